@@ -1,0 +1,142 @@
+//! Syscalls, one function each.
+
+const std = @import("std");
+const abi = @import("abi");
+
+const Slot = abi.Slot;
+
+pub const Error = error{ Denied, NotFound, TooBig, BadSlot, WouldBlock, NoMemory, Fault, Invalid, NoSpace, Broken, Unsupported, TimedOut, Unexpected };
+
+fn syscall(number: abi.Syscall, args: [6]u64) u64 {
+    return asm volatile ("ecall"
+        : [ret] "={a0}" (-> u64),
+        : [a0] "{a0}" (args[0]),
+          [a1] "{a1}" (args[1]),
+          [a2] "{a2}" (args[2]),
+          [a3] "{a3}" (args[3]),
+          [a4] "{a4}" (args[4]),
+          [a5] "{a5}" (args[5]),
+          [a7] "{a7}" (@intFromEnum(number)),
+        : .{ .memory = true });
+}
+
+fn check(result: u64) Error!u64 {
+    const signed: i64 = @bitCast(result);
+    if (signed >= 0 or signed < -4095) return result;
+    return switch (@as(abi.Errno, @enumFromInt(@as(u16, @intCast(-signed))))) {
+        .perm => error.Denied,
+        .srch => error.NotFound,
+        .too_big => error.TooBig,
+        .bad_slot => error.BadSlot,
+        .again => error.WouldBlock,
+        .no_memory => error.NoMemory,
+        .fault => error.Fault,
+        .invalid => error.Invalid,
+        .no_space => error.NoSpace,
+        .pipe => error.Broken,
+        .no_sys => error.Unsupported,
+        .timed_out => error.TimedOut,
+        else => error.Unexpected,
+    };
+}
+
+pub fn yield() void {
+    _ = syscall(.yield, @splat(0));
+}
+
+pub fn nsec() u64 {
+    return syscall(.nsec, @splat(0));
+}
+
+pub fn exit(code: u64) noreturn {
+    _ = syscall(.exit, .{ code, 0, 0, 0, 0, 0 });
+    unreachable;
+}
+
+pub fn getpid() u32 {
+    return @truncate(syscall(.getpid, @splat(0)));
+}
+
+pub fn debugWrite(bytes: []const u8) void {
+    _ = syscall(.debug_write, .{ @intFromPtr(bytes.ptr), bytes.len, 0, 0, 0, 0 });
+}
+
+pub fn ipcSend(slot: Slot, header: *const abi.MsgHeader, payload: []const u8, flags: u64, deadline_ns: u64) Error!void {
+    _ = try check(syscall(.ipc_send, .{ slot, @intFromPtr(header), @intFromPtr(payload.ptr), payload.len, flags, deadline_ns }));
+}
+
+pub fn ipcRecv(slot: Slot, header: *abi.MsgHeader, buffer: []u8, sender: *u64, flags: u32, deadline_ns: u64) Error!usize {
+    const desc: abi.RecvDesc = .{
+        .slot = slot,
+        .header = @intFromPtr(header),
+        .payload = @intFromPtr(buffer.ptr),
+        .payload_cap = @min(buffer.len, abi.payload_bytes_max),
+        .sender = @intFromPtr(sender),
+        .flags = flags,
+        .deadline_ns = deadline_ns,
+    };
+    return check(syscall(.ipc_recv, .{ @intFromPtr(&desc), 0, 0, 0, 0, 0 }));
+}
+
+/// Create a suspended task from an ELF; only `init` may.
+pub fn exec(elf: []const u8, stack_pages: u64, service: []const u8) Error!u32 {
+    return @truncate(try check(syscall(.exec, .{ @intFromPtr(elf.ptr), elf.len, stack_pages, 0, @intFromPtr(service.ptr), service.len })));
+}
+
+pub fn taskResume(pid: u32) Error!void {
+    _ = try check(syscall(.task_resume, .{ pid, 0, 0, 0, 0, 0 }));
+}
+
+pub fn capClose(slot: Slot) void {
+    _ = syscall(.cap_close, .{ slot, 0, 0, 0, 0, 0 });
+}
+
+pub fn capClone(slot: Slot, rights: u32) Error!Slot {
+    return @truncate(try check(syscall(.cap_clone, .{ slot, rights, 0, 0, 0, 0 })));
+}
+
+pub fn capTransferTo(pid: u32, slot: Slot, rights: u32, child_slot: Slot) Error!Slot {
+    return @truncate(try check(syscall(.cap_transfer_to, .{ pid, slot, rights, child_slot, 0, 0 })));
+}
+
+pub fn capQuery(slot: Slot) Error!abi.CapInfo {
+    var info: abi.CapInfo = undefined;
+    _ = try check(syscall(.cap_query, .{ slot, @intFromPtr(&info), 0, 0, 0, 0 }));
+    return info;
+}
+
+pub fn endpointCreate(depth: u32) Error!Slot {
+    return @truncate(try check(syscall(.endpoint_create, .{ abi.slot.factory, depth, 0, 0, 0, 0 })));
+}
+
+pub fn deviceCapCreate(base: u64, len: u64) Error!Slot {
+    return @truncate(try check(syscall(.device_cap_create, .{ abi.slot.factory, base, len, 0, 0, 0 })));
+}
+
+pub fn irqCreate(irq: u32) Error!Slot {
+    return @truncate(try check(syscall(.irq_create, .{ abi.slot.factory, irq, 0, 0, 0, 0 })));
+}
+
+pub fn irqBind(irq: Slot, endpoint: Slot) Error!void {
+    _ = try check(syscall(.irq_bind, .{ irq, endpoint, 0, 0, 0, 0 }));
+}
+
+pub fn irqAck(irq: Slot) Error!void {
+    _ = try check(syscall(.irq_ack, .{ irq, 0, 0, 0, 0, 0 }));
+}
+
+pub fn vmoCreate(len: usize) Error!Slot {
+    return @truncate(try check(syscall(.vmo_create, .{ len, 0, 0, 0, 0, 0 })));
+}
+
+pub fn vmMap(slot: Slot, offset: u64, len: usize, prot: u64) Error!u64 {
+    return check(syscall(.vm_map, .{ slot, offset, len, prot, 0, 0 }));
+}
+
+pub fn vmUnmap(address: u64, len: usize) Error!void {
+    _ = try check(syscall(.vm_unmap, .{ address, len, 0, 0, 0, 0 }));
+}
+
+pub fn mmioMap(slot: Slot) Error!u64 {
+    return check(syscall(.mmio_map, .{ slot, 0, 0, 0, 0, 0 }));
+}
