@@ -1,0 +1,9 @@
+"""What can be wrong with an image."""
+
+from __future__ import annotations
+
+from nexus.core.errors import NexusError
+
+
+class ImageError(NexusError):
+    """An input cannot become part of an image; the caller corrects the input."""

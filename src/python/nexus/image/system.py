@@ -1,0 +1,69 @@
+"""Build the one ELF that QEMU and the emulator boot: the kernel with the boot archive behind it.
+
+    python -m nexus.image.system --kernel K.elf --service NAME=PATH ... --out SYSTEM.elf
+
+The archive becomes a further loadable segment at the first page boundary after the kernel, which
+is where the kernel looks for it (docs/spec/kernel-abi.md).  Same inputs, same bytes: neither the
+order of the options nor the paths, the time or the user reach the output.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import NexusError
+from nexus.image import bootfs, elf
+from nexus.image.error import ImageError
+
+
+def build_system(kernel: bytes, services: Sequence[tuple[str, bytes]]) -> bytes:
+    """Join kernel and services into one bootable ELF."""
+    files = bootfs.collect(services)
+    for name, content in files.items():
+        elf.read_segments(content, f"service {name!r}")
+    return elf.append_segment(kernel, bootfs.pack(files), "kernel")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read, build, write; one line and exit code 20 for whatever is wrong."""
+    parser = CommandLine("nexus.image.system", "Join a kernel and its services into one ELF.")
+    parser.add_argument("--kernel", required=True, type=Path, metavar="ELF")
+    parser.add_argument("--service", action="append", default=[], metavar="NAME=ELF")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    try:
+        options = parser.parse_args(arguments)
+        services = [_read_service(text) for text in options.service]
+        image = build_system(_read(options.kernel, "kernel"), services)
+        _write(options.out, image)
+    except NexusError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return EXIT_CONFIG
+    return 0
+
+
+def _read_service(text: str) -> tuple[str, bytes]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise ImageError(f"--service {text!r}: accepted is NAME=PATH")
+    return name, _read(Path(path), f"service {name!r}")
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise ImageError(f"{what}: cannot read {path}: {exc.strerror}") from exc
+
+
+def _write(path: Path, image: bytes) -> None:
+    try:
+        path.write_bytes(image)
+    except OSError as exc:
+        raise ImageError(f"--out: cannot write {path}: {exc.strerror}") from exc
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
