@@ -1,0 +1,237 @@
+"""The world: N machines, one virtual clock, one Ethernet switch.  This is the only loop there is.
+
+Theory of operation.  Let `first` be the earliest instant at which anything can happen (a machine
+can run, a timer fires, a frame arrives).  Nothing is sent before `first`, and nothing sent at or
+after it arrives before `first + quantum`, the quantum being the shortest link delay.  So within
+[now, first + quantum) no machine can influence another, and each may be run alone to the end of
+that step.  The order of visiting cannot matter, and idle time is jumped over for free.
+
+Rules of this file
+------------------
+1. No I/O, no wall clock, no threads, no chance but the keyed kind.
+2. A frame is delivered at exactly `sent + delay`, whatever the steps were.
+3. Frames sent in one step pass the switch in the order (instant, machine, number).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from nexus.core.randomness import KeyedRandom
+from nexus.simulation.link import Fault, FaultEvent, Link, LinkOptions
+from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, Machine
+from nexus.simulation.switch import FRAME_BYTES_MAX, HEADER_BYTES, LearningSwitch
+from nexus.simulation.trace import Trace, fingerprint
+
+# One switch; enough for two nodes, an attacker and a crowd.
+MACHINES_MAX: Final = 16
+
+
+class WorldError(Exception):
+    """A machine broke its contract; a defect of ours, not of the guest."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentFrame:
+    """A frame as its sender put it on the wire."""
+
+    machine: str
+    sent_ns: int
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A machine that will not run again: switched off (with a code) or reset."""
+
+    machine: str
+    at_ns: int
+    kind: str
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of the world brought forth."""
+
+    now_ns: int
+    consoles: tuple[tuple[str, bytes], ...]
+    frames: tuple[SentFrame, ...]
+    stopped: tuple[Stopped, ...]
+    is_quiet: bool  # Nothing can ever happen again: every machine waits for ever or is off.
+
+
+@dataclass(slots=True)
+class _Node:
+    name: str
+    machine: Machine
+    port: int
+    inbound: list[Link] = field(default_factory=list)
+    stopped: Stopped | None = None
+
+    def next_event_ns(self) -> int | None:
+        """The next instant at which this node can do anything."""
+        if self.stopped is not None:
+            return None
+        instants = [self.machine.next_event_ns(), self.next_arrival_ns()]
+        return min((instant for instant in instants if instant is not None), default=None)
+
+    def next_arrival_ns(self) -> int | None:
+        arrivals = (link.next_arrival_ns() for link in self.inbound)
+        return min((instant for instant in arrivals if instant is not None), default=None)
+
+    def collect(self, now_ns: int) -> bytes | None:
+        """The next frame that has arrived; on a tie the links go in the order of their senders."""
+        arrivals = [
+            (instant, index)
+            for index, link in enumerate(self.inbound)
+            if (instant := link.next_arrival_ns()) is not None
+        ]
+        return self.inbound[min(arrivals)[1]].collect(now_ns) if arrivals else None
+
+
+class World:
+    """Machines joined by a switch, advanced step by step."""
+
+    def __init__(
+        self,
+        machines: Mapping[str, Machine],
+        options: LinkOptions,
+        random: KeyedRandom,
+        *,
+        paths: Mapping[tuple[str, str], LinkOptions] | None = None,
+    ) -> None:
+        """Join `machines` (name -> machine, all at time 0).
+
+        Args:
+            machines: In the order that breaks ties.
+            options: How every path between two machines behaves ...
+            random: The run's randomness.
+            paths: ... except those named here, as (sender, receiver).
+        """
+        if not 1 <= len(machines) <= MACHINES_MAX:
+            raise ValueError(f"machines: {len(machines)} is not in 1..{MACHINES_MAX}")
+        self.now_ns = 0
+        self.trace = Trace()
+        self._nodes = [_Node(name, machines[name], i) for i, name in enumerate(machines)]
+        for node in self._nodes:
+            if node.machine.now_ns != 0:
+                raise ValueError(f"machine {node.name}: is at {node.machine.now_ns} ns, not at 0")
+        self._switch = LearningSwitch(len(self._nodes))
+        self._links: dict[tuple[int, int], Link] = {}
+        special = dict(paths or {})
+        quantum_ns = options.delay_ns
+        for source in self._nodes:
+            for target in self._nodes:
+                if source is target:
+                    continue
+                chosen = special.pop((source.name, target.name), options)
+                quantum_ns = min(quantum_ns, chosen.delay_ns)
+                link = Link(f"{source.name}>{target.name}", chosen, random)
+                self._links[source.port, target.port] = link
+                target.inbound.append(link)
+        if special:
+            raise ValueError(f"paths: no such machines: {sorted(special)}")
+        self._quantum_ns = quantum_ns
+
+    @property
+    def faults(self) -> list[FaultEvent]:
+        """Every fault injected so far, link by link."""
+        return [event for link in self._links.values() for event in link.faults]
+
+    def instructions(self) -> dict[str, int]:
+        """Instructions retired so far, per machine."""
+        return {node.name: node.machine.instructions for node in self._nodes}
+
+    def step(self, limit_ns: int) -> Step:
+        """Advance by one step, never beyond `limit_ns`."""
+        assert limit_ns >= self.now_ns, f"time cannot go back from {self.now_ns} to {limit_ns}"
+        instants = (node.next_event_ns() for node in self._nodes)
+        first_ns = min((instant for instant in instants if instant is not None), default=None)
+        if first_ns is None:
+            return Step(self.now_ns, (), (), (), is_quiet=True)
+        end_ns = min(max(first_ns, self.now_ns) + self._quantum_ns, limit_ns)
+        sent: list[tuple[int, int, int, bytes]] = []
+        consoles: list[tuple[str, bytes]] = []
+        stopped: list[Stopped] = []
+        for node in self._nodes:
+            if node.stopped is not None:
+                continue
+            self._run_node(node, end_ns)
+            if node.stopped is not None:
+                stopped.append(node.stopped)
+            self._gather(node, end_ns, sent, consoles)
+        sent.sort(key=lambda entry: entry[:3])
+        self.now_ns = end_ns
+        return Step(end_ns, tuple(consoles), self._transmit(sent), tuple(stopped), is_quiet=False)
+
+    def _run_node(self, node: _Node, end_ns: int) -> None:
+        while node.stopped is None:
+            # A frame that arrives at exactly `end_ns` belongs to the next step: all that can
+            # arrive before `end_ns` is already in the queues, what arrives at it may not be.
+            arrival_ns = node.next_arrival_ns()
+            if arrival_ns is None or arrival_ns >= end_ns:
+                self._run_machine(node, end_ns)
+                return
+            self._run_machine(node, arrival_ns)
+            if node.stopped is None:
+                self._deliver(node, arrival_ns)
+
+    def _run_machine(self, node: _Node, until_ns: int) -> None:
+        machine = node.machine
+        if machine.now_ns == until_ns:
+            return
+        stop = machine.run(until_ns).name
+        if stop in (STOP_FINISHED, STOP_RESET):
+            at_ns = machine.now_ns
+            node.stopped = Stopped(node.name, at_ns, stop, machine.exit_code)
+            self.trace.add(at_ns, node.name, "stop", f"{stop.lower()} {machine.exit_code}")
+        elif machine.now_ns != until_ns:
+            raise WorldError(
+                f"machine {node.name}: asked to run until {until_ns} ns, stopped at "
+                f"{machine.now_ns} ns ({stop})"
+            )
+
+    def _deliver(self, node: _Node, now_ns: int) -> None:
+        frame = node.collect(now_ns)
+        assert frame is not None, f"{node.name}: an arrival at {now_ns} ns vanished"
+        event = "receive" if node.machine.deliver(frame) else "nobuffer"
+        self.trace.add(now_ns, node.name, event, fingerprint(frame))
+
+    def _gather(
+        self,
+        node: _Node,
+        end_ns: int,
+        sent: list[tuple[int, int, int, bytes]],
+        consoles: list[tuple[str, bytes]],
+    ) -> None:
+        for number, (sent_ns, frame) in enumerate(node.machine.take_frames()):
+            if not self.now_ns <= sent_ns <= end_ns:
+                raise WorldError(f"machine {node.name}: sent a frame at {sent_ns} ns, out of step")
+            sent.append((sent_ns, node.port, number, frame))
+        console = node.machine.take_console()
+        if console:
+            consoles.append((node.name, console))
+            self.trace.add(end_ns, node.name, "console", fingerprint(console))
+
+    def _transmit(self, sent: Sequence[tuple[int, int, int, bytes]]) -> tuple[SentFrame, ...]:
+        frames = []
+        for sent_ns, port, _, frame in sent:
+            name = self._nodes[port].name
+            self.trace.add(sent_ns, name, "send", fingerprint(frame))
+            if not HEADER_BYTES <= len(frame) <= FRAME_BYTES_MAX:
+                self.trace.add(sent_ns, name, "misfit", str(len(frame)))
+            frames.append(SentFrame(name, sent_ns, frame))
+            for target in self._switch.forward(port, frame):
+                if self._nodes[target].stopped is not None:
+                    continue  # Nobody will ever take it off the queue.
+                link = self._links[port, target]
+                for fault in link.offer(frame, sent_ns):
+                    self.trace.add(sent_ns, name, _fault_event(fault), link.name)
+        return tuple(frames)
+
+
+def _fault_event(fault: Fault) -> str:
+    return f"fault-{fault.value}"
