@@ -1,0 +1,38 @@
+"""Write the blob of a node, for a guest started by hand.
+
+python -m nexus.config.blob NODE.toml --out NODE.nxcf
+qemu-system-riscv64 ... -fw_cfg name=opt/org.nexus/node,file=NODE.nxcf
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nexus.config.compile import compile_node
+from nexus.config.load import load_node
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import NexusError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read, compile, write."""
+    parser = CommandLine("nexus.config.blob", "Compile a node's file into the guest's blob.")
+    parser.add_argument("node", metavar="NODE.toml")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    try:
+        options = parser.parse_args(arguments)
+        blob = compile_node(load_node(options.node))
+        options.out.write_bytes(blob)
+    except NexusError as exc:
+        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
+        return EXIT_CONFIG
+    except OSError as exc:
+        sys.stderr.write(f"error: --out: cannot write {exc.filename}: {exc.strerror}\n")
+        return EXIT_CONFIG
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

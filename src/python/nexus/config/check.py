@@ -1,0 +1,55 @@
+"""Check configuration files.
+
+    python -m nexus.config.check FILE ...
+
+Node and world files are told apart by content.  One line for every mistake; exit code 20 if
+there is one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from nexus.config.compile import compile_node
+from nexus.config.load import load_any
+from nexus.config.node import NodeConfig
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import NexusError
+
+
+def check_file(path: str) -> None:
+    """Do everything short of running: read, check, compile.
+
+    Raises:
+        NexusError: with one line for every mistake.
+    """
+    config = load_any(path)
+    nodes = [config] if isinstance(config, NodeConfig) else [m.node for m in config.machines]
+    for node in nodes:
+        compile_node(node)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check every file, also after the first bad one."""
+    parser = CommandLine("nexus.config.check", "Check node and world files.")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    try:
+        files = parser.parse_args(arguments).files
+    except NexusError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return EXIT_CONFIG
+    lines: list[str] = []
+    for path in files:
+        try:
+            check_file(path)
+        except NexusError as exc:
+            lines += str(exc).splitlines()
+    # A node file may be wrong by itself and within a world: say it once.
+    for line in dict.fromkeys(lines):
+        sys.stderr.write(f"error: {line}\n")
+    return EXIT_CONFIG if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""Turn a node's configuration into the blob that the guest reads (docs/spec/node-config.md).
+
+A pure function: the same file gives the same bytes.  Sections are made only for services that
+the node starts, so that nothing is handed to nobody.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+from nexus.config import defaults, records
+from nexus.config.error import ConfigError, Problem
+from nexus.config.node import DSoftBus, NodeConfig
+from nexus.config.rules import find_problems
+from nexus.core.identity import service_id
+
+Section = list[tuple[int, bytes]]
+
+
+def compile_node(node: NodeConfig) -> bytes:
+    """Build the blob.
+
+    Raises:
+        ConfigError: a rule does not hold, or the result is larger than the guest takes.
+    """
+    problems = find_problems(node)
+    if problems:
+        raise ConfigError(node.node.id, problems)
+    sections = {service_id(name): section for name, section in _sections(node)}
+    try:
+        return records.pack(sections)
+    except records.BlobError as exc:
+        raise ConfigError(node.node.id, [Problem("", str(exc))]) from exc
+
+
+def list_routes(node: NodeConfig) -> list[tuple[str, str]]:
+    """List every permitted (client, server) whose both ends the node starts."""
+    started = set(node.node.start)
+    routes = [
+        (client, server)
+        for client, servers in defaults.ROUTES.items()
+        for server in servers
+        if client in started and server in started
+    ]
+    extra = ((route.client, route.server) for route in node.route)
+    return routes + [route for route in extra if route not in routes]
+
+
+def list_grants(node: NodeConfig) -> list[tuple[str, str]]:
+    """List every (service, capability)."""
+    grants = list(defaults.GRANTS) if node.policy.defaults else []
+    extra = ((grant.service, grant.capability) for grant in node.policy.grant)
+    return grants + [grant for grant in extra if grant not in grants]
+
+
+def _sections(node: NodeConfig) -> Iterator[tuple[str, Section]]:
+    start = node.node.start
+    yield "init", _init(node)
+    if node.network is not None and "netstackd" in start:
+        yield "netstackd", _netstackd(node)
+    if node.dsoftbus is not None and "dsoftbusd" in start:
+        yield "dsoftbusd", _dsoftbusd(node, node.dsoftbus)
+    if "policyd" in start:
+        yield "policyd", _policyd(node)
+    if "selftest-client" in start:
+        yield "selftest-client", _selftest(node)
+    if "bundlemgrd" in start:
+        yield "bundlemgrd", [(1, node.bundlemgrd.build.encode())]
+    for name in sorted(node.service):
+        yield name, _free(node.service[name])
+
+
+def _init(node: NodeConfig) -> Section:
+    started: Section = [(1, name.encode()) for name in node.node.start]
+    return started + [(2, f"{client}>{server}".encode()) for client, server in list_routes(node)]
+
+
+def _netstackd(node: NodeConfig) -> Section:
+    assert node.network is not None
+    interface = node.network.interface
+    out: Section = [(1, interface.ip.packed + bytes([interface.network.prefixlen]))]
+    if node.network.gateway is not None:
+        out.append((2, IPv4Address(node.network.gateway).packed))
+    return out
+
+
+def _dsoftbusd(node: NodeConfig, bus: DSoftBus) -> Section:
+    out: Section = [
+        (1, node.node.id.encode()),
+        (2, bus.static_key.secret()),
+        (3, struct.pack("<H", bus.port)),
+    ]
+    out += [(4, name.encode()) for name in bus.announce]
+    for peer in bus.peer:
+        head = struct.pack("<B4sH32s", int(peer.dial), peer.ip.packed, peer.port, peer.key)
+        out.append((5, head + peer.id.encode()))
+    for allow in bus.allow:
+        gateway_id, opcodes = defaults.GATEWAY[allow.service]
+        out += [
+            (6, bytes([gateway_id, opcodes[operation]]) + allow.peer.encode())
+            for operation in allow.operations
+        ]
+    out.append((7, struct.pack("<HH", bus.rate.burst, bus.rate.per_second)))
+    out.append((8, struct.pack("<I", bus.announce_interval_ms)))
+    out.append((9, struct.pack("<I", bus.peer_ttl_ms)))
+    return out
+
+
+def _policyd(node: NodeConfig) -> Section:
+    return [
+        (1, struct.pack("<Q", service_id(service)) + capability.encode())
+        for service, capability in list_grants(node)
+    ]
+
+
+def _selftest(node: NodeConfig) -> Section:
+    out: Section = [(1, bytes([defaults.MODES[node.selftest.mode]]))]
+    if node.selftest.peer is not None:
+        out.append((2, node.selftest.peer.encode()))
+    return out
+
+
+def _free(tags: dict[str, tuple[str, ...]]) -> Section:
+    return [
+        (int(tag), bytes.fromhex(value)) for tag in sorted(tags, key=int) for value in tags[tag]
+    ]

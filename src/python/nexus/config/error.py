@@ -1,0 +1,38 @@
+"""What is wrong with a configuration: a list of problems, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nexus.core.errors import NexusError
+
+# A longer value says no more to a reader, and a whole table would fill the screen.
+_VALUE_CHARS_MAX = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: where it is and what is accepted instead."""
+
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.text}" if self.field else self.text
+
+
+class ConfigError(NexusError):
+    """A file cannot be used; every line of the text names it, the field and the bad value."""
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        """Collect the problems of one file."""
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{source}: {problem}" for problem in self.problems))
+
+
+def show(value: object) -> str:
+    """Print a value in one short line."""
+    text = repr(value)
+    return text if len(text) <= _VALUE_CHARS_MAX else text[: _VALUE_CHARS_MAX - 1] + "…"

@@ -1,0 +1,133 @@
+"""Turn what pydantic found into problems a person can act on: field, bad value, accepted values.
+
+Values are shown, except under `static_key`: a key pasted there by mistake must not be repeated
+in a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from nexus.config.error import Problem, show
+from nexus.core.errors import did_you_mean
+
+# Below these keys no value is ever shown.
+SECRET_KEYS: Final = ("static_key",)
+
+# The keys whose value is one of several models.
+_UNIONS: Final = ("static_key", "public_key")
+
+Location = tuple[str | int, ...]
+
+_TYPES: Final[Mapping[str, str]] = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """List the problems in the order of the file's model."""
+    problems = [_explain_one(details, model) for details in error.errors()]
+    return list(dict.fromkeys(problems))
+
+
+def _explain_one(details: ErrorDetails, model: type[BaseModel]) -> Problem:
+    location = _strip_tags(details["loc"])
+    explainer = _EXPLAINERS.get(details["type"], _explain_value)
+    return Problem(_path(location), explainer(details, location, model))
+
+
+def _explain_unknown(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
+    accepted = accepted_keys(model, location[:-1])
+    hint = did_you_mean(str(location[-1]), accepted)
+    return f"unknown key; accepted are {', '.join(accepted)}{hint}"
+
+
+def _explain_missing(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
+    return "is missing; this key is required"
+
+
+def _explain_choice(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
+    expected = str(details.get("ctx", {}).get("expected", ""))
+    accepted = expected.replace("'", "").replace(" or ", ", ")
+    value = details["input"]
+    hint = did_you_mean(value, accepted.split(", ")) if isinstance(value, str) else ""
+    return f"{_value(details, location)}; accepted are {accepted}{hint}"
+
+
+def _explain_value(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
+    kind = details["type"]
+    if kind == "value_error":
+        text = str(details["ctx"]["error"])
+    elif kind in _TYPES:
+        text = f"accepted is {_TYPES[kind]}"
+    else:
+        text = details["msg"][:1].lower() + details["msg"][1:]
+    return f"{_value(details, location)}; {text}"
+
+
+_EXPLAINERS: Final[Mapping[str, Callable[[ErrorDetails, Location, type[BaseModel]], str]]] = {
+    "extra_forbidden": _explain_unknown,
+    "missing": _explain_missing,
+    "literal_error": _explain_choice,
+}
+
+
+def _value(details: ErrorDetails, location: Location) -> str:
+    if any(key in SECRET_KEYS for key in location):
+        return "(value not shown)"
+    return show(details["input"])
+
+
+def accepted_keys(model: type[BaseModel], location: Location) -> list[str]:
+    """List the keys of the table at `location`, as the file spells them."""
+    models = [model]
+    for key in location:
+        if isinstance(key, int):
+            continue
+        models = [
+            inner
+            for outer in models
+            for name, field in outer.model_fields.items()
+            if (field.alias or name) == key
+            for inner in _models_in(field.annotation)
+        ]
+    keys = (field.alias or name for held in models for name, field in held.model_fields.items())
+    return list(dict.fromkeys(keys))
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _strip_tags(location: Location) -> Location:
+    """Leave out the name that pydantic puts after a union's key for the branch it took."""
+    return tuple(
+        key
+        for index, key in enumerate(location)
+        if index == 0 or location[index - 1] not in _UNIONS
+    )
+
+
+def _path(location: Location) -> str:
+    text = ""
+    for key in location:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if text else key
+    return text

@@ -1,0 +1,215 @@
+"""The kinds of value that configuration files hold, each with its check and its JSON Schema.
+
+A check raises `ValueError` with the accepted values; `nexus.config.explain` adds file, field and
+the bad value.  Values stay the text of the file, so that a message can show what was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from nexus.core.identity import SERVICE_NAME_RULE, is_service_name
+from nexus.core.randomness import Ratio
+
+DEVICE_ID_BYTES_MAX: Final = 64
+_DEVICE_ID: Final = re.compile(r"[!-~]+")
+_CAPABILITY: Final = re.compile(r"[a-z][a-z0-9._-]{0,47}")
+_MAC: Final = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_KEY_HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
+_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
+_SEED_NAME: Final = re.compile(r"[!-~]{1,64}")
+_TEXT_CHARS_MAX: Final = 1000
+
+T = TypeVar("T")
+
+
+class Model(BaseModel):
+    """A table: unknown keys refused, no conversions, no changes afterwards."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, validate_default=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """An annotation: an integer of this range, both ends included."""
+
+    low: int
+    high: int
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the type first, then the range."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """Say the same in JSON Schema."""
+        return {**handler(schema), "minimum": self.low, "maximum": self.high}
+
+    def _check(self, value: int) -> int:
+        if not self.low <= value <= self.high:
+            raise ValueError(f"accepted are {self.low}..{self.high}")
+        return value
+
+
+def _matching(pattern: re.Pattern[str], accepted: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if pattern.fullmatch(value) is None:
+            raise ValueError(f"accepted are {accepted}")
+        return value
+
+    return check
+
+
+def _check_service(value: str) -> str:
+    if not is_service_name(value):
+        raise ValueError(f"accepted are {SERVICE_NAME_RULE}")
+    return value
+
+
+def _check_device_id(value: str) -> str:
+    if not (_DEVICE_ID.fullmatch(value) and len(value) <= DEVICE_ID_BYTES_MAX):
+        raise ValueError(
+            f"accepted are 1..{DEVICE_ID_BYTES_MAX} printable ASCII characters without spaces"
+        )
+    return value
+
+
+def _check_mac(value: str) -> str:
+    if _MAC.fullmatch(value) is None:
+        raise ValueError("accepted are six bytes in hexadecimal, such as 52:54:00:12:34:0a")
+    octets = mac_bytes(value)
+    if octets == b"\xff" * 6:
+        raise ValueError("the broadcast address is no machine's; accepted are unicast addresses")
+    if octets[0] & 1:
+        raise ValueError("a multicast address (first byte is odd); accepted are unicast addresses")
+    if octets == bytes(6):
+        raise ValueError("the zero address is no machine's; accepted are unicast addresses")
+    return value
+
+
+def _check_address(value: str) -> str:
+    try:
+        address = IPv4Address(value)
+    except AddressValueError as exc:
+        raise ValueError("accepted is an IPv4 address, such as 10.42.0.10") from exc
+    _check_host(address)
+    return value
+
+
+def _check_interface(value: str) -> str:
+    try:
+        interface = IPv4Interface(value)
+    except (AddressValueError, NetmaskValueError) as exc:
+        raise ValueError("accepted is an IPv4 address and prefix, such as 10.42.0.10/24") from exc
+    if "/" not in value or not value.partition("/")[2].isdigit():
+        raise ValueError("the prefix length is missing; accepted is such as 10.42.0.10/24")
+    network = interface.network
+    if not 8 <= network.prefixlen <= 30:
+        raise ValueError("accepted are prefix lengths 8..30")
+    _check_host(interface.ip)
+    if interface.ip in (network.network_address, network.broadcast_address):
+        raise ValueError(f"that is not a host of {network}; the first and last are kept")
+    return value
+
+
+def _check_host(address: IPv4Address) -> None:
+    if (
+        address.is_multicast
+        or address.is_loopback
+        or address.is_unspecified
+        or address.packed[0] >= 240
+    ):
+        raise ValueError("accepted are unicast addresses of a network")
+
+
+def _check_ratio(value: str) -> str:
+    try:
+        Ratio.parse(value)
+    except ValueError as exc:
+        raise ValueError("accepted is a ratio n/m between 0 and 1, such as 1/50") from exc
+    return value
+
+
+def _check_regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as exc:
+        raise ValueError(f"no regular expression: {exc.msg}") from exc
+    return _check_line(value)
+
+
+def _check_line(value: str) -> str:
+    if not 1 <= len(value) <= _TEXT_CHARS_MAX or "\n" in value or "\r" in value:
+        raise ValueError(f"accepted is one line of 1..{_TEXT_CHARS_MAX} characters")
+    return value
+
+
+def mac_bytes(text: str) -> bytes:
+    """Turn a checked MAC address into its six bytes."""
+    return bytes.fromhex(text.replace(":", ""))
+
+
+Port = Annotated[int, Within(1, 65535)]
+U16 = Annotated[int, Within(1, 65535)]
+ServiceName = Annotated[str, AfterValidator(_check_service)]
+DeviceId = Annotated[str, AfterValidator(_check_device_id)]
+Mac = Annotated[str, AfterValidator(_check_mac)]
+Address = Annotated[str, AfterValidator(_check_address)]
+Interface = Annotated[str, AfterValidator(_check_interface)]
+RatioText = Annotated[str, AfterValidator(_check_ratio)]
+Line = Annotated[str, AfterValidator(_check_line)]
+Regex = Annotated[str, AfterValidator(_check_regex)]
+Capability = Annotated[
+    str,
+    AfterValidator(_matching(_CAPABILITY, "1..48 characters a-z, 0-9, '.', '_' and '-'")),
+]
+KeyHex = Annotated[str, AfterValidator(_matching(_KEY_HEX, "64 hexadecimal digits (32 bytes)"))]
+Label = Annotated[
+    str, AfterValidator(_matching(_LABEL, "1..16 letters, digits, '_' and '-', such as A"))
+]
+SeedName = Annotated[
+    str, AfterValidator(_matching(_SEED_NAME, "1..64 printable ASCII characters without spaces"))
+]
+
+# TOML has lists, a frozen model wants tuples: this one conversion is allowed.
+Many = Annotated[tuple[T, ...], Field(strict=False)]
+
+_HEX_SCHEMA: Final = {"type": "string", "pattern": "^([0-9a-fA-F]{2})*$"}
+
+
+def _check_hex(value: str) -> str:
+    try:
+        bytes.fromhex(value)
+    except ValueError as exc:
+        raise ValueError("accepted are bytes in hexadecimal, two digits each") from exc
+    return value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+# The value of one tag, or a list of values for a repeated tag.
+HexValues = Annotated[
+    Many[Annotated[str, AfterValidator(_check_hex)]],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [_HEX_SCHEMA, {"type": "array", "items": _HEX_SCHEMA}]}),
+]

@@ -1,0 +1,152 @@
+"""The model of a node's TOML file.
+
+It knows the shape of each value; what holds between values is in `nexus.config.rules`.  The
+defaults are in `nexus.config.defaults`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nexus.config import defaults
+from nexus.config.fields import (
+    U16,
+    Address,
+    Capability,
+    DeviceId,
+    HexValues,
+    Interface,
+    Mac,
+    Many,
+    Model,
+    Port,
+    ServiceName,
+    Within,
+    mac_bytes,
+)
+from nexus.config.keys import PublicKey, StaticKey, public_bytes
+
+
+class Node(Model):
+    """`[node]`: the machine itself."""
+
+    id: DeviceId
+    mac: Mac
+    image: ServiceName = "system"
+    ram_mib: Annotated[int, Within(16, 2048)] = 64
+    start: Many[ServiceName] = defaults.START
+
+    @property
+    def mac_bytes(self) -> bytes:
+        """The MAC address as the wire has it."""
+        return mac_bytes(self.mac)
+
+
+class Network(Model):
+    """`[network]`: the one interface."""
+
+    address: Interface
+    gateway: Address | None = None
+
+    @property
+    def interface(self) -> IPv4Interface:
+        """Address and network together."""
+        return IPv4Interface(self.address)
+
+
+class Rate(Model):
+    """`dsoftbus.rate`: the token bucket of each peer."""
+
+    burst: U16 = 32
+    per_second: U16 = 16
+
+
+class Peer(Model):
+    """`[[dsoftbus.peer]]`: a node that may hold a session with this one."""
+
+    id: DeviceId
+    address: Address
+    port: Port
+    public_key: PublicKey
+    dial: bool = False
+
+    @property
+    def ip(self) -> IPv4Address:
+        """The address as a number."""
+        return IPv4Address(self.address)
+
+    @property
+    def key(self) -> bytes:
+        """The pinned key's 32 bytes."""
+        return public_bytes(self.public_key)
+
+
+class Allow(Model):
+    """`[[dsoftbus.allow]]`: what one peer may ask of one service."""
+
+    peer: DeviceId
+    service: str
+    operations: Many[str]
+
+
+class DSoftBus(Model):
+    """`[dsoftbus]`: discovery, session and gateway."""
+
+    static_key: StaticKey
+    port: Port = 34567
+    announce: Many[ServiceName] = ("samgrd", "bundlemgrd")
+    announce_interval_ms: Annotated[int, Within(10, 60_000)] = 250
+    peer_ttl_ms: Annotated[int, Within(20, 600_000)] = 1500
+    rate: Rate = Rate()
+    peer: Many[Peer] = ()
+    allow: Many[Allow] = ()
+
+
+class Grant(Model):
+    """`[[policy.grant]]`: a capability of a service."""
+
+    service: ServiceName
+    capability: Capability
+
+
+class Policy(Model):
+    """`[policy]`: grants on top of the default ones, or instead of them."""
+
+    defaults: bool = True
+    grant: Many[Grant] = ()
+
+
+class Selftest(Model):
+    """`[selftest]`: which part the selftest client plays."""
+
+    mode: Literal["single", "client", "server"] = "single"
+    peer: DeviceId | None = None
+
+
+class Bundles(Model):
+    """`[bundlemgrd]`: the content of the system bundle."""
+
+    build: Annotated[str, Field(max_length=1000)] = defaults.BUILD_PROP
+
+
+class Route(Model):
+    """`[[route]]`: one service may reach another, on top of the default routes."""
+
+    client: ServiceName = Field(alias="from")
+    server: ServiceName = Field(alias="to")
+
+
+class NodeConfig(Model):
+    """A node's whole file."""
+
+    node: Node
+    network: Network | None = None
+    dsoftbus: DSoftBus | None = None
+    policy: Policy = Policy()
+    selftest: Selftest = Selftest()
+    bundlemgrd: Bundles = Bundles()
+    route: Many[Route] = ()
+    service: dict[str, dict[str, HexValues]] = Field(default_factory=dict)

@@ -1,0 +1,114 @@
+"""The model of a world's TOML file: machines on one switch, a clock budget, and what must be seen.
+
+It knows no emulator: the harness turns a `World` into machines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nexus.config.fields import (
+    Label,
+    Line,
+    Many,
+    Model,
+    RatioText,
+    Regex,
+    ServiceName,
+    Within,
+)
+from nexus.config.node import NodeConfig
+from nexus.core.randomness import Ratio
+
+# In this order; `build` is the host's work and has no budget of virtual time.
+Phase = Literal["launch", "discovery", "session", "remote", "end"]
+PHASES: tuple[Phase, ...] = ("launch", "discovery", "session", "remote", "end")
+
+BudgetMs = Annotated[int, Within(1, 3_600_000)]
+
+
+class Link(Model):
+    """`[link]`: every cable between a machine and the switch."""
+
+    delay_us: Annotated[int, Within(1, 1_000_000)] = 50
+    jitter_us: Annotated[int, Within(0, 1_000_000)] = 0
+    loss: RatioText = "0"
+    duplicate: RatioText = "0"
+    corrupt: RatioText = "0"
+
+    def ratio(self, fault: Literal["loss", "duplicate", "corrupt"]) -> Ratio:
+        """Return one fault's probability."""
+        texts = {"loss": self.loss, "duplicate": self.duplicate, "corrupt": self.corrupt}
+        return Ratio.parse(texts[fault])
+
+
+class Machine(Model):
+    """`[[machine]]`: one node in the world."""
+
+    label: Label
+    node: Line
+    image: ServiceName | None = None
+    forbid: Many[Line] = ()
+
+
+class Budget(Model):
+    """`[budget_ms]`: virtual milliseconds a phase may take, counted from its beginning."""
+
+    launch: BudgetMs = 5000
+    discovery: BudgetMs = 5000
+    session: BudgetMs = 5000
+    remote: BudgetMs = 10_000
+    end: BudgetMs = 5000
+
+
+class Expectation(Model):
+    """`[[expect]]`: a line one machine must print.  Entries of a machine are met in order.
+
+    `marker` is the whole line; `pattern` is a regular expression for the whole line.
+    """
+
+    machine: Label
+    phase: Phase
+    marker: Line | None = None
+    pattern: Regex | None = None
+
+
+class WorldConfig(Model):
+    """A world's whole file.
+
+    `forbid` lists text that no line of any machine may contain; a machine has a list of its own.
+    """
+
+    seed: Annotated[int, Within(0, (1 << 63) - 1)] = 1
+    link: Link = Link()
+    machine: Many[Machine] = ()
+    budget_ms: Budget = Budget()
+    expect: Many[Expectation] = ()
+    forbid: Many[Line] = Field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class WorldMachine:
+    """A machine with its node file read and checked."""
+
+    label: str
+    image: str
+    node: NodeConfig
+    node_path: str
+    forbid: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A world whose every part was read and checked."""
+
+    path: str
+    seed: int
+    link: Link
+    machines: tuple[WorldMachine, ...]
+    budget_ms: Budget
+    expect: tuple[Expectation, ...]
+    forbid: tuple[str, ...]

@@ -1,0 +1,106 @@
+"""What must hold between the values of a world's file, and between its nodes.
+
+The shape of each value is checked before; see `nexus.config.rules` for one node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from nexus.config.error import Problem, show
+from nexus.config.node import NodeConfig
+from nexus.config.world import PHASES, WorldConfig
+from nexus.core.errors import did_you_mean
+
+# A switch of this size is more than any scenario needs, and each machine costs its RAM.
+MACHINES_MAX: Final = 8
+EXPECT_MAX: Final = 256
+FORBID_MAX: Final = 64
+
+
+def find_world_problems(world: WorldConfig) -> list[Problem]:
+    """Check one world's file by itself."""
+    return [*_machines(world), *_expectations(world), *_bounds(world)]
+
+
+def find_shared_problems(nodes: Mapping[str, NodeConfig]) -> list[Problem]:
+    """Check what no two machines of a world may share.  Keys are the machines' labels."""
+    macs = {label: node.node.mac.lower() for label, node in nodes.items()}
+    addresses = {
+        label: str(node.network.interface.ip)
+        for label, node in nodes.items()
+        if node.network is not None
+    }
+    ids = {label: node.node.id for label, node in nodes.items()}
+    return [
+        *_shared(macs, "MAC", "node.mac"),
+        *_shared(addresses, "address", "network.address"),
+        *_shared(ids, "device id", "node.id"),
+    ]
+
+
+def _shared(values: Mapping[str, str], what: str, field: str) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for label, value in values.items():
+        if value in owners:
+            yield Problem(
+                f"machine {label}: {field}",
+                f"{show(value)} is a duplicate {what}; machine {owners[value]} has it too",
+            )
+        owners.setdefault(value, label)
+
+
+def _machines(world: WorldConfig) -> Iterator[Problem]:
+    if not 1 <= len(world.machine) <= MACHINES_MAX:
+        yield Problem("machine", f"{len(world.machine)} machines; accepted are 1..{MACHINES_MAX}")
+    seen: dict[str, int] = {}
+    for index, machine in enumerate(world.machine):
+        label = machine.label.lower()  # Logs are named by label, on any file system.
+        if label in seen:
+            yield Problem(
+                f"machine[{index}].label",
+                f"{show(machine.label)} is a duplicate label, see machine[{seen[label]}].label",
+            )
+        seen.setdefault(label, index)
+
+
+def _expectations(world: WorldConfig) -> Iterator[Problem]:
+    if not world.expect:
+        yield Problem("expect", "is empty; accepted is at least one [[expect]]")
+    labels = [machine.label for machine in world.machine]
+    phases: dict[str, int] = {}
+    for index, expect in enumerate(world.expect):
+        field = f"expect[{index}]"
+        yield from _known(expect.machine, labels, f"{field}.machine")
+        if (expect.marker is None) == (expect.pattern is None):
+            yield Problem(field, "accepted is exactly one of marker and pattern")
+        phase = PHASES.index(expect.phase)
+        if phase < phases.get(expect.machine, 0):
+            yield Problem(
+                f"{field}.phase",
+                f"{show(expect.phase)} comes before the phase of an earlier entry of this machine;"
+                f" the order is {', '.join(PHASES)}",
+            )
+        phases[expect.machine] = max(phase, phases.get(expect.machine, 0))
+
+
+def _known(value: str, accepted: Iterable[str], field: str) -> Iterator[Problem]:
+    names = list(accepted)
+    if value not in names:
+        listed = ", ".join(names) if names else "none"
+        yield Problem(
+            field,
+            f"{show(value)} is an unknown machine; accepted are {listed}"
+            f"{did_you_mean(value, names)}",
+        )
+
+
+def _bounds(world: WorldConfig) -> Iterator[Problem]:
+    counts = {
+        "expect": (len(world.expect), EXPECT_MAX),
+        "forbid": (len(world.forbid), FORBID_MAX),
+    }
+    for field, (count, limit) in counts.items():
+        if count > limit:
+            yield Problem(field, f"{count} entries; accepted are at most {limit}")
