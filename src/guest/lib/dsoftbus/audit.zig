@@ -1,0 +1,82 @@
+//! The record of a gateway decision. Never a payload, never a key.
+
+const std = @import("std");
+const Id = @import("id.zig").Id;
+const Subject = @import("gateway.zig").Subject;
+const gateway = @import("gateway.zig");
+
+pub const scope = "dsoftbusd";
+/// Longest: every field at its widest. logd stores 160 bytes of a message.
+pub const bytes_max = 160;
+
+pub const Outcome = enum {
+    ok,
+    failed,
+    @"denied-unauthenticated",
+    @"denied-malformed",
+    @"denied-oversized",
+    @"denied-rate",
+    @"denied-service",
+    /// A message of a ready session was not authentic (damaged or replayed); the session ended.
+    @"denied-decrypt",
+
+    pub fn denied(reason: gateway.Reason) Outcome {
+        return switch (reason) {
+            .unauthenticated => .@"denied-unauthenticated",
+            .malformed => .@"denied-malformed",
+            .oversized => .@"denied-oversized",
+            .rate => .@"denied-rate",
+            .service => .@"denied-service",
+        };
+    }
+
+    pub fn level(self: Outcome) u8 {
+        return switch (self) {
+            .ok => 2, // info
+            else => 1, // warn
+        };
+    }
+};
+
+pub fn message(out: *[bytes_max]u8, outcome: Outcome, peer: ?*const Id, subject: Subject) []const u8 {
+    var writer: std.Io.Writer = .fixed(out);
+    write(&writer, outcome, peer, subject) catch {};
+    return writer.buffered();
+}
+
+fn write(writer: *std.Io.Writer, outcome: Outcome, peer: ?*const Id, subject: Subject) !void {
+    try writer.print("audit remote call outcome={t} peer=", .{outcome});
+    if (peer) |id| try writer.print("{f}", .{id.*}) else try writer.writeByte('-');
+    try writer.writeAll(" service=");
+    if (subject.service) |service| {
+        if (gateway.serviceOf(service)) |known| {
+            try writer.writeAll(known.name);
+        } else try writer.print("#{d}", .{service});
+    } else try writer.writeByte('-');
+    try writer.writeAll(" op=");
+    if (subject.opcode) |opcode| try writer.print("{d}", .{opcode}) else try writer.writeByte('-');
+}
+
+test "records" {
+    var out: [bytes_max]u8 = undefined;
+    const peer = try Id.from("node-a");
+    try std.testing.expectEqualStrings(
+        "audit remote call outcome=ok peer=node-a service=samgrd op=6",
+        message(&out, .ok, &peer, .{ .service = 1, .opcode = 6 }),
+    );
+    try std.testing.expectEqualStrings(
+        "audit remote call outcome=denied-service peer=node-a service=#9 op=1",
+        message(&out, Outcome.denied(.service), &peer, .{ .service = 9, .opcode = 1 }),
+    );
+    try std.testing.expectEqualStrings(
+        "audit remote call outcome=denied-unauthenticated peer=- service=- op=-",
+        message(&out, Outcome.denied(.unauthenticated), null, .{}),
+    );
+}
+
+test "the longest record fits" {
+    var out: [bytes_max]u8 = undefined;
+    const peer = try Id.from("p" ** 64);
+    const text = message(&out, .@"denied-unauthenticated", &peer, .{ .service = 3, .opcode = 255 });
+    try std.testing.expect(std.mem.endsWith(u8, text, "service=packagefsd op=255"));
+}

@@ -1,0 +1,81 @@
+//! The gateway's decision: may this peer call that operation of this node? Deny by default.
+//!
+//! The order of the checks is part of the contract (docs/spec/session.md), so that a refusal has one reason:
+//!
+//!     ready → shape → size → rate → service → operation on the allowlist → forward
+
+const std = @import("std");
+const frames = @import("frames.zig");
+const rate = @import("rate.zig");
+
+pub const Reason = enum { unauthenticated, malformed, oversized, rate, service };
+
+pub const Service = struct {
+    id: u8,
+    /// Who answers, on this node.
+    name: []const u8,
+    magic: *const [2]u8,
+    version_max: u8,
+};
+
+pub const services = [_]Service{
+    .{ .id = 1, .name = "samgrd", .magic = "SM", .version_max = 1 },
+    .{ .id = 2, .name = "bundlemgrd", .magic = "BN", .version_max = 1 },
+    .{ .id = 3, .name = "packagefsd", .magic = "PK", .version_max = 1 },
+    .{ .id = 4, .name = "statefsd", .magic = "SF", .version_max = 2 },
+};
+
+pub fn serviceOf(id: u8) ?*const Service {
+    for (&services) |*service| if (service.id == id) return service;
+    return null;
+}
+
+/// One permitted operation of one peer.
+pub const Rule = struct { peer: u8, service: u8, opcode: u8 };
+
+/// A request that may be forwarded, or the reason why not.
+pub const Decision = union(enum) {
+    forward: struct { request: frames.Request, service: *const Service },
+    deny: Reason,
+};
+
+/// What a decision was about, as far as the frame says; for the audit.
+pub const Subject = struct {
+    service: ?u8 = null,
+    opcode: ?u8 = null,
+
+    pub fn of(frame: []const u8) Subject {
+        if (frame.len < frames.request_head or frame[0] != @intFromEnum(frames.Type.request)) return .{};
+        return .{
+            .service = frame[1],
+            .opcode = if (frame.len >= frames.request_head + 4) frame[frames.request_head + 3] else null,
+        };
+    }
+
+    /// The name in the `denied (service=…)` marker.
+    pub fn serviceName(self: Subject) []const u8 {
+        const known = serviceOf(self.service orelse return "unknown") orelse return "unknown";
+        return known.name;
+    }
+};
+
+/// `peer` is the bound peer's index in the configuration; null is a connection that is not ready.
+pub fn decide(peer: ?u8, frame: []const u8, rules: []const Rule, bucket: *rate.Bucket, now_ns: u64) Decision {
+    const caller = peer orelse return .{ .deny = .unauthenticated };
+    const request = frames.decodeRequest(frame) catch return .{ .deny = .malformed };
+    if (request.payload.len > frames.request_payload_max) return .{ .deny = .oversized };
+    if (!bucket.take(now_ns)) return .{ .deny = .rate };
+    const service = serviceOf(request.service) orelse return .{ .deny = .service };
+    const opcode = opcodeOf(service, request.payload) orelse return .{ .deny = .service };
+    for (rules) |rule| {
+        if (rule.peer == caller and rule.service == service.id and rule.opcode == opcode)
+            return .{ .forward = .{ .request = request, .service = service } };
+    }
+    return .{ .deny = .service };
+}
+
+fn opcodeOf(service: *const Service, payload: []const u8) ?u8 {
+    if (payload.len < 4 or !std.mem.eql(u8, payload[0..2], service.magic)) return null;
+    if (payload[2] == 0 or payload[2] > service.version_max) return null;
+    return payload[3];
+}

@@ -1,0 +1,41 @@
+//! DSoftBus as pure state machines; `services/dsoftbusd` joins them to sockets, clock and entropy.
+//! The wire is described in docs/spec/session.md.
+//!
+//!     announce   the discovery datagram              discovery  who was heard lately, and from where
+//!     session    bytes in, events out: Noise XK       binding    may this identity become a session?
+//!     frames     what travels inside a session        gateway    may this peer call that operation?
+//!     rate       token bucket                         front      the `DS` protocol of the node's own services
+//!     audit      the record of a decision             config     the node configuration's section
+//!
+//! Nothing here allocates, and every buffer has a fixed bound.
+
+pub const announce = @import("announce.zig");
+pub const audit = @import("audit.zig");
+pub const binding = @import("binding.zig");
+pub const config = @import("config.zig");
+pub const discovery = @import("discovery.zig");
+pub const frames = @import("frames.zig");
+pub const front = @import("front.zig");
+pub const gateway = @import("gateway.zig");
+pub const rate = @import("rate.zig");
+pub const Session = @import("session.zig").Session;
+pub const session = @import("session.zig");
+pub const Id = @import("id.zig").Id;
+pub const Key = [32]u8;
+
+test {
+    _ = announce;
+    _ = audit;
+    _ = binding;
+    _ = config;
+    _ = discovery;
+    _ = frames;
+    _ = front;
+    _ = gateway;
+    _ = rate;
+    _ = session;
+    _ = @import("id.zig");
+    _ = @import("announce_test.zig");
+    _ = @import("gateway_test.zig");
+    _ = @import("session_test.zig");
+}
