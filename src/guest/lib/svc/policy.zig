@@ -1,0 +1,34 @@
+//! Client of policyd: may some other service use a capability?
+
+const os = @import("os");
+const wire = @import("wire");
+
+/// policyd answers from a table in memory; longer than this and it is gone.
+const timeout_ns = 300 * 1_000_000;
+
+pub const Policy = struct {
+    policyd: ?os.Slot = null,
+    nonce: u32 = 0,
+
+    pub fn open() Policy {
+        return .{ .policyd = os.route("policyd") catch null };
+    }
+
+    /// Asked anew each time, so that a decision is never older than the request it is for.
+    /// No policyd, no answer, a wrong answer: denied.
+    pub fn permits(self: *Policy, subject: u64, capability: []const u8) bool {
+        const policyd = self.policyd orelse return false;
+        self.nonce +%= 1;
+        const check: wire.po.Check = .{
+            .op = .check_cap_delegated,
+            .nonce = self.nonce,
+            .subject = subject,
+            .capability = capability,
+        };
+        var request: [wire.po.request_bytes_max]u8 = undefined;
+        var answer: [wire.po.reply_bytes]u8 = undefined;
+        const frame = wire.po.encodeRequest(&request, check) catch return false;
+        const reply = os.call(policyd, frame, &answer, timeout_ns) catch return false;
+        return wire.po.decodeReply(reply, check.op, check.nonce) == .allow;
+    }
+};

@@ -1,0 +1,57 @@
+//! What every service does the same way: take up work, serve it, log, ask policyd.
+//!
+//! Order of calls, so that no two services can wait for each other: samgrd and logd wait for
+//! nobody; what goes to them from here waits for no answer. policyd answers from its own table.
+//! So a synchronous call to any of the three always ends, whoever makes it.
+
+const os = @import("os");
+const wire = @import("wire");
+
+pub const Logger = @import("logger.zig").Logger;
+pub const Level = wire.lo.Level;
+pub const Policy = @import("policy.zig").Policy;
+
+/// One buffer for requests: a service has one thread, and a frame is used up before the next.
+/// As long as the longest message there is, so that nothing a client sends fails to be received.
+var request_buffer: [os.abi.payload_bytes_max]u8 = undefined;
+
+/// Enter this service's name at samgrd, then say that it serves. Its endpoint queues requests
+/// from before its first instruction on, so nothing is lost between the line and the loop.
+pub fn ready() void {
+    register() catch |err| os.print("{s}: not registered: {s}", .{ os.name(), @errorName(err) });
+    os.print("{s}: ready", .{os.name()});
+}
+
+fn register() !void {
+    const samgrd = try os.route("samgrd");
+    var buffer: [wire.sm.request_bytes_max]u8 = undefined;
+    const frame = try wire.sm.encodeRequest(&buffer, .{ .register = .{
+        .name = os.name(),
+        .slots = .{ .send = os.abi.slot.server_send, .recv = os.abi.slot.server_recv },
+    } });
+    try os.send(samgrd, frame, .{ .deadline_ns = os.after(os.call_timeout_ns) });
+}
+
+/// Serve for ever. `service.handle(message)` returns the reply to a request; it borrows from the
+/// service and is sent before the next call.
+pub fn serve(service: anytype) os.Error!noreturn {
+    while (true) {
+        const message = try os.recv(os.abi.slot.server_recv, &request_buffer, 0);
+        // The kernel sends these services nothing; an id of 0 is no client to answer.
+        if (message.sender == 0) continue;
+        os.reply(message, service.handle(message));
+    }
+}
+
+/// Wait without spinning. A reply to a call that was given up may arrive meanwhile; it is dropped.
+pub fn sleep(ns: u64) void {
+    const until = os.after(ns);
+    var buffer: [64]u8 = undefined;
+    while (os.nsec() < until) {
+        const message = os.recv(os.abi.slot.inbox_recv, &buffer, until) catch |err| switch (err) {
+            error.TooBig => continue,
+            else => return,
+        };
+        if (message.moved) |extra| os.sys.capClose(extra);
+    }
+}

@@ -1,0 +1,146 @@
+//! The bundles of this node: one, `system`, whose build properties come from the configuration.
+
+const std = @import("std");
+const records = @import("os").records;
+const wire = @import("wire");
+const bn = wire.bn;
+
+/// What one message of the kernel carries.
+pub const reply_bytes_max = 8192;
+/// Refusals told on the console; further ones are answered just the same.
+pub const denials_told_max = 8;
+
+const tag_build = 1;
+const default_build = "ro.nexus.build=dev\nro.nexus.slot=a\n";
+const bundle = "system";
+const bundle_version = "1.0.0-a";
+const bundle_count = 1;
+
+pub const Bundles = struct {
+    build: []const u8 = default_build,
+    denials_told: u8 = 0,
+
+    /// From this service's section of the node configuration; borrows the text from it.
+    pub fn parse(section: []const u8) error{ Malformed, UnknownTag }!Bundles {
+        var bundles: Bundles = .{};
+        var each = records.iterate(section);
+        while (try each.next()) |record| switch (record.tag) {
+            tag_build => bundles.build = record.value,
+            else => return error.UnknownTag,
+        };
+        return bundles;
+    }
+
+    /// `gate.permits(sender)` is asked anew for each well-formed request.
+    pub fn handle(
+        self: *Bundles,
+        frame: []const u8,
+        sender: u64,
+        gate: anytype,
+        out: *[reply_bytes_max]u8,
+    ) []const u8 {
+        const op = switch (bn.decodeRequest(frame)) {
+            .refusal => |refusal| return refuse(out, refusal),
+            .request => |op| op,
+        };
+        if (!gate.permits(sender)) {
+            if (self.denials_told < denials_told_max) {
+                self.denials_told += 1;
+                gate.denied(sender);
+            }
+            return refuse(out, .{ .op = op, .status = .unsupported });
+        }
+        return switch (op) {
+            .fetch_image => self.fetchImage(out),
+            else => bn.encodeListReply(out, .list, .ok, bundle_count) catch unreachable,
+        };
+    }
+
+    fn fetchImage(self: *const Bundles, out: *[reply_bytes_max]u8) []const u8 {
+        const image = wire.nxbi.encode(out[bn.image_header_bytes..], &.{.{
+            .bundle = bundle,
+            .version = bundle_version,
+            .path = "build.prop",
+            .data = self.build,
+        }}) catch unreachable; // A section of at most 8000 bytes and 54 of our own.
+        const header = bn.encodeImageHeader(out, .ok, @intCast(image.len)) catch unreachable;
+        return out[0 .. header.len + image.len];
+    }
+};
+
+fn refuse(out: *[reply_bytes_max]u8, refusal: bn.Refusal) []const u8 {
+    return bn.encodeRefusal(out, refusal) catch unreachable; // 9 bytes at most.
+}
+
+const testing = std.testing;
+
+const FakeGate = struct {
+    permitted: u64 = 0xA,
+    asked: u32 = 0,
+    told: u32 = 0,
+
+    fn permits(self: *FakeGate, sender: u64) bool {
+        self.asked += 1;
+        return sender == self.permitted;
+    }
+
+    fn denied(self: *FakeGate, _: u64) void {
+        self.told += 1;
+    }
+};
+
+var reply: [reply_bytes_max]u8 = undefined;
+
+test "list and image for who may ask" {
+    var bundles: Bundles = try .parse("");
+    var gate: FakeGate = .{};
+    const list = bundles.handle("BN\x01\x01", 0xA, &gate, &reply);
+    try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x01\x00\x00", list);
+    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, &reply)).?;
+    try testing.expectEqual(bn.Status.ok, image.status);
+    var files = try wire.nxbi.iterate(image.image);
+    const file = (try files.next()).?;
+    try testing.expectEqualStrings("system", file.bundle);
+    try testing.expectEqualStrings("1.0.0-a", file.version);
+    try testing.expectEqualStrings("build.prop", file.path);
+    try testing.expectEqualStrings(default_build, file.data);
+    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
+}
+
+test "who may not is answered as unsupported, told of eight times, and asked about each time" {
+    var bundles: Bundles = .{};
+    var gate: FakeGate = .{};
+    for (0..10) |_| {
+        const list = bundles.handle("BN\x01\x01", 0xB, &gate, &reply);
+        try testing.expectEqualSlices(u8, "BN\x01\x81\x02\x00\x00\x00", list);
+    }
+    const image = bundles.handle("BN\x01\x03", 0xB, &gate, &reply);
+    try testing.expectEqualSlices(u8, "BN\x01\x83\x02\x00\x00\x00\x00", image);
+    try testing.expectEqual(@as(u32, 8), gate.told);
+    try testing.expectEqual(@as(u32, 11), gate.asked);
+    gate.permitted = 0xB;
+    const allowed = bundles.handle("BN\x01\x01", 0xB, &gate, &reply);
+    try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x01\x00\x00", allowed);
+}
+
+test "a malformed request is answered without asking policyd" {
+    var bundles: Bundles = .{};
+    var gate: FakeGate = .{};
+    const cut = bundles.handle("BN\x01", 0xA, &gate, &reply);
+    try testing.expectEqualSlices(u8, "BN\x01\x81\x01\x00\x00\x00", cut);
+    const longer = bundles.handle("BN\x01\x03\x00", 0xA, &gate, &reply);
+    try testing.expectEqualSlices(u8, "BN\x01\x83\x01\x00\x00\x00\x00", longer);
+    try testing.expectEqual(@as(u32, 0), gate.asked);
+}
+
+test "the configuration's text, up to the longest section" {
+    var bundles: Bundles = try .parse("\x01\x00\x03\x00a=b");
+    try testing.expectEqualStrings("a=b", bundles.build);
+    try testing.expectError(error.UnknownTag, Bundles.parse("\x02\x00\x00\x00"));
+    try testing.expectError(error.Malformed, Bundles.parse("\x01\x00\x04\x00a=b"));
+    bundles.build = "x" ** 8000;
+    var gate: FakeGate = .{};
+    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, &reply)).?;
+    var files = try wire.nxbi.iterate(image.image);
+    try testing.expectEqual(@as(usize, 8000), (try files.next()).?.data.len);
+}

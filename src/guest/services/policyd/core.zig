@@ -1,0 +1,182 @@
+//! The table of grants and the decisions made from it. Absent means denied.
+
+const std = @import("std");
+const records = @import("os").records;
+const po = @import("wire").po;
+
+pub const reply_bytes_max = po.reply_bytes;
+pub const grants_max = 64;
+/// So that a service that asks in a loop cannot push everybody else's records out of the log.
+pub const audits_per_boot_max = 128;
+pub const audit_bytes_max = 112;
+
+/// Needed by a service that asks about another one.
+pub const delegate_capability = "policy.delegate";
+
+const tag_grant = 1;
+
+const Grant = struct { subject: u64, capability: []const u8 };
+
+/// What was decided, for the audit.
+pub const Decision = struct { delegated: bool, allowed: bool, subject: u64 };
+
+pub const Answer = struct { reply: []const u8, decision: ?Decision };
+
+pub const Table = struct {
+    grants: [grants_max]Grant = undefined,
+    count: usize = 0,
+
+    /// From this service's section of the node configuration; borrows the names from it.
+    pub fn parse(section: []const u8) error{ Malformed, UnknownTag, TooManyGrants }!Table {
+        var table: Table = .{};
+        var each = records.iterate(section);
+        while (try each.next()) |record| {
+            if (record.tag != tag_grant) return error.UnknownTag;
+            const value = record.value;
+            if (value.len <= 8 or value.len > 8 + po.capability_bytes_max) return error.Malformed;
+            if (table.count == grants_max) return error.TooManyGrants;
+            table.grants[table.count] = .{
+                .subject = std.mem.readInt(u64, value[0..8], .little),
+                .capability = value[8..],
+            };
+            table.count += 1;
+        }
+        return table;
+    }
+
+    pub fn handle(
+        self: *const Table,
+        frame: []const u8,
+        sender: u64,
+        out: *[reply_bytes_max]u8,
+    ) Answer {
+        switch (po.decodeRequest(frame)) {
+            .refusal => |refusal| return .{
+                .reply = encode(out, refusal.op, refusal.nonce, refusal.status),
+                .decision = null,
+            },
+            .request => |check| {
+                const delegated = check.op == .check_cap_delegated;
+                const may_ask = if (delegated)
+                    self.holds(sender, delegate_capability)
+                else
+                    check.subject == sender;
+                const allowed = may_ask and self.holds(check.subject, check.capability);
+                return .{
+                    .reply = encode(out, check.op, check.nonce, if (allowed) .allow else .deny),
+                    .decision = .{
+                        .delegated = delegated,
+                        .allowed = allowed,
+                        .subject = check.subject,
+                    },
+                };
+            },
+        }
+    }
+
+    /// Capability names are compared without regard to case.
+    fn holds(self: *const Table, subject: u64, capability: []const u8) bool {
+        for (self.grants[0..self.count]) |grant| {
+            if (grant.subject == subject and
+                std.ascii.eqlIgnoreCase(grant.capability, capability)) return true;
+        }
+        return false;
+    }
+};
+
+fn encode(out: *[reply_bytes_max]u8, op: po.Op, nonce: u32, status: po.Status) []const u8 {
+    return po.encodeReply(out, op, nonce, status) catch unreachable; // `out` is a reply long.
+}
+
+/// Names the subject and the outcome, never the capability's use.
+pub fn auditText(buffer: *[audit_bytes_max]u8, decision: Decision) []const u8 {
+    const format = "audit v1 op={s} decision={s} subject=0x{x:0>16} reason=policy";
+    return std.fmt.bufPrint(buffer, format, .{
+        if (decision.delegated) "check_cap_delegated" else "check_cap",
+        if (decision.allowed) "allow" else "deny",
+        decision.subject,
+    }) catch unreachable; // The longest is 99 bytes.
+}
+
+const testing = std.testing;
+
+fn tagged(comptime tag: u8, comptime value: []const u8) []const u8 {
+    return .{ tag, 0, value.len, 0 } ++ value;
+}
+
+const alice_query = "\x0a\x00\x00\x00\x00\x00\x00\x00bundle.query";
+const bob_delegate = "\x0b\x00\x00\x00\x00\x00\x00\x00policy.delegate";
+const two_grants = tagged(1, alice_query) ++ tagged(1, bob_delegate);
+const alice = 0xA;
+const bob = 0xB;
+
+test "the table decides; absent is deny" {
+    const table: Table = try .parse(two_grants);
+    const Row = struct { u64, po.Op, u64, []const u8, po.Status };
+    const rows = [_]Row{
+        .{ alice, .check_cap, alice, "bundle.query", .allow },
+        .{ alice, .check_cap, alice, "Bundle.QUERY", .allow },
+        .{ alice, .check_cap, alice, "bundle.quer", .deny },
+        .{ alice, .check_cap, alice, "policy.delegate", .deny },
+        // About somebody else only with the right to ask, whatever the table says of them.
+        .{ bob, .check_cap, alice, "bundle.query", .deny },
+        .{ bob, .check_cap_delegated, alice, "bundle.query", .allow },
+        .{ bob, .check_cap_delegated, bob, "bundle.query", .deny },
+        .{ alice, .check_cap_delegated, alice, "bundle.query", .deny },
+    };
+    for (rows) |row| {
+        const sender, const op, const subject, const capability, const status = row;
+        var request: [po.request_bytes_max]u8 = undefined;
+        var reply: [reply_bytes_max]u8 = undefined;
+        const frame = try po.encodeRequest(&request, .{
+            .op = op,
+            .nonce = 0xDEADBEEF,
+            .subject = subject,
+            .capability = capability,
+        });
+        const answer = table.handle(frame, sender, &reply);
+        try testing.expectEqual(status, po.decodeReply(answer.reply, op, 0xDEADBEEF).?);
+        try testing.expectEqual(status == .allow, answer.decision.?.allowed);
+        try testing.expectEqual(subject, answer.decision.?.subject);
+    }
+}
+
+test "an empty table denies, and what is malformed decides nothing" {
+    const table: Table = try .parse("");
+    var request: [po.request_bytes_max]u8 = undefined;
+    var reply: [reply_bytes_max]u8 = undefined;
+    const check: po.Check = .{ .op = .check_cap, .nonce = 1, .subject = alice, .capability = "x" };
+    const frame = try po.encodeRequest(&request, check);
+    const denied = table.handle(frame, alice, &reply);
+    try testing.expectEqual(@as(?po.Status, .deny), po.decodeReply(denied.reply, .check_cap, 1));
+    const cut = table.handle(frame[0 .. frame.len - 1], alice, &reply);
+    try testing.expectEqual(@as(?po.Status, .malformed), po.decodeReply(cut.reply, .check_cap, 1));
+    try testing.expectEqual(@as(?Decision, null), cut.decision);
+}
+
+test "a bad section is refused whole" {
+    try testing.expectError(error.UnknownTag, Table.parse(tagged(2, alice_query)));
+    try testing.expectError(error.Malformed, Table.parse(tagged(1, alice_query[0..8])));
+    const long = tagged(1, alice_query[0..8] ++ "c" ** 49);
+    try testing.expectError(error.Malformed, Table.parse(long));
+    try testing.expectError(error.Malformed, Table.parse(two_grants[0 .. two_grants.len - 1]));
+    const grant = comptime tagged(1, alice_query);
+    try testing.expectError(error.TooManyGrants, Table.parse(grant ** 65));
+    try testing.expectEqual(grants_max, (try Table.parse(grant ** 64)).count);
+}
+
+test "audit lines" {
+    var buffer: [audit_bytes_max]u8 = undefined;
+    try testing.expectEqualStrings(
+        "audit v1 op=check_cap decision=allow subject=0x000000000000000a reason=policy",
+        auditText(&buffer, .{ .delegated = false, .allowed = true, .subject = alice }),
+    );
+    try testing.expectEqualStrings(
+        "audit v1 op=check_cap_delegated decision=deny subject=0xffffffffffffffff reason=policy",
+        auditText(&buffer, .{
+            .delegated = true,
+            .allowed = false,
+            .subject = std.math.maxInt(u64),
+        }),
+    );
+}

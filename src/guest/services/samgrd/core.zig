@@ -1,0 +1,178 @@
+//! The registry: names that services gave themselves, and the answers to questions about them.
+
+const std = @import("std");
+const sm = @import("wire").sm;
+
+pub const reply_bytes_max = sm.reply_bytes_max;
+pub const entries_max = 64;
+/// So that one service cannot fill the registry and keep the others out of it.
+pub const entries_per_sender_max = 16;
+
+/// Who asks, as the kernel says.
+pub const Sender = struct { id: u64, pid: u32 };
+
+const Entry = struct {
+    owner: u64,
+    slots: sm.Slots,
+    len: u8,
+    bytes: [sm.register_name_bytes_max]u8,
+
+    fn name(self: *const Entry) []const u8 {
+        return self.bytes[0..self.len];
+    }
+};
+
+pub const Registry = struct {
+    entries: [entries_max]Entry = undefined,
+    count: usize = 0,
+
+    pub fn handle(
+        self: *Registry,
+        frame: []const u8,
+        sender: Sender,
+        out: *[reply_bytes_max]u8,
+    ) []const u8 {
+        return switch (sm.decodeRequest(frame)) {
+            .refusal => |refusal| sm.encodeRefusal(out, refusal),
+            .request => |request| switch (request) {
+                .register => |entry| sm.encodeReply(
+                    out,
+                    .register,
+                    self.register(sender, entry.name, entry.slots),
+                    entry.slots,
+                ),
+                .lookup => |name| if (self.find(sender.id, name)) |entry|
+                    sm.encodeReply(out, .lookup, .ok, entry.slots)
+                else
+                    sm.encodeReply(out, .lookup, .not_found, .{}),
+                .sender_pid => sm.encodePidReply(out, .ok, sender.pid),
+                .sender_service_id => sm.encodeServiceIdReply(out, .ok, sender.id),
+                .resolve_status => |name| sm.encodeReply(
+                    out,
+                    .resolve_status,
+                    self.resolve(name),
+                    .{},
+                ),
+            },
+        } catch unreachable; // `out` holds the longest reply.
+    }
+
+    /// A name that its owner registers again gets the new slots.
+    pub fn register(self: *Registry, owner: Sender, name: []const u8, slots: sm.Slots) sm.Status {
+        if (self.find(owner.id, name)) |entry| {
+            entry.slots = slots;
+            return .ok;
+        }
+        if (self.count == entries_max or self.owned(owner.id) == entries_per_sender_max)
+            return .unsupported;
+        const entry = &self.entries[self.count];
+        entry.owner = owner.id;
+        entry.slots = slots;
+        entry.len = @intCast(name.len);
+        @memcpy(entry.bytes[0..name.len], name);
+        self.count += 1;
+        return .ok;
+    }
+
+    fn find(self: *Registry, owner: u64, name: []const u8) ?*Entry {
+        for (self.entries[0..self.count]) |*entry| {
+            if (entry.owner == owner and std.mem.eql(u8, entry.name(), name)) return entry;
+        }
+        return null;
+    }
+
+    fn owned(self: *const Registry, owner: u64) usize {
+        var count: usize = 0;
+        for (self.entries[0..self.count]) |*entry| count += @intFromBool(entry.owner == owner);
+        return count;
+    }
+
+    fn resolve(self: *const Registry, name: []const u8) sm.Status {
+        for (self.entries[0..self.count]) |*entry| {
+            if (std.mem.eql(u8, entry.name(), name)) return .ok;
+        }
+        return .not_found;
+    }
+};
+
+const testing = std.testing;
+const alice: Sender = .{ .id = 0xA, .pid = 3 };
+const bob: Sender = .{ .id = 0xB, .pid = 4 };
+
+fn ask(registry: *Registry, sender: Sender, request: sm.Request) ![]const u8 {
+    const Buffers = struct {
+        var frame: [sm.request_bytes_max]u8 = undefined;
+        var reply: [reply_bytes_max]u8 = undefined;
+    };
+    const frame = try sm.encodeRequest(&Buffers.frame, request);
+    return registry.handle(frame, sender, &Buffers.reply);
+}
+
+fn registration(name: []const u8, send: u32) sm.Request {
+    return .{ .register = .{ .name = name, .slots = .{ .send = send, .recv = 4 } } };
+}
+
+test "lookup sees only the caller's own, resolve-status everybody's" {
+    var registry: Registry = .{};
+    const registered = try ask(&registry, alice, registration("logd", 5));
+    try testing.expectEqualSlices(u8, "SM\x01\x81\x00\x05\x00\x00\x00\x04\x00\x00\x00", registered);
+    const own = try ask(&registry, alice, .{ .lookup = "logd" });
+    try testing.expectEqualSlices(u8, "SM\x01\x82\x00\x05\x00\x00\x00\x04\x00\x00\x00", own);
+    const other = try ask(&registry, bob, .{ .lookup = "logd" });
+    try testing.expectEqualSlices(u8, "SM\x01\x82\x01" ++ "\x00" ** 8, other);
+    const resolved = try ask(&registry, bob, .{ .resolve_status = "logd" });
+    try testing.expectEqualSlices(u8, "SM\x01\x86\x00" ++ "\x00" ** 8, resolved);
+    const unknown = try ask(&registry, bob, .{ .resolve_status = "log" });
+    try testing.expectEqualSlices(u8, "SM\x01\x86\x01" ++ "\x00" ** 8, unknown);
+}
+
+test "a repeat overwrites, another sender's same name does not" {
+    var registry: Registry = .{};
+    _ = try ask(&registry, alice, registration("x", 5));
+    _ = try ask(&registry, bob, registration("x", 6));
+    _ = try ask(&registry, alice, registration("x", 7));
+    try testing.expectEqual(@as(usize, 2), registry.count);
+    const reply = try ask(&registry, alice, .{ .lookup = "x" });
+    try testing.expectEqual(@as(u32, 7), sm.decodeReply(reply, .lookup).?.slots.send);
+    const bobs = try ask(&registry, bob, .{ .lookup = "x" });
+    try testing.expectEqual(@as(u32, 6), sm.decodeReply(bobs, .lookup).?.slots.send);
+}
+
+test "who asked comes from the kernel" {
+    var registry: Registry = .{};
+    const pid = sm.decodePidReply(try ask(&registry, alice, .sender_pid));
+    try testing.expectEqual(@as(?u32, 3), pid);
+    const id = sm.decodeServiceIdReply(try ask(&registry, bob, .sender_service_id));
+    try testing.expectEqual(@as(?u64, 0xB), id);
+}
+
+test "the registry is bounded, as a whole and for each sender" {
+    var registry: Registry = .{};
+    for (0..entries_max) |i| {
+        const sender: Sender = .{ .id = i / entries_per_sender_max, .pid = 1 };
+        var name = [_]u8{@intCast(i)};
+        const reply = try ask(&registry, sender, registration(&name, 5));
+        try testing.expectEqual(sm.Status.ok, sm.decodeReply(reply, .register).?.status);
+    }
+    const full = try ask(&registry, bob, registration("y", 5));
+    try testing.expectEqual(sm.Status.unsupported, sm.decodeReply(full, .register).?.status);
+    // What is there can still change.
+    const again = try ask(&registry, .{ .id = 0, .pid = 1 }, registration("\x00", 9));
+    try testing.expectEqual(sm.Status.ok, sm.decodeReply(again, .register).?.status);
+
+    registry.count = entries_per_sender_max;
+    const greedy = try ask(&registry, .{ .id = 0, .pid = 1 }, registration("z", 5));
+    try testing.expectEqual(sm.Status.unsupported, sm.decodeReply(greedy, .register).?.status);
+    const modest = try ask(&registry, bob, registration("z", 5));
+    try testing.expectEqual(sm.Status.ok, sm.decodeReply(modest, .register).?.status);
+}
+
+test "garbage is answered as a malformed lookup" {
+    var registry: Registry = .{};
+    var reply: [reply_bytes_max]u8 = undefined;
+    const expected = "SM\x01\x82\x02" ++ "\x00" ** 8;
+    try testing.expectEqualSlices(u8, expected, registry.handle("", alice, &reply));
+    try testing.expectEqualSlices(u8, expected, registry.handle("XM\x01\x01\x01a", alice, &reply));
+    const version = registry.handle("SM\x02\x02\x01a", alice, &reply);
+    try testing.expectEqualSlices(u8, "SM\x01\x82\x03" ++ "\x00" ** 8, version);
+}

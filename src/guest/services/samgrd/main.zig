@@ -1,0 +1,33 @@
+//! samgrd: which service is there under which name (`SM` v1). Calls nobody.
+
+const os = @import("os");
+const svc = @import("svc");
+const core = @import("samgrd_core");
+
+pub const panic = os.panic;
+comptime {
+    _ = os.start;
+}
+
+const Service = struct {
+    registry: core.Registry,
+    reply: [core.reply_bytes_max]u8,
+
+    pub fn handle(self: *Service, message: os.Message) []const u8 {
+        const sender: core.Sender = .{ .id = message.sender, .pid = message.senderPid() };
+        return self.registry.handle(message.payload, sender, &self.reply);
+    }
+};
+
+var service: Service = .{ .registry = .{}, .reply = undefined };
+
+pub fn main() !void {
+    // It cannot send itself a registration and wait for itself to take it.
+    const self: core.Sender = .{ .id = os.serviceId(os.name()), .pid = os.sys.getpid() };
+    _ = service.registry.register(self, os.name(), .{
+        .send = os.abi.slot.server_send,
+        .recv = os.abi.slot.server_recv,
+    });
+    os.print("{s}: ready", .{os.name()});
+    try svc.serve(&service);
+}
