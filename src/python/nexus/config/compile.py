@@ -60,8 +60,9 @@ def _sections(node: NodeConfig) -> Iterator[tuple[str, Section]]:
     yield "init", _init(node)
     if node.network is not None and "netstackd" in start:
         yield "netstackd", _netstackd(node)
-    if node.dsoftbus is not None and "dsoftbusd" in start:
-        yield "dsoftbusd", _dsoftbusd(node, node.dsoftbus)
+    if "dsoftbusd" in start:
+        # An empty section is a node that talks to nobody: no identity, no peer, all refused.
+        yield "dsoftbusd", _dsoftbusd(node, node.dsoftbus) if node.dsoftbus else []
     if "policyd" in start:
         yield "policyd", _policyd(node)
     if "selftest-client" in start:

@@ -150,9 +150,11 @@ def _check_ratio(value: str) -> str:
 
 def _check_regex(value: str) -> str:
     try:
-        re.compile(value)
+        pattern = re.compile(value)
     except re.error as exc:
         raise ValueError(f"no regular expression: {exc.msg}") from exc
+    if pattern.fullmatch(""):
+        raise ValueError("matches an empty line; accepted is what needs at least one character")
     return _check_line(value)
 
 

@@ -95,6 +95,7 @@ def _world_of(source: Path, data: dict[str, Any]) -> World:
         link=config.link,
         machines=tuple(machines),
         budget_ms=config.budget_ms,
+        instructions_max=config.instructions_max,
         expect=config.expect,
         forbid=config.forbid,
     )

@@ -55,8 +55,6 @@ def _start(node: NodeConfig) -> Problems:
         yield Problem("node.start", "is empty; accepted is at least one service")
     if "netstackd" in start and node.network is None:
         yield Problem("network", "is missing; node.start has 'netstackd', which needs an address")
-    if "dsoftbusd" in start and node.dsoftbus is None:
-        yield Problem("dsoftbus", "is missing; node.start has 'dsoftbusd', which needs a key")
     if "dsoftbusd" in start and "netstackd" not in start:
         yield Problem("node.start", "has 'dsoftbusd' without 'netstackd', which it needs")
 

@@ -30,14 +30,22 @@ PHASES: tuple[Phase, ...] = ("launch", "discovery", "session", "remote", "end")
 BudgetMs = Annotated[int, Within(1, 3_600_000)]
 
 
+class Cut(Model):
+    """`[[link.cut]]`: a partition; frames sent in this stretch of virtual time are lost."""
+
+    start_ms: Annotated[int, Within(0, 3_600_000)]
+    end_ms: Annotated[int, Within(1, 3_600_000)]
+
+
 class Link(Model):
     """`[link]`: every cable between a machine and the switch."""
 
-    delay_us: Annotated[int, Within(1, 1_000_000)] = 50
+    delay_us: Annotated[int, Within(1, 1_000_000)] = 500
     jitter_us: Annotated[int, Within(0, 1_000_000)] = 0
     loss: RatioText = "0"
     duplicate: RatioText = "0"
     corrupt: RatioText = "0"
+    cut: Many[Cut] = ()
 
     def ratio(self, fault: Literal["loss", "duplicate", "corrupt"]) -> Ratio:
         """Return one fault's probability."""
@@ -55,25 +63,28 @@ class Machine(Model):
 
 
 class Budget(Model):
-    """`[budget_ms]`: virtual milliseconds a phase may take, counted from its beginning."""
+    """`[budget_ms]`: virtual milliseconds a phase may take, and all of them together."""
 
     launch: BudgetMs = 5000
     discovery: BudgetMs = 5000
     session: BudgetMs = 5000
     remote: BudgetMs = 10_000
     end: BudgetMs = 5000
+    total: BudgetMs | None = None
 
 
 class Expectation(Model):
-    """`[[expect]]`: a line one machine must print.  Entries of a machine are met in order.
+    """`[[expect]]`: a line one machine must print, in order within a machine and phase.
 
-    `marker` is the whole line; `pattern` is a regular expression for the whole line.
+    `marker` is the whole line; `pattern` is a regular expression for the whole line.  An
+    exclusive one must not be printed by a machine that is not expected to.
     """
 
     machine: Label
     phase: Phase
     marker: Line | None = None
     pattern: Regex | None = None
+    exclusive: bool = True
 
 
 class WorldConfig(Model):
@@ -86,6 +97,7 @@ class WorldConfig(Model):
     link: Link = Link()
     machine: Many[Machine] = ()
     budget_ms: Budget = Budget()
+    instructions_max: Annotated[int, Within(1, 10**12)] = 4_000_000_000
     expect: Many[Expectation] = ()
     forbid: Many[Line] = Field(default=())
 
@@ -110,5 +122,6 @@ class World:
     link: Link
     machines: tuple[WorldMachine, ...]
     budget_ms: Budget
+    instructions_max: int
     expect: tuple[Expectation, ...]
     forbid: tuple[str, ...]

@@ -10,13 +10,14 @@ from typing import Final
 
 from nexus.config.error import Problem, show
 from nexus.config.node import NodeConfig
-from nexus.config.world import PHASES, WorldConfig
+from nexus.config.world import WorldConfig
 from nexus.core.errors import did_you_mean
 
 # A switch of this size is more than any scenario needs, and each machine costs its RAM.
 MACHINES_MAX: Final = 8
 EXPECT_MAX: Final = 256
 FORBID_MAX: Final = 64
+CUTS_MAX: Final = 64
 
 
 def find_world_problems(world: WorldConfig) -> list[Problem]:
@@ -69,20 +70,11 @@ def _expectations(world: WorldConfig) -> Iterator[Problem]:
     if not world.expect:
         yield Problem("expect", "is empty; accepted is at least one [[expect]]")
     labels = [machine.label for machine in world.machine]
-    phases: dict[str, int] = {}
     for index, expect in enumerate(world.expect):
         field = f"expect[{index}]"
         yield from _known(expect.machine, labels, f"{field}.machine")
         if (expect.marker is None) == (expect.pattern is None):
             yield Problem(field, "accepted is exactly one of marker and pattern")
-        phase = PHASES.index(expect.phase)
-        if phase < phases.get(expect.machine, 0):
-            yield Problem(
-                f"{field}.phase",
-                f"{show(expect.phase)} comes before the phase of an earlier entry of this machine;"
-                f" the order is {', '.join(PHASES)}",
-            )
-        phases[expect.machine] = max(phase, phases.get(expect.machine, 0))
 
 
 def _known(value: str, accepted: Iterable[str], field: str) -> Iterator[Problem]:
@@ -100,7 +92,13 @@ def _bounds(world: WorldConfig) -> Iterator[Problem]:
     counts = {
         "expect": (len(world.expect), EXPECT_MAX),
         "forbid": (len(world.forbid), FORBID_MAX),
+        "link.cut": (len(world.link.cut), CUTS_MAX),
     }
     for field, (count, limit) in counts.items():
         if count > limit:
             yield Problem(field, f"{count} entries; accepted are at most {limit}")
+    for index, cut in enumerate(world.link.cut):
+        if cut.start_ms >= cut.end_ms:
+            yield Problem(
+                f"link.cut[{index}].end_ms", f"{cut.end_ms} is not above start_ms ({cut.start_ms})"
+            )

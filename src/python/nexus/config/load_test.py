@@ -1,0 +1,305 @@
+"""Good files load; every mistake is one line with file, field, bad value and accepted values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD, write_world
+from nexus.config.error import ConfigError
+from nexus.config.keys import derive_test_secret
+from nexus.config.load import load_any, load_node, load_world
+from nexus.config.node import NodeConfig
+from nexus.config.world import World
+from nexus.core.randomness import Ratio
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "node-a.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_node_loads(tmp_path: Path) -> None:
+    node = load_node(write(tmp_path, NODE_A))
+    assert node.node.mac_bytes == bytes.fromhex("52540012340a")
+    assert node.node.ram_mib == 64
+    assert node.network is not None
+    assert str(node.network.interface) == "10.42.0.10/24"
+    assert node.dsoftbus is not None
+    assert node.dsoftbus.peer[0].dial
+
+
+def test_a_world_loads(tmp_path: Path) -> None:
+    world = load_world(write_world(tmp_path))
+    assert [(m.label, m.image, m.node.node.id) for m in world.machines] == [
+        ("A", "system", "node-a"),
+        ("B", "other", "node-b"),
+    ]
+    assert world.seed == 7
+    assert world.link.ratio("loss") == Ratio(1, 50)
+    assert world.expect[0].marker == "init: ready"
+    assert world.budget_ms.remote == 10_000
+    assert world.forbid == ("kernel: panic",)
+
+
+def test_the_kind_is_told_by_content(tmp_path: Path) -> None:
+    write_world(tmp_path)
+    assert isinstance(load_any(tmp_path / "node-a.toml"), NodeConfig)
+    assert isinstance(load_any(tmp_path / "world.toml"), World)
+
+
+PEER_TWICE = """
+[[dsoftbus.peer]]
+id = "{id}"
+address = "{address}"
+port = 1
+public_key = {{ test_seed = "{seed}" }}
+
+[[dsoftbus.allow]]
+"""
+
+# (what is replaced, by what, the field named, what is said)
+NODE_MISTAKES = [
+    ("mac =", "mca =", "node.mca", "unknown key; accepted are .*; did you mean 'mac'"),
+    ("mac =", "mca =", "node.mac", "is missing"),
+    ("port = 34567", "port = 70000", "dsoftbus.port", r"70000; accepted are 1\.\.65535"),
+    ("port = 34567", "port = 0", "dsoftbus.port", r"0; accepted are 1\.\.65535"),
+    ("port = 34567", 'port = "34567"', "dsoftbus.port", "'34567'; accepted is an integer"),
+    ("port = 34567", "port = 1.0", "dsoftbus.port", "1.0; accepted is an integer"),
+    ("dial = true", "dial = 1", r"dsoftbus.peer\[0\].dial", "1; accepted is true or false"),
+    (":0a", ":zz", "node.mac", "'52:54:00:12:34:zz'; accepted are six bytes"),
+    ("52:54:00:12:34:0a", "ff:ff:ff:ff:ff:ff", "node.mac", "broadcast"),
+    ("52:54:00:12:34:0a", "01:00:5e:00:00:01", "node.mac", "multicast"),
+    ("52:54:00:12:34:0a", "00:00:00:00:00:00", "node.mac", "zero"),
+    ("10.42.0.10/24", "10.42.0.10", "network.address", "prefix length is missing"),
+    ("10.42.0.10/24", "10.42.0.0/24", "network.address", "not a host of 10.42.0.0/24"),
+    ("10.42.0.10/24", "10.42.0.255/24", "network.address", "not a host"),
+    ("10.42.0.10/24", "10.42.0.10/31", "network.address", r"prefix lengths 8\.\.30"),
+    ("10.42.0.10/24", "239.1.2.3/24", "network.address", "unicast"),
+    ("10.42.0.10/24", "10.43.0.10/24", r"dsoftbus.peer\[0\].address", "not a host of 10.43.0.0"),
+    ("10.42.0.10/24", "10.42.0.11/24", r"dsoftbus.peer\[0\].address", "this node's own address"),
+    (
+        '"10.42.0.10/24"',
+        '"10.42.0.10/24"\ngateway = "10.43.0.1"',
+        "network.gateway",
+        "not a host of",
+    ),
+    ('{ test_seed = "node-b" }', '"abcd"', "public_key", r"'abcd'; accepted are 64 hexadecimal"),
+    ('{ test_seed = "node-b" }', f'"{"00" * 32}"', "public_key", "small order"),
+    ('{ test_seed = "node-b" }', '{ test_seed = "node-a" }', "public_key", "own key"),
+    ('{ test_seed = "node-b" }', '{ test_sed = "x" }', "test_sed", "did you mean 'test_seed'"),
+    ('id = "node-a"', 'id = ""', "node.id", r"1\.\.64"),
+    ('id = "node-a"', f'id = "{"x" * 65}"', "node.id", r"1\.\.64"),
+    ('id = "node-a"', 'id = "node-b"', r"dsoftbus.peer\[0\].id", "own id"),
+    (
+        "[[dsoftbus.allow]]",
+        PEER_TWICE.format(id="node-b", address="10.42.0.12", seed="c"),
+        r"dsoftbus.peer\[1\].id",
+        r"'node-b' is a duplicate peer id, see dsoftbus.peer\[0\].id",
+    ),
+    (
+        "[[dsoftbus.allow]]",
+        PEER_TWICE.format(id="node-c", address="10.42.0.11", seed="c"),
+        r"dsoftbus.peer\[1\].address",
+        "duplicate address",
+    ),
+    (
+        "[[dsoftbus.allow]]",
+        PEER_TWICE.format(id="node-c", address="10.42.0.12", seed="node-b"),
+        r"dsoftbus.peer\[1\].public_key",
+        "duplicate key",
+    ),
+    ('service = "samgrd"', 'service = "samgr"', r"allow\[0\].service", "did you mean 'samgrd'"),
+    ('"resolve-status"', '"register"', r"allow\[0\].operations\[0\]", "accepted are resolve-stat"),
+    ('["resolve-status"]', "[]", r"allow\[0\].operations", "is empty"),
+    ('peer = "node-b"\nservice', 'peer = "node-c"\nservice', r"allow\[0\].peer", "accepted are"),
+    ('"samgrd", "bundlemgrd"', '"samgrd", "samgrd"', r"announce\[1\]", "duplicate service"),
+    ('"samgrd", "bundlemgrd"', '"Samgrd"', r"announce\[0\]", "accepted are 1"),
+    ("port = 34567", "peer_ttl_ms = 250", "dsoftbus.peer_ttl_ms", "not above announce_interval"),
+    ('"client"', '"clint"', "selftest.mode", "did you mean 'client'"),
+    ('"client"', '"single"', "selftest.peer", "only with mode 'client'"),
+    ("dial = true", "dial = false", "selftest.peer", "accepted are none"),
+    ('mode = "client"\npeer = "node-b"', 'mode = "client"', "selftest.peer", "is missing"),
+    (
+        "[network]",
+        'start = ["logd", "logd"]\n[network]',
+        r"node.start\[1\]",
+        "duplicate service",
+    ),
+    ("[network]", "start = []\n[network]", "node.start", "is empty"),
+    ("[network]", "ram_mib = 1\n[network]", "node.ram_mib", r"accepted are 16\.\.2048"),
+    (
+        "[selftest]",
+        '[[route]]\nfrom = "logd"\nto = "smgrd"\n[selftest]',
+        r"route\[0\].to",
+        "did you mean 'samgrd'",
+    ),
+    (
+        "[selftest]",
+        '[[policy.grant]]\nservice = "logd"\ncapability = "A B"\n[selftest]',
+        r"policy.grant\[0\].capability",
+        "'A B'; accepted are",
+    ),
+    ("[selftest]", '[service.policyd]\n1 = "00"\n[selftest]', "service.policyd", "of its own"),
+    ("[selftest]", '[service.rngd]\n0 = "00"\n[selftest]', "service.rngd.0", r"1\.\.65535"),
+    ("[selftest]", '[service.rngd]\n1 = "0"\n[selftest]', "service.rngd.1", "hexadecimal"),
+    ("[selftest]", '[service.rngs]\n1 = "00"\n[selftest]', "service.rngs", "did you mean 'rngd'"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "field", "said"), NODE_MISTAKES)
+def test_a_mistake_in_a_node_is_one_line(
+    tmp_path: Path, old: str, new: str, field: str, said: str
+) -> None:
+    assert old in NODE_A
+    path = write(tmp_path, NODE_A.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        load_node(path)
+    lines = str(caught.value).splitlines()
+    pattern = f"{re.escape(str(path))}: \\S*{field}\\S*: .*{said}"
+    assert any(re.match(pattern, line) for line in lines), lines
+
+
+def test_a_started_netstackd_needs_an_address(tmp_path: Path) -> None:
+    text = NODE_A[: NODE_A.index("[network]")]
+    with pytest.raises(ConfigError, match=r"network: is missing; node\.start has 'netstackd'"):
+        load_node(write(tmp_path, text))
+
+
+def test_a_node_without_dsoftbus_is_complete(tmp_path: Path) -> None:
+    node = load_node(write(tmp_path, NODE_A[: NODE_A.index("[dsoftbus]")]))
+    assert node.dsoftbus is None
+    assert node.selftest.mode == "single"
+
+
+# (what is replaced, by what, the field named, what is said)
+WORLD_MISTAKES = [
+    ('label = "B"', 'label = "a"', r"machine\[1\].label", "'a' is a duplicate label"),
+    ("node-b.toml", "node-c.toml", r"machine\[1\].node", "'node-c.toml' is a missing node file"),
+    ('machine = "B"', 'machine = "C"', r"expect\[1\].machine", "'C' is an unknown machine"),
+    ('phase = "launch"', 'phase = "lunch"', r"expect\[0\].phase", "did you mean 'launch'"),
+    ('marker = "init: ready"', "", r"expect\[0\]", "exactly one of marker and pattern"),
+    ('ok .*"', 'ok ("', r"expect\[1\].pattern", "no regular expression"),
+    ('"dsoftbusd: cross-vm session ok .*"', '".*"', r"expect\[1\].pattern", "an empty line"),
+    ("seed = 7", "seed = -1", "seed", "-1; accepted are 0"),
+    ("seed = 7", "sead = 7", "sead", "did you mean 'seed'"),
+    ('"1/50"', '"2"', "link.loss", "'2'; accepted is a ratio"),
+    ('"1/50"', "0.02", "link.loss", "0.02; accepted is a string"),
+    ("delay_us = 200", "delay_us = 0", "link.delay_us", "0; accepted are 1"),
+    (
+        "delay_us = 200",
+        "cut = [{ start_ms = 5, end_ms = 5 }]",
+        r"link.cut\[0\].end_ms",
+        "not above start_ms",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "field", "said"), WORLD_MISTAKES)
+def test_a_mistake_in_a_world_is_one_line(
+    tmp_path: Path, old: str, new: str, field: str, said: str
+) -> None:
+    assert old in WORLD
+    path = write_world(tmp_path, world=WORLD.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        load_world(path)
+    lines = str(caught.value).splitlines()
+    pattern = f"{re.escape(str(path))}: {field}: .*{said}"
+    assert any(re.match(pattern, line) for line in lines), lines
+
+
+def test_an_empty_expectation_is_a_mistake(tmp_path: Path) -> None:
+    path = write_world(tmp_path, world=WORLD[: WORLD.index("[[expect]]")])
+    with pytest.raises(ConfigError, match="expect: is empty"):
+        load_world(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (":0b", ":0A", "machine B: node.mac: '52:54:00:12:34:0a' is a duplicate MAC; machine A"),
+        ("0.11/", "0.10/", "machine B: network.address: '10.42.0.10' is a duplicate address"),
+        ("node-b", "node-a", "machine B: node.id: 'node-a' is a duplicate device id"),
+    ],
+)
+def test_machines_share_nothing(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = write_world(tmp_path, b=NODE_B_START.replace(old, new))
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        load_world(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[node", "is not TOML"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"", "node: is missing"),
+        (b"node = 3", "node: 3; accepted is a table"),
+    ],
+)
+def test_what_is_no_configuration_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"{re.escape(str(path))}: {said}"):
+        load_node(path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read: No such file"):
+        load_node(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="cannot read: Is a directory"):
+        load_world(tmp_path)
+
+
+SECRET = derive_test_secret("in a file").hex()
+KEY_IN_FILE = NODE_A.replace('{ test_seed = "node-a" }', '{ file = "node.key" }')
+
+
+def write_key(folder: Path, content: str, mode: int) -> Path:
+    key = folder / "node.key"
+    key.write_text(content)
+    key.chmod(mode)
+    return write(folder, KEY_IN_FILE)
+
+
+def test_a_key_in_a_file_is_read_and_never_printed(tmp_path: Path) -> None:
+    node = load_node(write_key(tmp_path, SECRET + "\n", 0o600))
+    assert node.dsoftbus is not None
+    assert node.dsoftbus.static_key.secret().hex() == SECRET
+    for printed in (repr(node), str(node), node.model_dump_json()):
+        assert SECRET not in printed
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "said"),
+    [
+        (SECRET, 0o644, "mode 0644; accepted is a file of its owner only"),
+        (SECRET, 0o640, "mode 0640"),
+        (SECRET[:-1], 0o600, "64 hexadecimal digits"),
+        (SECRET + "00", 0o600, "64 hexadecimal digits"),
+        ("", 0o600, "64 hexadecimal digits"),
+    ],
+)
+def test_a_bad_key_file_is_refused_without_showing_it(
+    tmp_path: Path, content: str, mode: int, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_node(write_key(tmp_path, content, mode))
+    assert SECRET[:16] not in str(caught.value)
+    assert "dsoftbus.static_key.file" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "inline",
+    [f'"{SECRET}"', f'{{ secret = "{SECRET}" }}', f'{{ test_seed = ["{SECRET}"] }}'],
+)
+def test_a_key_written_inline_is_refused_without_repeating_it(tmp_path: Path, inline: str) -> None:
+    text = NODE_A.replace('{ test_seed = "node-a" }', inline, 1)
+    with pytest.raises(ConfigError, match="static_key") as caught:
+        load_node(write(tmp_path, text))
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None

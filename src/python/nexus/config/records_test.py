@@ -1,0 +1,81 @@
+"""The container refuses every damaged form of a blob."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexus.config.records import (
+    SECTION_BYTES_MAX,
+    SECTIONS_MAX,
+    BlobError,
+    Records,
+    pack,
+    unpack,
+    unpack_records,
+)
+
+SECTIONS: dict[int, Records] = {9: [(1, b"a"), (1, b"")], 3: [(2, b"\xff" * 300)], 5: []}
+
+
+def test_reads_back() -> None:
+    assert unpack(pack(SECTIONS)) == {3: [(2, b"\xff" * 300)], 5: [], 9: [(1, b"a"), (1, b"")]}
+
+
+def test_golden_bytes() -> None:
+    head = "4e5843460100010041000000"
+    digest = "c21ba801ec2a576a1a63097e5f1ab4179de680100d94a348caa88879438c2537"
+    table = "01000000000000003c00000005000000"
+    assert pack({1: [(2, b"x")]}).hex() == head + digest + table + "0200010078"
+
+
+def test_every_truncation_is_refused() -> None:
+    blob = pack(SECTIONS)
+    for length in range(len(blob)):
+        with pytest.raises(BlobError):
+            unpack(blob[:length])
+
+
+def test_every_flipped_bit_is_refused() -> None:
+    blob = pack({1: [(2, b"x")]})
+    for bit in range(len(blob) * 8):
+        bad = bytearray(blob)
+        bad[bit // 8] ^= 1 << (bit % 8)
+        with pytest.raises(BlobError):
+            unpack(bytes(bad))
+
+
+def test_trailing_bytes_are_refused() -> None:
+    with pytest.raises(BlobError, match="length"):
+        unpack(pack(SECTIONS) + b"\0")
+
+
+@pytest.mark.parametrize("count", [0, SECTIONS_MAX + 1])
+def test_too_few_or_many_sections_are_refused(count: int) -> None:
+    with pytest.raises(BlobError, match="sections"):
+        pack({i: [] for i in range(count)})
+
+
+def test_the_largest_section_and_one_byte_more() -> None:
+    pack({1: [(1, bytes(SECTION_BYTES_MAX - 4))]})
+    with pytest.raises(BlobError, match="section of 8001 bytes"):
+        pack({1: [(1, bytes(SECTION_BYTES_MAX - 3))]})
+
+
+def test_the_largest_blob_and_beyond() -> None:
+    with pytest.raises(BlobError, match="bytes of configuration"):
+        pack({i: [(1, bytes(SECTION_BYTES_MAX - 4))] for i in range(9)})
+
+
+@given(st.lists(st.tuples(st.integers(0, 65535), st.binary(max_size=40)), max_size=20))
+def test_any_records_read_back(records: list[tuple[int, bytes]]) -> None:
+    assert unpack(pack({7: records})) == {7: records}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    try:
+        unpack_records(data)
+    except BlobError:
+        return
