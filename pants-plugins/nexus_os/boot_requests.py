@@ -1,0 +1,164 @@
+"""From the fields of a target to the run that it asks for, and to what it depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+)
+from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+
+from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences, ImageTargets
+from nexus_os.boot import BootRequest
+from nexus_os.config_targets import (
+    NodeConfig,
+    NodeConfigSourceField,
+    WorldConfig,
+    WorldConfigSourceField,
+)
+from nexus_os.first_party import NexusOs, ProgramAddress, ProgramAddressRequest
+from nexus_os.run_targets import (
+    BootDependenciesField,
+    ImagesField,
+    MarkerTestConfigField,
+    MarkerTestExpectField,
+    MarkerTestImageField,
+    WorldField,
+)
+
+# A node on its own has one image; the runner wants a name for it all the same.
+SINGLE_IMAGE = "system"
+
+
+def marker_test_request(field_set: Any) -> BootRequest:
+    """The run of a `guest_marker_test`."""
+    expect = field_set.expect.value
+    if not expect:
+        raise InvalidFieldException(
+            f"The `expect` field of {field_set.address} is empty. A test that expects nothing "
+            "passes whatever happens; list at least one line."
+        )
+    return BootRequest(
+        _node_reference(field_set.config),
+        _single_image(field_set.image),
+        expect=expect,
+        seed=field_set.seed.value,
+        budget=field_set.budget.value,
+        extra_args=field_set.extra_args.value or (),
+    )
+
+
+def world_request(field_set: Any) -> BootRequest:
+    """The run of a `two_vm_test` or a `guest_run`."""
+    return BootRequest(
+        _world_reference(field_set.world),
+        _images(field_set.images),
+        seed=field_set.seed.value,
+        budget=field_set.budget.value,
+        extra_args=field_set.extra_args.value or (),
+    )
+
+
+def _node_reference(field: MarkerTestConfigField) -> ConfigReference:
+    return ConfigReference(
+        field.address, field.alias, field.value or "", NodeConfigSourceField, NodeConfig.alias
+    )
+
+
+def _world_reference(field: WorldField) -> ConfigReference:
+    return ConfigReference(
+        field.address, field.alias, field.value or "", WorldConfigSourceField, WorldConfig.alias
+    )
+
+
+def _single_image(field: MarkerTestImageField) -> ImageReferences:
+    return ImageReferences(
+        field.address, field.alias, FrozenDict({SINGLE_IMAGE: field.value or ""})
+    )
+
+
+def _images(field: ImagesField) -> ImageReferences:
+    return ImageReferences(field.address, field.alias, field.value or FrozenDict())
+
+
+@dataclass(frozen=True)
+class MarkerTestDependenciesFieldSet(FieldSet):
+    required_fields = (BootDependenciesField, MarkerTestConfigField, MarkerTestImageField)
+
+    config: MarkerTestConfigField
+    image: MarkerTestImageField
+
+
+class InferMarkerTestDependencies(InferDependenciesRequest):
+    infer_from = MarkerTestDependenciesFieldSet
+
+
+@dataclass(frozen=True)
+class WorldDependenciesFieldSet(FieldSet):
+    required_fields = (BootDependenciesField, WorldField, ImagesField)
+
+    world: WorldField
+    images: ImagesField
+
+
+class InferWorldDependencies(InferDependenciesRequest):
+    infer_from = WorldDependenciesFieldSet
+
+
+@dataclass(frozen=True)
+class _BootDependencies:
+    config: ConfigReference
+    images: ImageReferences
+
+
+@rule
+async def infer_boot_dependencies(
+    request: _BootDependencies, nexus_os: NexusOs
+) -> InferredDependencies:
+    config, images, runner = await MultiGet(
+        Get(ConfigTarget, ConfigReference, request.config),
+        Get(ImageTargets, ImageReferences, request.images),
+        Get(ProgramAddress, ProgramAddressRequest(nexus_os.run_module)),
+    )
+    return InferredDependencies(
+        [
+            runner.address,
+            config.target.address,
+            *(target.address for _, target in images.targets),
+        ]
+    )
+
+
+@rule
+async def infer_marker_test_dependencies(
+    request: InferMarkerTestDependencies,
+) -> InferredDependencies:
+    field_set = request.field_set
+    return await Get(
+        InferredDependencies,
+        _BootDependencies(_node_reference(field_set.config), _single_image(field_set.image)),
+    )
+
+
+@rule
+async def infer_world_dependencies(request: InferWorldDependencies) -> InferredDependencies:
+    field_set = request.field_set
+    return await Get(
+        InferredDependencies,
+        _BootDependencies(_world_reference(field_set.world), _images(field_set.images)),
+    )
+
+
+def rules():
+    return [
+        *collect_rules(),
+        UnionRule(InferDependenciesRequest, InferMarkerTestDependencies),
+        UnionRule(InferDependenciesRequest, InferWorldDependencies),
+    ]

@@ -1,0 +1,246 @@
+"""`test` for `guest_marker_test` and `two_vm_test`: the runner, in a sandbox, cached."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Tuple
+
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.core.goals.test import (
+    TestExtraEnv,
+    TestFieldSet,
+    TestRequest,
+    TestResult,
+    TestSubsystem,
+)
+from pants.core.util_rules.system_binaries import (
+    BinaryNotFoundError,
+    BinaryPathRequest,
+    BinaryPaths,
+)
+from pants.engine.addresses import Address
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    DigestSubset,
+    FileContent,
+    PathGlobs,
+    RemovePrefix,
+    Snapshot,
+)
+from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import Target
+from pants.option.option_types import SkipOption
+from pants.option.subsystem import Subsystem
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from nexus_os import junit
+from nexus_os.boot import Boot, BootRequest
+from nexus_os.boot_requests import marker_test_request, world_request
+from nexus_os.first_party import NexusOs
+from nexus_os.run_targets import (
+    BudgetField,
+    ExtraArgsField,
+    ImagesField,
+    MarkerTestConfigField,
+    MarkerTestExpectField,
+    MarkerTestImageField,
+    SeedField,
+    SkipTestField,
+    TestOutcomeField,
+    TimeoutField,
+    WorldField,
+)
+
+OUT = "out"
+
+
+class BootTesting(Subsystem):
+    options_scope = "boot-testing"
+    name = "guest marker tests and world tests"
+    help = "The `test` goal for `guest_marker_test` and `two_vm_test` targets."
+
+    skip = SkipOption("test")
+
+
+@dataclass(frozen=True)
+class MarkerTestFieldSet(TestFieldSet):
+    required_fields = (MarkerTestImageField, MarkerTestConfigField, MarkerTestExpectField)
+
+    image: MarkerTestImageField
+    config: MarkerTestConfigField
+    expect: MarkerTestExpectField
+    outcome: TestOutcomeField
+    seed: SeedField
+    budget: BudgetField
+    extra_args: ExtraArgsField
+    timeout: TimeoutField
+
+    @classmethod
+    def opt_out(cls, tgt: Target) -> bool:
+        return tgt.get(SkipTestField).value is not None
+
+
+@dataclass(frozen=True)
+class WorldTestFieldSet(TestFieldSet):
+    required_fields = (WorldField, ImagesField, TestOutcomeField)
+
+    world: WorldField
+    images: ImagesField
+    outcome: TestOutcomeField
+    seed: SeedField
+    budget: BudgetField
+    extra_args: ExtraArgsField
+    timeout: TimeoutField
+
+    @classmethod
+    def opt_out(cls, tgt: Target) -> bool:
+        return tgt.get(SkipTestField).value is not None
+
+
+class MarkerTestRequest(TestRequest):
+    tool_subsystem = BootTesting
+    field_set_type = MarkerTestFieldSet
+
+
+class WorldTestRequest(TestRequest):
+    tool_subsystem = BootTesting
+    field_set_type = WorldTestFieldSet
+
+
+@dataclass(frozen=True)
+class BootTest:
+    """Either kind of test, in the terms of the runner."""
+
+    address: Address
+    boot: BootRequest
+    outcome: str
+    timeout_seconds: int
+
+
+@rule
+async def run_marker_test(
+    batch: MarkerTestRequest.Batch[MarkerTestFieldSet, Any],
+) -> TestResult:
+    field_set = batch.single_element
+    return await Get(
+        TestResult,
+        BootTest(
+            field_set.address,
+            marker_test_request(field_set),
+            field_set.outcome.value or "",
+            field_set.timeout.value or 0,
+        ),
+    )
+
+
+@rule
+async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) -> TestResult:
+    field_set = batch.single_element
+    return await Get(
+        TestResult,
+        BootTest(
+            field_set.address,
+            world_request(field_set),
+            field_set.outcome.value or "",
+            field_set.timeout.value or 0,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class NetworkCut:
+    """What to put before a command so that it runs in an empty network; may be nothing."""
+
+    argv: Tuple[str, ...]
+
+
+@rule
+async def find_network_cut(nexus_os: NexusOs) -> NetworkCut:
+    if not nexus_os.isolate_network:
+        return NetworkCut(())
+    request = BinaryPathRequest(binary_name="unshare", search_path=("/usr/bin", "/bin"))
+    paths = await Get(BinaryPaths, BinaryPathRequest, request)
+    if paths.first_path is None:
+        raise BinaryNotFoundError.from_request(
+            request, rationale="isolate the network of tests ([nexus-os].isolate_network)"
+        )
+    return NetworkCut((paths.first_path.path, "-rn", "--"))
+
+
+@dataclass(frozen=True)
+class _ReportRequest:
+    address: Address
+    result: FallibleProcessResult
+
+
+@rule(desc="Boot and judge", level=LogLevel.DEBUG)
+async def run_boot_test(
+    test: BootTest,
+    cut: NetworkCut,
+    test_subsystem: TestSubsystem,
+    test_extra_env: TestExtraEnv,
+) -> TestResult:
+    boot = await Get(Boot, BootRequest, test.boot)
+    tool = await Get(VenvPex, PexRequest, boot.program.pex_request)
+    process = await Get(
+        Process,
+        VenvPexProcess(
+            tool,
+            argv=boot.argv(OUT, outcome=test.outcome),
+            input_digest=boot.inputs,
+            extra_env=FrozenDict({**test_extra_env.env, **boot.program.environment()}),
+            output_directories=(OUT,),
+            timeout_seconds=test.timeout_seconds,
+            cache_scope=(
+                ProcessCacheScope.PER_SESSION
+                if test_subsystem.force
+                else ProcessCacheScope.SUCCESSFUL
+            ),
+            description=f"Boot {test.address}",
+            level=LogLevel.DEBUG,
+        ),
+    )
+    process = dataclasses.replace(process, argv=(*cut.argv, *process.argv))
+    result = await Get(FallibleProcessResult, Process, process)
+    left, report = await MultiGet(
+        Get(Snapshot, RemovePrefix(result.output_digest, OUT))
+        if result.output_digest != EMPTY_DIGEST
+        else Get(Snapshot, Digest, EMPTY_DIGEST),
+        Get(Snapshot, _ReportRequest(test.address, result)),
+    )
+    return TestResult.from_fallible_process_result(
+        result,
+        address=test.address,
+        output_setting=test_subsystem.output,
+        extra_output=left,
+        xml_results=report,
+        log_extra_output=result.exit_code != 0,
+    )
+
+
+@rule
+async def report_under_name_of_target(request: _ReportRequest) -> Snapshot:
+    """The runner calls its report `junit.xml`; side by side with others it needs its own name."""
+    address, result = request.address, request.result
+    found = await Get(
+        DigestContents, DigestSubset(result.output_digest, PathGlobs([f"{OUT}/junit.xml"]))
+    )
+    if found:
+        content = found[0].content
+    else:
+        output = (result.stdout + result.stderr).decode(errors="replace")
+        case = junit.case_of_process(address.spec, result.exit_code)
+        content = junit.render(address.spec, [case], output)
+    return await Get(
+        Snapshot, CreateDigest([FileContent(f"{address.path_safe_spec}.xml", content)])
+    )
+
+
+def rules():
+    return [*collect_rules(), *MarkerTestRequest.rules(), *WorldTestRequest.rules()]

@@ -1,0 +1,90 @@
+"""`check` for node and world configurations, by the program that will read them at run time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
+from pants.core.target_types import FileSourceField
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.fs import Digest, MergeDigests
+from pants.engine.process import FallibleProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    SourcesField,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
+)
+from pants.engine.unions import UnionRule
+from pants.option.option_types import SkipOption
+from pants.option.subsystem import Subsystem
+from pants.util.logging import LogLevel
+
+from nexus_os.config_targets import ConfigSourceField
+from nexus_os.first_party import NexusOs, Program, ProgramRequest
+
+
+class ConfigCheck(Subsystem):
+    options_scope = "config-check"
+    name = "configuration check"
+    help = "Validation of `node_config` and `world_config` targets."
+
+    skip = SkipOption("check")
+
+
+@dataclass(frozen=True)
+class ConfigFieldSet(FieldSet):
+    required_fields = (ConfigSourceField,)
+
+    source: ConfigSourceField
+
+
+class ConfigCheckRequest(CheckRequest):
+    field_set_type = ConfigFieldSet
+    tool_name = ConfigCheck.options_scope
+
+
+@rule(desc="Validate configurations", level=LogLevel.DEBUG)
+async def check_configs(
+    request: ConfigCheckRequest, config_check: ConfigCheck, nexus_os: NexusOs
+) -> CheckResults:
+    if config_check.skip:
+        return CheckResults([], checker_name=request.tool_name)
+    closure, program = await MultiGet(
+        # A world is judged together with the node files it names.
+        Get(
+            TransitiveTargets, TransitiveTargetsRequest([fs.address for fs in request.field_sets])
+        ),
+        Get(Program, ProgramRequest(nexus_os.check_module)),
+    )
+    files, tool = await MultiGet(
+        Get(
+            SourceFiles,
+            SourceFilesRequest(
+                [t[SourcesField] for t in closure.closure if t.has_field(SourcesField)],
+                for_sources_types=(ConfigSourceField, FileSourceField),
+            ),
+        ),
+        Get(VenvPex, PexRequest, program.pex_request),
+    )
+    inputs = await Get(Digest, MergeDigests((files.snapshot.digest, program.sources)))
+    result = await Get(
+        FallibleProcessResult,
+        VenvPexProcess(
+            tool,
+            argv=sorted(fs.source.file_path for fs in request.field_sets),
+            input_digest=inputs,
+            extra_env=program.environment(),
+            description=f"Validate {len(request.field_sets)} configurations",
+            level=LogLevel.DEBUG,
+        ),
+    )
+    return CheckResults(
+        [CheckResult.from_fallible_process_result(result)], checker_name=request.tool_name
+    )
+
+
+def rules():
+    return [*collect_rules(), UnionRule(CheckRequest, ConfigCheckRequest)]

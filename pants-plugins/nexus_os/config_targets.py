@@ -1,0 +1,75 @@
+"""Targets for configuration files: nodes and worlds."""
+
+from __future__ import annotations
+
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    Dependencies,
+    MultipleSourcesField,
+    SingleSourceField,
+    Target,
+    TargetFilesGenerator,
+)
+from pants.util.strutil import help_text
+
+
+class ConfigSourceField(SingleSourceField):
+    """A configuration file of either kind."""
+
+    expected_file_extensions = (".toml",)
+
+
+class ConfigDependenciesField(Dependencies):
+    help = "Addresses of the configurations and other files that this one names."
+
+
+class NodeConfigSourceField(ConfigSourceField):
+    help = "The node's TOML file, relative to the BUILD file."
+
+
+class NodeConfig(Target):
+    alias = "node_config"
+    core_fields = (*COMMON_TARGET_FIELDS, ConfigDependenciesField, NodeConfigSourceField)
+    help = help_text(
+        """
+        The configuration of one machine: addresses, keys, peers, policy, services.
+
+        `check` validates it. At run time it is compiled to the blob the guest reads.
+        """
+    )
+
+
+class NodeConfigsSourcesField(MultipleSourcesField):
+    default = ("node-*.toml",)
+    expected_file_extensions = (".toml",)
+    help = "The nodes' TOML files, relative to the BUILD file."
+
+
+class NodeConfigs(TargetFilesGenerator):
+    alias = "node_configs"
+    core_fields = (*COMMON_TARGET_FIELDS, NodeConfigsSourcesField)
+    generated_target_cls = NodeConfig
+    copied_fields = COMMON_TARGET_FIELDS
+    moved_fields = (ConfigDependenciesField,)
+    help = "One `node_config` for every file."
+
+
+class WorldConfigSourceField(ConfigSourceField):
+    help = "The world's TOML file, relative to the BUILD file."
+
+
+class WorldConfig(Target):
+    alias = "world_config"
+    core_fields = (*COMMON_TARGET_FIELDS, ConfigDependenciesField, WorldConfigSourceField)
+    help = help_text(
+        """
+        Several machines, the network between them, and what is expected of them.
+
+        The node files that it names must be among its dependencies. `check` validates it.
+
+        Example:
+
+            node_configs(name="nodes")
+            world_config(name="world", source="os2vm.toml", dependencies=[":nodes"])
+        """
+    )

@@ -1,0 +1,67 @@
+"""JUnit XML for test runners that do not write it themselves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import List, Optional, Sequence
+from xml.etree import ElementTree
+
+# One line of zig's test runner: `3/12 net.ipv4.test.checksum of an odd length...OK`.  What a test
+# itself prints may stand between the dots and the verdict.
+_ZIG_TEST = re.compile(r"^\d+/\d+ (?P<name>.+?)\.\.\.(?P<rest>.*)$")
+
+# Characters XML 1.0 has no way to express; a guest may print any of them.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test; it has passed unless `failure` or `skipped` says otherwise."""
+
+    name: str
+    failure: Optional[str] = None
+    skipped: bool = False
+
+
+def cases_of_zig(output: str, exit_code: int, target: str) -> List[Case]:
+    """Read the cases from what `zig test` printed.
+
+    If it failed without naming a test (it did not compile, or crashed), there is one more case,
+    named after the target, that failed: a run that failed never counts as passed.
+    """
+    cases = []
+    for match in map(_ZIG_TEST.match, output.splitlines()):
+        if match is None:
+            continue
+        rest = match["rest"]
+        failure = rest[rest.index("FAIL") :] if "FAIL" in rest else None
+        cases.append(Case(match["name"], failure, rest.endswith("SKIP")))
+    if exit_code != 0 and not any(case.failure for case in cases):
+        cases.append(Case(target, failure=f"zig test ended with {exit_code}"))
+    return cases or [Case(target)]
+
+
+def case_of_process(target: str, exit_code: int) -> Case:
+    """The one case of a runner that wrote no report."""
+    return Case(target, failure=f"ended with {exit_code} and no report" if exit_code else None)
+
+
+def render(suite: str, cases: Sequence[Case], output: str) -> bytes:
+    """Write a report.  It has no times in it: equal runs give equal bytes."""
+    root = ElementTree.Element(
+        "testsuite",
+        name=suite,
+        tests=str(len(cases)),
+        failures=str(sum(case.failure is not None for case in cases)),
+        skipped=str(sum(case.skipped for case in cases)),
+        errors="0",
+    )
+    for case in cases:
+        element = ElementTree.SubElement(root, "testcase", classname=suite, name=case.name)
+        if case.failure is not None:
+            failure = ElementTree.SubElement(element, "failure", message=case.failure)
+            failure.text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", output)
+        elif case.skipped:
+            ElementTree.SubElement(element, "skipped")
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"

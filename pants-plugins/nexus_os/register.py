@@ -1,0 +1,58 @@
+"""Zig modules and tests, guest and system images, configurations, marker tests and worlds."""
+
+from __future__ import annotations
+
+from nexus_os import (
+    addresses,
+    boot,
+    boot_requests,
+    boot_running,
+    boot_testing,
+    config_check,
+    first_party,
+    guest_image,
+    images,
+    system_image,
+    zig_format,
+    zig_modules,
+    zig_testing,
+    zig_tool,
+)
+from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
+from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
+from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
+from nexus_os.zig_targets import ZigModule, ZigTest
+
+
+def target_types():
+    return [
+        GuestMarkerTest,
+        GuestRun,
+        NodeConfig,
+        NodeConfigs,
+        Rv64GuestImage,
+        Rv64SystemImage,
+        TwoVmTest,
+        WorldConfig,
+        ZigModule,
+        ZigTest,
+    ]
+
+
+def rules():
+    return [
+        *addresses.rules(),
+        *boot.rules(),
+        *boot_requests.rules(),
+        *boot_running.rules(),
+        *boot_testing.rules(),
+        *config_check.rules(),
+        *first_party.rules(),
+        *guest_image.rules(),
+        *images.rules(),
+        *system_image.rules(),
+        *zig_format.rules(),
+        *zig_modules.rules(),
+        *zig_testing.rules(),
+        *zig_tool.rules(),
+    ]

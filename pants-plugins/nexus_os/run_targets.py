@@ -1,0 +1,198 @@
+"""Targets that boot images: tests of one machine, tests of a world, and worlds to run by hand."""
+
+from __future__ import annotations
+
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    AsyncFieldMixin,
+    Dependencies,
+    DictStringToStringField,
+    IntField,
+    StringField,
+    StringSequenceField,
+    Target,
+)
+from pants.util.strutil import help_text
+
+
+class BootDependenciesField(Dependencies):
+    pass
+
+
+class MarkerTestImageField(StringField, AsyncFieldMixin):
+    alias = "image"
+    required = True
+    help = "Address of the `rv64_system_image` (or `rv64_guest_image`) to boot."
+
+
+class MarkerTestConfigField(StringField, AsyncFieldMixin):
+    alias = "config"
+    required = True
+    help = "The node: a TOML file that a `node_config` owns, or the address of a `node_config`."
+
+
+class MarkerTestExpectField(StringSequenceField):
+    alias = "expect"
+    required = True
+    help = help_text(
+        """
+        The lines the machine must print, in this order. An empty list is an error: a test that
+        expects nothing passes whatever happens.
+        """
+    )
+
+
+class WorldField(StringField, AsyncFieldMixin):
+    alias = "world"
+    required = True
+    help = "The world: a TOML file that a `world_config` owns, or the address of a `world_config`."
+
+
+class ImagesField(DictStringToStringField, AsyncFieldMixin):
+    alias = "images"
+    required = True
+    help = help_text(
+        """
+        The images that the nodes of the world boot, by the names the world uses for them.
+
+        Example: `images={"system": "//src/guest:system"}`
+        """
+    )
+
+
+class TestOutcomeField(StringField):
+    alias = "outcome"
+    default = "passed"
+    help = help_text(
+        """
+        The name of the outcome that makes the test pass. With another one than `passed` this is a
+        test that a fault is noticed, and named right.
+        """
+    )
+
+
+class SeedField(IntField):
+    alias = "seed"
+    help = "Seed of all chance in the world, instead of the one its configuration gives."
+
+
+class BudgetField(StringField):
+    alias = "budget"
+    help = "Virtual time after which the run ends unfinished, as `--budget` of the runner takes it."
+
+
+class ExtraArgsField(StringSequenceField):
+    alias = "extra_args"
+    default = ()
+    help = "More arguments for the runner, behind all others."
+
+
+class TimeoutField(IntField):
+    alias = "timeout"
+    default = 600
+    help = help_text(
+        """
+        Seconds of wall time after which Pants stops the runner. It must be more than the runner
+        allows itself: a runner stopped from outside leaves no logs.
+        """
+    )
+
+
+class SkipTestField(StringField):
+    alias = "skip_reason"
+    help = "If given, the test is left out. Say why, and what has to happen for it to come back."
+
+
+_TEST_FIELDS = (
+    *COMMON_TARGET_FIELDS,
+    BootDependenciesField,
+    TestOutcomeField,
+    SeedField,
+    BudgetField,
+    ExtraArgsField,
+    TimeoutField,
+    SkipTestField,
+)
+
+
+class GuestMarkerTest(Target):
+    alias = "guest_marker_test"
+    core_fields = (
+        *_TEST_FIELDS,
+        MarkerTestImageField,
+        MarkerTestConfigField,
+        MarkerTestExpectField,
+    )
+    help = help_text(
+        """
+        Boots one machine and waits for the lines it must print.
+
+        The run is deterministic, so a result is cached like that of any unit test. Its logs, the
+        summary and the capture are left under `dist/test`.
+
+        Example:
+
+            guest_marker_test(
+                name="boot_test",
+                image="//src/guest:system",
+                config="node-single.toml",
+                expect=["init: ready", "SELFTEST: end"],
+            )
+        """
+    )
+
+
+class TwoVmTest(Target):
+    alias = "two_vm_test"
+    core_fields = (*_TEST_FIELDS, WorldField, ImagesField)
+    help = help_text(
+        """
+        Boots the machines of a world side by side and judges them by what the world expects.
+
+        The run is deterministic, so a result is cached like that of any unit test. The logs, the
+        capture and the summary are left under `dist/test`.
+
+        Example:
+
+            two_vm_test(
+                name="os2vm_test",
+                world="os2vm.toml",
+                images={"system": "//src/guest:system"},
+            )
+        """
+    )
+
+
+class RunOutField(StringField):
+    alias = "out"
+    help = "Folder for logs, capture and summary. By default `dist/` and the target's name."
+
+
+class GuestRun(Target):
+    alias = "guest_run"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        BootDependenciesField,
+        WorldField,
+        ImagesField,
+        SeedField,
+        BudgetField,
+        ExtraArgsField,
+        RunOutField,
+    )
+    help = help_text(
+        """
+        A world to run by hand or in a pipeline: `run` builds the images and boots it, shows the
+        progress, and ends with the exit code of the outcome.
+
+        What follows `--` on the command line goes to the runner; `-- --help` lists it.
+
+        Example:
+
+            guest_run(
+                name="os2vm",
+                world="os2vm.toml",
+                images={"system": "//src/guest:system"},
+            )
+        """
+    )

@@ -1,0 +1,181 @@
+"""`package` for `rv64_system_image`: a kernel with its boot archive, joined by our own program."""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+from typing import Tuple
+
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.core.goals.package import (
+    BuiltPackage,
+    BuiltPackageArtifact,
+    OutputPathField,
+    PackageFieldSet,
+)
+from pants.engine.addresses import Address, AddressInput
+from pants.engine.fs import AddPrefix, Digest, MergeDigests
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+)
+from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from nexus_os.addresses import ImageReferences, ImageTargets
+from nexus_os.first_party import (
+    NexusOs,
+    Program,
+    ProgramAddress,
+    ProgramAddressRequest,
+    ProgramRequest,
+)
+from nexus_os.image_targets import (
+    SystemDependenciesField,
+    SystemKernelField,
+    SystemServicesField,
+)
+from nexus_os.images import BuiltImages
+
+
+@dataclass(frozen=True)
+class SystemImageFieldSet(PackageFieldSet):
+    required_fields = (SystemKernelField, SystemServicesField)
+
+    kernel: SystemKernelField
+    services: SystemServicesField
+    output_path: OutputPathField
+
+
+@dataclass(frozen=True)
+class SystemParts:
+    """What a system is made of, as references that can be found or built."""
+
+    kernel: ImageReferences
+    services: ImageReferences
+
+
+@dataclass(frozen=True)
+class SystemPartsRequest:
+    owner: Address
+    kernel: str
+    services: Tuple[str, ...]
+
+
+@rule
+async def name_system_parts(request: SystemPartsRequest) -> SystemParts:
+    """Give every service the name of its target, and refuse two of one name."""
+    addresses = await MultiGet(
+        Get(
+            Address,
+            AddressInput,
+            AddressInput.parse(
+                text,
+                relative_to=request.owner.spec_path,
+                description_of_origin=f"the `services` field from the target {request.owner}",
+            ),
+        )
+        for text in request.services
+    )
+    services = {}
+    for text, address in zip(request.services, addresses):
+        name = address.target_name
+        if name in services:
+            raise InvalidFieldException(
+                f"The `services` field of {request.owner} has two services called {name!r}: "
+                f"{services[name]} and {text}. A service is named after its target."
+            )
+        services[name] = text
+    return SystemParts(
+        ImageReferences(request.owner, "kernel", FrozenDict({"kernel": request.kernel})),
+        ImageReferences(request.owner, "services", FrozenDict(services)),
+    )
+
+
+@rule(desc="Build a system image", level=LogLevel.DEBUG)
+async def package_system_image(field_set: SystemImageFieldSet, nexus_os: NexusOs) -> BuiltPackage:
+    parts = await Get(
+        SystemParts,
+        SystemPartsRequest(
+            field_set.address, field_set.kernel.value or "", field_set.services.value or ()
+        ),
+    )
+    kernel, services, program = await MultiGet(
+        Get(BuiltImages, ImageReferences, parts.kernel),
+        Get(BuiltImages, ImageReferences, parts.services),
+        Get(Program, ProgramRequest(nexus_os.image_module)),
+    )
+    tool, inputs = await MultiGet(
+        Get(VenvPex, PexRequest, program.pex_request),
+        Get(Digest, MergeDigests((kernel.digest, services.digest, program.sources))),
+    )
+    path = field_set.output_path.value_or_default(file_ending="elf")
+    folder, name = os.path.split(path)
+    result = await Get(
+        ProcessResult,
+        VenvPexProcess(
+            tool,
+            argv=(
+                *(arg for _, elf in kernel.paths for arg in ("--kernel", elf)),
+                *(arg for service in services.paths for arg in ("--service", "=".join(service))),
+                "--out",
+                name,
+            ),
+            input_digest=inputs,
+            extra_env=program.environment(),
+            output_files=(name,),
+            description=f"Build {field_set.address}",
+            level=LogLevel.DEBUG,
+        ),
+    )
+    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+
+
+@dataclass(frozen=True)
+class SystemDependenciesFieldSet(FieldSet):
+    required_fields = (SystemDependenciesField, SystemKernelField, SystemServicesField)
+
+    kernel: SystemKernelField
+    services: SystemServicesField
+
+
+class InferSystemDependencies(InferDependenciesRequest):
+    infer_from = SystemDependenciesFieldSet
+
+
+@rule
+async def infer_system_dependencies(
+    request: InferSystemDependencies, nexus_os: NexusOs
+) -> InferredDependencies:
+    field_set = request.field_set
+    parts = await Get(
+        SystemParts,
+        SystemPartsRequest(
+            field_set.address, field_set.kernel.value or "", field_set.services.value or ()
+        ),
+    )
+    kernel, services, program = await MultiGet(
+        Get(ImageTargets, ImageReferences, parts.kernel),
+        Get(ImageTargets, ImageReferences, parts.services),
+        Get(ProgramAddress, ProgramAddressRequest(nexus_os.image_module)),
+    )
+    return InferredDependencies(
+        [
+            program.address,
+            *(target.address for _, target in (*kernel.targets, *services.targets)),
+        ]
+    )
+
+
+def rules():
+    return [
+        *collect_rules(),
+        UnionRule(PackageFieldSet, SystemImageFieldSet),
+        UnionRule(InferDependenciesRequest, InferSystemDependencies),
+    ]

@@ -1,0 +1,141 @@
+"""The graph of zig modules behind a target, as files and as arguments of the compiler.
+
+The compiler wants every module of the program on one command line, each preceded by the names it
+may import:
+
+    --dep abi --dep net -Mroot=src/guest/x/main.zig --dep abi -Mnet=src/... -Mabi=src/...
+
+The order is that of discovery, breadth first from the root, names sorted: it is part of the key
+under which a build is cached.
+"""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+from typing import Dict, List, Tuple
+
+from pants.core.target_types import FileSourceField, ResourceSourceField
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.addresses import Address
+from pants.engine.fs import Digest
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    DependenciesRequest,
+    InvalidTargetException,
+    SourcesField,
+    Target,
+    Targets,
+)
+
+from nexus_os.zig_targets import (
+    ZigDependenciesField,
+    ZigModule,
+    ZigRootSourceField,
+    ZigSourcesField,
+)
+
+# The compiler calls the program's own module so; a dependency of that name would be shadowed.
+ROOT_MODULE = "root"
+
+
+@dataclass(frozen=True)
+class ZigProgramRequest:
+    """A target with zig sources: an image, or the module to test."""
+
+    target: Target
+
+
+@dataclass(frozen=True)
+class ZigProgram:
+    module_argv: Tuple[str, ...]
+    sources: Digest
+    files: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Module:
+    name: str
+    target: Target
+    imports: Tuple[str, ...]
+
+    @property
+    def argv(self) -> Tuple[str, ...]:
+        root = os.path.join(
+            self.target.address.spec_path, self.target[ZigRootSourceField].value or ""
+        )
+        deps = (arg for name in self.imports for arg in ("--dep", name))
+        return (*deps, f"-M{self.name}={root}")
+
+
+def _module_name(target: Target) -> str:
+    return target.address.target_name
+
+
+@rule
+async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
+    seen: Dict[str, Address] = {}
+    modules: List[_Module] = []
+    others: List[Target] = []
+    level = [(ROOT_MODULE, request.target)]
+    while level:
+        dependencies = await MultiGet(
+            Get(Targets, DependenciesRequest(target[ZigDependenciesField])) for _, target in level
+        )
+        following: Dict[str, Target] = {}
+        for (name, target), direct in zip(level, dependencies):
+            imported = sorted(
+                (t for t in direct if isinstance(t, ZigModule)), key=_module_name
+            )
+            others.extend(t for t in direct if not isinstance(t, ZigModule))
+            modules.append(_Module(name, target, tuple(map(_module_name, imported))))
+            for module in imported:
+                _claim_name(seen, module, request.target)
+                following[_module_name(module)] = module
+        done = {module.name for module in modules}
+        level = [(name, target) for name, target in sorted(following.items()) if name not in done]
+
+    sources = await Get(
+        SourceFiles,
+        SourceFilesRequest(
+            [
+                *(module.target[ZigSourcesField] for module in modules),
+                *(t[SourcesField] for t in others if t.has_field(SourcesField)),
+            ],
+            for_sources_types=(ZigSourcesField, FileSourceField, ResourceSourceField),
+            enable_codegen=True,
+        ),
+    )
+    _require_roots(modules, sources.files)
+    return ZigProgram(
+        tuple(arg for module in modules for arg in module.argv),
+        sources.snapshot.digest,
+        sources.files,
+    )
+
+
+def _claim_name(seen: Dict[str, Address], module: Target, program: Target) -> None:
+    """Refuse two modules of one name: an import could mean either."""
+    name = _module_name(module)
+    known = seen.setdefault(name, module.address)
+    if name == ROOT_MODULE or known != module.address:
+        other = "the program's own module" if name == ROOT_MODULE else str(known)
+        raise InvalidTargetException(
+            f"{program.address} depends on two zig modules called {name!r}: {other} and "
+            f"{module.address}. Rename one of the targets."
+        )
+
+
+def _require_roots(modules: List[_Module], files: Tuple[str, ...]) -> None:
+    for module in modules:
+        address = module.target.address
+        root = os.path.join(address.spec_path, module.target[ZigRootSourceField].value or "")
+        if root not in files:
+            raise InvalidTargetException(
+                f"{address} has no file {root}. The `root_source` field must name one of the "
+                "files in its `sources`."
+            )
+
+
+def rules():
+    return collect_rules()
