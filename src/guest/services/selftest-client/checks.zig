@@ -1,0 +1,43 @@
+//! The selftest: checks in order, each told as `ok` only after the thing happened.
+//!
+//! `Node` is what the checks run against: the real one in main.zig, fakes in world_test.zig. It has
+//!
+//!     fn call(self, service: Service, request: []const u8, reply: []u8, timeout_ns) ![]const u8
+//!     fn listen(self, port: u16) !void       // TCP, through netstackd
+//!     fn id(self) u64, fn pid(self) u32      // this service, as itself knows
+//!     fn now(self) u64, fn sleep(self, ns: u64) void
+//!     fn passed(self, name), fn failed(self, name, reason: anyerror)
+
+const std = @import("std");
+pub const plan = @import("plan.zig");
+pub const Mode = plan.Mode;
+const Local = @import("local.zig").Local;
+const Remote = @import("remote.zig").Remote;
+
+pub const Service = enum { samgrd, bundlemgrd, policyd, logd, rngd, dsoftbusd };
+
+/// How long a service of this node may take for an answer.
+pub const call_timeout_ns = 2 * std.time.ns_per_s;
+
+/// What a check says when a service answered, but not what it should have.
+pub const Wrong = error{ NotThisReply, WrongStatus, WrongValue };
+
+pub fn Check(comptime Node: type) type {
+    return struct { name: []const u8, run: *const fn (*Node) anyerror!void };
+}
+
+/// A check that fails is told and does not keep the others from running.
+pub fn run(comptime Node: type, node: *Node, mode: Mode) void {
+    for (&Local(Node).table) |*check| report(Node, node, check, check.run(node));
+    if (mode != .client) return;
+    const remote = Remote(Node);
+    for (&remote.table) |*check| report(Node, node, check, remote.persist(node, check.run));
+}
+
+fn report(comptime Node: type, node: *Node, check: *const Check(Node), result: anyerror!void) void {
+    if (result) |_| node.passed(check.name) else |reason| node.failed(check.name, reason);
+}
+
+test {
+    _ = plan;
+}

@@ -1,0 +1,74 @@
+//! selftest-client: uses every service of the node, and those of the other node, and tells in
+//! markers what works.
+
+const std = @import("std");
+const os = @import("os");
+const sock = @import("sock");
+const svc = @import("svc");
+const checks = @import("selftest_checks");
+
+pub const panic = os.panic;
+comptime {
+    _ = os.start;
+}
+
+const services = std.enums.values(checks.Service);
+
+const Node = struct {
+    routes: [services.len]?os.Slot = @splat(null),
+
+    pub fn call(
+        self: *Node,
+        service: checks.Service,
+        request: []const u8,
+        reply: []u8,
+        timeout_ns: u64,
+    ) ![]const u8 {
+        return os.call(try self.route(service), request, reply, timeout_ns);
+    }
+
+    fn route(self: *Node, service: checks.Service) !os.Slot {
+        const known = &self.routes[@intFromEnum(service)];
+        if (known.* == null) known.* = try os.route(@tagName(service));
+        return known.*.?;
+    }
+
+    pub fn listen(_: *Node, port: u16) !void {
+        const net = try sock.Net.open();
+        try net.close(try net.listen(port));
+    }
+
+    pub fn id(_: *Node) u64 {
+        return os.serviceId(os.name());
+    }
+
+    pub fn pid(_: *Node) u32 {
+        return os.sys.getpid();
+    }
+
+    pub fn now(_: *Node) u64 {
+        return os.nsec();
+    }
+
+    pub fn sleep(_: *Node, ns: u64) void {
+        svc.sleep(ns);
+    }
+
+    pub fn passed(_: *Node, name: []const u8) void {
+        os.print("SELFTEST: {s} ok", .{name});
+    }
+
+    pub fn failed(_: *Node, name: []const u8, reason: anyerror) void {
+        os.print("SELFTEST: {s} FAIL", .{name});
+        os.print("selftest-client: {s}: {s}", .{ name, @errorName(reason) });
+    }
+};
+
+var node: Node = .{};
+var section: [256]u8 = undefined;
+
+pub fn main() !void {
+    const mode = try checks.plan.parse(try os.config(&section));
+    checks.run(Node, &node, mode);
+    os.print("SELFTEST: end", .{});
+}

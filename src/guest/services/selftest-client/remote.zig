@@ -1,0 +1,53 @@
+//! Checks of the other node's services, through dsoftbusd.
+
+const std = @import("std");
+const wire = @import("wire");
+const suite = @import("checks.zig");
+const Wrong = suite.Wrong;
+
+const call_ns = 3 * std.time.ns_per_s;
+/// How long a proof is tried again: the session may still be in the making, or be made anew.
+const proof_ns = 4 * std.time.ns_per_s;
+/// Between two tries, so that a node that refuses at once isn't asked in a loop.
+const pause_ns = 100 * std.time.ns_per_ms;
+
+var request_buffer: [wire.ds.request_bytes_max]u8 = undefined;
+var reply_buffer: [64]u8 = undefined;
+
+pub fn Remote(comptime Node: type) type {
+    return struct {
+        pub const table = [_]suite.Check(Node){
+            .{ .name = "remote resolve", .run = resolve },
+            .{ .name = "remote query", .run = query },
+        };
+
+        /// Try until it works or its time is over; then the last reason is the result.
+        pub fn persist(node: *Node, proof: *const fn (*Node) anyerror!void) anyerror!void {
+            const deadline = node.now() + proof_ns;
+            while (true) {
+                const reason = if (proof(node)) |_| return else |err| err;
+                if (node.now() + pause_ns >= deadline) return reason;
+                node.sleep(pause_ns);
+            }
+        }
+
+        fn ask(node: *Node, request: wire.ds.Request) ![]const u8 {
+            const frame = try wire.ds.encodeRequest(&request_buffer, request);
+            return node.call(.dsoftbusd, frame, &reply_buffer, call_ns);
+        }
+
+        fn resolve(node: *Node) !void {
+            const reply = try ask(node, .{ .resolve = "bundlemgrd" });
+            const status = wire.ds.decodeStatus(reply, .resolve) orelse return Wrong.NotThisReply;
+            if (status != .ok) return Wrong.WrongStatus;
+        }
+
+        fn query(node: *Node) !void {
+            const reply = try ask(node, .bundle_list);
+            const status = wire.ds.decodeStatus(reply, .bundle_list) orelse
+                return Wrong.NotThisReply;
+            if (status != .ok) return Wrong.WrongStatus;
+            if ((wire.ds.decodeBundleCount(reply) orelse 0) == 0) return Wrong.WrongValue;
+        }
+    };
+}

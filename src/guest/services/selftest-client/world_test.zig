@@ -1,0 +1,242 @@
+//! The selftest on the host: every check passes against the services' own cores, and a service
+//! that answers wrongly fails exactly the checks that are about it.
+
+const std = @import("std");
+const wire = @import("wire");
+const checks = @import("selftest_checks");
+const samgrd = @import("samgrd_core");
+const policyd = @import("policyd_core");
+const logd = @import("logd_core");
+const bundlemgrd = @import("bundlemgrd_core");
+
+const testing = std.testing;
+const my_id: u64 = 0x52c6c4a34ffb3f69;
+const my_pid = 9;
+
+const grants = "\x01\x00\x14\x00" ++ std.mem.toBytes(std.mem.nativeToLittle(u64, my_id)) ++
+    "bundle.query";
+
+const OpenGate = struct {
+    pub fn permits(_: *OpenGate, _: u64) bool {
+        return true;
+    }
+
+    pub fn denied(_: *OpenGate, _: u64) void {}
+};
+
+/// A node whose services are functions. `broken` answers with `broken_reply`, or not at all.
+const World = struct {
+    registry: samgrd.Registry = .{},
+    table: policyd.Table,
+    log: logd.Log = .{},
+    bundles: bundlemgrd.Bundles = .{},
+    gate: OpenGate = .{},
+    random: u8 = 0,
+    stuck_random: bool = false,
+    port_free: bool = true,
+    broken: ?checks.Service = null,
+    broken_reply: ?[]const u8 = null,
+    /// dsoftbusd has no session before this instant.
+    session_at_ns: u64 = 0,
+    clock_ns: u64 = 1,
+    told: [512]u8 = undefined,
+    told_len: usize = 0,
+
+    fn init(self: *World) !void {
+        self.* = .{ .table = try .parse(grants) };
+    }
+
+    pub fn call(
+        self: *World,
+        service: checks.Service,
+        request: []const u8,
+        reply: []u8,
+        timeout_ns: u64,
+    ) ![]const u8 {
+        self.clock_ns += 1000;
+        if (self.broken == service) {
+            if (self.broken_reply) |bytes| return bytes;
+            self.clock_ns += timeout_ns;
+            return error.TimedOut;
+        }
+        return switch (service) {
+            .samgrd => self.registry.handle(request, .{ .id = my_id, .pid = my_pid }, reply[0..13]),
+            .policyd => self.table.handle(request, my_id, reply[0..10]).reply,
+            .logd => self.log.handle(request, my_id, self.clock_ns, reply[0..2048]),
+            .bundlemgrd => self.bundles.handle(request, my_id, &self.gate, reply[0..8192]),
+            .rngd => self.rngd(request, reply),
+            .dsoftbusd => self.dsoftbusd(request, reply),
+        };
+    }
+
+    fn rngd(self: *World, request: []const u8, reply: []u8) ![]const u8 {
+        var bytes: [wire.rn.bytes_max]u8 = undefined;
+        const len = wire.rn.decodeRequest(request) orelse return error.Unexpected;
+        if (!self.stuck_random) self.random += 1;
+        @memset(bytes[0..len], self.random);
+        return wire.rn.encodeReply(reply, .ok, bytes[0..len]);
+    }
+
+    fn dsoftbusd(self: *World, request: []const u8, reply: []u8) ![]const u8 {
+        const up = self.clock_ns >= self.session_at_ns;
+        return switch (wire.ds.decodeRequest(request).request) {
+            .resolve => wire.ds.encodeReply(reply, .resolve, if (up) .ok else .fail),
+            .bundle_list => if (up)
+                wire.ds.encodeBundleListReply(reply, 1)
+            else
+                wire.ds.encodeReply(reply, .bundle_list, .fail),
+        };
+    }
+
+    pub fn listen(self: *World, port: u16) !void {
+        if (port != 41000) return error.Unexpected;
+        if (!self.port_free) return error.Io;
+    }
+
+    pub fn id(_: *World) u64 {
+        return my_id;
+    }
+
+    pub fn pid(_: *World) u32 {
+        return my_pid;
+    }
+
+    pub fn now(self: *World) u64 {
+        return self.clock_ns;
+    }
+
+    pub fn sleep(self: *World, ns: u64) void {
+        self.clock_ns += ns;
+    }
+
+    pub fn passed(self: *World, name: []const u8) void {
+        self.tell("+", name);
+    }
+
+    pub fn failed(self: *World, name: []const u8, _: anyerror) void {
+        self.tell("-", name);
+    }
+
+    fn tell(self: *World, sign: []const u8, name: []const u8) void {
+        for ([_][]const u8{ sign, name, "\n" }) |part| {
+            @memcpy(self.told[self.told_len..][0..part.len], part);
+            self.told_len += part.len;
+        }
+    }
+
+    fn run(self: *World, mode: checks.Mode) []const u8 {
+        checks.run(World, self, mode);
+        return self.told[0..self.told_len];
+    }
+};
+
+const local_names = [_][]const u8{
+    "ipc sender pid",
+    "ipc sender service_id",
+    "policy allow",
+    "policy deny",
+    "policy malformed",
+    "samgrd v1 register",
+    "samgrd v1 lookup",
+    "samgrd v1 unknown",
+    "samgrd v1 malformed",
+    "bundlemgrd v1 list",
+    "bundlemgrd v1 image",
+    "bundlemgrd v1 malformed",
+    "log query",
+    "rng entropy",
+    "net tcp listen",
+};
+
+/// Every local check as passed, but for those whose name starts with one of these.
+fn expectLocal(told: []const u8, failing: []const []const u8) ![]const u8 {
+    var rest = told;
+    for (local_names) |name| {
+        var sign: u8 = '+';
+        for (failing) |prefix| {
+            if (std.mem.startsWith(u8, name, prefix)) sign = '-';
+        }
+        const end = std.mem.indexOfScalar(u8, rest, '\n') orelse return error.TestMissingLine;
+        try testing.expectEqualStrings(name, rest[1..end]);
+        testing.expectEqual(sign, rest[0]) catch |err| {
+            std.debug.print("{s}\n", .{name});
+            return err;
+        };
+        rest = rest[end + 1 ..];
+    }
+    return rest;
+}
+
+var world: World = undefined;
+
+test "all is well on a node alone, on the client and on the server" {
+    const remote = "+remote resolve\n+remote query\n";
+    const rows = [_]struct { checks.Mode, []const u8 }{
+        .{ .single, "" }, .{ .server, "" }, .{ .client, remote },
+    };
+    for (rows) |row| {
+        try world.init();
+        try testing.expectEqualStrings(row[1], try expectLocal(world.run(row[0]), &.{}));
+    }
+}
+
+test "a service that does not answer, or answers nonsense, fails the checks that need it" {
+    const rows = [_]struct { checks.Service, []const []const u8 }{
+        .{ .samgrd, &.{ "ipc", "samgrd" } },
+        .{ .policyd, &.{"policy"} },
+        .{ .logd, &.{"log"} },
+        .{ .bundlemgrd, &.{"bundlemgrd"} },
+        .{ .rngd, &.{"rng"} },
+    };
+    for (rows) |row| for ([_]?[]const u8{ null, "", "SM\x01\x82\x00" ++ "\x00" ** 9 }) |reply| {
+        try world.init();
+        world.broken = row[0];
+        world.broken_reply = reply;
+        _ = try expectLocal(world.run(.single), row[1]);
+    };
+}
+
+test "each value is looked at, not only the shape of the reply" {
+    try world.init();
+    world.stuck_random = true;
+    world.port_free = false;
+    _ = try expectLocal(world.run(.single), &.{ "rng", "net" });
+
+    try world.init();
+    world.table.count = 0;
+    _ = try expectLocal(world.run(.single), &.{"policy allow"});
+
+    try world.init();
+    world.table.grants[0].capability = "policy.delegate";
+    _ = try expectLocal(world.run(.single), &.{ "policy allow", "policy deny" });
+
+    try world.init();
+    world.bundles.build = "";
+    _ = try expectLocal(world.run(.single), &.{"bundlemgrd v1 image"});
+
+    // samgrd that thinks everybody is somebody else.
+    try world.init();
+    world.broken = .samgrd;
+    world.broken_reply = "SM\x01\x84\x00\x07\x00\x00\x00";
+    _ = try expectLocal(world.run(.single), &.{ "ipc", "samgrd" });
+}
+
+test "a remote proof is tried for four seconds and no longer" {
+    const second = std.time.ns_per_s;
+    const rows = [_]struct { u64, []const u8 }{
+        .{ 3 * second, "+remote resolve\n+remote query\n" },
+        .{ 6 * second, "-remote resolve\n+remote query\n" },
+        .{ 60 * second, "-remote resolve\n-remote query\n" },
+    };
+    for (rows) |row| {
+        try world.init();
+        world.session_at_ns = row[0];
+        try testing.expectEqualStrings(row[1], try expectLocal(world.run(.client), &.{}));
+        try testing.expect(world.clock_ns < 9 * second);
+    }
+    // Even where dsoftbusd does not answer at all, the end comes.
+    try world.init();
+    world.broken = .dsoftbusd;
+    _ = try expectLocal(world.run(.client), &.{});
+    try testing.expect(world.clock_ns < 13 * second);
+}
