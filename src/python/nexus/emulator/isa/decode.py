@@ -1,0 +1,85 @@
+"""The whole instruction table, and the decoder generated from it.
+
+Decoding is a handful of dictionary look-ups: rows are grouped by mask, and a word belongs to the
+row found under `word & mask`, masks with more fixed bits first.  That is total by construction:
+every 32-bit word is one instruction or `None`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from nexus.emulator.isa.compressed import RV64C
+from nexus.emulator.isa.integer import RV64I, RV64M
+from nexus.emulator.isa.row import Compressed, Instruction
+from nexus.emulator.isa.system import PRIVILEGED, RV64A, ZICSR
+
+BASE: Final[tuple[Instruction, ...]] = (*RV64I, *RV64M, *RV64A, *ZICSR, *PRIVILEGED)
+BY_NAME: Final = {row.name: row for row in BASE}
+COMPRESSED: Final[tuple[Compressed, ...]] = RV64C
+
+RowT = TypeVar("RowT", Instruction, Compressed)
+
+
+class Decoded(NamedTuple):
+    """An instruction with its operands; registers absent from the encoding are 0."""
+
+    name: str
+    rd: int
+    rs1: int
+    rs2: int
+    imm: int
+    length: int
+
+
+class _Matcher(Generic[RowT]):
+    """Rows found by masked look-up, most specific mask first."""
+
+    def __init__(self, rows: tuple[RowT, ...]) -> None:
+        groups: dict[int, dict[int, RowT]] = {}
+        for row in rows:
+            group = groups.setdefault(row.encoding.mask, {})
+            assert row.encoding.match not in group, f"{row.name}: encoding taken"
+            group[row.encoding.match] = row
+        self._groups = sorted(groups.items(), key=lambda item: -item[0].bit_count())
+
+    def find(self, word: int) -> RowT | None:
+        for mask, rows in self._groups:
+            row = rows.get(word & mask)
+            if row is not None:
+                return row
+        return None
+
+
+_BASE: Final = _Matcher(BASE)
+_COMPRESSED: Final = _Matcher(COMPRESSED)
+
+
+def length_of(low_half: int) -> int:
+    """The length in bytes of an instruction that starts with these 16 bits."""
+    return 4 if low_half & 3 == 3 else 2
+
+
+def decode(word: int) -> Decoded | None:
+    """Decode 32 fetched bits; a compressed instruction uses the low half.  `None` is illegal."""
+    if word & 3 != 3:
+        return _expand(word & 0xFFFF)
+    row = _BASE.find(word)
+    if row is None:
+        return None
+    return _decoded(row.name, row.encoding.operands(word), 4)
+
+
+def _expand(half: int) -> Decoded | None:
+    row = _COMPRESSED.find(half)
+    if row is None:
+        return None
+    operands = row.encoding.operands(half)
+    if not all(operands[name] for name in row.nonzero):
+        return None
+    return _decoded(row.base, {**operands, **row.fixed}, 2)
+
+
+def _decoded(name: str, operands: dict[str, int], length: int) -> Decoded:
+    get = operands.get
+    return Decoded(name, get("rd", 0), get("rs1", 0), get("rs2", 0), get("imm", 0), length)

@@ -1,0 +1,58 @@
+"""The two kinds of row of the instruction table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nexus.emulator.isa.encoding import Encoding, parse
+
+# Immediate scatters of the base formats, in the manual's notation.
+IMM_I = "s11:0"
+IMM_S = "s11:5|4:0"
+IMM_B = "s12|10:5|4:1|11"
+IMM_U = "s31:12"
+IMM_J = "s20|10:1|11|19:12"
+IMM_SHAMT64 = "5:0"
+IMM_SHAMT32 = "4:0"
+IMM_CSR = "11:0"
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A 32-bit instruction: how it is encoded, written and what it does.
+
+    `syntax` lists the operands for assembler and disassembler (`rd, imm(rs1)`).  `semantics` is
+    in the language of `isa/semantics.py`.
+    """
+
+    name: str
+    pattern: str
+    immediate: str
+    syntax: str
+    semantics: str
+    encoding: Encoding = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "encoding", parse(self.pattern, self.immediate))
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """A 16-bit instruction: the base instruction it stands for.
+
+    `fixed` gives operands that the encoding implies (`rs1=2` for sp-relative forms); operands
+    named in `nonzero` must not be zero, else the encoding is reserved.  `syntax` is its own
+    operand order, without the implied ones.
+    """
+
+    name: str
+    pattern: str
+    immediate: str
+    base: str
+    fixed: Mapping[str, int]
+    nonzero: tuple[str, ...]
+    encoding: Encoding = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "encoding", parse(self.pattern, self.immediate))

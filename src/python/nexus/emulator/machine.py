@@ -1,0 +1,194 @@
+"""One virtual machine: the board, wired, and the loop that lets virtual time pass.
+
+A machine is a value of its inputs: the same kernel, files, drives, frames and keystrokes at the
+same virtual instants give the same bytes, however `run` calls slice the time.  Time is counted in
+ticks of 10 ns: an instruction takes one, and a hart in wfi jumps ahead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from nexus.emulator import elf
+from nexus.emulator.board import (
+    Drive,
+    attach_devices,
+)
+from nexus.emulator.bus import Bus
+from nexus.emulator.elf import ImageError
+from nexus.emulator.memory import RAM_BASE, Ram
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.hart import Hart
+
+NS_PER_TICK: Final = 10
+
+# Memory a test world can reasonably ask for, twice over; also the limit of what QEMU's 32-bit
+# physical window leaves to most guests.
+RAM_BYTES_MAX: Final = 2 << 30
+
+ENGINES: Final = ("reference",)
+
+
+class Stop(Enum):
+    """Why `run` returned."""
+
+    REACHED = "reached"  # until_ns, while running.
+    IDLE = "idle"  # until_ns, in wfi with nothing pending.
+    FINISHED = "finished"  # The guest wrote to the finisher; see exit_code.
+    RESET = "reset"  # The guest asked for a reset.
+
+
+def _no_entropy(length: int) -> bytes:
+    raise ValueError("entropy: the guest asked for random bytes, but no source was configured")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineOptions:
+    """What a machine is made of."""
+
+    kernel: bytes
+    ram_bytes: int = 64 << 20
+    fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
+    drives: Sequence[Drive] = ()
+    mac: bytes | None = None
+    entropy: Callable[[int], bytes] = _no_entropy
+    engine: str = "reference"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ram_bytes <= RAM_BYTES_MAX or self.ram_bytes % 4096:
+            raise ValueError(
+                f"ram_bytes={self.ram_bytes}: expected a multiple of 4096 up to {RAM_BYTES_MAX}"
+            )
+        if self.mac is not None and len(self.mac) != 6:
+            raise ValueError(f"mac={self.mac!r}: expected 6 bytes")
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
+
+
+class Machine:
+    """A board with one hart."""
+
+    def __init__(self, options: MachineOptions) -> None:
+        """Load the kernel and reset.
+
+        Raises:
+            ImageError: The kernel is not an executable this board can boot.
+        """
+        self._ram = Ram(options.ram_bytes)
+        _load(self._ram, elf.parse(options.kernel))
+        bus = Bus()
+        self._hart = Hart(self._ram, bus, RAM_BASE)
+        self._hart.state[5] = RAM_BASE  # t0, as the reset code of the board leaves it.
+        self._devices = attach_devices(
+            bus,
+            self._hart,
+            self._ram,
+            fw_cfg=options.fw_cfg,
+            drives=options.drives,
+            mac=options.mac,
+            entropy=options.entropy,
+        )
+
+    # -- Time ------------------------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time since power-on."""
+        return self._hart.ticks * NS_PER_TICK
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed since power-on, trapped ones included."""
+        return self._hart.steps
+
+    @property
+    def exit_code(self) -> int | None:
+        """The finisher's code once the guest has ended the run, 0 for success."""
+        return self._devices.finisher.exit_code
+
+    def run(self, until_ns: int) -> Stop:
+        """Let time pass until exactly `until_ns`, a multiple of 10, unless the guest ends the run.
+
+        Raises:
+            ValueError: `until_ns` is not a multiple of 10, or lies in the past.
+        """
+        until, remainder = divmod(until_ns, NS_PER_TICK)
+        hart = self._hart
+        if remainder or until < hart.ticks:
+            raise ValueError(f"until_ns={until_ns}: expected a multiple of 10 from {self.now_ns}")
+        while (ended := self._ended()) is None:
+            hart.update_timers()
+            timer = hart.next_timer_ticks(enabled_only=False)
+            target = until if timer is None else min(until, timer)
+            if hart.state[s.WAITING] and hart.has_wakeup:
+                hart.state[s.WAITING] = 0
+            if hart.ticks >= until:
+                return Stop.IDLE if hart.state[s.WAITING] else Stop.REACHED
+            if hart.state[s.WAITING]:
+                hart.state[s.IDLE] += target - hart.ticks
+            else:
+                hart.run(target - hart.ticks)
+        return ended
+
+    def next_event_ns(self) -> int | None:
+        """When the machine has something to do: now, at a timer, or (None) not by itself."""
+        hart = self._hart
+        hart.update_timers()
+        if not hart.state[s.WAITING] or hart.has_wakeup:
+            return self.now_ns
+        ticks = hart.next_timer_ticks(enabled_only=True)
+        return None if ticks is None else ticks * NS_PER_TICK
+
+    def _ended(self) -> Stop | None:
+        finisher = self._devices.finisher
+        if finisher.exit_code is not None:
+            return Stop.FINISHED
+        return Stop.RESET if finisher.is_reset else None
+
+    # -- The outside world -----------------------------------------------------------------------
+
+    def take_console(self) -> bytes:
+        """UART output since the last call."""
+        return self._devices.uart.take_output()
+
+    def write_console(self, data: bytes) -> None:
+        """Type on the console.
+
+        Raises:
+            ValueError: More than the UART can hold unread.
+        """
+        if self._devices.uart.receive(data) < len(data):
+            raise ValueError(f"console input: {len(data)} bytes do not fit, the guest is not reading")
+
+    def take_frames(self) -> list[tuple[int, bytes]]:
+        """Ethernet frames sent since the last call, with their virtual time in ns."""
+        return self._devices.take_frames()
+
+    def deliver(self, frame: bytes) -> bool:
+        """Hand a frame to the network device now; False if it had to drop it."""
+        return self._devices.deliver(frame)
+
+    def state_digest(self) -> str:
+        """SHA-256 over registers, CSRs and RAM."""
+        digest = hashlib.sha256()
+        digest.update(b"".join(word.to_bytes(8, "little") for word in self._hart.state))
+        digest.update(self._ram.buffer)
+        return digest.hexdigest()
+
+
+def _load(ram: Ram, image: elf.Image) -> None:
+    for segment in image.segments:
+        if not ram.contains(segment.address, segment.memory_bytes):
+            raise ImageError(
+                f"kernel image: segment {segment.address:#x}+{segment.memory_bytes:#x} is outside "
+                f"RAM {RAM_BASE:#x}+{ram.size_bytes:#x}"
+            )
+        ram.write(segment.address, segment.data)
+    if image.entry != RAM_BASE:
+        raise ImageError(
+            f"kernel image: entry {image.entry:#x}, but the board starts at {RAM_BASE:#x}"
+        )

@@ -1,0 +1,239 @@
+"""Control and status registers: who may access which, and what a write changes.
+
+Registers that are plain storage are rows of a table (state index, writable bits); the others have
+a reader and a writer.  An absent register is an illegal instruction, as on QEMU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.pmp import LOCKED, config_byte
+from nexus.emulator.reference.trap import MSTATUS_MPP, MSTATUS_TVM
+
+if TYPE_CHECKING:
+    from nexus.emulator.reference.hart import Hart
+
+M64: Final = (1 << 64) - 1
+
+# Writable mstatus fields: SIE MIE SPIE MPIE SPP MPP MPRV SUM MXR TVM TW TSR.
+MSTATUS_WRITABLE: Final = 0x7E_19AA
+# The part of it that sstatus shows: SIE SPIE SPP SUM MXR, and the read-only UXL.
+SSTATUS_WRITABLE: Final = 0xC_0122
+SSTATUS_VISIBLE: Final = SSTATUS_WRITABLE | 3 << 32
+
+INTERRUPTS: Final = 0xAAA
+SUPERVISOR_INTERRUPTS: Final = 0x222
+STIP: Final = 1 << 5
+MEDELEG_WRITABLE: Final = 0xB3FF
+MENVCFG_STCE: Final = 1 << 63
+COUNTERS: Final = 7  # cycle, time, instret.
+
+# RV64 with I, M, A, C, S and U.
+MISA: Final = 2 << 62 | 1 << 0 | 1 << 2 | 1 << 8 | 1 << 12 | 1 << 18 | 1 << 20
+
+SATP_SV39: Final = 8
+
+
+class IllegalCsrError(Exception):
+    """The access is not permitted or the register does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Csr:
+    """How one register is read and written."""
+
+    read: Callable[[Hart], int]
+    write: Callable[[Hart, int], None]
+
+
+def _plain(index: int, writable: int = M64) -> Csr:
+    """Storage of which only some bits can change."""
+
+    def read(hart: Hart) -> int:
+        return hart.state[index]
+
+    def write(hart: Hart, value: int) -> None:
+        hart.state[index] = value & writable
+
+    return Csr(read, write)
+
+
+def _constant(value: int) -> Csr:
+    """A register that ignores writes."""
+    return Csr(lambda hart: value, lambda hart, written: None)
+
+
+def _write_mstatus(hart: Hart, value: int) -> None:
+    old = hart.state[s.MSTATUS]
+    if value >> 11 & 3 == 2:  # No hypervisor level: keep the previous privilege.
+        value = value & ~MSTATUS_MPP | old & MSTATUS_MPP
+    hart.state[s.MSTATUS] = old & ~MSTATUS_WRITABLE | value & MSTATUS_WRITABLE
+
+
+def _write_sstatus(hart: Hart, value: int) -> None:
+    old = hart.state[s.MSTATUS]
+    hart.state[s.MSTATUS] = old & ~SSTATUS_WRITABLE | value & SSTATUS_WRITABLE
+
+
+def _read_mip(hart: Hart) -> int:
+    return hart.state[s.MIP_SOFT] | hart.state[s.MIP_LINE]
+
+
+def _write_mip(hart: Hart, value: int) -> None:
+    writable = SUPERVISOR_INTERRUPTS
+    if hart.state[s.MENVCFG] & MENVCFG_STCE:
+        writable &= ~STIP  # The comparator owns it.
+    hart.state[s.MIP_SOFT] = value & writable
+
+
+def _write_sie(hart: Hart, value: int) -> None:
+    delegated = hart.state[s.MIDELEG]
+    hart.state[s.MIE] = hart.state[s.MIE] & ~delegated | value & delegated
+
+
+def _write_sip(hart: Hart, value: int) -> None:
+    writable = hart.state[s.MIDELEG] & 2  # Only SSIP can be written from below.
+    hart.state[s.MIP_SOFT] = hart.state[s.MIP_SOFT] & ~writable | value & writable
+
+
+def _write_satp(hart: Hart, value: int) -> None:
+    if value >> 60 in (0, SATP_SV39):  # Other modes: the whole write has no effect.
+        hart.state[s.SATP] = value
+
+
+def _write_menvcfg(hart: Hart, value: int) -> None:
+    hart.state[s.MENVCFG] = value & (MENVCFG_STCE | 1)
+    if value & MENVCFG_STCE:
+        hart.state[s.MIP_SOFT] &= ~STIP
+    hart.timers_changed()
+
+
+def _write_stimecmp(hart: Hart, value: int) -> None:
+    hart.state[s.STIMECMP] = value
+    hart.timers_changed()
+
+
+def _write_cycle(hart: Hart, value: int) -> None:
+    # The write itself counts as one step, and the new value is what the next instruction reads.
+    hart.state[s.CYCLE_OFFSET] = value - hart.ticks - 1 & M64
+
+
+def _write_instret(hart: Hart, value: int) -> None:
+    hart.state[s.INSTRET_OFFSET] = value - hart.steps - 1 & M64
+
+
+def _tvec(index: int) -> Csr:
+    """A trap vector: direct or vectored; other modes leave it unchanged."""
+
+    def write(hart: Hart, value: int) -> None:
+        if value & 3 < 2:
+            hart.state[index] = value
+
+    return Csr(lambda hart: hart.state[index], write)
+
+
+def _pmpcfg(number: int) -> Csr:
+    index = s.PMPCFG0 if number == 0 else s.PMPCFG2
+
+    def write(hart: Hart, value: int) -> None:
+        merged = 0
+        for byte in range(8):
+            old = hart.state[index] >> 8 * byte & 0xFF
+            new = value >> 8 * byte & 0x9F
+            merged |= (old if old & LOCKED else new) << 8 * byte
+        hart.state[index] = merged
+        hart.mmu.pmp_changed()
+
+    return Csr(lambda hart: hart.state[index], write)
+
+
+def _pmpaddr(number: int) -> Csr:
+    index = s.PMPADDR0 + number
+
+    def write(hart: Hart, value: int) -> None:
+        above = config_byte(hart.state, number + 1) if number + 1 < s.PMPADDR_COUNT else 0
+        locked_by_tor = above & LOCKED and above >> 3 & 3 == 1
+        if not config_byte(hart.state, number) & LOCKED and not locked_by_tor:
+            hart.state[index] = value & (1 << 54) - 1
+            hart.mmu.pmp_changed()
+
+    return Csr(lambda hart: hart.state[index], write)
+
+
+CSRS: Final[dict[int, Csr]] = {
+    0x100: Csr(lambda hart: hart.state[s.MSTATUS] & SSTATUS_VISIBLE, _write_sstatus),
+    0x104: Csr(lambda hart: hart.state[s.MIE] & hart.state[s.MIDELEG], _write_sie),
+    0x105: _tvec(s.STVEC),
+    0x106: _plain(s.SCOUNTEREN, COUNTERS),
+    0x10A: _plain(s.SENVCFG, 1),
+    0x140: _plain(s.SSCRATCH),
+    0x141: _plain(s.SEPC, M64 - 1),
+    0x142: _plain(s.SCAUSE),
+    0x143: _plain(s.STVAL),
+    0x144: Csr(lambda hart: _read_mip(hart) & hart.state[s.MIDELEG], _write_sip),
+    0x14D: Csr(lambda hart: hart.state[s.STIMECMP], _write_stimecmp),
+    0x180: Csr(lambda hart: hart.state[s.SATP], _write_satp),
+    0x300: Csr(lambda hart: hart.state[s.MSTATUS], _write_mstatus),
+    0x301: _constant(MISA),
+    0x302: _plain(s.MEDELEG, MEDELEG_WRITABLE),
+    0x303: _plain(s.MIDELEG, SUPERVISOR_INTERRUPTS),
+    0x304: _plain(s.MIE, INTERRUPTS),
+    0x305: _tvec(s.MTVEC),
+    0x306: _plain(s.MCOUNTEREN, COUNTERS),
+    0x30A: Csr(lambda hart: hart.state[s.MENVCFG], _write_menvcfg),
+    0x320: _constant(0),
+    0x340: _plain(s.MSCRATCH),
+    0x341: _plain(s.MEPC, M64 - 1),
+    0x342: _plain(s.MCAUSE),
+    0x343: _plain(s.MTVAL),
+    0x344: Csr(_read_mip, _write_mip),
+    0x3A0: _pmpcfg(0),
+    0x3A2: _pmpcfg(2),
+    **{0x3B0 + i: _pmpaddr(i) for i in range(s.PMPADDR_COUNT)},
+    0xB00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
+    0xB02: Csr(lambda hart: hart.steps + hart.state[s.INSTRET_OFFSET] & M64, _write_instret),
+    0xC00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
+    0xC01: Csr(lambda hart: hart.mtime, lambda hart, value: None),
+    0xC02: Csr(lambda hart: hart.steps + hart.state[s.INSTRET_OFFSET] & M64, _write_instret),
+    0xF11: _constant(0),
+    0xF12: _constant(0),
+    0xF13: _constant(0),
+    0xF14: _constant(0),
+    0xF15: _constant(0),
+    # Performance counters exist and stay zero.
+    **{0xB03 + i: _constant(0) for i in range(29)},
+    **{0x323 + i: _constant(0) for i in range(29)},
+}
+
+_TIME_BIT: Final = 1
+
+
+def access(hart: Hart, number: int, is_write: bool) -> Csr:
+    """Find a register and check that the hart may access it now.
+
+    Raises:
+        IllegalCsrError: Raise an illegal-instruction trap.
+    """
+    csr = CSRS.get(number)
+    state = hart.state
+    privilege = state[s.PRIVILEGE]
+    if csr is None or (number >> 8 & 3) > privilege or (is_write and number >> 10 == 3):
+        raise IllegalCsrError
+    if number == 0x180 and privilege == s.SUPERVISOR and state[s.MSTATUS] & MSTATUS_TVM:
+        raise IllegalCsrError
+    if number >> 5 == 0xC00 >> 5 and not _counter_enabled(state, number & 31, privilege):
+        raise IllegalCsrError
+    if number == 0x14D and privilege < s.MACHINE:
+        if not state[s.MENVCFG] & MENVCFG_STCE or not state[s.MCOUNTEREN] >> _TIME_BIT & 1:
+            raise IllegalCsrError
+    return csr
+
+
+def _counter_enabled(state: s.State, bit: int, privilege: int) -> bool:
+    if privilege < s.MACHINE and not state[s.MCOUNTEREN] >> bit & 1:
+        return False
+    return privilege != s.USER or bool(state[s.SCOUNTEREN] >> bit & 1)

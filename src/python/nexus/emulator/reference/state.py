@@ -1,0 +1,75 @@
+"""The architectural state of a hart: one flat sequence of 64-bit words.
+
+Both engines work on the same sequence (a list for the reference alone, a memory view when native
+code shares it), so either can continue where the other stopped.  Indices 0..31 are x0..x31; the
+rest follows here.  Derived data (translation caches, decoded code) is not state and lives elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence
+from typing import Final
+
+State = MutableSequence[int]
+
+SINK: Final = 32  # Where writes to x0 go.
+PC: Final = 33
+PRIVILEGE: Final = 34  # 0 user, 1 supervisor, 3 machine.
+WAITING: Final = 35  # 1 after wfi until an enabled interrupt is pending.
+STEPS: Final = 36  # Instructions executed, trapped ones included.
+IDLE: Final = 37  # Ticks (10 ns) spent waiting.
+MSTATUS: Final = 38
+MIE: Final = 39
+MIP_SOFT: Final = 40  # Interrupt bits that software wrote.
+MIP_LINE: Final = 41  # Interrupt bits that devices and timers hold up.
+MEDELEG: Final = 42
+MIDELEG: Final = 43
+MTVEC: Final = 44
+MEPC: Final = 45
+MCAUSE: Final = 46
+MTVAL: Final = 47
+MSCRATCH: Final = 48
+MCOUNTEREN: Final = 49
+MCOUNTINHIBIT: Final = 50
+MENVCFG: Final = 51
+STVEC: Final = 52
+SEPC: Final = 53
+SCAUSE: Final = 54
+STVAL: Final = 55
+SSCRATCH: Final = 56
+SCOUNTEREN: Final = 57
+SENVCFG: Final = 58
+SATP: Final = 59
+STIMECMP: Final = 60
+RESERVED_ADDRESS: Final = 61  # Of the last lr; all ones if none.
+RESERVED_VALUE: Final = 62
+CYCLE_OFFSET: Final = 63  # What writes to mcycle and minstret added.
+INSTRET_OFFSET: Final = 64
+MTIMECMP: Final = 65
+PMPCFG0: Final = 66
+PMPCFG2: Final = 67
+PMPADDR0: Final = 68  # 16 of them.
+PMPADDR_COUNT: Final = 16
+STATE_WORDS: Final = 84
+
+USER: Final = 0
+SUPERVISOR: Final = 1
+MACHINE: Final = 3
+
+NO_RESERVATION: Final = (1 << 64) - 1
+TIMER_NEVER: Final = (1 << 64) - 1
+
+# mstatus: 64-bit S and U modes, read-only.
+MSTATUS_RESET: Final = 0xA_0000_0000
+
+
+def reset(state: State, entry: int) -> None:
+    """Put a hart into its reset state, about to execute `entry` in machine mode."""
+    for index in range(STATE_WORDS):
+        state[index] = 0
+    state[PC] = entry
+    state[PRIVILEGE] = MACHINE
+    state[MSTATUS] = MSTATUS_RESET
+    state[RESERVED_ADDRESS] = NO_RESERVATION
+    state[STIMECMP] = TIMER_NEVER
+    state[MTIMECMP] = TIMER_NEVER

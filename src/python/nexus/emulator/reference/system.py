@@ -1,0 +1,128 @@
+"""Step functions of the system rows: csr accesses, trap returns, wfi and fences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from nexus.emulator.isa.decode import BY_NAME
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.csr import IllegalCsrError, access
+from nexus.emulator.reference.trap import (
+    MSTATUS_MPP,
+    MSTATUS_TSR,
+    MSTATUS_TVM,
+    MSTATUS_TW,
+    Cause,
+    TrapError,
+    return_from_machine,
+    return_from_supervisor,
+)
+
+if TYPE_CHECKING:
+    from nexus.emulator.reference.hart import Hart
+
+M64: Final = (1 << 64) - 1
+
+
+def _illegal(name: str, **operands: int) -> TrapError:
+    """An illegal-instruction trap; its value is the instruction itself."""
+    word = BY_NAME[name].encoding.insert(operands)
+    return TrapError(Cause.ILLEGAL_INSTRUCTION, word)
+
+
+def _csr_step(name: str, combine: Callable[[int, int], int], immediate: bool) -> Callable[..., int]:
+    """The step function of one of the six csr instructions."""
+    always_writes = name.startswith("csrrw")
+
+    def step(
+        hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+    ) -> int:
+        is_write = always_writes or rs1 != 0
+        try:
+            csr = access(hart, imm, is_write)
+        except IllegalCsrError:
+            shown = 0 if rd == s.SINK else rd
+            raise _illegal(name, rd=shown, rs1=rs1, imm=imm) from None
+        operand = rs1 if immediate else x[rs1]
+        old = csr.read(hart)
+        if is_write:
+            csr.write(hart, combine(old, operand) & M64)
+            hart.attention = True
+        x[rd] = old
+        return pc + length & M64
+
+    return step
+
+
+def _ecall(
+    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+) -> int:
+    raise TrapError(Cause.ECALL_FROM_USER + x[s.PRIVILEGE], 0)
+
+
+def _ebreak(
+    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+) -> int:
+    raise TrapError(Cause.BREAKPOINT, pc)
+
+
+def _mret(
+    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+) -> int:
+    if x[s.PRIVILEGE] < s.MACHINE:
+        raise _illegal("mret")
+    if x[s.MSTATUS] & MSTATUS_MPP != MSTATUS_MPP and hart.mmu.pmp.is_empty:
+        # QEMU refuses to leave machine mode when nothing could execute there.
+        raise _illegal("mret")
+    return_from_machine(x)
+    hart.attention = True
+    return x[s.PC]
+
+
+def _sret(
+    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+) -> int:
+    privilege = x[s.PRIVILEGE]
+    if privilege == s.USER or (privilege == s.SUPERVISOR and x[s.MSTATUS] & MSTATUS_TSR):
+        raise _illegal("sret")
+    return_from_supervisor(x)
+    hart.attention = True
+    return x[s.PC]
+
+
+def _wfi(
+    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+) -> int:
+    privilege = x[s.PRIVILEGE]
+    if privilege == s.USER or (privilege == s.SUPERVISOR and x[s.MSTATUS] & MSTATUS_TW):
+        raise _illegal("wfi")
+    x[s.WAITING] = 1
+    hart.leave = True
+    return pc + length & M64
+
+
+def _sfence_vma(
+    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+) -> int:
+    privilege = x[s.PRIVILEGE]
+    if privilege == s.USER or (privilege == s.SUPERVISOR and x[s.MSTATUS] & MSTATUS_TVM):
+        raise _illegal("sfence.vma", rs1=rs1, rs2=rs2)
+    # Cached translations are always coherent (see memory.py), so there is nothing to do.
+    return pc + length & M64
+
+
+SYSTEM_STEPS: Final[dict[str, Callable[..., int]]] = {
+    "csrrw": _csr_step("csrrw", lambda old, new: new, False),
+    "csrrs": _csr_step("csrrs", lambda old, new: old | new, False),
+    "csrrc": _csr_step("csrrc", lambda old, new: old & ~new, False),
+    "csrrwi": _csr_step("csrrwi", lambda old, new: new, True),
+    "csrrsi": _csr_step("csrrsi", lambda old, new: old | new, True),
+    "csrrci": _csr_step("csrrci", lambda old, new: old & ~new, True),
+    "ecall": _ecall,
+    "ebreak": _ebreak,
+    "mret": _mret,
+    "sret": _sret,
+    "wfi": _wfi,
+    "sfence.vma": _sfence_vma,
+}
