@@ -1,0 +1,104 @@
+//! Endpoints: bounded queues of messages with the tasks that wait for them. An endpoint lives as long as anybody
+//! can receive from it; then its messages are dropped and every sender learns EPIPE.
+
+const std = @import("std");
+const abi = @import("abi");
+const messages = @import("messages.zig");
+const sched = @import("sched.zig");
+const task = @import("task.zig");
+
+/// init makes two a service and one for itself.
+const endpoints_max = 96;
+
+pub const Endpoint = struct {
+    depth: u32,
+    queued: u32,
+    first: ?*messages.Message,
+    last: ?*messages.Message,
+    /// Capabilities with the right to receive, to send, and of any kind.
+    receivers: u32,
+    senders: u32,
+    references: u32,
+    waiting_receivers: task.Queue,
+    waiting_senders: task.Queue,
+
+    pub fn retain(self: *Endpoint, rights: u32) void {
+        self.references += 1;
+        if (rights & abi.Right.recv != 0) self.receivers += 1;
+        if (rights & abi.Right.send != 0) self.senders += 1;
+    }
+
+    pub fn release(self: *Endpoint, rights: u32) void {
+        if (rights & abi.Right.recv != 0) {
+            self.receivers -= 1;
+            if (self.receivers == 0) self.die();
+        }
+        if (rights & abi.Right.send != 0) {
+            self.senders -= 1;
+            if (self.senders == 0) sched.wakeAll(&self.waiting_receivers);
+        }
+        self.references -= 1;
+    }
+
+    /// Nobody can receive any more. Dropping a queued capability may end further endpoints: each loses its
+    /// messages once, so this ends.
+    fn die(self: *Endpoint) void {
+        sched.wakeAll(&self.waiting_senders);
+        while (self.pop()) |message| message.free();
+    }
+
+    pub fn isDead(self: *const Endpoint) bool {
+        return self.receivers == 0;
+    }
+
+    pub fn isFull(self: *const Endpoint) bool {
+        return self.queued >= self.depth;
+    }
+
+    /// Append and wake a receiver. The kernel's own messages may exceed the depth: they are bounded by the number
+    /// of tasks and of interrupt lines, and must not be lost.
+    pub fn post(self: *Endpoint, message: *messages.Message) void {
+        message.next = null;
+        if (self.last) |last| last.next = message else self.first = message;
+        self.last = message;
+        self.queued += 1;
+        sched.wakeAll(&self.waiting_receivers);
+    }
+
+    /// Take the first message and let senders try again.
+    pub fn pop(self: *Endpoint) ?*messages.Message {
+        const message = self.first orelse return null;
+        self.first = message.next;
+        if (self.first == null) self.last = null;
+        self.queued -= 1;
+        sched.wakeAll(&self.waiting_senders);
+        return message;
+    }
+};
+
+var table: [endpoints_max]Endpoint = undefined;
+var used: usize = 0;
+
+/// A new endpoint without any capability to it: the caller makes the first one.
+pub fn create(depth: u32) error{NoMemory}!*Endpoint {
+    std.debug.assert(depth >= 1 and depth <= abi.endpoint_depth_max);
+    const endpoint = for (table[0..used]) |*candidate| {
+        if (candidate.references == 0) break candidate;
+    } else blk: {
+        if (used == endpoints_max) return error.NoMemory;
+        used += 1;
+        break :blk &table[used - 1];
+    };
+    endpoint.* = .{
+        .depth = depth,
+        .queued = 0,
+        .first = null,
+        .last = null,
+        .receivers = 0,
+        .senders = 0,
+        .references = 0,
+        .waiting_receivers = .{},
+        .waiting_senders = .{},
+    };
+    return endpoint;
+}

@@ -1,0 +1,41 @@
+//! The kernel, as a table of contents. Reading order: this file, entry.zig, trap.zig, syscall.zig, then the concept
+//! you came for.
+
+const std = @import("std");
+const archive = @import("archive.zig");
+const board = @import("board.zig");
+const entry = @import("entry.zig");
+const first_task = @import("first_task.zig");
+const frames = @import("frames.zig");
+const irq = @import("irq.zig");
+const selftest = @import("selftest.zig");
+const stop = @import("stop.zig");
+const task = @import("task.zig");
+const timer = @import("timer.zig");
+const trap = @import("trap.zig");
+const uart = @import("uart.zig");
+const vm = @import("vm.zig");
+
+pub const panic = std.debug.FullPanic(stop.safetyPanic);
+
+comptime {
+    _ = entry;
+}
+
+pub const version = "0.1.0";
+
+/// Supervisor mode starts here, with paging off, interrupts off, and a stack.
+pub fn supervisorMain() callconv(.c) noreturn {
+    trap.init();
+    vm.init(entry.ram_bytes);
+    uart.init();
+    uart.print("neuron vers. {s} nexus", .{version});
+    archive.init(board.ram_base + entry.ram_bytes) catch stop.panic("no boot archive", 0);
+    frames.init(archive.end(), board.ram_base + entry.ram_bytes);
+    task.init();
+    timer.init();
+    irq.init();
+    selftest.run();
+    first_task.start();
+    trap.enterUser();
+}

@@ -1,0 +1,80 @@
+//! What a task mapped at run time: shared memory and device registers, handed out upwards from `layout.map_base`
+//! with an unmapped guard page after each.
+
+const std = @import("std");
+const abi = @import("abi");
+const board = @import("board.zig");
+const vm = @import("vm.zig");
+const vmo = @import("vmo.zig");
+
+/// A service maps a device, a handful of buffers and (init) the boot archive.
+const regions_max = 32;
+
+pub const Error = vm.Error || error{NoSuchRegion};
+
+pub const Region = struct { address: u64, len: u64, object: ?*vmo.Vmo };
+
+pub const Table = struct {
+    list: [regions_max]Region = undefined,
+    count: usize = 0,
+
+    /// Map `len` bytes of physical memory. A VMO stays alive as long as it is mapped.
+    pub fn map(self: *Table, space: vm.Space, physical: u64, len: u64, write: bool, object: ?*vmo.Vmo) Error!u64 {
+        if (self.count == regions_max) return error.NoMemory;
+        const address = try self.place(len);
+        var done: u64 = 0;
+        errdefer unmapPages(space, address, done);
+        while (done < len) : (done += board.page_bytes) {
+            try space.map(address + done, physical + done, .{ .write = write });
+        }
+        if (object) |shared| shared.retain();
+        self.list[self.count] = .{ .address = address, .len = len, .object = object };
+        self.count += 1;
+        return address;
+    }
+
+    /// Exactly one whole region: parts of one cannot be unmapped.
+    pub fn unmap(self: *Table, space: vm.Space, address: u64, len: u64) Error!void {
+        for (self.list[0..self.count], 0..) |region, i| {
+            if (region.address != address or region.len != len) continue;
+            unmapPages(space, address, len);
+            if (region.object) |object| object.release();
+            self.count -= 1;
+            self.list[i] = self.list[self.count];
+            return;
+        }
+        return error.NoSuchRegion;
+    }
+
+    pub fn releaseAll(self: *Table) void {
+        for (self.list[0..self.count]) |region| {
+            if (region.object) |object| object.release();
+        }
+        self.count = 0;
+    }
+
+    /// The lowest free address. Each round steps over one region, so it ends after `count` rounds.
+    fn place(self: *const Table, len: u64) Error!u64 {
+        var address = abi.layout.map_base;
+        if (len > vm.user_end - address) return error.NoMemory;
+        var moved = true;
+        while (moved) {
+            moved = false;
+            for (self.list[0..self.count]) |region| {
+                const end = region.address + region.len + board.page_bytes;
+                if (address < end and region.address < address + len + board.page_bytes) {
+                    address = end;
+                    moved = true;
+                }
+            }
+        }
+        if (address > vm.user_end - len) return error.NoMemory;
+        return address;
+    }
+};
+
+fn unmapPages(space: vm.Space, address: u64, len: u64) void {
+    var done: u64 = 0;
+    while (done < len) : (done += board.page_bytes) space.unmap(address + done);
+    @import("csr.zig").fenceAddressSpace();
+}

@@ -1,0 +1,95 @@
+//! Who runs: round-robin over ready tasks, a fixed slice each, and `wfi` when nobody is ready.
+//!
+//! A task that must wait is blocked inside its system call and repeats that call when woken: nothing of a call is
+//! kept in the kernel, and a deadline is checked by the call itself.
+
+const std = @import("std");
+const csr = @import("csr.zig");
+const irq = @import("irq.zig");
+const task = @import("task.zig");
+const timer = @import("timer.zig");
+
+const Task = task.Task;
+
+/// Long enough to matter little, short enough that a spinning task delays the others by milliseconds only.
+const slice_ns: u64 = 5_000_000;
+
+pub var current: ?*Task = null;
+var ready: task.Queue = .{};
+var slice_end_ns: u64 = 0;
+/// Not later than the earliest deadline of a blocked task; made exact before idling.
+var earliest_ns: u64 = timer.never;
+
+pub fn makeReady(runnable: *Task) void {
+    runnable.state = .ready;
+    runnable.deadline_ns = 0;
+    ready.push(runnable);
+}
+
+/// The current task waits in `queue`; deadline 0 waits for ever.
+pub fn block(queue: *task.Queue, deadline_ns: u64) void {
+    const waiting = current.?;
+    waiting.state = .blocked;
+    waiting.deadline_ns = deadline_ns;
+    if (deadline_ns != 0) earliest_ns = @min(earliest_ns, deadline_ns);
+    queue.push(waiting);
+    current = null;
+}
+
+/// Everyone waiting tries again, in the order of arrival.
+pub fn wakeAll(queue: *task.Queue) void {
+    while (queue.pop()) |waiting| makeReady(waiting);
+}
+
+/// The current task stays ready but goes to the end of the line.
+pub fn yield() void {
+    const yielding = current orelse return;
+    current = null;
+    makeReady(yielding);
+}
+
+/// A timer interrupt: a deadline passed, or the slice is over.
+pub fn tick() void {
+    const now = timer.now();
+    if (now >= earliest_ns) expire(now);
+    if (now >= slice_end_ns and ready.head != null) yield();
+}
+
+/// Decide who runs next, waiting for an interrupt if nobody can, and load the address space.
+pub fn next() *Task {
+    while (current == null) {
+        if (ready.pop()) |chosen| {
+            current = chosen;
+            slice_end_ns = timer.now() + slice_ns;
+        } else idle();
+    }
+    timer.arm(@min(earliest_ns, if (ready.head != null) slice_end_ns else timer.never));
+    current.?.space.activate();
+    return current.?;
+}
+
+fn idle() void {
+    earliest_ns = earliestDeadline();
+    timer.arm(earliest_ns);
+    csr.waitForInterrupt();
+    const pending = csr.read("sip");
+    if (pending & csr.Interrupt.timer != 0) expire(timer.now());
+    if (pending & csr.Interrupt.external != 0) irq.dispatch();
+}
+
+fn expire(now: u64) void {
+    for (&task.all) |*waiting| {
+        if (waiting.state != .blocked or waiting.deadline_ns == 0 or waiting.deadline_ns > now) continue;
+        waiting.queue.?.remove(waiting);
+        makeReady(waiting);
+    }
+    earliest_ns = earliestDeadline();
+}
+
+fn earliestDeadline() u64 {
+    var earliest = timer.never;
+    for (&task.all) |*waiting| {
+        if (waiting.state == .blocked and waiting.deadline_ns != 0) earliest = @min(earliest, waiting.deadline_ns);
+    }
+    return earliest;
+}

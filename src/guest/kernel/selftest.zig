@@ -1,0 +1,96 @@
+//! What the kernel proves about itself at every boot, before the first task runs. A line is printed only after the
+//! thing was tried; a failure is a panic.
+
+const std = @import("std");
+const abi = @import("abi");
+const board = @import("board.zig");
+const elf = @import("elf.zig");
+const frames = @import("frames.zig");
+const loader = @import("loader.zig");
+const stop = @import("stop.zig");
+const uart = @import("uart.zig");
+const vm = @import("vm.zig");
+const vmo = @import("vmo.zig");
+
+pub fn run() void {
+    const before = frames.freeCount();
+    vmoZero();
+    addressSpace();
+    writeExecute();
+    expect(frames.freeCount() == before, "frames leaked by the selftest");
+    uart.print("KSELFTEST: resource sentinel ok", .{});
+}
+
+/// Memory handed out is zero, even if its last owner wrote to it.
+fn vmoZero() void {
+    const dirty = vmo.create(board.page_bytes) catch stop.panic("selftest: no memory", 0);
+    frames.bytes(dirty.base)[17] = 0xA5;
+    const base = dirty.base;
+    dirty.release();
+    const again = vmo.create(board.page_bytes) catch stop.panic("selftest: no memory", 0);
+    defer again.release();
+    expect(again.base == base, "freed frame not reused");
+    expect(frames.bytes(again.base)[17] == 0, "reused frame not zeroed");
+    uart.print("KSELFTEST: vmo zero ok", .{});
+}
+
+fn addressSpace() void {
+    const space = vm.Space.create() catch stop.panic("selftest: no memory", 0);
+    defer space.destroy();
+    const frame = frames.allocZeroed() catch stop.panic("selftest: no memory", 0);
+    const address = abi.layout.image_base;
+    space.map(address, frame, .{ .owned = true }) catch stop.panic("selftest: map", 0);
+    expect(space.translate(address + 5, .read) == frame + 5, "mapped page not found");
+    expect(space.translate(address, .write) == null, "read-only page is writable");
+    expect(space.translate(address + board.page_bytes, .read) == null, "unmapped page found");
+    uart.print("KSELFTEST: as map ok", .{});
+    expect(space.map(address, frame, .{}) == error.AlreadyMapped, "page mapped twice");
+    expect(space.map(vm.user_end, frame, .{}) == error.OutOfRange, "kernel range mapped");
+    uart.print("KSELFTEST: vm map reject ok", .{});
+    space.unmap(address);
+    expect(space.translate(address, .read) == null, "page still there");
+    uart.print("KSELFTEST: vm unmap ok", .{});
+}
+
+/// Ask for a writable and executable page, and for a task with such a segment: both must be refused.
+fn writeExecute() void {
+    const space = vm.Space.create() catch stop.panic("selftest: no memory", 0);
+    defer space.destroy();
+    const refused = space.map(abi.layout.image_base, board.ram_base, .{ .write = true, .execute = true });
+    expect(refused == error.WriteExecute, "W+X page mapped");
+
+    const file = executableWithFlags(7);
+    const source: loader.Source = .{ .space = null, .base = @intFromPtr(&file), .len = file.len };
+    if (loader.load(source, 1, "selftest", 0)) |_| {
+        stop.panic("selftest: W+X segment loaded", 0);
+    } else |err| expect(err == error.WriteExecute, "W+X segment refused for another reason");
+    uart.print("KSELFTEST: w^x enforced", .{});
+}
+
+/// The smallest ELF with one segment; with flags R+X (5) it would be accepted.
+fn executableWithFlags(flags: u32) [elf.header_bytes + elf.program_header_bytes]u8 {
+    var file: [elf.header_bytes + elf.program_header_bytes]u8 = @splat(0);
+    const Field = struct { at: usize, width: usize, value: u64 };
+    const fields = [_]Field{
+        .{ .at = 16, .width = 2, .value = 2 },
+        .{ .at = 18, .width = 2, .value = 243 },
+        .{ .at = 24, .width = 8, .value = abi.layout.image_base },
+        .{ .at = 32, .width = 8, .value = elf.header_bytes },
+        .{ .at = 54, .width = 2, .value = elf.program_header_bytes },
+        .{ .at = 56, .width = 2, .value = 1 },
+        .{ .at = 64, .width = 4, .value = 1 },
+        .{ .at = 68, .width = 4, .value = flags },
+        .{ .at = 80, .width = 8, .value = abi.layout.image_base },
+        .{ .at = 96, .width = 8, .value = file.len },
+        .{ .at = 104, .width = 8, .value = file.len },
+    };
+    @memcpy(file[0..7], "\x7FELF\x02\x01\x01");
+    for (fields) |field| {
+        for (0..field.width) |i| file[field.at + i] = @truncate(field.value >> @intCast(8 * i));
+    }
+    return file;
+}
+
+fn expect(ok: bool, text: []const u8) void {
+    if (!ok) stop.panic(text, @returnAddress());
+}

@@ -1,0 +1,23 @@
+//! The two ways a board ends: a kernel panic, or a trap nobody can handle.
+
+const board = @import("board.zig");
+const csr = @import("csr.zig");
+const uart = @import("uart.zig");
+
+/// Test finisher: low half 0x3333 = fail, high half the exit code.
+const fail_with_code_1: u32 = (1 << 16) | 0x3333;
+
+pub fn powerOff() noreturn {
+    board.device(u32, board.finisher).* = fail_with_code_1;
+    while (true) csr.waitForInterrupt();
+}
+
+pub fn panic(text: []const u8, address: u64) noreturn {
+    uart.print("kernel: panic: {s} pc=0x{x}", .{ text, address });
+    powerOff();
+}
+
+/// What zig's safety checks call.
+pub fn safetyPanic(text: []const u8, first_trace_address: ?usize) noreturn {
+    panic(text, first_trace_address orelse @returnAddress());
+}

@@ -1,0 +1,33 @@
+//! The 16550 as an output-only console. A line is written whole: the kernel is not pre-emptible.
+
+const std = @import("std");
+const board = @import("board.zig");
+
+const transmit = 0;
+const fifo_control = 2;
+const line_status = 5;
+const transmitter_empty: u8 = 1 << 5;
+/// An empty transmitter takes this many bytes before its status must be read again.
+const fifo_bytes = 16;
+
+pub fn init() void {
+    board.device(u8, board.uart + fifo_control).* = 1;
+}
+
+pub fn write(bytes: []const u8) void {
+    var rest = bytes;
+    while (rest.len > 0) {
+        while (board.device(u8, board.uart + line_status).* & transmitter_empty == 0) {}
+        const burst = @min(rest.len, fifo_bytes);
+        for (rest[0..burst]) |byte| board.device(u8, board.uart + transmit).* = byte;
+        rest = rest[burst..];
+    }
+}
+
+/// One line of the kernel's own; cut at 256 bytes.
+pub fn print(comptime fmt: []const u8, args: anytype) void {
+    var line: [256]u8 = undefined;
+    const text = std.fmt.bufPrint(line[0 .. line.len - 1], fmt, args) catch line[0 .. line.len - 1];
+    line[text.len] = '\n';
+    write(line[0 .. text.len + 1]);
+}

@@ -1,0 +1,54 @@
+//! Which device goes to which service: virtio-mmio slots are probed once, by device id.
+
+const os = @import("os");
+
+const slots_base: u64 = 0x1000_1000;
+const slot_bytes: u64 = 0x1000;
+const slots = 8;
+const magic: u32 = 0x7472_6976;
+const modern: u32 = 2;
+
+const Owner = struct { service: []const u8, device_id: u32 };
+
+const owners = [_]Owner{
+    .{ .service = "netstackd", .device_id = 1 },
+    .{ .service = "statefsd", .device_id = 2 },
+    .{ .service = "rngd", .device_id = 4 },
+};
+
+/// Device id of every slot; 0 = nothing there.
+pub const Map = struct {
+    ids: [slots]u32 = @splat(0),
+
+    pub fn probe() os.Error!Map {
+        const region = try os.sys.deviceCapCreate(slots_base, slots * slot_bytes);
+        defer os.sys.capClose(region);
+        const base = try os.sys.mmioMap(region);
+        defer os.sys.vmUnmap(base, slots * slot_bytes) catch {};
+        var map: Map = .{};
+        for (&map.ids, 0..) |*id, i| {
+            const registers: [*]volatile u32 = @ptrFromInt(base + i * slot_bytes);
+            if (registers[0] == magic and registers[1] == modern) id.* = registers[2];
+        }
+        return map;
+    }
+
+    /// Slot number of the device that `service` drives, if it drives one and the board has it.
+    pub fn slotOf(self: Map, service: []const u8) ?u32 {
+        for (owners) |owner| {
+            if (!@import("std").mem.eql(u8, owner.service, service)) continue;
+            for (self.ids, 0..) |id, i| if (id == owner.device_id) return @intCast(i);
+        }
+        return null;
+    }
+};
+
+/// Give the child its device: registers in slot 6, interrupt in slot 7.
+pub fn grant(pid: u32, slot: u32) os.Error!void {
+    const registers = try os.sys.deviceCapCreate(slots_base + slot * slot_bytes, slot_bytes);
+    defer os.sys.capClose(registers);
+    _ = try os.sys.capTransferTo(pid, registers, os.abi.Right.map, os.abi.slot.mmio);
+    const irq = try os.sys.irqCreate(slot + 1);
+    defer os.sys.capClose(irq);
+    _ = try os.sys.capTransferTo(pid, irq, os.abi.Right.recv, os.abi.slot.irq);
+}

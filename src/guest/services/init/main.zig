@@ -1,0 +1,86 @@
+//! init, the first service: the only holder of the factory and so the only one that can start another.
+//!
+//! Without a valid node configuration there is nothing to start: init says what is wrong and exits, and the kernel
+//! switches the board off, because a system without init has ended.
+
+const std = @import("std");
+const os = @import("os");
+const config = @import("init_config");
+const devices = @import("devices.zig");
+const fw_cfg = @import("fw_cfg.zig");
+const serve = @import("serve.zig");
+const spawn = @import("spawn.zig");
+
+pub const panic = os.panic;
+comptime {
+    _ = os.start;
+}
+
+const blob_file = "opt/org.nexus/node";
+const flash_base: u64 = 0x2000_0000;
+
+var blob_buffer: [config.blob_bytes_max]u8 = undefined;
+var plan: config.Plan = .{};
+var services: [config.services_max]spawn.Service = undefined;
+
+pub fn main() !void {
+    os.print("init: start", .{});
+    _ = try os.sys.endpointCreate(os.abi.endpoint_depth_max); // control; slot 1, as in every service
+    const blob = readBlob() catch |err| return refuse(err);
+    const section = blob.section(os.serviceId("init")) orelse return refuse(error.NoInitSection);
+    plan = config.parsePlan(section) catch |err| return refuse(err);
+
+    const started = startAll(try devices.Map.probe());
+    os.print("init: ready", .{});
+    try (serve.Server{ .blob = blob, .plan = &plan, .services = started }).run();
+}
+
+fn refuse(err: anyerror) error{NoNodeConfiguration} {
+    os.print("init: no node configuration ({s})", .{@errorName(err)});
+    return error.NoNodeConfiguration;
+}
+
+fn readBlob() !config.Blob {
+    const len = fromFwCfg() catch |err| switch (err) {
+        error.NoFile => try fromFlash(),
+        else => return err,
+    };
+    return config.parse(blob_buffer[0..len]);
+}
+
+fn fromFwCfg() !usize {
+    const device = try fw_cfg.FwCfg.open();
+    defer device.close();
+    const len = try device.find(blob_file);
+    if (len < config.header_bytes or len > blob_buffer.len) return error.BadLength;
+    device.read(blob_buffer[0..len]);
+    return len;
+}
+
+/// QEMU before 8.0 cannot add files to fw_cfg on this board; there the host puts the blob at the start of the flash.
+fn fromFlash() !usize {
+    const region = os.sys.deviceCapCreate(flash_base, config.blob_bytes_max) catch return error.NoFile;
+    defer os.sys.capClose(region);
+    const address = try os.sys.mmioMap(region);
+    defer os.sys.vmUnmap(address, config.blob_bytes_max) catch {};
+    const flash = @as([*]const u8, @ptrFromInt(address))[0..config.blob_bytes_max];
+    if (!std.mem.startsWith(u8, flash, "NXCF")) return error.NoFile;
+    const len = try config.totalBytes(flash[0..config.header_bytes]);
+    @memcpy(blob_buffer[0..len], flash[0..len]);
+    return len;
+}
+
+/// Start what the configuration lists, in its order. One that cannot be started is reported; the others go on.
+fn startAll(map: devices.Map) []const spawn.Service {
+    var count: usize = 0;
+    for (plan.services()) |name| {
+        os.print("init: start {s}", .{name});
+        services[count] = spawn.spawn(name, map) catch |err| {
+            os.print("init: cannot start {s} ({s})", .{ name, @errorName(err) });
+            continue;
+        };
+        count += 1;
+        os.print("init: up {s}", .{name});
+    }
+    return services[0..count];
+}
