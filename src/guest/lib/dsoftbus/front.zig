@@ -1,111 +1,94 @@
-//! `DS` v1: what the node's own services ask of dsoftbusd, and what that becomes on the wire.
+//! What the node's own services ask of dsoftbusd (`DS` v1), and what that becomes on the wire.
 
 const std = @import("std");
+const wire = @import("wire");
 
-pub const name_bytes_max = 48;
+pub const inner_bytes_max = wire.sm.request_bytes_max;
 
-pub const Request = union(enum) {
-    resolve: Name,
-    bundle_list,
+/// A request that outlives its frame, because it waits for a session. All of them are idempotent:
+/// one that a lost session left unanswered may be sent again on the next.
+pub const Ask = struct {
+    op: wire.ds.Op,
+    name: [wire.ds.name_bytes_max]u8 = undefined,
+    name_len: u8 = 0,
 
-    pub const Name = struct { bytes: [name_bytes_max]u8, len: u8 };
-
-    pub fn opcode(self: Request) u8 {
-        return switch (self) {
-            .resolve => 1,
-            .bundle_list => 2,
-        };
+    pub fn of(request: wire.ds.Request) Ask {
+        switch (request) {
+            .resolve => |name| {
+                var ask: Ask = .{ .op = .resolve, .name_len = @intCast(name.len) };
+                @memcpy(ask.name[0..name.len], name);
+                return ask;
+            },
+            .bundle_list => return .{ .op = .bundle_list },
+        }
     }
 
-    /// Gateway service that answers it.
-    pub fn service(self: Request) u8 {
-        return switch (self) {
-            .resolve => 1,
-            .bundle_list => 2,
-        };
+    /// Gateway id of the remote service that answers it.
+    pub fn service(self: *const Ask) u8 {
+        return if (self.op == .resolve) 1 else 2;
     }
 
     /// The frame for that service.
-    pub fn inner(self: *const Request, out: *[5 + name_bytes_max]u8) []const u8 {
-        switch (self.*) {
-            .resolve => |name| {
-                out[0..4].* = "SM\x01\x06".*;
-                out[4] = name.len;
-                @memcpy(out[5..][0..name.len], name.bytes[0..name.len]);
-                return out[0 .. 5 + @as(usize, name.len)];
-            },
-            .bundle_list => {
-                out[0..4].* = "BN\x01\x01".*;
-                return out[0..4];
-            },
+    pub fn inner(self: *const Ask, out: *[inner_bytes_max]u8) []const u8 {
+        const name = self.name[0..self.name_len];
+        const frame = if (self.op == .resolve)
+            wire.sm.encodeRequest(out, .{ .resolve_status = name })
+        else
+            wire.bn.encodeRequest(out, .list);
+        return frame catch unreachable; // a name of 48 bytes fits
+    }
+
+    /// The answer for the local client; `reply` is the remote service's frame, null if none came.
+    pub fn answer(self: *const Ask, out: *[wire.ds.reply_bytes_max]u8, reply: ?[]const u8) []const u8 {
+        const ok = self.succeed(out, reply) catch unreachable; // every answer fits
+        return ok orelse wire.ds.encodeReply(out, self.op, .fail) catch unreachable;
+    }
+
+    fn succeed(self: *const Ask, out: []u8, reply: ?[]const u8) !?[]u8 {
+        const frame = reply orelse return null;
+        if (self.op == .resolve) {
+            const resolved = wire.sm.decodeReply(frame, .resolve_status) orelse return null;
+            return if (resolved.status == .ok) try wire.ds.encodeReply(out, .resolve, .ok) else null;
         }
+        const list = wire.bn.decodeListReply(frame) orelse return null;
+        return if (list.status == .ok) try wire.ds.encodeBundleListReply(out, list.count) else null;
     }
 };
 
-pub const malformed = "DS\x01\x80\x01";
+const testing = std.testing;
 
-pub fn decode(frame: []const u8) error{Malformed}!Request {
-    if (frame.len < 4 or !std.mem.eql(u8, frame[0..3], "DS\x01")) return error.Malformed;
-    switch (frame[3]) {
-        1 => {
-            if (frame.len < 5 or frame[4] == 0 or frame[4] > name_bytes_max) return error.Malformed;
-            if (frame.len != 5 + @as(usize, frame[4])) return error.Malformed;
-            var name: Request.Name = .{ .bytes = undefined, .len = frame[4] };
-            @memcpy(name.bytes[0..name.len], frame[5..]);
-            return .{ .resolve = name };
-        },
-        2 => return if (frame.len == 4) .bundle_list else error.Malformed,
-        else => return error.Malformed,
-    }
+fn askOf(frame: []const u8) Ask {
+    return .of(wire.ds.decodeRequest(frame).request);
 }
 
-/// The answer for the local client; `reply` is the remote service's frame, null if there was none.
-pub fn answer(out: *[7]u8, request: *const Request, reply: ?[]const u8) []const u8 {
-    out[0..3].* = "DS\x01".*;
-    out[3] = request.opcode() | 0x80;
-    out[4] = 1;
-    const bytes = reply orelse return out[0..5];
-    switch (request.*) {
-        .resolve => {
-            const ok = bytes.len == 13 and std.mem.eql(u8, bytes[0..4], "SM\x01\x86") and bytes[4] == 0;
-            if (ok) out[4] = 0;
-            return out[0..5];
-        },
-        .bundle_list => {
-            if (bytes.len != 8 or !std.mem.eql(u8, bytes[0..4], "BN\x01\x81") or bytes[4] != 0) return out[0..5];
-            out[4] = 0;
-            out[5..7].* = bytes[5..7].*;
-            return out[0..7];
-        },
-    }
+test "requests become the frames of the remote services" {
+    var out: [inner_bytes_max]u8 = undefined;
+    const resolve = askOf("DS\x01\x01\x0abundlemgrd");
+    try testing.expectEqualSlices(u8, "SM\x01\x06\x0abundlemgrd", resolve.inner(&out));
+    const list = askOf("DS\x01\x02");
+    try testing.expectEqualSlices(u8, "BN\x01\x01", list.inner(&out));
+    try testing.expect(resolve.service() == 1 and list.service() == 2);
+    const longest = askOf("DS\x01\x01\x30" ++ "n" ** 48);
+    try testing.expectEqual(@as(usize, 53), longest.inner(&out).len);
 }
 
-test "golden requests become the frames of the original" {
-    var out: [5 + name_bytes_max]u8 = undefined;
-    const resolve = try decode("DS\x01\x01\x0abundlemgrd");
-    try std.testing.expectEqualSlices(u8, "SM\x01\x06\x0abundlemgrd", resolve.inner(&out));
-    const list = try decode("DS\x01\x02");
-    try std.testing.expectEqualSlices(u8, "BN\x01\x01", list.inner(&out));
-}
-
-test "refused requests" {
-    for ([_][]const u8{
-        "",               "DS\x01",          "DX\x01\x02",        "DS\x02\x02",                  "DS\x01\x03", "DS\x01\x02x", "DS\x01\x01",
-        "DS\x01\x01\x00", "DS\x01\x01\x02a", "DS\x01\x01\x02abc", "DS\x01\x01\x31" ++ "x" ** 49,
-    }) |frame| try std.testing.expectError(error.Malformed, decode(frame));
-}
-
-test "answers" {
-    var out: [7]u8 = undefined;
-    const resolve = try decode("DS\x01\x01\x01x");
+test "only a good answer of the right service is ok" {
     const zero = "\x00" ** 8;
-    try std.testing.expectEqualSlices(u8, "DS\x01\x81\x00", answer(&out, &resolve, "SM\x01\x86\x00" ++ zero));
-    try std.testing.expectEqualSlices(u8, "DS\x01\x81\x01", answer(&out, &resolve, "SM\x01\x86\x01" ++ zero));
-    try std.testing.expectEqualSlices(u8, "DS\x01\x81\x01", answer(&out, &resolve, "SM\x01\x82\x00" ++ zero));
-    try std.testing.expectEqualSlices(u8, "DS\x01\x81\x01", answer(&out, &resolve, "SM\x01\x86\x00"));
-    try std.testing.expectEqualSlices(u8, "DS\x01\x81\x01", answer(&out, &resolve, null));
-    const list = try decode("DS\x01\x02");
-    try std.testing.expectEqualSlices(u8, "DS\x01\x82\x00\x01\x00", answer(&out, &list, "BN\x01\x81\x00\x01\x00\x00"));
-    try std.testing.expectEqualSlices(u8, "DS\x01\x82\x01", answer(&out, &list, "BN\x01\x81\x02\x00\x00\x00"));
-    try std.testing.expectEqualSlices(u8, "DS\x01\x82\x01", answer(&out, &list, null));
+    const table = [_]struct { []const u8, ?[]const u8, []const u8 }{
+        .{ "DS\x01\x01\x01x", "SM\x01\x86\x00" ++ zero, "DS\x01\x81\x00" },
+        .{ "DS\x01\x01\x01x", "SM\x01\x86\x01" ++ zero, "DS\x01\x81\x01" },
+        .{ "DS\x01\x01\x01x", "SM\x01\x82\x00" ++ zero, "DS\x01\x81\x01" },
+        .{ "DS\x01\x01\x01x", "SM\x01\x86\x00", "DS\x01\x81\x01" },
+        .{ "DS\x01\x01\x01x", "BN\x01\x81\x00\x01\x00\x00", "DS\x01\x81\x01" },
+        .{ "DS\x01\x01\x01x", null, "DS\x01\x81\x01" },
+        .{ "DS\x01\x02", "BN\x01\x81\x00\x01\x00\x00", "DS\x01\x82\x00\x01\x00" },
+        .{ "DS\x01\x02", "BN\x01\x81\x02\x00\x00\x00", "DS\x01\x82\x01" },
+        .{ "DS\x01\x02", "", "DS\x01\x82\x01" },
+        .{ "DS\x01\x02", null, "DS\x01\x82\x01" },
+    };
+    var out: [wire.ds.reply_bytes_max]u8 = undefined;
+    for (table) |row| {
+        const ask = askOf(row[0]);
+        try testing.expectEqualSlices(u8, row[2], ask.answer(&out, row[1]));
+    }
 }

@@ -23,7 +23,7 @@ pub const prologue = "nexus-dsoftbus/1";
 const head_bytes = 2;
 const tag_bytes = noise.tag_bytes;
 pub const message_bytes_max = frames.plaintext_bytes_max + tag_bytes;
-const wire_bytes_max = head_bytes + message_bytes_max;
+pub const wire_bytes_max = head_bytes + message_bytes_max;
 
 pub const handshake_ns: u64 = 2 * std.time.ns_per_s;
 pub const ping_ns: u64 = std.time.ns_per_s;
@@ -116,10 +116,15 @@ pub const Session = struct {
     /// Take bytes from the connection. Returns how many fitted; call `next` until null before feeding the rest.
     pub fn feed(self: *Session, bytes: []const u8) usize {
         if (self.state == .closed) return bytes.len;
-        const count = @min(bytes.len, self.in.len - self.in_len);
+        const count = @min(bytes.len, self.room());
         @memcpy(self.in[self.in_len..][0..count], bytes[0..count]);
         self.in_len += count;
         return count;
+    }
+
+    /// How many bytes `feed` takes now.
+    pub fn room(self: *const Session) usize {
+        return self.in.len - self.in_len;
     }
 
     /// The next thing that happened. Null: nothing until more bytes come (or, in `proven`, until the owner decides).
@@ -284,9 +289,9 @@ pub const Session = struct {
     }
 
     fn writeHandshake(self: *Session, payload: []const u8) Error!void {
-        const room = self.out[self.out_len..];
-        if (room.len < head_bytes) return error.Backlog;
-        const message = self.handshake.write(payload, room[head_bytes..]) catch |err| switch (err) {
+        const space = self.out[self.out_len..];
+        if (space.len < head_bytes) return error.Backlog;
+        const message = self.handshake.write(payload, space[head_bytes..]) catch |err| switch (err) {
             error.Buffer => return error.Backlog,
             else => return error.Crypto,
         };
@@ -325,9 +330,9 @@ pub const Session = struct {
 
     fn seal(self: *Session, frame: []const u8) Error!void {
         if (frame.len > frames.plaintext_bytes_max) return error.TooLong;
-        const room = self.out[self.out_len..];
-        if (room.len < head_bytes + frame.len + tag_bytes) return error.Backlog;
-        const message = self.transport.encrypt(frame, room[head_bytes..]) catch return error.Crypto;
+        const space = self.out[self.out_len..];
+        if (space.len < head_bytes + frame.len + tag_bytes) return error.Backlog;
+        const message = self.transport.encrypt(frame, space[head_bytes..]) catch return error.Crypto;
         self.commit(message.len);
     }
 

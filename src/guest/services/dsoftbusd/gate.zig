@@ -1,0 +1,99 @@
+//! The gateway: decides with `lib/dsoftbus`, forwards to the local service, answers, records.
+
+const std = @import("std");
+const os = @import("os");
+const dsoftbus = @import("dsoftbus");
+const node = @import("node.zig");
+const journal = @import("journal.zig");
+const links = @import("links.zig");
+const Link = links.Link;
+const frames = dsoftbus.frames;
+const gateway = dsoftbus.gateway;
+const Outcome = dsoftbus.audit.Outcome;
+
+/// A local service that takes longer is as good as absent; the loop stands still meanwhile.
+const forward_ns_max: u64 = 300 * std.time.ns_per_ms;
+
+var routes: [gateway.services.len]?os.Slot = @splat(null);
+var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
+var answer_buffer: [frames.response_head + frames.response_payload_max]u8 = undefined;
+var rx_told = false;
+
+/// A frame of a ready session that is no response: a request, or something that is none.
+pub fn serve(link: *Link, frame: []const u8) void {
+    if (!rx_told) {
+        rx_told = true;
+        os.print("dsoftbusd: remote proxy rx", .{});
+    }
+    const subject: gateway.Subject = .of(frame);
+    const bucket = &node.buckets[link.bound.?];
+    switch (gateway.decide(link.bound, frame, node.config.rules(), bucket, node.now_ns)) {
+        .deny => |reason| {
+            answer(link, .{ .status = .refused, .correlation = frames.correlationOf(frame), .payload = "" });
+            journal.audit(.denied(reason), link.peerId(), subject);
+            tellDenied(reason, subject);
+        },
+        .forward => |accepted| {
+            const request = accepted.request;
+            const deadline_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
+            const reply = forward(accepted.service, request.payload, @min(deadline_ns, forward_ns_max));
+            answer(link, .{
+                .status = if (reply == null) .failed else .ok,
+                .correlation = request.correlation,
+                .payload = reply orelse "",
+            });
+            if (reply != null) link.served = accepted.service;
+            journal.audit(if (reply == null) .failed else .ok, link.peerId(), subject);
+        },
+    }
+}
+
+/// The local service's answer, unread; null if there is none that fits.
+fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
+    const index = service.id - 1;
+    const slot = routes[index] orelse os.route(service.name) catch return null;
+    routes[index] = slot;
+    const reply = os.call(slot, payload, &reply_buffer, wait_ns) catch return null;
+    return if (reply.len <= frames.response_payload_max) reply else null;
+}
+
+fn answer(link: *Link, response: frames.Response) void {
+    const frame = frames.encodeResponse(&answer_buffer, response) catch unreachable; // bounded above
+    // The session delivers a frame only when there is room for its answer.
+    link.session.send(frame) catch {};
+}
+
+pub fn tellServed(link: *const Link, service: *const gateway.Service) void {
+    if (link.bound == null) return;
+    os.print("dsoftbusd: remote proxy ok (peer={f} service={s})", .{ link.peerId().*, service.name });
+}
+
+fn tellDenied(reason: gateway.Reason, subject: gateway.Subject) void {
+    switch (reason) {
+        .service => os.print("dsoftbusd: remote proxy denied (service={s})", .{subject.serviceName()}),
+        else => os.print("dsoftbusd: remote proxy denied ({t})", .{reason}),
+    }
+}
+
+/// The session refused what came and is closed.
+pub fn refuse(link: *const Link, refusal: dsoftbus.session.Refusal) void {
+    const peer: ?*const dsoftbus.Id = if (link.bound != null) link.peerId() else null;
+    switch (refusal) {
+        .unauthenticated => {
+            journal.audit(.@"denied-unauthenticated", peer, .{});
+            tellDenied(.unauthenticated, .{});
+        },
+        .oversized => {
+            journal.audit(.@"denied-oversized", peer, .{});
+            tellDenied(.oversized, .{});
+        },
+        .decrypt => journal.audit(.@"denied-decrypt", peer, .{}),
+        .timeout => {},
+    }
+}
+
+/// The handshake ended, but not with whom the configuration and the announces know.
+pub fn refuseIdentity(claimed: dsoftbus.Id) void {
+    journal.audit(.@"denied-unauthenticated", &claimed, .{});
+    os.print("dsoftbusd: identity mismatch peer={f}", .{claimed});
+}

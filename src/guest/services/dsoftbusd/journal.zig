@@ -1,0 +1,36 @@
+//! Audit records go to logd; what logd does not confirm goes to the UART, so that none is lost.
+
+const std = @import("std");
+const os = @import("os");
+const wire = @import("wire");
+const dsoftbus = @import("dsoftbus");
+const audit_record = dsoftbus.audit;
+
+/// logd answers from memory; longer than this and it is gone.
+const timeout_ns: u64 = 250 * std.time.ns_per_ms;
+
+var logd: ?os.Slot = null;
+var nonce: u64 = 0;
+
+pub fn audit(outcome: audit_record.Outcome, peer: ?*const dsoftbus.Id, subject: dsoftbus.gateway.Subject) void {
+    var buffer: [audit_record.bytes_max]u8 = undefined;
+    const message = audit_record.message(&buffer, outcome, peer, subject);
+    append(outcome.level(), message) catch os.print("dsoftbusd: {s}", .{message});
+}
+
+fn append(level: u8, message: []const u8) !void {
+    const slot = logd orelse try os.route("logd");
+    logd = slot;
+    nonce += 1;
+    var request: [wire.lo.append_bytes_max]u8 = undefined;
+    const frame = try wire.lo.encodeRequest(&request, nonce, .{ .append = .{
+        .level = @enumFromInt(level),
+        .scope = audit_record.scope,
+        .message = message,
+    } });
+    var reply: [64]u8 = undefined;
+    const bytes = try os.call(slot, frame, &reply, timeout_ns);
+    const expected = "LO\x02\x81\x00";
+    if (bytes.len < 13 or !std.mem.eql(u8, bytes[0..5], expected)) return error.Refused;
+    if (std.mem.readInt(u64, bytes[5..13], .little) != nonce) return error.Unexpected;
+}

@@ -1,0 +1,293 @@
+//! Connections and the sessions on them: at most four that were accepted and four that were dialled.
+
+const std = @import("std");
+const os = @import("os");
+const sock = @import("sock");
+const dsoftbus = @import("dsoftbus");
+const node = @import("node.zig");
+const desk = @import("desk.zig");
+const dialer = @import("dialer.zig");
+const gate = @import("gate.zig");
+const Session = dsoftbus.Session;
+
+const each_max = 4;
+/// So that a busy peer cannot keep the loop from everything else.
+const events_per_turn = 16;
+const connect_ns: u64 = dsoftbus.session.handshake_ns;
+
+pub const Link = struct {
+    state: enum { free, connecting, open } = .free,
+    socket: sock.Id = 0,
+    session: Session = undefined,
+    /// Peer that was dialled.
+    dialled: ?u8 = null,
+    /// Peer whose identity is bound to the session; set as long as the session is ready.
+    bound: ?u8 = null,
+    opened_ns: u64 = 0,
+    readable: bool = false,
+    /// The last turn ended before everything that had arrived was dealt with.
+    busy: bool = false,
+    /// Told once the answer it speaks of has left.
+    served: ?*const dsoftbus.gateway.Service = null,
+
+    pub fn isReady(self: *const Link) bool {
+        return self.state == .open and self.bound != null;
+    }
+
+    /// There is work for it that no message will announce.
+    fn isHot(self: *const Link) bool {
+        if (self.state != .open) return false;
+        const fillable = self.readable and self.session.room() != 0;
+        return (fillable or self.busy) and self.session.canAnswer();
+    }
+
+    pub fn peerId(self: *const Link) *const dsoftbus.Id {
+        return &node.config.peers()[self.bound.?].id;
+    }
+};
+
+/// The first half is for accepted connections, the second for dialled ones.
+pub var all: [2 * each_max]Link = @splat(.{});
+var listener: sock.Id = undefined;
+var accepting = false;
+var proxy_told = false;
+
+pub fn open() !void {
+    listener = try node.net.listen(node.config.listen_port);
+    try node.net.watch(listener, os.abi.slot.server_send);
+    for (node.config.peers()) |*peer| {
+        if (peer.dial) continue;
+        os.print("dsoftbusd: cross-vm accept wait", .{});
+        return;
+    }
+}
+
+pub fn note(event: sock.Event) void {
+    if (event.id == listener) {
+        accepting = accepting or event.events.readable;
+        return;
+    }
+    for (&all) |*link| {
+        if (link.state == .free or link.socket != event.id) continue;
+        if (event.events.failed or event.events.invalid) return lose(link, .abort);
+        if (link.state == .connecting and event.events.connected) begin(link) catch return lose(link, .abort);
+        link.readable = link.readable or event.events.readable or event.events.peer_closed;
+        return;
+    }
+}
+
+pub fn isHot() bool {
+    if (accepting) return true;
+    for (&all) |*link| if (link.isHot()) return true;
+    return false;
+}
+
+pub fn hasPeer(peer: u8) bool {
+    for (&all) |*link| {
+        if (link.state != .free and (link.dialled == peer or link.bound == peer)) return true;
+    }
+    return false;
+}
+
+pub fn readyFor(peer: u8) ?*Link {
+    for (&all) |*link| if (link.isReady() and link.bound == peer) return link;
+    return null;
+}
+
+pub fn dial(peer: u8, to: sock.Address) !void {
+    const link = freeOf(all[each_max..]) orelse return error.Busy;
+    const socket = try node.net.connect(to);
+    link.* = .{ .state = .connecting, .socket = socket, .dialled = peer, .opened_ns = node.now_ns };
+    errdefer discard(link, .abort);
+    try node.net.watch(socket, os.abi.slot.server_send);
+}
+
+/// The dialled connection stands: start the handshake.
+fn begin(link: *Link) !void {
+    const options = try sessionOptions();
+    const pinned = node.config.peers()[link.dialled.?].key;
+    try link.session.initiator(options, pinned);
+    link.state = .open;
+}
+
+fn accept() void {
+    if (!accepting) return;
+    const accepted = node.net.accept(listener) catch null orelse {
+        accepting = false;
+        return;
+    };
+    const link = freeOf(all[0..each_max]) orelse return node.net.abort(accepted.id) catch {};
+    link.* = .{ .state = .open, .socket = accepted.id, .opened_ns = node.now_ns, .readable = true };
+    const options = sessionOptions() catch return discard(link, .abort);
+    link.session.responder(options);
+    node.net.watch(accepted.id, os.abi.slot.server_send) catch return discard(link, .abort);
+}
+
+fn sessionOptions() !dsoftbus.session.Options {
+    return .{
+        .id = &node.config.id,
+        .static = node.static,
+        .ephemeral = try node.ephemeral(),
+        .now_ns = node.now_ns,
+    };
+}
+
+fn freeOf(half: []Link) ?*Link {
+    for (half) |*link| if (link.state == .free) return link;
+    return null;
+}
+
+pub fn deadline() u64 {
+    var at = node.never;
+    for (&all) |*link| at = @min(at, switch (link.state) {
+        .free => node.never,
+        .connecting => link.opened_ns + connect_ns,
+        .open => link.session.deadline(),
+    });
+    return at;
+}
+
+pub fn tick() void {
+    for (&all) |*link| switch (link.state) {
+        .free => {},
+        .connecting => if (node.now_ns >= link.opened_ns + connect_ns) lose(link, .abort),
+        .open => {
+            // A peer that was never discovered is told apart from one that never finished.
+            const claimed = if (link.session.state == .proven) link.session.claimed else null;
+            if (link.session.tick(node.now_ns)) |event| {
+                if (claimed) |id| gate.refuseIdentity(id);
+                handle(link, event);
+            }
+        },
+    };
+}
+
+pub fn pumpAll() void {
+    accept();
+    for (&all) |*link| if (link.state == .open) pump(link);
+}
+
+/// An announce came: identities that waited for it may now be bound.
+pub fn reconsider() void {
+    for (&all) |*link| {
+        if (link.state == .open and link.session.state == .proven) bind(link);
+    }
+}
+
+fn pump(link: *Link) void {
+    link.busy = false;
+    for (0..events_per_turn) |_| {
+        flush(link) catch return lose(link, .abort);
+        if (link.session.next(node.now_ns)) |event| {
+            handle(link, event);
+            if (link.state != .open) return;
+            continue;
+        }
+        if (!link.readable or !link.session.canAnswer() or link.session.room() == 0) return;
+        fill(link) catch return lose(link, .close);
+    }
+    link.busy = true;
+}
+
+var chunk: [dsoftbus.session.wire_bytes_max]u8 = undefined;
+
+fn fill(link: *Link) !void {
+    const space = chunk[0..@min(link.session.room(), chunk.len)];
+    const data = try node.net.read(link.socket, space) orelse {
+        link.readable = false;
+        return;
+    };
+    if (data.len == 0) return error.Closed;
+    _ = link.session.feed(data);
+}
+
+pub fn flush(link: *Link) !void {
+    while (link.session.pending().len != 0) {
+        const taken = try node.net.write(link.socket, link.session.pending());
+        if (taken == 0) return; // the writable event wakes us
+        link.session.consume(taken);
+    }
+    if (link.served) |service| {
+        link.served = null;
+        gate.tellServed(link, service);
+    }
+}
+
+fn handle(link: *Link, event: dsoftbus.session.Event) void {
+    switch (event) {
+        .proven => bind(link),
+        .ready => becomeReady(link),
+        .frame => |frame| receive(link, frame),
+        .refused => |refusal| {
+            gate.refuse(link, refusal);
+            lose(link, .close);
+        },
+    }
+}
+
+fn receive(link: *Link, frame: []const u8) void {
+    if (dsoftbus.frames.decodeResponse(frame)) |response| {
+        desk.settle(link, response);
+    } else |_| gate.serve(link, frame);
+}
+
+/// All that names the peer must agree. A missing announce may still come within the handshake's time.
+fn bind(link: *Link) void {
+    const claimed = &link.session.claimed;
+    const index = node.config.peerIndex(claimed.slice());
+    const pin: ?dsoftbus.binding.Pin = if (index) |peer|
+        .{ .id = node.config.peers()[peer].id.slice(), .key = node.config.peers()[peer].key }
+    else
+        null;
+    const live = node.table.find(claimed.slice(), node.now_ns);
+    const proven = link.session.handshake.rs.?;
+    const verdict = dsoftbus.binding.check(claimed.slice(), live, pin, proven);
+    if (verdict == .not_discovered) return;
+    const dialled_other = link.dialled != null and link.dialled != index;
+    if (verdict != .bound or dialled_other) {
+        gate.refuseIdentity(claimed.*);
+        link.session.close();
+        return lose(link, .close);
+    }
+    link.session.admit(node.now_ns) catch return lose(link, .abort);
+}
+
+fn becomeReady(link: *Link) void {
+    const peer = node.config.peerIndex(link.session.claimed.slice()).?;
+    // The newest session of a peer counts: the old one's other end may be long gone.
+    for (&all) |*other| {
+        if (other.isReady() and other.bound == peer) discard(other, .close);
+    }
+    link.bound = peer;
+    dialer.succeeded(peer);
+    os.print("dsoftbusd: cross-vm session ok {f}", .{link.peerId().*});
+    if (!proxy_told and node.config.rules().len != 0) {
+        proxy_told = true;
+        os.print("dsoftbusd: remote proxy up", .{});
+    }
+}
+
+const Manner = enum { close, abort };
+
+/// The connection is over, for whatever reason.
+fn lose(link: *Link, manner: Manner) void {
+    if (link.bound != null) os.print("dsoftbusd: session lost peer={f}", .{link.peerId().*});
+    if (link.dialled) |peer| dialer.failed(peer);
+    discard(link, manner);
+}
+
+fn discard(link: *Link, manner: Manner) void {
+    desk.forsake(link);
+    if (link.state == .open) {
+        flush(link) catch {};
+        link.session.close();
+    }
+    switch (manner) {
+        .close => node.net.close(link.socket) catch {},
+        .abort => node.net.abort(link.socket) catch {},
+    }
+    link.state = .free;
+    link.bound = null;
+    link.dialled = null;
+    link.served = null;
+}
