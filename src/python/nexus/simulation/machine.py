@@ -23,7 +23,9 @@ STOP_RESET: Final = "RESET"
 class Machine(Protocol):
     """One computer with a console and an Ethernet port, advancing in virtual time."""
 
-    exit_code: int | None
+    @property
+    def exit_code(self) -> int | None:
+        """The code it switched itself off with, once it did."""
 
     @property
     def now_ns(self) -> int:

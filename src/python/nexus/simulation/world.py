@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from nexus.core.errors import NexusError
 from nexus.core.randomness import KeyedRandom
 from nexus.simulation.link import Fault, FaultEvent, Link, LinkOptions
 from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, Machine
@@ -29,7 +30,7 @@ from nexus.simulation.trace import Trace, fingerprint
 MACHINES_MAX: Final = 16
 
 
-class WorldError(Exception):
+class WorldError(NexusError):
     """A machine broke its contract; a defect of ours, not of the guest."""
 
 
@@ -159,40 +160,42 @@ class World:
         for node in self._nodes:
             if node.stopped is not None:
                 continue
-            self._run_node(node, end_ns)
-            if node.stopped is not None:
-                stopped.append(node.stopped)
+            stop = self._run_node(node, end_ns)
+            if stop is not None:
+                node.stopped = stop
+                stopped.append(stop)
             self._gather(node, end_ns, sent, consoles)
         sent.sort(key=lambda entry: entry[:3])
         self.now_ns = end_ns
         return Step(end_ns, tuple(consoles), self._transmit(sent), tuple(stopped), is_quiet=False)
 
-    def _run_node(self, node: _Node, end_ns: int) -> None:
-        while node.stopped is None:
+    def _run_node(self, node: _Node, end_ns: int) -> Stopped | None:
+        while True:
             # A frame that arrives at exactly `end_ns` belongs to the next step: all that can
             # arrive before `end_ns` is already in the queues, what arrives at it may not be.
             arrival_ns = node.next_arrival_ns()
             if arrival_ns is None or arrival_ns >= end_ns:
-                self._run_machine(node, end_ns)
-                return
-            self._run_machine(node, arrival_ns)
-            if node.stopped is None:
-                self._deliver(node, arrival_ns)
+                return self._run_machine(node, end_ns)
+            stop = self._run_machine(node, arrival_ns)
+            if stop is not None:
+                return stop
+            self._deliver(node, arrival_ns)
 
-    def _run_machine(self, node: _Node, until_ns: int) -> None:
+    def _run_machine(self, node: _Node, until_ns: int) -> Stopped | None:
         machine = node.machine
         if machine.now_ns == until_ns:
-            return
+            return None
         stop = machine.run(until_ns).name
+        at_ns = machine.now_ns
         if stop in (STOP_FINISHED, STOP_RESET):
-            at_ns = machine.now_ns
-            node.stopped = Stopped(node.name, at_ns, stop, machine.exit_code)
             self.trace.add(at_ns, node.name, "stop", f"{stop.lower()} {machine.exit_code}")
-        elif machine.now_ns != until_ns:
+            return Stopped(node.name, at_ns, stop, machine.exit_code)
+        if at_ns != until_ns:
             raise WorldError(
                 f"machine {node.name}: asked to run until {until_ns} ns, stopped at "
-                f"{machine.now_ns} ns ({stop})"
+                f"{at_ns} ns ({stop})"
             )
+        return None
 
     def _deliver(self, node: _Node, now_ns: int) -> None:
         frame = node.collect(now_ns)

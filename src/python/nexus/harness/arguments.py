@@ -1,0 +1,161 @@
+"""The command line of the os2vm program, checked as far as it can be without reading a file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nexus.core.commandline import CommandLine
+from nexus.core.errors import UsageError, did_you_mean
+from nexus.harness.outcome import BY_LABEL, Outcome
+from nexus.harness.phase import GUEST_PHASES, Phase
+
+ENGINES: Final = ("reference", "native", "qemu")
+
+OUT_DEFAULT: Final = Path("dist/os2vm")
+
+# Longer than any passing run by far, shorter than a pipeline's patience.
+WALL_SECONDS_DEFAULT: Final = 600
+
+_SEED_MAX: Final = (1 << 63) - 1
+_BUDGET_MS_MAX: Final = 24 * 3600 * 1000
+
+_DESCRIPTION: Final = """\
+Boot a world of guests, and prove from their consoles that everything expected happened.
+
+A world file names the machines, the network and the markers to be seen, phase by phase:
+
+    python -m nexus.harness.os2vm --world ci/os2vm.toml --image system=system.elf
+
+A node file makes a world of one machine; the markers are then given here:
+
+    python -m nexus.harness.os2vm --node ci/node-a.toml --image system=system.elf \\
+        --expect 'init: ready' 'SELFTEST: end'
+"""
+
+_EPILOG: Final = """\
+The exit code says what happened, and only 0 means that everything was proven:
+
+{outcomes}
+
+The output folder holds, after failed runs too: uart-<machine>.log, capture.pcapng (opens in
+Wireshark), summary.json, junit.xml, trace.txt and result.txt.  See docs/testing.md.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for."""
+
+    world: Path | None
+    node: Path | None
+    expect: tuple[str, ...]
+    forbid: tuple[str, ...]
+    images: dict[str, Path]
+    out: Path
+    seed: int | None
+    budget_ms: int | None
+    until: Phase
+    engine: str
+    native_blob: Path | None
+    expect_outcome: Outcome
+    expect_message: str | None
+    wall_seconds: int
+    is_plain: bool
+    is_verbose: bool
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Read the command line.
+
+    Raises:
+        UsageError: one line that names the option, the value and what is accepted.
+    """
+    given = _parser().parse_args(argv)
+    if given.node is None and given.expect:
+        raise UsageError("--expect: goes with --node; a world file has its own [[expect]]")
+    return Options(
+        world=given.world,
+        node=given.node,
+        expect=tuple(given.expect or ()),
+        forbid=tuple(given.forbid or ()),
+        images=_images(given.image or []),
+        out=given.out,
+        seed=_bounded("--seed", given.seed, 0, _SEED_MAX),
+        budget_ms=_bounded("--budget-ms", given.budget_ms, 1, _BUDGET_MS_MAX),
+        until=Phase(_one_of("--until", given.until, [phase.value for phase in GUEST_PHASES])),
+        engine=_one_of("--engine", given.engine, ENGINES),
+        native_blob=given.native_blob,
+        expect_outcome=_outcome(given.expect_outcome),
+        expect_message=given.expect_message,
+        wall_seconds=_bounded("--wall-seconds", given.wall_seconds, 1, 86_400)
+        or WALL_SECONDS_DEFAULT,
+        is_plain=given.plain,
+        is_verbose=given.verbose,
+    )
+
+
+def _parser() -> CommandLine:
+    parser = CommandLine("os2vm", _DESCRIPTION)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    width = max(len(outcome.label) for outcome in Outcome)
+    lines = [f"    {o.exit_code:>3}  {o.label:<{width}}" for o in Outcome]
+    parser.epilog = _EPILOG.format(outcomes="\n".join(lines))
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--world", type=Path, metavar="FILE", help="the world to boot (TOML)")
+    what.add_argument("--node", type=Path, metavar="FILE", help="one machine to boot (TOML)")
+    add = parser.add_argument
+    add("--expect", nargs="+", action="extend", metavar="MARKER", help="with --node: lines to see")
+    add("--forbid", nargs="+", action="extend", metavar="TEXT", help="text no line may contain")
+    add("--image", action="append", metavar="NAME=PATH", help="a guest image (repeatable)")
+    add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
+    add("--seed", metavar="N", help="seed of entropy and faults; default: the world's")
+    add("--budget-ms", metavar="N", help="virtual milliseconds for the whole run")
+    add("--until", default=Phase.END.value, metavar="PHASE", help="stop after this phase")
+    add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
+    add("--native-blob", type=Path, metavar="PATH", help="the native interpreter's code")
+    add("--expect-outcome", default=Outcome.PASSED.label, metavar="NAME", help="exit 0 only then")
+    add("--expect-message", metavar="TEXT", help="what the explanation must contain")
+    add("--wall-seconds", metavar="N", help=f"end a run that hangs; {WALL_SECONDS_DEFAULT}")
+    add("--plain", action="store_true", help="plain lines even on a terminal")
+    add("--verbose", action="store_true", help="show every console line")
+    return parser
+
+
+def _images(given: Sequence[str]) -> dict[str, Path]:
+    images: dict[str, Path] = {}
+    for item in given:
+        name, equals, path = item.partition("=")
+        if not (name and equals and path):
+            raise UsageError(f"--image: {item!r} is not NAME=PATH, such as system=system.elf")
+        if name in images:
+            raise UsageError(f"--image: {name!r} is given twice")
+        images[name] = Path(path)
+    return images
+
+
+def _bounded(option: str, text: str | None, low: int, high: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise UsageError(f"{option}: {text!r} is not a whole number in {low}..{high}")
+    return value
+
+
+def _one_of(option: str, value: str, accepted: Sequence[str]) -> str:
+    if value not in accepted:
+        listed = ", ".join(accepted)
+        near = did_you_mean(value, accepted)
+        raise UsageError(f"{option}: {value!r} is unknown; accepted: {listed}{near}")
+    return value
+
+
+def _outcome(value: str) -> Outcome:
+    return BY_LABEL[_one_of("--expect-outcome", value, list(BY_LABEL))]

@@ -1,0 +1,35 @@
+"""Files are whole or absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nexus.harness import artifacts
+from nexus.harness.engine import HostFaultError
+
+
+def test_writes_into_a_new_directory_and_replaces(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    artifacts.write_all(out, {"a.txt": b"old", "b.txt": b""})
+    artifacts.write_all(out, {"a.txt": b"new"})
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        "a.txt": b"new",
+        "b.txt": b"",
+    }
+
+
+def test_interrupted_write_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts.write_all(tmp_path, {"a.txt": b"old"})
+
+    def fail(source: str, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(HostFaultError, match=r"a\.txt: No space left on device"):
+        artifacts.write_all(tmp_path, {"a.txt": b"new"})
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.txt", b"old")]

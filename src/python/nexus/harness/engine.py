@@ -1,0 +1,49 @@
+"""What the runner asks of an engine: the thing that makes a plan's machines run.
+
+Two exist: `virtual` (our emulator in a simulated world) and `qemu` (one QEMU a machine).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nexus.core.errors import NexusError
+from nexus.simulation.world import Step
+
+
+class EngineUnavailableError(NexusError):
+    """The engine asked for is not on this host; nothing was run."""
+
+
+class HostFaultError(NexusError):
+    """The host, or a program of it, failed; this says nothing about the guest."""
+
+
+class Engine(Protocol):
+    """A running world."""
+
+    @property
+    def description(self) -> str:
+        """Name and version, for the summary."""
+
+    @property
+    def is_reproducible(self) -> bool:
+        """Whether the same plan gives the same bytes again."""
+
+    def step(self, limit_ns: int) -> Step:
+        """Go on for a little while, not beyond `limit_ns`; say what came of it."""
+
+    def instructions(self) -> dict[str, int]:
+        """Instructions retired per machine; empty if the engine cannot tell."""
+
+    def fault_counts(self) -> dict[str, int]:
+        """How often each network fault was injected."""
+
+    def trace_text(self) -> str:
+        """The newest trace lines."""
+
+    def trace_digest(self) -> str:
+        """SHA-256 over all trace lines."""
+
+    def close(self) -> None:
+        """Let go of everything; safe to call twice."""

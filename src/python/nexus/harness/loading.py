@@ -1,0 +1,156 @@
+"""Makes a plan from the command line and the files it names.
+
+Every mistake in them is one line that names the file, the field and the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from nexus.config.compile import compile_node
+from nexus.config.load import load_node, load_world
+from nexus.config.node import NodeConfig
+from nexus.config.world import Link, World
+from nexus.core.errors import did_you_mean
+from nexus.harness.arguments import Options
+from nexus.harness.phase import GUEST_PHASES, Phase
+from nexus.harness.plan import Expectation, MachinePlan, Plan, PlanError
+from nexus.simulation.link import LinkOptions
+
+_NS_PER_US: Final = 1_000
+
+# The one machine of a world made from a node file.
+_ONLY_LABEL: Final = "A"
+
+# Where a marker given on the command line belongs: the last word of a guest ends the run.
+_PHASE_OF_MARKER: Final = {"SELFTEST: end": Phase.END}
+
+# More than any guest needs, far less than would hurt: a wrong file is told from an image.
+_IMAGE_BYTES_MAX: Final = 64 << 20
+
+
+def load_plan(options: Options) -> Plan:
+    """Read everything that was named.
+
+    Raises:
+        NexusError: a file, a value or an image is not as it must be.
+    """
+    if options.world is not None:
+        return _from_world(load_world(options.world), options)
+    assert options.node is not None, "the command line asks for one of both"
+    return _from_node(load_node(options.node), options.node, options)
+
+
+def _from_world(world: World, options: Options) -> Plan:
+    images = _Images(options.images)
+    name = Path(world.path).stem
+    machines = tuple(
+        _machine(machine.label, machine.image, machine.node, images, machine.forbid)
+        for machine in world.machines
+    )
+    images.check_all_used(name)
+    expectations = tuple(
+        Expectation(
+            machine=entry.machine,
+            phase=Phase(entry.phase),
+            text=entry.marker if entry.marker is not None else entry.pattern or "",
+            is_pattern=entry.pattern is not None,
+        )
+        for entry in world.expect
+    )
+    budgets = world.budget_ms.model_dump()
+    return Plan(
+        name=name,
+        seed=world.seed if options.seed is None else options.seed,
+        machines=machines,
+        expectations=expectations,
+        forbidden=(*world.forbid, *options.forbid),
+        link=_link(world.link),
+        budget_ms={phase: budgets[phase.value] for phase in GUEST_PHASES},
+        total_ms=options.budget_ms,
+        until=options.until,
+    )
+
+
+def _from_node(node: NodeConfig, path: Path, options: Options) -> Plan:
+    images = _Images(options.images)
+    machine = _machine(_ONLY_LABEL, node.node.image, node, images, ())
+    images.check_all_used(path.stem)
+    expectations = tuple(
+        Expectation(_ONLY_LABEL, _PHASE_OF_MARKER.get(marker, Phase.LAUNCH), marker)
+        for marker in options.expect
+    )
+    return Plan(
+        name=path.stem,
+        seed=1 if options.seed is None else options.seed,
+        machines=(machine,),
+        expectations=expectations,
+        forbidden=options.forbid,
+        total_ms=options.budget_ms,
+        until=options.until,
+    )
+
+
+def _machine(
+    label: str, image: str, node: NodeConfig, images: _Images, forbid: tuple[str, ...]
+) -> MachinePlan:
+    return MachinePlan(
+        label=label,
+        image_name=image,
+        image=images.read(label, image),
+        config=compile_node(node),
+        mac=node.node.mac_bytes,
+        ram_bytes=node.node.ram_mib << 20,
+        forbidden=forbid,
+    )
+
+
+def _link(link: Link) -> LinkOptions:
+    return LinkOptions(
+        delay_ns=link.delay_us * _NS_PER_US,
+        jitter_ns=link.jitter_us * _NS_PER_US,
+        loss=link.ratio("loss"),
+        duplicate=link.ratio("duplicate"),
+        corrupt=link.ratio("corrupt"),
+    )
+
+
+class _Images:
+    """The images given, each read once however many machines boot it."""
+
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self._paths = paths
+        self._read: dict[str, bytes] = {}
+
+    def read(self, label: str, name: str) -> bytes:
+        """The content of an image."""
+        if name not in self._paths:
+            given = ", ".join(sorted(self._paths)) or "none"
+            raise PlanError(
+                f"machine {label}: image: {name!r} was not given; given with --image: {given}"
+                + did_you_mean(name, self._paths)
+            )
+        if name not in self._read:
+            self._read[name] = _read_image(name, self._paths[name])
+        return self._read[name]
+
+    def check_all_used(self, world: str) -> None:
+        """Refuse an image nobody boots: it is a mistyped name."""
+        unused = sorted(set(self._paths) - set(self._read))
+        if unused:
+            raise PlanError(f"{world}: --image: {unused[0]!r} is booted by no machine")
+
+
+def _read_image(name: str, path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_IMAGE_BYTES_MAX + 1)
+    except OSError as exc:
+        raise PlanError(f"--image {name}: cannot read {path}: {exc.strerror}") from exc
+    if not content:
+        raise PlanError(f"--image {name}: {path} is empty")
+    if len(content) > _IMAGE_BYTES_MAX:
+        raise PlanError(f"--image {name}: {path} is larger than {_IMAGE_BYTES_MAX} bytes")
+    return content

@@ -1,0 +1,46 @@
+"""`python -m nexus.harness.os2vm`: boots a world and proves what its consoles must show."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from nexus.core.commandline import EXIT_CONFIG
+from nexus.core.errors import UsageError
+from nexus.harness import arguments
+from nexus.harness.arguments import Options
+from nexus.harness.engine import Engine
+from nexus.harness.plan import Plan
+from nexus.harness.program import Program
+
+
+def boot(plan: Plan, options: Options) -> Engine:
+    """Power on the machines on the engine asked for; each is imported only when it is used."""
+    if options.engine == "qemu":
+        from nexus.harness.qemu import boot as boot_qemu
+
+        return boot_qemu(plan)
+    from nexus.harness.virtual import boot as boot_virtual
+
+    return boot_virtual(plan, options.engine)
+
+
+def load(options: Options) -> Plan:
+    """Read the files that were named."""
+    from nexus.harness.loading import load_plan
+
+    return load_plan(options)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; return its exit code."""
+    try:
+        options = arguments.parse(sys.argv[1:] if argv is None else argv)
+    except UsageError as exc:
+        print(f"os2vm: bad-configuration: {exc}", file=sys.stderr)
+        return EXIT_CONFIG
+    return Program(options, load, boot).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

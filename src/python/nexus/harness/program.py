@@ -1,0 +1,222 @@
+"""The os2vm program: from a command line to an exit code, with artifacts left behind always.
+
+Every way a run can end passes through `_finish`, which writes the files and says the verdict.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.core.errors import NexusError
+from nexus.harness import artifacts, junit
+from nexus.harness.arguments import Options
+from nexus.harness.engine import Engine, EngineUnavailableError, HostFaultError
+from nexus.harness.outcome import Outcome
+from nexus.harness.phase import Phase
+from nexus.harness.plan import Plan
+from nexus.harness.progress import report
+from nexus.harness.runner import Record, Runner, Watchdog
+from nexus.harness.summary import Deterministic, Summary, Wall, describe, describe_unrun
+
+_MS_PER_S: Final = 1000.0
+
+# How much of each console is shown when a run fails; the files hold all of it.
+_TAIL_LINES: Final = 12
+
+# Blame by error; the first match counts, and anything else we raise on purpose is about what
+# was given to us.
+_OUTCOME_OF_ERROR: Final = (
+    (EngineUnavailableError, Outcome.ENGINE_UNAVAILABLE),
+    (HostFaultError, Outcome.HOST_FAULT),
+    (NexusError, Outcome.BAD_CONFIGURATION),
+)
+
+Loader = Callable[[Options], Plan]
+Booter = Callable[[Plan, Options], Engine]
+
+
+@dataclass(slots=True)
+class _Ended:
+    """How a run ended: what `_finish` writes down."""
+
+    outcome: Outcome
+    message: str
+    deterministic: Deterministic
+    engine: str
+    is_reproducible: bool
+    wall_ms: dict[str, float]
+    files: dict[str, bytes]
+
+
+class Program:
+    """One invocation; the loader and the booter are handed in, so that tests can hand in fakes."""
+
+    def __init__(self, options: Options, load: Loader, boot: Booter) -> None:
+        self._options = options
+        self._load = load
+        self._boot = boot
+        self._began_ms = _clock_ms()
+        self._signal: str | None = None
+
+    def run(self) -> int:
+        """Do it all; never raises."""
+        previous = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            return self._finish(self._attempt())
+        except HostFaultError as exc:  # Not even the artifacts could be written.
+            print(f"os2vm: {Outcome.HOST_FAULT.label}: {exc}", file=sys.stderr)
+            return Outcome.HOST_FAULT.exit_code
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self._signal = signal.Signals(number).name
+
+    def _attempt(self) -> _Ended:
+        """Run, and turn whatever goes wrong on the way into an ending."""
+        try:
+            plan = self._load(self._options)
+            engine = self._boot(plan, self._options)
+            try:
+                return self._play(plan, engine)
+            finally:
+                engine.close()
+        except NexusError as exc:
+            outcome = next(o for kind, o in _OUTCOME_OF_ERROR if isinstance(exc, kind))
+            return self._unrun(outcome, str(exc))
+        except Exception as exc:  # A defect of ours; this is the one place that may catch it all.
+            message = f"unexpected {type(exc).__name__}: {exc}".splitlines()[0]
+            text = traceback.format_exc().encode()
+            return self._unrun(
+                Outcome.HOST_FAULT, message + " (see traceback.txt)", {"traceback.txt": text}
+            )
+
+    def _play(self, plan: Plan, engine: Engine) -> _Ended:
+        build_ms = _clock_ms() - self._began_ms
+        options = self._options
+        with report(is_plain=options.is_plain, is_verbose=options.is_verbose) as reporter:
+            runner = Runner(plan, reporter, self._make_watchdog(), _clock_ms)
+            files: dict[str, bytes] = {}
+            try:
+                runner.run(engine)
+            except Exception as exc:
+                # The host failed in mid-run: what the guests did so far is evidence, keep it.
+                is_ours = isinstance(exc, NexusError)
+                note = "" if is_ours else f"unexpected {type(exc).__name__}: "
+                lines = str(exc).splitlines() or [""]
+                runner.record.judge.on_host(Outcome.HOST_FAULT, note + lines[0])
+                if not is_ours:
+                    files["traceback.txt"] = traceback.format_exc().encode()
+        return self._ended(runner.record, engine, build_ms, files)
+
+    def _ended(
+        self, record: Record, engine: Engine, build_ms: float, files: dict[str, bytes]
+    ) -> _Ended:
+        deterministic = describe(
+            record,
+            instructions=engine.instructions(),
+            faults=engine.fault_counts(),
+            trace_digest=engine.trace_digest(),
+        )
+        for label, console in record.consoles.items():
+            files[f"uart-{label}.log"] = bytes(console)
+        files["capture.pcapng"] = record.capture.content()
+        files["trace.txt"] = engine.trace_text().encode()
+        wall = {phase.value: round(ms, 3) for phase, ms in record.wall_ms.items()}
+        return _Ended(
+            record.verdict.outcome,
+            record.verdict.message,
+            deterministic,
+            engine.description,
+            engine.is_reproducible,
+            {Phase.BUILD.value: round(build_ms, 3), **wall},
+            files,
+        )
+
+    def _unrun(
+        self, outcome: Outcome, message: str, files: Mapping[str, bytes] | None = None
+    ) -> _Ended:
+        options = self._options
+        path = options.world or options.node
+        seed = 0 if options.seed is None else options.seed
+        deterministic = describe_unrun(
+            path.stem if path else "", seed, options.until, outcome.label, message
+        )
+        return _Ended(outcome, message, deterministic, options.engine, False, {}, dict(files or {}))
+
+    def _make_watchdog(self) -> Watchdog:
+        limit_s = self._options.wall_seconds
+
+        def check() -> tuple[Outcome, str] | None:
+            if self._signal is not None:
+                return Outcome.INTERRUPTED, f"interrupted by {self._signal}"
+            if _clock_ms() - self._began_ms > limit_s * _MS_PER_S:
+                return Outcome.HOST_FAULT, f"not finished after {limit_s} s of wall time"
+            return None
+
+        return check
+
+    def _finish(self, ended: _Ended) -> int:
+        expected = self._options.expect_outcome
+        text = self._options.expect_message
+        is_success = ended.outcome is expected and (text is None or text in ended.message)
+        if is_success:
+            exit_code = 0
+        elif ended.outcome is Outcome.PASSED or expected is not Outcome.PASSED:
+            exit_code = Outcome.UNEXPECTED_OUTCOME.exit_code
+        else:
+            exit_code = ended.outcome.exit_code
+        summary = Summary(
+            outcome=ended.outcome.label,
+            exit_code=exit_code,
+            expected_outcome=expected.label,
+            engine=ended.engine,
+            is_reproducible=ended.is_reproducible,
+            deterministic=ended.deterministic,
+            wall=Wall(total_ms=round(_clock_ms() - self._began_ms, 3), phases_ms=ended.wall_ms),
+        )
+        line = f"{ended.outcome.label}: {ended.message}".replace("\n", "; ")
+        ended.files["summary.json"] = summary.to_json().encode()
+        ended.files["junit.xml"] = junit.build(
+            ended.deterministic, expected_outcome=expected.label, is_success=is_success
+        ).encode()
+        ended.files["result.txt"] = (line + "\n").encode()
+        self._say(ended, line, exit_code)
+        artifacts.write_all(self._options.out, ended.files)
+        print(f"os2vm: artifacts in {self._options.out}")
+        return exit_code
+
+    def _say(self, ended: _Ended, line: str, exit_code: int) -> None:
+        stream = sys.stdout if exit_code == 0 else sys.stderr
+        if exit_code != 0:
+            _show_tails(ended.files)
+        if self._options.expect_outcome is not Outcome.PASSED or (
+            exit_code == Outcome.UNEXPECTED_OUTCOME.exit_code
+        ):
+            wanted = self._options.expect_outcome.label
+            if self._options.expect_message is not None:
+                wanted += f" with {self._options.expect_message!r}"
+            print(f"os2vm: expected {wanted}, got {ended.outcome.label}", file=stream)
+        print(f"os2vm: {line} [exit {exit_code}]", file=stream, flush=True)
+
+
+def _show_tails(files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        if name.startswith("uart-") and content:
+            print(f"--- the last lines of {name}", file=sys.stderr)
+            for raw in content.splitlines()[-_TAIL_LINES:]:
+                print(f"  {raw.decode('utf-8', 'backslashreplace')}", file=sys.stderr)
+
+
+def _clock_ms() -> float:
+    return time.monotonic() * _MS_PER_S

@@ -1,0 +1,125 @@
+"""Plays a plan on an engine until the judge has a verdict; collects what the run leaves behind.
+
+The only clock it has is handed in, and used for nothing but reporting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nexus.harness.console import Garbled, LineAssembler
+from nexus.harness.engine import Engine
+from nexus.harness.judge import Judge, Verdict
+from nexus.harness.outcome import Outcome
+from nexus.harness.pcapng import Capture
+from nexus.harness.phase import Phase
+from nexus.harness.plan import Expectation, Plan
+from nexus.simulation.world import Step
+
+
+class Reporter(Protocol):
+    """Somebody who watches a run."""
+
+    def line(self, machine: str, line: str, now_ns: int) -> None:
+        """A machine printed a line."""
+
+    def marker(self, expectation: Expectation, now_ns: int) -> None:
+        """An expectation was met."""
+
+    def progress(self, phase: Phase, now_ns: int, missing: Expectation | None) -> None:
+        """Time has passed."""
+
+
+# Says why the run must end for the host's sake, if it must.
+Watchdog = Callable[[], tuple[Outcome, str] | None]
+
+
+@dataclass(slots=True)
+class Record:
+    """What a run leaves behind."""
+
+    plan: Plan
+    judge: Judge
+    capture: Capture
+    consoles: dict[str, bytearray]
+    now_ns: int = 0
+    wall_ms: dict[Phase, float] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it ended."""
+        assert self.judge.verdict is not None, "the run is not over"
+        return self.judge.verdict
+
+
+class Runner:
+    """One run in progress; `record` is complete at any instant, should it be broken off."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        reporter: Reporter,
+        watchdog: Watchdog,
+        clock_ms: Callable[[], float],
+    ) -> None:
+        self.record = Record(
+            plan,
+            Judge(plan),
+            Capture({machine.label: machine.mac for machine in plan.machines}),
+            {label: bytearray() for label in plan.labels},
+        )
+        self._lines = {label: LineAssembler() for label in plan.labels}
+        self._reporter = reporter
+        self._watchdog = watchdog
+        self._clock_ms = clock_ms
+        self._phase_began_ms = clock_ms()
+
+    def run(self, engine: Engine) -> Record:
+        """Step the engine to a verdict; bounded by the plan's budgets of virtual time."""
+        judge = self.record.judge
+        while judge.verdict is None:
+            reason = self._watchdog()
+            if reason is not None:
+                judge.on_host(*reason)
+                break
+            step = engine.step(judge.deadline_ns())
+            self._take(step)
+            for machine, count in engine.instructions().items():
+                judge.on_instructions(machine, count)
+            judge.on_time(step.now_ns, is_quiet=step.is_quiet)
+        self._note_wall_time(judge.phase)
+        return self.record
+
+    def _take(self, step: Step) -> None:
+        judge = self.record.judge
+        self.record.now_ns = step.now_ns
+        for sent in step.frames:
+            self.record.capture.add(sent.machine, sent.sent_ns, sent.frame)
+        for machine, data in step.consoles:
+            self.record.consoles[machine] += data
+            for line in self._lines[machine].feed(data):
+                self._take_line(machine, line, step.now_ns)
+        for stopped in step.stopped:
+            judge.on_stopped(stopped.machine, stopped.kind, stopped.exit_code)
+        self._reporter.progress(judge.phase, step.now_ns, judge.first_missing())
+
+    def _take_line(self, machine: str, line: str | Garbled, now_ns: int) -> None:
+        judge = self.record.judge
+        if isinstance(line, Garbled):
+            judge.on_garbled(machine, line.reason)
+            return
+        before = judge.phase
+        met = judge.on_line(machine, line, now_ns)
+        if met is None:
+            self._reporter.line(machine, line, now_ns)
+        else:
+            self._reporter.marker(met, now_ns)
+        if judge.phase is not before:
+            self._note_wall_time(before)
+
+    def _note_wall_time(self, phase: Phase) -> None:
+        now_ms = self._clock_ms()
+        self.record.wall_ms[phase] = now_ms - self._phase_began_ms
+        self._phase_began_ms = now_ms

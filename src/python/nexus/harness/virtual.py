@@ -1,0 +1,80 @@
+"""The deterministic engine: machines of the emulator in a simulated world.
+
+The emulator is imported only when machines are made from a plan, so that everything above it
+can be tested on scripted machines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from nexus.core.randomness import KeyedRandom
+from nexus.harness.plan import Plan, PlanError
+from nexus.simulation.entropy import EntropyStream
+from nexus.simulation.machine import Machine
+from nexus.simulation.world import Step, World
+
+# Where the guest's init finds the node configuration (docs/spec/node-config.md).
+CONFIG_FILE: Final = "opt/org.nexus/node"
+
+
+class VirtualEngine:
+    """A world of machines as an engine."""
+
+    is_reproducible = True
+
+    def __init__(self, plan: Plan, machines: Mapping[str, Machine], description: str) -> None:
+        """Join machines that are at time 0 by the plan's network."""
+        self.description = description
+        self._world = World(machines, plan.link, KeyedRandom(plan.seed))
+
+    def step(self, limit_ns: int) -> Step:
+        """Advance the world by one step."""
+        return self._world.step(limit_ns)
+
+    def instructions(self) -> dict[str, int]:
+        """Instructions retired per machine."""
+        return self._world.instructions()
+
+    def fault_counts(self) -> dict[str, int]:
+        """How often each network fault was injected."""
+        return dict(sorted(Counter(event.fault.value for event in self._world.faults).items()))
+
+    def trace_text(self) -> str:
+        """The newest trace lines."""
+        return self._world.trace.text()
+
+    def trace_digest(self) -> str:
+        """SHA-256 over all trace lines."""
+        return self._world.trace.digest()
+
+    def close(self) -> None:
+        """Nothing to let go of: the world is memory."""
+
+
+def boot(plan: Plan, engine: str) -> VirtualEngine:
+    """Power on the plan's machines on the named engine of the emulator."""
+    from nexus.emulator.error import ImageError
+    from nexus.emulator.machine import Machine as EmulatedMachine
+    from nexus.emulator.machine import MachineOptions
+
+    random = KeyedRandom(plan.seed)
+    machines: dict[str, Machine] = {}
+    for machine in plan.machines:
+        options = MachineOptions(
+            kernel=machine.image,
+            ram_bytes=machine.ram_bytes,
+            fw_cfg={CONFIG_FILE: machine.config},
+            mac=machine.mac,
+            entropy=EntropyStream(random, machine.label),
+            engine=engine,
+        )
+        try:
+            machines[machine.label] = EmulatedMachine(options)
+        except ImageError as exc:
+            raise PlanError(
+                f"{plan.name}: machine {machine.label}: image {machine.image_name!r}: {exc}"
+            ) from exc
+    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})")
