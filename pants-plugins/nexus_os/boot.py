@@ -3,7 +3,8 @@
 The runner's interface, which is all this plugin knows of it:
 
     --world FILE | --node FILE --expect LINE ...
-    --image NAME=PATH ...   --out FOLDER   --expect-outcome NAME   --seed N   --budget TIME
+    --image NAME=PATH ...   --out FOLDER   --seed N   --budget-ms N
+    --forbid TEXT ...   --expect-outcome NAME   --expect-message TEXT   --wall-seconds N
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ class BootRequest:
     config: ConfigReference
     images: ImageReferences
     expect: Optional[Tuple[str, ...]] = None
+    forbid: Tuple[str, ...] = ()
     seed: Optional[int] = None
-    budget: Optional[str] = None
+    budget_ms: Optional[int] = None
     extra_args: Tuple[str, ...] = ()
 
 
@@ -46,22 +48,22 @@ class Boot:
     config_path: str
     image_paths: Tuple[Tuple[str, str], ...]
 
-    def argv(self, out: str, *, prefix: str = "", outcome: Optional[str] = None) -> Tuple[str, ...]:
+    def argv(self, out: str, prefix: str = "") -> Tuple[str, ...]:
         """The runner's arguments, for inputs laid out under `prefix`."""
         request = self.request
         config = os.path.join(prefix, self.config_path)
         argv = ["--world" if request.expect is None else "--node", config]
         for line in request.expect or ():
             argv += ["--expect", line]
+        for text in request.forbid:
+            argv += ["--forbid", text]
         for name, path in self.image_paths:
             argv += ["--image", f"{name}={os.path.join(prefix, path)}"]
         argv += ["--out", out]
-        if outcome is not None:
-            argv += ["--expect-outcome", outcome]
         if request.seed is not None:
             argv += ["--seed", str(request.seed)]
-        if request.budget is not None:
-            argv += ["--budget", request.budget]
+        if request.budget_ms is not None:
+            argv += ["--budget-ms", str(request.budget_ms)]
         return (*argv, *request.extra_args)
 
 

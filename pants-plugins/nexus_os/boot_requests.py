@@ -28,7 +28,6 @@ from nexus_os.run_targets import (
     BootDependenciesField,
     ImagesField,
     MarkerTestConfigField,
-    MarkerTestExpectField,
     MarkerTestImageField,
     WorldField,
 )
@@ -49,8 +48,9 @@ def marker_test_request(field_set: Any) -> BootRequest:
         _node_reference(field_set.config),
         _single_image(field_set.image),
         expect=expect,
+        forbid=field_set.forbid.value or (),
         seed=field_set.seed.value,
-        budget=field_set.budget.value,
+        budget_ms=field_set.budget_ms.value,
         extra_args=field_set.extra_args.value or (),
     )
 
@@ -61,7 +61,7 @@ def world_request(field_set: Any) -> BootRequest:
         _world_reference(field_set.world),
         _images(field_set.images),
         seed=field_set.seed.value,
-        budget=field_set.budget.value,
+        budget_ms=field_set.budget_ms.value,
         extra_args=field_set.extra_args.value or (),
     )
 

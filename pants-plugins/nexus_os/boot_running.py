@@ -1,4 +1,4 @@
-"""`run` for `guest_run`: the runner in the workspace, so that its output streams and its files stay."""
+"""`run` for `guest_run`: in the workspace, so that the output streams and the files stay."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class GuestRunFieldSet(RunFieldSet):
     images: ImagesField
     out: RunOutField
     seed: SeedField
-    budget: BudgetField
+    budget_ms: BudgetField
     extra_args: ExtraArgsField
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals.test import (
@@ -49,15 +49,20 @@ from nexus_os.run_targets import (
     ImagesField,
     MarkerTestConfigField,
     MarkerTestExpectField,
+    MarkerTestForbidField,
     MarkerTestImageField,
     SeedField,
     SkipTestField,
+    TestMessageField,
     TestOutcomeField,
     TimeoutField,
     WorldField,
 )
 
 OUT = "out"
+
+# How much longer Pants waits than the runner does: time to notice, and to write the logs.
+GRACE_SECONDS = 30
 
 
 class BootTesting(Subsystem):
@@ -75,9 +80,11 @@ class MarkerTestFieldSet(TestFieldSet):
     image: MarkerTestImageField
     config: MarkerTestConfigField
     expect: MarkerTestExpectField
+    forbid: MarkerTestForbidField
     outcome: TestOutcomeField
+    message: TestMessageField
     seed: SeedField
-    budget: BudgetField
+    budget_ms: BudgetField
     extra_args: ExtraArgsField
     timeout: TimeoutField
 
@@ -93,8 +100,9 @@ class WorldTestFieldSet(TestFieldSet):
     world: WorldField
     images: ImagesField
     outcome: TestOutcomeField
+    message: TestMessageField
     seed: SeedField
-    budget: BudgetField
+    budget_ms: BudgetField
     extra_args: ExtraArgsField
     timeout: TimeoutField
 
@@ -120,7 +128,16 @@ class BootTest:
     address: Address
     boot: BootRequest
     outcome: str
+    message: Optional[str]
     timeout_seconds: int
+
+    @property
+    def argv(self) -> Tuple[str, ...]:
+        """What the runner must know to be a test, besides what to boot."""
+        wanted = ["--expect-outcome", self.outcome, "--wall-seconds", str(self.timeout_seconds)]
+        if self.message is not None:
+            wanted += ["--expect-message", self.message]
+        return tuple(wanted)
 
 
 @rule
@@ -134,6 +151,7 @@ async def run_marker_test(
             field_set.address,
             marker_test_request(field_set),
             field_set.outcome.value or "",
+            field_set.message.value,
             field_set.timeout.value or 0,
         ),
     )
@@ -148,6 +166,7 @@ async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) 
             field_set.address,
             world_request(field_set),
             field_set.outcome.value or "",
+            field_set.message.value,
             field_set.timeout.value or 0,
         ),
     )
@@ -192,11 +211,11 @@ async def run_boot_test(
         Process,
         VenvPexProcess(
             tool,
-            argv=boot.argv(OUT, outcome=test.outcome),
+            argv=(*boot.argv(OUT), *test.argv),
             input_digest=boot.inputs,
             extra_env=FrozenDict({**test_extra_env.env, **boot.program.environment()}),
             output_directories=(OUT,),
-            timeout_seconds=test.timeout_seconds,
+            timeout_seconds=test.timeout_seconds + GRACE_SECONDS,
             cache_scope=(
                 ProcessCacheScope.PER_SESSION
                 if test_subsystem.force

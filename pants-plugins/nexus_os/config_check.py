@@ -14,6 +14,7 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
     SourcesField,
+    Target,
     TransitiveTargets,
     TransitiveTargetsRequest,
 )
@@ -22,7 +23,7 @@ from pants.option.option_types import SkipOption
 from pants.option.subsystem import Subsystem
 from pants.util.logging import LogLevel
 
-from nexus_os.config_targets import ConfigSourceField
+from nexus_os.config_targets import ConfigSourceField, SkipConfigCheckField
 from nexus_os.first_party import NexusOs, Program, ProgramRequest
 
 
@@ -40,6 +41,10 @@ class ConfigFieldSet(FieldSet):
 
     source: ConfigSourceField
 
+    @classmethod
+    def opt_out(cls, tgt: Target) -> bool:
+        return tgt.get(SkipConfigCheckField).value
+
 
 class ConfigCheckRequest(CheckRequest):
     field_set_type = ConfigFieldSet
@@ -54,9 +59,7 @@ async def check_configs(
         return CheckResults([], checker_name=request.tool_name)
     closure, program = await MultiGet(
         # A world is judged together with the node files it names.
-        Get(
-            TransitiveTargets, TransitiveTargetsRequest([fs.address for fs in request.field_sets])
-        ),
+        Get(TransitiveTargets, TransitiveTargetsRequest([fs.address for fs in request.field_sets])),
         Get(Program, ProgramRequest(nexus_os.check_module)),
     )
     files, tool = await MultiGet(

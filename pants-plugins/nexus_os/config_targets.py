@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
+    BoolField,
     Dependencies,
     MultipleSourcesField,
     SingleSourceField,
@@ -23,13 +24,24 @@ class ConfigDependenciesField(Dependencies):
     help = "Addresses of the configurations and other files that this one names."
 
 
+class SkipConfigCheckField(BoolField):
+    alias = "skip_config_check"
+    default = False
+    help = "Leave the file out of `check`: for one that is wrong on purpose, to test the refusal."
+
+
 class NodeConfigSourceField(ConfigSourceField):
     help = "The node's TOML file, relative to the BUILD file."
 
 
 class NodeConfig(Target):
     alias = "node_config"
-    core_fields = (*COMMON_TARGET_FIELDS, ConfigDependenciesField, NodeConfigSourceField)
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ConfigDependenciesField,
+        NodeConfigSourceField,
+        SkipConfigCheckField,
+    )
     help = help_text(
         """
         The configuration of one machine: addresses, keys, peers, policy, services.
@@ -50,7 +62,7 @@ class NodeConfigs(TargetFilesGenerator):
     core_fields = (*COMMON_TARGET_FIELDS, NodeConfigsSourcesField)
     generated_target_cls = NodeConfig
     copied_fields = COMMON_TARGET_FIELDS
-    moved_fields = (ConfigDependenciesField,)
+    moved_fields = (ConfigDependenciesField, SkipConfigCheckField)
     help = "One `node_config` for every file."
 
 
@@ -60,7 +72,12 @@ class WorldConfigSourceField(ConfigSourceField):
 
 class WorldConfig(Target):
     alias = "world_config"
-    core_fields = (*COMMON_TARGET_FIELDS, ConfigDependenciesField, WorldConfigSourceField)
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ConfigDependenciesField,
+        WorldConfigSourceField,
+        SkipConfigCheckField,
+    )
     help = help_text(
         """
         Several machines, the network between them, and what is expected of them.

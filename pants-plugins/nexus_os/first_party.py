@@ -72,9 +72,7 @@ class ProgramAddress:
 
 
 @rule
-async def find_program(
-    request: ProgramAddressRequest, python_setup: PythonSetup
-) -> ProgramAddress:
+async def find_program(request: ProgramAddressRequest, python_setup: PythonSetup) -> ProgramAddress:
     owners = await Get(
         PythonModuleOwners,
         PythonModuleOwnersRequest(request.module, resolve=python_setup.default_resolve),
@@ -123,14 +121,10 @@ async def prepare_program(request: ProgramRequest) -> Program:
         ),
         Get(
             PythonSourceFiles,
-            PythonSourceFilesRequest(
-                closure.closure, include_files=True, include_resources=True
-            ),
+            PythonSourceFilesRequest(closure.closure, include_files=True, include_resources=True),
         ),
     )
-    return Program(
-        pex_request, sources.source_files.snapshot.digest, tuple(sources.source_roots)
-    )
+    return Program(pex_request, sources.source_files.snapshot.digest, tuple(sources.source_roots))
 
 
 def rules():

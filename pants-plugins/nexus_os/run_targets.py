@@ -71,14 +71,25 @@ class TestOutcomeField(StringField):
     )
 
 
+class TestMessageField(StringField):
+    alias = "message"
+    help = "Text that the explanation of the outcome must contain."
+
+
+class MarkerTestForbidField(StringSequenceField):
+    alias = "forbid"
+    default = ()
+    help = "Text that no line may contain."
+
+
 class SeedField(IntField):
     alias = "seed"
     help = "Seed of all chance in the world, instead of the one its configuration gives."
 
 
-class BudgetField(StringField):
-    alias = "budget"
-    help = "Virtual time after which the run ends unfinished, as `--budget` of the runner takes it."
+class BudgetField(IntField):
+    alias = "budget_ms"
+    help = "Virtual milliseconds after which the run ends, instead of what the configuration gives."
 
 
 class ExtraArgsField(StringSequenceField):
@@ -92,8 +103,8 @@ class TimeoutField(IntField):
     default = 600
     help = help_text(
         """
-        Seconds of wall time after which Pants stops the runner. It must be more than the runner
-        allows itself: a runner stopped from outside leaves no logs.
+        Seconds of wall time after which the runner gives up, and leaves the logs of what happened
+        so far. Pants itself waits a little longer: a runner stopped from outside leaves nothing.
         """
     )
 
@@ -107,6 +118,7 @@ _TEST_FIELDS = (
     *COMMON_TARGET_FIELDS,
     BootDependenciesField,
     TestOutcomeField,
+    TestMessageField,
     SeedField,
     BudgetField,
     ExtraArgsField,
@@ -122,6 +134,7 @@ class GuestMarkerTest(Target):
         MarkerTestImageField,
         MarkerTestConfigField,
         MarkerTestExpectField,
+        MarkerTestForbidField,
     )
     help = help_text(
         """

@@ -84,9 +84,7 @@ async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
         )
         following: Dict[str, Target] = {}
         for (name, target), direct in zip(level, dependencies):
-            imported = sorted(
-                (t for t in direct if isinstance(t, ZigModule)), key=_module_name
-            )
+            imported = sorted((t for t in direct if isinstance(t, ZigModule)), key=_module_name)
             others.extend(t for t in direct if not isinstance(t, ZigModule))
             modules.append(_Module(name, target, tuple(map(_module_name, imported))))
             for module in imported:

@@ -121,7 +121,7 @@ async def run_ruff(request: RuffRun, ruff: Ruff) -> FallibleProcessResult:
             argv=(*request.command, "--no-cache", "--force-exclude", *request.files.files),
             input_digest=inputs,
             output_files=request.files.files if request.writes else None,
-            description=f"Run `ruff {' '.join(request.command)}` on {len(request.files.files)} files",
+            description=f"Run ruff {request.command[0]} on {len(request.files.files)} files",
             level=LogLevel.DEBUG,
         ),
     )
@@ -129,9 +129,7 @@ async def run_ruff(request: RuffRun, ruff: Ruff) -> FallibleProcessResult:
 
 @rule(desc="Format with ruff", level=LogLevel.DEBUG)
 async def ruff_format(request: RuffFormatRequest.Batch) -> FmtResult:
-    result = await Get(
-        FallibleProcessResult, RuffRun(("format",), request.snapshot, writes=True)
-    )
+    result = await Get(FallibleProcessResult, RuffRun(("format",), request.snapshot, writes=True))
     return await FmtResult.create(request, result, strip_chroot_path=True)
 
 
@@ -148,9 +146,7 @@ async def ruff_fix(request: RuffFixRequest.Batch) -> FixResult:
 @rule(desc="Lint with ruff", level=LogLevel.DEBUG)
 async def ruff_check(request: RuffCheckRequest.Batch) -> LintResult:
     files = await Get(SourceFiles, SourceFilesRequest(fs.source for fs in request.elements))
-    result = await Get(
-        FallibleProcessResult, RuffRun(("check",), files.snapshot, writes=False)
-    )
+    result = await Get(FallibleProcessResult, RuffRun(("check",), files.snapshot, writes=False))
     return LintResult.create(request, result, strip_chroot_path=True)
 
 
