@@ -50,6 +50,9 @@ pub const Message = struct {
     payload: []u8,
     /// Capability that came with the message: for a request, where the answer goes.
     moved: ?Slot,
+    /// The payload was longer than the buffer. It is then empty, so that every parser refuses it,
+    /// and the sender of an oversized request still gets an answer.
+    truncated: bool = false,
 
     pub fn senderPid(self: Message) u32 {
         return self.header.dst;
@@ -58,23 +61,30 @@ pub const Message = struct {
 
 /// Receive one message. `deadline_ns` is absolute; 0 waits for ever.
 pub fn recv(slot: Slot, buffer: []u8, deadline_ns: u64) Error!Message {
-    var message: Message = .{ .header = .{}, .sender = 0, .payload = buffer[0..0], .moved = null };
-    const len = try sys.ipcRecv(slot, &message.header, buffer, &message.sender, 0, deadline_ns);
-    message.payload = buffer[0..len];
-    if (message.header.flags & abi.MsgFlag.cap_move != 0) message.moved = message.header.src;
-    return message;
+    return receive(slot, buffer, 0, deadline_ns);
 }
 
 /// Receive one message if there is one.
 pub fn poll(slot: Slot, buffer: []u8) Error!?Message {
-    var message: Message = .{ .header = .{}, .sender = 0, .payload = buffer[0..0], .moved = null };
-    const len = sys.ipcRecv(slot, &message.header, buffer, &message.sender, abi.RecvFlag.nonblock, 0) catch |err| switch (err) {
+    return receive(slot, buffer, abi.RecvFlag.nonblock, 0) catch |err| switch (err) {
         error.WouldBlock => return null,
         else => return err,
     };
-    message.payload = buffer[0..len];
-    if (message.header.flags & abi.MsgFlag.cap_move != 0) message.moved = message.header.src;
-    return message;
+}
+
+fn receive(slot: Slot, buffer: []u8, flags: u32, deadline_ns: u64) Error!Message {
+    var header: abi.MsgHeader = .{};
+    var sender: u64 = 0;
+    const all = flags | abi.RecvFlag.truncate;
+    const len = try sys.ipcRecv(slot, &header, buffer, &sender, all, deadline_ns);
+    const truncated = header.len > len;
+    return .{
+        .header = header,
+        .sender = sender,
+        .payload = buffer[0..if (truncated) 0 else len],
+        .moved = if (header.flags & abi.MsgFlag.cap_move != 0) header.src else null,
+        .truncated = truncated,
+    };
 }
 
 pub const SendOptions = struct {
@@ -109,7 +119,8 @@ pub fn call(server: Slot, request: []const u8, reply_buffer: []u8, timeout_ns: u
     while (true) {
         const message = try recv(abi.slot.inbox_recv, reply_buffer, deadline);
         if (message.moved) |extra| sys.capClose(extra);
-        if (message.header.type == call_sequence) return message.payload;
+        if (message.header.type != call_sequence) continue;
+        return if (message.truncated) error.TooBig else message.payload;
     }
 }
 
