@@ -1,4 +1,5 @@
-//! The `NS` v1 protocol of netstackd: numbers and layouts, for both sides. See docs/spec/netstack.md.
+//! The `NS` v1 protocol of netstackd: numbers and layouts, for both sides.
+//! See docs/spec/netstack.md.
 
 const std = @import("std");
 

@@ -66,7 +66,7 @@ pub const Net = struct {
         return self.bind(.connect, to.ip, to.port);
     }
 
-    /// At most `ns.datagram_bytes_max` bytes. A datagram may be lost at any point, as datagrams are.
+    /// At most `ns.datagram_bytes_max` bytes. A datagram may be lost anywhere, as datagrams are.
     pub fn sendTo(self: Net, id: Id, to: Address, data: []const u8) Error!void {
         if (data.len > ns.datagram_bytes_max) return error.TooBig;
         const request = &request_frame;
@@ -149,7 +149,8 @@ pub const Net = struct {
         head(&request, .watch, id);
         const clone = try os.sys.capClone(endpoint, os.abi.Right.send);
         errdefer os.sys.capClose(clone);
-        try os.send(self.slot, &request, .{ .move = clone, .deadline_ns = os.after(os.call_timeout_ns) });
+        const deadline = os.after(os.call_timeout_ns);
+        try os.send(self.slot, &request, .{ .move = clone, .deadline_ns = deadline });
     }
 
     /// Round-trip time in ms; `error.TimedOut` if no echo came within `timeout_ms`.

@@ -1,0 +1,305 @@
+//! The connections of a stack: which one a segment belongs to, who listens, whose turn it is.
+
+const std = @import("std");
+const address = @import("address.zig");
+const connection = @import("connection.zig");
+const packet = @import("packet.zig");
+const segment = @import("segment.zig");
+const sequence = @import("sequence.zig");
+const stack_module = @import("stack.zig");
+const tcp_input = @import("tcp_input.zig");
+const tcp_output = @import("tcp_output.zig");
+const Connection = connection.Connection;
+const OpenError = stack_module.OpenError;
+const Segment = segment.Segment;
+const Stack = stack_module.Stack;
+
+/// Connections of one listener that are half open or not yet accepted.
+pub const backlog_max = 4;
+/// A half-open connection of that age makes room for a newcomer when the backlog is full.
+const half_open_ns: u64 = std.time.ns_per_s;
+/// RFC 6335: the dynamic range is 49152 to 65535.
+const ephemeral_first = 49152;
+const ephemeral_count = 65536 - ephemeral_first;
+
+pub const Listener = struct {
+    in_use: bool = false,
+    port: u16 = 0,
+};
+
+pub fn listen(stack: *Stack, port: u16) OpenError!u8 {
+    if (port == 0) return error.BadAddress;
+    for (&stack.listeners) |*listener| {
+        if (listener.in_use and listener.port == port) return error.InUse;
+    }
+    for (&stack.listeners, 0..) |*listener, i| {
+        if (listener.in_use) continue;
+        listener.* = .{ .in_use = true, .port = port };
+        return @intCast(i);
+    }
+    return error.NoSocket;
+}
+
+/// Stop listening; who waits in the backlog is reset.
+pub fn unlisten(stack: *Stack, index: u8) void {
+    stack.listeners[index].in_use = false;
+    for (&stack.connections, 0..) |*c, i| {
+        if (c.in_use and c.holder == .backlog and c.listener == index) abort(stack, @intCast(i));
+    }
+}
+
+/// A finished handshake of the listener, oldest first, now held by the user.
+pub fn accept(stack: *Stack, listener: u8) ?u8 {
+    const index = firstWaiting(stack, listener) orelse return null;
+    stack.connections[index].holder = .user;
+    return index;
+}
+
+pub fn firstWaiting(stack: *const Stack, listener: u8) ?u8 {
+    var best: ?u8 = null;
+    for (&stack.connections, 0..) |*c, i| {
+        if (!c.in_use or c.holder != .backlog or c.listener != listener) continue;
+        if (c.state == .syn_received) continue;
+        if (best == null or c.opened_ns < stack.connections[best.?].opened_ns) best = @intCast(i);
+    }
+    return best;
+}
+
+pub fn connect(stack: *Stack, to: address.Endpoint, now: u64) OpenError!u8 {
+    if (!address.isHost(to.ip) or to.port == 0) return error.BadAddress;
+    if (stack.nextHop(to.ip) == null) return error.Unroutable;
+    const port = ephemeralPort(stack) orelse return error.NoSocket;
+    const index = freeConnection(stack) orelse return error.NoSocket;
+    const c = &stack.connections[index];
+    c.holder = .user;
+    c.local_port = port;
+    c.remote = to;
+    c.open(.syn_sent, initialSequence(stack, port, to, now), now);
+    stack.mark(index);
+    return index;
+}
+
+pub fn read(stack: *Stack, index: u8, out: []u8) connection.ReadError!usize {
+    const c = &stack.connections[index];
+    defer if (c.ack_now) stack.mark(index);
+    return c.read(out);
+}
+
+pub fn write(stack: *Stack, index: u8, data: []const u8) connection.WriteError!usize {
+    defer stack.mark(index);
+    return stack.connections[index].write(data);
+}
+
+pub fn close(stack: *Stack, index: u8, now: u64) void {
+    stack.connections[index].close(now);
+    stack.mark(index);
+}
+
+pub fn abort(stack: *Stack, index: u8) void {
+    const c = &stack.connections[index];
+    c.holder = .nobody;
+    switch (c.state) {
+        .closed, .syn_sent, .time_wait => {},
+        else => sendReset(stack, c.local_port, c.remote, c.snd_max, c.rcv_nxt),
+    }
+    c.finish();
+}
+
+pub fn receive(stack: *Stack, ip: packet.Ipv4, now: u64) void {
+    const seg = Segment.parse(ip) catch |err| return stack_module.count(switch (err) {
+        error.Malformed => &stack.drops.malformed,
+        error.BadChecksum => &stack.drops.bad_checksum,
+    });
+    const from: address.Endpoint = .{ .ip = ip.source, .port = seg.source_port };
+    if (seg.source_port == 0) return stack_module.count(&stack.drops.malformed);
+    if (findConnection(stack, seg.target_port, from)) |index| {
+        const c = &stack.connections[index];
+        if (!isRebirth(c, seg)) {
+            switch (tcp_input.input(c, seg, now)) {
+                .done => {},
+                .reset => |seq| sendReset(stack, seg.target_port, from, seq, null),
+            }
+            return stack.mark(index);
+        }
+        c.finish();
+    }
+    if (seg.flags.rst) return;
+    for (stack.listeners, 0..) |listener, i| {
+        if (!listener.in_use or listener.port != seg.target_port) continue;
+        return receiveListen(stack, @intCast(i), from, seg, now);
+    }
+    refuse(stack, from, seg);
+    stack_module.count(&stack.drops.no_socket);
+}
+
+/// 3.10.7.2 LISTEN state.
+fn receiveListen(stack: *Stack, listener: u8, from: address.Endpoint, seg: Segment, now: u64) void {
+    if (seg.flags.ack) return refuse(stack, from, seg);
+    if (!seg.flags.syn) return;
+    if (!hasBacklogRoom(stack, listener, now)) return stack_module.count(&stack.drops.backlog_full);
+    const index = freeConnection(stack) orelse return stack_module.count(&stack.drops.backlog_full);
+    const c = &stack.connections[index];
+    c.holder = .backlog;
+    c.listener = listener;
+    c.local_port = seg.target_port;
+    c.remote = from;
+    c.open(.syn_received, initialSequence(stack, seg.target_port, from, now), now);
+    // Data on a SYN may be dropped: it will come again (the window starts behind the SYN).
+    c.synchronize(seg);
+    stack.mark(index);
+}
+
+/// 3.10.7.1: an answer to who talks to nobody.
+fn refuse(stack: *Stack, from: address.Endpoint, seg: Segment) void {
+    if (seg.flags.ack) return sendReset(stack, seg.target_port, from, seg.ack, null);
+    sendReset(stack, seg.target_port, from, 0, seg.seq +% seg.length());
+}
+
+/// RFC 9293 3.6.1: a new SYN beyond the old numbers may reopen what only waits for its end.
+fn isRebirth(c: *const Connection, seg: Segment) bool {
+    if (c.state != .time_wait or !seg.flags.syn or seg.flags.ack or seg.flags.rst) return false;
+    return sequence.before(c.rcv_nxt, seg.seq);
+}
+
+fn hasBacklogRoom(stack: *Stack, listener: u8, now: u64) bool {
+    var used: usize = 0;
+    var oldest: ?*Connection = null;
+    for (&stack.connections) |*c| {
+        if (!c.in_use or c.holder != .backlog or c.listener != listener) continue;
+        used += 1;
+        if (c.state != .syn_received) continue;
+        if (oldest == null or c.opened_ns < oldest.?.opened_ns) oldest = c;
+    }
+    if (used < backlog_max) return true;
+    const victim = oldest orelse return false;
+    if (now -| victim.opened_ns < half_open_ns) return false;
+    victim.finish();
+    return true;
+}
+
+fn findConnection(stack: *const Stack, port: u16, from: address.Endpoint) ?usize {
+    for (&stack.connections, 0..) |*c, i| {
+        if (c.state == .closed or c.local_port != port or c.remote.port != from.port) continue;
+        if (c.remote.ip == from.ip) return i;
+    }
+    return null;
+}
+
+/// A place, emptied. The one in TIME-WAIT that ends first gives way if all are taken.
+fn freeConnection(stack: *Stack) ?u8 {
+    var victim: ?u8 = null;
+    for (&stack.connections, 0..) |*c, i| {
+        if (!c.in_use) {
+            victim = @intCast(i);
+            break;
+        }
+        if (c.state != .time_wait) continue;
+        if (victim == null or c.end_at < stack.connections[victim.?].end_at) victim = @intCast(i);
+    }
+    if (victim) |index| stack.connections[index].reset();
+    return victim;
+}
+
+fn ephemeralPort(stack: *Stack) ?u16 {
+    // More tries than there are connections and listeners: one of them is free.
+    for (0..stack_module.connections_max + stack_module.listeners_max + 1) |_| {
+        const port: u16 = @intCast(ephemeral_first + stack.next_port % ephemeral_count);
+        stack.next_port +%= 1;
+        if (!isPortTaken(stack, port)) return port;
+    }
+    return null;
+}
+
+fn isPortTaken(stack: *const Stack, port: u16) bool {
+    for (stack.listeners) |listener| if (listener.in_use and listener.port == port) return true;
+    for (&stack.connections) |*c| if (c.in_use and c.local_port == port) return true;
+    return false;
+}
+
+/// RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection's name.
+fn initialSequence(stack: *const Stack, port: u16, remote: address.Endpoint, now: u64) u32 {
+    var name: [12]u8 = undefined;
+    packet.put32(&name, 0, stack.config.ip);
+    packet.put16(&name, 4, port);
+    packet.put32(&name, 6, remote.ip);
+    packet.put16(&name, 10, remote.port);
+    const hash = std.crypto.auth.siphash.SipHash64(2, 4).toInt(&name, &stack.config.secret);
+    return @as(u32, @truncate(now / 4000)) +% @as(u32, @truncate(hash));
+}
+
+fn sendReset(stack: *Stack, port: u16, to: address.Endpoint, seq: u32, ack: ?u32) void {
+    const body = stack.compose(to.ip, packet.Protocol.tcp, segment.header_bytes, true) catch {
+        return stack_module.count(&stack.drops.queue_full);
+    };
+    const out: Segment = .{
+        .source_port = port,
+        .target_port = to.port,
+        .seq = seq,
+        .ack = ack orelse 0,
+        .flags = .{ .rst = true, .ack = ack != null },
+    };
+    out.write(body, stack.config.ip, to.ip);
+}
+
+pub fn transmit(stack: *Stack, out: []u8, now: u64) ?[]u8 {
+    if (stack.pending == 0) return null;
+    for (0..stack_module.connections_max) |_| {
+        const index = stack.turn;
+        stack.turn +%= 1;
+        const bit = @as(u16, 1) << index;
+        if (stack.pending & bit == 0) continue;
+        const c = &stack.connections[index];
+        const hop = stack.nextHop(c.remote.ip) orelse continue;
+        if (c.state == .closed) {
+            stack.pending &= ~bit;
+            continue;
+        }
+        const mac = stack.linkAddress(hop, now) orelse continue;
+        if (tcp_output.output(c, now)) |what| return build(stack, c, what, mac, out);
+        stack.pending &= ~bit;
+    }
+    return null;
+}
+
+fn build(stack: *Stack, c: *Connection, what: tcp_output.Out, mac: address.Mac, out: []u8) []u8 {
+    const seg: Segment = .{
+        .source_port = c.local_port,
+        .target_port = c.remote.port,
+        .seq = what.seq,
+        .ack = what.ack,
+        .flags = what.flags,
+        .window = what.window,
+        .mss = what.mss,
+    };
+    const head = seg.headerLen();
+    const len = head + what.data_len;
+    const frame = out[0 .. packet.payload_at + len];
+    packet.putEthernet(frame, mac, stack.config.mac, packet.EtherType.ipv4);
+    const ip = frame[packet.ethernet_bytes..];
+    packet.Ipv4.write(ip, stack.config.ip, c.remote.ip, packet.Protocol.tcp, len);
+    c.tx.peek(what.data_offset, frame[packet.payload_at + head ..]);
+    seg.write(frame[packet.payload_at..], stack.config.ip, c.remote.ip);
+    return frame;
+}
+
+pub fn poll(stack: *Stack, now: u64) void {
+    for (&stack.connections, 0..) |*c, i| {
+        if (c.state != .closed and tcp_output.poll(c, now)) stack.mark(i);
+    }
+}
+
+/// Nobody answers for `hop`: connections that wait to begin through it never will.
+pub fn neighbourFailed(stack: *Stack, hop: address.Ip) void {
+    for (&stack.connections) |*c| {
+        if (c.state != .syn_sent or stack.nextHop(c.remote.ip) != hop) continue;
+        c.fail(.unreachable_peer);
+    }
+}
+
+pub fn nextDeadline(stack: *const Stack) u64 {
+    var soonest: u64 = connection.never;
+    for (&stack.connections) |*c| {
+        if (c.state != .closed) soonest = @min(soonest, c.nextDeadline());
+    }
+    return soonest;
+}
