@@ -28,8 +28,8 @@ pub const Id = struct {
     /// escape sequence in it must not write lines of the stranger's own.
     pub fn format(self: Id, writer: *std.Io.Writer) std.Io.Writer.Error!void {
         for (self.bytes[0..self.len]) |byte| {
-            const plain = std.ascii.isAlphanumeric(byte) or byte == '-' or byte == '_' or byte == '.';
-            try writer.writeByte(if (plain) byte else '?');
+            // The same bytes that a configured id may have.
+            try writer.writeByte(if (byte >= '!' and byte <= '~') byte else '?');
         }
     }
 };
@@ -43,7 +43,7 @@ test "bounds are byte lengths" {
 
 test "a stranger's id cannot forge a log line" {
     var line: [64]u8 = undefined;
-    const id = try Id.from("a\nSELFTEST: end)(");
+    const id = try Id.from("a\nSELFTEST: end\x1b");
     const text = try std.fmt.bufPrint(&line, "peer={f}", .{id});
-    try std.testing.expectEqualStrings("peer=a?SELFTEST??end??", text);
+    try std.testing.expectEqualStrings("peer=a?SELFTEST:?end?", text);
 }

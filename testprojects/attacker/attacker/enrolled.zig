@@ -1,0 +1,123 @@
+//! Attacks of a peer that is enrolled (its key is pinned, its session is honest) and may resolve names, nothing else.
+
+const std = @import("std");
+const os = @import("os");
+const dsoftbus = @import("dsoftbus");
+const self = @import("self.zig");
+const air = @import("air.zig");
+const Line = @import("line.zig").Line;
+const Verdict = @import("main.zig").Verdict;
+const frames = dsoftbus.frames;
+
+/// Permitted, and answered by samgrd.
+const resolve = "SM\x01\x06\x06samgrd";
+/// More than any burst that a test world configures.
+const flood_requests = 48;
+
+var line: Line = undefined;
+
+/// A ready session, proven by a permitted call that works: what is refused later isn't refused for being broken.
+fn connect() !void {
+    try air.send(self.id.slice(), self.static.public);
+    try line.startSession(&self.id, self.static);
+    const proven = try line.next() orelse return error.Refused;
+    if (proven != .proven) return error.Unexpected;
+    try line.session.admit(os.nsec());
+    const ready = try line.next() orelse return error.Refused;
+    if (ready != .ready) return error.Unexpected;
+    _ = try line.session.request(1, resolve, 1000);
+    if (try statusOfNext() != .ok) return error.HonestCallRefused;
+}
+
+fn statusOfNext() !frames.Status {
+    const event = try line.next() orelse return error.Closed;
+    if (event != .frame) return error.Unexpected;
+    return (try frames.decodeResponse(event.frame)).status;
+}
+
+/// Send a plaintext in a session of our own; what counts is the status of its answer.
+fn sendFrame(frame: []const u8) !Verdict {
+    try connect();
+    defer line.hangUp();
+    try line.session.send(frame);
+    return if (try statusOfNext() == .refused) .refused else .SUCCEEDED;
+}
+
+/// The bytes of a good request, twice. Refused: the session ends and the second is not answered.
+pub fn replay() !Verdict {
+    try connect();
+    defer line.hangUp();
+    var record: [512]u8 = undefined;
+    _ = try line.session.request(1, resolve, 1000);
+    const bytes = record[0..line.session.pending().len];
+    @memcpy(bytes, line.session.pending());
+    if (try statusOfNext() != .ok) return error.HonestCallRefused;
+    try line.write(bytes);
+    return if (try line.isRefused()) .refused else .SUCCEEDED;
+}
+
+/// A message longer than a session's may be.
+pub fn sendOversizedMessage() !Verdict {
+    try connect();
+    defer line.hangUp();
+    const message: [2 + 1041]u8 = "\x04\x11".* ++ @as([1041]u8, @splat('x'));
+    try line.write(&message);
+    return if (try line.isRefused()) .refused else .SUCCEEDED;
+}
+
+/// A well-formed request whose payload is one byte too long.
+pub fn sendOversizedRequest() !Verdict {
+    var frame: [frames.request_head + 257]u8 = @splat(0);
+    head(&frame, 1);
+    std.mem.writeInt(u16, frame[2..4], 257, .little);
+    @memcpy(frame[frames.request_head..][0..resolve.len], resolve);
+    return sendFrame(&frame);
+}
+
+/// The declared length is not the length.
+pub fn sendMalformedRequest() !Verdict {
+    var frame: [frames.request_head + resolve.len]u8 = @splat(0);
+    head(&frame, 1);
+    std.mem.writeInt(u16, frame[2..4], resolve.len + 1, .little);
+    @memcpy(frame[frames.request_head..], resolve);
+    return sendFrame(&frame);
+}
+
+pub fn callOtherService() !Verdict {
+    return call(2, "BN\x01\x01");
+}
+
+pub fn callUnknownService() !Verdict {
+    return call(9, resolve);
+}
+
+/// Enter a name of ours in the target's registry.
+pub fn registerName() !Verdict {
+    return call(1, "SM\x01\x01\x06" ++ "\x00" ** 8 ++ "samgrd");
+}
+
+fn call(service: u8, payload: []const u8) !Verdict {
+    var frame: [frames.request_head + 64]u8 = @splat(0);
+    head(&frame, service);
+    std.mem.writeInt(u16, frame[2..4], @intCast(payload.len), .little);
+    @memcpy(frame[frames.request_head..][0..payload.len], payload);
+    return sendFrame(frame[0 .. frames.request_head + payload.len]);
+}
+
+fn head(frame: []u8, service: u8) void {
+    frame[0] = @intFromEnum(frames.Type.request);
+    frame[1] = service;
+    std.mem.writeInt(u64, frame[4..12], 2, .little);
+    std.mem.writeInt(u32, frame[12..16], 1000, .little);
+}
+
+/// Permitted calls, as fast as they go. Refused: the bucket runs dry and says so.
+pub fn flood() !Verdict {
+    try connect();
+    defer line.hangUp();
+    for (0..flood_requests) |_| {
+        _ = try line.session.request(1, resolve, 1000);
+        if (try statusOfNext() == .refused) return .refused;
+    }
+    return .SUCCEEDED;
+}

@@ -1,0 +1,52 @@
+//! The attacker: tries, one after the other, what a stranger and what an enrolled but untrusted peer could try on a node,
+//! and says of each attempt what it saw of its refusal.
+//!
+//! A line `ATTACK: <name> refused` is printed only if the refusal was observed here (the connection was closed, the request
+//! was answered with status refused). `SUCCEEDED` means that the attack did, `BROKEN` that it could not be carried out.
+
+const std = @import("std");
+const os = @import("os");
+const svc = @import("svc");
+const self = @import("self.zig");
+const air = @import("air.zig");
+const stranger = @import("stranger.zig");
+const enrolled = @import("enrolled.zig");
+
+pub const panic = os.panic;
+comptime {
+    _ = os.start;
+}
+
+pub const Verdict = enum { refused, SUCCEEDED };
+const Attack = struct { name: []const u8, run: *const fn () anyerror!Verdict };
+
+/// In this order: what a stranger may try, then what needs an enrolled key.
+const attacks = [_]Attack{
+    .{ .name = "forged-announce", .run = stranger.forgeAnnounce },
+    .{ .name = "unknown-key", .run = stranger.useUnknownKey },
+    .{ .name = "garbage-first", .run = stranger.sendGarbage },
+    .{ .name = "data-before-auth", .run = stranger.sendEarlyData },
+    .{ .name = "replay", .run = enrolled.replay },
+    .{ .name = "oversized-message", .run = enrolled.sendOversizedMessage },
+    .{ .name = "oversized-request", .run = enrolled.sendOversizedRequest },
+    .{ .name = "malformed-request", .run = enrolled.sendMalformedRequest },
+    .{ .name = "service-off-allowlist", .run = enrolled.callOtherService },
+    .{ .name = "unknown-service", .run = enrolled.callUnknownService },
+    .{ .name = "opcode-off-allowlist", .run = enrolled.registerName },
+    .{ .name = "flood", .run = enrolled.flood },
+};
+
+pub fn main() !void {
+    try self.load();
+    try air.open();
+    svc.ready();
+    try air.awaitTarget();
+    os.print("ATTACK: target heard", .{});
+    for (attacks) |attack| {
+        if (attack.run()) |verdict| {
+            os.print("ATTACK: {s} {t}", .{ attack.name, verdict });
+        } else |err| os.print("ATTACK: {s} BROKEN: {s}", .{ attack.name, @errorName(err) });
+    }
+    try air.tellWitness();
+    os.print("ATTACK: end", .{});
+}

@@ -1,0 +1,62 @@
+//! Who the attacker is and whom it attacks: its section of the node configuration, and its sources of everything else.
+
+const std = @import("std");
+const os = @import("os");
+const sock = @import("sock");
+const noise = @import("noise");
+const wire = @import("wire");
+const dsoftbus = @import("dsoftbus");
+
+/// Device id under attack; its address, port and key come from its own announce.
+pub var target: dsoftbus.Id = .{};
+/// A peer that the target knows, and that the attacker claims to be.
+pub var victim: dsoftbus.Id = .{};
+/// The identity under which the target has enrolled the attacker.
+pub var id: dsoftbus.Id = .{};
+pub var static: noise.KeyPair = undefined;
+/// Where the witness waits for the end of the attacks.
+pub var witness_ip: [4]u8 = .{ 0, 0, 0, 0 };
+pub var net: sock.Net = undefined;
+
+pub const patience_ns: u64 = 3 * std.time.ns_per_s;
+
+var rngd: os.Slot = undefined;
+/// Not on the stack, which is small.
+var message_buffer: [os.abi.payload_bytes_max]u8 = undefined;
+
+pub fn load() !void {
+    var section: [512]u8 = undefined;
+    var records = os.records.iterate(try os.config(&section));
+    var secret: ?[32]u8 = null;
+    while (try records.next()) |record| switch (record.tag) {
+        1 => target = try .from(record.value),
+        2 => victim = try .from(record.value),
+        3 => id = try .from(record.value),
+        4 => secret = record.value[0..32].*,
+        5 => witness_ip = record.value[0..4].*,
+        else => return error.Malformed,
+    };
+    static = try noise.KeyPair.fromSecret(secret orelse return error.Malformed);
+    rngd = try os.route("rngd");
+    net = try sock.Net.open();
+}
+
+pub fn freshKey() !noise.KeyPair {
+    var request: [wire.rn.request_bytes]u8 = undefined;
+    var answer: [wire.rn.reply_header_bytes + 32]u8 = undefined;
+    const frame = try wire.rn.encodeRequest(&request, 32);
+    const bytes = try os.call(rngd, frame, &answer, os.call_timeout_ns);
+    const reply = wire.rn.decodeReply(bytes) orelse return error.Unexpected;
+    if (reply.status != .ok or reply.bytes.len != 32) return error.Unexpected;
+    return noise.KeyPair.fromSecret(reply.bytes[0..32].*);
+}
+
+/// Let something happen: one event of netstackd, or nothing until `until_ns`.
+pub fn wait(until_ns: u64) !void {
+    const buffer = &message_buffer;
+    const message = os.recv(os.abi.slot.server_recv, buffer, until_ns) catch |err| switch (err) {
+        error.TimedOut => return,
+        else => return err,
+    };
+    if (message.moved) |extra| os.sys.capClose(extra);
+}
