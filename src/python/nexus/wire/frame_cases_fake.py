@@ -1,0 +1,246 @@
+"""One correct frame of every kind, as bytes and as value: what all codec tests are played on.
+
+A `vector` is a name in third_party/vectors/frames.json, which was computed independently; the
+others are written out by hand from docs/spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from nexus.wire import announce, bundle, front, gateway, log, policy, samgr
+
+
+class Encodable(Protocol):
+    """Every frame of this package."""
+
+    def encode(self) -> bytes:
+        """Return the frame's bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A frame both ways.  `vector` names the independent bytes if there are some."""
+
+    name: str
+    decode: Callable[[bytes], object]
+    value: Encodable
+    hex: str = ""
+    vector: str = ""
+    ignores_trailing: bool = False
+
+
+_KEY_9: Final = b"\x11" * 32
+_SERVICES: Final = ("samgrd", "bundlemgrd")
+_DSOFTBUSD: Final = 0x326680366B8C11F1
+
+CASES: Final[tuple[Case, ...]] = (
+    Case(
+        "announce",
+        announce.decode_announce,
+        announce.Announce("node9", 37020, _KEY_9, _SERVICES),
+        vector="announce_golden_node9",
+        ignores_trailing=True,
+    ),
+    Case(
+        "announce-without-services",
+        announce.decode_announce,
+        announce.Announce("x", 1, _KEY_9),
+        hex="4e58534201" + "0178" + "0001" + "11" * 32 + "00",
+        ignores_trailing=True,
+    ),
+    Case(
+        "sm-register",
+        samgr.decode_request,
+        samgr.Request(samgr.Op.REGISTER, "logd", 5, 6),
+        hex="534d0101" + "04" + "05000000" + "06000000" + "6c6f6764",
+    ),
+    Case(
+        "sm-lookup",
+        samgr.decode_request,
+        samgr.Request(samgr.Op.LOOKUP, "keystored"),
+        vector="sm_lookup_keystored",
+    ),
+    Case(
+        "sm-resolve",
+        samgr.decode_request,
+        samgr.Request(samgr.Op.RESOLVE_STATUS, "bundlemgrd"),
+        vector="sm_resolve_bundlemgrd",
+    ),
+    Case("sm-sender-pid", samgr.decode_request, samgr.Request(samgr.Op.SENDER_PID), hex="534d0104"),
+    Case(
+        "sm-resolve-ok",
+        samgr.decode_reply,
+        samgr.SlotReply(samgr.Op.RESOLVE_STATUS, samgr.Status.OK),
+        vector="sm_resolve_rsp_ok",
+    ),
+    Case(
+        "sm-resolve-not-found",
+        samgr.decode_reply,
+        samgr.SlotReply(samgr.Op.RESOLVE_STATUS, samgr.Status.NOT_FOUND),
+        vector="sm_resolve_rsp_not_found",
+    ),
+    Case(
+        "sm-lookup-reply",
+        samgr.decode_reply,
+        samgr.SlotReply(samgr.Op.LOOKUP, samgr.Status.OK, 0x01020304, 9),
+        hex="534d0182" + "00" + "04030201" + "09000000",
+    ),
+    Case(
+        "sm-sender-pid-reply",
+        samgr.decode_reply,
+        samgr.SenderReply(samgr.Op.SENDER_PID, samgr.Status.OK, 7),
+        hex="534d0184" + "00" + "07000000",
+    ),
+    Case(
+        "sm-sender-id-reply",
+        samgr.decode_reply,
+        samgr.SenderReply(samgr.Op.SENDER_SERVICE_ID, samgr.Status.OK, _DSOFTBUSD),
+        hex="534d0185" + "00" + "f1118c6b36806632",
+    ),
+    Case("bn-list", bundle.decode_request, bundle.Request(bundle.Op.LIST), vector="bn_list"),
+    Case(
+        "bn-list-reply",
+        bundle.decode_reply,
+        bundle.ListReply(bundle.Status.OK, 1),
+        vector="bn_list_rsp",
+    ),
+    Case(
+        "bn-image-reply",
+        bundle.decode_reply,
+        bundle.ImageReply(bundle.Status.OK, b"ab"),
+        hex="424e0183" + "00" + "02000000" + "6162",
+    ),
+    Case(
+        "ds-resolve",
+        front.decode_request,
+        front.Request(front.Op.RESOLVE, "bundlemgrd"),
+        vector="ds_resolve_bundlemgrd",
+    ),
+    Case(
+        "ds-bundle-list",
+        front.decode_request,
+        front.Request(front.Op.BUNDLE_LIST),
+        vector="ds_bundle_list",
+    ),
+    Case(
+        "ds-bundle-list-reply",
+        front.decode_reply,
+        front.Reply(front.Op.BUNDLE_LIST, front.Status.OK, 1),
+        vector="ds_bundle_list_rsp_1",
+    ),
+    Case(
+        "ds-bundle-list-fail",
+        front.decode_reply,
+        front.Reply(front.Op.BUNDLE_LIST, front.Status.FAIL),
+        hex="44530182" + "01",
+    ),
+    Case(
+        "ds-malformed-reply",
+        front.decode_reply,
+        front.Reply(front.Op.MALFORMED, front.Status.FAIL),
+        hex="44530180" + "01",
+    ),
+    Case(
+        "po-delegated",
+        policy.decode_request,
+        policy.Request(policy.Op.CHECK_CAP_DELEGATED, 1, _DSOFTBUSD, "statefs.write"),
+        vector="policyd_v2_check_cap_delegated_nonce1",
+    ),
+    Case(
+        "po-reply",
+        policy.decode_reply,
+        policy.Reply(policy.Op.CHECK_CAP, 0x01020304, policy.Status.DENY),
+        hex="504f0284" + "04030201" + "0100",
+    ),
+    Case(
+        "lo-append-v2",
+        log.decode_request,
+        log.Append(
+            log.Level.INFO,
+            "dsoftbusd",
+            "dsoftbusd: audit remote statefs put allow",
+            nonce=1,
+        ),
+        vector="logd_append_v2_audit_nonce1",
+    ),
+    Case(
+        "lo-append-v1",
+        log.decode_request,
+        log.Append(log.Level.WARN, "s", "m", "k=v"),
+        hex="4c4f0101" + "01" + "01" + "0100" + "0300" + "736d6b3d76",
+    ),
+    Case(
+        "lo-query",
+        log.decode_request,
+        log.Query(2, 3),
+        hex="4c4f0102" + "0200000000000000" + "0300",
+    ),
+    Case("lo-stats", log.decode_request, log.Stats(nonce=5), hex="4c4f0203" + "0500000000000000"),
+    Case(
+        "lo-append-reply",
+        log.decode_reply,
+        log.Reply(log.Op.APPEND, log.Status.OK, record_id=1, dropped=2),
+        hex="4c4f0181" + "00" + "0100000000000000" + "0200000000000000",
+    ),
+    Case(
+        "lo-refused-v2",
+        log.decode_reply,
+        log.Reply(log.Op.APPEND, log.Status.RATE_LIMITED, nonce=7),
+        hex="4c4f0281" + "06" + "0700000000000000",
+    ),
+    Case(
+        "lo-query-reply",
+        log.decode_reply,
+        log.Reply(
+            log.Op.QUERY,
+            log.Status.OK,
+            total=2,
+            dropped=1,
+            records=(log.Record(1, 5, log.Level.INFO, 9, "s", "m", ""),),
+        ),
+        hex="4c4f0182" + "00" + "0200000000000000" + "0100000000000000" + "0100"
+        "0100000000000000" + "0500000000000000" + "02" + "0900000000000000"
+        "01" + "0100" + "0000" + "736d",
+    ),
+    Case(
+        "lo-stats-reply",
+        log.decode_reply,
+        log.Reply(log.Op.STATS, log.Status.OK, total=3, capacity=(128, 16384, 3, 90)),
+        hex="4c4f0183" + "00" + "0300000000000000" + "0000000000000000"
+        "80000000" + "00400000" + "03000000" + "5a000000",
+    ),
+    Case(
+        "gateway-request",
+        gateway.decode_frame,
+        gateway.Request(1, 2, 1000, b"SM\x01\x06\x01x"),
+        hex="01" + "01" + "0600" + "0200000000000000" + "e8030000" + "0000" + "534d01060178",
+    ),
+    Case(
+        "gateway-response",
+        gateway.decode_frame,
+        gateway.Response(gateway.Status.OK, 7, b"SM\x01\x86"),
+        hex="02" + "00" + "0400" + "0700000000000000" + "00000000" + "534d0186",
+    ),
+    Case(
+        "gateway-refused",
+        gateway.decode_frame,
+        gateway.Response(gateway.Status.REFUSED, 7),
+        hex="02" + "01" + "0000" + "0700000000000000" + "00000000",
+    ),
+    Case(
+        "gateway-ping",
+        gateway.decode_frame,
+        gateway.Ping(0x0102),
+        hex="03" + "00" * 7 + "0201000000000000",
+    ),
+    Case(
+        "gateway-pong",
+        gateway.decode_frame,
+        gateway.Pong(1 << 63),
+        hex="04" + "00" * 7 + "0000000000000080",
+    ),
+)
