@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from nexus.emulator.bus import Bus
+from nexus.emulator.device import fw_cfg as fw
 from nexus.emulator.device.clint import (
     SOFTWARE_BYTES,
     SOFTWARE_OFFSET,
@@ -18,6 +19,10 @@ from nexus.emulator.device.clint import (
 from nexus.emulator.device.finisher import Finisher
 from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.uart import Uart
+from nexus.emulator.device.virtio_blk import Drive, VirtioBlk
+from nexus.emulator.device.virtio_mmio import SLOT_BYTES, EmptySlot, VirtioMmio
+from nexus.emulator.device.virtio_net import VirtioNet
+from nexus.emulator.device.virtio_rng import VirtioRng
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference.hart import Hart
 
@@ -26,30 +31,18 @@ CLINT_BASE: Final = 0x0200_0000
 PLIC_BASE: Final = 0x0C00_0000
 UART_BASE: Final = 0x1000_0000
 VIRTIO_BASE: Final = 0x1000_1000
+VIRTIO_STRIDE: Final = 0x1000
+VIRTIO_SLOTS: Final = 8
+VIRTIO_IRQ: Final = 1  # Of slot 0; the others follow.
+NET_SLOT, RNG_SLOT, BLK_SLOT = 0, 1, 2
+DRIVES_MAX: Final = VIRTIO_SLOTS - BLK_SLOT
 FW_CFG_BASE: Final = 0x1010_0000
 
 PLIC_BYTES: Final = 0x60_0000
 UART_IRQ: Final = 10
+NS_PER_TICK: Final = 10
 # External interrupt lines of the contexts: machine and supervisor.
 CONTEXT_LINES: Final = (11, 9)
-
-
-class Drive(Protocol):
-    """A block device's backing store."""
-
-    size_bytes: int
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Read a range inside the device."""
-        ...
-
-    def write(self, offset: int, data: bytes) -> None:
-        """Write a range inside the device."""
-        ...
-
-    def flush(self) -> None:
-        """Make everything written so far durable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +51,7 @@ class Devices:
 
     uart: Uart
     finisher: Finisher
-
-    def take_frames(self) -> list[tuple[int, bytes]]:
-        """Frames sent by the network device."""
-        return []
-
-    def deliver(self, frame: bytes) -> bool:
-        """Give a frame to the network device."""
-        return False
+    net: VirtioNet | None
 
 
 def attach_devices(
@@ -86,9 +72,26 @@ def attach_devices(
     plic = Plic(lambda context, level: hart.set_line(CONTEXT_LINES[context], level))
     uart = Uart(lambda level: plic.set_source(UART_IRQ, level))
     finisher = Finisher(stop)
+    slots: dict[int, VirtioMmio] = {}
+    net = None
+
+    def irq(slot: int) -> Callable[[bool], None]:
+        return lambda level: plic.set_source(VIRTIO_IRQ + slot, level)
+
+    if mac is not None:
+        net = VirtioNet(mac, ram, irq(NET_SLOT), lambda: hart.ticks * NS_PER_TICK)
+        slots[NET_SLOT] = net.transport
+    slots[RNG_SLOT] = VirtioRng(entropy, ram, irq(RNG_SLOT)).transport
+    for index, drive in enumerate(drives):
+        slot = BLK_SLOT + index
+        slots[slot] = VirtioBlk(drive, b"drive%d" % index, ram, irq(slot)).transport
+    for slot in range(VIRTIO_SLOTS):
+        base = VIRTIO_BASE + slot * VIRTIO_STRIDE
+        bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4))
+    bus.attach(FW_CFG_BASE, fw.LENGTH, fw.FwCfg(fw_cfg, ram), (1, 2, 4, 8))
     bus.attach(UART_BASE, 8, uart, (1, 2, 4, 8))
     bus.attach(PLIC_BASE, PLIC_BYTES, plic, (4,))
     bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(hart), (4,))
     bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart), (4, 8))
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
-    return Devices(uart=uart, finisher=finisher)
+    return Devices(uart=uart, finisher=finisher, net=net)

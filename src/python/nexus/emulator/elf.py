@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 _HEADER: Final = struct.Struct("<16sHHIQQQIHHHHHH")
@@ -76,9 +77,7 @@ def parse(image: bytes) -> Image:
     return Image(entry, segments)
 
 
-def _segment(
-    image: bytes, start: int, address: int, file_bytes: int, memory_bytes: int
-) -> Segment:
+def _segment(image: bytes, start: int, address: int, file_bytes: int, memory_bytes: int) -> Segment:
     where = f"kernel image: segment at {address:#x}"
     if file_bytes > memory_bytes:
         raise ImageError(f"{where}: {file_bytes} file bytes exceed its {memory_bytes} memory bytes")
@@ -91,7 +90,7 @@ def _check_overlaps(segments: tuple[Segment, ...]) -> None:
     if not segments:
         raise ImageError("kernel image: no loadable segment")
     ordered = sorted(segments, key=lambda segment: segment.address)
-    for below, above in zip(ordered, ordered[1:], strict=False):
+    for below, above in pairwise(ordered):
         if below.address + below.memory_bytes > above.address:
             raise ImageError(
                 f"kernel image: segments at {below.address:#x} and {above.address:#x} overlap"

@@ -14,17 +14,13 @@ from enum import Enum
 from typing import Final
 
 from nexus.emulator import elf
-from nexus.emulator.board import (
-    Drive,
-    attach_devices,
-)
+from nexus.emulator.board import DRIVES_MAX, NS_PER_TICK, attach_devices
 from nexus.emulator.bus import Bus
+from nexus.emulator.device.virtio_blk import Drive
 from nexus.emulator.elf import ImageError
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
-
-NS_PER_TICK: Final = 10
 
 # Memory a test world can reasonably ask for, twice over; also the limit of what QEMU's 32-bit
 # physical window leaves to most guests.
@@ -65,6 +61,8 @@ class MachineOptions:
             )
         if self.mac is not None and len(self.mac) != 6:
             raise ValueError(f"mac={self.mac!r}: expected 6 bytes")
+        if len(self.drives) > DRIVES_MAX:
+            raise ValueError(f"drives={len(self.drives)}: expected at most {DRIVES_MAX}")
         if self.engine not in ENGINES:
             raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
 
@@ -162,15 +160,19 @@ class Machine:
             ValueError: More than the UART can hold unread.
         """
         if self._devices.uart.receive(data) < len(data):
-            raise ValueError(f"console input: {len(data)} bytes do not fit, the guest is not reading")
+            raise ValueError(
+                f"console input: {len(data)} bytes do not fit, the guest is not reading"
+            )
 
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Ethernet frames sent since the last call, with their virtual time in ns."""
-        return self._devices.take_frames()
+        net = self._devices.net
+        return net.take_frames() if net else []
 
     def deliver(self, frame: bytes) -> bool:
         """Hand a frame to the network device now; False if it had to drop it."""
-        return self._devices.deliver(frame)
+        net = self._devices.net
+        return net is not None and net.deliver(frame)
 
     def state_digest(self) -> str:
         """SHA-256 over registers, CSRs and RAM."""

@@ -31,7 +31,7 @@ class Ram:
 
     def contains(self, address: int, length: int) -> bool:
         """True if the whole range is RAM."""
-        return RAM_BASE <= address and address + length <= RAM_BASE + self.size_bytes
+        return address >= RAM_BASE and address + length <= RAM_BASE + self.size_bytes
 
     def read(self, address: int, length: int) -> bytes:
         """Read a range that `contains` accepts."""

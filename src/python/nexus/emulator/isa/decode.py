@@ -41,7 +41,9 @@ class _Matcher(Generic[RowT]):
             group = groups.setdefault(row.encoding.mask, {})
             assert row.encoding.match not in group, f"{row.name}: encoding taken"
             group[row.encoding.match] = row
-        self._groups = sorted(groups.items(), key=lambda item: -item[0].bit_count())
+        self._groups: list[tuple[int, dict[int, RowT]]] = sorted(
+            groups.items(), key=lambda item: -item[0].bit_count()
+        )
 
     def find(self, word: int) -> RowT | None:
         for mask, rows in self._groups:

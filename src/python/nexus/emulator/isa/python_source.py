@@ -12,7 +12,7 @@ Rules of this file: no state; text in, text out.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,7 +94,8 @@ def expression(node: ast.expr, names: Bindings) -> Value:
         return Value("", node.value)
     if isinstance(node, ast.UnaryOp):
         inner = expression(node.operand, names)
-        assert inner.is_constant and isinstance(node.op, ast.USub)
+        assert inner.is_constant
+        assert isinstance(node.op, ast.USub)
         return Value("", -inner.addend)
     if isinstance(node, ast.IfExp):
         yes, no = expression(node.body, names), expression(node.orelse, names)
@@ -109,7 +110,8 @@ def expression(node: ast.expr, names: Bindings) -> Value:
 
 
 def _call(node: ast.expr) -> tuple[str, list[ast.expr]]:
-    assert isinstance(node, ast.Call) and isinstance(node.func, ast.Name), ast.dump(node)
+    assert isinstance(node, ast.Call), ast.dump(node)
+    assert isinstance(node.func, ast.Name), ast.dump(node)
     return node.func.id, node.args
 
 
@@ -164,7 +166,7 @@ def _zext32(a: Value) -> Value:
     return Value(f"({a.any()} & 0xffffffff)", 0, True)
 
 
-_FUNCTIONS: Final = {
+_FUNCTIONS: Final[Mapping[str, Callable[..., Value]]] = {
     "sext32": _sext32,
     "zext32": _zext32,
     "sra": lambda a, n: Value(f"({a.signed()} >> {n.word()})"),

@@ -39,7 +39,9 @@ LOADS: Final[Mapping[str, tuple[int, bool]]] = {
 }
 STORES: Final[Mapping[str, int]] = {"store_1": 1, "store_2": 2, "store_4": 4, "store_8": 8}
 ATOMICS: Final[Mapping[str, tuple[str, int]]] = {
-    f"{kind}_{size}": (kind, size) for kind in ("reserve", "conditional", "atomic") for size in (4, 8)
+    f"{kind}_{size}": (kind, size)
+    for kind in ("reserve", "conditional", "atomic")
+    for size in (4, 8)
 }
 
 
@@ -65,13 +67,13 @@ class Semantics:
         return any(call_name(s) in ("jump", "branch") for s in self.statements)
 
 
-def call_name(statement: ast.stmt) -> str | None:
-    """The name of the function a statement is about: the call itself, or the value assigned."""
+def call_name(statement: ast.stmt) -> str:
+    """The name of the function a statement is about (call or value assigned); else empty."""
     if isinstance(statement, ast.Expr | ast.Assign):
         value = statement.value
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
             return value.func.id
-    return None
+    return ""
 
 
 @cache

@@ -32,9 +32,7 @@ PRIVILEGED: Final = (
     _privileged("sret", "000100000010"),
     _privileged("mret", "001100000010"),
     _privileged("wfi", "000100000101"),
-    Instruction(
-        "sfence.vma", "0001001 bbbbb aaaaa 000 00000 1110011", "", "rs1, rs2", "system()"
-    ),
+    Instruction("sfence.vma", "0001001 bbbbb aaaaa 000 00000 1110011", "", "rs1, rs2", "system()"),
 )
 
 

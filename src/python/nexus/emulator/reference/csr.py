@@ -227,10 +227,15 @@ def access(hart: Hart, number: int, is_write: bool) -> Csr:
         raise IllegalCsrError
     if number >> 5 == 0xC00 >> 5 and not _counter_enabled(state, number & 31, privilege):
         raise IllegalCsrError
-    if number == 0x14D and privilege < s.MACHINE:
-        if not state[s.MENVCFG] & MENVCFG_STCE or not state[s.MCOUNTEREN] >> _TIME_BIT & 1:
-            raise IllegalCsrError
+    if number == 0x14D and not _comparator_enabled(state, privilege):
+        raise IllegalCsrError
     return csr
+
+
+def _comparator_enabled(state: s.State, privilege: int) -> bool:
+    if privilege == s.MACHINE:
+        return True
+    return bool(state[s.MENVCFG] & MENVCFG_STCE and state[s.MCOUNTEREN] >> _TIME_BIT & 1)
 
 
 def _counter_enabled(state: s.State, bit: int, privilege: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from nexus.emulator.bus import Bus, BusError
 from nexus.emulator.isa.decode import decode
-from nexus.emulator.memory import RAM_BASE, Ram
+from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.block import HEAT_COMPILE, BlockCache, Entry, Operation
 from nexus.emulator.reference.csr import MENVCFG_STCE, STIP

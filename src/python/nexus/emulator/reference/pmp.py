@@ -87,5 +87,7 @@ class Pmp:
     def is_uniform(self, page: int) -> bool:
         """True if no entry begins or ends inside this 4 KiB page (given by its address)."""
         return not any(
-            page < edge < page + 4096 for entry in self._entries for edge in (entry.start, entry.end)
+            page < edge < page + 4096
+            for entry in self._entries
+            for edge in (entry.start, entry.end)
         )
