@@ -140,13 +140,20 @@ class BootTest:
         return tuple(wanted)
 
 
-@rule
+@dataclass(frozen=True)
+class FinishedBootTest:
+    """A result on its way to Pants, which would print a bare one once for every rule it passes."""
+
+    result: TestResult
+
+
+@rule(desc="Boot a node", level=LogLevel.DEBUG)
 async def run_marker_test(
     batch: MarkerTestRequest.Batch[MarkerTestFieldSet, Any],
 ) -> TestResult:
     field_set = batch.single_element
-    return await Get(
-        TestResult,
+    finished = await Get(
+        FinishedBootTest,
         BootTest(
             field_set.address,
             marker_test_request(field_set),
@@ -155,13 +162,14 @@ async def run_marker_test(
             field_set.timeout.value or 0,
         ),
     )
+    return finished.result
 
 
-@rule
+@rule(desc="Boot a world", level=LogLevel.DEBUG)
 async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) -> TestResult:
     field_set = batch.single_element
-    return await Get(
-        TestResult,
+    finished = await Get(
+        FinishedBootTest,
         BootTest(
             field_set.address,
             world_request(field_set),
@@ -170,6 +178,7 @@ async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) 
             field_set.timeout.value or 0,
         ),
     )
+    return finished.result
 
 
 @dataclass(frozen=True)
@@ -204,7 +213,7 @@ async def run_boot_test(
     cut: NetworkCut,
     test_subsystem: TestSubsystem,
     test_extra_env: TestExtraEnv,
-) -> TestResult:
+) -> FinishedBootTest:
     boot = await Get(Boot, BootRequest, test.boot)
     tool = await Get(VenvPex, PexRequest, boot.program.pex_request)
     process = await Get(
@@ -233,13 +242,15 @@ async def run_boot_test(
         else Get(Snapshot, Digest, EMPTY_DIGEST),
         Get(Snapshot, _ReportRequest(test.address, result)),
     )
-    return TestResult.from_fallible_process_result(
-        result,
-        address=test.address,
-        output_setting=test_subsystem.output,
-        extra_output=left,
-        xml_results=report,
-        log_extra_output=result.exit_code != 0,
+    return FinishedBootTest(
+        TestResult.from_fallible_process_result(
+            result,
+            address=test.address,
+            output_setting=test_subsystem.output,
+            extra_output=left,
+            xml_results=report,
+            log_extra_output=result.exit_code != 0,
+        )
     )
 
 
