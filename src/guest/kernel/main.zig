@@ -20,6 +20,7 @@ pub const panic = std.debug.FullPanic(stop.safetyPanic);
 
 comptime {
     _ = entry;
+    _ = @import("fill"); // memset
 }
 
 pub const version = "0.1.0";

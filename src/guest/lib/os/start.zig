@@ -4,6 +4,10 @@ const std = @import("std");
 const root = @import("root");
 const sys = @import("sys.zig");
 
+comptime {
+    _ = @import("fill"); // memset
+}
+
 /// What `init` receives besides the info page: the boot archive.
 pub var init_args: struct { archive: u64 = 0, archive_len: u64 = 0 } = .{};
 
