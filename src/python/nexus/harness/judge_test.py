@@ -148,7 +148,7 @@ def test_machine_that_ends_badly(last: Any, text: str) -> None:
 
 
 def test_machine_that_switches_off_after_its_markers_passes() -> None:
-    script = [*say(1, "hello"), (1 * MS + 5, PowerOff(0))]
+    script = [*say(1, "hello"), (1 * MS + 10, PowerOff(0))]
     assert _verdict(HELLO, script=script).outcome is Outcome.PASSED
 
 
@@ -208,7 +208,7 @@ def test_marker_is_the_whole_line(line: str) -> None:
 
 
 def test_garbled_log() -> None:
-    verdict = _verdict(HELLO, script=[(5, Say(b"he\x00llo\n"))])
+    verdict = _verdict(HELLO, script=[(10, Say(b"he\x00llo\n"))])
     assert verdict.outcome is Outcome.GARBLED_LOG
     assert "control byte 0x00" in verdict.message
 

@@ -12,6 +12,7 @@ from nexus.harness.arguments import Options
 from nexus.harness.engine import Engine
 from nexus.harness.plan import Plan
 from nexus.harness.program import Program
+from nexus.harness.qemu_command import BUDGET_FACTOR
 
 
 def boot(plan: Plan, options: Options) -> Engine:
@@ -29,7 +30,9 @@ def load(options: Options) -> Plan:
     """Read the files that were named."""
     from nexus.harness.loading import load_plan
 
-    return load_plan(options)
+    plan = load_plan(options)
+    # QEMU's guests live in the host's time, and a host may be slow.
+    return plan.with_budgets_times(BUDGET_FACTOR) if options.engine == "qemu" else plan
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from nexus.core.randomness import KeyedRandom
+from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.plan import Plan, PlanError
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.machine import Machine
@@ -56,10 +57,14 @@ class VirtualEngine:
 
 def boot(plan: Plan, engine: str) -> VirtualEngine:
     """Power on the plan's machines on the named engine of the emulator."""
-    from nexus.emulator.error import ImageError
+    from nexus.emulator.elf import ImageError
+    from nexus.emulator.machine import ENGINES, MachineOptions
     from nexus.emulator.machine import Machine as EmulatedMachine
-    from nexus.emulator.machine import MachineOptions
 
+    if engine not in ENGINES:
+        raise EngineUnavailableError(
+            f"engine {engine!r} is not built in here; available: {', '.join(ENGINES)}"
+        )
     random = KeyedRandom(plan.seed)
     machines: dict[str, Machine] = {}
     for machine in plan.machines:

@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Final
 
 from nexus.core.randomness import NEVER, KeyedRandom, Ratio
+from nexus.simulation.machine import TICK_NS
 
 # A switched network of one building: long enough that a quantum is worth its overhead (50 000
 # instructions at 10 ns), short enough that a handshake of a few round trips takes milliseconds.
@@ -77,10 +78,11 @@ class LinkOptions:
     queue_frames_max: int = QUEUE_FRAMES_DEFAULT
 
     def __post_init__(self) -> None:
-        if not 0 < self.delay_ns <= DELAY_NS_MAX:
-            raise ValueError(f"delay_ns: {self.delay_ns} is not in 1..{DELAY_NS_MAX}")
-        if not 0 <= self.jitter_ns <= DELAY_NS_MAX:
-            raise ValueError(f"jitter_ns: {self.jitter_ns} is not in 0..{DELAY_NS_MAX}")
+        for name, value, low in (("delay_ns", self.delay_ns, 1), ("jitter_ns", self.jitter_ns, 0)):
+            if not low <= value <= DELAY_NS_MAX or value % TICK_NS:
+                raise ValueError(
+                    f"{name}: {value} is not a multiple of {TICK_NS} in {low}..{DELAY_NS_MAX}"
+                )
         if self.queue_frames_max < 1:
             raise ValueError(f"queue_frames_max: {self.queue_frames_max} is not at least 1")
 
@@ -136,12 +138,11 @@ class Link:
         return self._random.chance(ratio, fault.value, self.name, number)
 
     def _delay_ns(self, number: int, copy: int) -> int:
-        jitter = self._options.jitter_ns
+        jitter = self._options.jitter_ns // TICK_NS
         if jitter == 0:
             return self._options.delay_ns
-        return self._options.delay_ns + self._random.below(
-            jitter + 1, "delay", self.name, number, copy
-        )
+        extra = self._random.below(jitter + 1, "delay", self.name, number, copy)
+        return self._options.delay_ns + extra * TICK_NS
 
     def _record(self, number: int, happened: list[Fault]) -> tuple[Fault, ...]:
         self.faults.extend(FaultEvent(self.name, number, fault) for fault in happened)

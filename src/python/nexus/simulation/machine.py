@@ -6,7 +6,8 @@ knows nothing else about a machine: not its instruction set, not its memory, not
 Rules of this file
 ------------------
 1. `run(until_ns)` ends at exactly `until_ns`, or earlier because the machine is off for good.
-2. What a machine does depends on what reaches it and when, never on how calls to `run` slice
+2. The clock has a grain: every instant is a multiple of `TICK_NS`, one instruction's time.
+3. What a machine does depends on what reaches it and when, never on how calls to `run` slice
    the time.  The world relies on this to pick its own steps.
 """
 
@@ -14,6 +15,9 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import Final, Protocol
+
+# The grain of virtual time; a machine cannot stop between two instructions.
+TICK_NS: Final = 10
 
 # Names of the two stops after which a machine does not run again (`Stop` of the emulator).
 STOP_FINISHED: Final = "FINISHED"

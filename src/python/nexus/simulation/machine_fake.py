@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-# The emulator's clock: one instruction is 10 ns.
-_NS_PER_INSTRUCTION: Final = 10
+from nexus.simulation.machine import TICK_NS
 
 _BROADCAST: Final = b"\xff" * 6
 _EXPERIMENTAL_ETHERTYPE: Final = b"\x88\xb5"
@@ -108,10 +107,11 @@ class FakeMachine:
 
     @property
     def instructions(self) -> int:
-        return self._busy_ns // _NS_PER_INSTRUCTION
+        return self._busy_ns // TICK_NS
 
     def run(self, until_ns: int) -> Stop:
         assert until_ns >= self._now_ns
+        assert until_ns % TICK_NS == 0, f"{until_ns} ns is between two instructions"
         while self._agenda and self._agenda[0][0] < until_ns:
             at_ns, _, action = heapq.heappop(self._agenda)
             self._advance(max(at_ns, self._now_ns))
@@ -144,6 +144,7 @@ class FakeMachine:
         return True
 
     def _plan(self, at_ns: int, action: Action) -> None:
+        assert at_ns % TICK_NS == 0, f"{at_ns} ns is between two instructions"
         heapq.heappush(self._agenda, (at_ns, self._order, action))
         self._order += 1
 

@@ -22,7 +22,7 @@ from typing import Final
 from nexus.core.errors import NexusError
 from nexus.core.randomness import KeyedRandom
 from nexus.simulation.link import Fault, FaultEvent, Link, LinkOptions
-from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, Machine
+from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, TICK_NS, Machine
 from nexus.simulation.switch import FRAME_BYTES_MAX, HEADER_BYTES, LearningSwitch
 from nexus.simulation.trace import Trace, fingerprint
 
@@ -149,6 +149,7 @@ class World:
     def step(self, limit_ns: int) -> Step:
         """Advance by one step, never beyond `limit_ns`."""
         assert limit_ns >= self.now_ns, f"time cannot go back from {self.now_ns} to {limit_ns}"
+        assert limit_ns % TICK_NS == 0, f"{limit_ns} ns is between two instructions"
         instants = (node.next_event_ns() for node in self._nodes)
         first_ns = min((instant for instant in instants if instant is not None), default=None)
         if first_ns is None:

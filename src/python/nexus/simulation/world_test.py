@@ -44,9 +44,9 @@ def _run(world: World, limit_ns: int = 1_000 * MS) -> tuple[dict[str, bytes], li
 
 
 def _ping_pong(rounds: int = 20) -> dict[str, FakeMachine]:
-    start = [(3 * MS + 17, Send(b"ping"))]
-    echo = [When(b"pong", (Say(b"pong\n"), Send(b"ping")), 7)]
-    reply = [When(b"ping", (Say(b"ping\n"), Send(b"pong")), 11)]
+    start = [(3 * MS + 20, Send(b"ping"))]
+    echo = [When(b"pong", (Say(b"pong\n"), Send(b"ping")), 10)]
+    reply = [When(b"ping", (Say(b"ping\n"), Send(b"pong")), 20)]
     stop = (rounds * 2 * MS, PowerOff())
     return {
         "A": FakeMachine([*start, stop], echo, mac(1)),
@@ -56,10 +56,10 @@ def _ping_pong(rounds: int = 20) -> dict[str, FakeMachine]:
 
 def test_frame_is_delivered_at_exactly_sent_plus_delay() -> None:
     receiver = FakeMachine()
-    world = _world({"A": FakeMachine([(1_234_567, Send(b"x"))]), "B": receiver}, delay_ns=700_001)
+    world = _world({"A": FakeMachine([(1_234_560, Send(b"x"))]), "B": receiver}, delay_ns=700_010)
     _, frames = _run(world)
-    assert [frame.sent_ns for frame in frames] == [1_234_567]
-    assert [at for at, _ in receiver.received] == [1_234_567 + 700_001]
+    assert [frame.sent_ns for frame in frames] == [1_234_560]
+    assert [at for at, _ in receiver.received] == [1_234_560 + 700_010]
 
 
 @pytest.mark.parametrize("spinners", ["", "A", "B", "AB"])
@@ -85,7 +85,7 @@ def test_idle_time_is_jumped_over() -> None:
 
 def test_quiet_when_all_wait_for_ever_and_nothing_is_in_flight() -> None:
     receiver = FakeMachine(rules=[When(b"x", (Say(b"got\n"),))])
-    world = _world({"A": FakeMachine([(5, Send(b"x"))]), "B": receiver})
+    world = _world({"A": FakeMachine([(10, Send(b"x"))]), "B": receiver})
     consoles, _ = _run(world)
     assert consoles == {"B": b"got\n"}
     assert world.step(10**12).is_quiet
@@ -119,7 +119,7 @@ def test_machine_that_is_off_or_reset_does_not_run_again() -> None:
 
 def test_never_beyond_the_limit() -> None:
     world = _world({"A": FakeMachine([(0, Spin())])})
-    assert world.step(123).now_ns == 123
+    assert world.step(120).now_ns == 120
     assert world.instructions() == {"A": 12}
 
 
@@ -134,19 +134,19 @@ def test_same_seed_same_trace_other_seed_other_trace() -> None:
 
 
 def test_injected_faults_are_in_the_trace() -> None:
-    world = _world({"A": FakeMachine([(5, Send(b"x"))]), "B": FakeMachine()}, cuts=(Cut(0, 10),))
+    world = _world({"A": FakeMachine([(10, Send(b"x"))]), "B": FakeMachine()}, cuts=(Cut(0, 20),))
     _run(world)
     assert [(event.link, event.fault) for event in world.faults] == [("A>B", Fault.PARTITION)]
-    assert "5 A fault-partition A>B" in world.trace.text()
+    assert "10 A fault-partition A>B" in world.trace.text()
 
 
 def test_one_path_can_differ_from_the_others() -> None:
-    machines = {"A": FakeMachine([(5, Send(b"x"))]), "B": FakeMachine(), "C": FakeMachine()}
+    machines = {"A": FakeMachine([(10, Send(b"x"))]), "B": FakeMachine(), "C": FakeMachine()}
     paths = {("A", "B"): LinkOptions(delay_ns=100)}
     world = World(machines, LinkOptions(delay_ns=MS), KeyedRandom(1), paths=paths)
     _run(world)
-    assert [at for at, _ in machines["B"].received] == [105]
-    assert [at for at, _ in machines["C"].received] == [MS + 5]
+    assert [at for at, _ in machines["B"].received] == [110]
+    assert [at for at, _ in machines["C"].received] == [MS + 10]
 
 
 def test_path_between_unknown_machines_is_refused() -> None:
@@ -168,8 +168,8 @@ def test_number_of_machines_is_bounded() -> None:
 
 def test_machine_must_start_at_zero() -> None:
     machine = FakeMachine()
-    machine.run(5)
-    with pytest.raises(ValueError, match="is at 5 ns"):
+    machine.run(10)
+    with pytest.raises(ValueError, match="is at 10 ns"):
         _world({"A": machine})
 
 
@@ -183,17 +183,17 @@ def test_machine_that_breaks_its_contract_is_named() -> None:
             return [(10**15, bytes(60))]
 
     with pytest.raises(WorldError, match="machine A: asked to run until"):
-        _world({"A": Lazy([(5, Say(b"x"))])}).step(MS)
+        _world({"A": Lazy([(10, Say(b"x"))])}).step(MS)
     with pytest.raises(WorldError, match="out of step"):
-        _world({"A": TimeTraveller([(5, Say(b"x"))])}).step(MS)
+        _world({"A": TimeTraveller([(10, Say(b"x"))])}).step(MS)
 
 
 def test_frame_too_large_is_recorded_and_goes_nowhere() -> None:
     receiver = FakeMachine()
-    world = _world({"A": FakeMachine([(5, Send(bytes(1600)))]), "B": receiver})
+    world = _world({"A": FakeMachine([(10, Send(bytes(1600)))]), "B": receiver})
     _run(world)
     assert receiver.received == []
-    assert "5 A misfit 1614" in world.trace.text()
+    assert "10 A misfit 1614" in world.trace.text()
 
 
 def test_fake_stops_have_the_names_the_world_knows() -> None:

@@ -1,0 +1,90 @@
+"""The command line of one QEMU, and which QEMU will do.  Pure: text in, text out.
+
+The board is the one our emulator models: `virt`, modern virtio-mmio, network in slot 0 and
+entropy in slot 1, nothing else.  `-nodefaults` keeps QEMU from adding devices of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from nexus.harness.engine import EngineUnavailableError
+from nexus.harness.plan import MachinePlan
+
+PROGRAM: Final = "qemu-system-riscv64"
+
+# The first with the `stream` network backend, which takes a connected socket.
+VERSION_MIN: Final = (7, 2)
+
+# Wall milliseconds per virtual one: a guest that needs 500 ms of virtual time has five seconds
+# on a host that also does something else.
+BUDGET_FACTOR: Final = 10
+
+_CONFIG_FILE: Final = "opt/org.nexus/node"
+
+# Older ones make the board's fw_cfg only after they read the command line, and so refuse files
+# for it; there the blob is placed in the flash, where the guest's init looks next.
+_FW_CFG_VERSION_MIN: Final = (8, 0)
+_FLASH_BASE: Final = 0x2000_0000
+_VERSION: Final = re.compile(r"QEMU emulator version (\d+\.\d+(?:\.\d+)?)")
+_MIB: Final = 1 << 20
+
+
+def check_version(text: str) -> str:
+    """Find the version in what `--version` printed.
+
+    Raises:
+        EngineUnavailableError: it is too old, or no QEMU at all.
+    """
+    match = _VERSION.search(text)
+    wanted = ".".join(map(str, VERSION_MIN))
+    if match is None:
+        said = text.strip().splitlines()[:1] or ["nothing"]
+        raise EngineUnavailableError(
+            f"engine 'qemu': {PROGRAM} --version says {said[0]!r}; needed is QEMU {wanted} or newer"
+        )
+    if _numbers(match.group(1)) < VERSION_MIN:
+        raise EngineUnavailableError(
+            f"engine 'qemu': {PROGRAM} is version {match.group(1)}; needed is {wanted} or newer"
+        )
+    return match.group(1)
+
+
+def build(
+    program: str, version: str, machine: MachinePlan, kernel: Path, config: Path, network: int
+) -> list[str]:
+    """Make the command line of one machine.
+
+    Args:
+        program: The QEMU to run ...
+        version: ... and its version.
+        machine: What to boot.
+        kernel: A file with its image.
+        config: A file with its node configuration.
+        network: An inherited file descriptor: the machine's end of its cable.
+    """
+    mac = ":".join(f"{byte:02x}" for byte in machine.mac)
+    return [
+        program,
+        *("-M", "virt", "-smp", "1", "-m", f"{machine.ram_bytes // _MIB}M"),
+        *("-bios", "none", "-kernel", str(kernel)),
+        *("-nodefaults", "-no-user-config", "-no-reboot"),
+        *("-display", "none", "-monitor", "none", "-serial", "stdio"),
+        *("-global", "virtio-mmio.force-legacy=false"),
+        *_configuration(version, config),
+        *("-netdev", f"stream,id=n0,server=off,addr.type=fd,addr.str={network}"),
+        *("-device", f"virtio-net-device,netdev=n0,mac={mac},bus=virtio-mmio-bus.0"),
+        *("-device", "virtio-rng-device,bus=virtio-mmio-bus.1"),
+    ]
+
+
+def _configuration(version: str, config: Path) -> tuple[str, str]:
+    if _numbers(version) < _FW_CFG_VERSION_MIN:
+        return "-device", f"loader,file={config},addr={_FLASH_BASE:#x},force-raw=on"
+    return "-fw_cfg", f"name={_CONFIG_FILE},file={config}"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
