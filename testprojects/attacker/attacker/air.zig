@@ -54,7 +54,11 @@ pub fn sendRaw(bytes: []const u8) !void {
 /// A datagram may be lost, so it goes out more than once; the witness acts on the first.
 pub fn tellWitness() !void {
     for (0..3) |_| {
-        try self.net.sendTo(socket, .{ .ip = self.witness_ip, .port = witness_port }, "attacks over");
+        try self.net.sendTo(
+            socket,
+            .{ .ip = self.witness_ip, .port = witness_port },
+            "attacks over",
+        );
         const until = os.after(100 * std.time.ns_per_ms);
         while (os.nsec() < until) try self.wait(until);
     }

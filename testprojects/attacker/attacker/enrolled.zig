@@ -1,4 +1,5 @@
-//! Attacks of a peer that is enrolled (its key is pinned, its session is honest) and may resolve names, nothing else.
+//! Attacks of a peer that is enrolled (its key is pinned, its session is honest) and may resolve
+//! names, nothing else.
 
 const std = @import("std");
 const os = @import("os");
@@ -16,7 +17,8 @@ const flood_requests = 48;
 
 var line: Line = undefined;
 
-/// A ready session, proven by a permitted call that works: what is refused later isn't refused for being broken.
+/// A ready session, proven by a permitted call that works: what is refused later isn't refused for
+/// being broken.
 fn connect() !void {
     try air.send(self.id.slice(), self.static.public);
     try line.startSession(&self.id, self.static);

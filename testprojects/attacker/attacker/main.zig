@@ -1,8 +1,9 @@
-//! The attacker: tries, one after the other, what a stranger and what an enrolled but untrusted peer could try on a node,
-//! and says of each attempt what it saw of its refusal.
+//! The attacker: tries, one after the other, what a stranger and what an enrolled but untrusted
+//! peer could try on a node, and says of each attempt what it saw of its refusal.
 //!
-//! A line `ATTACK: <name> refused` is printed only if the refusal was observed here (the connection was closed, the request
-//! was answered with status refused). `SUCCEEDED` means that the attack did, `BROKEN` that it could not be carried out.
+//! A line `ATTACK: <name> refused` is printed only if the refusal was observed here (the connection
+//! was closed, the request was answered with status refused). `SUCCEEDED` means that the attack
+//! did, `BROKEN` that it could not be carried out.
 
 const std = @import("std");
 const os = @import("os");

@@ -1,4 +1,5 @@
-//! Who the attacker is and whom it attacks: its section of the node configuration, and its sources of everything else.
+//! Who the attacker is and whom it attacks: its section of the node configuration, and its sources
+//! of everything else.
 
 const std = @import("std");
 const os = @import("os");

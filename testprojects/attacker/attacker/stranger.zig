@@ -24,7 +24,8 @@ pub fn useUnknownKey() !Verdict {
     return comeAs(&id, key);
 }
 
-/// Run the whole handshake. Refused: the target closes the connection instead of speaking in the session.
+/// Run the whole handshake. Refused: the target closes the connection instead of speaking in the
+/// session.
 fn comeAs(id: *const dsoftbus.Id, key: noise.KeyPair) !Verdict {
     var line: Line = undefined;
     try line.startSession(id, key);

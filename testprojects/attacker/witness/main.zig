@@ -1,5 +1,6 @@
-//! The witness: waits on the honest node until the attacker says that it is done, then calls the attacked node through
-//! dsoftbusd. Whether the session it uses is still the first one shows in the log: dsoftbusd tells of every loss.
+//! The witness: waits on the honest node until the attacker says that it is done, then calls the
+//! attacked node through dsoftbusd. Whether the session it uses is still the first one shows in the
+//! log: dsoftbusd tells of every loss.
 
 const std = @import("std");
 const os = @import("os");

@@ -18,7 +18,15 @@ pub const bytes_max = 41 + name_bytes_max + services_max * (1 + name_bytes_max);
 const magic = "NXSB";
 const version = 1;
 
-pub const DecodeError = error{ Truncated, BadMagic, UnsupportedVersion, DeviceIdLength, ServiceCount, ServiceNameLength, Utf8 };
+pub const DecodeError = error{
+    Truncated,
+    BadMagic,
+    UnsupportedVersion,
+    DeviceIdLength,
+    ServiceCount,
+    ServiceNameLength,
+    Utf8,
+};
 pub const EncodeError = error{ DeviceIdLength, ServiceCount, ServiceNameLength, Utf8, Buffer };
 
 /// Slices point into the datagram.

@@ -38,7 +38,12 @@ pub const Outcome = enum {
     }
 };
 
-pub fn message(out: *[bytes_max]u8, outcome: Outcome, peer: ?*const Id, subject: Subject) []const u8 {
+pub fn message(
+    out: *[bytes_max]u8,
+    outcome: Outcome,
+    peer: ?*const Id,
+    subject: Subject,
+) []const u8 {
     var writer: std.Io.Writer = .fixed(out);
     write(&writer, outcome, peer, subject) catch {};
     return writer.buffered();

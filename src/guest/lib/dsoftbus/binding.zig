@@ -17,7 +17,8 @@ pub const Verdict = enum {
     pinned_key,
 };
 
-/// Device id as claimed, live discovery entry, announced key, pinned key and proven key must all agree.
+/// Device id as claimed, live discovery entry, announced key, pinned key and proven key must all
+/// agree.
 pub fn check(claimed: []const u8, live: ?*const Entry, pin: ?Pin, proven: [32]u8) Verdict {
     const pinned = pin orelse return .unknown;
     if (!std.mem.eql(u8, pinned.id, claimed)) return .unknown;

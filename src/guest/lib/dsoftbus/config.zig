@@ -1,5 +1,5 @@
-//! dsoftbusd's section of the node configuration (docs/spec/node-config.md). An unknown or malformed record is refused:
-//! a node with a policy it cannot read must not run with half of it.
+//! dsoftbusd's section of the node configuration (docs/spec/node-config.md). An unknown or
+//! malformed record is refused: a node with a policy it cannot read must not run with half of it.
 
 const std = @import("std");
 const announce = @import("announce.zig");
@@ -44,14 +44,20 @@ pub const Config = struct {
 
 pub const Error = error{Malformed};
 
-/// `first` and `second` iterate over the same records (`next() !?{tag, value}`): a rule may name a peer that comes later.
+/// `first` and `second` iterate over the same records (`next() !?{tag, value}`): a rule may name a
+/// peer that comes later.
 pub fn parse(config: *Config, first: anytype, second: anytype) Error!void {
     var records = first;
-    while (try records.next()) |record| if (record.tag != 6) try apply(config, record.tag, record.value);
+    while (try records.next()) |record| {
+        if (record.tag != 6) try apply(config, record.tag, record.value);
+    }
     records = second;
-    while (try records.next()) |record| if (record.tag == 6) try addRule(config, record.value);
+    while (try records.next()) |record| {
+        if (record.tag == 6) try addRule(config, record.value);
+    }
     // Without peers the rest does not matter (single mode); with peers an identity is needed.
-    const identified = config.id.len != 0 and config.listen_port != 0 and !std.mem.allEqual(u8, &config.secret, 0);
+    const identified = config.id.len != 0 and config.listen_port != 0 and
+        !std.mem.allEqual(u8, &config.secret, 0);
     if (config.peer_count != 0 and !identified) return error.Malformed;
 }
 
@@ -76,7 +82,8 @@ fn apply(config: *Config, tag: u16, value: []const u8) Error!void {
 }
 
 fn addName(config: *Config, value: []const u8) Error!void {
-    if (config.name_count == config.names.len or value.len == 0 or value.len > 64) return error.Malformed;
+    if (config.name_count == config.names.len) return error.Malformed;
+    if (value.len == 0 or value.len > 64) return error.Malformed;
     var name: Name = .{ .bytes = undefined, .len = @intCast(value.len) };
     @memcpy(name.bytes[0..value.len], value);
     config.names[config.name_count] = name;
@@ -146,7 +153,10 @@ test "a whole section" {
     const peer = config.peers()[0];
     try std.testing.expect(peer.dial and peer.tcp_port == 34568 and peer.id.eql("node-b"));
     try std.testing.expectEqual([4]u8{ 10, 42, 0, 11 }, peer.ip);
-    try std.testing.expectEqual(gateway.Rule{ .peer = 0, .service = 1, .opcode = 6 }, config.rules()[0]);
+    try std.testing.expectEqual(
+        gateway.Rule{ .peer = 0, .service = 1, .opcode = 6 },
+        config.rules()[0],
+    );
     try std.testing.expectEqual(rate.Limit{ .burst = 16, .per_second = 8 }, config.limit);
     try std.testing.expectEqual(@as(u64, 250_000_000), config.announce_ns);
 }

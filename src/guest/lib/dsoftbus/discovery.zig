@@ -1,7 +1,8 @@
 //! The table of peers that were heard lately.
 //!
 //! Rules of this file:
-//! 1. At most 16 entries; a new one displaces the least recently heard, a stranger before a configured peer.
+//! 1. At most 16 entries; a new one displaces the least recently heard, a stranger before a
+//!    configured peer.
 //! 2. An entry that was not refreshed within the TTL is as good as absent.
 //! 3. A peer's address is where its datagram came from, never what a packet says.
 
@@ -27,7 +28,13 @@ pub const Table = struct {
     count: usize = 0,
 
     /// Enter or refresh. True if the peer was not (or no longer) known.
-    pub fn hear(self: *Table, packet: *const Announce, ip: [4]u8, configured: bool, now_ns: u64) error{Invalid}!bool {
+    pub fn hear(
+        self: *Table,
+        packet: *const Announce,
+        ip: [4]u8,
+        configured: bool,
+        now_ns: u64,
+    ) error{Invalid}!bool {
         const entry: Entry = .{
             .id = try Id.from(packet.device_id),
             .ip = ip,
@@ -123,6 +130,8 @@ test "a full table drops the least recently heard stranger and keeps the configu
     try std.testing.expect(table.find("x24", 50) == null);
     for (25..40) |index| {
         var name: [8]u8 = undefined;
-        try std.testing.expect(table.find(try std.fmt.bufPrint(&name, "x{d}", .{index}), 50) != null);
+        try std.testing.expect(
+            table.find(try std.fmt.bufPrint(&name, "x{d}", .{index}), 50) != null,
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Frames inside a session: gateway request and response, ping and pong. Byte tables: docs/spec/session.md.
+//! Frames inside a session: gateway request and response, ping and pong. Byte tables:
+//! docs/spec/session.md.
 
 const std = @import("std");
 const readInt = std.mem.readInt;
@@ -44,12 +45,16 @@ pub fn decodeRequest(frame: []const u8) error{Malformed}!Request {
     };
 }
 
-/// To answer a frame that does not parse: its correlation id if it is long enough to have one, else 0.
+/// To answer a frame that does not parse: its correlation id if it is long enough to have one, else
+/// 0.
 pub fn correlationOf(frame: []const u8) u64 {
     return if (frame.len >= 12) readInt(u64, frame[4..12], .little) else 0;
 }
 
-pub fn encodeRequest(out: *[request_head + request_payload_max]u8, request: Request) error{TooLong}![]u8 {
+pub fn encodeRequest(
+    out: *[request_head + request_payload_max]u8,
+    request: Request,
+) error{TooLong}![]u8 {
     if (request.payload.len > request_payload_max) return error.TooLong;
     out[0] = @intFromEnum(Type.request);
     out[1] = request.service;
@@ -62,7 +67,8 @@ pub fn encodeRequest(out: *[request_head + request_payload_max]u8, request: Requ
 }
 
 pub fn decodeResponse(frame: []const u8) error{Malformed}!Response {
-    if (frame.len < response_head or frame[0] != @intFromEnum(Type.response)) return error.Malformed;
+    if (frame.len < response_head) return error.Malformed;
+    if (frame[0] != @intFromEnum(Type.response)) return error.Malformed;
     const len = readInt(u16, frame[2..4], .little);
     if (len > response_payload_max) return error.Malformed;
     if (frame.len != response_head + @as(usize, len)) return error.Malformed;
@@ -75,7 +81,10 @@ pub fn decodeResponse(frame: []const u8) error{Malformed}!Response {
     };
 }
 
-pub fn encodeResponse(out: *[response_head + response_payload_max]u8, response: Response) error{TooLong}![]u8 {
+pub fn encodeResponse(
+    out: *[response_head + response_payload_max]u8,
+    response: Response,
+) error{TooLong}![]u8 {
     if (response.payload.len > response_payload_max) return error.TooLong;
     out[0] = @intFromEnum(Type.response);
     out[1] = @intFromEnum(response.status);
@@ -99,11 +108,17 @@ pub fn decodePing(frame: []const u8) error{Malformed}!u64 {
     return readInt(u64, frame[8..16], .little);
 }
 
-const golden_request = "\x01\x01\x05\x00\x02\x00\x00\x00\x00\x00\x00\x00\xe8\x03\x00\x00\x00\x00SM\x01\x06x";
+const golden_request = "\x01\x01\x05\x00" ++ "\x02\x00\x00\x00\x00\x00\x00\x00" ++
+    "\xe8\x03\x00\x00\x00\x00" ++ "SM\x01\x06x";
 
 test "request, both ways" {
     var out: [request_head + request_payload_max]u8 = undefined;
-    const request: Request = .{ .service = 1, .correlation = 2, .deadline_ms = 1000, .payload = "SM\x01\x06x" };
+    const request: Request = .{
+        .service = 1,
+        .correlation = 2,
+        .deadline_ms = 1000,
+        .payload = "SM\x01\x06x",
+    };
     try std.testing.expectEqualSlices(u8, golden_request, try encodeRequest(&out, request));
     const decoded = try decodeRequest(golden_request);
     try std.testing.expectEqual(request.correlation, decoded.correlation);
@@ -116,7 +131,8 @@ test "a request of any other length, with a reserved byte or a deadline out of r
         try std.testing.expectError(error.Malformed, decodeRequest(golden_request[0..len]));
     }
     try std.testing.expectError(error.Malformed, decodeRequest(golden_request ++ "x"));
-    for ([_]struct { usize, u8 }{ .{ 0, 2 }, .{ 16, 1 }, .{ 17, 1 }, .{ 15, 1 }, .{ 2, 4 } }) |case| {
+    const cases = [_]struct { usize, u8 }{ .{ 0, 2 }, .{ 16, 1 }, .{ 17, 1 }, .{ 15, 1 } };
+    for (cases) |case| {
         var frame = golden_request.*;
         frame[case[0]] = case[1];
         try std.testing.expectError(error.Malformed, decodeRequest(&frame));
@@ -134,9 +150,15 @@ test "response, both ways, and its refusals" {
     var out: [response_head + response_payload_max]u8 = undefined;
     const response: Response = .{ .status = .ok, .correlation = 7, .payload = "SM\x01\x86" };
     const frame = try encodeResponse(&out, response);
-    try std.testing.expectEqualSlices(u8, "\x02\x00\x04\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00SM\x01\x86", frame);
+    try std.testing.expectEqualSlices(
+        u8,
+        "\x02\x00\x04\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00SM\x01\x86",
+        frame,
+    );
     try std.testing.expectEqualSlices(u8, response.payload, (try decodeResponse(frame)).payload);
-    for (0..frame.len) |len| try std.testing.expectError(error.Malformed, decodeResponse(frame[0..len]));
+    for (0..frame.len) |len| {
+        try std.testing.expectError(error.Malformed, decodeResponse(frame[0..len]));
+    }
     frame[1] = 1;
     try std.testing.expectError(error.Malformed, decodeResponse(frame));
     frame[1] = 3;

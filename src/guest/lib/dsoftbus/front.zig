@@ -39,7 +39,11 @@ pub const Ask = struct {
     }
 
     /// The answer for the local client; `reply` is the remote service's frame, null if none came.
-    pub fn answer(self: *const Ask, out: *[wire.ds.reply_bytes_max]u8, reply: ?[]const u8) []const u8 {
+    pub fn answer(
+        self: *const Ask,
+        out: *[wire.ds.reply_bytes_max]u8,
+        reply: ?[]const u8,
+    ) []const u8 {
         const ok = self.succeed(out, reply) catch unreachable; // every answer fits
         return ok orelse wire.ds.encodeReply(out, self.op, .fail) catch unreachable;
     }
@@ -48,7 +52,8 @@ pub const Ask = struct {
         const frame = reply orelse return null;
         if (self.op == .resolve) {
             const resolved = wire.sm.decodeReply(frame, .resolve_status) orelse return null;
-            return if (resolved.status == .ok) try wire.ds.encodeReply(out, .resolve, .ok) else null;
+            if (resolved.status != .ok) return null;
+            return try wire.ds.encodeReply(out, .resolve, .ok);
         }
         const list = wire.bn.decodeListReply(frame) orelse return null;
         return if (list.status == .ok) try wire.ds.encodeBundleListReply(out, list.count) else null;

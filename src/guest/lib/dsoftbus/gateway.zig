@@ -1,6 +1,7 @@
 //! The gateway's decision: may this peer call that operation of this node? Deny by default.
 //!
-//! The order of the checks is part of the contract (docs/spec/session.md), so that a refusal has one reason:
+//! The order of the checks is part of the contract (docs/spec/session.md), so that a refusal has
+//! one reason:
 //!
 //!     ready → shape → size → rate → service → operation on the allowlist → forward
 
@@ -45,11 +46,10 @@ pub const Subject = struct {
     opcode: ?u8 = null,
 
     pub fn of(frame: []const u8) Subject {
-        if (frame.len < frames.request_head or frame[0] != @intFromEnum(frames.Type.request)) return .{};
-        return .{
-            .service = frame[1],
-            .opcode = if (frame.len >= frames.request_head + 4) frame[frames.request_head + 3] else null,
-        };
+        const request = @intFromEnum(frames.Type.request);
+        if (frame.len < frames.request_head or frame[0] != request) return .{};
+        const payload = frame[frames.request_head..];
+        return .{ .service = frame[1], .opcode = if (payload.len >= 4) payload[3] else null };
     }
 
     /// The name in the `denied (service=…)` marker.
@@ -60,7 +60,13 @@ pub const Subject = struct {
 };
 
 /// `peer` is the bound peer's index in the configuration; null is a connection that is not ready.
-pub fn decide(peer: ?u8, frame: []const u8, rules: []const Rule, bucket: *rate.Bucket, now_ns: u64) Decision {
+pub fn decide(
+    peer: ?u8,
+    frame: []const u8,
+    rules: []const Rule,
+    bucket: *rate.Bucket,
+    now_ns: u64,
+) Decision {
     const caller = peer orelse return .{ .deny = .unauthenticated };
     const request = frames.decodeRequest(frame) catch return .{ .deny = .malformed };
     if (request.payload.len > frames.request_payload_max) return .{ .deny = .oversized };

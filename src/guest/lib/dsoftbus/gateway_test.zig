@@ -17,7 +17,10 @@ fn open() rate.Bucket {
 }
 
 fn frameOf(out: *[274]u8, service: u8, payload: []const u8) []const u8 {
-    return frames.encodeRequest(out, .{ .service = service, .correlation = 1, .deadline_ms = 300, .payload = payload }) catch unreachable;
+    return frames.encodeRequest(
+        out,
+        .{ .service = service, .correlation = 1, .deadline_ms = 300, .payload = payload },
+    ) catch unreachable;
 }
 
 fn expectDeny(want: gateway.Reason, decision: gateway.Decision) !void {
@@ -33,7 +36,8 @@ test "only what a rule names is forwarded: every peer, service and opcode" {
         if (known) |service| payload[0..2].* = service.magic.*;
         const frame = frameOf(&out, @intCast(service_id), &payload);
         const allowed = for (rules) |rule| {
-            if (rule.peer == peer and rule.service == service_id and rule.opcode == opcode) break true;
+            const same_call = rule.service == service_id and rule.opcode == opcode;
+            if (rule.peer == peer and same_call) break true;
         } else false;
         switch (gateway.decide(@intCast(peer), frame, &rules, &bucket, 0)) {
             .forward => |accepted| {
@@ -53,7 +57,10 @@ test "only what a rule names is forwarded: every peer, service and opcode" {
 test "a permitted opcode under another magic or version is refused" {
     var bucket = open();
     var out: [274]u8 = undefined;
-    for ([_][]const u8{ "", "SM", "SM\x01", "BN\x01\x06", "SM\x00\x06", "SM\x02\x06", "sm\x01\x06" }) |payload| {
+    for ([_][]const u8{
+        "",           "SM",         "SM\x01",     "BN\x01\x06",
+        "SM\x00\x06", "SM\x02\x06", "sm\x01\x06",
+    }) |payload| {
         try expectDeny(.service, gateway.decide(0, frameOf(&out, 1, payload), &rules, &bucket, 0));
     }
     const both = [_]Rule{.{ .peer = 0, .service = 4, .opcode = 2 }};
@@ -97,7 +104,9 @@ test "the largest payload passes, one byte more does not" {
     var out: [274]u8 = undefined;
     var payload: [256]u8 = @splat('x');
     payload[0..4].* = "SM\x01\x06".*;
-    try std.testing.expect(gateway.decide(0, frameOf(&out, 1, &payload), &rules, &bucket, 0) == .forward);
+    try std.testing.expect(
+        gateway.decide(0, frameOf(&out, 1, &payload), &rules, &bucket, 0) == .forward,
+    );
 }
 
 test "what a refusal was about" {
@@ -106,5 +115,8 @@ test "what a refusal was about" {
     try std.testing.expectEqualStrings("samgrd", subject.serviceName());
     try std.testing.expectEqual(@as(?u8, 1), subject.opcode);
     try std.testing.expectEqualStrings("unknown", gateway.Subject.of("\x01").serviceName());
-    try std.testing.expectEqualStrings("unknown", gateway.Subject.of(frameOf(&out, 77, "")).serviceName());
+    try std.testing.expectEqualStrings(
+        "unknown",
+        gateway.Subject.of(frameOf(&out, 77, "")).serviceName(),
+    );
 }

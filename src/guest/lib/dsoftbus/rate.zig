@@ -1,4 +1,5 @@
-//! Token bucket in whole numbers: no rounding, so that the same requests at the same instants get the same answers.
+//! Token bucket in whole numbers: no rounding, so that the same requests at the same instants get
+//! the same answers.
 
 const std = @import("std");
 

@@ -1,11 +1,16 @@
 //! DSoftBus as pure state machines; `services/dsoftbusd` joins them to sockets, clock and entropy.
 //! The wire is described in docs/spec/session.md.
 //!
-//!     announce   the discovery datagram              discovery  who was heard lately, and from where
-//!     session    bytes in, events out: Noise XK       binding    may this identity become a session?
-//!     frames     what travels inside a session        gateway    may this peer call that operation?
-//!     rate       token bucket                         front      the `DS` protocol of the node's own services
-//!     audit      the record of a decision             config     the node configuration's section
+//!     announce    the discovery datagram
+//!     discovery   who was heard lately, and from where
+//!     session     bytes in, events out: framing and Noise XK
+//!     binding     may this identity become a session?
+//!     frames      what travels inside a session
+//!     gateway     may this peer call that operation?
+//!     rate        token bucket
+//!     audit       the record of a decision
+//!     front       the `DS` protocol of the node's own services
+//!     config      the section of the node configuration
 //!
 //! Nothing here allocates, and every buffer has a fixed bound.
 

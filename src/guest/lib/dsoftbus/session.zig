@@ -1,16 +1,19 @@
-//! One connection to a peer: framing, Noise handshake, then authenticated frames. Bytes in, events out.
+//! One connection to a peer: framing, Noise handshake, then authenticated frames. Bytes in, events
+//! out.
 //!
 //!     handshake ──▶ proven ──admit──▶ confirming ──▶ ready        initiator
 //!     handshake ──▶ proven ──admit─────────────────▶ ready        responder
 //!          └───────────┴──────────────────┴────────────┴──▶ closed, which nothing leaves
 //!
-//! `proven` means: the peer holds the private half of a key and claims a device id. Whether that pair is acceptable is not the
-//! session's business (`binding`); its owner calls `admit` or `close`, and until then no frame is sent or taken.
-//! The initiator cannot see whether the responder has admitted it: it sends a ping right behind message 3 and is ready when
-//! the first frame of the responder decrypts.
+//! `proven` means: the peer holds the private half of a key and claims a device id. Whether that
+//! pair is acceptable is not the session's business (`binding`); its owner calls `admit` or
+//! `close`, and until then no frame is sent or taken. The initiator cannot see whether the
+//! responder has admitted it: it sends a ping right behind message 3 and is ready when the first
+//! frame of the responder decrypts.
 //!
 //! Rules of this file:
-//! 1. Before `ready` no frame is delivered; a length that no handshake message has is refused before its bytes are awaited.
+//! 1. Before `ready` no frame is delivered; a length that no handshake message has is refused
+//!    before its bytes are awaited.
 //! 2. What cannot be decrypted ends the session.
 //! 3. All secrets and plaintexts are overwritten on `close`.
 
@@ -93,7 +96,10 @@ pub const Session = struct {
 
     /// The dialler's side; message 1 is in `pending` at once.
     pub fn initiator(self: *Session, options: Options, pinned: [32]u8) Error!void {
-        self.begin(options, noise.Handshake.initiator(prologue, options.static, options.ephemeral, pinned));
+        self.begin(
+            options,
+            noise.Handshake.initiator(prologue, options.static, options.ephemeral, pinned),
+        );
         return self.writeHandshake("");
     }
 
@@ -113,7 +119,8 @@ pub const Session = struct {
         };
     }
 
-    /// Take bytes from the connection. Returns how many fitted; call `next` until null before feeding the rest.
+    /// Take bytes from the connection. Returns how many fitted; call `next` until null before
+    /// feeding the rest.
     pub fn feed(self: *Session, bytes: []const u8) usize {
         if (self.state == .closed) return bytes.len;
         const count = @min(bytes.len, self.room());
@@ -127,7 +134,8 @@ pub const Session = struct {
         return self.in.len - self.in_len;
     }
 
-    /// The next thing that happened. Null: nothing until more bytes come (or, in `proven`, until the owner decides).
+    /// The next thing that happened. Null: nothing until more bytes come (or, in `proven`, until
+    /// the owner decides).
     pub fn next(self: *Session, now_ns: u64) ?Event {
         // A peer that pings and never reads must not make us produce without end.
         while (self.canAnswer()) {
@@ -268,7 +276,10 @@ pub const Session = struct {
                 };
                 return if (len < least or len > most) .unauthenticated else null;
             },
-            .confirming => return if (len < tag_bytes or len > message_bytes_max) .unauthenticated else null,
+            .confirming => {
+                const fits = len >= tag_bytes and len <= message_bytes_max;
+                return if (fits) null else .unauthenticated;
+            },
             else => {
                 if (len > message_bytes_max) return .oversized;
                 return if (len < tag_bytes) .decrypt else null;
@@ -278,7 +289,10 @@ pub const Session = struct {
 
     fn readHandshake(self: *Session, message: []const u8) ?Event {
         var payload: [64]u8 = undefined;
-        const text = self.handshake.read(message, &payload) catch return self.refuse(.unauthenticated);
+        const text = self.handshake.read(
+            message,
+            &payload,
+        ) catch return self.refuse(.unauthenticated);
         if (self.handshake.role == .responder and !self.handshake.isOver()) {
             self.writeHandshake(self.id.slice()) catch return self.refuse(.unauthenticated);
             return null;
@@ -291,9 +305,8 @@ pub const Session = struct {
     fn writeHandshake(self: *Session, payload: []const u8) Error!void {
         const space = self.out[self.out_len..];
         if (space.len < head_bytes) return error.Backlog;
-        const message = self.handshake.write(payload, space[head_bytes..]) catch |err| switch (err) {
-            error.Buffer => return error.Backlog,
-            else => return error.Crypto,
+        const message = self.handshake.write(payload, space[head_bytes..]) catch |err| {
+            return if (err == error.Buffer) error.Backlog else error.Crypto;
         };
         self.commit(message.len);
     }
@@ -332,7 +345,10 @@ pub const Session = struct {
         if (frame.len > frames.plaintext_bytes_max) return error.TooLong;
         const space = self.out[self.out_len..];
         if (space.len < head_bytes + frame.len + tag_bytes) return error.Backlog;
-        const message = self.transport.encrypt(frame, space[head_bytes..]) catch return error.Crypto;
+        const message = self.transport.encrypt(
+            frame,
+            space[head_bytes..],
+        ) catch return error.Crypto;
         self.commit(message.len);
     }
 

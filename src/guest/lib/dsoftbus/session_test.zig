@@ -24,7 +24,10 @@ const Two = struct {
     fn init(self: *Two) !void {
         const id_a = try Id.from("node-a");
         const id_b = try Id.from("node-b");
-        try self.a.initiator(.{ .id = &id_a, .static = key(1), .ephemeral = key(2), .now_ns = 0 }, key(3).public);
+        try self.a.initiator(
+            .{ .id = &id_a, .static = key(1), .ephemeral = key(2), .now_ns = 0 },
+            key(3).public,
+        );
         self.b.responder(.{ .id = &id_b, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
         self.now_ns = 0;
     }
@@ -116,10 +119,10 @@ fn refusalOf(target: *Session, bytes: []const u8) ?Refusal {
 }
 
 test "garbage instead of message 1 is refused at its length" {
-    for ([_][]const u8{ "GET / HTTP/1.1\r\n", "\x00\x00", "\x00\x2f", "\x00\x31", "\xff\xff" }) |garbage| {
+    for ([_][]const u8{ "GET / HTTP/1.1\r\n", "\x00\x00", "\x00\x2f", "\x00\x31", "\xff" ** 2 }) |bytes| {
         var two: Two = undefined;
         try two.init();
-        try expectEqual(@as(?Refusal, .unauthenticated), refusalOf(&two.b, garbage));
+        try expectEqual(@as(?Refusal, .unauthenticated), refusalOf(&two.b, bytes));
         try expectEqual(session.State.closed, two.b.state);
         try expectEqual(@as(usize, 0), two.b.pending().len);
     }
@@ -243,7 +246,10 @@ test "a claimed id that is no text is refused" {
     var two: Two = undefined;
     const bad: Id = .{ .bytes = @splat(0xff), .len = 6 };
     try two.init();
-    try two.a.initiator(.{ .id = &bad, .static = key(1), .ephemeral = key(2), .now_ns = 0 }, key(3).public);
+    try two.a.initiator(
+        .{ .id = &bad, .static = key(1), .ephemeral = key(2), .now_ns = 0 },
+        key(3).public,
+    );
     _ = two.carry(&two.a, &two.b, 4096);
     _ = two.carry(&two.b, &two.a, 4096);
     try two.a.admit(0);

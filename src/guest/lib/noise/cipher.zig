@@ -30,7 +30,8 @@ pub const Cipher = struct {
         return .{ .k = key };
     }
 
-    /// EncryptWithAd: without a key the plaintext passes unchanged. Returns the filled part of `out`.
+    /// EncryptWithAd: without a key the plaintext passes unchanged. Returns the filled part of
+    /// `out`.
     pub fn encrypt(self: *Cipher, ad: []const u8, plaintext: []const u8, out: []u8) Error![]u8 {
         const key = self.k orelse {
             if (out.len < plaintext.len) return error.Buffer;
@@ -57,7 +58,14 @@ pub const Cipher = struct {
         const body = ciphertext[0 .. ciphertext.len - tag_bytes];
         if (out.len < body.len) return error.Buffer;
         const tag = ciphertext[body.len..][0..tag_bytes].*;
-        Aead.decrypt(out[0..body.len], body, tag, ad, nonce(self.n), key) catch return error.Decrypt;
+        Aead.decrypt(
+            out[0..body.len],
+            body,
+            tag,
+            ad,
+            nonce(self.n),
+            key,
+        ) catch return error.Decrypt;
         self.n += 1;
         return out[0..body.len];
     }

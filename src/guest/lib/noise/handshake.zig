@@ -27,7 +27,12 @@ pub const Handshake = struct {
     re: ?[32]u8 = null,
 
     /// The dialler's side; `responder_static` is the pinned key of whom it means to reach.
-    pub fn initiator(prologue: []const u8, static: KeyPair, ephemeral: KeyPair, responder_static: [32]u8) Handshake {
+    pub fn initiator(
+        prologue: []const u8,
+        static: KeyPair,
+        ephemeral: KeyPair,
+        responder_static: [32]u8,
+    ) Handshake {
         return start(.initiator, prologue, static, ephemeral, responder_static);
     }
 
@@ -109,7 +114,8 @@ pub const Handshake = struct {
         return payload;
     }
 
-    /// MixKey(DH(..)) with the keys that the token names: its first letter is the initiator's key, its second the responder's.
+    /// MixKey(DH(..)) with the keys that the token names: its first letter is the initiator's key,
+    /// its second the responder's.
     fn mix(self: *Handshake, token: patterns.Token) Error!void {
         const mine_static = switch (token) {
             .ee => false,

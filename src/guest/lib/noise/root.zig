@@ -1,8 +1,9 @@
 //! Noise_XK_25519_ChaChaPoly_BLAKE2s, revision 34 of the Noise specification.
 //!
-//! Files are the specification's objects: `cipher` (section 5.1), `symmetric` (5.2), `handshake` (5.3), `pattern` (7),
-//! `transport` (what Split leaves). All cryptography is the standard library's. The code has no entropy of its own: ephemeral
-//! keys come from the caller, who takes them from the entropy device and uses each for one handshake.
+//! Files are the specification's objects: `cipher` (section 5.1), `symmetric` (5.2), `handshake`
+//! (5.3), `pattern` (7), `transport` (what Split leaves). All cryptography is the standard
+//! library's. The code has no entropy of its own: ephemeral keys come from the caller, who takes
+//! them from the entropy device and uses each for one handshake.
 //!
 //! Rules of this library:
 //! 1. A message that is refused leaves the object exactly as it was.

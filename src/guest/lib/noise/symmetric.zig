@@ -14,7 +14,8 @@ pub const Symmetric = struct {
     h: [32]u8,
     cipher: Cipher = .{},
 
-    /// InitializeSymmetric: a name of at most 32 bytes is padded with zeros, a longer one is hashed.
+    /// InitializeSymmetric: a name of at most 32 bytes is padded with zeros, a longer one is
+    /// hashed.
     pub fn init(comptime name: []const u8) Symmetric {
         var h: [32]u8 = @splat(0);
         if (name.len <= h.len) @memcpy(h[0..name.len], name) else Blake2s.hash(name, &h, .{});

@@ -34,7 +34,8 @@ pub const Transport = struct {
 };
 
 test "a wiped transport encrypts nothing" {
-    // Without this a cipher without a key would pass plaintext through (section 5.1), which must never reach the wire.
+    // Without this a cipher without a key would pass plaintext through (section 5.1), which must
+    // never reach the wire.
     var transport: Transport = .{
         .sending = Cipher.init(@splat(1)),
         .receiving = Cipher.init(@splat(2)),

@@ -1,4 +1,5 @@
-//! Requests of the node's own services (`DS` v1): each waits for a session, travels, and is answered once.
+//! Requests of the node's own services (`DS` v1): each waits for a session, travels, and is
+//! answered once.
 
 const std = @import("std");
 const os = @import("os");

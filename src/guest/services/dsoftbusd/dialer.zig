@@ -1,4 +1,5 @@
-//! Dials the peers that the configuration says to dial, once they are discovered; again after a loss.
+//! Dials the peers that the configuration says to dial, once they are discovered; again after a
+//! loss.
 
 const std = @import("std");
 const os = @import("os");

@@ -29,14 +29,21 @@ pub fn serve(link: *Link, frame: []const u8) void {
     const bucket = &node.buckets[link.bound.?];
     switch (gateway.decide(link.bound, frame, node.config.rules(), bucket, node.now_ns)) {
         .deny => |reason| {
-            answer(link, .{ .status = .refused, .correlation = frames.correlationOf(frame), .payload = "" });
+            answer(
+                link,
+                .{ .status = .refused, .correlation = frames.correlationOf(frame), .payload = "" },
+            );
             journal.audit(.denied(reason), link.peerId(), subject);
             tellDenied(reason, subject);
         },
         .forward => |accepted| {
             const request = accepted.request;
             const deadline_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
-            const reply = forward(accepted.service, request.payload, @min(deadline_ns, forward_ns_max));
+            const reply = forward(
+                accepted.service,
+                request.payload,
+                @min(deadline_ns, forward_ns_max),
+            );
             answer(link, .{
                 .status = if (reply == null) .failed else .ok,
                 .correlation = request.correlation,
@@ -58,21 +65,23 @@ fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?
 }
 
 fn answer(link: *Link, response: frames.Response) void {
-    const frame = frames.encodeResponse(&answer_buffer, response) catch unreachable; // bounded above
+    // Bounded by `forward`.
+    const frame = frames.encodeResponse(&answer_buffer, response) catch unreachable;
     // The session delivers a frame only when there is room for its answer.
     link.session.send(frame) catch {};
 }
 
 pub fn tellServed(link: *const Link, service: *const gateway.Service) void {
     if (link.bound == null) return;
-    os.print("dsoftbusd: remote proxy ok (peer={f} service={s})", .{ link.peerId().*, service.name });
+    os.print(
+        "dsoftbusd: remote proxy ok (peer={f} service={s})",
+        .{ link.peerId().*, service.name },
+    );
 }
 
 fn tellDenied(reason: gateway.Reason, subject: gateway.Subject) void {
-    switch (reason) {
-        .service => os.print("dsoftbusd: remote proxy denied (service={s})", .{subject.serviceName()}),
-        else => os.print("dsoftbusd: remote proxy denied ({t})", .{reason}),
-    }
+    if (reason != .service) return os.print("dsoftbusd: remote proxy denied ({t})", .{reason});
+    os.print("dsoftbusd: remote proxy denied (service={s})", .{subject.serviceName()});
 }
 
 /// The session refused what came and is closed.

@@ -12,7 +12,11 @@ const timeout_ns: u64 = 250 * std.time.ns_per_ms;
 var logd: ?os.Slot = null;
 var nonce: u64 = 0;
 
-pub fn audit(outcome: audit_record.Outcome, peer: ?*const dsoftbus.Id, subject: dsoftbus.gateway.Subject) void {
+pub fn audit(
+    outcome: audit_record.Outcome,
+    peer: ?*const dsoftbus.Id,
+    subject: dsoftbus.gateway.Subject,
+) void {
     var buffer: [audit_record.bytes_max]u8 = undefined;
     const message = audit_record.message(&buffer, outcome, peer, subject);
     append(outcome.level(), message) catch os.print("dsoftbusd: {s}", .{message});

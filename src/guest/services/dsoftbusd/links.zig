@@ -1,4 +1,5 @@
-//! Connections and the sessions on them: at most four that were accepted and four that were dialled.
+//! Connections and the sessions on them: at most four that were accepted and four that were
+//! dialled.
 
 const std = @import("std");
 const os = @import("os");
@@ -70,7 +71,9 @@ pub fn note(event: sock.Event) void {
     for (&all) |*link| {
         if (link.state == .free or link.socket != event.id) continue;
         if (event.events.failed or event.events.invalid) return lose(link, .abort);
-        if (link.state == .connecting and event.events.connected) begin(link) catch return lose(link, .abort);
+        if (link.state == .connecting and event.events.connected) {
+            begin(link) catch return lose(link, .abort);
+        }
         link.readable = link.readable or event.events.readable or event.events.peer_closed;
         return;
     }
@@ -231,7 +234,8 @@ fn receive(link: *Link, frame: []const u8) void {
     } else |_| gate.serve(link, frame);
 }
 
-/// All that names the peer must agree. A missing announce may still come within the handshake's time.
+/// All that names the peer must agree. A missing announce may still come within the handshake's
+/// time.
 fn bind(link: *Link) void {
     const claimed = &link.session.claimed;
     const index = node.config.peerIndex(claimed.slice());

@@ -1,5 +1,6 @@
-//! dsoftbusd: finds the configured peers, holds one authenticated session with each, answers their permitted calls and
-//! carries the node's own. One thread, one loop: everything that happens is a message to the server endpoint or a deadline.
+//! dsoftbusd: finds the configured peers, holds one authenticated session with each, answers their
+//! permitted calls and carries the node's own. One thread, one loop: everything that happens is a
+//! message to the server endpoint or a deadline.
 //!
 //!     local services ──DS──▶ desk ──▶ link ──▶ netstackd          gate ──▶ samgrd, bundlemgrd, …
 //!                                      ▲  └── event: frame ──────▶
@@ -65,6 +66,7 @@ fn takeMessage() !void {
 }
 
 fn nextDeadline() u64 {
-    const at = @min(@min(beacon.deadline(), links.deadline()), @min(dialer.deadline(), desk.deadline()));
+    const network = @min(@min(beacon.deadline(), links.deadline()), dialer.deadline());
+    const at = @min(network, desk.deadline());
     return if (at == node.never) 0 else @max(at, 1);
 }

@@ -1,4 +1,5 @@
-//! What this node is: its configuration, its key, what it knows of its peers, and where its helpers are.
+//! What this node is: its configuration, its key, what it knows of its peers, and where its helpers
+//! are.
 
 const std = @import("std");
 const os = @import("os");
