@@ -77,7 +77,8 @@ class Expectation(Model):
     """`[[expect]]`: a line one machine must print, in order within a machine and phase.
 
     `marker` is the whole line; `pattern` is a regular expression for the whole line.  An
-    exclusive one must not be printed by a machine that is not expected to.
+    exclusive one must not be printed by a machine that is not expected to.  One that is not
+    ordered may come at any place: services start side by side.
     """
 
     machine: Label
@@ -85,6 +86,7 @@ class Expectation(Model):
     marker: Line | None = None
     pattern: Regex | None = None
     exclusive: bool = True
+    ordered: bool = True
 
 
 class WorldConfig(Model):

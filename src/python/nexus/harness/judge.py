@@ -7,8 +7,8 @@ Rules of this file
 ------------------
 1. Passed means: every due expectation was seen, in order, on its owner, and the machines then
    stayed free of faults for the settling time.
-2. Within one machine and phase, markers come in the order of the plan.  Across machines and
-   phases there is no order: a fast node may be ahead of a slow one.
+2. Within one machine and phase, ordered markers come in the order of the plan.  Across machines
+   and phases there is no order: a fast node may be ahead of a slow one.
 3. A line is first looked up among the expectations, so a plan may expect what is otherwise
    forbidden.
 """
@@ -25,6 +25,10 @@ from nexus.harness.plan import Expectation, Plan
 # After the last marker the world runs on for this long: time for the frames in flight and for
 # a crash right behind the last line to show.
 SETTLE_NS: Final = 100_000_000
+
+# After a guest's fault the world runs on for this long, unjudged: a panic has more lines than its
+# first, and they are what a person looks for.
+AFTERMATH_NS: Final = 10_000_000
 
 # What no console may say, and what it means if one does.  First match wins.
 FAULT_TEXTS: Final = (
@@ -194,7 +198,7 @@ class Judge:
         expectation = self.plan.due[index]
         for other, seen_ns in zip(self.plan.due[:index], self.seen_ns[:index], strict=True):
             same = (other.machine, other.phase) == (expectation.machine, expectation.phase)
-            if same and seen_ns is None:
+            if same and seen_ns is None and expectation.is_ordered and other.is_ordered:
                 self._end(
                     Outcome.MISPLACED_MARKER,
                     f"machine {expectation.machine} printed {expectation.text!r} before "

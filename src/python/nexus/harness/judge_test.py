@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nexus.harness import plan_fake
-from nexus.harness.judge import SETTLE_NS, Verdict
+from nexus.harness.judge import AFTERMATH_NS, SETTLE_NS, Verdict
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
@@ -119,10 +119,12 @@ def test_marker_right_after_the_end_still_counts() -> None:
 )
 def test_fault_ends_the_run_at_once_under_its_own_name(line: str, outcome: Outcome) -> None:
     plan = plan_fake.plan([HELLO], "A", forbidden=("moon",))
-    record = _play(plan, {"A": FakeMachine([(0, Spin()), *say(2, line)])})
+    script = [(0, Spin()), *say(2, line), *say(9, "what came after")]
+    record = _play(plan, {"A": FakeMachine(script)})
     assert record.verdict.outcome is outcome
     assert line in record.verdict.message
-    assert record.now_ns < 3 * MS
+    assert record.consoles["A"].endswith(b"what came after\n")
+    assert record.now_ns < 3 * MS + AFTERMATH_NS
 
 
 def test_fault_after_the_last_marker_still_fails() -> None:
@@ -165,6 +167,14 @@ def test_order_within_machine_and_phase() -> None:
     verdict = _verdict(HELLO, READY, script=say(1, "ready", "hello"))
     assert verdict.outcome is Outcome.MISPLACED_MARKER
     assert verdict.message == "machine A printed 'ready' before 'hello'"
+
+
+def test_unordered_markers_come_when_they_like() -> None:
+    side = Expectation("A", Phase.LAUNCH, "logd: ready", is_ordered=False)
+    for lines in (("logd: ready", "hello", "ready"), ("hello", "ready", "logd: ready")):
+        assert _verdict(HELLO, side, READY, script=say(1, *lines)).outcome is Outcome.PASSED
+    wrong = say(1, "ready", "hello", "logd: ready")
+    assert _verdict(HELLO, side, READY, script=wrong).outcome is Outcome.MISPLACED_MARKER
 
 
 def test_no_order_across_machines_or_phases() -> None:

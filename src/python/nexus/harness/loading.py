@@ -57,6 +57,8 @@ def _from_world(world: World, options: Options) -> Plan:
             phase=Phase(entry.phase),
             text=entry.marker if entry.marker is not None else entry.pattern or "",
             is_pattern=entry.pattern is not None,
+            is_ordered=entry.ordered,
+            is_exclusive=entry.exclusive,
         )
         for entry in world.expect
     )

@@ -56,3 +56,14 @@ MISSING = {
     Phase.REMOTE: Outcome.MISSING_REMOTE,
     Phase.END: Outcome.MISSING_END,
 }
+
+# Said by a guest's console, in mid-run.
+GUEST_FAULTS = frozenset(
+    {
+        Outcome.FORBIDDEN_MARKER,
+        Outcome.GUEST_PANIC,
+        Outcome.GARBLED_LOG,
+        Outcome.SERVICE_CRASH,
+        Outcome.MISPLACED_MARKER,
+    }
+)

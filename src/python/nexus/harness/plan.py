@@ -46,6 +46,7 @@ class Expectation:
     phase: Phase
     text: str
     is_pattern: bool = False  # A regular expression for the whole line.
+    is_ordered: bool = True  # Has its place among the other ordered ones of machine and phase.
     is_exclusive: bool = True  # Printed by a machine that is not expected to: a failure.
 
     def matches(self, line: str) -> bool:

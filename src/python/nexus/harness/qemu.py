@@ -76,9 +76,7 @@ class QemuEngine:
             kernel.write_bytes(machine.image)
             config.write_bytes(machine.config)
             plug = self._switch.take_plug(port)
-            command = qemu_command.build(
-                program, version, machine, kernel, config, plug.fileno()
-            )
+            command = qemu_command.build(program, version, machine, kernel, config, plug.fileno())
             self._guests.append(self._spawn(machine.label, command, plug))
             plug.close()
         for cable, port in self._switch.cables().items():

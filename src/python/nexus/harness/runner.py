@@ -11,8 +11,8 @@ from typing import Protocol
 
 from nexus.harness.console import Garbled, LineAssembler
 from nexus.harness.engine import Engine
-from nexus.harness.judge import Judge, Verdict
-from nexus.harness.outcome import Outcome
+from nexus.harness.judge import AFTERMATH_NS, Judge, Verdict
+from nexus.harness.outcome import GUEST_FAULTS, Outcome
 from nexus.harness.pcapng import Capture
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
@@ -83,14 +83,25 @@ class Runner:
             reason = self._watchdog()
             if reason is not None:
                 judge.on_host(*reason)
-                break
+                continue
             step = engine.step(judge.deadline_ns())
             self._take(step)
             for machine, count in engine.instructions().items():
                 judge.on_instructions(machine, count)
             judge.on_time(step.now_ns, is_quiet=step.is_quiet)
+        if judge.verdict.outcome in GUEST_FAULTS:
+            self._watch_aftermath(engine)
         self._note_wall_time(judge.phase)
         return self.record
+
+    def _watch_aftermath(self, engine: Engine) -> None:
+        """Collect what follows a fault; the verdict stands."""
+        until_ns = self.record.now_ns + AFTERMATH_NS
+        while self.record.now_ns < until_ns and self._watchdog() is None:
+            step = engine.step(until_ns)
+            self._take(step)
+            if step.is_quiet:
+                break
 
     def _take(self, step: Step) -> None:
         judge = self.record.judge
