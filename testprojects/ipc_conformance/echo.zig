@@ -1,4 +1,5 @@
-//! Answers every request with what the kernel said about its sender, followed by the request itself.
+//! Answers every request with what the kernel said about its sender, followed by the request
+//! itself.
 
 const std = @import("std");
 const os = @import("os");

@@ -15,7 +15,10 @@ pub fn refusal(result: anytype, wanted: os.Error, comptime what: []const u8) !vo
         return error.Unexpected;
     } else |err| {
         if (err == wanted) return;
-        os.print("conform: " ++ what ++ ": {s} instead of {s}", .{ @errorName(err), @errorName(wanted) });
+        os.print(
+            "conform: " ++ what ++ ": {s} instead of {s}",
+            .{ @errorName(err), @errorName(wanted) },
+        );
         return error.Unexpected;
     }
 }

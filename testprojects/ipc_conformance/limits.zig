@@ -9,11 +9,27 @@ const Right = os.abi.Right;
 var buffer: [64]u8 = undefined;
 
 pub fn rights() !void {
-    try expect.refusal(os.send(slot.inbox_recv, "", .{}), error.Denied, "send with the right to receive");
-    try expect.refusal(os.recv(slot.inbox_send, &buffer, 1), error.Denied, "receive with the right to send");
-    try expect.refusal(os.sys.capClone(slot.inbox_send, Right.recv), error.Denied, "clone with more rights");
+    try expect.refusal(
+        os.send(slot.inbox_recv, "", .{}),
+        error.Denied,
+        "send with the right to receive",
+    );
+    try expect.refusal(
+        os.recv(slot.inbox_send, &buffer, 1),
+        error.Denied,
+        "receive with the right to send",
+    );
+    try expect.refusal(
+        os.sys.capClone(slot.inbox_send, Right.recv),
+        error.Denied,
+        "clone with more rights",
+    );
     try expect.refusal(os.sys.capClone(slot.inbox_send, 0), error.Invalid, "clone without rights");
-    try expect.refusal(os.send(slot.server_send, "", .{ .move = slot.inbox_recv }), error.Denied, "move of a receiver");
+    try expect.refusal(
+        os.send(slot.server_send, "", .{ .move = slot.inbox_recv }),
+        error.Denied,
+        "move of a receiver",
+    );
     try expect.refusal(os.sys.capQuery(slot.inbox_send), error.Denied, "query without MAP");
     try expect.refusal(os.sys.capClone(63, Right.send), error.BadSlot, "empty slot");
     try expect.refusal(os.sys.capClone(64, Right.send), error.BadSlot, "slot outside the table");
@@ -22,7 +38,11 @@ pub fn rights() !void {
 pub fn factory() !void {
     try expect.refusal(os.sys.endpointCreate(4), error.BadSlot, "endpoint without the factory");
     try expect.refusal(os.sys.exec("x", 1, "x"), error.Denied, "task without the factory");
-    try expect.refusal(os.sys.deviceCapCreate(0x1000_1000, 4096), error.BadSlot, "device without the factory");
+    try expect.refusal(
+        os.sys.deviceCapCreate(0x1000_1000, 4096),
+        error.BadSlot,
+        "device without the factory",
+    );
     try expect.refusal(os.sys.irqCreate(1), error.BadSlot, "interrupt without the factory");
     try expect.refusal(os.sys.taskResume(1), error.NotFound, "resume of somebody else's task");
     const other = os.sys.capTransferTo(1, slot.inbox_send, Right.send, os.abi.no_slot);
@@ -31,25 +51,52 @@ pub fn factory() !void {
 
 pub fn badArguments() !void {
     const header: os.abi.MsgHeader = .{ .len = 3 };
-    try expect.refusal(os.sys.ipcSend(slot.server_send, &header, "four", 0, 0), error.Invalid, "two lengths");
-    try expect.refusal(os.sys.ipcSend(slot.server_send, &header, "abc", 2, 0), error.Invalid, "unknown send flag");
+    try expect.refusal(
+        os.sys.ipcSend(slot.server_send, &header, "four", 0, 0),
+        error.Invalid,
+        "two lengths",
+    );
+    try expect.refusal(
+        os.sys.ipcSend(slot.server_send, &header, "abc", 2, 0),
+        error.Invalid,
+        "unknown send flag",
+    );
     const flagged: os.abi.MsgHeader = .{ .len = 3, .flags = 2 };
-    try expect.refusal(os.sys.ipcSend(slot.server_send, &flagged, "abc", 0, 0), error.Invalid, "unknown header flag");
-    const long = @as([*]const u8, @ptrFromInt(os.abi.layout.image_base))[0 .. os.abi.payload_bytes_max + 1];
+    try expect.refusal(
+        os.sys.ipcSend(slot.server_send, &flagged, "abc", 0, 0),
+        error.Invalid,
+        "unknown header flag",
+    );
+    const long = @as(
+        [*]const u8,
+        @ptrFromInt(os.abi.layout.image_base),
+    )[0 .. os.abi.payload_bytes_max + 1];
     try expect.refusal(os.send(slot.server_send, long, .{}), error.TooBig, "8193 bytes");
     var sender: u64 = 0;
     var into: os.abi.MsgHeader = .{};
     const flags = os.sys.ipcRecv(slot.server_recv, &into, &buffer, &sender, 4, 0);
     try expect.refusal(flags, error.Invalid, "unknown receive flag");
     try expect.refusal(os.sys.vmoCreate(0), error.Invalid, "object without length");
-    try expect.refusal(os.sys.vmUnmap(os.abi.layout.image_base, 4096), error.Invalid, "unmap of the image");
+    try expect.refusal(
+        os.sys.vmUnmap(os.abi.layout.image_base, 4096),
+        error.Invalid,
+        "unmap of the image",
+    );
 }
 
 pub fn badPointers() !void {
     const nowhere: *const os.abi.MsgHeader = @ptrFromInt(0x8000_0000);
-    try expect.refusal(os.sys.ipcSend(slot.server_send, nowhere, "", 0, 0), error.Fault, "header in the kernel");
+    try expect.refusal(
+        os.sys.ipcSend(slot.server_send, nowhere, "", 0, 0),
+        error.Fault,
+        "header in the kernel",
+    );
     const guard = @as([*]const u8, @ptrFromInt(os.abi.layout.stack_top))[0..4];
-    try expect.refusal(os.send(slot.server_send, guard, .{}), error.Fault, "payload in the guard page");
+    try expect.refusal(
+        os.send(slot.server_send, guard, .{}),
+        error.Fault,
+        "payload in the guard page",
+    );
     try os.send(slot.server_send, "kept", .{});
     const code = @as([*]u8, @ptrFromInt(os.abi.layout.image_base))[0..64];
     try expect.refusal(os.recv(slot.server_recv, code, 0), error.Fault, "receive into code");
@@ -62,7 +109,11 @@ pub fn executableMapping() !void {
     defer os.sys.capClose(object);
     try expect.refusal(os.sys.vmMap(object, 0, 4096, 1 | 4), error.Invalid, "R+X mapping");
     try expect.refusal(os.sys.vmMap(object, 0, 4096, 1 | 2 | 4), error.Invalid, "W+X mapping");
-    try expect.refusal(os.sys.vmMap(object, 0, 8192, 1), error.Invalid, "mapping longer than the object");
+    try expect.refusal(
+        os.sys.vmMap(object, 0, 8192, 1),
+        error.Invalid,
+        "mapping longer than the object",
+    );
 }
 
 pub fn memoryObject() !void {

@@ -15,7 +15,10 @@ pub fn senderIdentity() !void {
     const claim = std.mem.asBytes(&os.serviceId("samgrd"));
     const answer = try os.call(echo, claim, &buffer, os.call_timeout_ns);
     try expect.that(answer.len == 20, "length of the echo");
-    try expect.that(std.mem.readInt(u64, answer[0..8], .little) == os.serviceId("conform"), "service id");
+    try expect.that(
+        std.mem.readInt(u64, answer[0..8], .little) == os.serviceId("conform"),
+        "service id",
+    );
     try expect.that(std.mem.readInt(u32, answer[8..12], .little) == os.sys.getpid(), "pid");
 }
 
@@ -28,8 +31,8 @@ pub fn longPayload() !void {
     try expect.that(std.mem.eql(u8, answer[12..], request), "8180 bytes come back");
 }
 
-/// The spinner wrote this message and kept the processor: receiving it before the spinner exits takes pre-emption.
-/// The order of the two lines on the console is the proof.
+/// The spinner wrote this message and kept the processor: receiving it before the spinner exits
+/// takes pre-emption. The order of the two lines on the console is the proof.
 pub fn preemption() !void {
     const message = try os.recv(slot.server_recv, &buffer, os.after(os.call_timeout_ns));
     try expect.that(message.sender == os.serviceId("spinner"), "message of the spinner");
@@ -46,7 +49,10 @@ pub fn ownSection() !void {
     const section = try os.config(&buffer);
     var records = os.records.iterate(section);
     const record = (try records.next()) orelse return error.Unexpected;
-    try expect.that(record.tag == 1 and std.mem.eql(u8, record.value, "mine"), "record of the section");
+    try expect.that(
+        record.tag == 1 and std.mem.eql(u8, record.value, "mine"),
+        "record of the section",
+    );
     try expect.that(try records.next() == null, "only its own section");
 }
 
@@ -60,10 +66,22 @@ pub fn deadPeer() !void {
     const inbox = message.moved orelse return error.Unexpected;
     defer os.sys.capClose(inbox);
     for (0..16) |_| try os.send(victim, "fill", .{ .nonblock = true });
-    try expect.refusal(os.send(victim, "block", .{}), error.Broken, "send that was blocked when the peer died");
+    try expect.refusal(
+        os.send(victim, "block", .{}),
+        error.Broken,
+        "send that was blocked when the peer died",
+    );
     try expect.refusal(os.send(victim, "late", .{}), error.Broken, "send to a dead peer");
-    try expect.refusal(os.send(inbox, "late", .{}), error.Broken, "reply capability of a dead client");
+    try expect.refusal(
+        os.send(inbox, "late", .{}),
+        error.Broken,
+        "reply capability of a dead client",
+    );
     const kept = try os.sys.capClone(slot.inbox_send, os.abi.Right.send);
-    try expect.refusal(os.send(victim, "x", .{ .move = kept }), error.Broken, "move to a dead peer");
+    try expect.refusal(
+        os.send(victim, "x", .{ .move = kept }),
+        error.Broken,
+        "move to a dead peer",
+    );
     os.sys.capClose(kept);
 }

@@ -16,18 +16,29 @@ fn drain() !void {
 
 pub fn receiveTimeout() !void {
     const start = os.nsec();
-    try expect.refusal(os.recv(slot.inbox_recv, &buffer, start + 5_000_000), error.TimedOut, "empty inbox");
+    try expect.refusal(
+        os.recv(slot.inbox_recv, &buffer, start + 5_000_000),
+        error.TimedOut,
+        "empty inbox",
+    );
     const waited = os.nsec() - start;
     try expect.that(waited >= 5_000_000, "not before the deadline");
     try expect.that(try os.poll(slot.inbox_recv, &buffer) == null, "poll of an empty inbox");
-    try expect.refusal(os.recv(slot.inbox_recv, &buffer, 1), error.TimedOut, "deadline in the past");
+    try expect.refusal(
+        os.recv(slot.inbox_recv, &buffer, 1),
+        error.TimedOut,
+        "deadline in the past",
+    );
 }
 
 pub fn order() !void {
     for (0..depth) |i| try os.send(slot.server_send, &.{@intCast(i)}, .{ .type = @intCast(i) });
     for (0..depth) |i| {
         const message = try os.recv(slot.server_recv, &buffer, 0);
-        try expect.that(message.payload.len == 1 and message.payload[0] == i, "first in, first out");
+        try expect.that(
+            message.payload.len == 1 and message.payload[0] == i,
+            "first in, first out",
+        );
         try expect.that(message.header.type == i and message.header.src == 0, "header as sent");
     }
 }
@@ -38,7 +49,14 @@ pub fn truncate() !void {
     var sender: u64 = 0;
     const strict = os.sys.ipcRecv(slot.server_recv, &header, buffer[0..4], &sender, 0, 0);
     try expect.refusal(strict, error.TooBig, "buffer too small, no truncate flag");
-    const len = try os.sys.ipcRecv(slot.server_recv, &header, buffer[0..4], &sender, os.abi.RecvFlag.truncate, 0);
+    const len = try os.sys.ipcRecv(
+        slot.server_recv,
+        &header,
+        buffer[0..4],
+        &sender,
+        os.abi.RecvFlag.truncate,
+        0,
+    );
     try expect.that(len == 4 and header.len == 10, "truncated length and full length");
     try expect.that(std.mem.eql(u8, buffer[0..4], "0123"), "first bytes");
 }
@@ -46,7 +64,11 @@ pub fn truncate() !void {
 pub fn queueFull() !void {
     defer drain() catch {};
     for (0..depth) |_| try os.send(slot.server_send, "", .{ .nonblock = true });
-    try expect.refusal(os.send(slot.server_send, "", .{ .nonblock = true }), error.WouldBlock, "full queue");
+    try expect.refusal(
+        os.send(slot.server_send, "", .{ .nonblock = true }),
+        error.WouldBlock,
+        "full queue",
+    );
     const late = os.send(slot.server_send, "", .{ .deadline_ns = os.after(2_000_000) });
     try expect.refusal(late, error.TimedOut, "full queue until the deadline");
 }
@@ -58,7 +80,11 @@ pub fn moveRollback() !void {
     defer os.sys.capClose(cap);
     const full = os.send(slot.server_send, "", .{ .move = cap, .nonblock = true });
     try expect.refusal(full, error.WouldBlock, "move into a full queue");
-    const late = os.send(slot.server_send, "", .{ .move = cap, .deadline_ns = os.after(2_000_000) });
+    const late = os.send(
+        slot.server_send,
+        "",
+        .{ .move = cap, .deadline_ns = os.after(2_000_000) },
+    );
     try expect.refusal(late, error.TimedOut, "move until the deadline");
     try os.send(cap, "still mine", .{});
     const message = try os.recv(slot.inbox_recv, &buffer, 0);

@@ -1,5 +1,5 @@
-//! Says that it starts, then keeps the processor for more than two slices: it never blocks and never yields, so that
-//! whatever the others get done before it exits, they got by pre-emption.
+//! Says that it starts, then keeps the processor for more than two slices: it never blocks and
+//! never yields, so that whatever the others get done before it exits, they got by pre-emption.
 
 const os = @import("os");
 

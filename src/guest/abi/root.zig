@@ -175,7 +175,13 @@ test "service ids are those of the original system" {
 }
 
 test "message header bytes are those of the original system" {
-    const header: MsgHeader = .{ .src = 0x01020304, .dst = 0x11223344, .type = 0x5566, .flags = 0x7788, .len = 0x99AABBCC };
+    const header: MsgHeader = .{
+        .src = 0x01020304,
+        .dst = 0x11223344,
+        .type = 0x5566,
+        .flags = 0x7788,
+        .len = 0x99AABBCC,
+    };
     var expected: [16]u8 = undefined;
     _ = try std.fmt.hexToBytes(&expected, "040302014433221166558877ccbbaa99");
     try std.testing.expectEqualSlices(u8, &expected, std.mem.asBytes(&header));

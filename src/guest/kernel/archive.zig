@@ -1,4 +1,5 @@
-//! The boot archive (`NXBF`): every service's ELF, in the page after the kernel's last byte. Read in place.
+//! The boot archive (`NXBF`): every service's ELF, in the page after the kernel's last byte. Read
+//! in place.
 
 const std = @import("std");
 const board = @import("board.zig");
@@ -35,7 +36,9 @@ pub fn contains(physical: u64) bool {
 pub fn find(name: []const u8) ?[]const u8 {
     for (0..readCount(bytes)) |i| {
         const entry = entryAt(bytes, i);
-        if (std.mem.eql(u8, std.mem.sliceTo(entry[0..name_bytes], 0), name)) return file(bytes, entry);
+        if (std.mem.eql(u8, std.mem.sliceTo(entry[0..name_bytes], 0), name)) {
+            return file(bytes, entry);
+        }
     }
     return null;
 }
@@ -50,7 +53,9 @@ fn length(all: []const u8) Error!usize {
         const entry = entryAt(all, i);
         const offset = std.mem.readInt(u64, entry[32..40], .little);
         const len = std.mem.readInt(u64, entry[40..48], .little);
-        if (offset % board.page_bytes != 0 or offset > all.len or len > all.len - offset) return error.BadArchive;
+        if (offset % board.page_bytes != 0 or offset > all.len or len > all.len - offset) {
+            return error.BadArchive;
+        }
         last = @max(last, offset + len);
     }
     return std.mem.alignForward(usize, last, board.page_bytes);

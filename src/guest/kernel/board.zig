@@ -16,12 +16,14 @@ pub const ns_per_tick: u64 = 100;
 /// Interrupt lines 1..8 belong to virtio-mmio slots 0..7.
 pub const irq_max: u32 = 8;
 
-/// Once paging is on, physical addresses below 1 GiB (all devices) appear here, for the kernel alone.
+/// Once paging is on, physical addresses below 1 GiB (all devices) appear here, for the kernel
+/// alone.
 pub const device_window: u64 = 0xC000_0000;
 
 const Range = struct { base: u64, len: u64 };
 
-/// Devices that user mode may drive. What the kernel drives itself (UART, PLIC, CLINT, finisher) is absent.
+/// Devices that user mode may drive. What the kernel drives itself (UART, PLIC, CLINT, finisher) is
+/// absent.
 pub const user_devices = [_]Range{
     .{ .base = 0x1000_1000, .len = 8 * page_bytes }, // virtio-mmio slots 0..7
     .{ .base = 0x1010_0000, .len = page_bytes }, // fw_cfg
@@ -46,7 +48,9 @@ pub fn userMayDrive(base: u64, len: u64) bool {
     if (base == flash and !has_flash) return false;
     if (len == 0 or base % page_bytes != 0 or len % page_bytes != 0) return false;
     for (user_devices) |range| {
-        if (base >= range.base and len <= range.len and base - range.base <= range.len - len) return true;
+        if (base >= range.base and len <= range.len and base - range.base <= range.len - len) {
+            return true;
+        }
     }
     return false;
 }

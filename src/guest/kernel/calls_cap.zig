@@ -1,4 +1,5 @@
-//! System calls on capabilities: close, clone, hand to a child, and the three kinds only the factory makes.
+//! System calls on capabilities: close, clone, hand to a child, and the three kinds only the
+//! factory makes.
 
 const abi = @import("abi");
 const board = @import("board.zig");
@@ -28,8 +29,16 @@ pub fn query(caller: *task.Task, slot: u64, out: u64) Error!u64 {
     const cap = try caller.caps.get(slot);
     if (!cap.has(abi.Right.map)) return error.Denied;
     const info: abi.CapInfo = switch (cap.object) {
-        .vmo => |object| .{ .kind = @intFromEnum(abi.CapKind.vmo), .base = object.base, .len = object.len },
-        .mmio => |range| .{ .kind = @intFromEnum(abi.CapKind.mmio), .base = range.base, .len = range.len },
+        .vmo => |object| .{
+            .kind = @intFromEnum(abi.CapKind.vmo),
+            .base = object.base,
+            .len = object.len,
+        },
+        .mmio => |range| .{
+            .kind = @intFromEnum(abi.CapKind.mmio),
+            .base = range.base,
+            .len = range.len,
+        },
         else => return error.Denied,
     };
     try usercopy.outValue(caller.space, out, info);
@@ -62,7 +71,10 @@ pub fn createDevice(caller: *task.Task, factory_slot: u64, base: u64, len: u64) 
     if ((try caller.caps.get(factory_slot)).object != .factory) return error.Denied;
     if (!board.userMayDrive(base, len)) return error.Invalid;
     const slot = try caller.caps.freeSlot();
-    caller.caps.put(slot, .{ .object = .{ .mmio = .{ .base = base, .len = len } }, .rights = abi.Right.map });
+    caller.caps.put(
+        slot,
+        .{ .object = .{ .mmio = .{ .base = base, .len = len } }, .rights = abi.Right.map },
+    );
     return slot;
 }
 

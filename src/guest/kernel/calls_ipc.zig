@@ -1,5 +1,5 @@
-//! System calls that send and receive. Each checks everything before it changes anything, so a refused call leaves
-//! no trace, and a blocked one can simply be repeated.
+//! System calls that send and receive. Each checks everything before it changes anything, so a
+//! refused call leaves no trace, and a blocked one can simply be repeated.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -26,7 +26,15 @@ pub fn createEndpoint(caller: *task.Task, factory_slot: u64, depth: u64) Error!u
     return slot;
 }
 
-pub fn send(caller: *task.Task, slot: u64, header_at: u64, payload: u64, len: u64, flags: u64, deadline_ns: u64) Error!u64 {
+pub fn send(
+    caller: *task.Task,
+    slot: u64,
+    header_at: u64,
+    payload: u64,
+    len: u64,
+    flags: u64,
+    deadline_ns: u64,
+) Error!u64 {
     if (flags & ~abi.SendFlag.nonblock != 0) return error.Invalid;
     if (len > abi.payload_bytes_max) return error.TooBig;
     var header = try usercopy.inValue(caller.space, abi.MsgHeader, header_at);
@@ -35,7 +43,9 @@ pub fn send(caller: *task.Task, slot: u64, header_at: u64, payload: u64, len: u6
     const moves = header.flags & abi.MsgFlag.cap_move != 0;
     if (moves) try checkMovable(try caller.caps.get(header.src));
     if (endpoint.isDead()) return error.Broken;
-    if (endpoint.isFull()) return wait(&endpoint.waiting_senders, flags & abi.SendFlag.nonblock != 0, deadline_ns);
+    if (endpoint.isFull()) {
+        return wait(&endpoint.waiting_senders, flags & abi.SendFlag.nonblock != 0, deadline_ns);
+    }
 
     const moved_slot = header.src;
     header.src = 0;
@@ -47,7 +57,8 @@ pub fn send(caller: *task.Task, slot: u64, header_at: u64, payload: u64, len: u6
     return 0;
 }
 
-/// The right to receive stays where init put it: otherwise an endpoint could end up queued inside itself.
+/// The right to receive stays where init put it: otherwise an endpoint could end up queued inside
+/// itself.
 fn checkMovable(cap: *const caps.Cap) Error!void {
     if (cap.object == .factory) return error.Denied;
     if (cap.rights & (abi.Right.manage | abi.Right.recv) != 0) return error.Denied;
@@ -62,14 +73,25 @@ pub fn receive(caller: *task.Task, descriptor_at: u64) Error!u64 {
     const endpoint = try caller.caps.endpoint(desc.slot, abi.Right.recv);
     const message = endpoint.first orelse {
         if (endpoint.senders == 0) return error.Broken;
-        return wait(&endpoint.waiting_receivers, desc.flags & abi.RecvFlag.nonblock != 0, desc.deadline_ns);
+        return wait(
+            &endpoint.waiting_receivers,
+            desc.flags & abi.RecvFlag.nonblock != 0,
+            desc.deadline_ns,
+        );
     };
     return deliver(caller, desc, endpoint, message);
 }
 
 /// Copy out first; only then does the message leave the queue.
-fn deliver(caller: *task.Task, desc: abi.RecvDesc, endpoint: *endpoints.Endpoint, message: *messages.Message) Error!u64 {
-    if (message.header.len > desc.payload_cap and desc.flags & abi.RecvFlag.truncate == 0) return error.TooBig;
+fn deliver(
+    caller: *task.Task,
+    desc: abi.RecvDesc,
+    endpoint: *endpoints.Endpoint,
+    message: *messages.Message,
+) Error!u64 {
+    if (message.header.len > desc.payload_cap and desc.flags & abi.RecvFlag.truncate == 0) {
+        return error.TooBig;
+    }
     const len = @min(message.header.len, desc.payload_cap);
     var header = message.header;
     const carries = message.moved.object != .none;

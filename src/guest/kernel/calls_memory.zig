@@ -17,15 +17,21 @@ pub fn createVmo(caller: *task.Task, len: u64) Error!u64 {
 
 /// There is no PROT for executing: what a task maps at run time is data.
 pub fn map(caller: *task.Task, slot: u64, offset: u64, len: u64, prot: u64) Error!u64 {
-    if (prot & abi.Prot.read == 0 or prot & ~(abi.Prot.read | abi.Prot.write) != 0) return error.Invalid;
+    if (prot & abi.Prot.read == 0 or prot & ~(abi.Prot.read | abi.Prot.write) != 0) {
+        return error.Invalid;
+    }
     const cap = try caller.caps.get(slot);
     if (cap.object != .vmo) return error.BadSlot;
     if (!cap.has(abi.Right.map)) return error.Denied;
     const object = cap.object.vmo;
     const rounded = try pages(len);
-    if (offset % board.page_bytes != 0 or offset > object.len or rounded > object.len - offset) return error.Invalid;
+    if (offset % board.page_bytes != 0 or offset > object.len or rounded > object.len - offset) {
+        return error.Invalid;
+    }
     const write = prot & abi.Prot.write != 0;
-    return caller.regions.map(caller.space, object.base + offset, rounded, write, object) catch |err| translate(err);
+    const base = object.base + offset;
+    const mapped = caller.regions.map(caller.space, base, rounded, write, object);
+    return mapped catch |err| translate(err);
 }
 
 pub fn unmap(caller: *task.Task, address: u64, len: u64) Error!u64 {
@@ -38,7 +44,8 @@ pub fn mapDevice(caller: *task.Task, slot: u64) Error!u64 {
     if (cap.object != .mmio) return error.BadSlot;
     if (!cap.has(abi.Right.map)) return error.Denied;
     const range = cap.object.mmio;
-    return caller.regions.map(caller.space, range.base, range.len, true, null) catch |err| translate(err);
+    const mapped = caller.regions.map(caller.space, range.base, range.len, true, null);
+    return mapped catch |err| translate(err);
 }
 
 fn pages(len: u64) Error!u64 {

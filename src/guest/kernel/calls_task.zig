@@ -28,7 +28,14 @@ pub fn exit(caller: *task.Task, code: u64) Error!u64 {
 }
 
 /// Only who holds the factory makes tasks, and the caller becomes the parent.
-pub fn exec(caller: *task.Task, elf: u64, elf_len: u64, stack_pages: u64, name: u64, name_len: u64) Error!u64 {
+pub fn exec(
+    caller: *task.Task,
+    elf: u64,
+    elf_len: u64,
+    stack_pages: u64,
+    name: u64,
+    name_len: u64,
+) Error!u64 {
     const factory = caller.caps.get(abi.slot.factory) catch return error.Denied;
     if (factory.object != .factory) return error.Denied;
     if (stack_pages < 1 or stack_pages > loader.stack_pages_max) return error.Invalid;
@@ -36,7 +43,8 @@ pub fn exec(caller: *task.Task, elf: u64, elf_len: u64, stack_pages: u64, name: 
     if (name_len < 1 or name_len > buffer.len) return error.Invalid;
     try usercopy.in(caller.space, buffer[0..name_len], name);
     const source: loader.Source = .{ .space = caller.space, .base = elf, .len = elf_len };
-    const child = loader.load(source, stack_pages, buffer[0..name_len], caller.pid) catch |err| return switch (err) {
+    const loaded = loader.load(source, stack_pages, buffer[0..name_len], caller.pid);
+    const child = loaded catch |err| return switch (err) {
         error.NoMemory => error.NoMemory,
         error.Fault => error.Fault,
         else => error.Invalid,

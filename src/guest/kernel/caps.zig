@@ -1,5 +1,6 @@
-//! Capabilities: what a task may touch, by slot. A capability is a value; the objects behind it count how many
-//! capabilities name them, so copying and dropping go through `copy` and `drop` only.
+//! Capabilities: what a task may touch, by slot. A capability is a value; the objects behind it
+//! count how many capabilities name them, so copying and dropping go through `copy` and `drop`
+//! only.
 
 const std = @import("std");
 const abi = @import("abi");

@@ -1,4 +1,5 @@
-//! Control and status registers, by name or (for younger extensions the assembler may not know) by number.
+//! Control and status registers, by name or (for younger extensions the assembler may not know) by
+//! number.
 
 pub const stimecmp = "0x14D";
 pub const menvcfg = "0x30A";

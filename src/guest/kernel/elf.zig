@@ -1,7 +1,9 @@
-//! ELF64 executables: which headers the kernel accepts. Pure; the loader maps what this file approved.
+//! ELF64 executables: which headers the kernel accepts. Pure; the loader maps what this file
+//! approved.
 //!
-//! Refused: not RISC-V, dynamic, a segment that is writable and executable, outside the image's range, sharing a
-//! page with another one, or pointing outside the file; an entry point that is not in an executable segment.
+//! Refused: not RISC-V, dynamic, a segment that is writable and executable, outside the image's
+//! range, sharing a page with another one, or pointing outside the file; an entry point that is not
+//! in an executable segment.
 
 const std = @import("std");
 
@@ -67,8 +69,12 @@ pub fn parseHeader(raw: *const [header_bytes]u8, file_len: u64) Error!Header {
         .table_entries = int(u16, raw, 56),
     };
     if (int(u16, raw, 54) != program_header_bytes) return error.NotElf;
-    if (header.table_entries == 0 or header.table_entries > program_headers_max) return error.NotElf;
-    if (header.table_offset > file_len or header.tableBytes() > file_len - header.table_offset) return error.NotElf;
+    if (header.table_entries == 0 or header.table_entries > program_headers_max) {
+        return error.NotElf;
+    }
+    if (header.table_offset > file_len or header.tableBytes() > file_len - header.table_offset) {
+        return error.NotElf;
+    }
     return header;
 }
 
@@ -76,14 +82,23 @@ pub fn parseSegments(header: Header, table: []const u8, file_len: u64) Error!Ima
     var image: Image = .{ .entry = header.entry };
     var entry_ok = false;
     for (0..header.table_entries) |i| {
-        const segment = try parseSegment(table[i * program_header_bytes ..][0..program_header_bytes], file_len) orelse continue;
+        const segment = try parseSegment(
+            table[i * program_header_bytes ..][0..program_header_bytes],
+            file_len,
+        ) orelse continue;
         for (image.loads()) |other| {
-            if (segment.firstPage() < other.endPage() and other.firstPage() < segment.endPage()) return error.BadSegment;
+            if (segment.firstPage() < other.endPage() and other.firstPage() < segment.endPage()) {
+                return error.BadSegment;
+            }
         }
         if (image.count == segments_max) return error.BadSegment;
         image.segments[image.count] = segment;
         image.count += 1;
-        if (segment.execute and image.entry >= segment.address and image.entry - segment.address < segment.file_bytes) entry_ok = true;
+        if (segment.execute and image.entry >= segment.address and
+            image.entry - segment.address < segment.file_bytes)
+        {
+            entry_ok = true;
+        }
     }
     if (!entry_ok) return error.BadEntry;
     return image;
@@ -108,7 +123,9 @@ fn parseSegment(raw: *const [program_header_bytes]u8, file_len: u64) Error!?Segm
     if (segment.memory_bytes == 0) return null;
     if (segment.write and segment.execute) return error.WriteExecute;
     if (flags & 4 == 0 or segment.file_bytes > segment.memory_bytes) return error.BadSegment;
-    if (segment.offset > file_len or segment.file_bytes > file_len - segment.offset) return error.BadSegment;
+    if (segment.offset > file_len or segment.file_bytes > file_len - segment.offset) {
+        return error.BadSegment;
+    }
     if (segment.address < image_low or segment.address >= image_high) return error.BadSegment;
     if (segment.memory_bytes > image_high - segment.address) return error.BadSegment;
     return segment;
@@ -116,4 +133,126 @@ fn parseSegment(raw: *const [program_header_bytes]u8, file_len: u64) Error!?Segm
 
 fn int(comptime T: type, raw: []const u8, offset: usize) T {
     return std.mem.readInt(T, raw[offset..][0..@sizeOf(T)], .little);
+}
+
+const testing = std.testing;
+
+/// Headers of a file of 8192 bytes with one segment, as the project's linker would write them.
+const Sample = struct {
+    raw: [header_bytes]u8,
+    table: [2 * program_header_bytes]u8,
+
+    const file_len = 8192;
+
+    fn init() Sample {
+        var self: Sample = .{ .raw = @splat(0), .table = @splat(0) };
+        @memcpy(self.raw[0..7], "\x7FELF\x02\x01\x01");
+        put(u16, &self.raw, 16, 2);
+        put(u16, &self.raw, 18, 243);
+        put(u64, &self.raw, 24, image_low);
+        put(u64, &self.raw, 32, header_bytes);
+        put(u16, &self.raw, 54, program_header_bytes);
+        put(u16, &self.raw, 56, 2);
+        self.segment(0, 5, 0x1000, image_low, 0x1000, 0x1000);
+        self.segment(1, 6, 0x1000, image_low + 0x1000, 16, 0x2000);
+        return self;
+    }
+
+    fn segment(
+        self: *Sample,
+        index: usize,
+        flags: u32,
+        offset: u64,
+        address: u64,
+        in_file: u64,
+        in_memory: u64,
+    ) void {
+        const row = self.table[index * program_header_bytes ..][0..program_header_bytes];
+        put(u32, row, 0, 1);
+        put(u32, row, 4, flags);
+        put(u64, row, 8, offset);
+        put(u64, row, 16, address);
+        put(u64, row, 32, in_file);
+        put(u64, row, 40, in_memory);
+    }
+
+    fn parse(self: *const Sample) Error!Image {
+        const header = try parseHeader(&self.raw, file_len);
+        return parseSegments(header, self.table[0..header.tableBytes()], file_len);
+    }
+
+    fn put(comptime T: type, raw: []u8, offset: usize, value: T) void {
+        std.mem.writeInt(T, raw[offset..][0..@sizeOf(T)], value, .little);
+    }
+};
+
+test "an executable as the linker writes it is accepted" {
+    const image = try Sample.init().parse();
+    try testing.expectEqual(@as(usize, 2), image.count);
+    try testing.expect(image.segments[0].execute and !image.segments[0].write);
+    try testing.expectEqual(image_low + 0x3000, image.segments[1].endPage());
+}
+
+test "not an executable of this machine" {
+    const Change = struct { offset: usize, value: u8 };
+    const changes = [_]Change{
+        .{ .offset = 0, .value = 0 }, // magic
+        .{ .offset = 4, .value = 1 }, // 32 bit
+        .{ .offset = 16, .value = 3 }, // shared object
+        .{ .offset = 18, .value = 62 }, // another machine
+        .{ .offset = 54, .value = 32 }, // program headers of another size
+        .{ .offset = 56, .value = 0 }, // no program header
+        .{ .offset = 56, .value = 17 }, // too many
+        .{ .offset = 39, .value = 0x80 }, // table outside the file
+    };
+    for (changes) |change| {
+        var sample: Sample = .init();
+        sample.raw[change.offset] = change.value;
+        try testing.expectError(error.NotElf, sample.parse());
+    }
+}
+
+test "a segment that is writable and executable is refused" {
+    var sample: Sample = .init();
+    sample.segment(1, 7, 0x1000, image_low + 0x1000, 16, 0x2000);
+    try testing.expectError(error.WriteExecute, sample.parse());
+}
+
+test "segments outside the file, outside the image's range, or on one page are refused" {
+    const Row = struct { offset: u64, address: u64, in_file: u64, in_memory: u64 };
+    const top: u64 = std.math.maxInt(u64);
+    const rows = [_]Row{
+        .{ .offset = 0x1000, .address = image_low + 0x1000, .in_file = 4097, .in_memory = 8192 },
+        .{ .offset = top, .address = image_low + 0x1000, .in_file = 2, .in_memory = 2 },
+        .{ .offset = 0, .address = image_low + 0x1000, .in_file = 2, .in_memory = 1 },
+        .{ .offset = 0, .address = image_low - 1, .in_file = 1, .in_memory = 1 },
+        .{ .offset = 0, .address = image_high, .in_file = 1, .in_memory = 1 },
+        .{ .offset = 0, .address = image_low + 0x1000, .in_file = 1, .in_memory = top },
+        .{ .offset = 0, .address = image_low + 0xFFF, .in_file = 1, .in_memory = 1 },
+        .{ .offset = 0, .address = 0x8000_0000, .in_file = 1, .in_memory = 1 },
+    };
+    for (rows) |row| {
+        var sample: Sample = .init();
+        sample.segment(1, 6, row.offset, row.address, row.in_file, row.in_memory);
+        try testing.expectError(error.BadSegment, sample.parse());
+    }
+}
+
+test "a dynamic executable and one that cannot be read are refused" {
+    for ([_]u32{ 2, 3 }) |kind| {
+        var sample: Sample = .init();
+        Sample.put(u32, &sample.table, program_header_bytes, kind);
+        try testing.expectError(error.BadSegment, sample.parse());
+    }
+    var sample: Sample = .init();
+    sample.segment(1, 2, 0x1000, image_low + 0x1000, 16, 16);
+    try testing.expectError(error.BadSegment, sample.parse());
+}
+
+test "the entry point must be code" {
+    for ([_]u64{ 0, image_low - 1, image_low + 0x1000, 0x8000_0000 }) |entry| {
+        var sample: Sample = .init();
+        Sample.put(u64, &sample.raw, 24, entry);
+        try testing.expectError(error.BadEntry, sample.parse());
+    }
 }

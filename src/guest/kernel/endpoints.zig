@@ -1,5 +1,6 @@
-//! Endpoints: bounded queues of messages with the tasks that wait for them. An endpoint lives as long as anybody
-//! can receive from it; then its messages are dropped and every sender learns EPIPE.
+//! Endpoints: bounded queues of messages with the tasks that wait for them. An endpoint lives as
+//! long as anybody can receive from it; then its messages are dropped and every sender learns
+//! EPIPE.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -40,8 +41,8 @@ pub const Endpoint = struct {
         self.references -= 1;
     }
 
-    /// Nobody can receive any more. Dropping a queued capability may end further endpoints: each loses its
-    /// messages once, so this ends.
+    /// Nobody can receive any more. Dropping a queued capability may end further endpoints: each
+    /// loses its messages once, so this ends.
     fn die(self: *Endpoint) void {
         sched.wakeAll(&self.waiting_senders);
         while (self.pop()) |message| message.free();
@@ -55,8 +56,8 @@ pub const Endpoint = struct {
         return self.queued >= self.depth;
     }
 
-    /// Append and wake a receiver. The kernel's own messages may exceed the depth: they are bounded by the number
-    /// of tasks and of interrupt lines, and must not be lost.
+    /// Append and wake a receiver. The kernel's own messages may exceed the depth: they are bounded
+    /// by the number of tasks and of interrupt lines, and must not be lost.
     pub fn post(self: *Endpoint, message: *messages.Message) void {
         message.next = null;
         if (self.last) |last| last.next = message else self.first = message;

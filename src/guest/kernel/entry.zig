@@ -1,7 +1,8 @@
 //! From power-on to supervisor mode: the only code that runs in machine mode.
 //!
-//! The board starts at `_start` with paging off. Machine mode lets S-mode reach all memory, delegates every trap
-//! that S-mode can handle, hands over the timer (Sstc), measures RAM, and is never entered again.
+//! The board starts at `_start` with paging off. Machine mode lets S-mode reach all memory,
+//! delegates every trap that S-mode can handle, hands over the timer (Sstc), measures RAM, and is
+//! never entered again.
 
 const board = @import("board.zig");
 const csr = @import("csr.zig");

@@ -12,8 +12,13 @@ const stack_pages = 16;
 
 pub fn start() void {
     const file = archive.find("init") orelse stop.panic("no init in the boot archive", 0);
-    const source: loader.Source = .{ .space = null, .base = @intFromPtr(file.ptr), .len = file.len };
-    const first = loader.load(source, stack_pages, "init", 0) catch stop.panic("init cannot be loaded", 0);
+    const source: loader.Source = .{
+        .space = null,
+        .base = @intFromPtr(file.ptr),
+        .len = file.len,
+    };
+    const first = loader.load(source, stack_pages, "init", 0) catch
+        stop.panic("init cannot be loaded", 0);
     std.debug.assert(first.pid == reaper.init_pid);
     first.caps.put(abi.slot.factory, .{ .object = .factory, .rights = abi.Right.manage });
     const all = archive.bytes;

@@ -1,5 +1,5 @@
-//! Physical memory in 4 KiB frames: one bit a frame. Frames are handed out by physical address, which the kernel
-//! can use as a pointer (RAM is identity mapped).
+//! Physical memory in 4 KiB frames: one bit a frame. Frames are handed out by physical address,
+//! which the kernel can use as a pointer (RAM is identity mapped).
 
 const std = @import("std");
 const board = @import("board.zig");

@@ -1,7 +1,8 @@
 //! Device interrupts for user-mode drivers, through the PLIC.
 //!
-//! An interrupt is claimed, posted as a message to the bound endpoint, and completed only when the driver
-//! acknowledges it. Until then the PLIC does not raise that line again, so at most one message a line is in flight.
+//! An interrupt is claimed, posted as a message to the bound endpoint, and completed only when the
+//! driver acknowledges it. Until then the PLIC does not raise that line again, so at most one
+//! message a line is in flight.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -78,6 +79,9 @@ pub fn dispatch() void {
 fn post(line: u32) void {
     const endpoint = lines[line].bound orelse return;
     if (endpoint.isDead()) return;
-    const message = messages.fromKernel(abi.KernelMsg.interrupt, std.mem.asBytes(&line)) catch return acknowledge(line);
+    const payload = std.mem.asBytes(&line);
+    const message = messages.fromKernel(abi.KernelMsg.interrupt, payload) catch {
+        return acknowledge(line); // no message left: let the device raise the line again
+    };
     endpoint.post(message);
 }

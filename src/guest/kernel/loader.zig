@@ -1,7 +1,7 @@
 //! From an ELF to a suspended task: image, stack, info page.
 //!
-//! Pages of the boot archive that are never written are mapped where they lie; everything else is copied into
-//! frames of the new task.
+//! Pages of the boot archive that are never written are mapped where they lie; everything else is
+//! copied into frames of the new task.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -32,8 +32,12 @@ pub const Source = struct {
     /// The archive page that holds the file's bytes from `offset` on, if they start a page there.
     fn archivePage(self: Source, offset: u64) ?u64 {
         const address = self.base + offset;
-        const physical = if (self.space) |space| space.translate(address, .read) orelse return null else address;
-        return if (physical % board.page_bytes == 0 and archive.contains(physical)) physical else null;
+        const physical = if (self.space) |space|
+            space.translate(address, .read) orelse return null
+        else
+            address;
+        const usable = physical % board.page_bytes == 0 and archive.contains(physical);
+        return if (usable) physical else null;
     }
 };
 
@@ -43,7 +47,12 @@ pub fn load(source: Source, stack_pages: u64, name: []const u8, parent: u32) Err
     errdefer task.release(new);
     for (image.loads()) |segment| try mapSegment(new.space, source, segment);
     for (1..stack_pages + 1) |i| {
-        try mapOwned(new.space, abi.layout.stack_top - i * board.page_bytes, try frames.allocZeroed(), .{ .write = true });
+        try mapOwned(
+            new.space,
+            abi.layout.stack_top - i * board.page_bytes,
+            try frames.allocZeroed(),
+            .{ .write = true },
+        );
     }
     try mapInfoPage(new);
     new.context.pc = image.entry;

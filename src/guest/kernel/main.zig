@@ -1,5 +1,5 @@
-//! The kernel, as a table of contents. Reading order: this file, entry.zig, trap.zig, syscall.zig, then the concept
-//! you came for.
+//! The kernel, as a table of contents. Reading order: this file, entry.zig, trap.zig, syscall.zig,
+//! then the concept you came for.
 
 const std = @import("std");
 const archive = @import("archive.zig");

@@ -1,5 +1,5 @@
-//! Messages in flight, from a static pool. Short payloads live in the message itself, longer ones in up to two
-//! frames that exist only while the message is queued.
+//! Messages in flight, from a static pool. Short payloads live in the message itself, longer ones
+//! in up to two frames that exist only while the message is queued.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -9,7 +9,7 @@ const frames = @import("frames.zig");
 const usercopy = @import("usercopy.zig");
 const vm = @import("vm.zig");
 
-/// Enough for every queue that init creates (depth 16, two a service) to be full, and some to spare.
+/// Enough for every queue of a node of eighteen services (two each, of depth 16) to be full.
 const messages_max = 640;
 /// Covers all control traffic; only bulk data costs a frame.
 const inline_bytes = 192;
@@ -29,15 +29,22 @@ pub const Message = struct {
     }
 
     fn pageCount(self: *const Message) usize {
-        return if (self.isLong()) std.math.divCeil(usize, self.header.len, board.page_bytes) catch unreachable else 0;
+        if (!self.isLong()) return 0;
+        return std.mem.alignForward(usize, self.header.len, board.page_bytes) / board.page_bytes;
     }
 
     /// The payload's piece in page `index`, of a payload of `len` bytes.
     fn piece(self: *Message, index: usize, len: usize) []u8 {
-        return frames.bytes(self.pages[index])[0..@min(board.page_bytes, len - index * board.page_bytes)];
+        const rest = len - index * board.page_bytes;
+        return frames.bytes(self.pages[index])[0..@min(board.page_bytes, rest)];
     }
 
-    pub fn copyOut(self: *Message, space: vm.Space, destination: u64, len: usize) usercopy.Error!void {
+    pub fn copyOut(
+        self: *Message,
+        space: vm.Space,
+        destination: u64,
+        len: usize,
+    ) usercopy.Error!void {
         std.debug.assert(len <= self.header.len);
         if (!self.isLong()) return usercopy.out(space, destination, self.short[0..len]);
         var done: usize = 0;
@@ -73,7 +80,11 @@ fn alloc() error{NoMemory}!*Message {
 }
 
 /// A message with its payload copied from the sender.
-pub fn fromUser(space: vm.Space, header: abi.MsgHeader, source: u64) (error{NoMemory} || usercopy.Error)!*Message {
+pub fn fromUser(
+    space: vm.Space,
+    header: abi.MsgHeader,
+    source: u64,
+) (error{NoMemory} || usercopy.Error)!*Message {
     std.debug.assert(header.len <= abi.payload_bytes_max);
     const message = try alloc();
     message.header = header;
@@ -89,7 +100,9 @@ pub fn fromUser(space: vm.Space, header: abi.MsgHeader, source: u64) (error{NoMe
     while (done < header.len) : (done += board.page_bytes) {
         const index = done / board.page_bytes;
         message.pages[index] = try frames.alloc();
-        message.header.len = @intCast(@max(inline_bytes + 1, @min(header.len, done + board.page_bytes)));
+        message.header.len = @intCast(
+            @max(inline_bytes + 1, @min(header.len, done + board.page_bytes)),
+        );
         try usercopy.in(space, message.piece(index, header.len), source + done);
     }
     return message;

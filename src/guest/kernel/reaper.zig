@@ -20,7 +20,14 @@ pub fn adoptControl(endpoint: *endpoints.Endpoint) void {
 }
 
 pub fn exit(leaving: *task.Task, code: u64) void {
-    finish(leaving, .{ .pid = leaving.pid, .reason = 0, .code = code, .addr = 0, .pc = 0, .service_id = leaving.service_id });
+    finish(leaving, .{
+        .pid = leaving.pid,
+        .reason = 0,
+        .code = code,
+        .addr = 0,
+        .pc = 0,
+        .service_id = leaving.service_id,
+    });
 }
 
 /// A fault in user mode: report it with everything a developer needs first.

@@ -1,5 +1,5 @@
-//! What a task mapped at run time: shared memory and device registers, handed out upwards from `layout.map_base`
-//! with an unmapped guard page after each.
+//! What a task mapped at run time: shared memory and device registers, handed out upwards from
+//! `layout.map_base` with an unmapped guard page after each.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -19,7 +19,14 @@ pub const Table = struct {
     count: usize = 0,
 
     /// Map `len` bytes of physical memory. A VMO stays alive as long as it is mapped.
-    pub fn map(self: *Table, space: vm.Space, physical: u64, len: u64, write: bool, object: ?*vmo.Vmo) Error!u64 {
+    pub fn map(
+        self: *Table,
+        space: vm.Space,
+        physical: u64,
+        len: u64,
+        write: bool,
+        object: ?*vmo.Vmo,
+    ) Error!u64 {
         if (self.count == regions_max) return error.NoMemory;
         const address = try self.place(len);
         var done: u64 = 0;

@@ -1,7 +1,7 @@
 //! Who runs: round-robin over ready tasks, a fixed slice each, and `wfi` when nobody is ready.
 //!
-//! A task that must wait is blocked inside its system call and repeats that call when woken: nothing of a call is
-//! kept in the kernel, and a deadline is checked by the call itself.
+//! A task that must wait is blocked inside its system call and repeats that call when woken:
+//! nothing of a call is kept in the kernel, and a deadline is checked by the call itself.
 
 const std = @import("std");
 const csr = @import("csr.zig");
@@ -11,7 +11,8 @@ const timer = @import("timer.zig");
 
 const Task = task.Task;
 
-/// Long enough to matter little, short enough that a spinning task delays the others by milliseconds only.
+/// Long enough to matter little, short enough that a spinning task delays the others by
+/// milliseconds only.
 const slice_ns: u64 = 5_000_000;
 
 pub var current: ?*Task = null;
@@ -79,7 +80,9 @@ fn idle() void {
 
 fn expire(now: u64) void {
     for (&task.all) |*waiting| {
-        if (waiting.state != .blocked or waiting.deadline_ns == 0 or waiting.deadline_ns > now) continue;
+        if (waiting.state != .blocked or waiting.deadline_ns == 0 or waiting.deadline_ns > now) {
+            continue;
+        }
         waiting.queue.?.remove(waiting);
         makeReady(waiting);
     }
@@ -89,7 +92,9 @@ fn expire(now: u64) void {
 fn earliestDeadline() u64 {
     var earliest = timer.never;
     for (&task.all) |*waiting| {
-        if (waiting.state == .blocked and waiting.deadline_ns != 0) earliest = @min(earliest, waiting.deadline_ns);
+        if (waiting.state == .blocked and waiting.deadline_ns != 0) {
+            earliest = @min(earliest, waiting.deadline_ns);
+        }
     }
     return earliest;
 }

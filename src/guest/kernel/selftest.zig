@@ -1,5 +1,5 @@
-//! What the kernel proves about itself at every boot, before the first task runs. A line is printed only after the
-//! thing was tried; a failure is a panic.
+//! What the kernel proves about itself at every boot, before the first task runs. A line is printed
+//! only after the thing was tried; a failure is a panic.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -52,11 +52,16 @@ fn addressSpace() void {
     uart.print("KSELFTEST: vm unmap ok", .{});
 }
 
-/// Ask for a writable and executable page, and for a task with such a segment: both must be refused.
+/// Ask for a writable and executable page, and for a task with such a segment: both must be
+/// refused.
 fn writeExecute() void {
     const space = vm.Space.create() catch stop.panic("selftest: no memory", 0);
     defer space.destroy();
-    const refused = space.map(abi.layout.image_base, board.ram_base, .{ .write = true, .execute = true });
+    const refused = space.map(
+        abi.layout.image_base,
+        board.ram_base,
+        .{ .write = true, .execute = true },
+    );
     expect(refused == error.WriteExecute, "W+X page mapped");
 
     const file = executableWithFlags(7);

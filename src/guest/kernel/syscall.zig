@@ -1,4 +1,5 @@
-//! System calls: number to function, result to register. docs/spec/kernel-abi.md says what each one means.
+//! System calls: number to function, result to register. docs/spec/kernel-abi.md says what each one
+//! means.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -10,8 +11,8 @@ const task = @import("task.zig");
 
 const Task = task.Task;
 
-/// What a call can answer besides a value. `Blocked` means: no answer, the task waits (or is gone) and repeats the
-/// call if it is ever woken.
+/// What a call can answer besides a value. `Blocked` means: no answer, the task waits (or is gone)
+/// and repeats the call if it is ever woken.
 pub const Error = error{
     Denied,
     NoSuchTask,
@@ -49,7 +50,15 @@ fn dispatch(caller: *Task, number: abi.Syscall, c: *task.Context) Error!u64 {
         .task_resume => calls_task.resumeTask(caller, c.arg(0)),
         .getpid => caller.pid,
         .debug_write => calls_task.debugWrite(caller, c.arg(0), c.arg(1)),
-        .ipc_send => calls_ipc.send(caller, c.arg(0), c.arg(1), c.arg(2), c.arg(3), c.arg(4), c.arg(5)),
+        .ipc_send => calls_ipc.send(
+            caller,
+            c.arg(0),
+            c.arg(1),
+            c.arg(2),
+            c.arg(3),
+            c.arg(4),
+            c.arg(5),
+        ),
         .ipc_recv => calls_ipc.receive(caller, c.arg(0)),
         .endpoint_create => calls_ipc.createEndpoint(caller, c.arg(0), c.arg(1)),
         .cap_close => calls_cap.close(caller, c.arg(0)),

@@ -1,5 +1,5 @@
-//! Tasks: one user thread with its own address space and capability table. The table is static; pids are never
-//! used twice, so a stale pid names nobody.
+//! Tasks: one user thread with its own address space and capability table. The table is static;
+//! pids are never used twice, so a stale pid names nobody.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -116,7 +116,8 @@ pub fn create(name: []const u8, parent: u32) vm.Error!*Task {
     return task;
 }
 
-/// Give back everything the task held. Peers that wait for it are told by the objects that die here.
+/// Give back everything the task held. Peers that wait for it are told by the objects that die
+/// here.
 pub fn release(task: *Task) void {
     if (task.queue) |queue| queue.remove(task);
     task.caps.closeAll();

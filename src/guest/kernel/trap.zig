@@ -1,7 +1,8 @@
-//! The way into the kernel and out of it. There is one entry, one kernel stack, and no trap from the kernel itself:
-//! it runs with interrupts off, and a fault of its own is a panic.
+//! The way into the kernel and out of it. There is one entry, one kernel stack, and no trap from
+//! the kernel itself: it runs with interrupts off, and a fault of its own is a panic.
 //!
-//! In user mode sscratch holds the task's context; in the kernel it is zero, which is how the entry tells.
+//! In user mode sscratch holds the task's context; in the kernel it is zero, which is how the entry
+//! tells.
 
 const std = @import("std");
 const csr = @import("csr.zig");
@@ -29,7 +30,9 @@ comptime {
         \\trapEntry:
         \\  csrrw tp, sscratch, tp
         \\  beqz tp, 1f
-        \\  each sd, tp, 1,2,3,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+        \\  each sd, tp, 1,2,3
+        \\  each sd, tp, 5,6,7,8,9,10,11,12,13,14,15,16,17,18
+        \\  each sd, tp, 19,20,21,22,23,24,25,26,27,28,29,30,31
         \\  csrrw t0, sscratch, zero
         \\  sd t0, 32(tp)
         \\  csrr t0, sepc
@@ -42,7 +45,9 @@ comptime {
         \\  csrw sscratch, a0
         \\  ld t0, 0(a0)
         \\  csrw sepc, t0
-        \\  each ld, a0, 1,2,3,4,5,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+        \\  each ld, a0, 1,2,3,4,5,6,7,8,9
+        \\  each ld, a0, 11,12,13,14,15,16,17,18,19,20
+        \\  each ld, a0, 21,22,23,24,25,26,27,28,29,30,31
         \\  ld a0, 80(a0)
         \\  sret
         \\
@@ -81,6 +86,10 @@ export fn trapFromUser() callconv(.c) *task.Context {
 
 export fn trapFromKernel() callconv(.c) noreturn {
     var text: [64]u8 = undefined;
-    const line = std.fmt.bufPrint(&text, "trap cause={d} addr=0x{x}", .{ csr.read("scause"), csr.read("stval") }) catch unreachable;
+    const line = std.fmt.bufPrint(
+        &text,
+        "trap cause={d} addr=0x{x}",
+        .{ csr.read("scause"), csr.read("stval") },
+    ) catch unreachable;
     stop.panic(line, csr.read("sepc"));
 }

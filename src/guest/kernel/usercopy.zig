@@ -1,5 +1,5 @@
-//! Copies between kernel and task, checked page by page against the task's own tables: the kernel never follows a
-//! user pointer with its own rights.
+//! Copies between kernel and task, checked page by page against the task's own tables: the kernel
+//! never follows a user pointer with its own rights.
 
 const board = @import("board.zig");
 const vm = @import("vm.zig");
@@ -35,7 +35,13 @@ pub fn outValue(space: vm.Space, destination: u64, value: anytype) Error!void {
 }
 
 /// The part of [base + done, base + len) that lies in one page, as kernel memory.
-fn window(space: vm.Space, base: u64, done: usize, len: usize, comptime want: @TypeOf(.e)) Error![]u8 {
+fn window(
+    space: vm.Space,
+    base: u64,
+    done: usize,
+    len: usize,
+    comptime want: @TypeOf(.e),
+) Error![]u8 {
     const address, const overflow = @addWithOverflow(base, done);
     if (overflow != 0) return error.Fault;
     const physical = space.translate(address, want) orelse return error.Fault;

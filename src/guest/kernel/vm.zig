@@ -1,7 +1,9 @@
-//! Sv39 address spaces. W^X is decided here, in one place: `permissionBits` has no encoding for both.
+//! Sv39 address spaces. W^X is decided here, in one place: `permissionBits` has no encoding for
+//! both.
 //!
-//! Root entry 0 (the first GiB) belongs to the task; entry 2 is RAM and entry 3 the device window, both for the
-//! kernel alone and the same in every space, so that a trap never has to switch tables.
+//! Root entry 0 (the first GiB) belongs to the task; entry 2 is RAM and entry 3 the device window,
+//! both for the kernel alone and the same in every space, so that a trap never has to switch
+//! tables.
 
 const std = @import("std");
 const board = @import("board.zig");
@@ -66,7 +68,10 @@ pub fn init(ram_bytes: u64) void {
     kernel_root = @splat(0);
     kernel_ram = @splat(0);
     for (1..ram_bytes / megapage) |i| kernel_ram[i] = entry(board.ram_base + i * megapage, rw);
-    for (&kernel_image, 0..) |*pte, i| pte.* = kernelPage(board.ram_base + i * board.page_bytes, rw);
+    for (&kernel_image, 0..) |*pte, i| pte.* = kernelPage(
+        board.ram_base + i * board.page_bytes,
+        rw,
+    );
     kernel_ram[0] = entry(@intFromPtr(&kernel_image), valid);
     kernel_root[2] = entry(@intFromPtr(&kernel_ram), valid);
     kernel_root[3] = entry(0, rw);

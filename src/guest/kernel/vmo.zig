@@ -1,5 +1,5 @@
-//! Memory objects: physically contiguous, zeroed RAM that can be mapped, shared and handed to a device. Counted by
-//! capabilities and mappings; the last one to go frees the frames.
+//! Memory objects: physically contiguous, zeroed RAM that can be mapped, shared and handed to a
+//! device. Counted by capabilities and mappings; the last one to go frees the frames.
 
 const std = @import("std");
 const board = @import("board.zig");
@@ -32,7 +32,11 @@ pub fn create(len: u64) frames.Error!*Vmo {
     const rounded = std.mem.alignForward(u64, len, board.page_bytes);
     for (&table) |*object| {
         if (object.references != 0) continue;
-        object.* = .{ .base = try frames.allocRun(rounded / board.page_bytes), .len = rounded, .references = 1 };
+        object.* = .{
+            .base = try frames.allocRun(rounded / board.page_bytes),
+            .len = rounded,
+            .references = 1,
+        };
         return object;
     }
     return error.NoMemory;

@@ -1,5 +1,5 @@
-//! `memset` for kernel and services. The compiler calls it to clear memory and, in ReleaseSafe, to mark every
-//! undefined buffer, so on an emulated machine its speed is felt everywhere.
+//! `memset` for kernel and services. The compiler calls it to clear memory and, in ReleaseSafe, to
+//! mark every undefined buffer, so on an emulated machine its speed is felt everywhere.
 
 const std = @import("std");
 const builtin = @import("builtin");
@@ -9,7 +9,9 @@ const words_per_round = 8;
 
 comptime {
     // On the host, where the tests run, the C library has its own.
-    if (builtin.os.tag == .freestanding) @export(&memset, .{ .name = "memset", .linkage = .strong });
+    if (builtin.os.tag == .freestanding) {
+        @export(&memset, .{ .name = "memset", .linkage = .strong });
+    }
 }
 
 /// Stores are volatile so that the compiler does not turn these loops into a call of memset.
@@ -41,7 +43,10 @@ test "every start, every length: the range is filled and nothing else" {
     for (0..9) |start| {
         for (0..buffer.len - start - 1) |len| {
             for (&buffer) |*byte| byte.* = 0x11;
-            try std.testing.expectEqual(@as(?[*]u8, buffer[start..].ptr), memset(buffer[start..].ptr, 0xC3, len));
+            try std.testing.expectEqual(
+                @as(?[*]u8, buffer[start..].ptr),
+                memset(buffer[start..].ptr, 0xC3, len),
+            );
             for (buffer, 0..) |byte, i| {
                 const inside = i >= start and i < start + len;
                 try std.testing.expectEqual(@as(u8, if (inside) 0xC3 else 0x11), byte);

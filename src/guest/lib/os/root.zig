@@ -102,17 +102,28 @@ pub fn send(slot: Slot, payload: []const u8, options: SendOptions) Error!void {
         .flags = if (options.move != null) abi.MsgFlag.cap_move else 0,
         .len = @intCast(payload.len),
     };
-    return sys.ipcSend(slot, &header, payload, if (options.nonblock) abi.SendFlag.nonblock else 0, options.deadline_ns);
+    return sys.ipcSend(
+        slot,
+        &header,
+        payload,
+        if (options.nonblock) abi.SendFlag.nonblock else 0,
+        options.deadline_ns,
+    );
 }
 
 var call_sequence: u16 = 0;
 
-/// Request and reply through this service's inbox. A reply to an earlier, abandoned call is dropped by its sequence number.
+/// Request and reply through this service's inbox. A reply to an earlier, abandoned call is dropped
+/// by its sequence number.
 pub fn call(server: Slot, request: []const u8, reply_buffer: []u8, timeout_ns: u64) Error![]u8 {
     const deadline = after(timeout_ns);
     call_sequence = if (call_sequence == 0xFEFF) 1 else call_sequence + 1;
     const back = try sys.capClone(abi.slot.inbox_send, abi.Right.send);
-    send(server, request, .{ .type = call_sequence, .move = back, .deadline_ns = deadline }) catch |err| {
+    send(
+        server,
+        request,
+        .{ .type = call_sequence, .move = back, .deadline_ns = deadline },
+    ) catch |err| {
         sys.capClose(back);
         return err;
     };
@@ -124,7 +135,8 @@ pub fn call(server: Slot, request: []const u8, reply_buffer: []u8, timeout_ns: u
     }
 }
 
-/// Answer a request and drop its reply capability. A client that went away or whose inbox is full loses its answer, nothing else.
+/// Answer a request and drop its reply capability. A client that went away or whose inbox is full
+/// loses its answer, nothing else.
 pub fn reply(request: Message, payload: []const u8) void {
     const to = request.moved orelse return;
     replyTo(to, request.header.type, payload);
@@ -144,7 +156,12 @@ pub fn route(service: []const u8) Error!Slot {
     request[4] = @intCast(service.len);
     @memcpy(request[5..][0..service.len], service);
     var buffer: [16]u8 = undefined;
-    const answer = try call(abi.slot.init_control, request[0 .. 5 + service.len], &buffer, call_timeout_ns);
+    const answer = try call(
+        abi.slot.init_control,
+        request[0 .. 5 + service.len],
+        &buffer,
+        call_timeout_ns,
+    );
     if (answer.len != 9 or !std.mem.eql(u8, answer[0..4], "RT\x01\x41")) return error.Unexpected;
     return switch (answer[4]) {
         0 => std.mem.readInt(u32, answer[5..9], .little),

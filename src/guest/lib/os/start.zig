@@ -1,6 +1,7 @@
 //! Entry point and panic handler of every service.
 
 const std = @import("std");
+const os = @import("root.zig");
 const root = @import("root");
 const sys = @import("sys.zig");
 
@@ -11,11 +12,15 @@ comptime {
 /// What `init` receives besides the info page: the boot archive.
 pub var init_args: struct { archive: u64 = 0, archive_len: u64 = 0 } = .{};
 
-export fn _start(info: u64, archive: u64, archive_len: u64) linksection(".text.start") callconv(.c) noreturn {
+export fn _start(
+    info: u64,
+    archive: u64,
+    archive_len: u64,
+) linksection(".text.start") callconv(.c) noreturn {
     _ = info;
     init_args = .{ .archive = archive, .archive_len = archive_len };
     root.main() catch |err| {
-        @import("root.zig").print("{s}: stopped: {s}", .{ @import("root.zig").name(), @errorName(err) });
+        os.print("{s}: stopped: {s}", .{ os.name(), @errorName(err) });
         sys.exit(1);
     };
     sys.exit(0);
@@ -23,7 +28,7 @@ export fn _start(info: u64, archive: u64, archive_len: u64) linksection(".text.s
 
 pub const panic = std.debug.FullPanic(struct {
     fn die(message: []const u8, _: ?usize) noreturn {
-        @import("root.zig").print("{s}: panic: {s}", .{ @import("root.zig").name(), message });
+        os.print("{s}: panic: {s}", .{ os.name(), message });
         asm volatile ("ebreak");
         unreachable;
     }

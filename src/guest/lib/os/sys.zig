@@ -5,7 +5,21 @@ const abi = @import("abi");
 
 const Slot = abi.Slot;
 
-pub const Error = error{ Denied, NotFound, TooBig, BadSlot, WouldBlock, NoMemory, Fault, Invalid, NoSpace, Broken, Unsupported, TimedOut, Unexpected };
+pub const Error = error{
+    Denied,
+    NotFound,
+    TooBig,
+    BadSlot,
+    WouldBlock,
+    NoMemory,
+    Fault,
+    Invalid,
+    NoSpace,
+    Broken,
+    Unsupported,
+    TimedOut,
+    Unexpected,
+};
 
 fn syscall(number: abi.Syscall, args: [6]u64) u64 {
     return asm volatile ("ecall"
@@ -18,6 +32,13 @@ fn syscall(number: abi.Syscall, args: [6]u64) u64 {
           [a5] "{a5}" (args[5]),
           [a7] "{a7}" (@intFromEnum(number)),
         : .{ .memory = true });
+}
+
+/// The call's result, or its errno as an error. Arguments that are not given are zero.
+fn ask(number: abi.Syscall, arguments: anytype) Error!u64 {
+    var registers: [6]u64 = @splat(0);
+    inline for (arguments, 0..) |argument, i| registers[i] = argument;
+    return check(syscall(number, registers));
 }
 
 fn check(result: u64) Error!u64 {
@@ -61,11 +82,27 @@ pub fn debugWrite(bytes: []const u8) void {
     _ = syscall(.debug_write, .{ @intFromPtr(bytes.ptr), bytes.len, 0, 0, 0, 0 });
 }
 
-pub fn ipcSend(slot: Slot, header: *const abi.MsgHeader, payload: []const u8, flags: u64, deadline_ns: u64) Error!void {
-    _ = try check(syscall(.ipc_send, .{ slot, @intFromPtr(header), @intFromPtr(payload.ptr), payload.len, flags, deadline_ns }));
+pub fn ipcSend(
+    slot: Slot,
+    header: *const abi.MsgHeader,
+    payload: []const u8,
+    flags: u64,
+    deadline_ns: u64,
+) Error!void {
+    const bytes = @intFromPtr(payload.ptr);
+    _ = try ask(.ipc_send, .{
+        slot, @intFromPtr(header), bytes, payload.len, flags, deadline_ns,
+    });
 }
 
-pub fn ipcRecv(slot: Slot, header: *abi.MsgHeader, buffer: []u8, sender: *u64, flags: u32, deadline_ns: u64) Error!usize {
+pub fn ipcRecv(
+    slot: Slot,
+    header: *abi.MsgHeader,
+    buffer: []u8,
+    sender: *u64,
+    flags: u32,
+    deadline_ns: u64,
+) Error!usize {
     const desc: abi.RecvDesc = .{
         .slot = slot,
         .header = @intFromPtr(header),
@@ -75,68 +112,71 @@ pub fn ipcRecv(slot: Slot, header: *abi.MsgHeader, buffer: []u8, sender: *u64, f
         .flags = flags,
         .deadline_ns = deadline_ns,
     };
-    return check(syscall(.ipc_recv, .{ @intFromPtr(&desc), 0, 0, 0, 0, 0 }));
+    return ask(.ipc_recv, .{@intFromPtr(&desc)});
 }
 
 /// Create a suspended task from an ELF; only `init` may.
 pub fn exec(elf: []const u8, stack_pages: u64, service: []const u8) Error!u32 {
-    return @truncate(try check(syscall(.exec, .{ @intFromPtr(elf.ptr), elf.len, stack_pages, 0, @intFromPtr(service.ptr), service.len })));
+    const name = @intFromPtr(service.ptr);
+    const file = @intFromPtr(elf.ptr);
+    return @truncate(try ask(.exec, .{ file, elf.len, stack_pages, 0, name, service.len }));
 }
 
 pub fn taskResume(pid: u32) Error!void {
-    _ = try check(syscall(.task_resume, .{ pid, 0, 0, 0, 0, 0 }));
+    _ = try ask(.task_resume, .{pid});
 }
 
+/// Closing an empty slot changes nothing, so there is nothing to report.
 pub fn capClose(slot: Slot) void {
-    _ = syscall(.cap_close, .{ slot, 0, 0, 0, 0, 0 });
+    _ = ask(.cap_close, .{slot}) catch {};
 }
 
 pub fn capClone(slot: Slot, rights: u32) Error!Slot {
-    return @truncate(try check(syscall(.cap_clone, .{ slot, rights, 0, 0, 0, 0 })));
+    return @truncate(try ask(.cap_clone, .{ slot, rights }));
 }
 
 pub fn capTransferTo(pid: u32, slot: Slot, rights: u32, child_slot: Slot) Error!Slot {
-    return @truncate(try check(syscall(.cap_transfer_to, .{ pid, slot, rights, child_slot, 0, 0 })));
+    return @truncate(try ask(.cap_transfer_to, .{ pid, slot, rights, child_slot }));
 }
 
 pub fn capQuery(slot: Slot) Error!abi.CapInfo {
     var info: abi.CapInfo = undefined;
-    _ = try check(syscall(.cap_query, .{ slot, @intFromPtr(&info), 0, 0, 0, 0 }));
+    _ = try ask(.cap_query, .{ slot, @intFromPtr(&info) });
     return info;
 }
 
 pub fn endpointCreate(depth: u32) Error!Slot {
-    return @truncate(try check(syscall(.endpoint_create, .{ abi.slot.factory, depth, 0, 0, 0, 0 })));
+    return @truncate(try ask(.endpoint_create, .{ abi.slot.factory, depth }));
 }
 
 pub fn deviceCapCreate(base: u64, len: u64) Error!Slot {
-    return @truncate(try check(syscall(.device_cap_create, .{ abi.slot.factory, base, len, 0, 0, 0 })));
+    return @truncate(try ask(.device_cap_create, .{ abi.slot.factory, base, len }));
 }
 
 pub fn irqCreate(irq: u32) Error!Slot {
-    return @truncate(try check(syscall(.irq_create, .{ abi.slot.factory, irq, 0, 0, 0, 0 })));
+    return @truncate(try ask(.irq_create, .{ abi.slot.factory, irq }));
 }
 
 pub fn irqBind(irq: Slot, endpoint: Slot) Error!void {
-    _ = try check(syscall(.irq_bind, .{ irq, endpoint, 0, 0, 0, 0 }));
+    _ = try ask(.irq_bind, .{ irq, endpoint });
 }
 
 pub fn irqAck(irq: Slot) Error!void {
-    _ = try check(syscall(.irq_ack, .{ irq, 0, 0, 0, 0, 0 }));
+    _ = try ask(.irq_ack, .{irq});
 }
 
 pub fn vmoCreate(len: usize) Error!Slot {
-    return @truncate(try check(syscall(.vmo_create, .{ len, 0, 0, 0, 0, 0 })));
+    return @truncate(try ask(.vmo_create, .{len}));
 }
 
 pub fn vmMap(slot: Slot, offset: u64, len: usize, prot: u64) Error!u64 {
-    return check(syscall(.vm_map, .{ slot, offset, len, prot, 0, 0 }));
+    return ask(.vm_map, .{ slot, offset, len, prot });
 }
 
 pub fn vmUnmap(address: u64, len: usize) Error!void {
-    _ = try check(syscall(.vm_unmap, .{ address, len, 0, 0, 0, 0 }));
+    _ = try ask(.vm_unmap, .{ address, len });
 }
 
 pub fn mmioMap(slot: Slot) Error!u64 {
-    return check(syscall(.mmio_map, .{ slot, 0, 0, 0, 0, 0 }));
+    return ask(.mmio_map, .{slot});
 }

@@ -14,7 +14,17 @@ pub const services_max = 24;
 pub const routes_max = 64;
 pub const name_bytes_max = 48;
 
-pub const Error = error{ BadMagic, BadVersion, BadLength, BadSection, BadDigest, BadRecord, BadName, TooMany, Repeated };
+pub const Error = error{
+    BadMagic,
+    BadVersion,
+    BadLength,
+    BadSection,
+    BadDigest,
+    BadRecord,
+    BadName,
+    TooMany,
+    Repeated,
+};
 
 /// Total length, as the header claims it; the caller reads that much before `parse`.
 pub fn totalBytes(header: *const [header_bytes]u8) Error!usize {
@@ -32,13 +42,18 @@ pub const Blob = struct {
     /// The section of one service, empty if it has none.
     pub fn section(self: Blob, service_id: u64) ?[]const u8 {
         for (0..self.count) |i| {
-            const entry = self.bytes[header_bytes + i * section_entry_bytes ..][0..section_entry_bytes];
+            const entry = entryAt(self.bytes, i);
             if (std.mem.readInt(u64, entry[0..8], .little) != service_id) continue;
-            return self.bytes[std.mem.readInt(u32, entry[8..12], .little)..][0..std.mem.readInt(u32, entry[12..16], .little)];
+            const offset = std.mem.readInt(u32, entry[8..12], .little);
+            return self.bytes[offset..][0..std.mem.readInt(u32, entry[12..16], .little)];
         }
         return null;
     }
 };
+
+fn entryAt(bytes: []const u8, index: usize) *const [section_entry_bytes]u8 {
+    return bytes[header_bytes + index * section_entry_bytes ..][0..section_entry_bytes];
+}
 
 pub fn parse(bytes: []const u8) Error!Blob {
     if (bytes.len < header_bytes) return error.BadLength;
@@ -52,12 +67,16 @@ pub fn parse(bytes: []const u8) Error!Blob {
     if (count < 1 or count > sections_max or first > bytes.len) return error.BadSection;
     var last_id: u64 = 0;
     for (0..count) |i| {
-        const entry = bytes[header_bytes + i * section_entry_bytes ..][0..section_entry_bytes];
+        const entry = entryAt(bytes, i);
         const id = std.mem.readInt(u64, entry[0..8], .little);
         const offset = std.mem.readInt(u32, entry[8..12], .little);
         const len = std.mem.readInt(u32, entry[12..16], .little);
         if (i > 0 and id <= last_id) return error.BadSection; // sorted, so no service has two
-        if (offset < first or offset > bytes.len or len > bytes.len - offset or len > section_bytes_max) return error.BadSection;
+        if (offset < first or offset > bytes.len or len > bytes.len - offset or
+            len > section_bytes_max)
+        {
+            return error.BadSection;
+        }
         last_id = id;
     }
     return .{ .bytes = bytes, .count = count };
@@ -96,7 +115,10 @@ pub const Plan = struct {
         try checkName(text[0..cut]);
         try checkName(text[cut + 1 ..]);
         if (self.route_count == routes_max) return error.TooMany;
-        self.routes[self.route_count] = .{ .client = abi.serviceId(text[0..cut]), .server = abi.serviceId(text[cut + 1 ..]) };
+        self.routes[self.route_count] = .{
+            .client = abi.serviceId(text[0..cut]),
+            .server = abi.serviceId(text[cut + 1 ..]),
+        };
         self.route_count += 1;
     }
 };
@@ -121,7 +143,8 @@ pub fn parsePlan(section: []const u8) Error!Plan {
     return plan;
 }
 
-/// Names are file names of the boot archive: lower-case letters, digits, `-` and `_`, at most 31 for an archive entry.
+/// Names are file names of the boot archive: lower-case letters, digits, `-` and `_`, at most 31
+/// for an archive entry.
 fn checkName(name: []const u8) Error!void {
     if (name.len < 1 or name.len > 31 or std.mem.eql(u8, name, "init")) return error.BadName;
     for (name) |c| switch (c) {
@@ -164,11 +187,7 @@ test "every flipped bit and every truncation is refused" {
     const good = example(&buffer, example_section);
     for (0..good.len * 8) |bit| {
         good[bit / 8] ^= @as(u8, 1) << @intCast(bit % 8);
-        if (parse(good)) |blob| {
-            // Only the section count may change without touching the digest; it must not pass either.
-            try testing.expect(blob.count != 1);
-            return error.TestUnexpectedResult;
-        } else |_| {}
+        try testing.expect(std.meta.isError(parse(good)));
         good[bit / 8] ^= @as(u8, 1) << @intCast(bit % 8);
     }
     for (0..good.len) |len| try testing.expect(std.meta.isError(parse(good[0..len])));

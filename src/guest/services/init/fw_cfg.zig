@@ -1,4 +1,5 @@
-//! QEMU's firmware configuration device, through its byte port: how the host hands over the node configuration.
+//! QEMU's firmware configuration device, through its byte port: how the host hands over the node
+//! configuration.
 
 const std = @import("std");
 const os = @import("os");

@@ -1,7 +1,8 @@
-//! init, the first service: the only holder of the factory and so the only one that can start another.
+//! init, the first service: the only holder of the factory and so the only one that can start
+//! another.
 //!
-//! Without a valid node configuration there is nothing to start: init says what is wrong and exits, and the kernel
-//! switches the board off, because a system without init has ended.
+//! Without a valid node configuration there is nothing to start: init says what is wrong and exits,
+//! and the kernel switches the board off, because a system without init has ended.
 
 const std = @import("std");
 const os = @import("os");
@@ -25,7 +26,8 @@ var services: [config.services_max]spawn.Service = undefined;
 
 pub fn main() !void {
     os.print("init: start", .{});
-    _ = try os.sys.endpointCreate(os.abi.endpoint_depth_max); // control; slot 1, as in every service
+    // control; slot 1, as in every service
+    _ = try os.sys.endpointCreate(os.abi.endpoint_depth_max);
     const blob = readBlob() catch |err| return refuse(err);
     const section = blob.section(os.serviceId("init")) orelse return refuse(error.NoInitSection);
     plan = config.parsePlan(section) catch |err| return refuse(err);
@@ -57,9 +59,11 @@ fn fromFwCfg() !usize {
     return len;
 }
 
-/// QEMU before 8.0 cannot add files to fw_cfg on this board; there the host puts the blob at the start of the flash.
+/// QEMU before 8.0 cannot add files to fw_cfg on this board; there the host puts the blob at the
+/// start of the flash.
 fn fromFlash() !usize {
-    const region = os.sys.deviceCapCreate(flash_base, config.blob_bytes_max) catch return error.NoFile;
+    const region = os.sys.deviceCapCreate(flash_base, config.blob_bytes_max) catch
+        return error.NoFile;
     defer os.sys.capClose(region);
     const address = try os.sys.mmioMap(region);
     defer os.sys.vmUnmap(address, config.blob_bytes_max) catch {};
@@ -70,7 +74,8 @@ fn fromFlash() !usize {
     return len;
 }
 
-/// Start what the configuration lists, in its order. One that cannot be started is reported; the others go on.
+/// Start what the configuration lists, in its order. One that cannot be started is reported; the
+/// others go on.
 fn startAll(map: devices.Map) []const spawn.Service {
     var count: usize = 0;
     for (plan.services()) |name| {

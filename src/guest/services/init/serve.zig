@@ -1,5 +1,5 @@
-//! What init does after start-up: answer `RT` requests and report services that end. Who asks is what the kernel
-//! says; what nobody permitted is denied.
+//! What init does after start-up: answer `RT` requests and report services that end. Who asks is
+//! what the kernel says; what nobody permitted is denied.
 
 const std = @import("std");
 const os = @import("os");
@@ -41,12 +41,19 @@ pub const Server = struct {
     /// Permission first: a caller learns nothing about services it may not reach.
     fn route(self: Server, request: os.Message, slot: *os.Slot) Status {
         const bytes = request.payload;
-        if (bytes.len < 6 or bytes[4] != bytes.len - 5 or bytes[4] > config.name_bytes_max) return .malformed;
+        if (bytes.len < 6 or bytes[4] != bytes.len - 5 or bytes[4] > config.name_bytes_max) {
+            return .malformed;
+        }
         const wanted = os.serviceId(bytes[5..]);
         if (!self.plan.permits(request.sender, wanted)) return .denied;
         for (self.services) |service| {
             if (service.id != wanted) continue;
-            slot.* = os.sys.capTransferTo(request.senderPid(), service.server, os.abi.Right.send, os.abi.no_slot) catch
+            slot.* = os.sys.capTransferTo(
+                request.senderPid(),
+                service.server,
+                os.abi.Right.send,
+                os.abi.no_slot,
+            ) catch
                 return .denied;
             return .ok;
         }
@@ -65,7 +72,11 @@ pub const Server = struct {
     }
 
     fn reportExit(self: Server, message: os.Message) void {
-        if (message.header.type != os.abi.KernelMsg.child_exit or message.payload.len != @sizeOf(os.abi.ChildExit)) return;
+        if (message.header.type != os.abi.KernelMsg.child_exit or
+            message.payload.len != @sizeOf(os.abi.ChildExit))
+        {
+            return;
+        }
         const report = std.mem.bytesToValue(os.abi.ChildExit, message.payload);
         const name = for (self.services) |service| {
             if (service.pid == report.pid) break service.name;

@@ -1,4 +1,5 @@
-//! Starting a service: a task from the boot archive, with the slots that docs/spec/kernel-abi.md promises it.
+//! Starting a service: a task from the boot archive, with the slots that docs/spec/kernel-abi.md
+//! promises it.
 
 const std = @import("std");
 const os = @import("os");
@@ -24,8 +25,18 @@ pub const Service = struct {
 pub fn spawn(name: []const u8, map: devices.Map) Error!Service {
     const elf = find(name) orelse return error.NotInArchive;
     const pid = try os.sys.exec(elf, stack_pages, name);
-    _ = try os.sys.capTransferTo(pid, os.abi.slot.init_control, Right.send, os.abi.slot.init_control);
-    try givePair(pid, try os.sys.endpointCreate(inbox_depth), os.abi.slot.inbox_recv, os.abi.slot.inbox_send);
+    _ = try os.sys.capTransferTo(
+        pid,
+        os.abi.slot.init_control,
+        Right.send,
+        os.abi.slot.init_control,
+    );
+    try givePair(
+        pid,
+        try os.sys.endpointCreate(inbox_depth),
+        os.abi.slot.inbox_recv,
+        os.abi.slot.inbox_send,
+    );
     const endpoint = try os.sys.endpointCreate(server_depth);
     const server = try os.sys.capClone(endpoint, Right.send);
     try givePair(pid, endpoint, os.abi.slot.server_recv, os.abi.slot.server_send);
@@ -34,7 +45,8 @@ pub fn spawn(name: []const u8, map: devices.Map) Error!Service {
     return .{ .name = name, .id = os.serviceId(name), .pid = pid, .server = server };
 }
 
-/// Both ends of an endpoint go to the child; init's own capability is closed, so that the endpoint dies with it.
+/// Both ends of an endpoint go to the child; init's own capability is closed, so that the endpoint
+/// dies with it.
 fn givePair(pid: u32, endpoint: Slot, recv_slot: Slot, send_slot: Slot) os.Error!void {
     defer os.sys.capClose(endpoint);
     _ = try os.sys.capTransferTo(pid, endpoint, Right.recv, recv_slot);
@@ -43,7 +55,10 @@ fn givePair(pid: u32, endpoint: Slot, recv_slot: Slot, send_slot: Slot) os.Error
 
 /// A file of the boot archive; the kernel checked its entries before it started init.
 fn find(name: []const u8) ?[]const u8 {
-    const archive = @as([*]const u8, @ptrFromInt(os.init_args.archive))[0..os.init_args.archive_len];
+    const archive = @as(
+        [*]const u8,
+        @ptrFromInt(os.init_args.archive),
+    )[0..os.init_args.archive_len];
     const count = std.mem.readInt(u16, archive[6..8], .little);
     for (0..count) |i| {
         const entry = archive[8 + i * 48 ..][0..48];
