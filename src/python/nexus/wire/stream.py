@@ -37,32 +37,53 @@ class MessageReader:
         """How many bytes wait for the rest of their message."""
         return len(self._buffer)
 
+    def feed(self, data: bytes) -> None:
+        """Take bytes in; `next_message` gives them out.  After an error nothing is kept."""
+        if self._poison is None:
+            self._buffer += data
+
+    def next_message(self, low: int = 1, high: int | None = None) -> bytes | None:
+        """Return the next message, or None until more bytes come.
+
+        Args:
+            low: The shortest message that is acceptable now.
+            high: The longest; by default what the reader was made for.
+
+        Raises:
+            RemoteProtocolError: a length out of range, told before its bytes are awaited; close
+                the connection.
+        """
+        if self._poison is not None:
+            raise RemoteProtocolError(self._poison.reason, "after an earlier error")
+        if len(self._buffer) < LENGTH_BYTES:
+            return None
+        length = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+        self._check(length, low, self._message_bytes_max if high is None else high)
+        if len(self._buffer) < LENGTH_BYTES + length:
+            return None
+        message = bytes(self._buffer[LENGTH_BYTES : LENGTH_BYTES + length])
+        del self._buffer[: LENGTH_BYTES + length]
+        return message
+
     def receive(self, data: bytes) -> list[bytes]:
         """Take bytes, return the messages that are now complete.
 
         Raises:
-            RemoteProtocolError: a length out of range; close the connection.  Messages that were
-                complete before it in the same piece are given up with it.
+            RemoteProtocolError: as `next_message`; messages before it in the same piece are given
+                up with it.
         """
-        if self._poison is not None:
-            raise RemoteProtocolError(self._poison.reason, "after an earlier error")
-        self._buffer += data
+        self.feed(data)
         messages = []
-        while len(self._buffer) >= LENGTH_BYTES:
-            length = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
-            self._check(length)
-            if len(self._buffer) < LENGTH_BYTES + length:
-                break
-            messages.append(bytes(self._buffer[LENGTH_BYTES : LENGTH_BYTES + length]))
-            del self._buffer[: LENGTH_BYTES + length]
+        while (message := self.next_message()) is not None:
+            messages.append(message)
         return messages
 
-    def _check(self, length: int) -> None:
-        if 1 <= length <= self._message_bytes_max:
+    def _check(self, length: int, low: int, high: int) -> None:
+        if low <= length <= high:
             return
-        reason = Reason.OVERSIZED if length else Reason.TRUNCATED
+        reason = Reason.OVERSIZED if length > high else Reason.TRUNCATED
         self._poison = RemoteProtocolError(
-            reason, f"message of {length}, accepted are 1..{self._message_bytes_max}"
+            reason, f"message of {length}, accepted are {low}..{high}"
         )
         self._buffer.clear()
         raise self._poison

@@ -1,0 +1,77 @@
+"""The record of a gateway decision: who asked what, and how it ended.
+
+Never a payload, never a key: what a record must not show is not in it to begin with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from nexus.dsoftbus.policy import SERVICES
+from nexus.wire.gateway import REQUEST_HEAD_BYTES, Type
+from nexus.wire.log import Append, Level
+
+SCOPE: Final = "dsoftbusd"
+
+
+class Outcome(Enum):
+    """How a call ended.  The values are words of the record."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNAUTHENTICATED = "denied-unauthenticated"
+    MALFORMED = "denied-malformed"
+    OVERSIZED = "denied-oversized"
+    RATE = "denied-rate"
+    SERVICE = "denied-service"
+    DECRYPT = "denied-decrypt"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One decision."""
+
+    outcome: Outcome
+    peer: str | None
+    service: int | None
+    opcode: int | None
+
+    @property
+    def level(self) -> Level:
+        """What went well is information, everything else a warning."""
+        return Level.INFO if self.outcome is Outcome.OK else Level.WARN
+
+    @property
+    def message(self) -> str:
+        """The text that logd gets."""
+        service = "-" if self.service is None else service_name(self.service) or f"#{self.service}"
+        opcode = "-" if self.opcode is None else str(self.opcode)
+        return (
+            f"audit remote call outcome={self.outcome.value} peer={printable(self.peer or '-')}"
+            f" service={service} op={opcode}"
+        )
+
+    def append(self, nonce: int | None = None) -> Append:
+        """The request to logd."""
+        return Append(self.level, SCOPE, self.message, nonce=nonce)
+
+
+def record_of(outcome: Outcome, peer: str | None, frame: bytes = b"") -> AuditRecord:
+    """Make the record of a frame, as far as the frame says what it is about."""
+    is_request = len(frame) >= REQUEST_HEAD_BYTES and frame[0] == Type.REQUEST
+    service = frame[1] if is_request else None
+    opcode = frame[REQUEST_HEAD_BYTES + 3] if len(frame) >= REQUEST_HEAD_BYTES + 4 else None
+    return AuditRecord(outcome, peer, service, opcode if is_request else None)
+
+
+def service_name(number: int) -> str | None:
+    """Return the name of a service that the gateway knows."""
+    service = SERVICES.get(number)
+    return None if service is None else service.name
+
+
+def printable(text: str) -> str:
+    """Show an id of unknown origin: whatever is outside `!`..`~` becomes `?`, byte for byte."""
+    return "".join(chr(byte) if 0x21 <= byte <= 0x7E else "?" for byte in text.encode())

@@ -1,0 +1,52 @@
+"""Who may call what: the allowlist of (peer, service, operation).  Deny by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A local service that the gateway can forward to, and how its frames begin."""
+
+    number: int
+    name: str
+    magic: bytes
+    version_max: int
+
+    def opcode_of(self, payload: bytes) -> int | None:
+        """Return the operation of a frame of this service; None if it is none."""
+        if len(payload) < 4 or payload[:2] != self.magic:
+            return None
+        return payload[3] if 1 <= payload[2] <= self.version_max else None
+
+
+SERVICES: Final[Mapping[int, Service]] = {
+    1: Service(1, "samgrd", b"SM", 1),
+    2: Service(2, "bundlemgrd", b"BN", 1),
+    3: Service(3, "packagefsd", b"PK", 1),
+    4: Service(4, "statefsd", b"SF", 2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One permitted operation of one peer."""
+
+    peer: str
+    service: int
+    opcode: int
+
+
+class Policy:
+    """A set of rules.  What no rule permits is denied; an empty policy denies everything."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        """Take the rules; they do not change afterwards."""
+        self._rules = frozenset(rules)
+
+    def allows(self, peer: str, service: int, opcode: int) -> bool:
+        """Say whether a rule permits exactly this."""
+        return Rule(peer, service, opcode) in self._rules
