@@ -21,14 +21,14 @@ READY = Expectation("A", Phase.LAUNCH, "ready")
 END = Expectation("A", Phase.END, "SELFTEST: end")
 
 
-class _Silent:
+class Silent:
     def line(self, machine: str, line: str, now_ns: int) -> None: ...
     def marker(self, expectation: Expectation, now_ns: int) -> None: ...
     def progress(self, phase: Phase, now_ns: int, missing: Expectation | None) -> None: ...
 
 
 def _play(plan: Plan, machines: Mapping[str, FakeMachine]) -> Record:
-    runner = Runner(plan, _Silent(), lambda: None, lambda: 0.0)
+    runner = Runner(plan, Silent(), lambda: None, lambda: 0.0)
     return runner.run(plan_fake.engine(plan, machines))
 
 
@@ -241,7 +241,7 @@ def test_until_stops_after_a_phase_and_ignores_what_follows() -> None:
 def test_watchdog_ends_the_run_with_its_own_outcome() -> None:
     plan = plan_fake.plan([HELLO], "A")
     answers = iter([None, None, (Outcome.INTERRUPTED, "interrupted by SIGTERM")])
-    runner = Runner(plan, _Silent(), lambda: next(answers), lambda: 0.0)
+    runner = Runner(plan, Silent(), lambda: next(answers), lambda: 0.0)
     record = runner.run(plan_fake.engine(plan, {"A": FakeMachine([(0, Spin())])}))
     assert record.verdict.outcome is Outcome.INTERRUPTED
     assert record.verdict.marker == "hello"
@@ -251,7 +251,7 @@ def test_same_seed_gives_the_same_record() -> None:
     def run(seed: int) -> tuple[dict[str, bytes], bytes, str]:
         plan = plan_fake.plan(seed=seed)
         engine = plan_fake.engine(plan, plan_fake.passing_machines())
-        record = Runner(plan, _Silent(), lambda: None, lambda: 0.0).run(engine)
+        record = Runner(plan, Silent(), lambda: None, lambda: 0.0).run(engine)
         logs = {label: bytes(data) for label, data in record.consoles.items()}
         return logs, record.capture.content(), engine.trace_digest()
 

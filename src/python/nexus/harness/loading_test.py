@@ -1,0 +1,132 @@
+"""Plans from files: what is given arrives, and each mistake is named with file and value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nexus.config.config_fake import write_world
+from nexus.core.errors import NexusError
+from nexus.core.randomness import Ratio
+from nexus.harness import arguments, os2vm
+from nexus.harness.loading import load_plan
+from nexus.harness.phase import Phase
+from nexus.harness.plan import Plan
+
+SMALL_NODE = """\
+[node]
+id = "node-a"
+mac = "52:54:00:12:34:0a"
+image = "system"
+start = ["logd"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_world(tmp_path)
+    (tmp_path / "system.elf").write_bytes(b"first image")
+    (tmp_path / "other.elf").write_bytes(b"second image")
+    (tmp_path / "node.toml").write_text(SMALL_NODE)
+    return tmp_path
+
+
+def _images(folder: Path) -> list[str]:
+    return [f"--image=system={folder}/system.elf", f"--image=other={folder}/other.elf"]
+
+
+def _load(*argv: str) -> Plan:
+    return load_plan(arguments.parse(argv))
+
+
+def test_world_becomes_a_plan(folder: Path) -> None:
+    plan = _load("--world", f"{folder}/world.toml", *_images(folder))
+    assert (plan.name, plan.seed, plan.labels) == ("world", 7, ("A", "B"))
+    first, second = plan.machines
+    assert (first.image, second.image) == (b"first image", b"second image")
+    assert first.mac == bytes.fromhex("52540012340a")
+    assert first.config[:4] == second.config[:4] == b"NXCF"
+    assert first.ram_bytes == 64 << 20
+    assert (plan.link.delay_ns, plan.link.loss) == (200_000, Ratio(1, 50))
+    assert plan.forbidden == ("kernel: panic",)
+    marker, pattern = plan.due
+    assert (marker.machine, marker.phase, marker.text) == ("A", Phase.LAUNCH, "init: ready")
+    assert pattern.matches("dsoftbusd: cross-vm session ok node-a")
+    assert plan.budget_ns(Phase.REMOTE) == 10_000_000_000
+
+
+def test_command_line_goes_before_the_world(folder: Path) -> None:
+    more = ["--seed", "9", "--budget-ms", "50", "--forbid", "moon", "--until", "launch"]
+    plan = _load("--world", f"{folder}/world.toml", *_images(folder), *more)
+    assert (plan.seed, plan.total_ns, plan.until) == (9, 50_000_000, Phase.LAUNCH)
+    assert plan.forbidden == ("kernel: panic", "moon")
+    assert len(plan.due) == 1
+
+
+def test_node_becomes_a_world_of_one(folder: Path) -> None:
+    expect = ["--expect", "init: ready", "SELFTEST: end"]
+    plan = _load("--node", f"{folder}/node.toml", *_images(folder)[:1], *expect)
+    assert plan.labels == ("A",)
+    assert [(e.phase, e.text) for e in plan.due] == [
+        (Phase.LAUNCH, "init: ready"),
+        (Phase.END, "SELFTEST: end"),
+    ]
+
+
+def test_same_image_is_booted_whatever_the_configuration(folder: Path) -> None:
+    """The digests in the summary rest on this: one set of images, many configurations."""
+    world = (folder / "world.toml").read_text().replace('image = "other"', 'image = "system"')
+    (folder / "world.toml").write_text(world)
+    first, second = _load("--world", f"{folder}/world.toml", *_images(folder)[:1]).machines
+    assert first.image is second.image
+    assert first.config != second.config
+
+
+def _mistakes() -> dict[str, tuple[list[str], str]]:
+    world, node = ["--world", "{0}/world.toml"], ["--node", "{0}/node.toml", "--expect", "x"]
+    system, other = "--image=system={0}/system.elf", "--image=other={0}/other.elf"
+    return {
+        "no such world": (["--world", "{0}/none.toml", system], "none.toml"),
+        "no such node": (["--node", "{0}/none.toml", "--expect", "x", system], "none.toml"),
+        "image not given": ([*world, system], "machine B: image: 'other' was not given"),
+        "image mistyped": ([*node, "--image=sistem={0}/system.elf"], "did you mean 'sistem'"),
+        "image missing": ([*node, "--image=system={0}/none.elf"], "none.elf: No such file"),
+        "image is a folder": ([*node, "--image=system={0}"], "Is a directory"),
+        "image is empty": ([*node, "--image=system=/dev/null"], "/dev/null is empty"),
+        "image unused": ([*node, system, other], "'other' is booted by no machine"),
+        "nothing expected": (["--node", "{0}/node.toml", system], "expects nothing proves nothing"),
+        "image is no ELF": ([*node, system], "kernel image"),
+    }
+
+
+@pytest.mark.parametrize(("argv", "text"), _mistakes().values(), ids=_mistakes().keys())
+def test_mistake_is_named_and_ends_with_20(
+    folder: Path, argv: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [argument.format(folder) for argument in argv]
+    assert os2vm.main([*given, "--out", f"{folder}/out"]) == 20
+    printed = "".join(capsys.readouterr())
+    assert text in printed
+    assert "Traceback" not in printed
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    assert text in summary["deterministic"]["message"]
+    expected = ["--expect-outcome", "bad-configuration", "--out", f"{folder}/out"]
+    assert os2vm.main([*given, *expected]) == 0
+
+
+def test_value_out_of_range_in_a_node_is_named(folder: Path) -> None:
+    path = folder / "node-a.toml"
+    path.write_text(path.read_text().replace("port = 34568", "port = 99999"))
+    with pytest.raises(NexusError, match=r"node-a\.toml: dsoftbus\.peer.*port.*99999"):
+        _load("--world", f"{folder}/world.toml", *_images(folder))
+
+
+def test_engine_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    argv = ["--node", f"{folder}/node.toml", "--expect", "x", "--engine", "qemu"]
+    assert os2vm.main([*argv, *_images(folder)[:1], "--out", f"{folder}/out"]) == 22
+    result = (folder / "out" / "result.txt").read_text()
+    assert result.startswith("engine-unavailable: ")
+    assert result.count("\n") == 1

@@ -1,0 +1,65 @@
+"""Which QEMU will do, and how it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nexus.harness import plan_fake, qemu_command
+from nexus.harness.engine import EngineUnavailableError
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\nCopyright", "7.2.22"),
+        ("QEMU emulator version 7.2\n", "7.2"),
+        ("QEMU emulator version 10.0.2\n", "10.0.2"),
+    ],
+)
+def test_version_that_will_do(text: str, version: str) -> None:
+    assert qemu_command.check_version(text) == version
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("QEMU emulator version 7.1.9\n", "is version 7.1.9; needed is 7.2 or newer"),
+        ("QEMU emulator version 6.2.0\n", "is version 6.2.0"),
+        ("bochs 2.7\nmore", "says 'bochs 2.7'"),
+        ("", "says 'nothing'"),
+    ],
+)
+def test_version_that_will_not_do(text: str, complaint: str) -> None:
+    with pytest.raises(EngineUnavailableError) as caught:
+        qemu_command.check_version(text)
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def _command(version: str) -> str:
+    machine = plan_fake.machine_plan("A", 10)
+    files = (Path("a.elf"), Path("a.node"))
+    return " ".join(qemu_command.build("qemu", version, machine, *files, network=7))
+
+
+def test_command_names_the_board_the_emulator_models() -> None:
+    command = _command("8.0.1")
+    assert "-M virt -smp 1 -m 64M -bios none -kernel a.elf" in command
+    assert "-fw_cfg name=opt/org.nexus/node,file=a.node" in command
+    assert "-netdev stream,id=n0,server=off,addr.type=fd,addr.str=7" in command
+    assert "mac=52:54:00:00:00:0a,bus=virtio-mmio-bus.0" in command
+    assert "virtio-rng-device,bus=virtio-mmio-bus.1" in command
+
+
+def test_command_opens_no_port_of_the_host() -> None:
+    command = _command("8.0.1")
+    for word in ("user,", "mcast", "listen", "hostfwd", "tcp", "server=on"):
+        assert word not in command
+
+
+def test_older_qemu_gets_the_configuration_in_its_flash() -> None:
+    command = _command("7.2.22")
+    assert "-device loader,file=a.node,addr=0x20000000,force-raw=on" in command
+    assert "-fw_cfg" not in command
