@@ -1,0 +1,220 @@
+//! The driver's side of a split virtqueue (virtio 1.1, section 2.6), one buffer a descriptor.
+//!
+//! Layout within its memory (one page suffices up to 128 entries):
+//!
+//!     0            16 n              16 n + 6 + 2 n, rounded up to 4
+//!     | descriptors | flags idx ring.. | flags idx {id, len}.. |
+//!                     available (ours)   used (the device's)
+//!
+//! Rules of this file
+//! ------------------
+//! 1. What the device can write is read once, checked, and used from a local copy. An index that
+//!    was never given out, or a length beyond the buffer, makes the queue `Broken` for good.
+//! 2. Which descriptors are free is known from our own memory alone.
+
+const std = @import("std");
+const transport = @import("transport.zig");
+const fence = transport.fence;
+
+/// Memory that the device can reach: as we see it and as it does.
+pub const Memory = struct {
+    virtual: []u8,
+    physical: u64,
+
+    pub fn part(self: Memory, offset: usize, len: usize) Memory {
+        return .{
+            .virtual = self.virtual[offset..][0..len],
+            .physical = self.physical + offset,
+        };
+    }
+};
+
+pub const Error = error{Broken};
+pub const Used = struct { id: u16, len: u32 };
+pub const Direction = enum { to_device, from_device };
+
+const Descriptor = extern struct { address: u64, len: u32, flags: u16, next: u16 };
+const UsedElement = extern struct { id: u32, len: u32 };
+const writable_flag: u16 = 2;
+const no_interrupt_flag: u16 = 1;
+const no_notify_flag: u16 = 1;
+
+pub fn Queue(comptime size: u16) type {
+    comptime std.debug.assert(std.math.isPowerOfTwo(size) and size <= 64);
+    return struct {
+        const Self = @This();
+        const available_at = @as(usize, size) * 16;
+        const used_at = std.mem.alignForward(usize, available_at + 6 + 2 * @as(usize, size), 4);
+        pub const memory_bytes = used_at + 6 + 8 * @as(usize, size);
+
+        descriptors: [*]volatile Descriptor,
+        /// flags, index, ring.
+        available: [*]volatile u16,
+        /// flags, index; the elements follow.
+        used: [*]volatile u16,
+        elements: [*]volatile UsedElement,
+        physical: u64,
+        available_index: u16 = 0,
+        used_index: u16 = 0,
+        /// Bit i: descriptor i is ours.
+        free: u64,
+        lens: [size]u32 = @splat(0),
+        is_broken: bool = false,
+
+        /// `memory` is zeroed, aligned to 16 and at least `memory_bytes` long.
+        pub fn init(memory: Memory) Self {
+            std.debug.assert(memory.virtual.len >= memory_bytes);
+            const base = memory.virtual.ptr;
+            return .{
+                .descriptors = @ptrCast(@alignCast(base)),
+                .available = @ptrCast(@alignCast(base + available_at)),
+                .used = @ptrCast(@alignCast(base + used_at)),
+                .elements = @ptrCast(@alignCast(base + used_at + 4)),
+                .physical = memory.physical,
+                .free = if (size == 64) ~@as(u64, 0) else (@as(u64, 1) << @intCast(size)) - 1,
+            };
+        }
+
+        pub fn addresses(self: *const Self) transport.QueueAddresses {
+            return .{
+                .descriptors = self.physical,
+                .available = self.physical + available_at,
+                .used = self.physical + used_at,
+            };
+        }
+
+        /// A descriptor that the device does not have.
+        pub fn freeId(self: *const Self) ?u16 {
+            return if (self.free == 0) null else @ctz(self.free);
+        }
+
+        /// Give descriptor `id` to the device with `len` bytes at `address`.
+        pub fn submit(self: *Self, id: u16, address: u64, len: u32, way: Direction) void {
+            const bit = @as(u64, 1) << @intCast(id);
+            std.debug.assert(self.free & bit != 0);
+            self.free &= ~bit;
+            self.lens[id] = if (way == .from_device) len else 0;
+            self.descriptors[id] = .{
+                .address = address,
+                .len = len,
+                .flags = if (way == .from_device) writable_flag else 0,
+                .next = 0,
+            };
+            self.available[2 + (self.available_index & (size - 1))] = id;
+            self.available_index +%= 1;
+            // The device may look as soon as it sees the index.
+            fence();
+            self.available[1] = self.available_index;
+        }
+
+        /// Does the device want to be told of what was submitted?
+        pub fn wantsNotify(self: *const Self) bool {
+            fence();
+            return self.used[0] & no_notify_flag == 0;
+        }
+
+        pub fn wantInterrupts(self: *Self, wanted: bool) void {
+            self.available[0] = if (wanted) 0 else no_interrupt_flag;
+            fence();
+        }
+
+        /// A descriptor that the device gave back, with the number of bytes it wrote.
+        pub fn take(self: *Self) Error!?Used {
+            if (self.is_broken) return error.Broken;
+            const index = self.used[1];
+            if (index == self.used_index) return null;
+            const outstanding = size - @popCount(self.free);
+            if (index -% self.used_index > outstanding) return self.breakDown();
+            fence();
+            const element = self.elements[self.used_index & (size - 1)];
+            if (element.id >= size) return self.breakDown();
+            const id: u16 = @intCast(element.id);
+            const bit = @as(u64, 1) << @intCast(id);
+            if (self.free & bit != 0 or element.len > self.lens[id]) return self.breakDown();
+            self.free |= bit;
+            self.used_index +%= 1;
+            return .{ .id = id, .len = element.len };
+        }
+
+        fn breakDown(self: *Self) Error {
+            self.is_broken = true;
+            return error.Broken;
+        }
+    };
+}
+
+const testing = std.testing;
+
+/// A queue in host memory, with the device's hand on it.
+const Fake = struct {
+    const Small = Queue(4);
+    memory: [Small.memory_bytes]u8 align(16) = @splat(0),
+    queue: Small = undefined,
+
+    fn setUp(self: *Fake) void {
+        const memory: Memory = .{ .virtual = &self.memory, .physical = 0x8000_0000 };
+        self.queue = .init(memory);
+    }
+
+    fn use(self: *Fake, id: u32, len: u32) void {
+        const index = self.queue.used[1];
+        self.queue.elements[index & 3] = .{ .id = id, .len = len };
+        self.queue.used[1] = index +% 1;
+    }
+};
+
+test "buffers go round, over the wrap of both indices" {
+    var fake: Fake = .{};
+    fake.setUp();
+    const queue = &fake.queue;
+    queue.available_index = 0xFFFE;
+    queue.used_index = 0xFFFE;
+    queue.used[1] = 0xFFFE;
+    for (0..10) |round| {
+        const id = queue.freeId().?;
+        queue.submit(id, 0x1000 * @as(u64, id), 100, .from_device);
+        try testing.expectEqual(id, queue.available[2 + ((0xFFFE +% round) & 3)]);
+        try testing.expectEqual(@as(?Used, null), try queue.take());
+        fake.use(id, 60);
+        try testing.expectEqual(@as(?Used, .{ .id = id, .len = 60 }), try queue.take());
+    }
+    for (0..4) |_| queue.submit(queue.freeId().?, 0, 1, .to_device);
+    try testing.expectEqual(@as(?u16, null), queue.freeId());
+}
+
+test "parts lie where the device is told" {
+    var fake: Fake = .{};
+    fake.setUp();
+    const at = fake.queue.addresses();
+    try testing.expectEqual(@as(u64, 0x8000_0040), at.available);
+    // 64 + 6 + 8 = 78, rounded up to a multiple of four.
+    try testing.expectEqual(@as(u64, 0x8000_0050), at.used);
+}
+
+test "a device that lies about index, id or length breaks the queue and nothing else" {
+    const Lie = struct { id: u32, len: u32, jump: u16 = 0 };
+    for ([_]Lie{
+        .{ .id = 4, .len = 1 },
+        .{ .id = 0xFFFF_FFFF, .len = 1 },
+        .{ .id = 1, .len = 1 },
+        .{ .id = 0, .len = 101 },
+        .{ .id = 0, .len = 1, .jump = 1 },
+        .{ .id = 0, .len = 1, .jump = 0x8000 },
+    }) |lie| {
+        var fake: Fake = .{};
+        fake.setUp();
+        fake.queue.submit(0, 0, 100, .from_device);
+        fake.use(lie.id, lie.len);
+        fake.queue.used[1] +%= lie.jump;
+        try testing.expectError(error.Broken, fake.queue.take());
+        try testing.expectError(error.Broken, fake.queue.take());
+    }
+}
+
+test "no device writes into what it shall only read" {
+    var fake: Fake = .{};
+    fake.setUp();
+    fake.queue.submit(0, 0, 100, .to_device);
+    fake.use(0, 1);
+    try testing.expectError(error.Broken, fake.queue.take());
+}

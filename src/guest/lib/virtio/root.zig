@@ -1,0 +1,13 @@
+//! Drivers of modern virtio-mmio devices. They own no memory and make no calls: registers and
+//! device-visible memory come in, so that the queues can be tested on the host.
+
+pub const transport = @import("transport.zig");
+pub const queue = @import("queue.zig");
+pub const net = @import("net.zig");
+pub const entropy = @import("entropy.zig");
+
+pub const Memory = queue.Memory;
+
+test {
+    @import("std").testing.refAllDecls(@This());
+}

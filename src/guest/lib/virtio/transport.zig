@@ -1,0 +1,150 @@
+//! Registers of a modern virtio-mmio device (virtio 1.1, section 4.2), and its initialisation.
+
+const std = @import("std");
+const builtin = @import("builtin");
+
+/// Register numbers, in 32-bit words from the device's base.
+const Reg = struct {
+    const magic = 0x000 / 4;
+    const version = 0x004 / 4;
+    const device_id = 0x008 / 4;
+    const device_features = 0x010 / 4;
+    const device_features_select = 0x014 / 4;
+    const driver_features = 0x020 / 4;
+    const driver_features_select = 0x024 / 4;
+    const queue_select = 0x030 / 4;
+    const queue_size_max = 0x034 / 4;
+    const queue_size = 0x038 / 4;
+    const queue_ready = 0x044 / 4;
+    const queue_notify = 0x050 / 4;
+    const interrupt_status = 0x060 / 4;
+    const interrupt_ack = 0x064 / 4;
+    const status = 0x070 / 4;
+    const queue_desc = 0x080 / 4;
+    const queue_driver = 0x090 / 4;
+    const queue_device = 0x0A0 / 4;
+    const config_generation = 0x0FC / 4;
+    const config = 0x100 / 4;
+};
+
+const Status = struct {
+    const acknowledge: u32 = 1;
+    const driver: u32 = 2;
+    const driver_ok: u32 = 4;
+    const features_ok: u32 = 8;
+    const failed: u32 = 128;
+};
+
+pub const Feature = struct {
+    pub const net_mac: u64 = 1 << 5;
+    pub const version_1: u64 = 1 << 32;
+};
+
+pub const DeviceId = struct {
+    pub const net: u32 = 1;
+    pub const block: u32 = 2;
+    pub const entropy: u32 = 4;
+};
+
+/// Accesses before it are seen, by the device and by us, before those behind it.
+pub fn fence() void {
+    if (builtin.cpu.arch == .riscv64) {
+        asm volatile ("fence iorw, iorw" ::: .{ .memory = true });
+    } else asm volatile ("" ::: .{ .memory = true });
+}
+
+pub const Error = error{ NotVirtio, WrongDevice, FeaturesRefused, QueueUnavailable };
+
+pub const Transport = struct {
+    regs: [*]volatile u32,
+
+    /// Reset the device and agree on features: all of `required` or none at all.
+    pub fn begin(regs: [*]volatile u32, device_id: u32, required: u64) Error!Transport {
+        const self: Transport = .{ .regs = regs };
+        // "virt", and the version without the legacy layout.
+        if (regs[Reg.magic] != 0x7472_6976 or regs[Reg.version] != 2) return error.NotVirtio;
+        if (regs[Reg.device_id] != device_id) return error.WrongDevice;
+        // The order of section 3.1.1.
+        regs[Reg.status] = 0;
+        fence();
+        regs[Reg.status] = Status.acknowledge;
+        regs[Reg.status] = Status.acknowledge | Status.driver;
+        const offered = self.deviceFeatures();
+        const wanted = required | Feature.version_1;
+        if (offered & wanted != wanted) return self.fail(error.FeaturesRefused);
+        for (0..2) |half| {
+            regs[Reg.driver_features_select] = @intCast(half);
+            regs[Reg.driver_features] = @truncate(wanted >> @intCast(32 * half));
+        }
+        regs[Reg.status] = Status.acknowledge | Status.driver | Status.features_ok;
+        fence();
+        if (regs[Reg.status] & Status.features_ok == 0) return self.fail(error.FeaturesRefused);
+        return self;
+    }
+
+    fn deviceFeatures(self: Transport) u64 {
+        var features: u64 = 0;
+        for (0..2) |half| {
+            self.regs[Reg.device_features_select] = @intCast(half);
+            features |= @as(u64, self.regs[Reg.device_features]) << @intCast(32 * half);
+        }
+        return features;
+    }
+
+    fn fail(self: Transport, why: Error) Error {
+        self.regs[Reg.status] = Status.failed;
+        return why;
+    }
+
+    /// Tell the device where the parts of a queue lie in physical memory.
+    pub fn setQueue(self: Transport, index: u32, size: u32, at: QueueAddresses) Error!void {
+        const regs = self.regs;
+        regs[Reg.queue_select] = index;
+        if (regs[Reg.queue_ready] != 0) return self.fail(error.QueueUnavailable);
+        if (regs[Reg.queue_size_max] < size) return self.fail(error.QueueUnavailable);
+        regs[Reg.queue_size] = size;
+        self.writeAddress(Reg.queue_desc, at.descriptors);
+        self.writeAddress(Reg.queue_driver, at.available);
+        self.writeAddress(Reg.queue_device, at.used);
+        fence();
+        regs[Reg.queue_ready] = 1;
+    }
+
+    fn writeAddress(self: Transport, register: usize, address: u64) void {
+        self.regs[register] = @truncate(address);
+        self.regs[register + 1] = @truncate(address >> 32);
+    }
+
+    /// The device may work from now on.
+    pub fn finish(self: Transport) void {
+        fence();
+        const all = Status.acknowledge | Status.driver | Status.features_ok | Status.driver_ok;
+        self.regs[Reg.status] = all;
+    }
+
+    pub fn notify(self: Transport, queue: u32) void {
+        fence();
+        self.regs[Reg.queue_notify] = queue;
+    }
+
+    /// Take the device's interrupt line down. To be done before looking at the queues, so that
+    /// what comes after the look raises it again.
+    pub fn acknowledgeInterrupt(self: Transport) void {
+        self.regs[Reg.interrupt_ack] = self.regs[Reg.interrupt_status] & 3;
+        fence();
+    }
+
+    /// Bytes of the device's configuration, read anew until they belong together.
+    pub fn readConfig(self: Transport, out: []u8) void {
+        const bytes: [*]volatile u8 = @ptrCast(self.regs + Reg.config);
+        // The configuration of our devices never changes; a device whose generation never settles
+        // shall not hang us.
+        for (0..16) |_| {
+            const before = self.regs[Reg.config_generation];
+            for (out, 0..) |*byte, i| byte.* = bytes[i];
+            if (self.regs[Reg.config_generation] == before) return;
+        }
+    }
+};
+
+pub const QueueAddresses = struct { descriptors: u64, available: u64, used: u64 };

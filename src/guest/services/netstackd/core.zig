@@ -1,0 +1,373 @@
+//! netstackd without its edges: requests in, replies and events out, over a stack.
+//!
+//! It knows nothing of the kernel but that a client has an id and a watcher has a slot number.
+
+const std = @import("std");
+const net = @import("net");
+const ns = @import("ns");
+const handles = @import("handles.zig");
+const request_module = @import("request.zig");
+const address = net.address;
+const Handle = handles.Handle;
+const Request = request_module.Request;
+
+pub const event_type = ns.event_type;
+
+pub const Ping = struct { token: u16, reply_to: u32, sequence: u16, nonce: ?[ns.nonce_bytes]u8 };
+pub const Notice = struct { watcher: u32, frame: [ns.event_bytes]u8, id: u32, events: u8 };
+
+/// Who asks, and what came along.
+pub const Caller = struct {
+    service: u64,
+    /// Slot of the moved capability: where to answer, or whom to tell.
+    moved: ?u32,
+    /// To be given back with the answer.
+    sequence: u16,
+};
+
+pub const Outcome = union(enum) {
+    reply: []const u8,
+    /// The caller's capability was kept; an answer (or an event) comes later.
+    kept,
+    /// The caller's capability is a watcher of nothing: send it this, and close it.
+    no_socket_to_watch: [ns.event_bytes]u8,
+    /// Nobody to answer.
+    nothing,
+};
+
+pub const Server = struct {
+    stack: net.Stack,
+    /// False: no interface. Every request is answered `io`.
+    is_up: bool,
+    table: handles.Table,
+    pings: [net.ping.pings_max]?Ping,
+    /// A slot that nobody needs any more, to be closed by the edge.
+    released: [2]?u32,
+    frame: [ns.frame_bytes_max]u8,
+
+    pub fn init(self: *Server) void {
+        self.is_up = false;
+        self.table = .{};
+        self.pings = @splat(null);
+        self.released = @splat(null);
+    }
+
+    pub fn bringUp(self: *Server, config: net.Config) void {
+        self.stack.init(config);
+        self.is_up = true;
+    }
+
+    /// One request. The reply borrows from the server until the next call.
+    pub fn handle(self: *Server, bytes: []const u8, caller: Caller, now: u64) Outcome {
+        const op: u8 = if (bytes.len >= 4) bytes[3] else 0;
+        const request = request_module.parse(bytes) orelse {
+            return self.finish(caller, op, null, .malformed, 0);
+        };
+        if (request.body == .watch) return self.watch(request.body.watch, caller);
+        // Who gives no address for the answer could never name the socket.
+        if (caller.moved == null and !isSilent(request.body)) return .nothing;
+        if (!self.is_up) return self.finish(caller, op, request.nonce, .io, 0);
+        if (request.body == .icmp_ping) return self.ping(request, caller, now);
+        var tail_len: usize = 0;
+        const status = self.dispatch(request.body, caller.service, now, &tail_len);
+        return self.finish(caller, op, request.nonce, status, tail_len);
+    }
+
+    fn isSilent(body: request_module.Body) bool {
+        return switch (body) {
+            .udp_send_to, .close, .abort => true,
+            else => false,
+        };
+    }
+
+    /// Complete the reply around a tail that is already in its place.
+    fn finish(
+        self: *Server,
+        caller: Caller,
+        op: u8,
+        nonce: ?[ns.nonce_bytes]u8,
+        status: ns.Status,
+        tail_len: usize,
+    ) Outcome {
+        if (caller.moved == null) return .nothing;
+        return .{ .reply = self.seal(op, nonce, status, tail_len) };
+    }
+
+    fn seal(
+        self: *Server,
+        op: u8,
+        nonce: ?[ns.nonce_bytes]u8,
+        status: ns.Status,
+        tail_len: usize,
+    ) []const u8 {
+        @memcpy(self.frame[0..3], ns.magic);
+        self.frame[3] = op | ns.reply_bit;
+        self.frame[4] = @intFromEnum(status);
+        var len: usize = 5 + if (status == .ok) tail_len else 0;
+        if (nonce) |bytes| {
+            self.frame[len..][0..ns.nonce_bytes].* = bytes;
+            len += ns.nonce_bytes;
+        }
+        return self.frame[0..len];
+    }
+
+    fn dispatch(
+        self: *Server,
+        body: request_module.Body,
+        client: u64,
+        now: u64,
+        tail_len: *usize,
+    ) ns.Status {
+        return switch (body) {
+            .listen => |what| self.listen(what, client, tail_len),
+            .udp_bind => |what| self.udpBind(what, client, tail_len),
+            .accept => |id| self.accept(id, client, tail_len),
+            .connect => |to| self.connect(to, client, now, tail_len),
+            .read => |what| self.read(what.id, what.max, client, tail_len),
+            .write => |what| self.write(what.id, what.data, client, tail_len),
+            .udp_send_to => |what| self.sendTo(what.id, what.to, what.data, client),
+            .udp_recv_from => |what| self.recvFrom(what.id, what.max, client, tail_len),
+            .local_addr => self.localAddress(tail_len),
+            .mac => self.mac(tail_len),
+            .close => |id| self.close(id, client, false, now),
+            .abort => |id| self.close(id, client, true, now),
+            .watch, .icmp_ping => unreachable,
+        };
+    }
+
+    fn opened(self: *Server, kind: handles.Kind, index: u8, client: u64, tail_len: *usize) ns.Status {
+        // There are as many handles as sockets.
+        const id = self.table.add(kind, index, client).?;
+        std.mem.writeInt(u32, self.frame[5..9], id, .little);
+        tail_len.* = 4;
+        return .ok;
+    }
+
+    fn listen(self: *Server, what: request_module.Bind, client: u64, tail: *usize) ns.Status {
+        const ip = address.fromBytes(what.ip);
+        if (ip != 0 and ip != self.stack.config.ip) return .malformed;
+        const index = net.tcp.listen(&self.stack, what.port) catch |err| return openStatus(err);
+        return self.opened(.listener, index, client, tail);
+    }
+
+    fn udpBind(self: *Server, what: request_module.Bind, client: u64, tail: *usize) ns.Status {
+        const ip = address.fromBytes(what.ip);
+        const index = self.stack.udpBind(ip, what.port) catch |err| return openStatus(err);
+        return self.opened(.udp, index, client, tail);
+    }
+
+    fn connect(self: *Server, to: request_module.Peer, client: u64, now: u64, tail: *usize) ns.Status {
+        const remote: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
+        const index = net.tcp.connect(&self.stack, remote, now) catch |err| return openStatus(err);
+        return self.opened(.connection, index, client, tail);
+    }
+
+    fn accept(self: *Server, id: u32, client: u64, tail_len: *usize) ns.Status {
+        const found = self.table.findKind(id, client, .listener) orelse return .not_found;
+        const index = net.tcp.accept(&self.stack, found.index) orelse return .would_block;
+        const remote = self.stack.connections[index].remote;
+        const status = self.opened(.connection, index, client, tail_len);
+        self.frame[9..13].* = address.toBytes(remote.ip);
+        std.mem.writeInt(u16, self.frame[13..15], remote.port, .little);
+        tail_len.* = 10;
+        return status;
+    }
+
+    fn read(self: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
+        const found = self.table.findKind(id, client, .connection) orelse return .not_found;
+        // A read of nothing would look like the peer's end.
+        if (max == 0) return .malformed;
+        const room = self.frame[ns.read_reply_head..][0..@min(max, ns.read_bytes_max)];
+        const len = net.tcp.read(&self.stack, found.index, room) catch |err| return switch (err) {
+            error.WouldBlock => .would_block,
+            error.Failed => .io,
+        };
+        std.mem.writeInt(u16, self.frame[5..7], @intCast(len), .little);
+        tail_len.* = 2 + len;
+        return .ok;
+    }
+
+    fn write(self: *Server, id: u32, data: []const u8, client: u64, tail_len: *usize) ns.Status {
+        const found = self.table.findKind(id, client, .connection) orelse return .not_found;
+        const len = net.tcp.write(&self.stack, found.index, data) catch |err| return switch (err) {
+            error.WouldBlock => .would_block,
+            error.Failed => .io,
+        };
+        std.mem.writeInt(u16, self.frame[5..7], @intCast(len), .little);
+        tail_len.* = 2;
+        return .ok;
+    }
+
+    fn sendTo(
+        self: *Server,
+        id: u32,
+        to: request_module.Peer,
+        data: []const u8,
+        client: u64,
+    ) ns.Status {
+        const found = self.table.findKind(id, client, .udp) orelse return .not_found;
+        const target: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
+        self.stack.udpSend(found.index, target, data) catch |err| return sendStatus(err);
+        return .ok;
+    }
+
+    fn recvFrom(self: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
+        const found = self.table.findKind(id, client, .udp) orelse return .not_found;
+        const room_max = ns.frame_bytes_max - ns.recv_from_reply_head - ns.nonce_bytes;
+        const room = self.frame[ns.recv_from_reply_head..][0..@min(max, room_max)];
+        const got = self.stack.udp_sockets[found.index].pop(room) orelse return .would_block;
+        std.mem.writeInt(u16, self.frame[5..7], @intCast(got.len), .little);
+        self.frame[7..11].* = address.toBytes(got.from.ip);
+        std.mem.writeInt(u16, self.frame[11..13], got.from.port, .little);
+        tail_len.* = ns.recv_from_reply_head - 5 + got.len;
+        return .ok;
+    }
+
+    fn localAddress(self: *Server, tail_len: *usize) ns.Status {
+        self.frame[5..9].* = address.toBytes(self.stack.config.ip);
+        self.frame[9] = self.stack.config.prefix;
+        tail_len.* = 5;
+        return .ok;
+    }
+
+    fn mac(self: *Server, tail_len: *usize) ns.Status {
+        self.frame[5..11].* = self.stack.config.mac;
+        tail_len.* = 6;
+        return .ok;
+    }
+
+    fn close(self: *Server, id: u32, client: u64, is_abort: bool, now: u64) ns.Status {
+        const found = self.table.find(id, client) orelse return .not_found;
+        switch (found.kind) {
+            .free => unreachable,
+            .udp => self.stack.udpClose(found.index),
+            .listener => net.tcp.unlisten(&self.stack, found.index),
+            .connection => if (is_abort)
+                net.tcp.abort(&self.stack, found.index)
+            else
+                net.tcp.close(&self.stack, found.index, now),
+        }
+        self.release(found.watcher);
+        found.* = .{};
+        return .ok;
+    }
+
+    fn ping(self: *Server, request: Request, caller: Caller, now: u64) Outcome {
+        const what = request.body.icmp_ping;
+        const op = @intFromEnum(ns.Op.icmp_ping);
+        const place = for (&self.pings) |*place| {
+            if (place.* == null) break place;
+        } else return self.finish(caller, op, request.nonce, .would_block, 0);
+        const timeout_ns = @as(u64, what.timeout_ms) * std.time.ns_per_ms;
+        const to = address.fromBytes(what.ip);
+        const token = self.stack.sendPing(to, now, timeout_ns) catch |err| {
+            return self.finish(caller, op, request.nonce, sendStatus(err), 0);
+        };
+        place.* = .{
+            .token = token,
+            .reply_to = caller.moved.?,
+            .sequence = caller.sequence,
+            .nonce = request.nonce,
+        };
+        return .kept;
+    }
+
+    pub const PingReply = struct { reply_to: u32, sequence: u16, frame: []const u8 };
+
+    /// The answer to a ping that has ended.
+    pub fn nextPingReply(self: *Server) ?PingReply {
+        if (!self.is_up) return null;
+        const op = @intFromEnum(ns.Op.icmp_ping);
+        while (self.stack.pings.nextDone()) |done| for (&self.pings) |*place| {
+            const waiting = place.* orelse continue;
+            if (waiting.token != done.token) continue;
+            place.* = null;
+            const ms = (done.rtt_ns orelse 0) / std.time.ns_per_ms;
+            std.mem.writeInt(u16, self.frame[5..7], std.math.lossyCast(u16, ms), .little);
+            const status: ns.Status = if (done.rtt_ns == null) .timed_out else .ok;
+            const frame = self.seal(op, waiting.nonce, status, 2);
+            return .{ .reply_to = waiting.reply_to, .sequence = waiting.sequence, .frame = frame };
+        };
+        return null;
+    }
+
+    fn watch(self: *Server, id: u32, caller: Caller) Outcome {
+        const watcher = caller.moved orelse return .nothing;
+        const found = self.table.find(id, caller.service) orelse {
+            return .{ .no_socket_to_watch = ns.encodeEvent(id, .{ .invalid = true }) };
+        };
+        self.release(found.watcher);
+        found.watcher = watcher;
+        found.told = 0;
+        found.owed = 0;
+        return .kept;
+    }
+
+    fn release(self: *Server, slot: ?u32) void {
+        // One request releases one slot at most, and the edge takes it before the next.
+        if (slot) |number| self.released[if (self.released[0] == null) 0 else 1] = number;
+    }
+
+    pub fn nextReleased(self: *Server) ?u32 {
+        for (&self.released) |*slot| if (slot.*) |number| {
+            slot.* = null;
+            return number;
+        };
+        return null;
+    }
+
+    /// Look at all watched sockets: what became true is owed to the watcher.
+    pub fn notice(self: *Server) void {
+        for (&self.table.handles) |*entry| {
+            if (entry.watcher == null) continue;
+            const now_true = handles.conditions(&self.stack, entry).bits();
+            entry.owed |= now_true & ~entry.told;
+            entry.told = now_true;
+        }
+    }
+
+    /// What is owed to the watcher of the first socket from `start` on; `sent` tells the end of it.
+    pub fn nextNotice(self: *Server, start: u32) ?Notice {
+        for (self.table.handles[start..], start..) |*entry, index| {
+            const watcher = entry.watcher orelse continue;
+            if (entry.owed == 0) continue;
+            const id: u32 = @intCast(index + 1);
+            const frame = ns.encodeEvent(id, @bitCast(entry.owed));
+            return .{ .watcher = watcher, .frame = frame, .id = id, .events = entry.owed };
+        }
+        return null;
+    }
+
+    pub fn sent(self: *Server, what: Notice) void {
+        self.table.handles[what.id - 1].owed &= ~what.events;
+    }
+
+    /// The watcher is gone for good.
+    pub fn unwatch(self: *Server, what: Notice) void {
+        const entry = &self.table.handles[what.id - 1];
+        self.release(entry.watcher);
+        entry.watcher = null;
+        entry.owed = 0;
+    }
+};
+
+fn openStatus(err: net.stack.OpenError) ns.Status {
+    return switch (err) {
+        error.InUse, error.NoSocket, error.Unroutable => .io,
+        error.BadAddress => .malformed,
+    };
+}
+
+fn sendStatus(err: net.stack.SendError) ns.Status {
+    return switch (err) {
+        error.WouldBlock => .would_block,
+        error.TooBig, error.BadAddress => .malformed,
+        error.Unroutable => .io,
+    };
+}
+
+test {
+    _ = request_module;
+    _ = handles;
+    _ = @import("core_test.zig");
+}

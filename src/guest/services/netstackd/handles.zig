@@ -1,0 +1,74 @@
+//! Which socket a client's id names, whose it is, and who is to be told of what.
+//!
+//! A condition is told when it becomes true (`told` remembers what was true last time); what could
+//! not be delivered stays in `owed` until it can. So nothing is lost and nothing is queued: eight
+//! bits a socket are the bound.
+
+const std = @import("std");
+const net = @import("net");
+const ns = @import("ns");
+
+/// As many as the stack has sockets of all kinds.
+pub const handles_max = net.stack.udp_sockets_max + net.stack.listeners_max +
+    net.stack.connections_max;
+
+pub const Kind = enum { free, udp, listener, connection };
+
+pub const Handle = struct {
+    kind: Kind = .free,
+    index: u8 = 0,
+    owner: u64 = 0,
+    /// Capability slot of whom to tell.
+    watcher: ?u32 = null,
+    told: u8 = 0,
+    owed: u8 = 0,
+};
+
+pub const Table = struct {
+    handles: [handles_max]Handle = @splat(.{}),
+
+    /// The wire's id of a new handle (index + 1, so that 0 is none).
+    pub fn add(self: *Table, kind: Kind, index: u8, owner: u64) ?u32 {
+        for (&self.handles, 1..) |*handle, id| {
+            if (handle.kind != .free) continue;
+            handle.* = .{ .kind = kind, .index = index, .owner = owner };
+            return @intCast(id);
+        }
+        return null;
+    }
+
+    /// Another service's id is no id.
+    pub fn find(self: *Table, id: u32, owner: u64) ?*Handle {
+        if (id == 0 or id > handles_max) return null;
+        const handle = &self.handles[id - 1];
+        return if (handle.kind != .free and handle.owner == owner) handle else null;
+    }
+
+    pub fn findKind(self: *Table, id: u32, owner: u64, kind: Kind) ?*Handle {
+        const handle = self.find(id, owner) orelse return null;
+        return if (handle.kind == kind) handle else null;
+    }
+};
+
+/// What is true of a socket now.
+pub fn conditions(stack: *net.Stack, handle: *const Handle) ns.Events {
+    return switch (handle.kind) {
+        .free => .{},
+        .udp => .{ .readable = stack.udp_sockets[handle.index].count > 0 },
+        .listener => .{ .readable = net.tcp.firstWaiting(stack, handle.index) != null },
+        .connection => ofConnection(&stack.connections[handle.index]),
+    };
+}
+
+fn ofConnection(c: *net.connection.Connection) ns.Events {
+    // Not for every byte that becomes free: a writer who filled the buffer comes back for a
+    // quarter of it.
+    if (c.tx.free() >= net.connection.send_buffer_bytes / 4) c.was_full = false;
+    return .{
+        .readable = c.rx.len > 0,
+        .writable = c.canSend() and !c.was_full,
+        .peer_closed = c.is_peer_closed,
+        .failed = c.failure != .none,
+        .connected = c.isConnected(),
+    };
+}

@@ -1,0 +1,108 @@
+//! netstackd: the virtio network card, the stack, and sockets for other services (`NS` v1).
+//!
+//! One loop on one endpoint takes requests and interrupts, and sleeps until the stack's next
+//! deadline. Calls to others (configuration, entropy) happen before the loop begins, none within.
+
+const std = @import("std");
+const os = @import("os");
+const svc = @import("svc");
+const core = @import("netstackd_core");
+const port = @import("port.zig");
+
+pub const panic = os.panic;
+comptime {
+    _ = os.start;
+}
+
+/// How soon an event that found its watcher's queue full is tried again.
+const retry_ns = 5 * std.time.ns_per_ms;
+
+var server: core.Server = undefined;
+/// As long as the longest message there is, so that nothing a client sends fails to be received.
+var request_frame: [os.abi.payload_bytes_max]u8 = undefined;
+var retry_at: u64 = never;
+const never = std.math.maxInt(u64);
+
+pub fn main() !void {
+    server.init();
+    port.bringUp(&server);
+    svc.ready();
+    os.print("netstackd: facade up", .{});
+    while (true) {
+        var now = os.nsec();
+        if (server.is_up) {
+            if (server.stack.nextDeadline() <= now) server.stack.poll(now);
+            port.transmit(&server.stack, now);
+            answerPings();
+            tell(now);
+        }
+        if (os.recv(os.abi.slot.server_recv, &request_frame, wakeAt())) |message| {
+            now = os.nsec();
+            if (message.sender == 0) interrupt(message, now) else serve(message, now);
+        } else |err| switch (err) {
+            error.TimedOut => {},
+            else => return err,
+        }
+        if (port.has_more) port.receive(&server.stack, os.nsec());
+    }
+}
+
+/// Absolute time of the next thing to do by ourselves; 0 is never.
+fn wakeAt() u64 {
+    if (!server.is_up) return 0;
+    // In the past: look at the queue once, and go on.
+    if (port.has_more) return 1;
+    const at = @min(server.stack.nextDeadline(), retry_at);
+    return if (at == never) 0 else @max(at, 1);
+}
+
+fn interrupt(message: os.Message, now: u64) void {
+    if (message.header.type != os.abi.KernelMsg.interrupt or !server.is_up) return;
+    port.acknowledge();
+    port.receive(&server.stack, now);
+}
+
+fn serve(message: os.Message, now: u64) void {
+    const caller: core.Caller = .{
+        .service = message.sender,
+        .moved = message.moved,
+        .sequence = message.header.type,
+    };
+    switch (server.handle(message.payload, caller, now)) {
+        .reply => |frame| os.reply(message, frame),
+        .kept => {},
+        .nothing => if (message.moved) |slot| os.sys.capClose(slot),
+        .no_socket_to_watch => |frame| {
+            const watcher = message.moved.?;
+            sendEvent(watcher, &frame) catch {};
+            os.sys.capClose(watcher);
+        },
+    }
+    while (server.nextReleased()) |slot| os.sys.capClose(slot);
+}
+
+fn answerPings() void {
+    while (server.nextPingReply()) |reply| os.replyTo(reply.reply_to, reply.sequence, reply.frame);
+}
+
+fn sendEvent(watcher: os.Slot, frame: []const u8) os.Error!void {
+    return os.send(watcher, frame, .{ .type = core.event_type, .nonblock = true });
+}
+
+/// Deliver what is owed to watchers. A full queue delays it, anything else ends the watch.
+fn tell(now: u64) void {
+    server.notice();
+    retry_at = never;
+    var start: u32 = 0;
+    while (server.nextNotice(start)) |what| : (start = what.id) {
+        if (sendEvent(what.watcher, &what.frame)) {
+            server.sent(what);
+        } else |err| switch (err) {
+            error.WouldBlock => retry_at = now + retry_ns,
+            else => {
+                server.unwatch(what);
+                while (server.nextReleased()) |slot| os.sys.capClose(slot);
+            },
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The interface of this node: card, address, secret, and frames between card and stack.
+
+const std = @import("std");
+const core = @import("netstackd_core");
+const net = @import("net");
+const os = @import("os");
+const svc = @import("svc");
+const virtio = @import("virtio");
+const wire = @import("wire");
+
+/// The group of discovery, the only one a node listens to.
+const group = net.address.fromBytes(.{ 239, 42, 0, 1 });
+/// Frames taken in a row before clients get their turn.
+const burst_max = 32;
+const secret_bytes = 16;
+
+var card: virtio.net.Net = undefined;
+/// The card may hold more frames than the last burst took.
+pub var has_more = false;
+var is_broken = false;
+
+const Address = struct { ip: net.address.Ip = 0, prefix: u6 = 0, gateway: ?net.address.Ip = null };
+
+/// Everything up to an interface that works, or one line that says why there is none.
+pub fn bringUp(server: *core.Server) void {
+    openCard() catch |err| {
+        os.print("netstackd: net FAIL {s}", .{reason(err)});
+        return;
+    };
+    os.print("net: virtio-net up", .{});
+    const address = readAddress() catch |err| {
+        os.print("netstackd: net FAIL bad configuration ({s})", .{@errorName(err)});
+        return;
+    } orelse {
+        os.print("netstackd: no address configured, serving none", .{});
+        return;
+    };
+    var random: [secret_bytes + 2]u8 = undefined;
+    readEntropy(&random) catch |err| {
+        os.print("netstackd: net FAIL no entropy ({s})", .{@errorName(err)});
+        return;
+    };
+    server.bringUp(.{
+        .mac = card.mac,
+        .ip = address.ip,
+        .prefix = address.prefix,
+        .gateway = address.gateway,
+        .group = group,
+        .secret = random[0..secret_bytes].*,
+        .port_seed = std.mem.readInt(u16, random[secret_bytes..], .little),
+    });
+    const ip = net.address.toBytes(address.ip);
+    os.print("net: iface up {d}.{d}.{d}.{d}/{d}", .{ ip[0], ip[1], ip[2], ip[3], address.prefix });
+    check(&server.stack) catch |err| {
+        os.print("netstackd: net FAIL {s}", .{@errorName(err)});
+        server.is_up = false;
+        return;
+    };
+    os.print("SELFTEST: net iface ok", .{});
+}
+
+fn openCard() !void {
+    const base = os.sys.mmioMap(os.abi.slot.mmio) catch |err| return switch (err) {
+        error.BadSlot => error.NoCapability,
+        else => error.NoMapping,
+    };
+    const dma = os.Dma.create(virtio.net.memory_bytes) catch return error.NoBuffers;
+    const memory: virtio.Memory = .{ .virtual = dma.virtual, .physical = dma.physical };
+    card = try .init(@ptrFromInt(base), memory);
+    if (!net.address.isUnicastMac(card.mac)) return error.WrongDevice;
+    os.sys.irqBind(os.abi.slot.irq, os.abi.slot.server_send) catch return error.NoInterrupt;
+}
+
+fn reason(err: anyerror) []const u8 {
+    return switch (err) {
+        error.NoCapability => "mmio-cap-missing",
+        error.NoMapping => "mmio-map",
+        error.NoBuffers => "no-bufs",
+        error.NotVirtio => "virtio-probe",
+        error.FeaturesRefused => "virtio-features",
+        error.WrongDevice, error.QueueUnavailable => "unsupported",
+        else => "internal",
+    };
+}
+
+var config_frame: [os.abi.payload_bytes_max]u8 = undefined;
+
+/// Null: this node has no address.
+fn readAddress() !?Address {
+    var address: Address = .{};
+    var records = os.records.iterate(try os.config(&config_frame));
+    while (try records.next()) |record| switch (record.tag) {
+        1 => {
+            if (record.value.len != 5 or record.value[4] > 32) return error.BadAddress;
+            address.ip = net.address.fromBytes(record.value[0..4].*);
+            address.prefix = @intCast(record.value[4]);
+            if (!net.address.isHost(address.ip)) return error.BadAddress;
+        },
+        2 => {
+            if (record.value.len != 4) return error.BadGateway;
+            address.gateway = net.address.fromBytes(record.value[0..4].*);
+        },
+        else => return error.UnknownTag,
+    };
+    return if (address.ip == 0) null else address;
+}
+
+fn readEntropy(out: []u8) !void {
+    const rngd = try os.route("rngd");
+    var request: [wire.rn.request_bytes]u8 = undefined;
+    var answer: [64]u8 = undefined;
+    const frame = try wire.rn.encodeRequest(&request, @intCast(out.len));
+    const bytes = try os.call(rngd, frame, &answer, os.call_timeout_ns);
+    const reply = wire.rn.decodeReply(bytes) orelse return error.Malformed;
+    if (reply.status != .ok or reply.bytes.len != out.len) return error.Refused;
+    @memcpy(out, reply.bytes);
+}
+
+/// Does the interface work? An echo to ourselves goes through the whole stack, and the card takes
+/// and gives back a frame: the announcement of our address, which the link has a use for.
+fn check(stack: *net.Stack) !void {
+    const frame = try card.room() orelse return error.CardBusy;
+    card.send(frame, announce(stack, frame.bytes));
+    card.kickTransmit();
+    for (0..100) |_| {
+        if (card.transmit_queue.take() catch return error.CardBroken) |_| break;
+        svc.sleep(std.time.ns_per_ms);
+    } else return error.CardSilent;
+    const now = os.nsec();
+    _ = stack.sendPing(stack.config.ip, now, 0) catch return error.EchoFailed;
+    transmit(stack, now);
+    const done = stack.pings.nextDone() orelse return error.EchoFailed;
+    if (done.rtt_ns == null) return error.EchoFailed;
+}
+
+/// An ARP request for our own address (RFC 5227 section 2.3).
+fn announce(stack: *const net.Stack, out: []u8) usize {
+    const packet = net.packet;
+    const mac = stack.config.mac;
+    packet.putEthernet(out, net.address.broadcast_mac, mac, packet.EtherType.arp);
+    const words: packet.Arp = .{
+        .operation = packet.Arp.request,
+        .sender_mac = mac,
+        .sender_ip = stack.config.ip,
+        .target_ip = stack.config.ip,
+    };
+    words.write(out[packet.ethernet_bytes..], @splat(0));
+    return packet.ethernet_bytes + packet.arp_bytes;
+}
+
+/// Take the interrupt. Done before looking at the card, so that what comes later raises it again.
+pub fn acknowledge() void {
+    card.transport.acknowledgeInterrupt();
+    os.sys.irqAck(os.abi.slot.irq) catch {};
+}
+
+/// Frames from the card to the stack.
+pub fn receive(stack: *net.Stack, now: u64) void {
+    has_more = false;
+    if (is_broken) return;
+    for (0..burst_max) |taken| {
+        const frame = (card.receive() catch return breakDown()) orelse {
+            if (taken > 0) card.kickReceive();
+            return;
+        };
+        stack.receive(frame.bytes, now);
+        card.recycle(frame.id);
+    }
+    card.kickReceive();
+    has_more = true;
+}
+
+/// Frames from the stack to the card, as many as it takes now.
+pub fn transmit(stack: *net.Stack, now: u64) void {
+    if (is_broken) return;
+    var sent: usize = 0;
+    while (true) : (sent += 1) {
+        const place = (card.room() catch return breakDown()) orelse break;
+        const frame = stack.transmit(place.bytes, now) orelse break;
+        card.send(place, frame.len);
+    }
+    if (sent > 0) card.kickTransmit();
+}
+
+/// The device broke its own rules: nothing that it says is believed any more.
+fn breakDown() void {
+    is_broken = true;
+    has_more = false;
+    os.print("netstackd: net FAIL device broke the queue's rules", .{});
+}
