@@ -43,7 +43,7 @@ class ConfigReference:
     field: str
     text: str
     source_field: Type[ConfigSourceField]
-    target_alias: str
+    target_aliases: str
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ async def find_config(reference: ConfigReference) -> ConfigTarget:
     if len(fitting) != 1:
         raise InvalidFieldException(
             f"The `{reference.field}` field of {reference.owner} is {reference.text!r}, which "
-            f"stands for {len(fitting)} `{reference.target_alias}` targets; it must be exactly "
-            f"one. Accepted are a .toml file that a `{reference.target_alias}` target has as "
+            f"stands for {len(fitting)} {reference.target_aliases} targets; it must be exactly "
+            f"one. Accepted are a .toml file that a {reference.target_aliases} target has as "
             "`source`, and the address of such a target."
         )
     return ConfigTarget(fitting[0])

@@ -17,21 +17,26 @@ from pants.core.target_types import FileSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.fs import Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import SourcesField, TransitiveTargets, TransitiveTargetsRequest
+from pants.engine.target import (
+    InvalidFieldException,
+    SourcesField,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
+)
 
 from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences
-from nexus_os.config_targets import ConfigSourceField
+from nexus_os.config_targets import ConfigSourceField, WorldConfigSourceField
 from nexus_os.first_party import NexusOs, Program, ProgramRequest
 from nexus_os.images import BuiltImages
 
 
 @dataclass(frozen=True)
 class BootRequest:
-    """What a target asks to be booted.  A world has no `expect`: it says itself what it expects."""
+    """What a target asks to be booted: a world, or a node with the lines it must print."""
 
     config: ConfigReference
     images: ImageReferences
-    expect: Optional[Tuple[str, ...]] = None
+    expect: Tuple[str, ...] = ()
     forbid: Tuple[str, ...] = ()
     seed: Optional[int] = None
     budget_ms: Optional[int] = None
@@ -45,6 +50,7 @@ class Boot:
     program: Program
     inputs: Digest
     request: BootRequest
+    is_world: bool
     config_path: str
     image_paths: Tuple[Tuple[str, str], ...]
 
@@ -52,8 +58,8 @@ class Boot:
         """The runner's arguments, for inputs laid out under `prefix`."""
         request = self.request
         config = os.path.join(prefix, self.config_path)
-        argv = ["--world" if request.expect is None else "--node", config]
-        for line in request.expect or ():
+        argv = ["--world" if self.is_world else "--node", config]
+        for line in request.expect:
             argv += ["--expect", line]
         for text in request.forbid:
             argv += ["--forbid", text]
@@ -74,6 +80,8 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
         Get(BuiltImages, ImageReferences, request.images),
         Get(Program, ProgramRequest(nexus_os.run_module)),
     )
+    is_world = config.target.has_field(WorldConfigSourceField)
+    _require_expectation(request, is_world)
     closure = await Get(TransitiveTargets, TransitiveTargetsRequest([config.target.address]))
     files = await Get(
         SourceFiles,
@@ -85,7 +93,22 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
     inputs = await Get(
         Digest, MergeDigests((files.snapshot.digest, images.digest, program.sources))
     )
-    return Boot(program, inputs, request, config.path, images.paths)
+    return Boot(program, inputs, request, is_world, config.path, images.paths)
+
+
+def _require_expectation(request: BootRequest, is_world: bool) -> None:
+    """A node is told what to print; a world knows."""
+    owner = request.config.owner
+    if is_world and (request.expect or request.forbid):
+        raise InvalidFieldException(
+            f"The `{request.config.field}` field of {owner} is {request.config.text!r}, a world, "
+            "which has expectations of its own. Remove the fields `expect` and `forbid`."
+        )
+    if not is_world and not request.expect:
+        raise InvalidFieldException(
+            f"The `expect` field of {owner} is empty. A test that expects nothing passes whatever "
+            "happens; list at least one line."
+        )
 
 
 def rules():

@@ -10,7 +10,6 @@ from pants.engine.target import (
     FieldSet,
     InferDependenciesRequest,
     InferredDependencies,
-    InvalidFieldException,
 )
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
@@ -18,8 +17,8 @@ from pants.util.frozendict import FrozenDict
 from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences, ImageTargets
 from nexus_os.boot import BootRequest
 from nexus_os.config_targets import (
+    ConfigSourceField,
     NodeConfig,
-    NodeConfigSourceField,
     WorldConfig,
     WorldConfigSourceField,
 )
@@ -32,22 +31,17 @@ from nexus_os.run_targets import (
     WorldField,
 )
 
-# A node on its own has one image; the runner wants a name for it all the same.
+# A node on its own has one image; the runner wants a name for it all the same, and worlds of one
+# machine use this one.
 SINGLE_IMAGE = "system"
 
 
 def marker_test_request(field_set: Any) -> BootRequest:
     """The run of a `guest_marker_test`."""
-    expect = field_set.expect.value
-    if not expect:
-        raise InvalidFieldException(
-            f"The `expect` field of {field_set.address} is empty. A test that expects nothing "
-            "passes whatever happens; list at least one line."
-        )
     return BootRequest(
-        _node_reference(field_set.config),
+        _single_reference(field_set.config),
         _single_image(field_set.image),
-        expect=expect,
+        expect=field_set.expect.value or (),
         forbid=field_set.forbid.value or (),
         seed=field_set.seed.value,
         budget_ms=field_set.budget_ms.value,
@@ -66,15 +60,23 @@ def world_request(field_set: Any) -> BootRequest:
     )
 
 
-def _node_reference(field: MarkerTestConfigField) -> ConfigReference:
+def _single_reference(field: MarkerTestConfigField) -> ConfigReference:
     return ConfigReference(
-        field.address, field.alias, field.value or "", NodeConfigSourceField, NodeConfig.alias
+        field.address,
+        field.alias,
+        field.value or "",
+        ConfigSourceField,
+        f"`{NodeConfig.alias}` or `{WorldConfig.alias}`",
     )
 
 
 def _world_reference(field: WorldField) -> ConfigReference:
     return ConfigReference(
-        field.address, field.alias, field.value or "", WorldConfigSourceField, WorldConfig.alias
+        field.address,
+        field.alias,
+        field.value or "",
+        WorldConfigSourceField,
+        f"`{WorldConfig.alias}`",
     )
 
 
@@ -143,7 +145,7 @@ async def infer_marker_test_dependencies(
     field_set = request.field_set
     return await Get(
         InferredDependencies,
-        _BootDependencies(_node_reference(field_set.config), _single_image(field_set.image)),
+        _BootDependencies(_single_reference(field_set.config), _single_image(field_set.image)),
     )
 
 

@@ -75,7 +75,7 @@ class BootTesting(Subsystem):
 
 @dataclass(frozen=True)
 class MarkerTestFieldSet(TestFieldSet):
-    required_fields = (MarkerTestImageField, MarkerTestConfigField, MarkerTestExpectField)
+    required_fields = (MarkerTestImageField, MarkerTestConfigField)
 
     image: MarkerTestImageField
     config: MarkerTestConfigField

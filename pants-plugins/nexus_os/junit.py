@@ -35,7 +35,8 @@ def cases_of_zig(output: str, exit_code: int, target: str) -> List[Case]:
         if match is None:
             continue
         rest = match["rest"]
-        failure = rest[rest.index("FAIL") :] if "FAIL" in rest else None
+        is_failed = exit_code != 0 and "FAIL" in rest
+        failure = rest[rest.index("FAIL") :] if is_failed else None
         cases.append(Case(match["name"], failure, rest.endswith("SKIP")))
     if exit_code != 0 and not any(case.failure for case in cases):
         cases.append(Case(target, failure=f"zig test ended with {exit_code}"))

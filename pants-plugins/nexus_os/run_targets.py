@@ -28,16 +28,20 @@ class MarkerTestImageField(StringField, AsyncFieldMixin):
 class MarkerTestConfigField(StringField, AsyncFieldMixin):
     alias = "config"
     required = True
-    help = "The node: a TOML file that a `node_config` owns, or the address of a `node_config`."
+    help = help_text(
+        """
+        What to boot: a TOML file that a `node_config` or a `world_config` owns, or the address of
+        one. A world brings its own expectations; it calls its image `system`.
+        """
+    )
 
 
 class MarkerTestExpectField(StringSequenceField):
     alias = "expect"
-    required = True
     help = help_text(
         """
-        The lines the machine must print, in this order. An empty list is an error: a test that
-        expects nothing passes whatever happens.
+        The lines a node must print, in this order. A node without any is an error: a test that
+        expects nothing passes whatever happens. A world lists its own.
         """
     )
 
