@@ -87,7 +87,7 @@ def attach_devices(
         slots[slot] = VirtioBlk(drive, b"drive%d" % index, ram, irq(slot)).transport
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
-        bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4))
+        bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4, 8))
     bus.attach(FW_CFG_BASE, fw.LENGTH, fw.FwCfg(fw_cfg, ram), (1, 2, 4, 8))
     bus.attach(UART_BASE, 8, uart, (1, 2, 4, 8))
     bus.attach(PLIC_BASE, PLIC_BYTES, plic, (4,))

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
+from nexus.emulator.bus import BusError
 from nexus.emulator.memory import Ram
 
 DATA: Final = 0
@@ -60,7 +61,7 @@ class FwCfg:
         if offset >= DMA:
             start = offset - DMA
             return int.from_bytes(DMA_SIGNATURE[start : start + size], "little")
-        return 0
+        raise BusError(offset, size)  # The selector cannot be read.
 
     def write(self, offset: int, size: int, value: int) -> None:
         """Select an item or start a DMA transfer."""

@@ -18,7 +18,7 @@ _ENABLE: Final = 0x2000
 _ENABLE_STRIDE: Final = 0x80
 _CONTEXT: Final = 0x20_0000
 _CONTEXT_STRIDE: Final = 0x1000
-_BITS: Final = (1 << SOURCES) - 2
+_BITS: Final = (1 << SOURCES) - 1
 
 
 class Plic:

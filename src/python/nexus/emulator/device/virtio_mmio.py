@@ -104,6 +104,8 @@ class VirtioMmio:
             start = offset - CONFIG
             data = self._backend.config[start : start + size]
             return int.from_bytes(data, "little")
+        if size == 8:  # The bus splits it, on QEMU too.
+            return self.read(offset, 4) | self.read(offset + 4, 4) << 32
         if size != 4:
             return 0
         if offset in _SHARED_MEMORY:
@@ -123,6 +125,9 @@ class VirtioMmio:
 
     def write(self, offset: int, size: int, value: int) -> None:
         """Write a register.  No device here has writable configuration."""
+        if size == 8:
+            self.write(offset, 4, value & 0xFFFF_FFFF)
+            self.write(offset + 4, 4, value >> 32)
         if offset >= CONFIG or size != 4:
             return
         if offset == R_NOTIFY:

@@ -206,6 +206,7 @@ CSRS: Final[dict[int, Csr]] = {
     0xF15: _constant(0),
     # Performance counters exist and stay zero.
     **{0xB03 + i: _constant(0) for i in range(29)},
+    **{0xC03 + i: _constant(0) for i in range(29)},
     **{0x323 + i: _constant(0) for i in range(29)},
 }
 

@@ -71,5 +71,4 @@ def reset(state: State, entry: int) -> None:
     state[PRIVILEGE] = MACHINE
     state[MSTATUS] = MSTATUS_RESET
     state[RESERVED_ADDRESS] = NO_RESERVATION
-    state[STIMECMP] = TIMER_NEVER
-    state[MTIMECMP] = TIMER_NEVER
+    state[STIMECMP] = TIMER_NEVER  # mtimecmp starts at zero instead, so MTIP is up: as on QEMU.

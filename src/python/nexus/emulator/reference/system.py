@@ -64,7 +64,7 @@ def _ecall(
 def _ebreak(
     hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
 ) -> int:
-    raise TrapError(Cause.BREAKPOINT, pc)
+    raise TrapError(Cause.BREAKPOINT, 0)
 
 
 def _mret(
