@@ -100,6 +100,7 @@ export fn machineMain() callconv(.c) noreturn {
     csr.write("medeleg", delegated_exceptions);
     csr.write("mideleg", delegated_interrupts);
     csr.write("mcounteren", counters_all);
+    csr.write("scounteren", 0); // user mode asks the kernel for the time
     csr.write(csr.menvcfg, sstc_enable);
     csr.write("satp", 0);
     csr.write("mstatus", mstatus_mpp_supervisor);

@@ -4,6 +4,7 @@
 const std = @import("std");
 const abi = @import("abi");
 const board = @import("board.zig");
+const csr = @import("csr.zig");
 const vm = @import("vm.zig");
 const vmo = @import("vmo.zig");
 
@@ -34,6 +35,7 @@ pub const Table = struct {
         while (done < len) : (done += board.page_bytes) {
             try space.map(address + done, physical + done, .{ .write = write });
         }
+        csr.fenceAddressSpace(); // the absence of these pages may be cached
         if (object) |shared| shared.retain();
         self.list[self.count] = .{ .address = address, .len = len, .object = object };
         self.count += 1;
@@ -83,5 +85,5 @@ pub const Table = struct {
 fn unmapPages(space: vm.Space, address: u64, len: u64) void {
     var done: u64 = 0;
     while (done < len) : (done += board.page_bytes) space.unmap(address + done);
-    @import("csr.zig").fenceAddressSpace();
+    csr.fenceAddressSpace();
 }
