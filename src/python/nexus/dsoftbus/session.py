@@ -1,0 +1,315 @@
+"""One connection to a peer: framing, Noise handshake, then authenticated frames.
+
+Bytes and instants in, events and bytes out.  It knows neither sockets nor the configuration:
+whether a proven identity is acceptable is `binding`'s to say, and its owner calls `admit` or
+`close`.  The dialler cannot see whether it was admitted, so it sends a ping right behind message 3
+and is ready when the responder's first frame decrypts.  The states are in `transitions`.
+
+Rules of this file
+------------------
+1. The state changes only through `TRANSITIONS`; what is not in it is refused.
+2. Before `ready` no frame is delivered, and a length that no message has at that point is refused
+   before its bytes are awaited.
+3. What does not decrypt ends the session.
+4. Input and output that wait are bounded; a peer that only sends or never reads is cut off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from nexus.dsoftbus.noise import TAG_BYTES, Handshake, Role, Transport
+from nexus.dsoftbus.transitions import (
+    DEVICE_ID_BYTES_MAX,
+    EXPECTED,
+    MESSAGE_BYTES_MAX,
+    TRANSITIONS,
+    State,
+    Step,
+)
+from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
+from nexus.wire.gateway import Frame, Ping, Pong, Request, decode_frame
+from nexus.wire.stream import MessageReader, frame_message
+
+PROLOGUE: Final = b"nexus-dsoftbus/1"
+
+HANDSHAKE_NS: Final = 2_000_000_000
+PING_NS: Final = 1_000_000_000
+LOST_NS: Final = 3_000_000_000
+
+# Sixteen of the largest messages: a peer has that much before we look, we have that much before
+# the edge writes.  A well-behaved peer has one request outstanding.
+BACKLOG_BYTES_MAX: Final = 16 * (2 + MESSAGE_BYTES_MAX)
+
+
+class Refusal(Enum):
+    """Why a connection ended."""
+
+    UNAUTHENTICATED = "unauthenticated"
+    OVERSIZED = "oversized"
+    DECRYPT = "decrypt"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The peer holds this key and claims this id.  Bind the two, then `admit` or `close`."""
+
+    device_id: str
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Frames may be sent and will be delivered."""
+
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A plaintext frame as it came; keepalive is dealt with and not delivered."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The connection is closed."""
+
+    refusal: Refusal
+
+
+Event = Proven | Ready | Received | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who we are in one session."""
+
+    device_id: str
+    static_secret: bytes = field(repr=False)
+    # Fresh from the entropy source, for this session only.
+    ephemeral_secret: bytes = field(repr=False)
+
+
+class Session:
+    """One side of a connection.  Make it with `dial` or `accept`."""
+
+    def __init__(self, identity: Identity, pinned: bytes | None, now_ns: int) -> None:
+        """Prepare either side; the dialler is given the key it expects."""
+        own_id = identity.device_id.encode()
+        if not 1 <= len(own_id) <= DEVICE_ID_BYTES_MAX:
+            raise LocalProtocolError(Reason.DEVICE_ID_LENGTH, f"{len(own_id)}")
+        self.role = Role.RESPONDER if pinned is None else Role.INITIATOR
+        self.state = State.IDLE
+        self.peer_id: str | None = None
+        self._own_id = own_id
+        self._handshake: Handshake | None = Handshake(
+            self.role,
+            prologue=PROLOGUE,
+            static_secret=identity.static_secret,
+            ephemeral_secret=identity.ephemeral_secret,
+            remote_static=pinned,
+        )
+        self._transport: Transport | None = None
+        self._reader = MessageReader(MESSAGE_BYTES_MAX)
+        self._output = bytearray()
+        self._correlation = 0
+        self._ping_nonce = 0
+        self._started_ns = self._heard_ns = self._pinged_ns = now_ns
+
+    @classmethod
+    def dial(cls, identity: Identity, pinned: bytes, now_ns: int) -> Session:
+        """Begin as the dialler; message 1 is in the output at once."""
+        session = cls(identity, pinned, now_ns)
+        session._move(Step.DIAL)
+        session._write_handshake(b"")
+        return session
+
+    @classmethod
+    def accept(cls, identity: Identity, now_ns: int) -> Session:
+        """Begin as the responder."""
+        return cls(identity, None, now_ns)
+
+    @property
+    def handshake_hash(self) -> bytes:
+        """What no other session has; only after `admit`."""
+        if self._transport is None:
+            raise LocalProtocolError(Reason.STATE, "no session yet")
+        return self._transport.handshake_hash
+
+    def receive(self, data: bytes, now_ns: int) -> list[Event]:
+        """Take bytes from the connection; return what happened, in order."""
+        if self.state is State.CLOSED:
+            return []
+        if self._reader.buffered + len(data) > BACKLOG_BYTES_MAX:
+            return [self._refuse(self._name_refusal(Reason.OVERSIZED))]
+        self._reader.feed(data)
+        return self._run(now_ns)
+
+    def admit(self, now_ns: int) -> list[Event]:
+        """Accept the proven identity; return what happened with the bytes that waited for it."""
+        self._move(Step.ADMIT)
+        assert self._handshake is not None, "proven without a handshake"
+        if self.role is Role.INITIATOR:
+            self._write_handshake(self._own_id)
+        self._transport = self._handshake.into_transport()
+        self._handshake = None
+        self._heard_ns = self._pinged_ns = now_ns
+        events: list[Event] = []
+        if self.role is Role.INITIATOR:
+            self._ping()
+        else:
+            events.append(self._ready())
+        return events + self._run(now_ns)
+
+    def send(self, frame: Frame) -> None:
+        """Seal a frame for the peer."""
+        self._move(Step.SEND)
+        self._seal(frame.encode())
+
+    def request(self, service: int, payload: bytes, deadline_ms: int) -> int:
+        """Send a gateway request; return its correlation id."""
+        self.send(Request(service, self._correlation + 1, deadline_ms, payload))
+        self._correlation += 1
+        return self._correlation
+
+    def take_output(self) -> bytes:
+        """Take the bytes for the connection."""
+        output = bytes(self._output)
+        self._output.clear()
+        return output
+
+    def deadline_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        if self.state is State.CLOSED:
+            return None
+        if self.state is not State.READY:
+            return self._started_ns + HANDSHAKE_NS
+        return min(self._heard_ns + LOST_NS, self._ping_at_ns())
+
+    def tick(self, now_ns: int) -> list[Event]:
+        """Run the timers: the handshake's end, keepalive, loss."""
+        if self.state is State.CLOSED:
+            return []
+        if self.state is not State.READY:
+            late = now_ns >= self._started_ns + HANDSHAKE_NS
+            return [self._refuse(Refusal.TIMEOUT)] if late else []
+        if now_ns >= self._heard_ns + LOST_NS:
+            return [self._refuse(Refusal.TIMEOUT)]
+        if now_ns >= self._ping_at_ns():
+            self._pinged_ns = now_ns
+            self._ping()
+        return []
+
+    def close(self) -> None:
+        """Forget everything; what is in the output may still be written."""
+        if self.state is State.CLOSED:
+            return
+        self._move(Step.CLOSE)
+        self._handshake = None
+        self._transport = None
+        self._reader = MessageReader(MESSAGE_BYTES_MAX)
+
+    def _move(self, step: Step) -> None:
+        state = TRANSITIONS.get((self.role, self.state, step))
+        if state is None:
+            raise LocalProtocolError(Reason.STATE, f"{step.value} in {self.state.value}")
+        self.state = state
+
+    def _run(self, now_ns: int) -> list[Event]:
+        events: list[Event] = []
+        while (expected := EXPECTED.get((self.role, self.state))) is not None:
+            step, low, high = expected
+            try:
+                message = self._reader.next_message(low, high)
+                if message is None:
+                    break
+                events += self._take(step, message, now_ns)
+            except RemoteProtocolError as exc:
+                events.append(self._refuse(self._name_refusal(exc.reason)))
+        return events
+
+    def _take(self, step: Step, message: bytes, now_ns: int) -> list[Event]:
+        if step is Step.FRAME:
+            return self._take_frame(message, now_ns)
+        assert self._handshake is not None, "a handshake message without a handshake"
+        payload = self._handshake.read(message)
+        if step is Step.HELLO:
+            self._move(step)
+            self._write_handshake(self._own_id)
+            return []
+        device_id = _decode_id(payload)
+        self._move(step)
+        self.peer_id = device_id
+        return [Proven(device_id, self._handshake.remote_static)]
+
+    def _take_frame(self, message: bytes, now_ns: int) -> list[Event]:
+        assert self._transport is not None, "a frame without a transport"
+        frame = self._transport.decrypt(message)
+        is_first = self.state is State.CONFIRMING
+        self._move(Step.FRAME)
+        self._heard_ns = now_ns
+        events: list[Event] = [self._ready()] if is_first else []
+        return events if self._absorb(frame) else [*events, Received(frame)]
+
+    def _absorb(self, frame: bytes) -> bool:
+        """Deal with keepalive.  What cannot be read is delivered: the gateway answers it."""
+        try:
+            decoded = decode_frame(frame)
+        except RemoteProtocolError:
+            return False
+        match decoded:
+            case Ping(nonce):
+                # A peer that pings and never reads gets no more pongs than the backlog holds.
+                if len(self._output) < BACKLOG_BYTES_MAX // 2:
+                    self._seal(Pong(nonce).encode())
+                return True
+            case Pong():
+                return True
+            case _:
+                return False
+
+    def _ready(self) -> Ready:
+        assert self.peer_id is not None, "ready without a peer"
+        return Ready(self.peer_id)
+
+    def _name_refusal(self, reason: Reason) -> Refusal:
+        """Until the peer is authenticated, whatever is wrong is that it is not."""
+        if self.state is not State.READY:
+            return Refusal.UNAUTHENTICATED
+        return Refusal.OVERSIZED if reason is Reason.OVERSIZED else Refusal.DECRYPT
+
+    def _refuse(self, refusal: Refusal) -> Refused:
+        self.close()
+        return Refused(refusal)
+
+    def _ping_at_ns(self) -> int:
+        return max(self._heard_ns, self._pinged_ns) + PING_NS
+
+    def _ping(self) -> None:
+        self._ping_nonce += 1
+        if len(self._output) < BACKLOG_BYTES_MAX // 2:
+            self._seal(Ping(self._ping_nonce).encode())
+
+    def _seal(self, plaintext: bytes) -> None:
+        assert self._transport is not None, "a frame without a transport"
+        if len(self._output) + 2 + len(plaintext) + TAG_BYTES > BACKLOG_BYTES_MAX:
+            raise LocalProtocolError(Reason.STATE, "the peer takes nothing; write the output first")
+        self._output += frame_message(self._transport.encrypt(plaintext))
+
+    def _write_handshake(self, payload: bytes) -> None:
+        assert self._handshake is not None, "no handshake"
+        self._output += frame_message(self._handshake.write(payload))
+
+
+def _decode_id(payload: bytes) -> str:
+    if not 1 <= len(payload) <= DEVICE_ID_BYTES_MAX:
+        raise RemoteProtocolError(Reason.DEVICE_ID_LENGTH, f"{len(payload)}")
+    try:
+        return payload.decode()
+    except UnicodeDecodeError as exc:
+        raise RemoteProtocolError(Reason.UTF8, "device id") from exc
