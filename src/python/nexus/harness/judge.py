@@ -116,7 +116,8 @@ class Judge:
         if owner is not None:
             self._end(
                 Outcome.MISPLACED_MARKER,
-                f"machine {machine} printed {line!r}, which belongs to machine {owner.machine}",
+                f"machine {machine} printed {line!r}, which is expected of machine {owner.machine} "
+                "alone (exclusive)",
                 owner,
                 machine=machine,
             )
