@@ -202,7 +202,7 @@ async def find_network_cut(nexus_os: NexusOs) -> NetworkCut:
 
 
 @dataclass(frozen=True)
-class _ReportRequest:
+class GuestReportRequest:
     address: Address
     result: FallibleProcessResult
 
@@ -240,7 +240,7 @@ async def run_boot_test(
         Get(Snapshot, RemovePrefix(result.output_digest, OUT))
         if result.output_digest != EMPTY_DIGEST
         else Get(Snapshot, Digest, EMPTY_DIGEST),
-        Get(Snapshot, _ReportRequest(test.address, result)),
+        Get(Snapshot, GuestReportRequest(test.address, result)),
     )
     return FinishedBootTest(
         TestResult.from_fallible_process_result(
@@ -255,7 +255,7 @@ async def run_boot_test(
 
 
 @rule
-async def report_under_name_of_target(request: _ReportRequest) -> Snapshot:
+async def report_under_name_of_target(request: GuestReportRequest) -> Snapshot:
     """The runner calls its report `junit.xml`; side by side with others it needs its own name."""
     address, result = request.address, request.result
     found = await Get(

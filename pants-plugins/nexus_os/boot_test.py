@@ -1,0 +1,91 @@
+"""The runner's arguments, and which expectations are refused."""
+
+from __future__ import annotations
+
+import pytest  # pants: no-infer-dep
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex import PexRequest
+from pants.engine.addresses import Address
+from pants.engine.fs import EMPTY_DIGEST
+from pants.engine.target import InvalidFieldException
+from pants.util.frozendict import FrozenDict
+
+from nexus_os.addresses import ConfigReference, ImageReferences
+from nexus_os.boot import Boot, BootRequest, _require_expectation
+from nexus_os.boot_testing import BootTest
+from nexus_os.config_targets import ConfigSourceField
+from nexus_os.first_party import Program
+
+OWNER = Address("ci", target_name="t")
+CONFIG = ConfigReference(OWNER, "config", "c.toml", ConfigSourceField, "`node_config`")
+IMAGES = ImageReferences(OWNER, "images", FrozenDict({"a": "//guest:a", "b": "//guest:b"}))
+
+
+def boot(request: BootRequest, *, is_world: bool) -> Boot:
+    pex = PexRequest(
+        output_filename="p.pex",
+        internal_only=True,
+        interpreter_constraints=InterpreterConstraints(["CPython==3.11.*"]),
+    )
+    program = Program(pex, EMPTY_DIGEST, ("src/python", "lib"))
+    paths = (("a", "guest/a.elf"), ("b", "guest/b.elf"))
+    return Boot(program, EMPTY_DIGEST, request, is_world, "ci/c.toml", paths)
+
+
+def test_node_is_told_what_to_print_one_option_a_line() -> None:
+    request = BootRequest(CONFIG, IMAGES, expect=("init: ready", "end"), forbid=("PANIC",))
+
+    assert boot(request, is_world=False).argv("out") == (
+        *("--node", "ci/c.toml"),
+        *("--expect", "init: ready", "--expect", "end", "--forbid", "PANIC"),
+        *("--image", "a=guest/a.elf", "--image", "b=guest/b.elf"),
+        *("--out", "out"),
+    )
+
+
+def test_run_in_the_workspace_names_its_inputs_where_they_are() -> None:
+    argv = boot(BootRequest(CONFIG, IMAGES), is_world=True).argv("dist/os2vm", "{chroot}")
+
+    assert argv == (
+        *("--world", "{chroot}/ci/c.toml"),
+        *("--image", "a={chroot}/guest/a.elf", "--image", "b={chroot}/guest/b.elf"),
+        *("--out", "dist/os2vm"),
+    )
+
+
+def test_extra_arguments_come_last_so_that_they_win() -> None:
+    request = BootRequest(CONFIG, IMAGES, seed=0, budget_ms=5, extra_args=("--engine", "qemu"))
+
+    argv = boot(request, is_world=True).argv("out")
+
+    assert argv[-6:] == ("--seed", "0", "--budget-ms", "5", "--engine", "qemu")
+
+
+def test_test_tells_the_runner_what_counts_as_passed() -> None:
+    request = BootRequest(CONFIG, IMAGES)
+
+    assert BootTest(OWNER, request, "guest-panic", "in logd", 60).argv == (
+        *("--expect-outcome", "guest-panic", "--wall-seconds", "60"),
+        *("--expect-message", "in logd"),
+    )
+    assert "--expect-message" not in BootTest(OWNER, request, "passed", None, 60).argv
+
+
+def test_sources_are_put_on_the_path_where_they_are_laid() -> None:
+    program = boot(BootRequest(CONFIG, IMAGES), is_world=True).program
+
+    assert dict(program.environment()) == {"PEX_EXTRA_SYS_PATH": "src/python:lib"}
+    assert dict(program.environment("{chroot}/")) == {
+        "PEX_EXTRA_SYS_PATH": "{chroot}/src/python:{chroot}/lib"
+    }
+
+
+def test_node_without_expectations_is_refused() -> None:
+    with pytest.raises(InvalidFieldException, match=r"The `expect` field of ci:t is empty"):
+        _require_expectation(BootRequest(CONFIG, IMAGES), False)
+
+
+def test_world_brings_its_own_expectations() -> None:
+    _require_expectation(BootRequest(CONFIG, IMAGES), True)
+    with pytest.raises(InvalidFieldException, match=r"'c\.toml', a world"):
+        _require_expectation(BootRequest(CONFIG, IMAGES, expect=("x",)), True)

@@ -1,0 +1,76 @@
+"""How the compiler is called for an image, and what becomes of its output."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+from pants.core.goals.package import BuiltPackage, OutputPathField
+from pants.engine.addresses import Address
+from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests, PathGlobs
+from pants.engine.process import Process, ProcessResult
+from pants.engine.target import WrappedTarget, WrappedTargetRequest
+from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
+
+from nexus_os.guest_image import GuestImageFieldSet, package_guest_image
+from nexus_os.image_targets import Rv64GuestImage
+from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
+from nexus_os.zig_tool import ZigProcess
+
+PROGRAM = ZigProgram(
+    ("--dep", "os", "-Mroot=logd/main.zig", "-Mos=os/root.zig"),
+    EMPTY_DIGEST,
+    ("logd/main.zig", "os/root.zig"),
+)
+
+
+class Result:
+    output_digest = EMPTY_DIGEST
+
+
+def package(target: Rv64GuestImage) -> Tuple[ZigProcess, List[PathGlobs], BuiltPackage]:
+    """Run the rule; hand back how it called zig, which files it read, and what it built."""
+    calls: List[ZigProcess] = []
+    globs: List[PathGlobs] = []
+    process = Process(["zig"], description="")
+    built = run_rule_with_mocks(
+        package_guest_image,
+        rule_args=[GuestImageFieldSet.create(target)],
+        mock_gets=[
+            MockGet(WrappedTarget, (WrappedTargetRequest,), lambda _: WrappedTarget(target)),
+            MockGet(ZigProgram, (ZigProgramRequest,), lambda _: PROGRAM),
+            MockGet(Digest, (PathGlobs,), lambda g: globs.append(g) or EMPTY_DIGEST),
+            MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
+            MockGet(Process, (ZigProcess,), lambda call: calls.append(call) or process),
+            MockGet(ProcessResult, (Process,), lambda _: Result()),
+            MockGet(Digest, (AddPrefix,), lambda _: EMPTY_DIGEST),
+        ],
+    )
+    return calls[0], globs, built
+
+
+def test_image_is_built_for_the_board_without_paths_in_it() -> None:
+    call, globs, built = package(
+        Rv64GuestImage({"linker_script": "//os/user.ld"}, Address("src/logd"))
+    )
+
+    argv = " ".join(call.argv)
+    assert "-target riscv64-freestanding-none -mcpu generic_rv64+m+a+c -mcmodel=medany" in argv
+    assert "-fstrip --build-id=none" in argv
+    assert "-O ReleaseSafe -T os/user.ld --dep os -Mroot=logd/main.zig -Mos=os/root.zig" in argv
+    assert argv.endswith("--name logd -femit-bin=logd.elf")
+    assert call.output_files == ("logd.elf",)
+    assert globs[0].globs == ("os/user.ld",)
+    assert [artifact.relpath for artifact in built.artifacts] == ["src.logd/logd.elf"]
+
+
+def test_fields_reach_the_compiler() -> None:
+    call, globs, built = package(
+        Rv64GuestImage(
+            {"optimize": "ReleaseSmall", OutputPathField.alias: "boot/k.elf"},
+            Address("src/kernel", target_name="k"),
+        )
+    )
+
+    assert call.argv[call.argv.index("-O") + 1] == "ReleaseSmall"
+    assert globs[0].globs == ("src/kernel/link.ld",)
+    assert [artifact.relpath for artifact in built.artifacts] == ["boot/k.elf"]

@@ -1,0 +1,46 @@
+"""Which targets can be tested, and what a test run becomes."""
+
+from __future__ import annotations
+
+import pytest  # pants: no-infer-dep
+from pants.engine.addresses import Address
+from pants.engine.internals.scheduler import ExecutionError
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+
+from nexus_os import zig_testing
+from nexus_os.image_targets import Rv64GuestImage
+from nexus_os.zig_targets import ZigModule, ZigTest, ZigTestModuleField
+from nexus_os.zig_testing import TestedModule
+
+
+@pytest.fixture
+def rule_runner() -> RuleRunner:
+    rule_runner = RuleRunner(
+        target_types=[ZigModule, ZigTest, Rv64GuestImage],
+        rules=[zig_testing.find_tested_module, QueryRule(TestedModule, [ZigTestModuleField])],
+    )
+    rule_runner.write_files(
+        {
+            "net/BUILD": (
+                "zig_module()\n"
+                "zig_test(name='tests', module=':net')\n"
+                "rv64_guest_image(name='image')\n"
+                "zig_test(name='wrong', module=':image')\n"
+            )
+        }
+    )
+    return rule_runner
+
+
+def find(rule_runner: RuleRunner, name: str) -> TestedModule:
+    target = rule_runner.get_target(Address("net", target_name=name))
+    return rule_runner.request(TestedModule, [target[ZigTestModuleField]])
+
+
+def test_module_is_found(rule_runner: RuleRunner) -> None:
+    assert find(rule_runner, "tests").module.address == Address("net")
+
+
+def test_only_modules_can_be_tested(rule_runner: RuleRunner) -> None:
+    with pytest.raises(ExecutionError, match=r"`module` field of net:wrong is ':image'"):
+        find(rule_runner, "wrong")
