@@ -25,11 +25,14 @@ class Problem:
 class ConfigError(NexusError):
     """A file cannot be used; every line of the text names it, the field and the bad value."""
 
-    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
-        """Collect the problems of one file."""
+    def __init__(
+        self, source: str, problems: Sequence[Problem], others: Sequence[ConfigError] = ()
+    ) -> None:
+        """Collect the problems of one file, and those of the files it names."""
         self.source = source
         self.problems = tuple(problems)
-        super().__init__("\n".join(f"{source}: {problem}" for problem in self.problems))
+        lines = [f"{source}: {problem}" for problem in self.problems]
+        super().__init__("\n".join([str(other) for other in others] + lines))
 
 
 def show(value: object) -> str:

@@ -68,27 +68,25 @@ def _node_of(source: Path, data: dict[str, Any]) -> NodeConfig:
 def _world_of(source: Path, data: dict[str, Any]) -> World:
     config = parse(WorldConfig, data, str(source))
     problems = find_world_problems(config)
-    machines = []
+    machines: list[WorldMachine] = []
+    failures: list[ConfigError] = []
     for index, machine in enumerate(config.machine):
         node_path = source.parent / machine.node
         if not node_path.is_file():
             text = f"{machine.node!r} is a missing node file; looked for {node_path}"
             problems.append(Problem(f"machine[{index}].node", text))
             continue
-        node = load_node(node_path)
-        machines.append(
-            WorldMachine(
-                label=machine.label,
-                image=machine.image or node.node.image,
-                node=node,
-                node_path=str(node_path),
-                forbid=machine.forbid,
-            )
-        )
-    if not problems:
+        try:
+            node = load_node(node_path)
+        except ConfigError as exc:
+            failures.append(exc)
+            continue
+        image = machine.image or node.node.image
+        machines.append(WorldMachine(machine.label, image, node, str(node_path), machine.forbid))
+    if not (problems or failures):
         problems += find_shared_problems({m.label: m.node for m in machines})
-    if problems:
-        raise ConfigError(str(source), problems)
+    if problems or failures:
+        raise ConfigError(str(source), problems, failures)
     return World(
         path=str(source),
         seed=config.seed,

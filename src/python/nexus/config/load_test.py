@@ -231,6 +231,21 @@ def test_machines_share_nothing(tmp_path: Path, old: str, new: str, said: str) -
         load_world(path)
 
 
+def test_every_bad_node_of_a_world_is_named(tmp_path: Path) -> None:
+    bad_a, bad_b = NODE_A.replace("mac", "mca"), NODE_B_START.replace("/24", "")
+    path = write_world(tmp_path, world=WORLD + 'oops = "x"\n', a=bad_a, b=bad_b)
+    with pytest.raises(ConfigError, match="oops"):
+        load_world(path)
+    with pytest.raises(ConfigError) as caught:
+        load_world(write_world(tmp_path, a=bad_a, b=bad_b))
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ")[0].rsplit("/")[-1] for line in lines] == [
+        "node-a.toml",
+        "node-a.toml",
+        "node-b.toml",
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

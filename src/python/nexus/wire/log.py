@@ -57,7 +57,7 @@ class Status(IntEnum):
     MALFORMED = 1
     UNSUPPORTED = 2
     TOO_LARGE = 3
-    INVALID_ARGUMENTS = 4
+    INVALID = 4
     OVER_LIMIT = 5
     RATE_LIMITED = 6
 
