@@ -174,6 +174,10 @@ class Machine:
         net = self._devices.net
         return net is not None and net.deliver(frame)
 
+    def register(self, number: int) -> int:
+        """The value of x0..x31, for tests and post-mortems."""
+        return 0 if number == 0 else self._hart.state[number]
+
     def state_digest(self) -> str:
         """SHA-256 over registers, CSRs and RAM."""
         digest = hashlib.sha256()

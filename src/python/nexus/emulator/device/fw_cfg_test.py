@@ -1,0 +1,85 @@
+import struct
+
+import pytest
+
+from nexus.emulator.bus import BusError
+from nexus.emulator.device.fw_cfg import FILES_MAX, FwCfg
+from nexus.emulator.memory import RAM_BASE, Ram
+
+FILES = {"opt/org.nexus/node": b"NXCF-blob", "opt/a": b"first"}
+
+
+def select(device: FwCfg, key: int) -> None:
+    device.write(8, 2, int.from_bytes(key.to_bytes(2, "big"), "little"))
+
+
+def take(device: FwCfg, length: int) -> bytes:
+    return bytes(device.read(0, 1) for _ in range(length))
+
+
+@pytest.fixture
+def ram() -> Ram:
+    return Ram(1 << 16)
+
+
+def test_signature_id_and_wide_reads(ram: Ram) -> None:
+    device = FwCfg(FILES, ram)
+    select(device, 0)
+    assert device.read(0, 4).to_bytes(4, "little") == b"QEMU"
+    assert device.read(0, 4) == 0
+    select(device, 1)
+    assert device.read(0, 4) == 3
+    assert device.read(16, 8).to_bytes(8, "little") == b"QEMU CFG"
+
+
+def test_directory_lists_files_by_name(ram: Ram) -> None:
+    device = FwCfg(FILES, ram)
+    select(device, 0x19)
+    assert int.from_bytes(take(device, 4), "big") == 2
+    entries = [struct.unpack(">IHH56s", take(device, 64)) for _ in range(2)]
+    assert [(size, name.rstrip(b"\0")) for size, _, _, name in entries] == [
+        (5, b"opt/a"),
+        (9, b"opt/org.nexus/node"),
+    ]
+    select(device, entries[1][1])
+    assert take(device, 12) == b"NXCF-blob\0\0\0"
+
+
+def dma(device: FwCfg, ram: Ram, control: int, length: int, address: int) -> int:
+    ram.write(RAM_BASE, struct.pack(">IIQ", control, length, address))
+    device.write(16, 4, int.from_bytes((RAM_BASE >> 32).to_bytes(4, "big"), "little"))
+    low = (RAM_BASE & 0xFFFF_FFFF).to_bytes(4, "big")
+    device.write(20, 4, int.from_bytes(low, "little"))
+    return int.from_bytes(ram.read(RAM_BASE, 4), "big")
+
+
+def test_dma_selects_skips_and_reads(ram: Ram) -> None:
+    device = FwCfg(FILES, ram)
+    assert dma(device, ram, 0x21 << 16 | 8 | 4, 5, 0) == 0
+    assert dma(device, ram, 2, 6, RAM_BASE + 64) == 0
+    assert ram.read(RAM_BASE + 64, 6) == b"blob\0\0"
+
+
+@pytest.mark.parametrize(
+    ("control", "length", "address"), [(2, 8, 0x1000), (2, 1 << 20, RAM_BASE), (16, 1, RAM_BASE)]
+)
+def test_dma_errors_are_reported(ram: Ram, control: int, length: int, address: int) -> None:
+    assert dma(FwCfg(FILES, ram), ram, control, length, address) == 1
+
+
+def test_the_selector_cannot_be_read(ram: Ram) -> None:
+    with pytest.raises(BusError):
+        FwCfg(FILES, ram).read(8, 2)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"x" * 56: b""}, "name"),
+        ({"": b""}, "name"),
+        ({f"f{i}": b"" for i in range(FILES_MAX + 1)}, "33 files"),
+    ],
+)
+def test_bad_files_are_refused(ram: Ram, files: dict[str, bytes], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FwCfg(files, ram)

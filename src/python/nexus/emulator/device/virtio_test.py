@@ -1,0 +1,215 @@
+"""The virtio devices as a driver sees them, rings in guest memory."""
+
+import struct
+
+import pytest
+
+from nexus.emulator.device import virtio_mmio as mmio
+from nexus.emulator.device.driver_fake import NEXT, WRITE, Driver
+from nexus.emulator.device.virtio_blk import VirtioBlk
+from nexus.emulator.device.virtio_mmio import EmptySlot, VirtioMmio
+from nexus.emulator.device.virtio_net import FEATURE_MRG_RXBUF, RECEIVE, TRANSMIT, VirtioNet
+from nexus.emulator.device.virtio_rng import VirtioRng
+from nexus.emulator.memory import RAM_BASE, Ram
+
+MAC = bytes.fromhex("020000000001")
+FRAME = bytes(range(60))
+
+
+class Disk:
+    def __init__(self) -> None:
+        self.data = bytearray(range(256)) * 16
+        self.flushes = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return bytes(self.data[offset : offset + length])
+
+    def write(self, offset: int, data: bytes) -> None:
+        self.data[offset : offset + len(data)] = data
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+class Irq:
+    level = False
+
+    def __call__(self, level: bool) -> None:
+        self.level = level
+
+
+@pytest.fixture
+def ram() -> Ram:
+    return Ram(1 << 20)
+
+
+@pytest.fixture
+def irq() -> Irq:
+    return Irq()
+
+
+def make_net(ram: Ram, irq: Irq, features: int = 0) -> tuple[VirtioNet, Driver]:
+    net = VirtioNet(MAC, ram, irq, lambda: 1230)
+    return net, Driver(net.transport, ram, features, queues=2)
+
+
+def test_identification_and_features(ram: Ram, irq: Irq) -> None:
+    device = VirtioNet(MAC, ram, irq, lambda: 0).transport
+    assert [device.read(r, 4) for r in (0, 4, 8, 12)] == [0x74726976, 2, 1, 0x554D4551]
+    device.write(mmio.R_FEATURES_SEL, 4, 1)
+    assert device.read(mmio.R_FEATURES, 4) == 1
+    assert device.read(mmio.CONFIG, 1) == MAC[0]
+    assert device.read(mmio.CONFIG + 6, 2) == 1
+    assert device.read(0xB0, 4) == 0xFFFF_FFFF
+
+
+def test_an_empty_slot_has_no_device() -> None:
+    slot = EmptySlot()
+    assert [slot.read(r, 4) for r in (0, 4, 8, 0x70)] == [0x74726976, 2, 0, 0]
+
+
+@pytest.mark.parametrize("accepted", [1 << 32 | 1 << 50, 1 << 5])
+def test_wrong_feature_sets_are_refused(ram: Ram, irq: Irq, accepted: int) -> None:
+    device = VirtioNet(MAC, ram, irq, lambda: 0).transport
+    for word in (0, 1):
+        device.write(mmio.R_ACCEPTED_SEL, 4, word)
+        device.write(mmio.R_ACCEPTED, 4, accepted >> 32 * word & 0xFFFF_FFFF)
+    device.write(mmio.R_STATUS, 4, 3 | mmio.STATUS_FEATURES_OK)
+    assert not device.read(mmio.R_STATUS, 4) & mmio.STATUS_FEATURES_OK
+
+
+def test_transmit_strips_the_header_and_interrupts(ram: Ram, irq: Irq) -> None:
+    net, driver = make_net(ram, irq)
+    driver.offer(TRANSMIT, [bytes(12) + FRAME[:20], FRAME[20:]])
+    assert net.take_frames() == [(1230, FRAME)]
+    assert net.take_frames() == []
+    assert driver.used(TRANSMIT) == [0]
+    assert irq.level
+    driver.write(mmio.R_ACKNOWLEDGE, driver.read(mmio.R_INTERRUPT))
+    assert not irq.level
+
+
+def test_a_polling_driver_is_not_interrupted(ram: Ram, irq: Irq) -> None:
+    net, driver = make_net(ram, irq)
+    ram.write(driver.ring(TRANSMIT, 1), b"\1\0")
+    driver.offer(TRANSMIT, [bytes(12) + FRAME])
+    assert net.take_frames()
+    assert not irq.level
+
+
+def test_receive_fills_one_buffer(ram: Ram, irq: Irq) -> None:
+    net, driver = make_net(ram, irq)
+    (address,) = driver.offer(RECEIVE, [200])
+    assert driver.used(RECEIVE) == []
+    assert net.deliver(FRAME)
+    assert driver.used(RECEIVE) == [72]
+    assert ram.read(address, 72) == bytes(10) + b"\1\0" + FRAME
+
+
+def test_a_frame_without_a_buffer_is_dropped(ram: Ram, irq: Irq) -> None:
+    net, driver = make_net(ram, irq)
+    assert not net.deliver(FRAME)
+    driver.offer(RECEIVE, [40])
+    assert not net.deliver(FRAME)  # Too small, and merging was not accepted.
+    assert driver.used(RECEIVE) == []
+    assert net.deliver(FRAME[:20])  # The buffer is still there.
+
+
+def test_merged_buffers_count_themselves(ram: Ram, irq: Irq) -> None:
+    net, driver = make_net(ram, irq, FEATURE_MRG_RXBUF)
+    first = driver.offer(RECEIVE, [40])[0]
+    second = driver.offer(RECEIVE, [40])[0]
+    assert net.deliver(FRAME)
+    assert driver.used(RECEIVE) == [40, 32]
+    assert ram.read(first, 40)[10:12] == b"\2\0"
+    assert ram.read(first, 40)[12:] + ram.read(second, 32) == FRAME
+
+
+def test_rng_fills_what_is_writable(ram: Ram, irq: Irq) -> None:
+    driver = Driver(VirtioRng(lambda n: b"\xa5" * n, ram, irq).transport, ram)
+    address = driver.offer(0, [32])[0]
+    assert driver.used(0) == [32]
+    assert ram.read(address, 32) == b"\xa5" * 32
+
+
+def request(kind: int, sector: int) -> bytes:
+    return struct.pack("<IIQ", kind, 0, sector)
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "written"),
+    [
+        pytest.param([request(0, 1), 1024, 1], 0, 1025, id="read"),
+        pytest.param([request(0, 1), 512, 512, 1], 0, 1025, id="read into two buffers"),
+        pytest.param([request(1, 2), b"x" * 512, 1], 0, 1, id="write"),
+        pytest.param([request(4, 0), 1], 0, 1, id="flush"),
+        pytest.param([request(8, 0), 20, 1], 0, 21, id="identify"),
+        pytest.param([request(0, 7), 1024, 1], 1, 1, id="past the end"),
+        pytest.param([request(0, 0), 100, 1], 1, 1, id="not a sector"),
+        pytest.param([request(1, 1 << 60), b"x" * 512, 1], 1, 1, id="far past the end"),
+        pytest.param([request(99, 0), 1], 2, 1, id="unknown"),
+    ],
+)
+def test_blk_requests(
+    ram: Ram, irq: Irq, parts: list[bytes | int], status: int, written: int
+) -> None:
+    disk = Disk()
+    before = bytes(disk.data)
+    driver = Driver(VirtioBlk(disk, b"drive0", ram, irq).transport, ram)
+    addresses = driver.offer(0, parts)
+    assert driver.used(0) == [written]
+    assert ram.read(addresses[-1], 1) == bytes([status])
+    kind = int.from_bytes(parts[0][:4], "little") if isinstance(parts[0], bytes) else 0
+    if kind == 0 and status == 0:
+        got = b"".join(
+            ram.read(a, p) for a, p in zip(addresses, parts, strict=True) if isinstance(p, int)
+        )
+        assert got[:-1] == before[512:1536]
+    if kind == 1 and status == 0:
+        assert disk.data[1024:1536] == b"x" * 512
+    assert disk.flushes == (kind == 4)
+
+
+def test_blk_configuration_is_its_capacity(ram: Ram, irq: Irq) -> None:
+    device = VirtioBlk(Disk(), b"d", ram, irq).transport
+    assert device.read(mmio.CONFIG, 8) == 8
+    assert device.read(mmio.CONFIG + 20, 4) == 512
+
+
+@pytest.mark.parametrize(
+    "descriptors",
+    [
+        pytest.param([(0x1000, 16, 0, 0)], id="outside RAM"),
+        pytest.param([(RAM_BASE + (1 << 20) - 8, 16, 0, 0)], id="past the end of RAM"),
+        pytest.param([(RAM_BASE, 16, NEXT, 0)], id="loop"),
+        pytest.param([(RAM_BASE, 16, NEXT, 99)], id="no such descriptor"),
+        pytest.param([(RAM_BASE, 1, WRITE | NEXT, 1), (RAM_BASE, 16, 0, 0)], id="wrong order"),
+        pytest.param([(RAM_BASE, 16, 4, 0)], id="indirect"),
+        pytest.param([(RAM_BASE, 4, NEXT, 1), (RAM_BASE, 1, WRITE, 0)], id="short request"),
+    ],
+)
+def test_a_broken_queue_needs_a_reset(
+    ram: Ram, irq: Irq, descriptors: list[tuple[int, int, int, int]]
+) -> None:
+    device: VirtioMmio = VirtioBlk(Disk(), b"d", ram, irq).transport
+    driver = Driver(device, ram)
+    for index, fields in enumerate(descriptors):
+        driver.descriptor(0, index, fields)
+    driver.make_available(0, 0)
+    assert driver.read(mmio.R_STATUS) & mmio.STATUS_NEEDS_RESET
+    assert driver.read(mmio.R_INTERRUPT) == mmio.INTERRUPT_CONFIG
+    assert irq.level
+    driver.write(mmio.R_STATUS, 0)
+    assert driver.read(mmio.R_STATUS) == 0
+    assert not irq.level
+
+
+def test_an_index_that_runs_away_breaks_the_queue(ram: Ram, irq: Irq) -> None:
+    driver = Driver(VirtioBlk(Disk(), b"d", ram, irq).transport, ram)
+    ram.write(driver.ring(0, 1) + 2, (100).to_bytes(2, "little"))
+    driver.write(mmio.R_NOTIFY, 0)
+    assert driver.read(mmio.R_STATUS) & mmio.STATUS_NEEDS_RESET
