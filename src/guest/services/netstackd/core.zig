@@ -135,11 +135,11 @@ pub const Server = struct {
         };
     }
 
-    fn opened(self: *Server, kind: handles.Kind, index: u8, client: u64, tail_len: *usize) ns.Status {
+    fn opened(self: *Server, kind: handles.Kind, index: u8, client: u64, tail: *usize) ns.Status {
         // There are as many handles as sockets.
         const id = self.table.add(kind, index, client).?;
         std.mem.writeInt(u32, self.frame[5..9], id, .little);
-        tail_len.* = 4;
+        tail.* = 4;
         return .ok;
     }
 
@@ -156,7 +156,13 @@ pub const Server = struct {
         return self.opened(.udp, index, client, tail);
     }
 
-    fn connect(self: *Server, to: request_module.Peer, client: u64, now: u64, tail: *usize) ns.Status {
+    fn connect(
+        self: *Server,
+        to: request_module.Peer,
+        client: u64,
+        now: u64,
+        tail: *usize,
+    ) ns.Status {
         const remote: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
         const index = net.tcp.connect(&self.stack, remote, now) catch |err| return openStatus(err);
         return self.opened(.connection, index, client, tail);

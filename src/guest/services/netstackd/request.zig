@@ -49,14 +49,16 @@ fn baseLen(op: ns.Op, frame: []const u8) ?usize {
         .listen, .udp_bind => if (frame.len == 6 or frame.len == 6 + ns.nonce_bytes) 6 else 10,
         .accept, .close, .watch, .abort => 8,
         .connect, .read, .udp_recv_from, .icmp_ping => 10,
-        .write => if (frame.len < ns.write_head) null else ns.write_head + @as(usize, get16(frame, 8)),
-        .udp_send_to => if (frame.len < ns.send_to_head)
-            null
-        else
-            ns.send_to_head + @as(usize, get16(frame, 14)),
+        .write => withData(frame, ns.write_head),
+        .udp_send_to => withData(frame, ns.send_to_head),
         .local_addr, .mac => 4,
         _ => null,
     };
+}
+
+/// The data's length stands in the last two bytes before it.
+fn withData(frame: []const u8, head: usize) ?usize {
+    return if (frame.len < head) null else head + get16(frame, head - 2);
 }
 
 fn parseBody(op: ns.Op, base: []const u8) ?Body {
