@@ -1,0 +1,88 @@
+"""The last line of a pipeline must be true, above all when something broke."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ci import tally
+
+REPORT = """\
+<testsuites><testsuite name="s">
+  <testcase name="a"/>
+  <testcase name="b"><failure message="x"/></testcase>
+  <testcase name="c"><error message="x"/></testcase>
+  <testcase name="d"><skipped/></testcase>
+</testsuite></testsuites>
+"""
+PASSED = '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>'
+
+
+def run(capsys: pytest.CaptureFixture[str], *steps: str) -> tuple[int, list[str]]:
+    exit_code = tally.main(steps)
+    return exit_code, capsys.readouterr().out.splitlines()
+
+
+def test_cases_are_counted_by_verdict() -> None:
+    assert tally.count_cases(REPORT) == tally.Count(passed=1, failed=2)
+
+
+def test_sum_is_over_all_reports_of_all_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.xml", "b.xml"):
+        (tmp_path / name).write_text(PASSED)
+    single = tmp_path / "single"
+    single.write_text(PASSED)
+
+    result = run(capsys, "lint=0", f"test=0={tmp_path}", f"os2vm=0={single}")
+
+    assert result == (0, ["6 passed, 0 failed"])
+
+
+def test_failed_test_is_not_counted_again_for_its_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.xml").write_text(REPORT)
+
+    assert run(capsys, f"test=1={tmp_path}") == (1, ["1 passed, 2 failed"])
+
+
+@pytest.mark.parametrize(
+    "step", ["lint=1", "test=2={passed}", "test=0={empty}", "test=0={missing}"]
+)
+def test_step_that_broke_is_a_failure(
+    step: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passed = tmp_path / "passed.xml"
+    passed.write_text(PASSED)
+    (tmp_path / "empty").mkdir()
+
+    exit_code, lines = run(
+        capsys,
+        step.format(passed=passed, empty=tmp_path / "empty", missing=tmp_path / "missing.xml"),
+    )
+
+    assert exit_code == 1
+    assert lines[-1].endswith(" passed, 1 failed")
+    assert len(lines) == 2
+
+
+def test_report_that_is_no_xml_is_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.xml").write_text("<testsuite>")
+
+    exit_code, lines = run(capsys, f"test=0={tmp_path}")
+
+    assert (exit_code, lines[-1]) == (1, "0 passed, 1 failed")
+
+
+def test_nothing_done_is_not_success(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys) == (1, ["0 passed, 0 failed"])
+
+
+@pytest.mark.parametrize("text", ["lint", "=0", "lint=", "lint=ok"])
+def test_argument_that_is_no_step_is_refused(text: str) -> None:
+    assert tally.main([text]) == 2
