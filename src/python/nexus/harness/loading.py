@@ -16,8 +16,8 @@ from nexus.config.world import Link, World
 from nexus.core.errors import did_you_mean
 from nexus.harness.arguments import Options
 from nexus.harness.phase import GUEST_PHASES, Phase
-from nexus.harness.plan import Expectation, MachinePlan, Plan, PlanError
-from nexus.simulation.link import LinkOptions
+from nexus.harness.plan import NS_PER_MS, Expectation, MachinePlan, Plan, PlanError
+from nexus.simulation.link import Cut, LinkOptions
 
 _NS_PER_US: Final = 1_000
 
@@ -71,7 +71,7 @@ def _from_world(world: World, options: Options) -> Plan:
         forbidden=(*world.forbid, *options.forbid),
         link=_link(world.link),
         budget_ms={phase: budgets[phase.value] for phase in GUEST_PHASES},
-        total_ms=options.budget_ms,
+        total_ms=world.budget_ms.total if options.budget_ms is None else options.budget_ms,
         until=options.until,
     )
 
@@ -116,6 +116,7 @@ def _link(link: Link) -> LinkOptions:
         loss=link.ratio("loss"),
         duplicate=link.ratio("duplicate"),
         corrupt=link.ratio("corrupt"),
+        cuts=tuple(Cut(cut.start_ms * NS_PER_MS, cut.end_ms * NS_PER_MS) for cut in link.cut),
     )
 
 
