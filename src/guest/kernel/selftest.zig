@@ -8,6 +8,7 @@ const elf = @import("elf.zig");
 const frames = @import("frames.zig");
 const loader = @import("loader.zig");
 const stop = @import("stop.zig");
+const task = @import("task.zig");
 const uart = @import("uart.zig");
 const vm = @import("vm.zig");
 const vmo = @import("vmo.zig");
@@ -17,6 +18,7 @@ pub fn run() void {
     vmoZero();
     addressSpace();
     writeExecute();
+    spawnReasons();
     expect(frames.freeCount() == before, "frames leaked by the selftest");
     uart.print("KSELFTEST: resource sentinel ok", .{});
 }
@@ -64,12 +66,30 @@ fn writeExecute() void {
     );
     expect(refused == error.WriteExecute, "W+X page mapped");
 
-    const file = executableWithFlags(7);
-    const source: loader.Source = .{ .space = null, .base = @intFromPtr(&file), .len = file.len };
-    if (loader.load(source, 1, "selftest", 0)) |_| {
-        stop.panic("selftest: W+X segment loaded", 0);
-    } else |err| expect(err == error.WriteExecute, "W+X segment refused for another reason");
+    expect(spawn(&executableWithFlags(7)) == error.WriteExecute, "W+X segment loaded");
     uart.print("KSELFTEST: w^x enforced", .{});
+}
+
+/// A file that is none is refused with its reason; a good one becomes a task, which is undone.
+fn spawnReasons() void {
+    const good = executableWithFlags(5);
+    var bad = good;
+    bad[0] = 0;
+    expect(spawn(&bad) == error.NotElf, "file without magic loaded");
+    bad = good;
+    bad[25] = 0xFF; // the entry point, far outside of the segment
+    expect(spawn(&bad) == error.BadEntry, "entry point outside of the code accepted");
+    expect(spawn(executableWithFlags(5)[0..80]) == error.NotElf, "cut file loaded");
+    const new = spawn(&good) catch stop.panic("selftest: good file refused", 0);
+    expect(new.space.translate(new.context.pc, .read) != null, "entry point not mapped");
+    expect(new.space.translate(new.context.pc, .write) == null, "code is writable");
+    task.release(new);
+    uart.print("KSELFTEST: spawn reasons ok", .{});
+}
+
+fn spawn(file: []const u8) loader.Error!*task.Task {
+    const base = @intFromPtr(file.ptr);
+    return loader.load(.{ .space = null, .base = base, .len = file.len }, 1, "selftest", 0);
 }
 
 /// The smallest ELF with one segment; with flags R+X (5) it would be accepted.

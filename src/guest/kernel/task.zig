@@ -124,6 +124,8 @@ pub fn release(task: *Task) void {
     task.regions.releaseAll();
     vm.activateKernel();
     task.space.destroy();
+    // A task that was never seen by anybody (its ELF could not be loaded) gives its number back.
+    if (task.state == .suspended and task.pid == next_pid - 1) next_pid -= 1;
     task.state = .free;
 }
 
