@@ -7,6 +7,7 @@ every 32-bit word is one instruction or `None`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from nexus.emulator.isa.compressed import RV64C
@@ -62,6 +63,11 @@ def length_of(low_half: int) -> int:
     return 4 if low_half & 3 == 3 else 2
 
 
+# A guest of a few hundred KiB has fewer distinct instructions than this.
+DECODED_WORDS_MAX: Final = 1 << 17
+
+
+@lru_cache(maxsize=DECODED_WORDS_MAX)
 def decode(word: int) -> Decoded | None:
     """Decode 32 fetched bits; a compressed instruction uses the low half.  `None` is illegal."""
     if word & 3 != 3:

@@ -8,12 +8,13 @@ page and another translation, so it is fetched anew every time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-from nexus.emulator.isa.decode import Decoded, decode
+from nexus.emulator.isa.decode import BASE, Decoded, decode
 from nexus.emulator.isa.python_source import NAMESPACE
-from nexus.emulator.isa.semantics import semantics_of
+from nexus.emulator.isa.semantics import Semantics, semantics_of
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference.mmu import MARK_CODE, BailError, Context, Mmu
 from nexus.emulator.reference.source import Step, block_code, step_operands
@@ -38,7 +39,7 @@ class Block:
         self.operations: list[Operation] = [
             (steps[it.name], *step_operands(it)) for it in instructions
         ]
-        self.is_simple = _is_simple(instructions[0])
+        self.is_simple = instructions[0].name not in _NOT_SIMPLE
         self.heat = 0
         self.code: CodeType | None = None
 
@@ -54,9 +55,12 @@ class Entry:
         self.run: Any = None
 
 
-def _is_simple(instruction: Decoded) -> bool:
-    semantics = semantics_of(instruction.name)
-    return not semantics.is_system and not semantics.is_atomic
+def _names(accepted: Callable[[Semantics], bool]) -> frozenset[str]:
+    return frozenset(row.name for row in BASE if accepted(semantics_of(row.name)))
+
+
+_NOT_SIMPLE: Final = _names(lambda semantics: semantics.is_system or semantics.is_atomic)
+_JUMPS: Final = _names(lambda semantics: semantics.is_jump)
 
 
 class BlockCache:
@@ -96,14 +100,14 @@ class BlockCache:
             word = int.from_bytes(buffer[offset : min(offset + 4, end)], "little")
             if word & 3 == 3 and offset + 4 > end:
                 break
-            instruction = decode(word)
+            instruction = decode(word if word & 3 == 3 else word & 0xFFFF)
             if instruction is None:
                 break
-            if not _is_simple(instruction):
+            if instruction.name in _NOT_SIMPLE:
                 return tuple(found) or (instruction,)
             found.append(instruction)
             offset += instruction.length
-            if semantics_of(instruction.name).is_jump:
+            if instruction.name in _JUMPS:
                 break
         return tuple(found)
 
