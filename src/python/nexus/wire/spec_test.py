@@ -1,0 +1,42 @@
+"""The worked examples of docs/spec/wire.md are frames that the codecs write and read."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from nexus.wire.frame_cases_fake import CASES
+
+ROOT = Path(__file__).parents[4]
+VECTORS: dict[str, str] = json.loads((ROOT / "third_party/vectors/frames.json").read_text())
+
+_EXAMPLE = re.compile(r"^Example `([a-z0-9-]+)`:[^\n]*\n\n((?:    [^\n]+\n)+)", re.MULTILINE)
+_BYTES = re.compile(r"    ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:   |$)")
+
+
+def examples() -> list[tuple[str, str]]:
+    """Every example's name and bytes: the hexadecimal pairs at the beginning of its lines."""
+    page = (ROOT / "docs/spec/wire.md").read_text()
+    found = []
+    for name, block in _EXAMPLE.findall(page):
+        lines = [_BYTES.match(line) for line in block.splitlines()]
+        assert all(lines), name
+        found.append((name, "".join(line[1].replace(" ", "") for line in lines if line)))
+    return found
+
+
+@pytest.mark.parametrize(("name", "written"), examples())
+def test_an_example_is_what_the_codec_writes(name: str, written: str) -> None:
+    case = {case.name: case for case in CASES}[name]
+    assert written == (case.hex or VECTORS[case.vector])
+    assert case.value.encode().hex() == written
+
+
+def test_every_frame_that_crosses_the_network_has_an_example() -> None:
+    shown = {name for name, _ in examples()}
+    assert len(shown) == len(examples())
+    needed = {"announce", "gateway-request", "gateway-response", "gateway-refused", "gateway-ping"}
+    assert needed | {"sm-resolve", "sm-resolve-ok", "bn-list", "bn-list-reply"} <= shown
