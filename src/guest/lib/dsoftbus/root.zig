@@ -43,4 +43,5 @@ test {
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");
     _ = @import("session_test.zig");
+    _ = @import("transcript_test.zig");
 }
