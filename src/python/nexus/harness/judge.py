@@ -158,7 +158,7 @@ class Judge:
             assert missing is not None, "complete runs settle"
             self._end(
                 Outcome.TIME_BUDGET,
-                f"{_ms(self.plan.total_ns)} of virtual time spent; first missing: "
+                f"the budget of {_ms(self.plan.total_ns)} is spent; first missing: "
                 + _describe(missing),
                 missing,
             )

@@ -83,7 +83,7 @@ def test_budget_of_a_phase_begins_when_the_phase_before_is_done() -> None:
 def test_total_budget() -> None:
     verdict = _verdict(HELLO, script=[(0, Spin())], total_ms=7)
     assert verdict.outcome is Outcome.TIME_BUDGET
-    assert verdict.message.startswith("7.000 ms of virtual time spent; first missing: ")
+    assert verdict.message.startswith("the budget of 7.000 ms is spent; first missing: ")
 
 
 def test_deadlock_is_no_timeout() -> None:
