@@ -21,3 +21,29 @@ pub const Iterator = struct {
 pub fn iterate(section: []const u8) Iterator {
     return .{ .rest = section };
 }
+
+const testing = std.testing;
+
+test "records come out in order, empty ones too" {
+    var records = iterate("\x01\x00\x03\x00abc\x02\x01\x00\x00");
+    const first = (try records.next()).?;
+    try testing.expectEqual(@as(u16, 1), first.tag);
+    try testing.expectEqualStrings("abc", first.value);
+    const second = (try records.next()).?;
+    try testing.expectEqual(@as(u16, 0x102), second.tag);
+    try testing.expectEqual(@as(usize, 0), second.value.len);
+    try testing.expectEqual(@as(?Record, null), try records.next());
+}
+
+test "an empty section has no record" {
+    var records = iterate("");
+    try testing.expectEqual(@as(?Record, null), try records.next());
+}
+
+test "every truncation of a record is malformed" {
+    const whole = "\x01\x00\x03\x00abc";
+    for (1..whole.len) |len| {
+        var records = iterate(whole[0..len]);
+        try testing.expectError(error.Malformed, records.next());
+    }
+}

@@ -196,3 +196,7 @@ pub const Dma = struct {
         return .{ .slot = slot, .virtual = bytes[0..len], .physical = info.base };
     }
 };
+
+test {
+    _ = records;
+}
