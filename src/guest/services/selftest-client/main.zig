@@ -59,8 +59,9 @@ const Node = struct {
     }
 
     pub fn failed(_: *Node, name: []const u8, reason: anyerror) void {
-        os.print("SELFTEST: {s} FAIL", .{name});
+        // The reason first: whoever watches may stop the machine at the word FAIL.
         os.print("selftest-client: {s}: {s}", .{ name, @errorName(reason) });
+        os.print("SELFTEST: {s} FAIL", .{name});
     }
 };
 

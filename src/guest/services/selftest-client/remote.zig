@@ -9,7 +9,7 @@ const call_ns = 3 * std.time.ns_per_s;
 /// How long a proof is tried again: the session may still be in the making, or be made anew.
 const proof_ns = 4 * std.time.ns_per_s;
 /// Between two tries, so that a node that refuses at once isn't asked in a loop.
-const pause_ns = 100 * std.time.ns_per_ms;
+const pause_ns = 200 * std.time.ns_per_ms;
 
 var request_buffer: [wire.ds.request_bytes_max]u8 = undefined;
 var reply_buffer: [64]u8 = undefined;
