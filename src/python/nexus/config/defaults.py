@@ -39,9 +39,8 @@ ROUTES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 GRANTS: Final[tuple[tuple[str, str], ...]] = (
-    ("selftest-client", "ipc.core"),
+    # It proves the bundle list, and that a held capability is allowed.
     ("selftest-client", "bundle.query"),
-    ("dsoftbusd", "ipc.core"),
     # The remote bundle list is asked by dsoftbusd, under its own identity.
     ("dsoftbusd", "bundle.query"),
     # bundlemgrd asks policyd about whoever sent it a request.

@@ -1,0 +1,58 @@
+"""The `nexus` command: one name for the programs of this project.
+
+    python -m nexus.cli.main COMMAND [ARGUMENTS]
+
+A table of programs and nothing else: each reads its own arguments, reports its own mistakes and
+chooses its exit code.  A program is imported when it is run, so that no command pays for another.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from nexus.core.commandline import EXIT_CONFIG
+from nexus.core.errors import did_you_mean
+
+# Name: (module with `main(arguments) -> exit code`, what it does).
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "config blob": ("nexus.config.blob", "compile a node's file into the guest's blob"),
+    "config check": ("nexus.config.check", "check node and world files"),
+    "config explain": ("nexus.config.describe", "say what a file comes to, defaults included"),
+    "config schema": ("nexus.config.schema", "print the JSON Schema of a file"),
+    "image system": ("nexus.image.system", "join a kernel and its services into one ELF"),
+    "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the program that the first one or two words name."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(_usage())
+        return 0 if arguments else EXIT_CONFIG
+    for words in (2, 1):
+        name = " ".join(arguments[:words])
+        if name in COMMANDS:
+            return run(name, arguments[words:])
+    name = " ".join(arguments[:2])
+    hint = did_you_mean(name, COMMANDS)
+    sys.stderr.write(f"error: {name!r} is no command; accepted are {', '.join(COMMANDS)}{hint}\n")
+    return EXIT_CONFIG
+
+
+def run(name: str, arguments: Sequence[str]) -> int:
+    """Import one program and run it."""
+    module = import_module(COMMANDS[name][0])
+    return int(module.main(list(arguments)))
+
+
+def _usage() -> str:
+    width = max(len(name) for name in COMMANDS)
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(["usage: nexus COMMAND [ARGUMENTS]", *lines, ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

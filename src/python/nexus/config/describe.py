@@ -1,0 +1,108 @@
+"""Say in words what a node's or a world's file comes to, defaults included.
+
+    python -m nexus.config.describe FILE ...
+
+Private keys are never shown; of public ones the whole, because that is what a peer pins.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+
+from nexus.config.compile import compile_node, list_grants, list_routes
+from nexus.config.load import load_any
+from nexus.config.node import DSoftBus, NodeConfig
+from nexus.config.records import unpack
+from nexus.config.world import PHASES, World
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import NexusError
+from nexus.core.identity import service_id
+
+
+def describe(config: NodeConfig | World) -> list[str]:
+    """Describe either kind of configuration, line by line."""
+    return list(_node(config) if isinstance(config, NodeConfig) else _world(config))
+
+
+def _node(node: NodeConfig) -> Iterator[str]:
+    machine = node.node
+    yield f"node {machine.id}: {machine.mac}, image {machine.image}, {machine.ram_mib} MiB"
+    yield f"  starts {', '.join(machine.start)}"
+    if node.network is not None:
+        gateway = f", gateway {node.network.gateway}" if node.network.gateway else ""
+        yield f"  address {node.network.address}{gateway}"
+    peer = f" of {node.selftest.peer}" if node.selftest.peer else ""
+    yield f"  selftest {node.selftest.mode}{peer}"
+    if node.dsoftbus is not None:
+        yield from _dsoftbus(node.dsoftbus)
+    for client, server in list_routes(node):
+        yield f"  route {client} > {server}"
+    for service, capability in list_grants(node):
+        yield f"  grant {service} {capability}"
+    yield from _blob(node)
+
+
+def _dsoftbus(bus: DSoftBus) -> Iterator[str]:
+    yield f"  dsoftbus port {bus.port}, public key {bus.static_key.public().hex()}"
+    yield (
+        f"  announces {', '.join(bus.announce) or 'no service'} every"
+        f" {bus.announce_interval_ms} ms; peers expire after {bus.peer_ttl_ms} ms"
+    )
+    for peer in bus.peer:
+        dialled = ", dialled" if peer.dial else ""
+        yield f"  peer {peer.id} {peer.address}:{peer.port}{dialled}, key {peer.key.hex()}"
+    yield f"  each peer may call {bus.rate.burst} at once, then {bus.rate.per_second} a second"
+    for allow in bus.allow:
+        yield f"  allow {allow.peer} {allow.service} {', '.join(allow.operations)}"
+    if not bus.allow:
+        yield "  allow nothing"
+
+
+def _blob(node: NodeConfig) -> Iterator[str]:
+    blob = compile_node(node)
+    yield f"  blob of {len(blob)} bytes, sha256 {sha256(blob).hexdigest()}"
+    names = {service_id(name): name for name in ("init", *node.node.start, *node.service)}
+    for section, records in unpack(blob).items():
+        size = sum(4 + len(value) for _, value in records)
+        yield f"    section {names[section]}: {len(records)} records, {size} bytes"
+
+
+def _world(world: World) -> Iterator[str]:
+    link = world.link
+    yield f"world {world.path}: seed {world.seed}, {len(world.machines)} machines"
+    yield (
+        f"  link {link.delay_us} us, jitter {link.jitter_us} us, loss {link.loss},"
+        f" duplicate {link.duplicate}, corrupt {link.corrupt}"
+    )
+    for cut in link.cut:
+        yield f"  cut from {cut.start_ms} ms to {cut.end_ms} ms"
+    for phase in PHASES:
+        count = sum(expect.phase == phase for expect in world.expect)
+        yield f"  {phase}: {count} expected, {getattr(world.budget_ms, phase)} ms"
+    for text in world.forbid:
+        yield f"  forbidden: {text}"
+    for machine in world.machines:
+        yield f"machine {machine.label}: {machine.node_path}, image {machine.image}"
+        for text in machine.forbid:
+            yield f"  forbidden: {text}"
+        yield from _node(machine.node)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Describe every file."""
+    parser = CommandLine("nexus.config.describe", "Say what a configuration file comes to.")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    try:
+        files = parser.parse_args(arguments).files
+        lines = [line for path in files for line in describe(load_any(path))]
+    except NexusError as exc:
+        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
+        return EXIT_CONFIG
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
