@@ -4,6 +4,11 @@ const std = @import("std");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
 const Writer = cursor.Writer;
+const record_codec = @import("lo_record.zig");
+
+pub const Record = record_codec.Record;
+pub const RecordIterator = record_codec.RecordIterator;
+pub const putRecord = record_codec.putRecord;
 
 const magic = "LO";
 pub const scope_bytes_max = 64;
@@ -25,17 +30,7 @@ pub const Status = enum(u8) {
     _,
 };
 
-pub const Level = enum(u8) {
-    err = 0,
-    warn = 1,
-    info = 2,
-    debug = 3,
-    trace = 4,
-
-    fn of(byte: u8) ?Level {
-        return if (byte <= @intFromEnum(Level.trace)) @enumFromInt(byte) else null;
-    }
-};
+pub const Level = record_codec.Level;
 
 pub const Append = struct {
     level: Level,
@@ -116,7 +111,7 @@ pub fn encodeRequest(buffer: []u8, nonce: ?u64, body: Body) cursor.Error![]u8 {
             if (append.scope.len > scope_bytes_max or append.message.len > message_bytes_max or
                 append.fields.len > fields_bytes_max) return error.NoRoom;
             try writer.int(u8, @intFromEnum(append.level));
-            try putLengths(&writer, append.scope, append.message, append.fields);
+            try record_codec.putTexts(&writer, append.scope, append.message, append.fields);
         },
         .query => |query| {
             try writer.int(u64, query.since_ns);
@@ -125,15 +120,6 @@ pub fn encodeRequest(buffer: []u8, nonce: ?u64, body: Body) cursor.Error![]u8 {
         .stats => {},
     }
     return writer.done();
-}
-
-fn putLengths(writer: *Writer, scope: []const u8, message: []const u8, fields: []const u8) !void {
-    try writer.int(u8, @intCast(scope.len));
-    try writer.int(u16, @intCast(message.len));
-    try writer.int(u16, @intCast(fields.len));
-    try writer.put(scope);
-    try writer.put(message);
-    try writer.put(fields);
 }
 
 /// Start a reply; a status other than ok has no tail, so it is complete.
@@ -146,7 +132,7 @@ pub fn startReply(buffer: []u8, header: Header, status: Status) cursor.Error!Wri
     return writer;
 }
 
-pub const Counters = struct { total: u64, dropped: u64 };
+pub const Counters = record_codec.Counters;
 
 pub const Stats = struct {
     total: u64,
@@ -160,32 +146,6 @@ pub const Stats = struct {
 pub fn putStats(writer: *Writer, stats: Stats) cursor.Error!void {
     inline for (@typeInfo(Stats).@"struct".fields) |field|
         try writer.int(field.type, @field(stats, field.name));
-}
-
-pub const Record = struct {
-    id: u64,
-    time_ns: u64,
-    level: Level,
-    /// Who wrote it, as the kernel says.
-    service: u64,
-    scope: []const u8,
-    message: []const u8,
-    fields: []const u8,
-
-    pub const fixed_bytes = 8 + 8 + 1 + 8 + 1 + 2 + 2;
-
-    pub fn encodedLen(self: Record) usize {
-        return fixed_bytes + self.scope.len + self.message.len + self.fields.len;
-    }
-};
-
-pub fn putRecord(writer: *Writer, record: Record) cursor.Error!void {
-    if (writer.buffer.len - writer.len < record.encodedLen()) return error.NoRoom;
-    try writer.int(u64, record.id);
-    try writer.int(u64, record.time_ns);
-    try writer.int(u8, @intFromEnum(record.level));
-    try writer.int(u64, record.service);
-    try putLengths(writer, record.scope, record.message, record.fields);
 }
 
 /// Tail of a good answer to `header`; null if these bytes are none.
@@ -210,34 +170,6 @@ pub fn decodeAppendReply(frame: []const u8, nonce: ?u64) ?u64 {
     _ = reader.int(u64) catch return null;
     return if (reader.atEnd()) id else null;
 }
-
-pub const RecordIterator = struct {
-    counters: Counters,
-    left: u16,
-    reader: Reader,
-
-    pub fn next(self: *RecordIterator) cursor.Error!?Record {
-        if (self.left == 0) return null;
-        self.left -= 1;
-        const reader = &self.reader;
-        const id = try reader.int(u64);
-        const time_ns = try reader.int(u64);
-        const level = Level.of(try reader.int(u8)) orelse return error.Truncated;
-        const service = try reader.int(u64);
-        const scope_len = try reader.int(u8);
-        const message_len = try reader.int(u16);
-        const fields_len = try reader.int(u16);
-        return .{
-            .id = id,
-            .time_ns = time_ns,
-            .level = level,
-            .service = service,
-            .scope = try reader.take(scope_len),
-            .message = try reader.take(message_len),
-            .fields = try reader.take(fields_len),
-        };
-    }
-};
 
 /// Records of a good answer to query, else null.
 pub fn decodeQueryReply(frame: []const u8, nonce: ?u64) ?RecordIterator {
