@@ -7,18 +7,24 @@ const dsoftbus = @import("dsoftbus");
 const self = @import("self.zig");
 const announce = dsoftbus.announce;
 
-/// The witness's port (testprojects/attacker/witness).
+/// Where the witnesses listen, and where we listen for them (testprojects/attacker/witness).
 const witness_port = 37777;
 const discovery_ns: u64 = 10 * std.time.ns_per_s;
+/// A datagram may be lost, so it goes out more than once; a witness acts on the first.
+const tellings = 3;
+const telling_ns: u64 = 100 * std.time.ns_per_ms;
 
 pub var target_address: sock.Address = undefined;
 pub var target_key: [32]u8 = undefined;
 
 var socket: sock.Id = undefined;
+var whisper: sock.Id = undefined;
 
 pub fn open() !void {
     socket = try self.net.udpBind(sock.any, announce.port);
     try self.net.watch(socket, os.abi.slot.server_send);
+    whisper = try self.net.udpBind(sock.any, witness_port);
+    try self.net.watch(whisper, os.abi.slot.server_send);
 }
 
 pub fn awaitTarget() !void {
@@ -51,15 +57,25 @@ pub fn sendRaw(bytes: []const u8) !void {
     }
 }
 
-/// A datagram may be lost, so it goes out more than once; the witness acts on the first.
-pub fn tellWitness() !void {
-    for (0..3) |_| {
-        try self.net.sendTo(
-            socket,
-            .{ .ip = self.witness_ip, .port = witness_port },
-            "attacks over",
-        );
-        const until = os.after(100 * std.time.ns_per_ms);
-        while (os.nsec() < until) try self.wait(until);
+/// Until the honest peer's witness says that its session stands: what the attacks must not end.
+pub fn awaitWitness() !void {
+    const until = os.after(discovery_ns);
+    var buffer: [64]u8 = undefined;
+    while (os.nsec() < until) {
+        const received = try self.net.recvFrom(whisper, &buffer) orelse {
+            try self.wait(until);
+            continue;
+        };
+        if (std.mem.eql(u8, received.data, "session stands")) return;
+    }
+    return error.NoHonestSession;
+}
+
+pub fn tellWitnesses() !void {
+    for (0..tellings) |_| {
+        for (self.witnesses[0..self.witness_count]) |ip| {
+            try self.net.sendTo(whisper, .{ .ip = ip, .port = witness_port }, "attacks over");
+        }
+        try self.rest(telling_ns);
     }
 }

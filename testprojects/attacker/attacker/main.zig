@@ -21,6 +21,9 @@ comptime {
 pub const Verdict = enum { refused, SUCCEEDED };
 const Attack = struct { name: []const u8, run: *const fn () anyerror!Verdict };
 
+/// Between two attacks: logd takes 24 records a second of one sender, and each attack makes two.
+const pause_ns: u64 = 200 * std.time.ns_per_ms;
+
 /// In this order: what a stranger may try, then what needs an enrolled key.
 const attacks = [_]Attack{
     .{ .name = "forged-announce", .run = stranger.forgeAnnounce },
@@ -43,11 +46,14 @@ pub fn main() !void {
     svc.ready();
     try air.awaitTarget();
     os.print("ATTACK: target heard", .{});
+    try air.awaitWitness();
+    os.print("ATTACK: honest session seen", .{});
     for (attacks) |attack| {
         if (attack.run()) |verdict| {
             os.print("ATTACK: {s} {t}", .{ attack.name, verdict });
         } else |err| os.print("ATTACK: {s} BROKEN: {s}", .{ attack.name, @errorName(err) });
+        try self.rest(pause_ns);
     }
-    try air.tellWitness();
     os.print("ATTACK: end", .{});
+    try air.tellWitnesses();
 }

@@ -15,8 +15,9 @@ pub var victim: dsoftbus.Id = .{};
 /// The identity under which the target has enrolled the attacker.
 pub var id: dsoftbus.Id = .{};
 pub var static: noise.KeyPair = undefined;
-/// Where the witness waits for the end of the attacks.
-pub var witness_ip: [4]u8 = .{ 0, 0, 0, 0 };
+/// Where a witness waits for the end of the attacks.
+pub var witnesses: [2][4]u8 = undefined;
+pub var witness_count: usize = 0;
 pub var net: sock.Net = undefined;
 
 pub const patience_ns: u64 = 3 * std.time.ns_per_s;
@@ -33,8 +34,12 @@ pub fn load() !void {
         1 => target = try .from(record.value),
         2 => victim = try .from(record.value),
         3 => id = try .from(record.value),
-        4 => secret = record.value[0..32].*,
-        5 => witness_ip = record.value[0..4].*,
+        4 => secret = if (record.value.len == 32) record.value[0..32].* else return error.Malformed,
+        5 => {
+            if (witness_count == witnesses.len or record.value.len != 4) return error.Malformed;
+            witnesses[witness_count] = record.value[0..4].*;
+            witness_count += 1;
+        },
         else => return error.Malformed,
     };
     static = try noise.KeyPair.fromSecret(secret orelse return error.Malformed);
@@ -60,4 +65,9 @@ pub fn wait(until_ns: u64) !void {
         else => return err,
     };
     if (message.moved) |extra| os.sys.capClose(extra);
+}
+
+pub fn rest(ns: u64) !void {
+    const until = os.after(ns);
+    while (os.nsec() < until) try wait(until);
 }

@@ -34,7 +34,5 @@ fn append(level: u8, message: []const u8) !void {
     } });
     var reply: [64]u8 = undefined;
     const bytes = try os.call(slot, frame, &reply, timeout_ns);
-    const expected = "LO\x02\x81\x00";
-    if (bytes.len < 13 or !std.mem.eql(u8, bytes[0..5], expected)) return error.Refused;
-    if (std.mem.readInt(u64, bytes[5..13], .little) != nonce) return error.Unexpected;
+    if (wire.lo.decodeAppendReply(bytes, nonce) == null) return error.Refused;
 }
