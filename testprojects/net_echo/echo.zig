@@ -46,9 +46,10 @@ fn returnDatagrams() !void {
 
 fn takeCaller() !void {
     while (try net.accept(listener)) |accepted| {
-        if (connection != null) {
-            try net.abort(accepted.id);
-            continue;
+        if (connection) |old| {
+            // Its end may have been lost on the way.
+            os.print("echo: caller replaced", .{});
+            drop(old);
         }
         connection = accepted.id;
         try net.watch(accepted.id, os.abi.slot.server_send);
@@ -85,6 +86,10 @@ fn pump(id: sock.Id) !void {
 
 fn hangUp(id: sock.Id) void {
     os.print("echo: caller reset", .{});
+    drop(id);
+}
+
+fn drop(id: sock.Id) void {
     net.abort(id) catch {};
     connection = null;
     rest = buffer[0..0];

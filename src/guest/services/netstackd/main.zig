@@ -28,8 +28,8 @@ const never = std.math.maxInt(u64);
 
 pub fn main() !void {
     server.init();
-    port.bringUp(&server);
-    svc.ready();
+    // Whoever finds us by the registry shall find a network; who has a route is answered anyhow.
+    if (port.bringUp(&server)) svc.ready();
     os.print("netstackd: facade up", .{});
     while (true) {
         var now = os.nsec();

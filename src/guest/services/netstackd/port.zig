@@ -21,25 +21,25 @@ var is_broken = false;
 
 const Address = struct { ip: net.address.Ip = 0, prefix: u6 = 0, gateway: ?net.address.Ip = null };
 
-/// Everything up to an interface that works, or one line that says why there is none.
-pub fn bringUp(server: *core.Server) void {
-    openCard() catch |err| {
+/// Everything up to an interface that works. False: something failed, and one line says what.
+pub fn bringUp(server: *core.Server) bool {
+    tryBringUp(server) catch |err| {
+        server.is_up = false;
         os.print("netstackd: net FAIL {s}", .{reason(err)});
-        return;
+        return false;
     };
+    return true;
+}
+
+fn tryBringUp(server: *core.Server) !void {
+    try openCard();
     os.print("net: virtio-net up", .{});
-    const address = readAddress() catch |err| {
-        os.print("netstackd: net FAIL bad configuration ({s})", .{@errorName(err)});
-        return;
-    } orelse {
+    const address = try readAddress() orelse {
         os.print("netstackd: no address configured, serving none", .{});
         return;
     };
     var random: [secret_bytes + 2]u8 = undefined;
-    readEntropy(&random) catch |err| {
-        os.print("netstackd: net FAIL no entropy ({s})", .{@errorName(err)});
-        return;
-    };
+    readEntropy(&random) catch return error.NoEntropy;
     server.bringUp(.{
         .mac = card.mac,
         .ip = address.ip,
@@ -51,11 +51,7 @@ pub fn bringUp(server: *core.Server) void {
     });
     const ip = net.address.toBytes(address.ip);
     os.print("net: iface up {d}.{d}.{d}.{d}/{d}", .{ ip[0], ip[1], ip[2], ip[3], address.prefix });
-    check(&server.stack) catch |err| {
-        os.print("netstackd: net FAIL {s}", .{@errorName(err)});
-        server.is_up = false;
-        return;
-    };
+    try check(&server.stack);
     os.print("SELFTEST: net iface ok", .{});
 }
 
@@ -79,6 +75,10 @@ fn reason(err: anyerror) []const u8 {
         error.NotVirtio => "virtio-probe",
         error.FeaturesRefused => "virtio-features",
         error.WrongDevice, error.QueueUnavailable => "unsupported",
+        error.Malformed, error.UnknownTag, error.BadAddress, error.BadGateway => "configuration",
+        error.NoEntropy => "no-entropy",
+        error.CardBusy, error.CardBroken, error.CardSilent => "device-silent",
+        error.EchoFailed => "echo",
         else => "internal",
     };
 }
