@@ -111,9 +111,11 @@ def parse(model: type[ModelT], data: dict[str, Any], source: str) -> ModelT:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
+        with path.open("rb") as stream:
+            content = stream.read(FILE_BYTES_MAX + 1)  # A device has no size to ask for first.
+        if len(content) > FILE_BYTES_MAX:
             raise ConfigError(str(path), [Problem("", f"larger than {FILE_BYTES_MAX} bytes")])
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(content.decode("utf-8"))
     except OSError as exc:
         problem = Problem("", f"cannot read: {exc.strerror}")
     except UnicodeDecodeError:

@@ -12,19 +12,13 @@ from nexus.harness.judge import AFTERMATH_NS, SETTLE_NS, Verdict
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
-from nexus.harness.plan_fake import MS, say
+from nexus.harness.plan_fake import MS, Silent, say
 from nexus.harness.runner import Record, Runner
 from nexus.simulation.machine_fake import FakeMachine, PowerOff, Reset, Say, Spin
 
 HELLO = Expectation("A", Phase.LAUNCH, "hello")
 READY = Expectation("A", Phase.LAUNCH, "ready")
 END = Expectation("A", Phase.END, "SELFTEST: end")
-
-
-class Silent:
-    def line(self, machine: str, line: str, now_ns: int) -> None: ...
-    def marker(self, expectation: Expectation, now_ns: int) -> None: ...
-    def progress(self, phase: Phase, now_ns: int, missing: Expectation | None) -> None: ...
 
 
 def _play(plan: Plan, machines: Mapping[str, FakeMachine]) -> Record:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from nexus.config.compile import compile_node
-from nexus.config.load import load_node, load_world
+from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
 from nexus.config.world import Link, World
 from nexus.core.errors import did_you_mean
+from nexus.emulator import elf
+from nexus.emulator.elf import ImageError
 from nexus.harness.arguments import Options
 from nexus.harness.phase import GUEST_PHASES, Phase
 from nexus.harness.plan import NS_PER_MS, Expectation, MachinePlan, Plan, PlanError
@@ -37,10 +39,16 @@ def load_plan(options: Options) -> Plan:
     Raises:
         NexusError: a file, a value or an image is not as it must be.
     """
-    if options.world is not None:
-        return _from_world(load_world(options.world), options)
-    assert options.node is not None, "the command line asks for one of both"
-    return _from_node(load_node(options.node), options.node, options)
+    path = options.world or options.node
+    assert path is not None, "the command line asks for one of both"
+    loaded = load_any(path)
+    if isinstance(loaded, World):
+        if options.world is None:
+            raise PlanError(f"--node: {path} is a world; give it with --world")
+        return _from_world(loaded, options)
+    if options.node is None:
+        raise PlanError(f"--world: {path} is a node; give it with --node")
+    return _from_node(loaded, path, options)
 
 
 def _from_world(world: World, options: Options) -> Plan:
@@ -72,6 +80,7 @@ def _from_world(world: World, options: Options) -> Plan:
         link=_link(world.link),
         budget_ms={phase: budgets[phase.value] for phase in GUEST_PHASES},
         total_ms=world.budget_ms.total if options.budget_ms is None else options.budget_ms,
+        instructions_max=world.instructions_max,
         until=options.until,
     )
 
@@ -156,4 +165,8 @@ def _read_image(name: str, path: Path) -> bytes:
         raise PlanError(f"--image {name}: {path} is empty")
     if len(content) > _IMAGE_BYTES_MAX:
         raise PlanError(f"--image {name}: {path} is larger than {_IMAGE_BYTES_MAX} bytes")
+    try:
+        elf.parse(content)  # Whatever the engine: QEMU would run anything, and say nothing.
+    except ImageError as exc:
+        raise PlanError(f"--image {name}: {path}: {exc}") from exc
     return content

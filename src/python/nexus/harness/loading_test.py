@@ -14,6 +14,7 @@ from nexus.harness import arguments, os2vm
 from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Plan
+from nexus.image.elf_fake import fake_elf
 
 SMALL_NODE = """\
 [node]
@@ -27,8 +28,9 @@ start = ["logd"]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_world(tmp_path)
-    (tmp_path / "system.elf").write_bytes(b"first image")
-    (tmp_path / "other.elf").write_bytes(b"second image")
+    (tmp_path / "system.elf").write_bytes(fake_elf(b"first image"))
+    (tmp_path / "other.elf").write_bytes(fake_elf(b"second image"))
+    (tmp_path / "text.elf").write_text("an image? no: a text that is longer than an ELF header is")
     (tmp_path / "node.toml").write_text(SMALL_NODE)
     return tmp_path
 
@@ -45,7 +47,7 @@ def test_world_becomes_a_plan(folder: Path) -> None:
     plan = _load("--world", f"{folder}/world.toml", *_images(folder))
     assert (plan.name, plan.seed, plan.labels) == ("world", 7, ("A", "B"))
     first, second = plan.machines
-    assert (first.image, second.image) == (b"first image", b"second image")
+    assert (first.image, second.image) == (fake_elf(b"first image"), fake_elf(b"second image"))
     assert first.mac == bytes.fromhex("52540012340a")
     assert first.config[:4] == second.config[:4] == b"NXCF"
     assert first.ram_bytes == 64 << 20
@@ -97,7 +99,11 @@ def _mistakes() -> dict[str, tuple[list[str], str]]:
         "image is empty": ([*node, "--image=system=/dev/null"], "/dev/null is empty"),
         "image unused": ([*node, system, other], "'other' is booted by no machine"),
         "nothing expected": (["--node", "{0}/node.toml", system], "expects nothing proves nothing"),
-        "image is no ELF": ([*node, system], "kernel image"),
+        "image is no ELF": ([*node, "--image=system={0}/text.elf"], "text.elf: kernel image: "),
+        "image without end": ([*node, "--image=system=/dev/zero"], "/dev/zero is larger than"),
+        "file without end": (["--node", "/dev/zero", "--expect", "x", system], "larger than"),
+        "world as node": (["--node", "{0}/world.toml", "--expect", "x"], "give it with --world"),
+        "node as world": (["--world", "{0}/node.toml"], "give it with --node"),
     }
 
 
@@ -130,3 +136,16 @@ def test_engine_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch)
     result = (folder / "out" / "result.txt").read_text()
     assert result.startswith("engine-unavailable: ")
     assert result.count("\n") == 1
+
+
+def test_each_of_several_mistakes_has_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SMALL_NODE.replace("mac", "makk").replace("start", "begin")
+    (folder / "node.toml").write_text(text)
+    argv = ["--node", f"{folder}/node.toml", "--expect", "x", *_images(folder)[:1]]
+    assert os2vm.main([*argv, "--out", f"{folder}/out"]) == 20
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 3
+    assert all(line.startswith(f"os2vm: bad-configuration: {folder}/node.toml: ") for line in lines)
+    assert (folder / "out" / "result.txt").read_text().count("\n") == 1

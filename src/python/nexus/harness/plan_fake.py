@@ -24,6 +24,14 @@ LADDER: Final = (
 )
 
 
+class Silent:
+    """A reporter that says nothing."""
+
+    def line(self, machine: str, line: str, now_ns: int) -> None: ...
+    def marker(self, expectation: Expectation, now_ns: int) -> None: ...
+    def progress(self, phase: Phase, now_ns: int, missing: Expectation | None) -> None: ...
+
+
 def machine_plan(label: str, number: int = 1) -> MachinePlan:
     """A machine that boots nothing."""
     return MachinePlan(

@@ -191,12 +191,12 @@ class Program:
             ended.deterministic, expected_outcome=expected.label, is_success=is_success
         ).encode()
         ended.files["result.txt"] = (line + "\n").encode()
-        self._say(ended, line, exit_code)
+        self._say(ended, exit_code)
         artifacts.write_all(self._options.out, ended.files)
         print(f"os2vm: artifacts in {self._options.out}")
         return exit_code
 
-    def _say(self, ended: _Ended, line: str, exit_code: int) -> None:
+    def _say(self, ended: _Ended, exit_code: int) -> None:
         stream = sys.stdout if exit_code == 0 else sys.stderr
         if exit_code != 0:
             _show_tails(ended.files)
@@ -207,7 +207,12 @@ class Program:
             if self._options.expect_message is not None:
                 wanted += f" with {self._options.expect_message!r}"
             print(f"os2vm: expected {wanted}, got {ended.outcome.label}", file=stream)
-        print(f"os2vm: {line} [exit {exit_code}]", file=stream, flush=True)
+        # A file with several mistakes has a line for each; the files hold them as one.
+        first, *more = ended.message.splitlines() or [""]
+        print(f"os2vm: {ended.outcome.label}: {first} [exit {exit_code}]", file=stream)
+        for other in more:
+            print(f"os2vm: {ended.outcome.label}: {other}", file=stream)
+        stream.flush()
 
 
 def _show_tails(files: Mapping[str, bytes]) -> None:

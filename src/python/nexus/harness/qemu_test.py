@@ -16,10 +16,10 @@ import pytest
 
 from nexus.harness import plan_fake, qemu
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
-from nexus.harness.judge_test import Silent
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
+from nexus.harness.plan_fake import Silent
 from nexus.harness.runner import Record, Runner
 from nexus.harness.summary import digest
 
