@@ -15,8 +15,14 @@ comptime {
         \\.section .text.start, "ax"
         \\.global _start
         \\_start:
+        \\  csrr t0, mhartid
+        \\  bnez t0, 1f
         \\  la sp, __stack_top
         \\  tail machineMain
+        \\# The kernel runs on one hart; the others sleep, with every interrupt off.
+        \\1: csrw mie, zero
+        \\2: wfi
+        \\  j 2b
         \\
         \\# A trap that should not exist: fail the board with code 2 instead of hanging.
         \\.balign 4

@@ -11,7 +11,7 @@ const std = @import("std");
 const stack_pages = 16;
 
 pub fn start() void {
-    const file = archive.find("init") orelse stop.panic("no init in the boot archive", 0);
+    const file = archive.content.find("init") orelse stop.panic("no init in the boot archive", 0);
     const source: loader.Source = .{
         .space = null,
         .base = @intFromPtr(file.ptr),
@@ -21,7 +21,7 @@ pub fn start() void {
         stop.panic("init cannot be loaded", 0);
     std.debug.assert(first.pid == reaper.init_pid);
     first.caps.put(abi.slot.factory, .{ .object = .factory, .rights = abi.Right.manage });
-    const all = archive.bytes;
+    const all = archive.content.bytes;
     const address = first.regions.map(first.space, @intFromPtr(all.ptr), all.len, false, null) catch
         stop.panic("boot archive cannot be mapped", 0);
     first.context.setArg(1, address);

@@ -31,7 +31,10 @@ pub fn supervisorMain() callconv(.c) noreturn {
     vm.init(entry.ram_bytes);
     uart.init();
     uart.print("neuron vers. {s} nexus", .{version});
-    archive.init(board.ram_base + entry.ram_bytes) catch stop.panic("no boot archive", 0);
+    archive.init(board.ram_base + entry.ram_bytes) catch |err| switch (err) {
+        error.NoArchive => stop.panic("no boot archive", 0),
+        error.BadArchive => stop.panic("bad boot archive", 0),
+    };
     frames.init(archive.end(), board.ram_base + entry.ram_bytes);
     task.init();
     timer.init();

@@ -5,6 +5,7 @@
 //! and the kernel switches the board off, because a system without init has ended.
 
 const std = @import("std");
+const nxbf = @import("nxbf");
 const os = @import("os");
 const config = @import("init_config");
 const devices = @import("devices.zig");
@@ -32,7 +33,9 @@ pub fn main() !void {
     const section = blob.section(os.serviceId("init")) orelse return refuse(error.NoInitSection);
     plan = config.parsePlan(section) catch |err| return refuse(err);
 
-    const started = startAll(try devices.Map.probe());
+    const base: [*]const u8 = @ptrFromInt(os.init_args.archive);
+    const archive = try nxbf.parse(base[0..os.init_args.archive_len]);
+    const started = startAll(archive, try devices.Map.probe());
     os.print("init: ready", .{});
     try (serve.Server{ .blob = blob, .plan = &plan, .services = started }).run();
 }
@@ -76,11 +79,11 @@ fn fromFlash() !usize {
 
 /// Start what the configuration lists, in its order. One that cannot be started is reported; the
 /// others go on.
-fn startAll(map: devices.Map) []const spawn.Service {
+fn startAll(archive: nxbf.Archive, map: devices.Map) []const spawn.Service {
     var count: usize = 0;
     for (plan.services()) |name| {
         os.print("init: start {s}", .{name});
-        services[count] = spawn.spawn(name, map) catch |err| {
+        services[count] = spawn.spawn(name, archive, map) catch |err| {
             os.print("init: cannot start {s} ({s})", .{ name, @errorName(err) });
             continue;
         };

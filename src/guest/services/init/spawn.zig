@@ -1,7 +1,7 @@
 //! Starting a service: a task from the boot archive, with the slots that docs/spec/kernel-abi.md
 //! promises it.
 
-const std = @import("std");
+const nxbf = @import("nxbf");
 const os = @import("os");
 const devices = @import("devices.zig");
 
@@ -22,8 +22,8 @@ pub const Service = struct {
     server: Slot,
 };
 
-pub fn spawn(name: []const u8, map: devices.Map) Error!Service {
-    const elf = find(name) orelse return error.NotInArchive;
+pub fn spawn(name: []const u8, archive: nxbf.Archive, map: devices.Map) Error!Service {
+    const elf = archive.find(name) orelse return error.NotInArchive;
     const pid = try os.sys.exec(elf, stack_pages, name);
     _ = try os.sys.capTransferTo(
         pid,
@@ -51,20 +51,4 @@ fn givePair(pid: u32, endpoint: Slot, recv_slot: Slot, send_slot: Slot) os.Error
     defer os.sys.capClose(endpoint);
     _ = try os.sys.capTransferTo(pid, endpoint, Right.recv, recv_slot);
     _ = try os.sys.capTransferTo(pid, endpoint, Right.send, send_slot);
-}
-
-/// A file of the boot archive; the kernel checked its entries before it started init.
-fn find(name: []const u8) ?[]const u8 {
-    const archive = @as(
-        [*]const u8,
-        @ptrFromInt(os.init_args.archive),
-    )[0..os.init_args.archive_len];
-    const count = std.mem.readInt(u16, archive[6..8], .little);
-    for (0..count) |i| {
-        const entry = archive[8 + i * 48 ..][0..48];
-        if (!std.mem.eql(u8, std.mem.sliceTo(entry[0..32], 0), name)) continue;
-        const offset = std.mem.readInt(u64, entry[32..40], .little);
-        return archive[offset..][0..std.mem.readInt(u64, entry[40..48], .little)];
-    }
-    return null;
 }
