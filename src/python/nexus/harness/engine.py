@@ -33,6 +33,9 @@ class Engine(Protocol):
     def step(self, limit_ns: int) -> Step:
         """Go on for a little while, not beyond `limit_ns`; say what came of it."""
 
+    def states(self) -> dict[str, str]:
+        """What each machine is up to, in words."""
+
     def instructions(self) -> dict[str, int]:
         """Instructions retired per machine; empty if the engine cannot tell."""
 

@@ -124,6 +124,7 @@ class Program:
     ) -> _Ended:
         deterministic = describe(
             record,
+            states=engine.states(),
             instructions=engine.instructions(),
             faults=engine.fault_counts(),
             trace_digest=engine.trace_digest(),
@@ -200,6 +201,8 @@ class Program:
         stream = sys.stdout if exit_code == 0 else sys.stderr
         if exit_code != 0:
             _show_tails(ended.files)
+            for label, state in ended.deterministic.machine_states.items():
+                print(f"os2vm: machine {label} {state}", file=stream)
         if self._options.expect_outcome is not Outcome.PASSED or (
             exit_code == Outcome.UNEXPECTED_OUTCOME.exit_code
         ):

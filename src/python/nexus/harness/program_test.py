@@ -91,6 +91,7 @@ def test_failed_run_leaves_the_same_and_names_the_marker(
     assert (run["machine"], run["phase"]) == ("A", "session")
     error = capsys.readouterr().err
     assert "--- the last lines of uart-B.log\n  init: ready" in error
+    assert "os2vm: machine B computes\n" in error
     assert "missing-session: " in error
 
 

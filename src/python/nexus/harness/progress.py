@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.status import Status
@@ -13,6 +14,9 @@ from rich.text import Text
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
 from nexus.harness.runner import Reporter
+
+# The status line is drawn anew only after this much virtual time: a step is far shorter.
+_REDRAW_NS: Final = 20_000_000
 
 
 def format_ns(ns: int) -> str:
@@ -48,6 +52,7 @@ class LiveReporter:
         self._console = console
         self._status = status
         self._is_verbose = is_verbose
+        self._shown: tuple[Phase, Expectation | None, int] | None = None
 
     def line(self, machine: str, line: str, now_ns: int) -> None:
         """Print a console line, if asked for."""
@@ -68,6 +73,10 @@ class LiveReporter:
 
     def progress(self, phase: Phase, now_ns: int, missing: Expectation | None) -> None:
         """Show the phase, the virtual time and the next missing marker."""
+        shown = (phase, missing, now_ns // _REDRAW_NS)
+        if shown == self._shown:
+            return
+        self._shown = shown
         wait = f"waiting for {missing.machine}: {missing.text}" if missing else "settling"
         self._status.update(Text(f"{phase.value} {format_ns(now_ns).strip()}  {wait}"))
 

@@ -108,6 +108,10 @@ class QemuEngine:
         self._drop_closed_cables(self._switch)
         return Step(self._now_ns(), tuple(consoles), tuple(frames), tuple(stopped), is_quiet)
 
+    def states(self) -> dict[str, str]:
+        """Whether each process still runs; what its guest does cannot be seen from here."""
+        return {guest.label: "off" if guest.is_over else "runs" for guest in self._guests}
+
     def instructions(self) -> dict[str, int]:
         """Nothing: QEMU does not count them."""
         return {}

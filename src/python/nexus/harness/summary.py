@@ -64,6 +64,7 @@ class Deterministic(_Part):
     virtual_ns: int
     phases: list[PhaseSummary]
     expectations: list[ExpectationSummary]
+    machine_states: dict[str, str]
     instructions: dict[str, int]
     frames_sent: dict[str, int]
     frames_not_captured: int
@@ -110,6 +111,7 @@ def digest(data: bytes) -> str:
 def describe(
     record: Record,
     *,
+    states: dict[str, str],
     instructions: dict[str, int],
     faults: dict[str, int],
     trace_digest: str,
@@ -128,6 +130,7 @@ def describe(
         virtual_ns=record.now_ns,
         phases=_phases(record),
         expectations=_expectations(record),
+        machine_states=states,
         instructions=instructions,
         frames_sent=record.capture.frames,
         frames_not_captured=record.capture.dropped,
@@ -158,6 +161,7 @@ def describe_unrun(
         virtual_ns=0,
         phases=[],
         expectations=[],
+        machine_states={},
         instructions={},
         frames_sent={},
         frames_not_captured=0,

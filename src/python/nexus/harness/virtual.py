@@ -35,6 +35,10 @@ class VirtualEngine:
         """Advance the world by one step."""
         return self._world.step(limit_ns)
 
+    def states(self) -> dict[str, str]:
+        """What each machine is up to, in words."""
+        return self._world.states()
+
     def instructions(self) -> dict[str, int]:
         """Instructions retired per machine."""
         return self._world.instructions()

@@ -146,6 +146,10 @@ class World:
         """Instructions retired so far, per machine."""
         return {node.name: node.machine.instructions for node in self._nodes}
 
+    def states(self) -> dict[str, str]:
+        """What each machine is up to, in words for a person who wonders why nothing happens."""
+        return {node.name: _describe(node) for node in self._nodes}
+
     def step(self, limit_ns: int) -> Step:
         """Advance by one step, never beyond `limit_ns`."""
         assert limit_ns >= self.now_ns, f"time cannot go back from {self.now_ns} to {limit_ns}"
@@ -239,3 +243,13 @@ class World:
 
 def _fault_event(fault: Fault) -> str:
     return f"fault-{fault.value}"
+
+
+def _describe(node: _Node) -> str:
+    if node.stopped is not None:
+        return f"off since {node.stopped.at_ns} ns ({node.stopped.kind.lower()})"
+    next_ns = node.machine.next_event_ns()
+    if next_ns is None:
+        return "waits for ever, unless something arrives"
+    now_ns = node.machine.now_ns
+    return "computes" if next_ns <= now_ns else f"waits for its timer at {next_ns} ns"

@@ -199,3 +199,20 @@ def test_frame_too_large_is_recorded_and_goes_nowhere() -> None:
 def test_fake_stops_have_the_names_the_world_knows() -> None:
     assert issubclass(Stop, Enum)
     assert {stop.name for stop in Stop} == {"REACHED", "FINISHED", "IDLE", "RESET"}
+
+
+def test_states_say_what_each_machine_is_up_to() -> None:
+    machines = {
+        "A": FakeMachine([(10, PowerOff())]),
+        "B": FakeMachine([(10, Spin())]),
+        "C": FakeMachine([(9 * MS, Say(b"x"))]),
+        "D": FakeMachine(),
+    }
+    world = _world(machines)
+    world.step(MS)
+    assert world.states() == {
+        "A": "off since 10 ns (finished)",
+        "B": "computes",
+        "C": "waits for its timer at 9000000 ns",
+        "D": "waits for ever, unless something arrives",
+    }

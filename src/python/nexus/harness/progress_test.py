@@ -1,0 +1,52 @@
+"""Plain lines for logs, live ones for terminals, and the choice between them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from nexus.harness.phase import Phase
+from nexus.harness.plan import Expectation
+from nexus.harness.progress import LiveReporter, PlainReporter, format_ns, report
+
+HELLO = Expectation("A", Phase.LAUNCH, "hello [red]")
+
+
+def test_instants_are_aligned_milliseconds() -> None:
+    assert format_ns(0) == "     0.000 ms"
+    assert format_ns(12_345_678) == "    12.345 ms"
+
+
+def test_no_terminal_means_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with report(is_plain=False, is_verbose=False) as reporter:
+        assert isinstance(reporter, PlainReporter)
+        reporter.line("A", "chatter", 1)
+        reporter.marker(HELLO, 2_000_000)
+        reporter.progress(Phase.LAUNCH, 2_000_000, None)
+    assert capsys.readouterr().out == "     2.000 ms  A    launch  hello [red]\n"
+
+
+def test_live_shows_markers_and_what_is_waited_for() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, highlight=False)
+    with console.status("build") as status:
+        reporter = LiveReporter(console, status, is_verbose=True)
+        reporter.line("A", "chatter", 1)
+        reporter.progress(Phase.LAUNCH, 1_000, HELLO)
+        reporter.marker(HELLO, 2_000_000)
+        reporter.progress(Phase.LAUNCH, 3_000_000, None)
+    shown = screen.getvalue()
+    for text in ("chatter", "waiting for A: hello [red]", "hello [red]", "settling"):
+        assert text in shown
+
+
+def test_status_is_not_drawn_at_every_step() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, highlight=False)
+    with console.status("build", refresh_per_second=0.001) as status:
+        reporter = LiveReporter(console, status, is_verbose=False)
+        for step in range(1_000):
+            reporter.progress(Phase.LAUNCH, step * 1_000, HELLO)
+        assert screen.getvalue().count("waiting for") <= 2
