@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from nexus.core.errors import NexusError
+
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # A longer value says no more to a reader, and a whole table would fill the screen.
 _VALUE_CHARS_MAX = 80
@@ -33,6 +37,11 @@ class ConfigError(NexusError):
         self.problems = tuple(problems)
         lines = [f"{source}: {problem}" for problem in self.problems]
         super().__init__("\n".join([str(other) for other in others] + lines))
+
+
+def show_key(key: str) -> str:
+    """Print a key in one line: as it is if it is a plain one, else quoted."""
+    return key if _PLAIN_KEY.fullmatch(key) else show(key)
 
 
 def show(value: object) -> str:

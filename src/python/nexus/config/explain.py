@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nexus.config.error import Problem, show
+from nexus.config.error import Problem, show, show_key
 from nexus.core.errors import did_you_mean
 
 # Below these keys no value is ever shown.
@@ -129,5 +129,5 @@ def _path(location: Location) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
-            text += f".{key}" if text else key
+            text += f".{show_key(key)}" if text else show_key(key)
     return text

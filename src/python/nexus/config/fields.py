@@ -151,16 +151,16 @@ def _check_ratio(value: str) -> str:
 def _check_regex(value: str) -> str:
     try:
         pattern = re.compile(value)
-    except re.error as exc:
-        raise ValueError(f"no regular expression: {exc.msg}") from exc
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise ValueError(f"no regular expression: {exc}") from exc
     if pattern.fullmatch(""):
         raise ValueError("matches an empty line; accepted is what needs at least one character")
     return _check_line(value)
 
 
 def _check_line(value: str) -> str:
-    if not 1 <= len(value) <= _TEXT_CHARS_MAX or "\n" in value or "\r" in value:
-        raise ValueError(f"accepted is one line of 1..{_TEXT_CHARS_MAX} characters")
+    if not (1 <= len(value) <= _TEXT_CHARS_MAX and value.isprintable()):
+        raise ValueError(f"accepted is one line of 1..{_TEXT_CHARS_MAX} printable characters")
     return value
 
 

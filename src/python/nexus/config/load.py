@@ -120,8 +120,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
         problem = Problem("", f"cannot read: {exc.strerror}")
     except UnicodeDecodeError:
         problem = Problem("", "is not UTF-8 text")
-    except tomllib.TOMLDecodeError as exc:
+    except ValueError as exc:  # Also what an integer of thousands of digits raises.
         problem = Problem("", f"is not TOML: {exc}")
+    except RecursionError:
+        problem = Problem("", "is nested too deeply")
     raise ConfigError(str(path), [problem])
 
 

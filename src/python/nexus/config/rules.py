@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from nexus.config import defaults
-from nexus.config.error import Problem, show
+from nexus.config.error import Problem, show, show_key
 from nexus.config.keys import FileKey, is_usable_public_key
 from nexus.config.node import DSoftBus, NodeConfig, Peer
 from nexus.core.errors import did_you_mean
@@ -199,7 +199,7 @@ def _routes(node: NodeConfig) -> Problems:
 
 def _services(node: NodeConfig) -> Problems:
     for name, records in node.service.items():
-        field = f"service.{name}"
+        field = f"service.{show_key(name)}"
         if not is_service_name(name):
             yield Problem(field, f"accepted are {SERVICE_NAME_RULE}")
         elif name in MODELLED:
@@ -208,11 +208,12 @@ def _services(node: NodeConfig) -> Problems:
             yield from _one_of(name, node.node.start, field)
         for tag in records:
             if not _is_tag(tag):
-                yield Problem(f"{field}.{tag}", "accepted as tags are integers 1..65535")
+                yield Problem(f"{field}.{show_key(tag)}", "accepted as tags are integers 1..65535")
 
 
 def _is_tag(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and str(int(text)) == text and 0 < int(text) < 65536
+    is_number = len(text) <= 5 and text.isascii() and text.isdecimal()
+    return is_number and str(int(text)) == text and 0 < int(text) < 65536
 
 
 RULES: Final[tuple[Callable[[NodeConfig], Problems], ...]] = (
