@@ -26,7 +26,7 @@ from typing import IO, Any, Final
 
 from nexus.harness import qemu_command
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
-from nexus.harness.plan import Plan
+from nexus.harness.plan import Plan, PlanError
 from nexus.harness.socket_switch import SocketSwitch
 from nexus.simulation.machine import STOP_FINISHED
 from nexus.simulation.trace import Trace, fingerprint
@@ -221,9 +221,15 @@ def boot(plan: Plan) -> QemuEngine:
     """Start one QEMU a machine.
 
     Raises:
+        PlanError: the plan asks for what QEMU cannot do.
         EngineUnavailableError: no QEMU that will do.
         HostFaultError: it could not be started.
     """
+    if not plan.link.is_faultless:
+        raise PlanError(
+            f"{plan.name}: link: jitter, loss, duplicate, corrupt and cut exist only on the "
+            "emulator's network; run this world with --engine reference"
+        )
     program, version = find()
     try:
         engine = QemuEngine(f"QEMU {version}", Path(tempfile.mkdtemp(prefix="os2vm-")))

@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from nexus.core.randomness import Ratio
 from nexus.harness import plan_fake, qemu
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
-from nexus.harness.plan import Expectation, Plan
+from nexus.harness.plan import Expectation, Plan, PlanError
 from nexus.harness.plan_fake import Silent
 from nexus.harness.runner import Record, Runner
 from nexus.harness.summary import digest
+from nexus.simulation.link import LinkOptions
 
 STAND_IN = """\
 #!{python} -I
@@ -168,3 +170,10 @@ def test_qemu_that_does_not_start_is_unavailable(bin_folder: Path) -> None:
     (bin_folder / "qemu-system-riscv64").chmod(0o755)
     with pytest.raises(EngineUnavailableError, match="does not start"):
         qemu.boot(plan_fake.plan())
+
+
+def test_network_faults_are_refused_rather_than_ignored(bin_folder: Path) -> None:
+    _install(bin_folder, "talk")
+    plan = plan_fake.plan(link=LinkOptions(loss=Ratio(1, 2)))
+    with pytest.raises(PlanError, match="link: jitter, loss"):
+        qemu.boot(plan)

@@ -86,6 +86,12 @@ class LinkOptions:
         if self.queue_frames_max < 1:
             raise ValueError(f"queue_frames_max: {self.queue_frames_max} is not at least 1")
 
+    @property
+    def is_faultless(self) -> bool:
+        """Whether every frame arrives once, whole and in order."""
+        ratios = (self.loss, self.duplicate, self.corrupt)
+        return not (self.cuts or self.jitter_ns or any(ratio.numerator for ratio in ratios))
+
 
 class Link:
     """A one-way link: `offer()` frames in, `collect()` each at its instant of arrival."""

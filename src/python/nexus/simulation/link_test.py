@@ -122,3 +122,19 @@ def test_bad_options_are_refused(options: dict[str, int]) -> None:
 def test_empty_cut_is_refused() -> None:
     with pytest.raises(ValueError, match="cut"):
         Cut(5, 5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"jitter_ns": 10},
+        {"loss": HALF},
+        {"duplicate": HALF},
+        {"corrupt": HALF},
+        {"cuts": (Cut(0, 1),)},
+    ],
+    ids=lambda value: next(iter(value)),
+)
+def test_faultless_means_that_nothing_can_happen(options: dict[str, Any]) -> None:
+    assert LinkOptions().is_faultless
+    assert not LinkOptions(**options).is_faultless
