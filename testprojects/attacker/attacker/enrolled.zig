@@ -15,20 +15,34 @@ const resolve = "SM\x01\x06\x06samgrd";
 /// More than any burst that a test world configures.
 const flood_requests = 48;
 
+/// One session for all that must be refused without ending it; a new one when it has ended.
 var line: Line = undefined;
+var is_connected = false;
 
 /// A ready session, proven by a permitted call that works: what is refused later isn't refused for
 /// being broken.
 fn connect() !void {
-    try air.send(self.id.slice(), self.static.public);
-    try line.startSession(&self.id, self.static);
-    const proven = try line.next() orelse return error.Refused;
-    if (proven != .proven) return error.Unexpected;
-    try line.session.admit(os.nsec());
-    const ready = try line.next() orelse return error.Refused;
-    if (ready != .ready) return error.Unexpected;
+    errdefer if (is_connected) hangUp();
+    if (!is_connected) {
+        try air.send(self.id.slice(), self.static.public);
+        try line.startSession(&self.id, self.static);
+        is_connected = true;
+        try expectEvent(.proven);
+        try line.session.admit(os.nsec());
+        try expectEvent(.ready);
+    }
     _ = try line.session.request(1, resolve, 1000);
     if (try statusOfNext() != .ok) return error.HonestCallRefused;
+}
+
+fn hangUp() void {
+    line.hangUp();
+    is_connected = false;
+}
+
+fn expectEvent(want: std.meta.Tag(dsoftbus.session.Event)) !void {
+    const event = try line.next() orelse return error.Refused;
+    if (event != want) return error.Unexpected;
 }
 
 fn statusOfNext() !frames.Status {
@@ -40,7 +54,7 @@ fn statusOfNext() !frames.Status {
 /// Send a plaintext in a session of our own; what counts is the status of its answer.
 fn sendFrame(frame: []const u8) !Verdict {
     try connect();
-    defer line.hangUp();
+    errdefer hangUp();
     try line.session.send(frame);
     return if (try statusOfNext() == .refused) .refused else .SUCCEEDED;
 }
@@ -48,7 +62,7 @@ fn sendFrame(frame: []const u8) !Verdict {
 /// The bytes of a good request, twice. Refused: the session ends and the second is not answered.
 pub fn replay() !Verdict {
     try connect();
-    defer line.hangUp();
+    defer hangUp();
     var record: [512]u8 = undefined;
     _ = try line.session.request(1, resolve, 1000);
     const bytes = record[0..line.session.pending().len];
@@ -61,7 +75,7 @@ pub fn replay() !Verdict {
 /// A message longer than a session's may be.
 pub fn sendOversizedMessage() !Verdict {
     try connect();
-    defer line.hangUp();
+    defer hangUp();
     const message: [2 + 1041]u8 = "\x04\x11".* ++ @as([1041]u8, @splat('x'));
     try line.write(&message);
     return if (try line.isRefused()) .refused else .SUCCEEDED;
@@ -116,7 +130,7 @@ fn head(frame: []u8, service: u8) void {
 /// Permitted calls, as fast as they go. Refused: the bucket runs dry and says so.
 pub fn flood() !Verdict {
     try connect();
-    defer line.hangUp();
+    defer hangUp();
     for (0..flood_requests) |_| {
         _ = try line.session.request(1, resolve, 1000);
         if (try statusOfNext() == .refused) return .refused;

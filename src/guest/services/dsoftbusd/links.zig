@@ -37,7 +37,7 @@ pub const Link = struct {
 
     /// There is work for it that no message will announce.
     fn isHot(self: *const Link) bool {
-        if (self.state != .open) return false;
+        if (self.state != .open or self.served != null) return false;
         const fillable = self.readable and self.session.room() != 0;
         return (fillable or self.busy) and self.session.canAnswer();
     }
@@ -181,6 +181,8 @@ fn pump(link: *Link) void {
     link.busy = false;
     for (0..events_per_turn) |_| {
         flush(link) catch return lose(link, .abort);
+        // One answer at a time: what is told of it must wait until it has left.
+        if (link.served != null) return;
         if (link.session.next(node.now_ns)) |event| {
             handle(link, event);
             if (link.state != .open) return;
