@@ -1,5 +1,6 @@
-//! Which device goes to which service: virtio-mmio slots are probed once, by device id.
+//! Which device goes to which service: a slot of the board, if the right kind of device is in it.
 
+const std = @import("std");
 const os = @import("os");
 
 const slots_base: u64 = 0x1000_1000;
@@ -8,12 +9,15 @@ const slots = 8;
 const magic: u32 = 0x7472_6976;
 const modern: u32 = 2;
 
-const Owner = struct { service: []const u8, device_id: u32 };
+const Owner = struct { service: []const u8, slot: u32, device_id: u32 };
 
+/// Two disks look alike, so a device is known by its place. Whether the package disk is read-only
+/// is for its driver to see.
 const owners = [_]Owner{
-    .{ .service = "netstackd", .device_id = 1 },
-    .{ .service = "statefsd", .device_id = 2 },
-    .{ .service = "rngd", .device_id = 4 },
+    .{ .service = "netstackd", .slot = 0, .device_id = 1 },
+    .{ .service = "rngd", .slot = 1, .device_id = 4 },
+    .{ .service = "statefsd", .slot = 2, .device_id = 2 },
+    .{ .service = "packagefsd", .slot = 3, .device_id = 2 },
 };
 
 /// Device id of every slot; 0 = nothing there.
@@ -36,8 +40,8 @@ pub const Map = struct {
     /// Slot number of the device that `service` drives, if it drives one and the board has it.
     pub fn slotOf(self: Map, service: []const u8) ?u32 {
         for (owners) |owner| {
-            if (!@import("std").mem.eql(u8, owner.service, service)) continue;
-            for (self.ids, 0..) |id, i| if (id == owner.device_id) return @intCast(i);
+            if (!std.mem.eql(u8, owner.service, service)) continue;
+            return if (self.ids[owner.slot] == owner.device_id) owner.slot else null;
         }
         return null;
     }

@@ -33,6 +33,7 @@ def _node(node: NodeConfig) -> Iterator[str]:
     if node.network is not None:
         gateway = f", gateway {node.network.gateway}" if node.network.gateway else ""
         yield f"  address {node.network.address}{gateway}"
+    yield from _drives(node)
     peer = f" of {node.selftest.peer}" if node.selftest.peer else ""
     yield f"  selftest {node.selftest.mode}{peer}"
     if node.dsoftbus is not None:
@@ -42,6 +43,14 @@ def _node(node: NodeConfig) -> Iterator[str]:
     for service, capability in list_grants(node):
         yield f"  grant {service} {capability}"
     yield from _blob(node)
+
+
+def _drives(node: NodeConfig) -> Iterator[str]:
+    if node.state is not None:
+        content = node.state.disk or f"{node.state.disk_kib} KiB, blank"
+        yield f"  state drive: {content}"
+    if node.packages is not None:
+        yield f"  package drive: {node.packages.image}, read-only"
 
 
 def _dsoftbus(bus: DSoftBus) -> Iterator[str]:

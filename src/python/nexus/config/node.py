@@ -132,6 +132,19 @@ class Bundles(Model):
     build: Annotated[str, Field(max_length=1000)] = defaults.BUILD_PROP
 
 
+class Packages(Model):
+    """`[packages]`: the read-only drive with the node's packages."""
+
+    image: ServiceName
+
+
+class State(Model):
+    """`[state]`: the writable drive: a blank one, or a given image."""
+
+    disk_kib: Annotated[int, Within(4, 65_536)] | None = None
+    disk: ServiceName | None = None
+
+
 class Route(Model):
     """`[[route]]`: one service may reach another, on top of the default routes."""
 
@@ -148,5 +161,7 @@ class NodeConfig(Model):
     policy: Policy = Policy()
     selftest: Selftest = Selftest()
     bundlemgrd: Bundles = Bundles()
+    packages: Packages | None = None
+    state: State | None = None
     route: Many[Route] = ()
     service: dict[str, dict[str, HexValues]] = Field(default_factory=dict)

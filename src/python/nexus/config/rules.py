@@ -185,6 +185,15 @@ def _selftest(node: NodeConfig) -> Problems:
         yield from _one_of(peer, peers, "selftest.peer")
 
 
+def _drives(node: NodeConfig) -> Problems:
+    readers = {"packages": "packagefsd", "state": "statefsd"}
+    for table, service in readers.items():
+        if getattr(node, table) is not None and service not in node.node.start:
+            yield Problem(table, f"is a drive for {service!r}, which node.start does not have")
+    if node.state is not None and (node.state.disk_kib is None) == (node.state.disk is None):
+        yield Problem("state", "accepted is exactly one of disk_kib and disk")
+
+
 def _routes(node: NodeConfig) -> Problems:
     started = node.node.start
     standing = sum(len(servers) for servers in defaults.ROUTES.values())
@@ -225,6 +234,7 @@ RULES: Final[tuple[Callable[[NodeConfig], Problems], ...]] = (
     _allow,
     _policy,
     _selftest,
+    _drives,
     _routes,
     _services,
 )

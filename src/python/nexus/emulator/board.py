@@ -34,8 +34,8 @@ VIRTIO_BASE: Final = 0x1000_1000
 VIRTIO_STRIDE: Final = 0x1000
 VIRTIO_SLOTS: Final = 8
 VIRTIO_IRQ: Final = 1  # Of slot 0; the others follow.
-NET_SLOT, RNG_SLOT, BLK_SLOT = 0, 1, 2
-DRIVES_MAX: Final = VIRTIO_SLOTS - BLK_SLOT
+NET_SLOT, RNG_SLOT = 0, 1
+DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)
 FW_CFG_BASE: Final = 0x1010_0000
 
 PLIC_BYTES: Final = 0x60_0000
@@ -43,6 +43,15 @@ UART_IRQ: Final = 10
 NS_PER_TICK: Final = 10
 # External interrupt lines of the contexts: machine and supervisor.
 CONTEXT_LINES: Final = (11, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedDrive:
+    """A disk in its place: guests know their drives by slot."""
+
+    slot: int
+    drive: Drive
+    is_read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,7 @@ def attach_devices(
     ram: Ram,
     *,
     fw_cfg: Mapping[str, bytes],
-    drives: Sequence[Drive],
+    drives: Sequence[AttachedDrive],
     mac: bytes | None,
     entropy: Callable[[int], bytes],
 ) -> Devices:
@@ -82,9 +91,10 @@ def attach_devices(
         net = VirtioNet(mac, ram, irq(NET_SLOT), lambda: hart.ticks * NS_PER_TICK)
         slots[NET_SLOT] = net.transport
     slots[RNG_SLOT] = VirtioRng(entropy, ram, irq(RNG_SLOT)).transport
-    for index, drive in enumerate(drives):
-        slot = BLK_SLOT + index
-        slots[slot] = VirtioBlk(drive, b"drive%d" % index, ram, irq(slot)).transport
+    for disk in drives:
+        serial = b"drive%d" % disk.slot
+        blk = VirtioBlk(disk.drive, serial, ram, irq(disk.slot), is_read_only=disk.is_read_only)
+        slots[disk.slot] = blk.transport
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
         bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4, 8))

@@ -14,9 +14,8 @@ from enum import Enum
 from typing import Final
 
 from nexus.emulator import elf
-from nexus.emulator.board import DRIVES_MAX, NS_PER_TICK, attach_devices
+from nexus.emulator.board import DRIVE_SLOTS, NS_PER_TICK, AttachedDrive, attach_devices
 from nexus.emulator.bus import Bus
-from nexus.emulator.device.virtio_blk import Drive
 from nexus.emulator.elf import ImageError
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference import state as s
@@ -26,7 +25,7 @@ from nexus.emulator.reference.hart import Hart
 # physical window leaves to most guests.
 RAM_BYTES_MAX: Final = 2 << 30
 
-ENGINES: Final = ("reference",)
+ENGINES: Final = ("reference", "native")
 
 
 class Stop(Enum):
@@ -49,10 +48,11 @@ class MachineOptions:
     kernel: bytes
     ram_bytes: int = 64 << 20
     fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
-    drives: Sequence[Drive] = ()
+    drives: Sequence[AttachedDrive] = ()
     mac: bytes | None = None
     entropy: Callable[[int], bytes] = _no_entropy
     engine: str = "reference"
+    native_blob: bytes | None = None  # What native/build.py made; for engine "native".
 
     def __post_init__(self) -> None:
         if not 0 < self.ram_bytes <= RAM_BYTES_MAX or self.ram_bytes % 4096:
@@ -61,10 +61,16 @@ class MachineOptions:
             )
         if self.mac is not None and len(self.mac) != 6:
             raise ValueError(f"mac={self.mac!r}: expected 6 bytes")
-        if len(self.drives) > DRIVES_MAX:
-            raise ValueError(f"drives={len(self.drives)}: expected at most {DRIVES_MAX}")
+        slots = [disk.slot for disk in self.drives]
+        if len(set(slots)) < len(slots) or not set(slots) <= set(DRIVE_SLOTS):
+            raise ValueError(
+                f"drives in slots {slots}: expected distinct ones of "
+                f"{DRIVE_SLOTS.start}..{DRIVE_SLOTS.stop - 1}"
+            )
         if self.engine not in ENGINES:
             raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
+        if (self.engine == "native") != (self.native_blob is not None):
+            raise ValueError('native_blob: expected with engine="native", and only then')
 
 
 class Machine:
@@ -75,11 +81,12 @@ class Machine:
 
         Raises:
             ImageError: The kernel is not an executable this board can boot.
+            BlobError: The native blob is not one for this version.
         """
         self._ram = Ram(options.ram_bytes)
         _load(self._ram, elf.parse(options.kernel))
         bus = Bus()
-        self._hart = Hart(self._ram, bus, RAM_BASE)
+        self._hart = _make_hart(options, self._ram, bus)
         self._hart.state[5] = RAM_BASE  # t0, as the reset code of the board leaves it.
         self._devices = attach_devices(
             bus,
@@ -181,9 +188,20 @@ class Machine:
     def state_digest(self) -> str:
         """SHA-256 over registers, CSRs and RAM."""
         digest = hashlib.sha256()
-        digest.update(b"".join(word.to_bytes(8, "little") for word in self._hart.state))
+        words = [self._hart.state[index] for index in range(s.STATE_WORDS)]
+        words[s.SINK] = 0  # Written at the engine's discretion, never read.
+        digest.update(b"".join(word.to_bytes(8, "little") for word in words))
         digest.update(self._ram.buffer)
         return digest.hexdigest()
+
+
+def _make_hart(options: MachineOptions, ram: Ram, bus: Bus) -> Hart:
+    if options.native_blob is None:
+        return Hart(ram, bus, RAM_BASE)
+    # Only machines that use it pay for mapping native code, and other processors never see it.
+    from nexus.emulator.native.hart import NativeHart
+
+    return NativeHart(ram, bus, RAM_BASE, options.native_blob)
 
 
 def _load(ram: Ram, image: elf.Image) -> None:

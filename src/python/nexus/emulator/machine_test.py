@@ -2,6 +2,8 @@ import random
 
 import pytest
 
+from nexus.emulator.board import AttachedDrive
+from nexus.emulator.device.virtio_blk import FEATURE_RO, MemoryDrive
 from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.program_fake import EXIT, boot, program
@@ -71,6 +73,9 @@ SLEEPY = (
 """
     + EXIT
 )
+
+
+DISK = MemoryDrive(bytes(512))
 
 
 def run_sliced(seed: int) -> tuple[str, bytes, int]:
@@ -144,6 +149,26 @@ def test_reset_request_stops_the_run() -> None:
     assert machine.exit_code is None
 
 
+def test_drives_are_where_they_were_put() -> None:
+    """Device ids of slots 2 to 4, and the low feature word of slot 3, by which it is read-only."""
+    machine = boot(
+        """
+        li s0, 0x10003000
+        lw s1, 8(s0)
+        li s0, 0x10004000
+        lw s2, 8(s0)
+        lw s3, 16(s0)
+        li s0, 0x10005000
+        lw s4, 8(s0)
+        """
+        + EXIT,
+        drives=[AttachedDrive(3, DISK, is_read_only=True)],
+    )
+    machine.run(10_000)
+    assert [machine.register(number) for number in (9, 18, 20)] == [0, 2, 0]
+    assert machine.register(19) & FEATURE_RO
+
+
 def test_a_trap_loop_still_spends_time() -> None:
     machine = boot("csrw mtvec, zero\n .half 0")
     assert machine.run(100_000) is Stop.REACHED
@@ -193,6 +218,9 @@ def test_entry_registers_are_those_of_the_board() -> None:
         ({"ram_bytes": 5000}, "ram_bytes=5000"),
         ({"mac": b"12345"}, "mac="),
         ({"engine": "warp"}, "engine='warp'"),
+        ({"drives": [AttachedDrive(1, DISK)]}, r"drives in slots \[1\]: expected .* 2\.\.7"),
+        ({"drives": [AttachedDrive(8, DISK)]}, r"drives in slots \[8\]"),
+        ({"drives": [AttachedDrive(3, DISK)] * 2}, r"drives in slots \[3, 3\]"),
     ],
 )
 def test_bad_options_name_the_field(options: dict[str, object], message: str) -> None:

@@ -166,7 +166,14 @@ def test_one_seed_gives_the_same_summary(runs: dict[str, _Run]) -> None:
     first, again = (runs[name].summary["deterministic"] for name in ("first", "again"))
     assert json.dumps(first) == json.dumps(again)
     assert runs["first"].summary["is_reproducible"] is True
-    assert set(first["digests"]) == {"images", "configs", "logs", "capture", "trace"}
+    assert set(first["digests"]) == {
+        "images",
+        "configs",
+        "drives",
+        "logs",
+        "capture",
+        "trace",
+    }
 
 
 def test_another_seed_gives_other_session_keys_on_the_wire(runs: dict[str, _Run]) -> None:

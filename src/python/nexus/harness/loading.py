@@ -5,7 +5,7 @@ Every mistake in them is one line that names the file, the field and the value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from nexus.emulator import elf
 from nexus.emulator.elf import ImageError
 from nexus.harness.arguments import Options
 from nexus.harness.phase import GUEST_PHASES, Phase
-from nexus.harness.plan import NS_PER_MS, Expectation, MachinePlan, Plan, PlanError
+from nexus.harness.plan import NS_PER_MS, DrivePlan, Expectation, MachinePlan, Plan, PlanError
 from nexus.simulation.link import Cut, LinkOptions
 
 _NS_PER_US: Final = 1_000
@@ -31,6 +31,14 @@ _PHASE_OF_MARKER: Final = {"SELFTEST: end": Phase.END}
 
 # More than any guest needs, far less than would hurt: a wrong file is told from an image.
 _IMAGE_BYTES_MAX: Final = 64 << 20
+
+# The most a package image may have; a disk that fits is read whole into memory.
+_DRIVE_BYTES_MAX: Final = 128 << 20
+_SECTOR_BYTES: Final = 512
+
+# Where guests look for their disks (docs/spec/machine.md).
+_STATE_SLOT: Final = 2
+_PACKAGES_SLOT: Final = 3
 
 
 def load_plan(options: Options) -> Plan:
@@ -115,7 +123,19 @@ def _machine(
         mac=node.node.mac_bytes,
         ram_bytes=node.node.ram_mib << 20,
         forbidden=forbid,
+        drives=tuple(_drives(label, node, images)),
     )
+
+
+def _drives(label: str, node: NodeConfig, images: _Images) -> Iterator[DrivePlan]:
+    state, packages = node.state, node.packages
+    if state is not None:
+        blank = bytes((state.disk_kib or 0) << 10)
+        content = blank if state.disk is None else images.read_drive(label, "state", state.disk)
+        yield DrivePlan(_STATE_SLOT, content, is_read_only=False)
+    if packages is not None:
+        content = images.read_drive(label, "packages", packages.image)
+        yield DrivePlan(_PACKAGES_SLOT, content, is_read_only=True)
 
 
 def _link(link: Link) -> LinkOptions:
@@ -130,43 +150,60 @@ def _link(link: Link) -> LinkOptions:
 
 
 class _Images:
-    """The images given, each read once however many machines boot it."""
+    """The images given, each read once however many machines boot it or have it as a drive."""
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = paths
         self._read: dict[str, bytes] = {}
 
     def read(self, label: str, name: str) -> bytes:
-        """The content of an image."""
-        if name not in self._paths:
-            given = ", ".join(sorted(self._paths)) or "none"
-            raise PlanError(
-                f"machine {label}: image: {name!r} was not given; given with --image: {given}"
-                + did_you_mean(name, self._paths)
-            )
+        """The content of an image to boot."""
+        path = self._find(label, "image", name)
         if name not in self._read:
-            self._read[name] = _read_image(name, self._paths[name])
+            self._read[name] = _read_image(name, path)
         return self._read[name]
 
+    def read_drive(self, label: str, field: str, name: str) -> bytes:
+        """The content of a disk: whole sectors, the last one filled up with zeros."""
+        path = self._find(label, field, name)
+        if name not in self._read:
+            content = _read_file(name, path, _DRIVE_BYTES_MAX)
+            self._read[name] = content + bytes(-len(content) % _SECTOR_BYTES)
+        return self._read[name]
+
+    def _find(self, label: str, field: str, name: str) -> Path:
+        if name in self._paths:
+            return self._paths[name]
+        given = ", ".join(sorted(self._paths)) or "none"
+        raise PlanError(
+            f"machine {label}: {field}: {name!r} was not given; given with --image: {given}"
+            + did_you_mean(name, self._paths)
+        )
+
     def check_all_used(self, world: str) -> None:
-        """Refuse an image nobody boots: it is a mistyped name."""
+        """Refuse an image nobody needs: it is a mistyped name."""
         unused = sorted(set(self._paths) - set(self._read))
         if unused:
-            raise PlanError(f"{world}: --image: {unused[0]!r} is booted by no machine")
+            raise PlanError(f"{world}: --image: {unused[0]!r} is used by no machine")
 
 
 def _read_image(name: str, path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_IMAGE_BYTES_MAX + 1)
-    except OSError as exc:
-        raise PlanError(f"--image {name}: cannot read {path}: {exc.strerror}") from exc
-    if not content:
-        raise PlanError(f"--image {name}: {path} is empty")
-    if len(content) > _IMAGE_BYTES_MAX:
-        raise PlanError(f"--image {name}: {path} is larger than {_IMAGE_BYTES_MAX} bytes")
+    content = _read_file(name, path, _IMAGE_BYTES_MAX)
     try:
         elf.parse(content)  # Whatever the engine: QEMU would run anything, and say nothing.
     except ImageError as exc:
         raise PlanError(f"--image {name}: {path}: {exc}") from exc
+    return content
+
+
+def _read_file(name: str, path: Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(bytes_max + 1)
+    except OSError as exc:
+        raise PlanError(f"--image {name}: cannot read {path}: {exc.strerror}") from exc
+    if not content:
+        raise PlanError(f"--image {name}: {path} is empty")
+    if len(content) > bytes_max:
+        raise PlanError(f"--image {name}: {path} is larger than {bytes_max} bytes")
     return content

@@ -13,7 +13,7 @@ from nexus.core.randomness import Ratio
 from nexus.harness import arguments, os2vm
 from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase
-from nexus.harness.plan import Plan
+from nexus.harness.plan import DrivePlan, Plan
 from nexus.image.elf_fake import fake_elf
 
 SMALL_NODE = """\
@@ -22,6 +22,12 @@ id = "node-a"
 mac = "52:54:00:12:34:0a"
 image = "system"
 start = ["logd"]
+"""
+
+DRIVES = """\
+[packages]
+image = "packages"
+[state]
 """
 
 
@@ -86,6 +92,57 @@ def test_same_image_is_booted_whatever_the_configuration(folder: Path) -> None:
     assert first.config != second.config
 
 
+def _load_drives(folder: Path, state: str, *more: str) -> Plan:
+    text = SMALL_NODE.replace('"logd"', '"statefsd", "packagefsd"') + DRIVES + state
+    (folder / "node.toml").write_text(text)
+    argv = ["--node", f"{folder}/node.toml", "--expect", "x", *_images(folder)[:1], *more]
+    return _load(*argv)
+
+
+def test_drives_have_their_slots_and_whole_sectors(folder: Path) -> None:
+    (folder / "packages.img").write_bytes(b"p" * 513)
+    packages = f"--image=packages={folder}/packages.img"
+    drives = _load_drives(folder, "disk_kib = 8", packages).machines[0].drives
+    assert drives == (
+        DrivePlan(2, bytes(8192), is_read_only=False),
+        DrivePlan(3, b"p" * 513 + bytes(511), is_read_only=True),
+    )
+
+
+def test_a_state_drive_may_be_given(folder: Path) -> None:
+    (folder / "both.img").write_bytes(b"d" * 512)
+    both = [f"--image={name}={folder}/both.img" for name in ("packages", "old")]
+    drives = _load_drives(folder, 'disk = "old"', *both).machines[0].drives
+    assert [drive.content for drive in drives] == [b"d" * 512] * 2
+
+
+@pytest.mark.parametrize(
+    ("state", "file", "text"),
+    [
+        ("disk_kib = 8", None, "machine A: packages: 'packages' was not given"),
+        ("disk_kib = 8", "/dev/null", "/dev/null is empty"),
+        ("disk_kib = 8", "/dev/zero", "/dev/zero is larger than 134217728 bytes"),
+        ('disk = "old"', "node.toml", "machine A: state: 'old' was not given"),
+        ("", "node.toml", "state: accepted is exactly one of disk_kib and disk"),
+        ('disk_kib = 8\ndisk = "old"', "node.toml", "state: accepted is exactly one of"),
+        ("disk_kib = 1", "node.toml", "state.disk_kib: 1; accepted are 4..65536"),
+    ],
+)
+def test_mistaken_drives_are_named(folder: Path, state: str, file: str | None, text: str) -> None:
+    more = [f"--image=packages={folder / file}"] if file else []
+    with pytest.raises(NexusError) as caught:
+        _load_drives(folder, state, *more)
+    assert text in str(caught.value)
+
+
+def test_a_drive_without_its_service_is_refused(folder: Path) -> None:
+    (folder / "node.toml").write_text(SMALL_NODE + DRIVES + "disk_kib = 8")
+    with pytest.raises(NexusError) as caught:
+        _load("--node", f"{folder}/node.toml", "--expect", "x", *_images(folder)[:1])
+    for line in ("packages: is a drive for 'packagefsd'", "state: is a drive for 'statefsd'"):
+        assert line in str(caught.value)
+
+
 def _mistakes() -> dict[str, tuple[list[str], str]]:
     world, node = ["--world", "{0}/world.toml"], ["--node", "{0}/node.toml", "--expect", "x"]
     system, other = "--image=system={0}/system.elf", "--image=other={0}/other.elf"
@@ -97,7 +154,7 @@ def _mistakes() -> dict[str, tuple[list[str], str]]:
         "image missing": ([*node, "--image=system={0}/none.elf"], "none.elf: No such file"),
         "image is a folder": ([*node, "--image=system={0}"], "Is a directory"),
         "image is empty": ([*node, "--image=system=/dev/null"], "/dev/null is empty"),
-        "image unused": ([*node, system, other], "'other' is booted by no machine"),
+        "image unused": ([*node, system, other], "'other' is used by no machine"),
         "nothing expected": (["--node", "{0}/node.toml", system], "expects nothing proves nothing"),
         "image is no ELF": ([*node, "--image=system={0}/text.elf"], "text.elf: kernel image: "),
         "image without end": ([*node, "--image=system=/dev/zero"], "/dev/zero is larger than"),

@@ -56,6 +56,15 @@ class Expectation:
         return line == self.text
 
 
+@dataclass(frozen=True, slots=True)
+class DrivePlan:
+    """A disk: its slot on the board and what is on it at power-on."""
+
+    slot: int
+    content: bytes = field(repr=False)
+    is_read_only: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachinePlan:
     """One machine: what it boots, what it is told, what it is on the network."""
@@ -67,6 +76,7 @@ class MachinePlan:
     mac: bytes
     ram_bytes: int = RAM_BYTES_DEFAULT
     forbidden: tuple[str, ...] = ()  # Text no line of this machine may contain.
+    drives: tuple[DrivePlan, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

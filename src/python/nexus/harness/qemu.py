@@ -26,7 +26,7 @@ from typing import IO, Any, Final
 
 from nexus.harness import qemu_command
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
-from nexus.harness.plan import Plan, PlanError
+from nexus.harness.plan import MachinePlan, Plan, PlanError
 from nexus.harness.socket_switch import SocketSwitch
 from nexus.simulation.machine import STOP_FINISHED
 from nexus.simulation.trace import Trace, fingerprint
@@ -75,8 +75,11 @@ class QemuEngine:
             config = self._directory / f"{machine.label}.node"
             kernel.write_bytes(machine.image)
             config.write_bytes(machine.config)
+            drives = self._write_drives(machine)
             plug = self._switch.take_plug(port)
-            command = qemu_command.build(program, version, machine, kernel, config, plug.fileno())
+            command = qemu_command.build(
+                program, version, machine, kernel, config, plug.fileno(), drives
+            )
             self._guests.append(self._spawn(machine.label, command, plug))
             plug.close()
         for cable, port in self._switch.cables().items():
@@ -145,6 +148,14 @@ class QemuEngine:
         if self._switch is not None:
             self._switch.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _write_drives(self, machine: MachinePlan) -> dict[int, Path]:
+        """Copies, so that what the guest writes is gone with the run."""
+        paths = {}
+        for drive in machine.drives:
+            paths[drive.slot] = self._directory / f"{machine.label}.drive{drive.slot}"
+            paths[drive.slot].write_bytes(drive.content)
+        return paths
 
     def _spawn(self, label: str, command: list[str], plug: socket.socket) -> _Guest:
         errors = self._directory / f"{label}.stderr"

@@ -1,17 +1,19 @@
 """The command line of one QEMU, and which QEMU will do.  Pure: text in, text out.
 
-The board is the one our emulator models: `virt`, modern virtio-mmio, network in slot 0 and
-entropy in slot 1, nothing else.  `-nodefaults` keeps QEMU from adding devices of its own.
+The board is the one our emulator models: `virt`, modern virtio-mmio, network in slot 0, entropy
+in slot 1, disks in the slots of the plan, nothing else.  `-nodefaults` keeps QEMU from adding
+devices of its own.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from nexus.harness.engine import EngineUnavailableError
-from nexus.harness.plan import MachinePlan
+from nexus.harness.plan import DrivePlan, MachinePlan
 
 PROGRAM: Final = "qemu-system-riscv64"
 
@@ -53,7 +55,13 @@ def check_version(text: str) -> str:
 
 
 def build(
-    program: str, version: str, machine: MachinePlan, kernel: Path, config: Path, network: int
+    program: str,
+    version: str,
+    machine: MachinePlan,
+    kernel: Path,
+    config: Path,
+    network: int,
+    drives: Mapping[int, Path],
 ) -> list[str]:
     """Make the command line of one machine.
 
@@ -64,6 +72,7 @@ def build(
         kernel: A file with its image.
         config: A file with its node configuration.
         network: An inherited file descriptor: the machine's end of its cable.
+        drives: By slot, a file with the content of each of its disks.
     """
     mac = ":".join(f"{byte:02x}" for byte in machine.mac)
     return [
@@ -77,7 +86,18 @@ def build(
         *("-netdev", f"stream,id=n0,server=off,addr.type=fd,addr.str={network}"),
         *("-device", f"virtio-net-device,netdev=n0,mac={mac},bus=virtio-mmio-bus.0"),
         *("-device", "virtio-rng-device,bus=virtio-mmio-bus.1"),
+        *(word for drive in machine.drives for word in _drive(drive, drives[drive.slot])),
     ]
+
+
+def _drive(drive: DrivePlan, path: Path) -> tuple[str, ...]:
+    name = f"drive{drive.slot}"
+    access = "on" if drive.is_read_only else "off"
+    device = f"virtio-blk-device,drive={name},serial={name},bus=virtio-mmio-bus.{drive.slot}"
+    return (
+        *("-drive", f"if=none,id={name},format=raw,readonly={access},file={path}"),
+        *("-device", device),
+    )
 
 
 def _configuration(version: str, config: Path) -> tuple[str, str]:

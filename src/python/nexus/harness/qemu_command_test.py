@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nexus.harness import plan_fake, qemu_command
 from nexus.harness.engine import EngineUnavailableError
+from nexus.harness.plan import DrivePlan
 
 
 @pytest.mark.parametrize(
@@ -38,10 +40,11 @@ def test_version_that_will_not_do(text: str, complaint: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def _command(version: str) -> str:
-    machine = plan_fake.machine_plan("A", 10)
+def _command(version: str, *drives: DrivePlan) -> str:
+    machine = replace(plan_fake.machine_plan("A", 10), drives=drives)
     files = (Path("a.elf"), Path("a.node"))
-    return " ".join(qemu_command.build("qemu", version, machine, *files, network=7))
+    paths = {drive.slot: Path(f"a.{drive.slot}") for drive in drives}
+    return " ".join(qemu_command.build("qemu", version, machine, *files, network=7, drives=paths))
 
 
 def test_command_names_the_board_the_emulator_models() -> None:
@@ -51,6 +54,15 @@ def test_command_names_the_board_the_emulator_models() -> None:
     assert "-netdev stream,id=n0,server=off,addr.type=fd,addr.str=7" in command
     assert "mac=52:54:00:00:00:0a,bus=virtio-mmio-bus.0" in command
     assert "virtio-rng-device,bus=virtio-mmio-bus.1" in command
+
+
+def test_drives_are_in_the_slots_of_the_plan() -> None:
+    command = _command("8.0.1", DrivePlan(2, b"s", False), DrivePlan(3, b"p", True))
+    assert "-drive if=none,id=drive2,format=raw,readonly=off,file=a.2" in command
+    assert "virtio-blk-device,drive=drive2,serial=drive2,bus=virtio-mmio-bus.2" in command
+    assert "-drive if=none,id=drive3,format=raw,readonly=on,file=a.3" in command
+    assert "virtio-blk-device,drive=drive3,serial=drive3,bus=virtio-mmio-bus.3" in command
+    assert "virtio-blk-device" not in _command("8.0.1")
 
 
 def test_command_opens_no_port_of_the_host() -> None:

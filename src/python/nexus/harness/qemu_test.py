@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from nexus.harness import plan_fake, qemu
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
-from nexus.harness.plan import Expectation, Plan, PlanError
+from nexus.harness.plan import DrivePlan, Expectation, Plan, PlanError
 from nexus.harness.plan_fake import Silent
 from nexus.harness.runner import Record, Runner
 from nexus.harness.summary import digest
@@ -34,6 +35,7 @@ if "--version" in line:
     sys.exit(0)
 cable = socket.socket(fileno=int(re.search(r"addr.str=(\\d+)", line).group(1)))
 address = bytes.fromhex(re.search(r"mac=([0-9a-f:]+)", line).group(1).replace(":", ""))
+disks = [pathlib.Path(path).read_bytes() for path in re.findall(r"file=(\\S+\\.drive\\d)", line)]
 kernel = pathlib.Path(re.search(r"-kernel (\\S+)", line).group(1)).read_bytes()
 say = lambda text: print(text, flush=True)
 def send(payload):
@@ -58,6 +60,9 @@ elif part == "stubborn":
     say("stubborn")
     while True:
         signal.pause()
+elif part == "disks":
+    say(repr(disks))
+    signal.pause()
 elif part == "complain":
     print("qemu: no such device", file=sys.stderr)
     sys.exit(1)
@@ -112,6 +117,14 @@ def test_two_processes_talk_over_the_switch(bin_folder: Path) -> None:
     assert record.verdict.outcome is Outcome.PASSED
     assert record.capture.frames == {"A": 1, "B": 1}
     assert digest(bytes(record.consoles["B"])) == digest(b"init: ready image of B\nheard ping\n")
+
+
+def test_drives_are_files_of_the_run(bin_folder: Path) -> None:
+    _install(bin_folder, "disks")
+    plan = plan_fake.plan([_expect("A", "[b'state', b'packages']")], "A").with_budgets_times(10)
+    drives = (DrivePlan(2, b"state", False), DrivePlan(3, b"packages", True))
+    machine = replace(plan.machines[0], drives=drives)
+    assert _play(replace(plan, machines=(machine,))).verdict.outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ class Digests(_Part):
 
     images: dict[str, str]
     configs: dict[str, str]
+    drives: dict[str, str]  # `A.drive2`: what was on it at power-on.
     logs: dict[str, str]
     capture: str
     trace: str
@@ -138,6 +139,11 @@ def describe(
         digests=Digests(
             images={m.image_name: digest(m.image) for m in plan.machines},
             configs={m.label: digest(m.config) for m in plan.machines},
+            drives={
+                f"{machine.label}.drive{drive.slot}": digest(drive.content)
+                for machine in plan.machines
+                for drive in machine.drives
+            },
             logs={label: digest(bytes(data)) for label, data in record.consoles.items()},
             capture=digest(record.capture.content()),
             trace=trace_digest,

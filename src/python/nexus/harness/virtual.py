@@ -61,6 +61,8 @@ class VirtualEngine:
 
 def boot(plan: Plan, engine: str) -> VirtualEngine:
     """Power on the plan's machines on the named engine of the emulator."""
+    from nexus.emulator.board import AttachedDrive
+    from nexus.emulator.device.virtio_blk import MemoryDrive
     from nexus.emulator.elf import ImageError
     from nexus.emulator.machine import ENGINES, MachineOptions
     from nexus.emulator.machine import Machine as EmulatedMachine
@@ -76,6 +78,10 @@ def boot(plan: Plan, engine: str) -> VirtualEngine:
             kernel=machine.image,
             ram_bytes=machine.ram_bytes,
             fw_cfg={CONFIG_FILE: machine.config},
+            drives=[
+                AttachedDrive(drive.slot, MemoryDrive(drive.content), drive.is_read_only)
+                for drive in machine.drives
+            ],
             mac=machine.mac,
             entropy=EntropyStream(random, machine.label),
             engine=engine,

@@ -13,6 +13,7 @@ from nexus.emulator.memory import Ram
 SECTOR_BYTES: Final = 512
 
 FEATURE_SEG_MAX: Final = 1 << 2
+FEATURE_RO: Final = 1 << 5
 FEATURE_BLK_SIZE: Final = 1 << 6
 FEATURE_FLUSH: Final = 1 << 9
 
@@ -47,25 +48,57 @@ class Drive(Protocol):
         ...
 
 
+class MemoryDrive:
+    """A drive whose medium is memory, so nothing outlives the machine."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = bytearray(content)
+
+    @property
+    def size_bytes(self) -> int:
+        """The capacity."""
+        return len(self.content)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read a range inside the device."""
+        return bytes(self.content[offset : offset + length])
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write a range inside the device."""
+        self.content[offset : offset + len(data)] = data
+
+    def flush(self) -> None:
+        """Memory is as durable as it gets."""
+
+
 class VirtioBlk:
     """A disk."""
 
     device_id = 2
-    features = FEATURE_SEG_MAX | FEATURE_BLK_SIZE | FEATURE_FLUSH
     queue_count = 1
 
     def __init__(
-        self, drive: Drive, serial: bytes, ram: Ram, set_irq: Callable[[bool], None]
+        self,
+        drive: Drive,
+        serial: bytes,
+        ram: Ram,
+        set_irq: Callable[[bool], None],
+        *,
+        is_read_only: bool = False,
     ) -> None:
         if drive.size_bytes <= 0 or drive.size_bytes % SECTOR_BYTES:
             raise ValueError(
                 f"drive of {drive.size_bytes} bytes: expected a positive multiple of {SECTOR_BYTES}"
             )
+        self.features = FEATURE_SEG_MAX | FEATURE_BLK_SIZE | FEATURE_FLUSH
+        if is_read_only:
+            self.features |= FEATURE_RO
         sectors = drive.size_bytes // SECTOR_BYTES
         # capacity, size_max, seg_max, geometry (absent), blk_size.
         self.config = struct.pack("<QIIII", sectors, 0, SEGMENTS_MAX, 0, SECTOR_BYTES)
         self.transport = VirtioMmio(self, ram, set_irq)
         self._drive = drive
+        self._is_read_only = is_read_only
         self._serial = serial[:ID_BYTES].ljust(ID_BYTES, b"\0")
 
     def notify(self, queue_index: int, queue: VirtQueue) -> bool:
@@ -90,7 +123,7 @@ class VirtioBlk:
             if status == S_OK:
                 data = self._drive.read(sector * SECTOR_BYTES, room)
         elif kind == T_OUT:
-            status = self._check(sector, len(payload))
+            status = S_IOERR if self._is_read_only else self._check(sector, len(payload))
             if status == S_OK:
                 self._drive.write(sector * SECTOR_BYTES, payload)
         elif kind == T_FLUSH:

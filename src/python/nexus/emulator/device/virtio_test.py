@@ -6,7 +6,13 @@ import pytest
 
 from nexus.emulator.device import virtio_mmio as mmio
 from nexus.emulator.device.driver_fake import NEXT, WRITE, Driver
-from nexus.emulator.device.virtio_blk import VirtioBlk
+from nexus.emulator.device.virtio_blk import (
+    FEATURE_RO,
+    S_IOERR,
+    S_OK,
+    MemoryDrive,
+    VirtioBlk,
+)
 from nexus.emulator.device.virtio_mmio import EmptySlot, VirtioMmio
 from nexus.emulator.device.virtio_net import FEATURE_MRG_RXBUF, RECEIVE, TRANSMIT, VirtioNet
 from nexus.emulator.device.virtio_rng import VirtioRng
@@ -172,6 +178,35 @@ def test_blk_requests(
     if kind == 1 and status == 0:
         assert disk.data[1024:1536] == b"x" * 512
     assert disk.flushes == (kind == 4)
+
+
+def test_a_read_only_blk_says_so_and_refuses_writes_alone(ram: Ram, irq: Irq) -> None:
+    disk = Disk()
+    blk = VirtioBlk(disk, b"d", ram, irq, is_read_only=True)
+    assert blk.features & FEATURE_RO
+    driver = Driver(blk.transport, ram)
+    before = bytes(disk.data)
+    address = driver.offer(0, [request(1, 2), b"x" * 512, 1])[-1]
+    assert ram.read(address, 1) == S_IOERR
+    assert disk.data == before
+    data, status = driver.offer(0, [request(0, 2), 512, 1])[1:]
+    assert ram.read(status, 1) == S_OK
+    assert ram.read(data, 512) == before[1024:1536]
+
+
+def test_a_writable_blk_does_not_say_read_only(ram: Ram, irq: Irq) -> None:
+    assert not VirtioBlk(Disk(), b"d", ram, irq).features & FEATURE_RO
+
+
+def test_a_memory_drive_keeps_what_is_written(ram: Ram, irq: Irq) -> None:
+    disk = MemoryDrive(bytes(2048))
+    driver = Driver(VirtioBlk(disk, b"d", ram, irq).transport, ram)
+    driver.offer(0, [request(1, 1), b"x" * 512, 1])
+    assert disk.content == bytes(512) + b"x" * 512 + bytes(1024)
+    data = driver.offer(0, [request(0, 1), 512, 1])[1]
+    assert ram.read(data, 512) == b"x" * 512
+    driver.offer(0, [request(4, 0), 1])
+    assert disk.size_bytes == 2048
 
 
 def test_blk_configuration_is_its_capacity(ram: Ram, irq: Irq) -> None:
