@@ -67,6 +67,21 @@ def test_the_schema_accepts_good_files(
     jsonschema.validate(tomllib.loads(text), printed, cls=jsonschema.Draft202012Validator)
 
 
+FILES = sorted((Path(__file__).parents[4] / "ci").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_files_of_the_pipeline_are_good(path: Path) -> None:
+    assert check.main([str(path)]) == 0
+    content = tomllib.loads(path.read_text())
+    kind = "node" if "node" in content else "world"
+    jsonschema.validate(content, schema.build_schema(kind))
+
+
+def test_the_pipeline_has_files_of_both_kinds() -> None:
+    assert {"node-a.toml", "node-b.toml", "os2vm.toml"} <= {path.name for path in FILES}
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
