@@ -49,7 +49,8 @@ fn step() bool {
     switch (number) {
         14 => prepareSend(&arguments),
         26 => prepareReceive(&arguments),
-        20 => arguments[0] = 6 + below(60), // not the slots that init gave: they are needed
+        20 => arguments[0] = 8 + below(58), // not the slots that init gave: they are needed
+        28, 37, 38, 55 => arguments[0] = if (below(2) == 0) 6 + below(2) else slot(),
         24 => arguments = .{ slot(), 1 + below(15), 0, 0, 0, 0 },
         53 => arguments = .{ slot(), below(3) * 4096, (1 + below(3)) * 4096, below(8), 0, 0 },
         else => {},
@@ -64,7 +65,7 @@ fn slot() u64 {
 
 /// Numbers at which kernels trip.
 fn value() u64 {
-    return switch (below(12)) {
+    return switch (below(13)) {
         0 => 0,
         1 => std.math.maxInt(u64),
         2 => std.math.maxInt(u64) - below(8192),
@@ -76,6 +77,7 @@ fn value() u64 {
         8 => 0xC000_0000 + below(1 << 20),
         9 => random(),
         10 => below(3) * 4096,
+        11 => os.abi.layout.map_base + below(6 * 4096),
         else => below(70),
     };
 }

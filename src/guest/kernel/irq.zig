@@ -53,8 +53,8 @@ pub fn bind(line: u32, endpoint: *endpoints.Endpoint) void {
 fn unbind(line: u32) void {
     const old = lines[line].bound orelse return;
     lines[line].bound = null;
+    acknowledge(line); // first: the PLIC ignores the completion of a line that is disabled
     register(enable_offset).* &= ~(@as(u32, 1) << @intCast(line));
-    acknowledge(line);
     old.release(abi.Right.send);
 }
 
