@@ -57,6 +57,13 @@ pub const Cache = struct {
         entry.* = .{ .state = .known, .ip = ip, .mac = mac, .at_ns = now +| known_ns };
     }
 
+    /// Nothing comes back from there: ask again before the next packet. The address may have been
+    /// damaged on the way (ARP has no checksum), or another machine may have it by now.
+    pub fn doubt(self: *Cache, ip: Ip) void {
+        const entry = self.find(ip) orelse return;
+        if (entry.state == .known) entry.* = .{};
+    }
+
     /// An address for which a request must go out now; the caller sends it.
     pub fn nextRequest(self: *Cache) ?Ip {
         for (&self.entries) |*entry| {

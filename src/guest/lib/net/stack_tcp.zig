@@ -18,6 +18,8 @@ const Stack = stack_module.Stack;
 pub const backlog_max = 4;
 /// A half-open connection of that age makes room for a newcomer when the backlog is full.
 const half_open_ns: u64 = std.time.ns_per_s;
+/// After so many vain repetitions the neighbour's link address is asked for again.
+const doubts_from = 2;
 /// RFC 6335: the dynamic range is 49152 to 65535.
 const ephemeral_first = 49152;
 const ephemeral_count = 65536 - ephemeral_first;
@@ -284,7 +286,12 @@ fn build(stack: *Stack, c: *Connection, what: tcp_output.Out, mac: address.Mac, 
 
 pub fn poll(stack: *Stack, now: u64) void {
     for (&stack.connections, 0..) |*c, i| {
-        if (c.state != .closed and tcp_output.poll(c, now)) stack.mark(i);
+        if (c.state == .closed) continue;
+        const retries_before = c.retries;
+        if (tcp_output.poll(c, now)) stack.mark(i);
+        if (c.retries > retries_before and c.retries >= doubts_from) {
+            if (stack.nextHop(c.remote.ip)) |hop| stack.cache.doubt(hop);
+        }
     }
 }
 

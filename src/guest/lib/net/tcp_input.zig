@@ -100,7 +100,10 @@ fn isAcceptable(c: *const Connection, seg: Segment) bool {
     const window = sequence.distance(c.rcv_nxt, c.rcv_edge);
     const len = seg.length();
     const first = sequence.distance(c.rcv_nxt, seg.seq);
-    if (len == 0) return if (window <= 0) first == 0 else first >= 0 and first < window;
+    // One that says nothing new may stand at the edge itself: whoever has filled the window and
+    // only acknowledges is there. (The table asks for less than the edge; then such a peer would
+    // not be heard until its last segment, if lost, has come again.)
+    if (len == 0) return first >= 0 and first <= @max(window, 0);
     if (window <= 0) return false;
     const last = sequence.distance(c.rcv_nxt, seg.seq +% (len - 1));
     return (first >= 0 and first < window) or (last >= 0 and last < window);
@@ -132,9 +135,12 @@ fn checkAck(c: *Connection, seg: Segment, now: u64) AckVerdict {
     } else if (age == 0) {
         congestion.maybeDuplicate(c, seg);
     }
-    // SND.WL1 and SND.WL2 keep an old segment from setting the window.
-    if (age <= 0 and (sequence.before(c.snd_wl1, seg.seq) or
-        (c.snd_wl1 == seg.seq and sequence.beforeOrAt(c.snd_wl2, seg.ack)))) c.setWindow(seg);
+    // SND.WL1 and SND.WL2 keep an old segment from setting the window. A new acknowledgement is
+    // never old news, whatever its own number: the window counts from it, and leaving the former
+    // one in place would move its right edge to where the peer never opened it.
+    const is_fresh = sequence.before(c.snd_wl1, seg.seq) or
+        (c.snd_wl1 == seg.seq and sequence.beforeOrAt(c.snd_wl2, seg.ack));
+    if (is_new or (age == 0 and is_fresh)) c.setWindow(seg);
     // The peer lives. That also keeps a zero window from ending the connection.
     c.retries = 0;
     if (is_new) afterOurFin(c, now);

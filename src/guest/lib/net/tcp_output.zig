@@ -69,9 +69,11 @@ fn nextLength(c: *const Connection) ?u32 {
     if (data == 0) return if (usable > 0 or flight == 0 and c.snd_wnd > 0) 0 else null;
     const len = @min(data, @min(usable, c.mss));
     if (len == 0) return null;
-    // Sender's side of silly window avoidance (RFC 9293, 3.8.6.2.1), without Nagle's wait.
+    // Sender's side of silly window avoidance (RFC 9293, 3.8.6.2.1), without Nagle's wait. What
+    // is sent again always is worth it: nothing else would end the wait.
+    const is_again = sequence.before(c.snd_nxt, c.snd_max);
     const is_worth_it = len == c.mss or len == data or len >= c.snd_wnd_max / 2;
-    return if (is_worth_it) len else null;
+    return if (is_again or is_worth_it) len else null;
 }
 
 /// Up to `len_max` bytes from `seq` on, with the FIN if they reach it.
@@ -131,13 +133,16 @@ fn outputSyn(c: *Connection, now: u64) ?Out {
 }
 
 /// An acknowledgement, alone or to be completed. SND.MAX and not SND.NXT: after a timeout the
-/// latter lies behind what the peer has, who would not look at the rest of the segment then.
+/// latter lies behind what the peer has, who would not look at the rest of the segment then. For
+/// the same reason never beyond the window, should the peer have taken back a part of it.
 fn bare(c: *Connection) Out {
     c.ack_now = false;
     c.ack_at = never;
     c.segments_unacked = 0;
+    const edge = c.snd_una +% c.snd_wnd;
+    const is_beyond = c.isConnected() and sequence.before(edge, c.snd_max);
     return .{
-        .seq = c.snd_max,
+        .seq = if (is_beyond) edge else c.snd_max,
         .ack = c.rcv_nxt,
         .flags = .{ .ack = true },
         .window = c.advertise(),

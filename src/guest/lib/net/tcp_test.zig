@@ -228,13 +228,17 @@ test "nobody there: unreachable; nobody answers: timed out" {
     const first = try tcp.connect(world.a(), nobody, world.now);
     world.run(60_000 * ms);
     try expectEqual(connection.Failure.unreachable_peer, world.a().connections[first].failure);
-    // The neighbour is known, then falls silent.
-    _ = try world.a().sendPing(fake.ip_b, world.now, 1000 * ms);
-    world.run(2000 * ms);
-    world.is_cut = true;
-    const second = try tcp.connect(world.a(), there, world.now);
+    // The neighbour is there, but what lies behind it says nothing.
+    world.a().config.gateway = fake.ip_b;
+    const far: address.Endpoint = .{ .ip = address.fromBytes(.{ 10, 43, 0, 1 }), .port = 1 };
+    const second = try tcp.connect(world.a(), far, world.now);
     world.run(60_000 * ms);
     try expectEqual(connection.Failure.timed_out, world.a().connections[second].failure);
+    // The neighbour was known, and falls silent.
+    world.is_cut = true;
+    const third = try tcp.connect(world.a(), there, world.now);
+    world.run(60_000 * ms);
+    try expectEqual(connection.Failure.unreachable_peer, world.a().connections[third].failure);
 }
 
 test "silence in the middle of it ends the connection within bounds" {
@@ -249,6 +253,20 @@ test "silence in the middle of it ends the connection within bounds" {
     try expect(world.now - before < 120_000 * ms);
     var buffer: [8]u8 = undefined;
     try std.testing.expectError(error.Failed, pair.read(0, &buffer));
+}
+
+test "a wrong link address is found out by silence" {
+    const world = try World.create(24, .{});
+    defer world.destroy();
+    const pair = try Pair.open(world);
+    const wrong: address.Mac = .{ 0x52, 0x54, 0, 0x12, 0x34, 0x77 };
+    world.a().cache.learn(fake.ip_b, wrong, false, world.now);
+    _ = try pair.write(0, "hello");
+    world.run(100 * ms);
+    try expectEqual(@as(u32, 1), world.b().drops.not_for_us);
+    world.run(2000 * ms);
+    var buffer: [8]u8 = undefined;
+    try expectEqual(@as(usize, 5), try pair.read(1, &buffer));
 }
 
 test "the end comes in every order" {
@@ -302,20 +320,34 @@ test "an abort resets the other end, which still reads nothing but the failure" 
 
 /// A segment from A to B as an attacker on the link would forge it.
 fn forge(pair: Pair, seq: u32, ack: u32, flags: segment.Flags) void {
+    forgeData(pair, seq, ack, flags, 4096, "");
+}
+
+fn forgeData(
+    pair: Pair,
+    seq: u32,
+    ack: u32,
+    flags: segment.Flags,
+    window: u16,
+    data: []const u8,
+) void {
     const b = pair.world.b();
-    var frame: [54]u8 align(8) = undefined;
-    packet.putEthernet(&frame, b.config.mac, pair.world.a().config.mac, packet.EtherType.ipv4);
+    var storage: [128]u8 align(8) = undefined;
+    const frame = storage[0 .. 54 + data.len];
+    @memcpy(frame[54..], data);
+    packet.putEthernet(frame, b.config.mac, pair.world.a().config.mac, packet.EtherType.ipv4);
     const out: segment.Segment = .{
         .source_port = pair.end(0).local_port,
         .target_port = port,
         .seq = seq,
         .ack = ack,
         .flags = flags,
-        .window = 4096,
+        .window = window,
     };
     out.write(frame[34..], fake.ip_a, fake.ip_b);
-    packet.Ipv4.write(frame[14..], fake.ip_a, fake.ip_b, packet.Protocol.tcp, 20);
-    b.receive(&frame, pair.world.now);
+    const len = segment.header_bytes + data.len;
+    packet.Ipv4.write(frame[14..], fake.ip_a, fake.ip_b, packet.Protocol.tcp, len);
+    b.receive(frame, pair.world.now);
 }
 
 test "a reset must name the very next number; others are asked about" {
@@ -364,6 +396,122 @@ test "an acknowledgement of what was never sent changes nothing" {
     var buffer: [8]u8 = undefined;
     try expectEqual(@as(usize, 4), try pair.read(0, &buffer));
     try transfer(pair, 100, 3000);
+}
+
+/// B sends back what comes, and reads only as long as it can write: each direction waits for the
+/// other. A checks.
+fn echo(pair: Pair, total: usize) !void {
+    var sent: usize = 0;
+    var got: usize = 0;
+    var held: [1472]u8 = undefined;
+    var rest: []u8 = held[0..0];
+    var buffer: [1400]u8 = undefined;
+    for (0..100_000) |_| {
+        if (rest.len > 0) rest = rest[pair.write(1, rest) catch 0 ..];
+        if (rest.len == 0) rest = held[0 .. pair.read(1, &held) catch 0];
+        const want = @min(total - sent, buffer.len);
+        for (buffer[0..want], sent..) |*byte, at| byte.* = pattern(0, at);
+        if (want > 0) sent += pair.write(0, buffer[0..want]) catch 0;
+        const count = pair.read(0, buffer[0..900]) catch 0;
+        for (buffer[0..count], got..) |byte, at| try expectEqual(pattern(0, at), byte);
+        got += count;
+        if (got == total) return;
+        if (!pair.world.step() and count == 0 and rest.len == 0) return error.TestStuck;
+        try expect(pair.world.now < 120_000 * ms);
+    }
+    return error.TestTooSlow;
+}
+
+test "directions that wait for each other do not lock up over a bad link" {
+    for (0..60) |seed| {
+        const world = try World.create(3000 + seed, .{
+            .loss = 32,
+            .damage = 6,
+            .delay_min_ns = 1 * ms,
+            .delay_max_ns = 7 * ms,
+        });
+        defer world.destroy();
+        try echo(try Pair.open(world), 20_000);
+    }
+}
+
+test "a new acknowledgement brings its window, however old its own number" {
+    const world = try World.create(20, .{});
+    defer world.destroy();
+    const pair = try Pair.open(world);
+    const b = pair.end(1);
+    const next = b.rcv_nxt;
+    const una = b.snd_una;
+    _ = try pair.write(1, &@as([4096]u8, @splat('x')));
+    world.is_cut = true;
+    world.pump();
+    try expectEqual(una +% 4096, b.snd_max);
+    forgeData(pair, next, una, .{ .ack = true }, 4096, "0123456789");
+    forgeData(pair, next +% 10, una +% 2000, .{ .ack = true }, 2096, "");
+    // A repetition of the first, sent after the window had closed. Were its window ignored, the
+    // old one would be taken to begin behind what it acknowledges.
+    forgeData(pair, next, una +% 4096, .{ .ack = true }, 0, "0123456789+");
+    try expectEqual(una +% 4096, b.snd_una);
+    try expectEqual(@as(u32, 0), b.snd_wnd);
+}
+
+test "a repetition into a small window is sent, however small" {
+    const world = try World.create(23, .{});
+    defer world.destroy();
+    const pair = try Pair.open(world);
+    const b = pair.end(1);
+    const una = b.snd_una;
+    _ = try pair.write(1, &@as([1000]u8, @splat('x')));
+    world.is_cut = true;
+    world.pump();
+    _ = try pair.write(1, &@as([3000]u8, @splat('y')));
+    world.pump();
+    // All of it is on its way and lost; the peer has the first part, and little room.
+    forgeData(pair, b.rcv_nxt, una +% 1000, .{ .ack = true }, 100, "");
+    world.is_cut = false;
+    const frames = world.frames;
+    b.retransmit_at = world.now;
+    world.b().poll(world.now);
+    world.pump();
+    try expect(world.frames > frames);
+    const flight = &world.flights[world.count - 1];
+    try expectEqual(una +% 1000, packet.get32(&flight.bytes, 38));
+    try expectEqual(@as(usize, 54 + 100), flight.len);
+}
+
+test "who has filled the window stands at its edge, and is heard" {
+    const world = try World.create(21, .{});
+    defer world.destroy();
+    const pair = try Pair.open(world);
+    const b = pair.end(1);
+    _ = try pair.write(1, "data");
+    world.pump();
+    const una = b.snd_una;
+    forge(pair, b.rcv_edge +% 1, una +% 4, .{ .ack = true });
+    try expectEqual(una, b.snd_una);
+    forge(pair, b.rcv_edge, una +% 4, .{ .ack = true });
+    try expectEqual(una +% 4, b.snd_una);
+}
+
+test "nobody speaks from beyond a window that was taken back" {
+    const world = try World.create(22, .{});
+    defer world.destroy();
+    const pair = try Pair.open(world);
+    const b = pair.end(1);
+    const una = b.snd_una;
+    _ = try pair.write(1, "0123456789");
+    world.is_cut = true;
+    world.pump();
+    forgeData(pair, b.rcv_nxt, una +% 4, .{ .ack = true }, 2, "?");
+    world.is_cut = false;
+    // The answer, seen at A: it must lie where A still listens.
+    const frames = world.frames;
+    b.ack_now = true;
+    world.b().mark(pair.index[1]);
+    world.pump();
+    try expect(world.frames > frames);
+    const flight = &world.flights[world.count - 1];
+    try expectEqual(una +% 6, packet.get32(&flight.bytes, 38));
 }
 
 test "the backlog is bounded, and half-open strangers give way" {
