@@ -11,6 +11,7 @@ comptime {
 }
 
 const slot = os.abi.slot;
+var buffer: [16]u8 = undefined;
 
 pub fn main() !void {
     const address = try os.sys.mmioMap(slot.mmio);
@@ -31,4 +32,10 @@ pub fn main() !void {
     const info = try os.sys.capQuery(slot.mmio);
     try expect.that(info.kind == 2 and info.len == 4096, "query of a device");
     os.print("SELFTEST: ipc device memory ok", .{});
+
+    // It makes no calls any more, so it can afford to lose the only way into its inbox.
+    os.sys.capClose(slot.inbox_send);
+    const alone = os.recv(slot.inbox_recv, &buffer, 0);
+    try expect.refusal(alone, error.Broken, "receive where nobody can send");
+    os.print("SELFTEST: ipc no sender left ok", .{});
 }
