@@ -10,14 +10,18 @@
 //!     rate        token bucket
 //!     audit       the record of a decision
 //!     front       the `DS` protocol of the node's own services
+//!     desk        asks of those services: waiting, travelling, answered
+//!     backoff     when to dial again
 //!     config      the section of the node configuration
 //!
 //! Nothing here allocates, and every buffer has a fixed bound.
 
 pub const announce = @import("announce.zig");
 pub const audit = @import("audit.zig");
+pub const backoff = @import("backoff.zig");
 pub const binding = @import("binding.zig");
 pub const config = @import("config.zig");
+pub const desk = @import("desk.zig");
 pub const discovery = @import("discovery.zig");
 pub const frames = @import("frames.zig");
 pub const front = @import("front.zig");
@@ -31,8 +35,10 @@ pub const Key = [32]u8;
 test {
     _ = announce;
     _ = audit;
+    _ = backoff;
     _ = binding;
     _ = config;
+    _ = desk;
     _ = discovery;
     _ = frames;
     _ = front;
@@ -43,5 +49,6 @@ test {
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");
     _ = @import("session_test.zig");
+    _ = @import("session_random_test.zig");
     _ = @import("transcript_test.zig");
 }

@@ -1,5 +1,4 @@
-//! Requests of the node's own services (`DS` v1): each waits for a session, travels, and is
-//! answered once.
+//! `DS` v1: joins the desk of `lib/dsoftbus` to the clients' reply capabilities and to the links.
 
 const std = @import("std");
 const os = @import("os");
@@ -10,41 +9,22 @@ const links = @import("links.zig");
 const Ask = dsoftbus.front.Ask;
 const Link = links.Link;
 
-/// More than the node's services have outstanding at a time; each holds a reply capability of ours.
-const pending_max = 8;
-const patience_ns: u64 = 4 * std.time.ns_per_s;
-/// The remote side's share of the patience.
-const remote_ms_max = 1000;
+const Client = struct { slot: os.Slot, type: u16 };
+const Desk = dsoftbus.desk.Desk(Client);
 
-const Pending = struct {
-    ask: Ask,
-    reply_slot: os.Slot,
-    reply_type: u16,
-    deadline_ns: u64,
-    /// Where it travels, or null while it waits.
-    sent: ?struct { link: *Link, correlation: u64 } = null,
-};
-
-var pending: [pending_max]?Pending = @splat(null);
+var desk: Desk = .{};
 
 pub fn take(message: os.Message) void {
     const request = switch (wire.ds.decodeRequest(message.payload)) {
         .request => |request| request,
         .refusal => |op| return refuse(message, op),
     };
-    const reply_slot = message.moved orelse return; // nobody wants an answer
+    const slot = message.moved orelse return; // nobody wants an answer
     const ask: Ask = .of(request);
-    const free = for (&pending) |*entry| {
-        if (entry.* == null) break entry;
-    } else null;
     // Without peers there will never be a session to wait for.
-    if (free == null or node.config.peers().len == 0) return refuse(message, ask.op);
-    free.?.* = .{
-        .ask = ask,
-        .reply_slot = reply_slot,
-        .reply_type = message.header.type,
-        .deadline_ns = node.now_ns + patience_ns,
-    };
+    if (node.config.peers().len == 0) return refuse(message, ask.op);
+    const client: Client = .{ .slot = slot, .type = message.header.type };
+    if (!desk.take(ask, client, node.now_ns)) refuse(message, ask.op);
 }
 
 fn refuse(message: os.Message, op: wire.ds.Op) void {
@@ -55,16 +35,13 @@ fn refuse(message: os.Message, op: wire.ds.Op) void {
 /// Send what waits, as far as there is a session to send it on.
 pub fn dispatch() void {
     const link = target() orelse return;
-    for (&pending) |*slot| {
-        const entry = if (slot.*) |*entry| entry else continue;
-        if (entry.sent != null) continue;
+    while (desk.waiting()) |entry| {
         if (!link.session.canAnswer()) return;
         var buffer: [dsoftbus.front.inner_bytes_max]u8 = undefined;
         const inner = entry.ask.inner(&buffer);
-        const left_ms = (entry.deadline_ns -| node.now_ns) / std.time.ns_per_ms;
-        const deadline_ms: u32 = @intCast(std.math.clamp(left_ms, 1, remote_ms_max));
+        const deadline_ms = entry.remoteMs(node.now_ns);
         const id = link.session.request(entry.ask.service(), inner, deadline_ms) catch return;
-        entry.sent = .{ .link = link, .correlation = id };
+        entry.sent = .{ .link = links.indexOf(link), .correlation = id };
         links.flush(link) catch return; // the loss shows as an event
     }
 }
@@ -77,43 +54,24 @@ fn target() ?*Link {
     return null;
 }
 
-/// A response came. One that nobody waits for (any more) is dropped.
 pub fn settle(link: *const Link, response: dsoftbus.frames.Response) void {
-    for (&pending) |*slot| {
-        const entry = if (slot.*) |*entry| entry else continue;
-        const sent = entry.sent orelse continue;
-        if (sent.link != link or sent.correlation != response.correlation) continue;
-        return finish(slot, if (response.status == .ok) response.payload else null);
-    }
+    const entry = desk.settle(links.indexOf(link), response.correlation) orelse return;
+    finish(entry, if (response.status == .ok) response.payload else null);
 }
 
-/// The link is gone: what it carried waits again. Every ask may be repeated (`front`).
 pub fn forsake(link: *const Link) void {
-    for (&pending) |*slot| {
-        const entry = if (slot.*) |*entry| entry else continue;
-        const sent = entry.sent orelse continue;
-        if (sent.link == link) entry.sent = null;
-    }
+    desk.forsake(links.indexOf(link));
 }
 
 pub fn expire() void {
-    for (&pending) |*slot| {
-        const entry = slot.* orelse continue;
-        if (node.now_ns >= entry.deadline_ns) finish(slot, null);
-    }
+    while (desk.expire(node.now_ns)) |entry| finish(entry, null);
 }
 
 pub fn deadline() u64 {
-    var at = node.never;
-    for (&pending) |*slot| if (slot.*) |entry| {
-        at = @min(at, entry.deadline_ns);
-    };
-    return at;
+    return desk.deadline();
 }
 
-fn finish(slot: *?Pending, reply: ?[]const u8) void {
-    const entry = slot.*.?;
-    slot.* = null;
+fn finish(entry: Desk.Entry, reply: ?[]const u8) void {
     var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
-    os.replyTo(entry.reply_slot, entry.reply_type, entry.ask.answer(&buffer, reply));
+    os.replyTo(entry.client.slot, entry.client.type, entry.ask.answer(&buffer, reply));
 }

@@ -1,17 +1,12 @@
 //! Dials the peers that the configuration says to dial, once they are discovered; again after a
 //! loss.
 
-const std = @import("std");
 const os = @import("os");
 const dsoftbus = @import("dsoftbus");
 const node = @import("node.zig");
 const links = @import("links.zig");
 
-const backoff_min_ns: u64 = 250 * std.time.ns_per_ms;
-const backoff_max_ns: u64 = 2 * std.time.ns_per_s;
-
-const Attempt = struct { at_ns: u64 = 0, backoff_ns: u64 = backoff_min_ns };
-var attempts: [dsoftbus.config.peers_max]Attempt = @splat(.{});
+var attempts: [dsoftbus.config.peers_max]dsoftbus.backoff.Backoff = @splat(.{});
 var told = false;
 
 pub fn tick() void {
@@ -44,13 +39,11 @@ fn dial(peer: u8) void {
     links.dial(peer, .{ .ip = entry.ip, .port = entry.tcp_port }) catch failed(peer);
 }
 
-/// The attempt came to nothing: the next one later, and twice as late as the last.
+/// The attempt came to nothing, or its session is lost.
 pub fn failed(peer: u8) void {
-    const attempt = &attempts[peer];
-    attempt.at_ns = node.now_ns + attempt.backoff_ns;
-    attempt.backoff_ns = @min(2 * attempt.backoff_ns, backoff_max_ns);
+    attempts[peer].failed(node.now_ns);
 }
 
 pub fn succeeded(peer: u8) void {
-    attempts[peer].backoff_ns = backoff_min_ns;
+    attempts[peer].succeeded();
 }

@@ -85,6 +85,11 @@ pub fn isHot() bool {
     return false;
 }
 
+/// A link's number, for who must name it without holding on to it.
+pub fn indexOf(link: *const Link) u8 {
+    return @intCast((@intFromPtr(link) - @intFromPtr(&all)) / @sizeOf(Link));
+}
+
 pub fn hasPeer(peer: u8) bool {
     for (&all) |*link| {
         if (link.state != .free and (link.dialled == peer or link.bound == peer)) return true;

@@ -1,0 +1,32 @@
+//! When to dial again: later after each failure in a row, but never later than two seconds.
+
+const std = @import("std");
+
+pub const first_ns: u64 = 250 * std.time.ns_per_ms;
+pub const most_ns: u64 = 2 * std.time.ns_per_s;
+
+pub const Backoff = struct {
+    /// The next attempt may be made from here on.
+    at_ns: u64 = 0,
+    step_ns: u64 = first_ns,
+
+    pub fn failed(self: *Backoff, now_ns: u64) void {
+        self.at_ns = now_ns + self.step_ns;
+        self.step_ns = @min(2 * self.step_ns, most_ns);
+    }
+
+    pub fn succeeded(self: *Backoff) void {
+        self.step_ns = first_ns;
+    }
+};
+
+test "250 ms, doubling to 2 s, from the start again after a success" {
+    var backoff: Backoff = .{};
+    for ([_]u64{ 250, 500, 1000, 2000, 2000 }) |ms| {
+        backoff.failed(7);
+        try std.testing.expectEqual(7 + ms * std.time.ns_per_ms, backoff.at_ns);
+    }
+    backoff.succeeded();
+    backoff.failed(0);
+    try std.testing.expectEqual(first_ns, backoff.at_ns);
+}
