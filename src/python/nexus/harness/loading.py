@@ -167,7 +167,7 @@ class _Images:
         """The content of a disk: whole sectors, the last one filled up with zeros."""
         path = self._find(label, field, name)
         if name not in self._read:
-            content = _read_file(name, path, _DRIVE_BYTES_MAX)
+            content = _read(f"--image {name}", path, _DRIVE_BYTES_MAX)
             self._read[name] = content + bytes(-len(content) % _SECTOR_BYTES)
         return self._read[name]
 
@@ -187,23 +187,29 @@ class _Images:
             raise PlanError(f"{world}: --image: {unused[0]!r} is used by no machine")
 
 
+def read_native_code(path: Path | None) -> bytes | None:
+    """Read the native interpreter's code, if it was named."""
+    return None if path is None else _read("--native-blob", path, _IMAGE_BYTES_MAX)
+
+
 def _read_image(name: str, path: Path) -> bytes:
-    content = _read_file(name, path, _IMAGE_BYTES_MAX)
+    option = f"--image {name}"
+    content = _read(option, path, _IMAGE_BYTES_MAX)
     try:
         elf.parse(content)  # Whatever the engine: QEMU would run anything, and say nothing.
     except ImageError as exc:
-        raise PlanError(f"--image {name}: {path}: {exc}") from exc
+        raise PlanError(f"{option}: {path}: {exc}") from exc
     return content
 
 
-def _read_file(name: str, path: Path, bytes_max: int) -> bytes:
+def _read(option: str, path: Path, bytes_max: int) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(bytes_max + 1)
     except OSError as exc:
-        raise PlanError(f"--image {name}: cannot read {path}: {exc.strerror}") from exc
+        raise PlanError(f"{option}: cannot read {path}: {exc.strerror}") from exc
     if not content:
-        raise PlanError(f"--image {name}: {path} is empty")
+        raise PlanError(f"{option}: {path} is empty")
     if len(content) > bytes_max:
-        raise PlanError(f"--image {name}: {path} is larger than {bytes_max} bytes")
+        raise PlanError(f"{option}: {path} is larger than {bytes_max} bytes")
     return content

@@ -159,6 +159,14 @@ def _mistakes() -> dict[str, tuple[list[str], str]]:
         "image is no ELF": ([*node, "--image=system={0}/text.elf"], "text.elf: kernel image: "),
         "image without end": ([*node, "--image=system=/dev/zero"], "/dev/zero is larger than"),
         "file without end": (["--node", "/dev/zero", "--expect", "x", system], "larger than"),
+        "native code missing": (
+            [*node, system, "--engine", "native", "--native-blob", "{0}/none"],
+            "--native-blob: cannot read",
+        ),
+        "native code is none": (
+            [*node, system, "--engine", "native", "--native-blob", "{0}/node.toml"],
+            "machine A: native blob: ",
+        ),
         "world as node": (["--node", "{0}/world.toml", "--expect", "x"], "give it with --world"),
         "node as world": (["--world", "{0}/node.toml"], "give it with --node"),
     }
@@ -186,9 +194,12 @@ def test_value_out_of_range_in_a_node_is_named(folder: Path) -> None:
         _load("--world", f"{folder}/world.toml", *_images(folder))
 
 
-def test_engine_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ["qemu", "native"])
+def test_engine_that_is_not_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
     monkeypatch.setenv("PATH", str(folder))
-    argv = ["--node", f"{folder}/node.toml", "--expect", "x", "--engine", "qemu"]
+    argv = ["--node", f"{folder}/node.toml", "--expect", "x", "--engine", engine]
     assert os2vm.main([*argv, *_images(folder)[:1], "--out", f"{folder}/out"]) == 22
     result = (folder / "out" / "result.txt").read_text()
     assert result.startswith("engine-unavailable: ")

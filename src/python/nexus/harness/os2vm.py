@@ -21,9 +21,10 @@ def boot(plan: Plan, options: Options) -> Engine:
         from nexus.harness.qemu import boot as boot_qemu
 
         return boot_qemu(plan)
+    from nexus.harness.loading import read_native_code
     from nexus.harness.virtual import boot as boot_virtual
 
-    return boot_virtual(plan, options.engine)
+    return boot_virtual(plan, options.engine, read_native_code(options.native_blob))
 
 
 def load(options: Options) -> Plan:

@@ -20,6 +20,9 @@ from nexus.simulation.world import Step, World
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
 CONFIG_FILE: Final = "opt/org.nexus/node"
 
+# The engine whose code is a build product of its own and has to be handed in.
+NATIVE: Final = "native"
+
 
 class VirtualEngine:
     """A world of machines as an engine."""
@@ -59,11 +62,15 @@ class VirtualEngine:
         """Nothing to let go of: the world is memory."""
 
 
-def boot(plan: Plan, engine: str) -> VirtualEngine:
-    """Power on the plan's machines on the named engine of the emulator."""
+def boot(plan: Plan, engine: str, native_code: bytes | None = None) -> VirtualEngine:
+    """Power on the plan's machines on the named engine of the emulator.
+
+    Raises:
+        PlanError: an image is none, or the native code is not this version's.
+        EngineUnavailableError: the engine is not here.
+    """
     from nexus.emulator.board import AttachedDrive
     from nexus.emulator.device.virtio_blk import MemoryDrive
-    from nexus.emulator.elf import ImageError
     from nexus.emulator.machine import ENGINES, MachineOptions
     from nexus.emulator.machine import Machine as EmulatedMachine
 
@@ -71,25 +78,29 @@ def boot(plan: Plan, engine: str) -> VirtualEngine:
         raise EngineUnavailableError(
             f"engine {engine!r} is not built in here; available: {', '.join(ENGINES)}"
         )
+    if engine == NATIVE and native_code is None:
+        raise EngineUnavailableError(
+            f"engine {engine!r}: its code was not given; name it with --native-blob"
+        )
     random = KeyedRandom(plan.seed)
     machines: dict[str, Machine] = {}
     for machine in plan.machines:
-        options = MachineOptions(
-            kernel=machine.image,
-            ram_bytes=machine.ram_bytes,
-            fw_cfg={CONFIG_FILE: machine.config},
-            drives=[
-                AttachedDrive(drive.slot, MemoryDrive(drive.content), drive.is_read_only)
-                for drive in machine.drives
-            ],
-            mac=machine.mac,
-            entropy=EntropyStream(random, machine.label),
-            engine=engine,
-        )
         try:
-            machines[machine.label] = EmulatedMachine(options)
-        except ImageError as exc:
-            raise PlanError(
-                f"{plan.name}: machine {machine.label}: image {machine.image_name!r}: {exc}"
-            ) from exc
+            machines[machine.label] = EmulatedMachine(
+                MachineOptions(
+                    kernel=machine.image,
+                    ram_bytes=machine.ram_bytes,
+                    fw_cfg={CONFIG_FILE: machine.config},
+                    drives=[
+                        AttachedDrive(drive.slot, MemoryDrive(drive.content), drive.is_read_only)
+                        for drive in machine.drives
+                    ],
+                    mac=machine.mac,
+                    entropy=EntropyStream(random, machine.label),
+                    engine=engine,
+                    native_blob=native_code if engine == NATIVE else None,
+                )
+            )
+        except ValueError as exc:  # What the emulator refuses: image, size, native code.
+            raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
     return VirtualEngine(plan, machines, f"nexus.emulator ({engine})")
