@@ -1,4 +1,5 @@
-//! The driver's side of a split virtqueue (virtio 1.1, section 2.6), one buffer a descriptor.
+//! The driver's side of a split virtqueue (virtio 1.1, section 2.6): requests of one buffer or a chain
+//! of them, one buffer a descriptor.
 //!
 //! Layout within its memory (one page suffices up to 128 entries):
 //!
@@ -32,9 +33,11 @@ pub const Memory = struct {
 pub const Error = error{Broken};
 pub const Used = struct { id: u16, len: u32 };
 pub const Direction = enum { to_device, from_device };
+pub const Part = struct { address: u64, len: u32, way: Direction };
 
 const Descriptor = extern struct { address: u64, len: u32, flags: u16, next: u16 };
 const UsedElement = extern struct { id: u32, len: u32 };
+const next_flag: u16 = 1;
 const writable_flag: u16 = 2;
 const no_interrupt_flag: u16 = 1;
 const no_notify_flag: u16 = 1;
@@ -58,6 +61,9 @@ pub fn Queue(comptime size: u16) type {
         used_index: u16 = 0,
         /// Bit i: descriptor i is ours.
         free: u64,
+        /// Of a request that the device has, by its first descriptor: all of its descriptors (no
+        /// bits: it is no such request), and how much the device may write.
+        held: [size]u64 = @splat(0),
         lens: [size]u32 = @splat(0),
         is_broken: bool = false,
 
@@ -90,16 +96,44 @@ pub fn Queue(comptime size: u16) type {
 
         /// Give descriptor `id` to the device with `len` bytes at `address`.
         pub fn submit(self: *Self, id: u16, address: u64, len: u32, way: Direction) void {
+            self.fill(id, id, .{ .address = address, .len = len, .way = way });
+            self.offer(id);
+        }
+
+        /// Give the device one request of several buffers, those it reads before those it writes;
+        /// returns its first descriptor. There must be enough free ones.
+        pub fn submitChain(self: *Self, parts: []const Part) u16 {
+            const head = self.freeId().?;
+            var id = head;
+            for (parts, 0..) |part, i| {
+                self.fill(head, id, part);
+                if (i + 1 == parts.len) break;
+                const next = self.freeId().?;
+                self.descriptors[id].flags |= next_flag;
+                self.descriptors[id].next = next;
+                id = next;
+            }
+            self.offer(head);
+            return head;
+        }
+
+        /// Descriptor `id` becomes a part of the request that starts at `head`.
+        fn fill(self: *Self, head: u16, id: u16, part: Part) void {
             const bit = @as(u64, 1) << @intCast(id);
             std.debug.assert(self.free & bit != 0);
             self.free &= ~bit;
-            self.lens[id] = if (way == .from_device) len else 0;
+            if (id == head) self.lens[head] = 0;
+            self.held[head] |= bit;
+            if (part.way == .from_device) self.lens[head] += part.len;
             self.descriptors[id] = .{
-                .address = address,
-                .len = len,
-                .flags = if (way == .from_device) writable_flag else 0,
+                .address = part.address,
+                .len = part.len,
+                .flags = if (part.way == .from_device) writable_flag else 0,
                 .next = 0,
             };
+        }
+
+        fn offer(self: *Self, id: u16) void {
             self.available[2 + (self.available_index & (size - 1))] = id;
             self.available_index +%= 1;
             // The device may look as soon as it sees the index.
@@ -118,7 +152,7 @@ pub fn Queue(comptime size: u16) type {
             fence();
         }
 
-        /// A descriptor that the device gave back, with the number of bytes it wrote.
+        /// A request that the device gave back, by its first descriptor, with the number of bytes it wrote.
         pub fn take(self: *Self) Error!?Used {
             if (self.is_broken) return error.Broken;
             const index = self.used[1];
@@ -129,9 +163,9 @@ pub fn Queue(comptime size: u16) type {
             const element = self.elements[self.used_index & (size - 1)];
             if (element.id >= size) return self.breakDown();
             const id: u16 = @intCast(element.id);
-            const bit = @as(u64, 1) << @intCast(id);
-            if (self.free & bit != 0 or element.len > self.lens[id]) return self.breakDown();
-            self.free |= bit;
+            if (self.held[id] == 0 or element.len > self.lens[id]) return self.breakDown();
+            self.free |= self.held[id];
+            self.held[id] = 0;
             self.used_index +%= 1;
             return .{ .id = id, .len = element.len };
         }
@@ -180,6 +214,43 @@ test "buffers go round, over the wrap of both indices" {
     }
     for (0..4) |_| queue.submit(queue.freeId().?, 0, 1, .to_device);
     try testing.expectEqual(@as(?u16, null), queue.freeId());
+}
+
+test "a chain is linked in order, and comes back whole by its first descriptor" {
+    var fake: Fake = .{};
+    fake.setUp();
+    const queue = &fake.queue;
+    const head = queue.submitChain(&.{
+        .{ .address = 0x100, .len = 16, .way = .to_device },
+        .{ .address = 0x200, .len = 512, .way = .from_device },
+        .{ .address = 0x300, .len = 1, .way = .from_device },
+    });
+    const flags = [_]u16{ next_flag, writable_flag | next_flag, writable_flag };
+    const at = [_]u64{ 0x100, 0x200, 0x300 };
+    var id = head;
+    for (flags, at) |flag, address| {
+        try testing.expectEqual(flag, queue.descriptors[id].flags);
+        try testing.expectEqual(address, queue.descriptors[id].address);
+        id = queue.descriptors[id].next;
+    }
+    try testing.expectEqual(@as(u6, 1), @popCount(queue.free));
+    fake.use(head, 513);
+    try testing.expectEqual(@as(?Used, .{ .id = head, .len = 513 }), try queue.take());
+    try testing.expectEqual(@as(u6, 4), @popCount(queue.free));
+}
+
+test "a device cannot give back the middle of a chain, or more than the chain takes" {
+    for ([_]Used{ .{ .id = 1, .len = 1 }, .{ .id = 0, .len = 514 } }) |lie| {
+        var fake: Fake = .{};
+        fake.setUp();
+        const head = fake.queue.submitChain(&.{
+            .{ .address = 0x100, .len = 16, .way = .to_device },
+            .{ .address = 0x200, .len = 513, .way = .from_device },
+        });
+        try testing.expectEqual(@as(u16, 0), head);
+        fake.use(lie.id, lie.len);
+        try testing.expectError(error.Broken, fake.queue.take());
+    }
 }
 
 test "parts lie where the device is told" {

@@ -5,6 +5,7 @@ pub const transport = @import("transport.zig");
 pub const queue = @import("queue.zig");
 pub const net = @import("net.zig");
 pub const entropy = @import("entropy.zig");
+pub const blk = @import("blk.zig");
 
 pub const Memory = queue.Memory;
 

@@ -37,6 +37,8 @@ const Status = struct {
 
 pub const Feature = struct {
     pub const net_mac: u64 = 1 << 5;
+    pub const blk_read_only: u64 = 1 << 5;
+    pub const blk_flush: u64 = 1 << 9;
     pub const version_1: u64 = 1 << 32;
 };
 
@@ -57,10 +59,22 @@ pub const Error = error{ NotVirtio, WrongDevice, FeaturesRefused, QueueUnavailab
 
 pub const Transport = struct {
     regs: [*]volatile u32,
+    /// What was agreed upon.
+    features: u64 = 0,
 
     /// Reset the device and agree on features: all of `required` or none at all.
     pub fn begin(regs: [*]volatile u32, device_id: u32, required: u64) Error!Transport {
-        const self: Transport = .{ .regs = regs };
+        return beginWith(regs, device_id, required, 0);
+    }
+
+    /// The same, with those of `optional` that the device offers.
+    pub fn beginWith(
+        regs: [*]volatile u32,
+        device_id: u32,
+        required: u64,
+        optional: u64,
+    ) Error!Transport {
+        var self: Transport = .{ .regs = regs };
         // "virt", and the version without the legacy layout.
         if (regs[Reg.magic] != 0x7472_6976 or regs[Reg.version] != 2) return error.NotVirtio;
         if (regs[Reg.device_id] != device_id) return error.WrongDevice;
@@ -70,8 +84,9 @@ pub const Transport = struct {
         regs[Reg.status] = Status.acknowledge;
         regs[Reg.status] = Status.acknowledge | Status.driver;
         const offered = self.deviceFeatures();
-        const wanted = required | Feature.version_1;
-        if (offered & wanted != wanted) return self.fail(error.FeaturesRefused);
+        const needed = required | Feature.version_1;
+        if (offered & needed != needed) return self.fail(error.FeaturesRefused);
+        const wanted = needed | (optional & offered);
         for (0..2) |half| {
             regs[Reg.driver_features_select] = @intCast(half);
             regs[Reg.driver_features] = @truncate(wanted >> @intCast(32 * half));
@@ -79,6 +94,7 @@ pub const Transport = struct {
         regs[Reg.status] = Status.acknowledge | Status.driver | Status.features_ok;
         fence();
         if (regs[Reg.status] & Status.features_ok == 0) return self.fail(error.FeaturesRefused);
+        self.features = wanted;
         return self;
     }
 
