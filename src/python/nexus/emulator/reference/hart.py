@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.bus import Bus, BusError
+from nexus.emulator.bus import Bus
 from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.access import MemoryAccess
 from nexus.emulator.reference.block import HEAT_COMPILE, BlockCache, Entry, Operation
 from nexus.emulator.reference.csr import MENVCFG_STCE, STIP
-from nexus.emulator.reference.mmu import ACCESS_FAULT, FETCH, LOAD, STORE, BailError, Context, Mmu
+from nexus.emulator.reference.mmu import FETCH
 from nexus.emulator.reference.source import Step, step_functions, step_operands
 from nexus.emulator.reference.system import SYSTEM_STEPS
 from nexus.emulator.reference.trap import (
@@ -35,22 +36,18 @@ TICKS_PER_MTIME: Final = 10
 _STEPS: Final[dict[str, Step]] = {**step_functions(), **SYSTEM_STEPS}
 
 
-class Hart:
+class Hart(MemoryAccess):
     """Registers, memory view and the step loop."""
 
     def __init__(self, ram: Ram, bus: Bus, entry: int, state: s.State | None = None) -> None:
-        self.state: s.State = [0] * s.STATE_WORDS if state is None else state
-        s.reset(self.state, entry)
-        self.ram = ram
-        self.bus = bus
-        self.mmu = Mmu(self.state, ram)
+        words: s.State = [0] * s.STATE_WORDS if state is None else state
+        s.reset(words, entry)
+        super().__init__(words, ram, bus)
         self.blocks = BlockCache(ram, self.mmu, _STEPS)
         ram.forget = self._forget
-        self.attention = False  # Interrupts, context or deadline may have changed.
         self.leave = False  # `run` must return after this step.
         self._left = 0  # Steps left in the present `run`, for the clock registers.
         self._end = 0
-        self._context = self.mmu.context()
 
     # -- Time ------------------------------------------------------------------------------------
 
@@ -118,9 +115,7 @@ class Hart:
         self.leave = False
         self._attend()
         while self._left > 0 and not self.leave:
-            self._run_blocks()
-            if self._left > 0:
-                self._run_slowly()
+            self._advance()
         self.state[s.STEPS] = self.steps
         executed = budget - self._left
         self._end, self._left = self.state[s.STEPS], 0
@@ -132,7 +127,16 @@ class Hart:
         code = pending_interrupt(self.state)
         if code is not None:
             enter_trap(self.state, INTERRUPT | code, 0)
+        self._follow_mode()
+
+    def _follow_mode(self) -> None:
         self._context = self.mmu.context()
+
+    def _advance(self) -> None:
+        """Execute some steps, at least one."""
+        self._run_blocks()
+        if self._left > 0:
+            self._run_slowly()
 
     def _run_blocks(self) -> None:
         """Run compiled blocks until one is missing, too long for the budget, or gives up."""
@@ -163,12 +167,16 @@ class Hart:
             try:
                 state[s.PC] = operation[0](self, state, *operation[1:], pc)
             except TrapError as trap:
-                enter_trap(state, trap.cause, trap.value)
-                self.attention = True
+                self._trap(trap)
             self._left -= 1
             if self.attention or self.leave:
                 self._attend()
                 return
+
+    def _trap(self, trap: TrapError) -> None:
+        """Enter the handler instead of completing the instruction at pc."""
+        enter_trap(self.state, trap.cause, trap.value)
+        self.attention = True
 
     def _operations(self) -> list[Operation]:
         """The operations to step through from pc; an empty list if fetching them trapped."""
@@ -179,9 +187,9 @@ class Hart:
                 physical = self.mmu.translate(pc, FETCH, 2)
                 block = self.blocks.find(physical)
                 if block is None:
-                    return [self._fetch(pc, physical)]
+                    return [self.fetch(pc, physical)]
             except TrapError as trap:
-                enter_trap(self.state, trap.cause, trap.value)
+                self._trap(trap)
                 self._left -= 1
                 self._attend()
                 return []
@@ -196,7 +204,7 @@ class Hart:
                 self.blocks.bind(entry, context, self.state)
         return block.operations[: self._left]
 
-    def _fetch(self, pc: int, physical: int) -> Operation:
+    def fetch(self, pc: int, physical: int) -> Operation:
         """Fetch one instruction that is not cached: at a page's end, illegal, or outside RAM."""
         word = self._fetch_half(physical, pc)
         if word & 3 == 3:
@@ -220,116 +228,3 @@ class Hart:
         self.blocks.forget(page)
         self.mmu.flush()
         self.attention = True
-
-    # -- Memory accesses of step functions --------------------------------------------------------
-
-    def load(self, address: int, size: int) -> int:
-        """Load `size` bytes, unsigned, whatever is there."""
-        offset = address & 4095
-        if offset + size > 4096:
-            return self._load_straddling(address, size)
-        if not address & size - 1:
-            try:
-                return self._context.loads[size][address >> 12][offset // size]
-            except BailError:
-                pass
-        physical = self.mmu.translate(address, LOAD, size)
-        if self.ram.contains(physical, size):
-            return int.from_bytes(self.ram.read(physical, size), "little")
-        self.attention = True
-        try:
-            return self.bus.read(physical, size)
-        except BusError:
-            raise TrapError(Cause.LOAD_ACCESS, address) from None
-
-    def store(self, address: int, value: int, size: int) -> None:
-        """Store the low `size` bytes of a value."""
-        offset = address & 4095
-        if offset + size > 4096:
-            self._store_straddling(address, value, size)
-            return
-        value &= (1 << 8 * size) - 1
-        if not address & size - 1:
-            try:
-                self._context.stores[size][address >> 12][offset // size] = value
-                return
-            except BailError:
-                pass
-        physical = self.mmu.translate(address, STORE, size)
-        if self.ram.contains(physical, size):
-            self.ram.write(physical, value.to_bytes(size, "little"))
-            return
-        self.attention = True
-        try:
-            self.bus.write(physical, size, value)
-        except BusError:
-            raise TrapError(Cause.STORE_ACCESS, address) from None
-
-    def _halves(self, address: int, size: int, access: int) -> list[tuple[int, int]]:
-        """Split an access that crosses a page: (physical, length) of both parts, RAM only."""
-        first = 4096 - (address & 4095)
-        parts = []
-        for start, length in ((address, first), (address + first & M64, size - first)):
-            physical = self.mmu.translate(start, access, length)
-            if not self.ram.contains(physical, length):
-                raise TrapError(ACCESS_FAULT[access], start)
-            parts.append((physical, length))
-        return parts
-
-    def _load_straddling(self, address: int, size: int) -> int:
-        parts = self._halves(address, size, LOAD)
-        return int.from_bytes(b"".join(self.ram.read(*part) for part in parts), "little")
-
-    def _store_straddling(self, address: int, value: int, size: int) -> None:
-        parts = self._halves(address, size, STORE)
-        data = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
-        first = parts[0][1]
-        self.ram.write(parts[0][0], data[:first])
-        self.ram.write(parts[1][0], data[first:])
-
-    # -- Atomics ---------------------------------------------------------------------------------
-
-    def load_for_store(self, address: int, size: int) -> int:
-        """The load of a read-modify-write, sign-extended; faults as a store would."""
-        if address & size - 1:
-            raise TrapError(Cause.STORE_MISALIGNED, address)
-        physical = self.mmu.translate(address, STORE, size)
-        if not self.ram.contains(physical, size):
-            raise TrapError(Cause.STORE_ACCESS, address)
-        return int.from_bytes(self.ram.read(physical, size), "little", signed=True) & M64
-
-    def load_reserved(self, address: int, size: int) -> int:
-        """lr: load, sign-extended, and remember address and value."""
-        if address & size - 1:
-            raise TrapError(Cause.LOAD_MISALIGNED, address)
-        physical = self.mmu.translate(address, LOAD, size)
-        if not self.ram.contains(physical, size):
-            raise TrapError(Cause.LOAD_ACCESS, address)
-        value = int.from_bytes(self.ram.read(physical, size), "little", signed=True) & M64
-        self.state[s.RESERVED_ADDRESS] = address
-        self.state[s.RESERVED_VALUE] = value
-        return value
-
-    def store_conditional(self, address: int, value: int, size: int) -> int:
-        """sc: store and return 0 if the reservation stands, else return 1.
-
-        It stands if the address is the reserved one and memory still holds the value that lr saw,
-        which is QEMU's rule.
-        """
-        if address & size - 1:
-            raise TrapError(Cause.STORE_MISALIGNED, address)
-        reserved = self.state[s.RESERVED_ADDRESS]
-        if reserved != address:
-            self.state[s.RESERVED_ADDRESS] = s.NO_RESERVATION
-            return 1
-        old = self.load_for_store(address, size)
-        self.state[s.RESERVED_ADDRESS] = s.NO_RESERVATION
-        if old != self.state[s.RESERVED_VALUE]:
-            return 1
-        self.store(address, value, size)
-        return 0
-
-    @property
-    def context(self) -> Context:
-        """The caches in use."""
-        return self._context

@@ -8,6 +8,7 @@ page tables are marked, and a store to one of them empties the caches.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from nexus.emulator.memory import RAM_BASE, Ram
@@ -110,7 +111,8 @@ class Mmu:
         self._view = memoryview(ram.buffer)
         self._contexts: dict[tuple[int, ...], Context] = {}
         self.pmp = Pmp(state)
-        self.pmp_changed()
+        # Called when a page is marked or everything is flushed: another engine has caches too.
+        self.on_change: Callable[[], None] = lambda: None
 
     def context(self) -> Context:
         """The caches for the hart's present mode."""
@@ -133,6 +135,7 @@ class Mmu:
         """Forget every translation."""
         for context in self._contexts.values():
             context.flush()
+        self.on_change()
 
     def pmp_changed(self) -> None:
         """Take over new PMP registers."""
@@ -145,6 +148,7 @@ class Mmu:
             self._ram.marks[page] |= mark
             for context in self._contexts.values():
                 context.flush_stores()
+            self.on_change()
 
     def page_view(self, address: int, access: int) -> memoryview:
         """View the RAM page behind a virtual address.

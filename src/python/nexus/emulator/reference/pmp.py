@@ -72,6 +72,19 @@ class Pmp:
         """True if no entry is active."""
         return not self._entries
 
+    @property
+    def open_modes(self) -> int:
+        """Bit 0: machine mode may access everything; bit 1: so may the lower modes."""
+        machine = not any(entry.config & LOCKED for entry in self._entries)
+        first = self._entries[0] if self._entries else None
+        everyone = (
+            first is not None
+            and first.start == 0
+            and first.end >= 1 << _ADDRESS_BITS
+            and first.config & (READ | WRITE | EXECUTE) == READ | WRITE | EXECUTE
+        )
+        return machine | everyone << 1
+
     def allows(self, address: int, length: int, access: int, privilege: int) -> bool:
         """True if the whole access is permitted."""
         for entry in self._entries:

@@ -7,10 +7,18 @@ rest follows here.  Derived data (translation caches, decoded code) is no state 
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
-from typing import Final
+from typing import Final, Protocol
 
-State = MutableSequence[int]
+
+class State(Protocol):
+    """What the engines need of the sequence: a list and a memory view both have it."""
+
+    def __getitem__(self, index: int, /) -> int:
+        """Read a word."""
+
+    def __setitem__(self, index: int, value: int, /) -> None:
+        """Write a word, a number in 0..2**64-1."""
+
 
 SINK: Final = 32  # Where writes to x0 go.
 PC: Final = 33

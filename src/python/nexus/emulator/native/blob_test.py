@@ -1,0 +1,64 @@
+import pytest  # pants: no-infer-dep  (comes with the test runner)
+
+from nexus.emulator.isa.decode import BASE
+from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.native.blob import Blob, BlobError, unpack
+from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.build import build
+from nexus.emulator.native.flatten import FlattenError, flatten
+from nexus.emulator.program_fake import program
+
+GOOD = Blob(enter=0, fill=4, handlers=3, code=b"\xc3" * 8).pack()
+
+
+def test_a_blob_round_trips() -> None:
+    assert unpack(GOOD) == Blob(enter=0, fill=4, handlers=3, code=b"\xc3" * 8)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "0 bytes"),
+        (b"ELF!" + GOOD[4:], "magic"),
+        (GOOD[:4] + b"\x09" + GOOD[5:], "format"),
+        (GOOD[:6] + b"\x02" + GOOD[7:], "processor"),
+        (GOOD[:8] + bytes([GOOD[8] ^ 1]) + GOOD[9:], "another instruction table"),
+        (GOOD[:-1], "length"),
+        (Blob(enter=8, fill=0, handlers=0, code=b"\xc3" * 8).pack(), "outside"),
+    ],
+)
+def test_a_blob_that_does_not_fit_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(BlobError, match=message):
+        unpack(data)
+    with pytest.raises(BlobError, match=message):
+        Machine(MachineOptions(kernel=program("nop"), engine="native", native_blob=data))
+
+
+def test_building_twice_gives_the_same_bytes() -> None:
+    assert build() == native_blob()
+
+
+def test_the_blob_stays_small() -> None:
+    """It is mapped for every machine; a jump in size is a change worth noticing."""
+    assert len(native_blob()) < 64 << 10
+    assert unpack(native_blob()).handlers > len(BASE)
+
+
+def test_an_object_that_needs_others_is_refused() -> None:
+    from nexus.emulator.native.build import compile_object
+
+    text = """
+    declare void @elsewhere()
+    define dso_local void @f() {
+        call void @elsewhere()
+        ret void
+    }
+    """
+    with pytest.raises(FlattenError, match="cannot be resolved"):
+        flatten(compile_object(text))
+
+
+@pytest.mark.parametrize("options", [{"engine": "native"}, {"native_blob": GOOD}])
+def test_blob_and_engine_go_together(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="native_blob"):
+        MachineOptions(kernel=program("nop"), **options)  # type: ignore[arg-type]

@@ -1,0 +1,269 @@
+"""Handlers of the ordinary rows: one function per instruction and length, from its semantics.
+
+A handler does its work, then jumps to the handler in the next slot.  Whatever it cannot do, it
+leaves before it has changed anything: `@slow` hands the very instruction to the reference.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from nexus.emulator.isa.decode import BASE, COMPRESSED
+from nexus.emulator.isa.row import Instruction
+from nexus.emulator.isa.semantics import ATOMICS, LOADS, STORES, call_name, semantics_of
+from nexus.emulator.native import layout
+from nexus.emulator.native.expression import condition, expression
+from nexus.emulator.native.ir import LIKELY, UNLIKELY, Handler
+from nexus.emulator.reference import state as s
+
+_COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
+
+
+def handler_name(name: str, length: int, is_far: bool = False) -> str:
+    """The symbol of a handler."""
+    return f"do_{name.replace('.', '_')}_{length}{'_far' if is_far else ''}"
+
+
+def lengths(name: str) -> tuple[int, ...]:
+    """The lengths in which an instruction can be encoded."""
+    return (2, 4) if name in _COMPRESSED_BASES else (4,)
+
+
+def has_near_form(row: Instruction) -> bool:
+    """True if the jump target is relative to pc, so that it may be known to lie in the page."""
+    return semantics_of(row.name).is_jump and "jump(target)" not in row.semantics
+
+
+def operand(handler: Handler, offset: int) -> str:
+    """The register number at `offset` of the slot."""
+    return handler.value(f"zext i8 {handler.load('i8', handler.at('%slot', offset))} to i64")
+
+
+def immediate(handler: Handler) -> str:
+    """The immediate of the slot."""
+    loaded = handler.load("i32", handler.at("%slot", layout.SLOT_IMM))
+    return handler.value(f"sext i32 {loaded} to i64")
+
+
+def set_rd(handler: Handler, value: str) -> None:
+    """Write the destination register."""
+    handler.set_word(operand(handler, layout.SLOT_RD), value)
+
+
+def begin(handler: Handler) -> None:
+    """Count the step, or leave if there is none left."""
+    handler.emit("%after = sub i64 %left, 1")
+    handler.emit("%spent = icmp slt i64 %after, 0")
+    handler.branch("%spent", "out_of_steps", "body", UNLIKELY)
+    handler.label("out_of_steps")
+    handler.tail("@out_of_steps")
+    handler.label("body")
+
+
+def go_to(handler: Handler, pc: str, left: str = "%after", bank: str = "%bank") -> None:
+    """Continue at a virtual address: look it up, or leave that to `@fetch`."""
+    number = handler.op("lshr", pc, 12)
+    index = handler.op("and", number, layout.TLB_ENTRIES - 1)
+    offset = handler.op("mul", index, layout.FETCH_ENTRY_BYTES)
+    entry = handler.at(handler.at(bank, layout.FETCH_TLB), offset)
+    known = handler.compare("eq", handler.load("i64", entry), number)
+    hit, miss = handler.name(), handler.name()
+    handler.branch(known, hit, miss, LIKELY)
+    handler.label(miss)
+    handler.set_word(s.PC, pc)
+    handler.tail("@fetch", left=left, bank=bank)
+    handler.label(hit)
+    page = handler.load("ptr", handler.at(entry, 8))
+    handler.set_word(layout.PAGE_ADDRESS, handler.op("and", pc, -4096))
+    slot = handler.at(page, handler.op("shl", handler.op("and", pc, 4095), 3))
+    handler.dispatch(slot, left, page, bank)
+
+
+class RowHandler(Handler):
+    """The handler of one row."""
+
+    def __init__(self, row: Instruction, length: int, is_far: bool = False) -> None:
+        super().__init__(handler_name(row.name, length, is_far))
+        self._length = length
+        self._is_far = is_far
+        self._ended = False
+        self._names = _Operands(self, length)
+        begin(self)
+        for statement in semantics_of(row.name).statements:
+            self._statement(statement)
+        if not self._ended:
+            self._next()
+
+    def _next(self) -> None:
+        """Continue after this instruction; the last slots of a page lead out of it."""
+        self.dispatch(self.at("%slot", 8 * self._length), "%after")
+
+    def _statement(self, statement: ast.stmt) -> None:
+        function = call_name(statement)
+        if function in LOADS:
+            size, signed = LOADS[function]
+            place = self._access(self._argument(statement, 0), size, is_store=False)
+            loaded = self.load(f"i{8 * size}", place)
+            if size < 8:
+                extend = "sext" if signed else "zext"
+                loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
+            set_rd(self, loaded)
+        elif function in STORES:
+            size = STORES[function]
+            place = self._access(self._argument(statement, 0), size, is_store=True)
+            self._put(self._argument(statement, 1), place, size)
+        elif function in ATOMICS:
+            self._atomic(statement, *ATOMICS[function])
+        elif function == "jump":
+            self._jump(statement)
+        elif function == "branch":
+            self._branch(statement)
+        elif function != "nothing":
+            assert isinstance(statement, ast.Assign)
+            target = statement.targets[0]
+            assert isinstance(target, ast.Name)
+            value = expression(self, statement.value, self._names)
+            if target.id == "rd":
+                set_rd(self, value)
+            else:
+                self._names[target.id] = value
+
+    def _argument(self, statement: ast.stmt, index: int) -> str:
+        return expression(self, _arguments(statement)[index], self._names)
+
+    def _put(self, value: str, place: str, size: int) -> None:
+        if size < 8:
+            value = self.value(f"trunc i64 {value} to i{8 * size}")
+        self.store(f"i{8 * size}", value, place)
+
+    def _access(self, address: str, size: int, *, is_store: bool) -> str:
+        """The host address of an access; a page that is not cached is looked up first."""
+        number = self.op("lshr", address, 12)
+        index = self.op("and", number, layout.TLB_ENTRIES - 1)
+        entry = self.at("%bank", self.op("mul", index, layout.TLB_ENTRY_BYTES))
+        tag = self.load("i64", self.at(entry, 8 if is_store else 0))
+        last = self.op("add", address, size - 1)
+        # One comparison checks both ends: no other page of this index lies next to this one.
+        known = self.compare("eq", tag, self.op("lshr", last, 12))
+        hit, miss = self.name(), self.name()
+        self.branch(known, hit, miss, LIKELY)
+        self.label(miss)
+        self.set_word(layout.ACCESS, address)
+        self.set_word(layout.ACCESS_LAST, last)
+        self.tail("@store_miss" if is_store else "@load_miss")
+        self.label(hit)
+        addend = self.load("i64", self.at(entry, 16))
+        return self.pointer(self.op("add", address, addend))
+
+    def _aligned(self, address: str, size: int) -> None:
+        """Leave a misaligned atomic to the reference, which traps."""
+        low = self.op("and", address, size - 1)
+        good, bad = self.name(), self.name()
+        self.branch(self.compare("eq", low, 0), good, bad, LIKELY)
+        self.label(bad)
+        self.tail("@slow")
+        self.label(good)
+
+    def _atomic(self, statement: ast.stmt, kind: str, size: int) -> None:
+        arguments = _arguments(statement)
+        address = self._argument(statement, 0)
+        self._aligned(address, size)
+        if kind == "conditional":
+            self._conditional(address, self._argument(statement, 1), size)
+            return
+        place = self._access(address, size, is_store=kind == "atomic")
+        old = self._old(place, size)
+        if kind == "reserve":
+            self.set_word(s.RESERVED_ADDRESS, address)
+            self.set_word(s.RESERVED_VALUE, old)
+        else:
+            self._names["source"] = expression(self, arguments[1], self._names)
+            self._names["old"] = old
+            self._put(expression(self, arguments[2], self._names), place, size)
+        set_rd(self, old)
+
+    def _old(self, place: str, size: int) -> str:
+        old = self.load(f"i{8 * size}", place)
+        return old if size == 8 else self.value(f"sext i32 {old} to i64")
+
+    def _conditional(self, address: str, value: str, size: int) -> None:
+        reserved = self.compare("eq", self.word(s.RESERVED_ADDRESS), address)
+        maybe, fail, succeed = self.name(), self.name(), self.name()
+        self.branch(reserved, maybe, fail, LIKELY)
+        self.label(maybe)
+        place = self._access(address, size, is_store=True)
+        same = self.compare("eq", self._old(place, size), self.word(s.RESERVED_VALUE))
+        self.branch(same, succeed, fail, LIKELY)
+        self.label(fail)
+        self.set_word(s.RESERVED_ADDRESS, -1)
+        set_rd(self, "1")
+        self._next()
+        self.label(succeed)
+        self.set_word(s.RESERVED_ADDRESS, -1)
+        self._put(value, place, size)
+        set_rd(self, "0")
+
+    def _jump(self, statement: ast.stmt) -> None:
+        self._ended = True
+        target = _arguments(statement)[0]
+        if isinstance(target, ast.Name) or self._is_far:
+            go_to(self, expression(self, target, self._names))
+        else:
+            self._jump_near()
+
+    def _jump_near(self) -> None:
+        slot = self.at("%slot", self.op("shl", self._names["imm"], 3))
+        self.dispatch(slot, "%after")
+
+    def _branch(self, statement: ast.stmt) -> None:
+        self._ended = True
+        test, target = _arguments(statement)
+        taken, not_taken = self.name(), self.name()
+        self.branch(condition(self, test, self._names), taken, not_taken)
+        self.label(not_taken)
+        self._next()
+        self.label(taken)
+        if self._is_far:
+            go_to(self, expression(self, target, self._names))
+        else:
+            self._jump_near()
+
+
+class _Operands(dict[str, str]):
+    """Operands of the semantics, loaded where they are first used in each block."""
+
+    def __init__(self, handler: Handler, length: int) -> None:
+        super().__init__(length=str(length))
+        self._handler = handler
+
+    def __missing__(self, name: str) -> str:
+        # Not remembered: a value loaded on one path must not be used on another.  The optimiser
+        # merges what can be merged.
+        handler = self._handler
+        if name == "imm":
+            return immediate(handler)
+        if name == "pc":
+            return handler.pc()
+        return handler.word(
+            operand(handler, {"rs1": layout.SLOT_RS1, "rs2": layout.SLOT_RS2}[name])
+        )
+
+
+def _arguments(statement: ast.stmt) -> list[ast.expr]:
+    assert isinstance(statement, ast.Expr | ast.Assign)
+    assert isinstance(statement.value, ast.Call)
+    return statement.value.args
+
+
+def row_handlers() -> list[RowHandler]:
+    """The handlers of all rows that are not system rows."""
+    found = []
+    for row in BASE:
+        if semantics_of(row.name).is_system:
+            continue
+        for length in lengths(row.name):
+            found.append(RowHandler(row, length))
+            if has_near_form(row):
+                found.append(RowHandler(row, length, is_far=True))
+    return found

@@ -1,0 +1,65 @@
+"""Puts native code and the memory it works on at fixed host addresses.
+
+This is the one module that deals in host addresses.  Code pages are writable or executable, never
+both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Callable
+from typing import Final
+
+from nexus.emulator.native import layout
+from nexus.emulator.native.blob import Blob
+
+_PROT_READ_EXECUTE: Final = mmap.PROT_READ | mmap.PROT_EXEC
+
+
+class Code:
+    """A mapped native interpreter."""
+
+    def __init__(self, blob: Blob) -> None:
+        size = (len(blob.code) + mmap.PAGESIZE - 1) // mmap.PAGESIZE * mmap.PAGESIZE
+        self._memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._memory.write(blob.code)
+        base = address_of(self._memory)
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        if protect(base, size, _PROT_READ_EXECUTE):
+            error = ctypes.get_errno()
+            raise OSError(error, "the host does not let memory become executable (mprotect)")
+        enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+        fill = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        self.enter: Callable[[int, int], None] = enter(base + blob.enter)
+        self.table = Words(blob.handlers)
+        fill(base + blob.fill)(self.table.address)
+
+
+class Words:
+    """An array of 64-bit words that native code can reach."""
+
+    def __init__(self, count: int) -> None:
+        self._memory = bytearray(8 * count)
+        self.view = memoryview(self._memory).cast("Q")
+        self.address = address_of(self._memory)
+
+
+class Pool:
+    """Host memory that costs nothing until it is touched."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.start = address_of(self._memory)
+        self.end = self.start + size_bytes
+
+
+def address_of(buffer: bytearray | mmap.mmap) -> int:
+    """The host address of a buffer, which stays put as long as it is not resized."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+
+
+def state_words() -> Words:
+    """The state of a hart with its private part."""
+    return Words(layout.STATE_BYTES // 8)

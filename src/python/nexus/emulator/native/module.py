@@ -1,0 +1,19 @@
+"""The whole native interpreter as LLVM IR text."""
+
+from __future__ import annotations
+
+from nexus.emulator.native import decoder, memory
+from nexus.emulator.native.handlers import row_handlers
+from nexus.emulator.native.ir import METADATA
+from nexus.emulator.native.system import system_handlers
+
+
+def module_text() -> str:
+    """Generate the module; the same text every time."""
+    parts = [
+        *(handler.text() for handler in row_handlers()),
+        *system_handlers().values(),
+        *memory.functions(),
+        *decoder.functions(),
+    ]
+    return "\n".join(parts) + METADATA
