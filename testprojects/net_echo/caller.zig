@@ -37,6 +37,7 @@ pub fn main() !void {
     try told("tcp refused", tcpRefused());
     try told("tcp reset", tcpReset());
     try told("bad ids", badIds());
+    try told("peer crash", peerCrash());
     os.print("SELFTEST: end", .{});
 }
 
@@ -160,6 +161,23 @@ fn tcpReset() !void {
     const events = try await(second, .{ .readable = true, .failed = true }, 5000 * ms);
     if (events.failed) return error.NotServed;
     try net.close(second);
+}
+
+/// The server dies; its network finds out when it has news for it, and says so to us.
+fn peerCrash() !void {
+    const id = try open(echo_port);
+    if (try net.write(id, "crash!") != 6) return error.NoRoom;
+    for (0..100) |_| {
+        _ = net.write(id, "still there?") catch |err| switch (err) {
+            error.Io => return net.close(id),
+            else => return err,
+        };
+        _ = await(id, .{ .failed = true }, 20 * ms) catch |err| switch (err) {
+            error.TimedOut => continue,
+            else => return err,
+        };
+    }
+    return error.NotTold;
 }
 
 fn badIds() !void {

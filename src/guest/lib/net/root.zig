@@ -8,6 +8,7 @@ pub const arp = @import("arp.zig");
 pub const checksum = @import("checksum.zig");
 pub const congestion = @import("congestion.zig");
 pub const connection = @import("connection.zig");
+pub const intake = @import("intake.zig");
 pub const outbox = @import("outbox.zig");
 pub const packet = @import("packet.zig");
 pub const ping = @import("ping.zig");
@@ -29,6 +30,7 @@ pub const never = connection.never;
 test {
     @import("std").testing.refAllDecls(@This());
     _ = @import("stack_test.zig");
+    _ = @import("tcp_edge_test.zig");
     _ = @import("tcp_test.zig");
     _ = @import("fuzz_test.zig");
 }

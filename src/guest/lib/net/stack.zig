@@ -12,6 +12,7 @@ const std = @import("std");
 const address = @import("address.zig");
 const arp = @import("arp.zig");
 const connection = @import("connection.zig");
+const intake = @import("intake.zig");
 const outbox = @import("outbox.zig");
 const packet = @import("packet.zig");
 const ping = @import("ping.zig");
@@ -89,7 +90,7 @@ pub const Stack = struct {
 
     /// One frame from the wire.
     pub fn receive(self: *Stack, frame: []const u8, now: u64) void {
-        self.take(frame, false, now);
+        intake.take(self, frame, false, now);
     }
 
     /// Everything that is due at `now`.
@@ -117,7 +118,7 @@ pub const Stack = struct {
         for (0..loops_max) |_| {
             const frame = self.nextFrame(out, now) orelse return null;
             if (!std.mem.eql(u8, frame[0..6], &self.config.mac)) return frame;
-            self.take(frame, true, now);
+            intake.take(self, frame, true, now);
         }
         self.has_looped_out = true;
         return null;
@@ -159,7 +160,7 @@ pub const Stack = struct {
         return self.config.gateway;
     }
 
-    fn isBroadcast(self: *const Stack, ip: Ip) bool {
+    pub fn isBroadcast(self: *const Stack, ip: Ip) bool {
         if (ip == address.broadcast) return true;
         // A net of one or two addresses has no broadcast address (RFC 3021).
         if (self.config.prefix > 30) return false;
@@ -174,93 +175,7 @@ pub const Stack = struct {
         return self.cache.lookup(hop, now);
     }
 
-    fn take(self: *Stack, frame: []const u8, is_ours: bool, now: u64) void {
-        if (frame.len < packet.ethernet_bytes) return count(&self.drops.malformed);
-        const is_for_us = std.mem.eql(u8, frame[0..6], &self.config.mac);
-        const is_for_another = !is_for_us and address.isUnicastMac(frame[0..6].*);
-        if (is_for_another) return count(&self.drops.not_for_us);
-        const payload = frame[packet.ethernet_bytes..];
-        switch (packet.get16(frame, 12)) {
-            packet.EtherType.arp => self.takeArp(payload, now),
-            packet.EtherType.ipv4 => self.takeIpv4(payload, is_ours, now),
-            else => count(&self.drops.no_protocol),
-        }
-    }
-
-    fn takeArp(self: *Stack, bytes: []const u8, now: u64) void {
-        const heard = packet.Arp.parse(bytes) orelse return count(&self.drops.malformed);
-        // Our own address in somebody else's mouth: never learnt.
-        if (heard.sender_ip == self.config.ip) return count(&self.drops.bad_source);
-        const is_near = (heard.sender_ip ^ self.config.ip) & address.mask(self.config.prefix) == 0;
-        const is_question = heard.operation == packet.Arp.request;
-        const is_asking_us = is_question and heard.target_ip == self.config.ip;
-        // Whoever waited for this neighbour is looked at by the next `transmit`.
-        if (is_near) self.cache.learn(heard.sender_ip, heard.sender_mac, is_asking_us, now);
-        if (!is_asking_us or !address.isUnicastMac(heard.sender_mac)) return;
-        const len = packet.ethernet_bytes + packet.arp_bytes;
-        const entry = self.box.add(len, true) orelse return count(&self.drops.queue_full);
-        const answer: packet.Arp = .{
-            .operation = packet.Arp.reply,
-            .sender_mac = self.config.mac,
-            .sender_ip = self.config.ip,
-            .target_ip = heard.sender_ip,
-        };
-        const frame = entry.frame();
-        packet.putEthernet(frame, heard.sender_mac, self.config.mac, packet.EtherType.arp);
-        answer.write(frame[packet.ethernet_bytes..], heard.sender_mac);
-    }
-
-    fn takeIpv4(self: *Stack, bytes: []const u8, is_ours: bool, now: u64) void {
-        const ip = packet.Ipv4.parse(bytes) catch |err| return count(switch (err) {
-            error.Malformed => &self.drops.malformed,
-            error.BadChecksum => &self.drops.bad_checksum,
-            error.Fragment => &self.drops.fragment,
-        });
-        const is_unicast = ip.target == self.config.ip;
-        if (!is_unicast and ip.target != self.config.group and !self.isBroadcast(ip.target)) {
-            return count(&self.drops.not_for_us);
-        }
-        const is_sane = address.isHost(ip.source) and !self.isBroadcast(ip.source);
-        const is_from_us = ip.source == self.config.ip;
-        if (!is_sane or is_from_us != is_ours) return count(&self.drops.bad_source);
-        switch (ip.protocol) {
-            packet.Protocol.udp => self.takeUdp(ip),
-            // What is not for us alone is answered by nobody.
-            packet.Protocol.icmp => if (is_unicast) self.takeIcmp(ip, now),
-            packet.Protocol.tcp => if (is_unicast) tcp.receive(self, ip, now),
-            else => count(&self.drops.no_protocol),
-        }
-    }
-
-    fn takeUdp(self: *Stack, ip: packet.Ipv4) void {
-        const datagram = packet.Udp.parse(ip) catch |err| return count(switch (err) {
-            error.Malformed => &self.drops.malformed,
-            error.BadChecksum => &self.drops.bad_checksum,
-        });
-        for (&self.udp_sockets) |*socket| {
-            if (!socket.matches(ip.target, datagram.target_port)) continue;
-            const from: address.Endpoint = .{ .ip = ip.source, .port = datagram.source_port };
-            if (!socket.push(from, datagram.data)) count(&self.drops.queue_full);
-            return;
-        }
-        count(&self.drops.no_socket);
-    }
-
-    fn takeIcmp(self: *Stack, ip: packet.Ipv4, now: u64) void {
-        const echo = packet.IcmpEcho.parse(ip.payload) catch |err| return count(switch (err) {
-            error.Malformed => &self.drops.malformed,
-            error.BadChecksum => &self.drops.bad_checksum,
-            error.Ignored => &self.drops.no_protocol,
-        });
-        if (echo.kind == packet.IcmpEcho.reply) {
-            return self.pings.gotReply(ip.source, echo.ident, echo.sequence, now);
-        }
-        var answer = echo;
-        answer.kind = packet.IcmpEcho.reply;
-        self.sendEcho(ip.source, answer, true) catch count(&self.drops.queue_full);
-    }
-
-    fn sendEcho(self: *Stack, to: Ip, echo: packet.IcmpEcho, is_answer: bool) SendError!void {
+    pub fn sendEcho(self: *Stack, to: Ip, echo: packet.IcmpEcho, is_answer: bool) SendError!void {
         const len = packet.icmp_bytes + echo.data.len;
         const body = try self.compose(to, packet.Protocol.icmp, len, is_answer);
         echo.write(body);

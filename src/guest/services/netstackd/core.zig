@@ -7,8 +7,8 @@ const net = @import("net");
 const ns = @import("ns");
 const handles = @import("handles.zig");
 const request_module = @import("request.zig");
+const sockets = @import("sockets.zig");
 const address = net.address;
-const Handle = handles.Handle;
 const Request = request_module.Request;
 
 pub const event_type = ns.event_type;
@@ -69,7 +69,7 @@ pub const Server = struct {
         if (!self.is_up) return self.finish(caller, op, request.nonce, .io, 0);
         if (request.body == .icmp_ping) return self.ping(request, caller, now);
         var tail_len: usize = 0;
-        const status = self.dispatch(request.body, caller.service, now, &tail_len);
+        const status = sockets.dispatch(self, request.body, caller.service, now, &tail_len);
         return self.finish(caller, op, request.nonce, status, tail_len);
     }
 
@@ -111,153 +111,6 @@ pub const Server = struct {
         return self.frame[0..len];
     }
 
-    fn dispatch(
-        self: *Server,
-        body: request_module.Body,
-        client: u64,
-        now: u64,
-        tail_len: *usize,
-    ) ns.Status {
-        return switch (body) {
-            .listen => |what| self.listen(what, client, tail_len),
-            .udp_bind => |what| self.udpBind(what, client, tail_len),
-            .accept => |id| self.accept(id, client, tail_len),
-            .connect => |to| self.connect(to, client, now, tail_len),
-            .read => |what| self.read(what.id, what.max, client, tail_len),
-            .write => |what| self.write(what.id, what.data, client, tail_len),
-            .udp_send_to => |what| self.sendTo(what.id, what.to, what.data, client),
-            .udp_recv_from => |what| self.recvFrom(what.id, what.max, client, tail_len),
-            .local_addr => self.localAddress(tail_len),
-            .mac => self.mac(tail_len),
-            .close => |id| self.close(id, client, false, now),
-            .abort => |id| self.close(id, client, true, now),
-            .watch, .icmp_ping => unreachable,
-        };
-    }
-
-    fn opened(self: *Server, kind: handles.Kind, index: u8, client: u64, tail: *usize) ns.Status {
-        // There are as many handles as sockets.
-        const id = self.table.add(kind, index, client).?;
-        std.mem.writeInt(u32, self.frame[5..9], id, .little);
-        tail.* = 4;
-        return .ok;
-    }
-
-    fn listen(self: *Server, what: request_module.Bind, client: u64, tail: *usize) ns.Status {
-        const ip = address.fromBytes(what.ip);
-        if (ip != 0 and ip != self.stack.config.ip) return .malformed;
-        const index = net.tcp.listen(&self.stack, what.port) catch |err| return openStatus(err);
-        return self.opened(.listener, index, client, tail);
-    }
-
-    fn udpBind(self: *Server, what: request_module.Bind, client: u64, tail: *usize) ns.Status {
-        const ip = address.fromBytes(what.ip);
-        const index = self.stack.udpBind(ip, what.port) catch |err| return openStatus(err);
-        return self.opened(.udp, index, client, tail);
-    }
-
-    fn connect(
-        self: *Server,
-        to: request_module.Peer,
-        client: u64,
-        now: u64,
-        tail: *usize,
-    ) ns.Status {
-        const remote: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
-        const index = net.tcp.connect(&self.stack, remote, now) catch |err| return openStatus(err);
-        return self.opened(.connection, index, client, tail);
-    }
-
-    fn accept(self: *Server, id: u32, client: u64, tail_len: *usize) ns.Status {
-        const found = self.table.findKind(id, client, .listener) orelse return .not_found;
-        const index = net.tcp.accept(&self.stack, found.index) orelse return .would_block;
-        const remote = self.stack.connections[index].remote;
-        const status = self.opened(.connection, index, client, tail_len);
-        self.frame[9..13].* = address.toBytes(remote.ip);
-        std.mem.writeInt(u16, self.frame[13..15], remote.port, .little);
-        tail_len.* = 10;
-        return status;
-    }
-
-    fn read(self: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
-        const found = self.table.findKind(id, client, .connection) orelse return .not_found;
-        // A read of nothing would look like the peer's end.
-        if (max == 0) return .malformed;
-        const room = self.frame[ns.read_reply_head..][0..@min(max, ns.read_bytes_max)];
-        const len = net.tcp.read(&self.stack, found.index, room) catch |err| return switch (err) {
-            error.WouldBlock => .would_block,
-            error.Failed => .io,
-        };
-        std.mem.writeInt(u16, self.frame[5..7], @intCast(len), .little);
-        tail_len.* = 2 + len;
-        return .ok;
-    }
-
-    fn write(self: *Server, id: u32, data: []const u8, client: u64, tail_len: *usize) ns.Status {
-        const found = self.table.findKind(id, client, .connection) orelse return .not_found;
-        const len = net.tcp.write(&self.stack, found.index, data) catch |err| return switch (err) {
-            error.WouldBlock => .would_block,
-            error.Failed => .io,
-        };
-        std.mem.writeInt(u16, self.frame[5..7], @intCast(len), .little);
-        tail_len.* = 2;
-        return .ok;
-    }
-
-    fn sendTo(
-        self: *Server,
-        id: u32,
-        to: request_module.Peer,
-        data: []const u8,
-        client: u64,
-    ) ns.Status {
-        const found = self.table.findKind(id, client, .udp) orelse return .not_found;
-        const target: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
-        self.stack.udpSend(found.index, target, data) catch |err| return sendStatus(err);
-        return .ok;
-    }
-
-    fn recvFrom(self: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
-        const found = self.table.findKind(id, client, .udp) orelse return .not_found;
-        const room_max = ns.frame_bytes_max - ns.recv_from_reply_head - ns.nonce_bytes;
-        const room = self.frame[ns.recv_from_reply_head..][0..@min(max, room_max)];
-        const got = self.stack.udp_sockets[found.index].pop(room) orelse return .would_block;
-        std.mem.writeInt(u16, self.frame[5..7], @intCast(got.len), .little);
-        self.frame[7..11].* = address.toBytes(got.from.ip);
-        std.mem.writeInt(u16, self.frame[11..13], got.from.port, .little);
-        tail_len.* = ns.recv_from_reply_head - 5 + got.len;
-        return .ok;
-    }
-
-    fn localAddress(self: *Server, tail_len: *usize) ns.Status {
-        self.frame[5..9].* = address.toBytes(self.stack.config.ip);
-        self.frame[9] = self.stack.config.prefix;
-        tail_len.* = 5;
-        return .ok;
-    }
-
-    fn mac(self: *Server, tail_len: *usize) ns.Status {
-        self.frame[5..11].* = self.stack.config.mac;
-        tail_len.* = 6;
-        return .ok;
-    }
-
-    fn close(self: *Server, id: u32, client: u64, is_abort: bool, now: u64) ns.Status {
-        const found = self.table.find(id, client) orelse return .not_found;
-        switch (found.kind) {
-            .free => unreachable,
-            .udp => self.stack.udpClose(found.index),
-            .listener => net.tcp.unlisten(&self.stack, found.index),
-            .connection => if (is_abort)
-                net.tcp.abort(&self.stack, found.index)
-            else
-                net.tcp.close(&self.stack, found.index, now),
-        }
-        self.release(found.watcher);
-        found.* = .{};
-        return .ok;
-    }
-
     fn ping(self: *Server, request: Request, caller: Caller, now: u64) Outcome {
         const what = request.body.icmp_ping;
         const op = @intFromEnum(ns.Op.icmp_ping);
@@ -267,7 +120,7 @@ pub const Server = struct {
         const timeout_ns = @as(u64, what.timeout_ms) * std.time.ns_per_ms;
         const to = address.fromBytes(what.ip);
         const token = self.stack.sendPing(to, now, timeout_ns) catch |err| {
-            return self.finish(caller, op, request.nonce, sendStatus(err), 0);
+            return self.finish(caller, op, request.nonce, sockets.sendStatus(err), 0);
         };
         place.* = .{
             .token = token,
@@ -309,7 +162,7 @@ pub const Server = struct {
         return .kept;
     }
 
-    fn release(self: *Server, slot: ?u32) void {
+    pub fn release(self: *Server, slot: ?u32) void {
         // One request releases one slot at most, and the edge takes it before the next.
         if (slot) |number| self.released[if (self.released[0] == null) 0 else 1] = number;
     }
@@ -348,29 +201,13 @@ pub const Server = struct {
         self.table.handles[what.id - 1].owed &= ~what.events;
     }
 
-    /// The watcher is gone for good.
-    pub fn unwatch(self: *Server, what: Notice) void {
-        const entry = &self.table.handles[what.id - 1];
-        self.release(entry.watcher);
-        entry.watcher = null;
-        entry.owed = 0;
+    /// The watcher's endpoint is gone for good, and with it the service that held the socket: end
+    /// it, so that the peer need not wait for somebody who crashed.
+    pub fn abandon(self: *Server, what: Notice, now: u64) void {
+        const owner = self.table.handles[what.id - 1].owner;
+        _ = sockets.close(self, what.id, owner, true, now);
     }
 };
-
-fn openStatus(err: net.stack.OpenError) ns.Status {
-    return switch (err) {
-        error.InUse, error.NoSocket, error.Unroutable => .io,
-        error.BadAddress => .malformed,
-    };
-}
-
-fn sendStatus(err: net.stack.SendError) ns.Status {
-    return switch (err) {
-        error.WouldBlock => .would_block,
-        error.TooBig, error.BadAddress => .malformed,
-        error.Unroutable => .io,
-    };
-}
 
 test {
     _ = request_module;

@@ -224,10 +224,15 @@ test "what a watcher could not take stays owed, and a new watcher replaces the o
     server.notice();
     const what = server.nextNotice(0).?;
     try expectEqual(@as(u32, watcher_slot + 1), what.watcher);
-    server.unwatch(what);
+    server.abandon(what, world.now);
     try expectEqual(@as(?u32, watcher_slot + 1), server.nextReleased());
     server.notice();
     try expectEqual(@as(?core.Notice, null), server.nextNotice(0));
+    // Whoever crashed listens no more, and who called it is told.
+    const again = try world.ask(1, alice, withId(2, @intCast(listener), "").bytes());
+    try expectEqual(ns.Status.not_found, again.status);
+    world.pump();
+    try expectEqual(net.connection.Failure.reset, world.servers[0].stack.connections[0].failure);
 }
 
 test "a refused connection fails by event, and then by status" {

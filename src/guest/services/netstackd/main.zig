@@ -93,7 +93,8 @@ fn sendEvent(watcher: os.Slot, frame: []const u8) os.Error!void {
     return os.send(watcher, frame, .{ .type = core.event_type, .nonblock = true });
 }
 
-/// Deliver what is owed to watchers. A full queue delays it, anything else ends the watch.
+/// Deliver what is owed to watchers. A full queue delays it; anything else means that nobody is
+/// left to take it.
 fn tell(now: u64) void {
     server.notice();
     retry_at = never;
@@ -104,7 +105,7 @@ fn tell(now: u64) void {
         } else |err| switch (err) {
             error.WouldBlock => retry_at = now + retry_ns,
             else => {
-                server.unwatch(what);
+                server.abandon(what, now);
                 while (server.nextReleased()) |slot| os.sys.capClose(slot);
             },
         }
