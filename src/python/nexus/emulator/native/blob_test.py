@@ -1,4 +1,4 @@
-import pytest  # pants: no-infer-dep  (comes with the test runner)
+import pytest
 
 from nexus.emulator.isa.decode import BASE
 from nexus.emulator.machine import Machine, MachineOptions

@@ -7,7 +7,7 @@ agree at each.
 
 import random
 
-import pytest  # pants: no-infer-dep  (comes with the test runner)
+import pytest
 
 from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
 from nexus.emulator.machine import Machine, MachineOptions, Stop
