@@ -41,6 +41,11 @@ class NexusOs(Subsystem):
         help="Module that joins a kernel and its services into one image.",
         advanced=True,
     )
+    package_module = StrOption(
+        default="nexus.image.package",
+        help="Module that builds a package image of bundles of files.",
+        advanced=True,
+    )
     check_module = StrOption(
         default="nexus.config.check",
         help="Module that validates node and world configurations.",

@@ -21,6 +21,9 @@ from pants.engine.target import (
 
 from nexus_os.addresses import ImageReferences, ImageTargets
 from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
+from nexus_os.package_targets import PackageImage
+
+_ACCEPTED = (Rv64GuestImage, Rv64SystemImage, PackageImage)
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,11 @@ class BuiltImages:
 async def build_images(references: ImageReferences) -> BuiltImages:
     found = await Get(ImageTargets, ImageReferences, references)
     for name, target in found.targets:
-        if not isinstance(target, (Rv64GuestImage, Rv64SystemImage)):
+        if not isinstance(target, _ACCEPTED):
             raise InvalidFieldException(
                 f"The `{references.field}` field of {references.owner} gives {target.address} for "
-                f"{name!r}, which is a `{target.alias}`. Accepted are `{Rv64GuestImage.alias}` and "
-                f"`{Rv64SystemImage.alias}`."
+                f"{name!r}, which is a `{target.alias}`. Accepted are "
+                f"{', '.join(f'`{accepted.alias}`' for accepted in _ACCEPTED)}."
             )
     field_sets = await Get(
         FieldSetsPerTarget,

@@ -1,4 +1,4 @@
-"""Zig modules and tests, guest and system images, configurations, marker tests and worlds."""
+"""Zig modules and tests, guest, system and package images, configurations, tests and worlds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nexus_os import (
     first_party,
     guest_image,
     images,
+    package_image,
     system_image,
     zig_format,
     zig_modules,
@@ -20,6 +21,7 @@ from nexus_os import (
 )
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
+from nexus_os.package_targets import PackageImage
 from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
 from nexus_os.zig_targets import ZigModule, ZigTest
 
@@ -30,6 +32,7 @@ def target_types():
         GuestRun,
         NodeConfig,
         NodeConfigs,
+        PackageImage,
         Rv64GuestImage,
         Rv64SystemImage,
         TwoVmTest,
@@ -50,6 +53,7 @@ def rules():
         *first_party.rules(),
         *guest_image.rules(),
         *images.rules(),
+        *package_image.rules(),
         *system_image.rules(),
         *zig_format.rules(),
         *zig_modules.rules(),

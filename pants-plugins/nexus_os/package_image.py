@@ -1,0 +1,123 @@
+"""`package` for `package_image`: bundles of files in one image, by our own program."""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.core.goals.package import (
+    BuiltPackage,
+    BuiltPackageArtifact,
+    OutputPathField,
+    PackageFieldSet,
+)
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.addresses import Address
+from pants.engine.fs import AddPrefix, Digest, MergeDigests
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+)
+from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
+
+from nexus_os.addresses import path_from_build_file
+from nexus_os.first_party import (
+    NexusOs,
+    Program,
+    ProgramAddress,
+    ProgramAddressRequest,
+    ProgramRequest,
+)
+from nexus_os.package_targets import (
+    PackageDependenciesField,
+    PackageManifestsField,
+    PackageSourcesField,
+)
+
+
+@dataclass(frozen=True)
+class PackageImageFieldSet(PackageFieldSet):
+    required_fields = (PackageSourcesField, PackageManifestsField)
+
+    sources: PackageSourcesField
+    manifests: PackageManifestsField
+    output_path: OutputPathField
+
+
+@rule(desc="Build a package image", level=LogLevel.DEBUG)
+async def package_package_image(field_set: PackageImageFieldSet, nexus_os: NexusOs) -> BuiltPackage:
+    files, program = await MultiGet(
+        Get(SourceFiles, SourceFilesRequest([field_set.sources])),
+        Get(Program, ProgramRequest(nexus_os.package_module)),
+    )
+    manifests = [
+        path_from_build_file(field_set.address, text) for text in field_set.manifests.value or ()
+    ]
+    _require_manifests(field_set.address, manifests, files.snapshot.files)
+    tool, inputs = await MultiGet(
+        Get(VenvPex, PexRequest, program.pex_request),
+        Get(Digest, MergeDigests((files.snapshot.digest, program.sources))),
+    )
+    path = field_set.output_path.value_or_default(file_ending="img")
+    folder, name = os.path.split(path)
+    result = await Get(
+        ProcessResult,
+        VenvPexProcess(
+            tool,
+            argv=(
+                *(argument for manifest in manifests for argument in ("--manifest", manifest)),
+                "--out",
+                name,
+            ),
+            input_digest=inputs,
+            extra_env=program.environment(),
+            output_files=(name,),
+            description=f"Build {field_set.address}",
+            level=LogLevel.DEBUG,
+        ),
+    )
+    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+
+
+def _require_manifests(owner: Address, manifests, files) -> None:
+    """Refuse a manifest that would not be there, in words that name the field."""
+    missing = [manifest for manifest in manifests if manifest not in files]
+    if missing or not manifests:
+        raise InvalidFieldException(
+            f"The `manifests` field of {owner} names {', '.join(missing) or 'nothing'}. "
+            f"Accepted are files among its `sources`: {', '.join(files) or 'there are none'}."
+        )
+
+
+@dataclass(frozen=True)
+class PackageDependenciesFieldSet(FieldSet):
+    required_fields = (PackageDependenciesField, PackageManifestsField)
+
+    manifests: PackageManifestsField
+
+
+class InferPackageDependencies(InferDependenciesRequest):
+    infer_from = PackageDependenciesFieldSet
+
+
+@rule
+async def infer_package_dependencies(
+    request: InferPackageDependencies, nexus_os: NexusOs
+) -> InferredDependencies:
+    program = await Get(ProgramAddress, ProgramAddressRequest(nexus_os.package_module))
+    return InferredDependencies([program.address])
+
+
+def rules():
+    return [
+        *collect_rules(),
+        UnionRule(PackageFieldSet, PackageImageFieldSet),
+        UnionRule(InferDependenciesRequest, InferPackageDependencies),
+    ]
