@@ -12,6 +12,7 @@
 //!     front       the `DS` protocol of the node's own services
 //!     desk        asks of those services: waiting, travelling, answered
 //!     backoff     when to dial again
+//!     pk          the remote package file system: frames; pk_server: handles and answers
 //!     config      the section of the node configuration
 //!
 //! Nothing here allocates, and every buffer has a fixed bound.
@@ -26,6 +27,8 @@ pub const discovery = @import("discovery.zig");
 pub const frames = @import("frames.zig");
 pub const front = @import("front.zig");
 pub const gateway = @import("gateway.zig");
+pub const pk = @import("pk.zig");
+pub const pk_server = @import("pk_server.zig");
 pub const rate = @import("rate.zig");
 pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
@@ -43,11 +46,14 @@ test {
     _ = frames;
     _ = front;
     _ = gateway;
+    _ = pk;
+    _ = pk_server;
     _ = rate;
     _ = session;
     _ = @import("id.zig");
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");
+    _ = @import("pk_test.zig");
     _ = @import("session_test.zig");
     _ = @import("session_random_test.zig");
     _ = @import("transcript_test.zig");

@@ -1,5 +1,5 @@
-//! Package images, `PKGIMGV2` (docs/spec/packagefs.md). Pure: the caller reads the disk and owns the
-//! memory; here is decided whether the bytes are an image and where in it a file lies.
+//! Package images, `PKGIMGV2` (docs/spec/packagefs.md). Pure: the caller reads the disk and owns
+//! the memory; here is decided whether the bytes are an image and where in it a file lies.
 //!
 //!     superblock   where the index and the data are, and the digest of the index
 //!     index        its entries, checked once; then look-ups that cannot fail

@@ -12,6 +12,7 @@ pub const bn = @import("bn.zig");
 pub const lo = @import("lo.zig");
 pub const po = @import("po.zig");
 pub const rn = @import("rn.zig");
+pub const pf = @import("pf.zig");
 pub const ds = @import("ds.zig");
 pub const nxbi = @import("nxbi.zig");
 
@@ -22,6 +23,7 @@ test {
     _ = lo;
     _ = po;
     _ = rn;
+    _ = pf;
     _ = ds;
     _ = nxbi;
 }
@@ -35,6 +37,8 @@ test "no bytes stop a decoder" {
         "LO\x02\x82\x00" ++ "\x00" ** 60,
         "PO\x02\x05" ++ "\x00" ** 12 ++ "\x02ab",
         "RN\x01\x81\x00\x02\x00ab",
+        "PF\x01\x81\x00\x02\x00ab\x00\x00\x00\x00\x00\x00",
+        "PF\x01\x84\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01a",
         "DS\x01\x01\x02ab",
         "NXBI\x01\x02\x00\x01a\x01b\x01\x00c\x00\x00\x01\x00\x00\x00d",
     };
@@ -69,6 +73,11 @@ fn decodeEverything(frame: []const u8) void {
     _ = po.decodeReply(frame, .check_cap, 0);
     _ = rn.decodeRequest(frame);
     _ = rn.decodeReply(frame);
+    _ = pf.decodeRequest(frame);
+    if (pf.decodeReply(frame, .list)) |reply| if (pf.decodeList(reply.tail)) |found| {
+        var listing = found;
+        while (listing.next()) |_| {}
+    };
     _ = ds.decodeRequest(frame);
     _ = ds.decodeBundleCount(frame);
     if (nxbi.iterate(frame)) |found| {

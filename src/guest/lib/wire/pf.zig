@@ -1,0 +1,323 @@
+//! `PF` v1: files of the node's package image, served by packagefsd.
+
+const std = @import("std");
+const cursor = @import("cursor.zig");
+const Reader = cursor.Reader;
+const Writer = cursor.Writer;
+
+const magic = "PF";
+pub const version: u8 = 1;
+/// The longest a path can be: `bundle@version/path`, with the caps of the image.
+pub const path_bytes_max = 256 + 1 + 256 + 1 + 1024;
+pub const request_bytes_max = 12 + path_bytes_max;
+pub const read_bytes_max = 4096;
+pub const list_entries_max = 64;
+const list_head_bytes = 12;
+/// A page is as long as the longest read at most, so one buffer serves for every reply.
+pub const reply_bytes_max = 7 + read_bytes_max;
+pub const name_bytes_max = 255;
+
+pub const Op = enum(u8) { malformed = 0, stat = 1, read = 2, open = 3, list = 4, _ };
+
+pub const Status = enum(u8) {
+    ok = 0,
+    not_found = 1,
+    malformed = 2,
+    unsupported = 3,
+    is_directory = 4,
+    io = 5,
+    _,
+};
+
+pub const Kind = enum(u8) { file = 0, directory = 1, _ };
+
+pub const Read = struct { file: u32, offset: u64, len: u16 };
+pub const List = struct { cursor: u32, limit: u16, path: []const u8 };
+
+pub const Request = union(enum) { stat: []const u8, read: Read, open: []const u8, list: List };
+
+pub const Refusal = struct { op: Op, status: Status };
+
+pub const Decoded = union(enum) { request: Request, refusal: Refusal };
+
+pub fn decodeRequest(frame: []const u8) Decoded {
+    if (frame.len < 4 or !std.mem.eql(u8, frame[0..2], magic))
+        return refuse(.malformed, .malformed);
+    const op: Op = @enumFromInt(frame[3]);
+    if (frame[2] != version) return refuse(op, .unsupported);
+    var reader: Reader = .init(frame[4..]);
+    const request = decodeTail(op, &reader) catch return refuse(op, .malformed);
+    return .{ .request = request orelse return refuse(op, .unsupported) };
+}
+
+fn refuse(op: Op, status: Status) Decoded {
+    return .{ .refusal = .{ .op = op, .status = status } };
+}
+
+fn decodeTail(op: Op, reader: *Reader) !?Request {
+    switch (op) {
+        .stat => return .{ .stat = try lastPath(reader, 1) },
+        .open => return .{ .open = try lastPath(reader, 1) },
+        .read => {
+            const request: Read = .{
+                .file = try reader.int(u32),
+                .offset = try reader.int(u64),
+                .len = try reader.int(u16),
+            };
+            const is_good = request.len != 0 and request.len <= read_bytes_max and reader.atEnd();
+            return if (is_good) .{ .read = request } else error.Malformed;
+        },
+        .list => {
+            const at = try reader.int(u32);
+            const limit = try reader.int(u16);
+            const path = try lastPath(reader, 0);
+            return .{ .list = .{ .cursor = at, .limit = limit, .path = path } };
+        },
+        else => return null,
+    }
+}
+
+/// The path that a frame ends with.
+fn lastPath(reader: *Reader, len_min: u16) ![]const u8 {
+    const len = try reader.int(u16);
+    if (len < len_min or len > path_bytes_max) return error.Malformed;
+    const path = try reader.take(len);
+    return if (reader.atEnd()) path else error.Malformed;
+}
+
+pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
+    const op: Op = switch (request) {
+        .stat => .stat,
+        .open => .open,
+        .read => .read,
+        .list => .list,
+    };
+    var writer = try Writer.frame(buffer, magic, version, @intFromEnum(op));
+    switch (request) {
+        .stat, .open => |path| try putPath(&writer, path),
+        .read => |read| {
+            try writer.int(u32, read.file);
+            try writer.int(u64, read.offset);
+            try writer.int(u16, read.len);
+        },
+        .list => |list| {
+            try writer.int(u32, list.cursor);
+            try writer.int(u16, list.limit);
+            try putPath(&writer, list.path);
+        },
+    }
+    return writer.done();
+}
+
+fn putPath(writer: *Writer, path: []const u8) cursor.Error!void {
+    if (path.len > path_bytes_max) return error.NoRoom;
+    try writer.int(u16, @intCast(path.len));
+    try writer.put(path);
+}
+
+/// Every failure: no tail.
+pub fn encodeRefusal(buffer: []u8, op: Op, status: Status) cursor.Error![]u8 {
+    return (try replyHeader(buffer, op, status)).done();
+}
+
+fn replyHeader(buffer: []u8, op: Op, status: Status) cursor.Error!Writer {
+    var writer = try Writer.frame(buffer, magic, version, @intFromEnum(op) | cursor.reply_bit);
+    try writer.int(u8, @intFromEnum(status));
+    return writer;
+}
+
+pub fn encodeStatReply(buffer: []u8, size: u64, kind: Kind) cursor.Error![]u8 {
+    var writer = try replyHeader(buffer, .stat, .ok);
+    try writer.int(u64, size);
+    try writer.int(u16, @intFromEnum(kind));
+    return writer.done();
+}
+
+pub fn encodeOpenReply(buffer: []u8, file: u32, size: u64) cursor.Error![]u8 {
+    var writer = try replyHeader(buffer, .open, .ok);
+    try writer.int(u32, file);
+    try writer.int(u64, size);
+    return writer.done();
+}
+
+pub fn encodeReadReply(buffer: []u8, bytes: []const u8) cursor.Error![]u8 {
+    var writer = try replyHeader(buffer, .read, .ok);
+    try writer.int(u16, @intCast(bytes.len));
+    try writer.put(bytes);
+    return writer.done();
+}
+
+/// A page of a listing, entry by entry.
+pub const Page = struct {
+    writer: Writer,
+    count: u16 = 0,
+
+    pub fn begin(buffer: []u8) cursor.Error!Page {
+        var writer = try replyHeader(buffer, .list, .ok);
+        try writer.put(&@as([list_head_bytes - 5]u8, @splat(0)));
+        return .{ .writer = writer };
+    }
+
+    /// `error.NoRoom` leaves the page as it was. The name is its parts, joined.
+    pub fn add(self: *Page, kind: Kind, size: u64, parts: []const []const u8) cursor.Error!void {
+        var name_len: usize = 0;
+        for (parts) |part| name_len += part.len;
+        if (name_len > name_bytes_max) return error.NoRoom;
+        var writer = self.writer;
+        try writer.int(u8, @intFromEnum(kind));
+        try writer.int(u64, size);
+        try writer.int(u8, @intCast(name_len));
+        for (parts) |part| try writer.put(part);
+        self.writer = writer;
+        self.count += 1;
+    }
+
+    pub fn done(self: *Page, next: u32, is_last: bool) []u8 {
+        const frame = self.writer.done();
+        std.mem.writeInt(u32, frame[5..9], next, .little);
+        frame[9] = @intFromBool(is_last);
+        std.mem.writeInt(u16, frame[10..12], self.count, .little);
+        return frame;
+    }
+};
+
+/// A good answer's tail. Null: these bytes are no answer to `op`.
+pub const Reply = struct { status: Status, tail: Reader };
+
+pub fn decodeReply(frame: []const u8, op: Op) ?Reply {
+    if (!cursor.hasHeader(frame, magic, version, @intFromEnum(op) | cursor.reply_bit)) return null;
+    if (frame.len < 5) return null;
+    const status: Status = @enumFromInt(frame[4]);
+    if (status != .ok and frame.len != 5) return null;
+    return .{ .status = status, .tail = .init(frame[5..]) };
+}
+
+pub const Stat = struct { size: u64, kind: Kind };
+
+pub fn decodeStat(tail: Reader) ?Stat {
+    if (tail.rest.len != 10) return null;
+    const kind = std.mem.readInt(u16, tail.rest[8..10], .little);
+    if (kind > 1) return null;
+    const size = std.mem.readInt(u64, tail.rest[0..8], .little);
+    return .{ .size = size, .kind = @enumFromInt(kind) };
+}
+
+pub const Opened = struct { file: u32, size: u64 };
+
+pub fn decodeOpen(tail: Reader) ?Opened {
+    if (tail.rest.len != 12) return null;
+    return .{
+        .file = std.mem.readInt(u32, tail.rest[0..4], .little),
+        .size = std.mem.readInt(u64, tail.rest[4..12], .little),
+    };
+}
+
+pub fn decodeRead(tail: Reader) ?[]const u8 {
+    var reader = tail;
+    const len = reader.int(u16) catch return null;
+    return if (reader.rest.len == len) reader.rest else null;
+}
+
+pub const Listing = struct {
+    next_cursor: u32,
+    is_last: bool,
+    left: u16,
+    reader: Reader,
+
+    pub const Entry = struct { kind: Kind, size: u64, name: []const u8 };
+
+    /// Null after the last one, or where the page does not hold what it promises.
+    pub fn next(self: *Listing) ?Entry {
+        if (self.left == 0) return null;
+        self.left -= 1;
+        return self.entry() catch null;
+    }
+
+    fn entry(self: *Listing) !Entry {
+        const kind: Kind = @enumFromInt(try self.reader.int(u8));
+        const size = try self.reader.int(u64);
+        const name = try self.reader.take(try self.reader.int(u8));
+        return .{ .kind = kind, .size = size, .name = name };
+    }
+};
+
+pub fn decodeList(tail: Reader) ?Listing {
+    var reader = tail;
+    const next = reader.int(u32) catch return null;
+    const is_last = reader.int(u8) catch return null;
+    const left = reader.int(u16) catch return null;
+    return .{ .next_cursor = next, .is_last = is_last != 0, .left = left, .reader = reader };
+}
+
+const testing = std.testing;
+
+test "requests, both ways, and every truncation refused" {
+    const requests = [_]Request{
+        .{ .stat = "system/build.prop" },
+        .{ .open = "a@1/b" },
+        .{ .read = .{ .file = 7, .offset = 1 << 33, .len = 4096 } },
+        .{ .list = .{ .cursor = 3, .limit = 64, .path = "" } },
+    };
+    var buffer: [64]u8 = undefined;
+    for (requests) |request| {
+        const frame = try encodeRequest(&buffer, request);
+        try testing.expectEqualDeep(Decoded{ .request = request }, decodeRequest(frame));
+        for (4..frame.len) |len| {
+            const refusal = decodeRequest(frame[0..len]).refusal;
+            try testing.expectEqual(Status.malformed, refusal.status);
+        }
+        buffer[frame.len] = 0;
+        const longer = decodeRequest(buffer[0 .. frame.len + 1]).refusal;
+        try testing.expectEqual(Status.malformed, longer.status);
+    }
+}
+
+test "what is refused, and how" {
+    const Case = struct { []const u8, u8, Status };
+    for ([_]Case{
+        .{ "", 0, .malformed },
+        .{ "PF\x01", 0, .malformed },
+        .{ "PX\x01\x01", 0, .malformed },
+        .{ "PF\x02\x01\x01\x00a", 1, .unsupported },
+        .{ "PF\x01\x05", 5, .unsupported },
+        .{ "PF\x01\x01\x00\x00", 1, .malformed },
+        .{ "PF\x01\x03\x00\x00", 3, .malformed },
+        .{ "PF\x01\x02" ++ "\x00" ** 14, 2, .malformed },
+        .{ "PF\x01\x02" ++ "\x00" ** 12 ++ "\x01\x10", 2, .malformed },
+    }) |case| {
+        const refusal = decodeRequest(case[0]).refusal;
+        try testing.expectEqual(case[1], @intFromEnum(refusal.op));
+        try testing.expectEqual(case[2], refusal.status);
+    }
+}
+
+test "replies, both ways" {
+    var buffer: [128]u8 = undefined;
+    const stat = decodeReply(try encodeStatReply(&buffer, 19, .file), .stat).?;
+    try testing.expectEqual(Stat{ .size = 19, .kind = .file }, decodeStat(stat.tail).?);
+    const opened = decodeReply(try encodeOpenReply(&buffer, 3, 1 << 40), .open).?;
+    try testing.expectEqual(Opened{ .file = 3, .size = 1 << 40 }, decodeOpen(opened.tail).?);
+    const read = decodeReply(try encodeReadReply(&buffer, "abc"), .read).?;
+    try testing.expectEqualStrings("abc", decodeRead(read.tail).?);
+    const refused = try encodeRefusal(&buffer, .open, .is_directory);
+    try testing.expectEqualSlices(u8, "PF\x01\x83\x04", refused);
+    try testing.expectEqual(Status.is_directory, decodeReply(refused, .open).?.status);
+    try testing.expectEqual(@as(?Reply, null), decodeReply(refused, .stat));
+    try testing.expectEqual(@as(?Stat, null), decodeStat(read.tail));
+}
+
+test "a page holds what fits, and says where to go on" {
+    var buffer: [list_head_bytes + 13 + 11]u8 = undefined;
+    var page: Page = try .begin(&buffer);
+    try page.add(.directory, 0, &.{ "a", "@", "1" });
+    try page.add(.file, 7, &.{"b"});
+    try testing.expectError(error.NoRoom, page.add(.file, 8, &.{"c"}));
+    var listing = decodeList(decodeReply(page.done(9, false), .list).?.tail).?;
+    try testing.expectEqual(@as(u32, 9), listing.next_cursor);
+    try testing.expect(!listing.is_last);
+    try testing.expectEqualStrings("a@1", listing.next().?.name);
+    const file = listing.next().?;
+    try testing.expectEqual(Kind.file, file.kind);
+    try testing.expectEqual(@as(u64, 7), file.size);
+    try testing.expectEqual(@as(?Listing.Entry, null), listing.next());
+}
