@@ -29,8 +29,10 @@ pub const Superblock = struct {
         };
         if (readInt(u64, head[12..20], .little) != bytes) return error.BadBounds;
         if (self.index_len > index_bytes_max) return error.TooLarge;
-        const after = std.mem.alignForward(u64, bytes + self.index_len, data_align);
-        if (self.data_off != after) return error.BadBounds;
+        if (self.data_off < bytes + self.index_len or self.data_off % data_align != 0) {
+            return error.BadBounds;
+        }
+        if (self.data_off > image_bytes_max) return error.TooLarge;
         if (self.data_len > image_bytes_max - self.data_off) return error.TooLarge;
         if (self.data_off + self.data_len > disk_bytes) return error.BadBounds;
         return self;
@@ -73,6 +75,7 @@ test "a superblock, and every field bent" {
         .{ 28, 0, error.BadBounds },
         .{ 28, 513, error.BadBounds },
         .{ 28, 1024, error.BadBounds },
+        .{ 28, 1 << 63, error.TooLarge },
         .{ 28, far, error.BadBounds },
         .{ 36, 513, error.BadBounds },
         .{ 36, image_bytes_max, error.TooLarge },

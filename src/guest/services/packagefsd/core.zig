@@ -1,0 +1,255 @@
+//! Answers to `PF` requests from a verified image. Files are read in blocks through `medium`, which
+//! has
+//!
+//!     fn readBlock(self, at: u64, out: *[4096]u8) error{Io}!void    `at` counts from the data
+//!
+//! The last block is kept: most readers take a file in small pieces, one after the other.
+
+const std = @import("std");
+const pkgimg = @import("pkgimg");
+const wire = @import("wire");
+const pf = wire.pf;
+
+pub const block_bytes = 4096;
+const no_block = std.math.maxInt(u64);
+
+pub fn Server(comptime Medium: type) type {
+    return struct {
+        const Self = @This();
+
+        /// Null: there is no image that could be served.
+        index: ?pkgimg.Index,
+        medium: Medium,
+        block: [block_bytes]u8 = undefined,
+        block_at: u64 = no_block,
+        piece: [pf.read_bytes_max]u8 = undefined,
+
+        pub fn handle(self: *Self, frame: []const u8, out: *[pf.reply_bytes_max]u8) []const u8 {
+            const request = switch (pf.decodeRequest(frame)) {
+                .refusal => |refusal| return refuse(out, refusal.op, refusal.status),
+                .request => |request| request,
+            };
+            const index = if (self.index) |*index| index else {
+                return refuse(out, opOf(request), .io);
+            };
+            return switch (request) {
+                .stat => |path| stat(index, path, out),
+                .open => |path| open(index, path, out),
+                .read => |what| self.readFile(index, what, out),
+                .list => |list| listPage(index, list, out),
+            } catch unreachable; // the buffer takes the longest reply
+        }
+
+        fn readFile(self: *Self, index: *const pkgimg.Index, what: pf.Read, out: []u8) ![]const u8 {
+            if (what.file >= index.count()) return refuse(out, .read, .not_found);
+            const file = index.entry(what.file);
+            const len: usize = @min(what.len, file.len -| what.offset);
+            var done: usize = 0;
+            while (done < len) {
+                const at = file.offset + what.offset + done;
+                self.load(at - at % block_bytes) catch return refuse(out, .read, .io);
+                const from: usize = @intCast(at % block_bytes);
+                const part = @min(block_bytes - from, len - done);
+                @memcpy(self.piece[done..][0..part], self.block[from..][0..part]);
+                done += part;
+            }
+            return pf.encodeReadReply(out, self.piece[0..len]);
+        }
+
+        fn load(self: *Self, at: u64) error{Io}!void {
+            if (self.block_at == at) return;
+            self.block_at = no_block;
+            try self.medium.readBlock(at, &self.block);
+            self.block_at = at;
+        }
+    };
+}
+
+fn stat(index: *const pkgimg.Index, path: []const u8, out: []u8) ![]const u8 {
+    return switch (index.find(path)) {
+        .none => refuse(out, .stat, .not_found),
+        .directory => pf.encodeStatReply(out, 0, .directory),
+        .file => |file| pf.encodeStatReply(out, index.entry(file).len, .file),
+    };
+}
+
+fn open(index: *const pkgimg.Index, path: []const u8, out: []u8) ![]const u8 {
+    return switch (index.find(path)) {
+        .none => refuse(out, .open, .not_found),
+        .directory => refuse(out, .open, .is_directory),
+        .file => |file| pf.encodeOpenReply(out, file, index.entry(file).len),
+    };
+}
+
+fn listPage(index: *const pkgimg.Index, list: pf.List, out: []u8) ![]const u8 {
+    switch (index.find(list.path)) {
+        .directory => {},
+        else => return refuse(out, .list, .not_found),
+    }
+    var page: pf.Page = try .begin(out);
+    const limit = std.math.clamp(list.limit, 1, pf.list_entries_max);
+    var cursor = list.cursor;
+    while (page.count < limit) {
+        const before = cursor;
+        const child = index.next(list.path, &cursor) orelse return page.done(before, true);
+        addChild(index, &page, child) catch {
+            // A name that no page takes is an error; any other waits for the next page.
+            if (page.count == 0) return refuse(out, .list, .io);
+            return page.done(before, false);
+        };
+    }
+    var after = cursor;
+    const is_last = index.next(list.path, &after) == null;
+    return page.done(cursor, is_last);
+}
+
+fn addChild(index: *const pkgimg.Index, page: *pf.Page, child: pkgimg.index.Child) !void {
+    if (child.file) |file| return page.add(.file, index.entry(file).len, &.{child.name});
+    const version = child.version orelse return page.add(.directory, 0, &.{child.name});
+    try page.add(.directory, 0, &.{ child.name, "@", version });
+}
+
+fn opOf(request: pf.Request) pf.Op {
+    return switch (request) {
+        .stat => .stat,
+        .read => .read,
+        .open => .open,
+        .list => .list,
+    };
+}
+
+fn refuse(out: []u8, op: pf.Op, status: pf.Status) []const u8 {
+    return pf.encodeRefusal(out, op, status) catch unreachable; // five bytes
+}
+
+const testing = std.testing;
+
+/// Block after block of letters; block 3 cannot be read.
+const Letters = struct {
+    reads: u32 = 0,
+
+    pub fn readBlock(self: *Letters, at: u64, out: *[block_bytes]u8) error{Io}!void {
+        self.reads += 1;
+        if (at == 3 * block_bytes) return error.Io;
+        @memset(out, 'a' + @as(u8, @intCast(at / block_bytes)));
+    }
+};
+
+const Fixture = struct {
+    bytes: [512]u8 = undefined,
+    starts: [8]u32 = undefined,
+    server: Server(Letters) = .{ .index = null, .medium = .{} },
+    out: [pf.reply_bytes_max]u8 = undefined,
+
+    fn setUp(self: *Fixture) !void {
+        const files = [_]struct { []const u8, u64, u64 }{
+            .{ "bin/a", 0, 5000 },
+            .{ "bin/b", 8192, 6000 },
+            .{ "build.prop", 4096, 3 },
+        };
+        var writer: std.Io.Writer = .fixed(&self.bytes);
+        try writer.writeInt(u32, files.len, .little);
+        for (files) |file| {
+            const path: u16 = @intCast(file[0].len);
+            for ([_]u16{ 6, 1, path, 0 }) |word| try writer.writeInt(u16, word, .little);
+            try writer.writeInt(u64, file[1], .little);
+            try writer.writeInt(u64, file[2], .little);
+            try writer.print("system1{s}", .{file[0]});
+        }
+        const bytes = writer.buffered();
+        const head: pkgimg.Superblock =
+            .{ .index_len = bytes.len, .data_off = 512, .data_len = 16384, .digest = undefined };
+        self.server.index = try .parse(bytes, self.starts[0..files.len], head);
+    }
+
+    fn ask(self: *Fixture, request: pf.Request) ![]const u8 {
+        var buffer: [64]u8 = undefined;
+        return self.server.handle(try pf.encodeRequest(&buffer, request), &self.out);
+    }
+
+    fn status(self: *Fixture, request: pf.Request) !pf.Status {
+        return @enumFromInt((try self.ask(request))[4]);
+    }
+};
+
+test "stat and open tell files, directories and nothing apart" {
+    var fixture: Fixture = .{};
+    try fixture.setUp();
+    const Case = struct { []const u8, pf.Status, pf.Status };
+    for ([_]Case{
+        .{ "system/build.prop", .ok, .ok },
+        .{ "system@1/bin/a", .ok, .ok },
+        .{ "system/bin", .ok, .is_directory },
+        .{ "system", .ok, .is_directory },
+        .{ "system/none", .not_found, .not_found },
+        .{ "../system", .not_found, .not_found },
+    }) |case| {
+        try testing.expectEqual(case[1], try fixture.status(.{ .stat = case[0] }));
+        try testing.expectEqual(case[2], try fixture.status(.{ .open = case[0] }));
+    }
+    const reply = pf.decodeReply(try fixture.ask(.{ .open = "system/build.prop" }), .open).?;
+    try testing.expectEqual(pf.Opened{ .file = 2, .size = 3 }, pf.decodeOpen(reply.tail).?);
+}
+
+fn read(fixture: *Fixture, file: u32, offset: u64, len: u16) !?[]const u8 {
+    const frame = try fixture.ask(.{ .read = .{ .file = file, .offset = offset, .len = len } });
+    return pf.decodeRead((pf.decodeReply(frame, .read) orelse return null).tail);
+}
+
+test "reads cross blocks, stop at the end, and take a block from the disk once" {
+    var fixture: Fixture = .{};
+    try fixture.setUp();
+    const across = (try read(&fixture, 0, 4090, 10)).?;
+    try testing.expectEqualStrings("aaaaaabbbb", across);
+    try testing.expectEqualStrings("bbb", (try read(&fixture, 2, 0, 100)).?);
+    try testing.expectEqual(@as(u32, 2), fixture.server.medium.reads);
+    try testing.expectEqualStrings("", (try read(&fixture, 0, 5000, 1)).?);
+    try testing.expectEqualStrings("", (try read(&fixture, 0, std.math.maxInt(u64), 1)).?);
+    try testing.expectEqual(@as(usize, 4096), (try read(&fixture, 0, 0, 4096)).?.len);
+}
+
+test "a file that is none, and a disk that fails" {
+    var fixture: Fixture = .{};
+    try fixture.setUp();
+    const none: pf.Request = .{ .read = .{ .file = 3, .offset = 0, .len = 1 } };
+    try testing.expectEqual(pf.Status.not_found, try fixture.status(none));
+    const broken: pf.Request = .{ .read = .{ .file = 1, .offset = 4096, .len = 1 } };
+    try testing.expectEqual(pf.Status.io, try fixture.status(broken));
+    try testing.expectEqualStrings("c", (try read(&fixture, 1, 0, 1)).?);
+}
+
+test "listings, page by page" {
+    var fixture: Fixture = .{};
+    try fixture.setUp();
+    var text: [128]u8 = undefined;
+    var out: std.Io.Writer = .fixed(&text);
+    for ([_][]const u8{ "", "system", "system@1/bin" }) |path| {
+        var cursor: u32 = 0;
+        while (true) {
+            const request: pf.Request = .{ .list = .{ .cursor = cursor, .limit = 1, .path = path } };
+            const reply = pf.decodeReply(try fixture.ask(request), .list).?;
+            var page = pf.decodeList(reply.tail).?;
+            while (page.next()) |entry| try out.print("{s}:{d} ", .{ entry.name, entry.size });
+            cursor = page.next_cursor;
+            if (page.is_last) break;
+        }
+    }
+    const expected = "system@1:0 bin:0 build.prop:3 a:5000 b:6000 ";
+    try testing.expectEqualStrings(expected, out.buffered());
+    const far: pf.Request = .{ .list = .{ .cursor = 999, .limit = 9, .path = "system" } };
+    try testing.expectEqual(pf.Status.ok, try fixture.status(far));
+    const file: pf.Request = .{ .list = .{ .cursor = 0, .limit = 9, .path = "system/build.prop" } };
+    try testing.expectEqual(pf.Status.not_found, try fixture.status(file));
+}
+
+test "without an image everything is io, and a malformed request still says so" {
+    var fixture: Fixture = .{};
+    for ([_]pf.Request{
+        .{ .stat = "a" },
+        .{ .open = "a" },
+        .{ .read = .{ .file = 0, .offset = 0, .len = 1 } },
+        .{ .list = .{ .cursor = 0, .limit = 1, .path = "" } },
+    }) |request| try testing.expectEqual(pf.Status.io, try fixture.status(request));
+    const reply = fixture.server.handle("PF\x01\x01", &fixture.out);
+    try testing.expectEqualSlices(u8, "PF\x01\x81\x02", reply);
+}
