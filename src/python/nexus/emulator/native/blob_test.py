@@ -6,6 +6,7 @@ from nexus.emulator.native.blob import Blob, BlobError, unpack
 from nexus.emulator.native.blob_fake import native_blob
 from nexus.emulator.native.build import build
 from nexus.emulator.native.flatten import FlattenError, flatten
+from nexus.emulator.native.mapping import Code
 from nexus.emulator.program_fake import program
 
 GOOD = Blob(enter=0, fill=4, handlers=3, code=b"\xc3" * 8).pack()
@@ -56,6 +57,12 @@ def test_an_object_that_needs_others_is_refused() -> None:
     """
     with pytest.raises(FlattenError, match="cannot be resolved"):
         flatten(compile_object(text))
+
+
+def test_another_processor_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    with pytest.raises(BlobError, match="this host is aarch64"):
+        Code(unpack(native_blob()))
 
 
 @pytest.mark.parametrize("options", [{"engine": "native"}, {"native_blob": GOOD}])

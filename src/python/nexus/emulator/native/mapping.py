@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
+import platform
 from collections.abc import Callable
 from typing import Final
 
 from nexus.emulator.native import layout
-from nexus.emulator.native.blob import Blob
+from nexus.emulator.native.blob import Blob, BlobError
+
+# Names of the one processor the code is made for.
+HOSTS: Final = ("x86_64", "AMD64")
 
 _PROT_READ_EXECUTE: Final = mmap.PROT_READ | mmap.PROT_EXEC
 
@@ -21,6 +26,13 @@ class Code:
     """A mapped native interpreter."""
 
     def __init__(self, blob: Blob) -> None:
+        """Map the code.
+
+        Raises:
+            BlobError: This host cannot execute it; use the reference engine.
+        """
+        if platform.machine() not in HOSTS:
+            raise BlobError(f"native blob: made for {HOSTS[0]}, this host is {platform.machine()}")
         size = (len(blob.code) + mmap.PAGESIZE - 1) // mmap.PAGESIZE * mmap.PAGESIZE
         self._memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._memory.write(blob.code)
@@ -28,8 +40,8 @@ class Code:
         protect = ctypes.CDLL(None, use_errno=True).mprotect
         protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
         if protect(base, size, _PROT_READ_EXECUTE):
-            error = ctypes.get_errno()
-            raise OSError(error, "the host does not let memory become executable (mprotect)")
+            reason = os.strerror(ctypes.get_errno())
+            raise BlobError(f"native blob: this host does not let memory be executed: {reason}")
         enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         fill = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self.enter: Callable[[int, int], None] = enter(base + blob.enter)

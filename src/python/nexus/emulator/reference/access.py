@@ -19,6 +19,11 @@ M64: Final = (1 << 64) - 1
 class MemoryAccess:
     """The memory side of a hart."""
 
+    state: s.State
+    ram: Ram
+    bus: Bus
+    mmu: Mmu
+
     def __init__(self, state: s.State, ram: Ram, bus: Bus) -> None:
         self.state = state
         self.ram = ram

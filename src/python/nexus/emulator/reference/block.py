@@ -9,15 +9,22 @@ page and another translation, so it is fetched anew every time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import CodeType, FunctionType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nexus.emulator.isa.decode import BASE, Decoded, decode
 from nexus.emulator.isa.python_source import NAMESPACE
 from nexus.emulator.isa.semantics import Semantics, semantics_of
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference.mmu import MARK_CODE, BailError, Context, Mmu
-from nexus.emulator.reference.source import Step, block_code, step_operands
+from nexus.emulator.reference.source import (
+    Step,
+    block_code,
+    step_functions,
+    step_operands,
+)
+from nexus.emulator.reference.system import SYSTEM_STEPS
 
 # Executions of a block before it is compiled: compiling costs about as much as 20 slow steps an
 # instruction, and most code of a boot runs once.
@@ -26,20 +33,27 @@ HEAT_COMPILE: Final = 12
 # Bounds the size of one compiled function; longer straight-line code becomes several blocks.
 BLOCK_INSTRUCTIONS_MAX: Final = 64
 
+# Different runs kept decoded, for all machines of a process together.
+RUNS_MAX: Final = 1 << 16
+
 Operation = tuple[Step, int, int, int, int, int]  # Step function and its operands.
 
 
+class Run(NamedTuple):
+    """Decoded instructions, wherever they are."""
+
+    instructions: tuple[Decoded, ...]
+    operations: tuple[Operation, ...]
+    is_simple: bool
+
+
 class Block:
-    """Instructions at one physical address."""
+    """A run at one physical address, and its compiled form."""
 
     __slots__ = ("code", "heat", "instructions", "is_simple", "operations")
 
-    def __init__(self, instructions: tuple[Decoded, ...], steps: dict[str, Step]) -> None:
-        self.instructions = instructions
-        self.operations: list[Operation] = [
-            (steps[it.name], *step_operands(it)) for it in instructions
-        ]
-        self.is_simple = instructions[0].name not in _NOT_SIMPLE
+    def __init__(self, run: Run) -> None:
+        self.instructions, self.operations, self.is_simple = run
         self.heat = 0
         self.code: CodeType | None = None
 
@@ -63,13 +77,45 @@ _NOT_SIMPLE: Final = _names(lambda semantics: semantics.is_system or semantics.i
 _JUMPS: Final = _names(lambda semantics: semantics.is_jump)
 
 
+_STEPS: Final[dict[str, Step]] = {**step_functions(), **SYSTEM_STEPS}
+
+
+def operation_of(instruction: Decoded) -> Operation:
+    """What executes one instruction on its own."""
+    return (_STEPS[instruction.name], *step_operands(instruction))
+
+
+@lru_cache(maxsize=RUNS_MAX)
+def decode_run(code: bytes) -> Run | None:
+    """Decode up to the end of a block or of `code`; `None` if not even one instruction fits."""
+    found: list[Decoded] = []
+    offset = 0
+    while offset < len(code) and len(found) < BLOCK_INSTRUCTIONS_MAX:
+        word = int.from_bytes(code[offset : offset + 4], "little")
+        is_wide = word & 3 == 3
+        if is_wide and offset + 4 > len(code):
+            break
+        instruction = decode(word if is_wide else word & 0xFFFF)
+        if instruction is None:
+            break
+        is_simple = instruction.name not in _NOT_SIMPLE
+        if is_simple or not found:
+            found.append(instruction)
+        if not is_simple or instruction.name in _JUMPS:
+            break
+        offset += instruction.length
+    if not found:
+        return None
+    operations = tuple(operation_of(it) for it in found)
+    return Run(tuple(found), operations, found[0].name not in _NOT_SIMPLE)
+
+
 class BlockCache:
     """Finds, decodes and compiles the blocks of one machine."""
 
-    def __init__(self, ram: Ram, mmu: Mmu, steps: dict[str, Step]) -> None:
+    def __init__(self, ram: Ram, mmu: Mmu) -> None:
         self._ram = ram
         self._mmu = mmu
-        self._steps = steps
         self._pages: dict[int, dict[int, Block]] = {}
 
     def forget(self, page: int) -> None:
@@ -84,32 +130,13 @@ class BlockCache:
         page = self._pages.setdefault(offset >> 12, {})
         block = page.get(offset & 4095)
         if block is None:
-            instructions = self._decode(offset)
-            if not instructions:
+            end = min(offset + 4 * BLOCK_INSTRUCTIONS_MAX, (offset | 4095) + 1)
+            run = decode_run(self._ram.buffer[offset:end])
+            if run is None:
                 return None
             self._mmu.mark(offset >> 12, MARK_CODE)
-            block = page[offset & 4095] = Block(instructions, self._steps)
+            block = page[offset & 4095] = Block(run)
         return block
-
-    def _decode(self, offset: int) -> tuple[Decoded, ...]:
-        """Decode from a RAM offset to the end of the block."""
-        found: list[Decoded] = []
-        buffer = self._ram.buffer
-        end = (offset | 4095) + 1
-        while offset < end and len(found) < BLOCK_INSTRUCTIONS_MAX:
-            word = int.from_bytes(buffer[offset : min(offset + 4, end)], "little")
-            if word & 3 == 3 and offset + 4 > end:
-                break
-            instruction = decode(word if word & 3 == 3 else word & 0xFFFF)
-            if instruction is None:
-                break
-            if instruction.name in _NOT_SIMPLE:
-                return tuple(found) or (instruction,)
-            found.append(instruction)
-            offset += instruction.length
-            if instruction.name in _JUMPS:
-                break
-        return tuple(found)
 
     def bind(self, entry: Entry, context: Context, state: Any) -> None:
         """Give an entry its compiled function, compiling the block if nobody did."""

@@ -14,11 +14,9 @@ from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.access import MemoryAccess
-from nexus.emulator.reference.block import HEAT_COMPILE, BlockCache, Entry, Operation
+from nexus.emulator.reference.block import HEAT_COMPILE, BlockCache, Entry, Operation, operation_of
 from nexus.emulator.reference.csr import MENVCFG_STCE, STIP
 from nexus.emulator.reference.mmu import FETCH
-from nexus.emulator.reference.source import Step, step_functions, step_operands
-from nexus.emulator.reference.system import SYSTEM_STEPS
 from nexus.emulator.reference.trap import (
     INTERRUPT,
     Cause,
@@ -33,8 +31,6 @@ MTIP: Final = 1 << 7
 # One microsecond of virtual time is 100 steps; mtime counts tenths of a microsecond.
 TICKS_PER_MTIME: Final = 10
 
-_STEPS: Final[dict[str, Step]] = {**step_functions(), **SYSTEM_STEPS}
-
 
 class Hart(MemoryAccess):
     """Registers, memory view and the step loop."""
@@ -43,7 +39,7 @@ class Hart(MemoryAccess):
         words: s.State = [0] * s.STATE_WORDS if state is None else state
         s.reset(words, entry)
         super().__init__(words, ram, bus)
-        self.blocks = BlockCache(ram, self.mmu, _STEPS)
+        self.blocks = BlockCache(ram, self.mmu)
         ram.forget = self._forget
         self.leave = False  # `run` must return after this step.
         self._left = 0  # Steps left in the present `run`, for the clock registers.
@@ -178,21 +174,21 @@ class Hart(MemoryAccess):
         enter_trap(self.state, trap.cause, trap.value)
         self.attention = True
 
-    def _operations(self) -> list[Operation]:
-        """The operations to step through from pc; an empty list if fetching them trapped."""
+    def _operations(self) -> tuple[Operation, ...]:
+        """The operations to step through from pc; none if fetching them trapped."""
         context, pc = self._context, self.state[s.PC]
         entry = context.blocks.get(pc)
         if entry is None:
             try:
-                physical = self.mmu.translate(pc, FETCH, 2)
+                physical = self._fetch_address(pc)
                 block = self.blocks.find(physical)
                 if block is None:
-                    return [self.fetch(pc, physical)]
+                    return (self.fetch(pc, physical),)
             except TrapError as trap:
                 self._trap(trap)
                 self._left -= 1
                 self._attend()
-                return []
+                return ()
             entry = Entry(block)
             if not self.mmu.pmp.is_uniform(physical & ~4095):
                 return block.operations[:1]  # Permission must be looked up for each instruction.
@@ -203,6 +199,16 @@ class Hart(MemoryAccess):
             if entry.run is None and (block.heat > HEAT_COMPILE or block.code):
                 self.blocks.bind(entry, context, self.state)
         return block.operations[: self._left]
+
+    def _fetch_address(self, pc: int) -> int:
+        """Translate pc, once a page as long as nothing changes."""
+        known = self._context.code_pages.get(pc >> 12)
+        if known is not None:
+            return known | pc & 4095
+        physical = self.mmu.translate(pc, FETCH, 2)
+        if self.mmu.pmp.is_uniform(physical & ~4095):
+            self._context.code_pages[pc >> 12] = physical & ~4095
+        return physical
 
     def fetch(self, pc: int, physical: int) -> Operation:
         """Fetch one instruction that is not cached: at a page's end, illegal, or outside RAM."""
@@ -216,7 +222,7 @@ class Hart(MemoryAccess):
         instruction = decode(word)
         if instruction is None:
             raise TrapError(Cause.ILLEGAL_INSTRUCTION, word)
-        return (_STEPS[instruction.name], *step_operands(instruction))
+        return operation_of(instruction)
 
     def _fetch_half(self, physical: int, pc: int) -> int:
         if not self.ram.contains(physical, 2):

@@ -88,6 +88,7 @@ class Context:
         self.loads = {size: PageViews(mmu, LOAD, size) for size in FORMATS}
         self.stores = {size: PageViews(mmu, STORE, size) for size in (1, 2, 4, 8)}
         self.blocks: dict[int, Entry] = {}
+        self.code_pages: dict[int, int] = {}  # Virtual page number -> physical address.
         self.namespace: dict[str, object] = {}  # For compiled blocks; filled on demand.
 
     def flush(self) -> None:
@@ -95,6 +96,7 @@ class Context:
         for views in (*self.loads.values(), *self.stores.values()):
             views.clear()
         self.blocks.clear()
+        self.code_pages.clear()
 
     def flush_stores(self) -> None:
         """Forget the right to store, after a page was marked."""

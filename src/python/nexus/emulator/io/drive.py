@@ -1,0 +1,73 @@
+"""A disk whose medium is a file on the host.
+
+The file is read whole, so that what a guest reads never depends on what else happens to the file
+during the run.  Written sectors go back to the file when the guest flushes, and at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+SECTOR_BYTES: Final = 512
+
+# Read into memory; larger disks belong to an emulator for larger guests.
+DRIVE_BYTES_MAX: Final = 1 << 30
+
+
+class DriveError(ValueError):
+    """The file cannot be a disk; the message names it and says why."""
+
+
+class FileDrive:
+    """A file's content, and which of its sectors have changed."""
+
+    def __init__(self, path: Path, *, is_read_only: bool) -> None:
+        """Read the file.
+
+        Raises:
+            DriveError: It cannot be opened as asked, or its size is no disk's.
+        """
+        self._path = path
+        self._is_read_only = is_read_only
+        self._dirty: set[int] = set()
+        try:
+            with path.open("rb" if is_read_only else "r+b") as file:
+                size = os.fstat(file.fileno()).st_size
+                if not 0 < size <= DRIVE_BYTES_MAX or size % SECTOR_BYTES:
+                    raise DriveError(
+                        f"{path}: {size} bytes, expected a multiple of {SECTOR_BYTES} "
+                        f"in {SECTOR_BYTES}..{DRIVE_BYTES_MAX}"
+                    )
+                self.content = bytearray(file.read())
+        except OSError as error:
+            raise DriveError(f"{path}: {error.strerror}") from error
+
+    @property
+    def size_bytes(self) -> int:
+        """The capacity."""
+        return len(self.content)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read a range inside the device."""
+        return bytes(self.content[offset : offset + length])
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write a range inside the device."""
+        self.content[offset : offset + len(data)] = data
+        last = offset + len(data) - 1
+        self._dirty.update(range(offset // SECTOR_BYTES, last // SECTOR_BYTES + 1))
+
+    def flush(self) -> None:
+        """Bring everything written so far into the file, durably."""
+        if not self._dirty or self._is_read_only:
+            return
+        with self._path.open("r+b") as file:
+            for sector in sorted(self._dirty):
+                start = sector * SECTOR_BYTES
+                file.seek(start)
+                file.write(self.content[start : start + SECTOR_BYTES])
+            file.flush()
+            os.fsync(file.fileno())
+        self._dirty.clear()
