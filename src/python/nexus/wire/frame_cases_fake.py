@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from nexus.wire import announce, bundle, front, gateway, log, policy, samgr
+from nexus.wire import announce, bundle, front, gateway, log, packagefs, policy, samgr
 
 
 class Encodable(Protocol):
@@ -212,6 +212,55 @@ CASES: Final[tuple[Case, ...]] = (
         log.Reply(log.Op.STATS, log.Status.OK, total=3, capacity=(128, 16384, 3, 90)),
         hex="4c4f0183" + "00" + "0300000000000000" + "0000000000000000"
         "80000000" + "00400000" + "03000000" + "5a000000",
+    ),
+    Case(
+        "pk-stat",
+        packagefs.decode_request,
+        packagefs.PathRequest(packagefs.Op.STAT, "pkg:/system/build.prop"),
+        vector="pk_stat",
+    ),
+    Case(
+        "pk-open",
+        packagefs.decode_request,
+        packagefs.PathRequest(packagefs.Op.OPEN, "pkg:/system/build.prop"),
+        vector="pk_open",
+    ),
+    Case(
+        "pk-read",
+        packagefs.decode_request,
+        packagefs.ReadRequest(1, 0, 64),
+        vector="pk_read_h1_off0_len64",
+    ),
+    Case("pk-close", packagefs.decode_request, packagefs.CloseRequest(1), vector="pk_close_h1"),
+    Case(
+        "pk-stat-reply",
+        packagefs.decode_reply,
+        packagefs.StatReply(packagefs.Status.OK, 19),
+        vector="pk_stat_rsp_ok_19",
+    ),
+    Case(
+        "pk-open-reply",
+        packagefs.decode_reply,
+        packagefs.OpenReply(packagefs.Status.OK, 1),
+        vector="pk_open_rsp_h1",
+    ),
+    Case(
+        "pk-read-reply",
+        packagefs.decode_reply,
+        packagefs.ReadReply(packagefs.Status.OK, b"ro.nexus.build=dev\n"),
+        vector="pk_read_rsp",
+    ),
+    Case(
+        "pk-close-reply",
+        packagefs.decode_reply,
+        packagefs.CloseReply(packagefs.Status.OK),
+        vector="pk_close_rsp",
+    ),
+    Case(
+        "pk-reject",
+        packagefs.decode_reply,
+        packagefs.Failure(packagefs.Op.STAT, packagefs.Status.PATH_TRAVERSAL),
+        vector="pk_reject_stat_traversal",
     ),
     Case(
         "gateway-request",
