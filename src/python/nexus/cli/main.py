@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "config explain": ("nexus.config.describe", "say what a file comes to, defaults included"),
     "config schema": ("nexus.config.schema", "print the JSON Schema of a file"),
     "image system": ("nexus.image.system", "join a kernel and its services into one ELF"),
+    "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),
     "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
 }
 

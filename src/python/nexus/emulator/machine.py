@@ -11,15 +11,24 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.emulator import elf
-from nexus.emulator.board import DRIVE_SLOTS, NS_PER_TICK, AttachedDrive, attach_devices
+from nexus.emulator.board import (
+    DRIVE_SLOTS,
+    NS_PER_TICK,
+    AttachedDrive,
+    Devices,
+    attach_devices,
+)
 from nexus.emulator.bus import Bus
 from nexus.emulator.elf import ImageError
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
+
+if TYPE_CHECKING:
+    from nexus.emulator.observe import Observer
 
 # Memory a test world can reasonably ask for, twice over; also the limit of what QEMU's 32-bit
 # physical window leaves to most guests.
@@ -35,6 +44,7 @@ class Stop(Enum):
     IDLE = "idle"  # until_ns, in wfi with nothing pending.
     FINISHED = "finished"  # The guest wrote to the finisher; see exit_code.
     RESET = "reset"  # The guest asked for a reset.
+    OBSERVED = "observed"  # The observer's breakpoint or watchpoint; see its `hit`.
 
 
 def _no_entropy(length: int) -> bytes:
@@ -53,6 +63,7 @@ class MachineOptions:
     entropy: Callable[[int], bytes] = _no_entropy
     engine: str = "reference"
     native_blob: bytes | None = None  # What native/build.py made; for engine "native".
+    observer: Observer | None = None  # For debuggers and traces; on the reference engine.
 
     def __post_init__(self) -> None:
         if not 0 < self.ram_bytes <= RAM_BYTES_MAX or self.ram_bytes % 4096:
@@ -71,6 +82,8 @@ class MachineOptions:
             raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
         if (self.engine == "native") != (self.native_blob is not None):
             raise ValueError('native_blob: expected with engine="native", and only then')
+        if self.observer is not None and self.engine != "reference":
+            raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
 
 
 class Machine:
@@ -84,6 +97,7 @@ class Machine:
             BlobError: The native blob is not one for this version.
         """
         self._ram = Ram(options.ram_bytes)
+        self._observer = options.observer
         _load(self._ram, elf.parse(options.kernel))
         bus = Bus()
         self._hart = _make_hart(options, self._ram, bus)
@@ -148,10 +162,21 @@ class Machine:
         ticks = hart.next_timer_ticks(enabled_only=True)
         return None if ticks is None else ticks * NS_PER_TICK
 
+    def settle(self) -> None:
+        """Take the interrupt that is due now, if any: the first thing that `run` would do."""
+        hart = self._hart
+        hart.update_timers()
+        if hart.has_wakeup:
+            hart.state[s.WAITING] = 0
+        if not hart.state[s.WAITING]:
+            hart.run(0)
+
     def _ended(self) -> Stop | None:
         finisher = self._devices.finisher
         if finisher.exit_code is not None:
             return Stop.FINISHED
+        if self._observer is not None and self._observer.hit is not None:
+            return Stop.OBSERVED
         return Stop.RESET if finisher.is_reset else None
 
     # -- The outside world -----------------------------------------------------------------------
@@ -160,13 +185,17 @@ class Machine:
         """UART output since the last call."""
         return self._devices.uart.take_output()
 
+    def offer_console(self, data: bytes) -> int:
+        """Type on the console as much as the UART can hold unread; return how many bytes."""
+        return self._devices.uart.receive(data)
+
     def write_console(self, data: bytes) -> None:
         """Type on the console.
 
         Raises:
             ValueError: More than the UART can hold unread.
         """
-        if self._devices.uart.receive(data) < len(data):
+        if self.offer_console(data) < len(data):
             raise ValueError(
                 f"console input: {len(data)} bytes do not fit, the guest is not reading"
             )
@@ -180,6 +209,21 @@ class Machine:
         """Hand a frame to the network device now; False if it had to drop it."""
         net = self._devices.net
         return net is not None and net.deliver(frame)
+
+    @property
+    def hart(self) -> Hart:
+        """The hart, for debuggers, traces and snapshots."""
+        return self._hart
+
+    @property
+    def ram(self) -> Ram:
+        """Memory, for the same."""
+        return self._ram
+
+    @property
+    def devices(self) -> Devices:
+        """The devices, for the same."""
+        return self._devices
 
     def register(self, number: int) -> int:
         """The value of x0..x31, for tests and post-mortems."""
@@ -196,6 +240,10 @@ class Machine:
 
 
 def _make_hart(options: MachineOptions, ram: Ram, bus: Bus) -> Hart:
+    if options.observer is not None:
+        from nexus.emulator.observe import ObservedHart
+
+        return ObservedHart(ram, bus, RAM_BASE, options.observer)
     if options.native_blob is None:
         return Hart(ram, bus, RAM_BASE)
     # Only machines that use it pay for mapping native code, and other processors never see it.

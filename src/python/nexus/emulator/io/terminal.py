@@ -19,6 +19,8 @@ _QUIT: Final = frozenset(b"xX")
 # More than anybody types at once; a paste comes in several reads.
 _READ_BYTES: Final = 1024
 
+_OUTPUT_FLAGS: Final = 1  # Place in what tcgetattr returns.
+
 # Their default action would leave the terminal raw.
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
@@ -68,6 +70,9 @@ class Terminal:
         for number in _SIGNALS:
             self._handlers[number] = signal.signal(number, _quit)
         tty.setraw(self._descriptor)
+        settings = termios.tcgetattr(self._descriptor)
+        settings[_OUTPUT_FLAGS] |= termios.OPOST  # Guests end lines with a line feed alone.
+        termios.tcsetattr(self._descriptor, termios.TCSANOW, settings)
         return self
 
     def __exit__(

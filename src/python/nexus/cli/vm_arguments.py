@@ -1,0 +1,202 @@
+"""The command line of `nexus vm run`, checked as far as it can be without reading a file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nexus.core.commandline import CommandLine
+from nexus.core.errors import UsageError, did_you_mean
+
+ENGINES: Final = ("reference", "native", "qemu")
+TRACES: Final = ("instructions", "traps")
+
+RAM_MIB_DEFAULT: Final = 64
+# What machine.py models, in both directions.
+_RAM_BYTES_MAX: Final = 2 << 30
+_UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+# Slots 2 to 7 of the board.
+DRIVES_MAX: Final = 6
+_SEED_MAX: Final = (1 << 63) - 1
+_INSTRUCTIONS_MAX: Final = (1 << 63) - 1
+
+_DESCRIPTION: Final = """\
+Boot one machine and connect its console.
+
+    nexus vm run --kernel system.elf
+    nexus vm run --kernel system.elf --drive disk.img --until 'init: ready'
+
+On a terminal the console is interactive: Ctrl-A x ends the run.  Otherwise it is written to the
+standard output and nothing is read, unless --input names what to type.
+"""
+
+_EPILOG: Final = """\
+The exit code is the guest's own (255 if it is larger), and apart from that:
+
+     0  the guest switched the machine off, or printed the text of --until
+     1  the guest ended well, but never printed the text of --until
+    11  the guest asked for a reset
+    13  the guest waits for ever: no timer, and nobody types
+    15  the instructions of --max-instructions are spent
+    20  an option or a file is wrong; nothing ran
+    21  the host failed
+    22  the engine is not here
+   130  Ctrl-C, or Ctrl-A x
+
+See docs/emulator.md.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DriveOption:
+    """A disk as it was asked for."""
+
+    path: Path
+    is_read_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for."""
+
+    kernel: Path
+    drives: tuple[DriveOption, ...]
+    ram_bytes: int
+    seed: int | None
+    until: bytes | None
+    max_instructions: int | None
+    engine: str
+    native_blob: Path | None
+    fw_cfg: dict[str, Path]
+    script: Path | None
+    trace: str | None
+    trace_out: Path | None
+    gdb: str | None
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Read the command line.
+
+    Raises:
+        UsageError: one line that names the option, the value and what is accepted.
+    """
+    given = _parser().parse_args(argv)
+    options = Options(
+        kernel=given.kernel,
+        drives=tuple(_drive(text) for text in given.drive or ()),
+        ram_bytes=_ram(given.ram),
+        seed=_bounded("--seed", given.seed, 0, _SEED_MAX),
+        until=given.until.encode() if given.until else None,
+        max_instructions=_bounded(
+            "--max-instructions", given.max_instructions, 1, _INSTRUCTIONS_MAX
+        ),
+        engine=_one_of("--engine", given.engine, ENGINES),
+        native_blob=given.native_blob,
+        fw_cfg=_files(given.fw_cfg or ()),
+        script=given.input,
+        trace=None if given.trace is None else _one_of("--trace", given.trace, TRACES),
+        trace_out=given.trace_out,
+        gdb=given.gdb,
+    )
+    _one_of("--net", given.net, ("none",))
+    _check_together(options)
+    return options
+
+
+def _check_together(options: Options) -> None:
+    """Refuse what does not go together, rather than leaving a wish unfulfilled in silence."""
+    if len(options.drives) > DRIVES_MAX:
+        raise UsageError(
+            f"--drive: {len(options.drives)} given; the board has room for {DRIVES_MAX}"
+        )
+    if options.trace_out is not None and options.trace is None:
+        raise UsageError("--trace-out: goes with --trace")
+    if options.trace is not None and options.gdb is not None:
+        raise UsageError("--trace: does not go with --gdb")
+    if options.engine == "native" and options.native_blob is None:
+        raise UsageError("--engine native: its code was not given; name it with --native-blob")
+    if options.engine == "qemu":
+        for option, value in (
+            ("--seed", options.seed),
+            ("--max-instructions", options.max_instructions),
+            ("--trace", options.trace),
+        ):
+            if value is not None:
+                raise UsageError(f"{option}: QEMU cannot do that; choose another --engine")
+
+
+def _parser() -> CommandLine:
+    parser = CommandLine("nexus vm run", _DESCRIPTION)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("--kernel", type=Path, required=True, metavar="ELF", help="what to boot")
+    add("--drive", action="append", metavar="FILE[,readonly]", help="a disk (repeatable)")
+    add("--ram", default=str(RAM_MIB_DEFAULT), metavar="N[K|M|G]", help="memory in MiB; 64")
+    add("--seed", metavar="N", help="seed of the entropy device; 1")
+    add("--until", metavar="TEXT", help="end with 0 once the console has shown this")
+    add("--max-instructions", metavar="N", help="give up after so many")
+    add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
+    add("--native-blob", type=Path, metavar="PATH", help="the native interpreter's code")
+    add("--net", default="none", metavar="none", help="the machine has no network")
+    add("--fw-cfg", action="append", metavar="NAME=FILE", help="a firmware file (repeatable)")
+    add("--input", type=Path, metavar="FILE", help="type this file's content on the console")
+    add("--trace", metavar="WHAT", help=f"one of {', '.join(TRACES)}")
+    add("--trace-out", type=Path, metavar="FILE", help="default: the error stream")
+    add("--gdb", metavar="PORT|PATH", help="wait for a debugger on 127.0.0.1 or a unix socket")
+    return parser
+
+
+def _drive(text: str) -> DriveOption:
+    path, comma, flag = text.rpartition(",")
+    if not comma:
+        return DriveOption(Path(text), is_read_only=False)
+    if flag != "readonly" or not path:
+        raise UsageError(f"--drive: {text!r} is not FILE or FILE,readonly")
+    return DriveOption(Path(path), is_read_only=True)
+
+
+def _ram(text: str) -> int:
+    unit = _UNITS.get(text[-1:].upper())
+    number = text[:-1] if unit else text
+    size = int(number) * (unit or _UNITS["M"]) if number.isdecimal() else 0
+    if not 0 < size <= _RAM_BYTES_MAX or size % 4096:
+        raise UsageError(f"--ram: {text!r} is not a size in 4K..2G, in MiB or with K, M or G")
+    return size
+
+
+def _files(given: Sequence[str]) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for item in given:
+        name, equals, path = item.partition("=")
+        if not (name and equals and path):
+            raise UsageError(
+                f"--fw-cfg: {item!r} is not NAME=FILE, such as opt/org.nexus/node=n.bin"
+            )
+        if name in files:
+            raise UsageError(f"--fw-cfg: {name!r} is given twice")
+        files[name] = Path(path)
+    return files
+
+
+def _bounded(option: str, text: str | None, low: int, high: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise UsageError(f"{option}: {text!r} is not a whole number in {low}..{high}")
+    return value
+
+
+def _one_of(option: str, value: str, accepted: Sequence[str]) -> str:
+    if value not in accepted:
+        near = did_you_mean(value, accepted)
+        raise UsageError(f"{option}: {value!r} is unknown; accepted: {', '.join(accepted)}{near}")
+    return value

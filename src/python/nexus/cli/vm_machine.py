@@ -1,0 +1,100 @@
+"""Makes the machine of `nexus vm run` from its options and the files they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from nexus.cli.vm_arguments import Options
+from nexus.core.errors import UsageError
+from nexus.core.randomness import KeyedRandom
+from nexus.emulator.board import DRIVE_SLOTS, AttachedDrive
+from nexus.emulator.elf import ImageError
+from nexus.emulator.io.drive import DriveError, FileDrive
+from nexus.emulator.machine import Machine, MachineOptions
+from nexus.simulation.entropy import EntropyStream
+
+# A wrong file is told from an image before it fills the memory.
+_FILE_BYTES_MAX: Final = 256 << 20
+
+# The seed of a run that names none, and the name of its only machine.
+_SEED_DEFAULT: Final = 1
+_MACHINE: Final = "vm"
+
+
+@dataclass(slots=True)
+class Assembled:
+    """A machine, and what it takes to make it again at time 0."""
+
+    kernel: bytes
+    make_options: Callable[[], MachineOptions]
+    drives: tuple[FileDrive, ...]
+    machine: Machine = field(init=False)
+
+    def close(self) -> None:
+        """Bring the disks into their files."""
+        for drive in self.drives:
+            drive.flush()
+
+
+def assemble(options: Options) -> Assembled:
+    """Read every file and power the machine on.
+
+    Raises:
+        UsageError: A file is not what it has to be.
+    """
+    kernel = read("--kernel", options.kernel)
+    files = {name: read(f"--fw-cfg {name}", path) for name, path in options.fw_cfg.items()}
+    blob = None
+    if options.engine == "native" and options.native_blob is not None:
+        blob = read("--native-blob", options.native_blob)
+    drives = _open_drives(options)
+    seed = _SEED_DEFAULT if options.seed is None else options.seed
+
+    def make_options() -> MachineOptions:
+        return MachineOptions(
+            kernel=kernel,
+            ram_bytes=options.ram_bytes,
+            fw_cfg=files,
+            drives=[
+                AttachedDrive(slot, drive, wanted.is_read_only)
+                for slot, drive, wanted in zip(DRIVE_SLOTS, drives, options.drives, strict=False)
+            ],
+            entropy=EntropyStream(KeyedRandom(seed), _MACHINE),
+            engine=options.engine,
+            native_blob=blob,
+        )
+
+    assembled = Assembled(kernel, make_options, drives)
+    try:
+        assembled.machine = Machine(make_options())
+    except ImageError as error:
+        raise UsageError(f"--kernel: {options.kernel}: {error}") from error
+    return assembled
+
+
+def _open_drives(options: Options) -> tuple[FileDrive, ...]:
+    try:
+        return tuple(
+            FileDrive(drive.path, is_read_only=drive.is_read_only) for drive in options.drives
+        )
+    except DriveError as error:
+        raise UsageError(f"--drive: {error}") from error
+
+
+def read(option: str, path: Path) -> bytes:
+    """Read a file that an option names.
+
+    Raises:
+        UsageError: It cannot be read, or is far too large.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{option}: {path}: {error.strerror}") from error
+    if len(content) > _FILE_BYTES_MAX:
+        raise UsageError(f"{option}: {path}: more than {_FILE_BYTES_MAX} bytes")
+    return content

@@ -1,0 +1,132 @@
+"""`nexus vm run`: boots one machine and connects its console."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nexus.cli import vm_arguments
+from nexus.cli.vm_arguments import Options
+from nexus.cli.vm_session import (
+    EXIT_DEADLOCK,
+    EXIT_HOST,
+    EXIT_INTERRUPTED,
+    EXIT_UNAVAILABLE,
+    Ending,
+    Session,
+)
+from nexus.core.commandline import EXIT_CONFIG
+from nexus.core.errors import NexusError, UsageError
+from nexus.harness.engine import EngineUnavailableError
+
+if TYPE_CHECKING:
+    from nexus.emulator.io.terminal import Terminal
+
+# A sleeping guest on a terminal: how long to wait for a key before looking at the clock again.
+_KEY_WAIT_S: Final = 0.2
+_NS_PER_S: Final = 1_000_000_000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; return its exit code."""
+    try:
+        options = vm_arguments.parse(sys.argv[1:] if argv is None else argv)
+        ending = run(options)
+    except EngineUnavailableError as error:
+        ending = Ending(EXIT_UNAVAILABLE, str(error))
+    except (NexusError, UsageError, ValueError) as error:
+        ending = Ending(EXIT_CONFIG, str(error))
+    except OSError as error:
+        ending = Ending(EXIT_HOST, f"the host failed: {error}")
+    except KeyboardInterrupt:
+        ending = Ending(EXIT_INTERRUPTED, "interrupted")
+    if ending.message is not None:
+        sys.stderr.write(f"nexus vm run: {ending.message}\n")
+    return ending.exit_code
+
+
+def run(options: Options) -> Ending:
+    """Run what was asked for; the parts are imported when they are needed."""
+    if options.engine == "qemu":
+        from nexus.cli.vm_qemu import run_qemu
+
+        return run_qemu(options)
+    from nexus.cli.vm_machine import Assembled, assemble
+
+    assembled: Assembled = assemble(options)
+    try:
+        session = Session(
+            assembled.machine, until=options.until, max_instructions=options.max_instructions
+        )
+        if options.script is not None:
+            session.type(_read_script(options.script))
+        return _run_here(session)
+    finally:
+        assembled.close()
+
+
+def _read_script(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--input: {path}: {error.strerror}") from error
+
+
+def _run_here(session: Session) -> Ending:
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from nexus.emulator.io.terminal import QuitError, Terminal
+
+        try:
+            with Terminal(sys.stdin.fileno()) as terminal:
+                return _run_interactive(session, terminal)
+        except QuitError:
+            return Ending(EXIT_INTERRUPTED)
+    return _run_plain(session)
+
+
+def _show(output: bytes) -> None:
+    if output:
+        sys.stdout.buffer.write(output)
+        sys.stdout.buffer.flush()
+
+
+def _run_plain(session: Session) -> Ending:
+    """Nobody types: as fast as it goes, to an ending or to eternal sleep."""
+    while True:
+        output, ending = session.advance()
+        _show(output)
+        if ending is not None:
+            return ending
+        if session.sleeps_until_ns is None and not session.has_input:
+            return Ending(EXIT_DEADLOCK, "the guest waits for ever: no timer, and nobody types")
+
+
+def _run_interactive(session: Session, terminal: Terminal) -> Ending:
+    """Somebody types.  A guest that sleeps does so in the host's time, and any key wakes it."""
+    while True:
+        output, ending = session.advance()
+        _show(output)
+        if ending is not None:
+            return ending
+        session.type(terminal.read(0))
+        _sleep(session, terminal)
+
+
+def _sleep(session: Session, terminal: Terminal) -> None:
+    """Wait as long as the machine does, unless a key is pressed."""
+    began, asleep_ns = time.monotonic(), session.machine.now_ns
+    while not session.has_input:
+        until_ns = session.sleeps_until_ns
+        left_s = _KEY_WAIT_S
+        if until_ns is not None:
+            left_s = began + (until_ns - asleep_ns) / _NS_PER_S - time.monotonic()
+            if left_s <= 0:
+                return
+        session.type(terminal.read(min(left_s, _KEY_WAIT_S)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

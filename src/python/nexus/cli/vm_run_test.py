@@ -1,0 +1,211 @@
+"""`nexus vm run` as its users see it: output, exit code, and one line for a mistake."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import termios
+from pathlib import Path
+
+import pytest
+
+from nexus.cli.vm_fake import (
+    ECHO,
+    TIMEOUT_S,
+    environment,
+    run_vm,
+    saying,
+    vm_command,
+    write_guest,
+)
+from nexus.emulator.program_fake import EXIT, build_elf
+
+
+@pytest.mark.parametrize("exit_code", [0, 7, 255])
+def test_the_guests_words_and_exit_code_are_the_programs(tmp_path: Path, exit_code: int) -> None:
+    done = run_vm("--kernel", write_guest(tmp_path, saying("hello\nthere\n", exit_code)))
+    assert (done.stdout, done.returncode, done.stderr) == ("hello\nthere\n", exit_code, "")
+
+
+def test_an_exit_code_that_no_process_can_have_is_not_0(tmp_path: Path) -> None:
+    assert run_vm("--kernel", write_guest(tmp_path, saying("x", 256))).returncode == 255
+
+
+def test_until_ends_the_run_where_the_text_ends(tmp_path: Path) -> None:
+    guest = write_guest(tmp_path, saying("init: ready\nmore", 3))
+    done = run_vm("--kernel", guest, "--until", "ready")
+    assert (done.stdout, done.returncode) == ("init: ready", 0)
+
+
+def test_a_text_that_never_comes_is_no_success(tmp_path: Path) -> None:
+    done = run_vm("--kernel", write_guest(tmp_path, saying("no", 0)), "--until", "yes")
+    assert (done.stdout, done.returncode) == ("no", 1)
+    assert "never printed 'yes'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "exit_code", "said"),
+    [
+        ("loop: j loop", ("--max-instructions", "5000"), 15, "5000 instructions are spent"),
+        ("loop: wfi\n j loop", (), 13, "waits for ever"),
+        ("li t0, 0x100000\n li t1, 0x7777\n sw t1, 0(t0)", (), 11, "reset"),
+    ],
+)
+def test_other_endings_have_exit_codes_of_their_own(
+    tmp_path: Path, source: str, arguments: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    done = run_vm("--kernel", write_guest(tmp_path, source), *arguments)
+    assert done.returncode == exit_code
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_the_input_file_has_is_typed(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(b"HAL" * 1500 + b"q")
+    done = run_vm("--kernel", write_guest(tmp_path, ECHO), "--input", tmp_path / "keys")
+    assert (done.stdout, done.returncode) == (">" + "IBM" * 1500 + "r", 5)
+
+
+# Writes sector 1 and, if it was allowed, flushes; ends with the status of the write.
+DISK = f"""
+    li s0, 0x10003000
+    li t0, 3
+    sw t0, 0x70(s0)
+    li t0, 1
+    sw t0, 0x24(s0)
+    sw t0, 0x20(s0)
+    li t0, 11
+    sw t0, 0x70(s0)
+    li t0, 8
+    sw t0, 0x38(s0)
+    la t0, table
+    sw t0, 0x80(s0)
+    la t0, ring
+    sw t0, 0x90(s0)
+    la t0, used
+    sw t0, 0xa0(s0)
+    li t0, 1
+    sw t0, 0x44(s0)
+    li t0, 15
+    sw t0, 0x70(s0)
+    la t0, table
+    la t1, head
+    sd t1, 0(t0)
+    la t1, body
+    sd t1, 16(t0)
+    la t1, status
+    sd t1, 32(t0)
+    sw zero, 0x50(s0)
+    lbu a0, 0(t1)
+{EXIT}
+.align 16
+table: .dword 0
+ .word 16, 0x10001
+ .dword 0
+ .word 512, 0x20001
+ .dword 0
+ .word 1, 2
+ring: .half 0, 1, 0
+.align 16
+used: .space 128
+head: .word 1, 0
+ .dword 1
+status: .byte 9
+body: .byte 78, 88
+ .space 510
+"""
+
+
+@pytest.mark.parametrize(("flag", "status"), [("", 0), (",readonly", 1)])
+def test_a_drives_file_has_what_the_guest_wrote(tmp_path: Path, flag: str, status: int) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(2048))
+    done = run_vm("--kernel", write_guest(tmp_path, DISK), "--drive", f"{disk}{flag}")
+    assert done.returncode == status
+    written = bytes(2048) if flag else bytes(512) + b"NX" + bytes(1534)
+    assert disk.read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (b"", "0 bytes, an ELF64 header has 64"),
+        (b"#!/bin/sh\n" * 10, "magic"),
+        (build_elf({0x8000_0000: bytes(8)}, machine=62), "machine 62, expected 243"),
+        (build_elf({0x8000_0000: bytes(8)}, elf_class=1), "class 1, expected 2"),
+        (build_elf({0x8000_0000: bytes(64)})[:-9], "truncated"),
+        (build_elf({0x8000_0000: bytes(64), 0x8000_0020: bytes(8)}), "overlap"),
+        (build_elf({0x1000: bytes(8)}), "outside RAM"),
+    ],
+)
+def test_a_bad_kernel_is_one_line(tmp_path: Path, image: bytes, said: str) -> None:
+    path = tmp_path / "bad.elf"
+    path.write_bytes(image)
+    done = run_vm("--kernel", path)
+    assert done.returncode == 20
+    assert said in done.stderr
+    assert str(path) in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--drive", "none.img"), "--drive: none.img: No such file"),
+        (("--drive", "x,writable"), "FILE,readonly"),
+        (("--drive", "a") * 7, "room for 6"),
+        (("--ram", "3G"), "--ram: '3G'"),
+        (("--ram", "lots"), "--ram: 'lots'"),
+        (("--engine", "natif"), "did you mean 'native'"),
+        (("--engine", "native"), "--native-blob"),
+        (("--engine", "qemu", "--seed", "1"), "--seed: QEMU cannot"),
+        (("--net", "tap"), "--net: 'tap'"),
+        (("--fw-cfg", "name"), "NAME=FILE"),
+        (("--fw-cfg", "a=none.bin"), "--fw-cfg a: none.bin"),
+        (("--seed", "-1"), "--seed: '-1'"),
+        (("--input", "none.txt"), "--input: none.txt"),
+        (("--frobnicate",), "--frobnicate"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = run_vm("--kernel", write_guest(tmp_path, "nop"), *arguments)
+    assert (done.returncode, done.stdout) == (20, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_drive_that_is_no_whole_number_of_sectors_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(bytes(513))
+    done = run_vm("--kernel", write_guest(tmp_path, "nop"), "--drive", tmp_path / "disk")
+    assert done.returncode == 20
+    assert "513 bytes, expected a multiple of 512" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown", "exit_code"), [(b"aq", b">br", 5), (b"\x01x", b">", 130)]
+)
+def test_on_a_terminal_keys_reach_the_guest_and_the_terminal_is_put_back(
+    tmp_path: Path, keys: bytes, shown: bytes, exit_code: int
+) -> None:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    command = vm_command("--kernel", write_guest(tmp_path, ECHO))
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=environment()
+    )
+    try:
+        seen = os.read(ours, 1)
+        assert not termios.tcgetattr(theirs)[3] & (termios.ECHO | termios.ICANON)
+        os.write(ours, keys)
+        assert process.wait(TIMEOUT_S) == exit_code
+        assert termios.tcgetattr(theirs) == before
+        os.set_blocking(ours, False)
+        while len(seen) < len(shown):
+            seen += os.read(ours, 100)
+        assert seen == shown
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(ours)
+        os.close(theirs)

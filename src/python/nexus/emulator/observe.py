@@ -1,0 +1,169 @@
+"""A hart that can be watched: stop before an instruction, after an access, tell about every trap.
+
+It is the reference engine with hooks, so what is seen is what every engine does.  Blocks of code
+still run compiled where nothing is watched: a page without breakpoints, and no hook on
+instructions or data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.emulator.bus import Bus
+from nexus.emulator.memory import Ram
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.hart import Hart
+from nexus.emulator.reference.trap import INTERRUPT, TrapError, pending_interrupt
+
+READ: Final = 1
+WRITE: Final = 2
+
+# What a debugger can reasonably set; its table entries are looked at on every access.
+WATCHES_MAX: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Data to watch, by virtual address."""
+
+    address: int
+    length: int
+    access: int  # READ, WRITE or both.
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Why the hart stopped: a breakpoint (`watch` is None) or a watched access."""
+
+    address: int
+    watch: Watch | None = None
+
+
+class Observer:
+    """What to look for, and what was found."""
+
+    def __init__(self) -> None:
+        self.breakpoints: set[int] = set()
+        self.watches: list[Watch] = []
+        self.on_instruction: Callable[[int], None] | None = None
+        self.on_trap: Callable[[int, int], None] | None = None
+        self.hit: Hit | None = None
+        self.resumed_at = -1  # Breakpoints are ignored before this step: we just stopped there.
+
+    @property
+    def needs_every_step(self) -> bool:
+        """Whether compiled blocks would hide something."""
+        return self.on_instruction is not None or bool(self.watches)
+
+
+class ObservedHart(Hart):
+    """The reference engine, telling an observer."""
+
+    def __init__(self, ram: Ram, bus: Bus, entry: int, observer: Observer) -> None:
+        super().__init__(ram, bus, entry)
+        self.observer = observer
+
+    def _run_blocks(self) -> None:
+        observer = self.observer
+        if observer.needs_every_step:
+            return
+        if observer.breakpoints:
+            page = self.state[s.PC] >> 12
+            if any(address >> 12 == page for address in observer.breakpoints):
+                return
+            self._run_block()
+            return
+        super()._run_blocks()
+
+    def _run_block(self) -> None:
+        """Run one compiled block: the next one may be in a page with breakpoints."""
+        entry = self._context.blocks.get(self.state[s.PC])
+        if entry is None or entry.run is None or entry.length > self._left:
+            return
+        left = self._left
+        self._left = entry.length
+        try:
+            super()._run_blocks()
+        finally:
+            self._left += left - entry.length
+
+    def _run_slowly(self) -> None:
+        observer = self.observer
+        state = self.state
+        if self._stops_here():
+            return
+        is_first = True
+        for operation in self._operations():
+            if not is_first and self._stops_here():
+                return
+            is_first = False
+            pc = state[s.PC]
+            if observer.on_instruction is not None:
+                observer.on_instruction(pc)
+            try:
+                state[s.PC] = operation[0](self, state, *operation[1:], pc)
+            except TrapError as trap:
+                self._trap(trap)
+            self._left -= 1
+            if self.attention or self.leave:
+                self._attend()
+                return
+
+    def _stops_here(self) -> bool:
+        observer = self.observer
+        pc = self.state[s.PC]
+        if pc not in observer.breakpoints or self.steps == observer.resumed_at:
+            return False
+        observer.hit = Hit(pc)
+        self.leave = True
+        return True
+
+    def _trap(self, trap: TrapError) -> None:
+        if self.observer.on_trap is not None:
+            self.observer.on_trap(trap.cause, trap.value)
+        super()._trap(trap)
+
+    def _attend(self) -> None:
+        if self.observer.on_trap is not None:
+            code = pending_interrupt(self.state)
+            if code is not None:
+                self.observer.on_trap(INTERRUPT | code, 0)
+        super()._attend()
+
+    # -- Data ------------------------------------------------------------------------------------
+
+    def _touched(self, address: int, length: int, access: int) -> None:
+        for watch in self.observer.watches:
+            if (
+                watch.access & access
+                and address < watch.address + watch.length
+                and watch.address < address + length
+            ):
+                self.observer.hit = Hit(address, watch)
+                self.leave = True
+                return
+
+    def load(self, address: int, size: int) -> int:
+        """Load, and tell."""
+        value = super().load(address, size)
+        self._touched(address, size, READ)
+        return value
+
+    def store(self, address: int, value: int, size: int) -> None:
+        """Store, and tell."""
+        super().store(address, value, size)
+        self._touched(address, size, WRITE)
+
+    def load_for_store(self, address: int, size: int) -> int:
+        """The load of an atomic, and tell."""
+        value = super().load_for_store(address, size)
+        self._touched(address, size, READ)
+        return value
+
+    def load_reserved(self, address: int, size: int) -> int:
+        """Load and reserve, and tell."""
+        value = super().load_reserved(address, size)
+        self._touched(address, size, READ)
+        return value
