@@ -66,6 +66,10 @@ class PeerTable:
         entry = self._entries.get(device_id)
         return entry if entry is not None and self._is_live(entry, now_ns) else None
 
+    def live(self, now_ns: int) -> list[Entry]:
+        """Return the live entries, the least recently heard first."""
+        return [entry for entry in self._entries.values() if self._is_live(entry, now_ns)]
+
     def expire(self, now_ns: int) -> None:
         """Drop what was not refreshed within the TTL."""
         self._entries = {

@@ -31,6 +31,20 @@ SERVICES: Final[Mapping[int, Service]] = {
 }
 
 
+# Operations whose second execution would not be the same as the first: what changes something.
+MUTATIONS: Final[Mapping[int, frozenset[int]]] = {
+    1: frozenset({1}),  # register
+    4: frozenset({1, 3}),  # put, delete
+}
+
+
+def is_mutation(service: int, payload: bytes) -> bool:
+    """Say whether a call changes something; what is unknown is taken to."""
+    known = SERVICES.get(service)
+    opcode = known.opcode_of(payload) if known is not None else None
+    return opcode is None or opcode in MUTATIONS.get(service, frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One permitted operation of one peer."""

@@ -145,10 +145,12 @@ class Session:
         """Take bytes from the connection; return what happened, in order."""
         if self.state is State.CLOSED:
             return []
-        if self._reader.buffered + len(data) > BACKLOG_BYTES_MAX:
-            return [self._refuse(self._name_refusal(Reason.OVERSIZED))]
         self._reader.feed(data)
-        return self._run(now_ns)
+        events = self._run(now_ns)
+        if self._reader.buffered > BACKLOG_BYTES_MAX:
+            # Only a peer that sends on before it is admitted leaves so much.
+            events.append(self._refuse(self._name_refusal(Reason.OVERSIZED)))
+        return events
 
     def admit(self, now_ns: int) -> list[Event]:
         """Accept the proven identity; return what happened with the bytes that waited for it."""
@@ -168,14 +170,23 @@ class Session:
 
     def send(self, frame: Frame) -> None:
         """Seal a frame for the peer."""
+        self.send_plaintext(frame.encode())
+
+    def send_plaintext(self, frame: bytes) -> None:
+        """Seal a frame that is encoded already."""
         self._move(Step.SEND)
-        self._seal(frame.encode())
+        self._seal(frame)
 
     def request(self, service: int, payload: bytes, deadline_ms: int) -> int:
         """Send a gateway request; return its correlation id."""
         self.send(Request(service, self._correlation + 1, deadline_ms, payload))
         self._correlation += 1
         return self._correlation
+
+    @property
+    def output_bytes(self) -> int:
+        """How much waits to be written."""
+        return len(self._output)
 
     def take_output(self) -> bytes:
         """Take the bytes for the connection."""
