@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nexus.cli import main
 from nexus.emulator.program_fake import EXIT, program
 
 # Ends a run that hangs, long before the test runner would.
@@ -85,7 +86,7 @@ def environment() -> dict[str, str]:
 
 def vm_command(*arguments: str | Path) -> list[str]:
     """The command line of the process."""
-    return [sys.executable, "-m", "nexus.cli.main", "vm", "run", *map(str, arguments)]
+    return [sys.executable, "-m", main.__name__, "vm", "run", *map(str, arguments)]
 
 
 def run_vm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -25,6 +25,7 @@ from nexus.emulator.device.virtio_net import VirtioNet
 from nexus.emulator.device.virtio_rng import VirtioRng
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference.hart import Hart
+from nexus.emulator.stateful import Stateful
 
 FINISHER_BASE: Final = 0x0010_0000
 CLINT_BASE: Final = 0x0200_0000
@@ -61,6 +62,7 @@ class Devices:
     uart: Uart
     finisher: Finisher
     net: VirtioNet | None
+    stateful: list[Stateful]  # Everything a snapshot holds, always in this order.
 
 
 def attach_devices(
@@ -90,18 +92,26 @@ def attach_devices(
     if mac is not None:
         net = VirtioNet(mac, ram, irq(NET_SLOT), lambda: hart.ticks * NS_PER_TICK)
         slots[NET_SLOT] = net.transport
-    slots[RNG_SLOT] = VirtioRng(entropy, ram, irq(RNG_SLOT)).transport
+    rng = VirtioRng(entropy, ram, irq(RNG_SLOT))
+    slots[RNG_SLOT] = rng.transport
     for disk in drives:
         serial = b"drive%d" % disk.slot
         blk = VirtioBlk(disk.drive, serial, ram, irq(disk.slot), is_read_only=disk.is_read_only)
         slots[disk.slot] = blk.transport
+    files = fw.FwCfg(fw_cfg, ram)
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
         bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4, 8))
-    bus.attach(FW_CFG_BASE, fw.LENGTH, fw.FwCfg(fw_cfg, ram), (1, 2, 4, 8))
+    bus.attach(FW_CFG_BASE, fw.LENGTH, files, (1, 2, 4, 8))
     bus.attach(UART_BASE, 8, uart, (1, 2, 4, 8))
     bus.attach(PLIC_BASE, PLIC_BYTES, plic, (4,))
     bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(hart), (4,))
     bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart), (4, 8))
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
-    return Devices(uart=uart, finisher=finisher, net=net)
+    stateful: list[Stateful] = [uart, plic, finisher, files, rng]
+    stateful += [net] if net else []
+    # A drive of another kind keeps its own state.
+    stateful += [disk.drive for disk in drives if isinstance(disk.drive, Stateful)]
+    for slot in sorted(slots):
+        stateful += [slots[slot], *slots[slot].queues]
+    return Devices(uart=uart, finisher=finisher, net=net, stateful=stateful)

@@ -98,6 +98,7 @@ class Machine:
         """
         self._ram = Ram(options.ram_bytes)
         self._observer = options.observer
+        self._options = options
         _load(self._ram, elf.parse(options.kernel))
         bus = Bus()
         self._hart = _make_hart(options, self._ram, bus)
@@ -224,6 +225,20 @@ class Machine:
     def devices(self) -> Devices:
         """The devices, for the same."""
         return self._devices
+
+    @property
+    def identity(self) -> bytes:
+        """SHA-256 over what of the options cannot be told from the state."""
+        options = self._options
+        digest = hashlib.sha256()
+        parts = [options.kernel, options.mac or b""]
+        for name in sorted(options.fw_cfg):
+            parts += [name.encode(), options.fw_cfg[name]]
+        for disk in options.drives:
+            parts.append(f"{disk.slot} {disk.is_read_only} {disk.drive.size_bytes}".encode())
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "little") + part)
+        return digest.digest()
 
     def register(self, number: int) -> int:
         """The value of x0..x31, for tests and post-mortems."""

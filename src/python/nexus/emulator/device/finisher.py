@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 FAIL: Final = 0x3333
 PASS: Final = 0x5555
@@ -13,10 +13,15 @@ RESET: Final = 0x7777
 class Finisher:
     """One write-only register."""
 
+    SAVED: ClassVar[tuple[str, ...]] = ("exit_code", "is_reset")
+
     def __init__(self, stop: Callable[[], None]) -> None:
         self.exit_code: int | None = None
         self.is_reset = False
         self._stop = stop
+
+    def restored(self) -> None:
+        """Nothing hangs on it."""
 
     def read(self, offset: int, size: int) -> int:
         """Reads as zero."""

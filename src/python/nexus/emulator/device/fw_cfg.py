@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 from nexus.emulator.bus import BusError
 from nexus.emulator.memory import Ram
@@ -47,12 +47,17 @@ _DESCRIPTOR: Final = struct.Struct(">IIQ")
 class FwCfg:
     """A selector, a position, and read-only items."""
 
+    SAVED: ClassVar[tuple[str, ...]] = ("_selected", "_position", "_dma_high")
+
     def __init__(self, files: Mapping[str, bytes], ram: Ram) -> None:
         self._ram = ram
         self._items = _items(files)
         self._selected = b""
         self._position = 0
         self._dma_high = 0
+
+    def restored(self) -> None:
+        """Nothing hangs on it."""
 
     def read(self, offset: int, size: int) -> int:
         """Read the data register, or the signature that announces DMA."""

@@ -7,7 +7,7 @@ it samples the line again.  Equal priorities are ordered by source number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 SOURCES: Final = 96  # Including source 0, which does not exist.
 CONTEXTS: Final = 2
@@ -24,6 +24,10 @@ _BITS: Final = (1 << SOURCES) - 1
 class Plic:
     """Interrupt state as bit sets indexed by source."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *("_levels", "_pending", "_claimed", "_priorities", "_enabled", "_thresholds"),
+    )
+
     def __init__(self, set_line: Callable[[int, bool], None]) -> None:
         """`set_line(context, level)` drives the external interrupt of a context."""
         self._set_line = set_line
@@ -33,6 +37,9 @@ class Plic:
         self._priorities = [0] * SOURCES
         self._enabled = [0] * CONTEXTS
         self._thresholds = [0] * CONTEXTS
+
+    def restored(self) -> None:
+        """The interrupt lines are part of what the hart restores."""
 
     def set_source(self, source: int, is_high: bool) -> None:
         """Drive an input."""

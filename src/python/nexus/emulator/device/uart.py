@@ -5,9 +5,8 @@ Transmission takes no time: the transmitter is always empty again at the next in
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 # Unread output beyond this is dropped and counted: a chatty guest must not grow the host.
 OUTPUT_BYTES_MAX: Final = 1 << 24
@@ -35,11 +34,16 @@ IIR_FIFO: Final = 0xC0
 class Uart:
     """Eight byte registers and two byte queues."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *("dropped_bytes", "_output", "_input", "_transmit_pending", "_interrupt_enable"),
+        *("_fifo_control", "_line_control", "_modem_control", "_scratch", "_divisor"),
+    )
+
     def __init__(self, set_irq: Callable[[bool], None]) -> None:
         self.dropped_bytes = 0
         self._set_irq = set_irq
         self._output = bytearray()
-        self._input: deque[int] = deque()
+        self._input = bytearray()
         self._transmit_pending = False
         self._interrupt_enable = 0
         self._fifo_control = 0
@@ -47,6 +51,9 @@ class Uart:
         self._modem_control = 8
         self._scratch = 0
         self._divisor = 12
+
+    def restored(self) -> None:
+        """The interrupt line is part of what the PLIC restores."""
 
     def take_output(self) -> bytes:
         """What the guest wrote since the last call."""
@@ -66,7 +73,7 @@ class Uart:
         if self._line_control & LCR_DLAB and offset < 2:
             return self._divisor >> 8 * offset & 0xFF
         if offset == RBR_THR:
-            value = self._input.popleft() if self._input else 0
+            value = self._input.pop(0) if self._input else 0
             self._update()
             return value
         if offset == IIR_FCR:

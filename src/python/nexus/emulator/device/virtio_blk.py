@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from nexus.emulator.device.virtio_mmio import VirtioMmio
 from nexus.emulator.device.virtqueue import Chain, QueueError, VirtQueue
@@ -51,8 +51,13 @@ class Drive(Protocol):
 class MemoryDrive:
     """A drive whose medium is memory, so nothing outlives the machine."""
 
+    SAVED: ClassVar[tuple[str, ...]] = ("content",)
+
     def __init__(self, content: bytes) -> None:
         self.content = bytearray(content)
+
+    def restored(self) -> None:
+        """Nothing hangs on it."""
 
     @property
     def size_bytes(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from nexus.emulator.device.virtqueue import QUEUE_SIZE_MAX, QueueError, VirtQueue
 from nexus.emulator.memory import Ram
@@ -65,6 +65,10 @@ class EmptySlot:
 class VirtioMmio:
     """The registers of one device."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *("_status", "_interrupt", "_accepted", "_features_sel", "_accepted_sel", "_queue_sel"),
+    )
+
     def __init__(self, backend: Backend, ram: Ram, set_irq: Callable[[bool], None]) -> None:
         self._backend = backend
         self._set_irq = set_irq
@@ -75,6 +79,9 @@ class VirtioMmio:
         self._features_sel = 0
         self._accepted_sel = 0
         self._queue_sel = 0
+
+    def restored(self) -> None:
+        """The interrupt line is part of what the PLIC restores."""
 
     @property
     def is_live(self) -> bool:

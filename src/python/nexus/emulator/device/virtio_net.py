@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 from nexus.emulator.device.virtio_mmio import VirtioMmio
 from nexus.emulator.device.virtqueue import Chain, VirtQueue
@@ -29,6 +29,8 @@ SENT_FRAMES_MAX: Final = 4096
 class VirtioNet:
     """A network card whose cable is `take_frames` and `deliver`."""
 
+    SAVED: ClassVar[tuple[str, ...]] = ("dropped_frames", "_sent")
+
     device_id = 1
     features = FEATURE_MAC | FEATURE_MRG_RXBUF | FEATURE_STATUS
     queue_count = 2
@@ -42,6 +44,10 @@ class VirtioNet:
         self._now_ns = now_ns
         self._sent: list[tuple[int, bytes]] = []
         self._incoming: bytes | None = None
+
+    def restored(self) -> None:
+        """Make pairs of what a snapshot keeps as lists."""
+        self._sent = [(instant, frame) for instant, frame in self._sent]
 
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Frames sent since the last call, each with its time."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from nexus.emulator.memory import Ram
 
@@ -45,9 +45,16 @@ class Chain:
 class VirtQueue:
     """One queue: where its rings are, and how far the device has got."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *("size", "is_ready", "descriptors", "available", "used", "_seen", "_done"),
+    )
+
     def __init__(self, ram: Ram) -> None:
         self._ram = ram
         self.reset()
+
+    def restored(self) -> None:
+        """Nothing hangs on it."""
 
     def reset(self) -> None:
         """Forget the configuration."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 SECTOR_BYTES: Final = 512
 
@@ -22,6 +22,8 @@ class DriveError(ValueError):
 
 class FileDrive:
     """A file's content, and which of its sectors have changed."""
+
+    SAVED: ClassVar[tuple[str, ...]] = ("content",)
 
     def __init__(self, path: Path, *, is_read_only: bool) -> None:
         """Read the file.
@@ -43,6 +45,10 @@ class FileDrive:
                 self.content = bytearray(file.read())
         except OSError as error:
             raise DriveError(f"{path}: {error.strerror}") from error
+
+    def restored(self) -> None:
+        """The file may have any of it, or not: at the next flush it gets everything."""
+        self._dirty.update(range(len(self.content) // SECTOR_BYTES))
 
     @property
     def size_bytes(self) -> int:

@@ -7,6 +7,7 @@ The loop below only looks when something may have changed (`attention`), which i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from nexus.emulator.bus import Bus
@@ -44,6 +45,14 @@ class Hart(MemoryAccess):
         self.leave = False  # `run` must return after this step.
         self._left = 0  # Steps left in the present `run`, for the clock registers.
         self._end = 0
+
+    def restore(self, words: Sequence[int]) -> None:
+        """Become a hart with these state words, in memory that has been replaced already."""
+        for index, word in enumerate(words):
+            self.state[index] = word
+        self._end, self._left = self.state[s.STEPS], 0
+        self.attention = True
+        self.mmu.pmp_changed()
 
     # -- Time ------------------------------------------------------------------------------------
 
