@@ -73,7 +73,7 @@ def attach_devices(
     fw_cfg: Mapping[str, bytes],
     drives: Sequence[AttachedDrive],
     mac: bytes | None,
-    entropy: Callable[[int], bytes],
+    entropy: Callable[[int], bytes] | None,
 ) -> Devices:
     """Build every device and put it on the bus."""
 
@@ -92,8 +92,9 @@ def attach_devices(
     if mac is not None:
         net = VirtioNet(mac, ram, irq(NET_SLOT), lambda: hart.ticks * NS_PER_TICK)
         slots[NET_SLOT] = net.transport
-    rng = VirtioRng(entropy, ram, irq(RNG_SLOT))
-    slots[RNG_SLOT] = rng.transport
+    rng = None if entropy is None else VirtioRng(entropy, ram, irq(RNG_SLOT))
+    if rng is not None:
+        slots[RNG_SLOT] = rng.transport
     for disk in drives:
         serial = b"drive%d" % disk.slot
         blk = VirtioBlk(disk.drive, serial, ram, irq(disk.slot), is_read_only=disk.is_read_only)
@@ -108,8 +109,8 @@ def attach_devices(
     bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(hart), (4,))
     bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart), (4, 8))
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
-    stateful: list[Stateful] = [uart, plic, finisher, files, rng]
-    stateful += [net] if net else []
+    stateful: list[Stateful] = [uart, plic, finisher, files]
+    stateful += [device for device in (rng, net) if device is not None]
     # A drive of another kind keeps its own state.
     stateful += [disk.drive for disk in drives if isinstance(disk.drive, Stateful)]
     for slot in sorted(slots):

@@ -47,10 +47,6 @@ class Stop(Enum):
     OBSERVED = "observed"  # The observer's breakpoint or watchpoint; see its `hit`.
 
 
-def _no_entropy(length: int) -> bytes:
-    raise ValueError("entropy: the guest asked for random bytes, but no source was configured")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineOptions:
     """What a machine is made of."""
@@ -60,7 +56,7 @@ class MachineOptions:
     fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
     drives: Sequence[AttachedDrive] = ()
     mac: bytes | None = None
-    entropy: Callable[[int], bytes] = _no_entropy
+    entropy: Callable[[int], bytes] | None = None  # Without a source there is no device.
     engine: str = "reference"
     native_blob: bytes | None = None  # What native/build.py made; for engine "native".
     observer: Observer | None = None  # For debuggers and traces; on the reference engine.

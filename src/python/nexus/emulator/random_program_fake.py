@@ -96,6 +96,7 @@ wide:
     li t2, 1
     xor t0, t0, t2
     csrw satp, t0
+    sfence.vma zero, zero
 no_switch:
     andi t2, t1, 15
     bnez t2, leave
@@ -105,6 +106,7 @@ no_switch:
     li t2, {_entry(DATA, 0)}
     or t2, t2, t1
     sd t2, 0(t0)
+    sfence.vma zero, zero
 leave:
     ld t0, 0(sp)
     ld t1, 8(sp)
