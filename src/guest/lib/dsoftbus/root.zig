@@ -14,6 +14,7 @@
 //!     backoff     when to dial again
 //!     pk          the remote package file system: frames; pk_server: handles and answers
 //!     config      the section of the node configuration
+//!     mux         streams inside a session (mux_frames, mux_stream, mux_schedule)
 //!
 //! Nothing here allocates, and every buffer has a fixed bound.
 
@@ -29,6 +30,8 @@ pub const front = @import("front.zig");
 pub const gateway = @import("gateway.zig");
 pub const pk = @import("pk.zig");
 pub const pk_server = @import("pk_server.zig");
+pub const mux = @import("mux.zig");
+pub const mux_frames = @import("mux_frames.zig");
 pub const rate = @import("rate.zig");
 pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
@@ -48,6 +51,12 @@ test {
     _ = gateway;
     _ = pk;
     _ = pk_server;
+    _ = mux;
+    _ = mux_frames;
+    _ = @import("mux_stream.zig");
+    _ = @import("mux_schedule.zig");
+    _ = @import("mux_test.zig");
+    _ = @import("mux_random_test.zig");
     _ = rate;
     _ = session;
     _ = @import("id.zig");

@@ -1,0 +1,343 @@
+//! Streams of one ready session: plaintext frames in, events and plaintext frames out. The model,
+//! the frames and the rejects are in docs/spec/streams.md.
+//!
+//!     peer's frame ──receive──▶ event to the owner          write, open, grant, … from the owner
+//!     poll ◀── SETTINGS, RESET, OPEN, OPEN_ACK, CREDIT, then DATA by priority, CLOSE behind it
+//!
+//! Received bytes are not kept: the owner takes them from the event and calls `grant` when it is
+//! done with them. It never holds more than `own.initial_credit` of a stream, unless it grants.
+
+const std = @import("std");
+const frames = @import("mux_frames.zig");
+const stream_file = @import("mux_stream.zig");
+const Schedule = @import("mux_schedule.zig").Schedule;
+pub const Stream = stream_file.Stream;
+pub const Reason = frames.Reason;
+pub const Reject = frames.Reject;
+pub const label = frames.label;
+
+/// What a guest accepts: little, because each of its links has memory for all of it.
+pub const own: frames.Settings = .{
+    .streams_max = 16,
+    .message_bytes_max = @import("frames.zig").plaintext_bytes_max,
+    .initial_credit = 4096,
+};
+/// Streams that a guest itself opens: the gateway, the ladder's two, and one to spare.
+pub const mine_max = 4;
+/// Streams reset here whose late frames are ignored.
+pub const remembered_max = 32;
+
+pub const Side = enum(u1) { acceptor = 0, dialler = 1 };
+
+pub const Event = union(enum) {
+    settings: frames.Settings,
+    /// Call `accept` or `reset`. The name is valid until the next call.
+    opened: frames.Open,
+    acknowledged: u32,
+    /// Valid until the next call; to be granted when dealt with.
+    data: struct { id: u32, bytes: []const u8 },
+    credit: u32,
+    closed: u32,
+    reset: struct { id: u32, reason: Reason },
+};
+
+pub const OpenError = error{ NotReady, Limit, DuplicateStreamName, InvalidStreamName };
+
+pub const Mux = struct {
+    side: Side,
+    authenticated: bool = false,
+    said_settings: bool = false,
+    peer: ?frames.Settings = null,
+    next_id: u32,
+    /// Highest id of ours that the peer can know.
+    mine_known: u32 = 0,
+    theirs_known: u32 = 0,
+    schedule: Schedule = .{},
+    forgotten: [remembered_max]u32 = @splat(0),
+    forgotten_next: usize = 0,
+    streams: [own.streams_max + mine_max]Stream = @splat(.{}),
+
+    pub fn init(self: *Mux, side: Side) void {
+        self.* = .{ .side = side, .next_id = if (side == .dialler) 1 else 2 };
+    }
+
+    /// The session is ready.
+    pub fn start(self: *Mux) void {
+        self.authenticated = true;
+    }
+
+    /// Open a stream; its OPEN and what is written leave through `poll`.
+    pub fn open(self: *Mux, name: []const u8, priority: u3) OpenError!u32 {
+        const peer = self.peer orelse return error.NotReady;
+        if (name.len == 0 or name.len > frames.name_bytes_max) return error.InvalidStreamName;
+        var count: usize = 0;
+        for (&self.streams) |*stream| {
+            if (stream.id == 0 or !stream.mine) continue;
+            count += 1;
+            if (stream.say_reset == null and std.mem.eql(u8, stream.name(), name))
+                return error.DuplicateStreamName;
+        }
+        if (count >= @min(peer.streams_max, mine_max)) return error.Limit;
+        const stream = self.create(self.next_id, name, priority) orelse return error.Limit;
+        stream.mine = true;
+        stream.say_open = true;
+        self.next_id += 2;
+        return stream.id;
+    }
+
+    /// Acknowledge a stream that the peer has opened.
+    pub fn accept(self: *Mux, id: u32) void {
+        const stream = self.find(id) orelse return;
+        if (stream.mine or stream.acknowledged) return;
+        stream.acknowledged = true;
+        stream.say_acknowledge = true;
+    }
+
+    /// How many of the bytes were taken over; the rest would block.
+    pub fn write(self: *Mux, id: u32, bytes: []const u8) usize {
+        return if (self.find(id)) |stream| stream.put(bytes) else 0;
+    }
+
+    /// How many bytes `write` takes now.
+    pub fn room(self: *const Mux, id: u32) usize {
+        return if (self.findConst(id)) |stream| stream.room() else 0;
+    }
+
+    pub fn credit(self: *const Mux, id: u32) usize {
+        return if (self.findConst(id)) |stream| stream.credit else 0;
+    }
+
+    /// Bytes taken over that have not left yet.
+    pub fn waiting(self: *const Mux, id: u32) usize {
+        return if (self.findConst(id)) |stream| stream.len else 0;
+    }
+
+    /// From now on make DATA of at most so many bytes of it.
+    pub fn limitData(self: *Mux, id: u32, bytes: u32) void {
+        if (self.find(id)) |stream| stream.data_max = bytes;
+    }
+
+    /// The owner is done with so many received bytes.
+    pub fn grant(self: *Mux, id: u32, bytes: usize) void {
+        const stream = self.find(id) orelse return;
+        if (!stream.remote_closed) stream.owed += @intCast(bytes);
+    }
+
+    pub fn close(self: *Mux, id: u32) error{Reset}!void {
+        const stream = self.find(id) orelse return error.Reset;
+        if (stream.say_reset != null) return error.Reset;
+        stream.closing = true;
+    }
+
+    pub fn reset(self: *Mux, id: u32, reason: Reason) void {
+        const stream = self.find(id) orelse return;
+        if (stream.say_reset != null) return;
+        // The peer has never heard of it.
+        if (stream.say_open) return release(stream);
+        stream.say_reset = reason;
+        self.forgotten[self.forgotten_next] = id;
+        self.forgotten_next = (self.forgotten_next + 1) % remembered_max;
+    }
+
+    pub fn find(self: *Mux, id: u32) ?*Stream {
+        if (id == 0) return null;
+        for (&self.streams) |*stream| if (stream.id == id) return stream;
+        return null;
+    }
+
+    fn findConst(self: *const Mux, id: u32) ?*const Stream {
+        return @constCast(self).find(id);
+    }
+
+    fn create(self: *Mux, id: u32, name: []const u8, priority: u3) ?*Stream {
+        const stream = for (&self.streams) |*stream| {
+            if (stream.id == 0) break stream;
+        } else return null;
+        stream.* = .{
+            .id = id,
+            .priority = priority,
+            .credit = self.peer.?.initial_credit,
+            .window = own.initial_credit,
+            .name_len = @intCast(name.len),
+        };
+        @memcpy(stream.name_bytes[0..name.len], name);
+        return stream;
+    }
+
+    fn release(stream: *Stream) void {
+        stream.id = 0;
+    }
+
+    // What the peer says.
+
+    /// Judge a frame of the peer. An error ends the session; null: nothing for the owner.
+    pub fn receive(self: *Mux, bytes: []const u8) Reject!?Event {
+        if (!self.authenticated) return error.UnauthenticatedSession;
+        if (bytes.len > own.message_bytes_max) return error.FrameOversize;
+        const frame = try frames.decode(bytes);
+        if ((frame == .settings) != (self.peer == null)) return error.InvalidStreamStateTransition;
+        switch (frame) {
+            .settings => |settings| {
+                self.peer = settings;
+                return .{ .settings = settings };
+            },
+            .open => |wanted| return try self.receiveOpen(wanted),
+            .open_ack => |id| {
+                const stream = try self.live(id, .open_ack) orelse return null;
+                if (!stream.mine or stream.acknowledged) return error.InvalidStreamStateTransition;
+                stream.acknowledged = true;
+                return .{ .acknowledged = id };
+            },
+            .data => |data| return try self.receiveData(data.id, data.bytes),
+            .credit => |given| return try self.receiveCredit(given.id, given.bytes),
+            .close => |id| return try self.receiveClose(id),
+            .reset => |what| return try self.receiveReset(what.id, what.reason),
+        }
+    }
+
+    fn receiveOpen(self: *Mux, wanted: frames.Open) Reject!?Event {
+        if (wanted.id == 0 or self.isMine(wanted.id) or wanted.id <= self.theirs_known)
+            return error.InvalidStreamStateTransition;
+        var count: usize = 0;
+        for (&self.streams) |*stream| {
+            if (stream.id == 0 or stream.mine) continue;
+            count += 1;
+            if (std.mem.eql(u8, stream.name(), wanted.name)) return error.DuplicateStreamName;
+        }
+        if (count >= own.streams_max) return error.StreamLimitExceeded;
+        self.theirs_known = wanted.id;
+        // There is a place: ours are never more than `mine_max`.
+        _ = self.create(wanted.id, wanted.name, wanted.priority).?;
+        return .{ .opened = wanted };
+    }
+
+    fn receiveData(self: *Mux, id: u32, bytes: []const u8) Reject!?Event {
+        const stream = try self.spoken(id, .data) orelse return null;
+        if (stream.remote_closed) return error.InvalidStreamStateTransition;
+        if (bytes.len > stream.window) return error.WindowCreditOverflowOrUnderflow;
+        stream.window -= @intCast(bytes.len);
+        return .{ .data = .{ .id = id, .bytes = bytes } };
+    }
+
+    fn receiveCredit(self: *Mux, id: u32, bytes: u32) Reject!?Event {
+        const stream = try self.spoken(id, .credit) orelse return null;
+        if (bytes == 0) return error.WindowCreditOverflowOrUnderflow;
+        stream.credit = std.math.add(u32, stream.credit, bytes) catch
+            return error.WindowCreditOverflowOrUnderflow;
+        return .{ .credit = id };
+    }
+
+    fn receiveClose(self: *Mux, id: u32) Reject!?Event {
+        const stream = try self.spoken(id, .close) orelse return null;
+        if (stream.remote_closed) return error.InvalidStreamStateTransition;
+        stream.remote_closed = true;
+        stream.owed = 0;
+        if (stream.isOver()) release(stream);
+        return .{ .closed = id };
+    }
+
+    fn receiveReset(self: *Mux, id: u32, reason: Reason) Reject!?Event {
+        const stream = self.find(id) orelse {
+            _ = try self.live(id, .reset);
+            return null;
+        };
+        if (stream.say_open) return error.UnknownStreamFrame;
+        const known = stream.say_reset != null;
+        release(stream);
+        return if (known) null else .{ .reset = .{ .id = id, .reason = reason } };
+    }
+
+    fn isMine(self: *const Mux, id: u32) bool {
+        return id % 2 == @intFromEnum(self.side);
+    }
+
+    /// The stream a frame is for. Null: the frame is late and to be ignored.
+    fn live(self: *Mux, id: u32, kind: frames.Type) Reject!?*Stream {
+        const known = if (self.isMine(id)) self.mine_known else self.theirs_known;
+        if (id == 0 or id > known) return error.UnknownStreamFrame;
+        if (self.find(id)) |stream| return if (stream.say_reset == null) stream else null;
+        if (kind == .credit or kind == .reset) return null;
+        for (self.forgotten) |late| if (late == id) return null;
+        return error.InvalidStreamStateTransition;
+    }
+
+    /// A stream on which the peer may say more than OPEN_ACK and RESET.
+    fn spoken(self: *Mux, id: u32, kind: frames.Type) Reject!?*Stream {
+        const stream = try self.live(id, kind) orelse return null;
+        if (stream.mine and !stream.acknowledged) return error.InvalidStreamStateTransition;
+        return stream;
+    }
+
+    // What we say.
+
+    /// The next frame for the peer, in `out`, which holds at least `message_bytes_least`.
+    pub fn poll(self: *Mux, out: []u8) ?[]u8 {
+        if (!self.authenticated) return null;
+        if (!self.said_settings) {
+            self.said_settings = true;
+            return frames.encode(out, .{ .settings = own });
+        }
+        const peer = self.peer orelse return null;
+        if (self.pollReset(out) orelse self.pollOpen(out)) |frame| return frame;
+        for (&self.streams) |*stream| {
+            if (stream.id == 0 or stream.say_reset != null) continue;
+            if (pollOne(stream, out)) |frame| return frame;
+        }
+        const stream = self.schedule.next(&self.streams) orelse return null;
+        const longest = @min(out.len, peer.message_bytes_max) - frames.data_head;
+        const data = stream.take(out[frames.data_head..][0..@min(longest, stream.data_max)]);
+        const id = stream.id;
+        out[0] = @intFromEnum(frames.Type.data);
+        std.mem.writeInt(u32, out[1..5], id, .little);
+        return out[0 .. frames.data_head + data.len];
+    }
+
+    fn pollReset(self: *Mux, out: []u8) ?[]u8 {
+        for (&self.streams) |*stream| {
+            if (stream.id == 0) continue;
+            const reason = stream.say_reset orelse continue;
+            defer release(stream);
+            return frames.encode(out, .{ .reset = .{ .id = stream.id, .reason = reason } });
+        }
+        return null;
+    }
+
+    /// Ids increase on the wire, in whatever places the streams are.
+    fn pollOpen(self: *Mux, out: []u8) ?[]u8 {
+        var first: ?*Stream = null;
+        for (&self.streams) |*stream| {
+            if (stream.id == 0 or !stream.say_open) continue;
+            if (first == null or stream.id < first.?.id) first = stream;
+        }
+        const stream = first orelse return null;
+        stream.say_open = false;
+        self.mine_known = stream.id;
+        return frames.encode(out, .{ .open = .{
+            .id = stream.id,
+            .priority = stream.priority,
+            .name = stream.name(),
+        } });
+    }
+
+    fn pollOne(stream: *Stream, out: []u8) ?[]u8 {
+        if (stream.say_acknowledge) {
+            stream.say_acknowledge = false;
+            return frames.encode(out, .{ .open_ack = stream.id });
+        }
+        // Not for every byte: as long as half of it is left, the peer does not stand still.
+        const spoken_of = stream.mine or stream.acknowledged;
+        if (spoken_of and stream.owed >= own.initial_credit / 2) {
+            const bytes = stream.owed;
+            stream.window += bytes;
+            stream.owed = 0;
+            return frames.encode(out, .{ .credit = .{ .id = stream.id, .bytes = bytes } });
+        }
+        if (stream.closing and !stream.close_sent and stream.len == 0) {
+            stream.close_sent = true;
+            const frame = frames.encode(out, .{ .close = stream.id });
+            if (stream.isOver()) release(stream);
+            return frame;
+        }
+        return null;
+    }
+};

@@ -1,0 +1,103 @@
+//! One stream of a session: what it may send, what it may still receive, and what is to be said of
+//! it. All that waits to be sent about a stream is a field of it, so that nothing can pile up.
+
+const std = @import("std");
+const frames = @import("mux_frames.zig");
+
+/// One gateway response and then some; more would only wait here instead of at its source.
+pub const buffer_bytes = 1024;
+
+pub const State = enum { open, half_closed_local, half_closed_remote, closed, reset };
+
+pub const Stream = struct {
+    /// 0: this place is free.
+    id: u32 = 0,
+    mine: bool = false,
+    priority: u3 = 0,
+    /// OPEN_ACK was sent or has come.
+    acknowledged: bool = false,
+    /// The owner has closed it; CLOSE follows the data.
+    closing: bool = false,
+    close_sent: bool = false,
+    remote_closed: bool = false,
+    /// To be said: our OPEN, our OPEN_ACK, our RESET.
+    say_open: bool = false,
+    say_acknowledge: bool = false,
+    say_reset: ?frames.Reason = null,
+    /// What `write` still takes.
+    credit: u32 = 0,
+    /// What the peer may still send.
+    window: u32 = 0,
+    /// Dealt with by the owner and not given back yet.
+    owed: u32 = 0,
+    /// Longest DATA to make of what waits.
+    data_max: u32 = frames.data_bytes_max,
+    name_len: u8 = 0,
+    name_bytes: [frames.name_bytes_max]u8 = undefined,
+    start: usize = 0,
+    len: usize = 0,
+    ring: [buffer_bytes]u8 = undefined,
+
+    pub fn name(self: *const Stream) []const u8 {
+        return self.name_bytes[0..self.name_len];
+    }
+
+    pub fn state(self: *const Stream) State {
+        if (self.say_reset != null) return .reset;
+        if (self.closing) return if (self.remote_closed) .closed else .half_closed_local;
+        return if (self.remote_closed) .half_closed_remote else .open;
+    }
+
+    /// Both sides have said CLOSE.
+    pub fn isOver(self: *const Stream) bool {
+        return self.close_sent and self.remote_closed;
+    }
+
+    /// How many bytes `put` takes now.
+    pub fn room(self: *const Stream) usize {
+        const usable = self.say_reset == null and !self.closing and
+            (self.mine or self.acknowledged);
+        return if (usable) @min(self.ring.len - self.len, self.credit) else 0;
+    }
+
+    /// Take over what fits, and count it against the credit.
+    pub fn put(self: *Stream, bytes: []const u8) usize {
+        const count = @min(bytes.len, self.room());
+        for (bytes[0..count], 0..) |byte, i| {
+            self.ring[(self.start + self.len + i) % self.ring.len] = byte;
+        }
+        self.len += count;
+        self.credit -= @intCast(count);
+        return count;
+    }
+
+    /// Move up to `out.len` waiting bytes out.
+    pub fn take(self: *Stream, out: []u8) []u8 {
+        const count = @min(out.len, self.len);
+        for (out[0..count], 0..) |*byte, i| {
+            byte.* = self.ring[(self.start + i) % self.ring.len];
+        }
+        self.start = (self.start + count) % self.ring.len;
+        self.len -= count;
+        return out[0..count];
+    }
+
+    pub fn hasData(self: *const Stream) bool {
+        return self.len != 0 and self.say_reset == null and !self.say_open;
+    }
+};
+
+test "a stream takes what both its buffer and its credit hold, and gives it back in order" {
+    var stream: Stream = .{ .id = 1, .mine = true, .credit = 2000 };
+    var bytes: [1500]u8 = undefined;
+    for (&bytes, 0..) |*byte, i| byte.* = @truncate(i);
+    try std.testing.expectEqual(buffer_bytes, stream.put(&bytes));
+    var out: [1000]u8 = undefined;
+    try std.testing.expectEqualSlices(u8, bytes[0..1000], stream.take(&out));
+    try std.testing.expectEqual(976, stream.put(bytes[buffer_bytes..]) + 500);
+    try std.testing.expectEqual(2000 - buffer_bytes - 476, stream.credit);
+    try std.testing.expectEqualSlices(u8, bytes[1000..], stream.take(&out));
+    stream.credit = 3;
+    try std.testing.expectEqual(3, stream.put(&bytes));
+    try std.testing.expectEqual(0, stream.put(&bytes));
+}
