@@ -53,6 +53,15 @@ pub fn Desk(comptime Client: type) type {
             return null;
         }
 
+        /// Take back one that cannot be sent.
+        pub fn withdraw(self: *Self, waiting_entry: *Entry) Entry {
+            const index = for (&self.entries, 0..) |*slot, i| {
+                if (slot.*) |*entry| if (entry == waiting_entry) break i;
+            } else unreachable; // it came from `waiting`
+            defer self.entries[index] = null;
+            return waiting_entry.*;
+        }
+
         /// A response came. Null if nobody waits for it (any more).
         pub fn settle(self: *Self, link: u8, correlation: u64) ?Entry {
             for (&self.entries) |*slot| {
@@ -123,6 +132,14 @@ test "what a lost link carried travels again, and its late answer is nobody's" {
     again.sent = .{ .link = 3, .correlation = 2 };
     try testing.expectEqual(@as(u32, 1), desk.settle(3, 2).?.client);
     try testing.expectEqual(@as(u32, 2), desk.settle(3, 1).?.client);
+}
+
+test "what cannot be sent is taken back" {
+    var desk: Desk(u32) = .{};
+    _ = desk.take(list, 1, 0);
+    _ = desk.take(list, 2, 0);
+    try testing.expectEqual(@as(u32, 1), desk.withdraw(desk.waiting().?).client);
+    try testing.expectEqual(@as(u32, 2), desk.waiting().?.client);
 }
 
 test "patience ends for what waits and for what travels" {

@@ -2,50 +2,137 @@
 
 const std = @import("std");
 const wire = @import("wire");
+const pk = @import("pk.zig");
 
-pub const inner_bytes_max = wire.sm.request_bytes_max;
+pub const inner_bytes_max = @max(pk.request_bytes_max, wire.sm.request_bytes_max);
+pub const reply_bytes_max = wire.ds.reply_bytes_max;
 
-/// A request that outlives its frame, because it waits for a session. All of them are idempotent:
-/// one that a lost session left unanswered may be sent again on the next.
+comptime {
+    std.debug.assert(pk.path_bytes_max == wire.ds.path_bytes_max);
+    std.debug.assert(pk.read_bytes_max == wire.ds.package_read_bytes_max);
+}
+
+/// A handle of the remote node is good for one session, and its numbers start anew with each. So
+/// the handle a client gets has the session's epoch on top: one of a session that is over is never
+/// mistaken for one of today's.
+const Handle = packed struct(u32) { remote: u24, epoch: u8 };
+
+/// A request that outlives its frame, because it waits for a session. All of them may be sent again
+/// on the next session if one was lost before it answered: they change nothing, but for a handle,
+/// which is gone with its session.
 pub const Ask = struct {
     op: wire.ds.Op,
-    name: [wire.ds.name_bytes_max]u8 = undefined,
-    name_len: u8 = 0,
+    /// A name or a path.
+    text: [wire.ds.path_bytes_max]u8 = undefined,
+    text_len: u8 = 0,
+    handle: Handle = @bitCast(@as(u32, 0)),
+    offset: u32 = 0,
+    len: u16 = 0,
 
     pub fn of(request: wire.ds.Request) Ask {
-        switch (request) {
-            .resolve => |name| {
-                var ask: Ask = .{ .op = .resolve, .name_len = @intCast(name.len) };
-                @memcpy(ask.name[0..name.len], name);
-                return ask;
+        return switch (request) {
+            .resolve => |name| withText(.resolve, name),
+            .bundle_list => .{ .op = .bundle_list },
+            .package_stat => |path| withText(.package_stat, path),
+            .package_open => |path| withText(.package_open, path),
+            .package_read => |read| .{
+                .op = .package_read,
+                .handle = @bitCast(read.handle),
+                .offset = read.offset,
+                .len = read.len,
             },
-            .bundle_list => return .{ .op = .bundle_list },
-        }
+            .package_close => |handle| .{ .op = .package_close, .handle = @bitCast(handle) },
+        };
+    }
+
+    fn withText(op: wire.ds.Op, text: []const u8) Ask {
+        var ask: Ask = .{ .op = op, .text_len = @intCast(text.len) };
+        @memcpy(ask.text[0..text.len], text);
+        return ask;
     }
 
     /// Gateway id of the remote service that answers it.
     pub fn service(self: *const Ask) u8 {
-        return if (self.op == .resolve) 1 else 2;
+        return switch (self.op) {
+            .resolve => 1,
+            .bundle_list => 2,
+            else => 3,
+        };
+    }
+
+    /// The session it has a handle of, if it has one: it cannot travel on another.
+    pub fn epoch(self: *const Ask) ?u8 {
+        return switch (self.op) {
+            .package_read, .package_close => self.handle.epoch,
+            else => null,
+        };
     }
 
     /// The frame for that service.
     pub fn inner(self: *const Ask, out: *[inner_bytes_max]u8) []const u8 {
-        const name = self.name[0..self.name_len];
-        const frame = if (self.op == .resolve)
-            wire.sm.encodeRequest(out, .{ .resolve_status = name })
-        else
-            wire.bn.encodeRequest(out, .list);
+        const text = self.text[0..self.text_len];
+        const packet = out[0..pk.request_bytes_max];
+        const frame = switch (self.op) {
+            .resolve => wire.sm.encodeRequest(out, .{ .resolve_status = text }),
+            .bundle_list => wire.bn.encodeRequest(out, .list),
+            .package_stat => pk.encodePath(packet, .stat, text),
+            .package_open => pk.encodePath(packet, .open, text),
+            .package_read => pk.encodeRead(packet, .{
+                .handle = self.handle.remote,
+                .offset = self.offset,
+                .len = self.len,
+            }),
+            .package_close => pk.encodeClose(packet, self.handle.remote),
+            else => unreachable, // `of` makes no other
+        };
         return frame catch unreachable; // a name of 48 bytes fits
     }
 
-    /// The answer for the local client; `reply` is the remote service's frame, null if none came.
+    /// The answer for the local client; `reply` is the remote service's frame, null if none came,
+    /// `session` the epoch of the session that it came by.
     pub fn answer(
         self: *const Ask,
-        out: *[wire.ds.reply_bytes_max]u8,
+        out: *[reply_bytes_max]u8,
         reply: ?[]const u8,
+        session: u8,
     ) []const u8 {
-        const ok = self.succeed(out, reply) catch unreachable; // every answer fits
-        return ok orelse wire.ds.encodeReply(out, self.op, .fail) catch unreachable;
+        const ok = if (self.service() == 3)
+            self.answerPackage(out, reply, session)
+        else
+            self.succeed(out, reply);
+        // Every answer fits.
+        return (ok catch unreachable) orelse self.fail(out, .fail);
+    }
+
+    /// Every failure is short.
+    pub fn fail(self: *const Ask, out: *[reply_bytes_max]u8, status: wire.ds.Status) []const u8 {
+        return wire.ds.encodeReply(out, self.op, status) catch unreachable;
+    }
+
+    fn answerPackage(self: *const Ask, out: []u8, reply: ?[]const u8, session: u8) !?[]u8 {
+        const frame = reply orelse return try wire.ds.encodeReply(out, self.op, .io);
+        const op: pk.Op = switch (self.op) {
+            .package_stat => .stat,
+            .package_open => .open,
+            .package_read => .read,
+            else => .close,
+        };
+        const good = pk.decodeReply(frame, op) orelse {
+            return try wire.ds.encodeReply(out, self.op, .io);
+        };
+        if (good.status != .ok) {
+            return try wire.ds.encodeReply(out, self.op, @enumFromInt(@intFromEnum(good.status)));
+        }
+        const answered = try wire.ds.encodePackageReply(out, self.op, good.tail);
+        if (op == .open) {
+            const remote = std.mem.readInt(u32, good.tail[0..4], .little);
+            const number = std.math.cast(u24, remote) orelse {
+                return try wire.ds.encodeReply(out, self.op, .io);
+            };
+            const handle: Handle = .{ .remote = number, .epoch = session };
+            std.mem.writeInt(u32, answered[5..9], @bitCast(handle), .little);
+        }
+        return answered;
     }
 
     fn succeed(self: *const Ask, out: []u8, reply: ?[]const u8) !?[]u8 {
@@ -94,6 +181,52 @@ test "only a good answer of the right service is ok" {
     var out: [wire.ds.reply_bytes_max]u8 = undefined;
     for (table) |row| {
         const ask = askOf(row[0]);
-        try testing.expectEqualSlices(u8, row[2], ask.answer(&out, row[1]));
+        try testing.expectEqualSlices(u8, row[2], ask.answer(&out, row[1], 0));
     }
+}
+
+test "package operations travel as PK, and their answers come back" {
+    var inner: [inner_bytes_max]u8 = undefined;
+    var out: [reply_bytes_max]u8 = undefined;
+    const Case = struct { []const u8, []const u8, ?[]const u8, []const u8 };
+    const stat = "DS\x01\x03\x02ab";
+    const stat_inner = "PK\x01\x01\x02\x00ab";
+    const read = "DS\x01\x05\x01\x00\x00\x00\x05\x00\x00\x00\x40\x00";
+    const read_inner = "PK\x01\x03\x01\x00\x00\x00\x05\x00\x00\x00\x40\x00";
+    const close = "DS\x01\x06\x07\x00\x00\x00";
+    const size = "\x13\x00\x00\x00\x00\x00\x00\x00\x00\x00";
+    for ([_]Case{
+        .{ stat, stat_inner, "PK\x01\x81\x00" ++ size, "DS\x01\x83\x00" ++ size },
+        .{ stat, stat_inner, "PK\x01\x81\x04", "DS\x01\x83\x04" },
+        .{ "DS\x01\x04\x00", "PK\x01\x02\x00\x00", "PK\x01\x82\x08", "DS\x01\x84\x08" },
+        .{ read, read_inner, "PK\x01\x83\x00\x01\x00x", "DS\x01\x85\x00\x01\x00x" },
+        .{ read, read_inner, "PK\x01\x83\x06\x00\x00", "DS\x01\x85\x06" },
+        .{ read, read_inner, "PK\x01\x83\x00\x02\x00x", "DS\x01\x85\x09" },
+        .{ read, read_inner, null, "DS\x01\x85\x09" },
+        .{ close, "PK\x01\x04\x07\x00\x00\x00", "PK\x01\x84\x00", "DS\x01\x86\x00" },
+        .{ close, "PK\x01\x04\x07\x00\x00\x00", "SM\x01\x84\x00", "DS\x01\x86\x09" },
+    }) |case| {
+        const ask = askOf(case[0]);
+        try testing.expectEqual(@as(u8, 3), ask.service());
+        try testing.expectEqualSlices(u8, case[1], ask.inner(&inner));
+        try testing.expectEqualSlices(u8, case[3], ask.answer(&out, case[2], 0));
+    }
+}
+
+test "a handle remembers the session it is of" {
+    var out: [reply_bytes_max]u8 = undefined;
+    const opened = "PK\x01\x82\x00\x01\x00\x00\x00";
+    const open = askOf("DS\x01\x04\x01a");
+    const first = open.answer(&out, opened, 0);
+    try testing.expectEqualSlices(u8, "DS\x01\x84\x00\x01\x00\x00\x00", first);
+    const sixth = open.answer(&out, opened, 5);
+    try testing.expectEqualSlices(u8, "DS\x01\x84\x00\x01\x00\x00\x05", sixth);
+    try testing.expectEqual(@as(?u8, null), open.epoch());
+    const close = askOf("DS\x01\x06\x01\x00\x00\x05");
+    try testing.expectEqual(@as(?u8, 5), close.epoch());
+    var inner: [inner_bytes_max]u8 = undefined;
+    try testing.expectEqualSlices(u8, "PK\x01\x04\x01\x00\x00\x00", close.inner(&inner));
+    // A handle with no room for the epoch is none that we could give out.
+    const far = "PK\x01\x82\x00\x00\x00\x00\x01";
+    try testing.expectEqualSlices(u8, "DS\x01\x84\x09", open.answer(&out, far, 0));
 }

@@ -34,8 +34,13 @@ fn refuse(message: os.Message, op: wire.ds.Op) void {
 
 /// Send what waits, as far as there is a session to send it on.
 pub fn dispatch() void {
-    const link = target() orelse return;
     while (desk.waiting()) |entry| {
+        const link = target(&entry.ask) orelse {
+            if (entry.ask.epoch() == null) return;
+            // The session that its handle was of is over.
+            fail(desk.withdraw(entry), .badf);
+            continue;
+        };
         if (!link.session.canAnswer()) return;
         var buffer: [dsoftbus.front.inner_bytes_max]u8 = undefined;
         const inner = entry.ask.inner(&buffer);
@@ -46,8 +51,10 @@ pub fn dispatch() void {
     }
 }
 
-/// `DS` names no peer: the first one, in the configuration's order, that has a session.
-fn target() ?*Link {
+/// `DS` names no peer: the first one, in the configuration's order, that has a session. What has a
+/// handle goes to where the handle is from.
+fn target(ask: *const Ask) ?*Link {
+    if (ask.epoch()) |epoch| return links.ofEpoch(epoch);
     for (0..node.config.peers().len) |peer| {
         if (links.readyFor(@intCast(peer))) |link| return link;
     }
@@ -56,7 +63,7 @@ fn target() ?*Link {
 
 pub fn settle(link: *const Link, response: dsoftbus.frames.Response) void {
     const entry = desk.settle(links.indexOf(link), response.correlation) orelse return;
-    finish(entry, if (response.status == .ok) response.payload else null);
+    finish(entry, if (response.status == .ok) response.payload else null, link.epoch);
 }
 
 pub fn forsake(link: *const Link) void {
@@ -64,14 +71,20 @@ pub fn forsake(link: *const Link) void {
 }
 
 pub fn expire() void {
-    while (desk.expire(node.now_ns)) |entry| finish(entry, null);
+    while (desk.expire(node.now_ns)) |entry| finish(entry, null, 0);
 }
 
 pub fn deadline() u64 {
     return desk.deadline();
 }
 
-fn finish(entry: Desk.Entry, reply: ?[]const u8) void {
+fn finish(entry: Desk.Entry, reply: ?[]const u8, epoch: u8) void {
     var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
-    os.replyTo(entry.client.slot, entry.client.type, entry.ask.answer(&buffer, reply));
+    const frame = entry.ask.answer(&buffer, reply, epoch);
+    os.replyTo(entry.client.slot, entry.client.type, frame);
+}
+
+fn fail(entry: Desk.Entry, status: wire.ds.Status) void {
+    var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
+    os.replyTo(entry.client.slot, entry.client.type, entry.ask.fail(&buffer, status));
 }

@@ -6,6 +6,7 @@ const dsoftbus = @import("dsoftbus");
 const node = @import("node.zig");
 const journal = @import("journal.zig");
 const links = @import("links.zig");
+const packages = @import("packages.zig");
 const Link = links.Link;
 const frames = dsoftbus.frames;
 const gateway = dsoftbus.gateway;
@@ -38,6 +39,9 @@ pub fn serve(link: *Link, frame: []const u8) void {
         },
         .forward => |accepted| {
             const request = accepted.request;
+            if (accepted.service.id == packages.service_id) {
+                return packages.serve(link, accepted.service, request, subject);
+            }
             const deadline_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
             const reply = forward(
                 accepted.service,
@@ -56,7 +60,7 @@ pub fn serve(link: *Link, frame: []const u8) void {
 }
 
 /// The local service's answer, unread; null if there is none that fits.
-fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
+pub fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
     const index = service.id - 1;
     const slot = routes[index] orelse os.route(service.name) catch return null;
     routes[index] = slot;
@@ -64,7 +68,7 @@ fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?
     return if (reply.len <= frames.response_payload_max) reply else null;
 }
 
-fn answer(link: *Link, response: frames.Response) void {
+pub fn answer(link: *Link, response: frames.Response) void {
     // Bounded by `forward`.
     const frame = frames.encodeResponse(&answer_buffer, response) catch unreachable;
     // The session delivers a frame only when there is room for its answer.
@@ -73,6 +77,7 @@ fn answer(link: *Link, response: frames.Response) void {
 
 pub fn tellServed(link: *const Link, service: *const gateway.Service) void {
     if (link.bound == null) return;
+    if (service.id == packages.service_id) return packages.tellServed();
     os.print(
         "dsoftbusd: remote proxy ok (peer={f} service={s})",
         .{ link.peerId().*, service.name },

@@ -30,6 +30,10 @@ pub const Link = struct {
     busy: bool = false,
     /// Told once the answer it speaks of has left.
     served: ?*const dsoftbus.gateway.Service = null,
+    /// Tells sessions apart, as far as handles of remote files have to be.
+    epoch: u8 = 0,
+    /// What the peer has open here.
+    packages: dsoftbus.pk_server.Handles = .{},
 
     pub fn isReady(self: *const Link) bool {
         return self.state == .open and self.bound != null;
@@ -51,6 +55,7 @@ pub const Link = struct {
 pub var all: [2 * each_max]Link = @splat(.{});
 var listener: sock.Id = undefined;
 var accepting = false;
+var next_epoch: u8 = 0;
 var proxy_told = false;
 
 pub fn open() !void {
@@ -99,6 +104,11 @@ pub fn hasPeer(peer: u8) bool {
 
 pub fn readyFor(peer: u8) ?*Link {
     for (&all) |*link| if (link.isReady() and link.bound == peer) return link;
+    return null;
+}
+
+pub fn ofEpoch(epoch: u8) ?*Link {
+    for (&all) |*link| if (link.isReady() and link.epoch == epoch) return link;
     return null;
 }
 
@@ -270,6 +280,8 @@ fn becomeReady(link: *Link) void {
         if (other.isReady() and other.bound == peer) discard(other, .close);
     }
     link.bound = peer;
+    link.epoch = next_epoch;
+    next_epoch +%= 1;
     dialer.succeeded(peer);
     os.print("dsoftbusd: cross-vm session ok {f}", .{link.peerId().*});
     if (!proxy_told and node.config.rules().len != 0) {

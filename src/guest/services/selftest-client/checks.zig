@@ -11,8 +11,10 @@
 const std = @import("std");
 pub const plan = @import("plan.zig");
 pub const Mode = plan.Mode;
+pub const Plan = plan.Plan;
 const Local = @import("local.zig").Local;
 const Remote = @import("remote.zig").Remote;
+const Packages = @import("packages.zig").Packages;
 
 pub const Service = enum { samgrd, bundlemgrd, policyd, logd, rngd, dsoftbusd };
 
@@ -27,11 +29,15 @@ pub fn Check(comptime Node: type) type {
 }
 
 /// A check that fails is told and does not keep the others from running.
-pub fn run(comptime Node: type, node: *Node, mode: Mode) void {
+pub fn run(comptime Node: type, node: *Node, what: Plan) void {
     for (&Local(Node).table) |*check| report(Node, node, check, check.run(node));
-    if (mode != .client) return;
-    const remote = Remote(Node);
-    for (&remote.table) |*check| report(Node, node, check, remote.persist(node, check.run));
+    if (what.mode != .client) return;
+    prove(Node, node, &Remote(Node).table);
+    if (what.proofs.contains(.packages)) prove(Node, node, &Packages(Node).table);
+}
+
+fn prove(comptime Node: type, node: *Node, table: []const Check(Node)) void {
+    for (table) |*check| report(Node, node, check, Remote(Node).persist(node, check.run));
 }
 
 fn report(comptime Node: type, node: *Node, check: *const Check(Node), result: anyerror!void) void {

@@ -69,7 +69,7 @@ var node: Node = .{};
 var section: [256]u8 = undefined;
 
 pub fn main() !void {
-    const mode = try checks.plan.parse(try os.config(&section));
-    checks.run(Node, &node, mode);
+    const what = try checks.plan.parse(try os.config(&section));
+    checks.run(Node, &node, what);
     os.print("SELFTEST: end", .{});
 }

@@ -1,5 +1,6 @@
 //! What the node configuration asks of the selftest.
 
+const std = @import("std");
 const records = @import("os").records;
 
 pub const Mode = enum(u8) {
@@ -11,42 +12,62 @@ pub const Mode = enum(u8) {
     server = 2,
 };
 
+/// What the client proves of the other node, besides resolving and listing.
+pub const Proof = enum(u8) { packages = 1, state = 2 };
+
+pub const Plan = struct {
+    mode: Mode = .single,
+    proofs: std.EnumSet(Proof) = .{},
+};
+
 const tag_mode = 1;
 const tag_peer = 2;
+const tag_proof = 3;
 const peer_bytes_max = 64;
 
 /// From the service's section of the node configuration. No section: one machine alone.
-pub fn parse(section: []const u8) error{ Malformed, UnknownTag, NoPeer }!Mode {
-    var mode: Mode = .single;
+pub fn parse(section: []const u8) error{ Malformed, UnknownTag, NoPeer }!Plan {
+    var plan: Plan = .{};
     var has_peer = false;
     var each = records.iterate(section);
     while (try each.next()) |record| switch (record.tag) {
         tag_mode => {
             if (record.value.len != 1 or record.value[0] > 2) return error.Malformed;
-            mode = @enumFromInt(record.value[0]);
+            plan.mode = @enumFromInt(record.value[0]);
         },
         // dsoftbusd knows the peer and dials it; here it only has to be there.
         tag_peer => {
             if (record.value.len == 0 or record.value.len > peer_bytes_max) return error.Malformed;
             has_peer = true;
         },
+        tag_proof => {
+            if (record.value.len != 1) return error.Malformed;
+            const proof = std.enums.fromInt(Proof, record.value[0]) orelse return error.Malformed;
+            plan.proofs.insert(proof);
+        },
         else => return error.UnknownTag,
     };
-    if (mode == .client and !has_peer) return error.NoPeer;
-    return mode;
+    if (plan.mode == .client and !has_peer) return error.NoPeer;
+    return plan;
 }
 
 test "modes, and what is refused" {
-    const expectEqual = @import("std").testing.expectEqual;
-    const expectError = @import("std").testing.expectError;
-    try expectEqual(Mode.single, try parse(""));
-    try expectEqual(Mode.single, try parse("\x01\x00\x01\x00\x00"));
-    try expectEqual(Mode.server, try parse("\x01\x00\x01\x00\x02"));
-    try expectEqual(Mode.client, try parse("\x01\x00\x01\x00\x01\x02\x00\x06\x00node-b"));
+    const expectEqual = std.testing.expectEqual;
+    const expectError = std.testing.expectError;
+    try expectEqual(Mode.single, (try parse("")).mode);
+    try expectEqual(Mode.single, (try parse("\x01\x00\x01\x00\x00")).mode);
+    try expectEqual(Mode.server, (try parse("\x01\x00\x01\x00\x02")).mode);
+    const client = try parse("\x01\x00\x01\x00\x01\x02\x00\x06\x00node-b");
+    try expectEqual(Mode.client, client.mode);
+    try expectEqual(@as(usize, 0), client.proofs.count());
+    const both = try parse("\x03\x00\x01\x00\x01\x03\x00\x01\x00\x02");
+    try expectEqual(@as(usize, 2), both.proofs.count());
+    try expectError(error.Malformed, parse("\x03\x00\x01\x00\x03"));
+    try expectError(error.Malformed, parse("\x03\x00\x00\x00"));
     try expectError(error.NoPeer, parse("\x01\x00\x01\x00\x01"));
     try expectError(error.Malformed, parse("\x01\x00\x01\x00\x03"));
     try expectError(error.Malformed, parse("\x01\x00\x02\x00\x00\x00"));
     try expectError(error.Malformed, parse("\x02\x00\x00\x00"));
     try expectError(error.Malformed, parse("\x01\x00\x01"));
-    try expectError(error.UnknownTag, parse("\x03\x00\x00\x00"));
+    try expectError(error.UnknownTag, parse("\x04\x00\x00\x00"));
 }

@@ -12,7 +12,7 @@ const proof_ns = 4 * std.time.ns_per_s;
 const pause_ns = 200 * std.time.ns_per_ms;
 
 var request_buffer: [wire.ds.request_bytes_max]u8 = undefined;
-var reply_buffer: [64]u8 = undefined;
+var reply_buffer: [wire.ds.reply_bytes_max]u8 = undefined;
 
 pub fn Remote(comptime Node: type) type {
     return struct {
@@ -31,7 +31,7 @@ pub fn Remote(comptime Node: type) type {
             }
         }
 
-        fn ask(node: *Node, request: wire.ds.Request) ![]const u8 {
+        pub fn ask(node: *Node, request: wire.ds.Request) ![]const u8 {
             const frame = try wire.ds.encodeRequest(&request_buffer, request);
             return node.call(.dsoftbusd, frame, &reply_buffer, call_ns);
         }

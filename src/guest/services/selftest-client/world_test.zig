@@ -16,6 +16,9 @@ const my_pid = 9;
 const grants = "\x01\x00\x14\x00" ++ std.mem.toBytes(std.mem.nativeToLittle(u64, my_id)) ++
     "bundle.query";
 
+const prop = "ro.nexus.build=dev\n" ++ "ro.nexus.filler=" ++ "x" ** 100 ++ "\n";
+const prop_stat = [_]u8{prop.len} ++ "\x00" ** 9;
+
 const OpenGate = struct {
     pub fn permits(_: *OpenGate, _: u64) bool {
         return true;
@@ -39,6 +42,9 @@ const World = struct {
     /// dsoftbusd has no session before this instant.
     session_at_ns: u64 = 0,
     clock_ns: u64 = 1,
+    open_handle: ?u32 = null,
+    /// The session with everything open in it is lost at the next read.
+    drops_handles: bool = false,
     told: [512]u8 = undefined,
     told_len: usize = 0,
 
@@ -85,7 +91,44 @@ const World = struct {
                 wire.ds.encodeBundleListReply(reply, 1)
             else
                 wire.ds.encodeReply(reply, .bundle_list, .fail),
+            .package_stat => self.package(reply, .package_stat, prop_stat),
+            .package_open => self.openPackage(reply),
+            .package_read => |read| self.readPackage(reply, read),
+            .package_close => |handle| blk: {
+                if (self.open_handle != handle) {
+                    break :blk wire.ds.encodeReply(reply, .package_close, .badf);
+                }
+                self.open_handle = null;
+                break :blk self.package(reply, .package_close, "");
+            },
         };
+    }
+
+    fn package(self: *World, reply: []u8, op: wire.ds.Op, tail: []const u8) ![]const u8 {
+        if (self.clock_ns < self.session_at_ns) return wire.ds.encodeReply(reply, op, .io);
+        return wire.ds.encodePackageReply(reply, op, tail);
+    }
+
+    fn openPackage(self: *World, reply: []u8) ![]const u8 {
+        const answer = try self.package(reply, .package_open, "\x01\x00\x00\x00");
+        if (answer.len == 9) self.open_handle = 1;
+        return answer;
+    }
+
+    fn readPackage(self: *World, reply: []u8, read: wire.ds.PackageRead) ![]const u8 {
+        if (self.drops_handles) {
+            self.drops_handles = false;
+            self.open_handle = null;
+        }
+        if (self.open_handle != read.handle) {
+            return wire.ds.encodeReply(reply, .package_read, .badf);
+        }
+        const from = @min(read.offset, prop.len);
+        const bytes = prop[from..@min(prop.len, from + read.len)];
+        var tail: [2 + wire.ds.package_read_bytes_max]u8 = undefined;
+        std.mem.writeInt(u16, tail[0..2], @intCast(bytes.len), .little);
+        @memcpy(tail[2..][0..bytes.len], bytes);
+        return self.package(reply, .package_read, tail[0 .. 2 + bytes.len]);
     }
 
     pub fn listen(self: *World, port: u16) !void {
@@ -125,7 +168,11 @@ const World = struct {
     }
 
     fn run(self: *World, mode: checks.Mode) []const u8 {
-        checks.run(World, self, mode);
+        return self.prove(.{ .mode = mode });
+    }
+
+    fn prove(self: *World, plan: checks.Plan) []const u8 {
+        checks.run(World, self, plan);
         return self.told[0..self.told_len];
     }
 };
@@ -239,4 +286,21 @@ test "a remote proof is tried for four seconds and no longer" {
     world.broken = .dsoftbusd;
     _ = try expectLocal(world.run(.client), &.{});
     try testing.expect(world.clock_ns < 13 * second);
+}
+
+const package_lines = "+remote resolve\n+remote query\n+remote pkgfs stat\n+remote pkgfs open\n" ++
+    "+remote pkgfs read step\n+remote pkgfs close\n+remote pkgfs read\n";
+
+test "remote package files are proven where the configuration asks for it" {
+    const plan: checks.Plan = .{ .mode = .client, .proofs = .initOne(.packages) };
+    try world.init();
+    try testing.expectEqualStrings(package_lines, try expectLocal(world.prove(plan), &.{}));
+    // A session that is lost in the middle costs a second try, not the proof.
+    try world.init();
+    world.drops_handles = true;
+    try testing.expectEqualStrings(package_lines, try expectLocal(world.prove(plan), &.{}));
+    // Nobody but a client proves anything of another node.
+    try world.init();
+    const server: checks.Plan = .{ .mode = .server, .proofs = .initOne(.packages) };
+    try testing.expectEqualStrings("", try expectLocal(world.prove(server), &.{}));
 }

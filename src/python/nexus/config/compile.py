@@ -120,7 +120,7 @@ def _selftest(node: NodeConfig) -> Section:
     out: Section = [(1, bytes([defaults.MODES[node.selftest.mode]]))]
     if node.selftest.peer is not None:
         out.append((2, node.selftest.peer.encode()))
-    return out
+    return out + [(3, bytes([defaults.PROOFS[proof]])) for proof in node.selftest.prove]
 
 
 def _free(tags: dict[str, tuple[str, ...]]) -> Section:

@@ -13,6 +13,7 @@ START: Final[tuple[str, ...]] = (
     "policyd",
     "samgrd",
     "rngd",
+    "packagefsd",
     "bundlemgrd",
     "netstackd",
     "dsoftbusd",
@@ -29,9 +30,18 @@ ROUTES: Final[dict[str, tuple[str, ...]]] = {
         "dsoftbusd",
         "rngd",
     ),
-    "dsoftbusd": ("netstackd", "samgrd", "bundlemgrd", "logd", "policyd", "rngd"),
+    "dsoftbusd": (
+        "netstackd",
+        "samgrd",
+        "bundlemgrd",
+        "packagefsd",
+        "logd",
+        "policyd",
+        "rngd",
+    ),
     "samgrd": ("policyd", "logd"),
-    "bundlemgrd": ("policyd", "logd", "samgrd"),
+    "bundlemgrd": ("packagefsd", "policyd", "logd", "samgrd"),
+    "packagefsd": ("samgrd",),
     "policyd": ("logd", "samgrd"),
     "netstackd": ("rngd", "logd", "samgrd"),
     "logd": ("samgrd",),
@@ -53,6 +63,10 @@ BUILD_PROP: Final = "ro.nexus.build=dev\nro.nexus.slot=a\n"
 GATEWAY: Final[dict[str, tuple[int, dict[str, int]]]] = {
     "samgrd": (1, {"resolve-status": 6}),
     "bundlemgrd": (2, {"list": 1}),
+    "packagefsd": (3, {"stat": 1, "open": 2, "read": 3, "close": 4}),
 }
 
 MODES: Final[dict[str, int]] = {"single": 0, "client": 1, "server": 2}
+
+# What the selftest client proves of its peer besides resolving and listing.
+PROOFS: Final[dict[str, int]] = {"packages": 1, "state": 2}

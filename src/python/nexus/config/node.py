@@ -124,6 +124,7 @@ class Selftest(Model):
 
     mode: Literal["single", "client", "server"] = "single"
     peer: DeviceId | None = None
+    prove: Many[Literal["packages", "state"]] = ()
 
 
 class Bundles(Model):

@@ -177,7 +177,10 @@ def _selftest(node: NodeConfig) -> Problems:
     if mode != "client":
         if peer is not None:
             yield Problem("selftest.peer", f"{show(peer)}; accepted only with mode 'client'")
+        if node.selftest.prove:
+            yield Problem("selftest.prove", "accepted only with mode 'client'")
         return
+    yield from _duplicates(node.selftest.prove, "selftest.prove", "", "proof")
     peers = [p.id for p in node.dsoftbus.peer if p.dial] if node.dsoftbus else []
     if peer is None:
         yield Problem("selftest.peer", "is missing; mode 'client' needs the peer it calls")

@@ -16,7 +16,7 @@ from nexus.config import defaults, records, rules
 from nexus.core.identity import SERVICE_NAME_BYTES_MAX
 from nexus.dsoftbus import audit, discovery, policy, session, transitions
 from nexus.image import bootfs
-from nexus.wire import announce, bundle, bundle_image, front, gateway, log, samgr
+from nexus.wire import announce, bundle, bundle_image, front, gateway, log, packagefs, samgr
 from nexus.wire import policy as po
 
 GUEST = Path(__file__).parents[4] / "src/guest"
@@ -109,6 +109,10 @@ NUMBERS: list[tuple[str, str, int | str]] = [
     (f"{WIRE}/nxbi.zig", "magic", bundle_image.MAGIC.decode()),
     (f"{WIRE}/ds.zig", "version", front.VERSION),
     (f"{WIRE}/ds.zig", "name_bytes_max", front.NAME_BYTES_MAX),
+    (f"{WIRE}/ds.zig", "path_bytes_max", front.PATH_BYTES_MAX),
+    (f"{WIRE}/ds.zig", "package_read_bytes_max", front.PACKAGE_READ_BYTES_MAX),
+    (f"{BUS}/pk.zig", "path_bytes_max", packagefs.PATH_BYTES_MAX),
+    (f"{BUS}/pk.zig", "read_bytes_max", packagefs.READ_BYTES_MAX),
     (f"{WIRE}/lo*.zig", "scope_bytes_max", log.SCOPE_BYTES_MAX),
     (f"{WIRE}/lo*.zig", "message_bytes_max", log.MESSAGE_BYTES_MAX),
     (f"{WIRE}/lo*.zig", "fields_bytes_max", log.FIELDS_BYTES_MAX),
@@ -134,6 +138,8 @@ ENUMS: list[tuple[str, str, type[IntEnum]]] = [
     (f"{WIRE}/bn.zig", "Status", bundle.Status),
     (f"{WIRE}/ds.zig", "Op", front.Op),
     (f"{WIRE}/ds.zig", "Status", front.Status),
+    (f"{BUS}/pk.zig", "Op", packagefs.Op),
+    (f"{BUS}/pk.zig", "Status", packagefs.Status),
     (f"{WIRE}/lo*.zig", "Op", log.Op),
     (f"{WIRE}/lo*.zig", "Status", log.Status),
     (f"{WIRE}/lo*.zig", "Level", log.Level),
@@ -168,7 +174,7 @@ def test_the_gateways_services_are_the_same() -> None:
 
 
 def test_what_a_configuration_may_allow_is_what_the_services_speak() -> None:
-    operations = {"samgrd": samgr.Op, "bundlemgrd": bundle.Op}
+    operations = {"samgrd": samgr.Op, "bundlemgrd": bundle.Op, "packagefsd": packagefs.Op}
     for name, (_, opcodes) in defaults.GATEWAY.items():
         for operation, opcode in opcodes.items():
             member = operations[name](opcode)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from nexus.wire import announce, bundle, front, gateway, log, packagefs, policy, samgr
+from nexus.wire import announce, bundle, front, gateway, log, packagefs, policy, samgr, state
 
 
 class Encodable(Protocol):
@@ -36,6 +36,9 @@ class Case:
 _KEY_9: Final = b"\x11" * 32
 _SERVICES: Final = ("samgrd", "bundlemgrd")
 _DSOFTBUSD: Final = 0x326680366B8C11F1
+
+_STATE_KEY: Final = "/state/shared/selftest/remote-rw"
+_STATE_VALUE: Final = b"remote-statefs-rw-v1"
 
 CASES: Final[tuple[Case, ...]] = (
     Case(
@@ -137,6 +140,42 @@ CASES: Final[tuple[Case, ...]] = (
         front.decode_reply,
         front.Reply(front.Op.BUNDLE_LIST, front.Status.FAIL),
         hex="44530182" + "01",
+    ),
+    Case(
+        "ds-package-stat",
+        front.decode_request,
+        front.Request(front.Op.PACKAGE_STAT, "pkg:/system/build.prop"),
+        vector="ds_pkg_stat",
+    ),
+    Case(
+        "ds-package-read",
+        front.decode_request,
+        front.Request(front.Op.PACKAGE_READ, handle=1, length=64),
+        vector="ds_pkg_read",
+    ),
+    Case(
+        "ds-package-close",
+        front.decode_request,
+        front.Request(front.Op.PACKAGE_CLOSE, handle=0x05000001),
+        hex="44530106" + "01000005",
+    ),
+    Case(
+        "ds-package-open-reply",
+        front.decode_reply,
+        front.Reply(front.Op.PACKAGE_OPEN, front.Status.OK, tail=b"\1\0\0\0"),
+        hex="44530184" + "00" + "01000000",
+    ),
+    Case(
+        "ds-package-read-reply",
+        front.decode_reply,
+        front.Reply(front.Op.PACKAGE_READ, front.Status.OK, tail=b"\2\0ab"),
+        hex="44530185" + "00" + "0200" + "6162",
+    ),
+    Case(
+        "ds-package-badf",
+        front.decode_reply,
+        front.Reply(front.Op.PACKAGE_READ, front.Status.BADF),
+        hex="44530185" + "06",
     ),
     Case(
         "ds-malformed-reply",
@@ -291,5 +330,91 @@ CASES: Final[tuple[Case, ...]] = (
         gateway.decode_frame,
         gateway.Pong(1 << 63),
         hex="04" + "00" * 7 + "0000000000000080",
+    ),
+    Case(
+        "sf-put",
+        state.decode_request,
+        state.Request(state.Op.PUT, _STATE_KEY, _STATE_VALUE),
+        vector="sf1_put",
+    ),
+    Case("sf-get", state.decode_request, state.Request(state.Op.GET, _STATE_KEY), vector="sf1_get"),
+    Case(
+        "sf-delete",
+        state.decode_request,
+        state.Request(state.Op.DELETE, _STATE_KEY),
+        vector="sf1_del",
+    ),
+    Case(
+        "sf-list",
+        state.decode_request,
+        state.Request(state.Op.LIST, "/state/shared/", limit=16),
+        vector="sf1_list_limit16",
+    ),
+    Case("sf-sync", state.decode_request, state.Request(state.Op.SYNC), vector="sf1_sync"),
+    Case(
+        "sf2-get",
+        state.decode_request,
+        state.Request(state.Op.GET, _STATE_KEY, nonce=1),
+        vector="sf2_get_nonce1",
+    ),
+    Case(
+        "sf2-txn-put",
+        state.decode_request,
+        state.Request(state.Op.TXN_PUT, "k", b"xy", txn=3, nonce=1),
+        hex="53460208" + "01" + "00" * 7 + "03" + "00" * 7 + "0100" + "02000000" + "6b" + "7879",
+    ),
+    Case(
+        "sf-txn-commit",
+        state.decode_request,
+        state.Request(state.Op.TXN_COMMIT, txn=3),
+        hex="53460109" + "03" + "00" * 7,
+    ),
+    Case(
+        "sf-put-reply",
+        state.decode_reply,
+        state.Reply(state.Op.PUT, state.Status.OK),
+        vector="sf1_put_rsp_ok",
+    ),
+    Case(
+        "sf-get-reply",
+        state.decode_reply,
+        state.Reply(state.Op.GET, state.Status.OK, _STATE_VALUE),
+        vector="sf1_get_rsp_ok",
+    ),
+    Case(
+        "sf2-get-reply",
+        state.decode_reply,
+        state.Reply(state.Op.GET, state.Status.OK, _STATE_VALUE, nonce=1),
+        vector="sf2_get_rsp_ok_nonce1",
+    ),
+    Case(
+        "sf2-put-reply",
+        state.decode_reply,
+        state.Reply(state.Op.PUT, state.Status.IO_ERROR, nonce=1),
+        hex="5346028107" + "01" + "00" * 7,
+    ),
+    Case(
+        "sf-list-reply",
+        state.decode_reply,
+        state.Reply(state.Op.LIST, state.Status.OK, keys=(_STATE_KEY,)),
+        vector="sf1_list_rsp_one",
+    ),
+    Case(
+        "sf-put-refused",
+        state.decode_reply,
+        state.Reply(state.Op.PUT, state.Status.ACCESS_DENIED),
+        vector="sf1_put_reject_acl",
+    ),
+    Case(
+        "sf-put-escape",
+        state.decode_reply,
+        state.Reply(state.Op.PUT, state.Status.INVALID_KEY),
+        vector="sf1_put_reject_escape",
+    ),
+    Case(
+        "sf-txn-begin-reply",
+        state.decode_reply,
+        state.Reply(state.Op.TXN_BEGIN, state.Status.OK, txn=9),
+        hex="5346018700" + "09" + "00" * 7,
     ),
 )

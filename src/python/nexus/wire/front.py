@@ -3,8 +3,13 @@
     op             request tail                   reply tail
     1 resolve      name_len u8 (1..48), name      status u8
     2 bundle list  -                              status u8, and if ok: count u16, little-endian
+    3 pkg stat     path_len u8 (0..192), path     status u8, and if ok: size u64, kind u16
+    4 pkg open     path_len u8 (0..192), path     status u8, and if ok: handle u32
+    5 pkg read     handle, offset u32, len u16    status u8, and if ok: len u16, bytes
+    6 pkg close    handle u32                     status u8
 
-A reply's op has bit 7 set; a request that cannot be read is answered with op 0x80 and *fail*.
+A reply's op has bit 7 set; a request that cannot be read is answered with op 0x80 and *fail*.  The
+status of the package operations is that of `PK`.
 """
 
 from __future__ import annotations
@@ -19,7 +24,9 @@ from nexus.wire.octets import REPLY_BIT, FrameWriter, check_length, open_frame
 MAGIC: Final = b"DS"
 VERSION: Final = 1
 NAME_BYTES_MAX: Final = 48
-_FRAME_BYTES_MAX: Final = 5 + NAME_BYTES_MAX
+PATH_BYTES_MAX: Final = 192
+PACKAGE_READ_BYTES_MAX: Final = 128
+_FRAME_BYTES_MAX: Final = 5 + PATH_BYTES_MAX
 
 
 class Op(IntEnum):
@@ -28,47 +35,79 @@ class Op(IntEnum):
     MALFORMED = 0
     RESOLVE = 1
     BUNDLE_LIST = 2
+    PACKAGE_STAT = 3
+    PACKAGE_OPEN = 4
+    PACKAGE_READ = 5
+    PACKAGE_CLOSE = 6
 
 
 class Status(IntEnum):
-    """How it ended."""
+    """How it ended; what is not `OK` or `FAIL` comes from the package operations only."""
 
     OK = 0
     FAIL = 1
+    UNAUTHENTICATED = 2
+    PATH_TRAVERSAL = 3
+    NON_PACKAGEFS_SCHEME = 4
+    NOT_FOUND = 5
+    BADF = 6
+    OVERSIZED = 7
+    LIMIT = 8
+    IO = 9
+
+
+# Least and most bytes of the text, for the operations that have one.
+_TEXTS: Final = {
+    Op.RESOLVE: (1, NAME_BYTES_MAX),
+    Op.PACKAGE_STAT: (0, PATH_BYTES_MAX),
+    Op.PACKAGE_OPEN: (0, PATH_BYTES_MAX),
+}
+
+# Bytes that follow the status of a good reply; a read has its own length.
+_TAILS: Final = {Op.BUNDLE_LIST: 2, Op.PACKAGE_STAT: 10, Op.PACKAGE_OPEN: 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request; only resolve has a name."""
+    """A request; `name` is a path for the package operations that have one."""
 
     op: Op
     name: str = ""
+    handle: int = 0
+    offset: int = 0
+    length: int = 0
 
     def encode(self) -> bytes:
         """Return the frame."""
         name = self.name.encode()
-        if self.op is Op.RESOLVE:
-            check_length(name, 1, NAME_BYTES_MAX, Reason.NAME_LENGTH)
-            return _start(self.op).u8(len(name)).put(name).finish()
+        out = _start(self.op)
+        if self.op in _TEXTS:
+            check_length(name, *_TEXTS[self.op], Reason.NAME_LENGTH)
+            return out.u8(len(name)).put(name).finish()
         if self.op is Op.MALFORMED or name:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{self.op.name} {self.name!r}")
-        return _start(self.op).finish()
+        if self.op in (Op.PACKAGE_READ, Op.PACKAGE_CLOSE):
+            out.u32(self.handle)
+        if self.op is Op.PACKAGE_READ:
+            out.u32(self.offset).u16(self.length)
+        return out.finish()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply; only a bundle list that succeeded has a count."""
+    """A reply; a bundle list that succeeded has a count, a package operation the rest of `PK`."""
 
     op: Op
     status: Status
     count: int = 0
+    tail: bytes = b""
 
     def encode(self) -> bytes:
         """Return the frame."""
         out = _start(self.op | REPLY_BIT).u8(self.status)
         if self.op is Op.BUNDLE_LIST and self.status is Status.OK:
             out.u16(self.count)
-        return out.finish()
+        return out.put(self.tail).finish()
 
 
 def decode_request(frame: bytes) -> Request:
@@ -77,14 +116,19 @@ def decode_request(frame: bytes) -> Request:
     op = reader.choice(Op, Reason.UNSUPPORTED_OPERATION)
     if op is Op.MALFORMED:
         raise RemoteProtocolError(Reason.UNSUPPORTED_OPERATION, "0")
-    name = ""
-    if op is Op.RESOLVE:
-        length = reader.u8()
-        if not 1 <= length <= NAME_BYTES_MAX:
-            raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}")
-        name = reader.text(length)
+    name, handle, offset, length = "", 0, 0, 0
+    if op in _TEXTS:
+        least, most = _TEXTS[op]
+        size = reader.u8()
+        if not least <= size <= most:
+            raise RemoteProtocolError(Reason.NAME_LENGTH, f"{size}")
+        name = reader.text(size)
+    if op in (Op.PACKAGE_READ, Op.PACKAGE_CLOSE):
+        handle = reader.u32()
+    if op is Op.PACKAGE_READ:
+        offset, length = reader.u32(), reader.u16()
     reader.end()
-    return Request(op, name)
+    return Request(op, name, handle, offset, length)
 
 
 def decode_reply(frame: bytes) -> Reply:
@@ -92,10 +136,16 @@ def decode_reply(frame: bytes) -> Reply:
     reader, _ = open_frame(frame, MAGIC, (VERSION,))
     op = reader.reply_op(Op)
     status = reader.choice(Status, Reason.UNKNOWN_STATUS)
-    has_count = op is Op.BUNDLE_LIST and status is Status.OK
-    count = reader.u16() if has_count else 0
+    tail = b""
+    if status is Status.OK:
+        tail = reader.take(_TAILS.get(op, 0))
+        if op is Op.PACKAGE_READ:
+            size = reader.u16()
+            tail = size.to_bytes(2, "little") + reader.take(size)
     reader.end()
-    return Reply(op, status, count)
+    if op is Op.BUNDLE_LIST:
+        return Reply(op, status, int.from_bytes(tail, "little"))
+    return Reply(op, status, tail=tail)
 
 
 def _start(op: int) -> FrameWriter:
