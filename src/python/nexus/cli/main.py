@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "image system": ("nexus.image.system", "join a kernel and its services into one ELF"),
     "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),
     "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
+    "state": ("nexus.remotefs.state.tool", "fsck, dump or compact a state disk image"),
 }
 
 

@@ -1,0 +1,152 @@
+"""Journal records: bytes both ways, and why bytes are not a record.
+
+     0  magic   u32  0x4E585346, `FSXN` on the disk      7  value_len  u32
+     4  op      u8                                      11  key, value
+     5  key_len u16                                         CRC-32C u32 of all before it
+
+The order of the tests is part of the format, so that one damage has one name on every machine:
+header, magic, op, length caps, shape, bytes present, checksum, UTF-8.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Final
+
+from nexus.remotefs.state.checksum import crc32c
+
+MAGIC: Final = b"FSXN"
+KEY_BYTES_MAX: Final = 255
+VALUE_BYTES_MAX: Final = 65_536
+CHUNK_BYTES_MAX: Final = 8_192
+OVERHEAD_BYTES: Final = 15
+RECORD_BYTES_MAX: Final = OVERHEAD_BYTES + KEY_BYTES_MAX + VALUE_BYTES_MAX
+
+_HEAD: Final = struct.Struct("<4sBHI")
+_CRC: Final = struct.Struct("<I")
+
+
+class Op(IntEnum):
+    """What a record does."""
+
+    PUT = 1
+    DELETE = 2
+    CHECKPOINT = 3
+    PREPARE = 0x10
+    PAYLOAD = 0x11
+    COMMIT = 0x12
+    ABORT = 0x13
+    SYNC = 0x14
+
+
+# (shortest key, longest key, shortest value, longest value) of each operation.
+SHAPES: Final[Mapping[int, tuple[int, int, int, int]]] = {
+    Op.PUT: (1, KEY_BYTES_MAX, 0, VALUE_BYTES_MAX),
+    Op.DELETE: (1, KEY_BYTES_MAX, 0, 0),
+    Op.CHECKPOINT: (0, 0, 8, 8),
+    Op.PREPARE: (0, 0, 8, 8),
+    Op.PAYLOAD: (1, KEY_BYTES_MAX, 8, 8 + CHUNK_BYTES_MAX),
+    Op.COMMIT: (0, 0, 8, 8),
+    Op.ABORT: (0, 0, 8, 8),
+    Op.SYNC: (0, 0, 0, 0),
+}
+
+
+class Fault(Enum):
+    """Why bytes are not a record.  The values are the words of reports."""
+
+    SHORT_HEADER = "truncated record header"
+    MAGIC = "no record magic"
+    OP = "unknown opcode"
+    CAPS = "record length exceeds caps"
+    SHAPE = "invalid record shape"
+    SHORT = "truncated record"
+    CRC = "crc mismatch"
+    UTF8 = "invalid key encoding"
+
+    @property
+    def is_end(self) -> bool:
+        """Say whether this is how a journal ends, not how one is damaged."""
+        return self in _ENDS
+
+
+_ENDS: Final = frozenset({Fault.SHORT_HEADER, Fault.MAGIC, Fault.SHORT})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record."""
+
+    op: Op
+    key: str = ""
+    value: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the bytes; a shape that no record has is our own mistake."""
+        key = self.key.encode()
+        low, high, least, most = SHAPES[self.op]
+        assert low <= len(key) <= high, f"{self.op.name}: key of {len(key)} bytes"
+        assert least <= len(self.value) <= most, f"{self.op.name}: value of {len(self.value)}"
+        body = _HEAD.pack(MAGIC, self.op, len(key), len(self.value)) + key + self.value
+        return body + _CRC.pack(crc32c(body))
+
+
+# The mark that everything before it was durable when it was written.
+SYNC_BYTES: Final = Record(Op.SYNC).encode()
+
+
+def decode(data: bytes | bytearray, offset: int) -> tuple[Record, int] | Fault:
+    """Read the record at `offset`: it and the offset behind it, or why there is none."""
+    if len(data) - offset < OVERHEAD_BYTES:
+        return Fault.SHORT_HEADER
+    magic, op, key_len, value_len = _HEAD.unpack_from(data, offset)
+    if magic != MAGIC:
+        return Fault.MAGIC
+    if op not in SHAPES:
+        return Fault.OP
+    if key_len > KEY_BYTES_MAX or value_len > VALUE_BYTES_MAX:
+        return Fault.CAPS
+    low, high, least, most = SHAPES[op]
+    if not (low <= key_len <= high and least <= value_len <= most):
+        return Fault.SHAPE
+    start = offset + _HEAD.size
+    end = start + key_len + value_len
+    if end + _CRC.size > len(data):
+        return Fault.SHORT
+    if _CRC.unpack_from(data, end)[0] != crc32c(bytes(data[offset:end])):
+        return Fault.CRC
+    try:
+        key = bytes(data[start : start + key_len]).decode()
+    except UnicodeDecodeError:
+        return Fault.UTF8
+    record = Record(Op(op), key, bytes(data[start + key_len : end]))
+    return record, end + _CRC.size
+
+
+def put_bytes(key: str, value: bytes) -> int:
+    """Return how long the PUT of this entry is."""
+    return OVERHEAD_BYTES + len(key.encode()) + len(value)
+
+
+def encode_id(txn: int) -> bytes:
+    """Return a transaction's id as a record holds it."""
+    return txn.to_bytes(8, "little")
+
+
+def decode_id(value: bytes) -> int:
+    """Return the id that a value begins with."""
+    return int.from_bytes(value[:8], "little")
+
+
+def encode_checkpoint(generation: int, entries: int) -> Record:
+    """Return the record that a snapshot begins with."""
+    return Record(Op.CHECKPOINT, "", struct.pack("<II", generation, entries))
+
+
+def decode_checkpoint(value: bytes) -> tuple[int, int]:
+    """Return generation and count of entries."""
+    generation, entries = struct.unpack("<II", value)
+    return int(generation), int(entries)

@@ -1,0 +1,143 @@
+"""Records against independent bytes, and the name of each damage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nexus.remotefs.state.checksum import crc32c
+from nexus.remotefs.state.record import (
+    KEY_BYTES_MAX,
+    RECORD_BYTES_MAX,
+    SYNC_BYTES,
+    VALUE_BYTES_MAX,
+    Fault,
+    Op,
+    Record,
+    decode,
+    encode_checkpoint,
+    encode_id,
+)
+from nexus.remotefs.state.superblock import Superblock, decode_superblock, regions
+
+VECTORS: dict[str, str] = json.loads(
+    (Path(__file__).parents[5] / "third_party/vectors/frames.json").read_text()
+)
+KEY = "/state/shared/selftest/remote-rw"
+
+RECORDS = {
+    "journal_put": Record(Op.PUT, KEY, b"remote-statefs-rw-v1"),
+    "journal_delete": Record(Op.DELETE, KEY),
+    "journal_put_minimal": Record(Op.PUT, "/state/a", b"1"),
+    "journal_checkpoint_gen1_entries2": encode_checkpoint(1, 2),
+    "journal_prepare_txn7": Record(Op.PREPARE, "", encode_id(7)),
+    "journal_payload_txn7": Record(Op.PAYLOAD, "/state/a", encode_id(7) + b"chunk"),
+    "journal_commit_txn7": Record(Op.COMMIT, "", encode_id(7)),
+    "journal_sync": Record(Op.SYNC),
+}
+PUT = bytes.fromhex(VECTORS["journal_put"])
+
+
+def with_crc(body: bytes) -> bytes:
+    return body + crc32c(body).to_bytes(4, "little")
+
+
+def test_the_checksum() -> None:
+    assert f"{crc32c(b'123456789'):08x}" == VECTORS["crc32c_check_123456789"]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_both_ways(name: str) -> None:
+    data = bytes.fromhex(VECTORS[name])
+    assert RECORDS[name].encode().hex() == VECTORS[name]
+    assert decode(data + bytes(9), 0) == (RECORDS[name], len(data))
+    assert decode(b"?" + data, 1) == (RECORDS[name], len(data) + 1)
+
+
+def test_the_superblock_both_ways() -> None:
+    data = bytes.fromhex(VECTORS["superblock_gen1_active0_entries2"])
+    assert Superblock(0, 1, 2).encode() == data
+    assert decode_superblock(data + bytes(492)) == Superblock(0, 1, 2)
+    for bit in range(len(data) * 8):
+        bad = bytearray(data)
+        bad[bit // 8] ^= 1 << bit % 8
+        assert decode_superblock(bytes(bad)) is None
+    for length in range(len(data)):
+        assert decode_superblock(data[:length]) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"NXS3\1\0\0\0", b"NXS2\2\0\0\0", b"NXS2\1\2\0\0", b"NXS2\1\0\1\0"]
+)
+def test_a_superblock_of_another_kind(body: bytes) -> None:
+    assert decode_superblock(with_crc(body + bytes(8))) is None
+
+
+def test_regions() -> None:
+    assert regions(4) is None
+    pair = regions(64)
+    assert pair is not None
+    assert [(region.start, region.sectors) for region in pair] == [(1, 31), (32, 31)]
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"", Fault.SHORT_HEADER),
+        (PUT[:14], Fault.SHORT_HEADER),
+        (bytes(15), Fault.MAGIC),
+        (b"FSXM" + PUT[4:], Fault.MAGIC),
+        (PUT[:4] + b"\4" + PUT[5:], Fault.OP),
+        (PUT[:4] + b"\0" + PUT[5:], Fault.OP),
+        (b"FSXN\1\0\1" + bytes(8), Fault.CAPS),
+        (b"FSXN\1\1\0\1\0\1\0" + bytes(4), Fault.CAPS),
+        # Caps come before the shape, the shape before what is there.
+        (b"FSXN\x14\0\1" + bytes(8), Fault.CAPS),
+        (b"FSXN\1\0\0" + bytes(8), Fault.SHAPE),
+        (b"FSXN\2\1\0\1\0\0\0" + bytes(4), Fault.SHAPE),
+        (b"FSXN\x11\1\0\7\0\0\0" + bytes(4), Fault.SHAPE),
+        (b"FSXN\x11\1\0\x09\x20\0\0" + bytes(4), Fault.SHAPE),
+        (b"FSXN\x14\1\0" + bytes(8), Fault.SHAPE),
+        (bytes.fromhex(VECTORS["journal_reject_checkpoint_empty_value"]), Fault.SHAPE),
+        (PUT[:-1], Fault.SHORT),
+        (PUT[:-1] + b"\0", Fault.CRC),
+        (with_crc(b"FSXN\1\1\0\0\0\0\0\xff"), Fault.UTF8),
+        # A checksum that is wrong is told before a key that is.
+        (b"FSXN\1\1\0\0\0\0\0\xff\0\0\0\0", Fault.CRC),
+    ],
+)
+def test_each_damage_has_its_name(data: bytes, fault: Fault) -> None:
+    assert decode(data, 0) is fault
+
+
+def test_every_flipped_bit_is_found() -> None:
+    for data in (PUT, SYNC_BYTES, bytes.fromhex(VECTORS["journal_payload_txn7"])):
+        for bit in range(len(data) * 8):
+            bad = bytearray(data)
+            bad[bit // 8] ^= 1 << bit % 8
+            assert isinstance(decode(bad, 0), Fault)
+
+
+def test_the_longest_record() -> None:
+    record = Record(Op.PUT, "k" * KEY_BYTES_MAX, bytes(VALUE_BYTES_MAX))
+    data = record.encode()
+    assert len(data) == RECORD_BYTES_MAX
+    assert decode(data, 0) == (record, len(data))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(Op.PUT, "", b"x"),
+        Record(Op.PUT, "k" * 256, b""),
+        Record(Op.PUT, "k", bytes(65_537)),
+        Record(Op.DELETE, "k", b"x"),
+        Record(Op.SYNC, "k"),
+        Record(Op.COMMIT, "", b"1234567"),
+    ],
+)
+def test_a_record_of_no_shape_is_our_mistake(record: Record) -> None:
+    with pytest.raises(AssertionError):
+        record.encode()

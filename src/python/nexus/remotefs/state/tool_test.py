@@ -1,0 +1,84 @@
+"""The command line: exit codes and one-line mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nexus.remotefs.state.block import MemoryDevice
+from nexus.remotefs.state.store import Store
+from nexus.remotefs.state.tool import FileDevice, main
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    device = MemoryDevice(bytes(512 * 64))
+    store = Store(device)
+    store.put("/state/shared/a", b"\1\2")
+    store.begin()
+    store.sync()
+    path = tmp_path / "state.img"
+    path.write_bytes(device.content)
+    return path
+
+
+def test_fsck(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = image.read_bytes()
+    assert main(["fsck", str(image)]) == 1
+    assert main(["fsck", "--dry-run", str(image)]) == 1
+    assert image.read_bytes() == before
+    assert main(["fsck", "--repair", str(image)]) == 1
+    assert "repaired" in capsys.readouterr().out
+    assert main(["fsck", str(image)]) == 0
+    damaged = bytearray(image.read_bytes())
+    damaged[20] ^= 1
+    image.write_bytes(damaged)
+    assert main(["fsck", "--repair", str(image)]) == 2
+    assert capsys.readouterr().out.endswith("before data that was synced\nunrecoverable\n")
+    assert main(["dump", str(image)]) == 2
+
+
+def test_dump(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dump", str(image)]) == 0
+    assert capsys.readouterr().out == "'/state/shared/a'  2 bytes\n"
+    assert main(["dump", "--values", str(image)]) == 0
+    assert capsys.readouterr().out == "'/state/shared/a'  2 bytes  0102\n"
+
+
+def test_compact(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compact", str(image)]) == 1
+    main(["fsck", "--repair", str(image)])
+    assert main(["compact", str(image)]) == 0
+    assert "generation 1:" in capsys.readouterr().out
+    with FileDevice(image, is_writable=False) as device:
+        assert Store(device).snapshot() == {"/state/shared/a": b"\1\2"}
+
+
+def test_the_file_keeps_what_was_written(image: Path) -> None:
+    with FileDevice(image, is_writable=True) as device:
+        store = Store(device)
+        store.put("/state/b", bytes(2000))
+        store.sync()
+    with FileDevice(image, is_writable=False) as device:
+        assert len(Store(device).snapshot()) == 2
+
+
+def test_mistakes_are_one_line(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = image.with_name("odd")
+    odd.write_bytes(bytes(513))
+    empty = image.with_name("empty")
+    empty.write_bytes(b"")
+    wrong: tuple[list[str], ...] = (
+        [],
+        ["fsck"],
+        ["x", "y"],
+        ["fsck", "none"],
+        ["dump", str(odd)],
+        ["compact", str(empty)],
+    )
+    for arguments in wrong:
+        assert main(arguments) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("error: ")
+        assert message.count("\n") == 1
