@@ -14,11 +14,13 @@
 //!     backoff     when to dial again
 //!     pk          the remote package file system: frames; pk_server: handles and answers
 //!     config      the section of the node configuration
-//!     mux         streams inside a session (mux_frames, mux_stream, mux_schedule)
+//!     mux         streams inside a session (mux_frames, mux_stream, mux_schedule); mux_ladder: proof
+//!     assembly    gateway frames out of a stream's bytes
 //!
 //! Nothing here allocates, and every buffer has a fixed bound.
 
 pub const announce = @import("announce.zig");
+pub const assembly = @import("assembly.zig");
 pub const audit = @import("audit.zig");
 pub const backoff = @import("backoff.zig");
 pub const binding = @import("binding.zig");
@@ -32,6 +34,7 @@ pub const pk = @import("pk.zig");
 pub const pk_server = @import("pk_server.zig");
 pub const mux = @import("mux.zig");
 pub const mux_frames = @import("mux_frames.zig");
+pub const mux_ladder = @import("mux_ladder.zig");
 pub const rate = @import("rate.zig");
 pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
@@ -40,6 +43,7 @@ pub const Key = [32]u8;
 
 test {
     _ = announce;
+    _ = assembly;
     _ = audit;
     _ = backoff;
     _ = binding;
@@ -57,6 +61,7 @@ test {
     _ = @import("mux_schedule.zig");
     _ = @import("mux_test.zig");
     _ = @import("mux_random_test.zig");
+    _ = @import("mux_ladder_test.zig");
     _ = rate;
     _ = session;
     _ = @import("id.zig");

@@ -1,0 +1,105 @@
+//! Gateway frames out of the bytes of a stream, where they lie back to back and each states its
+//! length. It holds as much as the stream's credit lets a peer send.
+
+const std = @import("std");
+const frames = @import("frames.zig");
+const mux = @import("mux.zig");
+
+pub const Error = error{
+    /// A type that is not the stream's: where the next frame begins cannot be told.
+    Malformed,
+    /// Longer than any frame may be.
+    Oversized,
+};
+
+pub const Assembly = struct {
+    kind: frames.Type,
+    len: usize = 0,
+    bytes: [mux.own.initial_credit]u8 = undefined,
+
+    /// False: more than the peer had credit for, which the mux does not let through.
+    pub fn put(self: *Assembly, bytes: []const u8) bool {
+        if (bytes.len > self.bytes.len - self.len) return false;
+        @memcpy(self.bytes[self.len..][0..bytes.len], bytes);
+        self.len += bytes.len;
+        return true;
+    }
+
+    /// The first frame, if it is there in full. Valid until `drop`, which follows.
+    pub fn next(self: *const Assembly) Error!?[]const u8 {
+        if (self.len == 0) return null;
+        if (self.bytes[0] != @intFromEnum(self.kind)) return error.Malformed;
+        const head: usize =
+            if (self.kind == .request) frames.request_head else frames.response_head;
+        if (self.len < head) return null;
+        const len = head + std.mem.readInt(u16, self.bytes[2..4], .little);
+        if (len > frames.plaintext_bytes_max) return error.Oversized;
+        return if (self.len < len) null else self.bytes[0..len];
+    }
+
+    /// The first `count` bytes are dealt with.
+    pub fn drop(self: *Assembly, count: usize) void {
+        std.mem.copyForwards(u8, &self.bytes, self.bytes[count..self.len]);
+        self.len -= count;
+    }
+
+    /// As much of a frame that cannot be assembled as says what it was about.
+    pub fn rest(self: *const Assembly) []const u8 {
+        return self.bytes[0..self.len];
+    }
+};
+
+test "frames come out whole, however the bytes came" {
+    var buffer: [frames.request_head + frames.request_payload_max]u8 = undefined;
+    const frame = try frames.encodeRequest(&buffer, .{
+        .service = 1,
+        .correlation = 7,
+        .deadline_ms = 9,
+        .payload = "payload",
+    });
+    for (1..frame.len + 1) |piece| {
+        var assembly: Assembly = .{ .kind = .request };
+        var seen: usize = 0;
+        for (0..3) |_| {
+            var rest: []const u8 = frame;
+            while (rest.len != 0) {
+                const count = @min(piece, rest.len);
+                try std.testing.expect(assembly.put(rest[0..count]));
+                rest = rest[count..];
+                if (try assembly.next()) |whole| {
+                    try std.testing.expectEqualSlices(u8, frame, whole);
+                    assembly.drop(whole.len);
+                    seen += 1;
+                }
+            }
+        }
+        try std.testing.expectEqual(3, seen);
+        try std.testing.expectEqual(0, assembly.len);
+    }
+}
+
+test "several at once, as many as the credit allows, and no byte more" {
+    var assembly: Assembly = .{ .kind = .response };
+    const frame = "\x02\x01\x00\x00" ++ "\x07" ++ "\x00" ** 11;
+    for (0..mux.own.initial_credit / frame.len) |_| try std.testing.expect(assembly.put(frame));
+    try std.testing.expect(!assembly.put("x"));
+    for (0..mux.own.initial_credit / frame.len) |_| {
+        try std.testing.expectEqualSlices(u8, frame, (try assembly.next()).?);
+        assembly.drop(frame.len);
+    }
+    try std.testing.expectEqual(null, try assembly.next());
+}
+
+test "what has no next frame" {
+    var assembly: Assembly = .{ .kind = .request };
+    _ = assembly.put("\x02");
+    try std.testing.expectError(error.Malformed, assembly.next());
+    assembly = .{ .kind = .request };
+    var frame: [frames.request_head]u8 = @splat(0);
+    frame[0] = 1;
+    std.mem.writeInt(u16, frame[2..4], frames.plaintext_bytes_max - frame.len, .little);
+    _ = assembly.put(&frame);
+    try std.testing.expectEqual(null, try assembly.next());
+    assembly.bytes[2] += 1;
+    try std.testing.expectError(error.Oversized, assembly.next());
+}
