@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from nexus.wire import announce, bundle, front, gateway, log, packagefs, policy, samgr, state
+from nexus.wire import announce, bundle, front, gateway, log, mux, packagefs, policy, samgr, state
 
 
 class Encodable(Protocol):
@@ -417,4 +417,25 @@ CASES: Final[tuple[Case, ...]] = (
         state.Reply(state.Op.TXN_BEGIN, state.Status.OK, txn=9),
         hex="5346018700" + "09" + "00" * 7,
     ),
+    Case(
+        "stream-settings",
+        mux.decode_frame,
+        mux.Settings(16, 1024, 4096),
+        hex="10" + "01" + "1000" + "00040000" + "00100000",
+    ),
+    Case(
+        "stream-open",
+        mux.decode_frame,
+        mux.Open(1, 0, "gateway"),
+        hex="11" + "01000000" + "00" + "07" + "67617465776179",
+    ),
+    Case("stream-open-ack", mux.decode_frame, mux.OpenAck(1), hex="12" + "01000000"),
+    Case(
+        "stream-credit",
+        mux.decode_frame,
+        mux.Credit(1, 2048),
+        hex="14" + "01000000" + "00080000",
+    ),
+    Case("stream-close", mux.decode_frame, mux.Close(0xFFFFFFFF), hex="15" + "ffffffff"),
+    Case("stream-reset", mux.decode_frame, mux.Reset(2, 1), hex="16" + "02000000" + "01"),
 )

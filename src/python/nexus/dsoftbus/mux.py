@@ -1,0 +1,380 @@
+"""Streams inside a ready session: frames in, events out; calls in, frames out.
+
+It knows no session: its owner starts it when the peer is authenticated, gives it every stream
+frame, and sends the frames that `next_frame` has, one Noise message each.
+
+Rules of this file
+------------------
+1. What a peer does wrong is one of the labels of `Reject`, and nothing works afterwards.
+2. What waits is bounded: data by each stream's buffer, credits by being added up, opens and
+   resets by the number of streams, answers to opens by refusing to be far behind.
+3. A frame for a stream that was reset here may have been under way and is ignored.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.dsoftbus.mux_schedule import Schedule
+from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, CREDIT_MAX, Stream
+from nexus.dsoftbus.mux_transitions import (
+    STREAM_TRANSITIONS,
+    MuxRejectError,
+    Reject,
+    ResetReason,
+    StreamState,
+    StreamStep,
+)
+from nexus.dsoftbus.noise import Role
+from nexus.wire import mux as wire
+from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
+
+# The model's limits: what a node without a reason for others states in its SETTINGS.
+MODEL: Final = wire.Settings(
+    streams_max=128, message_bytes_max=wire.MESSAGE_BYTES_MAX, initial_credit=65_536
+)
+
+# Late frames are expected for streams that were reset about a round trip ago.
+_RESETS_REMEMBERED: Final = 256
+
+# Frames besides data that wait for the peer to read: a few for each stream there may be.
+_CONTROL_FRAMES_MAX: Final = 1024
+
+_CAN_SEND: Final = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
+
+_STEPS: Final[Mapping[type, StreamStep]] = {
+    wire.Data: StreamStep.RECEIVE_DATA,
+    wire.Credit: StreamStep.RECEIVE_CREDIT,
+    wire.Close: StreamStep.RECEIVE_CLOSE,
+    wire.Reset: StreamStep.RECEIVE_RESET,
+}
+
+_CODEC_REJECTS: Final = {
+    Reason.OVERSIZED: Reject.FRAME_OVERSIZE,
+    Reason.NAME_LENGTH: Reject.INVALID_NAME,
+    Reason.UTF8: Reject.INVALID_NAME,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The peer speaks streams; ours may be opened."""
+
+    settings: wire.Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The peer opened a stream: `accept` it or `reset` it."""
+
+    stream: int
+    name: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The peer uses a stream of ours."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Bytes of a stream; `consume` them when they have been dealt with."""
+
+    stream: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HalfClosed:
+    """The peer sends no more on this stream."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class WasReset:
+    """The peer gave the stream up."""
+
+    stream: int
+    reason: int
+
+
+Event = Settled | Opened | Acknowledged | Arrived | HalfClosed | WasReset
+
+
+class Mux:
+    """One side's streams of one session."""
+
+    def __init__(self, role: Role, own: wire.Settings = MODEL) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            role: Who dialled: the initiator opens odd numbers, the responder even ones.
+            own: What we accept.
+        """
+        self.own = own
+        self.peer: wire.Settings | None = None
+        self._is_started = False
+        self._is_dead = False
+        self._streams: dict[int, Stream] = {}
+        self._own_parity = 1 if role is Role.INITIATOR else 0
+        self._next = 2 - self._own_parity
+        self._peer_highest = 0
+        self._reset_here: deque[int] = deque(maxlen=_RESETS_REMEMBERED)
+        self._control: deque[bytes] = deque()
+        self._credits: dict[int, int] = {}
+        self._schedule = Schedule()
+
+    @property
+    def stream_count(self) -> int:
+        """How many streams are live."""
+        return len(self._streams)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `next_frame` has one."""
+        if self._control or self._credits:
+            return True
+        return any(stream.can_emit for stream in self._streams.values())
+
+    def state(self, stream: int) -> StreamState | None:
+        """Return a live stream's state; None if it is none."""
+        found = self._streams.get(stream)
+        return None if found is None else found.state
+
+    def room(self, stream: int) -> int:
+        """Say how many bytes `send` would take; 0 also for what is not live."""
+        found = self._streams.get(stream)
+        if found is None or found.is_closing or found.state not in _CAN_SEND:
+            return 0
+        return BUFFER_BYTES_MAX - found.buffered
+
+    def start(self) -> None:
+        """Begin: the peer is authenticated.  Our SETTINGS is the first frame."""
+        if self._is_started:
+            raise LocalProtocolError(Reason.STATE, "streams were started")
+        self._is_started = True
+        self._control.append(self.own.encode())
+
+    def open(self, name: str, priority: int) -> int:
+        """Open a stream; return its number.  Data may be sent on it at once.
+
+        Raises:
+            LocalProtocolError: no SETTINGS of the peer yet, too many streams, a name in use.
+        """
+        self._check_alive()
+        if self.peer is None:
+            raise LocalProtocolError(Reason.STATE, "the peer has not said what it accepts")
+        ours = [stream for stream in self._streams.values() if stream.is_ours]
+        if len(ours) >= self.peer.streams_max:
+            raise LocalProtocolError(Reason.STATE, f"{len(ours)} streams are open")
+        if any(stream.name == name for stream in ours):
+            raise LocalProtocolError(Reason.STATE, f"a stream {name!r} is open")
+        number = self._next
+        frame = wire.Open(number, priority, name).encode()
+        self._control.append(frame)
+        self._next += 2
+        self._add(number, name, priority, is_ours=True)
+        return number
+
+    def accept(self, stream: int) -> None:
+        """Acknowledge a stream that the peer opened."""
+        found = self._find(stream)
+        if found.is_ours or found.is_acknowledged:
+            raise LocalProtocolError(Reason.STATE, f"stream {stream} is not to be accepted")
+        found.is_acknowledged = True
+        self._control.append(wire.OpenAck(stream).encode())
+
+    def send(self, stream: int, data: bytes) -> int:
+        """Buffer data; return how much was taken.  Less than all means: would block."""
+        found = self._find(stream)
+        found.step_local(StreamStep.SEND_DATA)
+        return found.put(data)
+
+    def consume(self, stream: int, count: int) -> None:
+        """Say that bytes which arrived are dealt with; the peer may send that many more."""
+        found = self._streams.get(stream)
+        if found is None or found.state is StreamState.HALF_CLOSED_REMOTE:
+            return  # Nothing more will come.
+        found.credit_due += count
+        outstanding = found.window + found.credit_due
+        assert outstanding <= self.own.initial_credit, f"{stream}: consumed more than arrived"
+        # In halves of the window: a credit for every frame would double the frames.
+        if found.credit_due * 2 >= self.own.initial_credit:
+            found.window += found.credit_due
+            self._credits[stream] = self._credits.get(stream, 0) + found.credit_due
+            found.credit_due = 0
+
+    def close(self, stream: int) -> None:
+        """Send no more after what is buffered."""
+        found = self._find(stream)
+        if found.is_closing or found.state not in _CAN_SEND:
+            raise LocalProtocolError(Reason.STATE, f"close on stream {stream}")
+        found.is_closing = True
+
+    def reset(self, stream: int, reason: ResetReason = ResetReason.CANCELLED) -> None:
+        """Give a stream up, in both directions; of one that is over nothing is left to reset."""
+        self._check_alive()
+        found = self._streams.get(stream)
+        if found is None:
+            return
+        found.step_local(StreamStep.SEND_RESET)
+        self._reset_here.append(stream)
+        self._control.append(wire.Reset(stream, reason.value).encode())
+        self._remove(found)
+
+    def next_frame(self) -> bytes | None:
+        """Take the next frame to send: control, then credit, then data by priority."""
+        if self._control:
+            return self._control.popleft()
+        if self._credits:
+            stream, count = next(iter(self._credits.items()))
+            del self._credits[stream]
+            return wire.Credit(stream, count).encode()
+        chosen = self._schedule.choose(self._streams)
+        return None if chosen is None else self._emit(chosen)
+
+    def receive(self, frame: bytes) -> Event | None:
+        """Take a stream frame; return what happened, if anything did.
+
+        Raises:
+            MuxRejectError: end the session; nothing works any more.
+        """
+        try:
+            return self._receive(frame)
+        except MuxRejectError:
+            self._is_dead = True
+            self._streams.clear()
+            raise
+
+    def _receive(self, frame: bytes) -> Event | None:
+        if not self._is_started:
+            raise MuxRejectError(Reject.UNAUTHENTICATED)
+        if self._is_dead:
+            raise MuxRejectError(Reject.INVALID_TRANSITION, "after an earlier reject")
+        if len(frame) > self.own.message_bytes_max:
+            raise MuxRejectError(Reject.FRAME_OVERSIZE, f"{len(frame)}")
+        try:
+            decoded = wire.decode_frame(frame)
+        except RemoteProtocolError as exc:
+            reject = _CODEC_REJECTS.get(exc.reason, Reject.UNKNOWN_FRAME)
+            raise MuxRejectError(reject, str(exc)) from exc
+        if isinstance(decoded, wire.Settings):
+            return self._take_settings(decoded)
+        if self.peer is None:
+            raise MuxRejectError(Reject.INVALID_TRANSITION, "before SETTINGS")
+        if isinstance(decoded, wire.Open):
+            return self._take_open(decoded)
+        return self._take_other(decoded)
+
+    def _take_settings(self, settings: wire.Settings) -> Event:
+        if self.peer is not None:
+            raise MuxRejectError(Reject.INVALID_TRANSITION, "SETTINGS twice")
+        if settings.initial_credit > CREDIT_MAX:
+            raise MuxRejectError(Reject.CREDIT, f"initial credit {settings.initial_credit}")
+        self.peer = settings
+        return Settled(settings)
+
+    def _take_open(self, frame: wire.Open) -> Event:
+        if frame.stream % 2 == self._own_parity or frame.stream <= self._peer_highest:
+            raise MuxRejectError(Reject.INVALID_TRANSITION, f"open of {frame.stream}")
+        theirs = [stream for stream in self._streams.values() if not stream.is_ours]
+        if len(theirs) >= self.own.streams_max or len(self._control) >= _CONTROL_FRAMES_MAX:
+            raise MuxRejectError(Reject.STREAM_LIMIT, f"{len(theirs)} are open")
+        if any(stream.name == frame.name for stream in theirs):
+            raise MuxRejectError(Reject.DUPLICATE_NAME, repr(frame.name))
+        self._peer_highest = frame.stream
+        self._add(frame.stream, frame.name, frame.priority, is_ours=False)
+        return Opened(frame.stream, frame.name, frame.priority)
+
+    def _take_other(
+        self, frame: wire.OpenAck | wire.Data | wire.Credit | wire.Close | wire.Reset
+    ) -> Event | None:
+        stream = self._streams.get(frame.stream)
+        if stream is None:
+            self._judge_late(frame)
+            return None
+        match frame:
+            case wire.Data():
+                stream.step_remote(StreamStep.RECEIVE_DATA)
+                stream.arrive(len(frame.data))
+                return Arrived(frame.stream, frame.data)
+            case wire.Credit():
+                stream.step_remote(StreamStep.RECEIVE_CREDIT)
+                stream.grant(frame.count)
+                return None
+            case wire.OpenAck():
+                if not stream.is_ours or stream.is_acknowledged:
+                    raise MuxRejectError(Reject.INVALID_TRANSITION, f"ack of {frame.stream}")
+                stream.is_acknowledged = True
+                return Acknowledged(frame.stream)
+            case wire.Close():
+                stream.step_remote(StreamStep.RECEIVE_CLOSE)
+                self._remove_if_over(stream)
+                return HalfClosed(frame.stream)
+            case wire.Reset():
+                stream.step_remote(StreamStep.RECEIVE_RESET)
+                self._remove(stream)
+                return WasReset(frame.stream, frame.reason)
+
+    def _judge_late(
+        self, frame: wire.OpenAck | wire.Data | wire.Credit | wire.Close | wire.Reset
+    ) -> None:
+        """Judge a frame for a stream that is not live: late, impossible, or of no stream ever."""
+        is_ours = frame.stream % 2 == self._own_parity
+        if frame.stream >= self._next if is_ours else frame.stream > self._peer_highest:
+            raise MuxRejectError(Reject.UNKNOWN_FRAME, f"stream {frame.stream}")
+        if frame.stream in self._reset_here:
+            return
+        step = _STEPS.get(type(frame))
+        if step is not None and (StreamState.CLOSED, step) in STREAM_TRANSITIONS:
+            return
+        raise MuxRejectError(Reject.INVALID_TRANSITION, f"stream {frame.stream} is over")
+
+    def _emit(self, stream: Stream) -> bytes:
+        assert self.peer is not None, "data before SETTINGS"
+        if not stream.buffered:
+            stream.step_local(StreamStep.SEND_CLOSE)
+            stream.is_closing = False
+            self._remove_if_over(stream)
+            return wire.Close(stream.number).encode()
+        room = self.peer.message_bytes_max - wire.DATA_HEAD_BYTES
+        data = stream.take(min(room, wire.DATA_BYTES_MAX))
+        return wire.Data(stream.number, data).encode()
+
+    def _add(self, number: int, name: str, priority: int, *, is_ours: bool) -> None:
+        assert self.peer is not None, "a stream before SETTINGS"
+        self._streams[number] = Stream(
+            number,
+            name,
+            priority,
+            is_ours=is_ours,
+            credit=self.peer.initial_credit,
+            window=self.own.initial_credit,
+        )
+
+    def _find(self, stream: int) -> Stream:
+        self._check_alive()
+        found = self._streams.get(stream)
+        if found is None:
+            raise LocalProtocolError(Reason.STATE, f"stream {stream} is not open")
+        return found
+
+    def _remove_if_over(self, stream: Stream) -> None:
+        if stream.is_over:
+            self._remove(stream)
+
+    def _remove(self, stream: Stream) -> None:
+        stream.forget()
+        self._credits.pop(stream.number, None)
+        del self._streams[stream.number]
+
+    def _check_alive(self) -> None:
+        if self._is_dead or not self._is_started:
+            raise LocalProtocolError(Reason.STATE, "no streams here")
