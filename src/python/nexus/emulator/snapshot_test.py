@@ -185,7 +185,7 @@ def test_damage_is_found() -> None:
 def test_a_snapshot_whose_digest_is_right_may_still_be_nonsense() -> None:
     options = options_of("nop")
     snapshot = save(Machine(options))
-    for offset in (*range(40, 86), *range(len(snapshot) - 400, len(snapshot))):
+    for offset in (*range(40, 86, 3), *range(len(snapshot) - 400, len(snapshot), 5)):
         try:
             machine = restore(options, corrupted(snapshot, offset, resealed=True))
         except SnapshotError:

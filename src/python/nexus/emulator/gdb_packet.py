@@ -1,0 +1,104 @@
+"""The framing of GDB's remote protocol: `$data#checksum`, acknowledged by `+` or `-`.
+
+Bytes in, events out; nothing is known here of what the packets mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+# Longer packets than we announced are refused.
+PACKET_BYTES_MAX: Final = 0x4000
+
+_START, _END, _ESCAPE, _BREAK = b"$#}\x03"
+_ACK, _NAK = b"+-"
+_FLIP: Final = 0x20
+_MUST_ESCAPE: Final = frozenset(b"$#}*")
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A whole packet, unescaped."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Ctrl-C: the debugger wants the guest stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The last reply was not understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A packet whose checksum is wrong."""
+
+
+Event = Packet | Break | Again | Bad
+
+
+def encode(data: bytes) -> bytes:
+    """Frame a reply."""
+    escaped = bytearray()
+    for byte in data:
+        if byte in _MUST_ESCAPE:
+            escaped += bytes((_ESCAPE, byte ^ _FLIP))
+        else:
+            escaped.append(byte)
+    return b"$%b#%02x" % (bytes(escaped), sum(escaped) & 0xFF)
+
+
+class Deframer:
+    """Takes a stream apart."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Return the events that these bytes complete."""
+        self._buffer += data
+        events: list[Event] = []
+        while self._buffer:
+            first = self._buffer[0]
+            if first != _START:
+                del self._buffer[0]
+                if first == _BREAK:
+                    events.append(Break())
+                elif first == _NAK:
+                    events.append(Again())
+                continue  # An acknowledgement, or noise between packets.
+            end = self._buffer.find(_END)
+            if end < 0 or len(self._buffer) < end + 3:
+                if len(self._buffer) > PACKET_BYTES_MAX:
+                    self._buffer.clear()
+                    events.append(Bad())
+                break
+            events.append(self._packet(bytes(self._buffer[1:end]), self._buffer[end + 1 : end + 3]))
+            del self._buffer[: end + 3]
+        return events
+
+    def _packet(self, raw: bytes, checksum: bytes | bytearray) -> Event:
+        try:
+            expected = int(checksum, 16)
+        except ValueError:
+            return Bad()
+        return Packet(_unescape(raw)) if sum(raw) & 0xFF == expected else Bad()
+
+
+def _unescape(raw: bytes) -> bytes:
+    data = bytearray()
+    is_escaped = False
+    for byte in raw:
+        if is_escaped:
+            data.append(byte ^ _FLIP)
+            is_escaped = False
+        elif byte == _ESCAPE:
+            is_escaped = True
+        else:
+            data.append(byte)
+    return bytes(data)

@@ -1,0 +1,326 @@
+"""GDB's remote protocol over a timeline: packets in, packets out, and stretches of running.
+
+A command table does the rest.  Unknown packets get the empty reply, as the protocol asks.  While
+the guest runs, the owner calls `advance` and feeds what comes in, a Ctrl-C above all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from nexus.emulator import gdb_target
+from nexus.emulator.gdb_packet import PACKET_BYTES_MAX, Again, Bad, Break, Deframer, Packet, encode
+from nexus.emulator.inspect import read_memory, write_memory
+from nexus.emulator.observe import READ, WATCHES_MAX, WRITE, Hit, Watch
+from nexus.emulator.timeline import Timeline
+
+# Between two looks at the debugger's socket: some ten milliseconds on the reference engine.
+SLICE_STEPS: Final = 20_000
+
+BREAKPOINTS_MAX: Final = 1024
+
+_ERROR_ARGUMENT: Final = b"E16"  # EINVAL
+_ERROR_MEMORY: Final = b"E0e"  # EFAULT
+_ERROR_ROOM: Final = b"E1c"  # ENOSPC
+_TRAP: Final = b"05"
+_INTERRUPTED: Final = b"02"
+
+_WATCH_KINDS: Final = {2: WRITE, 3: READ, 4: READ | WRITE}
+_WATCH_NAMES: Final = {WRITE: b"watch", READ: b"rwatch", READ | WRITE: b"awatch"}
+
+_FEATURES: Final = (
+    b"PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;ReverseStep+;ReverseContinue+;"
+    b"hwbreak+;swbreak+;vContSupported+" % PACKET_BYTES_MAX
+)
+
+
+class State(Enum):
+    """What the session is doing."""
+
+    STOPPED = "stopped"
+    RUNNING = "running"
+    DETACHED = "detached"  # The debugger left; the guest goes on by itself.
+    KILLED = "killed"
+
+
+class GdbSession:
+    """One debugger and its machine."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.state = State.STOPPED
+        self._timeline = timeline
+        self._deframer = Deframer()
+        self._acknowledges = True
+        self._last = b""
+        self._stop_reason = b"S" + _TRAP
+        self._commands: dict[bytes, Callable[[bytes], bytes | None]] = {
+            b"?": lambda rest: self._stop_reason,
+            b"g": self._read_general,
+            b"G": self._write_general,
+            b"p": self._read_one,
+            b"P": self._write_one,
+            b"m": self._read_memory,
+            b"M": self._write_memory_hex,
+            b"X": self._write_memory_binary,
+            b"Z": self._insert,
+            b"z": self._remove,
+            b"c": lambda rest: self._resume(),
+            b"s": lambda rest: self._step(),
+            b"b": self._backwards,
+            b"v": self._verbose,
+            b"q": self._query,
+            b"Q": self._set,
+            b"H": lambda rest: b"OK",
+            b"T": lambda rest: b"OK",
+            b"D": self._detach,
+            b"k": self._kill,
+        }
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from the debugger; return the bytes to send."""
+        output = b""
+        for event in self._deframer.feed(data):
+            if isinstance(event, Packet):
+                output += b"+" if self._acknowledges else b""
+                reply = self._execute(event.data)
+                if reply is not None:
+                    output += self._send(reply)
+            elif isinstance(event, Break):
+                if self.state is State.RUNNING:
+                    output += self._stop(b"S" + _INTERRUPTED)
+            elif isinstance(event, Again):
+                output += self._last
+            elif isinstance(event, Bad) and self._acknowledges:
+                output += b"-"
+        return output
+
+    def advance(self) -> bytes:
+        """Run a stretch; return the bytes to send, if it ended the run."""
+        timeline = self._timeline
+        limit = timeline.position + SLICE_STEPS
+        hit = timeline.advance(limit)
+        if hit is not None:
+            return self._stop(self._describe(hit))
+        if timeline.is_over:
+            return self._stop(self._ending())
+        if timeline.position < limit:  # Asleep: nothing but the debugger can come.
+            return self._stop(b"S" + _INTERRUPTED)
+        return b""
+
+    def _execute(self, packet: bytes) -> bytes | None:
+        command = self._commands.get(packet[:1])
+        if command is None:
+            return b""
+        try:
+            return command(packet[1:])
+        except ValueError:  # A number that is none.
+            return _ERROR_ARGUMENT
+
+    def _send(self, reply: bytes) -> bytes:
+        self._last = encode(reply)
+        return self._last
+
+    def _stop(self, reason: bytes) -> bytes:
+        self.state = State.STOPPED
+        self._stop_reason = reason
+        return self._send(reason)
+
+    # -- Registers and memory --------------------------------------------------------------------
+
+    def _read_general(self, rest: bytes) -> bytes:
+        machine = self._timeline.machine
+        values = (gdb_target.read_register(machine, n) for n in range(gdb_target.GENERAL_COUNT))
+        return b"".join(_hex(value) for value in values)
+
+    def _write_general(self, rest: bytes) -> bytes:
+        words = bytes.fromhex(rest.decode("latin-1"))
+        if len(words) != gdb_target.GENERAL_COUNT * gdb_target.WORD_BYTES:
+            return _ERROR_ARGUMENT
+        for number in range(gdb_target.GENERAL_COUNT):
+            word = words[8 * number : 8 * number + 8]
+            gdb_target.write_register(
+                self._timeline.machine, number, int.from_bytes(word, "little")
+            )
+        self._timeline.edited()
+        return b"OK"
+
+    def _read_one(self, rest: bytes) -> bytes:
+        value = gdb_target.read_register(self._timeline.machine, int(rest, 16))
+        return _ERROR_ARGUMENT if value is None else _hex(value)
+
+    def _write_one(self, rest: bytes) -> bytes:
+        number, _, value = rest.partition(b"=")
+        word = bytes.fromhex(value.decode("latin-1"))
+        if len(word) != gdb_target.WORD_BYTES or not gdb_target.write_register(
+            self._timeline.machine, int(number, 16), int.from_bytes(word, "little")
+        ):
+            return _ERROR_ARGUMENT
+        self._timeline.edited()
+        return b"OK"
+
+    def _read_memory(self, rest: bytes) -> bytes:
+        address, length = _range(rest)
+        data = read_memory(self._timeline.machine, address, min(length, PACKET_BYTES_MAX // 2))
+        return _ERROR_MEMORY if data is None else data.hex().encode()
+
+    def _write_memory_hex(self, rest: bytes) -> bytes:
+        where, _, content = rest.partition(b":")
+        return self._write_memory(where, bytes.fromhex(content.decode("latin-1")))
+
+    def _write_memory_binary(self, rest: bytes) -> bytes:
+        where, _, content = rest.partition(b":")
+        return self._write_memory(where, content)
+
+    def _write_memory(self, where: bytes, content: bytes) -> bytes:
+        address, length = _range(where)
+        if length != len(content):
+            return _ERROR_ARGUMENT
+        if not length:
+            return b"OK"  # How GDB asks whether it may.
+        if not write_memory(self._timeline.machine, address, content):
+            return _ERROR_MEMORY
+        self._timeline.edited()
+        return b"OK"
+
+    # -- Break- and watchpoints ------------------------------------------------------------------
+
+    def _insert(self, rest: bytes) -> bytes:
+        kind, address, length = _point(rest)
+        observer = self._timeline.observer
+        if kind in (0, 1):
+            if len(observer.breakpoints) == BREAKPOINTS_MAX:
+                return _ERROR_ROOM
+            observer.breakpoints.add(address)
+            return b"OK"
+        if kind not in _WATCH_KINDS:
+            return b""
+        if len(observer.watches) == WATCHES_MAX:
+            return _ERROR_ROOM
+        observer.watches.append(Watch(address, length, _WATCH_KINDS[kind]))
+        return b"OK"
+
+    def _remove(self, rest: bytes) -> bytes:
+        kind, address, length = _point(rest)
+        observer = self._timeline.observer
+        if kind in (0, 1):
+            observer.breakpoints.discard(address)
+            return b"OK"
+        if kind not in _WATCH_KINDS:
+            return b""
+        watch = Watch(address, length, _WATCH_KINDS[kind])
+        if watch in observer.watches:
+            observer.watches.remove(watch)
+        return b"OK"
+
+    # -- Running ---------------------------------------------------------------------------------
+
+    def _resume(self) -> bytes | None:
+        if self._timeline.is_over:
+            return self._ending()
+        self.state = State.RUNNING
+        return None
+
+    def _step(self) -> bytes:
+        hit = self._timeline.advance(self._timeline.position + 1)
+        if self._timeline.is_over:
+            return self._stopped(self._ending())
+        return self._stopped(b"S" + _TRAP if hit is None else self._describe(hit))
+
+    def _backwards(self, rest: bytes) -> bytes:
+        if rest == b"s":
+            moved = self._timeline.step_back()
+            return self._stopped(b"S" + _TRAP if moved else b"T" + _TRAP + b"replaylog:begin;")
+        if rest == b"c":
+            hit = self._timeline.run_back()
+            found = b"T" + _TRAP + b"replaylog:begin;" if hit is None else self._describe(hit)
+            return self._stopped(found)
+        return b""
+
+    def _stopped(self, reason: bytes) -> bytes:
+        self._stop_reason = reason
+        return reason
+
+    def _describe(self, hit: Hit) -> bytes:
+        if hit.watch is None:
+            return b"T" + _TRAP + b"hwbreak:;"
+        return b"T%b%b:%x;" % (_TRAP, _WATCH_NAMES[hit.watch.access], hit.watch.address)
+
+    def _ending(self) -> bytes:
+        code = self._timeline.machine.exit_code
+        return b"W%02x" % min(0 if code is None else code, 0xFF)
+
+    def _verbose(self, rest: bytes) -> bytes | None:
+        if rest == b"Cont?":
+            return b"vCont;c;C;s;S"
+        if rest.startswith(b"Cont;"):
+            action = rest[5:6]
+            return self._step() if action in b"sS" else self._resume()
+        if rest.startswith(b"Kill"):
+            self.state = State.KILLED
+            return b"OK"
+        return b""
+
+    def _detach(self, rest: bytes) -> bytes:
+        self._timeline.observer.breakpoints.clear()
+        self._timeline.observer.watches.clear()
+        self.state = State.DETACHED
+        return b"OK"
+
+    def _kill(self, rest: bytes) -> None:
+        self.state = State.KILLED
+
+    # -- Queries ---------------------------------------------------------------------------------
+
+    def _query(self, rest: bytes) -> bytes:
+        name, _, argument = rest.partition(b":")
+        if name == b"Xfer" and argument.startswith(b"features:read:target.xml:"):
+            offset, length = _range(argument.rpartition(b":")[2])
+            part = gdb_target.target_xml()[offset : offset + length]
+            more = offset + length < len(gdb_target.target_xml())
+            return (b"m" if more else b"l") + part
+        if rest.startswith(b"Rcmd,"):
+            return self._monitor(bytes.fromhex(rest[5:].decode("latin-1")))
+        fixed = {
+            b"Supported": _FEATURES,
+            b"C": b"QC1",
+            b"fThreadInfo": b"m1",
+            b"sThreadInfo": b"l",
+            b"Attached": b"1",
+        }
+        return fixed.get(name, b"")
+
+    def _monitor(self, text: bytes) -> bytes:
+        """`monitor position`: where we are, and how far back we can go."""
+        timeline = self._timeline
+        if text.strip() != b"position":
+            return b"accepted: position\n".hex().encode()
+        machine = timeline.machine
+        said = (
+            f"{timeline.position} instructions, {machine.now_ns} ns; "
+            f"history from {timeline.beginning}\n"
+        )
+        return said.encode().hex().encode()
+
+    def _set(self, rest: bytes) -> bytes:
+        if rest == b"StartNoAckMode":
+            self._acknowledges = False
+            return b"OK"
+        return b""
+
+
+def _hex(value: int | None) -> bytes:
+    return (value or 0).to_bytes(gdb_target.WORD_BYTES, "little").hex().encode()
+
+
+def _range(text: bytes) -> tuple[int, int]:
+    """`address,length`, both hexadecimal."""
+    address, _, length = text.partition(b",")
+    return int(address, 16), int(length, 16)
+
+
+def _point(text: bytes) -> tuple[int, int, int]:
+    """`kind,address,length`, perhaps with conditions, which we did not ask for."""
+    kind, address, length = text.partition(b";")[0].split(b",")
+    return int(kind, 16), int(address, 16), int(length, 16)

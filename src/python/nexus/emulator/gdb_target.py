@@ -1,0 +1,67 @@
+"""What GDB is told about the machine's registers, and how their numbers map to ours.
+
+0..31 are x0..x31, 32 is pc; csrs and the privilege level have the numbers GDB gives them itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nexus.emulator.inspect import read_csr
+from nexus.emulator.isa.operand import CSR_NAMES, REGISTER_NAMES
+from nexus.emulator.machine import Machine
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.csr import CSRS
+
+PC: Final = 32
+FIRST_CSR: Final = 65
+PRIVILEGE: Final = 4161
+WORD_BYTES: Final = 8
+GENERAL_COUNT: Final = 33
+
+
+def target_xml() -> bytes:
+    """The description, as GDB wants it."""
+    general = "".join(
+        f'<reg name="{name}" bitsize="64" type="{_type(name)}" regnum="{number}"/>'
+        for number, name in enumerate(REGISTER_NAMES)
+    )
+    csrs = "".join(
+        f'<reg name="{CSR_NAMES[number]}" bitsize="64" regnum="{FIRST_CSR + number}"/>'
+        for number in sorted(CSR_NAMES)
+        if number in CSRS
+    )
+    return (
+        '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">'
+        "<architecture>riscv:rv64</architecture>"
+        f'<feature name="org.gnu.gdb.riscv.cpu">{general}'
+        f'<reg name="pc" bitsize="64" type="code_ptr" regnum="{PC}"/></feature>'
+        f'<feature name="org.gnu.gdb.riscv.csr">{csrs}</feature>'
+        '<feature name="org.gnu.gdb.riscv.virtual">'
+        f'<reg name="priv" bitsize="64" regnum="{PRIVILEGE}"/></feature></target>'
+    ).encode()
+
+
+def _type(name: str) -> str:
+    return {"ra": "code_ptr", "sp": "data_ptr", "gp": "data_ptr", "tp": "data_ptr"}.get(name, "int")
+
+
+def read_register(machine: Machine, number: int) -> int | None:
+    """A register by GDB's number; None if there is none."""
+    if number < PC:
+        return machine.register(number)
+    if number == PC:
+        return machine.hart.state[s.PC]
+    if number == PRIVILEGE:
+        return machine.hart.state[s.PRIVILEGE]
+    return read_csr(machine, number - FIRST_CSR)
+
+
+def write_register(machine: Machine, number: int, value: int) -> bool:
+    """Change a register; False if it cannot be changed from here."""
+    if number == 0:
+        return True
+    if number > PC:
+        return False
+    machine.hart.state[s.PC if number == PC else number] = value
+    return True

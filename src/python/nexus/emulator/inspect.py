@@ -1,0 +1,89 @@
+"""Looks at a machine without disturbing it: memory by virtual address, csrs by number.
+
+Nothing here sets accessed or dirty bits, marks pages, raises traps or touches devices.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nexus.emulator.machine import Machine
+from nexus.emulator.memory import PAGE_BYTES, Ram
+from nexus.emulator.reference import csr
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.mmu import PPN, PTE_HIGH, R, V, W, X
+
+_FAR_BITS: Final = 38  # Addresses are 39 bits, sign-extended.
+
+
+def translate(machine: Machine, address: int) -> int | None:
+    """The physical address behind a virtual one, whatever the permissions say."""
+    state = machine.hart.state
+    if state[s.PRIVILEGE] == s.MACHINE or not state[s.SATP] >> 60:
+        return address
+    if address >> _FAR_BITS not in (0, (1 << 26) - 1):
+        return None
+    return _walk(machine.ram, (state[s.SATP] & PPN) << 12, address)
+
+
+def _walk(ram: Ram, table: int, address: int) -> int | None:
+    for level in (2, 1, 0):
+        slot = table + ((address >> 12 + 9 * level & 511) << 3)
+        if not ram.contains(slot, 8):
+            return None
+        entry = int.from_bytes(ram.read(slot, 8), "little")
+        if not entry & V or entry & PTE_HIGH:
+            return None
+        table = (entry >> 10 & PPN) << 12
+        if entry & (R | W | X):
+            return table & ~((1 << 12 + 9 * level) - 1) | address & (1 << 12 + 9 * level) - 1
+    return None
+
+
+def _parts(machine: Machine, address: int, length: int) -> list[tuple[int, int]] | None:
+    """The physical ranges, none across a page; None if a part of it is not memory."""
+    parts = []
+    while length > 0:
+        size = min(length, PAGE_BYTES - address % PAGE_BYTES)
+        physical = translate(machine, address)
+        if physical is None or not machine.ram.contains(physical, size):
+            return None
+        parts.append((physical, size))
+        address, length = address + size, length - size
+    return parts
+
+
+def read_memory(machine: Machine, address: int, length: int) -> bytes | None:
+    """Read virtual memory; None if a part of it is none."""
+    parts = _parts(machine, address, length)
+    if parts is None:
+        return None
+    return b"".join(machine.ram.read(*part) for part in parts)
+
+
+def write_memory(machine: Machine, address: int, data: bytes) -> bool:
+    """Write virtual memory, read-only pages too; False if a part of it is none."""
+    parts = _parts(machine, address, len(data))
+    if parts is None:
+        return False
+    for physical, size in parts:
+        machine.ram.write(physical, data[:size])
+        data = data[size:]
+    return True
+
+
+def read_csr(machine: Machine, number: int) -> int | None:
+    """The value of a csr, whatever the privilege; None if there is no such register."""
+    found = csr.CSRS.get(number)
+    return None if found is None else found.read(machine.hart)
+
+
+def instruction_at(machine: Machine, pc: int) -> int | None:
+    """The 16 or 32 bits at pc, or None if there is no memory."""
+    low = read_memory(machine, pc, 2)
+    if low is None:
+        return None
+    if low[0] & 3 != 3:
+        return int.from_bytes(low, "little")
+    high = read_memory(machine, pc + 2 & (1 << 64) - 1, 2)
+    return None if high is None else int.from_bytes(low + high, "little")

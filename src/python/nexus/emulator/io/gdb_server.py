@@ -1,0 +1,74 @@
+"""Connects one debugger, by a port of the loopback interface or a unix socket, to a session."""
+
+from __future__ import annotations
+
+import select
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from nexus.emulator.gdb_session import GdbSession, State
+
+LOOPBACK: Final = "127.0.0.1"
+PORT_MAX: Final = 65535
+_READ_BYTES: Final = 1 << 16
+
+
+class ListenError(ValueError):
+    """Nobody can connect there; the message says why."""
+
+
+def listen(where: str) -> socket.socket:
+    """Listen on a port (0: any that is free), or on a unix socket of this path.
+
+    Raises:
+        ListenError: It cannot be had.
+    """
+    try:
+        if where.isdecimal():
+            if int(where) > PORT_MAX:
+                raise ListenError(f"{where!r} is not a port in 0..{PORT_MAX}")
+            return socket.create_server((LOOPBACK, int(where)))
+        path = Path(where)
+        if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+            path.unlink()  # Left behind by an earlier run.
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(where)
+        server.listen(1)
+    except OSError as error:
+        raise ListenError(f"{where}: {error.strerror or error}") from error
+    return server
+
+
+def address_of(server: socket.socket) -> str:
+    """What to tell `target remote`."""
+    name = server.getsockname()
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
+
+
+def serve(server: socket.socket, session: GdbSession, on_progress: Callable[[], None]) -> None:
+    """Wait for one debugger and serve it until it leaves; a lost connection is a detaching.
+
+    `on_progress` is called whenever the guest may have printed something.
+    """
+    connection, _ = server.accept()
+    with connection:
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while session.state in (State.STOPPED, State.RUNNING):
+            is_running = session.state is State.RUNNING
+            ready, _, _ = select.select([connection], [], [], 0 if is_running else None)
+            if ready:
+                data = connection.recv(_READ_BYTES)
+                if not data:
+                    return
+                reply = session.feed(data)
+            else:
+                reply = session.advance()
+            if reply:
+                on_progress()  # Before the debugger says that it stopped.
+                connection.sendall(reply)
+            elif is_running:
+                on_progress()
