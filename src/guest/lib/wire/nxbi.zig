@@ -17,11 +17,30 @@ pub const Entry = struct {
 };
 
 pub fn encode(buffer: []u8, entries: []const Entry) cursor.Error![]u8 {
-    var writer: Writer = .{ .buffer = buffer };
-    try writer.put(magic);
-    try writer.int(u8, version);
-    try writer.int(u16, std.math.cast(u16, entries.len) orelse return error.NoRoom);
-    for (entries) |entry| {
+    var builder: Builder = try .begin(buffer);
+    for (entries) |entry| try builder.add(entry);
+    return builder.done();
+}
+
+/// An image, file by file.
+pub const Builder = struct {
+    writer: Writer,
+    count: u16 = 0,
+
+    const count_at = magic.len + 1;
+
+    pub fn begin(buffer: []u8) cursor.Error!Builder {
+        var writer: Writer = .{ .buffer = buffer };
+        try writer.put(magic);
+        try writer.int(u8, version);
+        try writer.int(u16, 0);
+        return .{ .writer = writer };
+    }
+
+    /// `error.NoRoom` leaves the image as it was.
+    pub fn add(self: *Builder, entry: Entry) cursor.Error!void {
+        if (self.count == std.math.maxInt(u16)) return error.NoRoom;
+        var writer = self.writer;
         try writer.int(u8, std.math.cast(u8, entry.bundle.len) orelse return error.NoRoom);
         try writer.put(entry.bundle);
         try writer.int(u8, std.math.cast(u8, entry.version.len) orelse return error.NoRoom);
@@ -31,9 +50,16 @@ pub fn encode(buffer: []u8, entries: []const Entry) cursor.Error![]u8 {
         try writer.int(u16, kind_file);
         try writer.int(u32, std.math.cast(u32, entry.data.len) orelse return error.NoRoom);
         try writer.put(entry.data);
+        self.writer = writer;
+        self.count += 1;
     }
-    return writer.done();
-}
+
+    pub fn done(self: *Builder) []u8 {
+        const image = self.writer.done();
+        std.mem.writeInt(u16, image[count_at..][0..2], self.count, .little);
+        return image;
+    }
+};
 
 pub const Error = error{ Truncated, BadImage };
 
@@ -97,4 +123,16 @@ test "the layout, byte by byte, and back" {
     var longer = try iterate(buffer[0 .. image.len + 1]);
     _ = try longer.next();
     try testing.expectError(error.BadImage, longer.next());
+}
+
+test "a file that does not fit leaves the image as it was" {
+    const testing = std.testing;
+    var buffer: [40]u8 = undefined;
+    var builder: Builder = try .begin(&buffer);
+    try builder.add(.{ .bundle = "a", .version = "1", .path = "b", .data = "c" });
+    const large: Entry = .{ .bundle = "a", .version = "1", .path = "d", .data = "e" ** 30 };
+    try testing.expectError(error.NoRoom, builder.add(large));
+    var files = try iterate(builder.done());
+    try testing.expectEqualStrings("c", (try files.next()).?.data);
+    try testing.expectEqual(@as(?Entry, null), try files.next());
 }

@@ -1,9 +1,11 @@
-//! The bundles of this node: one, `system`, whose build properties come from the configuration.
+//! The bundles of this node: those of its package image; without one, a single bundle `system`
+//! whose build properties come from the configuration.
 
 const std = @import("std");
 const records = @import("os").records;
 const wire = @import("wire");
 const bn = wire.bn;
+pub const Shelf = @import("shelf.zig").Shelf;
 
 /// What one message of the kernel carries.
 pub const reply_bytes_max = 8192;
@@ -31,12 +33,14 @@ pub const Bundles = struct {
         return bundles;
     }
 
-    /// `gate.permits(sender)` is asked anew for each well-formed request.
+    /// `gate.permits(sender)` is asked anew for each well-formed request; `shelf` knows the package
+    /// image, see shelf.zig.
     pub fn handle(
         self: *Bundles,
         frame: []const u8,
         sender: u64,
         gate: anytype,
+        shelf: anytype,
         out: *[reply_bytes_max]u8,
     ) []const u8 {
         const op = switch (bn.decodeRequest(frame)) {
@@ -51,13 +55,17 @@ pub const Bundles = struct {
             return refuse(out, .{ .op = op, .status = .unsupported });
         }
         return switch (op) {
-            .fetch_image => self.fetchImage(out),
-            else => bn.encodeListReply(out, .list, .ok, bundle_count) catch unreachable,
+            .fetch_image => self.fetchImage(shelf, out),
+            else => {
+                const count = shelf.count() orelse bundle_count;
+                return bn.encodeListReply(out, .list, .ok, count) catch unreachable;
+            },
         };
     }
 
-    fn fetchImage(self: *const Bundles, out: *[reply_bytes_max]u8) []const u8 {
-        const image = wire.nxbi.encode(out[bn.image_header_bytes..], &.{.{
+    fn fetchImage(self: *const Bundles, shelf: anytype, out: *[reply_bytes_max]u8) []const u8 {
+        const room = out[bn.image_header_bytes..];
+        const image = shelf.image(room) orelse wire.nxbi.encode(room, &.{.{
             .bundle = bundle,
             .version = bundle_version,
             .path = "build.prop",
@@ -89,14 +97,28 @@ const FakeGate = struct {
     }
 };
 
+/// A node without a package image, unless it has one of so many bundles.
+const FakeShelf = struct {
+    bundles: ?u16 = null,
+
+    fn count(self: FakeShelf) ?u16 {
+        return self.bundles;
+    }
+
+    fn image(self: FakeShelf, room: []u8) ?[]u8 {
+        return if (self.bundles == null) null else wire.nxbi.encode(room, &.{}) catch unreachable;
+    }
+};
+
+const bare: FakeShelf = .{};
 var reply: [reply_bytes_max]u8 = undefined;
 
 test "list and image for who may ask" {
     var bundles: Bundles = try .parse("");
     var gate: FakeGate = .{};
-    const list = bundles.handle("BN\x01\x01", 0xA, &gate, &reply);
+    const list = bundles.handle("BN\x01\x01", 0xA, &gate, bare, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x01\x00\x00", list);
-    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, &reply)).?;
+    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply)).?;
     try testing.expectEqual(bn.Status.ok, image.status);
     var files = try wire.nxbi.iterate(image.image);
     const file = (try files.next()).?;
@@ -111,24 +133,24 @@ test "who may not is answered as unsupported, told of eight times, and asked abo
     var bundles: Bundles = .{};
     var gate: FakeGate = .{};
     for (0..10) |_| {
-        const list = bundles.handle("BN\x01\x01", 0xB, &gate, &reply);
+        const list = bundles.handle("BN\x01\x01", 0xB, &gate, bare, &reply);
         try testing.expectEqualSlices(u8, "BN\x01\x81\x02\x00\x00\x00", list);
     }
-    const image = bundles.handle("BN\x01\x03", 0xB, &gate, &reply);
+    const image = bundles.handle("BN\x01\x03", 0xB, &gate, bare, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x83\x02\x00\x00\x00\x00", image);
     try testing.expectEqual(@as(u32, 8), gate.told);
     try testing.expectEqual(@as(u32, 11), gate.asked);
     gate.permitted = 0xB;
-    const allowed = bundles.handle("BN\x01\x01", 0xB, &gate, &reply);
+    const allowed = bundles.handle("BN\x01\x01", 0xB, &gate, bare, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x01\x00\x00", allowed);
 }
 
 test "a malformed request is answered without asking policyd" {
     var bundles: Bundles = .{};
     var gate: FakeGate = .{};
-    const cut = bundles.handle("BN\x01", 0xA, &gate, &reply);
+    const cut = bundles.handle("BN\x01", 0xA, &gate, bare, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x81\x01\x00\x00\x00", cut);
-    const longer = bundles.handle("BN\x01\x03\x00", 0xA, &gate, &reply);
+    const longer = bundles.handle("BN\x01\x03\x00", 0xA, &gate, bare, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x83\x01\x00\x00\x00\x00", longer);
     try testing.expectEqual(@as(u32, 0), gate.asked);
 }
@@ -140,7 +162,22 @@ test "the configuration's text, up to the longest section" {
     try testing.expectError(error.Malformed, Bundles.parse("\x01\x00\x04\x00a=b"));
     bundles.build = "x" ** 8000;
     var gate: FakeGate = .{};
-    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, &reply)).?;
+    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply)).?;
     var files = try wire.nxbi.iterate(image.image);
     try testing.expectEqual(@as(usize, 8000), (try files.next()).?.data.len);
+}
+
+test "a package image goes before the configuration" {
+    var bundles: Bundles = .{};
+    var gate: FakeGate = .{};
+    const shelf: FakeShelf = .{ .bundles = 3 };
+    const list = bundles.handle("BN\x01\x01", 0xA, &gate, shelf, &reply);
+    try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x03\x00\x00", list);
+    const answer = bundles.handle("BN\x01\x03", 0xA, &gate, shelf, &reply);
+    var files = try wire.nxbi.iterate(bn.decodeImageReply(answer).?.image);
+    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
+}
+
+test {
+    _ = @import("shelf.zig");
 }

@@ -1,5 +1,6 @@
 //! bundlemgrd: what is installed (`BN` v1), for whom policyd permits `bundle.query`.
 
+const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
 const core = @import("bundlemgrd_core");
@@ -8,6 +9,9 @@ pub const panic = os.panic;
 comptime {
     _ = os.start;
 }
+
+/// packagefsd waits for its disk, and for nothing else.
+const files_timeout_ns = 300 * std.time.ns_per_ms;
 
 const capability = "bundle.query";
 
@@ -24,13 +28,26 @@ const Gate = struct {
     }
 };
 
+/// packagefsd, which may be absent, or have no image.
+const Files = struct {
+    packagefsd: ?os.Slot,
+
+    pub fn call(self: *Files, request: []const u8, reply: []u8) ?[]const u8 {
+        const slot = self.packagefsd orelse return null;
+        return os.call(slot, request, reply, files_timeout_ns) catch null;
+    }
+};
+
 const Service = struct {
     bundles: core.Bundles,
     gate: Gate,
+    shelf: core.Shelf(Files),
     reply: [core.reply_bytes_max]u8,
 
     pub fn handle(self: *Service, message: os.Message) []const u8 {
-        return self.bundles.handle(message.payload, message.sender, &self.gate, &self.reply);
+        const bundles = &self.bundles;
+        const sender = message.sender;
+        return bundles.handle(message.payload, sender, &self.gate, &self.shelf, &self.reply);
     }
 };
 
@@ -38,6 +55,7 @@ var service: Service = undefined;
 var section: [os.abi.payload_bytes_max]u8 = undefined;
 
 pub fn main() !void {
+    service.shelf = .{ .files = .{ .packagefsd = os.route("packagefsd") catch null } };
     service.gate = .{ .policy = .open() };
     service.bundles = try .parse(try os.config(&section));
     svc.ready();

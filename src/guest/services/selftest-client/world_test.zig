@@ -27,6 +27,17 @@ const OpenGate = struct {
     pub fn denied(_: *OpenGate, _: u64) void {}
 };
 
+/// There is no package image.
+const Bare = struct {
+    pub fn count(_: Bare) ?u16 {
+        return null;
+    }
+
+    pub fn image(_: Bare, _: []u8) ?[]u8 {
+        return null;
+    }
+};
+
 /// A node whose services are functions. `broken` answers with `broken_reply`, or not at all.
 const World = struct {
     registry: samgrd.Registry = .{},
@@ -69,7 +80,7 @@ const World = struct {
             .samgrd => self.registry.handle(request, .{ .id = my_id, .pid = my_pid }, reply[0..13]),
             .policyd => self.table.handle(request, my_id, reply[0..10]).reply,
             .logd => self.log.handle(request, my_id, self.clock_ns, reply[0..2048]),
-            .bundlemgrd => self.bundles.handle(request, my_id, &self.gate, reply[0..8192]),
+            .bundlemgrd => self.bundles.handle(request, my_id, &self.gate, Bare{}, reply[0..8192]),
             .rngd => self.rngd(request, reply),
             .dsoftbusd => self.dsoftbusd(request, reply),
         };

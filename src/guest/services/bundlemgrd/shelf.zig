@@ -1,0 +1,172 @@
+//! What packagefsd says of the package image. `Files` is how it is asked:
+//!
+//!     fn call(self: *Files, request: []const u8, reply: []u8) ?[]const u8
+//!
+//! Each request starts anew: packagefsd knows, this does not remember.
+
+const std = @import("std");
+const wire = @import("wire");
+const pf = wire.pf;
+
+/// Of a file that is copied into the bundle image: one message of packagefsd.
+const file_bytes_max = pf.read_bytes_max;
+/// A page of the list goes on where the last one ended; more than an image has entries.
+const pages_max = 65_536;
+
+pub fn Shelf(comptime Files: type) type {
+    return struct {
+        const Self = @This();
+
+        files: Files,
+        bundle_page: [pf.reply_bytes_max]u8 = undefined,
+        file_page: [pf.reply_bytes_max]u8 = undefined,
+        file: [pf.reply_bytes_max]u8 = undefined,
+
+        /// How many bundles there are, each version counted; null without an image.
+        pub fn count(self: *Self) ?u16 {
+            var walk: Walk = .{ .path = "" };
+            var found: u16 = 0;
+            while (walk.next(&self.files, &self.bundle_page)) |_| found +|= 1;
+            return if (walk.is_good) found else null;
+        }
+
+        /// The bundles' own files, without those in directories, and those that are too large for
+        /// a message: they are read from packagefsd. Null without an image.
+        pub fn image(self: *Self, room: []u8) ?[]u8 {
+            var builder = wire.nxbi.Builder.begin(room) catch return null;
+            var bundles: Walk = .{ .path = "" };
+            while (bundles.next(&self.files, &self.bundle_page)) |bundle| {
+                self.addBundle(&builder, bundle.name);
+            }
+            return if (bundles.is_good) builder.done() else null;
+        }
+
+        fn addBundle(self: *Self, builder: *wire.nxbi.Builder, name: []const u8) void {
+            const at = std.mem.indexOfScalar(u8, name, '@') orelse return;
+            var files: Walk = .{ .path = name };
+            while (files.next(&self.files, &self.file_page)) |file| {
+                if (file.kind != .file or file.size > file_bytes_max) continue;
+                builder.add(.{
+                    .bundle = name[0..at],
+                    .version = name[at + 1 ..],
+                    .path = file.name,
+                    .data = self.read(name, file) orelse continue,
+                }) catch continue; // a smaller one may still fit
+            }
+        }
+
+        fn read(self: *Self, bundle: []const u8, file: pf.Listing.Entry) ?[]const u8 {
+            if (file.size == 0) return "";
+            var text: [pf.path_bytes_max]u8 = undefined;
+            const path = std.fmt.bufPrint(&text, "{s}/{s}", .{ bundle, file.name }) catch
+                return null;
+            const found = self.ask(.{ .open = path }, .open) orelse return null;
+            const opened = pf.decodeOpen(found) orelse return null;
+            const what: pf.Read =
+                .{ .file = opened.file, .offset = 0, .len = @intCast(file.size) };
+            const bytes = pf.decodeRead(self.ask(.{ .read = what }, .read) orelse return null);
+            return if (bytes != null and bytes.?.len == file.size) bytes else null;
+        }
+
+        fn ask(self: *Self, request: pf.Request, op: pf.Op) ?wire.cursor.Reader {
+            return askFor(&self.files, request, op, &self.file);
+        }
+
+        /// The entries of a directory, over all pages.
+        const Walk = struct {
+            path: []const u8,
+            page: ?pf.Listing = null,
+            pages: u32 = 0,
+            /// packagefsd has answered, so far.
+            is_good: bool = false,
+
+            fn next(self: *Walk, files: *Files, buffer: []u8) ?pf.Listing.Entry {
+                while (true) {
+                    const cursor = if (self.page) |*page| blk: {
+                        if (page.next()) |entry| return entry;
+                        if (page.is_last) return null;
+                        break :blk page.next_cursor;
+                    } else 0;
+                    self.is_good = false;
+                    self.pages += 1;
+                    if (self.pages > pages_max) return null;
+                    const request: pf.Request = .{ .list = .{
+                        .cursor = cursor,
+                        .limit = pf.list_entries_max,
+                        .path = self.path,
+                    } };
+                    const tail = askFor(files, request, .list, buffer) orelse return null;
+                    self.page = pf.decodeList(tail) orelse return null;
+                    self.is_good = true;
+                }
+            }
+        };
+
+        fn askFor(files: *Files, request: pf.Request, op: pf.Op, buffer: []u8) ?wire.cursor.Reader {
+            var frame: [pf.request_bytes_max]u8 = undefined;
+            const bytes = pf.encodeRequest(&frame, request) catch return null;
+            const answer = files.call(bytes, buffer) orelse return null;
+            const reply = pf.decodeReply(answer, op) orelse return null;
+            return if (reply.status == .ok) reply.tail else null;
+        }
+    };
+}
+
+const testing = std.testing;
+
+/// Two versions of a bundle with three files, one a page, so that pages are turned.
+const FakeFiles = struct {
+    is_there: bool = true,
+
+    pub fn call(self: *FakeFiles, request: []const u8, reply: []u8) ?[]const u8 {
+        if (!self.is_there) return pf.encodeRefusal(reply, .list, .io) catch unreachable;
+        return answer(request, reply) catch unreachable;
+    }
+
+    fn answer(request: []const u8, reply: []u8) ![]const u8 {
+        switch (pf.decodeRequest(request).request) {
+            .list => |list| {
+                const names: []const []const u8 =
+                    if (list.path.len == 0) &.{ "a@1", "a@2" } else &.{ "big", "dir", "small" };
+                const sizes = [_]u64{ 4097, 0, 3 };
+                var page: pf.Page = try .begin(reply);
+                const is_file = list.path.len != 0 and list.cursor != 1;
+                const name = names[list.cursor];
+                try page.add(if (is_file) .file else .directory, sizes[list.cursor], &.{name});
+                return page.done(list.cursor + 1, list.cursor + 1 == names.len);
+            },
+            .open => |path| return if (std.mem.endsWith(u8, path, "/small"))
+                pf.encodeOpenReply(reply, 7, 3)
+            else
+                pf.encodeRefusal(reply, .open, .not_found),
+            .read => return pf.encodeReadReply(reply, "abc"),
+            .stat => unreachable,
+        }
+    }
+};
+
+test "versions are counted, and their small files collected, over all pages" {
+    var shelf: Shelf(FakeFiles) = .{ .files = .{} };
+    try testing.expectEqual(@as(?u16, 2), shelf.count());
+    var room: [128]u8 = undefined;
+    var files = try wire.nxbi.iterate(shelf.image(&room).?);
+    for ([_][]const u8{ "1", "2" }) |version| {
+        const file = (try files.next()).?;
+        try testing.expectEqualStrings("a", file.bundle);
+        try testing.expectEqualStrings(version, file.version);
+        try testing.expectEqualStrings("small", file.path);
+        try testing.expectEqualStrings("abc", file.data);
+    }
+    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
+    var little: [30]u8 = undefined;
+    var fewer = try wire.nxbi.iterate(shelf.image(&little).?);
+    _ = (try fewer.next()).?;
+    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try fewer.next());
+}
+
+test "no image, no bundles of one" {
+    var shelf: Shelf(FakeFiles) = .{ .files = .{ .is_there = false } };
+    try testing.expectEqual(@as(?u16, null), shelf.count());
+    var room: [128]u8 = undefined;
+    try testing.expectEqual(@as(?[]u8, null), shelf.image(&room));
+}
