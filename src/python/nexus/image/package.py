@@ -10,7 +10,6 @@ inputs, same bytes: neither the order of the options nor paths, times or users r
 from __future__ import annotations
 
 import hashlib
-import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
 from nexus.image.error import ImageError
+from nexus.image.package_file import read_file
 from nexus.image.package_image import FILE_BYTES_MAX, PackageFile, build_image
 from nexus.image.package_manifest import CONTENTS, Manifest, parse_manifest
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _load(path: Path) -> tuple[Manifest, Fetch]:
     try:
-        text = _read(path, _MANIFEST_BYTES_MAX).decode()
+        text = read_file(path, _MANIFEST_BYTES_MAX).decode()
     except UnicodeDecodeError as exc:
         raise ImageError(f"{path}: is not UTF-8 text") from exc
     folder = path.parent
@@ -74,22 +74,9 @@ def _load(path: Path) -> tuple[Manifest, Fetch]:
         inside = (folder / source).resolve()
         if not inside.is_relative_to(folder.resolve()):
             raise ImageError(f"{path}: source {source!r} is a link out of the manifest's folder")
-        return _read(folder / source, FILE_BYTES_MAX)
+        return read_file(folder / source, FILE_BYTES_MAX)
 
     return parse_manifest(text, str(path)), fetch
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ImageError(f"{path}: is not a file")
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
-    except OSError as exc:
-        raise ImageError(f"{path}: cannot read: {exc.strerror}") from exc
-    if len(content) > limit:
-        raise ImageError(f"{path}: larger than {limit} bytes")
-    return content
 
 
 def _write(path: Path, image: bytes) -> None:

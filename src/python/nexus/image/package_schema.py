@@ -1,0 +1,32 @@
+"""Print the JSON Schema of a bundle's manifest, for editors and other tools.
+
+    python -m nexus.image.package_schema
+
+The schema says less than building does: rules between values are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import NexusError
+from nexus.image.package_manifest import build_schema
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the schema."""
+    parser = CommandLine("nexus.image.package_schema", "Print the JSON Schema of a manifest.")
+    try:
+        parser.parse_args(arguments)
+    except NexusError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return EXIT_CONFIG
+    sys.stdout.write(json.dumps(build_schema(), indent=2, sort_keys=True) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
