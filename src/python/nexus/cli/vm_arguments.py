@@ -117,6 +117,9 @@ def _check_together(options: Options) -> None:
         raise UsageError("--trace-out: goes with --trace")
     if options.trace is not None and options.gdb is not None:
         raise UsageError("--trace: does not go with --gdb")
+    for option, wanted in (("--trace", options.trace), ("--gdb", options.gdb)):
+        if wanted is not None and options.engine == "native":
+            raise UsageError(f"{option}: goes with --engine reference, which does the same slower")
     if options.engine == "native" and options.native_blob is None:
         raise UsageError("--engine native: its code was not given; name it with --native-blob")
     if options.engine == "qemu":

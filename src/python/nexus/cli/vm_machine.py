@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +11,9 @@ from nexus.cli.vm_arguments import Options
 from nexus.core.errors import UsageError
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import DRIVE_SLOTS, AttachedDrive
-from nexus.emulator.elf import ImageError
 from nexus.emulator.io.drive import DriveError, FileDrive
-from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.machine import MachineOptions
+from nexus.emulator.observe import Observer
 from nexus.simulation.entropy import EntropyStream
 
 # A wrong file is told from an image before it fills the memory.
@@ -24,14 +24,13 @@ _SEED_DEFAULT: Final = 1
 _MACHINE: Final = "vm"
 
 
-@dataclass(slots=True)
-class Assembled:
-    """A machine, and what it takes to make it again at time 0."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What machines are made from: several in a row, when a debugger goes back in time."""
 
     kernel: bytes
-    make_options: Callable[[], MachineOptions]
     drives: tuple[FileDrive, ...]
-    machine: Machine = field(init=False)
+    make_options: Callable[[Observer | None], MachineOptions]
 
     def close(self) -> None:
         """Bring the disks into their files."""
@@ -39,8 +38,8 @@ class Assembled:
             drive.flush()
 
 
-def assemble(options: Options) -> Assembled:
-    """Read every file and power the machine on.
+def gather(options: Options) -> Parts:
+    """Read every file.
 
     Raises:
         UsageError: A file is not what it has to be.
@@ -53,7 +52,7 @@ def assemble(options: Options) -> Assembled:
     drives = _open_drives(options)
     seed = _SEED_DEFAULT if options.seed is None else options.seed
 
-    def make_options() -> MachineOptions:
+    def make_options(observer: Observer | None) -> MachineOptions:
         return MachineOptions(
             kernel=kernel,
             ram_bytes=options.ram_bytes,
@@ -65,14 +64,10 @@ def assemble(options: Options) -> Assembled:
             entropy=EntropyStream(KeyedRandom(seed), _MACHINE),
             engine=options.engine,
             native_blob=blob,
+            observer=observer,
         )
 
-    assembled = Assembled(kernel, make_options, drives)
-    try:
-        assembled.machine = Machine(make_options())
-    except ImageError as error:
-        raise UsageError(f"--kernel: {options.kernel}: {error}") from error
-    return assembled
+    return Parts(kernel, drives, make_options)
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,10 @@ from nexus.core.errors import NexusError, UsageError
 from nexus.harness.engine import EngineUnavailableError
 
 if TYPE_CHECKING:
+    from nexus.cli.vm_machine import Parts
     from nexus.emulator.io.terminal import Terminal
+    from nexus.emulator.observe import Observer
+    from nexus.emulator.trace import Tracer
 
 # A sleeping guest on a terminal: how long to wait for a key before looking at the clock again.
 _KEY_WAIT_S: Final = 0.2
@@ -54,18 +58,54 @@ def run(options: Options) -> Ending:
         from nexus.cli.vm_qemu import run_qemu
 
         return run_qemu(options)
-    from nexus.cli.vm_machine import Assembled, assemble
+    from nexus.cli.vm_machine import gather
+    from nexus.emulator.elf import ImageError
 
-    assembled: Assembled = assemble(options)
+    parts = gather(options)
+    typed = b"" if options.script is None else _read_script(options.script)
     try:
-        session = Session(
-            assembled.machine, until=options.until, max_instructions=options.max_instructions
-        )
-        if options.script is not None:
-            session.type(_read_script(options.script))
-        return _run_here(session)
+        return _run_parts(options, parts, typed)
+    except ImageError as error:
+        raise UsageError(f"--kernel: {options.kernel}: {error}") from error
     finally:
-        assembled.close()
+        parts.close()
+
+
+def _run_parts(options: Options, parts: Parts, typed: bytes) -> Ending:
+    from nexus.emulator.machine import Machine
+
+    if options.gdb is not None:
+        from nexus.cli.vm_gdb import debug
+
+        session = debug(options, parts, typed, show)
+        if session is None:
+            return Ending(EXIT_INTERRUPTED)
+        return run_plain(session)
+    with tracing(options, parts) as (observer, tracer):
+        machine = Machine(parts.make_options(observer))
+        if tracer is not None:
+            tracer.machine = machine
+        session = Session(machine, until=options.until, max_instructions=options.max_instructions)
+        session.type(typed)
+        return _run_here(session)
+
+
+@contextmanager
+def tracing(options: Options, parts: Parts) -> Iterator[tuple[Observer | None, Tracer | None]]:
+    """What a machine needs to be made with for --trace, if there is one."""
+    if options.trace is None:
+        yield None, None
+        return
+    from nexus.emulator import symbols
+    from nexus.emulator.observe import Observer
+    from nexus.emulator.trace import Tracer
+
+    path = options.trace_out
+    with ExitStack() as stack:
+        out = sys.stderr if path is None else stack.enter_context(path.open("w", encoding="utf-8"))
+        observer, tracer = Observer(), Tracer(symbols.parse(parts.kernel), out.write)
+        tracer.watch(observer, options.trace)
+        yield observer, tracer
 
 
 def _read_script(path: Path) -> bytes:
@@ -84,20 +124,20 @@ def _run_here(session: Session) -> Ending:
                 return _run_interactive(session, terminal)
         except QuitError:
             return Ending(EXIT_INTERRUPTED)
-    return _run_plain(session)
+    return run_plain(session)
 
 
-def _show(output: bytes) -> None:
+def show(output: bytes) -> None:
     if output:
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
 
 
-def _run_plain(session: Session) -> Ending:
+def run_plain(session: Session) -> Ending:
     """Nobody types: as fast as it goes, to an ending or to eternal sleep."""
     while True:
         output, ending = session.advance()
-        _show(output)
+        show(output)
         if ending is not None:
             return ending
         if session.sleeps_until_ns is None and not session.has_input:
@@ -108,7 +148,7 @@ def _run_interactive(session: Session, terminal: Terminal) -> Ending:
     """Somebody types.  A guest that sleeps does so in the host's time, and any key wakes it."""
     while True:
         output, ending = session.advance()
-        _show(output)
+        show(output)
         if ending is not None:
             return ending
         session.type(terminal.read(0))

@@ -11,8 +11,8 @@ from enum import Enum
 from typing import Final
 
 from nexus.emulator import gdb_target
+from nexus.emulator.gdb_data import ERROR_ARGUMENT, GdbData, parse_range
 from nexus.emulator.gdb_packet import PACKET_BYTES_MAX, Again, Bad, Break, Deframer, Packet, encode
-from nexus.emulator.inspect import read_memory, write_memory
 from nexus.emulator.observe import READ, WATCHES_MAX, WRITE, Hit, Watch
 from nexus.emulator.timeline import Timeline
 
@@ -21,8 +21,6 @@ SLICE_STEPS: Final = 20_000
 
 BREAKPOINTS_MAX: Final = 1024
 
-_ERROR_ARGUMENT: Final = b"E16"  # EINVAL
-_ERROR_MEMORY: Final = b"E0e"  # EFAULT
 _ERROR_ROOM: Final = b"E1c"  # ENOSPC
 _TRAP: Final = b"05"
 _INTERRUPTED: Final = b"02"
@@ -55,15 +53,16 @@ class GdbSession:
         self._acknowledges = True
         self._last = b""
         self._stop_reason = b"S" + _TRAP
+        data = GdbData(timeline)
         self._commands: dict[bytes, Callable[[bytes], bytes | None]] = {
             b"?": lambda rest: self._stop_reason,
-            b"g": self._read_general,
-            b"G": self._write_general,
-            b"p": self._read_one,
-            b"P": self._write_one,
-            b"m": self._read_memory,
-            b"M": self._write_memory_hex,
-            b"X": self._write_memory_binary,
+            b"g": data.read_general,
+            b"G": data.write_general,
+            b"p": data.read_one,
+            b"P": data.write_one,
+            b"m": data.read_memory,
+            b"M": data.write_memory_hex,
+            b"X": data.write_memory_binary,
             b"Z": self._insert,
             b"z": self._remove,
             b"c": lambda rest: self._resume(),
@@ -116,7 +115,7 @@ class GdbSession:
         try:
             return command(packet[1:])
         except ValueError:  # A number that is none.
-            return _ERROR_ARGUMENT
+            return ERROR_ARGUMENT
 
     def _send(self, reply: bytes) -> bytes:
         self._last = encode(reply)
@@ -126,63 +125,6 @@ class GdbSession:
         self.state = State.STOPPED
         self._stop_reason = reason
         return self._send(reason)
-
-    # -- Registers and memory --------------------------------------------------------------------
-
-    def _read_general(self, rest: bytes) -> bytes:
-        machine = self._timeline.machine
-        values = (gdb_target.read_register(machine, n) for n in range(gdb_target.GENERAL_COUNT))
-        return b"".join(_hex(value) for value in values)
-
-    def _write_general(self, rest: bytes) -> bytes:
-        words = bytes.fromhex(rest.decode("latin-1"))
-        if len(words) != gdb_target.GENERAL_COUNT * gdb_target.WORD_BYTES:
-            return _ERROR_ARGUMENT
-        for number in range(gdb_target.GENERAL_COUNT):
-            word = words[8 * number : 8 * number + 8]
-            gdb_target.write_register(
-                self._timeline.machine, number, int.from_bytes(word, "little")
-            )
-        self._timeline.edited()
-        return b"OK"
-
-    def _read_one(self, rest: bytes) -> bytes:
-        value = gdb_target.read_register(self._timeline.machine, int(rest, 16))
-        return _ERROR_ARGUMENT if value is None else _hex(value)
-
-    def _write_one(self, rest: bytes) -> bytes:
-        number, _, value = rest.partition(b"=")
-        word = bytes.fromhex(value.decode("latin-1"))
-        if len(word) != gdb_target.WORD_BYTES or not gdb_target.write_register(
-            self._timeline.machine, int(number, 16), int.from_bytes(word, "little")
-        ):
-            return _ERROR_ARGUMENT
-        self._timeline.edited()
-        return b"OK"
-
-    def _read_memory(self, rest: bytes) -> bytes:
-        address, length = _range(rest)
-        data = read_memory(self._timeline.machine, address, min(length, PACKET_BYTES_MAX // 2))
-        return _ERROR_MEMORY if data is None else data.hex().encode()
-
-    def _write_memory_hex(self, rest: bytes) -> bytes:
-        where, _, content = rest.partition(b":")
-        return self._write_memory(where, bytes.fromhex(content.decode("latin-1")))
-
-    def _write_memory_binary(self, rest: bytes) -> bytes:
-        where, _, content = rest.partition(b":")
-        return self._write_memory(where, content)
-
-    def _write_memory(self, where: bytes, content: bytes) -> bytes:
-        address, length = _range(where)
-        if length != len(content):
-            return _ERROR_ARGUMENT
-        if not length:
-            return b"OK"  # How GDB asks whether it may.
-        if not write_memory(self._timeline.machine, address, content):
-            return _ERROR_MEMORY
-        self._timeline.edited()
-        return b"OK"
 
     # -- Break- and watchpoints ------------------------------------------------------------------
 
@@ -263,8 +205,7 @@ class GdbSession:
         return b""
 
     def _detach(self, rest: bytes) -> bytes:
-        self._timeline.observer.breakpoints.clear()
-        self._timeline.observer.watches.clear()
+        self._timeline.release()
         self.state = State.DETACHED
         return b"OK"
 
@@ -276,7 +217,7 @@ class GdbSession:
     def _query(self, rest: bytes) -> bytes:
         name, _, argument = rest.partition(b":")
         if name == b"Xfer" and argument.startswith(b"features:read:target.xml:"):
-            offset, length = _range(argument.rpartition(b":")[2])
+            offset, length = parse_range(argument.rpartition(b":")[2])
             part = gdb_target.target_xml()[offset : offset + length]
             more = offset + length < len(gdb_target.target_xml())
             return (b"m" if more else b"l") + part
@@ -308,16 +249,6 @@ class GdbSession:
             self._acknowledges = False
             return b"OK"
         return b""
-
-
-def _hex(value: int | None) -> bytes:
-    return (value or 0).to_bytes(gdb_target.WORD_BYTES, "little").hex().encode()
-
-
-def _range(text: bytes) -> tuple[int, int]:
-    """`address,length`, both hexadecimal."""
-    address, _, length = text.partition(b",")
-    return int(address, 16), int(length, 16)
 
 
 def _point(text: bytes) -> tuple[int, int, int]:

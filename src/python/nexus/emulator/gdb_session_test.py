@@ -153,10 +153,12 @@ def test_watchpoints_stop_in_either_direction() -> None:
     client = Client(COUNT)
     counter = client.at("counter")
     assert client.ask(f"Z2,{counter},8") == "OK"
-    for value in (5, 4, 3):
+    for value in (77, 5, 4):
         assert client.ask("c") == f"T05watch:{counter};"
+        assert client.pc == client.symbols["again"]
         assert client.ask(f"m{counter},1") == f"{value:02x}"
     assert client.ask("bc") == f"T05watch:{counter};"
+    assert client.pc == client.symbols["again"] + 4
     assert client.ask(f"m{counter},1") == "04"
     assert client.ask(f"z2,{counter},8") == "OK"
     assert client.ask(f"Z3,{counter},8") == "OK"

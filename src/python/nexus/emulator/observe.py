@@ -50,7 +50,10 @@ class Observer:
         self.on_instruction: Callable[[int], None] | None = None
         self.on_trap: Callable[[int, int], None] | None = None
         self.hit: Hit | None = None
-        self.resumed_at = -1  # Breakpoints are ignored before this step: we just stopped there.
+        # At these steps we just stopped: a breakpoint there, or accesses of that instruction,
+        # would stop us again for ever.
+        self.resumed_at = -1
+        self.accessed_at = -1
 
     @property
     def needs_every_step(self) -> bool:
@@ -135,6 +138,8 @@ class ObservedHart(Hart):
     # -- Data ------------------------------------------------------------------------------------
 
     def _touched(self, address: int, length: int, access: int) -> None:
+        if self.steps == self.observer.accessed_at:
+            return
         for watch in self.observer.watches:
             if (
                 watch.access & access

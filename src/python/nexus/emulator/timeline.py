@@ -57,6 +57,7 @@ class Timeline:
         self._printed = 0
         self._shown = 0
         self._output = bytearray()
+        self._stopped_at = -1  # Where a watched access stopped us.
         self.machine.settle()
         self._checkpoints = [self._checkpoint()]
 
@@ -86,6 +87,18 @@ class Timeline:
         """Type on the console, as soon as there is room."""
         self._pending += data
 
+    @property
+    def untyped(self) -> bytes:
+        """What there was no room for yet, or is to be typed again."""
+        rest = b"".join(data for _, data in self._log[self._typed_count :])
+        return rest + self._pending
+
+    def release(self) -> None:
+        """Look at nothing any more: the machine will be run by somebody else."""
+        self.observer.breakpoints.clear()
+        self.observer.watches.clear()
+        self.observer.hit = None
+
     def edited(self) -> None:
         """Registers or memory were changed by hand: forget the past and the input to come."""
         del self._log[self._typed_count :]
@@ -96,15 +109,20 @@ class Timeline:
     def advance(self, limit: int) -> Hit | None:
         """Go on up to position `limit`; return what was hit on the way there, if anything.
 
-        Returns early, at no hit, when the guest ended the run or waits for ever.
+        A watched access stops before its instruction, as RISC-V debuggers expect.  Returns early,
+        at no hit, when the guest ended the run or waits for ever.
         """
         self.observer.resumed_at = self.position
+        self.observer.accessed_at, self._stopped_at = self._stopped_at, -1
         while self.position < limit and not self.is_over:
             self._offer()
             room = self._checkpoints[-1].position + self._interval - self.position
             before = self.position
             hit = self._run(min(limit, self.position + max(room, 1)))
             if hit is not None:
+                if hit.watch is not None:
+                    self.go_to(self.position - 1)
+                    self._stopped_at = self.position
                 return hit
             if self.position == before:
                 break  # Asleep for ever.
@@ -187,6 +205,7 @@ class Timeline:
         checkpoint = max(
             (c for c in self._checkpoints if c.position <= position), key=lambda c: c.position
         )
+        self._stopped_at = -1
         self._restore(checkpoint)
         self._replay(position)
 
@@ -200,33 +219,38 @@ class Timeline:
     def run_back(self) -> Hit | None:
         """Go back to the last hit before now; with none, to the beginning.
 
-        At a watched access that is the position before the instruction, whose effect is undone.
+        At a watched access that is the position after the instruction, which would be undone next.
         """
-        end = self.position
+        end, stopped_at = self.position, self._stopped_at
         for checkpoint in reversed(self._checkpoints):
             if checkpoint.position >= end:
                 continue
-            found = self._last_hit(checkpoint, end)
+            found = self._last_hit(checkpoint, end, stopped_at)
             if found is not None:
                 self.go_to(found[0])
+                if found[1].watch is not None:
+                    self._stopped_at = self.position
                 return found[1]
             end = checkpoint.position
         self.go_to(self.beginning)
         return None
 
-    def _last_hit(self, checkpoint: Checkpoint, end: int) -> tuple[int, Hit] | None:
-        """Run from a checkpoint up to `end`; the last hit in [checkpoint, end) on the way."""
+    def _last_hit(
+        self, checkpoint: Checkpoint, end: int, stopped_at: int
+    ) -> tuple[int, Hit] | None:
+        """Run from a checkpoint up to `end`; the last hit on the way, before its very end."""
         self._restore(checkpoint)
-        self.observer.resumed_at = -1
+        self.observer.resumed_at = self.observer.accessed_at = -1
         last = None
         while True:
             hit = self._run(end)
             if hit is None:
                 return last
-            position = self.position if hit.watch is None else self.position - 1
-            if position >= end:
+            position = self.position
+            if hit.watch is None and position >= end:
                 return last
-            last = (position, hit)
+            if hit.watch is None or position != stopped_at:
+                last = (position, hit)
             self.observer.resumed_at = self.position
 
     def _replay(self, position: int) -> None:

@@ -65,7 +65,7 @@ again:
 """
     + EXIT
 )
-AGAIN, STORED = 0x8000_0000 + 16, 0x8000_2000
+AGAIN, STORE, STORED = 0x8000_0000 + 16, 0x8000_0000 + 20, 0x8000_2000
 
 
 def test_breakpoints_are_found_in_both_directions() -> None:
@@ -86,7 +86,7 @@ def test_breakpoints_are_found_in_both_directions() -> None:
     assert line.position == line.beginning == 0
 
 
-def test_watched_data_stops_after_the_store_forwards_and_before_it_backwards() -> None:
+def test_watched_data_stops_before_the_store_in_the_direction_of_travel() -> None:
     line = timeline(COUNT, 50)
     watch = Watch(STORED + 2, 1, WRITE)
     line.observer.watches.append(watch)
@@ -94,16 +94,18 @@ def test_watched_data_stops_after_the_store_forwards_and_before_it_backwards() -
     def stored() -> int:
         return int.from_bytes(line.machine.ram.read(STORED, 8), "little")
 
-    for expected in range(99, 79, -1):
+    for expected in (0, *range(99, 80, -1)):
         hit = line.advance(NEVER)
         assert hit is not None
         assert hit.watch == watch
         assert stored() == expected
+    assert line.machine.hart.state[33] == STORE
     for expected in range(81, 100):
         hit = line.run_back()
         assert hit is not None
         assert hit.watch == watch
         assert stored() == expected
+        assert line.machine.hart.state[33] == STORE + 4
 
 
 def test_output_is_shown_once_and_typed_keys_are_typed_again() -> None:

@@ -1,0 +1,194 @@
+"""`--trace` and `--gdb` of `nexus vm run`, from outside; with the real GDB where there is one."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nexus.cli.vm_fake import (
+    TIMEOUT_S,
+    environment,
+    run_vm,
+    saying,
+    vm_command,
+    write_guest,
+)
+from nexus.emulator.gdb_packet import Deframer, Packet, encode
+from nexus.emulator.program_fake import EXIT
+
+GDB = shutil.which("gdb-multiarch")
+
+
+def test_a_trace_of_instructions_is_lines_on_the_error_stream(tmp_path: Path) -> None:
+    guest = write_guest(tmp_path, "addi a0, zero, 9\n" + EXIT)
+    done = run_vm("--kernel", guest, "--trace", "instructions")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 9
+    assert lines[0] == "0 M 0000000080000000: 00900513  addi a0, zero, 9"
+    assert lines[-1].endswith("sw t5, 0(t6)")
+
+
+def test_a_trace_of_traps_can_go_to_a_file(tmp_path: Path) -> None:
+    source = f"la t0, end\n csrw mtvec, t0\n ecall\n .align 4\nend: li a0, 0\n{EXIT}"
+    path = tmp_path / "traps.txt"
+    done = run_vm(
+        "--kernel", write_guest(tmp_path, source), "--trace", "traps", "--trace-out", path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert path.read_text() == "3 M 000000008000000c trap 11 ecall from machine, value 0x0\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--trace", "trap"), "did you mean 'traps'"),
+        (("--trace-out", "x"), "goes with --trace"),
+        (("--trace", "traps", "--gdb", "0"), "does not go with --gdb"),
+        (("--gdb", "0", "--engine", "native", "--native-blob", "x"), "--engine reference"),
+        (("--gdb", "70000"), "not a port"),
+        (("--gdb", "no/such/folder/socket"), "--gdb: no/such/folder/socket"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = run_vm("--kernel", write_guest(tmp_path, "nop"), *arguments)
+    assert done.returncode == 20
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+class Debugged:
+    """A run that waits for a debugger."""
+
+    def __init__(self, kernel: Path, where: str) -> None:
+        self.process = subprocess.Popen(
+            vm_command("--kernel", kernel, "--gdb", where),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        assert "target remote " in line
+        self.address = line.split()[-1]
+
+    def end(self) -> tuple[int, str]:
+        try:
+            output, _ = self.process.communicate(timeout=TIMEOUT_S)
+        finally:
+            self.process.kill()
+        return self.process.returncode, output
+
+
+def ask(connection: socket.socket, command: bytes) -> bytes:
+    connection.sendall(encode(command))
+    deframer = Deframer()
+    while True:
+        for event in deframer.feed(connection.recv(4096)):
+            if isinstance(event, Packet):
+                connection.sendall(b"+")
+                return event.data
+
+
+def test_a_client_on_a_unix_socket_runs_the_guest_to_its_end(tmp_path: Path) -> None:
+    where = str(tmp_path / "gdb")
+    debugged = Debugged(write_guest(tmp_path, saying("seen\n", 6)), where)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(where)
+        assert ask(connection, b"?") == b"S05"
+        assert ask(connection, b"c") == b"W06"
+    assert debugged.end() == (6, "seen\n")
+
+
+@pytest.mark.parametrize(("last", "exit_code"), [(b"D", 6), (b"vKill;1", 130)])
+def test_when_the_debugger_leaves_the_guest_goes_on_unless_it_was_killed(
+    tmp_path: Path, last: bytes, exit_code: int
+) -> None:
+    debugged = Debugged(write_guest(tmp_path, saying("seen\n", 6)), "0")
+    host, port = debugged.address.split(":")
+    assert host == "127.0.0.1"
+    with socket.create_connection((host, int(port)), TIMEOUT_S) as connection:
+        assert ask(connection, b"vCont;s") == b"S05"
+        assert ask(connection, last) == b"OK"
+    assert debugged.end() == (exit_code, "seen\n" if exit_code == 6 else "")
+
+
+COUNT = f"""
+    li s0, 5
+    la s1, counter
+    li s2, 0x123456789abcdef0
+again:
+    sd s0, 0(s1)
+    addi s0, s0, -1
+    bnez s0, again
+    li a0, 3
+{EXIT}
+.align 8
+counter: .dword 0
+"""
+
+
+@pytest.mark.skipif(GDB is None, reason="gdb-multiarch is not installed on this host")
+def test_gdb_itself_debugs_in_both_directions(tmp_path: Path) -> None:
+    from nexus.emulator.isa.assemble import assemble_with_symbols
+
+    symbols = assemble_with_symbols(COUNT)[1]
+    again, counter = symbols["again"], symbols["counter"]
+    debugged = Debugged(write_guest(tmp_path, COUNT), "0")
+    script = [
+        "set pagination off",
+        "set confirm off",
+        "set architecture riscv:rv64",
+        f"target remote {debugged.address}",
+        f"break *{again:#x}",
+        "continue",
+        'printf "A %ld %lx\\n", $s0, $s2',
+        "continue",
+        "continue",
+        'printf "B %ld\\n", $s0',
+        "reverse-continue",
+        'printf "C %ld\\n", $s0',
+        "reverse-stepi",
+        'printf "D %lx\\n", $pc',
+        "stepi",
+        'printf "E %lx %lx\\n", $pc, $mstatus',
+        "delete",
+        f"watch *(long*){counter:#x}",
+        "continue",
+        f'printf "F %ld %lx\\n", *(long*){counter:#x}, $pc',
+        "reverse-continue",
+        f'printf "G %ld %lx\\n", *(long*){counter:#x}, $pc',
+        "delete",
+        "monitor position",
+        f"x/2i {again:#x}",
+        "continue",
+    ]
+    assert GDB is not None
+    arguments = [word for line in script for word in ("-ex", line)]
+    done = subprocess.run(
+        [GDB, "-nx", "-batch", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    shown = [line for line in done.stdout.splitlines() if line[1:2] == " " and line[0] in "ABCDEFG"]
+    assert shown == [
+        "A 5 123456789abcdef0",
+        "B 3",
+        "C 4",
+        f"D {again + 8:x}",
+        f"E {again:x} a00000000",
+        f"F 4 {again + 4:x}",
+        f"G 5 {again:x}",
+    ], done.stdout + done.stderr
+    assert "instructions" in done.stderr + done.stdout
+    assert "exited with code 03" in done.stdout
+    assert debugged.end()[0] == 3

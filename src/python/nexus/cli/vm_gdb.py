@@ -1,0 +1,42 @@
+"""`nexus vm run --gdb`: serves a debugger; when it leaves, the guest goes on by itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from nexus.cli.vm_arguments import Options
+from nexus.cli.vm_machine import Parts
+from nexus.cli.vm_session import Session
+from nexus.core.errors import UsageError
+from nexus.emulator.gdb_session import GdbSession, State
+from nexus.emulator.io.gdb_server import ListenError, address_of, listen, serve
+from nexus.emulator.timeline import Timeline
+
+
+def debug(
+    options: Options, parts: Parts, typed: bytes, show: Callable[[bytes], None]
+) -> Session | None:
+    """Serve one debugger; return what is left to run, or None if it killed the guest.
+
+    Raises:
+        UsageError: Nobody can connect to where --gdb says.
+    """
+    timeline = Timeline(parts.make_options)
+    timeline.type(typed)
+    session = GdbSession(timeline)
+    assert options.gdb is not None
+    try:
+        server = listen(options.gdb)
+    except ListenError as error:
+        raise UsageError(f"--gdb: {error}") from error
+    with server:
+        sys.stderr.write(f"nexus vm run: debugger: target remote {address_of(server)}\n")
+        sys.stderr.flush()
+        serve(server, session, lambda: show(timeline.take_output()))
+    if session.state is State.KILLED:
+        return None
+    timeline.release()
+    rest = Session(timeline.machine, until=options.until, max_instructions=options.max_instructions)
+    rest.type(timeline.untyped)
+    return rest
