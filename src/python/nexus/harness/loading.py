@@ -155,6 +155,7 @@ class _Images:
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = paths
         self._read: dict[str, bytes] = {}
+        self._drives: dict[str, bytes] = {}
 
     def read(self, label: str, name: str) -> bytes:
         """The content of an image to boot."""
@@ -166,10 +167,10 @@ class _Images:
     def read_drive(self, label: str, field: str, name: str) -> bytes:
         """The content of a disk: whole sectors, the last one filled up with zeros."""
         path = self._find(label, field, name)
-        if name not in self._read:
+        if name not in self._drives:
             content = _read(f"--image {name}", path, _DRIVE_BYTES_MAX)
-            self._read[name] = content + bytes(-len(content) % _SECTOR_BYTES)
-        return self._read[name]
+            self._drives[name] = content + bytes(-len(content) % _SECTOR_BYTES)
+        return self._drives[name]
 
     def _find(self, label: str, field: str, name: str) -> Path:
         if name in self._paths:
@@ -182,7 +183,7 @@ class _Images:
 
     def check_all_used(self, world: str) -> None:
         """Refuse an image nobody needs: it is a mistyped name."""
-        unused = sorted(set(self._paths) - set(self._read))
+        unused = sorted(set(self._paths) - set(self._read) - set(self._drives))
         if unused:
             raise PlanError(f"{world}: --image: {unused[0]!r} is used by no machine")
 

@@ -116,6 +116,13 @@ def test_a_state_drive_may_be_given(folder: Path) -> None:
     assert [drive.content for drive in drives] == [b"d" * 512] * 2
 
 
+def test_an_image_may_be_booted_and_be_a_drive(folder: Path) -> None:
+    machine = _load_drives(folder, 'disk = "system"', f"--image=packages={folder}/text.elf")
+    (plan,) = machine.machines
+    assert plan.image == fake_elf(b"first image")
+    assert plan.drives[0].content == plan.image + bytes(-len(plan.image) % 512)
+
+
 @pytest.mark.parametrize(
     ("state", "file", "text"),
     [
