@@ -1,0 +1,23 @@
+//! The state store's engine, as docs/spec/statefs.md says: a map of keys to values in a journal
+//! that survives power cuts. Pure: a disk is whatever has `sectors`, `read`, `write` and `flush`.
+//! The host's engine (nexus.remotefs.state) writes the same bytes; one test is fixed on both sides.
+
+pub const record = @import("record.zig");
+pub const superblock = @import("superblock.zig");
+pub const contents = @import("contents.zig");
+pub const store = @import("store.zig");
+
+pub const Store = store.Store;
+pub const Contents = contents.Contents;
+pub const Item = contents.Item;
+pub const Error = store.Error;
+pub const sector_bytes = superblock.sector_bytes;
+
+test {
+    _ = record;
+    _ = superblock;
+    _ = contents;
+    _ = store;
+    _ = @import("store_test.zig");
+    _ = @import("golden_test.zig");
+}

@@ -1,0 +1,48 @@
+"""One workload whose disk is fixed, byte for byte, here and in the guest's engine.
+
+The same program and digest stand in src/guest/lib/statefs/golden_test.zig: the two engines write
+the same disks, so each reads what the other wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from nexus.remotefs.state.block import MemoryDevice
+from nexus.remotefs.state.fsck import Verdict, check
+from nexus.remotefs.state.store import Store
+
+DIGEST: Final = "1ce3be764f82f10f4609297dcf954834b03e2164146ef19ea99ffb88b91a83e5"
+SECTORS: Final = 72
+
+
+def run_workload(device: MemoryDevice) -> None:
+    store = Store(device)
+    for turn in range(200):
+        store.put(f"/state/{turn % 5}", bytes([turn]) * (turn * 7 % 200))
+        if turn % 11 == 10:
+            store.delete(f"/state/{turn // 11 % 5}")
+        if turn % 13 == 12:
+            txn = store.begin()
+            store.put_chunk(txn, "/state/t", b"first")
+            store.put_chunk(txn, "/state/u", bytes(600))
+            store.put_chunk(txn, "/state/t", bytes([turn]))
+            if turn % 2:
+                store.abort(txn)
+            else:
+                store.commit(txn)
+        if turn % 3 == 2:
+            store.sync()
+    open_one = store.begin()
+    store.put_chunk(open_one, "/state/never", b"committed")
+
+
+def test_both_engines_write_this_disk() -> None:
+    device = MemoryDevice(bytes(SECTORS * 512))
+    run_workload(device)
+    assert hashlib.sha256(device.content).hexdigest() == DIGEST
+    store = Store(device)
+    assert store.generation > 2
+    assert "/state/never" not in store.snapshot()
+    assert check(device).verdict is Verdict.LEFTOVERS
