@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from nexus.dsoftbus.mux_transitions import Reject
 from nexus.dsoftbus.policy import SERVICES
 from nexus.wire.gateway import REQUEST_HEAD_BYTES, Type
 from nexus.wire.log import Append, Level
@@ -56,6 +57,27 @@ class AuditRecord:
     def append(self, nonce: int | None = None) -> Append:
         """The request to logd."""
         return Append(self.level, SCOPE, self.message, nonce=nonce)
+
+
+@dataclass(frozen=True, slots=True)
+class MuxRecord:
+    """A session that ended because its peer broke the rules of streams."""
+
+    reject: Reject
+    peer: str
+
+    @property
+    def level(self) -> Level:
+        """Never what should happen."""
+        return Level.WARN
+
+    @property
+    def message(self) -> str:
+        """The text that logd gets."""
+        return f"audit mux outcome={self.reject.value} peer={printable(self.peer)}"
+
+
+Record = AuditRecord | MuxRecord
 
 
 def record_of(outcome: Outcome, peer: str | None, frame: bytes = b"") -> AuditRecord:

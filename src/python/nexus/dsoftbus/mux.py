@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.dsoftbus.mux_schedule import Schedule
-from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, CREDIT_MAX, Stream
+from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, Stream
 from nexus.dsoftbus.mux_transitions import (
     STREAM_TRANSITIONS,
     MuxRejectError,
@@ -193,7 +193,7 @@ class Mux:
 
     def send(self, stream: int, data: bytes) -> int:
         """Buffer data; return how much was taken.  Less than all means: would block."""
-        found = self._find(stream)
+        found = self._find_accepted(stream)
         found.step_local(StreamStep.SEND_DATA)
         return found.put(data)
 
@@ -202,6 +202,7 @@ class Mux:
         found = self._streams.get(stream)
         if found is None or found.state is StreamState.HALF_CLOSED_REMOTE:
             return  # Nothing more will come.
+        self._find_accepted(stream)
         found.credit_due += count
         outstanding = found.window + found.credit_due
         assert outstanding <= self.own.initial_credit, f"{stream}: consumed more than arrived"
@@ -213,12 +214,12 @@ class Mux:
 
     def close(self, stream: int) -> None:
         """Send no more after what is buffered."""
-        found = self._find(stream)
+        found = self._find_accepted(stream)
         if found.is_closing or found.state not in _CAN_SEND:
             raise LocalProtocolError(Reason.STATE, f"close on stream {stream}")
         found.is_closing = True
 
-    def reset(self, stream: int, reason: ResetReason = ResetReason.CANCELLED) -> None:
+    def reset(self, stream: int, reason: ResetReason = ResetReason.UNWANTED) -> None:
         """Give a stream up, in both directions; of one that is over nothing is left to reset."""
         self._check_alive()
         found = self._streams.get(stream)
@@ -263,7 +264,7 @@ class Mux:
         try:
             decoded = wire.decode_frame(frame)
         except RemoteProtocolError as exc:
-            reject = _CODEC_REJECTS.get(exc.reason, Reject.UNKNOWN_FRAME)
+            reject = _CODEC_REJECTS.get(exc.reason, Reject.MALFORMED)
             raise MuxRejectError(reject, str(exc)) from exc
         if isinstance(decoded, wire.Settings):
             return self._take_settings(decoded)
@@ -276,8 +277,6 @@ class Mux:
     def _take_settings(self, settings: wire.Settings) -> Event:
         if self.peer is not None:
             raise MuxRejectError(Reject.INVALID_TRANSITION, "SETTINGS twice")
-        if settings.initial_credit > CREDIT_MAX:
-            raise MuxRejectError(Reject.CREDIT, f"initial credit {settings.initial_credit}")
         self.peer = settings
         return Settled(settings)
 
@@ -300,6 +299,9 @@ class Mux:
         if stream is None:
             self._judge_late(frame)
             return None
+        is_known = stream.is_acknowledged or not stream.is_ours
+        if not is_known and not isinstance(frame, wire.OpenAck | wire.Reset):
+            raise MuxRejectError(Reject.INVALID_TRANSITION, f"{frame.stream} before its OPEN_ACK")
         match frame:
             case wire.Data():
                 stream.step_remote(StreamStep.RECEIVE_DATA)
@@ -328,7 +330,8 @@ class Mux:
     ) -> None:
         """Judge a frame for a stream that is not live: late, impossible, or of no stream ever."""
         is_ours = frame.stream % 2 == self._own_parity
-        if frame.stream >= self._next if is_ours else frame.stream > self._peer_highest:
+        known = self._next - 1 if is_ours else self._peer_highest
+        if not 0 < frame.stream <= known:
             raise MuxRejectError(Reject.UNKNOWN_FRAME, f"stream {frame.stream}")
         if frame.stream in self._reset_here:
             return
@@ -364,6 +367,13 @@ class Mux:
         found = self._streams.get(stream)
         if found is None:
             raise LocalProtocolError(Reason.STATE, f"stream {stream} is not open")
+        return found
+
+    def _find_accepted(self, stream: int) -> Stream:
+        """Find a stream that we may speak on: the peer takes OPEN_ACK or RESET first."""
+        found = self._find(stream)
+        if not (found.is_ours or found.is_acknowledged):
+            raise LocalProtocolError(Reason.STATE, f"stream {stream} is not accepted yet")
         return found
 
     def _remove_if_over(self, stream: Stream) -> None:

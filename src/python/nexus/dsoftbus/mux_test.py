@@ -66,6 +66,10 @@ def test_data_is_cut_to_the_peers_messages_and_never_beyond_its_credit() -> None
     assert pair.a.send(stream, data) == 250
     events = move(pair.a, pair.b)
     assert data_of(events, stream) == data[:100]
+    with pytest.raises(LocalProtocolError):
+        pair.b.consume(stream, 1)
+    pair.b.accept(stream)
+    assert move(pair.b, pair.a) == [Acknowledged(stream)]
     pair.b.consume(stream, 49)
     assert not pair.b.has_output  # Less than half a window is not worth a frame.
     pair.b.consume(stream, 1)
@@ -114,6 +118,8 @@ def test_a_reset_drops_what_waits_and_ignores_what_is_late() -> None:
     pair = MuxPair().settle()
     stream = pair.a.open("x", 0)
     pair.cross()
+    pair.b.accept(stream)
+    pair.cross()
     pair.b.send(stream, b"under way")
     under_way = pair.b.next_frame()
     assert under_way is not None
@@ -121,7 +127,7 @@ def test_a_reset_drops_what_waits_and_ignores_what_is_late() -> None:
     pair.a.reset(stream)
     pair.a.reset(stream)  # A reset of what is reset is ignored.
     assert pair.a.receive(under_way) is None
-    assert move(pair.a, pair.b) == [WasReset(stream, ResetReason.CANCELLED.value)]
+    assert move(pair.a, pair.b) == [WasReset(stream, ResetReason.UNWANTED.value)]
     with pytest.raises(LocalProtocolError):
         pair.a.close(stream)
     with pytest.raises(LocalProtocolError):
@@ -142,6 +148,8 @@ def test_credit_that_crosses_the_last_close_is_no_offence() -> None:
     stream = pair.a.open("x", 0)
     pair.a.send(stream, bytes(60))
     pair.cross()
+    pair.b.accept(stream)
+    pair.cross()
     pair.b.consume(stream, 60)
     pair.b.close(stream)
     pair.a.close(stream)
@@ -157,7 +165,7 @@ def test_a_name_and_a_place_are_free_again_when_the_stream_is_over() -> None:
         _, at_b = pair.cross()
         for event in at_b:
             if isinstance(event, Opened):
-                pair.b.reset(event.stream, ResetReason.REFUSED)
+                pair.b.reset(event.stream, ResetReason.UNKNOWN_STREAM)
         pair.cross()
     assert pair.a.stream_count == pair.b.stream_count == 0
 
@@ -173,6 +181,7 @@ def test_a_name_and_a_place_are_free_again_when_the_stream_is_over() -> None:
         lambda mux: mux.close(99),
         lambda mux: mux.accept(1),
         lambda mux: mux.accept(99),
+        lambda mux: mux.send(2, b"x"),
         lambda mux: mux.start(),
         lambda mux: (mux.close(1), mux.close(1)),
         lambda mux: (mux.close(1), mux.send(1, b"x")),
@@ -182,6 +191,7 @@ def test_a_name_and_a_place_are_free_again_when_the_stream_is_over() -> None:
 def test_a_callers_mistake_raises_and_says_nothing_to_the_peer(call: object) -> None:
     pair = MuxPair(own_b=SMALL).settle()
     pair.a.open("used", 0)
+    pair.b.open("not accepted", 0)
     pair.cross()
     assert callable(call)
     with pytest.raises(LocalProtocolError):
@@ -213,16 +223,21 @@ def octets(*frames: wire.Frame | bytes) -> list[bytes]:
 
 REJECTS: list[tuple[str, Reject, list[bytes]]] = [
     ("message over the limit", Reject.FRAME_OVERSIZE, octets(wire.Data(1, bytes(596)))),
-    ("unknown type", Reject.UNKNOWN_FRAME, [b"\x17" + bytes(4)]),
-    ("truncated", Reject.UNKNOWN_FRAME, [b"\x14\1\0\0\0\1"]),
-    ("no data", Reject.UNKNOWN_FRAME, [b"\x13\1\0\0\0"]),
-    ("trailing", Reject.UNKNOWN_FRAME, [wire.Close(1).encode() + b"x"]),
+    ("unknown type", Reject.MALFORMED, [b"\x17" + bytes(4)]),
+    ("truncated", Reject.MALFORMED, [b"\x14\1\0\0\0\1"]),
+    ("no data", Reject.MALFORMED, [b"\x13\1\0\0\0"]),
+    ("trailing", Reject.MALFORMED, [wire.Close(1).encode() + b"x"]),
     ("stream 0", Reject.UNKNOWN_FRAME, [b"\x15\0\0\0\0"]),
     ("data of no stream", Reject.UNKNOWN_FRAME, octets(wire.Data(9, b"x"))),
     ("data of none of ours", Reject.UNKNOWN_FRAME, octets(wire.Data(4, b"x"))),
     ("ack of no stream", Reject.UNKNOWN_FRAME, octets(wire.OpenAck(4))),
+    ("open of 0", Reject.INVALID_TRANSITION, [b"\x11\0\0\0\0\0\1x"]),
+    ("settings out of range", Reject.MALFORMED, [b"\x10\1\1\0\xff\1\0\0\1\0\0\0"]),
+    ("data before its ack", Reject.INVALID_TRANSITION, octets(wire.Data(2, b"x"))),
+    ("credit before its ack", Reject.INVALID_TRANSITION, octets(wire.Credit(2, 1))),
+    ("close before its ack", Reject.INVALID_TRANSITION, octets(wire.Close(2))),
     ("settings twice", Reject.INVALID_TRANSITION, octets(MODEL)),
-    ("settings version", Reject.UNKNOWN_FRAME, [b"\x10\2" + MODEL.encode()[2:]]),
+    ("settings version", Reject.MALFORMED, [b"\x10\2" + MODEL.encode()[2:]]),
     ("data after close", Reject.INVALID_TRANSITION, octets(wire.Data(3, b"x"))),
     ("close twice", Reject.INVALID_TRANSITION, octets(wire.Close(3))),
     ("ack of its own", Reject.INVALID_TRANSITION, octets(wire.OpenAck(1))),
@@ -243,7 +258,7 @@ REJECTS: list[tuple[str, Reject, list[bytes]]] = [
     ("empty name", Reject.INVALID_NAME, [b"\x11\5\0\0\0\0\0"]),
     ("long name", Reject.INVALID_NAME, [b"\x11\5\0\0\0\0\x41" + b"x" * 65]),
     ("no utf-8", Reject.INVALID_NAME, [b"\x11\5\0\0\0\0\1\xff"]),
-    ("bad priority", Reject.UNKNOWN_FRAME, [b"\x11\5\0\0\0\x08\1x"]),
+    ("bad priority", Reject.MALFORMED, [b"\x11\5\0\0\0\x08\1x"]),
 ]
 
 
@@ -276,7 +291,7 @@ def test_reject_before_the_peer_is_authenticated() -> None:
     ("frame", "reject"),
     [
         (wire.Open(1, 0, "x").encode(), Reject.INVALID_TRANSITION),
-        (wire.Settings(1, 512, CREDIT_MAX + 1).encode(), Reject.CREDIT),
+        (wire.Reset(1, 0).encode(), Reject.INVALID_TRANSITION),
     ],
 )
 def test_reject_at_the_beginning(frame: bytes, reject: Reject) -> None:
@@ -309,7 +324,7 @@ def test_opens_that_are_refused_do_not_pile_up() -> None:
     def open_and_refuse_all() -> None:
         for number in range(1, 10_000, 2):  # The peer never reads our resets.
             mux.receive(wire.Open(number, 0, "x").encode())
-            mux.reset(number, ResetReason.REFUSED)
+            mux.reset(number, ResetReason.UNKNOWN_STREAM)
 
     with pytest.raises(MuxRejectError) as caught:
         open_and_refuse_all()

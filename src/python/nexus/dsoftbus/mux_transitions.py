@@ -65,6 +65,7 @@ STREAM_TRANSITIONS: Final[Mapping[tuple[StreamState, StreamStep], StreamState]] 
 class Reject(Enum):
     """What a peer did wrong.  The values are the labels of audit records."""
 
+    MALFORMED = "mux.reject.malformed_frame"
     FRAME_OVERSIZE = "mux.reject.frame_oversize"
     INVALID_TRANSITION = "mux.reject.invalid_stream_state_transition"
     CREDIT = "mux.reject.window_credit_overflow_or_underflow"
@@ -85,9 +86,8 @@ class MuxRejectError(NexusError):
 
 
 class ResetReason(Enum):
-    """Why a stream is reset, as the peer is told.  Other numbers are taken as unspecified."""
+    """Why a stream is reset, as the peer is told."""
 
-    UNSPECIFIED = 0
-    REFUSED = 1  # Nothing here goes by that name.
-    CANCELLED = 2
-    PROTOCOL = 3  # What the stream carries makes no sense.
+    UNWANTED = 0
+    UNKNOWN_STREAM = 1
+    NONSENSE = 2

@@ -30,7 +30,7 @@ from nexus.dsoftbus.transitions import (
     Step,
 )
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.gateway import Frame, Ping, Pong, Request, decode_frame
+from nexus.wire.gateway import FRAME_BYTES_MAX, Frame, Ping, Pong, Request, Type, decode_frame
 from nexus.wire.stream import MessageReader, frame_message
 
 PROLOGUE: Final = b"nexus-dsoftbus/1"
@@ -42,6 +42,9 @@ LOST_NS: Final = 3_000_000_000
 # Sixteen of the largest messages: a peer has that much before we look, we have that much before
 # the edge writes.  A well-behaved peer has one request outstanding.
 BACKLOG_BYTES_MAX: Final = 16 * (2 + MESSAGE_BYTES_MAX)
+
+
+_KEEPALIVE: Final = (bytes([Type.PING]), bytes([Type.PONG]))
 
 
 class Refusal(Enum):
@@ -98,8 +101,21 @@ class Identity:
 class Session:
     """One side of a connection.  Make it with `dial` or `accept`."""
 
-    def __init__(self, identity: Identity, pinned: bytes | None, now_ns: int) -> None:
-        """Prepare either side; the dialler is given the key it expects."""
+    def __init__(
+        self,
+        identity: Identity,
+        pinned: bytes | None,
+        now_ns: int,
+        frame_bytes_max: int = FRAME_BYTES_MAX,
+    ) -> None:
+        """Prepare either side.
+
+        Args:
+            identity: Who we are.
+            pinned: The key that a dialler expects; None makes a responder.
+            now_ns: The instant.
+            frame_bytes_max: The longest plaintext that we accept.
+        """
         own_id = identity.device_id.encode()
         if not 1 <= len(own_id) <= DEVICE_ID_BYTES_MAX:
             raise LocalProtocolError(Reason.DEVICE_ID_LENGTH, f"{len(own_id)}")
@@ -115,24 +131,34 @@ class Session:
             remote_static=pinned,
         )
         self._transport: Transport | None = None
-        self._reader = MessageReader(MESSAGE_BYTES_MAX)
+        self._message_bytes_max = frame_bytes_max + TAG_BYTES
+        self._backlog_bytes_max = max(BACKLOG_BYTES_MAX, 4 * (2 + self._message_bytes_max))
+        self._reader = MessageReader(self._message_bytes_max)
         self._output = bytearray()
         self._correlation = 0
         self._ping_nonce = 0
         self._started_ns = self._heard_ns = self._pinged_ns = now_ns
 
     @classmethod
-    def dial(cls, identity: Identity, pinned: bytes, now_ns: int) -> Session:
+    def dial(
+        cls,
+        identity: Identity,
+        pinned: bytes,
+        now_ns: int,
+        frame_bytes_max: int = FRAME_BYTES_MAX,
+    ) -> Session:
         """Begin as the dialler; message 1 is in the output at once."""
-        session = cls(identity, pinned, now_ns)
+        session = cls(identity, pinned, now_ns, frame_bytes_max)
         session._move(Step.DIAL)
         session._write_handshake(b"")
         return session
 
     @classmethod
-    def accept(cls, identity: Identity, now_ns: int) -> Session:
+    def accept(
+        cls, identity: Identity, now_ns: int, frame_bytes_max: int = FRAME_BYTES_MAX
+    ) -> Session:
         """Begin as the responder."""
-        return cls(identity, None, now_ns)
+        return cls(identity, None, now_ns, frame_bytes_max)
 
     @property
     def handshake_hash(self) -> bytes:
@@ -147,7 +173,7 @@ class Session:
             return []
         self._reader.feed(data)
         events = self._run(now_ns)
-        if self._reader.buffered > BACKLOG_BYTES_MAX:
+        if self._reader.buffered > self._backlog_bytes_max:
             # Only a peer that sends on before it is admitted leaves so much.
             events.append(self._refuse(self._name_refusal(Reason.OVERSIZED)))
         return events
@@ -223,7 +249,7 @@ class Session:
         self._move(Step.CLOSE)
         self._handshake = None
         self._transport = None
-        self._reader = MessageReader(MESSAGE_BYTES_MAX)
+        self._reader = MessageReader(1)
 
     def _move(self, step: Step) -> None:
         state = TRANSITIONS.get((self.role, self.state, step))
@@ -235,6 +261,8 @@ class Session:
         events: list[Event] = []
         while (expected := EXPECTED.get((self.role, self.state))) is not None:
             step, low, high = expected
+            if step is Step.FRAME:
+                high = self._message_bytes_max
             try:
                 message = self._reader.next_message(low, high)
                 if message is None:
@@ -269,6 +297,8 @@ class Session:
 
     def _absorb(self, frame: bytes) -> bool:
         """Deal with keepalive.  What cannot be read is delivered: the gateway answers it."""
+        if frame[:1] not in _KEEPALIVE:
+            return False
         try:
             decoded = decode_frame(frame)
         except RemoteProtocolError:
@@ -276,7 +306,7 @@ class Session:
         match decoded:
             case Ping(nonce):
                 # A peer that pings and never reads gets no more pongs than the backlog holds.
-                if len(self._output) < BACKLOG_BYTES_MAX // 2:
+                if len(self._output) < self._backlog_bytes_max // 2:
                     self._seal(Pong(nonce).encode())
                 return True
             case Pong():
@@ -303,12 +333,12 @@ class Session:
 
     def _ping(self) -> None:
         self._ping_nonce += 1
-        if len(self._output) < BACKLOG_BYTES_MAX // 2:
+        if len(self._output) < self._backlog_bytes_max // 2:
             self._seal(Ping(self._ping_nonce).encode())
 
     def _seal(self, plaintext: bytes) -> None:
         assert self._transport is not None, "a frame without a transport"
-        if len(self._output) + 2 + len(plaintext) + TAG_BYTES > BACKLOG_BYTES_MAX:
+        if len(self._output) + 2 + len(plaintext) + TAG_BYTES > self._backlog_bytes_max:
             raise LocalProtocolError(Reason.STATE, "the peer takes nothing; write the output first")
         self._output += frame_message(self._transport.encrypt(plaintext))
 

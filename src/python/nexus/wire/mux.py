@@ -158,12 +158,9 @@ def decode_frame(frame: bytes) -> Frame:
 def _decode_data(frame: bytes) -> Data:
     if len(frame) <= DATA_HEAD_BYTES:
         raise RemoteProtocolError(Reason.TRUNCATED, "no data")
-    stream = int.from_bytes(frame[1:5], "little")
-    if not stream:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, "stream 0")
     if len(frame) > DATA_HEAD_BYTES + DATA_BYTES_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame) - DATA_HEAD_BYTES} bytes of data")
-    return Data(stream, frame[5:])
+    return Data(int.from_bytes(frame[1:5], "little"), frame[5:])
 
 
 def _decode_settings(reader: FrameReader) -> Settings:
@@ -178,8 +175,6 @@ def _decode_settings(reader: FrameReader) -> Settings:
 
 def _decode_other(kind: Type, reader: FrameReader) -> Frame:
     stream = reader.u32()
-    if not stream:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, "stream 0")
     match kind:
         case Type.OPEN:
             priority, length = reader.u8(), reader.u8()
@@ -205,6 +200,6 @@ def _start(kind: Type, stream: int) -> FrameWriter:
 
 
 def _stream_bytes(stream: int) -> bytes:
-    if not 0 < stream < 1 << 32:
+    if not 0 <= stream < 1 << 32:
         raise LocalProtocolError(Reason.OUT_OF_RANGE, f"stream {stream}")
     return stream.to_bytes(4, "little")
