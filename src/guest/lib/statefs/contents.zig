@@ -77,7 +77,7 @@ pub const Contents = struct {
         return best;
     }
 
-    pub fn after(self: *const Contents, item: ?Item) ?Item {
+    pub fn following(self: *const Contents, item: ?Item) ?Item {
         return self.next(if (item) |last| self.keyOf(last) else null);
     }
 

@@ -313,7 +313,7 @@ pub fn Store(comptime Device: type) type {
             var filled = first.size();
             var sector = target.start;
             var last: ?Item = null;
-            while (self.contents.after(last)) |item| {
+            while (self.contents.following(last)) |item| {
                 const each: Record = .{
                     .op = .put,
                     .key = self.contents.keyOf(item),
