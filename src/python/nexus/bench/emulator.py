@@ -1,0 +1,55 @@
+"""`python -m nexus.bench emulator`: the emulator's engines and QEMU on the same guests.
+
+Every round runs every engine once, one after the other, so that a slow minute of the host meets
+them all; what counts are medians and their ratios.  Steady state is the processor time of a long
+run minus that of a guest that ends at once; whole processes are wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from nexus.bench.emulator_measure import Settings, measure
+from nexus.bench.emulator_report import as_text
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the program; return its exit code."""
+    options = _parser().parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="nexus-bench-") as folder:
+        settings = Settings(
+            folder=Path(folder),
+            rounds=options.rounds,
+            divisor=options.divisor,
+            native_blob=options.native_blob,
+            translations=options.translations,
+            system=options.system,
+            world=options.world,
+            single=options.single,
+            workloads=options.workload,
+        )
+        result = measure(settings, lambda line: print(line, file=sys.stderr, flush=True))
+    print(as_text(result))
+    if options.json is not None:
+        options.json.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
+    return 0 if result["answers_agree"] else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench emulator", description=__doc__)
+    add = parser.add_argument
+    add("--rounds", type=int, default=5, help="interleaved rounds; medians are shown")
+    add("--divisor", type=int, default=1, help="make every workload this much shorter")
+    add("--workload", nargs="+", help="only these")
+    add("--native-blob", type=Path, help="made by nexus.emulator.native.build; without: built here")
+    add("--translations", type=Path, help="made by nexus.emulator.native.translate, of --system")
+    add("--system", type=Path, help="the guest's system image: measure its boot and os2vm too")
+    add("--single", type=Path, default=Path("ci/single.toml"), help="world of one machine")
+    add("--world", type=Path, default=Path("ci/os2vm.toml"), help="world of two machines")
+    add("--json", type=Path, help="write the figures here as well")
+    return parser

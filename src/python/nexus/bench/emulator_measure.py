@@ -1,0 +1,233 @@
+"""Measures: every engine that is here on every workload, interleaved."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from nexus.bench.guest_workload import EMPTY, WORKLOADS
+from nexus.bench.process import Cost, run
+from nexus.harness.qemu_command import PROGRAM
+
+# The reference is hundreds of times slower; its rate is measured on shorter runs.
+_REFERENCE_DIVISOR: Final = 200
+
+Say = Callable[[str], None]
+Command = Callable[[Path], list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What to measure."""
+
+    folder: Path
+    rounds: int = 5
+    divisor: int = 1
+    native_blob: Path | None = None
+    translations: Path | None = None
+    system: Path | None = None
+    world: Path = Path("ci/os2vm.toml")
+    single: Path = Path("ci/single.toml")
+    workloads: list[str] | None = None
+
+
+@dataclass(slots=True)
+class _Samples:
+    """All costs of one engine, by what was run."""
+
+    costs: dict[str, list[Cost]] = field(default_factory=dict)
+    instructions: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+
+    def median(self, name: str, value: Callable[[Cost], float]) -> float:
+        return statistics.median(value(cost) for cost in self.costs[name])
+
+
+def measure(settings: Settings, say: Say) -> dict[str, Any]:
+    """Run everything; return the figures as JSON has them."""
+    engines = _engines(settings, say)
+    names = settings.workloads or list(WORKLOADS)
+    samples = {engine: _Samples() for engine in engines}
+    kernels = _write_kernels(settings, names)
+    for number in range(settings.rounds):
+        say(f"round {number + 1} of {settings.rounds}")
+        for name in (*names, "empty"):
+            for engine, command in engines.items():
+                _sample(samples[engine], name, command(kernels[engine == "reference"][name]))
+    worlds = _measure_worlds(settings, say) if settings.system is not None else {}
+    return {
+        "host": _host(),
+        "rounds": settings.rounds,
+        "answers_agree": _agree(samples, names),
+        "workloads": {name: _figures(samples, name) for name in names},
+        "start": {
+            engine: {
+                "wall_s": found.median("empty", lambda cost: cost.wall_s),
+                "rss_kib": found.median("empty", lambda cost: cost.rss_kib),
+            }
+            for engine, found in samples.items()
+        },
+        "worlds": worlds,
+    }
+
+
+def _engines(settings: Settings, say: Say) -> dict[str, Command]:
+    """The command that runs a kernel, for every engine that is here."""
+    python = [sys.executable, "-m", "nexus.bench.run_guest"]
+    engines: dict[str, Command] = {
+        "reference": lambda kernel: [*python, "reference", str(kernel)],
+    }
+    blob = settings.native_blob or _build_blob(settings.folder, say)
+    if blob is not None:
+        engines["native"] = lambda kernel: [*python, "native", str(kernel), str(blob)]
+        if _can_translate():
+            engines["translated"] = lambda kernel: [
+                *(*python, "translated", str(kernel), str(blob)),
+                str(_translate(kernel)),
+            ]
+    if shutil.which(PROGRAM):
+        engines["qemu"] = lambda kernel: [
+            *(PROGRAM, "-M", "virt", "-bios", "none", "-m", "64M", "-nodefaults"),
+            *("-display", "none", "-serial", "stdio", "-kernel", str(kernel)),
+        ]
+    else:
+        say(f"{PROGRAM} is not here: no ratios")
+    return engines
+
+
+def _build_blob(folder: Path, say: Say) -> Path | None:
+    if importlib.util.find_spec("llvmlite") is None:
+        say("no native engine: give --native-blob, or run with llvmlite installed")
+        return None
+    path = folder / "native.bin"
+    run([sys.executable, "-m", "nexus.emulator.native.build", "--out", str(path)])
+    return path
+
+
+def _can_translate() -> bool:
+    """Translations of the workloads are made here, which needs the compiler."""
+    found = importlib.util.find_spec("nexus.emulator.native.translate")
+    return found is not None and importlib.util.find_spec("llvmlite") is not None
+
+
+def _translate(kernel: Path) -> Path:
+    """The translations of a workload, made when they are first asked for."""
+    path = kernel.with_suffix(".translations")
+    if not path.exists():
+        module = "nexus.emulator.native.translate"
+        run([sys.executable, "-m", module, "--elf", str(kernel), "--out", str(path)])
+    return path
+
+
+def _write_kernels(settings: Settings, names: list[str]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """The workloads as files: at full length, and short ones for the reference."""
+    found: list[dict[str, Path]] = []
+    for label, divisor in (("full", 1), ("short", _REFERENCE_DIVISOR)):
+        paths = {}
+        for name in (*names, "empty"):
+            workload = EMPTY if name == "empty" else WORKLOADS[name]
+            paths[name] = settings.folder / f"{name}-{label}.elf"
+            paths[name].write_bytes(workload.elf(divisor * settings.divisor))
+        found.append(paths)
+    return found[0], found[1]
+
+
+def _sample(samples: _Samples, name: str, command: list[str]) -> None:
+    cost = run(command)
+    samples.costs.setdefault(name, []).append(cost)
+    samples.answers[name] = cost.output
+    if command[0] != PROGRAM:
+        report = json.loads(cost.output)
+        samples.instructions[name] = report["instructions"]
+        samples.answers[name] = report["console"]
+
+
+def _agree(samples: Mapping[str, _Samples], names: list[str]) -> bool:
+    """True if every engine but the reference, whose runs are shorter, gave the same answers."""
+    full = [found for engine, found in samples.items() if engine != "reference"]
+    return all(len({found.answers[name] for found in full}) <= 1 for name in names)
+
+
+def _figures(samples: Mapping[str, _Samples], name: str) -> dict[str, Any]:
+    """One workload on every engine."""
+    figures: dict[str, Any] = {}
+    for engine, found in samples.items():
+        cpu = found.median(name, lambda cost: cost.cpu_s)
+        steady = max(cpu - found.median("empty", lambda cost: cost.cpu_s), 1e-6)
+        figures[engine] = {
+            "steady_s": steady,
+            "wall_s": found.median(name, lambda cost: cost.wall_s),
+            "rss_kib": found.median(name, lambda cost: cost.rss_kib),
+        }
+        count = found.instructions.get(name) or samples["native"].instructions[name]
+        figures[engine]["instructions"] = count
+        figures[engine]["mips"] = count / steady / 1e6
+    return figures
+
+
+def _measure_worlds(settings: Settings, say: Say) -> dict[str, Any]:
+    """The real guest: one machine, and two that talk, each as a whole process."""
+    figures: dict[str, Any] = {}
+    for label, world in (("boot", settings.single), ("os2vm", settings.world)):
+        costs: dict[str, list[Cost]] = {}
+        for number in range(settings.rounds):
+            say(f"{label}, round {number + 1} of {settings.rounds}")
+            for engine, more in _world_engines(settings):
+                costs.setdefault(engine, []).append(run(_world_command(settings, world, more)))
+        figures[label] = {
+            engine: {
+                "wall_s": statistics.median(cost.wall_s for cost in found),
+                "cpu_s": statistics.median(cost.cpu_s for cost in found),
+                "rss_kib": statistics.median(cost.rss_kib for cost in found),
+            }
+            for engine, found in costs.items()
+        }
+    return figures
+
+
+def _world_engines(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    blob = settings.native_blob or settings.folder / "native.bin"
+    yield "reference", ["--engine", "reference"]
+    if blob.exists():
+        yield "native", ["--engine", "native", "--native-blob", str(blob)]
+        if settings.translations is not None:
+            translated = ["--engine", "translated", "--native-blob", str(blob)]
+            yield "translated", [*translated, "--translations", str(settings.translations)]
+    if shutil.which(PROGRAM):
+        yield "qemu", ["--engine", "qemu"]
+
+
+def _world_command(settings: Settings, world: Path, more: list[str]) -> list[str]:
+    out = settings.folder / "out"
+    harness = [sys.executable, "-m", "nexus.harness.os2vm", "--plain", "--world", str(world)]
+    return [*harness, "--image", f"system={settings.system}", "--out", str(out), *more]
+
+
+def _host() -> dict[str, str]:
+    """What the figures depend on."""
+    cpu = "unknown"
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else []:
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+    qemu = "absent"
+    if shutil.which(PROGRAM):
+        said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
+        qemu = said.stdout.splitlines()[0].removeprefix("QEMU emulator ").strip()
+    return {
+        "cpu": cpu,
+        "python": platform.python_version(),
+        "qemu": qemu,
+        "system": f"{platform.system()} {platform.machine()}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }

@@ -1,0 +1,39 @@
+"""`python -m nexus.bench.run_guest --engine E --kernel ELF`: one guest to its end, timed inside.
+
+Prints one JSON object.  It is a process of its own so that start-up and memory are measured too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from nexus.emulator.machine import Machine, MachineOptions, Stop
+
+# Longer than any workload, in virtual time.
+_UNTIL_NS = 1000 * 10**9
+
+
+def main(argv: list[str]) -> int:
+    """Run the program: ENGINE KERNEL [NATIVE_BLOB [TRANSLATIONS]]."""
+    engine, kernel, *code = argv
+    values = {
+        name: Path(path).read_bytes()
+        for name, path in zip(("native_blob", "translations"), code, strict=False)
+    }
+    machine = Machine(
+        MachineOptions(kernel=Path(kernel).read_bytes(), engine=engine, **values)  # type: ignore[arg-type]
+    )
+    began = time.perf_counter()
+    stop = machine.run(_UNTIL_NS)
+    seconds = time.perf_counter() - began
+    console = machine.take_console().decode("ascii", "replace")
+    report = {"run_s": seconds, "instructions": machine.instructions, "console": console}
+    print(json.dumps(report))
+    return 0 if stop is Stop.FINISHED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
