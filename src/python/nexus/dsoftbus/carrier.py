@@ -121,6 +121,11 @@ class Carrier:
             return True
         return self.mode is not Mode.BARE and self._mux is not None and self._mux.has_output
 
+    @property
+    def has_bare_requests(self) -> bool:
+        """Whether requests wait that no credit holds back."""
+        return bool(self._bare)
+
     def receive(self, frame: bytes) -> list[Event]:
         """Take a frame of the session; return what happened.
 

@@ -150,10 +150,14 @@ class Mux:
 
     def room(self, stream: int) -> int:
         """Say how many bytes `send` would take; 0 also for what is not live."""
-        found = self._streams.get(stream)
-        if found is None or found.is_closing or found.state not in _CAN_SEND:
+        if not self.can_close(stream):
             return 0
-        return BUFFER_BYTES_MAX - found.buffered
+        return BUFFER_BYTES_MAX - self._streams[stream].buffered
+
+    def can_close(self, stream: int) -> bool:
+        """Say whether our direction is still open, be its buffer full or not."""
+        found = self._streams.get(stream)
+        return found is not None and not found.is_closing and found.state in _CAN_SEND
 
     def start(self) -> None:
         """Begin: the peer is authenticated.  Our SETTINGS is the first frame."""

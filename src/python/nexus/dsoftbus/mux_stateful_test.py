@@ -79,7 +79,7 @@ class TwoMuxes(RuleBasedStateMachine):
     @rule(side=SIDES, stream=STREAMS)
     def close(self, side: int, stream: int) -> None:
         """Close one direction."""
-        if self.sides[side].room(stream):
+        if self.sides[side].can_close(stream):
             self.sides[side].close(stream)
 
     @rule(side=SIDES, stream=STREAMS)

@@ -1,9 +1,11 @@
-"""One TCP connection: carries bytes between a socket and a `Session`, and runs its timer.
+"""One TCP connection: carries bytes between a socket, a `Session` and its `Carrier`.
 
 Rules of this file
 ------------------
 1. Nothing is decided here: what happens is told to the owner, in order.
-2. While the peer does not take our bytes, we do not take its: a slow reader slows only itself.
+2. A slow reader slows only itself.  With streams, credit bounds what it can make us hold; without
+   them, we do not take its bytes while it does not take ours.  (With streams that would be a
+   deadlock: two sides that both have much to send would both stop reading.)
 3. Bytes are read into one buffer that all links of a node share, since each read is dealt with
    before the next: an idle session holds none.
 """
@@ -12,18 +14,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from nexus.dsoftbus.carrier import Carrier, Event, Mode, Nonsense, Pulled
+from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject
 from nexus.dsoftbus.session import Proven, Ready, Received, Refusal, Refused, Session
 from nexus.dsoftbus.transitions import State
+from nexus.wire import mux
+from nexus.wire.gateway import FRAME_BYTES_MAX
+
+if TYPE_CHECKING:
+    from nexus.dsoftbus.io.handles import Handles
 
 READ_BYTES: Final = 65_536
 
 # Beyond this the transport asks us to wait.  A few of the largest messages.
 WRITE_BYTES_HIGH: Final = 131_072
 
-# Written out at once, before the session's own bound on output is near.
-_FLUSH_BYTES: Final = 8_192
+# Frames are sealed in advance of the socket up to this: a write for each would cost more.
+_SEALED_BYTES: Final = 131_072
 
 
 class Owner(Protocol):
@@ -38,8 +47,14 @@ class Owner(Protocol):
     def ready(self, link: Link) -> None:
         """Use the session."""
 
-    def received(self, link: Link, frame: bytes) -> None:
-        """Take a frame."""
+    def happened(self, link: Link, event: Event) -> None:
+        """Take an answer, or an event of a stream."""
+
+    def pull(self, link: Link) -> None:
+        """Take requests, as many as can be served: there may be some, or room for answers."""
+
+    def rejected(self, link: Link, reject: Reject) -> None:
+        """Record why the session ends."""
 
     def refused(self, link: Link, refusal: Refusal) -> None:
         """Record why the session ends."""
@@ -57,17 +72,40 @@ class Link(asyncio.BufferedProtocol):
         "_is_held",
         "_is_paused",
         "_owner",
+        "_streams",
         "_timer",
         "_transport",
+        "carrier",
+        "handles",
         "number",
         "over",
         "session",
+        "settled",
         "was_ready",
     )
 
-    def __init__(self, session: Session, owner: Owner, buffer: bytearray, number: int) -> None:
-        """Wait for the socket."""
+    def __init__(
+        self,
+        session: Session,
+        owner: Owner,
+        buffer: bytearray,
+        number: int,
+        streams: mux.Settings | None,
+    ) -> None:
+        """Wait for the socket.
+
+        Args:
+            session: The core, fresh.
+            owner: Who decides.
+            buffer: What all links of the owner read into.
+            number: Unique for each link of the owner.
+            streams: What we accept of streams; None is none.
+        """
         self.session = session
+        self.carrier: Carrier | None = None
+        self.handles: Handles | None = None  # The owner's, from ready to closed.
+        self.settled = asyncio.Event()  # Whether the peer speaks streams is known, or all is over.
+        self._streams = streams
         self.number = number
         self.over = asyncio.Event()
         self.was_ready = False
@@ -116,6 +154,7 @@ class Link(asyncio.BufferedProtocol):
         """Go on."""
         self._is_paused = False
         self._adjust_reading()
+        self.wake()
 
     def hold(self) -> None:
         """Read no more, because what was read is not dealt with yet."""
@@ -129,8 +168,7 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything."""
-        self.session.close()
-        self._stop_timer()
+        self._end()
         self._transport = None
         self.over.set()
         self._owner.closed(self)
@@ -140,16 +178,33 @@ class Link(asyncio.BufferedProtocol):
         self._handle(self.session.admit(time.monotonic_ns()))
         self._arm()
 
-    def send(self, frame: bytes) -> None:
-        """Seal a frame; frames of one turn of the loop are written together.
+    def send_request(self, frame: bytes) -> None:
+        """Send a call.
 
         Without a session it is dropped: the owner is about to be told that the link is closed.
+        A peer that takes no calls any more lets them run into their deadlines.
         """
-        if self.session.state is not State.READY:
-            return
-        if self.session.output_bytes > _FLUSH_BYTES:
-            self._flush()
-        self.session.send_plaintext(frame)
+        if self.carrier is not None:
+            self.carrier.send_request(frame)
+            self.wake()
+
+    def take_request(self) -> Pulled | Nonsense | None:
+        """Take the peer's next request, if there is one and it may be taken."""
+        return None if self.carrier is None else self.carrier.take_request()
+
+    def send_response(self, frame: bytes, stream: int | None) -> None:
+        """Answer where the request came from; without a session there is nobody to answer."""
+        if self.carrier is not None:
+            self.carrier.send_response(frame, stream)
+            self.wake()
+
+    @property
+    def has_bare_requests(self) -> bool:
+        """Whether requests wait that no credit holds back."""
+        return self.carrier is not None and self.carrier.has_bare_requests
+
+    def wake(self) -> None:
+        """Write soon: what is sent in one turn of the loop is written together."""
         if not self._is_flushing:
             self._is_flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -157,39 +212,72 @@ class Link(asyncio.BufferedProtocol):
     def close(self) -> None:
         """End the session; what was sent before is still written."""
         self._flush()
-        self.session.close()
-        self._stop_timer()
+        self._end()
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         """End the connection without waiting for the peer to take anything."""
-        self.session.close()
+        self._end()
         if self._transport is not None:
             self._transport.abort()
 
     def _handle(self, events: list[Proven | Ready | Received | Refused]) -> None:
+        became_ready = False
+        inbox: list[Event] = []
         for event in events:
             match event:
                 case Received(frame):
-                    if self.session.state is State.READY:
-                        self._owner.received(self, frame)
+                    inbox += self._take(frame)
                 case Proven():
                     self._owner.proven(self, event)
                 case Ready():
-                    self.was_ready = True
-                    self._arm()
-                    self._owner.ready(self)
+                    became_ready = True
+                    self.carrier = Carrier(self.session.role, self._streams)
                 case Refused(refusal):
                     self._owner.refused(self, refusal)
+        if self.session.state is State.READY:
+            if became_ready:
+                self._arm()
+                self.was_ready = True
+                self._owner.ready(self)
+            for happened in inbox:
+                self._owner.happened(self, happened)
+            if self.carrier is not None and self.carrier.mode is not Mode.UNDECIDED:
+                self.settled.set()
+                self._owner.pull(self)
         self._flush()
         if self.session.state is State.CLOSED and self._transport is not None:
+            self._end()
             self._transport.close()
+
+    def _take(self, frame: bytes) -> list[Event]:
+        if self.session.state is not State.READY or self.carrier is None:
+            return []
+        try:
+            events = self.carrier.receive(frame)
+        except MuxRejectError as exc:
+            self._owner.rejected(self, exc.reject)
+            self._end()
+            return []
+        if self.carrier.mode is Mode.BARE and len(frame) > FRAME_BYTES_MAX:
+            # Only streams make use of the longer messages that we said we accept.
+            self._owner.refused(self, Refusal.OVERSIZED)
+            self._end()
+            return []
+        return events
+
+    def _end(self) -> None:
+        self.session.close()
+        self.carrier = None
+        self.settled.set()
+        self._stop_timer()
 
     def _adjust_reading(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        should_read = not (self._is_paused or self._is_held)
+        has_credit = self.carrier is not None and self.carrier.mode is Mode.STREAMS
+        should_read = not (self._is_held or (self._is_paused and not has_credit))
         if should_read and not self._transport.is_reading():
             self._transport.resume_reading()
         elif not should_read and self._transport.is_reading():
@@ -197,8 +285,29 @@ class Link(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         self._is_flushing = False
-        if self._transport is not None and self.session.output_bytes:
+        if self._transport is None:
+            return
+        has_sealed = False
+        while True:
+            has_sealed |= self._seal()
+            if not self.session.output_bytes:
+                break
             self._transport.write(self.session.take_output())
+        if has_sealed:
+            self._owner.pull(self)
+
+    def _seal(self) -> bool:
+        """Seal what waits, as long as the peer takes it."""
+        has_sealed = False
+        while self.carrier is not None and not self._is_paused:
+            if self.session.output_bytes >= _SEALED_BYTES:
+                break
+            frame = self.carrier.next_frame()
+            if frame is None:
+                break
+            self.session.send_plaintext(frame)
+            has_sealed = True
+        return has_sealed
 
     def _arm(self) -> None:
         self._stop_timer()

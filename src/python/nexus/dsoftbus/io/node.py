@@ -18,21 +18,25 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-from nexus.dsoftbus.audit import AuditRecord, Outcome, record_of
+from nexus.dsoftbus.audit import MuxRecord, Outcome, Record, record_of
 from nexus.dsoftbus.binding import Verdict, bind, may_dial
+from nexus.dsoftbus.carrier import Answered, Event, Nonsense
 from nexus.dsoftbus.discovery import Entry
 from nexus.dsoftbus.gateway import Gateway
 from nexus.dsoftbus.io.discovery import Discovery
+from nexus.dsoftbus.io.handles import Handles
 from nexus.dsoftbus.io.keyfile import NodeKey
 from nexus.dsoftbus.io.link import READ_BYTES, Link
 from nexus.dsoftbus.io.peer import TIMEOUT_S, Peer
 from nexus.dsoftbus.io.service import ServedSession, Service
 from nexus.dsoftbus.io.settings import AuditSink, Handler, Settings, UnavailableError
+from nexus.dsoftbus.io.stream import StreamHandler
+from nexus.dsoftbus.mux_transitions import Reject
 from nexus.dsoftbus.policy import Policy
 from nexus.dsoftbus.session import Identity, Proven, Refusal, Session
 from nexus.wire.announce import Announce
 from nexus.wire.error import RemoteProtocolError
-from nexus.wire.gateway import Response, Type, decode_frame
+from nexus.wire.gateway import FRAME_BYTES_MAX, Response, decode_frame
 
 # Connections whose peer is not admitted yet.  A handshake may take 2 s, and a real peer needs
 # milliseconds; beyond this the newest is dropped unread.
@@ -62,6 +66,7 @@ class Node:
         settings: Settings,
         handlers: Mapping[int, Handler] | None = None,
         audit: AuditSink | None = None,
+        streams: Mapping[str, StreamHandler] | None = None,
         session_ended: Callable[[int], None] | None = None,
         sessions_per_peer_max: int = SESSIONS_PER_PEER_MAX,
     ) -> None:
@@ -71,13 +76,15 @@ class Node:
             settings: Who it is and whom it knows.
             handlers: What serves permitted calls, by number of service.
             audit: Gets every decision about a remote call.
+            streams: What serves the streams that peers open, by name.
             session_ended: Told the number of a session that is over; what handlers keep for it
                 can be dropped.
             sessions_per_peer_max: Beyond it a peer's oldest session is dropped.
         """
         self.settings = settings
-        self.audit_log: deque[AuditRecord] = deque(maxlen=AUDIT_MAX)
+        self.audit_log: deque[Record] = deque(maxlen=AUDIT_MAX)
         self._sink = audit
+        self._stream_handlers = dict(streams or {})
         self._session_ended = session_ended
         self._settings_of = {peer.device_id: peer for peer in settings.peers}
         gateway = Gateway(
@@ -99,6 +106,10 @@ class Node:
         self._all_closed = asyncio.Event()
         self._is_closing = False
         self._link_count = 0
+        streams_own = settings.streams
+        self._frame_bytes_max = (
+            FRAME_BYTES_MAX if streams_own is None else streams_own.message_bytes_max
+        )
         self.port = 0
         self.discovery_port = 0
 
@@ -175,6 +186,7 @@ class Node:
         for peer in self.peers.values():
             peer.close()
         await self._close_links()
+        await self._service.close()
 
     async def _close_links(self) -> None:
         for link in list(self._links):
@@ -214,30 +226,41 @@ class Node:
     def ready(self, link: Link) -> None:
         """Serve and use the session."""
         peer_id = link.peer
-        if peer_id is None:
-            return  # Closed by something behind its first frame.
-        self._links[link] = self._service.session(peer_id, link.number, link)
+        assert peer_id is not None, "ready without a peer"
+        self._links[link] = ServedSession(self._service, peer_id, link.number, link)
+        link.handles = Handles(link, peer_id, self._stream_handlers)
         links = self._ready[peer_id]
         links.append(link)
         self.peers[peer_id].attach(link)
         if len(links) > self._sessions_per_peer_max:
             links[0].close()
 
-    def received(self, link: Link, frame: bytes) -> None:
-        """Give responses to who called, everything else to the gateway."""
+    def happened(self, link: Link, event: Event) -> None:
+        """Give answers to who called, and the events of streams to who has them."""
         peer_id = link.peer
-        served = self._links.get(link)
-        if peer_id is None or served is None:
+        if peer_id is None or link.handles is None:
             return
-        if frame[:1] == bytes([Type.RESPONSE]):
+        if not isinstance(event, Answered | Nonsense):
+            link.handles.happened(event)
+        elif isinstance(event, Answered):
             try:
-                response = decode_frame(frame)
+                response = decode_frame(event.frame)
             except RemoteProtocolError:
-                response = None
+                return  # No answer to anything; who waits for one has a deadline.
             if isinstance(response, Response):
                 self.peers[peer_id].answered(response)
-                return
-        served.take(frame)
+
+    def pull(self, link: Link) -> None:
+        """Serve what may be served, and let writers use the room that there is."""
+        served = self._links.get(link)
+        if served is not None:
+            served.pull()
+        if link.handles is not None:
+            link.handles.drained()
+
+    def rejected(self, link: Link, reject: Reject) -> None:
+        """Record why a session ends."""
+        self._record(MuxRecord(reject, link.session.peer_id or "-"))
 
     def refused(self, link: Link, refusal: Refusal) -> None:
         """Record why a connection ends; a silent peer is not a decision."""
@@ -256,6 +279,9 @@ class Node:
         self._unbound.pop(link, None)
         if served is not None:
             served.end()
+            if link.handles is not None:
+                link.handles.end()
+                link.handles = None
             peer_id = link.session.peer_id
             assert peer_id is not None, "served without a peer"
             links = self._ready[peer_id]
@@ -274,12 +300,12 @@ class Node:
                 self.proven(link, event)
 
     def _accept(self) -> Link:
-        session = Session.accept(self._identity(), time.monotonic_ns())
+        session = Session.accept(self._identity(), time.monotonic_ns(), self._frame_bytes_max)
         return self._make_link(session)
 
     def _make_link(self, session: Session) -> Link:
         self._link_count += 1
-        return Link(session, self, self._buffer, self._link_count)
+        return Link(session, self, self._buffer, self._link_count, self.settings.streams)
 
     def _identity(self) -> Identity:
         return Identity(
@@ -305,7 +331,9 @@ class Node:
             await heard.wait()
         assert live is not None, "may_dial without an entry"
         loop = asyncio.get_running_loop()
-        session = Session.dial(self._identity(), pin.public_key, time.monotonic_ns())
+        session = Session.dial(
+            self._identity(), pin.public_key, time.monotonic_ns(), self._frame_bytes_max
+        )
         link = self._make_link(session)
         try:
             async with asyncio.timeout(BACKOFF_MAX_S):
@@ -315,7 +343,7 @@ class Node:
         await link.over.wait()
         return link.was_ready
 
-    def _record(self, record: AuditRecord) -> None:
+    def _record(self, record: Record) -> None:
         self.audit_log.append(record)
         if self._sink is not None:
             self._sink(record)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from nexus.dsoftbus.io.keyfile import NodeKey, make_key
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Handler, PeerSettings, Settings
+from nexus.dsoftbus.io.stream import StreamHandler
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.wire import bundle, samgr
@@ -71,6 +72,7 @@ async def two_nodes(
     settings_a: Settings | None = None,
     settings_b: Settings | None = None,
     session_ended: Callable[[int], None] | None = None,
+    streams: Mapping[str, StreamHandler] | None = None,
     sessions_max: int = 4,
 ) -> AsyncIterator[TwoNodes]:
     """Run both; they know each other."""
@@ -79,6 +81,7 @@ async def two_nodes(
         settings_b or settings_of(KEY_B, peer_of(KEY_A)),
         handlers,
         session_ended=session_ended,
+        streams=streams,
         sessions_per_peer_max=sessions_max,
     )
     async with a, b:

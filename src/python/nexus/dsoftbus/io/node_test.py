@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from nexus.dsoftbus.audit import Outcome
+from nexus.dsoftbus.audit import AuditRecord, Outcome
 from nexus.dsoftbus.io.keyfile import make_key
+from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_fake import (
     HANDLERS,
     KEY_A,
@@ -42,12 +43,16 @@ def run(scenario: Callable[[TwoNodes], Awaitable[None]], **options: object) -> N
     asyncio.run(main())
 
 
+def outcomes(node: Node) -> list[Outcome]:
+    return [record.outcome for record in node.audit_log if isinstance(record, AuditRecord)]
+
+
 def test_resolve_and_list_over_one_session() -> None:
     async def scenario(nodes: TwoNodes) -> None:
         peer = await nodes.a.connect("node-b")
         assert await peer.resolve("bundlemgrd")
         assert await peer.bundle_count() == 1
-        assert [r.outcome for r in nodes.b.audit_log] == [Outcome.OK, Outcome.OK]
+        assert outcomes(nodes.b) == [Outcome.OK, Outcome.OK]
         assert [r.peer for r in nodes.b.audit_log] == ["node-a", "node-a"]
         assert nodes.a.session_count == nodes.b.session_count == 1
 
@@ -186,7 +191,7 @@ def test_over_the_rate_is_refused() -> None:
         )
         assert [r for r in results if r is True] == [True, True]
         assert sum(isinstance(r, RefusedError) for r in results) == 3
-        assert [r.outcome for r in nodes.b.audit_log][2:] == [Outcome.RATE] * 3
+        assert outcomes(nodes.b)[2:] == [Outcome.RATE] * 3
 
     settings_b = with_rate(settings_of(KEY_B, peer_of(KEY_A)), Limit(2, 1))
     run(scenario, settings_b=settings_b)
@@ -300,3 +305,27 @@ def test_closing_the_caller_ends_its_calls() -> None:
             await peer.resolve("x")
 
     run(scenario, handlers={4: never})
+
+
+BARE_A = replace(settings_of(KEY_A, peer_of(KEY_B)), streams=None)
+BARE_B = replace(settings_of(KEY_B, peer_of(KEY_A)), streams=None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"settings_a": BARE_A}, {"settings_b": BARE_B}, {"settings_a": BARE_A, "settings_b": BARE_B}],
+    ids=["caller", "server", "both"],
+)
+def test_nodes_without_streams_call_and_serve_bare(options: dict[str, object]) -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        calls = [peer.call(1, RESOLVE) for _ in range(3 * SERVING_MAX)]
+        assert await asyncio.gather(*calls) == [RESOLVE_OK] * len(calls)
+        with pytest.raises(UnavailableError, match="no streams"):
+            await peer.open_stream("x")
+
+    async def slow(call: Call) -> bytes:
+        await asyncio.sleep(0)
+        return RESOLVE_OK
+
+    run(scenario, handlers={1: slow}, **options)

@@ -19,6 +19,7 @@ from nexus.dsoftbus.io.settings import (
     RefusedError,
     UnavailableError,
 )
+from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.policy import is_mutation
 from nexus.wire import bundle, samgr
 from nexus.wire.error import RemoteProtocolError
@@ -137,6 +138,23 @@ class Peer:
             raise FailedError(f"{self.device_id} cannot list its bundles")
         return reply.count
 
+    async def open_stream(
+        self, name: str, priority: int = 4, timeout_s: float = TIMEOUT_S
+    ) -> BusStream:
+        """Open a stream; the peer must have a handler by its name, or it is reset.
+
+        Raises:
+            UnavailableError: no session, a peer without streams, or too many of them.
+        """
+        await self.wait_ready(timeout_s)
+        assert self.link is not None, "ready without a link"
+        assert self.link.handles is not None, "ready without handles"
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.link.handles.open(name, priority)
+        except TimeoutError as exc:
+            raise UnavailableError(f"{self.device_id} says nothing in {timeout_s:g} s") from exc
+
     def attach(self, link: Link) -> None:
         """Use this session, and repeat on it what waits."""
         self.link = link
@@ -197,7 +215,7 @@ class Peer:
         left_ms = int((pending.deadline_s - time.monotonic()) * 1000)
         deadline_ms = min(max(left_ms, 1), DEADLINE_MS_MAX)
         request = Request(pending.service, correlation, deadline_ms, pending.payload)
-        self.link.send(request.encode())
+        self.link.send_request(request.encode())
 
     def _check_open(self) -> None:
         if self._is_closed:

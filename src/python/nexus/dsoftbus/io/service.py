@@ -1,82 +1,132 @@
 """The serving side of sessions: judged calls go to handlers, answers go back.
 
 A handler that takes longer than the caller's deadline is cancelled.  What it raises costs its
-caller an answer of `failed` and nobody else anything.
+caller an answer of `failed` and nobody else anything.  A mutation that its caller may repeat after
+a reconnect outlives its session, so that the repetition finds its answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-from nexus.dsoftbus.audit import AuditRecord
+from nexus.dsoftbus.audit import Record, record_of
+from nexus.dsoftbus.carrier import Nonsense, Pulled
 from nexus.dsoftbus.gateway import Answer, Forward, Gateway
 from nexus.dsoftbus.io.settings import Call, Handler, Reply
+from nexus.dsoftbus.policy import is_mutation
+from nexus.dsoftbus.replay import ReplayTable, Verdict, has_epoch
 
-# Calls of one session that are being served.  More wait their turn, and while any wait the
-# session's frames wait unread in the kernel.
+# Calls of one session that are being served; more are not taken before one of these is done.
 SERVING_MAX: Final = 128
 
 
 class Conversation(Protocol):
-    """Where answers go, and what can be asked to wait."""
+    """Where requests come from and answers go."""
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame; without a session it is dropped."""
+    @property
+    def has_bare_requests(self) -> bool:
+        """Whether requests wait that nothing but `hold` keeps from growing."""
+
+    def take_request(self) -> Pulled | Nonsense | None:
+        """Take the next request."""
+
+    def send_response(self, frame: bytes, stream: int | None) -> None:
+        """Answer one."""
 
     def hold(self) -> None:
-        """Bring no more frames."""
+        """Bring no more."""
 
     def release(self) -> None:
-        """Bring frames again."""
+        """Go on."""
 
 
 class Service:
     """One node's gateway and handlers."""
 
     def __init__(
-        self,
-        gateway: Gateway,
-        handlers: Mapping[int, Handler],
-        audit: Callable[[AuditRecord], None],
+        self, gateway: Gateway, handlers: Mapping[int, Handler], audit: Callable[[Record], None]
     ) -> None:
         """Serve with these handlers, by number of service."""
         self._gateway = gateway
         self._handlers = dict(handlers)
-        self._audit = audit
-
-    def session(self, peer: str, number: int, to: Conversation) -> ServedSession:
-        """Begin to serve one session."""
-        return ServedSession(self, peer, number, to)
+        self._replay = ReplayTable()
+        self._mutations: dict[tuple[str, int], asyncio.Task[Reply]] = {}
+        self.audit = audit
 
     def judge(self, peer: str, frame: bytes) -> Forward | Answer:
         """Judge one frame."""
         return self._gateway.receive(peer, frame, time.monotonic_ns())
 
     def run(self, forward: Forward, session: int) -> Reply | Awaitable[Reply]:
-        """Call the handler; a service without one gives no reply."""
-        handler = self._handlers.get(forward.service.number)
-        if handler is None:
-            return None
+        """Let the handler begin, or find the answer of a call that is repeated."""
+        correlation = forward.request.correlation
         number, payload = forward.service.number, forward.request.payload
-        return handler(Call(forward.peer, session, number, payload))
+        if not has_epoch(correlation) or not is_mutation(number, payload):
+            return self._call(forward, session)
+        key = (forward.peer, correlation)
+        verdict, reply = self._replay.begin(forward.peer, correlation, number, payload)
+        if verdict is Verdict.RUN:
+            task = asyncio.ensure_future(self._mutate(forward, session))
+            self._mutations[key] = task
+            task.add_done_callback(lambda _: self._mutations.pop(key, None))
+        if verdict in (Verdict.RUN, Verdict.RUNNING):
+            # The session may end; the mutation does not.
+            return asyncio.shield(self._mutations[key])
+        return reply
 
     def complete(self, forward: Forward, reply: Reply) -> Answer:
         """Turn a reply into an answer."""
         return self._gateway.complete(forward, reply, time.monotonic_ns())
 
-    def record(self, answer: Answer) -> None:
-        """Audit a decision."""
-        self._audit(answer.audit)
+    async def close(self) -> None:
+        """Cancel the mutations that outlived their sessions."""
+        for task in self._mutations.values():
+            task.cancel()
+        await asyncio.gather(*self._mutations.values(), return_exceptions=True)
+
+    async def _mutate(self, forward: Forward, session: int) -> Reply:
+        reply: Reply = None
+        try:
+            reply = await within_deadline(forward, self._call(forward, session))
+        finally:
+            self._replay.finish(forward.peer, forward.request.correlation, reply)
+        return reply
+
+    def _call(self, forward: Forward, session: int) -> Reply | Awaitable[Reply]:
+        handler = self._handlers.get(forward.service.number)
+        if handler is None:
+            return None
+        number, payload = forward.service.number, forward.request.payload
+        try:
+            return handler(Call(forward.peer, session, number, payload))
+        except Exception as exc:
+            # Whatever a handler does wrong: its caller is answered and the node lives on.
+            _report(exc)
+            return None
+
+
+async def within_deadline(forward: Forward, pending: Reply | Awaitable[Reply]) -> Reply:
+    """Await a handler for as long as its caller does; None if that was too short."""
+    if pending is None or isinstance(pending, bytes):
+        return pending
+    left_s = (forward.deadline_ns - time.monotonic_ns()) / 1e9
+    try:
+        async with asyncio.timeout(left_s):
+            return await pending
+    except TimeoutError:
+        return None
+    except Exception as exc:
+        _report(exc)
+        return None
 
 
 class ServedSession:
     """The calls of one session."""
 
-    __slots__ = ("_number", "_peer", "_service", "_tasks", "_to", "_waiting")
+    __slots__ = ("_number", "_peer", "_service", "_tasks", "_to")
 
     def __init__(self, service: Service, peer: str, number: int, to: Conversation) -> None:
         """Serve nothing yet."""
@@ -85,70 +135,58 @@ class ServedSession:
         self._number = number
         self._to: Conversation | None = to
         self._tasks: set[asyncio.Task[None]] = set()
-        # Bounded by what one read of the socket holds: there is no next one until it is empty.
-        self._waiting: deque[Forward] = deque()
 
     @property
     def is_idle(self) -> bool:
         """Whether every call was answered."""
-        return not self._tasks and not self._waiting
+        return not self._tasks
 
-    def take(self, frame: bytes) -> None:
-        """Judge a frame; answer it now or when its handler is done."""
-        decision = self._service.judge(self._peer, frame)
-        if isinstance(decision, Answer):
-            self._answer(decision)
-        elif len(self._tasks) < SERVING_MAX:
-            self._start(decision)
-        else:
-            self._waiting.append(decision)
-            if self._to is not None:
-                self._to.hold()
+    def pull(self) -> None:
+        """Take requests, as many as may be served at once."""
+        to = self._to
+        while to is not None and len(self._tasks) < SERVING_MAX:
+            request = to.take_request()
+            if request is None:
+                to.release()
+                return
+            if isinstance(request, Nonsense):
+                self._service.audit(record_of(request.outcome, self._peer, request.frame))
+            else:
+                self._take(request)
+        if to is not None and to.has_bare_requests:
+            to.hold()
 
     def end(self) -> None:
         """Cancel what is being served: there is nobody to answer."""
         self._to = None
-        self._waiting.clear()
         for task in list(self._tasks):
             task.cancel()
 
-    def _start(self, forward: Forward) -> None:
-        try:
-            reply = self._service.run(forward, self._number)
-        except Exception as exc:
-            # Whatever a handler does wrong: its caller is answered and the node lives on.
-            _report(exc)
-            reply = None
-        if reply is None or isinstance(reply, bytes):
-            self._answer(self._service.complete(forward, reply))
+    def _take(self, request: Pulled) -> None:
+        decision = self._service.judge(self._peer, request.frame)
+        if isinstance(decision, Answer):
+            self._answer(decision, request.stream)
             return
-        task = asyncio.ensure_future(self._await(forward, reply))
+        reply = self._service.run(decision, self._number)
+        if reply is None or isinstance(reply, bytes):
+            self._answer(self._service.complete(decision, reply), request.stream)
+            return
+        task = asyncio.ensure_future(self._await(decision, reply, request.stream))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    async def _await(self, forward: Forward, pending: Awaitable[Reply]) -> None:
-        reply: Reply = None
-        try:
-            left_s = (forward.deadline_ns - time.monotonic_ns()) / 1e9
-            async with asyncio.timeout(left_s):
-                reply = await pending
-        except TimeoutError:
-            pass
-        except Exception as exc:
-            _report(exc)
-        self._answer(self._service.complete(forward, reply))
+    async def _await(self, forward: Forward, pending: Awaitable[Reply], stream: int | None) -> None:
+        reply = await within_deadline(forward, pending)
+        self._answer(self._service.complete(forward, reply), stream)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        while self._waiting and len(self._tasks) < SERVING_MAX:
-            self._start(self._waiting.popleft())
-            if not self._waiting and self._to is not None:
-                self._to.release()
+        self.pull()
 
-    def _answer(self, answer: Answer) -> None:
-        self._service.record(answer)
+    def _answer(self, answer: Answer, stream: int | None) -> None:
+        self._service.audit(answer.audit)
         if self._to is not None and answer.response is not None:
-            self._to.send(answer.response.encode())
+            self._to.send_response(answer.response.encode(), stream)
 
 
 def _report(exc: Exception) -> None:

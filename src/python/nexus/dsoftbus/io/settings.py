@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.core.errors import NexusError
-from nexus.dsoftbus.audit import AuditRecord
+from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.binding import Pin
+from nexus.dsoftbus.mux import MODEL
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
+from nexus.wire import mux
 from nexus.wire.announce import PORT
 
 ANNOUNCE_MS: Final = 250
@@ -72,6 +74,8 @@ class Settings:
     peers: tuple[PeerSettings, ...] = ()
     rules: tuple[Rule, ...] = ()
     rate: Limit = RATE
+    # What this node says that it accepts; None: it knows no streams.
+    streams: mux.Settings | None = MODEL
     # How long calls that are being served may take to finish at the end.
     grace_ms: int = 1000
 
@@ -90,4 +94,4 @@ class Call:
 Reply = bytes | None
 # A handler returns the reply's frame, or None for "failed"; it may be a coroutine function.
 Handler = Callable[[Call], Reply | Awaitable[Reply]]
-AuditSink = Callable[[AuditRecord], None]
+AuditSink = Callable[[Record], None]

@@ -1,0 +1,162 @@
+"""Streams between two nodes over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from nexus.dsoftbus.audit import MuxRecord
+from nexus.dsoftbus.io.node_fake import TwoNodes, two_nodes
+from nexus.dsoftbus.io.settings import UnavailableError
+from nexus.dsoftbus.io.stream import BusStream, StreamHandler
+from nexus.dsoftbus.mux_transitions import Reject
+from nexus.wire import mux as wire
+
+
+async def echo(stream: BusStream) -> None:
+    while data := await stream.read():
+        await stream.write(data)
+
+
+async def never_read(stream: BusStream) -> None:
+    await asyncio.Event().wait()
+
+
+async def fail(stream: BusStream) -> None:
+    raise RuntimeError("a defect of the handler")
+
+
+def run(
+    scenario: Callable[[TwoNodes], Awaitable[None]], handlers: Mapping[str, StreamHandler]
+) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(10), two_nodes(streams=handlers) as nodes:
+            await scenario(nodes)
+
+    asyncio.run(main())
+
+
+def test_a_megabyte_there_and_back() -> None:
+    data = bytes(range(256)) * 4096
+
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        stream = await peer.open_stream("echo")
+
+        async def write() -> None:
+            await stream.write(data)
+            stream.close()
+
+        writing = asyncio.create_task(write())
+        back = bytearray()
+        while piece := await stream.read():
+            back += piece
+        await writing
+        assert bytes(back) == data
+
+    run(scenario, {"echo": echo})
+
+
+def test_a_slow_reader_slows_only_itself() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        stuck = await peer.open_stream("stuck", priority=0)
+        writing = asyncio.create_task(stuck.write(bytes(4_000_000)))
+        lively = await peer.open_stream("echo", priority=7)
+        for _ in range(20):
+            await lively.write(b"ping")
+            assert await lively.read() == b"ping"
+            assert await peer.resolve("x")
+        assert not writing.done()
+        writing.cancel()
+
+    run(scenario, {"stuck": never_read, "echo": echo})
+
+
+def test_a_stream_that_the_peer_does_not_know_is_reset() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        stream = await peer.open_stream("nothing")
+        with pytest.raises(UnavailableError, match="'nothing'"):
+            await stream.read()
+        with pytest.raises(UnavailableError):
+            await stream.write(b"x")
+        assert await peer.resolve("x")
+
+    run(scenario, {})
+
+
+def test_a_name_in_use_and_too_many_streams() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        await peer.open_stream("echo")
+        with pytest.raises(UnavailableError, match="'echo'"):
+            await peer.open_stream("echo")
+
+    run(scenario, {"echo": echo})
+
+
+def test_a_handler_that_fails_resets_its_stream_only() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        peer = await nodes.a.connect("node-b")
+        stream = await peer.open_stream("fail")
+        with pytest.raises(UnavailableError):
+            await stream.read()
+        assert await peer.resolve("x")
+
+    run(scenario, {"fail": fail})
+
+
+def test_reset_wakes_the_other_side() -> None:
+    ended = asyncio.Event()
+
+    async def wait(stream: BusStream) -> None:
+        try:
+            await stream.read()
+        finally:
+            ended.set()
+
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        stream = await peer.open_stream("wait")
+        assert await peer.resolve("x")
+        stream.reset()
+        await ended.wait()
+
+    run(scenario, {"wait": wait})
+
+
+def test_a_lost_session_loses_its_streams() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        stream = await peer.open_stream("echo")
+        reading = asyncio.create_task(stream.read())
+        await nodes.b.close()
+        with pytest.raises(UnavailableError):
+            await reading
+        with pytest.raises(UnavailableError):
+            await stream.write(b"x")
+
+    run(scenario, {"echo": echo})
+
+
+def test_a_peer_that_breaks_the_rules_loses_its_session_and_is_recorded() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        assert await peer.resolve("x")
+        link = peer.link
+        assert link is not None
+        link.session.send_plaintext(wire.Data(77, b"x").encode())
+        link.wake()
+        await link.over.wait()
+        (record,) = [r for r in nodes.b.audit_log if isinstance(r, MuxRecord)]
+        assert record.reject is Reject.UNKNOWN_FRAME
+        assert record.message == ("audit mux outcome=mux.reject.unknown_stream_frame peer=node-a")
+        # And is dialled again, as after any loss.
+        await peer.wait_ready(5)
+        assert await peer.resolve("x")
+
+    run(scenario, {})

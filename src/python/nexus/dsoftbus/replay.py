@@ -1,0 +1,112 @@
+"""Which mutations were carried out already: the same call, repeated after a reconnect, acts once.
+
+A caller that repeats calls puts an *epoch* into the upper half of its correlation ids: 32 bits,
+not zero, that no earlier start of it had.  The lower half counts its calls.  So (peer, epoch,
+number) names a call across sessions.  Ids without an epoch name nothing beyond their session.
+
+Rules of this file
+------------------
+1. A number is run at most once.  When its answer had to make room for newer ones, it is neither
+   run nor answered again.
+2. A number under which something else was asked before is refused.
+3. At most 256 calls are remembered for each of a peer's last 4 epochs.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import blake2b
+from typing import Final
+
+# Twice what a caller has in flight: nothing that it may still repeat is forgotten.
+CALLS_MAX: Final = 256
+
+# A peer that restarts has a new epoch; several programs may share its key.
+EPOCHS_MAX: Final = 4
+
+_NUMBER_BITS: Final = 32
+
+
+class Verdict(Enum):
+    """What to do with a call."""
+
+    RUN = "run it, then call `finish`"
+    RUNNING = "it runs: wait for its answer"
+    DONE = "give the answer that it had"
+    GONE = "it ran, and its answer is forgotten"
+    CONFLICT = "something else was asked under this number"
+
+
+@dataclass(slots=True)
+class _Call:
+    digest: bytes
+    is_done: bool = False
+    reply: bytes | None = None
+
+
+@dataclass(slots=True)
+class _Epoch:
+    calls: OrderedDict[int, _Call] = field(default_factory=OrderedDict)
+    forgotten_highest: int = 0
+
+
+class ReplayTable:
+    """The memory of one node."""
+
+    def __init__(self) -> None:
+        """Remember nothing."""
+        self._peers: dict[str, OrderedDict[int, _Epoch]] = {}
+
+    def begin(
+        self, peer: str, correlation: int, service: int, payload: bytes
+    ) -> tuple[Verdict, bytes | None]:
+        """Judge a mutation; with `DONE` comes the answer that it had."""
+        number = correlation & ((1 << _NUMBER_BITS) - 1)
+        epoch = self._epoch(peer, correlation >> _NUMBER_BITS)
+        digest = blake2b(bytes([service]) + payload, digest_size=16).digest()
+        call = epoch.calls.get(number)
+        if call is not None:
+            if call.digest != digest:
+                return Verdict.CONFLICT, None
+            return (Verdict.DONE, call.reply) if call.is_done else (Verdict.RUNNING, None)
+        if number <= epoch.forgotten_highest or not self._make_room(epoch):
+            return Verdict.GONE, None
+        epoch.calls[number] = _Call(digest)
+        return Verdict.RUN, None
+
+    def finish(self, peer: str, correlation: int, reply: bytes | None) -> None:
+        """Remember the answer of a call that `begin` let run; None is `failed`."""
+        epochs = self._peers.get(peer, OrderedDict())
+        epoch = epochs.get(correlation >> _NUMBER_BITS)
+        if epoch is None:
+            return  # Its epoch was forgotten meanwhile.
+        call = epoch.calls[correlation & ((1 << _NUMBER_BITS) - 1)]
+        call.is_done = True
+        call.reply = reply
+
+    def _epoch(self, peer: str, number: int) -> _Epoch:
+        assert number, "an id without an epoch"
+        epochs = self._peers.setdefault(peer, OrderedDict())
+        if number not in epochs:
+            if len(epochs) == EPOCHS_MAX:
+                epochs.popitem(last=False)
+            epochs[number] = _Epoch()
+        epochs.move_to_end(number)
+        return epochs[number]
+
+    def _make_room(self, epoch: _Epoch) -> bool:
+        if len(epoch.calls) < CALLS_MAX:
+            return True
+        number, call = next(iter(epoch.calls.items()))
+        if not call.is_done:
+            return False  # The oldest of 256 still runs: let no more in before it.
+        del epoch.calls[number]
+        epoch.forgotten_highest = max(epoch.forgotten_highest, number)
+        return True
+
+
+def has_epoch(correlation: int) -> bool:
+    """Say whether a call may be a repeated one."""
+    return correlation >> _NUMBER_BITS != 0

@@ -1,0 +1,86 @@
+"""A mutation acts once, however often and in whichever order it is repeated."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexus.dsoftbus.replay import CALLS_MAX, EPOCHS_MAX, ReplayTable, Verdict, has_epoch
+
+EPOCH = 7 << 32
+PUT = b"SF\1\1k=v"
+
+
+def test_run_wait_answer() -> None:
+    table = ReplayTable()
+    assert table.begin("a", EPOCH + 1, 4, PUT) == (Verdict.RUN, None)
+    assert table.begin("a", EPOCH + 1, 4, PUT) == (Verdict.RUNNING, None)
+    table.finish("a", EPOCH + 1, b"ok")
+    assert table.begin("a", EPOCH + 1, 4, PUT) == (Verdict.DONE, b"ok")
+
+
+def test_a_failure_is_not_tried_again() -> None:
+    table = ReplayTable()
+    table.begin("a", EPOCH + 1, 4, PUT)
+    table.finish("a", EPOCH + 1, None)
+    assert table.begin("a", EPOCH + 1, 4, PUT) == (Verdict.DONE, None)
+
+
+def test_another_peer_epoch_or_number_is_another_call() -> None:
+    table = ReplayTable()
+    table.begin("a", EPOCH + 1, 4, PUT)
+    for peer, correlation in (("b", EPOCH + 1), ("a", EPOCH + 2), ("a", (8 << 32) + 1)):
+        assert table.begin(peer, correlation, 4, PUT)[0] is Verdict.RUN
+
+
+def test_other_content_under_the_same_number_is_a_conflict() -> None:
+    table = ReplayTable()
+    table.begin("a", EPOCH + 1, 4, PUT)
+    assert table.begin("a", EPOCH + 1, 4, PUT + b"x")[0] is Verdict.CONFLICT
+    assert table.begin("a", EPOCH + 1, 1, PUT)[0] is Verdict.CONFLICT
+
+
+def test_what_is_forgotten_is_not_run_again() -> None:
+    table = ReplayTable()
+    for number in range(1, CALLS_MAX + 2):
+        assert table.begin("a", EPOCH + number, 4, PUT)[0] is Verdict.RUN
+        table.finish("a", EPOCH + number, b"")
+    assert table.begin("a", EPOCH + 1, 4, PUT)[0] is Verdict.GONE
+    assert table.begin("a", EPOCH + 2, 4, PUT)[0] is Verdict.DONE
+
+
+def test_what_runs_is_not_forgotten() -> None:
+    table = ReplayTable()
+    for number in range(1, CALLS_MAX + 1):
+        table.begin("a", EPOCH + number, 4, PUT)
+    assert table.begin("a", EPOCH + 999, 4, PUT)[0] is Verdict.GONE
+    table.finish("a", EPOCH + 1, b"")
+    assert table.begin("a", EPOCH + 999, 4, PUT)[0] is Verdict.RUN
+
+
+def test_epochs_are_bounded_and_a_late_end_of_a_forgotten_one_is_ignored() -> None:
+    table = ReplayTable()
+    for epoch in range(1, EPOCHS_MAX + 2):
+        table.begin("a", (epoch << 32) + 1, 4, PUT)
+    table.finish("a", (1 << 32) + 1, b"")
+    assert table.begin("a", (2 << 32) + 1, 4, PUT)[0] is Verdict.RUNNING
+
+
+def test_ids_without_an_epoch() -> None:
+    assert not has_epoch(0xFFFFFFFF)
+    assert has_epoch(1 << 32)
+
+
+@given(st.lists(st.tuples(st.integers(1, 600), st.booleans()), max_size=400))
+def test_no_number_ever_runs_twice(steps: list[tuple[int, bool]]) -> None:
+    table = ReplayTable()
+    ran: set[int] = set()
+    for number, finishes in steps:
+        verdict, _ = table.begin("a", EPOCH + number, 4, PUT)
+        if verdict is Verdict.RUN:
+            assert number not in ran
+            ran.add(number)
+            if finishes:
+                table.finish("a", EPOCH + number, b"")
+        else:
+            assert number in ran or verdict is Verdict.GONE
