@@ -18,6 +18,7 @@ from nexus.emulator.device.clint import (
 )
 from nexus.emulator.device.finisher import Finisher
 from nexus.emulator.device.plic import Plic
+from nexus.emulator.device.rom import Rom
 from nexus.emulator.device.uart import Uart
 from nexus.emulator.device.virtio_blk import Drive, VirtioBlk
 from nexus.emulator.device.virtio_mmio import SLOT_BYTES, EmptySlot, VirtioMmio
@@ -27,6 +28,8 @@ from nexus.emulator.memory import Ram
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.stateful import Stateful
 
+ROM_BASE: Final = 0x1000
+ROM_BYTES: Final = 0xF000
 FINISHER_BASE: Final = 0x0010_0000
 CLINT_BASE: Final = 0x0200_0000
 PLIC_BASE: Final = 0x0C00_0000
@@ -70,6 +73,7 @@ def attach_devices(
     hart: Hart,
     ram: Ram,
     *,
+    rom: bytes = b"",
     fw_cfg: Mapping[str, bytes],
     drives: Sequence[AttachedDrive],
     mac: bytes | None,
@@ -109,6 +113,7 @@ def attach_devices(
     bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(hart), (4,))
     bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart), (4, 8))
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
+    bus.attach(ROM_BASE, ROM_BYTES, Rom(rom), (1, 2, 4, 8))
     stateful: list[Stateful] = [uart, plic, finisher, files]
     stateful += [device for device in (rng, net) if device is not None]
     # A drive of another kind keeps its own state.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from nexus.emulator import elf
+from nexus.emulator import elf, fdt, reset
 from nexus.emulator.board import (
     DRIVE_SLOTS,
     NS_PER_TICK,
@@ -95,14 +95,18 @@ class Machine:
         self._ram = Ram(options.ram_bytes)
         self._observer = options.observer
         self._options = options
-        _load(self._ram, elf.parse(options.kernel))
+        image = elf.parse(options.kernel)
+        _load(self._ram, image)
+        tree = _place_tree(self._ram, image)
         bus = Bus()
         self._hart = _make_hart(options, self._ram, bus)
-        self._hart.state[5] = RAM_BASE  # t0, as the reset code of the board leaves it.
+        for number, value in reset.registers(tree).items():
+            self._hart.state[number] = value
         self._devices = attach_devices(
             bus,
             self._hart,
             self._ram,
+            rom=reset.rom(tree),
             fw_cfg=options.fw_cfg,
             drives=options.drives,
             mac=options.mac,
@@ -261,6 +265,20 @@ def _make_hart(options: MachineOptions, ram: Ram, bus: Bus) -> Hart:
     from nexus.emulator.native.hart import NativeHart
 
     return NativeHart(ram, bus, RAM_BASE, options.native_blob)
+
+
+def _place_tree(ram: Ram, image: elf.Image) -> int:
+    """Put the device tree into memory; 0 if the kernel leaves no room where it belongs."""
+    tree = fdt.build(reset.device_tree(ram.size_bytes))
+    address = reset.tree_address(ram.size_bytes, len(tree))
+    for segment in image.segments:
+        end = segment.address + segment.memory_bytes
+        if segment.address < address + len(tree) and address < end:
+            return 0
+    if not ram.contains(address, len(tree)):
+        return 0
+    ram.write(address, tree)
+    return address
 
 
 def _load(ram: Ram, image: elf.Image) -> None:

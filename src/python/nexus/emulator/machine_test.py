@@ -2,6 +2,7 @@ import random
 
 import pytest
 
+from nexus.emulator import fdt, reset
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import FEATURE_RO, MemoryDrive
 from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
@@ -208,8 +209,14 @@ def test_supervisor_timer_wakes_by_stimecmp() -> None:
 
 
 def test_entry_registers_are_those_of_the_board() -> None:
-    machine = boot("nop")
-    assert [machine.register(i) for i in range(32)] == [0] * 5 + [0x8000_0000] + [0] * 26
+    machine = boot("nop", ram_bytes=64 << 20)
+    expected = {5: 0x8000_0000, 11: 0x83E0_0000, 12: 0x1028}
+    assert [machine.register(i) for i in range(32)] == [expected.get(i, 0) for i in range(32)]
+    assert fdt.parse(machine.ram.read(0x83E0_0000, 4096)) == reset.device_tree(64 << 20)
+
+
+def test_a_kernel_that_fills_the_memory_gets_no_device_tree() -> None:
+    assert boot("nop").register(11) == 0
 
 
 @pytest.mark.parametrize(

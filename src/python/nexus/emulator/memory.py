@@ -25,7 +25,8 @@ class Ram:
         if size_bytes <= 0 or size_bytes % PAGE_BYTES:
             raise ValueError(f"ram_bytes={size_bytes}: expected a positive multiple of 4096")
         self.size_bytes = size_bytes
-        self.buffer = mmap.mmap(-1, size_bytes)
+        # Private, so that reading an untouched page does not take one from the host.
+        self.buffer = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.marks = bytearray(size_bytes >> PAGE_SHIFT)
         self.forget: Callable[[int], None] = lambda page: None
 

@@ -1,0 +1,186 @@
+"""What a kernel finds at power-on: a device tree in memory, and the reset ROM that points to it.
+
+The tree has the nodes, names and values that QEMU's `virt` passes, for the devices we model.  The
+hart starts where the ROM's code would have jumped to, with the registers it would have set.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from nexus.emulator import board
+from nexus.emulator.fdt import Node, cells, pair, strings
+from nexus.emulator.memory import RAM_BASE
+
+# The tree is put at the end of memory, but a 32-bit kernel must reach it.
+_TREE_END_MAX: Final = 0xC000_0000
+_TREE_ALIGNMENT: Final = 2 << 20
+
+_CPU, _CPU_INTERRUPTS, _PLIC, _TEST = 1, 2, 3, 4  # Handles by which nodes name each other.
+_EXTERNAL: Final = ((_CPU_INTERRUPTS, 11), (_CPU_INTERRUPTS, 9))
+_LOCAL: Final = ((_CPU_INTERRUPTS, 3), (_CPU_INTERRUPTS, 7))
+
+TIMEBASE_HZ: Final = 10_000_000
+_UART_HZ: Final = 3_686_400
+_PLIC_SOURCES: Final = 96
+ISA: Final = "rv64imac_zicsr_zifencei_sstc"
+
+# auipc t0, 0; addi a2, t0, 40; csrr a0, mhartid; ld a1, 32(t0); ld t0, 24(t0); jr t0.
+_ROM_CODE: Final = (0x297, 0x0282_8613, 0xF140_2573, 0x0202_B583, 0x0182_B283, 0x0002_8067)
+_FIRMWARE_INFO: Final = 40  # Offset of what a2 points to: for firmware, were there any.
+_FIRMWARE_MAGIC: Final = 0x4942_534F
+
+
+def tree_address(ram_bytes: int, size: int) -> int:
+    """Where a tree of this size is put."""
+    end = min(RAM_BASE + ram_bytes, _TREE_END_MAX)
+    return (end - size) // _TREE_ALIGNMENT * _TREE_ALIGNMENT
+
+
+def rom(tree: int) -> bytes:
+    """The reset ROM's content."""
+    code = struct.pack("<6I", *_ROM_CODE)
+    # Version 2; next stage: address, supervisor mode; options; boot hart.
+    info = struct.pack("<6Q", _FIRMWARE_MAGIC, 2, RAM_BASE, 1, 0, 0)
+    return code + struct.pack("<2Q", RAM_BASE, tree) + info
+
+
+def registers(tree: int) -> dict[int, int]:
+    """What the ROM's code leaves in which register: t0, a1 and a2."""
+    return {5: RAM_BASE, 11: tree, 12: board.ROM_BASE + _FIRMWARE_INFO}
+
+
+def device_tree(ram_bytes: int) -> Node:
+    """The board's tree."""
+    memory = Node(
+        f"memory@{RAM_BASE:x}",
+        {"device_type": strings("memory"), "reg": pair(RAM_BASE, ram_bytes)},
+    )
+    root = {
+        "#address-cells": cells(2),
+        "#size-cells": cells(2),
+        "compatible": strings("riscv-virtio"),
+        "model": strings("riscv-virtio,qemu"),
+    }
+    chosen = Node("chosen", {"stdout-path": strings(f"/soc/serial@{board.UART_BASE:x}")})
+    children = [_firmware_files(), chosen, *_switches(), memory, _cpus(), _soc()]
+    return Node("", root, children)
+
+
+def _firmware_files() -> Node:
+    return Node(
+        f"fw-cfg@{board.FW_CFG_BASE:x}",
+        {
+            "dma-coherent": b"",
+            "reg": pair(board.FW_CFG_BASE, 0x18),
+            "compatible": strings("qemu,fw-cfg-mmio"),
+        },
+    )
+
+
+def _switches() -> list[Node]:
+    """How to switch off and to reset, by the test device."""
+    return [
+        Node(
+            name,
+            {
+                "value": cells(value),
+                "offset": cells(0),
+                "regmap": cells(_TEST),
+                "compatible": strings(f"syscon-{name}"),
+            },
+        )
+        for name, value in (("poweroff", 0x5555), ("reboot", 0x7777))
+    ]
+
+
+def _cpus() -> Node:
+    interrupts = Node(
+        "interrupt-controller",
+        {
+            "#interrupt-cells": cells(1),
+            "interrupt-controller": b"",
+            "compatible": strings("riscv,cpu-intc"),
+            "phandle": cells(_CPU_INTERRUPTS),
+        },
+    )
+    cpu = Node(
+        "cpu@0",
+        {
+            "phandle": cells(_CPU),
+            "device_type": strings("cpu"),
+            "reg": cells(0),
+            "status": strings("okay"),
+            "compatible": strings("riscv"),
+            "riscv,isa": strings(ISA),
+            "mmu-type": strings("riscv,sv39"),
+        },
+        [interrupts],
+    )
+    core = Node("core0", {"cpu": cells(_CPU)})
+    cpu_map = Node("cpu-map", children=[Node("cluster0", children=[core])])
+    properties = {
+        "#address-cells": cells(1),
+        "#size-cells": cells(0),
+        "timebase-frequency": cells(TIMEBASE_HZ),
+    }
+    return Node("cpus", properties, [cpu, cpu_map])
+
+
+def _soc() -> Node:
+    properties = {
+        "#address-cells": cells(2),
+        "#size-cells": cells(2),
+        "compatible": strings("simple-bus"),
+        "ranges": b"",
+    }
+    slots = [_virtio(slot) for slot in reversed(range(board.VIRTIO_SLOTS))]
+    return Node("soc", properties, [_uart(), _test(), *slots, _plic(), _clint()])
+
+
+def _device(name: str, base: int, size: int, compatible: tuple[str, ...]) -> Node:
+    return Node(f"{name}@{base:x}", {"reg": pair(base, size), "compatible": strings(*compatible)})
+
+
+def _interrupting(node: Node, source: int) -> Node:
+    node.properties |= {"interrupts": cells(source), "interrupt-parent": cells(_PLIC)}
+    return node
+
+
+def _uart() -> Node:
+    node = _interrupting(_device("serial", board.UART_BASE, 0x100, ("ns16550a",)), board.UART_IRQ)
+    node.properties["clock-frequency"] = cells(_UART_HZ)
+    return node
+
+
+def _virtio(slot: int) -> Node:
+    base = board.VIRTIO_BASE + slot * board.VIRTIO_STRIDE
+    node = _device("virtio_mmio", base, board.VIRTIO_STRIDE, ("virtio,mmio",))
+    return _interrupting(node, board.VIRTIO_IRQ + slot)
+
+
+def _test() -> Node:
+    node = _device("test", board.FINISHER_BASE, 0x1000, ("sifive,test1", "sifive,test0", "syscon"))
+    node.properties["phandle"] = cells(_TEST)
+    return node
+
+
+def _plic() -> Node:
+    compatible = ("sifive,plic-1.0.0", "riscv,plic0")
+    node = _device("plic", board.PLIC_BASE, board.PLIC_BYTES, compatible)
+    node.properties |= {
+        "phandle": cells(_PLIC),
+        "riscv,ndev": cells(_PLIC_SOURCES),
+        "interrupts-extended": cells(*(cell for line in _EXTERNAL for cell in line)),
+        "interrupt-controller": b"",
+        "#address-cells": cells(0),
+        "#interrupt-cells": cells(1),
+    }
+    return node
+
+
+def _clint() -> Node:
+    node = _device("clint", board.CLINT_BASE, 0x1_0000, ("sifive,clint0", "riscv,clint0"))
+    node.properties["interrupts-extended"] = cells(*(cell for line in _LOCAL for cell in line))
+    return node
