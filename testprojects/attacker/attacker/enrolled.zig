@@ -6,6 +6,7 @@ const os = @import("os");
 const dsoftbus = @import("dsoftbus");
 const self = @import("self.zig");
 const air = @import("air.zig");
+const streams = @import("streams.zig");
 const Line = @import("line.zig").Line;
 const Verdict = @import("main.zig").Verdict;
 const frames = dsoftbus.frames;
@@ -30,9 +31,18 @@ fn connect() !void {
         try expectEvent(.proven);
         try line.session.admit(os.nsec());
         try expectEvent(.ready);
+        try streams.start(&line);
     }
-    _ = try line.session.request(1, resolve, 1000);
-    if (try statusOfNext() != .ok) return error.HonestCallRefused;
+    try askHonestly();
+    if (try streams.nextStatus(&line) != .ok) return error.HonestCallRefused;
+}
+
+fn askHonestly() !void {
+    var frame: [frames.request_head + resolve.len]u8 = @splat(0);
+    head(&frame, 1);
+    std.mem.writeInt(u16, frame[2..4], resolve.len, .little);
+    @memcpy(frame[frames.request_head..], resolve);
+    try streams.ask(&line, &frame);
 }
 
 fn hangUp() void {
@@ -45,18 +55,69 @@ fn expectEvent(want: std.meta.Tag(dsoftbus.session.Event)) !void {
     if (event != want) return error.Unexpected;
 }
 
-fn statusOfNext() !frames.Status {
-    const event = try line.next() orelse return error.Closed;
-    if (event != .frame) return error.Unexpected;
-    return (try frames.decodeResponse(event.frame)).status;
-}
-
-/// Send a plaintext in a session of our own; what counts is the status of its answer.
+/// Send a gateway frame in a session of our own; what counts is the status of its answer.
 fn sendFrame(frame: []const u8) !Verdict {
     try connect();
     errdefer hangUp();
-    try line.session.send(frame);
-    return if (try statusOfNext() == .refused) .refused else .SUCCEEDED;
+    try streams.ask(&line, frame);
+    return if (try streams.nextStatus(&line) == .refused) .refused else .SUCCEEDED;
+}
+
+/// Frames that no honest streams make. Refused: the session ends.
+fn breakStreams(wrong: []const []const u8) !Verdict {
+    try connect();
+    defer hangUp();
+    for (wrong) |frame| {
+        try line.session.send(frame);
+        try line.flush();
+    }
+    return if (try line.isRefused()) .refused else .SUCCEEDED;
+}
+
+/// Data for a stream that nobody opened.
+pub fn useUnknownStream() !Verdict {
+    return breakStreams(&.{"\x13\x07\x00\x00\x00x"});
+}
+
+/// More data than a stream has credit for: on the one whose reader gives none back for a while.
+pub fn overdrawCredit() !Verdict {
+    try connect();
+    defer hangUp();
+    try line.session.send("\x11\x03\x00\x00\x00\x04\x0ccrossvm/bulk");
+    var frame = "\x13\x03\x00\x00\x00".* ++ @as([1000]u8, undefined);
+    for (0..5) |piece| {
+        for (frame[5..], piece * 1000..) |*byte, i| {
+            byte.* = dsoftbus.mux_ladder.patternAt(i, false, 4);
+        }
+        try line.session.send(&frame);
+        try line.flush();
+    }
+    return if (try line.sawEnd()) .refused else .SUCCEEDED;
+}
+
+/// The name of a stream that is open.
+pub fn duplicateName() !Verdict {
+    return breakStreams(&.{"\x11\x03\x00\x00\x00\x00\x07gateway"});
+}
+
+/// As a peer that knows no streams, a service that is not ours to call.
+pub fn callDirectly() !Verdict {
+    if (is_connected) hangUp();
+    try air.send(self.id.slice(), self.static.public);
+    try line.startSession(&self.id, self.static);
+    is_connected = true;
+    defer hangUp();
+    try expectEvent(.proven);
+    try line.session.admit(os.nsec());
+    try expectEvent(.ready);
+    _ = try line.session.request(2, "BN\x01\x01", 1000);
+    while (true) {
+        const event = try line.next() orelse return error.Closed;
+        if (event != .frame) return error.Unexpected;
+        // Its settings come first; they are of no interest to such a peer.
+        const response = frames.decodeResponse(event.frame) catch continue;
+        return if (response.status == .refused) .refused else .SUCCEEDED;
+    }
 }
 
 /// The bytes of a good request, twice. Refused: the session ends and the second is not answered.
@@ -64,10 +125,11 @@ pub fn replay() !Verdict {
     try connect();
     defer hangUp();
     var record: [512]u8 = undefined;
-    _ = try line.session.request(1, resolve, 1000);
-    const bytes = record[0..line.session.pending().len];
-    @memcpy(bytes, line.session.pending());
-    if (try statusOfNext() != .ok) return error.HonestCallRefused;
+    line.recorded = &record;
+    try askHonestly();
+    const bytes = line.recorded.?;
+    line.recorded = null;
+    if (try streams.nextStatus(&line) != .ok) return error.HonestCallRefused;
     try line.write(bytes);
     return if (try line.isRefused()) .refused else .SUCCEEDED;
 }
@@ -90,11 +152,12 @@ pub fn sendOversizedRequest() !Verdict {
     return sendFrame(&frame);
 }
 
-/// The declared length is not the length.
+/// Bytes that must be 0 are not.
 pub fn sendMalformedRequest() !Verdict {
     var frame: [frames.request_head + resolve.len]u8 = @splat(0);
     head(&frame, 1);
-    std.mem.writeInt(u16, frame[2..4], resolve.len + 1, .little);
+    std.mem.writeInt(u16, frame[2..4], resolve.len, .little);
+    frame[16] = 1;
     @memcpy(frame[frames.request_head..], resolve);
     return sendFrame(&frame);
 }
@@ -132,8 +195,8 @@ pub fn flood() !Verdict {
     try connect();
     defer hangUp();
     for (0..flood_requests) |_| {
-        _ = try line.session.request(1, resolve, 1000);
-        if (try statusOfNext() == .refused) return .refused;
+        try askHonestly();
+        if (try streams.nextStatus(&line) == .refused) return .refused;
     }
     return .SUCCEEDED;
 }

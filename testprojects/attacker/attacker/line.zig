@@ -22,6 +22,8 @@ pub const Line = struct {
     socket: sock.Id,
     session: dsoftbus.Session = undefined,
     closed: bool = false,
+    /// Where to keep the next bytes that leave, and then those bytes.
+    recorded: ?[]u8 = null,
 
     pub fn dial() !Line {
         const line: Line = .{ .socket = try self.net.connect(air.target_address) };
@@ -88,11 +90,27 @@ pub const Line = struct {
 
     pub fn flush(line: *Line) !void {
         const bytes = line.session.pending();
+        if (line.recorded) |space| if (bytes.len != 0) {
+            @memcpy(space[0..bytes.len], bytes);
+            line.recorded = space[0..bytes.len];
+        };
         try line.write(bytes);
         line.session.consume(bytes.len);
     }
 
-    /// True if the target closes the connection; false if it sends anything, or leaves it open.
+    /// True if the target closes the connection, whatever it says before.
+    pub fn sawEnd(line: *Line) !bool {
+        var buffer: [64]u8 = undefined;
+        const until = os.after(self.patience_ns);
+        while (os.nsec() < until) switch (try line.read(&buffer, until)) {
+            .data => {},
+            .closed => return true,
+            .silent => return false,
+        };
+        return false;
+    }
+
+    /// True if the target closes the connection; false if it sends anything more, or leaves it open.
     pub fn isRefused(line: *Line) !bool {
         var buffer: [64]u8 = undefined;
         return try line.read(&buffer, os.after(self.patience_ns)) == .closed;

@@ -37,6 +37,10 @@ const attacks = [_]Attack{
     .{ .name = "service-off-allowlist", .run = enrolled.callOtherService },
     .{ .name = "unknown-service", .run = enrolled.callUnknownService },
     .{ .name = "opcode-off-allowlist", .run = enrolled.registerName },
+    .{ .name = "unknown-stream", .run = enrolled.useUnknownStream },
+    .{ .name = "credit-overdraft", .run = enrolled.overdrawCredit },
+    .{ .name = "duplicate-stream", .run = enrolled.duplicateName },
+    .{ .name = "direct-request", .run = enrolled.callDirectly },
     .{ .name = "flood", .run = enrolled.flood },
 };
 

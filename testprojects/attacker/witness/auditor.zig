@@ -23,6 +23,9 @@ const expected = [_][]const u8{
     "audit remote call outcome=denied-service peer=node-c service=bundlemgrd op=1",
     "audit remote call outcome=denied-service peer=node-c service=#9 op=6",
     "audit remote call outcome=denied-service peer=node-c service=samgrd op=1",
+    "audit mux outcome=mux.reject.unknown_stream_frame peer=node-c",
+    "audit mux outcome=mux.reject.window_credit_overflow_or_underflow peer=node-c",
+    "audit mux outcome=mux.reject.duplicate_stream_name peer=node-c",
     "audit remote call outcome=denied-rate peer=node-c service=samgrd op=6",
 };
 

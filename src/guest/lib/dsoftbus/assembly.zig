@@ -17,6 +17,12 @@ pub const Assembly = struct {
     len: usize = 0,
     bytes: [mux.own.initial_credit]u8 = undefined,
 
+    /// In place: it is too large to be copied without need.
+    pub fn begin(self: *Assembly, kind: frames.Type) void {
+        self.kind = kind;
+        self.len = 0;
+    }
+
     /// False: more than the peer had credit for, which the mux does not let through.
     pub fn put(self: *Assembly, bytes: []const u8) bool {
         if (bytes.len > self.bytes.len - self.len) return false;

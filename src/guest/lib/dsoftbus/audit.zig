@@ -9,6 +9,10 @@ pub const scope = "dsoftbusd";
 /// Longest: every field at its widest. logd stores 160 bytes of a message.
 pub const bytes_max = 160;
 
+/// Levels of logd.
+pub const warn = 1;
+const info = 2;
+
 pub const Outcome = enum {
     ok,
     failed,
@@ -32,8 +36,8 @@ pub const Outcome = enum {
 
     pub fn level(self: Outcome) u8 {
         return switch (self) {
-            .ok => 2, // info
-            else => 1, // warn
+            .ok => info,
+            else => warn,
         };
     }
 };
@@ -47,6 +51,12 @@ pub fn message(
     var writer: std.Io.Writer = .fixed(out);
     write(&writer, outcome, peer, subject) catch {};
     return writer.buffered();
+}
+
+/// The record of a session that its streams have ended.
+pub fn muxMessage(out: *[bytes_max]u8, label: []const u8, peer: *const Id) []const u8 {
+    return std.fmt.bufPrint(out, "audit mux outcome={s} peer={f}", .{ label, peer.* }) catch
+        unreachable; // both at their longest leave room
 }
 
 fn write(writer: *std.Io.Writer, outcome: Outcome, peer: ?*const Id, subject: Subject) !void {
@@ -82,6 +92,11 @@ test "records" {
 test "the longest record fits" {
     var out: [bytes_max]u8 = undefined;
     const peer = try Id.from("p" ** 64);
+    const label = "mux.reject.window_credit_overflow_or_underflow";
+    try std.testing.expectEqualStrings(
+        "audit mux outcome=" ++ label ++ " peer=" ++ "p" ** 64,
+        muxMessage(&out, label, &peer),
+    );
     const text = message(&out, .@"denied-unauthenticated", &peer, .{ .service = 3, .opcode = 255 });
     try std.testing.expect(std.mem.endsWith(u8, text, "service=packagefsd op=255"));
 }

@@ -10,7 +10,10 @@ const Mux = mux_file.Mux;
 const Event = mux_file.Event;
 const Open = @import("mux_frames.zig").Open;
 
-pub const time_ns: u64 = 2 * std.time.ns_per_s;
+/// As long as a silent peer is waited for.
+pub const time_ns: u64 = 3 * std.time.ns_per_s;
+/// An acceptor's own calls wait so long for a dialler that may not climb at all.
+pub const quiet_ns: u64 = 500 * std.time.ns_per_ms;
 const control_name = "crossvm/control";
 const bulk_name = "crossvm/bulk";
 /// Frames of the first burst, and their size; `bulk` gets one frame behind it.
@@ -95,15 +98,27 @@ pub const Ladder = struct {
         return null;
     }
 
-    pub fn deadline(self: *const Ladder) u64 {
-        return if (self.isRunning()) self.started_ns + time_ns else std.math.maxInt(u64);
+    /// Other streams would take part in the order that is to be seen.
+    pub fn letsCall(self: *const Ladder, now_ns: u64) bool {
+        if (!self.isRunning()) return true;
+        return !self.hasBegun() and now_ns >= self.started_ns + quiet_ns;
+    }
+
+    /// When `expire` or `letsCall` may say something else.
+    pub fn deadline(self: *const Ladder, now_ns: u64) u64 {
+        if (!self.isRunning()) return std.math.maxInt(u64);
+        const is_quiet = !self.hasBegun() and now_ns < self.started_ns + quiet_ns;
+        return self.started_ns + if (is_quiet) quiet_ns else time_ns;
+    }
+
+    fn hasBegun(self: *const Ladder) bool {
+        return self.side == .dialler or self.control.id != 0;
     }
 
     /// Out of time. An acceptor whose dialler never began has nothing to tell of it.
     pub fn expire(self: *Ladder, mux: *Mux, now_ns: u64) void {
         if (!self.isRunning() or now_ns < self.started_ns + time_ns) return;
-        const begun = self.side == .dialler or self.control.id != 0;
-        if (begun) self.fail(mux) else self.state = .done;
+        if (self.hasBegun()) self.fail(mux) else self.state = .done;
     }
 
     /// True if the event was the ladder's.

@@ -60,7 +60,8 @@ const Wire = struct {
             if (self.bad_frame == self.passed) frame[frame.len - 1] ^= 1;
             self.passed += 1;
         }
-        if (from == &a and frame[0] == @intFromEnum(frames.Type.data) and self.data_count < self.data.len) {
+        const is_data = frame[0] == @intFromEnum(frames.Type.data);
+        if (from == &a and is_data and self.data_count < self.data.len) {
             self.data[self.data_count] = if (frame[1] == 1) 'c' else 'b';
             self.data_count += 1;
         }
@@ -138,7 +139,8 @@ test "a peer that knows no ladder, and one that never answers" {
     try a.expectTold(&.{.failed});
 
     a.begin(.dialler);
-    try std.testing.expectEqual(ladder_file.time_ns, a.ladder.deadline());
+    try std.testing.expectEqual(ladder_file.time_ns, a.ladder.deadline(0));
+    try std.testing.expect(!a.ladder.letsCall(ladder_file.time_ns));
     a.ladder.expire(&a.mux, ladder_file.time_ns - 1);
     try std.testing.expect(a.ladder.isRunning());
     a.ladder.expire(&a.mux, ladder_file.time_ns);
@@ -146,6 +148,9 @@ test "a peer that knows no ladder, and one that never answers" {
     try a.expectTold(&.{.failed});
     // An acceptor was not promised one.
     b.begin(.acceptor);
+    try std.testing.expectEqual(ladder_file.quiet_ns, b.ladder.deadline(0));
+    try std.testing.expect(!b.ladder.letsCall(ladder_file.quiet_ns - 1));
+    try std.testing.expect(b.ladder.letsCall(ladder_file.quiet_ns));
     b.ladder.expire(&b.mux, ladder_file.time_ns);
     b.note();
     try b.expectTold(&.{});

@@ -90,8 +90,9 @@ pub const Session = struct {
     in: [wire_bytes_max]u8 = undefined,
     in_len: usize = 0,
     plain: [frames.plaintext_bytes_max]u8 = undefined,
-    /// Room for the answer to one message of any size and for what the timers add.
-    out: [2 * wire_bytes_max]u8 = undefined,
+    /// Room for what streams have to say, beside the answer to one message of any size and what
+    /// the timers add.
+    out: [3 * wire_bytes_max]u8 = undefined,
     out_len: usize = 0,
 
     /// The dialler's side; message 1 is in `pending` at once.
@@ -164,6 +165,12 @@ pub const Session = struct {
     /// There is room for whatever a message may make us say.
     pub fn canAnswer(self: *const Session) bool {
         return self.out.len - self.out_len >= wire_bytes_max;
+    }
+
+    /// There is room for a frame beside that: what is sent unasked must not keep us from reading,
+    /// or two sides that both insist would wait for each other.
+    pub fn hasRoom(self: *const Session) bool {
+        return self.out.len - self.out_len >= 2 * wire_bytes_max;
     }
 
     /// The claimed identity is bound to the proven key: the session may carry frames.

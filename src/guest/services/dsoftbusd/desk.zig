@@ -6,6 +6,7 @@ const wire = @import("wire");
 const dsoftbus = @import("dsoftbus");
 const node = @import("node.zig");
 const links = @import("links.zig");
+const streams = @import("streams.zig");
 const Ask = dsoftbus.front.Ask;
 const Link = links.Link;
 
@@ -41,11 +42,11 @@ pub fn dispatch() void {
             fail(desk.withdraw(entry), .badf);
             continue;
         };
-        if (!link.session.canAnswer()) return;
+        if (!streams.canAsk(link)) return;
         var buffer: [dsoftbus.front.inner_bytes_max]u8 = undefined;
         const inner = entry.ask.inner(&buffer);
         const deadline_ms = entry.remoteMs(node.now_ns);
-        const id = link.session.request(entry.ask.service(), inner, deadline_ms) catch return;
+        const id = streams.ask(link, entry.ask.service(), inner, deadline_ms) catch return;
         entry.sent = .{ .link = links.indexOf(link), .correlation = id };
         links.flush(link) catch return; // the loss shows as an event
     }

@@ -6,6 +6,7 @@ const dsoftbus = @import("dsoftbus");
 const node = @import("node.zig");
 const journal = @import("journal.zig");
 const links = @import("links.zig");
+const streams = @import("streams.zig");
 const packages = @import("packages.zig");
 const Link = links.Link;
 const frames = dsoftbus.frames;
@@ -71,8 +72,7 @@ pub fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u6
 pub fn answer(link: *Link, response: frames.Response) void {
     // Bounded by `forward`.
     const frame = frames.encodeResponse(&answer_buffer, response) catch unreachable;
-    // The session delivers a frame only when there is room for its answer.
-    link.session.send(frame) catch {};
+    streams.answer(link, frame);
 }
 
 pub fn tellServed(link: *const Link, service: *const gateway.Service) void {
@@ -87,6 +87,20 @@ pub fn tellServed(link: *const Link, service: *const gateway.Service) void {
 fn tellDenied(reason: gateway.Reason, subject: gateway.Subject) void {
     if (reason != .service) return os.print("dsoftbusd: remote proxy denied ({t})", .{reason});
     os.print("dsoftbusd: remote proxy denied (service={s})", .{subject.serviceName()});
+}
+
+/// What came on the gateway's stream is no frame that could be answered.
+pub fn refuseFrame(link: *const Link, reason: gateway.Reason, bytes: []const u8) void {
+    const subject: gateway.Subject = .of(bytes);
+    journal.audit(.denied(reason), link.peerId(), subject);
+    tellDenied(reason, subject);
+}
+
+/// The session's streams make no sense.
+pub fn refuseMux(link: *const Link, reject: streams.Reject) void {
+    const label = dsoftbus.mux.label(reject);
+    journal.auditMux(label, link.peerId());
+    os.print("dsoftbusd: mux rejected peer={f} ({s})", .{ link.peerId().*, label });
 }
 
 /// The session refused what came and is closed.

@@ -18,8 +18,17 @@ pub fn audit(
     subject: dsoftbus.gateway.Subject,
 ) void {
     var buffer: [audit_record.bytes_max]u8 = undefined;
-    const message = audit_record.message(&buffer, outcome, peer, subject);
-    append(outcome.level(), message) catch os.print("dsoftbusd: {s}", .{message});
+    record(outcome.level(), audit_record.message(&buffer, outcome, peer, subject));
+}
+
+/// The peer's streams have ended its session.
+pub fn auditMux(label: []const u8, peer: *const dsoftbus.Id) void {
+    var buffer: [audit_record.bytes_max]u8 = undefined;
+    record(audit_record.warn, audit_record.muxMessage(&buffer, label, peer));
+}
+
+fn record(level: u8, message: []const u8) void {
+    append(level, message) catch os.print("dsoftbusd: {s}", .{message});
 }
 
 fn append(level: u8, message: []const u8) !void {

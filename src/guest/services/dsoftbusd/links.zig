@@ -9,9 +9,11 @@ const node = @import("node.zig");
 const desk = @import("desk.zig");
 const dialer = @import("dialer.zig");
 const gate = @import("gate.zig");
+const streams = @import("streams.zig");
 const Session = dsoftbus.Session;
 
 const each_max = 4;
+pub const links_max = 2 * each_max;
 /// So that a busy peer cannot keep the loop from everything else.
 const events_per_turn = 16;
 const connect_ns: u64 = dsoftbus.session.handshake_ns;
@@ -41,7 +43,7 @@ pub const Link = struct {
 
     /// There is work for it that no message will announce.
     fn isHot(self: *const Link) bool {
-        if (self.state != .open or self.served != null) return false;
+        if (self.state != .open or streams.mustWait(self)) return false;
         const fillable = self.readable and self.session.room() != 0;
         return (fillable or self.busy) and self.session.canAnswer();
     }
@@ -52,7 +54,7 @@ pub const Link = struct {
 };
 
 /// The first half is for accepted connections, the second for dialled ones.
-pub var all: [2 * each_max]Link = @splat(.{});
+pub var all: [links_max]Link = @splat(.{});
 var listener: sock.Id = undefined;
 var accepting = false;
 var next_epoch: u8 = 0;
@@ -160,7 +162,7 @@ pub fn deadline() u64 {
     for (&all) |*link| at = @min(at, switch (link.state) {
         .free => node.never,
         .connecting => link.opened_ns + connect_ns,
-        .open => link.session.deadline(),
+        .open => @min(link.session.deadline(), streams.deadline(link)),
     });
     return at;
 }
@@ -176,6 +178,7 @@ pub fn tick() void {
                 if (claimed) |id| gate.refuseIdentity(id);
                 handle(link, event);
             }
+            streams.tick(link);
         },
     };
 }
@@ -197,7 +200,8 @@ fn pump(link: *Link) void {
     for (0..events_per_turn) |_| {
         flush(link) catch return lose(link, .abort);
         // One answer at a time: what is told of it must wait until it has left.
-        if (link.served != null) return;
+        if (streams.mustWait(link)) return;
+        if (link.served == null and streams.serve(link)) continue;
         if (link.session.next(node.now_ns)) |event| {
             handle(link, event);
             if (link.state != .open) return;
@@ -221,12 +225,16 @@ fn fill(link: *Link) !void {
     _ = link.session.feed(data);
 }
 
+/// Send what is to be sent, as far as the connection takes it.
 pub fn flush(link: *Link) !void {
+    streams.push(link);
     while (link.session.pending().len != 0) {
         const taken = try node.net.write(link.socket, link.session.pending());
         if (taken == 0) return; // the writable event wakes us
         link.session.consume(taken);
+        streams.push(link);
     }
+    if (!streams.hasLeft(link)) return;
     if (link.served) |service| {
         link.served = null;
         gate.tellServed(link, service);
@@ -237,18 +245,15 @@ fn handle(link: *Link, event: dsoftbus.session.Event) void {
     switch (event) {
         .proven => bind(link),
         .ready => becomeReady(link),
-        .frame => |frame| receive(link, frame),
+        .frame => |frame| streams.take(link, frame) catch |reject| {
+            gate.refuseMux(link, reject);
+            lose(link, .close);
+        },
         .refused => |refusal| {
             gate.refuse(link, refusal);
             lose(link, .close);
         },
     }
-}
-
-fn receive(link: *Link, frame: []const u8) void {
-    if (dsoftbus.frames.decodeResponse(frame)) |response| {
-        desk.settle(link, response);
-    } else |_| gate.serve(link, frame);
 }
 
 /// All that names the peer must agree. A missing announce may still come within the handshake's
@@ -284,10 +289,14 @@ fn becomeReady(link: *Link) void {
     next_epoch +%= 1;
     dialer.succeeded(peer);
     os.print("dsoftbusd: cross-vm session ok {f}", .{link.peerId().*});
-    if (!proxy_told and node.config.rules().len != 0) {
-        proxy_told = true;
-        os.print("dsoftbusd: remote proxy up", .{});
-    }
+    streams.begin(link);
+}
+
+/// A peer may call: its session stands, and has shown what it is to show first.
+pub fn tellUp() void {
+    if (proxy_told or node.config.rules().len == 0) return;
+    proxy_told = true;
+    os.print("dsoftbusd: remote proxy up", .{});
 }
 
 const Manner = enum { close, abort };
