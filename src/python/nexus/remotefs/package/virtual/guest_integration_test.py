@@ -1,0 +1,110 @@
+"""A Python node reads packages from a guest over the virtual switch, on a link of 1 ms each way.
+
+Needs packaged images, which Pants puts beside the test (see BUILD).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from nexus.remotefs.package.cases_fake import CASES, FILES, FOLDER, Case
+from nexus.remotefs.package.client import PackageClient
+from nexus.remotefs.package.path import PackageError
+from nexus.remotefs.package.virtual.boot import boot
+from nexus.remotefs.package.virtual.node import VirtualNode
+from nexus.wire.gateway import Status as Outcome
+from nexus.wire.packagefs import CloseRequest, Op, Status
+
+SYSTEM: Final = Path("src.guest/system.elf")
+PACKAGES: Final = Path("testprojects.packages/packages.img")
+CONFIG: Final = FOLDER / "node-b.toml"
+DELAY_NS: Final = 1_000_000
+
+NOISE: Final = hashlib.shake_256(b"nexus-os noise").digest(1 << 20)
+NAME: Final = "pkg:/system/data/noise.bin"
+
+# Here is one session, whose handles count on from case to case.
+_CASES: Final = tuple(case for case in CASES if all(step.session == 0 for step in case.steps))
+
+
+@pytest.fixture(scope="module")
+def node() -> VirtualNode:
+    """A node with a session; booting takes seconds, so all tests share it."""
+    node = boot(CONFIG, SYSTEM.read_bytes(), PACKAGES.read_bytes(), DELAY_NS)
+    node.wait_ready()
+    return node
+
+
+def test_files_are_those_that_were_packed(node: VirtualNode) -> None:
+    client = PackageClient(node)
+    for file in FILES:
+        assert client.read_bytes(f"pkg:/{file.bundle}@{file.version}/{file.path}") == file.data
+    listed = {entry.path: entry for entry in client.contents("/packages/system")}
+    assert listed["data/noise.bin"].sha256 == hashlib.sha256(NOISE).hexdigest()
+    assert client.stat(NAME) == listed["data/noise.bin"].size == len(NOISE)
+    with client.open(NAME) as noise:
+        assert noise.read(2000) == NOISE[:2000]
+        assert noise.seek(-300, 2) == len(NOISE) - 300
+        assert noise.read() == NOISE[-300:]
+
+
+def read_time_ns(node: VirtualNode, outstanding: int, length: int) -> int:
+    assert node.world is not None
+    with PackageClient(node, outstanding).open(NAME) as file:
+        # From the middle, so that what is asked for ahead is not counted.
+        file.seek(1 << 19)
+        before = node.world.now_ns
+        assert file.read(length) == NOISE[1 << 19 : (1 << 19) + length]
+        return node.world.now_ns - before
+
+
+def test_many_outstanding_reads_are_faster_than_one(node: VirtualNode) -> None:
+    one, many = read_time_ns(node, 1, 2048), read_time_ns(node, 32, 4096)
+    # One at a time costs a round trip of 2 ms a block, whatever the machines do.
+    assert one >= 16 * 2 * DELAY_NS
+    assert many / 32 < one / 16 / 2
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.name)
+def test_the_table(node: VirtualNode, case: Case) -> None:
+    opened: list[int] = []
+    for step in case.steps:
+        if not step.is_authenticated:
+            continue  # There is no such step across a session: that is what a session is.
+        number = node.send(_with_handle(step.request, opened))
+        response = node.receive()
+        assert response.correlation == number
+        if not step.is_remote:
+            assert (response.status, response.payload) == (Outcome.REFUSED, b"")
+            continue
+        assert response.status is Outcome.OK
+        reply = response.payload
+        if step.reply[3] & 0x7F == Op.OPEN and step.reply[4] == Status.OK:
+            opened.append(int.from_bytes(reply[5:9], "little"))
+            assert len(opened) == int.from_bytes(step.reply[5:9], "little")
+            assert opened == list(range(opened[0], opened[0] + len(opened)))
+            reply = reply[:5] + step.reply[5:9]
+        assert reply.hex() == step.reply.hex(), step.request
+    for handle in opened:
+        node.send(CloseRequest(handle).encode())
+        node.receive()
+
+
+def _with_handle(request: bytes, opened: list[int]) -> bytes:
+    """Put the session's handle where the table counts from 1."""
+    if len(request) < 8 or request[3] not in (Op.READ, Op.CLOSE):
+        return request
+    named = int.from_bytes(request[4:8], "little")
+    is_open = 1 <= named <= len(opened)
+    handle = opened[named - 1] if is_open else max(named, 0xFFFF_0000) if named else 0
+    return request[:4] + handle.to_bytes(4, "little") + request[8:]
+
+
+def test_the_session_lives_on(node: VirtualNode) -> None:
+    assert PackageClient(node).stat("pkg:/system/build.prop") == 19
+    with pytest.raises(PackageError, match="NOT_FOUND"):
+        PackageClient(node).stat("pkg:/none/none")
