@@ -79,6 +79,16 @@ def test_grants_can_replace_the_default_ones() -> None:
     assert list_grants(node_of(alone)) == [("logd", "x")]
 
 
+def test_what_the_selftest_proves_of_its_peer() -> None:
+    text = NODE_A.replace('"client"', '"client"\nprove = ["state", "packages"]')
+    assert section_of(text, "selftest-client") == [
+        (1, b"\1"),
+        (2, b"node-b"),
+        (3, b"\2"),
+        (3, b"\1"),
+    ]
+
+
 def test_the_section_of_a_service_without_a_model() -> None:
     text = NODE_B_START.replace('"logd", ', '"logd", "attacker", ') + (
         '[service.attacker]\n"10" = "ff"\n"2" = ["00", "0102"]\n'

@@ -123,6 +123,21 @@ NODE_MISTAKES = [
     ('"client"', '"single"', "selftest.peer", "only with mode 'client'"),
     ("dial = true", "dial = false", "selftest.peer", "accepted are none"),
     ('mode = "client"\npeer = "node-b"', 'mode = "client"', "selftest.peer", "is missing"),
+    ('"client"', '"client"\nprove = ["moon"]', r"selftest.prove\[0\]", "accepted are packages"),
+    (
+        '"client"',
+        '"client"\nprove = ["state", "state"]',
+        r"selftest.prove\[1\]",
+        "duplicate proof",
+    ),
+    (
+        'mode = "client"\npeer = "node-b"',
+        'mode = "server"\nprove = ["packages"]',
+        "selftest.prove",
+        "only with mode 'client'",
+    ),
+    ("[selftest]", "[packages]\n[selftest]", "packages.image", "is missing"),
+    ("[selftest]", "[state]\ndisk_kib = 3\n[selftest]", "state.disk_kib", r"4\.\.65536"),
     (
         "[network]",
         'start = ["logd", "logd"]\n[network]',
