@@ -55,6 +55,12 @@ def load_any(path: str | Path) -> NodeConfig | World:
     return _node_of(source, data) if "node" in data else _world_of(source, data)
 
 
+def load_model(model: type[ModelT], path: str | Path) -> ModelT:
+    """Read a file of any one model; what holds between its values is the caller's to check."""
+    source = Path(path)
+    return parse(model, _read_toml(source), str(source))
+
+
 def _node_of(source: Path, data: dict[str, Any]) -> NodeConfig:
     node = parse(NodeConfig, data, str(source))
     if node.dsoftbus is not None and isinstance(node.dsoftbus.static_key, FileKey):

@@ -136,6 +136,7 @@ class Session:
         self._reader = MessageReader(self._message_bytes_max)
         self._output = bytearray()
         self._correlation = 0
+        self.pong_nonce = 0  # Of the last ping that was answered.
         self._ping_nonce = 0
         self._started_ns = self._heard_ns = self._pinged_ns = now_ns
 
@@ -208,6 +209,12 @@ class Session:
         self.send(Request(service, self._correlation + 1, deadline_ms, payload))
         self._correlation += 1
         return self._correlation
+
+    def ping(self) -> int:
+        """Ask whether the peer is there; `pong_nonce` is at least this when it has answered."""
+        self._move(Step.SEND)
+        self._ping()
+        return self._ping_nonce
 
     @property
     def output_bytes(self) -> int:
@@ -309,7 +316,8 @@ class Session:
                 if len(self._output) < self._backlog_bytes_max // 2:
                     self._seal(Pong(nonce).encode())
                 return True
-            case Pong():
+            case Pong(nonce):
+                self.pong_nonce = nonce
                 return True
             case _:
                 return False

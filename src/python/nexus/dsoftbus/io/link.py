@@ -72,6 +72,7 @@ class Link(asyncio.BufferedProtocol):
         "_is_held",
         "_is_paused",
         "_owner",
+        "_pings",
         "_streams",
         "_timer",
         "_transport",
@@ -113,6 +114,7 @@ class Link(asyncio.BufferedProtocol):
         self._buffer = buffer
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._pings: dict[int, asyncio.Future[None]] = {}
         self._is_flushing = False
         self._is_held = False
         self._is_paused = False
@@ -203,6 +205,20 @@ class Link(asyncio.BufferedProtocol):
         """Whether requests wait that no credit holds back."""
         return self.carrier is not None and self.carrier.has_bare_requests
 
+    async def ping(self) -> None:
+        """Send a ping and await its answer; a link that ends never gives one, so add a timeout.
+
+        Raises:
+            LocalProtocolError: there is no session.
+        """
+        nonce = self.session.ping()
+        self._pings[nonce] = answered = asyncio.get_running_loop().create_future()
+        self._flush()
+        try:
+            await answered
+        finally:
+            del self._pings[nonce]
+
     def wake(self) -> None:
         """Write soon: what is sent in one turn of the loop is written together."""
         if not self._is_flushing:
@@ -243,6 +259,9 @@ class Link(asyncio.BufferedProtocol):
                 self._owner.ready(self)
             for happened in inbox:
                 self._owner.happened(self, happened)
+            for nonce, answered in self._pings.items():
+                if nonce <= self.session.pong_nonce and not answered.done():
+                    answered.set_result(None)
             if self.carrier is not None and self.carrier.mode is not Mode.UNDECIDED:
                 self.settled.set()
                 self._owner.pull(self)

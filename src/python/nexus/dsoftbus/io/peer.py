@@ -22,7 +22,7 @@ from nexus.dsoftbus.io.settings import (
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.policy import is_mutation
 from nexus.wire import bundle, samgr
-from nexus.wire.error import RemoteProtocolError
+from nexus.wire.error import LocalProtocolError, RemoteProtocolError
 from nexus.wire.gateway import DEADLINE_MS_MAX, Request, Response, Status
 
 # More calls wait in `call`; what the peer has to hold for us is bounded by it.
@@ -137,6 +137,24 @@ class Peer:
         if not isinstance(reply, bundle.ListReply) or reply.status is not bundle.Status.OK:
             raise FailedError(f"{self.device_id} cannot list its bundles")
         return reply.count
+
+    async def ping(self, timeout_s: float = TIMEOUT_S) -> float:
+        """Ask the peer's session whether it is there; return the round trip in seconds.
+
+        Raises:
+            DeadlineError, UnavailableError: it is not, or there is no session.
+        """
+        await self.wait_ready(timeout_s)
+        assert self.link is not None, "ready without a link"
+        begun_s = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.link.ping()
+        except TimeoutError as exc:
+            raise DeadlineError(f"{self.device_id} gave no answer in {timeout_s:g} s") from exc
+        except LocalProtocolError as exc:
+            raise UnavailableError(f"the session with {self.device_id} was lost") from exc
+        return time.monotonic() - begun_s
 
     async def open_stream(
         self, name: str, priority: int = 4, timeout_s: float = TIMEOUT_S

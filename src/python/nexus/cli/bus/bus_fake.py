@@ -1,0 +1,91 @@
+"""Two nodes' files in a folder, and one of them serving as a process of its own, for tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nexus.dsoftbus.io.keyfile import NodeKey, make_key, write_key
+
+ALLOW = """
+[[allow]]
+peer = "host-1"
+service = "samgrd"
+operations = ["resolve-status"]
+
+[[allow]]
+peer = "host-1"
+service = "bundlemgrd"
+operations = ["list"]
+"""
+
+
+@dataclass
+class Files:
+    """`host-1` in bus.toml calls; `node-b` in b.toml serves."""
+
+    folder: Path
+    host: NodeKey
+    node: NodeKey
+
+
+def write_files(folder: Path, allow: str = ALLOW) -> Files:
+    """Write both configurations, with ports that were free a moment ago."""
+    files = Files(folder, make_key("host-1"), make_key("node-b"))
+    write_key(folder / "host.key", files.host)
+    write_key(folder / "b.key", files.node)
+    port_a, port_b = _free_udp_ports()
+    (folder / "bus.toml").write_text(_config("host.key", port_a, files.node, port_b))
+    (folder / "b.toml").write_text(_config("b.key", port_b, files.host, port_a) + allow)
+    return files
+
+
+@contextmanager
+def serving(files: Files, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `nexus bus serve` as node-b for as long as the block takes."""
+    command = [sys.executable, "-m", "nexus.cli.main", "bus", "serve", "--config", "b.toml"]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    with subprocess.Popen(
+        [*command, *options],
+        cwd=files.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "listen" in process.stdout.readline()
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def _config(key_file: str, port: int, peer: NodeKey, peer_port: int) -> str:
+    return f"""key_file = "{key_file}"
+discovery_port = {port}
+announce = ["samgrd", "bundlemgrd"]
+announce_interval_ms = 50
+
+[[peer]]
+id = "{peer.device_id}"
+address = "127.0.0.1"
+discovery_port = {peer_port}
+public_key = "{peer.public.hex()}"
+"""
+
+
+def _free_udp_ports() -> tuple[int, int]:
+    with ExitStack() as stack:
+        socks = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2)]
+        for sock in socks:
+            sock.bind(("127.0.0.1", 0))
+        first, second = (int(sock.getsockname()[1]) for sock in socks)
+    return first, second

@@ -1,0 +1,69 @@
+"""The bus commands against a node that serves as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from nexus.cli.bus.bus_fake import Files, serving, write_files
+from nexus.cli.main import main
+from nexus.dsoftbus.io.record import record_schema
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    monkeypatch.chdir(tmp_path)
+    return write_files(tmp_path)
+
+
+def test_every_command_against_a_serving_node(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(files, "--register", "bundlemgrd", "--bundles", "3", "--json") as process:
+        assert main(["bus", "ping", "node-b", "--count", "2"]) == 0
+        assert "node-b: 2 round trips" in capsys.readouterr().out
+        assert main(["bus", "resolve", "node-b", "bundlemgrd"]) == 0
+        assert capsys.readouterr().out == "bundlemgrd is registered at node-b\n"
+        assert main(["bus", "resolve", "node-b", "nothing", "--json"]) == 70
+        answer = json.loads(capsys.readouterr().out)
+        assert (answer["outcome"], answer["registered"]) == ("not-found", False)
+        assert main(["bus", "query", "node-b"]) == 0
+        assert capsys.readouterr().out == "node-b has 3 bundles\n"
+        assert main(["bus", "discover", "--seconds", "1"]) == 0
+        assert "pinned  offers samgrd, bundlemgrd" in capsys.readouterr().out
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=10)
+        assert (process.returncode, errors) == (0, "")
+    lines = [json.loads(line) for line in output.splitlines()]
+    records, end = lines[:-1], lines[-1]
+    assert end["outcome"] == "ok"
+    for record in records:
+        jsonschema.validate(record, record_schema())
+    assert [(r["outcome"], r["service"], r["opcode"]) for r in records] == [
+        ("ok", "samgrd", 6),
+        ("ok", "samgrd", 6),
+        ("ok", "bundlemgrd", 1),
+    ]
+    shown = output + errors
+    assert files.host.secret.hex() not in shown
+    assert files.node.secret.hex() not in shown
+
+
+def test_what_the_peer_does_not_permit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serving(write_files(tmp_path, allow="")):
+        assert main(["bus", "query", "node-b"]) == 71
+        assert capsys.readouterr().err == "error: node-b refused the call\n"
+
+
+def test_a_peer_that_is_not_there(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bus", "ping", "node-b", "--timeout", "0.2", "--json"]) == 74
+    assert json.loads(capsys.readouterr().out)["outcome"] == "unavailable"
+    assert main(["bus", "ping", "node-x", "--timeout", "0.2"]) == 74
+    assert "these are: node-b" in capsys.readouterr().err

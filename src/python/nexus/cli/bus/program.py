@@ -1,0 +1,162 @@
+"""What the bus commands share: options, one way to end, one way to print.
+
+    0   ok              70  not found       71  refused by the peer     20  bad configuration
+    130 interrupted     72  failed there    73  deadline passed         21  fault of this host
+                        74  no session
+
+With `--json` a command prints one JSON object a line; `outcome` names the exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Final
+
+from nexus.config.error import ConfigError
+from nexus.core.commandline import CommandLine
+from nexus.core.errors import NexusError, UsageError
+from nexus.dsoftbus.io.configuration import load_settings
+from nexus.dsoftbus.io.keyfile import KeyFileError
+from nexus.dsoftbus.io.node import Node
+from nexus.dsoftbus.io.settings import (
+    DeadlineError,
+    FailedError,
+    RefusedError,
+    Settings,
+    UnavailableError,
+)
+
+CONFIG: Final = "bus.toml"
+EXITS: Final = (
+    "Exit codes: 0 ok, 20 bad configuration, 21 fault of this host, 70 not found, 71 refused by"
+    " the peer, 72 its service failed, 73 deadline passed, 74 no session, 130 interrupted."
+)
+
+
+class Outcome(Enum):
+    """How a command ended."""
+
+    OK = 0
+    BAD_CONFIGURATION = 20
+    HOST_FAULT = 21
+    NOT_FOUND = 70
+    REFUSED = 71
+    FAILED = 72
+    DEADLINE = 73
+    UNAVAILABLE = 74
+    INTERRUPTED = 130
+
+    @property
+    def label(self) -> str:
+        """The word of the JSON output."""
+        return self.name.lower().replace("_", "-")
+
+
+_ERRORS: Final[Mapping[type[Exception], Outcome]] = {
+    RefusedError: Outcome.REFUSED,
+    FailedError: Outcome.FAILED,
+    DeadlineError: Outcome.DEADLINE,
+    UnavailableError: Outcome.UNAVAILABLE,
+    ConfigError: Outcome.BAD_CONFIGURATION,
+    KeyFileError: Outcome.BAD_CONFIGURATION,
+    UsageError: Outcome.BAD_CONFIGURATION,
+    OSError: Outcome.HOST_FAULT,
+}
+
+Result = tuple[Outcome, str, dict[str, Any]]
+Action = Callable[[Namespace], Awaitable[Result]]
+
+
+def command_line(name: str, text: str, example: str, *, has_config: bool = True) -> CommandLine:
+    """Make a parser whose help teaches: what it does, an example, the exit codes."""
+    parser = CommandLine(f"nexus bus {name}", f"{text} Example: nexus bus {name} {example}")
+    parser.epilog = EXITS
+    if has_config:
+        parser.add_argument(
+            "--config",
+            default=CONFIG,
+            metavar="FILE",
+            help=f"this node's file (default {CONFIG}); `nexus bus schema config` describes it",
+        )
+    parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    return parser
+
+
+def add_peer(parser: CommandLine) -> None:
+    """Add what every command has that calls a peer."""
+    parser.add_argument("peer", help="the peer's device id, as in the configuration")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=5.0, metavar="S", help="seconds in all (default 5)"
+    )
+
+
+def run(parser: CommandLine, arguments: Sequence[str], action: Action) -> int:
+    """Run a command to its outcome, print it, return its exit code."""
+    is_json = "--json" in arguments
+    try:
+        options = parser.parse_args(list(arguments))
+        outcome, text, fields = asyncio.run(_finish(action, options))
+    except KeyboardInterrupt:
+        outcome, text, fields = Outcome.INTERRUPTED, "interrupted", {}
+    except (NexusError, OSError) as exc:
+        outcome = next(code for kind, code in _ERRORS.items() if isinstance(exc, kind))
+        text, fields = str(exc), {}
+    if is_json:
+        emit({"outcome": outcome.label, "text": text, **fields})
+    elif outcome in (Outcome.OK, Outcome.NOT_FOUND):
+        sys.stdout.write(f"{text}\n")
+    else:
+        sys.stderr.write("".join(f"error: {line}\n" for line in text.splitlines()))
+    return outcome.value
+
+
+def emit(record: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    sys.stdout.write(json.dumps(record, sort_keys=True) + "\n")
+    sys.stdout.flush()
+
+
+def read_settings(options: Namespace) -> Settings:
+    """Read the node's file and key."""
+    return load_settings(options.config)
+
+
+async def call_peer(options: Namespace, call: Callable[[Any], Awaitable[Result]]) -> Result:
+    """Be a node for as long as one call takes."""
+    async with Node(read_settings(options)) as node:
+        peer = await node.connect(options.peer, options.timeout)
+        return await call(peer)
+
+
+async def _finish(action: Action, options: Namespace) -> Result:
+    return await action(options)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Make a type of option: a whole number of this range."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ArgumentTypeError(f"{text!r}, accepted are {low}..{high}")
+        return value
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 3600:  # Not a number is not within it either.
+        raise ArgumentTypeError(f"{text!r}, accepted are seconds up to 3600")
+    return value

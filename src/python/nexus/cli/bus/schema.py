@@ -1,0 +1,34 @@
+"""`nexus bus schema`: the JSON Schemas of `bus.toml` and of audit records."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import UsageError
+from nexus.dsoftbus.io.record import config_schema, record_schema
+
+SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
+    "config": config_schema,
+    "record": record_schema,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print one schema."""
+    parser = CommandLine("nexus bus schema", "Print the JSON Schema of bus.toml or of a record.")
+    parser.add_argument("kind", choices=sorted(SCHEMAS))
+    try:
+        kind = parser.parse_args(list(arguments)).kind
+    except UsageError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return EXIT_CONFIG
+    sys.stdout.write(json.dumps(SCHEMAS[kind](), indent=2, sort_keys=True) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""`nexus bus serve`: be a node that permitted peers may call.
+
+It has a service registry and a bundle manager, as a guest has: what is registered and how many
+bundles there are is given on the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from nexus.cli.bus.program import Outcome, Result, command_line, emit, read_settings, run, whole
+from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus.io.node import Node
+from nexus.dsoftbus.io.record import record_fields
+from nexus.dsoftbus.io.settings import Call, Handler
+from nexus.wire import bundle, samgr
+from nexus.wire.error import RemoteProtocolError
+
+BUNDLES_MAX: Final = 65_535
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until interrupted."""
+    parser = command_line(
+        "serve",
+        "Announce this node and serve the calls that its configuration permits: a service"
+        " registry and a bundle manager. Every decision is printed. Ends with SIGINT or SIGTERM.",
+        "--register samgrd bundlemgrd --bundles 3",
+    )
+    parser.add_argument(
+        "--register", nargs="*", default=[], metavar="NAME", help="names that resolve"
+    )
+    parser.add_argument(
+        "--bundles",
+        type=whole(0, BUNDLES_MAX),
+        default=0,
+        metavar="N",
+        help="how many bundles it has (default 0)",
+    )
+    return run(parser, arguments, _serve)
+
+
+def make_handlers(names: Sequence[str], bundles: int) -> Mapping[int, Handler]:
+    """Make the services, by number."""
+    registered = frozenset(names)
+
+    def registry(call: Call) -> bytes | None:
+        op = samgr.Op.RESOLVE_STATUS
+        try:
+            request = samgr.decode_request(call.payload)
+        except RemoteProtocolError:
+            return samgr.SlotReply(op, samgr.Status.MALFORMED).encode()
+        is_there = request.name in registered
+        status = samgr.Status.OK if is_there else samgr.Status.NOT_FOUND
+        return samgr.SlotReply(op, status).encode()
+
+    def manager(call: Call) -> bytes | None:
+        try:
+            bundle.decode_request(call.payload)
+        except RemoteProtocolError:
+            return bundle.ListReply(bundle.Status.MALFORMED).encode()
+        return bundle.ListReply(bundle.Status.OK, bundles).encode()
+
+    return {1: registry, 2: manager}
+
+
+async def _serve(options: Namespace) -> Result:
+    settings = read_settings(options)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+
+    def show(record: Record) -> None:
+        if options.json:
+            emit(record_fields(record))
+        else:
+            sys.stdout.write(f"{record.message}\n")
+            sys.stdout.flush()
+
+    node = Node(settings, make_handlers(options.register, options.bundles), show)
+    async with node:
+        where = f"{settings.address}:{node.port}"
+        if options.json:
+            emit({"event": "listening", "device_id": settings.device_id, "address": where})
+        else:
+            sys.stdout.write(f"{settings.device_id} listens on {where}\n")
+            sys.stdout.flush()
+        await stopped.wait()
+    return Outcome.OK, "ended", {}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

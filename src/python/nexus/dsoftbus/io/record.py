@@ -1,0 +1,73 @@
+"""Audit records as JSON, and the schemas of what goes in and out.
+
+The models here are for documents: the records themselves are made in `nexus.dsoftbus.audit`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, RootModel
+
+from nexus.config.fields import Model
+from nexus.dsoftbus.audit import AuditRecord, MuxRecord, Outcome, Record, printable, service_name
+from nexus.dsoftbus.io.configuration import BusConfig
+from nexus.dsoftbus.mux_transitions import Reject
+
+_OUTCOMES = tuple(outcome.value for outcome in Outcome)
+_REJECTS = tuple(reject.value for reject in Reject)
+
+
+class CallRecord(Model):
+    """A decision about a remote call: who asked what of whom, and how it ended."""
+
+    event: Literal["remote-call"] = "remote-call"
+    level: Literal["info", "warn"]
+    outcome: Literal[_OUTCOMES]  # type: ignore[valid-type]
+    peer: str | None
+    service: str | None
+    opcode: Annotated[int, Field(ge=0, le=255)] | None
+
+
+class StreamRecord(Model):
+    """A session that ended because its peer broke the rules of streams."""
+
+    event: Literal["mux-reject"] = "mux-reject"
+    level: Literal["warn"] = "warn"
+    outcome: Literal[_REJECTS]  # type: ignore[valid-type]
+    peer: str
+
+
+class AnyRecord(RootModel[CallRecord | StreamRecord]):
+    """One line of the audit."""
+
+
+def record_fields(record: Record) -> dict[str, Any]:
+    """Turn a record into what its schema describes."""
+    if isinstance(record, MuxRecord):
+        return StreamRecord(outcome=record.reject.value, peer=printable(record.peer)).model_dump()
+    assert isinstance(record, AuditRecord), f"{record}"
+    service = None if record.service is None else service_name(record.service)
+    if record.service is not None and service is None:
+        service = f"#{record.service}"
+    return CallRecord(
+        level="info" if record.outcome is Outcome.OK else "warn",
+        outcome=record.outcome.value,
+        peer=None if record.peer is None else printable(record.peer),
+        service=service,
+        opcode=record.opcode,
+    ).model_dump()
+
+
+def record_schema() -> dict[str, Any]:
+    """Build the schema of a line of the audit."""
+    return _with_dialect(AnyRecord.model_json_schema(mode="serialization"))
+
+
+def config_schema() -> dict[str, Any]:
+    """Build the schema of `bus.toml`; what holds between its values is not in it."""
+    return _with_dialect(BusConfig.model_json_schema())
+
+
+def _with_dialect(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

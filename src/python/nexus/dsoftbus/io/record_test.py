@@ -1,0 +1,47 @@
+"""Every record that can be made is one that the schema describes."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import jsonschema
+import pytest
+
+from nexus.dsoftbus.audit import AuditRecord, MuxRecord, Outcome
+from nexus.dsoftbus.io.record import record_fields, record_schema
+from nexus.dsoftbus.mux_transitions import Reject
+
+RECORDS = [
+    AuditRecord(outcome, peer, service, opcode)
+    for outcome, peer, service, opcode in product(
+        Outcome, (None, "node-a", "b\n\x1b[2J"), (None, 1, 200), (None, 0, 255)
+    )
+]
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(record_schema())
+
+
+def test_every_decision_is_described_by_the_schema() -> None:
+    validator = jsonschema.Draft202012Validator(record_schema())
+    for record in RECORDS:
+        fields = record_fields(record)
+        validator.validate(fields)
+        assert fields["outcome"] in record.message
+        assert "\x1b" not in str(fields)
+
+
+@pytest.mark.parametrize("reject", Reject)
+def test_every_reject_is_described_by_the_schema(reject: Reject) -> None:
+    fields = record_fields(MuxRecord(reject, "node-a"))
+    jsonschema.validate(fields, record_schema())
+    assert fields["outcome"] == reject.value
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"event": "remote-call"}, {**record_fields(RECORDS[0]), "payload": "secret"}]
+)
+def test_anything_else_is_not(fields: dict[str, object]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(fields, record_schema())
