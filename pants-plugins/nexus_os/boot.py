@@ -4,6 +4,7 @@ The runner's interface, which is all this plugin knows of it:
 
     --world FILE | --node FILE --expect LINE ...
     --image NAME=PATH ...   --out FOLDER   --seed N   --budget-ms N
+    --native-blob FILE
     --forbid TEXT ...   --expect-outcome NAME   --expect-message TEXT   --wall-seconds N
 """
 
@@ -28,6 +29,7 @@ from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences
 from nexus_os.config_targets import ConfigSourceField, WorldConfigSourceField
 from nexus_os.first_party import NexusOs, Program, ProgramRequest
 from nexus_os.images import BuiltImages
+from nexus_os.native_code import NativeCode, NativeCodeRequest
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Boot:
     is_world: bool
     config_path: str
     image_paths: Tuple[Tuple[str, str], ...]
+    native_path: Optional[str] = None
 
     def argv(self, out: str, prefix: str = "") -> Tuple[str, ...]:
         """The runner's arguments, for inputs laid out under `prefix`."""
@@ -65,6 +68,8 @@ class Boot:
             argv += ["--forbid", text]
         for name, path in self.image_paths:
             argv += ["--image", f"{name}={os.path.join(prefix, path)}"]
+        if self.native_path is not None:
+            argv += ["--native-blob", os.path.join(prefix, self.native_path)]
         argv += ["--out", out]
         if request.seed is not None:
             argv += ["--seed", str(request.seed)]
@@ -75,10 +80,11 @@ class Boot:
 
 @rule
 async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
-    config, images, program = await MultiGet(
+    config, images, program, native = await MultiGet(
         Get(ConfigTarget, ConfigReference, request.config),
         Get(BuiltImages, ImageReferences, request.images),
         Get(Program, ProgramRequest(nexus_os.run_module)),
+        Get(NativeCode, NativeCodeRequest()),
     )
     is_world = config.target.has_field(WorldConfigSourceField)
     _require_expectation(request, is_world)
@@ -91,9 +97,10 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
         ),
     )
     inputs = await Get(
-        Digest, MergeDigests((files.snapshot.digest, images.digest, program.sources))
+        Digest,
+        MergeDigests((files.snapshot.digest, images.digest, program.sources, native.digest)),
     )
-    return Boot(program, inputs, request, is_world, config.path, images.paths)
+    return Boot(program, inputs, request, is_world, config.path, images.paths, native.path)
 
 
 def _require_expectation(request: BootRequest, is_world: bool) -> None:

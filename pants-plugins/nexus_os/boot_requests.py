@@ -23,6 +23,7 @@ from nexus_os.config_targets import (
     WorldConfigSourceField,
 )
 from nexus_os.first_party import NexusOs, ProgramAddress, ProgramAddressRequest
+from nexus_os.native_code import NativeCodeBuilders, NativeCodeRequest
 from nexus_os.run_targets import (
     BootDependenciesField,
     ImagesField,
@@ -124,15 +125,17 @@ class _BootDependencies:
 async def infer_boot_dependencies(
     request: _BootDependencies, nexus_os: NexusOs
 ) -> InferredDependencies:
-    config, images, runner = await MultiGet(
+    config, images, runner, native = await MultiGet(
         Get(ConfigTarget, ConfigReference, request.config),
         Get(ImageTargets, ImageReferences, request.images),
         Get(ProgramAddress, ProgramAddressRequest(nexus_os.run_module)),
+        Get(NativeCodeBuilders, NativeCodeRequest()),
     )
     return InferredDependencies(
         [
             runner.address,
             config.target.address,
+            *native.addresses,
             *(target.address for _, target in images.targets),
         ]
     )

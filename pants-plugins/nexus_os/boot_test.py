@@ -21,7 +21,7 @@ CONFIG = ConfigReference(OWNER, "config", "c.toml", ConfigSourceField, "`node_co
 IMAGES = ImageReferences(OWNER, "images", FrozenDict({"a": "//guest:a", "b": "//guest:b"}))
 
 
-def boot(request: BootRequest, *, is_world: bool) -> Boot:
+def boot(request: BootRequest, *, is_world: bool, native: str | None = None) -> Boot:
     pex = PexRequest(
         output_filename="p.pex",
         internal_only=True,
@@ -29,7 +29,7 @@ def boot(request: BootRequest, *, is_world: bool) -> Boot:
     )
     program = Program(pex, EMPTY_DIGEST, ("src/python", "lib"))
     paths = (("a", "guest/a.elf"), ("b", "guest/b.elf"))
-    return Boot(program, EMPTY_DIGEST, request, is_world, "ci/c.toml", paths)
+    return Boot(program, EMPTY_DIGEST, request, is_world, "ci/c.toml", paths, native)
 
 
 def test_node_is_told_what_to_print_one_option_a_line() -> None:
@@ -51,6 +51,13 @@ def test_run_in_the_workspace_names_its_inputs_where_they_are() -> None:
         *("--image", "a={chroot}/guest/a.elf", "--image", "b={chroot}/guest/b.elf"),
         *("--out", "dist/os2vm"),
     )
+
+
+def test_native_code_is_named_where_it_lies() -> None:
+    prepared = boot(BootRequest(CONFIG, IMAGES), is_world=True, native="native.bin")
+
+    assert prepared.argv("out")[-4:] == ("--native-blob", "native.bin", "--out", "out")
+    assert "{chroot}/native.bin" in prepared.argv("out", "{chroot}")
 
 
 def test_extra_arguments_come_last_so_that_they_win() -> None:

@@ -7,7 +7,7 @@ and put on the path, so that editing them rebuilds no PEX.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Optional, Tuple
 
 from pants.backend.python.dependency_inference.module_mapper import (
     PythonModuleOwners,
@@ -29,6 +29,7 @@ from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
 from pants.option.option_types import BoolOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.frozendict import FrozenDict
+from pants.util.strutil import help_text
 
 
 class NexusOs(Subsystem):
@@ -56,6 +57,21 @@ class NexusOs(Subsystem):
         help="Module that boots machines and judges what they print.",
         advanced=True,
     )
+    native_module = StrOption(
+        default="nexus.emulator.native.build",
+        help=help_text(
+            """
+            Module that compiles the emulator's native interpreter, which every boot then uses
+            where the host's processor allows it. Empty: boots use the reference interpreter.
+            """
+        ),
+        advanced=True,
+    )
+    native_resolve = StrOption(
+        default="llvm",
+        help="The resolve of the module that `native_module` names.",
+        advanced=True,
+    )
     isolate_network = BoolOption(
         default=False,
         help="Give every test that boots machines an empty network, by `unshare -rn`.",
@@ -69,6 +85,7 @@ class MissingProgramError(Exception):
 @dataclass(frozen=True)
 class ProgramAddressRequest:
     module: str
+    resolve: Optional[str] = None  # The default one.
 
 
 @dataclass(frozen=True)
@@ -80,7 +97,9 @@ class ProgramAddress:
 async def find_program(request: ProgramAddressRequest, python_setup: PythonSetup) -> ProgramAddress:
     owners = await Get(
         PythonModuleOwners,
-        PythonModuleOwnersRequest(request.module, resolve=python_setup.default_resolve),
+        PythonModuleOwnersRequest(
+            request.module, resolve=request.resolve or python_setup.default_resolve
+        ),
     )
     if len(owners.unambiguous) != 1:
         found = ", ".join(map(str, (*owners.unambiguous, *owners.ambiguous))) or "none"
@@ -94,6 +113,7 @@ async def find_program(request: ProgramAddressRequest, python_setup: PythonSetup
 @dataclass(frozen=True)
 class ProgramRequest:
     module: str
+    resolve: Optional[str] = None  # The default one.
 
 
 @dataclass(frozen=True)
@@ -109,7 +129,7 @@ class Program:
 
 @rule
 async def prepare_program(request: ProgramRequest) -> Program:
-    found = await Get(ProgramAddress, ProgramAddressRequest(request.module))
+    found = await Get(ProgramAddress, ProgramAddressRequest(request.module, request.resolve))
     closure = await Get(TransitiveTargets, TransitiveTargetsRequest([found.address]))
     pex_request, sources = await MultiGet(
         Get(

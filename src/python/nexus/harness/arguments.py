@@ -13,7 +13,8 @@ from nexus.core.errors import UsageError, did_you_mean
 from nexus.harness.outcome import BY_LABEL, Outcome
 from nexus.harness.phase import GUEST_PHASES, Phase
 
-ENGINES: Final = ("reference", "native", "qemu")
+# `auto` is the native interpreter where its code was given and fits this host, else the reference.
+ENGINES: Final = ("auto", "reference", "native", "translated", "qemu")
 
 OUT_DEFAULT: Final = Path("dist/os2vm")
 
@@ -62,6 +63,7 @@ class Options:
     until: Phase
     engine: str
     native_blob: Path | None
+    translations: Path | None
     expect_outcome: Outcome
     expect_message: str | None
     wall_seconds: int
@@ -90,6 +92,7 @@ def parse(argv: Sequence[str]) -> Options:
         until=Phase(_one_of("--until", given.until, [phase.value for phase in GUEST_PHASES])),
         engine=_one_of("--engine", given.engine, ENGINES),
         native_blob=given.native_blob,
+        translations=given.translations,
         expect_outcome=_outcome(given.expect_outcome),
         expect_message=given.expect_message,
         wall_seconds=_bounded("--wall-seconds", given.wall_seconds, 1, 86_400)
@@ -118,6 +121,7 @@ def _parser() -> CommandLine:
     add("--until", default=Phase.END.value, metavar="PHASE", help="stop after this phase")
     add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
     add("--native-blob", type=Path, metavar="PATH", help="the native interpreter's code")
+    add("--translations", type=Path, metavar="PATH", help="what the images were translated to")
     add("--expect-outcome", default=Outcome.PASSED.label, metavar="NAME", help="exit 0 only then")
     add("--expect-message", metavar="TEXT", help="what the explanation must contain")
     add("--wall-seconds", metavar="N", help=f"end a run that hangs; {WALL_SECONDS_DEFAULT}")

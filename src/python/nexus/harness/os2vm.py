@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Sequence
 
@@ -23,8 +24,11 @@ def boot(plan: Plan, options: Options) -> Engine:
         return boot_qemu(plan)
     from nexus.harness.loading import read_native_code
     from nexus.harness.virtual import boot as boot_virtual
+    from nexus.harness.virtual import choose_engine
 
-    return boot_virtual(plan, options.engine, read_native_code(options.native_blob))
+    native_code = read_native_code(options.native_blob)
+    engine = choose_engine(options.engine, native_code, platform.machine())
+    return boot_virtual(plan, engine, native_code)
 
 
 def load(options: Options) -> Plan:

@@ -21,6 +21,8 @@ from nexus.simulation.world import Step, World
 CONFIG_FILE: Final = "opt/org.nexus/node"
 
 # The engine whose code is a build product of its own and has to be handed in.
+AUTO: Final = "auto"
+REFERENCE: Final = "reference"
 NATIVE: Final = "native"
 
 
@@ -60,6 +62,18 @@ class VirtualEngine:
 
     def close(self) -> None:
         """Nothing to let go of: the world is memory."""
+
+
+def choose_engine(engine: str, native_code: bytes | None, processor: str) -> str:
+    """Name the engine that `auto` stands for on a host with this processor.
+
+    All engines give the same bytes, so the choice may depend on the host; the summary names it.
+    """
+    from nexus.emulator.native.mapping import HOSTS
+
+    if engine != AUTO:
+        return engine
+    return NATIVE if native_code is not None and processor in HOSTS else REFERENCE
 
 
 def boot(plan: Plan, engine: str, native_code: bytes | None = None) -> VirtualEngine:

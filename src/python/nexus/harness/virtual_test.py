@@ -1,0 +1,24 @@
+"""Which engine `auto` stands for, and that a named one is never replaced."""
+
+from __future__ import annotations
+
+import pytest
+
+from nexus.harness.virtual import choose_engine
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "processor", "chosen"),
+    [
+        ("auto", b"code", "x86_64", "native"),
+        ("auto", b"code", "aarch64", "reference"),
+        ("auto", None, "x86_64", "reference"),
+        ("reference", b"code", "x86_64", "reference"),
+        ("native", b"code", "aarch64", "native"),
+        ("native", None, "x86_64", "native"),
+    ],
+)
+def test_auto_is_the_fastest_engine_that_this_host_can_run(
+    asked: str, code: bytes | None, processor: str, chosen: str
+) -> None:
+    assert choose_engine(asked, code, processor) == chosen
