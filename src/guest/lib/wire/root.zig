@@ -13,6 +13,7 @@ pub const lo = @import("lo.zig");
 pub const po = @import("po.zig");
 pub const rn = @import("rn.zig");
 pub const pf = @import("pf.zig");
+pub const sf = @import("sf.zig");
 pub const ds = @import("ds.zig");
 pub const nxbi = @import("nxbi.zig");
 
@@ -24,6 +25,7 @@ test {
     _ = po;
     _ = rn;
     _ = pf;
+    _ = sf;
     _ = ds;
     _ = nxbi;
 }
@@ -40,6 +42,8 @@ test "no bytes stop a decoder" {
         "PF\x01\x81\x00\x02\x00ab\x00\x00\x00\x00\x00\x00",
         "PF\x01\x84\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01a",
         "DS\x01\x01\x02ab",
+        "SF\x01\x01\x02\x00\x01\x00\x00\x00abc",
+        "SF\x02\x82\x00" ++ "\x00" ** 8 ++ "\x01\x00\x00\x00a",
         "NXBI\x01\x02\x00\x01a\x01b\x01\x00c\x00\x00\x01\x00\x00\x00d",
     };
     var random: std.Random.DefaultPrng = .init(1);
@@ -74,6 +78,8 @@ fn decodeEverything(frame: []const u8) void {
     _ = rn.decodeRequest(frame);
     _ = rn.decodeReply(frame);
     _ = pf.decodeRequest(frame);
+    _ = sf.decodeRequest(frame);
+    if (sf.decodeReply(frame, .get, 0)) |reply| _ = sf.valueOf(reply);
     if (pf.decodeReply(frame, .list)) |reply| if (pf.decodeList(reply.tail)) |found| {
         var listing = found;
         while (listing.next()) |_| {}

@@ -3,10 +3,11 @@
 //! `Node` is what the checks run against: the real one in main.zig, fakes in world_test.zig. It has
 //!
 //!     fn call(self, service: Service, request: []const u8, reply: []u8, timeout_ns) ![]const u8
+//!     fn has(self, service: Service) bool    // it is there, and may be asked
 //!     fn listen(self, port: u16) !void       // TCP, through netstackd
 //!     fn id(self) u64, fn pid(self) u32      // this service, as itself knows
 //!     fn now(self) u64, fn sleep(self, ns: u64) void
-//!     fn passed(self, name), fn failed(self, name, reason: anyerror)
+//!     fn passed(self, name, ending), fn failed(self, name, reason: anyerror)
 
 const std = @import("std");
 pub const plan = @import("plan.zig");
@@ -15,8 +16,9 @@ pub const Plan = plan.Plan;
 const Local = @import("local.zig").Local;
 const Remote = @import("remote.zig").Remote;
 const Packages = @import("packages.zig").Packages;
+const State = @import("state.zig").State;
 
-pub const Service = enum { samgrd, bundlemgrd, policyd, logd, rngd, dsoftbusd };
+pub const Service = enum { samgrd, bundlemgrd, policyd, logd, rngd, dsoftbusd, statefsd };
 
 /// How long a service of this node may take for an answer.
 pub const call_timeout_ns = 2 * std.time.ns_per_s;
@@ -25,12 +27,20 @@ pub const call_timeout_ns = 2 * std.time.ns_per_s;
 pub const Wrong = error{ NotThisReply, WrongStatus, WrongValue };
 
 pub fn Check(comptime Node: type) type {
-    return struct { name: []const u8, run: *const fn (*Node) anyerror!void };
+    return struct {
+        name: []const u8,
+        run: *const fn (*Node) anyerror!void,
+        /// How its marker ends.
+        ending: []const u8 = " ok",
+    };
 }
 
 /// A check that fails is told and does not keep the others from running.
 pub fn run(comptime Node: type, node: *Node, what: Plan) void {
     for (&Local(Node).table) |*check| report(Node, node, check, check.run(node));
+    if (node.has(.statefsd)) {
+        for (&State(Node).table) |*check| report(Node, node, check, check.run(node));
+    }
     if (what.mode != .client) return;
     prove(Node, node, &Remote(Node).table);
     if (what.proofs.contains(.packages)) prove(Node, node, &Packages(Node).table);
@@ -41,7 +51,7 @@ fn prove(comptime Node: type, node: *Node, table: []const Check(Node)) void {
 }
 
 fn report(comptime Node: type, node: *Node, check: *const Check(Node), result: anyerror!void) void {
-    if (result) |_| node.passed(check.name) else |reason| node.failed(check.name, reason);
+    if (result) |_| node.passed(check.name, check.ending) else |reason| node.failed(check.name, reason);
 }
 
 test {

@@ -33,6 +33,12 @@ const Node = struct {
         return known.*.?;
     }
 
+    /// A node without the service has no route to it; then there is nothing to prove of it.
+    pub fn has(self: *Node, service: checks.Service) bool {
+        _ = self.route(service) catch return false;
+        return true;
+    }
+
     pub fn listen(_: *Node, port: u16) !void {
         const net = try sock.Net.open();
         try net.close(try net.listen(port));
@@ -54,8 +60,8 @@ const Node = struct {
         svc.sleep(ns);
     }
 
-    pub fn passed(_: *Node, name: []const u8) void {
-        os.print("SELFTEST: {s} ok", .{name});
+    pub fn passed(_: *Node, name: []const u8, ending: []const u8) void {
+        os.print("SELFTEST: {s}{s}", .{ name, ending });
     }
 
     pub fn failed(_: *Node, name: []const u8, reason: anyerror) void {

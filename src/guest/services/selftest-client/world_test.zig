@@ -8,6 +8,8 @@ const samgrd = @import("samgrd_core");
 const policyd = @import("policyd_core");
 const logd = @import("logd_core");
 const bundlemgrd = @import("bundlemgrd_core");
+const statefs = @import("statefs");
+const statefsd = @import("statefsd_core");
 
 const testing = std.testing;
 const my_id: u64 = 0x52c6c4a34ffb3f69;
@@ -26,6 +28,40 @@ const OpenGate = struct {
 
     pub fn denied(_: *OpenGate, _: u64) void {}
 };
+
+/// The state store's disk, and who may do what: all but keys.
+const Disk = struct {
+    bytes: [64 * 512]u8 = @splat(0),
+
+    pub fn sectors(_: *const Disk) u64 {
+        return 64;
+    }
+
+    pub fn read(self: *Disk, sector: u64, buffer: []u8) !void {
+        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
+    }
+
+    pub fn write(self: *Disk, sector: u64, bytes: []const u8) !void {
+        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
+    }
+
+    pub fn flush(_: *Disk) !void {}
+};
+
+const StateGate = struct {
+    permits_all: bool = false,
+
+    pub fn permits(self: *StateGate, _: u64, capability: []const u8) bool {
+        return self.permits_all or !std.mem.eql(u8, capability, "statefs.keystore");
+    }
+
+    pub fn denied(_: *StateGate, _: u64, _: []const u8) void {}
+};
+
+var state_disk: Disk = .{};
+var state_pool: [4096]u8 = undefined;
+var state_items: [16]statefs.Item = undefined;
+var state_server: statefsd.Server(Disk) = undefined;
 
 /// There is no package image.
 const Bare = struct {
@@ -56,7 +92,9 @@ const World = struct {
     open_handle: ?u32 = null,
     /// The session with everything open in it is lost at the next read.
     drops_handles: bool = false,
-    told: [512]u8 = undefined,
+    has_state: bool = false,
+    state_gate: StateGate = .{},
+    told: [1024]u8 = undefined,
     told_len: usize = 0,
 
     fn init(self: *World) !void {
@@ -83,6 +121,7 @@ const World = struct {
             .bundlemgrd => self.bundles.handle(request, my_id, &self.gate, Bare{}, reply[0..8192]),
             .rngd => self.rngd(request, reply),
             .dsoftbusd => self.dsoftbusd(request, reply),
+            .statefsd => state_server.handle(request, my_id, &self.state_gate),
         };
     }
 
@@ -142,6 +181,10 @@ const World = struct {
         return self.package(reply, .package_read, tail[0 .. 2 + bytes.len]);
     }
 
+    pub fn has(self: *World, service: checks.Service) bool {
+        return service != .statefsd or self.has_state;
+    }
+
     pub fn listen(self: *World, port: u16) !void {
         if (port != 41000) return error.Unexpected;
         if (!self.port_free) return error.Io;
@@ -163,7 +206,7 @@ const World = struct {
         self.clock_ns += ns;
     }
 
-    pub fn passed(self: *World, name: []const u8) void {
+    pub fn passed(self: *World, name: []const u8, _: []const u8) void {
         self.tell("+", name);
     }
 
@@ -314,4 +357,40 @@ test "remote package files are proven where the configuration asks for it" {
     try world.init();
     const server: checks.Plan = .{ .mode = .server, .proofs = .initOne(.packages) };
     try testing.expectEqualStrings("", try expectLocal(world.prove(server), &.{}));
+}
+
+const state_names = [_][]const u8{
+    "statefs put",
+    "statefs unauthorized access rejected",
+    "statefs persist",
+};
+
+fn expectState(signs: []const u8, setup: World) !void {
+    state_disk = .{};
+    state_server.pool = &state_pool;
+    state_server.items = &state_items;
+    try state_server.open(&state_disk);
+    world = setup;
+    world.has_state = true;
+    world.table = try .parse(grants);
+    var rest = try expectLocal(world.run(.server), &.{});
+    for (state_names, signs) |name, sign| {
+        const end = std.mem.indexOfScalar(u8, rest, '\n') orelse return error.TestMissingLine;
+        try testing.expectEqualStrings(name, rest[1..end]);
+        try testing.expectEqual(sign, rest[0]);
+        rest = rest[end + 1 ..];
+    }
+    try testing.expectEqualStrings("", rest);
+}
+
+test "the state store of the node, where there is one" {
+    try expectState("+++", .{ .table = undefined });
+    try expectState("---", .{ .table = undefined, .broken = .statefsd });
+    try expectState("---", .{
+        .table = undefined,
+        .broken = .statefsd,
+        .broken_reply = "SF\x01\x81\x00",
+    });
+    // Who lets everybody read keys fails the check that is about it.
+    try expectState("+-+", .{ .table = undefined, .state_gate = .{ .permits_all = true } });
 }

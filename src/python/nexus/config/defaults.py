@@ -14,6 +14,7 @@ START: Final[tuple[str, ...]] = (
     "samgrd",
     "rngd",
     "packagefsd",
+    "statefsd",
     "bundlemgrd",
     "netstackd",
     "dsoftbusd",
@@ -29,12 +30,14 @@ ROUTES: Final[dict[str, tuple[str, ...]]] = {
         "netstackd",
         "dsoftbusd",
         "rngd",
+        "statefsd",
     ),
     "dsoftbusd": (
         "netstackd",
         "samgrd",
         "bundlemgrd",
         "packagefsd",
+        "statefsd",
         "logd",
         "policyd",
         "rngd",
@@ -42,6 +45,7 @@ ROUTES: Final[dict[str, tuple[str, ...]]] = {
     "samgrd": ("policyd", "logd"),
     "bundlemgrd": ("packagefsd", "policyd", "logd", "samgrd"),
     "packagefsd": ("samgrd",),
+    "statefsd": ("policyd", "samgrd"),
     "policyd": ("logd", "samgrd"),
     "netstackd": ("rngd", "logd", "samgrd"),
     "logd": ("samgrd",),
@@ -55,6 +59,14 @@ GRANTS: Final[tuple[tuple[str, str], ...]] = (
     ("dsoftbusd", "bundle.query"),
     # bundlemgrd asks policyd about whoever sent it a request.
     ("bundlemgrd", "policy.delegate"),
+    # So does statefsd.
+    ("statefsd", "policy.delegate"),
+    # The proofs of the state store, on the node itself.
+    ("selftest-client", "statefs.read"),
+    ("selftest-client", "statefs.write"),
+    # Peers come under its identity; what they may touch is the gateway's to say.
+    ("dsoftbusd", "statefs.read"),
+    ("dsoftbusd", "statefs.write"),
 )
 
 BUILD_PROP: Final = "ro.nexus.build=dev\nro.nexus.slot=a\n"
@@ -64,6 +76,7 @@ GATEWAY: Final[dict[str, tuple[int, dict[str, int]]]] = {
     "samgrd": (1, {"resolve-status": 6}),
     "bundlemgrd": (2, {"list": 1}),
     "packagefsd": (3, {"stat": 1, "open": 2, "read": 3, "close": 4}),
+    "statefsd": (4, {"put": 1, "get": 2, "delete": 3, "list": 4, "sync": 5}),
 }
 
 MODES: Final[dict[str, int]] = {"single": 0, "client": 1, "server": 2}

@@ -1,0 +1,70 @@
+//! Checks of the state store: of this node's, and of the other node's through dsoftbusd.
+
+const std = @import("std");
+const wire = @import("wire");
+const sf = wire.sf;
+const suite = @import("checks.zig");
+const Wrong = suite.Wrong;
+
+const key = "/state/shared/selftest/local";
+const guarded_key = "/state/keystore/device.signing";
+const value = "local-statefs-v1";
+
+var request_buffer: [256]u8 = undefined;
+var reply_buffer: [512]u8 = undefined;
+/// So that no answer to an earlier request is taken for this one's.
+var nonce: u64 = 0;
+
+pub fn State(comptime Node: type) type {
+    return struct {
+        pub const table = [_]suite.Check(Node){
+            .{ .name = "statefs put", .run = put },
+            .{
+                .name = "statefs unauthorized access rejected",
+                .run = unauthorized,
+                .ending = "",
+            },
+            .{ .name = "statefs persist", .run = persist },
+        };
+
+        fn ask(node: *Node, request: sf.Request) !sf.Reply {
+            nonce += 1;
+            var numbered = request;
+            numbered.nonce = nonce;
+            const frame = try sf.encodeRequest(&request_buffer, numbered);
+            const reply = try node.call(.statefsd, frame, &reply_buffer, suite.call_timeout_ns);
+            return sf.decodeReply(reply, request.op, nonce) orelse Wrong.NotThisReply;
+        }
+
+        fn expect(status: sf.Status, node: *Node, request: sf.Request) !void {
+            if ((try ask(node, request)).status != status) return Wrong.WrongStatus;
+        }
+
+        fn expectValue(node: *Node, wanted: []const u8) !void {
+            const reply = try ask(node, .{ .op = .get, .key = key });
+            if (reply.status != .ok) return Wrong.WrongStatus;
+            const found = sf.valueOf(reply) orelse return Wrong.NotThisReply;
+            if (!std.mem.eql(u8, found, wanted)) return Wrong.WrongValue;
+        }
+
+        fn put(node: *Node) !void {
+            try expect(.ok, node, .{ .op = .put, .key = key, .value = "first" });
+            try expect(.ok, node, .{ .op = .put, .key = key, .value = value });
+            try expectValue(node, value);
+        }
+
+        fn unauthorized(node: *Node) !void {
+            try expect(.access_denied, node, .{ .op = .get, .key = guarded_key });
+            try expect(.access_denied, node, .{ .op = .put, .key = guarded_key, .value = "x" });
+            try expect(.access_denied, node, .{ .op = .delete, .key = guarded_key });
+        }
+
+        /// What was synced is what the journal holds when it is read again from its beginning.
+        fn persist(node: *Node) !void {
+            try expect(.ok, node, .{ .op = .put, .key = key, .value = value });
+            try expect(.ok, node, .{ .op = .sync });
+            try expect(.ok, node, .{ .op = .reopen });
+            try expectValue(node, value);
+        }
+    };
+}

@@ -1,0 +1,109 @@
+//! statefsd: the node's state store (`SF`), on the writable disk.
+//!
+//! Without a disk it serves from memory, which ends with the machine. A damaged disk is told and
+//! not written to, and the service stays: whoever asks learns that it is so.
+
+const std = @import("std");
+const disk = @import("disk");
+const os = @import("os");
+const statefs = @import("statefs");
+const svc = @import("svc");
+const core = @import("statefsd_core");
+
+pub const panic = os.panic;
+comptime {
+    _ = os.start;
+}
+
+/// As the original's.
+const memory_sectors = 64;
+/// All open transactions at their largest, and as much again for what is kept.
+const pool_bytes = 2 * statefs.contents.txns_bytes_max;
+const items_max = 512;
+
+/// The disk, or memory in its place.
+const Medium = struct {
+    is_disk: bool = false,
+
+    pub fn sectors(self: *const Medium) u64 {
+        return if (self.is_disk) drive.sectors() else memory_sectors;
+    }
+
+    pub fn read(self: *Medium, sector: u64, buffer: []u8) disk.Error!void {
+        if (self.is_disk) return drive.read(sector, buffer);
+        @memcpy(buffer, memory[@intCast(sector * disk.sector_bytes)..][0..buffer.len]);
+    }
+
+    pub fn write(self: *Medium, sector: u64, bytes: []const u8) disk.Error!void {
+        if (self.is_disk) return drive.write(sector, bytes);
+        @memcpy(memory[@intCast(sector * disk.sector_bytes)..][0..bytes.len], bytes);
+    }
+
+    pub fn flush(self: *Medium) disk.Error!void {
+        if (self.is_disk) try drive.flush();
+    }
+};
+
+const Gate = struct {
+    policy: svc.Policy,
+
+    pub fn permits(self: *Gate, sender: u64, capability: []const u8) bool {
+        return self.policy.permits(sender, capability);
+    }
+
+    pub fn denied(_: *Gate, sender: u64, path: []const u8) void {
+        os.print("statefsd: access denied path={f} sender=0x{x:0>16}", .{
+            std.ascii.hexEscape(path, .lower),
+            sender,
+        });
+    }
+};
+
+const Service = struct {
+    gate: Gate,
+    generation: u32 = 0,
+
+    pub fn handle(self: *Service, message: os.Message) []const u8 {
+        const reply = server.handle(message.payload, message.sender, &self.gate);
+        const now = server.store.generation();
+        if (now != self.generation) {
+            self.generation = now;
+            os.print("statefsd: compaction done (gen={d}, entries={d})", .{
+                now,
+                server.store.contents.entries(),
+            });
+        }
+        return reply;
+    }
+};
+
+var memory: [memory_sectors * disk.sector_bytes]u8 = @splat(0);
+var drive: disk.Disk = undefined;
+var medium: Medium = .{};
+var pool: [pool_bytes]u8 = undefined;
+var items: [items_max]statefs.Item = undefined;
+var server: core.Server(Medium) = undefined;
+var service: Service = undefined;
+
+pub fn main() !void {
+    service = .{ .gate = .{ .policy = .open() } };
+    if (disk.Disk.open()) |opened| {
+        drive = opened;
+        medium.is_disk = true;
+        os.print("blk: virtio-blk up (ss={d} nsec={d})", .{ disk.sector_bytes, drive.sectors() });
+    } else |err| switch (err) {
+        error.NoDisk => os.print("statefsd: no disk, state ends with the machine", .{}),
+        else => return err,
+    }
+    server.pool = &pool;
+    server.items = &items;
+    try server.open(&medium);
+    service.generation = server.store.generation();
+    if (server.store.damage == .none) {
+        os.print("statefsd: journal v2 mounted (2PC)", .{});
+    } else {
+        os.print("statefsd: journal damaged ({t})", .{server.store.damage});
+    }
+    svc.ready();
+    try svc.serve(&service);
+}
