@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # physical window leaves to most guests.
 RAM_BYTES_MAX: Final = 2 << 30
 
-ENGINES: Final = ("reference", "native")
+ENGINES: Final = ("reference", "native", "translated")
 
 
 class Stop(Enum):
@@ -58,7 +58,8 @@ class MachineOptions:
     mac: bytes | None = None
     entropy: Callable[[int], bytes] | None = None  # Without a source there is no device.
     engine: str = "reference"
-    native_blob: bytes | None = None  # What native/build.py made; for engine "native".
+    native_blob: bytes | None = None  # What native/build.py made; for all but the reference.
+    translations: bytes | None = None  # What native/translate.py made; for engine "translated".
     observer: Observer | None = None  # For debuggers and traces; on the reference engine.
 
     def __post_init__(self) -> None:
@@ -76,8 +77,10 @@ class MachineOptions:
             )
         if self.engine not in ENGINES:
             raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
-        if (self.engine == "native") != (self.native_blob is not None):
-            raise ValueError('native_blob: expected with engine="native", and only then')
+        if (self.engine != "reference") != (self.native_blob is not None):
+            raise ValueError('native_blob: expected unless engine="reference", and only then')
+        if (self.engine == "translated") != (self.translations is not None):
+            raise ValueError('translations: expected with engine="translated", and only then')
         if self.observer is not None and self.engine != "reference":
             raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
 
@@ -264,7 +267,7 @@ def _make_hart(options: MachineOptions, ram: Ram, bus: Bus) -> Hart:
     # Only machines that use it pay for mapping native code, and other processors never see it.
     from nexus.emulator.native.hart import NativeHart
 
-    return NativeHart(ram, bus, RAM_BASE, options.native_blob)
+    return NativeHart(ram, bus, RAM_BASE, options.native_blob, options.translations)
 
 
 def _place_tree(ram: Ram, image: elf.Image) -> int:

@@ -193,6 +193,11 @@ def read_native_code(path: Path | None) -> bytes | None:
     return None if path is None else _read("--native-blob", path, _IMAGE_BYTES_MAX)
 
 
+def read_translations(path: Path | None) -> bytes | None:
+    """Read what the images were translated to, if it was named."""
+    return None if path is None else _read("--translations", path, _IMAGE_BYTES_MAX)
+
+
 def _read_image(name: str, path: Path) -> bytes:
     option = f"--image {name}"
     content = _read(option, path, _IMAGE_BYTES_MAX)

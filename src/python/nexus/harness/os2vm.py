@@ -22,13 +22,13 @@ def boot(plan: Plan, options: Options) -> Engine:
         from nexus.harness.qemu import boot as boot_qemu
 
         return boot_qemu(plan)
-    from nexus.harness.loading import read_native_code
+    from nexus.harness.loading import read_native_code, read_translations
     from nexus.harness.virtual import boot as boot_virtual
     from nexus.harness.virtual import choose_engine
 
     native_code = read_native_code(options.native_blob)
     engine = choose_engine(options.engine, native_code, platform.machine())
-    return boot_virtual(plan, engine, native_code)
+    return boot_virtual(plan, engine, native_code, read_translations(options.translations))
 
 
 def load(options: Options) -> Plan:

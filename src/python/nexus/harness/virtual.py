@@ -24,6 +24,7 @@ CONFIG_FILE: Final = "opt/org.nexus/node"
 AUTO: Final = "auto"
 REFERENCE: Final = "reference"
 NATIVE: Final = "native"
+TRANSLATED: Final = "translated"
 
 
 class VirtualEngine:
@@ -76,7 +77,12 @@ def choose_engine(engine: str, native_code: bytes | None, processor: str) -> str
     return NATIVE if native_code is not None and processor in HOSTS else REFERENCE
 
 
-def boot(plan: Plan, engine: str, native_code: bytes | None = None) -> VirtualEngine:
+def boot(
+    plan: Plan,
+    engine: str,
+    native_code: bytes | None = None,
+    translations: bytes | None = None,
+) -> VirtualEngine:
     """Power on the plan's machines on the named engine of the emulator.
 
     Raises:
@@ -92,9 +98,13 @@ def boot(plan: Plan, engine: str, native_code: bytes | None = None) -> VirtualEn
         raise EngineUnavailableError(
             f"engine {engine!r} is not built in here; available: {', '.join(ENGINES)}"
         )
-    if engine == NATIVE and native_code is None:
+    if engine != REFERENCE and native_code is None:
         raise EngineUnavailableError(
             f"engine {engine!r}: its code was not given; name it with --native-blob"
+        )
+    if engine == TRANSLATED and translations is None:
+        raise EngineUnavailableError(
+            f"engine {engine!r}: nothing is translated; name a file with --translations"
         )
     random = KeyedRandom(plan.seed)
     machines: dict[str, Machine] = {}
@@ -112,7 +122,8 @@ def boot(plan: Plan, engine: str, native_code: bytes | None = None) -> VirtualEn
                     mac=machine.mac,
                     entropy=EntropyStream(random, machine.label),
                     engine=engine,
-                    native_blob=native_code if engine == NATIVE else None,
+                    native_blob=None if engine == REFERENCE else native_code,
+                    translations=translations if engine == TRANSLATED else None,
                 )
             )
         except ValueError as exc:  # What the emulator refuses: image, size, native code.

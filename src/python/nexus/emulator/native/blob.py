@@ -1,7 +1,8 @@
 """The native interpreter as a file: a header, then position-independent code.
 
 magic `NXNI` | format u16 | processor u16 (1 x86-64-v2) | digest of table and layout, 32 bytes |
-offset of `enter` u32 | offset of `fill` u32 | handlers u32 | length of the code u32 | code
+compiler, 16 bytes of text | offset of `enter` u32 | offset of `fill` u32 | handlers u32 |
+length of the code u32 | code
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Final
 from nexus.emulator.native.layout import table_digest
 
 MAGIC: Final = b"NXNI"
-FORMAT: Final = 1
+FORMAT: Final = 2
 PROCESSOR_X86_64_V2: Final = 1
 
-_HEADER: Final = struct.Struct("<4sHH32sIIII")
+_HEADER: Final = struct.Struct("<4sHH32s16sIIII")
 
 
 class BlobError(ValueError):
@@ -31,6 +32,7 @@ class Blob:
     fill: int
     handlers: int
     code: bytes
+    compiler: str = ""  # Translations work only with the blob of the same one.
 
     def pack(self) -> bytes:
         """The file's bytes."""
@@ -39,6 +41,7 @@ class Blob:
             FORMAT,
             PROCESSOR_X86_64_V2,
             table_digest(),
+            self.compiler.encode(),
             self.enter,
             self.fill,
             self.handlers,
@@ -55,7 +58,8 @@ def unpack(data: bytes) -> Blob:
     """
     if len(data) < _HEADER.size:
         raise BlobError(f"native blob: {len(data)} bytes, the header alone has {_HEADER.size}")
-    magic, version, processor, digest, enter, fill, handlers, length = _HEADER.unpack_from(data)
+    fields = _HEADER.unpack_from(data)
+    magic, version, processor, digest, compiler, enter, fill, handlers, length = fields
     for name, value, expected in (
         ("magic", magic, MAGIC),
         ("format", version, FORMAT),
@@ -68,4 +72,5 @@ def unpack(data: bytes) -> Blob:
         raise BlobError("native blob: made from another instruction table, build it again")
     if not (enter < length and fill < length):
         raise BlobError(f"native blob: entries {enter}, {fill} outside its {length} bytes")
-    return Blob(enter, fill, handlers, data[_HEADER.size :])
+    made_by = compiler.rstrip(b"\0").decode("ascii", "replace")
+    return Blob(enter, fill, handlers, data[_HEADER.size :], made_by)

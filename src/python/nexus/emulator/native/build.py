@@ -38,11 +38,16 @@ def compile_object(text: str) -> bytes:
     return image
 
 
+def compiler() -> str:
+    """Names the compiler; its calling convention between handlers is not promised to last."""
+    return "llvm " + ".".join(map(str, llvm.llvm_version_info))
+
+
 def build() -> bytes:
     """The blob's bytes."""
     flat = flatten(compile_object(module_text()))
-    blob = Blob(flat.symbols["enter"], flat.symbols["fill"], len(handler_table()), flat.code)
-    return blob.pack()
+    entries = (flat.symbols["enter"], flat.symbols["fill"])
+    return Blob(*entries, len(handler_table()), flat.code, compiler()).pack()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,8 +24,8 @@ _FIXED_SYSTEM: Final = {"ecall": "do_ecall", "sret": "do_sret"}
 
 
 def handler_table() -> list[str]:
-    """The symbols of all handlers that a slot can hold, in the order of the table."""
-    names = ["slow", *system_handlers()]
+    """The symbols of all handlers that slots hold or translations need, in the table's order."""
+    names = ["slow", "fetch", *system_handlers()]
     for row in BASE:
         if semantics_of(row.name).is_system:
             continue

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.emulator.bus import Bus
-from nexus.emulator.memory import Ram
+from nexus.emulator.memory import PAGE_SHIFT, Ram
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import unpack
 from nexus.emulator.native.mapping import Code, Pool, Words, address_of, state_words
+from nexus.emulator.native.translation import Translations, load_translations
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.reference.mmu import FETCH
@@ -24,13 +25,19 @@ _KEY_WORDS: Final = range(layout.KEYS, layout.KEYS + 2 * layout.BANK_COUNT, 2)
 class NativeHart(Hart):
     """A hart that runs mostly in generated code."""
 
-    def __init__(self, ram: Ram, bus: Bus, entry: int, blob: bytes) -> None:
+    def __init__(
+        self, ram: Ram, bus: Bus, entry: int, blob: bytes, translations: bytes | None = None
+    ) -> None:
         """Map the code and lay out its memory.
 
         Raises:
-            BlobError: The blob is not one for this version.
+            BlobError: The blob or the translations are not for this version.
         """
-        self._code = Code(unpack(blob))
+        unpacked = unpack(blob)
+        self._code = Code(unpacked)
+        self._translations: Translations | None = None
+        if translations is not None:
+            self._translations = load_translations(translations, unpacked.compiler)
         self._words = state_words()
         super().__init__(ram, bus, entry, self._words.view)
         self._pages = Words(ram.size_bytes >> 12)
@@ -45,6 +52,7 @@ class NativeHart(Hart):
             (layout.POOL_END, self._pool.end),
             (layout.HANDLERS, self._code.table.address),
             (layout.BANKS, self._banks.start),
+            (layout.FRESH, int(translations is not None)),
         ):
             self.state[word] = value
         self.mmu.on_change = self._drop_caches
@@ -76,6 +84,16 @@ class NativeHart(Hart):
             self._step()
         elif reason == layout.Exit.POOL:
             self._empty_pool()
+        elif reason == layout.Exit.PAGE:
+            self._translate_page(state[layout.FRESH_PAGE])
+
+    def _translate_page(self, number: int) -> None:
+        """Put what was translated of a page's present content into its slots."""
+        assert self._translations is not None
+        content = self.ram.buffer[number << PAGE_SHIFT : number + 1 << PAGE_SHIFT]
+        place = self._pages.view[number] - self._pool.start
+        for slot, entry in self._translations.find(content):
+            self._pool.memory[place + slot : place + slot + layout.SLOT_BYTES] = entry
 
     def _step(self) -> None:
         """Execute the instruction at pc in the reference."""

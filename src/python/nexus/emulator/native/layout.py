@@ -41,8 +41,10 @@ from nexus.emulator.reference.state import STATE_WORDS
     BANKS,  # Host address of bank 0.
     VICTIM,  # The bank to reuse next.
     PMP_OPEN,  # Bit 0: machine mode may access everything; bit 1: so may the others.
+    FRESH,  # Nonzero: return with Exit.PAGE when a page is decoded for the first time ...
+    FRESH_PAGE,  # ... whose number in RAM is this.
     KEYS,  # Two words a bank: mode and satp.
-) = range(STATE_WORDS, STATE_WORDS + 17)
+) = range(STATE_WORDS, STATE_WORDS + 19)
 
 BANK_COUNT: Final = 8
 STATE_BYTES: Final = 8 * (KEYS + 2 * BANK_COUNT)
@@ -75,10 +77,11 @@ class Exit(IntEnum):
     BUDGET = 0  # No steps left.
     SLOW = 1  # The reference has to execute the instruction at pc.
     POOL = 2  # No decoded page left.
+    PAGE = 3  # A page is about to be executed for the first time.
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 1
+GENERATOR_VERSION: Final = 2
 
 
 def table_digest() -> bytes:

@@ -22,6 +22,28 @@ HOSTS: Final = ("x86_64", "AMD64")
 _PROT_READ_EXECUTE: Final = mmap.PROT_READ | mmap.PROT_EXEC
 
 
+class Executable:
+    """Code, mapped so that it can run and not be written."""
+
+    def __init__(self, code: bytes) -> None:
+        """Map the code.
+
+        Raises:
+            BlobError: This host cannot execute it; use the reference engine.
+        """
+        if platform.machine() not in HOSTS:
+            raise BlobError(f"native blob: made for {HOSTS[0]}, this host is {platform.machine()}")
+        size = max(-(-len(code) // mmap.PAGESIZE), 1) * mmap.PAGESIZE
+        self._memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._memory.write(code)
+        self.address = address_of(self._memory)
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        if protect(self.address, size, _PROT_READ_EXECUTE):
+            reason = os.strerror(ctypes.get_errno())
+            raise BlobError(f"native blob: this host does not let memory be executed: {reason}")
+
+
 class Code:
     """A mapped native interpreter."""
 
@@ -31,17 +53,8 @@ class Code:
         Raises:
             BlobError: This host cannot execute it; use the reference engine.
         """
-        if platform.machine() not in HOSTS:
-            raise BlobError(f"native blob: made for {HOSTS[0]}, this host is {platform.machine()}")
-        size = (len(blob.code) + mmap.PAGESIZE - 1) // mmap.PAGESIZE * mmap.PAGESIZE
-        self._memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self._memory.write(blob.code)
-        base = address_of(self._memory)
-        protect = ctypes.CDLL(None, use_errno=True).mprotect
-        protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-        if protect(base, size, _PROT_READ_EXECUTE):
-            reason = os.strerror(ctypes.get_errno())
-            raise BlobError(f"native blob: this host does not let memory be executed: {reason}")
+        self._memory = Executable(blob.code)
+        base = self._memory.address
         enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         fill = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self.enter: Callable[[int, int], None] = enter(base + blob.enter)
@@ -62,8 +75,8 @@ class Pool:
     """Host memory that costs nothing until it is touched."""
 
     def __init__(self, size_bytes: int) -> None:
-        self._memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.start = address_of(self._memory)
+        self.memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.start = address_of(self.memory)
         self.end = self.start + size_bytes
 
 

@@ -62,6 +62,8 @@ def fetch() -> str:
     f.emit(f"call void @mark(ptr %st, i64 {ram_page}, i8 {MARK_CODE})")
     host = f.op("add", f.word(layout.RAM_HOST), f.op("and", offset, -4096))
     f.emit(f"call void @reset_page(ptr {f.pointer(fresh)}, i64 {host})")
+    f.set_word(layout.FRESH_PAGE, ram_page)
+    f.require(f.compare("eq", f.word(layout.FRESH), 0), "fresh")
     end = f.name()
     f.jump(end)
     f.label(end)
@@ -81,8 +83,9 @@ def fetch() -> str:
     for label, reason in (("spent", layout.Exit.BUDGET), ("slow", layout.Exit.SLOW)):
         f.label(label)
         leave(f, reason)
-    f.label("full")
-    leave(f, layout.Exit.POOL)
+    for label, reason in (("full", layout.Exit.POOL), ("fresh", layout.Exit.PAGE)):
+        f.label(label)
+        leave(f, reason)
     return f.text()
 
 

@@ -1,0 +1,316 @@
+"""A page of guest code as LLVM IR: each region a function of the handlers' convention.
+
+A region keeps guest registers in values, not in the state.  It works at any virtual address, and
+leaves for the interpreter whatever is not plain: it writes back what it changed, and jumps to the
+handler of the very instruction, which finds everything as if it had run all along.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Final
+
+from nexus.emulator.isa.decode import BY_NAME, Decoded
+from nexus.emulator.isa.semantics import LOADS, STORES, call_name, semantics_of
+from nexus.emulator.memory import PAGE_BYTES
+from nexus.emulator.native import layout
+from nexus.emulator.native.decoder import handler_table
+from nexus.emulator.native.expression import condition, expression
+from nexus.emulator.native.handlers import go_to, handler_name, has_near_form
+from nexus.emulator.native.ir import LIKELY, METADATA, Handler
+from nexus.emulator.native.region import Block, Region
+
+_INDICES: Final = {name: index for index, name in enumerate(handler_table())}
+
+
+class _Way(dict[int, str]):
+    """The registers known as values at one point of a block; `changed` must be written back."""
+
+    def __init__(self, changed: frozenset[int]) -> None:
+        super().__init__()
+        self.changed = set(changed)
+
+    def copy(self) -> _Way:
+        """The same at this moment."""
+        found = _Way(frozenset(self.changed))
+        found.update(self)
+        return found
+
+
+class RegionSource(Handler):
+    """The function of one region."""
+
+    def __init__(self, region: Region) -> None:
+        super().__init__(f"region_{region.entries[0]:03x}")
+        self._region = region
+        self._changed = _changed_before(region)
+        # Ways out that are rarely taken: label, offset, steps to give back, registers.
+        self._cold: list[tuple[str, int, int, _Way]] = []
+        self._way = _Way(frozenset())
+        self._after = "0"
+        self._enter()
+        for block in region.blocks.values():
+            self._block(block)
+            for label, offset, remaining, way in self._cold:
+                self.label(label)
+                left = self.op("add", self._after, remaining)
+                self._leave(offset, left, way, is_own=True)
+            self._cold.clear()
+
+    def tail(
+        self,
+        target: str,
+        slot: str = "%slot",
+        left: str = "%left",
+        page: str = "%page",
+        bank: str = "%bank",
+    ) -> None:
+        """Continue in another handler; those of the interpreter are found in its table."""
+        if target.startswith("@"):
+            target = self._interpreter(target[1:])
+        super().tail(target, slot, left, page, bank)
+
+    def _interpreter(self, name: str) -> str:
+        table = self.pointer(self.word(layout.HANDLERS))
+        return self.load("ptr", self.at(table, 8 * _INDICES[name]))
+
+    def _enter(self) -> None:
+        """Load the registers the region uses, then go to the block of the slot."""
+        self.emit("%steps = alloca i64")
+        self.store("i64", "%left", "%steps")
+        for number in sorted(_used(self._region)):
+            self.emit(f"%x{number} = alloca i64")
+            self.store("i64", self.word(number), f"%x{number}")
+        self.emit(f"%base_at = getelementptr i64, ptr %st, i64 {layout.PAGE_ADDRESS}")
+        self.emit("%base = load i64, ptr %base_at")
+        first, *others = self._region.entries
+        if not others:
+            self.jump(f"b{first}")
+            return
+        slot = self.value("ptrtoint ptr %slot to i64")
+        page = self.value("ptrtoint ptr %page to i64")
+        offset = self.op("sub", slot, page)
+        cases = " ".join(f"i64 {8 * entry}, label %b{entry}" for entry in others)
+        self.emit(f"switch i64 {offset}, label %b{first} [{cases}]")
+
+    def _block(self, block: Block) -> None:
+        self.label(f"b{block.start}")
+        self._way = _Way(self._changed[block.start])
+        left = self.load("i64", "%steps")
+        self._after = self.op("sub", left, len(block.body))
+        enough = self.compare("sge", self._after, 0)
+        self.require(enough, self._bail(block.start, len(block.body)), LIKELY)
+        for index, (offset, instruction) in enumerate(block.body):
+            remaining = len(block.body) - index
+            if not self._instruction(offset, instruction, remaining):
+                return
+        self._go_on(block.end)
+
+    def _bail(self, offset: int, remaining: int) -> str:
+        """A label at which the instruction at `offset` is handed to the interpreter.
+
+        `remaining` steps of the block, which are counted as taken, are not.
+        """
+        label = f"c{self.name()}"
+        self._cold.append((label, offset, remaining, self._way.copy()))
+        return label
+
+    def _instruction(self, offset: int, instruction: Decoded, remaining: int) -> bool:
+        """Translate; False if control does not go on behind it."""
+        names = _Names(self, offset, instruction)
+        for statement in semantics_of(instruction.name).statements:
+            function = call_name(statement)
+            if function in LOADS:
+                size, is_signed = LOADS[function]
+                address = expression(self, _arguments(statement)[0], names)
+                place = self._access(address, size, offset, remaining, is_store=False)
+                loaded = self.load(f"i{8 * size}", place)
+                if size < 8:
+                    extend = "sext" if is_signed else "zext"
+                    loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
+                self._set(instruction.rd, loaded)
+            elif function in STORES:
+                self._store(statement, STORES[function], names, offset, remaining)
+            elif function == "branch":
+                self._branch(statement, names, offset, instruction)
+                return False
+            elif function == "jump":
+                self._jump(statement, names, offset, instruction)
+                return False
+            elif function != "nothing":
+                self._assign(statement, names, instruction.rd)
+        return True
+
+    def _assign(self, statement: ast.stmt, names: _Names, rd: int) -> None:
+        assert isinstance(statement, ast.Assign)
+        target = statement.targets[0]
+        assert isinstance(target, ast.Name)
+        value = expression(self, statement.value, names)
+        if target.id == "rd":
+            self._set(rd, value)
+        else:
+            names[target.id] = value
+
+    def _store(
+        self, statement: ast.stmt, size: int, names: _Names, offset: int, remaining: int
+    ) -> None:
+        where, what = _arguments(statement)
+        address = expression(self, where, names)
+        value = expression(self, what, names)
+        place = self._access(address, size, offset, remaining, is_store=True)
+        if size < 8:
+            value = self.value(f"trunc i64 {value} to i{8 * size}")
+        self.store(f"i{8 * size}", value, place)
+
+    def _access(
+        self, address: str, size: int, offset: int, remaining: int, *, is_store: bool
+    ) -> str:
+        """The host address of an access whose page is cached; others are the interpreter's."""
+        number = self.op("lshr", address, 12)
+        index = self.op("and", number, layout.TLB_ENTRIES - 1)
+        entry = self.at("%bank", self.op("mul", index, layout.TLB_ENTRY_BYTES))
+        tag = self.load("i64", self.at(entry, 8 if is_store else 0))
+        last = number if size == 1 else self.op("lshr", self.op("add", address, size - 1), 12)
+        known = self.compare("eq", tag, last)
+        self.require(known, self._bail(offset, remaining), LIKELY)
+        return self.pointer(self.op("add", address, self.load("i64", self.at(entry, 16))))
+
+    def _branch(
+        self, statement: ast.stmt, names: _Names, offset: int, instruction: Decoded
+    ) -> None:
+        test = condition(self, _arguments(statement)[0], names)
+        self._flush()
+        target, after = offset + instruction.imm, offset + instruction.length
+        blocks = self._region.blocks
+        labels = [f"b{to}" if to in blocks else f"x{self.name()}" for to in (target, after)]
+        self.branch(test, *labels)
+        for label, to in zip(labels, (target, after), strict=True):
+            if to not in blocks:
+                self.label(label)
+                self._leave(to, self._after, self._way)
+
+    def _jump(self, statement: ast.stmt, names: _Names, offset: int, instruction: Decoded) -> None:
+        target = _arguments(statement)[0]
+        if isinstance(target, ast.Name):
+            pc = expression(self, target, names)
+            self._write_back(self._way)
+            go_to(self, pc, left=self._after)
+        else:
+            self._go_on(offset + instruction.imm, is_call=instruction.rd != 0)
+
+    def _go_on(self, offset: int, is_call: bool = False) -> None:
+        if offset in self._region.blocks and not is_call:
+            self._flush()
+            self.jump(f"b{offset}")
+        else:
+            self._leave(offset, self._after, self._way)
+
+    def _flush(self) -> None:
+        """Hand the registers to the next block."""
+        for number in sorted(self._way.changed & self._way.keys()):
+            self.store("i64", self._way[number], f"%x{number}")
+        self.store("i64", self._after, "%steps")
+
+    def _leave(self, offset: int, left: str, way: _Way, is_own: bool = False) -> None:
+        """Continue at an offset with the state complete.
+
+        With `is_own`, the interpreter's own handler executes that instruction, since the slot may
+        lead back here.
+        """
+        self._write_back(way)
+        if not 0 <= offset <= PAGE_BYTES:
+            go_to(self, self.op("add", "%base", offset), left=left)
+            return
+        slot = self.at("%page", offset * (layout.SLOT_BYTES // 2))
+        if is_own and offset in self._region.entries:
+            body = dict(pair for block in self._region.blocks.values() for pair in block.body)
+            handler = self._interpreter(own_handler(offset, body[offset]))
+            self.tail(handler, slot, left)
+        else:
+            self.dispatch(slot, left)
+
+    def _write_back(self, way: _Way) -> None:
+        for number in sorted(way.changed):
+            value = way.get(number) or self.load("i64", f"%x{number}")
+            self.set_word(number, value)
+
+    def get(self, number: int) -> str:
+        """The value of a register."""
+        if number == 0:
+            return "0"
+        if number not in self._way:
+            self._way[number] = self.load("i64", f"%x{number}")
+        return self._way[number]
+
+    def _set(self, number: int, value: str) -> None:
+        if number:
+            self._way[number] = value
+            self._way.changed.add(number)
+
+
+class _Names(dict[str, str]):
+    """The operands of one instruction, as its semantics names them."""
+
+    def __init__(self, source: RegionSource, offset: int, instruction: Decoded) -> None:
+        super().__init__(length=str(instruction.length), imm=str(instruction.imm))
+        self._source = source
+        self._offset = offset
+        self._registers = {"rs1": instruction.rs1, "rs2": instruction.rs2}
+
+    def __missing__(self, name: str) -> str:
+        if name == "pc":
+            return self._source.op("add", "%base", self._offset)
+        return self._source.get(self._registers[name])
+
+
+def own_handler(offset: int, instruction: Decoded) -> str:
+    """The interpreter's handler of an instruction at an offset."""
+    row = BY_NAME[instruction.name]
+    is_far = has_near_form(row) and not 0 <= offset + instruction.imm < PAGE_BYTES
+    return handler_name(row.name, instruction.length, is_far)
+
+
+def _arguments(statement: ast.stmt) -> list[ast.expr]:
+    assert isinstance(statement, ast.Expr | ast.Assign)
+    assert isinstance(statement.value, ast.Call)
+    return statement.value.args
+
+
+def _written(instruction: Decoded) -> int:
+    names = [
+        target.id
+        for statement in semantics_of(instruction.name).statements
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    ]
+    return instruction.rd if "rd" in names else 0
+
+
+def _used(region: Region) -> set[int]:
+    found = set()
+    for block in region.blocks.values():
+        for _, it in block.body:
+            found |= {it.rd, it.rs1, it.rs2}
+    return found - {0}
+
+
+def _changed_before(region: Region) -> dict[int, frozenset[int]]:
+    """For each block, the registers that may differ from the state when it begins."""
+    own = {o: {_written(it) for _, it in b.body} - {0} for o, b in region.blocks.items()}
+    changed: dict[int, set[int]] = {offset: set() for offset in region.blocks}
+    work = list(region.blocks)
+    while work:
+        offset = work.pop()
+        out = changed[offset] | own[offset]
+        for successor in region.blocks[offset].successors():
+            if successor in changed and not out <= changed[successor]:
+                changed[successor] |= out
+                work.append(successor)
+    return {offset: frozenset(found) for offset, found in changed.items()}
+
+
+def page_module(found: Sequence[Region]) -> str:
+    """The regions of one page as a module."""
+    return "\n".join(RegionSource(region).text() for region in found) + METADATA

@@ -1,0 +1,149 @@
+"""Divides a page of code into regions: pieces of a flow graph that become one function each.
+
+Nothing here has to be right about where instructions begin: a region says what the bytes of the
+page mean if they are entered at its entries, which holds wherever that is.  A wrong guess costs
+a region that nobody enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.emulator.isa.decode import Decoded, decode
+from nexus.emulator.isa.semantics import semantics_of
+from nexus.emulator.memory import PAGE_BYTES
+
+_BRANCHES: Final = frozenset({"beq", "bne", "blt", "bge", "bltu", "bgeu"})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Instructions with one way in; `end` is the offset after the last of them."""
+
+    start: int
+    body: tuple[tuple[int, Decoded], ...]
+    end: int
+
+    @property
+    def last(self) -> Decoded | None:
+        """The jump or branch at the end, if there is one."""
+        if self.body and semantics_of(self.body[-1][1].name).is_jump:
+            return self.body[-1][1]
+        return None
+
+    def successors(self) -> tuple[int, ...]:
+        """Where it may go on within the page without a call."""
+        last = self.last
+        if last is None:
+            return (self.end,)
+        target = self.body[-1][0] + last.imm
+        if last.name in _BRANCHES:
+            return (target, self.end)
+        return (target,) if last.name == "jal" and last.rd == 0 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Connected blocks by their start, and the offsets at which it can be entered."""
+
+    blocks: dict[int, Block]
+    entries: tuple[int, ...]
+
+
+def is_translatable(instruction: Decoded) -> bool:
+    """True unless the interpreter has to execute it."""
+    semantics = semantics_of(instruction.name)
+    return not semantics.is_system and not semantics.is_atomic
+
+
+def sweep(code: bytes, start: int = 0) -> dict[int, Decoded]:
+    """Decode one after the other; what is no instruction is skipped."""
+    found: dict[int, Decoded] = {}
+    offset = start
+    while offset < PAGE_BYTES:
+        word = int.from_bytes(code[offset : offset + 4], "little")
+        if word & 3 == 3 and offset + 4 > PAGE_BYTES:
+            break  # Its second half is on another page.
+        instruction = decode(word)
+        if instruction is not None:
+            found[offset] = instruction
+        offset += instruction.length if instruction is not None else 2
+    return found
+
+
+def straddles(code: bytes, start: int) -> bool:
+    """True if the last instruction of the page ends on the next one."""
+    found = sweep(code, start)
+    return (
+        PAGE_BYTES - 2 not in found
+        and code[PAGE_BYTES - 2] & 3 == 3
+        and (PAGE_BYTES - 4 not in found or found[PAGE_BYTES - 4].length == 2)
+    )
+
+
+def _leaders(found: dict[int, Decoded]) -> tuple[set[int], set[int]]:
+    """Where blocks begin, and which of these are likely to be reached from elsewhere."""
+    leaders: set[int] = set()
+    entries: set[int] = {min(found)} if found else set()
+    for offset, instruction in found.items():
+        after = offset + instruction.length
+        target = offset + instruction.imm
+        if instruction.name in _BRANCHES or (instruction.name == "jal" and not instruction.rd):
+            leaders |= {after, target}
+            if instruction.imm < 0:
+                entries.add(target)  # A loop, which the interpreter may be in the midst of.
+        elif instruction.name == "jal":
+            entries |= {after, target}
+        elif instruction.name == "jalr":
+            leaders.add(after)
+            if instruction.rd:
+                entries.add(after)
+        elif not is_translatable(instruction):
+            leaders.add(offset)
+            entries.add(after)
+    return leaders | entries, entries
+
+
+def _block(found: dict[int, Decoded], leaders: set[int], start: int) -> Block:
+    body = []
+    offset = start
+    while offset in found and is_translatable(found[offset]):
+        instruction = found[offset]
+        body.append((offset, instruction))
+        offset += instruction.length
+        if semantics_of(instruction.name).is_jump or offset in leaders:
+            break
+    return Block(start, tuple(body), offset)
+
+
+def regions(code: bytes, start: int = 0) -> Iterator[Region]:
+    """Analyse a page whose first instruction begins at `start` (0 or 2)."""
+    found = sweep(code, start)
+    leaders, wanted = _leaders(found)
+    blocks = {
+        leader: block
+        for leader in sorted(leaders & found.keys())
+        if (block := _block(found, leaders, leader)).body
+    }
+    parents = {offset: offset for offset in blocks}
+
+    def root(offset: int) -> int:
+        while parents[offset] != offset:
+            parents[offset] = parents[parents[offset]]
+            offset = parents[offset]
+        return offset
+
+    reached = set()
+    for offset, block in blocks.items():
+        for successor in block.successors():
+            if successor in blocks:
+                parents[root(successor)] = root(offset)
+                reached.add(successor)
+    members: dict[int, dict[int, Block]] = {}
+    for offset, block in blocks.items():
+        members.setdefault(root(offset), {})[offset] = block
+    for group in members.values():
+        entries = tuple(o for o in group if o in wanted or o not in reached)
+        yield Region(group, entries or (min(group),))

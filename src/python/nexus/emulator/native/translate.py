@@ -1,0 +1,153 @@
+"""`python -m nexus.emulator.native.translate --elf ELF... --out FILE`: translate guest code.
+
+Takes every executable page of the ELFs, and of ELFs that lie inside them page by page, as a boot
+archive has them.  Needs LLVM, like `build`; what it makes is used without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import llvmlite.binding as llvm
+
+from nexus.emulator.memory import PAGE_BYTES
+from nexus.emulator.native import layout
+from nexus.emulator.native.build import CPU, TRIPLE, compiler
+from nexus.emulator.native.flatten import flatten
+from nexus.emulator.native.page_source import page_module
+from nexus.emulator.native.region import Region, regions, straddles
+from nexus.emulator.native.translation import Entry, Page, key_of, pack
+from nexus.emulator.reference.state import SINK
+
+_MAGIC: Final = b"\x7fELF\x02\x01\x01"
+_SEGMENT: Final = struct.Struct("<IIQQQQQQ")
+_PT_LOAD, _EXECUTE = 1, 1
+
+Piece = tuple[bytes, int]  # A page and where its first instruction begins.
+
+
+def _segments(image: bytes) -> list[tuple[int, int, int, int]]:
+    """The loaded segments of an ELF: flags, offset, address, length."""
+    (table,) = struct.unpack_from("<Q", image, 32)
+    (count,) = struct.unpack_from("<H", image, 56)
+    found = []
+    for number in range(count):
+        kind, flags, offset, _, address, length, _, _ = _SEGMENT.unpack_from(
+            image, table + number * _SEGMENT.size
+        )
+        if kind == _PT_LOAD:
+            found.append((flags, offset, address, length))
+    return found
+
+
+def pages_of(image: bytes, *, is_nested: bool = False) -> Iterator[Piece]:
+    """The executable pages, as they will lie in memory.
+
+    What a loader copies begins on a page with the segment's address; what stays where it is, in
+    an archive, has the pages of the file.
+    """
+    for flags, offset, address, length in _segments(image):
+        if flags & _EXECUTE:
+            before = address % PAGE_BYTES
+            first = offset - before if is_nested else offset
+            data = (
+                image[first : offset + length]
+                if is_nested
+                else bytes(before) + image[offset : offset + length]
+            )
+            if is_nested:  # The rest of the last page is the file's too.
+                data += image[offset + length :][: -len(data) % PAGE_BYTES]
+            yield from _pieces(data, 0 if is_nested else before)
+        if not is_nested:
+            for place in range(offset + -address % PAGE_BYTES, offset + length, PAGE_BYTES):
+                if image[place : place + len(_MAGIC)] == _MAGIC:
+                    yield from pages_of(image[place : offset + length], is_nested=True)
+
+
+def _pieces(data: bytes, start: int) -> Iterator[Piece]:
+    first = start % PAGE_BYTES
+    for place in range(0, len(data), PAGE_BYTES):
+        content = data[place : place + PAGE_BYTES].ljust(PAGE_BYTES, b"\0")
+        yield content, first & ~1
+        first = 2 if straddles(content, first & ~1) else 0
+
+
+def translate_page(piece: Piece) -> Page:
+    """Compile one page."""
+    content, start = piece
+    found = list(regions(content, start))
+    if not found:
+        return Page((), b"")
+    flat = flatten(_compile(page_module(found)))
+    entries = [
+        Entry(
+            layout.SLOT_BYTES // 2 * offset,
+            flat.symbols[_symbol(region)],
+            _operands(region, offset),
+        )
+        for region in found
+        for offset in region.entries
+    ]
+    return Page(tuple(sorted(entries)), flat.code)
+
+
+def _symbol(region: Region) -> str:
+    return f"region_{region.entries[0]:03x}"
+
+
+def _operands(region: Region, offset: int) -> bytes:
+    """The operands as the decoder would leave them in the slot."""
+    it = next(it for b in region.blocks.values() for at, it in b.body if at == offset)
+    return struct.pack("<BBBxi", it.rd or SINK, it.rs1, it.rs2, it.imm)
+
+
+def _compile(text: str) -> bytes:
+    """Compile with the few passes that pay: registers, peepholes, simpler branches."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple(TRIPLE)
+    machine = target.create_target_machine(cpu=CPU, opt=1, reloc="pic", codemodel="small")
+    module = llvm.parse_assembly(f'target triple = "{TRIPLE}"\n{text}')
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    passes = llvm.create_new_function_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    for function in module.functions:
+        passes.run(function, builder)
+    image: bytes = machine.emit_object(module)
+    return image
+
+
+def translate(images: Sequence[bytes], processes: int = 1) -> bytes:
+    """Translate all executable pages of these ELFs; the same bytes however many processes."""
+    pieces = {key_of(piece[0]): piece for image in images for piece in pages_of(image)}
+    if processes > 1:
+        with ProcessPoolExecutor(processes) as pool:
+            pages = list(pool.map(translate_page, pieces.values()))
+    else:
+        pages = [translate_page(piece) for piece in pieces.values()]
+    return pack(dict(zip(pieces, pages, strict=True)), compiler())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program."""
+    parser = argparse.ArgumentParser(description="Translate the code of guest images.")
+    parser.add_argument("--elf", type=Path, nargs="+", required=True, help="guest images")
+    parser.add_argument("--out", type=Path, required=True, help="where to write the translations")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(argv)
+    images = [path.read_bytes() for path in options.elf]
+    options.out.write_bytes(translate(images, options.processes))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
