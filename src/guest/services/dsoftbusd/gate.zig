@@ -8,6 +8,7 @@ const journal = @import("journal.zig");
 const links = @import("links.zig");
 const streams = @import("streams.zig");
 const packages = @import("packages.zig");
+const state = @import("state.zig");
 const Link = links.Link;
 const frames = dsoftbus.frames;
 const gateway = dsoftbus.gateway;
@@ -43,6 +44,9 @@ pub fn serve(link: *Link, frame: []const u8) void {
             if (accepted.service.id == packages.service_id) {
                 return packages.serve(link, accepted.service, request, subject);
             }
+            if (accepted.service.id == state.service_id) {
+                return state.serve(link, accepted.service, request, subject);
+            }
             const deadline_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
             const reply = forward(
                 accepted.service,
@@ -61,12 +65,17 @@ pub fn serve(link: *Link, frame: []const u8) void {
 }
 
 /// The local service's answer, unread; null if there is none that fits.
-pub fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
+fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
+    const reply = call(service, payload, wait_ns) orelse return null;
+    return if (reply.len <= frames.response_payload_max) reply else null;
+}
+
+/// The same of any length; borrowed until the next call.
+pub fn call(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
     const index = service.id - 1;
     const slot = routes[index] orelse os.route(service.name) catch return null;
     routes[index] = slot;
-    const reply = os.call(slot, payload, &reply_buffer, wait_ns) catch return null;
-    return if (reply.len <= frames.response_payload_max) reply else null;
+    return os.call(slot, payload, &reply_buffer, wait_ns) catch null;
 }
 
 pub fn answer(link: *Link, response: frames.Response) void {
@@ -78,6 +87,7 @@ pub fn answer(link: *Link, response: frames.Response) void {
 pub fn tellServed(link: *const Link, service: *const gateway.Service) void {
     if (link.bound == null) return;
     if (service.id == packages.service_id) return packages.tellServed();
+    if (service.id == state.service_id) return state.tellServed();
     os.print(
         "dsoftbusd: remote proxy ok (peer={f} service={s})",
         .{ link.peerId().*, service.name },
