@@ -14,9 +14,17 @@ import pytest
 
 from nexus.config import defaults, records, rules
 from nexus.core.identity import SERVICE_NAME_BYTES_MAX
-from nexus.dsoftbus import audit, discovery, policy, session, transitions
+from nexus.dsoftbus import (
+    audit,
+    discovery,
+    mux_schedule,
+    mux_transitions,
+    policy,
+    session,
+    transitions,
+)
 from nexus.image import bootfs
-from nexus.wire import announce, bundle, bundle_image, front, gateway, log, packagefs, samgr
+from nexus.wire import announce, bundle, bundle_image, front, gateway, log, mux, packagefs, samgr
 from nexus.wire import policy as po
 
 GUEST = Path(__file__).parents[4] / "src/guest"
@@ -95,6 +103,12 @@ NUMBERS: list[tuple[str, str, int | str]] = [
     (f"{BUS}/frames.zig", "ping_bytes", gateway.PING_BYTES),
     (f"{BUS}/frames.zig", "deadline_ms_max", gateway.DEADLINE_MS_MAX),
     (f"{BUS}/id.zig", "bytes_max", transitions.DEVICE_ID_BYTES_MAX),
+    (f"{BUS}/mux_frames.zig", "version", mux.VERSION),
+    (f"{BUS}/mux_frames.zig", "data_bytes_max", mux.DATA_BYTES_MAX),
+    (f"{BUS}/mux_frames.zig", "name_bytes_max", mux.NAME_BYTES_MAX),
+    (f"{BUS}/mux_frames.zig", "message_bytes_least", mux.MESSAGE_BYTES_LEAST),
+    (f"{BUS}/mux_frames.zig", "message_bytes_most", mux.MESSAGE_BYTES_MAX),
+    (f"{BUS}/mux_schedule.zig", "burst_max", mux_schedule.BURST_FRAMES),
     (f"{BUS}/session.zig", "prologue", session.PROLOGUE.decode()),
     (f"{BUS}/session.zig", "handshake_ns", session.HANDSHAKE_NS),
     (f"{BUS}/session.zig", "ping_ns", session.PING_NS),
@@ -132,6 +146,7 @@ NUMBERS: list[tuple[str, str, int | str]] = [
 ENUMS: list[tuple[str, str, type[IntEnum]]] = [
     (f"{BUS}/frames.zig", "Type", gateway.Type),
     (f"{BUS}/frames.zig", "Status", gateway.Status),
+    (f"{BUS}/mux_frames.zig", "Type", mux.Type),
     (f"{WIRE}/sm.zig", "Op", samgr.Op),
     (f"{WIRE}/sm.zig", "Status", samgr.Status),
     (f"{WIRE}/bn.zig", "Op", bundle.Op),
@@ -188,6 +203,16 @@ def test_the_outcomes_of_the_audit_are_the_same() -> None:
 def test_the_refusals_of_a_session_are_the_same() -> None:
     guest = enumeration(f"{BUS}/session.zig", "Refusal")
     assert list(guest) == [refusal.value for refusal in session.Refusal]
+
+
+def test_the_rejects_of_streams_are_the_same() -> None:
+    guest = re.findall(r'=> "(mux\.reject\.\w+)"', (GUEST / BUS / "mux_frames.zig").read_text())
+    assert sorted(guest) == sorted(reject.value for reject in mux_transitions.Reject)
+
+
+def test_the_reasons_of_a_reset_are_the_same() -> None:
+    guest = enumeration(f"{BUS}/mux_frames.zig", "Reason")
+    assert list(guest.values()) == [reason.value for reason in mux_transitions.ResetReason]
 
 
 def test_the_announce_group_is_the_same() -> None:
