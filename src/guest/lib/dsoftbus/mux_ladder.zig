@@ -135,7 +135,11 @@ pub const Ladder = struct {
             .closed => |id| self.hearClose(mux, self.legOf(id) orelse return false),
             .reset => |what| {
                 if (self.legOf(what.id) == null) return false;
-                self.fail(mux);
+                // A side without a ladder says so; all else works.
+                if (self.state == .opening and what.reason == .unknown) {
+                    self.state = .done;
+                    self.giveUp(mux);
+                } else self.fail(mux);
             },
         }
         self.advance(mux);
@@ -277,6 +281,10 @@ pub const Ladder = struct {
     fn fail(self: *Ladder, mux: *Mux) void {
         self.state = .failed;
         self.reached.insert(.failed);
+        self.giveUp(mux);
+    }
+
+    fn giveUp(self: *Ladder, mux: *Mux) void {
         for ([_]*Leg{ &self.control, &self.bulk }) |leg| mux.reset(leg.id, .unwanted);
     }
 };
