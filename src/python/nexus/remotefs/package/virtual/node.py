@@ -25,7 +25,7 @@ _PEER_TTL_NS: Final = 1_500_000_000
 _DEADLINE_MS: Final = 60_000
 
 # The program looks at what came this often.
-_REACTION_NS: Final = 50_000
+_REACTION_NS: Final = 250_000
 
 # Virtual time in which a peer that is well has long answered.
 _PATIENCE_NS: Final = 30_000_000_000
