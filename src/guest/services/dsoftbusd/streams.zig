@@ -211,7 +211,8 @@ pub fn push(link: *Link) void {
 }
 
 pub fn deadline(link: *const Link) u64 {
-    return if (link.isReady()) of(link).ladder.deadline(node.now_ns) else node.never;
+    if (!link.isReady() or of(link).mode == .direct) return node.never;
+    return of(link).ladder.deadline(node.now_ns);
 }
 
 pub fn tick(link: *const Link) void {
