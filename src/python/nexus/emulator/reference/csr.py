@@ -30,7 +30,10 @@ SUPERVISOR_INTERRUPTS: Final = 0x222
 STIP: Final = 1 << 5
 MEDELEG_WRITABLE: Final = 0xB3FF
 MENVCFG_STCE: Final = 1 << 63
-COUNTERS: Final = 7  # cycle, time, instret.
+# Writable bits of menvcfg and senvcfg: FIOM, and the cache block fields, which nothing uses.
+ENVIRONMENT: Final = 0xF1
+COUNTERS: Final = 0xFFFF_FFFF  # cycle, time, instret, and those of events.
+EVENT_COUNTERS: Final = 16  # As many as QEMU has by default; they stay zero.
 
 # RV64 with I, M, A, C, S and U.
 MISA: Final = 2 << 62 | 1 << 0 | 1 << 2 | 1 << 8 | 1 << 12 | 1 << 18 | 1 << 20
@@ -106,7 +109,7 @@ def _write_satp(hart: Hart, value: int) -> None:
 
 
 def _write_menvcfg(hart: Hart, value: int) -> None:
-    hart.state[s.MENVCFG] = value & (MENVCFG_STCE | 1)
+    hart.state[s.MENVCFG] = value & (MENVCFG_STCE | ENVIRONMENT)
     if value & MENVCFG_STCE:
         hart.state[s.MIP_SOFT] &= ~STIP
     hart.timers_changed()
@@ -169,7 +172,7 @@ CSRS: Final[dict[int, Csr]] = {
     0x104: Csr(lambda hart: hart.state[s.MIE] & hart.state[s.MIDELEG], _write_sie),
     0x105: _tvec(s.STVEC),
     0x106: _plain(s.SCOUNTEREN, COUNTERS),
-    0x10A: _plain(s.SENVCFG, 1),
+    0x10A: _plain(s.SENVCFG, ENVIRONMENT),
     0x140: _plain(s.SSCRATCH),
     0x141: _plain(s.SEPC, M64 - 1),
     0x142: _plain(s.SCAUSE),
@@ -204,9 +207,8 @@ CSRS: Final[dict[int, Csr]] = {
     0xF13: _constant(0),
     0xF14: _constant(0),
     0xF15: _constant(0),
-    # Performance counters exist and stay zero.
-    **{0xB03 + i: _constant(0) for i in range(29)},
-    **{0xC03 + i: _constant(0) for i in range(29)},
+    **{0xB03 + i: _constant(0) for i in range(EVENT_COUNTERS)},
+    **{0xC03 + i: _constant(0) for i in range(EVENT_COUNTERS)},
     **{0x323 + i: _constant(0) for i in range(29)},
 }
 

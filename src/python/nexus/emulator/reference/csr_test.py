@@ -25,9 +25,9 @@ def after_write(name: str, value: int) -> int:
         ("mip", ONES, 0x222 | 0x80),  # MTIP is up from the start, and read-only.
         ("mideleg", ONES, 0x222),
         ("medeleg", ONES, 0xB3FF),
-        ("mcounteren", ONES, 7),
-        ("scounteren", ONES, 7),
-        ("menvcfg", ONES, 1 << 63 | 1),
+        ("mcounteren", ONES, 0xFFFF_FFFF),
+        ("scounteren", ONES, 0xFFFF_FFFF),
+        ("menvcfg", ONES, 1 << 63 | 0xF1),
         ("mtvec", 0x8000_0101, 0x8000_0101),
         ("mtvec", 0x8000_0102, 0),  # A reserved mode changes nothing.
         ("mepc", ONES, ONES - 1),

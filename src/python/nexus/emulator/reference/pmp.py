@@ -75,7 +75,10 @@ class Pmp:
     @property
     def open_modes(self) -> int:
         """Bit 0: machine mode may access everything; bit 1: so may the lower modes."""
-        machine = not any(entry.config & LOCKED for entry in self._entries)
+        # An access that is partly inside of an entry is refused in machine mode too.
+        machine = not any(
+            entry.config & LOCKED or (entry.start | entry.end) & 4095 for entry in self._entries
+        )
         first = self._entries[0] if self._entries else None
         everyone = (
             first is not None
