@@ -52,7 +52,10 @@ def test_open_modes_tell_engines_when_not_to_ask() -> None:
     everything = (NAPOT | RWX, (1 << 54) - 1)
     assert make().open_modes == 1
     assert make(everything).open_modes == 3
-    assert make((NA4, 0x40), everything).open_modes == 1
+    assert make((NAPOT, 0x2000_01FF), everything).open_modes == 1
+    # Machine mode too is refused what lies partly inside of an entry.
+    assert make((NA4, 0x40), everything).open_modes == 0
+    assert not make((NA4, 0x40), everything).allows(0xFC, 8, READ, MACHINE)
     assert make((LOCK | everything[0], everything[1])).open_modes == 2
 
 
