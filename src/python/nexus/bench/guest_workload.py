@@ -129,7 +129,7 @@ scan: lhu t3, 0(t0)
 
 _CALLS: Final = """
     li sp, 0x80200000
-    la s0, table
+    li s0, 0x80100000
     la t0, first
     sd t0, 0(s0)
     la t0, second
@@ -184,8 +184,6 @@ third: addi sp, sp, -16
 fourth: srli t1, s10, 3
     add s10, s10, t1
     ret
-.align 8
-table: .dword 0, 0, 0, 0
 """
 
 _CONSOLE: Final = """

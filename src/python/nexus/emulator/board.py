@@ -86,6 +86,7 @@ def attach_devices(
 
     plic = Plic(lambda context, level: hart.set_line(CONTEXT_LINES[context], level))
     uart = Uart(lambda level: plic.set_source(UART_IRQ, level))
+    hart.share_uart(uart)
     finisher = Finisher(stop)
     slots: dict[int, VirtioMmio] = {}
     net = None

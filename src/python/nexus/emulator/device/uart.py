@@ -68,6 +68,24 @@ class Uart:
         self._update()
         return len(accepted)
 
+    @property
+    def line_status(self) -> int:
+        """What LSR reads."""
+        return LSR_IDLE | (LSR_DR if self._input else 0)
+
+    @property
+    def quiet_room(self) -> int:
+        """How many bytes can be transmitted without anything but the console noticing."""
+        is_special = self._line_control & LCR_DLAB or self._modem_control & MCR_LOOP
+        if is_special or self._interrupt_enable & IER_THRI:
+            return 0
+        return OUTPUT_BYTES_MAX - len(self._output)
+
+    def transmitted(self, data: bytes) -> None:
+        """What was transmitted while there was `quiet_room` for it."""
+        self._transmit_pending = True
+        self._output += data
+
     def read(self, offset: int, size: int) -> int:
         """Read a register; any access size reads one register."""
         if self._line_control & LCR_DLAB and offset < 2:
@@ -82,7 +100,7 @@ class Uart:
             IER: self._interrupt_enable,
             LCR: self._line_control,
             MCR: self._modem_control,
-            LSR: LSR_IDLE | (LSR_DR if self._input else 0),
+            LSR: self.line_status,
             MSR: MSR_CONNECTED,
             SCR: self._scratch,
         }[offset]

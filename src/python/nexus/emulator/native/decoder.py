@@ -20,7 +20,11 @@ from nexus.emulator.reference.mmu import FETCH
 from nexus.emulator.reference.state import SINK
 
 # The rows whose handler does not depend on operands.
-_FIXED_SYSTEM: Final = {"ecall": "do_ecall", "sret": "do_sret"}
+_FIXED_SYSTEM: Final = {
+    "ecall": "do_ecall",
+    "sret": "do_sret",
+    "sfence.vma": "do_sfence_vma",
+}
 
 
 def handler_table() -> list[str]:
@@ -216,7 +220,7 @@ def straddle() -> str:
     handler.require(handler.compare("sgt", "%left", 0), "spent")
     second = handler.op("add", handler.word(layout.PAGE_ADDRESS), 4096)
     offset = handler.value(f"call i64 @translate(ptr %st, i64 {second}, i64 {FETCH})")
-    handler.require(handler.compare("ne", offset, -1), "slow")
+    handler.require(handler.compare("sge", offset, 0), "slow")
     ram = handler.pointer(handler.word(layout.RAM_HOST))
     high = handler.op("shl", _half(handler, handler.at(ram, offset)), 16)
     word = handler.op("or", high, _half(handler, handler.at(_code(handler), 4094)))

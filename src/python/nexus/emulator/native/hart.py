@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.emulator.bus import Bus
+from nexus.emulator.device.uart import Uart
 from nexus.emulator.memory import PAGE_SHIFT, Ram
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import unpack
@@ -55,8 +56,15 @@ class NativeHart(Hart):
             (layout.FRESH, int(translations is not None)),
         ):
             self.state[word] = value
+        self._uart: Uart | None = None
+        self._uart_output = bytearray(layout.UART_OUTPUT_BYTES)
+        self.state[layout.UART_OUTPUT] = address_of(self._uart_output)
         self.mmu.on_change = self._drop_caches
         self._drop_caches()
+
+    def share_uart(self, uart: Uart) -> None:
+        """Let generated code read the line status and transmit; nobody else runs meanwhile."""
+        self._uart = uart
 
     def load(self, address: int, size: int) -> int:
         """Load without caches of our own: generated code has them."""
@@ -77,8 +85,15 @@ class NativeHart(Hart):
     def _advance(self) -> None:
         state = self.state
         state[layout.TICKS_END] = self._end + state[s.IDLE]
+        uart = self._uart
+        if uart is not None:
+            state[layout.UART_STATUS] = uart.line_status
+            state[layout.UART_ROOM] = min(uart.quiet_room, layout.UART_OUTPUT_BYTES)
         self._code.enter(self._words.address, self._left)
         self._left = state[layout.LEFT]
+        if uart is not None and (count := state[layout.UART_COUNT]):
+            state[layout.UART_COUNT] = 0
+            uart.transmitted(bytes(self._uart_output[:count]))
         reason = state[layout.WHY]
         if reason == layout.Exit.SLOW and self._left:
             self._step()

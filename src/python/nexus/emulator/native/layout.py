@@ -43,8 +43,13 @@ from nexus.emulator.reference.state import STATE_WORDS
     PMP_OPEN,  # Bit 0: machine mode may access everything; bit 1: so may the others.
     FRESH,  # Nonzero: return with Exit.PAGE when a page is decoded for the first time ...
     FRESH_PAGE,  # ... whose number in RAM is this.
+    PHYSICAL,  # Where the last access that was not to RAM went.
+    UART_STATUS,  # What the UART's line status register reads now.
+    UART_ROOM,  # Bytes that may be transmitted before Python has to look, and those so far ...
+    UART_COUNT,
+    UART_OUTPUT,  # ... which are at this host address.
     KEYS,  # Two words a bank: mode and satp.
-) = range(STATE_WORDS, STATE_WORDS + 19)
+) = range(STATE_WORDS, STATE_WORDS + 24)
 
 BANK_COUNT: Final = 8
 STATE_BYTES: Final = 8 * (KEYS + 2 * BANK_COUNT)
@@ -67,6 +72,9 @@ TAIL_WORD: Final = TAIL_RAM + 8
 TAIL_HANDLER: Final = TAIL_RAM + 16
 DECODED_PAGE_BYTES: Final = (TAIL_RAM + 24 + 63) // 64 * 64
 
+# Console output that waits in memory while generated code runs.
+UART_OUTPUT_BYTES: Final = 4096
+
 # 4 MiB of live code; when it is used up, everything is decoded anew.
 POOL_PAGES: Final = 1024
 
@@ -81,7 +89,7 @@ class Exit(IntEnum):
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 2
+GENERATOR_VERSION: Final = 3
 
 
 def table_digest() -> bytes:

@@ -17,6 +17,9 @@ from nexus.emulator.memory import PAGE_BYTES
 
 _BRANCHES: Final = frozenset({"beq", "bne", "blt", "bge", "bltu", "bgeu"})
 
+# A region of its own loads fewer registers; compiling the same code again costs time and space.
+_REPETITION_MAX: Final = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -146,4 +149,27 @@ def regions(code: bytes, start: int = 0) -> Iterator[Region]:
         members.setdefault(root(offset), {})[offset] = block
     for group in members.values():
         entries = tuple(o for o in group if o in wanted or o not in reached)
-        yield Region(group, entries or (min(group),))
+        yield from _split(group, entries or (min(group),))
+
+
+def _split(group: dict[int, Block], entries: tuple[int, ...]) -> Iterator[Region]:
+    """A region for each entry with what it reaches, unless that repeats too much code."""
+    reachable = {entry: _reachable(group, entry) for entry in entries}
+    size = sum(len(block.body) for block in group.values())
+    repeated = sum(len(group[o].body) for found in reachable.values() for o in found)
+    if repeated > _REPETITION_MAX * size:
+        yield Region(group, entries)
+        return
+    for entry, found in reachable.items():
+        yield Region({o: group[o] for o in sorted(found)}, (entry,))
+
+
+def _reachable(group: dict[int, Block], entry: int) -> set[int]:
+    found: set[int] = set()
+    work = [entry]
+    while work:
+        offset = work.pop()
+        if offset in group and offset not in found:
+            found.add(offset)
+            work += group[offset].successors()
+    return found

@@ -189,6 +189,16 @@ def _sret() -> str:
     return _finish(handler)
 
 
+def _sfence() -> str:
+    """Nothing to do but the check: caches follow memory by themselves."""
+    handler = _start("do_sfence_vma")
+    handler.require(handler.compare("ne", handler.word(s.PRIVILEGE), s.USER), "slow")
+    trapped = handler.op("and", handler.word(s.MSTATUS), MSTATUS_TVM)
+    handler.require(handler.compare("eq", trapped, 0), "slow")
+    _next(handler)
+    return _finish(handler)
+
+
 def system_handlers() -> dict[str, str]:
     """Name and text of every handler here."""
     return {
@@ -199,4 +209,5 @@ def system_handlers() -> dict[str, str]:
         "do_csr_swap_satp": _csr_swap_satp(),
         "do_ecall": _ecall(),
         "do_sret": _sret(),
+        "do_sfence_vma": _sfence(),
     }

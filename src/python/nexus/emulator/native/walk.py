@@ -1,7 +1,7 @@
 """Generated code that translates addresses: Sv39 with hardware A and D updates.
 
 The same rules as `reference/mmu.py`, minus everything that ends in a trap: whatever is not plainly
-fine returns -1, and the reference does the access again and finds out why.
+fine returns a negative number, and the reference does the access again and finds out why.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ from nexus.emulator.reference.trap import MSTATUS_MXR, MSTATUS_SUM
 
 
 def translate() -> str:
-    """`i64 @translate(st, address, access)`: offset into RAM, or -1 if it is not that simple."""
+    """`i64 @translate(st, address, access)`: offset into RAM.
+
+    Or -1 if it is not that simple, and -2 if it is outside RAM; then PHYSICAL says where.
+    """
     f = Function("i64 @translate(ptr %st, i64 %address, i64 %access)")
     is_fetch = f.compare("eq", "%access", FETCH)
     chosen = data_privilege(f)
@@ -53,8 +56,11 @@ def translate() -> str:
     f.label("found")
     merged = ", ".join(f"[ {value}, %{label} ]" for value, label in results)
     offset = f.op("sub", f.value(f"phi i64 {merged}"), RAM_BASE)
-    f.require(f.compare("ult", offset, f.word(layout.RAM_BYTES)), "refuse")
+    f.require(f.compare("ult", offset, f.word(layout.RAM_BYTES)), "outside")
     f.emit(f"ret i64 {offset}")
+    f.label("outside")
+    f.set_word(layout.PHYSICAL, f.op("add", offset, RAM_BASE))
+    f.emit("ret i64 -2")
     f.label("refuse")
     f.emit("ret i64 -1")
     return f.text()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nexus.emulator.bus import Bus
+from nexus.emulator.device.uart import Uart
 from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
@@ -110,6 +111,9 @@ class Hart(MemoryAccess):
         """True if wfi would not wait: an enabled interrupt is pending, whatever mstatus says."""
         state = self.state
         return bool((state[s.MIP_SOFT] | state[s.MIP_LINE]) & state[s.MIE])
+
+    def share_uart(self, uart: Uart) -> None:
+        """An engine may know registers without side effects by heart; this one asks the bus."""
 
     # -- The loop --------------------------------------------------------------------------------
 
