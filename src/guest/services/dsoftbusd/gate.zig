@@ -61,7 +61,7 @@ pub fn serve(link: *Link, frame: []const u8) void {
 }
 
 /// The local service's answer, unread; null if there is none that fits.
-fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
+pub fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
     const reply = call(service, payload, wait_ns) orelse return null;
     return if (reply.len <= frames.response_payload_max) reply else null;
 }
