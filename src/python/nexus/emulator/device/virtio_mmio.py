@@ -12,6 +12,7 @@ MAGIC: Final = 0x7472_6976
 VERSION: Final = 2
 VENDOR: Final = 0x554D_4551
 
+FEATURE_INDIRECT: Final = 1 << 28
 FEATURE_VERSION_1: Final = 1 << 32
 
 STATUS_DRIVER_OK: Final = 4
@@ -158,7 +159,7 @@ class VirtioMmio:
 
     @property
     def _offered(self) -> int:
-        return self._backend.features | FEATURE_VERSION_1
+        return self._backend.features | FEATURE_INDIRECT | FEATURE_VERSION_1
 
     @property
     def _queue(self) -> VirtQueue | None:
@@ -193,6 +194,8 @@ class VirtioMmio:
             if not legal:
                 value &= ~STATUS_FEATURES_OK  # The driver reads it back and gives up.
         self._status = value | self._status & STATUS_NEEDS_RESET
+        for queue in self.queues:
+            queue.has_indirect = bool(self._accepted & FEATURE_INDIRECT)
 
     def _raise(self, reason: int) -> None:
         self._interrupt |= reason

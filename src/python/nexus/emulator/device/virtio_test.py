@@ -248,3 +248,55 @@ def test_an_index_that_runs_away_breaks_the_queue(ram: Ram, irq: Irq) -> None:
     ram.write(driver.ring(0, 1) + 2, (100).to_bytes(2, "little"))
     driver.write(mmio.R_NOTIFY, 0)
     assert driver.read(mmio.R_STATUS) & mmio.STATUS_NEEDS_RESET
+
+
+INDIRECT = 4
+TABLE = RAM_BASE + 0xF000
+
+
+def offer_indirect(driver: Driver, ram: Ram, *entries: tuple[int, int, int, int]) -> None:
+    """Offer one chain whose descriptors are all in a table of their own."""
+    ram.write(TABLE, b"".join(struct.pack("<QIHH", *entry) for entry in entries))
+    driver.descriptor(0, 3, (TABLE, 16 * len(entries), INDIRECT, 0))
+    driver.make_available(0, 3)
+
+
+def make_disk(ram: Ram, irq: Irq, features: int) -> tuple[VirtioMmio, Driver]:
+    blk = VirtioBlk(MemoryDrive(b"a" * 512 + b"b" * 512), b"serial", ram, irq)
+    return blk.transport, Driver(blk.transport, ram, features)
+
+
+def test_blk_requests_may_be_indirect(ram: Ram, irq: Irq) -> None:
+    _, driver = make_disk(ram, irq, mmio.FEATURE_INDIRECT)
+    ram.write(RAM_BASE + 0xE000, struct.pack("<IIQ", 0, 0, 1))
+    offer_indirect(
+        driver,
+        ram,
+        (RAM_BASE + 0xE000, 16, NEXT, 2),
+        (RAM_BASE + 0xE100, 1, WRITE, 0),
+        (RAM_BASE + 0xE200, 512, NEXT | WRITE, 1),
+    )
+    assert driver.used(0) == [513]
+    assert ram.read(RAM_BASE + 0xE200, 512) == b"b" * 512
+    assert ram.read(RAM_BASE + 0xE100, 1) == b"\0"
+
+
+@pytest.mark.parametrize(
+    ("features", "length", "flags"),
+    [
+        pytest.param(0, 16, INDIRECT, id="not taken"),
+        pytest.param(mmio.FEATURE_INDIRECT, 16, INDIRECT | NEXT, id="not the last"),
+        pytest.param(mmio.FEATURE_INDIRECT, 15, INDIRECT, id="half a descriptor"),
+        pytest.param(mmio.FEATURE_INDIRECT, 0, INDIRECT, id="empty"),
+        pytest.param(mmio.FEATURE_INDIRECT, 16 * 1025, INDIRECT, id="too long"),
+        pytest.param(mmio.FEATURE_INDIRECT, 16, INDIRECT, id="nested"),
+    ],
+)
+def test_a_broken_indirect_table_needs_a_reset(
+    ram: Ram, irq: Irq, features: int, length: int, flags: int
+) -> None:
+    _, driver = make_disk(ram, irq, features)
+    ram.write(TABLE, struct.pack("<QIHH", TABLE, 16, INDIRECT, 0))
+    driver.descriptor(0, 3, (TABLE, length, flags, 0))
+    driver.make_available(0, 3)
+    assert driver.read(mmio.R_STATUS) & mmio.STATUS_NEEDS_RESET

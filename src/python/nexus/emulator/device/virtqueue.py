@@ -46,11 +46,12 @@ class VirtQueue:
     """One queue: where its rings are, and how far the device has got."""
 
     SAVED: ClassVar[tuple[str, ...]] = (
-        *("size", "is_ready", "descriptors", "available", "used", "_seen", "_done"),
+        *("has_indirect", "size", "is_ready", "descriptors", "available", "used", "_seen", "_done"),
     )
 
     def __init__(self, ram: Ram) -> None:
         self._ram = ram
+        self.has_indirect = False  # The driver took the feature.
         self.reset()
 
     def restored(self) -> None:
@@ -122,13 +123,18 @@ class VirtQueue:
         writable: list[tuple[int, int]] = []
         index = head
         total = 0
+        is_indirect = False
         for _ in range(QUEUE_SIZE_MAX):
             if index >= count:
                 raise QueueError(f"descriptor {index} in a table of {count}")
             raw = self._read(table + 16 * index, 16)
             address, length, flags, following = _DESCRIPTOR.unpack(raw)
             if flags & _INDIRECT:
-                raise QueueError("indirect descriptor, a feature that was not offered")
+                if is_indirect or flags & _NEXT:
+                    raise QueueError("indirect descriptor in an indirect table, or not the last")
+                table, count = address, self._indirect_count(length)
+                index, is_indirect = 0, True
+                continue
             total += length
             if not self._ram.contains(address, length) or total > CHAIN_BYTES_MAX:
                 raise QueueError(f"buffer {address:#x}+{length:#x} is not RAM, or too large")
@@ -142,6 +148,15 @@ class VirtQueue:
                 return Chain(head, tuple(readable), tuple(writable))
             index = following
         raise QueueError(f"chain at {head} has no end")
+
+    def _indirect_count(self, length: int) -> int:
+        """The number of descriptors in an indirect table of this many bytes."""
+        if not self.has_indirect:
+            raise QueueError("indirect descriptor, a feature that was not taken")
+        count, rest = divmod(length, _DESCRIPTOR.size)
+        if rest or not 0 < count <= QUEUE_SIZE_MAX:
+            raise QueueError(f"indirect table of {length} bytes")
+        return count
 
     def _read(self, address: int, length: int) -> bytes:
         if not self._ram.contains(address, length):
