@@ -24,7 +24,18 @@ from nexus.dsoftbus import (
     transitions,
 )
 from nexus.image import bootfs
-from nexus.wire import announce, bundle, bundle_image, front, gateway, log, mux, packagefs, samgr
+from nexus.wire import (
+    announce,
+    bundle,
+    bundle_image,
+    front,
+    gateway,
+    log,
+    mux,
+    packagefs,
+    samgr,
+    state,
+)
 from nexus.wire import policy as po
 
 GUEST = Path(__file__).parents[4] / "src/guest"
@@ -153,6 +164,8 @@ ENUMS: list[tuple[str, str, type[IntEnum]]] = [
     (f"{WIRE}/bn.zig", "Status", bundle.Status),
     (f"{WIRE}/ds.zig", "Op", front.Op),
     (f"{WIRE}/ds.zig", "Status", front.Status),
+    (f"{WIRE}/sf.zig", "Op", state.Op),
+    (f"{WIRE}/sf.zig", "Status", state.Status),
     (f"{BUS}/pk.zig", "Op", packagefs.Op),
     (f"{BUS}/pk.zig", "Status", packagefs.Status),
     (f"{WIRE}/lo*.zig", "Op", log.Op),
@@ -189,7 +202,12 @@ def test_the_gateways_services_are_the_same() -> None:
 
 
 def test_what_a_configuration_may_allow_is_what_the_services_speak() -> None:
-    operations = {"samgrd": samgr.Op, "bundlemgrd": bundle.Op, "packagefsd": packagefs.Op}
+    operations: dict[str, type[IntEnum]] = {
+        "samgrd": samgr.Op,
+        "bundlemgrd": bundle.Op,
+        "packagefsd": packagefs.Op,
+        "statefsd": state.Op,
+    }
     for name, (_, opcodes) in defaults.GATEWAY.items():
         for operation, opcode in opcodes.items():
             member = operations[name](opcode)

@@ -130,6 +130,10 @@ class Mux:
         self._control: deque[bytes] = deque()
         self._credits: dict[int, int] = {}
         self._schedule = Schedule()
+        # A node that states the model's window can hold the model's buffer; one that states less
+        # has no memory for more.
+        is_model = own.initial_credit >= MODEL.initial_credit
+        self._window_max = max(BUFFER_BYTES_MAX, own.initial_credit) if is_model else 0
 
     @property
     def stream_count(self) -> int:
@@ -209,9 +213,13 @@ class Mux:
         self._find_accepted(stream)
         found.credit_due += count
         outstanding = found.window + found.credit_due
-        assert outstanding <= self.own.initial_credit, f"{stream}: consumed more than arrived"
+        assert outstanding <= found.window_max, f"{stream}: consumed more than arrived"
         # In halves of the window: a credit for every frame would double the frames.
-        if found.credit_due * 2 >= self.own.initial_credit:
+        if found.credit_due * 2 >= found.window_max:
+            if found.window_max < self._window_max:
+                # Its reader keeps up, so that a wider window is a faster stream.
+                found.credit_due += self._window_max - found.window_max
+                found.window_max = self._window_max
             found.window += found.credit_due
             self._credits[stream] = self._credits.get(stream, 0) + found.credit_due
             found.credit_due = 0
@@ -352,8 +360,7 @@ class Mux:
             self._remove_if_over(stream)
             return wire.Close(stream.number).encode()
         room = self.peer.message_bytes_max - wire.DATA_HEAD_BYTES
-        data = stream.take(min(room, wire.DATA_BYTES_MAX))
-        return wire.Data(stream.number, data).encode()
+        return wire.encode_data(stream.number, stream.take(min(room, wire.DATA_BYTES_MAX)))
 
     def _add(self, number: int, name: str, priority: int, *, is_ours: bool) -> None:
         assert self.peer is not None, "a stream before SETTINGS"

@@ -126,7 +126,8 @@ class TwoMuxes(RuleBasedStateMachine):
             assert len(mux._streams) <= OWN[0].streams_max + OWN[1].streams_max
             for stream in mux._streams.values():
                 assert stream.buffered <= BUFFER_BYTES_MAX
-                assert stream.window + stream.credit_due <= OWN[side].initial_credit
+                assert stream.window_max == OWN[side].initial_credit
+                assert stream.window + stream.credit_due <= stream.window_max
 
     def teardown(self) -> None:
         """When both read on, everything that was sent on what was not reset arrives."""

@@ -37,6 +37,7 @@ class Stream:
         "priority",
         "state",
         "window",
+        "window_max",
     )
 
     def __init__(
@@ -61,6 +62,7 @@ class Stream:
         self.state = StreamState.OPEN
         self.credit = credit
         self.window = window
+        self.window_max = window
         self.credit_due = 0
         self.pieces: deque[bytes | memoryview] = deque()
         self.buffered = 0
@@ -107,16 +109,12 @@ class Stream:
             self.buffered += len(data)
         return len(data)
 
-    def take(self, count_max: int) -> bytes:
-        """Take the next bytes to send, within the credit."""
+    def take(self, count_max: int) -> list[bytes | memoryview]:
+        """Take the next bytes to send, within the credit, in pieces."""
         count = min(count_max, self.credit, self.buffered)
         assert count > 0, f"stream {self.number}: nothing may be sent"
         self.buffered -= count
         self.credit -= count
-        first = self.pieces[0]
-        if len(first) == count:
-            self.pieces.popleft()
-            return bytes(first)
         taken: list[bytes | memoryview] = []
         while count:
             piece = self.pieces.popleft()
@@ -126,7 +124,7 @@ class Stream:
                 piece = view[:count]
             taken.append(piece)
             count -= len(piece)
-        return b"".join(taken)
+        return taken
 
     def arrive(self, count: int) -> None:
         """Charge what the peer sent to its window."""

@@ -89,6 +89,24 @@ def test_a_full_buffer_would_block() -> None:
     assert pair.a.room(stream) == sent
 
 
+def test_a_reader_that_keeps_up_gets_the_models_buffer_as_its_window() -> None:
+    pair = MuxPair().settle()
+    stream = pair.a.open("x", 0)
+    pair.cross()
+    pair.b.accept(stream)
+    pair.cross()
+    half = MODEL.initial_credit // 2
+    pair.a.send(stream, bytes(half))
+    pair.cross()
+    pair.b.consume(stream, half)
+    pair.cross()
+    pair.a.send(stream, bytes(BUFFER_BYTES_MAX))
+    _, at_b = pair.cross()
+    assert len(data_of(at_b, stream)) == BUFFER_BYTES_MAX
+    assert pair.a.send(stream, b"x") == 1
+    assert pair.cross() == ([], [])
+
+
 def test_high_priority_goes_first_and_a_lower_one_is_forced_after_a_burst() -> None:
     pair = MuxPair().settle()
     low, high, middle = pair.a.open("low", 7), pair.a.open("high", 0), pair.a.open("mid", 4)

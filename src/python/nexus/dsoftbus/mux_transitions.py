@@ -20,6 +20,8 @@ from nexus.core.errors import NexusError
 class StreamState(Enum):
     """Where a stream stands."""
 
+    __hash__ = object.__hash__  # Looked up for every frame; an enumeration has its own, slower.
+
     OPEN = "open"
     HALF_CLOSED_LOCAL = "half-closed-local"
     HALF_CLOSED_REMOTE = "half-closed-remote"
@@ -29,6 +31,8 @@ class StreamState(Enum):
 
 class StreamStep(Enum):
     """What can happen to a stream."""
+
+    __hash__ = object.__hash__  # Looked up for every frame; an enumeration has its own, slower.
 
     SEND_DATA = "send data"
     SEND_CLOSE = "send close"

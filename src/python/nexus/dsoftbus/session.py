@@ -31,7 +31,7 @@ from nexus.dsoftbus.transitions import (
 )
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import FRAME_BYTES_MAX, Frame, Ping, Pong, Request, Type, decode_frame
-from nexus.wire.stream import MessageReader, frame_message
+from nexus.wire.stream import LENGTH_BYTES, MessageReader, frame_length
 
 PROLOGUE: Final = b"nexus-dsoftbus/1"
 
@@ -134,7 +134,9 @@ class Session:
         self._message_bytes_max = frame_bytes_max + TAG_BYTES
         self._backlog_bytes_max = max(BACKLOG_BYTES_MAX, 4 * (2 + self._message_bytes_max))
         self._reader = MessageReader(self._message_bytes_max)
-        self._output = bytearray()
+        # In pieces, joined once when they are taken.
+        self._output: list[bytes] = []
+        self.output_bytes = 0  # How much waits to be written.
         self._correlation = 0
         self.pong_nonce = 0  # Of the last ping that was answered.
         self._ping_nonce = 0
@@ -168,12 +170,16 @@ class Session:
             raise LocalProtocolError(Reason.STATE, "no session yet")
         return self._transport.handshake_hash
 
-    def receive(self, data: bytes, now_ns: int) -> list[Event]:
-        """Take bytes from the connection; return what happened, in order."""
+    def receive(self, data: bytes | memoryview, now_ns: int) -> list[Event]:
+        """Take bytes from the connection; return what happened, in order.
+
+        A view is used until this returns, and not afterwards.
+        """
         if self.state is State.CLOSED:
             return []
         self._reader.feed(data)
         events = self._run(now_ns)
+        self._reader.keep()
         if self._reader.buffered > self._backlog_bytes_max:
             # Only a peer that sends on before it is admitted leaves so much.
             events.append(self._refuse(self._name_refusal(Reason.OVERSIZED)))
@@ -216,15 +222,11 @@ class Session:
         self._ping()
         return self._ping_nonce
 
-    @property
-    def output_bytes(self) -> int:
-        """How much waits to be written."""
-        return len(self._output)
-
     def take_output(self) -> bytes:
         """Take the bytes for the connection."""
-        output = bytes(self._output)
+        output = b"".join(self._output)
         self._output.clear()
+        self.output_bytes = 0
         return output
 
     def deadline_ns(self) -> int | None:
@@ -279,11 +281,11 @@ class Session:
                 events.append(self._refuse(self._name_refusal(exc.reason)))
         return events
 
-    def _take(self, step: Step, message: bytes, now_ns: int) -> list[Event]:
+    def _take(self, step: Step, message: bytes | memoryview, now_ns: int) -> list[Event]:
         if step is Step.FRAME:
             return self._take_frame(message, now_ns)
         assert self._handshake is not None, "a handshake message without a handshake"
-        payload = self._handshake.read(message)
+        payload = self._handshake.read(bytes(message))
         if step is Step.HELLO:
             self._move(step)
             self._write_handshake(self._own_id)
@@ -293,7 +295,7 @@ class Session:
         self.peer_id = device_id
         return [Proven(device_id, self._handshake.remote_static)]
 
-    def _take_frame(self, message: bytes, now_ns: int) -> list[Event]:
+    def _take_frame(self, message: bytes | memoryview, now_ns: int) -> list[Event]:
         assert self._transport is not None, "a frame without a transport"
         frame = self._transport.decrypt(message)
         is_first = self.state is State.CONFIRMING
@@ -313,7 +315,7 @@ class Session:
         match decoded:
             case Ping(nonce):
                 # A peer that pings and never reads gets no more pongs than the backlog holds.
-                if len(self._output) < self._backlog_bytes_max // 2:
+                if self.output_bytes < self._backlog_bytes_max // 2:
                     self._seal(Pong(nonce).encode())
                 return True
             case Pong(nonce):
@@ -341,18 +343,23 @@ class Session:
 
     def _ping(self) -> None:
         self._ping_nonce += 1
-        if len(self._output) < self._backlog_bytes_max // 2:
+        if self.output_bytes < self._backlog_bytes_max // 2:
             self._seal(Ping(self._ping_nonce).encode())
 
     def _seal(self, plaintext: bytes) -> None:
         assert self._transport is not None, "a frame without a transport"
-        if len(self._output) + 2 + len(plaintext) + TAG_BYTES > self._backlog_bytes_max:
+        if self.output_bytes + 2 + len(plaintext) + TAG_BYTES > self._backlog_bytes_max:
             raise LocalProtocolError(Reason.STATE, "the peer takes nothing; write the output first")
-        self._output += frame_message(self._transport.encrypt(plaintext))
+        self._put(self._transport.encrypt(plaintext))
 
     def _write_handshake(self, payload: bytes) -> None:
         assert self._handshake is not None, "no handshake"
-        self._output += frame_message(self._handshake.write(payload))
+        self._put(self._handshake.write(payload))
+
+    def _put(self, message: bytes) -> None:
+        self._output.append(frame_length(message))
+        self._output.append(message)
+        self.output_bytes += LENGTH_BYTES + len(message)
 
 
 def _decode_id(payload: bytes) -> str:

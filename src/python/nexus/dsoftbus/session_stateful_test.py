@@ -112,7 +112,7 @@ class TwoSessions(RuleBasedStateMachine):
     @invariant()
     def nothing_grows_without_bound(self) -> None:
         """The output that waits is bounded."""
-        assert all(len(session._output) <= BACKLOG_BYTES_MAX for session in self.sides)
+        assert all(session.output_bytes <= BACKLOG_BYTES_MAX for session in self.sides)
 
     def teardown(self) -> None:
         """On an intact wire in good time, everything sent arrives in the end."""

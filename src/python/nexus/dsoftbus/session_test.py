@@ -273,7 +273,7 @@ def test_a_peer_that_pings_and_never_reads_gets_a_bounded_answer() -> None:
     for nonce in range(2000):
         pair.a.send(Ping(nonce))
         pair.b.receive(pair.a.take_output(), 0)
-    assert len(pair.b._output) <= BACKLOG_BYTES_MAX
+    assert pair.b.output_bytes <= BACKLOG_BYTES_MAX
     assert pair.b.state is State.READY
 
 

@@ -139,6 +139,11 @@ class Reset:
 Frame = Settings | Open | OpenAck | Data | Credit | Close | Reset
 
 
+def encode_data(stream: int, pieces: list[bytes | memoryview]) -> bytes:
+    """Return the DATA frame of pieces that are within the limits: `Data.encode` with one copy."""
+    return b"".join((b"\x13", stream.to_bytes(4, "little"), *pieces))
+
+
 def is_stream_frame(frame: bytes) -> bool:
     """Say whether a session's frame is one of streams, be it a known one or not."""
     return frame[:1] >= b"\x10"

@@ -16,9 +16,14 @@ MESSAGE_BYTES_MAX: Final = 65535
 
 def frame_message(message: bytes) -> bytes:
     """Put the length before a message."""
+    return frame_length(message) + message
+
+
+def frame_length(message: bytes) -> bytes:
+    """Return what goes before a message."""
     if len(message) > MESSAGE_BYTES_MAX:
         raise LocalProtocolError(Reason.OVERSIZED, f"{len(message)}")
-    return len(message).to_bytes(LENGTH_BYTES, "big") + message
+    return len(message).to_bytes(LENGTH_BYTES, "big")
 
 
 class MessageReader:
@@ -29,21 +34,38 @@ class MessageReader:
         if not 1 <= message_bytes_max <= MESSAGE_BYTES_MAX:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"limit of {message_bytes_max}")
         self._message_bytes_max = message_bytes_max
-        self._buffer = bytearray()
+        # What came and how much of it was given out: a message is copied out of it once.
+        self._buffer: bytes | memoryview = b""
+        self._position = 0
         self._poison: RemoteProtocolError | None = None
 
     @property
     def buffered(self) -> int:
         """How many bytes wait for the rest of their message."""
-        return len(self._buffer)
+        return len(self._buffer) - self._position
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes in; `next_message` gives them out.  After an error nothing is kept."""
-        if self._poison is None:
-            self._buffer += data
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take bytes in; `next_message` gives them out.  After an error nothing is kept.
 
-    def next_message(self, low: int = 1, high: int | None = None) -> bytes | None:
+        A view is borrowed until `keep`; what is left over by then is copied.
+        """
+        if self._poison is not None:
+            return
+        if self.buffered:
+            data = b"".join((self._buffer[self._position :], data))
+        self._buffer = data
+        self._position = 0
+
+    def keep(self) -> None:
+        """Give back what was borrowed, and hold what is left over."""
+        if isinstance(self._buffer, memoryview):
+            self._buffer = bytes(self._buffer[self._position :])
+            self._position = 0
+
+    def next_message(self, low: int = 1, high: int | None = None) -> bytes | memoryview | None:
         """Return the next message, or None until more bytes come.
+
+        It is a view if what was fed is one: deal with it before `keep`.
 
         Args:
             low: The shortest message that is acceptable now.
@@ -55,14 +77,18 @@ class MessageReader:
         """
         if self._poison is not None:
             raise RemoteProtocolError(self._poison.reason, "after an earlier error")
-        if len(self._buffer) < LENGTH_BYTES:
+        start = self._position + LENGTH_BYTES
+        if len(self._buffer) < start:
             return None
-        length = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+        length = int.from_bytes(self._buffer[self._position : start], "big")
         self._check(length, low, self._message_bytes_max if high is None else high)
-        if len(self._buffer) < LENGTH_BYTES + length:
+        end = start + length
+        if len(self._buffer) < end:
             return None
-        message = bytes(self._buffer[LENGTH_BYTES : LENGTH_BYTES + length])
-        del self._buffer[: LENGTH_BYTES + length]
+        message = self._buffer[start:end]
+        self._position = end
+        if end == len(self._buffer):
+            self._buffer, self._position = b"", 0  # An idle connection holds nothing.
         return message
 
     def receive(self, data: bytes) -> list[bytes]:
@@ -75,7 +101,7 @@ class MessageReader:
         self.feed(data)
         messages = []
         while (message := self.next_message()) is not None:
-            messages.append(message)
+            messages.append(bytes(message))
         return messages
 
     def _check(self, length: int, low: int, high: int) -> None:
@@ -85,5 +111,5 @@ class MessageReader:
         self._poison = RemoteProtocolError(
             reason, f"message of {length}, accepted are {low}..{high}"
         )
-        self._buffer.clear()
+        self._buffer, self._position = b"", 0
         raise self._poison

@@ -26,7 +26,7 @@ from nexus.wire.gateway import FRAME_BYTES_MAX
 if TYPE_CHECKING:
     from nexus.dsoftbus.io.handles import Handles
 
-READ_BYTES: Final = 65_536
+READ_BYTES: Final = 262_144
 
 # Beyond this the transport asks us to wait.  A few of the largest messages.
 WRITE_BYTES_HIGH: Final = 131_072
@@ -139,9 +139,9 @@ class Link(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
-        with memoryview(self._buffer) as view:
-            data = bytes(view[:nbytes])
-        self._handle(self.session.receive(data, time.monotonic_ns()))
+        with memoryview(self._buffer) as whole, whole[:nbytes] as view:
+            events = self.session.receive(view, time.monotonic_ns())
+        self._handle(events)
 
     def eof_received(self) -> bool:
         """Close when the peer does: there is no use for half a session."""

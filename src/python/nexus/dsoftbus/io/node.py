@@ -96,7 +96,7 @@ class Node:
         self.peers = {peer.device_id: Peer(peer, epoch) for peer in settings.peers}
         self.discovery = Discovery(settings, self._heard)
         self._sessions_per_peer_max = sessions_per_peer_max
-        self._buffer = bytearray(READ_BYTES)
+        self.read_buffer = bytearray(READ_BYTES)
         self._links: dict[Link, ServedSession | None] = {}
         self._ready: dict[str, list[Link]] = {peer: [] for peer in self.peers}
         self._unbound: dict[Link, Proven] = {}
@@ -107,7 +107,7 @@ class Node:
         self._is_closing = False
         self._link_count = 0
         streams_own = settings.streams
-        self._frame_bytes_max = (
+        self.frame_bytes_max = (
             FRAME_BYTES_MAX if streams_own is None else streams_own.message_bytes_max
         )
         self.port = 0
@@ -300,12 +300,12 @@ class Node:
                 self.proven(link, event)
 
     def _accept(self) -> Link:
-        session = Session.accept(self._identity(), time.monotonic_ns(), self._frame_bytes_max)
+        session = Session.accept(self._identity(), time.monotonic_ns(), self.frame_bytes_max)
         return self._make_link(session)
 
     def _make_link(self, session: Session) -> Link:
         self._link_count += 1
-        return Link(session, self, self._buffer, self._link_count, self.settings.streams)
+        return Link(session, self, self.read_buffer, self._link_count, self.settings.streams)
 
     def _identity(self) -> Identity:
         return Identity(
@@ -332,7 +332,7 @@ class Node:
         assert live is not None, "may_dial without an entry"
         loop = asyncio.get_running_loop()
         session = Session.dial(
-            self._identity(), pin.public_key, time.monotonic_ns(), self._frame_bytes_max
+            self._identity(), pin.public_key, time.monotonic_ns(), self.frame_bytes_max
         )
         link = self._make_link(session)
         try:
