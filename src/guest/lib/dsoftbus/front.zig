@@ -4,7 +4,10 @@ const std = @import("std");
 const wire = @import("wire");
 const pk = @import("pk.zig");
 
-pub const inner_bytes_max = @max(pk.request_bytes_max, wire.sm.request_bytes_max);
+pub const inner_bytes_max = @max(
+    wire.ds.state_request_max,
+    @max(pk.request_bytes_max, wire.sm.request_bytes_max),
+);
 pub const reply_bytes_max = wire.ds.reply_bytes_max;
 
 comptime {
@@ -18,13 +21,13 @@ comptime {
 const Handle = packed struct(u32) { remote: u24, epoch: u8 };
 
 /// A request that outlives its frame, because it waits for a session. All of them may be sent again
-/// on the next session if one was lost before it answered: they change nothing, but for a handle,
-/// which is gone with its session.
+/// on the next session if one was lost before it answered: they change nothing, or what they change
+/// is the same after a second time; but for a handle, which is gone with its session.
 pub const Ask = struct {
     op: wire.ds.Op,
-    /// A name or a path.
-    text: [wire.ds.path_bytes_max]u8 = undefined,
-    text_len: u8 = 0,
+    /// A name, a path, or a whole frame of the state store.
+    text: [wire.ds.state_request_max]u8 = undefined,
+    text_len: u16 = 0,
     handle: Handle = @bitCast(@as(u32, 0)),
     offset: u32 = 0,
     len: u16 = 0,
@@ -41,6 +44,7 @@ pub const Ask = struct {
                 .offset = read.offset,
                 .len = read.len,
             },
+            .state => |frame| withText(.state, frame),
             .package_close => |handle| .{ .op = .package_close, .handle = @bitCast(handle) },
         };
     }
@@ -56,6 +60,7 @@ pub const Ask = struct {
         return switch (self.op) {
             .resolve => 1,
             .bundle_list => 2,
+            .state => 4,
             else => 3,
         };
     }
@@ -75,6 +80,7 @@ pub const Ask = struct {
         const frame = switch (self.op) {
             .resolve => wire.sm.encodeRequest(out, .{ .resolve_status = text }),
             .bundle_list => wire.bn.encodeRequest(out, .list),
+            .state => return text,
             .package_stat => pk.encodePath(packet, .stat, text),
             .package_open => pk.encodePath(packet, .open, text),
             .package_read => pk.encodeRead(packet, .{
@@ -137,6 +143,7 @@ pub const Ask = struct {
 
     fn succeed(self: *const Ask, out: []u8, reply: ?[]const u8) !?[]u8 {
         const frame = reply orelse return null;
+        if (self.op == .state) return wire.ds.encodeStateReply(out, frame) catch null;
         if (self.op == .resolve) {
             const resolved = wire.sm.decodeReply(frame, .resolve_status) orelse return null;
             if (resolved.status != .ok) return null;
@@ -211,6 +218,19 @@ test "package operations travel as PK, and their answers come back" {
         try testing.expectEqualSlices(u8, case[1], ask.inner(&inner));
         try testing.expectEqualSlices(u8, case[3], ask.answer(&out, case[2], 0));
     }
+}
+
+test "a state frame travels as it is, and so does its answer" {
+    var inner: [inner_bytes_max]u8 = undefined;
+    var out: [reply_bytes_max]u8 = undefined;
+    const sync = askOf("DS\x01\x07\x04\x00SF\x01\x05");
+    try testing.expectEqual(@as(u8, 4), sync.service());
+    try testing.expectEqualSlices(u8, "SF\x01\x05", sync.inner(&inner));
+    const answered = sync.answer(&out, "SF\x01\x85\x02", 0);
+    try testing.expectEqualSlices(u8, "DS\x01\x87\x00\x05\x00SF\x01\x85\x02", answered);
+    try testing.expectEqualSlices(u8, "DS\x01\x87\x01", sync.answer(&out, null, 0));
+    const longest = askOf("DS\x01\x07\x00\x01" ++ "x" ** 256);
+    try testing.expectEqual(@as(usize, 256), longest.inner(&inner).len);
 }
 
 test "a handle remembers the session it is of" {

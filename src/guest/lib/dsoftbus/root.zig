@@ -13,6 +13,7 @@
 //!     desk        asks of those services: waiting, travelling, answered
 //!     backoff     when to dial again
 //!     pk          the remote package file system: frames; pk_server: handles and answers
+//!     sf_gate     what of a peer's request may reach the state store
 //!     config      the section of the node configuration
 //!     mux         streams inside a session (mux_frames, mux_stream, mux_schedule); mux_ladder: proof
 //!     assembly    gateway frames out of a stream's bytes
@@ -36,6 +37,7 @@ pub const mux = @import("mux.zig");
 pub const mux_frames = @import("mux_frames.zig");
 pub const mux_ladder = @import("mux_ladder.zig");
 pub const rate = @import("rate.zig");
+pub const sf_gate = @import("sf_gate.zig");
 pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
 pub const Id = @import("id.zig").Id;
@@ -62,7 +64,9 @@ test {
     _ = @import("mux_test.zig");
     _ = @import("mux_random_test.zig");
     _ = @import("mux_ladder_test.zig");
+    _ = @import("mux_transcript_test.zig");
     _ = rate;
+    _ = sf_gate;
     _ = session;
     _ = @import("id.zig");
     _ = @import("announce_test.zig");

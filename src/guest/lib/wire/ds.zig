@@ -10,8 +10,11 @@ pub const name_bytes_max = 48;
 /// A path of a package with its scheme, the longest text there is.
 pub const path_bytes_max = 192;
 pub const package_read_bytes_max = 128;
-pub const request_bytes_max = 5 + path_bytes_max;
-pub const reply_bytes_max = 7 + package_read_bytes_max;
+/// A frame of the state store, either way.
+pub const state_request_max = 256;
+pub const state_reply_max = 512;
+pub const request_bytes_max = 6 + state_request_max;
+pub const reply_bytes_max = 7 + state_reply_max;
 
 pub const Op = enum(u8) {
     malformed = 0,
@@ -21,6 +24,7 @@ pub const Op = enum(u8) {
     package_open = 4,
     package_read = 5,
     package_close = 6,
+    state = 7,
     _,
 };
 
@@ -48,6 +52,8 @@ pub const Request = union(enum) {
     package_open: []const u8,
     package_read: PackageRead,
     package_close: u32,
+    /// A frame of `SF`; whether it is a good one is for the node to say that is asked.
+    state: []const u8,
 };
 
 /// Either a request or the operation under which its failure is answered.
@@ -74,6 +80,11 @@ pub fn decodeRequest(frame: []const u8) Decoded {
         .package_close => if (frame.len == 8) {
             const handle = std.mem.readInt(u32, frame[4..8], .little);
             return .{ .request = .{ .package_close = handle } };
+        },
+        .state => if (frame.len >= 6) {
+            const len: usize = std.mem.readInt(u16, frame[4..6], .little);
+            if (len != 0 and len <= state_request_max and frame.len == 6 + len)
+                return .{ .request = .{ .state = frame[6..] } };
         },
         else => {},
     }
@@ -107,6 +118,13 @@ pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
             try writer.int(u32, read.handle);
             try writer.int(u32, read.offset);
             try writer.int(u16, read.len);
+            return writer.done();
+        },
+        .state => |inner| {
+            if (inner.len == 0 or inner.len > state_request_max) return error.NoRoom;
+            var writer = try Writer.frame(buffer, magic, version, @intFromEnum(Op.state));
+            try writer.int(u16, @intCast(inner.len));
+            try writer.put(inner);
             return writer.done();
         },
         .package_close => |handle| {
@@ -149,6 +167,23 @@ pub fn encodePackageReply(buffer: []u8, op: Op, tail: []const u8) cursor.Error![
     return writer.done();
 }
 
+/// A good answer to a state request: the other node's frame, whatever it says.
+pub fn encodeStateReply(buffer: []u8, inner: []const u8) cursor.Error![]u8 {
+    if (inner.len > state_reply_max) return error.NoRoom;
+    const op = @intFromEnum(Op.state) | cursor.reply_bit;
+    var writer = try Writer.frame(buffer, magic, version, op);
+    try writer.int(u8, @intFromEnum(Status.ok));
+    try writer.int(u16, @intCast(inner.len));
+    try writer.put(inner);
+    return writer.done();
+}
+
+/// The frame in a good answer to a state request, else null.
+pub fn decodeState(frame: []const u8) ?[]const u8 {
+    const status = decodeStatus(frame, .state) orelse return null;
+    return if (status == .ok) frame[7..] else null;
+}
+
 /// The fields of a good answer to a package operation, else null.
 pub fn decodePackageTail(frame: []const u8, op: Op) ?[]const u8 {
     const status = decodeStatus(frame, op) orelse return null;
@@ -164,7 +199,10 @@ pub fn decodeStatus(frame: []const u8, op: Op) ?Status {
         .bundle_list => 7,
         .package_stat => 15,
         .package_open => 9,
-        .package_read => if (frame.len < 7) 7 else 7 + std.mem.readInt(u16, frame[5..7], .little),
+        .package_read, .state => if (frame.len < 7)
+            7
+        else
+            7 + std.mem.readInt(u16, frame[5..7], .little),
         else => 5,
     };
     return if (frame.len == expected) status else null;
@@ -247,6 +285,25 @@ test "an answer has the length that its operation and status demand" {
     }) |case| try testing.expectEqual(case[2], decodeStatus(case[0], case[1]));
     const tail = decodePackageTail("DS\x01\x85\x00\x02\x00ab", .package_read).?;
     try testing.expectEqualStrings("\x02\x00ab", tail);
+}
+
+test "state requests, both ways" {
+    var buffer: [reply_bytes_max]u8 = undefined;
+    const sync = try encodeRequest(&buffer, .{ .state = "SF\x01\x05" });
+    try testing.expectEqualSlices(u8, &hex("44530107040053460105"), sync);
+    try testing.expectEqualSlices(u8, "SF\x01\x05", decodeRequest(sync).request.state);
+    try testing.expectError(error.NoRoom, encodeRequest(&buffer, .{ .state = "" }));
+    try testing.expectError(error.NoRoom, encodeRequest(&buffer, .{ .state = "x" ** 257 }));
+    for ([_][]const u8{
+        "DS\x01\x07\x00\x00",
+        "DS\x01\x07\x02\x00x",
+        "DS\x01\x07\x01\x00xy",
+        "DS\x01\x07\x01\x01" ++ "x" ** 257,
+    }) |frame| try testing.expectEqual(Op.state, decodeRequest(frame).refusal);
+    const reply = try encodeStateReply(&buffer, "SF\x01\x85\x00");
+    try testing.expectEqualSlices(u8, "SF\x01\x85\x00", decodeState(reply).?);
+    try testing.expect(decodeState("DS\x01\x87\x01") == null);
+    try testing.expect(decodeState("DS\x01\x87\x00\x02\x00x") == null);
 }
 
 test "a failed bundle list has no count" {

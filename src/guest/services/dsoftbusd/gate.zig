@@ -8,6 +8,7 @@ const journal = @import("journal.zig");
 const links = @import("links.zig");
 const streams = @import("streams.zig");
 const packages = @import("packages.zig");
+const state = @import("state.zig");
 const Link = links.Link;
 const frames = dsoftbus.frames;
 const gateway = dsoftbus.gateway;
@@ -42,6 +43,9 @@ pub fn serve(link: *Link, frame: []const u8) void {
             const request = accepted.request;
             if (accepted.service.id == packages.service_id) {
                 return packages.serve(link, accepted.service, request, subject);
+            }
+            if (accepted.service.id == state.service_id) {
+                return state.serve(link, accepted.service, request, subject);
             }
             const deadline_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
             const reply = forward(
@@ -83,6 +87,7 @@ pub fn answer(link: *Link, response: frames.Response) void {
 pub fn tellServed(link: *const Link, service: *const gateway.Service) void {
     if (link.bound == null) return;
     if (service.id == packages.service_id) return packages.tellServed();
+    if (service.id == state.service_id) return state.tellServed();
     os.print(
         "dsoftbusd: remote proxy ok (peer={f} service={s})",
         .{ link.peerId().*, service.name },

@@ -27,7 +27,7 @@ pub fn auditMux(label: []const u8, peer: *const dsoftbus.Id) void {
     record(audit_record.warn, audit_record.muxMessage(&buffer, label, peer));
 }
 
-fn record(level: u8, message: []const u8) void {
+pub fn record(level: u8, message: []const u8) void {
     append(level, message) catch os.print("dsoftbusd: {s}", .{message});
 }
 

@@ -43,6 +43,7 @@ pub fn run(comptime Node: type, node: *Node, what: Plan) void {
     }
     if (what.mode != .client) return;
     prove(Node, node, &Remote(Node).table);
+    if (what.proofs.contains(.state)) prove(Node, node, &State(Node).remote);
     if (what.proofs.contains(.packages)) prove(Node, node, &Packages(Node).table);
 }
 
@@ -51,7 +52,8 @@ fn prove(comptime Node: type, node: *Node, table: []const Check(Node)) void {
 }
 
 fn report(comptime Node: type, node: *Node, check: *const Check(Node), result: anyerror!void) void {
-    if (result) |_| node.passed(check.name, check.ending) else |reason| node.failed(check.name, reason);
+    result catch |reason| return node.failed(check.name, reason);
+    node.passed(check.name, check.ending);
 }
 
 test {

@@ -4,11 +4,15 @@ const std = @import("std");
 const wire = @import("wire");
 const sf = wire.sf;
 const suite = @import("checks.zig");
+const Remote = @import("remote.zig").Remote;
 const Wrong = suite.Wrong;
 
 const key = "/state/shared/selftest/local";
 const guarded_key = "/state/keystore/device.signing";
 const value = "local-statefs-v1";
+
+const remote_key = "/state/shared/selftest/remote-rw";
+const remote_value = "remote-statefs-rw-v1";
 
 var request_buffer: [256]u8 = undefined;
 var reply_buffer: [512]u8 = undefined;
@@ -26,6 +30,37 @@ pub fn State(comptime Node: type) type {
             },
             .{ .name = "statefs persist", .run = persist },
         };
+
+        pub const remote = [_]suite.Check(Node){
+            .{ .name = "remote statefs rw", .run = remoteReadWrite },
+        };
+
+        fn askRemote(node: *Node, request: sf.Request) !sf.Reply {
+            nonce += 1;
+            var numbered = request;
+            numbered.nonce = nonce;
+            const frame = try sf.encodeRequest(&request_buffer, numbered);
+            const answer = try Remote(Node).ask(node, .{ .state = frame });
+            const inner = wire.ds.decodeState(answer) orelse return Wrong.WrongStatus;
+            return sf.decodeReply(inner, request.op, nonce) orelse Wrong.NotThisReply;
+        }
+
+        fn expectRemote(status: sf.Status, node: *Node, request: sf.Request) !void {
+            if ((try askRemote(node, request)).status != status) return Wrong.WrongStatus;
+        }
+
+        /// Written, read back, removed, and then not there; and nothing outside of what is shared.
+        fn remoteReadWrite(node: *Node) !void {
+            const write: sf.Request = .{ .op = .put, .key = remote_key, .value = remote_value };
+            try expectRemote(.ok, node, write);
+            try expectRemote(.ok, node, .{ .op = .sync });
+            const got = try askRemote(node, .{ .op = .get, .key = remote_key });
+            const found = sf.valueOf(got) orelse return Wrong.WrongStatus;
+            if (!std.mem.eql(u8, found, remote_value)) return Wrong.WrongValue;
+            try expectRemote(.access_denied, node, .{ .op = .get, .key = guarded_key });
+            try expectRemote(.ok, node, .{ .op = .delete, .key = remote_key });
+            try expectRemote(.not_found, node, .{ .op = .get, .key = remote_key });
+        }
 
         fn ask(node: *Node, request: sf.Request) !sf.Reply {
             nonce += 1;

@@ -141,6 +141,13 @@ const World = struct {
                 wire.ds.encodeBundleListReply(reply, 1)
             else
                 wire.ds.encodeReply(reply, .bundle_list, .fail),
+            .state => |frame| if (up)
+                wire.ds.encodeStateReply(
+                    reply,
+                    state_server.handle(frame, my_id, &self.state_gate),
+                )
+            else
+                wire.ds.encodeReply(reply, .state, .fail),
             .package_stat => self.package(reply, .package_stat, prop_stat),
             .package_open => self.openPackage(reply),
             .package_read => |read| self.readPackage(reply, read),
@@ -365,11 +372,28 @@ const state_names = [_][]const u8{
     "statefs persist",
 };
 
-fn expectState(signs: []const u8, setup: World) !void {
+fn openState() !void {
     state_disk = .{};
     state_server.pool = &state_pool;
     state_server.items = &state_items;
     try state_server.open(&state_disk);
+}
+
+test "the other node's state store, where the configuration asks for it" {
+    const plan: checks.Plan = .{ .mode = .client, .proofs = .initOne(.state) };
+    const before = "+remote resolve\n+remote query\n";
+    try openState();
+    try world.init();
+    const good = try expectLocal(world.prove(plan), &.{});
+    try testing.expectEqualStrings(before ++ "+remote statefs rw\n", good);
+    try world.init();
+    world.state_gate.permits_all = true;
+    const open = try expectLocal(world.prove(plan), &.{});
+    try testing.expectEqualStrings(before ++ "-remote statefs rw\n", open);
+}
+
+fn expectState(signs: []const u8, setup: World) !void {
+    try openState();
     world = setup;
     world.has_state = true;
     world.table = try .parse(grants);

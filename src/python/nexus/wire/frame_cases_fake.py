@@ -438,4 +438,16 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case("stream-close", mux.decode_frame, mux.Close(0xFFFFFFFF), hex="15" + "ffffffff"),
     Case("stream-reset", mux.decode_frame, mux.Reset(2, 1), hex="16" + "02000000" + "01"),
+    Case(
+        "ds-state-sync",
+        front.decode_request,
+        front.Request(front.Op.STATE, inner=state.Request(state.Op.SYNC).encode()),
+        vector="ds_statefs_sync",
+    ),
+    Case(
+        "ds-state-reply",
+        front.decode_reply,
+        front.Reply(front.Op.STATE, front.Status.OK, tail=b"\5\0SF\1\x85\0"),
+        hex="44530187" + "00" + "0500" + "5346018500",
+    ),
 )

@@ -7,6 +7,7 @@
     4 pkg open     path_len u8 (0..192), path     status u8, and if ok: handle u32
     5 pkg read     handle, offset u32, len u16    status u8, and if ok: len u16, bytes
     6 pkg close    handle u32                     status u8
+    7 state        len u16 (1..256), `SF` frame   status u8, and if ok: len u16, `SF` reply
 
 A reply's op has bit 7 set; a request that cannot be read is answered with op 0x80 and *fail*.  The
 status of the package operations is that of `PK`.
@@ -19,14 +20,16 @@ from enum import IntEnum
 from typing import Final
 
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.octets import REPLY_BIT, FrameWriter, check_length, open_frame
+from nexus.wire.octets import REPLY_BIT, FrameReader, FrameWriter, check_length, open_frame
 
 MAGIC: Final = b"DS"
 VERSION: Final = 1
 NAME_BYTES_MAX: Final = 48
 PATH_BYTES_MAX: Final = 192
 PACKAGE_READ_BYTES_MAX: Final = 128
-_FRAME_BYTES_MAX: Final = 5 + PATH_BYTES_MAX
+STATE_REQUEST_MAX: Final = 256
+STATE_REPLY_MAX: Final = 512
+_FRAME_BYTES_MAX: Final = 7 + STATE_REPLY_MAX
 
 
 class Op(IntEnum):
@@ -39,6 +42,7 @@ class Op(IntEnum):
     PACKAGE_OPEN = 4
     PACKAGE_READ = 5
     PACKAGE_CLOSE = 6
+    STATE = 7
 
 
 class Status(IntEnum):
@@ -69,13 +73,14 @@ _TAILS: Final = {Op.BUNDLE_LIST: 2, Op.PACKAGE_STAT: 10, Op.PACKAGE_OPEN: 4}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request; `name` is a path for the package operations that have one."""
+    """A request; `name` is a path where a package operation has one, `inner` an `SF` frame."""
 
     op: Op
     name: str = ""
     handle: int = 0
     offset: int = 0
     length: int = 0
+    inner: bytes = b""
 
     def encode(self) -> bytes:
         """Return the frame."""
@@ -86,6 +91,9 @@ class Request:
             return out.u8(len(name)).put(name).finish()
         if self.op is Op.MALFORMED or name:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{self.op.name} {self.name!r}")
+        if self.op is Op.STATE:
+            check_length(self.inner, 1, STATE_REQUEST_MAX, Reason.OVERSIZED)
+            return out.u16(len(self.inner)).put(self.inner).finish()
         if self.op in (Op.PACKAGE_READ, Op.PACKAGE_CLOSE):
             out.u32(self.handle)
         if self.op is Op.PACKAGE_READ:
@@ -95,7 +103,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply; a bundle list that succeeded has a count, a package operation the rest of `PK`."""
+    """A reply; a bundle list that succeeded has a count, all else its fields, in `tail`."""
 
     op: Op
     status: Status
@@ -117,6 +125,10 @@ def decode_request(frame: bytes) -> Request:
     if op is Op.MALFORMED:
         raise RemoteProtocolError(Reason.UNSUPPORTED_OPERATION, "0")
     name, handle, offset, length = "", 0, 0, 0
+    if op is Op.STATE:
+        inner = _take_inner(reader, 1, STATE_REQUEST_MAX)
+        reader.end()
+        return Request(op, inner=inner)
     if op in _TEXTS:
         least, most = _TEXTS[op]
         size = reader.u8()
@@ -139,13 +151,23 @@ def decode_reply(frame: bytes) -> Reply:
     tail = b""
     if status is Status.OK:
         tail = reader.take(_TAILS.get(op, 0))
-        if op is Op.PACKAGE_READ:
+        if op is Op.STATE:
+            inner = _take_inner(reader, 0, STATE_REPLY_MAX)
+            tail = len(inner).to_bytes(2, "little") + inner
+        elif op is Op.PACKAGE_READ:
             size = reader.u16()
             tail = size.to_bytes(2, "little") + reader.take(size)
     reader.end()
     if op is Op.BUNDLE_LIST:
         return Reply(op, status, int.from_bytes(tail, "little"))
     return Reply(op, status, tail=tail)
+
+
+def _take_inner(reader: FrameReader, low: int, high: int) -> bytes:
+    size = reader.u16()
+    if not low <= size <= high:
+        raise RemoteProtocolError(Reason.OVERSIZED, f"{size}, accepted are {low}..{high}")
+    return reader.take(size)
 
 
 def _start(op: int) -> FrameWriter:

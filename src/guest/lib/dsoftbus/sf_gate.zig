@@ -1,0 +1,262 @@
+//! Remote state: what of a peer's `SF` frame may reach the store. Decided once, before anything
+//! is done, and from the frame alone.
+//!
+//! The order of the checks is part of the contract (docs/spec/statefs.md), so that a refusal has
+//! one reason:
+//!
+//!     authenticated → frame → length of the key → escape → namespace → leaf → value or limit
+
+const std = @import("std");
+const sf = @import("wire").sf;
+const Id = @import("id.zig").Id;
+
+pub const frame_bytes_max = 256;
+pub const key_bytes_max = 96;
+pub const value_bytes_max = 128;
+pub const list_max = 64;
+pub const reply_bytes_max = 512;
+pub const namespace = "/state/shared/";
+
+pub const Reject = enum {
+    bad_request,
+    unauthenticated,
+    outside_acl,
+    prefix_escape,
+    oversized,
+
+    /// What the peer is told.
+    pub fn status(self: Reject) sf.Status {
+        return switch (self) {
+            .bad_request => .malformed,
+            .unauthenticated, .outside_acl => .access_denied,
+            .prefix_escape => .invalid_key,
+            .oversized => .value_too_large,
+        };
+    }
+};
+
+pub const Verdict = union(enum) {
+    accept: sf.Request,
+    /// The key as far as there is one.
+    reject: struct { op: sf.Op, why: Reject, key: []const u8 },
+};
+
+pub fn judge(is_bound: bool, frame: []const u8) Verdict {
+    const decoded = sf.decodeRequest(frame);
+    if (!is_bound) return refuse(decoded, .unauthenticated);
+    if (frame.len > frame_bytes_max) return refuse(decoded, .oversized);
+    switch (decoded) {
+        .request => |request| {
+            const why = check(request) orelse return .{ .accept = request };
+            return refuse(decoded, why);
+        },
+        .refusal => |refusal| return refuse(decoded, switch (refusal.status) {
+            .key_too_long, .value_too_large => .oversized,
+            else => .bad_request,
+        }),
+    }
+}
+
+fn check(request: sf.Request) ?Reject {
+    switch (request.op) {
+        .put, .get, .delete, .list => {},
+        // It has no key, so there is nothing of the namespace about it.
+        .sync => return null,
+        .reopen, .txn_begin, .txn_put, .txn_commit, .txn_abort => return .bad_request,
+    }
+    const key = request.key;
+    if (key.len == 0 or key.len > key_bytes_max) return .oversized;
+    if (isEscape(key)) return .prefix_escape;
+    if (!std.mem.startsWith(u8, key, namespace)) return .outside_acl;
+    if (request.op != .list and key.len == namespace.len) return .outside_acl;
+    switch (request.op) {
+        .put => if (request.value.len == 0 or request.value.len > value_bytes_max)
+            return .oversized,
+        .list => if (request.limit > list_max) return .oversized,
+        else => {},
+    }
+    return null;
+}
+
+fn isEscape(key: []const u8) bool {
+    if (std.mem.indexOfAny(u8, key, "\x00\\") != null) return true;
+    for ([_][]const u8{ "//", "/./", "/../" }) |part| {
+        if (std.mem.indexOf(u8, key, part) != null) return true;
+    }
+    return std.mem.endsWith(u8, key, "/.") or std.mem.endsWith(u8, key, "/..");
+}
+
+fn refuse(decoded: sf.Decoded, why: Reject) Verdict {
+    return switch (decoded) {
+        .request => |request| .{ .reject = .{ .op = request.op, .why = why, .key = request.key } },
+        .refusal => |refusal| .{ .reject = .{ .op = refusal.op, .why = why, .key = "" } },
+    };
+}
+
+/// How a request ended, for the record.
+pub const Outcome = union(enum) { allow, status, reject: Reject };
+
+pub const record_bytes_max = 160;
+
+/// The record of a change, let through or not: who, how it ended, and a hash of the key; never the
+/// value. Null: nothing was to be changed.
+pub fn record(
+    out: *[record_bytes_max]u8,
+    op: sf.Op,
+    outcome: Outcome,
+    peer: *const Id,
+    key: []const u8,
+) ?[]const u8 {
+    var writer: std.Io.Writer = .fixed(out);
+    write(&writer, op, outcome, peer, key) catch return null;
+    return writer.buffered();
+}
+
+fn write(
+    writer: *std.Io.Writer,
+    op: sf.Op,
+    outcome: Outcome,
+    peer: *const Id,
+    key: []const u8,
+) !void {
+    const verb = switch (op) {
+        .put => "put",
+        .delete => "delete",
+        else => return error.NoChange,
+    };
+    try writer.print("audit remote statefs {s} ", .{verb});
+    switch (outcome) {
+        .allow => try writer.writeAll("allow"),
+        .status => try writer.writeAll("reject status"),
+        .reject => |why| try writer.print("reject {t}", .{why}),
+    }
+    try writer.print(" peer={f} key=", .{peer.*});
+    if (key.len == 0) return writer.writeByte('-');
+    try writer.print("{x:0>16}", .{keyHash(key)});
+}
+
+/// The first eight bytes of SHA-256: enough to tell keys apart, not to read them.
+pub fn keyHash(key: []const u8) u64 {
+    var digest: [32]u8 = undefined;
+    std.crypto.hash.sha2.Sha256.hash(key, &digest, .{});
+    return std.mem.readInt(u64, digest[0..8], .big);
+}
+
+const testing = std.testing;
+
+fn expectReject(op: sf.Op, why: Reject, frame: []const u8) !void {
+    const verdict = judge(true, frame);
+    try testing.expectEqual(op, verdict.reject.op);
+    try testing.expectEqual(why, verdict.reject.why);
+}
+
+fn keyed(out: []u8, op: sf.Op, key: []const u8) ![]const u8 {
+    return sf.encodeRequest(out, .{ .op = op, .key = key, .value = "v", .limit = 1 });
+}
+
+test "each key has one verdict, whatever is asked of it" {
+    var buffer: [512]u8 = undefined;
+    const table = [_]struct { []const u8, ?Reject }{
+        .{ "/state/shared/a", null },
+        .{ "/state/shared/..a/b.", null },
+        .{ "/state/shared/" ++ "k" ** 82, null },
+        .{ "/state/shared/" ++ "k" ** 83, .oversized },
+        .{ "/state/keystore/x", .outside_acl },
+        .{ "/state/sharedx", .outside_acl },
+        .{ "/state/shared", .outside_acl },
+        .{ "/state/", .outside_acl },
+        .{ "/other/x", .outside_acl },
+        .{ "x", .outside_acl },
+        .{ "/state/shared/../keystore/x", .prefix_escape },
+        .{ "/state/shared//x", .prefix_escape },
+        .{ "/state/shared/./x", .prefix_escape },
+        .{ "/state/shared/x/..", .prefix_escape },
+        .{ "/state/shared/x/.", .prefix_escape },
+        .{ "/state/shared/a\\b", .prefix_escape },
+        .{ "/state/shared/a\x00", .prefix_escape },
+        // The escape comes before the namespace, the length before both.
+        .{ "/other/../x", .prefix_escape },
+        .{ "/other/../" ++ "x" ** 90, .oversized },
+    };
+    for (table) |row| for ([_]sf.Op{ .put, .get, .delete, .list }) |op| {
+        const frame = try keyed(&buffer, op, row[0]);
+        if (row[1]) |why| try expectReject(op, why, frame) else {
+            try testing.expectEqual(op, judge(true, frame).accept.op);
+        }
+        try testing.expectEqual(Reject.unauthenticated, judge(false, frame).reject.why);
+    };
+}
+
+test "the namespace itself may be listed, and nothing else" {
+    var buffer: [64]u8 = undefined;
+    for ([_]sf.Op{ .put, .get, .delete }) |op| {
+        try expectReject(op, .outside_acl, try keyed(&buffer, op, namespace));
+    }
+    const listed = judge(true, try keyed(&buffer, .list, namespace));
+    try testing.expectEqual(sf.Op.list, listed.accept.op);
+}
+
+test "values, limits, operations, and what is no frame" {
+    var buffer: [512]u8 = undefined;
+    const longest = "v" ** 129;
+    for ([_]usize{ 0, 1, 128, 129 }) |len| {
+        const frame = try sf.encodeRequest(&buffer, .{
+            .op = .put,
+            .key = "/state/shared/a",
+            .value = longest[0..len],
+        });
+        if (len == 1 or len == 128) {
+            try testing.expectEqual(len, judge(true, frame).accept.value.len);
+        } else try expectReject(.put, .oversized, frame);
+    }
+    for ([_]u16{ 0, 64, 65 }) |limit| {
+        const request: sf.Request = .{ .op = .list, .key = namespace, .limit = limit };
+        const frame = try sf.encodeRequest(&buffer, request);
+        if (limit == 65) try expectReject(.list, .oversized, frame) else {
+            try testing.expectEqual(limit, judge(true, frame).accept.limit);
+        }
+    }
+    try expectReject(.list, .oversized, try keyed(&buffer, .list, ""));
+    try testing.expectEqual(sf.Op.sync, judge(true, "SF\x01\x05").accept.op);
+    try expectReject(.reopen, .bad_request, "SF\x01\x06");
+    try expectReject(.txn_begin, .bad_request, "SF\x01\x07");
+    try expectReject(.sync, .bad_request, "");
+    try expectReject(.sync, .bad_request, "SF\x09\x01");
+    try expectReject(.get, .bad_request, "SF\x01\x02\x00\x00");
+    try expectReject(.get, .bad_request, "SF\x01\x02\x01\x00\xff");
+    try expectReject(.put, .bad_request, "SF\x01\x01\x01");
+    const long = try keyed(&buffer, .get, "/state/shared/" ++ "k" ** 241);
+    try expectReject(.get, .oversized, long);
+    try testing.expectEqual(Reject.unauthenticated, judge(false, "").reject.why);
+}
+
+test "what the peer is told" {
+    try testing.expectEqual(sf.Status.access_denied, Reject.outside_acl.status());
+    try testing.expectEqual(sf.Status.access_denied, Reject.unauthenticated.status());
+    try testing.expectEqual(sf.Status.invalid_key, Reject.prefix_escape.status());
+    try testing.expectEqual(sf.Status.value_too_large, Reject.oversized.status());
+    try testing.expectEqual(sf.Status.malformed, Reject.bad_request.status());
+}
+
+test "changes are recorded, with who and which key, never a value" {
+    var out: [record_bytes_max]u8 = undefined;
+    const peer = try Id.from("node-a");
+    try testing.expectEqualStrings(
+        "audit remote statefs put allow peer=node-a key=9f86d081884c7d65",
+        record(&out, .put, .allow, &peer, "test").?,
+    );
+    try testing.expectEqualStrings(
+        "audit remote statefs delete reject status peer=node-a key=9f86d081884c7d65",
+        record(&out, .delete, .status, &peer, "test").?,
+    );
+    try testing.expectEqualStrings(
+        "audit remote statefs put reject outside_acl peer=node-a key=-",
+        record(&out, .put, .{ .reject = .outside_acl }, &peer, "").?,
+    );
+    for ([_]sf.Op{ .get, .list, .sync }) |op| {
+        try testing.expect(record(&out, op, .allow, &peer, "test") == null);
+    }
+    const longest = try Id.from("p" ** 64);
+    const text = record(&out, .delete, .{ .reject = .unauthenticated }, &longest, "test").?;
+    try testing.expect(std.mem.endsWith(u8, text, "key=9f86d081884c7d65"));
+}
