@@ -39,4 +39,5 @@ def test_every_frame_that_crosses_the_network_has_an_example() -> None:
     shown = {name for name, _ in examples()}
     assert len(shown) == len(examples())
     needed = {"announce", "gateway-request", "gateway-response", "gateway-refused", "gateway-ping"}
-    assert needed | {"sm-resolve", "sm-resolve-ok", "bn-list", "bn-list-reply"} <= shown
+    packages = {"pk-open", "pk-open-reply", "pk-read", "pk-read-reply", "pk-close", "pk-reject"}
+    assert needed | packages | {"sm-resolve", "sm-resolve-ok", "bn-list", "bn-list-reply"} <= shown

@@ -14,7 +14,7 @@ from nexus.remotefs.package.virtual import frames
 from nexus.remotefs.package.virtual.frames import ACK, FIN, MSS, PSH, RST, SYN, Datagram, Segment
 
 _MASK: Final = 0xFFFFFFFF
-_LOCAL_PORT: Final = 40_000
+LOCAL_PORT: Final = 40_000
 _FIRST_NUMBER: Final = 1_000
 _WINDOW: Final = 65_535
 
@@ -122,7 +122,7 @@ class Host:
             self._send_ip(ip, waited)
 
     def _take_segment(self, segment: Segment) -> None:
-        if self._peer is None or segment.target_port != _LOCAL_PORT:
+        if self._peer is None or segment.target_port != LOCAL_PORT:
             return
         if segment.flags & RST:
             self.is_closed = True
@@ -165,7 +165,7 @@ class Host:
         self._owes_answer = False
         ip, port = self._peer
         segment = Segment(
-            *(_LOCAL_PORT, port, self._next, self._expected if flags & ACK else 0),
+            *(LOCAL_PORT, port, self._next, self._expected if flags & ACK else 0),
             *(flags, _WINDOW, payload),
         )
         data = frames.tcp(self._ip, ip, segment)
