@@ -73,6 +73,8 @@ class Options:
     native_blob: Path | None
     fw_cfg: dict[str, Path]
     script: Path | None
+    snapshot: Path | None
+    snapshot_out: Path | None
     trace: str | None
     trace_out: Path | None
     gdb: str | None
@@ -98,6 +100,8 @@ def parse(argv: Sequence[str]) -> Options:
         native_blob=given.native_blob,
         fw_cfg=_files(given.fw_cfg or ()),
         script=given.input,
+        snapshot=given.snapshot,
+        snapshot_out=given.snapshot_out,
         trace=None if given.trace is None else _one_of("--trace", given.trace, TRACES),
         trace_out=given.trace_out,
         gdb=given.gdb,
@@ -117,6 +121,12 @@ def _check_together(options: Options) -> None:
         raise UsageError("--trace-out: goes with --trace")
     if options.trace is not None and options.gdb is not None:
         raise UsageError("--trace: does not go with --gdb")
+    for option, path in (
+        ("--snapshot", options.snapshot),
+        ("--snapshot-out", options.snapshot_out),
+    ):
+        if path is not None and options.gdb is not None:
+            raise UsageError(f"{option}: does not go with --gdb")
     for option, wanted in (("--trace", options.trace), ("--gdb", options.gdb)):
         if wanted is not None and options.engine == "native":
             raise UsageError(f"{option}: goes with --engine reference, which does the same slower")
@@ -127,6 +137,8 @@ def _check_together(options: Options) -> None:
             ("--seed", options.seed),
             ("--max-instructions", options.max_instructions),
             ("--trace", options.trace),
+            ("--snapshot", options.snapshot),
+            ("--snapshot-out", options.snapshot_out),
         ):
             if value is not None:
                 raise UsageError(f"{option}: QEMU cannot do that; choose another --engine")
@@ -148,6 +160,8 @@ def _parser() -> CommandLine:
     add("--net", default="none", metavar="none", help="the machine has no network")
     add("--fw-cfg", action="append", metavar="NAME=FILE", help="a firmware file (repeatable)")
     add("--input", type=Path, metavar="FILE", help="type this file's content on the console")
+    add("--snapshot", type=Path, metavar="FILE", help="go on from here, with the same options")
+    add("--snapshot-out", type=Path, metavar="FILE", help="save the machine when the run ends")
     add("--trace", metavar="WHAT", help=f"one of {', '.join(TRACES)}")
     add("--trace-out", type=Path, metavar="FILE", help="default: the error stream")
     add("--gdb", metavar="PORT|PATH", help="wait for a debugger on 127.0.0.1 or a unix socket")

@@ -60,6 +60,24 @@ def test_mistakes_are_one_line(tmp_path: Path, arguments: tuple[str, ...], said:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("steps", ["1", "20", "33"])
+def test_a_run_can_be_saved_and_gone_on_with(tmp_path: Path, steps: str) -> None:
+    guest = write_guest(tmp_path, saying("hello\n", 4))
+    saved = tmp_path / "saved"
+    first = run_vm("--kernel", guest, "--max-instructions", steps, "--snapshot-out", saved)
+    assert first.returncode == 15
+    rest = run_vm("--kernel", guest, "--snapshot", saved)
+    assert (first.stdout + rest.stdout, rest.returncode) == ("hello\n", 4)
+
+
+def test_a_bad_snapshot_is_one_line(tmp_path: Path) -> None:
+    guest = write_guest(tmp_path, "nop")
+    done = run_vm("--kernel", guest, "--snapshot", guest)
+    assert done.returncode == 20
+    assert f"--snapshot: {guest}: snapshot: magic" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 class Debugged:
     """A run that waits for a debugger."""
 

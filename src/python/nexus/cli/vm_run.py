@@ -26,6 +26,7 @@ from nexus.harness.engine import EngineUnavailableError
 if TYPE_CHECKING:
     from nexus.cli.vm_machine import Parts
     from nexus.emulator.io.terminal import Terminal
+    from nexus.emulator.machine import Machine
     from nexus.emulator.observe import Observer
     from nexus.emulator.trace import Tracer
 
@@ -72,8 +73,6 @@ def run(options: Options) -> Ending:
 
 
 def _run_parts(options: Options, parts: Parts, typed: bytes) -> Ending:
-    from nexus.emulator.machine import Machine
-
     if options.gdb is not None:
         from nexus.cli.vm_gdb import debug
 
@@ -82,12 +81,33 @@ def _run_parts(options: Options, parts: Parts, typed: bytes) -> Ending:
             return Ending(EXIT_INTERRUPTED)
         return run_plain(session)
     with tracing(options, parts) as (observer, tracer):
-        machine = Machine(parts.make_options(observer))
+        machine = _power_on(options, parts, observer)
         if tracer is not None:
             tracer.machine = machine
         session = Session(machine, until=options.until, max_instructions=options.max_instructions)
         session.type(typed)
-        return _run_here(session)
+        try:
+            return _run_here(session)
+        finally:
+            if options.snapshot_out is not None:
+                from nexus.emulator.snapshot import save
+
+                options.snapshot_out.write_bytes(save(machine))
+
+
+def _power_on(options: Options, parts: Parts, observer: Observer | None) -> Machine:
+    """A machine at time 0, or where it was saved."""
+    from nexus.emulator.machine import Machine
+    from nexus.emulator.snapshot import SnapshotError, restore
+
+    if options.snapshot is None:
+        return Machine(parts.make_options(observer))
+    from nexus.cli.vm_machine import read
+
+    try:
+        return restore(parts.make_options(observer), read("--snapshot", options.snapshot))
+    except SnapshotError as error:
+        raise UsageError(f"--snapshot: {options.snapshot}: {error}") from error
 
 
 @contextmanager
