@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
             divisor=options.divisor,
             native_blob=options.native_blob,
             translations=options.translations,
-            system=options.system,
+            images=dict(options.image),
             world=options.world,
             single=options.single,
             workloads=options.workload,
@@ -40,6 +40,13 @@ def main(argv: Sequence[str]) -> int:
     return 0 if result["answers_agree"] else 1
 
 
+def _image(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=FILE")
+    return name, Path(path)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench emulator", description=__doc__)
     add = parser.add_argument
@@ -47,8 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--divisor", type=int, default=1, help="make every workload this much shorter")
     add("--workload", nargs="+", help="only these")
     add("--native-blob", type=Path, help="made by nexus.emulator.native.build; without: built here")
-    add("--translations", type=Path, help="made by nexus.emulator.native.translate, of --system")
-    add("--system", type=Path, help="the guest's system image: measure its boot and os2vm too")
+    add("--translations", type=Path, help="made by nexus.emulator.native.translate of the system")
+    add(
+        "--image",
+        type=_image,
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="an image that the worlds name: with it, boot them too",
+    )
     add("--single", type=Path, default=Path("ci/single.toml"), help="world of one machine")
     add("--world", type=Path, default=Path("ci/os2vm.toml"), help="world of two machines")
     add("--json", type=Path, help="write the figures here as well")

@@ -35,7 +35,7 @@ class Settings:
     divisor: int = 1
     native_blob: Path | None = None
     translations: Path | None = None
-    system: Path | None = None
+    images: dict[str, Path] = field(default_factory=dict)
     world: Path = Path("ci/os2vm.toml")
     single: Path = Path("ci/single.toml")
     workloads: list[str] | None = None
@@ -64,7 +64,7 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
         for name in (*names, "empty"):
             for engine, command in engines.items():
                 _sample(samples[engine], name, command(kernels[engine == "reference"][name]))
-    worlds = _measure_worlds(settings, say) if settings.system is not None else {}
+    worlds = _measure_worlds(settings, say) if settings.images else {}
     return {
         "host": _host(),
         "rounds": settings.rounds,
@@ -73,6 +73,7 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
         "start": {
             engine: {
                 "wall_s": found.median("empty", lambda cost: cost.wall_s),
+                "cpu_s": found.median("empty", lambda cost: cost.cpu_s),
                 "rss_kib": found.median("empty", lambda cost: cost.rss_kib),
             }
             for engine, found in samples.items()
@@ -210,7 +211,9 @@ def _world_engines(settings: Settings) -> Iterator[tuple[str, list[str]]]:
 def _world_command(settings: Settings, world: Path, more: list[str]) -> list[str]:
     out = settings.folder / "out"
     harness = [sys.executable, "-m", "nexus.harness.os2vm", "--plain", "--world", str(world)]
-    return [*harness, "--image", f"system={settings.system}", "--out", str(out), *more]
+    needed = settings.images if world == settings.world else {"system": settings.images["system"]}
+    images = [word for name, path in needed.items() for word in ("--image", f"{name}={path}")]
+    return [*harness, *images, "--out", str(out), *more]
 
 
 def _host() -> dict[str, str]:

@@ -67,6 +67,7 @@ def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
         ["a guest that ends at once", *engines],
         [
             ["wall, ms", *(f"{1000 * figures[engine]['wall_s']:.0f}" for engine in engines)],
+            ["processor, ms", *(f"{1000 * figures[engine]['cpu_s']:.0f}" for engine in engines)],
             ["resident, MiB", *(f"{figures[engine]['rss_kib'] / 1024:.0f}" for engine in engines)],
         ],
     )
@@ -76,13 +77,13 @@ def _worlds(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[st
     engines = list(next(iter(figures.values())))
     rows = []
     for label, found in figures.items():
-        base = found.get(_QEMU, {}).get("wall_s")
-        cells = [label]
-        for engine in engines:
-            wall = found[engine]["wall_s"]
-            ratio = f" ({base / wall:.2f})" if base else ""
-            cells.append(f"{wall:.2f}{ratio}, cpu {found[engine]['cpu_s']:.2f}")
-        rows.append(cells)
+        for value, name in (("wall_s", "wall"), ("cpu_s", "processor")):
+            base = found.get(_QEMU, {}).get(value)
+            cells = [f"{label}: {name}"]
+            for engine in engines:
+                seconds = found[engine][value]
+                cells.append(f"{seconds:.2f}" + (f" ({base / seconds:.2f})" if base else ""))
+            rows.append(cells)
         sizes = (f"{found[engine]['rss_kib'] / 1024:.0f}" for engine in engines)
         rows.append([f"{label}: resident, MiB", *sizes])
     return _table(["the real guest, whole process, s (QEMU = 1)", *engines], rows)

@@ -24,7 +24,7 @@ def test_workloads_end_with_an_answer(name: str) -> None:
 
 def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
     engine = {"mips": 100.0, "wall_s": 1.0, "steady_s": 1.0}
-    start = {"native": {"wall_s": 0.1, "rss_kib": 2048}}
+    start = {"native": {"wall_s": 0.1, "cpu_s": 0.05, "rss_kib": 2048}}
     text = as_text(
         {
             "host": {"cpu": "x", "system": "y", "python": "3", "qemu": "7", "date": "today"},
@@ -36,5 +36,5 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
         }
     )
     assert "100 (2.00)" in text
-    assert "2.00, cpu 1.00" in text
+    assert "| boot: wall | 2.00 |" in text
     assert "DISAGREE" in text

@@ -19,7 +19,7 @@ from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.handlers import go_to, handler_name, has_near_form
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
-from nexus.emulator.native.region import Block, Region
+from nexus.emulator.native.region import Block, Region, changed_before, used
 
 _INDICES: Final = {name: index for index, name in enumerate(handler_table())}
 
@@ -44,7 +44,7 @@ class RegionSource(Handler):
     def __init__(self, region: Region) -> None:
         super().__init__(f"region_{region.entries[0]:03x}")
         self._region = region
-        self._changed = _changed_before(region)
+        self._changed = changed_before(region)
         # Ways out that are rarely taken: label, offset, steps to give back, registers.
         self._cold: list[tuple[str, int, int, _Way]] = []
         self._way = _Way(frozenset())
@@ -79,7 +79,7 @@ class RegionSource(Handler):
         """Load the registers the region uses, then go to the block of the slot."""
         self.emit("%steps = alloca i64")
         self.store("i64", "%left", "%steps")
-        for number in sorted(_used(self._region)):
+        for number in sorted(used(self._region)):
             self.emit(f"%x{number} = alloca i64")
             self.store("i64", self.word(number), f"%x{number}")
         self.emit(f"%base_at = getelementptr i64, ptr %st, i64 {layout.PAGE_ADDRESS}")
@@ -275,40 +275,6 @@ def _arguments(statement: ast.stmt) -> list[ast.expr]:
     assert isinstance(statement, ast.Expr | ast.Assign)
     assert isinstance(statement.value, ast.Call)
     return statement.value.args
-
-
-def _written(instruction: Decoded) -> int:
-    names = [
-        target.id
-        for statement in semantics_of(instruction.name).statements
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    ]
-    return instruction.rd if "rd" in names else 0
-
-
-def _used(region: Region) -> set[int]:
-    found = set()
-    for block in region.blocks.values():
-        for _, it in block.body:
-            found |= {it.rd, it.rs1, it.rs2}
-    return found - {0}
-
-
-def _changed_before(region: Region) -> dict[int, frozenset[int]]:
-    """For each block, the registers that may differ from the state when it begins."""
-    own = {o: {_written(it) for _, it in b.body} - {0} for o, b in region.blocks.items()}
-    changed: dict[int, set[int]] = {offset: set() for offset in region.blocks}
-    work = list(region.blocks)
-    while work:
-        offset = work.pop()
-        out = changed[offset] | own[offset]
-        for successor in region.blocks[offset].successors():
-            if successor in changed and not out <= changed[successor]:
-                changed[successor] |= out
-                work.append(successor)
-    return {offset: frozenset(found) for offset, found in changed.items()}
 
 
 def page_module(found: Sequence[Region]) -> str:

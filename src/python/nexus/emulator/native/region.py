@@ -7,6 +7,7 @@ a region that nobody enters.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -173,3 +174,38 @@ def _reachable(group: dict[int, Block], entry: int) -> set[int]:
             found.add(offset)
             work += group[offset].successors()
     return found
+
+
+def _written(instruction: Decoded) -> int:
+    names = [
+        target.id
+        for statement in semantics_of(instruction.name).statements
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    ]
+    return instruction.rd if "rd" in names else 0
+
+
+def used(region: Region) -> set[int]:
+    """The registers that a region has to do with."""
+    found = set()
+    for block in region.blocks.values():
+        for _, it in block.body:
+            found |= {it.rd, it.rs1, it.rs2}
+    return found - {0}
+
+
+def changed_before(region: Region) -> dict[int, frozenset[int]]:
+    """For each block, the registers that may differ from the state when it begins."""
+    own = {o: {_written(it) for _, it in b.body} - {0} for o, b in region.blocks.items()}
+    changed: dict[int, set[int]] = {offset: set() for offset in region.blocks}
+    work = list(region.blocks)
+    while work:
+        offset = work.pop()
+        out = changed[offset] | own[offset]
+        for successor in region.blocks[offset].successors():
+            if successor in changed and not out <= changed[successor]:
+                changed[successor] |= out
+                work.append(successor)
+    return {offset: frozenset(found) for offset, found in changed.items()}

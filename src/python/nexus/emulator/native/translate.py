@@ -145,7 +145,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(argv)
     images = [path.read_bytes() for path in options.elf]
-    options.out.write_bytes(translate(images, options.processes))
+    data = translate(images, options.processes)
+    options.out.write_bytes(data)
+    kib = len({key_of(page) for image in images for page, _ in pages_of(image)}) * PAGE_BYTES >> 10
+    spent = sum(os.times()[:4])  # Of this process and its children.
+    print(
+        f"{kib} KiB of guest code, {len(data) >> 10} KiB of translations,"
+        f" {1000 * spent / max(kib, 1):.0f} ms of processor time a KiB"
+    )
     return 0
 
 
