@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import subprocess
 import termios
 from pathlib import Path
@@ -20,6 +21,8 @@ from nexus.cli.vm_fake import (
     write_guest,
 )
 from nexus.emulator.program_fake import EXIT, build_elf
+
+QEMU = shutil.which("qemu-system-riscv64")
 
 
 @pytest.mark.parametrize("exit_code", [0, 7, 255])
@@ -65,6 +68,16 @@ def test_what_the_input_file_has_is_typed(tmp_path: Path) -> None:
     (tmp_path / "keys").write_bytes(b"HAL" * 1500 + b"q")
     done = run_vm("--kernel", write_guest(tmp_path, ECHO), "--input", tmp_path / "keys")
     assert (done.stdout, done.returncode) == (">" + "IBM" * 1500 + "r", 5)
+
+
+def test_memory_that_is_not_touched_costs_nothing(tmp_path: Path) -> None:
+    """Peak memory of the whole process, in KiB: less than a tenth of what the guest has."""
+    command = vm_command("--kernel", write_guest(tmp_path, saying("x", 0)), "--ram", "2G")
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert usage.ru_maxrss < 100 << 10
 
 
 # Writes sector 1 and, if it was allowed, flushes; ends with the status of the write.
@@ -125,6 +138,27 @@ def test_a_drives_file_has_what_the_guest_wrote(tmp_path: Path, flag: str, statu
     assert done.returncode == status
     written = bytes(2048) if flag else bytes(512) + b"NX" + bytes(1534)
     assert disk.read_bytes() == written
+
+
+@pytest.mark.skipif(QEMU is None, reason="qemu-system-riscv64 is not installed on this host")
+def test_on_qemu_it_is_the_same(tmp_path: Path) -> None:
+    guest, disk = write_guest(tmp_path, DISK), tmp_path / "disk.img"
+    disk.write_bytes(bytes(2048))
+    assert run_vm("--kernel", guest, "--drive", disk, "--engine", "qemu").returncode == 0
+    assert disk.read_bytes() == bytes(512) + b"NX" + bytes(1534)
+    guest = write_guest(tmp_path, saying("hello\nthere\n", 9))
+    done = run_vm("--kernel", guest, "--engine", "qemu")
+    assert (done.stdout, done.returncode) == ("hello\nthere\n", 9)
+    done = run_vm("--kernel", guest, "--engine", "qemu", "--until", "hello")
+    assert (done.stdout[:5], done.returncode) == ("hello", 0)
+    done = run_vm("--kernel", guest, "--engine", "qemu", "--until", "never")
+    assert done.returncode == 9
+    (tmp_path / "keys").write_bytes(b"HALq")
+    done = run_vm(
+        *("--kernel", write_guest(tmp_path, ECHO), "--engine", "qemu"),
+        *("--input", tmp_path / "keys"),
+    )
+    assert (done.stdout, done.returncode) == (">IBMr", 5)
 
 
 @pytest.mark.parametrize(
