@@ -110,7 +110,10 @@ DISK = f"""
     la t1, status
     sd t1, 32(t0)
     sw zero, 0x50(s0)
+unfinished:
     lbu a0, 0(t1)
+    addi t2, a0, -9
+    beqz t2, unfinished
 {EXIT}
 .align 16
 table: .dword 0
