@@ -1,0 +1,116 @@
+"""Remote state: what of a peer's `SF` frame may reach a store, and the record of a change.
+
+The order of the checks is part of the contract (docs/spec/statefs.md), so that a refusal has one
+reason:
+
+    authenticated -> frame -> length of the key -> escape -> namespace -> leaf -> value or limit
+
+Decided once, from the frame alone, before anything is done; a repeated frame has the same answer.
+The guest's twin is src/guest/lib/dsoftbus/sf_gate.zig.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from nexus.wire.state import Op, Request, RequestError, Status, decode_request, op_of
+
+FRAME_BYTES_MAX: Final = 256
+KEY_BYTES_MAX: Final = 96
+VALUE_BYTES_MAX: Final = 128
+LIST_MAX: Final = 64
+REPLY_BYTES_MAX: Final = 512
+NAMESPACE: Final = "/state/shared/"
+
+_ESCAPES: Final = ("\0", "\\", "//", "/./", "/../")
+
+
+class Reject(Enum):
+    """Why a frame is not let through.  The values are words of the record."""
+
+    BAD_REQUEST = "bad_request"
+    UNAUTHENTICATED = "unauthenticated"
+    OUTSIDE_ACL = "outside_acl"
+    PREFIX_ESCAPE = "prefix_escape"
+    OVERSIZED = "oversized"
+
+
+# What the peer is told, in five bytes of version 1.
+STATUS: Final[Mapping[Reject, Status]] = {
+    Reject.BAD_REQUEST: Status.MALFORMED,
+    Reject.UNAUTHENTICATED: Status.ACCESS_DENIED,
+    Reject.OUTSIDE_ACL: Status.ACCESS_DENIED,
+    Reject.PREFIX_ESCAPE: Status.INVALID_KEY,
+    Reject.OVERSIZED: Status.VALUE_TOO_LARGE,
+}
+
+_KEYED: Final = (Op.PUT, Op.GET, Op.DELETE, Op.LIST)
+_VERBS: Final[Mapping[Op, str]] = {Op.PUT: "put", Op.DELETE: "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A frame that is not let through; `key` as far as there is one."""
+
+    op: Op
+    why: Reject
+    key: str = ""
+
+
+def judge(is_authenticated: bool, frame: bytes) -> Request | Rejection:
+    """Say whether a frame is a request that may be served."""
+    try:
+        request = decode_request(frame)
+    except RequestError as exc:
+        too_large = (Status.KEY_TOO_LONG, Status.VALUE_TOO_LARGE)
+        why = Reject.OVERSIZED if exc.status in too_large else Reject.BAD_REQUEST
+        return Rejection(op_of(frame), _first(is_authenticated, frame) or why)
+    found = _first(is_authenticated, frame) or _find_reason(request)
+    return request if found is None else Rejection(request.op, found, request.key)
+
+
+def record_of(op: Op, outcome: Reject | Status, peer: str, key: str) -> str | None:
+    """Return the record of a change; None is that nothing was to be changed.
+
+    Who, how it ended, and the first eight bytes of the key's SHA-256; never the value.
+    """
+    verb = _VERBS.get(op)
+    if verb is None:
+        return None
+    if isinstance(outcome, Reject):
+        ending = f"reject {outcome.value}"
+    else:
+        ending = "allow" if outcome is Status.OK else "reject status"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16] if key else "-"
+    return f"audit remote statefs {verb} {ending} peer={peer} key={digest}"
+
+
+def _first(is_authenticated: bool, frame: bytes) -> Reject | None:
+    """Return what is wrong whatever the frame says."""
+    if not is_authenticated:
+        return Reject.UNAUTHENTICATED
+    return Reject.OVERSIZED if len(frame) > FRAME_BYTES_MAX else None
+
+
+def _find_reason(request: Request) -> Reject | None:
+    if request.op is Op.SYNC:
+        return None
+    if request.op not in _KEYED:
+        return Reject.BAD_REQUEST
+    key = request.key
+    if not 1 <= len(key.encode()) <= KEY_BYTES_MAX:
+        return Reject.OVERSIZED
+    if any(part in key for part in _ESCAPES) or key.endswith(("/.", "/..")):
+        return Reject.PREFIX_ESCAPE
+    is_leaf = request.op is not Op.LIST
+    if not key.startswith(NAMESPACE) or (is_leaf and key == NAMESPACE):
+        return Reject.OUTSIDE_ACL
+    if request.op is Op.PUT and not 1 <= len(request.value) <= VALUE_BYTES_MAX:
+        return Reject.OVERSIZED
+    if request.op is Op.LIST and request.limit > LIST_MAX:
+        return Reject.OVERSIZED
+    return None

@@ -1,0 +1,58 @@
+"""A peer's shared state as a mapping, over whatever carries a frame there and its answer back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+
+from nexus.remotefs.state.acl import LIST_MAX, NAMESPACE
+from nexus.remotefs.state.store import StateError
+from nexus.wire.state import Op, Reply, Request, Status, decode_reply
+
+
+class StateMap(MutableMapping[str, bytes]):
+    """Keys below `/state/shared/`, without that prefix.
+
+    Iteration sees the first keys that one answer has room for, as the protocol has no cursor.
+    """
+
+    def __init__(self, call: Callable[[bytes], bytes]) -> None:
+        """Use `call`: it takes a request's frame and returns the reply's."""
+        self._call = call
+        self._nonce = 0
+
+    def sync(self) -> None:
+        """Return when everything set before survives a power cut."""
+        self._ask(Request(Op.SYNC))
+
+    def __getitem__(self, key: str) -> bytes:
+        """Return a value."""
+        return self._ask(Request(Op.GET, NAMESPACE + key)).value
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        """Set a value of 1 to 128 bytes."""
+        self._ask(Request(Op.PUT, NAMESPACE + key, value))
+
+    def __delitem__(self, key: str) -> None:
+        """Remove a key."""
+        self._ask(Request(Op.DELETE, NAMESPACE + key))
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the keys in order."""
+        reply = self._ask(Request(Op.LIST, NAMESPACE, limit=LIST_MAX))
+        return iter([key.removeprefix(NAMESPACE) for key in reply.keys])
+
+    def __len__(self) -> int:
+        """Count the keys that `iter` gives."""
+        return sum(1 for _ in self)
+
+    def _ask(self, request: Request) -> Reply:
+        self._nonce += 1
+        numbered = Request(request.op, request.key, request.value, request.limit, nonce=self._nonce)
+        reply = decode_reply(self._call(numbered.encode()))
+        if reply.op is not request.op or reply.nonce not in (None, self._nonce):
+            raise StateError(Status.IO_ERROR, "an answer to something else")
+        if reply.status is Status.NOT_FOUND and request.key:
+            raise KeyError(request.key.removeprefix(NAMESPACE))
+        if reply.status is not Status.OK:
+            raise StateError(reply.status, request.key)
+        return reply
