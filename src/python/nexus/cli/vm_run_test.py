@@ -220,10 +220,10 @@ def test_a_drive_that_is_no_whole_number_of_sectors_is_refused(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("keys", "shown", "exit_code"), [(b"aq", b">br", 5), (b"\x01x", b">", 130)]
+    ("keys", "shown", "exit_code"), [(b"aq", b">br", 5), (b"\x01x", b">", 130), (None, b">", 130)]
 )
 def test_on_a_terminal_keys_reach_the_guest_and_the_terminal_is_put_back(
-    tmp_path: Path, keys: bytes, shown: bytes, exit_code: int
+    tmp_path: Path, keys: bytes | None, shown: bytes, exit_code: int
 ) -> None:
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
@@ -234,7 +234,10 @@ def test_on_a_terminal_keys_reach_the_guest_and_the_terminal_is_put_back(
     try:
         seen = os.read(ours, 1)
         assert not termios.tcgetattr(theirs)[3] & (termios.ECHO | termios.ICANON)
-        os.write(ours, keys)
+        if keys is None:
+            process.terminate()
+        else:
+            os.write(ours, keys)
         assert process.wait(TIMEOUT_S) == exit_code
         assert termios.tcgetattr(theirs) == before
         os.set_blocking(ours, False)
