@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,15 +44,15 @@ async def _copy(client: AsyncPackageClient, options: Namespace) -> None:
     if not target.parent.is_dir():
         raise UsageError(f"target {str(target)!r}: there is no folder {str(target.parent)!r}")
     listed = await _listed(client, name)
-    descriptor, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(descriptor, "wb") as out:
+        with partial.open("xb") as out:
             digest = await _fetch(client, name, out.write)
         if listed is not None and digest != listed:
             raise PackageError(Status.IO, f"{name}: SHA-256 {digest}, listed is {listed}")
-        os.replace(partial, target)
+        partial.replace(target)
     except BaseException:
-        os.unlink(partial)
+        partial.unlink(missing_ok=True)
         raise
 
 
