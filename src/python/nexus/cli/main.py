@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pkg inspect": ("nexus.image.package_inspect", "show what is in a package image"),
     "pkg ls": ("nexus.cli.pkg.ls", "list a bundle of a peer"),
     "pkg schema": ("nexus.image.package_schema", "print the JSON Schema of a bundle's manifest"),
+    "pkg serve": ("nexus.cli.pkg.serve", "let permitted peers read a package image"),
     "pkg stat": ("nexus.cli.pkg.stat", "print the size of a peer's package files"),
     "pkg verify": ("nexus.image.package_verify", "verify a package image and its listings"),
     "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),

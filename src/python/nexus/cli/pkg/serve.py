@@ -1,0 +1,70 @@
+"""`nexus pkg serve`: be a node whose packages permitted peers may read."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from nexus.cli.bus.program import CONFIG, EXITS, Outcome, read_settings
+from nexus.cli.pkg.program import outcome_of
+from nexus.core.commandline import CommandLine
+from nexus.core.errors import NexusError
+from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus.io.node import Node
+from nexus.image.error import ImageError
+from nexus.image.package_file import load_image
+from nexus.remotefs.package.backend import ImageBackend
+from nexus.remotefs.package.io.service import PackageService
+from nexus.remotefs.package.replies import SERVICE
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until interrupted."""
+    parser = CommandLine(
+        "nexus pkg serve",
+        "Announce this node and let the peers that its configuration permits read a package"
+        " image. Every decision is printed. Ends with SIGINT or SIGTERM."
+        " Example: nexus pkg serve packages.img",
+    )
+    parser.epilog = EXITS
+    parser.add_argument("image", type=Path, help="a package image; it is verified first")
+    parser.add_argument(
+        "--config", default=CONFIG, metavar="FILE", help=f"this node's file (default {CONFIG})"
+    )
+    try:
+        asyncio.run(_serve(parser.parse_args(list(arguments))))
+    except (NexusError, OSError) as exc:
+        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
+        is_input = isinstance(exc, ImageError)
+        return (Outcome.BAD_CONFIGURATION if is_input else outcome_of(exc)).value
+    return Outcome.OK.value
+
+
+async def _serve(options: Namespace) -> None:
+    packages = PackageService(ImageBackend(load_image(options.image)))
+    settings = read_settings(options)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    node = Node(settings, {SERVICE: packages}, _show, session_ended=packages.session_ended)
+    async with node:
+        _say(f"{settings.device_id} listens on {settings.address}:{node.port}")
+        await stopped.wait()
+
+
+def _show(record: Record) -> None:
+    _say(record.message)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
