@@ -11,7 +11,9 @@ from typing import Final
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError, did_you_mean
 
-ENGINES: Final = ("reference", "native", "qemu")
+ENGINES: Final = ("reference", "native", "translated", "qemu")
+# Those that run generated code, which has to be handed in.
+GENERATED: Final = ("native", "translated")
 TRACES: Final = ("instructions", "traps")
 
 RAM_MIB_DEFAULT: Final = 64
@@ -71,6 +73,7 @@ class Options:
     max_instructions: int | None
     engine: str
     native_blob: Path | None
+    translations: Path | None
     fw_cfg: dict[str, Path]
     script: Path | None
     snapshot: Path | None
@@ -98,6 +101,7 @@ def parse(argv: Sequence[str]) -> Options:
         ),
         engine=_one_of("--engine", given.engine, ENGINES),
         native_blob=given.native_blob,
+        translations=given.translations,
         fw_cfg=_files(given.fw_cfg or ()),
         script=given.input,
         snapshot=given.snapshot,
@@ -128,10 +132,14 @@ def _check_together(options: Options) -> None:
         if path is not None and options.gdb is not None:
             raise UsageError(f"{option}: does not go with --gdb")
     for option, wanted in (("--trace", options.trace), ("--gdb", options.gdb)):
-        if wanted is not None and options.engine == "native":
+        if wanted is not None and options.engine in GENERATED:
             raise UsageError(f"{option}: goes with --engine reference, which does the same slower")
-    if options.engine == "native" and options.native_blob is None:
-        raise UsageError("--engine native: its code was not given; name it with --native-blob")
+    if options.engine in GENERATED and options.native_blob is None:
+        raise UsageError(
+            f"--engine {options.engine}: its code was not given; name it with --native-blob"
+        )
+    if options.engine == "translated" and options.translations is None:
+        raise UsageError("--engine translated: name what the kernel became with --translations")
     if options.engine == "qemu":
         for option, value in (
             ("--seed", options.seed),
@@ -157,6 +165,7 @@ def _parser() -> CommandLine:
     add("--max-instructions", metavar="N", help="give up after so many")
     add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
     add("--native-blob", type=Path, metavar="PATH", help="the native interpreter's code")
+    add("--translations", type=Path, metavar="PATH", help="what the kernel was translated to")
     add("--net", default="none", metavar="none", help="the machine has no network")
     add("--fw-cfg", action="append", metavar="NAME=FILE", help="a firmware file (repeatable)")
     add("--input", type=Path, metavar="FILE", help="type this file's content on the console")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nexus.cli.vm_arguments import Options
+from nexus.cli.vm_arguments import GENERATED, Options
 from nexus.core.errors import UsageError
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import DRIVE_SLOTS, AttachedDrive
@@ -46,9 +46,11 @@ def gather(options: Options) -> Parts:
     """
     kernel = read("--kernel", options.kernel)
     files = {name: read(f"--fw-cfg {name}", path) for name, path in options.fw_cfg.items()}
-    blob = None
-    if options.engine == "native" and options.native_blob is not None:
+    blob = translations = None
+    if options.engine in GENERATED and options.native_blob is not None:
         blob = read("--native-blob", options.native_blob)
+    if options.engine == "translated" and options.translations is not None:
+        translations = read("--translations", options.translations)
     drives = _open_drives(options)
     seed = _SEED_DEFAULT if options.seed is None else options.seed
 
@@ -64,6 +66,7 @@ def gather(options: Options) -> Parts:
             entropy=EntropyStream(KeyedRandom(seed), _MACHINE),
             engine=options.engine,
             native_blob=blob,
+            translations=translations,
             observer=observer,
         )
 

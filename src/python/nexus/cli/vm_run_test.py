@@ -196,6 +196,8 @@ def test_a_bad_kernel_is_one_line(tmp_path: Path, image: bytes, said: str) -> No
         (("--ram", "lots"), "--ram: 'lots'"),
         (("--engine", "natif"), "did you mean 'native'"),
         (("--engine", "native"), "--native-blob"),
+        (("--engine", "translated"), "--native-blob"),
+        (("--engine", "translated", "--native-blob", "x"), "--translations"),
         (("--engine", "qemu", "--seed", "1"), "--seed: QEMU cannot"),
         (("--net", "tap"), "--net: 'tap'"),
         (("--fw-cfg", "name"), "NAME=FILE"),
