@@ -81,7 +81,7 @@ def write_guest(folder: Path, source: str) -> Path:
 
 def environment() -> dict[str, str]:
     """What the process needs to find our modules, and QEMU."""
-    return {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ.get("PATH", "")}
+    return {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ.get("PATH", os.defpath)}
 
 
 def vm_command(*arguments: str | Path) -> list[str]:
