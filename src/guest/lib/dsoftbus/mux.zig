@@ -164,10 +164,6 @@ pub const Mux = struct {
         return stream;
     }
 
-    fn release(stream: *Stream) void {
-        stream.id = 0;
-    }
-
     // What the peer says.
 
     /// Judge a frame of the peer. An error ends the session; null: nothing for the owner.
@@ -268,76 +264,11 @@ pub const Mux = struct {
         return stream;
     }
 
-    // What we say.
-
     /// The next frame for the peer, in `out`, which holds at least `message_bytes_least`.
-    pub fn poll(self: *Mux, out: []u8) ?[]u8 {
-        if (!self.authenticated) return null;
-        if (!self.said_settings) {
-            self.said_settings = true;
-            return frames.encode(out, .{ .settings = own });
-        }
-        const peer = self.peer orelse return null;
-        if (self.pollReset(out) orelse self.pollOpen(out)) |frame| return frame;
-        for (&self.streams) |*stream| {
-            if (stream.id == 0 or stream.say_reset != null) continue;
-            if (pollOne(stream, out)) |frame| return frame;
-        }
-        const stream = self.schedule.next(&self.streams) orelse return null;
-        const longest = @min(out.len, peer.message_bytes_max) - frames.data_head;
-        const data = stream.take(out[frames.data_head..][0..@min(longest, stream.data_max)]);
-        const id = stream.id;
-        out[0] = @intFromEnum(frames.Type.data);
-        std.mem.writeInt(u32, out[1..5], id, .little);
-        return out[0 .. frames.data_head + data.len];
-    }
+    pub const poll = @import("mux_poll.zig").poll;
 
-    fn pollReset(self: *Mux, out: []u8) ?[]u8 {
-        for (&self.streams) |*stream| {
-            if (stream.id == 0) continue;
-            const reason = stream.say_reset orelse continue;
-            defer release(stream);
-            return frames.encode(out, .{ .reset = .{ .id = stream.id, .reason = reason } });
-        }
-        return null;
-    }
-
-    /// Ids increase on the wire, in whatever places the streams are.
-    fn pollOpen(self: *Mux, out: []u8) ?[]u8 {
-        var first: ?*Stream = null;
-        for (&self.streams) |*stream| {
-            if (stream.id == 0 or !stream.say_open) continue;
-            if (first == null or stream.id < first.?.id) first = stream;
-        }
-        const stream = first orelse return null;
-        stream.say_open = false;
-        self.mine_known = stream.id;
-        return frames.encode(out, .{ .open = .{
-            .id = stream.id,
-            .priority = stream.priority,
-            .name = stream.name(),
-        } });
-    }
-
-    fn pollOne(stream: *Stream, out: []u8) ?[]u8 {
-        if (stream.say_acknowledge) {
-            stream.say_acknowledge = false;
-            return frames.encode(out, .{ .open_ack = stream.id });
-        }
-        // Not for every byte: as long as half of it is left, the peer does not stand still.
-        const spoken_of = stream.mine or stream.acknowledged;
-        if (spoken_of and stream.owed >= own.initial_credit / 2) {
-            const bytes = stream.owed;
-            stream.window += bytes;
-            stream.owed = 0;
-            return frames.encode(out, .{ .credit = .{ .id = stream.id, .bytes = bytes } });
-        }
-        if (stream.closing and !stream.close_sent and stream.len == 0) {
-            stream.close_sent = true;
-            const frame = frames.encode(out, .{ .close = stream.id });
-            if (stream.isOver()) release(stream);
-            return frame;
-        }
-        return null;
+    /// Its place is free for another.
+    pub fn release(stream: *Stream) void {
+        stream.id = 0;
     }
 };

@@ -15,7 +15,8 @@
 //!     pk          the remote package file system: frames; pk_server: handles and answers
 //!     sf_gate     what of a peer's request may reach the state store
 //!     config      the section of the node configuration
-//!     mux         streams inside a session (mux_frames, mux_stream, mux_schedule); mux_ladder: proof
+//!     mux         streams inside a session (mux_poll, mux_frames, mux_stream,
+//!                 mux_schedule); mux_ladder: proof
 //!     assembly    gateway frames out of a stream's bytes
 //!
 //! Nothing here allocates, and every buffer has a fixed bound.
