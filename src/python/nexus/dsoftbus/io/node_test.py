@@ -247,6 +247,33 @@ def test_a_lost_session_is_dialled_again_and_reads_are_repeated() -> None:
     run(scenario, handlers={4: first_hangs})
 
 
+def test_a_second_session_repeats_nothing_that_is_under_way_on_the_first() -> None:
+    gate = asyncio.Event()
+    calls: list[bytes] = []
+
+    async def slow(call: Call) -> bytes:
+        calls.append(call.payload)
+        await gate.wait()
+        return b"ok"
+
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        first = peer.link
+        write = asyncio.create_task(peer.call(4, b"SF\1\1"))
+        while not calls:
+            await asyncio.sleep(0)
+        second = asyncio.create_task(nodes.b._dial_once("node-a"))
+        while nodes.a.session_count < 2 or nodes.b.session_count < 2:
+            await asyncio.sleep(0.001)
+        assert peer.link is not first
+        gate.set()
+        assert await write == b"ok"
+        assert len(calls) == 1
+        second.cancel()
+
+    run(scenario, handlers={4: slow})
+
+
 def test_closing_waits_for_what_is_served_and_then_for_nothing() -> None:
     started, gate = asyncio.Event(), asyncio.Event()
 

@@ -39,6 +39,7 @@ class _Pending:
     payload: bytes
     deadline_s: float
     future: asyncio.Future[Response]
+    link: Link | None = None  # Where it was sent.
 
 
 class Peer:
@@ -174,28 +175,27 @@ class Peer:
             raise UnavailableError(f"{self.device_id} says nothing in {timeout_s:g} s") from exc
 
     def attach(self, link: Link) -> None:
-        """Use this session, and repeat on it what waits."""
+        """Use this session; what is under way on another one stays there."""
         self.link = link
         self._changed.set()
         for correlation, pending in list(self._pending.items()):
-            self._send(correlation, pending)
+            if pending.link is None:
+                self._send(correlation, pending)
 
     def detach(self, link: Link, other: Link | None) -> None:
-        """Stop using a session that ended; go on with another one if there is one."""
-        if self.link is not link:
-            return
-        self.link = None
-        for correlation, pending in list(self._pending.items()):
-            may_repeat = self.settings.is_deduplicating or not is_mutation(
-                pending.service, pending.payload
-            )
-            if not may_repeat and not pending.future.done():
-                del self._pending[correlation]
+        """Stop using a session that ended; repeat what was under way on it, if it may be."""
+        if self.link is link:
+            self.link = other
+        lost = [(c, p) for c, p in self._pending.items() if p.link is link and not p.future.done()]
+        for correlation, pending in lost:
+            pending.link = None
+            is_harmless = not is_mutation(pending.service, pending.payload)
+            if is_harmless or self.settings.is_deduplicating:
+                self._send(correlation, pending)
+            else:
                 pending.future.set_exception(
                     UnavailableError(f"lost {self.device_id}; the call may have had its effect")
                 )
-        if other is not None:
-            self.attach(other)
 
     def answered(self, response: Response) -> None:
         """Take a response; one that nobody waits for is dropped."""
@@ -233,6 +233,7 @@ class Peer:
         left_ms = int((pending.deadline_s - time.monotonic()) * 1000)
         deadline_ms = min(max(left_ms, 1), DEADLINE_MS_MAX)
         request = Request(pending.service, correlation, deadline_ms, pending.payload)
+        pending.link = self.link
         self.link.send_request(request.encode())
 
     def _check_open(self) -> None:
