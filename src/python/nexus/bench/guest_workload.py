@@ -265,7 +265,7 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
     "memory": Workload(lambda: _MEMORY, 500),
     "crypto": Workload(_crypto, 200_000),
     "calls": Workload(lambda: _CALLS, 5000),
-    "traps": Workload(lambda: PAGING, 400_000, is_compute=False),
-    "mmio": Workload(lambda: _CONSOLE, 200_000, is_compute=False),
+    "traps": Workload(lambda: PAGING, 200_000, is_compute=False),
+    "mmio": Workload(lambda: _CONSOLE, 5_000_000, is_compute=False),
 }
 EMPTY: Final = Workload(lambda: "j finish\n", 1)
