@@ -16,7 +16,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,16 +57,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(argv)
-    figures = []
     print(_host())
-    for figure in (
-        lambda: _rate("bulk", "MB/s", measure.BULK_BYTES / 1e6, 0.5, options.rounds),
-        lambda: _rate("handshakes", "/s", measure.HANDSHAKES, 0.8, options.rounds),
-        lambda: _rate("calls", "/s", measure.CALLS, 0.25, options.rounds),
-        _memory,
-    ):
-        figures.append(figure())
-        print(figures[-1], flush=True)
+    figures = []
+    for figure in _measure(options.rounds):
+        figures.append(figure)
+        print(figure, flush=True)
     if options.json is not None:
         result = {"host": _host(), "figures": [asdict(figure) for figure in figures]}
         options.json.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
@@ -78,6 +73,13 @@ _SIDES: Final[dict[str, tuple[Callable[[], float], Callable[[], float]]]] = {
     "handshakes": (measure.session_handshakes, measure.noise_handshakes),
     "calls": (measure.calls, measure.echoes),
 }
+
+
+def _measure(rounds: int) -> Iterator[Figure]:
+    yield _rate("bulk", "MB/s", measure.BULK_BYTES / 1e6, 0.5, rounds)
+    yield _rate("handshakes", "/s", measure.HANDSHAKES, 0.8, rounds)
+    yield _rate("calls", "/s", measure.CALLS, 0.25, rounds)
+    yield _memory()
 
 
 def _rate(name: str, unit: str, amount: float, target: float, rounds: int) -> Figure:

@@ -12,6 +12,7 @@ import resource
 import time
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -192,12 +193,16 @@ async def _idle_sessions() -> float:
                 _identity(KEY_A), KEY_B.public, time.monotonic_ns(), a.frame_bytes_max
             )
             link = Link(session, a, a.read_buffer, 1_000_000 + number, a.settings.streams)
-            await loop.create_connection(lambda link=link: link, "127.0.0.1", b.port)
+            await loop.create_connection(partial(_same, link), "127.0.0.1", b.port)
             await link.settled.wait()
         assert b.session_count == a.session_count == SESSIONS + 1, f"{b.session_count}"
         gc.collect()
         held = _resident_bytes() - before
         return held / (2 * SESSIONS)
+
+
+def _same(link: Link) -> Link:
+    return link
 
 
 def _resident_bytes() -> int:
