@@ -11,6 +11,7 @@ import mmap
 import os
 import platform
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from nexus.emulator.native import layout
@@ -20,6 +21,13 @@ from nexus.emulator.native.blob import Blob, BlobError
 HOSTS: Final = ("x86_64", "AMD64")
 
 _PROT_READ_EXECUTE: Final = mmap.PROT_READ | mmap.PROT_EXEC
+
+
+@cache
+def _mprotect() -> Callable[[int, int, int], int]:
+    function = ctypes.CDLL(None, use_errno=True).mprotect
+    function.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return function
 
 
 class Executable:
@@ -37,9 +45,7 @@ class Executable:
         self._memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._memory.write(code)
         self.address = address_of(self._memory)
-        protect = ctypes.CDLL(None, use_errno=True).mprotect
-        protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-        if protect(self.address, size, _PROT_READ_EXECUTE):
+        if _mprotect()(self.address, size, _PROT_READ_EXECUTE):
             reason = os.strerror(ctypes.get_errno())
             raise BlobError(f"native blob: this host does not let memory be executed: {reason}")
 

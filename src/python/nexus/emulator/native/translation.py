@@ -1,13 +1,14 @@
 """Translated pages as a file: machine code by the content of the guest page it stands for.
 
 magic `NXTR` | format u16 | processor u16 | digest of table, layout and translator, 32 bytes |
-compiler, 16 bytes of text | pages u32 | entries u32 | SHA-256 of what follows, 32 bytes |
-pages, sorted: key, 16 bytes | first entry u32 | end of entries u32 |
-entries: offset of the slot u32 | offset of the code u32 | the slot's operands, 8 bytes |
-code
+compiler, 16 bytes of text | pages u32 | SHA-256 of the index, 32 bytes |
+index, sorted: key, 16 bytes | checksum, 16 bytes | place u32 | entries u32 | code's length u32 |
+at its place, from the end of the index, a page's entries, then its code; an entry:
+    offset of the slot u32 | offset in the code u32 | the slot's operands, 8 bytes
 
 A page is looked up when it is first executed, and again whenever it has changed, so a translation
-can be missing but never be wrong for its page.
+can be missing but never be wrong for its page.  Only what is looked up is checked and mapped: a run
+executes a small part of an image.
 """
 
 from __future__ import annotations
@@ -23,18 +24,15 @@ from nexus.emulator.native.layout import table_digest
 from nexus.emulator.native.mapping import Executable
 
 MAGIC: Final = b"NXTR"
-FORMAT: Final = 1
+FORMAT: Final = 2
 # Raise when the translator changes what it makes of a page.
 TRANSLATOR_VERSION: Final = 1
 
 _KEY_BYTES: Final = 16
-_HEADER: Final = struct.Struct("<4sHH32s16sII32s")
-_PAGE: Final = struct.Struct(f"<{_KEY_BYTES}sII")
+_HEADER: Final = struct.Struct("<4sHH32s16sI32s")
+_PAGE: Final = struct.Struct(f"<{_KEY_BYTES}s{_KEY_BYTES}sIII")
 _ENTRY: Final = struct.Struct("<II8s")
 _SLOT: Final = struct.Struct("<Q8s")
-
-# Code of each page begins on such a boundary: constants in it may need as much.
-CODE_ALIGNMENT: Final = 64
 
 # Two images at a time are more than any world has.
 _FILES_MAX: Final = 2
@@ -67,61 +65,66 @@ def translator_digest() -> bytes:
 
 def pack(pages: Mapping[bytes, Page], compiler: str) -> bytes:
     """The file's bytes; the same for the same pages."""
-    index, entries, code = bytearray(), bytearray(), bytearray()
-    count = 0
+    index, body = bytearray(), bytearray()
     for key in sorted(pages):
         page = pages[key]
-        code += bytes(-len(code) % CODE_ALIGNMENT)
-        index += _PAGE.pack(key, count, count + len(page.entries))
-        for entry in page.entries:
-            entries += _ENTRY.pack(entry.slot, len(code) + entry.code, entry.operands)
-        count += len(page.entries)
-        code += page.code
-    body = bytes(index + entries + code)
+        content = b"".join(_ENTRY.pack(*entry) for entry in page.entries) + page.code
+        sizes = (len(body), len(page.entries), len(page.code))
+        index += _PAGE.pack(key, key_of(content), *sizes)
+        body += content
     header = _HEADER.pack(
         *(MAGIC, FORMAT, PROCESSOR_X86_64_V2, translator_digest(), compiler.encode()),
-        *(len(pages), count, hashlib.sha256(body).digest()),
+        *(len(pages), hashlib.sha256(index).digest()),
     )
-    return header + body
+    return header + bytes(index + body)
 
 
 class Translations:
-    """A mapped file of translations."""
+    """A file of translations, mapped page by page as they are needed."""
 
     def __init__(self, data: bytes, compiler: str) -> None:
-        """Check and map it.
+        """Check the header and the index.
 
         Raises:
             BlobError: It is damaged, or belongs to another version or interpreter.
         """
-        pages, count = _check(data, compiler)
-        start = _HEADER.size + pages * _PAGE.size
-        self._entries = data[start : start + count * _ENTRY.size]
-        self._code = Executable(data[start + count * _ENTRY.size :])
-        self._index = {
-            key: (first, end) for key, first, end in _PAGE.iter_unpack(data[_HEADER.size : start])
-        }
+        index = _check(data, compiler)
+        self._index = {key: row for key, *row in _PAGE.iter_unpack(index)}
+        self._body = memoryview(data)[_HEADER.size + len(index) :]
         self._ready: dict[bytes, list[tuple[int, bytes]]] = {}
+        self._mapped: list[Executable] = []
 
     def find(self, content: bytes) -> Sequence[tuple[int, bytes]]:
-        """Where to put which slots into the decoded page of this content."""
+        """Where to put which slots into the decoded page of this content.
+
+        Raises:
+            BlobError: The page's translation is damaged.
+        """
         key = key_of(content)
-        found = self._index.get(key)
-        if found is None:
+        if key not in self._index:
             return ()
         if key not in self._ready:
-            entries = self._entries[found[0] * _ENTRY.size : found[1] * _ENTRY.size]
-            self._ready[key] = [
-                (slot, _SLOT.pack(self._code.address + code, operands))
-                for slot, code, operands in _ENTRY.iter_unpack(entries)
-            ]
+            self._ready[key] = self._map(*self._index[key])
         return self._ready[key]
 
+    def _map(self, checksum: bytes, place: int, count: int, length: int) -> list[tuple[int, bytes]]:
+        middle = place + count * _ENTRY.size
+        end = middle + length
+        if end > len(self._body) or key_of(bytes(self._body[place:end])) != checksum:
+            raise BlobError("translations: damaged, a page's checksum is wrong")
+        code = Executable(bytes(self._body[middle:end]))
+        self._mapped.append(code)  # As long as machines may run it.
+        return [
+            (slot, _SLOT.pack(code.address + offset, operands))
+            for slot, offset, operands in _ENTRY.iter_unpack(self._body[place:middle])
+        ]
 
-def _check(data: bytes, compiler: str) -> tuple[int, int]:
+
+def _check(data: bytes, compiler: str) -> bytes:
+    """Check the header; return the index."""
     if len(data) < _HEADER.size:
         raise BlobError(f"translations: {len(data)} bytes, the header alone has {_HEADER.size}")
-    magic, version, processor, digest, made_by, pages, count, checksum = _HEADER.unpack_from(data)
+    magic, version, processor, digest, made_by, pages, checksum = _HEADER.unpack_from(data)
     for name, value, expected in (
         ("magic", magic, MAGIC),
         ("format", version, FORMAT),
@@ -132,12 +135,10 @@ def _check(data: bytes, compiler: str) -> tuple[int, int]:
             raise BlobError(f"translations: {name} {value!r}, expected {expected!r}")
     if digest != translator_digest():
         raise BlobError("translations: made by another version, translate again")
-    body = memoryview(data)[_HEADER.size :]
-    if hashlib.sha256(body).digest() != checksum:
-        raise BlobError("translations: damaged, their checksum is wrong")
-    if len(body) < pages * _PAGE.size + count * _ENTRY.size:
-        raise BlobError(f"translations: too short for {pages} pages and {count} entries")
-    return pages, count
+    index = data[_HEADER.size : _HEADER.size + pages * _PAGE.size]
+    if hashlib.sha256(index).digest() != checksum:
+        raise BlobError("translations: damaged, the checksum of the index is wrong")
+    return index
 
 
 @lru_cache(maxsize=_FILES_MAX)

@@ -213,13 +213,22 @@ GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8)),), b"\xc3")}, COMP
         (GOOD[:6] + b"\x02" + GOOD[7:], "processor"),
         (GOOD[:8] + bytes([GOOD[8] ^ 1]) + GOOD[9:], "another version"),
         (GOOD[:41] + b"x" + GOOD[42:], "compiler"),
-        (GOOD[:-1] + b"\xcc", "checksum"),
-        (GOOD[:-1], "checksum"),
+        (GOOD[:110] + bytes([GOOD[110] ^ 1]) + GOOD[111:], "checksum of the index"),
+        (GOOD[:-20], "checksum of the index"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(BlobError, match=message):
         Translations(data, COMPILER)
+
+
+@pytest.mark.parametrize("data", [GOOD[:-1] + b"\xcc", GOOD[:-1]])
+def test_a_damaged_page_is_refused_when_it_is_needed(data: bytes) -> None:
+    assert Translations(GOOD, COMPILER).find(bytes(4096))
+    translations = Translations(data, COMPILER)
+    assert translations.find(b"\1" * 4096) == ()
+    with pytest.raises(BlobError, match="damaged"):
+        translations.find(bytes(4096))
 
 
 def test_translations_need_the_blob_of_their_compiler() -> None:
