@@ -98,6 +98,7 @@ def _world_of(source: Path, data: dict[str, Any]) -> World:
         seed=config.seed,
         link=config.link,
         machines=tuple(machines),
+        reboots=config.reboot,
         budget_ms=config.budget_ms,
         instructions_max=config.instructions_max,
         expect=config.expect,

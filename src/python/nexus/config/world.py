@@ -62,6 +62,19 @@ class Machine(Model):
     forbid: Many[Line] = ()
 
 
+class Reboot(Model):
+    """`[[reboot]]`: a machine loses its power and boots again, its drives as they were flushed.
+
+    Either at an instant, or once a machine (`of`; itself if not named) has printed a line.
+    """
+
+    machine: Label
+    at_ms: Annotated[int, Within(1, 3_600_000)] | None = None
+    after: Line | None = None
+    of: Label | None = None
+    off_ms: Annotated[int, Within(1, 60_000)] = 100
+
+
 class Budget(Model):
     """`[budget_ms]`: virtual milliseconds a phase may take, and all of them together."""
 
@@ -98,6 +111,7 @@ class WorldConfig(Model):
     seed: Annotated[int, Within(0, (1 << 63) - 1)] = 1
     link: Link = Link()
     machine: Many[Machine] = ()
+    reboot: Many[Reboot] = ()
     budget_ms: Budget = Budget()
     instructions_max: Annotated[int, Within(1, 10**12)] = 4_000_000_000
     expect: Many[Expectation] = ()
@@ -123,6 +137,7 @@ class World:
     seed: int
     link: Link
     machines: tuple[WorldMachine, ...]
+    reboots: tuple[Reboot, ...]
     budget_ms: Budget
     instructions_max: int
     expect: tuple[Expectation, ...]

@@ -18,11 +18,12 @@ MACHINES_MAX: Final = 8
 EXPECT_MAX: Final = 256
 FORBID_MAX: Final = 64
 CUTS_MAX: Final = 64
+REBOOTS_MAX: Final = 16
 
 
 def find_world_problems(world: WorldConfig) -> list[Problem]:
     """Check one world's file by itself."""
-    return [*_machines(world), *_expectations(world), *_bounds(world)]
+    return [*_machines(world), *_expectations(world), *_reboots(world), *_bounds(world)]
 
 
 def find_shared_problems(nodes: Mapping[str, NodeConfig]) -> list[Problem]:
@@ -77,6 +78,19 @@ def _expectations(world: WorldConfig) -> Iterator[Problem]:
             yield Problem(field, "accepted is exactly one of marker and pattern")
 
 
+def _reboots(world: WorldConfig) -> Iterator[Problem]:
+    labels = [machine.label for machine in world.machine]
+    for index, reboot in enumerate(world.reboot):
+        field = f"reboot[{index}]"
+        yield from _known(reboot.machine, labels, f"{field}.machine")
+        if (reboot.at_ms is None) == (reboot.after is None):
+            yield Problem(field, "accepted is exactly one of at_ms and after")
+        if reboot.of is not None:
+            yield from _known(reboot.of, labels, f"{field}.of")
+            if reboot.after is None:
+                yield Problem(f"{field}.of", "names whose line is awaited; accepted with after")
+
+
 def _known(value: str, accepted: Iterable[str], field: str) -> Iterator[Problem]:
     names = list(accepted)
     if value not in names:
@@ -93,6 +107,7 @@ def _bounds(world: WorldConfig) -> Iterator[Problem]:
         "expect": (len(world.expect), EXPECT_MAX),
         "forbid": (len(world.forbid), FORBID_MAX),
         "link.cut": (len(world.link.cut), CUTS_MAX),
+        "reboot": (len(world.reboot), REBOOTS_MAX),
     }
     for field, (count, limit) in counts.items():
         if count > limit:

@@ -12,13 +12,21 @@ from typing import Final
 from nexus.config.compile import compile_node
 from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
-from nexus.config.world import Link, World
+from nexus.config.world import Link, Reboot, World
 from nexus.core.errors import did_you_mean
 from nexus.emulator import elf
 from nexus.emulator.elf import ImageError
 from nexus.harness.arguments import Options
 from nexus.harness.phase import GUEST_PHASES, Phase
-from nexus.harness.plan import NS_PER_MS, DrivePlan, Expectation, MachinePlan, Plan, PlanError
+from nexus.harness.plan import (
+    NS_PER_MS,
+    DrivePlan,
+    Expectation,
+    MachinePlan,
+    Plan,
+    PlanError,
+    RebootPlan,
+)
 from nexus.simulation.link import Cut, LinkOptions
 
 _NS_PER_US: Final = 1_000
@@ -86,6 +94,7 @@ def _from_world(world: World, options: Options) -> Plan:
         expectations=expectations,
         forbidden=(*world.forbid, *options.forbid),
         link=_link(world.link),
+        reboots=tuple(_reboot(reboot) for reboot in world.reboots),
         budget_ms={phase: budgets[phase.value] for phase in GUEST_PHASES},
         total_ms=world.budget_ms.total if options.budget_ms is None else options.budget_ms,
         instructions_max=world.instructions_max,
@@ -136,6 +145,12 @@ def _drives(label: str, node: NodeConfig, images: _Images) -> Iterator[DrivePlan
     if packages is not None:
         content = images.read_drive(label, "packages", packages.image)
         yield DrivePlan(_PACKAGES_SLOT, content, is_read_only=True)
+
+
+def _reboot(reboot: Reboot) -> RebootPlan:
+    after = None if reboot.after is None else (reboot.of or reboot.machine, reboot.after)
+    at_ns = None if reboot.at_ms is None else reboot.at_ms * NS_PER_MS
+    return RebootPlan(reboot.machine, reboot.off_ms * NS_PER_MS, at_ns, after)
 
 
 def _link(link: Link) -> LinkOptions:

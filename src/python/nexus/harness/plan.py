@@ -57,6 +57,16 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class RebootPlan:
+    """A machine's power fails, at an instant or after a line of a machine, and comes back."""
+
+    machine: str
+    off_ns: int  # For how long.
+    at_ns: int | None = None
+    after: tuple[str, str] | None = None  # Machine and line.
+
+
+@dataclass(frozen=True, slots=True)
 class DrivePlan:
     """A disk: its slot on the board and what is on it at power-on."""
 
@@ -89,6 +99,7 @@ class Plan:
     expectations: tuple[Expectation, ...]
     forbidden: tuple[str, ...] = ()  # Text no line of any machine may contain.
     link: LinkOptions = field(default_factory=LinkOptions)
+    reboots: tuple[RebootPlan, ...] = ()
     budget_ms: Mapping[Phase, int] = field(default_factory=lambda: dict(BUDGET_MS_DEFAULT))
     total_ms: int | None = None  # None: the sum of the phases.
     instructions_max: int = INSTRUCTIONS_MAX_DEFAULT

@@ -241,6 +241,11 @@ def boot(plan: Plan) -> QemuEngine:
             f"{plan.name}: link: jitter, loss, duplicate, corrupt and cut exist only on the "
             "emulator's network; run this world with --engine reference"
         )
+    if plan.reboots:
+        raise PlanError(
+            f"{plan.name}: reboot: the power of a machine is cut only on the emulator; run this "
+            "world with --engine reference"
+        )
     program, version = find()
     try:
         engine = QemuEngine(f"QEMU {version}", Path(tempfile.mkdtemp(prefix="os2vm-")))

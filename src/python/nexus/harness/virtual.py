@@ -7,14 +7,16 @@ can be tested on scripted machines.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from nexus.core.randomness import KeyedRandom
+from nexus.harness.console import LineAssembler
 from nexus.harness.engine import EngineUnavailableError
-from nexus.harness.plan import Plan, PlanError
+from nexus.harness.plan import MachinePlan, Plan, PlanError, RebootPlan
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.machine import Machine
+from nexus.simulation.power import PowerCut
 from nexus.simulation.world import Step, World
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
@@ -32,14 +34,48 @@ class VirtualEngine:
 
     is_reproducible = True
 
-    def __init__(self, plan: Plan, machines: Mapping[str, Machine], description: str) -> None:
-        """Join machines that are at time 0 by the plan's network."""
+    def __init__(
+        self,
+        plan: Plan,
+        machines: Mapping[str, Machine],
+        description: str,
+        power_on: Callable[[str], Machine] | None = None,
+    ) -> None:
+        """Join machines that are at time 0 by the plan's network.
+
+        A plan with reboots needs `power_on`: it makes the machine of a label anew.
+        """
         self.description = description
         self._world = World(machines, plan.link, KeyedRandom(plan.seed))
+        self._power_on = power_on
+        self._awaited = [reboot for reboot in plan.reboots if reboot.after is not None]
+        self._lines = {label: LineAssembler() for label in machines}
+        for reboot in plan.reboots:
+            if reboot.at_ns is not None:
+                self._schedule(reboot, reboot.at_ns)
 
     def step(self, limit_ns: int) -> Step:
         """Advance the world by one step."""
-        return self._world.step(limit_ns)
+        step = self._world.step(limit_ns)
+        if self._awaited:
+            self._watch(step)
+        return step
+
+    def _watch(self, step: Step) -> None:
+        """Cut the power of whoever was to be cut after one of these lines, each once."""
+        for machine, data in step.consoles:
+            for line in self._lines[machine].feed(data):
+                due = next((r for r in self._awaited if r.after == (machine, line)), None)
+                if due is not None:
+                    self._awaited.remove(due)
+                    self._schedule(due, step.now_ns)
+
+    def _schedule(self, reboot: RebootPlan, at_ns: int) -> None:
+        power_on = self._power_on
+        assert power_on is not None, "reboots need somebody who makes machines"
+        self._world.schedule(
+            PowerCut(reboot.machine, at_ns, at_ns + reboot.off_ns, lambda: power_on(reboot.machine))
+        )
 
     def states(self) -> dict[str, str]:
         """What each machine is up to, in words."""
@@ -50,8 +86,11 @@ class VirtualEngine:
         return self._world.instructions()
 
     def fault_counts(self) -> dict[str, int]:
-        """How often each network fault was injected."""
-        return dict(sorted(Counter(event.fault.value for event in self._world.faults).items()))
+        """How often each network fault was injected, and power cut."""
+        counts = Counter(event.fault.value for event in self._world.faults)
+        if self._world.power_cuts:
+            counts["power-cut"] = self._world.power_cuts
+        return dict(sorted(counts.items()))
 
     def trace_text(self) -> str:
         """The newest trace lines."""
@@ -90,9 +129,9 @@ def boot(
         EngineUnavailableError: the engine is not here.
     """
     from nexus.emulator.board import AttachedDrive
-    from nexus.emulator.device.virtio_blk import MemoryDrive
     from nexus.emulator.machine import ENGINES, MachineOptions
     from nexus.emulator.machine import Machine as EmulatedMachine
+    from nexus.harness.power_loss import VolatileDrive
 
     if engine not in ENGINES:
         raise EngineUnavailableError(
@@ -107,25 +146,41 @@ def boot(
             f"engine {engine!r}: nothing is translated; name a file with --translations"
         )
     random = KeyedRandom(plan.seed)
+    # What outlives the power of a machine: its drives, and chance that was not yet drawn.
+    drives = {
+        machine.label: [
+            AttachedDrive(drive.slot, VolatileDrive(drive.content), drive.is_read_only)
+            for drive in machine.drives
+        ]
+        for machine in plan.machines
+    }
+    entropy = {machine.label: EntropyStream(random, machine.label) for machine in plan.machines}
+
+    def make(machine: MachinePlan) -> Machine:
+        return EmulatedMachine(
+            MachineOptions(
+                kernel=machine.image,
+                ram_bytes=machine.ram_bytes,
+                fw_cfg={CONFIG_FILE: machine.config},
+                drives=drives[machine.label],
+                mac=machine.mac,
+                entropy=entropy[machine.label],
+                engine=engine,
+                native_blob=None if engine == REFERENCE else native_code,
+                translations=translations if engine == TRANSLATED else None,
+            )
+        )
+
+    def power_on(label: str) -> Machine:
+        for attached in drives[label]:
+            assert isinstance(attached.drive, VolatileDrive), "they were made above"
+            attached.drive.lose_power()
+        return make(next(machine for machine in plan.machines if machine.label == label))
+
     machines: dict[str, Machine] = {}
     for machine in plan.machines:
         try:
-            machines[machine.label] = EmulatedMachine(
-                MachineOptions(
-                    kernel=machine.image,
-                    ram_bytes=machine.ram_bytes,
-                    fw_cfg={CONFIG_FILE: machine.config},
-                    drives=[
-                        AttachedDrive(drive.slot, MemoryDrive(drive.content), drive.is_read_only)
-                        for drive in machine.drives
-                    ],
-                    mac=machine.mac,
-                    entropy=EntropyStream(random, machine.label),
-                    engine=engine,
-                    native_blob=None if engine == REFERENCE else native_code,
-                    translations=translations if engine == TRANSLATED else None,
-                )
-            )
+            machines[machine.label] = make(machine)
         except ValueError as exc:  # What the emulator refuses: image, size, native code.
             raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
-    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})")
+    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})", power_on)

@@ -11,6 +11,7 @@ Rules of this file
 1. No I/O, no wall clock, no threads, no chance but the keyed kind.
 2. A frame is delivered at exactly `sent + delay`, whatever the steps were.
 3. Frames sent in one step pass the switch in the order (instant, machine, number).
+4. Power fails and comes back at the end of a step; a machine that is off already stays off.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.core.randomness import KeyedRandom
-from nexus.simulation.link import Fault, FaultEvent, Link, LinkOptions
+from nexus.simulation.link import FaultEvent, Link, LinkOptions
 from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, TICK_NS, Machine
+from nexus.simulation.power import PowerCut, PowerSchedule, Rebooted
 from nexus.simulation.switch import FRAME_BYTES_MAX, HEADER_BYTES, LearningSwitch
 from nexus.simulation.trace import Trace, fingerprint
 
 # One switch; enough for two nodes, an attacker and a crowd.
 MACHINES_MAX: Final = 16
+
+# Why a machine stopped that may run again: its power was cut.
+STOP_CUT: Final = "CUT"
 
 
 class WorldError(NexusError):
@@ -71,6 +76,7 @@ class _Node:
     port: int
     inbound: list[Link] = field(default_factory=list)
     stopped: Stopped | None = None
+    is_midline: bool = False
 
     def next_event_ns(self) -> int | None:
         """The next instant at which this node can do anything."""
@@ -116,6 +122,8 @@ class World:
             raise ValueError(f"machines: {len(machines)} is not in 1..{MACHINES_MAX}")
         self.now_ns = 0
         self.trace = Trace()
+        self.power_cuts = 0  # How often power has failed so far.
+        self._power = PowerSchedule()
         self._nodes = [_Node(name, machines[name], i) for i, name in enumerate(machines)]
         for node in self._nodes:
             if node.machine.now_ns != 0:
@@ -150,17 +158,27 @@ class World:
         """What each machine is up to, in words for a person who wonders why nothing happens."""
         return {node.name: _describe(node) for node in self._nodes}
 
+    def schedule(self, cut: PowerCut) -> None:
+        """Let the power of a machine fail, and come back, at these instants."""
+        if cut.machine not in [node.name for node in self._nodes]:
+            raise ValueError(f"power cut: no such machine: {cut.machine}")
+        self._power.add(cut, self.now_ns)
+
     def step(self, limit_ns: int) -> Step:
         """Advance by one step, never beyond `limit_ns`."""
         assert limit_ns >= self.now_ns, f"time cannot go back from {self.now_ns} to {limit_ns}"
         assert limit_ns % TICK_NS == 0, f"{limit_ns} ns is between two instructions"
-        instants = (node.next_event_ns() for node in self._nodes)
-        first_ns = min((instant for instant in instants if instant is not None), default=None)
-        if first_ns is None:
-            return Step(self.now_ns, (), (), (), is_quiet=True)
-        end_ns = min(max(first_ns, self.now_ns) + self._quantum_ns, limit_ns)
-        sent: list[tuple[int, int, int, bytes]] = []
         consoles: list[tuple[str, bytes]] = []
+        self._switch_power(consoles)
+        instants = [node.next_event_ns() for node in self._nodes]
+        switch_ns = self._power.next_ns(self.now_ns)
+        known = [instant for instant in (*instants, switch_ns) if instant is not None]
+        if not known:
+            return Step(self.now_ns, tuple(consoles), (), (), is_quiet=True)
+        end_ns = min(max(min(known), self.now_ns) + self._quantum_ns, limit_ns)
+        if switch_ns is not None:
+            end_ns = min(end_ns, switch_ns)
+        sent: list[tuple[int, int, int, bytes]] = []
         stopped: list[Stopped] = []
         for node in self._nodes:
             if node.stopped is not None:
@@ -173,6 +191,29 @@ class World:
         sent.sort(key=lambda entry: entry[:3])
         self.now_ns = end_ns
         return Step(end_ns, tuple(consoles), self._transmit(sent), tuple(stopped), is_quiet=False)
+
+    def _switch_power(self, consoles: list[tuple[str, bytes]]) -> None:
+        nodes = {node.name: node for node in self._nodes}
+        begin, end = self._power.take_due(self.now_ns)
+        for cut in begin:
+            if not _is_cut(nodes[cut.machine]):
+                self._power_off(nodes[cut.machine], consoles)
+        for cut in end:
+            node = nodes[cut.machine]
+            if _is_cut(node):
+                node.machine = Rebooted(cut.power_on(), self.now_ns, node.machine.instructions)
+                node.stopped = None
+                self.trace.add(self.now_ns, node.name, "power-on")
+
+    def _power_off(self, node: _Node, consoles: list[tuple[str, bytes]]) -> None:
+        node.stopped = Stopped(node.name, self.now_ns, STOP_CUT, None)
+        self.power_cuts += 1
+        self.trace.add(self.now_ns, node.name, "power-off")
+        while (arrival_ns := node.next_arrival_ns()) is not None:
+            node.collect(arrival_ns)  # Nobody hears it.
+        if node.is_midline:  # It is not to run into the first line of the next life.
+            consoles.append((node.name, b"\n"))
+            node.is_midline = False
 
     def _run_node(self, node: _Node, end_ns: int) -> Stopped | None:
         while True:
@@ -222,6 +263,7 @@ class World:
         console = node.machine.take_console()
         if console:
             consoles.append((node.name, console))
+            node.is_midline = not console.endswith(b"\n")
             self.trace.add(end_ns, node.name, "console", fingerprint(console))
 
     def _transmit(self, sent: Sequence[tuple[int, int, int, bytes]]) -> tuple[SentFrame, ...]:
@@ -237,12 +279,12 @@ class World:
                     continue  # Nobody will ever take it off the queue.
                 link = self._links[port, target]
                 for fault in link.offer(frame, sent_ns):
-                    self.trace.add(sent_ns, name, _fault_event(fault), link.name)
+                    self.trace.add(sent_ns, name, f"fault-{fault.value}", link.name)
         return tuple(frames)
 
 
-def _fault_event(fault: Fault) -> str:
-    return f"fault-{fault.value}"
+def _is_cut(node: _Node) -> bool:
+    return node.stopped is not None and node.stopped.kind == STOP_CUT
 
 
 def _describe(node: _Node) -> str:

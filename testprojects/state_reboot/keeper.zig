@@ -1,0 +1,94 @@
+//! Writes to the state of the other node, waits while that node loses its power, and reads.
+//! That it did, and that this is another session, the world demands of dsoftbusd's lines.
+//! It stands in for selftest-client, of which it has the name and so the routes.
+
+const std = @import("std");
+const os = @import("os");
+const svc = @import("svc");
+const wire = @import("wire");
+const sf = wire.sf;
+
+pub const panic = os.panic;
+comptime {
+    _ = os.start;
+}
+
+const key = "/state/shared/keeper/kept";
+const value = "kept-over-a-reboot";
+const unsynced_key = "/state/shared/keeper/unsynced";
+
+const call_ns = 3 * std.time.ns_per_s;
+const pause_ns = 200 * std.time.ns_per_ms;
+/// The power fails at once, and discovery and handshake take a part of a second.
+const away_ns = 3 * std.time.ns_per_s;
+/// Discovery, handshake, and a peer that is off for a while.
+const patience_ns = 20 * std.time.ns_per_s;
+
+var dsoftbusd: os.Slot = undefined;
+var request_buffer: [wire.ds.request_bytes_max]u8 = undefined;
+var state_buffer: [wire.ds.state_request_max]u8 = undefined;
+var reply_buffer: [wire.ds.reply_bytes_max]u8 = undefined;
+var nonce: u64 = 0;
+
+/// The node that keeps has nothing to do here; which one this is the configuration says (mode 1 is
+/// the client's).
+pub fn main() !void {
+    var section: [256]u8 = undefined;
+    var records = os.records.iterate(try os.config(&section));
+    while (try records.next()) |record| {
+        if (record.tag == 1 and record.value.len == 1 and record.value[0] == 1) return write();
+    }
+}
+
+fn write() !void {
+    dsoftbusd = try os.route("dsoftbusd");
+    if (try persist(.{ .op = .put, .key = key, .value = value }) != .ok) return error.PutRefused;
+    if (try status(.{ .op = .sync }) != .ok) return error.SyncRefused;
+    // Acknowledged, and never asked to be durable.
+    const late: sf.Request = .{ .op = .put, .key = unsynced_key, .value = "x" };
+    if (try status(late) != .ok) return error.PutRefused;
+    os.print("keeper: written and synced", .{});
+    svc.sleep(away_ns);
+    switch (try persist(.{ .op = .get, .key = key })) {
+        .ok => try compare(),
+        .not_found => os.print("keeper: the value is gone", .{}),
+        else => return error.GetRefused,
+    }
+    const unsynced = try status(.{ .op = .get, .key = unsynced_key });
+    if (unsynced == .not_found) os.print("keeper: what was not synced is gone", .{});
+    os.print("keeper: end", .{});
+}
+
+fn compare() !void {
+    const got = try ask(.{ .op = .get, .key = key });
+    const bytes = sf.valueOf(got) orelse return error.NoValue;
+    if (!std.mem.eql(u8, bytes, value)) return error.OtherValue;
+    os.print("keeper: the value is kept", .{});
+}
+
+/// Ask until there is an answer of the store itself.
+fn persist(request: sf.Request) !sf.Status {
+    const until = os.after(patience_ns);
+    while (true) {
+        if (status(request)) |answer| {
+            if (answer != .io_error) return answer;
+        } else |err| if (os.nsec() >= until) return err;
+        if (os.nsec() >= until) return error.TimedOut;
+        svc.sleep(pause_ns);
+    }
+}
+
+fn status(request: sf.Request) !sf.Status {
+    return (try ask(request)).status;
+}
+
+fn ask(request: sf.Request) !sf.Reply {
+    nonce += 1;
+    var numbered = request;
+    numbered.nonce = nonce;
+    const inner = try sf.encodeRequest(&state_buffer, numbered);
+    const frame = try wire.ds.encodeRequest(&request_buffer, .{ .state = inner });
+    const answer = try os.call(dsoftbusd, frame, &reply_buffer, call_ns);
+    const reply = wire.ds.decodeState(answer) orelse return error.NoAnswer;
+    return sf.decodeReply(reply, request.op, nonce) orelse error.NotThisReply;
+}
