@@ -1,0 +1,40 @@
+"""`./pants run ci:cache_report -- LOG`: what the shared cache did for a run, and whether it served.
+
+    PANTS_CONFIG_FILES=pants.ci.toml ./pants test :: 2>&1 | tee pants.log
+    ./pants run ci:cache_report -- pants.log
+
+Pants goes on without a cache that is down or refuses it, so a dead cache is noticed here or not at
+all.  Exit codes: 0 it served; 1 it did not, as the lines say; 2 nothing can be said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nexus.remotecache import stats
+
+
+def main(argv: Sequence[str]) -> int:
+    """Report on one log."""
+    parser = argparse.ArgumentParser(prog="cache_report", description=__doc__.split("\n")[0])
+    parser.add_argument("log", type=Path, help="what a run of Pants printed")
+    parser.add_argument("--all-found", action="store_true", help="every process must be found")
+    parser.add_argument("--found-min", type=int, default=0, help="as many must be found")
+    arguments = parser.parse_args(argv)
+    try:
+        found = stats.parse(arguments.log.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, stats.NoCountersError) as exc:
+        print(f"cache_report: {arguments.log}: {exc}", file=sys.stderr)
+        return 2
+    sys.stdout.write(stats.render(found))
+    wrong = stats.complaints(found, all_found=arguments.all_found, found_min=arguments.found_min)
+    for line in wrong:
+        print(f"not served: {line}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
