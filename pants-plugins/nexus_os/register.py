@@ -12,8 +12,10 @@ from nexus_os import (
     first_party,
     guest_image,
     images,
+    named_module,
     native_code,
     package_image,
+    shared_library,
     system_image,
     zig_format,
     zig_modules,
@@ -24,7 +26,7 @@ from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
 from nexus_os.package_targets import PackageImage
 from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
-from nexus_os.zig_targets import ZigModule, ZigTest
+from nexus_os.zig_targets import ZigModule, ZigSharedLibrary, ZigTest
 
 
 def target_types():
@@ -39,6 +41,7 @@ def target_types():
         TwoVmTest,
         WorldConfig,
         ZigModule,
+        ZigSharedLibrary,
         ZigTest,
     ]
 
@@ -54,8 +57,10 @@ def rules():
         *first_party.rules(),
         *guest_image.rules(),
         *images.rules(),
+        *named_module.rules(),
         *native_code.rules(),
         *package_image.rules(),
+        *shared_library.rules(),
         *system_image.rules(),
         *zig_format.rules(),
         *zig_modules.rules(),

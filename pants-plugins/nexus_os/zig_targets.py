@@ -1,7 +1,8 @@
-"""Targets written in zig: modules, and the tests in them."""
+"""Targets written in zig: modules, the tests in them, and libraries made of them."""
 
 from __future__ import annotations
 
+from pants.core.goals.package import OutputPathField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     AsyncFieldMixin,
@@ -61,10 +62,10 @@ class ZigModule(Target):
     )
 
 
-class ZigTestModuleField(StringField, AsyncFieldMixin):
+class ZigModuleAddressField(StringField, AsyncFieldMixin):
     alias = "module"
     required = True
-    help = "Address of the `zig_module` whose tests are run."
+    help = "Address of a `zig_module`: the one that is tested, or made a library."
 
 
 class ZigTestTimeoutField(IntField):
@@ -73,7 +74,7 @@ class ZigTestTimeoutField(IntField):
     help = "Seconds after which the compiler or the tests are stopped and the test has failed."
 
 
-class ZigTestDependenciesField(Dependencies):
+class ZigModuleAddressDependenciesField(Dependencies):
     pass
 
 
@@ -81,8 +82,8 @@ class ZigTest(Target):
     alias = "zig_test"
     core_fields = (
         *COMMON_TARGET_FIELDS,
-        ZigTestDependenciesField,
-        ZigTestModuleField,
+        ZigModuleAddressDependenciesField,
+        ZigModuleAddressField,
         ZigTestTimeoutField,
     )
     help = help_text(
@@ -91,5 +92,36 @@ class ZigTest(Target):
 
         The compiler collects the blocks of the module's root file and of the files that it imports
         by path. Modules that it imports by name have a `zig_test` of their own.
+        """
+    )
+
+
+class ZigLibraryOptimizeField(StringField):
+    alias = "optimize"
+    default = "ReleaseSafe"
+    valid_choices = ("Debug", "ReleaseSafe", "ReleaseSmall", "ReleaseFast")
+    help = "Optimisation mode of zig. `ReleaseSafe` keeps overflow and bounds checks."
+
+
+class ZigSharedLibrary(Target):
+    alias = "zig_shared_library"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        OutputPathField,
+        ZigLibraryOptimizeField,
+        ZigModuleAddressDependenciesField,
+        ZigModuleAddressField,
+    )
+    help = help_text(
+        """
+        What a zig module exports, as a shared library for this machine's programs.
+
+        `package` builds it; `runtime_package_dependencies` of a Python test put it beside the
+        test. The same sources give the same bytes, in any folder.
+
+        Example:
+
+            zig_module(name="net_host", dependencies=["//src/guest/lib/net"])
+            zig_shared_library(name="library", module=":net_host")
         """
     )

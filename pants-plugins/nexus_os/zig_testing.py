@@ -6,31 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
-from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.fs import CreateDigest, FileContent, Snapshot
 from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, collect_rules, rule
-from pants.engine.target import (
-    FieldSet,
-    InferDependenciesRequest,
-    InferredDependencies,
-    InvalidFieldException,
-    Targets,
-)
-from pants.engine.unions import UnionRule
 from pants.option.option_types import SkipOption
 from pants.option.subsystem import Subsystem
 from pants.util.logging import LogLevel
 
 from nexus_os import junit
-from nexus_os.addresses import refer
+from nexus_os.named_module import NamedZigModule
 from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
-from nexus_os.zig_targets import (
-    ZigModule,
-    ZigTestDependenciesField,
-    ZigTestModuleField,
-    ZigTestTimeoutField,
-)
+from nexus_os.zig_targets import ZigModuleAddressField, ZigTestTimeoutField
 from nexus_os.zig_tool import ZigProcess
 
 
@@ -44,9 +30,9 @@ class ZigTesting(Subsystem):
 
 @dataclass(frozen=True)
 class ZigTestFieldSet(TestFieldSet):
-    required_fields = (ZigTestModuleField,)
+    required_fields = (ZigModuleAddressField, ZigTestTimeoutField)
 
-    module: ZigTestModuleField
+    module: ZigModuleAddressField
     timeout: ZigTestTimeoutField
 
 
@@ -55,48 +41,12 @@ class ZigTestRequest(TestRequest):
     field_set_type = ZigTestFieldSet
 
 
-@dataclass(frozen=True)
-class ZigTestDependenciesFieldSet(FieldSet):
-    required_fields = (ZigTestDependenciesField, ZigTestModuleField)
-
-    module: ZigTestModuleField
-
-
-class InferZigTestDependencies(InferDependenciesRequest):
-    infer_from = ZigTestDependenciesFieldSet
-
-
-@dataclass(frozen=True)
-class TestedModule:
-    module: ZigModule
-
-
-@rule
-async def find_tested_module(field: ZigTestModuleField) -> TestedModule:
-    targets = await Get(
-        Targets, UnparsedAddressInputs, refer(field.address, field.alias, field.value or "")
-    )
-    module = targets[0] if len(targets) == 1 else None
-    if not isinstance(module, ZigModule):
-        raise InvalidFieldException(
-            f"The `module` field of {field.address} is {field.value!r}, which is not a "
-            "`zig_module`. Accepted is the address of one."
-        )
-    return TestedModule(module)
-
-
-@rule
-async def infer_zig_test_dependencies(request: InferZigTestDependencies) -> InferredDependencies:
-    tested = await Get(TestedModule, ZigTestModuleField, request.field_set.module)
-    return InferredDependencies([tested.module.address])
-
-
 @rule(desc="Run zig tests", level=LogLevel.DEBUG)
 async def run_zig_test(
     batch: ZigTestRequest.Batch[ZigTestFieldSet, Any], test_subsystem: TestSubsystem
 ) -> TestResult:
     field_set = batch.single_element
-    tested = await Get(TestedModule, ZigTestModuleField, field_set.module)
+    tested = await Get(NamedZigModule, ZigModuleAddressField, field_set.module)
     program = await Get(ZigProgram, ZigProgramRequest(tested.module))
     process = await Get(
         Process,
@@ -131,8 +81,4 @@ async def run_zig_test(
 
 
 def rules():
-    return [
-        *collect_rules(),
-        *ZigTestRequest.rules(),
-        UnionRule(InferDependenciesRequest, InferZigTestDependencies),
-    ]
+    return [*collect_rules(), *ZigTestRequest.rules()]

@@ -1,4 +1,4 @@
-"""Which targets can be tested, and what a test run becomes."""
+"""Which modules a `module` field may name."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pants.engine.addresses import Address
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from nexus_os import zig_testing
+from nexus_os import named_module
 from nexus_os.image_targets import Rv64GuestImage
-from nexus_os.zig_targets import ZigModule, ZigTest, ZigTestModuleField
-from nexus_os.zig_testing import TestedModule
+from nexus_os.named_module import NamedZigModule
+from nexus_os.zig_targets import ZigModule, ZigModuleAddressField, ZigTest
 
 
 @pytest.fixture
 def rule_runner() -> RuleRunner:
     rule_runner = RuleRunner(
         target_types=[ZigModule, ZigTest, Rv64GuestImage],
-        rules=[zig_testing.find_tested_module, QueryRule(TestedModule, [ZigTestModuleField])],
+        rules=[named_module.find_named_module, QueryRule(NamedZigModule, [ZigModuleAddressField])],
     )
     rule_runner.write_files(
         {
@@ -32,15 +32,15 @@ def rule_runner() -> RuleRunner:
     return rule_runner
 
 
-def find(rule_runner: RuleRunner, name: str) -> TestedModule:
+def find(rule_runner: RuleRunner, name: str) -> NamedZigModule:
     target = rule_runner.get_target(Address("net", target_name=name))
-    return rule_runner.request(TestedModule, [target[ZigTestModuleField]])
+    return rule_runner.request(NamedZigModule, [target[ZigModuleAddressField]])
 
 
 def test_module_is_found(rule_runner: RuleRunner) -> None:
     assert find(rule_runner, "tests").module.address == Address("net")
 
 
-def test_only_modules_can_be_tested(rule_runner: RuleRunner) -> None:
+def test_only_modules_can_be_named(rule_runner: RuleRunner) -> None:
     with pytest.raises(ExecutionError, match=r"`module` field of net:wrong is ':image'"):
         find(rule_runner, "wrong")
