@@ -9,14 +9,14 @@ chooses its exit code.  A program is imported when it is run, so that no command
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Final
 
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import did_you_mean
 
-# Name: (module with `main(arguments) -> exit code`, what it does).
+# Name: (module with `main(arguments) -> exit code`, or module:function; what it does).
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "bus discover": ("nexus.cli.bus.discover", "list the nodes that announce themselves"),
     "bus keygen": ("nexus.cli.bus.keygen", "make a node's key file"),
@@ -44,19 +44,31 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pkg verify": ("nexus.image.package_verify", "verify a package image and its listings"),
     "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),
     "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
-    "state": ("nexus.remotefs.state.tool", "fsck, dump or compact a state disk image"),
+    "state compact": ("nexus.remotefs.state.tool:compact", "rewrite an image without what is dead"),
+    "state del": ("nexus.cli.state.delete", "remove a key of a peer"),
+    "state dump": ("nexus.remotefs.state.tool:dump", "list the entries of a state disk image"),
+    "state fsck": ("nexus.remotefs.state.tool:fsck", "check or repair a state disk image"),
+    "state get": ("nexus.cli.state.get", "write a peer's value to the standard output"),
+    "state ls": ("nexus.cli.state.ls", "list keys of a peer"),
+    "state put": ("nexus.cli.state.put", "set a value of a peer"),
+    "state serve": ("nexus.cli.state.serve", "let permitted peers read and write a state image"),
+    "state sync": ("nexus.cli.state.sync", "wait until a peer's changes survive a power cut"),
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the program that the first one or two words name."""
+    """Run the program that the first one or two words name; one word of a group lists it."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        sys.stdout.write(_usage())
+        sys.stdout.write(_usage("nexus", COMMANDS))
         return 0 if arguments else EXIT_CONFIG
     for words in (2, 1):
         name = " ".join(arguments[:words])
         if name in COMMANDS:
             return run(name, arguments[words:])
+    group = [name for name in COMMANDS if name.startswith(f"{arguments[0]} ")]
+    if group and (len(arguments) == 1 or arguments[1] in ("-h", "--help")):
+        sys.stdout.write(_usage(f"nexus {arguments[0]}", group))
+        return 0
     name = " ".join(arguments[:2])
     hint = did_you_mean(name, COMMANDS)
     sys.stderr.write(f"error: {name!r} is no command; accepted are {', '.join(COMMANDS)}{hint}\n")
@@ -65,14 +77,21 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(name: str, arguments: Sequence[str]) -> int:
     """Import one program and run it."""
-    module = import_module(COMMANDS[name][0])
-    return int(module.main(list(arguments)))
+    return int(program(name)(list(arguments)))
 
 
-def _usage() -> str:
-    width = max(len(name) for name in COMMANDS)
-    lines = [f"  {name:{width}}  {text}" for name, (_, text) in COMMANDS.items()]
-    return "\n".join(["usage: nexus COMMAND [ARGUMENTS]", *lines, ""])
+def program(name: str) -> Callable[[list[str]], int]:
+    """Import the program of a command."""
+    module, _, function = COMMANDS[name][0].partition(":")
+    found: Callable[[list[str]], int] = getattr(import_module(module), function or "main")
+    return found
+
+
+def _usage(who: str, names: Iterable[str]) -> str:
+    listed = list(names)
+    width = max(len(name) for name in listed)
+    lines = [f"  {name:{width}}  {COMMANDS[name][1]}" for name in listed]
+    return "\n".join([f"usage: {who} COMMAND [ARGUMENTS]", *lines, ""])
 
 
 if __name__ == "__main__":

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from nexus.cli.main import COMMANDS, main
+from nexus.cli.main import COMMANDS, main, program
 from nexus.config.config_fake import NODE_A
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_program(name: str) -> None:
-    assert callable(import_module(COMMANDS[name][0]).main)
+    assert callable(program(name))
 
 
 def test_a_command_gets_its_arguments_and_gives_its_exit_code(
@@ -44,3 +43,29 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 20
     shown = capsys.readouterr().out
     assert all(shown.count(f"  {name} ") == 2 for name in COMMANDS)
+
+
+GROUPS = sorted({name.split()[0] for name in COMMANDS if " " in name})
+
+
+def test_the_groups() -> None:
+    assert GROUPS == ["bus", "config", "image", "pkg", "state", "vm"]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("more", [[], ["--help"], ["-h"]])
+def test_a_group_lists_its_commands_and_no_others(
+    group: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([group, *more]) == 0
+    shown = capsys.readouterr()
+    listed = [line for line in shown.out.splitlines() if line.startswith("  ")]
+    mine = [name for name in COMMANDS if name.startswith(f"{group} ")]
+    assert len(listed) == len(mine)
+    assert all(line.startswith(f"  {name} ") for line, name in zip(listed, mine, strict=True))
+    assert shown.err == ""
+
+
+def test_a_wrong_word_of_a_group_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["state", "gte"]) == 20
+    assert "did you mean 'state get'" in capsys.readouterr().err

@@ -72,9 +72,12 @@ Result = tuple[Outcome, str, dict[str, Any]]
 Action = Callable[[Namespace], Awaitable[Result]]
 
 
-def command_line(name: str, text: str, example: str, *, has_config: bool = True) -> CommandLine:
+def command_line(
+    name: str, text: str, example: str, *, has_config: bool = True, group: str = "bus"
+) -> CommandLine:
     """Make a parser whose help teaches: what it does, an example, the exit codes."""
-    parser = CommandLine(f"nexus bus {name}", f"{text} Example: nexus bus {name} {example}")
+    full = f"nexus {group} {name}"
+    parser = CommandLine(full, f"{text} Example: {full} {example}".rstrip())
     parser.epilog = EXITS
     if has_config:
         parser.add_argument(
@@ -104,8 +107,7 @@ def run(parser: CommandLine, arguments: Sequence[str], action: Action) -> int:
     except KeyboardInterrupt:
         outcome, text, fields = Outcome.INTERRUPTED, "interrupted", {}
     except (NexusError, OSError) as exc:
-        outcome = next(code for kind, code in _ERRORS.items() if isinstance(exc, kind))
-        text, fields = str(exc), {}
+        outcome, text, fields = outcome_of(exc), str(exc), {}
     if is_json:
         emit({"outcome": outcome.label, "text": text, **fields})
     elif outcome in (Outcome.OK, Outcome.NOT_FOUND):
@@ -113,6 +115,12 @@ def run(parser: CommandLine, arguments: Sequence[str], action: Action) -> int:
     else:
         sys.stderr.write("".join(f"error: {line}\n" for line in text.splitlines()))
     return outcome.value
+
+
+def outcome_of(exc: Exception) -> Outcome:
+    """Name the outcome that an error stands for."""
+    found = (outcome for kind, outcome in _ERRORS.items() if isinstance(exc, kind))
+    return next(found, Outcome.FAILED)
 
 
 def emit(record: Mapping[str, Any]) -> None:

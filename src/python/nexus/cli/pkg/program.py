@@ -14,12 +14,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from nexus.cli.bus.program import CONFIG, EXITS, Outcome, add_peer, read_settings, whole
-from nexus.config.error import ConfigError
+from nexus.cli.bus.program import outcome_of as bus_outcome_of
 from nexus.core.commandline import CommandLine
-from nexus.core.errors import NexusError, UsageError
-from nexus.dsoftbus.io.keyfile import KeyFileError
+from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.settings import DeadlineError, RefusedError, UnavailableError
 from nexus.remotefs.package.io.client import AsyncPackageClient
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import OUTSTANDING_MAX
@@ -34,16 +32,6 @@ _BY_STATUS: Final[Mapping[Status, Outcome]] = {
     Status.PATH_TRAVERSAL: Outcome.BAD_CONFIGURATION,
     Status.NON_PACKAGEFS_SCHEME: Outcome.BAD_CONFIGURATION,
     Status.OVERSIZED: Outcome.BAD_CONFIGURATION,
-}
-
-_BY_KIND: Final[Mapping[type[Exception], Outcome]] = {
-    RefusedError: Outcome.REFUSED,
-    DeadlineError: Outcome.DEADLINE,
-    UnavailableError: Outcome.UNAVAILABLE,
-    ConfigError: Outcome.BAD_CONFIGURATION,
-    KeyFileError: Outcome.BAD_CONFIGURATION,
-    UsageError: Outcome.BAD_CONFIGURATION,
-    OSError: Outcome.HOST_FAULT,
 }
 
 Action = Callable[[AsyncPackageClient, Namespace], Awaitable[None]]
@@ -86,8 +74,7 @@ def outcome_of(exc: Exception) -> Outcome:
     """Name the outcome that an error stands for."""
     if isinstance(exc, PackageError):
         return _BY_STATUS.get(exc.status, Outcome.FAILED)
-    found = (outcome for kind, outcome in _BY_KIND.items() if isinstance(exc, kind))
-    return next(found, Outcome.FAILED)
+    return bus_outcome_of(exc)
 
 
 async def _run(options: Namespace, action: Action) -> None:

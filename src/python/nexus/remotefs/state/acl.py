@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from nexus.wire.log import Level
 from nexus.wire.state import Op, Request, RequestError, Status, decode_request, op_of
 
 FRAME_BYTES_MAX: Final = 256
@@ -50,6 +51,7 @@ STATUS: Final[Mapping[Reject, Status]] = {
 
 _KEYED: Final = (Op.PUT, Op.GET, Op.DELETE, Op.LIST)
 _VERBS: Final[Mapping[Op, str]] = {Op.PUT: "put", Op.DELETE: "delete"}
+_ALLOW: Final = "allow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,30 @@ class Rejection:
     op: Op
     why: Reject
     key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """Who changed what, and how it ended.
+
+    Of the key the first eight bytes of its SHA-256; never the value.
+    """
+
+    verb: str
+    ending: str
+    peer: str
+    key_hash: str
+
+    @property
+    def level(self) -> Level:
+        """What was done is information, what was not a warning."""
+        return Level.INFO if self.ending == _ALLOW else Level.WARN
+
+    @property
+    def message(self) -> str:
+        """The text that logd gets."""
+        who = f"peer={self.peer} key={self.key_hash}"
+        return f"audit remote statefs {self.verb} {self.ending} {who}"
 
 
 def judge(is_authenticated: bool, frame: bytes) -> Request | Rejection:
@@ -73,20 +99,17 @@ def judge(is_authenticated: bool, frame: bytes) -> Request | Rejection:
     return request if found is None else Rejection(request.op, found, request.key)
 
 
-def record_of(op: Op, outcome: Reject | Status, peer: str, key: str) -> str | None:
-    """Return the record of a change; None is that nothing was to be changed.
-
-    Who, how it ended, and the first eight bytes of the key's SHA-256; never the value.
-    """
+def record_of(op: Op, outcome: Reject | Status, peer: str, key: str) -> ChangeRecord | None:
+    """Return the record of a change; None is that nothing was to be changed."""
     verb = _VERBS.get(op)
     if verb is None:
         return None
     if isinstance(outcome, Reject):
         ending = f"reject {outcome.value}"
     else:
-        ending = "allow" if outcome is Status.OK else "reject status"
+        ending = _ALLOW if outcome is Status.OK else "reject status"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16] if key else "-"
-    return f"audit remote statefs {verb} {ending} peer={peer} key={digest}"
+    return ChangeRecord(verb, ending, peer, digest)
 
 
 def _first(is_authenticated: bool, frame: bytes) -> Reject | None:

@@ -6,11 +6,20 @@ from itertools import product
 
 import pytest
 
-from nexus.remotefs.state.acl import NAMESPACE, STATUS, Reject, Rejection, judge, record_of
+from nexus.remotefs.state.acl import (
+    NAMESPACE,
+    STATUS,
+    ChangeRecord,
+    Reject,
+    Rejection,
+    judge,
+    record_of,
+)
 from nexus.remotefs.state.block import MemoryDevice
 from nexus.remotefs.state.client import StateMap
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.store import StateError, Store
+from nexus.wire.log import Level
 from nexus.wire.state import Op, Reply, Request, Status, decode_reply
 
 KEYS: dict[str, Reject | None] = {
@@ -112,15 +121,20 @@ def test_the_record_names_peer_outcome_and_key_by_hash(
     op: Op, outcome: Reject | Status, ending: str
 ) -> None:
     wanted = f"audit remote statefs {ending} peer=node-a key=9f86d081884c7d65"
-    assert record_of(op, outcome, "node-a", "test") == wanted
+    record = record_of(op, outcome, "node-a", "test")
+    assert record is not None
+    assert record.message == wanted
+    assert (record.level is Level.INFO) == (outcome is Status.OK)
     assert record_of(Op.GET, outcome, "node-a", "test") is None
-    assert record_of(op, outcome, "node-a", "") == wanted.replace("9f86d081884c7d65", "-")
+    keyless = record_of(op, outcome, "node-a", "")
+    assert keyless is not None
+    assert keyless.message == wanted.replace("9f86d081884c7d65", "-")
 
 
 def test_a_peers_state_is_a_mapping() -> None:
     store = Store(MemoryDevice(bytes(512 * 64)))
     remote = RemoteState(store)
-    records: list[str | None] = []
+    records: list[ChangeRecord | None] = []
 
     def call(frame: bytes) -> bytes:
         reply, record = remote.handle("node-a", frame)
@@ -140,7 +154,7 @@ def test_a_peers_state_is_a_mapping() -> None:
     with pytest.raises(StateError) as caught:
         shared["../keystore/x"] = b"1"
     assert caught.value.status is Status.INVALID_KEY
-    told = [record.split()[3:-2] for record in records if record]
+    told = [record.message.split()[3:-2] for record in records if record]
     assert told == [
         ["put", "allow"],
         ["put", "allow"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 
 from nexus.remotefs.state.acl import LIST_MAX, NAMESPACE
-from nexus.remotefs.state.store import StateError
-from nexus.wire.state import Op, Reply, Request, Status, decode_reply
+from nexus.remotefs.state.replies import check_reply, check_status
+from nexus.wire.state import Op, Reply, Request, Status
 
 
 class StateMap(MutableMapping[str, bytes]):
@@ -48,11 +48,7 @@ class StateMap(MutableMapping[str, bytes]):
     def _ask(self, request: Request) -> Reply:
         self._nonce += 1
         numbered = Request(request.op, request.key, request.value, request.limit, nonce=self._nonce)
-        reply = decode_reply(self._call(numbered.encode()))
-        if reply.op is not request.op or reply.nonce not in (None, self._nonce):
-            raise StateError(Status.IO_ERROR, "an answer to something else")
+        reply = check_reply(numbered, self._call(numbered.encode()))
         if reply.status is Status.NOT_FOUND and request.key:
             raise KeyError(request.key.removeprefix(NAMESPACE))
-        if reply.status is not Status.OK:
-            raise StateError(reply.status, request.key)
-        return reply
+        return check_status(reply, request.key)

@@ -5,7 +5,14 @@ Every frame has one answer; every change asked for has one record, let through o
 
 from __future__ import annotations
 
-from nexus.remotefs.state.acl import REPLY_BYTES_MAX, STATUS, Rejection, judge, record_of
+from nexus.remotefs.state.acl import (
+    REPLY_BYTES_MAX,
+    STATUS,
+    ChangeRecord,
+    Rejection,
+    judge,
+    record_of,
+)
 from nexus.remotefs.state.store import StateError, Store
 from nexus.wire.state import Op, Reply, Request, Status
 
@@ -17,7 +24,7 @@ class RemoteState:
         """Serve a store."""
         self._store = store
 
-    def handle(self, peer: str | None, frame: bytes) -> tuple[bytes, str | None]:
+    def handle(self, peer: str | None, frame: bytes) -> tuple[bytes, ChangeRecord | None]:
         """Answer one frame of a peer (None: of a connection that is no session).
 
         Returns:

@@ -10,6 +10,7 @@ to gain (compact); 2 beyond repair, or not understood.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from argparse import Namespace
@@ -43,6 +44,13 @@ class FileDevice:
             self._file = os.open(path, os.O_RDWR if is_writable else os.O_RDONLY)
         except OSError as exc:
             raise DeviceError(f"cannot open {path}: {exc.strerror}") from exc
+        try:
+            # A store has one owner: a second writer would append over the first one's records.
+            mode = fcntl.LOCK_EX if is_writable else fcntl.LOCK_SH
+            fcntl.flock(self._file, mode | fcntl.LOCK_NB)
+        except OSError as exc:
+            os.close(self._file)
+            raise DeviceError(f"{path}: in use by another program") from exc
         size = os.lseek(self._file, 0, os.SEEK_END)
         self._sectors = size // SECTOR_BYTES
         if size % SECTOR_BYTES or size == 0:
@@ -98,15 +106,15 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; mistakes are one line."""
     parser = CommandLine("nexus.remotefs.state.tool", "Look after a state disk image.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    fsck, dump, compact = (
+    checking, listing, rewriting = (
         commands.add_parser(name, prog=f"{parser.prog} {name}", description=text, help=text)
         for name, text in COMMANDS.items()
     )
-    action = fsck.add_mutually_exclusive_group()
+    action = checking.add_mutually_exclusive_group()
     action.add_argument("--repair", action="store_true", help="clear what a cut left")
     action.add_argument("--dry-run", action="store_true", help="only look; the default")
-    dump.add_argument("--values", action="store_true", help="show the values, in hexadecimal")
-    for command in (fsck, dump, compact):
+    listing.add_argument("--values", action="store_true", help="show the values, in hexadecimal")
+    for command in (checking, listing, rewriting):
         command.add_argument("image", type=Path, metavar="IMAGE")
     try:
         options = parser.parse_args(arguments)
@@ -114,6 +122,21 @@ def main(arguments: Sequence[str]) -> int:
     except NexusError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return EXIT_BAD
+
+
+def fsck(arguments: Sequence[str]) -> int:
+    """Run `fsck`."""
+    return main(["fsck", *arguments])
+
+
+def dump(arguments: Sequence[str]) -> int:
+    """Run `dump`."""
+    return main(["dump", *arguments])
+
+
+def compact(arguments: Sequence[str]) -> int:
+    """Run `compact`."""
+    return main(["compact", *arguments])
 
 
 def _fsck(options: Namespace) -> int:

@@ -64,6 +64,15 @@ def test_the_file_keeps_what_was_written(image: Path) -> None:
         assert len(Store(device).snapshot()) == 2
 
 
+def test_an_image_has_one_writer(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FileDevice(image, is_writable=True):
+        for arguments in (["fsck"], ["fsck", "--repair"], ["dump"], ["compact"]):
+            assert main([*arguments, str(image)]) == 2
+            assert capsys.readouterr().err.endswith("in use by another program\n")
+    with FileDevice(image, is_writable=False):
+        assert main(["dump", str(image)]) == 0
+
+
 def test_mistakes_are_one_line(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = image.with_name("odd")
     odd.write_bytes(bytes(513))

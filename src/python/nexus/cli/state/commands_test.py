@@ -1,0 +1,204 @@
+"""The commands against a node that serves a state image as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nexus.cli.bus.bus_fake import write_files
+from nexus.cli.main import COMMANDS, main
+
+ALLOW = """
+[rate]
+burst = 65535
+per_second = 65535
+
+[[allow]]
+peer = "host-1"
+service = "statefsd"
+operations = ["put", "get", "delete", "list", "sync"]
+"""
+KEY = "/state/shared/colour"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two nodes' files and an empty image, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, ALLOW)
+    (tmp_path / "state.img").write_bytes(bytes(512 * 64))
+    return tmp_path
+
+
+@contextmanager
+def serving(*options: str, said: list[str] | None = None) -> Iterator[None]:
+    """Run `nexus state serve` as node-b; `said` gets what it printed."""
+    command = [sys.executable, "-m", "nexus.cli.main", "state", "serve", "state.img"]
+    with subprocess.Popen(
+        [*command, "--config", "b.toml", *options],
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert "listen" in first
+            yield
+            process.send_signal(signal.SIGTERM)
+            output, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (0, "")
+    if said is not None:
+        said += [first.rstrip("\n"), *output.splitlines()]
+
+
+def test_every_command_and_what_is_recorded(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    said: list[str] = []
+    (folder / "value").write_bytes(b"\0\xff\n")
+    with serving(said=said):
+        assert main(["state", "put", "node-b", KEY, "green"]) == 0
+        assert main(["state", "put", "node-b", f"{KEY}/2", "--file", "value"]) == 0
+        assert main(["state", "sync", "node-b"]) == 0
+        assert capfdbinary.readouterr() == (b"", b"")
+        assert main(["state", "get", "node-b", f"{KEY}/2"]) == 0
+        assert capfdbinary.readouterr() == (b"\0\xff\n", b"")
+        assert main(["state", "ls", "node-b"]) == 0
+        assert capfdbinary.readouterr() == (f"{KEY}\n{KEY}/2\n".encode(), b"")
+        assert main(["state", "ls", "node-b", KEY, "--limit=1"]) == 0
+        shown = (f"{KEY}\n".encode(), b"note: there may be more keys\n")
+        assert capfdbinary.readouterr() == shown
+        assert main(["state", "del", "node-b", f"{KEY}/2"]) == 0
+        assert main(["state", "fsck", "state.img"]) == 2
+        assert b"in use" in capfdbinary.readouterr().err
+    changes = [line for line in said if "audit remote statefs" in line]
+    assert [line.split()[3:6] for line in changes] == [
+        ["put", "allow", "peer=host-1"],
+        ["put", "allow", "peer=host-1"],
+        ["delete", "allow", "peer=host-1"],
+    ]
+    assert sum("audit remote call" in line for line in said) == 4
+    assert "colour" not in " ".join(said)
+    # What was served is what the tools for images find.
+    assert main(["state", "dump", "--values", "state.img"]) == 0
+    assert capfdbinary.readouterr().out == f"'{KEY}'  5 bytes  {b'green'.hex()}\n".encode()
+    assert main(["state", "fsck", "state.img"]) == 0
+
+
+def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+
+    def told(*arguments: str) -> tuple[int, dict[str, object]]:
+        code = main(["state", *arguments, "--json"])
+        message = capsys.readouterr()
+        assert (message.err, message.out.count("\n")) == ("", 1)
+        return code, json.loads(message.out)
+
+    ok = {"outcome": "ok"}
+    with serving("--json", said=said):
+        assert told("put", "node-b", KEY, "green") == (0, {**ok, "key": KEY, "bytes": 5})
+        assert told("get", "node-b", KEY) == (0, {**ok, "key": KEY, "value": b"green".hex()})
+        assert told("ls", "node-b") == (0, {**ok, "keys": [KEY], "complete": True})
+        assert told("sync", "node-b") == (0, {**ok, "peer": "node-b"})
+        assert told("del", "node-b", KEY) == (0, {**ok, "key": KEY})
+        code, fields = told("del", "node-b", KEY)
+        assert (code, fields["outcome"]) == (70, "not-found")
+    records = [json.loads(line) for line in said]
+    assert records[0]["event"] == "listening"
+    changes = [record for record in records if record["event"] == "state-change"]
+    assert [(record["operation"], record["outcome"], record["level"]) for record in changes] == [
+        ("put", "allow", "info"),
+        ("delete", "allow", "info"),
+        ("delete", "reject status", "warn"),
+    ]
+    assert {record["event"] for record in records[1:]} == {"remote-call", "state-change"}
+
+
+def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "empty").write_bytes(b"")
+    (folder / "long").write_bytes(bytes(129))
+    with serving():
+        for arguments, code, said in (
+            (["get", "node-b", KEY], 70, "no such key"),
+            (["del", "node-b", KEY], 70, "no such key"),
+            (["get", "node-b", "/state/keystore/x"], 71, "below /state/shared/ only"),
+            (["ls", "node-b", "/state/"], 71, "below /state/shared/ only"),
+            (["put", "node-b", "/state/shared/../x", "v"], 20, "'..'"),
+            (["put", "node-b", KEY, "v" * 129], 20, "a value 1 to 128"),
+            (["put", "node-b", KEY, "--file", "empty"], 20, "0 bytes"),
+            (["put", "node-b", KEY, "--file", "long"], 20, "more than 128 bytes"),
+            (["put", "node-b", KEY, "--file", "none"], 21, "none"),
+            (["get", "node-x", KEY], 74, "no configured peer"),
+        ):
+            assert main(["state", *arguments]) == code, arguments
+            message = capsys.readouterr()
+            assert said in message.err
+            assert (message.out, message.err.count("\n")) == ("", 1)
+    assert main(["state", "get", "node-b", KEY, "--timeout=0.2"]) == 74
+    assert main(["state", "get", "node-b", KEY, "--config=none.toml"]) == 20
+
+
+def test_a_damaged_image_is_served_for_reading(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving():
+        assert main(["state", "put", "node-b", KEY, "green"]) == 0
+        assert main(["state", "put", "node-b", f"{KEY}2", "RUBY"]) == 0
+    image = folder / "state.img"
+    content = bytearray(image.read_bytes())
+    content[content.index(b"RUBY")] ^= 1
+    image.write_bytes(content)
+    said: list[str] = []
+    with serving(said=said):
+        assert main(["state", "put", "node-b", KEY, "blue"]) == 72
+        assert "damaged" in capsys.readouterr().err
+        assert main(["state", "get", "node-b", KEY]) == 0
+    assert "read only, " in said[0]
+    assert image.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("image", "said"), [("none.img", "cannot open"), ("bus.toml", "bytes, accepted are multiples")]
+)
+def test_what_cannot_be_served(
+    folder: Path, image: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["state", "serve", image, "--config", "b.toml"]) == 20
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+
+
+REMOTE = ("del", "get", "ls", "put", "serve", "sync")
+
+
+@pytest.mark.parametrize("name", REMOTE)
+def test_help_teaches(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"state {name}" in COMMANDS
+    with pytest.raises(SystemExit) as ended:
+        main(["state", name, "--help"])
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"Example: nexus state {name} " in shown
+    assert "Exit codes" in shown
+
+
+@pytest.mark.parametrize("name", REMOTE)
+@pytest.mark.parametrize("more", [[], ["b", "k", "v", "x"], ["b", "k", "--what"]])
+def test_a_wrong_command_line_is_one_line(
+    name: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["state", name, *more]) == 20
+    assert capsys.readouterr().err.count("\n") == 1

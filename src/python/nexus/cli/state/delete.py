@@ -1,0 +1,30 @@
+"""`nexus state del`: remove a key of a peer."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from nexus.cli.state.program import Answer, run, state_command_line
+from nexus.remotefs.state.io.client import StateClient
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Remove one key."""
+    parser = state_command_line(
+        "del",
+        "Remove a key. That there is none is an outcome of its own.",
+        "node-b /state/shared/colour",
+    )
+    parser.add_argument("key", help="such as /state/shared/colour")
+    return run(parser, arguments, _delete)
+
+
+async def _delete(client: StateClient, options: Namespace) -> Answer:
+    await client.delete(options.key)
+    return Answer(fields={"key": options.key})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

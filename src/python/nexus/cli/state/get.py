@@ -1,0 +1,30 @@
+"""`nexus state get`: a value of a peer, to the standard output."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from nexus.cli.state.program import Answer, run, state_command_line
+from nexus.remotefs.state.io.client import StateClient
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write a value's bytes, and nothing else."""
+    parser = state_command_line(
+        "get",
+        "Write a peer's value to the standard output as it is; with --json in hexadecimal.",
+        "node-b /state/shared/colour",
+    )
+    parser.add_argument("key", help="such as /state/shared/colour")
+    return run(parser, arguments, _get)
+
+
+async def _get(client: StateClient, options: Namespace) -> Answer:
+    value = await client.get(options.key)
+    return Answer(value, {"key": options.key, "value": value.hex()})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

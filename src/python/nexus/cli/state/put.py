@@ -1,0 +1,57 @@
+"""`nexus state put`: set a value of a peer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from nexus.cli.state.program import Answer, run, state_command_line
+from nexus.core.errors import UsageError
+from nexus.remotefs.state.acl import VALUE_BYTES_MAX
+from nexus.remotefs.state.io.client import StateClient
+
+STANDARD_INPUT: Final = "-"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Set one value."""
+    parser = state_command_line(
+        "put",
+        f"Set a value of 1 to {VALUE_BYTES_MAX} bytes. It survives a power cut after `nexus state"
+        " sync`.",
+        "node-b /state/shared/colour green",
+    )
+    parser.add_argument("key", help="such as /state/shared/colour")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("value", nargs="?", help="the value, as UTF-8")
+    source.add_argument("--file", metavar="FILE", help="take the value from a file; - is stdin")
+    return run(parser, arguments, _put)
+
+
+async def _put(client: StateClient, options: Namespace) -> Answer:
+    value = _read(options)
+    await client.put(options.key, value)
+    return Answer(fields={"key": options.key, "bytes": len(value)})
+
+
+def _read(options: Namespace) -> bytes:
+    """Read the value, and no more of a file than shows that it is too long."""
+    if options.file is None:
+        return os.fsencode(options.value)
+    if options.file == STANDARD_INPUT:
+        value = sys.stdin.buffer.read(VALUE_BYTES_MAX + 1)
+    else:
+        with Path(options.file).open("rb") as file:
+            value = file.read(VALUE_BYTES_MAX + 1)
+    if not 1 <= len(value) <= VALUE_BYTES_MAX:
+        size = f"more than {VALUE_BYTES_MAX}" if value else "0"
+        raise UsageError(f"{options.file}: {size} bytes, accepted are 1..{VALUE_BYTES_MAX}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

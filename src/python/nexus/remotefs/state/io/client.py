@@ -1,0 +1,110 @@
+"""A client of a peer's shared state for an event loop.
+
+    state = StateClient(await node.connect("node-b"))
+    await state.put("/state/shared/colour", b"green")
+    await state.sync()
+
+Every refusal is a `StateError`.  A peer that is not there or not in time is an error of the bus
+(`UnavailableError`, `DeadlineError`): a change may then have been made or not.  To a peer that is
+configured with `deduplicates` a change is repeated when its session is lost, and made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from nexus.dsoftbus.io.settings import FailedError, RefusedError
+from nexus.remotefs.state.acl import (
+    FRAME_BYTES_MAX,
+    KEY_BYTES_MAX,
+    LIST_MAX,
+    NAMESPACE,
+    REPLY_BYTES_MAX,
+)
+from nexus.remotefs.state.replies import ADVICE, SERVICE, check_reply, check_status
+from nexus.remotefs.state.store import StateError
+from nexus.wire.error import LocalProtocolError
+from nexus.wire.state import Op, Reply, Request, Status
+
+TIMEOUT_S: Final = 5.0
+
+
+class Caller(Protocol):
+    """The part of `nexus.dsoftbus.io.peer.Peer` that is used."""
+
+    def call(self, service: int, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
+        """Call a service of the peer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Keys in order.  The protocol has no cursor: what did not fit can only be asked for by
+    a longer prefix."""
+
+    keys: tuple[str, ...]
+    # False where the answer had no room for one key more, so that there may be others.
+    is_complete: bool
+
+
+class StateClient:
+    """The state that one peer shares."""
+
+    def __init__(self, peer: Caller, timeout_s: float = TIMEOUT_S) -> None:
+        """Call a peer; every request has so long for its answer."""
+        self._peer = peer
+        self._timeout_s = timeout_s
+
+    async def get(self, key: str) -> bytes:
+        """Return a value.  Raises StateError."""
+        return (await self._ask(Request(Op.GET, key))).value
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Set a value of 1 to 128 bytes.  Raises StateError."""
+        await self._ask(Request(Op.PUT, key, value))
+
+    async def delete(self, key: str) -> None:
+        """Remove a key that is there.  Raises StateError."""
+        await self._ask(Request(Op.DELETE, key))
+
+    async def list(self, prefix: str = NAMESPACE, limit: int = LIST_MAX) -> Listing:
+        """List the first keys that begin with a prefix.  Raises StateError."""
+        if not 1 <= limit <= LIST_MAX:
+            detail = f"a limit of {limit}, accepted are 1..{LIST_MAX}"
+            raise StateError(Status.VALUE_TOO_LARGE, detail)
+        keys = (await self._ask(Request(Op.LIST, prefix, limit=limit))).keys
+        used = len(Reply(Op.LIST, Status.OK, keys=keys).encode())
+        has_room = used + 2 + KEY_BYTES_MAX <= REPLY_BYTES_MAX
+        return Listing(keys, len(keys) < limit and has_room)
+
+    async def sync(self) -> None:
+        """Return when every change answered before survives a power cut.  Raises StateError."""
+        await self._ask(Request(Op.SYNC))
+
+    async def _ask(self, request: Request) -> Reply:
+        frame = _encode(request)
+        try:
+            answer = await self._peer.call(SERVICE, frame, self._timeout_s)
+        except RefusedError as exc:
+            text = "the peer does not permit this operation to this node, or not so often"
+            raise StateError(Status.ACCESS_DENIED, text) from exc
+        except FailedError as exc:
+            text = f"the peer's store did not answer: {ADVICE[Status.IO_ERROR]}"
+            raise StateError(Status.IO_ERROR, text) from exc
+        return check_status(check_reply(request, answer), request.key)
+
+
+def _encode(request: Request) -> bytes:
+    """Write a frame that a session carries; whether it may be served is the peer's to say."""
+    try:
+        frame = request.encode()
+    except UnicodeEncodeError as exc:
+        text = f"{request.key!r}: {ADVICE[Status.INVALID_KEY]}"
+        raise StateError(Status.INVALID_KEY, text) from exc
+    except LocalProtocolError as exc:
+        raise StateError(Status.VALUE_TOO_LARGE, ADVICE[Status.VALUE_TOO_LARGE]) from exc
+    if len(frame) > FRAME_BYTES_MAX:
+        raise StateError(Status.VALUE_TOO_LARGE, ADVICE[Status.VALUE_TOO_LARGE])
+    return frame

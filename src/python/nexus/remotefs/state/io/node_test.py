@@ -1,0 +1,299 @@
+"""Real nodes on loopback sockets: B has a store in memory, A and C use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus.io.keyfile import make_key
+from nexus.dsoftbus.io.node import Node
+from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, introduce, peer_of, settings_of
+from nexus.dsoftbus.io.peer import Peer
+from nexus.dsoftbus.io.settings import RefusedError, UnavailableError
+from nexus.dsoftbus.policy import Rule
+from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
+from nexus.remotefs.state.block import MemoryDevice
+from nexus.remotefs.state.client import StateMap
+from nexus.remotefs.state.io.channel import call_from_thread
+from nexus.remotefs.state.io.client import Listing, StateClient
+from nexus.remotefs.state.io.service import StateService
+from nexus.remotefs.state.replies import SERVICE
+from nexus.remotefs.state.store import StateError, Store
+from nexus.wire.gateway import Response
+from nexus.wire.state import Op, Request, Status, decode_reply
+
+KEY_C = make_key("node-c")
+CALLERS = (KEY_A, KEY_C)
+KEY = f"{NAMESPACE}k"
+RULES = tuple(Rule(key.device_id, SERVICE, op) for key in CALLERS for op in range(1, 8))
+
+
+@dataclass
+class World:
+    """A and C call, B serves."""
+
+    store: Store
+    device: MemoryDevice
+    changes: list[ChangeRecord] = field(default_factory=list)
+    others: list[Record] = field(default_factory=list)
+    peers: list[Peer] = field(default_factory=list)
+
+    @property
+    def told(self) -> list[tuple[str, str, str]]:
+        """The records of changes, but for the keys."""
+        return [(record.peer, record.verb, record.ending) for record in self.changes]
+
+
+@asynccontextmanager
+async def running(
+    *, is_deduplicating: bool = True, rules: tuple[Rule, ...] = RULES
+) -> AsyncIterator[World]:
+    """Run three nodes; give A's and C's view of B."""
+    device = MemoryDevice(bytes(512 * 256))
+    world = World(Store(device), device)
+    service = StateService(world.store, world.changes.append)
+    settings = replace(settings_of(KEY_B, *(peer_of(key) for key in CALLERS)), rules=rules)
+    b = Node(settings, {SERVICE: service}, service.without_changes(world.others.append))
+    view = peer_of(KEY_B, is_deduplicating=is_deduplicating)
+    a, c = (Node(settings_of(key, view)) for key in CALLERS)
+    async with asyncio.timeout(30), a, b, c:
+        introduce(a, b)
+        introduce(c, b)
+        world.peers = [await node.connect("node-b") for node in (a, c)]
+        yield world
+
+
+def test_round_trip() -> None:
+    async def run() -> None:
+        async with running() as world:
+            state = StateClient(world.peers[0])
+            assert await state.list() == Listing((), is_complete=True)
+            await state.put(KEY, b"1")
+            await state.put(f"{KEY}2", bytes(range(128)))
+            assert await state.get(KEY) == b"1"
+            assert await StateClient(world.peers[1]).get(f"{KEY}2") == bytes(range(128))
+            assert await state.list() == Listing((KEY, f"{KEY}2"), is_complete=True)
+            assert await state.list(limit=1) == Listing((KEY,), is_complete=False)
+            assert await state.list(f"{KEY}2") == Listing((f"{KEY}2",), is_complete=True)
+            await state.sync()
+            assert Store(MemoryDevice(bytes(world.device.content))).get(KEY) == b"1"
+            await state.delete(KEY)
+            with pytest.raises(StateError, match="there is no such key"):
+                await state.get(KEY)
+            assert world.told == [
+                ("node-a", "put", "allow"),
+                ("node-a", "put", "allow"),
+                ("node-a", "delete", "allow"),
+            ]
+            shown = " ".join(record.message for record in (*world.changes, *world.others))
+            assert KEY not in shown
+            # What changes nothing has the gateway's record, and what does has no second one.
+            assert [opcode_of(record) for record in world.others] == [4, 2, 2, 4, 4, 4, 5, 2]
+
+    asyncio.run(run())
+
+
+def opcode_of(record: Record) -> int | None:
+    """The operation of the gateway's record."""
+    opcode: int | None = getattr(record, "opcode", None)
+    return opcode
+
+
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [
+        ("/state/keystore/x", Status.ACCESS_DENIED),
+        ("/state/sharedx", Status.ACCESS_DENIED),
+        ("x", Status.ACCESS_DENIED),
+        (NAMESPACE, Status.ACCESS_DENIED),
+        (f"{NAMESPACE}../keystore/x", Status.INVALID_KEY),
+        (f"{NAMESPACE}a/..", Status.INVALID_KEY),
+        (f"{NAMESPACE}a\\b", Status.INVALID_KEY),
+        (f"{NAMESPACE}a\0", Status.INVALID_KEY),
+        (f"{NAMESPACE}\udcff", Status.INVALID_KEY),
+        ("", Status.MALFORMED),
+        (NAMESPACE + "k" * 83, Status.VALUE_TOO_LARGE),
+        (NAMESPACE + "k" * 241, Status.VALUE_TOO_LARGE),
+        (NAMESPACE + "k" * 300, Status.VALUE_TOO_LARGE),
+    ],
+)
+def test_keys_that_are_refused_change_nothing(key: str, status: Status) -> None:
+    async def run() -> None:
+        async with running() as world:
+            state = StateClient(world.peers[0])
+            for call in (state.get(key), state.put(key, b"v"), state.delete(key)):
+                with pytest.raises(StateError) as caught:
+                    await call
+                assert caught.value.status is status
+                assert str(caught.value).count(": ") >= 1
+            assert not any(world.device.content)
+            assert all("reject" in record.ending for record in world.changes)
+
+    asyncio.run(run())
+
+
+def test_values_and_limits_that_are_refused_change_nothing() -> None:
+    async def run() -> None:
+        async with running() as world:
+            state = StateClient(world.peers[0])
+            for value in (b"", bytes(129), bytes(1000), bytes(70_000)):
+                with pytest.raises(StateError, match="a value 1 to 128") as caught:
+                    await state.put(KEY, value)
+                assert caught.value.status is Status.VALUE_TOO_LARGE
+            for limit in (0, 65, -1, 70_000):
+                with pytest.raises(StateError, match=r"accepted are 1\.\.64"):
+                    await state.list(limit=limit)
+            assert not any(world.device.content)
+            assert world.told == [("node-a", "put", "reject oversized")] * 2
+
+    asyncio.run(run())
+
+
+def test_what_the_allowlist_does_not_have() -> None:
+    async def run() -> None:
+        async with running(rules=(Rule("node-a", SERVICE, Op.GET),)) as world:
+            with pytest.raises(StateError, match="not permit") as caught:
+                await StateClient(world.peers[0]).put(KEY, b"v")
+            assert caught.value.status is Status.ACCESS_DENIED
+            with pytest.raises(StateError, match="no such key"):
+                await StateClient(world.peers[0]).get(KEY)
+            assert not any(world.device.content)
+            assert world.told == []
+            assert "denied-service" in world.others[0].message
+
+    asyncio.run(run())
+
+
+REQUESTS = (
+    Request(Op.PUT, KEY, b"value"),
+    Request(Op.PUT, KEY, b"value", nonce=7),
+    Request(Op.GET, KEY),
+    Request(Op.DELETE, KEY, nonce=7),
+    Request(Op.LIST, NAMESPACE, limit=9),
+    Request(Op.SYNC, nonce=7),
+)
+
+
+def test_every_truncation_is_rejected_and_does_nothing() -> None:
+    async def run() -> None:
+        async with running() as world:
+            before = bytes(world.device.content)
+            for request in REQUESTS:
+                frame = request.encode()
+                for length in range(len(frame)):
+                    if length < 4:
+                        with pytest.raises(RefusedError):
+                            await world.peers[0].call(SERVICE, frame[:length])
+                        continue
+                    reply = decode_reply(await world.peers[0].call(SERVICE, frame[:length]))
+                    assert (reply.op, reply.status) == (request.op, Status.MALFORMED)
+                # One byte more is not better.
+                reply = decode_reply(await world.peers[0].call(SERVICE, frame + b"\0"))
+                assert reply.status is Status.MALFORMED
+            assert bytes(world.device.content) == before
+
+    asyncio.run(run())
+
+
+@dataclass
+class Scripted:
+    """A peer that answers with given bytes."""
+
+    answer: bytes
+
+    async def call(self, service: int, payload: bytes, timeout_s: float) -> bytes:
+        """Answer."""
+        return self.answer
+
+
+def test_every_truncation_of_an_answer_is_an_error_and_so_is_another_ones() -> None:
+    async def run() -> None:
+        async with running() as world:
+            for request in (REQUESTS[0], Request(Op.GET, KEY), Request(Op.LIST, NAMESPACE)):
+                whole = await world.peers[0].call(SERVICE, request.encode())
+                for answer in [whole[:n] for n in range(len(whole))] + [whole + b"\0"]:
+                    state = StateClient(Scripted(answer))
+                    calls = {
+                        Op.PUT: lambda s: s.put(KEY, b"v"),
+                        Op.GET: lambda s: s.get(KEY),
+                        Op.LIST: lambda s: s.list(),
+                    }
+                    with pytest.raises(StateError) as caught:
+                        await calls[request.op](state)
+                    assert caught.value.status is Status.IO_ERROR
+                with pytest.raises(StateError, match="something else"):
+                    await StateClient(Scripted(whole)).sync()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("verb", ["put", "delete"])
+@pytest.mark.parametrize("is_deduplicating", [True, False])
+def test_a_repeated_change_takes_effect_once(verb: str, is_deduplicating: bool) -> None:
+    async def run() -> None:
+        async with running(is_deduplicating=is_deduplicating) as world:
+            a, c = (StateClient(peer, timeout_s=10) for peer in world.peers)
+            await c.put(KEY, b"first")
+            is_lost = lose_next_answer(world.peers[0])
+            change = a.put(KEY, b"from a") if verb == "put" else a.delete(KEY)
+            changing = asyncio.create_task(change)
+            await is_lost.wait()
+            # B did it and A does not know.  Another peer writes in between.
+            assert world.store.get(KEY) == (b"from a" if verb == "put" else None)
+            await c.put(KEY, b"from c")
+            assert world.peers[0].link is not None
+            world.peers[0].link.abort()
+            if is_deduplicating:
+                await changing  # Repeated in the next session, answered as it was.
+            else:
+                with pytest.raises(UnavailableError, match="may have had its effect"):
+                    await changing
+            assert world.store.get(KEY) == b"from c"
+            assert world.told == [
+                ("node-c", "put", "allow"),
+                ("node-a", verb, "allow"),
+                ("node-c", "put", "allow"),
+            ]
+
+    asyncio.run(run())
+
+
+def lose_next_answer(peer: Peer) -> asyncio.Event:
+    """Drop what comes back to this peer object, once; say when."""
+    happened = asyncio.Event()
+    take = peer.answered
+
+    def drop(response: Response) -> None:
+        peer.answered = take  # type: ignore[method-assign]
+        happened.set()
+
+    peer.answered = drop  # type: ignore[method-assign]
+    return happened
+
+
+def test_a_mapping_on_a_thread_without_an_event_loop() -> None:
+    def use(shared: StateMap) -> None:
+        shared["a"] = b"1"
+        shared.update(b=b"2")
+        shared.sync()
+        assert dict(shared) == {"a": b"1", "b": b"2"}
+        assert shared.pop("a") == b"1"
+        assert "a" not in shared
+        with pytest.raises(StateError, match="invalid_key"):
+            shared["../x"] = b"1"
+
+    async def run() -> None:
+        async with running() as world:
+            call = call_from_thread(world.peers[0], asyncio.get_running_loop())
+            await asyncio.to_thread(use, StateMap(call))
+        async with running(rules=()) as world:
+            call = call_from_thread(world.peers[0], asyncio.get_running_loop())
+            with pytest.raises(RefusedError):
+                await asyncio.to_thread(StateMap(call).sync)
+
+    asyncio.run(run())

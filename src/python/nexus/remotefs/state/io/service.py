@@ -1,0 +1,58 @@
+"""A state store as a service of a node, and the records of what its peers changed.
+
+    state = StateService(store, print_record)
+    Node(settings, {SERVICE: state}, state.without_changes(audit))
+
+The node's gateway judges the session, the rate and the allowlist first, and runs a change that
+is repeated after a reconnect once (docs/spec/session.md); keys and sizes are judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
+from nexus.dsoftbus.io.settings import AuditSink, Call
+from nexus.dsoftbus.policy import MUTATIONS
+from nexus.remotefs.state.acl import ChangeRecord
+from nexus.remotefs.state.remote import RemoteState
+from nexus.remotefs.state.replies import SERVICE
+from nexus.remotefs.state.store import Store
+
+
+class StateService:
+    """One store for all sessions: changes take effect in the order in which they come here."""
+
+    def __init__(self, store: Store, audit: Callable[[ChangeRecord], None]) -> None:
+        """Serve a store; `audit` gets one record for every change that is asked for."""
+        self._remote = RemoteState(store)
+        self._audit = audit
+
+    def __call__(self, call: Call) -> bytes:
+        """Answer a call; only permitted ones of authenticated sessions come here.
+
+        It does not wait but for the disk, so that no other call comes in between.
+        """
+        reply, record = self._remote.handle(call.peer, call.payload)
+        if record is not None:
+            self._audit(record)
+        return reply
+
+    @staticmethod
+    def without_changes(sink: AuditSink) -> AuditSink:
+        """Return a sink that drops the gateway's record of what has a record here."""
+
+        def take(record: Record) -> None:
+            if not _is_recorded_here(record):
+                sink(record)
+
+        return take
+
+
+def _is_recorded_here(record: Record) -> bool:
+    return (
+        isinstance(record, AuditRecord)
+        and record.outcome is Outcome.OK
+        and record.service == SERVICE
+        and record.opcode in MUTATIONS[SERVICE]
+    )
