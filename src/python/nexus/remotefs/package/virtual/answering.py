@@ -10,14 +10,13 @@ from nexus.dsoftbus.discovery import PeerTable
 from nexus.dsoftbus.mux import Opened
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.dsoftbus.session import Event, Identity, Proven, Ready, Received, Session
-from nexus.remotefs.package.virtual.frames import ACK, SYN, Segment
-from nexus.remotefs.package.virtual.host import LOCAL_PORT, Host
-from nexus.remotefs.package.virtual.node import Place
+from nexus.netstack.host import ByteStream
+from nexus.netstack.library import Library, WouldBlockError
+from nexus.remotefs.package.virtual.node import Place, announce, hear, join
 from nexus.wire import bundle, samgr
-from nexus.wire.announce import PORT, Announce, decode_announce
+from nexus.wire.announce import PORT
 from nexus.wire.gateway import Request, Response, Status, decode_frame
 
-_ANNOUNCE_NS: Final = 250_000_000
 _PEER_TTL_NS: Final = 1_500_000_000
 
 # What is served, by number of the service; all else is refused.
@@ -27,31 +26,17 @@ REPLIES: Final = {
 }
 
 
-class ListeningHost(Host):
-    """A host that takes one connection instead of dialling it."""
-
-    def listen(self, ip: bytes) -> None:
-        """Wait for this one peer."""
-        self._awaited = ip
-
-    def _take_segment(self, segment: Segment) -> None:
-        if self._peer is None and segment.flags == SYN and segment.target_port == LOCAL_PORT:
-            self._peer = (self._awaited, segment.source_port)
-            self._expected = segment.number + 1
-            self.is_connected = True
-            self._send_segment(SYN | ACK, b"")
-            self._next += 1
-            return
-        super()._take_segment(segment)
-
-
 class AnsweringNode:
     """Announces itself, accepts the peer's session, and answers what it is asked."""
 
-    def __init__(self, own: Place, secret: bytes, peer: Place) -> None:
+    def __init__(self, library: Library, own: Place, secret: bytes, peer: Place) -> None:
         """Wait for the peer."""
-        self.host = ListeningHost(own.mac, own.ip, _ANNOUNCE_NS, self._announce)
-        self.host.listen(peer.ip)
+        self.host = join(library, own)
+        self.host.on_timer = self._announce
+        self.host.on_frame = self._work
+        self._socket = self.host.stack.bind(PORT)
+        self._listener = self.host.stack.listen(own.port)
+        self._stream: ByteStream | None = None
         self.asked: list[int] = []
         self.unknown_streams: list[str] = []
         self._own = own
@@ -71,17 +56,16 @@ class AnsweringNode:
         """How the peer speaks, once there is a session."""
         return None if self._carrier is None else self._carrier.mode
 
-    def work(self) -> None:
+    def _work(self) -> None:
         """Deal with what the world brought, and go on."""
         now_ns = self.host.now_ns
-        for datagram in self.host.datagrams:
-            source = ".".join(map(str, datagram.source_ip))
-            if datagram.target_port == PORT:
-                heard = decode_announce(datagram.payload)
-                self._table.hear(heard, source, is_configured=True, now_ns=now_ns)
-        self.host.datagrams.clear()
-        data = bytes(self.host.received)
-        self.host.received.clear()
+        hear(self._socket, self._table, now_ns)
+        if self._stream is None:
+            try:
+                self._stream = ByteStream(self._listener.accept())
+            except WouldBlockError:
+                return
+        data = self._stream.receive()
         if data and not self._is_begun:
             # The handshake's time begins with the connection.
             self._is_begun = True
@@ -89,8 +73,7 @@ class AnsweringNode:
         self._handle(self._session.receive(data, now_ns) if data else [])
 
     def _announce(self) -> None:
-        announce = Announce(self._own.device_id, LOCAL_PORT, self._own.public, ())
-        self.host.send_datagram(self._peer.ip, PORT, announce.encode())
+        announce(self._own, self._socket, self._peer.ip)
         if self._is_begun:
             self._handle(self._session.tick(self.host.now_ns))
 
@@ -130,4 +113,5 @@ class AnsweringNode:
     def _flush(self) -> None:
         while self._carrier is not None and (frame := self._carrier.next_frame()) is not None:
             self._session.send_plaintext(frame)
-        self.host.send(self._session.take_output())
+        assert self._stream is not None, "a session without a connection"
+        self._stream.send(self._session.take_output())

@@ -9,9 +9,10 @@ from typing import Final
 from nexus.config.compile import compile_node
 from nexus.config.keys import derive_test_secret, public_key_of
 from nexus.config.load import load_node
-from nexus.core.randomness import KeyedRandom
+from nexus.core.randomness import KeyedRandom, Ratio
 from nexus.dsoftbus.carrier import Mode
 from nexus.emulator.machine import Machine, MachineOptions
+from nexus.netstack.library import Library
 from nexus.remotefs.package.virtual.answering import AnsweringNode
 from nexus.remotefs.package.virtual.node import Place
 from nexus.simulation.entropy import EntropyStream
@@ -19,8 +20,9 @@ from nexus.simulation.link import LinkOptions
 from nexus.simulation.world import World
 
 SYSTEM: Final = Path("src.guest/system.elf")
+LIBRARY: Final = Path("src.guest.lib.net_host/library.so")
 END: Final = b"SELFTEST: remote query ok\n"
-PATIENCE_NS: Final = 5_000_000_000
+PATIENCE_NS: Final = 30_000_000_000
 REACTION_NS: Final = 250_000
 
 CONFIG: Final = """
@@ -52,13 +54,13 @@ def place(device_id: str, ip: str, mac: str, port: int) -> Place:
     return Place(
         device_id=device_id,
         mac=bytes.fromhex(mac),
-        ip=IPv4Address(ip).packed,
+        ip=IPv4Address(ip),
         port=port,
         public=public_key_of(derive_test_secret(device_id)),
     )
 
 
-def run(config: Path) -> tuple[AnsweringNode, bytes]:
+def run(config: Path, options: LinkOptions) -> tuple[AnsweringNode, bytes, str]:
     """Boot the guest beside a node that answers, until it has said what it is to say."""
     settings = load_node(config)
     random = KeyedRandom(1)
@@ -72,24 +74,33 @@ def run(config: Path) -> tuple[AnsweringNode, bytes]:
         )
     )
     node = AnsweringNode(
+        Library(LIBRARY),
         place("node-b", "10.42.0.11", "52540012340b", 40000),
         derive_test_secret("node-b"),
         place("node-a", "10.42.0.10", "52540012340a", 34567),
     )
-    world = World({"A": guest, "B": node.host}, LinkOptions(delay_ns=500_000), random)
+    world = World({"A": guest, "B": node.host}, options, random)
     console = b""
     while END not in console:
         assert world.now_ns < PATIENCE_NS, console.decode()
         step = world.step(world.now_ns + REACTION_NS)
         console += b"".join(text for _, text in step.consoles)
-        node.work()
-    return node, console
+    return node, console, world.trace.text()
+
+
+# A session is too short for losses in all of its parts: those are for the test of packages.
+ROUGH: Final = LinkOptions(
+    delay_ns=500_000,
+    jitter_ns=2_000_000,
+    loss=Ratio(1, 25),
+    duplicate=Ratio(1, 3),
+)
 
 
 def test_a_guest_dials_a_python_node_and_calls_it_on_streams(tmp_path: Path) -> None:
     config = tmp_path / "node-a.toml"
     config.write_text(CONFIG)
-    node, console = run(config)
+    node, console, trace = run(config, LinkOptions(delay_ns=500_000))
     assert node.mode is Mode.STREAMS
     assert node.asked[:2] == [1, 2]
     # The ladder is declined, and that is no failure.
@@ -98,5 +109,16 @@ def test_a_guest_dials_a_python_node_and_calls_it_on_streams(tmp_path: Path) -> 
     assert b"dsoftbusd: cross-vm session ok node-b\n" in console
     assert b"SELFTEST: remote resolve ok\n" in console
     # The same run has the same words and the same frames.
-    again, text = run(config)
-    assert (again.asked, text) == (node.asked, console)
+    again, text, frames = run(config, LinkOptions(delay_ns=500_000))
+    assert (again.asked, text, frames) == (node.asked, console, trace)
+
+
+def test_a_wire_that_repeats_and_reorders_changes_no_answer(tmp_path: Path) -> None:
+    config = tmp_path / "node-a.toml"
+    config.write_text(CONFIG)
+    node, console, trace = run(config, ROUGH)
+    assert trace.count(" fault-duplicate A>B") > 1
+    assert trace.count(" fault-duplicate B>A") > 1
+    assert node.mode is Mode.STREAMS
+    assert node.asked[:2] == [1, 2]
+    assert b"SELFTEST: remote resolve ok\n" in console

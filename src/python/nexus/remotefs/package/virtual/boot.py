@@ -13,6 +13,7 @@ from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions
+from nexus.netstack.library import Library
 from nexus.remotefs.package.virtual.node import Place, VirtualNode
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
@@ -25,7 +26,12 @@ _MAC_A: Final = bytes.fromhex("52540012340a")
 
 
 def boot(
-    config: Path, kernel: bytes, packages: bytes, delay_ns: int, native_blob: bytes | None = None
+    config: Path,
+    kernel: bytes,
+    packages: bytes,
+    library: Library,
+    options: LinkOptions,
+    native_blob: bytes | None = None,
 ) -> VirtualNode:
     """Boot the guest of a configuration, whose one peer is the node that is returned.
 
@@ -52,17 +58,17 @@ def boot(
     own = Place(
         device_id=bus.peer[0].id,
         mac=_MAC_A,
-        ip=IPv4Address(bus.peer[0].address).packed,
+        ip=IPv4Address(bus.peer[0].address),
         port=bus.peer[0].port,
         public=public_key_of(secret),
     )
     peer = Place(
         device_id=settings.node.id,
         mac=settings.node.mac_bytes,
-        ip=settings.network.interface.ip.packed,
+        ip=settings.network.interface.ip,
         port=bus.port,
         public=public_key_of(bus.static_key.secret()),
     )
-    node = VirtualNode(own, secret, peer)
-    node.world = World({"A": node.host, "B": guest}, LinkOptions(delay_ns=delay_ns), random)
+    node = VirtualNode(library, own, secret, peer)
+    node.world = World({"A": node.host, "B": guest}, options, random)
     return node

@@ -16,22 +16,29 @@ from typing import Final
 
 import pytest
 
+from nexus.core.randomness import Ratio
 from nexus.emulator.native.mapping import HOSTS
+from nexus.netstack.library import Library
 from nexus.remotefs.package.cases_fake import CASES, FILES, FOLDER, Case
 from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.virtual.boot import boot
 from nexus.remotefs.package.virtual.node import VirtualNode
+from nexus.simulation.link import Fault, LinkOptions
 from nexus.wire.gateway import Status as Outcome
 from nexus.wire.packagefs import CloseRequest, Op, Status
 
 SYSTEM: Final = Path("src.guest/system.elf")
 PACKAGES: Final = Path("testprojects.packages/packages.img")
+LIBRARY: Final = Path("src.guest.lib.net_host/library.so")
 BUILDER: Final = Path("src.python.nexus.emulator.native/build.pex")
 CONFIG: Final = FOLDER / "node-b.toml"
 DELAY_NS: Final = 1_000_000
 
 NOISE: Final = hashlib.shake_256(b"nexus-os noise").digest(1 << 20)
+# Some two hundred frames each way.
+LOSSY_BYTES: Final = 16_384
+
 NAME: Final = "pkg:/system/data/noise.bin"
 
 # Here is one session, whose handles count on from case to case.
@@ -56,7 +63,12 @@ def native_code(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
 @pytest.fixture(scope="module")
 def node(native_code: bytes | None) -> VirtualNode:
     """A node with a session; booting takes seconds, so all tests share it."""
-    node = boot(CONFIG, SYSTEM.read_bytes(), PACKAGES.read_bytes(), DELAY_NS, native_code)
+    return start(native_code, LinkOptions(delay_ns=DELAY_NS))
+
+
+def start(native_code: bytes | None, options: LinkOptions) -> VirtualNode:
+    kernel, packages = SYSTEM.read_bytes(), PACKAGES.read_bytes()
+    node = boot(CONFIG, kernel, packages, Library(LIBRARY), options, native_code)
     node.wait_ready()
     return node
 
@@ -148,3 +160,32 @@ def test_the_session_lives_on(node: VirtualNode) -> None:
     assert PackageClient(node).stat("pkg:/system/build.prop") == 19
     with pytest.raises(PackageError, match="NOT_FOUND"):
         PackageClient(node).stat("pkg:/none/none")
+
+
+LOSSY: Final = LinkOptions(
+    delay_ns=DELAY_NS,
+    jitter_ns=DELAY_NS,
+    loss=Ratio(1, 25),
+    duplicate=Ratio(1, 50),
+    corrupt=Ratio(1, 50),
+)
+
+
+def read_on_a_bad_wire(native_code: bytes | None) -> VirtualNode:
+    node = start(native_code, LOSSY)
+    with PackageClient(node).open(NAME) as file:
+        assert file.read(LOSSY_BYTES) == NOISE[:LOSSY_BYTES]
+    return node
+
+
+def test_a_bad_wire_changes_no_byte_and_the_same_run_is_the_same(
+    native_code: bytes | None,
+) -> None:
+    first, again = read_on_a_bad_wire(native_code), read_on_a_bad_wire(native_code)
+    assert first.world is not None
+    assert again.world is not None
+    faults = {event.fault for event in first.world.faults}
+    assert faults == {Fault.LOSS, Fault.DUPLICATE, Fault.CORRUPT}
+    assert first.retransmissions > 0
+    assert again.world.now_ns == first.world.now_ns
+    assert again.world.trace.digest() == first.world.trace.digest()

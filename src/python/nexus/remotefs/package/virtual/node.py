@@ -1,12 +1,15 @@
 """A node of the bus on the virtual switch: announces itself, dials one peer, and calls it.
 
-The state machines are those of `nexus.dsoftbus`; here they get their bytes from a `Host` instead
-of a socket, and their instants from the world.
+The state machines are those of `nexus.dsoftbus`; here they get their bytes from the guests' own
+stack instead of a socket, and their instants from the world.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from nexus.dsoftbus.binding import Pin, Verdict, bind
@@ -14,18 +17,24 @@ from nexus.dsoftbus.carrier import Answered, Carrier
 from nexus.dsoftbus.discovery import PeerTable
 from nexus.dsoftbus.session import Event, Identity, Proven, Ready, Received, Session
 from nexus.dsoftbus.transitions import State
+from nexus.netstack.host import ByteStream, StackHost
+from nexus.netstack.library import Library, WouldBlockError
+from nexus.netstack.stack import Interface, Peer, UdpSocket
 from nexus.remotefs.package.replies import SERVICE
-from nexus.remotefs.package.virtual.host import Host
 from nexus.simulation.world import World
-from nexus.wire.announce import PORT, Announce, decode_announce
+from nexus.wire.announce import GROUP, PORT, Announce, decode_announce
 from nexus.wire.gateway import Request, Response, decode_frame
 
 _ANNOUNCE_NS: Final = 250_000_000
 _PEER_TTL_NS: Final = 1_500_000_000
 _DEADLINE_MS: Final = 60_000
 
-# The program looks at what came this often.
+# Who waits for something looks this often whether it has come.
 _REACTION_NS: Final = 250_000
+
+# The net of every world here, and the group that its guests announce themselves to.
+_PREFIX: Final = 24
+_GROUP: Final = IPv4Address(GROUP)
 
 # Virtual time in which a peer that is well has long answered.
 _PATIENCE_NS: Final = 30_000_000_000
@@ -37,9 +46,36 @@ class Place:
 
     device_id: str
     mac: bytes
-    ip: bytes
+    ip: IPv4Address
     port: int
     public: bytes
+
+
+def join(library: Library, own: Place) -> StackHost:
+    """Make the host of a node; its numbers can be guessed, for virtual worlds only."""
+    interface = Interface(
+        mac=own.mac,
+        address=IPv4Interface((own.ip, _PREFIX)),
+        secret=own.mac.ljust(16, b"\0"),
+        group=_GROUP,
+    )
+    return StackHost(library, interface, _ANNOUNCE_NS)
+
+
+def announce(own: Place, socket: UdpSocket, target: IPv4Address) -> None:
+    """Say once who is there."""
+    words = Announce(own.device_id, own.port, own.public, ())
+    with suppress(WouldBlockError):  # Lost, as any datagram may be: it will be said again.
+        socket.send(Peer(target, PORT), words.encode())
+
+
+def hear(socket: UdpSocket, table: PeerTable, now_ns: int) -> None:
+    """Put into the table who said so."""
+    with suppress(WouldBlockError):
+        while True:
+            source, words = socket.receive()
+            heard = decode_announce(words)
+            table.hear(heard, str(source.ip), is_configured=True, now_ns=now_ns)
 
 
 class VirtualNode:
@@ -47,9 +83,11 @@ class VirtualNode:
 
     session = 1
 
-    def __init__(self, own: Place, secret: bytes, peer: Place) -> None:
+    def __init__(self, library: Library, own: Place, secret: bytes, peer: Place) -> None:
         """Announce, and dial the peer when it is heard."""
-        self.host = Host(own.mac, own.ip, _ANNOUNCE_NS, self._announce)
+        self.host = join(library, own)
+        self.host.on_timer = self._announce
+        self.host.on_frame = self._work
         self.world: World | None = None
         self._own = own
         self._peer = peer
@@ -59,6 +97,8 @@ class VirtualNode:
             ephemeral_secret=b"\x5a" * 32,  # Known on purpose: for virtual worlds only.
         )
         self._table = PeerTable(_PEER_TTL_NS)
+        self._socket = self.host.stack.bind(PORT)
+        self._stream: ByteStream | None = None
         self._session: Session | None = None
         self._carrier: Carrier | None = None
         self._count = 0
@@ -89,39 +129,33 @@ class VirtualNode:
         """Let the world go on until the session is there."""
         self._run_until(lambda: self.is_ready)
 
-    def _run_until(self, is_done: object) -> None:
-        assert callable(is_done), f"{is_done!r}"
+    @property
+    def retransmissions(self) -> int:
+        """How often this end said something again."""
+        return 0 if self._stream is None else self._stream.connection.status().retransmissions
+
+    def _run_until(self, is_done: Callable[[], bool]) -> None:
         assert self.world is not None, "the node is in no world"
         end_ns = self.world.now_ns + _PATIENCE_NS
         while not is_done():
             assert self.world.now_ns < end_ns, f"waited {_PATIENCE_NS} ns in vain"
             self.world.step(self.world.now_ns + _REACTION_NS)
-            self._work()
 
     def _announce(self) -> None:
-        announce = Announce(self._own.device_id, self._own.port, self._own.public, ())
-        self.host.send_datagram(self._peer.ip, PORT, announce.encode())
+        announce(self._own, self._socket, self._peer.ip)
         if self._session is not None:
             self._handle(self._session.tick(self.host.now_ns))
 
     def _work(self) -> None:
         """Deal with what the world brought, and go on."""
         now_ns = self.host.now_ns
-        for datagram in self.host.datagrams:
-            if datagram.target_port == PORT:
-                self._table.hear(
-                    decode_announce(datagram.payload),
-                    ".".join(map(str, datagram.source_ip)),
-                    is_configured=True,
-                    now_ns=now_ns,
-                )
-        self.host.datagrams.clear()
+        hear(self._socket, self._table, now_ns)
         if self._session is None and self._table.find(self._peer.device_id, now_ns) is not None:
             self._session = Session.dial(self._identity, self._peer.public, now_ns)
-            self.host.dial(self._peer.ip, self._peer.port)
-        if self._session is not None:
-            data = bytes(self.host.received)
-            self.host.received.clear()
+            peer = Peer(self._peer.ip, self._peer.port)
+            self._stream = ByteStream(self.host.stack.connect(peer, now_ns))
+        if self._session is not None and self._stream is not None:
+            data = self._stream.receive()
             self._handle(self._session.receive(data, now_ns) if data else [])
             assert self._session.state is not State.CLOSED, "the session ended"
 
@@ -152,6 +186,8 @@ class VirtualNode:
 
     def _flush(self) -> None:
         assert self._session is not None, "nothing to flush"
+        assert self._stream is not None, "a session without a connection"
         while self._carrier is not None and (frame := self._carrier.next_frame()) is not None:
             self._session.send_plaintext(frame)
-        self.host.send(self._session.take_output())
+        self._stream.send(self._session.take_output())
+        self.host.touch()
