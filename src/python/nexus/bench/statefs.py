@@ -1,0 +1,121 @@
+"""`python -m nexus.bench statefs`: the host's state store against sqlite3 on the same file system.
+
+    synced    each durable before the next  against  sqlite3, a transaction each
+    single    many, synced once at the end  against  sqlite3, a transaction each, NORMAL
+    batch     the same                      against  sqlite3, all in one transaction
+    recovery  opening a store of which 64 MiB of journal are to be replayed
+
+sqlite3 is in WAL mode with synchronous=FULL, which makes a COMMIT as durable as a sync of ours; in
+`single` it is NORMAL, where a COMMIT waits for no disk, as our puts do not.
+The two sides take turns; figures are medians, and the ratio is that of the turns' ratios, for what
+else a disk has to do slows both sides of a turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from nexus.bench import statefs_measure as measure
+
+RATIO_MIN: Final = 1.0
+
+_Side = Callable[[Path], float]
+_FIGURES: Final[tuple[tuple[str, int, _Side, _Side], ...]] = (
+    ("synced", measure.SYNCED_PUTS, measure.store_synced_puts, measure.sqlite_synced_puts),
+    ("single", measure.PUTS, measure.store_puts, measure.sqlite_single_puts),
+    ("batch", measure.PUTS, measure.store_puts, measure.sqlite_puts),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the result; the ratio is to be at least the target."""
+
+    name: str
+    ours_per_s: float
+    sqlite_per_s: float
+    ratio: float
+    target: float
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the target is met."""
+        return self.ratio >= self.target
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:<9}{self.ours_per_s:>9.0f} /s   sqlite3 {self.sqlite_per_s:>9.0f} /s"
+            f"   ratio {self.ratio:.2f}, at least {self.target:.2f}"
+            f"  {'ok' if self.is_met else 'MISSED'}"
+        )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the program; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(prog="bench statefs", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11, help="turns of each side (default 11)")
+    parser.add_argument("--folder", type=Path, default=Path(), help="on the file system to try")
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-statefs-") as name:
+        folder = Path(name)
+        print(_host(folder))
+        figures = []
+        for entry in _FIGURES:
+            figures.append(_compare(folder, options.rounds, *entry))
+            print(figures[-1], flush=True)
+        path, records = measure.write_journal(folder)
+        recovery_s = min(measure.recover(path) for _ in range(options.rounds))
+        print(f"recovery {recovery_s * 1000:>9.0f} ms   {records} records in 64 MiB")
+        if options.json is not None:
+            result = {
+                "host": _host(folder),
+                "figures": [asdict(figure) for figure in figures],
+                "recovery": {"seconds": recovery_s, "records": records},
+            }
+            options.json.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
+    return 0 if all(figure.is_met for figure in figures) else 1
+
+
+def _compare(
+    folder: Path, rounds: int, name: str, amount: int, ours: _Side, theirs: _Side
+) -> Figure:
+    times = [(ours(folder), theirs(folder)) for _ in range(rounds)]
+    ours_s, theirs_s = median(t for t, _ in times), median(t for _, t in times)
+    ratio = median(theirs / ours for ours, theirs in times)
+    return Figure(name, amount / ours_s, amount / theirs_s, ratio, RATIO_MIN)
+
+
+def _host(folder: Path) -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.machine()
+    day = datetime.now(UTC).date().isoformat()
+    return (
+        f"{day}, {model}, {os.cpu_count()} processors, CPython {platform.python_version()}, "
+        f"sqlite {sqlite3.sqlite_version}, {_file_system(folder)}"
+    )
+
+
+def _file_system(folder: Path) -> str:
+    """Name the type of the file system: on one in memory a sync costs nothing."""
+    place = folder.resolve()
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    found = [(at, kind) for at, kind in mounts if place.is_relative_to(at)]
+    return max(found, key=lambda entry: len(entry[0]))[1] if found else "unknown file system"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
