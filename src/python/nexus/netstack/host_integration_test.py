@@ -86,12 +86,12 @@ def run_to(world: World, end_ns: int) -> None:
         world.step(world.now_ns + STEP_NS)
 
 
-def exchange(library: Library, options: LinkOptions) -> tuple[World, Asker]:
+def exchange(library: Library, options: LinkOptions, step_ns: int = STEP_NS) -> tuple[World, Asker]:
     asker, echo = Asker(library), Echo(library)
     world = World({"A": asker.host, "B": echo.host}, options, KeyedRandom(3))
     while len(asker.heard) < len(WORDS):
         assert world.now_ns < PATIENCE_NS, f"heard {len(asker.heard)} bytes"
-        world.step(world.now_ns + STEP_NS)
+        world.step(world.now_ns + step_ns)
     return world, asker
 
 
@@ -115,6 +115,17 @@ def test_the_same_run_has_the_same_frames(library: Library, options: LinkOptions
     again, _ = exchange(library, options)
     assert again.now_ns == first.now_ns
     assert again.trace.digest() == first.trace.digest()
+
+
+def test_how_the_world_slices_time_changes_nothing(library: Library) -> None:
+    worlds = [exchange(library, BAD, step_ns)[0] for step_ns in (STEP_NS, 70_010)]
+    end_ns = min(world.now_ns for world in worlds)
+    first, again = (
+        sorted(line for line in world.trace.text().splitlines() if int(line.split()[0]) < end_ns)
+        for world in worlds
+    )
+    assert len(first) > 100
+    assert again == first
 
 
 def test_a_port_without_a_listener_refuses(library: Library) -> None:
