@@ -14,11 +14,6 @@ from pants.core.goals.test import (
     TestResult,
     TestSubsystem,
 )
-from pants.core.util_rules.system_binaries import (
-    BinaryNotFoundError,
-    BinaryPathRequest,
-    BinaryPaths,
-)
 from pants.engine.addresses import Address
 from pants.engine.fs import (
     EMPTY_DIGEST,
@@ -42,7 +37,7 @@ from pants.util.logging import LogLevel
 from nexus_os import junit
 from nexus_os.boot import Boot, BootRequest
 from nexus_os.boot_requests import marker_test_request, world_request
-from nexus_os.first_party import NexusOs
+from nexus_os.network_cut import NetworkCut
 from nexus_os.run_targets import (
     BudgetField,
     ExtraArgsField,
@@ -179,26 +174,6 @@ async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) 
         ),
     )
     return finished.result
-
-
-@dataclass(frozen=True)
-class NetworkCut:
-    """What to put before a command so that it runs in an empty network; may be nothing."""
-
-    argv: Tuple[str, ...]
-
-
-@rule
-async def find_network_cut(nexus_os: NexusOs) -> NetworkCut:
-    if not nexus_os.isolate_network:
-        return NetworkCut(())
-    request = BinaryPathRequest(binary_name="unshare", search_path=("/usr/bin", "/bin"))
-    paths = await Get(BinaryPaths, BinaryPathRequest, request)
-    if paths.first_path is None:
-        raise BinaryNotFoundError.from_request(
-            request, rationale="isolate the network of tests ([nexus-os].isolate_network)"
-        )
-    return NetworkCut((paths.first_path.path, "-rn", "--"))
 
 
 @dataclass(frozen=True)

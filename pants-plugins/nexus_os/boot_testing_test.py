@@ -1,17 +1,10 @@
-"""What a test of machines leaves behind, and how it is kept off the network."""
+"""What a test of machines leaves behind."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import List
 
-import pytest  # pants: no-infer-dep
-from pants.core.util_rules.system_binaries import (
-    BinaryNotFoundError,
-    BinaryPath,
-    BinaryPathRequest,
-    BinaryPaths,
-)
 from pants.engine.addresses import Address
 from pants.engine.fs import (
     EMPTY_DIGEST,
@@ -25,7 +18,6 @@ from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
 from nexus_os.boot_testing import (
     GuestReportRequest,
-    find_network_cut,
     report_under_name_of_target,
 )
 
@@ -61,20 +53,3 @@ def test_runner_that_died_is_reported_as_failed() -> None:
     assert made.path == "ci.os2vm_test.xml"
     assert b'tests="1" failures="1"' in made.content
     assert b"said" in made.content
-
-
-def cut(*, is_wanted: bool, path: str) -> tuple:
-    paths = [BinaryPath(path)] if path else []
-    options = SimpleNamespace(isolate_network=is_wanted)
-    find = MockGet(BinaryPaths, (BinaryPathRequest,), lambda _: BinaryPaths("unshare", paths))
-    return run_rule_with_mocks(find_network_cut, rule_args=[options], mock_gets=[find]).argv
-
-
-def test_network_is_cut_only_when_asked_for() -> None:
-    assert cut(is_wanted=False, path="/usr/bin/unshare") == ()
-    assert cut(is_wanted=True, path="/usr/bin/unshare") == ("/usr/bin/unshare", "-rn", "--")
-
-
-def test_network_that_cannot_be_cut_is_an_error() -> None:
-    with pytest.raises(BinaryNotFoundError, match="unshare"):
-        cut(is_wanted=True, path="")

@@ -74,7 +74,12 @@ class NexusOs(Subsystem):
     )
     isolate_network = BoolOption(
         default=False,
-        help="Give every test that boots machines an empty network, by `unshare -rn`.",
+        help=help_text(
+            """
+            Give zig, and every test that boots machines, an empty network by `unshare -rn`. Where
+            the machine does not allow that, a warning says so and they run with its network.
+            """
+        ),
     )
 
 

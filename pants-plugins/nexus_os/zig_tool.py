@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -16,6 +17,8 @@ from pants.option.option_types import SkipOption
 from pants.option.subsystem import Subsystem
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
+
+from nexus_os.network_cut import NetworkCut
 
 # The compiler keeps what it has built of its own runtime here; contents are keyed by content, so
 # sharing them between sandboxes changes the time of a build and nothing else.
@@ -57,9 +60,9 @@ class ZigProcess:
 
 
 @rule(desc="Prepare zig", level=LogLevel.DEBUG)
-async def prepare_zig(request: ZigProcess, zig: Zig) -> Process:
+async def prepare_zig(request: ZigProcess, zig: Zig, cut: NetworkCut) -> Process:
     tool = await Get(VenvPex, PexRequest, zig.to_pex_request())
-    return await Get(
+    process = await Get(
         Process,
         VenvPexProcess(
             tool,
@@ -79,6 +82,7 @@ async def prepare_zig(request: ZigProcess, zig: Zig) -> Process:
             level=LogLevel.DEBUG,
         ),
     )
+    return dataclasses.replace(process, argv=(*cut.argv, *process.argv))
 
 
 def rules():
