@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pkg stat": ("nexus.cli.pkg.stat", "print the size of a peer's package files"),
     "pkg verify": ("nexus.image.package_verify", "verify a package image and its listings"),
     "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),
+    "vm translate": ("nexus.cli.vm_translate", "compile the code of guest images"),
     "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
     "state compact": ("nexus.remotefs.state.tool:compact", "rewrite an image without what is dead"),
     "state del": ("nexus.cli.state.delete", "remove a key of a peer"),
