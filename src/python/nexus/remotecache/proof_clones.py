@@ -1,0 +1,72 @@
+"""Clones of this repository: what one has built, another gets from the cache, or builds the same.
+
+The first clone builds and writes.  The second, with nothing local, finds every process.  Then the
+image is taken out of the store, so that a third must build it, elsewhere: the same bytes again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from nexus.remotecache import proof_project
+from nexus.remotecache.proof_project import Run, blob_of
+from nexus.remotecache.proof_stage import Stage, expect, expect_counters
+
+# A guest image and the tests of a guest library: an installed compiler, a build, a test.
+GOALS: Final = (
+    "package",
+    "src/guest/services/logd:logd",
+    "test",
+    "src/guest/lib/wire:tests",
+)
+IMAGE: Final = "dist/src.guest.services.logd/logd.elf"
+
+# The compiler as a PEX, the image, the test.
+PROCESSES_MIN: Final = 3
+
+
+def clones_share_and_agree(stage: Stage) -> None:
+    """Found by the second clone, built again by the third, and the same image in all of them."""
+    clones = [stage.folder / name for name in ("clone", "elsewhere/another-clone", "third/clone")]
+    with stage.cache() as cache:
+        environment = stage.environment(cache.port)
+        environment["PANTS_CONFIG_FILES"] = "pants.ci.toml"
+        writer = run_in_clone(stage, clones[0], environment)
+        written = writer.stats["write_successes"]
+        if written < PROCESSES_MIN:
+            raise AssertionError(f"{written} processes written, at least {PROCESSES_MIN} expected")
+        expect_counters(writer, requests=written, requests_uncached=written, write_errors=0)
+        reader = run_in_clone(stage, clones[1], environment)
+        expect_counters(
+            reader,
+            requests=written,
+            requests_cached=written,
+            requests_uncached=0,
+            read_errors=0,
+            write_attempts=0,
+        )
+        blob_of(cache.objects, (clones[0] / IMAGE).read_bytes()).unlink()
+        builder = run_in_clone(stage, clones[2], environment)
+        expect_counters(
+            builder,
+            requests_cached=written - 1,
+            requests_uncached=1,
+            read_errors=0,
+            write_successes=1,
+        )
+    images = {(clone / IMAGE).read_bytes() for clone in clones}
+    expect("different images", len(images), 1)
+
+
+def run_in_clone(stage: Stage, clone: Path, environment: dict[str, str]) -> Run:
+    """Clone what is committed, and build there with nothing local."""
+    clone.parent.mkdir(parents=True, exist_ok=True)
+    source = stage.root.as_uri()
+    subprocess.run(["git", "clone", "-q", "--depth=1", source, str(clone)], check=True)
+    state = stage.folder / f"{stage.name}-{len(stage.runs)}-state"
+    run = proof_project.run_pants(clone / "pants", clone, state, GOALS, environment)
+    stage.runs.append(run)
+    expect("exit code", run.exit_code, 0)
+    return run
