@@ -4,7 +4,7 @@ The runner's interface, which is all this plugin knows of it:
 
     --world FILE | --node FILE --expect LINE ...
     --image NAME=PATH ...   --out FOLDER   --seed N   --budget-ms N
-    --native-blob FILE
+    --native-blob FILE   --translations FILE   --engine NAME
     --forbid TEXT ...   --expect-outcome NAME   --expect-message TEXT   --wall-seconds N
 """
 
@@ -30,6 +30,7 @@ from nexus_os.config_targets import ConfigSourceField, WorldConfigSourceField
 from nexus_os.first_party import NexusOs, Program, ProgramRequest
 from nexus_os.images import BuiltImages
 from nexus_os.native_code import NativeCode, NativeCodeRequest
+from nexus_os.translation import BuiltTranslations, TranslationsReference
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class BootRequest:
     seed: Optional[int] = None
     budget_ms: Optional[int] = None
     extra_args: Tuple[str, ...] = ()
+    translations: Optional[TranslationsReference] = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Boot:
     config_path: str
     image_paths: Tuple[Tuple[str, str], ...]
     native_path: Optional[str] = None
+    translations_path: Optional[str] = None
 
     def argv(self, out: str, prefix: str = "") -> Tuple[str, ...]:
         """The runner's arguments, for inputs laid out under `prefix`."""
@@ -70,6 +73,11 @@ class Boot:
             argv += ["--image", f"{name}={os.path.join(prefix, path)}"]
         if self.native_path is not None:
             argv += ["--native-blob", os.path.join(prefix, self.native_path)]
+        # Without the interpreter to fall back on they are of no use; the reference then runs alone.
+        if self.translations_path is not None and self.native_path is not None:
+            argv += ["--translations", os.path.join(prefix, self.translations_path)]
+            if not any(text.split("=")[0] == "--engine" for text in request.extra_args):
+                argv += ["--engine", "translated"]
         argv += ["--out", out]
         if request.seed is not None:
             argv += ["--seed", str(request.seed)]
@@ -80,11 +88,16 @@ class Boot:
 
 @rule
 async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
-    config, images, program, native = await MultiGet(
+    config, images, program, native, translations = await MultiGet(
         Get(ConfigTarget, ConfigReference, request.config),
         Get(BuiltImages, ImageReferences, request.images),
         Get(Program, ProgramRequest(nexus_os.run_module)),
         Get(NativeCode, NativeCodeRequest()),
+        Get(
+            BuiltTranslations,
+            TranslationsReference,
+            request.translations or TranslationsReference(request.config.owner, "", None),
+        ),
     )
     is_world = config.target.has_field(WorldConfigSourceField)
     _require_expectation(request, is_world)
@@ -98,9 +111,18 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
     )
     inputs = await Get(
         Digest,
-        MergeDigests((files.snapshot.digest, images.digest, program.sources, native.digest)),
+        MergeDigests(
+            (
+                *(files.snapshot.digest, images.digest, program.sources),
+                *(native.digest, translations.digest),
+            )
+        ),
     )
-    return Boot(program, inputs, request, is_world, config.path, images.paths, native.path)
+    return Boot(
+        *(program, inputs, request, is_world, config.path, images.paths),
+        native_path=native.path,
+        translations_path=translations.path,
+    )
 
 
 def _require_expectation(request: BootRequest, is_world: bool) -> None:

@@ -29,8 +29,10 @@ from nexus_os.run_targets import (
     ImagesField,
     MarkerTestConfigField,
     MarkerTestImageField,
+    TranslationsField,
     WorldField,
 )
+from nexus_os.translation import TranslationsReference, TranslationsTargets
 
 # A node on its own has one image; the runner wants a name for it all the same, and worlds of one
 # machine use this one.
@@ -47,6 +49,7 @@ def marker_test_request(field_set: Any) -> BootRequest:
         seed=field_set.seed.value,
         budget_ms=field_set.budget_ms.value,
         extra_args=field_set.extra_args.value or (),
+        translations=_translations(field_set.translations),
     )
 
 
@@ -58,6 +61,7 @@ def world_request(field_set: Any) -> BootRequest:
         seed=field_set.seed.value,
         budget_ms=field_set.budget_ms.value,
         extra_args=field_set.extra_args.value or (),
+        translations=_translations(field_set.translations),
     )
 
 
@@ -87,6 +91,10 @@ def _single_image(field: MarkerTestImageField) -> ImageReferences:
     )
 
 
+def _translations(field: TranslationsField) -> TranslationsReference:
+    return TranslationsReference(field.address, field.alias, field.value)
+
+
 def _images(field: ImagesField) -> ImageReferences:
     return ImageReferences(field.address, field.alias, field.value or FrozenDict())
 
@@ -97,6 +105,7 @@ class MarkerTestDependenciesFieldSet(FieldSet):
 
     config: MarkerTestConfigField
     image: MarkerTestImageField
+    translations: TranslationsField
 
 
 class InferMarkerTestDependencies(InferDependenciesRequest):
@@ -109,6 +118,7 @@ class WorldDependenciesFieldSet(FieldSet):
 
     world: WorldField
     images: ImagesField
+    translations: TranslationsField
 
 
 class InferWorldDependencies(InferDependenciesRequest):
@@ -119,17 +129,19 @@ class InferWorldDependencies(InferDependenciesRequest):
 class _BootDependencies:
     config: ConfigReference
     images: ImageReferences
+    translations: TranslationsReference
 
 
 @rule
 async def infer_boot_dependencies(
     request: _BootDependencies, nexus_os: NexusOs
 ) -> InferredDependencies:
-    config, images, runner, native = await MultiGet(
+    config, images, runner, native, translations = await MultiGet(
         Get(ConfigTarget, ConfigReference, request.config),
         Get(ImageTargets, ImageReferences, request.images),
         Get(ProgramAddress, ProgramAddressRequest(nexus_os.run_module)),
         Get(NativeCodeBuilders, NativeCodeRequest()),
+        Get(TranslationsTargets, TranslationsReference, request.translations),
     )
     return InferredDependencies(
         [
@@ -137,6 +149,7 @@ async def infer_boot_dependencies(
             config.target.address,
             *native.addresses,
             *(target.address for _, target in images.targets),
+            *(target.address for target in translations.targets),
         ]
     )
 
@@ -148,7 +161,11 @@ async def infer_marker_test_dependencies(
     field_set = request.field_set
     return await Get(
         InferredDependencies,
-        _BootDependencies(_single_reference(field_set.config), _single_image(field_set.image)),
+        _BootDependencies(
+            _single_reference(field_set.config),
+            _single_image(field_set.image),
+            _translations(field_set.translations),
+        ),
     )
 
 
@@ -157,7 +174,11 @@ async def infer_world_dependencies(request: InferWorldDependencies) -> InferredD
     field_set = request.field_set
     return await Get(
         InferredDependencies,
-        _BootDependencies(_world_reference(field_set.world), _images(field_set.images)),
+        _BootDependencies(
+            _world_reference(field_set.world),
+            _images(field_set.images),
+            _translations(field_set.translations),
+        ),
     )
 
 

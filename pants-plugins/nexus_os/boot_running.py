@@ -20,6 +20,7 @@ from nexus_os.run_targets import (
     ImagesField,
     RunOutField,
     SeedField,
+    TranslationsField,
     WorldField,
 )
 
@@ -36,6 +37,7 @@ class GuestRunFieldSet(RunFieldSet):
     seed: SeedField
     budget_ms: BudgetField
     extra_args: ExtraArgsField
+    translations: TranslationsField
 
 
 @rule(desc="Prepare a world", level=LogLevel.DEBUG)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 import pytest  # pants: no-infer-dep
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex import PexRequest
@@ -21,7 +23,13 @@ CONFIG = ConfigReference(OWNER, "config", "c.toml", ConfigSourceField, "`node_co
 IMAGES = ImageReferences(OWNER, "images", FrozenDict({"a": "//guest:a", "b": "//guest:b"}))
 
 
-def boot(request: BootRequest, *, is_world: bool, native: str | None = None) -> Boot:
+def boot(
+    request: BootRequest,
+    *,
+    is_world: bool,
+    native: str | None = None,
+    translations: str | None = None,
+) -> Boot:
     pex = PexRequest(
         output_filename="p.pex",
         internal_only=True,
@@ -29,7 +37,7 @@ def boot(request: BootRequest, *, is_world: bool, native: str | None = None) -> 
     )
     program = Program(pex, EMPTY_DIGEST, ("src/python", "lib"))
     paths = (("a", "guest/a.elf"), ("b", "guest/b.elf"))
-    return Boot(program, EMPTY_DIGEST, request, is_world, "ci/c.toml", paths, native)
+    return Boot(program, EMPTY_DIGEST, request, is_world, "ci/c.toml", paths, native, translations)
 
 
 def test_node_is_told_what_to_print_one_option_a_line() -> None:
@@ -58,6 +66,31 @@ def test_native_code_is_named_where_it_lies() -> None:
 
     assert prepared.argv("out")[-4:] == ("--native-blob", "native.bin", "--out", "out")
     assert "{chroot}/native.bin" in prepared.argv("out", "{chroot}")
+
+
+def test_translations_choose_the_engine_that_runs_them() -> None:
+    request = BootRequest(CONFIG, IMAGES)
+    prepared = boot(request, is_world=True, native="n.bin", translations="t.bin")
+
+    assert prepared.argv("out")[-6:] == (
+        *("--translations", "t.bin", "--engine", "translated"),
+        *("--out", "out"),
+    )
+    assert "{chroot}/t.bin" in prepared.argv("out", "{chroot}")
+    alone = boot(request, is_world=True, translations="t.bin").argv("out")
+    assert "--translations" not in alone
+    assert "--engine" not in alone
+
+
+@pytest.mark.parametrize("extra", [("--engine", "native"), ("--engine=native",)])
+def test_engine_of_the_extra_arguments_is_kept(extra: Tuple[str, ...]) -> None:
+    request = BootRequest(CONFIG, IMAGES, extra_args=extra)
+
+    prepared = boot(request, is_world=True, native="n.bin", translations="t.bin")
+    argv = prepared.argv("out")
+
+    assert "translated" not in argv
+    assert argv[-len(extra) :] == extra
 
 
 def test_extra_arguments_come_last_so_that_they_win() -> None:

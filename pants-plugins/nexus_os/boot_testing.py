@@ -51,6 +51,7 @@ from nexus_os.run_targets import (
     TestMessageField,
     TestOutcomeField,
     TimeoutField,
+    TranslationsField,
     WorldField,
 )
 
@@ -81,6 +82,7 @@ class MarkerTestFieldSet(TestFieldSet):
     seed: SeedField
     budget_ms: BudgetField
     extra_args: ExtraArgsField
+    translations: TranslationsField
     timeout: TimeoutField
 
     @classmethod
@@ -99,6 +101,7 @@ class WorldTestFieldSet(TestFieldSet):
     seed: SeedField
     budget_ms: BudgetField
     extra_args: ExtraArgsField
+    translations: TranslationsField
     timeout: TimeoutField
 
     @classmethod

@@ -67,9 +67,14 @@ class NexusOs(Subsystem):
         ),
         advanced=True,
     )
+    translate_module = StrOption(
+        default="nexus.emulator.native.translate",
+        help="Module that translates the code of guest images, for `rv64_translation`.",
+        advanced=True,
+    )
     native_resolve = StrOption(
         default="llvm",
-        help="The resolve of the module that `native_module` names.",
+        help="The resolve of the modules that `native_module` and `translate_module` name.",
         advanced=True,
     )
     isolate_network = BoolOption(

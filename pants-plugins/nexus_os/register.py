@@ -18,6 +18,7 @@ from nexus_os import (
     package_image,
     shared_library,
     system_image,
+    translation,
     zig_format,
     zig_modules,
     zig_testing,
@@ -27,6 +28,7 @@ from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
 from nexus_os.package_targets import PackageImage
 from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
+from nexus_os.translation_targets import NativeInterpreter, Rv64Translation
 from nexus_os.zig_targets import ZigModule, ZigSharedLibrary, ZigTest
 
 
@@ -34,11 +36,13 @@ def target_types():
     return [
         GuestMarkerTest,
         GuestRun,
+        NativeInterpreter,
         NodeConfig,
         NodeConfigs,
         PackageImage,
         Rv64GuestImage,
         Rv64SystemImage,
+        Rv64Translation,
         TwoVmTest,
         WorldConfig,
         ZigModule,
@@ -64,6 +68,7 @@ def rules():
         *package_image.rules(),
         *shared_library.rules(),
         *system_image.rules(),
+        *translation.rules(),
         *zig_format.rules(),
         *zig_modules.rules(),
         *zig_testing.rules(),

@@ -102,6 +102,16 @@ class ExtraArgsField(StringSequenceField):
     help = "More arguments for the runner, behind all others."
 
 
+class TranslationsField(StringField, AsyncFieldMixin):
+    alias = "translations"
+    help = help_text(
+        """
+        Address of an `rv64_translation`. The run then uses the engine `translated`, unless
+        `extra_args` names another; code that the translation lacks is interpreted.
+        """
+    )
+
+
 class TimeoutField(IntField):
     alias = "timeout"
     default = 600
@@ -126,6 +136,7 @@ _TEST_FIELDS = (
     SeedField,
     BudgetField,
     ExtraArgsField,
+    TranslationsField,
     TimeoutField,
     SkipTestField,
 )
@@ -195,6 +206,7 @@ class GuestRun(Target):
         SeedField,
         BudgetField,
         ExtraArgsField,
+        TranslationsField,
         RunOutField,
     )
     help = help_text(

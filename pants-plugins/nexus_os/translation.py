@@ -1,0 +1,212 @@
+"""`package` for `rv64_translation` and `native_interpreter`, and translations given to boots."""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+from typing import Optional
+
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.core.goals.package import (
+    BuiltPackage,
+    BuiltPackageArtifact,
+    EnvironmentAwarePackageRequest,
+    OutputPathField,
+    PackageFieldSet,
+)
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    FieldSet,
+    InferDependenciesRequest,
+    InferredDependencies,
+    InvalidFieldException,
+    Targets,
+)
+from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from nexus_os.addresses import ImageReferences, ImageTargets, refer
+from nexus_os.first_party import (
+    NexusOs,
+    Program,
+    ProgramAddress,
+    ProgramAddressRequest,
+    ProgramRequest,
+)
+from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
+from nexus_os.images import BuiltImages
+from nexus_os.native_code import FILE, NativeCode, NativeCodeRequest
+from nexus_os.translation_targets import (
+    InterpreterMarkField,
+    Rv64Translation,
+    TranslationDependenciesField,
+    TranslationImageField,
+)
+
+# The program wants at least one processor; how many does not change what it makes.
+_CORES = 16
+
+
+@dataclass(frozen=True)
+class TranslationFieldSet(PackageFieldSet):
+    required_fields = (TranslationImageField, TranslationDependenciesField)
+
+    image: TranslationImageField
+    output_path: OutputPathField
+
+
+def _image(field: TranslationImageField) -> ImageReferences:
+    return ImageReferences(field.address, field.alias, FrozenDict({"image": field.value or ""}))
+
+
+@rule(desc="Translate a guest image", level=LogLevel.DEBUG)
+async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs) -> BuiltPackage:
+    found = await Get(ImageTargets, ImageReferences, _image(field_set.image))
+    _require_code(field_set.image, found)
+    images, program = await MultiGet(
+        Get(BuiltImages, ImageReferences, _image(field_set.image)),
+        Get(Program, ProgramRequest(nexus_os.translate_module, nexus_os.native_resolve)),
+    )
+    tool, inputs = await MultiGet(
+        Get(VenvPex, PexRequest, program.pex_request),
+        Get(Digest, MergeDigests((images.digest, program.sources))),
+    )
+    path = field_set.output_path.value_or_default(file_ending="translations")
+    folder, name = os.path.split(path)
+    result = await Get(
+        ProcessResult,
+        VenvPexProcess(
+            tool,
+            argv=(
+                *("--elf", *(image for _, image in images.paths)),
+                *("--out", name, "--processes", "{pants_concurrency}"),
+            ),
+            input_digest=inputs,
+            extra_env=program.environment(),
+            output_files=(name,),
+            concurrency_available=_CORES,
+            description=f"Translate {field_set.address}",
+            level=LogLevel.DEBUG,
+        ),
+    )
+    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+
+
+def _require_code(field: TranslationImageField, found: ImageTargets) -> None:
+    for _, target in found.targets:
+        if not isinstance(target, (Rv64GuestImage, Rv64SystemImage)):
+            raise InvalidFieldException(
+                f"The `{field.alias}` field of {field.address} gives {target.address}, which is a "
+                f"`{target.alias}`. Accepted are `{Rv64SystemImage.alias}` and "
+                f"`{Rv64GuestImage.alias}`: only they have code to translate."
+            )
+
+
+@dataclass(frozen=True)
+class TranslationDependenciesFieldSet(FieldSet):
+    required_fields = (TranslationDependenciesField, TranslationImageField)
+
+    image: TranslationImageField
+
+
+class InferTranslationDependencies(InferDependenciesRequest):
+    infer_from = TranslationDependenciesFieldSet
+
+
+@rule
+async def infer_translation_dependencies(
+    request: InferTranslationDependencies, nexus_os: NexusOs
+) -> InferredDependencies:
+    images, program = await MultiGet(
+        Get(ImageTargets, ImageReferences, _image(request.field_set.image)),
+        Get(
+            ProgramAddress,
+            ProgramAddressRequest(nexus_os.translate_module, nexus_os.native_resolve),
+        ),
+    )
+    return InferredDependencies(
+        [program.address, *(target.address for _, target in images.targets)]
+    )
+
+
+@dataclass(frozen=True)
+class InterpreterFieldSet(PackageFieldSet):
+    required_fields = (InterpreterMarkField,)
+
+    output_path: OutputPathField
+
+
+@rule(desc="Package the native interpreter", level=LogLevel.DEBUG)
+async def package_interpreter(field_set: InterpreterFieldSet) -> BuiltPackage:
+    code = await Get(NativeCode, NativeCodeRequest())
+    if code.path is None:
+        raise InvalidFieldException(
+            f"{field_set.address} is the native interpreter, but the option `native_module` of "
+            "`[nexus-os]` is empty. Give the module that compiles it."
+        )
+    folder = field_set.address.spec_path
+    digest = await Get(Digest, AddPrefix(code.digest, folder))
+    return BuiltPackage(digest, (BuiltPackageArtifact(os.path.join(folder, FILE)),))
+
+
+@dataclass(frozen=True)
+class TranslationsReference:
+    """The translations that a boot shall use, as the field names them; it may name none."""
+
+    owner: Address
+    field: str
+    text: Optional[str]
+
+
+@dataclass(frozen=True)
+class TranslationsTargets:
+    targets: Targets
+
+
+@dataclass(frozen=True)
+class BuiltTranslations:
+    digest: Digest
+    path: Optional[str]
+
+
+@rule
+async def find_translations(reference: TranslationsReference) -> TranslationsTargets:
+    if reference.text is None:
+        return TranslationsTargets(Targets())
+    targets = await Get(
+        Targets, UnparsedAddressInputs, refer(reference.owner, reference.field, reference.text)
+    )
+    if [type(target) for target in targets] != [Rv64Translation]:
+        raise InvalidFieldException(
+            f"The `{reference.field}` field of {reference.owner} is {reference.text!r}, which "
+            f"stands for {', '.join(f'a `{t.alias}`' for t in targets) or 'nothing'}; it must be "
+            f"exactly one `{Rv64Translation.alias}`."
+        )
+    return TranslationsTargets(targets)
+
+
+@rule
+async def build_translations(reference: TranslationsReference) -> BuiltTranslations:
+    found = await Get(TranslationsTargets, TranslationsReference, reference)
+    if not found.targets:
+        return BuiltTranslations(EMPTY_DIGEST, None)
+    package = await Get(
+        BuiltPackage,
+        EnvironmentAwarePackageRequest(TranslationFieldSet.create(found.targets[0])),
+    )
+    (artifact,) = package.artifacts
+    return BuiltTranslations(package.digest, artifact.relpath)
+
+
+def rules():
+    return [
+        *collect_rules(),
+        UnionRule(PackageFieldSet, TranslationFieldSet),
+        UnionRule(PackageFieldSet, InterpreterFieldSet),
+        UnionRule(InferDependenciesRequest, InferTranslationDependencies),
+    ]

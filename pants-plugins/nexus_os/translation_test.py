@@ -1,0 +1,145 @@
+"""A translation is made of the packaged image, and may be named where a boot wants one."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+import pytest  # pants: no-infer-dep
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
+from pants.core.goals import package as package_goal
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.target_types import GenericTarget
+from pants.engine.addresses import Address
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    FileContent,
+    MergeDigests,
+)
+from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.process import ProcessResult
+from pants.engine.rules import Get, rule
+from pants.engine.target import InvalidFieldException, Target
+from pants.engine.unions import UnionRule
+from pants.testutil.option_util import create_subsystem
+from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_with_mocks
+
+from nexus_os import addresses, translation
+from nexus_os.addresses import ImageReferences, ImageTargets
+from nexus_os.first_party import NexusOs, Program, ProgramRequest
+from nexus_os.image_targets import Rv64SystemImage
+from nexus_os.images import BuiltImages
+from nexus_os.package_targets import PackageImage
+from nexus_os.translation import (
+    BuiltTranslations,
+    TranslationFieldSet,
+    TranslationsReference,
+    package_translation,
+)
+from nexus_os.translation_targets import Rv64Translation
+
+SYSTEM = Rv64SystemImage({"kernel": ":k"}, Address("guest", target_name="system"))
+
+
+class Result:
+    output_digest = EMPTY_DIGEST
+
+
+def package(image: Target) -> Tuple[VenvPexProcess, BuiltPackage]:
+    """Run the rule; hand back how it called the program, and what it built."""
+    pex = PexRequest(
+        output_filename="p.pex",
+        internal_only=True,
+        interpreter_constraints=InterpreterConstraints(["CPython==3.11.*"]),
+    )
+    program = Program(pex, EMPTY_DIGEST, ("src/python",))
+    target = Rv64Translation({"image": "//guest:system"}, Address("ci", target_name="t"))
+    calls: List[VenvPexProcess] = []
+    asked: List[Tuple[str, str]] = []
+    built = run_rule_with_mocks(
+        package_translation,
+        rule_args=[
+            TranslationFieldSet.create(target),
+            create_subsystem(NexusOs, translate_module="some.program", native_resolve="llvm"),
+        ],
+        mock_gets=[
+            MockGet(ImageTargets, (ImageReferences,), lambda _: ImageTargets((("image", image),))),
+            MockGet(
+                BuiltImages,
+                (ImageReferences,),
+                lambda _: BuiltImages(EMPTY_DIGEST, (("image", "guest/system.elf"),)),
+            ),
+            MockGet(
+                Program,
+                (ProgramRequest,),
+                lambda r: asked.append((r.module, r.resolve)) or program,
+            ),
+            MockGet(VenvPex, (PexRequest,), lambda _: "the tool"),
+            MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
+            MockGet(ProcessResult, (VenvPexProcess,), lambda c: calls.append(c) or Result()),
+            MockGet(Digest, (AddPrefix,), lambda _: EMPTY_DIGEST),
+        ],
+    )
+    assert asked == [("some.program", "llvm")]
+    return calls[0], built
+
+
+def test_image_reaches_the_program_of_the_compilers_resolve() -> None:
+    call, built = package(SYSTEM)
+
+    assert call.argv == (
+        *("--elf", "guest/system.elf", "--out", "t.translations"),
+        *("--processes", "{pants_concurrency}"),
+    )
+    assert call.concurrency_available > 1
+    assert call.output_files == ("t.translations",)
+    assert dict(call.extra_env or {}) == {"PEX_EXTRA_SYS_PATH": "src/python"}
+    assert [artifact.relpath for artifact in built.artifacts] == ["ci/t.translations"]
+
+
+def test_image_without_code_is_told_by_field() -> None:
+    files = PackageImage({"manifests": ["m"]}, Address("pkgs"))
+
+    with pytest.raises(InvalidFieldException, match=r"`image` field of ci:t.*`package_image`"):
+        package(files)
+
+
+@rule
+async def build_stand_in(field_set: TranslationFieldSet) -> BuiltPackage:
+    path = field_set.output_path.value_or_default(file_ending="translations")
+    digest = await Get(Digest, CreateDigest([FileContent(path, b"")]))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+
+
+@pytest.fixture
+def rule_runner() -> RuleRunner:
+    return RuleRunner(
+        target_types=[Rv64Translation, GenericTarget],
+        rules=[
+            *addresses.rules(),
+            *package_goal.rules(),
+            translation.find_translations,
+            translation.build_translations,
+            build_stand_in,
+            UnionRule(PackageFieldSet, TranslationFieldSet),
+            QueryRule(BuiltTranslations, [TranslationsReference]),
+        ],
+    )
+
+
+def test_boot_gets_the_translations_it_names(rule_runner: RuleRunner) -> None:
+    rule_runner.write_files(
+        {"ci/BUILD": "rv64_translation(name='t', image=':i')\ntarget(name='no')"}
+    )
+
+    def built(text: str | None) -> BuiltTranslations:
+        reference = TranslationsReference(Address("ci"), "translations", text)
+        return rule_runner.request(BuiltTranslations, [reference])
+
+    assert built(":t").path == "ci/t.translations"
+    assert built(None) == BuiltTranslations(EMPTY_DIGEST, None)
+    with pytest.raises(ExecutionError, match=r"`translations` field of ci:ci .* a `target`"):
+        built(":no")
