@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from nexus.config.records import BlobError, pack, unpack
 from nexus.fuzz.target import Input, Target, packed
+from nexus.image.bootfs import PAGE_BYTES
 from nexus.image.bootfs import pack as pack_archive
 from nexus.image.bootfs import unpack as unpack_archive
 from nexus.image.error import ImageError
@@ -33,6 +34,7 @@ from nexus.wire.state import decode_reply as decode_state_reply
 
 _STEPS_MAX = 32
 _SECTORS_MAX = 16
+_IMAGE_BYTES_MAX = 65_536
 _FILES = (
     PackageFile("demo", "1.0.0", "a/b", b"text" * 40),
     PackageFile("demo", "1.1.0", "c", b""),
@@ -84,7 +86,8 @@ def _run_state_server(data: bytes) -> None:
 
 
 def _run_package_image(data: bytes) -> None:
-    for image in (data, _rehashed(data)):
+    padded = _padded(data)
+    for image in (data, padded, _rehashed(padded)):
         try:
             found = read_image(image)
         except ImageError:
@@ -93,13 +96,21 @@ def _run_package_image(data: bytes) -> None:
             assert len(found.read(entry)) == entry.size, f"{entry.name}"
 
 
+def _padded(image: bytes) -> bytes:
+    """Add the zeros that an image claims to end in; files lie far apart, inputs are short."""
+    if len(image) < SUPERBLOCK.size:
+        return image
+    *_, data_off, data_len, _ = SUPERBLOCK.unpack_from(image)
+    return image.ljust(min(data_off + data_len, _IMAGE_BYTES_MAX), b"\0")
+
+
 def _rehashed(image: bytes) -> bytes:
     return rehash(image) if len(image) >= SUPERBLOCK.size else image
 
 
 def _run_boot_archive(data: bytes) -> None:
     try:
-        unpack_archive(data)
+        unpack_archive(data.ljust(2 * PAGE_BYTES, b"\0"))
     except ImageError:
         return
 
@@ -190,6 +201,6 @@ TARGETS: tuple[Target, ...] = (
         _run_state_journal,
         (b"\0" + _journal(_RECORDS), b"\1" + _SECOND[:-4] + _journal(_SNAPSHOT)),
     ),
-    Target("boot-archive", _run_boot_archive, (pack_archive({"logd": b"\x7fELF"})[:4096],)),
+    Target("boot-archive", _run_boot_archive, (pack_archive({"logd": b"\x7fELF"})[:-PAGE_BYTES],)),
     Target("config-blob", _run_config_blob, (pack({7: [(1, b"x"), (2, b"")], 9: []}),)),
 )
