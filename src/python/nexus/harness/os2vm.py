@@ -23,11 +23,14 @@ def boot(plan: Plan, options: Options) -> Engine:
 
         return boot_qemu(plan)
     from nexus.harness.loading import read_native_code, read_translations
+    from nexus.harness.virtual import AUTO, REFERENCE, choose_engine
     from nexus.harness.virtual import boot as boot_virtual
-    from nexus.harness.virtual import choose_engine
 
     native_code = read_native_code(options.native_blob)
     engine = choose_engine(options.engine, native_code, platform.machine())
+    if options.engine == AUTO and engine == REFERENCE:
+        reason = "was not given" if native_code is None else f"is not for {platform.machine()}"
+        print(f"os2vm: the reference interpreter runs: native code {reason}", file=sys.stderr)
     return boot_virtual(plan, engine, native_code, read_translations(options.translations))
 
 
