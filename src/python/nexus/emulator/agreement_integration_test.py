@@ -1,0 +1,46 @@
+"""Any random program, paused anywhere: native and reference are the same machine.
+
+Needs the compiled interpreter, which Pants puts beside the test (see BUILD).
+"""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.program_fake import program
+from nexus.emulator.random_program_fake import random_program
+
+BLOB: Final = Path("ci/native-interpreter.bin")
+RAM_BYTES: Final = 1 << 20
+_NS_PER_INSTRUCTION: Final = 10
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="the compiled engine is for x86-64"
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    pauses=st.lists(st.integers(1, 2_500), min_size=1, max_size=12),
+)
+def test_native_and_reference_agree_wherever_they_pause(seed: int, pauses: list[int]) -> None:
+    kernel = program(random_program(seed, 120))
+    native = Machine(
+        MachineOptions(
+            kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=BLOB.read_bytes()
+        )
+    )
+    reference = Machine(MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES))
+    for pause in pauses:
+        native.run(native.now_ns + pause * _NS_PER_INSTRUCTION)
+    reference.run(sum(pauses) * _NS_PER_INSTRUCTION)
+    assert native.instructions == reference.instructions
+    assert native.state_digest() == reference.state_digest()
