@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import CommandLine
-from nexus.core.errors import UsageError, did_you_mean
+from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
+from nexus.core.errors import UsageError
 
 ENGINES: Final = ("reference", "native", "translated", "qemu")
 # Those that run generated code, which has to be handed in.
@@ -94,23 +94,25 @@ def parse(argv: Sequence[str]) -> Options:
         kernel=given.kernel,
         drives=tuple(_drive(text) for text in given.drive or ()),
         ram_bytes=_ram(given.ram),
-        seed=_bounded("--seed", given.seed, 0, _SEED_MAX),
+        seed=bounded("--seed", given.seed, 0, _SEED_MAX),
         until=given.until.encode() if given.until else None,
-        max_instructions=_bounded(
+        max_instructions=bounded(
             "--max-instructions", given.max_instructions, 1, _INSTRUCTIONS_MAX
         ),
-        engine=_one_of("--engine", given.engine, ENGINES),
+        engine=one_of("--engine", given.engine, ENGINES),
         native_blob=given.native_blob,
         translations=given.translations,
-        fw_cfg=_files(given.fw_cfg or ()),
+        fw_cfg=named_paths(
+            "--fw-cfg", given.fw_cfg or (), "NAME=FILE, such as opt/org.nexus/node=n.bin"
+        ),
         script=given.input,
         snapshot=given.snapshot,
         snapshot_out=given.snapshot_out,
-        trace=None if given.trace is None else _one_of("--trace", given.trace, TRACES),
+        trace=None if given.trace is None else one_of("--trace", given.trace, TRACES),
         trace_out=given.trace_out,
         gdb=given.gdb,
     )
-    _one_of("--net", given.net, ("none",))
+    one_of("--net", given.net, ("none",))
     _check_together(options)
     return options
 
@@ -193,36 +195,3 @@ def _ram(text: str) -> int:
     if not 0 < size <= _RAM_BYTES_MAX or size % 4096:
         raise UsageError(f"--ram: {text!r} is not a size in 4K..2G, in MiB or with K, M or G")
     return size
-
-
-def _files(given: Sequence[str]) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for item in given:
-        name, equals, path = item.partition("=")
-        if not (name and equals and path):
-            raise UsageError(
-                f"--fw-cfg: {item!r} is not NAME=FILE, such as opt/org.nexus/node=n.bin"
-            )
-        if name in files:
-            raise UsageError(f"--fw-cfg: {name!r} is given twice")
-        files[name] = Path(path)
-    return files
-
-
-def _bounded(option: str, text: str | None, low: int, high: int) -> int | None:
-    if text is None:
-        return None
-    try:
-        value = int(text, 0)
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
-        raise UsageError(f"{option}: {text!r} is not a whole number in {low}..{high}")
-    return value
-
-
-def _one_of(option: str, value: str, accepted: Sequence[str]) -> str:
-    if value not in accepted:
-        near = did_you_mean(value, accepted)
-        raise UsageError(f"{option}: {value!r} is unknown; accepted: {', '.join(accepted)}{near}")
-    return value

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import CommandLine
-from nexus.core.errors import UsageError, did_you_mean
+from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
+from nexus.core.errors import UsageError
 from nexus.harness.outcome import BY_LABEL, Outcome
 from nexus.harness.phase import GUEST_PHASES, Phase
 
@@ -85,17 +85,17 @@ def parse(argv: Sequence[str]) -> Options:
         node=given.node,
         expect=tuple(given.expect or ()),
         forbid=tuple(given.forbid or ()),
-        images=_images(given.image or []),
+        images=named_paths("--image", given.image or [], "NAME=PATH, such as system=system.elf"),
         out=given.out,
-        seed=_bounded("--seed", given.seed, 0, _SEED_MAX),
-        budget_ms=_bounded("--budget-ms", given.budget_ms, 1, _BUDGET_MS_MAX),
-        until=Phase(_one_of("--until", given.until, [phase.value for phase in GUEST_PHASES])),
-        engine=_one_of("--engine", given.engine, ENGINES),
+        seed=bounded("--seed", given.seed, 0, _SEED_MAX),
+        budget_ms=bounded("--budget-ms", given.budget_ms, 1, _BUDGET_MS_MAX),
+        until=Phase(one_of("--until", given.until, [phase.value for phase in GUEST_PHASES])),
+        engine=one_of("--engine", given.engine, ENGINES),
         native_blob=given.native_blob,
         translations=given.translations,
         expect_outcome=_outcome(given.expect_outcome),
         expect_message=given.expect_message,
-        wall_seconds=_bounded("--wall-seconds", given.wall_seconds, 1, 86_400)
+        wall_seconds=bounded("--wall-seconds", given.wall_seconds, 1, 86_400)
         or WALL_SECONDS_DEFAULT,
         is_plain=given.plain,
         is_verbose=given.verbose,
@@ -130,37 +130,5 @@ def _parser() -> CommandLine:
     return parser
 
 
-def _images(given: Sequence[str]) -> dict[str, Path]:
-    images: dict[str, Path] = {}
-    for item in given:
-        name, equals, path = item.partition("=")
-        if not (name and equals and path):
-            raise UsageError(f"--image: {item!r} is not NAME=PATH, such as system=system.elf")
-        if name in images:
-            raise UsageError(f"--image: {name!r} is given twice")
-        images[name] = Path(path)
-    return images
-
-
-def _bounded(option: str, text: str | None, low: int, high: int) -> int | None:
-    if text is None:
-        return None
-    try:
-        value = int(text, 0)
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
-        raise UsageError(f"{option}: {text!r} is not a whole number in {low}..{high}")
-    return value
-
-
-def _one_of(option: str, value: str, accepted: Sequence[str]) -> str:
-    if value not in accepted:
-        listed = ", ".join(accepted)
-        near = did_you_mean(value, accepted)
-        raise UsageError(f"{option}: {value!r} is unknown; accepted: {listed}{near}")
-    return value
-
-
 def _outcome(value: str) -> Outcome:
-    return BY_LABEL[_one_of("--expect-outcome", value, list(BY_LABEL))]
+    return BY_LABEL[one_of("--expect-outcome", value, list(BY_LABEL))]
