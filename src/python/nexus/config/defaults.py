@@ -77,6 +77,7 @@ GATEWAY: Final[dict[str, tuple[int, dict[str, int]]]] = {
     "bundlemgrd": (2, {"list": 1}),
     "packagefsd": (3, {"stat": 1, "open": 2, "read": 3, "close": 4}),
     "statefsd": (4, {"put": 1, "get": 2, "delete": 3, "list": 4, "sync": 5}),
+    "logd": (5, {"query": 2, "stats": 3}),
 }
 
 MODES: Final[dict[str, int]] = {"single": 0, "client": 1, "server": 2}
