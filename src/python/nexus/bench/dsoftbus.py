@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from nexus.bench import dsoftbus_measure as measure
+from nexus.bench.machine import describe_machine
 
 SESSION_BYTES_MAX: Final = 20 * 1024
 
@@ -57,13 +55,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(argv)
-    print(_host())
+    host = describe_machine()
+    print(host)
     figures = []
     for figure in _measure(options.rounds):
         figures.append(figure)
         print(figure, flush=True)
     if options.json is not None:
-        result = {"host": _host(), "figures": [asdict(figure) for figure in figures]}
+        result = {"host": host, "figures": [asdict(figure) for figure in figures]}
         options.json.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
     return 0 if all(figure.is_met for figure in figures) else 1
 
@@ -93,19 +92,6 @@ def _memory() -> Figure:
     held = measure.idle_sessions()
     ratio = SESSION_BYTES_MAX / held
     return Figure("memory", "KiB a session", held / 1024, SESSION_BYTES_MAX / 1024, ratio, 1.0)
-
-
-def _host() -> str:
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    day = datetime.now(UTC).date().isoformat()
-    return f"{day}, {model}, {os.cpu_count()} processors, CPython {platform.python_version()}"
 
 
 if __name__ == "__main__":

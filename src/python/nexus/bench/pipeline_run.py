@@ -1,0 +1,199 @@
+"""Runs of Pants in clones of this repository: how long, which processes, and what a cache answered.
+
+Every clone is measured with the settings of pipelines (`pants.ci.toml`).  What ran is read from the
+work units that Pants writes at the end of a run, not from its output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+# The longest is a cold build, some minutes; one that hangs must not hang the benchmark.
+_RUN_SECONDS_MAX: Final = 3600
+_SERVER_SECONDS_MAX: Final = 300
+_STOP_SECONDS_MAX: Final = 30
+
+_WORK_UNITS: Final = (
+    "--backend-packages=+['pants.backend.experimental.tools.workunit_logger']",
+    "--workunit-logger-enabled",
+)
+# Of a machine's environment only this reaches a measured run.
+_KEPT: Final = ("LANG", "LC_ALL", "PATH", "PYENV_ROOT")
+_COUNTER: Final = re.compile(r"^  ([a-z_]+): (\d+)$", re.MULTILINE)
+_SCHEDULING: Final = "Scheduling: "
+
+
+class RunFailedError(RuntimeError):
+    """A run that is measured must succeed; the text is the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineProcess:
+    """One process that Pants wanted: what it is, where its result came from, how long it took."""
+
+    description: str
+    source: str  # Ran, HitLocally, HitRemotely, Memoized
+    elapsed_ms: int
+
+    @property
+    def ran(self) -> bool:
+        """Whether it was run, here and now."""
+        return self.source == "Ran"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRun:
+    """A finished run."""
+
+    seconds: float
+    log: str
+    processes: tuple[PipelineProcess, ...]
+
+    def counter(self, name: str) -> int:
+        """Sum of a counter of `[stats]`; zero if it is not told."""
+        return sum(int(value) for key, value in _COUNTER.findall(self.log) if key == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A clone of what is committed, and the environment in which Pants runs in it."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def pants(self, *arguments: str, watched: bool = False) -> PipelineRun:
+        """Run Pants; `watched` also collects its processes, and costs a little.
+
+        Raises:
+            RunFailedError: It did not succeed.
+        """
+        units = self.folder / ".work-units"
+        shutil.rmtree(units, ignore_errors=True)
+        units.mkdir()
+        watching = (*_WORK_UNITS, f"--workunit-logger-logdir={units}") if watched else ()
+        began = time.perf_counter()
+        done = subprocess.run(
+            [str(self.folder / "pants"), *watching, *arguments],
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_RUN_SECONDS_MAX,
+            check=False,
+        )
+        seconds = time.perf_counter() - began
+        log = done.stdout.decode("utf-8", "replace")
+        if done.returncode:
+            raise RunFailedError(
+                f"exit {done.returncode}: pants {' '.join(arguments)}\n{log[-2000:]}"
+            )
+        texts = [path.read_text(encoding="utf-8") for path in sorted(units.glob("*.json"))]
+        return PipelineRun(seconds, log, parse_work_units(texts))
+
+    def addresses(self, *arguments: str) -> frozenset[str]:
+        """What a goal such as `dependents` lists, a line each."""
+        found = self.pants("--no-stats-log", "-lwarn", *arguments)
+        return frozenset(line for line in found.log.splitlines() if ":" in line and "[" not in line)
+
+    def stop_daemon(self) -> None:
+        """End the clone's daemon, if it has one."""
+        for path in self.folder.glob(".pids/*/pantsd/pid"):
+            with suppress(ValueError, ProcessLookupError):
+                os.kill(int(path.read_text(encoding="ascii")), signal.SIGTERM)
+
+
+def parse_work_units(texts: list[str]) -> tuple[PipelineProcess, ...]:
+    """Read the processes out of files of work units, in the order of their beginnings."""
+    units: list[dict[str, Any]] = [unit for text in texts for unit in json.loads(text)]
+    processes = [
+        unit for unit in units if unit["name"] == "process" and "source" in unit["metadata"]
+    ]
+    processes.sort(key=lambda unit: (unit["start_secs"], unit["start_nanos"]))
+    return tuple(
+        PipelineProcess(
+            unit["description"].removeprefix(_SCHEDULING),
+            unit["metadata"]["source"],
+            unit["metadata"].get("total_elapsed_ms", 0),
+        )
+        for unit in processes
+    )
+
+
+def environment_of(home: Path) -> dict[str, str]:
+    """The environment of a user with that home, who has nothing else set."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    pyenv = Path.home() / ".pyenv"
+    if pyenv.is_dir():  # Interpreters are part of the machine, wherever they are.
+        kept.setdefault("PYENV_ROOT", str(pyenv))
+    return {**kept, "HOME": str(home), "CI": "true", "PANTS_CONFIG_FILES": "pants.ci.toml"}
+
+
+def make_clone(root: Path, folder: Path, environment: Mapping[str, str]) -> Clone:
+    """Clone what is committed in `root`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        ["git", "clone", "-q", "--depth=1", root.resolve().as_uri(), str(folder)], check=True
+    )
+    return Clone(folder, environment)
+
+
+@contextmanager
+def shared_cache(clone: Clone, folder: Path) -> Iterator[dict[str, str]]:
+    """Run `ci:remote_cache` of a clone; gives what its users set.
+
+    Raises:
+        RunFailedError: It did not say its settings in time.
+    """
+    settings = folder / "settings.sh"
+    folder.mkdir(parents=True)
+    arguments = ["--folder", str(folder / "cache"), "--settings", str(settings)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [
+                str(clone.folder / "pants"),
+                "--no-pantsd",
+                "run",
+                "ci:remote_cache",
+                "--",
+                *arguments,
+            ],
+            cwd=clone.folder,
+            env=dict(clone.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + _SERVER_SECONDS_MAX
+        while not (settings.is_file() and settings.read_text(encoding="utf-8").endswith("\n")):
+            if server.poll() is not None or time.monotonic() > deadline:
+                text = (folder / "log").read_text(encoding="utf-8", errors="replace")
+                raise RunFailedError(f"ci:remote_cache did not start\n{text[-2000:]}")
+            time.sleep(0.2)
+        yield parse_settings(settings.read_text(encoding="utf-8"))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGINT)
+        try:
+            server.wait(_STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """Read lines of `export NAME=value`, quoted as a shell would want them."""
+    words = [line.removeprefix("export ") for line in text.splitlines() if "=" in line]
+    return {name: value.strip("'") for name, _, value in (word.partition("=") for word in words)}
