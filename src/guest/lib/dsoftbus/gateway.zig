@@ -17,18 +17,29 @@ pub const Service = struct {
     name: []const u8,
     magic: *const [2]u8,
     version_max: u8,
+    /// Operations whose second execution is not the same as the first.
+    changes: []const u8 = "",
+    /// Operations that no rule lets through: they are for the node's own services.
+    never: []const u8 = "",
 };
 
 pub const services = [_]Service{
-    .{ .id = 1, .name = "samgrd", .magic = "SM", .version_max = 1 },
+    .{ .id = 1, .name = "samgrd", .magic = "SM", .version_max = 1, .changes = "\x01" },
     .{ .id = 2, .name = "bundlemgrd", .magic = "BN", .version_max = 1 },
     .{ .id = 3, .name = "packagefsd", .magic = "PK", .version_max = 1 },
-    .{ .id = 4, .name = "statefsd", .magic = "SF", .version_max = 2 },
+    .{ .id = 4, .name = "statefsd", .magic = "SF", .version_max = 2, .changes = "\x01\x03" },
+    .{ .id = 5, .name = "logd", .magic = "LO", .version_max = 2, .never = "\x01" },
 };
 
 pub fn serviceOf(id: u8) ?*const Service {
     for (&services) |*service| if (service.id == id) return service;
     return null;
+}
+
+/// Is this call of a known service one that must not be run twice?
+pub fn isChange(service: *const Service, payload: []const u8) bool {
+    const opcode = opcodeOf(service, payload) orelse return true;
+    return std.mem.indexOfScalar(u8, service.changes, opcode) != null;
 }
 
 /// One permitted operation of one peer.
@@ -73,6 +84,8 @@ pub fn decide(
     if (!bucket.take(now_ns)) return .{ .deny = .rate };
     const service = serviceOf(request.service) orelse return .{ .deny = .service };
     const opcode = opcodeOf(service, request.payload) orelse return .{ .deny = .service };
+    const is_own = std.mem.indexOfScalar(u8, service.never, opcode) != null;
+    if (is_own) return .{ .deny = .service };
     for (rules) |rule| {
         if (rule.peer == caller and rule.service == service.id and rule.opcode == opcode)
             return .{ .forward = .{ .request = request, .service = service } };

@@ -54,6 +54,38 @@ test "only what a rule names is forwarded: every peer, service and opcode" {
     };
 }
 
+test "an append to the log is refused whatever the rules say, and the rest of it is not" {
+    var bucket = open();
+    var out: [274]u8 = undefined;
+    for (0..256) |opcode| {
+        const rule: Rule = .{ .peer = 0, .service = 5, .opcode = @intCast(opcode) };
+        const payload = [_]u8{ 'L', 'O', 1, @intCast(opcode) };
+        const frame = frameOf(&out, 5, &payload);
+        const decision = gateway.decide(0, frame, &.{rule}, &bucket, 0);
+        if (opcode == 1) {
+            try expectDeny(.service, decision);
+        } else try std.testing.expectEqualStrings("logd", decision.forward.service.name);
+    }
+}
+
+test "what must not be run twice" {
+    const changes = [_]struct { u8, []const u8 }{
+        .{ 1, "SM\x01\x01" }, .{ 4, "SF\x01\x01" }, .{ 4, "SF\x02\x03" },
+        // What is unknown is taken for one.
+        .{ 4, "SF\x03\x02" }, .{ 2, "SF\x01\x01" }, .{ 4, "SF\x01" },
+    };
+    for (changes) |row| {
+        try std.testing.expect(gateway.isChange(gateway.serviceOf(row[0]).?, row[1]));
+    }
+    const others = [_]struct { u8, []const u8 }{
+        .{ 1, "SM\x01\x06" }, .{ 2, "BN\x01\x01" }, .{ 3, "PK\x01\x02" },
+        .{ 4, "SF\x01\x02" }, .{ 4, "SF\x02\x05" }, .{ 5, "LO\x02\x02" },
+    };
+    for (others) |row| {
+        try std.testing.expect(!gateway.isChange(gateway.serviceOf(row[0]).?, row[1]));
+    }
+}
+
 test "a permitted opcode under another magic or version is refused" {
     var bucket = open();
     var out: [274]u8 = undefined;

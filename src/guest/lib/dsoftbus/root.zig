@@ -8,6 +8,7 @@
 //!     frames      what travels inside a session
 //!     gateway     may this peer call that operation?
 //!     rate        token bucket
+//!     replay      changes that were carried out already
 //!     audit       the record of a decision
 //!     front       the `DS` protocol of the node's own services
 //!     desk        asks of those services: waiting, travelling, answered
@@ -38,6 +39,7 @@ pub const mux = @import("mux.zig");
 pub const mux_frames = @import("mux_frames.zig");
 pub const mux_ladder = @import("mux_ladder.zig");
 pub const rate = @import("rate.zig");
+pub const replay = @import("replay.zig");
 pub const sf_gate = @import("sf_gate.zig");
 pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
@@ -67,6 +69,7 @@ test {
     _ = @import("mux_ladder_test.zig");
     _ = @import("mux_transcript_test.zig");
     _ = rate;
+    _ = replay;
     _ = sf_gate;
     _ = session;
     _ = @import("id.zig");

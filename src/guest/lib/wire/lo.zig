@@ -9,6 +9,7 @@ const record_codec = @import("lo_record.zig");
 pub const Record = record_codec.Record;
 pub const RecordIterator = record_codec.RecordIterator;
 pub const putRecord = record_codec.putRecord;
+pub const cutQueryReply = @import("lo_cut.zig").cutQueryReply;
 
 const magic = "LO";
 pub const scope_bytes_max = 64;
@@ -300,4 +301,8 @@ test "an append reply gives the record's id only when the append was accepted" {
     const refused = try startReply(&buffer, .{ .op = .append }, .rate_limited);
     try testing.expectEqualSlices(u8, "LO\x01\x81\x06", refused.done());
     try testing.expectEqual(@as(?u64, null), decodeAppendReply(refused.done(), null));
+}
+
+test {
+    _ = @import("lo_cut.zig");
 }

@@ -2,12 +2,14 @@
 
 const std = @import("std");
 const os = @import("os");
+const wire = @import("wire");
 const dsoftbus = @import("dsoftbus");
 const node = @import("node.zig");
 const journal = @import("journal.zig");
 const links = @import("links.zig");
 const streams = @import("streams.zig");
 const packages = @import("packages.zig");
+const repeats = @import("repeats.zig");
 const state = @import("state.zig");
 const Link = links.Link;
 const frames = dsoftbus.frames;
@@ -39,47 +41,73 @@ pub fn serve(link: *Link, frame: []const u8) void {
             journal.audit(.denied(reason), link.peerId(), subject);
             tellDenied(reason, subject);
         },
-        .forward => |accepted| {
-            const request = accepted.request;
-            if (accepted.service.id == packages.service_id) {
-                return packages.serve(link, accepted.service, request, subject);
-            }
-            if (accepted.service.id == state.service_id) {
-                return state.serve(link, accepted.service, request, subject);
-            }
-            const deadline_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
-            const reply = forward(
-                accepted.service,
-                request.payload,
-                @min(deadline_ns, forward_ns_max),
-            );
-            answer(link, .{
-                .status = if (reply == null) .failed else .ok,
-                .correlation = request.correlation,
-                .payload = reply orelse "",
-            });
-            if (reply != null) link.served = accepted.service;
-            journal.audit(if (reply == null) .failed else .ok, link.peerId(), subject);
-        },
+        .forward => |accepted| run(link, accepted.service, accepted.request, subject),
     }
 }
 
-/// The local service's answer, unread; null if there is none that fits.
-pub fn forward(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
-    const reply = call(service, payload, wait_ns) orelse return null;
-    return if (reply.len <= frames.response_payload_max) reply else null;
+/// A call that is permitted: answer it, from memory if it is a change that was made already.
+fn run(
+    link: *Link,
+    service: *const gateway.Service,
+    request: frames.Request,
+    subject: gateway.Subject,
+) void {
+    if (repeats.answerTo(link, service, request)) |known| {
+        settle(link, request, known.payload);
+        if (!known.is_first) journal.audit(.failed, link.peerId(), subject);
+        return;
+    }
+    const payload = switch (service.id) {
+        packages.service_id => packages.serve(link, service, request, subject),
+        state.service_id => state.serve(link, service, request, subject),
+        else => forward(link, service, request, subject),
+    };
+    repeats.remember(link, service, request, payload);
+    settle(link, request, payload);
 }
 
-/// The same of any length; borrowed until the next call.
-pub fn call(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]const u8 {
+/// To the local service as it is, and its answer, unread; null if there is none that fits.
+fn forward(
+    link: *Link,
+    service: *const gateway.Service,
+    request: frames.Request,
+    subject: gateway.Subject,
+) ?[]const u8 {
+    const deadline_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
+    const reply = call(service, request.payload, @min(deadline_ns, forward_ns_max));
+    const fitting = fit(reply orelse "");
+    if (fitting != null) link.served = service;
+    journal.audit(if (fitting == null) .failed else .ok, link.peerId(), subject);
+    return fitting;
+}
+
+/// What of a local answer goes to a peer: an answer has never no bytes, and of a log as many
+/// records as there is room for.
+fn fit(reply: []u8) ?[]const u8 {
+    if (reply.len == 0) return null;
+    if (reply.len <= frames.response_payload_max) return reply;
+    return wire.lo.cutQueryReply(reply, frames.response_payload_max);
+}
+
+/// The local service's answer, of any length; borrowed until the next call.
+pub fn call(service: *const gateway.Service, payload: []const u8, wait_ns: u64) ?[]u8 {
     const index = service.id - 1;
     const slot = routes[index] orelse os.route(service.name) catch return null;
     routes[index] = slot;
     return os.call(slot, payload, &reply_buffer, wait_ns) catch null;
 }
 
-pub fn answer(link: *Link, response: frames.Response) void {
-    // Bounded by `forward`.
+/// Null is that the service did not answer.
+fn settle(link: *Link, request: frames.Request, payload: ?[]const u8) void {
+    answer(link, .{
+        .status = if (payload == null) .failed else .ok,
+        .correlation = request.correlation,
+        .payload = payload orelse "",
+    });
+}
+
+fn answer(link: *Link, response: frames.Response) void {
+    // What is served here is never longer.
     const frame = frames.encodeResponse(&answer_buffer, response) catch unreachable;
     streams.answer(link, frame);
 }

@@ -40,22 +40,18 @@ pub fn serve(
     service: *const Service,
     request: dsoftbus.frames.Request,
     subject: dsoftbus.gateway.Subject,
-) void {
+) []const u8 {
     const asked_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
     var backend: Backend = .{ .service = service, .wait_ns = @min(asked_ns, wait_ns_max) };
     const is_bound = link.bound != null;
     const outcome =
         pk_server.serve(&link.packages, request.payload, is_bound, &backend, &reply_buffer);
-    gate.answer(link, .{
-        .status = .ok,
-        .correlation = request.correlation,
-        .payload = outcome.reply,
-    });
     const is_ok = outcome.status == .ok;
     if (is_ok and !is_told) link.served = service;
     // What is done with an open file is part of what its opening was recorded as.
-    if (is_ok and (outcome.op == .read or outcome.op == .close)) return;
-    journal.audit(if (is_ok) .ok else .failed, link.peerId(), subject);
+    const is_part = is_ok and (outcome.op == .read or outcome.op == .close);
+    if (!is_part) journal.audit(if (is_ok) .ok else .failed, link.peerId(), subject);
+    return outcome.reply;
 }
 
 pub fn tellServed() void {

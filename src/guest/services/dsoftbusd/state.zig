@@ -28,26 +28,22 @@ pub fn serve(
     service: *const Service,
     request: dsoftbus.frames.Request,
     subject: dsoftbus.gateway.Subject,
-) void {
+) []const u8 {
     const asked_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
-    const correlation = request.correlation;
     switch (sf_gate.judge(link.bound != null, request.payload)) {
         .reject => |refusal| {
             const told: sf.Refusal = .{ .op = refusal.op, .status = refusal.why.status() };
             const frame = sf.encodeRefusal(&reply_buffer, told) catch unreachable; // five bytes
-            gate.answer(link, .{ .status = .ok, .correlation = correlation, .payload = frame });
             record(link, subject, refusal.op, .{ .reject = refusal.why }, refusal.key);
+            return frame;
         },
         .accept => |accepted| {
             const reply = forward(service, accepted, @min(asked_ns, wait_ns_max));
-            gate.answer(
-                link,
-                .{ .status = .ok, .correlation = correlation, .payload = reply.frame },
-            );
             const is_ok = reply.status == .ok;
             const is_change = accepted.op == .put or accepted.op == .delete;
             if (is_ok and is_change and !is_told) link.served = service;
             record(link, subject, accepted.op, if (is_ok) .allow else .status, accepted.key);
+            return reply.frame;
         },
     }
 }
