@@ -28,6 +28,7 @@ SERVICES: Final[Mapping[int, Service]] = {
     2: Service(2, "bundlemgrd", b"BN", 1),
     3: Service(3, "packagefsd", b"PK", 1),
     4: Service(4, "statefsd", b"SF", 2),
+    5: Service(5, "logd", b"LO", 2),
 }
 
 
@@ -35,6 +36,7 @@ SERVICES: Final[Mapping[int, Service]] = {
 MUTATIONS: Final[Mapping[int, frozenset[int]]] = {
     1: frozenset({1}),  # register
     4: frozenset({1, 3}),  # put, delete
+    5: frozenset({1}),  # append
 }
 
 

@@ -10,7 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from nexus.wire import announce, bundle, front, gateway, log, mux, packagefs, policy, samgr, state
+from nexus.wire import (
+    announce,
+    bundle,
+    front,
+    gateway,
+    log,
+    mux,
+    packagefs,
+    policy,
+    samgr,
+    state,
+    transfer,
+)
 
 
 class Encodable(Protocol):
@@ -416,6 +428,50 @@ CASES: Final[tuple[Case, ...]] = (
         state.decode_reply,
         state.Reply(state.Op.TXN_BEGIN, state.Status.OK, txn=9),
         hex="5346018700" + "09" + "00" * 7,
+    ),
+    Case(
+        "st-put",
+        transfer.decode_request,
+        transfer.Request(transfer.Op.PUT, 0x0000000700000002, "/state/shared/k", 65_536),
+        hex="53540101" + "0200000007000000" + "0f00" + "0000" + "00000100"
+        "2f73746174652f7368617265642f6b",
+    ),
+    Case(
+        "st-get",
+        transfer.decode_request,
+        transfer.Request(transfer.Op.GET, 3, "/state/shared/k"),
+        hex="53540102" + "0300000000000000" + "0f00" + "0000" + "00000000"
+        "2f73746174652f7368617265642f6b",
+    ),
+    Case(
+        "st-head",
+        transfer.decode_head,
+        transfer.Head(transfer.Op.PUT, 1, 300, 70_000),
+        hex="53540101" + "0100000000000000" + "2c01" + "0000" + "70110100",
+    ),
+    Case(
+        "st-go-ahead",
+        transfer.decode_reply,
+        transfer.Reply(transfer.Op.PUT, state.Status.OK, transfer.Stage.GO_AHEAD),
+        hex="53540181" + "00" + "00" + "0000" + "00000000",
+    ),
+    Case(
+        "st-put-done",
+        transfer.decode_reply,
+        transfer.Reply(transfer.Op.PUT, state.Status.OK, transfer.Stage.DONE, 65_536),
+        hex="53540181" + "00" + "01" + "0000" + "00000100",
+    ),
+    Case(
+        "st-get-done",
+        transfer.decode_reply,
+        transfer.Reply(transfer.Op.GET, state.Status.OK, transfer.Stage.DONE, 129),
+        hex="53540182" + "00" + "01" + "0000" + "81000000",
+    ),
+    Case(
+        "st-refused",
+        transfer.decode_reply,
+        transfer.Reply(transfer.Op.PUT, state.Status.TXN_LIMIT, transfer.Stage.DONE),
+        hex="53540181" + "0b" + "01" + "0000" + "00000000",
     ),
     Case(
         "stream-settings",

@@ -47,4 +47,7 @@ def test_every_frame_that_crosses_the_network_has_an_example() -> None:
     packages = {"pk-open", "pk-open-reply", "pk-read", "pk-read-reply", "pk-close", "pk-reject"}
     streams = {f"stream-{name}" for name in ("settings", "open", "open-ack", "data")}
     needed |= streams | {"stream-credit", "stream-close", "stream-reset"}
+    needed |= {
+        f"st-{name}" for name in ("put", "get", "go-ahead", "put-done", "get-done", "refused")
+    }
     assert needed | packages | {"sm-resolve", "sm-resolve-ok", "bn-list", "bn-list-reply"} <= shown

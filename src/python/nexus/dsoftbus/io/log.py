@@ -1,0 +1,110 @@
+"""A node's log on both sides: kept and served here, read from a peer.
+
+log = NodeLog()
+Node(settings, {SERVICE: log, ...}, log.keeping(print_record))
+
+reader = LogReader()
+async for records in read_log(peer, reader): ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, Final, Protocol
+
+from nexus.dsoftbus.audit import SCOPE, Record
+from nexus.dsoftbus.io.settings import AuditSink, Call, DeadlineError, FailedError, RefusedError
+from nexus.dsoftbus.log import SERVICE, LogRing
+from nexus.dsoftbus.log_reader import LogReader
+from nexus.wire import log
+from nexus.wire.error import RemoteProtocolError
+
+TIMEOUT_S: Final = 30.0
+
+# Every query is a record in the log of a guest, which takes 24 a second of one sender: reading
+# stays below that, with some room for what else happens there.
+_BURST: Final = 8
+_PACE_S: Final = 1 / 12
+_RETRY_S: Final = 0.25
+
+
+class NodeLog:
+    """The last records of a node, for the peers that may read them."""
+
+    def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        """Begin at the clock's time, which is zero in the log."""
+        self._ring = LogRing()
+        self._clock_ns = clock_ns
+        self._begun_ns = clock_ns()
+
+    def __call__(self, call: Call) -> bytes:
+        """Answer a call; only permitted ones of authenticated sessions come here."""
+        return self._ring.answer(call.payload)
+
+    def append(self, level: log.Level, message: str) -> None:
+        """Keep a record."""
+        self._ring.append(level, SCOPE, message, self._clock_ns() - self._begun_ns)
+
+    def keeping(self, sink: AuditSink) -> AuditSink:
+        """Return a sink that keeps a record and passes it on."""
+
+        def take(record: Record) -> None:
+            self.append(record.level, record.message)
+            sink(record)
+
+        return take
+
+
+class Caller(Protocol):
+    """The part of `nexus.dsoftbus.io.peer.Peer` that is used."""
+
+    def call(self, service: int, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
+        """Call a service of the peer."""
+        ...
+
+
+async def read_log(
+    peer: Caller, reader: LogReader, timeout_s: float = TIMEOUT_S
+) -> AsyncIterator[Sequence[log.Record]]:
+    """Give what was in a peer's log when this began; `reader` tells what was not.
+
+    Raises:
+        RefusedError: the peer does not permit it.
+        FailedError, DeadlineError, UnavailableError: as of any call.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    asked = 0
+    while (query := reader.next_query()) is not None:
+        if asked >= _BURST:
+            await asyncio.sleep(_PACE_S)
+        answer = await _ask(peer, query, deadline_s, is_first=not asked)
+        asked += 1
+        yield reader.take(answer)
+
+
+async def _ask(peer: Caller, query: log.Query, deadline_s: float, *, is_first: bool) -> log.Reply:
+    while True:
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise DeadlineError("the log was not read to its end in time")
+        try:
+            answer = await peer.call(SERVICE, query.encode(), left_s)
+        except RefusedError:
+            # What was permitted before and is not now was too often.
+            if is_first or left_s <= _RETRY_S:
+                raise
+            await asyncio.sleep(_RETRY_S)
+            continue
+        return _check(answer)
+
+
+def _check(answer: bytes) -> log.Reply:
+    try:
+        reply = log.decode_reply(answer)
+    except RemoteProtocolError as exc:
+        raise FailedError(f"the peer's answer cannot be read: {exc}") from exc
+    if reply.op is not log.Op.QUERY or reply.status is not log.Status.OK:
+        raise FailedError(f"the peer's log answered {reply.op.name} {reply.status.name}")
+    return reply
