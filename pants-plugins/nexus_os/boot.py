@@ -27,7 +27,7 @@ from pants.engine.target import (
 
 from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences
 from nexus_os.config_targets import ConfigSourceField, WorldConfigSourceField
-from nexus_os.first_party import NexusOs, Program, ProgramRequest
+from nexus_os.first_party import NexusOs, ProgramRequest
 from nexus_os.images import BuiltImages
 from nexus_os.native_code import NativeCode, NativeCodeRequest
 from nexus_os.translation import BuiltTranslations, TranslationsReference
@@ -51,7 +51,7 @@ class BootRequest:
 class Boot:
     """A run, ready but for the place where it happens."""
 
-    program: Program
+    program: ProgramRequest
     inputs: Digest
     request: BootRequest
     is_world: bool
@@ -88,10 +88,9 @@ class Boot:
 
 @rule
 async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
-    config, images, program, native, translations = await MultiGet(
+    config, images, native, translations = await MultiGet(
         Get(ConfigTarget, ConfigReference, request.config),
         Get(BuiltImages, ImageReferences, request.images),
-        Get(Program, ProgramRequest(nexus_os.run_module)),
         Get(NativeCode, NativeCodeRequest()),
         Get(
             BuiltTranslations,
@@ -113,13 +112,14 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
         Digest,
         MergeDigests(
             (
-                *(files.snapshot.digest, images.digest, program.sources),
+                *(files.snapshot.digest, images.digest),
                 *(native.digest, translations.digest),
             )
         ),
     )
     return Boot(
-        *(program, inputs, request, is_world, config.path, images.paths),
+        *(ProgramRequest(nexus_os.run_module), inputs),
+        *(request, is_world, config.path, images.paths),
         native_path=native.path,
         translations_path=translations.path,
     )

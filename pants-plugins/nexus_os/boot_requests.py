@@ -22,7 +22,7 @@ from nexus_os.config_targets import (
     WorldConfig,
     WorldConfigSourceField,
 )
-from nexus_os.first_party import NexusOs, ProgramAddress, ProgramAddressRequest
+from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.native_code import NativeCodeBuilders, NativeCodeRequest
 from nexus_os.run_targets import (
     BootDependenciesField,
@@ -139,13 +139,13 @@ async def infer_boot_dependencies(
     config, images, runner, native, translations = await MultiGet(
         Get(ConfigTarget, ConfigReference, request.config),
         Get(ImageTargets, ImageReferences, request.images),
-        Get(ProgramAddress, ProgramAddressRequest(nexus_os.run_module)),
+        Get(ProgramAddresses, ProgramRequest(nexus_os.run_module)),
         Get(NativeCodeBuilders, NativeCodeRequest()),
         Get(TranslationsTargets, TranslationsReference, request.translations),
     )
     return InferredDependencies(
         [
-            runner.address,
+            *runner.addresses,
             config.target.address,
             *native.addresses,
             *(target.address for _, target in images.targets),

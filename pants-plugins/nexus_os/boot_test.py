@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Tuple
 
 import pytest  # pants: no-infer-dep
-from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex import PexRequest
 from pants.engine.addresses import Address
 from pants.engine.fs import EMPTY_DIGEST
 from pants.engine.target import InvalidFieldException
@@ -16,7 +14,7 @@ from nexus_os.addresses import ConfigReference, ImageReferences
 from nexus_os.boot import Boot, BootRequest, _require_expectation
 from nexus_os.boot_testing import BootTest
 from nexus_os.config_targets import ConfigSourceField
-from nexus_os.first_party import Program
+from nexus_os.first_party import ProgramRequest
 
 OWNER = Address("ci", target_name="t")
 CONFIG = ConfigReference(OWNER, "config", "c.toml", ConfigSourceField, "`node_config`")
@@ -30,12 +28,7 @@ def boot(
     native: str | None = None,
     translations: str | None = None,
 ) -> Boot:
-    pex = PexRequest(
-        output_filename="p.pex",
-        internal_only=True,
-        interpreter_constraints=InterpreterConstraints(["CPython==3.11.*"]),
-    )
-    program = Program(pex, EMPTY_DIGEST, ("src/python", "lib"))
+    program = ProgramRequest("some.program")
     paths = (("a", "guest/a.elf"), ("b", "guest/b.elf"))
     return Boot(program, EMPTY_DIGEST, request, is_world, "ci/c.toml", paths, native, translations)
 
@@ -109,15 +102,6 @@ def test_test_tells_the_runner_what_counts_as_passed() -> None:
         *("--expect-message", "in logd"),
     )
     assert "--expect-message" not in BootTest(OWNER, request, "passed", None, 60).argv
-
-
-def test_sources_are_put_on_the_path_where_they_are_laid() -> None:
-    program = boot(BootRequest(CONFIG, IMAGES), is_world=True).program
-
-    assert dict(program.environment()) == {"PEX_EXTRA_SYS_PATH": "src/python:lib"}
-    assert dict(program.environment("{chroot}/")) == {
-        "PEX_EXTRA_SYS_PATH": "{chroot}/src/python:{chroot}/lib"
-    }
 
 
 def test_node_without_expectations_is_refused() -> None:

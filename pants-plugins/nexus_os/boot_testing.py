@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Optional, Tuple
 
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals.test import (
     TestExtraEnv,
     TestFieldSet,
@@ -38,6 +37,7 @@ from nexus_os import junit
 from nexus_os.boot import Boot, BootRequest
 from nexus_os.boot_requests import marker_test_request, world_request
 from nexus_os.network_cut import NetworkCut
+from nexus_os.program_process import ProgramProcess
 from nexus_os.run_targets import (
     BudgetField,
     ExtraArgsField,
@@ -193,14 +193,13 @@ async def run_boot_test(
     test_extra_env: TestExtraEnv,
 ) -> FinishedBootTest:
     boot = await Get(Boot, BootRequest, test.boot)
-    tool = await Get(VenvPex, PexRequest, boot.program.pex_request)
     process = await Get(
         Process,
-        VenvPexProcess(
-            tool,
+        ProgramProcess(
+            boot.program,
             argv=(*boot.argv(OUT), *test.argv),
-            input_digest=boot.inputs,
-            extra_env=FrozenDict({**test_extra_env.env, **boot.program.environment()}),
+            inputs=boot.inputs,
+            extra_env=FrozenDict(test_extra_env.env),
             output_directories=(OUT,),
             timeout_seconds=test.timeout_seconds + GRACE_SECONDS,
             cache_scope=(
@@ -209,7 +208,6 @@ async def run_boot_test(
                 else ProcessCacheScope.SUCCESSFUL
             ),
             description=f"Boot {test.address}",
-            level=LogLevel.DEBUG,
         ),
     )
     process = dataclasses.replace(process, argv=(*cut.argv, *process.argv))

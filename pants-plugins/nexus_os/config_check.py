@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals.check import CheckRequest, CheckResult, CheckResults
 from pants.core.target_types import FileSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
-from pants.engine.fs import Digest, MergeDigests
-from pants.engine.process import FallibleProcessResult
-from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
     SourcesField,
@@ -24,7 +22,8 @@ from pants.option.subsystem import Subsystem
 from pants.util.logging import LogLevel
 
 from nexus_os.config_targets import ConfigSourceField, SkipConfigCheckField
-from nexus_os.first_party import NexusOs, Program, ProgramRequest
+from nexus_os.first_party import NexusOs, ProgramRequest
+from nexus_os.program_process import ProgramProcess
 
 
 class ConfigCheck(Subsystem):
@@ -57,33 +56,27 @@ async def check_configs(
 ) -> CheckResults:
     if config_check.skip:
         return CheckResults([], checker_name=request.tool_name)
-    closure, program = await MultiGet(
-        # A world is judged together with the node files it names.
-        Get(TransitiveTargets, TransitiveTargetsRequest([fs.address for fs in request.field_sets])),
-        Get(Program, ProgramRequest(nexus_os.check_module)),
+    # A world is judged together with the node files it names.
+    closure = await Get(
+        TransitiveTargets, TransitiveTargetsRequest([fs.address for fs in request.field_sets])
     )
-    files, tool = await MultiGet(
-        Get(
-            SourceFiles,
-            SourceFilesRequest(
-                [t[SourcesField] for t in closure.closure if t.has_field(SourcesField)],
-                for_sources_types=(ConfigSourceField, FileSourceField),
-            ),
+    files = await Get(
+        SourceFiles,
+        SourceFilesRequest(
+            [t[SourcesField] for t in closure.closure if t.has_field(SourcesField)],
+            for_sources_types=(ConfigSourceField, FileSourceField),
         ),
-        Get(VenvPex, PexRequest, program.pex_request),
     )
-    inputs = await Get(Digest, MergeDigests((files.snapshot.digest, program.sources)))
-    result = await Get(
-        FallibleProcessResult,
-        VenvPexProcess(
-            tool,
-            argv=sorted(fs.source.file_path for fs in request.field_sets),
-            input_digest=inputs,
-            extra_env=program.environment(),
+    process = await Get(
+        Process,
+        ProgramProcess(
+            ProgramRequest(nexus_os.check_module),
+            argv=tuple(sorted(fs.source.file_path for fs in request.field_sets)),
+            inputs=files.snapshot.digest,
             description=f"Validate {len(request.field_sets)} configurations",
-            level=LogLevel.DEBUG,
         ),
     )
+    result = await Get(FallibleProcessResult, Process, process)
     return CheckResults(
         [CheckResult.from_fallible_process_result(result)], checker_name=request.tool_name
     )

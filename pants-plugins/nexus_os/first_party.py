@@ -1,13 +1,14 @@
-"""Programs of this repository, run from their sources in a sandbox.
+"""Our programs: where they come from, and what it takes to start one.
 
-A program is named by its module.  Its requirements become a PEX; its sources are laid next to it
-and put on the path, so that editing them rebuilds no PEX.
+A program is named by its module.  In the repository that has the sources, its requirements become a
+PEX, and its sources are laid next to it and put on the path, so that editing them rebuilds no PEX.
+Elsewhere the option `programs` names one PEX of a release that holds all programs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from pants.backend.python.dependency_inference.module_mapper import (
     PythonModuleOwners,
@@ -16,14 +17,17 @@ from pants.backend.python.dependency_inference.module_mapper import (
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import EntryPoint
 from pants.backend.python.util_rules import pex_from_targets, python_sources
-from pants.backend.python.util_rules.pex import PexRequest
+from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.backend.python.util_rules.pex import Pex, PexRequest
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.backend.python.util_rules.pex_from_targets import PexFromTargetsRequest
+from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile, Resolve
 from pants.backend.python.util_rules.python_sources import (
     PythonSourceFiles,
     PythonSourceFilesRequest,
 )
 from pants.engine.addresses import Address, Addresses
-from pants.engine.fs import Digest
+from pants.engine.fs import Digest, GlobMatchErrorBehavior, PathGlobs
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
 from pants.option.option_types import BoolOption, StrOption
@@ -37,6 +41,24 @@ class NexusOs(Subsystem):
     name = "nexus-os"
     help = "Guest images, node and world configurations, and the programs that handle them."
 
+    programs = StrOption(
+        default="",
+        help=help_text(
+            """
+            Path from the build root to the PEX of a release, `nexus.pex`, which holds all programs
+            that the options below name. Empty: this repository has their sources.
+            """
+        ),
+    )
+    native_interpreter = StrOption(
+        default="",
+        help=help_text(
+            """
+            Path from the build root to the emulator's compiled interpreter, as a release has it.
+            Empty: `native_module` compiles it.
+            """
+        ),
+    )
     image_module = StrOption(
         default="nexus.image.system",
         help="Module that joins a kernel and its services into one image.",
@@ -88,23 +110,36 @@ class NexusOs(Subsystem):
     )
 
 
+# What the PEX of a release is made for.
+RELEASE_INTERPRETER = "CPython==3.11.*"
+
+# The path to the sources comes by a PEX_ variable, which must survive start-up.
+_KEEP_PATH = ("--no-strip-pex-env",)
+
+
 class MissingProgramError(Exception):
     """A program that an option names is not in this repository."""
 
 
 @dataclass(frozen=True)
-class ProgramAddressRequest:
+class ProgramRequest:
     module: str
     resolve: Optional[str] = None  # The default one.
 
 
 @dataclass(frozen=True)
-class ProgramAddress:
-    address: Address
+class ProgramAddresses:
+    """The targets that a program depends on: its own, or none if it comes from a release."""
+
+    addresses: Tuple[Address, ...]
 
 
 @rule
-async def find_program(request: ProgramAddressRequest, python_setup: PythonSetup) -> ProgramAddress:
+async def find_program(
+    request: ProgramRequest, nexus_os: NexusOs, python_setup: PythonSetup
+) -> ProgramAddresses:
+    if nexus_os.programs:
+        return ProgramAddresses(())
     owners = await Get(
         PythonModuleOwners,
         PythonModuleOwnersRequest(
@@ -115,43 +150,93 @@ async def find_program(request: ProgramAddressRequest, python_setup: PythonSetup
         found = ", ".join(map(str, (*owners.unambiguous, *owners.ambiguous))) or "none"
         raise MissingProgramError(
             f"Exactly one target must own the Python module {request.module!r}, which an option "
-            f"of `[nexus-os]` names; found: {found}."
+            f"of `[nexus-os]` names; found: {found}. A repository without the sources of Nexus "
+            "names the PEX of a release in the option `programs`."
         )
-    return ProgramAddress(owners.unambiguous[0])
-
-
-@dataclass(frozen=True)
-class ProgramRequest:
-    module: str
-    resolve: Optional[str] = None  # The default one.
+    return ProgramAddresses(owners.unambiguous)
 
 
 @dataclass(frozen=True)
 class Program:
-    pex_request: PexRequest
-    sources: Digest
-    source_roots: Tuple[str, ...]
+    """A program as `program_process` starts it.
 
-    def environment(self, prefix: str = "") -> FrozenDict[str, str]:
-        """The environment that lets the PEX find the sources, laid out under `prefix`."""
-        return FrozenDict({"PEX_EXTRA_SYS_PATH": ":".join(prefix + r for r in self.source_roots)})
+    Either a PEX still to be built of its requirements, or one that holds the program already; and
+    the files that it needs beside that.
+    """
+
+    module: str
+    pex_request: Optional[PexRequest]
+    release: Optional[Pex]
+    sources: Digest
+    paths: Tuple[str, ...]  # What `sources` has for Python's path.
+
+    def environment(self, prefix: str = "") -> Mapping[str, str]:
+        """What makes the PEX run this program, for sources laid out under `prefix`."""
+        if self.release is not None:
+            return FrozenDict({"PEX_MODULE": self.module})
+        return FrozenDict({"PEX_EXTRA_SYS_PATH": ":".join(prefix + path for path in self.paths)})
+
+
+@dataclass(frozen=True)
+class ReleasedFileRequest:
+    """A file of a release, as an option of `[nexus-os]` names it."""
+
+    option: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ReleasedFile:
+    digest: Digest
+    path: str
 
 
 @rule
-async def prepare_program(request: ProgramRequest) -> Program:
-    found = await Get(ProgramAddress, ProgramAddressRequest(request.module, request.resolve))
-    closure = await Get(TransitiveTargets, TransitiveTargetsRequest([found.address]))
+async def find_released_file(request: ReleasedFileRequest) -> ReleasedFile:
+    """Fails with the name of the option if there is no such file."""
+    digest = await Get(
+        Digest,
+        PathGlobs(
+            [request.path],
+            glob_match_error_behavior=GlobMatchErrorBehavior.error,
+            description_of_origin=f"the option `{request.option}` of `[nexus-os]`",
+        ),
+    )
+    return ReleasedFile(digest, request.path)
+
+
+@dataclass(frozen=True)
+class _FromSources:
+    request: ProgramRequest
+
+
+@dataclass(frozen=True)
+class _FromRelease:
+    request: ProgramRequest
+
+
+@rule
+async def prepare_program(request: ProgramRequest, nexus_os: NexusOs) -> Program:
+    if nexus_os.programs:
+        return await Get(Program, _FromRelease(request))
+    return await Get(Program, _FromSources(request))
+
+
+@rule
+async def take_program_from_sources(wrapped: _FromSources) -> Program:
+    request = wrapped.request
+    found = await Get(ProgramAddresses, ProgramRequest, request)
+    closure = await Get(TransitiveTargets, TransitiveTargetsRequest(found.addresses))
     pex_request, sources = await MultiGet(
         Get(
             PexRequest,
             PexFromTargetsRequest(
-                Addresses([found.address]),
+                Addresses(found.addresses),
                 output_filename=f"{request.module}.pex",
                 internal_only=True,
                 include_source_files=False,
                 main=EntryPoint(request.module),
-                # The path to the sources comes by a PEX_ variable, which must survive start-up.
-                additional_args=("--no-strip-pex-env",),
+                additional_args=_KEEP_PATH,
             ),
         ),
         Get(
@@ -159,7 +244,36 @@ async def prepare_program(request: ProgramRequest) -> Program:
             PythonSourceFilesRequest(closure.closure, include_files=True, include_resources=True),
         ),
     )
-    return Program(pex_request, sources.source_files.snapshot.digest, tuple(sources.source_roots))
+    return Program(
+        *(request.module, pex_request, None),
+        sources.source_files.snapshot.digest,
+        tuple(sources.source_roots),
+    )
+
+
+@rule
+async def take_program_from_release(wrapped: _FromRelease, nexus_os: NexusOs) -> Program:
+    """From the PEX of a release, which holds everything but the compilers of machine code."""
+    request = wrapped.request
+    constraints = InterpreterConstraints([RELEASE_INTERPRETER])
+    released, python = await MultiGet(
+        Get(ReleasedFile, ReleasedFileRequest("programs", nexus_os.programs)),
+        Get(PythonExecutable, InterpreterConstraints, constraints),
+    )
+    if request.resolve is None:
+        pex = Pex(released.digest, released.path, python)
+        return Program(request.module, None, pex, released.digest, ())
+    # The PEX is an importable file, too: the program is in it, its requirements are in a lock.
+    lock = await Get(Lockfile, Resolve(request.resolve))
+    pex_request = PexRequest(
+        output_filename=f"{request.module}.pex",
+        internal_only=True,
+        requirements=EntireLockfile(lock),
+        interpreter_constraints=constraints,
+        main=EntryPoint(request.module),
+        additional_args=_KEEP_PATH,
+    )
+    return Program(request.module, pex_request, None, released.digest, (released.path,))
 
 
 def rules():

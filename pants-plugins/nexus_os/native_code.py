@@ -1,7 +1,8 @@
 """The emulator's native interpreter as a build product: compiled once, cached, given to every boot.
 
 The program that compiles it lives in a resolve of its own, because it needs LLVM and nothing that
-runs does.  An option without a value leaves the product out; the runner then interprets.
+runs does.  A release has the product, and an option names it.  If neither is there, the product is
+left out; the runner then interprets.
 """
 
 from __future__ import annotations
@@ -9,20 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.engine.addresses import Address
 from pants.engine.fs import EMPTY_DIGEST, Digest
-from pants.engine.process import ProcessResult
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.logging import LogLevel
 
 from nexus_os.first_party import (
     NexusOs,
-    Program,
-    ProgramAddress,
-    ProgramAddressRequest,
+    ProgramAddresses,
     ProgramRequest,
+    ReleasedFile,
+    ReleasedFileRequest,
 )
+from nexus_os.program_process import ProgramProcess
 
 FILE = "native-interpreter.bin"
 
@@ -45,36 +46,43 @@ class NativeCodeBuilders:
     addresses: Tuple[Address, ...]
 
 
+def _is_compiled(nexus_os: NexusOs) -> bool:
+    """Whether the code is made here, and not taken from a release."""
+    return bool(nexus_os.native_module) and not nexus_os.programs
+
+
 @rule
 async def find_native_code_builders(
     request: NativeCodeRequest, nexus_os: NexusOs
 ) -> NativeCodeBuilders:
-    if not nexus_os.native_module:
+    if nexus_os.native_interpreter or not _is_compiled(nexus_os):
         return NativeCodeBuilders(())
     found = await Get(
-        ProgramAddress, ProgramAddressRequest(nexus_os.native_module, nexus_os.native_resolve)
+        ProgramAddresses, ProgramRequest(nexus_os.native_module, nexus_os.native_resolve)
     )
-    return NativeCodeBuilders((found.address,))
+    return NativeCodeBuilders(found.addresses)
 
 
 @rule(desc="Compile the native interpreter", level=LogLevel.DEBUG)
 async def build_native_code(request: NativeCodeRequest, nexus_os: NexusOs) -> NativeCode:
-    if not nexus_os.native_module:
+    if nexus_os.native_interpreter:
+        released = await Get(
+            ReleasedFile, ReleasedFileRequest("native_interpreter", nexus_os.native_interpreter)
+        )
+        return NativeCode(released.digest, released.path)
+    if not _is_compiled(nexus_os):
         return NativeCode(EMPTY_DIGEST, None)
-    program = await Get(Program, ProgramRequest(nexus_os.native_module, nexus_os.native_resolve))
-    tool = await Get(VenvPex, PexRequest, program.pex_request)
-    result = await Get(
-        ProcessResult,
-        VenvPexProcess(
-            tool,
+    process = await Get(
+        Process,
+        ProgramProcess(
+            ProgramRequest(nexus_os.native_module, nexus_os.native_resolve),
             argv=("--out", FILE),
-            input_digest=program.sources,
-            extra_env=program.environment(),
+            inputs=EMPTY_DIGEST,
             output_files=(FILE,),
             description="Compile the native interpreter of the emulator",
-            level=LogLevel.DEBUG,
         ),
     )
+    result = await Get(ProcessResult, Process, process)
     return NativeCode(result.output_digest, FILE)
 
 

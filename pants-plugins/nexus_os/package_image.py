@@ -5,7 +5,6 @@ from __future__ import annotations
 import os.path
 from dataclasses import dataclass
 
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals.package import (
     BuiltPackage,
     BuiltPackageArtifact,
@@ -14,9 +13,9 @@ from pants.core.goals.package import (
 )
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
-from pants.engine.fs import AddPrefix, Digest, MergeDigests
-from pants.engine.process import ProcessResult
-from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.fs import AddPrefix, Digest
+from pants.engine.process import Process, ProcessResult
+from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
     InferDependenciesRequest,
@@ -27,18 +26,13 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from nexus_os.addresses import path_from_build_file
-from nexus_os.first_party import (
-    NexusOs,
-    Program,
-    ProgramAddress,
-    ProgramAddressRequest,
-    ProgramRequest,
-)
+from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.package_targets import (
     PackageDependenciesField,
     PackageManifestsField,
     PackageSourcesField,
 )
+from nexus_os.program_process import ProgramProcess
 
 
 @dataclass(frozen=True)
@@ -52,36 +46,28 @@ class PackageImageFieldSet(PackageFieldSet):
 
 @rule(desc="Build a package image", level=LogLevel.DEBUG)
 async def package_package_image(field_set: PackageImageFieldSet, nexus_os: NexusOs) -> BuiltPackage:
-    files, program = await MultiGet(
-        Get(SourceFiles, SourceFilesRequest([field_set.sources])),
-        Get(Program, ProgramRequest(nexus_os.package_module)),
-    )
+    files = await Get(SourceFiles, SourceFilesRequest([field_set.sources]))
     manifests = [
         path_from_build_file(field_set.address, text) for text in field_set.manifests.value or ()
     ]
     _require_manifests(field_set.address, manifests, files.snapshot.files)
-    tool, inputs = await MultiGet(
-        Get(VenvPex, PexRequest, program.pex_request),
-        Get(Digest, MergeDigests((files.snapshot.digest, program.sources))),
-    )
     path = field_set.output_path.value_or_default(file_ending="img")
     folder, name = os.path.split(path)
-    result = await Get(
-        ProcessResult,
-        VenvPexProcess(
-            tool,
+    process = await Get(
+        Process,
+        ProgramProcess(
+            ProgramRequest(nexus_os.package_module),
             argv=(
                 *(argument for manifest in manifests for argument in ("--manifest", manifest)),
                 "--out",
                 name,
             ),
-            input_digest=inputs,
-            extra_env=program.environment(),
+            inputs=files.snapshot.digest,
             output_files=(name,),
             description=f"Build {field_set.address}",
-            level=LogLevel.DEBUG,
         ),
     )
+    result = await Get(ProcessResult, Process, process)
     digest = await Get(Digest, AddPrefix(result.output_digest, folder))
     return BuiltPackage(digest, (BuiltPackageArtifact(path),))
 
@@ -111,8 +97,8 @@ class InferPackageDependencies(InferDependenciesRequest):
 async def infer_package_dependencies(
     request: InferPackageDependencies, nexus_os: NexusOs
 ) -> InferredDependencies:
-    program = await Get(ProgramAddress, ProgramAddressRequest(nexus_os.package_module))
-    return InferredDependencies([program.address])
+    program = await Get(ProgramAddresses, ProgramRequest(nexus_os.package_module))
+    return InferredDependencies(program.addresses)
 
 
 def rules():

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import List, Tuple
 
 import pytest  # pants: no-infer-dep
-from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals import package as package_goal
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.target_types import GenericTarget
@@ -19,11 +17,10 @@ from pants.engine.fs import (
     CreateDigest,
     Digest,
     FileContent,
-    MergeDigests,
     Snapshot,
 )
 from pants.engine.internals.scheduler import ExecutionError
-from pants.engine.process import ProcessResult
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, rule
 from pants.engine.target import InvalidFieldException
 from pants.engine.unions import UnionRule
@@ -33,30 +30,27 @@ from pants.util.frozendict import FrozenDict
 
 from nexus_os import addresses, images
 from nexus_os.addresses import ImageReferences
-from nexus_os.first_party import NexusOs, Program, ProgramRequest
+from nexus_os.first_party import NexusOs, ProgramRequest
 from nexus_os.images import BuiltImages
 from nexus_os.package_image import PackageImageFieldSet, package_package_image
 from nexus_os.package_targets import PackageImage
+from nexus_os.program_process import ProgramProcess
 
 FILES = ("pkgs/a/build.prop", "pkgs/a/bundle.toml", "pkgs/b/bundle.toml")
+
+PROGRAM = ProgramRequest("some.program")
+PROCESS = Process(argv=("some",), description="stand-in")
 
 
 class Result:
     output_digest = EMPTY_DIGEST
 
 
-def package(*manifests: str) -> Tuple[VenvPexProcess, BuiltPackage]:
+def package(*manifests: str) -> Tuple[ProgramProcess, BuiltPackage]:
     """Run the rule; hand back how it called the program, and what it built."""
-    pex = PexRequest(
-        output_filename="p.pex",
-        internal_only=True,
-        interpreter_constraints=InterpreterConstraints(["CPython==3.11.*"]),
-    )
-    program = Program(pex, EMPTY_DIGEST, ("src/python",))
     files = SourceFiles(Snapshot.create_for_testing(list(FILES), []), ())
     target = PackageImage({"manifests": manifests}, Address("pkgs"))
-    calls: List[VenvPexProcess] = []
-    asked: List[str] = []
+    calls: List[ProgramProcess] = []
     built = run_rule_with_mocks(
         package_package_image,
         rule_args=[
@@ -65,14 +59,11 @@ def package(*manifests: str) -> Tuple[VenvPexProcess, BuiltPackage]:
         ],
         mock_gets=[
             MockGet(SourceFiles, (SourceFilesRequest,), lambda _: files),
-            MockGet(Program, (ProgramRequest,), lambda r: asked.append(r.module) or program),
-            MockGet(VenvPex, (PexRequest,), lambda _: "the tool"),
-            MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
-            MockGet(ProcessResult, (VenvPexProcess,), lambda c: calls.append(c) or Result()),
+            MockGet(Process, (ProgramProcess,), lambda c: calls.append(c) or PROCESS),
+            MockGet(ProcessResult, (Process,), lambda _: Result()),
             MockGet(Digest, (AddPrefix,), lambda _: EMPTY_DIGEST),
         ],
     )
-    assert asked == ["some.program"]
     return calls[0], built
 
 
@@ -84,7 +75,7 @@ def test_manifests_reach_the_program_from_the_root() -> None:
         *("--out", "pkgs.img"),
     )
     assert call.output_files == ("pkgs.img",)
-    assert dict(call.extra_env or {}) == {"PEX_EXTRA_SYS_PATH": "src/python"}
+    assert call.program == PROGRAM
     assert [artifact.relpath for artifact in built.artifacts] == ["pkgs/pkgs.img"]
 
 

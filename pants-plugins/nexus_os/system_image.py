@@ -6,7 +6,6 @@ import os.path
 from dataclasses import dataclass
 from typing import Tuple
 
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals.package import (
     BuiltPackage,
     BuiltPackageArtifact,
@@ -15,7 +14,7 @@ from pants.core.goals.package import (
 )
 from pants.engine.addresses import Address, AddressInput
 from pants.engine.fs import AddPrefix, Digest, MergeDigests
-from pants.engine.process import ProcessResult
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -28,19 +27,14 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from nexus_os.addresses import ImageReferences, ImageTargets
-from nexus_os.first_party import (
-    NexusOs,
-    Program,
-    ProgramAddress,
-    ProgramAddressRequest,
-    ProgramRequest,
-)
+from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.image_targets import (
     SystemDependenciesField,
     SystemKernelField,
     SystemServicesField,
 )
 from nexus_os.images import BuiltImages
+from nexus_os.program_process import ProgramProcess
 
 
 @dataclass(frozen=True)
@@ -105,34 +99,29 @@ async def package_system_image(field_set: SystemImageFieldSet, nexus_os: NexusOs
             field_set.address, field_set.kernel.value or "", field_set.services.value or ()
         ),
     )
-    kernel, services, program = await MultiGet(
+    kernel, services = await MultiGet(
         Get(BuiltImages, ImageReferences, parts.kernel),
         Get(BuiltImages, ImageReferences, parts.services),
-        Get(Program, ProgramRequest(nexus_os.image_module)),
     )
-    tool, inputs = await MultiGet(
-        Get(VenvPex, PexRequest, program.pex_request),
-        Get(Digest, MergeDigests((kernel.digest, services.digest, program.sources))),
-    )
+    inputs = await Get(Digest, MergeDigests((kernel.digest, services.digest)))
     path = field_set.output_path.value_or_default(file_ending="elf")
     folder, name = os.path.split(path)
-    result = await Get(
-        ProcessResult,
-        VenvPexProcess(
-            tool,
+    process = await Get(
+        Process,
+        ProgramProcess(
+            ProgramRequest(nexus_os.image_module),
             argv=(
                 *(arg for _, elf in kernel.paths for arg in ("--kernel", elf)),
                 *(arg for service in services.paths for arg in ("--service", "=".join(service))),
                 "--out",
                 name,
             ),
-            input_digest=inputs,
-            extra_env=program.environment(),
+            inputs=inputs,
             output_files=(name,),
             description=f"Build {field_set.address}",
-            level=LogLevel.DEBUG,
         ),
     )
+    result = await Get(ProcessResult, Process, process)
     digest = await Get(Digest, AddPrefix(result.output_digest, folder))
     return BuiltPackage(digest, (BuiltPackageArtifact(path),))
 
@@ -163,11 +152,11 @@ async def infer_system_dependencies(
     kernel, services, program = await MultiGet(
         Get(ImageTargets, ImageReferences, parts.kernel),
         Get(ImageTargets, ImageReferences, parts.services),
-        Get(ProgramAddress, ProgramAddressRequest(nexus_os.image_module)),
+        Get(ProgramAddresses, ProgramRequest(nexus_os.image_module)),
     )
     return InferredDependencies(
         [
-            program.address,
+            *program.addresses,
             *(target.address for _, target in (*kernel.targets, *services.targets)),
         ]
     )

@@ -6,7 +6,6 @@ import os.path
 from dataclasses import dataclass
 from typing import Optional
 
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals.package import (
     BuiltPackage,
     BuiltPackageArtifact,
@@ -15,8 +14,8 @@ from pants.core.goals.package import (
     PackageFieldSet,
 )
 from pants.engine.addresses import Address, UnparsedAddressInputs
-from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests
-from pants.engine.process import ProcessResult
+from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -30,16 +29,11 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from nexus_os.addresses import ImageReferences, ImageTargets, refer
-from nexus_os.first_party import (
-    NexusOs,
-    Program,
-    ProgramAddress,
-    ProgramAddressRequest,
-    ProgramRequest,
-)
+from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
 from nexus_os.images import BuiltImages
 from nexus_os.native_code import FILE, NativeCode, NativeCodeRequest
+from nexus_os.program_process import ProgramProcess
 from nexus_os.translation_targets import (
     InterpreterMarkField,
     Rv64Translation,
@@ -67,32 +61,24 @@ def _image(field: TranslationImageField) -> ImageReferences:
 async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs) -> BuiltPackage:
     found = await Get(ImageTargets, ImageReferences, _image(field_set.image))
     _require_code(field_set.image, found)
-    images, program = await MultiGet(
-        Get(BuiltImages, ImageReferences, _image(field_set.image)),
-        Get(Program, ProgramRequest(nexus_os.translate_module, nexus_os.native_resolve)),
-    )
-    tool, inputs = await MultiGet(
-        Get(VenvPex, PexRequest, program.pex_request),
-        Get(Digest, MergeDigests((images.digest, program.sources))),
-    )
+    images = await Get(BuiltImages, ImageReferences, _image(field_set.image))
     path = field_set.output_path.value_or_default(file_ending="translations")
     folder, name = os.path.split(path)
-    result = await Get(
-        ProcessResult,
-        VenvPexProcess(
-            tool,
+    process = await Get(
+        Process,
+        ProgramProcess(
+            ProgramRequest(nexus_os.translate_module, nexus_os.native_resolve),
             argv=(
                 *("--elf", *(image for _, image in images.paths)),
                 *("--out", name, "--processes", "{pants_concurrency}"),
             ),
-            input_digest=inputs,
-            extra_env=program.environment(),
+            inputs=images.digest,
             output_files=(name,),
             concurrency_available=_CORES,
             description=f"Translate {field_set.address}",
-            level=LogLevel.DEBUG,
         ),
     )
+    result = await Get(ProcessResult, Process, process)
     digest = await Get(Digest, AddPrefix(result.output_digest, folder))
     return BuiltPackage(digest, (BuiltPackageArtifact(path),))
 
@@ -125,12 +111,12 @@ async def infer_translation_dependencies(
     images, program = await MultiGet(
         Get(ImageTargets, ImageReferences, _image(request.field_set.image)),
         Get(
-            ProgramAddress,
-            ProgramAddressRequest(nexus_os.translate_module, nexus_os.native_resolve),
+            ProgramAddresses,
+            ProgramRequest(nexus_os.translate_module, nexus_os.native_resolve),
         ),
     )
     return InferredDependencies(
-        [program.address, *(target.address for _, target in images.targets)]
+        [*program.addresses, *(target.address for _, target in images.targets)]
     )
 
 
@@ -148,6 +134,11 @@ async def package_interpreter(field_set: InterpreterFieldSet) -> BuiltPackage:
         raise InvalidFieldException(
             f"{field_set.address} is the native interpreter, but the option `native_module` of "
             "`[nexus-os]` is empty. Give the module that compiles it."
+        )
+    if code.path != FILE:
+        raise InvalidFieldException(
+            f"{field_set.address} is the native interpreter, but the option `native_interpreter` "
+            f"of `[nexus-os]` names it already: {code.path}. Remove the target."
         )
     folder = field_set.address.spec_path
     digest = await Get(Digest, AddPrefix(code.digest, folder))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import List, Tuple
 
 import pytest  # pants: no-infer-dep
-from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals import package as package_goal
 from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.target_types import GenericTarget
@@ -17,10 +15,9 @@ from pants.engine.fs import (
     CreateDigest,
     Digest,
     FileContent,
-    MergeDigests,
 )
 from pants.engine.internals.scheduler import ExecutionError
-from pants.engine.process import ProcessResult
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, rule
 from pants.engine.target import InvalidFieldException, Target
 from pants.engine.unions import UnionRule
@@ -29,10 +26,11 @@ from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_
 
 from nexus_os import addresses, translation
 from nexus_os.addresses import ImageReferences, ImageTargets
-from nexus_os.first_party import NexusOs, Program, ProgramRequest
+from nexus_os.first_party import NexusOs, ProgramRequest
 from nexus_os.image_targets import Rv64SystemImage
 from nexus_os.images import BuiltImages
 from nexus_os.package_targets import PackageImage
+from nexus_os.program_process import ProgramProcess
 from nexus_os.translation import (
     BuiltTranslations,
     TranslationFieldSet,
@@ -43,22 +41,18 @@ from nexus_os.translation_targets import Rv64Translation
 
 SYSTEM = Rv64SystemImage({"kernel": ":k"}, Address("guest", target_name="system"))
 
+PROGRAM = ProgramRequest("some.program", "llvm")
+PROCESS = Process(argv=("some",), description="stand-in")
+
 
 class Result:
     output_digest = EMPTY_DIGEST
 
 
-def package(image: Target) -> Tuple[VenvPexProcess, BuiltPackage]:
+def package(image: Target) -> Tuple[ProgramProcess, BuiltPackage]:
     """Run the rule; hand back how it called the program, and what it built."""
-    pex = PexRequest(
-        output_filename="p.pex",
-        internal_only=True,
-        interpreter_constraints=InterpreterConstraints(["CPython==3.11.*"]),
-    )
-    program = Program(pex, EMPTY_DIGEST, ("src/python",))
     target = Rv64Translation({"image": "//guest:system"}, Address("ci", target_name="t"))
-    calls: List[VenvPexProcess] = []
-    asked: List[Tuple[str, str]] = []
+    calls: List[ProgramProcess] = []
     built = run_rule_with_mocks(
         package_translation,
         rule_args=[
@@ -72,18 +66,11 @@ def package(image: Target) -> Tuple[VenvPexProcess, BuiltPackage]:
                 (ImageReferences,),
                 lambda _: BuiltImages(EMPTY_DIGEST, (("image", "guest/system.elf"),)),
             ),
-            MockGet(
-                Program,
-                (ProgramRequest,),
-                lambda r: asked.append((r.module, r.resolve)) or program,
-            ),
-            MockGet(VenvPex, (PexRequest,), lambda _: "the tool"),
-            MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
-            MockGet(ProcessResult, (VenvPexProcess,), lambda c: calls.append(c) or Result()),
+            MockGet(Process, (ProgramProcess,), lambda c: calls.append(c) or PROCESS),
+            MockGet(ProcessResult, (Process,), lambda _: Result()),
             MockGet(Digest, (AddPrefix,), lambda _: EMPTY_DIGEST),
         ],
     )
-    assert asked == [("some.program", "llvm")]
     return calls[0], built
 
 
@@ -96,7 +83,7 @@ def test_image_reaches_the_program_of_the_compilers_resolve() -> None:
     )
     assert call.concurrency_available > 1
     assert call.output_files == ("t.translations",)
-    assert dict(call.extra_env or {}) == {"PEX_EXTRA_SYS_PATH": "src/python"}
+    assert call.program == PROGRAM
     assert [artifact.relpath for artifact in built.artifacts] == ["ci/t.translations"]
 
 
