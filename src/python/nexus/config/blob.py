@@ -1,6 +1,6 @@
 """Write the blob of a node, for a guest started by hand.
 
-python -m nexus.config.blob NODE.toml --out NODE.nxcf
+python -m nexus.config.blob NODE.toml --out NODE.nxcf [--set node.ram_mib=128]
 qemu-system-riscv64 ... -fw_cfg name=opt/org.nexus/node,file=NODE.nxcf
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nexus.config.compile import compile_node
 from nexus.config.load import load_node
+from nexus.config.settings import add_option, parse_settings
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
 
@@ -21,9 +22,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandLine("nexus.config.blob", "Compile a node's file into the guest's blob.")
     parser.add_argument("node", metavar="NODE.toml")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    add_option(parser)
     try:
         options = parser.parse_args(arguments)
-        blob = compile_node(load_node(options.node))
+        blob = compile_node(load_node(options.node, parse_settings(options.settings)))
         options.out.write_bytes(blob)
     except NexusError as exc:
         sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))

@@ -1,6 +1,6 @@
 """Check configuration files.
 
-    python -m nexus.config.check FILE ...
+    python -m nexus.config.check FILE ... [--set node.ram_mib=128]
 
 Node and world files are told apart by content.  One line for every mistake; exit code 20 if
 there is one.
@@ -14,17 +14,18 @@ from collections.abc import Sequence
 from nexus.config.compile import compile_node
 from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
+from nexus.config.settings import Setting, add_option, parse_settings
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
 
 
-def check_file(path: str) -> None:
+def check_file(path: str, given: Sequence[Setting] = ()) -> None:
     """Do everything short of running: read, check, compile.
 
     Raises:
         NexusError: with one line for every mistake.
     """
-    config = load_any(path)
+    config = load_any(path, given)
     nodes = [config] if isinstance(config, NodeConfig) else [m.node for m in config.machines]
     for node in nodes:
         compile_node(node)
@@ -34,15 +35,17 @@ def main(arguments: Sequence[str]) -> int:
     """Check every file, also after the first bad one."""
     parser = CommandLine("nexus.config.check", "Check node and world files.")
     parser.add_argument("files", nargs="+", metavar="FILE")
+    add_option(parser)
     try:
-        files = parser.parse_args(arguments).files
+        options = parser.parse_args(arguments)
+        given = parse_settings(options.settings)
     except NexusError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return EXIT_CONFIG
     lines: list[str] = []
-    for path in files:
+    for path in options.files:
         try:
-            check_file(path)
+            check_file(path, given)
         except NexusError as exc:
             lines += str(exc).splitlines()
     # A node file may be wrong by itself and within a world: say it once.

@@ -17,10 +17,14 @@ _VALUE_CHARS_MAX = 80
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: where it is and what is accepted instead."""
+    """One mistake: where it is and what is accepted instead.
+
+    `source` is the place it stands in, if that is another than the file being read.
+    """
 
     field: str
     text: str
+    source: str = ""
 
     def __str__(self) -> str:
         return f"{self.field}: {self.text}" if self.field else self.text
@@ -35,8 +39,10 @@ class ConfigError(NexusError):
         """Collect the problems of one file, and those of the files it names."""
         self.source = source
         self.problems = tuple(problems)
-        lines = [f"{source}: {problem}" for problem in self.problems]
-        super().__init__("\n".join([str(other) for other in others] + lines))
+        lines = [line for other in others for line in str(other).split("\n")]
+        lines += [f"{problem.source or source}: {problem}" for problem in self.problems]
+        # What several machines share is wrong once.
+        super().__init__("\n".join(dict.fromkeys(lines)))
 
 
 def show_key(key: str) -> str:

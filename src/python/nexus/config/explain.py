@@ -12,7 +12,9 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nexus.config.error import Problem, show, show_key
+from nexus.config.error import Problem, show
+from nexus.config.layers import render
+from nexus.config.lines import Location
 from nexus.core.errors import did_you_mean
 
 # Below these keys no value is ever shown.
@@ -20,8 +22,6 @@ SECRET_KEYS: Final = ("static_key",)
 
 # The keys whose value is one of several models.
 _UNIONS: Final = ("static_key", "public_key")
-
-Location = tuple[str | int, ...]
 
 _TYPES: Final[Mapping[str, str]] = {
     "string_type": "a string",
@@ -45,7 +45,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
 def _explain_one(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     location = _strip_tags(details["loc"])
     explainer = _EXPLAINERS.get(details["type"], _explain_value)
-    return Problem(_path(location), explainer(details, location, model))
+    return Problem(render(location), explainer(details, location, model))
 
 
 def _explain_unknown(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
@@ -85,9 +85,17 @@ _EXPLAINERS: Final[Mapping[str, Callable[[ErrorDetails, Location, type[BaseModel
 
 
 def _value(details: ErrorDetails, location: Location) -> str:
-    if any(key in SECRET_KEYS for key in location):
+    if any(key in SECRET_KEYS for key in location) or _holds_secret(details["input"]):
         return "(value not shown)"
     return show(details["input"])
+
+
+def _holds_secret(value: object) -> bool:
+    """Whether a table or list that stands in a wrong place has a secret somewhere in it."""
+    if isinstance(value, dict):
+        inner = any(_holds_secret(held) for held in value.values())
+        return inner or any(key in SECRET_KEYS for key in value)
+    return isinstance(value, list) and any(_holds_secret(held) for held in value)
 
 
 def accepted_keys(model: type[BaseModel], location: Location) -> list[str]:
@@ -121,13 +129,3 @@ def _strip_tags(location: Location) -> Location:
         for index, key in enumerate(location)
         if index == 0 or location[index - 1] not in _UNIONS
     )
-
-
-def _path(location: Location) -> str:
-    text = ""
-    for key in location:
-        if isinstance(key, int):
-            text += f"[{key}]"
-        else:
-            text += f".{show_key(key)}" if text else show_key(key)
-    return text

@@ -35,6 +35,9 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
 _SEED_NAME: Final = re.compile(r"[!-~]{1,64}")
 _TEXT_CHARS_MAX: Final = 1000
 
+# What a reader can still follow.
+BASES_MAX: Final = 8
+
 T = TypeVar("T")
 
 
@@ -197,6 +200,10 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]
 _HEX_SCHEMA: Final = {"type": "string", "pattern": "^([0-9a-fA-F]{2})*$"}
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 def _check_hex(value: str) -> str:
     try:
         bytes.fromhex(value)
@@ -205,13 +212,33 @@ def _check_hex(value: str) -> str:
     return value
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 # The value of one tag, or a list of values for a repeated tag.
 HexValues = Annotated[
     Many[Annotated[str, AfterValidator(_check_hex)]],
     BeforeValidator(_as_list),
     WithJsonSchema({"anyOf": [_HEX_SCHEMA, {"type": "array", "items": _HEX_SCHEMA}]}),
+]
+
+_LINE_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": _TEXT_CHARS_MAX}
+
+
+def _check_bases(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not 1 <= len(value) <= BASES_MAX:
+        raise ValueError(f"accepted are 1..{BASES_MAX} files")
+    return value
+
+
+# The file, or a list of files, that a file is built on; see `nexus.config.inherit`.
+Extends = Annotated[
+    Many[Line],
+    AfterValidator(_check_bases),
+    BeforeValidator(_as_list),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _LINE_SCHEMA,
+                {"type": "array", "items": _LINE_SCHEMA, "minItems": 1, "maxItems": BASES_MAX},
+            ]
+        }
+    ),
 ]

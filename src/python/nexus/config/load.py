@@ -1,109 +1,179 @@
-"""Reading configuration files: the one module of this package that touches a disk.
+"""From files to checked configurations.
 
-Every failure is a `ConfigError` whose lines name the file.
+Every failure is a `ConfigError` whose lines name the file, or the option, that has to change.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from nexus.config.error import ConfigError, Problem
 from nexus.config.explain import explain
+from nexus.config.files import find_missing, read_key, read_toml
+from nexus.config.inherit import load_extended
 from nexus.config.keys import FileKey
+from nexus.config.kinds import Kind, kind_of
+from nexus.config.layers import Given, Layer, lift, merge
 from nexus.config.node import NodeConfig
 from nexus.config.rules import find_problems
-from nexus.config.world import World, WorldConfig, WorldMachine
+from nexus.config.settings import Setting, apply, check_labels
+from nexus.config.world import Machine, World, WorldConfig, WorldMachine
 from nexus.config.world_rules import find_shared_problems, find_world_problems
-
-# A thousand times what a real file needs; beyond it something else was named by mistake.
-FILE_BYTES_MAX: Final = 1 << 20
-_KEY_FILE_BYTES_MAX: Final = 66
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def load_node(path: str | Path) -> NodeConfig:
-    """Read and check a node's file.
+@dataclass(frozen=True, slots=True)
+class LoadedNode:
+    """A node, and where each of its values stands."""
+
+    config: NodeConfig
+    layer: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWorld:
+    """A world, its own file's values, its nodes by label, and where each value stands."""
+
+    config: World
+    file: WorldConfig
+    layer: Layer
+    nodes: Mapping[str, LoadedNode]
+
+
+def load_node(path: str | Path, settings: Sequence[Setting] = ()) -> NodeConfig:
+    """Read and check a node's file, with what it extends.
 
     Raises:
         ConfigError: with one line for every mistake.
     """
-    source = Path(path)
-    return _node_of(source, _read_toml(source))
+    check_labels(settings, ())
+    layer, _ = load_extended(Path(path), Kind.NODE)
+    return _node_of(apply(layer, settings, None)).config
 
 
-def load_world(path: str | Path) -> World:
+def load_world(path: str | Path, settings: Sequence[Setting] = ()) -> World:
     """Read and check a world's file and those of its nodes.
 
     Raises:
         ConfigError: with one line for every mistake.
     """
-    source = Path(path)
-    return _world_of(source, _read_toml(source))
+    layer, _ = load_extended(Path(path), Kind.WORLD)
+    return _world_of(layer, settings).config
 
 
-def load_any(path: str | Path) -> NodeConfig | World:
-    """Read either kind of file, told apart by content: only a world has machines."""
-    source = Path(path)
-    data = _read_toml(source)
-    return _node_of(source, data) if "node" in data else _world_of(source, data)
+def load_any(path: str | Path, settings: Sequence[Setting] = ()) -> NodeConfig | World:
+    """Read either kind of file, told apart by content: only a node has `[node]`."""
+    return load_with_origins(path, settings).config
+
+
+def load_with_origins(
+    path: str | Path, settings: Sequence[Setting] = ()
+) -> LoadedNode | LoadedWorld:
+    """Read either kind of file, and keep where each value stands."""
+    layer, kind = load_extended(Path(path))
+    if (kind or kind_of(layer.data)) is Kind.NODE:
+        check_labels(settings, ())
+        return _node_of(apply(layer, settings, None))
+    return _world_of(layer, settings)
 
 
 def load_model(model: type[ModelT], path: str | Path) -> ModelT:
     """Read a file of any one model; what holds between its values is the caller's to check."""
     source = Path(path)
-    return parse(model, _read_toml(source), str(source))
+    return parse(model, read_toml(source), str(source))
 
 
-def _node_of(source: Path, data: dict[str, Any]) -> NodeConfig:
-    node = parse(NodeConfig, data, str(source))
+def _node_of(layer: Layer) -> LoadedNode:
+    node = _parse_layer(NodeConfig, layer)
     if node.dsoftbus is not None and isinstance(node.dsoftbus.static_key, FileKey):
-        _read_key(source, node.dsoftbus.static_key)
-    problems = find_problems(node)
-    if problems:
-        raise ConfigError(str(source), problems)
-    return node
+        origin = layer.find_origin(("dsoftbus", "static_key", "file"))
+        assert origin is not None, "a value that was read stands somewhere"
+        read_key(origin, node.dsoftbus.static_key)
+    _refuse(layer, find_problems(node))
+    return LoadedNode(node, layer)
 
 
-def _world_of(source: Path, data: dict[str, Any]) -> World:
-    config = parse(WorldConfig, data, str(source))
+def _world_of(layer: Layer, settings: Sequence[Setting]) -> LoadedWorld:
+    layer = apply(layer, settings, None)
+    config = _parse_layer(WorldConfig, layer)
+    check_labels(settings, [machine.label for machine in config.machine])
     problems = find_world_problems(config)
-    machines: list[WorldMachine] = []
+    nodes: dict[str, LoadedNode] = {}
+    paths: dict[str, Path] = {}
     failures: list[ConfigError] = []
     for index, machine in enumerate(config.machine):
-        node_path = source.parent / machine.node
-        if not node_path.is_file():
-            text = f"{machine.node!r} is a missing node file; looked for {node_path}"
+        origin = layer.find_origin(("machine", index, "node"))
+        assert origin is not None, "a value that was read stands somewhere"
+        path = paths[machine.label] = origin.folder / machine.node
+        text = find_missing(path, machine.node, "node file")
+        if text is not None:
             problems.append(Problem(f"machine[{index}].node", text))
             continue
         try:
-            node = load_node(node_path)
+            nodes[machine.label] = _node_of_machine(path, layer, index, machine, settings)
         except ConfigError as exc:
             failures.append(exc)
-            continue
-        image = machine.image or node.node.image
-        machines.append(WorldMachine(machine.label, image, node, str(node_path), machine.forbid))
     if not (problems or failures):
-        problems += find_shared_problems({m.label: m.node for m in machines})
-    if problems or failures:
-        raise ConfigError(str(source), problems, failures)
+        problems += find_shared_problems({label: n.config for label, n in nodes.items()})
+    _refuse(layer, problems, failures)
+    return LoadedWorld(_world(layer.source, config, nodes, paths), config, layer, nodes)
+
+
+def _node_of_machine(
+    path: Path, world: Layer, index: int, machine: Machine, settings: Sequence[Setting]
+) -> LoadedNode:
+    node, _ = load_extended(path, Kind.NODE)
+    if machine.override is not None:
+        node = merge(node, lift(world, ("machine", index, "override"), Given.OVERRIDE))
+    return _node_of(apply(node, settings, machine.label))
+
+
+def _world(
+    source: str, config: WorldConfig, nodes: Mapping[str, LoadedNode], paths: Mapping[str, Path]
+) -> World:
+    machines = tuple(
+        WorldMachine(
+            machine.label,
+            machine.image or nodes[machine.label].config.node.image,
+            nodes[machine.label].config,
+            str(paths[machine.label]),
+            machine.forbid,
+        )
+        for machine in config.machine
+    )
     return World(
-        path=str(source),
+        path=source,
         seed=config.seed,
         link=config.link,
-        machines=tuple(machines),
+        machines=machines,
         reboots=config.reboot,
         budget_ms=config.budget_ms,
         instructions_max=config.instructions_max,
         expect=config.expect,
         forbid=config.forbid,
     )
+
+
+def _refuse(
+    layer: Layer, problems: Sequence[Problem], failures: Sequence[ConfigError] = ()
+) -> None:
+    if problems or failures:
+        placed = [layer.place(problem, is_shared=True) for problem in problems]
+        raise ConfigError(layer.source, placed, failures)
+
+
+def _parse_layer(model: type[ModelT], layer: Layer) -> ModelT:
+    try:
+        return parse(model, dict(layer.data), layer.source)
+    except ConfigError as exc:
+        problems = [layer.place(problem) for problem in exc.problems]
+    raise ConfigError(layer.source, problems)
 
 
 def parse(model: type[ModelT], data: dict[str, Any], source: str) -> ModelT:
@@ -114,42 +184,3 @@ def parse(model: type[ModelT], data: dict[str, Any], source: str) -> ModelT:
         # The pydantic error holds the input, secrets included: it must not be chained.
         problems = explain(exc, model)
     raise ConfigError(source, problems)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(FILE_BYTES_MAX + 1)  # A device has no size to ask for first.
-        if len(content) > FILE_BYTES_MAX:
-            raise ConfigError(str(path), [Problem("", f"larger than {FILE_BYTES_MAX} bytes")])
-        return tomllib.loads(content.decode("utf-8"))
-    except OSError as exc:
-        problem = Problem("", f"cannot read: {exc.strerror}")
-    except UnicodeDecodeError:
-        problem = Problem("", "is not UTF-8 text")
-    except ValueError as exc:  # Also what an integer of thousands of digits raises.
-        problem = Problem("", f"is not TOML: {exc}")
-    except RecursionError:
-        problem = Problem("", "is nested too deeply")
-    raise ConfigError(str(path), [problem])
-
-
-def _read_key(node_path: Path, key: FileKey) -> None:
-    path = node_path.parent / key.file
-    field = "dsoftbus.static_key.file"
-    try:
-        with path.open("rb") as stream:
-            # Asked of the open file, so that what is checked is what is read.
-            mode = os.fstat(stream.fileno()).st_mode
-            content = stream.read(_KEY_FILE_BYTES_MAX) if stat.S_ISREG(mode) else b""
-    except OSError as exc:
-        problem = Problem(field, f"cannot read {key.file!r}: {exc.strerror}")
-        raise ConfigError(str(node_path), [problem]) from exc
-    if mode & 0o077:
-        shown = f"mode {stat.S_IMODE(mode):04o}"
-        text = f"{key.file!r} has {shown}; accepted is a file of its owner only, such as 0600"
-        raise ConfigError(str(node_path), [Problem(field, text)])
-    try:
-        key.take_content(content)
-    except ValueError as exc:
-        raise ConfigError(str(node_path), [Problem(field, f"{key.file!r}: {exc}")]) from None

@@ -7,7 +7,7 @@ defaults are in `nexus.config.defaults`.
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from nexus.config.fields import (
     Address,
     Capability,
     DeviceId,
+    Extends,
     HexValues,
     Interface,
     Mac,
@@ -28,6 +29,7 @@ from nexus.config.fields import (
     mac_bytes,
 )
 from nexus.config.keys import PublicKey, StaticKey, public_bytes
+from nexus.config.partial import partial_of
 
 
 class Node(Model):
@@ -156,6 +158,7 @@ class Route(Model):
 class NodeConfig(Model):
     """A node's whole file."""
 
+    extends: Extends = ()
     node: Node
     network: Network | None = None
     dsoftbus: DSoftBus | None = None
@@ -166,3 +169,10 @@ class NodeConfig(Model):
     state: State | None = None
     route: Many[Route] = ()
     service: dict[str, dict[str, HexValues]] = Field(default_factory=dict)
+
+
+if TYPE_CHECKING:
+    NodeConfigPart = NodeConfig
+else:
+    # A part of one, to be laid over a whole one.
+    NodeConfigPart = partial_of(NodeConfig, without=["extends"])

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nexus.config.fields import (
+    Extends,
     Label,
     Line,
     Many,
@@ -20,7 +21,7 @@ from nexus.config.fields import (
     ServiceName,
     Within,
 )
-from nexus.config.node import NodeConfig
+from nexus.config.node import NodeConfig, NodeConfigPart
 from nexus.core.randomness import Ratio
 
 # In this order; `build` is the host's work and has no budget of virtual time.
@@ -54,12 +55,13 @@ class Link(Model):
 
 
 class Machine(Model):
-    """`[[machine]]`: one node in the world."""
+    """`[[machine]]`: one node in the world; `override` goes over its file, by the same keys."""
 
     label: Label
     node: Line
     image: ServiceName | None = None
     forbid: Many[Line] = ()
+    override: NodeConfigPart | None = None
 
 
 class Reboot(Model):
@@ -108,6 +110,7 @@ class WorldConfig(Model):
     `forbid` lists text that no line of any machine may contain; a machine has a list of its own.
     """
 
+    extends: Extends = ()
     seed: Annotated[int, Within(0, (1 << 63) - 1)] = 1
     link: Link = Link()
     machine: Many[Machine] = ()

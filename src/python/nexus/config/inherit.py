@@ -1,0 +1,111 @@
+"""Files that extend other files.
+
+    extends = "base.toml"                   # or a list, of which later ones win
+    extends = ["network.toml", "peers.toml"]
+
+A path is relative to the file that states it.  A base need not be complete: only what comes out
+is checked, and then each mistake names the file it stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ConfigDict, ValidationError
+
+from nexus.config.error import ConfigError, Problem
+from nexus.config.explain import explain
+from nexus.config.fields import Extends, Model
+from nexus.config.files import find_missing, read_layer
+from nexus.config.kinds import Kind, kind_of
+from nexus.config.layers import Layer, cut, merge
+
+# Longer chains are not followed by readers either.
+DEPTH_MAX: Final = 8
+
+# All files of one configuration: bases of bases may name one file over and over.
+FILES_MAX: Final = 32
+
+KEY: Final = "extends"
+
+
+class _Head(Model):
+    """What is read of a file before it is known what it extends."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    extends: Extends = ()
+
+
+@dataclass(slots=True)
+class _Inheritance:
+    """One configuration being put together."""
+
+    read: Callable[[Path], Layer]
+    files: int = 0
+    chain: list[Path] = field(default_factory=list)
+
+    def load(self, path: Path, kind: Kind | None) -> tuple[Layer, Kind | None]:
+        """Read a file and, below it, its bases."""
+        own = self.read(path)
+        kind = kind or kind_of(own.data)
+        merged: Layer | None = None
+        self.chain.append(_identity(path))
+        for name, place in _bases(own):
+            base = path.parent / name
+            self._admit(own.source, place, name, base)
+            layer, base_kind = self.load(base, None)
+            if kind and base_kind and kind is not base_kind:
+                text = f"{name!r} is a {base_kind.value} file; accepted are {kind.value} files"
+                raise ConfigError(own.source, [Problem(place, text)])
+            kind = kind or base_kind
+            merged = layer if merged is None else merge(merged, layer)
+        self.chain.pop()
+        own = cut(own, KEY)
+        return (own if merged is None else merge(merged, own)), kind
+
+    def _admit(self, source: str, place: str, name: str, path: Path) -> None:
+        """Refuse a base that is not there, or one too many."""
+        self.files += 1
+        text = find_missing(path, name, "file")
+        if text is None and _identity(path) in self.chain:
+            names = [step.name for step in self.chain[self.chain.index(_identity(path)) :]]
+            text = f"{name!r} extends itself: {' > '.join([*names, path.name])}"
+        elif text is None and len(self.chain) >= DEPTH_MAX:
+            text = f"{name!r} is the {len(self.chain)}th base of a base; accepted are"
+            text += f" {DEPTH_MAX - 1} of them"
+        elif text is None and self.files >= FILES_MAX:
+            text = f"{name!r} is one file too many; accepted are {FILES_MAX} altogether"
+        if text is not None:
+            raise ConfigError(source, [Problem(place, text)])
+
+
+def load_extended(path: Path, kind: Kind | None = None) -> tuple[Layer, Kind | None]:
+    """Read a file with everything it extends; says which kind it is, if that can be told.
+
+    Raises:
+        ConfigError: one line that names the file in which the wrong value stands.
+    """
+    return _Inheritance(read_layer).load(path, kind)
+
+
+def _bases(own: Layer) -> list[tuple[str, str]]:
+    """List what a file extends, each with the name of the field."""
+    data: Mapping[str, Any] = own.data
+    is_list = isinstance(data.get(KEY), list)
+    try:
+        names = _Head.model_validate(dict(data)).extends
+    except ValidationError as exc:
+        found = explain(exc, _Head)
+        problems = [p if is_list else Problem(KEY, p.text) for p in found]
+    else:
+        return [(name, f"{KEY}[{i}]" if is_list else KEY) for i, name in enumerate(names)]
+    raise ConfigError(own.source, problems)
+
+
+def _identity(path: Path) -> Path:
+    """One path for one file, however it is reached."""
+    return path.resolve()
