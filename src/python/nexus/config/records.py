@@ -1,7 +1,7 @@
 """The node configuration blob `NXCF`: a checked container of sections of tagged records.
 
 The table of tags is in `nexus.config.compile`; the layout is docs/spec/node-config.md.  The
-decoder exists for tests and for `nexus config explain`; the guest has its own.
+decoder exists for tests and for `nexus config describe`; the guest has its own.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nexus.config.settings import Setting, add_option, parse_settings
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
 from nexus.harness.outcome import BY_LABEL, Outcome
@@ -58,6 +59,7 @@ class Options:
     forbid: tuple[str, ...]
     images: dict[str, Path]
     out: Path
+    settings: tuple[Setting, ...] = ()
     seed: int | None
     budget_ms: int | None
     until: Phase
@@ -87,6 +89,7 @@ def parse(argv: Sequence[str]) -> Options:
         forbid=tuple(given.forbid or ()),
         images=named_paths("--image", given.image or [], "NAME=PATH, such as system=system.elf"),
         out=given.out,
+        settings=parse_settings(given.settings),
         seed=bounded("--seed", given.seed, 0, _SEED_MAX),
         budget_ms=bounded("--budget-ms", given.budget_ms, 1, _BUDGET_MS_MAX),
         until=Phase(one_of("--until", given.until, [phase.value for phase in GUEST_PHASES])),
@@ -116,6 +119,7 @@ def _parser() -> CommandLine:
     add("--forbid", nargs="+", action="extend", metavar="TEXT", help="text no line may contain")
     add("--image", action="append", metavar="NAME=PATH", help="a guest image (repeatable)")
     add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
+    add_option(parser)
     add("--seed", metavar="N", help="seed of entropy and faults; default: the world's")
     add("--budget-ms", metavar="N", help="virtual milliseconds for the whole run")
     add("--until", default=Phase.END.value, metavar="PHASE", help="stop after this phase")

@@ -57,7 +57,7 @@ def load_plan(options: Options) -> Plan:
     """
     path = options.world or options.node
     assert path is not None, "the command line asks for one of both"
-    loaded = load_any(path)
+    loaded = load_any(path, options.settings)
     if isinstance(loaded, World):
         if options.world is None:
             raise PlanError(f"--node: {path} is a world; give it with --world")

@@ -49,6 +49,29 @@ def _load(*argv: str) -> Plan:
     return load_plan(arguments.parse(argv))
 
 
+def test_settings_go_over_the_files(folder: Path) -> None:
+    given = ["--set", "B:node.ram_mib=128", "--set", "link.loss='0'", "--set", "seed=8"]
+    plan = _load("--world", f"{folder}/world.toml", *_images(folder), *given)
+    assert [machine.ram_bytes >> 20 for machine in plan.machines] == [64, 128]
+    assert (plan.seed, plan.link.loss) == (8, Ratio(0, 1))
+    node = ["--node", f"{folder}/node.toml", "--expect", "x", "--set", "node.ram_mib=32"]
+    one = _load(*node, *_images(folder)[:1])
+    assert one.machines[0].ram_bytes == 32 << 20
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("node", "--set: accepted is KEY=VALUE in TOML"),
+        ("C:node.ram_mib=64", "--set: 'C' is an unknown machine; accepted are A, B"),
+        ("A:node.ram_mib=6", "--set: A:node.ram_mib: 6; accepted are 16..2048"),
+    ],
+)
+def test_a_bad_setting_is_told(folder: Path, setting: str, said: str) -> None:
+    with pytest.raises(NexusError, match=said):
+        _load("--world", f"{folder}/world.toml", *_images(folder), "--set", setting)
+
+
 def test_world_becomes_a_plan(folder: Path) -> None:
     plan = _load("--world", f"{folder}/world.toml", *_images(folder))
     assert (plan.name, plan.seed, plan.labels) == ("world", 7, ("A", "B"))
