@@ -54,7 +54,7 @@ class Contents:
         """Take one record in."""
         match record.op:
             case Op.PUT:
-                self._put(record.key, record.value)
+                self.put(record.key, record.value, put_bytes(record.key, record.value))
             case Op.DELETE:
                 self._remove(record.key)
             case Op.CHECKPOINT:
@@ -63,6 +63,12 @@ class Contents:
                 pass
             case _:
                 self._apply_step(record)
+
+    def put(self, key: str, value: bytes, size: int) -> None:
+        """Set a value, of which the record has this size."""
+        old = self.entries.get(key)
+        self.entries[key] = value
+        self.live_bytes += size if old is None else len(value) - len(old)
 
     def check_chunk(self, txn: int, key: str, chunk: bytes) -> Status:
         """Say whether an open transaction may take this chunk."""
@@ -93,7 +99,7 @@ class Contents:
             self._add_chunk(txn, record.key, record.value[8:])
         elif record.op is Op.COMMIT:
             for key, value in self.open.pop(txn, Transaction()).pieces.items():
-                self._put(key, bytes(value))
+                self.put(key, bytes(value), put_bytes(key, value))
         else:
             self.open.pop(txn, None)
 
@@ -104,11 +110,6 @@ class Contents:
         transaction = self.open[txn]
         transaction.pieces.setdefault(key, bytearray()).extend(chunk)
         transaction.bytes += len(chunk)
-
-    def _put(self, key: str, value: bytes) -> None:
-        self._remove(key)
-        self.entries[key] = value
-        self.live_bytes += put_bytes(key, value)
 
     def _remove(self, key: str) -> None:
         value = self.entries.pop(key, None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+import pytest
+
 from nexus.remotefs.state.block import MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
 from nexus.remotefs.state.store import Store
@@ -17,9 +19,11 @@ DIGEST: Final = "1ce3be764f82f10f4609297dcf954834b03e2164146ef19ea99ffb88b91a83e
 SECTORS: Final = 72
 
 
-def run_workload(device: MemoryDevice) -> None:
+def run_workload(device: MemoryDevice, *, is_held: bool) -> None:
     store = Store(device)
     for turn in range(200):
+        if not is_held:
+            store.write_out()
         store.put(f"/state/{turn % 5}", bytes([turn]) * (turn * 7 % 200))
         if turn % 11 == 10:
             store.delete(f"/state/{turn // 11 % 5}")
@@ -36,11 +40,13 @@ def run_workload(device: MemoryDevice) -> None:
             store.sync()
     open_one = store.begin()
     store.put_chunk(open_one, "/state/never", b"committed")
+    store.write_out()
 
 
-def test_both_engines_write_this_disk() -> None:
+@pytest.mark.parametrize("is_held", [True, False])
+def test_both_engines_write_this_disk(is_held: bool) -> None:
     device = MemoryDevice(bytes(SECTORS * 512))
-    run_workload(device)
+    run_workload(device, is_held=is_held)
     assert hashlib.sha256(device.content).hexdigest() == DIGEST
     store = Store(device)
     assert store.generation > 2

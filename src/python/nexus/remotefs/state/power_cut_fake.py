@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.store import Store
 
 # All subsets of this many pending writes are tried; of more, a family of them.
 EXHAUSTIVE_WRITES_MAX: Final = 4
@@ -47,6 +48,14 @@ class RecordingDevice(MemoryDevice):
     def flush(self) -> None:
         """Make everything durable."""
         self.events.append(Write(0, None))
+
+
+class DirectStore(Store):
+    """A store whose records do not wait: the order of writes that the guest's engine has."""
+
+    def _append(self, *record: Any) -> None:
+        super()._append(*record)
+        self.write_out()
 
 
 def images_after(device: RecordingDevice, count: int) -> Iterator[bytes]:

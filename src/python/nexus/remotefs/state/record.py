@@ -85,13 +85,23 @@ class Record:
     value: bytes = b""
 
     def encode(self) -> bytes:
-        """Return the bytes; a shape that no record has is our own mistake."""
-        key = self.key.encode()
-        low, high, least, most = SHAPES[self.op]
-        assert low <= len(key) <= high, f"{self.op.name}: key of {len(key)} bytes"
-        assert least <= len(self.value) <= most, f"{self.op.name}: value of {len(self.value)}"
-        body = _HEAD.pack(MAGIC, self.op, len(key), len(self.value)) + key + self.value
-        return body + _CRC.pack(crc32c(body))
+        """Return the bytes."""
+        return encode(self.op, self.key.encode(), self.value)
+
+
+def encode_put(key: bytes, value: bytes) -> bytes:
+    """Return a PUT as `encode` does, of a key and a value known to be of its shape."""
+    body = _HEAD.pack(MAGIC, 1, len(key), len(value)) + key + value
+    return body + _CRC.pack(crc32c(body))
+
+
+def encode(op: Op, key: bytes, value: bytes) -> bytes:
+    """Return the bytes of a record; a shape that no record has is our own mistake."""
+    low, high, least, most = SHAPES[op]
+    assert low <= len(key) <= high, f"{op.name}: key of {len(key)} bytes"
+    assert least <= len(value) <= most, f"{op.name}: value of {len(value)}"
+    body = _HEAD.pack(MAGIC, op, len(key), len(value)) + key + value
+    return body + _CRC.pack(crc32c(body))
 
 
 # The mark that everything before it was durable when it was written.

@@ -54,6 +54,7 @@ class RemoteState:
         op, key, nonce = request.op, request.key, request.nonce
         if op is Op.PUT:
             self._store.put(key, request.value)
+            self._store.write_out()  # So that a disk that takes nothing is told of at once.
         elif op is Op.GET:
             value = self._store.get(key)
             if value is None:
@@ -61,6 +62,7 @@ class RemoteState:
             return Reply(op, Status.OK, value, nonce=nonce)
         elif op is Op.DELETE:
             is_gone = self._store.delete(key)
+            self._store.write_out()
             return Reply(op, Status.OK if is_gone else Status.NOT_FOUND, nonce=nonce)
         elif op is Op.LIST:
             return self._list(request)

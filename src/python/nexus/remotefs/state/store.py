@@ -4,7 +4,8 @@ What it promises: after a cut at any moment the disk holds the state after some 
 the operations issued, none of them before the last `sync` that returned missing.
 
 Rules of this file
-1. A record is on the disk before it is in memory; a refused operation changes neither.
+1. A record is in the journal before it is in memory; a refused operation changes neither.  The
+   end of the journal waits in nexus.remotefs.state.writer until `sync`, or until much waits.
 2. Everything behind the end of the journal is zero, but for what at most WINDOW_BYTES of writes
    without a flush may have left there before a cut.  The first mutation after opening clears it,
    so that no record of another life can continue the journal.
@@ -15,30 +16,30 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError
 from nexus.remotefs.state.contents import TXNS_MAX
-from nexus.remotefs.state.mount import WINDOW_BYTES, Mount, mount, stale_sector, window_sectors
+from nexus.remotefs.state.mount import WINDOW_BYTES, Mount, mount
 from nexus.remotefs.state.record import (
     KEY_BYTES_MAX,
-    SYNC_BYTES,
+    OVERHEAD_BYTES,
     VALUE_BYTES_MAX,
     Op,
     Record,
-    encode_checkpoint,
     encode_id,
 )
-from nexus.remotefs.state.replay import RECORDS_MAX, read_window, sectors_for
-from nexus.remotefs.state.superblock import Region, Superblock, regions
+from nexus.remotefs.state.replay import sectors_for
+from nexus.remotefs.state.superblock import regions
+from nexus.remotefs.state.writer import Writer
 from nexus.wire.state import Status
 
 # Compaction pays when the journal is at least this long, and twice what it would come to.
 COMPACT_BYTES_MIN: Final = 8_192
 COMPACT_RATIO: Final = 2
 COMPACT_ENTRIES_MAX: Final = 8_192
-_ZERO_SECTORS: Final = 256
 _TXN_MAX: Final = (1 << 64) - 1
 
 
@@ -69,16 +70,9 @@ class Store:
         if self._mount.contents is None:
             raise StateError(Status.INTEGRITY_VIOLATION, self._mount.damage or "")
         self._contents = self._mount.contents
-        self._region: Region = self._mount.region
-        self._superblock: Superblock | None = self._mount.superblock
-        self._end = self._mount.end
-        self._records = self._mount.records
-        self._tail = self._mount.tail
-        self._is_clean = False  # Rule 2 holds for sure.
+        self._writer = Writer(device, self._mount)
         self._is_dirty = True  # What was replayed may have been read from a cache.
         self._unmarked = 0  # Bytes of records since the last mark.
-        self._has_failed = False
-        self._other_sectors: int | None = None  # How much the idle region may hold.
 
     @property
     def damage(self) -> str | None:
@@ -93,12 +87,12 @@ class Store:
     @property
     def generation(self) -> int:
         """How often the journal was compacted."""
-        return self._superblock.generation if self._superblock else 0
+        return self._writer.superblock.generation if self._writer.superblock else 0
 
     @property
     def journal_bytes(self) -> int:
         """How long the journal is."""
-        return self._end
+        return self._writer.end
 
     def snapshot(self) -> dict[str, bytes]:
         """Return a copy of all entries."""
@@ -115,14 +109,17 @@ class Store:
 
     def put(self, key: str, value: bytes) -> None:
         """Set a value."""
-        _check_key(key)
-        if len(value) > VALUE_BYTES_MAX:
-            raise StateError(Status.VALUE_TOO_LARGE, f"{len(value)} bytes")
-        self._change(Record(Op.PUT, key, value))
+        encoded = _encode_key(key)
+        length = len(value)
+        if length > VALUE_BYTES_MAX:
+            raise StateError(Status.VALUE_TOO_LARGE, f"{length} bytes")
+        size = OVERHEAD_BYTES + len(encoded) + length
+        self._append(Op.PUT, encoded, value, size)
+        self._contents.put(key, value, size)
 
     def delete(self, key: str) -> bool:
         """Remove a key; False is that there was none, and nothing was written."""
-        _check_key(key)
+        _encode_key(key)
         if key not in self._contents.entries:
             return False
         self._change(Record(Op.DELETE, key))
@@ -138,7 +135,7 @@ class Store:
 
     def put_chunk(self, txn: int, key: str, chunk: bytes) -> None:
         """Add to a value of a transaction: chunks of one key are joined."""
-        _check_key(key)
+        _encode_key(key)
         status = self._contents.check_chunk(txn, key, chunk)
         if status is not Status.OK:
             raise StateError(status, f"transaction {txn}")
@@ -156,36 +153,41 @@ class Store:
         """Return when everything done before survives a cut."""
         if not self._is_dirty:
             return
-        self._flush()
+        self._check_writable()
+        try:
+            self._writer.make_durable()
+        except DeviceError as exc:
+            raise StateError(Status.IO_ERROR, str(exc)) from exc
         self._is_dirty = False
-        if self._unmarked and self._fits(len(SYNC_BYTES)):
-            self._unmarked = 0
-            try:
-                self._append(SYNC_BYTES, 1)
-            except DeviceError:
-                self._is_clean = False  # The mark is a help, what was synced is there.
+        # The mark is a help, what was synced is there; it waits if the disk does not take it.
+        with suppress(DeviceError):
+            if self._unmarked and self._writer.append_mark():
+                self._unmarked = 0
+                self._writer.write_out()
+
+    def write_out(self) -> None:
+        """Give the disk what waits, without waiting for it: it outlives the program, not a cut."""
+        self._check_writable()
+        try:
+            self._writer.write_out()
+        except DeviceError as exc:
+            raise StateError(Status.IO_ERROR, str(exc)) from exc
 
     def settle(self) -> None:
         """Clear what a cut left, without changing an entry."""
         self._check_writable()
         try:
-            self._clean()
+            self._writer.clean()
         except DeviceError as exc:
             raise StateError(Status.IO_ERROR, str(exc)) from exc
 
     def compact(self) -> bool:
         """Write what is live to the idle region and switch; False where that is impossible."""
         self._check_writable()
-        target = self._compact_target()
-        if target is None:
+        if not self._switch():
             return False
-        try:
-            self._clean()
-            self._switch(*target)
-        except DeviceError as exc:
-            # Which superblock the disk holds is unknown: nothing may be appended to either.
-            self._has_failed = True
-            raise StateError(Status.IO_ERROR, str(exc)) from exc
+        self.write_out()
+        self._is_dirty = False
         return True
 
     def _finish(self, op: Op, txn: int) -> None:
@@ -194,134 +196,70 @@ class Store:
         self._change(Record(op, "", encode_id(txn)))
 
     def _change(self, record: Record) -> None:
-        """Append one record, then apply it."""
-        self._check_writable()
-        data = record.encode()
-        if self._is_worth_compacting() or not self._fits(len(data)):
-            self.compact()
-        if not self._fits(len(data)):
-            raise StateError(Status.IO_ERROR, f"no room for {len(data)} bytes")
-        if self._unmarked and self._unmarked + len(data) > WINDOW_BYTES:
-            self.sync()
-            if not self._fits(len(data)):
-                raise StateError(Status.IO_ERROR, f"no room for {len(data)} bytes")
-        try:
-            self._clean()
-            self._append(data, 1)
-        except DeviceError as exc:
-            self._is_clean = False
-            raise StateError(Status.IO_ERROR, str(exc)) from exc
+        key = record.key.encode()
+        size = OVERHEAD_BYTES + len(key) + len(record.value)
+        self._append(record.op, key, record.value, size)
         self._contents.apply(record)
-        self._unmarked += len(data)
+
+    def _append(self, op: Op, key: bytes, value: bytes, size: int) -> None:
+        """Have a record in the journal; its caller then applies it."""
+        writer = self._writer
+        if writer.has_failed or self._mount.damage is not None:
+            self._check_writable()
+        is_long = writer.end >= COMPACT_BYTES_MIN
+        if is_long and writer.end >= COMPACT_RATIO * self._contents.live_bytes:
+            self._switch()
+        if not writer.fits(size) and not (self._switch() and writer.fits(size)):
+            raise StateError(Status.IO_ERROR, f"no room for {size} bytes")
+        if self._unmarked and self._unmarked + size > WINDOW_BYTES:
+            writer.mark()
+            self._unmarked = 0
+            if not writer.fits(size):
+                raise StateError(Status.IO_ERROR, f"no room for {size} bytes")
+        try:
+            writer.append(op, key, value, size)
+        except DeviceError as exc:
+            raise StateError(Status.IO_ERROR, str(exc)) from exc
+        self._unmarked += size
         self._is_dirty = True
 
     def _check_writable(self) -> None:
-        if self.damage is not None:
-            raise StateError(Status.INTEGRITY_VIOLATION, self.damage)
-        if self._has_failed:
+        if self._mount.damage is not None:
+            raise StateError(Status.INTEGRITY_VIOLATION, self._mount.damage)
+        if self._writer.has_failed:
             raise StateError(Status.IO_ERROR, "the disk failed before; open it again")
 
-    def _fits(self, size: int) -> bool:
-        # One record stays free for the mark of the last sync.
-        return self._end + size <= self._region.bytes and self._records + 2 < RECORDS_MAX
-
-    def _append(self, data: bytes, records: int) -> None:
-        """Write whole sectors: the last one again, then the record, then zeros."""
-        first = self._end // SECTOR_BYTES
-        content = self._tail + data
-        end = self._end + len(data)
-        sectors = sectors_for(len(content))
-        is_even = len(content) % SECTOR_BYTES == 0
-        if is_even and first + sectors < self._region.sectors:
-            sectors += 1
-        self._device.write(self._region.start + first, content.ljust(sectors * SECTOR_BYTES, b"\0"))
-        self._tail = content[len(content) - end % SECTOR_BYTES :]
-        self._end = end
-        self._records += records
-
-    def _clean(self) -> None:
-        """Establish rule 2 after opening and after a failed write."""
-        if self._is_clean:
-            return
-        changed = False
-        first = self._end // SECTOR_BYTES
-        window = read_window(self._device, self._region, first, window_sectors())
-        wanted = self._tail.ljust(len(window), b"\0")
-        if window != wanted:
-            self._device.write(self._region.start + first, wanted)
-            changed = True
-        if self._mount.is_superblock_lost and self._superblock is not None:
-            self._device.write(0, self._superblock.encode().ljust(SECTOR_BYTES, b"\0"))
-            self._mount.is_superblock_lost = False
-            changed = True
-        stale = stale_sector(self._device, self._superblock, self._end)
-        if stale is not None:
-            self._device.write(stale, bytes(SECTOR_BYTES))
-            changed = True
-        if changed:
-            self._flush()
-        self._is_clean = True
-
-    def _flush(self) -> None:
-        self._check_writable()
-        try:
-            self._device.flush()
-        except DeviceError as exc:
-            # What a failed flush dropped, a later one would not bring: never trust it again.
-            self._has_failed = True
-            raise StateError(Status.IO_ERROR, str(exc)) from exc
-
-    def _is_worth_compacting(self) -> bool:
-        return (
-            self._end >= COMPACT_BYTES_MIN
-            and self._end >= COMPACT_RATIO * self._contents.live_bytes
-            and self._compact_target() is not None
-        )
-
-    def _compact_target(self) -> tuple[int, Region] | None:
+    def _compact_target(self) -> int | None:
         """Return the idle region, if what is live fits it with a zero sector behind."""
         pair = regions(self._device.sectors)
         contents = self._contents
         if pair is None or contents.open or len(contents.entries) > COMPACT_ENTRIES_MAX:
             return None
-        index = 1 - self._superblock.active if self._superblock else 1
-        if self._superblock is None and self._end > pair[1].start * SECTOR_BYTES:
+        chosen = self._writer.superblock
+        index = 1 - chosen.active if chosen else 1
+        if chosen is None and self._writer.end > pair[1].start * SECTOR_BYTES:
             return None  # The one journal of version 1 reaches into region B.
         if sectors_for(contents.live_bytes) + 1 > pair[index].sectors:
             return None
-        return index, pair[index]
+        return index
 
-    def _switch(self, index: int, region: Region) -> None:
-        """Write the snapshot, make it durable, then let the superblock say so."""
-        entries = self._contents.entries
-        chosen = Superblock(index, (self.generation + 1) & 0xFFFF_FFFF, len(entries))
-        head = encode_checkpoint(chosen.generation, chosen.entries)
-        puts = (Record(Op.PUT, key, entries[key]).encode() for key in sorted(entries))
-        data = head.encode() + b"".join(puts)
-        assert len(data) == self._contents.live_bytes, f"{len(data)} bytes"
-        used = sectors_for(len(data))
-        self._device.write(region.start, data.ljust(used * SECTOR_BYTES, b"\0"))
-        most = region.sectors if self._other_sectors is None else self._other_sectors
-        self._zero(region, used, min(region.sectors, max(most, used + 1)))
-        self._flush()
-        self._device.write(0, chosen.encode().ljust(SECTOR_BYTES, b"\0"))
-        self._flush()
-        # The sector after the last may be the zeroed one of a record that ended on the boundary.
-        self._other_sectors = sectors_for(self._end) + 1
-        self._superblock, self._region = chosen, region
-        self._end, self._records = len(data), 1 + len(entries)
-        self._tail = data[len(data) - len(data) % SECTOR_BYTES :]
-        self._is_dirty, self._unmarked = False, 0
-
-    def _zero(self, region: Region, start: int, stop: int) -> None:
-        for sector in range(start, stop, _ZERO_SECTORS):
-            count = min(_ZERO_SECTORS, stop - sector)
-            self._device.write(region.start + sector, bytes(count * SECTOR_BYTES))
+    def _switch(self) -> bool:
+        """Go on behind a snapshot in the other region, once that is written out."""
+        target = self._compact_target()
+        if target is None:
+            return False
+        self._writer.switch(target, self._contents)
+        self._unmarked = 0
+        self._is_dirty = True
+        return True
 
 
-def _check_key(key: str) -> None:
-    length = len(key.encode())
-    if length == 0:
+def _encode_key(key: str) -> bytes:
+    """Return the bytes of a key that may be."""
+    encoded = key.encode()
+    if not encoded:
         raise StateError(Status.INVALID_KEY, "empty key")
-    if length > KEY_BYTES_MAX:
-        raise StateError(Status.KEY_TOO_LONG, f"{length} bytes, accepted are 1..{KEY_BYTES_MAX}")
+    if len(encoded) > KEY_BYTES_MAX:
+        text = f"{len(encoded)} bytes, accepted are 1..{KEY_BYTES_MAX}"
+        raise StateError(Status.KEY_TOO_LONG, text)
+    return encoded

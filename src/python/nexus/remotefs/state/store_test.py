@@ -14,6 +14,7 @@ from nexus.remotefs.state.mount import BAD_SUPERBLOCK, NO_JOURNAL, TOO_SMALL, mo
 from nexus.remotefs.state.record import CHUNK_BYTES_MAX, VALUE_BYTES_MAX, Op, Record, encode_id
 from nexus.remotefs.state.store import StateError, Store
 from nexus.remotefs.state.superblock import Superblock
+from nexus.remotefs.state.writer import WAITING_BYTES_MAX
 from nexus.wire.state import Status
 
 A, B = "/state/shared/a", "/state/shared/b"
@@ -43,6 +44,7 @@ def test_put_get_delete_list_and_open_again() -> None:
     length = store.journal_bytes
     assert not store.delete(B)
     assert store.journal_bytes == length
+    store.write_out()
     assert Store(device).snapshot() == {A: b""}
 
 
@@ -63,7 +65,9 @@ def test_records_that_end_about_a_boundary(size: int) -> None:
     device.content[:512] = bytes(512)
     store = Store(device)
     store.put(A, bytes(size))
+    store.write_out()
     store.put(B, b"2")
+    store.write_out()
     assert Store(device).snapshot() == {A: bytes(size), B: b"2"}
 
 
@@ -74,10 +78,12 @@ def test_a_transaction_is_visible_at_once_or_never() -> None:
     store.put_chunk(first, A, b"12")
     store.put_chunk(second, B, b"x")
     store.put_chunk(first, A, b"34")
+    store.write_out()
     assert store.snapshot() == {}
     assert Store(device).snapshot() == {}
     store.commit(first)
     store.abort(second)
+    store.write_out()
     assert Store(device).snapshot() == store.snapshot() == {A: b"1234"}
     assert refused(lambda: store.commit(first)) is Status.NOT_FOUND
     assert refused(lambda: store.put_chunk(second, A, b"")) is Status.NOT_FOUND
@@ -144,6 +150,7 @@ def test_a_full_disk_refuses_and_keeps() -> None:
             accepted[key] = bytes(300)
     assert refused(lambda: store.put(A, bytes(300))) is Status.IO_ERROR
     assert 0 < len(accepted) < 99
+    store.sync()
     assert Store(device).snapshot() == accepted
 
 
@@ -186,30 +193,52 @@ def test_a_disk_that_fails() -> None:
     store.put(A, b"1")
     store.sync()
     device.broken = "write"
-    assert refused(lambda: store.put(A, b"2")) is Status.IO_ERROR
-    assert store.get(A) == b"1"
+    store.put(A, b"2")
+    assert refused(store.sync) is Status.IO_ERROR
+    assert refused(store.write_out) is Status.IO_ERROR
+    assert Store(device).snapshot() == {A: b"1"}
     device.broken = ""
     store.put(B, b"3")
+    store.sync()  # What waits is written once the disk takes it.
+    assert Store(device).snapshot() == {A: b"2", B: b"3"}
+    store.put(B, b"4")
     device.broken = "flush"
     assert refused(store.sync) is Status.IO_ERROR
     device.broken = ""
     # What a failed flush lost nobody knows: only opening again tells.
     assert refused(store.sync) is Status.IO_ERROR
-    assert refused(lambda: store.put(B, b"4")) is Status.IO_ERROR
-    assert Store(device).snapshot() == {A: b"1", B: b"3"}
+    assert refused(lambda: store.put(B, b"5")) is Status.IO_ERROR
+    assert Store(device).snapshot() == {A: b"2", B: b"4"}
     device.broken = "read"
     assert refused(lambda: Store(device)) is Status.IO_ERROR
     assert check(device).verdict is Verdict.UNRECOVERABLE
 
 
-def test_a_disk_that_fails_while_it_compacts() -> None:
+def test_a_disk_that_fails_while_much_waits() -> None:
+    device = FailingDevice(bytes(512 * 10_000))
+    store = Store(device)
+    device.broken = "write"
+    accepted = WAITING_BYTES_MAX // 60_100
+    for number in range(accepted):
+        store.put(f"/state/{number}", bytes(60_000))
+    assert refused(lambda: store.put(A, bytes(60_000))) is Status.IO_ERROR
+    assert len(store.snapshot()) == accepted, "a refused operation changes nothing"
+    device.broken = ""
+    store.sync()
+    assert Store(device).snapshot() == store.snapshot()
+
+
+@pytest.mark.parametrize("broken", ["read", "write", "flush"])
+def test_a_disk_that_fails_while_it_compacts(broken: str) -> None:
     device = FailingDevice(bytes(512 * 80))
     store = Store(device)
     store.put(A, b"1")
-    device.broken = "flush"
+    store.sync()
+    device.broken = broken
     assert refused(store.compact) is Status.IO_ERROR
     device.broken = ""
     assert refused(lambda: store.put(A, b"2")) is Status.IO_ERROR
+    assert refused(store.write_out) is Status.IO_ERROR
     assert Store(device).snapshot() == {A: b"1"}
 
 
@@ -301,6 +330,7 @@ def test_repair_ends_open_transactions_and_says_so() -> None:
     store.begin()
     store.put(A, b"1")
     store.begin()
+    store.sync()
     assert check(device).verdict is Verdict.LEFTOVERS
     report = repair(device)
     assert report.verdict is Verdict.LEFTOVERS

@@ -97,7 +97,7 @@ class FileDevice:
     def flush(self) -> None:
         """Wait for the medium."""
         try:
-            os.fsync(self._file)
+            os.fdatasync(self._file)  # The file keeps its length.
         except OSError as exc:
             raise DeviceError(f"flush: {exc.strerror}") from exc
 

@@ -1,0 +1,109 @@
+"""What waits and is written together leaves the disk that writing each record at once leaves."""
+
+from __future__ import annotations
+
+import pytest
+
+from nexus.core.randomness import KeyedRandom
+from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.power_cut_fake import DirectStore
+from nexus.remotefs.state.store import StateError, Store
+
+
+class CountingDevice(MemoryDevice):
+    """A disk that counts what is done to it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.flushes = self.written = 0
+
+    def write(self, sector: int, data: bytes) -> None:
+        super().write(sector, data)
+        self.written += len(data) // SECTOR_BYTES
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+def step(store: Store, random: KeyedRandom, number: int, longest: int) -> None:
+    """Do one thing, the same to every store it is asked of."""
+    key = f"/state/{random.below(12, 'key', number)}"
+    kind = random.below(12, "kind", number)
+    if kind == 0:
+        store.delete(key)
+    elif kind == 1:
+        txn = store.begin()
+        for part in range(3):
+            store.put_chunk(txn, f"{key}/{part % 2}", random.bytes(50, "chunk", number, part))
+        (store.commit if number % 3 else store.abort)(txn)
+    else:
+        size = random.below(longest, "size", number)
+        store.put(key, bytes([number % 251]) * size)
+
+
+@pytest.mark.parametrize(
+    ("sectors", "longest", "sync_every", "steps"),
+    [
+        (72, 100, 4, 900),
+        (73, 300, 30, 900),
+        (72, 300, 150, 3000),
+        (40, 90, 60, 2000),
+        (8000, 9000, 60, 900),  # Several windows between two compactions, and between two syncs.
+        (8000, 60_000, 40, 400),  # More than may wait.
+        (3, 40, 5, 60),  # No room for two regions.
+    ],
+)
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_the_disk_is_the_same_whenever_it_is_synced(
+    sectors: int, longest: int, sync_every: int, steps: int, is_stale: bool
+) -> None:
+    random = KeyedRandom(sectors + longest)
+    content = bytearray(sectors * SECTOR_BYTES)
+    if is_stale and sectors > 9:  # What is no journal, where none is yet.
+        content[-4 * SECTOR_BYTES :] = random.bytes(4 * SECTOR_BYTES, "stale")
+    held, direct = MemoryDevice(content), MemoryDevice(content)
+    stores: list[Store] = [Store(held), DirectStore(direct)]
+    switches, before = set(), 0
+    for number in range(steps):
+        outcomes = []
+        for store in stores:
+            try:
+                step(store, random, number, longest)
+                outcomes.append("done")
+            except StateError as exc:
+                outcomes.append(str(exc))
+        assert outcomes[0] == outcomes[1]
+        if random.below(sync_every, "sync", number) == 0:
+            for store in stores:
+                store.sync()
+            assert held.content == direct.content, f"after step {number}"
+            assert Store(held).snapshot() == stores[0].snapshot() == stores[1].snapshot()
+            switches.add(min(stores[0].generation - before, 4))
+            before = stores[0].generation
+            if random.below(20, "life", number) == 0:  # Another life on the same disk.
+                stores = [Store(held), DirectStore(direct)]
+    if (sectors, sync_every) == (72, 150):
+        assert switches >= {1, 2, 3, 4}, "every way to change over"
+
+
+def test_what_waits_costs_few_flushes() -> None:
+    device = CountingDevice(bytes(4000 * SECTOR_BYTES))
+    store = Store(device)
+    for number in range(5000):
+        store.put(f"/state/{number % 100}", bytes(100))
+    assert (device.flushes, device.written) == (0, 0)
+    store.sync()
+    assert store.generation > 20
+    assert device.flushes <= 4
+    assert device.written < 200
+    assert Store(device).snapshot() == store.snapshot()
+
+
+def test_records_behind_each_other_are_flushed_window_by_window() -> None:
+    device = CountingDevice(bytes(4000 * SECTOR_BYTES))
+    store = Store(device)
+    for number in range(5):
+        store.put(f"/state/{number}", bytes(60_000))
+    store.sync()
+    assert store.generation == 0
+    assert device.flushes == 5
