@@ -20,7 +20,7 @@ def test_a_command_gets_its_arguments_and_gives_its_exit_code(
 ) -> None:
     (tmp_path / "a.toml").write_text(NODE_A)
     assert main(["config", "check", str(tmp_path / "a.toml")]) == 0
-    assert main(["config", "explain", str(tmp_path / "a.toml")]) == 0
+    assert main(["config", "describe", str(tmp_path / "a.toml")]) == 0
     assert capsys.readouterr().out.startswith("node node-a")
     assert main(["config", "check", str(tmp_path / "none")]) == 20
 
