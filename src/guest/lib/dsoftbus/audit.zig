@@ -53,6 +53,11 @@ pub fn message(
     return writer.buffered();
 }
 
+/// The record of those that the log does not have.
+pub fn lossMessage(out: *[bytes_max]u8, count: u64) []const u8 {
+    return std.fmt.bufPrint(out, "audit unlogged={d}", .{count}) catch unreachable; // 35 at most
+}
+
 /// The record of a session that its streams have ended.
 pub fn muxMessage(out: *[bytes_max]u8, label: []const u8, peer: *const Id) []const u8 {
     return std.fmt.bufPrint(out, "audit mux outcome={s} peer={f}", .{ label, peer.* }) catch
@@ -87,6 +92,12 @@ test "records" {
         "audit remote call outcome=denied-unauthenticated peer=- service=- op=-",
         message(&out, Outcome.denied(.unauthenticated), null, .{}),
     );
+}
+
+test "how many records there were" {
+    var out: [bytes_max]u8 = undefined;
+    try std.testing.expectEqualStrings("audit unlogged=16", lossMessage(&out, 16));
+    _ = lossMessage(&out, std.math.maxInt(u64));
 }
 
 test "the longest record fits" {

@@ -10,6 +10,7 @@
 //!     rate        token bucket
 //!     replay      changes that were carried out already
 //!     audit       the record of a decision
+//!     loss        records that the log did not confirm
 //!     front       the `DS` protocol of the node's own services
 //!     desk        asks of those services: waiting, travelling, answered
 //!     backoff     when to dial again
@@ -33,6 +34,7 @@ pub const discovery = @import("discovery.zig");
 pub const frames = @import("frames.zig");
 pub const front = @import("front.zig");
 pub const gateway = @import("gateway.zig");
+pub const loss = @import("loss.zig");
 pub const pk = @import("pk.zig");
 pub const pk_server = @import("pk_server.zig");
 pub const mux = @import("mux.zig");
@@ -58,6 +60,7 @@ test {
     _ = frames;
     _ = front;
     _ = gateway;
+    _ = loss;
     _ = pk;
     _ = pk_server;
     _ = mux;

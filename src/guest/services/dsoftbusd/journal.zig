@@ -1,9 +1,11 @@
-//! Audit records go to logd; what logd does not confirm goes to the UART, so that none is lost.
+//! Audit records go to logd; what logd does not confirm goes to the UART, so that none is lost, and
+//! is counted, so that the log itself tells of its gap.
 
 const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
 const dsoftbus = @import("dsoftbus");
+const node = @import("node.zig");
 const audit_record = dsoftbus.audit;
 
 /// logd answers from memory; longer than this and it is gone.
@@ -11,6 +13,7 @@ const timeout_ns: u64 = 250 * std.time.ns_per_ms;
 
 var logd: ?os.Slot = null;
 var nonce: u64 = 0;
+var loss: dsoftbus.loss.Loss = .{};
 
 pub fn audit(
     outcome: audit_record.Outcome,
@@ -28,7 +31,28 @@ pub fn auditMux(label: []const u8, peer: *const dsoftbus.Id) void {
 }
 
 pub fn record(level: u8, message: []const u8) void {
-    append(level, message) catch os.print("dsoftbusd: {s}", .{message});
+    append(level, message) catch {
+        loss.add(node.now_ns);
+        return os.print("dsoftbusd: {s}", .{message});
+    };
+    if (loss.count != 0) tellLoss();
+}
+
+pub fn deadline() u64 {
+    return loss.deadline();
+}
+
+pub fn tick() void {
+    if (node.now_ns >= loss.deadline()) tellLoss();
+}
+
+/// Into the log, and where the records themselves went.
+fn tellLoss() void {
+    var buffer: [audit_record.bytes_max]u8 = undefined;
+    const message = audit_record.lossMessage(&buffer, loss.count);
+    append(audit_record.warn, message) catch return loss.postpone(node.now_ns);
+    loss.told();
+    os.print("dsoftbusd: {s}", .{message});
 }
 
 fn append(level: u8, message: []const u8) !void {

@@ -15,6 +15,7 @@ const node = @import("node.zig");
 const beacon = @import("beacon.zig");
 const desk = @import("desk.zig");
 const dialer = @import("dialer.zig");
+const journal = @import("journal.zig");
 const links = @import("links.zig");
 
 pub const panic = os.panic;
@@ -48,6 +49,7 @@ fn runTimers() void {
     links.tick();
     dialer.tick();
     desk.expire();
+    journal.tick();
 }
 
 fn takeMessage() !void {
@@ -67,6 +69,6 @@ fn takeMessage() !void {
 
 fn nextDeadline() u64 {
     const network = @min(@min(beacon.deadline(), links.deadline()), dialer.deadline());
-    const at = @min(network, desk.deadline());
+    const at = @min(@min(network, desk.deadline()), journal.deadline());
     return if (at == node.never) 0 else @max(at, 1);
 }

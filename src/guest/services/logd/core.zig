@@ -7,19 +7,29 @@ const Limiter = @import("limiter.zig").Limiter;
 const Ring = @import("ring.zig").Ring;
 
 pub const reply_bytes_max = lo.reply_bytes_max;
+pub const never: u64 = std.math.maxInt(u64);
+
+/// Who sent a frame, as the kernel says, and whether it awaits the answer.
+pub const Sender = struct { id: u64, is_waiting: bool = true };
 
 pub const Log = struct {
+    /// Who writes the log's own records.
+    own_id: u64,
     ring: Ring = .{},
     limiter: Limiter = .{},
+    /// Records refused by the limiter whose senders do not know it, and when that is told.
+    untold: u64 = 0,
+    tell_ns: u64 = never,
 
-    /// `sender` is what the kernel says of the frame's sender; `now_ns` becomes the record's time.
+    /// `now_ns` becomes a record's time.
     pub fn handle(
         self: *Log,
         frame: []const u8,
-        sender: u64,
+        sender: Sender,
         now_ns: u64,
         out: *[reply_bytes_max]u8,
     ) []const u8 {
+        self.tick(now_ns);
         return switch (lo.decodeRequest(frame)) {
             .refusal => |refusal| status(out, refusal.header, refusal.status),
             .request => |request| switch (request.body) {
@@ -34,22 +44,47 @@ pub const Log = struct {
         self: *Log,
         header: lo.Header,
         record: lo.Append,
-        sender: u64,
+        sender: Sender,
         now_ns: u64,
         out: []u8,
     ) ![]const u8 {
         // Spoofing is looked for before anything is cut off the end.
         if (fields.claimIdentity(record.fields)) return status(out, header, .invalid);
-        switch (self.limiter.admit(sender, now_ns)) {
-            .admitted => {},
-            .over_rate => return status(out, header, .rate_limited),
-            .no_room => return status(out, header, .over_limit),
+        const verdict = self.limiter.admit(sender.id, now_ns);
+        if (verdict != .admitted) {
+            if (!sender.is_waiting) self.miss(now_ns);
+            return status(out, header, if (verdict == .no_room) .over_limit else .rate_limited);
         }
-        const id = self.ring.append(record, sender, now_ns);
+        const id = self.ring.append(record, sender.id, now_ns);
         var writer = try lo.startReply(out, header, .ok);
         try writer.int(u64, id);
         try writer.int(u64, self.ring.dropped);
         return writer.done();
+    }
+
+    /// When `tick` has something to tell.
+    pub fn deadline(self: *const Log) u64 {
+        return self.tell_ns;
+    }
+
+    /// The second in which records were refused is over: the log says how many are missing.
+    pub fn tick(self: *Log, now_ns: u64) void {
+        if (now_ns < self.tell_ns) return;
+        var text: [40]u8 = undefined;
+        const message = std.fmt.bufPrint(&text, "audit limited={d}", .{self.untold}) catch
+            unreachable; // 34 bytes at most
+        _ = self.ring.append(
+            .{ .level = .warn, .scope = "logd", .message = message },
+            self.own_id,
+            now_ns,
+        );
+        self.untold = 0;
+        self.tell_ns = never;
+    }
+
+    fn miss(self: *Log, now_ns: u64) void {
+        if (self.untold == 0) self.tell_ns = now_ns +| std.time.ns_per_s;
+        self.untold += 1;
     }
 
     /// The oldest records from `since_ns` on that fit whole; the caller asks on from the last.
@@ -94,20 +129,28 @@ fn status(out: []u8, header: lo.Header, value: lo.Status) []const u8 {
 const testing = std.testing;
 const second = std.time.ns_per_s;
 const alice = 0xA;
+const own = 0x10;
 
 const Fixture = struct {
-    log: Log = .{},
+    log: Log = .{ .own_id = own },
     request: [lo.append_bytes_max]u8 = undefined,
     reply: [reply_bytes_max]u8 = undefined,
 
     fn ask(self: *Fixture, sender: u64, now_ns: u64, body: lo.Body) ![]const u8 {
         const frame = try lo.encodeRequest(&self.request, 7, body);
-        return self.log.handle(frame, sender, now_ns, &self.reply);
+        return self.log.handle(frame, .{ .id = sender }, now_ns, &self.reply);
     }
 
     fn say(self: *Fixture, sender: u64, now_ns: u64, message: []const u8) !?u64 {
         const body: lo.Body = .{ .append = .{ .level = .info, .scope = "s", .message = message } };
         return lo.decodeAppendReply(try self.ask(sender, now_ns, body), 7);
+    }
+
+    /// Without waiting for an answer.
+    fn shout(self: *Fixture, sender: u64, now_ns: u64) !void {
+        const body: lo.Body = .{ .append = .{ .level = .info, .scope = "s", .message = "x" } };
+        const frame = try lo.encodeRequest(&self.request, null, body);
+        _ = self.log.handle(frame, .{ .id = sender, .is_waiting = false }, now_ns, &self.reply);
     }
 
     fn read(self: *Fixture, since_ns: u64, max: u16) !lo.RecordIterator {
@@ -172,6 +215,40 @@ test "a sender over its rate is refused, others are not" {
     try testing.expect(try it.say(alice, 2 * second, "x") != null);
 }
 
+test "what senders were not told is told in the log, once a second, with all of them" {
+    var it: Fixture = .{};
+    for (0..30) |_| try it.shout(alice, second);
+    for (0..25) |_| try it.shout(0xB, second + 5);
+    try testing.expectEqual(@as(u64, 7), it.log.untold);
+    try testing.expectEqual(2 * @as(u64, second), it.log.deadline());
+    it.log.tick(2 * second - 1);
+    try testing.expectEqual(@as(u64, 48), it.log.ring.total);
+    it.log.tick(2 * second);
+    try testing.expectEqual(@as(u64, 49), it.log.ring.total);
+    try testing.expectEqual(never, it.log.deadline());
+    var last = try it.read(2 * second, 9);
+    const record = (try last.next()).?;
+    try testing.expectEqualStrings("audit limited=7", record.message);
+    try testing.expectEqualStrings("logd", record.scope);
+    try testing.expectEqual(@as(u64, own), record.service);
+    try testing.expectEqual(lo.Level.warn, record.level);
+    // Nobody but who is refused again is told of again, and who waits for the answer knows.
+    for (0..25) |_| try it.shout(alice, 3 * second);
+    for (0..30) |_| _ = try it.say(0xB, 3 * second, "x");
+    _ = try it.say(0xC, 5 * second, "y");
+    var later = try it.read(5 * second, 9);
+    try testing.expectEqualStrings("audit limited=1", (try later.next()).?.message);
+    try testing.expectEqualStrings("y", (try later.next()).?.message);
+}
+
+test "senders that find no place are counted like those that are too fast" {
+    var it: Fixture = .{};
+    for (0..64) |sender| try it.shout(sender, second);
+    for (0..3) |_| try it.shout(99, second);
+    try testing.expectEqual(@as(u64, 3), it.log.untold);
+    try testing.expectEqual(lo.Status.over_limit, statusOf(&it.reply));
+}
+
 test "a query reply stays within its bound and stops at a whole record" {
     var it: Fixture = .{};
     for (0..20) |i| _ = try it.say(alice, i, "m" ** 160);
@@ -190,9 +267,9 @@ test "stats and refusals echo version and nonce" {
     const expected = "LO\x02\x83\x00\x07" ++ "\x00" ** 7 ++ "\x01" ++ "\x00" ** 15 ++
         "\x80\x00\x00\x00\x00\x40\x00\x00\x01\x00\x00\x00\x04\x00\x00\x00";
     try testing.expectEqualSlices(u8, expected, stats);
-    const bare = it.log.handle("LO\x01\x03\x00", alice, 1, &it.reply);
+    const bare = it.log.handle("LO\x01\x03\x00", .{ .id = alice }, 1, &it.reply);
     try testing.expectEqualSlices(u8, "LO\x01\x83\x01", bare);
-    const garbage = it.log.handle("hello", alice, 1, &it.reply);
+    const garbage = it.log.handle("hello", .{ .id = alice }, 1, &it.reply);
     try testing.expectEqualSlices(u8, "LO\x01\x80\x01", garbage);
 }
 

@@ -9,18 +9,32 @@ comptime {
     _ = os.start;
 }
 
-const Service = struct {
-    log: core.Log,
-    reply: [core.reply_bytes_max]u8,
-
-    pub fn handle(self: *Service, message: os.Message) []const u8 {
-        return self.log.handle(message.payload, message.sender, os.nsec(), &self.reply);
-    }
-};
-
-var service: Service = .{ .log = .{}, .reply = undefined };
+/// As long as the longest message there is, so that nothing a client sends fails to be received.
+var inbox: [os.abi.payload_bytes_max]u8 = undefined;
+var reply: [core.reply_bytes_max]u8 = undefined;
+var log: core.Log = undefined;
 
 pub fn main() !void {
+    log = .{ .own_id = os.serviceId(os.name()) };
     svc.ready();
-    try svc.serve(&service);
+    while (true) {
+        const message = os.recv(os.abi.slot.server_recv, &inbox, deadline()) catch |err| {
+            if (err != error.TimedOut) return err;
+            log.tick(os.nsec());
+            continue;
+        };
+        // The kernel sends this service nothing; an id of 0 is no client to answer.
+        if (message.sender == 0) continue;
+        const sender: core.Sender = .{
+            .id = message.sender,
+            .is_waiting = message.moved != null,
+        };
+        os.reply(message, log.handle(message.payload, sender, os.nsec(), &reply));
+    }
+}
+
+/// 0 waits for ever.
+fn deadline() u64 {
+    const at = log.deadline();
+    return if (at == core.never) 0 else at;
 }

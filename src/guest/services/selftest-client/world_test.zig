@@ -78,7 +78,7 @@ const Bare = struct {
 const World = struct {
     registry: samgrd.Registry = .{},
     table: policyd.Table,
-    log: logd.Log = .{},
+    log: logd.Log = .{ .own_id = 1 },
     bundles: bundlemgrd.Bundles = .{},
     gate: OpenGate = .{},
     random: u8 = 0,
@@ -117,7 +117,7 @@ const World = struct {
         return switch (service) {
             .samgrd => self.registry.handle(request, .{ .id = my_id, .pid = my_pid }, reply[0..13]),
             .policyd => self.table.handle(request, my_id, reply[0..10]).reply,
-            .logd => self.log.handle(request, my_id, self.clock_ns, reply[0..2048]),
+            .logd => self.log.handle(request, .{ .id = my_id }, self.clock_ns, reply[0..2048]),
             .bundlemgrd => self.bundles.handle(request, my_id, &self.gate, Bare{}, reply[0..8192]),
             .rngd => self.rngd(request, reply),
             .dsoftbusd => self.dsoftbusd(request, reply),
