@@ -98,8 +98,9 @@ class Contents:
         elif record.op is Op.PAYLOAD:
             self._add_chunk(txn, record.key, record.value[8:])
         elif record.op is Op.COMMIT:
-            for key, value in self.open.pop(txn, Transaction()).pieces.items():
-                self.put(key, bytes(value), put_bytes(key, value))
+            for key, pieces in self.open.pop(txn, Transaction()).pieces.items():
+                value = bytes(pieces)
+                self.put(key, value, put_bytes(key, value))
         else:
             self.open.pop(txn, None)
 

@@ -162,6 +162,29 @@ def test_a_cut_after_every_sector_write(
     assert survivors.cuts > 5 * len(points)
 
 
+def test_a_cut_within_a_batch_longer_than_may_be_unflushed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    device = RecordingDevice(bytes(400 * SECTOR_BYTES))
+    store = Store(device)
+    states: list[dict[str, bytes]] = [{}]
+    for number in range(4):
+        key, value = f"/state/{number}", bytes([number + 1]) * 40_000
+        store.put(key, value)
+        states.append({**states[-1], key: value})
+    store.sync()
+    cuts = 0
+    for count in write_points(device):
+        for image in images_after(device, count):
+            cuts += 1
+            left = Store(MemoryDevice(image))
+            assert left.damage is None, f"cut after event {count}"
+            assert left.snapshot() in states, f"cut after event {count}"
+    with capsys.disabled():
+        print(f"\npower cuts of a long batch: {cuts}")
+    assert cuts > 300 * 20
+
+
 def test_a_cut_in_the_recovery_from_a_cut(capsys: pytest.CaptureFixture[str]) -> None:
     work = run(bytes(SECTORS * SECTOR_BYTES), 4, 60, 9)
     survivors, outer = Survivors(), 0
