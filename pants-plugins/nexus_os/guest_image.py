@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 from dataclasses import dataclass
+from typing import Tuple
 
 from pants.core.goals.package import (
     BuiltPackage,
@@ -20,14 +21,19 @@ from pants.engine.fs import (
 )
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.engine.target import WrappedTarget, WrappedTargetRequest
+from pants.engine.target import InvalidFieldException, WrappedTarget, WrappedTargetRequest
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from nexus_os.addresses import path_from_build_file
+from nexus_os.c_sources import ENDINGS, CSettings, c_argv
 from nexus_os.image_targets import (
+    ROOT_SOURCE,
+    GuestCFlagsField,
+    GuestDefinesField,
     GuestImageRootSourceField,
     GuestImageSourcesField,
+    GuestIncludeDirectoriesField,
     GuestLinkerScriptField,
     GuestOptimizeField,
 )
@@ -55,7 +61,20 @@ class GuestImageFieldSet(PackageFieldSet):
     root_source: GuestImageRootSourceField
     linker_script: GuestLinkerScriptField
     optimize: GuestOptimizeField
+    c_flags: GuestCFlagsField
+    defines: GuestDefinesField
+    include_directories: GuestIncludeDirectoriesField
     output_path: OutputPathField
+
+    @property
+    def c_settings(self) -> CSettings:
+        return CSettings(
+            self.address,
+            self.optimize.value or "",
+            self.c_flags.value or (),
+            self.defines.value or (),
+            self.include_directories.value or (),
+        )
 
 
 @rule(desc="Build a guest image", level=LogLevel.DEBUG)
@@ -76,6 +95,8 @@ async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
             ),
         ),
     )
+    c_arguments = c_argv(field_set.c_settings, program.own_files, program.files)
+    _require_code(field_set, c_arguments, program)
     inputs = await Get(Digest, MergeDigests((program.sources, script_digest)))
 
     path = field_set.output_path.value_or_default(file_ending="elf")
@@ -90,6 +111,7 @@ async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
                 field_set.optimize.value or "",
                 "-T",
                 script,
+                *c_arguments,
                 *program.module_argv,
                 "--name",
                 field_set.address.target_name,
@@ -103,6 +125,17 @@ async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
     result = await Get(ProcessResult, Process, process)
     digest = await Get(Digest, AddPrefix(result.output_digest, folder))
     return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+
+
+def _require_code(
+    field_set: GuestImageFieldSet, c_arguments: Tuple[str, ...], program: ZigProgram
+) -> None:
+    if not c_arguments and not program.module_argv:
+        raise InvalidFieldException(
+            f"The `sources` field of {field_set.address} has nothing to compile: neither "
+            f"{ROOT_SOURCE}, nor a file ending in {', '.join(ENDINGS)}, and `root_source` names no "
+            f"other zig file. It stands for: {', '.join(program.own_files) or 'no file at all'}."
+        )
 
 
 def rules():

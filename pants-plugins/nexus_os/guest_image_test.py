@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import List, Tuple
 
+import pytest  # pants: no-infer-dep
 from pants.core.goals.package import BuiltPackage, OutputPathField
 from pants.engine.addresses import Address
 from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests, PathGlobs
 from pants.engine.process import Process, ProcessResult
-from pants.engine.target import WrappedTarget, WrappedTargetRequest
+from pants.engine.target import InvalidFieldException, WrappedTarget, WrappedTargetRequest
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
 from nexus_os.guest_image import GuestImageFieldSet, package_guest_image
@@ -20,14 +21,19 @@ PROGRAM = ZigProgram(
     ("--dep", "os", "-Mroot=logd/main.zig", "-Mos=os/root.zig"),
     EMPTY_DIGEST,
     ("logd/main.zig", "os/root.zig"),
+    ("logd/main.zig",),
 )
+C_FILES = ("fw/main.c", "fw/start.S")
+C_PROGRAM = ZigProgram((), EMPTY_DIGEST, C_FILES, C_FILES)
 
 
 class Result:
     output_digest = EMPTY_DIGEST
 
 
-def package(target: Rv64GuestImage) -> Tuple[ZigProcess, List[PathGlobs], BuiltPackage]:
+def package(
+    target: Rv64GuestImage, program: ZigProgram = PROGRAM
+) -> Tuple[ZigProcess, List[PathGlobs], BuiltPackage]:
     """Run the rule; hand back how it called zig, which files it read, and what it built."""
     calls: List[ZigProcess] = []
     globs: List[PathGlobs] = []
@@ -37,7 +43,7 @@ def package(target: Rv64GuestImage) -> Tuple[ZigProcess, List[PathGlobs], BuiltP
         rule_args=[GuestImageFieldSet.create(target)],
         mock_gets=[
             MockGet(WrappedTarget, (WrappedTargetRequest,), lambda _: WrappedTarget(target)),
-            MockGet(ZigProgram, (ZigProgramRequest,), lambda _: PROGRAM),
+            MockGet(ZigProgram, (ZigProgramRequest,), lambda _: program),
             MockGet(Digest, (PathGlobs,), lambda g: globs.append(g) or EMPTY_DIGEST),
             MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
             MockGet(Process, (ZigProcess,), lambda call: calls.append(call) or process),
@@ -74,3 +80,22 @@ def test_fields_reach_the_compiler() -> None:
     assert call.argv[call.argv.index("-O") + 1] == "ReleaseSmall"
     assert globs[0].globs == ("src/kernel/link.ld",)
     assert [artifact.relpath for artifact in built.artifacts] == ["boot/k.elf"]
+
+
+def test_image_may_be_of_c_and_assembly_alone() -> None:
+    target = Rv64GuestImage({"defines": ("A=1",), "c_flags": ("-Wall",)}, Address("fw"))
+
+    call, _, built = package(target, C_PROGRAM)
+
+    argv = " ".join(call.argv)
+    assert "-T fw/link.ld -fsanitize-c=trap -DA=1 -I . -cflags -ffreestanding -Wall --" in argv
+    assert argv.endswith("-- fw/main.c fw/start.S --name fw -femit-bin=fw.elf")
+    assert "-M" not in argv.replace("-mcmodel", "")
+    assert [artifact.relpath for artifact in built.artifacts] == ["fw/fw.elf"]
+
+
+def test_image_of_nothing_is_refused() -> None:
+    nothing = ZigProgram((), EMPTY_DIGEST, ("fw/a.h",), ("fw/a.h",))
+
+    with pytest.raises(InvalidFieldException, match=r"`sources` field of fw:fw has nothing to .*"):
+        package(Rv64GuestImage({}, Address("fw")), nothing)

@@ -20,10 +20,10 @@ from pants.engine.target import (
 )
 
 from nexus_os.addresses import ImageReferences, ImageTargets
-from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
+from nexus_os.image_targets import CODE_IMAGES
 from nexus_os.package_targets import PackageImage
 
-_ACCEPTED = (Rv64GuestImage, Rv64SystemImage, PackageImage)
+_ACCEPTED = (*CODE_IMAGES, PackageImage)
 
 
 @dataclass(frozen=True)

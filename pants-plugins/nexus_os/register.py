@@ -16,6 +16,7 @@ from nexus_os import (
     native_code,
     network_cut,
     package_image,
+    prebuilt_image,
     program_process,
     shared_library,
     system_image,
@@ -26,7 +27,7 @@ from nexus_os import (
     zig_tool,
 )
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
-from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
+from nexus_os.image_targets import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
 from nexus_os.package_targets import PackageImage
 from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
 from nexus_os.translation_targets import NativeInterpreter, Rv64Translation
@@ -42,6 +43,7 @@ def target_types():
         NodeConfigs,
         PackageImage,
         Rv64GuestImage,
+        Rv64PrebuiltImage,
         Rv64SystemImage,
         Rv64Translation,
         TwoVmTest,
@@ -67,6 +69,7 @@ def rules():
         *native_code.rules(),
         *network_cut.rules(),
         *package_image.rules(),
+        *prebuilt_image.rules(),
         *program_process.rules(),
         *shared_library.rules(),
         *system_image.rules(),

@@ -22,7 +22,7 @@ class BootDependenciesField(Dependencies):
 class MarkerTestImageField(StringField, AsyncFieldMixin):
     alias = "image"
     required = True
-    help = "Address of the `rv64_system_image` (or `rv64_guest_image`) to boot."
+    help = "Address of what boots: `rv64_system_image`, `rv64_guest_image`, `rv64_prebuilt_image`."
 
 
 class MarkerTestConfigField(StringField, AsyncFieldMixin):

@@ -30,7 +30,7 @@ from pants.util.logging import LogLevel
 
 from nexus_os.addresses import ImageReferences, ImageTargets, refer
 from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
-from nexus_os.image_targets import Rv64GuestImage, Rv64SystemImage
+from nexus_os.image_targets import CODE_IMAGES
 from nexus_os.images import BuiltImages
 from nexus_os.native_code import FILE, NativeCode, NativeCodeRequest
 from nexus_os.program_process import ProgramProcess
@@ -85,11 +85,12 @@ async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs)
 
 def _require_code(field: TranslationImageField, found: ImageTargets) -> None:
     for _, target in found.targets:
-        if not isinstance(target, (Rv64GuestImage, Rv64SystemImage)):
+        if not isinstance(target, CODE_IMAGES):
             raise InvalidFieldException(
                 f"The `{field.alias}` field of {field.address} gives {target.address}, which is a "
-                f"`{target.alias}`. Accepted are `{Rv64SystemImage.alias}` and "
-                f"`{Rv64GuestImage.alias}`: only they have code to translate."
+                f"`{target.alias}`. Accepted are "
+                f"{', '.join(f'`{image.alias}`' for image in CODE_IMAGES)}: only they have code "
+                "to translate."
             )
 
 

@@ -23,9 +23,10 @@ class TranslationImageField(StringField, AsyncFieldMixin):
     required = True
     help = help_text(
         """
-        Address of the `rv64_system_image` or `rv64_guest_image` whose code is translated. Of a
-        system image that is the kernel and every service in the archive; naming the kernel alone
-        translates the kernel alone, which is quicker and fits every image that has it.
+        Address of the `rv64_system_image`, `rv64_guest_image` or `rv64_prebuilt_image` whose code
+        is translated. Of a system image that is the kernel and every service in the archive;
+        naming the kernel alone translates the kernel alone, which is quicker and fits every image
+        that has it.
         """
     )
 

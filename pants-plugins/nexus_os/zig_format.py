@@ -32,6 +32,8 @@ class ZigFormatRequest(FmtTargetsRequest):
 async def zig_format(request: ZigFormatRequest.Batch) -> FmtResult:
     # A target may own linker scripts and assembly too; those are passed through untouched.
     sources = tuple(name for name in request.snapshot.files if name.endswith(".zig"))
+    if not sources:
+        return FmtResult(request.snapshot, request.snapshot, "", "", ZigFormatRequest.tool_name)
     process = await Get(
         Process,
         ZigProcess(

@@ -6,14 +6,13 @@ may import:
     --dep abi --dep net -Mroot=src/guest/x/main.zig --dep abi -Mnet=src/... -Mabi=src/...
 
 The order is that of discovery, breadth first from the root, names sorted: it is part of the key
-under which a build is cached.
+under which a build is cached.  An image of C and assembly alone has no root, and no modules.
 """
 
 from __future__ import annotations
 
-import os.path
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from pants.core.target_types import FileSourceField, ResourceSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
@@ -24,8 +23,12 @@ from pants.engine.target import (
     DependenciesRequest,
     InvalidTargetException,
     SourcesField,
+    SourcesPaths,
+    SourcesPathsRequest,
     Target,
     Targets,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
 )
 
 from nexus_os.zig_targets import (
@@ -51,21 +54,26 @@ class ZigProgram:
     module_argv: Tuple[str, ...]
     sources: Digest
     files: Tuple[str, ...]
+    own_files: Tuple[str, ...] = ()  # Those of the target itself.
 
 
 @dataclass(frozen=True)
 class _Module:
     name: str
     target: Target
+    files: Tuple[str, ...]
     imports: Tuple[str, ...]
 
     @property
+    def root(self) -> Optional[str]:
+        return self.target[ZigRootSourceField].path_among(self.files)
+
+    @property
     def argv(self) -> Tuple[str, ...]:
-        root = os.path.join(
-            self.target.address.spec_path, self.target[ZigRootSourceField].value or ""
-        )
+        if self.root is None:
+            return ()
         deps = (arg for name in self.imports for arg in ("--dep", name))
-        return (*deps, f"-M{self.name}={root}")
+        return (*deps, f"-M{self.name}={self.root}")
 
 
 def _module_name(target: Target) -> str:
@@ -82,33 +90,39 @@ async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
         dependencies = await MultiGet(
             Get(Targets, DependenciesRequest(target[ZigDependenciesField])) for _, target in level
         )
+        files = await MultiGet(
+            Get(SourcesPaths, SourcesPathsRequest(target[ZigSourcesField])) for _, target in level
+        )
         following: Dict[str, Target] = {}
-        for (name, target), direct in zip(level, dependencies):
+        for (name, target), direct, paths in zip(level, dependencies, files):
             imported = sorted((t for t in direct if isinstance(t, ZigModule)), key=_module_name)
             others.extend(t for t in direct if not isinstance(t, ZigModule))
-            modules.append(_Module(name, target, tuple(map(_module_name, imported))))
+            modules.append(_Module(name, target, paths.files, tuple(map(_module_name, imported))))
             for module in imported:
                 _claim_name(seen, module, request.target)
                 following[_module_name(module)] = module
         done = {module.name for module in modules}
         level = [(name, target) for name, target in sorted(following.items()) if name not in done]
 
+    # A header may come with others that it includes.
+    beside = await Get(TransitiveTargets, TransitiveTargetsRequest([t.address for t in others]))
     sources = await Get(
         SourceFiles,
         SourceFilesRequest(
             [
                 *(module.target[ZigSourcesField] for module in modules),
-                *(t[SourcesField] for t in others if t.has_field(SourcesField)),
+                *(t[SourcesField] for t in beside.closure if t.has_field(SourcesField)),
             ],
             for_sources_types=(ZigSourcesField, FileSourceField, ResourceSourceField),
             enable_codegen=True,
         ),
     )
-    _require_roots(modules, sources.files)
+    _require_roots(modules)
     return ZigProgram(
         tuple(arg for module in modules for arg in module.argv),
         sources.snapshot.digest,
         sources.files,
+        modules[0].files,
     )
 
 
@@ -124,14 +138,19 @@ def _claim_name(seen: Dict[str, Address], module: Target, program: Target) -> No
         )
 
 
-def _require_roots(modules: List[_Module], files: Tuple[str, ...]) -> None:
+def _require_roots(modules: List[_Module]) -> None:
     for module in modules:
         address = module.target.address
-        root = os.path.join(address.spec_path, module.target[ZigRootSourceField].value or "")
-        if root not in files:
+        if module.root is None and module.imports:
             raise InvalidTargetException(
-                f"{address} has no file {root}. The `root_source` field must name one of the "
-                "files in its `sources`."
+                f"{address} depends on the zig modules {', '.join(module.imports)}, but has no zig "
+                "file that could import them. Give one as `root_source`, for instance with "
+                f'`comptime {{ _ = @import("{module.imports[0]}"); }}` in it, or drop them.'
+            )
+        if module.root is not None and module.root not in module.files:
+            raise InvalidTargetException(
+                f"{address} has no file {module.root}. The `root_source` field must name one of "
+                "the files in its `sources`."
             )
 
 

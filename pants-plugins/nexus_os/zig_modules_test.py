@@ -101,6 +101,45 @@ def test_plain_files_come_along(rule_runner: RuleRunner) -> None:
     assert "a/vectors.json" in collect(rule_runner, Address("a")).files
 
 
+def test_headers_come_along_with_the_headers_they_include(rule_runner: RuleRunner) -> None:
+    rule_runner.write_files(
+        {
+            "fw/BUILD": "rv64_guest_image(dependencies=['//lib'])",
+            "fw/main.c": "",
+            "lib/BUILD": "files(sources=['*.h'], dependencies=['//board'])",
+            "lib/uart.h": "",
+            "board/BUILD": "files(sources=['*.h'])",
+            "board/addresses.h": "",
+        }
+    )
+
+    program = collect(rule_runner, Address("fw"))
+
+    assert program.module_argv == ()
+    assert program.own_files == ("fw/main.c",)
+    assert program.files == ("board/addresses.h", "fw/main.c", "lib/uart.h")
+
+
+def test_main_zig_is_the_root_where_it_is_among_c(rule_runner: RuleRunner) -> None:
+    rule_runner.write_files({"fw/BUILD": "rv64_guest_image()", "fw/a.c": "", "fw/main.zig": ""})
+
+    assert collect(rule_runner, Address("fw")).module_argv == ("-Mroot=fw/main.zig",)
+
+
+def test_modules_that_nothing_can_import_are_refused(rule_runner: RuleRunner) -> None:
+    rule_runner.write_files(
+        {
+            "fw/BUILD": "rv64_guest_image(dependencies=['//abi'])",
+            "fw/main.c": "",
+            "abi/BUILD": "zig_module()",
+            "abi/root.zig": "",
+        }
+    )
+
+    with pytest.raises(ExecutionError, match="depends on the zig modules abi, but has no zig file"):
+        collect(rule_runner, Address("fw"))
+
+
 def test_two_modules_of_one_name_are_refused(rule_runner: RuleRunner) -> None:
     rule_runner.write_files(
         {

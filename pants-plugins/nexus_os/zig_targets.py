@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os.path
+from typing import Iterable, Optional
+
 from pants.core.goals.package import OutputPathField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
@@ -35,10 +38,14 @@ class ZigDependenciesField(Dependencies):
     )
 
 
-class ZigRootSourceField(StringField):
+class ZigRootSourceField(StringField, AsyncFieldMixin):
     alias = "root_source"
     default = "root.zig"
     help = "The file that is the module, relative to the BUILD file."
+
+    def path_among(self, files: Iterable[str]) -> Optional[str]:
+        """The file's path from the repository's root; `files` are the target's own."""
+        return os.path.join(self.address.spec_path, self.value or "")
 
 
 class ZigModule(Target):

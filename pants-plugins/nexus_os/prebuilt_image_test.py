@@ -1,0 +1,113 @@
+"""Where a prebuilt image may come from, and that it is checked before anything boots it."""
+
+from __future__ import annotations
+
+import pytest  # pants: no-infer-dep
+from pants.backend.shell.target_types import ShellCommandTarget
+from pants.backend.shell.util_rules import shell_command
+from pants.core.goals import package as package_goal
+from pants.core.goals.package import BuiltPackage
+from pants.core.target_types import FilesGeneratorTarget
+from pants.core.target_types import rules as core_target_type_rules
+from pants.core.util_rules import archive, source_files
+from pants.engine.addresses import Address, Addresses
+from pants.engine.fs import DigestContents
+from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.target import DependenciesRequest
+from pants.testutil.rule_runner import QueryRule, RuleRunner
+from pants.util.frozendict import FrozenDict
+
+from nexus_os import addresses, images, prebuilt_image
+from nexus_os.addresses import ImageReferences
+from nexus_os.elf_fake import elf
+from nexus_os.image_targets import PrebuiltDependenciesField, Rv64PrebuiltImage
+from nexus_os.images import BuiltImages
+from nexus_os.prebuilt_image import PrebuiltImageFieldSet
+
+BUILD = """\
+rv64_prebuilt_image(name='file', source='vendor.elf')
+rv64_prebuilt_image(name='text', source='notes.txt')
+files(name='one', sources=['vendor.elf'])
+files(name='two', sources=['*.elf', '*.txt'])
+rv64_prebuilt_image(name='from_file', generated_by=':one')
+rv64_prebuilt_image(name='from_two', generated_by=':two')
+rv64_prebuilt_image(name='from_image', generated_by=':file', service=True)
+shell_command(
+    name='build', command='cat vendor.elf > built.elf', tools=['cat'],
+    output_files=['built.elf'], execution_dependencies=[':one'],
+)
+rv64_prebuilt_image(name='from_command', generated_by=':build')
+rv64_prebuilt_image(name='from_nowhere')
+rv64_prebuilt_image(name='from_both', source='vendor.elf', generated_by=':one')
+"""
+
+
+@pytest.fixture
+def rule_runner() -> RuleRunner:
+    rule_runner = RuleRunner(
+        target_types=[FilesGeneratorTarget, Rv64PrebuiltImage, ShellCommandTarget],
+        rules=[
+            *addresses.rules(),
+            *archive.rules(),
+            *core_target_type_rules(),
+            *images.rules(),
+            *package_goal.rules(),
+            *prebuilt_image.rules(),
+            *shell_command.rules(),
+            *source_files.rules(),
+            QueryRule(Addresses, [DependenciesRequest]),
+            QueryRule(BuiltImages, [ImageReferences]),
+            QueryRule(BuiltPackage, [PrebuiltImageFieldSet]),
+        ],
+    )
+    rule_runner.set_options([], env_inherit={"PATH"})
+    rule_runner.write_files({"fw/BUILD": BUILD, "fw/notes.txt": "no code\n"})
+    rule_runner.write_files({"fw/vendor.elf": elf()})
+    return rule_runner
+
+
+def package(rule_runner: RuleRunner, name: str) -> BuiltPackage:
+    target = rule_runner.get_target(Address("fw", target_name=name))
+    return rule_runner.request(BuiltPackage, [PrebuiltImageFieldSet.create(target)])
+
+
+@pytest.mark.parametrize("name", ["file", "from_file", "from_image", "from_command"])
+def test_image_is_the_file_that_was_made(rule_runner: RuleRunner, name: str) -> None:
+    built = package(rule_runner, name)
+
+    (content,) = rule_runner.request(DigestContents, [built.digest])
+    assert (content.path, content.content) == (f"fw/{name}.elf", elf())
+    assert [artifact.relpath for artifact in built.artifacts] == [f"fw/{name}.elf"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("text", r"image of fw:text cannot be used: fw/notes\.txt is no ELF file"),
+        (
+            "from_two",
+            r"field of fw:from_two is ':two', which makes 2 files",
+        ),
+        ("from_nowhere", "neither `source` nor `generated_by`"),
+        ("from_both", "both `source` and `generated_by`"),
+    ],
+)
+def test_anything_else_is_refused(rule_runner: RuleRunner, name: str, told: str) -> None:
+    with pytest.raises(ExecutionError, match=told):
+        package(rule_runner, name)
+
+
+def test_world_may_name_it_among_its_images(rule_runner: RuleRunner) -> None:
+    references = ImageReferences(Address("ci"), "images", FrozenDict({"system": "//fw:file"}))
+
+    built = rule_runner.request(BuiltImages, [references])
+
+    assert built.paths == (("system", "fw/file.elf"),)
+
+
+def test_what_makes_the_file_is_depended_on(rule_runner: RuleRunner) -> None:
+    target = rule_runner.get_target(Address("fw", target_name="from_command"))
+
+    found = rule_runner.request(Addresses, [DependenciesRequest(target[PrebuiltDependenciesField])])
+
+    assert list(found) == [Address("fw", target_name="build")]
