@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "config explain": ("nexus.config.origins", "show each value that counts and its origin"),
     "config schema": ("nexus.config.schema", "print the JSON Schema of a file"),
     "image system": ("nexus.image.system", "join a kernel and its services into one ELF"),
+    "log": ("nexus.cli.log.read", "print the log of a peer"),
     "pkg build": ("nexus.image.package", "build a package image of bundles of files"),
     "pkg cat": ("nexus.cli.pkg.cat", "write a peer's package file to the standard output"),
     "pkg cp": ("nexus.cli.pkg.cp", "copy a peer's package file"),

@@ -76,7 +76,7 @@ def command_line(
     name: str, text: str, example: str, *, has_config: bool = True, group: str = "bus"
 ) -> CommandLine:
     """Make a parser whose help teaches: what it does, an example, the exit codes."""
-    full = f"nexus {group} {name}"
+    full = " ".join(word for word in ("nexus", group, name) if word)
     parser = CommandLine(full, f"{text} Example: {full} {example}".rstrip())
     parser.epilog = EXITS
     if has_config:
@@ -90,11 +90,15 @@ def command_line(
     return parser
 
 
-def add_peer(parser: CommandLine) -> None:
+def add_peer(parser: CommandLine, timeout_s: float = 5.0) -> None:
     """Add what every command has that calls a peer."""
     parser.add_argument("peer", help="the peer's device id, as in the configuration")
     parser.add_argument(
-        "--timeout", type=_seconds, default=5.0, metavar="S", help="seconds in all (default 5)"
+        "--timeout",
+        type=_seconds,
+        default=timeout_s,
+        metavar="S",
+        help=f"seconds in all (default {timeout_s:g})",
     )
 
 
@@ -112,6 +116,15 @@ def run(parser: CommandLine, arguments: Sequence[str], action: Action) -> int:
         emit({"outcome": outcome.label, "text": text, **fields})
     elif outcome in (Outcome.OK, Outcome.NOT_FOUND):
         sys.stdout.write(f"{text}\n")
+    else:
+        return fail(outcome, text, is_json=False)
+    return outcome.value
+
+
+def fail(outcome: Outcome, text: str, *, is_json: bool) -> int:
+    """Say why a command ends; return its exit code."""
+    if is_json:
+        emit({"outcome": outcome.label, "text": text})
     else:
         sys.stderr.write("".join(f"error: {line}\n" for line in text.splitlines()))
     return outcome.value

@@ -15,9 +15,11 @@ from typing import Final
 
 from nexus.cli.bus.program import Outcome, Result, command_line, emit, read_settings, run, whole
 from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.record import record_fields
 from nexus.dsoftbus.io.settings import Call, Handler
+from nexus.dsoftbus.log import SERVICE
 from nexus.wire import bundle, samgr
 from nexus.wire.error import RemoteProtocolError
 
@@ -29,7 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = command_line(
         "serve",
         "Announce this node and serve the calls that its configuration permits: a service"
-        " registry and a bundle manager. Every decision is printed. Ends with SIGINT or SIGTERM.",
+        " registry, a bundle manager, and the log of its decisions. Each is printed too. Ends with"
+        " SIGINT or SIGTERM.",
         "--register samgrd bundlemgrd --bundles 3",
     )
     parser.add_argument(
@@ -83,7 +86,9 @@ async def _serve(options: Namespace) -> Result:
             sys.stdout.write(f"{record.message}\n")
             sys.stdout.flush()
 
-    node = Node(settings, make_handlers(options.register, options.bundles), show)
+    log = NodeLog()
+    handlers: dict[int, Handler] = {**make_handlers(options.register, options.bundles), SERVICE: log}
+    node = Node(settings, handlers, log.keeping(show))
     async with node:
         where = f"{settings.address}:{node.port}"
         if options.json:

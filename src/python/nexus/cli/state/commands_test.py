@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from nexus.cli.bus.bus_fake import write_files
 from nexus.cli.main import COMMANDS, main
+from nexus.dsoftbus.io.record import record_schema
 
 ALLOW = """
 [rate]
@@ -25,6 +27,11 @@ per_second = 65535
 peer = "host-1"
 service = "statefsd"
 operations = ["put", "get", "delete", "list", "sync"]
+
+[[allow]]
+peer = "host-1"
+service = "logd"
+operations = ["query"]
 """
 KEY = "/state/shared/colour"
 
@@ -124,6 +131,22 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("delete", "reject status", "warn"),
     ]
     assert {record["event"] for record in records[1:]} == {"remote-call", "state-change"}
+    for record in records[1:]:
+        jsonschema.validate(record, record_schema())
+
+
+def test_the_log_has_what_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    with serving(said=said):
+        assert main(["state", "put", "node-b", KEY, "green"]) == 0
+        assert main(["state", "get", "node-b", KEY]) == 0
+        capsys.readouterr()
+        assert main(["log", "node-b", "--scope=dsoftbusd"]) == 0
+        told = capsys.readouterr().out
+    texts = [line.split(maxsplit=4)[4] for line in told.splitlines()]
+    assert texts == [line for line in said[1:] if "service=logd" not in line]
+    assert texts[0].startswith("audit remote statefs put allow peer=host-1 key=")
+    assert "colour" not in told
 
 
 def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

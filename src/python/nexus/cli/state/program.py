@@ -14,7 +14,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nexus.cli.bus.program import Outcome, add_peer, command_line, emit, outcome_of, read_settings
+from nexus.cli.bus.program import (
+    Outcome,
+    add_peer,
+    command_line,
+    emit,
+    fail,
+    outcome_of,
+    read_settings,
+)
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.node import Node
@@ -64,15 +72,6 @@ def run(parser: CommandLine, arguments: Sequence[str], action: Action) -> int:
         sys.stdout.buffer.write(answer.output)
         sys.stdout.buffer.flush()
     return Outcome.OK.value
-
-
-def fail(outcome: Outcome, text: str, *, is_json: bool) -> int:
-    """Say why a command ends; return its exit code."""
-    if is_json:
-        emit({"outcome": outcome.label, "text": text})
-    else:
-        sys.stderr.write("".join(f"error: {line}\n" for line in text.splitlines()))
-    return outcome.value
 
 
 def state_outcome_of(exc: Exception) -> Outcome:

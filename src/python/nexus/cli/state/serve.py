@@ -9,13 +9,16 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from nexus.cli.bus.program import Outcome, command_line, emit, read_settings
-from nexus.cli.state.program import fail, state_outcome_of
+from nexus.cli.bus.program import Outcome, command_line, emit, fail, read_settings
+from nexus.cli.state.program import state_outcome_of
 from nexus.core.errors import NexusError
+from nexus.dsoftbus import log
 from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.record import record_fields
+from nexus.dsoftbus.io.record import change_fields, record_fields
 from nexus.remotefs.state.acl import ChangeRecord
 from nexus.remotefs.state.block import DeviceError
 from nexus.remotefs.state.io.service import StateService
@@ -29,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = command_line(
         "serve",
         "Announce this node and let the peers that its configuration permits use a state disk"
-        " image, below /state/shared/. Every decision is printed. Ends with SIGINT or SIGTERM."
+        " image, below /state/shared/, and read the log of its decisions. Each is printed too."
+        " Ends with SIGINT or SIGTERM."
         " A new image is zeros: `truncate -s 1M state.img`.",
         "state.img",
         group="state",
@@ -53,9 +57,15 @@ async def _serve(options: Namespace) -> None:
         loop.add_signal_handler(number, stopped.set)
     with FileDevice(options.image, is_writable=True) as device:
         store = Store(device)
-        state = StateService(store, partial(_show_change, is_json=options.json))
-        sink = state.without_changes(partial(_show, is_json=options.json))
-        async with Node(settings, {SERVICE: state}, sink) as node:
+        node_log = NodeLog()
+
+        def changed(record: ChangeRecord) -> None:
+            node_log.append(record.level, record.message)
+            _show_change(record, is_json=options.json)
+
+        state = StateService(store, changed)
+        sink = state.without_changes(node_log.keeping(partial(_show, is_json=options.json)))
+        async with Node(settings, {SERVICE: state, log.SERVICE: node_log}, sink) as node:
             where = f"{settings.address}:{node.port}"
             fields = {
                 "event": "listening",
@@ -76,18 +86,17 @@ def _show(record: Record, *, is_json: bool) -> None:
 
 
 def _show_change(record: ChangeRecord, *, is_json: bool) -> None:
-    fields = {
-        "event": "state-change",
-        "level": record.level.name.lower(),
-        "operation": record.verb,
-        "outcome": record.ending,
-        "peer": record.peer,
-        "key_hash": record.key_hash,
-    }
+    fields = change_fields(
+        level=record.level,
+        operation=record.verb,
+        outcome=record.ending,
+        peer=record.peer,
+        key_hash=record.key_hash,
+    )
     _say(record.message, fields, is_json=is_json)
 
 
-def _say(line: str, fields: Mapping[str, str | None], *, is_json: bool) -> None:
+def _say(line: str, fields: Mapping[str, Any], *, is_json: bool) -> None:
     if is_json:
         emit(fields)
         return

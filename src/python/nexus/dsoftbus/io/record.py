@@ -13,6 +13,7 @@ from nexus.config.fields import Model
 from nexus.dsoftbus.audit import AuditRecord, MuxRecord, Outcome, Record, printable, service_name
 from nexus.dsoftbus.io.configuration import BusConfig
 from nexus.dsoftbus.mux_transitions import Reject
+from nexus.wire.log import Level
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _REJECTS = tuple(reject.value for reject in Reject)
@@ -38,7 +39,27 @@ class StreamRecord(Model):
     peer: str
 
 
-class AnyRecord(RootModel[CallRecord | StreamRecord]):
+class StateChange(Model):
+    """A change of a node's state that a peer asked for; of the key a part of its hash."""
+
+    event: Literal["state-change"] = "state-change"
+    level: Literal["info", "warn"]
+    operation: Literal["put", "delete"]
+    # Refused before the store was asked, and for what; or by the store.
+    outcome: Literal[
+        "allow",
+        "reject status",
+        "reject bad_request",
+        "reject unauthenticated",
+        "reject outside_acl",
+        "reject prefix_escape",
+        "reject oversized",
+    ]
+    peer: str
+    key_hash: Annotated[str, Field(pattern="^([0-9a-f]{16}|-)$")]
+
+
+class AnyRecord(RootModel[CallRecord | StreamRecord | StateChange]):
     """One line of the audit."""
 
 
@@ -57,6 +78,20 @@ def record_fields(record: Record) -> dict[str, Any]:
         service=service,
         opcode=record.opcode,
     ).model_dump()
+
+
+def change_fields(
+    *, level: Level, operation: str, outcome: str, peer: str, key_hash: str
+) -> dict[str, Any]:
+    """Make the line of a change of state."""
+    fields = {
+        "level": level.name.lower(),
+        "operation": operation,
+        "outcome": outcome,
+        "peer": printable(peer),
+        "key_hash": key_hash,
+    }
+    return StateChange.model_validate(fields).model_dump()
 
 
 def record_schema() -> dict[str, Any]:

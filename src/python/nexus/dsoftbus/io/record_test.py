@@ -8,8 +8,9 @@ import jsonschema
 import pytest
 
 from nexus.dsoftbus.audit import AuditRecord, MuxRecord, Outcome
-from nexus.dsoftbus.io.record import record_fields, record_schema
+from nexus.dsoftbus.io.record import change_fields, record_fields, record_schema
 from nexus.dsoftbus.mux_transitions import Reject
+from nexus.wire.log import Level
 
 RECORDS = [
     AuditRecord(outcome, peer, service, opcode)
@@ -37,6 +38,17 @@ def test_every_reject_is_described_by_the_schema(reject: Reject) -> None:
     fields = record_fields(MuxRecord(reject, "node-a"))
     jsonschema.validate(fields, record_schema())
     assert fields["outcome"] == reject.value
+
+
+def test_a_change_of_state_is_described_by_the_schema() -> None:
+    fields = change_fields(
+        level=Level.WARN, operation="put", outcome="reject status", peer="a\nb", key_hash="-"
+    )
+    jsonschema.validate(fields, record_schema())
+    assert (fields["event"], fields["peer"]) == ("state-change", "a?b")
+    for wrong in ({"outcome": "maybe"}, {"operation": "get"}, {"key_hash": "/state/shared/k"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**fields, **wrong}, record_schema())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from nexus.dsoftbus.io.record import change_fields
 from nexus.remotefs.state.acl import (
     NAMESPACE,
     STATUS,
@@ -126,6 +127,15 @@ def test_the_record_names_peer_outcome_and_key_by_hash(
     assert record.message == wanted
     assert (record.level is Level.INFO) == (outcome is Status.OK)
     assert record_of(Op.GET, outcome, "node-a", "test") is None
+    # And every ending is one that the published schema of records knows.
+    shown = change_fields(
+        level=record.level,
+        operation=record.verb,
+        outcome=record.ending,
+        peer=record.peer,
+        key_hash=record.key_hash,
+    )
+    assert shown["event"] == "state-change"
     keyless = record_of(op, outcome, "node-a", "")
     assert keyless is not None
     assert keyless.message == wanted.replace("9f86d081884c7d65", "-")
