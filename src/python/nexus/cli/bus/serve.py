@@ -87,7 +87,10 @@ async def _serve(options: Namespace) -> Result:
             sys.stdout.flush()
 
     log = NodeLog()
-    handlers: dict[int, Handler] = {**make_handlers(options.register, options.bundles), SERVICE: log}
+    handlers: dict[int, Handler] = {
+        **make_handlers(options.register, options.bundles),
+        SERVICE: log,
+    }
     node = Node(settings, handlers, log.keeping(show))
     async with node:
         where = f"{settings.address}:{node.port}"
