@@ -72,15 +72,23 @@ def decide(
         return Outcome.MALFORMED
     if len(request.payload) > REQUEST_PAYLOAD_MAX:
         return Outcome.OVERSIZED
-    if bucket is None or not bucket.take(now_ns):
-        return Outcome.RATE
     service = SERVICES.get(request.service)
     opcode = service.opcode_of(request.payload) if service else None
-    if service is None or opcode is None:
-        return Outcome.SERVICE
-    if not policy.allows(peer, service.number, opcode):
-        return Outcome.SERVICE
+    refused = _judge(peer, request.service, opcode, policy, bucket, now_ns)
+    if refused is not None or service is None:
+        return refused or Outcome.SERVICE
     return request, service
+
+
+def _judge(
+    peer: str, service: int, opcode: int | None, policy: Policy, bucket: Bucket | None, now_ns: int
+) -> Outcome | None:
+    """Say why an operation is not for this peer at this time; opcode None is no operation."""
+    if bucket is None or not bucket.take(now_ns):
+        return Outcome.RATE
+    if opcode is None or not policy.allows(peer, service, opcode):
+        return Outcome.SERVICE
+    return None
 
 
 class Gateway:
@@ -103,6 +111,10 @@ class Gateway:
         assert peer is not None, "only a ready session is forwarded"
         request, service = decision
         return Forward(peer, service, request, now_ns + request.deadline_ms * _NS_PER_MS)
+
+    def admit(self, peer: str, service: int, opcode: int, now_ns: int) -> Outcome | None:
+        """Judge an operation that is asked for on a stream of its own; None lets it through."""
+        return _judge(peer, service, opcode, self._policy, self._buckets.get(peer), now_ns)
 
     def complete(self, forward: Forward, reply: bytes | None, now_ns: int) -> Answer:
         """Answer a call with its service's reply; None means that it gave none."""

@@ -102,6 +102,20 @@ def test_only_requests_that_could_be_forwarded_cost_a_token() -> None:
     assert verdict.audit.outcome is Outcome.RATE
 
 
+def test_an_operation_on_a_stream_is_judged_as_a_call_is() -> None:
+    here = gateway((*RULES, Rule("node-x", 1, 6)), burst=2)
+    assert here.admit("node-a", 1, 6, 0) is None
+    assert here.admit("node-a", 1, 1, 0) is Outcome.SERVICE
+    assert here.admit("node-a", 1, 6, 0) is Outcome.RATE
+    assert here.admit("node-b", 1, 6, 0) is Outcome.SERVICE
+    assert here.admit("node-x", 1, 6, 0) is Outcome.RATE
+    # One allowance for both ways.
+    verdict = here.receive("node-b", request(), 0)
+    assert isinstance(verdict, Answer)
+    assert verdict.audit.outcome is Outcome.SERVICE
+    assert here.admit("node-b", 1, 6, 0) is Outcome.RATE
+
+
 def test_peers_have_buckets_of_their_own() -> None:
     here = gateway((*RULES, Rule("node-b", 1, 6)), burst=1)
     assert isinstance(here.receive("node-a", request(), 0), Forward)

@@ -65,16 +65,26 @@ class ReplayTable:
         """Judge a mutation; with `DONE` comes the answer that it had."""
         number = correlation & ((1 << _NUMBER_BITS) - 1)
         epoch = self._epoch(peer, correlation >> _NUMBER_BITS)
-        digest = blake2b(bytes([service]) + payload, digest_size=16).digest()
         call = epoch.calls.get(number)
         if call is not None:
-            if call.digest != digest:
-                return Verdict.CONFLICT, None
-            return (Verdict.DONE, call.reply) if call.is_done else (Verdict.RUNNING, None)
+            return _compare(call, service, payload)
         if number <= epoch.forgotten_highest or not self._make_room(epoch):
             return Verdict.GONE, None
-        epoch.calls[number] = _Call(digest)
+        epoch.calls[number] = _Call(_digest(service, payload))
         return Verdict.RUN, None
+
+    def look(
+        self, peer: str, correlation: int, service: int, payload: bytes
+    ) -> tuple[Verdict, bytes | None]:
+        """Judge a mutation as `begin` would, and take note of nothing."""
+        number = correlation & ((1 << _NUMBER_BITS) - 1)
+        epoch = self._peers.get(peer, OrderedDict()).get(correlation >> _NUMBER_BITS)
+        if epoch is None:
+            return Verdict.RUN, None
+        call = epoch.calls.get(number)
+        if call is not None:
+            return _compare(call, service, payload)
+        return (Verdict.GONE if number <= epoch.forgotten_highest else Verdict.RUN), None
 
     def finish(self, peer: str, correlation: int, reply: bytes | None) -> None:
         """Remember the answer of a call that `begin` let run; None is `failed`."""
@@ -105,6 +115,16 @@ class ReplayTable:
         del epoch.calls[number]
         epoch.forgotten_highest = max(epoch.forgotten_highest, number)
         return True
+
+
+def _compare(call: _Call, service: int, payload: bytes) -> tuple[Verdict, bytes | None]:
+    if call.digest != _digest(service, payload):
+        return Verdict.CONFLICT, None
+    return (Verdict.DONE, call.reply) if call.is_done else (Verdict.RUNNING, None)
+
+
+def _digest(service: int, payload: bytes) -> bytes:
+    return blake2b(bytes([service]) + payload, digest_size=16).digest()
 
 
 def has_epoch(correlation: int) -> bool:

@@ -40,6 +40,22 @@ def test_other_content_under_the_same_number_is_a_conflict() -> None:
     assert table.begin("a", EPOCH + 1, 1, PUT)[0] is Verdict.CONFLICT
 
 
+def test_looking_says_what_beginning_would_and_changes_nothing() -> None:
+    table = ReplayTable()
+    for epoch in range(1, EPOCHS_MAX + 9):
+        assert table.look("a", (epoch << 32) + 1, 4, PUT) == (Verdict.RUN, None)
+    table.begin("a", EPOCH + 1, 4, PUT)
+    for _ in range(2):
+        assert table.look("a", EPOCH + 1, 4, PUT) == (Verdict.RUNNING, None)
+        assert table.look("a", EPOCH + 1, 4, PUT + b"x") == (Verdict.CONFLICT, None)
+        assert table.look("a", EPOCH + 2, 4, PUT) == (Verdict.RUN, None)
+    table.finish("a", EPOCH + 1, b"ok")
+    assert table.look("a", EPOCH + 1, 4, PUT) == (Verdict.DONE, b"ok")
+    for number in range(2, CALLS_MAX + 2):
+        table.begin("a", EPOCH + number, 4, PUT)
+    assert table.look("a", EPOCH + 1, 4, PUT) == (Verdict.GONE, None)
+
+
 def test_what_is_forgotten_is_not_run_again() -> None:
     table = ReplayTable()
     for number in range(1, CALLS_MAX + 2):

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 
 from nexus.dsoftbus import mux
+from nexus.dsoftbus.io.gate import PeerGate
 from nexus.dsoftbus.io.link import Link
-from nexus.dsoftbus.io.settings import UnavailableError
+from nexus.dsoftbus.io.settings import NoStreamsError, SessionLostError, UnavailableError
 from nexus.dsoftbus.io.stream import BusStream, StreamHandler
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.wire.error import LocalProtocolError
@@ -16,18 +17,18 @@ from nexus.wire.error import LocalProtocolError
 class Handles:
     """One session's stream objects.  At most as many as its mux allows."""
 
-    __slots__ = ("_handlers", "_link", "_peer", "_streams", "_tasks")
+    __slots__ = ("_gate", "_handlers", "_link", "_streams", "_tasks")
 
-    def __init__(self, link: Link, peer: str, handlers: Mapping[str, StreamHandler]) -> None:
+    def __init__(self, link: Link, gate: PeerGate, handlers: Mapping[str, StreamHandler]) -> None:
         """Begin with none.
 
         Args:
             link: The session's connection.
-            peer: Whose session it is.
+            gate: What the peer may ask for; it says whose session it is.
             handlers: What serves the streams that the peer opens, by name.
         """
         self._link = link
-        self._peer = peer
+        self._gate = gate
         self._handlers = handlers
         self._streams: dict[int, BusStream] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -36,9 +37,11 @@ class Handles:
         """Open a stream, once it is known whether the peer speaks streams."""
         await self._link.settled.wait()
         carrier = self._link.carrier
-        streams = carrier.streams if carrier is not None else None
+        if carrier is None:
+            raise SessionLostError(f"the session with {self._gate.peer} was lost")
+        streams = carrier.streams
         if streams is None:
-            raise UnavailableError(f"{self._peer} speaks no streams, or its session is lost")
+            raise NoStreamsError(f"{self._gate.peer} speaks no streams")
         try:
             number = streams.open(name, priority)
         except LocalProtocolError as exc:
@@ -56,8 +59,8 @@ class Handles:
             case mux.HalfClosed(number) if number in self._streams:
                 self._streams[number].end()
                 self._forget_if_over(number)
-            case mux.WasReset(number) if number in self._streams:
-                self._streams.pop(number).lose()
+            case mux.WasReset(number, reason) if number in self._streams:
+                self._streams.pop(number).was_reset(reason)
                 self._cancel(number)
 
     def drained(self) -> None:
@@ -104,7 +107,8 @@ class Handles:
             stream.close()
 
     def _add(self, streams: mux.Mux, number: int, name: str) -> BusStream:
-        stream = BusStream(streams, number, name, self._peer, self._link.wake)
+        peer, wake = self._gate.peer, self._link.wake
+        stream = BusStream(streams, number, name, peer, wake, self._gate)
         self._streams[number] = stream
         return stream
 

@@ -228,7 +228,7 @@ class Node:
         peer_id = link.peer
         assert peer_id is not None, "ready without a peer"
         self._links[link] = ServedSession(self._service, peer_id, link.number, link)
-        link.handles = Handles(link, peer_id, self._stream_handlers)
+        link.handles = Handles(link, self._service.gate(peer_id), self._stream_handlers)
         links = self._ready[peer_id]
         links.append(link)
         self.peers[peer_id].attach(link)

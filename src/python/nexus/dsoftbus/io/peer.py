@@ -17,6 +17,7 @@ from nexus.dsoftbus.io.settings import (
     FailedError,
     PeerSettings,
     RefusedError,
+    SessionLostError,
     UnavailableError,
 )
 from nexus.dsoftbus.io.stream import BusStream
@@ -54,13 +55,13 @@ class Peer:
         """
         self.settings = settings
         self.link: Link | None = None
-        # The peer's table of answered mutations goes by epoch and number; a guest has none and
-        # gets numbers from 1, as its own.
+        # A peer's table of answered mutations goes by epoch and number.
         self._correlation = epoch << 32 if settings.is_deduplicating else 0
         self._pending: dict[int, _Pending] = {}
         self._capacity = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._changed = asyncio.Event()
         self._is_closed = False
+        self._turns: dict[str, asyncio.Lock] = {}  # As many as there are names in our code.
 
     @property
     def device_id(self) -> str:
@@ -162,17 +163,29 @@ class Peer:
     ) -> BusStream:
         """Open a stream; the peer must have a handler by its name, or it is reset.
 
+        A side has one live stream of a name: hold `turn(name)` where several could want one.
+
         Raises:
-            UnavailableError: no session, a peer without streams, or too many of them.
+            NoStreamsError: the peer speaks none.
+            UnavailableError: no session, a stream of this name, or too many of them.
         """
         await self.wait_ready(timeout_s)
-        assert self.link is not None, "ready without a link"
-        assert self.link.handles is not None, "ready without handles"
+        if self.link is None or self.link.handles is None:
+            raise SessionLostError(f"the session with {self.device_id} was lost")
         try:
             async with asyncio.timeout(timeout_s):
                 return await self.link.handles.open(name, priority)
         except TimeoutError as exc:
             raise UnavailableError(f"{self.device_id} says nothing in {timeout_s:g} s") from exc
+
+    def turn(self, stream: str) -> asyncio.Lock:
+        """Return the lock that who opens a stream of this name holds until it is over."""
+        return self._turns.setdefault(stream, asyncio.Lock())
+
+    def next_correlation(self) -> int:
+        """Return a new correlation id; to a peer that remembers it names a call for good."""
+        self._correlation += 1
+        return self._correlation
 
     def attach(self, link: Link) -> None:
         """Use this session; what is under way on another one stays there."""
@@ -216,8 +229,7 @@ class Peer:
         self._check_open()
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         pending = _Pending(service, payload, deadline_s, future)
-        self._correlation += 1
-        correlation = self._correlation
+        correlation = self.next_correlation()
         # Encoded before it is entered: what cannot be said is the caller's mistake, raised here.
         Request(service, correlation, DEADLINE_MS_MAX, payload).encode()
         self._pending[correlation] = pending

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from nexus.dsoftbus.audit import Record, record_of
 from nexus.dsoftbus.carrier import Nonsense, Pulled
 from nexus.dsoftbus.gateway import Answer, Forward, Gateway
+from nexus.dsoftbus.io.gate import PeerGate
 from nexus.dsoftbus.io.settings import Call, Handler, Reply
 from nexus.dsoftbus.policy import is_mutation
 from nexus.dsoftbus.replay import ReplayTable, Verdict, has_epoch
@@ -55,6 +56,10 @@ class Service:
         self._replay = ReplayTable()
         self._mutations: dict[tuple[str, int], asyncio.Task[Reply]] = {}
         self.audit = audit
+
+    def gate(self, peer: str) -> PeerGate:
+        """Return what handlers of this peer's streams ask."""
+        return PeerGate(self._gateway, self._replay, self.audit, peer)
 
     def judge(self, peer: str, frame: bytes) -> Forward | Answer:
         """Judge one frame."""

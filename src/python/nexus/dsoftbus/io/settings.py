@@ -40,6 +40,23 @@ class UnavailableError(BusError):
     """No session with the peer; the call was not sent, or was lost with its session."""
 
 
+class NoStreamsError(UnavailableError):
+    """The peer speaks no streams; asking again changes nothing."""
+
+
+class SessionLostError(UnavailableError):
+    """The stream's session ended; what was written on it may have arrived or not."""
+
+
+class StreamResetError(UnavailableError):
+    """One side gave the stream up; `reason` says why, if the peer did."""
+
+    def __init__(self, text: str, reason: int | None) -> None:
+        """Keep the reason as it came."""
+        self.reason = reason
+        super().__init__(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerSettings:
     """A peer that may hold a session with this node."""

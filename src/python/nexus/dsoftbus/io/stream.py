@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from nexus.dsoftbus.io.settings import UnavailableError
+from nexus.dsoftbus.io.gate import PeerGate
+from nexus.dsoftbus.io.settings import SessionLostError, StreamResetError, UnavailableError
 from nexus.dsoftbus.mux import Mux
 from nexus.dsoftbus.mux_transitions import ResetReason
 
@@ -20,17 +21,24 @@ class BusStream:
     __slots__ = (
         "_arrived",
         "_changed",
+        "_failure",
         "_is_ended",
-        "_is_lost",
         "_mux",
         "_wake",
+        "gate",
         "name",
         "number",
         "peer",
     )
 
     def __init__(
-        self, mux: Mux, number: int, name: str, peer: str, wake: Callable[[], None]
+        self,
+        mux: Mux,
+        number: int,
+        name: str,
+        peer: str,
+        wake: Callable[[], None],
+        gate: PeerGate,
     ) -> None:
         """Wrap a live stream.
 
@@ -40,8 +48,10 @@ class BusStream:
             name: What it was opened as.
             peer: The other side's device id.
             wake: Called when there may be something to send.
+            gate: What the other side may ask for on it, for who serves it.
         """
         self.name = name
+        self.gate = gate
         self.number = number
         self.peer = peer
         self._mux = mux
@@ -50,17 +60,17 @@ class BusStream:
         self._arrived: deque[bytes] = deque()
         self._changed = asyncio.Event()
         self._is_ended = False
-        self._is_lost = False
+        self._failure: UnavailableError | None = None
 
     async def read(self, count_max: int = READ_BYTES) -> bytes:
         """Return what has arrived, at least a byte; nothing at the peer's end of the stream.
 
         Raises:
-            UnavailableError: reset, or the session is lost.
+            StreamResetError, SessionLostError: nothing more will come.
         """
         while not self._arrived:
-            if self._is_lost:
-                raise UnavailableError(f"the stream {self.name!r} was reset or lost")
+            if self._failure is not None:
+                raise self._failure
             if self._is_ended:
                 return b""
             self._changed.clear()
@@ -69,16 +79,27 @@ class BusStream:
         if len(data) > count_max:
             self._arrived.appendleft(data[count_max:])
             data = data[:count_max]
-        if not self._is_lost:
+        if self._failure is None:
             self._mux.consume(self.number, len(data))
             self._wake()
         return data
+
+    async def read_exactly(self, count: int) -> bytes:
+        """Return so many bytes, or fewer at the peer's end of the stream.
+
+        Raises:
+            StreamResetError, SessionLostError: they will not come.
+        """
+        data = bytearray()
+        while len(data) < count and (piece := await self.read(count - len(data))):
+            data += piece
+        return bytes(data)
 
     async def write(self, data: bytes) -> None:
         """Send; returns when all of it is buffered, which is when the peer keeps up.
 
         Raises:
-            UnavailableError: reset, or the session is lost.
+            StreamResetError, SessionLostError: it may have arrived or not.
         """
         while True:
             self._check()
@@ -91,15 +112,21 @@ class BusStream:
 
     def close(self) -> None:
         """Send no more; what is buffered still goes."""
-        if not self._is_lost and self._mux.can_close(self.number):
+        if self._failure is None and self._mux.can_close(self.number):
             self._mux.close(self.number)
             self._wake()
 
+    async def over(self) -> None:
+        """Return when both sides have closed, or one has given up."""
+        while self._failure is None and self._mux.state(self.number) is not None:
+            self._changed.clear()
+            await self._changed.wait()
+
     def reset(self, reason: ResetReason = ResetReason.UNWANTED) -> None:
         """Give the stream up."""
-        if not self._is_lost:
+        if self._failure is None:
             self._mux.reset(self.number, reason)
-            self.lose()
+            self.was_reset(None)
             self._wake()
 
     # What the link tells.
@@ -114,18 +141,29 @@ class BusStream:
         self._is_ended = True
         self._changed.set()
 
+    def was_reset(self, reason: int | None) -> None:
+        """Note that the stream was given up."""
+        why = "" if reason is None else f", reason {reason}"
+        self._fail(StreamResetError(f"the stream {self.name!r} was reset{why}", reason))
+
     def lose(self) -> None:
-        """Note that the stream is no more."""
-        self._is_lost = True
-        self._changed.set()
+        """Note that the session is no more."""
+        self._fail(SessionLostError(f"the stream {self.name!r} was lost with its session"))
 
     def drained(self) -> None:
         """Note that there may be room."""
         self._changed.set()
 
+    def _fail(self, failure: UnavailableError) -> None:
+        if self._failure is None:
+            self._failure = failure
+        self._changed.set()
+
     def _check(self) -> None:
-        if self._is_lost or self._mux.state(self.number) is None:
-            raise UnavailableError(f"the stream {self.name!r} was reset or lost")
+        if self._failure is not None:
+            raise self._failure
+        if self._mux.state(self.number) is None:
+            raise StreamResetError(f"the stream {self.name!r} is over", None)
 
 
 StreamHandler = Callable[[BusStream], Awaitable[None]]

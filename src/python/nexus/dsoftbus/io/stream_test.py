@@ -9,9 +9,9 @@ import pytest
 
 from nexus.dsoftbus.audit import MuxRecord
 from nexus.dsoftbus.io.node_fake import TwoNodes, two_nodes
-from nexus.dsoftbus.io.settings import UnavailableError
+from nexus.dsoftbus.io.settings import SessionLostError, StreamResetError, UnavailableError
 from nexus.dsoftbus.io.stream import BusStream, StreamHandler
-from nexus.dsoftbus.mux_transitions import Reject
+from nexus.dsoftbus.mux_transitions import Reject, ResetReason
 from nexus.wire import mux as wire
 
 
@@ -73,6 +73,66 @@ def test_a_slow_reader_slows_only_itself() -> None:
         writing.cancel()
 
     run(scenario, {"stuck": never_read, "echo": echo})
+
+
+def test_exactly_so_many_bytes_or_those_before_the_end() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        stream = await peer.open_stream("echo")
+        for byte in b"0123456789":
+            await stream.write(bytes([byte]))
+        assert await stream.read_exactly(4) == b"0123"
+        assert await stream.read_exactly(0) == b""
+        stream.close()
+        assert await stream.read_exactly(99) == b"456789"
+        await stream.over()
+
+    run(scenario, {"echo": echo})
+
+
+def test_a_name_is_free_when_its_stream_is_over_and_turns_keep_callers_apart() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+
+        async def use(number: int) -> None:
+            async with peer.turn("echo"):
+                stream = await peer.open_stream("echo")
+                await stream.write(bytes([number]))
+                stream.close()
+                assert await stream.read_exactly(2) == bytes([number])
+                await stream.over()
+
+        await asyncio.gather(*(use(number) for number in range(20)))
+        first = await peer.open_stream("echo")
+        with pytest.raises(UnavailableError, match="is open"):
+            await peer.open_stream("echo")
+        first.reset()
+        await first.over()
+        with pytest.raises(StreamResetError):
+            await first.read()
+        assert await peer.open_stream("echo")
+
+    run(scenario, {"echo": echo})
+
+
+def test_who_gave_a_stream_up_and_why() -> None:
+    async def refuse(stream: BusStream) -> None:
+        stream.reset(ResetReason.NONSENSE)
+
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        for name, reason in (("refuse", 2), ("nothing", 1)):
+            stream = await peer.open_stream(name)
+            with pytest.raises(StreamResetError) as caught:
+                await stream.read()
+            assert caught.value.reason == reason
+        stream = await peer.open_stream("stuck")
+        assert peer.link is not None
+        peer.link.abort()
+        with pytest.raises(SessionLostError):
+            await stream.read()
+
+    run(scenario, {"refuse": refuse, "stuck": never_read})
 
 
 def test_a_stream_that_the_peer_does_not_know_is_reset() -> None:
