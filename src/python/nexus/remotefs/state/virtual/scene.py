@@ -1,0 +1,160 @@
+"""A guest and the peers of its configuration, on one virtual switch; and calls that wait.
+
+Everything happens in virtual time, so the same steps give the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Final
+
+from nexus.config.compile import compile_node
+from nexus.config.keys import derive_test_secret, public_key_of
+from nexus.config.load import load_node
+from nexus.core.randomness import KeyedRandom
+from nexus.emulator.board import AttachedDrive
+from nexus.emulator.device.virtio_blk import MemoryDrive
+from nexus.emulator.machine import Machine, MachineOptions
+from nexus.netstack.library import Library
+from nexus.remotefs.package.virtual.node import Place
+from nexus.remotefs.state.virtual.peer import VirtualPeer
+from nexus.simulation.entropy import EntropyStream
+from nexus.simulation.link import LinkOptions
+from nexus.simulation.world import World
+from nexus.wire import log, state
+from nexus.wire.gateway import Response, Status
+
+STATE: Final = 4
+LOG: Final = 5
+
+_SEED: Final = 1
+_CONFIG_FILE: Final = "opt/org.nexus/node"
+_STATE_SLOT: Final = 2
+_LINK: Final = LinkOptions(delay_ns=1_000_000)
+
+# Who waits for something looks this often whether it has come.
+_REACTION_NS: Final = 250_000
+
+# Virtual time in which a guest that is well has long answered.
+_PATIENCE_NS: Final = 20_000_000_000
+
+
+class Scene:
+    """The world, and the calls of its peers."""
+
+    def __init__(
+        self, config: Path, kernel: bytes, library: Library, native_blob: bytes | None = None
+    ) -> None:
+        """Switch the guest on; a peer has the name and the test key of the configuration."""
+        settings = load_node(config)
+        bus, network = settings.dsoftbus, settings.network
+        assert bus is not None, "the guest needs a bus"
+        assert network is not None, "the guest needs a network"
+        drives = []
+        if settings.state is not None:
+            assert settings.state.disk_kib is not None, "the guest's disk begins empty"
+            disk = MemoryDrive(bytes(settings.state.disk_kib << 10))
+            drives.append(AttachedDrive(_STATE_SLOT, disk, False))
+        random = KeyedRandom(_SEED)
+        guest = Machine(
+            MachineOptions(
+                kernel=kernel,
+                ram_bytes=settings.node.ram_mib << 20,
+                fw_cfg={_CONFIG_FILE: compile_node(settings)},
+                drives=drives,
+                mac=settings.node.mac_bytes,
+                entropy=EntropyStream(random, "guest"),
+                engine="reference" if native_blob is None else "native",
+                native_blob=native_blob,
+            )
+        )
+        place = Place(
+            device_id=settings.node.id,
+            mac=settings.node.mac_bytes,
+            ip=network.interface.ip,
+            port=bus.port,
+            public=public_key_of(bus.static_key.secret()),
+        )
+        self.peers: dict[str, VirtualPeer] = {}
+        for number, peer in enumerate(bus.peer, 1):
+            secret = derive_test_secret(peer.id)
+            own = replace(
+                place,
+                device_id=peer.id,
+                mac=b"\x52\x54\x00\x12\x35" + bytes([number]),
+                ip=IPv4Address(peer.address),
+                port=peer.port,
+                public=public_key_of(secret),
+            )
+            self.peers[peer.id] = VirtualPeer(library, own, secret, place)
+        hosts = {name: peer.host for name, peer in self.peers.items()}
+        self.world = World({**hosts, "guest": guest}, _LINK, random)
+        self.console = ""
+        self._count = 0
+
+    def run_for(self, duration_ns: int) -> None:
+        """Let the world go on for so long."""
+        end_ns = self.world.now_ns + duration_ns
+        while self.world.now_ns < end_ns:
+            self._step(end_ns)
+
+    def run_until(self, is_done: Callable[[], bool]) -> None:
+        """Let the world go on until it is so."""
+        end_ns = self.world.now_ns + _PATIENCE_NS
+        while not is_done():
+            assert self.world.now_ns < end_ns, f"waited {_PATIENCE_NS} ns in vain\n{self.console}"
+            self._step(self.world.now_ns + _REACTION_NS)
+
+    def wait_ready(self) -> None:
+        """Let the world go on until every peer has a session."""
+        self.run_until(lambda: all(peer.is_ready for peer in self.peers.values()))
+
+    def call(
+        self, name: str, service: int, payload: bytes, identity: int | None = None
+    ) -> Response:
+        """Ask, and wait for the answer; without an id it is one of no epoch."""
+        peer = self.peers[name]
+        if identity is None:
+            self._count += 1
+            identity = self._count
+        peer.answers.pop(identity, None)
+        peer.ask(identity, service, payload)
+        self.run_until(lambda: identity in peer.answers)
+        return peer.answers.pop(identity)
+
+    def state(
+        self, name: str, request: state.Request, identity: int | None = None
+    ) -> state.Reply | None:
+        """Ask of the state; None is that the gateway answered *failed*."""
+        response = self.call(name, STATE, request.encode(), identity)
+        assert response.status is not Status.REFUSED, request
+        return None if response.status is Status.FAILED else state.decode_reply(response.payload)
+
+    def value(self, name: str, key: str) -> bytes | None:
+        """Look what is there."""
+        reply = self.state(name, state.Request(state.Op.GET, key))
+        assert reply is not None, key
+        return reply.value if reply.status is state.Status.OK else None
+
+    def records(self, name: str) -> list[log.Record]:
+        """Read the guest's log, up to what was there at first."""
+        found: dict[int, log.Record] = {}
+        since_ns, total = 0, None
+        while total is None or max(found, default=0) < total:
+            response = self.call(name, LOG, log.Query(since_ns, 0xFFFF).encode())
+            assert response.status is Status.OK, response
+            reply = log.decode_reply(response.payload)
+            assert reply.records, "a reply without records: one always fits"
+            total = reply.total if total is None else total
+            found.update((record.id, record) for record in reply.records)
+            since_ns = reply.records[-1].time_ns
+        return [found[number] for number in sorted(found)]
+
+    def _step(self, limit_ns: int) -> None:
+        step = self.world.step(limit_ns)
+        for machine, text in step.consoles:
+            if machine == "guest":
+                self.console += text.decode(errors="replace")
