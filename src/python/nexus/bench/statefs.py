@@ -4,6 +4,7 @@
     single    many, synced once at the end  against  sqlite3, a transaction each, NORMAL
     batch     the same                      against  sqlite3, all in one transaction
     recovery  opening a store of which 64 MiB of journal are to be replayed
+    guest     with --guest-image: a remote PUT in virtual time (nexus.bench.remote_put)
 
 sqlite3 is in WAL mode with synchronous=FULL, which makes a COMMIT as durable as a sync of ours; in
 `single` it is NORMAL, where a COMMIT waits for no disk, as our puts do not.
@@ -27,6 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from nexus.bench import remote_put
 from nexus.bench import statefs_measure as measure
 
 RATIO_MIN: Final = 1.0
@@ -68,6 +70,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=11, help="turns of each side (default 11)")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the file system to try")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
+    parser.add_argument("--guest-image", type=Path, help="of //testprojects/remote_put:system")
+    parser.add_argument("--native-blob", type=Path, help="made by nexus.emulator.native.build")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-statefs-") as name:
         folder = Path(name)
@@ -79,11 +83,15 @@ def main(argv: Sequence[str]) -> int:
         path, records = measure.write_journal(folder)
         recovery_s = min(measure.recover(path) for _ in range(options.rounds))
         print(f"recovery {recovery_s * 1000:>9.0f} ms   {records} records in 64 MiB")
+        guest = {}
+        if options.guest_image is not None:
+            guest = remote_put.report(remote_put.WORLD, options.guest_image, options.native_blob)
         if options.json is not None:
             result = {
                 "host": _host(folder),
                 "figures": [asdict(figure) for figure in figures],
                 "recovery": {"seconds": recovery_s, "records": records},
+                "guest": guest,
             }
             options.json.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
     return 0 if all(figure.is_met for figure in figures) else 1
