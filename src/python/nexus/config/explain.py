@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from nexus.config.error import Problem, show
+from nexus.config.fields import CountError
 from nexus.config.layers import render
 from nexus.config.lines import Location
 from nexus.core.errors import did_you_mean
@@ -22,6 +23,12 @@ SECRET_KEYS: Final = ("static_key",)
 
 # The keys whose value is one of several models.
 _UNIONS: Final = ("static_key", "public_key")
+
+# More tables with one key than this are no hint.
+_PLACES_MAX: Final = 2
+
+# What pydantic puts after a key that is wrong itself.
+_OF_KEY: Final = "[key]"
 
 _TYPES: Final[Mapping[str, str]] = {
     "string_type": "a string",
@@ -44,14 +51,32 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
 
 def _explain_one(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     location = _strip_tags(details["loc"])
+    if location[1:] and location[-1] == _OF_KEY and location[-2] == details["input"]:
+        location = location[:-1]
     explainer = _EXPLAINERS.get(details["type"], _explain_value)
     return Problem(render(location), explainer(details, location, model))
 
 
 def _explain_unknown(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
     accepted = accepted_keys(model, location[:-1])
-    hint = did_you_mean(str(location[-1]), accepted)
+    key = str(location[-1])
+    hint = did_you_mean(key, accepted) or _hint_elsewhere(key, model)
     return f"unknown key; accepted are {', '.join(accepted)}{hint}"
+
+
+def _hint_elsewhere(key: str, model: type[BaseModel]) -> str:
+    """Name the tables that have the key: in TOML a key belongs to the header above it."""
+    places = [place for place in _places(model, "") if place.rpartition(".")[2] == key]
+    listed = " or ".join(repr(place) for place in places[:_PLACES_MAX])
+    return f"; did you mean {listed}?" if places else ""
+
+
+def _places(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        place = f"{prefix}{field.alias or name}"
+        yield place
+        for inner in _models_in(field.annotation):
+            yield from _places(inner, f"{place}.")
 
 
 def _explain_missing(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
@@ -70,6 +95,8 @@ def _explain_value(details: ErrorDetails, location: Location, model: type[BaseMo
     kind = details["type"]
     if kind == "value_error":
         text = str(details["ctx"]["error"])
+        if isinstance(details["ctx"]["error"], CountError):
+            return text
     elif kind in _TYPES:
         text = f"accepted is {_TYPES[kind]}"
     else:

@@ -23,16 +23,32 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from nexus.core.identity import SERVICE_NAME_RULE, is_service_name
+from nexus.core.errors import did_you_mean
+from nexus.core.identity import SERVICE_NAME_BYTES_MAX, SERVICE_NAME_RULE, is_service_name
 from nexus.core.randomness import Ratio
 
 DEVICE_ID_BYTES_MAX: Final = 64
-_DEVICE_ID: Final = re.compile(r"[!-~]+")
-_CAPABILITY: Final = re.compile(r"[a-z][a-z0-9._-]{0,47}")
-_MAC: Final = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
-_KEY_HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
-_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
-_SEED_NAME: Final = re.compile(r"[!-~]{1,64}")
+# Expressions that mean the same to Python, to JSON Schema and to other engines; they match a whole
+# text.  Where a check by code says more than one of them, `nexus.config.schema` lists what.
+_DEVICE_ID: Final = rf"[!-~]{{1,{DEVICE_ID_BYTES_MAX}}}"
+_SERVICE: Final = rf"[a-z][a-z0-9-]{{0,{SERVICE_NAME_BYTES_MAX - 1}}}"
+_CAPABILITY: Final = r"[a-z][a-z0-9._-]{0,47}"
+_MAC: Final = r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}"
+_UNICAST_MAC: Final = r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}"
+_KEY_HEX: Final = r"[0-9a-fA-F]{64}"
+_LABEL: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}"
+_SEED_NAME: Final = r"[!-~]{1,64}"
+_OCTET: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+# Neither loopback (127) nor multicast and above (224).
+_FIRST_OCTET: Final = r"(22[0-3]|2[01][0-9]|1[3-9][0-9]|12[0-689]|1[01][0-9]|[1-9]?[0-9])"
+_HOST: Final = rf"{_FIRST_OCTET}(\.{_OCTET}){{3}}"
+_PREFIX: Final = r"([89]|[12][0-9]|30)"
+_RATIO: Final = r"([01]|[0-9]{1,19}/[1-9][0-9]{0,18})"
+_NO_CONTROLS: Final = r"[^\x00-\x1f\x7f-\x9f]"
+_HEX: Final = r"([0-9a-fA-F]{2}( ?[0-9a-fA-F]{2})*)?"
+_TAG: Final = (
+    r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
 _TEXT_CHARS_MAX: Final = 1000
 
 # What a reader can still follow.
@@ -72,9 +88,67 @@ class Within:
         return value
 
 
-def _matching(pattern: re.Pattern[str], accepted: str) -> Callable[[str], str]:
+class CountError(ValueError):
+    """Too few or too many entries: the entries themselves say nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """An annotation: a list of so many entries, both ends included."""
+
+    low: int
+    high: int
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the entries first, then how many they are."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """Say the same in JSON Schema."""
+        low = {"minItems": self.low} if self.low else {}
+        return {**handler(schema), **low, "maxItems": self.high}
+
+    def _check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not self.low <= len(value) <= self.high:
+            found = f"{len(value)} entries" if value else "is empty"
+            raise CountError(f"{found}; accepted are {self.low}..{self.high} entries")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An annotation: one word of a table."""
+
+    accepted: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the type first, then the word."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """Say the same in JSON Schema."""
+        return {**handler(schema), "enum": list(self.accepted)}
+
+    def _check(self, value: str) -> str:
+        if value not in self.accepted:
+            hint = did_you_mean(value, self.accepted)
+            raise ValueError(f"accepted are {', '.join(self.accepted)}{hint}")
+        return value
+
+
+def form(pattern: str, refused: str | None = None) -> WithJsonSchema:
+    """Describe a text by an expression for all of it, and one text that it is not."""
+    no = {"not": {"const": refused}} if refused is not None else {}
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **no})
+
+
+def _matching(pattern: str, accepted: str) -> Callable[[str], str]:
     def check(value: str) -> str:
-        if pattern.fullmatch(value) is None:
+        if re.fullmatch(pattern, value) is None:
             raise ValueError(f"accepted are {accepted}")
         return value
 
@@ -88,7 +162,7 @@ def _check_service(value: str) -> str:
 
 
 def _check_device_id(value: str) -> str:
-    if not (_DEVICE_ID.fullmatch(value) and len(value) <= DEVICE_ID_BYTES_MAX):
+    if re.fullmatch(_DEVICE_ID, value) is None:
         raise ValueError(
             f"accepted are 1..{DEVICE_ID_BYTES_MAX} printable ASCII characters without spaces"
         )
@@ -96,7 +170,7 @@ def _check_device_id(value: str) -> str:
 
 
 def _check_mac(value: str) -> str:
-    if _MAC.fullmatch(value) is None:
+    if re.fullmatch(_MAC, value) is None:
         raise ValueError("accepted are six bytes in hexadecimal, such as 52:54:00:12:34:0a")
     octets = mac_bytes(value)
     if octets == b"\xff" * 6:
@@ -122,10 +196,11 @@ def _check_interface(value: str) -> str:
         interface = IPv4Interface(value)
     except (AddressValueError, NetmaskValueError) as exc:
         raise ValueError("accepted is an IPv4 address and prefix, such as 10.42.0.10/24") from exc
-    if "/" not in value or not value.partition("/")[2].isdigit():
+    _, slash, prefix = value.partition("/")
+    if not (slash and prefix.isdigit()):
         raise ValueError("the prefix length is missing; accepted is such as 10.42.0.10/24")
     network = interface.network
-    if not 8 <= network.prefixlen <= 30:
+    if re.fullmatch(_PREFIX, prefix) is None:
         raise ValueError("accepted are prefix lengths 8..30")
     _check_host(interface.ip)
     if interface.ip in (network.network_address, network.broadcast_address):
@@ -145,6 +220,8 @@ def _check_host(address: IPv4Address) -> None:
 
 def _check_ratio(value: str) -> str:
     try:
+        if re.fullmatch(_RATIO, value) is None:
+            raise ValueError(value)
         Ratio.parse(value)
     except ValueError as exc:
         raise ValueError("accepted is a ratio n/m between 0 and 1, such as 1/50") from exc
@@ -172,32 +249,62 @@ def mac_bytes(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
+_LINE_SCHEMA: Final = {
+    "type": "string",
+    "pattern": f"^{_NO_CONTROLS}*$",
+    "minLength": 1,
+    "maxLength": _TEXT_CHARS_MAX,
+}
+
+# Services whose tables have a model; `[service.NAME]` is for those that have none.
+MODELLED: Final = ("init", "netstackd", "dsoftbusd", "policyd", "selftest-client", "bundlemgrd")
+
+
+def _check_free_service(value: str) -> str:
+    if value in MODELLED:
+        raise ValueError("this service has tables of its own")
+    return _check_service(value)
+
+
 Port = Annotated[int, Within(1, 65535)]
 U16 = Annotated[int, Within(1, 65535)]
-ServiceName = Annotated[str, AfterValidator(_check_service)]
-DeviceId = Annotated[str, AfterValidator(_check_device_id)]
-Mac = Annotated[str, AfterValidator(_check_mac)]
-Address = Annotated[str, AfterValidator(_check_address)]
-Interface = Annotated[str, AfterValidator(_check_interface)]
-RatioText = Annotated[str, AfterValidator(_check_ratio)]
-Line = Annotated[str, AfterValidator(_check_line)]
-Regex = Annotated[str, AfterValidator(_check_regex)]
+ServiceName = Annotated[str, AfterValidator(_check_service), form(_SERVICE)]
+DeviceId = Annotated[str, AfterValidator(_check_device_id), form(_DEVICE_ID)]
+Mac = Annotated[str, AfterValidator(_check_mac), form(_UNICAST_MAC, "00:00:00:00:00:00")]
+Address = Annotated[str, AfterValidator(_check_address), form(_HOST, "0.0.0.0")]
+Interface = Annotated[str, AfterValidator(_check_interface), form(f"{_HOST}/{_PREFIX}")]
+RatioText = Annotated[str, AfterValidator(_check_ratio), form(_RATIO)]
+Line = Annotated[str, AfterValidator(_check_line), WithJsonSchema(_LINE_SCHEMA)]
+Regex = Annotated[
+    str, AfterValidator(_check_regex), WithJsonSchema({**_LINE_SCHEMA, "format": "regex"})
+]
 Capability = Annotated[
     str,
     AfterValidator(_matching(_CAPABILITY, "1..48 characters a-z, 0-9, '.', '_' and '-'")),
+    form(_CAPABILITY),
 ]
-KeyHex = Annotated[str, AfterValidator(_matching(_KEY_HEX, "64 hexadecimal digits (32 bytes)"))]
+KeyHex = Annotated[
+    str,
+    AfterValidator(_matching(_KEY_HEX, "64 hexadecimal digits (32 bytes)")),
+    form(_KEY_HEX),
+]
 Label = Annotated[
-    str, AfterValidator(_matching(_LABEL, "1..16 letters, digits, '_' and '-', such as A"))
+    str,
+    AfterValidator(_matching(_LABEL, "1..16 letters, digits, '_' and '-', such as A")),
+    form(_LABEL),
 ]
 SeedName = Annotated[
-    str, AfterValidator(_matching(_SEED_NAME, "1..64 printable ASCII characters without spaces"))
+    str,
+    AfterValidator(_matching(_SEED_NAME, "1..64 printable ASCII characters without spaces")),
+    form(_SEED_NAME),
 ]
+FreeService = Annotated[str, AfterValidator(_check_free_service)]
+Tag = Annotated[str, AfterValidator(_matching(_TAG, "as tags integers 1..65535"))]
 
 # TOML has lists, a frozen model wants tuples: this one conversion is allowed.
 Many = Annotated[tuple[T, ...], Field(strict=False)]
 
-_HEX_SCHEMA: Final = {"type": "string", "pattern": "^([0-9a-fA-F]{2})*$"}
+_HEX_SCHEMA: Final = {"type": "string", "pattern": f"^{_HEX}$"}
 
 
 def _as_list(value: object) -> object:
@@ -205,21 +312,39 @@ def _as_list(value: object) -> object:
 
 
 def _check_hex(value: str) -> str:
-    try:
-        bytes.fromhex(value)
-    except ValueError as exc:
-        raise ValueError("accepted are bytes in hexadecimal, two digits each") from exc
+    if re.fullmatch(_HEX, value) is None:
+        raise ValueError("accepted are bytes in hexadecimal, two digits each")
     return value
 
+
+_VALUE_SCHEMA: Final = {"anyOf": [_HEX_SCHEMA, {"type": "array", "items": _HEX_SCHEMA}]}
 
 # The value of one tag, or a list of values for a repeated tag.
 HexValues = Annotated[
     Many[Annotated[str, AfterValidator(_check_hex)]],
     BeforeValidator(_as_list),
-    WithJsonSchema({"anyOf": [_HEX_SCHEMA, {"type": "array", "items": _HEX_SCHEMA}]}),
+    WithJsonSchema(_VALUE_SCHEMA),
 ]
 
-_LINE_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": _TEXT_CHARS_MAX}
+# Values by tag by service.
+FreeTables = Annotated[
+    dict[FreeService, dict[Tag, HexValues]],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {
+                "type": "string",
+                "pattern": f"^{_SERVICE}$",
+                "not": {"enum": [*MODELLED]},
+            },
+            "additionalProperties": {
+                "type": "object",
+                "propertyNames": {"type": "string", "pattern": f"^{_TAG}$"},
+                "additionalProperties": _VALUE_SCHEMA,
+            },
+        }
+    ),
+]
 
 
 def _check_bases(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from nexus.config import defaults
+from nexus.config import bounds, defaults
 from nexus.config.fields import (
     U16,
     Address,
     Capability,
+    Choice,
+    Count,
     DeviceId,
     Extends,
-    HexValues,
+    FreeTables,
     Interface,
     Mac,
     Many,
@@ -39,7 +41,7 @@ class Node(Model):
     mac: Mac
     image: ServiceName = "system"
     ram_mib: Annotated[int, Within(16, 2048)] = 64
-    start: Many[ServiceName] = defaults.START
+    start: Annotated[Many[ServiceName], Count(1, bounds.START_MAX)] = defaults.START
 
     @property
     def mac_bytes(self) -> bytes:
@@ -86,12 +88,18 @@ class Peer(Model):
         return public_bytes(self.public_key)
 
 
+_OPERATIONS = tuple(dict.fromkeys(name for _, names in defaults.GATEWAY.values() for name in names))
+
+# Which of them a service has is a rule: see `nexus.config.rules`.
+Operation = Annotated[str, Choice(_OPERATIONS)]
+
+
 class Allow(Model):
     """`[[dsoftbus.allow]]`: what one peer may ask of one service."""
 
     peer: DeviceId
-    service: str
-    operations: Many[str]
+    service: Annotated[str, Choice(tuple(defaults.GATEWAY))]
+    operations: Annotated[Many[Operation], Count(1, bounds.ALLOW_MAX)]
 
 
 class DSoftBus(Model):
@@ -99,12 +107,12 @@ class DSoftBus(Model):
 
     static_key: StaticKey
     port: Port = 34567
-    announce: Many[ServiceName] = ("samgrd", "bundlemgrd")
+    announce: Annotated[Many[ServiceName], Count(0, bounds.ANNOUNCE_MAX)] = ("samgrd", "bundlemgrd")
     announce_interval_ms: Annotated[int, Within(10, 60_000)] = 250
     peer_ttl_ms: Annotated[int, Within(20, 600_000)] = 1500
     rate: Rate = Rate()
-    peer: Many[Peer] = ()
-    allow: Many[Allow] = ()
+    peer: Annotated[Many[Peer], Count(0, bounds.PEERS_MAX)] = ()
+    allow: Annotated[Many[Allow], Count(0, bounds.ALLOW_MAX)] = ()
 
 
 class Grant(Model):
@@ -118,7 +126,7 @@ class Policy(Model):
     """`[policy]`: grants on top of the default ones, or instead of them."""
 
     defaults: bool = True
-    grant: Many[Grant] = ()
+    grant: Annotated[Many[Grant], Count(0, bounds.GRANTS_OWN_MAX)] = ()
 
 
 class Selftest(Model):
@@ -167,8 +175,8 @@ class NodeConfig(Model):
     bundlemgrd: Bundles = Bundles()
     packages: Packages | None = None
     state: State | None = None
-    route: Many[Route] = ()
-    service: dict[str, dict[str, HexValues]] = Field(default_factory=dict)
+    route: Annotated[Many[Route], Count(0, bounds.ROUTES_OWN_MAX)] = ()
+    service: FreeTables = Field(default_factory=dict)
 
 
 if TYPE_CHECKING:

@@ -11,22 +11,11 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from nexus.config import defaults
+from nexus.config.bounds import ALLOW_MAX
 from nexus.config.error import Problem, show, show_key
 from nexus.config.keys import FileKey, is_usable_public_key
 from nexus.config.node import DSoftBus, NodeConfig, Peer
 from nexus.core.errors import did_you_mean
-from nexus.core.identity import SERVICE_NAME_RULE, is_service_name
-
-PEERS_MAX: Final = 8
-ALLOW_MAX: Final = 64
-ANNOUNCE_MAX: Final = 16
-GRANTS_MAX: Final = 64
-ROUTES_MAX: Final = 64
-# What the guest's init holds.
-START_MAX: Final = 24
-
-# Tables of the file that have a model; `[service.NAME]` is for services that have none.
-MODELLED: Final = ("init", "netstackd", "dsoftbusd", "policyd", "selftest-client", "bundlemgrd")
 
 Problems = Iterator[Problem]
 
@@ -43,17 +32,9 @@ def _duplicates(values: Iterable[str], field: str, key: str, what: str) -> Probl
         seen.setdefault(value, index)
 
 
-def _at_most(count: int, limit: int, field: str) -> Problems:
-    if count > limit:
-        yield Problem(field, f"{count} entries; accepted are at most {limit}")
-
-
 def _start(node: NodeConfig) -> Problems:
     start = node.node.start
-    yield from _at_most(len(start), START_MAX, "node.start")
     yield from _duplicates(start, "node.start", "", "service")
-    if not start:
-        yield Problem("node.start", "is empty; accepted is at least one service")
     if "netstackd" in start and node.network is None:
         yield Problem("network", "is missing; node.start has 'netstackd', which needs an address")
     if "dsoftbusd" in start and "netstackd" not in start:
@@ -80,7 +61,6 @@ def _peers(node: NodeConfig) -> Problems:
     bus = node.dsoftbus
     if bus is None:
         return
-    yield from _at_most(len(bus.peer), PEERS_MAX, "dsoftbus.peer")
     yield from _duplicates((p.id for p in bus.peer), "dsoftbus.peer", "id", "peer id")
     yield from _duplicates((p.address for p in bus.peer), "dsoftbus.peer", "address", "address")
     keys = (p.key.hex() for p in bus.peer)
@@ -121,7 +101,6 @@ def _discovery(node: NodeConfig) -> Problems:
     bus = node.dsoftbus
     if bus is None:
         return
-    yield from _at_most(len(bus.announce), ANNOUNCE_MAX, "dsoftbus.announce")
     yield from _duplicates(bus.announce, "dsoftbus.announce", "", "service")
     if bus.peer_ttl_ms <= bus.announce_interval_ms:
         yield Problem(
@@ -136,18 +115,16 @@ def _allow(node: NodeConfig) -> Problems:
     if bus is None:
         return
     triples = sum(len(allow.operations) for allow in bus.allow)
-    yield from _at_most(triples, ALLOW_MAX, "dsoftbus.allow")
+    if triples > ALLOW_MAX:
+        yield Problem("dsoftbus.allow", f"{triples} operations; accepted are at most {ALLOW_MAX}")
     yield from _duplicates(_permissions(bus), "dsoftbus.allow", "", "permission")
     known = [peer.id for peer in bus.peer]
     for index, allow in enumerate(bus.allow):
         field = f"dsoftbus.allow[{index}]"
         yield from _one_of(allow.peer, known, f"{field}.peer")
-        yield from _one_of(allow.service, defaults.GATEWAY, f"{field}.service")
-        _, operations = defaults.GATEWAY.get(allow.service, (0, {}))
-        for position, operation in enumerate(allow.operations if operations else ()):
+        _, operations = defaults.GATEWAY[allow.service]
+        for position, operation in enumerate(allow.operations):
             yield from _one_of(operation, operations, f"{field}.operations[{position}]")
-        if not allow.operations:
-            yield Problem(f"{field}.operations", "is empty; accepted is at least one operation")
 
 
 def _permissions(bus: DSoftBus) -> list[str]:
@@ -167,7 +144,6 @@ def _one_of(value: str, accepted: Iterable[str], field: str) -> Problems:
 
 def _policy(node: NodeConfig) -> Problems:
     grants = node.policy.grant
-    yield from _at_most(len(grants), GRANTS_MAX - len(defaults.GRANTS), "policy.grant")
     pairs = (f"{grant.service} {grant.capability}" for grant in grants)
     yield from _duplicates(pairs, "policy.grant", "", "grant")
 
@@ -199,8 +175,6 @@ def _drives(node: NodeConfig) -> Problems:
 
 def _routes(node: NodeConfig) -> Problems:
     started = node.node.start
-    standing = sum(len(servers) for servers in defaults.ROUTES.values())
-    yield from _at_most(len(node.route), ROUTES_MAX - standing, "route")
     yield from _duplicates((f"{r.client}>{r.server}" for r in node.route), "route", "", "route")
     for index, route in enumerate(node.route):
         yield from _one_of(route.client, started, f"route[{index}].from")
@@ -210,22 +184,8 @@ def _routes(node: NodeConfig) -> Problems:
 
 
 def _services(node: NodeConfig) -> Problems:
-    for name, records in node.service.items():
-        field = f"service.{show_key(name)}"
-        if not is_service_name(name):
-            yield Problem(field, f"accepted are {SERVICE_NAME_RULE}")
-        elif name in MODELLED:
-            yield Problem(field, "this service has tables of its own")
-        else:
-            yield from _one_of(name, node.node.start, field)
-        for tag in records:
-            if not _is_tag(tag):
-                yield Problem(f"{field}.{show_key(tag)}", "accepted as tags are integers 1..65535")
-
-
-def _is_tag(text: str) -> bool:
-    is_number = len(text) <= 5 and text.isascii() and text.isdecimal()
-    return is_number and str(int(text)) == text and 0 < int(text) < 65536
+    for name in node.service:
+        yield from _one_of(name, node.node.start, f"service.{show_key(name)}")
 
 
 RULES: Final[tuple[Callable[[NodeConfig], Problems], ...]] = (

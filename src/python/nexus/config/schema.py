@@ -1,8 +1,12 @@
 """Print the JSON Schema of a configuration file, for editors and other tools.
 
-    python -m nexus.config.schema node|world
+    python -m nexus.config.schema node|node-base|world
 
-The schema says less than `nexus.config.check`: rules between values are not in it.
+A node's file that extends others may leave out what they have; a base need not be complete at
+all, and has a schema of its own.  The schemas say everything about the shape of a file but what
+is listed in `BEYOND`; rules between values are only in `nexus.config.check`.
+
+The files in docs/schema are this program's output; a test holds them to it.
 """
 
 from __future__ import annotations
@@ -10,34 +14,106 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from nexus.config.node import NodeConfig
+from nexus.config.partial import partial_of
 from nexus.config.world import WorldConfig
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
 
-MODELS: Final[Mapping[str, type[BaseModel]]] = {"node": NodeConfig, "world": WorldConfig}
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+# The file that an editor reads, beside a file of this kind: `#:schema PATH` in its first line.
+FILES: Final[Mapping[str, str]] = {
+    "node": "node.schema.json",
+    "node-base": "node-base.schema.json",
+    "world": "world.schema.json",
+}
+
+NodeFilePart: type[BaseModel] = partial_of(NodeConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What the models refuse and JSON Schema cannot say; `said` is in the message then."""
+
+    said: str
+    why: str
+
+
+BEYOND: Final = (
+    Beyond("accepted is an integer", "1.0 is an integer to JSON, and none to TOML"),
+    Beyond("is not a host of", "whether an address is the first or last of its network"),
+    Beyond("accepted is a ratio n/m between 0 and 1", "that n is at most m"),
+    Beyond("no regular expression", "the syntax of regular expressions"),
+    Beyond("matches an empty line", "what a regular expression matches"),
+    Beyond("printable characters", "which characters beyond ASCII are printable"),
+)
+
+
+def model_for(kind: str, data: Mapping[str, Any]) -> type[BaseModel]:
+    """Choose the model that says the same as the schema of this kind, for one file's content."""
+    if kind == "world":
+        return WorldConfig
+    is_part = kind == "node-base" or "extends" in data
+    return NodeFilePart if is_part else NodeConfig
 
 
 def build_schema(kind: str) -> dict[str, Any]:
     """Build the schema of one kind of file."""
-    schema = MODELS[kind].model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    if kind == "world":
+        return {"$schema": DIALECT, **_tidy(WorldConfig.model_json_schema(by_alias=True))}
+    models: list[type[BaseModel]] = [NodeFilePart]
+    models += [NodeConfig] if kind == "node" else []
+    asked: list[tuple[type[BaseModel], Literal["validation"]]] = [(m, "validation") for m in models]
+    references, shared = models_json_schema(asked, by_alias=True)
+    part, *whole = (references[key] for key in asked)
+    # The keys come first, where editors look for them; then what a file of its own must have.
+    rules = [part, *({"if": {"required": ["extends"]}, "else": rule} for rule in whole)]
+    document = {"title": "NodeConfig", "type": "object", "allOf": rules, **shared}
+    return {"$schema": DIALECT, **_tidy(document)}
+
+
+def _tidy(schema: Any) -> Any:
+    """Leave out what says nothing: TOML has no null, and titles repeat the names of keys."""
+    if isinstance(schema, list):
+        return [_tidy(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidy = {key: _tidy(value) for key, value in schema.items()}
+    forms = tidy.get("anyOf")
+    if isinstance(forms, list) and {"type": "null"} in forms:
+        rest = [entry for entry in forms if entry != {"type": "null"}]
+        del tidy["anyOf"]
+        tidy = {**(rest[0] if len(rest) == 1 else {"anyOf": rest}), **tidy}
+    for described in tidy.get("properties", {}).values():
+        described.pop("title", None)
+        # Of a table, its own keys have defaults.
+        if described.get("default") in (None, []) or isinstance(described["default"], dict):
+            described.pop("default", None)
+    return tidy
+
+
+def write_schema(kind: str) -> str:
+    """Write a schema as its file has it."""
+    return json.dumps(build_schema(kind), indent=2, sort_keys=True) + "\n"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print one schema."""
     parser = CommandLine("nexus.config.schema", "Print the JSON Schema of a configuration file.")
-    parser.add_argument("kind", choices=sorted(MODELS))
+    parser.add_argument("kind", choices=sorted(FILES))
     try:
         kind = parser.parse_args(arguments).kind
     except NexusError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return EXIT_CONFIG
-    sys.stdout.write(json.dumps(build_schema(kind), indent=2, sort_keys=True) + "\n")
+    sys.stdout.write(write_schema(kind))
     return 0
 
 

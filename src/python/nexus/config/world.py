@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
-
+from nexus.config import bounds
 from nexus.config.fields import (
+    Count,
     Extends,
     Label,
     Line,
@@ -46,7 +46,7 @@ class Link(Model):
     loss: RatioText = "0"
     duplicate: RatioText = "0"
     corrupt: RatioText = "0"
-    cut: Many[Cut] = ()
+    cut: Annotated[Many[Cut], Count(0, bounds.CUTS_MAX)] = ()
 
     def ratio(self, fault: Literal["loss", "duplicate", "corrupt"]) -> Ratio:
         """Return one fault's probability."""
@@ -60,7 +60,7 @@ class Machine(Model):
     label: Label
     node: Line
     image: ServiceName | None = None
-    forbid: Many[Line] = ()
+    forbid: Annotated[Many[Line], Count(0, bounds.FORBID_MAX)] = ()
     override: NodeConfigPart | None = None
 
 
@@ -113,12 +113,12 @@ class WorldConfig(Model):
     extends: Extends = ()
     seed: Annotated[int, Within(0, (1 << 63) - 1)] = 1
     link: Link = Link()
-    machine: Many[Machine] = ()
-    reboot: Many[Reboot] = ()
+    machine: Annotated[Many[Machine], Count(1, bounds.MACHINES_MAX)] = ()
+    reboot: Annotated[Many[Reboot], Count(0, bounds.REBOOTS_MAX)] = ()
     budget_ms: Budget = Budget()
     instructions_max: Annotated[int, Within(1, 10**12)] = 4_000_000_000
-    expect: Many[Expectation] = ()
-    forbid: Many[Line] = Field(default=())
+    expect: Annotated[Many[Expectation], Count(1, bounds.EXPECT_MAX)] = ()
+    forbid: Annotated[Many[Line], Count(0, bounds.FORBID_MAX)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,5 +23,6 @@ class UsageError(NexusError):
 
 def did_you_mean(word: str, accepted: Iterable[str]) -> str:
     """Say `; did you mean 'x'?` if an accepted word is near, else nothing."""
-    near = get_close_matches(word, sorted(accepted), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    by_shape = {name.casefold(): name for name in sorted(accepted, reverse=True)}
+    near = get_close_matches(word.casefold(), sorted(by_shape), n=1, cutoff=0.6)
+    return f"; did you mean {by_shape[near[0]]!r}?" if near else ""

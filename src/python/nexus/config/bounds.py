@@ -1,0 +1,26 @@
+"""How many of each thing a node or a world may have.  The guest's numbers are held to these."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nexus.config import defaults
+
+# What the guest's dsoftbusd holds.
+PEERS_MAX: Final = 8
+ALLOW_MAX: Final = 64
+ANNOUNCE_MAX: Final = 16
+# What the guest's policyd holds, and what a file may add to the default ones.
+GRANTS_MAX: Final = 64
+GRANTS_OWN_MAX: Final = GRANTS_MAX - len(defaults.GRANTS)
+# What the guest's init holds, and what a file may add to the default ones.
+ROUTES_MAX: Final = 64
+ROUTES_OWN_MAX: Final = ROUTES_MAX - sum(len(servers) for servers in defaults.ROUTES.values())
+START_MAX: Final = 24
+
+# A switch of this size is more than any scenario needs, and each machine costs its RAM.
+MACHINES_MAX: Final = 8
+EXPECT_MAX: Final = 256
+FORBID_MAX: Final = 64
+CUTS_MAX: Final = 64
+REBOOTS_MAX: Final = 16

@@ -1,0 +1,144 @@
+"""The schemas and the models accept the same files, but for what a table lists."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema.validators import extend
+from pydantic import ValidationError
+
+from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD
+from nexus.config.explain import explain
+from nexus.config.schema import BEYOND, FILES, build_schema, model_for, write_schema
+from nexus.config.schema_cases_fake import Cases, as_python, changed
+
+ROOT = Path(__file__).parents[4]
+
+
+def _check_pattern(
+    _: Any, pattern: str, text: Any, __: Any
+) -> Iterator[jsonschema.ValidationError]:
+    """JSON Schema's expressions are those of ECMA 262, whose `$` is the very end."""
+    if isinstance(text, str) and re.search(as_python(pattern), text) is None:
+        yield jsonschema.ValidationError(f"{text!r} does not match {pattern!r}")
+
+
+Validator = extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator, {"pattern": _check_pattern}
+)
+SCHEMAS = {kind: build_schema(kind) for kind in FILES}
+VALIDATORS = {kind: Validator(schema) for kind, schema in SCHEMAS.items()}
+
+
+def accepted_by_schema(kind: str) -> st.SearchStrategy[Any]:
+    schema = SCHEMAS[kind]
+    cases = Cases(schema)
+    if kind == "world":
+        return cases.valid(schema)
+    part = cases.valid({"$ref": "#/$defs/NodeConfigPart"})
+    if kind == "node-base":
+        return part
+    bases = cases.valid(schema["$defs"]["NodeConfigPart"]["properties"]["extends"])
+    extending = st.tuples(part, bases).map(lambda drawn: {**drawn[0], "extends": drawn[1]})
+    return st.one_of(cases.valid({"$ref": "#/$defs/NodeConfig"}), extending)
+
+
+CONTENTS = {kind: accepted_by_schema(kind) for kind in FILES}
+
+
+def find_mistakes(kind: str, content: dict[str, Any]) -> list[str]:
+    model = model_for(kind, content)
+    try:
+        model.model_validate(content)
+    except ValidationError as exc:
+        return [str(problem) for problem in explain(exc, model)]
+    return []
+
+
+def compare(kind: str, content: dict[str, Any]) -> None:
+    """Hold both verdicts against each other."""
+    mistakes = find_mistakes(kind, content)
+    if not VALIDATORS[kind].is_valid(content):
+        assert mistakes, "the schema refuses what the model accepts"
+        return
+    silent = [line for line in mistakes if not any(beyond.said in line for beyond in BEYOND)]
+    assert not silent, "the model refuses what the schema accepts"
+
+
+@pytest.mark.parametrize("kind", FILES)
+@given(st.data())
+def test_what_the_schema_accepts_the_model_accepts(kind: str, data: st.DataObject) -> None:
+    content = data.draw(CONTENTS[kind])
+    assert VALIDATORS[kind].is_valid(content)
+    compare(kind, content)
+
+
+@pytest.mark.parametrize("kind", FILES)
+@given(st.data())
+def test_both_say_the_same_of_what_was_changed(kind: str, data: st.DataObject) -> None:
+    compare(kind, data.draw(changed(CONTENTS[kind])))
+
+
+GOOD = {
+    "node": ("node", NODE_A),
+    "small node": ("node", NODE_B_START),
+    "extending node": ("node", 'extends = ["a.toml", "b.toml"]\n[node]\nram_mib = 64\n'),
+    "part of a node": ("node-base", "[node]\nram_mib = 64\n[dsoftbus]\nport = 7\n"),
+    "world": ("world", WORLD),
+    "override": ("world", WORLD.replace('image = "other"', "override.node.ram_mib = 64")),
+}
+
+
+@pytest.mark.parametrize(("kind", "text"), GOOD.values(), ids=GOOD)
+@given(data=st.data())
+def test_both_say_the_same_of_changed_files(kind: str, text: str, data: st.DataObject) -> None:
+    content = tomllib.loads(text)
+    assert VALIDATORS[kind].is_valid(content)
+    assert not find_mistakes(kind, content)
+    compare(kind, data.draw(changed(st.just(content))))
+
+
+# For each entry of the table, a file that shows it: the schema accepts, the model refuses.
+SHOWN = [
+    (NODE_A.replace("34567", "34567.0"), "accepted is an integer"),
+    (NODE_A.replace("10.42.0.10/24", "10.42.0.0/24"), "is not a host of"),
+    (WORLD.replace('"1/50"', '"2/1"'), "accepted is a ratio n/m between 0 and 1"),
+    (WORLD.replace("ok .*", "ok ("), "no regular expression"),
+    (WORLD.replace('"dsoftbusd: cross-vm session ok .*"', '"a*"'), "matches an empty line"),
+    (WORLD.replace("kernel: panic", "kernel:\u00a0panic"), "printable characters"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), SHOWN, ids=[said for _, said in SHOWN])
+def test_each_difference_in_the_table_is_one(text: str, said: str) -> None:
+    content = tomllib.loads(text)
+    kind = "node" if "node" in content else "world"
+    assert VALIDATORS[kind].is_valid(content)
+    [mistake] = find_mistakes(kind, content)
+    assert said in mistake
+
+
+def test_the_table_of_differences_is_shown_whole() -> None:
+    assert [said for _, said in SHOWN] == [beyond.said for beyond in BEYOND]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_published_schema_is_that_of_the_models(kind: str) -> None:
+    published = ROOT / "docs" / "schema" / FILES[kind]
+    again = f"python -m nexus.config.schema {kind} > docs/schema/{FILES[kind]}"
+    assert published.read_text() == write_schema(kind), f"write it again: {again}"
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_schema_is_one_and_offers_no_null(kind: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind])
+    assert "null" not in json.dumps(SCHEMAS[kind])
