@@ -104,6 +104,21 @@ def test_every_command_and_what_is_recorded(
     assert main(["state", "fsck", "state.img"]) == 0
 
 
+@pytest.mark.parametrize("size", [129, 65_536])
+def test_a_value_larger_than_a_frame(
+    folder: Path, size: int, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    value = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    (folder / "value").write_bytes(value)
+    (folder / "state.img").write_bytes(bytes(512 * 512))
+    said: list[str] = []
+    with serving(said=said):
+        assert main(["state", "put", "node-b", KEY, "--file", "value"]) == 0
+        assert main(["state", "get", "node-b", KEY]) == 0
+    assert capfdbinary.readouterr() == (value, b"")
+    assert sum("audit remote statefs put allow" in line for line in said) == 1
+
+
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
 
@@ -151,7 +166,7 @@ def test_the_log_has_what_is_printed(folder: Path, capsys: pytest.CaptureFixture
 
 def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "empty").write_bytes(b"")
-    (folder / "long").write_bytes(bytes(129))
+    (folder / "long").write_bytes(bytes(65_537))
     with serving():
         for arguments, code, said in (
             (["get", "node-b", KEY], 70, "no such key"),
@@ -159,9 +174,9 @@ def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
             (["get", "node-b", "/state/keystore/x"], 71, "below /state/shared/ only"),
             (["ls", "node-b", "/state/"], 71, "below /state/shared/ only"),
             (["put", "node-b", "/state/shared/../x", "v"], 20, "'..'"),
-            (["put", "node-b", KEY, "v" * 129], 20, "a value 1 to 128"),
+            (["put", "node-b", KEY, "v" * 65_537], 20, "a value 1 to 65536"),
             (["put", "node-b", KEY, "--file", "empty"], 20, "0 bytes"),
-            (["put", "node-b", KEY, "--file", "long"], 20, "more than 128 bytes"),
+            (["put", "node-b", KEY, "--file", "long"], 20, "more than 65536 bytes"),
             (["put", "node-b", KEY, "--file", "none"], 21, "none"),
             (["get", "node-x", KEY], 74, "no configured peer"),
         ):

@@ -11,7 +11,7 @@ from typing import Final
 
 from nexus.cli.state.program import Answer, run, state_command_line
 from nexus.core.errors import UsageError
-from nexus.remotefs.state.acl import VALUE_BYTES_MAX
+from nexus.remotefs.state.acl import TRANSFER_BYTES_MAX
 from nexus.remotefs.state.io.client import StateClient
 
 STANDARD_INPUT: Final = "-"
@@ -21,8 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     """Set one value."""
     parser = state_command_line(
         "put",
-        f"Set a value of 1 to {VALUE_BYTES_MAX} bytes. It survives a power cut after `nexus state"
-        " sync`.",
+        f"Set a value of 1 to {TRANSFER_BYTES_MAX} bytes. It survives a power cut after"
+        " `nexus state sync`.",
         "node-b /state/shared/colour green",
     )
     parser.add_argument("key", help="such as /state/shared/colour")
@@ -43,13 +43,13 @@ def _read(options: Namespace) -> bytes:
     if options.file is None:
         return os.fsencode(options.value)
     if options.file == STANDARD_INPUT:
-        value = sys.stdin.buffer.read(VALUE_BYTES_MAX + 1)
+        value = sys.stdin.buffer.read(TRANSFER_BYTES_MAX + 1)
     else:
         with Path(options.file).open("rb") as file:
-            value = file.read(VALUE_BYTES_MAX + 1)
-    if not 1 <= len(value) <= VALUE_BYTES_MAX:
-        size = f"more than {VALUE_BYTES_MAX}" if value else "0"
-        raise UsageError(f"{options.file}: {size} bytes, accepted are 1..{VALUE_BYTES_MAX}")
+            value = file.read(TRANSFER_BYTES_MAX + 1)
+    if not 1 <= len(value) <= TRANSFER_BYTES_MAX:
+        size = f"more than {TRANSFER_BYTES_MAX}" if value else "0"
+        raise UsageError(f"{options.file}: {size} bytes, accepted are 1..{TRANSFER_BYTES_MAX}")
     return value
 
 

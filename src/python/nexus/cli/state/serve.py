@@ -19,12 +19,14 @@ from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.record import change_fields, record_fields
+from nexus.dsoftbus.io.settings import Handler
 from nexus.remotefs.state.acl import ChangeRecord
 from nexus.remotefs.state.block import DeviceError
 from nexus.remotefs.state.io.service import StateService
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.store import StateError, Store
 from nexus.remotefs.state.tool import FileDevice
+from nexus.wire.transfer import STREAM
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,7 +67,8 @@ async def _serve(options: Namespace) -> None:
 
         state = StateService(store, changed)
         sink = state.without_changes(node_log.keeping(partial(_show, is_json=options.json)))
-        async with Node(settings, {SERVICE: state, log.SERVICE: node_log}, sink) as node:
+        handlers: dict[int, Handler] = {SERVICE: state, log.SERVICE: node_log}
+        async with Node(settings, handlers, sink, {STREAM: state.transfer}) as node:
             where = f"{settings.address}:{node.port}"
             fields = {
                 "event": "listening",

@@ -18,11 +18,14 @@ from enum import Enum
 from typing import Final
 
 from nexus.wire.log import Level
+from nexus.wire.state import VALUE_BYTES_MAX as STORED_BYTES_MAX
 from nexus.wire.state import Op, Request, RequestError, Status, decode_request, op_of
 
 FRAME_BYTES_MAX: Final = 256
 KEY_BYTES_MAX: Final = 96
+# In a frame; on a stream of its own a value may be as long as the store takes it.
 VALUE_BYTES_MAX: Final = 128
+TRANSFER_BYTES_MAX: Final = STORED_BYTES_MAX
 LIST_MAX: Final = 64
 REPLY_BYTES_MAX: Final = 512
 NAMESPACE: Final = "/state/shared/"
@@ -119,21 +122,49 @@ def _first(is_authenticated: bool, frame: bytes) -> Reject | None:
     return Reject.OVERSIZED if len(frame) > FRAME_BYTES_MAX else None
 
 
+def judge_transfer(op: Op, key: bytes | None, value_bytes: int) -> str | Rejection:
+    """Say whether a transfer may begin, and with which key.
+
+    Args:
+        op: PUT or GET.
+        key: As it came; None is one that is too long to be awaited.
+        value_bytes: How long the value of a PUT is to be.
+    """
+    if key is None:
+        return Rejection(op, Reject.OVERSIZED)
+    try:
+        text = key.decode()
+    except UnicodeDecodeError:
+        return Rejection(op, Reject.BAD_REQUEST)
+    if not text:
+        return Rejection(op, Reject.BAD_REQUEST)
+    found = _find_reason_of_key(op, text)
+    if found is None and op is Op.PUT and not 1 <= value_bytes <= TRANSFER_BYTES_MAX:
+        found = Reject.OVERSIZED
+    return text if found is None else Rejection(op, found, text)
+
+
 def _find_reason(request: Request) -> Reject | None:
     if request.op is Op.SYNC:
         return None
     if request.op not in _KEYED:
         return Reject.BAD_REQUEST
-    key = request.key
-    if not 1 <= len(key.encode()) <= KEY_BYTES_MAX:
-        return Reject.OVERSIZED
-    if any(part in key for part in _ESCAPES) or key.endswith(("/.", "/..")):
-        return Reject.PREFIX_ESCAPE
-    is_leaf = request.op is not Op.LIST
-    if not key.startswith(NAMESPACE) or (is_leaf and key == NAMESPACE):
-        return Reject.OUTSIDE_ACL
+    found = _find_reason_of_key(request.op, request.key)
+    if found is not None:
+        return found
     if request.op is Op.PUT and not 1 <= len(request.value) <= VALUE_BYTES_MAX:
         return Reject.OVERSIZED
     if request.op is Op.LIST and request.limit > LIST_MAX:
         return Reject.OVERSIZED
+    return None
+
+
+def _find_reason_of_key(op: Op, key: str) -> Reject | None:
+    if not 1 <= len(key.encode()) <= KEY_BYTES_MAX:
+        return Reject.OVERSIZED
+    if any(part in key for part in _ESCAPES) or key.endswith(("/.", "/..")):
+        return Reject.PREFIX_ESCAPE
+    is_leaf = op is not Op.LIST
+    if not key.startswith(NAMESPACE) or (is_leaf and key == NAMESPACE):
+        return Reject.OUTSIDE_ACL
     return None

@@ -44,6 +44,18 @@ class RemoteState:
             encoded = reply.encode()
         return encoded, record_of(verdict.op, reply.status, name, verdict.key)
 
+    def put(self, key: str, value: bytes) -> Status:
+        """Set a value that came on a stream: all of it or, if the store refuses, none."""
+        try:
+            self._store.put(key, value)
+        except StateError as exc:
+            return exc.status
+        return Status.OK
+
+    def get(self, key: str) -> bytes | None:
+        """Return a value for a stream; None is no such key."""
+        return self._store.get(key)
+
     def _serve(self, request: Request) -> Reply:
         try:
             return self._do(request)

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.remotefs.state.acl import KEY_BYTES_MAX, LIST_MAX, NAMESPACE, VALUE_BYTES_MAX
+from nexus.remotefs.state.acl import (
+    KEY_BYTES_MAX,
+    LIST_MAX,
+    NAMESPACE,
+    TRANSFER_BYTES_MAX,
+    VALUE_BYTES_MAX,
+)
 from nexus.remotefs.state.store import StateError
 from nexus.wire.error import RemoteProtocolError
 from nexus.wire.state import Reply, Request, Status, decode_reply
@@ -20,8 +26,8 @@ ADVICE: Final[Mapping[Status, str]] = {
     Status.NOT_FOUND: "there is no such key",
     Status.ACCESS_DENIED: f"peers may use keys below {NAMESPACE} only",
     Status.VALUE_TOO_LARGE: (
-        f"over a session a key has up to {KEY_BYTES_MAX} bytes, a value 1 to {VALUE_BYTES_MAX},"
-        f" a list up to {LIST_MAX} keys"
+        f"over a session a key has up to {KEY_BYTES_MAX} bytes, a value 1 to"
+        f" {TRANSFER_BYTES_MAX} ({VALUE_BYTES_MAX} in a frame), a list up to {LIST_MAX} keys"
     ),
     Status.KEY_TOO_LONG: f"a key has up to {KEY_BYTES_MAX} bytes",
     Status.INVALID_KEY: "a key is UTF-8 without NUL, backslash, '//' and parts '.' or '..'",

@@ -22,7 +22,10 @@ from nexus.remotefs.state.acl import (
     LIST_MAX,
     NAMESPACE,
     REPLY_BYTES_MAX,
+    TRANSFER_BYTES_MAX,
+    VALUE_BYTES_MAX,
 )
+from nexus.remotefs.state.io import transfer
 from nexus.remotefs.state.replies import ADVICE, SERVICE, check_reply, check_status
 from nexus.remotefs.state.store import StateError
 from nexus.wire.error import LocalProtocolError
@@ -31,7 +34,7 @@ from nexus.wire.state import Op, Reply, Request, Status
 TIMEOUT_S: Final = 5.0
 
 
-class Caller(Protocol):
+class Caller(transfer.Carrier, Protocol):
     """The part of `nexus.dsoftbus.io.peer.Peer` that is used."""
 
     def call(self, service: int, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
@@ -59,11 +62,23 @@ class StateClient:
 
     async def get(self, key: str) -> bytes:
         """Return a value.  Raises StateError."""
-        return (await self._ask(Request(Op.GET, key))).value
+        try:
+            return (await self._ask(Request(Op.GET, key))).value
+        except StateError as exc:
+            # What is too large for a frame, and not because of its key, comes on a stream.
+            too_large = Status.VALUE_TOO_LARGE
+            if exc.status is not too_large or len(key.encode()) > KEY_BYTES_MAX:
+                raise
+        return await transfer.get(self._peer, key, self._timeout_s)
 
     async def put(self, key: str, value: bytes) -> None:
-        """Set a value of 1 to 128 bytes.  Raises StateError."""
-        await self._ask(Request(Op.PUT, key, value))
+        """Set a value of 1 to 65,536 bytes.  Raises StateError."""
+        request = Request(Op.PUT, key, value)
+        if len(value) <= VALUE_BYTES_MAX or len(value) > TRANSFER_BYTES_MAX:
+            await self._ask(request)
+            return
+        _check_key(key)
+        await transfer.put(self._peer, key, value, self._timeout_s)
 
     async def delete(self, key: str) -> None:
         """Remove a key that is there.  Raises StateError."""
@@ -94,6 +109,16 @@ class StateClient:
             text = f"the peer's store did not answer: {ADVICE[Status.IO_ERROR]}"
             raise StateError(Status.IO_ERROR, text) from exc
         return check_status(check_reply(request, answer), request.key)
+
+
+def _check_key(key: str) -> None:
+    """Refuse a key that cannot be said; whether it may be used is the peer's to say."""
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError as exc:
+        raise StateError(Status.INVALID_KEY, f"{key!r}: {ADVICE[Status.INVALID_KEY]}") from exc
+    if length > KEY_BYTES_MAX:
+        raise StateError(Status.VALUE_TOO_LARGE, ADVICE[Status.VALUE_TOO_LARGE])
 
 
 def _encode(request: Request) -> bytes:

@@ -1,7 +1,7 @@
 """A state store as a service of a node, and the records of what its peers changed.
 
     state = StateService(store, print_record)
-    Node(settings, {SERVICE: state}, state.without_changes(audit))
+    Node(settings, {SERVICE: state}, state.without_changes(audit), {STREAM: state.transfer})
 
 The node's gateway judges the session, the rate and the allowlist first, and runs a change that
 is repeated after a reconnect once (docs/spec/session.md); keys and sizes are judged here.
@@ -9,24 +9,42 @@ is repeated after a reconnect once (docs/spec/session.md); keys and sizes are ju
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
 from nexus.dsoftbus.io.settings import AuditSink, Call
+from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.policy import MUTATIONS
 from nexus.remotefs.state.acl import ChangeRecord
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.store import Store
+from nexus.remotefs.state.transfer import ServedTransfer
+
+SILENCE_S: Final = 5.0
 
 
 class StateService:
     """One store for all sessions: changes take effect in the order in which they come here."""
 
-    def __init__(self, store: Store, audit: Callable[[ChangeRecord], None]) -> None:
-        """Serve a store; `audit` gets one record for every change that is asked for."""
+    def __init__(
+        self,
+        store: Store,
+        audit: Callable[[ChangeRecord], None],
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        """Serve a store.
+
+        Args:
+            store: What is served.
+            audit: Gets one record for every change that is asked for.
+            silence_s: A transfer of which nothing comes for so long is given up.
+        """
         self._remote = RemoteState(store)
         self._audit = audit
+        self._silence_s = silence_s
 
     def __call__(self, call: Call) -> bytes:
         """Answer a call; only permitted ones of authenticated sessions come here.
@@ -37,6 +55,25 @@ class StateService:
         if record is not None:
             self._audit(record)
         return reply
+
+    async def transfer(self, stream: BusStream) -> None:
+        """Serve a stream that moves one value, up to the store's largest."""
+        served = ServedTransfer(self._remote, stream.gate, self._audit)
+        try:
+            while True:
+                async with asyncio.timeout(self._silence_s):
+                    data = await stream.read()
+                step = served.receive(data) if data else served.end()
+                if step.send:
+                    await stream.write(step.send)
+                if step.reset is not None:
+                    stream.reset(step.reset)
+                if step.is_over:
+                    return
+        except TimeoutError:
+            stream.reset()
+        finally:
+            served.abort()
 
     @staticmethod
     def without_changes(sink: AuditSink) -> AuditSink:
