@@ -86,11 +86,14 @@ pub fn decide(
     const opcode = opcodeOf(service, request.payload) orelse return .{ .deny = .service };
     const is_own = std.mem.indexOfScalar(u8, service.never, opcode) != null;
     if (is_own) return .{ .deny = .service };
-    for (rules) |rule| {
-        if (rule.peer == caller and rule.service == service.id and rule.opcode == opcode)
-            return .{ .forward = .{ .request = request, .service = service } };
-    }
-    return .{ .deny = .service };
+    if (!allows(rules, .{ .peer = caller, .service = service.id, .opcode = opcode }))
+        return .{ .deny = .service };
+    return .{ .forward = .{ .request = request, .service = service } };
+}
+
+pub fn allows(rules: []const Rule, wanted: Rule) bool {
+    for (rules) |rule| if (std.meta.eql(rule, wanted)) return true;
+    return false;
 }
 
 fn opcodeOf(service: *const Service, payload: []const u8) ?u8 {

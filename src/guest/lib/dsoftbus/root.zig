@@ -16,6 +16,7 @@
 //!     backoff     when to dial again
 //!     pk          the remote package file system: frames; pk_server: handles and answers
 //!     sf_gate     what of a peer's request may reach the state store
+//!     transfer    a value above a frame's, on a stream of its own (transfer_head)
 //!     config      the section of the node configuration
 //!     mux         streams inside a session (mux_poll, mux_frames, mux_stream,
 //!                 mux_schedule); mux_ladder: proof
@@ -43,6 +44,8 @@ pub const mux_ladder = @import("mux_ladder.zig");
 pub const rate = @import("rate.zig");
 pub const replay = @import("replay.zig");
 pub const sf_gate = @import("sf_gate.zig");
+pub const transfer = @import("transfer.zig");
+pub const transfer_head = @import("transfer_head.zig");
 pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
 pub const Id = @import("id.zig").Id;
@@ -74,6 +77,7 @@ test {
     _ = rate;
     _ = replay;
     _ = sf_gate;
+    _ = transfer;
     _ = session;
     _ = @import("id.zig");
     _ = @import("announce_test.zig");

@@ -8,6 +8,7 @@
 
 const std = @import("std");
 const sf = @import("wire").sf;
+const transfer_head = @import("transfer_head.zig");
 const Id = @import("id.zig").Id;
 
 pub const frame_bytes_max = 256;
@@ -62,12 +63,11 @@ fn check(request: sf.Request) ?Reject {
         .put, .get, .delete, .list => {},
         // It has no key, so there is nothing of the namespace about it.
         .sync => return null,
-        .reopen, .txn_begin, .txn_put, .txn_commit, .txn_abort => return .bad_request,
+        .reopen, .txn_begin, .txn_put, .txn_commit, .txn_abort, .read => return .bad_request,
     }
     const key = request.key;
     if (key.len == 0 or key.len > key_bytes_max) return .oversized;
-    if (isEscape(key)) return .prefix_escape;
-    if (!std.mem.startsWith(u8, key, namespace)) return .outside_acl;
+    if (checkPath(key)) |why| return why;
     if (request.op != .list and key.len == namespace.len) return .outside_acl;
     switch (request.op) {
         .put => if (request.value.len == 0 or request.value.len > value_bytes_max)
@@ -76,6 +76,23 @@ fn check(request: sf.Request) ?Reject {
         else => {},
     }
     return null;
+}
+
+/// The same of a transfer, whose values are longer. The key is null where it is too long to be
+/// awaited.
+pub fn judgeTransfer(head: transfer_head.Head, key: ?[]const u8) ?Reject {
+    const path = key orelse return .oversized;
+    if (path.len == 0 or !std.unicode.utf8ValidateSlice(path)) return .bad_request;
+    if (checkPath(path)) |why| return why;
+    if (path.len == namespace.len) return .outside_acl;
+    if (head.op == .get) return null;
+    const fits = head.value_len >= 1 and head.value_len <= sf.value_bytes_max;
+    return if (fits) null else .oversized;
+}
+
+fn checkPath(key: []const u8) ?Reject {
+    if (isEscape(key)) return .prefix_escape;
+    return if (std.mem.startsWith(u8, key, namespace)) null else .outside_acl;
 }
 
 fn isEscape(key: []const u8) bool {
@@ -194,6 +211,34 @@ test "the namespace itself may be listed, and nothing else" {
     }
     const listed = judge(true, try keyed(&buffer, .list, namespace));
     try testing.expectEqual(sf.Op.list, listed.accept.op);
+}
+
+test "a transfer's key and length have the verdict that a frame's have" {
+    const table = [_]struct { ?[]const u8, u32, ?Reject }{
+        .{ "/state/shared/a", 1, null },
+        .{ "/state/shared/" ++ "k" ** 82, 65_536, null },
+        .{ "/state/shared/a", 65_537, .oversized },
+        .{ "/state/shared/a", 0, .oversized },
+        .{ null, 1, .oversized },
+        .{ "", 1, .bad_request },
+        .{ "/state/shared/\xff", 1, .bad_request },
+        .{ "/state/shared/", 1, .outside_acl },
+        .{ "/state/keystore/x", 1, .outside_acl },
+        .{ "/state/shared/../x", 1, .prefix_escape },
+        // The key comes before the length.
+        .{ "/other/x", 0, .outside_acl },
+    };
+    for (table) |row| for ([_]transfer_head.Op{ .put, .get }) |op| {
+        const head: transfer_head.Head = .{
+            .op = op,
+            .id = 0,
+            .key_len = 0,
+            .value_len = if (op == .put) row[1] else 0,
+        };
+        const is_length = row[0] != null and row[2] == .oversized;
+        const want = if (op == .get and is_length) null else row[2];
+        try testing.expectEqual(want, judgeTransfer(head, row[0]));
+    };
 }
 
 test "values, limits, operations, and what is no frame" {

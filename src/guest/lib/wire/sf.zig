@@ -21,6 +21,7 @@ pub const Op = enum(u8) {
     txn_put = 8,
     txn_commit = 9,
     txn_abort = 10,
+    read = 11,
 };
 
 pub const Status = enum(u8) {
@@ -46,6 +47,9 @@ pub const Request = struct {
     value: []const u8 = "",
     limit: u16 = 0,
     txn: u64 = 0,
+    /// Of a value, which piece.
+    offset: u32 = 0,
+    length: u16 = 0,
     nonce: ?u64 = null,
 };
 
@@ -97,6 +101,12 @@ fn decodeTail(op: Op, version: u8, tail: []const u8) TailError!Request {
             request.value = reader.take(value_len) catch return error.Truncated;
         },
         .get, .delete => request.key = try text(&reader, try keyLength(&reader)),
+        .read => {
+            const key_len = try keyLength(&reader);
+            request.offset = try int(&reader, u32);
+            request.length = try int(&reader, u16);
+            request.key = try text(&reader, key_len);
+        },
         .list => {
             const key_len = try int(&reader, u16);
             request.limit = try int(&reader, u16);
@@ -142,6 +152,12 @@ pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
             try writer.int(u16, @intCast(request.key.len));
             try writer.put(request.key);
         },
+        .read => {
+            try writer.int(u16, @intCast(request.key.len));
+            try writer.int(u32, request.offset);
+            try writer.int(u16, request.length);
+            try writer.put(request.key);
+        },
         .list => {
             try writer.int(u16, @intCast(request.key.len));
             try writer.int(u16, request.limit);
@@ -168,9 +184,31 @@ pub fn encodeFailure(buffer: []u8, op: Op, status: Status, nonce: ?u64) cursor.E
         .get => try writer.int(u32, 0),
         .list => try writer.int(u16, 0),
         .txn_begin => try writer.int(u64, 0),
+        .read => try putPiece(&writer, .{}),
         else => {},
     }
     return writer.done();
+}
+
+/// A piece of a value: how long all of it is, and which value it is of.
+pub const Piece = struct { total: u32 = 0, version: u64 = 0, bytes: []const u8 = "" };
+
+pub fn putPiece(writer: *Writer, piece: Piece) cursor.Error!void {
+    try writer.int(u32, piece.total);
+    try writer.int(u64, piece.version);
+    try writer.int(u16, @intCast(piece.bytes.len));
+    try writer.put(piece.bytes);
+}
+
+/// The piece in a good reply to a read.
+pub fn pieceOf(reply: Reply) ?Piece {
+    if (reply.status != .ok) return null;
+    var reader: Reader = .init(reply.tail);
+    const total = reader.int(u32) catch return null;
+    const version = reader.int(u64) catch return null;
+    const len = reader.int(u16) catch return null;
+    const bytes = reader.take(len) catch return null;
+    return if (reader.atEnd()) .{ .total = total, .version = version, .bytes = bytes } else null;
 }
 
 /// To what is no request, or is not let through: five bytes, whatever the operation.
@@ -229,6 +267,10 @@ test "golden requests, both ways" {
             "53460108" ++ "0300000000000000" ++ "0100" ++ "02000000" ++ "6b" ++ "7879",
             Request{ .op = .txn_put, .key = "k", .value = "xy", .txn = 3 },
         },
+        .{
+            "5346020b0100000000000000" ++ "0100" ++ "00100000" ++ "0002" ++ "6b",
+            Request{ .op = .read, .key = "k", .offset = 4096, .length = 512, .nonce = 1 },
+        },
     };
     inline for (golden) |row| {
         const frame = hex(row[0]);
@@ -259,12 +301,32 @@ test "golden replies, and whose they are" {
     try testing.expect(decodeReply("SF\x01\x82\x00\x00\x00\x00\x00", .get, 7) == null);
 }
 
+test "a piece, and every truncation of it" {
+    var buffer: [64]u8 = undefined;
+    const piece: Piece = .{ .total = 9, .version = 2, .bytes = "xyz" };
+    var writer = try startReply(&buffer, .read, .ok, 1);
+    try putPiece(&writer, piece);
+    const frame = writer.done();
+    try testing.expectEqualSlices(
+        u8,
+        &hex("5346028b000100000000000000" ++ "09000000" ++ "0200000000000000" ++ "030078797a"),
+        frame,
+    );
+    try testing.expectEqualDeep(piece, pieceOf(decodeReply(frame, .read, 1).?).?);
+    for (13..frame.len) |len| {
+        try testing.expectEqual(null, pieceOf(decodeReply(frame[0..len], .read, 1).?));
+    }
+    const missing = try encodeFailure(&buffer, .read, .not_found, null);
+    try testing.expectEqual(5 + 14, missing.len);
+    try testing.expectEqual(null, pieceOf(decodeReply(missing, .read, null).?));
+}
+
 test "the status of what is no request" {
     const table = [_]struct { []const u8, Op, Status }{
         .{ "", .sync, .malformed },
         .{ "XF\x01\x01", .sync, .malformed },
         .{ "SF\x03\x01", .sync, .unsupported },
-        .{ "SF\x01\x0b", .sync, .unsupported },
+        .{ "SF\x01\x0c", .sync, .unsupported },
         .{ "SF\x01\x02\x00\x00", .get, .malformed },
         .{ "SF\x01\x02\x00\x01" ++ "k" ** 256, .get, .key_too_long },
         .{ "SF\x01\x02\x01\x00\xff", .get, .malformed },

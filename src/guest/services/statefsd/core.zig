@@ -17,6 +17,9 @@ pub const reply_bytes_max = 8_192;
 pub const list_reply_max = 512;
 pub const list_max = 256;
 const txns_max = statefs.contents.txns_max;
+/// Keys are told apart by so many classes when a reader asks whether one has changed: a few of
+/// them read again without need.
+const classes_max = 64;
 
 /// A transaction belongs to who began it.
 const Owner = struct { txn: u64 = 0, sender: u64 = 0 };
@@ -27,6 +30,9 @@ pub fn Server(comptime Device: type) type {
         pool: []u8,
         items: []statefs.Item,
         owners: [txns_max]Owner = @splat(.{}),
+        /// How many changes there were, and the last one of a key of each class.
+        change_count: u64 = 0,
+        changed: [classes_max]u64 = @splat(0),
         out: [reply_bytes_max]u8 = undefined,
 
         const Self = @This();
@@ -34,6 +40,8 @@ pub fn Server(comptime Device: type) type {
         /// Transactions that a cut left open have no owner any more: they are ended.
         pub fn open(self: *Self, device: *Device) error{Io}!void {
             self.owners = @splat(.{});
+            self.change_count += 1;
+            self.changed = @splat(self.change_count);
             try self.store.open(device, self.pool, self.items);
             if (self.store.damage != .none) return;
             while (self.store.contents.open_count > 0) {
@@ -53,7 +61,7 @@ pub fn Server(comptime Device: type) type {
         fn refuses(request: sf.Request, sender: u64, gate: anytype) ?sf.Status {
             if (request.value.len > inline_value_max) return .value_too_large;
             switch (request.op) {
-                .put, .get, .delete, .txn_put => {
+                .put, .get, .delete, .txn_put, .read => {
                     if (!rights.isKey(request.key)) return .invalid_key;
                 },
                 .list => if (!rights.isPrefix(request.key)) return .invalid_key,
@@ -76,9 +84,16 @@ pub fn Server(comptime Device: type) type {
 
         fn serve(self: *Self, request: sf.Request, sender: u64) statefs.Error![]const u8 {
             switch (request.op) {
-                .put => try self.store.put(request.key, request.value),
+                .put => {
+                    try self.store.put(request.key, request.value);
+                    self.mark(request.key);
+                },
+                .read => return self.read(request),
                 .get => return self.get(request),
-                .delete => if (!try self.store.delete(request.key)) return error.NotFound,
+                .delete => {
+                    if (!try self.store.delete(request.key)) return error.NotFound;
+                    self.mark(request.key);
+                },
                 .list => return self.list(request),
                 .sync => try self.store.sync(),
                 .reopen => self.open(self.store.device) catch return error.Io,
@@ -99,6 +114,7 @@ pub fn Server(comptime Device: type) type {
                 },
                 .txn_commit => {
                     const owner = try self.ownerOf(request.txn, sender);
+                    self.markAll(request.txn);
                     try self.store.commit(request.txn);
                     owner.* = .{};
                 },
@@ -127,6 +143,34 @@ pub fn Server(comptime Device: type) type {
             writer.int(u32, @intCast(value.len)) catch unreachable;
             writer.put(value) catch unreachable;
             return writer.done();
+        }
+
+        /// A piece of a value, for who has smaller messages than values. The version says whether
+        /// two pieces are of one value.
+        fn read(self: *Self, request: sf.Request) statefs.Error![]const u8 {
+            const value = try self.store.get(request.key) orelse return error.NotFound;
+            const from = @min(request.offset, value.len);
+            const len = @min(request.length, inline_value_max, value.len - from);
+            var writer = self.start(request);
+            sf.putPiece(&writer, .{
+                .total = @intCast(value.len),
+                .version = self.changed[classOf(request.key)],
+                .bytes = value[from..][0..len],
+            }) catch unreachable;
+            return writer.done();
+        }
+
+        fn mark(self: *Self, key: []const u8) void {
+            self.change_count += 1;
+            self.changed[classOf(key)] = self.change_count;
+        }
+
+        /// What a transaction is about to change.
+        fn markAll(self: *Self, txn: u64) void {
+            const contents = &self.store.contents;
+            for (contents.items[0..contents.count]) |item| {
+                if (item.owner == txn) self.mark(contents.keyOf(item));
+            }
         }
 
         /// In the order of keys, whole ones only. Keys that reading takes another capability for
@@ -166,6 +210,10 @@ pub fn Server(comptime Device: type) type {
     };
 }
 
+fn classOf(key: []const u8) usize {
+    return @intCast(std.hash.Fnv1a_64.hash(key) % classes_max);
+}
+
 fn statusOf(err: statefs.Error) sf.Status {
     return switch (err) {
         error.Io => .io_error,
@@ -178,151 +226,7 @@ fn statusOf(err: statefs.Error) sf.Status {
     };
 }
 
-const testing = std.testing;
-
-const Memory = struct {
-    bytes: [64 * 512]u8 = @splat(0),
-
-    pub fn sectors(_: *const Memory) u64 {
-        return 64;
-    }
-
-    pub fn read(self: *Memory, sector: u64, buffer: []u8) !void {
-        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
-    }
-
-    pub fn write(self: *Memory, sector: u64, bytes: []const u8) !void {
-        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
-    }
-
-    pub fn flush(_: *Memory) !void {}
-};
-
-const alice = 0xA;
-const bob = 0xB;
-
-/// Alice may read and write, bob may read.
-const FakeGate = struct {
-    asked: u32 = 0,
-    told: u32 = 0,
-
-    pub fn permits(self: *FakeGate, sender: u64, capability: []const u8) bool {
-        self.asked += 1;
-        if (std.mem.eql(u8, capability, rights.read)) return true;
-        return sender == alice and std.mem.eql(u8, capability, rights.write);
-    }
-
-    pub fn denied(self: *FakeGate, _: u64, _: []const u8) void {
-        self.told += 1;
-    }
-};
-
-var test_pool: [16 * 1024]u8 = undefined;
-var test_items: [32]statefs.Item = undefined;
-var memory: Memory = undefined;
-var server: Server(Memory) = undefined;
-var fake_gate: FakeGate = undefined;
-
-fn reset() !void {
-    memory = .{};
-    fake_gate = .{};
-    server.pool = &test_pool;
-    server.items = &test_items;
-    try server.open(&memory);
-}
-
-fn ask(sender: u64, request: sf.Request) !sf.Reply {
-    var buffer: [9000]u8 = undefined;
-    const frame = try sf.encodeRequest(&buffer, request);
-    const reply = server.handle(frame, sender, &fake_gate);
-    return sf.decodeReply(reply, request.op, request.nonce) orelse error.NotThisReply;
-}
-
-fn expectStatus(status: sf.Status, sender: u64, request: sf.Request) !void {
-    try testing.expectEqual(status, (try ask(sender, request)).status);
-}
-
-test "put, get, delete, list, and again after opening anew" {
-    try reset();
-    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/b", .value = "2", .nonce = 7 });
-    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = "1" });
-    try expectStatus(.ok, alice, .{ .op = .sync });
-    try expectStatus(.ok, alice, .{ .op = .reopen });
-    const got = try ask(bob, .{ .op = .get, .key = "/state/a", .nonce = 9 });
-    try testing.expectEqualStrings("1", sf.valueOf(got).?);
-    const listed = try ask(bob, .{ .op = .list, .key = "/state", .limit = 0 });
-    try testing.expectEqualSlices(u8, "\x01\x00\x08\x00/state/a", listed.tail);
-    const all = try ask(bob, .{ .op = .list, .key = "/state/", .limit = 9 });
-    try testing.expectEqualSlices(u8, "\x02\x00\x08\x00/state/a\x08\x00/state/b", all.tail);
-    try expectStatus(.ok, alice, .{ .op = .delete, .key = "/state/a" });
-    try expectStatus(.not_found, alice, .{ .op = .delete, .key = "/state/a" });
-    try expectStatus(.not_found, bob, .{ .op = .get, .key = "/state/a" });
-}
-
-test "who may not is told so, and nothing happens" {
-    try reset();
-    try expectStatus(.access_denied, bob, .{ .op = .put, .key = "/state/a", .value = "1" });
-    try expectStatus(.access_denied, bob, .{ .op = .sync });
-    try expectStatus(.access_denied, bob, .{ .op = .txn_begin });
-    try expectStatus(.access_denied, alice, .{ .op = .get, .key = "/state/keystore/a" });
-    try expectStatus(.access_denied, alice, .{ .op = .put, .key = "/state/statefsd/a" });
-    try testing.expectEqual(@as(u32, 5), fake_gate.told);
-    try testing.expectEqual(@as(u64, 0), server.store.end);
-}
-
-test "what is no request or no path is answered without asking policyd" {
-    try reset();
-    try testing.expectEqualSlices(u8, "SF\x01\x85\x06", server.handle("SF", alice, &fake_gate));
-    try testing.expectEqualSlices(u8, "SF\x01\x85\x08", server.handle("SF\x01\x63", alice, &fake_gate));
-    try expectStatus(.invalid_key, alice, .{ .op = .get, .key = "/state/../a" });
-    try expectStatus(.invalid_key, alice, .{ .op = .list, .key = "" });
-    const long = "v" ** (inline_value_max + 1);
-    try expectStatus(.value_too_large, alice, .{ .op = .put, .key = "/state/a", .value = long });
-    try testing.expectEqual(@as(u32, 0), fake_gate.asked);
-    const most = long[0..inline_value_max];
-    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = most });
-    const got = try ask(alice, .{ .op = .get, .key = "/state/a", .nonce = 1 });
-    try testing.expectEqual(most.len, sf.valueOf(got).?.len);
-}
-
-test "a list does not tell of keys that reading takes more for, nor more than fits" {
-    try reset();
-    try server.store.put("/state/keystore/secret", "1");
-    var name: [64]u8 = undefined;
-    for (0..20) |number| {
-        const key = try std.fmt.bufPrint(&name, "/state/shared/{d:0>30}", .{number});
-        try server.store.put(key, "");
-    }
-    const listed = try ask(bob, .{ .op = .list, .key = "/state/", .limit = 256 });
-    try testing.expect(std.mem.indexOf(u8, listed.tail, "keystore") == null);
-    try testing.expectEqual(@as(u16, 10), std.mem.readInt(u16, listed.tail[0..2], .little));
-    try testing.expect(listed.tail.len + 5 <= list_reply_max);
-}
-
-test "a transaction belongs to who began it, and one that a cut left open is ended" {
-    try reset();
-    const begun = try ask(alice, .{ .op = .txn_begin });
-    const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
-    try expectStatus(.ok, alice, chunk);
-    try expectStatus(.access_denied, bob, chunk);
-    try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn + 1 });
-    try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = txn });
-    try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn });
-    const got = try ask(bob, .{ .op = .get, .key = "/state/a" });
-    try testing.expectEqualStrings("x", sf.valueOf(got).?);
-    for (0..txns_max) |_| try expectStatus(.ok, alice, .{ .op = .txn_begin });
-    try expectStatus(.txn_limit, alice, .{ .op = .txn_begin });
-    try server.open(&memory);
-    try expectStatus(.ok, alice, .{ .op = .txn_begin });
-}
-
-test "a disk that holds something else is not written to" {
-    try reset();
-    memory.bytes[0] = 0xEB;
-    try server.open(&memory);
-    try expectStatus(.integrity_violation, alice, .{ .op = .put, .key = "/state/a" });
-    try expectStatus(.integrity_violation, alice, .{ .op = .get, .key = "/state/a" });
-    try expectStatus(.integrity_violation, alice, .{ .op = .list, .key = "/state/", .limit = 1 });
-    try expectStatus(.integrity_violation, alice, .{ .op = .txn_begin });
+test {
+    _ = rights;
+    _ = @import("core_test.zig");
 }

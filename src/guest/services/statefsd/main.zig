@@ -97,6 +97,7 @@ pub fn main() !void {
     }
     server.pool = &pool;
     server.items = &items;
+    server.change_count = 0;
     try server.open(&medium);
     service.generation = server.store.generation();
     if (server.store.damage == .none) {

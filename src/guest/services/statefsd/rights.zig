@@ -20,7 +20,7 @@ pub const admin = "statefs.admin";
 /// For an operation with a key (or a list's prefix).
 pub fn ofKey(op: Op, key: []const u8) []const u8 {
     for (guarded) |each| if (std.mem.startsWith(u8, key, each.prefix)) return each.capability;
-    if (op == .get or op == .list) return read;
+    if (op == .get or op == .list or op == .read) return read;
     return if (std.mem.startsWith(u8, key, own_prefix)) admin else write;
 }
 
@@ -42,6 +42,8 @@ test "capabilities by operation and path" {
     const table = [_]struct { Op, []const u8, []const u8 }{
         .{ .get, "/state/a", read },
         .{ .list, "/state/", read },
+        .{ .read, "/state/a", read },
+        .{ .read, "/state/keystore/a", "statefs.keystore" },
         .{ .put, "/state/a", write },
         .{ .delete, "/state/keystore", write },
         .{ .get, "/state/keystore/a", "statefs.keystore" },

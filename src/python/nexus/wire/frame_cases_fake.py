@@ -382,6 +382,18 @@ CASES: Final[tuple[Case, ...]] = (
         hex="53460109" + "03" + "00" * 7,
     ),
     Case(
+        "sf2-read",
+        state.decode_request,
+        state.Request(state.Op.READ, "k", offset=4096, length=512, nonce=1),
+        hex="5346020b" + "01" + "00" * 7 + "0100" + "00100000" + "0002" + "6b",
+    ),
+    Case(
+        "sf2-read-reply",
+        state.decode_reply,
+        state.Reply(state.Op.READ, state.Status.OK, b"xyz", nonce=1, total=9, version=2),
+        hex="5346028b00" + "01" + "00" * 7 + "09000000" + "02" + "00" * 7 + "0300" + "78797a",
+    ),
+    Case(
         "sf-put-reply",
         state.decode_reply,
         state.Reply(state.Op.PUT, state.Status.OK),

@@ -13,6 +13,8 @@ Version 2 puts a nonce u64 behind the header of a request and behind the status 
     8 txn-put    txn u64, key_len u16, chunk_len u32,     -
                  key, chunk
     9 txn-commit, 10 txn-abort: txn u64                   -
+    11 read      key_len u16, offset u32, length u16,     total u32, version u64,
+                 key                                      count u16, bytes
 
 Lengths and UTF-8 are checked here, paths are not: those are the business of whoever serves.
 """
@@ -48,6 +50,7 @@ class Op(IntEnum):
     TXN_PUT = 8
     TXN_COMMIT = 9
     TXN_ABORT = 10
+    READ = 11
 
 
 class Status(IntEnum):
@@ -80,6 +83,8 @@ class Request:
     limit: int = 0
     txn: int = 0
     nonce: int | None = None
+    offset: int = 0
+    length: int = 0
 
     def encode(self) -> bytes:
         """Return the frame."""
@@ -95,12 +100,16 @@ class Request:
             out.u16(len(key)).put(key)
         elif self.op is Op.LIST:
             out.u16(len(key)).u16(self.limit).put(key)
+        elif self.op is Op.READ:
+            out.u16(len(key)).u32(self.offset).u16(self.length).put(key)
         return out.finish()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One reply; `keys` belong to a list, `txn` to a begin, `value` to a get.
+
+    Of a read, `value` is a piece of what has `total` bytes in all and is of this `version`.
 
     A bare one has no tail, whatever its operation: the refusal of who could not read the request
     or did not forward it.  It is always of version 1.
@@ -113,6 +122,8 @@ class Reply:
     txn: int = 0
     nonce: int | None = None
     is_bare: bool = False
+    total: int = 0
+    version: int = 0
 
     def encode(self) -> bytes:
         """Return the frame."""
@@ -131,6 +142,8 @@ class Reply:
                 out.u16(len(data)).put(data)
         elif self.op is Op.TXN_BEGIN:
             out.u64(self.txn)
+        elif self.op is Op.READ:
+            out.u32(self.total).u64(self.version).u16(len(self.value)).put(self.value)
         return out.finish()
 
 
@@ -177,7 +190,7 @@ def decode_reply(frame: bytes) -> Reply:
     status = reader.choice(Status, Reason.UNKNOWN_STATUS)
     nonce = reader.u64() if version == 2 else None
     if version == 1 and status is not Status.OK and not reader.remaining:
-        has_tail = op in (Op.GET, Op.LIST, Op.TXN_BEGIN)
+        has_tail = op in (Op.GET, Op.LIST, Op.TXN_BEGIN, Op.READ)
         return Reply(op, status, is_bare=has_tail)
     reply = _read_reply(reader, op, status, nonce)
     reader.end()
@@ -200,6 +213,10 @@ def _read_request(reader: FrameReader, op: Op, nonce: int | None) -> Request:
         if key_len > KEY_BYTES_MAX:
             raise RequestError(Status.KEY_TOO_LONG, op, Reason.OVERSIZED, f"{key_len}")
         return Request(op, reader.text(key_len), limit=limit, nonce=nonce)
+    if op is Op.READ:
+        key_len, offset, length = _key_length(reader, op), reader.u32(), reader.u16()
+        text = reader.text(key_len)
+        return Request(op, text, nonce=nonce, offset=offset, length=length)
     return Request(op, txn=txn, nonce=nonce)
 
 
@@ -218,6 +235,10 @@ def _read_reply(reader: FrameReader, op: Op, status: Status, nonce: int | None) 
     if op is Op.LIST:
         keys = tuple(reader.text(reader.u16()) for _ in range(reader.u16()))
         return Reply(op, status, keys=keys, nonce=nonce)
+    if op is Op.READ:
+        total, version = reader.u32(), reader.u64()
+        piece = reader.take(reader.u16())
+        return Reply(op, status, piece, nonce=nonce, total=total, version=version)
     return Reply(op, status, txn=reader.u64() if op is Op.TXN_BEGIN else 0, nonce=nonce)
 
 

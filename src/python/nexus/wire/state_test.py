@@ -29,7 +29,7 @@ def test_a_get_that_finds_nothing_keeps_its_shape() -> None:
     assert decode_reply(frame) == reply
 
 
-@pytest.mark.parametrize("op", [Op.GET, Op.LIST, Op.TXN_BEGIN])
+@pytest.mark.parametrize("op", [Op.GET, Op.LIST, Op.TXN_BEGIN, Op.READ])
 def test_a_bare_refusal(op: Op) -> None:
     bare = Reply(op, Status.ACCESS_DENIED, is_bare=True)
     assert bare.encode() == b"SF\1" + bytes([op | 0x80, 2])
@@ -43,7 +43,8 @@ def test_a_bare_refusal(op: Op) -> None:
         (b"SF\1", Status.MALFORMED, Op.SYNC),
         (b"XF\1\1", Status.MALFORMED, Op.SYNC),
         (b"SF\3\1", Status.UNSUPPORTED, Op.SYNC),
-        (b"SF\1\x0b", Status.UNSUPPORTED, Op.SYNC),
+        (b"SF\1\x0c", Status.UNSUPPORTED, Op.SYNC),
+        (b"SF\1\x0b", Status.MALFORMED, Op.READ),
         (b"SF\1\2", Status.MALFORMED, Op.GET),
         (b"SF\1\2\0\0", Status.MALFORMED, Op.GET),
         (b"SF\1\2\0\1" + bytes(256), Status.KEY_TOO_LONG, Op.GET),
@@ -67,6 +68,7 @@ def test_every_truncation_of_every_request_has_a_status() -> None:
         Request(Op.PUT, "/state/a", b"1", nonce=1),
         Request(Op.LIST, "/state/", limit=3),
         Request(Op.TXN_PUT, "k", b"x", txn=1),
+        Request(Op.READ, "k", offset=1, length=2),
     ):
         frame = request.encode()
         for length in range(len(frame)):

@@ -1,0 +1,107 @@
+//! `ST` v1: the heads on a stream that moves one value of a state store (docs/spec/statefs.md,
+//! *Transfer*). Shape only: whether a key or a length may be is `sf_gate`'s to say.
+
+const std = @import("std");
+const sf = @import("wire").sf;
+const readInt = std.mem.readInt;
+const writeInt = std.mem.writeInt;
+
+pub const stream_name = "state/transfer";
+pub const head_bytes = 20;
+pub const reply_bytes = 12;
+const magic = "ST\x01";
+
+pub const Op = enum(u8) {
+    put = 1,
+    get = 2,
+
+    /// The operation of the allowlist, and of a request that fits a frame.
+    pub fn inner(self: Op) sf.Op {
+        return if (self == .put) .put else .get;
+    }
+};
+
+pub const Stage = enum(u8) { go_ahead = 0, done = 1 };
+
+/// All that is needed to say whether the key is awaited.
+pub const Head = struct { op: Op, id: u64, key_len: u16, value_len: u32 };
+
+pub const Reply = struct {
+    op: Op,
+    status: sf.Status = .ok,
+    stage: Stage = .done,
+    /// Of a put the bytes taken, of a get the value's length; 0 unless done and ok.
+    value_len: u32 = 0,
+};
+
+pub fn decode(bytes: *const [head_bytes]u8) error{Malformed}!Head {
+    if (!std.mem.eql(u8, bytes[0..3], magic)) return error.Malformed;
+    const op = std.enums.fromInt(Op, bytes[3]) orelse return error.Malformed;
+    const value_len = readInt(u32, bytes[16..20], .little);
+    if (readInt(u16, bytes[14..16], .little) != 0) return error.Malformed;
+    if (op == .get and value_len != 0) return error.Malformed;
+    return .{
+        .op = op,
+        .id = readInt(u64, bytes[4..12], .little),
+        .key_len = readInt(u16, bytes[12..14], .little),
+        .value_len = value_len,
+    };
+}
+
+pub fn encodeReply(reply: Reply) [reply_bytes]u8 {
+    var out: [reply_bytes]u8 = @splat(0);
+    out[0..3].* = magic.*;
+    out[3] = @intFromEnum(reply.op) | 0x80;
+    out[4] = @intFromEnum(reply.status);
+    out[5] = @intFromEnum(reply.stage);
+    writeInt(u32, out[8..12], reply.value_len, .little);
+    return out;
+}
+
+/// What a reply of ours says; for what was remembered.
+pub fn decodeReply(bytes: []const u8) ?Reply {
+    if (bytes.len != reply_bytes or !std.mem.eql(u8, bytes[0..3], magic)) return null;
+    return .{
+        .op = std.enums.fromInt(Op, bytes[3] & 0x7F) orelse return null,
+        .status = @enumFromInt(bytes[4]),
+        .stage = std.enums.fromInt(Stage, bytes[5]) orelse return null,
+        .value_len = readInt(u32, bytes[8..12], .little),
+    };
+}
+
+const golden = "ST\x01\x01" ++ "\x02\x00\x00\x00\x07\x00\x00\x00" ++ "\x05\x00" ++ "\x00\x00" ++
+    "\x00\x00\x01\x00";
+
+test "a head, and every byte that makes it none" {
+    const head = try decode(golden);
+    try std.testing.expectEqual(Head{
+        .op = .put,
+        .id = 7 << 32 | 2,
+        .key_len = 5,
+        .value_len = 65_536,
+    }, head);
+    for ([_]struct { usize, u8 }{
+        .{ 0, 'T' }, .{ 1, 'S' }, .{ 2, 0 }, .{ 2, 2 }, .{ 3, 0 }, .{ 3, 3 }, .{ 3, 0x81 },
+        .{ 14, 1 }, .{ 15, 1 }, .{ 3, 2 }, // a get with a value
+    }) |row| {
+        var bytes = golden.*;
+        bytes[row[0]] = row[1];
+        try std.testing.expectError(error.Malformed, decode(&bytes));
+    }
+    var get = golden.*;
+    get[3] = 2;
+    get[18] = 0;
+    try std.testing.expectEqual(Op.get, (try decode(&get)).op);
+}
+
+test "a reply, and back" {
+    const reply: Reply = .{ .op = .get, .value_len = 0x0102 };
+    const bytes = encodeReply(reply);
+    try std.testing.expectEqualSlices(u8, "ST\x01\x82\x00\x01\x00\x00\x02\x01\x00\x00", &bytes);
+    try std.testing.expectEqual(reply, decodeReply(&bytes).?);
+    const go = encodeReply(.{ .op = .put, .stage = .go_ahead });
+    try std.testing.expectEqualSlices(u8, "ST\x01\x81" ++ "\x00" ** 8, &go);
+    const refused = encodeReply(.{ .op = .put, .status = .access_denied });
+    try std.testing.expectEqualSlices(u8, "ST\x01\x81\x02\x01" ++ "\x00" ** 6, &refused);
+    for (0..reply_bytes) |len| try std.testing.expectEqual(null, decodeReply(bytes[0..len]));
+}

@@ -1,0 +1,225 @@
+//! The store's answers: who may, what is kept, and that every request has one.
+
+const std = @import("std");
+const statefs = @import("statefs");
+const sf = @import("wire").sf;
+const core = @import("core.zig");
+const rights = core.rights;
+const testing = std.testing;
+
+const Memory = struct {
+    bytes: [64 * 512]u8 = @splat(0),
+
+    pub fn sectors(_: *const Memory) u64 {
+        return 64;
+    }
+
+    pub fn read(self: *Memory, sector: u64, buffer: []u8) !void {
+        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
+    }
+
+    pub fn write(self: *Memory, sector: u64, bytes: []const u8) !void {
+        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
+    }
+
+    pub fn flush(_: *Memory) !void {}
+};
+
+const alice = 0xA;
+const bob = 0xB;
+
+/// Alice may read and write, bob may read.
+const FakeGate = struct {
+    asked: u32 = 0,
+    told: u32 = 0,
+
+    pub fn permits(self: *FakeGate, sender: u64, capability: []const u8) bool {
+        self.asked += 1;
+        if (std.mem.eql(u8, capability, rights.read)) return true;
+        return sender == alice and std.mem.eql(u8, capability, rights.write);
+    }
+
+    pub fn denied(self: *FakeGate, _: u64, _: []const u8) void {
+        self.told += 1;
+    }
+};
+
+var test_pool: [16 * 1024]u8 = undefined;
+var test_items: [32]statefs.Item = undefined;
+var memory: Memory = undefined;
+var server: core.Server(Memory) = undefined;
+var fake_gate: FakeGate = undefined;
+
+fn reset() !void {
+    memory = .{};
+    fake_gate = .{};
+    server.pool = &test_pool;
+    server.items = &test_items;
+    server.change_count = 0;
+    try server.open(&memory);
+}
+
+fn ask(sender: u64, request: sf.Request) !sf.Reply {
+    var buffer: [9000]u8 = undefined;
+    const frame = try sf.encodeRequest(&buffer, request);
+    const reply = server.handle(frame, sender, &fake_gate);
+    return sf.decodeReply(reply, request.op, request.nonce) orelse error.NotThisReply;
+}
+
+fn expectStatus(status: sf.Status, sender: u64, request: sf.Request) !void {
+    try testing.expectEqual(status, (try ask(sender, request)).status);
+}
+
+test "put, get, delete, list, and again after opening anew" {
+    try reset();
+    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/b", .value = "2", .nonce = 7 });
+    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = "1" });
+    try expectStatus(.ok, alice, .{ .op = .sync });
+    try expectStatus(.ok, alice, .{ .op = .reopen });
+    const got = try ask(bob, .{ .op = .get, .key = "/state/a", .nonce = 9 });
+    try testing.expectEqualStrings("1", sf.valueOf(got).?);
+    const listed = try ask(bob, .{ .op = .list, .key = "/state", .limit = 0 });
+    try testing.expectEqualSlices(u8, "\x01\x00\x08\x00/state/a", listed.tail);
+    const all = try ask(bob, .{ .op = .list, .key = "/state/", .limit = 9 });
+    try testing.expectEqualSlices(u8, "\x02\x00\x08\x00/state/a\x08\x00/state/b", all.tail);
+    try expectStatus(.ok, alice, .{ .op = .delete, .key = "/state/a" });
+    try expectStatus(.not_found, alice, .{ .op = .delete, .key = "/state/a" });
+    try expectStatus(.not_found, bob, .{ .op = .get, .key = "/state/a" });
+}
+
+test "who may not is told so, and nothing happens" {
+    try reset();
+    try expectStatus(.access_denied, bob, .{ .op = .put, .key = "/state/a", .value = "1" });
+    try expectStatus(.access_denied, bob, .{ .op = .sync });
+    try expectStatus(.access_denied, bob, .{ .op = .txn_begin });
+    try expectStatus(.access_denied, alice, .{ .op = .get, .key = "/state/keystore/a" });
+    try expectStatus(.access_denied, alice, .{ .op = .put, .key = "/state/statefsd/a" });
+    try testing.expectEqual(@as(u32, 5), fake_gate.told);
+    try testing.expectEqual(@as(u64, 0), server.store.end);
+}
+
+test "what is no request or no path is answered without asking policyd" {
+    try reset();
+    try testing.expectEqualSlices(u8, "SF\x01\x85\x06", server.handle("SF", alice, &fake_gate));
+    try testing.expectEqualSlices(u8, "SF\x01\x85\x08", server.handle("SF\x01\x63", alice, &fake_gate));
+    try expectStatus(.invalid_key, alice, .{ .op = .get, .key = "/state/../a" });
+    try expectStatus(.invalid_key, alice, .{ .op = .list, .key = "" });
+    const long = "v" ** (core.inline_value_max + 1);
+    try expectStatus(.value_too_large, alice, .{ .op = .put, .key = "/state/a", .value = long });
+    try testing.expectEqual(@as(u32, 0), fake_gate.asked);
+    const most = long[0..core.inline_value_max];
+    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = most });
+    const got = try ask(alice, .{ .op = .get, .key = "/state/a", .nonce = 1 });
+    try testing.expectEqual(most.len, sf.valueOf(got).?.len);
+}
+
+test "a list does not tell of keys that reading takes more for, nor more than fits" {
+    try reset();
+    try server.store.put("/state/keystore/secret", "1");
+    var name: [64]u8 = undefined;
+    for (0..20) |number| {
+        const key = try std.fmt.bufPrint(&name, "/state/shared/{d:0>30}", .{number});
+        try server.store.put(key, "");
+    }
+    const listed = try ask(bob, .{ .op = .list, .key = "/state/", .limit = 256 });
+    try testing.expect(std.mem.indexOf(u8, listed.tail, "keystore") == null);
+    try testing.expectEqual(@as(u16, 10), std.mem.readInt(u16, listed.tail[0..2], .little));
+    try testing.expect(listed.tail.len + 5 <= core.list_reply_max);
+}
+
+test "a transaction belongs to who began it, and one that a cut left open is ended" {
+    try reset();
+    const begun = try ask(alice, .{ .op = .txn_begin });
+    const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
+    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
+    try expectStatus(.ok, alice, chunk);
+    try expectStatus(.access_denied, bob, chunk);
+    try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn + 1 });
+    try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = txn });
+    try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn });
+    const got = try ask(bob, .{ .op = .get, .key = "/state/a" });
+    try testing.expectEqualStrings("x", sf.valueOf(got).?);
+    for (0..statefs.contents.txns_max) |_| try expectStatus(.ok, alice, .{ .op = .txn_begin });
+    try expectStatus(.txn_limit, alice, .{ .op = .txn_begin });
+    try server.open(&memory);
+    try expectStatus(.ok, alice, .{ .op = .txn_begin });
+}
+
+fn piece(key: []const u8, offset: u32, length: u16) !sf.Piece {
+    const reply = try ask(bob, .{ .op = .read, .key = key, .offset = offset, .length = length });
+    return sf.pieceOf(reply) orelse error.NoPiece;
+}
+
+test "pieces of a value that is longer than a message, and whether it changed meanwhile" {
+    try reset();
+    const long: [9000]u8 = @splat('a');
+    const begun = try ask(alice, .{ .op = .txn_begin });
+    const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
+    for ([_][]const u8{ long[0..5000], long[5000..] }) |chunk| {
+        const part: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = chunk };
+        try expectStatus(.ok, alice, part);
+    }
+    try expectStatus(.not_found, bob, .{ .op = .read, .key = "/state/a", .length = 9 });
+    try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = txn });
+    try expectStatus(.value_too_large, bob, .{ .op = .get, .key = "/state/a" });
+    const first = try piece("/state/a", 0, 0xFFFF);
+    try testing.expectEqual(@as(u32, 9000), first.total);
+    try testing.expectEqual(core.inline_value_max, first.bytes.len);
+    const version = first.version;
+    const rest = try piece("/state/a", core.inline_value_max, 0xFFFF);
+    try testing.expectEqual(9000 - core.inline_value_max, rest.bytes.len);
+    try testing.expectEqual(version, rest.version);
+    for ([_]u32{ 9000, 9001, 0xFFFF_FFFF }) |offset| {
+        try testing.expectEqual(@as(usize, 0), (try piece("/state/a", offset, 9)).bytes.len);
+    }
+    try testing.expectEqual(@as(usize, 1), (try piece("/state/a", 8999, 9)).bytes.len);
+    try testing.expectEqual(@as(usize, 7), (try piece("/state/a", 1, 7)).bytes.len);
+    // Another key is another matter.
+    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/b", .value = "x" });
+    try testing.expectEqual(version, (try piece("/state/a", 0, 9)).version);
+}
+
+test "every kind of change is another version, and so is reading the journal again" {
+    try reset();
+    var last: u64 = 0;
+    const put: sf.Request = .{ .op = .put, .key = "/state/a", .value = "x" };
+    for (0..3) |_| {
+        try expectStatus(.ok, alice, put);
+        const found = try piece("/state/a", 0, 9);
+        try testing.expect(found.version != last);
+        last = found.version;
+    }
+    try expectStatus(.ok, alice, .{ .op = .delete, .key = "/state/a" });
+    try expectStatus(.not_found, bob, .{ .op = .read, .key = "/state/a", .length = 9 });
+    try expectStatus(.ok, alice, put);
+    try testing.expect((try piece("/state/a", 0, 9)).version != last);
+    last = (try piece("/state/a", 0, 9)).version;
+    const begun = try ask(alice, .{ .op = .txn_begin });
+    const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
+    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
+    try expectStatus(.ok, alice, chunk);
+    try testing.expectEqual(last, (try piece("/state/a", 0, 9)).version);
+    try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = txn });
+    try testing.expect((try piece("/state/a", 0, 9)).version != last);
+    last = (try piece("/state/a", 0, 9)).version;
+    try expectStatus(.ok, alice, .{ .op = .reopen });
+    try testing.expect((try piece("/state/a", 0, 9)).version != last);
+}
+
+test "reading a piece takes what reading takes" {
+    try reset();
+    const secret: sf.Request = .{ .op = .read, .key = "/state/keystore/a", .length = 9 };
+    try expectStatus(.access_denied, alice, secret);
+    try expectStatus(.invalid_key, alice, .{ .op = .read, .key = "/state/../a", .length = 9 });
+    try expectStatus(.not_found, bob, .{ .op = .read, .key = "/state/a", .length = 9 });
+}
+
+test "a disk that holds something else is not written to" {
+    try reset();
+    memory.bytes[0] = 0xEB;
+    try server.open(&memory);
+    try expectStatus(.integrity_violation, alice, .{ .op = .put, .key = "/state/a" });
+    try expectStatus(.integrity_violation, alice, .{ .op = .get, .key = "/state/a" });
+    try expectStatus(.integrity_violation, alice, .{ .op = .list, .key = "/state/", .limit = 1 });
+    try expectStatus(.integrity_violation, alice, .{ .op = .txn_begin });
+}
