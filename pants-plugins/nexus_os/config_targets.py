@@ -21,7 +21,13 @@ class ConfigSourceField(SingleSourceField):
 
 
 class ConfigDependenciesField(Dependencies):
-    help = "Addresses of the configurations and other files that this one names."
+    help = help_text(
+        """
+        Addresses of configurations and other files that this one needs. What it names by itself
+        is found without this: node files of machines, what it `extends`, and files of keys, as far
+        as a `node_config`, `world_config` or `files` target owns them.
+        """
+    )
 
 
 class SkipConfigCheckField(BoolField):
@@ -82,11 +88,12 @@ class WorldConfig(Target):
         """
         Several machines, the network between them, and what is expected of them.
 
-        The node files that it names must be among its dependencies. `check` validates it.
+        `check` validates it, together with the node files that it names; each of them needs a
+        target of its own, and is then found by its name.
 
         Example:
 
             node_configs(name="nodes")
-            world_config(name="world", source="os2vm.toml", dependencies=[":nodes"])
+            world_config(name="world", source="os2vm.toml")
         """
     )

@@ -128,12 +128,8 @@ class Rv64GuestImage(Target):
 
         Examples:
 
-            # Zig: main.zig, modules of others, and a linker script of another folder.
-            rv64_guest_image(
-                name="logd",
-                linker_script="//src/guest/lib/os/user.ld",
-                dependencies=["//src/guest/lib/os"],
-            )
+            # Zig: main.zig, the modules that it imports, and a linker script of another folder.
+            rv64_guest_image(name="logd", linker_script="//src/guest/lib/os/user.ld")
 
             # C and assembly: every .c and .S beside this BUILD file, linked by its link.ld.
             rv64_guest_image(name="firmware", c_flags=["-Wall"], include_directories=["include"])

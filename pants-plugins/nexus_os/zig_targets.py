@@ -31,9 +31,12 @@ class ZigModuleSourcesField(ZigSourcesField):
 class ZigDependenciesField(Dependencies):
     help = help_text(
         """
-        Addresses of the `zig_module`s this one imports with `@import("name")`. Targets with plain
-        files (`resources`, `files`) may be named too; they are put next to the sources, for
-        `@embedFile`.
+        Addresses of what the sources need and do not tell by themselves. `@import("name")` finds
+        the `zig_module` of that name, and `@embedFile` the `files` or `resources` target that owns
+        the file, without being listed here.
+
+        To be listed are headers of other targets, for C; and a module whose name several targets
+        have. An address with `!` before it takes an inferred dependency away.
         """
     )
 
@@ -59,11 +62,12 @@ class ZigModule(Target):
     help = help_text(
         """
         A zig module: what `@import("name")` gives. Its name is the name of the target, which by
-        default is that of the folder.
+        default is that of the folder. One name for one module in the repository saves everybody
+        the `dependencies`.
 
         Example:
 
-            zig_module(name="net", dependencies=["//src/guest/abi"])
+            zig_module(name="net")
             zig_test(name="tests", module=":net")
         """
     )
@@ -128,7 +132,7 @@ class ZigSharedLibrary(Target):
 
         Example:
 
-            zig_module(name="net_host", dependencies=["//src/guest/lib/net"])
+            zig_module(name="net_host")
             zig_shared_library(name="library", module=":net_host")
         """
     )

@@ -1,0 +1,73 @@
+"""The files that a configuration names, and what kind of configuration it is, by its shape.
+
+This knows no more of the models than where paths stand:
+
+    extends = "base.toml"              or a list of them
+    [[machine]] node = "node-a.toml"
+    static_key = { file = "a.key" }    wherever a table has `file`
+"""
+
+from __future__ import annotations
+
+import os.path
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # CPython 3.9; Pants brings this one.
+    import toml as tomllib  # type: ignore[no-redef]
+
+# Deeper than any table of a configuration; beyond it something else was named by mistake.
+_DEPTH_MAX = 16
+
+
+def parse(text: str) -> Dict[str, Any]:
+    """The file's content; empty if it is no TOML, of which `check` tells the author more."""
+    try:
+        return dict(tomllib.loads(text))
+    # What the two parsers raise on damaged input differs, and goes beyond their own errors.
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def referenced_paths(path: str, content: Mapping[str, Any]) -> Tuple[str, ...]:
+    """The files that the one at `path` names, from the repository's root, each once."""
+    names = [*_strings(content.get("extends")), *_node_files(content), *_file_tables(content, 0)]
+    folder = os.path.dirname(path)
+    found = (os.path.normpath(os.path.join(folder, name)) for name in names if name)
+    return tuple(sorted(set(found)))
+
+
+def is_world(content: Mapping[str, Any]) -> bool:
+    """Only a world has machines."""
+    return bool(_node_files(content))
+
+
+def is_node(content: Mapping[str, Any]) -> bool:
+    """A node names itself; so does nothing else that is TOML."""
+    node = content.get("node")
+    return isinstance(node, Mapping) and "id" in node
+
+
+def _strings(value: Any) -> List[str]:
+    values = value if isinstance(value, list) else [value]
+    return [text for text in values if isinstance(text, str)]
+
+
+def _node_files(content: Mapping[str, Any]) -> List[str]:
+    machines = content.get("machine")
+    if not isinstance(machines, list):
+        return []
+    tables = (machine for machine in machines if isinstance(machine, Mapping))
+    return [text for machine in tables for text in _strings(machine.get("node"))]
+
+
+def _file_tables(value: Any, depth: int) -> Iterator[str]:
+    if depth > _DEPTH_MAX:
+        return
+    if isinstance(value, Mapping):
+        yield from _strings(value.get("file"))
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _file_tables(each, depth + 1)
