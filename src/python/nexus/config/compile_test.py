@@ -61,6 +61,12 @@ def test_init_starts_in_order_and_knows_the_routes() -> None:
     assert (2, b"logd>policyd") not in section
 
 
+def test_guest_of_another_make_starts_nothing() -> None:
+    text = '[node]\nid = "n"\nmac = "52:54:00:12:34:0a"\nstart = []\n'
+
+    assert unpack(compile_node(node_of(text))) == {service_id("init"): []}
+
+
 def test_routes_to_what_is_not_started_are_left_out() -> None:
     node = node_of(NODE_B_START)
     assert list_routes(node) == [("netstackd", "logd")]

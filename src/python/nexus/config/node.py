@@ -41,7 +41,7 @@ class Node(Model):
     mac: Mac
     image: ServiceName = "system"
     ram_mib: Annotated[int, Within(16, 2048)] = 64
-    start: Annotated[Many[ServiceName], Count(1, bounds.START_MAX)] = defaults.START
+    start: Annotated[Many[ServiceName], Count(0, bounds.START_MAX)] = defaults.START
 
     @property
     def mac_bytes(self) -> bytes:

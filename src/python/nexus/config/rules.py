@@ -33,7 +33,7 @@ def _duplicates(values: Iterable[str], field: str, key: str, what: str) -> Probl
 
 
 def _start(node: NodeConfig) -> Problems:
-    start = node.node.start
+    start = node.node.start  # Empty for a guest that has no services of this kind.
     yield from _duplicates(start, "node.start", "", "service")
     if "netstackd" in start and node.network is None:
         yield Problem("network", "is missing; node.start has 'netstackd', which needs an address")
