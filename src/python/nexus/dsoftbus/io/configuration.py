@@ -66,7 +66,7 @@ class PeerTable(Model):
     address: HostAddress
     discovery_port: Annotated[int, Within(1, 65535)] = PORT
     public_key: KeyHex
-    # The peer remembers answered mutations (nodes in Python do), so they may be repeated to it.
+    # The peer remembers answered mutations (docs/spec/session.md), so they may be repeated to it.
     deduplicates: bool = False
 
 

@@ -70,6 +70,7 @@ def test_each_key_has_one_verdict_whatever_is_asked_of_it(key: str, op: Op) -> N
         (b"SF\x09\1", Op.SYNC, Reject.BAD_REQUEST),
         (b"SF\1\6", Op.REOPEN, Reject.BAD_REQUEST),
         (b"SF\1\7", Op.TXN_BEGIN, Reject.BAD_REQUEST),
+        (Request(Op.READ, f"{NAMESPACE}a", length=9).encode(), Op.READ, Reject.BAD_REQUEST),
         (b"SF\1\2\0\0", Op.GET, Reject.BAD_REQUEST),
         (b"SF\1\2\1\0\xff", Op.GET, Reject.BAD_REQUEST),
         (b"SF\1\1\1", Op.PUT, Reject.BAD_REQUEST),

@@ -33,7 +33,7 @@ class RemoteState:
         verdict = judge(peer is not None, frame)
         name = peer or "-"
         if isinstance(verdict, Rejection):
-            reply = Reply(verdict.op, STATUS[verdict.why], is_bare=_has_tail(verdict.op))
+            reply = Reply(verdict.op, STATUS[verdict.why], is_bare=True)
             record = record_of(verdict.op, verdict.why, name, verdict.key)
             return reply.encode(), record
         reply = self._serve(verdict)
@@ -93,7 +93,3 @@ class RemoteState:
                 break
             keys.append(key)
         return Reply(request.op, Status.OK, keys=tuple(keys), nonce=request.nonce)
-
-
-def _has_tail(op: Op) -> bool:
-    return op in (Op.GET, Op.LIST, Op.TXN_BEGIN)
