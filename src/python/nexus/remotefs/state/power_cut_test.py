@@ -185,6 +185,31 @@ def test_a_cut_within_a_batch_longer_than_may_be_unflushed(
     assert cuts > 300 * 20
 
 
+def test_records_of_another_life_never_continue_the_journal() -> None:
+    """Of two unsynced records of a sector each the second one reached the disk, the first not."""
+    size = SECTOR_BYTES - 15 - len("/state/0")
+    device = RecordingDevice(bytes(SECTORS * SECTOR_BYTES))
+    store = Store(device)
+    store.put("/state/0", bytes(size - 15))  # With its mark it fills a sector.
+    store.sync()
+    synced = store.snapshot()
+    image = bytearray(device.content)
+    store.put("/state/1", b"lost" + bytes(size - 4))
+    store.put("/state/2", b"kept" + bytes(size - 4))
+    store.write_out()
+    image[2 * SECTOR_BYTES : 3 * SECTOR_BYTES] = device.content[1024:1536]
+    assert Store(MemoryDevice(bytes(image))).snapshot() == synced
+    for kind_of_store in (Store, DirectStore):
+        again = RecordingDevice(bytes(image))
+        store = kind_of_store(again)
+        store.put("/state/3", bytes(size))
+        store.write_out()
+        allowed = [synced, {**synced, "/state/3": bytes(size)}]
+        for count in write_points(again):
+            for left in images_after(again, count):
+                assert Store(MemoryDevice(left)).snapshot() in allowed
+
+
 def test_a_cut_in_the_recovery_from_a_cut(capsys: pytest.CaptureFixture[str]) -> None:
     work = run(bytes(SECTORS * SECTOR_BYTES), 4, 60, 9)
     survivors, outer = Survivors(), 0

@@ -110,10 +110,9 @@ class Store:
     def put(self, key: str, value: bytes) -> None:
         """Set a value."""
         encoded = _encode_key(key)
-        length = len(value)
-        if length > VALUE_BYTES_MAX:
-            raise StateError(Status.VALUE_TOO_LARGE, f"{length} bytes")
-        size = OVERHEAD_BYTES + len(encoded) + length
+        if len(value) > VALUE_BYTES_MAX:
+            raise StateError(Status.VALUE_TOO_LARGE, f"{len(value)} bytes")
+        size = OVERHEAD_BYTES + len(encoded) + len(value)
         self._append(Op.PUT, encoded, value, size)
         self._contents.put(key, value, size)
 
@@ -229,26 +228,22 @@ class Store:
         if self._writer.has_failed:
             raise StateError(Status.IO_ERROR, "the disk failed before; open it again")
 
-    def _compact_target(self) -> int | None:
-        """Return the idle region, if what is live fits it with a zero sector behind."""
+    def _can_compact(self) -> bool:
+        """Say whether what is live fits the idle region with a zero sector behind."""
         pair = regions(self._device.sectors)
         contents = self._contents
         if pair is None or contents.open or len(contents.entries) > COMPACT_ENTRIES_MAX:
-            return None
-        chosen = self._writer.superblock
-        index = 1 - chosen.active if chosen else 1
-        if chosen is None and self._writer.end > pair[1].start * SECTOR_BYTES:
-            return None  # The one journal of version 1 reaches into region B.
-        if sectors_for(contents.live_bytes) + 1 > pair[index].sectors:
-            return None
-        return index
+            return False
+        writer = self._writer
+        if writer.superblock is None and writer.end > pair[1].start * SECTOR_BYTES:
+            return False  # The one journal of version 1 reaches into region B.
+        return sectors_for(contents.live_bytes) + 1 <= pair[writer.target].sectors
 
     def _switch(self) -> bool:
         """Go on behind a snapshot in the other region, once that is written out."""
-        target = self._compact_target()
-        if target is None:
+        if not self._can_compact():
             return False
-        self._writer.switch(target, self._contents)
+        self._writer.switch(self._contents)
         self._unmarked = 0
         self._is_dirty = True
         return True

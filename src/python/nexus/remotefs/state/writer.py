@@ -3,12 +3,11 @@
 Nothing that is not synced need be on the disk, so records wait, and so does a compaction.  When
 they are written out, the disk gets what it would hold if each had been written at once; only what
 nobody can see in between is left out: writes of one sector again and again, flushes between
-records of which none is acknowledged, snapshots that a later one replaced.
+records of which none is acknowledged, and all compactions but the last.
 
-A *leg* is a stretch of work in one region.  The first goes on behind what the disk holds, every
-other begins with a snapshot.  Of those only the last two can leave a trace, one in each region.
-Within the first leg stands a flush before every mark; one with a snapshot needs none, for nothing
-of it counts before the superblock says so.
+A *leg* is a stretch of work in one region.  The first goes on behind what the disk holds; a
+second one begins with a snapshot in the other region.  Within the first stands a flush before
+every mark; the second needs none, for nothing of it counts before the superblock says so.
 """
 
 from __future__ import annotations
@@ -69,8 +68,8 @@ class Writer:
         self._chosen: Superblock | None = found.superblock
         self._written = found.end
         self._tail = found.tail
-        # How many sectors of A and B may hold anything but zeros; None is not known.
-        self._used: list[int | None] = [None, None]
+        # How many sectors of the idle region may hold anything but zeros; None is not known.
+        self._used: int | None = None
         self._legs = [Leg(found.region)]
         self._piece = self._legs[0].pieces[0]
         self._waiting = 0
@@ -102,18 +101,23 @@ class Writer:
         self.append(Op.SYNC, b"", b"", size)
         return True
 
-    def switch(self, index: int, contents: Contents) -> None:
-        """Go on behind a snapshot in the other region."""
+    @property
+    def target(self) -> int:
+        """Which region a snapshot goes to: the one that is not in force on the disk."""
+        return 1 - self._chosen.active if self._chosen else 1
+
+    def switch(self, contents: Contents) -> None:
+        """Go on behind a snapshot in the other region; one that waits there is replaced."""
         pair = regions(self._device.sectors)
         assert pair is not None
-        generation = self.superblock.generation if self.superblock else 0
+        generation = self._chosen.generation if self._chosen else 0
         entries = dict(contents.entries)
-        chosen = Superblock(index, (generation + 1) & 0xFFFF_FFFF, len(entries))
-        leg = Leg(pair[index], chosen, entries)
+        chosen = Superblock(self.target, (generation + 1) & 0xFFFF_FFFF, len(entries))
+        leg = Leg(pair[self.target], chosen, entries)
         first, *later = self._legs
         if later:
-            first.pieces = [[]]  # What waits of it would be written over.
-        self._legs = [first, *later[-1:], leg]
+            first.pieces = [[]]  # It is not in force for long, and much of it may wait.
+        self._legs = [first, leg]
         self._piece, self._waiting = leg.pieces[0], 0
         self.region, self.superblock = leg.region, chosen
         self._room = leg.region.bytes
@@ -125,7 +129,7 @@ class Writer:
         try:
             self.clean()
             if later:
-                self._change_over(first, later)
+                self._change_over(first, later[0])
             else:
                 self._extend(first)
         except DeviceError:
@@ -201,34 +205,16 @@ class Writer:
         self._written += len(data)
         self._tail = content[len(content) - self._written % SECTOR_BYTES :]
 
-    def _change_over(self, first: Leg, later: list[Leg]) -> None:
-        """Have the last leg in force; what it left behind is written when it does not count."""
-        last = later[-1]
-        assert last.superblock is not None
-        left = later[-2] if len(later) > 1 else first
-        if last.superblock.active == (self._chosen.active if self._chosen else 0):
-            # It goes where the journal in force is: through the other region.
-            self._enter(left)
-            self._enter(last)
-            return
-        old = self._current, self._written, self._tail
-        self._enter(last)
-        if left is first:
-            self._finish(*old, b"".join(map(_encode_all, first.pieces)))
-        else:
-            self._lay_down(left)
-
-    def _enter(self, leg: Leg) -> None:
+    def _change_over(self, first: Leg, leg: Leg) -> None:
         """Write a leg, make it durable, then let the superblock say so."""
         chosen = leg.superblock
         assert chosen is not None
-        was = self._chosen.active if self._chosen else 0
-        # The sector after the last may be the zeroed one of a record that ended on the boundary.
-        self._used[was] = sectors_for(self._written) + 1
         data = self._lay_down(leg)
         self._flush()
         self._device.write(0, _sector_of(chosen))
         self._flush()
+        # It does not count any more, and is written for the sake of equal disks.
+        self._finish(b"".join(map(_encode_all, first.pieces)))
         self._current, self._chosen = leg.region, chosen
         self._written = len(data)
         self._tail = data[len(data) - len(data) % SECTOR_BYTES :]
@@ -239,24 +225,23 @@ class Writer:
         data = leg.encode()
         used = sectors_for(len(data))
         self._device.write(leg.region.start, data.ljust(used * SECTOR_BYTES, b"\0"))
-        index = leg.superblock.active
-        known = self._used[index]
-        most = leg.region.sectors if known is None else known
+        most = leg.region.sectors if self._used is None else self._used
         self._zero(leg.region, used, min(leg.region.sectors, max(most, used + 1)))
-        self._used[index] = used + 1
         return data
 
-    def _finish(self, region: Region, written: int, tail: bytes, data: bytes) -> None:
-        """Write the end of a journal that is no longer in force."""
+    def _finish(self, data: bytes) -> None:
+        """Write the end of the journal that is no longer in force."""
+        first = self._written // SECTOR_BYTES
+        end = self._written + len(data)
+        # The sector after the last may be the zeroed one of a record that ended on the boundary.
+        self._used = sectors_for(end) + 1
         if not data:
             return
-        first = written // SECTOR_BYTES
-        end = written + len(data)
-        content = (tail + data).ljust((sectors_for(end) - first) * SECTOR_BYTES, b"\0")
+        content = (self._tail + data).ljust((sectors_for(end) - first) * SECTOR_BYTES, b"\0")
         # A journal of version 1 began where the superblock is now.
-        skipped = 1 if region.start + first == 0 else 0
-        self._device.write(region.start + first + skipped, content[skipped * SECTOR_BYTES :])
-        self._used[1 - self._chosen.active if self._chosen else 0] = sectors_for(end) + 1
+        skipped = 1 if self._current.start + first == 0 else 0
+        where = self._current.start + first + skipped
+        self._device.write(where, content[skipped * SECTOR_BYTES :])
 
     def _zero(self, region: Region, start: int, stop: int) -> None:
         """Have zeros; where they are already, nothing is written."""

@@ -1,4 +1,7 @@
-"""What waits and is written together leaves the disk that writing each record at once leaves."""
+"""What waits and is written together leaves the disk that writing each record at once leaves.
+
+But where several compactions fall between two syncs: of those only the last is carried out.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import pytest
 
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.fsck import Verdict, check
 from nexus.remotefs.state.power_cut_fake import DirectStore
 from nexus.remotefs.state.store import StateError, Store
 
@@ -76,14 +80,20 @@ def test_the_disk_is_the_same_whenever_it_is_synced(
         if random.below(sync_every, "sync", number) == 0:
             for store in stores:
                 store.sync()
-            assert held.content == direct.content, f"after step {number}"
             assert Store(held).snapshot() == stores[0].snapshot() == stores[1].snapshot()
-            switches.add(min(stores[0].generation - before, 4))
-            before = stores[0].generation
-            if random.below(20, "life", number) == 0:  # Another life on the same disk.
+            assert check(held).verdict is not Verdict.UNRECOVERABLE
+            done = stores[1].generation - before
+            switches.add(min(done, 2))
+            if done <= 1:
+                assert held.content == direct.content, f"after step {number}"
+            else:
+                assert stores[0].generation == before + 1
+                direct.content[:] = held.content
+            if done > 1 or random.below(20, "life", number) == 0:  # Another life.
                 stores = [Store(held), DirectStore(direct)]
+            before = stores[0].generation
     if (sectors, sync_every) == (72, 150):
-        assert switches >= {1, 2, 3, 4}, "every way to change over"
+        assert switches == {0, 1, 2}, "every way to change over"
 
 
 def test_what_waits_costs_few_flushes() -> None:
@@ -93,8 +103,8 @@ def test_what_waits_costs_few_flushes() -> None:
         store.put(f"/state/{number % 100}", bytes(100))
     assert (device.flushes, device.written) == (0, 0)
     store.sync()
-    assert store.generation > 20
-    assert device.flushes <= 4
+    assert store.generation == 1
+    assert device.flushes == 2
     assert device.written < 200
     assert Store(device).snapshot() == store.snapshot()
 
