@@ -1,9 +1,15 @@
-"""BuildGrid, with one thing added: results that hold folders can be found again in the store.
+"""BuildGrid, with two things added: what it takes can be found again, or is refused.
 
 A result names a folder by its `Tree`, one message that holds every `Directory` in it, and Pants
 2.17.1 uploads that and nothing else.  The store answers for a result only if each `Directory` is
 there as a blob of its own too, so a result with a folder, such as a PEX, would be written and never
 served.  Here the directories are put into the store when the result is.
+
+BuildGrid 0.4.4 does not look at what the store says of each blob, so a store on a full disk would
+seem to take everything.  Here each result is asked for when it has been written: the store answers
+only if it has the result and all that this names.
+
+If the store executes too, so does the front, by `nexus.remotecache.execution`.
 """
 
 from __future__ import annotations
@@ -12,16 +18,23 @@ import hashlib
 import sys
 from typing import Final
 
+import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 from buildgrid.server.actioncache.caches.remote_cache import RemoteActionCache
 from buildgrid.server.app import cli
+from buildgrid.server.exceptions import NotFoundError, ResourceExhaustedError
+from buildgrid.server.server import Server
+
+from nexus.remotecache.execution import ForwardedExecution
+from nexus.remotecache.settings import INSTANCE
 
 # A message of gRPC is 4 MiB at most, and each call must hold some more than the tree.  A result
-# with a larger tree is stored as it came, which makes it a miss: slow, and right.
+# with a larger tree is refused, which makes it a miss: slow, and right.
 TREE_BYTES_MAX: Final = 3 * 1024 * 1024
 
 store_result = RemoteActionCache.update_action_result
+set_up_services = Server.setup_grpc
 
 
 def store_result_and_directories(
@@ -38,13 +51,17 @@ def store_result_and_directories(
         )
         found = storage.BatchReadBlobs(wanted).responses[0]
         if found.status.code:
-            continue  # The store will not answer for this result, and is right.
+            continue  # The store will not answer for this result, and that is noticed below.
         storage.BatchUpdateBlobs(
             messages.BatchUpdateBlobsRequest(
                 instance_name=instance, requests=directories_of(found.data)
             )
         )
     store_result(cache, action, result)
+    try:
+        cache.get_action_result(action)
+    except NotFoundError as exc:
+        raise ResourceExhaustedError("the store did not keep all of the result") from exc
 
 
 def directories_of(tree_bytes: bytes) -> list[messages.BatchUpdateBlobsRequest.Request]:
@@ -58,12 +75,18 @@ def directories_of(tree_bytes: bytes) -> list[messages.BatchUpdateBlobsRequest.R
     return requests
 
 
-def main() -> None:
-    """Be `bgd`, with the arguments of this process."""
+def set_up_execution(server: Server, store: str) -> grpc.Server:
+    """Take the place of `Server.setup_grpc`: one more service, under BuildGrid's own checks."""
+    execution = ForwardedExecution(store, INSTANCE)
+    server._execution_service.add_instance(INSTANCE, execution)
+    server._capabilities_service.instances[INSTANCE].add_execution_instance(execution)
+    return set_up_services(server)
+
+
+def main(executing_store: str | None) -> None:
+    """Be `bgd`, with the arguments of this process; given the store's address, execute there."""
     RemoteActionCache.update_action_result = store_result_and_directories
+    if executing_store is not None:
+        Server.setup_grpc = lambda server: set_up_execution(server, executing_store)
     sys.argv[0] = "bgd"
     cli()
-
-
-if __name__ == "__main__":
-    main()

@@ -9,18 +9,48 @@ build again has the same bytes.  Wall time is not looked at.  The report is JUni
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
+from typing import Final
 from xml.etree import ElementTree
 
-from nexus.remotecache import credentials
+from nexus.remotecache import credentials, proof_broken, proof_faults, server
 from nexus.remotecache.proof_clones import clones_share_and_agree
-from nexus.remotecache.proof_faults import FAULTS
-from nexus.remotecache.proof_stage import Stage
+from nexus.remotecache.proof_execution import executes_remotely
+from nexus.remotecache.proof_stage import NotTriedError, Stage
+
+Case = Callable[[Stage], None]
+
+# The longest first, so that it is not what everybody waits for in the end.
+CASES: Final[Mapping[str, Case]] = {
+    case.__name__: case
+    for case in (
+        clones_share_and_agree,
+        *proof_broken.CASES,
+        executes_remotely,
+        *proof_faults.CASES,
+    )
+}
+
+# Each has its Pants and mostly waits for it or for a server to start: half a GB and a processor.
+SIDE_BY_SIDE: Final = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one case ended; neither text if it went as it must."""
+
+    name: str
+    complaint: str = ""
+    not_tried: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,37 +59,82 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("cases", nargs="*", help="names of cases; default: all")
     parser.add_argument("--out", type=Path, default=Path("dist/remote-cache"))
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")
+    parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="cases side by side")
     arguments = parser.parse_args(argv)
-    cases: dict[str, Callable[[Stage], None]] = {
-        case.__name__: case for case in (*FAULTS, clones_share_and_agree)
-    }
-    if unknown := set(arguments.cases) - set(cases):
-        print(f"no case {sorted(unknown)}; there are {', '.join(cases)}", file=sys.stderr)
+    if unknown := set(arguments.cases) - set(CASES):
+        print(f"no case {sorted(unknown)}; there are {', '.join(CASES)}", file=sys.stderr)
         return 2
-    report = ElementTree.Element("testsuite", name="remote_cache")
-    failed = 0
-    with tempfile.TemporaryDirectory(prefix="nexus-proof-") as folder:
-        made = credentials.create(Path(folder) / "keys", lifetime=timedelta(hours=2))
-        for name in arguments.cases or cases:
-            stage = Stage(Path(folder), arguments.root.resolve(), made, name)
-            complaint = play(cases[name], stage)
-            print(f"{'FAILED' if complaint else 'ok':6} {name}\n{complaint}".rstrip(), flush=True)
-            case = ElementTree.SubElement(report, "testcase", classname="remote_cache", name=name)
-            if complaint:
-                ElementTree.SubElement(case, "failure", message="see the text").text = complaint
-                failed += 1
+    signal.signal(signal.SIGTERM, stop)
+    verdicts = play_all(arguments.cases or list(CASES), arguments.root.resolve(), arguments.jobs)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(report).write(arguments.out / "junit.xml", encoding="utf-8")
+    write_report(arguments.out / "junit.xml", verdicts)
+    failed = [verdict.name for verdict in verdicts if verdict.complaint]
+    not_tried = [verdict.name for verdict in verdicts if verdict.not_tried]
+    passed = len(verdicts) - len(failed) - len(not_tried)
+    line = f"remote_cache_proof: {passed} of {len(verdicts)} cases passed"
+    line += f"; failed: {', '.join(failed)}" if failed else ""
+    line += f"; NOT TRIED: {', '.join(not_tried)}" if not_tried else ""
+    print(line)
     return 1 if failed else 0
 
 
-def play(case: Callable[[Stage], None], stage: Stage) -> str:
-    """Play one case: what is wrong, or nothing."""
+def play_all(names: Sequence[str], root: Path, jobs: int) -> list[Verdict]:
+    """Play cases side by side, on folders that are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="nexus-proof-") as text:
+        folder = Path(text)
+        made = credentials.create(folder / "keys", lifetime=timedelta(hours=2))
+        shared_folder = folder / "shared"
+        shared_folder.mkdir(mode=0o700)
+        with server.running(shared_folder, made) as shared:
+            stages = [Stage(folder, root, made, shared, name) for name in names]
+            with ThreadPoolExecutor(jobs) as pool:
+                try:
+                    return list(pool.map(play, stages))
+                except SystemExit:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    for stage in stages:
+                        stage.stop()
+                    raise
+
+
+def play(stage: Stage) -> Verdict:
+    """Play one case and say how it went."""
+    verdict = Verdict(stage.name)
     try:
-        case(stage)
+        CASES[stage.name](stage)
+    except NotTriedError as exc:
+        verdict = Verdict(stage.name, not_tried=str(exc))
     except Exception:  # Whatever went wrong is the verdict on this case, and the others follow.
-        return traceback.format_exc() + stage.last_log()
-    return ""
+        verdict = Verdict(stage.name, complaint=traceback.format_exc() + stage.last_log())
+    if verdict.complaint:
+        text = f"FAILED {stage.name}\n{verdict.complaint.rstrip()}"
+    elif verdict.not_tried:
+        text = f"NOT TRIED {stage.name}: {verdict.not_tried}"
+    else:
+        text = f"ok     {stage.name}"
+    print(text, flush=True)
+    return verdict
+
+
+def write_report(path: Path, verdicts: Sequence[Verdict]) -> None:
+    """One case each, as JUnit."""
+    suite = ElementTree.Element("testsuite", name="remote_cache")
+    for verdict in verdicts:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="remote_cache", name=verdict.name
+        )
+        if verdict.complaint:
+            failure = ElementTree.SubElement(case, "failure", message="see the text")
+            failure.text = verdict.complaint
+        elif verdict.not_tried:
+            ElementTree.SubElement(case, "skipped", message=verdict.not_tried)
+    ElementTree.ElementTree(suite).write(path, encoding="utf-8")
+
+
+def stop(_signal: int, _frame: FrameType | None) -> None:
+    """End the runs and the servers with this process, and not before or after."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

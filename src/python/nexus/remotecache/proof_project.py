@@ -1,7 +1,11 @@
 """A project of four processes that a fault can be tried on, without anything to install.
 
-Three steps write a file each, slowly enough that an answer of the cache always comes first; a test
-reads the three files.  The salt is part of every file, so a new salt is a project nobody has built.
+Three steps write a file each, and a test reads the three.  The salt is part of every file, so a new
+salt is a project nobody has built.
+
+A process that runs locally waits while its file in the folder of holds is there.  That is how a
+case decides who comes first, the answer of the cache or the local run, however busy the machine is:
+what must be found is held, what must run is not, and what must fail first is let go when it has.
 """
 
 from __future__ import annotations
@@ -20,19 +24,25 @@ from nexus.remotecache import stats
 STEPS: Final = 3
 
 # The steps, and the test that reads them.
-PROCESSES: Final = STEPS + 1
-
-# An answer over loopback takes milliseconds; a machine as slow as this would need a thousand fold.
-STEP_SECONDS: Final = 3
+NAMES: Final = (*(f"step{number}" for number in range(1, STEPS + 1)), "test")
+PROCESSES: Final = len(NAMES)
 
 # A run takes some 10 s, and a minute or two if it installs the compiler; one that hangs must not
 # hang the pipeline.
 RUN_SECONDS_MAX: Final = 600
 
+# Tenths of a second after which a held process gives up waiting, so that a case in which the cache
+# did not answer ends, with counters that say so.
+HOLD_TENTHS_MAX: Final = 1800
+
+HOLD: Final = (
+    "n=0; while [ -e {hold} ] && [ $n -lt {tenths} ]; do sleep 0.1; n=$((n+1)); done; {command}"
+)
+
 STEP: Final = """
 shell_command(
     name="step{number}",
-    command="sleep {seconds}; echo step {number} {salt} > {number}.txt",
+    command="{command}",
     tools=["sleep"],
     output_files=["{number}.txt"],
 )
@@ -41,12 +51,13 @@ shell_command(
 TEST: Final = """
 experimental_test_shell_command(
     name="test",
-    command="sleep {seconds}; cat {files} | grep -c {salt} | grep -qx {steps}",
+    command="{command}",
     tools=["sleep", "cat", "grep"],
     execution_dependencies=[{steps_named}],
 )
 """
 
+# Healthy servers on a busy machine must never be too late; the case of a hanging one sets less.
 CONFIGURATION: Final = """
 [GLOBAL]
 pants_version = "{version}"
@@ -55,7 +66,11 @@ pantsd = false
 dynamic_ui = false
 colors = false
 process_execution_local_parallelism = 4
-remote_cache_rpc_timeout_millis = 3000
+remote_cache_rpc_timeout_millis = 60000
+
+[shell-setup]
+# Where processes run for somebody else there is no PATH.
+executable_search_paths = ["/usr/bin", "/bin"]
 
 [stats]
 log = true
@@ -71,6 +86,7 @@ class Run:
 
     exit_code: int
     log: str
+    log_path: Path
 
     @property
     def stats(self) -> stats.CacheStats:
@@ -88,19 +104,24 @@ def blob_of(objects: Path, content: bytes) -> Path:
     return objects / digest[:2] / digest[2:]
 
 
-def write(folder: Path, root: Path, salt: str) -> None:
+def write(folder: Path, root: Path, salt: str, holds: Path) -> None:
     """Lay the project out in a folder, for the Pants of this repository."""
     folder.mkdir(parents=True)
     version = re.search(r'^pants_version = "(.+)"$', (root / "pants.toml").read_text(), re.M)
     assert version is not None, "pants.toml names its version"
     (folder / "pants.toml").write_text(CONFIGURATION.format(version=version[1]))
+
+    def held(name: str, command: str) -> str:
+        return HOLD.format(hold=holds / name, tenths=HOLD_TENTHS_MAX, command=command)
+
     numbers = range(1, STEPS + 1)
-    text = "".join(STEP.format(number=n, salt=salt, seconds=STEP_SECONDS) for n in numbers)
+    text = "".join(
+        STEP.format(number=n, command=held(f"step{n}", f"echo step {n} {salt} > {n}.txt"))
+        for n in numbers
+    )
+    files = " ".join(f"{n}.txt" for n in numbers)
     text += TEST.format(
-        salt=salt,
-        seconds=STEP_SECONDS,
-        steps=STEPS,
-        files=" ".join(f"{n}.txt" for n in numbers),
+        command=held("test", f"cat {files} | grep -c {salt} | grep -qx {STEPS}"),
         steps_named=", ".join(f'":step{n}"' for n in numbers),
     )
     (folder / "BUILD").write_text(text)
@@ -112,11 +133,11 @@ def run_pants(
     state: Path,
     arguments: tuple[str, ...],
     environment: Mapping[str, str],
-    meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
+    meanwhile: Callable[[subprocess.Popen[bytes], Path], None] | None = None,
 ) -> Run:
     """Run Pants in a project, with nothing local but what `state` holds.
 
-    The log is a file and no pipe, so that `meanwhile` may watch the store and not the output.
+    `meanwhile` gets the process and its log, which is a file, so that nobody need empty a pipe.
     """
     state.mkdir(parents=True, exist_ok=True)
     log = state / "pants.log"
@@ -142,11 +163,11 @@ def run_pants(
     ):
         try:
             if meanwhile is not None:
-                meanwhile(process)
+                meanwhile(process, log)
             process.wait(RUN_SECONDS_MAX)
         finally:
             process.kill()
-    return Run(process.returncode, log.read_text(encoding="utf-8", errors="replace"))
+    return Run(process.returncode, log.read_text(encoding="utf-8", errors="replace"), log)
 
 
 def clean_environment() -> dict[str, str]:

@@ -13,8 +13,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from nexus.remotecache import stats
+
+SERVED: Final = 0
+NOT_SERVED: Final = 1
+UNKNOWN: Final = 2
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,16 +29,22 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--all-found", action="store_true", help="every process must be found")
     parser.add_argument("--found-min", type=int, default=0, help="as many must be found")
     arguments = parser.parse_args(argv)
+    exit_code, text = judge(
+        arguments.log, all_found=arguments.all_found, found_min=arguments.found_min
+    )
+    (sys.stderr if exit_code == UNKNOWN else sys.stdout).write(text)
+    return exit_code
+
+
+def judge(log: Path, *, all_found: bool = False, found_min: int = 0) -> tuple[int, str]:
+    """The exit code, and what to say."""
     try:
-        found = stats.parse(arguments.log.read_text(encoding="utf-8", errors="replace"))
+        found = stats.parse(log.read_text(encoding="utf-8", errors="replace"))
     except (OSError, stats.NoCountersError) as exc:
-        print(f"cache_report: {arguments.log}: {exc}", file=sys.stderr)
-        return 2
-    sys.stdout.write(stats.render(found))
-    wrong = stats.complaints(found, all_found=arguments.all_found, found_min=arguments.found_min)
-    for line in wrong:
-        print(f"not served: {line}")
-    return 1 if wrong else 0
+        return UNKNOWN, f"cache_report: {log}: {exc}\n"
+    wrong = stats.complaints(found, all_found=all_found, found_min=found_min)
+    text = stats.render(found) + "".join(f"not served: {line}\n" for line in wrong)
+    return (NOT_SERVED if wrong else SERVED), text
 
 
 if __name__ == "__main__":

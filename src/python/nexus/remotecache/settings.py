@@ -7,7 +7,7 @@ BuildGrid 0.4.4's configuration file and of the options of Pants 2.17.1.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,4 +115,23 @@ def pants_environment(
         "PANTS_REMOTE_INSTANCE_NAME": instance,
         "PANTS_REMOTE_CA_CERTS_PATH": ca_path,
         "PANTS_REMOTE_OAUTH_BEARER_TOKEN_PATH": token_path,
+    }
+
+
+def execution_environment(
+    *, port: int, caches: str, interpreters: Sequence[str]
+) -> Mapping[str, str]:
+    """What to set on top of that so that processes run on the server's machine.
+
+    Reading and writing stay on: Pants's executions never look for a result, its lookups do.  The
+    property is for processes that install what a lock names; the runner allows no network without.
+    There is no PATH over there, so what is looked for on it must be told.
+    """
+    return {
+        "PANTS_REMOTE_EXECUTION": "true",
+        "PANTS_REMOTE_EXECUTION_ADDRESS": f"grpcs://localhost:{port}",
+        "PANTS_REMOTE_EXECUTION_EXTRA_PLATFORM_PROPERTIES": "['network=on']",
+        "PANTS_REMOTE_EXECUTION_APPEND_ONLY_CACHES_BASE_PATH": caches,
+        "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": json.dumps(list(interpreters)),
+        "PANTS_SHELL_SETUP_EXECUTABLE_SEARCH_PATHS": json.dumps(["/usr/bin", "/bin"]),
     }

@@ -1,0 +1,87 @@
+"""What a process that is executed for somebody else may see of this machine.
+
+The runner starts each process under bubblewrap: in the root are its inputs, `/tmp` is empty, and
+of the machine there are the folders named here.  None can be written to, save the caches.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# Where the tools of a Linux machine are; `/etc` for resolving names and certificates.
+SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc")
+
+# Long enough for a machine with other work; a try takes milliseconds.
+TRY_SECONDS_MAX: Final = 60
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """How many processes at once, what they see, and the one folder they may keep things in."""
+
+    jobs: int
+    folders: tuple[Path, ...]
+    caches: Path
+
+    def arguments(self, runner: Path) -> list[str]:
+        """What the store is told.
+
+        A link such as `/bin` to `usr/bin` cannot be mounted, so what it points to is.
+        """
+        mounts = [f"--ro-bind-mount={folder.resolve()}:{folder}" for folder in self.folders]
+        return [
+            f"--jobs={self.jobs}",
+            f"--buildbox-run={runner}",
+            *(f"--runner-arg={mount}" for mount in mounts),
+            f"--runner-arg=--bind-mount={self.caches}:{self.caches}",
+        ]
+
+
+def visible_folders(environment: Mapping[str, str], more: Sequence[Path]) -> tuple[Path, ...]:
+    """The system's folders, pyenv's interpreters, Pants's own venv, and those asked for.
+
+    Pants names tools by where it finds them on its machine, among them the interpreter it runs on.
+    """
+    pyenv = Path(environment.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    caches = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    pants = Path(environment.get("NEXUS_PANTS_CACHE") or caches / "nexus-pants")
+    system = [Path(folder) for folder in SYSTEM]
+    return tuple(folder for folder in (*system, pyenv, pants, *more) if folder.is_dir())
+
+
+def interpreter_folders(environment: Mapping[str, str], folders: Sequence[Path]) -> tuple[str, ...]:
+    """Where interpreters may be: what is visible of PATH, and every version that pyenv has."""
+    on_path = [Path(entry) for entry in environment.get("PATH", os.defpath).split(os.pathsep)]
+    versions = [bin for folder in folders for bin in sorted(folder.glob("versions/*/bin"))]
+    return tuple(
+        str(candidate)
+        for candidate in dict.fromkeys([*versions, *on_path])
+        # A shim of pyenv chooses by files and variables that are not there.
+        if candidate.name != "shims"
+        and candidate.is_dir()
+        and any(candidate.is_relative_to(folder) for folder in folders)
+    )
+
+
+def refusal() -> str | None:
+    """Why this machine cannot confine a process; nothing if it can."""
+    bubblewrap = shutil.which("bwrap")
+    if bubblewrap is None:
+        return "there is no `bwrap` on PATH; on Debian: apt-get install bubblewrap"
+    tried = subprocess.run(
+        [bubblewrap, "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc", "true"],
+        check=False,
+        capture_output=True,
+        timeout=TRY_SECONDS_MAX,
+        env={"PATH": os.environ.get("PATH", os.defpath)},
+    )
+    if tried.returncode:
+        said = tried.stderr.decode(errors="replace").strip()
+        return f"`bwrap` cannot make a sandbox here: {said}"
+    return None

@@ -1,0 +1,48 @@
+"""What executed processes see: folders that exist, links resolved, one that is writable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nexus.remotecache.sandbox import Sandbox, interpreter_folders, visible_folders
+
+
+def test_each_folder_is_mounted_from_where_it_is_to_where_it_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "usr-bin").mkdir()
+    (tmp_path / "bin").symlink_to("usr-bin")
+    caches = tmp_path / "caches"
+
+    arguments = Sandbox(3, (tmp_path / "bin",), caches).arguments(Path("/runner"))
+
+    assert arguments == [
+        "--jobs=3",
+        "--buildbox-run=/runner",
+        f"--runner-arg=--ro-bind-mount={tmp_path}/usr-bin:{tmp_path}/bin",
+        f"--runner-arg=--bind-mount={caches}:{caches}",
+    ]
+
+
+def test_folders_that_do_not_exist_are_left_out(tmp_path: Path) -> None:
+    pyenv = tmp_path / "pyenv"
+    pyenv.mkdir()
+    environment = {"PYENV_ROOT": str(pyenv), "NEXUS_PANTS_CACHE": str(tmp_path / "none")}
+
+    folders = visible_folders(environment, [tmp_path, tmp_path / "nor-this"])
+
+    assert pyenv in folders
+    assert tmp_path in folders
+    assert Path("/usr") in folders
+    assert all(folder.is_dir() for folder in folders)
+
+
+def test_interpreters_are_looked_for_where_processes_can_see_them(tmp_path: Path) -> None:
+    version = tmp_path / "pyenv" / "versions" / "3.11.7" / "bin"
+    shims = tmp_path / "pyenv" / "shims"
+    tools, hidden = tmp_path / "tools" / "bin", tmp_path / "hidden"
+    for folder in (version, shims, tools, hidden):
+        folder.mkdir(parents=True)
+    environment = {"PATH": f"{shims}:{hidden}:{tools}:{tmp_path}/missing"}
+
+    found = interpreter_folders(environment, [tmp_path / "pyenv", tmp_path / "tools"])
+
+    assert found == (str(version), str(tools))
