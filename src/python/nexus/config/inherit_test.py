@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nexus.config.config_fake import NODE_A, WORLD, write_world
 from nexus.config.error import ConfigError
@@ -237,3 +242,48 @@ def test_a_node_that_two_machines_share_is_wrong_once(tmp_path: Path) -> None:
     world = WORLD.replace("node-b.toml", "node-a.toml")
     path = write_world(tmp_path, world=world, a=NODE_A.replace("34567", "0"))
     assert len(mistakes(path)) == 1
+
+
+def write_value(value: Any) -> str:
+    """Write a value as TOML, tables in line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {write_value(v)}" for key, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(write_value(entry) for entry in value) + "]"
+    return json.dumps(value)
+
+
+def split(draw: st.DrawFn, table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Cut a table in two that make it up again; the base may have what is then replaced."""
+    base: dict[str, Any] = {}
+    over: dict[str, Any] = {}
+    for key, value in table.items():
+        match draw(st.sampled_from(["base", "over", "replaced", "both"])):
+            case "both" if isinstance(value, dict) and key not in ("static_key", "state"):
+                base[key], over[key] = split(draw, value)
+            case "base" | "both":
+                base[key] = value
+            case "replaced" if not isinstance(value, dict):
+                base[key], over[key] = draw(st.sampled_from([1, "x", [], {"y": 2}])), value
+            case _:
+                over[key] = value
+    return base, over
+
+
+@given(st.data())
+def test_a_file_cut_in_parts_anywhere_means_the_same(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    whole = tomllib.loads(NODE_A + "[state]\ndisk_kib = 8\n")
+    rest: dict[str, Any] = whole
+    folder = tmp_path_factory.mktemp("parts")
+    stems = ["derived", *(f"base{number}" for number in range(data.draw(st.integers(1, 3))))]
+    parts = []
+    for _ in stems[1:]:
+        rest, own = data.draw(st.composite(split)(rest))
+        parts.append(own)
+    for stem, own, base in zip(stems, [*parts, rest], [*stems[1:], ""], strict=True):
+        lines = [f"{key} = {write_value(value)}" for key, value in own.items()]
+        head = [f'extends = "{base}.toml"'] if base else []
+        (folder / f"{stem}.toml").write_text("\n".join([*head, *lines]))
+    assert load_node(folder / "derived.toml") == NodeConfig.model_validate(whole)

@@ -23,7 +23,7 @@ from pydantic.json_schema import models_json_schema
 from nexus.config.node import NodeConfig
 from nexus.config.partial import partial_of
 from nexus.config.world import WorldConfig
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import EXIT_CONFIG, CommandLine, one_of
 from nexus.core.errors import NexusError
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -107,9 +107,9 @@ def write_schema(kind: str) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Print one schema."""
     parser = CommandLine("nexus.config.schema", "Print the JSON Schema of a configuration file.")
-    parser.add_argument("kind", choices=sorted(FILES))
+    parser.add_argument("kind", help=f"one of {', '.join(sorted(FILES))}")
     try:
-        kind = parser.parse_args(arguments).kind
+        kind = one_of("kind", parser.parse_args(arguments).kind, sorted(FILES))
     except NexusError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return EXIT_CONFIG
