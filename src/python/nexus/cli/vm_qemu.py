@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from nexus.harness.qemu_command import PROGRAM, check_version
 # Older ones make the board's fw_cfg only after they read the command line (see qemu_command.py).
 _FW_CFG_MAJOR_MIN: Final = 8
 _STOP_S: Final = 2
+_EXIT_S: Final = 30
 _READ_BYTES: Final = 1 << 16
 
 
@@ -99,6 +101,9 @@ def _run_plain(words: list[str], options: Options) -> Ending:
                 sys.stdout.buffer.flush()
                 if found is not None:
                     return Ending(0)
+            # Its console is closed before it has ended: to be told to end would change how it ends.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_EXIT_S)
         finally:
             _stop(process)
     return ending_of(process.returncode, options.until)
