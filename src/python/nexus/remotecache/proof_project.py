@@ -35,6 +35,9 @@ RUN_SECONDS_MAX: Final = 600
 # did not answer ends, with counters that say so.
 HOLD_TENTHS_MAX: Final = 1800
 
+# Pants would end a process after 30 s, one that is held too.
+PROCESS_SECONDS_MAX: Final = 400
+
 HOLD: Final = (
     "n=0; while [ -e {hold} ] && [ $n -lt {tenths} ]; do sleep 0.1; n=$((n+1)); done; {command}"
 )
@@ -44,6 +47,7 @@ shell_command(
     name="step{number}",
     command="{command}",
     tools=["sleep"],
+    timeout={timeout},
     output_files=["{number}.txt"],
 )
 """
@@ -53,6 +57,7 @@ experimental_test_shell_command(
     name="test",
     command="{command}",
     tools=["sleep", "cat", "grep"],
+    timeout={timeout},
     execution_dependencies=[{steps_named}],
 )
 """
@@ -116,12 +121,17 @@ def write(folder: Path, root: Path, salt: str, holds: Path) -> None:
 
     numbers = range(1, STEPS + 1)
     text = "".join(
-        STEP.format(number=n, command=held(f"step{n}", f"echo step {n} {salt} > {n}.txt"))
+        STEP.format(
+            number=n,
+            command=held(f"step{n}", f"echo step {n} {salt} > {n}.txt"),
+            timeout=PROCESS_SECONDS_MAX,
+        )
         for n in numbers
     )
     files = " ".join(f"{n}.txt" for n in numbers)
     text += TEST.format(
         command=held("test", f"cat {files} | grep -c {salt} | grep -qx {STEPS}"),
+        timeout=PROCESS_SECONDS_MAX,
         steps_named=", ".join(f'":step{n}"' for n in numbers),
     )
     (folder / "BUILD").write_text(text)

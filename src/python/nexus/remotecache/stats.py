@@ -99,5 +99,11 @@ def render(stats: CacheStats) -> str:
         lines.append(
             f"{stats['speculation_local_completed_first']} ended here before the cache answered"
         )
+    if executed := stats.counters.get("remote_execution_requests", 0):
+        succeeded = stats.counters.get("remote_execution_success", 0)
+        here = stats.counters.get("local_execution_requests", 0)
+        lines.append(
+            f"executed remotely: {succeeded} of {executed} asked for; executed here: {here}"
+        )
     lines += [f"reason: {reason}" for reason in stats.reasons]
     return "\n".join(lines) + "\n"

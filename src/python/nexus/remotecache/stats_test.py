@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from nexus.remotecache import report, stats
+from nexus.remotecache import stats
 
 LOG = """\
 19:25:20.85 [INFO] Completed: Run zig tests - succeeded.
@@ -46,29 +44,16 @@ def test_a_log_without_counters_says_nothing() -> None:
         stats.parse("19:25:20.85 [INFO] Completed\n  remote_cache_requests: 3\n")
 
 
-@pytest.mark.parametrize(
-    ("text", "arguments", "code"),
-    [
-        (log(cached=3), ["--all-found"], 0),
-        (log(cached=3, uncached=1), [], 0),
-        (log(cached=3, uncached=1), ["--all-found"], 1),
-        (log(cached=3, uncached=1), ["--found-min", "4"], 1),
-        (log(uncached=3), [], 0),
-        (log(cached=3, read_errors=1, warnings=REFUSED), [], 1),
-        (log(), [], 1),
-        ("nothing\n", [], 2),
-    ],
-)
-def test_a_cache_that_does_not_serve_is_an_exit_code(
-    text: str, arguments: list[str], code: int, tmp_path: Path
-) -> None:
-    path = tmp_path / "pants.log"
-    path.write_text(text, encoding="utf-8")
-    assert report.main([str(path), *arguments]) == code
+def test_each_reason_is_given_once() -> None:
+    found = stats.parse(log(read_errors=2, warnings=REFUSED * 2))
+
+    assert stats.render(found).count("reason: could not read from it: Unauthenticated") == 1
 
 
-def test_the_report_gives_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "pants.log"
-    path.write_text(log(read_errors=2, warnings=REFUSED * 2), encoding="utf-8")
-    assert report.main([str(path)]) == 1
-    assert capsys.readouterr().out.count("reason: could not read from it: Unauthenticated") == 1
+def test_executions_are_told_if_there_were_any() -> None:
+    executed = "  remote_execution_requests: 5\n  remote_execution_success: 4\n"
+
+    assert "executed" not in stats.render(stats.parse(log(cached=1)))
+    assert "executed remotely: 4 of 5 asked for; executed here: 0" in stats.render(
+        stats.parse(log(cached=1) + executed)
+    )
