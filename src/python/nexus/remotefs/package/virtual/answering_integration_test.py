@@ -14,7 +14,7 @@ from nexus.dsoftbus.carrier import Mode
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.netstack.library import Library
 from nexus.remotefs.package.virtual.answering import AnsweringNode
-from nexus.remotefs.package.virtual.node import Place
+from nexus.remotefs.package.virtual.switch_node import Place
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
 from nexus.simulation.world import World

@@ -14,7 +14,8 @@ from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.netstack.library import Library
-from nexus.remotefs.package.virtual.node import Place, VirtualNode
+from nexus.remotefs.package.virtual.node import VirtualNode
+from nexus.remotefs.package.virtual.switch_node import Place
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
 from nexus.simulation.world import World

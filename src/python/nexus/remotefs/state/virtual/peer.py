@@ -6,22 +6,18 @@ what a well-behaved client would not, or would only by accident.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nexus.dsoftbus import mux
-from nexus.dsoftbus.binding import Pin, Verdict, bind
 from nexus.dsoftbus.carrier import Answered, Carrier, Mode
-from nexus.dsoftbus.discovery import PeerTable
-from nexus.dsoftbus.session import Event, Identity, Proven, Ready, Received, Session
+from nexus.dsoftbus.session import Session
 from nexus.netstack.host import ByteStream
 from nexus.netstack.library import Library
 from nexus.netstack.stack import Peer
-from nexus.remotefs.package.virtual.node import Place, announce, hear, join
-from nexus.wire.announce import PORT
+from nexus.remotefs.package.virtual.switch_node import Place, SwitchNode
 from nexus.wire.gateway import Request, Response, decode_frame
 
-_PEER_TTL_NS: Final = 1_500_000_000
 _DEADLINE_MS: Final = 60_000
 
 
@@ -34,25 +30,15 @@ class Heard:
     reset: int | None = None  # The reason.
 
 
-class VirtualPeer:
+class VirtualPeer(SwitchNode):
     """One node that calls the guest."""
 
     def __init__(self, library: Library, own: Place, secret: bytes, guest: Place) -> None:
         """Announce, and dial the guest when it is heard."""
-        self.host = join(library, own)
-        self.host.on_timer = self._announce
-        self.host.on_frame = self._work
+        super().__init__(library, own, secret, guest)
         self.answers: dict[int, Response] = {}
         self.streams: dict[int, Heard] = {}
         self.is_deaf = False  # What comes is not read: whatever is answered is lost.
-        self._own = own
-        self._secret = secret
-        self._guest = guest
-        self._table = PeerTable(_PEER_TTL_NS)
-        self._socket = self.host.stack.bind(PORT)
-        self._stream: ByteStream | None = None
-        self._session: Session | None = None
-        self._carrier: Carrier | None = None
         self._sessions = 0
 
     @property
@@ -110,54 +96,24 @@ class VirtualPeer:
 
     # What the world brings.
 
-    def _announce(self) -> None:
-        announce(self._own, self._socket, self._guest.ip)
-        if self._session is not None:
-            self._handle(self._session.tick(self.host.now_ns))
-        self._work()
-
     def _work(self) -> None:
-        now_ns = self.host.now_ns
-        hear(self._socket, self._table, now_ns)
-        if self._session is None and self._table.find(self._guest.device_id, now_ns) is not None:
-            self._dial(now_ns)
-        if self._session is not None and self._stream is not None and not self.is_deaf:
-            data = self._stream.receive()
-            self._handle(self._session.receive(data, now_ns) if data else [])
+        if not self.is_deaf:
+            super()._work()
 
-    def _dial(self, now_ns: int) -> None:
+    def _connect(self, now_ns: int) -> ByteStream | None:
+        if not self._is_heard(now_ns):
+            return None
         self._sessions += 1
-        identity = Identity(
-            device_id=self._own.device_id,
-            static_secret=self._secret,
-            # Known on purpose, and another for each session: for virtual worlds only.
-            ephemeral_secret=self._sessions.to_bytes(32, "little"),
-        )
-        self._session = Session.dial(identity, self._guest.public, now_ns)
-        peer = Peer(self._guest.ip, self._guest.port)
-        self._stream = ByteStream(self.host.stack.connect(peer, now_ns))
-        self._flush()
+        # Known on purpose, and another for each session: for virtual worlds only.
+        secret = self._sessions.to_bytes(32, "little")
+        identity = replace(self._identity, ephemeral_secret=secret)
+        self._session = Session.dial(identity, self._peer.public, now_ns)
+        stream = ByteStream(self.host.stack.connect(Peer(self._peer.ip, self._peer.port), now_ns))
+        stream.send(self._session.take_output())
+        return stream
 
-    def _handle(self, events: list[Event]) -> None:
-        assert self._session is not None, "events without a session"
-        for event in events:
-            match event:
-                case Proven(device_id, key):
-                    live = self._table.find(device_id, self.host.now_ns)
-                    pin = Pin(self._guest.device_id, self._guest.public)
-                    assert bind(device_id, live, pin, key) is Verdict.BOUND, event
-                    self._handle(self._session.admit(self.host.now_ns))
-                case Ready():
-                    self._carrier = Carrier(self._session.role)
-                case Received(frame):
-                    self._take(frame)
-                case _:
-                    raise AssertionError(f"the session ended: {event}")
-        self._flush()
-
-    def _take(self, frame: bytes) -> None:
-        assert self._carrier is not None, "a frame before the session was ready"
-        for event in self._carrier.receive(frame):
+    def _take(self, carrier: Carrier, frame: bytes) -> None:
+        for event in carrier.receive(frame):
             match event:
                 case Answered(answer):
                     response = decode_frame(answer)
@@ -172,11 +128,3 @@ class VirtualPeer:
                     self.streams[stream].reset = reason
                 case _:
                     pass
-
-    def _flush(self) -> None:
-        if self._session is None or self._stream is None:
-            return
-        while self._carrier is not None and (frame := self._carrier.next_frame()) is not None:
-            self._session.send_plaintext(frame)
-        self._stream.send(self._session.take_output())
-        self.host.touch()

@@ -19,7 +19,7 @@ from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.netstack.library import Library
-from nexus.remotefs.package.virtual.node import Place
+from nexus.remotefs.package.virtual.switch_node import Place
 from nexus.remotefs.state.virtual.peer import VirtualPeer
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
