@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.fuzz import bus_targets, session_targets, storage_targets, wire_targets
+from nexus.fuzz import (
+    bus_targets,
+    service_targets,
+    session_targets,
+    storage_targets,
+    wire_targets,
+)
 from nexus.fuzz.target import Target
 
 GROUPS: Final[Mapping[str, tuple[Target, ...]]] = {
-    "dsoftbus": (*session_targets.TARGETS, *bus_targets.TARGETS),
+    "dsoftbus": (*session_targets.TARGETS, *bus_targets.TARGETS, *service_targets.TARGETS),
     "storage": storage_targets.TARGETS,
     "wire": wire_targets.TARGETS,
 }
