@@ -108,6 +108,17 @@ class NexusOs(Subsystem):
             """
         ),
     )
+    tailor = BoolOption(
+        default=True,
+        help=help_text(
+            """
+            Let the `tailor` goal propose targets: `zig_module` and `zig_test` for `root.zig`,
+            `rv64_guest_image` beside a linker script, `node_configs`, `node_config` and
+            `world_config` for TOML files of these shapes.
+            """
+        ),
+        advanced=True,
+    )
 
 
 # What the PEX of a release is made for.
