@@ -33,6 +33,10 @@ pub fn Server(comptime Device: type) type {
         /// How many changes there were, and the last one of a key of each class.
         change_count: u64 = 0,
         changed: [classes_max]u64 = @splat(0),
+        /// The disk could not be read: there is nothing to serve until it can be.
+        is_unreadable: bool = false,
+        /// What was found, or compacted to and told.
+        told_generation: u32 = 0,
         out: [reply_bytes_max]u8 = undefined,
 
         const Self = @This();
@@ -42,10 +46,14 @@ pub fn Server(comptime Device: type) type {
             self.owners = @splat(.{});
             self.change_count += 1;
             self.changed = @splat(self.change_count);
+            self.is_unreadable = true;
             try self.store.open(device, self.pool, self.items);
+            self.is_unreadable = false;
+            self.told_generation = self.store.generation();
             if (self.store.damage != .none) return;
             while (self.store.contents.open_count > 0) {
-                self.store.abort(self.store.contents.open[0]) catch return error.Io;
+                // What cannot be written to can still be read.
+                self.store.abort(self.store.contents.open[0]) catch return;
             }
         }
 
@@ -55,6 +63,7 @@ pub fn Server(comptime Device: type) type {
                 .request => |request| request,
             };
             if (refuses(request, sender, gate)) |status| return self.fail(request, status);
+            if (self.is_unreadable and request.op != .reopen) return self.fail(request, .io_error);
             return self.serve(request, sender) catch |err| self.fail(request, statusOf(err));
         }
 

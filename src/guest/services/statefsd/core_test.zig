@@ -9,16 +9,20 @@ const testing = std.testing;
 
 const Memory = struct {
     bytes: [64 * 512]u8 = @splat(0),
+    is_silent: bool = false,
+    is_read_only: bool = false,
 
     pub fn sectors(_: *const Memory) u64 {
         return 64;
     }
 
     pub fn read(self: *Memory, sector: u64, buffer: []u8) !void {
+        if (self.is_silent) return error.Silent;
         @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
     }
 
     pub fn write(self: *Memory, sector: u64, bytes: []const u8) !void {
+        if (self.is_silent or self.is_read_only) return error.ReadOnly;
         @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
     }
 
@@ -222,4 +226,44 @@ test "a disk that holds something else is not written to" {
     try expectStatus(.integrity_violation, alice, .{ .op = .get, .key = "/state/a" });
     try expectStatus(.integrity_violation, alice, .{ .op = .list, .key = "/state/", .limit = 1 });
     try expectStatus(.integrity_violation, alice, .{ .op = .txn_begin });
+}
+
+test "a disk that cannot be read has one answer, until it can be read" {
+    try reset();
+    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = "1" });
+    memory.is_silent = true;
+    try expectStatus(.io_error, alice, .{ .op = .reopen });
+    for ([_]sf.Request{
+        .{ .op = .get, .key = "/state/a" },
+        .{ .op = .put, .key = "/state/a", .value = "2" },
+        .{ .op = .delete, .key = "/state/a" },
+        .{ .op = .list, .key = "/state/", .limit = 1 },
+        .{ .op = .sync },
+        .{ .op = .txn_begin },
+    }) |request| try expectStatus(.io_error, alice, request);
+    try expectStatus(.access_denied, bob, .{ .op = .put, .key = "/state/a", .value = "2" });
+    memory.is_silent = false;
+    try expectStatus(.ok, alice, .{ .op = .reopen });
+    try testing.expectEqualStrings("1", sf.valueOf(try ask(bob, .{
+        .op = .get,
+        .key = "/state/a",
+    })).?);
+}
+
+test "a disk that cannot be written to is read, a transaction left open or not" {
+    try reset();
+    try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = "1" });
+    try expectStatus(.ok, alice, .{ .op = .txn_begin });
+    memory.is_read_only = true;
+    const before = memory.bytes;
+    try expectStatus(.ok, alice, .{ .op = .reopen });
+    try expectStatus(.ok, bob, .{ .op = .get, .key = "/state/a" });
+    try expectStatus(.io_error, alice, .{ .op = .put, .key = "/state/a", .value = "2" });
+    try expectStatus(.io_error, alice, .{ .op = .delete, .key = "/state/a" });
+    try expectStatus(.io_error, alice, .{ .op = .txn_begin });
+    try testing.expectEqualStrings("1", sf.valueOf(try ask(bob, .{
+        .op = .get,
+        .key = "/state/a",
+    })).?);
+    try testing.expectEqualSlices(u8, &before, &memory.bytes);
 }

@@ -61,13 +61,12 @@ const Gate = struct {
 
 const Service = struct {
     gate: Gate,
-    generation: u32 = 0,
 
     pub fn handle(self: *Service, message: os.Message) []const u8 {
         const reply = server.handle(message.payload, message.sender, &self.gate);
         const now = server.store.generation();
-        if (now != self.generation) {
-            self.generation = now;
+        if (now != server.told_generation) {
+            server.told_generation = now;
             os.print("statefsd: compaction done (gen={d}, entries={d})", .{
                 now,
                 server.store.contents.entries(),
@@ -98,9 +97,11 @@ pub fn main() !void {
     server.pool = &pool;
     server.items = &items;
     server.change_count = 0;
-    try server.open(&medium);
-    service.generation = server.store.generation();
-    if (server.store.damage == .none) {
+    // A disk that cannot be read is told and answered for: nobody waits for a service in vain.
+    server.open(&medium) catch {};
+    if (server.is_unreadable) {
+        os.print("statefsd: disk unreadable", .{});
+    } else if (server.store.damage == .none) {
         os.print("statefsd: journal v2 mounted (2PC)", .{});
     } else {
         os.print("statefsd: journal damaged ({t})", .{server.store.damage});

@@ -27,8 +27,15 @@ ID_BYTES: Final = 20
 _HEADER: Final = struct.Struct("<IIQ")
 
 
+class MediumError(Exception):
+    """The medium failed: the guest is told so, and goes on."""
+
+
 class Drive(Protocol):
-    """A block device's backing store, `size_bytes` long, a multiple of 512."""
+    """A block device's backing store, `size_bytes` long, a multiple of 512.
+
+    A drive may raise MediumError at any request.
+    """
 
     @property
     def size_bytes(self) -> int:
@@ -120,9 +127,17 @@ class VirtioBlk:
         if len(request) < _HEADER.size or room < 0:
             raise QueueError("request without header or status byte")
         kind, _, sector = _HEADER.unpack_from(request)
-        payload = request[_HEADER.size :]
-        data = b""
-        status = S_OK
+        try:
+            status, data = self._perform(kind, sector, request[_HEADER.size :], room)
+        except MediumError:
+            status, data = S_IOERR, b""
+        queue.scatter(chain, data)
+        queue.scatter(chain, status, room)
+        queue.push(chain, len(data) + 1)
+
+    def _perform(self, kind: int, sector: int, payload: bytes, room: int) -> tuple[bytes, bytes]:
+        """Do what is asked: the status, and what the guest reads."""
+        status, data = S_OK, b""
         if kind == T_IN:
             status = self._check(sector, room)
             if status == S_OK:
@@ -137,9 +152,7 @@ class VirtioBlk:
             data = self._serial[:room]
         else:
             status = S_UNSUPP
-        queue.scatter(chain, data)
-        queue.scatter(chain, status, room)
-        queue.push(chain, len(data) + 1)
+        return status, data
 
     def _check(self, sector: int, length: int) -> bytes:
         end = sector * SECTOR_BYTES + length

@@ -10,6 +10,7 @@ from nexus.emulator.device.virtio_blk import (
     FEATURE_RO,
     S_IOERR,
     S_OK,
+    MediumError,
     MemoryDrive,
     VirtioBlk,
 )
@@ -196,6 +197,28 @@ def test_a_read_only_blk_says_so_and_refuses_writes_alone(ram: Ram, irq: Irq) ->
 
 def test_a_writable_blk_does_not_say_read_only(ram: Ram, irq: Irq) -> None:
     assert not VirtioBlk(Disk(), b"d", ram, irq).features & FEATURE_RO
+
+
+@pytest.mark.parametrize("parts", [[request(0, 1), 512, 1], [request(4, 0), 1]])
+def test_a_medium_that_fails_is_an_error_of_that_request(
+    ram: Ram, irq: Irq, parts: list[bytes | int]
+) -> None:
+    class Failing(Disk):
+        is_broken = True
+
+        def read(self, offset: int, length: int) -> bytes:
+            self.flush()
+            return super().read(offset, length)
+
+        def flush(self) -> None:
+            if self.is_broken:
+                raise MediumError("worn out")
+
+    disk = Failing()
+    driver = Driver(VirtioBlk(disk, b"d", ram, irq).transport, ram)
+    assert ram.read(driver.offer(0, parts)[-1], 1) == S_IOERR
+    disk.is_broken = False
+    assert ram.read(driver.offer(0, parts)[-1], 1) == S_OK
 
 
 def test_a_memory_drive_keeps_what_is_written(ram: Ram, irq: Irq) -> None:

@@ -20,6 +20,7 @@ from nexus.emulator.board import AttachedDrive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
+from nexus.remotefs.state.guest_disk_fake import RecordingDrive
 from nexus.remotefs.state.power_cut_fake import RecordingDevice, images_after
 from nexus.remotefs.state.store import Store
 
@@ -35,27 +36,6 @@ BOOTS: Final = 6  # Each takes a second.
 KEY: Final = "/state/shared/selftest/local"
 FIRST: Final = {KEY: b"first"}
 LAST: Final = {KEY: b"local-statefs-v1"}
-
-
-class RecordingDrive:
-    """The emulator's side of a disk that remembers."""
-
-    def __init__(self, content: bytes) -> None:
-        self.device = RecordingDevice(content)
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.device.content)
-
-    def read(self, offset: int, length: int) -> bytes:
-        return bytes(self.device.content[offset : offset + length])
-
-    def write(self, offset: int, data: bytes) -> None:
-        assert offset % SECTOR_BYTES == 0
-        self.device.write(offset // SECTOR_BYTES, data)
-
-    def flush(self) -> None:
-        self.device.flush()
 
 
 def boot(content: bytes) -> RecordingDevice:

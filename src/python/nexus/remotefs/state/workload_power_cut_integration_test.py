@@ -7,34 +7,22 @@ and a sample of the images is booted, for the guest to mount and to do all its w
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from nexus.config.compile import compile_node
-from nexus.config.load import load_node
-from nexus.emulator.board import AttachedDrive
-from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.native.mapping import HOSTS
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
-from nexus.remotefs.state.power_cut_fake import RecordingDevice, images_after
+from nexus.remotefs.state.guest_disk_fake import ROOT, Image, Run, build_native, work
+from nexus.remotefs.state.power_cut_fake import images_after
 from nexus.remotefs.state.store import Store
 
-SYSTEM: Final = Path("testprojects.power_cut/system.elf")
-BUILDER: Final = Path("src.python.nexus.emulator.native/build.pex")
-NODE: Final = Path(__file__).parents[5] / "testprojects/power_cut/node.toml"
+IMAGE: Final = Image(
+    Path("testprojects.power_cut/system.elf"), ROOT / "testprojects/power_cut/node.toml"
+)
 SECTORS: Final = 128
-SLOT: Final = 2
-END: Final = b"workload: end\n"
 STEP_NS: Final = 10_000  # How exactly it is known when a SYNC was acknowledged.
-RUN_NS: Final = 1_000_000_000
 BOOTS: Final = 12
 
 # The table of testprojects/power_cut/workload.zig.
@@ -61,75 +49,14 @@ def states() -> tuple[list[dict[str, bytes]], dict[int, int]]:
 STATES, SYNCED = states()
 
 
-class RecordingDrive:
-    """The emulator's side of a disk that remembers."""
-
-    def __init__(self, content: bytes) -> None:
-        self.device = RecordingDevice(content)
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.device.content)
-
-    def read(self, offset: int, length: int) -> bytes:
-        return bytes(self.device.content[offset : offset + length])
-
-    def write(self, offset: int, data: bytes) -> None:
-        assert offset % SECTOR_BYTES == 0
-        self.device.write(offset // SECTOR_BYTES, data)
-
-    def flush(self) -> None:
-        self.device.flush()
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a guest did to its disk; after how many events it had said that a SYNC was done."""
-
-    device: RecordingDevice
-    told: list[tuple[int, int]]  # (events, changes)
-    console: bytes
-
-
 @pytest.fixture(scope="module")
 def native(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
-    """Build the code of the fast engine, where it runs; both engines do the same."""
-    if platform.machine() not in HOSTS:
-        return None
-    folder = tmp_path_factory.mktemp("native")
-    subprocess.run(
-        [sys.executable, BUILDER, "--out", folder / "code"],
-        check=True,
-        # Nothing of the environment that runs this test is meant for that program.
-        env={"PATH": os.environ.get("PATH", ""), "PEX_ROOT": str(folder / "pex")},
-    )
-    return (folder / "code").read_bytes()
+    return build_native(tmp_path_factory.mktemp("native"))
 
 
 def boot(content: bytes, native: bytes | None) -> Run:
     """Run the guest until its work is done."""
-    drive = RecordingDrive(content)
-    machine = Machine(
-        MachineOptions(
-            kernel=SYSTEM.read_bytes(),
-            fw_cfg={"opt/org.nexus/node": compile_node(load_node(NODE))},
-            drives=(AttachedDrive(SLOT, drive),),
-            engine="reference" if native is None else "native",
-            native_blob=native,
-        )
-    )
-    console = b""
-    told = [(0, 0)]
-    while END not in console:
-        assert machine.now_ns < RUN_NS, console.decode()
-        stop = machine.run(machine.now_ns + STEP_NS)
-        assert stop not in (Stop.FINISHED, Stop.RESET), console.decode()
-        console += machine.take_console()
-        for number, changes in SYNCED.items():
-            is_told = b"workload: synced %d\n" % number in console
-            if is_told and changes > told[-1][1]:
-                told.append((len(drive.device.events), changes))
-    return Run(drive.device, told, console)
+    return work(IMAGE, content, native, SYNCED, STEP_NS)
 
 
 def test_every_cut_of_a_working_guests_disk(
