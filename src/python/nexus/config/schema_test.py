@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD
 from nexus.config.explain import explain
+from nexus.config.fields import MODELLED
 from nexus.config.schema import BEYOND, FILES, build_schema, model_for, write_schema
 from nexus.config.schema_cases_fake import Cases, as_python, changed
 
@@ -105,6 +106,76 @@ def test_both_say_the_same_of_changed_files(kind: str, text: str, data: st.DataO
     assert VALIDATORS[kind].is_valid(content)
     assert not find_mistakes(kind, content)
     compare(kind, data.draw(changed(st.just(content))))
+
+
+def peers(count: int) -> str:
+    entry = '{ id = "p", address = "10.42.0.11", port = 1, public_key = { test_seed = "p" } }'
+    return f"peer = [{', '.join([entry] * count)}]"
+
+
+def node(old: str, new: str) -> str:
+    assert old in NODE_B_START
+    return NODE_B_START.replace(old, new, 1)
+
+
+# At each side of each border that a form has: both accept, or both refuse.
+SERVICE = "[service.{}]\n{} = {}\n[network]"
+BUS = '[dsoftbus]\nstatic_key = {{ test_seed = "x" }}\n{}\n[network]'
+ACCEPTED = [
+    *(node("[network]", SERVICE.format("rngd", tag, '"00"')) for tag in (1, 9999, 10000, 65535)),
+    *(node("[network]", SERVICE.format("x", 1, v)) for v in ('""', "[]", '["00", "0a b1"]')),
+    *(node("52:", first) for first in ("00:", "fe:", "FE:", "0a:")),
+    *(node("10.42.0.11/", a) for a in ("0.0.0.1/", "126.1.2.3/", "128.255.0.1/", "223.1.2.3/")),
+    *(node("/24", prefix) for prefix in ("/8", "/9", "/19", "/29")),
+    *(node('["logd", "netstackd"]', f"{['s'] * count}") for count in (0, 1, 24)),
+    *(node("node-b", text) for text in ("!", "~" * 64)),
+    *(node('id = "', f'image = "{text}"\nid = "') for text in ("a", "a" + "-" * 31)),
+    *(node("[network]", BUS.format(text)) for text in ("", peers(8), "announce = []")),
+    *(WORLD.replace('"1/50"', f'"{text}"') for text in ("0", "1", "0/1", "007/8", "1/1")),
+    *(WORLD.replace('"A"', f'"{text}"') for text in ("0", "a" * 16, "A_-9")),
+]
+REFUSED = [
+    *(node("[network]", SERVICE.format(name, 1, '"00"')) for name in (*MODELLED, "X", "1", "a_b")),
+    *(node("[network]", SERVICE.format("x", t, '"00"')) for t in (0, "01", 65536, 99999, 100000)),
+    *(
+        node("[network]", SERVICE.format("x", 1, v))
+        for v in ('"0"', '"00  11"', '" 00"', "1", "[1]")
+    ),
+    *(node("52:", first) for first in ("53:", "ff:", "0B:", "2:", "52-")),
+    node("52:54:00:12:34:0b", "00:00:00:00:00:00"),
+    *(
+        node("10.42.0.11/", f"{a}/")
+        for a in ("127.0.0.1", "224.0.0.1", "255.1.1.1", "1.2.3", "01.2.3.4")
+    ),
+    *(node("/24", prefix) for prefix in ("/7", "/31", "/024", "", "/", "/255.255.255.0")),
+    *(node('["logd", "netstackd"]', f"{['s'] * count}") for count in (25,)),
+    *(node("node-b", text) for text in ("", "a b", "a\\n", "~" * 65, "\u00e9")),
+    *(node('id = "', f'image = "{text}"\nid = "') for text in ("", "A", "1", "a" * 33, "a\\n")),
+    *(node("[network]", BUS.format(text)) for text in (peers(9), "port = 0", "rate = { x = 1 }")),
+    *(
+        node("[network]", BUS.replace('"x"', v).format(""))
+        for v in ('""', "1", '"a b"', '"x", y = 1')
+    ),
+    *(WORLD.replace('"1/50"', f'"{text}"') for text in ("", "2", "1/0", "1/02", "-1/2", "1/2 ")),
+    *(WORLD.replace('"A"', f'"{text}"') for text in ("", "_", "a" * 17)),
+    *(WORLD.replace('"launch"', text) for text in ('"Launch"', '"boot"', "1")),
+]
+
+
+@pytest.mark.parametrize("text", ACCEPTED)
+def test_both_accept_what_lies_inside(text: str) -> None:
+    content = tomllib.loads(text)
+    kind = "node" if "node" in content else "world"
+    assert VALIDATORS[kind].is_valid(content)
+    assert not find_mistakes(kind, content)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_both_refuse_what_lies_outside(text: str) -> None:
+    content = tomllib.loads(text)
+    kind = "node" if "node" in content else "world"
+    assert not VALIDATORS[kind].is_valid(content)
+    assert find_mistakes(kind, content)
 
 
 # For each entry of the table, a file that shows it: the schema accepts, the model refuses.
