@@ -22,7 +22,7 @@ def executes_remotely(stage: Stage) -> None:
     with stage.cache(sandbox=sandbox) as cache:
         environment = stage.environment(cache)
         environment |= settings.execution_environment(
-            port=cache.port, caches=str(caches), interpreters=()
+            port=cache.port, caches=str(caches), interpreters=(), tools=("/usr/bin", "/bin")
         )
         first = stage.run(environment, held=NAMES)
         counters = first.stats.counters

@@ -55,17 +55,23 @@ def visible_folders(environment: Mapping[str, str], more: Sequence[Path]) -> tup
     return tuple(folder for folder in (*system, pyenv, pants, *more) if folder.is_dir())
 
 
-def interpreter_folders(environment: Mapping[str, str], folders: Sequence[Path]) -> tuple[str, ...]:
-    """Where interpreters may be: what is visible of PATH, and every version that pyenv has."""
+def tool_folders(environment: Mapping[str, str], folders: Sequence[Path]) -> tuple[str, ...]:
+    """What is visible of PATH."""
     on_path = [Path(entry) for entry in environment.get("PATH", os.defpath).split(os.pathsep)]
-    versions = [bin for folder in folders for bin in sorted(folder.glob("versions/*/bin"))]
     return tuple(
         str(candidate)
-        for candidate in dict.fromkeys([*versions, *on_path])
+        for candidate in dict.fromkeys(on_path)
         # A shim of pyenv chooses by files and variables that are not there.
         if candidate.name != "shims"
         and candidate.is_dir()
         and any(candidate.is_relative_to(folder) for folder in folders)
+    )
+
+
+def interpreter_folders(folders: Sequence[Path]) -> tuple[str, ...]:
+    """Every version that pyenv has, if it is visible."""
+    return tuple(
+        str(version) for folder in folders for version in sorted(folder.glob("versions/*/bin"))
     )
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nexus.remotecache.sandbox import Sandbox, interpreter_folders, visible_folders
+from nexus.remotecache.sandbox import (
+    Sandbox,
+    interpreter_folders,
+    tool_folders,
+    visible_folders,
+)
 
 
 def test_each_folder_is_mounted_from_where_it_is_to_where_it_is_looked_for(tmp_path: Path) -> None:
@@ -35,14 +40,23 @@ def test_folders_that_do_not_exist_are_left_out(tmp_path: Path) -> None:
     assert all(folder.is_dir() for folder in folders)
 
 
-def test_interpreters_are_looked_for_where_processes_can_see_them(tmp_path: Path) -> None:
-    version = tmp_path / "pyenv" / "versions" / "3.11.7" / "bin"
+def test_tools_are_looked_for_where_processes_can_see_them(tmp_path: Path) -> None:
     shims = tmp_path / "pyenv" / "shims"
     tools, hidden = tmp_path / "tools" / "bin", tmp_path / "hidden"
-    for folder in (version, shims, tools, hidden):
+    for folder in (shims, tools, hidden):
         folder.mkdir(parents=True)
-    environment = {"PATH": f"{shims}:{hidden}:{tools}:{tmp_path}/missing"}
+    environment = {"PATH": f"{shims}:{hidden}:{tools}:{tools}:{tmp_path}/missing"}
 
-    found = interpreter_folders(environment, [tmp_path / "pyenv", tmp_path / "tools"])
+    found = tool_folders(environment, [tmp_path / "pyenv", tmp_path / "tools"])
 
-    assert found == (str(version), str(tools))
+    assert found == (str(tools),)
+
+
+def test_every_version_that_pyenv_has_is_found(tmp_path: Path) -> None:
+    versions = [tmp_path / "pyenv" / "versions" / name / "bin" for name in ("3.11.7", "3.9.18")]
+    for folder in versions:
+        folder.mkdir(parents=True)
+
+    found = interpreter_folders([tmp_path, tmp_path / "pyenv"])
+
+    assert found == tuple(str(folder) for folder in versions)

@@ -25,6 +25,7 @@ from nexus.remotecache.sandbox import (
     Sandbox,
     interpreter_folders,
     refusal,
+    tool_folders,
     visible_folders,
 )
 
@@ -127,7 +128,8 @@ def print_settings(running: server.CacheServer, sandbox: Sandbox | None, path: P
                 **settings.execution_environment(
                     port=running.port,
                     caches=str(sandbox.caches),
-                    interpreters=interpreter_folders(os.environ, sandbox.folders),
+                    interpreters=interpreter_folders(sandbox.folders),
+                    tools=tool_folders(os.environ, sandbox.folders),
                 ),
             }
         return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]

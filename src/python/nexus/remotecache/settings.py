@@ -119,19 +119,20 @@ def pants_environment(
 
 
 def execution_environment(
-    *, port: int, caches: str, interpreters: Sequence[str]
+    *, port: int, caches: str, interpreters: Sequence[str], tools: Sequence[str]
 ) -> Mapping[str, str]:
     """What to set on top of that so that processes run on the server's machine.
 
     Reading and writing stay on: Pants's executions never look for a result, its lookups do.  The
     property is for processes that install what a lock names; the runner allows no network without.
-    There is no PATH over there, so what is looked for on it must be told.
+    There is no PATH over there, so what is looked for on it must be told, to each who looks.
     """
     return {
         "PANTS_REMOTE_EXECUTION": "true",
         "PANTS_REMOTE_EXECUTION_ADDRESS": f"grpcs://localhost:{port}",
         "PANTS_REMOTE_EXECUTION_EXTRA_PLATFORM_PROPERTIES": "['network=on']",
         "PANTS_REMOTE_EXECUTION_APPEND_ONLY_CACHES_BASE_PATH": caches,
-        "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": json.dumps(list(interpreters)),
-        "PANTS_SHELL_SETUP_EXECUTABLE_SEARCH_PATHS": json.dumps(["/usr/bin", "/bin"]),
+        "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": json.dumps([*interpreters, *tools]),
+        "PANTS_PEX_EXECUTABLE_SEARCH_PATHS": json.dumps(list(tools)),
+        "PANTS_SHELL_SETUP_EXECUTABLE_SEARCH_PATHS": json.dumps(list(tools)),
     }

@@ -32,3 +32,13 @@ def test_whoever_may_only_read_does_not_try_to_write() -> None:
     environment = settings.pants_environment(port=1, ca_path="/c", token_path="/t", writes=False)
     assert environment["PANTS_REMOTE_CACHE_WRITE"] == "false"
     assert environment["PANTS_REMOTE_STORE_ADDRESS"] == "grpcs://localhost:1"
+
+
+def test_where_processes_run_elsewhere_each_who_looks_for_tools_is_told_where() -> None:
+    environment = settings.execution_environment(
+        port=1, caches="/caches", interpreters=["/py/bin"], tools=["/usr/bin", "/bin"]
+    )
+    assert environment["PANTS_REMOTE_EXECUTION_ADDRESS"] == "grpcs://localhost:1"
+    assert environment["PANTS_PEX_EXECUTABLE_SEARCH_PATHS"] == '["/usr/bin", "/bin"]'
+    assert environment["PANTS_SHELL_SETUP_EXECUTABLE_SEARCH_PATHS"] == '["/usr/bin", "/bin"]'
+    assert environment["PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH"] == '["/py/bin", "/usr/bin", "/bin"]'
