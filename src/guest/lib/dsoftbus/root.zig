@@ -28,6 +28,7 @@ pub const announce = @import("announce.zig");
 pub const assembly = @import("assembly.zig");
 pub const audit = @import("audit.zig");
 pub const backoff = @import("backoff.zig");
+pub const twins = @import("twins.zig");
 pub const binding = @import("binding.zig");
 pub const config = @import("config.zig");
 pub const desk = @import("desk.zig");
@@ -56,6 +57,7 @@ test {
     _ = assembly;
     _ = audit;
     _ = backoff;
+    _ = twins;
     _ = binding;
     _ = config;
     _ = desk;

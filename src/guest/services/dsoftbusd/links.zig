@@ -11,6 +11,7 @@ const dialer = @import("dialer.zig");
 const gate = @import("gate.zig");
 const streams = @import("streams.zig");
 const Session = dsoftbus.Session;
+const twins = dsoftbus.twins;
 
 const each_max = 4;
 pub const links_max = 2 * each_max;
@@ -27,6 +28,7 @@ pub const Link = struct {
     /// Peer whose identity is bound to the session; set as long as the session is ready.
     bound: ?u8 = null,
     opened_ns: u64 = 0,
+    ready_ns: u64 = 0,
     readable: bool = false,
     /// The last turn ended before everything that had arrived was dealt with.
     busy: bool = false,
@@ -39,6 +41,10 @@ pub const Link = struct {
 
     pub fn isReady(self: *const Link) bool {
         return self.state == .open and self.bound != null;
+    }
+
+    fn twin(self: *const Link) twins.Session {
+        return .{ .is_ours = self.dialled != null, .ready_ns = self.ready_ns };
     }
 
     /// There is work for it that no message will announce.
@@ -280,9 +286,13 @@ fn bind(link: *Link) void {
 
 fn becomeReady(link: *Link) void {
     const peer = node.config.peerIndex(link.session.claimed.slice()).?;
-    // The newest session of a peer counts: the old one's other end may be long gone.
+    link.ready_ns = node.now_ns;
     for (&all) |*other| {
-        if (other.isReady() and other.bound == peer) discard(other, .close);
+        if (!other.isReady() or other.bound != peer) continue;
+        const id = node.config.peers()[peer].id.slice();
+        if (!twins.newerStays(node.config.id.slice(), id, other.twin(), link.twin()))
+            return discard(link, .close);
+        discard(other, .close);
     }
     link.bound = peer;
     link.epoch = next_epoch;
