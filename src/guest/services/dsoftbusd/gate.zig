@@ -129,7 +129,11 @@ fn tellDenied(reason: gateway.Reason, subject: gateway.Subject) void {
 
 /// What came on the gateway's stream is no frame that could be answered.
 pub fn refuseFrame(link: *const Link, reason: gateway.Reason, bytes: []const u8) void {
-    const subject: gateway.Subject = .of(bytes);
+    refuseStream(link, reason, .of(bytes));
+}
+
+/// What came on a stream is not done.
+pub fn refuseStream(link: *const Link, reason: gateway.Reason, subject: gateway.Subject) void {
     journal.audit(.denied(reason), link.peerId(), subject);
     tellDenied(reason, subject);
 }

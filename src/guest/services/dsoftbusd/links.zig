@@ -10,6 +10,7 @@ const desk = @import("desk.zig");
 const dialer = @import("dialer.zig");
 const gate = @import("gate.zig");
 const streams = @import("streams.zig");
+const transfers = @import("transfers.zig");
 const Session = dsoftbus.Session;
 const twins = dsoftbus.twins;
 
@@ -17,6 +18,9 @@ const each_max = 4;
 pub const links_max = 2 * each_max;
 /// So that a busy peer cannot keep the loop from everything else.
 const events_per_turn = 16;
+/// A peer that takes what it is sent as fast as we make it would keep it for as long: other links
+/// have their turn after so many writes, each of at most what a session holds to be sent.
+const writes_per_turn = 4;
 const connect_ns: u64 = dsoftbus.session.handshake_ns;
 
 pub const Link = struct {
@@ -32,6 +36,9 @@ pub const Link = struct {
     readable: bool = false,
     /// The last turn ended before everything that had arrived was dealt with.
     busy: bool = false,
+    /// Writes that it may still make in this turn, and whether it would make more.
+    writes_left: u8 = writes_per_turn,
+    is_unsent: bool = false,
     /// Told once the answer it speaks of has left.
     served: ?*const dsoftbus.gateway.Service = null,
     /// Tells sessions apart, as far as handles of remote files have to be.
@@ -49,7 +56,9 @@ pub const Link = struct {
 
     /// There is work for it that no message will announce.
     fn isHot(self: *const Link) bool {
-        if (self.state != .open or streams.mustWait(self)) return false;
+        if (self.state != .open) return false;
+        if (self.is_unsent) return true;
+        if (streams.mustWait(self)) return false;
         const fillable = self.readable and self.session.room() != 0;
         return (fillable or self.busy) and self.session.canAnswer();
     }
@@ -203,6 +212,7 @@ pub fn reconsider() void {
 
 fn pump(link: *Link) void {
     link.busy = false;
+    link.writes_left = writes_per_turn;
     for (0..events_per_turn) |_| {
         flush(link) catch return lose(link, .abort);
         // One answer at a time: what is told of it must wait until it has left.
@@ -234,7 +244,13 @@ fn fill(link: *Link) !void {
 /// Send what is to be sent, as far as the connection takes it.
 pub fn flush(link: *Link) !void {
     streams.push(link);
+    link.is_unsent = false;
     while (link.session.pending().len != 0) {
+        if (link.writes_left == 0) {
+            link.is_unsent = true;
+            return;
+        }
+        link.writes_left -= 1;
         const taken = try node.net.write(link.socket, link.session.pending());
         if (taken == 0) return; // the writable event wakes us
         link.session.consume(taken);
@@ -320,7 +336,9 @@ fn lose(link: *Link, manner: Manner) void {
 
 fn discard(link: *Link, manner: Manner) void {
     desk.forsake(link);
+    transfers.forsake(link);
     if (link.state == .open) {
+        link.writes_left = writes_per_turn;
         flush(link) catch {};
         link.session.close();
     }

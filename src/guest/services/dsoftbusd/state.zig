@@ -17,7 +17,8 @@ pub const service_id = 4;
 /// statefsd waits for its disk at most this long; the loop stands still meanwhile.
 const wait_ns_max: u64 = 300 * std.time.ns_per_ms;
 
-var request_buffer: [sf_gate.frame_bytes_max + 16]u8 = undefined;
+/// A peer's request, or a chunk of a transfer, with a key and a nonce.
+var request_buffer: [dsoftbus.transfer.chunk_bytes + sf_gate.frame_bytes_max]u8 = undefined;
 var reply_buffer: [sf_gate.reply_bytes_max]u8 = undefined;
 /// So that no answer to an earlier request is taken for this one's.
 var nonce: u64 = 0;
@@ -38,7 +39,7 @@ pub fn serve(
             return frame;
         },
         .accept => |accepted| {
-            const reply = forward(service, accepted, @min(asked_ns, wait_ns_max));
+            const reply = forward(accepted, @min(asked_ns, wait_ns_max));
             const is_ok = reply.status == .ok;
             const is_change = accepted.op == .put or accepted.op == .delete;
             if (is_ok and is_change and !is_told) link.served = service;
@@ -49,7 +50,7 @@ pub fn serve(
 }
 
 /// One record of each request: of a change its own, of anything else the gateway's.
-fn record(
+pub fn record(
     link: *const Link,
     subject: dsoftbus.gateway.Subject,
     op: sf.Op,
@@ -72,8 +73,8 @@ pub fn tellServed() void {
 const Forwarded = struct { status: sf.Status, frame: []const u8 };
 
 /// statefsd's answer, with the nonce of the peer's request instead of ours.
-fn forward(service: *const Service, accepted: sf.Request, wait_ns: u64) Forwarded {
-    const reply = ask(service, accepted, wait_ns) orelse return fail(accepted, .io_error);
+fn forward(accepted: sf.Request, wait_ns: u64) Forwarded {
+    const reply = askWithin(accepted, wait_ns) orelse return fail(accepted, .io_error);
     var writer = sf.startReply(&reply_buffer, accepted.op, reply.status, accepted.nonce) catch
         unreachable; // 13 bytes at most
     // What the node's own services put there may be longer than what peers get.
@@ -87,11 +88,17 @@ fn fail(accepted: sf.Request, status: sf.Status) Forwarded {
     return .{ .status = status, .frame = frame };
 }
 
-fn ask(service: *const Service, accepted: sf.Request, wait_ns: u64) ?sf.Reply {
+/// The store's answer; borrowed until the next call. Null: none came in time.
+pub fn ask(request: sf.Request) ?sf.Reply {
+    return askWithin(request, wait_ns_max);
+}
+
+fn askWithin(accepted: sf.Request, wait_ns: u64) ?sf.Reply {
     nonce += 1;
     var ours = accepted;
     ours.nonce = nonce;
     const frame = sf.encodeRequest(&request_buffer, ours) catch return null;
+    const service = dsoftbus.gateway.serviceOf(service_id).?;
     const reply = gate.call(service, frame, wait_ns) orelse return null;
     return sf.decodeReply(reply, ours.op, nonce);
 }

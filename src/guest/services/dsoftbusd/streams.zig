@@ -8,6 +8,7 @@ const node = @import("node.zig");
 const desk = @import("desk.zig");
 const gate = @import("gate.zig");
 const links = @import("links.zig");
+const transfers = @import("transfers.zig");
 const Link = links.Link;
 const Assembly = dsoftbus.assembly.Assembly;
 const frames = dsoftbus.frames;
@@ -41,7 +42,7 @@ fn of(link: *const Link) *Streams {
 }
 
 /// The session has become ready.
-pub fn begin(link: *const Link) void {
+pub fn begin(link: *Link) void {
     const self = of(link);
     const side: dsoftbus.mux.Side = if (link.dialled != null) .dialler else .acceptor;
     self.mode = .unknown;
@@ -50,6 +51,7 @@ pub fn begin(link: *const Link) void {
     self.ladder = .{ .side = side, .started_ns = node.now_ns };
     self.serving = 0;
     self.asking = 0;
+    transfers.forsake(link);
 }
 
 /// A frame of the peer. An error ends the session.
@@ -67,7 +69,8 @@ pub fn take(link: *Link, frame: []const u8) Reject!void {
         return;
     }
     const event = try self.mux.receive(frame) orelse return;
-    if (!self.ladder.take(&self.mux, event)) dispatch(link, self, event);
+    const is_taken = self.ladder.take(&self.mux, event) or transfers.take(link, &self.mux, event);
+    if (!is_taken) dispatch(link, self, event);
     tell(self);
 }
 
@@ -203,7 +206,10 @@ pub fn push(link: *Link) void {
     const self = of(link);
     if (!link.isReady()) return;
     while (link.session.hasRoom()) {
-        if (self.mode == .streams) self.ladder.advance(&self.mux);
+        if (self.mode == .streams) {
+            self.ladder.advance(&self.mux);
+            transfers.push(link, &self.mux);
+        }
         const frame = self.mux.poll(&frame_buffer) orelse break;
         link.session.send(frame) catch return; // the session is over
     }
@@ -212,14 +218,15 @@ pub fn push(link: *Link) void {
 
 pub fn deadline(link: *const Link) u64 {
     if (!link.isReady() or of(link).mode == .direct) return node.never;
-    return of(link).ladder.deadline(node.now_ns);
+    return @min(of(link).ladder.deadline(node.now_ns), transfers.deadline(link));
 }
 
-pub fn tick(link: *const Link) void {
+pub fn tick(link: *Link) void {
     if (!link.isReady()) return;
     const self = of(link);
     if (self.mode == .direct) return;
     self.ladder.expire(&self.mux, node.now_ns);
+    transfers.tick(link, &self.mux);
     tell(self);
 }
 

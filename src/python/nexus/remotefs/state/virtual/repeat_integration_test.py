@@ -1,33 +1,21 @@
 """A change that a peer repeats after it lost its session acts once, on the real guest.
 
-Needs the packaged system image, the guests' network stack and the program that compiles the native
-engine, which Pants puts beside the test (see BUILD).
+Needs what Pants puts beside the test (see BUILD).
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 from hashlib import sha256
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from nexus.emulator.native.mapping import HOSTS
-from nexus.netstack.library import Library
+from nexus.remotefs.state.virtual.packaged import boot, compile_native
 from nexus.remotefs.state.virtual.scene import LOG, STATE, Scene
 from nexus.wire import log, samgr
 from nexus.wire.gateway import RESPONSE_PAYLOAD_MAX
 from nexus.wire.gateway import Status as Outcome
 from nexus.wire.state import Op, Reply, Request, Status
-
-SYSTEM: Final = Path("src.guest/system.elf")
-LIBRARY: Final = Path("src.guest.lib.net_host/library.so")
-BUILDER: Final = Path("src.python.nexus.emulator.native/build.pex")
-CONFIG: Final = Path("testprojects/state_repeat/node.toml")
 
 WRITER, OTHER = "host-1", "host-2"
 KEY: Final = "/state/shared/repeated"
@@ -41,24 +29,12 @@ CALLS_MAX: Final = 64
 
 @pytest.fixture(scope="module")
 def native_code(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
-    """The code of the fast engine, where it runs; both engines do the same."""
-    if platform.machine() not in HOSTS:
-        return None
-    folder = tmp_path_factory.mktemp("native")
-    subprocess.run(
-        [sys.executable, BUILDER, "--out", folder / "code"],
-        check=True,
-        # Nothing of the environment that runs this test is meant for that program.
-        env={"PATH": os.environ.get("PATH", ""), "PEX_ROOT": str(folder / "pex")},
-    )
-    return (folder / "code").read_bytes()
+    return compile_native(tmp_path_factory.mktemp("native"))
 
 
 @pytest.fixture
 def scene(native_code: bytes | None) -> Scene:
-    scene = Scene(CONFIG, SYSTEM.read_bytes(), Library(LIBRARY), native_code)
-    scene.wait_ready()
-    return scene
+    return boot(native_code)
 
 
 def lose_the_answer(scene: Scene, identity: int, request: Request) -> None:

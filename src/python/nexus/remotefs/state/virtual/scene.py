@@ -24,8 +24,10 @@ from nexus.remotefs.state.virtual.peer import VirtualPeer
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
 from nexus.simulation.world import World
-from nexus.wire import log, state
-from nexus.wire.gateway import Response, Status
+from nexus.wire import log, state, transfer
+from nexus.wire.gateway import Response
+from nexus.wire.gateway import Status as Outcome
+from nexus.wire.state import Status
 
 STATE: Final = 4
 LOG: Final = 5
@@ -130,14 +132,69 @@ class Scene:
     ) -> state.Reply | None:
         """Ask of the state; None is that the gateway answered *failed*."""
         response = self.call(name, STATE, request.encode(), identity)
-        assert response.status is not Status.REFUSED, request
-        return None if response.status is Status.FAILED else state.decode_reply(response.payload)
+        assert response.status is not Outcome.REFUSED, request
+        return None if response.status is Outcome.FAILED else state.decode_reply(response.payload)
 
     def value(self, name: str, key: str) -> bytes | None:
         """Look what is there."""
         reply = self.state(name, state.Request(state.Op.GET, key))
         assert reply is not None, key
-        return reply.value if reply.status is state.Status.OK else None
+        return reply.value if reply.status is Status.OK else None
+
+    # Transfers, step by step.
+
+    def begin_transfer(self, name: str, request: bytes) -> int:
+        """Open a stream and say so much of a request."""
+        peer = self.peers[name]
+        stream = peer.open(transfer.STREAM, transfer.PRIORITY)
+        assert peer.say(stream, request) == len(request), "no room"
+        return stream
+
+    def reply(self, name: str, stream: int) -> transfer.Reply:
+        """Wait for the next reply of a transfer."""
+        heard = self.peers[name].streams[stream]
+        self.run_until(lambda: len(heard.data) >= transfer.REPLY_BYTES)
+        reply = transfer.decode_reply(bytes(heard.data[: transfer.REPLY_BYTES]))
+        del heard.data[: transfer.REPLY_BYTES]
+        return reply
+
+    def wait_reset(self, name: str, stream: int) -> int:
+        """Wait until the guest gives a stream up; return why."""
+        heard = self.peers[name].streams[stream]
+        self.run_until(lambda: heard.reset is not None)
+        assert heard.reset is not None
+        return heard.reset
+
+    def put(self, name: str, key: str, value: bytes, identity: int = 0) -> transfer.Reply:
+        """Put a value by a transfer, as a client does; return what the guest said last."""
+        peer = self.peers[name]
+        request = transfer.Request(transfer.Op.PUT, identity, key, len(value))
+        stream = self.begin_transfer(name, request.encode())
+        reply = self.reply(name, stream)
+        if reply.stage is transfer.Stage.GO_AHEAD:
+            assert peer.say(stream, value) == len(value), "no room"
+        peer.close(stream)
+        if reply.stage is transfer.Stage.GO_AHEAD:
+            reply = self.reply(name, stream)
+        assert reply.stage is transfer.Stage.DONE, reply
+        self._finish(name, stream)
+        return reply
+
+    def get(self, name: str, key: str) -> bytes | Status:
+        """Get a value by a transfer, or the reason why not."""
+        request = transfer.Request(transfer.Op.GET, 0, key)
+        stream = self.begin_transfer(name, request.encode())
+        reply = self.reply(name, stream)
+        self.peers[name].close(stream)
+        value = self._finish(name, stream)
+        assert len(value) == reply.value_bytes, reply
+        return value if reply.status is Status.OK else reply.status
+
+    def _finish(self, name: str, stream: int) -> bytes:
+        heard = self.peers[name].streams[stream]
+        self.run_until(lambda: heard.is_closed or heard.reset is not None)
+        assert heard.reset is None, f"reset, reason {heard.reset}"
+        return bytes(self.peers[name].streams.pop(stream).data)
 
     def records(self, name: str) -> list[log.Record]:
         """Read the guest's log, up to what was there at first."""
@@ -145,7 +202,7 @@ class Scene:
         since_ns, total = 0, None
         while total is None or max(found, default=0) < total:
             response = self.call(name, LOG, log.Query(since_ns, 0xFFFF).encode())
-            assert response.status is Status.OK, response
+            assert response.status is Outcome.OK, response
             reply = log.decode_reply(response.payload)
             assert reply.records, "a reply without records: one always fits"
             total = reply.total if total is None else total
