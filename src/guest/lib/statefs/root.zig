@@ -5,6 +5,7 @@
 pub const record = @import("record.zig");
 pub const superblock = @import("superblock.zig");
 pub const contents = @import("contents.zig");
+pub const journal = @import("journal.zig");
 pub const store = @import("store.zig");
 
 pub const Store = store.Store;
@@ -17,6 +18,9 @@ test {
     _ = record;
     _ = superblock;
     _ = contents;
+    _ = journal;
+    _ = @import("mount.zig");
+    _ = @import("compaction.zig");
     _ = store;
     _ = @import("store_test.zig");
     _ = @import("golden_test.zig");

@@ -145,8 +145,8 @@ test "every flipped bit of synced data is noticed, and a damaged disk is not wri
         if (is_compacted) try testing.expect(try engine.compact());
         try engine.put("/state/b", "two");
         try engine.sync();
-        const start: usize = @intCast(engine.region.start * root.sector_bytes);
-        const marked: usize = @intCast(engine.end - record.sync_bytes.len);
+        const start: usize = @intCast(engine.journal.region.start * root.sector_bytes);
+        const marked: usize = @intCast(engine.journal.end - record.sync_bytes.len);
         const good = disk.bytes;
         for (start * 8..(start + marked) * 8) |bit| {
             try flip(&disk, &good, bit);

@@ -99,7 +99,7 @@ test "who may not is told so, and nothing happens" {
     try expectStatus(.access_denied, alice, .{ .op = .get, .key = "/state/keystore/a" });
     try expectStatus(.access_denied, alice, .{ .op = .put, .key = "/state/statefsd/a" });
     try testing.expectEqual(@as(u32, 5), fake_gate.told);
-    try testing.expectEqual(@as(u64, 0), server.store.end);
+    try testing.expectEqual(@as(u64, 0), server.store.journal.end);
 }
 
 test "what is no request or no path is answered without asking policyd" {
