@@ -14,31 +14,31 @@ from typing import Any, Final
 
 import pytest
 
-from nexus.dsoftbus.io import guest_interop_program_fake as program
+from nexus.dsoftbus.io import guest_interop_program_fake
+from nexus.dsoftbus.io.guest_fake import NO_NAMESPACE
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.qemu import find
+from nexus.remotefs.state.io import guest_program_fake
 
 IMAGE: Final = Path("src.guest/system.elf")
 
 
-def play(mode: str, folder: Path) -> dict[str, Any]:
-    """Run one direction in a process of its own."""
+def play(program: str, folder: Path, *mode: str) -> dict[str, Any]:
+    """Run one program with a guest in a process of its own."""
     assert IMAGE.is_file(), f"{IMAGE} is missing: run this test with Pants"
     try:
         qemu, version = find()
     except EngineUnavailableError as exc:
         pytest.skip(str(exc))
+    arguments = [*mode, str(IMAGE.resolve()), str(folder), qemu, version]
     child = subprocess.run(
-        [
-            *(sys.executable, "-m", program.__name__, mode),
-            *(str(IMAGE.resolve()), str(folder), qemu, version),
-        ],
+        [sys.executable, "-m", program, *arguments],
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
         capture_output=True,
         text=True,
         timeout=120,
     )
-    if child.returncode == program.NO_NAMESPACE:
+    if child.returncode == NO_NAMESPACE:
         pytest.skip("this system gives no network namespace")
     assert child.returncode == 0, child.stderr
     result: dict[str, Any] = json.loads(child.stdout)
@@ -46,7 +46,7 @@ def play(mode: str, folder: Path) -> dict[str, Any]:
 
 
 def test_a_python_node_dials_a_guest_and_calls_it(tmp_path: Path) -> None:
-    assert play("host-dials", tmp_path) == {
+    assert play(guest_interop_program_fake.__name__, tmp_path, "host-dials") == {
         "registered": [True, False],
         "bundles": 1,
         "refused": True,
@@ -59,9 +59,37 @@ def test_a_python_node_dials_a_guest_and_calls_it(tmp_path: Path) -> None:
 
 
 def test_a_guest_dials_a_python_node_and_calls_it(tmp_path: Path) -> None:
-    result = play("guest-dials", tmp_path)
+    result = play(guest_interop_program_fake.__name__, tmp_path, "guest-dials")
     assert result["sessions"] == 1
     assert set(result["served"]) == {1, 2}
     uart = (tmp_path / "uart.log").read_text()
     assert "SELFTEST: remote resolve ok" in uart
     assert "SELFTEST: remote query ok" in uart
+
+
+def test_a_guests_state_and_log_from_a_python_node_and_from_a_shell(tmp_path: Path) -> None:
+    key, sizes = guest_program_fake.KEY, guest_program_fake.SIZES
+    result = play(guest_program_fake.__name__, tmp_path)
+    assert result["small"] == ["1", f"{key}/a", "NOT_FOUND"]
+    assert result["sizes"] == list(sizes)
+    assert result["refused"] == ["ACCESS_DENIED", "INVALID_KEY", "VALUE_TOO_LARGE"]
+    # The put whose answer was lost was repeated, and not made again over what came later.
+    assert result["repeated"] == ["second"]
+    # Exactly one record of each put and delete: those of frames, of transfers, of the repetition.
+    changes = [line.split("peer=")[0] for line in result["log"] if "remote statefs" in line]
+    allowed = "INFO audit remote statefs put allow "
+    assert changes == [
+        allowed,
+        "INFO audit remote statefs delete allow ",
+        *[allowed] * len(sizes),
+        "WARN audit remote statefs put reject outside_acl ",
+        "WARN audit remote statefs put reject prefix_escape ",
+        *[allowed] * 2,
+    ]
+    is_same, lines = result["commands"]
+    assert is_same
+    assert sum("statefs put allow" in line for line in lines) >= 1
+    assert not any(line.count("interop") for line in (*result["log"], *lines))
+    uart = (tmp_path / "uart.log").read_text()
+    assert "dsoftbusd: remote statefs served" in uart
+    assert "unlogged" not in uart
