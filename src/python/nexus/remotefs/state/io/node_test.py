@@ -14,7 +14,7 @@ from nexus.dsoftbus.policy import Rule
 from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.block import MemoryDevice
 from nexus.remotefs.state.client import StateMap
-from nexus.remotefs.state.io.channel import call_from_thread
+from nexus.remotefs.state.io.channel import call_from_thread, map_from_thread
 from nexus.remotefs.state.io.client import Listing, StateClient
 from nexus.remotefs.state.io.node_fake import KEY, running
 from nexus.remotefs.state.replies import SERVICE
@@ -243,10 +243,30 @@ def test_a_mapping_on_a_thread_without_an_event_loop() -> None:
         with pytest.raises(StateError, match="invalid_key"):
             shared["../x"] = b"1"
 
+    def use_large(shared: StateMap) -> None:
+        for size in (128, 129, 504, 65_536):
+            shared["large"] = bytes(size)
+            assert shared["large"] == bytes(size)
+        for value in (b"", bytes(65_537)):
+            with pytest.raises(StateError, match="a value 1 to 65536"):
+                shared["large"] = value
+        with pytest.raises(KeyError):
+            shared["none"]
+
+    def use_small(shared: StateMap) -> None:
+        # Without what carries large values it has frames only.
+        for use in (lambda: shared["large"], lambda: shared.update(large=bytes(129))):
+            with pytest.raises(StateError) as caught:
+                use()
+            assert caught.value.status is Status.VALUE_TOO_LARGE
+
     async def run() -> None:
         async with running() as world:
-            call = call_from_thread(world.peers[0], asyncio.get_running_loop())
-            await asyncio.to_thread(use, StateMap(call))
+            loop = asyncio.get_running_loop()
+            await asyncio.to_thread(use, StateMap(call_from_thread(world.peers[0], loop)))
+            await asyncio.to_thread(use, map_from_thread(world.peers[0], loop))
+            await asyncio.to_thread(use_large, map_from_thread(world.peers[0], loop))
+            await asyncio.to_thread(use_small, StateMap(call_from_thread(world.peers[0], loop)))
         async with running(rules=()) as world:
             call = call_from_thread(world.peers[0], asyncio.get_running_loop())
             with pytest.raises(RefusedError):
