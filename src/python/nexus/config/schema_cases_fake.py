@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from nexus.config.layers import list_locations
 
 # More of them show nothing new, and take long to draw.
 ENTRIES_DRAWN_MAX = 1
-KEYS_DRAWN_MAX = 4
+KEYS_DRAWN_MAX = 3
 ASCII = st.characters(codec="ascii")
 
 # At the ends of ranges, and of every type.
@@ -97,10 +98,16 @@ def _text(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
     if "pattern" not in schema:
         return st.text(max_size=min(most, 20))
     pattern = as_python(schema["pattern"])
-    drawn = st.one_of(st.from_regex(pattern, alphabet=ASCII), st.from_regex(pattern))
+    drawn = st.from_regex(pattern, alphabet=ASCII)
+    if "[^" in pattern:  # The others have no other characters.
+        drawn = st.one_of(drawn, st.text(min_size=1, max_size=8))
     least, refused = schema.get("minLength", 0), schema.get("not", {})
     no = refused.get("enum", [refused.get("const")])
-    return drawn.filter(lambda text: least <= len(text) <= most and text not in no)
+    return drawn.filter(
+        lambda text: (
+            least <= len(text) <= most and text not in no and re.search(pattern, text) is not None
+        )
+    )
 
 
 def as_python(pattern: str) -> str:

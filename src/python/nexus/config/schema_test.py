@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema.validators import extend
 from pydantic import ValidationError
@@ -23,6 +23,9 @@ from nexus.config.schema import BEYOND, FILES, build_schema, model_for, write_sc
 from nexus.config.schema_cases_fake import Cases, as_python, changed
 
 ROOT = Path(__file__).parents[4]
+
+# A whole file takes long to draw, and longer where others compute.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _check_pattern(
@@ -76,6 +79,7 @@ def compare(kind: str, content: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
+@UNHURRIED
 @given(st.data())
 def test_what_the_schema_accepts_the_model_accepts(kind: str, data: st.DataObject) -> None:
     content = data.draw(CONTENTS[kind])
@@ -84,6 +88,7 @@ def test_what_the_schema_accepts_the_model_accepts(kind: str, data: st.DataObjec
 
 
 @pytest.mark.parametrize("kind", FILES)
+@UNHURRIED
 @given(st.data())
 def test_both_say_the_same_of_what_was_changed(kind: str, data: st.DataObject) -> None:
     compare(kind, data.draw(changed(CONTENTS[kind])))
@@ -100,6 +105,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(("kind", "text"), GOOD.values(), ids=GOOD)
+@UNHURRIED
 @given(data=st.data())
 def test_both_say_the_same_of_changed_files(kind: str, text: str, data: st.DataObject) -> None:
     content = tomllib.loads(text)
