@@ -50,4 +50,6 @@ def test_every_frame_that_crosses_the_network_has_an_example() -> None:
     needed |= {
         f"st-{name}" for name in ("put", "get", "go-ahead", "put-done", "get-done", "refused")
     }
+    needed |= {"sf-put", "sf-put-reply", "sf2-get", "sf2-get-reply", "sf-delete", "sf-list"}
+    needed |= {"sf-list-reply", "sf-put-refused", "lo-query", "lo-query-reply"}
     assert needed | packages | {"sm-resolve", "sm-resolve-ok", "bn-list", "bn-list-reply"} <= shown
