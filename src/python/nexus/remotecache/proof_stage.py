@@ -156,6 +156,23 @@ class Stage:
 
         return self.run(environment, held=NAMES, meanwhile=let_go)
 
+    def run_without_first(self, environment: Mapping[str, str]) -> Run:
+        """Run with all held but the first step, and that until the others have been found.
+
+        All three are asked for at once, so by then there is an answer for the first as well.
+        """
+        found = [f"Canceled: Running the `shell_command` at `//:{name}`" for name in NAMES[1:-1]]
+
+        def let_go(pants: subprocess.Popen[bytes], log: Path) -> None:
+            wait_until(
+                lambda: all(line in log.read_text(errors="replace") for line in found),
+                pants,
+                "the other steps are found",
+            )
+            self.release(NAMES[0])
+
+        return self.run(environment, held=NAMES, meanwhile=let_go)
+
     def release(self, *names: str) -> None:
         """Let held processes go on, all of them unless told which."""
         for name in names or NAMES:
@@ -209,6 +226,14 @@ def expect_all_found(run: Run) -> None:
     """Everything came from the cache, and the report says that it served."""
     expect_counters(run, requests_cached=PROCESSES, read_errors=0, write_attempts=0)
     expect_report(run, report.SERVED, all_found=True)
+
+
+def expect_one_missing(run: Run) -> None:
+    """All but one came from the cache, and whoever wants all is told."""
+    expect_counters(run, requests=PROCESSES, requests_cached=PROCESSES - 1)
+    # If it ended first all the same, it is not known whether it would have been found.
+    first = run.stats["speculation_local_completed_first"]
+    expect_report(run, report.SERVED if first else report.NOT_SERVED, all_found=True)
 
 
 def expect_nothing_served(run: Run) -> None:
