@@ -229,6 +229,18 @@ WORLD_MISTAKES = [
         r"link.cut\[0\].end_ms",
         "not above start_ms",
     ),
+    (
+        "delay_us = 200",
+        'cut = [{ start_ms = 5, end_ms = 6, between = ["A", "C"] }]',
+        r"link.cut\[0\].between",
+        "'C' is an unknown machine",
+    ),
+    (
+        "delay_us = 200",
+        'cut = [{ start_ms = 5, end_ms = 6, between = ["A", "A"] }]',
+        r"link.cut\[0\].between",
+        "accepted are two machines",
+    ),
 ]
 
 

@@ -72,7 +72,8 @@ class Cases:
             case "array":
                 least = schema.get("minItems", 0)
                 entries = self.valid(schema["items"])
-                return st.lists(entries, min_size=least, max_size=least + ENTRIES_DRAWN_MAX)
+                most = min(least + ENTRIES_DRAWN_MAX, schema.get("maxItems", 1000))
+                return st.lists(entries, min_size=least, max_size=most)
             case "object":
                 return self._table(schema)
         raise NotImplementedError(schema)

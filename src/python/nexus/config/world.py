@@ -32,10 +32,14 @@ BudgetMs = Annotated[int, Within(1, 3_600_000)]
 
 
 class Cut(Model):
-    """`[[link.cut]]`: a partition; frames sent in this stretch of virtual time are lost."""
+    """`[[link.cut]]`: a partition; frames sent in this stretch of virtual time are lost.
+
+    Those of all machines, or only those that two of them, named by `between`, send each other.
+    """
 
     start_ms: Annotated[int, Within(0, 3_600_000)]
     end_ms: Annotated[int, Within(1, 3_600_000)]
+    between: Annotated[Many[Label], Count(2, 2)] | None = None
 
 
 class Link(Model):

@@ -96,8 +96,16 @@ def _known(value: str, accepted: Iterable[str], field: str) -> Iterator[Problem]
 
 
 def _cuts(world: WorldConfig) -> Iterator[Problem]:
+    labels = [machine.label for machine in world.machine]
     for index, cut in enumerate(world.link.cut):
         if cut.start_ms >= cut.end_ms:
             yield Problem(
                 f"link.cut[{index}].end_ms", f"{cut.end_ms} is not above start_ms ({cut.start_ms})"
+            )
+        between = cut.between or ()
+        for label in between:
+            yield from _known(label, labels, f"link.cut[{index}].between")
+        if between and len(set(between)) == 1:
+            yield Problem(
+                f"link.cut[{index}].between", f"{show(between[0])} twice; accepted are two machines"
             )

@@ -6,12 +6,14 @@ Every mistake in them is one line that names the file, the field and the value.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from nexus.config.compile import compile_node
 from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
+from nexus.config.world import Cut as ConfiguredCut
 from nexus.config.world import Link, Reboot, World
 from nexus.core.errors import did_you_mean
 from nexus.emulator import elf
@@ -94,6 +96,7 @@ def _from_world(world: World, options: Options) -> Plan:
         expectations=expectations,
         forbidden=(*world.forbid, *options.forbid),
         link=_link(world.link),
+        paths=_paths(world.link),
         reboots=tuple(_reboot(reboot) for reboot in world.reboots),
         budget_ms={phase: budgets[phase.value] for phase in GUEST_PHASES},
         total_ms=world.budget_ms.total if options.budget_ms is None else options.budget_ms,
@@ -160,8 +163,24 @@ def _link(link: Link) -> LinkOptions:
         loss=link.ratio("loss"),
         duplicate=link.ratio("duplicate"),
         corrupt=link.ratio("corrupt"),
-        cuts=tuple(Cut(cut.start_ms * NS_PER_MS, cut.end_ms * NS_PER_MS) for cut in link.cut),
+        cuts=tuple(_cut(cut) for cut in link.cut if cut.between is None),
     )
+
+
+def _paths(link: Link) -> dict[tuple[str, str], LinkOptions]:
+    """The paths between two machines that are cut apart from all others, in both directions."""
+    common = _link(link)
+    cuts: dict[tuple[str, str], tuple[Cut, ...]] = {}
+    for cut in link.cut:
+        if cut.between is not None:
+            one, other = cut.between
+            for path in ((one, other), (other, one)):
+                cuts[path] = (*cuts.get(path, ()), _cut(cut))
+    return {path: replace(common, cuts=(*common.cuts, *own)) for path, own in cuts.items()}
+
+
+def _cut(cut: ConfiguredCut) -> Cut:
+    return Cut(cut.start_ms * NS_PER_MS, cut.end_ms * NS_PER_MS)
 
 
 class _Images:

@@ -15,6 +15,7 @@ from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase
 from nexus.harness.plan import DrivePlan, Plan
 from nexus.image.elf_fake import fake_elf
+from nexus.simulation.link import Cut
 
 SMALL_NODE = """\
 [node]
@@ -86,6 +87,17 @@ def test_world_becomes_a_plan(folder: Path) -> None:
     assert (marker.machine, marker.phase, marker.text) == ("A", Phase.LAUNCH, "init: ready")
     assert pattern.matches("dsoftbusd: cross-vm session ok node-a")
     assert plan.budget_ns(Phase.REMOTE) == 10_000_000_000
+
+
+def test_cut_between_two_machines_is_no_cut_of_others(folder: Path) -> None:
+    setting = "link.cut=[{start_ms=1, end_ms=2}, {start_ms=3, end_ms=4, between=['A', 'B']}]"
+    plan = _load("--world", f"{folder}/world.toml", *_images(folder), "--set", setting)
+
+    assert plan.link.cuts == (Cut(1_000_000, 2_000_000),)
+    assert sorted(plan.paths) == [("A", "B"), ("B", "A")]
+    for path in plan.paths.values():
+        assert path.cuts == (*plan.link.cuts, Cut(3_000_000, 4_000_000))
+        assert path.loss == plan.link.loss
 
 
 def test_command_line_goes_before_the_world(folder: Path) -> None:

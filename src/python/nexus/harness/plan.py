@@ -99,6 +99,8 @@ class Plan:
     expectations: tuple[Expectation, ...]
     forbidden: tuple[str, ...] = ()  # Text no line of any machine may contain.
     link: LinkOptions = field(default_factory=LinkOptions)
+    # Of pairs of machines, sender and receiver, whose path is another one than `link`.
+    paths: Mapping[tuple[str, str], LinkOptions] = field(default_factory=dict)
     reboots: tuple[RebootPlan, ...] = ()
     budget_ms: Mapping[Phase, int] = field(default_factory=lambda: dict(BUDGET_MS_DEFAULT))
     total_ms: int | None = None  # None: the sum of the phases.

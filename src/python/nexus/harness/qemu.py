@@ -236,7 +236,7 @@ def boot(plan: Plan) -> QemuEngine:
         EngineUnavailableError: no QEMU that will do.
         HostFaultError: it could not be started.
     """
-    if not plan.link.is_faultless:
+    if plan.paths or not plan.link.is_faultless:
         raise PlanError(
             f"{plan.name}: link: jitter, loss, duplicate, corrupt and cut exist only on the "
             "emulator's network; run this world with --engine reference"

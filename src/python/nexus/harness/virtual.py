@@ -46,7 +46,7 @@ class VirtualEngine:
         A plan with reboots needs `power_on`: it makes the machine of a label anew.
         """
         self.description = description
-        self._world = World(machines, plan.link, KeyedRandom(plan.seed))
+        self._world = World(machines, plan.link, KeyedRandom(plan.seed), paths=plan.paths)
         self._power_on = power_on
         self._awaited = [reboot for reboot in plan.reboots if reboot.after is not None]
         self._lines = {label: LineAssembler() for label in machines}

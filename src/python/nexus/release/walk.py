@@ -1,0 +1,132 @@
+"""`./pants run ci:walk_through`: follow docs/walk-through.md to the letter, as a stranger would.
+
+In a new folder outside of the repository, with nothing of it but what `package` wrote to `dist`:
+
+    ./pants package //:release ci:remote_cache
+    ./pants run ci:walk_through
+
+Exit codes: 0 the document is true; 1 it is not, as the last lines say; 20 something is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import NexusError
+from nexus.release.document import Step, find_missing, parse
+from nexus.release.shell import Shell, ShellError
+
+# Of everything that is packaged, what a stranger is given: patterns in `dist`, each of one file.
+GIVEN: Final = ("nexus-*.tar.gz", "ci/remote_cache.pex")
+
+# The longest step installs Pants and the compiler from a package index.
+STEP_SECONDS_MAX: Final = 900
+
+# How much of what a command printed is shown when it is not what the document says.
+SHOWN_BYTES: Final = 6000
+
+
+class WalkError(NexusError):
+    """The walk cannot begin, or did not go as the document says."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Walk; 0 if everything came as the document says."""
+    parser = CommandLine("walk_through", "Follow the walk-through, command by command.")
+    parser.add_argument("--document", type=Path, default=Path("docs/walk-through.md"))
+    parser.add_argument("--dist", type=Path, default=Path("dist"), help="what `package` wrote")
+    parser.add_argument(
+        "--new-home", action="store_true", help="with an empty HOME: nothing is installed yet"
+    )
+    try:
+        options = parser.parse_args(arguments)
+        steps = parse(options.document.read_text(encoding="utf-8"))
+        given = find_given(options.dist)
+    except (NexusError, OSError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return EXIT_CONFIG
+    with tempfile.TemporaryDirectory(prefix="nexus-walk-", ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
+        start = folder / "start"
+        start.mkdir()
+        for path in given:
+            shutil.copy(path, start)
+        try:
+            walk(steps, start, environment(os.environ, folder, options.new_home))
+        except (WalkError, ShellError) as exc:
+            print(f"walk_through: {options.document}: {exc}")
+            return 1
+    print(f"walk_through: {len(steps)} commands did what {options.document} says")
+    return 0
+
+
+def find_given(dist: Path) -> list[Path]:
+    """The files a stranger starts with.
+
+    Raises:
+        WalkError: one is not there, or not the only one.
+    """
+    given = []
+    for pattern in GIVEN:
+        found = sorted(dist.glob(pattern))
+        if len(found) != 1:
+            raise WalkError(
+                f"{dist}: {len(found)} files {pattern}; accepted is one, as made by: "
+                "./pants package //:release ci:remote_cache"
+            )
+        given.append(found[0])
+    return given
+
+
+def environment(given: Mapping[str, str], folder: Path, new_home: bool) -> dict[str, str]:
+    """A stranger's environment: without what this repository or its Pants put there."""
+    kept = {
+        name: value
+        for name, value in given.items()
+        if not name.startswith(("PANTS_", "PEX", "PYTHON", "VIRTUAL_ENV"))
+    }
+    # Where the daemons of the walk leave their numbers, to be stopped at its end.
+    kept["PANTS_SUBPROCESSDIR"] = str(folder / "processes")
+    if new_home:
+        home = folder / "home"
+        home.mkdir()
+        # An interpreter that somebody installed for himself stays one.
+        kept.setdefault("PYENV_ROOT", str(Path(kept.get("HOME", "/nonexistent")) / ".pyenv"))
+        kept["HOME"] = str(home)
+        for name in ("XDG_CACHE_HOME", "NEXUS_PANTS_CACHE"):
+            kept.pop(name, None)
+    return kept
+
+
+def walk(steps: Sequence[Step], start: Path, env: Mapping[str, str]) -> None:
+    """Take every step, in one shell.
+
+    Raises:
+        WalkError: a step did something else than the document says.
+    """
+    with Shell(start, env, Path(env["PANTS_SUBPROCESSDIR"])) as shell:
+        for number, step in enumerate(steps, 1):
+            print(f"[{number}/{len(steps)}] $ {step.command}", flush=True)
+            exit_code, output = shell.run(step.command, STEP_SECONDS_MAX)
+            if exit_code != step.exit_code:
+                raise WalkError(
+                    f"line {step.line}: exit code {exit_code} instead of {step.exit_code}"
+                    f"\n$ {step.command}\n{output[-SHOWN_BYTES:]}"
+                )
+            missing = find_missing(step.expected, output)
+            if missing is not None:
+                raise WalkError(
+                    f"line {step.line}: did not print {missing!r}"
+                    f"\n$ {step.command}\n{output[-SHOWN_BYTES:]}"
+                )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
