@@ -64,7 +64,8 @@ def main(argv: Sequence[str]) -> int:
     if unknown := set(arguments.cases) - set(CASES):
         print(f"no case {sorted(unknown)}; there are {', '.join(CASES)}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     verdicts = play_all(arguments.cases or list(CASES), arguments.root.resolve(), arguments.jobs)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_report(arguments.out / "junit.xml", verdicts)
@@ -131,10 +132,11 @@ def write_report(path: Path, verdicts: Sequence[Verdict]) -> None:
     ElementTree.ElementTree(suite).write(path, encoding="utf-8")
 
 
-def stop(_signal: int, _frame: FrameType | None) -> None:
-    """End the runs and the servers with this process, and not before or after."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(128 + signal.SIGTERM)
+def stop(number: int, _frame: FrameType | None) -> None:
+    """End the runs and the servers with this process; a second signal must not disturb that."""
+    for again in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(again, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
