@@ -6,6 +6,7 @@ wall clock: waiting for the disk is what is measured.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -116,6 +117,8 @@ def _store(folder: Path) -> Iterator[Store]:
     path = folder / "state.img"
     with path.open("wb") as file:
         file.write(bytes(DISK_BYTES))
+        file.flush()
+        os.fsync(file.fileno())  # A disk is there before it is used; sqlite3's file is, too.
     assert DISK_BYTES % SECTOR_BYTES == 0
     try:
         with FileDevice(path, is_writable=True) as device:
