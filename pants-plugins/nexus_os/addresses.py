@@ -11,23 +11,22 @@ import os.path
 from dataclasses import dataclass
 from typing import Tuple, Type
 
-from pants.engine.addresses import Address, Addresses, UnparsedAddressInputs
-from pants.engine.fs import GlobMatchErrorBehavior, PathGlobs, Paths
+from pants.engine.addresses import Address, Addresses
 from pants.engine.internals.graph import Owners, OwnersRequest
-from pants.engine.rules import Get, collect_rules, rule
-from pants.engine.target import InvalidFieldException, Target, Targets
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    AllTargets,
+    InvalidFieldException,
+    Target,
+    Targets,
+)
 from pants.util.frozendict import FrozenDict
 
 from nexus_os.config_targets import ConfigSourceField
-
-
-def refer(owner: Address, field: str, *texts: str) -> UnparsedAddressInputs:
-    """The request that resolves addresses written in `field` of the target at `owner`."""
-    return UnparsedAddressInputs(
-        texts,
-        owning_address=owner,
-        description_of_origin=f"the `{field}` field from the target {owner}",
-    )
+from nexus_os.field_targets import FieldTarget, TargetReference
+from nexus_os.image_targets import CODE_IMAGES
+from nexus_os.package_targets import PackageImage
+from nexus_os.suggestion import nearest, offer
 
 
 def path_from_build_file(owner: Address, text: str) -> str:
@@ -42,8 +41,11 @@ class ConfigReference:
     owner: Address
     field: str
     text: str
-    source_field: Type[ConfigSourceField]
-    target_aliases: str
+    accepted: Tuple[Type[Target], ...]
+
+    @property
+    def as_target(self) -> TargetReference:
+        return TargetReference(self.owner, self.field, self.text, self.accepted)
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,21 @@ class ConfigTarget:
 @rule
 async def find_config(reference: ConfigReference) -> ConfigTarget:
     if not reference.text.endswith(".toml"):
-        targets = await Get(
-            Targets, UnparsedAddressInputs, refer(reference.owner, reference.field, reference.text)
-        )
-    else:
-        targets = await Get(Targets, _ConfigFile(reference))
-    fitting = [t for t in targets if t.has_field(reference.source_field)]
+        found = await Get(FieldTarget, TargetReference, reference.as_target)
+        return ConfigTarget(found.target)
+    targets = await Get(Targets, _ConfigFile(reference))
+    fitting = [target for target in targets if isinstance(target, reference.accepted)]
     if len(fitting) != 1:
+        known = await Get(AllTargets)
+        paths = (t[ConfigSourceField].file_path for t in known if isinstance(t, reference.accepted))
+        owner = reference.owner
+        near = nearest(path_from_build_file(owner, reference.text), set(paths), likeness=0.8)
+        aliases = " or ".join(f"`{kind.alias}`" for kind in reference.accepted)
         raise InvalidFieldException(
-            f"The `{reference.field}` field of {reference.owner} is {reference.text!r}, which "
-            f"stands for {len(fitting)} {reference.target_aliases} targets; it must be exactly "
-            f"one. Accepted are a .toml file that a {reference.target_aliases} target has as "
-            "`source`, and the address of such a target."
+            f"The `{reference.field}` field of {owner} is {reference.text!r}, which {len(fitting)} "
+            f"{aliases} targets have as `source`; it must be exactly one."
+            f"{offer(_from_build_file(owner, path) for path in near)} Accepted are a .toml file "
+            "that such a target has, and the address of one."
         )
     return ConfigTarget(fitting[0])
 
@@ -82,18 +87,16 @@ async def find_config(reference: ConfigReference) -> ConfigTarget:
 @rule
 async def find_owners_of_config(request: _ConfigFile) -> Targets:
     reference = request.reference
-    path = path_from_build_file(reference.owner, reference.text)
-    # Fails with the name of the field if there is no such file.
-    await Get(
-        Paths,
-        PathGlobs(
-            [path],
-            glob_match_error_behavior=GlobMatchErrorBehavior.error,
-            description_of_origin=f"the `{reference.field}` field of {reference.owner}",
-        ),
+    owners = await Get(
+        Owners, OwnersRequest((path_from_build_file(reference.owner, reference.text),))
     )
-    owners = await Get(Owners, OwnersRequest((path,)))
     return await Get(Targets, Addresses(sorted(owners)))
+
+
+def _from_build_file(owner: Address, path: str) -> str:
+    """The path as a BUILD file of the owner's folder would write it."""
+    folder, name = os.path.split(path)
+    return name if folder == owner.spec_path else f"//{path}"
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,9 @@ class ImageReferences:
     owner: Address
     field: str
     images: FrozenDict[str, str]
+    accepted: Tuple[Type[Target], ...] = (*CODE_IMAGES, PackageImage)
+    # Whether the names are the author's own, which a complaint should then repeat.
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,18 +118,21 @@ class ImageTargets:
 
 @rule
 async def find_images(references: ImageReferences) -> ImageTargets:
-    found = []
-    for name, text in sorted(references.images.items()):
-        targets = await Get(
-            Targets, UnparsedAddressInputs, refer(references.owner, references.field, text)
+    names = sorted(references.images)
+    found = await MultiGet(
+        Get(
+            FieldTarget,
+            TargetReference(
+                references.owner,
+                references.field,
+                references.images[name],
+                references.accepted,
+                key=name if references.named else "",
+            ),
         )
-        if len(targets) != 1:
-            raise InvalidFieldException(
-                f"The `{references.field}` field of {references.owner} gives {text!r} for "
-                f"{name!r}, which stands for {len(targets)} targets; it must be exactly one image."
-            )
-        found.append((name, targets[0]))
-    return ImageTargets(tuple(found))
+        for name in names
+    )
+    return ImageTargets(tuple((name, each.target) for name, each in zip(names, found)))
 
 
 def rules():

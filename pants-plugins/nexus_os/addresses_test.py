@@ -8,9 +8,9 @@ from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 from pants.util.frozendict import FrozenDict
 
-from nexus_os import addresses
+from nexus_os import addresses, field_targets
 from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences, ImageTargets
-from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig, WorldConfigSourceField
+from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.image_targets import Rv64GuestImage
 
 OWNER = Address("ci", target_name="os2vm")
@@ -22,6 +22,7 @@ def rule_runner() -> RuleRunner:
         target_types=[NodeConfig, NodeConfigs, WorldConfig, Rv64GuestImage],
         rules=[
             *addresses.rules(),
+            *field_targets.rules(),
             QueryRule(ConfigTarget, [ConfigReference]),
             QueryRule(ImageTargets, [ImageReferences]),
         ],
@@ -31,19 +32,20 @@ def rule_runner() -> RuleRunner:
             "ci/BUILD": "world_config(name='world', source='os2vm.toml')\nnode_configs(name='n')",
             "ci/os2vm.toml": "",
             "ci/node-a.toml": "",
+            "ci/node-b.toml": "",
             "ci/loose.toml": "",
             "twice/BUILD": (
                 "world_config(name='a', source='w.toml')\nworld_config(name='b', source='w.toml')"
             ),
             "twice/w.toml": "",
-            "guest/BUILD": "rv64_guest_image()",
+            "guest/BUILD": "rv64_guest_image()\nrv64_guest_image(name='system')",
         }
     )
     return rule_runner
 
 
 def find(rule_runner: RuleRunner, text: str) -> ConfigTarget:
-    reference = ConfigReference(OWNER, "world", text, WorldConfigSourceField, "`world_config`")
+    reference = ConfigReference(OWNER, "world", text, (WorldConfig,))
     return rule_runner.request(ConfigTarget, [reference])
 
 
@@ -58,20 +60,19 @@ def test_world_is_found_by_file_and_by_address(rule_runner: RuleRunner, text: st
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("missing.toml", "`world` field of ci:os2vm"),
-        ("loose.toml", "'loose.toml', which stands for 0 `world_config` targets"),
-        ("node-a.toml", "'node-a.toml', which stands for 0 `world_config` targets"),
-        ("//twice/w.toml", "'//twice/w.toml', which stands for 2 `world_config` targets"),
-        (":nowhere", "`world` field from the target ci:os2vm does not exist"),
+        ("os2wm.toml", r"which 0 `world_config` targets have .*Did you mean 'os2vm\.toml'\? Acce"),
+        ("//ci/world.toml", "is '//ci/world.toml', which 0 `world_config` targets have"),
+        ("node-a.toml", "'node-a.toml', which 0 `world_config` targets have as `source`"),
+        ("//twice/w.toml", "'//twice/w.toml', which 2 `world_config` targets have as `source`"),
+        (":wrold", r"gives ':wrold', which no target has as its address\. Did you mean ':world'\?"),
+        ("//ci/node-a.toml:n", "which is a `node_config`.* Accepted is the address of `world_conf"),
     ],
 )
 def test_world_that_is_not_one_is_refused(
     rule_runner: RuleRunner, text: str, complaint: str
 ) -> None:
-    with pytest.raises(ExecutionError) as raised:
+    with pytest.raises(ExecutionError, match=rf"`world` field of ci:os2vm .*{complaint}"):
         find(rule_runner, text)
-
-    assert complaint in str(raised.value)
 
 
 def test_images_are_found_by_the_names_they_are_given(rule_runner: RuleRunner) -> None:
@@ -85,6 +86,26 @@ def test_images_are_found_by_the_names_they_are_given(rule_runner: RuleRunner) -
         ("a", Address("guest")),
         ("b", Address("guest")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("//guest:sytem", r"for 'a', which no target has .* Did you mean '//guest:system'\?"),
+        ("//gest", r"which no target has as its address\. Did you mean '//guest'\?"),
+        ("guest::x", "which is no address"),
+        (
+            "//ci:world",
+            r"which is a `world_config`\. Accepted is the address of `rv64_guest_image`",
+        ),
+        ("//ci:n", "which stands for 2 targets"),
+    ],
+)
+def test_image_that_is_none_is_refused(rule_runner: RuleRunner, text: str, complaint: str) -> None:
+    references = ImageReferences(OWNER, "images", FrozenDict({"a": text}), named=True)
+
+    with pytest.raises(ExecutionError, match=rf"`images` field of ci:os2vm gives .*{complaint}"):
+        rule_runner.request(ImageTargets, [references])
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os.path
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Iterable, Optional, Tuple
 
 from pants.core.target_types import FileSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
-from pants.engine.fs import Digest, MergeDigests
+from pants.engine.fs import Digest, DigestContents, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     InvalidFieldException,
@@ -26,11 +26,17 @@ from pants.engine.target import (
 )
 
 from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences
+from nexus_os.config_references import image_names, parse
 from nexus_os.config_targets import ConfigSourceField, WorldConfigSourceField
 from nexus_os.first_party import NexusOs, ProgramRequest
 from nexus_os.images import BuiltImages
 from nexus_os.native_code import NativeCode, NativeCodeRequest
+from nexus_os.suggestion import did_you_mean
 from nexus_os.translation import BuiltTranslations, TranslationsReference
+
+# A node on its own has one image; the runner wants a name for it all the same, and worlds of one
+# machine use this one.
+SINGLE_IMAGE = "system"
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,8 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
             for_sources_types=(ConfigSourceField, FileSourceField),
         ),
     )
+    contents = await Get(DigestContents, Digest, files.snapshot.digest)
+    _require_known_images(request.images, [file.content for file in contents])
     inputs = await Get(
         Digest,
         MergeDigests(
@@ -138,6 +146,25 @@ def _require_expectation(request: BootRequest, is_world: bool) -> None:
             f"The `expect` field of {owner} is empty. A test that expects nothing passes whatever "
             "happens; list at least one line."
         )
+
+
+def _require_known_images(images: ImageReferences, configurations: Iterable[bytes]) -> None:
+    """Refuse a name that only looks like one that the machines ask for.
+
+    What is missing otherwise, the runner tells, with the machine and the field that wanted it.
+    """
+    wanted = {SINGLE_IMAGE}
+    for content in configurations:
+        wanted |= image_names(parse(content.decode(errors="replace")))
+    missing = sorted(wanted - set(images.images))
+    for name in sorted(set(images.images) - wanted):
+        near = did_you_mean(name, missing)
+        if near:
+            raise InvalidFieldException(
+                f"The `{images.field}` field of {images.owner} gives an image under the name "
+                f"{name!r}, which no machine asks for.{near} Asked for are "
+                f"{', '.join(map(repr, sorted(wanted)))}."
+            )
 
 
 def rules():

@@ -15,13 +15,8 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
 from nexus_os.addresses import ConfigReference, ConfigTarget, ImageReferences, ImageTargets
-from nexus_os.boot import BootRequest
-from nexus_os.config_targets import (
-    ConfigSourceField,
-    NodeConfig,
-    WorldConfig,
-    WorldConfigSourceField,
-)
+from nexus_os.boot import SINGLE_IMAGE, BootRequest
+from nexus_os.config_targets import NodeConfig, WorldConfig
 from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.native_code import NativeCodeBuilders, NativeCodeRequest
 from nexus_os.run_targets import (
@@ -33,10 +28,6 @@ from nexus_os.run_targets import (
     WorldField,
 )
 from nexus_os.translation import TranslationsReference, TranslationsTargets
-
-# A node on its own has one image; the runner wants a name for it all the same, and worlds of one
-# machine use this one.
-SINGLE_IMAGE = "system"
 
 
 def marker_test_request(field_set: Any) -> BootRequest:
@@ -66,23 +57,12 @@ def world_request(field_set: Any) -> BootRequest:
 
 
 def _single_reference(field: MarkerTestConfigField) -> ConfigReference:
-    return ConfigReference(
-        field.address,
-        field.alias,
-        field.value or "",
-        ConfigSourceField,
-        f"`{NodeConfig.alias}` or `{WorldConfig.alias}`",
-    )
+    accepted = (NodeConfig, WorldConfig)
+    return ConfigReference(field.address, field.alias, field.value or "", accepted)
 
 
 def _world_reference(field: WorldField) -> ConfigReference:
-    return ConfigReference(
-        field.address,
-        field.alias,
-        field.value or "",
-        WorldConfigSourceField,
-        f"`{WorldConfig.alias}`",
-    )
+    return ConfigReference(field.address, field.alias, field.value or "", (WorldConfig,))
 
 
 def _single_image(field: MarkerTestImageField) -> ImageReferences:
@@ -96,7 +76,7 @@ def _translations(field: TranslationsField) -> TranslationsReference:
 
 
 def _images(field: ImagesField) -> ImageReferences:
-    return ImageReferences(field.address, field.alias, field.value or FrozenDict())
+    return ImageReferences(field.address, field.alias, field.value or FrozenDict(), named=True)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Dict, Tuple
 
 import pytest  # pants: no-infer-dep
 from pants.engine.addresses import Address
@@ -11,13 +11,18 @@ from pants.engine.target import InvalidFieldException
 from pants.util.frozendict import FrozenDict
 
 from nexus_os.addresses import ConfigReference, ImageReferences
-from nexus_os.boot import Boot, BootRequest, _require_expectation
+from nexus_os.boot import (
+    Boot,
+    BootRequest,
+    _require_expectation,
+    _require_known_images,
+)
 from nexus_os.boot_testing import BootTest
-from nexus_os.config_targets import ConfigSourceField
+from nexus_os.config_targets import NodeConfig
 from nexus_os.first_party import ProgramRequest
 
 OWNER = Address("ci", target_name="t")
-CONFIG = ConfigReference(OWNER, "config", "c.toml", ConfigSourceField, "`node_config`")
+CONFIG = ConfigReference(OWNER, "config", "c.toml", (NodeConfig,))
 IMAGES = ImageReferences(OWNER, "images", FrozenDict({"a": "//guest:a", "b": "//guest:b"}))
 
 
@@ -113,3 +118,32 @@ def test_world_brings_its_own_expectations() -> None:
     _require_expectation(BootRequest(CONFIG, IMAGES), True)
     with pytest.raises(InvalidFieldException, match=r"'c\.toml', a world"):
         _require_expectation(BootRequest(CONFIG, IMAGES, expect=("x",)), True)
+
+
+WORLD = b'[[machine]]\nnode = "n.toml"\nimage = "kernel"\n'
+NODE = b'[packages]\nimage = "packages"\n'
+
+
+def given(**images: str) -> ImageReferences:
+    return ImageReferences(OWNER, "images", FrozenDict(images))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        {"kernel": ":k", "packages": ":p"},
+        {"system": ":s"},  # The runner says which machine lacks what.
+        {"system": ":s", "kernel": ":k", "packages": ":p", "package": ":q"},  # Nothing is missing.
+        {"unlike_any": ":x"},
+    ],
+)
+def test_images_that_may_be_meant_are_left_to_the_runner(images: Dict[str, str]) -> None:
+    _require_known_images(given(**images), [WORLD, NODE, b"no toml ["])
+
+
+def test_name_of_an_image_that_looks_like_a_missing_one_is_refused() -> None:
+    with pytest.raises(
+        InvalidFieldException,
+        match=r"`images` field of ci:t .*name 'pakages', .*Did you mean 'packages'\? Asked for",
+    ):
+        _require_known_images(given(kernel=":k", pakages=":p"), [WORLD, NODE])

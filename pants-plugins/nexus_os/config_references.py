@@ -10,12 +10,15 @@ This knows no more of the models than where paths stand:
 from __future__ import annotations
 
 import os.path
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Set, Tuple
 
 try:
     import tomllib
 except ModuleNotFoundError:  # CPython 3.9; Pants brings this one.
     import toml as tomllib  # type: ignore[no-redef]
+
+# Under which a node names what it boots and its drives.
+_IMAGE_KEYS = ("image", "disk")
 
 # Deeper than any table of a configuration; beyond it something else was named by mistake.
 _DEPTH_MAX = 16
@@ -32,10 +35,19 @@ def parse(text: str) -> Dict[str, Any]:
 
 def referenced_paths(path: str, content: Mapping[str, Any]) -> Tuple[str, ...]:
     """The files that the one at `path` names, from the repository's root, each once."""
-    names = [*_strings(content.get("extends")), *_node_files(content), *_file_tables(content, 0)]
+    names = [
+        *_strings(content.get("extends")),
+        *_node_files(content),
+        *_values_of("file", content, 0),
+    ]
     folder = os.path.dirname(path)
     found = (os.path.normpath(os.path.join(folder, name)) for name in names if name)
     return tuple(sorted(set(found)))
+
+
+def image_names(content: Mapping[str, Any]) -> Set[str]:
+    """The images that a world or a node asks for, by the names under which they are given."""
+    return {name for key in _IMAGE_KEYS for name in _values_of(key, content, 0)}
 
 
 def is_world(content: Mapping[str, Any]) -> bool:
@@ -62,12 +74,13 @@ def _node_files(content: Mapping[str, Any]) -> List[str]:
     return [text for machine in tables for text in _strings(machine.get("node"))]
 
 
-def _file_tables(value: Any, depth: int) -> Iterator[str]:
+def _values_of(key: str, value: Any, depth: int) -> Iterator[str]:
+    """The texts that tables at any depth have under a key."""
     if depth > _DEPTH_MAX:
         return
     if isinstance(value, Mapping):
-        yield from _strings(value.get("file"))
+        yield from _strings(value.get(key))
         value = list(value.values())
     if isinstance(value, list):
         for each in value:
-            yield from _file_tables(each, depth + 1)
+            yield from _values_of(key, each, depth + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest  # pants: no-infer-dep
 
-from nexus_os.config_references import is_node, is_world, parse, referenced_paths
+from nexus_os.config_references import image_names, is_node, is_world, parse, referenced_paths
 
 WORLD = """\
 seed = 1  # 'quoted = "text"'
@@ -64,6 +64,15 @@ def test_other_forms(text: str, expected) -> None:
 )
 def test_file_of_another_shape_names_nothing(text: str) -> None:
     assert paths(text) == ()
+
+
+def test_images_are_named_by_what_boots_and_by_drives() -> None:
+    text = (
+        '[node]\nimage = "kernel"\n[packages]\nimage = "pkgs"\n[state]\ndisk = "old"\n'
+        '[[machine]]\nimage = "system"\n[machine.override.node]\nimage = "other"\n'
+    )
+
+    assert image_names(parse(text)) == {"kernel", "old", "other", "pkgs", "system"}
 
 
 def test_kinds_are_told_apart_by_what_only_one_has() -> None:

@@ -12,12 +12,14 @@ from pants.core.goals.package import (
     OutputPathField,
     PackageFieldSet,
 )
+from pants.engine.addresses import Address
 from pants.engine.fs import (
     AddPrefix,
     Digest,
-    GlobMatchErrorBehavior,
     MergeDigests,
     PathGlobs,
+    Paths,
+    Snapshot,
 )
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -37,6 +39,7 @@ from nexus_os.image_targets import (
     GuestLinkerScriptField,
     GuestOptimizeField,
 )
+from nexus_os.suggestion import nearest, offer
 from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
 from nexus_os.zig_tool import ZigProcess
 
@@ -77,6 +80,28 @@ class GuestImageFieldSet(PackageFieldSet):
         )
 
 
+@dataclass(frozen=True)
+class LinkerScript:
+    """The script that an image names, by its path from the root."""
+
+    owner: Address
+    path: str
+
+
+@rule
+async def find_linker_script(script: LinkerScript) -> Digest:
+    found = await Get(Snapshot, PathGlobs([script.path]))
+    if found.files:
+        return found.digest
+    others = await Get(Paths, PathGlobs(["**/*.ld"]))
+    near = (f"//{path}" for path in nearest(script.path, others.files))
+    raise InvalidFieldException(
+        f"The `linker_script` field of {script.owner} stands for {script.path}, and there is no "
+        f"such file.{offer(near)} Accepted is the path of one: relative to the BUILD file, or from "
+        "the repository's root with `//`."
+    )
+
+
 @rule(desc="Build a guest image", level=LogLevel.DEBUG)
 async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
     wrapped = await Get(
@@ -86,14 +111,7 @@ async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
     script = path_from_build_file(field_set.address, field_set.linker_script.value or "")
     program, script_digest = await MultiGet(
         Get(ZigProgram, ZigProgramRequest(wrapped.target)),
-        Get(
-            Digest,
-            PathGlobs(
-                [script],
-                glob_match_error_behavior=GlobMatchErrorBehavior.error,
-                description_of_origin=f"the `linker_script` field of {field_set.address}",
-            ),
-        ),
+        Get(Digest, LinkerScript(field_set.address, script)),
     )
     c_arguments = c_argv(field_set.c_settings, program.own_files, program.files)
     _require_code(field_set, c_arguments, program)

@@ -7,12 +7,14 @@ from typing import List, Tuple
 import pytest  # pants: no-infer-dep
 from pants.core.goals.package import BuiltPackage, OutputPathField
 from pants.engine.addresses import Address
-from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests, PathGlobs
+from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests
+from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.process import Process, ProcessResult
 from pants.engine.target import InvalidFieldException, WrappedTarget, WrappedTargetRequest
-from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
+from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_with_mocks
 
-from nexus_os.guest_image import GuestImageFieldSet, package_guest_image
+from nexus_os import guest_image
+from nexus_os.guest_image import GuestImageFieldSet, LinkerScript, package_guest_image
 from nexus_os.image_targets import Rv64GuestImage
 from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
 from nexus_os.zig_tool import ZigProcess
@@ -33,10 +35,10 @@ class Result:
 
 def package(
     target: Rv64GuestImage, program: ZigProgram = PROGRAM
-) -> Tuple[ZigProcess, List[PathGlobs], BuiltPackage]:
-    """Run the rule; hand back how it called zig, which files it read, and what it built."""
+) -> Tuple[ZigProcess, List[str], BuiltPackage]:
+    """Run the rule; hand back how it called zig, which script it asked for, and what it built."""
     calls: List[ZigProcess] = []
-    globs: List[PathGlobs] = []
+    scripts: List[str] = []
     process = Process(["zig"], description="")
     built = run_rule_with_mocks(
         package_guest_image,
@@ -44,18 +46,20 @@ def package(
         mock_gets=[
             MockGet(WrappedTarget, (WrappedTargetRequest,), lambda _: WrappedTarget(target)),
             MockGet(ZigProgram, (ZigProgramRequest,), lambda _: program),
-            MockGet(Digest, (PathGlobs,), lambda g: globs.append(g) or EMPTY_DIGEST),
+            MockGet(
+                Digest, (LinkerScript,), lambda script: scripts.append(script.path) or EMPTY_DIGEST
+            ),
             MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
             MockGet(Process, (ZigProcess,), lambda call: calls.append(call) or process),
             MockGet(ProcessResult, (Process,), lambda _: Result()),
             MockGet(Digest, (AddPrefix,), lambda _: EMPTY_DIGEST),
         ],
     )
-    return calls[0], globs, built
+    return calls[0], scripts, built
 
 
 def test_image_is_built_for_the_board_without_paths_in_it() -> None:
-    call, globs, built = package(
+    call, scripts, built = package(
         Rv64GuestImage({"linker_script": "//os/user.ld"}, Address("src/logd"))
     )
 
@@ -65,12 +69,12 @@ def test_image_is_built_for_the_board_without_paths_in_it() -> None:
     assert "-O ReleaseSafe -T os/user.ld --dep os -Mroot=logd/main.zig -Mos=os/root.zig" in argv
     assert argv.endswith("--name logd -femit-bin=logd.elf")
     assert call.output_files == ("logd.elf",)
-    assert globs[0].globs == ("os/user.ld",)
+    assert scripts == ["os/user.ld"]
     assert [artifact.relpath for artifact in built.artifacts] == ["src.logd/logd.elf"]
 
 
 def test_fields_reach_the_compiler() -> None:
-    call, globs, built = package(
+    call, scripts, built = package(
         Rv64GuestImage(
             {"optimize": "ReleaseSmall", OutputPathField.alias: "boot/k.elf"},
             Address("src/kernel", target_name="k"),
@@ -78,7 +82,7 @@ def test_fields_reach_the_compiler() -> None:
     )
 
     assert call.argv[call.argv.index("-O") + 1] == "ReleaseSmall"
-    assert globs[0].globs == ("src/kernel/link.ld",)
+    assert scripts == ["src/kernel/link.ld"]
     assert [artifact.relpath for artifact in built.artifacts] == ["boot/k.elf"]
 
 
@@ -100,3 +104,19 @@ def test_image_of_nothing_is_refused() -> None:
 
     with pytest.raises(InvalidFieldException, match=r"`sources` field of fw:fw has nothing to .*"):
         package(Rv64GuestImage({}, Address("fw")), nothing)
+
+
+def test_linker_script_that_is_not_there_is_told_with_one_that_is() -> None:
+    rule_runner = RuleRunner(
+        rules=[guest_image.find_linker_script, QueryRule(Digest, [LinkerScript])]
+    )
+    rule_runner.write_files({"lib/os/user.ld": "", "fw/x.ld": ""})
+
+    def find(path: str) -> Digest:
+        return rule_runner.request(Digest, [LinkerScript(Address("fw"), path)])
+
+    assert find("lib/os/user.ld") != EMPTY_DIGEST
+    with pytest.raises(
+        ExecutionError, match=r"`linker_script` field of fw:fw .*Did you mean '//lib/os/user\.ld'"
+    ):
+        find("lib/os/usr.ld")

@@ -18,6 +18,7 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
+from nexus_os.suggestion import ChoiceField
 from nexus_os.zig_targets import ZigDependenciesField, ZigRootSourceField, ZigSourcesField
 
 # What an image's zig begins with, unless its target says otherwise.
@@ -57,7 +58,7 @@ class GuestLinkerScriptField(StringField):
     help = "The linker script: relative to the BUILD file, or from the repository's root with `//`."
 
 
-class GuestOptimizeField(StringField):
+class GuestOptimizeField(ChoiceField):
     alias = "optimize"
     default = "ReleaseSafe"
     valid_choices = ("Debug", "ReleaseSafe", "ReleaseSmall", "ReleaseFast")

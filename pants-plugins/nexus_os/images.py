@@ -16,14 +16,9 @@ from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSetsPerTarget,
     FieldSetsPerTargetRequest,
-    InvalidFieldException,
 )
 
 from nexus_os.addresses import ImageReferences, ImageTargets
-from nexus_os.image_targets import CODE_IMAGES
-from nexus_os.package_targets import PackageImage
-
-_ACCEPTED = (*CODE_IMAGES, PackageImage)
 
 
 @dataclass(frozen=True)
@@ -37,13 +32,6 @@ class BuiltImages:
 @rule
 async def build_images(references: ImageReferences) -> BuiltImages:
     found = await Get(ImageTargets, ImageReferences, references)
-    for name, target in found.targets:
-        if not isinstance(target, _ACCEPTED):
-            raise InvalidFieldException(
-                f"The `{references.field}` field of {references.owner} gives {target.address} for "
-                f"{name!r}, which is a `{target.alias}`. Accepted are "
-                f"{', '.join(f'`{accepted.alias}`' for accepted in _ACCEPTED)}."
-            )
     field_sets = await Get(
         FieldSetsPerTarget,
         FieldSetsPerTargetRequest(PackageFieldSet, [target for _, target in found.targets]),

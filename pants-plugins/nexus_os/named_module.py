@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
     InferDependenciesRequest,
     InferredDependencies,
-    InvalidFieldException,
-    Targets,
 )
 from pants.engine.unions import UnionRule
 
-from nexus_os.addresses import refer
+from nexus_os.field_targets import FieldTarget, TargetReference
 from nexus_os.zig_targets import (
     ZigModule,
     ZigModuleAddressDependenciesField,
@@ -30,16 +27,12 @@ class NamedZigModule:
 
 @rule
 async def find_named_module(field: ZigModuleAddressField) -> NamedZigModule:
-    targets = await Get(
-        Targets, UnparsedAddressInputs, refer(field.address, field.alias, field.value or "")
+    found = await Get(
+        FieldTarget,
+        TargetReference(field.address, field.alias, field.value or "", (ZigModule,)),
     )
-    module = targets[0] if len(targets) == 1 else None
-    if not isinstance(module, ZigModule):
-        raise InvalidFieldException(
-            f"The `module` field of {field.address} is {field.value!r}, which is not a "
-            "`zig_module`. Accepted is the address of one."
-        )
-    return NamedZigModule(module)
+    assert isinstance(found.target, ZigModule), f"{found.target} is no module"
+    return NamedZigModule(found.target)
 
 
 @dataclass(frozen=True)

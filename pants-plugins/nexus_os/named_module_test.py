@@ -7,7 +7,7 @@ from pants.engine.addresses import Address
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from nexus_os import named_module
+from nexus_os import field_targets, named_module
 from nexus_os.image_targets import Rv64GuestImage
 from nexus_os.named_module import NamedZigModule
 from nexus_os.zig_targets import ZigModule, ZigModuleAddressField, ZigTest
@@ -17,7 +17,11 @@ from nexus_os.zig_targets import ZigModule, ZigModuleAddressField, ZigTest
 def rule_runner() -> RuleRunner:
     rule_runner = RuleRunner(
         target_types=[ZigModule, ZigTest, Rv64GuestImage],
-        rules=[named_module.find_named_module, QueryRule(NamedZigModule, [ZigModuleAddressField])],
+        rules=[
+            named_module.find_named_module,
+            *field_targets.rules(),
+            QueryRule(NamedZigModule, [ZigModuleAddressField]),
+        ],
     )
     rule_runner.write_files(
         {
@@ -26,6 +30,7 @@ def rule_runner() -> RuleRunner:
                 "zig_test(name='tests', module=':net')\n"
                 "rv64_guest_image(name='image')\n"
                 "zig_test(name='wrong', module=':image')\n"
+                "zig_test(name='mistyped', module='//nett')\n"
             )
         }
     )
@@ -42,5 +47,12 @@ def test_module_is_found(rule_runner: RuleRunner) -> None:
 
 
 def test_only_modules_can_be_named(rule_runner: RuleRunner) -> None:
-    with pytest.raises(ExecutionError, match=r"`module` field of net:wrong is ':image'"):
+    with pytest.raises(
+        ExecutionError, match="`module` field of net:wrong gives ':image', which is a `rv64_guest_"
+    ):
         find(rule_runner, "wrong")
+
+
+def test_module_that_is_not_there_is_told_with_one_that_is(rule_runner: RuleRunner) -> None:
+    with pytest.raises(ExecutionError, match=r"field of net:mistyped .*Did you mean ':net'"):
+        find(rule_runner, "mistyped")

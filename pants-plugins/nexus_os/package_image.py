@@ -33,6 +33,7 @@ from nexus_os.package_targets import (
     PackageSourcesField,
 )
 from nexus_os.program_process import ProgramProcess
+from nexus_os.suggestion import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ def _require_manifests(owner: Address, manifests, files) -> None:
     """Refuse a manifest that would not be there, in words that name the field."""
     missing = [manifest for manifest in manifests if manifest not in files]
     if missing or not manifests:
+        near = "".join(did_you_mean(manifest, files) for manifest in missing[:1])
         raise InvalidFieldException(
-            f"The `manifests` field of {owner} names {', '.join(missing) or 'nothing'}. "
+            f"The `manifests` field of {owner} names {', '.join(missing) or 'nothing'}.{near} "
             f"Accepted are files among its `sources`: {', '.join(files) or 'there are none'}."
         )
 

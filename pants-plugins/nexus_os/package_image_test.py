@@ -28,7 +28,7 @@ from pants.testutil.option_util import create_subsystem
 from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_with_mocks
 from pants.util.frozendict import FrozenDict
 
-from nexus_os import addresses, images
+from nexus_os import addresses, field_targets, images
 from nexus_os.addresses import ImageReferences
 from nexus_os.first_party import NexusOs, ProgramRequest
 from nexus_os.images import BuiltImages
@@ -85,6 +85,11 @@ def test_manifest_that_is_not_there_is_told_by_field(manifests: Tuple[str, ...])
         package(*manifests)
 
 
+def test_manifest_that_is_nearly_there_is_offered() -> None:
+    with pytest.raises(InvalidFieldException, match=r"Did you mean 'pkgs/a/bundle\.toml'"):
+        package("a/bundel.toml")
+
+
 @rule
 async def build_stand_in(field_set: PackageImageFieldSet) -> BuiltPackage:
     path = field_set.output_path.value_or_default(file_ending="img")
@@ -98,6 +103,7 @@ def rule_runner() -> RuleRunner:
         target_types=[PackageImage, GenericTarget],
         rules=[
             *addresses.rules(),
+            *field_targets.rules(),
             *images.rules(),
             *package_goal.rules(),
             *source_files.rules(),
@@ -133,5 +139,5 @@ def test_world_may_name_it_among_its_images(rule_runner: RuleRunner) -> None:
 
     built = rule_runner.request(BuiltImages, [references("//pkgs")])
     assert built.paths == (("packages", "pkgs/pkgs.img"),)
-    with pytest.raises(ExecutionError, match=r"which is a `target`\. Accepted are .*package_image"):
+    with pytest.raises(ExecutionError, match=r"which is a `target`\. Accepted .*package_image"):
         rule_runner.request(BuiltImages, [references("//pkgs:no")])

@@ -14,7 +14,6 @@ from pants.core.goals.package import (
 )
 from pants.core.target_types import FileSourceField, ResourceSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
-from pants.engine.addresses import UnparsedAddressInputs
 from pants.engine.fs import CreateDigest, Digest, DigestContents, FileContent
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
@@ -25,13 +24,12 @@ from pants.engine.target import (
     InferredDependencies,
     InvalidFieldException,
     SourcesField,
-    Targets,
 )
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from nexus_os.addresses import refer
 from nexus_os.elf_check import complaint
+from nexus_os.field_targets import FieldTarget, TargetReference
 from nexus_os.image_targets import (
     PrebuiltDependenciesField,
     PrebuiltGeneratedByField,
@@ -87,17 +85,20 @@ def _require_one_origin(field_set: PrebuiltImageFieldSet) -> None:
         )
 
 
+def _reference(field: PrebuiltGeneratedByField) -> TargetReference:
+    return TargetReference(field.address, field.alias, field.value or "")
+
+
 @rule
 async def make_generated_file(field: PrebuiltGeneratedByField) -> GeneratedFile:
-    targets = await Get(
-        Targets, UnparsedAddressInputs, refer(field.address, field.alias, field.value or "")
-    )
+    found = await Get(FieldTarget, TargetReference, _reference(field))
+    target = found.target
     packaged, sources = await MultiGet(
-        Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets)),
+        Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, [target])),
         Get(
             SourceFiles,
             SourceFilesRequest(
-                [target[SourcesField] for target in targets if target.has_field(SourcesField)],
+                [target[SourcesField]] if target.has_field(SourcesField) else [],
                 for_sources_types=(FileSourceField, ResourceSourceField),
                 enable_codegen=True,
             ),
@@ -137,10 +138,8 @@ async def infer_prebuilt_dependencies(request: InferPrebuiltDependencies) -> Inf
     field = request.field_set.generated_by
     if field.value is None:
         return InferredDependencies([])
-    targets = await Get(
-        Targets, UnparsedAddressInputs, refer(field.address, field.alias, field.value)
-    )
-    return InferredDependencies([target.address for target in targets])
+    found = await Get(FieldTarget, TargetReference, _reference(field))
+    return InferredDependencies([found.target.address])
 
 
 def rules():

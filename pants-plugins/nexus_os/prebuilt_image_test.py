@@ -7,7 +7,7 @@ from pants.backend.shell.target_types import ShellCommandTarget
 from pants.backend.shell.util_rules import shell_command
 from pants.core.goals import package as package_goal
 from pants.core.goals.package import BuiltPackage
-from pants.core.target_types import FilesGeneratorTarget
+from pants.core.target_types import FilesGeneratorTarget, GenericTarget
 from pants.core.target_types import rules as core_target_type_rules
 from pants.core.util_rules import archive, source_files
 from pants.engine.addresses import Address, Addresses
@@ -17,7 +17,7 @@ from pants.engine.target import DependenciesRequest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 from pants.util.frozendict import FrozenDict
 
-from nexus_os import addresses, images, prebuilt_image
+from nexus_os import addresses, field_targets, images, prebuilt_image
 from nexus_os.addresses import ImageReferences
 from nexus_os.elf_fake import elf
 from nexus_os.image_targets import PrebuiltDependenciesField, Rv64PrebuiltImage
@@ -37,6 +37,9 @@ shell_command(
     output_files=['built.elf'], execution_dependencies=[':one'],
 )
 rv64_prebuilt_image(name='from_command', generated_by=':build')
+rv64_prebuilt_image(name='from_text', generated_by='fw/notes.txt:two')
+target(name='nothing')
+rv64_prebuilt_image(name='from_nothing', generated_by=':nothing')
 rv64_prebuilt_image(name='from_nowhere')
 rv64_prebuilt_image(name='from_both', source='vendor.elf', generated_by=':one')
 """
@@ -45,9 +48,10 @@ rv64_prebuilt_image(name='from_both', source='vendor.elf', generated_by=':one')
 @pytest.fixture
 def rule_runner() -> RuleRunner:
     rule_runner = RuleRunner(
-        target_types=[FilesGeneratorTarget, Rv64PrebuiltImage, ShellCommandTarget],
+        target_types=[FilesGeneratorTarget, GenericTarget, Rv64PrebuiltImage, ShellCommandTarget],
         rules=[
             *addresses.rules(),
+            *field_targets.rules(),
             *archive.rules(),
             *core_target_type_rules(),
             *images.rules(),
@@ -86,8 +90,10 @@ def test_image_is_the_file_that_was_made(rule_runner: RuleRunner, name: str) -> 
         ("text", r"image of fw:text cannot be used: fw/notes\.txt is no ELF file"),
         (
             "from_two",
-            r"field of fw:from_two is ':two', which makes 2 files",
+            r"field of fw:from_two gives ':two', which stands for 2 targets",
         ),
+        ("from_text", r"image of fw:from_text cannot be used: fw/notes\.txt is no ELF file"),
+        ("from_nothing", "':nothing', which makes 0 files"),
         ("from_nowhere", "neither `source` nor `generated_by`"),
         ("from_both", "both `source` and `generated_by`"),
     ],

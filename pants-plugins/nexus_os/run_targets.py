@@ -11,8 +11,11 @@ from pants.engine.target import (
     StringField,
     StringSequenceField,
     Target,
+    ValidNumbers,
 )
 from pants.util.strutil import help_text
+
+from nexus_os.suggestion import ChoiceField
 
 
 class BootDependenciesField(Dependencies):
@@ -64,13 +67,26 @@ class ImagesField(DictStringToStringField, AsyncFieldMixin):
     )
 
 
-class TestOutcomeField(StringField):
+# Every way in which the runner says that a run ended.
+OUTCOMES = (
+    "passed",
+    *("forbidden-marker", "guest-panic", "time-budget", "deadlock", "garbled-log"),
+    *("instruction-budget", "service-crash", "misplaced-marker"),
+    *("missing-launch", "missing-discovery", "missing-session", "missing-remote", "missing-end"),
+    *("unexpected-outcome", "bad-configuration"),
+    *("host-fault", "engine-unavailable", "interrupted"),
+)
+
+
+class TestOutcomeField(ChoiceField):
     alias = "outcome"
     default = "passed"
+    valid_choices = OUTCOMES
     help = help_text(
         """
         The name of the outcome that makes the test pass. With another one than `passed` this is a
-        test that a fault is noticed, and named right.
+        test that a fault is noticed, and named right; `message` says what the explanation of it
+        must contain.
         """
     )
 
@@ -88,11 +104,13 @@ class MarkerTestForbidField(StringSequenceField):
 
 class SeedField(IntField):
     alias = "seed"
+    valid_numbers = ValidNumbers.positive_and_zero
     help = "Seed of all chance in the world, instead of the one its configuration gives."
 
 
 class BudgetField(IntField):
     alias = "budget_ms"
+    valid_numbers = ValidNumbers.positive_only
     help = "Virtual milliseconds after which the run ends, instead of what the configuration gives."
 
 
@@ -114,6 +132,7 @@ class TranslationsField(StringField, AsyncFieldMixin):
 
 class TimeoutField(IntField):
     alias = "timeout"
+    valid_numbers = ValidNumbers.positive_only
     default = 600
     help = help_text(
         """

@@ -11,7 +11,7 @@ from pants.engine.process import Process, ProcessResult
 from pants.engine.target import InferredDependencies
 from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_with_mocks
 
-from nexus_os import named_module
+from nexus_os import field_targets, named_module
 from nexus_os.named_module import InferNamedModule, NamedModuleFieldSet, NamedZigModule
 from nexus_os.shared_library import SharedLibraryFieldSet, package_shared_library
 from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
@@ -82,6 +82,7 @@ def test_a_library_depends_on_its_module_and_is_no_test() -> None:
         target_types=[ZigModule, ZigSharedLibrary, ZigTest],
         rules=[
             named_module.find_named_module,
+            *field_targets.rules(),
             named_module.infer_named_module,
             QueryRule(InferredDependencies, [InferNamedModule]),
         ],

@@ -12,7 +12,7 @@ from pants.core.goals.package import (
     OutputPathField,
     PackageFieldSet,
 )
-from pants.engine.addresses import Address, AddressInput
+from pants.engine.addresses import Address
 from pants.engine.fs import AddPrefix, Digest, MergeDigests
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -29,12 +29,17 @@ from pants.util.logging import LogLevel
 from nexus_os.addresses import ImageReferences, ImageTargets
 from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.image_targets import (
+    Rv64GuestImage,
+    Rv64PrebuiltImage,
     SystemDependenciesField,
     SystemKernelField,
     SystemServicesField,
 )
 from nexus_os.images import BuiltImages
 from nexus_os.program_process import ProgramProcess
+
+# What can be a part of a system: one program in one ELF.
+_PROGRAMS = (Rv64GuestImage, Rv64PrebuiltImage)
 
 
 @dataclass(frozen=True)
@@ -64,21 +69,11 @@ class SystemPartsRequest:
 @rule
 async def name_system_parts(request: SystemPartsRequest) -> SystemParts:
     """Give every service the name of its target, and refuse two of one name."""
-    addresses = await MultiGet(
-        Get(
-            Address,
-            AddressInput,
-            AddressInput.parse(
-                text,
-                relative_to=request.owner.spec_path,
-                description_of_origin=f"the `services` field from the target {request.owner}",
-            ),
-        )
-        for text in request.services
-    )
     services = {}
-    for text, address in zip(request.services, addresses):
-        name = address.target_name
+    for text in request.services:
+        # Whether there is such a target is seen when it is looked for.
+        folder, _, named = text.partition(":")
+        name = named or os.path.basename(folder)
         if name in services:
             raise InvalidFieldException(
                 f"The `services` field of {request.owner} has two services called {name!r}: "
@@ -86,8 +81,10 @@ async def name_system_parts(request: SystemPartsRequest) -> SystemParts:
             )
         services[name] = text
     return SystemParts(
-        ImageReferences(request.owner, "kernel", FrozenDict({"kernel": request.kernel})),
-        ImageReferences(request.owner, "services", FrozenDict(services)),
+        ImageReferences(
+            request.owner, "kernel", FrozenDict({"kernel": request.kernel}), accepted=_PROGRAMS
+        ),
+        ImageReferences(request.owner, "services", FrozenDict(services), accepted=_PROGRAMS),
     )
 
 

@@ -13,7 +13,7 @@ from pants.core.goals.package import (
     OutputPathField,
     PackageFieldSet,
 )
-from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.addresses import Address
 from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -28,7 +28,8 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from nexus_os.addresses import ImageReferences, ImageTargets, refer
+from nexus_os.addresses import ImageReferences, ImageTargets
+from nexus_os.field_targets import FieldTarget, TargetReference
 from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.image_targets import CODE_IMAGES
 from nexus_os.images import BuiltImages
@@ -54,13 +55,13 @@ class TranslationFieldSet(PackageFieldSet):
 
 
 def _image(field: TranslationImageField) -> ImageReferences:
-    return ImageReferences(field.address, field.alias, FrozenDict({"image": field.value or ""}))
+    named = FrozenDict({"image": field.value or ""})
+    # Only these have code to translate.
+    return ImageReferences(field.address, field.alias, named, accepted=CODE_IMAGES)
 
 
 @rule(desc="Translate a guest image", level=LogLevel.DEBUG)
 async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs) -> BuiltPackage:
-    found = await Get(ImageTargets, ImageReferences, _image(field_set.image))
-    _require_code(field_set.image, found)
     images = await Get(BuiltImages, ImageReferences, _image(field_set.image))
     path = field_set.output_path.value_or_default(file_ending="translations")
     folder, name = os.path.split(path)
@@ -81,17 +82,6 @@ async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs)
     result = await Get(ProcessResult, Process, process)
     digest = await Get(Digest, AddPrefix(result.output_digest, folder))
     return BuiltPackage(digest, (BuiltPackageArtifact(path),))
-
-
-def _require_code(field: TranslationImageField, found: ImageTargets) -> None:
-    for _, target in found.targets:
-        if not isinstance(target, CODE_IMAGES):
-            raise InvalidFieldException(
-                f"The `{field.alias}` field of {field.address} gives {target.address}, which is a "
-                f"`{target.alias}`. Accepted are "
-                f"{', '.join(f'`{image.alias}`' for image in CODE_IMAGES)}: only they have code "
-                "to translate."
-            )
 
 
 @dataclass(frozen=True)
@@ -170,16 +160,11 @@ class BuiltTranslations:
 async def find_translations(reference: TranslationsReference) -> TranslationsTargets:
     if reference.text is None:
         return TranslationsTargets(Targets())
-    targets = await Get(
-        Targets, UnparsedAddressInputs, refer(reference.owner, reference.field, reference.text)
+    found = await Get(
+        FieldTarget,
+        TargetReference(reference.owner, reference.field, reference.text, (Rv64Translation,)),
     )
-    if [type(target) for target in targets] != [Rv64Translation]:
-        raise InvalidFieldException(
-            f"The `{reference.field}` field of {reference.owner} is {reference.text!r}, which "
-            f"stands for {', '.join(f'a `{t.alias}`' for t in targets) or 'nothing'}; it must be "
-            f"exactly one `{Rv64Translation.alias}`."
-        )
-    return TranslationsTargets(targets)
+    return TranslationsTargets(Targets([found.target]))
 
 
 @rule

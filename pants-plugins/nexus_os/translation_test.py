@@ -19,15 +19,13 @@ from pants.engine.fs import (
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, rule
-from pants.engine.target import InvalidFieldException, Target
 from pants.engine.unions import UnionRule
 from pants.testutil.option_util import create_subsystem
 from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_with_mocks
 
-from nexus_os import addresses, translation
+from nexus_os import addresses, field_targets, translation
 from nexus_os.addresses import ImageReferences, ImageTargets
 from nexus_os.first_party import NexusOs, ProgramRequest
-from nexus_os.image_targets import Rv64SystemImage
 from nexus_os.images import BuiltImages
 from nexus_os.package_targets import PackageImage
 from nexus_os.program_process import ProgramProcess
@@ -39,8 +37,6 @@ from nexus_os.translation import (
 )
 from nexus_os.translation_targets import Rv64Translation
 
-SYSTEM = Rv64SystemImage({"kernel": ":k"}, Address("guest", target_name="system"))
-
 PROGRAM = ProgramRequest("some.program", "llvm")
 PROCESS = Process(argv=("some",), description="stand-in")
 
@@ -49,7 +45,7 @@ class Result:
     output_digest = EMPTY_DIGEST
 
 
-def package(image: Target) -> Tuple[ProgramProcess, BuiltPackage]:
+def package() -> Tuple[ProgramProcess, BuiltPackage]:
     """Run the rule; hand back how it called the program, and what it built."""
     target = Rv64Translation({"image": "//guest:system"}, Address("ci", target_name="t"))
     calls: List[ProgramProcess] = []
@@ -60,7 +56,6 @@ def package(image: Target) -> Tuple[ProgramProcess, BuiltPackage]:
             create_subsystem(NexusOs, translate_module="some.program", native_resolve="llvm"),
         ],
         mock_gets=[
-            MockGet(ImageTargets, (ImageReferences,), lambda _: ImageTargets((("image", image),))),
             MockGet(
                 BuiltImages,
                 (ImageReferences,),
@@ -75,7 +70,7 @@ def package(image: Target) -> Tuple[ProgramProcess, BuiltPackage]:
 
 
 def test_image_reaches_the_program_of_the_compilers_resolve() -> None:
-    call, built = package(SYSTEM)
+    call, built = package()
 
     assert call.argv == (
         *("--elf", "guest/system.elf", "--out", "t.translations"),
@@ -87,11 +82,19 @@ def test_image_reaches_the_program_of_the_compilers_resolve() -> None:
     assert [artifact.relpath for artifact in built.artifacts] == ["ci/t.translations"]
 
 
-def test_image_without_code_is_told_by_field() -> None:
-    files = PackageImage({"manifests": ["m"]}, Address("pkgs"))
+def test_image_without_code_is_told_by_field(rule_runner: RuleRunner) -> None:
+    rule_runner.write_files(
+        {
+            "pkgs/BUILD": "package_image(manifests=['m'])",
+            "ci/BUILD": "rv64_translation(name='t', image='//pkgs')",
+        }
+    )
+    field_set = TranslationFieldSet.create(rule_runner.get_target(Address("ci", target_name="t")))
 
-    with pytest.raises(InvalidFieldException, match=r"`image` field of ci:t.*`package_image`"):
-        package(files)
+    with pytest.raises(
+        ExecutionError, match=r"`image` field of ci:t gives '//pkgs', which is a `package_image`"
+    ):
+        rule_runner.request(ImageTargets, [translation._image(field_set.image)])
 
 
 @rule
@@ -104,15 +107,17 @@ async def build_stand_in(field_set: TranslationFieldSet) -> BuiltPackage:
 @pytest.fixture
 def rule_runner() -> RuleRunner:
     return RuleRunner(
-        target_types=[Rv64Translation, GenericTarget],
+        target_types=[Rv64Translation, PackageImage, GenericTarget],
         rules=[
             *addresses.rules(),
+            *field_targets.rules(),
             *package_goal.rules(),
             translation.find_translations,
             translation.build_translations,
             build_stand_in,
             UnionRule(PackageFieldSet, TranslationFieldSet),
             QueryRule(BuiltTranslations, [TranslationsReference]),
+            QueryRule(ImageTargets, [ImageReferences]),
         ],
     )
 
@@ -128,5 +133,7 @@ def test_boot_gets_the_translations_it_names(rule_runner: RuleRunner) -> None:
 
     assert built(":t").path == "ci/t.translations"
     assert built(None) == BuiltTranslations(EMPTY_DIGEST, None)
-    with pytest.raises(ExecutionError, match=r"`translations` field of ci:ci .* a `target`"):
+    with pytest.raises(
+        ExecutionError, match=r"`translations` field of ci:ci .* a `target`.*of `rv64_tr"
+    ):
         built(":no")

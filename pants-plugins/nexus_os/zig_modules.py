@@ -31,6 +31,7 @@ from pants.engine.target import (
     TransitiveTargetsRequest,
 )
 
+from nexus_os.suggestion import did_you_mean
 from nexus_os.zig_targets import (
     ZigDependenciesField,
     ZigModule,
@@ -149,8 +150,8 @@ def _require_roots(modules: List[_Module]) -> None:
             )
         if module.root is not None and module.root not in module.files:
             raise InvalidTargetException(
-                f"{address} has no file {module.root}. The `root_source` field must name one of "
-                "the files in its `sources`."
+                f"{address} has no file {module.root}.{did_you_mean(module.root, module.files)} "
+                "The `root_source` field must name one of the files in its `sources`."
             )
 
 

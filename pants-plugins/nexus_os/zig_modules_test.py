@@ -170,7 +170,7 @@ def test_module_may_not_take_the_name_of_the_root(rule_runner: RuleRunner) -> No
 
 
 def test_root_source_must_be_there(rule_runner: RuleRunner) -> None:
-    rule_runner.write_files({"a/BUILD": "zig_module(root_source='a.zig')", "a/root.zig": ""})
+    rule_runner.write_files({"a/BUILD": "zig_module(root_source='rot.zig')", "a/root.zig": ""})
 
-    with pytest.raises(ExecutionError, match=r"has no file a/a\.zig"):
+    with pytest.raises(ExecutionError, match=r"no file a/rot\.zig\. Did you mean 'a/root\.zig'"):
         collect(rule_runner, Address("a"))

@@ -14,8 +14,11 @@ from pants.engine.target import (
     MultipleSourcesField,
     StringField,
     Target,
+    ValidNumbers,
 )
 from pants.util.strutil import help_text
+
+from nexus_os.suggestion import ChoiceField
 
 
 class ZigSourcesField(MultipleSourcesField):
@@ -82,6 +85,7 @@ class ZigModuleAddressField(StringField, AsyncFieldMixin):
 class ZigTestTimeoutField(IntField):
     alias = "timeout"
     default = 300
+    valid_numbers = ValidNumbers.positive_only
     help = "Seconds after which the compiler or the tests are stopped and the test has failed."
 
 
@@ -107,7 +111,7 @@ class ZigTest(Target):
     )
 
 
-class ZigLibraryOptimizeField(StringField):
+class ZigLibraryOptimizeField(ChoiceField):
     alias = "optimize"
     default = "ReleaseSafe"
     valid_choices = ("Debug", "ReleaseSafe", "ReleaseSmall", "ReleaseFast")
