@@ -11,7 +11,7 @@ from pants.engine.target import (
     AsyncFieldMixin,
     BoolField,
     Dependencies,
-    SingleSourceField,
+    OptionalSingleSourceField,
     StringField,
     StringSequenceField,
     Target,
@@ -138,9 +138,7 @@ class Rv64GuestImage(Target):
     )
 
 
-class PrebuiltSourceField(SingleSourceField):
-    required = False
-    default = None
+class PrebuiltSourceField(OptionalSingleSourceField):
     help = "The ELF file, relative to the BUILD file. Either this or `generated_by` is given."
 
 
