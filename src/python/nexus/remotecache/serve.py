@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import os
 import shlex
 import signal
@@ -44,7 +45,9 @@ def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, stop)
     try:
         with contextlib.ExitStack() as stack:
-            serve(choose_folder(arguments.folder, stack), arguments)
+            folder = choose_folder(arguments.folder, stack)
+            lock(folder, stack)
+            serve(folder, arguments)
     except StopRequestedError:
         return 0
     except server.ServerError as exc:
@@ -92,6 +95,19 @@ def choose_sandbox(folder: Path, arguments: argparse.Namespace) -> Sandbox:
     caches = folder / "caches"
     caches.mkdir(exist_ok=True)
     return Sandbox(arguments.jobs, visible_folders(os.environ, arguments.mount), caches)
+
+
+def lock(folder: Path, stack: contextlib.ExitStack) -> None:
+    """Keep others out of a folder: two stores on the same files would evict what the other serves.
+
+    Raises:
+        ServerError: somebody has it.
+    """
+    file = stack.enter_context((folder / "lock").open("w"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise server.ServerError(f"--folder {folder}: another remote_cache serves it") from exc
 
 
 def serve(folder: Path, arguments: argparse.Namespace) -> None:
