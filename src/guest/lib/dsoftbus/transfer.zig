@@ -30,6 +30,8 @@ pub const Head = codec.Head;
 pub const chunk_bytes = @import("mux.zig").own.initial_credit;
 /// Without a byte of either side.
 pub const silence_ns: u64 = 5 * std.time.ns_per_s;
+/// A store compacts nothing while a transaction is open: a kibibyte a second is the least.
+pub const longest_ns: u64 = 64 * std.time.ns_per_s;
 
 pub const Verdict = union(enum) {
     go,
@@ -51,6 +53,7 @@ pub const End = struct { status: ?sf.Status, reply: ?codec.Reply };
 pub const Transfer = struct {
     stage: enum { idle, head, value, answering, over } = .idle,
     heard_ns: u64 = 0,
+    until_ns: u64 = 0,
     head: Head = undefined,
     request_len: usize = 0,
     request: [codec.head_bytes + sf_gate.key_bytes_max]u8 = undefined,
@@ -73,6 +76,7 @@ pub const Transfer = struct {
     pub fn begin(self: *Transfer, now_ns: u64) void {
         self.stage = .head;
         self.heard_ns = now_ns;
+        self.until_ns = now_ns +| longest_ns;
         self.request_len = 0;
         self.moved = 0;
         self.total = 0;
@@ -144,7 +148,8 @@ pub const Transfer = struct {
 
     /// When `expire` has something to do.
     pub fn deadline(self: *const Transfer) u64 {
-        return if (self.stage == .idle) std.math.maxInt(u64) else self.heard_ns +| silence_ns;
+        if (self.stage == .idle) return std.math.maxInt(u64);
+        return @min(self.heard_ns +| silence_ns, self.until_ns);
     }
 
     pub fn expire(self: *Transfer, host: anytype, now_ns: u64) ?Reason {

@@ -356,12 +356,25 @@ test "a get of nothing, and one that goes on speaking" {
     try testing.expectEqual(0, host.malformed_count);
 }
 
+test "a peer that never falls silent and never ends is not waited for either" {
+    reset();
+    try testing.expectEqual(null, feed(&requestOf(.put, most), 99));
+    for (0..64) |second| {
+        const now = second * std.time.ns_per_s;
+        try testing.expectEqual(null, transfer.expire(&host, now));
+        try testing.expectEqual(null, transfer.feed(&host, "x", now));
+    }
+    try testing.expectEqual(Reason.unwanted, transfer.expire(&host, file.longest_ns));
+    try testing.expectEqual(1, host.aborts);
+    try testing.expectEqual(1, host.end_count);
+}
+
 test "a peer that takes nothing of a get is not waited for, one that takes it slowly is" {
     reset();
     host.len = 100;
     try testing.expectEqual(null, feed(&requestOf(.get, 0), 99));
     var out: [1]u8 = undefined;
-    for (0..112) |second| {
+    for (0..60) |second| {
         const now = second * std.time.ns_per_s;
         try testing.expectEqual(null, transfer.expire(&host, now));
         try testing.expectEqual(1, (try transfer.pull(&host, &out, now)).len);

@@ -159,7 +159,8 @@ pub fn Store(comptime Device: type) type {
             const owner = if (is_chunk) std.mem.readInt(u64, each.value[0..8], .little) else 0;
             const bytes = if (each.op == .put) each.value.len else more.len;
             if (adds and !self.contents.fits(owner, each.key, bytes)) return error.Io;
-            if (self.isWorthCompacting() or !self.journal.hasRoom(size)) _ = try self.compact();
+            const is_due = self.isWorthCompacting() or self.wouldStrand(size);
+            if (is_due or !self.journal.hasRoom(size)) _ = try self.compact();
             if (!self.journal.hasRoom(size)) return error.Io;
             if (self.unmarked != 0 and self.unmarked + size > window_bytes) {
                 try self.sync();
@@ -221,6 +222,16 @@ pub fn Store(comptime Device: type) type {
         fn isWorthCompacting(self: *const Self) bool {
             return compaction.pays(self.journal.end, self.contents.live_bytes) and
                 self.compactTarget() != null;
+        }
+
+        /// The one journal of version 1 would reach into region B, where it can never be compacted
+        /// and is once full for good, although what is live has room in a region.
+        fn wouldStrand(self: *const Self, size: usize) bool {
+            if (self.superblock != null) return false;
+            const region = (layout.regions(self.device.sectors()) orelse return false)[1];
+            const most = region.start * sector_bytes;
+            return self.journal.end <= most and self.journal.end + size > most and
+                self.contents.live_bytes + size <= region.bytes();
         }
 
         fn compactTarget(self: *const Self) ?u1 {

@@ -17,6 +17,10 @@ pub const reply_bytes_max = 8_192;
 pub const list_reply_max = 512;
 pub const list_max = 256;
 const txns_max = statefs.contents.txns_max;
+/// The longest value in small chunks: what a transaction that sets one adds to the journal.
+const transaction_bytes = 72 * 1024;
+/// Less is not worth writing all that is live.
+const gain_bytes_min = 4096;
 /// Keys are told apart by so many classes when a reader asks whether one has changed: a few of
 /// them read again without need.
 const classes_max = 64;
@@ -51,10 +55,18 @@ pub fn Server(comptime Device: type) type {
             self.is_unreadable = false;
             self.told_generation = self.store.generation();
             if (self.store.damage != .none) return;
-            while (self.store.contents.open_count > 0) {
-                // What cannot be written to can still be read.
-                self.store.abort(self.store.contents.open[0]) catch return;
-            }
+            while (self.store.contents.open_count > 0) self.end(self.store.contents.open[0]);
+        }
+
+        /// A transaction is over without having been committed. It needs no record that says so:
+        /// where there is no room for one (or the disk takes none) there would never be, since
+        /// nothing is compacted while a transaction is open.
+        fn end(self: *Self, txn: u64) void {
+            self.store.abort(txn) catch {
+                var id: [8]u8 = undefined;
+                std.mem.writeInt(u64, &id, txn, .little);
+                self.store.contents.apply(.{ .op = .abort, .value = &id }) catch unreachable;
+            };
         }
 
         pub fn handle(self: *Self, frame: []const u8, sender: u64, gate: anytype) []const u8 {
@@ -107,6 +119,7 @@ pub fn Server(comptime Device: type) type {
                 .sync => try self.store.sync(),
                 .reopen => self.open(self.store.device) catch return error.Io,
                 .txn_begin => {
+                    try self.makeRoom();
                     const txn = try self.store.begin();
                     for (&self.owners) |*owner| {
                         if (owner.txn != 0) continue;
@@ -129,11 +142,23 @@ pub fn Server(comptime Device: type) type {
                 },
                 .txn_abort => {
                     const owner = try self.ownerOf(request.txn, sender);
-                    try self.store.abort(request.txn);
+                    self.end(request.txn);
                     owner.* = .{};
                 },
             }
             return self.start(request).done();
+        }
+
+        /// For the longest value, while nothing is open: from then on the journal only grows.
+        fn makeRoom(self: *Self) statefs.Error!void {
+            const journal = &self.store.journal;
+            if (self.store.contents.open_count > 0 or !self.store.is_served) return;
+            const is_first = self.store.superblock == null;
+            // The one journal of version 1 cannot be compacted beyond the middle of the disk.
+            const room = journal.region.bytes() / @as(u64, if (is_first) 2 else 1);
+            if (journal.end + transaction_bytes <= room) return;
+            const gained = journal.end -| self.store.contents.live_bytes;
+            if (is_first or gained >= gain_bytes_min) _ = try self.store.compact();
         }
 
         /// To anybody else there is no such transaction.
@@ -238,4 +263,5 @@ fn statusOf(err: statefs.Error) sf.Status {
 test {
     _ = rights;
     _ = @import("core_test.zig");
+    _ = @import("room_test.zig");
 }

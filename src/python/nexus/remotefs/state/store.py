@@ -206,7 +206,8 @@ class Store:
         if writer.has_failed or self._mount.damage is not None:
             self._check_writable()
         is_long = writer.end >= COMPACT_BYTES_MIN
-        if is_long and writer.end >= COMPACT_RATIO * self._contents.live_bytes:
+        is_due = is_long and writer.end >= COMPACT_RATIO * self._contents.live_bytes
+        if is_due or (writer.superblock is None and self._would_strand(size)):
             self._switch()
         if not writer.fits(size) and not (self._switch() and writer.fits(size)):
             raise StateError(Status.IO_ERROR, f"no room for {size} bytes")
@@ -238,6 +239,18 @@ class Store:
         if writer.superblock is None and writer.end > pair[1].start * SECTOR_BYTES:
             return False  # The one journal of version 1 reaches into region B.
         return sectors_for(contents.live_bytes) + 1 <= pair[writer.target].sectors
+
+    def _would_strand(self, size: int) -> bool:
+        """Say whether the one journal of version 1 would reach into region B.
+
+        There it can never be compacted, and is once full for good; only where what is live has no
+        room in a region it has to.
+        """
+        pair = regions(self._device.sectors)
+        if pair is None:
+            return False
+        end, most = self._writer.end, pair[1].start * SECTOR_BYTES
+        return end <= most < end + size and self._contents.live_bytes + size <= pair[1].bytes
 
     def _switch(self) -> bool:
         """Go on behind a snapshot in the other region, once that is written out."""

@@ -343,3 +343,12 @@ def test_repair_ends_open_transactions_and_says_so() -> None:
     assert check(device).verdict is Verdict.CLEAN
     assert repair(device).verdict is Verdict.CLEAN
     assert Store(device).snapshot() == {A: b"1"}
+
+
+def test_much_that_is_live_is_written_again_for_ever() -> None:
+    """The journal of version 1 is compacted before it is where it could not be."""
+    store = Store(MemoryDevice(bytes(64 * 512)))
+    for number in range(200):
+        store.put(f"/state/{number % 9}", bytes(1000))
+        store.sync()
+    assert store.generation > 0

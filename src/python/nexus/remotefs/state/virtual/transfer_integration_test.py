@@ -252,3 +252,14 @@ def test_the_newest_of_two_writers_has_the_last_word(scene: Scene) -> None:
     scene.peers[WRITER].close(first)
     assert scene.reply(WRITER, first) == done(MOST)
     assert scene.get(READER, KEY) == WORDS
+
+
+def test_large_values_are_written_for_ever(scene: Scene) -> None:
+    """What is live is two of them; what the journal holds besides makes room again and again."""
+    for number in range(16):
+        key = f"{KEY}/{number % 2}"
+        value = WORDS[number:] + WORDS[:number]
+        assert scene.put(WRITER, key, value) == done(MOST), number
+        assert scene.get(READER, key) == value
+    assert "statefsd: compaction done" in scene.console
+    assert scene.state(WRITER, Request(Op.SYNC)) is not None
