@@ -37,6 +37,7 @@ from nexus_os import junit
 from nexus_os.boot import Boot, BootRequest
 from nexus_os.boot_requests import marker_test_request, world_request
 from nexus_os.network_cut import NetworkCut
+from nexus_os.outcome_fields import TestMessageField, TestOutcomeField
 from nexus_os.program_process import ProgramProcess
 from nexus_os.run_targets import (
     BudgetField,
@@ -48,8 +49,6 @@ from nexus_os.run_targets import (
     MarkerTestImageField,
     SeedField,
     SkipTestField,
-    TestMessageField,
-    TestOutcomeField,
     TimeoutField,
     TranslationsField,
     WorldField,

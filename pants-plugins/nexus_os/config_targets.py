@@ -33,7 +33,12 @@ class ConfigDependenciesField(Dependencies):
 class SkipConfigCheckField(BoolField):
     alias = "skip_config_check"
     default = False
-    help = "Leave the file out of `check`: for one that is wrong on purpose, to test the refusal."
+    help = help_text(
+        """
+        Leave the file out of `check`: for one that is wrong on purpose, to test the refusal, or one
+        that is only a base for others to extend.
+        """
+    )
 
 
 class NodeConfigSourceField(ConfigSourceField):
@@ -52,7 +57,16 @@ class NodeConfig(Target):
         """
         The configuration of one machine: addresses, keys, peers, policy, services.
 
-        `check` validates it. At run time it is compiled to the blob the guest reads.
+        `check` validates it. At run time it is compiled to the blob the guest reads. The least
+        that is one:
+
+            [node]
+            id = "node-a"
+            mac = "52:54:00:12:34:0a"
+
+        Example:
+
+            node_config(name="node", source="node.toml")
         """
     )
 
@@ -69,7 +83,16 @@ class NodeConfigs(TargetFilesGenerator):
     generated_target_cls = NodeConfig
     copied_fields = COMMON_TARGET_FIELDS
     moved_fields = (ConfigDependenciesField, SkipConfigCheckField)
-    help = "One `node_config` for every file."
+    help = help_text(
+        """
+        One `node_config` for every file: the nodes of a world, or of several.
+
+        Example:
+
+            node_configs(name="nodes")
+            node_configs(name="routers", sources=["router-*.toml"])
+        """
+    )
 
 
 class WorldConfigSourceField(ConfigSourceField):
@@ -89,7 +112,16 @@ class WorldConfig(Target):
         Several machines, the network between them, and what is expected of them.
 
         `check` validates it, together with the node files that it names; each of them needs a
-        target of its own, and is then found by its name.
+        target of its own, and is then found by its name. The least that is one:
+
+            [[machine]]
+            label = "A"
+            node = "node-a.toml"
+
+            [[expect]]
+            machine = "A"
+            phase = "launch"
+            marker = "init: ready"
 
         Example:
 

@@ -55,14 +55,34 @@ class GuestImageRootSourceField(ZigRootSourceField):
 class GuestLinkerScriptField(StringField):
     alias = "linker_script"
     default = "link.ld"
-    help = "The linker script: relative to the BUILD file, or from the repository's root with `//`."
+    help = help_text(
+        """
+        The linker script: relative to the BUILD file, or from the repository's root with `//`.
+
+        Of an image that a machine boots, it must put the entry at the board's first byte of RAM:
+
+            ENTRY(_start)
+            SECTIONS {
+              . = 0x80000000;
+              .text : { *(.text.start) *(.text .text.*) }
+              .rodata : { *(.rodata .rodata.* .srodata .srodata.*) }
+              .data : { *(.data .data.* .sdata .sdata.*) }
+              .bss : { *(.sbss .sbss.* .bss .bss.* COMMON) }
+            }
+        """
+    )
 
 
 class GuestOptimizeField(ChoiceField):
     alias = "optimize"
     default = "ReleaseSafe"
     valid_choices = ("Debug", "ReleaseSafe", "ReleaseSmall", "ReleaseFast")
-    help = "Optimisation mode of zig. `ReleaseSafe` keeps overflow and bounds checks."
+    help = help_text(
+        """
+        Optimisation mode of zig, also for C. `Debug` and `ReleaseSafe` check overflows, bounds and
+        undefined behaviour at run time; `ReleaseSmall` and `ReleaseFast` check nothing.
+        """
+    )
 
 
 class GuestCFlagsField(StringSequenceField):
@@ -164,7 +184,7 @@ class PrebuiltServiceField(BoolField):
 
 
 class PrebuiltDependenciesField(Dependencies):
-    pass
+    help = "Seldom needed: what `generated_by` names is depended on by itself."
 
 
 class Rv64PrebuiltImage(Target):
@@ -218,7 +238,7 @@ class SystemServicesField(StringSequenceField):
 
 
 class SystemDependenciesField(Dependencies):
-    pass
+    help = "Seldom needed: the kernel and the services are depended on by themselves."
 
 
 class Rv64SystemImage(Target):
@@ -233,6 +253,9 @@ class Rv64SystemImage(Target):
     help = help_text(
         """
         A kernel with its services behind it, in one ELF that QEMU and the emulator boot.
+
+        The services are in a boot archive, loaded after the last byte of the kernel. `package`
+        builds it; the same parts give the same bytes.
 
         Example:
 

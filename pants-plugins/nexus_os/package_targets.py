@@ -31,7 +31,7 @@ class PackageManifestsField(StringSequenceField):
 
 
 class PackageDependenciesField(Dependencies):
-    pass
+    help = "Seldom needed: the files of the image are its `sources`."
 
 
 class PackageImage(Target):

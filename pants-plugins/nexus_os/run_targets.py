@@ -15,11 +15,16 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
-from nexus_os.suggestion import ChoiceField
+from nexus_os.outcome_fields import TestMessageField, TestOutcomeField
 
 
 class BootDependenciesField(Dependencies):
-    pass
+    help = help_text(
+        """
+        Seldom needed: what the other fields name is depended on by itself, with all that belongs to
+        it. A file that the runner is given by `extra_args` is to be listed here.
+        """
+    )
 
 
 class MarkerTestImageField(StringField, AsyncFieldMixin):
@@ -43,8 +48,11 @@ class MarkerTestExpectField(StringSequenceField):
     alias = "expect"
     help = help_text(
         """
-        The lines a node must print, in this order. A node without any is an error: a test that
-        expects nothing passes whatever happens. A world lists its own.
+        The lines a node must print: whole lines, in this order, with any others between them. A
+        node without any is an error: a test that expects nothing passes whatever happens. A world
+        lists its own, and this is then left out.
+
+        Example: `expect=["init: ready", "hello: done"]`
         """
     )
 
@@ -52,7 +60,12 @@ class MarkerTestExpectField(StringSequenceField):
 class WorldField(StringField, AsyncFieldMixin):
     alias = "world"
     required = True
-    help = "The world: a TOML file that a `world_config` owns, or the address of a `world_config`."
+    help = help_text(
+        """
+        The world: a TOML file that a `world_config` owns, relative to the BUILD file or from the
+        root with `//`; or the address of a `world_config`.
+        """
+    )
 
 
 class ImagesField(DictStringToStringField, AsyncFieldMixin):
@@ -60,64 +73,60 @@ class ImagesField(DictStringToStringField, AsyncFieldMixin):
     required = True
     help = help_text(
         """
-        The images that the nodes of the world boot, by the names the world uses for them.
+        The images that the machines of the world use, by the names that the world and its nodes
+        have for them: `image` of a machine or of a `[node]`, which is `system` unless they say
+        otherwise, and those of drives. One name serves any number of machines.
 
-        Example: `images={"system": "//src/guest:system"}`
+        Example: `images={"system": "//src/guest:system", "packages": "//pkgs:packages"}`
         """
     )
-
-
-# Every way in which the runner says that a run ended.
-OUTCOMES = (
-    "passed",
-    *("forbidden-marker", "guest-panic", "time-budget", "deadlock", "garbled-log"),
-    *("instruction-budget", "service-crash", "misplaced-marker"),
-    *("missing-launch", "missing-discovery", "missing-session", "missing-remote", "missing-end"),
-    *("unexpected-outcome", "bad-configuration"),
-    *("host-fault", "engine-unavailable", "interrupted"),
-)
-
-
-class TestOutcomeField(ChoiceField):
-    alias = "outcome"
-    default = "passed"
-    valid_choices = OUTCOMES
-    help = help_text(
-        """
-        The name of the outcome that makes the test pass. With another one than `passed` this is a
-        test that a fault is noticed, and named right; `message` says what the explanation of it
-        must contain.
-        """
-    )
-
-
-class TestMessageField(StringField):
-    alias = "message"
-    help = "Text that the explanation of the outcome must contain."
 
 
 class MarkerTestForbidField(StringSequenceField):
     alias = "forbid"
     default = ()
-    help = "Text that no line may contain."
+    help = help_text(
+        """
+        Text that no line may contain. It ends the run at once, as `forbidden-marker`.
+
+        Example: `forbid=["panic", "FAIL"]`
+        """
+    )
 
 
 class SeedField(IntField):
     alias = "seed"
     valid_numbers = ValidNumbers.positive_and_zero
-    help = "Seed of all chance in the world, instead of the one its configuration gives."
+    help = help_text(
+        """
+        Seed of all chance in the world, instead of the one that its configuration gives: entropy
+        of the guests, loss and jitter of the network. The same seed gives the same run.
+        """
+    )
 
 
 class BudgetField(IntField):
     alias = "budget_ms"
     valid_numbers = ValidNumbers.positive_only
-    help = "Virtual milliseconds after which the run ends, instead of what the configuration gives."
+    help = help_text(
+        """
+        Virtual milliseconds after which the run ends, besides the budgets that the world gives its
+        phases. Idle time costs nothing, so this may be generous.
+        """
+    )
 
 
 class ExtraArgsField(StringSequenceField):
     alias = "extra_args"
     default = ()
-    help = "More arguments for the runner, behind all others."
+    help = help_text(
+        """
+        More arguments for the runner, behind all others. `run` a `guest_run` with `-- --help` for
+        a list.
+
+        Example: `extra_args=["--until", "session"]`
+        """
+    )
 
 
 class TranslationsField(StringField, AsyncFieldMixin):
@@ -177,13 +186,17 @@ class GuestMarkerTest(Target):
         The run is deterministic, so a result is cached like that of any unit test. Its logs, the
         summary and the capture are left under `dist/test`.
 
-        Example:
+        Example, of a guest in C and all that it needs:
+
+            rv64_guest_image(name="image")
+
+            node_config(name="node", source="node.toml")
 
             guest_marker_test(
-                name="boot_test",
-                image="//src/guest:system",
-                config="node-single.toml",
-                expect=["init: ready", "SELFTEST: end"],
+                name="test",
+                image=":image",
+                config="node.toml",
+                expect=["hello from C"],
             )
         """
     )
@@ -194,12 +207,17 @@ class TwoVmTest(Target):
     core_fields = (*_TEST_FIELDS, WorldField, ImagesField)
     help = help_text(
         """
-        Boots the machines of a world side by side and judges them by what the world expects.
+        Boots the machines of a world side by side, two or any other number of them, and judges
+        them by what the world expects.
 
-        The run is deterministic, so a result is cached like that of any unit test. The logs, the
-        capture and the summary are left under `dist/test`.
+        The run is deterministic, so a result is cached like that of any unit test. Its logs, the
+        summary and the capture are left under `dist/test`.
 
         Example:
+
+            node_configs(name="nodes")  # node-a.toml and node-b.toml
+
+            world_config(name="world", source="os2vm.toml")
 
             two_vm_test(
                 name="os2vm_test",

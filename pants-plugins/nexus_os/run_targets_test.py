@@ -9,8 +9,9 @@ import pytest  # pants: no-infer-dep
 from pants.engine.addresses import Address
 from pants.engine.target import InvalidFieldException
 
-from nexus_os import run_targets
-from nexus_os.run_targets import OUTCOMES, BudgetField, SeedField, TimeoutField
+from nexus_os import outcome_fields
+from nexus_os.outcome_fields import OUTCOMES
+from nexus_os.run_targets import BudgetField, SeedField, TimeoutField
 
 OWNER = Address("ci", target_name="t")
 
@@ -25,12 +26,12 @@ def test_outcomes_are_those_of_the_runner() -> None:
 
 
 def test_outcome_that_is_none_is_told_with_the_nearest() -> None:
-    assert run_targets.TestOutcomeField(None, OWNER).value == "passed"
+    assert outcome_fields.TestOutcomeField(None, OWNER).value == "passed"
     with pytest.raises(
         InvalidFieldException,
         match=r"'outcome' field in target ci:t .*Did you mean 'guest-panic'\?",
     ):
-        run_targets.TestOutcomeField("guest-panick", OWNER)
+        outcome_fields.TestOutcomeField("guest-panick", OWNER)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pants.util.strutil import help_text
 
 
 class TranslationDependenciesField(Dependencies):
-    pass
+    help = "Seldom needed: the image is depended on by itself."
 
 
 class TranslationImageField(StringField, AsyncFieldMixin):

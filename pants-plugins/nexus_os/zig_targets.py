@@ -24,7 +24,12 @@ from nexus_os.suggestion import ChoiceField
 class ZigSourcesField(MultipleSourcesField):
     """Any zig source; `zig fmt` and the collection of a build's inputs look for this field."""
 
-    help = "Files of this target. Imports by path between them are found by the compiler itself."
+    help = help_text(
+        """
+        Files of this target, relative to the BUILD file. A change to any of them builds again what
+        depends on it, so modules that share a folder do well to list their own.
+        """
+    )
 
 
 class ZigModuleSourcesField(ZigSourcesField):
@@ -90,7 +95,7 @@ class ZigTestTimeoutField(IntField):
 
 
 class ZigModuleAddressDependenciesField(Dependencies):
-    pass
+    help = "Seldom needed: the module is depended on by itself."
 
 
 class ZigTest(Target):
@@ -107,6 +112,11 @@ class ZigTest(Target):
 
         The compiler collects the blocks of the module's root file and of the files that it imports
         by path. Modules that it imports by name have a `zig_test` of their own.
+
+        Example:
+
+            zig_module(name="net")
+            zig_test(name="tests", module=":net")
         """
     )
 

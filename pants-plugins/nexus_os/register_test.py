@@ -1,0 +1,40 @@
+"""What `./pants help TARGET` prints of our targets is written by us, and has an example."""
+
+from __future__ import annotations
+
+from typing import List, Tuple, Type
+
+import pytest  # pants: no-infer-dep
+from pants.engine.target import COMMON_TARGET_FIELDS, Field, Target
+
+from nexus_os import register
+
+TARGETS = register.target_types()
+
+# Pants describes what it gives to every target of a kind better than we would.
+OF_PANTS = {field.alias for field in COMMON_TARGET_FIELDS} | {"output_path"}
+
+
+def fields() -> List[Tuple[Type[Target], Type[Field]]]:
+    return [
+        (target, field)
+        for target in TARGETS
+        for field in target.core_fields
+        if field.alias not in OF_PANTS and not field.alias.startswith("_")
+    ]
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.alias)
+def test_target_is_explained_by_an_example(target: Type[Target]) -> None:
+    text = target.help if isinstance(target.help, str) else target.help()
+
+    assert f"{target.alias}(" in text, "shows how a BUILD file has it"
+
+
+@pytest.mark.parametrize(("target", "field"), fields(), ids=lambda each: each.alias)
+def test_field_is_explained_by_us(target: Type[Target], field: Type[Field]) -> None:
+    theirs = {
+        base.__dict__.get("help") for base in field.__mro__ if "nexus_os" not in base.__module__
+    }
+
+    assert field.help not in theirs
