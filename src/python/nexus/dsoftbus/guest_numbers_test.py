@@ -24,6 +24,8 @@ from nexus.dsoftbus import (
     transitions,
 )
 from nexus.image import bootfs
+from nexus.remotefs.state import acl
+from nexus.remotefs.state.io import service
 from nexus.wire import (
     announce,
     bundle,
@@ -35,6 +37,7 @@ from nexus.wire import (
     packagefs,
     samgr,
     state,
+    transfer,
 )
 from nexus.wire import policy as po
 
@@ -142,6 +145,19 @@ NUMBERS: list[tuple[str, str, int | str]] = [
     (f"{WIRE}/lo*.zig", "message_bytes_max", log.MESSAGE_BYTES_MAX),
     (f"{WIRE}/lo*.zig", "fields_bytes_max", log.FIELDS_BYTES_MAX),
     (f"{WIRE}/lo*.zig", "reply_bytes_max", log.REPLY_BYTES_MAX),
+    (f"{BUS}/transfer_head.zig", "stream_name", transfer.STREAM),
+    (f"{BUS}/transfer_head.zig", "head_bytes", transfer.HEAD_BYTES),
+    (f"{BUS}/transfer_head.zig", "reply_bytes", transfer.REPLY_BYTES),
+    (f"{BUS}/transfer.zig", "silence_ns", int(service.SILENCE_S * 10**9)),
+    (f"{BUS}/transfer.zig", "longest_ns", int(service.LONGEST_S * 10**9)),
+    (f"{BUS}/sf_gate.zig", "frame_bytes_max", acl.FRAME_BYTES_MAX),
+    (f"{BUS}/sf_gate.zig", "key_bytes_max", acl.KEY_BYTES_MAX),
+    (f"{BUS}/sf_gate.zig", "key_bytes_max", transfer.KEY_BYTES_MAX),
+    (f"{BUS}/sf_gate.zig", "value_bytes_max", acl.VALUE_BYTES_MAX),
+    (f"{BUS}/sf_gate.zig", "list_max", acl.LIST_MAX),
+    (f"{BUS}/sf_gate.zig", "reply_bytes_max", acl.REPLY_BYTES_MAX),
+    (f"{BUS}/sf_gate.zig", "namespace", acl.NAMESPACE),
+    (f"{WIRE}/sf.zig", "value_bytes_max", acl.TRANSFER_BYTES_MAX),
     (f"{WIRE}/po.zig", "version", po.VERSION),
     (f"{WIRE}/po.zig", "capability_bytes_max", po.CAPABILITY_BYTES_MAX),
     ("abi/root.zig", "payload_bytes_max", bundle.FRAME_BYTES_MAX),
@@ -164,6 +180,8 @@ ENUMS: list[tuple[str, str, type[IntEnum]]] = [
     (f"{WIRE}/bn.zig", "Status", bundle.Status),
     (f"{WIRE}/ds.zig", "Op", front.Op),
     (f"{WIRE}/ds.zig", "Status", front.Status),
+    (f"{BUS}/transfer_head.zig", "Op", transfer.Op),
+    (f"{BUS}/transfer_head.zig", "Stage", transfer.Stage),
     (f"{WIRE}/sf.zig", "Op", state.Op),
     (f"{WIRE}/sf.zig", "Status", state.Status),
     (f"{BUS}/pk.zig", "Op", packagefs.Op),

@@ -16,7 +16,7 @@ from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
 from nexus.remotefs.state.block import MemoryDevice
-from nexus.remotefs.state.io.service import SILENCE_S, StateService
+from nexus.remotefs.state.io.service import LONGEST_S, SILENCE_S, StateService
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.store import Store
 from nexus.wire.transfer import STREAM
@@ -58,12 +58,13 @@ async def running(
     rules: tuple[Rule, ...] = RULES,
     rate: Limit = PLENTY,
     silence_s: float = SILENCE_S,
+    longest_s: float = LONGEST_S,
     sectors: int = 2048,
 ) -> AsyncIterator[World]:
     """Run three nodes; give A's and C's view of B."""
     device = MemoryDevice(bytes(512 * sectors))
     world = World(Store(device), device)
-    service = StateService(world.store, world.changed, silence_s)
+    service = StateService(world.store, world.changed, silence_s, longest_s)
     callers = (peer_of(key) for key in CALLERS)
     settings = replace(settings_of(KEY_B, *callers), rules=rules, rate=rate)
     sink = service.without_changes(world.others.append)

@@ -24,6 +24,7 @@ from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.transfer import ServedTransfer
 
 SILENCE_S: Final = 5.0
+LONGEST_S: Final = 64.0  # 1 KiB a second: who is slower holds what others could use.
 
 
 class StateService:
@@ -34,6 +35,7 @@ class StateService:
         store: Store,
         audit: Callable[[ChangeRecord], None],
         silence_s: float = SILENCE_S,
+        longest_s: float = LONGEST_S,
     ) -> None:
         """Serve a store.
 
@@ -41,10 +43,12 @@ class StateService:
             store: What is served.
             audit: Gets one record for every change that is asked for.
             silence_s: A transfer of which nothing comes for so long is given up.
+            longest_s: So is one that takes longer in all.
         """
         self._remote = RemoteState(store)
         self._audit = audit
         self._silence_s = silence_s
+        self._longest_s = longest_s
 
     def __call__(self, call: Call) -> bytes:
         """Answer a call; only permitted ones of authenticated sessions come here.
@@ -60,20 +64,24 @@ class StateService:
         """Serve a stream that moves one value, up to the store's largest."""
         served = ServedTransfer(self._remote, stream.gate, self._audit)
         try:
-            while True:
-                async with asyncio.timeout(self._silence_s):
-                    data = await stream.read()
-                step = served.receive(data) if data else served.end()
-                if step.send:
-                    await stream.write(step.send)
-                if step.reset is not None:
-                    stream.reset(step.reset)
-                if step.is_over:
-                    return
+            async with asyncio.timeout(self._longest_s):
+                await self._move(served, stream)
         except TimeoutError:
             stream.reset()
         finally:
             served.abort()
+
+    async def _move(self, served: ServedTransfer, stream: BusStream) -> None:
+        while True:
+            async with asyncio.timeout(self._silence_s):
+                data = await stream.read()
+            step = served.receive(data) if data else served.end()
+            if step.send:
+                await stream.write(step.send)
+            if step.reset is not None:
+                stream.reset(step.reset)
+            if step.is_over:
+                return
 
     @staticmethod
     def without_changes(sink: AuditSink) -> AuditSink:

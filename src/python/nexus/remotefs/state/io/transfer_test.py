@@ -271,6 +271,24 @@ def test_a_put_that_does_not_end_changes_nothing_and_leaves_its_number_free(
     run(scenario, silence_s=0.2 if kind == "silence" else 5.0)
 
 
+def test_a_put_that_drips_is_given_up() -> None:
+    async def scenario(world: World) -> None:
+        stream = await begin_put(world, 10_000)
+        with pytest.raises(StreamResetError) as caught:
+            await drip(stream)
+        assert caught.value.reason == ResetReason.UNWANTED.value
+        assert world.told == [("node-a", "put", "reject status")]
+        assert world.store.get(KEY) is None
+
+    run(scenario, longest_s=0.2)
+
+
+async def drip(stream: BusStream) -> None:
+    while True:
+        await stream.write(b"x")
+        await asyncio.sleep(0.01)
+
+
 def test_byte_by_byte() -> None:
     async def scenario(world: World) -> None:
         stream = await world.peers[0].open_stream(STREAM, PRIORITY)
