@@ -26,7 +26,7 @@ WORDS: Final = shake_256(b"a large value").digest(MOST)
 OLD: Final = b"what was there before"
 
 # More than a store has open at once: what was not aborted would be in the way.
-OFTEN: Final = 10
+OFTEN: Final = 9
 
 UNWANTED, UNKNOWN, SENSELESS = 0, 1, 2
 SILENCE_NS: Final = 5_000_000_000
@@ -111,7 +111,7 @@ def test_who_may_only_read_writes_nothing(scene: Scene) -> None:
     assert records(scene, "denied") == [denied]
 
 
-@pytest.mark.parametrize("sent", [0, 1, 5000, MOST - 1, MOST])
+@pytest.mark.parametrize("sent", [0, 5000, MOST])
 def test_a_session_that_is_lost_on_the_way_leaves_the_old_value(scene: Scene, sent: int) -> None:
     writer = scene.peers[WRITER]
     request = Head(Way.PUT, EPOCH + 1, KEY, MOST).encode()
