@@ -7,7 +7,7 @@ number) names a call across sessions.  Ids without an epoch name nothing beyond 
 Rules of this file
 ------------------
 1. A number is run at most once.  When its answer had to make room for newer ones, it is neither
-   run nor answered again.
+   run nor answered again; that holds over the forgetting of its epoch, for the last 64 of those.
 2. A number under which something else was asked before is refused.
 3. At most 256 calls are remembered for each of a peer's last 4 epochs.
 """
@@ -25,6 +25,9 @@ CALLS_MAX: Final = 256
 
 # A peer that restarts has a new epoch; several programs may share its key.
 EPOCHS_MAX: Final = 4
+
+# Of epochs that had to make room, so many are known by their highest number.
+RETIRED_MAX: Final = 64
 
 _NUMBER_BITS: Final = 32
 
@@ -51,20 +54,44 @@ class _Epoch:
     calls: OrderedDict[int, _Call] = field(default_factory=OrderedDict)
     forgotten_highest: int = 0
 
+    @property
+    def highest(self) -> int:
+        """The highest number that was ever run."""
+        return max((self.forgotten_highest, *self.calls))
+
+
+@dataclass(slots=True)
+class _Peer:
+    epochs: OrderedDict[int, _Epoch] = field(default_factory=OrderedDict)
+    retired: OrderedDict[int, int] = field(default_factory=OrderedDict)
+
+    def use(self, number: int) -> _Epoch:
+        """Find or begin an epoch; the one used longest ago makes room."""
+        if number not in self.epochs:
+            if len(self.epochs) == EPOCHS_MAX:
+                oldest, epoch = self.epochs.popitem(last=False)
+                self.retired[oldest] = epoch.highest
+            self.epochs[number] = _Epoch(forgotten_highest=self.retired.pop(number, 0))
+            if len(self.retired) > RETIRED_MAX:
+                self.retired.popitem(last=False)
+        self.epochs.move_to_end(number)
+        return self.epochs[number]
+
 
 class ReplayTable:
     """The memory of one node."""
 
     def __init__(self) -> None:
         """Remember nothing."""
-        self._peers: dict[str, OrderedDict[int, _Epoch]] = {}
+        self._peers: dict[str, _Peer] = {}
 
     def begin(
         self, peer: str, correlation: int, service: int, payload: bytes
     ) -> tuple[Verdict, bytes | None]:
         """Judge a mutation; with `DONE` comes the answer that it had."""
+        assert has_epoch(correlation), "an id without an epoch"
         number = correlation & ((1 << _NUMBER_BITS) - 1)
-        epoch = self._epoch(peer, correlation >> _NUMBER_BITS)
+        epoch = self._peers.setdefault(peer, _Peer()).use(correlation >> _NUMBER_BITS)
         call = epoch.calls.get(number)
         if call is not None:
             return _compare(call, service, payload)
@@ -78,9 +105,11 @@ class ReplayTable:
     ) -> tuple[Verdict, bytes | None]:
         """Judge a mutation as `begin` would, and take note of nothing."""
         number = correlation & ((1 << _NUMBER_BITS) - 1)
-        epoch = self._peers.get(peer, OrderedDict()).get(correlation >> _NUMBER_BITS)
+        known = self._peers.get(peer, _Peer())
+        epoch = known.epochs.get(correlation >> _NUMBER_BITS)
         if epoch is None:
-            return Verdict.RUN, None
+            highest = known.retired.get(correlation >> _NUMBER_BITS, 0)
+            return (Verdict.GONE if number <= highest else Verdict.RUN), None
         call = epoch.calls.get(number)
         if call is not None:
             return _compare(call, service, payload)
@@ -88,23 +117,12 @@ class ReplayTable:
 
     def finish(self, peer: str, correlation: int, reply: bytes | None) -> None:
         """Remember the answer of a call that `begin` let run; None is `failed`."""
-        epochs = self._peers.get(peer, OrderedDict())
-        epoch = epochs.get(correlation >> _NUMBER_BITS)
-        if epoch is None:
+        epoch = self._peers.get(peer, _Peer()).epochs.get(correlation >> _NUMBER_BITS)
+        call = None if epoch is None else epoch.calls.get(correlation & ((1 << _NUMBER_BITS) - 1))
+        if call is None:
             return  # Its epoch was forgotten meanwhile.
-        call = epoch.calls[correlation & ((1 << _NUMBER_BITS) - 1)]
         call.is_done = True
         call.reply = reply
-
-    def _epoch(self, peer: str, number: int) -> _Epoch:
-        assert number, "an id without an epoch"
-        epochs = self._peers.setdefault(peer, OrderedDict())
-        if number not in epochs:
-            if len(epochs) == EPOCHS_MAX:
-                epochs.popitem(last=False)
-            epochs[number] = _Epoch()
-        epochs.move_to_end(number)
-        return epochs[number]
 
     def _make_room(self, epoch: _Epoch) -> bool:
         if len(epoch.calls) < CALLS_MAX:

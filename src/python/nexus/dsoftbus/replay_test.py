@@ -5,7 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus.dsoftbus.replay import CALLS_MAX, EPOCHS_MAX, ReplayTable, Verdict, has_epoch
+from nexus.dsoftbus.replay import (
+    CALLS_MAX,
+    EPOCHS_MAX,
+    RETIRED_MAX,
+    ReplayTable,
+    Verdict,
+    has_epoch,
+)
 
 EPOCH = 7 << 32
 PUT = b"SF\1\1k=v"
@@ -82,21 +89,58 @@ def test_epochs_are_bounded_and_a_late_end_of_a_forgotten_one_is_ignored() -> No
     assert table.begin("a", (2 << 32) + 1, 4, PUT)[0] is Verdict.RUNNING
 
 
+def test_what_ran_in_a_forgotten_epoch_is_not_run_again() -> None:
+    table = ReplayTable()
+    first = [(1 << 32) + number for number in (3, 5)]
+    for correlation in first:
+        table.begin("a", correlation, 4, PUT)
+        table.finish("a", correlation, b"ok")
+    for epoch in range(2, EPOCHS_MAX + 2):
+        table.begin("a", (epoch << 32) + 1, 4, PUT)
+    for _ in range(2):
+        assert table.look("a", first[1], 4, PUT) == (Verdict.GONE, None)
+        assert table.look("a", first[1] + 1, 4, PUT) == (Verdict.RUN, None)
+    # Whether 4 ran is not known any more; what comes later is new.
+    for correlation in (*first, first[0] + 1):
+        assert table.begin("a", correlation, 4, PUT)[0] is Verdict.GONE
+    assert table.begin("a", first[1] + 1, 4, PUT)[0] is Verdict.RUN
+
+
+def test_the_memory_of_forgotten_epochs_is_bounded() -> None:
+    table = ReplayTable()
+    last = EPOCHS_MAX + RETIRED_MAX + 2
+    for epoch in range(1, last + 1):
+        table.begin("a", (epoch << 32) + 1, 4, PUT)
+    gone = [
+        epoch
+        for epoch in range(1, last + 1)
+        if table.look("a", (epoch << 32) + 1, 4, PUT)[0] is Verdict.GONE
+    ]
+    assert gone == list(range(3, RETIRED_MAX + 3))
+
+
 def test_ids_without_an_epoch() -> None:
     assert not has_epoch(0xFFFFFFFF)
     assert has_epoch(1 << 32)
 
 
-@given(st.lists(st.tuples(st.integers(1, 600), st.booleans()), max_size=400))
-def test_no_number_ever_runs_twice(steps: list[tuple[int, bool]]) -> None:
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 600), st.booleans()), max_size=400),
+    st.sampled_from([1, 9]),
+)
+def test_no_number_ever_runs_twice(steps: list[tuple[int, int, bool]], epochs: int) -> None:
     table = ReplayTable()
     ran: set[int] = set()
-    for number, finishes in steps:
-        verdict, _ = table.begin("a", EPOCH + number, 4, PUT)
+    for epoch, number, finishes in steps:
+        correlation = (min(epoch, epochs) << 32) + number
+        looked = table.look("a", correlation, 4, PUT)
+        verdict, reply = table.begin("a", correlation, 4, PUT)
+        # Looking says the same, but for whether there is room.
+        assert looked == (verdict, reply) or (looked[0], verdict) == (Verdict.RUN, Verdict.GONE)
         if verdict is Verdict.RUN:
-            assert number not in ran
-            ran.add(number)
+            assert correlation not in ran
+            ran.add(correlation)
             if finishes:
-                table.finish("a", EPOCH + number, b"")
+                table.finish("a", correlation, b"")
         else:
-            assert number in ran or verdict is Verdict.GONE
+            assert correlation in ran or verdict is Verdict.GONE
