@@ -13,14 +13,18 @@ from pants.core.util_rules import archive, source_files
 from pants.engine.addresses import Address, Addresses
 from pants.engine.fs import DigestContents
 from pants.engine.internals.scheduler import ExecutionError
-from pants.engine.target import DependenciesRequest
+from pants.engine.target import DependenciesRequest, SourcesPaths, SourcesPathsRequest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 from pants.util.frozendict import FrozenDict
 
 from nexus_os import addresses, field_targets, images, prebuilt_image
 from nexus_os.addresses import ImageReferences
 from nexus_os.elf_fake import elf
-from nexus_os.image_targets import PrebuiltDependenciesField, Rv64PrebuiltImage
+from nexus_os.image_targets import (
+    PrebuiltDependenciesField,
+    PrebuiltSourceField,
+    Rv64PrebuiltImage,
+)
 from nexus_os.images import BuiltImages
 from nexus_os.prebuilt_image import PrebuiltImageFieldSet
 
@@ -62,6 +66,7 @@ def rule_runner() -> RuleRunner:
             QueryRule(Addresses, [DependenciesRequest]),
             QueryRule(BuiltImages, [ImageReferences]),
             QueryRule(BuiltPackage, [PrebuiltImageFieldSet]),
+            QueryRule(SourcesPaths, [SourcesPathsRequest]),
         ],
     )
     rule_runner.set_options([], env_inherit={"PATH"})
@@ -117,3 +122,12 @@ def test_what_makes_the_file_is_depended_on(rule_runner: RuleRunner) -> None:
     found = rule_runner.request(Addresses, [DependenciesRequest(target[PrebuiltDependenciesField])])
 
     assert list(found) == [Address("fw", target_name="build")]
+
+
+def test_image_that_another_target_makes_has_no_sources_of_its_own(rule_runner: RuleRunner) -> None:
+    # Every goal that looks for the owners of files asks for them.
+    target = rule_runner.get_target(Address("fw", target_name="from_command"))
+
+    found = rule_runner.request(SourcesPaths, [SourcesPathsRequest(target[PrebuiltSourceField])])
+
+    assert found.files == ()
