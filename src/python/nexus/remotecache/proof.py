@@ -66,36 +66,41 @@ def main(argv: Sequence[str]) -> int:
         return 2
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    verdicts = play_all(arguments.cases or list(CASES), arguments.root.resolve(), arguments.jobs)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    write_report(arguments.out / "junit.xml", verdicts)
+    with tempfile.TemporaryDirectory(prefix="nexus-proof-") as folder:
+        names = arguments.cases or list(CASES)
+        verdicts = play_all(names, Path(folder), arguments.root.resolve(), arguments.jobs)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        write_report(arguments.out / "junit.xml", verdicts)
+        print(summary(verdicts), flush=True)
+    return 1 if any(verdict.complaint for verdict in verdicts) else 0
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """The last line."""
     failed = [verdict.name for verdict in verdicts if verdict.complaint]
     not_tried = [verdict.name for verdict in verdicts if verdict.not_tried]
     passed = len(verdicts) - len(failed) - len(not_tried)
     line = f"remote_cache_proof: {passed} of {len(verdicts)} cases passed"
     line += f"; failed: {', '.join(failed)}" if failed else ""
     line += f"; NOT TRIED: {', '.join(not_tried)}" if not_tried else ""
-    print(line)
-    return 1 if failed else 0
+    return line
 
 
-def play_all(names: Sequence[str], root: Path, jobs: int) -> list[Verdict]:
-    """Play cases side by side, on folders that are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="nexus-proof-") as text:
-        folder = Path(text)
-        made = credentials.create(folder / "keys", lifetime=timedelta(hours=2))
-        shared_folder = folder / "shared"
-        shared_folder.mkdir(mode=0o700)
-        with server.running(shared_folder, made) as shared:
-            stages = [Stage(folder, root, made, shared, name) for name in names]
-            with ThreadPoolExecutor(jobs) as pool:
-                try:
-                    return list(pool.map(play, stages))
-                except SystemExit:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    for stage in stages:
-                        stage.stop()
-                    raise
+def play_all(names: Sequence[str], folder: Path, root: Path, jobs: int) -> list[Verdict]:
+    """Play cases side by side, each in folders of its own, with one healthy server for all."""
+    made = credentials.create(folder / "keys", lifetime=timedelta(hours=2))
+    shared_folder = folder / "shared"
+    shared_folder.mkdir(mode=0o700)
+    with server.running(shared_folder, made) as shared:
+        stages = [Stage(folder, root, made, shared, name) for name in names]
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                return list(pool.map(play, stages))
+            except SystemExit:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for stage in stages:
+                    stage.stop()
+                raise
 
 
 def play(stage: Stage) -> Verdict:
