@@ -155,6 +155,7 @@ def evicted_by_quota(stage: Stage) -> None:
         if counters["requests_cached"] > PROCESSES - STEPS:
             raise AssertionError("found what was evicted")
         expect_counters(again, read_errors=0, write_errors=0)
+        expect_report(again, report.SERVED)
         expect("blobs that are back", [blob for blob in blobs if not blob.exists()], [])
 
 
