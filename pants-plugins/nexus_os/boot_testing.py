@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Optional, Tuple
 
@@ -36,7 +35,6 @@ from pants.util.logging import LogLevel
 from nexus_os import junit
 from nexus_os.boot import Boot, BootRequest
 from nexus_os.boot_requests import marker_test_request, world_request
-from nexus_os.network_cut import NetworkCut
 from nexus_os.outcome_fields import TestMessageField, TestOutcomeField
 from nexus_os.program_process import ProgramProcess
 from nexus_os.run_targets import (
@@ -187,7 +185,6 @@ class GuestReportRequest:
 @rule(desc="Boot and judge", level=LogLevel.DEBUG)
 async def run_boot_test(
     test: BootTest,
-    cut: NetworkCut,
     test_subsystem: TestSubsystem,
     test_extra_env: TestExtraEnv,
 ) -> FinishedBootTest:
@@ -209,7 +206,6 @@ async def run_boot_test(
             description=f"Boot {test.address}",
         ),
     )
-    process = dataclasses.replace(process, argv=(*cut.argv, *process.argv))
     result = await Get(FallibleProcessResult, Process, process)
     left, report = await MultiGet(
         Get(Snapshot, RemovePrefix(result.output_digest, OUT))

@@ -30,7 +30,7 @@ from pants.engine.addresses import Address, Addresses
 from pants.engine.fs import Digest, GlobMatchErrorBehavior, PathGlobs
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
-from pants.option.option_types import BoolOption, StrOption
+from pants.option.option_types import StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text
@@ -99,12 +99,13 @@ class NexusOs(Subsystem):
         help="The resolve of the modules that `native_module` and `translate_module` name.",
         advanced=True,
     )
-    isolate_network = BoolOption(
-        default=False,
+    hide = StrListOption(
+        default=["network", "home"],
         help=help_text(
             """
-            Give zig, and every test that boots machines, an empty network by `unshare -rn`. Where
-            the machine does not allow that, a warning says so and they run with its network.
+            What builds, boots and Python tests cannot see: `network` (there is loopback and nothing
+            else) and `home` (an empty folder that cannot be written; the user and the machine have
+            other names). Where the machine does not allow that, a warning says so and they see it.
             """
         ),
     )

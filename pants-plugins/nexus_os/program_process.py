@@ -22,6 +22,7 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from nexus_os.first_party import Program, ProgramRequest
+from nexus_os.sealing import Seal
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ProgramProcess:
 
 
 @rule
-async def start_in_sandbox(request: ProgramProcess) -> Process:
+async def start_in_sandbox(request: ProgramProcess, seal: Seal) -> Process:
     program = await Get(Program, ProgramRequest, request.program)
     inputs = await Get(Digest, MergeDigests((request.inputs, program.sources)))
     how: Dict[str, Any] = dict(
@@ -57,9 +58,9 @@ async def start_in_sandbox(request: ProgramProcess) -> Process:
         level=LogLevel.DEBUG,
     )
     if program.release is not None:
-        return await Get(Process, PexProcess(program.release, **how))
+        return seal.around(await Get(Process, PexProcess(program.release, **how)))
     tool = await Get(VenvPex, PexRequest, program.pex_request)
-    return await Get(Process, VenvPexProcess(tool, **how))
+    return seal.around(await Get(Process, VenvPexProcess(tool, **how)))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ from nexus_os.first_party import (
 )
 from nexus_os.native_code import NativeCode, NativeCodeRequest, build_native_code
 from nexus_os.program_process import ProgramProcess, start_in_sandbox
+from nexus_os.sealing import Seal
+
+UNSEALED = Seal((), "", EMPTY_DIGEST)
 
 PROCESS = Process(argv=("some",), description="stand-in")
 
@@ -61,7 +64,7 @@ def start(program: Program) -> Any:
     )
     run_rule_with_mocks(
         start_in_sandbox,
-        rule_args=[request],
+        rule_args=[request, UNSEALED],
         mock_gets=[
             MockGet(Program, (ProgramRequest,), lambda _: program),
             MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
@@ -139,3 +142,22 @@ def test_program_of_a_release_depends_on_no_target() -> None:
     )
 
     assert found.addresses == ()
+
+
+def test_a_program_in_a_sandbox_is_sealed() -> None:
+    started = run_rule_with_mocks(
+        start_in_sandbox,
+        rule_args=[
+            ProgramProcess(ProgramRequest("some.program"), (), EMPTY_DIGEST, "Try"),
+            Seal(("network", "home"), "/python", EMPTY_DIGEST),
+        ],
+        mock_gets=[
+            MockGet(Program, (ProgramRequest,), lambda _: SOURCES),
+            MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
+            MockGet(VenvPex, (PexRequest,), lambda _: "the tool"),
+            MockGet(Process, (VenvPexProcess,), lambda _: PROCESS),
+            MockGet(Process, (PexProcess,), lambda _: PROCESS),
+        ],
+    )
+    assert started.argv[0] == "/python"
+    assert started.argv[-2:] == ("--", "some")

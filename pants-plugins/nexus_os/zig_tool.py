@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -18,7 +17,7 @@ from pants.option.subsystem import Subsystem
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from nexus_os.network_cut import NetworkCut
+from nexus_os.sealing import Seal
 
 # The compiler keeps what it has built of its own runtime here; contents are keyed by content, so
 # sharing them between sandboxes changes the time of a build and nothing else.
@@ -60,7 +59,7 @@ class ZigProcess:
 
 
 @rule(desc="Prepare zig", level=LogLevel.DEBUG)
-async def prepare_zig(request: ZigProcess, zig: Zig, cut: NetworkCut) -> Process:
+async def prepare_zig(request: ZigProcess, zig: Zig, seal: Seal) -> Process:
     tool = await Get(VenvPex, PexRequest, zig.to_pex_request())
     process = await Get(
         Process,
@@ -82,7 +81,7 @@ async def prepare_zig(request: ZigProcess, zig: Zig, cut: NetworkCut) -> Process
             level=LogLevel.DEBUG,
         ),
     )
-    return dataclasses.replace(process, argv=(*cut.argv, *process.argv))
+    return seal.around(process)
 
 
 def rules():
