@@ -70,7 +70,7 @@ def test_same_bytes_pass_and_what_was_planted_is_found(
     [
         "os.getcwd()",
         "time.time_ns()",
-        "os.environ['HOME']",
+        "os.environ.get('HOME')",
         "os.environ.get('USER')",
         "os.environ.get('TMPDIR')",
         "time.strftime('%Z')",

@@ -47,18 +47,23 @@ def test_our_files_say_the_same(root: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        (GITHUB, "command: ./pants lint ::", "command: ./pants lint src::", "runs ('./pants lint"),
-        (GITHUB, "command: ./pants lint ::", "command: make lint", "is no command of this"),
+        (
+            GITHUB,
+            "command: './pants lint ::'",
+            "command: './pants lint src::'",
+            "runs ('./pants lint",
+        ),
+        (GITHUB, "command: './pants lint ::'", "command: make lint", "is no command of this"),
         (GITHUB, "name: package", "name: parcel", "lacks the job 'package'"),
         (GITHUB, "actions/cache@v4", "somebody/cache@v4", "is no official action"),
         (GITHUB, "actions/cache@v4", "actions/cache@main", "is no official action"),
         (GITHUB, "reports: dist/os2vm/", "reports: dist/other/", "does not keep dist/os2vm/"),
         (GITLAB, "package:\n  script", ".package:\n  script", "lacks the job 'package'"),
-        (GITLAB, "- ./pants check ::", "- curl example.org", "is no command of this project"),
+        (GITLAB, "- './pants check ::'", "- curl example.org", "is no command of this project"),
         (
             GITLAB,
-            "- ./pants check ::",
-            "- ./pants check ::\n    - ./pants --version",
+            "- './pants check ::'",
+            "- './pants check ::'\n    - ./pants --version",
             "has 2 commands of ours instead of one",
         ),
         (GITLAB, "- dist/os2vm*/", "- dist/other/", "does not keep dist/os2vm/junit.xml"),
