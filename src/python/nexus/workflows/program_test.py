@@ -49,11 +49,16 @@ def test_our_files_say_the_same(root: Path, capsys: pytest.CaptureFixture[str]) 
     [
         (
             GITHUB,
-            "command: './pants lint ::'",
+            "command: './pants lint tailor --check ::'",
             "command: './pants lint src::'",
             "runs ('./pants lint",
         ),
-        (GITHUB, "command: './pants lint ::'", "command: make lint", "is no command of this"),
+        (
+            GITHUB,
+            "command: './pants lint tailor --check ::'",
+            "command: make lint",
+            "is no command of this",
+        ),
         (GITHUB, "name: package", "name: parcel", "lacks the job 'package'"),
         (GITHUB, "actions/cache@v4", "somebody/cache@v4", "is no official action"),
         (GITHUB, "actions/cache@v4", "actions/cache@main", "is no official action"),
@@ -95,7 +100,7 @@ def test_a_job_runs_in_its_environment_and_its_failure_is_told(
     arguments = ["--root", str(root), "--host", host]
     assert main([*arguments, "--run", "lint", "--run", "package"]) == 0
     said = capfd.readouterr().out
-    assert "run: ./pants lint ::\ntrue pants.ci.toml lint\n" in said
+    assert "run: ./pants lint tailor --check ::\ntrue pants.ci.toml lint\n" in said
     assert "run: ./pants package src/guest:system\ntrue pants.ci.toml package\n" in said
     assert "not run here: " in said
     assert main([*arguments, "--run", "check", "--run", "lint"]) == 1
