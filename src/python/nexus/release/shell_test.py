@@ -38,7 +38,7 @@ def test_folder_variables_and_exit_codes_are_those_of_a_terminal(tmp_path: Path)
 def test_command_without_end_is_ended_with_all_it_started(tmp_path: Path) -> None:
     life = Life(tmp_path / "life")
     with Shell(tmp_path, os.environ, tmp_path) as shell:
-        shell.run("tail -f /dev/null >life &", SECONDS)
+        shell.run("{ tail -f /dev/null & } >life", SECONDS)
         with pytest.raises(ShellError, match="'wait' did not end in time"):
             shell.run("wait", 0.01)
 
@@ -48,6 +48,8 @@ def test_command_without_end_is_ended_with_all_it_started(tmp_path: Path) -> Non
 def test_daemons_are_stopped_by_the_numbers_they_left(tmp_path: Path) -> None:
     life = Life(tmp_path / "life")
     with Shell(tmp_path, os.environ, tmp_path) as shell:
-        shell.run("set -m; mkdir pantsd; tail -f /dev/null >life & echo $! >pantsd/pid", SECONDS)
+        shell.run(
+            "set -m; mkdir pantsd; { tail -f /dev/null & } >life; echo $! >pantsd/pid", SECONDS
+        )
 
     assert life.has_ended()
