@@ -30,7 +30,6 @@ class Outcome(Enum):
     MISSING_END = ("missing-end", 61)
     # The author's fault: nothing was run, or not what was announced happened.
     UNEXPECTED_OUTCOME = ("unexpected-outcome", 18)
-    NOT_REPRODUCIBLE = ("not-reproducible", 19)
     BAD_CONFIGURATION = ("bad-configuration", 20)
     # The host's fault.
     HOST_FAULT = ("host-fault", 21)

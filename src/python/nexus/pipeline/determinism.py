@@ -39,6 +39,9 @@ TARGETS: Final = (
     "src/guest/lib/wire:tests",
 )
 
+# How this program can end that no run can: a name and an exit code of the same table.
+NOT_REPRODUCIBLE: Final = ("not-reproducible", 19)
+
 PLANTED: Final = "planted_for_determinism"
 
 # What a build must not see: when, where and who.
@@ -71,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
         if not (options.root / "pants").is_file():
             raise UsageError(f"--root: {str(options.root)!r} has no launcher `pants`")
     except UsageError as exc:
-        return _end(Outcome.BAD_CONFIGURATION, str(exc))
+        return _end(Outcome.BAD_CONFIGURATION.value, str(exc))
     folder = Path(tempfile.mkdtemp(prefix="nexus-determinism-"))
     try:
         return _compare_sides(
@@ -82,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
             is_planted=not options.no_plant,
         )
     except (OSError, subprocess.SubprocessError) as exc:
-        return _end(Outcome.HOST_FAULT, str(exc))
+        return _end(Outcome.HOST_FAULT.value, str(exc))
     finally:
         sides.remove(folder)
 
@@ -109,8 +112,8 @@ def _compare_sides(
         if done.exit_code != 0:
             print(done.log[-sides.LOG_TAIL_CHARS :])
             if side.name == "first":
-                return _end(Outcome.HOST_FAULT, "only what passes can be compared")
-            return _end(Outcome.NOT_REPRODUCIBLE, "passes on the first side, not on the second")
+                return _end(Outcome.HOST_FAULT.value, "only what passes can be compared")
+            return _end(NOT_REPRODUCIBLE, "passes on the first side, not on the second")
     return judge(built[0].files, built[1].files, out, is_planted=is_planted)
 
 
@@ -130,14 +133,14 @@ def judge(
     if others:
         for each in others[1:]:
             print(f"also different: {each.file}: {each.where}")
-        return _end(Outcome.NOT_REPRODUCIBLE, f"{len(others)} of {len(names)} files\n{others[0]}")
+        return _end(NOT_REPRODUCIBLE, f"{len(others)} of {len(names)} files\n{others[0]}")
     if not names:
-        return _end(Outcome.UNEXPECTED_OUTCOME, "the targets left no files to compare")
+        return _end(Outcome.UNEXPECTED_OUTCOME.value, "the targets left no files to compare")
     if is_planted and not planted:
-        return _end(Outcome.UNEXPECTED_OUTCOME, "what was planted to differ was not found")
+        return _end(Outcome.UNEXPECTED_OUTCOME.value, "what was planted to differ was not found")
     if planted:
         print(f"found what was planted: {planted[0]}")
-    return _end(Outcome.PASSED, f"{len(names)} files are the same, byte for byte")
+    return _end(Outcome.PASSED.value, f"{len(names)} files are the same, byte for byte")
 
 
 def _report(out: Path, names: Sequence[str], differences: Sequence[Difference]) -> None:
@@ -158,10 +161,10 @@ def _write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _end(outcome: Outcome, text: str) -> int:
-    stream = sys.stdout if outcome is Outcome.PASSED else sys.stderr
-    print(f"determinism: {outcome.label}: {text}", file=stream, flush=True)
-    return outcome.exit_code
+def _end(outcome: tuple[str, int], text: str) -> int:
+    name, code = outcome
+    print(f"determinism: {name}: {text}", file=sys.stderr if code else sys.stdout, flush=True)
+    return code
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 
 from nexus.harness.outcome import Outcome
 from nexus.pipeline import sides
-from nexus.pipeline.determinism import PLANTED, TARGETS, main
+from nexus.pipeline.determinism import NOT_REPRODUCIBLE, PLANTED, TARGETS, main
 
 LAUNCHER: Final = """#!{python}
 import os, pathlib, sys, time
@@ -83,7 +83,7 @@ def test_same_bytes_pass_and_what_was_planted_is_found(
 def test_what_a_side_sees_of_its_surroundings_is_found(
     tmp_path: Path, seen: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert verdict(project(tmp_path / "a", seen=seen)) == Outcome.NOT_REPRODUCIBLE.exit_code
+    assert verdict(project(tmp_path / "a", seen=seen)) == NOT_REPRODUCIBLE[1]
     assert "1 of 2 files\ntest/boot/uart-A.log: line 2\n  first:  " in capsys.readouterr().err
     out = tmp_path / "out"
     assert "<failure" in (out / "junit.xml").read_text()
@@ -94,7 +94,7 @@ def test_what_a_side_sees_of_its_surroundings_is_found(
 def test_what_a_side_sees_of_its_user_is_found(tmp_path: Path) -> None:
     if not sides.can_be_other_user():
         pytest.skip("this machine gives this user no user namespace")
-    assert verdict(project(tmp_path / "a", seen="os.getuid()")) == 19
+    assert verdict(project(tmp_path / "a", seen="os.getuid()")) == NOT_REPRODUCIBLE[1]
 
 
 def test_a_comparison_that_overlooks_what_was_planted_proves_nothing(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_only_what_passes_is_compared(tmp_path: Path) -> None:
 
 def test_what_passes_on_one_side_only_is_not_deterministic(tmp_path: Path) -> None:
     root = project(tmp_path / "a", exit_code="'second' in os.getcwd()")
-    assert verdict(root) == Outcome.NOT_REPRODUCIBLE.exit_code
+    assert verdict(root) == NOT_REPRODUCIBLE[1]
 
 
 @pytest.mark.parametrize(("given", "wanted"), [((), TARGETS), (("x:y", "z"), ("x:y", "z"))])
@@ -117,7 +117,7 @@ def test_targets_are_those_given_or_all_of_the_table(
     tmp_path: Path, given: tuple[str, ...], wanted: tuple[str, ...]
 ) -> None:
     root = project(tmp_path / "a", seen="sys.argv, time.time_ns()")
-    assert verdict(root, *given) == Outcome.NOT_REPRODUCIBLE.exit_code
+    assert verdict(root, *given) == NOT_REPRODUCIBLE[1]
     log = (tmp_path / "out/second/test/boot/uart-A.log").read_text()
     assert ", ".join(map(repr, ("test", "package", *wanted))) in log
 
@@ -125,6 +125,11 @@ def test_targets_are_those_given_or_all_of_the_table(
 @pytest.mark.parametrize("arguments", [["--out"], ["--rot", "x"], ["--root", "nowhere"]])
 def test_wrong_arguments_build_nothing(arguments: list[str]) -> None:
     assert main(arguments) == Outcome.BAD_CONFIGURATION.exit_code
+
+
+def test_end_of_its_own_has_a_name_and_a_code_of_its_own() -> None:
+    assert NOT_REPRODUCIBLE not in [outcome.value for outcome in Outcome]
+    assert NOT_REPRODUCIBLE[1] not in [outcome.exit_code for outcome in Outcome]
 
 
 def test_sources_are_those_of_a_commit(tmp_path: Path) -> None:
