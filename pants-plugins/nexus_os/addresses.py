@@ -68,12 +68,18 @@ async def find_config(reference: ConfigReference) -> ConfigTarget:
         found = await Get(FieldTarget, TargetReference, reference.as_target)
         return ConfigTarget(found.target)
     targets = await Get(Targets, _ConfigFile(reference))
-    fitting = [target for target in targets if isinstance(target, reference.accepted)]
+    path = os.path.normpath(path_from_build_file(reference.owner, reference.text))
+    # Pants names those whose `sources` would match, also if the file is not there.
+    fitting = [
+        target
+        for target in targets
+        if isinstance(target, reference.accepted) and target[ConfigSourceField].file_path == path
+    ]
     if len(fitting) != 1:
         known = await Get(AllTargets)
         paths = (t[ConfigSourceField].file_path for t in known if isinstance(t, reference.accepted))
         owner = reference.owner
-        near = nearest(path_from_build_file(owner, reference.text), set(paths), likeness=0.8)
+        near = nearest(path, set(paths), likeness=0.8)
         aliases = " or ".join(f"`{kind.alias}`" for kind in reference.accepted)
         raise InvalidFieldException(
             f"The `{reference.field}` field of {owner} is {reference.text!r}, which {len(fitting)} "

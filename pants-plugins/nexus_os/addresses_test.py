@@ -75,6 +75,15 @@ def test_world_that_is_not_one_is_refused(
         find(rule_runner, text)
 
 
+def test_node_without_a_file_is_not_found_by_the_pattern_that_it_would_match(
+    rule_runner: RuleRunner,
+) -> None:
+    reference = ConfigReference(OWNER, "config", "node-x.toml", (NodeConfig,))
+
+    with pytest.raises(ExecutionError, match=r"which 0 `node_config` targets have"):
+        rule_runner.request(ConfigTarget, [reference])
+
+
 def test_images_are_found_by_the_names_they_are_given(rule_runner: RuleRunner) -> None:
     references = ImageReferences(
         OWNER, "images", FrozenDict({"b": "//guest", "a": "//guest:guest"})

@@ -50,6 +50,15 @@ class NexusOs(Subsystem):
             """
         ),
     )
+    compilers = StrOption(
+        default="",
+        help=help_text(
+            """
+            Path from the build root to the PEX of a release that holds the modules of
+            `native_resolve`, without their requirements; beside `programs`, for `rv64_translation`.
+            """
+        ),
+    )
     native_interpreter = StrOption(
         default="",
         help=help_text(
@@ -268,15 +277,21 @@ async def take_program_from_release(wrapped: _FromRelease, nexus_os: NexusOs) ->
     """From the PEX of a release, which holds everything but the compilers of machine code."""
     request = wrapped.request
     constraints = InterpreterConstraints([RELEASE_INTERPRETER])
-    released, python = await MultiGet(
-        Get(ReleasedFile, ReleasedFileRequest("programs", nexus_os.programs)),
-        Get(PythonExecutable, InterpreterConstraints, constraints),
-    )
     if request.resolve is None:
+        released, python = await MultiGet(
+            Get(ReleasedFile, ReleasedFileRequest("programs", nexus_os.programs)),
+            Get(PythonExecutable, InterpreterConstraints, constraints),
+        )
         pex = Pex(released.digest, released.path, python)
         return Program(request.module, None, pex, released.digest, ())
-    # The PEX is an importable file, too: the program is in it, its requirements are in a lock.
-    lock = await Get(Lockfile, Resolve(request.resolve))
+    if not nexus_os.compilers:
+        raise MissingProgramError(
+            f"The module {request.module!r} needs the resolve {request.resolve!r}; a release has "
+            "it in a PEX of its own. Name that in the option `compilers` of `[nexus-os]`."
+        )
+    # A PEX is an importable file, too: the program is in it, its requirements are in a lock.
+    released = await Get(ReleasedFile, ReleasedFileRequest("compilers", nexus_os.compilers))
+    lock = await Get(Lockfile, Resolve(request.resolve, use_entire_lockfile=True))
     pex_request = PexRequest(
         output_filename=f"{request.module}.pex",
         internal_only=True,

@@ -18,6 +18,8 @@ from pants.backend.python.util_rules.pex import (
     VenvPex,
     VenvPexProcess,
 )
+from pants.backend.python.util_rules.pex_environment import PythonExecutable
+from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile, Resolve
 from pants.engine.fs import EMPTY_DIGEST, Digest, MergeDigests
 from pants.engine.process import Process, ProcessResult
 from pants.testutil.option_util import create_subsystem
@@ -30,7 +32,9 @@ from nexus_os.first_party import (
     ProgramRequest,
     ReleasedFile,
     ReleasedFileRequest,
+    _FromRelease,
     find_program,
+    take_program_from_release,
 )
 from nexus_os.native_code import NativeCode, NativeCodeRequest, build_native_code
 from nexus_os.program_process import ProgramProcess, start_in_sandbox
@@ -122,6 +126,39 @@ def released_native_code(**options: str) -> NativeCode:
 def test_release_brings_the_interpreter_and_compiles_none() -> None:
     assert released_native_code(native_interpreter="nexus/i.bin").path == "nexus/i.bin"
     assert released_native_code(programs="nexus/nexus.pex").path is None
+
+
+def take(request: ProgramRequest) -> Program:
+    """Run the rule that takes a program from a release."""
+    python = PythonExecutable("/python3.11")
+    program: Program = run_rule_with_mocks(
+        take_program_from_release,
+        rule_args=[
+            _FromRelease(request),
+            create_subsystem(NexusOs, programs="nexus/nexus.pex", compilers="nexus/compilers.pex"),
+        ],
+        mock_gets=[
+            MockGet(
+                ReleasedFile,
+                (ReleasedFileRequest,),
+                lambda r: ReleasedFile(EMPTY_DIGEST, r.path),
+            ),
+            MockGet(PythonExecutable, (InterpreterConstraints,), lambda _: python),
+            MockGet(Lockfile, (Resolve,), lambda r: Lockfile(f"{r.name}.lock", "here", r.name)),
+        ],
+    )
+    return program
+
+
+def test_compiler_of_machine_code_comes_from_a_lock_and_the_program_from_the_pex() -> None:
+    program = take(ProgramRequest("some.compiler", "llvm"))
+
+    assert program.pex_request is not None
+    requirements = program.pex_request.requirements
+    assert isinstance(requirements, EntireLockfile)
+    assert requirements.lockfile.url == "llvm.lock"
+    assert dict(program.environment()) == {"PEX_EXTRA_SYS_PATH": "nexus/compilers.pex"}
+    assert take(ProgramRequest("some.program")).pex_request is None
 
 
 def test_program_of_a_release_depends_on_no_target() -> None:
