@@ -15,38 +15,15 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from nexus.bench import dsoftbus_measure as measure
+from nexus.bench.figure import Figure
 from nexus.bench.machine import describe_machine
 
 SESSION_BYTES_MAX: Final = 20 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the result; the ratio is to be at least the target."""
-
-    name: str
-    unit: str
-    ours: float
-    plain: float
-    ratio: float
-    target: float
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the target is met."""
-        return self.ratio >= self.target
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name:<11}{self.ours:>9.1f} {self.unit:<13}against {self.plain:>9.1f}"
-            f"   ratio {self.ratio:.2f}, at least {self.target:.2f}"
-            f"  {'ok' if self.is_met else 'MISSED'}"
-        )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -16,20 +16,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from nexus.bench import remote_put
 from nexus.bench import statefs_measure as measure
+from nexus.bench.figure import Figure
+from nexus.bench.machine import describe_machine
 
 RATIO_MIN: Final = 1.0
 
@@ -39,29 +38,6 @@ _FIGURES: Final[tuple[tuple[str, int, _Side, _Side], ...]] = (
     ("single", measure.PUTS, measure.store_puts, measure.sqlite_single_puts),
     ("batch", measure.PUTS, measure.store_puts, measure.sqlite_puts),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the result; the ratio is to be at least the target."""
-
-    name: str
-    ours_per_s: float
-    sqlite_per_s: float
-    ratio: float
-    target: float
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the target is met."""
-        return self.ratio >= self.target
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name:<9}{self.ours_per_s:>9.0f} /s   sqlite3 {self.sqlite_per_s:>9.0f} /s"
-            f"   ratio {self.ratio:.2f}, at least {self.target:.2f}"
-            f"  {'ok' if self.is_met else 'MISSED'}"
-        )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -103,18 +79,11 @@ def _compare(
     times = [(ours(folder), theirs(folder)) for _ in range(rounds)]
     ours_s, theirs_s = median(t for t, _ in times), median(t for _, t in times)
     ratio = median(theirs / ours for ours, theirs in times)
-    return Figure(name, amount / ours_s, amount / theirs_s, ratio, RATIO_MIN)
+    return Figure(name, "puts/s", amount / ours_s, amount / theirs_s, ratio, RATIO_MIN)
 
 
 def _host(folder: Path) -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    model = models[0] if models else platform.machine()
-    day = datetime.now(UTC).date().isoformat()
-    return (
-        f"{day}, {model}, {os.cpu_count()} processors, CPython {platform.python_version()}, "
-        f"sqlite {sqlite3.sqlite_version}, {_file_system(folder)}"
-    )
+    return f"{describe_machine()}, sqlite {sqlite3.sqlite_version}, {_file_system(folder)}"
 
 
 def _file_system(folder: Path) -> str:
