@@ -34,12 +34,12 @@ def clones_share_and_agree(stage: Stage) -> None:
     environment["PANTS_CONFIG_FILES"] = "pants.ci.toml"
     # As in the small project: no server on a busy machine shall be late.
     environment["PANTS_REMOTE_CACHE_RPC_TIMEOUT_MILLIS"] = "60000"
-    writer = run_in_clone(stage, clones[0], environment)
+    writer = run_in_clone(stage, stage.root, clones[0], environment)
     written = writer.stats["write_successes"]
     if written < PROCESSES_MIN:
         raise AssertionError(f"{written} processes written, at least {PROCESSES_MIN} expected")
     expect_counters(writer, requests=written, requests_cached=0, read_errors=0, write_errors=0)
-    reader = run_in_clone(stage, clones[1], environment)
+    reader = run_in_clone(stage, clones[0], clones[1], environment)
     expect_counters(
         reader,
         requests=written,
@@ -50,7 +50,7 @@ def clones_share_and_agree(stage: Stage) -> None:
     )
     expect_report(reader, report.SERVED, all_found=True)
     blob_of(stage.shared.objects, (clones[0] / IMAGE).read_bytes()).unlink()
-    builder = run_in_clone(stage, clones[2], environment)
+    builder = run_in_clone(stage, clones[0], clones[2], environment)
     expect_counters(
         builder,
         requests_cached=written - 1,
@@ -62,10 +62,12 @@ def clones_share_and_agree(stage: Stage) -> None:
     expect("different images", len(images), 1)
 
 
-def run_in_clone(stage: Stage, clone: Path, environment: dict[str, str]) -> Run:
-    """Clone what is committed, and build there with nothing local."""
+def run_in_clone(stage: Stage, source: Path, clone: Path, environment: dict[str, str]) -> Run:
+    """Clone what is committed, and build there with nothing local.
+
+    The later ones are clones of the first, since somebody may commit in the meantime.
+    """
     clone.parent.mkdir(parents=True, exist_ok=True)
-    source = stage.root.as_uri()
-    subprocess.run(["git", "clone", "-q", "--depth=1", source, str(clone)], check=True)
+    subprocess.run(["git", "clone", "-q", "--depth=1", source.as_uri(), str(clone)], check=True)
     state = stage.folder / f"{stage.name}-{len(stage.runs)}-state"
     return stage.run_pants(clone / "pants", clone, state, GOALS, environment)
