@@ -125,7 +125,8 @@ def execution_environment(
 
     Reading and writing stay on: Pants's executions never look for a result, its lookups do.  The
     property is for processes that install what a lock names; the runner allows no network without.
-    There is no PATH over there, so what is looked for on it must be told, to each who looks.
+    There is no PATH over there, so what is looked for on it must be told.  What tests and builds
+    find on theirs is for `[pex].executable_search_paths` to say; this repository says: nothing.
     """
     return {
         "PANTS_REMOTE_EXECUTION": "true",
@@ -133,6 +134,5 @@ def execution_environment(
         "PANTS_REMOTE_EXECUTION_EXTRA_PLATFORM_PROPERTIES": "['network=on']",
         "PANTS_REMOTE_EXECUTION_APPEND_ONLY_CACHES_BASE_PATH": caches,
         "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": json.dumps([*interpreters, *tools]),
-        "PANTS_PEX_EXECUTABLE_SEARCH_PATHS": json.dumps(list(tools)),
         "PANTS_SHELL_SETUP_EXECUTABLE_SEARCH_PATHS": json.dumps(list(tools)),
     }

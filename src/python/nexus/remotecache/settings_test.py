@@ -39,6 +39,6 @@ def test_where_processes_run_elsewhere_each_who_looks_for_tools_is_told_where() 
         port=1, caches="/caches", interpreters=["/py/bin"], tools=["/usr/bin", "/bin"]
     )
     assert environment["PANTS_REMOTE_EXECUTION_ADDRESS"] == "grpcs://localhost:1"
-    assert environment["PANTS_PEX_EXECUTABLE_SEARCH_PATHS"] == '["/usr/bin", "/bin"]'
+    assert "PANTS_PEX_EXECUTABLE_SEARCH_PATHS" not in environment
     assert environment["PANTS_SHELL_SETUP_EXECUTABLE_SEARCH_PATHS"] == '["/usr/bin", "/bin"]'
     assert environment["PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH"] == '["/py/bin", "/usr/bin", "/bin"]'
