@@ -3,7 +3,7 @@
 In a new folder outside of the repository, with nothing of it but what `package` wrote to `dist`:
 
     ./pants package //:release ci:remote_cache
-    ./pants run ci:walk_through
+    ./pants run ci:walk_through             # both at once: ./pants run ci:walk_through -- --build
 
 Exit codes: 0 the document is true; 1 it is not, as the last lines say; 20 something is missing.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ from nexus.release.shell import Shell, ShellError
 
 # Of everything that is packaged, what a stranger is given: patterns in `dist`, each of one file.
 GIVEN: Final = ("nexus-*.tar.gz", "ci/remote_cache.pex")
+
+# What makes them, in this repository.
+BUILD: Final = ("./pants", "package", "//:release", "ci:remote_cache")
 
 # The longest step installs Pants and the compiler from a package index.
 STEP_SECONDS_MAX: Final = 900
@@ -42,12 +46,15 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandLine("walk_through", "Follow the walk-through, command by command.")
     parser.add_argument("--document", type=Path, default=Path("docs/walk-through.md"))
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="what `package` wrote")
+    parser.add_argument("--build", action="store_true", help=f"first {' '.join(BUILD)}")
     parser.add_argument(
         "--new-home", action="store_true", help="with an empty HOME: nothing is installed yet"
     )
     try:
         options = parser.parse_args(arguments)
         steps = parse(options.document.read_text(encoding="utf-8"))
+        if options.build and subprocess.run(BUILD, check=False).returncode:
+            raise WalkError(f"could not build what is walked with: {' '.join(BUILD)}")
         given = find_given(options.dist)
     except (NexusError, OSError) as exc:
         print(f"error: {exc}", file=sys.stderr)
@@ -79,7 +86,7 @@ def find_given(dist: Path) -> list[Path]:
         if len(found) != 1:
             raise WalkError(
                 f"{dist}: {len(found)} files {pattern}; accepted is one, as made by: "
-                "./pants package //:release ci:remote_cache"
+                f"{' '.join(BUILD)}"
             )
         given.append(found[0])
     return given

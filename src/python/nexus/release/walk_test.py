@@ -69,6 +69,25 @@ def test_missing_archive_is_told_with_the_command_that_makes_it(
     assert "./pants package //:release" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("built", "exit_code"), [("true", 0), ("false", 20)])
+def test_what_is_walked_with_can_be_built_first(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    built: str,
+    exit_code: int,
+) -> None:
+    arguments = lay_out(tmp_path, "$ ls", ARCHIVE)
+    (tmp_path / "dist" / ARCHIVE).unlink()
+    launcher = tmp_path / "pants"
+    launcher.write_text(f'#!/bin/sh\necho "$*"; touch dist/{ARCHIVE}; {built}\n')
+    launcher.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+
+    assert walk.main([*arguments, "--build"]) == exit_code
+    assert ("could not build" in capsys.readouterr().err) == bool(exit_code)
+
+
 def test_settings_of_this_repository_do_not_reach_the_walk(tmp_path: Path) -> None:
     given = {"PATH": "/bin", "PANTS_CONFIG_FILES": "x", "PEX_ROOT": "y", "HOME": "/h"}
 
