@@ -49,7 +49,7 @@ class Search:
         if at >= 0:
             return data[: at + len(self.text) - len(self._tail)]
         keep = len(self.text) - 1
-        self._tail = seen[len(seen) - keep :] if keep else b""
+        self._tail = seen[-keep:] if keep else b""
         return None
 
 
