@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_a_text_is_found_in_any_pieces(text: bytes) -> None:
     for count in range(len(STREAM)):
         for cuts in combinations(range(1, len(STREAM)), count):
             places = [0, *cuts, len(STREAM)]
-            pieces = [STREAM[a:b] for a, b in zip(places, places[1:], strict=False)]
+            pieces = [STREAM[a:b] for a, b in pairwise(places)]
             assert shown(pieces, text) == expected, pieces
 
 
