@@ -7,13 +7,17 @@ from typing import Any, Dict, Optional, Tuple
 
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex import (
+    Pex,
     PexProcess,
     PexRequest,
     VenvPex,
     VenvPexProcess,
-    VenvPexRequest,
 )
-from pants.backend.python.util_rules.pex_environment import PexEnvironment, PythonExecutable
+from pants.backend.python.util_rules.pex_environment import (
+    CompletePexEnvironment,
+    PexEnvironment,
+    PythonExecutable,
+)
 from pants.core.goals.run import RunRequest
 from pants.engine.fs import Digest, MergeDigests
 from pants.engine.process import Process, ProcessCacheScope
@@ -85,26 +89,33 @@ async def start_in_workspace(request: WorkspaceProgram, pex_env: PexEnvironment)
             digest=digest,
             args=(*workspace.create_argv("{chroot}/" + program.release.name), *request.argv),
             extra_env={
-                **workspace.environment_dict(python=program.release.python),
+                **_environment(workspace, program.release.python),
                 **program.environment(),
             },
             append_only_caches=workspace.append_only_caches,
         )
     assert program.pex_request is not None, f"{program.module} comes from nowhere"
-    tool, python = await MultiGet(
-        Get(VenvPex, VenvPexRequest(program.pex_request, workspace)),
+    # Not a venv: the script that starts one sets a PATH of its own, without what the user has.
+    pex, python = await MultiGet(
+        Get(Pex, PexRequest, program.pex_request),
         Get(PythonExecutable, InterpreterConstraints, program.pex_request.interpreter_constraints),
     )
-    digest = await Get(Digest, MergeDigests((tool.digest, request.inputs, program.sources)))
+    digest = await Get(Digest, MergeDigests((pex.digest, request.inputs, program.sources)))
     return RunRequest(
         digest=digest,
-        args=("{chroot}/" + tool.pex.argv0, *request.argv),
-        extra_env={
-            **workspace.environment_dict(python=python),
-            **program.environment("{chroot}/"),
-        },
-        append_only_caches={**workspace.append_only_caches, **(tool.append_only_caches or {})},
+        args=(*workspace.create_argv("{chroot}/" + pex.name), *request.argv),
+        extra_env={**_environment(workspace, python), **program.environment("{chroot}/")},
+        append_only_caches=workspace.append_only_caches,
     )
+
+
+def _environment(
+    workspace: CompletePexEnvironment, python: Optional[PythonExecutable]
+) -> Dict[str, str]:
+    """What a PEX needs, and the PATH of who runs it: an engine is a program of the host."""
+    environment = dict(workspace.environment_dict(python=python))
+    environment.pop("PATH", None)
+    return environment
 
 
 def rules():

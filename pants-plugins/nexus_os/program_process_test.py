@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from types import SimpleNamespace
+from typing import Any, Dict, List, Tuple
 
 import pytest  # pants: no-infer-dep
 from pants.backend.python.dependency_inference.module_mapper import (
@@ -37,7 +38,12 @@ from nexus_os.first_party import (
     take_program_from_release,
 )
 from nexus_os.native_code import NativeCode, NativeCodeRequest, build_native_code
-from nexus_os.program_process import ProgramProcess, start_in_sandbox
+from nexus_os.program_process import (
+    ProgramProcess,
+    WorkspaceProgram,
+    start_in_sandbox,
+    start_in_workspace,
+)
 from nexus_os.sealing import Seal
 
 UNSEALED = Seal((), "", EMPTY_DIGEST)
@@ -78,6 +84,39 @@ def start(program: Program) -> Any:
         ],
     )
     return asked[0]
+
+
+class Workspace:
+    """Stands in for what Pants knows of PEXes in the workspace."""
+
+    append_only_caches: Dict[str, str] = {}
+
+    def environment_dict(self, *, python: object) -> Dict[str, str]:
+        return {"PATH": "/nonexistent", "PEX_ROOT": "/root"}
+
+    def create_argv(self, *words: str) -> Tuple[str, ...]:
+        return words
+
+
+@pytest.mark.parametrize("program", [SOURCES, RELEASE], ids=["sources", "release"])
+def test_in_the_workspace_a_program_finds_what_the_user_finds(program: Program) -> None:
+    """Pants adds these variables to the user's own; QEMU is on the user's PATH."""
+    workspace = Workspace()
+    request = WorkspaceProgram(ProgramRequest("some.program"), ("--out", "x"), EMPTY_DIGEST)
+    run = run_rule_with_mocks(
+        start_in_workspace,
+        rule_args=[request, SimpleNamespace(in_workspace=lambda: workspace)],
+        mock_gets=[
+            MockGet(Program, (ProgramRequest,), lambda _: program),
+            MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
+            MockGet(Pex, (PexRequest,), lambda _: Pex(EMPTY_DIGEST, "p.pex", None)),
+            MockGet(PythonExecutable, (InterpreterConstraints,), lambda _: None),
+        ],
+    )
+
+    assert "PATH" not in run.extra_env
+    assert run.extra_env["PEX_ROOT"] == "/root"
+    assert run.args[-2:] == ("--out", "x")
 
 
 def test_sources_are_put_on_the_path_of_a_pex_of_requirements() -> None:
