@@ -25,6 +25,7 @@ from xml.etree import ElementTree
 from nexus.remotecache import credentials, proof_broken, proof_faults, server
 from nexus.remotecache.proof_clones import clones_share_and_agree
 from nexus.remotecache.proof_execution import executes_remotely
+from nexus.remotecache.proof_project import Run
 from nexus.remotecache.proof_stage import NotTriedError, Stage
 
 Case = Callable[[Stage], None]
@@ -42,6 +43,12 @@ CASES: Final[Mapping[str, Case]] = {
 
 # Each has its Pants and mostly waits for it or for a server to start: half a GB and a processor.
 SIDE_BY_SIDE: Final = 2
+
+# Pants 2.17.1 writes a script and starts it while another thread forks: now and then the kernel
+# says that the file is busy, and the second try of Pants always fails.  Then the run ends, whatever
+# the cache does.
+BREAKDOWN: Final = "Error launching process after 1 retry for ETXTBSY"
+NEW_BEGINNINGS_MAX: Final = 2
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,23 @@ def play_all(names: Sequence[str], folder: Path, root: Path, jobs: int) -> list[
 
 
 def play(stage: Stage) -> Verdict:
-    """Play one case and say how it went."""
+    """Play one case and say how it went; begin anew, and say so, where Pants itself broke down."""
+    verdict = try_once(stage)
+    while verdict.complaint and stage.attempt < NEW_BEGINNINGS_MAX and broke_down(stage.runs):
+        print(f"anew   {stage.name}: Pants could not start a process ({BREAKDOWN})", flush=True)
+        stage.attempt += 1
+        stage.runs.clear()
+        verdict = try_once(stage)
+    return tell(verdict)
+
+
+def broke_down(runs: Sequence[Run]) -> bool:
+    """Whether the last run ended by the one fault of Pants that nothing here can cause or avoid."""
+    return bool(runs) and BREAKDOWN in runs[-1].log
+
+
+def try_once(stage: Stage) -> Verdict:
+    """Play one case."""
     verdict = Verdict(stage.name)
     try:
         CASES[stage.name](stage)
@@ -112,12 +135,17 @@ def play(stage: Stage) -> Verdict:
         verdict = Verdict(stage.name, not_tried=str(exc))
     except Exception:  # Whatever went wrong is the verdict on this case, and the others follow.
         verdict = Verdict(stage.name, complaint=traceback.format_exc() + stage.last_log())
+    return verdict
+
+
+def tell(verdict: Verdict) -> Verdict:
+    """Print a verdict, and hand it on."""
     if verdict.complaint:
-        text = f"FAILED {stage.name}\n{verdict.complaint.rstrip()}"
+        text = f"FAILED {verdict.name}\n{verdict.complaint.rstrip()}"
     elif verdict.not_tried:
-        text = f"NOT TRIED {stage.name}: {verdict.not_tried}"
+        text = f"NOT TRIED {verdict.name}: {verdict.not_tried}"
     else:
-        text = f"ok     {stage.name}"
+        text = f"ok     {verdict.name}"
     print(text, flush=True)
     return verdict
 

@@ -29,7 +29,8 @@ PROCESSES_MIN: Final = 3
 
 def clones_share_and_agree(stage: Stage) -> None:
     """Found by the second clone, built again by the third, and the same image in all of them."""
-    clones = [stage.folder / name for name in ("clone", "elsewhere/another-clone", "third/clone")]
+    place = stage.folder / stage.salt
+    clones = [place / name for name in ("clone", "elsewhere/another-clone", "third/clone")]
     environment = stage.environment(stage.shared)
     environment["PANTS_CONFIG_FILES"] = "pants.ci.toml"
     # As in the small project: no server on a busy machine shall be late.
@@ -69,5 +70,5 @@ def run_in_clone(stage: Stage, source: Path, clone: Path, environment: dict[str,
     """
     clone.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["git", "clone", "-q", "--depth=1", source.as_uri(), str(clone)], check=True)
-    state = stage.folder / f"{stage.name}-{len(stage.runs)}-state"
+    state = stage.folder / f"{stage.salt}-{len(stage.runs)}-state"
     return stage.run_pants(clone / "pants", clone, state, GOALS, environment)

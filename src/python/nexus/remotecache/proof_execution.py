@@ -29,7 +29,7 @@ def executes_remotely(stage: Stage) -> None:
     """
     if (reason := refusal()) is not None:
         raise NotTriedError(reason)
-    caches = stage.folder / f"{stage.name}-caches"
+    caches = stage.folder / f"{stage.salt}-caches"
     caches.mkdir()
     sandbox = Sandbox(jobs=2, folders=visible_folders({}, ()), caches=caches)
     with stage.cache(sandbox=sandbox) as cache:

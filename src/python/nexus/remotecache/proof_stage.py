@@ -37,18 +37,20 @@ class Stage:
     credentials: Credentials
     shared: server.CacheServer
     name: str
+    attempt: int = 0
     runs: list[Run] = field(default_factory=list)
     stopped: bool = False
     pants: subprocess.Popen[bytes] | None = None
 
     @property
     def salt(self) -> str:
-        return self.name
+        """What sets this case's results and folders apart from all others."""
+        return f"{self.name}-{self.attempt}"
 
     @property
     def holds(self) -> Path:
         """A file in here holds the process of its name, if that runs locally."""
-        return self.folder / f"{self.name}-holds"
+        return self.folder / f"{self.salt}-holds"
 
     @contextlib.contextmanager
     def cache(
@@ -77,7 +79,7 @@ class Stage:
 
     @property
     def cache_folder(self) -> Path:
-        return self.folder / f"{self.name}-cache"
+        return self.folder / f"{self.salt}-cache"
 
     def environment(
         self,
@@ -106,7 +108,7 @@ class Stage:
     ) -> Run:
         """Run the small project as a machine that has nothing; it must succeed."""
         number = len(self.runs)
-        project = self.folder / f"{self.name}-{number}"
+        project = self.folder / f"{self.salt}-{number}"
         proof_project.write(project, self.root, self.salt, self.holds)
         self.holds.mkdir(exist_ok=True)
         for name in NAMES:
@@ -114,7 +116,7 @@ class Stage:
                 (self.holds / name).touch()
             else:
                 self.release(name)
-        state = self.folder / f"{self.name}-{number}-state"
+        state = self.folder / f"{self.salt}-{number}-state"
         launcher = self.root / "pants"
         return self.run_pants(launcher, project, state, ("test", "::"), environment, meanwhile)
 
