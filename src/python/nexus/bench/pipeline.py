@@ -167,11 +167,11 @@ def _remote(
         reader = {**environment, **settings, "PANTS_REMOTE_CACHE_WRITE": "false"}
         fresh = make_clone(root, place / "fresh", reader)
         empty = (f"--local-store-dir={place}/store", f"--named-caches-dir={place}/caches")
-        run = fresh.pants("--no-pantsd", *empty, "test", "::")
+        run = fresh.pants("--no-pantsd", *empty, "test", "::", watched=True)
         asked = require_all_found(run)
         found.append(run.seconds)
         local = make_clone(root, place / "local", environment)
-        warm.append(local.pants("--no-pantsd", "test", "::").seconds)
+        warm.append(local.pants("--no-pantsd", "test", "::", watched=True).seconds)
     ratio = median(there / here for there, here in zip(found, warm, strict=True))
     told = f"{median(found):.1f} s against {median(warm):.1f} s, {asked} of {asked} found"
     return Figure("remote", ratio, REMOTE_RATIO_MAX, told)
@@ -180,13 +180,19 @@ def _remote(
 def require_all_found(run: PipelineRun) -> int:
     """How many processes the shared cache was asked for, if it had them all.
 
+    One that ended here before the answer came is no miss: small ones are run meanwhile.
+
     Raises:
         WrongProcessesError: It was not asked, or did not have all of them.
     """
     asked = run.counter("remote_cache_requests")
     found = run.counter("remote_cache_requests_cached")
-    if not asked or found != asked:
-        raise WrongProcessesError(f"the shared cache had {found} of {asked} processes")
+    here_first = run.counter("remote_cache_speculation_local_completed_first")
+    if not asked or found + here_first < asked:
+        ran = [process.description for process in run.processes if process.ran]
+        raise WrongProcessesError(
+            f"the shared cache had {found} of {asked} processes; ran here: {', '.join(ran)}"
+        )
     return asked
 
 
