@@ -1,7 +1,6 @@
 """Runs of Pants in clones of this repository: how long, which processes, and what a cache answered.
 
-Every clone is measured with the settings of pipelines (`pants.ci.toml`).  What ran is read from the
-work units that Pants writes at the end of a run, not from its output.
+What ran is read from the work units that Pants writes at the end of a run, not from its output.
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
+import shlex
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,6 +30,9 @@ _WORK_UNITS: Final = (
 )
 # Of a machine's environment only this reaches a measured run.
 _KEPT: Final = ("LANG", "LC_ALL", "PATH", "PYENV_ROOT")
+# What pipelines add to it.
+PIPELINE: Final = {"CI": "true", "PANTS_CONFIG_FILES": "pants.ci.toml"}
+_ADDRESS: Final = re.compile(r"\S+:\S+")
 _COUNTER: Final = re.compile(r"^  ([a-z_]+): (\d+)$", re.MULTILINE)
 _SCHEDULING: Final = "Scheduling: "
 
@@ -78,13 +81,17 @@ class Clone:
         Raises:
             RunFailedError: It did not succeed.
         """
-        units = self.folder / ".work-units"
-        shutil.rmtree(units, ignore_errors=True)
-        units.mkdir()
-        watching = (*_WORK_UNITS, f"--workunit-logger-logdir={units}") if watched else ()
+        with tempfile.TemporaryDirectory(prefix="nexus-work-units-") as name:
+            watching = (*_WORK_UNITS, f"--workunit-logger-logdir={name}") if watched else ()
+            seconds, log = self._run(*watching, *arguments)
+            # Not in the clone, whose daemon would look at its sources again.
+            texts = [path.read_text(encoding="utf-8") for path in sorted(Path(name).glob("*.json"))]
+        return PipelineRun(seconds, log, parse_work_units(texts))
+
+    def _run(self, *arguments: str) -> tuple[float, str]:
         began = time.perf_counter()
         done = subprocess.run(
-            [str(self.folder / "pants"), *watching, *arguments],
+            [str(self.folder / "pants"), *arguments],
             cwd=self.folder,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
@@ -99,13 +106,13 @@ class Clone:
             raise RunFailedError(
                 f"exit {done.returncode}: pants {' '.join(arguments)}\n{log[-2000:]}"
             )
-        texts = [path.read_text(encoding="utf-8") for path in sorted(units.glob("*.json"))]
-        return PipelineRun(seconds, log, parse_work_units(texts))
+        return seconds, log
 
     def addresses(self, *arguments: str) -> frozenset[str]:
         """What a goal such as `dependents` lists, a line each."""
         found = self.pants("--no-stats-log", "-lwarn", *arguments)
-        return frozenset(line for line in found.log.splitlines() if ":" in line and "[" not in line)
+        # The log has Pants's own warnings, too.
+        return frozenset(line for line in found.log.splitlines() if _ADDRESS.fullmatch(line))
 
     def stop_daemon(self) -> None:
         """End the clone's daemon, if it has one."""
@@ -137,7 +144,7 @@ def environment_of(home: Path) -> dict[str, str]:
     pyenv = Path.home() / ".pyenv"
     if pyenv.is_dir():  # Interpreters are part of the machine, wherever they are.
         kept.setdefault("PYENV_ROOT", str(pyenv))
-    return {**kept, "HOME": str(home), "CI": "true", "PANTS_CONFIG_FILES": "pants.ci.toml"}
+    return {**kept, "HOME": str(home)}
 
 
 def make_clone(root: Path, folder: Path, environment: Mapping[str, str]) -> Clone:
@@ -194,6 +201,6 @@ def shared_cache(clone: Clone, folder: Path) -> Iterator[dict[str, str]]:
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Read lines of `export NAME=value`, quoted as a shell would want them."""
-    words = [line.removeprefix("export ") for line in text.splitlines() if "=" in line]
-    return {name: value.strip("'") for name, _, value in (word.partition("=") for word in words)}
+    """Read lines of `export NAME=value`, quoted for a shell."""
+    words = shlex.split(text, comments=True)
+    return {name: value for name, equals, value in (w.partition("=") for w in words) if equals}
