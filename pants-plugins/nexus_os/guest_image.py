@@ -8,20 +8,18 @@ from typing import Tuple
 
 from pants.core.goals.package import (
     BuiltPackage,
-    BuiltPackageArtifact,
     OutputPathField,
     PackageFieldSet,
 )
 from pants.engine.addresses import Address
 from pants.engine.fs import (
-    AddPrefix,
     Digest,
     MergeDigests,
     PathGlobs,
     Paths,
     Snapshot,
 )
-from pants.engine.process import Process, ProcessResult
+from pants.engine.process import Process
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException, WrappedTarget, WrappedTargetRequest
 from pants.engine.unions import UnionRule
@@ -39,6 +37,7 @@ from nexus_os.image_targets import (
     GuestLinkerScriptField,
     GuestOptimizeField,
 )
+from nexus_os.packaged_file import package_file
 from nexus_os.suggestion import nearest, offer
 from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
 from nexus_os.zig_tool import ZigProcess
@@ -118,7 +117,7 @@ async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
     inputs = await Get(Digest, MergeDigests((program.sources, script_digest)))
 
     path = field_set.output_path.value_or_default(file_ending="elf")
-    folder, name = os.path.split(path)
+    name = os.path.basename(path)
     process = await Get(
         Process,
         ZigProcess(
@@ -140,9 +139,7 @@ async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
             description=f"Build {field_set.address}",
         ),
     )
-    result = await Get(ProcessResult, Process, process)
-    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
-    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+    return await package_file(process, path)
 
 
 def _require_code(

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from pants.core.goals.package import (
     BuiltPackage,
-    BuiltPackageArtifact,
     OutputPathField,
     PackageFieldSet,
 )
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
-from pants.engine.fs import AddPrefix, Digest
-from pants.engine.process import Process, ProcessResult
+from pants.engine.process import Process
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -32,6 +30,7 @@ from nexus_os.package_targets import (
     PackageManifestsField,
     PackageSourcesField,
 )
+from nexus_os.packaged_file import package_file
 from nexus_os.program_process import ProgramProcess
 from nexus_os.suggestion import did_you_mean
 
@@ -53,7 +52,7 @@ async def package_package_image(field_set: PackageImageFieldSet, nexus_os: Nexus
     ]
     _require_manifests(field_set.address, manifests, files.snapshot.files)
     path = field_set.output_path.value_or_default(file_ending="img")
-    folder, name = os.path.split(path)
+    name = os.path.basename(path)
     process = await Get(
         Process,
         ProgramProcess(
@@ -68,9 +67,7 @@ async def package_package_image(field_set: PackageImageFieldSet, nexus_os: Nexus
             description=f"Build {field_set.address}",
         ),
     )
-    result = await Get(ProcessResult, Process, process)
-    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
-    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+    return await package_file(process, path)
 
 
 def _require_manifests(owner: Address, manifests, files) -> None:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 from pants.core.goals.package import (
     BuiltPackage,
-    BuiltPackageArtifact,
     OutputPathField,
     PackageFieldSet,
 )
-from pants.engine.fs import AddPrefix, Digest
-from pants.engine.process import Process, ProcessResult
+from pants.engine.process import Process
 from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
 from nexus_os.named_module import NamedZigModule
+from nexus_os.packaged_file import package_file
 from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
 from nexus_os.zig_targets import ZigLibraryOptimizeField, ZigModuleAddressField
 from nexus_os.zig_tool import ZigProcess
@@ -41,7 +40,7 @@ async def package_shared_library(field_set: SharedLibraryFieldSet) -> BuiltPacka
     named = await Get(NamedZigModule, ZigModuleAddressField, field_set.module)
     program = await Get(ZigProgram, ZigProgramRequest(named.module))
     path = field_set.output_path.value_or_default(file_ending="so")
-    folder, name = os.path.split(path)
+    name = os.path.basename(path)
     process = await Get(
         Process,
         ZigProcess(
@@ -59,9 +58,7 @@ async def package_shared_library(field_set: SharedLibraryFieldSet) -> BuiltPacka
             description=f"Build {field_set.address}",
         ),
     )
-    result = await Get(ProcessResult, Process, process)
-    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
-    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+    return await package_file(process, path)
 
 
 def rules():

@@ -8,13 +8,12 @@ from typing import Tuple
 
 from pants.core.goals.package import (
     BuiltPackage,
-    BuiltPackageArtifact,
     OutputPathField,
     PackageFieldSet,
 )
 from pants.engine.addresses import Address
-from pants.engine.fs import AddPrefix, Digest, MergeDigests
-from pants.engine.process import Process, ProcessResult
+from pants.engine.fs import Digest, MergeDigests
+from pants.engine.process import Process
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -36,6 +35,7 @@ from nexus_os.image_targets import (
     SystemServicesField,
 )
 from nexus_os.images import BuiltImages
+from nexus_os.packaged_file import package_file
 from nexus_os.program_process import ProgramProcess
 
 # What can be a part of a system: one program in one ELF.
@@ -102,7 +102,7 @@ async def package_system_image(field_set: SystemImageFieldSet, nexus_os: NexusOs
     )
     inputs = await Get(Digest, MergeDigests((kernel.digest, services.digest)))
     path = field_set.output_path.value_or_default(file_ending="elf")
-    folder, name = os.path.split(path)
+    name = os.path.basename(path)
     process = await Get(
         Process,
         ProgramProcess(
@@ -118,9 +118,7 @@ async def package_system_image(field_set: SystemImageFieldSet, nexus_os: NexusOs
             description=f"Build {field_set.address}",
         ),
     )
-    result = await Get(ProcessResult, Process, process)
-    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
-    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+    return await package_file(process, path)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pants.core.goals.package import (
 )
 from pants.engine.addresses import Address
 from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest
-from pants.engine.process import Process, ProcessResult
+from pants.engine.process import Process
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -34,6 +34,7 @@ from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
 from nexus_os.image_targets import CODE_IMAGES
 from nexus_os.images import BuiltImages
 from nexus_os.native_code import FILE, NativeCode, NativeCodeRequest
+from nexus_os.packaged_file import package_file
 from nexus_os.program_process import ProgramProcess
 from nexus_os.translation_targets import (
     InterpreterMarkField,
@@ -64,7 +65,7 @@ def _image(field: TranslationImageField) -> ImageReferences:
 async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs) -> BuiltPackage:
     images = await Get(BuiltImages, ImageReferences, _image(field_set.image))
     path = field_set.output_path.value_or_default(file_ending="translations")
-    folder, name = os.path.split(path)
+    name = os.path.basename(path)
     process = await Get(
         Process,
         ProgramProcess(
@@ -79,9 +80,7 @@ async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs)
             description=f"Translate {field_set.address}",
         ),
     )
-    result = await Get(ProcessResult, Process, process)
-    digest = await Get(Digest, AddPrefix(result.output_digest, folder))
-    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+    return await package_file(process, path)
 
 
 @dataclass(frozen=True)
