@@ -7,6 +7,7 @@ the bad value.  Values stay the text of the file, so that a message can show wha
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
@@ -65,22 +66,43 @@ class Model(BaseModel):
     )
 
 
+class Limit(ABC):
+    """An annotation: values of a type, of which a check and JSON Schema say what is accepted."""
+
+    __slots__ = ()
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the type, and the entries of a list, before this."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """Say the same in JSON Schema."""
+        return {**handler(schema), **self._keywords()}
+
+    @abstractmethod
+    def _check(self, value: Any) -> Any:
+        """Return the value.
+
+        Raises:
+            ValueError: It is not accepted; the text says what is.
+        """
+
+    @abstractmethod
+    def _keywords(self) -> dict[str, Any]:
+        """What JSON Schema says of it."""
+
+
 @dataclass(frozen=True, slots=True)
-class Within:
+class Within(Limit):
     """An annotation: an integer of this range, both ends included."""
 
     low: int
     high: int
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Check the type first, then the range."""
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        """Say the same in JSON Schema."""
-        return {**handler(schema), "minimum": self.low, "maximum": self.high}
+    def _keywords(self) -> dict[str, Any]:
+        return {"minimum": self.low, "maximum": self.high}
 
     def _check(self, value: int) -> int:
         if not self.low <= value <= self.high:
@@ -93,22 +115,14 @@ class CountError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Count(Limit):
     """An annotation: a list of so many entries, both ends included."""
 
     low: int
     high: int
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Check the entries first, then how many they are."""
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        """Say the same in JSON Schema."""
-        low = {"minItems": self.low} if self.low else {}
-        return {**handler(schema), **low, "maxItems": self.high}
+    def _keywords(self) -> dict[str, Any]:
+        return {**({"minItems": self.low} if self.low else {}), "maxItems": self.high}
 
     def _check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not self.low <= len(value) <= self.high:
@@ -118,20 +132,13 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Limit):
     """An annotation: one word of a table."""
 
     accepted: tuple[str, ...]
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Check the type first, then the word."""
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        """Say the same in JSON Schema."""
-        return {**handler(schema), "enum": list(self.accepted)}
+    def _keywords(self) -> dict[str, Any]:
+        return {"enum": list(self.accepted)}
 
     def _check(self, value: str) -> str:
         if value not in self.accepted:
