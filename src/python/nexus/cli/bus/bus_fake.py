@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -47,25 +48,31 @@ def write_files(folder: Path, allow: str = ALLOW) -> Files:
 
 
 @contextmanager
-def serving(files: Files, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `nexus bus serve` as node-b for as long as the block takes."""
-    command = [sys.executable, "-m", "nexus.cli.main", "bus", "serve", "--config", "b.toml"]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+def serving(folder: Path, *command: str) -> Iterator[list[str]]:
+    """Run `nexus COMMAND` as node-b for as long as the block takes, and end it as people do.
+
+    The lines that it printed are in the list afterwards.
+    """
+    said: list[str] = []
     with subprocess.Popen(
-        [*command, *options],
-        cwd=files.folder,
-        env=environment,
+        [sys.executable, "-m", "nexus.cli.main", *command, "--config", "b.toml"],
+        cwd=folder,
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         try:
             assert process.stdout is not None
-            assert "listen" in process.stdout.readline()
-            yield process
+            first = process.stdout.readline()
+            assert "listen" in first
+            yield said
+            process.send_signal(signal.SIGTERM)
+            output, errors = process.communicate(timeout=10)
         finally:
-            if process.poll() is None:
-                process.kill()
+            process.kill()
+    assert (process.returncode, errors) == (0, "")
+    said += [first.rstrip("\n"), *output.splitlines()]
 
 
 def _config(key_file: str, port: int, peer: NodeKey, peer_port: int) -> str:

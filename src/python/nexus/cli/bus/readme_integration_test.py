@@ -17,7 +17,8 @@ def test_the_readmes_program_says_what_it_should(tmp_path: Path) -> None:
     (program,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.M | re.S)
     assert len(program.splitlines()) == 10
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-    with serving(write_files(tmp_path), "--register", "bundlemgrd"):
+    write_files(tmp_path)
+    with serving(tmp_path, "bus", "serve", "--register", "bundlemgrd"):
         result = subprocess.run(
             [sys.executable, "-c", program],
             cwd=tmp_path,

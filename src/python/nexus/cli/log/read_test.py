@@ -38,7 +38,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
 @pytest.fixture
 def node(files: Files) -> Iterator[None]:
     """Run node-b; host-1 had an answer of it and a refusal."""
-    with serving(files, "--bundles=1"):
+    with serving(files.folder, "bus", "serve", "--bundles=1"):
         assert main(["bus", "resolve", "node-b", "samgrd"]) == 70
         assert main(["bus", "query", "node-b"]) == 0
         yield
@@ -101,8 +101,8 @@ def test_a_peer_that_does_not_permit_it(
     is_json: bool,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    files = write_files(tmp_path)
-    with serving(files):
+    write_files(tmp_path)
+    with serving(tmp_path, "bus", "serve"):
         assert main(["log", "node-b", *(["--json"] if is_json else [])]) == 71
     message = capsys.readouterr()
     if is_json:

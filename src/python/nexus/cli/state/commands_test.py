@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from nexus.cli.bus.bus_fake import write_files
+from nexus.cli.bus.bus_fake import serving, write_files
 from nexus.cli.main import COMMANDS, main
 from nexus.dsoftbus.io.record import record_schema
 
@@ -34,6 +28,7 @@ service = "logd"
 operations = ["query"]
 """
 KEY = "/state/shared/colour"
+SERVE = ("state", "serve", "state.img")
 
 
 @pytest.fixture
@@ -45,37 +40,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@contextmanager
-def serving(*options: str, said: list[str] | None = None) -> Iterator[None]:
-    """Run `nexus state serve` as node-b; `said` gets what it printed."""
-    command = [sys.executable, "-m", "nexus.cli.main", "state", "serve", "state.img"]
-    with subprocess.Popen(
-        [*command, "--config", "b.toml", *options],
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            assert "listen" in first
-            yield
-            process.send_signal(signal.SIGTERM)
-            output, errors = process.communicate(timeout=10)
-        finally:
-            process.kill()
-    assert (process.returncode, errors) == (0, "")
-    if said is not None:
-        said += [first.rstrip("\n"), *output.splitlines()]
-
-
 def test_every_command_and_what_is_recorded(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    said: list[str] = []
     (folder / "value").write_bytes(b"\0\xff\n")
-    with serving(said=said):
+    with serving(folder, *SERVE) as said:
         assert main(["state", "put", "node-b", KEY, "green"]) == 0
         assert main(["state", "put", "node-b", f"{KEY}/2", "--file", "value"]) == 0
         assert main(["state", "sync", "node-b"]) == 0
@@ -111,8 +80,7 @@ def test_a_value_larger_than_a_frame(
     value = bytes(range(256)) * (size // 256) + bytes(size % 256)
     (folder / "value").write_bytes(value)
     (folder / "state.img").write_bytes(bytes(512 * 512))
-    said: list[str] = []
-    with serving(said=said):
+    with serving(folder, *SERVE) as said:
         assert main(["state", "put", "node-b", KEY, "--file", "value"]) == 0
         assert main(["state", "get", "node-b", KEY]) == 0
     assert capfdbinary.readouterr() == (value, b"")
@@ -120,7 +88,6 @@ def test_a_value_larger_than_a_frame(
 
 
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said: list[str] = []
 
     def told(*arguments: str) -> tuple[int, dict[str, object]]:
         code = main(["state", *arguments, "--json"])
@@ -129,7 +96,7 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         return code, json.loads(message.out)
 
     ok = {"outcome": "ok"}
-    with serving("--json", said=said):
+    with serving(folder, *SERVE, "--json") as said:
         assert told("put", "node-b", KEY, "green") == (0, {**ok, "key": KEY, "bytes": 5})
         assert told("get", "node-b", KEY) == (0, {**ok, "key": KEY, "value": b"green".hex()})
         assert told("ls", "node-b") == (0, {**ok, "keys": [KEY], "complete": True})
@@ -151,8 +118,7 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_log_has_what_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said: list[str] = []
-    with serving(said=said):
+    with serving(folder, *SERVE) as said:
         assert main(["state", "put", "node-b", KEY, "green"]) == 0
         assert main(["state", "get", "node-b", KEY]) == 0
         capsys.readouterr()
@@ -167,7 +133,7 @@ def test_the_log_has_what_is_printed(folder: Path, capsys: pytest.CaptureFixture
 def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "empty").write_bytes(b"")
     (folder / "long").write_bytes(bytes(65_537))
-    with serving():
+    with serving(folder, *SERVE):
         for arguments, code, said in (
             (["get", "node-b", KEY], 70, "no such key"),
             (["del", "node-b", KEY], 70, "no such key"),
@@ -191,15 +157,14 @@ def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_a_damaged_image_is_served_for_reading(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with serving():
+    with serving(folder, *SERVE):
         assert main(["state", "put", "node-b", KEY, "green"]) == 0
         assert main(["state", "put", "node-b", f"{KEY}2", "RUBY"]) == 0
     image = folder / "state.img"
     content = bytearray(image.read_bytes())
     content[content.index(b"RUBY")] ^= 1
     image.write_bytes(content)
-    said: list[str] = []
-    with serving(said=said):
+    with serving(folder, *SERVE) as said:
         assert main(["state", "put", "node-b", KEY, "blue"]) == 72
         assert "damaged" in capsys.readouterr().err
         assert main(["state", "get", "node-b", KEY]) == 0
