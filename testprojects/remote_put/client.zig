@@ -6,8 +6,7 @@ const std = @import("std");
 const os = @import("os");
 const noise = @import("noise");
 const svc = @import("svc");
-const wire = @import("wire");
-const sf = wire.sf;
+const sf = @import("wire").sf;
 
 pub const panic = os.panic;
 comptime {
@@ -18,15 +17,8 @@ const key = "/state/shared/bench/value";
 const value = "v" ** 100;
 const rounds = 9;
 
-const call_ns = 3 * std.time.ns_per_s;
 const pause_ns = 50 * std.time.ns_per_ms;
 const patience_ns = 20 * std.time.ns_per_s;
-
-var dsoftbusd: os.Slot = undefined;
-var request_buffer: [wire.ds.request_bytes_max]u8 = undefined;
-var state_buffer: [wire.ds.state_request_max]u8 = undefined;
-var reply_buffer: [wire.ds.reply_bytes_max]u8 = undefined;
-var nonce: u64 = 0;
 
 /// The node that is asked has nothing to do here; which one this is the configuration says (mode 1
 /// is the client's).
@@ -40,41 +32,30 @@ pub fn main() !void {
 
 fn measure() !void {
     try timeCiphers();
-    dsoftbusd = try os.route("dsoftbusd");
+    var state = try svc.State.openRemote();
     const until = os.after(patience_ns);
     while (true) {
-        if (ask(.{ .op = .put, .key = key, .value = value })) |status| {
-            if (status == .ok) break;
+        if (state.ask(.{ .op = .put, .key = key, .value = value })) |reply| {
+            if (reply.status == .ok) break;
         } else |_| {}
         if (os.nsec() >= until) return error.TimedOut;
         svc.sleep(pause_ns);
     }
     for (0..rounds) |_| {
         svc.sleep(pause_ns); // Until nothing of the last one goes on.
-        try timed("put", .{ .op = .put, .key = key, .value = value });
+        try timed(&state, "put", .{ .op = .put, .key = key, .value = value });
         svc.sleep(pause_ns);
-        try timed("sync", .{ .op = .sync });
+        try timed(&state, "sync", .{ .op = .sync });
     }
     os.print("remote_put: end", .{});
 }
 
-fn timed(name: []const u8, request: sf.Request) !void {
+fn timed(state: *svc.State, name: []const u8, request: sf.Request) !void {
     const begun = os.nsec();
-    const status = try ask(request);
+    const reply = try state.ask(request);
     const ended = os.nsec();
-    if (status != .ok) return error.Refused;
+    if (reply.status != .ok) return error.Refused;
     os.print("remote_put: {s} from {d} to {d} ns", .{ name, begun, ended });
-}
-
-fn ask(request: sf.Request) !sf.Status {
-    nonce += 1;
-    var numbered = request;
-    numbered.nonce = nonce;
-    const inner = try sf.encodeRequest(&state_buffer, numbered);
-    const frame = try wire.ds.encodeRequest(&request_buffer, .{ .state = inner });
-    const answer = try os.call(dsoftbusd, frame, &reply_buffer, call_ns);
-    const reply = wire.ds.decodeState(answer) orelse return error.NoAnswer;
-    return (sf.decodeReply(reply, request.op, nonce) orelse return error.NotThisReply).status;
 }
 
 const message_max = 320;

@@ -5,8 +5,7 @@
 const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
-const wire = @import("wire");
-const sf = wire.sf;
+const sf = @import("wire").sf;
 
 pub const panic = os.panic;
 comptime {
@@ -17,18 +16,13 @@ const key = "/state/shared/keeper/kept";
 const value = "kept-over-a-reboot";
 const unsynced_key = "/state/shared/keeper/unsynced";
 
-const call_ns = 3 * std.time.ns_per_s;
 const pause_ns = 200 * std.time.ns_per_ms;
 /// The power fails at once, and discovery and handshake take a part of a second.
 const away_ns = 3 * std.time.ns_per_s;
 /// Discovery, handshake, and a peer that is off for a while.
 const patience_ns = 20 * std.time.ns_per_s;
 
-var dsoftbusd: os.Slot = undefined;
-var request_buffer: [wire.ds.request_bytes_max]u8 = undefined;
-var state_buffer: [wire.ds.state_request_max]u8 = undefined;
-var reply_buffer: [wire.ds.reply_bytes_max]u8 = undefined;
-var nonce: u64 = 0;
+var state: svc.State = undefined;
 
 /// The node that keeps has nothing to do here; which one this is the configuration says (mode 1 is
 /// the client's).
@@ -41,7 +35,7 @@ pub fn main() !void {
 }
 
 fn write() !void {
-    dsoftbusd = try os.route("dsoftbusd");
+    state = try svc.State.openRemote();
     if (try persist(.{ .op = .put, .key = key, .value = value }) != .ok) return error.PutRefused;
     if (try status(.{ .op = .sync }) != .ok) return error.SyncRefused;
     // Acknowledged, and never asked to be durable.
@@ -60,7 +54,7 @@ fn write() !void {
 }
 
 fn compare() !void {
-    const got = try ask(.{ .op = .get, .key = key });
+    const got = try state.ask(.{ .op = .get, .key = key });
     const bytes = sf.valueOf(got) orelse return error.NoValue;
     if (!std.mem.eql(u8, bytes, value)) return error.OtherValue;
     os.print("keeper: the value is kept", .{});
@@ -79,16 +73,5 @@ fn persist(request: sf.Request) !sf.Status {
 }
 
 fn status(request: sf.Request) !sf.Status {
-    return (try ask(request)).status;
-}
-
-fn ask(request: sf.Request) !sf.Reply {
-    nonce += 1;
-    var numbered = request;
-    numbered.nonce = nonce;
-    const inner = try sf.encodeRequest(&state_buffer, numbered);
-    const frame = try wire.ds.encodeRequest(&request_buffer, .{ .state = inner });
-    const answer = try os.call(dsoftbusd, frame, &reply_buffer, call_ns);
-    const reply = wire.ds.decodeState(answer) orelse return error.NoAnswer;
-    return sf.decodeReply(reply, request.op, nonce) orelse error.NotThisReply;
+    return (try state.ask(request)).status;
 }

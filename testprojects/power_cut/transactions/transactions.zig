@@ -3,8 +3,7 @@
 
 const std = @import("std");
 const os = @import("os");
-const wire = @import("wire");
-const sf = wire.sf;
+const svc = @import("svc");
 
 pub const panic = os.panic;
 comptime {
@@ -16,28 +15,23 @@ const sync_every = 3;
 const abort_every = 4;
 const members = 3;
 const chunks = 2;
-const call_ns = 3 * std.time.ns_per_s;
 
-var statefsd: os.Slot = undefined;
-var request_buffer: [4096]u8 = undefined;
-var reply_buffer: [512]u8 = undefined;
 var chunk_buffer: [512]u8 = undefined;
-var nonce: u64 = 0;
 
 pub fn main() !void {
-    statefsd = try os.route("statefsd");
+    var state = try svc.State.openLocal();
     for (0..rounds) |round| {
-        try transact(round);
+        try transact(&state, round);
         if (round % sync_every == sync_every - 1) {
-            _ = try ask(.{ .op = .sync });
+            _ = try state.demand(.{ .op = .sync });
             os.print("workload: synced {d}", .{round});
         }
     }
     os.print("workload: end", .{});
 }
 
-fn transact(round: usize) !void {
-    const begun = try ask(.{ .op = .txn_begin });
+fn transact(state: *svc.State, round: usize) !void {
+    const begun = try state.demand(.{ .op = .txn_begin });
     if (begun.tail.len != 8) return error.NoTransaction;
     const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
     const len = (round * 97) % chunk_buffer.len;
@@ -48,21 +42,10 @@ fn transact(round: usize) !void {
     for (0..chunks) |_| for (0..members) |member| {
         const key = try std.fmt.bufPrint(&name, "/state/shared/txn/{d}", .{member});
         const chunk = chunk_buffer[0..len];
-        _ = try ask(.{ .op = .txn_put, .txn = txn, .key = key, .value = chunk });
+        _ = try state.demand(.{ .op = .txn_put, .txn = txn, .key = key, .value = chunk });
     };
     // While the transaction is open: it is another operation, and has its own effect.
-    _ = try ask(.{ .op = .put, .key = "/state/shared/plain", .value = &plain });
+    _ = try state.demand(.{ .op = .put, .key = "/state/shared/plain", .value = &plain });
     const is_aborted = round % abort_every == abort_every - 1;
-    _ = try ask(.{ .op = if (is_aborted) .txn_abort else .txn_commit, .txn = txn });
-}
-
-fn ask(request: sf.Request) !sf.Reply {
-    nonce += 1;
-    var numbered = request;
-    numbered.nonce = nonce;
-    const frame = try sf.encodeRequest(&request_buffer, numbered);
-    const answer = try os.call(statefsd, frame, &reply_buffer, call_ns);
-    const reply = sf.decodeReply(answer, request.op, nonce) orelse return error.NotThisReply;
-    if (reply.status != .ok) return error.WrongStatus;
-    return reply;
+    _ = try state.demand(.{ .op = if (is_aborted) .txn_abort else .txn_commit, .txn = txn });
 }

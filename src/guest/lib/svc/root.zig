@@ -10,6 +10,7 @@ const wire = @import("wire");
 pub const Logger = @import("logger.zig").Logger;
 pub const Level = wire.lo.Level;
 pub const Policy = @import("policy.zig").Policy;
+pub const State = @import("state.zig").State;
 
 /// One buffer for requests: a service has one thread, and a frame is used up before the next.
 /// As long as the longest message there is, so that nothing a client sends fails to be received.

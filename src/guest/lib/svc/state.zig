@@ -1,0 +1,52 @@
+//! Client of a state store: of this node's own, or of the other node's through dsoftbusd.
+
+const os = @import("os");
+const wire = @import("wire");
+const sf = wire.sf;
+
+/// The other node may be some round trips away.
+const timeout_ns = 3_000_000_000;
+
+/// A service has one thread, and a reply is used up before the next request. With room for the
+/// largest that a service may send or receive.
+var request_buffer: [os.abi.payload_bytes_max]u8 = undefined;
+var envelope_buffer: [wire.ds.request_bytes_max]u8 = undefined;
+var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
+
+pub const State = struct {
+    service: os.Slot,
+    is_remote: bool,
+    /// So that no answer to an earlier request is taken for this one's.
+    nonce: u64 = 0,
+
+    pub fn openLocal() !State {
+        return .{ .service = try os.route("statefsd"), .is_remote = false };
+    }
+
+    pub fn openRemote() !State {
+        return .{ .service = try os.route("dsoftbusd"), .is_remote = true };
+    }
+
+    /// Whatever the store says to it; borrowed until the next request.
+    pub fn ask(self: *State, request: sf.Request) anyerror!sf.Reply {
+        self.nonce += 1;
+        var numbered = request;
+        numbered.nonce = self.nonce;
+        const frame = try sf.encodeRequest(&request_buffer, numbered);
+        const answer = try self.call(frame);
+        return sf.decodeReply(answer, request.op, self.nonce) orelse error.NotThisReply;
+    }
+
+    /// Only if the store did it.
+    pub fn demand(self: *State, request: sf.Request) !sf.Reply {
+        const reply = try self.ask(request);
+        return if (reply.status == .ok) reply else error.WrongStatus;
+    }
+
+    fn call(self: *const State, frame: []const u8) ![]const u8 {
+        if (!self.is_remote) return os.call(self.service, frame, &reply_buffer, timeout_ns);
+        const envelope = try wire.ds.encodeRequest(&envelope_buffer, .{ .state = frame });
+        const answer = try os.call(self.service, envelope, &reply_buffer, timeout_ns);
+        return wire.ds.decodeState(answer) orelse error.NoAnswer;
+    }
+};
