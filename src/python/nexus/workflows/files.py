@@ -18,6 +18,9 @@ LOCAL: Final = ".ci/run"
 # What prepares a runner; none of it is ours, and none of it runs on a developer's machine.
 PREPARING: Final = ("sudo", "apt-get", "bash .ci/use-cache")
 
+# What looks after a command of ours where a job is all that runs.
+LOOKED_AFTER: Final = "bash .ci/job "
+
 # How a command of ours begins.
 OURS: Final = ("./pants ", "bash .ci/run")
 
@@ -44,8 +47,12 @@ class Job:
 
     @property
     def ours(self) -> tuple[str, ...]:
-        """The commands that are this project's."""
-        return tuple(command for command in self.commands if not _is_preparing(command))
+        """The commands that are this project's, without what looks after them."""
+        return tuple(
+            command.removeprefix(LOOKED_AFTER)
+            for command in self.commands
+            if not _is_preparing(command)
+        )
 
 
 def _is_preparing(command: str) -> bool:
@@ -149,6 +156,8 @@ def complaints(jobs: tuple[Job, ...]) -> Iterator[str]:
         for command in job.ours:
             if not command.startswith(OURS):
                 yield f"{job.host}: {job.name}: {command!r} is no command of this project"
+        if job.host != LOCAL and LOOKED_AFTER + job.ours[0] not in job.commands:
+            yield f"{job.host}: {job.name}: is not run by {LOOKED_AFTER.strip()!r}"
         if len(job.ours) != 1:
             yield f"{job.host}: {job.name}: has {len(job.ours)} commands of ours instead of one"
         for action in job.actions:

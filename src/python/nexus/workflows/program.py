@@ -21,6 +21,7 @@ from nexus.workflows.files import (
     GITHUB,
     GITLAB,
     LOCAL,
+    LOOKED_AFTER,
     Job,
     WorkflowError,
     complaints,
@@ -80,7 +81,7 @@ def run_job(job: Job, root: Path) -> int:
     for action in job.actions:
         print(f"not run here: uses {action}", flush=True)
     for command in job.commands:
-        if command not in job.ours:
+        if command.removeprefix(LOOKED_AFTER) not in job.ours:
             print(f"not run here: {command}", flush=True)
             continue
         print(f"run: {command}", flush=True)

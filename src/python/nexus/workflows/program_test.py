@@ -13,6 +13,7 @@ from nexus.workflows.files import GITHUB, GITLAB, LOCAL, Job, complaints, parse
 from nexus.workflows.program import EXIT_CONFIG, EXIT_WRONG, main
 
 FILES = (LOCAL, GITHUB, GITLAB)
+JOB = ".ci/job"
 
 
 @pytest.fixture
@@ -59,16 +60,22 @@ def test_our_files_say_the_same(root: Path, capsys: pytest.CaptureFixture[str]) 
             "command: make lint",
             "is no command of this",
         ),
+        (GITHUB, "bash .ci/job ", "", "is not run by 'bash .ci/job'"),
         (GITHUB, "name: package", "name: parcel", "lacks the job 'package'"),
         (GITHUB, "actions/cache@v4", "somebody/cache@v4", "is no official action"),
         (GITHUB, "actions/cache@v4", "actions/cache@main", "is no official action"),
         (GITHUB, "reports: dist/os2vm/", "reports: dist/other/", "does not keep dist/os2vm/"),
         (GITLAB, "package:\n  script", ".package:\n  script", "lacks the job 'package'"),
-        (GITLAB, "- './pants check ::'", "- curl example.org", "is no command of this project"),
         (
             GITLAB,
-            "- './pants check ::'",
-            "- './pants check ::'\n    - ./pants --version",
+            "- 'bash .ci/job ./pants check ::'",
+            "- curl example.org",
+            "is no command of this project",
+        ),
+        (
+            GITLAB,
+            "- 'bash .ci/job ./pants check ::'",
+            "- 'bash .ci/job ./pants check ::'\n    - ./pants --version",
             "has 2 commands of ours instead of one",
         ),
         (GITLAB, "- dist/os2vm*/", "- dist/other/", "does not keep dist/os2vm/junit.xml"),
@@ -97,14 +104,46 @@ def test_a_job_runs_in_its_environment_and_its_failure_is_told(
     launcher = root / "pants"
     launcher.write_text('#!/bin/sh\necho "$CI $PANTS_CONFIG_FILES $1"; test "$1" != check\n')
     launcher.chmod(0o755)
+    shutil.copy(JOB, root / JOB)
     arguments = ["--root", str(root), "--host", host]
     assert main([*arguments, "--run", "lint", "--run", "package"]) == 0
     said = capfd.readouterr().out
-    assert "run: ./pants lint tailor --check ::\ntrue pants.ci.toml lint\n" in said
-    assert "run: ./pants package src/guest:system\ntrue pants.ci.toml package\n" in said
+    assert "run: bash .ci/job ./pants lint tailor --check ::\ntrue pants.ci.toml lint\n" in said
+    assert (
+        "run: bash .ci/job ./pants package src/guest:system\ntrue pants.ci.toml package\n" in said
+    )
     assert "not run here: " in said
     assert main([*arguments, "--run", "check", "--run", "lint"]) == 1
     assert "lint" not in capfd.readouterr().out
+
+
+# How the command ends, how the report on its log ends, and how then the job does.
+@pytest.mark.parametrize(
+    ("command", "report", "status"), [(0, 0, 0), (3, 0, 3), (0, 1, 1), (3, 1, 3)]
+)
+def test_a_job_with_a_shared_cache_fails_if_that_did_not_serve(
+    root: Path, command: int, report: int, status: int
+) -> None:
+    shutil.copy(JOB, root / JOB)
+    (root / "pants").write_text(
+        "#!/bin/sh\n"
+        f'case $* in "run ci:cache_report -- "*) cat "$4"; exit {report};; esac\n'
+        f'echo "told by $*"; exit {command}\n'
+    )
+    (root / "pants").chmod(0o755)
+    plain = {"PATH": os.environ["PATH"]}
+    for environment, expected, told in (
+        ({**plain, "PANTS_REMOTE_CACHE_READ": "true"}, status, "told by check ::\n" * 2),
+        (plain, command, "told by check ::\n"),
+    ):
+        done = subprocess.run(
+            ["bash", root / JOB, "./pants", "check", "::"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (expected, told, "")
 
 
 def test_an_unknown_job_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
