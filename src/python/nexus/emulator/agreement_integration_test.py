@@ -5,8 +5,6 @@ Needs the compiled interpreter, which Pants puts beside the test (see BUILD).
 
 from __future__ import annotations
 
-import platform
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -14,16 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
 from nexus.emulator.program_fake import program
 from nexus.emulator.random_program_fake import random_program
 
-BLOB: Final = Path("ci/native-interpreter.bin")
 RAM_BYTES: Final = 1 << 20
 _NS_PER_INSTRUCTION: Final = 10
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled engine is for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason="the compiled engine is for x86-64")
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,7 +31,10 @@ def test_native_and_reference_agree_wherever_they_pause(seed: int, pauses: list[
     kernel = program(random_program(seed, 120))
     native = Machine(
         MachineOptions(
-            kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=BLOB.read_bytes()
+            kernel=kernel,
+            ram_bytes=RAM_BYTES,
+            engine="native",
+            native_blob=native_interpreter(),
         )
     )
     reference = Machine(MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES))

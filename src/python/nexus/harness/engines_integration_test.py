@@ -22,11 +22,11 @@ from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.hart import NativeHart
+from nexus.emulator.native_interpreter_fake import INTERPRETER
 from nexus.harness import os2vm
 
 IMAGE: Final = Path("src.guest/system.elf")
 PACKAGES: Final = Path("testprojects.packages/packages.img")
-BLOB: Final = Path("ci/native-interpreter.bin")
 TRANSLATIONS: Final = Path("ci/kernel_translations.translations")
 NODE: Final = Path("ci/node-single.toml")
 WORLD: Final = Path("ci/os2vm.toml")
@@ -70,7 +70,7 @@ def _run_in_slices(machine: Machine, until_ns: int, chance: random.Random) -> No
 def test_engines_hold_the_same_state_at_random_instants(seed: int) -> None:
     """Registers, memory and devices, wherever the run is cut, and into how many slices."""
     chance = random.Random(seed)
-    machines = {engine: _machine(engine, BLOB.read_bytes()) for engine in ENGINES}
+    machines = {engine: _machine(engine, INTERPRETER.read_bytes()) for engine in ENGINES}
     instant = 0
     for _ in range(8):
         instant += _NS_PER_INSTRUCTION * chance.randrange(1, 900_000)
@@ -91,7 +91,7 @@ def test_engines_hold_the_same_state_at_random_instants(seed: int) -> None:
 def _run_world(engine: str, out: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", os2vm.__name__, "--world", str(WORLD), "--out", str(out)]
     command += ["--image", f"system={IMAGE}", "--image", f"packages={PACKAGES}"]
-    command += ["--native-blob", str(BLOB), "--engine", engine]
+    command += ["--native-blob", str(INTERPRETER), "--engine", engine]
     if engine == "translated":
         command += ["--translations", str(TRANSLATIONS)]
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}

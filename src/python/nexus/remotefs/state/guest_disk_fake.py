@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +12,10 @@ from nexus.config.load import load_node
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import Drive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.native.mapping import HOSTS
+from nexus.emulator.native_interpreter_fake import native_interpreter
 from nexus.remotefs.state.block import SECTOR_BYTES
 from nexus.remotefs.state.power_cut_fake import RecordingDevice
 
-BUILDER: Final = Path("src.python.nexus.emulator.native/build.pex")
 ROOT: Final = Path(__file__).parents[5]
 SLOT: Final = 2
 RUN_NS: Final = 5_000_000_000
@@ -58,7 +53,6 @@ class Image:
     def boot(
         self,
         drive: Drive,
-        native: bytes | None,
         end: bytes,
         step_ns: int,
         *,
@@ -66,6 +60,7 @@ class Image:
         look: Callable[[bytes], None] = lambda _: None,
     ) -> bytes:
         """Run until a line; `look` sees the console so far after every step."""
+        native = native_interpreter()
         machine = Machine(
             MachineOptions(
                 kernel=self.system.read_bytes(),
@@ -83,42 +78,3 @@ class Image:
             console += machine.take_console()
             look(console)
         return console
-
-
-def build_native(folder: Path) -> bytes | None:
-    """Build the code of the fast engine, where it runs; both engines do the same."""
-    if platform.machine() not in HOSTS:
-        return None
-    subprocess.run(
-        [sys.executable, BUILDER, "--out", folder / "code"],
-        check=True,
-        # Nothing of the environment that runs this test is meant for that program.
-        env={"PATH": os.environ.get("PATH", ""), "PEX_ROOT": str(folder / "pex")},
-    )
-    return (folder / "code").read_bytes()
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a guest did to its disk; after how many events it had said that a SYNC was done."""
-
-    device: RecordingDevice
-    told: list[tuple[int, int]]  # (events, states)
-    console: bytes
-
-
-def work(
-    image: Image, content: bytes, native: bytes | None, synced: dict[int, int], step_ns: int
-) -> Run:
-    """Run a workload to its end; `synced` has the number of states before each SYNC."""
-    drive = RecordingDrive(content)
-    told = [(0, 0)]
-
-    def look(console: bytes) -> None:
-        for number, count in synced.items():
-            is_told = b"workload: synced %d\n" % number in console
-            if is_told and count > told[-1][1]:
-                told.append((len(drive.device.events), count))
-
-    console = image.boot(drive, native, b"workload: end\n", step_ns, look=look)
-    return Run(drive.device, told, console)

@@ -26,7 +26,7 @@ from nexus.harness.plan import DrivePlan, Expectation, MachinePlan, Plan
 from nexus.harness.qemu import boot as boot_qemu
 from nexus.harness.qemu_command import PROGRAM
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
-from nexus.remotefs.state.guest_disk_fake import ROOT, SLOT, Image, build_native
+from nexus.remotefs.state.guest_disk_fake import ROOT, SLOT, Image
 from nexus.remotefs.state.mount import mount
 from nexus.remotefs.state.store import StateError, Store
 from nexus.wire.state import Status
@@ -72,11 +72,6 @@ def read(console: bytes) -> Said:
     return said
 
 
-@pytest.fixture(scope="module")
-def native(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
-    return build_native(tmp_path_factory.mktemp("native"))
-
-
 class FaultyDrive(MemoryDrive):
     """A disk of which some requests fail, all or from one sector on; it counts what it took."""
 
@@ -102,12 +97,10 @@ class FaultyDrive(MemoryDrive):
             raise MediumError(what)
 
 
-def boot(
-    content: bytes, native: bytes | None, *, fails: str = "", first_sector: int = 0
-) -> tuple[Said, bytes]:
+def boot(content: bytes, *, fails: str = "", first_sector: int = 0) -> tuple[Said, bytes]:
     """Boot on a disk; return what the guest said, and what is on the disk then."""
     drive = FaultyDrive(content, fails, first_sector)
-    said = read(IMAGE.boot(drive, native, END, STEP_NS))
+    said = read(IMAGE.boot(drive, END, STEP_NS))
     return said, bytes(drive.content)
 
 
@@ -158,18 +151,18 @@ def judge(image: bytes, said: Said, after: bytes) -> bool:
 
 @pytest.mark.parametrize("is_compacted", [False, True])
 def test_a_bit_flipped_in_every_byte_of_a_small_journal(
-    is_compacted: bool, native: bytes | None, capsys: pytest.CaptureFixture[str]
+    is_compacted: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image, length = a_disk(is_compacted=is_compacted)
     start = mount(MemoryDevice(image)).region.start * SECTOR_BYTES
     places = [*(range(20) if is_compacted else ()), *range(start, start + length)]
-    said, after = boot(image, native)
+    said, after = boot(image)
     assert judge(image, said, after)
     in_order = 0
     for place in places:
         bad = bytearray(image)
         bad[place] ^= 1 << place % 8
-        said, after = boot(bytes(bad), native)
+        said, after = boot(bytes(bad))
         in_order += judge(bytes(bad), said, after)
     # The last mark, behind which nothing proves anything, and a superblock that was torn.
     assert in_order <= 15 + (20 if is_compacted else 0)
@@ -179,9 +172,7 @@ def test_a_bit_flipped_in_every_byte_of_a_small_journal(
 
 @pytest.mark.parametrize("leftover", ["", "open transaction", "torn tail", "torn superblock"])
 @pytest.mark.parametrize("is_compacted", [False, True])
-def test_a_read_only_disk_is_read_and_not_written_to(
-    is_compacted: bool, leftover: str, native: bytes | None
-) -> None:
+def test_a_read_only_disk_is_read_and_not_written_to(is_compacted: bool, leftover: str) -> None:
     device = MemoryDevice(a_disk(is_compacted=is_compacted)[0])
     held = Store(device).snapshot()
     if leftover == "open transaction":
@@ -196,7 +187,7 @@ def test_a_read_only_disk_is_read_and_not_written_to(
         device.content[8] ^= 0xFF
     image = bytes(device.content)
     drive = MemoryDrive(image)
-    said = read(IMAGE.boot(drive, native, END, STEP_NS, is_read_only=True))
+    said = read(IMAGE.boot(drive, END, STEP_NS, is_read_only=True))
     assert said.values == held, said.console
     said.has(READ_ONLY)
     said.has({"delete": Status.IO_ERROR, NEW: Status.NOT_FOUND})
@@ -232,19 +223,19 @@ def test_a_read_only_disk_of_qemu() -> None:
     said.has({"delete": Status.IO_ERROR, NEW: Status.NOT_FOUND})
 
 
-def test_a_disk_that_cannot_be_read(native: bytes | None) -> None:
+def test_a_disk_that_cannot_be_read() -> None:
     image, _ = a_disk()
-    said, after = boot(image, native, fails="read")
+    said, after = boot(image, fails="read")
     assert "statefsd: disk unreadable" in said.console
     assert set(said.statuses.values()) == {Status.IO_ERROR}, said.console
     assert after == image
 
 
 @pytest.mark.parametrize("first_sector", [1, 20, 63])
-def test_a_disk_of_which_a_part_cannot_be_read(first_sector: int, native: bytes | None) -> None:
+def test_a_disk_of_which_a_part_cannot_be_read(first_sector: int) -> None:
     """What lies behind the journal is read as well: it may be the trace of a damage."""
     image, _ = a_disk()
-    said, after = boot(image, native, fails="read", first_sector=first_sector)
+    said, after = boot(image, fails="read", first_sector=first_sector)
     assert "statefsd: disk unreadable" in said.console
     assert set(said.statuses.values()) == {Status.IO_ERROR}, said.console
     assert after == image
@@ -252,20 +243,18 @@ def test_a_disk_of_which_a_part_cannot_be_read(first_sector: int, native: bytes 
 
 @pytest.mark.parametrize("fails", ["write", "write flush"])
 @pytest.mark.parametrize("is_compacted", [False, True])
-def test_a_disk_that_cannot_be_written(
-    fails: str, is_compacted: bool, native: bytes | None
-) -> None:
+def test_a_disk_that_cannot_be_written(fails: str, is_compacted: bool) -> None:
     image, _ = a_disk(is_compacted=is_compacted)
-    said, after = boot(image, native, fails=fails)
+    said, after = boot(image, fails=fails)
     assert said.values == Store(MemoryDevice(image)).snapshot()
     said.has(READ_ONLY)
     said.has({"delete": Status.IO_ERROR, NEW: Status.NOT_FOUND})
     assert after == image
 
 
-def test_a_disk_that_does_not_flush(native: bytes | None) -> None:
+def test_a_disk_that_does_not_flush() -> None:
     image, _ = a_disk()
-    said, after = boot(image, native, fails="flush")
+    said, after = boot(image, fails="flush")
     # What was put was not acknowledged as durable: the SYNC was refused, and all after it.
     said.has({"put": Status.OK, "sync": Status.IO_ERROR})
     held = Store(MemoryDevice(image)).snapshot()
@@ -277,28 +266,28 @@ def test_a_disk_that_does_not_flush(native: bytes | None) -> None:
 
 @pytest.mark.parametrize("sectors", [1, 2, 3, 4, 5, 6, 63, 64, 65, 2049])
 @pytest.mark.parametrize("is_compacted", [False, True])
-def test_a_disk_of_any_size(sectors: int, is_compacted: bool, native: bytes | None) -> None:
+def test_a_disk_of_any_size(sectors: int, is_compacted: bool) -> None:
     """An empty one works, or is full; one that was of another size is told from one in order."""
     empty = bytes(sectors * SECTOR_BYTES)
-    assert judge(empty, *boot(empty, native))
+    assert judge(empty, *boot(empty))
     image, _ = a_disk(is_compacted=is_compacted)
     resized = image[: sectors * SECTOR_BYTES].ljust(sectors * SECTOR_BYTES, b"\0")
     # Version 1 has no place of anything but the beginning; a superblock's regions move.
-    is_in_order = judge(resized, *boot(resized, native))
+    is_in_order = judge(resized, *boot(resized))
     assert is_in_order == (not is_compacted or sectors in (63, 64))
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_disk_full_of_something_else(seed: int, native: bytes | None) -> None:
+def test_a_disk_full_of_something_else(seed: int) -> None:
     random = KeyedRandom(seed)
     image = bytearray(random.bytes(64 * SECTOR_BYTES, "garbage"))
     heads = (b"", b"NXS2", b"N", b"FSXN", b"FSXN\1", b"\0" * 512)
     head = heads[seed % len(heads)]
     image[: len(head)] = head
-    judge(bytes(image), *boot(bytes(image), native))
+    judge(bytes(image), *boot(bytes(image)))
 
 
-def test_a_full_disk_keeps_what_it_acknowledged(native: bytes | None) -> None:
+def test_a_full_disk_keeps_what_it_acknowledged() -> None:
     device = MemoryDevice(bytes(8 * SECTOR_BYTES))
     store = Store(device)
     store.put(KEYS[0], bytes(1500))
@@ -306,7 +295,7 @@ def test_a_full_disk_keeps_what_it_acknowledged(native: bytes | None) -> None:
     store.put(KEYS[2], bytes(4096 - store.journal_bytes - 15 - len(KEYS[2]) - 16))
     store.sync()
     held = store.snapshot()
-    said, after = boot(bytes(device.content), native)
+    said, after = boot(bytes(device.content))
     said.has({"put": Status.IO_ERROR, "begin": Status.IO_ERROR, "sync": Status.OK})
     said.has({NEW: Status.NOT_FOUND})
     left = Store(MemoryDevice(after)).snapshot()

@@ -13,18 +13,15 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
-from nexus.remotefs.state.fsck import Verdict, check
-from nexus.remotefs.state.guest_disk_fake import ROOT, Image, Run, build_native, work
-from nexus.remotefs.state.power_cut_fake import images_after
+from nexus.remotefs.state.block import MemoryDevice
+from nexus.remotefs.state.guest_disk_fake import ROOT, Image
+from nexus.remotefs.state.guest_power_cut_fake import EMPTY, States, Workload, cut_everywhere
 from nexus.remotefs.state.store import Store
 
 IMAGE: Final = Image(
     Path("testprojects.power_cut.transactions/system.elf"),
     ROOT / "testprojects/power_cut/node.toml",
 )
-SECTORS: Final = 128
-STEP_NS: Final = 10_000
 BOOTS: Final = 16
 
 # The table of testprojects/power_cut/transactions/transactions.zig.
@@ -34,62 +31,32 @@ ABORT_EVERY: Final = 4
 MEMBERS: Final = 3
 
 
-def states() -> tuple[list[dict[str, bytes]], dict[int, int]]:
-    """Return the state after each operation, and the number of operations before each SYNC."""
-    after: list[dict[str, bytes]] = [{}]
-    synced: dict[int, int] = {}
+def table() -> States:
+    """What the guest does."""
+    states = States()
     for number in range(ROUNDS):
         letter, length = bytes([ord("a") + number]), number * 97 % 512
-        after.append({**after[-1], "/state/shared/plain": 9 * letter})
+        states.put({"/state/shared/plain": 9 * letter})
         if number % ABORT_EVERY != ABORT_EVERY - 1:
-            made = {f"/state/shared/txn/{n}": 2 * letter * length for n in range(MEMBERS)}
-            after.append({**after[-1], **made})
+            states.put({f"/state/shared/txn/{n}": 2 * letter * length for n in range(MEMBERS)})
         if number % SYNC_EVERY == SYNC_EVERY - 1:
-            synced[number] = len(after) - 1
-    return after, synced
+            states.sync(number)
+    return states
 
 
-STATES, SYNCED = states()
+def with_an_open_one(images: list[bytes], _turn: int) -> bytes:
+    """The first image with a transaction that was left open, if there is one."""
+    open_ones = [image for image in images if Store(MemoryDevice(image)).open_transactions]
+    return (open_ones or images)[0]
 
 
-@pytest.fixture(scope="module")
-def native(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
-    return build_native(tmp_path_factory.mktemp("native"))
-
-
-def boot(content: bytes, native: bytes | None) -> Run:
-    """Run the guest until its work is done."""
-    return work(IMAGE, content, native, SYNCED, STEP_NS)
-
-
-def test_no_cut_leaves_half_a_transaction(
-    native: bytes | None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = boot(bytes(SECTORS * SECTOR_BYTES), native)
-    assert Store(MemoryDevice(bytes(run.device.content))).snapshot() == STATES[-1]
+def test_no_cut_leaves_half_a_transaction(capsys: pytest.CaptureFixture[str]) -> None:
+    workload = Workload(IMAGE, table())
+    run = workload.run(EMPTY)
     assert run.console.count(b"statefsd: compaction done") >= 2
-    assert len(run.told) == 1 + len(SYNCED)
-    points = [n for n, event in enumerate(run.device.events, 1) if event.data is not None]
-    every = -(-len(points) // BOOTS)
-    cuts = boots = left_open = 0
-    for place, count in enumerate(points):
-        durable = max(done for events, done in run.told if events <= count)
-        images = list(images_after(run.device, count))
-        cuts += len(images)
-        for image in images:
-            store = Store(MemoryDevice(image))
-            assert store.damage is None, f"cut after event {count}"
-            assert store.snapshot() in STATES[durable:], f"cut after event {count}"
-            verdict = check(MemoryDevice(image)).verdict
-            assert verdict is not Verdict.UNRECOVERABLE, f"cut after event {count}"
-            left_open += bool(store.open_transactions)
-        if place % every == 0:
-            boots += 1
-            open_ones = [i for i in images if Store(MemoryDevice(i)).open_transactions]
-            again = boot((open_ones or images)[0], native)
-            assert b"statefsd: journal v2 mounted (2PC)\n" in again.console
-            assert Store(MemoryDevice(bytes(again.device.content))).snapshot() == STATES[-1]
-    assert left_open > cuts // 4, "most cuts fall into a transaction"
+    assert len(run.told) == 1 + len(workload.states.synced)
+    cuts = cut_everywhere(workload, run, BOOTS, with_an_open_one)
+    assert cuts.left_open > cuts.images // 4, "most cuts fall into a transaction"
     with capsys.disabled():
-        print(f"\npower cuts of a guest's transactions: {cuts} at {len(points)} sector writes,")
-        print(f"{left_open} within a transaction, {boots} of all booted again")
+        print(f"\npower cuts of a guest's transactions: {cuts.images} at {cuts.points} sector")
+        print(f"writes, {cuts.left_open} within a transaction, {cuts.boots} of all booted again")

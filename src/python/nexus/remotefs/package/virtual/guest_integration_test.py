@@ -1,23 +1,18 @@
 """A Python node reads packages from a guest over the virtual switch, on a link of 1 ms each way.
 
-Needs packaged images and the program that compiles the native engine, which Pants puts beside the
-test (see BUILD).
+Needs what Pants puts beside the test (see BUILD).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from nexus.core.randomness import Ratio
-from nexus.emulator.native.mapping import HOSTS
+from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
 from nexus.netstack.library import Library
 from nexus.remotefs.package.cases_fake import CASES, FILES, FOLDER, Case
 from nexus.remotefs.package.client import PackageClient
@@ -31,7 +26,6 @@ from nexus.wire.packagefs import CloseRequest, Op, Status
 SYSTEM: Final = Path("src.guest/system.elf")
 PACKAGES: Final = Path("testprojects.packages/packages.img")
 LIBRARY: Final = Path("src.guest.lib.net_host/library.so")
-BUILDER: Final = Path("src.python.nexus.emulator.native/build.pex")
 CONFIG: Final = FOLDER / "node-b.toml"
 DELAY_NS: Final = 1_000_000
 
@@ -46,29 +40,14 @@ _CASES: Final = tuple(case for case in CASES if all(step.session == 0 for step i
 
 
 @pytest.fixture(scope="module")
-def native_code(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
-    """The code of the fast engine, where it runs; both engines do the same."""
-    if platform.machine() not in HOSTS:
-        return None
-    folder = tmp_path_factory.mktemp("native")
-    subprocess.run(
-        [sys.executable, BUILDER, "--out", folder / "code"],
-        check=True,
-        # Nothing of the environment that runs this test is meant for that program.
-        env={"PATH": os.environ.get("PATH", ""), "PEX_ROOT": str(folder / "pex")},
-    )
-    return (folder / "code").read_bytes()
-
-
-@pytest.fixture(scope="module")
-def node(native_code: bytes | None) -> VirtualNode:
+def node() -> VirtualNode:
     """A node with a session; booting takes seconds, so all tests share it."""
-    return start(native_code, LinkOptions(delay_ns=DELAY_NS))
+    return start(LinkOptions(delay_ns=DELAY_NS))
 
 
-def start(native_code: bytes | None, options: LinkOptions) -> VirtualNode:
+def start(options: LinkOptions) -> VirtualNode:
     kernel, packages = SYSTEM.read_bytes(), PACKAGES.read_bytes()
-    node = boot(CONFIG, kernel, packages, Library(LIBRARY), options, native_code)
+    node = boot(CONFIG, kernel, packages, Library(LIBRARY), options, native_interpreter())
     node.wait_ready()
     return node
 
@@ -104,7 +83,7 @@ def test_many_outstanding_reads_are_faster_than_one(node: VirtualNode) -> None:
 
 
 @pytest.mark.skipif(
-    platform.machine() not in HOSTS,
+    not RUNS_HERE,
     reason="half a billion instructions: ten minutes on the reference engine",
 )
 def test_a_mebibyte(node: VirtualNode) -> None:
@@ -171,17 +150,15 @@ LOSSY: Final = LinkOptions(
 )
 
 
-def read_on_a_bad_wire(native_code: bytes | None) -> VirtualNode:
-    node = start(native_code, LOSSY)
+def read_on_a_bad_wire() -> VirtualNode:
+    node = start(LOSSY)
     with PackageClient(node).open(NAME) as file:
         assert file.read(LOSSY_BYTES) == NOISE[:LOSSY_BYTES]
     return node
 
 
-def test_a_bad_wire_changes_no_byte_and_the_same_run_is_the_same(
-    native_code: bytes | None,
-) -> None:
-    first, again = read_on_a_bad_wire(native_code), read_on_a_bad_wire(native_code)
+def test_a_bad_wire_changes_no_byte_and_the_same_run_is_the_same() -> None:
+    first, again = read_on_a_bad_wire(), read_on_a_bad_wire()
     assert first.world is not None
     assert again.world is not None
     faults = {event.fault for event in first.world.faults}

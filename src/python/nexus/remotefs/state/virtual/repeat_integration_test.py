@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged import boot, compile_native
+from nexus.remotefs.state.virtual.packaged import boot
 from nexus.remotefs.state.virtual.scene import LOG, STATE, Scene
 from nexus.wire import log, samgr
 from nexus.wire.gateway import RESPONSE_PAYLOAD_MAX
@@ -27,14 +27,9 @@ MEANWHILE_NS: Final = 100_000_000
 CALLS_MAX: Final = 64
 
 
-@pytest.fixture(scope="module")
-def native_code(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
-    return compile_native(tmp_path_factory.mktemp("native"))
-
-
 @pytest.fixture
-def scene(native_code: bytes | None) -> Scene:
-    return boot(native_code)
+def scene() -> Scene:
+    return boot()
 
 
 def lose_the_answer(scene: Scene, identity: int, request: Request) -> None:

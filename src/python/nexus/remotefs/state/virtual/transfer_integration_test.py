@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged import boot, compile_native
+from nexus.remotefs.state.virtual.packaged import boot
 from nexus.remotefs.state.virtual.scene import Scene
 from nexus.wire.state import Op, Request, Status
 from nexus.wire.transfer import HEAD_BYTES, REPLY_BYTES, Reply, Stage
@@ -33,14 +33,9 @@ SILENCE_NS: Final = 5_000_000_000
 MEANWHILE_NS: Final = 100_000_000
 
 
-@pytest.fixture(scope="module")
-def native_code(tmp_path_factory: pytest.TempPathFactory) -> bytes | None:
-    return compile_native(tmp_path_factory.mktemp("native"))
-
-
 @pytest.fixture
-def scene(native_code: bytes | None) -> Scene:
-    scene = boot(native_code)
+def scene() -> Scene:
+    scene = boot()
     assert scene.state(OTHER, Request(Op.PUT, KEY, OLD)) is not None
     return scene
 
