@@ -6,18 +6,15 @@ bundles there are is given on the command line.
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from nexus.cli.bus.program import Outcome, Result, command_line, emit, read_settings, run, whole
-from nexus.dsoftbus.audit import Record
+from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, run, whole
+from nexus.cli.bus.serving import Printer, serve_until_stopped
 from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.record import record_fields
 from nexus.dsoftbus.io.settings import Call, Handler
 from nexus.dsoftbus.log import SERVICE
 from nexus.wire import bundle, samgr
@@ -73,33 +70,12 @@ def make_handlers(names: Sequence[str], bundles: int) -> Mapping[int, Handler]:
 
 
 async def _serve(options: Namespace) -> Result:
-    settings = read_settings(options)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-
-    def show(record: Record) -> None:
-        if options.json:
-            emit(record_fields(record))
-        else:
-            sys.stdout.write(f"{record.message}\n")
-            sys.stdout.flush()
-
+    printer = Printer(options.json)
     log = NodeLog()
-    handlers: dict[int, Handler] = {
-        **make_handlers(options.register, options.bundles),
-        SERVICE: log,
-    }
-    node = Node(settings, handlers, log.keeping(show))
-    async with node:
-        where = f"{settings.address}:{node.port}"
-        if options.json:
-            emit({"event": "listening", "device_id": settings.device_id, "address": where})
-        else:
-            sys.stdout.write(f"{settings.device_id} listens on {where}\n")
-            sys.stdout.flush()
-        await stopped.wait()
+    handlers: dict[int, Handler] = dict(make_handlers(options.register, options.bundles))
+    handlers[SERVICE] = log
+    node = Node(read_settings(options), handlers, log.keeping(printer.record))
+    await serve_until_stopped(node, printer)
     return Outcome.OK, "ended", {}
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from nexus.cli.bus.program import CONFIG, EXITS, Outcome, read_settings
+from nexus.cli.bus.serving import Printer, serve_until_stopped
 from nexus.cli.pkg.program import outcome_of
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import NexusError
-from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus import log
+from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
+from nexus.dsoftbus.io.settings import Handler
 from nexus.image.error import ImageError
 from nexus.image.package_file import load_image
 from nexus.remotefs.package.backend import ImageBackend
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandLine(
         "nexus pkg serve",
         "Announce this node and let the peers that its configuration permits read a package"
-        " image. Every decision is printed. Ends with SIGINT or SIGTERM."
+        " image, and the log of its decisions. Each is printed too. Ends with SIGINT or SIGTERM."
         " Example: nexus pkg serve packages.img",
     )
     parser.epilog = EXITS
@@ -46,24 +48,13 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _serve(options: Namespace) -> None:
     packages = PackageService(ImageBackend(load_image(options.image)))
+    printer = Printer()
+    node_log = NodeLog()
+    handlers: dict[int, Handler] = {SERVICE: packages, log.SERVICE: node_log}
+    sink = node_log.keeping(printer.record)
     settings = read_settings(options)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    node = Node(settings, {SERVICE: packages}, _show, session_ended=packages.session_ended)
-    async with node:
-        _say(f"{settings.device_id} listens on {settings.address}:{node.port}")
-        await stopped.wait()
-
-
-def _show(record: Record) -> None:
-    _say(record.message)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    node = Node(settings, handlers, sink, session_ended=packages.session_ended)
+    await serve_until_stopped(node, printer)
 
 
 if __name__ == "__main__":

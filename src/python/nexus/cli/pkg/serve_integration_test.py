@@ -15,6 +15,11 @@ ALLOW = """
 peer = "host-1"
 service = "packagefsd"
 operations = ["stat", "open", "read", "close"]
+
+[[allow]]
+peer = "host-1"
+service = "logd"
+operations = ["query"]
 """
 
 
@@ -28,10 +33,14 @@ def test_serve_and_read(
         assert main(["pkg", "cat", "node-b", "pkg:/b/x/y"]) == 0
         assert capsys.readouterr().out == "content\n"
         assert main(["pkg", "stat", "node-b", "pkg:/b/x"]) == 72
+        capsys.readouterr()
+        assert main(["log", "node-b"]) == 0
+        logged = capsys.readouterr().out.splitlines()
     assert "node-b listens on 127.0.0.1:" in said[0]
     assert sum("audit remote call outcome=ok peer=node-b" in line for line in said) == 0
     ok = "audit remote call outcome=ok peer=host-1 service=packagefsd"
     assert sum(ok in line for line in said) == 5
+    assert sum(ok in line for line in logged) == 5
 
 
 @pytest.mark.parametrize(

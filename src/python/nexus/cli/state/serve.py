@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nexus.cli.bus.program import Outcome, command_line, emit, fail, read_settings
+from nexus.cli.bus.program import Outcome, command_line, fail, read_settings
+from nexus.cli.bus.serving import Printer, serve_until_stopped
 from nexus.cli.state.program import state_outcome_of
 from nexus.core.errors import NexusError
 from nexus.dsoftbus import log
-from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.record import change_fields, record_fields
+from nexus.dsoftbus.io.record import change_fields
 from nexus.dsoftbus.io.settings import Handler
 from nexus.remotefs.state.acl import ChangeRecord
 from nexus.remotefs.state.block import DeviceError
@@ -53,58 +51,33 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _serve(options: Namespace) -> None:
     settings = read_settings(options)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    printer = Printer(options.json)
     with FileDevice(options.image, is_writable=True) as device:
         store = Store(device)
         node_log = NodeLog()
 
         def changed(record: ChangeRecord) -> None:
             node_log.append(record.level, record.message)
-            _show_change(record, is_json=options.json)
+            printer.say(record.message, _fields_of(record))
 
         state = StateService(store, changed)
-        sink = state.without_changes(node_log.keeping(partial(_show, is_json=options.json)))
+        sink = state.without_changes(node_log.keeping(printer.record))
         handlers: dict[int, Handler] = {SERVICE: state, log.SERVICE: node_log}
-        async with Node(settings, handlers, sink, {STREAM: state.transfer}) as node:
-            where = f"{settings.address}:{node.port}"
-            fields = {
-                "event": "listening",
-                "device_id": settings.device_id,
-                "address": where,
-                "damage": store.damage,
-            }
-            damaged = f"; read only, {store.damage}" if store.damage else ""
-            text = f"{settings.device_id} listens on {where}{damaged}"
-            _say(text, fields, is_json=options.json)
-            await stopped.wait()
+        node = Node(settings, handlers, sink, {STREAM: state.transfer})
+        note = f"; read only, {store.damage}" if store.damage else ""
+        await serve_until_stopped(node, printer, note, {"damage": store.damage})
         if not store.damage:
             store.sync()
 
 
-def _show(record: Record, *, is_json: bool) -> None:
-    _say(record.message, record_fields(record), is_json=is_json)
-
-
-def _show_change(record: ChangeRecord, *, is_json: bool) -> None:
-    fields = change_fields(
+def _fields_of(record: ChangeRecord) -> dict[str, Any]:
+    return change_fields(
         level=record.level,
         operation=record.verb,
         outcome=record.ending,
         peer=record.peer,
         key_hash=record.key_hash,
     )
-    _say(record.message, fields, is_json=is_json)
-
-
-def _say(line: str, fields: Mapping[str, Any], *, is_json: bool) -> None:
-    if is_json:
-        emit(fields)
-        return
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
