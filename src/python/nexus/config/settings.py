@@ -35,6 +35,7 @@ class Setting:
 
     label: str | None
     layer: Layer
+    key: str  # As it was given, with the label; the value may be a key of another kind.
 
 
 def add_option(parser: ArgumentParser) -> None:
@@ -77,7 +78,7 @@ def _parse(text: str) -> Setting:
     def origin_at(place: Location) -> Origin:
         return Origin(OPTION, 0, prefix + render(place), Given.OPTION)
 
-    return Setting(label, layer(OPTION, data, origin_at))
+    return Setting(label, layer(OPTION, data, origin_at), prefix + key.strip())
 
 
 def apply(base: Layer, settings: Iterable[Setting], label: str | None) -> Layer:

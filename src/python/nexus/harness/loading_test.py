@@ -259,3 +259,12 @@ def test_each_of_several_mistakes_has_its_line(
     assert len(lines) >= 3
     assert all(line.startswith(f"os2vm: bad-configuration: {folder}/node.toml: ") for line in lines)
     assert (folder / "out" / "result.txt").read_text().count("\n") == 1
+
+
+def test_the_summary_names_what_was_set_and_tells_no_value(folder: Path) -> None:
+    argv = ["--node", f"{folder}/node.toml", "--expect", "x", *_images(folder)[:1]]
+    argv += ["--set", "node.ram_mib=6", "--set", 'node.image="concealed"']
+    assert os2vm.main([*argv, "--out", f"{folder}/out"]) == 20
+    text = (folder / "out" / "summary.json").read_text()
+    assert json.loads(text)["deterministic"]["settings"] == ["node.ram_mib", "node.image"]
+    assert "concealed" not in text

@@ -128,6 +128,7 @@ class Program:
             instructions=engine.instructions(),
             faults=engine.fault_counts(),
             trace_digest=engine.trace_digest(),
+            settings=self._settings,
         )
         for label, console in record.consoles.items():
             files[f"uart-{label}.log"] = bytes(console)
@@ -151,9 +152,18 @@ class Program:
         path = options.world or options.node
         seed = 0 if options.seed is None else options.seed
         deterministic = describe_unrun(
-            path.stem if path else "", seed, options.until, outcome.label, message
+            path.stem if path else "",
+            self._settings,
+            seed,
+            options.until,
+            outcome.label,
+            message,
         )
         return _Ended(outcome, message, deterministic, options.engine, False, {}, dict(files or {}))
+
+    @property
+    def _settings(self) -> list[str]:
+        return [setting.key for setting in self._options.settings]
 
     def _make_watchdog(self) -> Watchdog:
         limit_s = self._options.wall_seconds

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -55,6 +56,7 @@ class Deterministic(_Part):
     """The part that two runs of one seed agree on to the byte."""
 
     world: str
+    settings: list[str]  # Keys whose values `--set` gave; the digests know the values.
     seed: int
     until: str
     outcome: str
@@ -116,11 +118,13 @@ def describe(
     instructions: dict[str, int],
     faults: dict[str, int],
     trace_digest: str,
+    settings: Sequence[str],
 ) -> Deterministic:
     """Gather the deterministic part from a run."""
     plan, verdict = record.plan, record.verdict
     return Deterministic(
         world=plan.name,
+        settings=list(settings),
         seed=plan.seed,
         until=plan.until.value,
         outcome=verdict.outcome.label,
@@ -152,11 +156,12 @@ def describe(
 
 
 def describe_unrun(
-    world: str, seed: int, until: Phase, outcome: str, message: str
+    world: str, settings: Sequence[str], seed: int, until: Phase, outcome: str, message: str
 ) -> Deterministic:
     """The deterministic part of a run that never began."""
     return Deterministic(
         world=world,
+        settings=list(settings),
         seed=seed,
         until=until.value,
         outcome=outcome,
