@@ -5,6 +5,8 @@
 //!
 //!     fn permits(self, sender: u64, capability: []const u8) bool
 //!     fn denied(self, sender: u64, path: []const u8) void
+//!     fn abandoned(self, sender: u64) void
+//!     fn now(self) u64, in nanoseconds
 
 const std = @import("std");
 const statefs = @import("statefs");
@@ -25,8 +27,12 @@ const gain_bytes_min = 4096;
 /// them read again without need.
 const classes_max = 64;
 
+/// Nothing is compacted while a transaction is open, and an owner that had no answer in time does
+/// not know of its own. A request takes milliseconds; who is silent for this long has given up.
+pub const idle_ns_max = 30 * std.time.ns_per_s;
+
 /// A transaction belongs to who began it.
-const Owner = struct { txn: u64 = 0, sender: u64 = 0 };
+const Owner = struct { txn: u64 = 0, sender: u64 = 0, used_ns: u64 = 0 };
 
 pub fn Server(comptime Device: type) type {
     return struct {
@@ -39,6 +45,8 @@ pub fn Server(comptime Device: type) type {
         changed: [classes_max]u64 = @splat(0),
         /// The disk could not be read: there is nothing to serve until it can be.
         is_unreadable: bool = false,
+        /// When the request came that is served.
+        now_ns: u64 = 0,
         /// What was found, or compacted to and told.
         told_generation: u32 = 0,
         out: [reply_bytes_max]u8 = undefined,
@@ -69,6 +77,15 @@ pub fn Server(comptime Device: type) type {
             };
         }
 
+        fn endAbandoned(self: *Self, gate: anytype) void {
+            for (&self.owners) |*owner| {
+                if (owner.txn == 0 or self.now_ns -| owner.used_ns <= idle_ns_max) continue;
+                self.end(owner.txn);
+                gate.abandoned(owner.sender);
+                owner.* = .{};
+            }
+        }
+
         pub fn handle(self: *Self, frame: []const u8, sender: u64, gate: anytype) []const u8 {
             const request = switch (sf.decodeRequest(frame)) {
                 .refusal => |refusal| return sf.encodeRefusal(&self.out, refusal) catch unreachable,
@@ -76,6 +93,8 @@ pub fn Server(comptime Device: type) type {
             };
             if (refuses(request, sender, gate)) |status| return self.fail(request, status);
             if (self.is_unreadable and request.op != .reopen) return self.fail(request, .io_error);
+            self.now_ns = gate.now();
+            self.endAbandoned(gate);
             return self.serve(request, sender) catch |err| self.fail(request, statusOf(err));
         }
 
@@ -123,7 +142,7 @@ pub fn Server(comptime Device: type) type {
                     const txn = try self.store.begin();
                     for (&self.owners) |*owner| {
                         if (owner.txn != 0) continue;
-                        owner.* = .{ .txn = txn, .sender = sender };
+                        owner.* = .{ .txn = txn, .sender = sender, .used_ns = self.now_ns };
                         break;
                     }
                     var writer = self.start(request);
@@ -164,7 +183,9 @@ pub fn Server(comptime Device: type) type {
         /// To anybody else there is no such transaction.
         fn ownerOf(self: *Self, txn: u64, sender: u64) statefs.Error!*Owner {
             for (&self.owners) |*owner| {
-                if (txn != 0 and owner.txn == txn and owner.sender == sender) return owner;
+                if (txn == 0 or owner.txn != txn or owner.sender != sender) continue;
+                owner.used_ns = self.now_ns;
+                return owner;
             }
             return error.NotFound;
         }

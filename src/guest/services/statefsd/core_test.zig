@@ -36,6 +36,8 @@ const bob = 0xB;
 const FakeGate = struct {
     asked: u32 = 0,
     told: u32 = 0,
+    abandoned_count: u32 = 0,
+    now_ns: u64 = 0,
 
     pub fn permits(self: *FakeGate, sender: u64, capability: []const u8) bool {
         self.asked += 1;
@@ -45,6 +47,14 @@ const FakeGate = struct {
 
     pub fn denied(self: *FakeGate, _: u64, _: []const u8) void {
         self.told += 1;
+    }
+
+    pub fn abandoned(self: *FakeGate, _: u64) void {
+        self.abandoned_count += 1;
+    }
+
+    pub fn now(self: *FakeGate) u64 {
+        return self.now_ns;
     }
 };
 
@@ -208,6 +218,40 @@ test "every kind of change is another version, and so is reading the journal aga
     last = (try piece("/state/a", 0, 9)).version;
     try expectStatus(.ok, alice, .{ .op = .reopen });
     try testing.expect((try piece("/state/a", 0, 9)).version != last);
+}
+
+test "a transaction that nobody goes on with ends, and one that is used does not" {
+    try reset();
+    try expectStatus(.ok, alice, .{ .op = .txn_begin });
+    const used = std.mem.readInt(u64, (try ask(alice, .{ .op = .txn_begin })).tail[0..8], .little);
+    const chunk: sf.Request = .{ .op = .txn_put, .txn = used, .key = "/state/a", .value = "x" };
+    fake_gate.now_ns = core.idle_ns_max;
+    try expectStatus(.ok, alice, chunk);
+    try testing.expectEqual(@as(usize, 2), server.store.contents.open_count);
+    fake_gate.now_ns += 1;
+    try expectStatus(.not_found, bob, .{ .op = .get, .key = "/state/b" });
+    try testing.expectEqual(@as(usize, 1), server.store.contents.open_count);
+    try testing.expectEqual(@as(u32, 1), fake_gate.abandoned_count);
+    try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = used });
+    try testing.expectEqual(@as(usize, 0), server.store.contents.open_count);
+    try expectStatus(.ok, bob, .{ .op = .get, .key = "/state/a" });
+}
+
+test "who goes on with a transaction that was ended learns it" {
+    try reset();
+    const begun = try ask(alice, .{ .op = .txn_begin });
+    const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
+    fake_gate.now_ns = core.idle_ns_max + 1;
+    try expectStatus(.not_found, alice, .{
+        .op = .txn_put,
+        .txn = txn,
+        .key = "/state/a",
+        .value = "x",
+    });
+    try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn });
+    // There is room for as many as ever.
+    for (0..statefs.contents.txns_max) |_| try expectStatus(.ok, alice, .{ .op = .txn_begin });
+    try expectStatus(.txn_limit, alice, .{ .op = .txn_begin });
 }
 
 test "reading a piece takes what reading takes" {

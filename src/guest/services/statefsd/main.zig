@@ -57,6 +57,14 @@ const Gate = struct {
             sender,
         });
     }
+
+    pub fn abandoned(_: *Gate, sender: u64) void {
+        os.print("statefsd: transaction abandoned sender=0x{x:0>16}", .{sender});
+    }
+
+    pub fn now(_: *Gate) u64 {
+        return os.nsec();
+    }
 };
 
 const Service = struct {

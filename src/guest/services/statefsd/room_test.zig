@@ -32,6 +32,12 @@ const AnyMay = struct {
     }
 
     pub fn denied(_: *AnyMay, _: u64, _: []const u8) void {}
+
+    pub fn abandoned(_: *AnyMay, _: u64) void {}
+
+    pub fn now(_: *AnyMay) u64 {
+        return 0;
+    }
 };
 
 var pool: [64 * 1024]u8 = undefined;
