@@ -1,6 +1,6 @@
 """Execution, forwarded to the store, with what Pants 2.17.1 asks in the form the runner knows.
 
-Between the two stand three differences, and each makes processes fail or lose their outputs:
+Between the two stand some differences, and each makes processes fail or lose their outputs:
 
 - Pants names outputs in `output_files` and `output_directories`; the runner heeds `output_paths`
   alone, and a process whose outputs it was not told succeeds without any.
@@ -9,6 +9,8 @@ Between the two stand three differences, and each makes processes fail or lose t
 - The runner makes the inputs the root of the file system, where some programs do not work: zig
   takes all that is below its folder for the sources of one module, its own library with them.  So
   the inputs go into a folder, and that is what `{chroot}` means.
+- Pants asks once in a run for the variables of the machine (`env -0`), for those few processes that
+  declare one.  The runner has none; that one command is told the PATH.
 
 The result belongs to an action that Pants does not know, so that Pants writes it under its own.
 This is an instance for BuildGrid's execution service, which has by then checked token and list.
@@ -32,13 +34,17 @@ CHROOT: Final = "{chroot}"
 # The folder of the inputs, in the root.
 INPUTS: Final = "inputs"
 
+# How Pants asks for the variables of a machine.
+ASKING: Final = ("env", "-0")
+
 
 class ForwardedExecution:
     """Takes the place of BuildGrid's own, which needs a database and workers that nobody ships."""
 
-    def __init__(self, store: str, instance: str) -> None:
+    def __init__(self, store: str, instance: str, search_path: str) -> None:
         self.store = store
         self.instance = instance
+        self.search_path = search_path
         # One entry for each call between its two halves, hence no more than threads serve calls.
         # A stream of grpc has no type of its own.
         self.pending: dict[str, tuple[Operation, Any]] = {}
@@ -60,7 +66,8 @@ class ForwardedExecution:
         """Begin to execute: the name by which the client follows it."""
         action = messages.Action.FromString(self.read(action_digest))
         command = messages.Command.FromString(self.read(action.command_digest))
-        rewritten = rewritten_command(command).SerializeToString(deterministic=True)
+        mended = rewritten_command(command, self.search_path)
+        rewritten = mended.SerializeToString(deterministic=True)
         root = root_around(action.input_root_digest).SerializeToString(deterministic=True)
         action.command_digest.CopyFrom(digest_of(rewritten))
         action.input_root_digest.CopyFrom(digest_of(root))
@@ -121,13 +128,15 @@ def root_around(inputs: messages.Digest) -> messages.Directory:
     return messages.Directory(directories=[messages.DirectoryNode(name=INPUTS, digest=inputs)])
 
 
-def rewritten_command(command: messages.Command) -> messages.Command:
+def rewritten_command(command: messages.Command, search_path: str) -> messages.Command:
     """The same command in the runner's form.  Outputs are relative to the working directory."""
     result = messages.Command()
     result.CopyFrom(command)
     result.arguments[:] = [expand(argument) for argument in command.arguments]
     for variable in result.environment_variables:
         variable.value = expand(variable.value)
+    if tuple(command.arguments) == ASKING:
+        result.environment_variables.add(name="PATH", value=search_path)
     result.working_directory = f"{INPUTS}/{command.working_directory}".rstrip("/")
     if not command.output_paths:
         result.output_paths[:] = sorted({*command.output_files, *command.output_directories})

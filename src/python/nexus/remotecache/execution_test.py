@@ -27,6 +27,7 @@ COMMAND = messages.Command(
     working_directory="sub",
 )
 OPERATION = "instance/a-name"
+SEARCH_PATH = "/usr/bin:/bin"
 
 
 class Store:
@@ -97,7 +98,7 @@ class Client:
 
 
 def forwarded(store: Store) -> ForwardedExecution:
-    execution = ForwardedExecution("unix:/nowhere", "instance")
+    execution = ForwardedExecution("unix:/nowhere", "instance", SEARCH_PATH)
     execution.blobs = execution.executions = store
     return execution
 
@@ -115,7 +116,7 @@ def test_every_mention_of_the_chroot_is_expanded() -> None:
 
 
 def test_a_command_is_rewritten_for_the_runner() -> None:
-    rewritten = rewritten_command(COMMAND)
+    rewritten = rewritten_command(COMMAND, SEARCH_PATH)
 
     assert list(rewritten.arguments) == ["/bin/tool", "/inputs/in", "--root=/inputs"]
     assert rewritten.environment_variables[0].value == "/inputs/shims:/usr/bin"
@@ -126,13 +127,22 @@ def test_a_command_is_rewritten_for_the_runner() -> None:
 
 
 def test_a_command_without_a_working_directory_gets_the_folder_of_inputs() -> None:
-    assert rewritten_command(messages.Command()).working_directory == "inputs"
+    assert rewritten_command(messages.Command(), SEARCH_PATH).working_directory == "inputs"
+
+
+def test_only_who_asks_for_the_variables_of_the_machine_is_told_its_path() -> None:
+    asking = messages.Command(arguments=["env", "-0"])
+    told = rewritten_command(asking, SEARCH_PATH).environment_variables
+
+    assert [(variable.name, variable.value) for variable in told] == [("PATH", SEARCH_PATH)]
+    other = messages.Command(arguments=["env"])
+    assert not rewritten_command(other, SEARCH_PATH).environment_variables
 
 
 def test_the_command_that_was_asked_for_is_left_alone() -> None:
     before = COMMAND.SerializeToString()
 
-    rewritten_command(COMMAND)
+    rewritten_command(COMMAND, SEARCH_PATH)
 
     assert COMMAND.SerializeToString() == before
 
@@ -149,7 +159,7 @@ def test_what_is_executed_is_the_rewritten_action_with_its_inputs_in_a_folder() 
     assert action.do_not_cache
     assert root == root_around(messages.Digest(hash="1" * 64, size_bytes=1))
     command = store.blobs[action.command_digest.hash]
-    assert messages.Command.FromString(command) == rewritten_command(COMMAND)
+    assert messages.Command.FromString(command) == rewritten_command(COMMAND, SEARCH_PATH)
 
 
 def test_a_client_follows_its_execution_to_the_end() -> None:

@@ -75,18 +75,21 @@ def directories_of(tree_bytes: bytes) -> list[messages.BatchUpdateBlobsRequest.R
     return requests
 
 
-def set_up_execution(server: Server, store: str) -> grpc.Server:
+def set_up_execution(server: Server, store: str, search_path: str) -> grpc.Server:
     """Take the place of `Server.setup_grpc`: one more service, under BuildGrid's own checks."""
-    execution = ForwardedExecution(store, INSTANCE)
+    execution = ForwardedExecution(store, INSTANCE, search_path)
     server._execution_service.add_instance(INSTANCE, execution)
     server._capabilities_service.instances[INSTANCE].add_execution_instance(execution)
     return set_up_services(server)
 
 
-def main(executing_store: str | None) -> None:
-    """Be `bgd`, with the arguments of this process; given the store's address, execute there."""
+def main(executing: tuple[str, str] | None) -> None:
+    """Be `bgd`, with the arguments of this process.
+
+    Given the store's address, and the PATH of its machine, execute there.
+    """
     RemoteActionCache.update_action_result = store_result_and_directories
-    if executing_store is not None:
-        Server.setup_grpc = lambda server: set_up_execution(server, executing_store)
+    if executing is not None:
+        Server.setup_grpc = lambda server: set_up_execution(server, *executing)
     sys.argv[0] = "bgd"
     cli()

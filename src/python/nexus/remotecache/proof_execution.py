@@ -31,11 +31,12 @@ def executes_remotely(stage: Stage) -> None:
         raise NotTriedError(reason)
     caches = stage.folder / f"{stage.salt}-caches"
     caches.mkdir()
-    sandbox = Sandbox(jobs=2, folders=visible_folders({}, ()), caches=caches)
+    tools = ("/usr/bin", "/bin")
+    sandbox = Sandbox(jobs=2, folders=visible_folders({}, ()), caches=caches, tools=tools)
     with stage.cache(sandbox=sandbox) as cache:
         environment = stage.environment(cache)
         environment |= settings.execution_environment(
-            port=cache.port, caches=str(caches), interpreters=(), tools=("/usr/bin", "/bin")
+            port=cache.port, caches=str(caches), interpreters=(), tools=tools
         )
         first = stage.run(environment, held=NAMES)
         counters = first.stats.counters

@@ -23,11 +23,15 @@ TRY_SECONDS_MAX: Final = 60
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How many processes at once, what they see, and the one folder they may keep things in."""
+    """How many processes at once, what they see, and the one folder they may keep things in.
+
+    The tools are folders, as in a PATH: for those processes that ask for the machine's.
+    """
 
     jobs: int
     folders: tuple[Path, ...]
     caches: Path
+    tools: tuple[str, ...]
 
     def arguments(self, runner: Path) -> list[str]:
         """What the store is told.

@@ -17,7 +17,7 @@ def test_each_folder_is_mounted_from_where_it_is_to_where_it_is_looked_for(tmp_p
     (tmp_path / "bin").symlink_to("usr-bin")
     caches = tmp_path / "caches"
 
-    arguments = Sandbox(3, (tmp_path / "bin",), caches).arguments(Path("/runner"))
+    arguments = Sandbox(3, (tmp_path / "bin",), caches, ()).arguments(Path("/runner"))
 
     assert arguments == [
         "--jobs=3",

@@ -94,7 +94,8 @@ def choose_sandbox(folder: Path, arguments: argparse.Namespace) -> Sandbox:
         raise server.ServerError(f"--execute: {reason}")
     caches = folder / "caches"
     caches.mkdir(exist_ok=True)
-    return Sandbox(arguments.jobs, visible_folders(os.environ, arguments.mount), caches)
+    folders = visible_folders(os.environ, arguments.mount)
+    return Sandbox(arguments.jobs, folders, caches, tool_folders(os.environ, folders))
 
 
 def lock(folder: Path, stack: contextlib.ExitStack) -> None:
@@ -145,7 +146,7 @@ def print_settings(running: server.CacheServer, sandbox: Sandbox | None, path: P
                     port=running.port,
                     caches=str(sandbox.caches),
                     interpreters=interpreter_folders(sandbox.folders),
-                    tools=tool_folders(os.environ, sandbox.folders),
+                    tools=sandbox.tools,
                 ),
             }
         return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]

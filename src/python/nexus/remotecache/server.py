@@ -114,13 +114,15 @@ def running(
         store = stack.enter_context(child(folder, "store", store_argv))
         wait_until_answers(folder, "store", store, socket.AF_UNIX, str(socket_path))
         configuration = write_front_configuration(folder, credentials, socket_path, port)
-        executing_store = None if sandbox is None else f"unix:{socket_path}"
+        executing = None
+        if sandbox is not None:
+            executing = (f"unix:{socket_path}", os.pathsep.join(sandbox.tools))
         # A PEX puts its distributions on the path of this process only.
         front_argv = [
             sys.executable,
             "-c",
             f"import sys; sys.path[:] = {sys.path!r}; "
-            f"from nexus.remotecache.front import main; main({executing_store!r})",
+            f"from nexus.remotecache.front import main; main({executing!r})",
             *("server", "start", "-v", str(configuration)),
         ]
         front = stack.enter_context(child(folder, "front", front_argv))

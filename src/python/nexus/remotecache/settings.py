@@ -24,6 +24,9 @@ READER: Final = "reader"
 # refusal is a miss.
 THREADS: Final = 300
 
+# Who executed processes are, in their sandbox.
+EXECUTING_USER: Final = 4711
+
 # What reading takes; the names are those of the calls of the Remote Execution API.
 READING_CALLS: Final = (
     "GetCapabilities",
@@ -124,14 +127,17 @@ def execution_environment(
     """What to set on top of that so that processes run on the server's machine.
 
     Reading and writing stay on: Pants's executions never look for a result, its lookups do.  The
-    property is for processes that install what a lock names; the runner allows no network without.
+    network is for processes that install what a lock names; the runner allows none without.  The
+    user is nobody of that machine, and not root: root's number without root's rights gets no
+    namespaces, in which a process hides the network and the home from itself.
     There is no PATH over there, so what is looked for on it must be told.  What tests and builds
     find on theirs is for `[pex].executable_search_paths` to say; this repository says: nothing.
     """
+    properties = ["network=on", f"unixUID={EXECUTING_USER}", f"unixGID={EXECUTING_USER}"]
     return {
         "PANTS_REMOTE_EXECUTION": "true",
         "PANTS_REMOTE_EXECUTION_ADDRESS": f"grpcs://localhost:{port}",
-        "PANTS_REMOTE_EXECUTION_EXTRA_PLATFORM_PROPERTIES": "['network=on']",
+        "PANTS_REMOTE_EXECUTION_EXTRA_PLATFORM_PROPERTIES": json.dumps(properties),
         "PANTS_REMOTE_EXECUTION_APPEND_ONLY_CACHES_BASE_PATH": caches,
         "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": json.dumps([*interpreters, *tools]),
         "PANTS_SHELL_SETUP_EXECUTABLE_SEARCH_PATHS": json.dumps(list(tools)),
