@@ -56,6 +56,12 @@ const StateGate = struct {
     }
 
     pub fn denied(_: *StateGate, _: u64, _: []const u8) void {}
+
+    pub fn abandoned(_: *StateGate, _: u64) void {}
+
+    pub fn now(_: *StateGate) u64 {
+        return 0;
+    }
 };
 
 var state_disk: Disk = .{};

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 
 from nexus.remotecache import server, settings
-from nexus.remotecache.execution import digest_of
+from nexus.remotecache.execution import ASKING, digest_of
 from nexus.remotecache.proof_project import NAMES, PROCESSES
 from nexus.remotecache.proof_stage import NotTriedError, Stage, expect, expect_all_found
 from nexus.remotecache.sandbox import Sandbox, refusal, visible_folders
 
 # It refuses at once; this is for a machine with other work.
 ANSWER_SECONDS_MAX: Final = 60
+
+# What a process does that seals itself.
+SEALING: Final = ("/usr/bin/unshare", "--user", "--map-root-user", "--net", "--mount", "/bin/true")
 
 # A writer is told that there is no such action; a reader is told nothing.
 CODES: Final = {settings.WRITER: "FAILED_PRECONDITION", settings.READER: "UNAUTHENTICATED"}
@@ -50,25 +55,73 @@ def executes_remotely(stage: Stage) -> None:
             raise AssertionError(f"{executed} processes executed, at least {PROCESSES} expected")
         expect_all_found(stage.run(environment, held=NAMES))
         for subject, code in CODES.items():
-            expect(f"answer to a {subject}", code_of_execution(cache, subject), code)
+            with connection(cache, subject) as (channel, how):
+                expect(f"answer to a {subject}", code_of_execution(channel, how), code)
+        with connection(cache, settings.WRITER) as (channel, how):
+            sealed, _ = execute(channel, how, SEALING)
+            expect("exit code of a process that seals itself", sealed, 0)
+            expect("variables", execute(channel, how, ASKING), (0, b"PATH=/usr/bin:/bin\0"))
 
 
-def code_of_execution(cache: server.CacheServer, subject: str) -> str:
-    """What somebody is answered who asks to execute what is not there."""
+@contextmanager
+def connection(
+    cache: server.CacheServer, subject: str
+) -> Iterator[tuple[grpc.Channel, dict[str, Any]]]:
+    """To the front, and how each call is made."""
     made = cache.credentials
     trusted = grpc.ssl_channel_credentials(made.ca.read_bytes())
     token = made.token(subject).read_text(encoding="ascii")
+    how = {"metadata": [("authorization", f"Bearer {token}")], "timeout": ANSWER_SECONDS_MAX}
+    with grpc.secure_channel(f"localhost:{cache.port}", trusted) as channel:
+        yield channel, how
+
+
+def code_of_execution(channel: grpc.Channel, how: dict[str, Any]) -> str:
+    """What somebody is answered who asks to execute what is not there."""
     request = messages.ExecuteRequest(
         instance_name=settings.INSTANCE, action_digest=digest_of(b"whatever")
     )
-    with grpc.secure_channel(f"localhost:{cache.port}", trusted) as channel:
-        answers = calls.ExecutionStub(channel).Execute(
-            request,
-            metadata=[("authorization", f"Bearer {token}")],
-            timeout=ANSWER_SECONDS_MAX,
-        )
-        try:
-            next(answers)
-        except grpc.RpcError as exc:
-            return str(exc.code().name)
+    try:
+        next(calls.ExecutionStub(channel).Execute(request, **how))
+    except grpc.RpcError as exc:
+        return str(exc.code().name)
     return "OK"
+
+
+def execute(
+    channel: grpc.Channel, how: dict[str, Any], arguments: Sequence[str]
+) -> tuple[int, bytes]:
+    """The exit code and the output of a command, with the properties that Pants is told."""
+    properties = [
+        messages.Platform.Property(name=name, value=value)
+        for name, value in settings.EXECUTION_PROPERTIES
+    ]
+    command = messages.Command(
+        arguments=arguments, platform=messages.Platform(properties=properties)
+    ).SerializeToString()
+    root = messages.Directory().SerializeToString()
+    action = messages.Action(
+        command_digest=digest_of(command), input_root_digest=digest_of(root), do_not_cache=True
+    ).SerializeToString()
+    blobs = [
+        messages.BatchUpdateBlobsRequest.Request(digest=digest_of(blob), data=blob)
+        for blob in (command, root, action)
+    ]
+    calls.ContentAddressableStorageStub(channel).BatchUpdateBlobs(
+        messages.BatchUpdateBlobsRequest(instance_name=settings.INSTANCE, requests=blobs), **how
+    )
+    request = messages.ExecuteRequest(
+        instance_name=settings.INSTANCE, action_digest=digest_of(action)
+    )
+    *_, last = calls.ExecutionStub(channel).Execute(request, **how)
+    done = messages.ExecuteResponse()
+    last.response.Unpack(done)
+    result = done.result
+    output = result.stdout_raw
+    if not output and result.stdout_digest.size_bytes:
+        wanted = messages.BatchReadBlobsRequest(
+            instance_name=settings.INSTANCE, digests=[result.stdout_digest]
+        )
+        store = calls.ContentAddressableStorageStub(channel)
+        output = store.BatchReadBlobs(wanted, **how).responses[0].data
+    return int(result.exit_code), bytes(output)

@@ -24,8 +24,10 @@ READER: Final = "reader"
 # refusal is a miss.
 THREADS: Final = 300
 
-# Who executed processes are, in their sandbox.
-EXECUTING_USER: Final = 4711
+# What the runner is told of each process it executes.  The network is for those that install what
+# a lock names; there is none without.  The user is `nobody`, and not root: root's number without
+# root's rights gets no namespaces, by which a process hides network and home.
+EXECUTION_PROPERTIES: Final = (("network", "on"), ("unixUID", "65534"), ("unixGID", "65534"))
 
 # What reading takes; the names are those of the calls of the Remote Execution API.
 READING_CALLS: Final = (
@@ -126,14 +128,11 @@ def execution_environment(
 ) -> Mapping[str, str]:
     """What to set on top of that so that processes run on the server's machine.
 
-    Reading and writing stay on: Pants's executions never look for a result, its lookups do.  The
-    network is for processes that install what a lock names; the runner allows none without.  The
-    user is nobody of that machine, and not root: root's number without root's rights gets no
-    namespaces, in which a process hides the network and the home from itself.
+    Reading and writing stay on: Pants's executions never look for a result, its lookups do.
     There is no PATH over there, so what is looked for on it must be told.  What tests and builds
     find on theirs is for `[pex].executable_search_paths` to say; this repository says: nothing.
     """
-    properties = ["network=on", f"unixUID={EXECUTING_USER}", f"unixGID={EXECUTING_USER}"]
+    properties = [f"{name}={value}" for name, value in EXECUTION_PROPERTIES]
     return {
         "PANTS_REMOTE_EXECUTION": "true",
         "PANTS_REMOTE_EXECUTION_ADDRESS": f"grpcs://localhost:{port}",
