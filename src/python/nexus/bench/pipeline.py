@@ -8,7 +8,7 @@
 The first two have the settings of pipelines (`pants.ci.toml`), the others a developer's: a daemon,
 and neither reports nor statistics.  The cold build also fills the shared cache, whose servers are
 those of `ci:remote_cache`.  What ran in `edited` must depend on the edited file, and each dependent
-test must have run.  Takes a quarter of an hour on two processors.
+test must have run.  Takes twenty minutes on two processors.
 """
 
 from __future__ import annotations
