@@ -53,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = parser.parse_args(arguments)
         steps = parse(options.document.read_text(encoding="utf-8"))
-        if options.build and subprocess.run(BUILD, check=False).returncode:
-            raise WalkError(f"could not build what is walked with: {' '.join(BUILD)}")
+        if options.build:
+            build()
         given = find_given(options.dist)
     except (NexusError, OSError) as exc:
         print(f"error: {exc}", file=sys.stderr)
@@ -72,6 +72,18 @@ def main(arguments: Sequence[str]) -> int:
             return 1
     print(f"walk_through: {len(steps)} commands did what {options.document} says")
     return 0
+
+
+def build() -> None:
+    """Make what is walked with.
+
+    Raises:
+        WalkError: that failed.
+    """
+    # The daemon, if there is one, runs us and nothing else until we have ended.
+    environment = {**os.environ, "PANTS_PANTSD": "false"}
+    if subprocess.run(BUILD, env=environment, check=False).returncode:
+        raise WalkError(f"could not build what is walked with: {' '.join(BUILD)}")
 
 
 def find_given(dist: Path) -> list[Path]:
