@@ -45,7 +45,7 @@ pub fn Server(comptime Device: type) type {
         changed: [classes_max]u64 = @splat(0),
         /// The disk could not be read: there is nothing to serve until it can be.
         is_unreadable: bool = false,
-        /// When the request came that is served.
+        /// When the request came that is served, while there is a transaction.
         now_ns: u64 = 0,
         /// What was found, or compacted to and told.
         told_generation: u32 = 0,
@@ -77,6 +77,11 @@ pub fn Server(comptime Device: type) type {
             };
         }
 
+        fn hasOwner(self: *const Self) bool {
+            for (self.owners) |owner| if (owner.txn != 0) return true;
+            return false;
+        }
+
         fn endAbandoned(self: *Self, gate: anytype) void {
             for (&self.owners) |*owner| {
                 if (owner.txn == 0 or self.now_ns -| owner.used_ns <= idle_ns_max) continue;
@@ -93,8 +98,11 @@ pub fn Server(comptime Device: type) type {
             };
             if (refuses(request, sender, gate)) |status| return self.fail(request, status);
             if (self.is_unreadable and request.op != .reopen) return self.fail(request, .io_error);
-            self.now_ns = gate.now();
-            self.endAbandoned(gate);
+            // Only transactions have to do with time.
+            if (request.op == .txn_begin or self.hasOwner()) {
+                self.now_ns = gate.now();
+                self.endAbandoned(gate);
+            }
             return self.serve(request, sender) catch |err| self.fail(request, statusOf(err));
         }
 
