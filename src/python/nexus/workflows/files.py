@@ -51,11 +51,12 @@ class Job:
         return tuple(
             command.removeprefix(LOOKED_AFTER)
             for command in self.commands
-            if not _is_preparing(command)
+            if not is_preparing(command)
         )
 
 
-def _is_preparing(command: str) -> bool:
+def is_preparing(command: str) -> bool:
+    """Whether a command is for a runner alone."""
     return command.startswith(PREPARING)
 
 
@@ -156,7 +157,7 @@ def complaints(jobs: tuple[Job, ...]) -> Iterator[str]:
         for command in job.ours:
             if not command.startswith(OURS):
                 yield f"{job.host}: {job.name}: {command!r} is no command of this project"
-        if job.host != LOCAL and LOOKED_AFTER + job.ours[0] not in job.commands:
+        if job.host != LOCAL and not any(c.startswith(LOOKED_AFTER) for c in job.commands):
             yield f"{job.host}: {job.name}: is not run by {LOOKED_AFTER.strip()!r}"
         if len(job.ours) != 1:
             yield f"{job.host}: {job.name}: has {len(job.ours)} commands of ours instead of one"

@@ -21,10 +21,10 @@ from nexus.workflows.files import (
     GITHUB,
     GITLAB,
     LOCAL,
-    LOOKED_AFTER,
     Job,
     WorkflowError,
     complaints,
+    is_preparing,
     parse,
 )
 
@@ -81,7 +81,7 @@ def run_job(job: Job, root: Path) -> int:
     for action in job.actions:
         print(f"not run here: uses {action}", flush=True)
     for command in job.commands:
-        if command.removeprefix(LOOKED_AFTER) not in job.ours:
+        if is_preparing(command):
             print(f"not run here: {command}", flush=True)
             continue
         print(f"run: {command}", flush=True)

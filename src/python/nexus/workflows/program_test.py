@@ -61,6 +61,7 @@ def test_our_files_say_the_same(root: Path, capsys: pytest.CaptureFixture[str]) 
             "is no command of this",
         ),
         (GITHUB, "bash .ci/job ", "", "is not run by 'bash .ci/job'"),
+        (GITLAB, "bash .ci/job ./pants run ci:os2vm\n", "sudo true\n", "has 0 commands of ours"),
         (GITHUB, "name: package", "name: parcel", "lacks the job 'package'"),
         (GITHUB, "actions/cache@v4", "somebody/cache@v4", "is no official action"),
         (GITHUB, "actions/cache@v4", "actions/cache@main", "is no official action"),
