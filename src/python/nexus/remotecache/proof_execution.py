@@ -109,7 +109,8 @@ def execute(
         messages.BatchUpdateBlobsRequest.Request(digest=digest_of(blob), data=blob)
         for blob in (command, root, action)
     ]
-    calls.ContentAddressableStorageStub(channel).BatchUpdateBlobs(
+    store = calls.ContentAddressableStorageStub(channel)
+    store.BatchUpdateBlobs(
         messages.BatchUpdateBlobsRequest(instance_name=settings.INSTANCE, requests=blobs), **how
     )
     request = messages.ExecuteRequest(
@@ -119,11 +120,8 @@ def execute(
     done = messages.ExecuteResponse()
     last.response.Unpack(done)
     result = done.result
-    output = result.stdout_raw
-    if not output and result.stdout_digest.size_bytes:
-        wanted = messages.BatchReadBlobsRequest(
-            instance_name=settings.INSTANCE, digests=[result.stdout_digest]
-        )
-        store = calls.ContentAddressableStorageStub(channel)
-        output = store.BatchReadBlobs(wanted, **how).responses[0].data
+    wanted = messages.BatchReadBlobsRequest(
+        instance_name=settings.INSTANCE, digests=[result.stdout_digest]
+    )
+    output = store.BatchReadBlobs(wanted, **how).responses[0].data
     return int(result.exit_code), bytes(output)
