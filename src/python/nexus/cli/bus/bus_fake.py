@@ -48,10 +48,11 @@ def write_files(folder: Path, allow: str = ALLOW) -> Files:
 
 
 @contextmanager
-def serving(folder: Path, *command: str) -> Iterator[list[str]]:
+def serving(folder: Path, *command: str, is_killed: bool = False) -> Iterator[list[str]]:
     """Run `nexus COMMAND` as node-b for as long as the block takes, and end it as people do.
 
-    The lines that it printed are in the list afterwards.
+    The lines that it printed are in the list afterwards.  With `is_killed` it ends as a program
+    does that crashes (SIGKILL).
     """
     said: list[str] = []
     with subprocess.Popen(
@@ -67,11 +68,11 @@ def serving(folder: Path, *command: str) -> Iterator[list[str]]:
             first = process.stdout.readline()
             assert "listen" in first
             yield said
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGKILL if is_killed else signal.SIGTERM)
             output, errors = process.communicate(timeout=10)
         finally:
             process.kill()
-    assert (process.returncode, errors) == (0, "")
+    assert (process.returncode, errors) == (-signal.SIGKILL if is_killed else 0, "")
     said += [first.rstrip("\n"), *output.splitlines()]
 
 

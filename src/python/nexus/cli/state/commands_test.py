@@ -87,6 +87,22 @@ def test_a_value_larger_than_a_frame(
     assert sum("audit remote statefs put allow" in line for line in said) == 1
 
 
+@pytest.mark.parametrize("size", [1, 128, 129, 5_000, 65_536])
+def test_what_was_answered_outlives_the_server(
+    folder: Path, size: int, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """The server is killed when a put has returned: the image has all of the value."""
+    value = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    (folder / "value").write_bytes(value)
+    (folder / "state.img").write_bytes(bytes(512 * 512))
+    with serving(folder, *SERVE, is_killed=True):
+        assert main(["state", "put", "node-b", KEY, "--file", "value"]) == 0
+    assert main(["state", "fsck", "state.img"]) == 0
+    assert b"1 entries" in capfdbinary.readouterr().out
+    assert main(["state", "dump", "--values", "state.img"]) == 0
+    assert value.hex().encode() in capfdbinary.readouterr().out
+
+
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     def told(*arguments: str) -> tuple[int, dict[str, object]]:

@@ -21,8 +21,9 @@ def main(arguments: Sequence[str]) -> int:
     """Set one value."""
     parser = state_command_line(
         "put",
-        f"Set a value of 1 to {TRANSFER_BYTES_MAX} bytes. It survives a power cut after"
-        " `nexus state sync`.",
+        f"Set a value of 1 to {TRANSFER_BYTES_MAX} bytes. When the command returns, the value"
+        " outlives the peer's program; a guest's also survives a power cut after"
+        " `nexus state sync`, a Python node's at once.",
         "node-b /state/shared/colour green",
     )
     parser.add_argument("key", help="such as /state/shared/colour")

@@ -70,6 +70,12 @@ class Contents:
         self.entries[key] = value
         self.live_bytes += size if old is None else len(value) - len(old)
 
+    def restore(self, key: str, value: bytes | None) -> None:
+        """Undo a change of one key; None is that there was none before."""
+        self._remove(key)
+        if value is not None:
+            self.put(key, value, put_bytes(key, value))
+
     def check_chunk(self, txn: int, key: str, chunk: bytes) -> Status:
         """Say whether an open transaction may take this chunk."""
         transaction = self.open.get(txn)

@@ -6,12 +6,13 @@ at only in part.  `images_after` lists the images that a cut after one sector wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.fsck import Verdict, check, repair
 from nexus.remotefs.state.store import Store
 
 # All subsets of this many pending writes are tried; of more, a family of them.
@@ -19,6 +20,8 @@ EXHAUSTIVE_WRITES_MAX: Final = 4
 RANDOM_SUBSETS: Final = 3
 # Where a sector is torn: within magic, header, checksum of short records, and near the end.
 TEARS: Final = (1, 3, 4, 11, 20, 100, 256, 500, 511)
+# After every so many different images it is also tried to go on.
+GOES_ON_EVERY: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +111,69 @@ def _apply(image: bytearray, write: Write) -> None:
     assert write.data is not None
     start = write.sector * SECTOR_BYTES
     image[start : start + SECTOR_BYTES] = write.data
+
+
+@dataclass
+class Workload:
+    """What was issued, and when what was durable: the model that disks are compared with."""
+
+    device: RecordingDevice
+    states: list[dict[str, bytes]] = field(default_factory=lambda: [{}])
+    # After how many events operation n was issued, and how many operations were synced when.
+    begun_at: list[int] = field(default_factory=lambda: [0])
+    synced_at: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+
+    def do(self, change: Callable[[], object], state: dict[str, bytes]) -> None:
+        """Issue one operation that leads to this state."""
+        self.begun_at.append(len(self.device.events))
+        self.states.append(state)
+        change()
+
+    def did_sync(self) -> None:
+        """Note that everything issued so far is durable."""
+        self.synced_at.append((len(self.device.events), len(self.states) - 1))
+
+    def acceptable(self, count: int) -> list[dict[str, bytes]]:
+        """Return the states that a cut after `count` events may leave."""
+        low = max(done for events, done in self.synced_at if events <= count)
+        high = max(n for n, events in enumerate(self.begun_at) if events <= count)
+        return self.states[low : high + 1]
+
+
+class Survivors:
+    """Opens what cuts left; the same image is opened once."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self.seen: dict[bytes, dict[str, bytes]] = {}
+        self.cuts = 0
+
+    def judge(self, image: bytes, states: list[dict[str, bytes]]) -> None:
+        """Demand that an image holds one of these states and is sound."""
+        self.cuts += 1
+        if image not in self.seen:
+            store = Store(MemoryDevice(image))
+            assert store.damage is None
+            report = check(MemoryDevice(image))
+            assert report.verdict is not Verdict.UNRECOVERABLE, report.lines
+            self.seen[image] = store.snapshot()
+            if len(self.seen) % GOES_ON_EVERY == 0:
+                go_on(image)
+        assert self.seen[image] in states
+
+
+def go_on(image: bytes) -> None:
+    """Repair changes no entry, and the disk is one to write to."""
+    left = Store(MemoryDevice(image)).snapshot()
+    device = MemoryDevice(image)
+    assert repair(device).verdict is not Verdict.UNRECOVERABLE
+    assert check(device).verdict is Verdict.CLEAN
+    again = Store(device)
+    assert again.snapshot() == left
+    again.put("/state/after", b"the cut")
+    again.sync()
+    assert Store(device).snapshot() == {**left, "/state/after": b"the cut"}
+
+
+def write_points(device: RecordingDevice) -> list[int]:
+    return [n for n, event in enumerate(device.events, 1) if event.data is not None]

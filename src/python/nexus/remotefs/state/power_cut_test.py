@@ -8,47 +8,22 @@ and is written together: 120 to 300 operations on a disk of 72 sectors; a minute
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import pytest
 
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
-from nexus.remotefs.state.fsck import Verdict, check, repair
-from nexus.remotefs.state.power_cut_fake import DirectStore, RecordingDevice, images_after
+from nexus.remotefs.state.power_cut_fake import (
+    DirectStore,
+    RecordingDevice,
+    Survivors,
+    Workload,
+    images_after,
+    write_points,
+)
 from nexus.remotefs.state.store import Store
 
 SECTORS = 72  # Two regions of 35: journals are compacted about every tenth of a workload.
-GOES_ON_EVERY = 10  # After every so many different images it is also tried to go on.
 CUT_AGAIN_EVERY = 80  # After every so many cuts, the recovery is cut again.
-
-
-@dataclass
-class Workload:
-    """What was issued, and when what was durable: the model that disks are compared with."""
-
-    device: RecordingDevice
-    states: list[dict[str, bytes]] = field(default_factory=lambda: [{}])
-    # After how many events operation n was issued, and how many operations were synced when.
-    begun_at: list[int] = field(default_factory=lambda: [0])
-    synced_at: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
-
-    def do(self, change: Callable[[], object], state: dict[str, bytes]) -> None:
-        """Issue one operation that leads to this state."""
-        self.begun_at.append(len(self.device.events))
-        self.states.append(state)
-        change()
-
-    def did_sync(self) -> None:
-        """Note that everything issued so far is durable."""
-        self.synced_at.append((len(self.device.events), len(self.states) - 1))
-
-    def acceptable(self, count: int) -> list[dict[str, bytes]]:
-        """Return the states that a cut after `count` events may leave."""
-        low = max(done for events, done in self.synced_at if events <= count)
-        high = max(n for n, events in enumerate(self.begun_at) if events <= count)
-        return self.states[low : high + 1]
 
 
 def run(
@@ -84,45 +59,6 @@ def run(
             work.did_sync()
     assert store.snapshot() == work.states[-1]
     return work
-
-
-class Survivors:
-    """Opens what cuts left; the same image is opened once."""
-
-    def __init__(self) -> None:
-        """Nothing seen yet."""
-        self.seen: dict[bytes, dict[str, bytes]] = {}
-        self.cuts = 0
-
-    def judge(self, image: bytes, states: list[dict[str, bytes]]) -> None:
-        """Demand that an image holds one of these states and is sound."""
-        self.cuts += 1
-        if image not in self.seen:
-            store = Store(MemoryDevice(image))
-            assert store.damage is None
-            report = check(MemoryDevice(image))
-            assert report.verdict is not Verdict.UNRECOVERABLE, report.lines
-            self.seen[image] = store.snapshot()
-            if len(self.seen) % GOES_ON_EVERY == 0:
-                go_on(image)
-        assert self.seen[image] in states
-
-
-def go_on(image: bytes) -> None:
-    """Repair changes no entry, and the disk is one to write to."""
-    left = Store(MemoryDevice(image)).snapshot()
-    device = MemoryDevice(image)
-    assert repair(device).verdict is not Verdict.UNRECOVERABLE
-    assert check(device).verdict is Verdict.CLEAN
-    again = Store(device)
-    assert again.snapshot() == left
-    again.put("/state/after", b"the cut")
-    again.sync()
-    assert Store(device).snapshot() == {**left, "/state/after": b"the cut"}
-
-
-def write_points(device: RecordingDevice) -> list[int]:
-    return [n for n, event in enumerate(device.events, 1) if event.data is not None]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """The serving side of remote state: a peer's frame, judged, done on a store, answered, recorded.
 
-Every frame has one answer; every change asked for has one record, let through or not.
+Rules of this file
+------------------
+1. Every frame has one answer; every change asked for has one record, let through or not.
+2. Every change, by frame or by stream, goes through `change`: it is durable before its answer.
 """
 
 from __future__ import annotations
@@ -44,13 +47,16 @@ class RemoteState:
             encoded = reply.encode()
         return encoded, record_of(verdict.op, reply.status, name, verdict.key)
 
-    def put(self, key: str, value: bytes) -> Status:
-        """Set a value that came on a stream: all of it or, if the store refuses, none."""
+    def change(self, key: str, value: bytes | None) -> Status:
+        """Set a key or remove it (None): all of it or, if the store refuses, nothing.
+
+        OK is that no cut can undo it.
+        """
         try:
-            self._store.put(key, value)
+            is_done = self._store.set_durably(key, value)
         except StateError as exc:
             return exc.status
-        return Status.OK
+        return Status.OK if is_done else Status.NOT_FOUND
 
     def get(self, key: str) -> bytes | None:
         """Return a value for a stream; None is no such key."""
@@ -64,23 +70,18 @@ class RemoteState:
 
     def _do(self, request: Request) -> Reply:
         op, key, nonce = request.op, request.key, request.nonce
-        if op is Op.PUT:
-            self._store.put(key, request.value)
-            self._store.write_out()  # So that a disk that takes nothing is told of at once.
-        elif op is Op.GET:
-            value = self._store.get(key)
-            if value is None:
+        if op in (Op.PUT, Op.DELETE):
+            value = request.value if op is Op.PUT else None
+            return Reply(op, self.change(key, value), nonce=nonce)
+        if op is Op.GET:
+            found = self._store.get(key)
+            if found is None:
                 return Reply(op, Status.NOT_FOUND, nonce=nonce)
-            return Reply(op, Status.OK, value, nonce=nonce)
-        elif op is Op.DELETE:
-            is_gone = self._store.delete(key)
-            self._store.write_out()
-            return Reply(op, Status.OK if is_gone else Status.NOT_FOUND, nonce=nonce)
-        elif op is Op.LIST:
+            return Reply(op, Status.OK, found, nonce=nonce)
+        if op is Op.LIST:
             return self._list(request)
-        else:
-            assert op is Op.SYNC, f"{op.name} was let through"
-            self._store.sync()
+        assert op is Op.SYNC, f"{op.name} was let through"
+        self._store.sync()
         return Reply(op, Status.OK, nonce=nonce)
 
     def _list(self, request: Request) -> Reply:

@@ -124,6 +124,33 @@ class Store:
         self._change(Record(Op.DELETE, key))
         return True
 
+    def set_durably(self, key: str, value: bytes | None) -> bool:
+        """Set a key, or remove it (None), and return when no cut can undo that.
+
+        Every change that a peer is told of goes this way.
+
+        Returns:
+            False where there was nothing to remove; nothing was written then.
+
+        Raises:
+            StateError: memory holds what it held before.  After IO_ERROR the disk holds the old
+                or the new value; only opening it again shows which.
+        """
+        self.sync()  # If what others left waiting fails, this change has not begun.
+        old = self._contents.entries.get(key)
+        if value is not None:
+            self.put(key, value)
+        elif not self.delete(key):
+            return False
+        try:
+            self.sync()
+        except StateError:
+            self._contents.restore(key, old)
+            if not self._writer.has_failed:
+                self._unmarked -= self._writer.take_back()
+            raise
+        return True
+
     def begin(self) -> int:
         """Open a transaction, return its id."""
         txn = self._contents.next_id

@@ -192,7 +192,7 @@ class ServedTransfer:
                 if verdict is not Verdict.DONE:
                     self._record(Status.IO_ERROR)
                 return self._repeat(head, verdict, reply)
-        status = self._remote.put(self._key, bytes(self._buffer))
+        status = self._remote.change(self._key, bytes(self._buffer))
         self._record(status)
         step = self._done(head, status, len(self._buffer) if status is Status.OK else 0)
         if has_epoch(head.identity):

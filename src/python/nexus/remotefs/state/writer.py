@@ -18,7 +18,14 @@ from typing import Final
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError
 from nexus.remotefs.state.contents import Contents
 from nexus.remotefs.state.mount import Mount, stale_sector, window_sectors
-from nexus.remotefs.state.record import SYNC_BYTES, Op, encode, encode_checkpoint, encode_put
+from nexus.remotefs.state.record import (
+    OVERHEAD_BYTES,
+    SYNC_BYTES,
+    Op,
+    encode,
+    encode_checkpoint,
+    encode_put,
+)
 from nexus.remotefs.state.replay import RECORDS_MAX, read_window, sectors_for
 from nexus.remotefs.state.superblock import Region, Superblock, regions
 
@@ -86,6 +93,15 @@ class Writer:
         self._waiting += size
         self.end += size
         self.records += 1
+
+    def take_back(self) -> int:
+        """Forget the last record, which the disk did not take; return its size in bytes."""
+        _, key, value = self._piece.pop()
+        size = OVERHEAD_BYTES + len(key) + len(value)
+        self._waiting -= size
+        self.end -= size
+        self.records -= 1
+        return size
 
     def mark(self) -> None:
         """Have a flush here, and a SYNC mark behind it if there is room."""

@@ -12,7 +12,7 @@ from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import RefusedError, UnavailableError
 from nexus.dsoftbus.policy import Rule
 from nexus.remotefs.state.acl import NAMESPACE
-from nexus.remotefs.state.block import MemoryDevice
+from nexus.remotefs.state.block import DeviceError, MemoryDevice
 from nexus.remotefs.state.client import StateMap
 from nexus.remotefs.state.io.channel import call_from_thread, map_from_thread
 from nexus.remotefs.state.io.client import Listing, StateClient
@@ -271,5 +271,45 @@ def test_a_mapping_on_a_thread_without_an_event_loop() -> None:
             call = call_from_thread(world.peers[0], asyncio.get_running_loop())
             with pytest.raises(RefusedError):
                 await asyncio.to_thread(StateMap(call).sync)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("broken", ["write", "flush"])
+@pytest.mark.parametrize("size", [1, 129, 65_536])
+def test_a_disk_that_fails_is_never_answered_ok(size: int, broken: str) -> None:
+    def fail(*_: object) -> None:
+        raise DeviceError("the medium")
+
+    async def run() -> None:
+        async with running() as world:
+            state = StateClient(world.peers[0])
+            await state.put(KEY, b"old")
+            setattr(world.device, broken, fail)
+            with pytest.raises(StateError) as caught:
+                await state.put(KEY, bytes(size))
+            assert caught.value.status is Status.IO_ERROR
+            assert await state.get(KEY) == b"old"
+            assert world.told[1:] == [("node-a", "put", "reject status")]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [1, 129])
+def test_a_sink_that_fails_does_not_hide_that_a_change_was_made(size: int) -> None:
+    def fail(_: object) -> None:
+        raise BrokenPipeError
+
+    async def run() -> None:
+        errors: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: errors.append(context["message"])
+        )
+        async with running() as world:
+            world.on_change = fail
+            state = StateClient(world.peers[0])
+            await state.put(KEY, bytes(size))
+            assert await state.get(KEY) == bytes(size)
+            assert [error.split(":")[0] for error in errors] == ["a record was not kept"]
 
     asyncio.run(run())

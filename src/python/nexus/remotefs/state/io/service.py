@@ -46,7 +46,7 @@ class StateService:
             longest_s: So is one that takes longer in all.
         """
         self._remote = RemoteState(store)
-        self._audit = audit
+        self._sink = audit
         self._silence_s = silence_s
         self._longest_s = longest_s
 
@@ -82,6 +82,15 @@ class StateService:
                 stream.reset(step.reset)
             if step.is_over:
                 return
+
+    def _audit(self, record: ChangeRecord) -> None:
+        """Give a record away; a sink that fails does not undo the change, nor its answer."""
+        try:
+            self._sink(record)
+        except Exception as exc:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"a record was not kept: {record.message}", "exception": exc}
+            )
 
     @staticmethod
     def without_changes(sink: AuditSink) -> AuditSink:
