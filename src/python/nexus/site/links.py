@@ -1,0 +1,105 @@
+"""Links between the project's documents: which file and heading each names, and which lead nowhere.
+
+Text in, values out.  It knows the Markdown that the documents use: inline links, ATX headings and
+fenced code; not reference links, which they do not use.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+LINK: Final = re.compile(r"!?\[(?:[^\]\\]|\\.)*\]\(([^()\s]+)\)")
+HEADING: Final = re.compile(r"#{1,6} +(.*?) *#*$")
+FENCE: Final = re.compile(r" {0,3}(```|~~~)")
+CODE_SPAN: Final = re.compile(r"`[^`]*`")
+
+# A link with one of these schemes leaves the repository; whether it works is not ours to say.
+FOREIGN: Final = ("http:", "https:", "mailto:")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of a document, as it is written there."""
+
+    line: int
+    target: str
+
+
+def links_of(text: str) -> Iterator[Link]:
+    """Yield the links of a document that stay in the repository, with their lines from 1."""
+    for number, line in _prose(text):
+        for match in LINK.finditer(CODE_SPAN.sub("", line)):
+            if not match[1].startswith(FOREIGN):
+                yield Link(number, match[1])
+
+
+def anchors_of(text: str) -> frozenset[str]:
+    """Return the anchors that a Markdown document's headings get, as code hosts name them."""
+    found: set[str] = set()
+    for _, line in _prose(text):
+        if heading := HEADING.match(line):
+            anchor = base = _slug(heading[1])
+            repeated = 0
+            while anchor in found:
+                repeated += 1
+                anchor = f"{base}-{repeated}"
+            found.add(anchor)
+    return frozenset(found)
+
+
+def without_links(text: str, keeps: Callable[[str], bool]) -> str:
+    """Return a Markdown document in which links whose target is not kept are only their text."""
+    lines = text.split("\n")
+    for number, line in _prose(text):
+        lines[number - 1] = LINK.sub(
+            lambda match: (
+                match[0] if match[1].startswith(FOREIGN) or keeps(match[1]) else _text_of(match[0])
+            ),
+            line,
+        )
+    return "\n".join(lines)
+
+
+def broken(documents: Mapping[str, str], others: frozenset[str]) -> Iterator[str]:
+    """Yield one line for every link that leads nowhere.
+
+    Args:
+        documents: the text of each Markdown file by its path in the repository, `/` between parts.
+        others: the paths of all other files and of all folders that a link may name.
+    """
+    anchors = {path: anchors_of(text) for path, text in documents.items()}
+    for path, text in documents.items():
+        for link in links_of(text):
+            name, _, anchor = link.target.partition("#")
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+            if not name:
+                target = path
+            if target not in documents and target.rstrip("/") not in others:
+                yield f"{path}:{link.line}: the link {link.target!r} names no file or folder"
+            elif anchor and anchor not in anchors.get(target, frozenset()):
+                yield f"{path}:{link.line}: {target} has no heading for '#{anchor}'"
+
+
+def _prose(text: str) -> Iterator[tuple[int, str]]:
+    fence = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if match := FENCE.match(line):
+            if not fence:
+                fence = match[1]
+            elif match[1] == fence:
+                fence = ""
+        elif not fence and not line.startswith("    "):
+            yield number, line
+
+
+def _slug(heading: str) -> str:
+    plain = LINK.sub(lambda match: _text_of(match[0]), heading)
+    return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+
+
+def _text_of(link: str) -> str:
+    return link[link.index("[") + 1 : link.rindex("](")]

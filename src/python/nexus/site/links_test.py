@@ -1,0 +1,57 @@
+"""Every link of every document leads somewhere, and one that does not is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from nexus.site.links import Link, anchors_of, broken, links_of, without_links
+
+
+def test_links_are_found_with_their_lines() -> None:
+    text = "see [a](a.md) and\n[b](b/c.md#d-e), not [x](https://x.example)\n"
+    assert list(links_of(text)) == [Link(1, "a.md"), Link(2, "b/c.md#d-e")]
+
+
+@pytest.mark.parametrize(
+    "text", ["`[a](a.md)`", "```\n[a](a.md)\n```", "~~~\n```\n[a](a.md)\n~~~", "    [a](a.md)"]
+)
+def test_code_has_no_links(text: str) -> None:
+    assert list(links_of(text)) == []
+
+
+def test_anchors_are_those_of_code_hosts() -> None:
+    text = "# A `b` c\n## Files, over files\n## Same\n## Same\n# See [x](y.md) too\n"
+    assert anchors_of(text) == {
+        "a-b-c",
+        "files-over-files",
+        "same",
+        "same-1",
+        "see-x-too",
+    }
+
+
+@pytest.mark.parametrize(
+    ("link", "complaint"),
+    [
+        ("gone.md", "docs/a.md:1: the link 'gone.md' names no file or folder"),
+        ("b.md#nowhere", "docs/a.md:1: docs/b.md has no heading for '#nowhere'"),
+        ("#nowhere", "docs/a.md:1: docs/a.md has no heading for '#nowhere'"),
+        ("../src/gone.py", "docs/a.md:1: the link '../src/gone.py' names no file or folder"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_named(link: str, complaint: str) -> None:
+    documents = {"docs/a.md": f"[x]({link})", "docs/b.md": "# Here"}
+    assert list(broken(documents, frozenset({"src/a.py"}))) == [complaint]
+
+
+@pytest.mark.parametrize("link", ["b.md", "b.md#here", "../src/a.py", "../src/", "../README.md"])
+def test_a_link_that_leads_somewhere_is_silent(link: str) -> None:
+    documents = {"docs/a.md": f"[x]({link})", "docs/b.md": "# Here", "README.md": ""}
+    assert list(broken(documents, frozenset({"src/a.py", "src"}))) == []
+
+
+def test_a_link_that_is_not_kept_becomes_its_text() -> None:
+    text = "see [`a`](a.md), [b](b.py) and [x](https://x.example)\n    [b](b.py)\n"
+    assert without_links(text, lambda target: target.endswith(".md")) == (
+        "see [`a`](a.md), b and [x](https://x.example)\n    [b](b.py)\n"
+    )
