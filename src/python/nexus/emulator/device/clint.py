@@ -33,21 +33,26 @@ class SoftwareInterrupt:
 
 
 class Timer:
-    """mtimecmp and mtime, in words of 8 bytes or halves of 4.  mtime cannot be written."""
+    """mtimecmp and mtime, in words of 8 bytes or halves of 4."""
 
     def __init__(self, hart: Hart) -> None:
         self._hart = hart
 
     def read(self, offset: int, size: int) -> int:
         """Read a register or half of it."""
-        word = {0: self._hart.state[MTIMECMP], _MTIME: self._hart.mtime}.get(offset & ~7, 0)
-        return word >> 8 * (offset & 7) & (1 << 8 * size) - 1
+        return self._word(offset) >> 8 * (offset & 7) & (1 << 8 * size) - 1
 
     def write(self, offset: int, size: int, value: int) -> None:
-        """Write mtimecmp or half of it."""
+        """Write a register or half of it; the other half keeps what it shows now."""
+        shift = 8 * (offset & 7)
+        mask = (1 << 8 * size) - 1 << shift
+        word = self._word(offset) & ~mask | value << shift & mask
         if offset & ~7 == 0:
-            shift = 8 * (offset & 7)
-            mask = (1 << 8 * size) - 1 << shift
-            old = self._hart.state[MTIMECMP]
-            self._hart.state[MTIMECMP] = old & ~mask | value << shift & mask
+            self._hart.state[MTIMECMP] = word
             self._hart.timers_changed()
+        elif offset & ~7 == _MTIME:
+            self._hart.set_mtime(word)
+
+    def _word(self, offset: int) -> int:
+        """The register around an offset; those of other harts do not exist and are zero."""
+        return {0: self._hart.state[MTIMECMP], _MTIME: self._hart.mtime}.get(offset & ~7, 0)

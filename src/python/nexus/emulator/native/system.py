@@ -102,7 +102,8 @@ def _csr_time() -> str:
     enabled = handler.value(f"select i1 {is_machine}, i64 {_TIME_BIT}, i64 {enabled}")
     handler.require(handler.compare("ne", handler.op("and", enabled, _TIME_BIT), 0), "slow")
     ticks = handler.op("sub", handler.word(layout.TICKS_END), "%left")
-    set_rd(handler, handler.op("udiv", ticks, TICKS_PER_MTIME))
+    clock = handler.op("udiv", ticks, TICKS_PER_MTIME)
+    set_rd(handler, handler.op("add", clock, handler.word(s.MTIME_OFFSET)))
     _next(handler)
     return _finish(handler)
 

@@ -47,10 +47,14 @@ class IllegalCsrError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Csr:
-    """How one register is read and written."""
+    """How one register is read and written.
+
+    `kept` is the value that csrrs and csrrc change where it is not the value that is read.
+    """
 
     read: Callable[[Hart], int]
     write: Callable[[Hart, int], None]
+    kept: Callable[[Hart], int] | None = None
 
 
 def _plain(index: int, writable: int = M64) -> Csr:
@@ -84,6 +88,11 @@ def _write_sstatus(hart: Hart, value: int) -> None:
 
 def _read_mip(hart: Hart) -> int:
     return hart.state[s.MIP_SOFT] | hart.state[s.MIP_LINE]
+
+
+def _kept_mip(hart: Hart) -> int:
+    """What software wrote: a line that is up must not become a written bit (section 3.1.9)."""
+    return hart.state[s.MIP_SOFT]
 
 
 def _write_mip(hart: Hart, value: int) -> None:
@@ -193,7 +202,7 @@ CSRS: Final[dict[int, Csr]] = {
     0x341: _plain(s.MEPC, M64 - 1),
     0x342: _plain(s.MCAUSE),
     0x343: _plain(s.MTVAL),
-    0x344: Csr(_read_mip, _write_mip),
+    0x344: Csr(_read_mip, _write_mip, _kept_mip),
     0x3A0: _pmpcfg(0),
     0x3A2: _pmpcfg(2),
     **{0x3B0 + i: _pmpaddr(i) for i in range(s.PMPADDR_COUNT)},

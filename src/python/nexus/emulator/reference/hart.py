@@ -33,6 +33,9 @@ MTIP: Final = 1 << 7
 # One microsecond of virtual time is 100 steps; mtime counts tenths of a microsecond.
 TICKS_PER_MTIME: Final = 10
 
+# A clock that is closer to its end than this (a century) will get there.
+_NEAR: Final = 1 << 55
+
 
 class Hart(MemoryAccess):
     """Registers, memory view and the step loop."""
@@ -69,8 +72,13 @@ class Hart(MemoryAccess):
 
     @property
     def mtime(self) -> int:
-        """The 10 MHz clock."""
-        return self.ticks // TICKS_PER_MTIME
+        """The 10 MHz clock, which software can set; it wraps."""
+        return self.ticks // TICKS_PER_MTIME + self.state[s.MTIME_OFFSET] & M64
+
+    def set_mtime(self, value: int) -> None:
+        """Set the clock: comparators, and `time`, follow it."""
+        self.state[s.MTIME_OFFSET] = value - self.ticks // TICKS_PER_MTIME & M64
+        self.timers_changed()
 
     def timers_changed(self) -> None:
         """A comparator was written: look again at once, and compute the deadline anew."""
@@ -88,17 +96,22 @@ class Hart(MemoryAccess):
         state[s.MIP_LINE] = lines
 
     def next_timer_ticks(self, enabled_only: bool) -> int | None:
-        """The tick at which the next timer line goes up."""
-        state = self.state
+        """The tick at which the next timer line goes up; or changes, if not `enabled_only`."""
+        state, now = self.state, self.mtime
         mask = state[s.MIE] if enabled_only else M64
         comparators = []
         if mask & MTIP:
             comparators.append(state[s.MTIMECMP])
         if mask & STIP and state[s.MENVCFG] & MENVCFG_STCE:
             comparators.append(state[s.STIMECMP])
-        # The topmost value is how guests say "never": it is five thousand years away.
-        future = [c * TICKS_PER_MTIME for c in comparators if self.mtime < c < s.TIMER_NEVER]
-        return min(future, default=None)
+        # The topmost value is how guests say "never", unless somebody set the clock near to it.
+        is_far = now < s.TIMER_NEVER - _NEAR
+        future = [c for c in comparators if now < c and not (is_far and c == s.TIMER_NEVER)]
+        if not enabled_only and not is_far:
+            future.append(M64 + 1)  # The clock wraps, and every line goes down.
+        if not future:
+            return None
+        return (self.ticks // TICKS_PER_MTIME + min(future) - now) * TICKS_PER_MTIME
 
     def set_line(self, bit: int, is_high: bool) -> None:
         """Drive one interrupt input."""

@@ -215,6 +215,8 @@ class Mmu:
             raise fault  # Misaligned superpage.
         updated = entry | A | (D if access == STORE else 0)
         if updated != entry:
+            if not self.pmp.allows(slot, 8, STORE, SUPERVISOR):
+                raise TrapError(ACCESS_FAULT[access], address)
             # Not a change that anything remembered depends on: the mark stays.
             offset = slot - RAM_BASE
             self._ram.buffer[offset : offset + 8] = updated.to_bytes(8, "little")

@@ -47,7 +47,8 @@ def _csr_step(name: str, combine: Callable[[int, int], int], immediate: bool) ->
         operand = rs1 if immediate else x[rs1]
         old = csr.read(hart)
         if is_write:
-            csr.write(hart, combine(old, operand) & M64)
+            kept = old if csr.kept is None else csr.kept(hart)
+            csr.write(hart, combine(kept, operand) & M64)
             hart.attention = True
         x[rd] = old
         return pc + length & M64
