@@ -51,7 +51,7 @@ class Bus:
             BusError: Nothing there, or the device refuses this size or alignment.
         """
         region = self._find(address, size)
-        return region.device.read(address - region.base, size)
+        return region.device.read(address - region.base, size) & (1 << 8 * size) - 1
 
     def write(self, address: int, size: int, value: int) -> None:
         """Write a device register; raises like `read`."""

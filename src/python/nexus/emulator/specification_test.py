@@ -11,15 +11,13 @@ import pytest
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.program_fake import boot, program
 from nexus.emulator.snapshot import restore, save
-from nexus.emulator.specification_fake import (
-    QUESTIONS,
-    WRAPPING_CLOCK,
-    Question,
-    answers_of,
-    decode,
-)
+from nexus.emulator.specification_device_fake import DEVICE_QUESTIONS
+from nexus.emulator.specification_fake import Question, answers_of, decode
+from nexus.emulator.specification_hart_fake import HART_QUESTIONS, WRAPPING_CLOCK
+from nexus.emulator.specification_uart_fake import UART_QUESTIONS
 
 QEMU = shutil.which("qemu-system-riscv64")
+QUESTIONS = (*HART_QUESTIONS, *UART_QUESTIONS, *DEVICE_QUESTIONS)
 RAM_BYTES = 1 << 20
 
 
@@ -35,7 +33,10 @@ def test_qemu_agrees_where_we_say_so(question: Question, tmp_path: Path) -> None
     kernel = tmp_path / "question.elf"
     kernel.write_bytes(question.kernel)
     board = ("-M", "virt", "-m", "64M", "-bios", "none", "-nodefaults", "-display", "none")
-    features = ("-cpu", "rv64,f=false,d=false,h=false,v=false")
+    features = (
+        *("-cpu", "rv64,f=false,d=false,h=false,v=false"),
+        *("-global", "virtio-mmio.force-legacy=false"),
+    )
     words = (str(QEMU), *board, *features, "-serial", "stdio", "-kernel", str(kernel))
     done = subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=20

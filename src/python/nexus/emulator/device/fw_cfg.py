@@ -26,6 +26,7 @@ KEY_ID: Final = 0x01
 KEY_CPUS: Final = 0x05
 KEY_DIRECTORY: Final = 0x19
 KEY_FILES: Final = 0x20
+KEY_WRITE_CHANNEL: Final = 0x4000  # A bit of earlier times, which changes nothing.
 
 ID_TRADITIONAL_AND_DMA: Final = 3
 DMA_SIGNATURE: Final = b"QEMU CFG"
@@ -69,7 +70,11 @@ class FwCfg:
         raise BusError(offset, size)  # The selector cannot be read.
 
     def write(self, offset: int, size: int, value: int) -> None:
-        """Select an item or start a DMA transfer."""
+        """Select an item or start a DMA transfer; nothing can be written through `data`.
+
+        Raises:
+            BusError: There is no register of this size here.
+        """
         swapped = int.from_bytes(value.to_bytes(size, "little"), "big")
         if offset == SELECTOR and size == 2:
             self._select(swapped)
@@ -80,9 +85,11 @@ class FwCfg:
         elif offset == DMA + 4 and size == 4:
             address, self._dma_high = self._dma_high << 32 | swapped, 0
             self._transfer(address)
+        elif offset >= SELECTOR:
+            raise BusError(offset, size)
 
     def _select(self, key: int) -> None:
-        self._selected = self._items.get(key, b"")
+        self._selected = self._items.get(key & ~KEY_WRITE_CHANNEL, b"")
         self._position = 0
 
     def _take(self, length: int) -> bytes:

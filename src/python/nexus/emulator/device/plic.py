@@ -1,7 +1,8 @@
 """The platform-level interrupt controller: 95 sources, contexts 0 (machine) and 1 (supervisor).
 
 Level-triggered: a source whose line is high becomes pending, unless it is being served; completing
-it samples the line again.  Equal priorities are ordered by source number.
+it samples the line again.  Equal priorities are ordered by source number.  A context's threshold
+decides what interrupts it, not what it can claim.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _ENABLE: Final = 0x2000
 _ENABLE_STRIDE: Final = 0x80
 _CONTEXT: Final = 0x20_0000
 _CONTEXT_STRIDE: Final = 0x1000
-_BITS: Final = (1 << SOURCES) - 1
+_BITS: Final = (1 << SOURCES) - 2  # Bit 0 is hardwired to zero.
 
 
 class Plic:
@@ -88,11 +89,10 @@ class Plic:
                 self._complete(context, value)
         self._update()
 
-    def _best(self, context: int) -> int:
-        """The source that `claim` would return, or 0."""
+    def _best(self, context: int, above: int) -> int:
+        """The pending source of the highest priority, if that is more than `above`; else 0."""
         waiting = self._pending & self._enabled[context]
-        best = 0
-        top = self._thresholds[context]
+        best, top = 0, above
         while waiting:
             low = waiting & -waiting
             source = low.bit_length() - 1
@@ -102,7 +102,7 @@ class Plic:
         return best
 
     def _claim(self, context: int) -> int:
-        source = self._best(context)
+        source = self._best(context, 0)  # Section 9 of the specification: whatever the threshold.
         if source:
             self._pending &= ~(1 << source)
             self._claimed |= 1 << source
@@ -117,4 +117,4 @@ class Plic:
 
     def _update(self) -> None:
         for context in range(CONTEXTS):
-            self._set_line(context, self._best(context) != 0)
+            self._set_line(context, self._best(context, self._thresholds[context]) != 0)

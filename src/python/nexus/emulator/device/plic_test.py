@@ -50,6 +50,15 @@ def test_threshold_and_zero_priority_mask() -> None:
     assert not lines[0]
 
 
+def test_a_claim_ignores_the_threshold() -> None:
+    plic, lines = make()
+    plic.write(M_ENABLE, 4, 0xFFFF)
+    plic.write(0x20_0000, 4, 7)
+    plic.set_source(3, True)
+    assert not lines[0]
+    assert plic.read(CLAIM_M, 4) == 3
+
+
 def test_completion_of_a_disabled_source_is_ignored() -> None:
     plic, lines = make()
     plic.write(M_ENABLE, 4, 1 << 3)

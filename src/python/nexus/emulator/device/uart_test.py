@@ -66,3 +66,26 @@ def test_queues_are_bounded(wired: tuple[Uart, Line]) -> None:
     uart._output.extend(bytes(OUTPUT_BYTES_MAX))
     uart.write(0, 1, 65)
     assert uart.dropped_bytes == 1
+
+
+def test_what_was_typed_waits_behind_the_fifo_and_survives_its_reset(
+    wired: tuple[Uart, Line],
+) -> None:
+    """The guest loses what was received, and not what is still on the way."""
+    uart, _ = wired
+    uart.receive(bytes(range(40)))
+    uart.write(2, 1, 7)  # The holding register had the first.
+    uart.write(2, 1, 3)  # The FIFO has the next sixteen.
+    assert [uart.read(0, 1) for _ in range(23)] == list(range(17, 40))
+
+
+def test_loopback_keeps_no_more_than_the_fifo_holds(wired: tuple[Uart, Line]) -> None:
+    uart, _ = wired
+    uart.write(2, 1, 1)
+    uart.write(4, 1, 0x10)
+    for _ in range(1000):
+        uart.write(0, 1, 65)
+    assert uart.receive(bytes(INPUT_BYTES_MAX)) == INPUT_BYTES_MAX - 16
+    assert [uart.read(0, 1) for _ in range(17)] == [65] * 16 + [0]
+    uart.write(4, 1, 0)
+    assert uart.read(5, 1) & 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nexus.emulator.board import UART_BASE
-from nexus.emulator.device.uart import LSR, RBR_THR
+from nexus.emulator.device.uart import LSR, LSR_OE, RBR_THR
 from nexus.emulator.native import layout
 from nexus.emulator.native.context import mark, switch_context
 from nexus.emulator.native.handlers import go_to, operand, set_rd
@@ -52,7 +52,9 @@ def _uart_load(f: Handler) -> None:
     """A byte of the line status register; other devices are slow."""
     is_status = f.compare("eq", f.word(layout.PHYSICAL), UART_BASE + LSR)
     f.require(is_status, "slow")
-    set_rd(f, f.word(layout.UART_STATUS))
+    status = f.word(layout.UART_STATUS)
+    f.require(f.compare("eq", f.op("and", status, LSR_OE), 0), "slow")  # Reading it clears that.
+    set_rd(f, status)
     _after_byte(f)
 
 

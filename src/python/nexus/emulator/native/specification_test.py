@@ -6,8 +6,12 @@ from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.blob_fake import native_blob
 from nexus.emulator.native.translation_fake import translated
 from nexus.emulator.program_fake import boot, program
-from nexus.emulator.specification_fake import QUESTIONS, WRAPPING_CLOCK, Question, answers_of
+from nexus.emulator.specification_device_fake import DEVICE_QUESTIONS
+from nexus.emulator.specification_fake import Question, answers_of
+from nexus.emulator.specification_hart_fake import HART_QUESTIONS, WRAPPING_CLOCK
+from nexus.emulator.specification_uart_fake import UART_QUESTIONS
 
+QUESTIONS = (*HART_QUESTIONS, *UART_QUESTIONS, *DEVICE_QUESTIONS)
 RAM_BYTES = 1 << 20
 
 
