@@ -40,7 +40,8 @@ pub const Status = enum(u8) {
     _,
 };
 
-/// The fields that an operation does not have stay as they are here; `key` is a list's prefix.
+/// The fields that an operation does not have stay as they are here; `key` is a list's prefix,
+/// and a list begins behind `after` if that is not empty.
 pub const Request = struct {
     op: Op,
     key: []const u8 = "",
@@ -50,6 +51,7 @@ pub const Request = struct {
     /// Of a value, which piece.
     offset: u32 = 0,
     length: u16 = 0,
+    after: []const u8 = "",
     nonce: ?u64 = null,
 };
 
@@ -112,6 +114,7 @@ fn decodeTail(op: Op, version: u8, tail: []const u8) TailError!Request {
             request.limit = try int(&reader, u16);
             if (key_len > key_bytes_max) return error.KeyTooLong;
             request.key = try text(&reader, key_len);
+            if (!reader.atEnd()) request.after = try text(&reader, try keyLength(&reader));
         },
         else => {},
     }
@@ -162,6 +165,10 @@ pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
             try writer.int(u16, @intCast(request.key.len));
             try writer.int(u16, request.limit);
             try writer.put(request.key);
+            if (request.after.len != 0) {
+                try writer.int(u16, @intCast(request.after.len));
+                try writer.put(request.after);
+            }
         },
         else => {},
     }
@@ -280,6 +287,24 @@ test "golden requests, both ways" {
             try testing.expectEqual(Status.malformed, decodeRequest(frame[0..len]).refusal.status);
         }
     }
+}
+
+test "a list that begins behind a key, and every truncation of it" {
+    var buffer: [64]u8 = undefined;
+    const request: Request = .{ .op = .list, .key = "/state/", .limit = 3, .after = "/state/b" };
+    const frame = hex("53460104" ++ "0700" ++ "0300" ++ "2f73746174652f" ++
+        "0800" ++ "2f73746174652f62");
+    try testing.expectEqualSlices(u8, &frame, try encodeRequest(&buffer, request));
+    try testing.expectEqualDeep(request, decodeRequest(&frame).request);
+    for (0..frame.len) |len| {
+        // At the end of the prefix it is the list from the beginning.
+        if (len == 15) continue;
+        try testing.expectEqual(Status.malformed, decodeRequest(frame[0..len]).refusal.status);
+    }
+    try testing.expectEqualStrings("", decodeRequest(frame[0..15]).request.after);
+    // An empty one is not a key.
+    const empty = frame[0..15] ++ "\x00\x00";
+    try testing.expectEqual(Status.malformed, decodeRequest(empty).refusal.status);
 }
 
 test "golden replies, and whose they are" {

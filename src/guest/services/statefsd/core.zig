@@ -252,6 +252,7 @@ pub fn Server(comptime Device: type) type {
                 last = item;
                 const key = self.store.contents.keyOf(item);
                 if (!std.mem.startsWith(u8, key, request.key)) continue;
+                if (std.mem.order(u8, key, request.after) != .gt) continue;
                 if (!std.mem.eql(u8, rights.ofKey(.list, key), right)) continue;
                 if (writer.len + 2 + key.len > list_reply_max) break;
                 writer.int(u16, @intCast(key.len)) catch unreachable;

@@ -141,6 +141,31 @@ test "a list does not tell of keys that reading takes more for, nor more than fi
     try testing.expect(listed.tail.len + 5 <= core.list_reply_max);
 }
 
+test "a list goes on behind the last key, until there are no more" {
+    try reset();
+    var name: [64]u8 = undefined;
+    for (0..25) |number| {
+        const key = try std.fmt.bufPrint(&name, "/state/shared/{d:0>30}", .{number});
+        try server.store.put(key, "");
+    }
+    var last: [64]u8 = undefined;
+    var after: []const u8 = "";
+    var found: u16 = 0;
+    for ([_]u16{ 10, 10, 5, 0 }) |wanted| {
+        const request: sf.Request = .{ .op = .list, .key = "/state/shared/", .limit = 64, .after = after };
+        const tail = (try ask(bob, request)).tail;
+        try testing.expectEqual(wanted, std.mem.readInt(u16, tail[0..2], .little));
+        for (0..wanted) |index| {
+            const key = tail[2 + index * 46 ..][2..46];
+            const expected = try std.fmt.bufPrint(&name, "/state/shared/{d:0>30}", .{found});
+            try testing.expectEqualStrings(expected, key);
+            @memcpy(last[0..44], key);
+            found += 1;
+        }
+        after = last[0..44];
+    }
+}
+
 test "a transaction belongs to who began it, and one that a cut left open is ended" {
     try reset();
     const begun = try ask(alice, .{ .op = .txn_begin });

@@ -7,6 +7,7 @@ Version 2 puts a nonce u64 behind the header of a request and behind the status 
     2 get        key_len u16, key                         value_len u32, value
     3 delete     key_len u16, key                         -
     4 list       prefix_len u16, limit u16, prefix        count u16, (len u16, key) x count
+                 [, after_len u16, after]
     5 sync       -                                        -
     6 reopen     -                                        -
     7 txn-begin  -                                        txn u64
@@ -34,7 +35,7 @@ KEY_BYTES_MAX: Final = 255
 VALUE_BYTES_MAX: Final = 65_536
 CHUNK_BYTES_MAX: Final = 8_192
 LIST_MAX: Final = 256
-_FRAME_BYTES_MAX: Final = 12 + 8 + 6 + KEY_BYTES_MAX + VALUE_BYTES_MAX
+_FRAME_BYTES_MAX: Final = 12 + 8 + 6 + KEY_BYTES_MAX + VALUE_BYTES_MAX  # Of a put.
 
 
 class Op(IntEnum):
@@ -74,7 +75,7 @@ class Status(IntEnum):
 class Request:
     """One request; the fields its operation does not have stay as they are here.
 
-    `key` is the prefix of a list.
+    `key` is the prefix of a list, which begins behind `after` if that is not empty.
     """
 
     op: Op
@@ -85,6 +86,7 @@ class Request:
     nonce: int | None = None
     offset: int = 0
     length: int = 0
+    after: str = ""
 
     def encode(self) -> bytes:
         """Return the frame."""
@@ -100,6 +102,9 @@ class Request:
             out.u16(len(key)).put(key)
         elif self.op is Op.LIST:
             out.u16(len(key)).u16(self.limit).put(key)
+            after = check_length(self.after.encode(), 0, KEY_BYTES_MAX, Reason.OVERSIZED)
+            if after:
+                out.u16(len(after)).put(after)
         elif self.op is Op.READ:
             out.u16(len(key)).u32(self.offset).u16(self.length).put(key)
         return out.finish()
@@ -212,7 +217,9 @@ def _read_request(reader: FrameReader, op: Op, nonce: int | None) -> Request:
         key_len, limit = reader.u16(), reader.u16()
         if key_len > KEY_BYTES_MAX:
             raise RequestError(Status.KEY_TOO_LONG, op, Reason.OVERSIZED, f"{key_len}")
-        return Request(op, reader.text(key_len), limit=limit, nonce=nonce)
+        prefix = reader.text(key_len)
+        after = reader.text(_key_length(reader, op)) if reader.remaining else ""
+        return Request(op, prefix, limit=limit, nonce=nonce, after=after)
     if op is Op.READ:
         key_len, offset, length = _key_length(reader, op), reader.u32(), reader.u16()
         text = reader.text(key_len)

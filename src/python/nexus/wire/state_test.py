@@ -51,6 +51,12 @@ def test_a_bare_refusal(op: Op) -> None:
         (b"SF\1\2\1\0\xff", Status.MALFORMED, Op.GET),
         (b"SF\1\1\1\0\1\0\1\0k", Status.VALUE_TOO_LARGE, Op.PUT),
         (b"SF\1\4\0\1\1\0" + bytes(256), Status.KEY_TOO_LONG, Op.LIST),
+        (b"SF\1\4\1\0\1\0k\0", Status.MALFORMED, Op.LIST),
+        (b"SF\1\4\1\0\1\0k\0\0", Status.MALFORMED, Op.LIST),
+        (b"SF\1\4\1\0\1\0k\1\0", Status.MALFORMED, Op.LIST),
+        (b"SF\1\4\1\0\1\0k\1\0\xff", Status.MALFORMED, Op.LIST),
+        (b"SF\1\4\1\0\1\0k\1\0kk", Status.MALFORMED, Op.LIST),
+        (b"SF\1\4\1\0\1\0k\0\1" + bytes(256), Status.KEY_TOO_LONG, Op.LIST),
         (b"SF\1\5\0", Status.MALFORMED, Op.SYNC),
         (b"SF\1\6\0", Status.MALFORMED, Op.REOPEN),
         (b"SF\2\5", Status.MALFORMED, Op.SYNC),
@@ -75,3 +81,18 @@ def test_every_truncation_of_every_request_has_a_status() -> None:
             with pytest.raises(RequestError) as caught:
                 decode_request(frame[:length])
             assert caught.value.status is Status.MALFORMED
+
+
+def test_a_list_that_goes_on_behind_a_key() -> None:
+    request = Request(Op.LIST, "/state/", limit=3, after="/state/b")
+    frame = b"SF\1\4\7\0\3\0/state/\x08\0/state/b"
+    assert request.encode() == frame
+    assert decode_request(frame) == request
+    # Without what it begins behind it is the frame that it always was.
+    whole = len(Request(Op.LIST, "/state/", limit=3).encode())
+    for length in range(len(frame)):
+        if length == whole:
+            continue
+        with pytest.raises(RequestError) as caught:
+            decode_request(frame[:length])
+        assert caught.value.status is Status.MALFORMED

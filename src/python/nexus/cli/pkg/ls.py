@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.pkg.program import command_line, run
-from nexus.dsoftbus.audit import printable
+from nexus.core.text import mask
 from nexus.remotefs.package.io.client import AsyncPackageClient
 
 
@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
 async def _list(client: AsyncPackageClient, options: Namespace) -> None:
     for file in await client.contents(options.bundle):
         # A name from elsewhere must not reach a terminal as it is.
-        sys.stdout.write(f"{file.sha256}  {file.size:>10}  {printable(file.path)}\n")
+        line = f"{file.sha256}  {file.size:>10}  {mask(file.path)}\n"
+        sys.stdout.buffer.write(line.encode())  # UTF-8 whatever the locale says.
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import pytest
 from nexus.cli.bus.bus_fake import serving, write_files
 from nexus.cli.main import COMMANDS, main
 from nexus.dsoftbus.io.record import record_schema
+from nexus.remotefs.state.store import Store
+from nexus.remotefs.state.tool import FileDevice
 
 ALLOW = """
 [rate]
@@ -71,6 +73,39 @@ def test_every_command_and_what_is_recorded(
     assert main(["state", "dump", "--values", "state.img"]) == 0
     assert capfdbinary.readouterr().out == f"'{KEY}'  5 bytes  {b'green'.hex()}\n".encode()
     assert main(["state", "fsck", "state.img"]) == 0
+
+
+def test_keys_of_every_script_are_listed_as_they_are(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    names = ["größe", "値 1", "\x1b[2J", "a\nb"]
+    with serving(folder, *SERVE):
+        for name in names:
+            assert main(["state", "put", "node-b", f"/state/shared/{name}", name]) == 0
+        capfdbinary.readouterr()
+        assert main(["state", "ls", "node-b"]) == 0
+        shown = capfdbinary.readouterr().out.decode().splitlines()
+        assert shown == [f"/state/shared/{key}" for key in (r"\x1b[2J", r"a\x0ab", "größe", "値 1")]
+        for name in names:
+            assert main(["state", "get", "node-b", f"/state/shared/{name}"]) == 0
+            assert capfdbinary.readouterr().out.decode() == name
+        assert main(["state", "get", "node-b", "/state/shared/\udcff"]) == 20
+
+
+def test_all_keys_are_listed_however_many(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "state.img").write_bytes(bytes(512 * 512))
+    keys = [f"{KEY}/{number:03}" for number in range(200)]
+    with FileDevice(folder / "state.img", is_writable=True) as device:
+        store = Store(device)
+        for key in keys:
+            store.put(key, b"v")
+        store.sync()
+    with serving(folder, *SERVE):
+        assert main(["state", "ls", "node-b"]) == 0
+        assert capsys.readouterr() == ("".join(f"{key}\n" for key in keys), "")
+        assert main(["state", "ls", "node-b", "--limit=150", "--json"]) == 0
+        message = json.loads(capsys.readouterr().out)
+        assert message == {"outcome": "ok", "keys": keys[:150], "complete": False}
 
 
 @pytest.mark.parametrize("size", [129, 65_536])

@@ -8,39 +8,42 @@ from collections.abc import Sequence
 
 from nexus.cli.bus.program import whole
 from nexus.cli.state.program import Answer, run, state_command_line
-from nexus.dsoftbus.audit import printable
-from nexus.remotefs.state.acl import LIST_MAX, NAMESPACE
+from nexus.core.text import show
+from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.io.client import StateClient
+from nexus.remotefs.state.listing import KEYS_MAX
 
 
 def main(arguments: Sequence[str]) -> int:
     """List keys by their beginning."""
     parser = state_command_line(
         "ls",
-        "List the first keys that begin with a prefix. One answer has room for some ten to"
-        f" {LIST_MAX}; that there may be more is told on the error stream, and a longer prefix"
-        " shows them.",
+        "List the keys that begin with a prefix, in order, one a line. Controls in a key are"
+        " shown as escapes. If --limit leaves keys out, a note on the error stream says so.",
         "node-b /state/shared/",
     )
     parser.add_argument("prefix", nargs="?", default=NAMESPACE, help=f"default {NAMESPACE}")
     parser.add_argument(
         "--limit",
-        type=whole(1, LIST_MAX),
-        default=LIST_MAX,
+        type=whole(1, KEYS_MAX),
         metavar="N",
-        help=f"at most so many (default {LIST_MAX})",
+        help="at most so many (default: all)",
     )
     return run(parser, arguments, _list)
 
 
 async def _list(client: StateClient, options: Namespace) -> Answer:
-    listing = await client.list(options.prefix, options.limit)
-    if not listing.is_complete and not options.json:
+    keys: list[str] = []
+    is_complete = True
+    async for key in client.list_all(options.prefix):
+        if len(keys) == options.limit:
+            is_complete = False
+            break
+        keys.append(key)
+    if not is_complete and not options.json:
         sys.stderr.write("note: there may be more keys\n")
-    # A name from elsewhere must not reach a terminal as it is.
-    lines = "".join(f"{printable(key)}\n" for key in listing.keys)
-    fields = {"keys": list(listing.keys), "complete": listing.is_complete}
-    return Answer(lines.encode(), fields)
+    lines = "".join(f"{show(key)}\n" for key in keys)
+    return Answer(lines.encode(), {"keys": keys, "complete": is_complete})
 
 
 if __name__ == "__main__":

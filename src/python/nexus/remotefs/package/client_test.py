@@ -251,3 +251,15 @@ def test_a_bad_listing(text: bytes) -> None:
 def test_at_least_one_must_be_outstanding() -> None:
     with pytest.raises(PackageError, match="accepted are 1"):
         PackageClient(nodes(), 0)
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\f", "\v", "\x1c", "\r", " ", "é"])
+def test_a_listing_ends_its_lines_with_line_feeds_only(odd: str) -> None:
+    path = f"a{odd}b"
+    text = f"{'0' * 64} 1 {path}\n{'0' * 64} 2 c\n"
+    listed = list(parse_contents(text.encode(), "n"))
+    assert [file.path for file in listed] == [path, "c"]
+
+
+def test_a_listing_of_nothing() -> None:
+    assert list(parse_contents(b"", "n")) == []

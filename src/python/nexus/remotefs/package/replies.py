@@ -91,7 +91,8 @@ def parse_contents(text: bytes, name: str) -> Iterator[Listed]:
         PackageError: it is none.
     """
     try:
-        for line in text.decode().splitlines():
+        # A path may hold every other line end that Unicode knows.
+        for line in text.decode().removesuffix("\n").split("\n") if text else ():
             digest, size, path = line.split(" ", 2)
             if len(bytes.fromhex(digest)) != 32 or not (size.isascii() and size.isdigit()):
                 raise ValueError

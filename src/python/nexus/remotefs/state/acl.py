@@ -159,6 +159,14 @@ def _find_reason(request: Request) -> Reject | None:
     return None
 
 
+def is_usable(key: str) -> bool:
+    """Say whether a peer may have a key of this name."""
+    try:
+        return _find_reason_of_key(Op.GET, key) is None
+    except UnicodeEncodeError:
+        return False
+
+
 def _find_reason_of_key(op: Op, key: str) -> Reject | None:
     if not 1 <= len(key.encode()) <= KEY_BYTES_MAX:
         return Reject.OVERSIZED

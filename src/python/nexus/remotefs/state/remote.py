@@ -88,7 +88,7 @@ class RemoteState:
         """List whole keys, as many as a reply has room for."""
         keys: list[str] = []
         room = REPLY_BYTES_MAX - (7 if request.nonce is None else 15)
-        for key in self._store.list_keys(request.key, max(request.limit, 1)):
+        for key in self._store.list_keys(request.key, max(request.limit, 1), request.after):
             room -= 2 + len(key.encode())
             if room < 0:
                 break

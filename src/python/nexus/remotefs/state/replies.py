@@ -69,3 +69,13 @@ def check_status(reply: Reply, key: str) -> Reply:
         return reply
     advice = ADVICE[reply.status]
     raise StateError(reply.status, f"{key!r}: {advice}" if key else advice)
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that cannot be said; whether it may be used is the peer's to say."""
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError as exc:
+        raise StateError(Status.INVALID_KEY, f"{key!r}: {ADVICE[Status.INVALID_KEY]}") from exc
+    if length > KEY_BYTES_MAX:
+        raise StateError(Status.VALUE_TOO_LARGE, ADVICE[Status.VALUE_TOO_LARGE])

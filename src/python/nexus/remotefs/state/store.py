@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from heapq import nsmallest
 from typing import Final
 
 from nexus.core.errors import NexusError
@@ -102,10 +103,10 @@ class Store:
         """Return a value; None is no such key."""
         return self._contents.entries.get(key)
 
-    def list_keys(self, prefix: str, limit: int) -> Sequence[str]:
-        """Return the first `limit` keys that begin with a prefix, in order."""
-        found = [key for key in self._contents.entries if key.startswith(prefix)]
-        return sorted(found)[:limit]
+    def list_keys(self, prefix: str, limit: int, after: str = "") -> Sequence[str]:
+        """Return the first `limit` keys behind `after` that begin with a prefix, in order."""
+        keys = self._contents.entries
+        return nsmallest(limit, (k for k in keys if k > after and k.startswith(prefix)))
 
     def put(self, key: str, value: bytes) -> None:
         """Set a value."""

@@ -1,20 +1,21 @@
 """A peer on an event loop's thread, for a mapping that is used on another one.
 
-shared = map_from_thread(peer, loop)
-shared["colour"] = b"green"
+    shared = map_from_thread(peer, loop)
+    shared["colour"] = b"green"
+
+On the loop's own thread every use raises `WrongThreadError`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
 
+from nexus.core.duration import check_timeout_s
+from nexus.dsoftbus.io.bridge import wait_from_thread
 from nexus.remotefs.state.client import StateMap
 from nexus.remotefs.state.io.client import TIMEOUT_S, Caller, StateClient
 from nexus.remotefs.state.replies import SERVICE
-
-Result = TypeVar("Result")
 
 
 def map_from_thread(
@@ -29,9 +30,10 @@ def call_from_thread(
     peer: Caller, loop: asyncio.AbstractEventLoop, timeout_s: float = TIMEOUT_S
 ) -> Callable[[bytes], bytes]:
     """Return what sends a frame to a peer that lives on `loop` and waits for the answer."""
+    check_timeout_s(timeout_s)
 
     def call(frame: bytes) -> bytes:
-        return _wait(peer.call(SERVICE, frame, timeout_s), loop)
+        return wait_from_thread(peer.call(SERVICE, frame, timeout_s), loop, timeout_s)
 
     return call
 
@@ -46,12 +48,8 @@ class ThreadedClient:
 
     def get(self, key: str) -> bytes:
         """Return a value.  Raises StateError."""
-        return _wait(self._client.get(key), self._loop)
+        return wait_from_thread(self._client.get(key), self._loop, self._client.longest_s)
 
     def put(self, key: str, value: bytes) -> None:
         """Set a value.  Raises StateError."""
-        _wait(self._client.put(key, value), self._loop)
-
-
-def _wait(call: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop) -> Result:
-    return asyncio.run_coroutine_threadsafe(call, loop).result()
+        wait_from_thread(self._client.put(key, value), self._loop, self._client.longest_s)

@@ -11,22 +11,23 @@ configured with `deduplicates` a change is repeated when its session is lost, an
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from nexus.core.duration import check_timeout_s
 from nexus.dsoftbus.io.settings import FailedError, RefusedError
 from nexus.remotefs.state.acl import (
     FRAME_BYTES_MAX,
     KEY_BYTES_MAX,
     LIST_MAX,
     NAMESPACE,
-    REPLY_BYTES_MAX,
     TRANSFER_BYTES_MAX,
     VALUE_BYTES_MAX,
 )
 from nexus.remotefs.state.io import transfer
-from nexus.remotefs.state.replies import ADVICE, SERVICE, check_reply, check_status
+from nexus.remotefs.state.listing import Walk, is_last_page
+from nexus.remotefs.state.replies import ADVICE, SERVICE, check_key, check_reply, check_status
 from nexus.remotefs.state.store import StateError
 from nexus.wire.error import LocalProtocolError
 from nexus.wire.state import Op, Reply, Request, Status
@@ -44,8 +45,7 @@ class Caller(transfer.Carrier, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Keys in order.  The protocol has no cursor: what did not fit can only be asked for by
-    a longer prefix."""
+    """One page of keys, in order; a list `after` the last one goes on."""
 
     keys: tuple[str, ...]
     # False where the answer had no room for one key more, so that there may be others.
@@ -58,7 +58,12 @@ class StateClient:
     def __init__(self, peer: Caller, timeout_s: float = TIMEOUT_S) -> None:
         """Call a peer; every request has so long for its answer."""
         self._peer = peer
-        self._timeout_s = timeout_s
+        self._timeout_s = check_timeout_s(timeout_s)
+
+    @property
+    def longest_s(self) -> float:
+        """How long one operation may take: a call, and then a transfer."""
+        return 2 * self._timeout_s
 
     async def get(self, key: str) -> bytes:
         """Return a value.  Raises StateError."""
@@ -77,28 +82,42 @@ class StateClient:
         if len(value) <= VALUE_BYTES_MAX or len(value) > TRANSFER_BYTES_MAX:
             await self._ask(request)
             return
-        _check_key(key)
+        check_key(key)
         await transfer.put(self._peer, key, value, self._timeout_s)
 
     async def delete(self, key: str) -> None:
         """Remove a key that is there.  Raises StateError."""
         await self._ask(Request(Op.DELETE, key))
 
-    async def list(self, prefix: str = NAMESPACE, limit: int = LIST_MAX) -> Listing:
-        """List the first keys that begin with a prefix.  Raises StateError."""
+    async def list(
+        self, prefix: str = NAMESPACE, limit: int = LIST_MAX, after: str = ""
+    ) -> Listing:
+        """List the first keys that begin with a prefix, behind `after`.  Raises StateError."""
         if not 1 <= limit <= LIST_MAX:
             detail = f"a limit of {limit}, accepted are 1..{LIST_MAX}"
             raise StateError(Status.VALUE_TOO_LARGE, detail)
-        keys = (await self._ask(Request(Op.LIST, prefix, limit=limit))).keys
-        used = len(Reply(Op.LIST, Status.OK, keys=keys).encode())
-        has_room = used + 2 + KEY_BYTES_MAX <= REPLY_BYTES_MAX
-        return Listing(keys, len(keys) < limit and has_room)
+        keys = (await self._ask(Request(Op.LIST, prefix, limit=limit, after=after))).keys
+        return Listing(keys, is_last_page(keys, limit))
+
+    async def list_all(self, prefix: str = NAMESPACE) -> AsyncIterator[str]:
+        """Give all keys that begin with a prefix, in order, page by page.
+
+        Raises:
+            StateError: UNSUPPORTED of a peer that has more than a page and is too old to go on.
+        """
+        walk = Walk(prefix)
+        while (request := walk.request) is not None:
+            for key in walk.take(await self._exchange(request)):
+                yield key
 
     async def sync(self) -> None:
         """Return when every change answered before survives a power cut.  Raises StateError."""
         await self._ask(Request(Op.SYNC))
 
     async def _ask(self, request: Request) -> Reply:
+        return check_status(await self._exchange(request), request.key)
+
+    async def _exchange(self, request: Request) -> Reply:
         frame = _encode(request)
         try:
             answer = await self._peer.call(SERVICE, frame, self._timeout_s)
@@ -108,17 +127,7 @@ class StateClient:
         except FailedError as exc:
             text = f"the peer's store did not answer: {ADVICE[Status.IO_ERROR]}"
             raise StateError(Status.IO_ERROR, text) from exc
-        return check_status(check_reply(request, answer), request.key)
-
-
-def _check_key(key: str) -> None:
-    """Refuse a key that cannot be said; whether it may be used is the peer's to say."""
-    try:
-        length = len(key.encode())
-    except UnicodeEncodeError as exc:
-        raise StateError(Status.INVALID_KEY, f"{key!r}: {ADVICE[Status.INVALID_KEY]}") from exc
-    if length > KEY_BYTES_MAX:
-        raise StateError(Status.VALUE_TOO_LARGE, ADVICE[Status.VALUE_TOO_LARGE])
+        return check_reply(request, answer)
 
 
 def _encode(request: Request) -> bytes:

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from nexus.core.duration import TimeoutValueError
 from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus.io.bridge import WrongThreadError
 from nexus.dsoftbus.io.node_fake import KEY_B, peer_of
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import RefusedError, UnavailableError
@@ -311,5 +313,52 @@ def test_a_sink_that_fails_does_not_hide_that_a_change_was_made(size: int) -> No
             await state.put(KEY, bytes(size))
             assert await state.get(KEY) == bytes(size)
             assert [error.split(":")[0] for error in errors] == ["a record was not kept"]
+
+    asyncio.run(run())
+
+
+def test_a_mapping_on_the_loops_own_thread_raises_instead_of_hanging() -> None:
+    async def run() -> None:
+        async with running() as world:
+            shared = map_from_thread(world.peers[0], asyncio.get_running_loop())
+            for use in (lambda: shared["a"], lambda: len(shared), lambda: "a" in shared):
+                with pytest.raises(WrongThreadError, match="event loop"):
+                    use()
+            with pytest.raises(WrongThreadError):
+                shared["a"] = bytes(200)
+            assert not world.changes
+
+    asyncio.run(run())
+
+
+def test_a_mapping_shows_all_keys_however_many() -> None:
+    wanted = {f"{number:03}": bytes([number]) for number in range(1, 200)}
+
+    async def run() -> None:
+        async with running() as world:
+            for key, value in wanted.items():
+                world.store.put(NAMESPACE + key, value)
+            shared = map_from_thread(world.peers[0], asyncio.get_running_loop())
+            assert await asyncio.to_thread(dict, shared) == wanted
+            assert await asyncio.to_thread(len, shared) == 199
+            state = StateClient(world.peers[0])
+            assert [key async for key in state.list_all()] == [NAMESPACE + key for key in wanted]
+            first = await state.list()
+            assert not first.is_complete
+            second = await state.list(after=first.keys[-1])
+            assert second.keys[0] == f"{NAMESPACE}{len(first.keys) + 1:03}"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("inf"), float("nan"), None])
+def test_a_timeout_that_is_not_one(timeout_s: float) -> None:
+    async def run() -> None:
+        async with running() as world:
+            loop = asyncio.get_running_loop()
+            with pytest.raises(TimeoutValueError, match="above 0 and up to 3600"):
+                StateClient(world.peers[0], timeout_s)
+            with pytest.raises(TimeoutValueError):
+                map_from_thread(world.peers[0], loop, timeout_s)
 
     asyncio.run(run())

@@ -1,0 +1,27 @@
+"""Text of unknown origin, for a terminal or one line of a report."""
+
+from __future__ import annotations
+
+
+def show(text: str) -> str:
+    """Return a text of one line that nothing can be hidden in.
+
+    Letters and signs of every script stay.  Whatever a terminal would act on or not show
+    (controls, line ends, changes of direction, lone surrogates) is escaped as Python does, and so
+    is the backslash: two different texts are never shown alike.
+    """
+    return "".join(_escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    if char.isprintable():
+        return "\\\\" if char == "\\" else char
+    number = ord(char)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def mask(text: str) -> str:
+    """Return a text of one line, with a question mark for what a terminal would act on."""
+    return "".join(char if char.isprintable() else "?" for char in text)
