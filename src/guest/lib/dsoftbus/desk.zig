@@ -45,10 +45,11 @@ pub fn Desk(comptime Client: type) type {
             return false;
         }
 
-        /// One that waits for a session.
-        pub fn waiting(self: *Self) ?*Entry {
+        /// One that waits for a session with this peer.
+        pub fn waiting(self: *Self, peer: u8) ?*Entry {
             for (&self.entries) |*slot| {
-                if (slot.*) |*entry| if (entry.sent == null) return entry;
+                const entry = if (slot.*) |*entry| entry else continue;
+                if (entry.sent == null and entry.ask.peer == peer) return entry;
             }
             return null;
         }
@@ -110,8 +111,8 @@ const list: Ask = .{ .op = .bundle_list };
 test "an ask waits, travels, and is answered once" {
     var desk: Desk(u32) = .{};
     try testing.expect(desk.take(list, 7, 0));
-    desk.waiting().?.sent = .{ .link = 1, .correlation = 5 };
-    try testing.expect(desk.waiting() == null);
+    desk.waiting(0).?.sent = .{ .link = 1, .correlation = 5 };
+    try testing.expect(desk.waiting(0) == null);
     try testing.expect(desk.settle(1, 4) == null);
     try testing.expect(desk.settle(2, 5) == null);
     try testing.expectEqual(@as(u32, 7), desk.settle(1, 5).?.client);
@@ -122,11 +123,11 @@ test "an ask waits, travels, and is answered once" {
 test "what a lost link carried travels again, and its late answer is nobody's" {
     var desk: Desk(u32) = .{};
     _ = desk.take(list, 1, 0);
-    desk.waiting().?.sent = .{ .link = 0, .correlation = 1 };
+    desk.waiting(0).?.sent = .{ .link = 0, .correlation = 1 };
     _ = desk.take(list, 2, 0);
-    desk.waiting().?.sent = .{ .link = 3, .correlation = 1 };
+    desk.waiting(0).?.sent = .{ .link = 3, .correlation = 1 };
     desk.forsake(0);
-    const again = desk.waiting().?;
+    const again = desk.waiting(0).?;
     try testing.expectEqual(@as(u32, 1), again.client);
     try testing.expect(desk.settle(0, 1) == null);
     again.sent = .{ .link = 3, .correlation = 2 };
@@ -134,18 +135,27 @@ test "what a lost link carried travels again, and its late answer is nobody's" {
     try testing.expectEqual(@as(u32, 2), desk.settle(3, 1).?.client);
 }
 
+test "what waits for one peer does not wait for another" {
+    var desk: Desk(u32) = .{};
+    _ = desk.take(.{ .op = .bundle_list, .peer = 1 }, 1, 0);
+    try testing.expect(desk.waiting(0) == null);
+    try testing.expectEqual(@as(u32, 1), desk.waiting(1).?.client);
+    _ = desk.take(list, 2, 0);
+    try testing.expectEqual(@as(u32, 2), desk.waiting(0).?.client);
+}
+
 test "what cannot be sent is taken back" {
     var desk: Desk(u32) = .{};
     _ = desk.take(list, 1, 0);
     _ = desk.take(list, 2, 0);
-    try testing.expectEqual(@as(u32, 1), desk.withdraw(desk.waiting().?).client);
-    try testing.expectEqual(@as(u32, 2), desk.waiting().?.client);
+    try testing.expectEqual(@as(u32, 1), desk.withdraw(desk.waiting(0).?).client);
+    try testing.expectEqual(@as(u32, 2), desk.waiting(0).?.client);
 }
 
 test "patience ends for what waits and for what travels" {
     var desk: Desk(u32) = .{};
     _ = desk.take(list, 1, 10);
-    desk.waiting().?.sent = .{ .link = 0, .correlation = 1 };
+    desk.waiting(0).?.sent = .{ .link = 0, .correlation = 1 };
     _ = desk.take(list, 2, 20);
     try testing.expectEqual(10 + patience_ns, desk.deadline());
     try testing.expect(desk.expire(9 + patience_ns) == null);
@@ -163,7 +173,7 @@ test "a full desk takes nothing more" {
 test "the remote deadline is what is left, within its bounds" {
     var desk: Desk(u32) = .{};
     _ = desk.take(list, 0, 0);
-    const entry = desk.waiting().?;
+    const entry = desk.waiting(0).?;
     try testing.expectEqual(@as(u32, 1000), entry.remoteMs(0));
     try testing.expectEqual(@as(u32, 500), entry.remoteMs(patience_ns - 500 * std.time.ns_per_ms));
     try testing.expectEqual(@as(u32, 1), entry.remoteMs(patience_ns + 1));

@@ -25,6 +25,9 @@ const Handle = packed struct(u32) { remote: u24, epoch: u8 };
 /// is the same after a second time; but for a handle, which is gone with its session.
 pub const Ask = struct {
     op: wire.ds.Op,
+    /// Which peer is asked, by its place in the configuration: it stays with it when it is sent
+    /// again.
+    peer: u8 = 0,
     /// A name, a path, or a whole frame of the state store.
     text: [wire.ds.state_request_max]u8 = undefined,
     text_len: u16 = 0,

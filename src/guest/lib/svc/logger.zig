@@ -1,35 +1,66 @@
-//! Client of logd that never waits for it.
+//! Client of logd that never waits for it. What it could not send is counted, and the count is a
+//! record: `audit unlogged=<n>`, in the log as soon as that takes something, and on the UART.
 
+const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
 
 pub const Level = wire.lo.Level;
+pub const Room = wire.lo.Room;
+const never: u64 = std.math.maxInt(u64);
+
+/// How long after a loss it is told, or tried again to be.
+const retry_ns = std.time.ns_per_s;
 
 pub const Logger = struct {
     logd: ?os.Slot = null,
-    /// Records that logd's full queue (or no logd at all) made us drop.
+    scope: []const u8,
+    /// Records that logd's full queue (or no logd at all) made us drop, and nobody has been told
+    /// of.
     lost: u64 = 0,
+    tell_ns: u64 = never,
 
     /// Without a route to logd every record counts as lost; the service still serves.
-    pub fn open() Logger {
-        return .{ .logd = os.route("logd") catch null };
+    pub fn open(scope: []const u8) Logger {
+        return .{ .logd = os.route("logd") catch null, .scope = scope };
     }
 
     /// Fire and forget: no acknowledgement is asked for, and a full queue loses the record.
-    pub fn append(self: *Logger, level: Level, scope: []const u8, message: []const u8) void {
-        self.trySend(level, scope, message) catch {
+    pub fn append(self: *Logger, room: Room, level: Level, message: []const u8) void {
+        self.trySend(room, level, message) catch {
+            if (self.lost == 0) self.tell_ns = os.after(retry_ns);
             self.lost += 1;
         };
     }
 
-    fn trySend(self: *Logger, level: Level, scope: []const u8, message: []const u8) !void {
+    /// When `tick` has something to do.
+    pub fn deadline(self: *const Logger) u64 {
+        return self.tell_ns;
+    }
+
+    pub fn tick(self: *Logger) void {
+        if (os.nsec() < self.tell_ns) return;
+        var buffer: [40]u8 = undefined;
+        const message = std.fmt.bufPrint(&buffer, "audit unlogged={d}", .{self.lost}) catch
+            unreachable; // 35 bytes at most
+        self.trySend(.audit, .warn, message) catch {
+            // Without a logd the UART is where it is told; it is not told again and again.
+            self.tell_ns = os.after(retry_ns);
+            if (self.logd != null) return;
+        };
+        os.print("{s}: {s}", .{ os.name(), message });
+        self.lost = 0;
+        self.tell_ns = never;
+    }
+
+    fn trySend(self: *Logger, room: Room, level: Level, message: []const u8) !void {
         const logd = self.logd orelse return error.NotFound;
-        // Not `lo.append_bytes_max`: records of services carry no fields.
-        var buffer: [10 + wire.lo.scope_bytes_max + wire.lo.message_bytes_max]u8 = undefined;
-        const frame = try wire.lo.encodeRequest(&buffer, null, .{ .append = .{
-            .level = level,
-            .scope = scope,
-            .message = message,
+        // Records of services carry no fields.
+        var buffer: [16 + wire.lo.scope_bytes_max + wire.lo.message_bytes_max]u8 = undefined;
+        const frame = try wire.lo.encodeRequest(&buffer, null, .{ .note = .{
+            .room = room,
+            .source = "",
+            .append = .{ .level = level, .scope = self.scope, .message = message },
         } });
         try os.send(logd, frame, .{ .nonblock = true });
     }

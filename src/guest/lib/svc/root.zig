@@ -9,6 +9,7 @@ const wire = @import("wire");
 
 pub const Logger = @import("logger.zig").Logger;
 pub const Level = wire.lo.Level;
+pub const Room = wire.lo.Room;
 pub const Policy = @import("policy.zig").Policy;
 pub const State = @import("state.zig").State;
 
@@ -34,15 +35,27 @@ fn register() !void {
 }
 
 /// Serve for ever. `service.handle(message)` returns the reply to a request; it borrows from the
-/// service and is sent before the next call.
+/// service and is sent before the next call. A service that has `deadline()` is woken then, and
+/// after every request that comes later: `tick()`.
 pub fn serve(service: anytype) os.Error!noreturn {
+    const has_timer = @hasDecl(@TypeOf(service.*), "deadline");
     while (true) {
-        const message = try os.recv(os.abi.slot.server_recv, &request_buffer, 0);
+        const at = if (has_timer) service.deadline() else never;
+        // 0 waits for ever.
+        const until = if (at == never) 0 else @max(at, 1);
+        const message = os.recv(os.abi.slot.server_recv, &request_buffer, until) catch |err| {
+            if (!has_timer or err != error.TimedOut) return err;
+            service.tick();
+            continue;
+        };
         // The kernel sends these services nothing; an id of 0 is no client to answer.
         if (message.sender == 0) continue;
         os.reply(message, service.handle(message));
+        if (has_timer and os.nsec() >= at) service.tick();
     }
 }
+
+const never = ~@as(u64, 0);
 
 /// Wait without spinning. A reply to a call that was given up may arrive meanwhile; it is dropped.
 pub fn sleep(ns: u64) void {

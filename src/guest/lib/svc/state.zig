@@ -16,6 +16,8 @@ var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 pub const State = struct {
     service: os.Slot,
     is_remote: bool,
+    /// Whose; empty is the only peer's.
+    peer: []const u8 = "",
     /// So that no answer to an earlier request is taken for this one's.
     nonce: u64 = 0,
 
@@ -23,8 +25,10 @@ pub const State = struct {
         return .{ .service = try os.route("statefsd"), .is_remote = false };
     }
 
-    pub fn openRemote() !State {
-        return .{ .service = try os.route("dsoftbusd"), .is_remote = true };
+    /// Of the peer with this device id, which is borrowed; an empty one is that of a node that has
+    /// one peer.
+    pub fn openRemote(peer: []const u8) !State {
+        return .{ .service = try os.route("dsoftbusd"), .is_remote = true, .peer = peer };
     }
 
     /// Whatever the store says to it; borrowed until the next request.
@@ -45,7 +49,7 @@ pub const State = struct {
 
     fn call(self: *const State, frame: []const u8) ![]const u8 {
         if (!self.is_remote) return os.call(self.service, frame, &reply_buffer, timeout_ns);
-        const envelope = try wire.ds.encodeRequest(&envelope_buffer, .{ .state = frame });
+        const envelope = try wire.ds.encodeRequest(&envelope_buffer, self.peer, .{ .state = frame });
         const answer = try os.call(self.service, envelope, &reply_buffer, timeout_ns);
         return wire.ds.decodeState(answer) orelse error.NoAnswer;
     }

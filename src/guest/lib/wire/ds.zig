@@ -1,4 +1,6 @@
-//! `DS` v1: what dsoftbusd does for services of its own node.
+//! `DS` v1 and v2: what dsoftbusd does for services of its own node. Version 2 names the peer that
+//! is asked; version 1 names none, and is for nodes that have one. Answers name nobody, and have the
+//! form of version 1.
 
 const std = @import("std");
 const cursor = @import("cursor.zig");
@@ -6,6 +8,10 @@ const Writer = cursor.Writer;
 
 const magic = "DS";
 pub const version: u8 = 1;
+/// Of requests that name their peer, between the header and the tail.
+pub const version_to_peer: u8 = 2;
+/// A device id.
+pub const peer_bytes_max = 64;
 pub const name_bytes_max = 48;
 /// A path of a package with its scheme, the longest text there is.
 pub const path_bytes_max = 192;
@@ -13,7 +19,7 @@ pub const package_read_bytes_max = 128;
 /// A frame of the state store, either way.
 pub const state_request_max = 256;
 pub const state_reply_max = 512;
-pub const request_bytes_max = 6 + state_request_max;
+pub const request_bytes_max = 1 + peer_bytes_max + 6 + state_request_max;
 pub const reply_bytes_max = 7 + state_reply_max;
 
 pub const Op = enum(u8) {
@@ -59,89 +65,115 @@ pub const Request = union(enum) {
 /// Either a request or the operation under which its failure is answered.
 pub const Decoded = union(enum) { request: Request, refusal: Op };
 
+/// Of either version; `peerOf` says whom it names.
 pub fn decodeRequest(frame: []const u8) Decoded {
-    if (frame.len < 4 or !std.mem.eql(u8, frame[0..2], magic) or frame[2] != version)
-        return .{ .refusal = .malformed };
+    if (frame.len < 4 or !std.mem.eql(u8, frame[0..2], magic)) return .{ .refusal = .malformed };
     const op: Op = @enumFromInt(frame[3]);
+    const tail = switch (frame[2]) {
+        version => frame[4..],
+        version_to_peer => frame[4 + peerField(frame).len ..],
+        else => return .{ .refusal = .malformed },
+    };
+    const names_nobody = frame[2] == version_to_peer and peerOf(frame).len == 0;
+    if (names_nobody) return .{ .refusal = op };
+    return if (decodeTail(op, tail)) |request| .{ .request = request } else .{ .refusal = op };
+}
+
+/// The peer that a request names; empty where it names none, as in version 1.
+pub fn peerOf(frame: []const u8) []const u8 {
+    if (frame.len < 4 or frame[2] != version_to_peer) return "";
+    const field = peerField(frame);
+    return if (field.len == 0) "" else field[1..];
+}
+
+/// Length and text of the peer, where they are whole.
+fn peerField(frame: []const u8) []const u8 {
+    if (frame.len < 5 or frame[4] > peer_bytes_max) return "";
+    const len = 1 + @as(usize, frame[4]);
+    return if (frame.len < 4 + len) "" else frame[4..][0..len];
+}
+
+fn decodeTail(op: Op, tail: []const u8) ?Request {
     switch (op) {
         .resolve => {
-            const len: usize = if (frame.len < 5) 0 else frame[4];
-            if (len != 0 and len <= name_bytes_max and frame.len == 5 + len)
-                return .{ .request = .{ .resolve = frame[5..] } };
+            const len: usize = if (tail.len == 0) 0 else tail[0];
+            if (len != 0 and len <= name_bytes_max and tail.len == 1 + len)
+                return .{ .resolve = tail[1..] };
         },
-        .bundle_list => if (frame.len == 4) return .{ .request = .bundle_list },
-        .package_stat => if (pathOf(frame)) |path| return .{ .request = .{ .package_stat = path } },
-        .package_open => if (pathOf(frame)) |path| return .{ .request = .{ .package_open = path } },
-        .package_read => if (frame.len == 14) return .{ .request = .{ .package_read = .{
-            .handle = std.mem.readInt(u32, frame[4..8], .little),
-            .offset = std.mem.readInt(u32, frame[8..12], .little),
-            .len = std.mem.readInt(u16, frame[12..14], .little),
-        } } },
-        .package_close => if (frame.len == 8) {
-            const handle = std.mem.readInt(u32, frame[4..8], .little);
-            return .{ .request = .{ .package_close = handle } };
+        .bundle_list => if (tail.len == 0) return .bundle_list,
+        .package_stat => if (pathOf(tail)) |path| return .{ .package_stat = path },
+        .package_open => if (pathOf(tail)) |path| return .{ .package_open = path },
+        .package_read => if (tail.len == 10) return .{ .package_read = .{
+            .handle = std.mem.readInt(u32, tail[0..4], .little),
+            .offset = std.mem.readInt(u32, tail[4..8], .little),
+            .len = std.mem.readInt(u16, tail[8..10], .little),
+        } },
+        .package_close => if (tail.len == 4) {
+            return .{ .package_close = std.mem.readInt(u32, tail[0..4], .little) };
         },
-        .state => if (frame.len >= 6) {
-            const len: usize = std.mem.readInt(u16, frame[4..6], .little);
-            if (len != 0 and len <= state_request_max and frame.len == 6 + len)
-                return .{ .request = .{ .state = frame[6..] } };
+        .state => if (tail.len >= 2) {
+            const len: usize = std.mem.readInt(u16, tail[0..2], .little);
+            if (len != 0 and len <= state_request_max and tail.len == 2 + len)
+                return .{ .state = tail[2..] };
         },
         else => {},
     }
-    return .{ .refusal = op };
+    return null;
 }
 
 /// Whether a path is a good one is for the node to say that is asked.
-fn pathOf(frame: []const u8) ?[]const u8 {
-    if (frame.len < 5 or frame[4] > path_bytes_max) return null;
-    return if (frame.len == 5 + @as(usize, frame[4])) frame[5..] else null;
+fn pathOf(tail: []const u8) ?[]const u8 {
+    if (tail.len == 0 or tail[0] > path_bytes_max) return null;
+    return if (tail.len == 1 + @as(usize, tail[0])) tail[1..] else null;
 }
 
-pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
+/// Of the peer of this name; an empty one is that of a node that has one peer.
+pub fn encodeRequest(buffer: []u8, peer: []const u8, request: Request) cursor.Error![]u8 {
+    if (peer.len > peer_bytes_max) return error.NoRoom;
+    const op = @intFromEnum(opOf(request));
+    const which: u8 = if (peer.len == 0) version else version_to_peer;
+    var writer = try Writer.frame(buffer, magic, which, op);
+    if (peer.len != 0) {
+        try writer.int(u8, @intCast(peer.len));
+        try writer.put(peer);
+    }
     switch (request) {
         .resolve => |name| {
             if (name.len == 0 or name.len > name_bytes_max) return error.NoRoom;
-            var writer = try Writer.frame(buffer, magic, version, @intFromEnum(Op.resolve));
             try writer.int(u8, @intCast(name.len));
             try writer.put(name);
-            return writer.done();
         },
-        .bundle_list => {
-            const op = @intFromEnum(Op.bundle_list);
-            return (try Writer.frame(buffer, magic, version, op)).done();
+        .bundle_list => {},
+        .package_stat, .package_open => |path| {
+            if (path.len > path_bytes_max) return error.NoRoom;
+            try writer.int(u8, @intCast(path.len));
+            try writer.put(path);
         },
-        .package_stat => |path| return encodePath(buffer, .package_stat, path),
-        .package_open => |path| return encodePath(buffer, .package_open, path),
         .package_read => |read| {
-            const op = @intFromEnum(Op.package_read);
-            var writer = try Writer.frame(buffer, magic, version, op);
             try writer.int(u32, read.handle);
             try writer.int(u32, read.offset);
             try writer.int(u16, read.len);
-            return writer.done();
         },
+        .package_close => |handle| try writer.int(u32, handle),
         .state => |inner| {
             if (inner.len == 0 or inner.len > state_request_max) return error.NoRoom;
-            var writer = try Writer.frame(buffer, magic, version, @intFromEnum(Op.state));
             try writer.int(u16, @intCast(inner.len));
             try writer.put(inner);
-            return writer.done();
-        },
-        .package_close => |handle| {
-            const op = @intFromEnum(Op.package_close);
-            var writer = try Writer.frame(buffer, magic, version, op);
-            try writer.int(u32, handle);
-            return writer.done();
         },
     }
+    return writer.done();
 }
 
-fn encodePath(buffer: []u8, op: Op, path: []const u8) cursor.Error![]u8 {
-    if (path.len > path_bytes_max) return error.NoRoom;
-    var writer = try Writer.frame(buffer, magic, version, @intFromEnum(op));
-    try writer.int(u8, @intCast(path.len));
-    try writer.put(path);
-    return writer.done();
+fn opOf(request: Request) Op {
+    return switch (request) {
+        .resolve => .resolve,
+        .bundle_list => .bundle_list,
+        .package_stat => .package_stat,
+        .package_open => .package_open,
+        .package_read => .package_read,
+        .package_close => .package_close,
+        .state => .state,
+    };
 }
 
 /// An answer without a tail: resolve, and every failure.
@@ -214,104 +246,6 @@ pub fn decodeBundleCount(frame: []const u8) ?u16 {
     return if (status == .ok) std.mem.readInt(u16, frame[5..7], .little) else null;
 }
 
-const testing = std.testing;
-const hex = cursor.fromHex;
-
-test "golden bytes" {
-    var buffer: [request_bytes_max]u8 = undefined;
-    const resolve = try encodeRequest(&buffer, .{ .resolve = "bundlemgrd" });
-    try testing.expectEqualSlices(u8, &hex("445301010a62756e646c656d677264"), resolve);
-    try testing.expectEqualSlices(u8, "bundlemgrd", decodeRequest(resolve).request.resolve);
-    const list = try encodeRequest(&buffer, .bundle_list);
-    try testing.expectEqualSlices(u8, &hex("44530102"), list);
-    const reply = try encodeBundleListReply(&buffer, 1);
-    try testing.expectEqualSlices(u8, &hex("44530182000100"), reply);
-    try testing.expectEqual(@as(?u16, 1), decodeBundleCount(reply));
-}
-
-test "what is refused, and as which operation" {
-    const table = [_]struct { []const u8, u8 }{
-        .{ "", 0 },
-        .{ "DS\x02\x01", 0 },
-        .{ "SD\x01\x02", 0 },
-        .{ "DS\x01\x01", 1 },
-        .{ "DS\x01\x01\x00", 1 },
-        .{ "DS\x01\x01\x02a", 1 },
-        .{ "DS\x01\x01\x01ab", 1 },
-        .{ "DS\x01\x02\x00", 2 },
-        .{ "DS\x01\x09", 9 },
-        .{ "DS\x01\x01\x31" ++ "n" ** 49, 1 },
-        .{ "DS\x01\x03", 3 },
-        .{ "DS\x01\x03\x02a", 3 },
-        .{ "DS\x01\x04\x01ab", 4 },
-        .{ "DS\x01\x03\xc1" ++ "p" ** 193, 3 },
-        .{ "DS\x01\x05" ++ "\x00" ** 9, 5 },
-        .{ "DS\x01\x05" ++ "\x00" ** 11, 5 },
-        .{ "DS\x01\x06\x00\x00\x00", 6 },
-    };
-    for (table) |row| try testing.expectEqual(row[1], @intFromEnum(decodeRequest(row[0]).refusal));
-}
-
-test "package operations, both ways" {
-    var buffer: [request_bytes_max]u8 = undefined;
-    const path = "pkg:/system/build.prop";
-    const stat = try encodeRequest(&buffer, .{ .package_stat = path });
-    const stat_bytes = hex("4453010316706b673a2f73797374656d2f6275696c642e70726f70");
-    try testing.expectEqualSlices(u8, &stat_bytes, stat);
-    try testing.expectEqualStrings(path, decodeRequest(stat).request.package_stat);
-    const open = try encodeRequest(&buffer, .{ .package_open = "p" ** 192 });
-    try testing.expectEqualStrings("p" ** 192, decodeRequest(open).request.package_open);
-    const what: PackageRead = .{ .handle = 1, .offset = 0, .len = 64 };
-    const read = try encodeRequest(&buffer, .{ .package_read = what });
-    try testing.expectEqualSlices(u8, &hex("4453010501000000000000004000"), read);
-    try testing.expectEqual(what, decodeRequest(read).request.package_read);
-    const close = try encodeRequest(&buffer, .{ .package_close = 7 });
-    try testing.expectEqual(@as(u32, 7), decodeRequest(close).request.package_close);
-    try testing.expectError(error.NoRoom, encodeRequest(&buffer, .{ .package_stat = "p" ** 193 }));
-}
-
-test "an answer has the length that its operation and status demand" {
-    const Case = struct { []const u8, Op, ?Status };
-    for ([_]Case{
-        .{ "DS\x01\x83\x00" ++ "\x00" ** 10, .package_stat, .ok },
-        .{ "DS\x01\x83\x00" ++ "\x00" ** 9, .package_stat, null },
-        .{ "DS\x01\x83\x06", .package_stat, .badf },
-        .{ "DS\x01\x84\x00\x01\x00\x00\x00", .package_open, .ok },
-        .{ "DS\x01\x84\x09\x00\x00\x00\x00", .package_open, null },
-        .{ "DS\x01\x85\x00\x02\x00ab", .package_read, .ok },
-        .{ "DS\x01\x85\x00\x03\x00ab", .package_read, null },
-        .{ "DS\x01\x85\x00\x00", .package_read, null },
-        .{ "DS\x01\x86\x00", .package_close, .ok },
-    }) |case| try testing.expectEqual(case[2], decodeStatus(case[0], case[1]));
-    const tail = decodePackageTail("DS\x01\x85\x00\x02\x00ab", .package_read).?;
-    try testing.expectEqualStrings("\x02\x00ab", tail);
-}
-
-test "state requests, both ways" {
-    var buffer: [reply_bytes_max]u8 = undefined;
-    const sync = try encodeRequest(&buffer, .{ .state = "SF\x01\x05" });
-    try testing.expectEqualSlices(u8, &hex("44530107040053460105"), sync);
-    try testing.expectEqualSlices(u8, "SF\x01\x05", decodeRequest(sync).request.state);
-    try testing.expectError(error.NoRoom, encodeRequest(&buffer, .{ .state = "" }));
-    try testing.expectError(error.NoRoom, encodeRequest(&buffer, .{ .state = "x" ** 257 }));
-    for ([_][]const u8{
-        "DS\x01\x07\x00\x00",
-        "DS\x01\x07\x02\x00x",
-        "DS\x01\x07\x01\x00xy",
-        "DS\x01\x07\x01\x01" ++ "x" ** 257,
-    }) |frame| try testing.expectEqual(Op.state, decodeRequest(frame).refusal);
-    const reply = try encodeStateReply(&buffer, "SF\x01\x85\x00");
-    try testing.expectEqualSlices(u8, "SF\x01\x85\x00", decodeState(reply).?);
-    try testing.expect(decodeState("DS\x01\x87\x01") == null);
-    try testing.expect(decodeState("DS\x01\x87\x00\x02\x00x") == null);
-}
-
-test "a failed bundle list has no count" {
-    var buffer: [reply_bytes_max]u8 = undefined;
-    const failed = try encodeReply(&buffer, .bundle_list, .fail);
-    try testing.expectEqual(@as(?Status, .fail), decodeStatus(failed, .bundle_list));
-    try testing.expectEqual(@as(?u16, null), decodeBundleCount(failed));
-    try testing.expectEqual(@as(?Status, null), decodeStatus(failed, .resolve));
-    // "ok" without its count is no answer.
-    try testing.expectEqual(@as(?Status, null), decodeStatus("DS\x01\x82\x00", .bundle_list));
+test {
+    _ = @import("ds_test.zig");
 }

@@ -1,4 +1,7 @@
 //! `LO` v1 and v2: the log, served by logd. Version 2 carries a nonce that the reply echoes.
+//!
+//!     append  level u8, scope_len u8, message_len u16, fields_len u16, scope, message, fields
+//!     note    room u8, source_len u8, source, then as append
 
 const std = @import("std");
 const cursor = @import("cursor.zig");
@@ -15,10 +18,12 @@ const magic = "LO";
 pub const scope_bytes_max = 64;
 pub const message_bytes_max = 256;
 pub const fields_bytes_max = 512;
+/// Whom a note is about: a device id or an address.
+pub const source_bytes_max = 64;
 pub const append_bytes_max = 18 + scope_bytes_max + message_bytes_max + fields_bytes_max;
 pub const reply_bytes_max = 2048;
 
-pub const Op = enum(u8) { append = 1, query = 2, stats = 3, _ };
+pub const Op = enum(u8) { append = 1, query = 2, stats = 3, note = 16, _ };
 
 pub const Status = enum(u8) {
     ok = 0,
@@ -40,9 +45,26 @@ pub const Append = struct {
     fields: []const u8 = "",
 };
 
+/// In which room a note is kept: what fills one displaces nothing of another.
+pub const Room = enum(u8) {
+    /// With what services append.
+    plain = 0,
+    /// What was decided about authenticated peers and about services: no stranger makes such a
+    /// note.
+    audit = 1,
+    /// What was refused of strangers: the first of a source and interval is kept, the others are
+    /// counted.
+    refusal = 2,
+};
+
+/// A record, and of whom it speaks.
+pub const Note = struct { room: Room, source: []const u8, append: Append };
+
+pub const note_bytes_max = append_bytes_max + 2 + source_bytes_max;
+
 pub const Query = struct { since_ns: u64, max: u16 };
 
-pub const Body = union(enum) { append: Append, query: Query, stats };
+pub const Body = union(enum) { append: Append, query: Query, stats, note: Note };
 
 /// What a reply repeats of its request. A nonce makes it version 2.
 pub const Header = struct { op: Op, nonce: ?u64 = null };
@@ -67,6 +89,7 @@ pub fn decodeRequest(frame: []const u8) Decoded {
         .append => return decodeAppend(header, &reader) catch refuse(header, .malformed),
         .query => .{ .query = decodeQuery(&reader) catch return refuse(header, .malformed) },
         .stats => .stats,
+        .note => return decodeNote(header, &reader) catch refuse(header, .malformed),
         _ => return refuse(header, .unsupported),
     };
     if (!reader.atEnd()) return refuse(header, .malformed);
@@ -74,20 +97,44 @@ pub fn decodeRequest(frame: []const u8) Decoded {
 }
 
 fn decodeAppend(header: Header, reader: *Reader) cursor.Error!Decoded {
+    return switch (try decodeRecord(reader)) {
+        .refused => |status| refuse(header, status),
+        .append => |append| .{ .request = .{ .header = header, .body = .{ .append = append } } },
+    };
+}
+
+/// A room and a source, then what `append` has.
+fn decodeNote(header: Header, reader: *Reader) cursor.Error!Decoded {
+    const room = std.enums.fromInt(Room, try reader.int(u8)) orelse
+        return refuse(header, .invalid);
+    const source_len = try reader.int(u8);
+    if (source_len > source_bytes_max) return refuse(header, .too_large);
+    const source = try reader.take(source_len);
+    return switch (try decodeRecord(reader)) {
+        .refused => |status| refuse(header, status),
+        .append => |append| .{ .request = .{
+            .header = header,
+            .body = .{ .note = .{ .room = room, .source = source, .append = append } },
+        } },
+    };
+}
+
+const Text = union(enum) { append: Append, refused: Status };
+
+fn decodeRecord(reader: *Reader) cursor.Error!Text {
     const level = try reader.int(u8);
     const scope_len = try reader.int(u8);
     const message_len = try reader.int(u16);
     const fields_len = try reader.int(u16);
     if (scope_len > scope_bytes_max or message_len > message_bytes_max or
-        fields_len > fields_bytes_max) return refuse(header, .too_large);
+        fields_len > fields_bytes_max) return .{ .refused = .too_large };
     const append: Append = .{
-        .level = Level.of(level) orelse return refuse(header, .invalid),
+        .level = Level.of(level) orelse return .{ .refused = .invalid },
         .scope = try reader.take(scope_len),
         .message = try reader.take(message_len),
         .fields = try reader.take(fields_len),
     };
-    if (!reader.atEnd()) return refuse(header, .malformed);
-    return .{ .request = .{ .header = header, .body = .{ .append = append } } };
+    return if (reader.atEnd()) .{ .append = append } else .{ .refused = .malformed };
 }
 
 fn decodeQuery(reader: *Reader) cursor.Error!Query {
@@ -103,16 +150,19 @@ pub fn encodeRequest(buffer: []u8, nonce: ?u64, body: Body) cursor.Error![]u8 {
         .append => .append,
         .query => .query,
         .stats => .stats,
+        .note => .note,
     };
     const version: u8 = if (nonce == null) 1 else 2;
     var writer = try Writer.frame(buffer, magic, version, @intFromEnum(op));
     if (nonce) |value| try writer.int(u64, value);
     switch (body) {
-        .append => |append| {
-            if (append.scope.len > scope_bytes_max or append.message.len > message_bytes_max or
-                append.fields.len > fields_bytes_max) return error.NoRoom;
-            try writer.int(u8, @intFromEnum(append.level));
-            try record_codec.putTexts(&writer, append.scope, append.message, append.fields);
+        .append => |append| try putAppend(&writer, append),
+        .note => |note| {
+            if (note.source.len > source_bytes_max) return error.NoRoom;
+            try writer.int(u8, @intFromEnum(note.room));
+            try writer.int(u8, @intCast(note.source.len));
+            try writer.put(note.source);
+            try putAppend(&writer, note.append);
         },
         .query => |query| {
             try writer.int(u64, query.since_ns);
@@ -121,6 +171,13 @@ pub fn encodeRequest(buffer: []u8, nonce: ?u64, body: Body) cursor.Error![]u8 {
         .stats => {},
     }
     return writer.done();
+}
+
+fn putAppend(writer: *Writer, append: Append) cursor.Error!void {
+    if (append.scope.len > scope_bytes_max or append.message.len > message_bytes_max or
+        append.fields.len > fields_bytes_max) return error.NoRoom;
+    try writer.int(u8, @intFromEnum(append.level));
+    try record_codec.putTexts(writer, append.scope, append.message, append.fields);
 }
 
 /// Start a reply; a status other than ok has no tail, so it is complete.
@@ -166,7 +223,17 @@ pub fn replyTail(frame: []const u8, header: Header) ?Reader {
 
 /// Id of the record that a good answer to append speaks of.
 pub fn decodeAppendReply(frame: []const u8, nonce: ?u64) ?u64 {
-    var reader = replyTail(frame, .{ .op = .append, .nonce = nonce }) orelse return null;
+    return decodeRecordReply(frame, .{ .op = .append, .nonce = nonce });
+}
+
+/// The same of a note. A note that was counted has the id of the record it is counted in, or will
+/// be.
+pub fn decodeNoteReply(frame: []const u8, nonce: ?u64) ?u64 {
+    return decodeRecordReply(frame, .{ .op = .note, .nonce = nonce });
+}
+
+fn decodeRecordReply(frame: []const u8, header: Header) ?u64 {
+    var reader = replyTail(frame, header) orelse return null;
     const id = reader.int(u64) catch return null;
     _ = reader.int(u64) catch return null;
     return if (reader.atEnd()) id else null;
@@ -185,124 +252,7 @@ pub fn decodeQueryReply(frame: []const u8, nonce: ?u64) ?RecordIterator {
     };
 }
 
-const testing = std.testing;
-const hex = cursor.fromHex;
-
-test "golden bytes" {
-    var buffer: [append_bytes_max]u8 = undefined;
-    const append: Append = .{
-        .level = .info,
-        .scope = "dsoftbusd",
-        .message = "dsoftbusd: audit remote statefs put allow",
-    };
-    const golden = hex("4c4f0201010000000000000002092900000064736f66746275736464736f667462757364" ++
-        "3a2061756469742072656d6f746520737461746566732070757420616c6c6f77");
-    const frame = try encodeRequest(&buffer, 1, .{ .append = append });
-    try testing.expectEqualSlices(u8, &golden, frame);
-    const request = decodeRequest(&golden).request;
-    try testing.expectEqual(@as(?u64, 1), request.header.nonce);
-    try testing.expectEqualDeep(append, request.body.append);
-}
-
-test "every request survives a round trip in both versions" {
-    const bodies = [_]Body{
-        .{ .append = .{
-            .level = .trace,
-            .scope = "s" ** 64,
-            .message = "m" ** 256,
-            .fields = "f" ** 512,
-        } },
-        .{ .append = .{ .level = .err, .scope = "", .message = "" } },
-        .{ .query = .{ .since_ns = 1 << 40, .max = 9 } },
-        .stats,
-    };
-    var buffer: [append_bytes_max]u8 = undefined;
-    for (bodies) |body| for ([_]?u64{ null, 0, 77 }) |nonce| {
-        const request = decodeRequest(try encodeRequest(&buffer, nonce, body)).request;
-        try testing.expectEqual(nonce, request.header.nonce);
-        try testing.expectEqualDeep(body, request.body);
-    };
-}
-
-test "what is refused, and why" {
-    const nonce = "\x07" ++ "\x00" ** 7;
-    const table = [_]struct { []const u8, u8, ?u64, Status }{
-        .{ "", 0, null, .malformed },
-        .{ "OL\x01\x01", 0, null, .malformed },
-        .{ "LO\x03\x01", 1, null, .unsupported },
-        .{ "LO\x01\x04", 4, null, .unsupported },
-        .{ "LO\x02\x04" ++ nonce, 4, 7, .unsupported },
-        .{ "LO\x02\x03\x00", 3, null, .malformed },
-        .{ "LO\x01\x03\x00", 3, null, .malformed },
-        .{ "LO\x01\x02" ++ "\x00" ** 9, 2, null, .malformed },
-        .{ "LO\x01\x02" ++ "\x00" ** 11, 2, null, .malformed },
-        .{ "LO\x01\x01\x02\x00\x00\x00\x00", 1, null, .malformed },
-        .{ "LO\x01\x01\x02\x01\x00\x00\x00\x00", 1, null, .malformed },
-        .{ "LO\x01\x01\x02\x00\x00\x00\x00\x00x", 1, null, .malformed },
-        .{ "LO\x01\x01\x05\x00\x00\x00\x00\x00", 1, null, .invalid },
-        .{ "LO\x01\x01\x02\x41\x00\x00\x00\x00", 1, null, .too_large },
-        .{ "LO\x01\x01\x02\x00\x01\x01\x00\x00", 1, null, .too_large },
-        .{ "LO\x02\x01" ++ nonce ++ "\x02\x00\x00\x00\x01\x02", 1, 7, .too_large },
-    };
-    for (table) |row| {
-        const refusal = decodeRequest(row[0]).refusal;
-        try testing.expectEqual(row[1], @intFromEnum(refusal.header.op));
-        try testing.expectEqual(row[2], refusal.header.nonce);
-        try testing.expectEqual(row[3], refusal.status);
-    }
-}
-
-test "a query reply carries records whole" {
-    var buffer: [128]u8 = undefined;
-    const header: Header = .{ .op = .query, .nonce = 3 };
-    var writer = try startReply(&buffer, header, .ok);
-    try writer.int(u64, 10);
-    try writer.int(u64, 1);
-    try writer.int(u16, 1);
-    const record: Record = .{
-        .id = 10,
-        .time_ns = 5,
-        .level = .warn,
-        .service = 0xAB,
-        .scope = "s",
-        .message = "hello",
-        .fields = "k=v",
-    };
-    try putRecord(&writer, record);
-    const len = writer.len;
-    // A record that does not fit leaves nothing behind.
-    try testing.expectError(error.NoRoom, putRecord(&writer, .{
-        .id = 11,
-        .time_ns = 6,
-        .level = .warn,
-        .service = 0xAB,
-        .scope = "s",
-        .message = "m" ** 60,
-        .fields = "",
-    }));
-    try testing.expectEqual(len, writer.len);
-    var records = decodeQueryReply(writer.done(), 3).?;
-    try testing.expectEqual(Counters{ .total = 10, .dropped = 1 }, records.counters);
-    try testing.expectEqualDeep(@as(?Record, record), try records.next());
-    try testing.expectEqual(@as(?Record, null), try records.next());
-    try testing.expect(decodeQueryReply(writer.done(), 4) == null);
-    try testing.expect(decodeQueryReply(writer.done(), null) == null);
-    var short = decodeQueryReply(buffer[0 .. len - 1], 3).?;
-    try testing.expectError(error.Truncated, short.next());
-}
-
-test "an append reply gives the record's id only when the append was accepted" {
-    var buffer: [64]u8 = undefined;
-    var writer = try startReply(&buffer, .{ .op = .append }, .ok);
-    try writer.int(u64, 4);
-    try writer.int(u64, 0);
-    try testing.expectEqual(@as(usize, 21), writer.len);
-    try testing.expectEqual(@as(?u64, 4), decodeAppendReply(writer.done(), null));
-    const refused = try startReply(&buffer, .{ .op = .append }, .rate_limited);
-    try testing.expectEqualSlices(u8, "LO\x01\x81\x06", refused.done());
-    try testing.expectEqual(@as(?u64, null), decodeAppendReply(refused.done(), null));
-}
-
 test {
     _ = @import("lo_cut.zig");
+    _ = @import("lo_test.zig");
 }

@@ -14,6 +14,7 @@ pub const po = @import("po.zig");
 pub const rn = @import("rn.zig");
 pub const pf = @import("pf.zig");
 pub const sf = @import("sf.zig");
+pub const so = @import("so.zig");
 pub const ds = @import("ds.zig");
 pub const nxbi = @import("nxbi.zig");
 
@@ -26,6 +27,7 @@ test {
     _ = rn;
     _ = pf;
     _ = sf;
+    _ = so;
     _ = ds;
     _ = nxbi;
 }
@@ -42,8 +44,10 @@ test "no bytes stop a decoder" {
         "PF\x01\x81\x00\x02\x00ab\x00\x00\x00\x00\x00\x00",
         "PF\x01\x84\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01a",
         "DS\x01\x01\x02ab",
+        "DS\x02\x01\x01p\x02ab",
         "SF\x01\x01\x02\x00\x01\x00\x00\x00abc",
         "SF\x02\x82\x00" ++ "\x00" ** 8 ++ "\x01\x00\x00\x00a",
+        "SO\x01\x01" ++ "\x00" ** 44 ++ "\x01pSF\x01\x05",
         "NXBI\x01\x02\x00\x01a\x01b\x01\x00c\x00\x00\x01\x00\x00\x00d",
     };
     var random: std.Random.DefaultPrng = .init(1);
@@ -84,7 +88,10 @@ fn decodeEverything(frame: []u8) void {
         var listing = found;
         while (listing.next()) |_| {}
     };
+    _ = so.decodeCall(frame);
+    _ = so.decodeReply(frame);
     _ = ds.decodeRequest(frame);
+    _ = ds.peerOf(frame);
     _ = ds.decodeBundleCount(frame);
     if (nxbi.iterate(frame)) |found| {
         var files = found;

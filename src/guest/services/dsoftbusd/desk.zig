@@ -21,9 +21,8 @@ pub fn take(message: os.Message) void {
         .refusal => |op| return refuse(message, op),
     };
     const slot = message.moved orelse return; // nobody wants an answer
-    const ask: Ask = .of(request);
-    // Without peers there will never be a session to wait for.
-    if (node.config.peers().len == 0) return refuse(message, ask.op);
+    var ask: Ask = .of(request);
+    ask.peer = peerOf(message.payload) orelse return refuse(message, ask.op);
     const client: Client = .{ .slot = slot, .type = message.header.type };
     if (!desk.take(ask, client, node.now_ns)) refuse(message, ask.op);
 }
@@ -33,9 +32,21 @@ fn refuse(message: os.Message, op: wire.ds.Op) void {
     os.reply(message, wire.ds.encodeReply(&buffer, op, .fail) catch unreachable);
 }
 
-/// Send what waits, as far as there is a session to send it on.
+/// The peer that is named, or the only one there is: a change must not come to another than was
+/// meant, so a node with several guesses none.
+fn peerOf(frame: []const u8) ?u8 {
+    const name = wire.ds.peerOf(frame);
+    if (name.len != 0) return node.config.peerIndex(name);
+    return if (node.config.peers().len == 1) 0 else null;
+}
+
+/// Send what waits, as far as there are sessions to send it on.
 pub fn dispatch() void {
-    while (desk.waiting()) |entry| {
+    for (0..node.config.peers().len) |peer| dispatchTo(@intCast(peer));
+}
+
+fn dispatchTo(peer: u8) void {
+    while (desk.waiting(peer)) |entry| {
         const link = target(&entry.ask) orelse {
             if (entry.ask.epoch() == null) return;
             // The session that its handle was of is over.
@@ -52,14 +63,11 @@ pub fn dispatch() void {
     }
 }
 
-/// `DS` names no peer: the first one, in the configuration's order, that has a session. What has a
-/// handle goes to where the handle is from.
+/// A session with the peer that is asked; of what has a handle the one that the handle is of.
 fn target(ask: *const Ask) ?*Link {
-    if (ask.epoch()) |epoch| return links.ofEpoch(epoch);
-    for (0..node.config.peers().len) |peer| {
-        if (links.readyFor(@intCast(peer))) |link| return link;
-    }
-    return null;
+    const epoch = ask.epoch() orelse return links.readyFor(ask.peer);
+    const link = links.ofEpoch(epoch) orelse return null;
+    return if (link.bound == ask.peer) link else null;
 }
 
 pub fn settle(link: *const Link, response: dsoftbus.frames.Response) void {

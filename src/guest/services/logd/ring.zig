@@ -7,7 +7,13 @@ const scope_stored_max = 32;
 const message_stored_max = 160;
 const fields_stored_max = 128;
 
-const Head = struct {
+/// Text of one record, in one piece.
+pub const Text = [scope_stored_max + message_stored_max + fields_stored_max]u8;
+
+/// What the log knows of a record, beside what it says.
+pub const Stamp = struct { id: u64, time_ns: u64, service: u64 };
+
+pub const Head = struct {
     id: u64,
     time_ns: u64,
     service: u64,
@@ -16,16 +22,57 @@ const Head = struct {
     message_len: u8,
     fields_len: u8,
 
-    fn textLen(self: Head) usize {
+    /// Of a record whose text is cut to what is stored.
+    pub fn of(append: lo.Append, stamp: Stamp) Head {
+        return .{
+            .id = stamp.id,
+            .time_ns = stamp.time_ns,
+            .service = stamp.service,
+            .level = append.level,
+            .scope_len = @min(append.scope.len, scope_stored_max),
+            .message_len = @min(append.message.len, message_stored_max),
+            .fields_len = @min(append.fields.len, fields_stored_max),
+        };
+    }
+
+    pub fn textLen(self: Head) usize {
         return @as(usize, self.scope_len) + self.message_len + self.fields_len;
+    }
+
+    pub fn putTexts(self: Head, append: lo.Append, text: *Text) void {
+        var at: usize = 0;
+        for (self.parts(append)) |part| {
+            @memcpy(text[at..][0..part.len], part);
+            at += part.len;
+        }
+    }
+
+    fn parts(self: Head, append: lo.Append) [3][]const u8 {
+        return .{
+            append.scope[0..self.scope_len],
+            append.message[0..self.message_len],
+            append.fields[0..self.fields_len],
+        };
+    }
+
+    /// It borrows from `text`.
+    pub fn record(self: Head, text: *const Text) lo.Record {
+        const fields_at = @as(usize, self.scope_len) + self.message_len;
+        return .{
+            .id = self.id,
+            .time_ns = self.time_ns,
+            .level = self.level,
+            .service = self.service,
+            .scope = text[0..self.scope_len],
+            .message = text[self.scope_len..fields_at],
+            .fields = text[fields_at..self.textLen()],
+        };
     }
 };
 
 pub const Ring = struct {
     pub const records_max = 128;
     pub const bytes_max = 16 * 1024;
-    /// Text of one record, out of the ring and in one piece.
-    pub const Text = [scope_stored_max + message_stored_max + fields_stored_max]u8;
 
     heads: [records_max]Head = undefined,
     text: [bytes_max]u8 = undefined,
@@ -34,30 +81,16 @@ pub const Ring = struct {
     text_start: usize = 0,
     count: usize = 0,
     bytes_used: usize = 0,
-    /// Records ever appended, and how many of them have made room for newer ones.
-    total: u64 = 0,
+    /// How many records have made room for newer ones.
     dropped: u64 = 0,
 
-    /// Id of the new record; ids count from 1.
-    pub fn append(self: *Ring, record: lo.Append, service: u64, now_ns: u64) u64 {
-        const scope = cut(record.scope, scope_stored_max);
-        const message = cut(record.message, message_stored_max);
-        const fields = cut(record.fields, fields_stored_max);
-        const needed = scope.len + message.len + fields.len;
+    pub fn append(self: *Ring, record: lo.Append, stamp: Stamp) void {
+        const head: Head = .of(record, stamp);
+        const needed = head.textLen();
         while (self.count == records_max or bytes_max - self.bytes_used < needed) self.drop();
-        self.total += 1;
-        self.heads[(self.oldest + self.count) % records_max] = .{
-            .id = self.total,
-            .time_ns = now_ns,
-            .service = service,
-            .level = record.level,
-            .scope_len = @intCast(scope.len),
-            .message_len = @intCast(message.len),
-            .fields_len = @intCast(fields.len),
-        };
+        self.heads[(self.oldest + self.count) % records_max] = head;
         self.count += 1;
-        for ([_][]const u8{ scope, message, fields }) |part| self.putText(part);
-        return self.total;
+        for (head.parts(record)) |part| self.putText(part);
     }
 
     fn drop(self: *Ring) void {
@@ -93,16 +126,7 @@ pub const Ring = struct {
             @memcpy(text[first..len], ring.text[0 .. len - first]);
             self.index += 1;
             self.text_at = (self.text_at + len) % bytes_max;
-            const fields_at = @as(usize, head.scope_len) + head.message_len;
-            return .{
-                .id = head.id,
-                .time_ns = head.time_ns,
-                .level = head.level,
-                .service = head.service,
-                .scope = text[0..head.scope_len],
-                .message = text[head.scope_len..fields_at],
-                .fields = text[fields_at..len],
-            };
+            return head.record(text);
         }
     };
 
@@ -111,14 +135,10 @@ pub const Ring = struct {
     }
 };
 
-fn cut(bytes: []const u8, limit: usize) []const u8 {
-    return bytes[0..@min(bytes.len, limit)];
-}
-
 const testing = std.testing;
 
 fn expectNewest(ring: *const Ring, written: usize, messages: []const []const u8) !void {
-    var text: Ring.Text = undefined;
+    var text: Text = undefined;
     var each = ring.iterate();
     var id = written - ring.count;
     while (each.next(&text)) |record| {
@@ -129,17 +149,16 @@ fn expectNewest(ring: *const Ring, written: usize, messages: []const []const u8)
         id += 1;
     }
     try testing.expectEqual(written, id);
-    try testing.expectEqual(@as(u64, written), ring.total);
     try testing.expectEqual(@as(u64, written - ring.count), ring.dropped);
 }
 
 fn fill(ring: *Ring, from: usize, to: usize, messages: []const []const u8) void {
-    for (from..to) |i| _ = ring.append(.{
+    for (from..to) |i| ring.append(.{
         .level = .debug,
         .scope = "sc",
         .message = messages[i % messages.len],
         .fields = "k=v",
-    }, 1, i);
+    }, .{ .id = i + 1, .time_ns = i, .service = 1 });
 }
 
 test "short records: the number of records is the bound" {

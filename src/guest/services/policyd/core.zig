@@ -3,12 +3,14 @@
 const std = @import("std");
 const records = @import("os").records;
 const po = @import("wire").po;
+const tally = @import("tally");
 
 pub const reply_bytes_max = po.reply_bytes;
 pub const grants_max = 64;
-/// So that a service that asks in a loop cannot push everybody else's records out of the log.
-pub const audits_per_boot_max = 128;
-pub const audit_bytes_max = 112;
+pub const audit_bytes_max = 144;
+
+/// Decisions that are told apart, more than services come to; the others are counted together.
+pub const audited_max = 64;
 
 /// Needed by a service that asks about another one.
 pub const delegate_capability = "policy.delegate";
@@ -88,6 +90,33 @@ fn encode(out: *[reply_bytes_max]u8, op: po.Op, nonce: u32, status: po.Status) [
     return po.encodeReply(out, op, nonce, status) catch unreachable; // `out` is a reply long.
 }
 
+/// Which decisions have a record. A decision has one when it is made, and again when it is made
+/// another time: so that a service that asks in a loop cannot push everybody else's records out of
+/// the log, repetitions of an interval are counted, and their number is a record.
+pub const Audit = struct {
+    tally: tally.Tally(Decision, audited_max) = .{},
+
+    /// True: it is recorded now.
+    pub fn note(self: *Audit, decision: Decision, now_ns: u64) bool {
+        return self.tally.add(decision, now_ns) == .record;
+    }
+
+    /// The record of what was counted, and its level; call until null.
+    pub fn due(self: *Audit, buffer: *[audit_bytes_max]u8, now_ns: u64) ?Repeated {
+        const sum = self.tally.due(now_ns) orelse return null;
+        return .{
+            .text = repeatedText(buffer, sum.key, sum.count),
+            .allowed = if (sum.key) |decision| decision.allowed else false,
+        };
+    }
+
+    pub fn deadline(self: *const Audit) u64 {
+        return self.tally.deadline();
+    }
+};
+
+pub const Repeated = struct { text: []const u8, allowed: bool };
+
 /// Names the subject and the outcome, never the capability's use.
 pub fn auditText(buffer: *[audit_bytes_max]u8, decision: Decision) []const u8 {
     const format = "audit v1 op={s} decision={s} subject=0x{x:0>16} reason=policy";
@@ -96,6 +125,17 @@ pub fn auditText(buffer: *[audit_bytes_max]u8, decision: Decision) []const u8 {
         if (decision.allowed) "allow" else "deny",
         decision.subject,
     }) catch unreachable; // The longest is 99 bytes.
+}
+
+fn repeatedText(buffer: *[audit_bytes_max]u8, decision: ?Decision, count: u64) []const u8 {
+    const text = if (decision) |known| auditText(buffer, known) else blk: {
+        const others = "audit v1 op=- decision=- subject=others reason=policy";
+        @memcpy(buffer[0..others.len], others);
+        break :blk buffer[0..others.len];
+    };
+    const more = std.fmt.bufPrint(buffer[text.len..], " repeats={d}", .{count}) catch
+        unreachable; // 29 bytes at most
+    return buffer[0 .. text.len + more.len];
 }
 
 const testing = std.testing;
@@ -179,4 +219,40 @@ test "audit lines" {
             .subject = std.math.maxInt(u64),
         }),
     );
+}
+
+fn decided(allowed: bool, subject: u64) Decision {
+    return .{ .delegated = true, .allowed = allowed, .subject = subject };
+}
+
+test "a denial has its record however many decisions there were before" {
+    var audit: Audit = .{};
+    var recorded: usize = 0;
+    for (0..10_000) |number| recorded += @intFromBool(audit.note(decided(true, alice), number));
+    try testing.expectEqual(@as(usize, 1), recorded);
+    try testing.expect(audit.note(decided(false, alice), 10_000));
+    try testing.expect(audit.note(decided(true, bob), 10_000));
+    var buffer: [audit_bytes_max]u8 = undefined;
+    const repeated = audit.due(&buffer, audit.deadline()).?;
+    try testing.expectEqualStrings(
+        "audit v1 op=check_cap_delegated decision=allow subject=0x000000000000000a " ++
+            "reason=policy repeats=9999",
+        repeated.text,
+    );
+    try testing.expect(repeated.allowed);
+    try testing.expectEqual(null, audit.due(&buffer, audit.deadline() - 1));
+}
+
+test "decisions about more subjects than are told apart are counted together" {
+    var audit: Audit = .{};
+    var recorded: usize = 0;
+    for (0..audited_max + 36) |subject| recorded += @intFromBool(audit.note(decided(false, subject), 0));
+    try testing.expectEqual(@as(usize, audited_max), recorded);
+    var buffer: [audit_bytes_max]u8 = undefined;
+    const repeated = audit.due(&buffer, audit.deadline()).?;
+    try testing.expectEqualStrings(
+        "audit v1 op=- decision=- subject=others reason=policy repeats=36",
+        repeated.text,
+    );
+    try testing.expect(!repeated.allowed);
 }

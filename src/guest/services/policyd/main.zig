@@ -14,7 +14,7 @@ const Service = struct {
     table: core.Table,
     logger: svc.Logger,
     reply: [core.reply_bytes_max]u8,
-    audited: u32 = 0,
+    audited: core.Audit = .{},
 
     pub fn handle(self: *Service, message: os.Message) []const u8 {
         const answer = self.table.handle(message.payload, message.sender, &self.reply);
@@ -23,11 +23,25 @@ const Service = struct {
     }
 
     fn audit(self: *Service, decision: core.Decision) void {
-        if (self.audited == core.audits_per_boot_max) return;
-        self.audited += 1;
+        if (!self.audited.note(decision, os.nsec())) return;
         var buffer: [core.audit_bytes_max]u8 = undefined;
-        const level: svc.Level = if (decision.allowed) .info else .warn;
-        self.logger.append(level, "policyd.audit", core.auditText(&buffer, decision));
+        self.record(decision.allowed, core.auditText(&buffer, decision));
+    }
+
+    fn record(self: *Service, allowed: bool, text: []const u8) void {
+        self.logger.append(.audit, if (allowed) .info else .warn, text);
+    }
+
+    pub fn deadline(self: *const Service) u64 {
+        return @min(self.audited.deadline(), self.logger.deadline());
+    }
+
+    pub fn tick(self: *Service) void {
+        var buffer: [core.audit_bytes_max]u8 = undefined;
+        while (self.audited.due(&buffer, os.nsec())) |repeated| {
+            self.record(repeated.allowed, repeated.text);
+        }
+        self.logger.tick();
     }
 };
 
@@ -38,7 +52,7 @@ pub fn main() !void {
     // The table borrows the grants' names from `section`.
     service = .{
         .table = try .parse(try os.config(&section)),
-        .logger = .open(),
+        .logger = .open("policyd.audit"),
         .reply = undefined,
     };
     svc.ready();

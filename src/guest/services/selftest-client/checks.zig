@@ -6,6 +6,7 @@
 //!     fn has(self, service: Service) bool    // it is there, and may be asked
 //!     fn listen(self, port: u16) !void       // TCP, through netstackd
 //!     fn id(self) u64, fn pid(self) u32      // this service, as itself knows
+//!     fn peer(self) []const u8               // device id of the node that is asked
 //!     fn now(self) u64, fn sleep(self, ns: u64) void
 //!     fn passed(self, name, ending), fn failed(self, name, reason: anyerror)
 

@@ -16,6 +16,8 @@ const services = std.enums.values(checks.Service);
 
 const Node = struct {
     routes: [services.len]?os.Slot = @splat(null),
+    /// Borrowed from the configuration.
+    peer_id: []const u8 = "",
 
     pub fn call(
         self: *Node,
@@ -52,6 +54,10 @@ const Node = struct {
         return os.sys.getpid();
     }
 
+    pub fn peer(self: *Node) []const u8 {
+        return self.peer_id;
+    }
+
     pub fn now(_: *Node) u64 {
         return os.nsec();
     }
@@ -76,6 +82,7 @@ var section: [256]u8 = undefined;
 
 pub fn main() !void {
     const what = try checks.plan.parse(try os.config(&section));
+    node.peer_id = what.peer;
     checks.run(Node, &node, what);
     os.print("SELFTEST: end", .{});
 }

@@ -18,6 +18,8 @@ pub const Proof = enum(u8) { packages = 1, state = 2 };
 pub const Plan = struct {
     mode: Mode = .single,
     proofs: std.EnumSet(Proof) = .{},
+    /// Device id of the node that is asked; borrowed from the section. Empty: nobody is.
+    peer: []const u8 = "",
 };
 
 const tag_mode = 1;
@@ -28,17 +30,15 @@ const peer_bytes_max = 64;
 /// From the service's section of the node configuration. No section: one machine alone.
 pub fn parse(section: []const u8) error{ Malformed, UnknownTag, NoPeer }!Plan {
     var plan: Plan = .{};
-    var has_peer = false;
     var each = records.iterate(section);
     while (try each.next()) |record| switch (record.tag) {
         tag_mode => {
             if (record.value.len != 1 or record.value[0] > 2) return error.Malformed;
             plan.mode = @enumFromInt(record.value[0]);
         },
-        // dsoftbusd knows the peer and dials it; here it only has to be there.
         tag_peer => {
             if (record.value.len == 0 or record.value.len > peer_bytes_max) return error.Malformed;
-            has_peer = true;
+            plan.peer = record.value;
         },
         tag_proof => {
             if (record.value.len != 1) return error.Malformed;
@@ -47,7 +47,7 @@ pub fn parse(section: []const u8) error{ Malformed, UnknownTag, NoPeer }!Plan {
         },
         else => return error.UnknownTag,
     };
-    if (plan.mode == .client and !has_peer) return error.NoPeer;
+    if (plan.mode == .client and plan.peer.len == 0) return error.NoPeer;
     return plan;
 }
 
@@ -59,6 +59,7 @@ test "modes, and what is refused" {
     try expectEqual(Mode.server, (try parse("\x01\x00\x01\x00\x02")).mode);
     const client = try parse("\x01\x00\x01\x00\x01\x02\x00\x06\x00node-b");
     try expectEqual(Mode.client, client.mode);
+    try std.testing.expectEqualStrings("node-b", client.peer);
     try expectEqual(@as(usize, 0), client.proofs.count());
     const both = try parse("\x03\x00\x01\x00\x01\x03\x00\x01\x00\x02");
     try expectEqual(@as(usize, 2), both.proofs.count());

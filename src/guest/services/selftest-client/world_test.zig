@@ -139,7 +139,9 @@ const World = struct {
         return wire.rn.encodeReply(reply, .ok, bytes[0..len]);
     }
 
+    /// Of several peers only the named one is asked.
     fn dsoftbusd(self: *World, request: []const u8, reply: []u8) ![]const u8 {
+        if (!std.mem.eql(u8, wire.ds.peerOf(request), peer_id)) return error.WrongPeer;
         const up = self.clock_ns >= self.session_at_ns;
         return switch (wire.ds.decodeRequest(request).request) {
             .resolve => wire.ds.encodeReply(reply, .resolve, if (up) .ok else .fail),
@@ -211,6 +213,10 @@ const World = struct {
         return my_pid;
     }
 
+    pub fn peer(_: *World) []const u8 {
+        return peer_id;
+    }
+
     pub fn now(self: *World) u64 {
         return self.clock_ns;
     }
@@ -243,6 +249,8 @@ const World = struct {
         return self.told[0..self.told_len];
     }
 };
+
+const peer_id = "node-b";
 
 const local_names = [_][]const u8{
     "ipc sender pid",

@@ -43,7 +43,7 @@ UNCHANGED_RATIO_MAX: Final = 1.5
 # The edit: a constant of policyd that reaches its machine code and that no test asks for.
 EDITED_FILE: Final = "src/guest/services/policyd/core.zig"
 EDITED_TARGET: Final = "src/guest/services/policyd:policyd"
-EDITED_TEXT: Final = re.compile(r"(?<=audits_per_boot_max = )128(?=;)")
+EDITED_TEXT: Final = re.compile(r"(?<=audited_max = )64(?=;)")
 
 TEST_TYPES: Final = "python_test,zig_test,guest_marker_test,two_vm_test"
 # How descriptions of processes begin, and what such processes are for.

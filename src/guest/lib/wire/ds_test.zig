@@ -1,0 +1,143 @@
+//! `DS`: golden bytes, refusals, and every truncation.
+
+const std = @import("std");
+const cursor = @import("cursor.zig");
+const ds = @import("ds.zig");
+const testing = std.testing;
+const hex = cursor.fromHex;
+
+test "golden bytes" {
+    var buffer: [ds.request_bytes_max]u8 = undefined;
+    const resolve = try ds.encodeRequest(&buffer, "", .{ .resolve = "bundlemgrd" });
+    try testing.expectEqualSlices(u8, &hex("445301010a62756e646c656d677264"), resolve);
+    try testing.expectEqualSlices(u8, "bundlemgrd", ds.decodeRequest(resolve).request.resolve);
+    const list = try ds.encodeRequest(&buffer, "", .bundle_list);
+    try testing.expectEqualSlices(u8, &hex("44530102"), list);
+    const reply = try ds.encodeBundleListReply(&buffer, 1);
+    try testing.expectEqualSlices(u8, &hex("44530182000100"), reply);
+    try testing.expectEqual(@as(?u16, 1), ds.decodeBundleCount(reply));
+}
+
+test "a request that names its peer is one of version 2, and every truncation of it is none" {
+    var buffer: [ds.request_bytes_max]u8 = undefined;
+    var plain_buffer: [ds.request_bytes_max]u8 = undefined;
+    const requests = [_]ds.Request{
+        .{ .resolve = "bundlemgrd" },
+        .bundle_list,
+        .{ .package_stat = "pkg:/a" },
+        .{ .package_open = "pkg:/a" },
+        .{ .package_read = .{ .handle = 1, .offset = 2, .len = 3 } },
+        .{ .package_close = 7 },
+        .{ .state = "SF\x01\x05" },
+    };
+    for (requests) |request| {
+        const plain = try ds.encodeRequest(&plain_buffer, "", request);
+        try testing.expectEqualStrings("", ds.peerOf(plain));
+        const named = try ds.encodeRequest(&buffer, "node-b", request);
+        try testing.expectEqualSlices(u8, &.{ 'D', 'S', 2, plain[3], 6 }, named[0..5]);
+        try testing.expectEqualSlices(u8, plain[4..], named[11..]);
+        try testing.expectEqualStrings("node-b", ds.peerOf(named));
+        try testing.expectEqualDeep(ds.decodeRequest(plain), ds.decodeRequest(named));
+        for (4..named.len) |len| {
+            try testing.expectEqual(plain[3], @intFromEnum(ds.decodeRequest(named[0..len]).refusal));
+        }
+    }
+    const longest = try ds.encodeRequest(&buffer, "p" ** 64, .{ .state = "x" ** 256 });
+    try testing.expectEqual(ds.request_bytes_max, longest.len);
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "p" ** 65, .bundle_list));
+    for ([_][]const u8{
+        "DS\x02\x02",
+        "DS\x02\x02\x00",
+        "DS\x02\x02\x02a",
+        "DS\x02\x02\x01ab",
+        "DS\x02\x02\x41" ++ "p" ** 65,
+    }) |frame| try testing.expectEqual(ds.Op.bundle_list, ds.decodeRequest(frame).refusal);
+}
+
+test "what is refused, and as which operation" {
+    const table = [_]struct { []const u8, u8 }{
+        .{ "", 0 },
+        .{ "DS\x03\x01", 0 },
+        .{ "DS\x00\x01", 0 },
+        .{ "SD\x01\x02", 0 },
+        .{ "DS\x01\x01", 1 },
+        .{ "DS\x01\x01\x00", 1 },
+        .{ "DS\x01\x01\x02a", 1 },
+        .{ "DS\x01\x01\x01ab", 1 },
+        .{ "DS\x01\x02\x00", 2 },
+        .{ "DS\x01\x09", 9 },
+        .{ "DS\x01\x01\x31" ++ "n" ** 49, 1 },
+        .{ "DS\x01\x03", 3 },
+        .{ "DS\x01\x03\x02a", 3 },
+        .{ "DS\x01\x04\x01ab", 4 },
+        .{ "DS\x01\x03\xc1" ++ "p" ** 193, 3 },
+        .{ "DS\x01\x05" ++ "\x00" ** 9, 5 },
+        .{ "DS\x01\x05" ++ "\x00" ** 11, 5 },
+        .{ "DS\x01\x06\x00\x00\x00", 6 },
+    };
+    for (table) |row| try testing.expectEqual(row[1], @intFromEnum(ds.decodeRequest(row[0]).refusal));
+}
+
+test "package operations, both ways" {
+    var buffer: [ds.request_bytes_max]u8 = undefined;
+    const path = "pkg:/system/build.prop";
+    const stat = try ds.encodeRequest(&buffer, "", .{ .package_stat = path });
+    const stat_bytes = hex("4453010316706b673a2f73797374656d2f6275696c642e70726f70");
+    try testing.expectEqualSlices(u8, &stat_bytes, stat);
+    try testing.expectEqualStrings(path, ds.decodeRequest(stat).request.package_stat);
+    const open = try ds.encodeRequest(&buffer, "", .{ .package_open = "p" ** 192 });
+    try testing.expectEqualStrings("p" ** 192, ds.decodeRequest(open).request.package_open);
+    const what: ds.PackageRead = .{ .handle = 1, .offset = 0, .len = 64 };
+    const read = try ds.encodeRequest(&buffer, "", .{ .package_read = what });
+    try testing.expectEqualSlices(u8, &hex("4453010501000000000000004000"), read);
+    try testing.expectEqual(what, ds.decodeRequest(read).request.package_read);
+    const close = try ds.encodeRequest(&buffer, "", .{ .package_close = 7 });
+    try testing.expectEqual(@as(u32, 7), ds.decodeRequest(close).request.package_close);
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", .{ .package_stat = "p" ** 193 }));
+}
+
+test "an answer has the length that its operation and status demand" {
+    const Case = struct { []const u8, ds.Op, ?ds.Status };
+    for ([_]Case{
+        .{ "DS\x01\x83\x00" ++ "\x00" ** 10, .package_stat, .ok },
+        .{ "DS\x01\x83\x00" ++ "\x00" ** 9, .package_stat, null },
+        .{ "DS\x01\x83\x06", .package_stat, .badf },
+        .{ "DS\x01\x84\x00\x01\x00\x00\x00", .package_open, .ok },
+        .{ "DS\x01\x84\x09\x00\x00\x00\x00", .package_open, null },
+        .{ "DS\x01\x85\x00\x02\x00ab", .package_read, .ok },
+        .{ "DS\x01\x85\x00\x03\x00ab", .package_read, null },
+        .{ "DS\x01\x85\x00\x00", .package_read, null },
+        .{ "DS\x01\x86\x00", .package_close, .ok },
+    }) |case| try testing.expectEqual(case[2], ds.decodeStatus(case[0], case[1]));
+    const tail = ds.decodePackageTail("DS\x01\x85\x00\x02\x00ab", .package_read).?;
+    try testing.expectEqualStrings("\x02\x00ab", tail);
+}
+
+test "state requests, both ways" {
+    var buffer: [ds.reply_bytes_max]u8 = undefined;
+    const sync = try ds.encodeRequest(&buffer, "", .{ .state = "SF\x01\x05" });
+    try testing.expectEqualSlices(u8, &hex("44530107040053460105"), sync);
+    try testing.expectEqualSlices(u8, "SF\x01\x05", ds.decodeRequest(sync).request.state);
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", .{ .state = "" }));
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", .{ .state = "x" ** 257 }));
+    for ([_][]const u8{
+        "DS\x01\x07\x00\x00",
+        "DS\x01\x07\x02\x00x",
+        "DS\x01\x07\x01\x00xy",
+        "DS\x01\x07\x01\x01" ++ "x" ** 257,
+    }) |frame| try testing.expectEqual(ds.Op.state, ds.decodeRequest(frame).refusal);
+    const reply = try ds.encodeStateReply(&buffer, "SF\x01\x85\x00");
+    try testing.expectEqualSlices(u8, "SF\x01\x85\x00", ds.decodeState(reply).?);
+    try testing.expect(ds.decodeState("DS\x01\x87\x01") == null);
+    try testing.expect(ds.decodeState("DS\x01\x87\x00\x02\x00x") == null);
+}
+
+test "a failed bundle list has no count" {
+    var buffer: [ds.reply_bytes_max]u8 = undefined;
+    const failed = try ds.encodeReply(&buffer, .bundle_list, .fail);
+    try testing.expectEqual(@as(?ds.Status, .fail), ds.decodeStatus(failed, .bundle_list));
+    try testing.expectEqual(@as(?u16, null), ds.decodeBundleCount(failed));
+    try testing.expectEqual(@as(?ds.Status, null), ds.decodeStatus(failed, .resolve));
+    // "ok" without its count is no answer.
+    try testing.expectEqual(@as(?ds.Status, null), ds.decodeStatus("DS\x01\x82\x00", .bundle_list));
+}

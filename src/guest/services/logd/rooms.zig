@@ -1,0 +1,106 @@
+//! All records, in rooms that displace nothing of each other, with ids that count over all of them.
+
+const std = @import("std");
+const lo = @import("wire").lo;
+const Ring = @import("ring.zig").Ring;
+const Shelf = @import("shelf.zig").Shelf;
+const ring = @import("ring.zig");
+
+/// Of eight peers at the default rate so much as a second brings, of one peer eight seconds.
+const audits_max = 128;
+/// Firsts and sums of all sources that are told apart, twice.
+const refusals_max = 128;
+/// The log's own records, of what it lost.
+const losses_max = 32;
+
+pub const Room = enum { plain, audit, refusal, loss };
+
+pub const Rooms = struct {
+    plain: Ring = .{},
+    audit: Shelf(audits_max) = .{},
+    refusal: Shelf(refusals_max) = .{},
+    loss: Shelf(losses_max) = .{},
+    /// Records ever appended.
+    total: u64 = 0,
+
+    /// Id of the new record; ids count from 1.
+    pub fn append(
+        self: *Rooms,
+        room: Room,
+        record: lo.Append,
+        service: u64,
+        source: []const u8,
+        now_ns: u64,
+    ) u64 {
+        self.total += 1;
+        const stamp: ring.Stamp = .{ .id = self.total, .time_ns = now_ns, .service = service };
+        const digest = std.hash.Fnv1a_64.hash(source);
+        switch (room) {
+            .plain => self.plain.append(record, stamp),
+            inline else => |name| @field(self, @tagName(name)).append(record, stamp, digest),
+        }
+        return self.total;
+    }
+
+    pub fn droppedOf(self: *const Rooms, room: Room) u64 {
+        return switch (room) {
+            inline else => |name| @field(self, @tagName(name)).dropped,
+        };
+    }
+
+    /// Records that have made room for newer ones.
+    pub fn dropped(self: *const Rooms) u64 {
+        var sum: u64 = 0;
+        for (std.enums.values(Room)) |room| sum += self.droppedOf(room);
+        return sum;
+    }
+
+    pub fn iterate(self: *const Rooms, each: *Iterator) void {
+        each.* = .{
+            .plain = self.plain.iterate(),
+            .audit = self.audit.iterate(),
+            .refusal = self.refusal.iterate(),
+            .loss = self.loss.iterate(),
+        };
+        inline for (std.enums.values(Room)) |room| each.advance(room);
+    }
+};
+
+/// The records of all rooms, oldest first. In place: its records borrow from it, and from the rooms.
+pub const Iterator = struct {
+    plain: Ring.Iterator,
+    audit: Shelf(audits_max).Iterator,
+    refusal: Shelf(refusals_max).Iterator,
+    loss: Shelf(losses_max).Iterator,
+    /// The next of each room.
+    heads: std.EnumArray(Room, ?lo.Record) = .initFill(null),
+    text: ring.Text = undefined,
+    current: ring.Text = undefined,
+
+    pub fn next(self: *Iterator) ?lo.Record {
+        var first: ?Room = null;
+        for (std.enums.values(Room)) |room| {
+            const head = self.heads.get(room) orelse continue;
+            const best = if (first) |other| self.heads.get(other).?.id else head.id + 1;
+            if (head.id < best) first = room;
+        }
+        const room = first orelse return null;
+        var record = self.heads.get(room).?;
+        if (room == .plain) {
+            // Its text lies where that of the following will: out of the way.
+            self.current = self.text;
+            inline for (.{ "scope", "message", "fields" }) |name| {
+                const at = @intFromPtr(@field(record, name).ptr) - @intFromPtr(&self.text);
+                @field(record, name) = self.current[at..][0..@field(record, name).len];
+            }
+        }
+        switch (room) {
+            inline else => |name| self.advance(name),
+        }
+        return record;
+    }
+
+    fn advance(self: *Iterator, comptime room: Room) void {
+        self.heads.set(room, @field(self, @tagName(room)).next(&self.text));
+    }
+};

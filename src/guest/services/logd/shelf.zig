@@ -1,0 +1,161 @@
+//! Records with room of their own: so many of them, shared fairly.
+//!
+//! When there is no place, the oldest record goes of that source which has the most: of the service
+//! with the most records, and of its sources the one with the most. So a source that floods
+//! displaces its own records, and others keep at least their part.
+
+const std = @import("std");
+const lo = @import("wire").lo;
+const ring = @import("ring.zig");
+const Head = ring.Head;
+
+pub fn Shelf(comptime places: usize) type {
+    return struct {
+        const Self = @This();
+        pub const records_max = places;
+        const Place = struct { head: Head, source: u64, text: ring.Text };
+
+        all: [places]Place = undefined,
+        /// Which place, oldest record first.
+        order: [places]u8 = undefined,
+        count: usize = 0,
+        dropped: u64 = 0,
+
+        comptime {
+            std.debug.assert(places <= 256);
+        }
+
+        /// `source`: a digest of whom the record is about.
+        pub fn append(self: *Self, record: lo.Append, head: ring.Stamp, source: u64) void {
+            const place = if (self.count < places) self.count else self.drop();
+            const kept = &self.all[place];
+            kept.source = source;
+            kept.head = .of(record, head);
+            kept.head.putTexts(record, &kept.text);
+            self.order[self.count] = @intCast(place);
+            self.count += 1;
+        }
+
+        /// The place that has come free.
+        fn drop(self: *Self) usize {
+            const victim = self.fullest();
+            const at = for (self.order[0..self.count], 0..) |place, index| {
+                if (self.isOf(place, victim)) break index;
+            } else unreachable; // it is the source of one of them
+            const place = self.order[at];
+            std.mem.copyForwards(u8, self.order[at..], self.order[at + 1 .. self.count]);
+            self.count -= 1;
+            self.dropped += 1;
+            return place;
+        }
+
+        const Owner = struct { service: u64, source: u64 };
+
+        fn isOf(self: *const Self, place: usize, owner: Owner) bool {
+            const kept = &self.all[place];
+            return kept.source == owner.source and kept.head.service == owner.service;
+        }
+
+        /// Who has the most; of equals the one with the oldest record.
+        fn fullest(self: *const Self) Owner {
+            var services: Counts(u64, places) = .{};
+            var owners: Counts(Owner, places) = .{};
+            for (self.order[0..self.count]) |place| {
+                const kept = &self.all[place];
+                services.add(kept.head.service);
+                owners.add(.{ .service = kept.head.service, .source = kept.source });
+            }
+            var best: usize = 0;
+            for (owners.keys[0..owners.len], 0..) |owner, index| {
+                const other = owners.keys[best];
+                const service, const than = .{ services.of(owner.service), services.of(other.service) };
+                if (service < than) continue;
+                if (service > than or owners.counts[index] > owners.counts[best]) best = index;
+            }
+            return owners.keys[best];
+        }
+
+        pub const Iterator = struct {
+            shelf: *const Self,
+            index: usize = 0,
+
+            /// Oldest first. The record borrows from the shelf.
+            pub fn next(self: *Iterator, _: *ring.Text) ?lo.Record {
+                if (self.index == self.shelf.count) return null;
+                const kept = &self.shelf.all[self.shelf.order[self.index]];
+                self.index += 1;
+                return kept.head.record(&kept.text);
+            }
+        };
+
+        pub fn iterate(self: *const Self) Iterator {
+            return .{ .shelf = self };
+        }
+    };
+}
+
+/// How many of each, in the order in which they came: there are few.
+fn Counts(comptime Key: type, comptime most: usize) type {
+    return struct {
+        keys: [most]Key = undefined,
+        counts: [most]usize = undefined,
+        len: usize = 0,
+
+        fn find(self: *const @This(), key: Key) ?usize {
+            for (self.keys[0..self.len], 0..) |each, index| {
+                if (std.meta.eql(each, key)) return index;
+            }
+            return null;
+        }
+
+        fn add(self: *@This(), key: Key) void {
+            const index = self.find(key) orelse self.len;
+            if (index == self.len) {
+                self.keys[index] = key;
+                self.counts[index] = 0;
+                self.len += 1;
+            }
+            self.counts[index] += 1;
+        }
+
+        fn of(self: *const @This(), key: Key) usize {
+            return self.counts[self.find(key).?];
+        }
+    };
+}
+
+const testing = std.testing;
+
+fn put(shelf: anytype, id: u64, service: u64, source: u64) void {
+    const record: lo.Append = .{ .level = .info, .scope = "s", .message = "m", .fields = "f" };
+    shelf.append(record, .{ .id = id, .time_ns = id, .service = service }, source);
+}
+
+fn expectIds(shelf: anytype, expected: []const u64) !void {
+    var text: ring.Text = undefined;
+    var each = shelf.iterate();
+    for (expected) |id| try testing.expectEqual(id, each.next(&text).?.id);
+    try testing.expectEqual(@as(?lo.Record, null), each.next(&text));
+}
+
+test "a source that floods displaces its own records" {
+    var shelf: Shelf(6) = .{};
+    put(&shelf, 1, 1, 7);
+    put(&shelf, 2, 1, 8);
+    put(&shelf, 3, 1, 8);
+    for (4..100) |id| put(&shelf, id, 1, 9);
+    try expectIds(&shelf, &.{ 1, 2, 3, 97, 98, 99 });
+    try testing.expectEqual(@as(u64, 93), shelf.dropped);
+    // Equal parts are the least: then the oldest goes.
+    put(&shelf, 100, 1, 7);
+    put(&shelf, 101, 1, 7);
+    try expectIds(&shelf, &.{ 2, 3, 98, 99, 100, 101 });
+}
+
+test "a service that floods under many sources displaces its own records" {
+    var shelf: Shelf(4) = .{};
+    put(&shelf, 1, 5, 7);
+    put(&shelf, 2, 5, 7);
+    for (3..60) |id| put(&shelf, id, 6, id);
+    try expectIds(&shelf, &.{ 2, 57, 58, 59 });
+}
