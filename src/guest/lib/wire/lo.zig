@@ -49,8 +49,8 @@ pub const Append = struct {
 pub const Room = enum(u8) {
     /// With what services append.
     plain = 0,
-    /// What was decided about authenticated peers and about services: no stranger makes such a
-    /// note.
+    /// What authenticated peers changed, or were refused to, and what policyd decided: no stranger
+    /// is the cause of such a note.
     audit = 1,
     /// What was refused of strangers: the first of a source and interval is kept, the others are
     /// counted.

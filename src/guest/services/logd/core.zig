@@ -163,7 +163,8 @@ pub const Log = struct {
     pub fn tick(self: *Log, now_ns: u64) void {
         while (self.refusals.due(now_ns)) |sum| self.tellRefused(sum.key, sum.count, now_ns);
         if (now_ns >= self.tell_ns) {
-            self.tell("audit limited={d}", .{self.untold}, now_ns);
+            // Where the refused records would have been.
+            self.tell(.plain, "audit limited={d}", .{self.untold}, now_ns);
             self.untold = 0;
             self.tell_ns = never;
         }
@@ -173,7 +174,8 @@ pub const Log = struct {
             const dropped = self.rooms.droppedOf(room);
             const more = dropped - self.told_dropped.get(room);
             self.told_dropped.set(room, dropped);
-            self.tell("audit dropped={d} room={t} total={d}", .{ more, room, dropped }, now_ns);
+            const format = "audit dropped={d} room={t} total={d}";
+            self.tell(.loss, format, .{ more, room, dropped }, now_ns);
         }
     }
 
@@ -189,11 +191,17 @@ pub const Log = struct {
         }, if (key) |who| who.sender else self.own_id, source, now_ns);
     }
 
-    fn tell(self: *Log, comptime format: []const u8, values: anytype, now_ns: u64) void {
+    fn tell(
+        self: *Log,
+        room: Room,
+        comptime format: []const u8,
+        values: anytype,
+        now_ns: u64,
+    ) void {
         var text: [message_bytes_max]u8 = undefined;
         const message = std.fmt.bufPrint(&text, format, values) catch unreachable;
         const record: lo.Append = .{ .level = .warn, .scope = "logd", .message = message };
-        _ = self.put(.loss, record, self.own_id, "", now_ns);
+        _ = self.put(room, record, self.own_id, "", now_ns);
     }
 
     fn miss(self: *Log, now_ns: u64) void {
@@ -221,17 +229,17 @@ pub const Log = struct {
         return writer.done();
     }
 
-    /// The counts are of all rooms; what is used of how much is of the one of plain records.
+    /// Of all rooms together.
     fn stats(self: *const Log, header: lo.Header, out: []u8) ![]const u8 {
-        const plain = &self.rooms.plain;
+        const use = self.rooms.use();
         var writer = try lo.startReply(out, header, .ok);
         try lo.putStats(&writer, .{
             .total = self.rooms.total,
             .dropped = self.rooms.dropped(),
-            .records_cap = @TypeOf(plain.*).records_max,
-            .bytes_cap = @TypeOf(plain.*).bytes_max,
-            .records_used = @intCast(plain.count),
-            .bytes_used = @intCast(plain.bytes_used),
+            .records_cap = rooms.records_max,
+            .bytes_cap = rooms.bytes_max,
+            .records_used = use.records,
+            .bytes_used = use.bytes,
         });
         return writer.done();
     }

@@ -144,7 +144,7 @@ test "stats and refusals echo version and nonce" {
     _ = try it.say(alice, 1, "abc");
     const stats = try it.ask(alice, 1, .stats);
     const expected = "LO\x02\x83\x00\x07" ++ "\x00" ** 7 ++ "\x01" ++ "\x00" ** 15 ++
-        "\x80\x00\x00\x00\x00\x40\x00\x00\x01\x00\x00\x00\x04\x00\x00\x00";
+        "\xa0\x01\x00\x00\x00\xa8\x01\x00\x01\x00\x00\x00\x04\x00\x00\x00";
     try testing.expectEqualSlices(u8, expected, stats);
     const bare = it.log.handle("LO\x01\x03\x00", .{ .id = alice }, 1, &it.reply);
     try testing.expectEqualSlices(u8, "LO\x01\x83\x01", bare);
@@ -239,6 +239,22 @@ test "a peer that changes much displaces its own records, and their number is a 
     for (0..2) |_| _ = try change(&it, "host-2", 300 + tally.interval_ns, "of host-2");
     it.log.tick(300 + 2 * tally.interval_ns);
     try testing.expectEqual(@as(usize, 1), try countOf(&it, "audit dropped=2 room=audit total=875"));
+}
+
+test "what was appended is kept or dropped, in whichever room" {
+    var it: Fixture = .{};
+    for (0..200) |number| {
+        _ = try change(&it, "host-1", number, "m" ** 160);
+        _ = try it.say(number, number * second, "m" ** 160);
+        var name: [16]u8 = undefined;
+        _ = try refuse(&it, try std.fmt.bufPrint(&name, "{d}", .{number}), number * second);
+        const reply = try it.ask(alice, number * second, .stats);
+        var tail = lo.replyTail(reply, .{ .op = .stats, .nonce = 7 }).?;
+        const total = try tail.int(u64);
+        const dropped = try tail.int(u64);
+        _ = try tail.int(u64);
+        try testing.expectEqual(total, dropped + try tail.int(u32));
+    }
 }
 
 test "a note in the plain room is an append, and none may claim an identity" {

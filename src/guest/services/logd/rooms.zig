@@ -13,6 +13,10 @@ const refusals_max = 128;
 /// The log's own records, of what it lost.
 const losses_max = 32;
 
+pub const records_max = Ring.records_max + shelved_max;
+pub const bytes_max = Ring.bytes_max + shelved_max * @sizeOf(ring.Text);
+const shelved_max = audits_max + refusals_max + losses_max;
+
 pub const Room = enum { plain, audit, refusal, loss };
 
 pub const Rooms = struct {
@@ -53,6 +57,16 @@ pub const Rooms = struct {
         var sum: u64 = 0;
         for (std.enums.values(Room)) |room| sum += self.droppedOf(room);
         return sum;
+    }
+
+    pub fn use(self: *const Rooms) struct { records: u32, bytes: u32 } {
+        var records: usize = self.plain.count;
+        var bytes: usize = self.plain.bytes_used;
+        inline for (.{ &self.audit, &self.refusal, &self.loss }) |shelf| {
+            records += shelf.count;
+            bytes += shelf.bytesUsed();
+        }
+        return .{ .records = @intCast(records), .bytes = @intCast(bytes) };
     }
 
     pub fn iterate(self: *const Rooms, each: *Iterator) void {

@@ -36,6 +36,12 @@ pub fn Shelf(comptime places: usize) type {
             self.count += 1;
         }
 
+        pub fn bytesUsed(self: *const Self) usize {
+            var sum: usize = 0;
+            for (self.order[0..self.count]) |place| sum += self.all[place].head.textLen();
+            return sum;
+        }
+
         /// The place that has come free.
         fn drop(self: *Self) usize {
             const victim = self.fullest();
