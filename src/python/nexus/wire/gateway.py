@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.octets import FrameReader, FrameWriter
+from nexus.wire.octets import FrameReader
 
 FRAME_BYTES_MAX: Final = 1024
 REQUEST_HEAD_BYTES: Final = 18
@@ -31,6 +32,11 @@ REQUEST_PAYLOAD_MAX: Final = 256
 RESPONSE_PAYLOAD_MAX: Final = 512
 DEADLINE_MS_MAX: Final = 60_000
 PING_BYTES: Final = 16
+
+# Requests and responses are most of what a busy session carries: each head is read at once.
+_REQUEST: Final = Struct("<BBHQIH")
+_RESPONSE: Final = Struct("<BBHQI")
+_KEEPALIVE: Final = Struct("<B7xQ")
 
 
 class Type(IntEnum):
@@ -50,6 +56,10 @@ class Status(IntEnum):
     FAILED = 2
 
 
+_STATUSES: Final = tuple(Status)
+_U64_MAX: Final = (1 << 64) - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A call to a service of the peer."""
@@ -67,9 +77,11 @@ class Request:
             )
         if not 1 <= self.deadline_ms <= DEADLINE_MS_MAX:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"deadline of {self.deadline_ms} ms")
-        out = FrameWriter(FRAME_BYTES_MAX)
-        out.u8(Type.REQUEST).u8(self.service).u16(len(self.payload)).u64(self.correlation)
-        return out.u32(self.deadline_ms).u16(0).put(self.payload).finish()
+        _check(self.service, 0xFF, "service")
+        _check(self.correlation, _U64_MAX, "correlation id")
+        length = len(self.payload)
+        head = _REQUEST.pack(1, self.service, length, self.correlation, self.deadline_ms, 0)
+        return head + self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +100,8 @@ class Response:
             )
         if self.payload and self.status is not Status.OK:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"payload with {self.status.name}")
-        out = FrameWriter(FRAME_BYTES_MAX)
-        out.u8(Type.RESPONSE).u8(self.status).u16(len(self.payload)).u64(self.correlation)
-        return out.u32(0).put(self.payload).finish()
+        _check(self.correlation, _U64_MAX, "correlation id")
+        return _RESPONSE.pack(2, self.status, len(self.payload), self.correlation, 0) + self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +133,17 @@ def decode_frame(frame: bytes) -> Frame:
     """Read any frame of a session."""
     if len(frame) > FRAME_BYTES_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame)}")
+    kind = frame[:1]
+    if kind == b"\1":
+        return _decode_request(frame)
+    if kind == b"\2":
+        return _decode_response(frame)
     reader = FrameReader(frame)
-    kind = reader.choice(Type, Reason.UNKNOWN_TYPE)
-    decoded: Frame
-    if kind is Type.REQUEST:
-        decoded = _decode_request(reader)
-    elif kind is Type.RESPONSE:
-        decoded = _decode_response(reader)
-    else:
-        reader.zeros(7)
-        nonce = reader.u64()
-        decoded = Ping(nonce) if kind is Type.PING else Pong(nonce)
+    is_ping = reader.choice(Type, Reason.UNKNOWN_TYPE) is Type.PING
+    reader.zeros(7)
+    nonce = reader.u64()
     reader.end()
-    return decoded
+    return Ping(nonce) if is_ping else Pong(nonce)
 
 
 def correlation_of(frame: bytes) -> int:
@@ -142,25 +151,50 @@ def correlation_of(frame: bytes) -> int:
     return int.from_bytes(frame[4:12], "little") if len(frame) >= 12 else 0
 
 
-def _decode_request(reader: FrameReader) -> Request:
-    service, length, correlation = reader.u8(), reader.u16(), reader.u64()
-    deadline_ms = reader.u32()
-    reader.zeros(2)
+def _decode_request(frame: bytes) -> Request:
+    if len(frame) < REQUEST_HEAD_BYTES:
+        raise RemoteProtocolError(Reason.TRUNCATED, f"request of {len(frame)} bytes")
+    _, service, length, correlation, deadline_ms, reserved = _REQUEST.unpack_from(frame)
+    if reserved:
+        raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
     if not 1 <= deadline_ms <= DEADLINE_MS_MAX:
         raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"deadline of {deadline_ms} ms")
-    return Request(service, correlation, deadline_ms, reader.take(length))
+    return Request(service, correlation, deadline_ms, _payload(frame, REQUEST_HEAD_BYTES, length))
 
 
-def _decode_response(reader: FrameReader) -> Response:
-    status = reader.choice(Status, Reason.UNKNOWN_STATUS)
-    length, correlation = reader.u16(), reader.u64()
-    reader.zeros(4)
+def _decode_response(frame: bytes) -> Response:
+    if len(frame) < 2:
+        raise RemoteProtocolError(Reason.TRUNCATED, f"response of {len(frame)} bytes")
+    if frame[1] >= len(_STATUSES):
+        raise RemoteProtocolError(Reason.UNKNOWN_STATUS, f"{frame[1]}")
+    if len(frame) < RESPONSE_HEAD_BYTES:
+        raise RemoteProtocolError(Reason.TRUNCATED, f"response of {len(frame)} bytes")
+    _, status, length, correlation, reserved = _RESPONSE.unpack_from(frame)
+    if reserved:
+        raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
     if length > RESPONSE_PAYLOAD_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"payload of {length}")
-    if length and status is not Status.OK:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"payload with {status.name}")
-    return Response(status, correlation, reader.take(length))
+    if length and status:
+        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"payload with {_STATUSES[status].name}")
+    payload = _payload(frame, RESPONSE_HEAD_BYTES, length)
+    return Response(_STATUSES[status], correlation, payload)
+
+
+def _payload(frame: bytes, head: int, length: int) -> bytes:
+    """Return what follows the head, which is to be as long as the head says."""
+    left = len(frame) - head
+    if left < length:
+        raise RemoteProtocolError(Reason.TRUNCATED, f"{length} bytes needed, {left} left")
+    if left > length:
+        raise RemoteProtocolError(Reason.TRAILING_BYTES, f"{left - length}")
+    return frame[head:]
+
+
+def _check(value: int, most: int, what: str) -> None:
+    if not 0 <= value <= most:
+        raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{what} {value}, accepted are 0..{most}")
 
 
 def _encode_keepalive(kind: Type, nonce: int) -> bytes:
-    return FrameWriter(PING_BYTES).u8(kind).put(bytes(7)).u64(nonce).finish()
+    _check(nonce, _U64_MAX, "nonce")
+    return _KEEPALIVE.pack(kind, nonce)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
@@ -29,6 +30,8 @@ DATA_BYTES_MAX: Final = 32_768
 MESSAGE_BYTES_LEAST: Final = 512
 MESSAGE_BYTES_MAX: Final = 65_519
 _HEAD_BYTES_MAX: Final = 7 + NAME_BYTES_MAX
+_CREDIT: Final = Struct("<BII")
+_DATA_HEAD: Final = Struct("<BI")
 
 
 class Type(IntEnum):
@@ -110,7 +113,9 @@ class Credit:
 
     def encode(self) -> bytes:
         """Return the frame."""
-        return _start(Type.CREDIT, self.stream).u32(self.count).finish()
+        if not (0 <= self.stream < 1 << 32 and 0 <= self.count < 1 << 32):
+            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{self.count} for {self.stream}")
+        return _CREDIT.pack(20, self.stream, self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ Frame = Settings | Open | OpenAck | Data | Credit | Close | Reset
 
 def encode_data(stream: int, pieces: list[bytes | memoryview]) -> bytes:
     """Return the DATA frame of pieces that are within the limits: `Data.encode` with one copy."""
-    return b"".join((b"\x13", stream.to_bytes(4, "little"), *pieces))
+    return b"".join((_DATA_HEAD.pack(19, stream), *pieces))
 
 
 def is_stream_frame(frame: bytes) -> bool:
@@ -153,6 +158,9 @@ def decode_frame(frame: bytes) -> Frame:
     """Read any stream frame."""
     if frame[:1] == b"\x13":  # By far the most.
         return _decode_data(frame)
+    if frame[:1] == b"\x14" and len(frame) == _CREDIT.size:  # And then these.
+        _, stream, count = _CREDIT.unpack(frame)
+        return Credit(stream, count)
     reader = FrameReader(frame)
     kind = reader.choice(Type, Reason.UNKNOWN_TYPE)
     decoded = _decode_settings(reader) if kind is Type.SETTINGS else _decode_other(kind, reader)
