@@ -28,7 +28,8 @@ from nexus.dsoftbus.io.stream import BusStream, StreamHandler
 from nexus.dsoftbus.noise import PROTOCOL_NAME
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
-from nexus.dsoftbus.session import PROLOGUE, Identity, Session
+from nexus.dsoftbus.session import PROLOGUE, Session
+from nexus.dsoftbus.session_events import Identity
 from nexus.wire import samgr
 
 BULK_BYTES: Final = 16 * 1024 * 1024

@@ -21,6 +21,7 @@ from nexus.dsoftbus import (
     mux_transitions,
     policy,
     session,
+    session_events,
     transitions,
 )
 from nexus.image import bootfs
@@ -239,7 +240,7 @@ def test_the_outcomes_of_the_audit_are_the_same() -> None:
 
 def test_the_refusals_of_a_session_are_the_same() -> None:
     guest = enumeration(f"{BUS}/session.zig", "Refusal")
-    assert list(guest) == [refusal.value for refusal in session.Refusal]
+    assert list(guest) == [refusal.value for refusal in session_events.Refusal]
 
 
 def test_the_rejects_of_streams_are_the_same() -> None:

@@ -22,9 +22,10 @@ from enum import Enum
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from noise.connection import Keypair, NoiseConnection
 from noise.constants import MAX_NONCE
-from noise.exceptions import NoiseInvalidMessage, NoiseMaxNonceError, NoiseValueError
+from noise.exceptions import NoiseInvalidMessage, NoiseValueError
 
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 
@@ -163,40 +164,40 @@ class Handshake:
 
 
 class Transport:
-    """The two ciphers of a finished handshake."""
+    """The two ciphers of a finished handshake.
+
+    The library's own cipher objects copy each message and check again what is checked here, so
+    after the split its two keys are used with the AEAD that it would use.
+    """
+
+    __slots__ = ("_opening", "_sealing", "handshake_hash", "messages_received", "messages_sent")
 
     def __init__(self, connection: NoiseConnection) -> None:
         """Take a library connection that has split; only `Handshake.into_transport` does so."""
-        self._connection: Any = connection
-        self._sealing: Any = connection.noise_protocol.cipher_state_encrypt
-        self._opening: Any = connection.noise_protocol.cipher_state_decrypt
-
-    @property
-    def handshake_hash(self) -> bytes:
-        """The transcript's hash, the same on both sides and on no other session."""
-        return bytes(self._connection.get_handshake_hash())
-
-    @property
-    def messages_sent(self) -> int:
-        """The next nonce of our direction."""
-        return int(self._connection.noise_protocol.cipher_state_encrypt.n)
-
-    @property
-    def messages_received(self) -> int:
-        """The next nonce of the peer's direction."""
-        return int(self._connection.noise_protocol.cipher_state_decrypt.n)
+        protocol: Any = connection.noise_protocol
+        self._sealing = ChaCha20Poly1305(protocol.cipher_state_encrypt.k)
+        self._opening = ChaCha20Poly1305(protocol.cipher_state_decrypt.k)
+        # The transcript's hash, the same on both sides and on no other session.
+        self.handshake_hash = bytes(connection.get_handshake_hash())
+        # The next nonce of our direction, and of the peer's.
+        self.messages_sent = 0
+        self.messages_received = 0
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """Seal the next message of our direction."""
+        sealed = bytearray(len(plaintext) + TAG_BYTES)
+        self.encrypt_into(plaintext, sealed)
+        return bytes(sealed)
+
+    def encrypt_into(self, plaintext: bytes, room: bytearray | memoryview) -> None:
+        """Seal the next message into a buffer of exactly its length and the tag's."""
         if len(plaintext) > MESSAGE_BYTES_MAX - TAG_BYTES:
             most = MESSAGE_BYTES_MAX - TAG_BYTES
             raise LocalProtocolError(Reason.OVERSIZED, f"plaintext, accepted are up to {most}")
-        try:
-            # The cipher itself: the library's own way around it copies, and checks what we have.
-            sealed: bytes = self._sealing.encrypt_with_ad(None, plaintext)
-            return sealed
-        except NoiseMaxNonceError as exc:
-            raise LocalProtocolError(Reason.NONCE_EXHAUSTED, "make a new session") from exc
+        if self.messages_sent >= NONCE_MAX:
+            raise LocalProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
+        self._sealing.encrypt_into(_nonce(self.messages_sent), plaintext, None, room)
+        self.messages_sent += 1
 
     def decrypt(self, message: bytes | memoryview) -> bytes:
         """Open the next message of the peer's direction.
@@ -206,15 +207,20 @@ class Transport:
         """
         if not TAG_BYTES <= len(message) <= MESSAGE_BYTES_MAX:
             raise RemoteProtocolError(Reason.TRUNCATED, f"transport message of {len(message)}")
+        if self.messages_received >= NONCE_MAX:
+            raise RemoteProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
         try:
-            opened: bytes = self._opening.decrypt_with_ad(None, message)
-            return opened
-        except NoiseMaxNonceError as exc:
-            raise RemoteProtocolError(Reason.NONCE_EXHAUSTED, "make a new session") from exc
+            opened = self._opening.decrypt(_nonce(self.messages_received), message, None)
         except _LIBRARY_ERRORS as exc:
             raise RemoteProtocolError(Reason.DECRYPT, "transport message") from exc
+        self.messages_received += 1
+        return opened
 
     def skip_to_nonce_for_testing_only(self, nonce: int) -> None:
         """Set both counters, to reach their end within a lifetime."""
-        self._connection.noise_protocol.cipher_state_encrypt.set_nonce(nonce)
-        self._connection.noise_protocol.cipher_state_decrypt.set_nonce(nonce)
+        self.messages_sent = self.messages_received = nonce
+
+
+def _nonce(number: int) -> bytes:
+    """Return the nonce of a message, as Noise revision 34, section 12, says for ChaChaPoly."""
+    return (number << 32).to_bytes(12, "little")

@@ -16,11 +16,19 @@ Rules of this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
 from nexus.dsoftbus.noise import TAG_BYTES, Handshake, Role, Transport
+from nexus.dsoftbus.session_events import (
+    Absorbed,
+    Event,
+    Identity,
+    Proven,
+    Ready,
+    Received,
+    Refusal,
+    Refused,
+)
 from nexus.dsoftbus.transitions import (
     DEVICE_ID_BYTES_MAX,
     EXPECTED,
@@ -31,13 +39,20 @@ from nexus.dsoftbus.transitions import (
 )
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import FRAME_BYTES_MAX, Frame, Ping, Pong, Request, Type, decode_frame
-from nexus.wire.stream import LENGTH_BYTES, MessageReader, frame_length
+from nexus.wire.stream import LENGTH_BYTES, MessageReader, frame_message
 
 PROLOGUE: Final = b"nexus-dsoftbus/1"
 
 HANDSHAKE_NS: Final = 2_000_000_000
+# A ping is due this long after the last whole frame of the peer.
 PING_NS: Final = 1_000_000_000
+
+# The session is lost this long after the last byte of the peer: on a slow line a frame of 32 KiB
+# takes longer than that to arrive, and nothing else can arrive before its end.
 LOST_NS: Final = 3_000_000_000
+
+# And this long after its last whole frame: a peer that trickles bytes holds nothing for ever.
+FRAME_NS: Final = 60_000_000_000
 
 # Sixteen of the largest messages: a peer has that much before we look, we have that much before
 # the edge writes.  A well-behaved peer has one request outstanding.
@@ -47,55 +62,7 @@ BACKLOG_BYTES_MAX: Final = 16 * (2 + MESSAGE_BYTES_MAX)
 _KEEPALIVE: Final = (bytes([Type.PING]), bytes([Type.PONG]))
 
 
-class Refusal(Enum):
-    """Why a connection ended."""
-
-    UNAUTHENTICATED = "unauthenticated"
-    OVERSIZED = "oversized"
-    DECRYPT = "decrypt"
-    TIMEOUT = "timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """The peer holds this key and claims this id.  Bind the two, then `admit` or `close`."""
-
-    device_id: str
-    public_key: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Frames may be sent and will be delivered."""
-
-    device_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A plaintext frame as it came; keepalive is dealt with and not delivered."""
-
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The connection is closed."""
-
-    refusal: Refusal
-
-
-Event = Proven | Ready | Received | Refused
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who we are in one session."""
-
-    device_id: str
-    static_secret: bytes = field(repr=False)
-    # Fresh from the entropy source, for this session only.
-    ephemeral_secret: bytes = field(repr=False)
+_ABSORBED: Final = Absorbed()
 
 
 class Session:
@@ -135,12 +102,14 @@ class Session:
         self._backlog_bytes_max = max(BACKLOG_BYTES_MAX, 4 * (2 + self._message_bytes_max))
         self._reader = MessageReader(self._message_bytes_max)
         # In pieces, joined once when they are taken.
-        self._output: list[bytes] = []
+        self._output: list[bytes | bytearray] = []
         self.output_bytes = 0  # How much waits to be written.
+        self._waiting: bytes | Absorbed | None = None  # The frame that made a dialler ready.
         self._correlation = 0
         self.pong_nonce = 0  # Of the last ping that was answered.
         self._ping_nonce = 0
-        self._started_ns = self._heard_ns = self._pinged_ns = now_ns
+        # When bytes came last, when a whole frame did, and when a ping went out.
+        self._started_ns = self._alive_ns = self._heard_ns = self._pinged_ns = now_ns
 
     @classmethod
     def dial(
@@ -175,31 +144,69 @@ class Session:
 
         A view is used until this returns, and not afterwards.
         """
-        if self.state is State.CLOSED:
-            return []
-        self._reader.feed(data)
+        self.feed(data, now_ns)
         events = self._run(now_ns)
-        self._reader.keep()
-        if self._reader.buffered > self._backlog_bytes_max:
-            # Only a peer that sends on before it is admitted leaves so much.
-            events.append(self._refuse(self._name_refusal(Reason.OVERSIZED)))
-        return events
+        refused = self.keep()
+        return events if refused is None else [*events, refused]
 
-    def admit(self, now_ns: int) -> list[Event]:
-        """Accept the proven identity; return what happened with the bytes that waited for it."""
+    def feed(self, data: bytes | memoryview, now_ns: int) -> None:
+        """Take bytes from the connection; `take` gives what they hold, then `keep` must follow."""
+        if data and self.state is not State.CLOSED:
+            self._alive_ns = now_ns
+            self._reader.feed(data)
+
+    def take(self, now_ns: int) -> bytes | Event | Absorbed | None:
+        """Return the next thing that the bytes hold: a plaintext frame, or an event, or None.
+
+        Each is to be dealt with before the next one is taken, so that what a frame leads to is
+        there when the one behind it is read.
+        """
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            return waiting
+        if self.state is not State.READY:
+            return self._take_early(now_ns)
+        try:
+            message = self._reader.next_message(TAG_BYTES, self._message_bytes_max)
+            if message is None:
+                return None
+            return self._open(message, now_ns)
+        except RemoteProtocolError as exc:
+            return self._refuse(self._name_refusal(exc.reason))
+
+    def keep(self) -> Refused | None:
+        """Copy what is left of a borrowed view; refuse a peer that sends on unadmitted."""
+        self._reader.keep()
+        is_early = self.state not in (State.READY, State.CLOSED)
+        if is_early and self._reader.buffered > self._backlog_bytes_max:
+            return self._refuse(Refusal.UNAUTHENTICATED)
+        return None
+
+    @property
+    def has_input(self) -> bool:
+        """Whether bytes wait that `take` was not asked for, be they a whole frame or not."""
+        return self._waiting is not None or self._reader.buffered > 0
+
+    def admit(self, now_ns: int, *, runs: bool = True) -> list[Event]:
+        """Accept the proven identity; return what happened.
+
+        Args:
+            now_ns: The instant.
+            runs: Whether to go on with the bytes that waited for it; else `take` does.
+        """
         self._move(Step.ADMIT)
         assert self._handshake is not None, "proven without a handshake"
         if self.role is Role.INITIATOR:
             self._write_handshake(self._own_id)
         self._transport = self._handshake.into_transport()
         self._handshake = None
-        self._heard_ns = self._pinged_ns = now_ns
+        self._alive_ns = self._heard_ns = self._pinged_ns = now_ns
         events: list[Event] = []
         if self.role is Role.INITIATOR:
             self._ping()
         else:
             events.append(self._ready())
-        return events + self._run(now_ns)
+        return events + self._run(now_ns) if runs else events
 
     def send(self, frame: Frame) -> None:
         """Seal a frame for the peer."""
@@ -207,7 +214,8 @@ class Session:
 
     def send_plaintext(self, frame: bytes) -> None:
         """Seal a frame that is encoded already."""
-        self._move(Step.SEND)
+        if self.state is not State.READY:
+            self._move(Step.SEND)  # Which says what is wrong.
         self._seal(frame)
 
     def request(self, service: int, payload: bytes, deadline_ms: int) -> int:
@@ -224,8 +232,11 @@ class Session:
 
     def take_output(self) -> bytes:
         """Take the bytes for the connection."""
-        output = b"".join(self._output)
-        self._output.clear()
+        return b"".join(self.take_pieces())
+
+    def take_pieces(self) -> list[bytes | bytearray]:
+        """Take the bytes for the connection as they are: nobody else has these buffers."""
+        output, self._output = self._output, []
         self.output_bytes = 0
         return output
 
@@ -235,7 +246,7 @@ class Session:
             return None
         if self.state is not State.READY:
             return self._started_ns + HANDSHAKE_NS
-        return min(self._heard_ns + LOST_NS, self._ping_at_ns())
+        return min(self._lost_at_ns(), self._ping_at_ns())
 
     def tick(self, now_ns: int) -> list[Event]:
         """Run the timers: the handshake's end, keepalive, loss."""
@@ -244,7 +255,7 @@ class Session:
         if self.state is not State.READY:
             late = now_ns >= self._started_ns + HANDSHAKE_NS
             return [self._refuse(Refusal.TIMEOUT)] if late else []
-        if now_ns >= self._heard_ns + LOST_NS:
+        if now_ns >= self._lost_at_ns():
             return [self._refuse(Refusal.TIMEOUT)]
         if now_ns >= self._ping_at_ns():
             self._pinged_ns = now_ns
@@ -258,6 +269,7 @@ class Session:
         self._move(Step.CLOSE)
         self._handshake = None
         self._transport = None
+        self._waiting = None
         self._reader = MessageReader(1)
 
     def _move(self, step: Step) -> None:
@@ -268,6 +280,15 @@ class Session:
 
     def _run(self, now_ns: int) -> list[Event]:
         events: list[Event] = []
+        while (taken := self.take(now_ns)) is not None:
+            if isinstance(taken, bytes):
+                events.append(Received(taken))
+            elif not isinstance(taken, Absorbed):
+                events.append(taken)
+        return events
+
+    def _take_early(self, now_ns: int) -> bytes | Event | Absorbed | None:
+        """Take what comes before the session is ready."""
         while (expected := EXPECTED.get((self.role, self.state))) is not None:
             step, low, high = expected
             if step is Step.FRAME:
@@ -275,34 +296,42 @@ class Session:
             try:
                 message = self._reader.next_message(low, high)
                 if message is None:
-                    break
-                events += self._take(step, message, now_ns)
+                    return None
+                if step is Step.FRAME:
+                    return self._confirm(message, now_ns)
+                event = self._shake(step, bytes(message))
             except RemoteProtocolError as exc:
-                events.append(self._refuse(self._name_refusal(exc.reason)))
-        return events
+                return self._refuse(self._name_refusal(exc.reason))
+            if event is not None:
+                return event
+        return None
 
-    def _take(self, step: Step, message: bytes | memoryview, now_ns: int) -> list[Event]:
-        if step is Step.FRAME:
-            return self._take_frame(message, now_ns)
+    def _shake(self, step: Step, message: bytes) -> Proven | None:
         assert self._handshake is not None, "a handshake message without a handshake"
-        payload = self._handshake.read(bytes(message))
+        payload = self._handshake.read(message)
         if step is Step.HELLO:
             self._move(step)
             self._write_handshake(self._own_id)
-            return []
+            return None
         device_id = _decode_id(payload)
         self._move(step)
         self.peer_id = device_id
-        return [Proven(device_id, self._handshake.remote_static)]
+        return Proven(device_id, self._handshake.remote_static)
 
-    def _take_frame(self, message: bytes | memoryview, now_ns: int) -> list[Event]:
+    def _confirm(self, message: bytes | memoryview, now_ns: int) -> Ready:
+        """Take the first frame, which makes a dialler ready."""
+        opened = self._open(message, now_ns)
+        self._move(Step.FRAME)
+        self._waiting = opened
+        return self._ready()
+
+    def _open(self, message: bytes | memoryview, now_ns: int) -> bytes | Absorbed:
         assert self._transport is not None, "a frame without a transport"
         frame = self._transport.decrypt(message)
-        is_first = self.state is State.CONFIRMING
-        self._move(Step.FRAME)
         self._heard_ns = now_ns
-        events: list[Event] = [self._ready()] if is_first else []
-        return events if self._absorb(frame) else [*events, Received(frame)]
+        if frame[:1] in _KEEPALIVE and self._absorb(frame):
+            return _ABSORBED
+        return frame
 
     def _absorb(self, frame: bytes) -> bool:
         """Deal with keepalive.  What cannot be read is delivered: the gateway answers it."""
@@ -319,7 +348,8 @@ class Session:
                     self._seal(Pong(nonce).encode())
                 return True
             case Pong(nonce):
-                self.pong_nonce = nonce
+                if nonce <= self._ping_nonce:  # What was never asked has no answer.
+                    self.pong_nonce = max(self.pong_nonce, nonce)
                 return True
             case _:
                 return False
@@ -338,6 +368,9 @@ class Session:
         self.close()
         return Refused(refusal)
 
+    def _lost_at_ns(self) -> int:
+        return min(self._alive_ns + LOST_NS, self._heard_ns + FRAME_NS)
+
     def _ping_at_ns(self) -> int:
         return max(self._heard_ns, self._pinged_ns) + PING_NS
 
@@ -348,18 +381,22 @@ class Session:
 
     def _seal(self, plaintext: bytes) -> None:
         assert self._transport is not None, "a frame without a transport"
-        if self.output_bytes + 2 + len(plaintext) + TAG_BYTES > self._backlog_bytes_max:
+        length = len(plaintext) + TAG_BYTES
+        if self.output_bytes + LENGTH_BYTES + length > self._backlog_bytes_max:
             raise LocalProtocolError(Reason.STATE, "the peer takes nothing; write the output first")
-        self._put(self._transport.encrypt(plaintext))
+        # Never used again: a transport may send from it after `write` has returned.
+        piece = bytearray(LENGTH_BYTES + length)
+        with memoryview(piece) as whole, whole[LENGTH_BYTES:] as room:
+            self._transport.encrypt_into(plaintext, room)
+        piece[:LENGTH_BYTES] = length.to_bytes(LENGTH_BYTES, "big")
+        self._output.append(piece)
+        self.output_bytes += LENGTH_BYTES + length
 
     def _write_handshake(self, payload: bytes) -> None:
         assert self._handshake is not None, "no handshake"
-        self._put(self._handshake.write(payload))
-
-    def _put(self, message: bytes) -> None:
-        self._output.append(frame_length(message))
+        message = frame_message(self._handshake.write(payload))
         self._output.append(message)
-        self.output_bytes += LENGTH_BYTES + len(message)
+        self.output_bytes += len(message)
 
 
 def _decode_id(payload: bytes) -> str:

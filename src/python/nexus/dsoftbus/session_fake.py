@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nexus.dsoftbus.session import Event, Identity, Session
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Event, Identity
 
 SECRET_A = b"\x0a" * 32
 SECRET_B = b"\x0b" * 32

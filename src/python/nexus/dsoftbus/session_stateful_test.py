@@ -10,16 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from nexus.dsoftbus.session import (
-    BACKLOG_BYTES_MAX,
-    Event,
-    Proven,
-    Ready,
-    Received,
-    Refusal,
-    Refused,
-    Session,
-)
+from nexus.dsoftbus.session import BACKLOG_BYTES_MAX, Session
+from nexus.dsoftbus.session_events import Event, Proven, Ready, Received, Refusal, Refused
 from nexus.dsoftbus.session_fake import Pair
 from nexus.dsoftbus.session_test import KEY_B
 from nexus.dsoftbus.transitions import State

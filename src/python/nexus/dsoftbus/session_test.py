@@ -12,16 +12,13 @@ from hypothesis import strategies as st
 from nexus.dsoftbus.noise import Role
 from nexus.dsoftbus.session import (
     BACKLOG_BYTES_MAX,
+    FRAME_NS,
     HANDSHAKE_NS,
     LOST_NS,
     PING_NS,
-    Proven,
-    Ready,
-    Received,
-    Refusal,
-    Refused,
     Session,
 )
+from nexus.dsoftbus.session_events import Proven, Ready, Received, Refusal, Refused
 from nexus.dsoftbus.session_fake import SECRET_A, SECRET_B, Pair, identity
 from nexus.dsoftbus.transitions import TRANSITIONS, State, Step
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
@@ -349,3 +346,54 @@ def test_arbitrary_bytes_never_raise_and_never_become_a_frame(
 def test_the_small_order_key_of_a_stranger_is_refused() -> None:
     with pytest.raises(RemoteProtocolError):
         Session.dial(identity("node-a", SECRET_A), bytes(32), 0)
+
+
+def test_a_long_frame_on_a_slow_line_does_not_lose_the_session() -> None:
+    pair = ready_pair()
+    pair.a.send_plaintext(bytes(1024))
+    message = pair.a.take_output()
+    now_ns = 0
+    for byte in message[:-1]:
+        now_ns += 20_000_000  # 50 bytes a second: 20 s in all.
+        assert pair.b.receive(bytes([byte]), now_ns) == []
+        assert pair.b.tick(now_ns) == []
+        # It asks meanwhile, so that the sender hears something too.
+        pinged = pair.b.take_output()
+        assert pair.a.receive(pinged, now_ns) == []
+        assert pair.a.tick(now_ns) == []
+        pair.a.take_output()
+    assert [type(e) for e in pair.b.receive(message[-1:], now_ns)] == [Received]
+
+
+def test_bytes_without_a_frame_hold_a_session_only_so_long() -> None:
+    pair = ready_pair()
+    pair.a.send_plaintext(bytes(1024))
+    message = pair.a.take_output()
+    now_ns = 0
+    for byte in message:
+        now_ns += LOST_NS - 1
+        pair.b.receive(bytes([byte]), now_ns)
+        if pair.b.tick(now_ns):
+            break
+        pair.b.take_output()
+    assert FRAME_NS <= now_ns < FRAME_NS + LOST_NS
+
+
+def test_what_a_frame_leads_to_is_there_before_the_next_is_taken() -> None:
+    pair = ready_pair()
+    for byte in b"abc":
+        pair.a.send_plaintext(bytes([byte]))
+    pair.a.ping()
+    pair.b.feed(pair.a.take_output(), 0)
+    taken = [pair.b.take(0) for _ in range(3)]
+    assert taken == [b"a", b"b", b"c"]
+    pair.b.close()
+    assert pair.b.take(0) is None
+    assert not pair.b.has_input
+
+
+def test_a_pong_that_nobody_asked_for_answers_nothing() -> None:
+    pair = ready_pair()
+    pair.a.send(Pong(99))
+    pair.b.receive(pair.a.take_output(), 0)
+    assert pair.b.pong_nonce < 99

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from nexus.dsoftbus.session import Identity, Proven, Ready, Received, Session
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Identity, Proven, Ready, Received
 from nexus.wire.gateway import Request, Response, Status, decode_frame
 
 SOURCE = Path(__file__).parents[4] / "src/guest/lib/dsoftbus/transcript_test.zig"

@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from nexus.dsoftbus.session import Event, Received, Refused, Session
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Event, Received, Refused
 from nexus.dsoftbus.session_fake import SECRET_A, SECRET_B, Pair, identity
 from nexus.dsoftbus.transitions import State
 from nexus.fuzz.target import Input, Target, packed

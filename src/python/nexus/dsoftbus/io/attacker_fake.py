@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass
 
 from nexus.dsoftbus.io.keyfile import NodeKey
-from nexus.dsoftbus.session import Event, Identity, Proven, Ready, Received, Session
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Event, Identity, Proven, Ready, Received
 from nexus.wire import mux as wire
 
 

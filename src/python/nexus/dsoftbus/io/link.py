@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from nexus.dsoftbus.carrier import Carrier, Event, Mode, Nonsense, Pulled
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject
-from nexus.dsoftbus.session import Proven, Ready, Received, Refusal, Refused, Session
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Proven, Ready, Received, Refusal, Refused
 from nexus.dsoftbus.transitions import State
 from nexus.wire import mux
 from nexus.wire.gateway import FRAME_BYTES_MAX

@@ -33,7 +33,8 @@ from nexus.dsoftbus.io.settings import AuditSink, Handler, Settings, Unavailable
 from nexus.dsoftbus.io.stream import StreamHandler
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.dsoftbus.policy import Policy
-from nexus.dsoftbus.session import Identity, Proven, Refusal, Session
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Identity, Proven, Refusal
 from nexus.wire.announce import Announce
 from nexus.wire.error import RemoteProtocolError
 from nexus.wire.gateway import FRAME_BYTES_MAX, Response, decode_frame

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from nexus.dsoftbus.gateway import Answer, Gateway
 from nexus.dsoftbus.policy import Policy, Rule
 from nexus.dsoftbus.rate import Limit
-from nexus.dsoftbus.session import Received
+from nexus.dsoftbus.session_events import Received
 from nexus.dsoftbus.session_fake import SECRET_B, Pair
 from nexus.remotefs.package.backend import Backend
 from nexus.remotefs.package.server import PackageServer

@@ -15,7 +15,8 @@ from typing import Final
 from nexus.dsoftbus.binding import Pin, Verdict, bind
 from nexus.dsoftbus.carrier import Carrier
 from nexus.dsoftbus.discovery import PeerTable
-from nexus.dsoftbus.session import Event, Identity, Proven, Ready, Received, Session
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Event, Identity, Proven, Ready, Received
 from nexus.dsoftbus.transitions import State
 from nexus.netstack.host import ByteStream, StackHost
 from nexus.netstack.library import Library, WouldBlockError
