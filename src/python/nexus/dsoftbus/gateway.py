@@ -5,7 +5,8 @@ reason:
 
     ready -> shape -> size -> rate -> service -> operation on the allowlist -> forward
 
-A peer is told `refused` and nothing else; the reason is in the audit record.
+A peer is told `refused` and nothing else; the reason is in the audit record.  Every frame costs a
+token, whatever is wrong with it: each costs this node work and a record.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Forward:
     service: Service
     request: Request
     deadline_ns: int
+    opcode: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Answer:
 
 def decide(
     peer: str | None, frame: bytes, policy: Policy, bucket: Bucket | None, now_ns: int
-) -> Outcome | tuple[Request, Service]:
-    """Judge one frame: what to forward, or why not.
+) -> Outcome | tuple[Request, Service, int]:
+    """Judge one frame: the request, its service and operation to forward, or why not.
 
     Args:
         peer: The bound peer's device id; None is a connection that is not ready.
@@ -64,6 +66,7 @@ def decide(
     """
     if peer is None:
         return Outcome.UNAUTHENTICATED
+    has_token = bucket is not None and bucket.take(now_ns)
     try:
         request = decode_frame(frame)
     except RemoteProtocolError:
@@ -72,23 +75,13 @@ def decide(
         return Outcome.MALFORMED
     if len(request.payload) > REQUEST_PAYLOAD_MAX:
         return Outcome.OVERSIZED
-    service = SERVICES.get(request.service)
-    opcode = service.opcode_of(request.payload) if service else None
-    refused = _judge(peer, request.service, opcode, policy, bucket, now_ns)
-    if refused is not None or service is None:
-        return refused or Outcome.SERVICE
-    return request, service
-
-
-def _judge(
-    peer: str, service: int, opcode: int | None, policy: Policy, bucket: Bucket | None, now_ns: int
-) -> Outcome | None:
-    """Say why an operation is not for this peer at this time; opcode None is no operation."""
-    if bucket is None or not bucket.take(now_ns):
+    if not has_token:
         return Outcome.RATE
-    if opcode is None or not policy.allows(peer, service, opcode):
+    service = SERVICES.get(request.service)
+    opcode = None if service is None else service.opcode_of(request.payload)
+    if service is None or opcode is None or not policy.allows(peer, request.service, opcode):
         return Outcome.SERVICE
-    return None
+    return request, service, opcode
 
 
 class Gateway:
@@ -109,23 +102,30 @@ class Gateway:
                 response = Response(Status.REFUSED, correlation_of(frame))
             return Answer(response, record_of(decision, peer, frame))
         assert peer is not None, "only a ready session is forwarded"
-        request, service = decision
-        return Forward(peer, service, request, now_ns + request.deadline_ms * _NS_PER_MS)
+        request, service, opcode = decision
+        deadline_ns = now_ns + request.deadline_ms * _NS_PER_MS
+        return Forward(peer, service, request, deadline_ns, opcode)
 
     def admit(self, peer: str, service: int, opcode: int, now_ns: int) -> Outcome | None:
         """Judge an operation that is asked for on a stream of its own; None lets it through."""
-        return _judge(peer, service, opcode, self._policy, self._buckets.get(peer), now_ns)
+        bucket = self._buckets.get(peer)
+        if bucket is None or not bucket.take(now_ns):
+            return Outcome.RATE
+        return None if self._policy.allows(peer, service, opcode) else Outcome.SERVICE
+
+    def charge(self, peer: str, now_ns: int) -> None:
+        """Take a token for what cannot even be judged as a frame."""
+        bucket = self._buckets.get(peer)
+        if bucket is not None:
+            bucket.take(now_ns)
 
     def complete(self, forward: Forward, reply: bytes | None, now_ns: int) -> Answer:
         """Answer a call with its service's reply; None means that it gave none."""
-        frame = forward.request.encode()
-        is_good = (
-            reply is not None
-            and len(reply) <= RESPONSE_PAYLOAD_MAX
-            and now_ns <= forward.deadline_ns
-        )
-        if not is_good or reply is None:
-            response = Response(Status.FAILED, forward.request.correlation)
-            return Answer(response, record_of(Outcome.FAILED, forward.peer, frame))
-        response = Response(Status.OK, forward.request.correlation, reply)
-        return Answer(response, record_of(Outcome.OK, forward.peer, frame))
+        request = forward.request
+        outcome = Outcome.FAILED
+        response = Response(Status.FAILED, request.correlation)
+        is_short = reply is not None and len(reply) <= RESPONSE_PAYLOAD_MAX
+        if reply is not None and is_short and now_ns <= forward.deadline_ns:
+            outcome = Outcome.OK
+            response = Response(Status.OK, request.correlation, reply)
+        return Answer(response, AuditRecord(outcome, forward.peer, request.service, forward.opcode))

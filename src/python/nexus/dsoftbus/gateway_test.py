@@ -92,14 +92,19 @@ def test_the_order_of_the_checks() -> None:
     assert decide("node-a", request(), empty, full, 0) is Outcome.SERVICE
 
 
-def test_only_requests_that_could_be_forwarded_cost_a_token() -> None:
+@pytest.mark.parametrize("frame", [b"", oversized(), request(service=9), Ping(1).encode()])
+def test_every_frame_costs_a_token(frame: bytes) -> None:
     here = gateway(burst=1)
-    for frame in (b"", oversized()):
-        here.receive("node-a", frame, 0)
-    assert isinstance(here.receive("node-a", request(), 0), Forward)
+    here.receive("node-a", frame, 0)
     verdict = here.receive("node-a", request(), 0)
     assert isinstance(verdict, Answer)
     assert verdict.audit.outcome is Outcome.RATE
+
+
+def test_what_cannot_be_judged_as_a_frame_costs_a_token() -> None:
+    here = gateway(burst=1)
+    here.charge("node-a", 0)
+    assert isinstance(here.receive("node-a", request(), 0), Answer)
 
 
 def test_an_operation_on_a_stream_is_judged_as_a_call_is() -> None:

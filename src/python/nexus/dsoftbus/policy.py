@@ -61,8 +61,9 @@ class Policy:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         """Take the rules; they do not change afterwards."""
-        self._rules = frozenset(rules)
+        # Tuples: one is made and hashed for every call.
+        self._rules = frozenset((rule.peer, rule.service, rule.opcode) for rule in rules)
 
     def allows(self, peer: str, service: int, opcode: int) -> bool:
         """Say whether a rule permits exactly this."""
-        return Rule(peer, service, opcode) in self._rules
+        return (peer, service, opcode) in self._rules
