@@ -28,6 +28,7 @@ from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason, StreamState
 from nexus.dsoftbus.noise import Role
 from nexus.wire import mux as wire
+from nexus.wire.error import LocalProtocolError, Reason
 from nexus.wire.gateway import (
     FRAME_BYTES_MAX,
     REQUEST_HEAD_BYTES,
@@ -154,10 +155,12 @@ class Carrier:
         if self._bare:
             return Pulled(self._bare.popleft(), None)
         stream, streams = self._peer_gateway, self.streams
-        if stream is None or streams is None or len(self._requests) < REQUEST_HEAD_BYTES:
+        if stream is None or streams is None or not self._requests:
             return None
         if streams.state(stream) is None or streams.room(stream) < _ROOM_LEAST:
             return None
+        if len(self._requests) < REQUEST_HEAD_BYTES:
+            return self._take_last(stream, streams)
         length = REQUEST_HEAD_BYTES + int.from_bytes(self._requests[2:4], "little")
         outcome = None
         if self._requests[0] != Type.REQUEST:
@@ -170,12 +173,41 @@ class Carrier:
             self._drop_peer_gateway()
             return Nonsense(outcome, head)
         if len(self._requests) < length:
-            return None
+            return self._take_last(stream, streams)
         frame = bytes(self._requests[:length])
         del self._requests[:length]
         streams.consume(stream, length)
         self._serving += 1
         return Pulled(frame, stream)
+
+    def _take_last(self, stream: int, streams: Mux) -> Pulled | None:
+        """Take the beginning of a request behind which the peer has closed: all that comes."""
+        if streams.state(stream) is not StreamState.HALF_CLOSED_REMOTE:
+            return None
+        frame = bytes(self._requests)
+        self._requests.clear()
+        self._serving += 1
+        return Pulled(frame, stream)
+
+    def open(self, name: str, priority: int) -> int:
+        """Open a stream of the owner's; return its number.
+
+        Of several streams of one name each after the first is `name#2`, `name#3`, and so on, since
+        a side has one live stream of a name (docs/spec/streams.md, *Names*).
+
+        Raises:
+            LocalProtocolError: the name is the node's own, or there are too many streams.
+        """
+        streams = self.streams
+        if streams is None or streams.peer is None:
+            raise LocalProtocolError(Reason.STATE, "there are no streams in this session")
+        if name == GATEWAY:
+            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{GATEWAY!r} is opened by calls")
+        # One is kept for calls, which open theirs when there is the first.
+        most = streams.peer.streams_max - (self._own_gateway is None)
+        if streams.own_count >= most:
+            raise LocalProtocolError(Reason.STATE, f"{streams.own_count} streams are open")
+        return streams.open(streams.free_name(name), priority)
 
     def send_request(self, frame: bytes) -> bool:
         """Send a call; False if there is no room for it, which only a stuck peer brings about."""
@@ -277,7 +309,7 @@ class Carrier:
         streams = self.streams
         assert streams is not None, "no streams"
         if self._own_gateway is None:
-            if streams.peer is None or streams.peer.streams_max == 0:
+            if streams.peer is None or streams.own_count >= streams.peer.streams_max:
                 return False
             self._own_gateway = streams.open(GATEWAY, GATEWAY_PRIORITY)
         if streams.room(self._own_gateway) < len(frame):

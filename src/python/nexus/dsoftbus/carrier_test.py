@@ -11,6 +11,7 @@ from nexus.dsoftbus.mux_fake import move
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason, StreamState
 from nexus.dsoftbus.noise import Role
 from nexus.wire import mux as wire
+from nexus.wire.error import LocalProtocolError
 from nexus.wire.gateway import Request, Response, Status
 
 CALL = Request(1, 1, 1000, b"SM\1\6\1x").encode()
@@ -201,3 +202,52 @@ def test_an_unknown_peer_that_takes_no_streams_is_told_so() -> None:
         a.receive(frame)
     assert not a.send_request(CALL)
     assert move(peer, peer) == []
+
+
+@pytest.mark.parametrize("length", range(1, len(CALL)))
+def test_half_a_request_and_close_is_a_request_that_is_over(length: int) -> None:
+    peer = Mux(Role.INITIATOR)
+    b = Carrier(Role.RESPONDER)
+    b.next_frame()
+    peer.start()
+    peer.receive(MODEL.encode())
+    stream = peer.open("gateway", 0)
+    peer.send(stream, CALL + CALL[:length])
+    peer.close(stream)
+    while (frame := peer.next_frame()) is not None:
+        b.receive(frame)
+    assert b.take_request() == Pulled(CALL, stream)
+    assert b.take_request() == Pulled(CALL[:length], stream)
+    assert b.take_request() is None
+    b.send_response(ANSWER, stream)
+    b.send_response(ANSWER, stream)
+    while (frame := b.next_frame()) is not None:
+        peer.receive(frame)
+    # Both sides have closed, so that the name is free again.
+    assert peer.state(stream) is None
+    again = peer.open("gateway", 0)
+    peer.send(again, CALL)
+    while (frame := peer.next_frame()) is not None:
+        b.receive(frame)
+    assert b.take_request() == Pulled(CALL, again)
+
+
+def test_several_streams_of_one_name_and_the_last_is_kept_for_calls() -> None:
+    a, b = Carrier(Role.INITIATOR), Carrier(Role.RESPONDER, wire.Settings(4, 600, 256))
+    carry(a, b)
+    carry(b, a)
+    for _ in range(3):
+        a.open("bulk", 4)
+    with pytest.raises(LocalProtocolError, match="3 streams"):
+        a.open("bulk", 4)
+    opened = [event.name for event in carry(a, b) if isinstance(event, Opened)]
+    assert opened == ["bulk", "bulk#2", "bulk#3"]
+    assert a.send_request(CALL)
+    carry(a, b)
+    assert b.take_request() == Pulled(CALL, 7)
+
+
+def test_the_stream_of_calls_is_not_the_owners_to_open() -> None:
+    a, _ = pair()
+    with pytest.raises(LocalProtocolError, match="gateway"):
+        a.open("gateway", 0)

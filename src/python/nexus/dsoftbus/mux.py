@@ -141,6 +141,21 @@ class Mux:
         return len(self._streams)
 
     @property
+    def own_count(self) -> int:
+        """How many of the live streams this side opened."""
+        return sum(stream.is_ours for stream in self._streams.values())
+
+    def free_name(self, name: str) -> str:
+        """Return the name under which this side may open another stream of a name."""
+        taken = {stream.name for stream in self._streams.values() if stream.is_ours}
+        number = 1
+        free = name
+        while free in taken:  # At most as often as there are streams.
+            number += 1
+            free = f"{name}#{number}"
+        return free
+
+    @property
     def has_output(self) -> bool:
         """Whether `next_frame` has one."""
         if self._control or self._credits:
