@@ -29,6 +29,11 @@ class Outcome(Enum):
     SERVICE = "denied-service"
     DECRYPT = "denied-decrypt"
 
+    @property
+    def is_denial(self) -> bool:
+        """Whether the call never reached a service."""
+        return self not in (Outcome.OK, Outcome.FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
@@ -77,7 +82,87 @@ class MuxRecord:
         return f"audit mux outcome={self.reject.value} peer={printable(self.peer)}"
 
 
-Record = AuditRecord | MuxRecord
+@dataclass(frozen=True, slots=True)
+class FaultRecord:
+    """A session that ended because of a defect on this side; the local log has its trace."""
+
+    peer: str | None
+
+    @property
+    def level(self) -> Level:
+        """Never what should happen."""
+        return Level.ERROR
+
+    @property
+    def message(self) -> str:
+        """The text that logd gets."""
+        return f"audit session outcome=fault peer={printable(self.peer or '-')}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRecord:
+    """A peer was dialled at an address that could not prove the peer's key."""
+
+    peer: str
+    address: str
+    port: int
+
+    @property
+    def level(self) -> Level:
+        """Someone else may claim to be there."""
+        return Level.WARN
+
+    @property
+    def message(self) -> str:
+        """The text that logd gets."""
+        where = f"{self.address}:{self.port}"
+        return f"audit address outcome=unproven peer={printable(self.peer)} address={where}"
+
+
+@dataclass(frozen=True, slots=True)
+class StrangersRecord:
+    """What connections of one source came to in an interval, beyond those with a record."""
+
+    source: str
+    refused: int
+    evicted: int
+    timed_out: int
+    span_ms: int
+
+    @property
+    def level(self) -> Level:
+        """Never what should happen."""
+        return Level.WARN
+
+    @property
+    def message(self) -> str:
+        """The text that logd gets."""
+        return (
+            f"audit strangers source={printable(self.source)} refused={self.refused}"
+            f" evicted={self.evicted} timeout={self.timed_out} ms={self.span_ms}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DenialsRecord:
+    """How many denials of a peer have no record of their own, since there were too many."""
+
+    peer: str
+    count: int
+    span_ms: int
+
+    @property
+    def level(self) -> Level:
+        """Never what should happen."""
+        return Level.WARN
+
+    @property
+    def message(self) -> str:
+        """The text that logd gets."""
+        return f"audit denials peer={printable(self.peer)} count={self.count} ms={self.span_ms}"
+
+
+Record = AuditRecord | MuxRecord | FaultRecord | AddressRecord | StrangersRecord | DenialsRecord
 
 
 def record_of(outcome: Outcome, peer: str | None, frame: bytes = b"") -> AuditRecord:

@@ -6,11 +6,12 @@ nobody's to ask from outside.
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from nexus.core.identity import service_id
+from nexus.dsoftbus.rooms import Room, Rooms
 from nexus.wire.error import Reason, RemoteProtocolError
 from nexus.wire.gateway import RESPONSE_PAYLOAD_MAX
 from nexus.wire.log import (
@@ -32,6 +33,11 @@ SERVICE: Final = 5
 # Some minutes of a peer that uses its whole allowance on what is denied; 180 KiB at most.
 RECORDS_MAX: Final = 512
 
+# What admitted peers changed, what strangers did, and how much was lost, each in its own room.
+CHANGES_MAX: Final = 256
+STRANGERS_MAX: Final = 64
+LOSSES_MAX: Final = 16
+
 # What is kept of a record's text, as by the guests.
 SCOPE_BYTES_MAX: Final = 32
 MESSAGE_BYTES_MAX: Final = 160
@@ -47,26 +53,41 @@ _STATUS: Final = {
 
 
 class LogRing:
-    """The last records; older ones make room, and are counted."""
+    """The last records of each room; older ones of the same room make way, and are counted."""
 
-    def __init__(self, records_max: int = RECORDS_MAX) -> None:
-        """Hold nothing yet."""
-        self._records: deque[Record] = deque(maxlen=records_max)
-        self.total = 0
+    def __init__(
+        self, records_max: int = RECORDS_MAX, others: Mapping[Room, int] | None = None
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            records_max: How many records there is room for besides those of `others`.
+            others: Rooms of their own, and how many records each holds.
+        """
+        self._records = Rooms[Record]({Room.PEERS: records_max, **(others or {})})
         self._last_ns = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    @property
+    def total(self) -> int:
+        """How many records there ever were."""
+        return self._records.total
 
     @property
     def dropped(self) -> int:
         """How many records made room for newer ones."""
         return self.total - len(self._records)
 
-    def append(self, level: Level, scope: str, message: str, now_ns: int) -> None:
+    def append(
+        self, level: Level, scope: str, message: str, now_ns: int, room: Room = Room.PEERS
+    ) -> None:
         """Keep a record.  No two have one time, so that a reader can ask on from the last."""
-        self.total += 1
         self._last_ns = max(now_ns, self._last_ns + 1)
         scope, message = _cut(scope, SCOPE_BYTES_MAX), _cut(message, MESSAGE_BYTES_MAX)
-        record = Record(self.total, self._last_ns, level, _SERVICE_ID, scope, message, "")
-        self._records.append(record)
+        record = Record(self.total + 1, self._last_ns, level, _SERVICE_ID, scope, message, "")
+        self._records.append(record, room)
 
     def answer(self, frame: bytes) -> bytes:
         """Answer a peer's frame; a refusal of the guests' logd is the same bytes."""
@@ -95,7 +116,7 @@ class LogRing:
 
     def _stats(self, request: Stats) -> Reply:
         used = sum(_text_bytes(record) for record in self._records)
-        most = self._records.maxlen or 0
+        most = self._records.capacity
         return Reply(
             Op.STATS,
             Status.OK,

@@ -15,13 +15,31 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 from nexus.dsoftbus.audit import SCOPE, Record
+from nexus.dsoftbus.audit_desk import room_of
 from nexus.dsoftbus.io.settings import AuditSink, Call, DeadlineError, FailedError, RefusedError
-from nexus.dsoftbus.log import SERVICE, LogRing
+from nexus.dsoftbus.log import (
+    CHANGES_MAX,
+    LOSSES_MAX,
+    RECORDS_MAX,
+    SERVICE,
+    STRANGERS_MAX,
+    LogRing,
+)
 from nexus.dsoftbus.log_reader import LogReader
+from nexus.dsoftbus.rooms import Room
 from nexus.wire import log
 from nexus.wire.error import RemoteProtocolError
 
 TIMEOUT_S: Final = 30.0
+
+_ROOMS: Final = {
+    Room.CHANGES: CHANGES_MAX,
+    Room.STRANGERS: STRANGERS_MAX,
+    Room.LOSSES: LOSSES_MAX,
+}
+
+# Losses become a record at most this often, so that these records do not displace each other.
+_LOSSES_NS: Final = 10_000_000_000
 
 # Every query is a record in the log of a guest, which takes 24 a second of one sender: reading
 # stays below that, with some room for what else happens there.
@@ -35,23 +53,36 @@ class NodeLog:
 
     def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         """Begin at the clock's time, which is zero in the log."""
-        self._ring = LogRing()
+        self._ring = LogRing(RECORDS_MAX, _ROOMS)
         self._clock_ns = clock_ns
         self._begun_ns = clock_ns()
+        self._told = 0  # How many lost records a record was made of.
+        self._tell_ns = 0  # When the next such record may be made.
 
     def __call__(self, call: Call) -> bytes:
         """Answer a call; only permitted ones of authenticated sessions come here."""
         return self._ring.answer(call.payload)
 
-    def append(self, level: log.Level, message: str) -> None:
-        """Keep a record."""
-        self._ring.append(level, SCOPE, message, self._clock_ns() - self._begun_ns)
+    def append(self, level: log.Level, message: str, room: Room = Room.CHANGES) -> None:
+        """Keep a record; by default that of a change, which no stranger can push out."""
+        now_ns = self._clock_ns() - self._begun_ns
+        lost = self._ring.dropped - self._told
+        if lost and now_ns >= self._tell_ns:
+            self._told += lost
+            self._tell_ns = now_ns + _LOSSES_NS
+            text = f"audit lost={lost}"
+            self._ring.append(log.Level.WARN, SCOPE, text, now_ns, Room.LOSSES)
+        self._ring.append(level, SCOPE, message, now_ns, room)
+
+    def records(self) -> list[log.Record]:
+        """Return what is kept, in order."""
+        return list(self._ring)
 
     def keeping(self, sink: AuditSink) -> AuditSink:
         """Return a sink that keeps a record and passes it on."""
 
         def take(record: Record) -> None:
-            self.append(record.level, record.message)
+            self.append(record.level, record.message, room_of(record))
             sink(record)
 
         return take

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from nexus.dsoftbus.audit import Record
+from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
 from nexus.dsoftbus.io import log as io_log
 from nexus.dsoftbus.io.log import NodeLog, read_log
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_fake import HANDLERS, KEY_A, KEY_B, introduce, peer_of, settings_of
 from nexus.dsoftbus.io.peer import Peer
-from nexus.dsoftbus.io.settings import DeadlineError, FailedError, RefusedError
-from nexus.dsoftbus.log import SERVICE
+from nexus.dsoftbus.io.settings import Call, DeadlineError, FailedError, RefusedError
+from nexus.dsoftbus.log import SERVICE, STRANGERS_MAX
 from nexus.dsoftbus.log_reader import LogReader
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
@@ -178,3 +178,26 @@ def test_a_log_without_end_is_read_for_so_long() -> None:
         assert time.monotonic() - begun_s < 5
 
     asyncio.run(run())
+
+
+def test_strangers_push_no_change_out_of_the_log_and_what_is_lost_is_a_record() -> None:
+    now_ns = 0
+    kept, told = NodeLog(lambda: now_ns), list[Record]()
+    sink = kept.keeping(told.append)
+    sink(AuditRecord(Outcome.OK, "node-a", 4, 1))
+    for _ in range(STRANGERS_MAX + 600):
+        now_ns += 1_000_000
+        sink(AuditRecord(Outcome.UNAUTHENTICATED, None, None, None))
+    for _ in range(2000):
+        now_ns += 10_000_000
+        sink(AuditRecord(Outcome.OK, "node-a", 1, 6))
+    query = log.Query(0, 1).encode()
+    reply = log.decode_reply(kept(Call("node-a", 1, SERVICE, query)))
+    assert [record.message for record in reply.records] == [
+        "audit remote call outcome=ok peer=node-a service=statefsd op=1"
+    ]
+    lost = [r.message for r in kept.records() if "lost=" in r.message]
+    assert lost[0] == "audit lost=1"
+    counted = sum(int(text.rpartition("=")[2]) for text in lost)
+    # All but what was lost in the last ten seconds.
+    assert reply.dropped - 1000 <= counted <= reply.dropped
