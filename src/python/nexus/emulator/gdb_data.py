@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.emulator import gdb_target
+from nexus.emulator.gdb_number import content, number, pair
 from nexus.emulator.gdb_packet import PACKET_BYTES_MAX
-from nexus.emulator.inspect import read_memory, write_memory
+from nexus.emulator.inspect import read_memory_from, write_memory
 from nexus.emulator.timeline import Timeline
 
 ERROR_ARGUMENT: Final = b"E16"  # EINVAL
@@ -27,56 +28,55 @@ class GdbData:
 
     def write_general(self, rest: bytes) -> bytes:
         """`G`: all of them."""
-        words = bytes.fromhex(rest.decode("latin-1"))
+        words = content(rest)
         if len(words) != gdb_target.GENERAL_COUNT * gdb_target.WORD_BYTES:
             return ERROR_ARGUMENT
-        for number in range(gdb_target.GENERAL_COUNT):
-            word = words[8 * number : 8 * number + 8]
-            gdb_target.write_register(
-                self._timeline.machine, number, int.from_bytes(word, "little")
-            )
+        for index in range(gdb_target.GENERAL_COUNT):
+            word = words[8 * index : 8 * index + 8]
+            gdb_target.write_register(self._timeline.machine, index, int.from_bytes(word, "little"))
         self._timeline.edited()
         return b"OK"
 
     def read_one(self, rest: bytes) -> bytes:
         """`p`: one register."""
-        value = gdb_target.read_register(self._timeline.machine, int(rest, 16))
+        value = gdb_target.read_register(self._timeline.machine, number(rest))
         return ERROR_ARGUMENT if value is None else _hex(value)
 
     def write_one(self, rest: bytes) -> bytes:
         """`P`: change one."""
-        number, _, value = rest.partition(b"=")
-        word = bytes.fromhex(value.decode("latin-1"))
+        name, _, value = rest.partition(b"=")
+        word = content(value)
         if len(word) != gdb_target.WORD_BYTES or not gdb_target.write_register(
-            self._timeline.machine, int(number, 16), int.from_bytes(word, "little")
+            self._timeline.machine, number(name), int.from_bytes(word, "little")
         ):
             return ERROR_ARGUMENT
         self._timeline.edited()
         return b"OK"
 
     def read_memory(self, rest: bytes) -> bytes:
-        """`m`: memory, as hexadecimal digits."""
-        address, length = parse_range(rest)
-        data = read_memory(self._timeline.machine, address, min(length, PACKET_BYTES_MAX // 2))
-        return _ERROR_MEMORY if data is None else data.hex().encode()
+        """`m`: memory, as hexadecimal digits; less than was asked for if it ends before."""
+        address, length = pair(rest)
+        wanted = min(length, PACKET_BYTES_MAX // 2)
+        data = read_memory_from(self._timeline.machine, address, wanted)
+        return data.hex().encode() if data or not wanted else _ERROR_MEMORY
 
     def write_memory_hex(self, rest: bytes) -> bytes:
         """`M`: change memory, given as digits."""
-        where, _, content = rest.partition(b":")
-        return self._write_memory(where, bytes.fromhex(content.decode("latin-1")))
+        where, _, digits = rest.partition(b":")
+        return self._write_memory(where, content(digits))
 
     def write_memory_binary(self, rest: bytes) -> bytes:
         """`X`: change memory, given as it is."""
-        where, _, content = rest.partition(b":")
-        return self._write_memory(where, content)
+        where, _, data = rest.partition(b":")
+        return self._write_memory(where, data)
 
-    def _write_memory(self, where: bytes, content: bytes) -> bytes:
-        address, length = parse_range(where)
-        if length != len(content):
+    def _write_memory(self, where: bytes, data: bytes) -> bytes:
+        address, length = pair(where)
+        if length != len(data):
             return ERROR_ARGUMENT
         if not length:
             return b"OK"  # How GDB asks whether it may.
-        if not write_memory(self._timeline.machine, address, content):
+        if not write_memory(self._timeline.machine, address, data):
             return _ERROR_MEMORY
         self._timeline.edited()
         return b"OK"
@@ -84,9 +84,3 @@ class GdbData:
 
 def _hex(value: int | None) -> bytes:
     return (value or 0).to_bytes(gdb_target.WORD_BYTES, "little").hex().encode()
-
-
-def parse_range(text: bytes) -> tuple[int, int]:
-    """`address,length`, both hexadecimal."""
-    address, _, length = text.partition(b",")
-    return int(address, 16), int(length, 16)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.emulator.gdb_number import number
+
 # Longer packets than we announced are refused.
 PACKET_BYTES_MAX: Final = 0x4000
 
@@ -78,13 +80,14 @@ class Deframer:
                     self._buffer.clear()
                     events.append(Bad())
                 break
-            events.append(self._packet(bytes(self._buffer[1:end]), self._buffer[end + 1 : end + 3]))
+            checksum = bytes(self._buffer[end + 1 : end + 3])
+            events.append(self._packet(bytes(self._buffer[1:end]), checksum))
             del self._buffer[: end + 3]
         return events
 
-    def _packet(self, raw: bytes, checksum: bytes | bytearray) -> Event:
+    def _packet(self, raw: bytes, checksum: bytes) -> Event:
         try:
-            expected = int(checksum, 16)
+            expected = number(checksum)
         except ValueError:
             return Bad()
         return Packet(_unescape(raw)) if sum(raw) & 0xFF == expected else Bad()

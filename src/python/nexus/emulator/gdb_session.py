@@ -11,22 +11,22 @@ from enum import Enum
 from typing import Final
 
 from nexus.emulator import gdb_target
-from nexus.emulator.gdb_data import ERROR_ARGUMENT, GdbData, parse_range
+from nexus.emulator.gdb_data import ERROR_ARGUMENT, GdbData
+from nexus.emulator.gdb_number import content, pair
 from nexus.emulator.gdb_packet import PACKET_BYTES_MAX, Again, Bad, Break, Deframer, Packet, encode
-from nexus.emulator.observe import READ, WATCHES_MAX, WRITE, Hit, Watch
+from nexus.emulator.gdb_points import BREAKPOINTS_MAX as BREAKPOINTS_MAX  # A session's bound.
+from nexus.emulator.gdb_points import GdbPoints
+from nexus.emulator.gdb_resume import THREAD, Resume, is_thread, parse_actions, parse_resume
+from nexus.emulator.observe import Hit
 from nexus.emulator.timeline import Timeline
 
 # Between two looks at the debugger's socket: some ten milliseconds on the reference engine.
 SLICE_STEPS: Final = 20_000
 
-BREAKPOINTS_MAX: Final = 1024
-
-_ERROR_ROOM: Final = b"E1c"  # ENOSPC
+_ERROR_THREAD: Final = b"E03"  # ESRCH
+_ERROR_ANNEX: Final = b"E00"
 _TRAP: Final = b"05"
 _INTERRUPTED: Final = b"02"
-
-_WATCH_KINDS: Final = {2: WRITE, 3: READ, 4: READ | WRITE}
-_WATCH_NAMES: Final = {WRITE: b"watch", READ: b"rwatch", READ | WRITE: b"awatch"}
 
 _FEATURES: Final = (
     b"PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;ReverseStep+;ReverseContinue+;"
@@ -53,6 +53,7 @@ class GdbSession:
         self._acknowledges = True
         self._last = b""
         self._stop_reason = b"S" + _TRAP
+        self._points = GdbPoints(timeline.observer)
         data = GdbData(timeline)
         self._commands: dict[bytes, Callable[[bytes], bytes | None]] = {
             b"?": lambda rest: self._stop_reason,
@@ -63,16 +64,15 @@ class GdbSession:
             b"m": data.read_memory,
             b"M": data.write_memory_hex,
             b"X": data.write_memory_binary,
-            b"Z": self._insert,
-            b"z": self._remove,
-            b"c": lambda rest: self._resume(),
-            b"s": lambda rest: self._step(),
+            b"Z": self._points.insert,
+            b"z": self._points.remove,
+            **{name: self._resuming(name) for name in (b"c", b"s", b"C", b"S")},
             b"b": self._backwards,
             b"v": self._verbose,
             b"q": self._query,
             b"Q": self._set,
-            b"H": lambda rest: b"OK",
-            b"T": lambda rest: b"OK",
+            b"H": self._choose_thread,
+            b"T": self._thread,
             b"D": self._detach,
             b"k": self._kill,
         }
@@ -126,41 +126,29 @@ class GdbSession:
         self._stop_reason = reason
         return self._send(reason)
 
-    # -- Break- and watchpoints ------------------------------------------------------------------
+    # -- The one thread --------------------------------------------------------------------------
 
-    def _insert(self, rest: bytes) -> bytes:
-        kind, address, length = _point(rest)
-        observer = self._timeline.observer
-        if kind in (0, 1):
-            if len(observer.breakpoints) == BREAKPOINTS_MAX:
-                return _ERROR_ROOM
-            observer.breakpoints.add(address)
-            return b"OK"
-        if kind not in _WATCH_KINDS:
-            return b""
-        if len(observer.watches) == WATCHES_MAX:
-            return _ERROR_ROOM
-        observer.watches.append(Watch(address, length, _WATCH_KINDS[kind]))
-        return b"OK"
+    def _choose_thread(self, rest: bytes) -> bytes:
+        """`H`: which thread later packets are about."""
+        return self._thread(rest[1:]) if rest[:1] in (b"c", b"g") else b""
 
-    def _remove(self, rest: bytes) -> bytes:
-        kind, address, length = _point(rest)
-        observer = self._timeline.observer
-        if kind in (0, 1):
-            observer.breakpoints.discard(address)
-            return b"OK"
-        if kind not in _WATCH_KINDS:
-            return b""
-        watch = Watch(address, length, _WATCH_KINDS[kind])
-        if watch in observer.watches:
-            observer.watches.remove(watch)
-        return b"OK"
+    def _thread(self, rest: bytes) -> bytes:
+        """`T`: whether a thread is alive."""
+        return b"OK" if is_thread(rest) else _ERROR_THREAD
 
     # -- Running ---------------------------------------------------------------------------------
 
-    def _resume(self) -> bytes | None:
+    def _resuming(self, name: bytes) -> Callable[[bytes], bytes | None]:
+        return lambda rest: self._go(parse_resume(name + rest))
+
+    def _go(self, resume: Resume) -> bytes | None:
         if self._timeline.is_over:
             return self._ending()
+        if resume.address is not None:
+            gdb_target.write_register(self._timeline.machine, gdb_target.PC, resume.address)
+            self._timeline.edited()
+        if resume.is_step:
+            return self._step()
         self.state = State.RUNNING
         return None
 
@@ -185,9 +173,8 @@ class GdbSession:
         return reason
 
     def _describe(self, hit: Hit) -> bytes:
-        if hit.watch is None:
-            return b"T" + _TRAP + b"hwbreak:;"
-        return b"T%b%b:%x;" % (_TRAP, _WATCH_NAMES[hit.watch.access], hit.watch.address)
+        reason = self._points.describe(hit)
+        return b"T" + _TRAP + reason if reason else b"S" + _TRAP
 
     def _ending(self) -> bytes:
         code = self._timeline.machine.exit_code
@@ -196,9 +183,9 @@ class GdbSession:
     def _verbose(self, rest: bytes) -> bytes | None:
         if rest == b"Cont?":
             return b"vCont;c;C;s;S"
-        if rest.startswith(b"Cont;"):
-            action = rest[5:6]
-            return self._step() if action in b"sS" else self._resume()
+        if rest == b"Cont" or rest.startswith(b"Cont;"):
+            resume = parse_actions(rest)
+            return ERROR_ARGUMENT if resume is None else self._go(resume)
         if rest.startswith(b"Kill"):
             self.state = State.KILLED
             return b"OK"
@@ -206,6 +193,7 @@ class GdbSession:
 
     def _detach(self, rest: bytes) -> bytes:
         self._timeline.release()
+        self._points.forget()
         self.state = State.DETACHED
         return b"OK"
 
@@ -216,17 +204,16 @@ class GdbSession:
 
     def _query(self, rest: bytes) -> bytes:
         name, _, argument = rest.partition(b":")
-        if name == b"Xfer" and argument.startswith(b"features:read:target.xml:"):
-            offset, length = parse_range(argument.rpartition(b":")[2])
-            part = gdb_target.target_xml()[offset : offset + length]
-            more = offset + length < len(gdb_target.target_xml())
-            return (b"m" if more else b"l") + part
+        if name == b"Supported":
+            self._points.negotiate(argument)
+            return _FEATURES
+        if name == b"Xfer" and argument.startswith(b"features:read:"):
+            return _description(*argument.split(b":")[2:])
         if rest.startswith(b"Rcmd,"):
-            return self._monitor(bytes.fromhex(rest[5:].decode("latin-1")))
+            return self._monitor(content(rest[5:]))
         fixed = {
-            b"Supported": _FEATURES,
-            b"C": b"QC1",
-            b"fThreadInfo": b"m1",
+            b"C": b"QC" + THREAD,
+            b"fThreadInfo": b"m" + THREAD,
             b"sThreadInfo": b"l",
             b"Attached": b"1",
         }
@@ -251,7 +238,11 @@ class GdbSession:
         return b""
 
 
-def _point(text: bytes) -> tuple[int, int, int]:
-    """`kind,address,length`, perhaps with conditions, which we did not ask for."""
-    kind, address, length = text.partition(b";")[0].split(b",")
-    return int(kind, 16), int(address, 16), int(length, 16)
+def _description(*wanted: bytes) -> bytes:
+    """A piece of the target's description: `target.xml` and `offset,length`."""
+    offset, length = pair(wanted[-1])
+    if wanted[:-1] != (b"target.xml",):
+        return _ERROR_ANNEX
+    text = gdb_target.target_xml()
+    more = offset + length < len(text)
+    return (b"m" if more else b"l") + text[offset : offset + length]

@@ -6,69 +6,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nexus.emulator.gdb_packet import Deframer, Packet, encode
+from nexus.emulator.gdb_client_fake import COUNT, Client
+from nexus.emulator.gdb_packet import encode
 from nexus.emulator.gdb_session import GdbSession, State
 from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
-from nexus.emulator.isa.assemble import assemble_with_symbols
-from nexus.emulator.machine import MachineOptions
-from nexus.emulator.observe import Observer
-from nexus.emulator.program_fake import EXIT, program
-from nexus.emulator.timeline import Timeline
-
-
-class Client:
-    """Speaks to a session as GDB would."""
-
-    def __init__(self, text: str) -> None:
-        kernel = program(text)
-        self.symbols = assemble_with_symbols(text)[1]
-
-        def options(observer: Observer) -> MachineOptions:
-            return MachineOptions(kernel=kernel, ram_bytes=1 << 20, observer=observer)
-
-        self.timeline = Timeline(options, 50)
-        self.session = GdbSession(self.timeline)
-        self._deframer = Deframer()
-        assert self.ask("QStartNoAckMode") == "OK"
-
-    def ask(self, command: str | bytes) -> str:
-        """Send a packet; run the guest until there is an answer."""
-        raw = command.encode() if isinstance(command, str) else command
-        reply = self.session.feed(encode(raw))
-        while not reply and self.session.state is State.RUNNING:
-            reply = self.session.advance()
-        packets = [e.data for e in self._deframer.feed(reply) if isinstance(e, Packet)]
-        assert len(packets) == 1, packets
-        return packets[0].decode("latin-1")
-
-    def register(self, number: int) -> int:
-        return int.from_bytes(bytes.fromhex(self.ask(f"p{number:x}")), "little")
-
-    @property
-    def pc(self) -> int:
-        return self.register(32)
-
-    def at(self, label: str) -> str:
-        return f"{self.symbols[label]:x}"
-
-
-COUNT = f"""
-    li s0, 5
-    la s1, counter
-again:
-    sd s0, 0(s1)
-    addi s0, s0, -1
-    bnez s0, again
-    li a0, 3
-{EXIT}
-.align 8
-counter: .dword 77
-"""
 
 
 def test_the_first_words() -> None:
     client = Client(COUNT)
-    assert "ReverseContinue+" in client.ask("qSupported:multiprocess+")
+    assert "ReverseContinue+" in client.ask("qSupported:multiprocess+;swbreak+;hwbreak+")
     assert client.ask("?") == "S05"
     assert client.ask("Hg0") == "OK"
     assert client.ask("qC") == "QC1"
@@ -135,6 +81,7 @@ def test_single_steps_go_one_instruction_in_either_direction() -> None:
 
 def test_breakpoints_stop_in_either_direction() -> None:
     client = Client(COUNT)
+    client.ask("qSupported:swbreak+;hwbreak+")
     assert client.ask(f"Z1,{client.at('again')},4") == "OK"
     for left in (5, 4, 3):
         assert client.ask("c") == "T05hwbreak:;"

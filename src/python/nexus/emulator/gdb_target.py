@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.inspect import read_csr
+from nexus.emulator.inspect import read_csr, write_csr
 from nexus.emulator.isa.operand import CSR_NAMES, REGISTER_NAMES
 from nexus.emulator.machine import Machine
 from nexus.emulator.reference import state as s
@@ -58,10 +58,15 @@ def read_register(machine: Machine, number: int) -> int | None:
 
 
 def write_register(machine: Machine, number: int, value: int) -> bool:
-    """Change a register; False if it cannot be changed from here."""
+    """Change a register; False if it cannot be changed."""
     if number == 0:
         return True
+    if number == PRIVILEGE:
+        if value not in (s.USER, s.SUPERVISOR, s.MACHINE):
+            return False
+        machine.hart.state[s.PRIVILEGE] = value
+        return True
     if number > PC:
-        return False
+        return number >= FIRST_CSR and write_csr(machine, number - FIRST_CSR, value)
     machine.hart.state[s.PC if number == PC else number] = value
     return True

@@ -61,6 +61,18 @@ def read_memory(machine: Machine, address: int, length: int) -> bytes | None:
     return b"".join(machine.ram.read(*part) for part in parts)
 
 
+def read_memory_from(machine: Machine, address: int, length: int) -> bytes:
+    """Read virtual memory up to where it ends, if that is before `length`."""
+    data = b""
+    while len(data) < length:
+        at = address + len(data)
+        piece = read_memory(machine, at, min(length - len(data), PAGE_BYTES - at % PAGE_BYTES))
+        if piece is None:
+            break
+        data += piece
+    return data
+
+
 def write_memory(machine: Machine, address: int, data: bytes) -> bool:
     """Write virtual memory, read-only pages too; False if a part of it is none."""
     parts = _parts(machine, address, len(data))
@@ -76,6 +88,15 @@ def read_csr(machine: Machine, number: int) -> int | None:
     """The value of a csr, whatever the privilege; None if there is no such register."""
     found = csr.CSRS.get(number)
     return None if found is None else found.read(machine.hart)
+
+
+def write_csr(machine: Machine, number: int, value: int) -> bool:
+    """Write a csr as machine mode would; False if there is none, or it is read-only."""
+    found = csr.CSRS.get(number)
+    if found is None or number >> 10 == 3:
+        return False
+    found.write(machine.hart, value)
+    return True
 
 
 def instruction_at(machine: Machine, pc: int) -> int | None:
