@@ -6,6 +6,8 @@ import importlib
 import importlib.util
 import sys
 
+from nexus.entry.program import run_program
+
 
 def main(argv: list[str]) -> int:
     """Run one benchmark with the rest of the command line; its `main` takes a list of strings."""
@@ -21,4 +23,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Final
 from nexus.bench import dsoftbus_measure as measure
 from nexus.bench.figure import Figure
 from nexus.bench.machine import describe_machine
+from nexus.entry.program import run_program
 
 SESSION_BYTES_MAX: Final = 20 * 1024
 
@@ -72,4 +72,4 @@ def _memory() -> Figure:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

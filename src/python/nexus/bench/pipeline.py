@@ -35,6 +35,7 @@ from nexus.bench.pipeline_run import (
     make_clone,
     shared_cache,
 )
+from nexus.entry.program import run_program
 
 COLD_SECONDS_MAX: Final = 600.0
 REMOTE_RATIO_MAX: Final = 1.5
@@ -259,4 +260,4 @@ def address_of(description: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

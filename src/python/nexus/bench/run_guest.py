@@ -6,11 +6,11 @@ Prints one JSON object.  It is a process of its own so that start-up and memory 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 
 from nexus.emulator.machine import Machine, MachineOptions, Stop
+from nexus.entry.program import run_program
 
 # Longer than any workload, in virtual time.
 _UNTIL_NS = 1000 * 10**9
@@ -36,4 +36,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -29,6 +28,7 @@ from nexus.bench import remote_put
 from nexus.bench import statefs_measure as measure
 from nexus.bench.figure import Figure
 from nexus.bench.machine import describe_machine
+from nexus.entry.program import run_program
 
 RATIO_MIN: Final = 1.0
 
@@ -95,4 +95,4 @@ def _file_system(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

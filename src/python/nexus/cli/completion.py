@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from nexus.cli.main import COMMANDS
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import UsageError
+from nexus.entry.program import run_program
 
 _SCRIPT = """_nexus() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}"
@@ -50,4 +51,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

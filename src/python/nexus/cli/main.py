@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Final
 
-from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import did_you_mean
+from nexus.core.exits import EXIT_CONFIG
+from nexus.core.version import VERSION
+from nexus.entry.program import report_only, run_program
 
 # Name: (module with `main(arguments) -> exit code`, or module:function; what it does).
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -59,27 +61,52 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+GROUPS: Final = tuple(dict.fromkeys(name.split()[0] for name in COMMANDS if " " in name))
+
+# Their output is a report on the way to a verdict or of a service: losing it must end neither.
+REPORTS: Final = frozenset({"bus serve", "os2vm", "pkg serve", "state serve"})
+
+_HELP: Final = ("-h", "--help", "help")
+
+_USAGE: Final = """\
+usage: nexus COMMAND [ARGUMENTS]
+       nexus help [COMMAND]
+       nexus --version
+
+{commands}
+
+`nexus help COMMAND` explains a command.  See nexus(1) or docs/cli.md.
+"""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the program that the first one or two words name; one word of a group lists it."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        sys.stdout.write(_usage("nexus", COMMANDS))
-        return 0 if arguments else EXIT_CONFIG
-    for words in (2, 1):
-        name = " ".join(arguments[:words])
-        if name in COMMANDS:
-            return run(name, arguments[words:])
-    group = [name for name in COMMANDS if name.startswith(f"{arguments[0]} ")]
-    if group and (len(arguments) == 1 or arguments[1] in ("-h", "--help")):
-        sys.stdout.write(_usage(f"nexus {arguments[0]}", group))
+    words = list(arguments)
+    if not words:
+        sys.stdout.write(_USAGE.format(commands=_list(COMMANDS)))
+        return EXIT_CONFIG
+    if words[0] in ("-V", "--version", "version") and len(words) == 1:
+        sys.stdout.write(f"nexus {VERSION}\n")
         return 0
-    name = " ".join(arguments[:2])
-    hint = did_you_mean(name, COMMANDS)
-    sys.stderr.write(f"error: {name!r} is no command; accepted are {', '.join(COMMANDS)}{hint}\n")
-    return EXIT_CONFIG
+    if words[0] in _HELP:
+        return _help(words[1:])
+    name = find_command(words)
+    if name is not None:
+        return run(name, words[len(name.split()) :])
+    if words[0] in GROUPS and (len(words) == 1 or words[1] in _HELP):
+        return _help([words[0], *words[2:]])
+    return _refuse(words)
+
+
+def find_command(words: Sequence[str]) -> str | None:
+    """Return the command that the first words name, if they do."""
+    return next((name for n in (2, 1) if (name := " ".join(words[:n])) in COMMANDS), None)
 
 
 def run(name: str, arguments: Sequence[str]) -> int:
     """Import one program and run it."""
+    if name in REPORTS:
+        report_only()
     return int(program(name)(list(arguments)))
 
 
@@ -90,12 +117,40 @@ def program(name: str) -> Callable[[list[str]], int]:
     return found
 
 
-def _usage(who: str, names: Iterable[str]) -> str:
+def _help(words: Sequence[str]) -> int:
+    if not words or (len(words) == 1 and words[0] in _HELP):
+        sys.stdout.write(_USAGE.format(commands=_list(COMMANDS)))
+        return 0
+    name = find_command(words)
+    if name is not None:
+        return run(name, ["--help"])  # Words after it are arguments, which help does not need.
+    if words[0] in GROUPS and len(words) == 1:
+        group = words[0]
+        listed = _list(name for name in COMMANDS if name.startswith(f"{group} "))
+        sys.stdout.write(f"usage: nexus {group} COMMAND [ARGUMENTS]\n\n{listed}\n")
+        return 0
+    return _refuse(words)
+
+
+def _refuse(words: Sequence[str]) -> int:
+    """Report an unknown command in one line that names the words possible at its place."""
+    name = " ".join(words[:2] if words[0] in GROUPS else words[:1])
+    if words[0] in GROUPS:
+        inner = [command.split()[1] for command in COMMANDS if command.startswith(f"{words[0]} ")]
+        accepted = f"after {words[0]!r} expected {', '.join(inner)}"
+    else:
+        accepted = f"expected {', '.join(sorted({name.split()[0] for name in COMMANDS}))}"
+    known = COMMANDS if len(words) > 1 else [*COMMANDS, *GROUPS]
+    hint = did_you_mean(" ".join(words[:2]), known)
+    sys.stderr.write(f"error: {name!r} is not a command; {accepted}{hint} (see nexus help)\n")
+    return EXIT_CONFIG
+
+
+def _list(names: Iterable[str]) -> str:
     listed = list(names)
     width = max(len(name) for name in listed)
-    lines = [f"  {name:{width}}  {COMMANDS[name][1]}" for name in listed]
-    return "\n".join([f"usage: {who} COMMAND [ARGUMENTS]", *lines, ""])
+    return "\n".join(f"  {name:{width}}  {COMMANDS[name][1]}" for name in listed)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nexus.cli.main import COMMANDS, main, program
+from nexus.cli.main import COMMANDS, GROUPS, main, program
 from nexus.config.config_fake import NODE_A
+from nexus.core.version import VERSION
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -27,7 +28,20 @@ def test_a_command_gets_its_arguments_and_gives_its_exit_code(
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["config", "chekc"], "did you mean 'config check'"), (["x"], "'x' is no command")],
+    [
+        (
+            ["config", "chekc"],
+            "'config chekc' is not a command; after 'config' expected blob, check",
+        ),
+        (["cofig"], "did you mean 'config'"),
+        (["config", "chekc"], "did you mean 'config check'"),
+        (["cofig", "check"], "did you mean 'config check'"),
+        (["help", "stat"], "did you mean 'state'"),
+        (["x"], "'x' is not a command; expected bus, completion, config, image, log, os2vm"),
+        (["--versoin"], "'--versoin' is not a command"),
+        (["a\nb"], r"'a\nb' is not a command"),
+        (["\udcff"], r"'\udcff' is not a command"),
+    ],
 )
 def test_an_unknown_command_is_one_line(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
@@ -38,22 +52,40 @@ def test_an_unknown_command_is_one_line(
     assert message.count("\n") == 1
 
 
-def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    assert main([]) == 20
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [([], 20), (["--help"], 0), (["-h"], 0), (["help"], 0), (["help", "help"], 0)],
+)
+def test_help_lists_the_commands(
+    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == code
     shown = capsys.readouterr().out
-    assert all(shown.count(f"  {name} ") == 2 for name in COMMANDS)
+    assert all(shown.count(f"  {name} ") == 1 for name in COMMANDS)
 
 
-GROUPS = sorted({name.split()[0] for name in COMMANDS if " " in name})
+@pytest.mark.parametrize("option", ["--version", "-V", "version"])
+def test_the_version_is_one_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([option]) == 0
+    assert capsys.readouterr().out == f"nexus {VERSION}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_names_it_as_it_is_typed(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["help", *name.split()])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: nexus {name}")
 
 
 def test_the_groups() -> None:
-    assert GROUPS == ["bus", "config", "image", "pkg", "state", "vm"]
+    assert sorted(GROUPS) == ["bus", "config", "image", "pkg", "state", "vm"]
 
 
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("more", [[], ["--help"], ["-h"]])
+@pytest.mark.parametrize("more", [[], ["--help"], ["-h"], ["help"]])
 def test_a_group_lists_its_commands_and_no_others(
     group: str, more: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from nexus.cli.vm_session import (
 )
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import NexusError, UsageError
+from nexus.entry.program import run_program
 from nexus.harness.engine import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -189,4 +190,4 @@ def _sleep(session: Session, terminal: Terminal) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

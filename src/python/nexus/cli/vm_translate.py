@@ -9,9 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import EXIT_CONFIG
+from nexus.core.commandline import CommandLine, bounded
+from nexus.core.errors import UsageError
+from nexus.core.exits import EXIT_CONFIG
 
 # By name, so that this command is not built with what it can do without.
 _PROGRAM: Final = "nexus.emulator.native.translate"
@@ -23,14 +26,27 @@ _ADVICE: Final = (
     " or package an `rv64_translation` target such as src/guest:translations"
 )
 
+_PROCESSES_MAX: Final = 256
 
-def main(argv: Sequence[str] | None = None) -> int:
+
+def main(argv: Sequence[str]) -> int:
     """Run the program; return its exit code."""
+    parser = CommandLine("nexus vm translate", "Compile the code of guest images, by LLVM.")
+    parser.add_argument("--elf", type=Path, nargs="+", required=True, help="guest images")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="where to write the translations"
+    )
+    parser.add_argument("--processes", metavar="N", help="default: one a processor")
     try:
+        options = parser.parse_args(list(argv))
+        bounded("--processes", options.processes, 1, _PROCESSES_MAX)
         program = import_module(_PROGRAM)
+    except UsageError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return EXIT_CONFIG
     except ModuleNotFoundError as exc:
         if exc.name not in _OPTIONAL:
             raise
         print(f"error: {_ADVICE.format(missing=f'no {exc.name}')}", file=sys.stderr)
         return EXIT_CONFIG
-    return int(program.main(argv))
+    return int(program.main(list(argv)))

@@ -33,8 +33,8 @@ def test_with_llvm_the_arguments_reach_the_translator(monkeypatch: pytest.Monkey
     monkeypatch.setattr(program, "main", record, raising=False)
     monkeypatch.setitem(sys.modules, vm_translate._PROGRAM, program)
 
-    assert vm_translate.main(["--out", "b"]) == 3
-    assert calls == [["--out", "b"]]
+    assert vm_translate.main(["--elf", "a", "--out", "b"]) == 3
+    assert calls == [["--elf", "a", "--out", "b"]]
 
 
 def test_a_missing_module_of_another_kind_is_not_blamed_on_llvm(
@@ -45,4 +45,4 @@ def test_a_missing_module_of_another_kind_is_not_blamed_on_llvm(
 
     monkeypatch.setattr(vm_translate, "import_module", fail)
     with pytest.raises(ModuleNotFoundError):
-        vm_translate.main([])
+        vm_translate.main(["--elf", "a", "--out", "b"])

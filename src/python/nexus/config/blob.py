@@ -15,11 +15,12 @@ from nexus.config.load import load_node
 from nexus.config.settings import add_option, parse_settings
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 
 
 def main(arguments: Sequence[str]) -> int:
     """Read, compile, write."""
-    parser = CommandLine("nexus.config.blob", "Compile a node's file into the guest's blob.")
+    parser = CommandLine("nexus config blob", "Compile a node's file into the guest's blob.")
     parser.add_argument("node", metavar="NODE.toml")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
     add_option(parser)
@@ -37,4 +38,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

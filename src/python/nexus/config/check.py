@@ -17,6 +17,7 @@ from nexus.config.node import NodeConfig
 from nexus.config.settings import Setting, add_option, parse_settings
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 
 
 def check_file(path: str, given: Sequence[Setting] = ()) -> None:
@@ -33,7 +34,7 @@ def check_file(path: str, given: Sequence[Setting] = ()) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Check every file, also after the first bad one."""
-    parser = CommandLine("nexus.config.check", "Check node and world files.")
+    parser = CommandLine("nexus config check", "Check node and world files.")
     parser.add_argument("files", nargs="+", metavar="FILE")
     add_option(parser)
     try:
@@ -55,4 +56,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

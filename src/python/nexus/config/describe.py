@@ -19,6 +19,7 @@ from nexus.config.world import PHASES, World
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
 from nexus.core.identity import service_id
+from nexus.entry.program import run_program
 
 
 def describe(config: NodeConfig | World) -> list[str]:
@@ -101,7 +102,7 @@ def _world(world: World) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Describe every file."""
-    parser = CommandLine("nexus.config.describe", "Say what a configuration file comes to.")
+    parser = CommandLine("nexus config describe", "Say what a configuration file comes to.")
     parser.add_argument("files", nargs="+", metavar="FILE")
     try:
         files = parser.parse_args(arguments).files
@@ -114,4 +115,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -18,6 +18,7 @@ from nexus.config.load import load_with_origins
 from nexus.config.settings import add_option, parse_settings
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 
 # Longer values push their own comment to the right, and no other.
 _COLUMN_MAX: Final = 56
@@ -67,7 +68,7 @@ def _json_of(value: Value) -> dict[str, Any]:
 
 def main(arguments: Sequence[str]) -> int:
     """Explain every file."""
-    parser = CommandLine("nexus.config.origins", "Show each value and where it came from.")
+    parser = CommandLine("nexus config explain", "Show each value and where it came from.")
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     add_option(parser)
@@ -88,4 +89,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -25,6 +25,7 @@ from nexus.config.partial import partial_of
 from nexus.config.world import WorldConfig
 from nexus.core.commandline import EXIT_CONFIG, CommandLine, one_of
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -106,7 +107,7 @@ def write_schema(kind: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Print one schema."""
-    parser = CommandLine("nexus.config.schema", "Print the JSON Schema of a configuration file.")
+    parser = CommandLine("nexus config schema", "Print the JSON Schema of a configuration file.")
     parser.add_argument("kind", help=f"one of {', '.join(sorted(FILES))}")
     try:
         kind = one_of("kind", parser.parse_args(arguments).kind, sorted(FILES))
@@ -118,4 +119,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

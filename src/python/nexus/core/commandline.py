@@ -7,26 +7,78 @@ the exit code of a bad configuration.  `argparse` prints a usage page and exits 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final, NoReturn
 
 from nexus.core.errors import UsageError, did_you_mean
-
-# The exit code that says: what was given is wrong, nothing was run.
-EXIT_CONFIG: Final = 20
+from nexus.core.exits import EXIT_CONFIG as EXIT_CONFIG
 
 
 class CommandLine(argparse.ArgumentParser):
     """`ArgumentParser` whose `error` raises `UsageError`."""
 
     def __init__(self, prog: str, description: str) -> None:
-        """Create the parser; abbreviated options are refused, they break when options grow."""
-        super().__init__(prog=prog, description=description, allow_abbrev=False)
+        """Create the parser of a command, such as `nexus config check`.
+
+        Abbreviated options are refused: they break when options grow.
+        """
+        super().__init__(prog=_as_typed(prog), description=description, allow_abbrev=False)
+        self._given: list[str] = []
+
+    def parse_known_args(  # type: ignore[override]  # The base class is overloaded on `namespace`.
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Keep what was given, for `error`."""
+        if _is_described.get():
+            raise _Described(self)
+        self._given = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Raise what `argparse` found wrong."""
+        """Raise what `argparse` found wrong; an unknown option comes before what is missing."""
+        before = self._given[: self._given.index("--")] if "--" in self._given else self._given
+        known = self._option_string_actions
+        for word in before:
+            option = word.partition("=")[0]
+            if option.startswith("--") and option not in known:
+                shown = repr(option) if not option.isprintable() else option
+                message = f"{shown}: is not an option{did_you_mean(option, known)}"
+                break
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+class _Described(BaseException):
+    """A parser that was about to read arguments, while somebody asked what it is."""
+
+    def __init__(self, parser: CommandLine) -> None:
+        super().__init__()
+        self.parser = parser
+
+
+_is_described: Final = ContextVar("is_described", default=False)
+
+
+def parser_of(main: Callable[[list[str]], int]) -> CommandLine:
+    """Return the parser of a main, which is stopped where it would begin to read arguments."""
+    token = _is_described.set(True)
+    try:
+        main([])
+    except _Described as found:
+        return found.parser
+    finally:
+        _is_described.reset(token)
+    raise AssertionError(f"{main} reads no arguments")
+
+
+def _as_typed(command: str) -> str:
+    """Name a command as it was started: by its module, if that is what Python was given."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    name = getattr(spec, "name", None) or ""
+    is_module = name.startswith("nexus.") and name != "nexus.cli.main"
+    return f"python -m {name.removesuffix('.__main__')}" if is_module else command
 
 
 def bounded(option: str, text: str | None, low: int, high: int) -> int | None:

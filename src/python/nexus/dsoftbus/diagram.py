@@ -15,6 +15,7 @@ from typing import Final
 from nexus.dsoftbus.mux_transitions import STREAM_TRANSITIONS
 from nexus.dsoftbus.noise import Role
 from nexus.dsoftbus.transitions import TRANSITIONS
+from nexus.entry.program import run_program
 
 
 def _name(state: Enum) -> str:
@@ -58,6 +59,11 @@ DIAGRAMS: Final = {
 }
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
+    """Print the diagrams of every page; there are no arguments."""
     for page, diagrams in DIAGRAMS.items():
         sys.stdout.write("\n".join([f"{page}:", *diagrams]))
+
+
+if __name__ == "__main__":
+    run_program(main)

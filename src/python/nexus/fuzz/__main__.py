@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError, UsageError, did_you_mean
+from nexus.entry.program import Text, run_program
 from nexus.fuzz import corpus, engine
 
 CORPUS: Final = Path("src/python/nexus/fuzz/corpus")
@@ -90,4 +91,4 @@ def _prepare(target: Any, options: Namespace, seconds: int, scratch: Path) -> en
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

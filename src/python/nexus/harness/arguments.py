@@ -106,7 +106,7 @@ def parse(argv: Sequence[str]) -> Options:
 
 
 def _parser() -> CommandLine:
-    parser = CommandLine("os2vm", _DESCRIPTION)
+    parser = CommandLine("nexus os2vm", _DESCRIPTION)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     width = max(len(outcome.label) for outcome in Outcome)
     lines = [f"    {o.exit_code:>3}  {o.label:<{width}}" for o in Outcome]

@@ -27,7 +27,7 @@ WORLD = ["--world", "w.toml"]
         ([*WORLD, "--until", "build"], "accepted: launch, discovery"),
         ([*WORLD, "--engine", "qmeu"], "did you mean 'qemu'"),
         ([*WORLD, "--expect-outcome", "panic"], "--expect-outcome: 'panic' is unknown"),
-        ([*WORLD, "--frobnicate"], "unrecognized arguments"),
+        ([*WORLD, "--frobnicate"], "is not an option"),
     ],
 )
 def test_refused(argv: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:

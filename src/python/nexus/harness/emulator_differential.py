@@ -25,6 +25,7 @@ from nexus.emulator.differential.probes import draw
 from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.machine import Machine, MachineOptions, Stop
+from nexus.entry.program import Text, run_program
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.qemu_command import PROGRAM, check_version
 
@@ -167,4 +168,4 @@ def _say(message: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main, Text.REPORT)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import UsageError
+from nexus.entry.program import Text, run_program
 from nexus.harness import arguments
 from nexus.harness.arguments import Options
 from nexus.harness.engine import Engine
@@ -54,4 +55,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main, Text.REPORT)

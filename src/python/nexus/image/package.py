@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 from nexus.image.error import ImageError
 from nexus.image.package_file import read_file
 from nexus.image.package_image import FILE_BYTES_MAX, PackageFile, build_image
@@ -50,7 +51,7 @@ def build(bundles: Iterable[tuple[Manifest, Fetch]]) -> bytes:
 
 def main(arguments: Sequence[str]) -> int:
     """Read, build, write; one line a mistake and exit code 20 for whatever is wrong."""
-    parser = CommandLine("nexus.image.package", "Build a package image of bundles of files.")
+    parser = CommandLine("nexus pkg build", "Build a package image of bundles of files.")
     parser.add_argument("--manifest", action="append", required=True, type=Path, metavar="TOML")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
     try:
@@ -87,4 +88,4 @@ def _write(path: Path, image: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError, did_you_mean
+from nexus.entry.program import run_program
 from nexus.image.error import ImageError
 from nexus.image.package_file import load_image
 from nexus.image.package_image import Entry, PackageImage, PackageImageError
@@ -41,7 +42,7 @@ def choose(image: PackageImage, bundle: str | None) -> list[Entry]:
 
 def main(arguments: Sequence[str]) -> int:
     """Verify, choose, write."""
-    parser = CommandLine("nexus.image.package_extract", "Write the files of a package image.")
+    parser = CommandLine("nexus pkg extract", "Write the files of a package image.")
     parser.add_argument("image", type=Path)
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER")
     parser.add_argument("--bundle", metavar="NAME[@VERSION]")
@@ -69,4 +70,4 @@ def _write(image: PackageImage, entries: Sequence[Entry], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -16,6 +16,7 @@ from typing import Final
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 from nexus.image.package_file import load_image
 from nexus.image.package_image import PackageImage, PackageImageError
 
@@ -24,7 +25,7 @@ EXIT_BAD: Final = 1
 
 def main(arguments: Sequence[str]) -> int:
     """Print one line a file, or one JSON document."""
-    parser = CommandLine("nexus.image.package_inspect", "Show what is in a package image.")
+    parser = CommandLine("nexus pkg inspect", "Show what is in a package image.")
     parser.add_argument("image", type=Path)
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     try:
@@ -55,4 +56,4 @@ def _printable(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

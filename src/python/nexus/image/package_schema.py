@@ -13,12 +13,13 @@ from collections.abc import Sequence
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 from nexus.image.package_manifest import build_schema
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the schema."""
-    parser = CommandLine("nexus.image.package_schema", "Print the JSON Schema of a manifest.")
+    parser = CommandLine("nexus pkg schema", "Print the JSON Schema of a manifest.")
     try:
         parser.parse_args(arguments)
     except NexusError as exc:
@@ -29,4 +30,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 from nexus.image.package import contents_line
 from nexus.image.package_file import load_image
 from nexus.image.package_image import PackageImage, PackageImageError
@@ -42,7 +43,7 @@ def find_problems(image: PackageImage) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Say nothing and return 0, or say each problem in a line."""
-    parser = CommandLine("nexus.image.package_verify", "Verify a package image.")
+    parser = CommandLine("nexus pkg verify", "Verify a package image.")
     parser.add_argument("image", type=Path)
     try:
         problems = list(find_problems(load_image(parser.parse_args(arguments).image)))
@@ -56,4 +57,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

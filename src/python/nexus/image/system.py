@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 from nexus.image import bootfs, elf
 from nexus.image.error import ImageError
 
@@ -29,7 +30,7 @@ def build_system(kernel: bytes, services: Sequence[tuple[str, bytes]]) -> bytes:
 
 def main(arguments: Sequence[str]) -> int:
     """Read, build, write; one line and exit code 20 for whatever is wrong."""
-    parser = CommandLine("nexus.image.system", "Join a kernel and its services into one ELF.")
+    parser = CommandLine("nexus image system", "Join a kernel and its services into one ELF.")
     parser.add_argument("--kernel", required=True, type=Path, metavar="ELF")
     parser.add_argument("--service", action="append", default=[], metavar="NAME=ELF")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
@@ -66,4 +67,4 @@ def _write(path: Path, image: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
+from nexus.entry.program import Text, run_program
 from nexus.harness.outcome import Outcome
 from nexus.pipeline import sides
 from nexus.pipeline.difference import Difference, compare, relevant
@@ -168,4 +169,4 @@ def _end(outcome: tuple[str, int], text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

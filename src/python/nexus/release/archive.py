@@ -22,6 +22,7 @@ from typing import Final
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 
 # 1980-01-01, the oldest time that zip files know: whoever packs these files again can keep it.
 TIME: Final = 315_532_800
@@ -121,4 +122,4 @@ def _read(name: str, path: str) -> Entry:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -21,6 +21,7 @@ from typing import Final
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import Text, run_program
 from nexus.release.document import Step, find_missing, parse
 from nexus.release.shell import Shell, ShellError
 
@@ -148,4 +149,4 @@ def walk(steps: Sequence[Step], start: Path, env: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Final
 from xml.etree import ElementTree
 
+from nexus.entry.program import Text, run_program
 from nexus.remotecache import credentials, proof_broken, proof_faults, server
 from nexus.remotecache.proof_clones import clones_share_and_agree
 from nexus.remotecache.proof_execution import executes_remotely
@@ -173,4 +174,4 @@ def stop(number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

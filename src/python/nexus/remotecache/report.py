@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from nexus.entry.program import run_program
 from nexus.remotecache import stats
 
 SERVED: Final = 0
@@ -48,4 +49,4 @@ def judge(log: Path, *, all_found: bool = False, found_min: int = 0) -> tuple[in
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -21,6 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
+from nexus.entry.program import Text, run_program
 from nexus.remotecache import credentials, server, settings
 from nexus.remotecache.sandbox import (
     Sandbox,
@@ -168,4 +169,4 @@ def stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from nexus.entry.program import Text, run_program
 from nexus.workflows.files import (
     GITHUB,
     GITLAB,
@@ -94,4 +95,4 @@ def run_job(job: Job, root: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

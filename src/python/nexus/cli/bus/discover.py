@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, 
 from nexus.dsoftbus.audit import printable
 from nexus.dsoftbus.discovery import Entry
 from nexus.dsoftbus.io.node import Node
+from nexus.entry.program import run_program
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,4 +63,4 @@ def _fields(entry: Entry) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

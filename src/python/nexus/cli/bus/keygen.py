@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from nexus.cli.bus.program import Outcome, Result, command_line, run
 from nexus.dsoftbus.io.keyfile import make_key, write_key
+from nexus.entry.program import run_program
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,4 +37,4 @@ async def _keygen(options: Namespace) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

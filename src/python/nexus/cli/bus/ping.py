@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run, whole
 from nexus.dsoftbus.io.peer import Peer
+from nexus.entry.program import run_program
 
 COUNT_MAX = 1000
 
@@ -39,4 +39,4 @@ async def _ping(options: Namespace) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

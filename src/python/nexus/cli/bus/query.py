@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
 from nexus.dsoftbus.io.peer import Peer
+from nexus.entry.program import run_program
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,4 +32,4 @@ async def _query(options: Namespace) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

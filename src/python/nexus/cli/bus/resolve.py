@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
 from nexus.core.errors import UsageError
 from nexus.dsoftbus.io.peer import Peer
+from nexus.entry.program import run_program
 from nexus.wire.samgr import RESOLVE_NAME_BYTES_MAX
 
 
@@ -40,4 +40,4 @@ async def _resolve(options: Namespace) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

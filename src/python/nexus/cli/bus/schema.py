@@ -10,6 +10,7 @@ from typing import Any, Final
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import UsageError
 from nexus.dsoftbus.io.record import config_schema, record_schema
+from nexus.entry.program import run_program
 
 SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "config": config_schema,
@@ -31,4 +32,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

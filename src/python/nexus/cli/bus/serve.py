@@ -6,7 +6,6 @@ bundles there are is given on the command line.
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -17,6 +16,7 @@ from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Call, Handler
 from nexus.dsoftbus.log import SERVICE
+from nexus.entry.program import Text, run_program
 from nexus.wire import bundle, samgr
 from nexus.wire.error import RemoteProtocolError
 
@@ -80,4 +80,4 @@ async def _serve(options: Namespace) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

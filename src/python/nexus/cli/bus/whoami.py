@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, run
 from nexus.dsoftbus.io.keyfile import NodeKey
+from nexus.entry.program import run_program
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,4 +38,4 @@ async def _whoami(options: Namespace) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

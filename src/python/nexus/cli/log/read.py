@@ -28,6 +28,7 @@ from nexus.core.identity import service_id
 from nexus.dsoftbus.io.log import TIMEOUT_S, read_log
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.log_reader import LogReader
+from nexus.entry.program import run_program
 from nexus.wire.log import Level, Record
 
 _NAMES: Final[Mapping[int, str]] = {service_id(name): name for name in ("init", *START)}
@@ -132,4 +133,4 @@ def _printable(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

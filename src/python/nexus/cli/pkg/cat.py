@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.pkg.program import command_line, run
+from nexus.entry.program import run_program
 from nexus.remotefs.package.io.client import CHUNK_BYTES, AsyncPackageClient
 
 
@@ -29,4 +30,4 @@ async def _cat(client: AsyncPackageClient, options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

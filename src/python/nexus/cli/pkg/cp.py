@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from nexus.cli.pkg.program import command_line, run
 from nexus.core.errors import UsageError
+from nexus.entry.program import run_program
 from nexus.remotefs.package.io.client import CHUNK_BYTES, AsyncPackageClient
 from nexus.remotefs.package.path import SCHEMES, PackageError, check_name
 from nexus.remotefs.package.replies import CONTENTS
@@ -89,4 +89,4 @@ async def _listed(client: AsyncPackageClient, name: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from nexus.cli.pkg.program import command_line, run
 from nexus.core.text import mask
+from nexus.entry.program import run_program
 from nexus.remotefs.package.io.client import AsyncPackageClient
 
 
@@ -32,4 +33,4 @@ async def _list(client: AsyncPackageClient, options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -17,6 +17,7 @@ from nexus.dsoftbus import log
 from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Handler
+from nexus.entry.program import Text, run_program
 from nexus.image.error import ImageError
 from nexus.image.package_file import load_image
 from nexus.remotefs.package.backend import ImageBackend
@@ -58,4 +59,4 @@ async def _serve(options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.pkg.program import command_line, run
+from nexus.entry.program import run_program
 from nexus.remotefs.package.io.client import AsyncPackageClient
 
 
@@ -25,4 +26,4 @@ async def _stat(client: AsyncPackageClient, options: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from nexus.cli.bus.program import whole
 from nexus.cli.state.program import Answer, run, state_command_line
 from nexus.core.text import show
+from nexus.entry.program import run_program
 from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.listing import KEYS_MAX
@@ -47,4 +48,4 @@ async def _list(client: StateClient, options: Namespace) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

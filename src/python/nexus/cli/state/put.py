@@ -11,6 +11,7 @@ from typing import Final
 
 from nexus.cli.state.program import Answer, run, state_command_line
 from nexus.core.errors import UsageError
+from nexus.entry.program import run_program
 from nexus.remotefs.state.acl import TRANSFER_BYTES_MAX
 from nexus.remotefs.state.io.client import StateClient
 
@@ -55,4 +56,4 @@ def _read(options: Namespace) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.record import change_fields
 from nexus.dsoftbus.io.settings import Handler
+from nexus.entry.program import Text, run_program
 from nexus.remotefs.state.acl import ChangeRecord
 from nexus.remotefs.state.block import DeviceError
 from nexus.remotefs.state.io.service import StateService
@@ -81,4 +81,4 @@ def _fields_of(record: ChangeRecord) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main, Text.REPORT)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
 from nexus.cli.state.program import Answer, run, state_command_line
+from nexus.entry.program import run_program
 from nexus.remotefs.state.io.client import StateClient
 
 
@@ -26,4 +26,4 @@ async def _sync(client: StateClient, options: Namespace) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)

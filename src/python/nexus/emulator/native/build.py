@@ -7,7 +7,6 @@ the version of llvmlite, and on nothing of the machine it is built on.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from nexus.emulator.native.blob import Blob
 from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.flatten import flatten
 from nexus.emulator.native.module import module_text
+from nexus.entry.program import run_program
 
 TRIPLE: Final = "x86_64-unknown-linux-gnu"
 CPU: Final = "x86-64-v2"
@@ -60,4 +60,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import struct
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -25,6 +24,7 @@ from nexus.emulator.native.page_source import page_module
 from nexus.emulator.native.region import Region, regions, straddles
 from nexus.emulator.native.translation import Entry, Page, key_of, pack
 from nexus.emulator.reference.state import SINK
+from nexus.entry.program import run_program
 
 _MAGIC: Final = b"\x7fELF\x02\x01\x01"
 _SEGMENT: Final = struct.Struct("<IIQQQQQQ")
@@ -157,4 +157,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

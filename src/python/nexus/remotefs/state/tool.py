@@ -21,6 +21,7 @@ from typing import Final
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
 from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError
 from nexus.remotefs.state.fsck import check, repair
 from nexus.remotefs.state.store import Store
@@ -104,7 +105,7 @@ class FileDevice:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; mistakes are one line."""
-    parser = CommandLine("nexus.remotefs.state.tool", "Look after a state disk image.")
+    parser = CommandLine("nexus state", "Look after a state disk image.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     checking, listing, rewriting = (
         commands.add_parser(name, prog=f"{parser.prog} {name}", description=text, help=text)
@@ -173,4 +174,4 @@ def _compact(options: Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program(main)
