@@ -1,4 +1,4 @@
-"""What serves a permitted peer and keeps something meanwhile: transfers of values, a node's log."""
+"""What serves a permitted peer: transfers of values, ranges of files, a node's log."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from nexus.dsoftbus.log import LogRing
 from nexus.dsoftbus.log_reader import LogReader
 from nexus.dsoftbus.replay import ReplayTable, Verdict
 from nexus.fuzz.target import Input, Target, packed
+from nexus.image.package_image import PackageFile
+from nexus.remotefs.package.backend import MemoryBackend
+from nexus.remotefs.package.stream_server import ServedRead
 from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
 from nexus.remotefs.state.block import MemoryDevice
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.transfer import ServedTransfer, Step
-from nexus.wire import log, transfer
+from nexus.wire import log, package_stream, transfer
 from nexus.wire.error import RemoteProtocolError
 from nexus.wire.gateway import RESPONSE_PAYLOAD_MAX
+from nexus.wire.packagefs import Kind
 
 _STEPS_MAX = 32
 _RECORDS_MAX = 8
@@ -72,6 +76,38 @@ def _run_transfer(data: bytes) -> None:
             served = None
 
 
+_FILES = MemoryBackend(
+    [PackageFile("b", "1", "f", bytes(range(200))), PackageFile("b", "2", "d/g", b"x")]
+)
+
+
+def _run_read(data: bytes) -> None:
+    """Any bytes in any pieces: one answer, as long as its head says, and one record at most."""
+    source = Input(data)
+    gate = _Gate()
+    served = ServedRead(_FILES, 7, gate, piece_bytes=64)
+    answer = None
+    for step in source.steps(_STEPS_MAX):
+        found = served.end() if step % 8 == 6 else served.receive(source.piece())
+        assert answer is None or found is None, "two answers"
+        answer = answer or found
+    assert gate.records <= 1, "two records of one request"
+    if answer is not None and answer.reset is None:
+        body = b"".join(answer.pieces)
+        assert len(body) == package_stream.decode_reply(answer.head).length
+        if body and answer.head[3] == package_stream.Op.LIST | 0x80:
+            assert list(package_stream.decode_entries(body))
+
+
+def _run_entries(data: bytes) -> None:
+    """A peer's list: entries that are written as they were read, or an error."""
+    try:
+        entries = list(package_stream.decode_entries(data))
+    except RemoteProtocolError:
+        return
+    assert package_stream.encode_entries(entries) == data
+
+
 def _run_log(data: bytes) -> None:
     """Records and a peer's frames in any order; then all that is there is read in order."""
     source = Input(data)
@@ -120,6 +156,11 @@ def _script(*frames: bytes, last: int = 0) -> bytes:
 
 _PUT = transfer.Request(transfer.Op.PUT, (7 << 32) + 1, _KEY, 3).encode()
 _GET = transfer.Request(transfer.Op.GET, 0, _KEY).encode()
+_READ = package_stream.Request(package_stream.Op.READ, "pkg:/b/f", 3, 99).encode()
+_LIST = package_stream.Request(package_stream.Op.LIST, "pkg:/b").encode()
+_ENTRIES = package_stream.encode_entries(
+    [package_stream.Entry(Kind.FILE, "f", 9), package_stream.Entry(Kind.FOLDER, "d")]
+)
 _QUERY = log.Query(0, 9).encode()
 _RECORD = log.Record(1, 1, log.Level.INFO, 0, "s", "m", "")
 _REPLY = log.Reply(log.Op.QUERY, log.Status.OK, total=2, records=(_RECORD,)).encode()
@@ -134,6 +175,17 @@ TARGETS: tuple[Target, ...] = (
             _script(_PUT[:9], _PUT[9:], b"ab", last=7),
         ),
     ),
+    Target(
+        "package-read",
+        _run_read,
+        (
+            _script(_READ),
+            _script(_LIST),
+            _script(_READ[:9], _READ[9:], last=6),
+            _script(_READ, b"x"),
+        ),
+    ),
+    Target("package-list", _run_entries, (_ENTRIES,)),
     Target("node-log", _run_log, (packed(1, b"text") * 12 + packed(2, _QUERY),)),
     Target("log-reader", _run_log_reader, (_script(_REPLY, _REPLY),)),
 )

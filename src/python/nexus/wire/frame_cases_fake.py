@@ -17,6 +17,7 @@ from nexus.wire import (
     gateway,
     log,
     mux,
+    package_stream,
     packagefs,
     policy,
     samgr,
@@ -484,6 +485,54 @@ CASES: Final[tuple[Case, ...]] = (
         transfer.decode_reply,
         transfer.Reply(transfer.Op.PUT, state.Status.TXN_LIMIT, transfer.Stage.DONE),
         hex="53540181" + "0b" + "01" + "0000" + "00000000",
+    ),
+    Case(
+        "pr-read",
+        package_stream.decode_request,
+        package_stream.Request(package_stream.Op.READ, "pkg:/b/f", 4096, 65_536),
+        hex="50520101" + "0800" + "0000" + "0010000000000000" + "0000010000000000706b673a2f622f66",
+    ),
+    Case(
+        "pr-list",
+        package_stream.decode_request,
+        package_stream.Request(package_stream.Op.LIST, "pkg:/b"),
+        hex="50520102" + "0600" + "0000" + "00" * 16 + "706b673a2f62",
+    ),
+    Case(
+        "pr-head",
+        package_stream.decode_head,
+        package_stream.Head(package_stream.Op.READ, 300, 1, 2),
+        hex="50520101" + "2c01" + "0000" + "01" + "00" * 7 + "02" + "00" * 7,
+    ),
+    Case(
+        "pr-file",
+        package_stream.decode_reply,
+        package_stream.Reply(
+            package_stream.Op.READ, packagefs.Status.OK, size=70_000, state=7, length=5
+        ),
+        hex="50520181"
+        + "00"
+        + "00"
+        + "0000"
+        + "7011010000000000"
+        + "07"
+        + "00" * 7
+        + "05"
+        + "00" * 7,
+    ),
+    Case(
+        "pr-folder",
+        package_stream.decode_reply,
+        package_stream.Reply(
+            package_stream.Op.LIST, packagefs.Status.OK, packagefs.Kind.FOLDER, state=7, length=15
+        ),
+        hex="50520182" + "00" + "01" + "0000" + "00" * 8 + "07" + "00" * 7 + "0f" + "00" * 7,
+    ),
+    Case(
+        "pr-refused",
+        package_stream.decode_reply,
+        package_stream.Reply(package_stream.Op.READ, packagefs.Status.NOT_FOUND),
+        hex="50520181" + "05" + "00" + "0000" + "00" * 24,
     ),
     Case(
         "stream-settings",

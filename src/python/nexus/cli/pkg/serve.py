@@ -23,6 +23,7 @@ from nexus.image.package_file import load_image
 from nexus.remotefs.package.backend import ImageBackend
 from nexus.remotefs.package.io.service import PackageService
 from nexus.remotefs.package.replies import SERVICE
+from nexus.wire.package_stream import STREAM
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,7 +55,8 @@ async def _serve(options: Namespace) -> None:
     handlers: dict[int, Handler] = {SERVICE: packages, log.SERVICE: node_log}
     sink = node_log.keeping(printer.record)
     settings = read_settings(options)
-    node = Node(settings, handlers, sink, session_ended=packages.session_ended)
+    streams = {STREAM: packages.read_stream}
+    node = Node(settings, handlers, sink, streams, packages.session_ended)
     await serve_until_stopped(node, printer)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nexus.core.errors import NexusError
 from nexus.image.package_image import Entry, PackageFile, PackageImage
@@ -43,6 +43,15 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class ListingBackend(Backend, Protocol):
+    """A backend that can also say what there is."""
+
+    def children(self, name: str) -> list[tuple[str, File | Folder]] | None:
+        """List a folder, the empty name being that of all bundles; None is no folder."""
+        ...
+
+
 class MemoryBackend:
     """Files given as values."""
 
@@ -53,6 +62,10 @@ class MemoryBackend:
     def find(self, name: str) -> File | Folder | None:
         """Return what a name without scheme leads to."""
         return self._tree.find(name)
+
+    def children(self, name: str) -> list[tuple[str, File | Folder]] | None:
+        """List a folder, the empty name being that of all bundles; None is no folder."""
+        return self._tree.children(name)
 
     def read(self, file: File, offset: int, length: int) -> bytes:
         """Read; fewer bytes than asked only at the end."""
@@ -71,6 +84,10 @@ class ImageBackend:
     def find(self, name: str) -> File | Folder | None:
         """Return what a name without scheme leads to."""
         return self._tree.find(name)
+
+    def children(self, name: str) -> list[tuple[str, File | Folder]] | None:
+        """List a folder, the empty name being that of all bundles; None is no folder."""
+        return self._tree.children(name)
 
     def read(self, file: File, offset: int, length: int) -> bytes:
         """Read; fewer bytes than asked only at the end."""

@@ -53,3 +53,30 @@ class Tree(Generic[T]):
         if key in self._files:
             return self._files[key]
         return FOLDER if key in self._folders else None
+
+    def children(self, name: str) -> list[tuple[str, T | Folder]] | None:
+        """List a folder in the order of bytes; the empty name is that of all bundles.
+
+        Returns:
+            Names without their folder, `bundle@version` of bundles; None is no folder.
+        """
+        if not name:
+            bundles = sorted({(b, v) for b, v, _ in self._folders}, key=_as_bytes)
+            return [(f"{bundle}@{version}", FOLDER) for bundle, version in bundles]
+        if not isinstance(self.find(name), Folder):
+            return None
+        first, _, path = name.partition("/")
+        bundle, at, version = first.partition("@")
+        version = version if at else self._versions[bundle]
+        prefix = f"{path}/" if path else ""
+        found: dict[str, T | Folder] = {}
+        for (its_bundle, its_version, inner), value in self._files.items():
+            if (its_bundle, its_version) == (bundle, version) and inner.startswith(prefix):
+                child, slash, _ = inner.removeprefix(prefix).partition("/")
+                if not slash or child not in found:  # A file wins over a folder of its name.
+                    found[child] = FOLDER if slash else value
+        return sorted(found.items(), key=lambda item: item[0].encode())
+
+
+def _as_bytes(pair: tuple[str, str]) -> tuple[bytes, bytes]:
+    return pair[0].encode(), pair[1].encode()

@@ -9,31 +9,48 @@ Rules of this file
 1. A call that waited for another session is asked again there by the peer object, where a handle
    is somebody else's: an answer counts only if its session is the file's, before and after.
 2. What is outstanding is bounded for the client, whatever the number of its files.
+3. A peer that serves streams of packages is read from with these; else with calls.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from functools import partial
+from typing import Any, Final, Protocol
 
-from nexus.dsoftbus.io.settings import BusError, FailedError, RefusedError
-from nexus.remotefs.package.path import PackageError, check_name
+from nexus.core.duration import check_timeout_s
+from nexus.dsoftbus.io.settings import FailedError, RefusedError
+from nexus.remotefs.package.folders import children, entry_of, no_bundles, split_bundle
+from nexus.remotefs.package.io.handle_file import AsyncRemoteFile
+from nexus.remotefs.package.io.range_file import AHEAD_BYTES_MIN, RangeFile
+from nexus.remotefs.package.io.stream import (
+    Found,
+    NoReadStreamError,
+    Streamer,
+    list_range,
+    read_range,
+)
+from nexus.remotefs.package.path import SCHEMES, PackageError, check_name
 from nexus.remotefs.package.replies import (
     CONTENTS,
     OUTSTANDING_MAX,
     SERVICE,
     Listed,
-    check_closed,
-    data_of,
     handle_of,
     parse_contents,
     size_of,
 )
-from nexus.remotefs.package.window import SESSION_LOST, ChangedError, Piece, Window
-from nexus.wire.packagefs import CloseRequest, Op, PathRequest, ReadRequest, Request, Status
+from nexus.remotefs.package.window import SESSION_LOST, ChangedError
+from nexus.wire.error import RemoteProtocolError
+from nexus.wire.package_stream import Entry, decode_entries
+from nexus.wire.packagefs import (
+    Kind,
+    Op,
+    PathRequest,
+    Request,
+    Status,
+)
 
 TIMEOUT_S: Final = 5.0
 
@@ -47,7 +64,7 @@ class Link(Protocol):
     number: int
 
 
-class Caller(Protocol):
+class Caller(Streamer, Protocol):
     """The part of `nexus.dsoftbus.io.peer.Peer` that is used."""
 
     @property
@@ -58,6 +75,9 @@ class Caller(Protocol):
     def call(self, service: int, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
         """Call a service of the peer."""
         ...
+
+
+AsyncFile = AsyncRemoteFile | RangeFile
 
 
 class AsyncPackageClient:
@@ -71,8 +91,9 @@ class AsyncPackageClient:
             raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; accepted are 1…")
         self.outstanding_max = outstanding_max
         self._peer = peer
-        self._timeout_s = timeout_s
+        self._timeout_s = check_timeout_s(timeout_s)
         self._capacity = asyncio.Semaphore(outstanding_max)
+        self._without_streams: int | None = None  # The session whose peer knows none.
 
     @property
     def session(self) -> int | None:
@@ -88,19 +109,75 @@ class AsyncPackageClient:
         """
         return size_of(await self.ask(PathRequest(Op.STAT, check_name(name)), name), name)
 
-    async def open(self, name: str) -> AsyncRemoteFile:
+    async def info(self, name: str) -> Entry:
+        """Say whether a name is a file or a folder, and how large a file is.
+
+        Raises:
+            PackageError: there is none, or it may not be looked at.
+        """
+        check_name(name)
+        try:
+            reply = (await self.read_range(name, 0, 0)).reply
+            return Entry(reply.kind, name, reply.size)
+        except NoReadStreamError:
+            pass
+        try:
+            return Entry(Kind.FILE, name, await self.stat(name))
+        except PackageError as exc:
+            # The peer says the same of a folder as of a broken medium; the listing tells.
+            if exc.status is not Status.IO or not await self._is_folder(name):
+                raise
+            return Entry(Kind.FOLDER, name)
+
+    async def list_folder(self, name: str) -> list[Entry]:
+        """List a folder, such as `pkg:/system/data`; `pkg:/` is that of all bundles.
+
+        Raises:
+            PackageError: it is none, or may not be looked at; NOT_FOUND or IO.
+        """
+        if name not in SCHEMES:
+            check_name(name)
+        try:
+            found = await self._ask_stream(list_range(self._peer, name, self._timeout_s))
+            return list(decode_entries(found.data))
+        except RemoteProtocolError as exc:
+            raise PackageError(Status.IO, f"{name}: the peer's list: {exc}") from exc
+        except NoReadStreamError:
+            pass
+        if name in SCHEMES:
+            raise no_bundles(name)
+        bundle, inner = split_bundle(name)
+        listed = await self.contents(bundle)
+        found_here = children(listed, inner)
+        if found_here or not inner:
+            return found_here
+        status = Status.IO if entry_of(listed, inner) else Status.NOT_FOUND
+        raise PackageError(status, f"{name}: is no folder")
+
+    async def open(self, name: str) -> AsyncFile:
         """Open a file for reading.
 
         Raises:
             PackageError: there is no such file, or too many are open.
             ChangedError: the session was lost meanwhile; try again.
         """
-        session = self.session
-        size = await self.stat(name)
-        handle = handle_of(await self.ask(PathRequest(Op.OPEN, name), name), name)
-        if session is None or self.session != session:
-            raise ChangedError(f"{name}: {SESSION_LOST}")
-        return AsyncRemoteFile(self, name, handle, size, session)
+        check_name(name)
+        try:
+            first = await self.read_range(name, 0, AHEAD_BYTES_MIN)
+        except NoReadStreamError:
+            return await self._open_handle(name)
+        if first.reply.kind is Kind.FOLDER:
+            raise PackageError(Status.IO, f"{name}: is a folder")
+        return RangeFile(name, first, partial(self.read_range, name))
+
+    async def read_range(self, name: str, offset: int, length: int) -> Found:
+        """Read a range over a stream.
+
+        Raises:
+            NoReadStreamError: the peer of this session knows none.
+            PackageError: there is no such file, or it may not be read.
+        """
+        return await self._ask_stream(read_range(self._peer, name, offset, length, self._timeout_s))
 
     async def read_bytes(self, name: str) -> bytes:
         """Read a whole file."""
@@ -111,6 +188,31 @@ class AsyncPackageClient:
         """List the files of a bundle, such as `pkg:/system` or `pkg:/system@1.0.0`."""
         name = f"{bundle.rstrip('/')}/{CONTENTS}"
         return list(parse_contents(await self.read_bytes(name), name))
+
+    async def _open_handle(self, name: str) -> AsyncRemoteFile:
+        session = self.session
+        size = await self.stat(name)
+        handle = handle_of(await self.ask(PathRequest(Op.OPEN, name), name), name)
+        if session is None or self.session != session:
+            raise ChangedError(f"{name}: {SESSION_LOST}")
+        return AsyncRemoteFile(self, name, handle, size, session)
+
+    async def _is_folder(self, name: str) -> bool:
+        bundle, inner = split_bundle(name)
+        entry = entry_of(await self.contents(bundle), inner)
+        return entry is not None and entry.kind is Kind.FOLDER
+
+    async def _ask_stream(self, asking: Coroutine[Any, Any, Found]) -> Found:
+        session = self.session
+        if session is not None and session == self._without_streams:
+            asking.close()
+            raise NoReadStreamError("known of this session")
+        try:
+            async with self._capacity:
+                return await asking
+        except NoReadStreamError:
+            self._without_streams = self.session
+            raise
 
     async def ask(self, request: Request, name: str) -> bytes:
         """Send one request when it may be outstanding; return the reply's frame."""
@@ -123,111 +225,3 @@ class AsyncPackageClient:
             except FailedError as exc:
                 text = f"{name}: the peer's packages did not answer"
                 raise PackageError(Status.IO, text) from exc
-
-
-class AsyncRemoteFile:
-    """An open file of a peer."""
-
-    def __init__(
-        self, client: AsyncPackageClient, name: str, handle: int, size: int, session: int
-    ) -> None:
-        """Read from the beginning."""
-        self.name = name
-        self.size = size
-        self._client = client
-        self._handle = handle
-        self._session = session
-        self._position = 0
-        self._window = Window(size, client.outstanding_max)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._arrived = asyncio.Event()
-        self._reading = asyncio.Lock()
-        self._error: Exception | None = None
-        self._is_closed = False
-
-    async def __aenter__(self) -> Self:
-        """Return the file itself."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.close()
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; beyond the end there is nothing to read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
-        if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; accepted are places from 0 on")
-        self._position = base + offset
-        return self._position
-
-    async def read(self, size: int = -1) -> bytes:
-        """Read exactly `size` bytes, fewer only at the end of the file.
-
-        Raises:
-            PackageError: the peer refuses or fails.
-            ChangedError: the session was lost, or the peer has another file there now.
-            BusError: the peer cannot be reached.
-        """
-        async with self._reading:
-            if self._is_closed:
-                raise ValueError("read of a closed file")
-            left = max(self.size - self._position, 0)
-            length = left if size < 0 else min(size, left)
-            self._window.demand(self._position, length)
-            while (data := self._window.take()) is None:
-                self._fill()
-                if self._error is not None:
-                    raise self._error
-                self._arrived.clear()
-                await self._arrived.wait()
-            self._fill()  # What will be wanted next travels while the caller works.
-            self._position += length
-            return data
-
-    async def close(self) -> None:
-        """Close the handle at the peer."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client.session == self._session:
-            request = CloseRequest(self._handle)
-            check_closed(await self._client.ask(request, self.name), self.name)
-
-    def _fill(self) -> None:
-        """Ask for what is wanted.  A task that waits for its turn counts as outstanding here."""
-        while len(self._tasks) < self._client.outstanding_max:
-            piece = self._window.next_piece()
-            if piece is None:
-                return
-            task = asyncio.create_task(self._fetch(piece))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._arrived.set()
-
-    async def _fetch(self, piece: Piece) -> None:
-        try:
-            self._check_session()
-            request = ReadRequest(self._handle, piece.offset, piece.length)
-            frame = await self._client.ask(request, self.name)
-            self._check_session()
-            self._window.arrived(piece, data_of(frame, self.name))
-        except (PackageError, ChangedError, BusError) as exc:
-            self._window.gave_up(piece)
-            self._error = exc  # Told to whoever reads next: nothing that follows can be right.
-
-    def _check_session(self) -> None:
-        if self._client.session != self._session:
-            raise ChangedError(f"{self.name}: {SESSION_LOST}")

@@ -1,0 +1,135 @@
+"""An open file of a peer that is read in blocks, by calls under a handle of its session."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from types import TracebackType
+from typing import Protocol, Self
+
+from nexus.dsoftbus.io.settings import BusError
+from nexus.remotefs.package.path import PackageError
+from nexus.remotefs.package.replies import check_closed, data_of
+from nexus.remotefs.package.window import SESSION_LOST, ChangedError, Piece, Window
+from nexus.wire.packagefs import CloseRequest, ReadRequest, Request
+
+
+class Client(Protocol):
+    """The part of `nexus.remotefs.package.io.client.AsyncPackageClient` that is used."""
+
+    outstanding_max: int
+
+    @property
+    def session(self) -> int | None:
+        """Which session it is now."""
+        ...
+
+    async def ask(self, request: Request, name: str) -> bytes:
+        """Send one request when it may be outstanding; return the reply's frame."""
+        ...
+
+
+class AsyncRemoteFile:
+    """An open file of a peer."""
+
+    def __init__(self, client: Client, name: str, handle: int, size: int, session: int) -> None:
+        """Read from the beginning."""
+        self.name = name
+        self.size = size
+        self._client = client
+        self._handle = handle
+        self._session = session
+        self._position = 0
+        self._window = Window(size, client.outstanding_max)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._arrived = asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._error: Exception | None = None
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        """Return the file itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.close()
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; beyond the end there is nothing to read."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
+        if base is None or base + offset < 0:
+            raise ValueError(f"seek to {offset} from {whence}; accepted are places from 0 on")
+        self._position = base + offset
+        return self._position
+
+    async def read(self, size: int = -1) -> bytes:
+        """Read exactly `size` bytes, fewer only at the end of the file.
+
+        Raises:
+            PackageError: the peer refuses or fails.
+            ChangedError: the session was lost, or the peer has another file there now.
+            BusError: the peer cannot be reached.
+        """
+        async with self._reading:
+            if self._is_closed:
+                raise ValueError("read of a closed file")
+            left = max(self.size - self._position, 0)
+            length = left if size < 0 else min(size, left)
+            self._window.demand(self._position, length)
+            while (data := self._window.take()) is None:
+                self._fill()
+                if self._error is not None:
+                    raise self._error
+                self._arrived.clear()
+                await self._arrived.wait()
+            self._fill()  # What will be wanted next travels while the caller works.
+            self._position += length
+            return data
+
+    async def close(self) -> None:
+        """Close the handle at the peer."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client.session == self._session:
+            request = CloseRequest(self._handle)
+            check_closed(await self._client.ask(request, self.name), self.name)
+
+    def _fill(self) -> None:
+        """Ask for what is wanted.  A task that waits for its turn counts as outstanding here."""
+        while len(self._tasks) < self._client.outstanding_max:
+            piece = self._window.next_piece()
+            if piece is None:
+                return
+            task = asyncio.create_task(self._fetch(piece))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._arrived.set()
+
+    async def _fetch(self, piece: Piece) -> None:
+        try:
+            self._check_session()
+            request = ReadRequest(self._handle, piece.offset, piece.length)
+            frame = await self._client.ask(request, self.name)
+            self._check_session()
+            self._window.arrived(piece, data_of(frame, self.name))
+        except (PackageError, ChangedError, BusError) as exc:
+            self._window.gave_up(piece)
+            self._error = exc  # Told to whoever reads next: nothing that follows can be right.
+
+    def _check_session(self) -> None:
+        if self._client.session != self._session:
+            raise ChangedError(f"{self.name}: {SESSION_LOST}")

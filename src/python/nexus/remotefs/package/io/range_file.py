@@ -1,0 +1,113 @@
+"""An open file of a peer that is read in ranges over streams.
+
+What is read straight on is fetched ahead, twice as much each time, so that small steps cost few
+round trips and a whole file few requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Final, Self
+
+from nexus.remotefs.package.io.stream import Found
+from nexus.remotefs.package.window import ChangedError
+from nexus.wire.package_stream import LENGTH_MAX
+
+AHEAD_BYTES_MIN: Final = 64 * 1024
+AHEAD_BYTES_MAX: Final = 4 << 20
+
+# Offset and length in, what there is out.
+Fetch = Callable[[int, int], Awaitable[Found]]
+
+
+class RangeFile:
+    """A file as it was when it was opened.  No handle is open at the peer."""
+
+    def __init__(self, name: str, first: Found, fetch: Fetch) -> None:
+        """Read from the beginning.
+
+        Args:
+            name: For errors.
+            first: What opening it gave: size, state, and the first bytes.
+            fetch: Reads a range.
+        """
+        self.name = name
+        self.size = first.reply.size
+        self._state = first.reply.state  # Names what the peer served when it was opened.
+        self._fetch = fetch
+        self._position = 0
+        self._start, self._kept = 0, first.data  # What was fetched last, and from where.
+        self._ahead = AHEAD_BYTES_MIN
+        self._reading = asyncio.Lock()
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        """Return the file itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.close()
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; beyond the end there is nothing to read."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
+        if base is None or base + offset < 0:
+            raise ValueError(f"seek to {offset} from {whence}; accepted are places from 0 on")
+        self._position = base + offset
+        return self._position
+
+    async def read(self, size: int = -1) -> bytes:
+        """Read exactly `size` bytes, fewer only at the end of the file.
+
+        Raises:
+            PackageError: the peer refuses or fails.
+            ChangedError: the peer serves something else now.
+            BusError: the peer cannot be reached.
+        """
+        async with self._reading:
+            if self._is_closed:
+                raise ValueError("read of a closed file")
+            left = max(self.size - self._position, 0)
+            length = left if size < 0 else min(size, left)
+            data = await self._range(self._position, length)
+            self._position += length
+            return data
+
+    async def close(self) -> None:
+        """Let go of what was fetched."""
+        self._is_closed = True
+        self._kept = b""
+
+    async def _range(self, offset: int, length: int) -> bytes:
+        pieces = []
+        while length > 0:
+            inside = offset - self._start
+            if not 0 <= inside < len(self._kept):
+                await self._fill(offset, length)
+                inside = 0
+            piece = self._kept[inside : inside + length]
+            pieces.append(piece)
+            offset += len(piece)
+            length -= len(piece)
+        return b"".join(pieces)
+
+    async def _fill(self, offset: int, length: int) -> None:
+        is_straight_on = offset == self._start + len(self._kept)
+        self._ahead = min(2 * self._ahead, AHEAD_BYTES_MAX) if is_straight_on else AHEAD_BYTES_MIN
+        most = min(max(length, self._ahead), self.size - offset, LENGTH_MAX)
+        self._kept = b""  # Not held beside what takes its place.
+        found = await self._fetch(offset, most)
+        reply = found.reply
+        if (reply.state, reply.size, reply.length) != (self._state, self.size, most):
+            raise ChangedError(f"{self.name}: the peer serves something else now; open it again")
+        self._start, self._kept = offset, found.data
