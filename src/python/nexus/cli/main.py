@@ -57,6 +57,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "state ls": ("nexus.cli.state.ls", "list keys of a peer"),
     "state put": ("nexus.cli.state.put", "set a value of a peer"),
     "state serve": ("nexus.cli.state.serve", "let permitted peers read and write a state image"),
+    "world diff": ("nexus.cli.world.diff", "say where the timelines of two runs part"),
+    "world frames": ("nexus.cli.world.frames", "print the frames of a capture, decoded"),
+    "world report": ("nexus.cli.world.report", "make the report of a run again"),
+    "world timeline": ("nexus.cli.world.timeline", "print what happened in a run, in one order"),
     "state sync": ("nexus.cli.state.sync", "wait until a peer's changes survive a power cut"),
 }
 

@@ -81,7 +81,7 @@ def test_help_of_a_command_names_it_as_it_is_typed(
 
 
 def test_the_groups() -> None:
-    assert sorted(GROUPS) == ["bus", "config", "image", "pkg", "state", "vm"]
+    assert sorted(GROUPS) == ["bus", "config", "image", "pkg", "state", "vm", "world"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -162,6 +162,13 @@ class Handshake:
         self._is_taken = True
         return Transport(self._connection)
 
+    def keys_for_test_worlds_only(self) -> tuple[bytes, bytes]:
+        """Return the keys of our direction and the peer's; a world's report opens its capture."""
+        if self._is_poisoned or self._messages_done != len(OVERHEAD_BYTES):
+            raise LocalProtocolError(Reason.STATE, "the handshake is not complete")
+        protocol: Any = self._connection.noise_protocol
+        return bytes(protocol.cipher_state_encrypt.k), bytes(protocol.cipher_state_decrypt.k)
+
 
 class Transport:
     """The two ciphers of a finished handshake.

@@ -71,6 +71,7 @@ class Options:
     wall_seconds: int
     is_plain: bool
     is_verbose: bool
+    opens_sessions: bool = True
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -102,6 +103,7 @@ def parse(argv: Sequence[str]) -> Options:
         or WALL_SECONDS_DEFAULT,
         is_plain=given.plain,
         is_verbose=given.verbose,
+        opens_sessions=given.decrypt,
     )
 
 
@@ -131,6 +133,12 @@ def _parser() -> CommandLine:
     add("--wall-seconds", metavar="N", help=f"end a run that hangs; {WALL_SECONDS_DEFAULT}")
     add("--plain", action="store_true", help="plain lines even on a terminal")
     add("--verbose", action="store_true", help="show every console line")
+    add(
+        "--decrypt",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="open the sessions of nodes with test keys for report and timeline; default: yes",
+    )
     return parser
 
 

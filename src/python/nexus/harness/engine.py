@@ -48,5 +48,8 @@ class Engine(Protocol):
     def trace_digest(self) -> str:
         """SHA-256 over all trace lines."""
 
+    def ephemerals(self) -> dict[str, list[bytes]]:
+        """What may be a machine's ephemeral secrets: reads of its entropy of a key's length."""
+
     def close(self) -> None:
         """Let go of everything; safe to call twice."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from nexus.config.compile import compile_node
+from nexus.config.keys import TestSeedKey
 from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
 from nexus.config.world import Cut as ConfiguredCut
@@ -25,6 +26,7 @@ from nexus.harness.plan import (
     DrivePlan,
     Expectation,
     MachinePlan,
+    NodeIdentity,
     Plan,
     PlanError,
     RebootPlan,
@@ -136,7 +138,15 @@ def _machine(
         ram_bytes=node.node.ram_mib << 20,
         forbidden=forbid,
         drives=tuple(_drives(label, node, images)),
+        identity=_identity(node),
     )
+
+
+def _identity(node: NodeConfig) -> NodeIdentity | None:
+    if node.dsoftbus is None:
+        return None
+    key = node.dsoftbus.static_key
+    return NodeIdentity(node.node.id, key.secret(), isinstance(key, TestSeedKey))
 
 
 def _drives(label: str, node: NodeConfig, images: _Images) -> Iterator[DrivePlan]:

@@ -75,6 +75,15 @@ class DrivePlan:
     is_read_only: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """Who a machine is on the bus; the secret opens the capture of a test world."""
+
+    device_id: str
+    static_secret: bytes = field(repr=False)
+    is_test_key: bool  # Derived from a name in a file, so no secret from anybody.
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachinePlan:
     """One machine: what it boots, what it is told, what it is on the network."""
@@ -87,6 +96,7 @@ class MachinePlan:
     ram_bytes: int = RAM_BYTES_DEFAULT
     forbidden: tuple[str, ...] = ()  # Text no line of this machine may contain.
     drives: tuple[DrivePlan, ...] = ()
+    identity: NodeIdentity | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.core.errors import NexusError
@@ -21,6 +21,9 @@ from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Plan
 from nexus.harness.progress import report
+from nexus.harness.report import event, keys, page
+from nexus.harness.report.event import Event
+from nexus.harness.report.evidence import gather
 from nexus.harness.runner import Record, Runner, Watchdog
 from nexus.harness.summary import Deterministic, Summary, Wall, describe, describe_unrun
 
@@ -52,6 +55,7 @@ class _Ended:
     is_reproducible: bool
     wall_ms: dict[str, float]
     files: dict[str, bytes]
+    events: list[Event] = field(default_factory=list)
 
 
 class Program:
@@ -134,6 +138,10 @@ class Program:
             files[f"uart-{label}.log"] = bytes(console)
         files["capture.pcapng"] = record.capture.content()
         files["trace.txt"] = engine.trace_text().encode()
+        evidence = gather(record, engine, opens_sessions=self._options.opens_sessions)
+        files["timeline.jsonl"] = event.render(evidence.events).encode()
+        if evidence.keys:
+            files["session-keys.log"] = keys.render(evidence.keys).encode()
         wall = {phase.value: round(ms, 3) for phase, ms in record.wall_ms.items()}
         return _Ended(
             record.verdict.outcome,
@@ -143,6 +151,7 @@ class Program:
             engine.is_reproducible,
             {Phase.BUILD.value: round(build_ms, 3), **wall},
             files,
+            evidence.events,
         )
 
     def _unrun(
@@ -202,6 +211,7 @@ class Program:
             ended.deterministic, expected_outcome=expected.label, is_success=is_success
         ).encode()
         ended.files["result.txt"] = (line + "\n").encode()
+        ended.files["report.html"] = page.of_files(summary, ended.events, ended.files).encode()
         self._say(ended, exit_code)
         artifacts.write_all(self._options.out, ended.files)
         print(f"os2vm: artifacts in {self._options.out}")

@@ -31,6 +31,8 @@ RUN_FILES = {
     "capture.pcapng",
     "summary.json",
     "junit.xml",
+    "report.html",
+    "timeline.jsonl",
     "trace.txt",
     "result.txt",
 }

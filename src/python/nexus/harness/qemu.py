@@ -132,6 +132,10 @@ class QemuEngine:
         """SHA-256 over all trace lines."""
         return self._trace.digest()
 
+    def ephemerals(self) -> dict[str, list[bytes]]:
+        """Nothing: QEMU takes entropy from the host."""
+        return {}
+
     def close(self) -> None:
         """End every process, wait for it, and remove the private directory."""
         for guest in self._guests:

@@ -5,9 +5,10 @@ The only clock it has is handed in, and used for nothing but reporting.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from nexus.harness.console import Garbled, LineAssembler
 from nexus.harness.engine import Engine
@@ -17,6 +18,9 @@ from nexus.harness.pcapng import Capture
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
 from nexus.simulation.world import Step
+
+# For the timeline; the logs have all lines.  A line is some fifty bytes, so this is 20 MB at most.
+LINES_KEPT_MAX: Final = 100_000
 
 
 class Reporter(Protocol):
@@ -45,6 +49,10 @@ class Record:
     capture: Capture
     consoles: dict[str, bytearray]
     now_ns: int = 0
+    # Instant, machine and text of the newest lines; a marker's expectation beside it.
+    lines: deque[tuple[int, str, str, Expectation | None]] = field(
+        default_factory=lambda: deque(maxlen=LINES_KEPT_MAX)
+    )
     wall_ms: dict[Phase, float] = field(default_factory=dict)
 
     @property
@@ -123,6 +131,7 @@ class Runner:
             return
         before = judge.phase
         met = judge.on_line(machine, line, now_ns)
+        self.record.lines.append((now_ns, machine, line, met))
         if met is None:
             self._reporter.line(machine, line, now_ns)
         else:

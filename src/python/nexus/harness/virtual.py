@@ -6,7 +6,7 @@ can be tested on scripted machines.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -21,6 +21,10 @@ from nexus.simulation.world import Step, World
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
 CONFIG_FILE: Final = "opt/org.nexus/node"
+
+# A read of that length may be a key of a handshake; a long run has some thousand of them.
+KEY_BYTES: Final = 32
+KEYS_KEPT_MAX: Final = 65_536
 
 # The engine whose code is a build product of its own and has to be handed in.
 AUTO: Final = "auto"
@@ -40,6 +44,7 @@ class VirtualEngine:
         machines: Mapping[str, Machine],
         description: str,
         power_on: Callable[[str], Machine] | None = None,
+        entropy: Mapping[str, RecordedEntropy] | None = None,
     ) -> None:
         """Join machines that are at time 0 by the plan's network.
 
@@ -48,6 +53,7 @@ class VirtualEngine:
         self.description = description
         self._world = World(machines, plan.link, KeyedRandom(plan.seed), paths=plan.paths)
         self._power_on = power_on
+        self._entropy = entropy or {}
         self._awaited = [reboot for reboot in plan.reboots if reboot.after is not None]
         self._lines = {label: LineAssembler() for label in machines}
         for reboot in plan.reboots:
@@ -100,8 +106,27 @@ class VirtualEngine:
         """SHA-256 over all trace lines."""
         return self._world.trace.digest()
 
+    def ephemerals(self) -> dict[str, list[bytes]]:
+        """What may be a machine's ephemeral secrets: reads of its entropy of a key's length."""
+        return {label: list(entropy.keys) for label, entropy in self._entropy.items()}
+
     def close(self) -> None:
         """Nothing to let go of: the world is memory."""
+
+
+class RecordedEntropy:
+    """A machine's entropy, with its reads of a key's length kept for who opens the capture."""
+
+    def __init__(self, stream: EntropyStream) -> None:
+        self._stream = stream
+        self.keys: deque[bytes] = deque(maxlen=KEYS_KEPT_MAX)
+
+    def __call__(self, count: int) -> bytes:
+        """Take the next bytes of the stream."""
+        data = self._stream(count)
+        if count == KEY_BYTES:
+            self.keys.append(data)
+        return data
 
 
 def choose_engine(engine: str, native_code: bytes | None, processor: str) -> str:
@@ -154,7 +179,10 @@ def boot(
         ]
         for machine in plan.machines
     }
-    entropy = {machine.label: EntropyStream(random, machine.label) for machine in plan.machines}
+    entropy = {
+        machine.label: RecordedEntropy(EntropyStream(random, machine.label))
+        for machine in plan.machines
+    }
 
     def make(machine: MachinePlan) -> Machine:
         return EmulatedMachine(
@@ -183,4 +211,4 @@ def boot(
             machines[machine.label] = make(machine)
         except ValueError as exc:  # What the emulator refuses: image, size, native code.
             raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
-    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})", power_on)
+    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})", power_on, entropy)

@@ -22,6 +22,7 @@ from typing import Any, Final
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
+from nexus.entry.program import run_program
 from nexus.site.links import broken, without_links
 
 EXIT_WRONG: Final = 19
@@ -141,4 +142,4 @@ def _keep_pages(application: Sphinx, page: str, source: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    run_program(main)

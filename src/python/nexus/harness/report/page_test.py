@@ -1,0 +1,185 @@
+"""The page says what happened, escapes what a guest says, and stays within its bounds."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from nexus.harness.report.event import Event
+from nexus.harness.report.page import EVENTS_MAX, render
+from nexus.harness.summary import Deterministic, ExpectationSummary, Summary, Wall
+
+PLANTED = "</script><script>alert(1)</script><b onclick=x>&amp;"
+
+
+def summary(**changed: Any) -> Summary:
+    values: dict[str, Any] = {
+        "world": "os2vm",
+        "settings": [],
+        "seed": 1,
+        "until": "end",
+        "outcome": "passed",
+        "message": "2 of 2 markers seen",
+        "machine": None,
+        "phase": None,
+        "first_missing_marker": None,
+        "virtual_ns": 10_000_000,
+        "phases": [],
+        "expectations": [],
+        "machine_states": {"A": "idle"},
+        "instructions": {"A": 250_000},
+        "frames_sent": {"A": 3},
+        "frames_not_captured": 0,
+        "faults": {},
+        "digests": None,
+    }
+    run = Deterministic.model_validate(values | changed)
+    return Summary(
+        outcome=run.outcome,
+        exit_code=0 if run.outcome == "passed" else 51,
+        expected_outcome="passed",
+        engine="nexus.emulator (native)",
+        is_reproducible=True,
+        deterministic=run,
+        wall=Wall(total_ms=1.0, phases_ms={}),
+    )
+
+
+def console(ms: int, text: str, machine: str = "A") -> Event:
+    return Event(ns=ms * 1_000_000, machine=machine, kind="console", text=text)
+
+
+class Tags(HTMLParser):
+    """Counts elements, and holds each opened one to its end."""
+
+    VOID = frozenset({"meta", "input", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.count: dict[str, int] = {}
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def data_of(page: str) -> dict[str, Any]:
+    found = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    held: dict[str, Any] = json.loads(found[1])
+    return held
+
+
+def test_a_page_is_well_formed_and_needs_no_network() -> None:
+    page = render(summary(), [console(1, "hello")], {"A": b"hello\n"}, ["capture.pcapng"])
+    assert Tags(page).open == []
+    assert "http" not in re.sub(r"http-equiv", "", page)
+    assert '<a href="capture.pcapng">' in page
+
+
+def test_what_a_guest_prints_is_text() -> None:
+    plain = Tags(render(summary(outcome="time-budget"), [console(1, "x")], {"A": b"x\n"}, []))
+    page = render(
+        summary(
+            outcome="time-budget", message=PLANTED, world=PLANTED, first_missing_marker=PLANTED
+        ),
+        [console(1, PLANTED)],
+        {"A": PLANTED.encode() + b"\n\x1b[2J\xff\n"},
+        [],
+        [PLANTED],
+    )
+    planted = Tags(page)
+    assert planted.open == []
+    assert planted.count["script"] == plain.count["script"] == 2
+    assert "b" not in planted.count or planted.count["b"] == 2  # The machine and the phase.
+    assert "\x1b" not in page
+    assert data_of(page)["events"][0][3] == PLANTED
+
+
+def test_a_failure_shows_the_missing_marker_and_the_consoles() -> None:
+    expectation = ExpectationSummary(
+        machine="A", phase="remote", marker="SELFTEST: end", is_pattern=False, seen_ns=None
+    )
+    page = render(
+        summary(
+            outcome="missing-remote",
+            machine="A",
+            phase="remote",
+            first_missing_marker="SELFTEST: end",
+            expectations=[expectation],
+        ),
+        [console(1, "dsoftbusd: remote proxy denied (service=statefsd)")],
+        {"B": b"other\n", "A": b"last line without its end"},
+        [],
+    )
+    assert '<pre class="marker" id="missing">SELFTEST: end</pre>' in page
+    assert page.index("Last lines of machine A") < page.index("Last lines of machine B")
+    assert "last line without its end" in page
+    assert "Machine A denied a call at 1.000 ms" in page
+    assert "not seen" in page
+
+
+def test_idle_and_busy_time_are_shares_of_virtual_time() -> None:
+    page = render(summary(), [], {"A": b""}, [])
+    assert "25.0%" in page
+    assert "75.0%" in page
+
+
+def test_too_many_events_are_cut_and_the_page_says_so() -> None:
+    labels = [f"m{index}" for index in range(32)]
+    events = [console(index, "x", labels[index % 32]) for index in range(EVENTS_MAX + 7)]
+    page = render(summary(), events, {label: b"" for label in labels}, [])
+    assert "7 older events are left out" in page
+    held = data_of(page)
+    assert len(held["events"]) == EVENTS_MAX
+    assert held["events"][-1][1] == (EVENTS_MAX + 6) % 32
+
+
+def test_a_long_line_is_shortened_on_the_page() -> None:
+    page = render(summary(), [console(1, "x" * 100_000)], {"A": b"x" * 100_000}, [])
+    assert len(page) < 60_000
+    assert "(100000 characters)" in page
+
+
+@pytest.mark.parametrize(
+    ("events", "hint"),
+    [
+        ([console(2, "kernel: service crashed name=logd cause=13")], "reports a crash at 2.000 ms"),
+        (
+            [console(2, "dsoftbusd: announce ignored (key mismatch peer=node-b)")],
+            "Compare the peer&#39;s public_key",
+        ),
+        (
+            [
+                Event(
+                    ns=1,
+                    machine="B",
+                    kind="handshake",
+                    text="message 1",
+                    values={"connection": 1, "to": "A"},
+                )
+            ],
+            "stopped after message 1 of 3, sent by machine B",
+        ),
+        ([Event(ns=1, machine="A", kind="fault", text="loss A>B")], "the last one is loss A&gt;B"),
+    ],
+)
+def test_evidence_of_a_failure_is_named(events: list[Event], hint: str) -> None:
+    page = render(summary(outcome="missing-session"), events, {"A": b""}, [])
+    assert hint in page
+
+
+def test_the_same_run_gives_the_same_page() -> None:
+    events = [console(1, "hello")]
+    assert render(summary(), events, {"A": b""}, []) == render(summary(), events, {"A": b""}, [])
