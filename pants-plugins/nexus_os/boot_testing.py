@@ -235,7 +235,7 @@ async def report_under_name_of_target(request: GuestReportRequest) -> Snapshot:
     if found:
         content = found[0].content
     else:
-        output = (result.stdout + result.stderr).decode(errors="replace")
+        output = (result.stdout + result.stderr).decode(errors="backslashreplace")
         case = junit.case_of_process(address.spec, result.exit_code)
         content = junit.render(address.spec, [case], output)
     return await Get(

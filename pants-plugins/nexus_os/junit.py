@@ -11,8 +11,20 @@ from xml.etree import ElementTree
 # itself prints may stand between the dots and the verdict.
 _ZIG_TEST = re.compile(r"^\d+/\d+ (?P<name>.+?)\.\.\.(?P<rest>.*)$")
 
-# Characters XML 1.0 has no way to express; a guest may print any of them.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
+
+def printable(text: str, keep: str = "") -> str:
+    """Escape what XML 1.0 cannot express and what a reader cannot see; a test may print any of it.
+
+    `keep` names controls that are wanted, such as line ends.
+    """
+    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    number = ord(char)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 @dataclass(frozen=True)
@@ -31,13 +43,13 @@ def cases_of_zig(output: str, exit_code: int, target: str) -> List[Case]:
     named after the target, that failed: a run that failed never counts as passed.
     """
     cases = []
-    for match in map(_ZIG_TEST.match, output.splitlines()):
+    for match in map(_ZIG_TEST.match, output.split("\n")):
         if match is None:
             continue
         rest = match["rest"]
         is_failed = exit_code != 0 and "FAIL" in rest
-        failure = rest[rest.index("FAIL") :] if is_failed else None
-        cases.append(Case(match["name"], failure, rest.endswith("SKIP")))
+        failure = printable(rest[rest.index("FAIL") :]) if is_failed else None
+        cases.append(Case(printable(match["name"]), failure, rest.rstrip().endswith("SKIP")))
     if exit_code != 0 and not any(case.failure for case in cases):
         cases.append(Case(target, failure=f"zig test ended with {exit_code}"))
     return cases or [Case(target)]
@@ -50,6 +62,7 @@ def case_of_process(target: str, exit_code: int) -> Case:
 
 def render(suite: str, cases: Sequence[Case], output: str) -> bytes:
     """Write a report.  It has no times in it: equal runs give equal bytes."""
+    suite = printable(suite)
     root = ElementTree.Element(
         "testsuite",
         name=suite,
@@ -59,10 +72,12 @@ def render(suite: str, cases: Sequence[Case], output: str) -> bytes:
         errors="0",
     )
     for case in cases:
-        element = ElementTree.SubElement(root, "testcase", classname=suite, name=case.name)
+        element = ElementTree.SubElement(
+            root, "testcase", classname=suite, name=printable(case.name)
+        )
         if case.failure is not None:
-            failure = ElementTree.SubElement(element, "failure", message=case.failure)
-            failure.text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", output)
+            failure = ElementTree.SubElement(element, "failure", message=printable(case.failure))
+            failure.text = printable(output, keep="\n\t")
         elif case.skipped:
             ElementTree.SubElement(element, "skipped")
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"

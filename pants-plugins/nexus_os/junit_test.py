@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import pytest  # pants: no-infer-dep
+
 from nexus_os import junit
 from nexus_os.junit import Case
 
@@ -75,9 +77,35 @@ def test_report_survives_what_xml_cannot_hold() -> None:
 
     failure = ElementTree.fromstring(report).find("testcase/failure")
     assert failure is not None
-    assert failure.text == "\ufffd[31mred\ufffd & <tag>"
+    assert failure.text == r"\x1b[31mred\x00 & <tag>"
 
 
 def test_runner_without_a_report_fails_by_its_exit_code() -> None:
     assert junit.case_of_process("//a:t", 0).failure is None
     assert junit.case_of_process("//a:t", -9).failure == "ended with -9 and no report"
+
+
+# What breaks lines for Python but not for zig, what XML lacks, and what it has.
+ODD = [*"\x07\x08\x0b\x0c\r\x1c\x1d\x1e\x7f\x85\u2028\u2029\ufffe\udcff", "##[error]"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+@pytest.mark.parametrize(
+    ("line", "exit_code", "is_failed"), [("a{0}b...OK", 0, False), ("a...FAIL (X{0})", 1, True)]
+)
+def test_odd_characters_neither_lose_a_case_nor_break_the_report(
+    line: str, exit_code: int, is_failed: bool, odd: str
+) -> None:
+    output = f"1/1 root.test.{line.format(odd)}\n"
+    cases = junit.cases_of_zig(output, exit_code, "x:tests")
+    root = ElementTree.fromstring(junit.render(f"x{odd}", cases, output))
+    (case,) = root
+    assert (case.get("name") or "").startswith("root.test.a")
+    assert (case.find("failure") is not None) == is_failed
+
+
+def test_characters_beyond_the_first_plane_are_kept() -> None:
+    report = junit.render("s", [Case("\U0001f600", failure="f")], "\U0001f600\n\t.")
+    root = ElementTree.fromstring(report)
+    assert root[0].get("name") == "\U0001f600"
+    assert root[0][0].text == "\U0001f600\n\t."

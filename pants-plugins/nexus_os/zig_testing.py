@@ -65,7 +65,7 @@ async def run_zig_test(
         ),
     )
     result = await Get(FallibleProcessResult, Process, process)
-    output = result.stderr.decode(errors="replace")
+    output = result.stderr.decode(errors="backslashreplace")
     cases = junit.cases_of_zig(output, result.exit_code, field_set.address.spec)
     report = junit.render(field_set.address.spec, cases, output)
     report_snapshot = await Get(

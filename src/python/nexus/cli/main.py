@@ -109,7 +109,7 @@ def find_command(words: Sequence[str]) -> str | None:
 
 def run(name: str, arguments: Sequence[str]) -> int:
     """Import one program and run it."""
-    if name in REPORTS:
+    if name in REPORTS and not {"-h", "--help"}.intersection(arguments):
         report_only()
     return int(program(name)(list(arguments)))
 

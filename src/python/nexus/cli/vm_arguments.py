@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 DRIVES_MAX: Final = 6
 _SEED_MAX: Final = (1 << 63) - 1
 _INSTRUCTIONS_MAX: Final = (1 << 63) - 1
+
+# What a file of fw_cfg can be called, its final zero aside.
+_NAME_BYTES_MAX: Final = 55
 
 _DESCRIPTION: Final = """\
 Boot one machine and connect its console.
@@ -95,16 +99,14 @@ def parse(argv: Sequence[str]) -> Options:
         drives=tuple(_drive(text) for text in given.drive or ()),
         ram_bytes=_ram(given.ram),
         seed=bounded("--seed", given.seed, 0, _SEED_MAX),
-        until=given.until.encode() if given.until else None,
+        until=None if given.until is None else _until(given.until),
         max_instructions=bounded(
             "--max-instructions", given.max_instructions, 1, _INSTRUCTIONS_MAX
         ),
         engine=one_of("--engine", given.engine, ENGINES),
         native_blob=given.native_blob,
         translations=given.translations,
-        fw_cfg=named_paths(
-            "--fw-cfg", given.fw_cfg or (), "NAME=FILE, such as opt/org.nexus/node=n.bin"
-        ),
+        fw_cfg=_firmware_files(given.fw_cfg or ()),
         script=given.input,
         snapshot=given.snapshot,
         snapshot_out=given.snapshot_out,
@@ -177,6 +179,23 @@ def _parser() -> CommandLine:
     add("--trace-out", type=Path, metavar="FILE", help="default: the error stream")
     add("--gdb", metavar="PORT|PATH", help="wait for a debugger on 127.0.0.1 or a unix socket")
     return parser
+
+
+def _firmware_files(given: Sequence[str]) -> dict[str, Path]:
+    files = named_paths("--fw-cfg", given, "NAME=FILE, such as opt/org.nexus/node=n.bin")
+    for name in files:
+        if not name.isprintable() or len(name.encode()) > _NAME_BYTES_MAX:
+            raise UsageError(
+                f"--fw-cfg: {name!r} is not a name of at most {_NAME_BYTES_MAX} printable bytes"
+            )
+    return files
+
+
+def _until(text: str) -> bytes:
+    """Return the bytes to look for, which need be no text: consoles have bytes."""
+    if not text:
+        raise UsageError("--until: '' is in every console; expected a text of at least 1 byte")
+    return os.fsencode(text)
 
 
 def _drive(text: str) -> DriveOption:

@@ -6,6 +6,7 @@ with scripted input gives the same bytes every time.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,7 +60,7 @@ def ending_of(exit_code: int, until: bytes | None) -> Ending:
         return Ending(min(exit_code, EXIT_GUEST_MAX))
     if until is None:
         return Ending(0)
-    return Ending(EXIT_UNSEEN, f"the guest ended, and never printed {until.decode()!r}")
+    return Ending(EXIT_UNSEEN, f"the guest ended, and never printed {os.fsdecode(until)!r}")
 
 
 class Session:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 
 def show(text: str) -> str:
     """Return a text of one line that nothing can be hidden in.
@@ -25,3 +27,18 @@ def _escape(char: str) -> str:
 def mask(text: str) -> str:
     """Return a text of one line, with a question mark for what a terminal would act on."""
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+# What CI hosts take for a command of the log, wherever in a line it stands.
+_LOG_COMMANDS: Final = ("##[", "##vso[")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return a text in which nothing acts on a terminal, a CI host's log or an XML parser.
+
+    Unlike `show` it leaves backslashes as they are: most texts stay what they were.  `keep` names
+    controls that are wanted, such as line ends.
+    """
+    for command in _LOG_COMMANDS:
+        text = text.replace(command, f"\\x23{command[1:]}")
+    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)

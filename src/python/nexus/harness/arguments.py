@@ -25,6 +25,10 @@ WALL_SECONDS_DEFAULT: Final = 600
 _SEED_MAX: Final = (1 << 63) - 1
 _BUDGET_MS_MAX: Final = 24 * 3600 * 1000
 
+# As for a marker in a world's file.
+_TEXT_CHARS_MAX: Final = 1000
+_SHOWN_CHARS_MAX: Final = 60
+
 _DESCRIPTION: Final = """\
 Boot a world of guests, and prove from their consoles that everything expected happened.
 
@@ -83,6 +87,11 @@ def parse(argv: Sequence[str]) -> Options:
     given = _parser().parse_args(argv)
     if given.node is None and given.expect:
         raise UsageError("--expect: goes with --node; a world file has its own [[expect]]")
+    for option, texts in (("--expect", given.expect), ("--forbid", given.forbid)):
+        for text in texts or ():
+            _check_text(option, text)
+    if given.expect_message is not None:
+        _check_text("--expect-message", given.expect_message)
     return Options(
         world=given.world,
         node=given.node,
@@ -140,6 +149,19 @@ def _parser() -> CommandLine:
         help="open the sessions of nodes with test keys for report and timeline; default: yes",
     )
     return parser
+
+
+def _check_text(option: str, text: str) -> None:
+    """Refuse what is contained in everything, and what no line of a console can have.
+
+    Raises:
+        UsageError: it names the option, the text and what is accepted.
+    """
+    if not (1 <= len(text) <= _TEXT_CHARS_MAX and text.isprintable()):
+        shown = repr(text if len(text) <= _SHOWN_CHARS_MAX else text[:_SHOWN_CHARS_MAX] + "…")
+        raise UsageError(
+            f"{option}: {shown} is not a line of 1 to {_TEXT_CHARS_MAX} printable characters"
+        )
 
 
 def _outcome(value: str) -> Outcome:

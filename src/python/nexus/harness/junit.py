@@ -1,12 +1,15 @@
 """`junit.xml`: the run as test cases, one an expectation and one for the verdict.
 
-No time stamps and no host names: the file of a reproducible run is reproducible.
+No time stamps and no host names: the file of a reproducible run is reproducible.  Whatever a guest
+or a file name holds, the file is well-formed: XML 1.0 has no control characters, not even escaped
+ones, so all texts pass `printable`.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from nexus.core.text import printable
 from nexus.harness.summary import Deterministic, ExpectationSummary
 
 _NS_PER_S = 1_000_000_000
@@ -22,7 +25,7 @@ def build(run: Deterministic, *, expected_outcome: str, is_success: bool) -> str
     cases.append(_verdict_case(run, expected_outcome, is_success=is_success))
     suite = ET.Element(
         "testsuite",
-        name=run.world,
+        name=printable(run.world),
         tests=str(len(cases)),
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors="0",
@@ -39,8 +42,8 @@ def build(run: Deterministic, *, expected_outcome: str, is_success: bool) -> str
 def _expectation_case(
     run: Deterministic, entry: ExpectationSummary, *, is_success: bool
 ) -> ET.Element:
-    name = _printable(f"{entry.machine}: {entry.marker}")
-    case = ET.Element("testcase", classname=f"{run.world}.{entry.phase}", name=name)
+    name = printable(f"{entry.machine}: {entry.marker}")
+    case = ET.Element("testcase", classname=printable(f"{run.world}.{entry.phase}"), name=name)
     case.set("time", _seconds(entry.seen_ns or 0))
     if entry.seen_ns is None:
         is_culprit = (entry.machine, entry.phase, entry.marker) == (
@@ -49,14 +52,16 @@ def _expectation_case(
             run.first_missing_marker,
         )
         kind = "failure" if is_culprit and not is_success else "skipped"
-        ET.SubElement(case, kind, message=_printable(f"{run.outcome}: not seen"))
+        ET.SubElement(case, kind, message=printable(f"{run.outcome}: not seen"))
     return case
 
 
 def _verdict_case(run: Deterministic, expected_outcome: str, *, is_success: bool) -> ET.Element:
-    case = ET.Element("testcase", classname=f"{run.world}.verdict", name=expected_outcome)
+    case = ET.Element(
+        "testcase", classname=printable(f"{run.world}.verdict"), name=expected_outcome
+    )
     case.set("time", _seconds(run.virtual_ns))
-    text = _printable(f"{run.outcome}: {run.message}")
+    text = printable(f"{run.outcome}: {run.message}")
     if is_success:
         ET.SubElement(case, "system-out").text = text
     else:
@@ -66,8 +71,3 @@ def _verdict_case(run: Deterministic, expected_outcome: str, *, is_success: bool
 
 def _seconds(ns: int) -> str:
     return f"{ns // _NS_PER_S}.{ns % _NS_PER_S:09d}"
-
-
-def _printable(text: str) -> str:
-    """XML 1.0 has no control characters, not even escaped ones."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

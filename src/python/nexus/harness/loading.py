@@ -17,6 +17,7 @@ from nexus.config.node import NodeConfig
 from nexus.config.world import Cut as ConfiguredCut
 from nexus.config.world import Link, Reboot, World
 from nexus.core.errors import did_you_mean
+from nexus.core.text import printable
 from nexus.emulator import elf
 from nexus.emulator.elf import ImageError
 from nexus.harness.arguments import Options
@@ -73,7 +74,7 @@ def load_plan(options: Options) -> Plan:
 
 def _from_world(world: World, options: Options) -> Plan:
     images = _Images(options.images)
-    name = Path(world.path).stem
+    name = printable(Path(world.path).stem)
     machines = tuple(
         _machine(machine.label, machine.image, machine.node, images, machine.forbid)
         for machine in world.machines
@@ -116,7 +117,7 @@ def _from_node(node: NodeConfig, path: Path, options: Options) -> Plan:
         for marker in options.expect
     )
     return Plan(
-        name=path.stem,
+        name=printable(path.stem),
         seed=1 if options.seed is None else options.seed,
         machines=(machine,),
         expectations=expectations,

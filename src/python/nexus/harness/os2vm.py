@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import UsageError
+from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
 from nexus.harness import arguments
 from nexus.harness.arguments import Options
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = arguments.parse(sys.argv[1:] if argv is None else argv)
     except UsageError as exc:
-        print(f"os2vm: bad-configuration: {exc}", file=sys.stderr)
+        print(f"os2vm: bad-configuration: {printable(str(exc))}", file=sys.stderr)
         return EXIT_CONFIG
     return Program(options, load, boot).run()
 

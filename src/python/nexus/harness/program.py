@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.core.errors import NexusError
+from nexus.core.text import printable
 from nexus.harness import artifacts, junit
 from nexus.harness.arguments import Options
 from nexus.harness.engine import Engine, EngineUnavailableError, HostFaultError
@@ -31,6 +32,9 @@ _MS_PER_S: Final = 1000.0
 
 # How much of each console is shown when a run fails; the files hold all of it.
 _TAIL_LINES: Final = 12
+
+_CR: Final = "\r"
+_TAB: Final = "\t"
 
 # Blame by error; the first match counts, and anything else we raise on purpose is about what
 # was given to us.
@@ -77,7 +81,7 @@ class Program:
         try:
             return self._finish(self._attempt())
         except HostFaultError as exc:  # Not even the artifacts could be written.
-            print(f"os2vm: {Outcome.HOST_FAULT.label}: {exc}", file=sys.stderr)
+            print(f"os2vm: {Outcome.HOST_FAULT.label}: {printable(str(exc))}", file=sys.stderr)
             return Outcome.HOST_FAULT.exit_code
         finally:
             for number, handler in previous.items():
@@ -97,10 +101,10 @@ class Program:
                 engine.close()
         except NexusError as exc:
             outcome = next(o for kind, o in _OUTCOME_OF_ERROR if isinstance(exc, kind))
-            return self._unrun(outcome, str(exc))
+            return self._unrun(outcome, printable(str(exc), keep="\n"))
         except Exception as exc:  # A defect of ours; this is the one place that may catch it all.
-            message = f"unexpected {type(exc).__name__}: {exc}".splitlines()[0]
-            text = traceback.format_exc().encode()
+            message = printable(f"unexpected {type(exc).__name__}: {exc}".splitlines()[0])
+            text = _encode(traceback.format_exc())
             return self._unrun(
                 Outcome.HOST_FAULT, message + " (see traceback.txt)", {"traceback.txt": text}
             )
@@ -118,9 +122,9 @@ class Program:
                 is_ours = isinstance(exc, NexusError)
                 note = "" if is_ours else f"unexpected {type(exc).__name__}: "
                 lines = str(exc).splitlines() or [""]
-                runner.record.judge.on_host(Outcome.HOST_FAULT, note + lines[0])
+                runner.record.judge.on_host(Outcome.HOST_FAULT, note + printable(lines[0]))
                 if not is_ours:
-                    files["traceback.txt"] = traceback.format_exc().encode()
+                    files["traceback.txt"] = _encode(traceback.format_exc())
         return self._ended(runner.record, engine, build_ms, files)
 
     def _ended(
@@ -137,11 +141,11 @@ class Program:
         for label, console in record.consoles.items():
             files[f"uart-{label}.log"] = bytes(console)
         files["capture.pcapng"] = record.capture.content()
-        files["trace.txt"] = engine.trace_text().encode()
+        files["trace.txt"] = _encode(engine.trace_text())
         evidence = gather(record, engine, opens_sessions=self._options.opens_sessions)
-        files["timeline.jsonl"] = event.render(evidence.events).encode()
+        files["timeline.jsonl"] = _encode(event.render(evidence.events))
         if evidence.keys:
-            files["session-keys.log"] = keys.render(evidence.keys).encode()
+            files["session-keys.log"] = _encode(keys.render(evidence.keys))
         wall = {phase.value: round(ms, 3) for phase, ms in record.wall_ms.items()}
         return _Ended(
             record.verdict.outcome,
@@ -161,7 +165,7 @@ class Program:
         path = options.world or options.node
         seed = 0 if options.seed is None else options.seed
         deterministic = describe_unrun(
-            path.stem if path else "",
+            printable(path.stem) if path else "",
             self._settings,
             seed,
             options.until,
@@ -206,15 +210,15 @@ class Program:
             wall=Wall(total_ms=round(_clock_ms() - self._began_ms, 3), phases_ms=ended.wall_ms),
         )
         line = f"{ended.outcome.label}: {ended.message}".replace("\n", "; ")
-        ended.files["summary.json"] = summary.to_json().encode()
-        ended.files["junit.xml"] = junit.build(
-            ended.deterministic, expected_outcome=expected.label, is_success=is_success
-        ).encode()
-        ended.files["result.txt"] = (line + "\n").encode()
-        ended.files["report.html"] = page.of_files(summary, ended.events, ended.files).encode()
+        ended.files["summary.json"] = _encode(summary.to_json())
+        ended.files["junit.xml"] = _encode(
+            junit.build(ended.deterministic, expected_outcome=expected.label, is_success=is_success)
+        )
+        ended.files["result.txt"] = _encode(line + "\n")
+        ended.files["report.html"] = _encode(page.of_files(summary, ended.events, ended.files))
         self._say(ended, exit_code)
         artifacts.write_all(self._options.out, ended.files)
-        print(f"os2vm: artifacts in {self._options.out}")
+        print(f"os2vm: artifacts in {printable(str(self._options.out))}")
         return exit_code
 
     def _say(self, ended: _Ended, exit_code: int) -> None:
@@ -242,8 +246,21 @@ def _show_tails(files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         if name.startswith("uart-") and content:
             print(f"--- the last lines of {name}", file=sys.stderr)
-            for raw in content.splitlines()[-_TAIL_LINES:]:
-                print(f"  {raw.decode('utf-8', 'backslashreplace')}", file=sys.stderr)
+            lines = content.removesuffix(b"\n").split(b"\n")[-_TAIL_LINES:]
+            for text in (raw.decode("utf-8", "backslashreplace") for raw in lines):
+                print(f"  {_tail_line(text)}", file=sys.stderr)
+
+
+def _tail_line(text: str) -> str:
+    """Show a guest's line, and do not let a CI host take it for a command of its log."""
+    shown = printable(text.removesuffix(_CR), keep=_TAB)
+    is_command = shown.lstrip().startswith("::")
+    return shown.replace(":", r"\x3a", 1) if is_command else shown
+
+
+def _encode(text: str) -> bytes:
+    """Encode for a file: whatever a text holds, an artifact is written."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _clock_ms() -> float:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from nexus.core.text import printable
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
 from nexus.harness.runner import Reporter
@@ -24,6 +25,11 @@ def format_ns(ns: int) -> str:
     return f"{ns // 1_000_000:6d}.{ns // 1_000 % 1_000:03d} ms"
 
 
+def _line(text: str) -> str:
+    """Escape what a guest must not tell a terminal or a CI host; tabs only move the cursor."""
+    return printable(text, keep="\t")
+
+
 class PlainReporter:
     """One line a marker, and every console line if asked for; for logs of pipelines."""
 
@@ -33,12 +39,12 @@ class PlainReporter:
     def line(self, machine: str, line: str, now_ns: int) -> None:
         """Print a console line, if asked for."""
         if self._is_verbose:
-            print(f"{format_ns(now_ns)}  {machine}            {line}", flush=True)
+            print(f"{format_ns(now_ns)}  {machine}            {_line(line)}", flush=True)
 
     def marker(self, expectation: Expectation, now_ns: int) -> None:
         """Print the marker that was met."""
         phase = expectation.phase.value
-        text = expectation.text
+        text = _line(expectation.text)
         print(f"{format_ns(now_ns)}  {expectation.machine} {phase:>9}  {text}", flush=True)
 
     def progress(self, phase: Phase, now_ns: int, missing: Expectation | None) -> None:
@@ -58,7 +64,7 @@ class LiveReporter:
         """Print a console line, if asked for."""
         if self._is_verbose:
             self._console.print(
-                Text(f"{format_ns(now_ns)}  {machine}            {line}", style="dim")
+                Text(f"{format_ns(now_ns)}  {machine}            {_line(line)}", style="dim")
             )
 
     def marker(self, expectation: Expectation, now_ns: int) -> None:
@@ -67,7 +73,7 @@ class LiveReporter:
             Text.assemble(
                 (format_ns(now_ns), "dim"),
                 (f"  {expectation.machine} {expectation.phase.value:>9}  ", "cyan"),
-                (expectation.text, "green"),
+                (_line(expectation.text), "green"),
             )
         )
 
@@ -77,7 +83,7 @@ class LiveReporter:
         if shown == self._shown:
             return
         self._shown = shown
-        wait = f"waiting for {missing.machine}: {missing.text}" if missing else "settling"
+        wait = f"waiting for {missing.machine}: {_line(missing.text)}" if missing else "settling"
         self._status.update(Text(f"{phase.value} {format_ns(now_ns).strip()}  {wait}"))
 
 

@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
+from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
 from nexus.harness.outcome import Outcome
 from nexus.pipeline import sides
@@ -149,11 +150,12 @@ def _report(out: Path, names: Sequence[str], differences: Sequence[Difference]) 
     by_file = {each.file: each for each in differences}
     suite = ElementTree.Element("testsuite", name="determinism")
     for name in names:
-        case = ElementTree.SubElement(suite, "testcase", classname="determinism", name=name)
+        attributes = {"classname": "determinism", "name": printable(name)}
+        case = ElementTree.SubElement(suite, "testcase", attributes)
         if name in by_file:
-            ElementTree.SubElement(case, "failure", message=by_file[name].where).text = str(
-                by_file[name]
-            )
+            found = by_file[name]
+            failure = ElementTree.SubElement(case, "failure", message=printable(found.where))
+            failure.text = printable(str(found), keep="\n\t")
     _write(out / "junit.xml", ElementTree.tostring(suite, xml_declaration=True, encoding="utf-8"))
 
 

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Final
 from xml.etree import ElementTree
 
+from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
 from nexus.remotecache import credentials, proof_broken, proof_faults, server
 from nexus.remotecache.proof_clones import clones_share_and_agree
@@ -156,13 +157,13 @@ def write_report(path: Path, verdicts: Sequence[Verdict]) -> None:
     suite = ElementTree.Element("testsuite", name="remote_cache")
     for verdict in verdicts:
         case = ElementTree.SubElement(
-            suite, "testcase", classname="remote_cache", name=verdict.name
+            suite, "testcase", classname="remote_cache", name=printable(verdict.name)
         )
         if verdict.complaint:
             failure = ElementTree.SubElement(case, "failure", message="see the text")
-            failure.text = verdict.complaint
+            failure.text = printable(verdict.complaint, keep="\n\t")
         elif verdict.not_tried:
-            ElementTree.SubElement(case, "skipped", message=verdict.not_tried)
+            ElementTree.SubElement(case, "skipped", message=printable(verdict.not_tried))
     ElementTree.ElementTree(suite).write(path, encoding="utf-8")
 
 
