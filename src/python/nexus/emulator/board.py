@@ -104,6 +104,7 @@ def attach_devices(
         serial = b"drive%d" % disk.slot
         blk = VirtioBlk(disk.drive, serial, ram, irq(disk.slot), is_read_only=disk.is_read_only)
         slots[disk.slot] = blk.transport
+    hart.is_connected = lambda: net is not None and net.transport.is_live
     files = fw.FwCfg(fw_cfg, ram)
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE

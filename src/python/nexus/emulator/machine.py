@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from nexus.emulator import elf, fdt, reset
+from nexus.emulator import elf, reset
 from nexus.emulator.board import (
     DRIVE_SLOTS,
     NS_PER_TICK,
@@ -22,13 +22,14 @@ from nexus.emulator.board import (
     attach_devices,
 )
 from nexus.emulator.bus import Bus
-from nexus.emulator.elf import ImageError
+from nexus.emulator.loading import load_image, place_tree
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
 
 if TYPE_CHECKING:
     from nexus.emulator.observe import Observer
+    from nexus.emulator.reference.chain import TrapLoop
 
 # Memory a test world can reasonably ask for, twice over; also the limit of what QEMU's 32-bit
 # physical window leaves to most guests.
@@ -44,6 +45,7 @@ class Stop(Enum):
     IDLE = "idle"  # until_ns, in wfi with nothing pending.
     FINISHED = "finished"  # The guest wrote to the finisher; see exit_code.
     RESET = "reset"  # The guest asked for a reset.
+    STUCK = "stuck"  # In a loop of traps without a way out; see `trap_loop`.
     OBSERVED = "observed"  # The observer's breakpoint or watchpoint; see its `hit`.
 
 
@@ -60,6 +62,7 @@ class MachineOptions:
     engine: str = "reference"
     native_blob: bytes | None = None  # What native/build.py made; for all but the reference.
     translations: bytes | None = None  # What native/translate.py made; for engine "translated".
+    stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
     observer: Observer | None = None  # For debuggers and traces; on the reference engine.
 
     def __post_init__(self) -> None:
@@ -99,10 +102,11 @@ class Machine:
         self._observer = options.observer
         self._options = options
         image = elf.parse(options.kernel)
-        _load(self._ram, image)
-        tree = _place_tree(self._ram, image)
+        load_image(self._ram, image)
+        tree = place_tree(self._ram, image)
         bus = Bus()
         self._hart = _make_hart(options, self._ram, bus)
+        self._hart.stops_when_stuck = options.stops_when_stuck
         for number, value in reset.registers(tree).items():
             self._hart.state[number] = value
         self._devices = attach_devices(
@@ -181,7 +185,9 @@ class Machine:
             return Stop.FINISHED
         if self._observer is not None and self._observer.hit is not None:
             return Stop.OBSERVED
-        return Stop.RESET if finisher.is_reset else None
+        if finisher.is_reset:
+            return Stop.RESET
+        return Stop.STUCK if self._hart.is_to_stop else None
 
     # -- The outside world -----------------------------------------------------------------------
 
@@ -243,6 +249,11 @@ class Machine:
             digest.update(len(part).to_bytes(8, "little") + part)
         return digest.digest()
 
+    @property
+    def trap_loop(self) -> TrapLoop | None:
+        """The loop of traps that the guest is stuck in, if it is."""
+        return self._hart.trap_loop
+
     def register(self, number: int) -> int:
         """The value of x0..x31, for tests and post-mortems."""
         return 0 if number == 0 else self._hart.state[number]
@@ -250,7 +261,7 @@ class Machine:
     def state_digest(self) -> str:
         """SHA-256 over registers, CSRs and RAM."""
         digest = hashlib.sha256()
-        words = [self._hart.state[index] for index in range(s.STATE_WORDS)]
+        words = [self._hart.state[index] for index in range(s.VISIBLE_WORDS)]
         words[s.SINK] = 0  # Written at the engine's discretion, never read.
         digest.update(b"".join(word.to_bytes(8, "little") for word in words))
         digest.update(self._ram.buffer)
@@ -268,31 +279,3 @@ def _make_hart(options: MachineOptions, ram: Ram, bus: Bus) -> Hart:
     from nexus.emulator.native.hart import NativeHart
 
     return NativeHart(ram, bus, RAM_BASE, options.native_blob, options.translations)
-
-
-def _place_tree(ram: Ram, image: elf.Image) -> int:
-    """Put the device tree into memory; 0 if the kernel leaves no room where it belongs."""
-    tree = fdt.build(reset.device_tree(ram.size_bytes))
-    address = reset.tree_address(ram.size_bytes, len(tree))
-    for segment in image.segments:
-        end = segment.address + segment.memory_bytes
-        if segment.address < address + len(tree) and address < end:
-            return 0
-    if not ram.contains(address, len(tree)):
-        return 0
-    ram.write(address, tree)
-    return address
-
-
-def _load(ram: Ram, image: elf.Image) -> None:
-    for segment in image.segments:
-        if not ram.contains(segment.address, segment.memory_bytes):
-            raise ImageError(
-                f"kernel image: segment {segment.address:#x}+{segment.memory_bytes:#x} is outside "
-                f"RAM {RAM_BASE:#x}+{ram.size_bytes:#x}"
-            )
-        ram.write(segment.address, segment.data)
-    if image.entry != RAM_BASE:
-        raise ImageError(
-            f"kernel image: entry {image.entry:#x}, but the board starts at {RAM_BASE:#x}"
-        )

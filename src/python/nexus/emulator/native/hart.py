@@ -16,6 +16,7 @@ from nexus.emulator.native.blob import unpack
 from nexus.emulator.native.mapping import Code, Pool, Words, address_of, state_words
 from nexus.emulator.native.translation import Translations, load_translations
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.chain import is_watched
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.reference.mmu import FETCH
 from nexus.emulator.reference.trap import TrapError
@@ -84,6 +85,9 @@ class NativeHart(Hart):
 
     def _advance(self) -> None:
         state = self.state
+        if is_watched(state, self.ticks):
+            self._step()
+            return
         state[layout.TICKS_END] = self._end + state[s.IDLE]
         uart = self._uart
         if uart is not None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from nexus.emulator.native import layout
 from nexus.emulator.native.handlers import begin, go_to, immediate, operand, set_rd
-from nexus.emulator.native.ir import UNLIKELY, Handler
+from nexus.emulator.native.ir import UNLIKELY, Function, Handler
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import TICKS_PER_MTIME
 from nexus.emulator.reference.trap import (
@@ -134,6 +134,9 @@ def _enter_context(handler: Handler, pc: str) -> None:
 def _ecall() -> str:
     """A trap into supervisor or machine mode."""
     handler = _start("do_ecall")
+    # The reference looks at long chains of traps.
+    count = handler.op("add", handler.word(s.CHAIN_COUNT), 1)
+    handler.require(handler.compare("ult", count, handler.word(s.CHAIN_LOOK)), "slow")
     privilege = handler.word(s.PRIVILEGE)
     cause = handler.op("add", privilege, int(Cause.ECALL_FROM_USER))
     delegated = handler.op("and", handler.op("lshr", handler.word(s.MEDELEG), cause), 1)
@@ -166,8 +169,45 @@ def _ecall() -> str:
         kept = handler.op("or", kept, handler.op("shl", privilege, shift))
         handler.set_word(s.MSTATUS, handler.op("or", kept, moved))
         handler.set_word(s.PRIVILEGE, entered)
+        handler.emit(f"call void @note_trap(ptr %st, i64 {_now(handler)})")
         _enter_context(handler, handler.op("and", handler.word(tvec), -4))
-    return handler.text()
+    return _finish(handler)
+
+
+def _now(handler: Handler) -> str:
+    """The tick of the instruction in the slot."""
+    return handler.op("sub", handler.word(layout.TICKS_END), "%left")
+
+
+def note_trap() -> str:
+    """`void @note_trap(st, now)`: see `reference/chain.py`."""
+    f = Function("void @note_trap(ptr %st, i64 %now)")
+    returned = f.word(s.CHAIN_RETURN_AT)
+    has_returned = f.compare("ugt", returned, f.word(s.CHAIN_TRAP_AT))
+    went_on = f.compare("ne", f.op("add", returned, 1), "%now")
+    is_over = f.op("and", has_returned, went_on, "i1")
+    count = f.value(f"select i1 {is_over}, i64 0, i64 {f.word(s.CHAIN_COUNT)}")
+    count = f.op("add", count, 1)
+    f.set_word(s.CHAIN_COUNT, count)
+    f.set_word(s.CHAIN_TRAP_AT, "%now")
+    f.branch(f.compare("eq", count, 1), "first", "done")
+    f.label("first")
+    f.set_word(s.CHAIN_LOOK, s.CHAIN_LOOK_FIRST)
+    is_machine = f.compare("eq", f.word(s.PRIVILEGE), s.MACHINE)
+    status = f.word(s.MSTATUS)
+    modes = [f.op("and", f.op("lshr", status, 11), 3), f.op("and", f.op("lshr", status, 8), 1)]
+    pairs = [
+        [f.word(index) for index in (s.MEPC, s.SEPC)],
+        [f.word(index) for index in (s.MCAUSE, s.SCAUSE)],
+        [f.word(index) for index in (s.MTVAL, s.STVAL)],
+        modes,
+    ]
+    for place, (machine, supervisor) in enumerate(pairs, s.CHAIN_PC):
+        f.set_word(place, f.value(f"select i1 {is_machine}, i64 {machine}, i64 {supervisor}"))
+    f.jump("done")
+    f.label("done")
+    f.emit("ret void")
+    return f.text()
 
 
 def _sret() -> str:
@@ -186,6 +226,7 @@ def _sret() -> str:
     handler.set_word(s.MSTATUS, kept)
     previous = handler.op("and", handler.op("lshr", status, 8), 1)
     handler.set_word(s.PRIVILEGE, previous)
+    handler.set_word(s.CHAIN_RETURN_AT, _now(handler))
     _enter_context(handler, handler.word(s.SEPC))
     return _finish(handler)
 

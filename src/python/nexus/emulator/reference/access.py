@@ -51,9 +51,14 @@ class MemoryAccess:
             return int.from_bytes(self.ram.read(physical, size), "little")
         self.attention = True
         try:
-            return self.bus.read(physical, size)
+            value = self.bus.read(physical, size)
         except BusError:
             raise TrapError(Cause.LOAD_ACCESS, address) from None
+        self._heard_from_device()
+        return value
+
+    def _heard_from_device(self) -> None:
+        """A device was read; who looks for loops wants to know."""
 
     def store(self, address: int, value: int, size: int) -> None:
         """Store the low `size` bytes of a value."""

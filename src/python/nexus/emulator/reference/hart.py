@@ -7,13 +7,14 @@ The loop below only looks when something may have changed (`attention`), which i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from nexus.emulator.bus import Bus
 from nexus.emulator.device.uart import Uart
 from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import Ram
+from nexus.emulator.reference import chain
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.access import MemoryAccess
 from nexus.emulator.reference.block import HEAT_COMPILE, BlockCache, Entry, Operation, operation_of
@@ -49,6 +50,9 @@ class Hart(MemoryAccess):
         self.leave = False  # `run` must return after this step.
         self._left = 0  # Steps left in the present `run`, for the clock registers.
         self._end = 0
+        self.stops_when_stuck = False
+        # Whether a network could write to memory behind the guest's back.
+        self.is_connected: Callable[[], bool] = lambda: False
 
     def restore(self, words: Sequence[int]) -> None:
         """Become a hart with these state words, in memory that has been replaced already."""
@@ -198,7 +202,30 @@ class Hart(MemoryAccess):
     def _trap(self, trap: TrapError) -> None:
         """Enter the handler instead of completing the instruction at pc."""
         enter_trap(self.state, trap.cause, trap.value)
+        chain.note_trap(self.state, self.ticks)
+        self._look_at_chain()
         self.attention = True
+
+    def _look_at_chain(self) -> None:
+        """A trap was noted: when the chain is long, find out whether it leads anywhere."""
+        state = self.state
+        if chain.is_long(state):
+            chain.look(state, self.ram, self.is_connected)
+            self.leave |= self.is_to_stop
+
+    def _heard_from_device(self) -> None:
+        if chain.is_watched(self.state, self.ticks):
+            chain.disturbed(self.state)
+
+    @property
+    def is_to_stop(self) -> bool:
+        """Whether the hart is stuck and is to stop there."""
+        return self.stops_when_stuck and not self.state[s.CHAIN_LOOK]
+
+    @property
+    def trap_loop(self) -> chain.TrapLoop | None:
+        """The loop of traps that this hart will never leave, if it is in one."""
+        return chain.loop_of(self.state)
 
     def _operations(self) -> tuple[Operation, ...]:
         """The operations to step through from pc; none if fetching them trapped."""

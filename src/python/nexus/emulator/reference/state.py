@@ -58,7 +58,30 @@ PMPCFG0: Final = 66
 PMPCFG2: Final = 67
 PMPADDR0: Final = 68  # 16 of them.
 PMPADDR_COUNT: Final = 16
-STATE_WORDS: Final = 84
+# The words up to here are what a guest can see, and what digests are made of.
+VISIBLE_WORDS: Final = 84
+
+# The chain of traps that the hart is in (see chain.py): what every engine counts ...
+CHAIN_COUNT: Final = 84  # Traps in it so far.
+CHAIN_TRAP_AT: Final = 85  # Tick of the last trap.
+CHAIN_RETURN_AT: Final = 86  # Tick of the last return from a handler.
+CHAIN_LOOK: Final = 87  # Count from which the reference looks at traps; 0: there is no way out.
+CHAIN_PC: Final = 88  # The first trap: where, why, with which value, in which mode.
+CHAIN_CAUSE: Final = 89
+CHAIN_VALUE: Final = 90
+CHAIN_MODE: Final = 91
+# ... and what the look compares with: the hart at an earlier trap.
+ANCHOR_AT: Final = 92  # Its tick.
+ANCHOR_REST: Final = 93  # Hash of what is not below.
+ANCHOR_MEMORY: Final = 94  # Hash of memory, once there was a reason to take it ...
+ANCHOR_TRIES: Final = 95  # ... and how often that was so.
+ANCHOR_NEAR: Final = 96  # Traps since then that differed by the stack pointer alone.
+ANCHOR_OPEN: Final = 97  # What could have changed what comes next: see chain.py.
+ANCHOR_WORDS: Final = 98  # x1..x31, mtval, stval, mscratch, sscratch.
+ANCHOR_COUNT: Final = 35
+STATE_WORDS: Final = ANCHOR_WORDS + ANCHOR_COUNT
+
+CHAIN_LOOK_FIRST: Final = 32
 
 USER: Final = 0
 SUPERVISOR: Final = 1
@@ -79,4 +102,5 @@ def reset(state: State, entry: int) -> None:
     state[PRIVILEGE] = MACHINE
     state[MSTATUS] = MSTATUS_RESET
     state[RESERVED_ADDRESS] = NO_RESERVATION
+    state[CHAIN_LOOK] = CHAIN_LOOK_FIRST
     state[STIMECMP] = TIMER_NEVER  # mtimecmp starts at zero instead, so MTIP is up: as on QEMU.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from nexus.emulator.isa.decode import BY_NAME
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.chain import note_return
 from nexus.emulator.reference.csr import IllegalCsrError, access
 from nexus.emulator.reference.trap import (
     MSTATUS_MPP,
@@ -77,6 +78,7 @@ def _mret(
         # QEMU refuses to leave machine mode when nothing could execute there.
         raise _illegal("mret")
     return_from_machine(x)
+    note_return(x, hart.ticks)
     hart.attention = True
     return x[s.PC]
 
@@ -88,6 +90,7 @@ def _sret(
     if privilege == s.USER or (privilege == s.SUPERVISOR and x[s.MSTATUS] & MSTATUS_TSR):
         raise _illegal("sret")
     return_from_supervisor(x)
+    note_return(x, hart.ticks)
     hart.attention = True
     return x[s.PC]
 

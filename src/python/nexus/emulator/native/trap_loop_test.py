@@ -1,0 +1,40 @@
+"""The compiled engines notice traps that lead nowhere at the same instruction as the reference."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from nexus.emulator.machine import Machine, MachineOptions, Stop
+from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.translation_fake import translated
+from nexus.emulator.program_fake import boot, program
+from nexus.emulator.snapshot import save
+from nexus.emulator.trap_loop_fake import FREE, STUCK
+
+BUDGET_NS = 100_000_000
+GUESTS = {guest.name: guest.text for guest in STUCK} | FREE
+
+
+@pytest.mark.parametrize("name", GUESTS)
+@pytest.mark.parametrize("engine", ["native", "translated"])
+def test_every_engine_stops_at_the_same_trap(name: str, engine: str) -> None:
+    kernel = program(GUESTS[name])
+    if engine == "translated":
+        options = replace(translated(kernel, 1 << 20), stops_when_stuck=True)
+    else:
+        options = MachineOptions(
+            kernel=kernel,
+            ram_bytes=1 << 20,
+            engine=engine,
+            native_blob=native_blob(),
+            stops_when_stuck=True,
+        )
+    reference, other = boot(GUESTS[name], stops_when_stuck=True), Machine(options)
+    chance = random.Random(name)
+    instant = 0
+    while reference.run(instant) is Stop.REACHED:
+        instant += 10 * chance.choice((1, 7, 1_000, 300_000))
+        other.run(min(instant, BUDGET_NS))
+    assert other.run(instant) is reference.run(instant)
+    assert save(other) == save(reference)
