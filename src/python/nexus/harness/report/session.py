@@ -19,6 +19,7 @@ from nexus.dsoftbus.carrier import GATEWAY
 from nexus.dsoftbus.policy import SERVICES
 from nexus.harness.report.connection import Connection, Direction
 from nexus.harness.report.keys import SessionKeys
+from nexus.harness.report.opened import Opened
 from nexus.wire import bundle, gateway, log, mux, packagefs, samgr, state
 from nexus.wire.error import ProtocolError, RemoteProtocolError
 from nexus.wire.stream import MessageReader
@@ -72,11 +73,16 @@ class Session:
         self,
         connection: Connection,
         find_keys: Callable[[Connection, tuple[bytes, bytes, bytes]], SessionKeys | None],
+        keep: Callable[[Opened], None],
     ) -> None:
-        """`find_keys` is asked once, when the three messages of the handshake are there."""
+        """`find_keys` is asked once, when the three messages of the handshake are there.
+
+        `keep` gets every message that was opened.
+        """
         self.connection = connection
         self.keys: SessionKeys | None = None
         self._find_keys = find_keys
+        self._keep = keep
         self._ways = (_Way(), _Way())
         self._streams: dict[int, str] = {}
         self._calls: dict[tuple[int, int], tuple[int, str, str]] = {}
@@ -138,6 +144,7 @@ class Session:
             yield Said("sealed", f"{len(message)} bytes that are not authentic")
             return
         mine.nonce += 1
+        self._keep(Opened(now_ns, self.connection.number, side == 0, frame))
         try:
             if mux.is_stream_frame(frame):
                 yield from self._stream(side, mux.decode_frame(frame), now_ns)

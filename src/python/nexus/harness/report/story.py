@@ -6,7 +6,7 @@ where the keys are known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from nexus.harness.report.capture import Frame
 from nexus.harness.report.connection import Connection, Connections
 from nexus.harness.report.event import Event
 from nexus.harness.report.keys import SessionKeys, find
+from nexus.harness.report.opened import Opened
 from nexus.harness.report.packet import Packet, decode
 from nexus.harness.report.session import Session
 from nexus.wire.announce import PORT, decode_announce
@@ -37,10 +38,14 @@ class Secrets:
 class Listener:
     """Reads the frames of a capture in order; `keys` are those of the sessions it could open."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(
+        self, secrets: Secrets, keep: Callable[[Opened], None] = lambda opened: None
+    ) -> None:
+        """Open sessions with these secrets; `keep` gets every message that was opened."""
         self.keys: dict[bytes, SessionKeys] = {}
         self.machines: dict[str, str] = {}  # By IPv4 address.
         self._secrets = secrets
+        self._keep = keep
         self._connections = Connections()
         self._sessions: dict[int, Session] = {}
 
@@ -67,7 +72,9 @@ class Listener:
         connection, way, data = taken
         session = self._sessions.get(connection.number)
         if session is None:
-            session = self._sessions[connection.number] = Session(connection, self._find)
+            session = self._sessions[connection.number] = Session(
+                connection, self._find, self._keep
+            )
         if not data:
             return
         other = connection.listener if way is connection.dialler else connection.dialler
