@@ -2,9 +2,15 @@
 //!
 //! Keys and values lie in one pool of bytes. What is replaced leaves a hole; when the pool is full
 //! its items are pushed together. Nothing is allocated, so a store runs for ever in its memory.
+//!
+//! Items are kept in the order of (owner, key), entries first: finding one takes as many steps as
+//! its number has digits, and what follows it is the next.
 
 const std = @import("std");
 const record = @import("record.zig");
+const call_file = @import("call.zig");
+const calls_file = @import("calls.zig");
+const Owner = calls_file.Owner;
 
 pub const txns_max = 8;
 pub const txn_keys_max = 32;
@@ -24,61 +30,81 @@ pub const Item = struct {
     /// 0: an entry; else the transaction that would make it one.
     owner: u64 = 0,
     at: u32 = 0,
-    key_len: u16 = 0,
     value_len: u32 = 0,
+    key_len: u16 = 0,
+    /// Of an entry: the peer that it counts for.
+    peer: Owner = 0,
 
     fn len(self: Item) u32 {
         return self.key_len + self.value_len;
     }
 };
 
+const Place = struct { index: usize, is_found: bool };
+
 pub const Contents = struct {
     pool: []u8,
     used: u32 = 0,
     items: []Item,
     count: usize = 0,
+    /// How many of the items are entries: the first ones.
+    entry_count: usize = 0,
+    /// What all items come to, without the holes between them.
+    held_bytes: usize = 0,
     open: [txns_max]u64 = undefined,
     open_count: usize = 0,
     next_id: u64 = 1,
-    live_bytes: u64 = checkpoint_bytes,
+    /// The checkpoint and the entries of a snapshot.
+    entry_bytes: u64 = checkpoint_bytes,
+    calls: calls_file.Calls = undefined,
+
+    /// Field by field: a literal of the whole would pass through the stack.
+    pub fn init(self: *Contents, pool: []u8, items: []Item) void {
+        self.pool = pool;
+        self.items = items;
+        self.next_id = 1;
+        self.reset();
+    }
 
     pub fn reset(self: *Contents) void {
         self.used = 0;
         self.count = 0;
+        self.entry_count = 0;
+        self.held_bytes = 0;
         self.open_count = 0;
-        self.live_bytes = checkpoint_bytes;
+        self.entry_bytes = checkpoint_bytes;
+        self.calls.reset();
     }
 
     pub fn apply(self: *Contents, each: record.Record) Error!void {
         switch (each.op) {
-            .put => try self.set(0, each.key, each.value),
+            .put => try self.set(0, each.key, each.value, 0),
             .delete => self.remove(0, each.key),
             .checkpoint => self.reset(),
             .sync => {},
+            .call => try self.applyCall(each),
             .prepare, .payload, .commit, .abort => try self.applyStep(each),
         }
     }
 
     pub fn get(self: *const Contents, key: []const u8) ?[]const u8 {
-        const index = self.find(0, key) orelse return null;
-        return self.valueOf(self.items[index]);
+        return self.valueOf(self.find(key) orelse return null);
     }
 
-    /// The entry that follows `after` in the order of keys.
-    pub fn next(self: *const Contents, after: ?[]const u8) ?Item {
-        var best: ?Item = null;
-        for (self.items[0..self.count]) |item| {
-            if (item.owner != 0) continue;
-            const key = self.keyOf(item);
-            if (after) |bound| if (std.mem.order(u8, key, bound) != .gt) continue;
-            if (best) |other| if (std.mem.order(u8, key, self.keyOf(other)) != .lt) continue;
-            best = item;
-        }
-        return best;
+    /// The entry of this key.
+    pub fn find(self: *const Contents, key: []const u8) ?Item {
+        const place = self.placeOf(0, key);
+        return if (place.is_found) self.items[place.index] else null;
     }
 
-    pub fn following(self: *const Contents, item: ?Item) ?Item {
-        return self.next(if (item) |last| self.keyOf(last) else null);
+    /// All entries, in the order of keys.
+    pub fn sorted(self: *const Contents) []const Item {
+        return self.items[0..self.entry_count];
+    }
+
+    /// Those from the first key on that is not before `key`.
+    pub fn sortedFrom(self: *const Contents, key: []const u8) []const Item {
+        return self.items[self.placeOf(0, key).index..self.entry_count];
     }
 
     pub fn keyOf(self: *const Contents, item: Item) []const u8 {
@@ -90,13 +116,38 @@ pub const Contents = struct {
     }
 
     pub fn entries(self: *const Contents) u32 {
-        var total: u32 = 0;
-        for (self.items[0..self.count]) |item| total += @intFromBool(item.owner == 0);
-        return total;
+        return @intCast(self.entry_count);
+    }
+
+    /// What a snapshot comes to.
+    pub fn liveBytes(self: *const Contents) u64 {
+        return self.entry_bytes + self.memory().bytes;
+    }
+
+    /// The records behind the entries of a snapshot, and what they come to.
+    pub fn memory(self: *const Contents) struct { records: u32, bytes: u64 } {
+        var records: u32 = 0;
+        var bytes: u64 = 0;
+        for (&self.calls.peers) |*peer| {
+            if (peer.name_len == 0) continue;
+            const head = record.overhead_bytes + call_file.head_bytes + @as(u64, peer.name_len);
+            records += @intCast(peer.epoch_count + @intFromBool(peer.keys != 0));
+            bytes += head * (peer.epoch_count + @intFromBool(peer.keys != 0));
+            bytes += 2 * @as(u64, peer.keys) + call_file.entry_bytes * peer.calls;
+        }
+        return .{ .records = records, .bytes = bytes };
     }
 
     pub fn isOpen(self: *const Contents, txn: u64) bool {
         return std.mem.indexOfScalar(u64, self.open[0..self.open_count], txn) != null;
+    }
+
+    /// What the values of an open transaction come to, and its keys.
+    pub fn itemsOf(self: *const Contents, txn: u64) []const Item {
+        const first = self.placeOf(txn, "").index;
+        var last = first;
+        while (last < self.count and self.items[last].owner == txn) last += 1;
+        return self.items[first..last];
     }
 
     /// May an open transaction take this chunk?
@@ -111,8 +162,7 @@ pub const Contents = struct {
         var held: usize = 0;
         var own: usize = 0;
         var total: usize = 0;
-        for (self.items[0..self.count]) |item| {
-            if (item.owner == 0) continue;
+        for (self.items[self.entry_count..self.count]) |item| {
             total += item.value_len;
             if (item.owner != txn) continue;
             own += item.value_len;
@@ -127,15 +177,11 @@ pub const Contents = struct {
     /// Would this key and value find room?
     pub fn fits(self: *const Contents, owner: u64, key: []const u8, more: usize) bool {
         var size: usize = key.len + more;
-        var live: usize = 0;
-        for (self.items[0..self.count]) |item| live += item.len();
-        const index = self.find(owner, key);
+        const place = self.placeOf(owner, key);
         // A chunk is joined to what is there, so both lie in the pool for a moment.
-        if (owner != 0) if (index) |at| {
-            size += self.items[at].value_len;
-        };
-        if (index == null and self.count == self.items.len) return false;
-        return live + size <= self.pool.len;
+        if (owner != 0 and place.is_found) size += self.items[place.index].value_len;
+        if (!place.is_found and self.count == self.items.len) return false;
+        return self.held_bytes + size <= self.pool.len;
     }
 
     fn applyStep(self: *Contents, each: record.Record) Error!void {
@@ -151,35 +197,89 @@ pub const Contents = struct {
             .payload => {
                 const chunk = each.value[8..];
                 self.checkChunk(txn, each.key, chunk) catch return self.forget(txn);
-                try self.set(txn, each.key, chunk);
+                try self.set(txn, each.key, chunk, 0);
             },
-            .commit => if (self.isOpen(txn)) self.publish(txn),
+            .commit => if (self.isOpen(txn)) self.publish(txn, 0),
             else => self.forget(txn),
         }
     }
 
-    fn publish(self: *Contents, txn: u64) void {
-        while (self.firstOf(txn)) |first| {
-            const key = self.keyOf(self.items[first]);
-            self.remove(0, key);
-            // Taking an item away moves the last one into its place, so this one is sought anew.
-            const index = self.find(txn, key).?;
-            self.items[index].owner = 0;
-            self.live_bytes += record.overhead_bytes + self.items[index].len();
+    /// What a peer changed, and what is remembered of it.
+    fn applyCall(self: *Contents, each: record.Record) Error!void {
+        const value = call_file.decode(each.key.len, each.value).?; // a record's shape says so
+        if (self.calls.displacedBy(value.call.peer)) |owner| self.disown(owner);
+        const owner = self.calls.admit(value.call.peer);
+        switch (value.kind) {
+            .nothing => {},
+            .put => try self.set(0, each.key, value.rest, owner),
+            .delete => self.remove(0, each.key),
+            .commit => {
+                const txn = std.mem.readInt(u64, value.rest[0..8], .little);
+                self.next_id = @max(self.next_id, txn +| 1);
+                // As a commit: one of a transaction that is not open means nothing.
+                if (!self.isOpen(txn)) return;
+                self.publish(txn, owner);
+            },
+            .own => return self.assign(owner, value.rest),
+            .epoch => return self.calls.restore(owner, value.call, value.rest),
+        }
+        self.calls.remember(owner, value.call, value.status);
+    }
+
+    fn assign(self: *Contents, owner: Owner, places: []const u8) void {
+        var at: usize = 0;
+        while (at < places.len) : (at += 2) {
+            const place = std.mem.readInt(u16, places[at..][0..2], .little);
+            if (place < self.entry_count) self.give(&self.items[place], owner);
+        }
+    }
+
+    fn give(self: *Contents, item: *Item, owner: Owner) void {
+        self.account(item.*, -1);
+        item.peer = owner;
+        self.account(item.*, 1);
+    }
+
+    /// A peer makes room for another: what was its own is nobody's from now on.
+    fn disown(self: *Contents, owner: Owner) void {
+        for (self.items[0..self.entry_count]) |*item| {
+            if (item.peer == owner) self.give(item, 0);
+        }
+    }
+
+    /// What an entry adds to its peer's account, or takes from it.
+    fn account(self: *Contents, item: Item, sign: i2) void {
+        if (item.peer == 0) return;
+        const peer = self.calls.of(item.peer);
+        if (sign > 0) {
+            peer.keys += 1;
+            peer.bytes += item.len();
+        } else {
+            peer.keys -= 1;
+            peer.bytes -= item.len();
+        }
+    }
+
+    fn publish(self: *Contents, txn: u64, owner: Owner) void {
+        while (true) {
+            const first = self.placeOf(txn, "").index;
+            if (first == self.count or self.items[first].owner != txn) break;
+            var item = self.items[first];
+            self.take(first);
+            self.remove(0, self.keyOf(item));
+            item.owner = 0;
+            item.peer = owner;
+            self.insert(item);
         }
         self.close(txn);
     }
 
-    fn firstOf(self: *const Contents, owner: u64) ?usize {
-        for (self.items[0..self.count], 0..) |item, index| if (item.owner == owner) return index;
-        return null;
-    }
-
     fn forget(self: *Contents, txn: u64) void {
-        var index: usize = self.count;
-        while (index > 0) {
-            index -= 1;
-            if (self.items[index].owner == txn) self.take(index);
+        if (!self.isOpen(txn)) return;
+        while (true) {
+            const first = self.placeOf(txn, "").index;
+            if (first == self.count or self.items[first].owner != txn) break;
+            self.take(first);
         }
         self.close(txn);
     }
@@ -191,121 +291,105 @@ pub const Contents = struct {
     }
 
     /// An entry's value becomes `bytes`; a transaction's grows by them.
-    fn set(self: *Contents, owner: u64, key: []const u8, bytes: []const u8) Error!void {
-        const before = self.find(owner, key);
-        if (before == null and self.count == self.items.len) return error.Full;
+    fn set(self: *Contents, owner: u64, key: []const u8, bytes: []const u8, peer: Owner) Error!void {
+        const before = self.placeOf(owner, key);
+        if (!before.is_found and self.count == self.items.len) return error.Full;
         var held_len: usize = 0;
-        if (before) |index| {
-            if (owner == 0) self.take(index) else held_len = self.items[index].value_len;
+        if (before.is_found) {
+            if (owner == 0) self.take(before.index) else held_len = self.items[before.index].value_len;
         }
         const size: u32 = @intCast(key.len + held_len + bytes.len);
         if (self.pool.len - self.used < size) self.reclaim();
         if (self.pool.len - self.used < size) return error.Full;
         const room = self.pool[self.used..][0..size];
         @memcpy(room[0..key.len], key);
-        if (self.find(owner, key)) |index| {
-            @memcpy(room[key.len..][0..held_len], self.valueOf(self.items[index]));
-            self.take(index);
-        }
+        if (held_len != 0) @memcpy(room[key.len..][0..held_len], self.valueOf(self.items[before.index]));
+        if (owner != 0 and before.is_found) self.take(before.index);
         @memcpy(room[key.len + held_len ..], bytes);
-        self.items[self.count] = .{
+        const item: Item = .{
             .owner = owner,
             .at = self.used,
             .key_len = @intCast(key.len),
             .value_len = @intCast(held_len + bytes.len),
+            .peer = peer,
         };
-        self.count += 1;
         self.used += size;
-        if (owner == 0) self.live_bytes += record.overhead_bytes + size;
+        self.insert(item);
     }
 
     fn remove(self: *Contents, owner: u64, key: []const u8) void {
-        self.take(self.find(owner, key) orelse return);
+        const place = self.placeOf(owner, key);
+        if (place.is_found) self.take(place.index);
+    }
+
+    /// To its place in the order.
+    fn insert(self: *Contents, item: Item) void {
+        const index = self.placeOf(item.owner, self.keyOf(item)).index;
+        @memmove(self.items[index + 1 .. self.count + 1], self.items[index..self.count]);
+        self.items[index] = item;
+        self.count += 1;
+        self.held_bytes += item.len();
+        if (item.owner != 0) return;
+        self.entry_count += 1;
+        self.entry_bytes += record.overhead_bytes + item.len();
+        self.account(item, 1);
     }
 
     fn take(self: *Contents, index: usize) void {
         const item = self.items[index];
-        if (item.owner == 0) self.live_bytes -= record.overhead_bytes + item.len();
         self.count -= 1;
-        self.items[index] = self.items[self.count];
+        @memmove(self.items[index..self.count], self.items[index + 1 .. self.count + 1]);
+        self.held_bytes -= item.len();
+        if (item.owner != 0) return;
+        self.entry_count -= 1;
+        self.entry_bytes -= record.overhead_bytes + item.len();
+        self.account(item, -1);
     }
 
-    fn find(self: *const Contents, owner: u64, key: []const u8) ?usize {
-        for (self.items[0..self.count], 0..) |item, index| {
-            if (item.owner == owner and std.mem.eql(u8, self.keyOf(item), key)) return index;
+    /// Where the item is, or would be.
+    fn placeOf(self: *const Contents, owner: u64, key: []const u8) Place {
+        var low: usize = 0;
+        var high: usize = self.count;
+        while (low < high) {
+            const middle = low + (high - low) / 2;
+            switch (self.order(self.items[middle], owner, key)) {
+                .lt => low = middle + 1,
+                .eq => return .{ .index = middle, .is_found = true },
+                .gt => high = middle,
+            }
         }
-        return null;
+        return .{ .index = low, .is_found = false };
     }
 
+    fn order(self: *const Contents, item: Item, owner: u64, key: []const u8) std.math.Order {
+        if (item.owner != owner) return std.math.order(item.owner, owner);
+        return std.mem.order(u8, self.keyOf(item), key);
+    }
+
+    /// Push all items together, in the order in which they lie. Their keys' order is the same
+    /// afterwards, so each is back in its place.
     fn reclaim(self: *Contents) void {
-        std.mem.sort(Item, self.items[0..self.count], {}, lower);
+        const items = self.items[0..self.count];
+        std.sort.pdq(Item, items, {}, lower);
         var end: u32 = 0;
-        for (self.items[0..self.count]) |*item| {
-            std.mem.copyForwards(u8, self.pool[end..], self.pool[item.at..][0..item.len()]);
+        for (items) |*item| {
+            @memmove(self.pool[end..][0..item.len()], self.pool[item.at..][0..item.len()]);
             item.at = end;
             end += item.len();
         }
         self.used = end;
+        std.sort.pdq(Item, items, self, precedes);
     }
 
     fn lower(_: void, a: Item, b: Item) bool {
         return a.at < b.at;
     }
+
+    fn precedes(self: *const Contents, a: Item, b: Item) bool {
+        return self.order(a, b.owner, self.keyOf(b)) == .lt;
+    }
 };
 
-const testing = std.testing;
-
-fn word(comptime value: u8) *const [8]u8 {
-    return &([_]u8{value} ++ .{0} ** 7);
-}
-
-test "replacing and removing for ever takes no more memory" {
-    var pool: [64]u8 = undefined;
-    var items: [4]Item = undefined;
-    var here: Contents = .{ .pool = &pool, .items = &items };
-    for (0..200) |round| {
-        const value = pool_free[0 .. round % 20];
-        try here.apply(.{ .op = .put, .key = "/state/a", .value = value });
-        try here.apply(.{ .op = .put, .key = "/state/b", .value = "b" });
-        try testing.expectEqualStrings(value, here.get("/state/a").?);
-        try testing.expectEqualStrings("b", here.get("/state/b").?);
-        if (round % 3 == 0) try here.apply(.{ .op = .delete, .key = "/state/a" });
-    }
-    try testing.expectError(error.Full, here.apply(.{
-        .op = .put,
-        .key = "/state/c",
-        .value = pool_free[0..60],
-    }));
-    try testing.expect(!here.fits(0, "/state/c", 60));
-}
-
-const pool_free = "abcdefghijklmnopqrstuvwxyz" ** 4;
-
-test "a transaction's values appear with its commit, those of a forgotten one never" {
-    var pool: [256]u8 = undefined;
-    var items: [8]Item = undefined;
-    var here: Contents = .{ .pool = &pool, .items = &items };
-    const steps = [_]record.Record{
-        .{ .op = .put, .key = "k", .value = "old" },
-        .{ .op = .prepare, .value = word(1) },
-        .{ .op = .prepare, .value = word(2) },
-        .{ .op = .payload, .key = "k", .value = word(1) ++ "ne" },
-        .{ .op = .payload, .key = "m", .value = word(2) ++ "never" },
-        .{ .op = .payload, .key = "j", .value = word(1) ++ "more" },
-        .{ .op = .payload, .key = "k", .value = word(1) ++ "w" },
-        .{ .op = .payload, .key = "x", .value = word(9) ++ "unknown" },
-    };
-    for (steps) |step| try here.apply(step);
-    try testing.expectEqualStrings("old", here.get("k").?);
-    try here.apply(.{ .op = .commit, .value = word(1) });
-    try here.apply(.{ .op = .abort, .value = word(2) });
-    try here.apply(.{ .op = .commit, .value = word(2) });
-    try testing.expectEqualStrings("new", here.get("k").?);
-    try testing.expectEqualStrings("more", here.get("j").?);
-    try testing.expectEqual(@as(u32, 2), here.entries());
-    try testing.expectEqual(@as(u64, 10), here.next_id);
-    try testing.expectEqualStrings("j", here.keyOf(here.next(null).?));
-    try testing.expectEqualStrings("k", here.keyOf(here.next("j").?));
-    try testing.expectEqual(@as(?Item, null), here.next("k"));
-    try testing.expectEqual(@as(u64, checkpoint_bytes + 2 * 15 + 4 + 5), here.live_bytes);
+test {
+    _ = @import("contents_test.zig");
 }

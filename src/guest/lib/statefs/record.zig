@@ -5,6 +5,7 @@
 //!      5  key_len u16                   CRC-32C u32 of all before it
 
 const std = @import("std");
+const call = @import("call.zig");
 const Crc32c = std.hash.crc.Crc32Iscsi;
 
 pub const magic = "FSXN";
@@ -13,12 +14,15 @@ pub const value_bytes_max = 65_536;
 pub const chunk_bytes_max = 8_192;
 pub const header_bytes = 11;
 pub const overhead_bytes = 15;
-pub const record_bytes_max = overhead_bytes + key_bytes_max + value_bytes_max;
+pub const call_value_bytes_max = call.prefix_bytes_max + value_bytes_max;
+pub const record_bytes_max = overhead_bytes + key_bytes_max + call_value_bytes_max;
 
 pub const Op = enum(u8) {
     put = 1,
     delete = 2,
     checkpoint = 3,
+    /// What a peer changed; its value is one of call.zig.
+    call = 0x15,
     prepare = 0x10,
     payload = 0x11,
     commit = 0x12,
@@ -35,6 +39,7 @@ pub const Fault = error{
     Short,
     BadChecksum,
     BadUtf8,
+    BadCall,
 };
 
 pub const Record = struct {
@@ -78,7 +83,8 @@ pub const sync_bytes = blk: {
 pub fn claimedSize(header: []const u8) usize {
     const key_len: usize = std.mem.readInt(u16, header[5..7], .little);
     const value_len: usize = std.mem.readInt(u32, header[7..11], .little);
-    if (key_len > key_bytes_max or value_len > value_bytes_max) return overhead_bytes;
+    const value_max: usize = if (header[4] == @intFromEnum(Op.call)) call_value_bytes_max else value_bytes_max;
+    if (key_len > key_bytes_max or value_len > value_max) return overhead_bytes;
     return overhead_bytes + key_len + value_len;
 }
 
@@ -89,7 +95,8 @@ pub fn decode(bytes: []const u8) Fault!Record {
     const op = std.enums.fromInt(Op, bytes[4]) orelse return error.UnknownOp;
     const key_len: usize = std.mem.readInt(u16, bytes[5..7], .little);
     const value_len: usize = std.mem.readInt(u32, bytes[7..11], .little);
-    if (key_len > key_bytes_max or value_len > value_bytes_max) return error.OverCaps;
+    const value_max: usize = if (op == .call) call_value_bytes_max else value_bytes_max;
+    if (key_len > key_bytes_max or value_len > value_max) return error.OverCaps;
     if (!shapeOf(op).admits(key_len, value_len)) return error.BadShape;
     const body = header_bytes + key_len + value_len;
     if (body + 4 > bytes.len) return error.Short;
@@ -97,7 +104,9 @@ pub fn decode(bytes: []const u8) Fault!Record {
         return error.BadChecksum;
     const key = bytes[header_bytes..][0..key_len];
     if (!std.unicode.utf8ValidateSlice(key)) return error.BadUtf8;
-    return .{ .op = op, .key = key, .value = bytes[header_bytes + key_len .. body] };
+    const value = bytes[header_bytes + key_len .. body];
+    if (op == .call and call.decode(key_len, value) == null) return error.BadCall;
+    return .{ .op = op, .key = key, .value = value };
 }
 
 pub fn crc32c(bytes: []const u8) u32 {
@@ -117,6 +126,7 @@ const Shape = struct {
 fn shapeOf(op: Op) Shape {
     return switch (op) {
         .put => .{ .key = .{ 1, key_bytes_max }, .value = .{ 0, value_bytes_max } },
+        .call => .{ .key = .{ 0, key_bytes_max }, .value = .{ call.head_bytes + 1, call_value_bytes_max } },
         .delete => .{ .key = .{ 1, key_bytes_max }, .value = .{ 0, 0 } },
         .payload => .{ .key = .{ 1, key_bytes_max }, .value = .{ 8, 8 + chunk_bytes_max } },
         .checkpoint, .prepare, .commit, .abort => .{ .key = .{ 0, 0 }, .value = .{ 8, 8 } },

@@ -8,7 +8,12 @@ pub const contents = @import("contents.zig");
 pub const journal = @import("journal.zig");
 pub const store = @import("store.zig");
 
+pub const call = @import("call.zig");
+pub const calls = @import("calls.zig");
+
 pub const Store = store.Store;
+pub const Call = call.Call;
+pub const Verdict = calls.Verdict;
 pub const Contents = contents.Contents;
 pub const Item = contents.Item;
 pub const Error = store.Error;
@@ -17,6 +22,8 @@ pub const sector_bytes = superblock.sector_bytes;
 test {
     _ = record;
     _ = superblock;
+    _ = call;
+    _ = calls;
     _ = contents;
     _ = journal;
     _ = @import("mount.zig");
@@ -24,4 +31,6 @@ test {
     _ = store;
     _ = @import("store_test.zig");
     _ = @import("golden_test.zig");
+    _ = @import("cut_test.zig");
+    _ = @import("edge_test.zig");
 }

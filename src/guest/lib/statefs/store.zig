@@ -11,6 +11,8 @@ const std = @import("std");
 const record = @import("record.zig");
 const layout = @import("superblock.zig");
 const compaction = @import("compaction.zig");
+const call_file = @import("call.zig");
+const calls_file = @import("calls.zig");
 const contents_file = @import("contents.zig");
 const journal_file = @import("journal.zig");
 const mounting = @import("mount.zig");
@@ -22,6 +24,9 @@ const sector_bytes = layout.sector_bytes;
 
 pub const Damage = mounting.Damage;
 pub const window_bytes = journal_file.window_bytes;
+
+pub const Call = call_file.Call;
+pub const Verdict = calls_file.Verdict;
 
 pub const Error = error{ Io, Integrity, NotFound, TooLarge, KeyTooLong, InvalidKey, TxnLimit };
 
@@ -49,7 +54,7 @@ pub fn Store(comptime Device: type) type {
             // Field by field: a literal of the whole would pass through the stack.
             self.device = device;
             self.journal.open(device);
-            self.contents = .{ .pool = pool, .items = items };
+            self.contents.init(pool, items);
             self.damage = .no_device;
             self.is_served = false;
             self.superblock = null;
@@ -89,6 +94,54 @@ pub fn Store(comptime Device: type) type {
             try checkKey(key);
             if (value.len > record.value_bytes_max) return error.TooLarge;
             try self.change(.{ .op = .put, .key = key, .value = value }, "");
+        }
+
+        // What peers change. The record of a change holds what is remembered of it, so a cut
+        // leaves both or neither.
+
+        /// Whether a peer's call is to be run.
+        pub fn judge(self: *const Self, call: Call) Error!Verdict {
+            if (!self.is_served) return error.Integrity;
+            return self.contents.calls.judge(call);
+        }
+
+        pub fn putFor(self: *Self, call: Call, key: []const u8, value: []const u8) Error!void {
+            try checkKey(key);
+            if (value.len > record.value_bytes_max) return error.TooLarge;
+            try self.changeFor(.{ .kind = .put, .call = call }, key, value);
+        }
+
+        /// False is that there was no such key; that, too, is remembered.
+        pub fn deleteFor(self: *Self, call: Call, key: []const u8, absent: u8) Error!bool {
+            try checkKey(key);
+            if (try self.get(key) == null) {
+                try self.remember(call, absent);
+                return false;
+            }
+            try self.changeFor(.{ .kind = .delete, .call = call }, key, "");
+            return true;
+        }
+
+        pub fn commitFor(self: *Self, call: Call, txn: u64) Error!void {
+            if (!self.contents.isOpen(txn)) return error.NotFound;
+            try self.changeFor(.{ .kind = .commit, .call = call }, "", &word(txn));
+        }
+
+        /// A call changed nothing, and that was its answer.
+        fn remember(self: *Self, call: Call, status: u8) Error!void {
+            if (call.epoch() == 0) return self.checkWritable();
+            try self.changeFor(.{ .kind = .nothing, .status = status, .call = call }, "", "");
+        }
+
+        fn changeFor(
+            self: *Self,
+            value: call_file.Value,
+            key: []const u8,
+            rest: []const u8,
+        ) Error!void {
+            var buffer: [call_file.prefix_bytes_max]u8 = undefined;
+            const prefix = value.encodePrefix(&buffer);
+            try self.change(.{ .op = .call, .key = key, .value = prefix }, rest);
         }
 
         /// False is that there was no such key, and nothing was written.
@@ -154,11 +207,10 @@ pub fn Store(comptime Device: type) type {
         fn change(self: *Self, each: Record, more: []const u8) Error!void {
             try self.checkWritable();
             const size = each.size() + more.len;
-            const adds = each.op == .put or each.op == .payload;
             const is_chunk = each.op == .payload;
             const owner = if (is_chunk) std.mem.readInt(u64, each.value[0..8], .little) else 0;
             const bytes = if (each.op == .put) each.value.len else more.len;
-            if (adds and !self.contents.fits(owner, each.key, bytes)) return error.Io;
+            if (isAdding(each) and !self.contents.fits(owner, each.key, bytes)) return error.Io;
             const is_due = self.isWorthCompacting() or self.wouldStrand(size);
             if (is_due or !self.journal.hasRoom(size)) _ = try self.compact();
             if (!self.journal.hasRoom(size)) return error.Io;
@@ -220,7 +272,7 @@ pub fn Store(comptime Device: type) type {
         // Compaction
 
         fn isWorthCompacting(self: *const Self) bool {
-            return compaction.pays(self.journal.end, self.contents.live_bytes) and
+            return compaction.pays(self.journal.end, self.contents.liveBytes()) and
                 self.compactTarget() != null;
         }
 
@@ -231,7 +283,7 @@ pub fn Store(comptime Device: type) type {
             const region = (layout.regions(self.device.sectors()) orelse return false)[1];
             const most = region.start * sector_bytes;
             return self.journal.end <= most and self.journal.end + size > most and
-                self.contents.live_bytes + size <= region.bytes();
+                self.contents.liveBytes() + size <= region.bytes();
         }
 
         fn compactTarget(self: *const Self) ?u1 {
@@ -254,7 +306,7 @@ pub fn Store(comptime Device: type) type {
             };
             const old = self.journal.end;
             try compaction.writeSnapshot(&self.journal, &self.contents, region, chosen);
-            const used = journal_file.sectorsFor(@intCast(self.contents.live_bytes));
+            const used = journal_file.sectorsFor(@intCast(self.contents.liveBytes()));
             const most = @max(self.other_sectors orelse region.sectors, used + 1);
             try self.journal.zero(region, used, @min(region.sectors, most));
             try self.flush();
@@ -262,7 +314,8 @@ pub fn Store(comptime Device: type) type {
             try self.flush();
             self.other_sectors = journal_file.sectorsFor(@intCast(old)) + 1;
             self.superblock = chosen;
-            self.journal.goTo(region, self.contents.live_bytes, 1 + chosen.entries);
+            const records = 1 + chosen.entries + self.contents.memory().records;
+            self.journal.goTo(region, self.contents.liveBytes(), records);
             self.is_dirty = false;
             self.unmarked = 0;
         }
@@ -272,6 +325,15 @@ pub fn Store(comptime Device: type) type {
 fn checkKey(key: []const u8) Error!void {
     if (key.len == 0 or !std.unicode.utf8ValidateSlice(key)) return error.InvalidKey;
     if (key.len > record.key_bytes_max) return error.KeyTooLong;
+}
+
+/// Does it take memory? `each` may be without the end of its value.
+fn isAdding(each: Record) bool {
+    return switch (each.op) {
+        .put, .payload => true,
+        .call => each.value[0] == @intFromEnum(call_file.Kind.put),
+        else => false,
+    };
 }
 
 fn word(txn: u64) [8]u8 {

@@ -37,6 +37,8 @@ pub const Status = enum(u8) {
     integrity_violation = 9,
     rollback_detected = 10,
     txn_limit = 11,
+    /// Of a peer: it has as much of the store as it may have.
+    over_share = 12,
     _,
 };
 

@@ -390,6 +390,10 @@ fn openState() !void {
     state_disk = .{};
     state_server.pool = &state_pool;
     state_server.items = &state_items;
+    state_server.change_count = 0;
+    state_server.speaker = 0;
+    state_server.settings = .{};
+    state_server.keys_max = 32;
     try state_server.open(&state_disk);
 }
 

@@ -70,6 +70,9 @@ fn reset() !void {
     server.pool = &test_pool;
     server.items = &test_items;
     server.change_count = 0;
+    server.speaker = 0;
+    server.settings = .{};
+    server.keys_max = 32;
     try server.open(&memory);
 }
 

@@ -17,9 +17,11 @@ comptime {
 
 /// As the original's.
 const memory_sectors = 64;
-/// All open transactions at their largest, and as much again for what is kept.
-const pool_bytes = 2 * statefs.contents.txns_bytes_max;
-const items_max = 512;
+/// All open transactions at their largest, and twice as much for what is kept.
+const pool_bytes = 3 * statefs.contents.txns_bytes_max;
+/// Enough that each of eight peers has a part of it.
+const keys_max = 2048;
+const items_max = keys_max + statefs.contents.txns_max * statefs.contents.txn_keys_max;
 
 /// The disk, or memory in its place.
 const Medium = struct {
@@ -91,6 +93,7 @@ var pool: [pool_bytes]u8 = undefined;
 var items: [items_max]statefs.Item = undefined;
 var server: core.Server(Medium) = undefined;
 var service: Service = undefined;
+var section: [64]u8 = undefined;
 
 pub fn main() !void {
     service = .{ .gate = .{ .policy = .open() } };
@@ -102,6 +105,9 @@ pub fn main() !void {
         error.NoDisk => os.print("statefsd: no disk, state ends with the machine", .{}),
         else => return err,
     }
+    server.settings = try .parse(try os.config(&section));
+    server.speaker = os.serviceId("dsoftbusd");
+    server.keys_max = keys_max;
     server.pool = &pool;
     server.items = &items;
     server.change_count = 0;

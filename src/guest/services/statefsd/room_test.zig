@@ -52,6 +52,9 @@ fn reset() !void {
     server.pool = &pool;
     server.items = &items;
     server.change_count = 0;
+    server.speaker = 0;
+    server.settings = .{};
+    server.keys_max = 32;
     try server.open(&memory);
 }
 

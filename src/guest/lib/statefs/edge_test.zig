@@ -1,0 +1,127 @@
+//! Where a journal ends exactly at its region's end, and where there are two of something.
+
+const std = @import("std");
+const testing = std.testing;
+const root = @import("root.zig");
+const record = root.record;
+const fake = @import("disk_fake.zig");
+const Disk = fake.Disk;
+
+var pool: [128 * 1024]u8 = undefined;
+var items: [64]root.Item = undefined;
+var engine: root.Store(Disk) = undefined;
+var disk: Disk = undefined;
+
+const value: [8192]u8 = @splat('v');
+
+fn open() !void {
+    try engine.open(&disk, &pool, &items);
+}
+
+/// A transaction is open, so nothing is compacted, until the region has room for exactly so much.
+fn fillTo(room: u64) !void {
+    const txn = try engine.begin();
+    const overhead = record.overhead_bytes + 8 + 1;
+    while (true) {
+        const left = engine.journal.region.bytes() - engine.journal.end - room;
+        if (left == 0) return;
+        // Never so close to the end that no further chunk would fill the rest.
+        const len = if (left >= 2 * overhead + 600) @min(left - overhead - 300, 512) else left - overhead;
+        try engine.putChunk(txn, "k", value[0..len]);
+    }
+}
+
+test "a journal that ends exactly at its region's end writes nothing beyond it" {
+    const size = record.overhead_bytes + 1 + 10;
+    for ([_]u1{ 0, 1 }) |active| for ([_]u64{ 0, 1, size - 1, size, size + 1 }) |room| {
+        disk = .{};
+        try open();
+        try engine.put("k", "v");
+        while (engine.superblock == null or engine.superblock.?.active != active) {
+            try testing.expect(try engine.compact());
+        }
+        const pair = root.superblock.regions(fake.disk_sectors).?;
+        const other = pair[1 - active];
+        const at: usize = @intCast(other.start * root.sector_bytes);
+        const bytes = disk.bytes[at..][0..@intCast(other.bytes())];
+        @memset(bytes, 0xA5);
+        try fillTo(room);
+        const is_taken = if (engine.put("x", "0123456789")) |_| true else |err| blk: {
+            try testing.expectEqual(error.Io, err);
+            break :blk false;
+        };
+        try testing.expectEqual(room >= size, is_taken);
+        try testing.expect(std.mem.allEqual(u8, bytes, 0xA5));
+        try testing.expect(engine.journal.end <= engine.journal.region.bytes());
+        const end = engine.journal.end;
+        @memset(bytes, 0);
+        try open();
+        try testing.expectEqual(end, engine.journal.end);
+        try testing.expectEqual(is_taken, try engine.get("x") != null);
+    };
+}
+
+test "of two complete snapshots behind a torn superblock the newer is in force" {
+    for (1..5) |compactions| {
+        disk = .{};
+        try open();
+        var text: [8]u8 = undefined;
+        for (0..compactions) |number| {
+            try engine.put("/state/a", try std.fmt.bufPrint(&text, "{d}", .{number}));
+            try testing.expect(try engine.compact());
+        }
+        const newest = engine.superblock.?;
+        // The snapshot before it is complete too, in the other region.
+        for (1..20) |torn| {
+            var cut: Disk = .{ .bytes = disk.bytes };
+            @memset(cut.bytes[torn..512], 0);
+            try engine.open(&cut, &pool, &items);
+            try testing.expectEqual(root.store.Damage.none, engine.damage);
+            try testing.expectEqualDeep(newest, engine.superblock.?);
+            const found = (try engine.get("/state/a")).?;
+            const wanted = try std.fmt.bufPrint(&text, "{d}", .{compactions - 1});
+            try testing.expectEqualStrings(wanted, found);
+        }
+    }
+}
+
+test "a peer's commit of a transaction that is not open means nothing" {
+    disk = .{};
+    try open();
+    const call: root.Call = .{ .peer = "host-1", .id = 1 << 32 | 1 };
+    var buffer: [root.call.prefix_bytes_max + 8]u8 = undefined;
+    const head: root.call.Value = .{ .kind = .commit, .call = call };
+    const prefix = head.encodePrefix(buffer[0..root.call.prefix_bytes_max]);
+    @memset(buffer[prefix.len..][0..8], 9);
+    try engine.contents.apply(.{ .op = .call, .value = buffer[0 .. prefix.len + 8] });
+    try testing.expectEqual(root.Verdict.run, try engine.judge(call));
+    try testing.expectError(error.NotFound, engine.commitFor(call, 77));
+}
+
+const peers_max = root.calls.peers_max;
+
+test "a peer too many displaces the one that was used longest ago, whose keys are nobody's then" {
+    disk = .{};
+    try open();
+    var name: [16]u8 = undefined;
+    for (0..peers_max + 1) |number| {
+        const call: root.Call = .{
+            .peer = try std.fmt.bufPrint(&name, "host-{d}", .{number}),
+            .id = 1 << 32 | 1,
+        };
+        var key: [16]u8 = undefined;
+        try engine.putFor(call, try std.fmt.bufPrint(&key, "/{d}", .{number}), "v");
+    }
+    for (0..2) |_| {
+        const calls = &engine.contents.calls;
+        try testing.expectEqual(null, calls.ownerOf("host-0"));
+        for (1..peers_max + 1) |number| {
+            const owner = calls.ownerOf(try std.fmt.bufPrint(&name, "host-{d}", .{number})).?;
+            try testing.expectEqual(@as(u32, 1), calls.of(owner).keys);
+            try testing.expectEqual(@as(usize, 1), calls.of(owner).calls);
+        }
+        try testing.expectEqual(@as(root.calls.Owner, 0), engine.contents.find("/0").?.peer);
+        _ = try engine.compact();
+        try open();
+    }
+}

@@ -1,0 +1,348 @@
+//! What peers ask through dsoftbusd: until when it may be begun, that a repetition takes effect
+//! once, and how much of the store is whose.
+
+const std = @import("std");
+const testing = std.testing;
+const statefs = @import("statefs");
+const wire = @import("wire");
+const sf = wire.sf;
+const so = wire.so;
+const core = @import("core.zig");
+
+const disk_sectors = 256;
+
+const Memory = struct {
+    bytes: [disk_sectors * 512]u8 = @splat(0),
+
+    pub fn sectors(_: *const Memory) u64 {
+        return disk_sectors;
+    }
+
+    pub fn read(self: *Memory, sector: u64, buffer: []u8) !void {
+        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
+    }
+
+    pub fn write(self: *Memory, sector: u64, bytes: []const u8) !void {
+        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
+    }
+
+    pub fn flush(_: *Memory) !void {}
+};
+
+const Gate = struct {
+    now_ns: u64 = 100,
+    denied_count: u32 = 0,
+    abandoned_count: u32 = 0,
+
+    pub fn permits(_: *Gate, _: u64, _: []const u8) bool {
+        return true;
+    }
+
+    pub fn denied(self: *Gate, _: u64, _: []const u8) void {
+        self.denied_count += 1;
+    }
+
+    pub fn abandoned(self: *Gate, _: u64) void {
+        self.abandoned_count += 1;
+    }
+
+    pub fn now(self: *Gate) u64 {
+        return self.now_ns;
+    }
+};
+
+const speaker = 0xD;
+const local = 0xA;
+
+var pool: [128 * 1024]u8 = undefined;
+var items: [128]statefs.Item = undefined;
+var memory: Memory = undefined;
+var server: core.Server(Memory) = undefined;
+var gate: Gate = .{};
+
+fn reset() !void {
+    memory = .{};
+    gate = .{};
+    server.pool = &pool;
+    server.items = &items;
+    server.change_count = 0;
+    server.speaker = speaker;
+    server.settings = .{
+        .peer_keys = 10,
+        .peer_bytes = 20_000,
+        .reserve_keys = 8,
+        .reserve_bytes = 8_000,
+        .peers = 2,
+    };
+    server.keys_max = 32;
+    try server.open(&memory);
+}
+
+const Answer = struct { ending: so.Ending, status: sf.Status, tail: []const u8 };
+
+fn askFor(peer: []const u8, call: so.Call, request: sf.Request) !Answer {
+    var inner: [9000]u8 = undefined;
+    var outer: [9200]u8 = undefined;
+    var whole = call;
+    whole.peer = peer;
+    whole.frame = try sf.encodeRequest(&inner, request);
+    const bytes = server.handle(try so.encodeCall(&outer, whole), speaker, &gate);
+    const reply = so.decodeReply(bytes) orelse return error.NoCallReply;
+    const answer = sf.decodeReply(reply.frame, request.op, request.nonce) orelse
+        return error.NotThisReply;
+    return .{ .ending = reply.ending, .status = answer.status, .tail = answer.tail };
+}
+
+fn callOf(id: u64) so.Call {
+    var digest: so.Digest = @splat(0);
+    std.mem.writeInt(u64, digest[0..8], id *% 0x9E37_79B9, .little);
+    return .{ .peer = "", .id = id, .digest = digest, .frame = "" };
+}
+
+const epoch = 7 << 32;
+const unnamed: so.Call = .{ .peer = "", .frame = "" };
+
+fn expectAnswer(
+    ending: so.Ending,
+    status: sf.Status,
+    peer: []const u8,
+    call: so.Call,
+    request: sf.Request,
+) !void {
+    const answer = try askFor(peer, call, request);
+    try testing.expectEqual(status, answer.status);
+    try testing.expectEqual(ending, answer.ending);
+}
+
+fn putOf(key: []const u8, value: []const u8) sf.Request {
+    return .{ .op = .put, .key = key, .value = value, .nonce = 3 };
+}
+
+fn askLocally(request: sf.Request) !sf.Status {
+    var buffer: [9000]u8 = undefined;
+    const reply = server.handle(try sf.encodeRequest(&buffer, request), local, &gate);
+    return (sf.decodeReply(reply, request.op, request.nonce) orelse return error.NotThisReply).status;
+}
+
+fn expectValue(value: ?[]const u8, key: []const u8) !void {
+    const found = try server.store.get(key);
+    if (value) |wanted| {
+        try testing.expectEqualStrings(wanted, found.?);
+    } else try testing.expectEqual(null, found);
+}
+
+const a = "/state/shared/a";
+const b = "/state/shared/b";
+
+test "a request that was not begun by its deadline is not begun at all, and its name is free" {
+    try reset();
+    var call = callOf(epoch | 1);
+    call.deadline_ns = 100;
+    try expectAnswer(.withdrawn, .io_error, "host-1", call, putOf(a, "1"));
+    try expectValue(null, a);
+    call.deadline_ns = 101;
+    try expectAnswer(.now, .ok, "host-1", call, putOf(a, "1"));
+    try expectValue("1", a);
+    // It was carried out: a repetition after its deadline is told so no more.
+    gate.now_ns = 200;
+    try expectAnswer(.withdrawn, .io_error, "host-1", call, putOf(a, "1"));
+    call.deadline_ns = 0;
+    try expectAnswer(.repeated, .ok, "host-1", call, putOf(a, "1"));
+}
+
+test "a change that is asked for again takes effect once, also after a restart" {
+    try reset();
+    try expectAnswer(.now, .ok, "host-1", callOf(epoch | 1), putOf(a, "1"));
+    try expectAnswer(.now, .ok, "host-2", callOf(epoch | 1), putOf(a, "2"));
+    const delete: sf.Request = .{ .op = .delete, .key = b, .nonce = 3 };
+    try expectAnswer(.now, .not_found, "host-1", callOf(epoch | 2), delete);
+    try testing.expectEqual(sf.Status.ok, try askLocally(putOf(b, "local")));
+    for (0..2) |_| {
+        try expectAnswer(.repeated, .ok, "host-1", callOf(epoch | 1), putOf(a, "1"));
+        try expectAnswer(.repeated, .not_found, "host-1", callOf(epoch | 2), delete);
+        try expectValue("2", a);
+        try expectValue("local", b);
+        try server.open(&memory);
+    }
+    try testing.expect(try server.store.compact());
+    try server.open(&memory);
+    try expectAnswer(.repeated, .ok, "host-1", callOf(epoch | 1), putOf(a, "1"));
+    // Of another peer it is another call, and so it is in another epoch.
+    try expectAnswer(.now, .ok, "host-3", callOf(epoch | 1), putOf(a, "3"));
+    try expectAnswer(.now, .ok, "host-1", callOf(8 << 32 | 1), putOf(a, "4"));
+    try expectValue("4", a);
+}
+
+test "something else under a name that was used is not done" {
+    try reset();
+    try expectAnswer(.now, .ok, "host-1", callOf(epoch | 1), putOf(a, "1"));
+    var other = callOf(epoch | 1);
+    other.digest[0] +%= 1;
+    try expectAnswer(.forgotten, .io_error, "host-1", other, putOf(a, "2"));
+    try expectAnswer(.forgotten, .io_error, "host-1", callOf(epoch), putOf(a, "2"));
+    try expectValue("1", a);
+}
+
+test "a call without a name, and one that was refused, leave nothing to remember" {
+    try reset();
+    for (0..2) |_| try expectAnswer(.now, .ok, "host-1", callOf(1), putOf(a, "1"));
+    const value: [8_000]u8 = @splat('v');
+    for (0..2) |number| {
+        const key = numbered("/state/shared/large/", number);
+        try expectAnswer(.now, .ok, "host-1", unnamed, putOf(key, &value));
+    }
+    const large = putOf(b, &value);
+    try expectAnswer(.now, .over_share, "host-1", callOf(epoch | 2), large);
+    try expectAnswer(.now, .ok, "host-1", unnamed, putOf("/state/shared/large/0", ""));
+    try expectAnswer(.now, .ok, "host-1", callOf(epoch | 2), large);
+}
+
+test "what is forgotten is not run again: the oldest call, where there are most" {
+    try reset();
+    const calls_max = statefs.calls.calls_max;
+    try expectAnswer(.now, .ok, "host-2", callOf(epoch | 1), putOf(b, "1"));
+    for (1..calls_max + 10) |number| {
+        try expectAnswer(.now, .ok, "host-1", callOf(epoch | number), putOf(a, "1"));
+    }
+    for (0..2) |_| {
+        try expectAnswer(.forgotten, .io_error, "host-1", callOf(epoch | 10), putOf(a, "2"));
+        try expectAnswer(.repeated, .ok, "host-1", callOf(epoch | 11), putOf(a, "2"));
+        try expectAnswer(.repeated, .ok, "host-2", callOf(epoch | 1), putOf(b, "2"));
+        try testing.expect(try server.store.compact());
+        try server.open(&memory);
+    }
+    try expectValue("1", a);
+}
+
+fn begin(peer: []const u8, call: so.Call) !u64 {
+    const answer = try askFor(peer, call, .{ .op = .txn_begin });
+    if (answer.status != .ok) return error.NotBegun;
+    return std.mem.readInt(u64, answer.tail[0..8], .little);
+}
+
+test "a transfer that is asked for again takes effect once, also after a restart" {
+    try reset();
+    const call = callOf(epoch | 1);
+    const txn = try begin("host-1", call);
+    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = "first" };
+    // Another peer's, or a service's, it is not.
+    try expectAnswer(.now, .not_found, "host-2", call, chunk);
+    try testing.expectEqual(sf.Status.not_found, try askLocally(chunk));
+    try expectAnswer(.now, .ok, "host-1", call, chunk);
+    try expectAnswer(.now, .ok, "host-1", call, .{ .op = .txn_commit, .txn = txn });
+    try testing.expectEqual(sf.Status.ok, try askLocally(putOf(a, "second")));
+    for (0..2) |_| {
+        try expectAnswer(.repeated, .ok, "host-1", call, .{ .op = .txn_begin });
+        try server.open(&memory);
+    }
+    try expectValue("second", a);
+}
+
+test "only who speaks for peers may, and only below what is shared" {
+    try reset();
+    var inner: [64]u8 = undefined;
+    var outer: [256]u8 = undefined;
+    const frame = try sf.encodeRequest(&inner, putOf(a, "1"));
+    const call: so.Call = .{ .peer = "host-1", .frame = frame };
+    const bytes = server.handle(try so.encodeCall(&outer, call), local, &gate);
+    const reply = so.decodeReply(bytes).?;
+    try testing.expectEqual(sf.Status.access_denied, sf.decodeReply(reply.frame, .put, 3).?.status);
+    try expectAnswer(.now, .access_denied, "host-1", unnamed, putOf("/state/a", "1"));
+    try expectAnswer(.now, .access_denied, "host-1", unnamed, .{ .op = .reopen });
+    try testing.expectEqual(@as(u32, 3), gate.denied_count);
+    try expectValue(null, a);
+    try testing.expectEqualSlices(u8, "SF\x01\x85\x06", server.handle("SO\x01\x01", speaker, &gate));
+    const empty = try askForRaw("");
+    try testing.expectEqualSlices(u8, "SO\x01\x81\x00SF\x01\x85\x06", empty);
+}
+
+fn askForRaw(frame: []const u8) ![]const u8 {
+    var outer: [256]u8 = undefined;
+    const call: so.Call = .{ .peer = "host-1", .frame = frame };
+    return server.handle(try so.encodeCall(&outer, call), speaker, &gate);
+}
+
+var name_buffer: [64]u8 = undefined;
+
+fn numbered(prefix: []const u8, number: usize) []const u8 {
+    return std.fmt.bufPrint(&name_buffer, "{s}{d}", .{ prefix, number }) catch unreachable;
+}
+
+test "a peer that fills its share leaves the others theirs, and services their reserve" {
+    try reset();
+    for (0..10) |number| {
+        const request = putOf(numbered("/state/shared/one/", number), "v");
+        try expectAnswer(.now, .ok, "host-1", unnamed, request);
+    }
+    for (0..2) |_| {
+        const request = putOf("/state/shared/one/more", "v");
+        try expectAnswer(.now, .over_share, "host-1", unnamed, request);
+        // What it has it may change, and take away.
+        try expectAnswer(.now, .ok, "host-1", unnamed, putOf("/state/shared/one/0", "w"));
+        try server.open(&memory);
+    }
+    for (0..10) |number| {
+        const request = putOf(numbered("/state/shared/two/", number), "v");
+        try expectAnswer(.now, .ok, "host-2", unnamed, request);
+    }
+    // A third peer has what is left beside the reserve.
+    for (0..4) |number| {
+        const request = putOf(numbered("/state/shared/three/", number), "v");
+        try expectAnswer(.now, .ok, "host-3", unnamed, request);
+    }
+    const request = putOf("/state/shared/three/more", "v");
+    try expectAnswer(.now, .over_share, "host-3", unnamed, request);
+    for (0..8) |number| {
+        try testing.expectEqual(sf.Status.ok, try askLocally(putOf(numbered("/state/local/", number), "v")));
+    }
+    const delete: sf.Request = .{ .op = .delete, .key = "/state/shared/one/1" };
+    try expectAnswer(.now, .ok, "host-1", unnamed, delete);
+    try expectAnswer(.now, .ok, "host-1", unnamed, putOf("/state/shared/one/more", "v"));
+}
+
+test "bytes are shared like keys, also those of a transaction, and after a compaction" {
+    try reset();
+    const value: [6_000]u8 = @splat('v');
+    for (0..3) |number| {
+        const request = putOf(numbered("/state/shared/one/", number), &value);
+        try expectAnswer(.now, .ok, "host-1", unnamed, request);
+    }
+    try testing.expect(try server.store.compact());
+    try server.open(&memory);
+    const more = putOf("/state/shared/one/3", value[0..2000]);
+    try expectAnswer(.now, .over_share, "host-1", unnamed, more);
+    const txn = try begin("host-1", unnamed);
+    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = value[0..1000] };
+    try expectAnswer(.now, .ok, "host-1", unnamed, chunk);
+    try expectAnswer(.now, .over_share, "host-1", unnamed, chunk);
+    // Another peer's key becomes the peer's who sets it.
+    try expectAnswer(.now, .ok, "host-2", unnamed, putOf("/state/shared/one/0", "small"));
+    try expectAnswer(.now, .ok, "host-1", unnamed, chunk);
+    try expectAnswer(.now, .ok, "host-1", unnamed, .{ .op = .txn_commit, .txn = txn });
+    try testing.expectEqual(@as(u32, 3), server.store.contents.calls.of(
+        server.store.contents.calls.ownerOf("host-1").?,
+    ).keys);
+}
+
+test "transactions of peers leave room for those of services" {
+    try reset();
+    for ([_][]const u8{ "host-1", "host-2", "host-3" }) |peer| {
+        for (0..2) |_| _ = try begin(peer, unnamed);
+        try expectAnswer(.now, .txn_limit, peer, unnamed, .{ .op = .txn_begin });
+    }
+    try expectAnswer(.now, .txn_limit, "host-4", unnamed, .{ .op = .txn_begin });
+    for (0..2) |_| try testing.expectEqual(sf.Status.ok, try askLocally(.{ .op = .txn_begin }));
+    try testing.expectEqual(@as(u32, 0), gate.abandoned_count);
+}
+
+test "a service does not wait for room that a peer's open transaction keeps from it" {
+    try reset();
+    const value: [8_000]u8 = @splat('v');
+    const txn = try begin("host-1", unnamed);
+    for (0..40) |_| {
+        try testing.expectEqual(sf.Status.ok, try askLocally(putOf("/state/local", &value)));
+    }
+    try testing.expectEqual(@as(u32, 1), gate.abandoned_count);
+    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = "x" };
+    try expectAnswer(.now, .not_found, "host-1", unnamed, chunk);
+}

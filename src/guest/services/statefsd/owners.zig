@@ -1,0 +1,108 @@
+//! Who began which transaction: it belongs to them, until they end it or are silent for too long.
+
+const std = @import("std");
+const statefs = @import("statefs");
+const txns_max = statefs.contents.txns_max;
+const peer_bytes_max = statefs.call.peer_bytes_max;
+
+/// Nothing is compacted while a transaction is open, and an owner that had no answer in time does
+/// not know of its own. A request takes milliseconds; who is silent for this long has given up.
+pub const idle_ns_max = 30 * std.time.ns_per_s;
+
+/// A peer transfers one value a session; of another session there may be one that is not over.
+const of_peer_max = 2;
+/// The others are for services of this node.
+const of_peers_max = txns_max - 2;
+
+/// Of a transaction that a peer began through `sender`, that peer; else none.
+pub const Owner = struct {
+    txn: u64 = 0,
+    sender: u64 = 0,
+    used_ns: u64 = 0,
+    peer_bytes: [peer_bytes_max]u8 = undefined,
+    peer_len: u8 = 0,
+
+    pub fn peer(self: *const Owner) []const u8 {
+        return self.peer_bytes[0..self.peer_len];
+    }
+};
+
+pub const Owners = struct {
+    all: [txns_max]Owner = @splat(.{}),
+
+    pub fn isAny(self: *const Owners) bool {
+        for (&self.all) |*owner| if (owner.txn != 0) return true;
+        return false;
+    }
+
+    /// May this peer begin another? An empty one is a service of this node.
+    pub fn hasRoom(self: *const Owners, peer: []const u8) bool {
+        var open: usize = 0;
+        var of_peers: usize = 0;
+        var of_this: usize = 0;
+        for (&self.all) |*owner| {
+            if (owner.txn == 0) continue;
+            open += 1;
+            of_peers += @intFromBool(owner.peer_len != 0);
+            of_this += @intFromBool(std.mem.eql(u8, owner.peer(), peer));
+        }
+        if (peer.len == 0) return open < txns_max;
+        return of_peers < of_peers_max and of_this < of_peer_max and open < txns_max;
+    }
+
+    /// There is room.
+    pub fn add(self: *Owners, txn: u64, sender: u64, peer: []const u8, now_ns: u64) void {
+        for (&self.all) |*owner| {
+            if (owner.txn != 0) continue;
+            owner.txn = txn;
+            owner.sender = sender;
+            owner.used_ns = now_ns;
+            owner.peer_len = @intCast(peer.len);
+            @memcpy(owner.peer_bytes[0..peer.len], peer);
+            return;
+        }
+        unreachable;
+    }
+
+    pub fn find(self: *Owners, txn: u64, sender: u64, peer: []const u8) ?*Owner {
+        for (&self.all) |*owner| {
+            if (txn == 0 or owner.txn != txn or owner.sender != sender) continue;
+            if (std.mem.eql(u8, owner.peer(), peer)) return owner;
+        }
+        return null;
+    }
+
+    /// What the transactions of the same peer hold already.
+    pub fn waitingOf(
+        self: *const Owners,
+        of: *const Owner,
+        contents: *const statefs.Contents,
+    ) u64 {
+        var sum: u64 = 0;
+        for (&self.all) |*owner| {
+            if (owner.txn == 0 or !std.mem.eql(u8, owner.peer(), of.peer())) continue;
+            for (contents.itemsOf(owner.txn)) |item| sum += item.value_len;
+        }
+        return sum;
+    }
+
+    /// One that nobody went on with; call until null.
+    pub fn takeIdle(self: *Owners, now_ns: u64) ?Owner {
+        for (&self.all) |*owner| {
+            if (owner.txn == 0 or now_ns -| owner.used_ns <= idle_ns_max) continue;
+            defer owner.* = .{};
+            return owner.*;
+        }
+        return null;
+    }
+
+    /// One that a peer began; call until null.
+    pub fn takePeers(self: *Owners) ?Owner {
+        for (&self.all) |*owner| {
+            if (owner.txn == 0 or owner.peer_len == 0) continue;
+            defer owner.* = .{};
+            return owner.*;
+        }
+        return null;
+    }
+};

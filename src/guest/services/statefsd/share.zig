@@ -1,0 +1,178 @@
+//! How much of the store a peer may use, so that none can take what others need: a share a peer,
+//! and a reserve that only the node's own services use.
+//!
+//! An entry belongs to who set it last, and costs what its record takes in the journal. Only a
+//! change that adds to an account is refused: who has too much may always make it less.
+
+const std = @import("std");
+const statefs = @import("statefs");
+const records = @import("os").records;
+const Contents = statefs.Contents;
+
+/// From this service's section of the node configuration (docs/spec/node-config.md).
+pub const Settings = struct {
+    peer_keys: u16 = 512,
+    peer_bytes: u32 = 256 * 1024,
+    reserve_keys: u16 = 128,
+    reserve_bytes: u32 = 64 * 1024,
+    /// Peers that may set keys: what is not in reserve is divided among them.
+    peers: u8 = 1,
+
+    const tag_share = 1;
+    const tag_reserve = 2;
+    const tag_peers = 3;
+
+    /// No record: as it stands above.
+    pub fn parse(section: []const u8) error{ Malformed, UnknownTag }!Settings {
+        var settings: Settings = .{};
+        var each = records.iterate(section);
+        while (try each.next()) |record| switch (record.tag) {
+            tag_share => {
+                const pair = try pairOf(record.value);
+                settings.peer_keys, settings.peer_bytes = .{ pair.keys, pair.bytes };
+            },
+            tag_reserve => {
+                const pair = try pairOf(record.value);
+                settings.reserve_keys, settings.reserve_bytes = .{ pair.keys, pair.bytes };
+            },
+            tag_peers => {
+                if (record.value.len != 1) return error.Malformed;
+                settings.peers = @max(1, record.value[0]);
+            },
+            else => return error.UnknownTag,
+        };
+        return settings;
+    }
+
+    fn pairOf(value: []const u8) error{Malformed}!struct { keys: u16, bytes: u32 } {
+        if (value.len != 6) return error.Malformed;
+        return .{
+            .keys = std.mem.readInt(u16, value[0..2], .little),
+            .bytes = std.mem.readInt(u32, value[2..6], .little),
+        };
+    }
+};
+
+/// What there is to be divided.
+pub const Capacity = struct { keys: u32, bytes: u64 };
+
+/// The longest value with the longest key a peer may use: a peer can always have one.
+const largest_bytes = cost(96, statefs.record.value_bytes_max);
+/// No more than so much of what there is becomes reserve: a small disk has room for peers too.
+const reserve_part = 4;
+
+/// Of one peer, and of all of them together.
+pub const Limits = struct {
+    peer_keys: u64,
+    peer_bytes: u64,
+    all_keys: u64,
+    all_bytes: u64,
+
+    pub fn of(settings: Settings, there_is: Capacity) Limits {
+        const all_keys = there_is.keys - @min(settings.reserve_keys, there_is.keys / reserve_part);
+        const all_bytes = there_is.bytes - @min(settings.reserve_bytes, there_is.bytes / reserve_part);
+        return .{
+            .peer_keys = @min(settings.peer_keys, @max(1, all_keys / settings.peers)),
+            .peer_bytes = @min(settings.peer_bytes, @max(largest_bytes, all_bytes / settings.peers)),
+            .all_keys = all_keys,
+            .all_bytes = all_bytes,
+        };
+    }
+};
+
+/// May this peer set a key to a value of so many bytes? `waiting` are bytes that its transactions
+/// hold already.
+pub fn admits(
+    contents: *const Contents,
+    limits: Limits,
+    peer: []const u8,
+    key: []const u8,
+    value_len: usize,
+    waiting: u64,
+) bool {
+    const calls = &contents.calls;
+    const owner = calls.ownerOf(peer) orelse 0;
+    var own: Account = .{};
+    var all: Account = .{};
+    for (&calls.peers, 1..) |*each, number| {
+        if (each.name_len == 0) continue;
+        const account: Account = .{
+            .keys = each.keys,
+            .bytes = each.bytes + each.keys * @as(u64, statefs.record.overhead_bytes),
+        };
+        all.add(account);
+        if (number == owner) own = account;
+    }
+    var own_after = own;
+    var all_after = all;
+    if (contents.find(key)) |item| {
+        const old: Account = .{ .keys = 1, .bytes = cost(item.key_len, item.value_len) };
+        if (item.peer == owner and owner != 0) own_after.remove(old);
+        if (item.peer != 0) all_after.remove(old);
+    }
+    const new: Account = .{ .keys = 1, .bytes = cost(key.len, value_len) + waiting };
+    own_after.add(new);
+    all_after.add(new);
+    return isWithin(own_after.keys, own.keys, limits.peer_keys) and
+        isWithin(own_after.bytes, own.bytes, limits.peer_bytes) and
+        isWithin(all_after.keys, all.keys, limits.all_keys) and
+        isWithin(all_after.bytes, all.bytes, limits.all_bytes);
+}
+
+const Account = struct {
+    keys: u64 = 0,
+    bytes: u64 = 0,
+
+    fn add(self: *Account, other: Account) void {
+        self.keys += other.keys;
+        self.bytes += other.bytes;
+    }
+
+    fn remove(self: *Account, other: Account) void {
+        self.keys -= other.keys;
+        self.bytes -= other.bytes;
+    }
+};
+
+fn cost(key_len: usize, value_len: usize) u64 {
+    return statefs.record.overhead_bytes + key_len + value_len;
+}
+
+fn isWithin(after: u64, before: u64, limit: u64) bool {
+    return after <= limit or after <= before;
+}
+
+const testing = std.testing;
+
+test "settings: defaults, every record, and what is refused" {
+    try testing.expectEqual(Settings{}, try Settings.parse(""));
+    const section = "\x01\x00\x06\x00\x0a\x00\x00\x10\x00\x00" ++
+        "\x02\x00\x06\x00\x05\x00\x00\x08\x00\x00" ++ "\x03\x00\x01\x00\x04";
+    try testing.expectEqual(Settings{
+        .peer_keys = 10,
+        .peer_bytes = 4096,
+        .reserve_keys = 5,
+        .reserve_bytes = 2048,
+        .peers = 4,
+    }, try Settings.parse(section));
+    try testing.expectEqual(@as(u8, 1), (try Settings.parse("\x03\x00\x01\x00\x00")).peers);
+    for ([_][]const u8{ "\x01\x00\x00\x00", "\x02\x00\x01\x00\x05", "\x03\x00\x02\x00\x01\x01", "\x01" }) |odd| {
+        try testing.expectError(error.Malformed, Settings.parse(odd));
+    }
+    try testing.expectError(error.UnknownTag, Settings.parse("\x04\x00\x00\x00"));
+}
+
+test "what is not in reserve is divided, and a peer has room for one largest value" {
+    const there_is: Capacity = .{ .keys = 2048, .bytes = 512 * 1024 };
+    const one: Limits = .of(.{}, there_is);
+    try testing.expectEqual(@as(u64, 512), one.peer_keys);
+    try testing.expectEqual(@as(u64, 256 * 1024), one.peer_bytes);
+    try testing.expectEqual(@as(u64, 1920), one.all_keys);
+    try testing.expectEqual(@as(u64, 448 * 1024), one.all_bytes);
+    const eight: Limits = .of(.{ .peers = 8 }, there_is);
+    try testing.expectEqual(@as(u64, 240), eight.peer_keys);
+    try testing.expectEqual(largest_bytes, eight.peer_bytes);
+    // Of a small disk a quarter is the most that is in reserve.
+    const small: Limits = .of(.{}, .{ .keys = 2048, .bytes = 16_000 });
+    try testing.expectEqual(@as(u64, 12_000), small.all_bytes);
+}
