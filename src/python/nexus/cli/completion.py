@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from nexus.cli.main import COMMANDS
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import UsageError
 from nexus.entry.program import run_program
 
@@ -44,8 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         parser.parse_args(list(arguments))
     except UsageError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     sys.stdout.write(script())
     return 0
 

@@ -21,6 +21,7 @@ from nexus.cli.vm_session import (
 )
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import NexusError, UsageError
+from nexus.core.text import printable
 from nexus.entry.program import run_program
 from nexus.harness.engine import EngineUnavailableError
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         ending = Ending(EXIT_INTERRUPTED, "interrupted")
     if ending.message is not None:
-        sys.stderr.write(f"nexus vm run: {ending.message}\n")
+        sys.stderr.write(f"nexus vm run: {printable(ending.message)}\n")
     return ending.exit_code
 
 

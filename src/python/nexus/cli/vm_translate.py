@@ -6,15 +6,13 @@ is installed, the program runs; elsewhere one line says how to get the file with
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import CommandLine, bounded
+from nexus.core.commandline import CommandLine, bounded, fail
 from nexus.core.errors import UsageError
-from nexus.core.exits import EXIT_CONFIG
 
 # By name, so that this command is not built with what it can do without.
 _PROGRAM: Final = "nexus.emulator.native.translate"
@@ -42,11 +40,9 @@ def main(argv: Sequence[str]) -> int:
         bounded("--processes", options.processes, 1, _PROCESSES_MAX)
         program = import_module(_PROGRAM)
     except UsageError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return EXIT_CONFIG
+        return fail(exc)
     except ModuleNotFoundError as exc:
         if exc.name not in _OPTIONAL:
             raise
-        print(f"error: {_ADVICE.format(missing=f'no {exc.name}')}", file=sys.stderr)
-        return EXIT_CONFIG
+        return fail(_ADVICE.format(missing=f"no {exc.name}"))
     return int(program.main(list(argv)))

@@ -6,14 +6,13 @@ qemu-system-riscv64 ... -fw_cfg name=opt/org.nexus/node,file=NODE.nxcf
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from nexus.config.compile import compile_node
 from nexus.config.load import load_node
 from nexus.config.settings import add_option, parse_settings
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 
@@ -29,11 +28,9 @@ def main(arguments: Sequence[str]) -> int:
         blob = compile_node(load_node(options.node, parse_settings(options.settings)))
         options.out.write_bytes(blob)
     except NexusError as exc:
-        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
-        return EXIT_CONFIG
+        return fail(exc)
     except OSError as exc:
-        sys.stderr.write(f"error: --out: cannot write {exc.filename}: {exc.strerror}\n")
-        return EXIT_CONFIG
+        return fail(f"--out: cannot write {exc.filename}: {exc.strerror}")
     return 0
 
 

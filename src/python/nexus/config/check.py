@@ -8,14 +8,13 @@ there is one.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from nexus.config.compile import compile_node
 from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
 from nexus.config.settings import Setting, add_option, parse_settings
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 
@@ -41,18 +40,15 @@ def main(arguments: Sequence[str]) -> int:
         options = parser.parse_args(arguments)
         given = parse_settings(options.settings)
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     lines: list[str] = []
     for path in options.files:
         try:
             check_file(path, given)
         except NexusError as exc:
-            lines += str(exc).splitlines()
+            lines += str(exc).split("\n")
     # A node file may be wrong by itself and within a world: say it once.
-    for line in dict.fromkeys(lines):
-        sys.stderr.write(f"error: {line}\n")
-    return EXIT_CONFIG if lines else 0
+    return fail("\n".join(dict.fromkeys(lines))) if lines else 0
 
 
 if __name__ == "__main__":

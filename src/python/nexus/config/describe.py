@@ -16,7 +16,7 @@ from nexus.config.load import load_any
 from nexus.config.node import DSoftBus, NodeConfig
 from nexus.config.records import unpack
 from nexus.config.world import PHASES, World
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.core.identity import service_id
 from nexus.entry.program import run_program
@@ -108,8 +108,7 @@ def main(arguments: Sequence[str]) -> int:
         files = parser.parse_args(arguments).files
         lines = [line for path in files for line in describe(load_any(path))]
     except NexusError as exc:
-        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
-        return EXIT_CONFIG
+        return fail(exc)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 

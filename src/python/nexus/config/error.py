@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.core.errors import NexusError
+from nexus.core.text import printable
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -40,7 +41,7 @@ class ConfigError(NexusError):
         self.source = source
         self.problems = tuple(problems)
         lines = [line for other in others for line in str(other).split("\n")]
-        lines += [f"{problem.source or source}: {problem}" for problem in self.problems]
+        lines += [printable(f"{problem.source or source}: {problem}") for problem in self.problems]
         # What several machines share is wrong once.
         super().__init__("\n".join(dict.fromkeys(lines)))
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from nexus.config.effective import Section, Value, list_effective, list_files
 from nexus.config.load import load_with_origins
 from nexus.config.settings import add_option, parse_settings
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 
@@ -77,8 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         given = parse_settings(options.settings)
         found = {path: list_effective(load_with_origins(path, given)) for path in options.files}
     except NexusError as exc:
-        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
-        return EXIT_CONFIG
+        return fail(exc)
     if options.json:
         document = [to_json(path, sections) for path, sections in found.items()]
         sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -23,7 +23,7 @@ from pydantic.json_schema import models_json_schema
 from nexus.config.node import NodeConfig
 from nexus.config.partial import partial_of
 from nexus.config.world import WorldConfig
-from nexus.core.commandline import EXIT_CONFIG, CommandLine, one_of
+from nexus.core.commandline import CommandLine, fail, one_of
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 
@@ -112,8 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         kind = one_of("kind", parser.parse_args(arguments).kind, sorted(FILES))
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     sys.stdout.write(write_schema(kind))
     return 0
 

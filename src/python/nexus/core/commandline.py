@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.exits import EXIT_CONFIG as EXIT_CONFIG
+from nexus.core.text import printable
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -79,6 +80,13 @@ def _as_typed(command: str) -> str:
     name = getattr(spec, "name", None) or ""
     is_module = name.startswith("nexus.") and name != "nexus.cli.main"
     return f"python -m {name.removesuffix('.__main__')}" if is_module else command
+
+
+def fail(error: object, exit_code: int = EXIT_CONFIG) -> int:
+    """Report an error on the error stream, a line for each mistake; return the exit code."""
+    for line in str(error).split("\n"):
+        sys.stderr.write(f"error: {printable(line)}\n")
+    return exit_code
 
 
 def bounded(option: str, text: str | None, low: int, high: int) -> int | None:

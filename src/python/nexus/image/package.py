@@ -10,11 +10,10 @@ inputs, same bytes: neither the order of the options nor paths, times or users r
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.image.error import ImageError
@@ -59,8 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         image = build([_load(path) for path in options.manifest])
         _write(options.out, image)
     except NexusError as exc:
-        sys.stderr.writelines(f"error: {line}\n" for line in str(exc).splitlines())
-        return EXIT_CONFIG
+        return fail(exc)
     return 0
 
 

@@ -11,11 +11,10 @@ folder could not be written, or the command line is wrong.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import EXIT_CONFIG, CommandLine, fail
 from nexus.core.errors import NexusError, did_you_mean
 from nexus.entry.program import run_program
 from nexus.image.error import ImageError
@@ -51,8 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         image = load_image(options.image)
         _write(image, choose(image, options.bundle), options.out)
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_BAD if isinstance(exc, PackageImageError) else EXIT_CONFIG
+        return fail(exc, EXIT_BAD if isinstance(exc, PackageImageError) else EXIT_CONFIG)
     return 0
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import EXIT_CONFIG, CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.image.package_file import load_image
@@ -32,8 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         options = parser.parse_args(arguments)
         image = load_image(options.image)
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_BAD if isinstance(exc, PackageImageError) else EXIT_CONFIG
+        return fail(exc, EXIT_BAD if isinstance(exc, PackageImageError) else EXIT_CONFIG)
     sys.stdout.write(_as_json(image) if options.json else _as_text(image))
     return 0
 

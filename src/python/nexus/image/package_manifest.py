@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+import unicodedata
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -45,6 +46,8 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]
 def _check_path(value: str) -> str:
     if not is_path(value.encode()):
         raise ValueError("accepted is a relative path without empty, '.' and '..' segments")
+    if any(unicodedata.category(char) == "Cc" for char in value):
+        raise ValueError("a path without control characters is expected")
     if value == CONTENTS:
         raise ValueError(f"{CONTENTS!r} is made by the builder; accepted is any other name")
     return value

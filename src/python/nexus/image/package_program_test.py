@@ -8,11 +8,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from nexus.image import package_extract, package_inspect, package_schema, package_verify
+from nexus.image import package, package_extract, package_inspect, package_schema, package_verify
 from nexus.image.package import build, contents_line
+from nexus.image.package_file import load_image
 from nexus.image.package_image import PackageFile, build_image
 from nexus.image.package_image_fake import FIELDS, bend_superblock
 from nexus.image.package_manifest import parse_manifest
+from nexus.remotefs.package.replies import parse_contents
 
 _TOML = '[bundle]\nname = "{}"\nversion = "{}"\n[[file]]\npath = "etc/x"\n[[file]]\npath = "y"\n'
 IMAGE = build(
@@ -143,3 +145,58 @@ def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert package_schema.main([]) == 0
     jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
     assert package_schema.main(["x"]) == 20
+
+
+_ODD = """\
+[bundle]
+name = "b"
+version = "1"
+[[file]]
+path = "{}"
+generate = {{ bytes = 1, seed = "s" }}
+"""
+
+
+def _build(folder: Path, path: str) -> tuple[int, Path]:
+    manifest, image = folder / "m.toml", folder / "p.img"
+    manifest.write_text(_ODD.format(path))
+    return package.main(["--manifest", str(manifest), "--out", str(image)]), image
+
+
+@pytest.mark.parametrize("char", ["\\u2028", "\\u2029", "\\u00a0", "\\u202e", " ", "\\U0001F600"])
+def test_a_path_with_an_odd_character_builds_and_verifies(char: str, tmp_path: Path) -> None:
+    code, image = _build(tmp_path, f"a{char}b")
+    assert code == 0
+    assert package_verify.main([str(image)]) == 0
+    (listing,) = (e for e in load_image(image).entries if e.path == "contents.txt")
+    (listed,) = parse_contents(load_image(image).read(listing), "contents.txt")
+    assert listed.path == f"a{char}b".encode().decode("unicode_escape")
+
+
+@pytest.mark.parametrize(
+    "char",
+    ["\\n", "\\r", "\\f", "\\t", "\\u000b", "\\u001c", "\\u001e", "\\u0085", "\\u007f"],
+)
+def test_a_path_with_a_control_character_is_refused_by_name(
+    char: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, image = _build(tmp_path, f"a{char}{'0' * 64} 4 ghost.txt")
+    assert code == 20
+    assert not image.exists()
+    (line,) = capsys.readouterr().err.split("\n")[:-1]
+    assert "file[0].path: 'a\\" in line
+    assert "without control characters" in line
+
+
+@pytest.mark.parametrize("path", ["a\u2028b", "a\x85b", "a\x0cb", "a\rb", "a\x1eb"])
+def test_a_foreign_image_with_other_line_ends_in_its_listing_verifies(
+    path: str, tmp_path: Path
+) -> None:
+    listing = contents_line(path, b"x").encode()
+    image = tmp_path / "p.img"
+    image.write_bytes(
+        build_image(
+            [PackageFile("b", "1", path, b"x"), PackageFile("b", "1", "contents.txt", listing)]
+        )
+    )
+    assert package_verify.main([str(image)]) == 0

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.image.package_manifest import build_schema
@@ -23,8 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         parser.parse_args(arguments)
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     sys.stdout.write(json.dumps(build_schema(), indent=2, sort_keys=True) + "\n")
     return 0
 

@@ -8,11 +8,10 @@ listing says; 20 it could not be read, or the command line is wrong.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.image.package import contents_line
@@ -27,7 +26,9 @@ def find_problems(image: PackageImage) -> Iterator[str]:
     for listing in image.entries:
         if listing.path != CONTENTS:
             continue
-        described = image.read(listing).decode(errors="replace").splitlines(keepends=True)
+        # At line feeds only: a path may hold every other line end that Unicode knows.
+        lines = image.read(listing).decode(errors="backslashreplace").split("\n")
+        described = [f"{line}\n" for line in lines[:-1]] + [line for line in lines[-1:] if line]
         bundle = f"{listing.bundle}@{listing.version}"
         present = [
             contents_line(entry.path, image.read(entry))
@@ -50,10 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     except PackageImageError as exc:
         problems = [str(exc)]
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
-    sys.stderr.writelines(f"error: {problem}\n" for problem in problems)
-    return EXIT_BAD if problems else 0
+        return fail(exc)
+    return fail("\n".join(problems), EXIT_BAD) if problems else 0
 
 
 if __name__ == "__main__":

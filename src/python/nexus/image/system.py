@@ -9,11 +9,10 @@ order of the options nor the paths, the time or the user reach the output.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.image import bootfs, elf
@@ -40,8 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         image = build_system(_read(options.kernel, "kernel"), services)
         _write(options.out, image)
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     return 0
 
 

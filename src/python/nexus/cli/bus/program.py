@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from nexus.config.error import ConfigError
 from nexus.core.commandline import CommandLine
+from nexus.core.commandline import fail as report
 from nexus.core.errors import NexusError, UsageError
 from nexus.dsoftbus.io.configuration import load_settings
 from nexus.dsoftbus.io.keyfile import KeyFileError
@@ -126,7 +127,7 @@ def fail(outcome: Outcome, text: str, *, is_json: bool) -> int:
     if is_json:
         emit({"outcome": outcome.label, "text": text})
     else:
-        sys.stderr.write("".join(f"error: {line}\n" for line in text.splitlines()))
+        report(text)
     return outcome.value
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import UsageError
 from nexus.dsoftbus.io.record import config_schema, record_schema
 from nexus.entry.program import run_program
@@ -25,8 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         kind = parser.parse_args(list(arguments)).kind
     except UsageError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
     sys.stdout.write(json.dumps(SCHEMAS[kind](), indent=2, sort_keys=True) + "\n")
     return 0
 

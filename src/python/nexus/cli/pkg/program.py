@@ -8,14 +8,13 @@ deadline passed; 74 no session; 130 interrupted.
 from __future__ import annotations
 
 import asyncio
-import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from nexus.cli.bus.program import CONFIG, EXITS, Outcome, add_peer, read_settings, whole
 from nexus.cli.bus.program import outcome_of as bus_outcome_of
-from nexus.core.commandline import CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.node import Node
 from nexus.remotefs.package.io.client import AsyncPackageClient
@@ -65,8 +64,7 @@ def run(parser: CommandLine, arguments: Sequence[str], action: Action) -> int:
     except KeyboardInterrupt:
         return Outcome.INTERRUPTED.value
     except (NexusError, OSError) as exc:
-        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
-        return outcome_of(exc).value
+        return fail(exc, outcome_of(exc).value)
     return Outcome.OK.value
 
 

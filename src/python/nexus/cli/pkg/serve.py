@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from nexus.cli.bus.program import CONFIG, EXITS, Outcome, read_settings
 from nexus.cli.bus.serving import Printer, serve_until_stopped
 from nexus.cli.pkg.program import outcome_of
-from nexus.core.commandline import CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.dsoftbus import log
 from nexus.dsoftbus.io.log import NodeLog
@@ -42,9 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asyncio.run(_serve(parser.parse_args(list(arguments))))
     except (NexusError, OSError) as exc:
-        sys.stderr.write("".join(f"error: {line}\n" for line in str(exc).splitlines()))
         is_input = isinstance(exc, ImageError)
-        return (Outcome.BAD_CONFIGURATION if is_input else outcome_of(exc)).value
+        return fail(exc, (Outcome.BAD_CONFIGURATION if is_input else outcome_of(exc)).value)
     return Outcome.OK.value
 
 

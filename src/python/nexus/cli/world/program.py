@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.harness.report.event import KINDS
 
@@ -22,8 +21,7 @@ def run(
     try:
         return command(parser.parse_args(arguments)) or 0
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_CONFIG
+        return fail(exc)
 
 
 def add_filter(parser: CommandLine) -> None:

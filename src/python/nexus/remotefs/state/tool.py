@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from nexus.core.commandline import CommandLine
+from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError
@@ -121,8 +121,7 @@ def main(arguments: Sequence[str]) -> int:
         options = parser.parse_args(arguments)
         return {"fsck": _fsck, "dump": _dump, "compact": _compact}[options.command](options)
     except NexusError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_BAD
+        return fail(exc, EXIT_BAD)
 
 
 def fsck(arguments: Sequence[str]) -> int:
@@ -154,8 +153,7 @@ def _dump(options: Namespace) -> int:
         shown = f"  {value.hex()}" if options.values else ""
         sys.stdout.write(f"{key!r}  {len(value)} bytes{shown}\n")
     if store.damage:
-        sys.stderr.write(f"error: {store.damage}; later entries are not shown\n")
-        return EXIT_BAD
+        return fail(f"{store.damage}; later entries are not shown", EXIT_BAD)
     return 0
 
 
