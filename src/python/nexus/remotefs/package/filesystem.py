@@ -1,37 +1,46 @@
-"""A peer's packages as an `fsspec` filesystem, so that ordinary tools can open them.
+"""A peer's packages as an `fsspec` filesystem over a client that is at hand.
 
     register()
     files = fsspec.filesystem("nexus", client=PackageClient(channel))
     files.cat("nexus://system/build.prop")
 
 Paths are `bundle/file` or `bundle@version/file`.  It is read-only.  `PK` v1 has no listing, so a
-folder is known by its bundle's `contents.txt`; which bundles there are cannot be asked.
+folder is known by its bundle's `contents.txt`; which bundles there are cannot be asked.  By URL,
+without a client: `nexus.remotefs.package.io.filesystem`.
+
+A client is for one thread at a time; through its file system it may be used from several.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+import io
+import threading
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 import fsspec
 from fsspec.spec import AbstractFileSystem
 
+from nexus.dsoftbus.io.settings import BusError
 from nexus.remotefs.package.client import PackageClient, RemoteFile
-from nexus.remotefs.package.path import SCHEMES, PackageError
-from nexus.remotefs.package.replies import Listed
-from nexus.wire.packagefs import Status
+from nexus.remotefs.package.folders import children, entry_of, no_bundles, split_bundle
+from nexus.remotefs.package.oserror import as_os_error, refuse_write
+from nexus.remotefs.package.path import SCHEMES, FolderError, PackageError
+from nexus.remotefs.package.read_only import ReadOnly
+from nexus.remotefs.package.window import ChangedError
+from nexus.wire.package_stream import Entry
+from nexus.wire.packagefs import Kind, Status
 
 PROTOCOL: Final = "nexus"
 
 _SCHEME: Final = SCHEMES[0]
+_FAILURES: Final = (PackageError, ChangedError, BusError)
 
-_OS_ERRORS: Final[dict[Status, type[OSError]]] = {
-    Status.NOT_FOUND: FileNotFoundError,
-    Status.UNAUTHENTICATED: PermissionError,
-}
+Result = TypeVar("Result")
 
 
-class PackageFileSystem(AbstractFileSystem):  # type: ignore[misc]  # The library has no types.
-    """The packages of one peer, read-only."""
+class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # Without types.
+    """The packages of one peer, read-only.  Errors are `OSError`s with `errno`."""
 
     protocol = PROTOCOL
     root_marker = ""
@@ -42,6 +51,7 @@ class PackageFileSystem(AbstractFileSystem):  # type: ignore[misc]  # The librar
         """Read through a client."""
         super().__init__(**options)
         self._client = client
+        self._lock = threading.RLock()
 
     def info(self, path: str, **options: Any) -> dict[str, Any]:
         """Describe a file or folder.
@@ -50,13 +60,13 @@ class PackageFileSystem(AbstractFileSystem):  # type: ignore[misc]  # The librar
             OSError: there is none, or it may not be looked at.
         """
         path = self._strip_protocol(path)
+        if not path:
+            return _as_info(path, Entry(Kind.FOLDER, path))
         try:
-            return _file(path, self._client.stat(_SCHEME + path))
-        except PackageError as exc:
-            # The peer says the same of a folder as of a broken medium; the listing tells.
-            if exc.status is Status.IO and self._below(path):
-                return _folder(path)
-            raise _as_os_error(exc) from exc
+            with self._lock:
+                return _as_info(path, self._find(path))
+        except _FAILURES as exc:
+            raise as_os_error(exc, path) from exc
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
         """List a folder of a bundle.
@@ -65,39 +75,112 @@ class PackageFileSystem(AbstractFileSystem):  # type: ignore[misc]  # The librar
             OSError: there is none, or it may not be looked at.
         """
         path = self._strip_protocol(path)
-        found = self._children(path, self._below(path))
-        if not found:
-            found = {path: self.info(path)}
+        try:
+            with self._lock:
+                found = {each["name"]: each for each in self._list(path)}
+        except _FAILURES as exc:
+            raise as_os_error(exc, path) from exc
         return [found[name] if detail else name for name in sorted(found)]
 
-    def _open(self, path: str, mode: str = "rb", **options: Any) -> RemoteFile:
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> LockedFile:
         if mode != "rb":
-            raise PermissionError(f"{path}: packages are read-only; accepted is mode 'rb'")
+            refuse_write(path)
+        path = self._strip_protocol(path)
         try:
-            return self._client.open(_SCHEME + self._strip_protocol(path))
-        except PackageError as exc:
-            raise _as_os_error(exc) from exc
+            with self._lock:
+                if not path:
+                    raise FolderError(path)
+                return LockedFile(self._open_file(path), self._lock, path)
+        except _FAILURES as exc:
+            raise as_os_error(exc, path) from exc
 
-    def _below(self, path: str) -> list[Listed]:
-        """The files below a folder, with their paths in the bundle; empty if it is none."""
-        bundle, _, inner = path.partition("/")
-        prefix = f"{inner}/" if inner else ""
-        if not bundle:
-            raise NotImplementedError("which bundles there are cannot be asked; name one")
+    def _open_file(self, path: str) -> RemoteFile:
         try:
-            listed = self._client.contents(_SCHEME + bundle)
+            return self._client.open(_SCHEME + path)
         except PackageError as exc:
-            raise _as_os_error(exc) from exc
-        return [file for file in listed if file.path.startswith(prefix)]
+            if exc.status is Status.IO and self._is_folder(path):
+                raise FolderError(path) from exc
+            raise
 
-    def _children(self, path: str, below: list[Listed]) -> dict[str, dict[str, Any]]:
-        skip = len(path.partition("/")[2])
-        children: dict[str, dict[str, Any]] = {}
-        for file in below:
-            name, slash, _ = file.path[skip:].lstrip("/").partition("/")
-            child = f"{path}/{name}"
-            children[child] = _folder(child) if slash else _file(child, file.size)
-        return children
+    def _find(self, path: str) -> Entry:
+        try:
+            return Entry(Kind.FILE, path, self._client.stat(_SCHEME + path))
+        except PackageError as exc:
+            # The peer says the same of a folder as of a broken medium; the listing tells.
+            if exc.status is not Status.IO or not self._is_folder(path):
+                raise
+        return Entry(Kind.FOLDER, path)
+
+    def _is_folder(self, path: str) -> bool:
+        bundle, inner = split_bundle(_SCHEME + path)
+        with suppress(PackageError):  # What it says of the file is what there is to say.
+            entry = entry_of(self._client.contents(bundle), inner)
+            return entry is not None and entry.kind is Kind.FOLDER
+        return False
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        if not path:
+            raise no_bundles(_SCHEME)
+        bundle, inner = split_bundle(_SCHEME + path)
+        below = children(self._client.contents(bundle), inner)
+        if inner and not below:
+            return [_as_info(path, self._find(path))]
+        return [_as_info(f"{path}/{entry.name}", entry) for entry in below]
+
+
+class LockedFile(io.RawIOBase):
+    """An open file whose client others use at the same time, on other threads."""
+
+    def __init__(self, file: RemoteFile, lock: threading.RLock, path: str) -> None:
+        """Use a file under the lock of its client."""
+        super().__init__()
+        self.name = path
+        self.size = file.size
+        self._file = file
+        self._lock = lock
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move; beyond the end there is nothing to read."""
+        return self._file.seek(offset, whence)
+
+    # The stub wants any buffer, which has no one name in this version of Python.
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Read into a buffer as much as it holds.  Raises OSError."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        """Read to the end.  Raises OSError."""
+        return self.read(-1)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read exactly `size` bytes, fewer only at the end of the file.  Raises OSError."""
+        try:
+            with self._lock:
+                return self._file.read(size)
+        except _FAILURES as exc:
+            raise as_os_error(exc, self.name) from exc
+
+    def close(self) -> None:
+        """Close the handle at the peer; if that fails, it goes with the session."""
+        if self.closed:
+            return
+        super().close()
+        with suppress(*_FAILURES), self._lock:
+            self._file.close()
 
 
 def register() -> None:
@@ -105,13 +188,6 @@ def register() -> None:
     fsspec.register_implementation(PROTOCOL, PackageFileSystem, clobber=True)
 
 
-def _file(name: str, size: int) -> dict[str, Any]:
-    return {"name": name, "size": size, "type": "file"}
-
-
-def _folder(name: str) -> dict[str, Any]:
-    return {"name": name, "size": 0, "type": "directory"}
-
-
-def _as_os_error(error: PackageError) -> OSError:
-    return _OS_ERRORS.get(error.status, OSError)(str(error))
+def _as_info(path: str, entry: Entry) -> dict[str, Any]:
+    is_file = entry.kind is Kind.FILE
+    return {"name": path, "size": entry.size, "type": "file" if is_file else "directory"}

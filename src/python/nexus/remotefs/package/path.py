@@ -29,6 +29,14 @@ class PackageError(NexusError):
         super().__init__(f"{status.name}: {detail}")
 
 
+class FolderError(PackageError):
+    """A folder where a file is needed; the protocol says IO of it."""
+
+    def __init__(self, name: str) -> None:
+        """Name the folder."""
+        super().__init__(Status.IO, f"{name}: is a folder")
+
+
 def strip_scheme(path: str) -> str:
     """Check a name and return what stands behind its scheme.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.remotefs.package.path import PackageError
+from nexus.remotefs.package.path import FolderError, PackageError
 from nexus.wire.error import RemoteProtocolError
 from nexus.wire.packagefs import (
     CloseReply,
@@ -48,7 +48,7 @@ def size_of(frame: bytes, name: str) -> int:
     if not isinstance(reply, StatReply):
         raise _mismatch(reply, name)
     if reply.kind:
-        raise PackageError(Status.IO, f"{name}: is a folder")
+        raise FolderError(name)
     return reply.size
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -31,7 +32,7 @@ from nexus.remotefs.package.io.stream import (
     list_range,
     read_range,
 )
-from nexus.remotefs.package.path import SCHEMES, PackageError, check_name
+from nexus.remotefs.package.path import SCHEMES, FolderError, PackageError, check_name
 from nexus.remotefs.package.replies import (
     CONTENTS,
     OUTSTANDING_MAX,
@@ -41,9 +42,10 @@ from nexus.remotefs.package.replies import (
     parse_contents,
     size_of,
 )
+from nexus.remotefs.package.server import HANDLES_MAX
 from nexus.remotefs.package.window import SESSION_LOST, ChangedError
 from nexus.wire.error import RemoteProtocolError
-from nexus.wire.package_stream import Entry, decode_entries
+from nexus.wire.package_stream import LENGTH_MAX, Entry, decode_entries
 from nexus.wire.packagefs import (
     Kind,
     Op,
@@ -93,6 +95,7 @@ class AsyncPackageClient:
         self._peer = peer
         self._timeout_s = check_timeout_s(timeout_s)
         self._capacity = asyncio.Semaphore(outstanding_max)
+        self._handles = asyncio.Semaphore(HANDLES_MAX)
         self._without_streams: int | None = None  # The session whose peer knows none.
 
     @property
@@ -122,11 +125,8 @@ class AsyncPackageClient:
         except NoReadStreamError:
             pass
         try:
-            return Entry(Kind.FILE, name, await self.stat(name))
-        except PackageError as exc:
-            # The peer says the same of a folder as of a broken medium; the listing tells.
-            if exc.status is not Status.IO or not await self._is_folder(name):
-                raise
+            return Entry(Kind.FILE, name, await self._stat_file(name))
+        except FolderError:
             return Entry(Kind.FOLDER, name)
 
     async def list_folder(self, name: str) -> list[Entry]:
@@ -167,7 +167,7 @@ class AsyncPackageClient:
         except NoReadStreamError:
             return await self._open_handle(name)
         if first.reply.kind is Kind.FOLDER:
-            raise PackageError(Status.IO, f"{name}: is a folder")
+            raise FolderError(name)
         return RangeFile(name, first, partial(self.read_range, name))
 
     async def read_range(self, name: str, offset: int, length: int) -> Found:
@@ -178,6 +178,22 @@ class AsyncPackageClient:
             PackageError: there is no such file, or it may not be read.
         """
         return await self._ask_stream(read_range(self._peer, name, offset, length, self._timeout_s))
+
+    async def read_between(self, name: str, start: int, end: int | None) -> bytes:
+        """Read from one place up to another, or to the end of the file.
+
+        Raises:
+            As `open` and reading.
+        """
+        if end is not None and end - start <= LENGTH_MAX:
+            with suppress(NoReadStreamError):
+                found = await self.read_range(name, start, max(end - start, 0))
+                if found.reply.kind is Kind.FOLDER:
+                    raise FolderError(name)
+                return found.data
+        async with await self.open(name) as file:
+            file.seek(start)
+            return await file.read(-1 if end is None else max(end - start, 0))
 
     async def read_bytes(self, name: str) -> bytes:
         """Read a whole file."""
@@ -190,17 +206,45 @@ class AsyncPackageClient:
         return list(parse_contents(await self.read_bytes(name), name))
 
     async def _open_handle(self, name: str) -> AsyncRemoteFile:
-        session = self.session
-        size = await self.stat(name)
-        handle = handle_of(await self.ask(PathRequest(Op.OPEN, name), name), name)
-        if session is None or self.session != session:
-            raise ChangedError(f"{name}: {SESSION_LOST}")
+        """Open by calls, when there is a handle to be had."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._handles.acquire()
+        except TimeoutError as exc:
+            text = f"{name}: {HANDLES_MAX} files are open at this peer; close one"
+            raise PackageError(Status.LIMIT, text) from exc
+        try:
+            session = self.session
+            size = await self._stat_file(name)
+            handle = handle_of(await self.ask(PathRequest(Op.OPEN, name), name), name)
+            if session is None or self.session != session:
+                raise ChangedError(f"{name}: {SESSION_LOST}")
+        except BaseException:
+            self._handles.release()
+            raise
         return AsyncRemoteFile(self, name, handle, size, session)
+
+    def let_go(self) -> None:
+        """Take note that a file does not need its handle any more."""
+        self._handles.release()
+
+    async def _stat_file(self, name: str) -> int:
+        try:
+            return await self.stat(name)
+        except PackageError as exc:
+            # The peer says the same of a folder as of a broken medium; the listing tells.
+            if exc.status is Status.IO and await self._is_folder(name):
+                raise FolderError(name) from exc
+            raise
 
     async def _is_folder(self, name: str) -> bool:
         bundle, inner = split_bundle(name)
-        entry = entry_of(await self.contents(bundle), inner)
-        return entry is not None and entry.kind is Kind.FOLDER
+        if inner == CONTENTS:
+            return False
+        with suppress(PackageError):  # What the peer says of the file is what there is to say.
+            entry = entry_of(await self.contents(bundle), inner)
+            return entry is not None and entry.kind is Kind.FOLDER
+        return False
 
     async def _ask_stream(self, asking: Coroutine[Any, Any, Found]) -> Found:
         session = self.session

@@ -28,6 +28,10 @@ class Client(Protocol):
         """Send one request when it may be outstanding; return the reply's frame."""
         ...
 
+    def let_go(self) -> None:
+        """Take note that a file does not need its handle any more."""
+        ...
+
 
 class AsyncRemoteFile:
     """An open file of a peer."""
@@ -78,20 +82,18 @@ class AsyncRemoteFile:
             BusError: the peer cannot be reached.
         """
         async with self._reading:
-            if self._is_closed:
-                raise ValueError("read of a closed file")
-            left = max(self.size - self._position, 0)
-            length = left if size < 0 else min(size, left)
-            self._window.demand(self._position, length)
-            while (data := self._window.take()) is None:
-                self._fill()
-                if self._error is not None:
-                    raise self._error
-                self._arrived.clear()
-                await self._arrived.wait()
-            self._fill()  # What will be wanted next travels while the caller works.
-            self._position += length
+            data = await self._read(self._position, size)
+            self._position += len(data)
             return data
+
+    async def read_at(self, offset: int, size: int) -> bytes:
+        """Read from a place, and leave the position where it is.
+
+        Raises:
+            As `read`.
+        """
+        async with self._reading:
+            return await self._read(offset, size)
 
     async def close(self) -> None:
         """Close the handle at the peer."""
@@ -100,10 +102,27 @@ class AsyncRemoteFile:
         self._is_closed = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client.session == self._session:
-            request = CloseRequest(self._handle)
-            check_closed(await self._client.ask(request, self.name), self.name)
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._client.session == self._session:
+                request = CloseRequest(self._handle)
+                check_closed(await self._client.ask(request, self.name), self.name)
+        finally:
+            self._client.let_go()
+
+    async def _read(self, offset: int, size: int) -> bytes:
+        if self._is_closed:
+            raise ValueError("read of a closed file")
+        left = max(self.size - offset, 0)
+        self._window.demand(offset, left if size < 0 else min(size, left))
+        while (data := self._window.take()) is None:
+            self._fill()
+            if self._error is not None:
+                raise self._error
+            self._arrived.clear()
+            await self._arrived.wait()
+        self._fill()  # What will be wanted next travels while the caller works.
+        return data
 
     def _fill(self) -> None:
         """Ask for what is wanted.  A task that waits for its turn counts as outstanding here."""

@@ -75,18 +75,29 @@ class RangeFile:
             BusError: the peer cannot be reached.
         """
         async with self._reading:
-            if self._is_closed:
-                raise ValueError("read of a closed file")
-            left = max(self.size - self._position, 0)
-            length = left if size < 0 else min(size, left)
-            data = await self._range(self._position, length)
-            self._position += length
+            data = await self._read(self._position, size)
+            self._position += len(data)
             return data
+
+    async def read_at(self, offset: int, size: int) -> bytes:
+        """Read from a place, and leave the position where it is.
+
+        Raises:
+            As `read`.
+        """
+        async with self._reading:
+            return await self._read(offset, size)
 
     async def close(self) -> None:
         """Let go of what was fetched."""
         self._is_closed = True
         self._kept = b""
+
+    async def _read(self, offset: int, size: int) -> bytes:
+        if self._is_closed:
+            raise ValueError("read of a closed file")
+        left = max(self.size - offset, 0)
+        return await self._range(offset, left if size < 0 else min(size, left))
 
     async def _range(self, offset: int, length: int) -> bytes:
         pieces = []
