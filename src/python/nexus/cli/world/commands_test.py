@@ -1,0 +1,121 @@
+"""The commands on the artifacts of a run: what they print, and one line for what they cannot read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nexus.cli.main import main
+from nexus.harness.pcapng import Capture
+from nexus.harness.report.event import Event, render
+from nexus.harness.report.packet_fake import arp
+from nexus.harness.report.page_test import console, summary
+
+
+def run_of(folder: Path, *more: Event) -> Path:
+    """The artifacts of a small run."""
+    folder.mkdir()
+    events = [
+        console(1, "init: ready"),
+        Event(ns=2_000_000, machine="A", kind="frame", text="ARP"),
+        console(3, "init: ready", "B"),
+        *more,
+    ]
+    (folder / "timeline.jsonl").write_text(render(events))
+    (folder / "summary.json").write_text(summary().to_json())
+    (folder / "uart-A.log").write_bytes(b"init: ready\n")
+    capture = Capture({"A": bytes(6)})
+    capture.add("A", 2_000_000, arp("10.0.0.1", "10.0.0.2"))
+    (folder / "capture.pcapng").write_bytes(capture.content())
+    return folder
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, list[str], str]:
+    """Run a command; its exit code, lines of output, and what it complained of."""
+    code = main(["world", *map(str, arguments)])
+    shown = capsys.readouterr()
+    return code, shown.out.splitlines(), shown.err
+
+
+def test_a_timeline_shows_what_matters_and_on_request_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_of(tmp_path / "run")
+    code, lines, _ = said(capsys, "timeline", folder)
+    assert (code, len(lines)) == (0, 2)
+    assert lines[0].split() == ["1.000000", "ms", "A", "console", "init:", "ready"]
+    assert len(said(capsys, "timeline", folder, "--all")[1]) == 3
+    assert len(said(capsys, "timeline", folder, "--machine", "B")[1]) == 1
+    assert len(said(capsys, "timeline", folder, "--kind", "frame", "--to-ms", "2.5")[1]) == 1
+
+
+def test_equal_runs_are_0_and_different_ones_are_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = run_of(tmp_path / "one"), run_of(tmp_path / "two")
+    other = run_of(tmp_path / "three", console(9, "more"))
+    assert said(capsys, "diff", first, second)[:2] == (0, ["The runs have the same 3 events."])
+    code, lines, _ = said(capsys, "diff", first, other)
+    assert code == 1
+    assert lines[0] == "The runs part at 9.000000 ms, after 3 equal events."
+
+
+def test_frames_are_decoded_and_a_capture_for_wireshark_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_of(tmp_path / "run")
+    opened = tmp_path / "opened.pcapng"
+    code, lines, _ = said(capsys, "frames", folder / "capture.pcapng", "--opened", opened)
+    assert code == 0
+    assert lines[0].endswith("ARP 10.0.0.1 > 10.0.0.2 who has 10.0.0.2?")
+    assert opened.read_bytes()
+
+
+def test_a_report_says_what_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_of(tmp_path / "run")
+    (folder / "timeline.jsonl").unlink()
+    (folder / "uart-A.log").unlink()
+    code, lines, _ = said(capsys, "report", folder)
+    assert (code, lines) == (0, [str(folder / "report.html")])
+    page = (folder / "report.html").read_text()
+    assert "timeline.jsonl is not there" in page
+    assert "The log of machine A is not there" in page
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("timeline", "nowhere"),
+        ("diff", "nowhere", "nowhere"),
+        ("frames", "nowhere"),
+        ("report", "nowhere"),
+        ("timeline", "nowhere", "--from-ms", "x"),
+        ("timeline", "nowhere", "--from-ms", "nan"),
+        ("timeline", "nowhere", "--kind", "x"),
+        ("report",),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_20(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, lines, complaint = said(capsys, *arguments)
+    assert (code, lines) == (20, [])
+    assert complaint.startswith("error: ")
+    assert complaint.count("\n") == 1
+
+
+def test_a_damaged_capture_gives_its_frames_and_then_the_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run_of(tmp_path / "run") / "capture.pcapng"
+    path.write_bytes(path.read_bytes() + b"\6\0\0\0\xff\xff\xff\xff" + bytes(8))
+    code, lines, complaint = said(capsys, "frames", path)
+    assert (code, len(lines)) == (20, 1)
+    assert "a block of" in complaint
