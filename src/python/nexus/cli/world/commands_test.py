@@ -1,4 +1,4 @@
-"""The commands on the artifacts of a run: what they print, and one line for what they cannot read."""
+"""The commands on the artifacts of a run: what they print, and one line for each mistake."""
 
 from __future__ import annotations
 
