@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
 from nexus.emulator.program_fake import program
+from nexus.emulator.random_kernel_fake import random_kernel
 from nexus.emulator.random_program_fake import random_program
 
 RAM_BYTES: Final = 1 << 20
@@ -28,7 +29,19 @@ pytestmark = pytest.mark.skipif(not RUNS_HERE, reason="the compiled engine is fo
     pauses=st.lists(st.integers(1, 2_500), min_size=1, max_size=12),
 )
 def test_native_and_reference_agree_wherever_they_pause(seed: int, pauses: list[int]) -> None:
-    kernel = program(random_program(seed, 120))
+    _agree(program(random_program(seed, 120)), pauses)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    pauses=st.lists(st.integers(1, 2_500), min_size=1, max_size=12),
+)
+def test_they_agree_on_protection_shared_pages_and_registers(seed: int, pauses: list[int]) -> None:
+    _agree(program(random_kernel(seed)), pauses)
+
+
+def _agree(kernel: bytes, pauses: list[int]) -> None:
     native = Machine(
         MachineOptions(
             kernel=kernel,

@@ -20,6 +20,8 @@ _ENABLE_STRIDE: Final = 0x80
 _CONTEXT: Final = 0x20_0000
 _CONTEXT_STRIDE: Final = 0x1000
 _BITS: Final = (1 << SOURCES) - 2  # Bit 0 is hardwired to zero.
+# State as 64-bit words, for engines that serve it themselves.
+WORDS: Final = 113
 
 
 class Plic:

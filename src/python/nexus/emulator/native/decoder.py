@@ -1,6 +1,6 @@
 """Generates the decoder: from 16 or 32 bits of code to a filled slot.
 
-`i64 @decode(slot, handlers, word, offset)` returns 1, or 0 for an illegal instruction.  The rows
+`i64 @decode(st, slot, word, offset)` returns 1, or 0 for an illegal instruction.  The rows
 are tried in the order in which `isa/decode.py` tries them: masks with more fixed bits first.
 """
 
@@ -14,14 +14,17 @@ from nexus.emulator.isa.row import Compressed, Instruction
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.native import layout
 from nexus.emulator.native.handlers import handler_name, has_near_form, lengths
-from nexus.emulator.native.ir import Function, Handler
-from nexus.emulator.native.system import PLAIN, SATP, TIME, system_handlers
-from nexus.emulator.reference.mmu import FETCH
+from nexus.emulator.native.ir import Function
+from nexus.emulator.native.memory import memory_handlers
+from nexus.emulator.native.pages import page_handlers
+from nexus.emulator.native.system import KINDS, REGISTERS, csr_handler, csr_handlers
+from nexus.emulator.native.traps import trap_handlers
 from nexus.emulator.reference.state import SINK
 
 # The rows whose handler does not depend on operands.
 _FIXED_SYSTEM: Final = {
     "ecall": "do_ecall",
+    "mret": "do_mret",
     "sret": "do_sret",
     "sfence.vma": "do_sfence_vma",
 }
@@ -29,7 +32,9 @@ _FIXED_SYSTEM: Final = {
 
 def handler_table() -> list[str]:
     """The symbols of all handlers that slots hold or translations need, in the table's order."""
-    names = ["slow", "fetch", *system_handlers()]
+    names = [*page_handlers(), *memory_handlers(), *trap_handlers(), *csr_handlers()]
+    names.remove("undecoded")
+    names.insert(layout.UNDECODED, "undecoded")
     for row in BASE:
         if semantics_of(row.name).is_system:
             continue
@@ -44,8 +49,10 @@ class Decoder(Function):
     """The decode function under construction."""
 
     def __init__(self) -> None:
-        super().__init__("i64 @decode(ptr %slot, ptr %handlers, i64 %word, i64 %offset)")
+        super().__init__("i64 @decode(ptr %st, i64 %place, i64 %word, i64 %offset)")
         self._indices = {name: index for index, name in enumerate(handler_table())}
+        self.emit("%slot = inttoptr i64 %place to ptr")
+        self.emit(f"%handlers = inttoptr i64 {self.word(layout.HANDLERS)} to ptr")
         low = self.op("and", "%word", 3)
         self.branch(self.compare("eq", low, 3), "wide", "short")
         self.label("wide")
@@ -95,8 +102,10 @@ class Decoder(Function):
     def _fill(self, row: Instruction, operands: dict[str, str], length: int) -> None:
         """Write the slot and return 1."""
         if semantics_of(row.name).is_system:
-            if row.name in ("csrrw", "csrrs", "csrrc"):
+            if row.name.startswith("csrr"):
                 self._csr(row.name, operands)
+            elif row.name == "ebreak":
+                self._store(f"do_ebreak_{length}", operands)
             else:
                 self._store(_FIXED_SYSTEM.get(row.name, "slow"), operands)
             return
@@ -112,24 +121,27 @@ class Decoder(Function):
 
     def _csr(self, name: str, operands: dict[str, str]) -> None:
         """Choose by register and by whether it is written; what is not listed is slow."""
-        number = operands["imm"]
-        reads = self.compare("eq", operands["rs1"], 0)
-        for csr in (*PLAIN, TIME, SATP):
-            hit, other = self.name(), self.name()
-            self.branch(self.compare("eq", number, csr), hit, other)
-            self.label(hit)
-            handler, index = _csr_handler(name, csr)
-            known = {**operands, "imm": str(index), "rs2": str(csr >> 8 & 3)}
-            if name == "csrrw":
-                self._store(handler, known)
-            else:
-                yes, no = self.name(), self.name()
-                self.branch(reads, yes, no)
-                self.label(yes)
-                self._store(handler, known)
-                self.label(no)
-                self._store("slow", operands)
-            self.label(other)
+        access = name.removeprefix("csrr")
+        is_read = self.compare("eq", operands["rs1"], 0)
+        labels = {number: self.name() for number in REGISTERS}
+        other = self.name()
+        cases = " ".join(f"i64 {number}, label %{to}" for number, to in labels.items())
+        self.emit(f"switch i64 {operands['imm']}, label %{other} [{cases}]")
+        for number, label in labels.items():
+            self.label(label)
+            kind, imm = REGISTERS[number]
+            known = {**operands, "imm": str(imm), "rs2": str(number >> 8 & 3)}
+            write = csr_handler(kind, access) if KINDS[kind].write else "slow"
+            if access[0] == "w":
+                self._store(write, known)
+                continue
+            yes, no = self.name(), self.name()
+            self.branch(is_read, yes, no)
+            self.label(yes)
+            self._store(csr_handler(kind, "read"), known)
+            self.label(no)
+            self._store(write, known)
+        self.label(other)
         self._store("slow", operands)
 
     def _store(self, handler: str, operands: dict[str, str]) -> None:
@@ -152,98 +164,6 @@ class Decoder(Function):
         self.emit("ret i64 1")
 
 
-def _csr_handler(name: str, csr: int) -> tuple[str, int]:
-    """The handler and state word of an access to a listed csr."""
-    if csr == TIME:
-        return ("slow" if name == "csrrw" else "do_csr_time"), 0
-    if csr == SATP:
-        return ("do_csr_swap_satp" if name == "csrrw" else "slow"), 0
-    index, cleared = PLAIN[csr]
-    if name != "csrrw":
-        return "do_csr_read", index
-    return ("do_csr_swap_epc" if cleared else "do_csr_swap"), index
-
-
-def _decode_here(handler: Handler, word: str, offset: str) -> str:
-    """Call the decoder for the handler's slot; the result is an i1."""
-    table = handler.pointer(handler.word(layout.HANDLERS))
-    found = handler.value(f"call i64 @decode(ptr %slot, ptr {table}, i64 {word}, i64 {offset})")
-    return handler.compare("ne", found, 0)
-
-
-def _code(handler: Handler) -> str:
-    """The host address of the page's bytes."""
-    return handler.load("ptr", handler.at("%page", layout.TAIL_RAM))
-
-
-def _half(handler: Handler, address: str) -> str:
-    return handler.value(f"zext i16 {handler.load('i16', address)} to i64")
-
-
-def undecoded() -> str:
-    """`@undecoded`: the handler of a slot that nobody has executed yet."""
-    handler = Handler("undecoded")
-    slot = handler.value("ptrtoint ptr %slot to i64")
-    page = handler.value("ptrtoint ptr %page to i64")
-    offset = handler.op("lshr", handler.op("sub", slot, page), 3)
-    place = handler.at(_code(handler), offset)
-    low = _half(handler, place)
-    is_wide = handler.compare("eq", handler.op("and", low, 3), 3)
-    handler.branch(is_wide, "wide", "short")
-    handler.label("wide")
-    handler.branch(handler.compare("eq", offset, 4094), "straddling", "inside")
-    handler.label("straddling")
-    handler.store("ptr", "@straddle", "%slot")
-    handler.store("i64", 0, handler.at("%page", layout.TAIL_WORD))
-    handler.tail("@straddle")
-    handler.label("inside")
-    whole = handler.value(f"zext i32 {handler.load('i32', place)} to i64")
-    handler.jump("decode")
-    handler.label("short")
-    handler.jump("decode")
-    handler.label("decode")
-    word = handler.value(f"phi i64 [ {whole}, %inside ], [ {low}, %short ]")
-    handler.require(_decode_here(handler, word, offset), "illegal")
-    handler.dispatch("%slot", "%left")
-    handler.label("illegal")
-    handler.tail("@slow")
-    return handler.text()
-
-
-def straddle() -> str:
-    """`@straddle`: an instruction whose second half is on another page.
-
-    That half is looked up and read on every execution: its mapping and its bytes may change
-    without this page knowing.  Only the decoding is remembered.
-    """
-    handler = Handler("straddle")
-    handler.require(handler.compare("sgt", "%left", 0), "spent")
-    second = handler.op("add", handler.word(layout.PAGE_ADDRESS), 4096)
-    offset = handler.value(f"call i64 @translate(ptr %st, i64 {second}, i64 {FETCH})")
-    handler.require(handler.compare("sge", offset, 0), "slow")
-    ram = handler.pointer(handler.word(layout.RAM_HOST))
-    high = handler.op("shl", _half(handler, handler.at(ram, offset)), 16)
-    word = handler.op("or", high, _half(handler, handler.at(_code(handler), 4094)))
-    known = handler.load("i64", handler.at("%page", layout.TAIL_WORD))
-    handler.branch(handler.compare("eq", known, word), "run", "decode")
-    handler.label("decode")
-    handler.store("i64", 0, handler.at("%page", layout.TAIL_WORD))
-    found = _decode_here(handler, word, "4094")
-    decoded = handler.load("ptr", "%slot")
-    handler.store("ptr", decoded, handler.at("%page", layout.TAIL_HANDLER))
-    handler.store("ptr", "@straddle", "%slot")
-    handler.require(found, "slow")
-    handler.store("i64", word, handler.at("%page", layout.TAIL_WORD))
-    handler.jump("run")
-    handler.label("run")
-    handler.tail(handler.load("ptr", handler.at("%page", layout.TAIL_HANDLER)))
-    handler.label("slow")
-    handler.tail("@slow")
-    handler.label("spent")
-    handler.tail("@out_of_steps")
-    return handler.text()
-
-
 def fill_table() -> str:
     """`void @fill(table)`: write the addresses of all handlers."""
     function = Function("void @fill(ptr %table)")
@@ -255,4 +175,4 @@ def fill_table() -> str:
 
 def functions() -> list[str]:
     """Everything in this file."""
-    return [Decoder().text(), undecoded(), straddle(), fill_table()]
+    return [Decoder().text(), fill_table()]

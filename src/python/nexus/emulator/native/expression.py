@@ -59,7 +59,7 @@ def expression(function: Function, node: ast.expr, names: Bindings) -> str:
     name, arguments = _call(node)
     if name == "bit":
         return function.value(f"zext i1 {condition(function, arguments[0], names)} to i64")
-    return _FUNCTIONS[name](function, *(expression(function, a, names) for a in arguments))
+    return FUNCTIONS[name](function, *(expression(function, a, names) for a in arguments))
 
 
 def _call(node: ast.expr) -> tuple[str, list[ast.expr]]:
@@ -111,7 +111,7 @@ def _divide(operation: str) -> Callable[[Function, str, str], str]:
     return divide
 
 
-_FUNCTIONS: Final[Mapping[str, Callable[..., str]]] = {
+FUNCTIONS: Final[Mapping[str, Callable[..., str]]] = {
     "sext32": sext32,
     "zext32": _zext32,
     "sra": lambda function, a, n: function.op("ashr", a, n),

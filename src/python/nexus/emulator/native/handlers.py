@@ -14,7 +14,7 @@ from nexus.emulator.isa.row import Instruction
 from nexus.emulator.isa.semantics import ATOMICS, LOADS, STORES, call_name, semantics_of
 from nexus.emulator.native import layout
 from nexus.emulator.native.expression import condition, expression
-from nexus.emulator.native.ir import LIKELY, UNLIKELY, Handler
+from nexus.emulator.native.ir import LIKELY, UNLIKELY, Function, Handler
 from nexus.emulator.reference import state as s
 
 _COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
@@ -80,6 +80,23 @@ def go_to(handler: Handler, pc: str, left: str = "%after", bank: str = "%bank") 
     handler.dispatch(slot, left, page, bank)
 
 
+def window(
+    f: Function, address: str, size: int, *, is_store: bool, bank: str = "%bank"
+) -> tuple[str, str]:
+    """The host address of an access, and whether its window covers it."""
+    shift = 12 - (layout.WINDOWS_BYTES.bit_length() - 1)
+    mask = (layout.TLB_ENTRIES - 1) * layout.WINDOWS_BYTES
+    index = f.op("and", f.op("lshr", address, shift), mask)
+    entry = f.at(bank, index)
+    base = layout.STORE_WINDOW if is_store else 0
+    offset = f.op("sub", address, f.load("i64", f.at(entry, base)))
+    at = base + layout.WINDOW_BOUNDS + 2 * (size.bit_length() - 1)
+    bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
+    known = f.compare("ult", offset, bound)
+    host = f.load("ptr", f.at(entry, base + layout.WINDOW_HOST))
+    return f.at(host, offset), known
+
+
 class RowHandler(Handler):
     """The handler of one row."""
 
@@ -103,7 +120,8 @@ class RowHandler(Handler):
         function = call_name(statement)
         if function in LOADS:
             size, signed = LOADS[function]
-            place = self._access(self._argument(statement, 0), size, is_store=False)
+            shape = layout.SHAPE_SIGNED if signed else 0
+            place = self._access(self._argument(statement, 0), size, shape, is_store=False)
             loaded = self.load(f"i{8 * size}", place)
             if size < 8:
                 extend = "sext" if signed else "zext"
@@ -111,7 +129,7 @@ class RowHandler(Handler):
             set_rd(self, loaded)
         elif function in STORES:
             size = STORES[function]
-            place = self._access(self._argument(statement, 0), size, is_store=True)
+            place = self._access(self._argument(statement, 0), size, 0, is_store=True)
             self._put(self._argument(statement, 1), place, size)
         elif function in ATOMICS:
             self._atomic(statement, *ATOMICS[function])
@@ -137,42 +155,42 @@ class RowHandler(Handler):
             value = self.value(f"trunc i64 {value} to i{8 * size}")
         self.store(f"i{8 * size}", value, place)
 
-    def _access(self, address: str, size: int, *, is_store: bool) -> str:
-        """The host address of an access; a page that is not cached is looked up first."""
-        number = self.op("lshr", address, 12)
-        index = self.op("and", number, layout.TLB_ENTRIES - 1)
-        entry = self.at("%bank", self.op("mul", index, layout.TLB_ENTRY_BYTES))
-        tag = self.load("i64", self.at(entry, 8 if is_store else 0))
-        last = self.op("add", address, size - 1)
-        # One comparison checks both ends: no other page of this index lies next to this one.
-        known = self.compare("eq", tag, self.op("lshr", last, 12))
+    def _access(self, address: str, size: int, shape: int, *, is_store: bool) -> str:
+        """The host address of an access; what no window covers is looked up first."""
+        host, known = window(self, address, size, is_store=is_store)
         hit, miss = self.name(), self.name()
         self.branch(known, hit, miss, LIKELY)
         self.label(miss)
-        self.set_word(layout.ACCESS, address)
-        self.set_word(layout.ACCESS_LAST, last)
+        self._say(address, size, shape)
         self.tail("@store_miss" if is_store else "@load_miss")
         self.label(hit)
-        addend = self.load("i64", self.at(entry, 16))
-        return self.pointer(self.op("add", address, addend))
+        return host
 
-    def _aligned(self, address: str, size: int) -> None:
-        """Leave a misaligned atomic to the reference, which traps."""
+    def _say(self, address: str, size: int, shape: int) -> None:
+        """Write down the access for the handler that takes over."""
+        self.set_word(layout.ACCESS, address)
+        self.set_word(layout.ACCESS_LAST, self.op("add", address, size - 1))
+        self.set_word(layout.ACCESS_SHAPE, shape | self._length)
+
+    def _aligned(self, address: str, size: int, *, is_store: bool) -> None:
+        """A misaligned atomic traps."""
         low = self.op("and", address, size - 1)
         good, bad = self.name(), self.name()
         self.branch(self.compare("eq", low, 0), good, bad, LIKELY)
         self.label(bad)
-        self.tail("@slow")
+        self.set_word(layout.ACCESS, address)
+        self.tail("@misaligned_store" if is_store else "@misaligned_load")
         self.label(good)
 
     def _atomic(self, statement: ast.stmt, kind: str, size: int) -> None:
         arguments = _arguments(statement)
         address = self._argument(statement, 0)
-        self._aligned(address, size)
+        self._aligned(address, size, is_store=kind != "reserve")
         if kind == "conditional":
             self._conditional(address, self._argument(statement, 1), size)
             return
-        place = self._access(address, size, is_store=kind == "atomic")
+        shape = layout.SHAPE_ATOMIC
+        place = self._access(address, size, shape, is_store=kind == "atomic")
         old = self._old(place, size)
         if kind == "reserve":
             self.set_word(s.RESERVED_ADDRESS, address)
@@ -192,7 +210,7 @@ class RowHandler(Handler):
         maybe, fail, succeed = self.name(), self.name(), self.name()
         self.branch(reserved, maybe, fail, LIKELY)
         self.label(maybe)
-        place = self._access(address, size, is_store=True)
+        place = self._access(address, size, layout.SHAPE_ATOMIC, is_store=True)
         same = self.compare("eq", self._old(place, size), self.word(s.RESERVED_VALUE))
         self.branch(same, succeed, fail, LIKELY)
         self.label(fail)

@@ -18,7 +18,8 @@ from nexus.emulator.native.translation import Translations, load_translations
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.chain import is_watched
 from nexus.emulator.reference.hart import Hart
-from nexus.emulator.reference.mmu import FETCH
+from nexus.emulator.reference.mmu import FETCH, MARK_CODE
+from nexus.emulator.reference.pmp import Entry
 from nexus.emulator.reference.trap import TrapError
 
 _KEY_WORDS: Final = range(layout.KEYS, layout.KEYS + 2 * layout.BANK_COUNT, 2)
@@ -42,14 +43,17 @@ class NativeHart(Hart):
             self._translations = load_translations(translations, unpacked.compiler)
         self._words = state_words()
         super().__init__(ram, bus, entry, self._words.view)
-        self._pages = Words(ram.size_bytes >> 12)
+        self._records = Pool((ram.size_bytes >> PAGE_SHIFT) * layout.RECORD_BYTES)
+        self._protection = Words(3 * s.PMPADDR_COUNT)
         self._banks = Pool(layout.BANK_COUNT * layout.BANK_BYTES)
+        self._undecoded = self._code.table.view[layout.UNDECODED].to_bytes(8, "little")
         self._pool = Pool(layout.POOL_PAGES * layout.DECODED_PAGE_BYTES)
         for word, value in (
             (layout.RAM_HOST, address_of(ram.buffer)),
             (layout.RAM_BYTES, ram.size_bytes),
             (layout.MARKS, address_of(ram.marks)),
-            (layout.PAGES, self._pages.address),
+            (layout.RECORDS, self._records.start),
+            (layout.PMP_ENTRIES, self._protection.address),
             (layout.POOL_NEXT, self._pool.start),
             (layout.POOL_END, self._pool.end),
             (layout.HANDLERS, self._code.table.address),
@@ -57,6 +61,10 @@ class NativeHart(Hart):
             (layout.FRESH, int(translations is not None)),
         ):
             self.state[word] = value
+        self._record_words = memoryview(self._records.memory).cast("Q")
+        # What was translated of a page: slot of each entry, and the lines of its region.
+        self._regions: dict[int, list[tuple[int, int]]] = {}
+        self._known_entries: tuple[Entry, ...] | None = None
         self._uart: Uart | None = None
         self._uart_output = bytearray(layout.UART_OUTPUT_BYTES)
         self.state[layout.UART_OUTPUT] = address_of(self._uart_output)
@@ -93,8 +101,10 @@ class NativeHart(Hart):
         if uart is not None:
             state[layout.UART_STATUS] = uart.line_status
             state[layout.UART_ROOM] = min(uart.quiet_room, layout.UART_OUTPUT_BYTES)
+        state[layout.CUT] = 0
         self._code.enter(self._words.address, self._left)
         self._left = state[layout.LEFT]
+        self._end -= state[layout.CUT]
         if uart is not None and (count := state[layout.UART_COUNT]):
             state[layout.UART_COUNT] = 0
             uart.transmitted(bytes(self._uart_output[:count]))
@@ -105,14 +115,43 @@ class NativeHart(Hart):
             self._empty_pool()
         elif reason == layout.Exit.PAGE:
             self._translate_page(state[layout.FRESH_PAGE])
+        elif reason == layout.Exit.TRAP:
+            self._look_at_chain()
+        elif reason == layout.Exit.REGION:
+            self._give_up_regions(state[layout.FRESH_PAGE], state[layout.RESULT])
 
     def _translate_page(self, number: int) -> None:
         """Put what was translated of a page's present content into its slots."""
         assert self._translations is not None
         content = self.ram.buffer[number << PAGE_SHIFT : number + 1 << PAGE_SHIFT]
-        place = self._pages.view[number] - self._pool.start
-        for slot, entry in self._translations.find(content):
-            self._pool.memory[place + slot : place + slot + layout.SLOT_BYTES] = entry
+        place = self._record(number, 0) - self._pool.start
+        regions: list[tuple[int, int]] = []
+        for at, slot, lines in self._translations.find(content):
+            self._pool.memory[place + at : place + at + layout.SLOT_BYTES] = slot
+            regions.append((at, lines))
+        if regions:
+            self._regions[number] = regions
+            self._set_record(number, layout.RECORD_REGIONS, _union(regions))
+            self.ram.marks[number] |= MARK_CODE
+            self._drop_caches()  # They may let stores to the page through.
+
+    def _give_up_regions(self, number: int, lines: int) -> None:
+        """The guest is about to write to what was translated: interpret it from now on."""
+        place = self._record(number, 0) - self._pool.start
+        kept = []
+        for at, covered in self._regions.pop(number):
+            if covered & lines:
+                self._pool.memory[place + at : place + at + 8] = self._undecoded
+            else:
+                kept.append((at, covered))
+        self._regions[number] = kept
+        self._set_record(number, layout.RECORD_REGIONS, _union(kept))
+
+    def _record(self, number: int, field: int) -> int:
+        return self._record_words[(number * layout.RECORD_BYTES + field) >> 3]
+
+    def _set_record(self, number: int, field: int, value: int) -> None:
+        self._record_words[(number * layout.RECORD_BYTES + field) >> 3] = value
 
     def _step(self) -> None:
         """Execute the instruction at pc in the reference."""
@@ -128,19 +167,49 @@ class NativeHart(Hart):
             self._attend()
 
     def _forget(self, page: int) -> None:
-        self._pages.view[page] = 0  # The decoded page is lost until the pool is emptied.
+        """A page changed that code or translations of addresses were derived from."""
+        decoded = self._record(page, 0)
+        if decoded:
+            place = decoded - self._pool.start
+            free = self.state[layout.POOL_FREE]
+            self._pool.memory[place : place + 8] = free.to_bytes(8, "little")
+            self.state[layout.POOL_FREE] = decoded
+        for field in (0, layout.RECORD_CODE, layout.RECORD_TABLES, layout.RECORD_REGIONS):
+            self._set_record(page, field, 0)
+        self._regions.pop(page, None)
         self._drop_caches()
         self.attention = True
 
     def _empty_pool(self) -> None:
         """Start decoding anew.  Marks may stay: an unneeded one costs one slow store."""
-        for page in range(len(self._pages.view)):
-            self._pages.view[page] = 0
+        for page in range(self.ram.size_bytes >> PAGE_SHIFT):
+            if self._record(page, 0):
+                for field in (0, layout.RECORD_CODE, layout.RECORD_REGIONS):
+                    self._set_record(page, field, 0)
+        self._regions.clear()
         self.state[layout.POOL_NEXT] = self._pool.start
+        self.state[layout.POOL_FREE] = 0
         self._drop_caches()
 
     def _drop_caches(self) -> None:
         """Make every bank belong to nobody, so that it is emptied before it is used again."""
+        state = self.state
         for word in _KEY_WORDS:
-            self.state[word] = layout.NO_CONTEXT
-        self.state[layout.PMP_OPEN] = self.mmu.pmp.open_modes
+            state[word] = layout.NO_CONTEXT
+        pmp = self.mmu.pmp
+        if pmp.entries is not self._known_entries:
+            self._known_entries = pmp.entries
+            state[layout.PMP_OPEN] = pmp.open_modes
+            state[layout.PMP_COUNT] = len(pmp.entries)
+            state[layout.PMP_EPOCH] += 1
+            for index, entry in enumerate(pmp.entries):
+                for field, value in enumerate((entry.start, entry.end, entry.config)):
+                    self._protection.view[3 * index + field] = value
+
+
+def _union(regions: list[tuple[int, int]]) -> int:
+    """The lines of all of them."""
+    lines = 0
+    for _, covered in regions:
+        lines |= covered
+    return lines

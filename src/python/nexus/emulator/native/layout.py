@@ -4,14 +4,25 @@ The state is one buffer of 64-bit words: the architectural ones of `reference/st
 private ones below.  Nothing private is visible to the guest, or part of a digest.
 
     bank        the caches of one context (privilege, address space...), BANKS of them
-                256 x { load tag, store tag, addend, 0 }    tag: virtual page number
-                256 x { fetch tag, decoded page }
+                256 x a load and a store window of a page, 32 bytes each:
+                    first address u64 | its host address u64 | bounds of accesses of 1, 2, 4 and 8
+                    bytes 4 x u16 | 0 u64;   an access at `first + n` is allowed if n < bound
+                256 x { fetch tag, decoded page }    tag: virtual page number
+
+    record      what is remembered of one page of RAM, 64 bytes
+                decoded page u64, or 0 | lines of 64 bytes, a bit each, that were: decoded u64,
+                walked as a page table u64, translated u64 | the store window of this page u64:
+                0 none, 1 several, else its host address | 24 bytes, unused
 
     slot        one decoded instruction, 16 bytes per 2 bytes of code
                 handler u64 | rd u8 | rs1 u8 | rs2 u8 | 0 | imm i32
 
     decoded     2048 slots | 2 slots that leave the page | RAM address u64 |
-    page        word that straddles the end u64 | its handler u64
+    page        word that straddles the end u64 | its handler u64 | record u64 |
+                guard u64: 0, or of which mode and protection it holds the permitted instructions
+
+A window is the part of a page that may be accessed without looking: protection is the same in all
+of it, and nothing in it is remembered if it is for stores.
 """
 
 from __future__ import annotations
@@ -20,6 +31,7 @@ import hashlib
 from enum import IntEnum
 from typing import Final
 
+from nexus.emulator.device.plic import WORDS as PLIC_WORDS
 from nexus.emulator.isa.decode import BASE, COMPRESSED
 from nexus.emulator.reference.state import STATE_WORDS
 
@@ -29,18 +41,27 @@ from nexus.emulator.reference.state import STATE_WORDS
     WHY,  # The Exit it returned with.
     PAGE_ADDRESS,  # Virtual address of the page that pc is in.
     TICKS_END,  # Ticks at the end of the budget.
+    CUT,  # Steps by which generated code shortened the budget, for a timer.
     ACCESS,  # Address of the access whose page was not cached ...
-    ACCESS_LAST,  # ... and of its last byte.
+    ACCESS_LAST,  # ... of its last byte ...
+    ACCESS_SHAPE,  # ... and what instruction it is of: see below.
     RAM_HOST,  # Host address and size of RAM.
     RAM_BYTES,
     MARKS,  # Host address of the marks, a byte a page.
-    PAGES,  # Host address of the decoded page of every RAM page, or 0.
+    RECORDS,  # Host address of the record of every RAM page.
     POOL_NEXT,  # Host address of the next unused decoded page, and the end of them.
     POOL_END,
+    POOL_FREE,  # Host address of a decoded page given back, whose first word is the next one.
+    RESULT,  # What a load that went a special way has read.
     HANDLERS,  # Host address of the table of handlers.
     BANKS,  # Host address of bank 0.
     VICTIM,  # The bank to reuse next.
     PMP_OPEN,  # Bit 0: machine mode may access everything; bit 1: so may the others.
+    PMP_EPOCH,  # Counts the changes of protection.
+    PMP_COUNT,  # Active entries ...
+    PMP_ENTRIES,  # ... of three words each: start, end, configuration.
+    LOW,  # The part of the page last looked up where protection is the same:
+    HIGH,  # offsets of its beginning and end.
     FRESH,  # Nonzero: return with Exit.PAGE when a page is decoded for the first time ...
     FRESH_PAGE,  # ... whose number in RAM is this.
     PHYSICAL,  # Where the last access that was not to RAM went.
@@ -48,21 +69,33 @@ from nexus.emulator.reference.state import STATE_WORDS
     UART_ROOM,  # Bytes that may be transmitted before Python has to look, and those so far ...
     UART_COUNT,
     UART_OUTPUT,  # ... which are at this host address.
-    KEYS,  # Two words a bank: mode and satp.
-) = range(STATE_WORDS, STATE_WORDS + 24)
+    FILE_NEXT,  # Host address of the next byte that fw_cfg's data register reads,
+    FILE_LEFT,  # and how many there are.
+) = range(STATE_WORDS, STATE_WORDS + 34)
 
+# Two words for each bank: mode and satp.
+KEYS: Final = FILE_LEFT + 1
 BANK_COUNT: Final = 8
-STATE_BYTES: Final = 8 * (KEYS + 2 * BANK_COUNT)
+# The interrupt controller's words: see `device/plic.py`.
+PLIC: Final = KEYS + 2 * BANK_COUNT
+STATE_BYTES: Final = 8 * (PLIC + PLIC_WORDS)
 
 # A key's mode word that belongs to no context.
 NO_CONTEXT: Final = (1 << 64) - 1
 NO_TAG: Final = (1 << 64) - 1
 
 TLB_ENTRIES: Final = 256
-TLB_ENTRY_BYTES: Final = 32
-FETCH_TLB: Final = TLB_ENTRIES * TLB_ENTRY_BYTES
+WINDOWS_BYTES: Final = 64  # A load window and a store window.
+STORE_WINDOW: Final = 32
+WINDOW_HOST: Final = 8
+WINDOW_BOUNDS: Final = 16
+FETCH_TLB: Final = TLB_ENTRIES * WINDOWS_BYTES
 FETCH_ENTRY_BYTES: Final = 16
 BANK_BYTES: Final = FETCH_TLB + TLB_ENTRIES * FETCH_ENTRY_BYTES
+
+RECORD_BYTES: Final = 64
+RECORD_CODE, RECORD_TABLES, RECORD_REGIONS, RECORD_STORE = 8, 16, 24, 32
+LINE_SHIFT: Final = 6
 
 SLOT_BYTES: Final = 16
 SLOT_RD, SLOT_RS1, SLOT_RS2, SLOT_IMM = 8, 9, 10, 12
@@ -70,7 +103,17 @@ PAGE_SLOTS: Final = 2048
 TAIL_RAM: Final = (PAGE_SLOTS + 2) * SLOT_BYTES
 TAIL_WORD: Final = TAIL_RAM + 8
 TAIL_HANDLER: Final = TAIL_RAM + 16
-DECODED_PAGE_BYTES: Final = (TAIL_RAM + 24 + 63) // 64 * 64
+TAIL_RECORD: Final = TAIL_RAM + 24
+TAIL_GUARD: Final = TAIL_RAM + 32
+DECODED_PAGE_BYTES: Final = (TAIL_RAM + 40 + 63) // 64 * 64
+
+# The handler of an undecoded slot, in the table of handlers.
+UNDECODED: Final = 0
+
+# ACCESS_SHAPE: the length of the instruction, and what else matters of it.
+SHAPE_LENGTH: Final = 7
+SHAPE_SIGNED: Final = 8
+SHAPE_ATOMIC: Final = 16
 
 # Console output that waits in memory while generated code runs.
 UART_OUTPUT_BYTES: Final = 4096
@@ -86,10 +129,12 @@ class Exit(IntEnum):
     SLOW = 1  # The reference has to execute the instruction at pc.
     POOL = 2  # No decoded page left.
     PAGE = 3  # A page is about to be executed for the first time.
+    REGION = 4  # The instruction at pc is about to store to what was translated.
+    TRAP = 5  # A trap was entered, and the chain of traps has become long.
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 5
+GENERATOR_VERSION: Final = 6
 
 
 def table_digest() -> bytes:

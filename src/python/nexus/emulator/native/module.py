@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from nexus.emulator.native import decoder, memory
+from nexus.emulator.native.coherence import coherence
+from nexus.emulator.native.context import contexts
 from nexus.emulator.native.handlers import row_handlers
 from nexus.emulator.native.ir import METADATA
-from nexus.emulator.native.system import note_trap, system_handlers
+from nexus.emulator.native.pages import page_handlers, page_routines
+from nexus.emulator.native.registers import register_handlers, register_routines
+from nexus.emulator.native.system import clock_routines, csr_handlers
+from nexus.emulator.native.traps import trap_handlers, trap_routines
+from nexus.emulator.native.walk import walks
 
 
 def module_text() -> str:
     """Generate the module; the same text every time."""
     parts = [
         *(handler.text() for handler in row_handlers()),
-        note_trap(),
-        *system_handlers().values(),
+        *csr_handlers().values(),
+        *trap_handlers().values(),
         *memory.functions(),
+        *page_handlers().values(),
+        *page_routines(),
+        *register_handlers().values(),
+        *register_routines(),
+        *clock_routines(),
+        *trap_routines(),
+        *contexts(),
+        *coherence(),
+        *walks(),
         *decoder.functions(),
     ]
     return "\n".join(parts) + METADATA

@@ -17,7 +17,7 @@ from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
 from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
-from nexus.emulator.native.handlers import go_to, handler_name, has_near_form
+from nexus.emulator.native.handlers import go_to, handler_name, has_near_form, window
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
 from nexus.emulator.native.region import Block, Region, changed_before, used
 
@@ -166,15 +166,10 @@ class RegionSource(Handler):
     def _access(
         self, address: str, size: int, offset: int, remaining: int, *, is_store: bool
     ) -> str:
-        """The host address of an access whose page is cached; others are the interpreter's."""
-        number = self.op("lshr", address, 12)
-        index = self.op("and", number, layout.TLB_ENTRIES - 1)
-        entry = self.at("%bank", self.op("mul", index, layout.TLB_ENTRY_BYTES))
-        tag = self.load("i64", self.at(entry, 8 if is_store else 0))
-        last = number if size == 1 else self.op("lshr", self.op("add", address, size - 1), 12)
-        known = self.compare("eq", tag, last)
+        """The host address of an access that a window covers; others are the interpreter's."""
+        host, known = window(self, address, size, is_store=is_store)
         self.require(known, self._bail(offset, remaining), LIKELY)
-        return self.pointer(self.op("add", address, self.load("i64", self.at(entry, 16))))
+        return host
 
     def _branch(
         self, statement: ast.stmt, names: _Names, offset: int, instruction: Decoded

@@ -55,6 +55,15 @@ class Region:
     blocks: dict[int, Block]
     entries: tuple[int, ...]
 
+    @property
+    def lines(self) -> int:
+        """The lines of 64 bytes that it was made of, a bit each."""
+        found = 0
+        for block in self.blocks.values():
+            for line in range(block.start >> 6, (block.end - 1 >> 6) + 1):
+                found |= 1 << line
+        return found
+
 
 def is_translatable(instruction: Decoded) -> bool:
     """True unless the interpreter has to execute it."""

@@ -1,255 +1,282 @@
-"""Handlers of the system rows worth having: what a microkernel does on every trap.
+"""Handlers of csr accesses: one for each kind of register and way to access it.
 
-Each checks that it applies, else the reference does the instruction.  The checks and effects are
-those of `reference/csr.py` and `reference/trap.py`; no interrupt can become due in any of them,
-except by `sret`, which therefore stands back while one is pending.
+The rules are those of `reference/csr.py`; what is not listed here, or not permitted, is left to it.
 """
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import dataclass
 from typing import Final
 
-from nexus.emulator.native import layout
-from nexus.emulator.native.handlers import begin, go_to, immediate, operand, set_rd
-from nexus.emulator.native.ir import UNLIKELY, Function, Handler
+from nexus.emulator.native.constants import CONSTANTS
+from nexus.emulator.native.routine import handlers, routines
 from nexus.emulator.reference import state as s
-from nexus.emulator.reference.hart import TICKS_PER_MTIME
-from nexus.emulator.reference.trap import (
-    MSTATUS_MIE,
-    MSTATUS_MPIE,
-    MSTATUS_MPP,
-    MSTATUS_MPRV,
-    MSTATUS_SIE,
-    MSTATUS_SPIE,
-    MSTATUS_SPP,
-    MSTATUS_TSR,
-    MSTATUS_TVM,
-    Cause,
+from nexus.emulator.reference.csr import (
+    CSRS,
+    ENVIRONMENT,
+    INTERRUPTS,
+    MEDELEG_WRITABLE,
+    SUPERVISOR_INTERRUPTS,
 )
 
-# Registers that are plain storage for reads and whole-word writes, besides their privilege:
-# number -> (state word, bits that stay zero).
-PLAIN: Final = {
-    0x140: (s.SSCRATCH, 0),
-    0x141: (s.SEPC, 1),
-    0x142: (s.SCAUSE, 0),
-    0x143: (s.STVAL, 0),
-    0x340: (s.MSCRATCH, 0),
-    0x341: (s.MEPC, 1),
-    0x342: (s.MCAUSE, 0),
-    0x343: (s.MTVAL, 0),
+# How to go on after a write.
+_NEXT: Final = """
+slot += 32
+dispatch()
+"""
+# An interrupt may be due.
+_ATTEND: Final = """
+if unlikely(pending()):
+    state[PC] = pc() + 4
+    become(attend)
+slot += 32
+dispatch()
+"""
+# Another bank may be the right one.
+_SWITCH: Final = """
+state[PC] = pc() + 4
+become(attend)
+"""
+_STATUS: Final = """
+changed = (before ^ state[MSTATUS]) & (MSTATUS_MPRV | MSTATUS_MPP | MSTATUS_SUM | MSTATUS_MXR)
+if changed or pending():
+    state[PC] = pc() + 4
+    become(attend)
+slot += 32
+dispatch()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Registers that are accessed alike.
+
+    `read` is an expression; `write` are statements that store `new`, empty if the reference does
+    it; `kept` is the value that csrrs and csrrc change; the access must pass `check` first.
+    """
+
+    read: str
+    write: str = ""
+    after: str = _NEXT
+    check: str = ""
+    kept: str = "old"
+
+
+_WORD: Final = "state[u32[slot + SLOT_IMM] & 255]"
+
+
+def _counter(bit: int) -> str:
+    return f"if not counts({bit}):\n    become(slow)\n"
+
+
+_NEAR_THE_END: Final = """
+if clock(left) >= TIMER_NEVER - CLOCK_NEAR:
+    become(slow)
+"""
+
+KINDS: Final = {
+    "plain": Kind(_WORD, f"{_WORD} = new"),
+    "stored": Kind(_WORD),
+    "epc": Kind(_WORD, f"{_WORD} = new & ~1"),
+    "enables": Kind(_WORD, f"{_WORD} = new & COUNTERS"),
+    "vector": Kind(_WORD, f"if (new & 3) < 2:\n    {_WORD} = new"),
+    # The writable bits are beside the index.
+    "masked": Kind(_WORD, f"{_WORD} = new & u32[slot + SLOT_IMM] >> 8", _ATTEND),
+    "sie": Kind(
+        "state[MIE] & state[MIDELEG]",
+        "state[MIE] = state[MIE] & ~state[MIDELEG] | new & state[MIDELEG]",
+        _ATTEND,
+    ),
+    "mip": Kind(
+        "state[MIP_SOFT] | state[MIP_LINE]",
+        """
+        owned = STIP if state[MENVCFG] & MENVCFG_STCE else 0
+        state[MIP_SOFT] = new & SUPERVISOR_INTERRUPTS & ~owned
+        """,
+        _ATTEND,
+        kept="state[MIP_SOFT]",
+    ),
+    "sip": Kind(
+        "(state[MIP_SOFT] | state[MIP_LINE]) & state[MIDELEG]",
+        """
+        writable = state[MIDELEG] & 2
+        state[MIP_SOFT] = state[MIP_SOFT] & ~writable | new & writable
+        """,
+        _ATTEND,
+    ),
+    "sstatus": Kind(
+        "state[MSTATUS] & SSTATUS_VISIBLE",
+        """
+        before = state[MSTATUS]
+        state[MSTATUS] = before & ~SSTATUS_WRITABLE | new & SSTATUS_WRITABLE
+        """,
+        _STATUS,
+    ),
+    "mstatus": Kind(
+        "state[MSTATUS]",
+        """
+        before = state[MSTATUS]
+        if (new >> 11 & 3) == 2:
+            new = new & ~MSTATUS_MPP | before & MSTATUS_MPP
+        state[MSTATUS] = before & ~MSTATUS_WRITABLE | new & MSTATUS_WRITABLE
+        """,
+        _STATUS,
+    ),
+    "satp": Kind(
+        "state[SATP]",
+        "if new >> 60 == 0 or new >> 60 == SATP_SV39:\n    state[SATP] = new",
+        _SWITCH,
+        """
+        if state[PRIVILEGE] == SUPERVISOR and state[MSTATUS] & MSTATUS_TVM:
+            become(slow)
+        """,
+    ),
+    "stimecmp": Kind(
+        "state[STIMECMP]",
+        "state[STIMECMP] = new\nleft = timers(left) + 1",
+        _ATTEND,
+        """
+        if state[PRIVILEGE] != MACHINE:
+            if not (state[MENVCFG] & MENVCFG_STCE and state[MCOUNTEREN] & 2):
+                become(slow)
+        """
+        + textwrap.indent(_NEAR_THE_END, "        "),
+    ),
+    "cycle": Kind("state[TICKS_END] - left + state[CYCLE_OFFSET]", check=_counter(0)),
+    "time": Kind("clock(left)", check=_counter(1)),
+    "instret": Kind(
+        "state[TICKS_END] - state[IDLE] - left + state[INSTRET_OFFSET]", check=_counter(2)
+    ),
+    "mcycle": Kind("state[TICKS_END] - left + state[CYCLE_OFFSET]"),
+    "minstret": Kind("state[TICKS_END] - state[IDLE] - left + state[INSTRET_OFFSET]"),
+    "zero": Kind("0"),
+    "misa": Kind("MISA"),
 }
-TIME: Final = 0xC01
-SATP: Final = 0x180
 
-_SV39_OR_BARE: Final = (0, 8)
-_TIME_BIT: Final = 2
+# Register -> its kind, and what its slots hold as an immediate.
+REGISTERS: Final[dict[int, tuple[str, int]]] = {
+    0x100: ("sstatus", 0),
+    0x104: ("sie", 0),
+    0x105: ("vector", s.STVEC),
+    0x106: ("enables", s.SCOUNTEREN),
+    0x10A: ("masked", ENVIRONMENT << 8 | s.SENVCFG),
+    0x140: ("plain", s.SSCRATCH),
+    0x141: ("epc", s.SEPC),
+    0x142: ("plain", s.SCAUSE),
+    0x143: ("plain", s.STVAL),
+    0x144: ("sip", 0),
+    0x14D: ("stimecmp", 0),
+    0x180: ("satp", 0),
+    0x300: ("mstatus", 0),
+    0x301: ("misa", 0),
+    0x302: ("masked", MEDELEG_WRITABLE << 8 | s.MEDELEG),
+    0x303: ("masked", SUPERVISOR_INTERRUPTS << 8 | s.MIDELEG),
+    0x304: ("masked", INTERRUPTS << 8 | s.MIE),
+    0x305: ("vector", s.MTVEC),
+    0x306: ("enables", s.MCOUNTEREN),
+    0x30A: ("stored", s.MENVCFG),
+    0x340: ("plain", s.MSCRATCH),
+    0x341: ("epc", s.MEPC),
+    0x342: ("plain", s.MCAUSE),
+    0x343: ("plain", s.MTVAL),
+    0x344: ("mip", 0),
+    0x3A0: ("stored", s.PMPCFG0),
+    0x3A2: ("stored", s.PMPCFG2),
+    **{0x3B0 + i: ("stored", s.PMPADDR0 + i) for i in range(s.PMPADDR_COUNT)},
+    0xB00: ("mcycle", 0),
+    0xB02: ("minstret", 0),
+    0xC00: ("cycle", 0),
+    0xC01: ("time", 0),
+    0xC02: ("instret", 0),
+    **dict.fromkeys(range(0xF11, 0xF16), ("zero", 0)),
+}
+assert REGISTERS.keys() <= CSRS.keys()
 
+_OPERANDS: Final = {"": "state[u8[slot + SLOT_RS1]]", "i": "u8[slot + SLOT_RS1]"}
+_COMBINED: Final = {"w": "{operand}", "s": "{kept} | {operand}", "c": "{kept} & ~{operand}"}
 
-def _start(name: str) -> Handler:
-    handler = Handler(name)
-    begin(handler)
-    return handler
+_CLOCKS: Final = """
+def counts(bit):
+    # Whether the present mode may read a counter.
+    privilege = state[PRIVILEGE]
+    if privilege < MACHINE and not state[MCOUNTEREN] >> bit & 1:
+        return 0
+    return 1 if privilege != USER else state[SCOUNTEREN] >> bit & 1
 
+def clock(left):
+    return (state[TICKS_END] - left) // TICKS_PER_MTIME + state[MTIME_OFFSET]
 
-def _finish(handler: Handler) -> str:
-    """Add the way out for what does not apply."""
-    handler.label("slow")
-    handler.tail("@slow")
-    return handler.text()
-
-
-def _next(handler: Handler) -> None:
-    handler.dispatch(handler.at("%slot", 8 * 4), "%after")
-
-
-def _require_privilege(handler: Handler) -> None:
-    """The lowest privilege that may access a csr is in the rs2 field of its slot."""
-    needed = operand(handler, layout.SLOT_RS2)
-    handler.require(handler.compare("uge", handler.word(s.PRIVILEGE), needed), "slow")
-
-
-def _csr_read() -> str:
-    handler = _start("do_csr_read")
-    _require_privilege(handler)
-    set_rd(handler, handler.word(immediate(handler)))
-    _next(handler)
-    return _finish(handler)
-
-
-def _csr_swap(name: str, cleared: int) -> str:
-    """csrrw; `cleared` are the bits that cannot be set."""
-    handler = _start(name)
-    _require_privilege(handler)
-    index = immediate(handler)
-    value = handler.word(operand(handler, layout.SLOT_RS1))
-    old = handler.word(index)
-    handler.set_word(index, handler.op("and", value, ~cleared))
-    set_rd(handler, old)
-    _next(handler)
-    return _finish(handler)
-
-
-def _csr_time() -> str:
-    """rdtime where the counter is enabled."""
-    handler = _start("do_csr_time")
-    privilege = handler.word(s.PRIVILEGE)
-    supervisor = handler.word(s.MCOUNTEREN)
-    user = handler.op("and", supervisor, handler.word(s.SCOUNTEREN))
-    is_user = handler.compare("eq", privilege, s.USER)
-    enabled = handler.value(f"select i1 {is_user}, i64 {user}, i64 {supervisor}")
-    is_machine = handler.compare("eq", privilege, s.MACHINE)
-    enabled = handler.value(f"select i1 {is_machine}, i64 {_TIME_BIT}, i64 {enabled}")
-    handler.require(handler.compare("ne", handler.op("and", enabled, _TIME_BIT), 0), "slow")
-    ticks = handler.op("sub", handler.word(layout.TICKS_END), "%left")
-    clock = handler.op("udiv", ticks, TICKS_PER_MTIME)
-    set_rd(handler, handler.op("add", clock, handler.word(s.MTIME_OFFSET)))
-    _next(handler)
-    return _finish(handler)
-
-
-def _csr_swap_satp() -> str:
-    handler = _start("do_csr_swap_satp")
-    privilege = handler.word(s.PRIVILEGE)
-    handler.require(handler.compare("ne", privilege, s.USER), "slow")
-    trapped = handler.op("and", handler.word(s.MSTATUS), MSTATUS_TVM)
-    handler.require(handler.compare("eq", trapped, 0), "slow")
-    value = handler.word(operand(handler, layout.SLOT_RS1))
-    mode = handler.op("lshr", value, 60)
-    bare, sv39 = (handler.compare("eq", mode, known) for known in _SV39_OR_BARE)
-    handler.require(handler.op("or", bare, sv39, "i1"), "slow")
-    old = handler.word(s.SATP)
-    handler.set_word(s.SATP, value)
-    set_rd(handler, old)
-    _enter_context(handler, handler.op("add", handler.pc(), 4))
-    return _finish(handler)
-
-
-def _enter_context(handler: Handler, pc: str) -> None:
-    """Continue at pc after a change of mode or address space."""
-    bank = handler.value("call ptr @switch_context(ptr %st)")
-    go_to(handler, pc, bank=bank)
+def timers(left):
+    # A comparator was written by the step that begins with so many left.
+    #
+    # Sets the lines, and shortens the budget if one goes up before its end; returns what is left
+    # after the step.
+    ticks = state[TICKS_END] - left
+    now = clock(left)
+    has_supervisor = state[MENVCFG] & MENVCFG_STCE
+    machine = state[MTIMECMP]
+    supervisor = state[STIMECMP]
+    lines = state[MIP_LINE] & ~(MTIP | STIP)
+    wait = TIMER_NEVER
+    if now >= machine:
+        lines |= MTIP
+    elif machine != TIMER_NEVER:
+        wait = machine - now
+    if has_supervisor:
+        if now >= supervisor:
+            lines |= STIP
+        elif supervisor != TIMER_NEVER:
+            wait = min(wait, supervisor - now)
+    state[MIP_LINE] = lines
+    left -= 1
+    if wait < CLOCK_NEAR:
+        allowed = (ticks // TICKS_PER_MTIME + wait) * TICKS_PER_MTIME - ticks - 1
+        if allowed < left:
+            state[TICKS_END] -= left - allowed
+            state[CUT] += left - allowed
+            left = allowed
+    return left
+"""
 
 
-def _ecall() -> str:
-    """A trap into supervisor or machine mode."""
-    handler = _start("do_ecall")
-    # The reference looks at long chains of traps.
-    count = handler.op("add", handler.word(s.CHAIN_COUNT), 1)
-    handler.require(handler.compare("ult", count, handler.word(s.CHAIN_LOOK)), "slow")
-    privilege = handler.word(s.PRIVILEGE)
-    cause = handler.op("add", privilege, int(Cause.ECALL_FROM_USER))
-    delegated = handler.op("and", handler.op("lshr", handler.word(s.MEDELEG), cause), 1)
-    below = handler.compare("ule", privilege, s.SUPERVISOR)
-    is_delegated = handler.op("and", handler.compare("ne", delegated, 0), below, "i1")
-    handler.branch(is_delegated, "supervisor", "machine")
-    for label, words, bits, shift in (
-        (
-            "supervisor",
-            (s.SCAUSE, s.SEPC, s.STVAL, s.STVEC, s.SUPERVISOR),
-            (MSTATUS_SPP, MSTATUS_SPIE, MSTATUS_SIE),
-            8,
-        ),
-        (
-            "machine",
-            (s.MCAUSE, s.MEPC, s.MTVAL, s.MTVEC, s.MACHINE),
-            (MSTATUS_MPP, MSTATUS_MPIE, MSTATUS_MIE),
-            11,
-        ),
-    ):
-        handler.label(label)
-        cause_word, epc, tval, tvec, entered = words
-        previous, saved, enabled = bits
-        handler.set_word(cause_word, cause)
-        handler.set_word(epc, handler.pc())
-        handler.set_word(tval, 0)
-        status = handler.word(s.MSTATUS)
-        moved = handler.op("shl", handler.op("and", status, enabled), 4)
-        kept = handler.op("and", status, ~(previous | saved | enabled))
-        kept = handler.op("or", kept, handler.op("shl", privilege, shift))
-        handler.set_word(s.MSTATUS, handler.op("or", kept, moved))
-        handler.set_word(s.PRIVILEGE, entered)
-        handler.emit(f"call void @note_trap(ptr %st, i64 {_now(handler)})")
-        _enter_context(handler, handler.op("and", handler.word(tvec), -4))
-    return _finish(handler)
+def csr_handler(kind: str, access: str) -> str:
+    """The symbol of a handler; `access` is `read`, or one of w s c, with i for an immediate."""
+    return f"do_csr_{kind}_{access}"
 
 
-def _now(handler: Handler) -> str:
-    """The tick of the instruction in the slot."""
-    return handler.op("sub", handler.word(layout.TICKS_END), "%left")
-
-
-def note_trap() -> str:
-    """`void @note_trap(st, now)`: see `reference/chain.py`."""
-    f = Function("void @note_trap(ptr %st, i64 %now)")
-    returned = f.word(s.CHAIN_RETURN_AT)
-    has_returned = f.compare("ugt", returned, f.word(s.CHAIN_TRAP_AT))
-    went_on = f.compare("ne", f.op("add", returned, 1), "%now")
-    is_over = f.op("and", has_returned, went_on, "i1")
-    count = f.value(f"select i1 {is_over}, i64 0, i64 {f.word(s.CHAIN_COUNT)}")
-    count = f.op("add", count, 1)
-    f.set_word(s.CHAIN_COUNT, count)
-    f.set_word(s.CHAIN_TRAP_AT, "%now")
-    f.branch(f.compare("eq", count, 1), "first", "done")
-    f.label("first")
-    f.set_word(s.CHAIN_LOOK, s.CHAIN_LOOK_FIRST)
-    is_machine = f.compare("eq", f.word(s.PRIVILEGE), s.MACHINE)
-    status = f.word(s.MSTATUS)
-    modes = [f.op("and", f.op("lshr", status, 11), 3), f.op("and", f.op("lshr", status, 8), 1)]
-    pairs = [
-        [f.word(index) for index in (s.MEPC, s.SEPC)],
-        [f.word(index) for index in (s.MCAUSE, s.SCAUSE)],
-        [f.word(index) for index in (s.MTVAL, s.STVAL)],
-        modes,
+def _handler(name: str, kind: Kind, access: str) -> str:
+    """The text of one handler."""
+    lines = [
+        "if lts(left, 1):\n    become(out_of_steps)",
+        # The lowest privilege that may access the register.
+        "if state[PRIVILEGE] < u8[slot + SLOT_RS2]:\n    become(slow)",
+        kind.check,
+        f"old = {kind.read}",
     ]
-    for place, (machine, supervisor) in enumerate(pairs, s.CHAIN_PC):
-        f.set_word(place, f.value(f"select i1 {is_machine}, i64 {machine}, i64 {supervisor}"))
-    f.jump("done")
-    f.label("done")
-    f.emit("ret void")
-    return f.text()
+    if access != "read":
+        operand = _OPERANDS[access[1:]]
+        lines += [
+            "new = " + _COMBINED[access[0]].format(operand=operand, kept=kind.kept),
+            kind.write,
+        ]
+    lines += ["state[u8[slot + SLOT_RD]] = old", "left -= 1"]
+    lines.append(_NEXT if access == "read" else kind.after)
+    body = "\n".join(textwrap.dedent(line) for line in lines)
+    return f"def {csr_handler(name, access)}():\n{textwrap.indent(body, '    ')}\n"
 
 
-def _sret() -> str:
-    handler = _start("do_sret")
-    status = handler.word(s.MSTATUS)
-    is_supervisor = handler.compare("eq", handler.word(s.PRIVILEGE), s.SUPERVISOR)
-    handler.require(is_supervisor, "slow")
-    trapped = handler.op("and", status, MSTATUS_TSR)
-    handler.require(handler.compare("eq", trapped, 0), "slow")
-    lines = handler.op("or", handler.word(s.MIP_SOFT), handler.word(s.MIP_LINE))
-    pending = handler.op("and", lines, handler.word(s.MIE))
-    handler.require(handler.compare("eq", pending, 0), "slow", UNLIKELY)
-    restored = handler.op("lshr", handler.op("and", status, MSTATUS_SPIE), 4)
-    kept = handler.op("and", status, ~(MSTATUS_MPRV | MSTATUS_SIE | MSTATUS_SPP))
-    kept = handler.op("or", handler.op("or", kept, restored), MSTATUS_SPIE)
-    handler.set_word(s.MSTATUS, kept)
-    previous = handler.op("and", handler.op("lshr", status, 8), 1)
-    handler.set_word(s.PRIVILEGE, previous)
-    handler.set_word(s.CHAIN_RETURN_AT, _now(handler))
-    _enter_context(handler, handler.word(s.SEPC))
-    return _finish(handler)
-
-
-def _sfence() -> str:
-    """Nothing to do but the check: caches follow memory by themselves."""
-    handler = _start("do_sfence_vma")
-    handler.require(handler.compare("ne", handler.word(s.PRIVILEGE), s.USER), "slow")
-    trapped = handler.op("and", handler.word(s.MSTATUS), MSTATUS_TVM)
-    handler.require(handler.compare("eq", trapped, 0), "slow")
-    _next(handler)
-    return _finish(handler)
-
-
-def system_handlers() -> dict[str, str]:
+def csr_handlers() -> dict[str, str]:
     """Name and text of every handler here."""
-    return {
-        "do_csr_read": _csr_read(),
-        "do_csr_swap": _csr_swap("do_csr_swap", 0),
-        "do_csr_swap_epc": _csr_swap("do_csr_swap_epc", 1),
-        "do_csr_time": _csr_time(),
-        "do_csr_swap_satp": _csr_swap_satp(),
-        "do_ecall": _ecall(),
-        "do_sret": _sret(),
-        "do_sfence_vma": _sfence(),
-    }
+    accesses = [op + suffix for op in _COMBINED for suffix in _OPERANDS]
+    text = "".join(
+        _handler(name, kind, access)
+        for name, kind in KINDS.items()
+        for access in ("read", *(accesses if kind.write else ()))
+    )
+    return handlers(text, CONSTANTS)
+
+
+def clock_routines() -> list[str]:
+    """What they call."""
+    return routines(_CLOCKS, CONSTANTS)

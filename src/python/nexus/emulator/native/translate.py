@@ -91,6 +91,7 @@ def translate_page(piece: Piece) -> Page:
             layout.SLOT_BYTES // 2 * offset,
             flat.symbols[_symbol(region)],
             _operands(region, offset),
+            region.lines,
         )
         for region in found
         for offset in region.entries

@@ -4,7 +4,8 @@ magic `NXTR` | format u16 | processor u16 | digest of table, layout and translat
 compiler, 16 bytes of text | pages u32 | SHA-256 of the index, 32 bytes |
 index, sorted: key, 16 bytes | checksum, 16 bytes | place u32 | entries u32 | code's length u32 |
 at its place, from the end of the index, a page's entries, then its code; an entry:
-    offset of the slot u32 | offset in the code u32 | the slot's operands, 8 bytes
+    offset of the slot u32 | offset in the code u32 | the slot's operands, 8 bytes |
+    lines of 64 bytes that its region was made of u64, a bit each
 
 A page is looked up when it is first executed, and again whenever it has changed, so a translation
 can be missing but never be wrong for its page.  Only what is looked up is checked and mapped: a run
@@ -24,14 +25,14 @@ from nexus.emulator.native.layout import table_digest
 from nexus.emulator.native.mapping import Executable
 
 MAGIC: Final = b"NXTR"
-FORMAT: Final = 2
+FORMAT: Final = 3
 # Raise when the translator changes what it makes of a page.
-TRANSLATOR_VERSION: Final = 1
+TRANSLATOR_VERSION: Final = 2
 
 _KEY_BYTES: Final = 16
 _HEADER: Final = struct.Struct("<4sHH32s16sI32s")
 _PAGE: Final = struct.Struct(f"<{_KEY_BYTES}s{_KEY_BYTES}sIII")
-_ENTRY: Final = struct.Struct("<II8s")
+_ENTRY: Final = struct.Struct("<II8sQ")
 _SLOT: Final = struct.Struct("<Q8s")
 
 # Two images at a time are more than any world has.
@@ -44,6 +45,7 @@ class Entry(NamedTuple):
     slot: int  # Bytes from the start of the decoded page.
     code: int  # Bytes from the start of the page's code.
     operands: bytes  # For the interpreter's handler of the same instruction.
+    lines: int  # That the region was made of.
 
 
 class Page(NamedTuple):
@@ -79,6 +81,14 @@ def pack(pages: Mapping[bytes, Page], compiler: str) -> bytes:
     return header + bytes(index + body)
 
 
+class Found(NamedTuple):
+    """An entry, ready to be put into a decoded page."""
+
+    place: int  # Bytes from the start of the decoded page.
+    slot: bytes
+    lines: int
+
+
 class Translations:
     """A file of translations, mapped page by page as they are needed."""
 
@@ -91,10 +101,10 @@ class Translations:
         index = _check(data, compiler)
         self._index = {key: row for key, *row in _PAGE.iter_unpack(index)}
         self._body = memoryview(data)[_HEADER.size + len(index) :]
-        self._ready: dict[bytes, list[tuple[int, bytes]]] = {}
+        self._ready: dict[bytes, list[Found]] = {}
         self._mapped: list[Executable] = []
 
-    def find(self, content: bytes) -> Sequence[tuple[int, bytes]]:
+    def find(self, content: bytes) -> Sequence[Found]:
         """Where to put which slots into the decoded page of this content.
 
         Raises:
@@ -107,7 +117,7 @@ class Translations:
             self._ready[key] = self._map(*self._index[key])
         return self._ready[key]
 
-    def _map(self, checksum: bytes, place: int, count: int, length: int) -> list[tuple[int, bytes]]:
+    def _map(self, checksum: bytes, place: int, count: int, length: int) -> list[Found]:
         middle = place + count * _ENTRY.size
         end = middle + length
         if end > len(self._body) or key_of(bytes(self._body[place:end])) != checksum:
@@ -115,8 +125,8 @@ class Translations:
         code = Executable(bytes(self._body[middle:end]))
         self._mapped.append(code)  # As long as machines may run it.
         return [
-            (slot, _SLOT.pack(code.address + offset, operands))
-            for slot, offset, operands in _ENTRY.iter_unpack(self._body[place:middle])
+            Found(slot, _SLOT.pack(code.address + offset, operands), lines)
+            for slot, offset, operands, lines in _ENTRY.iter_unpack(self._body[place:middle])
         ]
 
 

@@ -201,7 +201,7 @@ def test_a_machine_without_a_match_still_runs() -> None:
 
 
 COMPILER = unpack(native_blob()).compiler
-GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8)),), b"\xc3")}, COMPILER)
+GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), 1),), b"\xc3")}, COMPILER)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8)),), b"\xc3")}, COMP
         (GOOD[:8] + bytes([GOOD[8] ^ 1]) + GOOD[9:], "another version"),
         (GOOD[:41] + b"x" + GOOD[42:], "compiler"),
         (GOOD[:110] + bytes([GOOD[110] ^ 1]) + GOOD[111:], "checksum of the index"),
-        (GOOD[:-20], "checksum of the index"),
+        (GOOD[:-30], "checksum of the index"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(data: bytes, message: str) -> None:

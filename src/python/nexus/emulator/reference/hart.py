@@ -35,7 +35,7 @@ MTIP: Final = 1 << 7
 TICKS_PER_MTIME: Final = 10
 
 # A clock that is closer to its end than this (a century) will get there.
-_NEAR: Final = 1 << 55
+CLOCK_NEAR: Final = 1 << 55
 
 
 class Hart(MemoryAccess):
@@ -109,7 +109,7 @@ class Hart(MemoryAccess):
         if mask & STIP and state[s.MENVCFG] & MENVCFG_STCE:
             comparators.append(state[s.STIMECMP])
         # The topmost value is how guests say "never", unless somebody set the clock near to it.
-        is_far = now < s.TIMER_NEVER - _NEAR
+        is_far = now < s.TIMER_NEVER - CLOCK_NEAR
         future = [c for c in comparators if now < c and not (is_far and c == s.TIMER_NEVER)]
         if not enabled_only and not is_far:
             future.append(M64 + 1)  # The clock wraps, and every line goes down.
@@ -136,16 +136,16 @@ class Hart(MemoryAccess):
 
     def run(self, budget: int) -> int:
         """Execute up to `budget` steps; return how many were executed."""
+        before = self.state[s.STEPS]
         self._left = budget
-        self._end = self.state[s.STEPS] + budget
+        self._end = before + budget
         self.leave = False
         self._attend()
         while self._left > 0 and not self.leave:
             self._advance()
         self.state[s.STEPS] = self.steps
-        executed = budget - self._left
         self._end, self._left = self.state[s.STEPS], 0
-        return executed
+        return self._end - before
 
     def _attend(self) -> None:
         """Take an interrupt if one is due, and follow changes of mode."""

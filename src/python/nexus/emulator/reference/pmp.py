@@ -68,6 +68,11 @@ class Pmp:
         self._entries = entries(self._state)
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The active entries, in order of priority; another object after each change."""
+        return self._entries
+
+    @property
     def is_empty(self) -> bool:
         """True if no entry is active."""
         return not self._entries

@@ -1,0 +1,44 @@
+"""The names that routines may use for numbers: state words, layout, fields of registers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Final
+
+from nexus.emulator import board, memory
+from nexus.emulator.device import clint, fw_cfg, plic, uart
+from nexus.emulator.native import layout
+from nexus.emulator.reference import csr, hart, mmu, pmp, state, trap
+
+
+def _numbers(module: ModuleType, prefix: str = "") -> dict[str, int]:
+    return {
+        prefix + name: int(value)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, int)
+    }
+
+
+CONSTANTS: Final[Mapping[str, int]] = {
+    **_numbers(memory),
+    **_numbers(board),
+    **_numbers(state),
+    **_numbers(trap),
+    **_numbers(csr),
+    **_numbers(hart),
+    **_numbers(pmp, "PMP_"),
+    **_numbers(clint, "CLINT_"),
+    **_numbers(fw_cfg, "FW_CFG_"),
+    **_numbers(plic, "PLIC_"),
+    **_numbers(uart, "UART_REGISTER_"),
+    **_numbers(mmu, "MMU_"),
+    **_numbers(layout),
+    **{f"CAUSE_{cause.name}": int(cause) for cause in trap.Cause},
+    **{f"EXIT_{reason.name}": int(reason) for reason in layout.Exit},
+    **{f"PTE_{name}": getattr(mmu, name) for name in "VRWXUAD"},
+    # What `translate` returns instead of an offset into RAM.
+    "REFUSED_PAGE": -1,
+    "OUTSIDE": -2,
+    "REFUSED_ACCESS": -3,
+}
