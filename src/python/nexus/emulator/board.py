@@ -87,6 +87,7 @@ def attach_devices(
     plic = Plic(lambda context, level: hart.set_line(CONTEXT_LINES[context], level))
     uart = Uart(lambda level: plic.set_source(UART_IRQ, level))
     hart.share_uart(uart)
+    hart.share_plic(plic)
     finisher = Finisher(stop)
     slots: dict[int, VirtioMmio] = {}
     net = None
@@ -106,6 +107,7 @@ def attach_devices(
         slots[disk.slot] = blk.transport
     hart.is_connected = lambda: net is not None and net.transport.is_live
     files = fw.FwCfg(fw_cfg, ram)
+    hart.share_files(files)
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
         bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4, 8))

@@ -10,8 +10,8 @@ descriptor, big-endian: control u32, length u32, address u64
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from typing import ClassVar, Final
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final, Protocol
 
 from nexus.emulator.bus import BusError
 from nexus.emulator.memory import Ram
@@ -45,6 +45,16 @@ FILES_MAX: Final = 32
 _DESCRIPTOR: Final = struct.Struct(">IIQ")
 
 
+class Place(Protocol):
+    """A list of one number, or the memory that an engine shares."""
+
+    def __getitem__(self, index: int, /) -> int:
+        """Read the number."""
+
+    def __setitem__(self, index: int, value: int, /) -> None:
+        """Write the number."""
+
+
 class FwCfg:
     """A selector, a position, and read-only items."""
 
@@ -53,12 +63,29 @@ class FwCfg:
     def __init__(self, files: Mapping[str, bytes], ram: Ram) -> None:
         self._ram = ram
         self._items = _items(files)
-        self._selected = b""
-        self._position = 0
+        self._selected = self._items[KEY_SIGNATURE]
+        self._place: Place = [0]
         self._dma_high = 0
+        self._on_select: Callable[[bytes], None] = lambda item: None
+
+    def share(self, place: Place, on_select: Callable[[bytes], None]) -> None:
+        """Keep the position in `place[0]` from now on, and say which item is selected."""
+        place[0] = self._position
+        self._place = place
+        self._on_select = on_select
+        on_select(self._selected)
+
+    @property
+    def _position(self) -> int:
+        return self._place[0]
+
+    @_position.setter
+    def _position(self, value: int) -> None:
+        self._place[0] = value
 
     def restored(self) -> None:
-        """Nothing hangs on it."""
+        """Another item may be selected."""
+        self._on_select(self._selected)
 
     def read(self, offset: int, size: int) -> int:
         """Read the data register, or the signature that announces DMA."""
@@ -91,6 +118,7 @@ class FwCfg:
     def _select(self, key: int) -> None:
         self._selected = self._items.get(key & ~KEY_WRITE_CHANNEL, b"")
         self._position = 0
+        self._on_select(self._selected)
 
     def _take(self, length: int) -> bytes:
         """The next bytes of the item; zeros after its end."""

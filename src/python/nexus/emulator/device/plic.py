@@ -8,7 +8,7 @@ decides what interrupts it, not what it can claim.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 SOURCES: Final = 96  # Including source 0, which does not exist.
 CONTEXTS: Final = 2
@@ -20,8 +20,54 @@ _ENABLE_STRIDE: Final = 0x80
 _CONTEXT: Final = 0x20_0000
 _CONTEXT_STRIDE: Final = 0x1000
 _BITS: Final = (1 << SOURCES) - 2  # Bit 0 is hardwired to zero.
-# State as 64-bit words, for engines that serve it themselves.
-WORDS: Final = 113
+
+# The state as words, so that an engine can serve registers itself: bit sets of 32 sources a word,
+# then a word for each threshold and priority.
+GROUPS: Final = SOURCES // 32
+LEVELS: Final = 0
+PENDING: Final = LEVELS + GROUPS
+CLAIMED: Final = PENDING + GROUPS
+ENABLED: Final = CLAIMED + GROUPS
+THRESHOLDS: Final = ENABLED + CONTEXTS * GROUPS
+PRIORITIES: Final = THRESHOLDS + CONTEXTS
+WORDS: Final = PRIORITIES + SOURCES
+
+
+class Words(Protocol):
+    """A list, or the memory that an engine shares."""
+
+    def __getitem__(self, index: int, /) -> int:
+        """Read a word."""
+
+    def __setitem__(self, index: int, value: int, /) -> None:
+        """Write a word, a number in 0..2**64-1."""
+
+
+def _set_of(first: int) -> property:
+    """A set of sources, bit 0 first."""
+
+    def read(plic: Plic) -> int:
+        words = plic.words
+        return words[first] | words[first + 1] << 32 | words[first + 2] << 64
+
+    def write(plic: Plic, value: int) -> None:
+        for group in range(GROUPS):
+            plic.words[first + group] = value >> 32 * group & 0xFFFF_FFFF
+
+    return property(read, write)
+
+
+def _list_of(first: int, count: int) -> property:
+    """A number for each context or source, saved as a list."""
+
+    def read(plic: Plic) -> list[int]:
+        return [plic.words[first + index] for index in range(count)]
+
+    def write(plic: Plic, values: list[int]) -> None:
+        for index in range(count):
+            plic.words[first + index] = values[index]
+
+    return property(read, write)
 
 
 class Plic:
@@ -34,12 +80,28 @@ class Plic:
     def __init__(self, set_line: Callable[[int, bool], None]) -> None:
         """`set_line(context, level)` drives the external interrupt of a context."""
         self._set_line = set_line
-        self._levels = 0
-        self._pending = 0
-        self._claimed = 0
-        self._priorities = [0] * SOURCES
-        self._enabled = [0] * CONTEXTS
-        self._thresholds = [0] * CONTEXTS
+        self.words: Words = [0] * WORDS
+
+    _levels = _set_of(LEVELS)
+    _pending = _set_of(PENDING)
+    _claimed = _set_of(CLAIMED)
+    _thresholds = _list_of(THRESHOLDS, CONTEXTS)
+    _priorities = _list_of(PRIORITIES, SOURCES)
+
+    @property
+    def _enabled(self) -> list[int]:
+        return [self._enabled_of(context) for context in range(CONTEXTS)]
+
+    @_enabled.setter
+    def _enabled(self, values: list[int]) -> None:
+        for context in range(CONTEXTS):
+            self._enable(context, values[context])
+
+    def share(self, words: Words) -> None:
+        """Keep the state here from now on."""
+        for index in range(WORDS):
+            words[index] = self.words[index]
+        self.words = words
 
     def restored(self) -> None:
         """The interrupt lines are part of what the hart restores."""
@@ -59,47 +121,57 @@ class Plic:
         """Read a 32-bit register; reading `claim` takes the interrupt."""
         if offset < _PENDING:
             source = offset // 4
-            return self._priorities[source] if source < SOURCES else 0
+            return self.words[PRIORITIES + source] if source < SOURCES else 0
         if offset < _ENABLE:
             return self._pending >> 8 * (offset - _PENDING) & 0xFFFF_FFFF
         if offset < _CONTEXT:
             context, byte = divmod(offset - _ENABLE, _ENABLE_STRIDE)
-            return self._enabled[context] >> 8 * byte & 0xFFFF_FFFF if context < CONTEXTS else 0
+            return self._enabled_of(context) >> 8 * byte & 0xFFFF_FFFF if context < CONTEXTS else 0
         context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
         if context >= CONTEXTS:
             return 0
         if register == 0:
-            return self._thresholds[context]
+            return self.words[THRESHOLDS + context]
         return self._claim(context) if register == 4 else 0
 
     def write(self, offset: int, size: int, value: int) -> None:
         """Write a 32-bit register; writing `claim` completes an interrupt."""
         if offset < _PENDING:
             if 0 < offset // 4 < SOURCES:
-                self._priorities[offset // 4] = value & PRIORITY_MAX
+                self.words[PRIORITIES + offset // 4] = value & PRIORITY_MAX
         elif _ENABLE <= offset < _CONTEXT:
             context, byte = divmod(offset - _ENABLE, _ENABLE_STRIDE)
             if context < CONTEXTS:
                 mask = 0xFFFF_FFFF << 8 * byte
-                merged = self._enabled[context] & ~mask | value << 8 * byte
-                self._enabled[context] = merged & _BITS
+                merged = self._enabled_of(context) & ~mask | value << 8 * byte
+                self._enable(context, merged & _BITS)
         elif offset >= _CONTEXT:
             context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
             if context < CONTEXTS and register == 0:
-                self._thresholds[context] = value & PRIORITY_MAX
+                self.words[THRESHOLDS + context] = value & PRIORITY_MAX
             elif context < CONTEXTS and register == 4:
                 self._complete(context, value)
         self._update()
 
+    def _enabled_of(self, context: int) -> int:
+        first = ENABLED + GROUPS * context
+        words = self.words
+        return words[first] | words[first + 1] << 32 | words[first + 2] << 64
+
+    def _enable(self, context: int, sources: int) -> None:
+        for group in range(GROUPS):
+            self.words[ENABLED + GROUPS * context + group] = sources >> 32 * group & 0xFFFF_FFFF
+
     def _best(self, context: int, above: int) -> int:
         """The pending source of the highest priority, if that is more than `above`; else 0."""
-        waiting = self._pending & self._enabled[context]
+        waiting = self._pending & self._enabled_of(context)
         best, top = 0, above
         while waiting:
             low = waiting & -waiting
             source = low.bit_length() - 1
-            if self._priorities[source] > top:
-                best, top = source, self._priorities[source]
+            priority = self.words[PRIORITIES + source]
+            if priority > top:
+                best, top = source, priority
             waiting ^= low
         return best
 
@@ -112,11 +184,11 @@ class Plic:
         return source
 
     def _complete(self, context: int, source: int) -> None:
-        if 0 < source < SOURCES and self._enabled[context] >> source & 1:
+        if 0 < source < SOURCES and self._enabled_of(context) >> source & 1:
             bit = 1 << source
             self._claimed &= ~bit
             self._pending |= self._levels & bit
 
     def _update(self) -> None:
         for context in range(CONTEXTS):
-            self._set_line(context, self._best(context, self._thresholds[context]) != 0)
+            self._set_line(context, self._best(context, self.words[THRESHOLDS + context]) != 0)

@@ -36,6 +36,7 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **_numbers(layout),
     **{f"CAUSE_{cause.name}": int(cause) for cause in trap.Cause},
     **{f"EXIT_{reason.name}": int(reason) for reason in layout.Exit},
+    "PLIC_BASE": board.PLIC_BASE,
     **{f"PTE_{name}": getattr(mmu, name) for name in "VRWXUAD"},
     # What `translate` returns instead of an offset into RAM.
     "REFUSED_PAGE": -1,

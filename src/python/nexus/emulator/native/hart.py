@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.emulator.bus import Bus
+from nexus.emulator.device.fw_cfg import FwCfg
+from nexus.emulator.device.plic import WORDS as PLIC_WORDS
+from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.uart import Uart
 from nexus.emulator.memory import PAGE_SHIFT, Ram
 from nexus.emulator.native import layout
@@ -74,6 +77,19 @@ class NativeHart(Hart):
     def share_uart(self, uart: Uart) -> None:
         """Let generated code read the line status and transmit; nobody else runs meanwhile."""
         self._uart = uart
+
+    def share_plic(self, plic: Plic) -> None:
+        """Let generated code serve the interrupt controller."""
+        plic.share(self._words.view[layout.PLIC : layout.PLIC + PLIC_WORDS])
+
+    def share_files(self, files: FwCfg) -> None:
+        """Let generated code read the selected item."""
+        files.share(self._words.view[layout.FILE_POSITION : layout.FILE_BYTES], self._select_file)
+
+    def _select_file(self, item: bytes) -> None:
+        self._file = bytearray(item + b"\0")  # Never empty, so that it has an address.
+        self.state[layout.FILE_HOST] = address_of(self._file)
+        self.state[layout.FILE_BYTES] = len(item)
 
     def load(self, address: int, size: int) -> int:
         """Load without caches of our own: generated code has them."""

@@ -14,6 +14,7 @@ PARAMETERS: Final = "ptr %st, ptr %bank, ptr %slot, i64 %left, ptr %page"
 LIKELY: Final = "!prof !0"
 UNLIKELY: Final = "!prof !1"
 METADATA: Final = """
+declare i64 @llvm.cttz.i64(i64, i1)
 !0 = !{!"branch_weights", i32 10000, i32 1}
 !1 = !{!"branch_weights", i32 1, i32 10000}
 """

@@ -69,14 +69,15 @@ from nexus.emulator.reference.state import STATE_WORDS
     UART_ROOM,  # Bytes that may be transmitted before Python has to look, and those so far ...
     UART_COUNT,
     UART_OUTPUT,  # ... which are at this host address.
-    FILE_NEXT,  # Host address of the next byte that fw_cfg's data register reads,
-    FILE_LEFT,  # and how many there are.
-) = range(STATE_WORDS, STATE_WORDS + 34)
+    FILE_HOST,  # Host address of the item that fw_cfg's data register reads,
+    FILE_POSITION,  # the offset of its next byte,
+    FILE_BYTES,  # and how many there are.
+) = range(STATE_WORDS, STATE_WORDS + 35)
 
 # Two words for each bank: mode and satp.
-KEYS: Final = FILE_LEFT + 1
+KEYS: Final = FILE_BYTES + 1
 BANK_COUNT: Final = 8
-# The interrupt controller's words: see `device/plic.py`.
+# Of the interrupt controller: see `device/plic.py`.
 PLIC: Final = KEYS + 2 * BANK_COUNT
 STATE_BYTES: Final = 8 * (PLIC + PLIC_WORDS)
 

@@ -9,6 +9,7 @@ from nexus.emulator.native.blob_fake import native_blob
 from nexus.emulator.native.translation_fake import translated
 from nexus.emulator.program_fake import program
 from nexus.emulator.random_kernel_fake import random_kernel
+from nexus.emulator.snapshot import save
 
 RAM_BYTES = 1 << 20
 
@@ -24,7 +25,7 @@ def _agree(reference: Machine, machine: Machine, chance: random.Random) -> None:
             if machine.run(min(instant, machine.now_ns + step)) in (Stop.FINISHED, Stop.RESET):
                 break
         assert machine.state_digest() == reference.state_digest(), f"at {instant} ns"
-        assert machine.take_console() == reference.take_console()
+        assert save(machine) == save(reference), f"at {instant} ns"
         if stop in (Stop.FINISHED, Stop.RESET):
             break
 

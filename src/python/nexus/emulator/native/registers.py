@@ -25,6 +25,19 @@ def load_device():
         become(finish_load)
     if physical - CLINT_BASE < 0x10000:
         become(load_clint)
+    if physical - PLIC_BASE < PLIC_BYTES and length == 4:
+        state[RESULT] = plic_read(physical - PLIC_BASE)
+        become(finish_load)
+    if physical - FW_CFG_BASE < FW_CFG_SELECTOR:
+        place = state[FILE_POSITION]
+        if place == state[FILE_BYTES]:
+            state[RESULT] = 0
+            become(finish_load)
+        if place + length > state[FILE_BYTES]:
+            become(slow)
+        state[FILE_POSITION] = place + length
+        state[RESULT] = get(state[FILE_HOST] + place, length)
+        become(finish_load)
     become(slow)
 
 def store_device():
@@ -43,6 +56,11 @@ def store_device():
         become(finish)
     if physical - CLINT_BASE < 0x10000:
         become(store_clint)
+    if physical - PLIC_BASE < PLIC_BYTES and length == 4:
+        plic_write(physical - PLIC_BASE, value & 0xffffffff)
+        state[PC] = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
+        left -= 1
+        become(attend)
     become(slow)
 
 def load_clint():
@@ -91,6 +109,94 @@ def cut(value, length):
 """
 
 
+# The state of `device/plic.py`, and its offsets, in the same words.
+_PLIC: Final = """
+def plic_best(context, above):
+    best = 0
+    group = 0
+    while group < PLIC_GROUPS:
+        enabled = state[PLIC + PLIC_ENABLED + PLIC_GROUPS * context + group]
+        waiting = state[PLIC + PLIC_PENDING + group] & enabled
+        while waiting:
+            source = 32 * group + ctz(waiting)
+            priority = state[PLIC + PLIC_PRIORITIES + source]
+            if priority > above:
+                best = source
+                above = priority
+            waiting = waiting & waiting - 1
+        group += 1
+    return best
+
+def plic_update():
+    lines = state[MIP_LINE] & ~0xa00
+    if plic_best(0, state[PLIC + PLIC_THRESHOLDS]):
+        lines |= 0x800
+    if plic_best(1, state[PLIC + PLIC_THRESHOLDS + 1]):
+        lines |= 0x200
+    state[MIP_LINE] = lines
+    return 0
+
+def plic_read(offset):
+    if offset < 0x1000:
+        if offset >= 4 * PLIC_SOURCES:
+            return 0
+        return state[PLIC + PLIC_PRIORITIES + (offset >> 2)]
+    if offset < 0x2000:
+        if offset >= 0x1000 + 4 * PLIC_GROUPS:
+            return 0
+        return state[PLIC + PLIC_PENDING + (offset - 0x1000 >> 2)]
+    if offset < 0x200000:
+        context = offset - 0x2000 >> 7
+        group = offset >> 2 & 31
+        if context >= PLIC_CONTEXTS or group >= PLIC_GROUPS:
+            return 0
+        return state[PLIC + PLIC_ENABLED + PLIC_GROUPS * context + group]
+    context = offset - 0x200000 >> 12
+    if context >= PLIC_CONTEXTS:
+        return 0
+    if offset & 0xfff == 0:
+        return state[PLIC + PLIC_THRESHOLDS + context]
+    if offset & 0xfff != 4:
+        return 0
+    source = plic_best(context, 0)
+    if source:
+        bit = 1 << (source & 31)
+        state[PLIC + PLIC_PENDING + (source >> 5)] &= ~bit
+        state[PLIC + PLIC_CLAIMED + (source >> 5)] |= bit
+        plic_update()
+    return source
+
+def plic_write(offset, value):
+    if offset < 0x1000:
+        if offset >= 4 and offset < 4 * PLIC_SOURCES:
+            state[PLIC + PLIC_PRIORITIES + (offset >> 2)] = value & PLIC_PRIORITY_MAX
+    elif offset < 0x200000:
+        context = offset - 0x2000 >> 7
+        group = offset >> 2 & 31
+        if offset >= 0x2000 and context < PLIC_CONTEXTS and group < PLIC_GROUPS:
+            enabled = value & ~1 if group == 0 else value
+            state[PLIC + PLIC_ENABLED + PLIC_GROUPS * context + group] = enabled
+    else:
+        context = offset - 0x200000 >> 12
+        if context < PLIC_CONTEXTS and offset & 0xfff == 0:
+            state[PLIC + PLIC_THRESHOLDS + context] = value & PLIC_PRIORITY_MAX
+        elif context < PLIC_CONTEXTS and offset & 0xfff == 4:
+            plic_complete(context, value)
+    plic_update()
+    return 0
+
+def plic_complete(context, source):
+    if source == 0 or source >= PLIC_SOURCES:
+        return 0
+    group = source >> 5
+    bit = 1 << (source & 31)
+    if state[PLIC + PLIC_ENABLED + PLIC_GROUPS * context + group] & bit:
+        state[PLIC + PLIC_CLAIMED + group] &= ~bit
+        state[PLIC + PLIC_PENDING + group] |= state[PLIC + PLIC_LEVELS + group] & bit
+    return 0
+"""
+
+
 def register_handlers() -> dict[str, str]:
     """Name and text of every handler here."""
     return handlers(_HANDLERS, CONSTANTS)
@@ -98,4 +204,4 @@ def register_handlers() -> dict[str, str]:
 
 def register_routines() -> list[str]:
     """What they call."""
-    return routines(_ROUTINES, CONSTANTS)
+    return routines(_ROUTINES + _PLIC, CONSTANTS)

@@ -7,6 +7,7 @@ or more functions in a subset of Python.  Every value is a 64-bit word, unsigned
     state[INDEX]              a state word, also on the left of `=`
     u8[A] u16[A] u32[A] u64[A]   host memory at address A, zero-extended; also on the left of `=`
     lts(a, b)  ges(a, b)      signed comparisons; `<` and `>=` are unsigned
+    ctz(a) min(a, b) max(a, b)   trailing zeros of what is not zero; unsigned comparisons
     symbol(name)              the address of a function
     name(a, b)                the call of another routine
 

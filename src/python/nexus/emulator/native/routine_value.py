@@ -121,6 +121,8 @@ class Values:
             assert isinstance(self._f, Handler)
             return self._f.pc()
         values = [self._value(argument) for argument in arguments]
+        if name == "ctz":
+            return self._f.value(f"call i64 @llvm.cttz.i64(i64 {values[0]}, i1 true)")
         if name in ("min", "max"):
             left, right = values
             first = self._f.compare("ult" if name == "min" else "ugt", left, right)

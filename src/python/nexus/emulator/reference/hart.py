@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from nexus.emulator.bus import Bus
+from nexus.emulator.device.fw_cfg import FwCfg
+from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.uart import Uart
 from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import Ram
@@ -130,7 +132,13 @@ class Hart(MemoryAccess):
         return bool((state[s.MIP_SOFT] | state[s.MIP_LINE]) & state[s.MIE])
 
     def share_uart(self, uart: Uart) -> None:
-        """An engine may know registers without side effects by heart; this one asks the bus."""
+        """An engine may serve registers itself; this one asks the bus, here and below."""
+
+    def share_plic(self, plic: Plic) -> None:
+        """The same for the interrupt controller."""
+
+    def share_files(self, files: FwCfg) -> None:
+        """The same for fw_cfg."""
 
     # -- The loop --------------------------------------------------------------------------------
 
