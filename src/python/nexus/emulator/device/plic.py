@@ -123,7 +123,8 @@ class Plic:
             source = offset // 4
             return self.words[PRIORITIES + source] if source < SOURCES else 0
         if offset < _ENABLE:
-            return self._pending >> 8 * (offset - _PENDING) & 0xFFFF_FFFF
+            pending: int = self._pending
+            return pending >> 8 * (offset - _PENDING) & 0xFFFF_FFFF
         if offset < _CONTEXT:
             context, byte = divmod(offset - _ENABLE, _ENABLE_STRIDE)
             return self._enabled_of(context) >> 8 * byte & 0xFFFF_FFFF if context < CONTEXTS else 0
