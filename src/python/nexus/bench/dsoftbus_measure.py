@@ -189,11 +189,8 @@ async def _idle_sessions() -> float:
         loop = asyncio.get_running_loop()
         gc.collect()
         before = _resident_bytes()
-        for number in range(SESSIONS):
-            session = Session.dial(
-                _identity(KEY_A), KEY_B.public, time.monotonic_ns(), a.frame_bytes_max
-            )
-            link = Link(session, a, a.read_buffer, 1_000_000 + number, a.settings.streams)
+        for _ in range(SESSIONS):
+            link = a._dial(KEY_B.public)
             await loop.create_connection(partial(_same, link), "127.0.0.1", b.port)
             await link.settled.wait()
         assert b.session_count == a.session_count == SESSIONS + 1, f"{b.session_count}"

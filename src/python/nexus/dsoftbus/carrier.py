@@ -80,6 +80,8 @@ class Pulled:
 
 Event = Answered | Nonsense | mux.Event
 
+_NOTHING: Final[list[Event]] = []
+
 
 class Carrier:
     """One ready session's frames."""
@@ -116,6 +118,11 @@ class Carrier:
         return self._mux if self.mode is Mode.STREAMS else None
 
     @property
+    def multiplexer(self) -> Mux | None:
+        """What the streams will be, if the peer knows them; None if this side does not."""
+        return self._mux
+
+    @property
     def has_output(self) -> bool:
         """Whether `next_frame` has one."""
         if self.mode is not Mode.UNDECIDED and self._out:
@@ -149,6 +156,27 @@ class Carrier:
         assert self._mux is not None, "streams without a mux"
         event = self._mux.receive(frame)
         return [] if event is None else self._route(event)
+
+    def receive_data(self, number: int, data: bytes) -> list[Event] | None:
+        """Take the data of a stream; None: they are its owner's.
+
+        Only once there are streams.
+
+        Raises:
+            MuxRejectError: end the session, record the label.
+        """
+        assert self._mux is not None, "streams without a mux"
+        if not self._mux.receive_data(number, len(data)):
+            return _NOTHING
+        if number == self._peer_gateway:
+            self._requests += data
+            return _NOTHING
+        if number == self._own_gateway:
+            self._answers += data
+            if self._mux.state(number) is not None:
+                self._mux.consume(number, len(data))
+            return self._cut_answers()
+        return None
 
     def take_request(self) -> Pulled | Nonsense | None:
         """Take the peer's next request, if one is whole and may be taken now."""

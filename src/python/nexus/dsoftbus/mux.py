@@ -167,6 +167,10 @@ class Mux:
         found = self._streams.get(stream)
         return None if found is None else found.state
 
+    def is_live(self, stream: int) -> bool:
+        """Say whether anything can still happen on a stream."""
+        return stream in self._streams
+
     def room(self, stream: int) -> int:
         """Say how many bytes `send` would take; 0 also for what is not live."""
         if not self.can_close(stream):
@@ -214,18 +218,26 @@ class Mux:
         found.is_acknowledged = True
         self._control.append(wire.OpenAck(stream).encode())
 
-    def send(self, stream: int, data: bytes) -> int:
+    def send(self, stream: int, data: bytes | memoryview) -> int:
         """Buffer data; return how much was taken.  Less than all means: would block."""
-        found = self._find_accepted(stream)
-        found.step_local(StreamStep.SEND_DATA)
+        found = self._streams.get(stream)
+        if found is None or found.is_closing or not (found.is_ours or found.is_acknowledged):
+            found = self._find_accepted(stream)  # Which says what is wrong.
+        if found.state is not StreamState.OPEN:
+            found.step_local(StreamStep.SEND_DATA)
         return found.put(data)
 
-    def consume(self, stream: int, count: int) -> None:
-        """Say that bytes which arrived are dealt with; the peer may send that many more."""
+    def consume(self, stream: int, count: int) -> bool:
+        """Say that bytes which arrived are dealt with; the peer may send that many more.
+
+        Returns:
+            Whether there is a credit to send now.
+        """
         found = self._streams.get(stream)
         if found is None or found.state is StreamState.HALF_CLOSED_REMOTE:
-            return  # Nothing more will come.
-        self._find_accepted(stream)
+            return False  # Nothing more will come.
+        if not (found.is_ours or found.is_acknowledged):
+            self._find_accepted(stream)  # Which says what is wrong.
         found.credit_due += count
         outstanding = found.window + found.credit_due
         assert outstanding <= found.window_max, f"{stream}: consumed more than arrived"
@@ -238,6 +250,8 @@ class Mux:
             found.window += found.credit_due
             self._credits[stream] = self._credits.get(stream, 0) + found.credit_due
             found.credit_due = 0
+            return True
+        return False
 
     def close(self, stream: int) -> None:
         """Send no more after what is buffered."""
@@ -280,6 +294,31 @@ class Mux:
             self._is_dead = True
             self._streams.clear()
             raise
+
+    def receive_data(self, number: int, count: int) -> bool:
+        """Take so many bytes of a DATA frame, which the caller has; say whether they count.
+
+        The way of `receive` for most of what a busy session carries, without its objects.
+
+        Raises:
+            MuxRejectError: as `receive`.
+        """
+        stream = self._streams.get(number)
+        is_plain = stream is not None and stream.state is StreamState.OPEN and count > 0
+        if stream is None or not is_plain or not (stream.is_acknowledged or not stream.is_ours):
+            head = wire.encode_data(number, [bytes(count)])
+            return self.receive(head) is not None
+        if count > min(wire.DATA_BYTES_MAX, self.own.message_bytes_max - wire.DATA_HEAD_BYTES):
+            self._is_dead = True
+            self._streams.clear()
+            raise MuxRejectError(Reject.FRAME_OVERSIZE, f"{count} bytes of data")
+        try:
+            stream.arrive(count)
+        except MuxRejectError:
+            self._is_dead = True
+            self._streams.clear()
+            raise
+        return True
 
     def _receive(self, frame: bytes) -> Event | None:
         if not self._is_started:

@@ -28,12 +28,20 @@ class Schedule:
 
     def choose(self, streams: Mapping[int, Stream]) -> Stream | None:
         """Choose the stream that sends the next frame; None if none can."""
-        ready: dict[int, list[Stream]] = {}
-        for stream in streams.values():
-            if stream.can_emit:
-                ready.setdefault(stream.priority, []).append(stream)
-        if not ready:
+        able = [
+            stream
+            for stream in streams.values()
+            if (stream.credit > 0 if stream.buffered else stream.is_closing)
+        ]
+        if not able:
             return None
+        if len(able) == 1:  # As below, without the work.
+            self._burst = 0
+            self._last_stream[able[0].priority] = able[0].number
+            return able[0]
+        ready: dict[int, list[Stream]] = {}
+        for stream in able:
+            ready.setdefault(stream.priority, []).append(stream)
         priority = self._choose_priority(sorted(ready))
         return self._rotate(priority, ready[priority])
 

@@ -97,7 +97,7 @@ class Stream:
             )
         self.state = state
 
-    def put(self, data: bytes) -> int:
+    def put(self, data: bytes | memoryview) -> int:
         """Take as much as the buffer has room for; say how much."""
         if self.is_closing:
             raise LocalProtocolError(Reason.STATE, f"stream {self.number} is closed for sending")

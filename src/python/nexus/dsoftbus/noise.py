@@ -223,6 +223,25 @@ class Transport:
         self.messages_received += 1
         return opened
 
+    def decrypt_into(self, message: bytes | memoryview, room: memoryview) -> int:
+        """Open the next message into a buffer; return the length of its plaintext.
+
+        Raises:
+            RemoteProtocolError: as `decrypt`.
+        """
+        length = len(message) - TAG_BYTES
+        if not 0 <= length <= MESSAGE_BYTES_MAX - TAG_BYTES:
+            raise RemoteProtocolError(Reason.TRUNCATED, f"transport message of {len(message)}")
+        if self.messages_received >= NONCE_MAX:
+            raise RemoteProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
+        nonce = _nonce(self.messages_received)
+        try:
+            self._opening.decrypt_into(nonce, message, None, room[:length])
+        except _LIBRARY_ERRORS as exc:
+            raise RemoteProtocolError(Reason.DECRYPT, "transport message") from exc
+        self.messages_received += 1
+        return length
+
     def skip_to_nonce_for_testing_only(self, nonce: int) -> None:
         """Set both counters, to reach their end within a lifetime."""
         self.messages_sent = self.messages_received = nonce

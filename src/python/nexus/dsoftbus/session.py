@@ -59,6 +59,15 @@ FRAME_NS: Final = 60_000_000_000
 BACKLOG_BYTES_MAX: Final = 16 * (2 + MESSAGE_BYTES_MAX)
 
 
+# Messages are sealed into pieces of this size: some calls, or two of the longest DATA frames.
+_BATCH_SHORT: Final = 2048
+_BATCH_LONG: Final = 66 * 1024
+
+# Frames up to this are copied at once; of longer ones, most have only their data copied.
+_VIEWED_LEAST: Final = 1024
+
+Piece = bytes | memoryview
+
 _KEEPALIVE: Final = (bytes([Type.PING]), bytes([Type.PONG]))
 
 
@@ -74,6 +83,7 @@ class Session:
         pinned: bytes | None,
         now_ns: int,
         frame_bytes_max: int = FRAME_BYTES_MAX,
+        room: memoryview | None = None,
     ) -> None:
         """Prepare either side.
 
@@ -82,6 +92,7 @@ class Session:
             pinned: The key that a dialler expects; None makes a responder.
             now_ns: The instant.
             frame_bytes_max: The longest plaintext that we accept.
+            room: Where frames are opened, as long as the longest; several sessions may share it.
         """
         own_id = identity.device_id.encode()
         if not 1 <= len(own_id) <= DEVICE_ID_BYTES_MAX:
@@ -102,7 +113,10 @@ class Session:
         self._backlog_bytes_max = max(BACKLOG_BYTES_MAX, 4 * (2 + self._message_bytes_max))
         self._reader = MessageReader(self._message_bytes_max)
         # In pieces, joined once when they are taken.
-        self._output: list[bytes | bytearray] = []
+        self._room = room
+        self._output: list[Piece] = []
+        self._batch: memoryview | None = None  # The last piece of the output, if it has room left.
+        self._batch_used = 0
         self.output_bytes = 0  # How much waits to be written.
         self._waiting: bytes | Absorbed | None = None  # The frame that made a dialler ready.
         self._correlation = 0
@@ -118,19 +132,24 @@ class Session:
         pinned: bytes,
         now_ns: int,
         frame_bytes_max: int = FRAME_BYTES_MAX,
+        room: memoryview | None = None,
     ) -> Session:
         """Begin as the dialler; message 1 is in the output at once."""
-        session = cls(identity, pinned, now_ns, frame_bytes_max)
+        session = cls(identity, pinned, now_ns, frame_bytes_max, room)
         session._move(Step.DIAL)
         session._write_handshake(b"")
         return session
 
     @classmethod
     def accept(
-        cls, identity: Identity, now_ns: int, frame_bytes_max: int = FRAME_BYTES_MAX
+        cls,
+        identity: Identity,
+        now_ns: int,
+        frame_bytes_max: int = FRAME_BYTES_MAX,
+        room: memoryview | None = None,
     ) -> Session:
         """Begin as the responder."""
-        return cls(identity, None, now_ns, frame_bytes_max)
+        return cls(identity, None, now_ns, frame_bytes_max, room)
 
     @property
     def handshake_hash(self) -> bytes:
@@ -155,11 +174,12 @@ class Session:
             self._alive_ns = now_ns
             self._reader.feed(data)
 
-    def take(self, now_ns: int) -> bytes | Event | Absorbed | None:
+    def take(self, now_ns: int) -> bytes | memoryview | Event | Absorbed | None:
         """Return the next thing that the bytes hold: a plaintext frame, or an event, or None.
 
         Each is to be dealt with before the next one is taken, so that what a frame leads to is
-        there when the one behind it is read.
+        there when the one behind it is read.  A frame of streams' data is a view of the room that
+        was lent for it, and gone with the next frame.
         """
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
@@ -234,8 +254,9 @@ class Session:
         """Take the bytes for the connection."""
         return b"".join(self.take_pieces())
 
-    def take_pieces(self) -> list[bytes | bytearray]:
+    def take_pieces(self) -> list[Piece]:
         """Take the bytes for the connection as they are: nobody else has these buffers."""
+        self._end_batch()
         output, self._output = self._output, []
         self.output_bytes = 0
         return output
@@ -262,6 +283,11 @@ class Session:
             self._ping()
         return []
 
+    def excuse(self, now_ns: int) -> None:
+        """Count the peer as heard: what it sent was not read, which is not its silence."""
+        if self.state is State.READY:
+            self._alive_ns = self._heard_ns = now_ns
+
     def close(self) -> None:
         """Forget everything; what is in the output may still be written."""
         if self.state is State.CLOSED:
@@ -281,13 +307,13 @@ class Session:
     def _run(self, now_ns: int) -> list[Event]:
         events: list[Event] = []
         while (taken := self.take(now_ns)) is not None:
-            if isinstance(taken, bytes):
-                events.append(Received(taken))
+            if isinstance(taken, bytes | memoryview):
+                events.append(Received(bytes(taken)))
             elif not isinstance(taken, Absorbed):
                 events.append(taken)
         return events
 
-    def _take_early(self, now_ns: int) -> bytes | Event | Absorbed | None:
+    def _take_early(self, now_ns: int) -> bytes | memoryview | Event | Absorbed | None:
         """Take what comes before the session is ready."""
         while (expected := EXPECTED.get((self.role, self.state))) is not None:
             step, low, high = expected
@@ -322,12 +348,19 @@ class Session:
         """Take the first frame, which makes a dialler ready."""
         opened = self._open(message, now_ns)
         self._move(Step.FRAME)
-        self._waiting = opened
+        self._waiting = bytes(opened) if isinstance(opened, memoryview) else opened
         return self._ready()
 
-    def _open(self, message: bytes | memoryview, now_ns: int) -> bytes | Absorbed:
+    def _open(self, message: bytes | memoryview, now_ns: int) -> bytes | memoryview | Absorbed:
         assert self._transport is not None, "a frame without a transport"
-        frame = self._transport.decrypt(message)
+        if self._room is None:
+            frame = self._transport.decrypt(message)
+        else:
+            length = self._transport.decrypt_into(message, self._room)
+            if length > _VIEWED_LEAST:
+                self._heard_ns = now_ns
+                return self._room[:length]  # Longer than any keepalive.
+            frame = bytes(self._room[:length])
         self._heard_ns = now_ns
         if frame[:1] in _KEEPALIVE and self._absorb(frame):
             return _ABSORBED
@@ -384,17 +417,34 @@ class Session:
         length = len(plaintext) + TAG_BYTES
         if self.output_bytes + LENGTH_BYTES + length > self._backlog_bytes_max:
             raise LocalProtocolError(Reason.STATE, "the peer takes nothing; write the output first")
+        needed = LENGTH_BYTES + length
+        batch, used = self._batch, self._batch_used
+        if batch is None or used + needed > len(batch):
+            self._end_batch()
+            batch, used = self._begin_batch(needed), 0
+        end = used + needed
+        self._transport.encrypt_into(plaintext, batch[used + LENGTH_BYTES : end])
+        batch[used : used + LENGTH_BYTES] = length.to_bytes(LENGTH_BYTES, "big")
+        self._batch_used = end
+        self.output_bytes += needed
+
+    def _begin_batch(self, needed: int) -> memoryview:
+        """Make room for a message and for some behind it: several are sent with one call."""
+        most = _BATCH_LONG if needed > _BATCH_SHORT // 2 else _BATCH_SHORT
         # Never used again: a transport may send from it after `write` has returned.
-        piece = bytearray(LENGTH_BYTES + length)
-        with memoryview(piece) as whole, whole[LENGTH_BYTES:] as room:
-            self._transport.encrypt_into(plaintext, room)
-        piece[:LENGTH_BYTES] = length.to_bytes(LENGTH_BYTES, "big")
-        self._output.append(piece)
-        self.output_bytes += LENGTH_BYTES + length
+        self._batch = batch = memoryview(bytearray(max(most, needed)))
+        return batch
+
+    def _end_batch(self) -> None:
+        if self._batch is not None:
+            if self._batch_used:
+                self._output.append(self._batch[: self._batch_used])
+            self._batch, self._batch_used = None, 0
 
     def _write_handshake(self, payload: bytes) -> None:
         assert self._handshake is not None, "no handshake"
         message = frame_message(self._handshake.write(payload))
+        self._end_batch()
         self._output.append(message)
         self.output_bytes += len(message)
 

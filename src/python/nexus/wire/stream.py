@@ -6,7 +6,7 @@ longest message it accepts: a longer one is refused as soon as its length is rea
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 
@@ -77,17 +77,20 @@ class MessageReader:
         """
         if self._poison is not None:
             raise RemoteProtocolError(self._poison.reason, "after an earlier error")
-        start = self._position + LENGTH_BYTES
-        if len(self._buffer) < start:
+        buffer, position = self._buffer, self._position
+        start, size = position + LENGTH_BYTES, len(buffer)
+        if size < start:
             return None
-        length = int.from_bytes(self._buffer[self._position : start], "big")
-        self._check(length, low, self._message_bytes_max if high is None else high)
+        length = buffer[position] << 8 | buffer[position + 1]
+        most = self._message_bytes_max if high is None else high
+        if not low <= length <= most:
+            self._refuse(length, low, most)
         end = start + length
-        if len(self._buffer) < end:
+        if size < end:
             return None
-        message = self._buffer[start:end]
+        message = buffer[start:end]
         self._position = end
-        if end == len(self._buffer):
+        if end == size:
             self._buffer, self._position = b"", 0  # An idle connection holds nothing.
         return message
 
@@ -104,9 +107,7 @@ class MessageReader:
             messages.append(bytes(message))
         return messages
 
-    def _check(self, length: int, low: int, high: int) -> None:
-        if low <= length <= high:
-            return
+    def _refuse(self, length: int, low: int, high: int) -> NoReturn:
         reason = Reason.OVERSIZED if length > high else Reason.TRUNCATED
         self._poison = RemoteProtocolError(
             reason, f"message of {length}, accepted are {low}..{high}"

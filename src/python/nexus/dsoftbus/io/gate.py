@@ -6,31 +6,37 @@ to its handler only, which asks here: the same allowance, allowlist, memory of a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
 from nexus.dsoftbus.gateway import Gateway
+from nexus.dsoftbus.io.clock import Clock
 from nexus.dsoftbus.replay import ReplayTable, Verdict
 
 
 class PeerGate:
     """One node's gate, for one peer."""
 
-    __slots__ = ("_audit", "_gateway", "_replay", "peer")
+    __slots__ = ("_audit", "_clock", "_gateway", "_replay", "peer")
 
     def __init__(
-        self, gateway: Gateway, replay: ReplayTable, audit: Callable[[Record], None], peer: str
+        self,
+        gateway: Gateway,
+        replay: ReplayTable,
+        audit: Callable[[Record], None],
+        peer: str,
+        clock: Clock,
     ) -> None:
         """Ask for `peer`."""
         self._gateway = gateway
         self._replay = replay
         self._audit = audit
         self.peer = peer
+        self._clock = clock
 
     def admit(self, service: int, opcode: int) -> bool:
         """Take a token and ask the allowlist; a refusal is recorded."""
-        refused = self._gateway.admit(self.peer, service, opcode, time.monotonic_ns())
+        refused = self._gateway.admit(self.peer, service, opcode, self._clock.now_ns())
         if refused is not None:
             self.record(refused, service, opcode)
         return refused is None

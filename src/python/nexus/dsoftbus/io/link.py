@@ -2,45 +2,71 @@
 
 Rules of this file
 ------------------
-1. Nothing is decided here: what happens is told to the owner, in order.
-2. A slow reader slows only itself.  With streams, credit bounds what it can make us hold; without
+1. Nothing is decided here: the owner is told what happened, in order, one frame after the other.
+2. Nothing raises out of a callback of the transport or of a timer.  What a stream does wrong is
+   reset where it is dispatched; everything else ends this session, in `_end`, with its cause.
+3. Frames a turn are bounded, so that a peer with many small ones leaves others their turns.
+4. What is sealed and not sent yet is bounded, here and in the kernel: a frame of a high priority
+   waits for no more than that.
+5. A slow reader slows only itself.  With streams, credit bounds what it can make us hold; without
    them, we do not take its bytes while it does not take ours.  (With streams that would be a
    deadlock: two sides that both have much to send would both stop reading.)
-3. Bytes are read into one buffer that all links of a node share, since each read is dealt with
-   before the next: an idle session holds none.
+6. Bytes are read into one buffer that all connections of a node share, since each read is dealt
+   with, or copied, before the next: an idle session holds none.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol, cast
 
 from nexus.dsoftbus.carrier import Carrier, Event, Mode, Nonsense, Pulled
+from nexus.dsoftbus.io.clock import Clock, Timer
+from nexus.dsoftbus.io.counters import LOGGER, Counters
+from nexus.dsoftbus.io.socket_options import bound_unsent
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject
 from nexus.dsoftbus.session import Session
-from nexus.dsoftbus.session_events import Proven, Ready, Received, Refusal, Refused
+from nexus.dsoftbus.session_events import Absorbed, Proven, Ready, Received, Refusal, Refused
 from nexus.dsoftbus.transitions import State
 from nexus.wire import mux
 from nexus.wire.gateway import FRAME_BYTES_MAX
 
-if TYPE_CHECKING:
-    from nexus.dsoftbus.io.handles import Handles
-
 READ_BYTES: Final = 262_144
 
-# Beyond this the transport asks us to wait.  A few of the largest messages.
-WRITE_BYTES_HIGH: Final = 131_072
+# Beyond the first the transport asks us to wait, until it is at the second.  With the kernel's
+# bound and a frame of 32 KiB it is what a frame of the highest priority waits for.
+WRITE_BYTES_HIGH: Final = 32_768
+WRITE_BYTES_LOW: Final = 8_192
 
-# Frames are sealed in advance of the socket up to this: a write for each would cost more.
-_SEALED_BYTES: Final = 131_072
+# Small frames are sealed together up to this: a write for each would cost more.
+_SEALED_BYTES: Final = 65_536
+
+DATA: Final = int(mux.Type.DATA)
+DATA_HEAD_BYTES: Final = mux.DATA_HEAD_BYTES
+
+# Some milliseconds of tiny frames; eight reads' worth of the largest.
+FRAMES_A_TURN: Final = 64
+
+# How long a connection that is being closed may take to send what it has.
+LINGER_NS: Final = 1_000_000_000
+
+
+class Fault:
+    """A session ended because of a defect on this side, which the log has."""
+
+
+FAULT: Final = Fault()
+Cause = Refusal | Reject | Fault | None  # None: one side closed, or the line broke.
 
 
 class Owner(Protocol):
-    """Who decides what becomes of a connection."""
+    """Decides what becomes of a connection."""
 
-    def opened(self, link: Link) -> None:
-        """Take note of a connection."""
+    def opened(self, link: Link, source: str) -> None:
+        """Take note of a connection from an address."""
+
+    def advanced(self, link: Link) -> None:
+        """Take note that a handshake has come further."""
 
     def proven(self, link: Link, event: Proven) -> None:
         """Decide whether the peer is admitted, now or later."""
@@ -48,20 +74,20 @@ class Owner(Protocol):
     def ready(self, link: Link) -> None:
         """Use the session."""
 
+    def arrived(self, link: Link, number: int, data: bytes) -> None:
+        """Take bytes of a stream."""
+
     def happened(self, link: Link, event: Event) -> None:
         """Take an answer, or an event of a stream."""
 
     def pull(self, link: Link) -> None:
         """Take requests, as many as can be served: there may be some, or room for answers."""
 
-    def rejected(self, link: Link, reject: Reject) -> None:
-        """Record why the session ends."""
-
-    def refused(self, link: Link, refusal: Refusal) -> None:
-        """Record why the session ends."""
+    def ended(self, link: Link, cause: Cause) -> None:
+        """Stop using the session: the one place where it ends; comes exactly once."""
 
     def closed(self, link: Link) -> None:
-        """Forget the connection; told exactly once for each that was opened."""
+        """Forget the connection; comes exactly once, after `ended`, if it was opened."""
 
 
 class Link(asyncio.BufferedProtocol):
@@ -69,6 +95,10 @@ class Link(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_buffer",
+        "_clock",
+        "_counters",
+        "_is_behind",
+        "_is_ended",
         "_is_flushing",
         "_is_held",
         "_is_paused",
@@ -78,7 +108,7 @@ class Link(asyncio.BufferedProtocol):
         "_timer",
         "_transport",
         "carrier",
-        "handles",
+        "decided",
         "number",
         "over",
         "session",
@@ -90,49 +120,60 @@ class Link(asyncio.BufferedProtocol):
         self,
         session: Session,
         owner: Owner,
+        *,
         buffer: bytearray,
         number: int,
         streams: mux.Settings | None,
+        clock: Clock,
+        counters: Counters,
     ) -> None:
         """Wait for the socket.
 
         Args:
             session: The core, fresh.
-            owner: Who decides.
-            buffer: What all links of the owner read into.
-            number: Unique for each link of the owner.
+            owner: Decides.
+            buffer: What all connections of the owner read into.
+            number: Unique for each connection of the owner.
             streams: What we accept of streams; None is none.
+            clock: Time.
+            counters: The owner's.
         """
         self.session = session
         self.carrier: Carrier | None = None
-        self.handles: Handles | None = None  # The owner's, from ready to closed.
+        self.decided = asyncio.Event()  # There is a session, or there will be none.
         self.settled = asyncio.Event()  # Whether the peer speaks streams is known, or all is over.
-        self._streams = streams
         self.number = number
         self.over = asyncio.Event()
         self.was_ready = False
+        self._streams = streams
         self._owner = owner
         self._buffer = buffer
+        self._clock = clock
+        self._counters = counters
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._pings: dict[int, asyncio.Future[None]] = {}
+        self._is_ended = False
+        self._is_behind = False
         self._is_flushing = False
         self._is_held = False
         self._is_paused = False
 
-    @property
-    def peer(self) -> str | None:
-        """The bound peer; None while there is no session."""
-        return self.session.peer_id if self.session.state is State.READY else None
+    # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the dialler's first message is waiting."""
-        assert isinstance(transport, asyncio.Transport), f"{transport}"
-        transport.set_write_buffer_limits(high=WRITE_BYTES_HIGH)
-        self._transport = transport
-        self._owner.opened(self)
-        self._flush()
-        self._arm()
+        # Other loops have transports of classes of their own.
+        self._transport = made = cast(asyncio.Transport, transport)
+        try:
+            made.set_write_buffer_limits(high=WRITE_BYTES_HIGH, low=WRITE_BYTES_LOW)
+            bound_unsent(made)
+            name = made.get_extra_info("peername")
+            self._owner.opened(self, str(name[0]) if name else "-")
+            self._send()
+            self._arm()
+        except Exception as exc:
+            self._fail(exc)
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Lend the shared buffer for one read."""
@@ -140,9 +181,13 @@ class Link(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
-        with memoryview(self._buffer) as whole, whole[:nbytes] as view:
-            events = self.session.receive(view, time.monotonic_ns())
-        self._handle(events)
+        try:
+            self._counters.bytes_received += nbytes
+            with memoryview(self._buffer) as whole, whole[:nbytes] as view:
+                self.session.feed(view, self._clock.now_ns())
+                self._turn()
+        except Exception as exc:
+            self._fail(exc)
 
     def eof_received(self) -> bool:
         """Close when the peer does: there is no use for half a session."""
@@ -157,35 +202,50 @@ class Link(asyncio.BufferedProtocol):
         """Go on."""
         self._is_paused = False
         self._adjust_reading()
-        self.wake()
-
-    def hold(self) -> None:
-        """Read no more, because what was read is not dealt with yet."""
-        self._is_held = True
-        self._adjust_reading()
-
-    def release(self) -> None:
-        """Go on."""
-        self._is_held = False
-        self._adjust_reading()
+        # Now, not soon: another read of the peer's may come first, and the line is idle.
+        self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything."""
-        self._end()
-        self._transport = None
+        was_opened, self._transport = self._transport is not None, None
+        self._end(None)
+        self._stop_timer()
         self.over.set()
-        self._owner.closed(self)
+        if was_opened:
+            try:
+                self._owner.closed(self)
+            except Exception:
+                LOGGER.exception("a connection was not forgotten")
+
+    # What the owner calls.
+
+    @property
+    def peer(self) -> str | None:
+        """The bound peer; None while there is no session."""
+        return self.session.peer_id if self.session.state is State.READY else None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the session is over; bytes may still be on their way."""
+        return self._is_ended
+
+    @property
+    def has_bare_requests(self) -> bool:
+        """Whether requests wait that no credit holds back."""
+        return self.carrier is not None and self.carrier.has_bare_requests
 
     def admit(self) -> None:
         """Accept the proven peer."""
-        self._handle(self.session.admit(time.monotonic_ns()))
+        for event in self.session.admit(self._clock.now_ns(), runs=False):
+            self._dispatch(event)
         self._arm()
+        self._continue_soon()
 
     def send_request(self, frame: bytes) -> None:
         """Send a call.
 
-        Without a session it is dropped: the owner is about to be told that the link is closed.
-        A peer that takes no calls any more lets them run into their deadlines.
+        Without a session it is dropped: the owner knows that the session ended.  A peer that takes
+        no calls any more lets them run into their deadlines.
         """
         if self.carrier is not None:
             self.carrier.send_request(frame)
@@ -201,24 +261,32 @@ class Link(asyncio.BufferedProtocol):
             self.carrier.send_response(frame, stream)
             self.wake()
 
-    @property
-    def has_bare_requests(self) -> bool:
-        """Whether requests wait that no credit holds back."""
-        return self.carrier is not None and self.carrier.has_bare_requests
+    def hold(self) -> None:
+        """Read no more, because what was read is not dealt with yet."""
+        self._is_held = True
+        self._adjust_reading()
+
+    def release(self) -> None:
+        """Go on."""
+        if self._is_held:
+            self._is_held = False
+            self._adjust_reading()
 
     async def ping(self) -> None:
-        """Send a ping and await its answer; a link that ends never gives one, so add a timeout.
+        """Send a ping and await its answer; add a timeout.
 
         Raises:
-            LocalProtocolError: there is no session.
+            ConnectionError: the session is over, or ends before the answer.
         """
+        if self._is_ended or self.session.state is not State.READY:
+            raise ConnectionError("there is no session")
         nonce = self.session.ping()
         self._pings[nonce] = answered = asyncio.get_running_loop().create_future()
-        self._flush()
+        self.wake()
         try:
             await answered
         finally:
-            del self._pings[nonce]
+            self._pings.pop(nonce, None)
 
     def wake(self) -> None:
         """Write soon: what is sent in one turn of the loop is written together."""
@@ -227,120 +295,224 @@ class Link(asyncio.BufferedProtocol):
             asyncio.get_running_loop().call_soon(self._flush)
 
     def close(self) -> None:
-        """End the session; what was sent before is still written."""
-        self._flush()
-        self._end()
-        if self._transport is not None:
-            self._transport.close()
+        """End the session; what was sent before is still written, for a bounded time."""
+        if not self._is_ended:
+            self._flush()
+            self._end(None)
 
     def abort(self) -> None:
         """End the connection without waiting for the peer to take anything."""
-        self._end()
+        self._end(None)
         if self._transport is not None:
             self._transport.abort()
 
-    def _handle(self, events: list[Proven | Ready | Received | Refused]) -> None:
-        became_ready = False
-        inbox: list[Event] = []
-        for event in events:
-            match event:
-                case Received(frame):
-                    inbox += self._take(frame)
-                case Proven():
-                    self._owner.proven(self, event)
-                case Ready():
-                    became_ready = True
-                    self.carrier = Carrier(self.session.role, self._streams)
-                case Refused(refusal):
-                    self._owner.refused(self, refusal)
-        if self.session.state is State.READY:
-            if became_ready:
-                self._arm()
-                self.was_ready = True
-                self._owner.ready(self)
-            for happened in inbox:
-                self._owner.happened(self, happened)
-            for nonce, answered in self._pings.items():
-                if nonce <= self.session.pong_nonce and not answered.done():
-                    answered.set_result(None)
-            if self.carrier is not None and self.carrier.mode is not Mode.UNDECIDED:
-                self.settled.set()
+    # One turn.
+
+    def _turn(self) -> None:
+        """Deal with what was read, up to so many frames; the rest gets a turn of its own."""
+        now_ns = self._clock.now_ns()
+        left = FRAMES_A_TURN
+        session = self.session
+        while left and not self._is_ended:
+            taken = session.take(now_ns)
+            if taken is None:
+                break
+            left -= 1
+            if isinstance(taken, bytes | memoryview):
+                self._take(taken)
+            elif not isinstance(taken, Absorbed):
+                self._dispatch(taken)
+        refused = session.keep()
+        if refused is not None:
+            self._end(refused.refusal)
+        if self._is_ended:
+            return
+        if self.carrier is None:
+            self._owner.advanced(self)
+        else:
+            self._answer_pings()
+            if self.carrier.mode is not Mode.UNDECIDED:
+                if not self.settled.is_set():
+                    self.settled.set()
                 self._owner.pull(self)
-        self._flush()
-        if self.session.state is State.CLOSED and self._transport is not None:
-            self._end()
-            self._transport.close()
+        if not left:
+            self._continue_soon()
+        self._send()
 
-    def _take(self, frame: bytes) -> list[Event]:
-        if self.session.state is not State.READY or self.carrier is None:
-            return []
+    def _continue_soon(self) -> None:
+        if not self._is_behind and not self._is_ended:
+            self._is_behind = True
+            self._adjust_reading()
+            asyncio.get_running_loop().call_soon(self._continue)
+
+    def _continue(self) -> None:
+        self._is_behind = False
+        if self._is_ended:
+            return
         try:
-            events = self.carrier.receive(frame)
-        except MuxRejectError as exc:
-            self._owner.rejected(self, exc.reject)
-            self._end()
-            return []
-        if self.carrier.mode is Mode.BARE and len(frame) > FRAME_BYTES_MAX:
-            # Only streams make use of the longer messages that we said we accept.
-            self._owner.refused(self, Refusal.OVERSIZED)
-            self._end()
-            return []
-        return events
+            self._turn()
+            self._adjust_reading()
+        except Exception as exc:
+            self._fail(exc)
 
-    def _end(self) -> None:
+    def _take(self, frame: bytes | memoryview) -> None:
+        """Take one frame of a ready session."""
+        carrier = self.carrier
+        assert carrier is not None, "a frame before the session is ready"
+        try:
+            if carrier.mode is Mode.STREAMS and len(frame) > DATA_HEAD_BYTES and frame[0] == DATA:
+                # Straight to its stream: most of what a busy session carries.
+                number = int.from_bytes(frame[1:DATA_HEAD_BYTES], "little")
+                data = bytes(frame[DATA_HEAD_BYTES:])
+                found = carrier.receive_data(number, data)
+                if found is None:
+                    self._owner.arrived(self, number, data)
+                    return
+                events = found
+            else:
+                events = carrier.receive(bytes(frame))
+        except MuxRejectError as exc:
+            self._end(exc.reject)
+            return
+        if carrier.mode is Mode.BARE and len(frame) > FRAME_BYTES_MAX:
+            # Only streams make use of the longer messages that we said we accept.
+            self._end(Refusal.OVERSIZED)
+            return
+        for event in events:
+            self._owner.happened(self, event)
+
+    def _dispatch(self, event: Proven | Ready | Received | Refused) -> None:
+        match event:
+            case Proven():
+                self._owner.proven(self, event)
+            case Ready():
+                self.carrier = Carrier(self.session.role, self._streams)
+                self.was_ready = True
+                self.decided.set()
+                self._arm()
+                self._owner.ready(self)
+            case Refused(refusal):
+                self._end(refusal)
+            case Received(frame):  # Never, since `take` gives frames as they are.
+                self._take(frame)
+
+    def _answer_pings(self) -> None:
+        for nonce, answered in self._pings.items():
+            if nonce <= self.session.pong_nonce and not answered.done():
+                answered.set_result(None)
+
+    # The end: the one place.
+
+    def _fail(self, exc: Exception) -> None:
+        """End the session for a defect on this side: whatever it is, it is this session's alone."""
+        peer = self.session.peer_id or "a stranger"
+        LOGGER.error("the session with %s ended for a defect here", peer, exc_info=exc)
+        self._end(FAULT)
+
+    def _end(self, cause: Cause) -> None:
+        if self._is_ended:
+            return
+        self._is_ended = True
         self.session.close()
         self.carrier = None
+        self.decided.set()
         self.settled.set()
         self._stop_timer()
+        for answered in self._pings.values():
+            if not answered.done():
+                answered.set_exception(ConnectionError("the session ended"))
+        try:
+            self._owner.ended(self, cause)
+        except Exception:
+            LOGGER.exception("the end of a session was not dealt with")
+        self._close_transport()
+
+    def _close_transport(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        for piece in self.session.take_pieces():
+            transport.write(piece)
+        transport.close()
+        # A peer that takes nothing does not keep the connection.
+        self._timer = self._clock.call_at(self._clock.now_ns() + LINGER_NS, transport.abort)
+
+    # Writing and waiting.
 
     def _adjust_reading(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         has_credit = self.carrier is not None and self.carrier.mode is Mode.STREAMS
-        should_read = not (self._is_held or (self._is_paused and not has_credit))
-        if should_read and not self._transport.is_reading():
-            self._transport.resume_reading()
-        elif not should_read and self._transport.is_reading():
+        is_stopped = self._is_held or self._is_behind or (self._is_paused and not has_credit)
+        is_reading = self._transport.is_reading()
+        if is_stopped and is_reading:
             self._transport.pause_reading()
+        elif not is_stopped and not is_reading:
+            self._transport.resume_reading()
 
     def _flush(self) -> None:
         self._is_flushing = False
+        if self._is_ended:
+            return
+        try:
+            self._send()
+        except Exception as exc:
+            self._fail(exc)
+
+    def _send(self) -> None:
+        """Seal and write while the transport takes it."""
         if self._transport is None:
             return
         has_sealed = False
         while True:
             has_sealed |= self._seal()
-            if not self.session.output_bytes:
+            count = self.session.output_bytes
+            if not count or self._is_paused:  # Pongs wait too; the session bounds them.
                 break
-            self._transport.write(self.session.take_output())
-        if has_sealed:
+            self._counters.bytes_sent += count
+            pieces = self.session.take_pieces()
+            for piece in pieces:
+                self._transport.write(piece)
+        if has_sealed and not self._is_ended:
             self._owner.pull(self)
 
     def _seal(self) -> bool:
         """Seal what waits, as long as the peer takes it."""
+        carrier, session = self.carrier, self.session
+        if carrier is None:
+            return False
         has_sealed = False
-        while self.carrier is not None and not self._is_paused:
-            if self.session.output_bytes >= _SEALED_BYTES:
-                break
-            frame = self.carrier.next_frame()
+        while not self._is_paused and session.output_bytes < _SEALED_BYTES:
+            frame = carrier.next_frame()
             if frame is None:
                 break
-            self.session.send_plaintext(frame)
+            session.send_plaintext(frame)
             has_sealed = True
         return has_sealed
 
     def _arm(self) -> None:
+        if self._is_ended:
+            return  # The timer is that of the end.
         self._stop_timer()
         deadline_ns = self.session.deadline_ns()
         if deadline_ns is not None:
-            delay_s = max(0, deadline_ns - time.monotonic_ns()) / 1e9
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
+            self._timer = self._clock.call_at(deadline_ns, self._tick)
 
     def _tick(self) -> None:
         # The deadline only moves away, so the timer is set anew when it fires, not at each frame.
         self._timer = None
-        self._handle(self.session.tick(time.monotonic_ns()))
-        self._arm()
+        if self._is_ended:
+            return
+        try:
+            now_ns = self._clock.now_ns()
+            if self._is_behind or self._is_held:
+                self.session.excuse(now_ns)
+            for event in self.session.tick(now_ns):
+                self._dispatch(event)
+            self._send()
+            self._arm()
+        except Exception as exc:
+            self._fail(exc)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

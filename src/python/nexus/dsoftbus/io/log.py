@@ -9,13 +9,13 @@ async for records in read_log(peer, reader): ...
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
+from nexus.core.duration import check_timeout_s
 from nexus.dsoftbus.audit import SCOPE, Record
 from nexus.dsoftbus.audit_desk import room_of
+from nexus.dsoftbus.io.clock import NS_PER_S, Clock, LoopClock, after_ns, monotonic_ns, sleep
 from nexus.dsoftbus.io.settings import AuditSink, Call, DeadlineError, FailedError, RefusedError
 from nexus.dsoftbus.log import (
     CHANGES_MAX,
@@ -51,7 +51,7 @@ _RETRY_S: Final = 0.25
 class NodeLog:
     """The last records of a node, for the peers that may read them."""
 
-    def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, clock_ns: Callable[[], int] = monotonic_ns) -> None:
         """Begin at the clock's time, which is zero in the log."""
         self._ring = LogRing(RECORDS_MAX, _ROOMS)
         self._clock_ns = clock_ns
@@ -97,7 +97,10 @@ class Caller(Protocol):
 
 
 async def read_log(
-    peer: Caller, reader: LogReader, timeout_s: float = TIMEOUT_S
+    peer: Caller,
+    reader: LogReader,
+    timeout_s: float = TIMEOUT_S,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Sequence[log.Record]]:
     """Give what was in a peer's log when this began; `reader` tells what was not.
 
@@ -105,19 +108,22 @@ async def read_log(
         RefusedError: the peer does not permit it.
         FailedError, DeadlineError, UnavailableError: as of any call.
     """
-    deadline_s = time.monotonic() + timeout_s
+    clock = LoopClock() if clock is None else clock
+    at_ns = after_ns(clock, check_timeout_s(timeout_s))
     asked = 0
     while (query := reader.next_query()) is not None:
         if asked >= _BURST:
-            await asyncio.sleep(_PACE_S)
-        answer = await _ask(peer, query, deadline_s, is_first=not asked)
+            await sleep(clock, _PACE_S)
+        answer = await _ask(peer, query, at_ns, clock, is_first=not asked)
         asked += 1
         yield reader.take(answer)
 
 
-async def _ask(peer: Caller, query: log.Query, deadline_s: float, *, is_first: bool) -> log.Reply:
+async def _ask(
+    peer: Caller, query: log.Query, at_ns: int, clock: Clock, *, is_first: bool
+) -> log.Reply:
     while True:
-        left_s = deadline_s - time.monotonic()
+        left_s = (at_ns - clock.now_ns()) / NS_PER_S
         if left_s <= 0:
             raise DeadlineError("the log was not read to its end in time")
         try:
@@ -126,7 +132,7 @@ async def _ask(peer: Caller, query: log.Query, deadline_s: float, *, is_first: b
             # What was permitted before and is not now was too often.
             if is_first or left_s <= _RETRY_S:
                 raise
-            await asyncio.sleep(_RETRY_S)
+            await sleep(clock, _RETRY_S)
             continue
         return _check(answer)
 

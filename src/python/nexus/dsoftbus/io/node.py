@@ -4,59 +4,62 @@
         peer = await node.connect("node-b")
         await peer.resolve("bundlemgrd")
 
-Every bound of this file is on what a stranger can make us hold: connections that are not
-sessions yet, and sessions of one peer.
+A node is entered once and closed once.  `close` may be cancelled: it then stops waiting for
+anybody, and is over as soon as the sockets are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections import deque
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 
-from nexus.dsoftbus.audit import MuxRecord, Outcome, Record, record_of
-from nexus.dsoftbus.binding import Verdict, bind, may_dial
-from nexus.dsoftbus.carrier import Answered, Event, Nonsense
+from nexus.core.duration import check_timeout_s
+from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.discovery import Entry
 from nexus.dsoftbus.gateway import Gateway
+from nexus.dsoftbus.half_open import HALF_OPEN_MAX
+from nexus.dsoftbus.io.audit_trail import AuditTrail
+from nexus.dsoftbus.io.calls import Calls
+from nexus.dsoftbus.io.clock import Clock, LoopClock, after_ns, deadline
+from nexus.dsoftbus.io.counters import Counters
+from nexus.dsoftbus.io.dialler import Dialler
 from nexus.dsoftbus.io.discovery import Discovery
-from nexus.dsoftbus.io.handles import Handles
+from nexus.dsoftbus.io.errors import ClosedError, MisuseError, UnavailableError
+from nexus.dsoftbus.io.interceptor import Interceptor
 from nexus.dsoftbus.io.keyfile import NodeKey
 from nexus.dsoftbus.io.link import READ_BYTES, Link
 from nexus.dsoftbus.io.peer import TIMEOUT_S, Peer
-from nexus.dsoftbus.io.service import ServedSession, Service
-from nexus.dsoftbus.io.settings import AuditSink, Handler, Settings, UnavailableError
+from nexus.dsoftbus.io.service import Service
+from nexus.dsoftbus.io.session_table import SessionTable
+from nexus.dsoftbus.io.sessions import Sessions
+from nexus.dsoftbus.io.settings import AuditSink, Handler, Settings
 from nexus.dsoftbus.io.stream import StreamHandler
-from nexus.dsoftbus.mux_transitions import Reject
+from nexus.dsoftbus.noise import MESSAGE_BYTES_MAX
 from nexus.dsoftbus.policy import Policy
+from nexus.dsoftbus.rooms import Rooms
 from nexus.dsoftbus.session import Session
-from nexus.dsoftbus.session_events import Identity, Proven, Refusal
+from nexus.dsoftbus.session_events import Identity
 from nexus.wire.announce import Announce
-from nexus.wire.error import RemoteProtocolError
-from nexus.wire.gateway import FRAME_BYTES_MAX, Response, decode_frame
+from nexus.wire.gateway import FRAME_BYTES_MAX
 
-# Connections whose peer is not admitted yet.  A handshake may take 2 s, and a real peer needs
-# milliseconds; beyond this the newest is dropped unread.
-HANDSHAKES_MAX: Final = 64
+# Connections whose peer is not admitted yet; beyond it the oldest of the source with the most goes.
+HANDSHAKES_MAX: Final = HALF_OPEN_MAX
 
 # A peer needs one session each way; a restarted one leaves its old ones behind for 3 s.
 SESSIONS_PER_PEER_MAX: Final = 4
 
-BACKOFF_FIRST_S: Final = 0.25
-BACKOFF_MAX_S: Final = 2.0
 
-# Decisions kept for who asks; a sink of the caller's own sees all of them.
-AUDIT_MAX: Final = 256
-
-_AUDITED: Final = {
-    Refusal.UNAUTHENTICATED: Outcome.UNAUTHENTICATED,
-    Refusal.OVERSIZED: Outcome.OVERSIZED,
-    Refusal.DECRYPT: Outcome.DECRYPT,
-}
+class _Phase(Enum):
+    NEW = "not entered"
+    OPENING = "being entered"
+    OPEN = "open"
+    CLOSING = "being closed"
+    CLOSED = "closed"
 
 
 class Node:
@@ -70,65 +73,89 @@ class Node:
         streams: Mapping[str, StreamHandler] | None = None,
         session_ended: Callable[[int], None] | None = None,
         sessions_per_peer_max: int = SESSIONS_PER_PEER_MAX,
+        *,
+        interceptors: Sequence[Interceptor] = (),
+        clock: Clock | None = None,
     ) -> None:
         """Prepare a node; entering it opens its sockets.
 
         Args:
             settings: Who it is and whom it knows.
             handlers: What serves permitted calls, by number of service.
-            audit: Gets every decision about a remote call.
+            audit: Gets every record of the audit.
             streams: What serves the streams that peers open, by name.
             session_ended: Told the number of a session that is over; what handlers keep for it
                 can be dropped.
             sessions_per_peer_max: Beyond it a peer's oldest session is dropped.
+            interceptors: Stand around every call, made and served; the first is the outermost.
+            clock: Time; by default that of the event loop.
         """
         self.settings = settings
-        self.audit_log: deque[Record] = deque(maxlen=AUDIT_MAX)
-        self._sink = audit
-        self._stream_handlers = dict(streams or {})
-        self._session_ended = session_ended
-        self._settings_of = {peer.device_id: peer for peer in settings.peers}
-        gateway = Gateway(
-            Policy(settings.rules), settings.rate, tuple(self._settings_of), time.monotonic_ns()
-        )
-        self._service = Service(gateway, handlers or {}, self._record)
-        self._public = NodeKey(settings.device_id, settings.secret).public
-        epoch = int.from_bytes(os.urandom(4), "little") | 1
-        self.peers = {peer.device_id: Peer(peer, epoch) for peer in settings.peers}
-        self.discovery = Discovery(settings, self._heard)
-        self._sessions_per_peer_max = sessions_per_peer_max
-        self.read_buffer = bytearray(READ_BYTES)
-        self._links: dict[Link, ServedSession | None] = {}
-        self._ready: dict[str, list[Link]] = {peer: [] for peer in self.peers}
-        self._unbound: dict[Link, Proven] = {}
-        self._dialling: dict[str, asyncio.Task[None]] = {}
-        self._heard_events = {peer: asyncio.Event() for peer in self.peers}
-        self._server: asyncio.Server | None = None
-        self._all_closed = asyncio.Event()
-        self._is_closing = False
-        self._link_count = 0
-        streams_own = settings.streams
-        self.frame_bytes_max = (
-            FRAME_BYTES_MAX if streams_own is None else streams_own.message_bytes_max
-        )
+        self.counters = Counters()
         self.port = 0
         self.discovery_port = 0
+        self.read_buffer = bytearray(READ_BYTES)
+        own = settings.streams
+        self.frame_bytes_max = FRAME_BYTES_MAX if own is None else own.message_bytes_max
+        # Where frames are opened, one after the other.
+        self._room = memoryview(bytearray(MESSAGE_BYTES_MAX))
+        self._clock = clock = LoopClock() if clock is None else clock
+        self._phase = _Phase.NEW
+        self._public = NodeKey(settings.device_id, settings.secret).public
+        self._trail = AuditTrail(audit, clock, self.counters)
+        self._table = SessionTable()
+        epoch = int.from_bytes(os.urandom(4), "little") | 1
+        self._calls = {
+            peer.device_id: Calls(peer, epoch, self._table, clock, self.counters)
+            for peer in settings.peers
+        }
+        self.peers = {
+            peer.device_id: Peer(peer, epoch, self._calls[peer.device_id], interceptors)
+            for peer in settings.peers
+        }
+        gateway = Gateway(Policy(settings.rules), settings.rate, tuple(self.peers), 0)
+        self._service = Service(
+            gateway, handlers or {}, self._trail.record, clock, self.counters, interceptors
+        )
+        self.discovery = Discovery(settings, self._heard, clock)
+        self._sessions = Sessions(
+            self._service,
+            self._calls,
+            {peer.device_id: peer.pin for peer in settings.peers},
+            self.discovery.find,
+            self._trail,
+            handlers=dict(streams or {}),
+            session_ended=session_ended,
+            per_peer_max=sessions_per_peer_max,
+            table=self._table,
+        )
+        self._link_count = 0
+        self._dialling: dict[str, asyncio.Task[None]] = {}
+        self._server: asyncio.Server | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Bind, listen, announce."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            self._accept, self.settings.address, self.settings.port
-        )
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        """Bind, listen, announce.
+
+        Raises:
+            OSError: an address or a port cannot be had; the text says which.
+            MisuseError: the node was entered before.
+        """
+        if self._phase is not _Phase.NEW:
+            text = f"this node is {self._phase.value}; a node is entered once"
+            raise MisuseError(f"{text}, make another one")
+        self._phase = _Phase.OPENING
         try:
+            if self.settings.is_listening:
+                await self._listen()
             self.discovery_port = await self.discovery.open()
-        except OSError:
-            self._server.close()
+        except BaseException:
+            self._release()
+            self._phase = _Phase.CLOSED
             raise
-        self.discovery.start(
-            Announce(self.settings.device_id, self.port, self._public, self.settings.announce)
-        )
+        names = self.settings.announce
+        self.discovery.start(Announce(self.settings.device_id, self.port, self._public, names))
+        self._phase = _Phase.OPEN
         return self
 
     async def __aexit__(
@@ -142,19 +169,27 @@ class Node:
 
         Raises:
             UnavailableError: unknown, or no session in time.
+            ClosedError: this node is closed.
+            MisuseError, TimeoutValueError: not entered yet; a timeout that cannot be.
         """
+        check_timeout_s(timeout_s)
+        if self._phase in (_Phase.NEW, _Phase.OPENING):
+            raise MisuseError(f"this node is {self._phase.value}; use `async with`")
+        if self._phase is not _Phase.OPEN:
+            raise ClosedError(f"this node is {self._phase.value}; make another one")
         peer = self.peers.get(device_id)
-        if peer is None or self._is_closing:
+        if peer is None:
             known = ", ".join(self.peers) or "none"
             raise UnavailableError(f"{device_id!r} is no configured peer; these are: {known}")
-        if not peer.is_ready and device_id not in self._dialling:
-            task = asyncio.create_task(self._keep_dialled(device_id), name=f"dial {device_id}")
+        if device_id not in self._dialling:
+            dialler = self._make_dialler(device_id)
+            task = asyncio.create_task(dialler.run(), name=f"dial {device_id}")
             self._dialling[device_id] = task
         await peer.wait_ready(timeout_s)
         return peer
 
     def live(self) -> list[Entry]:
-        """Return who was heard lately."""
+        """Return who was heard lately.  It proves nothing; what a session proves, `peers` know."""
         return self.discovery.entries()
 
     @property
@@ -165,148 +200,119 @@ class Node:
     @property
     def session_count(self) -> int:
         """How many sessions there are."""
-        return sum(len(links) for links in self._ready.values())
+        return self._table.ready_count
+
+    @property
+    def audit_log(self) -> Rooms[Record]:
+        """The last records, in order; what strangers do displaces nothing of peers."""
+        return self._trail.log
 
     async def close(self) -> None:
-        """Stop: no new work, a grace for what is being served, then every connection ends."""
-        if self._is_closing:
+        """Stop: no new work, a grace for what is being served, then every connection ends.
+
+        Cancelled, it waits for nobody any more; the node is closed all the same.
+        """
+        if self._phase is _Phase.NEW:
+            self._phase = _Phase.CLOSED
+        if self._phase is _Phase.CLOSED:
             return
-        self._is_closing = True
+        if self._closing is None:
+            self._phase = _Phase.CLOSING
+            self._closing = asyncio.ensure_future(self._close())
+        try:
+            await asyncio.shield(self._closing)
+        except asyncio.CancelledError:
+            self._closing.cancel()  # Its graces end; what must be done is done.
+            await asyncio.wait([self._closing])
+            raise
+
+    async def _close(self) -> None:
+        grace_s = self.settings.grace_ms / 1000
+        self._release()
+        for task in self._dialling.values():
+            task.cancel()
+        try:
+            await asyncio.gather(*self._dialling.values(), return_exceptions=True)
+            await self._within(grace_s, self._sessions.wait_idle)
+            for calls in self._calls.values():
+                calls.close()
+            self._sessions.close()
+            await self._within(grace_s, self._sessions.wait_closed)
+            await self._service.close()
+        finally:
+            for calls in self._calls.values():
+                calls.close()
+            self._sessions.abort()  # A peer that takes nothing does not keep us.
+            self._trail.close()
+            self._phase = _Phase.CLOSED
+
+    async def _within(self, seconds: float, wait: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with deadline(self._clock, after_ns(self._clock, seconds)):
+                await wait()
+        except TimeoutError:
+            return
+
+    def _release(self) -> None:
+        """Give back what was bound; no connection comes any more."""
+        self._sessions.is_closing = True
         if self._server is not None:
             self._server.close()
         self.discovery.close()
-        for task in self._dialling.values():
-            task.cancel()
-        await asyncio.gather(*self._dialling.values(), return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Listen; at any await the sockets are where `_release` finds them."""
+        address, port = self.settings.address, self.settings.port
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            async with asyncio.timeout(self.settings.grace_ms / 1000):
-                while any(served and not served.is_idle for served in self._links.values()):
-                    await asyncio.sleep(0.005)
-        except TimeoutError:
-            pass
-        for peer in self.peers.values():
-            peer.close()
-        await self._close_links()
-        await self._service.close()
-
-    async def _close_links(self) -> None:
-        for link in list(self._links):
-            link.close()
-        try:
-            async with asyncio.timeout(self.settings.grace_ms / 1000):
-                while self._links:
-                    self._all_closed.clear()
-                    await self._all_closed.wait()
-        except TimeoutError:
-            for link in list(self._links):
-                link.abort()  # A peer that takes nothing does not keep us.
-
-    # What links tell (link.Owner).
-
-    def opened(self, link: Link) -> None:
-        """Count a connection; a flood of strangers is dropped before it costs a handshake."""
-        self._links[link] = None
-        waiting = len(self._links) - self.session_count
-        if self._is_closing or waiting > HANDSHAKES_MAX:
-            link.abort()
-
-    def proven(self, link: Link, event: Proven) -> None:
-        """Bind the identity, now or when its announce is heard."""
-        settings = self._settings_of.get(event.device_id)
-        live = self.discovery.find(event.device_id)
-        pin = settings.pin if settings is not None else None
-        verdict = bind(event.device_id, live, pin, event.public_key)
-        if verdict is Verdict.NOT_DISCOVERED:
-            self._unbound[link] = event  # Until the handshake's deadline, which the session has.
-        elif verdict is Verdict.BOUND:
-            link.admit()
-        else:
-            self._record(record_of(Outcome.UNAUTHENTICATED, event.device_id))
-            link.abort()
-
-    def ready(self, link: Link) -> None:
-        """Serve and use the session."""
-        peer_id = link.peer
-        assert peer_id is not None, "ready without a peer"
-        self._links[link] = ServedSession(self._service, peer_id, link.number, link)
-        link.handles = Handles(link, self._service.gate(peer_id), self._stream_handlers)
-        links = self._ready[peer_id]
-        links.append(link)
-        self.peers[peer_id].attach(link)
-        if len(links) > self._sessions_per_peer_max:
-            links[0].close()
-
-    def happened(self, link: Link, event: Event) -> None:
-        """Give answers to who called, and the events of streams to who has them."""
-        peer_id = link.peer
-        if peer_id is None or link.handles is None:
-            return
-        if not isinstance(event, Answered | Nonsense):
-            link.handles.happened(event)
-        elif isinstance(event, Answered):
-            try:
-                response = decode_frame(event.frame)
-            except RemoteProtocolError:
-                return  # No answer to anything; who waits for one has a deadline.
-            if isinstance(response, Response):
-                self.peers[peer_id].answered(response)
-
-    def pull(self, link: Link) -> None:
-        """Serve what may be served, and let writers use the room that there is."""
-        served = self._links.get(link)
-        if served is not None:
-            served.pull()
-        if link.handles is not None:
-            link.handles.drained()
-
-    def rejected(self, link: Link, reject: Reject) -> None:
-        """Record why a session ends."""
-        self._record(MuxRecord(reject, link.session.peer_id or "-"))
-
-    def refused(self, link: Link, refusal: Refusal) -> None:
-        """Record why a connection ends; a silent peer is not a decision."""
-        outcome = _AUDITED.get(refusal)
-        claimed = self._unbound.get(link)
-        if claimed is not None:
-            # The announce it had to wait for never came.
-            self._record(record_of(Outcome.UNAUTHENTICATED, claimed.device_id))
-        elif outcome is not None:
-            is_bound = self._links.get(link) is not None
-            self._record(record_of(outcome, link.session.peer_id if is_bound else None))
-
-    def closed(self, link: Link) -> None:
-        """Forget a connection and what was served on it."""
-        served = self._links.pop(link, None)
-        self._unbound.pop(link, None)
-        if served is not None:
-            served.end()
-            if link.handles is not None:
-                link.handles.end()
-                link.handles = None
-            peer_id = link.session.peer_id
-            assert peer_id is not None, "served without a peer"
-            links = self._ready[peer_id]
-            links.remove(link)
-            self.peers[peer_id].detach(link, links[-1] if links else None)
-            if self._session_ended is not None:
-                self._session_ended(link.number)
-        if not self._links:
-            self._all_closed.set()
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((address, port))
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._accept, sock=sock, start_serving=False)
+        except OSError as exc:
+            sock.close()
+            text = f"cannot listen on {address}:{port} (TCP): {exc.strerror}; another program may"
+            raise OSError(exc.errno, f"{text} be this node already, or set another port") from exc
+        except BaseException:
+            sock.close()
+            raise
+        self.port = int(sock.getsockname()[1])
+        await self._server.start_serving()
 
     def _heard(self, device_id: str) -> None:
-        self._heard_events[device_id].set()
-        for link, event in list(self._unbound.items()):
-            if event.device_id == device_id:
-                del self._unbound[link]
-                self.proven(link, event)
+        self._sessions.heard(device_id)
 
     def _accept(self) -> Link:
-        session = Session.accept(self._identity(), time.monotonic_ns(), self.frame_bytes_max)
+        now_ns = self._clock.now_ns()
+        most = self.frame_bytes_max
+        return self._make_link(Session.accept(self._identity(), now_ns, most, self._room))
+
+    def _dial(self, public_key: bytes) -> Link:
+        now_ns = self._clock.now_ns()
+        most = self.frame_bytes_max
+        session = Session.dial(self._identity(), public_key, now_ns, most, self._room)
         return self._make_link(session)
 
     def _make_link(self, session: Session) -> Link:
         self._link_count += 1
-        return Link(session, self, self.read_buffer, self._link_count, self.settings.streams)
+        return Link(
+            session,
+            self._sessions,
+            buffer=self.read_buffer,
+            number=self._link_count,
+            streams=self.settings.streams,
+            clock=self._clock,
+            counters=self.counters,
+        )
+
+    def _make_dialler(self, device_id: str) -> Dialler:
+        calls = self._calls[device_id]
+        return Dialler(calls, self.discovery, self._trail, self._clock, self._dial)
+
+    async def _dial_once(self, device_id: str) -> bool:
+        """Dial once, whether there is a session or not: for tests of what two do."""
+        return await self._make_dialler(device_id).round(is_forced=True)
 
     def _identity(self) -> Identity:
         return Identity(
@@ -314,37 +320,3 @@ class Node:
             static_secret=self.settings.secret,
             ephemeral_secret=os.urandom(32),
         )
-
-    async def _keep_dialled(self, device_id: str) -> None:
-        backoff_s = BACKOFF_FIRST_S
-        while True:
-            if not self._ready[device_id]:
-                was_ready = await self._dial_once(device_id)
-                backoff_s = BACKOFF_FIRST_S if was_ready else min(2 * backoff_s, BACKOFF_MAX_S)
-            await asyncio.sleep(backoff_s)
-
-    async def _dial_once(self, device_id: str) -> bool:
-        """Dial when the peer is announced; return when the connection is over."""
-        pin = self._settings_of[device_id].pin
-        heard = self._heard_events[device_id]
-        while not may_dial(pin, live := self.discovery.find(device_id)):
-            heard.clear()
-            await heard.wait()
-        assert live is not None, "may_dial without an entry"
-        loop = asyncio.get_running_loop()
-        session = Session.dial(
-            self._identity(), pin.public_key, time.monotonic_ns(), self.frame_bytes_max
-        )
-        link = self._make_link(session)
-        try:
-            async with asyncio.timeout(BACKOFF_MAX_S):
-                await loop.create_connection(lambda: link, live.address, live.port)
-        except (OSError, TimeoutError):
-            return False
-        await link.over.wait()
-        return link.was_ready
-
-    def _record(self, record: Record) -> None:
-        self.audit_log.append(record)
-        if self._sink is not None:
-            self._sink(record)

@@ -6,9 +6,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from nexus.core.errors import NexusError
 from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.binding import Pin
+
+# These are part of this module for its users.
+from nexus.dsoftbus.io.errors import BusError as BusError
+from nexus.dsoftbus.io.errors import ClosedError as ClosedError
+from nexus.dsoftbus.io.errors import DeadlineError as DeadlineError
+from nexus.dsoftbus.io.errors import FailedError as FailedError
+from nexus.dsoftbus.io.errors import MisuseError as MisuseError
+from nexus.dsoftbus.io.errors import NoStreamsError as NoStreamsError
+from nexus.dsoftbus.io.errors import RefusedError as RefusedError
+from nexus.dsoftbus.io.errors import SessionLostError as SessionLostError
+from nexus.dsoftbus.io.errors import StreamResetError as StreamResetError
+from nexus.dsoftbus.io.errors import UnavailableError as UnavailableError
 from nexus.dsoftbus.mux import MODEL
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
@@ -20,52 +31,18 @@ PEER_TTL_MS: Final = 1500
 RATE: Final = Limit(burst=32, per_second=16)
 
 
-class BusError(NexusError):
-    """Base of what a call can end with; never raised itself."""
-
-
-class RefusedError(BusError):
-    """The peer refused the call.  It says no more; asking again changes nothing."""
-
-
-class FailedError(BusError):
-    """The peer's service did not answer; the call may or may not have had its effect."""
-
-
-class DeadlineError(BusError):
-    """No answer within the deadline; the call may or may not have had its effect."""
-
-
-class UnavailableError(BusError):
-    """No session with the peer; the call was not sent, or was lost with its session."""
-
-
-class NoStreamsError(UnavailableError):
-    """The peer speaks no streams; asking again changes nothing."""
-
-
-class SessionLostError(UnavailableError):
-    """The stream's session ended; what was written on it may have arrived or not."""
-
-
-class StreamResetError(UnavailableError):
-    """One side gave the stream up; `reason` says why, if the peer did."""
-
-    def __init__(self, text: str, reason: int | None) -> None:
-        """Keep the reason as it came."""
-        self.reason = reason
-        super().__init__(text)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerSettings:
     """A peer that may hold a session with this node."""
 
     device_id: str
     public_key: bytes = field(repr=False)
-    # Where announces to it are sent.  Where it is dialled is what its own announce says.
+    # Where announces to it are sent, and where it is dialled before any other address.
     address: str
     discovery_port: int = PORT
+    # Where it listens for sessions; None leaves it to its announces.  With it, nobody who forges
+    # announces can keep this node from dialling the right place.
+    port: int | None = None
     # It remembers answered mutations (docs/spec/session.md), so that they may be repeated to it.
     is_deduplicating: bool = False
 
@@ -83,6 +60,9 @@ class Settings:
     secret: bytes = field(repr=False)
     address: str = "127.0.0.1"
     port: int = 0
+    # Whether peers may dial this node.  One that only dials binds no fixed port, so that several
+    # programs can be the same node at once.
+    is_listening: bool = True
     discovery_port: int = PORT
     is_multicast: bool = False
     announce: tuple[str, ...] = ()

@@ -104,8 +104,6 @@ def test_a_name_is_free_when_its_stream_is_over_and_turns_keep_callers_apart() -
 
         await asyncio.gather(*(use(number) for number in range(20)))
         first = await peer.open_stream("echo")
-        with pytest.raises(UnavailableError, match="is open"):
-            await peer.open_stream("echo")
         first.reset()
         await first.over()
         with pytest.raises(StreamResetError):
@@ -148,12 +146,28 @@ def test_a_stream_that_the_peer_does_not_know_is_reset() -> None:
     run(scenario, {})
 
 
-def test_a_name_in_use_and_too_many_streams() -> None:
+def test_several_streams_of_one_name_each_with_its_own_bytes() -> None:
     async def scenario(nodes: TwoNodes) -> None:
         peer = await nodes.a.connect("node-b")
-        await peer.open_stream("echo")
-        with pytest.raises(UnavailableError, match="'echo'"):
+        streams = [await peer.open_stream("echo") for _ in range(5)]
+        assert [stream.name for stream in streams] == ["echo"] * 5
+        for number, stream in enumerate(streams):
+            await stream.write(bytes([number]) * 9)
+            stream.close()
+        got = [await stream.read(-1) for stream in streams]
+        assert got == [bytes([number]) * 9 for number in range(5)]
+
+    run(scenario, {"echo": echo})
+
+
+def test_too_many_streams_and_then_a_call() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        for _ in range(127):
             await peer.open_stream("echo")
+        with pytest.raises(UnavailableError, match="127 streams are open"):
+            await peer.open_stream("echo")
+        assert await peer.resolve("x")
 
     run(scenario, {"echo": echo})
 

@@ -116,13 +116,14 @@ async def _refused(state: StateClient) -> list[str]:
 async def _repeat(peer: Peer, state: StateClient) -> list[str]:
     """Lose the answer of a put, change the key otherwise, and let the put be repeated."""
     lost = asyncio.Event()
-    take = peer.answered
+    calls = peer._calls
+    take = calls.answered
 
     def drop(response: Response) -> None:
-        peer.answered = take  # type: ignore[method-assign]
+        calls.answered = take  # type: ignore[method-assign]
         lost.set()
 
-    peer.answered = drop  # type: ignore[method-assign]
+    calls.answered = drop  # type: ignore[method-assign]
     putting = asyncio.create_task(state.put(f"{KEY}/r", b"first"))
     await lost.wait()
     await state.put(f"{KEY}/r", b"second")

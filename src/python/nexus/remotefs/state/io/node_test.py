@@ -224,13 +224,14 @@ def test_a_repeated_change_takes_effect_once(verb: str, is_deduplicating: bool) 
 def lose_next_answer(peer: Peer) -> asyncio.Event:
     """Drop what comes back to this peer object, once; say when."""
     happened = asyncio.Event()
-    take = peer.answered
+    calls = peer._calls
+    take = calls.answered
 
     def drop(response: Response) -> None:
-        peer.answered = take  # type: ignore[method-assign]
+        calls.answered = take  # type: ignore[method-assign]
         happened.set()
 
-    peer.answered = drop  # type: ignore[method-assign]
+    calls.answered = drop  # type: ignore[method-assign]
     return happened
 
 

@@ -1,0 +1,221 @@
+"""The calls to one peer: many in flight, each with its deadline; they outlive its sessions.
+
+A call that may be repeated is sent again when its session is lost and another one comes: reads
+always, mutations only to a peer that remembers what it has answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from nexus.dsoftbus.io.clock import NS_PER_S, Clock, deadline
+from nexus.dsoftbus.io.counters import Counters
+from nexus.dsoftbus.io.errors import (
+    ClosedError,
+    DeadlineError,
+    MisuseError,
+    MisuseTypeError,
+    UnavailableError,
+)
+from nexus.dsoftbus.io.session_table import SessionRecord, SessionTable
+from nexus.dsoftbus.io.settings import PeerSettings
+from nexus.dsoftbus.policy import is_mutation
+from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Request, Response
+
+# More calls wait in `call`; what the peer has to hold for us is bounded by it.
+IN_FLIGHT_MAX: Final = 128
+
+_NS_PER_MS: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A call that was not answered yet."""
+
+    service: int
+    payload: bytes
+    timeout_s: float
+    deadline_ns: int
+    future: asyncio.Future[Response]
+    number: int | None = None  # The session on which it was sent.
+
+
+class Calls:
+    """Everything that waits for one peer."""
+
+    def __init__(
+        self,
+        settings: PeerSettings,
+        epoch: int,
+        sessions: SessionTable,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        """Wait for nothing.
+
+        Args:
+            settings: Who the peer is.
+            epoch: 32 bits that no earlier start of this node had.
+            sessions: Where its sessions are found.
+            clock: The node's.
+            counters: The node's.
+        """
+        self.settings = settings
+        self.clock = clock
+        # A peer's table of answered mutations goes by epoch and number.
+        self._correlation = epoch << 32 if settings.is_deduplicating else 0
+        self._sessions = sessions
+        self._counters = counters
+        self._pending: dict[int, _Pending] = {}
+        self._capacity = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._changed = asyncio.Event()
+        self._is_closed = False
+
+    @property
+    def session(self) -> SessionRecord | None:
+        """The session that is used now."""
+        return self._sessions.newest(self.settings.device_id)
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls wait for their answers."""
+        return len(self._pending)
+
+    def next_correlation(self) -> int:
+        """Return a new correlation id; to a peer that remembers it names a call for good."""
+        self._correlation += 1
+        return self._correlation
+
+    def check_open(self) -> None:
+        """Raise what callers get after the node was closed."""
+        if self._is_closed:
+            raise ClosedError("this node is closed; make another one")
+
+    async def wait_ready(self) -> SessionRecord:
+        """Return a session as soon as there is one."""
+        while True:
+            self.check_open()
+            record = self.session
+            if record is not None:
+                return record
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def wait_lost(self) -> None:
+        """Return when there is no session."""
+        while self.session is not None:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def exchange(self, service: int, payload: bytes, timeout_s: float) -> Response:
+        """Send a request; return its response.
+
+        Raises:
+            DeadlineError: no answer in time.
+            UnavailableError: the session was lost and the call must not be repeated.
+            MisuseError: what cannot be asked.
+        """
+        self.check_open()
+        _check(service, payload)
+        at_ns = self.clock.now_ns() + int(timeout_s * NS_PER_S)
+        if self._capacity.locked():
+            try:
+                async with deadline(self.clock, at_ns):
+                    await self._capacity.acquire()
+            except TimeoutError as exc:
+                raise self._late(timeout_s) from exc
+        else:
+            await self._capacity.acquire()
+        try:
+            return await self._wait(_Pending(service, payload, timeout_s, at_ns, _future()))
+        finally:
+            self._capacity.release()
+
+    def attach(self, record: SessionRecord) -> None:
+        """Use this session; what is under way on another one stays there."""
+        self._changed.set()
+        for correlation, pending in list(self._pending.items()):
+            if pending.number is None:
+                self._send(correlation, pending)
+
+    def detach(self, record: SessionRecord) -> None:
+        """Stop using a session that ended; repeat what was under way on it, if it may be."""
+        self._changed.set()
+        number = record.link.number
+        lost = [(c, p) for c, p in self._pending.items() if p.number == number]
+        for correlation, pending in lost:
+            if pending.future.done():
+                continue
+            pending.number = None
+            is_harmless = not is_mutation(pending.service, pending.payload)
+            if is_harmless or self.settings.is_deduplicating:
+                self._send(correlation, pending)
+            else:
+                text = f"lost {self.settings.device_id}; the call may have had its effect"
+                pending.future.set_exception(UnavailableError(text))
+
+    def answered(self, response: Response) -> None:
+        """Take a response; one that nobody waits for is dropped."""
+        pending = self._pending.pop(response.correlation, None)
+        if pending is not None and not pending.future.done():
+            self._counters.calls_answered += 1
+            pending.future.set_result(response)
+
+    def close(self) -> None:
+        """Give up on everything that waits."""
+        self._is_closed = True
+        self._changed.set()
+        pending, self._pending = self._pending, {}
+        for call in pending.values():
+            if not call.future.done():
+                call.future.set_exception(ClosedError("this node was closed"))
+
+    async def _wait(self, pending: _Pending) -> Response:
+        self.check_open()
+        correlation = self.next_correlation()
+        self._pending[correlation] = pending
+        timer = self.clock.call_at(pending.deadline_ns, partial(self._expire, correlation))
+        try:
+            self._counters.calls_sent += 1
+            self._send(correlation, pending)
+            return await pending.future
+        finally:
+            timer.cancel()
+            self._pending.pop(correlation, None)
+
+    def _expire(self, correlation: int) -> None:
+        pending = self._pending.get(correlation)
+        if pending is not None and not pending.future.done():
+            pending.future.set_exception(self._late(pending.timeout_s))
+
+    def _late(self, timeout_s: float) -> DeadlineError:
+        return DeadlineError(f"{self.settings.device_id} gave no answer in {timeout_s:g} s")
+
+    def _send(self, correlation: int, pending: _Pending) -> None:
+        record = self.session
+        if record is None:
+            return  # `attach` sends it.
+        # Rounded up: our own deadline comes before the peer's, so that it is the one that counts.
+        left_ms = -(-(pending.deadline_ns - self.clock.now_ns()) // _NS_PER_MS)
+        deadline_ms = min(max(left_ms, 1), DEADLINE_MS_MAX)
+        request = Request(pending.service, correlation, deadline_ms, pending.payload)
+        pending.number = record.link.number
+        record.link.send_request(request.encode())
+
+
+def _future() -> asyncio.Future[Response]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _check(service: int, payload: bytes) -> None:
+    """Refuse what no request can say."""
+    if not isinstance(payload, bytes):
+        raise MisuseTypeError(f"payload: {type(payload).__name__}, expected bytes")
+    if len(payload) > REQUEST_PAYLOAD_MAX:
+        text = f"payload: {len(payload)} bytes, expected at most {REQUEST_PAYLOAD_MAX}"
+        raise MisuseError(f"{text}; use a stream for more")
+    if isinstance(service, bool) or not isinstance(service, int) or not 0 <= service <= 0xFF:
+        raise MisuseError(f"service: {service!r}, expected a number from 0 to 255")
