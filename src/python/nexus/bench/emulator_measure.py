@@ -15,12 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from nexus.bench.guest_cliff import CLIFFS, STORMS
 from nexus.bench.guest_workload import EMPTY, WORKLOADS
 from nexus.bench.process import Cost, run
 from nexus.harness.qemu_command import PROGRAM
 
 # The reference is hundreds of times slower; its rate is measured on shorter runs.
 _REFERENCE_DIVISOR: Final = 200
+
+# Everything that is run by itself.
+PROGRAMS: Final = {**WORKLOADS, **CLIFFS, **STORMS, "empty": EMPTY}
 
 Say = Callable[[str], None]
 Command = Callable[[Path], list[str]]
@@ -56,7 +60,7 @@ class _Samples:
 def measure(settings: Settings, say: Say) -> dict[str, Any]:
     """Run everything; return the figures as JSON has them."""
     engines = _engines(settings, say)
-    names = settings.workloads or list(WORKLOADS)
+    names = settings.workloads or [name for name in PROGRAMS if name != "empty"]
     samples = {engine: _Samples() for engine in engines}
     kernels = _write_kernels(settings, names)
     for number in range(settings.rounds):
@@ -68,6 +72,7 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
     return {
         "host": _host(),
         "rounds": settings.rounds,
+        "divisor": settings.divisor,
         "answers_agree": _agree(samples, names),
         "workloads": {name: _figures(samples, name) for name in names},
         "start": {
@@ -136,9 +141,8 @@ def _write_kernels(settings: Settings, names: list[str]) -> tuple[dict[str, Path
     for label, divisor in (("full", 1), ("short", _REFERENCE_DIVISOR)):
         paths = {}
         for name in (*names, "empty"):
-            workload = EMPTY if name == "empty" else WORKLOADS[name]
-            paths[name] = settings.folder / f"{name}-{label}.elf"
-            paths[name].write_bytes(workload.elf(divisor * settings.divisor))
+            paths[name] = settings.folder / f"{name.replace(' ', '-')}-{label}.elf"
+            paths[name].write_bytes(PROGRAMS[name].elf(divisor * settings.divisor))
         found.append(paths)
     return found[0], found[1]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
 from typing import Any, Final
 
+from nexus.bench.guest_cliff import OPERATIONS, PAIRS, STORM_ROUNDS, STORMS
 from nexus.bench.guest_workload import WORKLOADS
 
 _QEMU: Final = "qemu"
@@ -19,7 +20,9 @@ def as_text(result: Mapping[str, Any]) -> str:
         f" {host['date']}; medians of {result['rounds']} interleaved rounds.",
         "",
     ]
-    lines += _workloads(result["workloads"])
+    figures = result["workloads"]
+    lines += _workloads({name: found for name, found in figures.items() if name in WORKLOADS})
+    lines += ["", *_pairs(figures), "", *_storms(figures, result["divisor"])]
     lines += ["", *_start(result["start"])]
     if result["worlds"]:
         lines += ["", *_worlds(result["worlds"])]
@@ -37,6 +40,8 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _workloads(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if not figures:
+        return []
     engines = list(next(iter(figures.values())))
     rows = []
     ratios: dict[str, list[float]] = {engine: [] for engine in engines}
@@ -59,6 +64,44 @@ def _workloads(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for name, found in figures.items()
     ]
     return [*steady, "", *_table(["whole process, s", *whole], walls)]
+
+
+def _pairs(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The same code at a cliff and away from it, on each engine."""
+    pairs = {cliff: plain for cliff, plain in PAIRS.items() if {cliff, plain} <= figures.keys()}
+    if not pairs:
+        return []
+    engines = list(figures[next(iter(pairs))])
+    rows = [
+        [
+            f"{cliff}, against {plain}",
+            *(
+                f"{figures[plain][engine]['steady_s'] / figures[cliff][engine]['steady_s']:.2f}"
+                for engine in engines
+            ),
+        ]
+        for cliff, plain in pairs.items()
+    ]
+    return _table(["the same code, speed at a cliff (away from it = 1)", *engines], rows)
+
+
+def _storms(figures: Mapping[str, Mapping[str, Any]], divisor: int) -> list[str]:
+    """What one operation of a kernel costs, and how that compares with QEMU."""
+    names = [name for name in STORMS if name in figures]
+    if not names:
+        return []
+    operations = STORM_ROUNDS // divisor * OPERATIONS
+    engines = [engine for engine in figures[names[0]] if engine != "reference"]
+    rows = []
+    for name in names:
+        cells = [name]
+        for engine in engines:
+            seconds = figures[name][engine]["steady_s"]
+            base = figures[name].get(_QEMU, {}).get("steady_s")
+            ratio = f" ({base / seconds:.2f})" if base else ""
+            cells.append(f"{seconds / operations * 1e9:.1f}{ratio}")
+        rows.append(cells)
+    return _table(["an operation, ns (speed, QEMU = 1)", *engines], rows)
 
 
 def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:

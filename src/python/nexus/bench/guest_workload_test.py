@@ -1,6 +1,7 @@
 import pytest
 
 from nexus.bench.emulator_report import as_text
+from nexus.bench.guest_cliff import CLIFFS, PAIRS, STORMS
 from nexus.bench.guest_workload import EMPTY, WORKLOADS, Workload
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 
@@ -9,7 +10,7 @@ _DIVISOR = 20000
 
 
 def _answer(workload: Workload, divisor: int) -> bytes:
-    machine = Machine(MachineOptions(kernel=workload.elf(divisor), ram_bytes=4 << 20))
+    machine = Machine(MachineOptions(kernel=workload.elf(divisor), ram_bytes=16 << 20))
     assert machine.run(1_000_000_000) is Stop.FINISHED
     assert machine.exit_code == 0
     return machine.take_console()
@@ -22,6 +23,16 @@ def test_workloads_end_with_an_answer(name: str) -> None:
     assert set(answer.strip()) <= set(b"ABCDEFGHIJKLMNOP.")
 
 
+@pytest.mark.parametrize("name", [*CLIFFS, *STORMS])
+def test_cliffs_end(name: str) -> None:
+    assert len(_answer({**CLIFFS, **STORMS}[name], _DIVISOR).strip()) == 16
+
+
+def test_code_at_a_cliff_computes_the_same_as_away_from_it() -> None:
+    for cliff, plain in PAIRS.items():
+        assert _answer(CLIFFS[cliff], _DIVISOR) == _answer(CLIFFS[plain], _DIVISOR)
+
+
 def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
     engine = {"mips": 100.0, "wall_s": 1.0, "steady_s": 1.0}
     start = {"native": {"wall_s": 0.1, "cpu_s": 0.05, "rss_kib": 2048}}
@@ -29,12 +40,20 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
         {
             "host": {"cpu": "x", "system": "y", "python": "3", "qemu": "7", "date": "today"},
             "rounds": 1,
+            "divisor": 1,
             "answers_agree": False,
-            "workloads": {"calls": {"native": engine, "qemu": {**engine, "mips": 50.0}}},
+            "workloads": {
+                "calls": {"native": engine, "qemu": {**engine, "mips": 50.0}},
+                "a locked word": {"native": {**engine, "steady_s": 2.0}},
+                "open to machine mode": {"native": engine},
+                "sstatus": {"native": engine, "qemu": {**engine, "steady_s": 3.0}},
+            },
             "start": start,
             "worlds": {"boot": {"native": {"wall_s": 2.0, "cpu_s": 1.0, "rss_kib": 1024}}},
         }
     )
     assert "100 (2.00)" in text
+    assert "| a locked word, against open to machine mode | 0.50 |" in text
+    assert "(3.00)" in text
     assert "| boot: wall | 2.00 |" in text
     assert "DISAGREE" in text

@@ -32,6 +32,11 @@ def test_signature_id_and_wide_reads(ram: Ram) -> None:
     assert device.read(16, 8).to_bytes(8, "little") == b"QEMU CFG"
 
 
+def test_before_anything_is_selected_the_signature_is(ram: Ram) -> None:
+    device = FwCfg({}, ram)
+    assert [device.read(0, 1) for _ in range(5)] == [*b"QEMU", 0]
+
+
 def test_directory_lists_files_by_name(ram: Ram) -> None:
     device = FwCfg(FILES, ram)
     select(device, 0x19)

@@ -13,8 +13,6 @@ from typing import ClassVar, Final
 from nexus.emulator.memory import Ram
 
 QUEUE_SIZE_MAX: Final = 1024  # QEMU's limit.
-# A chain longer than the largest queue must contain a loop.
-CHAIN_BYTES_MAX: Final = 1 << 24
 
 _NEXT: Final = 1
 _WRITE: Final = 2
@@ -136,8 +134,10 @@ class VirtQueue:
                 index, is_indirect = 0, True
                 continue
             total += length
-            if not self._ram.contains(address, length) or total > CHAIN_BYTES_MAX:
-                raise QueueError(f"buffer {address:#x}+{length:#x} is not RAM, or too large")
+            if not self._ram.contains(address, length) or total > self._ram.size_bytes:
+                raise QueueError(
+                    f"buffer {address:#x}+{length:#x} is not RAM, or the chain is larger than RAM"
+                )
             if flags & _WRITE:
                 writable.append((address, length))
             elif writable:

@@ -26,6 +26,9 @@ from nexus.emulator.native.translation import Entry, Page, key_of, pack
 from nexus.emulator.reference.state import SINK
 from nexus.entry.program import run_program
 
+# As everywhere: what was asked for cannot be done.
+EXIT_CONFIG: Final = 20
+
 _MAGIC: Final = b"\x7fELF\x02\x01\x01"
 _SEGMENT: Final = struct.Struct("<IIQQQQQQ")
 _PT_LOAD, _EXECUTE = 1, 1
@@ -146,6 +149,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(argv)
     images = [path.read_bytes() for path in options.elf]
+    for path, image in zip(options.elf, images, strict=True):
+        if not any(pages_of(image)):
+            parser.exit(
+                EXIT_CONFIG,
+                f"translate: --elf {path}: no segment is executable, so there is nothing to"
+                " translate; expected a kernel as a linker makes it\n",
+            )
     data = translate(images, options.processes)
     options.out.write_bytes(data)
     kib = len({key_of(page) for image in images for page, _ in pages_of(image)}) * PAGE_BYTES >> 10

@@ -1,6 +1,7 @@
 """Translated pages against the reference, and the file they come in."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from nexus.emulator.native import layout
 from nexus.emulator.native.blob import Blob, BlobError, unpack
 from nexus.emulator.native.blob_fake import native_blob
 from nexus.emulator.native.hart import NativeHart
-from nexus.emulator.native.translate import pages_of, translate
+from nexus.emulator.native.translate import main, pages_of, translate
 from nexus.emulator.native.translation import Entry, Page, Translations, key_of, pack
 from nexus.emulator.native.translation_fake import translated, translations_of
 from nexus.emulator.program_fake import build_elf, program
@@ -177,6 +178,19 @@ def test_translating_twice_gives_the_same_bytes() -> None:
     kernel = program(LOOP)
     assert translate([kernel]) == translations_of(kernel)
     assert translate([kernel], processes=2) == translations_of(kernel)
+
+
+def test_an_image_without_executable_segments_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = bytearray(program(LOOP))
+    kernel[68] = 6  # Flags of its one segment: read and write.
+    (tmp_path / "data.elf").write_bytes(kernel)
+    with pytest.raises(SystemExit) as ended:
+        main(["--elf", str(tmp_path / "data.elf"), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 20
+    assert "data.elf: no segment is executable" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_executables_inside_an_image_are_found_where_they_lie() -> None:

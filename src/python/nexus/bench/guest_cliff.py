@@ -1,0 +1,254 @@
+"""Guest programs that meet what slowed emulators down: one program for each cliff.
+
+Some are the same code twice, once where everything is easy; their ratio is what counts.  The
+others repeat one operation of a kernel, so that a rate of them stands for its cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from nexus.bench.guest_workload import Workload
+
+OPERATIONS: Final = 16  # A round repeats its operation as often.
+STORM_ROUNDS: Final = 400_000  # Some tenths of a second on QEMU.
+_MIX_ROUNDS: Final = 100_000
+
+_OPEN: Final = """
+    li t0, -1
+    csrw pmpaddr0, t0
+    li t0, 0x1f
+    csrw pmpcfg0, t0
+"""
+
+# What a small kernel sets: one range from zero, as high as the register goes.
+_TOR: Final = """
+    li t0, 0x3fffffffffffff
+    csrw pmpaddr0, t0
+    li t0, 0xf
+    csrw pmpcfg0, t0
+"""
+
+# What OpenSBI leaves: the CLINT and its own memory closed to lower modes, the rest open.
+_FIRMWARE: Final = """
+    li t0, 0x801fff
+    csrw pmpaddr0, t0
+    li t0, 0x20201fff
+    csrw pmpaddr1, t0
+    li t0, -1
+    csrw pmpaddr2, t0
+    li t0, 0x1f1818
+    csrw pmpcfg0, t0
+"""
+
+# A locked word in the midst of memory that nobody touches, and an open rest.
+_LOCKED: Final = """
+    li t0, 0x20100101
+    csrw pmpaddr0, t0
+    li t0, -1
+    csrw pmpaddr1, t0
+    li t0, 0x1f90
+    csrw pmpcfg0, t0
+"""
+
+_TO_SUPERVISOR: Final = """
+    li t0, 0x1800
+    csrc mstatus, t0
+    li t0, 0x800
+    csrs mstatus, t0
+    la t0, lower
+    csrw mepc, t0
+    mret
+lower:
+"""
+
+_MIX: Final = """
+    li s0, 0x80900000
+round: li t0, 512
+mix: slli t1, t0, 3
+    andi t1, t1, 0x7f8
+    add t1, t1, s0
+    ld t2, 0(t1)
+    add t2, t2, t0
+    sd t2, 0(t1)
+    xor s10, s10, t2
+    addi t0, t0, -1
+    bnez t0, mix
+    addi s11, s11, -1
+    bnez s11, round
+    j finish
+"""
+
+# Code at the beginning of a page, a table at its end or on another page.
+_SHARED: Final = """
+    la s0, table
+    li s1, {distance}
+    add s0, s0, s1
+    j round
+.align 12
+round: li t0, 512
+mix: slli t1, t0, 3
+    andi t1, t1, 0x3f8
+    add t1, t1, s0
+    ld t2, 0(t1)
+    add t2, t2, t0
+    sd t2, 0(t1)
+    xor s10, s10, t2
+    addi t0, t0, -1
+    bnez t0, mix
+    addi s11, s11, -1
+    bnez s11, round
+    j finish
+.align 8
+table: .space 2048
+"""
+
+
+def _storm(setup: str, operation: str, end: str = "j finish") -> Workload:
+    """Rounds of one operation, after what it needs."""
+    text = f"""
+    {setup}
+round:
+    {operation * OPERATIONS}
+    addi s11, s11, -1
+    bnez s11, round
+    {end}
+    """
+    return Workload(lambda: text, STORM_ROUNDS, is_compute=False)
+
+
+def _mix(setup: str, body: str = _MIX) -> Workload:
+    """The same work under another setup."""
+    return Workload(lambda: setup + body, _MIX_ROUNDS, is_compute=False)
+
+
+# Answers calls and faults: the instruction behind is the next one.
+_HANDLER: Final = """
+    j ready
+.align 4
+handler: csrr t6, {epc}
+    addi t6, t6, 4
+    csrw {epc}, t6
+    addi s10, s10, 1
+    {back}
+ready:
+    la t0, handler
+    csrw {vector}, t0
+"""
+_MACHINE_HANDLER: Final = _HANDLER.format(epc="mepc", back="mret", vector="mtvec")
+_SUPERVISOR_HANDLER: Final = _HANDLER.format(epc="sepc", back="sret", vector="stvec")
+
+# The first gigabyte of RAM as one page for supervisor mode, another for user mode at zero; ends
+# by ebreak.
+_PAGED: Final = """
+    li t1, 0x80008000
+    li t0, 0x200000cf
+    sd t0, 16(t1)
+    li t0, 0x200000df
+    sd t0, 0(t1)
+    li t1, 0x80009000
+    li t0, 0x200000cf
+    sd t0, 16(t1)
+    li t0, 0x200000df
+    sd t0, 0(t1)
+    li s3, 0x8000000000080008
+    li s4, 0x8000000000080009
+    csrw satp, s3
+    li t0, 0xb1f7
+    csrw medeleg, t0
+    la t0, paged_end
+    csrw mtvec, t0
+    j paged
+paged_end: csrw satp, zero
+    j finish
+paged:
+"""
+# User mode sees memory at zero.
+_TO_USER: Final = """
+    li t0, 0x1800
+    csrc mstatus, t0
+    la t0, lower
+    li t1, 0x80000000
+    sub t0, t0, t1
+    csrw mepc, t0
+    mret
+lower:
+"""
+
+_SSTC: Final = """
+    li t0, 0x8000000000000000
+    csrw menvcfg, t0
+    li t0, 7
+    csrw mcounteren, t0
+    csrw scounteren, t0
+"""
+
+_PLIC: Final = """
+    li t0, 0x0c000028
+    li t1, 1
+    sw t1, 0(t0)
+    li t0, 0x0c002080
+    li t1, 0x400
+    sw t1, 0(t0)
+    li s1, 0x0c201004
+"""
+
+_FW_CFG: Final = """
+    li s1, 0x10100000
+    li t0, 0x1900
+    sh t0, 8(s1)
+"""
+
+_S: Final = _OPEN + _TO_SUPERVISOR
+_DELEGATED: Final = "li t0, 0x222\n csrw mideleg, t0"
+
+# Name of a cliff, and of the same code away from it.
+PAIRS: Final[Mapping[str, str]] = {
+    "TOR over everything": "open to supervisor mode",
+    "a firmware's protection": "open to supervisor mode",
+    "a locked word": "open to machine mode",
+    "text and data in one page": "text and data apart",
+}
+
+CLIFFS: Final[Mapping[str, Workload]] = {
+    "open to supervisor mode": _mix(_S),
+    "open to machine mode": _mix(_OPEN),
+    "text and data apart": _mix("", _SHARED.format(distance=0x10000)),
+    "TOR over everything": _mix(_TOR + _TO_SUPERVISOR),
+    "a firmware's protection": _mix(_FIRMWARE + _TO_SUPERVISOR),
+    "a locked word": _mix(_LOCKED),
+    "text and data in one page": _mix("", _SHARED.format(distance=0)),
+}
+
+STORMS: Final[Mapping[str, Workload]] = {
+    "sstatus": _storm(_S, "csrrci t0, sstatus, 2\n csrrsi t0, sstatus, 2\n"),
+    "mstatus": _storm("", "csrrci t0, mstatus, 8\n csrrsi t0, mstatus, 8\n"),
+    "sie": _storm(_DELEGATED + _S, "csrrsi t0, sie, 2\n csrrci t0, sie, 2\n"),
+    "sip": _storm(_DELEGATED + _S, "csrrsi t0, sip, 2\n csrrci t0, sip, 2\n"),
+    "mip and mie": _storm("li s1, 0x888", "csrr t0, mip\n csrw mie, s1\n csrw mie, zero\n"),
+    "mhartid and cycle": _storm("", "csrr t0, mhartid\n csrr t1, cycle\n"),
+    "stimecmp": _storm(_SSTC + _S + "li s1, -1", "csrw 0x14d, s1\n addi s10, s10, 1\n"),
+    "ecall and mret": _storm(_OPEN + _MACHINE_HANDLER + _TO_SUPERVISOR, "ecall\n"),
+    "ecall and sret": _storm(
+        _OPEN + _PAGED + _SUPERVISOR_HANDLER + _TO_USER, "ecall\n", "ebreak\n"
+    ),
+    "page fault and sret": _storm(
+        _OPEN + _PAGED + _SUPERVISOR_HANDLER + _TO_SUPERVISOR + "li s1, 0x40000000",
+        "lw t0, 0(s1)\n",
+        "ebreak",
+    ),
+    "satp and sfence.vma": _storm(
+        _OPEN + _PAGED + _TO_SUPERVISOR,
+        "csrw satp, s4\n sfence.vma zero, zero\n csrw satp, s3\n sfence.vma zero, zero\n",
+        "ebreak",
+    ),
+    "mtime and mtimecmp": _storm(
+        "li s1, 0x02004000\n li s2, 0x0200bff8\n li s3, -1", "ld t0, 0(s2)\n sd s3, 0(s1)\n"
+    ),
+    "plic claim and complete": _storm(_PLIC, "lw t0, 0(s1)\n sw t0, 0(s1)\n"),
+    "fw_cfg bytes": _storm(_FW_CFG, "lbu t0, 0(s1)\n addi s10, s10, 1\n"),
+    "misaligned across pages": _storm(
+        "li s1, 0x80900ffd", "ld t0, 0(s1)\n addi t0, t0, 1\n sd t0, 0(s1)\n"
+    ),
+}
