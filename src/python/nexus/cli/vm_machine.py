@@ -67,6 +67,8 @@ def gather(options: Options) -> Parts:
             engine=options.engine,
             native_blob=blob,
             translations=translations,
+            # A debugger wants to see the loop go round.
+            stops_when_stuck=options.gdb is None,
             observer=observer,
         )
 

@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         ending = Ending(EXIT_INTERRUPTED, "interrupted")
     if ending.message is not None:
         sys.stderr.write(f"nexus vm run: {printable(ending.message)}\n")
+    for line in ending.details:
+        sys.stderr.write(f"  {printable(line)}\n")
     return ending.exit_code
 
 
@@ -63,8 +65,13 @@ def run(options: Options) -> Ending:
         return run_qemu(options)
     from nexus.cli.vm_machine import gather
     from nexus.emulator.elf import ImageError
+    from nexus.emulator.elf_needs import describe_needs
 
     parts = gather(options)
+    needs = describe_needs(parts.kernel)
+    if needs is not None:
+        note = f"note: --kernel {options.kernel}: {needs}"
+        sys.stderr.write(f"nexus vm run: {printable(note)}\n")
     typed = b"" if options.script is None else _read_script(options.script)
     try:
         return _run_parts(options, parts, typed)

@@ -66,6 +66,26 @@ def test_other_endings_have_exit_codes_of_their_own(
     assert done.stderr.count("\n") == 1
 
 
+def test_a_loop_of_traps_ends_the_run_with_its_cause_and_the_last_state(tmp_path: Path) -> None:
+    done = run_vm("--kernel", write_guest(tmp_path, "li a0, 5\n sd zero, 16(zero)"))
+    first, *more = done.stderr.splitlines()
+    assert done.returncode == 11
+    assert "guest-panic: the guest is caught in a loop of traps: store access fault" in first
+    assert "value 0x10, at 0x80000004" in first
+    assert any("a0 0000000000000005" in line for line in more)
+
+
+def test_what_a_kernel_was_built_for_is_said_where_it_is_not_there(tmp_path: Path) -> None:
+    kernel = bytearray(build_elf({0x8000_0000: bytes(8)}))
+    kernel[48] = 5  # Compressed, and double-precision values in registers.
+    path = tmp_path / "guest.elf"
+    path.write_bytes(kernel)
+    done = run_vm("--kernel", path)
+    assert done.returncode == 11
+    note = done.stderr.splitlines()[0]
+    assert f"note: --kernel {path}: built for D, which this machine does not have" in note
+
+
 def test_what_the_input_file_has_is_typed(tmp_path: Path) -> None:
     (tmp_path / "keys").write_bytes(b"HAL" * 1500 + b"q")
     done = run_vm("--kernel", write_guest(tmp_path, ECHO), "--input", tmp_path / "keys")

@@ -18,6 +18,7 @@ _NS_PER_STEP: Final = 10
 
 EXIT_UNSEEN: Final = 1
 EXIT_RESET: Final = 11
+EXIT_STUCK: Final = 11
 EXIT_DEADLOCK: Final = 13
 EXIT_INSTRUCTIONS: Final = 15
 EXIT_HOST: Final = 21
@@ -32,6 +33,7 @@ class Ending:
 
     exit_code: int
     message: str | None = None
+    details: tuple[str, ...] = ()  # Further lines, about the machine.
 
 
 class Search:
@@ -120,7 +122,24 @@ class Session:
             return ending_of(machine.exit_code or 0, self._search.text)
         if stop is Stop.RESET:
             return Ending(EXIT_RESET, "the guest asked for a reset")
+        if stop is Stop.STUCK:
+            return _stuck(machine)
         limit = self._instructions_max
         if limit is not None and machine.instructions >= limit:
             return Ending(EXIT_INSTRUCTIONS, f"{limit} instructions are spent (--max-instructions)")
         return None
+
+
+def _stuck(machine: Machine) -> Ending:
+    """The guest would go on for ever and never get anywhere: say why, and where it is."""
+    from nexus.emulator.post_mortem import describe, describe_loop
+    from nexus.harness.places import Places
+
+    loop = machine.trap_loop
+    assert loop is not None, "the machine stopped for that"
+    place = Places(machine.kernel)
+    return Ending(
+        EXIT_STUCK,
+        f"guest-panic: the guest {describe_loop(loop, place)}",
+        tuple(describe(machine, place)),
+    )

@@ -236,6 +236,11 @@ class Machine:
         return self._devices
 
     @property
+    def kernel(self) -> bytes:
+        """What was booted, for its symbols."""
+        return self._options.kernel
+
+    @property
     def identity(self) -> bytes:
         """SHA-256 over what of the options cannot be told from the state."""
         options = self._options

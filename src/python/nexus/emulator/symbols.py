@@ -44,7 +44,7 @@ def parse(image: bytes) -> Symbols:
     """Read the symbol table; damaged or absent, there are no names, and that is no error."""
     try:
         found = dict(_read(image))
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         found = {}
     ordered = sorted(found.items())
     return Symbols(tuple(a for a, _ in ordered), tuple(n for _, n in ordered))

@@ -9,8 +9,8 @@ An instruction's line has what ran before it (a count), privilege, pc, name, wor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
+from nexus.emulator.cause_names import LETTERS, cause_name, interrupt_name
 from nexus.emulator.inspect import instruction_at
 from nexus.emulator.isa.disassemble import disassemble
 from nexus.emulator.machine import Machine
@@ -18,33 +18,6 @@ from nexus.emulator.observe import Observer
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.trap import INTERRUPT
 from nexus.emulator.symbols import Symbols
-
-_PRIVILEGES: Final = {s.USER: "U", s.SUPERVISOR: "S", s.MACHINE: "M"}
-
-_CAUSES: Final = {
-    0: "instruction misaligned",
-    1: "instruction access",
-    2: "illegal instruction",
-    3: "breakpoint",
-    4: "load misaligned",
-    5: "load access",
-    6: "store misaligned",
-    7: "store access",
-    8: "ecall from user",
-    9: "ecall from supervisor",
-    11: "ecall from machine",
-    12: "instruction page",
-    13: "load page",
-    15: "store page",
-}
-_INTERRUPTS: Final = {
-    1: "supervisor software",
-    3: "machine software",
-    5: "supervisor timer",
-    7: "machine timer",
-    9: "supervisor external",
-    11: "machine external",
-}
 
 
 class Tracer:
@@ -75,13 +48,13 @@ class Tracer:
         place = self._place(self.machine.hart.state[s.PC])
         if cause & INTERRUPT:
             code = cause & ~INTERRUPT
-            self._write(f"{place} interrupt {code} {_INTERRUPTS.get(code, '?')}\n")
+            self._write(f"{place} interrupt {code} {interrupt_name(code)}\n")
         else:
-            self._write(f"{place} trap {cause} {_CAUSES.get(cause, '?')}, value {value:#x}\n")
+            self._write(f"{place} trap {cause} {cause_name(cause)}, value {value:#x}\n")
 
     def _place(self, pc: int) -> str:
         assert self.machine is not None
         hart = self.machine.hart
         name = self._symbols.name_of(pc)
-        privilege = _PRIVILEGES[hart.state[s.PRIVILEGE]]
+        privilege = LETTERS[hart.state[s.PRIVILEGE]]
         return f"{hart.steps} {privilege} {pc:016x}" + (f" {name}" if name else "")

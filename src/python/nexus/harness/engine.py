@@ -36,6 +36,12 @@ class Engine(Protocol):
     def states(self) -> dict[str, str]:
         """What each machine is up to, in words."""
 
+    def why_stuck(self, machine: str) -> str:
+        """What a machine that stopped as stuck is caught in, as the rest of a sentence."""
+
+    def post_mortem(self) -> dict[str, list[str]]:
+        """The last state of each machine that can be looked into, a line each."""
+
     def instructions(self) -> dict[str, int]:
         """Instructions retired per machine; empty if the engine cannot tell."""
 

@@ -15,12 +15,14 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from nexus.harness.outcome import MISSING, Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
+from nexus.harness.wording import describe_missing, format_ms
 
 # After the last marker the world runs on for this long: time for the frames in flight and for
 # a crash right behind the last line to show.
@@ -66,6 +68,8 @@ class Judge:
         self.seen_ns: list[int | None] = [None] * len(plan.due)
         self.phases: list[PhaseTimes] = [PhaseTimes(plan.phases[0], 0)]
         self.verdict: Verdict | None = None
+        # The bytes that a machine has printed after its last newline.
+        self.unfinished: Callable[[str], bytes] = lambda machine: b""
         self._settle_until_ns: int | None = None
         self._off: set[str] = set()
         everywhere = [(text, Outcome.FORBIDDEN_MARKER) for text in plan.forbidden]
@@ -144,6 +148,11 @@ class Judge:
         if missing is not None:
             self._miss(missing, f"machine {machine} switched off")
 
+    def on_stuck(self, machine: str, why: str) -> None:
+        """Judge a machine that would go on for ever and never get anywhere."""
+        self._off.add(machine)
+        self._end(Outcome.GUEST_PANIC, f"machine {machine} {why}", None, machine=machine)
+
     def on_time(self, now_ns: int, *, is_quiet: bool) -> None:
         """Judge the time; `is_quiet` says that nothing can ever happen again."""
         if self.verdict is not None:
@@ -158,14 +167,14 @@ class Judge:
             assert missing is not None, "complete runs settle"
             self._end(
                 Outcome.TIME_BUDGET,
-                f"the budget of {_ms(self.plan.total_ns)} is spent; first missing: "
-                + _describe(missing),
+                f"the budget of {format_ms(self.plan.total_ns)} is spent; first missing: "
+                + self._describe(missing),
                 missing,
             )
         elif now_ns >= self.deadline_ns():
             missing = self.first_missing()
             assert missing is not None, "complete runs settle"
-            budget = _ms(self.plan.budget_ns(self.phase))
+            budget = format_ms(self.plan.budget_ns(self.phase))
             self._miss(missing, f"phase {self.phase.value} has spent its {budget}")
 
     def on_instructions(self, machine: str, count: int) -> None:
@@ -248,7 +257,7 @@ class Judge:
             return
         last_ns = max(seen_ns for seen_ns in self.seen_ns if seen_ns is not None)
         count = len(self.seen_ns)
-        self._end(Outcome.PASSED, f"{count} of {count} markers seen in {_ms(last_ns)}", None)
+        self._end(Outcome.PASSED, f"{count} of {count} markers seen in {format_ms(last_ns)}", None)
 
     def _judge_quiet(self) -> None:
         missing = self.first_missing()
@@ -258,12 +267,16 @@ class Judge:
         self._end(
             Outcome.DEADLOCK,
             "every machine waits for ever and no frame is in flight; first missing: "
-            + _describe(missing),
+            + self._describe(missing),
             missing,
         )
 
     def _miss(self, missing: Expectation, reason: str) -> None:
-        self._end(MISSING[missing.phase], f"{reason} without {_describe(missing)}", missing)
+        self._end(MISSING[missing.phase], f"{reason} without {self._describe(missing)}", missing)
+
+    def _describe(self, expectation: Expectation) -> str:
+        """What is missing, and whether it is there but for its newline."""
+        return describe_missing(expectation, self.unfinished(expectation.machine))
 
     def _end(
         self,
@@ -285,12 +298,3 @@ class Judge:
                 phase=phase,
                 marker=expectation.text if expectation else None,
             )
-
-
-def _describe(expectation: Expectation) -> str:
-    kind = "a line like" if expectation.is_pattern else "marker"
-    return f"{kind} {expectation.text!r} on machine {expectation.machine}"
-
-
-def _ms(ns: int) -> str:
-    return f"{ns // 1_000_000}.{ns // 1_000 % 1_000:03d} ms"

@@ -33,7 +33,18 @@ def boot(plan: Plan, options: Options) -> Engine:
     if options.engine == AUTO and engine == REFERENCE:
         reason = "was not given" if native_code is None else f"is not for {platform.machine()}"
         print(f"os2vm: the reference interpreter runs: native code {reason}", file=sys.stderr)
+    _say_what_images_need(plan)
     return boot_virtual(plan, engine, native_code, read_translations(options.translations))
+
+
+def _say_what_images_need(plan: Plan) -> None:
+    """Name the extensions that an image was built for and the emulator's machine lacks."""
+    from nexus.emulator.elf_needs import describe_needs
+
+    for name, image in {machine.image_name: machine.image for machine in plan.machines}.items():
+        needs = describe_needs(image)
+        if needs is not None:
+            print(f"os2vm: note: --image {name}: {needs}", file=sys.stderr)
 
 
 def load(options: Options) -> Plan:

@@ -15,7 +15,7 @@ from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.core.text import printable
-from nexus.harness import artifacts, junit
+from nexus.harness import artifacts, junit, last_words
 from nexus.harness.arguments import Options
 from nexus.harness.engine import Engine, EngineUnavailableError, HostFaultError
 from nexus.harness.outcome import Outcome
@@ -29,12 +29,6 @@ from nexus.harness.runner import Record, Runner, Watchdog
 from nexus.harness.summary import Deterministic, Summary, Wall, describe, describe_unrun
 
 _MS_PER_S: Final = 1000.0
-
-# How much of each console is shown when a run fails; the files hold all of it.
-_TAIL_LINES: Final = 12
-
-_CR: Final = "\r"
-_TAB: Final = "\t"
 
 # Blame by error; the first match counts, and anything else we raise on purpose is about what
 # was given to us.
@@ -140,6 +134,8 @@ class Program:
         )
         for label, console in record.consoles.items():
             files[f"uart-{label}.log"] = bytes(console)
+        if record.verdict.outcome is not Outcome.PASSED:
+            files |= last_words.files_of(engine.post_mortem())
         files["capture.pcapng"] = record.capture.content()
         files["trace.txt"] = _encode(engine.trace_text())
         evidence = gather(record, engine, opens_sessions=self._options.opens_sessions)
@@ -224,7 +220,7 @@ class Program:
     def _say(self, ended: _Ended, exit_code: int) -> None:
         stream = sys.stdout if exit_code == 0 else sys.stderr
         if exit_code != 0:
-            _show_tails(ended.files)
+            last_words.show(ended.files)
             for label, state in ended.deterministic.machine_states.items():
                 print(f"os2vm: machine {label} {state}", file=stream)
         if self._options.expect_outcome is not Outcome.PASSED or (
@@ -240,22 +236,6 @@ class Program:
         for other in more:
             print(f"os2vm: {ended.outcome.label}: {other}", file=stream)
         stream.flush()
-
-
-def _show_tails(files: Mapping[str, bytes]) -> None:
-    for name, content in files.items():
-        if name.startswith("uart-") and content:
-            print(f"--- the last lines of {name}", file=sys.stderr)
-            lines = content.removesuffix(b"\n").split(b"\n")[-_TAIL_LINES:]
-            for text in (raw.decode("utf-8", "backslashreplace") for raw in lines):
-                print(f"  {_tail_line(text)}", file=sys.stderr)
-
-
-def _tail_line(text: str) -> str:
-    """Show a guest's line, and do not let a CI host take it for a command of its log."""
-    shown = printable(text.removesuffix(_CR), keep=_TAB)
-    is_command = shown.lstrip().startswith("::")
-    return shown.replace(":", r"\x3a", 1) if is_command else shown
 
 
 def _encode(text: str) -> bytes:

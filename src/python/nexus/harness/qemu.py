@@ -115,6 +115,14 @@ class QemuEngine:
         """Whether each process still runs; what its guest does cannot be seen from here."""
         return {guest.label: "off" if guest.is_over else "runs" for guest in self._guests}
 
+    def why_stuck(self, machine: str) -> str:
+        """Nothing: a loop of traps is not noticed here."""
+        raise AssertionError(f"{machine}: QEMU does not say that a guest is stuck")
+
+    def post_mortem(self) -> dict[str, list[str]]:
+        """Nothing: the machines are other processes."""
+        return {}
+
     def instructions(self) -> dict[str, int]:
         """Nothing: QEMU does not count them."""
         return {}

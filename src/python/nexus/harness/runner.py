@@ -17,6 +17,7 @@ from nexus.harness.outcome import GUEST_FAULTS, Outcome
 from nexus.harness.pcapng import Capture
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
+from nexus.simulation.machine import STOP_STUCK
 from nexus.simulation.world import Step
 
 # For the timeline; the logs have all lines.  A line is some fifty bytes, so this is 20 MB at most.
@@ -79,6 +80,7 @@ class Runner:
             {label: bytearray() for label in plan.labels},
         )
         self._lines = {label: LineAssembler() for label in plan.labels}
+        self.record.judge.unfinished = lambda label: self._lines[label].pending
         self._reporter = reporter
         self._watchdog = watchdog
         self._clock_ms = clock_ms
@@ -93,7 +95,7 @@ class Runner:
                 judge.on_host(*reason)
                 continue
             step = engine.step(judge.deadline_ns())
-            self._take(step)
+            self._take(step, engine)
             for machine, count in engine.instructions().items():
                 judge.on_instructions(machine, count)
             judge.on_time(step.now_ns, is_quiet=step.is_quiet)
@@ -107,11 +109,11 @@ class Runner:
         until_ns = self.record.now_ns + AFTERMATH_NS
         while self.record.now_ns < until_ns and self._watchdog() is None:
             step = engine.step(until_ns)
-            self._take(step)
+            self._take(step, engine)
             if step.is_quiet:
                 break
 
-    def _take(self, step: Step) -> None:
+    def _take(self, step: Step, engine: Engine) -> None:
         judge = self.record.judge
         self.record.now_ns = step.now_ns
         for sent in step.frames:
@@ -121,7 +123,10 @@ class Runner:
             for line in self._lines[machine].feed(data):
                 self._take_line(machine, line, step.now_ns)
         for stopped in step.stopped:
-            judge.on_stopped(stopped.machine, stopped.kind, stopped.exit_code)
+            if stopped.kind == STOP_STUCK:
+                judge.on_stuck(stopped.machine, engine.why_stuck(stopped.machine))
+            else:
+                judge.on_stopped(stopped.machine, stopped.kind, stopped.exit_code)
         self._reporter.progress(judge.phase, step.now_ns, judge.first_missing())
 
     def _take_line(self, machine: str, line: str | Garbled, now_ns: int) -> None:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.core.randomness import KeyedRandom
 from nexus.harness.console import LineAssembler
 from nexus.harness.engine import EngineUnavailableError
+from nexus.harness.places import Places
 from nexus.harness.plan import MachinePlan, Plan, PlanError, RebootPlan
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.machine import Machine
 from nexus.simulation.power import PowerCut
 from nexus.simulation.world import Step, World
+
+if TYPE_CHECKING:
+    from nexus.emulator.machine import Machine as EmulatedMachine
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
 CONFIG_FILE: Final = "opt/org.nexus/node"
@@ -86,6 +90,30 @@ class VirtualEngine:
     def states(self) -> dict[str, str]:
         """What each machine is up to, in words."""
         return self._world.states()
+
+    def why_stuck(self, machine: str) -> str:
+        """What a machine is caught in."""
+        from nexus.emulator.post_mortem import describe_loop
+
+        emulated = self._emulated()[machine]
+        loop = emulated.trap_loop
+        assert loop is not None, "it stopped for that"
+        return describe_loop(loop, Places(emulated.kernel))
+
+    def post_mortem(self) -> dict[str, list[str]]:
+        """The last state of each machine of the emulator."""
+        from nexus.emulator.post_mortem import describe
+
+        return {
+            label: describe(machine, Places(machine.kernel))
+            for label, machine in self._emulated().items()
+        }
+
+    def _emulated(self) -> dict[str, EmulatedMachine]:
+        from nexus.emulator.machine import Machine as EmulatedMachine
+
+        machines = self._world.machines().items()
+        return {label: it for label, it in machines if isinstance(it, EmulatedMachine)}
 
     def instructions(self) -> dict[str, int]:
         """Instructions retired per machine."""
@@ -196,6 +224,7 @@ def boot(
                 engine=engine,
                 native_blob=None if engine == REFERENCE else native_code,
                 translations=translations if engine == TRANSLATED else None,
+                stops_when_stuck=True,
             )
         )
 

@@ -19,9 +19,10 @@ from typing import Final, Protocol
 # The grain of virtual time; a machine cannot stop between two instructions.
 TICK_NS: Final = 10
 
-# Names of the two stops after which a machine does not run again (`Stop` of the emulator).
+# Names of the stops after which a machine does not run again (`Stop` of the emulator).
 STOP_FINISHED: Final = "FINISHED"
 STOP_RESET: Final = "RESET"
+STOP_STUCK: Final = "STUCK"  # It would go on for ever and never get anywhere.
 
 
 class Machine(Protocol):

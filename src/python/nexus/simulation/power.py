@@ -64,42 +64,42 @@ class Rebooted:
 
     def __init__(self, machine: Machine, origin_ns: int, instructions_before: int) -> None:
         """Take a machine at its time 0; instructions count over all its lives."""
-        self._machine = machine
+        self.machine = machine
         self._origin_ns = origin_ns
         self._instructions_before = instructions_before
 
     @property
     def exit_code(self) -> int | None:
         """The code it switched itself off with, once it did."""
-        return self._machine.exit_code
+        return self.machine.exit_code
 
     @property
     def now_ns(self) -> int:
         """The world's time."""
-        return self._origin_ns + self._machine.now_ns
+        return self._origin_ns + self.machine.now_ns
 
     @property
     def instructions(self) -> int:
         """Instructions retired in all lives."""
-        return self._instructions_before + self._machine.instructions
+        return self._instructions_before + self.machine.instructions
 
     def run(self, until_ns: int) -> Enum:
         """Advance to `until_ns`."""
-        return self._machine.run(until_ns - self._origin_ns)
+        return self.machine.run(until_ns - self._origin_ns)
 
     def next_event_ns(self) -> int | None:
         """When it can act next."""
-        next_ns = self._machine.next_event_ns()
+        next_ns = self.machine.next_event_ns()
         return None if next_ns is None else self._origin_ns + next_ns
 
     def take_console(self) -> bytes:
         """Console output since the last call."""
-        return self._machine.take_console()
+        return self.machine.take_console()
 
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Frames sent since the last call."""
-        return [(self._origin_ns + at_ns, frame) for at_ns, frame in self._machine.take_frames()]
+        return [(self._origin_ns + at_ns, frame) for at_ns, frame in self.machine.take_frames()]
 
     def deliver(self, frame: bytes) -> bool:
         """Hand one frame to the Ethernet port now."""
-        return self._machine.deliver(frame)
+        return self.machine.deliver(frame)

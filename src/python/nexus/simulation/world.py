@@ -23,7 +23,7 @@ from typing import Final
 from nexus.core.errors import NexusError
 from nexus.core.randomness import KeyedRandom
 from nexus.simulation.link import FaultEvent, Link, LinkOptions
-from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, TICK_NS, Machine
+from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, STOP_STUCK, TICK_NS, Machine
 from nexus.simulation.power import PowerCut, PowerSchedule, Rebooted
 from nexus.simulation.switch import FRAME_BYTES_MAX, HEADER_BYTES, LearningSwitch
 from nexus.simulation.trace import Trace, fingerprint
@@ -50,7 +50,7 @@ class SentFrame:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A machine that will not run again: switched off (with a code) or reset."""
+    """A machine that will not run again: switched off (with a code), reset or stuck."""
 
     machine: str
     at_ns: int
@@ -158,6 +158,13 @@ class World:
         """What each machine is up to, in words for a person who wonders why nothing happens."""
         return {node.name: _describe(node) for node in self._nodes}
 
+    def machines(self) -> dict[str, Machine]:
+        """The machines that are there now, for a look at them when the run is over."""
+        return {
+            node.name: node.machine.machine if isinstance(node.machine, Rebooted) else node.machine
+            for node in self._nodes
+        }
+
     def schedule(self, cut: PowerCut) -> None:
         """Let the power of a machine fail, and come back, at these instants."""
         if cut.machine not in [node.name for node in self._nodes]:
@@ -233,7 +240,7 @@ class World:
             return None
         stop = machine.run(until_ns).name
         at_ns = machine.now_ns
-        if stop in (STOP_FINISHED, STOP_RESET):
+        if stop in (STOP_FINISHED, STOP_RESET, STOP_STUCK):
             self.trace.add(at_ns, node.name, "stop", f"{stop.lower()} {machine.exit_code}")
             return Stopped(node.name, at_ns, stop, machine.exit_code)
         if at_ns != until_ns:
@@ -288,6 +295,8 @@ def _is_cut(node: _Node) -> bool:
 
 
 def _describe(node: _Node) -> str:
+    if node.stopped is not None and node.stopped.kind == STOP_STUCK:
+        return f"is caught in a loop of traps since {node.stopped.at_ns} ns"
     if node.stopped is not None:
         return f"off since {node.stopped.at_ns} ns ({node.stopped.kind.lower()})"
     next_ns = node.machine.next_event_ns()
