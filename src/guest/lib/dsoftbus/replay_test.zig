@@ -161,3 +161,10 @@ test "against a memory without bounds: nothing runs twice, and what is told is r
         }
     }
 }
+
+test "both engines know a request by the same digest" {
+    // The host's call_test has the same one.
+    const digest = replay.digestOf(4, "SF\x01\x05");
+    const hex = std.fmt.bytesToHex(digest, .lower);
+    try std.testing.expectEqualStrings("62d8a11d6cc6d142c806992901499c36", &hex);
+}

@@ -291,7 +291,7 @@ test "a peer that fills its share leaves the others theirs, and services their r
         try expectAnswer(.now, .ok, "host-3", unnamed, request);
     }
     const request = putOf("/state/shared/three/more", "v");
-    try expectAnswer(.now, .over_share, "host-3", unnamed, request);
+    try expectAnswer(.now, .io_error, "host-3", unnamed, request);
     for (0..8) |number| {
         try testing.expectEqual(sf.Status.ok, try askLocally(putOf(numbered("/state/local/", number), "v")));
     }

@@ -274,18 +274,18 @@ pub fn Server(comptime Device: type) type {
             key: []const u8,
             value_len: usize,
             waiting: u64,
-        ) error{OverShare}!void {
+        ) share.Lack!void {
             if (caller.call == null) return;
             const limits: share.Limits = .of(self.settings, self.capacity());
             const contents = &self.store.contents;
-            if (!share.admits(contents, limits, caller.peer(), key, value_len, waiting))
-                return error.OverShare;
+            try share.check(contents, limits, caller.peer(), key, value_len, waiting);
         }
 
         /// What a snapshot has room for, in memory and in a region of the disk.
         fn capacity(self: *const Self) share.Capacity {
             const pair = statefs.superblock.regions(self.store.device.sectors());
-            const region = if (pair) |both| both[0].bytes() else self.store.journal.region.bytes();
+            const journal = self.store.journal.region.bytes();
+            const region = share.capacityOf(if (pair) |both| both[0].bytes() else journal, journal);
             const spent = statefs.sector_bytes + self.store.contents.memory().bytes;
             const in_memory = self.pool.len - @min(self.pool.len / 2, statefs.contents.txns_bytes_max);
             return .{ .keys = self.keys_max, .bytes = @min(in_memory, region -| spent) };

@@ -80,16 +80,30 @@ pub const Limits = struct {
     }
 };
 
+/// What entries may come to on a disk with such regions and a journal as it is. A disk so small
+/// that a largest value would not leave a reserve gives peers all there is.
+pub fn capacityOf(region_bytes: u64, journal_bytes: u64) u64 {
+    const is_small = region_bytes * (reserve_part - 1) < largest_bytes * reserve_part;
+    return if (is_small) @max(region_bytes, journal_bytes) else region_bytes;
+}
+
+pub const Lack = error{
+    /// The peer has as much as it may.
+    OverShare,
+    /// Peers together have as much as they may: to them the store is full.
+    Io,
+};
+
 /// May this peer set a key to a value of so many bytes? `waiting` are bytes that its transactions
 /// hold already.
-pub fn admits(
+pub fn check(
     contents: *const Contents,
     limits: Limits,
     peer: []const u8,
     key: []const u8,
     value_len: usize,
     waiting: u64,
-) bool {
+) Lack!void {
     const calls = &contents.calls;
     const owner = calls.ownerOf(peer) orelse 0;
     var own: Account = .{};
@@ -103,20 +117,18 @@ pub fn admits(
         all.add(account);
         if (number == owner) own = account;
     }
-    var own_after = own;
-    var all_after = all;
-    if (contents.find(key)) |item| {
-        const old: Account = .{ .keys = 1, .bytes = cost(item.key_len, item.value_len) };
-        if (item.peer == owner and owner != 0) own_after.remove(old);
-        if (item.peer != 0) all_after.remove(old);
-    }
+    var own_freed: Account = .{};
+    var freed: Account = .{};
+    if (contents.find(key)) |item| if (item.peer != 0) {
+        freed = .{ .keys = 1, .bytes = cost(item.key_len, item.value_len) };
+        if (item.peer == owner) own_freed = freed;
+    };
     const new: Account = .{ .keys = 1, .bytes = cost(key.len, value_len) + waiting };
-    own_after.add(new);
-    all_after.add(new);
-    return isWithin(own_after.keys, own.keys, limits.peer_keys) and
-        isWithin(own_after.bytes, own.bytes, limits.peer_bytes) and
-        isWithin(all_after.keys, all.keys, limits.all_keys) and
-        isWithin(all_after.bytes, all.bytes, limits.all_bytes);
+    if (!isWithin(own.keys, new.keys, own_freed.keys, limits.peer_keys) or
+        !isWithin(own.bytes, new.bytes, own_freed.bytes, limits.peer_bytes))
+        return error.OverShare;
+    if (!isWithin(all.keys, new.keys, freed.keys, limits.all_keys) or
+        !isWithin(all.bytes, new.bytes, freed.bytes, limits.all_bytes)) return error.Io;
 }
 
 const Account = struct {
@@ -127,19 +139,14 @@ const Account = struct {
         self.keys += other.keys;
         self.bytes += other.bytes;
     }
-
-    fn remove(self: *Account, other: Account) void {
-        self.keys -= other.keys;
-        self.bytes -= other.bytes;
-    }
 };
 
 fn cost(key_len: usize, value_len: usize) u64 {
     return statefs.record.overhead_bytes + key_len + value_len;
 }
 
-fn isWithin(after: u64, before: u64, limit: u64) bool {
-    return after <= limit or after <= before;
+fn isWithin(before: u64, more: u64, freed: u64, limit: u64) bool {
+    return more <= freed or before + more - freed <= limit;
 }
 
 const testing = std.testing;

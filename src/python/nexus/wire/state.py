@@ -69,6 +69,7 @@ class Status(IntEnum):
     INTEGRITY_VIOLATION = 9
     ROLLBACK_DETECTED = 10
     TXN_LIMIT = 11
+    OVER_SHARE = 12  # Of a peer: it has as much of the store as it may have.
 
 
 @dataclass(frozen=True, slots=True)

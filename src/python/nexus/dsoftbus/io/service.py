@@ -149,7 +149,8 @@ class Service:
         handler = self._handlers.get(number)
         if handler is None:
             return None
-        call = Call(forward.peer, session, number, forward.request.payload)
+        request = forward.request
+        call = Call(forward.peer, session, number, request.payload, request.correlation)
         if self._interceptors:
             return wrap_incoming(self._interceptors, _as_coroutine(handler))(call)
         try:

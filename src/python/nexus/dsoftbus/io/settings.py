@@ -86,6 +86,9 @@ class Call:
     session: int
     service: int
     payload: bytes
+    # The request's id: with an epoch in its upper half it names the call across sessions, and
+    # across starts of a handler that keeps it.
+    correlation: int = 0
 
 
 Reply = bytes | None

@@ -6,9 +6,12 @@ replay that meets it forgets the transaction, so its COMMIT means nothing.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from typing import Final
 
+from nexus.remotefs.state.call import CallValue, Kind, decode_call
+from nexus.remotefs.state.calls import Account, Calls
 from nexus.remotefs.state.record import (
     CHUNK_BYTES_MAX,
     OVERHEAD_BYTES,
@@ -26,6 +29,9 @@ TXNS_MAX: Final = 8
 TXN_KEYS_MAX: Final = 32
 TXN_BYTES_MAX: Final = 128 * 1024
 TXNS_BYTES_MAX: Final = 256 * 1024
+
+# What is remembered of peers: their calls, and which keys are whose.
+Memory = tuple[Calls, dict[str, str]]
 
 CHECKPOINT_BYTES: Final = OVERHEAD_BYTES + 8
 _ID_MAX: Final = (1 << 64) - 1
@@ -48,7 +54,14 @@ class Contents:
         self.open: dict[int, Transaction] = {}
         self.next_id = 1
         self.checkpoint: tuple[int, int] | None = None
-        self.live_bytes = CHECKPOINT_BYTES
+        self.calls = Calls()
+        self.owners: dict[str, str] = {}  # Of each key that a peer set: which one.
+        self._entry_bytes = CHECKPOINT_BYTES
+
+    @property
+    def live_bytes(self) -> int:
+        """What a snapshot comes to."""
+        return self._entry_bytes + self.calls.measure(OVERHEAD_BYTES)[1]
 
     def apply(self, record: Record) -> None:
         """Take one record in."""
@@ -61,20 +74,31 @@ class Contents:
                 self._reset(decode_checkpoint(record.value))
             case Op.SYNC:
                 pass
+            case Op.CALL:
+                self._apply_call(record)
             case _:
                 self._apply_step(record)
 
-    def put(self, key: str, value: bytes, size: int) -> None:
-        """Set a value, of which the record has this size."""
+    def put(self, key: str, value: bytes, size: int, owner: str = "") -> None:
+        """Set a value, of which the record has this size; the key is this peer's from now on."""
         old = self.entries.get(key)
+        if old is not None:
+            self._give(key, "")
         self.entries[key] = value
-        self.live_bytes += size if old is None else len(value) - len(old)
+        self._entry_bytes += size if old is None else len(value) - len(old)
+        if owner:
+            self._give(key, owner)
 
-    def restore(self, key: str, value: bytes | None) -> None:
+    def memory(self) -> Memory:
+        """Return what is remembered of peers now, for `restore`."""
+        return self.calls.copy(), dict(self.owners)
+
+    def restore(self, key: str, value: bytes | None, memory: Memory) -> None:
         """Undo a change of one key; None is that there was none before."""
         self._remove(key)
         if value is not None:
             self.put(key, value, put_bytes(key, value))
+        self.calls, self.owners = memory
 
     def check_chunk(self, txn: int, key: str, chunk: bytes) -> Status:
         """Say whether an open transaction may take this chunk."""
@@ -94,6 +118,62 @@ class Contents:
             return Status.TXN_LIMIT
         return Status.OK
 
+    def _apply_call(self, record: Record) -> None:
+        value = decode_call(len(record.key.encode()), record.value)
+        assert value is not None, "a record's shape says so"
+        call = value.call
+        displaced = self.calls.displaced_by(call.peer)
+        if displaced is not None:
+            for key in [key for key, owner in self.owners.items() if owner == displaced]:
+                self._give(key, "")
+        self.calls.admit(call.peer)
+        if value.kind is Kind.EPOCH:
+            self.calls.restore(call, value.rest)
+        elif value.kind is Kind.OWN:
+            self._assign(value)
+        elif self._change(record.key, value):
+            self.calls.remember(call, value.status)
+
+    def _change(self, key: str, value: CallValue) -> bool:
+        """Do what a call did; False: it was a commit of a transaction that is not open."""
+        if value.kind is Kind.PUT:
+            self.put(key, value.rest, put_bytes(key, value.rest), value.call.peer)
+        elif value.kind is Kind.DELETE:
+            self._remove(key)
+        elif value.kind is Kind.COMMIT:
+            txn = decode_id(value.rest)
+            self.next_id = max(self.next_id, min(txn + 1, _ID_MAX))
+            if txn not in self.open:
+                return False
+            self._publish(txn, value.call.peer)
+        return True
+
+    def _assign(self, value: CallValue) -> None:
+        keys = sorted(self.entries)
+        for (place,) in struct.iter_unpack("<H", value.rest):
+            if place < len(keys):
+                self._give(keys[place], value.call.peer)
+
+    def _publish(self, txn: int, owner: str) -> None:
+        for key, pieces in self.open.pop(txn, Transaction()).pieces.items():
+            value = bytes(pieces)
+            self.put(key, value, put_bytes(key, value), owner)
+
+    def _give(self, key: str, owner: str) -> None:
+        """Have an entry counted for this peer; an empty one is none."""
+        size = len(key.encode()) + len(self.entries[key])
+        before = self.owners.pop(key, "")
+        if before:
+            self._count(self.calls.peers[before], -1, size)
+        if owner:
+            self.owners[key] = owner
+            self._count(self.calls.peers[owner], 1, size)
+
+    @staticmethod
+    def _count(account: Account, sign: int, size: int) -> None:
+        account.keys += sign
+        account.bytes += sign * size
+
     def _apply_step(self, record: Record) -> None:
         txn = decode_id(record.value)
         self.next_id = max(self.next_id, min(txn + 1, _ID_MAX))
@@ -104,9 +184,7 @@ class Contents:
         elif record.op is Op.PAYLOAD:
             self._add_chunk(txn, record.key, record.value[8:])
         elif record.op is Op.COMMIT:
-            for key, pieces in self.open.pop(txn, Transaction()).pieces.items():
-                value = bytes(pieces)
-                self.put(key, value, put_bytes(key, value))
+            self._publish(txn, "")
         else:
             self.open.pop(txn, None)
 
@@ -119,12 +197,16 @@ class Contents:
         transaction.bytes += len(chunk)
 
     def _remove(self, key: str) -> None:
-        value = self.entries.pop(key, None)
+        value = self.entries.get(key)
         if value is not None:
-            self.live_bytes -= put_bytes(key, value)
+            self._give(key, "")
+            del self.entries[key]
+            self._entry_bytes -= put_bytes(key, value)
 
     def _reset(self, checkpoint: tuple[int, int]) -> None:
         self.entries.clear()
         self.open.clear()
         self.checkpoint = checkpoint
-        self.live_bytes = CHECKPOINT_BYTES
+        self.calls = Calls()
+        self.owners.clear()
+        self._entry_bytes = CHECKPOINT_BYTES

@@ -18,8 +18,8 @@ from nexus.remotefs.state import superblock as layout
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice
 from nexus.remotefs.state.contents import Contents
 from nexus.remotefs.state.record import (
+    CALL_RECORD_BYTES_MAX,
     MAGIC,
-    RECORD_BYTES_MAX,
     SYNC_BYTES,
     Fault,
     Op,
@@ -103,7 +103,7 @@ def mount(device: BlockDevice) -> Mount:
 
 def window_sectors() -> int:
     """Return how far behind the end of a journal writes without a flush may have come."""
-    return sectors_for(max(WINDOW_BYTES, RECORD_BYTES_MAX) + len(SYNC_BYTES)) + 2
+    return sectors_for(max(WINDOW_BYTES, CALL_RECORD_BYTES_MAX) + len(SYNC_BYTES)) + 2
 
 
 def stale_sector(device: BlockDevice, chosen: Superblock | None, end: int) -> int | None:

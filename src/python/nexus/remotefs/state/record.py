@@ -5,7 +5,7 @@
      5  key_len u16                                         CRC-32C u32 of all before it
 
 The order of the tests is part of the format, so that one damage has one name on every machine:
-header, magic, op, length caps, shape, bytes present, checksum, UTF-8.
+header, magic, op, length caps, shape, bytes present, checksum, UTF-8, a call's value.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final
 
+from nexus.remotefs.state.call import HEAD_BYTES, PREFIX_BYTES_MAX, decode_call
 from nexus.remotefs.state.checksum import crc32c
 
 MAGIC: Final = b"FSXN"
@@ -23,7 +24,9 @@ KEY_BYTES_MAX: Final = 255
 VALUE_BYTES_MAX: Final = 65_536
 CHUNK_BYTES_MAX: Final = 8_192
 OVERHEAD_BYTES: Final = 15
+CALL_BYTES_MAX: Final = PREFIX_BYTES_MAX + VALUE_BYTES_MAX
 RECORD_BYTES_MAX: Final = OVERHEAD_BYTES + KEY_BYTES_MAX + VALUE_BYTES_MAX
+CALL_RECORD_BYTES_MAX: Final = OVERHEAD_BYTES + KEY_BYTES_MAX + CALL_BYTES_MAX
 
 _HEAD: Final = struct.Struct("<4sBHI")
 _CRC: Final = struct.Struct("<I")
@@ -40,6 +43,7 @@ class Op(IntEnum):
     COMMIT = 0x12
     ABORT = 0x13
     SYNC = 0x14
+    CALL = 0x15  # What a peer changed: see nexus.remotefs.state.call.
 
 
 # (shortest key, longest key, shortest value, longest value) of each operation.
@@ -52,6 +56,7 @@ SHAPES: Final[Mapping[int, tuple[int, int, int, int]]] = {
     Op.COMMIT: (0, 0, 8, 8),
     Op.ABORT: (0, 0, 8, 8),
     Op.SYNC: (0, 0, 0, 0),
+    Op.CALL: (0, KEY_BYTES_MAX, HEAD_BYTES + 1, CALL_BYTES_MAX),
 }
 
 
@@ -66,6 +71,7 @@ class Fault(Enum):
     SHORT = "truncated record"
     CRC = "crc mismatch"
     UTF8 = "invalid key encoding"
+    CALL = "invalid call"
 
     @property
     def is_end(self) -> bool:
@@ -117,7 +123,7 @@ def decode(data: bytes | bytearray, offset: int) -> tuple[Record, int] | Fault:
         return Fault.MAGIC
     if op not in SHAPES:
         return Fault.OP
-    if key_len > KEY_BYTES_MAX or value_len > VALUE_BYTES_MAX:
+    if key_len > KEY_BYTES_MAX or value_len > _value_bytes_max(op):
         return Fault.CAPS
     low, high, least, most = SHAPES[op]
     if not (low <= key_len <= high and least <= value_len <= most):
@@ -133,7 +139,13 @@ def decode(data: bytes | bytearray, offset: int) -> tuple[Record, int] | Fault:
     except UnicodeDecodeError:
         return Fault.UTF8
     record = Record(Op(op), key, bytes(data[start + key_len : end]))
+    if op == Op.CALL and decode_call(key_len, record.value) is None:
+        return Fault.CALL
     return record, end + _CRC.size
+
+
+def _value_bytes_max(op: int) -> int:
+    return CALL_BYTES_MAX if op == Op.CALL else VALUE_BYTES_MAX
 
 
 def put_bytes(key: str, value: bytes) -> int:

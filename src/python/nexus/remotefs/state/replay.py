@@ -12,7 +12,7 @@ from typing import Final
 
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice
 from nexus.remotefs.state.contents import Contents
-from nexus.remotefs.state.record import RECORD_BYTES_MAX, Fault, Op, Record, decode
+from nexus.remotefs.state.record import CALL_RECORD_BYTES_MAX, Fault, Op, Record, decode
 from nexus.remotefs.state.superblock import Region
 
 # Bounds the time of a boot; a writer compacts long before.
@@ -82,11 +82,13 @@ class Walk:
         """Have a whole record in the buffer, if the region has one."""
         used = self.end - self._base
         ahead = len(self._buffer) - used
-        if ahead >= RECORD_BYTES_MAX or self._sectors_read == self._region.sectors:
+        if ahead >= CALL_RECORD_BYTES_MAX or self._sectors_read == self._region.sectors:
             return
         del self._buffer[:used]
         self._base = self.end
-        while len(self._buffer) < RECORD_BYTES_MAX and self._sectors_read < self._region.sectors:
+        while (
+            len(self._buffer) < CALL_RECORD_BYTES_MAX and self._sectors_read < self._region.sectors
+        ):
             count = min(_READ_SECTORS, self._region.sectors - self._sectors_read)
             self._buffer += self._device.read(self._region.start + self._sectors_read, count)
             self._sectors_read += count

@@ -39,6 +39,7 @@ ADVICE: Final[Mapping[Status, str]] = {
     ),
     Status.ROLLBACK_DETECTED: "the peer's disk holds an older state than it should; restore it",
     Status.TXN_LIMIT: "the peer has too many transactions under way; try again later",
+    Status.OVER_SHARE: "this node has as much of the peer's store as it may; remove some of it",
 }
 
 

@@ -22,7 +22,9 @@ from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError
-from nexus.remotefs.state.contents import TXNS_MAX
+from nexus.remotefs.state.call import Call, CallValue, Kind
+from nexus.remotefs.state.calls import Known
+from nexus.remotefs.state.contents import TXNS_MAX, Contents
 from nexus.remotefs.state.mount import WINDOW_BYTES, Mount, mount
 from nexus.remotefs.state.record import (
     KEY_BYTES_MAX,
@@ -33,6 +35,7 @@ from nexus.remotefs.state.record import (
     encode_id,
 )
 from nexus.remotefs.state.replay import sectors_for
+from nexus.remotefs.state.share import capacity_of
 from nexus.remotefs.state.superblock import regions
 from nexus.remotefs.state.writer import Writer
 from nexus.wire.state import Status
@@ -86,6 +89,19 @@ class Store:
         return tuple(self._contents.open)
 
     @property
+    def contents(self) -> Contents:
+        """What the journal comes to; for reading."""
+        return self._contents
+
+    @property
+    def room_bytes(self) -> int:
+        """What entries may come to, less the last sector and what is remembered of peers."""
+        pair = regions(self._device.sectors)
+        journal = self._writer.region.bytes
+        capacity = capacity_of(pair[0].bytes if pair else journal, journal)
+        return capacity - SECTOR_BYTES - self._contents.calls.measure(OVERHEAD_BYTES)[1]
+
+    @property
     def generation(self) -> int:
         """How often the journal was compacted."""
         return self._writer.superblock.generation if self._writer.superblock else 0
@@ -125,32 +141,75 @@ class Store:
         self._change(Record(Op.DELETE, key))
         return True
 
-    def set_durably(self, key: str, value: bytes | None) -> bool:
+    def judge(self, call: Call) -> Known | Status:
+        """Say whether a peer's call is to be run; a status is the answer it had."""
+        known = self._contents.calls.judge(call)
+        return known if isinstance(known, Known) else Status(known)
+
+    def put_for(self, call: Call, key: str, value: bytes) -> None:
+        """Set a value for a peer: it is remembered in the same record."""
+        _encode_key(key)
+        if len(value) > VALUE_BYTES_MAX:
+            raise StateError(Status.VALUE_TOO_LARGE, f"{len(value)} bytes")
+        self._change_for(CallValue(Kind.PUT, call, rest=value), key)
+
+    def delete_for(self, call: Call, key: str) -> bool:
+        """Remove a key for a peer; False is that there was none, which is remembered too."""
+        _encode_key(key)
+        is_there = key in self._contents.entries
+        if is_there:
+            self._change_for(CallValue(Kind.DELETE, call), key)
+        elif call.epoch:
+            self._change_for(CallValue(Kind.NOTHING, call, Status.NOT_FOUND), "")
+        return is_there
+
+    def commit_for(self, call: Call, txn: int) -> None:
+        """Make all values of a transaction visible at once, and the peer's."""
+        if txn not in self._contents.open:
+            raise StateError(Status.NOT_FOUND, f"transaction {txn}")
+        self._change_for(CallValue(Kind.COMMIT, call, rest=encode_id(txn)), "")
+
+    def set_durably(self, key: str, value: bytes | None, call: Call | None = None) -> bool:
         """Set a key, or remove it (None), and return when no cut can undo that.
 
         Every change that a peer is told of goes this way.
 
+        Args:
+            key: What is changed.
+            value: What it is set to.
+            call: Whose change it is, remembered with it.
+
         Returns:
-            False where there was nothing to remove; nothing was written then.
+            False where there was nothing to remove.
 
         Raises:
             StateError: memory holds what it held before.  After IO_ERROR the disk holds the old
                 or the new value; only opening it again shows which.
         """
         self.sync()  # If what others left waiting fails, this change has not begun.
-        old = self._contents.entries.get(key)
-        if value is not None:
-            self.put(key, value)
-        elif not self.delete(key):
-            return False
+        contents = self._contents
+        old, memory = contents.entries.get(key), contents.memory()
+        is_done = self._set(key, value, call)
         try:
             self.sync()
         except StateError:
-            self._contents.restore(key, old)
+            contents.restore(key, old, memory)
             if not self._writer.has_failed:
                 self._unmarked -= self._writer.take_back()
             raise
+        return is_done
+
+    def _set(self, key: str, value: bytes | None, call: Call | None) -> bool:
+        if value is None:
+            return self.delete_for(call, key) if call else self.delete(key)
+        if call:
+            self.put_for(call, key, value)
+        else:
+            self.put(key, value)
         return True
+
+    def _change_for(self, value: CallValue, key: str) -> None:
+        self._change(Record(Op.CALL, key, value.encode()))
 
     def begin(self) -> int:
         """Open a transaction, return its id."""

@@ -22,6 +22,8 @@ from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.dsoftbus.replay import Verdict, has_epoch
 from nexus.remotefs.state.acl import STATUS, ChangeRecord, Reject, Rejection, judge_transfer
 from nexus.remotefs.state.acl import record_of as record_of_change
+from nexus.remotefs.state.call import Call, digest_of
+from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.replies import SERVICE
 from nexus.wire.error import RemoteProtocolError
@@ -160,6 +162,12 @@ class ServedTransfer:
             verdict, reply = self._gate.look(head.identity, SERVICE, self._asked)
             if verdict is not Verdict.RUN:
                 return self._repeat(head, verdict, reply)
+            known = self._remote.look(self._call(head))
+            if isinstance(known, Status):
+                is_ok = known is Status.OK
+                return self._done(head, known, head.value_bytes if is_ok else 0)
+            if known is Known.FORGOTTEN:
+                return self._done(head, Status.IO_ERROR)
         judged = judge_transfer(_OPS[head.op], key, head.value_bytes)
         if isinstance(judged, Rejection):
             self._key = judged.key
@@ -192,12 +200,15 @@ class ServedTransfer:
                 if verdict is not Verdict.DONE:
                     self._record(Status.IO_ERROR)
                 return self._repeat(head, verdict, reply)
-        status = self._remote.change(self._key, bytes(self._buffer))
+        status = self._remote.change(self._key, bytes(self._buffer), self._call(head))
         self._record(status)
         step = self._done(head, status, len(self._buffer) if status is Status.OK else 0)
         if has_epoch(head.identity):
             self._gate.finish(head.identity, step.send)
         return step
+
+    def _call(self, head: Head) -> Call:
+        return Call(self._gate.peer, head.identity, digest_of(SERVICE, self._asked))
 
     def _settle(self, head: Head, status: Status, why: Reject) -> Step:
         """Refuse a put for what its head says, and remember that."""

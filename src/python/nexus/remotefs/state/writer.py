@@ -44,7 +44,8 @@ class Leg:
 
     region: Region
     superblock: Superblock | None = None
-    entries: dict[str, bytes] = field(default_factory=dict)  # The snapshot it begins with.
+    entries: dict[str, bytes] = field(default_factory=dict)  # The snapshot it begins with,
+    calls: list[bytes] = field(default_factory=list)  # and the values of calls behind them.
     pieces: list[list[Waiting]] = field(default_factory=lambda: [[]])  # Between: a flush.
 
     def encode(self) -> bytes:
@@ -52,7 +53,8 @@ class Leg:
         assert self.superblock is not None
         head = encode_checkpoint(self.superblock.generation, self.superblock.entries)
         puts = [encode_put(key.encode(), self.entries[key]) for key in sorted(self.entries)]
-        return b"".join((head.encode(), *puts, *map(_encode_all, self.pieces)))
+        calls = [encode(Op.CALL, b"", value) for value in self.calls]
+        return b"".join((head.encode(), *puts, *calls, *map(_encode_all, self.pieces)))
 
 
 class Writer:
@@ -129,7 +131,8 @@ class Writer:
         generation = self._chosen.generation if self._chosen else 0
         entries = dict(contents.entries)
         chosen = Superblock(self.target, (generation + 1) & 0xFFFF_FFFF, len(entries))
-        leg = Leg(pair[self.target], chosen, entries)
+        calls = list(contents.calls.snapshot(sorted(entries), contents.owners))
+        leg = Leg(pair[self.target], chosen, entries, calls)
         first, *later = self._legs
         if later:
             first.pieces = [[]]  # It is not in force for long, and much of it may wait.
@@ -137,7 +140,7 @@ class Writer:
         self._piece, self._waiting = leg.pieces[0], 0
         self.region, self.superblock = leg.region, chosen
         self._room = leg.region.bytes
-        self.end, self.records = contents.live_bytes, 1 + len(entries)
+        self.end, self.records = contents.live_bytes, 1 + len(entries) + len(calls)
 
     def write_out(self) -> None:
         """Give the disk all that waits.  The last records are not flushed.  Raises DeviceError."""

@@ -18,12 +18,15 @@ from nexus.dsoftbus.io.settings import AuditSink, Call
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.policy import MUTATIONS
 from nexus.remotefs.state.acl import ChangeRecord
+from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.replies import SERVICE
+from nexus.remotefs.state.share import Share
 from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.transfer import ServedTransfer
 
 SILENCE_S: Final = 5.0
+_SHARE: Final = Share()
 LONGEST_S: Final = 64.0  # 1 KiB a second: who is slower holds what others could use.
 
 
@@ -36,6 +39,7 @@ class StateService:
         audit: Callable[[ChangeRecord], None],
         silence_s: float = SILENCE_S,
         longest_s: float = LONGEST_S,
+        share: Share = _SHARE,
     ) -> None:
         """Serve a store.
 
@@ -44,18 +48,26 @@ class StateService:
             audit: Gets one record for every change that is asked for.
             silence_s: A transfer of which nothing comes for so long is given up.
             longest_s: So is one that takes longer in all.
+            share: What a peer may use, and what is left to this node's own programs.
         """
-        self._remote = RemoteState(store)
+        self._remote = RemoteState(store, share)
         self._sink = audit
         self._silence_s = silence_s
         self._longest_s = longest_s
 
-    def __call__(self, call: Call) -> bytes:
+    def __call__(self, call: Call) -> bytes | None:
         """Answer a call; only permitted ones of authenticated sessions come here.
+
+        None is that it may have been made before and is forgotten.
 
         It does not wait but for the disk, so that no other call comes in between.
         """
-        reply, record = self._remote.handle(call.peer, call.payload)
+        known = self._remote.repeat(call.peer, call.payload, call.correlation)
+        if known is Known.FORGOTTEN:
+            return None
+        if isinstance(known, bytes):
+            return known
+        reply, record = self._remote.handle(call.peer, call.payload, call.correlation)
         if record is not None:
             self._audit(record)
         return reply
