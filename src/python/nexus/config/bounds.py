@@ -18,6 +18,10 @@ ROUTES_MAX: Final = 64
 ROUTES_OWN_MAX: Final = ROUTES_MAX - sum(len(servers) for servers in defaults.ROUTES.values())
 START_MAX: Final = 24
 
+# What the guest's statefsd holds beside open transactions.
+STATE_KEYS_MAX: Final = 2048
+STATE_KIB_MAX: Final = 512
+
 # A switch of this size is more than any scenario needs, and each machine costs its RAM.
 MACHINES_MAX: Final = 8
 EXPECT_MAX: Final = 256

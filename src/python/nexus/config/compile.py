@@ -55,6 +55,24 @@ def list_grants(node: NodeConfig) -> list[tuple[str, str]]:
     return grants + [grant for grant in extra if grant not in grants]
 
 
+def list_writers(node: NodeConfig) -> list[str]:
+    """List the peers that may set keys of this node's store."""
+    rules = node.dsoftbus.allow if node.dsoftbus else ()
+    writers = (
+        rule.peer for rule in rules if rule.service == "statefsd" and "put" in rule.operations
+    )
+    return list(dict.fromkeys(writers))
+
+
+def _statefsd(node: NodeConfig) -> Section:
+    shares = node.statefsd
+    return [
+        (1, struct.pack("<HI", shares.peer_keys, shares.peer_kib << 10)),
+        (2, struct.pack("<HI", shares.reserve_keys, shares.reserve_kib << 10)),
+        (3, bytes([len(list_writers(node))])),
+    ]
+
+
 def _sections(node: NodeConfig) -> Iterator[tuple[str, Section]]:
     start = node.node.start
     yield "init", _init(node)
@@ -67,6 +85,9 @@ def _sections(node: NodeConfig) -> Iterator[tuple[str, Section]]:
         yield "policyd", _policyd(node)
     if "selftest-client" in start:
         yield "selftest-client", _selftest(node)
+    if "statefsd" in start and list_writers(node):
+        # Without a peer that may set keys there is nobody to share with.
+        yield "statefsd", _statefsd(node)
     if "bundlemgrd" in start:
         yield "bundlemgrd", [(1, node.bundlemgrd.build.encode())]
     for name in sorted(node.service):

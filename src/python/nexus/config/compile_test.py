@@ -50,6 +50,22 @@ def test_the_other_sections() -> None:
     )
 
 
+def test_the_section_of_statefsd_says_what_is_shared_and_among_how_many() -> None:
+    puts = '[[dsoftbus.allow]]\npeer = "node-b"\nservice = "statefsd"\noperations = ["put"]\n'
+    assert section_of(NODE_A + puts, "statefsd") == [
+        (1, struct.pack("<HI", 512, 256 << 10)),
+        (2, struct.pack("<HI", 128, 64 << 10)),
+        (3, b"\x01"),
+    ]
+    own = puts + "[statefsd]\npeer_keys = 10\npeer_kib = 1\nreserve_keys = 0\nreserve_kib = 2\n"
+    assert section_of(NODE_A + own, "statefsd")[:2] == [
+        (1, bytes.fromhex("0a0000040000")),
+        (2, bytes.fromhex("000000080000")),
+    ]
+    # Nobody is there to share with: the guest's own defaults do.
+    assert service_id("statefsd") not in unpack(compile_node(node_of(NODE_A)))
+
+
 def test_without_a_table_dsoftbusd_gets_an_empty_section() -> None:
     assert section_of(NODE_A[: NODE_A.index("[dsoftbus]")], "dsoftbusd") == []
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-from nexus.config.compile import compile_node, list_grants, list_routes
+from nexus.config.compile import compile_node, list_grants, list_routes, list_writers
 from nexus.config.load import load_any
 from nexus.config.node import DSoftBus, NodeConfig
 from nexus.config.records import unpack
@@ -39,6 +39,7 @@ def _node(node: NodeConfig) -> Iterator[str]:
     yield f"  selftest {node.selftest.mode}{peer}"
     if node.dsoftbus is not None:
         yield from _dsoftbus(node.dsoftbus)
+        yield from _shares(node)
     for client, server in list_routes(node):
         yield f"  route {client} > {server}"
     for service, capability in list_grants(node):
@@ -52,6 +53,16 @@ def _drives(node: NodeConfig) -> Iterator[str]:
         yield f"  state drive: {content}"
     if node.packages is not None:
         yield f"  package drive: {node.packages.image}, read-only"
+
+
+def _shares(node: NodeConfig) -> Iterator[str]:
+    writers = list_writers(node)
+    if "statefsd" in node.node.start and writers:
+        shares = node.statefsd
+        yield (
+            f"  {len(writers)} of them may set keys, each up to {shares.peer_keys} and"
+            f" {shares.peer_kib} KiB; {shares.reserve_keys} and {shares.reserve_kib} KiB stay free"
+        )
 
 
 def _dsoftbus(bus: DSoftBus) -> Iterator[str]:

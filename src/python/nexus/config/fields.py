@@ -264,7 +264,15 @@ _LINE_SCHEMA: Final = {
 }
 
 # Services whose tables have a model; `[service.NAME]` is for those that have none.
-MODELLED: Final = ("init", "netstackd", "dsoftbusd", "policyd", "selftest-client", "bundlemgrd")
+MODELLED: Final = (
+    "init",
+    "netstackd",
+    "dsoftbusd",
+    "policyd",
+    "selftest-client",
+    "bundlemgrd",
+    "statefsd",
+)
 
 
 def _check_free_service(value: str) -> str:

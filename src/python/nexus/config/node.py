@@ -156,6 +156,15 @@ class State(Model):
     disk: ServiceName | None = None
 
 
+class StateShares(Model):
+    """`[statefsd]`: what of the store a peer may use, and what is left to the node's services."""
+
+    peer_keys: Annotated[int, Within(1, bounds.STATE_KEYS_MAX)] = 512
+    peer_kib: Annotated[int, Within(1, bounds.STATE_KIB_MAX)] = 256
+    reserve_keys: Annotated[int, Within(0, bounds.STATE_KEYS_MAX)] = 128
+    reserve_kib: Annotated[int, Within(0, bounds.STATE_KIB_MAX)] = 64
+
+
 class Route(Model):
     """`[[route]]`: one service may reach another, on top of the default routes."""
 
@@ -175,6 +184,7 @@ class NodeConfig(Model):
     bundlemgrd: Bundles = Bundles()
     packages: Packages | None = None
     state: State | None = None
+    statefsd: StateShares = StateShares()
     route: Annotated[Many[Route], Count(0, bounds.ROUTES_OWN_MAX)] = ()
     service: FreeTables = Field(default_factory=dict)
 
