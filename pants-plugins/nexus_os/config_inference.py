@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from typing import Tuple
 
 from pants.core.target_types import FileSourceField
-from pants.engine.fs import Digest, DigestContents
-from pants.engine.rules import Get, collect_rules, rule
+from pants.engine.fs import Digest, DigestContents, PathGlobs, Paths
+from pants.engine.rules import Get, collect_rules, rule, rule_helper
 from pants.engine.target import (
     FieldSet,
     HydratedSources,
@@ -20,6 +22,8 @@ from nexus_os.config_references import parse, referenced_paths
 from nexus_os.config_targets import ConfigDependenciesField, ConfigSourceField
 from nexus_os.file_owners import FileOwners, FileOwnersRequest
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class ConfigInferenceFieldSet(FieldSet):
@@ -31,6 +35,27 @@ class ConfigInferenceFieldSet(FieldSet):
 
 class InferConfigDependencies(InferDependenciesRequest):
     infer_from = ConfigInferenceFieldSet
+
+
+@rule_helper
+async def _warn_of_forgotten_targets(
+    field_set: ConfigInferenceFieldSet, unowned: Tuple[str, ...]
+) -> None:
+    """Say which line is missing where; without it the file is not there when it is looked for."""
+    present = await Get(Paths, PathGlobs(unowned))
+    for path in present.files:
+        folder, _, name = path.rpartition("/")
+        logger.warning(
+            f"{field_set.address} names `{path}`, which no target owns;"
+            f" add to {folder or '.'}/BUILD: {line_for(name)}"
+        )
+
+
+def line_for(name: str) -> str:
+    """The target that a file of a configuration needs."""
+    stem, _, suffix = name.rpartition(".")
+    alias = "node_config" if suffix == "toml" else "file"
+    return f'{alias}(name="{stem or name}", source="{name}")'
 
 
 @rule
@@ -52,6 +77,7 @@ async def infer_config_dependencies(request: InferConfigDependencies) -> Inferre
             "names",
         ),
     )
+    await _warn_of_forgotten_targets(field_set, owners.unowned)
     return InferredDependencies(owners.addresses)
 
 

@@ -91,3 +91,28 @@ def test_file_of_two_configurations_is_told_and_left_to_the_author(
     assert found == ["ci/node-a.toml:nodes"]
     assert "ci:world names `ci/node-b.toml`" in caplog.text
     assert "['ci/node-b.toml:nodes', 'ci:again']" in caplog.text
+
+
+def test_a_forgotten_target_is_told_with_the_line_to_add(rule_runner: RuleRunner, caplog) -> None:
+    build = {
+        "ci/BUILD": "node_config(name='a', source='node-a.toml')\n"
+        "world_config(name='world', source='world.toml')\n"
+    }
+
+    found = dependencies(rule_runner, Address("ci", target_name="world"), build)
+
+    assert found == ["ci:a"]
+    assert (
+        "ci:world names `ci/node-b.toml`, which no target owns; add to ci/BUILD:"
+        ' node_config(name="node-b", source="node-b.toml")'
+    ) in caplog.text
+
+
+def test_a_file_that_is_not_there_is_left_to_the_check(rule_runner: RuleRunner, caplog) -> None:
+    build = {
+        "ci/BUILD": "world_config(name='world', source='world.toml')\n",
+        "ci/world.toml": '[[machine]]\nnode = "node-x.toml"\n[[machine]]\nnode = "../../y.toml"\n',
+    }
+
+    assert dependencies(rule_runner, Address("ci", target_name="world"), build) == []
+    assert "no target owns" not in caplog.text

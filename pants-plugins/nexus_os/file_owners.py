@@ -35,18 +35,23 @@ class FileOwners:
     """Those owners that are not among the explicit dependencies yet."""
 
     addresses: Tuple[Address, ...]
+    unowned: Tuple[str, ...] = ()  # Of the paths, those that no target at all has.
 
 
 @rule
 async def find_file_owners(request: FileOwnersRequest) -> FileOwners:
     explicit = await Get(ExplicitlyProvidedDependencies, DependenciesRequest(request.dependencies))
-    owners = await MultiGet(Get(Owners, OwnersRequest((path,))) for path in request.paths)
+    # Outside of the repository there are no targets, and Pants refuses to look.
+    paths = tuple(path for path in request.paths if not path.startswith(("/", "../")))
+    owners = await MultiGet(Get(Owners, OwnersRequest((path,))) for path in paths)
     targets = await MultiGet(Get(Targets, Addresses(sorted(found))) for found in owners)
     chosen = (
-        _choose(path, candidates, explicit, request)
-        for path, candidates in zip(request.paths, targets)
+        _choose(path, candidates, explicit, request) for path, candidates in zip(paths, targets)
     )
-    return FileOwners(tuple(address for address in chosen if address is not None))
+    return FileOwners(
+        tuple(address for address in chosen if address is not None),
+        tuple(path for path, found in zip(paths, targets) if not found),
+    )
 
 
 def _choose(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.core.text import printable
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+# Python refuses to write the digits of very large integers; TOML has none of more than 64 bits.
+_INTEGER_BITS_MAX: Final = 256
 
 # A longer value says no more to a reader, and a whole table would fill the screen.
 _VALUE_CHARS_MAX = 80
@@ -20,12 +24,14 @@ _VALUE_CHARS_MAX = 80
 class Problem:
     """One mistake: where it is and what is accepted instead.
 
-    `source` is the place it stands in, if that is another than the file being read.
+    `source` is the place it stands in, if that is another than the file being read; `line` is its
+    line there, 0 if it has none.
     """
 
     field: str
     text: str
     source: str = ""
+    line: int = 0
 
     def __str__(self) -> str:
         return f"{self.field}: {self.text}" if self.field else self.text
@@ -41,9 +47,14 @@ class ConfigError(NexusError):
         self.source = source
         self.problems = tuple(problems)
         lines = [line for other in others for line in str(other).split("\n")]
-        lines += [printable(f"{problem.source or source}: {problem}") for problem in self.problems]
+        lines += [printable(_line(problem, source)) for problem in self.problems]
         # What several machines share is wrong once.
         super().__init__("\n".join(dict.fromkeys(lines)))
+
+
+def _line(problem: Problem, source: str) -> str:
+    line = f":{problem.line}" if problem.line else ""
+    return f"{problem.source or source}{line}: {problem}"
 
 
 def show_key(key: str) -> str:
@@ -52,6 +63,39 @@ def show_key(key: str) -> str:
 
 
 def show(value: object) -> str:
-    """Print a value in one short line."""
-    text = repr(value)
+    """Print a value in one short line, as TOML has it."""
+    text = _toml(value)
     return text if len(text) <= _VALUE_CHARS_MAX else text[: _VALUE_CHARS_MAX - 1] + "…"
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() if value.bit_length() > _INTEGER_BITS_MAX:
+            return f"an integer of {value.bit_length()} bits"
+        case str():
+            return _quote(value)
+        case list() | tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case dict():
+            pairs = (f"{show_key(key)} = {_toml(inner)}" for key, inner in value.items())
+            return f"{{ {', '.join(pairs)} }}" if value else "{}"
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return repr(value)
+
+
+def _quote(text: str) -> str:
+    if text.isprintable() and "'" not in text:
+        return f"'{text}'"
+    return f'"{"".join(map(_escape, text))}"'
+
+
+def _escape(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"

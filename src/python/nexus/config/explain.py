@@ -42,6 +42,8 @@ _TYPES: Final[Mapping[str, str]] = {
     "model_attributes_type": "a table",
 }
 
+_LISTS: Final = ("tuple_type", "list_type")
+
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """List the problems in the order of the file's model."""
@@ -97,11 +99,17 @@ def _explain_value(details: ErrorDetails, location: Location, model: type[BaseMo
         text = str(details["ctx"]["error"])
         if isinstance(details["ctx"]["error"], CountError):
             return text
+    elif kind in _LISTS and isinstance(details["input"], dict):
+        return f"is a table; expected a list of tables, each below a header {_header(location)}"
     elif kind in _TYPES:
         text = f"accepted is {_TYPES[kind]}"
     else:
         text = details["msg"][:1].lower() + details["msg"][1:]
     return f"{_value(details, location)}; {text}"
+
+
+def _header(location: Location) -> str:
+    return f"[[{'.'.join(str(key) for key in location)}]]"
 
 
 _EXPLAINERS: Final[Mapping[str, Callable[[ErrorDetails, Location, type[BaseModel]], str]]] = {

@@ -362,6 +362,14 @@ FreeTables = Annotated[
 ]
 
 
+def _as_bases(value: object) -> object:
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
+        raise ValueError("expected a file's name, or a list of them")
+    return value
+
+
 def _check_bases(value: tuple[str, ...]) -> tuple[str, ...]:
     if not 1 <= len(value) <= BASES_MAX:
         raise ValueError(f"accepted are 1..{BASES_MAX} files")
@@ -372,7 +380,7 @@ def _check_bases(value: tuple[str, ...]) -> tuple[str, ...]:
 Extends = Annotated[
     Many[Line],
     AfterValidator(_check_bases),
-    BeforeValidator(_as_list),
+    BeforeValidator(_as_bases),
     WithJsonSchema(
         {
             "anyOf": [

@@ -5,13 +5,15 @@ Every failure is a `ConfigError` whose line names the file.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from nexus.config.error import ConfigError, Problem
+from nexus.config.error import ConfigError, Problem, show
 from nexus.config.keys import FileKey
 from nexus.config.layers import Layer, Origin, layer, render
 from nexus.config.lines import Location, find_lines
@@ -20,6 +22,11 @@ from nexus.core.errors import did_you_mean
 # A thousand times what a real file needs; beyond it something else was named by mistake.
 FILE_BYTES_MAX: Final = 1 << 20
 _KEY_FILE_BYTES_MAX: Final = 66
+
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+# `int` reads no more than 4300 digits.
+_LONG_INTEGER: Final = re.compile(r"[0-9][0-9_]{4300,}")
 
 
 def read_layer(path: Path) -> Layer:
@@ -52,27 +59,50 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
             content = stream.read(FILE_BYTES_MAX + 1)  # A device has no size to ask for first.
         if len(content) > FILE_BYTES_MAX:
             raise ConfigError(str(path), [Problem("", f"larger than {FILE_BYTES_MAX} bytes")])
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # Some editors begin a file with a byte order mark.
         return text, tomllib.loads(text)
+    except IsADirectoryError:
+        problem = Problem("", "is a folder; expected a file")
     except OSError as exc:
         problem = Problem("", f"cannot read: {exc.strerror}")
     except UnicodeDecodeError:
-        problem = Problem("", "is not UTF-8 text")
-    except ValueError as exc:  # Also what an integer of thousands of digits raises.
-        problem = Problem("", f"is not TOML: {exc}")
+        is_wide = content.startswith(_UTF_16)
+        found = "is UTF-16 text" if is_wide else "is not UTF-8 text"
+        problem = Problem("", f"{found}; expected UTF-8" if is_wide else found)
+    except ValueError as exc:
+        is_syntax = isinstance(exc, tomllib.TOMLDecodeError)
+        long_integer = None if is_syntax else _find_long_integer(text)
+        problem = long_integer or Problem("", f"is not TOML: {exc}")
     except RecursionError:
         problem = _TOO_DEEP
     raise ConfigError(str(path), [problem])
 
 
+def _find_long_integer(text: str) -> Problem | None:
+    """Find what Python refuses to read as a number, in words of its own and without a place."""
+    found = _LONG_INTEGER.search(text)
+    if found is None:
+        return None
+    digits = sum(char.isdigit() for char in found.group())
+    said = f"an integer of {digits} digits; expected at most 19, as TOML has them"
+    return Problem("", said, line=text.count("\n", 0, found.start()) + 1)
+
+
 def find_missing(path: Path, name: str, what: str) -> str | None:
     """Say what is wrong with a file that `name` stands for, if it is not there."""
     try:
-        if path.is_file():
-            return None
+        mode = path.stat().st_mode
     except ValueError:  # A path with a null character.
-        return f"{name!r} is no path"
-    text = f"{name!r} is a missing {what}; looked for {path}"
+        return f"{show(name)} is not a path"
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            return f"{show(name)} is a link that leads to itself; expected a {what}"
+        mode = 0
+    if stat.S_ISDIR(mode):
+        return f"{show(name)} is a folder; expected a {what}"
+    if mode:
+        return None  # Whether a device or a pipe has a configuration is seen when it is read.
+    text = f"{show(name)} is a missing {what}; looked for {path}"
     try:
         beside = [entry.name for entry in path.parent.iterdir() if entry.suffix == ".toml"]
     except OSError:
@@ -93,14 +123,15 @@ def read_key(origin: Origin, key: FileKey) -> None:
             mode = os.fstat(stream.fileno()).st_mode
             content = stream.read(_KEY_FILE_BYTES_MAX) if stat.S_ISREG(mode) else b""
     except OSError as exc:
-        problem = Problem(origin.field, f"cannot read {key.file!r}: {exc.strerror}")
+        text = f"cannot read {show(key.file)}: {exc.strerror}"
+        problem = Problem(origin.field, text, line=origin.line)
         raise ConfigError(origin.source, [problem]) from exc
     if mode & 0o077:
         shown = f"mode {stat.S_IMODE(mode):04o}"
-        text = f"{key.file!r} has {shown}; accepted is a file of its owner only, such as 0600"
-        raise ConfigError(origin.source, [Problem(origin.field, text)])
+        text = f"{show(key.file)} has {shown}; accepted is a file of its owner only, such as 0600"
+        raise ConfigError(origin.source, [Problem(origin.field, text, line=origin.line)])
     try:
         key.take_content(content)
     except ValueError as exc:
-        problem = Problem(origin.field, f"{key.file!r}: {exc}")
+        problem = Problem(origin.field, f"{show(key.file)}: {exc}", line=origin.line)
         raise ConfigError(origin.source, [problem]) from None

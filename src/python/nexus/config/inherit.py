@@ -10,7 +10,7 @@ is checked, and then each mistake names the file it stands in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from nexus.config.explain import explain
 from nexus.config.fields import Extends, Model
 from nexus.config.files import find_missing, read_layer
 from nexus.config.kinds import Kind, kind_of
-from nexus.config.layers import Layer, cut, merge
+from nexus.config.layers import Layer, cut, merge, render
 
 # Longer chains are not followed by readers either.
 DEPTH_MAX: Final = 8
@@ -54,21 +54,21 @@ class _Inheritance:
         kind = kind or kind_of(own.data)
         merged: Layer | None = None
         self.chain.append(_identity(path))
-        for name, place in _bases(own):
+        for name, place, line in _bases(own):
             base = path.parent / name
-            self._admit(own.source, place, name, base)
+            self._admit(own.source, Problem(place, "", line=line), name, base)
             layer, base_kind = self.load(base, None)
             if kind and base_kind and kind is not base_kind:
                 text = f"{name!r} is a {base_kind.value} file; accepted are {kind.value} files"
-                raise ConfigError(own.source, [Problem(place, text)])
+                raise ConfigError(own.source, [Problem(place, text, line=line)])
             kind = kind or base_kind
             merged = layer if merged is None else merge(merged, layer)
         self.chain.pop()
         own = cut(own, KEY)
         return (own if merged is None else merge(merged, own)), kind
 
-    def _admit(self, source: str, place: str, name: str, path: Path) -> None:
-        """Refuse a base that is not there, or one too many."""
+    def _admit(self, source: str, place: Problem, name: str, path: Path) -> None:
+        """Refuse a base that is not there, or one too many; `place` is where it is named."""
         self.files += 1
         text = find_missing(path, name, "file")
         if text is None and _identity(path) in self.chain:
@@ -80,7 +80,7 @@ class _Inheritance:
         elif text is None and self.files >= FILES_MAX:
             text = f"{name!r} is one file too many; accepted are {FILES_MAX} altogether"
         if text is not None:
-            raise ConfigError(source, [Problem(place, text)])
+            raise ConfigError(source, [replace(place, text=text)])
 
 
 def load_extended(path: Path, kind: Kind | None = None) -> tuple[Layer, Kind | None]:
@@ -92,17 +92,22 @@ def load_extended(path: Path, kind: Kind | None = None) -> tuple[Layer, Kind | N
     return _Inheritance(read_layer).load(path, kind)
 
 
-def _bases(own: Layer) -> list[tuple[str, str]]:
-    """List what a file extends, each with the name of the field."""
+def _bases(own: Layer) -> list[tuple[str, str, int]]:
+    """List what a file extends, each with the name of the field and its line."""
     data: Mapping[str, Any] = own.data
     is_list = isinstance(data.get(KEY), list)
     try:
         names = _Head.model_validate(dict(data)).extends
     except ValidationError as exc:
         found = explain(exc, _Head)
-        problems = [p if is_list else Problem(KEY, p.text) for p in found]
+        problems = [own.place(p if is_list else Problem(KEY, p.text)) for p in found]
     else:
-        return [(name, f"{KEY}[{i}]" if is_list else KEY) for i, name in enumerate(names)]
+        places = [(KEY, i) if is_list else (KEY,) for i in range(len(names))]
+        origins = (own.find_origin(place) for place in places)
+        return [
+            (name, render(place), origin.line if origin else 0)
+            for name, place, origin in zip(names, places, origins, strict=True)
+        ]
     raise ConfigError(own.source, problems)
 
 

@@ -73,7 +73,8 @@ class Layer:
         field = origin.field + (rest if origin.field else rest.lstrip("."))
         is_elsewhere = origin.source != self.source
         suffix = f" (in what makes up {self.source})" if is_shared and is_elsewhere else ""
-        return Problem(field, problem.text + suffix, origin.source)
+        line = origin.line if known else 0  # What a whole file lacks stands on no line of it.
+        return Problem(field, problem.text + suffix, origin.source, line)
 
 
 def layer(source: str, data: Mapping[str, Any], origin_at: Callable[[Location], Origin]) -> Layer:

@@ -68,4 +68,4 @@ def test_a_table_of_another_file_keeps_its_names_there() -> None:
     assert both.source == "node"
     assert str(both.place(Problem("a.b", "bad"))) == "machine[0].override.a.b: bad"
     assert both.place(Problem("a.b", "bad"), is_shared=True).text == ("bad (in what makes up node)")
-    assert both.place(Problem("a.x", "bad")) == Problem("a.x", "bad", "node")
+    assert both.place(Problem("a.x", "bad")) == Problem("a.x", "bad", "node", 1)

@@ -120,9 +120,17 @@ def _world_of(layer: Layer, settings: Sequence[Setting]) -> LoadedWorld:
         except ConfigError as exc:
             failures.append(exc)
     if not (problems or failures):
-        problems += find_shared_problems({label: n.config for label, n in nodes.items()})
+        shared = find_shared_problems({label: n.config for label, n in nodes.items()})
+        problems += [_in_world(label, problem, nodes[label].layer) for label, problem in shared]
     _refuse(layer, problems, failures)
     return LoadedWorld(_world(layer.source, config, nodes, paths), config, layer, nodes)
+
+
+def _in_world(label: str, problem: Problem, node: Layer) -> Problem:
+    """Let a problem between machines name the machine, and where its value stands."""
+    placed = node.place(problem)
+    place = f" ({placed.source}:{placed.line})" if placed.line else ""
+    return Problem(f"machine {label}: {problem.field}", problem.text + place)
 
 
 def _node_of_machine(

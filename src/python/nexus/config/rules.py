@@ -7,6 +7,7 @@ rules run, so that one pass shows every mistake.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -14,10 +15,13 @@ from nexus.config import defaults
 from nexus.config.bounds import ALLOW_MAX
 from nexus.config.error import Problem, show, show_key
 from nexus.config.keys import FileKey, is_usable_public_key
-from nexus.config.node import DSoftBus, NodeConfig, Peer
+from nexus.config.node import Bundles, DSoftBus, NodeConfig, Peer, Policy, Selftest
 from nexus.core.errors import did_you_mean
 
 Problems = Iterator[Problem]
+
+# Of two names: a letter too many, too few or wrong, and not another word.
+_NEAR: Final = 0.8
 
 
 def _duplicates(values: Iterable[str], field: str, key: str, what: str) -> Problems:
@@ -167,8 +171,8 @@ def _selftest(node: NodeConfig) -> Problems:
 def _drives(node: NodeConfig) -> Problems:
     readers = {"packages": "packagefsd", "state": "statefsd"}
     for table, service in readers.items():
-        if getattr(node, table) is not None and service not in node.node.start:
-            yield Problem(table, f"is a drive for {service!r}, which node.start does not have")
+        if getattr(node, table) is not None:
+            yield from _started(node, table, service)
     if node.state is not None and (node.state.disk_kib is None) == (node.state.disk is None):
         yield Problem("state", "accepted is exactly one of disk_kib and disk")
 
@@ -185,7 +189,44 @@ def _routes(node: NodeConfig) -> Problems:
 
 def _services(node: NodeConfig) -> Problems:
     for name in node.service:
-        yield from _one_of(name, node.node.start, f"service.{show_key(name)}")
+        yield from _started(node, f"service.{show_key(name)}", name)
+
+
+def _started(node: NodeConfig, table: str, service: str) -> Problems:
+    """Refuse a table that nobody reads: its author believes that it has an effect."""
+    started = node.node.start
+    if service not in started:
+        text = f"is for {show(service)}, which is not started: add it to node.start"
+        yield Problem(table, text + did_you_mean(service, started))
+
+
+def _tables(node: NodeConfig) -> Problems:
+    """Hold the tables with models to what is started; a guest of another kind starts nothing."""
+    if not node.node.start:
+        return
+    selftest, policy = node.selftest, node.policy
+    given = {
+        "network": ("netstackd", node.network is not None),
+        "dsoftbus": ("dsoftbusd", node.dsoftbus is not None),
+        "policy": ("policyd", policy != Policy()),
+        "selftest": ("selftest-client", selftest != Selftest()),
+        "bundlemgrd": ("bundlemgrd", node.bundlemgrd != Bundles()),
+    }
+    for table, (service, is_given) in given.items():
+        if is_given:
+            yield from _started(node, table, service)
+
+
+def _spelling(node: NodeConfig) -> Problems:
+    """Refuse what is nearly the name of a service; one of the guest's own has a table."""
+    for index, name in enumerate(node.node.start):
+        near = get_close_matches(name, defaults.START, n=1, cutoff=_NEAR)
+        if near and name not in defaults.START and name not in node.service:
+            yield Problem(
+                f"node.start[{index}]",
+                f"{show(name)} is not a service that is known; did you mean {show(near[0])}?"
+                f" A service that is called so has a table [service.{show_key(name)}]",
+            )
 
 
 RULES: Final[tuple[Callable[[NodeConfig], Problems], ...]] = (
@@ -200,6 +241,8 @@ RULES: Final[tuple[Callable[[NodeConfig], Problems], ...]] = (
     _drives,
     _routes,
     _services,
+    _tables,
+    _spelling,
 )
 
 

@@ -19,8 +19,12 @@ def find_world_problems(world: WorldConfig) -> list[Problem]:
     return [*_machines(world), *_expectations(world), *_reboots(world), *_cuts(world)]
 
 
-def find_shared_problems(nodes: Mapping[str, NodeConfig]) -> list[Problem]:
-    """Check what no two machines of a world may share.  Keys are the machines' labels."""
+def find_shared_problems(nodes: Mapping[str, NodeConfig]) -> list[tuple[str, Problem]]:
+    """Check what no two machines of a world may share.
+
+    Keys are the machines' labels; each problem comes with the label of the machine whose node's
+    file has the value.
+    """
     macs = {label: node.node.mac.lower() for label, node in nodes.items()}
     addresses = {
         label: str(node.network.interface.ip)
@@ -35,14 +39,12 @@ def find_shared_problems(nodes: Mapping[str, NodeConfig]) -> list[Problem]:
     ]
 
 
-def _shared(values: Mapping[str, str], what: str, field: str) -> Iterator[Problem]:
+def _shared(values: Mapping[str, str], what: str, field: str) -> Iterator[tuple[str, Problem]]:
     owners: dict[str, str] = {}
     for label, value in values.items():
         if value in owners:
-            yield Problem(
-                f"machine {label}: {field}",
-                f"{show(value)} is a duplicate {what}; machine {owners[value]} has it too",
-            )
+            text = f"{show(value)} is a duplicate {what}; machine {owners[value]} has it too"
+            yield label, Problem(field, text)
         owners.setdefault(value, label)
 
 

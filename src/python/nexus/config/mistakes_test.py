@@ -1,0 +1,198 @@
+"""What a person does to a file by mistake: each is one line with file, line and a way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nexus.config.check import main
+from nexus.config.config_fake import NODE_A, WORLD, write_world
+from nexus.config.error import ConfigError, show
+from nexus.config.load import load_any, load_node, load_world
+
+
+def mistakes(path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_any(path)
+    return str(caught.value).replace(f"{path.parent}/", "").split("\n")
+
+
+def node(folder: Path, text: str) -> Path:
+    path = folder / "node.toml"
+    path.write_text(text)
+    return path
+
+
+# (what is replaced, by what, the whole line that is said)
+NODE_MISTAKES = [
+    (
+        "10.42.0.10/24",
+        "10.42.0.11/24",
+        "node.toml:15: dsoftbus.peer[0].address: '10.42.0.11' is this node's own address",
+    ),
+    (
+        "[selftest]",
+        '[[policy.grant]]\nservice = "a"\ncapability = "b"\n[[policy.grant]]\nservice = "a"\n'
+        'capability = "b"\n[selftest]',
+        "node.toml:28: policy.grant[1]: 'a b' is a duplicate grant, see policy.grant[0]",
+    ),
+    (
+        "[network]",
+        'start = ["logdd", "netstackd", "dsoftbusd", "selftest-client"]\n[network]',
+        "node.toml:5: node.start[0]: 'logdd' is not a service that is known; did you mean 'logd'?"
+        " A service that is called so has a table [service.logdd]",
+    ),
+    (
+        "[network]",
+        'start = ["netstackd", "selftest-client"]\n[network]',
+        "node.toml:9: dsoftbus: is for 'dsoftbusd', which is not started: add it to node.start",
+    ),
+    (
+        "[selftest]",
+        '[service.rngs]\n1 = "00"\n[selftest]',
+        "node.toml:25: service.rngs: is for 'rngs', which is not started: add it to node.start;"
+        " did you mean 'rngd'?",
+    ),
+    ("port = 34567", "port = true", "node.toml:10: dsoftbus.port: true; accepted is an integer"),
+    (
+        "port = 34567",
+        "port = { a = [1979-05-27, 'x'] }",
+        "node.toml:10: dsoftbus.port: { a = [1979-05-27, 'x'] }; accepted is an integer",
+    ),
+    (
+        "port = 34567",
+        f"port = 0x{'f' * 5000}",
+        "node.toml:10: dsoftbus.port: an integer of 20000 bits; accepted are 1..65535",
+    ),
+    (
+        "port = 34567",
+        f"port = {'1' * 5000}",
+        "node.toml:10: an integer of 5000 digits; expected at most 19, as TOML has them",
+    ),
+    (
+        "[[dsoftbus.peer]]",
+        "[dsoftbus.peer]",
+        "node.toml:13: dsoftbus.peer: is a table; expected a list of tables, each below a header"
+        " [[dsoftbus.peer]]",
+    ),
+    (
+        "[node]",
+        "extends = 3\n[node]",
+        "node.toml:1: extends: 3; expected a file's name, or a list of them",
+    ),
+    (
+        "[node]",
+        'extends = ["node.toml"]\n[node]',
+        "node.toml:1: extends[0]: 'node.toml' extends itself: node.toml > node.toml",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), NODE_MISTAKES)
+def test_a_mistake_in_a_node(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert mistakes(node(tmp_path, NODE_A.replace(old, new, 1))) == [said]
+
+
+WORLD_MISTAKES = [
+    (
+        'machine = "B"',
+        'machine = "C"',
+        "world.toml:26: expect[1].machine: 'C' is an unknown machine; accepted are A, B",
+    ),
+    (
+        "[link]",
+        "[[reboot]]\nmachine = 'A'\n[link]",
+        "world.toml:2: reboot[0]: accepted is exactly one of at_ms and after",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WORLD_MISTAKES)
+def test_a_mistake_in_a_world(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (line,) = mistakes(write_world(tmp_path, world=WORLD.replace(old, new, 1)))
+    assert line.startswith(said.split(":")[0])
+    assert line.split(": ", 1)[1].startswith(said.split(": ", 1)[1])
+    assert line.split(":")[1].isdecimal()
+
+
+def test_an_expectation_below_a_single_header(tmp_path: Path) -> None:
+    text = WORLD[: WORLD.index("[[expect]]")] + '[expect]\nmachine = "A"\n'
+    (line,) = mistakes(write_world(tmp_path, world=text))
+    assert line.endswith(
+        ": expect: is a table; expected a list of tables, each below a header [[expect]]"
+    )
+
+
+def test_what_machines_share_names_the_line_of_the_node(tmp_path: Path) -> None:
+    path = write_world(tmp_path, b=NODE_A)
+    lines = mistakes(path)
+    assert "machine B: node.id: 'node-a' is a duplicate device id; machine A has it too" in lines[2]
+    assert lines[2].endswith("(node-b.toml:2)")
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop", "missing"])
+def test_a_node_file_that_is_no_file(kind: str, tmp_path: Path) -> None:
+    path = write_world(tmp_path)
+    named = tmp_path / "node-b.toml"
+    named.unlink()
+    make = {"folder": named.mkdir, "loop": lambda: named.symlink_to(named), "missing": lambda: None}
+    make[kind]()
+    said = {
+        "folder": "is a folder; expected a node file",
+        "loop": "is a link that leads to itself; expected a node file",
+        "missing": "is a missing node file; looked for node-b.toml",
+    }
+    (line,) = mistakes(path)
+    assert f"machine[1].node: 'node-b.toml' {said[kind]}" in line
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop", "missing"])
+def test_a_file_that_is_none(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.toml"
+    make = {"folder": path.mkdir, "loop": lambda: path.symlink_to(path), "missing": lambda: None}
+    make[kind]()
+    assert main([str(path)]) == 20
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {path}: ")
+    assert message.count("\n") == 1
+
+
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + NODE_A.encode())
+    assert load_node(path).node.id == "node-a"
+
+
+def test_a_service_of_ones_own_may_be_called_nearly_as_ours(tmp_path: Path) -> None:
+    started = 'start = ["logdd", "netstackd", "dsoftbusd", "selftest-client"]\n[network]'
+    text = NODE_A.replace("[network]", started, 1) + '\n[service.logdd]\n1 = "00"\n'
+    assert load_node(node(tmp_path, text)).node.start[0] == "logdd"
+
+
+def test_a_guest_that_starts_nothing_may_have_tables(tmp_path: Path) -> None:
+    text = NODE_A[: NODE_A.index("[selftest]")].replace("[network]", "start = []\n[network]", 1)
+    assert load_node(node(tmp_path, text)).network is not None
+
+
+def test_the_files_of_tests_have_no_mistakes(tmp_path: Path) -> None:
+    assert load_world(write_world(tmp_path)).machines
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "true"),
+        ("it's", '"it\'s"'),
+        ('a"\\\n', '"a\\"\\\\\\u000a"'),
+        ("\U0001f600", "'\U0001f600'"),
+        ([False, 1.5, "x"], "[false, 1.5, 'x']"),
+        ({"a b": {"c": []}}, "{ 'a b' = { c = [] } }"),
+        ({}, "{}"),
+        (float("inf"), "inf"),
+        (-(1 << 64), "-18446744073709551616"),
+        ("x" * 100, "'" + "x" * 78 + "…"),
+    ],
+)
+def test_values_are_shown_as_toml(value: object, shown: str) -> None:
+    assert show(value) == shown
