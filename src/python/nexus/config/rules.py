@@ -6,16 +6,17 @@ rules run, so that one pass shows every mistake.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from nexus.config import defaults
+from nexus.config import bus_rules, defaults
 from nexus.config.bounds import ALLOW_MAX
+from nexus.config.bus_rules import Allowance, BusPeer, find_duplicates, find_one_of
 from nexus.config.error import Problem, show, show_key
-from nexus.config.keys import FileKey, is_usable_public_key
-from nexus.config.node import Bundles, DSoftBus, NodeConfig, Peer, Policy, Selftest
+from nexus.config.keys import FileKey
+from nexus.config.node import Bundles, DSoftBus, NodeConfig, Peer, Policy, Selftest, StateShares
 from nexus.core.errors import did_you_mean
 
 Problems = Iterator[Problem]
@@ -24,21 +25,9 @@ Problems = Iterator[Problem]
 _NEAR: Final = 0.8
 
 
-def _duplicates(values: Iterable[str], field: str, key: str, what: str) -> Problems:
-    seen: dict[str, int] = {}
-    suffix = f".{key}" if key else ""
-    for index, value in enumerate(values):
-        if value in seen:
-            first = f"{field}[{seen[value]}]{suffix}"
-            yield Problem(
-                f"{field}[{index}]{suffix}", f"{show(value)} is a duplicate {what}, see {first}"
-            )
-        seen.setdefault(value, index)
-
-
 def _start(node: NodeConfig) -> Problems:
     start = node.node.start  # Empty for a guest that has no services of this kind.
-    yield from _duplicates(start, "node.start", "", "service")
+    yield from find_duplicates(start, "node.start", "", "service")
     if "netstackd" in start and node.network is None:
         yield Problem("network", "is missing; node.start has 'netstackd', which needs an address")
     if "dsoftbusd" in start and "netstackd" not in start:
@@ -65,18 +54,20 @@ def _peers(node: NodeConfig) -> Problems:
     bus = node.dsoftbus
     if bus is None:
         return
-    yield from _duplicates((p.id for p in bus.peer), "dsoftbus.peer", "id", "peer id")
-    yield from _duplicates((p.address for p in bus.peer), "dsoftbus.peer", "address", "address")
-    keys = (p.key.hex() for p in bus.peer)
-    yield from _duplicates(keys, "dsoftbus.peer", "public_key", "key")
+    yield from bus_rules.check_identities(_bus_peers(bus), "dsoftbus.")
+    yield from bus_rules.check_own_id(_bus_peers(bus), node.node.id, "dsoftbus.")
+    addresses = (peer.address for peer in bus.peer)
+    yield from find_duplicates(addresses, "dsoftbus.peer", "address", "address")
     for index, peer in enumerate(bus.peer):
-        for problem in _peer(node, peer):
+        for problem in _address(node, peer):
             yield Problem(f"dsoftbus.peer[{index}].{problem.field}", problem.text)
 
 
-def _peer(node: NodeConfig, peer: Peer) -> Problems:
-    if peer.id == node.node.id:
-        yield Problem("id", f"{show(peer.id)} is this node's own id")
+def _bus_peers(bus: DSoftBus) -> list[BusPeer]:
+    return [BusPeer(peer.id, peer.key) for peer in bus.peer]
+
+
+def _address(node: NodeConfig, peer: Peer) -> Problems:
     if node.network is not None:
         interface = node.network.interface
         if peer.ip == interface.ip:
@@ -87,31 +78,21 @@ def _peer(node: NodeConfig, peer: Peer) -> Problems:
                 f"{show(peer.address)} is not a host of {interface.network};"
                 " without network.gateway it cannot be reached",
             )
-    if not is_usable_public_key(peer.key):
-        yield Problem("public_key", "is of small order; accepted are X25519 public keys")
 
 
 def _own_key(node: NodeConfig) -> Problems:
     bus = node.dsoftbus
     if bus is None or (isinstance(bus.static_key, FileKey) and not bus.static_key.is_read):
         return
-    own = bus.static_key.public()
-    for index, peer in enumerate(bus.peer):
-        if peer.key == own:
-            yield Problem(f"dsoftbus.peer[{index}].public_key", "is this node's own key")
+    yield from bus_rules.check_own_key(_bus_peers(bus), bus.static_key.public(), "dsoftbus.")
 
 
 def _discovery(node: NodeConfig) -> Problems:
     bus = node.dsoftbus
     if bus is None:
         return
-    yield from _duplicates(bus.announce, "dsoftbus.announce", "", "service")
-    if bus.peer_ttl_ms <= bus.announce_interval_ms:
-        yield Problem(
-            "dsoftbus.peer_ttl_ms",
-            f"{bus.peer_ttl_ms} is not above announce_interval_ms ({bus.announce_interval_ms}):"
-            " every peer would expire between two announces",
-        )
+    interval_ms, ttl_ms = bus.announce_interval_ms, bus.peer_ttl_ms
+    yield from bus_rules.check_discovery(bus.announce, interval_ms, ttl_ms, "dsoftbus.")
 
 
 def _allow(node: NodeConfig) -> Problems:
@@ -121,35 +102,14 @@ def _allow(node: NodeConfig) -> Problems:
     triples = sum(len(allow.operations) for allow in bus.allow)
     if triples > ALLOW_MAX:
         yield Problem("dsoftbus.allow", f"{triples} operations; accepted are at most {ALLOW_MAX}")
-    yield from _duplicates(_permissions(bus), "dsoftbus.allow", "", "permission")
-    known = [peer.id for peer in bus.peer]
-    for index, allow in enumerate(bus.allow):
-        field = f"dsoftbus.allow[{index}]"
-        yield from _one_of(allow.peer, known, f"{field}.peer")
-        _, operations = defaults.GATEWAY[allow.service]
-        for position, operation in enumerate(allow.operations):
-            yield from _one_of(operation, operations, f"{field}.operations[{position}]")
-
-
-def _permissions(bus: DSoftBus) -> list[str]:
-    return [
-        f"{allow.peer} {allow.service} {operation}"
-        for allow in bus.allow
-        for operation in allow.operations
-    ]
-
-
-def _one_of(value: str, accepted: Iterable[str], field: str) -> Problems:
-    names = list(accepted)
-    if value not in names:
-        listed = ", ".join(names) if names else "none"
-        yield Problem(field, f"{show(value)}; accepted are {listed}{did_you_mean(value, names)}")
+    allowed = [Allowance(each.peer, each.service, tuple(each.operations)) for each in bus.allow]
+    yield from bus_rules.check_allowed(allowed, _bus_peers(bus), "dsoftbus.")
 
 
 def _policy(node: NodeConfig) -> Problems:
     grants = node.policy.grant
     pairs = (f"{grant.service} {grant.capability}" for grant in grants)
-    yield from _duplicates(pairs, "policy.grant", "", "grant")
+    yield from find_duplicates(pairs, "policy.grant", "", "grant")
 
 
 def _selftest(node: NodeConfig) -> Problems:
@@ -160,12 +120,12 @@ def _selftest(node: NodeConfig) -> Problems:
         if node.selftest.prove:
             yield Problem("selftest.prove", "accepted only with mode 'client'")
         return
-    yield from _duplicates(node.selftest.prove, "selftest.prove", "", "proof")
+    yield from find_duplicates(node.selftest.prove, "selftest.prove", "", "proof")
     peers = [p.id for p in node.dsoftbus.peer if p.dial] if node.dsoftbus else []
     if peer is None:
         yield Problem("selftest.peer", "is missing; mode 'client' needs the peer it calls")
     else:
-        yield from _one_of(peer, peers, "selftest.peer")
+        yield from find_one_of(peer, peers, "selftest.peer")
 
 
 def _drives(node: NodeConfig) -> Problems:
@@ -179,10 +139,10 @@ def _drives(node: NodeConfig) -> Problems:
 
 def _routes(node: NodeConfig) -> Problems:
     started = node.node.start
-    yield from _duplicates((f"{r.client}>{r.server}" for r in node.route), "route", "", "route")
+    yield from find_duplicates((f"{r.client}>{r.server}" for r in node.route), "route", "", "route")
     for index, route in enumerate(node.route):
-        yield from _one_of(route.client, started, f"route[{index}].from")
-        yield from _one_of(route.server, started, f"route[{index}].to")
+        yield from find_one_of(route.client, started, f"route[{index}].from")
+        yield from find_one_of(route.server, started, f"route[{index}].to")
         if route.client == route.server:
             yield Problem(f"route[{index}].to", f"{show(route.server)} is the same as from")
 
@@ -211,6 +171,7 @@ def _tables(node: NodeConfig) -> Problems:
         "policy": ("policyd", policy != Policy()),
         "selftest": ("selftest-client", selftest != Selftest()),
         "bundlemgrd": ("bundlemgrd", node.bundlemgrd != Bundles()),
+        "statefsd": ("statefsd", node.statefsd != StateShares()),
     }
     for table, (service, is_given) in given.items():
         if is_given:

@@ -54,6 +54,14 @@ def test_what_whoami_shows_is_what_a_peers_file_takes(
             'key_file = "host.key"\n[[allow]]\npeer = "x"\nservice = "samgrd"\noperations = []',
             "no peer is configured",
         ),
+        (
+            'key_file = "host.key"\nannounce_interval_ms = 2000',
+            "peer_ttl_ms: 1500 is not above announce_interval_ms (2000)",
+        ),
+        (
+            'key_file = "host.key"\nannounce = ["samgrd", "samgrd"]',
+            "announce[1]: 'samgrd' is a duplicate service",
+        ),
     ],
 )
 def test_a_wrong_file_is_said_by_field(
@@ -85,6 +93,30 @@ def test_a_wrong_permission_is_said(
     path.write_text(path.read_text().replace(old, new))
     assert main(["bus", "whoami", "--config", str(path)]) == 20
     assert said in capsys.readouterr().err
+
+
+def peer_of(name: str, key: str) -> str:
+    return f'[[peer]]\nid = "{name}"\naddress = "10.42.0.11"\npublic_key = "{key}"\n'
+
+
+def test_a_bus_file_is_held_to_the_rules_of_a_guests_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = write_files(tmp_path)
+    own, other = files.host.public.hex(), files.node.public.hex()
+    cases = [
+        (peer_of("a", other) + peer_of("a", own), "peer[1].id: 'a' is a duplicate peer id"),
+        (peer_of("a", other) + peer_of("b", other), "peer[1].public_key: "),
+        (peer_of("a", "00" * 32), "peer[0].public_key: is of small order"),
+        (peer_of("host-1", other), "peer[0].id: 'host-1' is this node's own id"),
+        (peer_of("a", own), "peer[0].public_key: is this node's own key"),
+    ]
+    for content, said in cases:
+        (tmp_path / "x.toml").write_text('key_file = "host.key"\n' + content)
+        assert main(["bus", "whoami", "--config", str(tmp_path / "x.toml")]) == 20
+        message = capsys.readouterr().err
+        assert said in message
+        assert "Traceback" not in message
 
 
 @pytest.mark.parametrize(

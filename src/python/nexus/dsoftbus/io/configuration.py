@@ -24,12 +24,12 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from nexus.config import defaults
+from nexus.config import bus_rules, defaults
+from nexus.config.bus_rules import Allowance, BusPeer
 from nexus.config.error import ConfigError, Problem
 from nexus.config.fields import U16, DeviceId, KeyHex, Line, Many, Model, ServiceName, Within
 from nexus.config.load import load_model
-from nexus.core.errors import did_you_mean
-from nexus.dsoftbus.io.keyfile import read_key
+from nexus.dsoftbus.io.keyfile import NodeKey, read_key
 from nexus.dsoftbus.io.settings import PeerSettings, Settings
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
@@ -103,10 +103,9 @@ def load_settings(path: str | Path) -> Settings:
     """
     source = Path(path)
     config = load_model(BusConfig, source)
-    problems = list(_find_problems(config))
-    if problems:
-        raise ConfigError(str(source), problems)
+    _refuse(source, _find_problems(config))
     key = read_key(source.parent / config.key_file)
+    _refuse(source, _find_self(config, key))
     return Settings(
         device_id=key.device_id,
         secret=key.secret,
@@ -140,29 +139,32 @@ def _rules(config: BusConfig) -> Iterator[Rule]:
             yield Rule(allow.peer, number, operations[operation])
 
 
+def _refuse(source: Path, found: Iterator[Problem]) -> None:
+    problems = list(found)
+    if problems:
+        raise ConfigError(str(source), problems)
+
+
 def _find_problems(config: BusConfig) -> Iterator[Problem]:
-    """Find what is wrong between values."""
-    known = [peer.id for peer in config.peer]
-    if len(known) > PEERS_MAX:
-        yield Problem("peer", f"{len(known)} peers; accepted are up to {PEERS_MAX}")
+    """Find what is wrong between values; a guest's file is held to the same rules."""
+    peers = _bus_peers(config)
+    if len(peers) > PEERS_MAX:
+        yield Problem("peer", f"{len(peers)} peers; accepted are up to {PEERS_MAX}")
     if len(config.announce) > SERVICES_MAX:
         yield Problem("announce", f"{len(config.announce)}; accepted are up to {SERVICES_MAX}")
-    for index, peer in enumerate(known):
-        if peer in known[:index]:
-            yield Problem(f"peer[{index}].id", f"{peer!r} is there twice")
-    for index, allow in enumerate(config.allow):
-        field = f"allow[{index}]"
-        if allow.peer not in known:
-            yield _one_of(f"{field}.peer", allow.peer, known)
-        if allow.service not in defaults.GATEWAY:
-            yield _one_of(f"{field}.service", allow.service, list(defaults.GATEWAY))
-            continue
-        _, operations = defaults.GATEWAY[allow.service]
-        for position, operation in enumerate(allow.operations):
-            if operation not in operations:
-                yield _one_of(f"{field}.operations[{position}]", operation, list(operations))
+    yield from bus_rules.check_identities(peers, "")
+    interval_ms, ttl_ms = config.announce_interval_ms, config.peer_ttl_ms
+    yield from bus_rules.check_discovery(config.announce, interval_ms, ttl_ms, "")
+    allowed = [Allowance(each.peer, each.service, tuple(each.operations)) for each in config.allow]
+    yield from bus_rules.check_allowed(allowed, peers, "")
 
 
-def _one_of(field: str, value: str, accepted: list[str]) -> Problem:
-    listed = ", ".join(accepted) or "none: no peer is configured"
-    return Problem(field, f"{value!r}; accepted are {listed}{did_you_mean(value, accepted)}")
+def _find_self(config: BusConfig, key: NodeKey) -> Iterator[Problem]:
+    """Find this node among its own peers."""
+    peers = _bus_peers(config)
+    yield from bus_rules.check_own_id(peers, key.device_id, "")
+    yield from bus_rules.check_own_key(peers, key.public, "")
+
+
+def _bus_peers(config: BusConfig) -> list[BusPeer]:
+    return [BusPeer(peer.id, bytes.fromhex(peer.public_key)) for peer in config.peer]
