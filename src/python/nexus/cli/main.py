@@ -11,10 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 from nexus.core.errors import did_you_mean
-from nexus.core.exits import EXIT_CONFIG
+from nexus.core.exits import EXIT_CONFIG, EXIT_HOST
 from nexus.core.version import VERSION
 from nexus.entry.program import report_only, run_program
 
@@ -111,7 +111,16 @@ def run(name: str, arguments: Sequence[str]) -> int:
     """Import one program and run it."""
     if name in REPORTS and not {"-h", "--help"}.intersection(arguments):
         report_only()
-    return int(program(name)(list(arguments)))
+    try:
+        found = program(name)
+    except ModuleNotFoundError as exc:
+        return _report_missing(name, exc)
+    return int(found(list(arguments)))
+
+
+def entry() -> NoReturn:
+    """Be the `nexus` command of an installed package."""
+    run_program(main)
 
 
 def program(name: str) -> Callable[[list[str]], int]:
@@ -119,6 +128,17 @@ def program(name: str) -> Callable[[list[str]], int]:
     module, _, function = COMMANDS[name][0].partition(":")
     found: Callable[[list[str]], int] = getattr(import_module(module), function or "main")
     return found
+
+
+def _report_missing(name: str, error: ModuleNotFoundError) -> int:
+    """Report a command that this installation does not have, or has not all packages for."""
+    package = (error.name or "?").partition(".")[0]
+    if package == "nexus":
+        text = "is not in this installation; ./pants run src/python/nexus/cli:nexus has it"
+    else:
+        text = f"needs the package {package!r}, which is not installed: pip install {package!r}"
+    sys.stderr.write(f"error: {name!r} {text}\n")
+    return EXIT_HOST
 
 
 def _help(words: Sequence[str]) -> int:
@@ -157,4 +177,4 @@ def _list(names: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    run_program(main)
+    entry()

@@ -18,9 +18,7 @@ import threading
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-import fsspec
-from fsspec.spec import AbstractFileSystem
-
+from nexus.core.optional import MissingPackageError
 from nexus.dsoftbus.io.settings import BusError
 from nexus.remotefs.package.client import PackageClient, RemoteFile
 from nexus.remotefs.package.folders import children, entry_of, no_bundles, split_bundle
@@ -30,6 +28,12 @@ from nexus.remotefs.package.read_only import ReadOnly
 from nexus.remotefs.package.window import ChangedError
 from nexus.wire.package_stream import Entry
 from nexus.wire.packagefs import Kind, Status
+
+try:
+    import fsspec
+    from fsspec.spec import AbstractFileSystem
+except ModuleNotFoundError as exc:
+    raise MissingPackageError("fsspec", "fsspec", "a file system of packages") from exc
 
 PROTOCOL: Final = "nexus"
 

@@ -18,12 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import fsspec
-from fsspec.asyn import AsyncFileSystem
-from fsspec.callbacks import DEFAULT_CALLBACK
-from fsspec.spec import AbstractBufferedFile
-
 from nexus.core.duration import check_timeout_s
+from nexus.core.optional import MissingPackageError
 from nexus.remotefs.package.io.client import CHUNK_BYTES, TIMEOUT_S
 from nexus.remotefs.package.io.pool import POOL
 from nexus.remotefs.package.io.reach import OpenFile, Reach
@@ -33,6 +29,14 @@ from nexus.remotefs.package.read_only import ReadOnly
 from nexus.remotefs.package.replies import OUTSTANDING_MAX
 from nexus.wire.package_stream import Entry
 from nexus.wire.packagefs import Kind, Status
+
+try:
+    import fsspec
+    from fsspec.asyn import AsyncFileSystem
+    from fsspec.callbacks import DEFAULT_CALLBACK
+    from fsspec.spec import AbstractBufferedFile
+except ModuleNotFoundError as exc:
+    raise MissingPackageError("fsspec", "fsspec", "a file system of packages by URL") from exc
 
 # The second is one that a variable of `fsspec` can name: FSSPEC_NEXUSPKG_CONFIG.
 PROTOCOLS: Final = ("nexus-pkg", "nexuspkg")
