@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,7 @@ def test_a_node_file_that_is_no_file(kind: str, tmp_path: Path) -> None:
     path = write_world(tmp_path)
     named = tmp_path / "node-b.toml"
     named.unlink()
+    make: dict[str, Callable[[], None]]
     make = {"folder": named.mkdir, "loop": lambda: named.symlink_to(named), "missing": lambda: None}
     make[kind]()
     said = {
@@ -150,6 +152,7 @@ def test_a_node_file_that_is_no_file(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["folder", "loop", "missing"])
 def test_a_file_that_is_none(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.toml"
+    make: dict[str, Callable[[], None]]
     make = {"folder": path.mkdir, "loop": lambda: path.symlink_to(path), "missing": lambda: None}
     make[kind]()
     assert main([str(path)]) == 20
