@@ -16,12 +16,13 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from nexus.harness.outcome import MISSING, Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
+from nexus.harness.verdict import PhaseTimes as PhaseTimes
+from nexus.harness.verdict import Verdict as Verdict
 from nexus.harness.wording import describe_missing, format_ms
 
 # After the last marker the world runs on for this long: time for the frames in flight and for
@@ -40,26 +41,6 @@ FAULT_TEXTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How the run ended, and what a person needs to know first."""
-
-    outcome: Outcome
-    message: str
-    machine: str | None = None
-    phase: Phase | None = None
-    marker: str | None = None
-
-
-@dataclass(slots=True)
-class PhaseTimes:
-    """When a phase began and when its last marker was seen."""
-
-    phase: Phase
-    start_ns: int
-    end_ns: int | None = None
-
-
 class Judge:
     """One run's verdict in the making."""
 
@@ -71,6 +52,7 @@ class Judge:
         # The bytes that a machine has printed after its last newline.
         self.unfinished: Callable[[str], bytes] = lambda machine: b""
         self._settle_until_ns: int | None = None
+        self._matching: Expectation | None = None  # Still set, it took too long.
         self._off: set[str] = set()
         everywhere = [(text, Outcome.FORBIDDEN_MARKER) for text in plan.forbidden]
         self._forbidden = {
@@ -195,14 +177,27 @@ class Judge:
     def _find(self, machine: str, line: str) -> tuple[int | None, bool]:
         is_known = False
         for index, expectation in enumerate(self.plan.due):
-            if expectation.machine == machine and expectation.matches(line):
+            if expectation.machine == machine and self._matches(expectation, line):
                 if self.seen_ns[index] is None:
                     return index, True
                 is_known = True
         # What belongs to a phase that is not due is known too: it is neither judged nor awaited.
         return None, is_known or any(
-            e.machine == machine and e.matches(line) for e in self.plan.expectations
+            e.machine == machine and self._matches(e, line) for e in self.plan.expectations
         )
+
+    def _matches(self, expectation: Expectation, line: str) -> bool:
+        self._matching = expectation
+        is_match = expectation.matches(line)
+        self._matching = None
+        return is_match
+
+    def matching_note(self) -> str:
+        """Which pattern was being matched when the run was broken off, if one was."""
+        expectation = self._matching
+        if expectation is None:
+            return ""
+        return f", while it matched a line with the pattern {expectation.text!r}"
 
     def _meet(self, index: int, now_ns: int) -> Expectation | None:
         expectation = self.plan.due[index]
@@ -223,7 +218,7 @@ class Judge:
     def _owner_of(self, machine: str, line: str) -> Expectation | None:
         for expectation in self.plan.expectations:
             is_foreign = expectation.machine != machine and expectation.is_exclusive
-            if is_foreign and expectation.matches(line):
+            if is_foreign and self._matches(expectation, line):
                 return expectation
         return None
 

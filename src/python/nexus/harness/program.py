@@ -5,7 +5,6 @@ Every way a run can end passes through `_finish`, which writes the files and say
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 import traceback
@@ -25,7 +24,8 @@ from nexus.harness.progress import report
 from nexus.harness.report import event, keys, page
 from nexus.harness.report.event import Event
 from nexus.harness.report.evidence import gather
-from nexus.harness.runner import Record, Runner, Watchdog
+from nexus.harness.runner import Record, Runner
+from nexus.harness.stopping import Stopper
 from nexus.harness.summary import Deterministic, Summary, Wall, describe, describe_unrun
 
 _MS_PER_S: Final = 1000.0
@@ -64,25 +64,17 @@ class Program:
         self._load = load
         self._boot = boot
         self._began_ms = _clock_ms()
-        self._signal: str | None = None
+        limit_s = options.wall_seconds
+        self._stopper = Stopper(limit_s, self._began_ms, _clock_ms)
 
     def run(self) -> int:
         """Do it all; never raises."""
-        previous = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
         try:
-            return self._finish(self._attempt())
+            with self._stopper:
+                return self._finish(self._attempt())
         except HostFaultError as exc:  # Not even the artifacts could be written.
             print(f"os2vm: {Outcome.HOST_FAULT.label}: {printable(str(exc))}", file=sys.stderr)
             return Outcome.HOST_FAULT.exit_code
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        self._signal = signal.Signals(number).name
 
     def _attempt(self) -> _Ended:
         """Run, and turn whatever goes wrong on the way into an ending."""
@@ -107,7 +99,8 @@ class Program:
         build_ms = _clock_ms() - self._began_ms
         options = self._options
         with report(is_plain=options.is_plain, is_verbose=options.is_verbose) as reporter:
-            runner = Runner(plan, reporter, self._make_watchdog(), _clock_ms)
+            stopper = self._stopper
+            runner = Runner(plan, reporter, stopper.reason, _clock_ms, stopper.breakable)
             files: dict[str, bytes] = {}
             try:
                 runner.run(engine)
@@ -173,18 +166,6 @@ class Program:
     @property
     def _settings(self) -> list[str]:
         return [setting.key for setting in self._options.settings]
-
-    def _make_watchdog(self) -> Watchdog:
-        limit_s = self._options.wall_seconds
-
-        def check() -> tuple[Outcome, str] | None:
-            if self._signal is not None:
-                return Outcome.INTERRUPTED, f"interrupted by {self._signal}"
-            if _clock_ms() - self._began_ms > limit_s * _MS_PER_S:
-                return Outcome.HOST_FAULT, f"not finished after {limit_s} s of wall time"
-            return None
-
-        return check
 
     def _finish(self, ended: _Ended) -> int:
         expected = self._options.expect_outcome

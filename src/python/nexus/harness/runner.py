@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -17,6 +18,7 @@ from nexus.harness.outcome import GUEST_FAULTS, Outcome
 from nexus.harness.pcapng import Capture
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
+from nexus.harness.stopping import BrokenOffError
 from nexus.simulation.machine import STOP_STUCK
 from nexus.simulation.world import Step
 
@@ -39,6 +41,8 @@ class Reporter(Protocol):
 
 # Says why the run must end for the host's sake, if it must.
 Watchdog = Callable[[], tuple[Outcome, str] | None]
+# Something that a signal may break off with `BrokenOffError`: matching a pattern can take ages.
+Breakable = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ class Runner:
         reporter: Reporter,
         watchdog: Watchdog,
         clock_ms: Callable[[], float],
+        breakable: Breakable = nullcontext,
     ) -> None:
         self.record = Record(
             plan,
@@ -84,6 +89,7 @@ class Runner:
         self._reporter = reporter
         self._watchdog = watchdog
         self._clock_ms = clock_ms
+        self._breakable = breakable
         self._phase_began_ms = clock_ms()
 
     def run(self, engine: Engine) -> Record:
@@ -92,10 +98,13 @@ class Runner:
         while judge.verdict is None:
             reason = self._watchdog()
             if reason is not None:
-                judge.on_host(*reason)
+                judge.on_host(reason[0], reason[1] + judge.matching_note())
                 continue
             step = engine.step(judge.deadline_ns())
-            self._take(step, engine)
+            try:
+                self._take(step, engine)
+            except BrokenOffError:
+                continue  # The watchdog knows why.
             for machine, count in engine.instructions().items():
                 judge.on_instructions(machine, count)
             judge.on_time(step.now_ns, is_quiet=step.is_quiet)
@@ -120,6 +129,7 @@ class Runner:
             self.record.capture.add(sent.machine, sent.sent_ns, sent.frame)
         for machine, data in step.consoles:
             self.record.consoles[machine] += data
+        for machine, data in step.consoles:
             for line in self._lines[machine].feed(data):
                 self._take_line(machine, line, step.now_ns)
         for stopped in step.stopped:
@@ -135,7 +145,8 @@ class Runner:
             judge.on_garbled(machine, line.reason)
             return
         before = judge.phase
-        met = judge.on_line(machine, line, now_ns)
+        with self._breakable():
+            met = judge.on_line(machine, line, now_ns)
         self.record.lines.append((now_ns, machine, line, met))
         if met is None:
             self._reporter.line(machine, line, now_ns)

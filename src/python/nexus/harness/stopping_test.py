@@ -1,0 +1,73 @@
+"""Signals and wall time end a run in any case, also while a user's pattern is being matched."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nexus.harness import arguments, plan_fake
+from nexus.harness.phase import Phase
+from nexus.harness.plan import Expectation
+from nexus.harness.plan_fake import say
+from nexus.harness.program import Program
+from nexus.harness.stopping import BrokenOffError, Stopper
+from nexus.simulation.machine_fake import FakeMachine
+
+# The matcher needs some 2**48 attempts to find out that there is no y.
+ENDLESS = Expectation("A", Phase.LAUNCH, "(x+x+)+y", is_pattern=True)
+LINE = "x" * 48
+
+
+def run(out: Path, *more: str, expected: Expectation = ENDLESS) -> tuple[int, dict[str, Any]]:
+    options = arguments.parse(["--world", "fake.toml", "--out", str(out), *more])
+    plan = plan_fake.plan((expected,), "AB")
+    machines = {"A": FakeMachine(say(1, "first", LINE)), "B": FakeMachine(say(1, "of the other"))}
+    code = Program(options, lambda _: plan, lambda *_: plan_fake.engine(plan, machines)).run()
+    return code, json.loads((out / "summary.json").read_text())
+
+
+@pytest.mark.parametrize("pattern", ["(x+x+)+y", "(x+)+y", "(x|xx)+y", "(.*x){30}y"])
+def test_wall_time_reaches_into_a_pattern(tmp_path: Path, pattern: str) -> None:
+    expected = Expectation("A", Phase.LAUNCH, pattern, is_pattern=True)
+    began = time.monotonic()
+    code, summary = run(tmp_path, "--wall-seconds", "1", expected=expected)
+    assert code == 21
+    assert time.monotonic() - began < 20
+    message = summary["deterministic"]["message"]
+    assert message.startswith("not finished after 1 s of wall time, while it matched a line with")
+    assert repr(expected.text) in message
+    assert (tmp_path / "uart-A.log").read_text() == f"first\n{LINE}\n"
+    assert (tmp_path / "uart-B.log").read_text() == "of the other\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_into_a_pattern(tmp_path: Path, number: signal.Signals) -> None:
+    """The matcher holds every other thread up, so a second alarm sends the signal."""
+    before = signal.signal(signal.SIGVTALRM, lambda *_: signal.raise_signal(number))
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.3)
+    code, summary = run(tmp_path)
+    signal.signal(signal.SIGVTALRM, before)
+    assert code == 130
+    assert f"interrupted by {number.name}" in summary["deterministic"]["message"]
+
+
+def test_what_was_there_before_is_there_again() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers]
+    with Stopper(60, 0.0, lambda: 0.0):
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 50
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_signal_between_two_lines_breaks_off_the_next() -> None:
+    with Stopper(60, 0.0, lambda: 0.0) as stopper:
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(BrokenOffError), stopper.breakable():
+            raise AssertionError("not reached")
+        assert stopper.reason() is not None
