@@ -8,7 +8,7 @@ from typing import Tuple
 
 from pants.core.target_types import FileSourceField
 from pants.engine.fs import Digest, DigestContents, PathGlobs, Paths
-from pants.engine.rules import Get, collect_rules, rule, rule_helper
+from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
     HydratedSources,
@@ -37,7 +37,6 @@ class InferConfigDependencies(InferDependenciesRequest):
     infer_from = ConfigInferenceFieldSet
 
 
-@rule_helper
 async def _warn_of_forgotten_targets(
     field_set: ConfigInferenceFieldSet, unowned: Tuple[str, ...]
 ) -> None:

@@ -5,10 +5,12 @@ Two exist: `virtual` (our emulator in a simulated world) and `qemu` (one QEMU a 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nexus.core.errors import NexusError
-from nexus.simulation.world import Step
+
+if TYPE_CHECKING:
+    from nexus.simulation.world import Step
 
 
 class EngineUnavailableError(NexusError):

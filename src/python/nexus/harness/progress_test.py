@@ -7,9 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
+from nexus.harness.live import LiveReporter
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
-from nexus.harness.progress import LiveReporter, PlainReporter, format_ns, report
+from nexus.harness.progress import PlainReporter, format_ns, report
 
 HELLO = Expectation("A", Phase.LAUNCH, "hello [red]")
 
@@ -50,3 +51,22 @@ def test_status_is_not_drawn_at_every_step() -> None:
         for step in range(1_000):
             reporter.progress(Phase.LAUNCH, step * 1_000, HELLO)
         assert screen.getvalue().count("waiting for") <= 2
+
+
+def test_what_a_guest_prints_cannot_act_on_a_terminal_or_a_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = "a\x1b[2J\u2028\u202eb\t##[error]"
+    shown = r"a\x1b[2J\u2028\u202eb" + "\t" + r"\x23#[error]"
+    plain = PlainReporter(is_verbose=True)
+    plain.line("A", line, 0)
+    plain.marker(Expectation("A", Phase.LAUNCH, line), 0)
+    assert capsys.readouterr().out.count(shown) == 2
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=200)
+    with console.status("build") as status:
+        live = LiveReporter(console, status, is_verbose=True)
+        live.line("A", line, 0)
+        live.marker(Expectation("A", Phase.LAUNCH, line), 0)
+    assert "\u202e" not in out.getvalue()
+    assert "[2J" not in out.getvalue().replace(r"\x1b[2J", "")
