@@ -11,6 +11,7 @@ from typing import Final
 
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
+from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 
 ENGINES: Final = ("reference", "native", "translated", "qemu")
 # Those that run generated code, which has to be handed in.
@@ -104,7 +105,7 @@ def parse(argv: Sequence[str]) -> Options:
             "--max-instructions", given.max_instructions, 1, _INSTRUCTIONS_MAX
         ),
         engine=one_of("--engine", given.engine, ENGINES),
-        native_blob=given.native_blob,
+        native_blob=given.native_blob or find_beside(NATIVE_INTERPRETER),
         translations=given.translations,
         fw_cfg=_firmware_files(given.fw_cfg or ()),
         script=given.input,
@@ -168,7 +169,12 @@ def _parser() -> CommandLine:
     add("--until", metavar="TEXT", help="end with 0 once the console has shown this")
     add("--max-instructions", metavar="N", help="give up after so many")
     add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
-    add("--native-blob", type=Path, metavar="PATH", help="the native interpreter's code")
+    add(
+        "--native-blob",
+        type=Path,
+        metavar="PATH",
+        help="native interpreter; default: beside this program",
+    )
     add("--translations", type=Path, metavar="PATH", help="what the kernel was translated to")
     add("--net", default="none", metavar="none", help="the machine has no network")
     add("--fw-cfg", action="append", metavar="NAME=FILE", help="a firmware file (repeatable)")

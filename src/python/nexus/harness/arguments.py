@@ -135,7 +135,12 @@ def _parser() -> CommandLine:
     add("--budget-ms", metavar="N", help="virtual milliseconds for the whole run")
     add("--until", default=Phase.END.value, metavar="PHASE", help="stop after this phase")
     add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
-    add("--native-blob", type=Path, metavar="PATH", help="the native interpreter's code")
+    add(
+        "--native-blob",
+        type=Path,
+        metavar="PATH",
+        help="native interpreter; default: beside this program",
+    )
     add("--translations", type=Path, metavar="PATH", help="what the images were translated to")
     add("--expect-outcome", default=Outcome.PASSED.label, metavar="NAME", help="exit 0 only then")
     add("--expect-message", metavar="TEXT", help="what the explanation must contain")

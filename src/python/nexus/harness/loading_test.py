@@ -268,3 +268,16 @@ def test_the_summary_names_what_was_set_and_tells_no_value(folder: Path) -> None
     text = (folder / "out" / "summary.json").read_text()
     assert json.loads(text)["deterministic"]["settings"] == ["node.ram_mib", "node.image"]
     assert "concealed" not in text
+
+
+def test_a_release_finds_the_interpreter_beside_its_program(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--node", f"{folder}/node.toml", "--expect", "x", *_images(folder)[:1]]
+    monkeypatch.setenv("PEX", f"{folder}/nexus.pex")
+    assert os2vm.main([*argv, "--out", f"{folder}/out"]) != 22
+    assert "native code was not given; name it with --native-blob" in capsys.readouterr().err
+    (folder / "native-interpreter.bin").write_bytes(b"")
+    assert os2vm.main([*argv, "--out", f"{folder}/out"]) == 20
+    assert f"{folder}/native-interpreter.bin is empty" in capsys.readouterr().err
+    assert os2vm.main([*argv, "--engine", "reference", "--out", f"{folder}/out"]) != 20

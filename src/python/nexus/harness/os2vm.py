@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import UsageError
 from nexus.core.text import printable
+from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 from nexus.entry.program import Text, run_program
 from nexus.harness import arguments
 from nexus.harness.arguments import Options
@@ -28,13 +30,22 @@ def boot(plan: Plan, options: Options) -> Engine:
     from nexus.harness.virtual import AUTO, REFERENCE, choose_engine
     from nexus.harness.virtual import boot as boot_virtual
 
-    native_code = read_native_code(options.native_blob)
+    native_code = read_native_code(options.native_blob or _find_interpreter(options.engine))
     engine = choose_engine(options.engine, native_code, platform.machine())
     if options.engine == AUTO and engine == REFERENCE:
         reason = "was not given" if native_code is None else f"is not for {platform.machine()}"
-        print(f"os2vm: the reference interpreter runs: native code {reason}", file=sys.stderr)
+        advice = "; name it with --native-blob" if native_code is None else ""
+        print(
+            f"os2vm: the slow reference interpreter runs: native code {reason}{advice}",
+            file=sys.stderr,
+        )
     _say_what_images_need(plan)
     return boot_virtual(plan, engine, native_code, read_translations(options.translations))
+
+
+def _find_interpreter(engine: str) -> Path | None:
+    """Find the interpreter that a release has beside its program, for engines that use it."""
+    return None if engine == "reference" else find_beside(NATIVE_INTERPRETER)
 
 
 def _say_what_images_need(plan: Plan) -> None:
