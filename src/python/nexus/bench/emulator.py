@@ -1,8 +1,9 @@
 """`python -m nexus.bench emulator`: the emulator's engines and QEMU on the same guests.
 
 Every round runs every engine once, one after the other, so that a slow minute of the host meets
-them all; what counts are medians and their ratios.  Steady state is the processor time of a long
-run minus that of a guest that ends at once; whole processes are wall time.
+them all; what counts are medians and their ratios.  Steady state is the processor time of the
+guest's run alone, of QEMU that of its process minus that of a guest that ends at once; whole
+processes are wall time.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
 from typing import Any, Final
 
-from nexus.bench.guest_cliff import OPERATIONS, PAIRS, STORM_ROUNDS, STORMS
+from nexus.bench.guest_cliff import OPERATIONS, PAIRS, STORMS
 from nexus.bench.guest_workload import WORKLOADS
 
 _QEMU: Final = "qemu"
@@ -90,11 +90,11 @@ def _storms(figures: Mapping[str, Mapping[str, Any]], divisor: int) -> list[str]
     names = [name for name in STORMS if name in figures]
     if not names:
         return []
-    operations = STORM_ROUNDS // divisor * OPERATIONS
     engines = [engine for engine in figures[names[0]] if engine != "reference"]
     rows = []
     for name in names:
         cells = [name]
+        operations = max(1, STORMS[name].rounds // divisor) * OPERATIONS
         for engine in engines:
             seconds = figures[name][engine]["steady_s"]
             base = figures[name].get(_QEMU, {}).get("steady_s")

@@ -26,11 +26,11 @@ def main(argv: list[str]) -> int:
     machine = Machine(
         MachineOptions(kernel=Path(kernel).read_bytes(), engine=engine, **values)  # type: ignore[arg-type]
     )
-    began = time.perf_counter()
+    began = time.process_time()
     stop = machine.run(_UNTIL_NS)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     console = machine.take_console().decode("ascii", "replace")
-    report = {"run_s": seconds, "instructions": machine.instructions, "console": console}
+    report = {"run_cpu_s": seconds, "instructions": machine.instructions, "console": console}
     print(json.dumps(report))
     return 0 if stop is Stop.FINISHED else 1
 

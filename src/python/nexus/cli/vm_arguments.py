@@ -79,6 +79,7 @@ class Options:
     engine: str
     native_blob: Path | None
     translations: Path | None
+    translate_cache: Path | None
     fw_cfg: dict[str, Path]
     script: Path | None
     snapshot: Path | None
@@ -107,6 +108,7 @@ def parse(argv: Sequence[str]) -> Options:
         engine=one_of("--engine", given.engine, ENGINES),
         native_blob=given.native_blob or find_beside(NATIVE_INTERPRETER),
         translations=given.translations,
+        translate_cache=given.translate_cache,
         fw_cfg=_firmware_files(given.fw_cfg or ()),
         script=given.input,
         snapshot=given.snapshot,
@@ -143,8 +145,17 @@ def _check_together(options: Options) -> None:
         raise UsageError(
             f"--engine {options.engine}: its code was not given; name it with --native-blob"
         )
-    if options.engine == "translated" and options.translations is None:
-        raise UsageError("--engine translated: name what the kernel became with --translations")
+    sources = [options.translations, options.translate_cache]
+    if options.engine == "translated" and sources == [None, None]:
+        raise UsageError(
+            "--engine translated: name what the kernel became with --translations, or a folder"
+            " that fills by itself with --translate-cache"
+        )
+    if options.translate_cache is not None:
+        if options.engine not in GENERATED:
+            raise UsageError("--translate-cache: goes with --engine native or translated")
+        if options.translations is not None:
+            raise UsageError("--translate-cache: does not go with --translations")
     if options.engine == "qemu":
         for option, value in (
             ("--seed", options.seed),
@@ -176,6 +187,7 @@ def _parser() -> CommandLine:
         help="native interpreter; default: beside this program",
     )
     add("--translations", type=Path, metavar="PATH", help="what the kernel was translated to")
+    add("--translate-cache", type=Path, metavar="DIR", help="translate what is hot for later runs")
     add("--net", default="none", metavar="none", help="the machine has no network")
     add("--fw-cfg", action="append", metavar="NAME=FILE", help="a firmware file (repeatable)")
     add("--input", type=Path, metavar="FILE", help="type this file's content on the console")

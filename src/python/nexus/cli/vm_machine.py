@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.cli.vm_arguments import GENERATED, Options
 from nexus.core.errors import UsageError
@@ -15,6 +15,9 @@ from nexus.emulator.io.drive import DriveError, FileDrive
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.simulation.entropy import EntropyStream
+
+if TYPE_CHECKING:
+    from nexus.emulator.io.translation_cache import TranslationCache
 
 # A wrong file is told from an image before it fills the memory.
 _FILE_BYTES_MAX: Final = 256 << 20
@@ -31,11 +34,16 @@ class Parts:
     kernel: bytes
     drives: tuple[FileDrive, ...]
     make_options: Callable[[Observer | None], MachineOptions]
+    cache: TranslationCache | None = None
 
     def close(self) -> None:
-        """Bring the disks into their files."""
+        """Bring the disks into their files, and let what was hot be translated."""
         for drive in self.drives:
             drive.flush()
+        if self.cache is not None:
+            from nexus.cli.vm_translate_cache import start_translator
+
+            start_translator(self.cache)
 
 
 def gather(options: Options) -> Parts:
@@ -46,11 +54,15 @@ def gather(options: Options) -> Parts:
     """
     kernel = read("--kernel", options.kernel)
     files = {name: read(f"--fw-cfg {name}", path) for name, path in options.fw_cfg.items()}
-    blob = translations = None
+    blob = translations = cache = None
     if options.engine in GENERATED and options.native_blob is not None:
         blob = read("--native-blob", options.native_blob)
     if options.engine == "translated" and options.translations is not None:
         translations = read("--translations", options.translations)
+    if options.translate_cache is not None and blob is not None:
+        from nexus.cli.vm_translate_cache import open_cache
+
+        cache = open_cache(options.translate_cache, blob)
     drives = _open_drives(options)
     seed = _SEED_DEFAULT if options.seed is None else options.seed
 
@@ -64,15 +76,16 @@ def gather(options: Options) -> Parts:
                 for slot, drive, wanted in zip(DRIVE_SLOTS, drives, options.drives, strict=False)
             ],
             entropy=EntropyStream(KeyedRandom(seed), _MACHINE),
-            engine=options.engine,
+            engine=options.engine if cache is None else "translated",
             native_blob=blob,
             translations=translations,
+            translation_source=cache,
             # A debugger wants to see the loop go round.
             stops_when_stuck=options.gdb is None,
             observer=observer,
         )
 
-    return Parts(kernel, drives, make_options)
+    return Parts(kernel, drives, make_options, cache)
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:

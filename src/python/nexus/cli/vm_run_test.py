@@ -233,6 +233,14 @@ def test_a_bad_kernel_is_one_line(tmp_path: Path, image: bytes, said: str) -> No
         (("--engine", "native"), "--native-blob"),
         (("--engine", "translated"), "--native-blob"),
         (("--engine", "translated", "--native-blob", "x"), "--translations"),
+        (("--translate-cache", "x"), "--translate-cache: goes with --engine native"),
+        (
+            (
+                *("--engine", "native", "--native-blob", "x"),
+                *("--translations", "y", "--translate-cache", "z"),
+            ),
+            "does not go with --translations",
+        ),
         (("--engine", "qemu", "--seed", "1"), "--seed: QEMU cannot"),
         (("--net", "tap"), "--net: 'tap'"),
         (("--fw-cfg", "name"), "NAME=FILE"),

@@ -28,6 +28,7 @@ from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
 
 if TYPE_CHECKING:
+    from nexus.emulator.native.translation import TranslationSource
     from nexus.emulator.observe import Observer
     from nexus.emulator.reference.chain import TrapLoop
 
@@ -62,6 +63,7 @@ class MachineOptions:
     engine: str = "reference"
     native_blob: bytes | None = None  # What native/build.py made; for all but the reference.
     translations: bytes | None = None  # What native/translate.py made; for engine "translated".
+    translation_source: TranslationSource | None = None  # Instead: who has them page by page.
     stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
     observer: Observer | None = None  # For debuggers and traces; on the reference engine.
 
@@ -82,8 +84,12 @@ class MachineOptions:
             raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
         if (self.engine != "reference") != (self.native_blob is not None):
             raise ValueError('native_blob: expected unless engine="reference", and only then')
-        if (self.engine == "translated") != (self.translations is not None):
-            raise ValueError('translations: expected with engine="translated", and only then')
+        given = (self.translations is not None) + (self.translation_source is not None)
+        if given != (self.engine == "translated"):
+            raise ValueError(
+                'translations, translation_source: expected one with engine="translated",'
+                " and only then"
+            )
         if self.observer is not None and self.engine != "reference":
             raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
 
@@ -283,4 +289,5 @@ def _make_hart(options: MachineOptions, ram: Ram, bus: Bus) -> Hart:
     # Only machines that use it pay for mapping native code, and other processors never see it.
     from nexus.emulator.native.hart import NativeHart
 
-    return NativeHart(ram, bus, RAM_BASE, options.native_blob, options.translations)
+    source = options.translations or options.translation_source
+    return NativeHart(ram, bus, RAM_BASE, options.native_blob, source)

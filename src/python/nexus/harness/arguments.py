@@ -14,7 +14,8 @@ from nexus.core.errors import UsageError
 from nexus.harness.outcome import BY_LABEL, Outcome
 from nexus.harness.phase import GUEST_PHASES, Phase
 
-# `auto` is the native interpreter where its code was given and fits this host, else the reference.
+# `auto` is the native interpreter where its code was given and fits this host, with translations
+# where these were given too; else the reference.
 ENGINES: Final = ("auto", "reference", "native", "translated", "qemu")
 
 OUT_DEFAULT: Final = Path("dist/os2vm")

@@ -22,6 +22,7 @@ from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.hart import NativeHart
+from nexus.emulator.native.translation import Translations
 from nexus.emulator.native_interpreter_fake import INTERPRETER
 from nexus.harness import os2vm
 
@@ -84,7 +85,7 @@ def test_engines_hold_the_same_state_at_random_instants(seed: int) -> None:
     assert b"init: ready" in consoles.pop(), "a guest that has not booted proves little"
     hart = machines["translated"].hart
     assert isinstance(hart, NativeHart)
-    assert hart._translations is not None
+    assert isinstance(hart._translations, Translations)
     assert hart._translations._ready, "no page was run translated"
 
 

@@ -31,7 +31,8 @@ def boot(plan: Plan, options: Options) -> Engine:
     from nexus.harness.virtual import boot as boot_virtual
 
     native_code = read_native_code(options.native_blob or _find_interpreter(options.engine))
-    engine = choose_engine(options.engine, native_code, platform.machine())
+    translations = read_translations(options.translations)
+    engine = choose_engine(options.engine, native_code, platform.machine(), translations)
     if options.engine == AUTO and engine == REFERENCE:
         reason = "was not given" if native_code is None else f"is not for {platform.machine()}"
         advice = "; name it with --native-blob" if native_code is None else ""
@@ -40,7 +41,7 @@ def boot(plan: Plan, options: Options) -> Engine:
             file=sys.stderr,
         )
     _say_what_images_need(plan)
-    return boot_virtual(plan, engine, native_code, read_translations(options.translations))
+    return boot_virtual(plan, engine, native_code, translations)
 
 
 def _find_interpreter(engine: str) -> Path | None:

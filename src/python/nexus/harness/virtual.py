@@ -157,7 +157,9 @@ class RecordedEntropy:
         return data
 
 
-def choose_engine(engine: str, native_code: bytes | None, processor: str) -> str:
+def choose_engine(
+    engine: str, native_code: bytes | None, processor: str, translations: bytes | None = None
+) -> str:
     """Name the engine that `auto` stands for on a host with this processor.
 
     All engines give the same bytes, so the choice may depend on the host; the summary names it.
@@ -166,7 +168,9 @@ def choose_engine(engine: str, native_code: bytes | None, processor: str) -> str
 
     if engine != AUTO:
         return engine
-    return NATIVE if native_code is not None and processor in HOSTS else REFERENCE
+    if native_code is None or processor not in HOSTS:
+        return REFERENCE
+    return NATIVE if translations is None else TRANSLATED
 
 
 def boot(

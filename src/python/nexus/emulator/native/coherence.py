@@ -18,7 +18,7 @@ def set_window(window, first, host, low, high):
     # Open offsets low to high of a page, whose first bytes are at these addresses.
     span = high - low
     u64[window] = first + low
-    u64[window + WINDOW_HOST] = host + low
+    u64[window + WINDOW_ADDEND] = host - first
     u16[window + WINDOW_BOUNDS] = span
     u16[window + WINDOW_BOUNDS + 2] = span - 1 if span > 1 else 0
     u16[window + WINDOW_BOUNDS + 4] = span - 3 if span > 3 else 0
@@ -45,7 +45,7 @@ def revoke(offset):
         window = bank + STORE_WINDOW
         last = window + FETCH_TLB
         while window < last:
-            if u64[window + WINDOW_HOST] >> 12 == page:
+            if u64[window] + u64[window + WINDOW_ADDEND] >> 12 == page:
                 u64[window + WINDOW_BOUNDS] = 0
             window += WINDOWS_BYTES
         bank += BANK_BYTES
@@ -94,7 +94,7 @@ _STORES: Final = """
 def covers(decoded, code, slot):
     # Bytes of the instruction that was decoded at an offset; 0 if none was.
     if u64[decoded + slot * 8] == symbol(undecoded):
-        return 0
+        return 2 * u8[decoded + slot * 8 + SLOT_COVERED]
     return 4 if (u16[code + slot] & 3) == 3 else 2
 
 def release(offset, length):
@@ -105,11 +105,16 @@ def release(offset, length):
     first = offset & 4095
     last = first + length - 1
     lines = 1 << (first >> LINE_SHIFT) | 1 << (last >> LINE_SHIFT)
-    if u64[record + RECORD_REGIONS] & lines:
-        state[FRESH_PAGE] = offset >> 12
-        state[RESULT] = lines
-        return REFUSED_PAGE
     decoded = u64[record]
+    if u64[record + RECORD_REGIONS] & lines and decoded:
+        slot = first & ~1
+        while slot <= last:
+            if u8[decoded + slot * 8 + SLOT_COVERED]:
+                state[FRESH_PAGE] = offset >> 12
+                state[LOW] = first
+                state[HIGH] = length
+                return REFUSED_PAGE
+            slot += 2
     if u64[record + RECORD_CODE] & lines and decoded:
         code = state[RAM_HOST] + (offset & ~4095)
         slot = (first & ~1) - 2 if first > 1 else 0

@@ -80,21 +80,32 @@ def go_to(handler: Handler, pc: str, left: str = "%after", bank: str = "%bank") 
     handler.dispatch(slot, left, page, bank)
 
 
+_BOUND_OF: Final = {1: 0, 2: 2, 4: 4, 8: 6}
+
+
 def window(
     f: Function, address: str, size: int, *, is_store: bool, bank: str = "%bank"
 ) -> tuple[str, str]:
-    """The host address of an access, and whether its window covers it."""
+    """The host address of an access of any length, and whether its window covers it."""
     shift = 12 - (layout.WINDOWS_BYTES.bit_length() - 1)
     mask = (layout.TLB_ENTRIES - 1) * layout.WINDOWS_BYTES
     index = f.op("and", f.op("lshr", address, shift), mask)
     entry = f.at(bank, index)
     base = layout.STORE_WINDOW if is_store else 0
     offset = f.op("sub", address, f.load("i64", f.at(entry, base)))
-    at = base + layout.WINDOW_BOUNDS + 2 * (size.bit_length() - 1)
-    bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
-    known = f.compare("ult", offset, bound)
-    host = f.load("ptr", f.at(entry, base + layout.WINDOW_HOST))
-    return f.at(host, offset), known
+    if size in _BOUND_OF:
+        at = base + layout.WINDOW_BOUNDS + _BOUND_OF[size]
+        bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
+        known = f.compare("ult", offset, bound)
+    else:
+        bound = f.value(
+            f"zext i16 {f.load('i16', f.at(entry, base + layout.WINDOW_BOUNDS))} to i64"
+        )
+        last = f.op("sub", bound, size)
+        is_long = f.compare("sge", last, 0)
+        known = f.op("and", is_long, f.compare("ule", offset, last), "i1")
+    addend = f.load("i64", f.at(entry, base + layout.WINDOW_ADDEND))
+    return f.pointer(f.op("add", address, addend)), known
 
 
 class RowHandler(Handler):

@@ -13,11 +13,11 @@ from nexus.emulator.device.fw_cfg import FwCfg
 from nexus.emulator.device.plic import WORDS as PLIC_WORDS
 from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.uart import Uart
-from nexus.emulator.memory import PAGE_SHIFT, Ram
+from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, Ram
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import unpack
 from nexus.emulator.native.mapping import Code, Pool, Words, address_of, state_words
-from nexus.emulator.native.translation import Translations, load_translations
+from nexus.emulator.native.translation import Found, TranslationSource, load_translations
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.chain import is_watched
 from nexus.emulator.reference.hart import Hart
@@ -32,7 +32,12 @@ class NativeHart(Hart):
     """A hart that runs mostly in generated code."""
 
     def __init__(
-        self, ram: Ram, bus: Bus, entry: int, blob: bytes, translations: bytes | None = None
+        self,
+        ram: Ram,
+        bus: Bus,
+        entry: int,
+        blob: bytes,
+        translations: bytes | TranslationSource | None = None,
     ) -> None:
         """Map the code and lay out its memory.
 
@@ -41,9 +46,11 @@ class NativeHart(Hart):
         """
         unpacked = unpack(blob)
         self._code = Code(unpacked)
-        self._translations: Translations | None = None
-        if translations is not None:
+        self._translations: TranslationSource | None = None
+        if isinstance(translations, bytes):
             self._translations = load_translations(translations, unpacked.compiler)
+        elif translations is not None:
+            self._translations = translations
         self._words = state_words()
         super().__init__(ram, bus, entry, self._words.view)
         self._records = Pool((ram.size_bytes >> PAGE_SHIFT) * layout.RECORD_BYTES)
@@ -65,8 +72,8 @@ class NativeHart(Hart):
         ):
             self.state[word] = value
         self._record_words = memoryview(self._records.memory).cast("Q")
-        # What was translated of a page: slot of each entry, and the lines of its region.
-        self._regions: dict[int, list[tuple[int, int]]] = {}
+        # What was translated of a page.
+        self._regions: dict[int, list[Found]] = {}
         self._known_entries: tuple[Entry, ...] | None = None
         self._uart: Uart | None = None
         self._uart_output = bytearray(layout.UART_OUTPUT_BYTES)
@@ -127,6 +134,9 @@ class NativeHart(Hart):
         reason = state[layout.WHY]
         if reason == layout.Exit.SLOW and self._left:
             self._step()
+        elif reason == layout.Exit.BUDGET:
+            if self._translations is not None:
+                self._sample(self._translations)
         elif reason == layout.Exit.POOL:
             self._empty_pool()
         elif reason == layout.Exit.PAGE:
@@ -134,34 +144,55 @@ class NativeHart(Hart):
         elif reason == layout.Exit.TRAP:
             self._look_at_chain()
         elif reason == layout.Exit.REGION:
-            self._give_up_regions(state[layout.FRESH_PAGE], state[layout.RESULT])
+            first, length = state[layout.LOW], state[layout.HIGH]
+            self._give_up_regions(state[layout.FRESH_PAGE], first, first + length - 1)
+
+    def _sample(self, source: TranslationSource) -> None:
+        """A slice ends: say where, if that is easily told."""
+        address = self.state[layout.PAGE_ADDRESS]
+        if not self.state[s.WAITING] and self.state[s.PC] & ~4095 == address:
+            ram_page = self.state[layout.CURRENT] - self.state[layout.RAM_HOST]
+            content = self.ram.buffer[ram_page : ram_page + PAGE_BYTES]
+            source.sample(content, self.state[s.PC] & 4095)
 
     def _translate_page(self, number: int) -> None:
         """Put what was translated of a page's present content into its slots."""
         assert self._translations is not None
         content = self.ram.buffer[number << PAGE_SHIFT : number + 1 << PAGE_SHIFT]
         place = self._record(number, 0) - self._pool.start
-        regions: list[tuple[int, int]] = []
-        for at, slot, lines in self._translations.find(content):
+        found = self._translations.find(content)
+        for at, slot, _ in found:
             self._pool.memory[place + at : place + at + layout.SLOT_BYTES] = slot
-            regions.append((at, lines))
-        if regions:
-            self._regions[number] = regions
-            self._set_record(number, layout.RECORD_REGIONS, _union(regions))
+        if found:
+            self._set_regions(number, list(found))
             self.ram.marks[number] |= MARK_CODE
             self._drop_caches()  # They may let stores to the page through.
 
-    def _give_up_regions(self, number: int, lines: int) -> None:
+    def _give_up_regions(self, number: int, first: int, last: int) -> None:
         """The guest is about to write to what was translated: interpret it from now on."""
         place = self._record(number, 0) - self._pool.start
         kept = []
-        for at, covered in self._regions.pop(number):
-            if covered & lines:
-                self._pool.memory[place + at : place + at + 8] = self._undecoded
+        for found in self._regions[number]:
+            if any(start <= last and first < end for start, end in found.extents):
+                self._pool.memory[place + found.place : place + found.place + 8] = self._undecoded
             else:
-                kept.append((at, covered))
-        self._regions[number] = kept
-        self._set_record(number, layout.RECORD_REGIONS, _union(kept))
+                kept.append(found)
+        self._set_regions(number, kept)
+
+    def _set_regions(self, number: int, regions: list[Found]) -> None:
+        """Note which bytes of a page are translated: stores to them come to us first."""
+        self._regions[number] = regions
+        covered = bytearray(layout.PAGE_SLOTS)
+        lines = 0
+        for found in regions:
+            for start, end in found.extents:
+                covered[start >> 1 : end >> 1] = b"\1" * ((end >> 1) - (start >> 1))
+                first, last = start >> layout.LINE_SHIFT, end - 1 >> layout.LINE_SHIFT
+                lines |= (2 << last) - (1 << first)
+        self._set_record(number, layout.RECORD_REGIONS, lines)
+        place = self._record(number, 0) - self._pool.start
+        end = place + layout.PAGE_SLOTS * layout.SLOT_BYTES
+        self._pool.memory[place + layout.SLOT_COVERED : end : layout.SLOT_BYTES] = bytes(covered)
 
     def _record(self, number: int, field: int) -> int:
         return self._record_words[(number * layout.RECORD_BYTES + field) >> 3]
@@ -221,11 +252,3 @@ class NativeHart(Hart):
             for index, entry in enumerate(pmp.entries):
                 for field, value in enumerate((entry.start, entry.end, entry.config)):
                     self._protection.view[3 * index + field] = value
-
-
-def _union(regions: list[tuple[int, int]]) -> int:
-    """The lines of all of them."""
-    lines = 0
-    for _, covered in regions:
-        lines |= covered
-    return lines

@@ -5,8 +5,8 @@ private ones below.  Nothing private is visible to the guest, or part of a diges
 
     bank        the caches of one context (privilege, address space...), BANKS of them
                 256 x a load and a store window of a page, 32 bytes each:
-                    first address u64 | its host address u64 | bounds of accesses of 1, 2, 4 and 8
-                    bytes 4 x u16 | 0 u64;   an access at `first + n` is allowed if n < bound
+                    first address u64 | what makes it a host address u64 | bounds of accesses of
+                    1, 2, 4 and 8 bytes 4 x u16 | 0 u64;   one at first + n is allowed if n < bound
                 256 x { fetch tag, decoded page }    tag: virtual page number
 
     record      what is remembered of one page of RAM, 64 bytes
@@ -15,7 +15,7 @@ private ones below.  Nothing private is visible to the guest, or part of a diges
                 0 none, 1 several, else its host address | 24 bytes, unused
 
     slot        one decoded instruction, 16 bytes per 2 bytes of code
-                handler u64 | rd u8 | rs1 u8 | rs2 u8 | 0 | imm i32
+                handler u64 | rd u8 | rs1 u8 | rs2 u8 | 1 if translated u8 | imm i32
 
     decoded     2048 slots | 2 slots that leave the page | RAM address u64 |
     page        word that straddles the end u64 | its handler u64 | record u64 |
@@ -40,6 +40,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     LEFT,  # Steps left when generated code returned.
     WHY,  # The Exit it returned with.
     PAGE_ADDRESS,  # Virtual address of the page that pc is in.
+    CURRENT,  # Host address of that page's bytes, when the budget ended.
     TICKS_END,  # Ticks at the end of the budget.
     CUT,  # Steps by which generated code shortened the budget, for a timer.
     ACCESS,  # Address of the access whose page was not cached ...
@@ -72,7 +73,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     FILE_HOST,  # Host address of the item that fw_cfg's data register reads,
     FILE_POSITION,  # the offset of its next byte,
     FILE_BYTES,  # and how many there are.
-) = range(STATE_WORDS, STATE_WORDS + 35)
+) = range(STATE_WORDS, STATE_WORDS + 36)
 
 # Two words for each bank: mode and satp.
 KEYS: Final = FILE_BYTES + 1
@@ -88,7 +89,7 @@ NO_TAG: Final = (1 << 64) - 1
 TLB_ENTRIES: Final = 256
 WINDOWS_BYTES: Final = 64  # A load window and a store window.
 STORE_WINDOW: Final = 32
-WINDOW_HOST: Final = 8
+WINDOW_ADDEND: Final = 8
 WINDOW_BOUNDS: Final = 16
 FETCH_TLB: Final = TLB_ENTRIES * WINDOWS_BYTES
 FETCH_ENTRY_BYTES: Final = 16
@@ -99,7 +100,7 @@ RECORD_CODE, RECORD_TABLES, RECORD_REGIONS, RECORD_STORE = 8, 16, 24, 32
 LINE_SHIFT: Final = 6
 
 SLOT_BYTES: Final = 16
-SLOT_RD, SLOT_RS1, SLOT_RS2, SLOT_IMM = 8, 9, 10, 12
+SLOT_RD, SLOT_RS1, SLOT_RS2, SLOT_COVERED, SLOT_IMM = 8, 9, 10, 11, 12
 PAGE_SLOTS: Final = 2048
 TAIL_RAM: Final = (PAGE_SLOTS + 2) * SLOT_BYTES
 TAIL_WORD: Final = TAIL_RAM + 8

@@ -74,7 +74,7 @@ def store_over_itself():
     become(finish)
 
 def store_over_region():
-    # Python knows what belongs to the lines that RESULT names, of page FRESH_PAGE.
+    # Python knows what belongs to the HIGH bytes from LOW on, of page FRESH_PAGE.
     state[PC] = pc()
     state[LEFT] = left
     state[WHY] = EXIT_REGION

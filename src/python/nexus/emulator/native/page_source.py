@@ -19,7 +19,8 @@ from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.handlers import go_to, handler_name, has_near_form, window
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
-from nexus.emulator.native.region import Block, Region, changed_before, used
+from nexus.emulator.native.reach import Body, Group, reach
+from nexus.emulator.native.region import Block, Region, budgets, changed_before, used
 
 _INDICES: Final = {name: index for index, name in enumerate(handler_table())}
 
@@ -45,9 +46,12 @@ class RegionSource(Handler):
         super().__init__(f"region_{region.entries[0]:03x}")
         self._region = region
         self._changed = changed_before(region)
+        self._budgets = budgets(region)
         # Ways out that are rarely taken: label, offset, steps to give back, registers.
         self._cold: list[tuple[str, int, int, _Way]] = []
         self._way = _Way(frozenset())
+        self._body: Body = ()
+        self._groups: dict[tuple[bool, str], Group] = {}  # By kind and value of the register.
         self._after = "0"
         self._enter()
         for block in region.blocks.values():
@@ -99,8 +103,11 @@ class RegionSource(Handler):
         self._way = _Way(self._changed[block.start])
         left = self.load("i64", "%steps")
         self._after = self.op("sub", left, len(block.body))
-        enough = self.compare("sge", self._after, 0)
-        self.require(enough, self._bail(block.start, len(block.body)), LIKELY)
+        if block.start in self._budgets:
+            enough = self.compare("sge", left, self._budgets[block.start])
+            self.require(enough, self._bail(block.start, len(block.body)), LIKELY)
+        self._body = block.body
+        self._groups.clear()
         for index, (offset, instruction) in enumerate(block.body):
             remaining = len(block.body) - index
             if not self._instruction(offset, instruction, remaining):
@@ -123,15 +130,15 @@ class RegionSource(Handler):
             function = call_name(statement)
             if function in LOADS:
                 size, is_signed = LOADS[function]
-                address = expression(self, _arguments(statement)[0], names)
-                place = self._access(address, size, offset, remaining, is_store=False)
+                place = self._access(instruction, size, remaining, is_store=False)
                 loaded = self.load(f"i{8 * size}", place)
                 if size < 8:
                     extend = "sext" if is_signed else "zext"
                     loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
                 self._set(instruction.rd, loaded)
             elif function in STORES:
-                self._store(statement, STORES[function], names, offset, remaining)
+                value = expression(self, _arguments(statement)[1], names)
+                self._store(instruction, STORES[function], value, remaining)
             elif function == "branch":
                 self._branch(statement, names, offset, instruction)
                 return False
@@ -152,24 +159,24 @@ class RegionSource(Handler):
         else:
             names[target.id] = value
 
-    def _store(
-        self, statement: ast.stmt, size: int, names: _Names, offset: int, remaining: int
-    ) -> None:
-        where, what = _arguments(statement)
-        address = expression(self, where, names)
-        value = expression(self, what, names)
-        place = self._access(address, size, offset, remaining, is_store=True)
+    def _store(self, instruction: Decoded, size: int, value: str, remaining: int) -> None:
+        place = self._access(instruction, size, remaining, is_store=True)
         if size < 8:
             value = self.value(f"trunc i64 {value} to i{8 * size}")
         self.store(f"i{8 * size}", value, place)
 
-    def _access(
-        self, address: str, size: int, offset: int, remaining: int, *, is_store: bool
-    ) -> str:
+    def _access(self, it: Decoded, size: int, remaining: int, *, is_store: bool) -> str:
         """The host address of an access that a window covers; others are the interpreter's."""
-        host, known = window(self, address, size, is_store=is_store)
-        self.require(known, self._bail(offset, remaining), LIKELY)
-        return host
+        base = self.get(it.rs1)
+        group = self._groups.get((is_store, base))
+        if group is None or not group.low <= it.imm <= group.high - size:
+            index = len(self._body) - remaining
+            low, high = reach(self._body, index)
+            address = self.op("add", base, low)
+            host, known = window(self, address, high - low, is_store=is_store)
+            self.require(known, self._bail(self._body[index][0], remaining), LIKELY)
+            group = self._groups[is_store, base] = Group(low, high, host)
+        return self.at(group.host, it.imm - group.low)
 
     def _branch(
         self, statement: ast.stmt, names: _Names, offset: int, instruction: Decoded

@@ -126,6 +126,7 @@ def slow():
 
 def out_of_steps():
     state[PC] = pc()
+    state[CURRENT] = u64[page + TAIL_RAM]
     state[LEFT] = left
     state[WHY] = EXIT_BUDGET
     leave()
@@ -153,6 +154,7 @@ def reset_page(decoded, offset, guard):
     fresh = symbol(undecoded)
     while slot < end:
         u64[slot] = fresh
+        u64[slot + 8] = 0
         slot += SLOT_BYTES
     u64[end] = symbol(cross)
     u64[end + SLOT_BYTES] = symbol(cross)

@@ -22,6 +22,10 @@ _BRANCHES: Final = frozenset({"beq", "bne", "blt", "bge", "bltu", "bgeu"})
 _REPETITION_MAX: Final = 1.5
 
 
+# The last steps of a slice are interpreted if they are fewer than a block asks for.
+_BUDGET_MAX: Final = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Instructions with one way in; `end` is the offset after the last of them."""
@@ -56,13 +60,15 @@ class Region:
     entries: tuple[int, ...]
 
     @property
-    def lines(self) -> int:
-        """The lines of 64 bytes that it was made of, a bit each."""
-        found = 0
-        for block in self.blocks.values():
-            for line in range(block.start >> 6, (block.end - 1 >> 6) + 1):
-                found |= 1 << line
-        return found
+    def extents(self) -> tuple[tuple[int, int], ...]:
+        """The bytes that it was made of, as half-open ranges in order."""
+        found: list[tuple[int, int]] = []
+        for start, end in sorted((block.start, block.end) for block in self.blocks.values()):
+            if found and start <= found[-1][1]:
+                found[-1] = (found[-1][0], max(end, found[-1][1]))
+            else:
+                found.append((start, end))
+        return tuple(found)
 
 
 def is_translatable(instruction: Decoded) -> bool:
@@ -185,7 +191,8 @@ def _reachable(group: dict[int, Block], entry: int) -> set[int]:
     return found
 
 
-def _written(instruction: Decoded) -> int:
+def written(instruction: Decoded) -> int:
+    """The register that an instruction writes; 0 if none."""
     names = [
         target.id
         for statement in semantics_of(instruction.name).statements
@@ -205,9 +212,30 @@ def used(region: Region) -> set[int]:
     return found - {0}
 
 
+def budgets(region: Region) -> dict[int, int]:
+    """The blocks that look at the budget, and how many steps each must find.
+
+    These are the entries and the heads of loops; what a block finds lasts until the next of them,
+    whichever way is taken.
+    """
+    looking = set(region.entries)
+    for offset, block in region.blocks.items():
+        looking |= {to for to in block.successors() if to <= offset and to in region.blocks}
+    longest: dict[int, int] = {}
+    for offset in sorted(region.blocks, reverse=True):
+        block = region.blocks[offset]
+        following = [to for to in block.successors() if to in longest and to not in looking]
+        own = len(block.body)
+        if any(own + longest[to] > _BUDGET_MAX for to in following):
+            looking |= set(following)
+            following = []
+        longest[offset] = own + max((longest[to] for to in following), default=0)
+    return {offset: longest[offset] for offset in looking & longest.keys()}
+
+
 def changed_before(region: Region) -> dict[int, frozenset[int]]:
     """For each block, the registers that may differ from the state when it begins."""
-    own = {o: {_written(it) for _, it in b.body} - {0} for o, b in region.blocks.items()}
+    own = {o: {written(it) for _, it in b.body} - {0} for o, b in region.blocks.items()}
     changed: dict[int, set[int]] = {offset: set() for offset in region.blocks}
     work = list(region.blocks)
     while work:

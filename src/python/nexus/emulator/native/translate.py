@@ -18,7 +18,7 @@ import llvmlite.binding as llvm
 
 from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
-from nexus.emulator.native.build import CPU, TRIPLE, compiler
+from nexus.emulator.native.build import CPU, FEATURES, TRIPLE, compiler
 from nexus.emulator.native.flatten import flatten
 from nexus.emulator.native.page_source import page_module
 from nexus.emulator.native.region import Region, regions, straddles
@@ -94,7 +94,7 @@ def translate_page(piece: Piece) -> Page:
             layout.SLOT_BYTES // 2 * offset,
             flat.symbols[_symbol(region)],
             _operands(region, offset),
-            region.lines,
+            region.extents,
         )
         for region in found
         for offset in region.entries
@@ -117,7 +117,9 @@ def _compile(text: str) -> bytes:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     target = llvm.Target.from_triple(TRIPLE)
-    machine = target.create_target_machine(cpu=CPU, opt=1, reloc="pic", codemodel="small")
+    machine = target.create_target_machine(
+        cpu=CPU, features=FEATURES, opt=1, reloc="pic", codemodel="small"
+    )
     module = llvm.parse_assembly(f'target triple = "{TRIPLE}"\n{text}')
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     passes = llvm.create_new_function_pass_manager()

@@ -2,10 +2,11 @@
 
 magic `NXTR` | format u16 | processor u16 | digest of table, layout and translator, 32 bytes |
 compiler, 16 bytes of text | pages u32 | SHA-256 of the index, 32 bytes |
-index, sorted: key, 16 bytes | checksum, 16 bytes | place u32 | entries u32 | code's length u32 |
+index, sorted: key, 16 bytes | checksum, 16 bytes | place u32 | length of its entries u32 |
+    of its code u32 |
 at its place, from the end of the index, a page's entries, then its code; an entry:
     offset of the slot u32 | offset in the code u32 | the slot's operands, 8 bytes |
-    lines of 64 bytes that its region was made of u64, a bit each
+    ranges of bytes that its region was made of u16, each from u16 to u16
 
 A page is looked up when it is first executed, and again whenever it has changed, so a translation
 can be missing but never be wrong for its page.  Only what is looked up is checked and mapped: a run
@@ -16,27 +17,31 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from nexus.emulator.native.blob import PROCESSOR_X86_64_V2, BlobError
 from nexus.emulator.native.layout import table_digest
 from nexus.emulator.native.mapping import Executable
 
 MAGIC: Final = b"NXTR"
-FORMAT: Final = 3
+FORMAT: Final = 4
 # Raise when the translator changes what it makes of a page.
-TRANSLATOR_VERSION: Final = 2
+TRANSLATOR_VERSION: Final = 4
 
 _KEY_BYTES: Final = 16
 _HEADER: Final = struct.Struct("<4sHH32s16sI32s")
 _PAGE: Final = struct.Struct(f"<{_KEY_BYTES}s{_KEY_BYTES}sIII")
-_ENTRY: Final = struct.Struct("<II8sQ")
+_ENTRY: Final = struct.Struct("<II8sH")
+_EXTENT: Final = struct.Struct("<HH")
 _SLOT: Final = struct.Struct("<Q8s")
 
 # Two images at a time are more than any world has.
 _FILES_MAX: Final = 2
+
+
+Extents = tuple[tuple[int, int], ...]  # Half-open ranges of bytes of a page.
 
 
 class Entry(NamedTuple):
@@ -45,7 +50,7 @@ class Entry(NamedTuple):
     slot: int  # Bytes from the start of the decoded page.
     code: int  # Bytes from the start of the page's code.
     operands: bytes  # For the interpreter's handler of the same instruction.
-    lines: int  # That the region was made of.
+    extents: Extents  # Of the region.
 
 
 class Page(NamedTuple):
@@ -65,13 +70,29 @@ def translator_digest() -> bytes:
     return hashlib.sha256(table_digest() + bytes([TRANSLATOR_VERSION])).digest()
 
 
+def _pack_entry(entry: Entry) -> bytes:
+    head = _ENTRY.pack(entry.slot, entry.code, entry.operands, len(entry.extents))
+    return head + b"".join(_EXTENT.pack(*extent) for extent in entry.extents)
+
+
+def _unpack_entries(data: memoryview) -> Iterator[Entry]:
+    place = 0
+    while place < len(data):
+        slot, code, operands, count = _ENTRY.unpack_from(data, place)
+        end = place + _ENTRY.size + count * _EXTENT.size
+        extents = tuple(_EXTENT.iter_unpack(data[place + _ENTRY.size : end]))
+        yield Entry(slot, code, operands, extents)
+        place = end
+
+
 def pack(pages: Mapping[bytes, Page], compiler: str) -> bytes:
     """The file's bytes; the same for the same pages."""
     index, body = bytearray(), bytearray()
     for key in sorted(pages):
         page = pages[key]
-        content = b"".join(_ENTRY.pack(*entry) for entry in page.entries) + page.code
-        sizes = (len(body), len(page.entries), len(page.code))
+        entries = b"".join(_pack_entry(entry) for entry in page.entries)
+        content = entries + page.code
+        sizes = (len(body), len(entries), len(page.code))
         index += _PAGE.pack(key, key_of(content), *sizes)
         body += content
     header = _HEADER.pack(
@@ -86,7 +107,19 @@ class Found(NamedTuple):
 
     place: int  # Bytes from the start of the decoded page.
     slot: bytes
-    lines: int
+    extents: Extents
+
+
+class TranslationSource(Protocol):
+    """Who has translations, page by page."""
+
+    def find(self, content: bytes, /) -> Sequence[Found]:
+        """Where to put which slots into the decoded page of this content."""
+        ...
+
+    def sample(self, content: bytes, offset: int, /) -> None:
+        """A slice of time ended at this offset of a page: where a guest is often is hot."""
+        ...
 
 
 class Translations:
@@ -117,16 +150,19 @@ class Translations:
             self._ready[key] = self._map(*self._index[key])
         return self._ready[key]
 
-    def _map(self, checksum: bytes, place: int, count: int, length: int) -> list[Found]:
-        middle = place + count * _ENTRY.size
+    def sample(self, content: bytes, offset: int) -> None:
+        """Nothing is added to a file."""
+
+    def _map(self, checksum: bytes, place: int, entries: int, length: int) -> list[Found]:
+        middle = place + entries
         end = middle + length
         if end > len(self._body) or key_of(bytes(self._body[place:end])) != checksum:
             raise BlobError("translations: damaged, a page's checksum is wrong")
         code = Executable(bytes(self._body[middle:end]))
         self._mapped.append(code)  # As long as machines may run it.
         return [
-            Found(slot, _SLOT.pack(code.address + offset, operands), lines)
-            for slot, offset, operands, lines in _ENTRY.iter_unpack(self._body[place:middle])
+            Found(slot, _SLOT.pack(code.address + offset, operands), extents)
+            for slot, offset, operands, extents in _unpack_entries(self._body[place:middle])
         ]
 
 

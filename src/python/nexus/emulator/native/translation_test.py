@@ -38,7 +38,7 @@ def pages_used(machine: Machine) -> int:
     """How many different translated pages a machine found."""
     hart = machine.hart
     assert isinstance(hart, NativeHart)
-    assert hart._translations is not None
+    assert isinstance(hart._translations, Translations)
     return len(hart._translations._ready)
 
 
@@ -215,7 +215,7 @@ def test_a_machine_without_a_match_still_runs() -> None:
 
 
 COMPILER = unpack(native_blob()).compiler
-GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), 1),), b"\xc3")}, COMPILER)
+GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), ((0, 4),)),), b"\xc3")}, COMPILER)
 
 
 @pytest.mark.parametrize(
