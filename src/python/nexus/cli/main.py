@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pkg verify": ("nexus.image.package_verify", "verify a package image and its listings"),
     "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),
     "vm translate": ("nexus.cli.vm_translate", "compile the code of guest images"),
+    "manual": ("nexus.cli.manual", "print the manual page: nexus manual | man -l -"),
     "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
     "state compact": ("nexus.remotefs.state.tool:compact", "rewrite an image without what is dead"),
     "state del": ("nexus.cli.state.delete", "remove a key of a peer"),

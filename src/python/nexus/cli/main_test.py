@@ -37,7 +37,7 @@ def test_a_command_gets_its_arguments_and_gives_its_exit_code(
         (["config", "chekc"], "did you mean 'config check'"),
         (["cofig", "check"], "did you mean 'config check'"),
         (["help", "stat"], "did you mean 'state'"),
-        (["x"], "'x' is not a command; expected bus, completion, config, image, log, os2vm"),
+        (["x"], "'x' is not a command; expected bus, completion, config, image, log, manual,"),
         (["--versoin"], "'--versoin' is not a command"),
         (["a\nb"], r"'a\nb' is not a command"),
         (["\udcff"], r"'\udcff' is not a command"),

@@ -196,6 +196,8 @@ def _parser() -> CommandLine:
     add("--trace", metavar="WHAT", help=f"one of {', '.join(TRACES)}")
     add("--trace-out", type=Path, metavar="FILE", help="default: the error stream")
     add("--gdb", metavar="PORT|PATH", help="wait for a debugger on 127.0.0.1 or a unix socket")
+    for option, words in (("--engine", ENGINES), ("--trace", TRACES), ("--net", ("none",))):
+        parser.suggest(option, words)
     return parser
 
 

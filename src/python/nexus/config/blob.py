@@ -20,8 +20,8 @@ from nexus.entry.program import run_program
 def main(arguments: Sequence[str]) -> int:
     """Read, compile, write."""
     parser = CommandLine("nexus config blob", "Compile a node's file into the guest's blob.")
-    parser.add_argument("node", metavar="NODE.toml")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    parser.add_argument("node", metavar="NODE.toml", help="the node's file")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the blob to write")
     add_option(parser)
     try:
         options = parser.parse_args(arguments)

@@ -34,7 +34,7 @@ def check_file(path: str, given: Sequence[Setting] = ()) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Check every file, also after the first bad one."""
     parser = CommandLine("nexus config check", "Check node and world files.")
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
     add_option(parser)
     try:
         options = parser.parse_args(arguments)

@@ -114,7 +114,7 @@ def _world(world: World) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     """Describe every file."""
     parser = CommandLine("nexus config describe", "Say what a configuration file comes to.")
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
     try:
         files = parser.parse_args(arguments).files
         lines = [line for path in files for line in describe(load_any(path))]

@@ -69,7 +69,7 @@ def _json_of(value: Value) -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> int:
     """Explain every file."""
     parser = CommandLine("nexus config explain", "Show each value and where it came from.")
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     add_option(parser)
     try:

@@ -109,6 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print one schema."""
     parser = CommandLine("nexus config schema", "Print the JSON Schema of a configuration file.")
     parser.add_argument("kind", help=f"one of {', '.join(sorted(FILES))}")
+    parser.suggest("kind", sorted(FILES))
     try:
         kind = one_of("kind", parser.parse_args(arguments).kind, sorted(FILES))
     except NexusError as exc:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Final, NoReturn
@@ -28,6 +28,17 @@ class CommandLine(argparse.ArgumentParser):
         """
         super().__init__(prog=_as_typed(prog), description=description, allow_abbrev=False)
         self._given: list[str] = []
+        self._words: dict[str, tuple[str, ...]] = {}
+
+    def suggest(self, option: str, words: Iterable[str]) -> None:
+        """Name the values of an option or argument that is checked after parsing, for shells."""
+        self._words[option] = tuple(words)
+
+    def suggested(self, action: argparse.Action) -> tuple[str, ...]:
+        """List the values that an option or argument accepts, if they are few."""
+        names = action.option_strings or [action.dest]
+        known = next((self._words[name] for name in names if name in self._words), ())
+        return tuple(map(str, action.choices or ())) or known
 
     def parse_known_args(  # type: ignore[override]  # The base class is overloaded on `namespace`.
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

@@ -146,6 +146,9 @@ def _parser() -> CommandLine:
     add("--expect-outcome", default=Outcome.PASSED.label, metavar="NAME", help="exit 0 only then")
     add("--expect-message", metavar="TEXT", help="what the explanation must contain")
     add("--wall-seconds", metavar="N", help=f"end a run that hangs; {WALL_SECONDS_DEFAULT}")
+    parser.suggest("--until", (phase.value for phase in GUEST_PHASES))
+    parser.suggest("--engine", ENGINES)
+    parser.suggest("--expect-outcome", BY_LABEL)
     add("--plain", action="store_true", help="plain lines even on a terminal")
     add("--verbose", action="store_true", help="show every console line")
     add(

@@ -51,8 +51,17 @@ def build(bundles: Iterable[tuple[Manifest, Fetch]]) -> bytes:
 def main(arguments: Sequence[str]) -> int:
     """Read, build, write; one line a mistake and exit code 20 for whatever is wrong."""
     parser = CommandLine("nexus pkg build", "Build a package image of bundles of files.")
-    parser.add_argument("--manifest", action="append", required=True, type=Path, metavar="TOML")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    parser.add_argument(
+        "--manifest",
+        action="append",
+        required=True,
+        type=Path,
+        metavar="TOML",
+        help="a bundle (repeatable)",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE", help="the image to write"
+    )
     try:
         options = parser.parse_args(arguments)
         image = build([_load(path) for path in options.manifest])

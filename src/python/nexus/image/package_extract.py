@@ -42,9 +42,11 @@ def choose(image: PackageImage, bundle: str | None) -> list[Entry]:
 def main(arguments: Sequence[str]) -> int:
     """Verify, choose, write."""
     parser = CommandLine("nexus pkg extract", "Write the files of a package image.")
-    parser.add_argument("image", type=Path)
-    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER")
-    parser.add_argument("--bundle", metavar="NAME[@VERSION]")
+    parser.add_argument("image", type=Path, help="a package image")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FOLDER", help="a folder to make"
+    )
+    parser.add_argument("--bundle", metavar="NAME[@VERSION]", help="only this bundle; default all")
     try:
         options = parser.parse_args(arguments)
         image = load_image(options.image)

@@ -26,7 +26,7 @@ EXIT_BAD: Final = 1
 def main(arguments: Sequence[str]) -> int:
     """Print one line a file, or one JSON document."""
     parser = CommandLine("nexus pkg inspect", "Show what is in a package image.")
-    parser.add_argument("image", type=Path)
+    parser.add_argument("image", type=Path, help="a package image")
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     try:
         options = parser.parse_args(arguments)

@@ -45,7 +45,7 @@ def find_problems(image: PackageImage) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     """Say nothing and return 0, or say each problem in a line."""
     parser = CommandLine("nexus pkg verify", "Verify a package image.")
-    parser.add_argument("image", type=Path)
+    parser.add_argument("image", type=Path, help="a package image")
     try:
         problems = list(find_problems(load_image(parser.parse_args(arguments).image)))
     except PackageImageError as exc:

@@ -30,9 +30,11 @@ def build_system(kernel: bytes, services: Sequence[tuple[str, bytes]]) -> bytes:
 def main(arguments: Sequence[str]) -> int:
     """Read, build, write; one line and exit code 20 for whatever is wrong."""
     parser = CommandLine("nexus image system", "Join a kernel and its services into one ELF.")
-    parser.add_argument("--kernel", required=True, type=Path, metavar="ELF")
-    parser.add_argument("--service", action="append", default=[], metavar="NAME=ELF")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--kernel", required=True, type=Path, metavar="ELF", help="the kernel")
+    parser.add_argument(
+        "--service", action="append", default=[], metavar="NAME=ELF", help="a service (repeatable)"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the ELF to write")
     try:
         options = parser.parse_args(arguments)
         services = [_read_service(text) for text in options.service]

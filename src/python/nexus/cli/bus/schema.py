@@ -21,7 +21,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
 def main(arguments: Sequence[str]) -> int:
     """Print one schema."""
     parser = CommandLine("nexus bus schema", "Print the JSON Schema of bus.toml or of a record.")
-    parser.add_argument("kind", choices=sorted(SCHEMAS))
+    parser.add_argument("kind", choices=sorted(SCHEMAS), help="of what: the file, or a record")
     try:
         kind = parser.parse_args(list(arguments)).kind
     except UsageError as exc:

@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     action.add_argument("--dry-run", action="store_true", help="only look; the default")
     listing.add_argument("--values", action="store_true", help="show the values, in hexadecimal")
     for command in (checking, listing, rewriting):
-        command.add_argument("image", type=Path, metavar="IMAGE")
+        command.add_argument("image", type=Path, metavar="IMAGE", help="a state disk image")
     try:
         options = parser.parse_args(arguments)
         return {"fsck": _fsck, "dump": _dump, "compact": _compact}[options.command](options)
