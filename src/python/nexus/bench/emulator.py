@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nexus.bench.emulator_measure import Settings, measure
 from nexus.bench.emulator_report import as_text
+from nexus.bench.emulator_tools import provide
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,11 +35,16 @@ def main(argv: Sequence[str]) -> int:
             single=options.single,
             workloads=options.workload,
         )
-        result = measure(settings, lambda line: print(line, file=sys.stderr, flush=True))
+        settings = provide(settings, Path.cwd(), _say)
+        result = measure(settings, _say)
     print(as_text(result))
     if options.json is not None:
         options.json.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
     return 0 if result["answers_agree"] else 1
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _image(text: str) -> tuple[str, Path]:
@@ -54,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=5, help="interleaved rounds; medians are shown")
     add("--divisor", type=int, default=1, help="make every workload this much shorter")
     add("--workload", nargs="+", help="only these")
-    add("--native-blob", type=Path, help="made by nexus.emulator.native.build; without: built here")
+    add("--native-blob", type=Path, help="made by nexus.emulator.native.build; without: built")
     add("--translations", type=Path, help="made by nexus.emulator.native.translate of the system")
     add(
         "--image",

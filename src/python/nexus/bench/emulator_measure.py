@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import platform
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nexus.bench.guest_cliff import CLIFFS, STORMS
+from nexus.bench.guest_kernel import DISK_BYTES, KERNEL
 from nexus.bench.guest_workload import EMPTY, WORKLOADS
 from nexus.bench.process import Cost, run
 from nexus.harness.qemu_command import PROGRAM
@@ -27,7 +27,9 @@ _REFERENCE_DIVISOR: Final = 200
 PROGRAMS: Final = {**WORKLOADS, **CLIFFS, **STORMS, "empty": EMPTY}
 
 Say = Callable[[str], None]
-Command = Callable[[Path], list[str]]
+Command = Callable[[Path, str], list[str]]  # Of a kernel and a disk, or none.
+
+_FOREIGN: Final = "a foreign kernel to its prompt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Settings:
     rounds: int = 5
     divisor: int = 1
     native_blob: Path | None = None
+    translator: tuple[str, ...] = ()  # The program that translates images; empty: none is here.
     translations: Path | None = None
     images: dict[str, Path] = field(default_factory=dict)
     world: Path = Path("ci/os2vm.toml")
@@ -76,8 +79,10 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
         say(f"round {number + 1} of {settings.rounds}")
         for name in (*names, "empty"):
             for engine, command in engines.items():
-                _sample(samples[engine], name, command(kernels[engine == "reference"][name]))
-    worlds = _measure_worlds(settings, say) if settings.images else {}
+                _sample(samples[engine], name, command(kernels[engine == "reference"][name], ""))
+    worlds = _measure_foreign(settings, engines, say) if settings.workloads is None else {}
+    if settings.images:
+        worlds |= _measure_worlds(settings, say)
     return {
         "host": _host(),
         "rounds": settings.rounds,
@@ -100,47 +105,34 @@ def _engines(settings: Settings, say: Say) -> dict[str, Command]:
     """The command that runs a kernel, for every engine that is here."""
     python = [sys.executable, "-m", "nexus.bench.run_guest"]
     engines: dict[str, Command] = {
-        "reference": lambda kernel: [*python, "reference", str(kernel)],
+        "reference": lambda kernel, disk: [*python, "reference", str(kernel), disk],
     }
-    blob = settings.native_blob or _build_blob(settings.folder, say)
+    blob = settings.native_blob
     if blob is not None:
-        engines["native"] = lambda kernel: [*python, "native", str(kernel), str(blob)]
-        if _can_translate():
-            engines["translated"] = lambda kernel: [
-                *(*python, "translated", str(kernel), str(blob)),
-                str(_translate(kernel)),
+        engines["native"] = lambda kernel, disk: [
+            *(*python, "native", str(kernel), disk, str(blob)),
+        ]
+        if settings.translator:
+            engines["translated"] = lambda kernel, disk: [
+                *(*python, "translated", str(kernel), disk, str(blob)),
+                str(_translate(settings, kernel)),
             ]
     if shutil.which(PROGRAM):
-        engines["qemu"] = lambda kernel: [
+        engines["qemu"] = lambda kernel, disk: [
             *(PROGRAM, "-M", "virt", "-bios", "none", "-m", "64M", "-nodefaults"),
             *("-display", "none", "-serial", "stdio", "-kernel", str(kernel)),
+            *(_qemu_disk(disk) if disk else ()),
         ]
     else:
         say(f"{PROGRAM} is not here: no ratios")
     return engines
 
 
-def _build_blob(folder: Path, say: Say) -> Path | None:
-    if importlib.util.find_spec("llvmlite") is None:
-        say("no native engine: give --native-blob, or run with llvmlite installed")
-        return None
-    path = folder / "native.bin"
-    run([sys.executable, "-m", "nexus.emulator.native.build", "--out", str(path)])
-    return path
-
-
-def _can_translate() -> bool:
-    """Translations of the workloads are made here, which needs the compiler."""
-    found = importlib.util.find_spec("nexus.emulator.native.translate")
-    return found is not None and importlib.util.find_spec("llvmlite") is not None
-
-
-def _translate(kernel: Path) -> Path:
+def _translate(settings: Settings, kernel: Path) -> Path:
     """The translations of a workload, made when they are first asked for."""
     path = kernel.with_suffix(".translations")
     if not path.exists():
-        module = "nexus.emulator.native.translate"
-        run([sys.executable, "-m", module, "--elf", str(kernel), "--out", str(path)])
+        run([*settings.translator, "--elf", str(kernel), "--out", str(path)])
     return path
 
 
@@ -196,6 +188,41 @@ def _instructions(samples: Mapping[str, _Samples], name: str) -> int:
     return samples["reference"].instructions[name] * _REFERENCE_DIVISOR
 
 
+def _qemu_disk(path: str) -> tuple[str, ...]:
+    """The disk where our board has its first one."""
+    return (
+        *("-global", "virtio-mmio.force-legacy=false"),
+        *("-drive", f"file={path},if=none,id=disk,format=raw"),
+        *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.2"),
+    )
+
+
+def _measure_foreign(
+    settings: Settings, engines: Mapping[str, Command], say: Say
+) -> dict[str, Any]:
+    """A kernel that is not ours, from the start of the process to its prompt."""
+    kernel, disk = settings.folder / "foreign.elf", settings.folder / "foreign.img"
+    kernel.write_bytes(KERNEL.elf())
+    disk.write_bytes(bytes(DISK_BYTES))
+    costs: dict[str, list[Cost]] = {}
+    for number in range(settings.rounds):
+        say(f"{_FOREIGN}, round {number + 1} of {settings.rounds}")
+        for engine, command in engines.items():
+            costs.setdefault(engine, []).append(run(command(kernel, str(disk))))
+    return {_FOREIGN: _medians(costs)}
+
+
+def _medians(costs: Mapping[str, list[Cost]]) -> dict[str, dict[str, float]]:
+    return {
+        engine: {
+            "wall_s": statistics.median(cost.wall_s for cost in found),
+            "cpu_s": statistics.median(cost.cpu_s for cost in found),
+            "rss_kib": statistics.median(cost.rss_kib for cost in found),
+        }
+        for engine, found in costs.items()
+    }
+
+
 def _measure_worlds(settings: Settings, say: Say) -> dict[str, Any]:
     """The real guest: one machine, and two that talk, each as a whole process."""
     figures: dict[str, Any] = {}
@@ -205,21 +232,14 @@ def _measure_worlds(settings: Settings, say: Say) -> dict[str, Any]:
             say(f"{label}, round {number + 1} of {settings.rounds}")
             for engine, more in _world_engines(settings):
                 costs.setdefault(engine, []).append(run(_world_command(settings, world, more)))
-        figures[label] = {
-            engine: {
-                "wall_s": statistics.median(cost.wall_s for cost in found),
-                "cpu_s": statistics.median(cost.cpu_s for cost in found),
-                "rss_kib": statistics.median(cost.rss_kib for cost in found),
-            }
-            for engine, found in costs.items()
-        }
+        figures[label] = _medians(costs)
     return figures
 
 
 def _world_engines(settings: Settings) -> Iterator[tuple[str, list[str]]]:
-    blob = settings.native_blob or settings.folder / "native.bin"
+    blob = settings.native_blob
     yield "reference", ["--engine", "reference"]
-    if blob.exists():
+    if blob is not None:
         yield "native", ["--engine", "native", "--native-blob", str(blob)]
         if settings.translations is not None:
             translated = ["--engine", "translated", "--native-blob", str(blob)]

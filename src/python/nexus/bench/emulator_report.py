@@ -117,16 +117,22 @@ def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def _worlds(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
-    engines = list(next(iter(figures.values())))
+    engines = list(dict.fromkeys(engine for found in figures.values() for engine in found))
     rows = []
     for label, found in figures.items():
         for value, name in (("wall_s", "wall"), ("cpu_s", "processor")):
             base = found.get(_QEMU, {}).get(value)
             cells = [f"{label}: {name}"]
             for engine in engines:
+                if engine not in found:
+                    cells.append("")
+                    continue
                 seconds = found[engine][value]
                 cells.append(f"{seconds:.2f}" + (f" ({base / seconds:.2f})" if base else ""))
             rows.append(cells)
-        sizes = (f"{found[engine]['rss_kib'] / 1024:.0f}" for engine in engines)
+        sizes = (
+            f"{found[engine]['rss_kib'] / 1024:.0f}" if engine in found else ""
+            for engine in engines
+        )
         rows.append([f"{label}: resident, MiB", *sizes])
-    return _table(["the real guest, whole process, s (QEMU = 1)", *engines], rows)
+    return _table(["whole process, s (QEMU = 1)", *engines], rows)

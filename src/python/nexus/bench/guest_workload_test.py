@@ -2,7 +2,10 @@ import pytest
 
 from nexus.bench.emulator_report import as_text
 from nexus.bench.guest_cliff import CLIFFS, PAIRS, STORMS
+from nexus.bench.guest_kernel import DISK_BYTES, PROMPT, kernel_text
 from nexus.bench.guest_workload import EMPTY, WORKLOADS, Workload
+from nexus.emulator.board import AttachedDrive
+from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 
 # Short enough for the reference; the rounds that remain go through every line.
@@ -31,6 +34,17 @@ def test_cliffs_end(name: str) -> None:
 def test_code_at_a_cliff_computes_the_same_as_away_from_it() -> None:
     for cliff, plain in PAIRS.items():
         assert _answer(CLIFFS[cliff], _DIVISOR) == _answer(CLIFFS[plain], _DIVISOR)
+
+
+def test_the_foreign_kernel_reaches_its_prompt() -> None:
+    options = MachineOptions(
+        kernel=Workload(lambda: kernel_text(4 << 20), 1).elf(),
+        ram_bytes=4 << 20,
+        drives=[AttachedDrive(2, MemoryDrive(bytes(DISK_BYTES)))],
+    )
+    machine = Machine(options)
+    assert machine.run(2_000_000_000) is Stop.FINISHED
+    assert machine.take_console() == b"boot\n" + PROMPT
 
 
 def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:

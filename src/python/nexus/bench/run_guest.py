@@ -1,4 +1,4 @@
-"""`python -m nexus.bench.run_guest --engine E --kernel ELF`: one guest to its end, timed inside.
+"""`python -m nexus.bench.run_guest ENGINE KERNEL ...`: one guest to its end, timed inside.
 
 Prints one JSON object.  It is a process of its own so that start-up and memory are measured too.
 """
@@ -9,6 +9,8 @@ import json
 import time
 from pathlib import Path
 
+from nexus.emulator.board import DRIVE_SLOTS, AttachedDrive
+from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.entry.program import run_program
 
@@ -17,14 +19,22 @@ _UNTIL_NS = 1000 * 10**9
 
 
 def main(argv: list[str]) -> int:
-    """Run the program: ENGINE KERNEL [NATIVE_BLOB [TRANSLATIONS]]."""
-    engine, kernel, *code = argv
+    """Run the program: ENGINE KERNEL DISK [NATIVE_BLOB [TRANSLATIONS]]; DISK may be empty."""
+    engine, kernel, disk, *code = argv
+    drives = []
+    if disk:
+        drives.append(AttachedDrive(DRIVE_SLOTS[0], MemoryDrive(Path(disk).read_bytes())))
     values = {
         name: Path(path).read_bytes()
         for name, path in zip(("native_blob", "translations"), code, strict=False)
     }
     machine = Machine(
-        MachineOptions(kernel=Path(kernel).read_bytes(), engine=engine, **values)  # type: ignore[arg-type]
+        MachineOptions(
+            kernel=Path(kernel).read_bytes(),
+            drives=drives,
+            engine=engine,
+            **values,  # type: ignore[arg-type]
+        )
     )
     began = time.process_time()
     stop = machine.run(_UNTIL_NS)
