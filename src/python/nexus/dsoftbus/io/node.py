@@ -177,7 +177,7 @@ class Node:
             raise MisuseError(f"this node is {self._phase.value}; use `async with`")
         if self._phase is not _Phase.OPEN:
             raise ClosedError(f"this node is {self._phase.value}; make another one")
-        peer = self.peers.get(device_id)
+        peer = self.peers.get(device_id) if isinstance(device_id, str) else None
         if peer is None:
             known = ", ".join(self.peers) or "none"
             raise UnavailableError(f"{device_id!r} is no configured peer; these are: {known}")

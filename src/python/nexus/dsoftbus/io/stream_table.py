@@ -118,8 +118,6 @@ class StreamTable:
                 self._cancel(number)
 
     def _serve(self, number: int, name: str) -> None:
-        if self._mux.state(number) is None:
-            return  # Reset in the same read.
         handler = self._handlers.get(name)
         if handler is None and (numbered := _NUMBERED.match(name)) is not None:
             name = numbered[1]
