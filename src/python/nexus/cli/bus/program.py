@@ -14,6 +14,7 @@ import json
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
@@ -143,9 +144,9 @@ def emit(record: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def read_settings(options: Namespace) -> Settings:
-    """Read the node's file and key."""
-    return load_settings(options.config)
+def read_settings(options: Namespace, *, is_listening: bool = False) -> Settings:
+    """Read the node's file and key; a command that only calls needs no port of its own."""
+    return replace(load_settings(options.config), is_listening=is_listening)
 
 
 async def call_peer(options: Namespace, call: Callable[[Any], Awaitable[Result]]) -> Result:

@@ -74,7 +74,7 @@ async def _serve(options: Namespace) -> Result:
     log = NodeLog()
     handlers: dict[int, Handler] = dict(make_handlers(options.register, options.bundles))
     handlers[SERVICE] = log
-    node = Node(read_settings(options), handlers, log.keeping(printer.record))
+    node = Node(read_settings(options, is_listening=True), handlers, log.keeping(printer.record))
     await serve_until_stopped(node, printer)
     return Outcome.OK, "ended", {}
 

@@ -52,7 +52,7 @@ async def _serve(options: Namespace) -> None:
     node_log = NodeLog()
     handlers: dict[int, Handler] = {SERVICE: packages, log.SERVICE: node_log}
     sink = node_log.keeping(printer.record)
-    settings = read_settings(options)
+    settings = read_settings(options, is_listening=True)
     streams = {STREAM: packages.read_stream}
     node = Node(settings, handlers, sink, streams, packages.session_ended)
     await serve_until_stopped(node, printer)

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _serve(options: Namespace) -> None:
-    settings = read_settings(options)
+    settings = read_settings(options, is_listening=True)
     printer = Printer(options.json)
     with FileDevice(options.image, is_writable=True) as device:
         store = Store(device)

@@ -65,6 +65,8 @@ class PeerTable(Model):
     id: DeviceId
     address: HostAddress
     discovery_port: Annotated[int, Within(1, 65535)] = PORT
+    # Where it listens for sessions.  With it, forged announces cannot keep this node from there.
+    port: Annotated[int, Within(1, 65535)] | None = None
     public_key: KeyHex
     # The peer remembers answered mutations (docs/spec/session.md), so they may be repeated to it.
     deduplicates: bool = False
@@ -128,6 +130,7 @@ def _peer(peer: PeerTable) -> PeerSettings:
         public_key=bytes.fromhex(peer.public_key),
         address=peer.address,
         discovery_port=peer.discovery_port,
+        port=peer.port,
         is_deduplicating=peer.deduplicates,
     )
 

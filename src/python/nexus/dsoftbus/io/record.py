@@ -10,7 +10,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, RootModel
 
 from nexus.config.fields import Model
-from nexus.dsoftbus.audit import AuditRecord, MuxRecord, Outcome, Record, printable, service_name
+from nexus.dsoftbus.audit import (
+    AddressRecord,
+    AuditRecord,
+    DenialsRecord,
+    FaultRecord,
+    MuxRecord,
+    Outcome,
+    Record,
+    StrangersRecord,
+    printable,
+    service_name,
+)
 from nexus.dsoftbus.io.configuration import BusConfig
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.wire.log import Level
@@ -39,6 +50,47 @@ class StreamRecord(Model):
     peer: str
 
 
+class FaultedSession(Model):
+    """A session that ended because of a defect on this side; its log has the trace."""
+
+    event: Literal["session-fault"] = "session-fault"
+    level: Literal["error"] = "error"
+    outcome: Literal["fault"] = "fault"
+    peer: str | None
+
+
+class UnprovenAddress(Model):
+    """A peer was dialled at an address that could not prove the peer's key."""
+
+    event: Literal["unproven-address"] = "unproven-address"
+    level: Literal["warn"] = "warn"
+    peer: str
+    address: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+
+class Strangers(Model):
+    """What connections of one source came to in an interval, beyond those with a record."""
+
+    event: Literal["strangers"] = "strangers"
+    level: Literal["warn"] = "warn"
+    source: str
+    refused: Annotated[int, Field(ge=0)]
+    evicted: Annotated[int, Field(ge=0)]
+    timed_out: Annotated[int, Field(ge=0)]
+    span_ms: Annotated[int, Field(ge=0)]
+
+
+class Denials(Model):
+    """How many denials of a peer have no record of their own, since there were too many."""
+
+    event: Literal["denials"] = "denials"
+    level: Literal["warn"] = "warn"
+    peer: str
+    count: Annotated[int, Field(ge=0)]
+    span_ms: Annotated[int, Field(ge=0)]
+
+
 class StateChange(Model):
     """A change of a node's state that a peer asked for; of the key a part of its hash."""
 
@@ -59,7 +111,17 @@ class StateChange(Model):
     key_hash: Annotated[str, Field(pattern="^([0-9a-f]{16}|-)$")]
 
 
-class AnyRecord(RootModel[CallRecord | StreamRecord | StateChange]):
+class AnyRecord(
+    RootModel[
+        CallRecord
+        | StreamRecord
+        | FaultedSession
+        | UnprovenAddress
+        | Strangers
+        | Denials
+        | StateChange
+    ]
+):
     """One line of the audit."""
 
 
@@ -67,7 +129,8 @@ def record_fields(record: Record) -> dict[str, Any]:
     """Turn a record into what its schema describes."""
     if isinstance(record, MuxRecord):
         return StreamRecord(outcome=record.reject.value, peer=printable(record.peer)).model_dump()
-    assert isinstance(record, AuditRecord), f"{record}"
+    if not isinstance(record, AuditRecord):
+        return _other_fields(record)
     service = None if record.service is None else service_name(record.service)
     if record.service is not None and service is None:
         service = f"#{record.service}"
@@ -78,6 +141,28 @@ def record_fields(record: Record) -> dict[str, Any]:
         service=service,
         opcode=record.opcode,
     ).model_dump()
+
+
+def _other_fields(
+    record: FaultRecord | AddressRecord | StrangersRecord | DenialsRecord,
+) -> dict[str, Any]:
+    made: Model
+    match record:
+        case FaultRecord(peer):
+            made = FaultedSession(peer=None if peer is None else printable(peer))
+        case AddressRecord(peer, address, port):
+            made = UnprovenAddress(peer=printable(peer), address=address, port=port)
+        case StrangersRecord(source, refused, evicted, timed_out, span_ms):
+            made = Strangers(
+                source=printable(source),
+                refused=refused,
+                evicted=evicted,
+                timed_out=timed_out,
+                span_ms=span_ms,
+            )
+        case DenialsRecord(peer, count, span_ms):
+            made = Denials(peer=printable(peer), count=count, span_ms=span_ms)
+    return made.model_dump()
 
 
 def change_fields(

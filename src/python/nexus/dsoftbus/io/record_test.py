@@ -7,7 +7,16 @@ from itertools import product
 import jsonschema
 import pytest
 
-from nexus.dsoftbus.audit import AuditRecord, MuxRecord, Outcome
+from nexus.dsoftbus.audit import (
+    AddressRecord,
+    AuditRecord,
+    DenialsRecord,
+    FaultRecord,
+    MuxRecord,
+    Outcome,
+    Record,
+    StrangersRecord,
+)
 from nexus.dsoftbus.io.record import change_fields, record_fields, record_schema
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.wire.log import Level
@@ -38,6 +47,22 @@ def test_every_reject_is_described_by_the_schema(reject: Reject) -> None:
     fields = record_fields(MuxRecord(reject, "node-a"))
     jsonschema.validate(fields, record_schema())
     assert fields["outcome"] == reject.value
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        FaultRecord(None),
+        FaultRecord("a\nb"),
+        AddressRecord("node-b", "10.42.0.66", 34567),
+        StrangersRecord("10.42.0.77", 1, 2, 3, 10_000),
+        DenialsRecord("node-a", 900, 10_000),
+    ],
+)
+def test_every_other_record_is_described_by_the_schema(record: Record) -> None:
+    fields = record_fields(record)
+    jsonschema.validate(fields, record_schema())
+    assert "\n" not in str(fields)
 
 
 def test_a_change_of_state_is_described_by_the_schema() -> None:
