@@ -390,7 +390,7 @@ fn openState() !void {
     state_disk = .{};
     state_server.pool = &state_pool;
     state_server.items = &state_items;
-    state_server.change_count = 0;
+    state_server.versions = .{};
     state_server.speaker = 0;
     state_server.settings = .{};
     state_server.keys_max = 32;

@@ -65,7 +65,7 @@ fn reset() !void {
     gate = .{};
     server.pool = &pool;
     server.items = &items;
-    server.change_count = 0;
+    server.versions = .{};
     server.speaker = speaker;
     server.settings = .{
         .peer_keys = 10,
@@ -119,9 +119,13 @@ fn putOf(key: []const u8, value: []const u8) sf.Request {
 }
 
 fn askLocally(request: sf.Request) !sf.Status {
+    return (try askAs(local, request)).status;
+}
+
+fn askAs(sender: u64, request: sf.Request) !sf.Reply {
     var buffer: [9000]u8 = undefined;
-    const reply = server.handle(try sf.encodeRequest(&buffer, request), local, &gate);
-    return (sf.decodeReply(reply, request.op, request.nonce) orelse return error.NotThisReply).status;
+    const reply = server.handle(try sf.encodeRequest(&buffer, request), sender, &gate);
+    return sf.decodeReply(reply, request.op, request.nonce) orelse error.NotThisReply;
 }
 
 fn expectValue(value: ?[]const u8, key: []const u8) !void {
@@ -236,6 +240,25 @@ test "a transfer that is asked for again takes effect once, also after a restart
         try server.open(&memory);
     }
     try expectValue("second", a);
+}
+
+test "a transaction of a service is not another's that may as much" {
+    try reset();
+    const begun = try askAs(local, .{ .op = .txn_begin });
+    const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
+    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
+    for ([_]sf.Request{
+        chunk,
+        .{ .op = .txn_commit, .txn = txn },
+        .{ .op = .txn_abort, .txn = txn },
+    }) |request| {
+        try testing.expectEqual(sf.Status.not_found, (try askAs(local + 1, request)).status);
+        try expectAnswer(.now, .access_denied, "host-1", unnamed, chunk);
+    }
+    try testing.expectEqual(sf.Status.ok, (try askAs(local, chunk)).status);
+    const commit: sf.Request = .{ .op = .txn_commit, .txn = txn };
+    try testing.expectEqual(sf.Status.ok, (try askAs(local, commit)).status);
+    try expectValue("x", "/state/a");
 }
 
 test "only who speaks for peers may, and only below what is shared" {

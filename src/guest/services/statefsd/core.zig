@@ -14,41 +14,21 @@ const statefs = @import("statefs");
 const wire = @import("wire");
 const sf = wire.sf;
 const so = wire.so;
+const Caller = @import("caller.zig").Caller;
 const owners = @import("owners.zig");
+const reading = @import("reading.zig");
+const Versions = @import("versions.zig").Versions;
 pub const rights = @import("rights.zig");
 pub const share = @import("share.zig");
 pub const idle_ns_max = owners.idle_ns_max;
+pub const inline_value_max = @import("caller.zig").inline_value_max;
+pub const list_reply_max = reading.list_reply_max;
 
-/// What a message of the kernel carries, less the frames around a value.
-pub const inline_value_max = 8_128;
 pub const reply_bytes_max = 8_192;
-pub const list_reply_max = 512;
-pub const list_max = 256;
 /// The longest value in small chunks: what a transaction that sets one adds to the journal.
 const transaction_bytes = 72 * 1024;
 /// Less is not worth writing all that is live.
 const gain_bytes_min = 4096;
-/// Keys are told apart by so many classes when a reader asks whether one has changed: a few of
-/// them read again without need.
-const classes_max = 64;
-/// All that is a peer's.
-const peers_namespace = "/state/shared/";
-
-/// Who asks: a service of this node, or a peer through dsoftbusd.
-const Caller = struct {
-    sender: u64,
-    call: ?so.Call = null,
-
-    fn peer(self: Caller) []const u8 {
-        return if (self.call) |call| call.peer else "";
-    }
-
-    /// As the engine remembers it.
-    fn remembered(self: Caller) ?statefs.Call {
-        const call = self.call orelse return null;
-        return .{ .peer = call.peer, .id = call.id, .digest = call.digest };
-    }
-};
 
 pub fn Server(comptime Device: type) type {
     return struct {
@@ -61,9 +41,7 @@ pub fn Server(comptime Device: type) type {
         /// Of the items, so many may be entries.
         keys_max: u32,
         owners: owners.Owners = .{},
-        /// How many changes there were, and the last one of a key of each class.
-        change_count: u64 = 0,
-        changed: [classes_max]u64 = @splat(0),
+        versions: Versions = .{},
         /// The disk could not be read: there is nothing to serve until it can be.
         is_unreadable: bool = false,
         /// When the request came that is served, where that matters.
@@ -78,8 +56,7 @@ pub fn Server(comptime Device: type) type {
         /// Transactions that a cut left open have no owner any more: they are ended.
         pub fn open(self: *Self, device: *Device) error{Io}!void {
             self.owners = .{};
-            self.change_count += 1;
-            self.changed = @splat(self.change_count);
+            self.versions.markEvery();
             self.is_unreadable = true;
             try self.store.open(device, self.pool, self.items);
             self.is_unreadable = false;
@@ -134,7 +111,7 @@ pub fn Server(comptime Device: type) type {
                 .refusal => |refusal| return self.refuse(refusal),
                 .request => |request| request,
             };
-            if (self.refuses(request, caller, gate)) |status| return self.fail(request, status);
+            if (caller.refuses(request, self.speaker, gate)) |status| return self.fail(request, status);
             if (self.is_unreadable and request.op != .reopen) return self.fail(request, .io_error);
             // Only transactions and deadlines have to do with time.
             const deadline_ns = if (caller.call) |call| call.deadline_ns else 0;
@@ -173,47 +150,11 @@ pub fn Server(comptime Device: type) type {
             };
         }
 
-        fn refuses(self: *const Self, request: sf.Request, caller: Caller, gate: anytype) ?sf.Status {
-            if (caller.call != null) {
-                const is_shared = std.mem.startsWith(u8, request.key, peers_namespace);
-                const is_keyed = request.key.len != 0;
-                if (caller.sender != self.speaker or request.op == .reopen or
-                    (is_keyed and !is_shared))
-                {
-                    gate.denied(caller.sender, if (is_keyed) request.key else "-");
-                    return .access_denied;
-                }
-            }
-            if (request.value.len > inline_value_max) return .value_too_large;
-            switch (request.op) {
-                .put, .get, .delete, .txn_put, .read => {
-                    if (!rights.isKey(request.key)) return .invalid_key;
-                },
-                .list => if (!rights.isPrefix(request.key)) return .invalid_key,
-                .sync, .reopen => {
-                    if (gate.permits(caller.sender, rights.write)) return null;
-                    if (gate.permits(caller.sender, rights.boot)) return null;
-                    gate.denied(caller.sender, "-");
-                    return .access_denied;
-                },
-                .txn_begin, .txn_commit, .txn_abort => {
-                    if (gate.permits(caller.sender, rights.write)) return null;
-                    gate.denied(caller.sender, "-");
-                    return .access_denied;
-                },
-            }
-            if (gate.permits(caller.sender, rights.ofKey(request.op, request.key))) return null;
-            gate.denied(caller.sender, request.key);
-            return .access_denied;
-        }
-
         fn serve(self: *Self, request: sf.Request, caller: Caller) Failure![]const u8 {
             switch (request.op) {
                 .put => try self.put(request, caller),
                 .delete => try self.delete(request, caller),
-                .read => return self.read(request),
-                .get => return self.get(request),
-                .list => return self.list(request),
+                .read, .get, .list => return self.read(request),
                 .sync => try self.store.sync(),
                 .reopen => self.open(self.store.device) catch return error.Io,
                 .txn_begin => return self.begin(request, caller),
@@ -225,7 +166,7 @@ pub fn Server(comptime Device: type) type {
                 },
                 .txn_commit => {
                     const owner = try self.ownerOf(request.txn, caller);
-                    self.markAll(request.txn);
+                    self.versions.markAll(&self.store.contents, request.txn);
                     if (caller.remembered()) |call| {
                         try self.store.commitFor(call, request.txn);
                     } else try self.store.commit(request.txn);
@@ -245,7 +186,7 @@ pub fn Server(comptime Device: type) type {
                 try self.checkShare(caller, request.key, request.value.len, 0);
                 try self.store.putFor(call, request.key, request.value);
             } else try self.store.put(request.key, request.value);
-            self.mark(request.key);
+            self.versions.mark(request.key);
         }
 
         fn delete(self: *Self, request: sf.Request, caller: Caller) Failure!void {
@@ -255,7 +196,7 @@ pub fn Server(comptime Device: type) type {
             else
                 try self.store.delete(request.key);
             if (!is_gone) return error.NotFound;
-            self.mark(request.key);
+            self.versions.mark(request.key);
         }
 
         fn begin(self: *Self, request: sf.Request, caller: Caller) Failure![]const u8 {
@@ -276,19 +217,10 @@ pub fn Server(comptime Device: type) type {
             waiting: u64,
         ) share.Lack!void {
             if (caller.call == null) return;
-            const limits: share.Limits = .of(self.settings, self.capacity());
+            const there_is = share.capacityIn(&self.store, self.pool.len, self.keys_max);
+            const limits: share.Limits = .of(self.settings, there_is);
             const contents = &self.store.contents;
             try share.check(contents, limits, caller.peer(), key, value_len, waiting);
-        }
-
-        /// What a snapshot has room for, in memory and in a region of the disk.
-        fn capacity(self: *const Self) share.Capacity {
-            const pair = statefs.superblock.regions(self.store.device.sectors());
-            const journal = self.store.journal.region.bytes();
-            const region = share.capacityOf(if (pair) |both| both[0].bytes() else journal, journal);
-            const spent = statefs.sector_bytes + self.store.contents.memory().bytes;
-            const in_memory = self.pool.len - @min(self.pool.len / 2, statefs.contents.txns_bytes_max);
-            return .{ .keys = self.keys_max, .bytes = @min(in_memory, region -| spent) };
         }
 
         /// For the longest value, while nothing is open: from then on the journal only grows.
@@ -311,67 +243,16 @@ pub fn Server(comptime Device: type) type {
             return owner;
         }
 
-        fn get(self: *Self, request: sf.Request) statefs.Error![]const u8 {
-            const value = try self.store.get(request.key) orelse return error.NotFound;
-            // Another engine, with larger messages, may have put it there.
-            if (value.len > inline_value_max) return error.TooLarge;
+        fn read(self: *Self, request: sf.Request) Failure![]const u8 {
             var writer = self.start(request);
-            writer.int(u32, @intCast(value.len)) catch unreachable;
-            writer.put(value) catch unreachable;
-            return writer.done();
-        }
-
-        /// A piece of a value, for who has smaller messages than values. The version says whether
-        /// two pieces are of one value.
-        fn read(self: *Self, request: sf.Request) statefs.Error![]const u8 {
-            const value = try self.store.get(request.key) orelse return error.NotFound;
-            const from = @min(request.offset, value.len);
-            const len = @min(request.length, inline_value_max, value.len - from);
-            var writer = self.start(request);
-            sf.putPiece(&writer, .{
-                .total = @intCast(value.len),
-                .version = self.changed[classOf(request.key)],
-                .bytes = value[from..][0..len],
-            }) catch unreachable;
-            return writer.done();
-        }
-
-        fn mark(self: *Self, key: []const u8) void {
-            self.change_count += 1;
-            self.changed[classOf(key)] = self.change_count;
-        }
-
-        /// What a transaction is about to change.
-        fn markAll(self: *Self, txn: u64) void {
-            const contents = &self.store.contents;
-            for (contents.itemsOf(txn)) |item| self.mark(contents.keyOf(item));
-        }
-
-        /// In the order of keys, whole ones only, from the first that may be one of the list.
-        /// Keys that reading takes another capability for are not told to who asked about the
-        /// paths above them.
-        fn list(self: *Self, request: sf.Request) statefs.Error![]const u8 {
-            if (!self.store.is_served) return error.Integrity;
-            const contents = &self.store.contents;
-            const limit = std.math.clamp(request.limit, 1, list_max);
-            const right = rights.ofKey(.list, request.key);
-            var writer = self.start(request);
-            const count_at = writer.len;
-            writer.int(u16, 0) catch unreachable;
-            var count: u16 = 0;
-            const is_behind = std.mem.order(u8, request.after, request.key) == .gt;
-            const first = if (is_behind) request.after else request.key;
-            for (contents.sortedFrom(first)) |item| {
-                const key = contents.keyOf(item);
-                if (count == limit or !std.mem.startsWith(u8, key, request.key)) break;
-                if (std.mem.eql(u8, key, request.after)) continue;
-                if (!std.mem.eql(u8, rights.ofKey(.list, key), right)) continue;
-                if (writer.len + 2 + key.len > list_reply_max) break;
-                writer.int(u16, @intCast(key.len)) catch unreachable;
-                writer.put(key) catch unreachable;
-                count += 1;
+            switch (request.op) {
+                .get => try reading.get(&self.store, request, &writer),
+                .list => try reading.list(&self.store, request, &writer),
+                else => {
+                    const version = self.versions.of(request.key);
+                    try reading.read(&self.store, request, version, &writer);
+                },
             }
-            std.mem.writeInt(u16, writer.buffer[count_at..][0..2], count, .little);
             return writer.done();
         }
 
@@ -396,10 +277,6 @@ pub fn Server(comptime Device: type) type {
             return sf.encodeRefusal(self.out[so.reply_head_bytes..], refusal) catch unreachable;
         }
     };
-}
-
-fn classOf(key: []const u8) usize {
-    return @intCast(std.hash.Fnv1a_64.hash(key) % classes_max);
 }
 
 const Failure = statefs.Error || error{OverShare};

@@ -69,7 +69,7 @@ fn reset() !void {
     fake_gate = .{};
     server.pool = &test_pool;
     server.items = &test_items;
-    server.change_count = 0;
+    server.versions = .{};
     server.speaker = 0;
     server.settings = .{};
     server.keys_max = 32;

@@ -110,7 +110,7 @@ pub fn main() !void {
     server.keys_max = keys_max;
     server.pool = &pool;
     server.items = &items;
-    server.change_count = 0;
+    server.versions = .{};
     // A disk that cannot be read is told and answered for: nobody waits for a service in vain.
     server.open(&medium) catch {};
     if (server.is_unreadable) {

@@ -51,7 +51,7 @@ fn reset() !void {
     memory = .{};
     server.pool = &pool;
     server.items = &items;
-    server.change_count = 0;
+    server.versions = .{};
     server.speaker = 0;
     server.settings = .{};
     server.keys_max = 32;

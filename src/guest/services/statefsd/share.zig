@@ -82,9 +82,20 @@ pub const Limits = struct {
 
 /// What entries may come to on a disk with such regions and a journal as it is. A disk so small
 /// that a largest value would not leave a reserve gives peers all there is.
-pub fn capacityOf(region_bytes: u64, journal_bytes: u64) u64 {
+fn capacityOf(region_bytes: u64, journal_bytes: u64) u64 {
     const is_small = region_bytes * (reserve_part - 1) < largest_bytes * reserve_part;
     return if (is_small) @max(region_bytes, journal_bytes) else region_bytes;
+}
+
+/// What a snapshot has room for, in memory and in a region of the disk.
+pub fn capacityIn(store: anytype, pool_bytes: u64, keys: u32) Capacity {
+    const pair = statefs.superblock.regions(store.device.sectors());
+    const journal = store.journal.region.bytes();
+    const region = capacityOf(if (pair) |both| both[0].bytes() else journal, journal);
+    const spent = statefs.sector_bytes + store.contents.memory().bytes;
+    // The rest is for open transactions.
+    const in_memory = pool_bytes - @min(pool_bytes / 2, statefs.contents.txns_bytes_max);
+    return .{ .keys = keys, .bytes = @min(in_memory, region -| spent) };
 }
 
 pub const Lack = error{

@@ -1,0 +1,62 @@
+//! What is asked without changing anything. `writer` has the head of the reply, and room.
+
+const std = @import("std");
+const statefs = @import("statefs");
+const wire = @import("wire");
+const rights = @import("rights.zig");
+const inline_value_max = @import("caller.zig").inline_value_max;
+const sf = wire.sf;
+const Writer = wire.cursor.Writer;
+
+pub const list_reply_max = 512;
+pub const list_max = 256;
+
+pub fn get(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!void {
+    const value = try store.get(request.key) orelse return error.NotFound;
+    // Another engine, with larger messages, may have put it there.
+    if (value.len > inline_value_max) return error.TooLarge;
+    writer.int(u32, @intCast(value.len)) catch unreachable;
+    writer.put(value) catch unreachable;
+}
+
+/// A piece of a value, for who has smaller messages than values. The version says whether two
+/// pieces are of one value.
+pub fn read(
+    store: anytype,
+    request: sf.Request,
+    version: u64,
+    writer: *Writer,
+) statefs.Error!void {
+    const value = try store.get(request.key) orelse return error.NotFound;
+    const from = @min(request.offset, value.len);
+    const len = @min(request.length, inline_value_max, value.len - from);
+    sf.putPiece(writer, .{
+        .total = @intCast(value.len),
+        .version = version,
+        .bytes = value[from..][0..len],
+    }) catch unreachable;
+}
+
+/// In the order of keys, whole ones only, from the first that may be one of the list. Keys that
+/// reading takes another capability for are not told to who asked about the paths above them.
+pub fn list(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!void {
+    if (!store.is_served) return error.Integrity;
+    const contents = &store.contents;
+    const limit = std.math.clamp(request.limit, 1, list_max);
+    const right = rights.ofKey(.list, request.key);
+    const count_at = writer.len;
+    writer.int(u16, 0) catch unreachable;
+    var count: u16 = 0;
+    const is_behind = std.mem.order(u8, request.after, request.key) == .gt;
+    for (contents.sortedFrom(if (is_behind) request.after else request.key)) |item| {
+        const key = contents.keyOf(item);
+        if (count == limit or !std.mem.startsWith(u8, key, request.key)) break;
+        if (std.mem.eql(u8, key, request.after)) continue;
+        if (!std.mem.eql(u8, rights.ofKey(.list, key), right)) continue;
+        if (writer.len + 2 + key.len > list_reply_max) break;
+        writer.int(u16, @intCast(key.len)) catch unreachable;
+        writer.put(key) catch unreachable;
+        count += 1;
+    }
+    std.mem.writeInt(u16, writer.buffer[count_at..][0..2], count, .little);
+}
