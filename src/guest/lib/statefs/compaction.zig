@@ -140,8 +140,9 @@ fn Writer(comptime Journal: type) type {
             if (whole == 0) return;
             journal.device.write(self.sector, journal.scratch[0..whole]) catch return error.Io;
             self.sector += whole / sector_bytes;
-            @memmove(journal.scratch[0 .. self.filled - whole], journal.scratch[whole..self.filled]);
-            self.filled -= whole;
+            const rest = journal.scratch[whole..self.filled];
+            @memmove(journal.scratch[0..rest.len], rest);
+            self.filled = rest.len;
         }
 
         fn finish(self: *Self) error{Io}!void {
@@ -149,7 +150,8 @@ fn Writer(comptime Journal: type) type {
             @memcpy(journal.tail[0..self.filled], journal.scratch[0..self.filled]);
             if (self.filled == 0) return;
             @memset(journal.scratch[self.filled..sector_bytes], 0);
-            journal.device.write(self.sector, journal.scratch[0..sector_bytes]) catch return error.Io;
+            const last = journal.scratch[0..sector_bytes];
+            journal.device.write(self.sector, last) catch return error.Io;
         }
     };
 }

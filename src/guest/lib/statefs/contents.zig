@@ -1,15 +1,13 @@
-//! What the records of a journal come to: entries, and transactions still open.
-//!
-//! Keys and values lie in one pool of bytes. What is replaced leaves a hole; when the pool is full
-//! its items are pushed together. Nothing is allocated, so a store runs for ever in its memory.
-//!
-//! Items are kept in the order of (owner, key), entries first: finding one takes as many steps as
-//! its number has digits, and what follows it is the next.
+//! What the records of a journal come to: entries, transactions still open, and what is remembered
+//! of peers' calls. Nothing is allocated, so a store runs for ever in its memory.
 
 const std = @import("std");
 const record = @import("record.zig");
 const call_file = @import("call.zig");
 const calls_file = @import("calls.zig");
+const table_file = @import("table.zig");
+const Table = table_file.Table;
+pub const Item = table_file.Item;
 const Owner = calls_file.Owner;
 
 pub const txns_max = 8;
@@ -25,32 +23,10 @@ pub const Error = error{
 
 pub const Refusal = error{ NotFound, TooLarge, TxnLimit };
 
-/// A key and its value, back to back in the pool.
-pub const Item = struct {
-    /// 0: an entry; else the transaction that would make it one.
-    owner: u64 = 0,
-    at: u32 = 0,
-    value_len: u32 = 0,
-    key_len: u16 = 0,
-    /// Of an entry: the peer that it counts for.
-    peer: Owner = 0,
-
-    fn len(self: Item) u32 {
-        return self.key_len + self.value_len;
-    }
-};
-
-const Place = struct { index: usize, is_found: bool };
-
 pub const Contents = struct {
-    pool: []u8,
-    used: u32 = 0,
-    items: []Item,
-    count: usize = 0,
+    table: Table,
     /// How many of the items are entries: the first ones.
     entry_count: usize = 0,
-    /// What all items come to, without the holes between them.
-    held_bytes: usize = 0,
     open: [txns_max]u64 = undefined,
     open_count: usize = 0,
     next_id: u64 = 1,
@@ -60,17 +36,15 @@ pub const Contents = struct {
 
     /// Field by field: a literal of the whole would pass through the stack.
     pub fn init(self: *Contents, pool: []u8, items: []Item) void {
-        self.pool = pool;
-        self.items = items;
+        self.table.pool = pool;
+        self.table.items = items;
         self.next_id = 1;
         self.reset();
     }
 
     pub fn reset(self: *Contents) void {
-        self.used = 0;
-        self.count = 0;
+        self.table.reset();
         self.entry_count = 0;
-        self.held_bytes = 0;
         self.open_count = 0;
         self.entry_bytes = checkpoint_bytes;
         self.calls.reset();
@@ -93,26 +67,26 @@ pub const Contents = struct {
 
     /// The entry of this key.
     pub fn find(self: *const Contents, key: []const u8) ?Item {
-        const place = self.placeOf(0, key);
-        return if (place.is_found) self.items[place.index] else null;
+        const place = self.table.placeOf(0, key);
+        return if (place.is_found) self.table.items[place.index] else null;
     }
 
     /// All entries, in the order of keys.
     pub fn sorted(self: *const Contents) []const Item {
-        return self.items[0..self.entry_count];
+        return self.table.items[0..self.entry_count];
     }
 
     /// Those from the first key on that is not before `key`.
     pub fn sortedFrom(self: *const Contents, key: []const u8) []const Item {
-        return self.items[self.placeOf(0, key).index..self.entry_count];
+        return self.table.items[self.table.placeOf(0, key).index..self.entry_count];
     }
 
     pub fn keyOf(self: *const Contents, item: Item) []const u8 {
-        return self.pool[item.at..][0..item.key_len];
+        return self.table.keyOf(item);
     }
 
     pub fn valueOf(self: *const Contents, item: Item) []const u8 {
-        return self.pool[item.at + item.key_len ..][0..item.value_len];
+        return self.table.valueOf(item);
     }
 
     pub fn entries(self: *const Contents) u32 {
@@ -142,12 +116,9 @@ pub const Contents = struct {
         return std.mem.indexOfScalar(u64, self.open[0..self.open_count], txn) != null;
     }
 
-    /// What the values of an open transaction come to, and its keys.
+    /// What an open transaction has so far.
     pub fn itemsOf(self: *const Contents, txn: u64) []const Item {
-        const first = self.placeOf(txn, "").index;
-        var last = first;
-        while (last < self.count and self.items[last].owner == txn) last += 1;
-        return self.items[first..last];
+        return self.table.itemsOf(txn);
     }
 
     /// May an open transaction take this chunk?
@@ -162,7 +133,7 @@ pub const Contents = struct {
         var held: usize = 0;
         var own: usize = 0;
         var total: usize = 0;
-        for (self.items[self.entry_count..self.count]) |item| {
+        for (self.table.items[self.entry_count..self.table.count]) |item| {
             total += item.value_len;
             if (item.owner != txn) continue;
             own += item.value_len;
@@ -177,11 +148,11 @@ pub const Contents = struct {
     /// Would this key and value find room?
     pub fn fits(self: *const Contents, owner: u64, key: []const u8, more: usize) bool {
         var size: usize = key.len + more;
-        const place = self.placeOf(owner, key);
+        const place = self.table.placeOf(owner, key);
         // A chunk is joined to what is there, so both lie in the pool for a moment.
-        if (owner != 0 and place.is_found) size += self.items[place.index].value_len;
-        if (!place.is_found and self.count == self.items.len) return false;
-        return self.held_bytes + size <= self.pool.len;
+        if (owner != 0 and place.is_found) size += self.table.items[place.index].value_len;
+        if (!place.is_found and self.table.isFull()) return false;
+        return self.table.held_bytes + size <= self.table.pool.len;
     }
 
     fn applyStep(self: *Contents, each: record.Record) Error!void {
@@ -230,7 +201,7 @@ pub const Contents = struct {
         var at: usize = 0;
         while (at < places.len) : (at += 2) {
             const place = std.mem.readInt(u16, places[at..][0..2], .little);
-            if (place < self.entry_count) self.give(&self.items[place], owner);
+            if (place < self.entry_count) self.give(&self.table.items[place], owner);
         }
     }
 
@@ -242,7 +213,7 @@ pub const Contents = struct {
 
     /// A peer makes room for another: what was its own is nobody's from now on.
     fn disown(self: *Contents, owner: Owner) void {
-        for (self.items[0..self.entry_count]) |*item| {
+        for (self.table.items[0..self.entry_count]) |*item| {
             if (item.peer == owner) self.give(item, 0);
         }
     }
@@ -261,11 +232,8 @@ pub const Contents = struct {
     }
 
     fn publish(self: *Contents, txn: u64, owner: Owner) void {
-        while (true) {
-            const first = self.placeOf(txn, "").index;
-            if (first == self.count or self.items[first].owner != txn) break;
-            var item = self.items[first];
-            self.take(first);
+        for (0..self.table.itemsOf(txn).len) |_| {
+            var item = self.take(self.table.placeOf(txn, "").index);
             self.remove(0, self.keyOf(item));
             item.owner = 0;
             item.peer = owner;
@@ -276,10 +244,8 @@ pub const Contents = struct {
 
     fn forget(self: *Contents, txn: u64) void {
         if (!self.isOpen(txn)) return;
-        while (true) {
-            const first = self.placeOf(txn, "").index;
-            if (first == self.count or self.items[first].owner != txn) break;
-            self.take(first);
+        for (0..self.table.itemsOf(txn).len) |_| {
+            _ = self.take(self.table.placeOf(txn, "").index);
         }
         self.close(txn);
     }
@@ -291,102 +257,57 @@ pub const Contents = struct {
     }
 
     /// An entry's value becomes `bytes`; a transaction's grows by them.
-    fn set(self: *Contents, owner: u64, key: []const u8, bytes: []const u8, peer: Owner) Error!void {
-        const before = self.placeOf(owner, key);
-        if (!before.is_found and self.count == self.items.len) return error.Full;
-        var held_len: usize = 0;
-        if (before.is_found) {
-            if (owner == 0) self.take(before.index) else held_len = self.items[before.index].value_len;
-        }
+    fn set(
+        self: *Contents,
+        owner: u64,
+        key: []const u8,
+        bytes: []const u8,
+        peer: Owner,
+    ) Error!void {
+        const table = &self.table;
+        const before = table.placeOf(owner, key);
+        if (!before.is_found and table.isFull()) return error.Full;
+        const is_joined = owner != 0 and before.is_found;
+        if (before.is_found and owner == 0) _ = self.take(before.index);
+        const held_len = if (is_joined) table.items[before.index].value_len else 0;
         const size: u32 = @intCast(key.len + held_len + bytes.len);
-        if (self.pool.len - self.used < size) self.reclaim();
-        if (self.pool.len - self.used < size) return error.Full;
-        const room = self.pool[self.used..][0..size];
+        const at = table.reserve(size) orelse return error.Full;
+        const room = table.pool[at..][0..size];
         @memcpy(room[0..key.len], key);
-        if (held_len != 0) @memcpy(room[key.len..][0..held_len], self.valueOf(self.items[before.index]));
-        if (owner != 0 and before.is_found) self.take(before.index);
+        if (is_joined) {
+            const held = self.take(before.index);
+            @memcpy(room[key.len..][0..held_len], self.valueOf(held));
+        }
         @memcpy(room[key.len + held_len ..], bytes);
-        const item: Item = .{
+        self.insert(.{
             .owner = owner,
-            .at = self.used,
+            .at = at,
             .key_len = @intCast(key.len),
             .value_len = @intCast(held_len + bytes.len),
             .peer = peer,
-        };
-        self.used += size;
-        self.insert(item);
+        });
     }
 
     fn remove(self: *Contents, owner: u64, key: []const u8) void {
-        const place = self.placeOf(owner, key);
-        if (place.is_found) self.take(place.index);
+        const place = self.table.placeOf(owner, key);
+        if (place.is_found) _ = self.take(place.index);
     }
 
-    /// To its place in the order.
     fn insert(self: *Contents, item: Item) void {
-        const index = self.placeOf(item.owner, self.keyOf(item)).index;
-        @memmove(self.items[index + 1 .. self.count + 1], self.items[index..self.count]);
-        self.items[index] = item;
-        self.count += 1;
-        self.held_bytes += item.len();
+        self.table.insert(item);
         if (item.owner != 0) return;
         self.entry_count += 1;
         self.entry_bytes += record.overhead_bytes + item.len();
         self.account(item, 1);
     }
 
-    fn take(self: *Contents, index: usize) void {
-        const item = self.items[index];
-        self.count -= 1;
-        @memmove(self.items[index..self.count], self.items[index + 1 .. self.count + 1]);
-        self.held_bytes -= item.len();
-        if (item.owner != 0) return;
+    fn take(self: *Contents, index: usize) Item {
+        const item = self.table.take(index);
+        if (item.owner != 0) return item;
         self.entry_count -= 1;
         self.entry_bytes -= record.overhead_bytes + item.len();
         self.account(item, -1);
-    }
-
-    /// Where the item is, or would be.
-    fn placeOf(self: *const Contents, owner: u64, key: []const u8) Place {
-        var low: usize = 0;
-        var high: usize = self.count;
-        while (low < high) {
-            const middle = low + (high - low) / 2;
-            switch (self.order(self.items[middle], owner, key)) {
-                .lt => low = middle + 1,
-                .eq => return .{ .index = middle, .is_found = true },
-                .gt => high = middle,
-            }
-        }
-        return .{ .index = low, .is_found = false };
-    }
-
-    fn order(self: *const Contents, item: Item, owner: u64, key: []const u8) std.math.Order {
-        if (item.owner != owner) return std.math.order(item.owner, owner);
-        return std.mem.order(u8, self.keyOf(item), key);
-    }
-
-    /// Push all items together, in the order in which they lie. Their keys' order is the same
-    /// afterwards, so each is back in its place.
-    fn reclaim(self: *Contents) void {
-        const items = self.items[0..self.count];
-        std.sort.pdq(Item, items, {}, lower);
-        var end: u32 = 0;
-        for (items) |*item| {
-            @memmove(self.pool[end..][0..item.len()], self.pool[item.at..][0..item.len()]);
-            item.at = end;
-            end += item.len();
-        }
-        self.used = end;
-        std.sort.pdq(Item, items, self, precedes);
-    }
-
-    fn lower(_: void, a: Item, b: Item) bool {
-        return a.at < b.at;
-    }
-
-    fn precedes(self: *const Contents, a: Item, b: Item) bool {
-        return self.order(a, b.owner, self.keyOf(b)) == .lt;
+        return item;
     }
 };
 

@@ -26,7 +26,8 @@ fn fillTo(room: u64) !void {
         const left = engine.journal.region.bytes() - engine.journal.end - room;
         if (left == 0) return;
         // Never so close to the end that no further chunk would fill the rest.
-        const len = if (left >= 2 * overhead + 600) @min(left - overhead - 300, 512) else left - overhead;
+        const is_far = left >= 2 * overhead + 600;
+        const len = if (is_far) @min(left - overhead - 300, 512) else left - overhead;
         try engine.putChunk(txn, "k", value[0..len]);
     }
 }

@@ -21,8 +21,9 @@ fn runPeers(disk: *fake.Disk) !void {
         @memset(&value, byte);
         // Every peer starts again now and then; some calls have no name.
         const epoch: u64 = 1 + turn / 90;
+        const host = if (turn < 300) turn % 3 else turn % 19;
         const call: root.Call = .{
-            .peer = try std.fmt.bufPrint(&peer, "host-{d}", .{if (turn < 300) turn % 3 else turn % 19}),
+            .peer = try std.fmt.bufPrint(&peer, "host-{d}", .{host}),
             .id = if (turn % 17 == 16) 0 else epoch << 32 | (turn + 1),
             .digest = @splat(byte),
         };

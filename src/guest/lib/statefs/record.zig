@@ -83,9 +83,13 @@ pub const sync_bytes = blk: {
 pub fn claimedSize(header: []const u8) usize {
     const key_len: usize = std.mem.readInt(u16, header[5..7], .little);
     const value_len: usize = std.mem.readInt(u32, header[7..11], .little);
-    const value_max: usize = if (header[4] == @intFromEnum(Op.call)) call_value_bytes_max else value_bytes_max;
+    const value_max = valueMax(header[4] == @intFromEnum(Op.call));
     if (key_len > key_bytes_max or value_len > value_max) return overhead_bytes;
     return overhead_bytes + key_len + value_len;
+}
+
+fn valueMax(is_call: bool) usize {
+    return if (is_call) call_value_bytes_max else value_bytes_max;
 }
 
 /// Read the record at the start of `bytes`; it borrows from them.
@@ -95,8 +99,7 @@ pub fn decode(bytes: []const u8) Fault!Record {
     const op = std.enums.fromInt(Op, bytes[4]) orelse return error.UnknownOp;
     const key_len: usize = std.mem.readInt(u16, bytes[5..7], .little);
     const value_len: usize = std.mem.readInt(u32, bytes[7..11], .little);
-    const value_max: usize = if (op == .call) call_value_bytes_max else value_bytes_max;
-    if (key_len > key_bytes_max or value_len > value_max) return error.OverCaps;
+    if (key_len > key_bytes_max or value_len > valueMax(op == .call)) return error.OverCaps;
     if (!shapeOf(op).admits(key_len, value_len)) return error.BadShape;
     const body = header_bytes + key_len + value_len;
     if (body + 4 > bytes.len) return error.Short;
@@ -126,7 +129,10 @@ const Shape = struct {
 fn shapeOf(op: Op) Shape {
     return switch (op) {
         .put => .{ .key = .{ 1, key_bytes_max }, .value = .{ 0, value_bytes_max } },
-        .call => .{ .key = .{ 0, key_bytes_max }, .value = .{ call.head_bytes + 1, call_value_bytes_max } },
+        .call => .{
+            .key = .{ 0, key_bytes_max },
+            .value = .{ call.head_bytes + 1, call_value_bytes_max },
+        },
         .delete => .{ .key = .{ 1, key_bytes_max }, .value = .{ 0, 0 } },
         .payload => .{ .key = .{ 1, key_bytes_max }, .value = .{ 8, 8 + chunk_bytes_max } },
         .checkpoint, .prepare, .commit, .abort => .{ .key = .{ 0, 0 }, .value = .{ 8, 8 } },

@@ -49,7 +49,8 @@ pub const State = struct {
 
     fn call(self: *const State, frame: []const u8) ![]const u8 {
         if (!self.is_remote) return os.call(self.service, frame, &reply_buffer, timeout_ns);
-        const envelope = try wire.ds.encodeRequest(&envelope_buffer, self.peer, .{ .state = frame });
+        const request: wire.ds.Request = .{ .state = frame };
+        const envelope = try wire.ds.encodeRequest(&envelope_buffer, self.peer, request);
         const answer = try os.call(self.service, envelope, &reply_buffer, timeout_ns);
         return wire.ds.decodeState(answer) orelse error.NoAnswer;
     }

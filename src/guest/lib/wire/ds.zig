@@ -1,6 +1,6 @@
 //! `DS` v1 and v2: what dsoftbusd does for services of its own node. Version 2 names the peer that
-//! is asked; version 1 names none, and is for nodes that have one. Answers name nobody, and have the
-//! form of version 1.
+//! is asked; version 1 names none, and is for nodes that have one. Answers name nobody: they have
+//! the form of version 1.
 
 const std = @import("std");
 const cursor = @import("cursor.zig");

@@ -39,7 +39,8 @@ test "a request that names its peer is one of version 2, and every truncation of
         try testing.expectEqualStrings("node-b", ds.peerOf(named));
         try testing.expectEqualDeep(ds.decodeRequest(plain), ds.decodeRequest(named));
         for (4..named.len) |len| {
-            try testing.expectEqual(plain[3], @intFromEnum(ds.decodeRequest(named[0..len]).refusal));
+            const refusal = ds.decodeRequest(named[0..len]).refusal;
+            try testing.expectEqual(plain[3], @intFromEnum(refusal));
         }
     }
     const longest = try ds.encodeRequest(&buffer, "p" ** 64, .{ .state = "x" ** 256 });
@@ -75,7 +76,9 @@ test "what is refused, and as which operation" {
         .{ "DS\x01\x05" ++ "\x00" ** 11, 5 },
         .{ "DS\x01\x06\x00\x00\x00", 6 },
     };
-    for (table) |row| try testing.expectEqual(row[1], @intFromEnum(ds.decodeRequest(row[0]).refusal));
+    for (table) |row| {
+        try testing.expectEqual(row[1], @intFromEnum(ds.decodeRequest(row[0]).refusal));
+    }
 }
 
 test "package operations, both ways" {
@@ -93,7 +96,8 @@ test "package operations, both ways" {
     try testing.expectEqual(what, ds.decodeRequest(read).request.package_read);
     const close = try ds.encodeRequest(&buffer, "", .{ .package_close = 7 });
     try testing.expectEqual(@as(u32, 7), ds.decodeRequest(close).request.package_close);
-    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", .{ .package_stat = "p" ** 193 }));
+    const long: ds.Request = .{ .package_stat = "p" ** 193 };
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", long));
 }
 
 test "an answer has the length that its operation and status demand" {

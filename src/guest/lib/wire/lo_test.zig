@@ -29,7 +29,7 @@ test "a note: golden bytes, both ways, and every truncation" {
         .source = "host-1",
         .append = .{ .level = .info, .scope = "s", .message = "put", .fields = "k" },
     };
-    const golden = hex("4c4f0110" ++ "0106686f73742d31" ++ "020103000100" ++ "73" ++ "707574" ++ "6b");
+    const golden = hex("4c4f0110" ++ "0106686f73742d31" ++ "020103000100" ++ "737075746b");
     const frame = try lo.encodeRequest(&buffer, null, .{ .note = note });
     try testing.expectEqualSlices(u8, &golden, frame);
     try testing.expectEqualDeep(note, lo.decodeRequest(&golden).request.body.note);

@@ -80,7 +80,7 @@ pub const Rooms = struct {
     }
 };
 
-/// The records of all rooms, oldest first. In place: its records borrow from it, and from the rooms.
+/// The records of all rooms, oldest first. In place: its records borrow from it and the rooms.
 pub const Iterator = struct {
     plain: Ring.Iterator,
     audit: Shelf(audits_max).Iterator,

@@ -74,7 +74,8 @@ pub fn Shelf(comptime places: usize) type {
             var best: usize = 0;
             for (owners.keys[0..owners.len], 0..) |owner, index| {
                 const other = owners.keys[best];
-                const service, const than = .{ services.of(owner.service), services.of(other.service) };
+                const service = services.of(owner.service);
+                const than = services.of(other.service);
                 if (service < than) continue;
                 if (service > than or owners.counts[index] > owners.counts[best]) best = index;
             }

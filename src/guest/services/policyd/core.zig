@@ -246,7 +246,9 @@ test "a denial has its record however many decisions there were before" {
 test "decisions about more subjects than are told apart are counted together" {
     var audit: Audit = .{};
     var recorded: usize = 0;
-    for (0..audited_max + 36) |subject| recorded += @intFromBool(audit.note(decided(false, subject), 0));
+    for (0..audited_max + 36) |subject| {
+        recorded += @intFromBool(audit.note(decided(false, subject), 0));
+    }
     try testing.expectEqual(@as(usize, audited_max), recorded);
     var buffer: [audit_bytes_max]u8 = undefined;
     const repeated = audit.due(&buffer, audit.deadline()).?;

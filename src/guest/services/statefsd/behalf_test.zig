@@ -274,7 +274,8 @@ test "only who speaks for peers may, and only below what is shared" {
     try expectAnswer(.now, .access_denied, "host-1", unnamed, .{ .op = .reopen });
     try testing.expectEqual(@as(u32, 3), gate.denied_count);
     try expectValue(null, a);
-    try testing.expectEqualSlices(u8, "SF\x01\x85\x06", server.handle("SO\x01\x01", speaker, &gate));
+    const malformed = server.handle("SO\x01\x01", speaker, &gate);
+    try testing.expectEqualSlices(u8, "SF\x01\x85\x06", malformed);
     const empty = try askForRaw("");
     try testing.expectEqualSlices(u8, "SO\x01\x81\x00SF\x01\x85\x06", empty);
 }
@@ -316,7 +317,8 @@ test "a peer that fills its share leaves the others theirs, and services their r
     const request = putOf("/state/shared/three/more", "v");
     try expectAnswer(.now, .io_error, "host-3", unnamed, request);
     for (0..8) |number| {
-        try testing.expectEqual(sf.Status.ok, try askLocally(putOf(numbered("/state/local/", number), "v")));
+        const own = putOf(numbered("/state/local/", number), "v");
+        try testing.expectEqual(sf.Status.ok, try askLocally(own));
     }
     const delete: sf.Request = .{ .op = .delete, .key = "/state/shared/one/1" };
     try expectAnswer(.now, .ok, "host-1", unnamed, delete);

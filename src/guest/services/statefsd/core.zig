@@ -111,7 +111,9 @@ pub fn Server(comptime Device: type) type {
                 .refusal => |refusal| return self.refuse(refusal),
                 .request => |request| request,
             };
-            if (caller.refuses(request, self.speaker, gate)) |status| return self.fail(request, status);
+            if (caller.refuses(request, self.speaker, gate)) |status| {
+                return self.fail(request, status);
+            }
             if (self.is_unreadable and request.op != .reopen) return self.fail(request, .io_error);
             // Only transactions and deadlines have to do with time.
             const deadline_ns = if (caller.call) |call| call.deadline_ns else 0;

@@ -69,11 +69,14 @@ pub const Limits = struct {
     all_bytes: u64,
 
     pub fn of(settings: Settings, there_is: Capacity) Limits {
-        const all_keys = there_is.keys - @min(settings.reserve_keys, there_is.keys / reserve_part);
-        const all_bytes = there_is.bytes - @min(settings.reserve_bytes, there_is.bytes / reserve_part);
+        const kept_keys = @min(settings.reserve_keys, there_is.keys / reserve_part);
+        const kept_bytes = @min(settings.reserve_bytes, there_is.bytes / reserve_part);
+        const all_keys = there_is.keys - kept_keys;
+        const all_bytes = there_is.bytes - kept_bytes;
+        const part_bytes = @max(largest_bytes, all_bytes / settings.peers);
         return .{
             .peer_keys = @min(settings.peer_keys, @max(1, all_keys / settings.peers)),
-            .peer_bytes = @min(settings.peer_bytes, @max(largest_bytes, all_bytes / settings.peers)),
+            .peer_bytes = @min(settings.peer_bytes, part_bytes),
             .all_keys = all_keys,
             .all_bytes = all_bytes,
         };
@@ -174,9 +177,12 @@ test "settings: defaults, every record, and what is refused" {
         .peers = 4,
     }, try Settings.parse(section));
     try testing.expectEqual(@as(u8, 1), (try Settings.parse("\x03\x00\x01\x00\x00")).peers);
-    for ([_][]const u8{ "\x01\x00\x00\x00", "\x02\x00\x01\x00\x05", "\x03\x00\x02\x00\x01\x01", "\x01" }) |odd| {
-        try testing.expectError(error.Malformed, Settings.parse(odd));
-    }
+    for ([_][]const u8{
+        "\x01\x00\x00\x00",
+        "\x02\x00\x01\x00\x05",
+        "\x03\x00\x02\x00\x01\x01",
+        "\x01",
+    }) |odd| try testing.expectError(error.Malformed, Settings.parse(odd));
     try testing.expectError(error.UnknownTag, Settings.parse("\x04\x00\x00\x00"));
 }
 

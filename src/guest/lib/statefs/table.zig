@@ -1,0 +1,127 @@
+//! Keys and values in bounded memory, in the order of (owner, key).
+//!
+//! Keys and values lie in one pool of bytes. What is taken away leaves a hole; when the pool is full
+//! its items are pushed together. Finding an item takes as many steps as their number has digits,
+//! and what follows it is the next.
+
+const std = @import("std");
+
+/// A key and its value, back to back in the pool.
+pub const Item = struct {
+    /// 0: an entry; else the transaction that would make it one.
+    owner: u64 = 0,
+    at: u32 = 0,
+    value_len: u32 = 0,
+    key_len: u16 = 0,
+    /// Of an entry: the peer that it counts for.
+    peer: u8 = 0,
+
+    pub fn len(self: Item) u32 {
+        return self.key_len + self.value_len;
+    }
+};
+
+pub const Place = struct { index: usize, is_found: bool };
+
+pub const Table = struct {
+    pool: []u8,
+    used: u32 = 0,
+    items: []Item,
+    count: usize = 0,
+    /// What all items come to, without the holes between them.
+    held_bytes: usize = 0,
+
+    pub fn reset(self: *Table) void {
+        self.used = 0;
+        self.count = 0;
+        self.held_bytes = 0;
+    }
+
+    pub fn isFull(self: *const Table) bool {
+        return self.count == self.items.len;
+    }
+
+    pub fn keyOf(self: *const Table, item: Item) []const u8 {
+        return self.pool[item.at..][0..item.key_len];
+    }
+
+    pub fn valueOf(self: *const Table, item: Item) []const u8 {
+        return self.pool[item.at + item.key_len ..][0..item.value_len];
+    }
+
+    /// Where the item is, or would be.
+    pub fn placeOf(self: *const Table, owner: u64, key: []const u8) Place {
+        var low: usize = 0;
+        var high: usize = self.count;
+        while (low < high) {
+            const middle = low + (high - low) / 2;
+            switch (self.order(self.items[middle], owner, key)) {
+                .lt => low = middle + 1,
+                .eq => return .{ .index = middle, .is_found = true },
+                .gt => high = middle,
+            }
+        }
+        return .{ .index = low, .is_found = false };
+    }
+
+    /// Those of one owner.
+    pub fn itemsOf(self: *const Table, owner: u64) []Item {
+        const first = self.placeOf(owner, "").index;
+        var last = first;
+        while (last < self.count and self.items[last].owner == owner) last += 1;
+        return self.items[first..last];
+    }
+
+    /// To its place in the order; there is one.
+    pub fn insert(self: *Table, item: Item) void {
+        const index = self.placeOf(item.owner, self.keyOf(item)).index;
+        @memmove(self.items[index + 1 .. self.count + 1], self.items[index..self.count]);
+        self.items[index] = item;
+        self.count += 1;
+        self.held_bytes += item.len();
+    }
+
+    pub fn take(self: *Table, index: usize) Item {
+        const item = self.items[index];
+        self.count -= 1;
+        @memmove(self.items[index..self.count], self.items[index + 1 .. self.count + 1]);
+        self.held_bytes -= item.len();
+        return item;
+    }
+
+    /// Where so many bytes are free in one piece; null if there are not as many.
+    pub fn reserve(self: *Table, size: u32) ?u32 {
+        if (self.pool.len - self.used < size) self.reclaim();
+        if (self.pool.len - self.used < size) return null;
+        defer self.used += size;
+        return self.used;
+    }
+
+    /// Push all items together, in the order in which they lie. Their keys' order is the same
+    /// afterwards, so each is back in its place.
+    fn reclaim(self: *Table) void {
+        const items = self.items[0..self.count];
+        std.sort.pdq(Item, items, {}, lower);
+        var end: u32 = 0;
+        for (items) |*item| {
+            @memmove(self.pool[end..][0..item.len()], self.pool[item.at..][0..item.len()]);
+            item.at = end;
+            end += item.len();
+        }
+        self.used = end;
+        std.sort.pdq(Item, items, self, precedes);
+    }
+
+    fn lower(_: void, a: Item, b: Item) bool {
+        return a.at < b.at;
+    }
+
+    fn precedes(self: *const Table, a: Item, b: Item) bool {
+        return self.order(a, b.owner, self.keyOf(b)) == .lt;
+    }
+
+    fn order(self: *const Table, item: Item, owner: u64, key: []const u8) std.math.Order {
+        if (item.owner != owner) return std.math.order(item.owner, owner);
+        return std.mem.order(u8, self.keyOf(item), key);
+    }
+};
