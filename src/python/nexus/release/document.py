@@ -9,13 +9,17 @@ prints.  Pure: text in, steps out.
     $ false                 # exits with 1
 
 Of the output only the lines shown are looked for, in their order.
+
+A block of another kind that names a file, such as ```` ```toml bus.toml ````, is written to that
+file.  A line `<!-- needs: qemu-system-riscv64 -->` says which program the commands need that
+follow, up to the next heading.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nexus.core.errors import NexusError
@@ -25,6 +29,10 @@ END: Final = "```"
 PROMPT: Final = "$ "
 ANY: Final = "..."
 
+_FILE: Final = re.compile(r"```[a-z]+ ([A-Za-z0-9_-]+\.[a-z]+)")
+_NEEDS: Final = re.compile(r"<!-- needs: ([A-Za-z0-9_.-]+) -->")
+_HEADING: Final = "#"
+_END_OF_FILE: Final = "END-OF-FILE"
 _EXIT: Final = re.compile(r"\s+# exits with (\d+)$")
 
 
@@ -40,37 +48,68 @@ class Step:
     command: str
     exit_code: int
     expected: tuple[str, ...]
+    needs: str | None = None  # A program that not every host has.
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The lines of a block, the first one's number, the file it is, the program it needs."""
+
+    number: int
+    lines: list[str]
+    file: str | None
+    needs: str | None
 
 
 def parse(text: str) -> list[Step]:
-    """Read the commands of a document.
+    """Read the commands of a document, and the files that it shows.
 
     Raises:
         DocumentError: there are none, or a block does not begin with one or does not end.
     """
     steps: list[Step] = []
-    for number, block in _blocks(text):
-        steps.extend(_steps(number, block))
+    for block in _blocks(text):
+        if block.file is None:
+            found = _steps(block.number, block.lines)
+            steps.extend(replace(step, needs=block.needs) for step in found)
+        else:
+            steps.append(_writing(block, block.file))
     if not steps:
         raise DocumentError(f"there is no command; accepted are {BLOCK} blocks with {PROMPT!r}")
     return steps
 
 
-def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each block, with the number of its first line."""
-    block: list[str] | None = None
-    start = 0
+def _blocks(text: str) -> Iterator[_Block]:
+    """Each block that is followed."""
+    block: _Block | None = None
+    is_other = False
+    needs = None
     for number, line in enumerate(text.splitlines(), 1):
-        if block is None:
-            if line.strip() == BLOCK:
-                block, start = [], number + 1
-        elif line.strip() == END:
-            yield start, block
-            block = None
-        else:
-            block.append(line)
+        if block is not None:
+            if line.strip() == END:
+                yield block
+                block = None
+            else:
+                block.lines.append(line)
+        elif is_other:
+            is_other = line.strip() != END
+        elif line.strip() == BLOCK or _FILE.fullmatch(line.strip()):
+            file = _FILE.fullmatch(line.strip())
+            block = _Block(number + 1, [], file[1] if file else None, needs)
+        elif line.strip().startswith(END):
+            is_other = True
+        elif line.startswith(_HEADING):
+            needs = None
+        elif found := _NEEDS.fullmatch(line.strip()):
+            needs = found[1]
     if block is not None:
-        raise DocumentError(f"line {start}: the block does not end")
+        raise DocumentError(f"line {block.number}: the block does not end")
+
+
+def _writing(block: _Block, file: str) -> Step:
+    """Return the command that writes a file as it is shown."""
+    text = "\n".join([*block.lines, _END_OF_FILE])
+    return Step(block.number, f"cat > {file} <<'{_END_OF_FILE}'\n{text}", 0, (), block.needs)
 
 
 def _steps(number: int, block: Sequence[str]) -> Iterator[Step]:

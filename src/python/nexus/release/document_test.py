@@ -71,3 +71,56 @@ def test_lines_are_looked_for_whole_and_in_order(
     expected: tuple[str, ...], output: str, missing: str | None
 ) -> None:
     assert find_missing(expected, output) == missing
+
+
+def test_a_block_that_names_a_file_is_written_to_it() -> None:
+    text = """
+```toml bus.toml
+a = "$x"
+
+b = 1
+```
+```toml
+not = "followed"
+```
+```console
+$ cat bus.toml
+```
+"""
+    writing, reading = parse(text)
+    assert writing.command == "cat > bus.toml <<'END-OF-FILE'\na = \"$x\"\n\nb = 1\nEND-OF-FILE"
+    assert (writing.line, writing.exit_code, writing.expected) == (3, 0, ())
+    assert reading.command == "cat bus.toml"
+
+
+def test_what_a_section_needs_ends_with_it() -> None:
+    text = """
+## One
+<!-- needs: some-program -->
+```toml a.toml
+```
+```console
+$ one
+$ two
+```
+## Two
+```console
+$ three
+```
+"""
+    assert [step.needs for step in parse(text)] == ["some-program"] * 3 + [None]
+
+
+def test_headings_within_blocks_end_nothing() -> None:
+    text = """
+<!-- needs: p -->
+```sh
+# a comment
+```
+```console
+$ one
+# printed
+$ two
+```
+"""
+    assert [step.needs for step in parse(text)] == ["p", "p"]

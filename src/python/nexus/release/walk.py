@@ -4,7 +4,9 @@ In a new folder outside of the repository, with nothing of it but what `package`
 
     ./pants package //:release ci:remote_cache
     ./pants run ci:walk_through             # both at once: ./pants run ci:walk_through -- --build
+    ./pants run ci:walk_through -- --build --document docs/dsoftbus.md
 
+What a document says it needs and this host does not have is left out, and the last line says so.
 Exit codes: 0 the document is true; 1 it is not, as the last lines say; 20 something is missing.
 """
 
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +33,24 @@ GIVEN: Final = ("nexus-*.tar.gz", "ci/remote_cache.pex")
 
 # What makes them, in this repository.
 BUILD: Final = ("./pants", "package", "//:release", "ci:remote_cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A document's beginning: what a stranger is given, and what makes it."""
+
+    given: tuple[str, ...]
+    build: tuple[str, ...]
+
+
+RELEASE: Final = Walk(GIVEN, BUILD)
+# By the name of the document; every other one begins as the release does.
+WALKS: Final = {
+    "dsoftbus.md": Walk(
+        ("nexus_dsoftbus-*.whl", "src.guest/system.elf"),
+        ("./pants", "package", "src/python/nexus:wheel", "src/guest:system"),
+    ),
+}
 
 # The longest step installs Pants and the compiler from a package index.
 STEP_SECONDS_MAX: Final = 900
@@ -47,16 +68,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandLine("walk_through", "Follow the walk-through, command by command.")
     parser.add_argument("--document", type=Path, default=Path("docs/walk-through.md"))
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="what `package` wrote")
-    parser.add_argument("--build", action="store_true", help=f"first {' '.join(BUILD)}")
+    parser.add_argument("--build", action="store_true", help="first package what is walked with")
     parser.add_argument(
         "--new-home", action="store_true", help="with an empty HOME: nothing is installed yet"
     )
     try:
         options = parser.parse_args(arguments)
         steps = parse(options.document.read_text(encoding="utf-8"))
+        beginning = WALKS.get(options.document.name, RELEASE)
         if options.build:
-            build()
-        given = find_given(options.dist)
+            build(beginning)
+        given = find_given(options.dist, beginning)
     except (NexusError, OSError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return EXIT_CONFIG
@@ -67,15 +89,26 @@ def main(arguments: Sequence[str]) -> int:
         for path in given:
             shutil.copy(path, start)
         try:
-            walk(steps, start, environment(os.environ, folder, options.new_home))
+            env = environment(os.environ, folder, options.new_home)
+            possible, missing = divide(steps, env.get("PATH"))
+            walk(possible, start, env)
         except (WalkError, ShellError) as exc:
             print(f"walk_through: {options.document}: {exc}")
             return 1
-    print(f"walk_through: {len(steps)} commands did what {options.document} says")
+    left_out = len(steps) - len(possible)
+    note = f"; {left_out} were left out, without {', '.join(missing)}" if missing else ""
+    print(f"walk_through: {len(possible)} commands did what {options.document} says{note}")
     return 0
 
 
-def build() -> None:
+def divide(steps: Sequence[Step], path: str | None) -> tuple[list[Step], list[str]]:
+    """Return the steps that this host can take, and the programs that the others need."""
+    needed = sorted({step.needs for step in steps if step.needs is not None})
+    missing = [name for name in needed if shutil.which(name, path=path) is None]
+    return [step for step in steps if step.needs not in missing], missing
+
+
+def build(beginning: Walk) -> None:
     """Make what is walked with.
 
     Raises:
@@ -83,23 +116,23 @@ def build() -> None:
     """
     # The daemon, if there is one, runs us and nothing else until we have ended.
     environment = {**os.environ, "PANTS_PANTSD": "false"}
-    if subprocess.run(BUILD, env=environment, check=False).returncode:
-        raise WalkError(f"could not build what is walked with: {' '.join(BUILD)}")
+    if subprocess.run(beginning.build, env=environment, check=False).returncode:
+        raise WalkError(f"could not build what is walked with: {' '.join(beginning.build)}")
 
 
-def find_given(dist: Path) -> list[Path]:
+def find_given(dist: Path, beginning: Walk = RELEASE) -> list[Path]:
     """The files a stranger starts with.
 
     Raises:
         WalkError: one is not there, or not the only one.
     """
     given = []
-    for pattern in GIVEN:
+    for pattern in beginning.given:
         found = sorted(dist.glob(pattern))
         if len(found) != 1:
             raise WalkError(
                 f"{dist}: {len(found)} files {pattern}; accepted is one, as made by: "
-                f"{' '.join(BUILD)}"
+                f"{' '.join(beginning.build)}"
             )
         given.append(found[0])
     return given

@@ -102,3 +102,26 @@ def test_settings_of_this_repository_do_not_reach_the_walk(tmp_path: Path) -> No
     assert fresh["HOME"] == str(tmp_path / "home")
     assert "NEXUS_PANTS_CACHE" not in fresh
     assert fresh["PYENV_ROOT"] == "/h/.pyenv"
+
+
+def test_what_this_host_lacks_is_left_out_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = lay_out(
+        tmp_path, "$ true", "```", "<!-- needs: no-such-program -->", "```console", "$ false"
+    )
+
+    assert walk.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "1 commands did what" in said
+    assert "; 1 were left out, without no-such-program\n" in said
+
+
+def test_a_document_has_a_beginning_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "dsoftbus.md"
+    document.write_text("```console\n$ true\n```\n")
+
+    assert walk.main(["--document", str(document), "--dist", str(tmp_path)]) == 20
+    assert "nexus_dsoftbus-*.whl; accepted is one" in capsys.readouterr().err
