@@ -19,7 +19,7 @@ from nexus.emulator.differential.probe import MODES, Probe
 
 _M64: Final = (1 << 64) - 1
 
-_ACCESSES: Final = {
+ACCESSES: Final = {
     "load": ("lb", "lh", "lw", "ld", "lbu"),
     "store": ("sb", "sh", "sw", "sd"),
     "atomic": ("amoadd.w", "amoswap.d", "amomax.w"),
@@ -28,7 +28,8 @@ _ACCESSES: Final = {
 _ALIGNMENT: Final = {"b": 1, "h": 2, "w": 4, "d": 8}
 
 
-def _access_text(kind: str, instruction: str) -> str:
+def access_text(kind: str, instruction: str) -> str:
+    """The instruction with its operands: address in a3, value in a2, result in a0."""
     if kind == "load":
         return f"{instruction} a0, 0(a3)"
     if kind == "store":
@@ -77,7 +78,7 @@ def _offset(chance: random.Random, base: int) -> int:
 def memory_access(chance: random.Random, number: int) -> Probe:
     """One access through a page table entry of random flags, from a random mode."""
     kind = chance.choice(("load", "load", "store", "store", "atomic", "lr", "fetch"))
-    instruction = chance.choice(_ACCESSES.get(kind, ("jalr",)))
+    instruction = chance.choice(ACCESSES.get(kind, ("jalr",)))
     setup, base, physical, description = _paging(chance, kind)
     offset = _offset(chance, base)
     if kind == "fetch":
@@ -113,7 +114,7 @@ def memory_access(chance: random.Random, number: int) -> Probe:
     li a3, {address}
     {status_text}
     {enter_text}
-    here_{number}: {_access_text(kind, instruction)}
+    here_{number}: {access_text(kind, instruction)}
     """
     mode = f"{MODES[privilege]} mode" + (f" as {MODES[previous]}" if previous != 3 else "")
     asks = f"{instruction} {address:#x}, {description}, SUM/MXR={status >> 18 & 3}, {mode}"
@@ -127,7 +128,7 @@ def protected(chance: random.Random, number: int) -> Probe:
     base = DATA + chance.choice((0, 0, 8, 4, 2048))
     address = base >> 2 | (chance.choice((0, 1, 7, 511)) if mode == 3 else 0)
     kind = chance.choice(("load", "store", "atomic", "lr", "fetch"))
-    instruction = chance.choice(_ACCESSES.get(kind, ("jalr",)))
+    instruction = chance.choice(ACCESSES.get(kind, ("jalr",)))
     target = DATA + chance.choice((0, 8, 4, 16, 2040, 2048, 4088))
     privilege = chance.choice((0, 1, 3))
     text = f"""
@@ -147,7 +148,7 @@ def protected(chance: random.Random, number: int) -> Probe:
     sfence.vma zero, zero
     li a3, {target}
     {enter(privilege, f"here_{number}", is_paged=False)}
-    here_{number}: {_access_text(kind, instruction)}
+    here_{number}: {access_text(kind, instruction)}
     """
     asks = f"{instruction} {target:#x}, pmpaddr0={address:#x}, pmpcfg0={mode << 3 | config:#x}"
     return Probe(text, f"{asks}, {MODES[privilege]} mode", has_store_causes=kind == "atomic")

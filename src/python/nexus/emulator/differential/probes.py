@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nexus.emulator.differential.frame import enter
+from nexus.emulator.differential.kernel_probes import layout, shared, storm
 from nexus.emulator.differential.known import KEPT_BY_RETURNS
 from nexus.emulator.differential.memory_probes import memory_access, protected
 from nexus.emulator.differential.probe import MODES, Probe
@@ -244,6 +245,9 @@ KINDS: Final[tuple[Callable[[random.Random, int], Probe], ...]] = (
     *(csr_access,) * 5,
     *(restricted,) * 2,
     *(interrupt,) * 2,
+    *(layout,) * 2,
+    shared,
+    storm,
     trap_return,
     protected,
     counter,
