@@ -21,7 +21,9 @@ const udp = @import("udp.zig");
 const Ip = address.Ip;
 
 pub const udp_sockets_max = 8;
-pub const connections_max = 16;
+/// A dsoftbusd with as many peers as it may have and its half-open ones, what waits to be accepted,
+/// and a few for others.
+pub const connections_max = 24;
 pub const listeners_max = 8;
 /// A bound for two of our own sockets that talk to each other within one `transmit`.
 const loops_max = 32;
@@ -66,9 +68,9 @@ pub const Stack = struct {
     connections: [connections_max]connection.Connection,
     listeners: [listeners_max]tcp.Listener,
     /// Connections that may have something to send: bit i for connection i.
-    pending: u16,
+    pending: u32,
     /// Whose turn it is among them.
-    turn: u4,
+    turn: u8,
     next_port: u16,
     has_looped_out: bool,
 
@@ -242,7 +244,7 @@ pub const Stack = struct {
     }
 
     pub fn mark(self: *Stack, index: usize) void {
-        self.pending |= @as(u16, 1) << @intCast(index);
+        self.pending |= @as(u32, 1) << @intCast(index);
     }
 };
 

@@ -247,8 +247,8 @@ pub fn transmit(stack: *Stack, out: []u8, now: u64) ?[]u8 {
     if (stack.pending == 0) return null;
     for (0..stack_module.connections_max) |_| {
         const index = stack.turn;
-        stack.turn +%= 1;
-        const bit = @as(u16, 1) << index;
+        stack.turn = (index + 1) % stack_module.connections_max;
+        const bit = @as(u32, 1) << @intCast(index);
         if (stack.pending & bit == 0) continue;
         const c = &stack.connections[index];
         const hop = stack.nextHop(c.remote.ip) orelse continue;

@@ -10,6 +10,8 @@ pub const nonce_bytes = 8;
 
 /// Header type of a WATCH event. Above every sequence number that `os.call` uses.
 pub const event_type: u16 = 0xFF10;
+/// Header type of the answers to READ_LATER that `sock` asks for.
+pub const later_type: u16 = 0xFF11;
 pub const event_op: u8 = 0x40;
 pub const event_bytes = 9;
 
@@ -28,6 +30,7 @@ pub const Op = enum(u8) {
     watch = 12,
     abort = 13,
     mac = 14,
+    read_later = 15,
     _,
 };
 

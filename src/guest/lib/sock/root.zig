@@ -40,6 +40,23 @@ pub fn eventOf(message: os.Message) ?Event {
     return ns.decodeEvent(message.payload);
 }
 
+/// What a READ_LATER has brought: bytes, none at the end, null for a connection that failed.
+pub const Late = struct { token: u64, data: ?[]const u8 };
+
+/// The answer to a READ_LATER in a message, if it is one and netstackd itself sent it.
+pub fn lateOf(message: os.Message) ?Late {
+    if (message.header.type != ns.later_type) return null;
+    if (message.sender != comptime os.serviceId("netstackd")) return null;
+    const frame = message.payload;
+    if (frame.len < 5 + ns.nonce_bytes) return null;
+    const token_at = frame.len - ns.nonce_bytes;
+    const token = std.mem.readInt(u64, frame[token_at..][0..ns.nonce_bytes], .little);
+    const tail = parse(.read_later, frame[0..token_at], 2) catch
+        return .{ .token = token, .data = null };
+    const len = std.mem.readInt(u16, tail[0..2], .little);
+    return if (tail.len == 2 + @as(usize, len)) .{ .token = token, .data = tail[2..] } else null;
+}
+
 // Large frames live here and not on the stack: a service has one thread, stacks are small, and
 // filling an undefined local costs more than the call. Nothing returned points into them.
 var request_frame: [ns.frame_bytes_max]u8 = undefined;
@@ -113,6 +130,24 @@ pub const Net = struct {
             else => return err,
         };
         return try counted(tail, ns.read_reply_head - 5, buffer);
+    }
+
+    /// Ask for what comes next, at most `len` bytes of it: it comes as a message to `endpoint` (a
+    /// SEND slot, which stays ours), for `lateOf`, with this token.
+    pub fn readLater(self: Net, id: Id, len: usize, token: u64, endpoint: os.Slot) Error!void {
+        var request: [10 + ns.nonce_bytes]u8 = undefined;
+        head(&request, .read_later, id);
+        std.mem.writeInt(u16, request[8..10], @intCast(@min(len, ns.read_bytes_max)), .little);
+        std.mem.writeInt(u64, request[10..18], token, .little);
+        const clone = try os.sys.capClone(endpoint, os.abi.Right.send);
+        errdefer os.sys.capClose(clone);
+        const deadline = os.after(os.call_timeout_ns);
+        const how: os.SendOptions = .{
+            .type = ns.later_type,
+            .move = clone,
+            .deadline_ns = deadline,
+        };
+        try os.send(self.slot, &request, how);
     }
 
     /// How many bytes were taken; 0: no room (or not connected) yet. `error.Io`: reset or closed.

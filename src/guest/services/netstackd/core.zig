@@ -68,6 +68,7 @@ pub const Server = struct {
         if (caller.moved == null and !isSilent(request.body)) return .nothing;
         if (!self.is_up) return self.finish(caller, op, request.nonce, .io, 0);
         if (request.body == .icmp_ping) return self.ping(request, caller, now);
+        if (request.body == .read_later) return self.readLater(request, caller);
         var tail_len: usize = 0;
         const status = sockets.dispatch(self, request.body, caller.service, now, &tail_len);
         return self.finish(caller, op, request.nonce, status, tail_len);
@@ -131,10 +132,45 @@ pub const Server = struct {
         return .kept;
     }
 
-    pub const PingReply = struct { reply_to: u32, sequence: u16, frame: []const u8 };
+    /// Answered when there is something: at once, or by `nextRead`. One a socket: another one takes
+    /// the place of the first, which is never answered.
+    fn readLater(self: *Server, request: Request, caller: Caller) Outcome {
+        const what = request.body.read_later;
+        const op = @intFromEnum(ns.Op.read_later);
+        var tail_len: usize = 0;
+        const status = sockets.read(self, what.id, what.max, caller.service, &tail_len);
+        if (status != .would_block)
+            return self.finish(caller, op, request.nonce, status, tail_len);
+        const found = self.table.find(what.id, caller.service).?; // it was read from
+        if (found.reader) |reader| self.release(reader.reply_to);
+        found.reader = .{
+            .reply_to = caller.moved.?,
+            .sequence = caller.sequence,
+            .nonce = request.nonce,
+            .max = what.max,
+        };
+        return .kept;
+    }
+
+    /// The answer to a READ_LATER for which there is something now.
+    pub fn nextRead(self: *Server) ?LateReply {
+        for (&self.table.handles, 1..) |*found, id| {
+            const reader = found.reader orelse continue;
+            var tail_len: usize = 0;
+            const status = sockets.read(self, @intCast(id), reader.max, found.owner, &tail_len);
+            if (status == .would_block) continue;
+            found.reader = null;
+            const op = @intFromEnum(ns.Op.read_later);
+            const frame = self.seal(op, reader.nonce, status, tail_len);
+            return .{ .reply_to = reader.reply_to, .sequence = reader.sequence, .frame = frame };
+        }
+        return null;
+    }
+
+    pub const LateReply = struct { reply_to: u32, sequence: u16, frame: []const u8 };
 
     /// The answer to a ping that has ended.
-    pub fn nextPingReply(self: *Server) ?PingReply {
+    pub fn nextPingReply(self: *Server) ?LateReply {
         if (!self.is_up) return null;
         const op = @intFromEnum(ns.Op.icmp_ping);
         while (self.stack.pings.nextDone()) |done| for (&self.pings) |*place| {

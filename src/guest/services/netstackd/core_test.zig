@@ -278,7 +278,7 @@ test "a ping is answered when its echo comes, or when it does not" {
     try expectEqual(@as(u32, 21), echo.reply_to);
     try expectEqual(@as(u16, 77), echo.sequence);
     try expectEqualSlices(u8, "NS\x01\x89\x00\x05\x00", echo.frame);
-    try expectEqual(@as(?core.Server.PingReply, null), server.nextPingReply());
+    try expectEqual(@as(?core.Server.LateReply, null), server.nextPingReply());
     server.stack.poll(world.now + 1000 * ms);
     try expectEqualSlices(u8, "NS\x01\x89\x05", server.nextPingReply().?.frame);
 }
@@ -312,10 +312,76 @@ test "address, MAC and bounds" {
     try expectEqualSlices(u8, "\x0a\x2a\x00\x0a\x18", own.tail);
     const mac = try world.ask(0, alice, "NS\x01\x0e");
     try expectEqualSlices(u8, "\x52\x54\x00\x00\x00\x0a", mac.tail);
-    for (0..16) |_| _ = try world.open(0, alice, connect_b_7);
+    for (0..net.stack.connections_max) |_| _ = try world.open(0, alice, connect_b_7);
     try expectEqual(ns.Status.io, (try world.ask(0, alice, connect_b_7)).status);
     _ = try world.open(0, alice, bind_9);
     try expectEqual(ns.Status.io, (try world.ask(0, alice, bind_9)).status);
     const foreign = try world.ask(0, alice, "NS\x01\x06\x0a\x2a\x00\x0b\x0a\x00");
     try expectEqual(ns.Status.malformed, foreign.status);
+}
+
+fn later(world: *World, side: usize, id: u8, slot: u32, nonce: []const u8) core.Outcome {
+    var rest: [10]u8 = undefined;
+    rest[0..2].* = "\xff\xff".*;
+    @memcpy(rest[2..][0..nonce.len], nonce);
+    const caller: core.Caller = .{ .service = alice, .moved = slot, .sequence = 9 };
+    const frame = withId(15, id, rest[0 .. 2 + nonce.len]);
+    return world.servers[side].handle(frame.bytes(), caller, world.now);
+}
+
+test "a later read is answered when there is something, once, and then it is asked anew" {
+    const world = try World.create();
+    defer world.destroy();
+    const listener: u8 = @intCast(try world.open(1, alice, listen_7));
+    const a: u8 = @intCast(try world.open(0, alice, connect_b_7));
+    world.pump();
+    const accepted = try world.ask(1, alice, withId(2, listener, "").bytes());
+    const b: u8 = @intCast(std.mem.readInt(u32, accepted.tail[0..4], .little));
+    const server = &world.servers[1];
+    try expectEqual(core.Outcome.kept, later(world, 1, b, 50, "nonce-01"));
+    try expectEqual(@as(?core.Server.LateReply, null), server.nextRead());
+    _ = try world.ask(0, alice, withId(5, a, "\x03\x00abc").bytes());
+    world.pump();
+    const first = server.nextRead().?;
+    try expectEqual(@as(u32, 50), first.reply_to);
+    try expectEqual(@as(u16, 9), first.sequence);
+    try expectEqualSlices(u8, "NS\x01\x8f\x00\x03\x00abcnonce-01", first.frame);
+    try expectEqual(@as(?core.Server.LateReply, null), server.nextRead());
+    // What is there already is the answer at once.
+    _ = try world.ask(0, alice, withId(5, a, "\x01\x00d").bytes());
+    world.pump();
+    try expectEqualSlices(u8, "NS\x01\x8f\x00\x01\x00d", later(world, 1, b, 51, "").reply);
+    // A second one takes the place of the first, whose capability is given back.
+    _ = later(world, 1, b, 52, "");
+    try expectEqual(core.Outcome.kept, later(world, 1, b, 53, ""));
+    try expectEqual(@as(?u32, 52), server.nextReleased());
+    // The end is an answer too; and another service's socket is none.
+    _ = try world.ask(0, alice, withId(11, a, "").bytes());
+    world.pump();
+    const last = server.nextRead().?;
+    try expectEqual(@as(u32, 53), last.reply_to);
+    try expectEqualSlices(u8, "NS\x01\x8f\x00\x00\x00", last.frame);
+    const caller: core.Caller = .{ .service = mallory, .moved = 54, .sequence = 1 };
+    const foreign = server.handle(withId(15, b, "\xff\xff").bytes(), caller, world.now);
+    try expectEqualSlices(u8, "NS\x01\x8f\x01", foreign.reply);
+}
+
+test "what comes behind a read that took all is told, though nobody has looked in between" {
+    const world = try World.create();
+    defer world.destroy();
+    const listener: u8 = @intCast(try world.open(1, alice, listen_7));
+    const a: u8 = @intCast(try world.open(0, alice, connect_b_7));
+    world.pump();
+    const accepted = try world.ask(1, alice, withId(2, listener, "").bytes());
+    const b: u8 = @intCast(std.mem.readInt(u32, accepted.tail[0..4], .little));
+    _ = world.watch(1, alice, b, watcher_slot);
+    _ = try world.ask(0, alice, withId(5, a, "\x01\x00x").bytes());
+    world.pump();
+    try expect(world.events(1, b) & readable != 0);
+    const got = try world.ask(1, alice, withId(4, b, read_all).bytes());
+    try expectEqualSlices(u8, "\x01\x00x", got.tail);
+    // More comes before the server looks at its sockets again.
+    _ = try world.ask(0, alice, withId(5, a, "\x01\x00y").bytes());
+    world.pump();
+    try expectEqual(readable, world.events(1, b));
 }

@@ -14,6 +14,14 @@ pub const handles_max = net.stack.udp_sockets_max + net.stack.listeners_max +
 
 pub const Kind = enum { free, udp, listener, connection };
 
+/// A READ_LATER that has no answer yet.
+pub const Reader = struct {
+    reply_to: u32,
+    sequence: u16,
+    nonce: ?[ns.nonce_bytes]u8,
+    max: u16,
+};
+
 pub const Handle = struct {
     kind: Kind = .free,
     index: u8 = 0,
@@ -22,6 +30,13 @@ pub const Handle = struct {
     watcher: ?u32 = null,
     told: u8 = 0,
     owed: u8 = 0,
+    /// Who waits for what comes.
+    reader: ?Reader = null,
+
+    /// These are not true now: they are told when they are again.
+    pub fn forget(self: *Handle, events: ns.Events) void {
+        self.told &= ~events.bits();
+    }
 };
 
 pub const Table = struct {

@@ -35,6 +35,7 @@ pub fn main() !void {
         var now = os.nsec();
         if (server.is_up) {
             if (stack_at <= now) server.stack.poll(now);
+            answerReads();
             port.transmit(&server.stack, now);
             answerPings();
             tell(now);
@@ -73,7 +74,11 @@ fn serve(message: os.Message, now: u64) void {
         .sequence = message.header.type,
     };
     switch (server.handle(message.payload, caller, now)) {
-        .reply => |frame| os.reply(message, frame),
+        .reply => |frame| {
+            // What was written leaves before its writer is told.
+            if (server.is_up) port.transmit(&server.stack, now);
+            os.reply(message, frame);
+        },
         .kept => {},
         .nothing => if (message.moved) |slot| os.sys.capClose(slot),
         .no_socket_to_watch => |frame| {
@@ -83,6 +88,11 @@ fn serve(message: os.Message, now: u64) void {
         },
     }
     while (server.nextReleased()) |slot| os.sys.capClose(slot);
+}
+
+/// What came goes to who waits for it before anything else is done.
+fn answerReads() void {
+    while (server.nextRead()) |reply| os.replyTo(reply.reply_to, reply.sequence, reply.frame);
 }
 
 fn answerPings() void {

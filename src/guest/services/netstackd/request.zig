@@ -20,6 +20,7 @@ pub const Body = union(enum) {
     watch: u32,
     abort: u32,
     mac,
+    read_later: struct { id: u32, max: u16 },
 };
 
 pub const Bind = struct { ip: Ip, port: u16 };
@@ -48,7 +49,7 @@ fn baseLen(op: ns.Op, frame: []const u8) ?usize {
         // Two forms: with an address and without.
         .listen, .udp_bind => if (frame.len == 6 or frame.len == 6 + ns.nonce_bytes) 6 else 10,
         .accept, .close, .watch, .abort => 8,
-        .connect, .read, .udp_recv_from, .icmp_ping => 10,
+        .connect, .read, .read_later, .udp_recv_from, .icmp_ping => 10,
         .write => withData(frame, ns.write_head),
         .udp_send_to => withData(frame, ns.send_to_head),
         .local_addr, .mac => 4,
@@ -81,6 +82,7 @@ fn parseBody(op: ns.Op, base: []const u8) ?Body {
         .watch => .{ .watch = get32(base, 4) },
         .abort => .{ .abort = get32(base, 4) },
         .mac => .mac,
+        .read_later => .{ .read_later = .{ .id = get32(base, 4), .max = get16(base, 8) } },
         _ => null,
     };
 }
@@ -122,6 +124,7 @@ test "every other length, magic and op is malformed" {
         "NS\x01\x09\x0a\x2a\x00\x0b\xe8\x03",
         "NS\x01\x0a",
         "NS\x01\x0c\x01\x00\x00\x00",
+        "NS\x01\x0f\x01\x00\x00\x00\x10\x00",
     };
     var buffer: [64]u8 = @splat(0);
     for (good) |frame| {
@@ -139,7 +142,7 @@ test "every other length, magic and op is malformed" {
         }
         @memset(&buffer, 0);
     }
-    for ([_]u8{ 0, 15, 0x40, 0x80, 255 }) |op| {
+    for ([_]u8{ 0, 16, 0x40, 0x80, 255 }) |op| {
         try testing.expectEqual(@as(?Request, null), parse(&.{ 'N', 'S', 1, op }));
     }
     // A length that runs past every frame.

@@ -31,7 +31,7 @@ pub fn dispatch(
         .close => |id| close(server, id, client, false, now),
         .abort => |id| close(server, id, client, true, now),
         // Answered later, or by an event: the server's own business.
-        .watch, .icmp_ping => unreachable,
+        .watch, .icmp_ping, .read_later => unreachable,
     };
 }
 
@@ -79,7 +79,7 @@ fn accept(server: *Server, id: u32, client: u64, tail_len: *usize) ns.Status {
     return status;
 }
 
-fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
+pub fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
     const found = server.table.findKind(id, client, .connection) orelse return .not_found;
     // A read of nothing would look like the peer's end.
     if (max == 0) return .malformed;
@@ -88,6 +88,8 @@ fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.St
         error.WouldBlock => .would_block,
         error.Failed => .io,
     };
+    // What comes behind it is news, even if it comes before anybody has looked.
+    if (server.stack.connections[found.index].rx.len == 0) found.forget(.{ .readable = true });
     std.mem.writeInt(u16, server.frame[5..7], @intCast(len), .little);
     tail_len.* = 2 + len;
     return .ok;
@@ -155,6 +157,7 @@ pub fn close(server: *Server, id: u32, client: u64, is_abort: bool, now: u64) ns
             net.tcp.close(&server.stack, found.index, now),
     }
     server.release(found.watcher);
+    if (found.reader) |reader| server.release(reader.reply_to);
     found.* = .{};
     return .ok;
 }
