@@ -9,9 +9,9 @@ const frames = @import("frames.zig");
 const usercopy = @import("usercopy.zig");
 const vm = @import("vm.zig");
 
-/// Every queue that init makes for its 24 services (two each, of depth 16), its own (64), and what
-/// the kernel itself may post (32 tasks, 8 interrupt lines): all of them full at once.
-const messages_max = 24 * 2 * 16 + 64 + 32 + 8;
+/// Every queue that init makes for its 24 services (two each, of depth 16, one of them of 64), its
+/// own (64), and what the kernel itself may post (32 tasks, 8 interrupt lines): all full at once.
+const messages_max = 24 * 2 * 16 + (64 - 16) + 64 + 32 + 8;
 /// Covers all control traffic; only bulk data costs a frame.
 const inline_bytes = 192;
 const frames_per_message = abi.payload_bytes_max / board.page_bytes;

@@ -11,7 +11,7 @@ pub const bytes_max = 160;
 
 /// Levels of logd.
 pub const warn = 1;
-const info = 2;
+pub const info = 2;
 
 pub const Outcome = enum {
     ok,
@@ -21,6 +21,8 @@ pub const Outcome = enum {
     @"denied-oversized",
     @"denied-rate",
     @"denied-service",
+    /// The service had as many calls as it takes at a time.
+    @"denied-busy",
     /// A message of a ready session was not authentic (damaged or replayed); the session ended.
     @"denied-decrypt",
 
@@ -31,6 +33,7 @@ pub const Outcome = enum {
             .oversized => .@"denied-oversized",
             .rate => .@"denied-rate",
             .service => .@"denied-service",
+            .busy => .@"denied-busy",
         };
     }
 

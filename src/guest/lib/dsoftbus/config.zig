@@ -5,12 +5,23 @@ const std = @import("std");
 const announce = @import("announce.zig");
 const gateway = @import("gateway.zig");
 const rate = @import("rate.zig");
+const Address = @import("node/edge.zig").Address;
 const Id = @import("id.zig").Id;
 
 pub const peers_max = 8;
 pub const rules_max = 64;
 
-pub const Peer = struct { id: Id, ip: [4]u8, tcp_port: u16, key: [32]u8, dial: bool };
+pub const Peer = struct {
+    id: Id,
+    ip: [4]u8,
+    tcp_port: u16,
+    key: [32]u8,
+    dial: bool,
+
+    pub fn address(self: *const Peer) Address {
+        return .{ .ip = self.ip, .port = self.tcp_port };
+    }
+};
 
 pub const Name = struct { bytes: [64]u8, len: u8 };
 
@@ -27,6 +38,8 @@ pub const Config = struct {
     limit: rate.Limit = .{ .burst = 0, .per_second = 0 },
     announce_ns: u64 = 250 * std.time.ns_per_ms,
     ttl_ns: u64 = 1500 * std.time.ns_per_ms,
+    /// Each session proves that its streams work before it is used: a service of the selftest.
+    is_proving: bool = false,
 
     pub fn peers(self: *const Config) []const Peer {
         return self.peer_list[0..self.peer_count];
@@ -77,6 +90,10 @@ fn apply(config: *Config, tag: u16, value: []const u8) Error!void {
         },
         8 => config.announce_ns = try milliseconds(value),
         9 => config.ttl_ns = try milliseconds(value),
+        10 => {
+            if ((try exactly(1, value))[0] > 1) return error.Malformed;
+            config.is_proving = value[0] == 1;
+        },
         else => return error.Malformed,
     }
 }
@@ -94,6 +111,11 @@ fn addPeer(config: *Config, value: []const u8) Error!void {
     if (config.peer_count == peers_max or value.len < 40 or value[0] > 1) return error.Malformed;
     const id = Id.from(value[39..]) catch return error.Malformed;
     if (config.peerIndex(value[39..]) != null) return error.Malformed;
+    // A key is an identity: nobody's, or two names for one, would make a fool of the rules.
+    if (std.mem.allEqual(u8, value[7..39], 0)) return error.Malformed;
+    for (config.peers()) |*known| {
+        if (std.mem.eql(u8, &known.key, value[7..39])) return error.Malformed;
+    }
     config.peer_list[config.peer_count] = .{
         .id = id,
         .dial = value[0] & 1 != 0,
@@ -146,8 +168,9 @@ test "a whole section" {
         .{ 3, "\x07\x87" },         .{ 4, "samgrd" },
         .{ 6, "\x01\x06node-b" },   .{ 5, peer_b },
         .{ 7, "\x10\x00\x08\x00" }, .{ 8, "\xfa\x00\x00\x00" },
-        .{ 9, "\xdc\x05\x00\x00" },
+        .{ 9, "\xdc\x05\x00\x00" }, .{ 10, "\x01" },
     } });
+    try std.testing.expect(config.is_proving);
     try std.testing.expect(config.id.eql("node-a"));
     try std.testing.expectEqual(@as(u16, 34567), config.listen_port);
     const peer = config.peers()[0];
@@ -176,6 +199,7 @@ test "refused sections" {
         .{.{ 3, "\x01" }},
         .{.{ 7, "\x01" }},
         .{.{ 8, "\x00\x00\x00\x00" }},
+        .{.{ 10, "\x02" }},
         .{.{ 5, peer_b }}, // peers without an identity of our own
         identity ++ .{.{ 5, peer_b[0..39] }},
         identity ++ .{.{ 5, "\x02" ++ peer_b[1..] }},

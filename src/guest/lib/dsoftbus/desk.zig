@@ -23,6 +23,8 @@ pub fn Desk(comptime Client: type) type {
             ask: Ask,
             client: Client,
             deadline_ns: u64,
+            /// Under which it is asked, again too: given when it is first sent, and not 0.
+            id: u64 = 0,
             /// Where it travels; null while it waits.
             sent: ?struct { link: u8, correlation: u64 } = null,
 
@@ -45,6 +47,11 @@ pub fn Desk(comptime Client: type) type {
             return false;
         }
 
+        pub fn isEmpty(self: *const Self) bool {
+            for (&self.entries) |*slot| if (slot.* != null) return false;
+            return true;
+        }
+
         /// One that waits for a session with this peer.
         pub fn waiting(self: *Self, peer: u8) ?*Entry {
             for (&self.entries) |*slot| {
@@ -56,21 +63,21 @@ pub fn Desk(comptime Client: type) type {
 
         /// Take back one that cannot be sent.
         pub fn withdraw(self: *Self, waiting_entry: *Entry) Entry {
-            const index = for (&self.entries, 0..) |*slot, i| {
-                if (slot.*) |*entry| if (entry == waiting_entry) break i;
+            const slot = for (&self.entries) |*slot| {
+                if (slot.*) |*entry| if (entry == waiting_entry) break slot;
             } else unreachable; // it came from `waiting`
-            defer self.entries[index] = null;
+            defer slot.* = null;
             return waiting_entry.*;
         }
 
         /// A response came. Null if nobody waits for it (any more).
         pub fn settle(self: *Self, link: u8, correlation: u64) ?Entry {
             for (&self.entries) |*slot| {
-                const entry = slot.* orelse continue;
+                const entry = if (slot.*) |*entry| entry else continue;
                 const sent = entry.sent orelse continue;
                 if (sent.link != link or sent.correlation != correlation) continue;
-                slot.* = null;
-                return entry;
+                defer slot.* = null;
+                return entry.*;
             }
             return null;
         }
@@ -87,10 +94,10 @@ pub fn Desk(comptime Client: type) type {
         /// One whose patience is over; call until null.
         pub fn expire(self: *Self, now_ns: u64) ?Entry {
             for (&self.entries) |*slot| {
-                const entry = slot.* orelse continue;
+                const entry = if (slot.*) |*entry| entry else continue;
                 if (now_ns < entry.deadline_ns) continue;
-                slot.* = null;
-                return entry;
+                defer slot.* = null;
+                return entry.*;
             }
             return null;
         }
@@ -98,7 +105,7 @@ pub fn Desk(comptime Client: type) type {
         pub fn deadline(self: *const Self) u64 {
             var at: u64 = std.math.maxInt(u64);
             for (&self.entries) |*slot| {
-                if (slot.*) |entry| at = @min(at, entry.deadline_ns);
+                if (slot.*) |*entry| at = @min(at, entry.deadline_ns);
             }
             return at;
         }

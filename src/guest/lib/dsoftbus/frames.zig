@@ -14,7 +14,14 @@ pub const ping_bytes = 16;
 pub const deadline_ms_max = 60_000;
 
 pub const Type = enum(u8) { request = 1, response = 2, ping = 3, pong = 4, _ };
-pub const Status = enum(u8) { ok = 0, refused = 1, failed = 2, _ };
+pub const Status = enum(u8) {
+    ok = 0,
+    refused = 1,
+    failed = 2,
+    /// The service has as many calls as it takes at a time.
+    busy = 3,
+    _,
+};
 
 pub const Request = struct {
     service: u8,
@@ -72,7 +79,7 @@ pub fn decodeResponse(frame: []const u8) error{Malformed}!Response {
     const len = readInt(u16, frame[2..4], .little);
     if (len > response_payload_max) return error.Malformed;
     if (frame.len != response_head + @as(usize, len)) return error.Malformed;
-    if (readInt(u32, frame[12..16], .little) != 0 or frame[1] > 2) return error.Malformed;
+    if (readInt(u32, frame[12..16], .little) != 0 or frame[1] > 3) return error.Malformed;
     if (frame[1] != 0 and len != 0) return error.Malformed;
     return .{
         .status = @enumFromInt(frame[1]),
@@ -161,7 +168,7 @@ test "response, both ways, and its refusals" {
     }
     frame[1] = 1;
     try std.testing.expectError(error.Malformed, decodeResponse(frame));
-    frame[1] = 3;
+    frame[1] = 4;
     try std.testing.expectError(error.Malformed, decodeResponse(frame));
 }
 

@@ -9,7 +9,7 @@ const std = @import("std");
 const frames = @import("frames.zig");
 const rate = @import("rate.zig");
 
-pub const Reason = enum { unauthenticated, malformed, oversized, rate, service };
+pub const Reason = enum { unauthenticated, malformed, oversized, rate, service, busy };
 
 pub const Service = struct {
     id: u8,
@@ -79,9 +79,11 @@ pub fn decide(
     now_ns: u64,
 ) Decision {
     const caller = peer orelse return .{ .deny = .unauthenticated };
+    // Whatever it is, it costs a token: refusing is work too.
+    const has_token = bucket.take(now_ns);
     const request = frames.decodeRequest(frame) catch return .{ .deny = .malformed };
     if (request.payload.len > frames.request_payload_max) return .{ .deny = .oversized };
-    if (!bucket.take(now_ns)) return .{ .deny = .rate };
+    if (!has_token) return .{ .deny = .rate };
     const service = serviceOf(request.service) orelse return .{ .deny = .service };
     const opcode = opcodeOf(service, request.payload) orelse return .{ .deny = .service };
     const is_own = std.mem.indexOfScalar(u8, service.never, opcode) != null;

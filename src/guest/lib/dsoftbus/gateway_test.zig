@@ -121,14 +121,15 @@ test "reasons come in the order of the contract" {
     try expectDeny(.service, gateway.decide(0, unknown, &.{}, &bucket, 0));
 }
 
-test "malformed and oversized requests cost no token, refused ones do" {
-    var bucket = rate.Bucket.init(.{ .burst = 1, .per_second = 0 }, 0);
-    var out: [274]u8 = undefined;
+test "each request costs a token, whatever comes of it; a reason does not depend on tokens left" {
+    var out: [frames.request_head + frames.request_payload_max]u8 = undefined;
     const frame = frameOf(&out, 1, "SM\x01\x06\x01x");
-    try expectDeny(.malformed, gateway.decide(0, frame[0..17], &rules, &bucket, 0));
+    var bucket = rate.Bucket.init(.{ .burst = 2, .per_second = 0 }, 0);
     try expectDeny(.unauthenticated, gateway.decide(null, frame, &rules, &bucket, 0));
+    try expectDeny(.malformed, gateway.decide(0, frame[0..17], &rules, &bucket, 0));
     try std.testing.expect(gateway.decide(0, frame, &rules, &bucket, 0) == .forward);
     try expectDeny(.rate, gateway.decide(0, frame, &rules, &bucket, 0));
+    try expectDeny(.malformed, gateway.decide(0, frame[0..17], &rules, &bucket, 0));
 }
 
 test "the largest payload passes, one byte more does not" {

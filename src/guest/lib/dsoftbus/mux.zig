@@ -47,6 +47,8 @@ pub const Mux = struct {
     side: Side,
     authenticated: bool = false,
     said_settings: bool = false,
+    /// There is nothing to say, as `poll` has found, and nothing has happened since.
+    is_quiet: bool = false,
     peer: ?frames.Settings = null,
     next_id: u32,
     /// Highest id of ours that the peer can know.
@@ -63,11 +65,13 @@ pub const Mux = struct {
 
     /// The session is ready.
     pub fn start(self: *Mux) void {
+        self.is_quiet = false;
         self.authenticated = true;
     }
 
     /// Open a stream; its OPEN and what is written leave through `poll`.
     pub fn open(self: *Mux, name: []const u8, priority: u3) OpenError!u32 {
+        self.is_quiet = false;
         const peer = self.peer orelse return error.NotReady;
         if (name.len == 0 or name.len > frames.name_bytes_max) return error.InvalidStreamName;
         var count: usize = 0;
@@ -87,6 +91,7 @@ pub const Mux = struct {
 
     /// Acknowledge a stream that the peer has opened.
     pub fn accept(self: *Mux, id: u32) void {
+        self.is_quiet = false;
         const stream = self.find(id) orelse return;
         if (stream.mine or stream.acknowledged) return;
         stream.acknowledged = true;
@@ -95,6 +100,7 @@ pub const Mux = struct {
 
     /// How many of the bytes were taken over; the rest would block.
     pub fn write(self: *Mux, id: u32, bytes: []const u8) usize {
+        self.is_quiet = false;
         return if (self.find(id)) |stream| stream.put(bytes) else 0;
     }
 
@@ -120,18 +126,21 @@ pub const Mux = struct {
     /// The owner is done with so many received bytes.
     pub fn grant(self: *Mux, id: u32, bytes: usize) void {
         const stream = self.find(id) orelse return;
+        self.is_quiet = false;
         if (!stream.remote_closed) stream.owed += @intCast(bytes);
     }
 
     pub fn close(self: *Mux, id: u32) error{Reset}!void {
         const stream = self.find(id) orelse return error.Reset;
         if (stream.say_reset != null) return error.Reset;
+        self.is_quiet = false;
         stream.closing = true;
     }
 
     pub fn reset(self: *Mux, id: u32, reason: Reason) void {
         const stream = self.find(id) orelse return;
         if (stream.say_reset != null) return;
+        self.is_quiet = false;
         // The peer has never heard of it.
         if (stream.say_open) return release(stream);
         stream.say_reset = reason;
@@ -169,6 +178,7 @@ pub const Mux = struct {
     /// Judge a frame of the peer. An error ends the session; null: nothing for the owner.
     pub fn receive(self: *Mux, bytes: []const u8) Reject!?Event {
         if (!self.authenticated) return error.UnauthenticatedSession;
+        self.is_quiet = false;
         if (bytes.len > own.message_bytes_max) return error.FrameOversize;
         const frame = try frames.decode(bytes);
         if ((frame == .settings) != (self.peer == null)) return error.InvalidStreamStateTransition;

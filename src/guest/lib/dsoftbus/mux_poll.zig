@@ -9,7 +9,13 @@ const Stream = mux.Stream;
 
 /// The next frame for the peer, in `out`, which holds at least `message_bytes_least`.
 pub fn poll(self: *Mux, out: []u8) ?[]u8 {
-    if (!self.authenticated) return null;
+    if (!self.authenticated or self.is_quiet) return null;
+    const frame = next(self, out);
+    self.is_quiet = frame == null;
+    return frame;
+}
+
+fn next(self: *Mux, out: []u8) ?[]u8 {
     if (!self.said_settings) {
         self.said_settings = true;
         return frames.encode(out, .{ .settings = mux.own });

@@ -63,9 +63,10 @@ pub const Stream = struct {
     /// Take over what fits, and count it against the credit.
     pub fn put(self: *Stream, bytes: []const u8) usize {
         const count = @min(bytes.len, self.room());
-        for (bytes[0..count], 0..) |byte, i| {
-            self.ring[(self.start + self.len + i) % self.ring.len] = byte;
-        }
+        const at = (self.start + self.len) % self.ring.len;
+        const first = @min(count, self.ring.len - at);
+        @memcpy(self.ring[at..][0..first], bytes[0..first]);
+        @memcpy(self.ring[0 .. count - first], bytes[first..count]);
         self.len += count;
         self.credit -= @intCast(count);
         return count;
@@ -74,9 +75,9 @@ pub const Stream = struct {
     /// Move up to `out.len` waiting bytes out.
     pub fn take(self: *Stream, out: []u8) []u8 {
         const count = @min(out.len, self.len);
-        for (out[0..count], 0..) |*byte, i| {
-            byte.* = self.ring[(self.start + i) % self.ring.len];
-        }
+        const first = @min(count, self.ring.len - self.start);
+        @memcpy(out[0..first], self.ring[self.start..][0..first]);
+        @memcpy(out[first..count], self.ring[0 .. count - first]);
         self.start = (self.start + count) % self.ring.len;
         self.len -= count;
         return out[0..count];

@@ -4,6 +4,9 @@
 //!     fn stat(self, path: []const u8) Failure!u64          size of a file
 //!     fn open(self, path: []const u8) Failure!File
 //!     fn read(self, file: u32, offset: u32, out: []u8) Failure!void     fills `out`
+//!
+//! One that has to wait for what it is asked says so, and nothing is done: the frame is served
+//! again when it knows.
 
 const std = @import("std");
 const pk = @import("pk.zig");
@@ -11,7 +14,7 @@ const pk = @import("pk.zig");
 pub const handles_max = 8;
 
 /// A directory is `Io`: there is nothing of it that could be read.
-pub const Failure = error{ NotFound, Io };
+pub const Failure = error{ NotFound, Io, Wait };
 
 pub const File = struct { index: u32, size: u64 };
 
@@ -59,7 +62,7 @@ pub fn serve(
     is_authenticated: bool,
     backend: anytype,
     out: *[pk.reply_bytes_max]u8,
-) Outcome {
+) error{Wait}!Outcome {
     switch (pk.parse(frame, is_authenticated)) {
         .refusal => |refusal| return .{
             .reply = pk.encodeRefusal(out, refusal),
@@ -74,7 +77,10 @@ pub fn serve(
                 .read => .{ .read = "" },
                 .close => .close,
             };
-            const status = run(handles, request, backend, &bytes, &reply);
+            const status = run(handles, request, backend, &bytes, &reply) catch |err| switch (err) {
+                error.Wait => return error.Wait,
+                else => statusOf(err),
+            };
             return .{
                 .reply = pk.encodeReply(out, status, reply),
                 .op = @enumFromInt(frame[3]),
@@ -91,14 +97,13 @@ fn run(
     backend: anytype,
     bytes: *[pk.read_bytes_max]u8,
     reply: *pk.Reply,
-) pk.Status {
+) Failure!pk.Status {
     switch (request) {
         .stat => |path| {
-            const size = backend.stat(path) catch |err| return statusOf(err);
-            reply.* = .{ .stat = .{ .size = size } };
+            reply.* = .{ .stat = .{ .size = try backend.stat(path) } };
         },
         .open => |path| {
-            const file = backend.open(path) catch |err| return statusOf(err);
+            const file = try backend.open(path);
             if (file.size > std.math.maxInt(u32)) return .io; // past what an offset can say
             reply.* = .{ .open = handles.add(file) orelse return .limit };
         },
@@ -106,7 +111,9 @@ fn run(
             const file = handles.find(read.handle) orelse return .badf;
             const len = @min(read.len, file.size -| read.offset);
             const part = bytes[0..len];
-            if (len > 0) backend.read(file.index, read.offset, part) catch return .io;
+            if (len > 0) backend.read(file.index, read.offset, part) catch |err| {
+                return if (err == error.Wait) err else .io;
+            };
             reply.* = .{ .read = part };
         },
         .close => |handle| if (!handles.close(handle)) return .badf,
@@ -118,5 +125,6 @@ fn statusOf(err: Failure) pk.Status {
     return switch (err) {
         error.NotFound => .not_found,
         error.Io => .io,
+        error.Wait => unreachable, // handed on
     };
 }

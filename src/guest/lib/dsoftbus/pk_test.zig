@@ -35,7 +35,8 @@ const Fixture = struct {
     out: [pk.reply_bytes_max]u8 = undefined,
 
     fn ask(self: *Fixture, frame: []const u8) []const u8 {
-        return pk_server.serve(&self.handles, frame, true, &self.backend, &self.out).reply;
+        const outcome = pk_server.serve(&self.handles, frame, true, &self.backend, &self.out);
+        return (outcome catch unreachable).reply; // this backend knows all at once
     }
 
     fn expect(self: *Fixture, frame: []const u8, reply: []const u8) !void {
@@ -221,7 +222,7 @@ test "who is not authenticated gets nothing, whatever is asked" {
     var server: Fixture = .{};
     for ([_][]const u8{ "", good_path, "PK\x01\x04\x01\x00\x00\x00", "PK\x01\x09" }) |frame| {
         const handles = &server.handles;
-        const outcome = pk_server.serve(handles, frame, false, &server.backend, &server.out);
+        const outcome = try pk_server.serve(handles, frame, false, &server.backend, &server.out);
         try testing.expectEqual(@as(usize, 5), outcome.reply.len);
         try testing.expectEqual(@as(u8, 2), outcome.reply[4]);
     }

@@ -27,6 +27,7 @@
 pub const announce = @import("announce.zig");
 pub const assembly = @import("assembly.zig");
 pub const audit = @import("audit.zig");
+pub const candidates = @import("candidates.zig");
 pub const backoff = @import("backoff.zig");
 pub const twins = @import("twins.zig");
 pub const binding = @import("binding.zig");
@@ -49,6 +50,8 @@ pub const transfer = @import("transfer.zig");
 pub const transfer_head = @import("transfer_head.zig");
 pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
+pub const edge = @import("node/edge.zig");
+pub const Node = @import("node/node.zig").Node;
 pub const Id = @import("id.zig").Id;
 pub const Key = [32]u8;
 
@@ -57,6 +60,15 @@ test {
     _ = assembly;
     _ = audit;
     _ = backoff;
+    _ = candidates;
+    _ = @import("node/lines.zig");
+    _ = @import("node/node_test.zig");
+    _ = @import("node/call_test.zig");
+    _ = @import("node/node.zig");
+    _ = @import("node/denials.zig");
+    _ = @import("node/calls.zig");
+    _ = @import("node/strangers.zig");
+    _ = @import("node/journal.zig");
     _ = twins;
     _ = binding;
     _ = config;

@@ -46,6 +46,8 @@ pub const Refusal = enum {
 };
 
 pub const Event = union(enum) {
+    /// A first message is here, and no key to answer it with: call `provide` or `close`.
+    key_wanted,
     /// Call `admit` or `close`.
     proven: struct { claimed: Id, key: [32]u8 },
     ready,
@@ -67,8 +69,9 @@ pub const Error = error{
 pub const Options = struct {
     id: *const Id,
     static: noise.KeyPair,
-    /// Fresh from the entropy device, used for this session only.
-    ephemeral: noise.KeyPair,
+    /// Fresh from the entropy device, used for this session only. A responder may leave it out
+    /// until there is a message to answer: most who connect and are no peers never send one.
+    ephemeral: ?noise.KeyPair,
     now_ns: u64,
 };
 
@@ -83,6 +86,8 @@ pub const Session = struct {
     pinged_ns: u64,
     ping_nonce: u64 = 0,
     correlation: u64 = 0,
+    /// The ephemeral key has yet to be provided.
+    lacks_key: bool = false,
     /// `ready` has been reached but not told yet.
     tell_ready: bool = false,
     /// A decrypted frame that waits for `ready` to be told first.
@@ -97,15 +102,26 @@ pub const Session = struct {
 
     /// The dialler's side; message 1 is in `pending` at once.
     pub fn initiator(self: *Session, options: Options, pinned: [32]u8) Error!void {
+        const ephemeral = options.ephemeral.?;
         self.begin(
             options,
-            noise.Handshake.initiator(prologue, options.static, options.ephemeral, pinned),
+            noise.Handshake.initiator(prologue, options.static, ephemeral, pinned),
         );
         return self.writeHandshake("");
     }
 
     pub fn responder(self: *Session, options: Options) void {
-        self.begin(options, noise.Handshake.responder(prologue, options.static, options.ephemeral));
+        const none: noise.KeyPair = .{ .secret = @splat(0), .public = @splat(0) };
+        const ephemeral = options.ephemeral orelse none;
+        self.begin(options, noise.Handshake.responder(prologue, options.static, ephemeral));
+        self.lacks_key = options.ephemeral == null;
+    }
+
+    /// The answer to `key_wanted`.
+    pub fn provide(self: *Session, ephemeral: noise.KeyPair) void {
+        std.debug.assert(self.lacks_key);
+        self.handshake.e = ephemeral;
+        self.lacks_key = false;
     }
 
     fn begin(self: *Session, options: Options, handshake: noise.Handshake) void {
@@ -153,6 +169,7 @@ pub const Session = struct {
             const len = self.announcedLength() orelse return null;
             if (self.unacceptable(len)) |refusal| return self.refuse(refusal);
             if (self.in_len < head_bytes + len) return null;
+            if (self.lacks_key) return .key_wanted;
             const bytes = self.in[head_bytes..][0..len];
             defer self.drop(head_bytes + len);
             if (self.state == .handshake) {

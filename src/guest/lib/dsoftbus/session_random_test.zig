@@ -48,6 +48,7 @@ fn carry(random: std.Random, from: *Session, to: *Session, stream: *Stream, now_
     const piece = @min(pending.len, random.uintAtMost(usize, pieces_max));
     from.consume(to.feed(pending[0..piece]));
     while (to.next(now_ns)) |event| switch (event) {
+        .key_wanted => unreachable, // all have theirs from the beginning
         .proven => try to.admit(now_ns),
         .ready => {},
         .frame => |frame| try stream.see(frame),

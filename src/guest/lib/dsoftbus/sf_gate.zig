@@ -24,6 +24,10 @@ pub const Reject = enum {
     outside_acl,
     prefix_escape,
     oversized,
+    /// The store has as many requests as it takes at a time.
+    busy,
+    /// Its time was over before the store was asked.
+    withdrawn,
 
     /// What the peer is told.
     pub fn status(self: Reject) sf.Status {
@@ -32,6 +36,7 @@ pub const Reject = enum {
             .unauthenticated, .outside_acl => .access_denied,
             .prefix_escape => .invalid_key,
             .oversized => .value_too_large,
+            .busy, .withdrawn => .io_error,
         };
     }
 };
@@ -110,8 +115,20 @@ fn refuse(decoded: sf.Decoded, why: Reject) Verdict {
     };
 }
 
-/// How a request ended, for the record.
-pub const Outcome = union(enum) { allow, status, reject: Reject };
+/// How a request ended, for the record. What is late ended after the peer had been told that it
+/// was not answered; what is unknown was asked of a store that never said how it ended.
+pub const Outcome = union(enum) {
+    allow,
+    status,
+    allow_late,
+    status_late,
+    unknown,
+    reject: Reject,
+
+    pub fn isGood(self: Outcome) bool {
+        return self == .allow or self == .allow_late;
+    }
+};
 
 pub const record_bytes_max = 160;
 
@@ -145,6 +162,9 @@ fn write(
     switch (outcome) {
         .allow => try writer.writeAll("allow"),
         .status => try writer.writeAll("reject status"),
+        .allow_late => try writer.writeAll("allow late"),
+        .status_late => try writer.writeAll("reject status late"),
+        .unknown => try writer.writeAll("unknown"),
         .reject => |why| try writer.print("reject {t}", .{why}),
     }
     try writer.print(" peer={f} key=", .{peer.*});

@@ -3,19 +3,23 @@
 //!     idle ──▶ head ──▶ value ──▶ answering ──▶ over       a put that is let through
 //!                └────────────────────▲                    a get, and what is refused
 //!
+//! The store answers later. After each `ask` the machine stands still until `settle`; what the peer
+//! says meanwhile waits in `waiting`, which holds as much as the peer has credit for.
+//!
 //! Rules of this file
 //! 1. Nothing is done for a head that is not whole, and it is judged once.
 //! 2. A put becomes visible at the peer's CLOSE behind its last byte, or never: whatever else ends
 //!    the stream aborts its transaction.
-//! 3. Each put that `admit` let through, or refused for its key or length, ends in one `ended`.
+//! 3. Each put that `admit` let through, or refused for its key or length, ends in one `ended`. The
+//!    exception is a put whose commit is not answered in time, or not before its stream ends: the
+//!    host learns later how the commit ended, and ends the put with that.
 //! 4. All pieces of a get are of one version of the value.
 //!
-//! What is done is done by a host:
+//! The host does what is to be done:
 //!
 //!     fn admit(self, head: Head, request: []const u8, key: ?[]const u8) Verdict
-//!     fn begin(self) Begun                    fn chunk(self, txn, key, bytes) sf.Status
-//!     fn commit(self, txn) sf.Status          fn abort(self, txn) void
-//!     fn read(self, key, offset, out: []u8) Piece
+//!     fn ask(self, request: sf.Request) void      its answer comes by `settle`
+//!     fn abort(self, txn: u64) void               nobody waits for the answer
 //!     fn ended(self, head: Head, request: []const u8, end: End) void
 //!     fn malformed(self) void
 
@@ -39,19 +43,16 @@ pub const Verdict = union(enum) {
     done: codec.Reply,
 };
 
-pub const Begun = union(enum) { txn: u64, refused: sf.Status };
-
-pub const Piece = union(enum) {
-    /// `len` bytes of `out` are the value's from the offset on.
-    bytes: struct { total: u32, version: u64, len: usize },
-    refused: sf.Status,
-};
-
 /// How a put or the first piece of a get ended. `reply` is null where the number stays free.
 pub const End = struct { status: ?sf.Status, reply: ?codec.Reply };
+const nobody: End = .{ .status = null, .reply = null };
+
+/// What the store was asked and has not answered.
+pub const Step = enum { none, begin, chunk, commit, read };
 
 pub const Transfer = struct {
     stage: enum { idle, head, value, answering, over } = .idle,
+    asked: Step = .none,
     heard_ns: u64 = 0,
     until_ns: u64 = 0,
     head: Head = undefined,
@@ -63,6 +64,16 @@ pub const Transfer = struct {
     ignored: usize = 0,
     txn: u64 = 0,
     version: u64 = 0,
+    is_peer_closed: bool = false,
+    /// A get has read its first piece.
+    is_begun: bool = false,
+    /// A get cannot go on: its value has changed on the way.
+    is_broken: bool = false,
+    /// What the peer has said while the store was asked.
+    waiting_len: usize = 0,
+    waiting: [chunk_bytes]u8 = undefined,
+    /// Bytes of the peer that were dealt with since `takeGrant`.
+    done_with: usize = 0,
     /// A put's bytes that wait for a chunk to be full, or a get's that wait to be sent.
     start: usize = 0,
     filled: usize = 0,
@@ -75,75 +86,58 @@ pub const Transfer = struct {
     /// The peer has opened the stream.
     pub fn begin(self: *Transfer, now_ns: u64) void {
         self.stage = .head;
+        self.asked = .none;
         self.heard_ns = now_ns;
         self.until_ns = now_ns +| longest_ns;
         self.request_len = 0;
-        self.moved = 0;
-        self.total = 0;
+        self.is_peer_closed = false;
+        self.is_begun = false;
+        self.is_broken = false;
+        self.waiting_len = 0;
+        self.done_with = 0;
         self.ignored = 0;
-        self.start = 0;
-        self.filled = 0;
         self.said_start = 0;
         self.said_len = 0;
+        self.restart(0);
     }
 
-    /// Bytes of the peer. A reason: the stream is to be reset, and this is idle again.
+    /// Bytes of the peer, never more than it has credit for. A reason: the stream is to be reset,
+    /// and this is idle again.
     pub fn feed(self: *Transfer, host: anytype, bytes: []const u8, now_ns: u64) ?Reason {
+        if (self.stage == .idle) return null;
         self.heard_ns = now_ns;
-        var rest = bytes;
-        while (rest.len != 0) switch (self.stage) {
-            .idle => return null,
-            .head => {
-                rest = rest[self.takeHead(rest)..];
-                self.judge(host) catch {
-                    host.malformed();
-                    return self.end(.senseless);
-                };
-            },
-            .value => {
-                const count = @min(rest.len, self.total - self.moved);
-                if (count == 0) {
-                    self.abandon(host);
-                    return .senseless;
-                }
-                self.takeValue(host, rest[0..count]);
-                rest = rest[count..];
-            },
-            // A refused put's value may be on its way still; a get's peer has nothing to say.
-            .answering, .over => {
-                self.ignored += rest.len;
-                const is_put = self.head.op == .put and self.ignored <= sf.value_bytes_max;
-                return if (is_put) null else self.end(.senseless);
-            },
-        };
+        if (self.asked == .none) return self.take(host, bytes);
+        std.debug.assert(bytes.len <= self.waiting.len - self.waiting_len);
+        @memcpy(self.waiting[self.waiting_len..][0..bytes.len], bytes);
+        self.waiting_len += bytes.len;
         return null;
+    }
+
+    /// How many bytes of the peer have been dealt with: it may send as many more.
+    pub fn takeGrant(self: *Transfer) usize {
+        defer self.done_with = 0;
+        return self.done_with;
     }
 
     /// The peer says no more.
     pub fn closed(self: *Transfer, host: anytype, now_ns: u64) ?Reason {
+        if (self.stage == .idle) return null;
         self.heard_ns = now_ns;
-        switch (self.stage) {
-            .idle, .answering => return null,
-            .over => return self.end(null),
-            .head => {
-                host.malformed();
-                return self.end(.senseless);
-            },
-            .value => {
-                if (self.moved != self.total) {
-                    self.abandon(host);
-                    return .senseless;
-                }
-                self.commit(host);
-                return null;
-            },
-        }
+        self.is_peer_closed = true;
+        return if (self.asked == .none) self.takeEnd(host) else null;
     }
 
     /// The stream is over, for whatever reason.
     pub fn abandon(self: *Transfer, host: anytype) void {
-        if (self.stage == .value) self.fail(host, null);
+        if (self.stage == .value) switch (self.asked) {
+            // Too late to call it back: the host ends the put when the answer is there.
+            .commit => {},
+            // What it begins is aborted when it is known, which is the host's to do too.
+            .begin => host.ended(self.head, self.asRequested(), nobody),
+            else => self.fail(host, null),
+        };
         self.stage = .idle;
+        self.asked = .none;
     }
 
     /// When `expire` has something to do.
@@ -160,14 +154,15 @@ pub const Transfer = struct {
 
     /// The next bytes for the peer, at most `out.len` of them. None: nothing for now.
     pub fn pull(self: *Transfer, host: anytype, out: []u8, now_ns: u64) error{Changed}![]u8 {
+        if (self.is_broken) return error.Changed;
         if (self.stage == .idle or out.len == 0) return out[0..0];
-        const waiting = self.said[self.said_start..self.said_len];
-        const count = @min(waiting.len, out.len);
-        @memcpy(out[0..count], waiting[0..count]);
+        const ready = self.said[self.said_start..self.said_len];
+        const count = @min(ready.len, out.len);
+        @memcpy(out[0..count], ready[0..count]);
         self.said_start += count;
         var len = count;
         if (self.stage == .answering and self.head.op == .get and len < out.len) {
-            if (self.start == self.filled) try self.readOn(host);
+            if (self.start == self.filled) self.readOn(host);
             const part = @min(self.filled - self.start, out.len - len);
             @memcpy(out[len..][0..part], self.chunk[self.start..][0..part]);
             self.start += part;
@@ -179,13 +174,110 @@ pub const Transfer = struct {
 
     /// All has been said: our half of the stream is to be closed, once.
     pub fn isSaid(self: *const Transfer) bool {
-        return self.stage == .answering and self.said_start == self.said_len and
-            self.start == self.filled and self.moved == self.total;
+        return self.stage == .answering and self.asked == .none and
+            self.said_start == self.said_len and self.start == self.filled and
+            self.moved == self.total;
     }
 
     /// Our half is closed.
-    pub fn sayOver(self: *Transfer, is_peer_closed: bool) void {
-        self.stage = if (is_peer_closed) .idle else .over;
+    pub fn sayOver(self: *Transfer) void {
+        self.stage = if (self.is_peer_closed) .idle else .over;
+    }
+
+    /// The store's answer to what was asked; null: there is none.
+    pub fn settle(self: *Transfer, host: anytype, reply: ?sf.Reply) ?Reason {
+        const step = self.asked;
+        self.asked = .none;
+        const status: sf.Status = if (reply) |known| known.status else .io_error;
+        switch (step) {
+            .none => return null,
+            .begin => self.settleBegin(host, status, reply),
+            .chunk => if (status != .ok) self.fail(host, status),
+            // Whether it was made is not known yet: the host ends the put when it is.
+            .commit => if (reply == null)
+                self.answer(.{ .op = .put, .status = status })
+            else
+                self.settleCommit(host, status),
+            .read => self.settleRead(host, status, reply),
+        }
+        return self.resumeWith(host);
+    }
+
+    /// What has come while the store was asked.
+    fn resumeWith(self: *Transfer, host: anytype) ?Reason {
+        if (self.waiting_len != 0 and self.asked == .none) {
+            var bytes: [chunk_bytes]u8 = undefined;
+            const len = self.waiting_len;
+            @memcpy(bytes[0..len], self.waiting[0..len]);
+            self.waiting_len = 0;
+            if (self.take(host, bytes[0..len])) |reason| return reason;
+        }
+        const is_due = self.is_peer_closed and self.asked == .none and self.waiting_len == 0;
+        return if (is_due) self.takeEnd(host) else null;
+    }
+
+    fn take(self: *Transfer, host: anytype, bytes: []const u8) ?Reason {
+        var rest = bytes;
+        while (rest.len != 0 and self.asked == .none) switch (self.stage) {
+            .idle => return null,
+            .head => {
+                const count = self.takeHead(rest);
+                self.done_with += count;
+                rest = rest[count..];
+                self.judge(host) catch {
+                    host.malformed();
+                    return self.end(.senseless);
+                };
+            },
+            .value => {
+                const count = @min(
+                    rest.len,
+                    self.total - self.moved,
+                    self.chunk.len - self.filled,
+                );
+                if (count == 0) {
+                    self.abandon(host);
+                    return .senseless;
+                }
+                self.takeValue(host, rest[0..count]);
+                self.done_with += count;
+                rest = rest[count..];
+            },
+            // A refused put's value may be on its way still; a get's peer has nothing to say.
+            .answering, .over => {
+                self.ignored += rest.len;
+                self.done_with += rest.len;
+                const is_put = self.head.op == .put and self.ignored <= sf.value_bytes_max;
+                return if (is_put) null else self.end(.senseless);
+            },
+        };
+        @memcpy(self.waiting[0..rest.len], rest);
+        self.waiting_len = rest.len;
+        return null;
+    }
+
+    fn takeEnd(self: *Transfer, host: anytype) ?Reason {
+        switch (self.stage) {
+            .idle, .answering => return null,
+            .over => return self.end(null),
+            .head => {
+                host.malformed();
+                return self.end(.senseless);
+            },
+            .value => {
+                if (self.moved != self.total) {
+                    self.abandon(host);
+                    return .senseless;
+                }
+                self.ask(host, .commit, .{ .op = .txn_commit, .txn = self.txn });
+                return null;
+            },
+        }
+    }
+
+    fn ask(self: *Transfer, host: anytype, step: Step, request: sf.Request) void {
+        self.asked = step;
+        host.ask(request);
     }
 
     // The head
@@ -210,12 +302,17 @@ pub const Transfer = struct {
         const is_long = self.head.key_len > sf_gate.key_bytes_max;
         const whole = codec.head_bytes + @as(usize, self.head.key_len);
         if (!is_long and self.request_len < whole) return;
-        const request = self.request[0..self.request_len];
         // A key that is too long is not awaited.
         const own_key = if (is_long) null else self.key();
-        switch (host.admit(self.head, request, own_key)) {
+        switch (host.admit(self.head, self.asRequested(), own_key)) {
             .done => |reply| self.answer(reply),
-            .go => if (self.head.op == .put) self.beginPut(host) else self.beginGet(host),
+            .go => {
+                self.stage = if (self.head.op == .put) .value else .answering;
+                if (self.head.op == .put) {
+                    self.total = self.head.value_len;
+                    self.ask(host, .begin, .{ .op = .txn_begin });
+                } else self.askRead(host);
+            },
         }
     }
 
@@ -223,105 +320,115 @@ pub const Transfer = struct {
         return self.request[codec.head_bytes..self.request_len];
     }
 
+    fn asRequested(self: *const Transfer) []const u8 {
+        return self.request[0..self.request_len];
+    }
+
     // Put
 
-    fn beginPut(self: *Transfer, host: anytype) void {
-        switch (host.begin()) {
-            .txn => |txn| {
+    fn settleBegin(self: *Transfer, host: anytype, status: sf.Status, reply: ?sf.Reply) void {
+        if (status == .ok) {
+            if (txnOf(reply.?)) |txn| {
                 self.txn = txn;
-                self.total = self.head.value_len;
-                self.stage = .value;
-                self.say(.{ .op = .put, .stage = .go_ahead });
-            },
-            .refused => |status| {
-                host.ended(self.head, self.request[0..self.request_len], .{
-                    .status = status,
-                    .reply = null,
-                });
-                self.answer(.{ .op = .put, .status = status });
-            },
+                return self.say(.{ .op = .put, .stage = .go_ahead });
+            }
         }
+        const told: sf.Status = if (status == .ok) .io_error else status;
+        host.ended(self.head, self.asRequested(), .{ .status = told, .reply = null });
+        self.answer(.{ .op = .put, .status = told });
     }
 
     fn takeValue(self: *Transfer, host: anytype, bytes: []const u8) void {
-        var rest = bytes;
-        while (rest.len != 0) {
-            const count = @min(rest.len, self.chunk.len - self.filled);
-            @memcpy(self.chunk[self.filled..][0..count], rest[0..count]);
-            self.filled += count;
-            self.moved += @intCast(count);
-            rest = rest[count..];
-            if (self.filled < self.chunk.len and self.moved < self.total) continue;
-            const status = host.chunk(self.txn, self.key(), self.chunk[0..self.filled]);
-            self.filled = 0;
-            if (status != .ok) return self.fail(host, status);
-        }
+        @memcpy(self.chunk[self.filled..][0..bytes.len], bytes);
+        self.filled += bytes.len;
+        self.moved += @intCast(bytes.len);
+        if (self.filled < self.chunk.len and self.moved < self.total) return;
+        const value = self.chunk[0..self.filled];
+        self.filled = 0;
+        self.ask(host, .chunk, .{
+            .op = .txn_put,
+            .txn = self.txn,
+            .key = self.key(),
+            .value = value,
+        });
     }
 
-    fn commit(self: *Transfer, host: anytype) void {
-        const status = host.commit(self.txn);
-        // Whether an unanswered commit was made cannot be told; if not, nothing may stay open.
+    fn settleCommit(self: *Transfer, host: anytype, status: sf.Status) void {
         if (status != .ok) host.abort(self.txn);
         const taken = if (status == .ok) self.total else 0;
         const reply: codec.Reply = .{ .op = .put, .status = status, .value_len = taken };
-        const request = self.request[0..self.request_len];
-        host.ended(self.head, request, .{ .status = status, .reply = reply });
+        host.ended(self.head, self.asRequested(), .{ .status = status, .reply = reply });
         self.answer(reply);
     }
 
     /// Nothing of it is kept; null is that nobody waits for an answer.
     fn fail(self: *Transfer, host: anytype, status: ?sf.Status) void {
         host.abort(self.txn);
-        const request = self.request[0..self.request_len];
-        host.ended(self.head, request, .{ .status = status, .reply = null });
+        host.ended(self.head, self.asRequested(), .{ .status = status, .reply = null });
         if (status) |told| self.answer(.{ .op = .put, .status = told });
     }
 
     // Get
 
-    fn beginGet(self: *Transfer, host: anytype) void {
-        const request = self.request[0..self.request_len];
-        switch (host.read(self.key(), 0, &self.chunk)) {
-            .bytes => |piece| {
-                host.ended(self.head, request, .{ .status = .ok, .reply = null });
-                self.answer(.{ .op = .get, .value_len = piece.total });
-                self.total = piece.total;
-                self.version = piece.version;
-                self.filled = piece.len;
-                self.moved = @intCast(piece.len);
-            },
-            .refused => |status| {
-                host.ended(self.head, request, .{ .status = status, .reply = null });
-                self.answer(.{ .op = .get, .status = status });
-            },
-        }
+    fn askRead(self: *Transfer, host: anytype) void {
+        self.ask(host, .read, .{
+            .op = .read,
+            .key = self.key(),
+            .offset = self.moved,
+            .length = chunk_bytes,
+        });
     }
 
     /// The next piece, if there is one.
-    fn readOn(self: *Transfer, host: anytype) error{Changed}!void {
-        self.start = 0;
-        self.filled = 0;
-        if (self.moved == self.total) return;
-        switch (host.read(self.key(), self.moved, &self.chunk)) {
-            .bytes => |piece| {
-                const is_same = piece.version == self.version and piece.total == self.total;
-                if (!is_same or piece.len == 0) return error.Changed;
-                if (piece.len > self.total - self.moved) return error.Changed;
-                self.filled = piece.len;
-                self.moved += @intCast(piece.len);
-            },
-            .refused => return error.Changed,
+    fn readOn(self: *Transfer, host: anytype) void {
+        if (self.asked != .none or self.moved == self.total) return;
+        self.askRead(host);
+    }
+
+    fn settleRead(self: *Transfer, host: anytype, status: sf.Status, reply: ?sf.Reply) void {
+        const piece = if (reply) |known| sf.pieceOf(known) else null;
+        const is_first = !self.is_begun;
+        self.is_begun = true;
+        const is_good = status == .ok and piece != null and piece.?.bytes.len <= chunk_bytes;
+        const told: sf.Status = if (status == .ok and !is_good) .io_error else status;
+        if (is_first) {
+            host.ended(self.head, self.asRequested(), .{ .status = told, .reply = null });
+            self.answer(.{
+                .op = .get,
+                .status = told,
+                .value_len = if (is_good) piece.?.total else 0,
+            });
+            if (!is_good) return;
+            self.total = piece.?.total;
+            self.version = piece.?.version;
+        } else {
+            const is_same = is_good and piece.?.version == self.version and
+                piece.?.total == self.total and piece.?.bytes.len != 0 and
+                piece.?.bytes.len <= self.total - self.moved;
+            if (!is_same) {
+                self.is_broken = true;
+                return;
+            }
         }
+        const bytes = piece.?.bytes;
+        @memcpy(self.chunk[0..bytes.len], bytes);
+        self.start = 0;
+        self.filled = bytes.len;
+        self.moved += @intCast(bytes.len);
     }
 
     // The answer
 
-    fn answer(self: *Transfer, reply: codec.Reply) void {
-        self.stage = .answering;
+    fn restart(self: *Transfer, total: u32) void {
         self.moved = 0;
-        self.total = 0;
+        self.total = total;
         self.start = 0;
         self.filled = 0;
+    }
+
+    fn answer(self: *Transfer, reply: codec.Reply) void {
+        self.stage = .answering;
+        self.restart(0);
         self.say(reply);
     }
 
@@ -332,9 +439,16 @@ pub const Transfer = struct {
 
     fn end(self: *Transfer, reason: ?Reason) ?Reason {
         self.stage = .idle;
+        self.asked = .none;
         return reason;
     }
 };
+
+/// The transaction in the store's answer to a begin.
+pub fn txnOf(reply: sf.Reply) ?u64 {
+    if (reply.status != .ok or reply.tail.len != 8) return null;
+    return std.mem.readInt(u64, reply.tail[0..8], .little);
+}
 
 test {
     _ = codec;

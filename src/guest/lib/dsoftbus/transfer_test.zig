@@ -25,6 +25,7 @@ const Host = struct {
     malformed_count: u32 = 0,
     end_count: u32 = 0,
     last: ?file.End = null,
+    asked: ?sf.Request = null,
     verdict: file.Verdict = .go,
     judged: u32 = 0,
     judged_key: ?[]const u8 = null,
@@ -49,16 +50,42 @@ const Host = struct {
         return self.verdict;
     }
 
-    pub fn begin(self: *Host) file.Begun {
-        if (self.begin_status != .ok) return .{ .refused = self.begin_status };
+    /// One request at a time; it is carried out by `drive`, as a store would later.
+    pub fn ask(self: *Host, request: sf.Request) void {
+        std.debug.assert(self.asked == null);
+        self.asked = request;
+    }
+
+    pub fn abort(self: *Host, txn: u64) void {
+        std.debug.assert(self.is_open and txn == 7);
+        self.is_open = false;
+        self.aborts += 1;
+    }
+
+    /// The store's answer to what was asked; null if nothing was.
+    fn answer(self: *Host, out: []u8) ?sf.Reply {
+        const request = self.asked orelse return null;
+        self.asked = null;
+        return switch (request.op) {
+            .txn_begin => self.begin(),
+            .txn_put => .{ .status = self.chunk(request), .tail = "" },
+            .txn_commit => .{ .status = self.commit(request.txn), .tail = "" },
+            .read => self.read(request, out),
+            else => unreachable,
+        };
+    }
+
+    fn begin(self: *Host) sf.Reply {
+        if (self.begin_status != .ok) return .{ .status = self.begin_status, .tail = "" };
         std.debug.assert(!self.is_open);
         self.is_open = true;
         self.held_len = 0;
-        return .{ .txn = 7 };
+        return .{ .status = .ok, .tail = "\x07" ++ "\x00" ** 7 };
     }
 
-    pub fn chunk(self: *Host, txn: u64, path: []const u8, bytes: []const u8) sf.Status {
-        std.debug.assert(self.is_open and txn == 7 and std.mem.eql(u8, path, key));
+    fn chunk(self: *Host, request: sf.Request) sf.Status {
+        const bytes = request.value;
+        std.debug.assert(self.is_open and request.txn == 7 and std.mem.eql(u8, request.key, key));
         std.debug.assert(bytes.len != 0 and bytes.len <= file.chunk_bytes);
         if (self.held_len >= self.chunk_at and self.chunk_status != .ok) return self.chunk_status;
         @memcpy(self.held[self.held_len..][0..bytes.len], bytes);
@@ -66,7 +93,7 @@ const Host = struct {
         return .ok;
     }
 
-    pub fn commit(self: *Host, txn: u64) sf.Status {
+    fn commit(self: *Host, txn: u64) sf.Status {
         std.debug.assert(self.is_open and txn == 7);
         if (self.commit_status != .ok) return self.commit_status;
         self.is_open = false;
@@ -77,23 +104,18 @@ const Host = struct {
         return .ok;
     }
 
-    pub fn abort(self: *Host, txn: u64) void {
-        std.debug.assert(self.is_open and txn == 7);
-        self.is_open = false;
-        self.aborts += 1;
-    }
-
-    pub fn read(self: *Host, path: []const u8, offset: u32, out: []u8) file.Piece {
-        std.debug.assert(std.mem.eql(u8, path, key));
-        if (self.read_status != .ok) return .{ .refused = self.read_status };
-        const from = @min(offset, self.len);
-        const len = @min(out.len, self.len - from);
-        @memcpy(out[0..len], self.value[from..][0..len]);
-        return .{ .bytes = .{
+    fn read(self: *Host, request: sf.Request, out: []u8) sf.Reply {
+        std.debug.assert(std.mem.eql(u8, request.key, key));
+        if (self.read_status != .ok) return .{ .status = self.read_status, .tail = "" };
+        const from = @min(request.offset, self.len);
+        const len = @min(request.length, self.len - from);
+        var writer = sf.startReply(out, .read, .ok, null) catch unreachable;
+        sf.putPiece(&writer, .{
             .total = @intCast(self.len),
             .version = self.version,
-            .len = len,
-        } };
+            .bytes = self.value[from..][0..len],
+        }) catch unreachable;
+        return sf.decodeReply(writer.done(), .read, null).?;
     }
 
     pub fn ended(self: *Host, _: file.Head, _: []const u8, end: file.End) void {
@@ -127,14 +149,29 @@ fn requestOf(op: codec.Op, value_len: u32) [head_len]u8 {
     return out;
 }
 
+/// The store answers all that it is asked.
+fn drive() ?Reason {
+    var out: [file.chunk_bytes + 64]u8 = undefined;
+    while (host.answer(&out)) |reply| {
+        if (transfer.settle(&host, reply)) |reason| return reason;
+    }
+    return null;
+}
+
 fn feed(bytes: []const u8, piece: usize) ?Reason {
     var rest = bytes;
     while (rest.len != 0) {
-        const count = @min(piece, rest.len);
+        // The peer has credit for so much.
+        const count = @min(piece, rest.len, file.chunk_bytes);
         if (transfer.feed(&host, rest[0..count], 0)) |reason| return reason;
+        if (drive()) |reason| return reason;
         rest = rest[count..];
     }
     return null;
+}
+
+fn close() ?Reason {
+    return transfer.closed(&host, 0) orelse drive();
 }
 
 /// All that is to be said now, taken in pieces.
@@ -142,8 +179,10 @@ fn heard(out: []u8, piece: usize) ![]u8 {
     var len: usize = 0;
     while (true) {
         const part = try transfer.pull(&host, out[len..][0..@min(piece, out.len - len)], 0);
-        if (part.len == 0) return out[0..len];
         len += part.len;
+        const is_waiting = host.asked != null;
+        _ = drive();
+        if (part.len == 0 and !is_waiting) return out[0..len];
     }
 }
 
@@ -163,10 +202,10 @@ test "a put of any size, in pieces of any size" {
         try testing.expectEqual(null, feed(words[0..size], piece));
         try testing.expectEqual(0, host.commits);
         try testing.expect(!transfer.isSaid());
-        try testing.expectEqual(null, transfer.closed(&host, 0));
+        try testing.expectEqual(null, close());
         try expectHeard(.{ .op = .put, .value_len = size });
         try testing.expect(transfer.isSaid());
-        transfer.sayOver(true);
+        transfer.sayOver();
         try testing.expectEqualSlices(u8, words[0..size], host.value[0..host.len]);
         try testing.expectEqual(1, host.commits);
         try testing.expectEqual(1, host.end_count);
@@ -178,7 +217,7 @@ test "a put of any size, in pieces of any size" {
 test "all at once: head, value and the end, before anything was heard" {
     reset();
     try testing.expectEqual(null, feed(&(requestOf(.put, 3) ++ "abc".*), 99));
-    try testing.expectEqual(null, transfer.closed(&host, 0));
+    try testing.expectEqual(null, close());
     var out: [64]u8 = undefined;
     const both = codec.encodeReply(go_ahead) ++ codec.encodeReply(.{ .op = .put, .value_len = 3 });
     try testing.expectEqualSlices(u8, &both, try heard(&out, 64));
@@ -188,7 +227,7 @@ const Ending = enum { close, reset, silence };
 
 fn finish(how: Ending) ?Reason {
     switch (how) {
-        .close => return transfer.closed(&host, 0),
+        .close => return close(),
         .reset => {
             transfer.abandon(&host);
             return null;
@@ -271,7 +310,7 @@ test "what is refused, or was done before, is answered at once; its value is ign
         try testing.expectEqual(null, feed(&requestOf(.put, most), 3));
         try testing.expectEqual(null, feed(words[0..most], 999));
         try expectHeard(reply);
-        transfer.sayOver(false);
+        transfer.sayOver();
         try testing.expectEqual(0, host.end_count);
         try testing.expectEqual(file.silence_ns, transfer.deadline());
         try testing.expectEqual(Reason.senseless, feed("x", 1));
@@ -293,7 +332,7 @@ test "a store that refuses: at the beginning, at any chunk, at the end" {
         try expectHeard(go_ahead);
         try testing.expectEqual(null, feed(words[0..10_000], 777));
         try expectHeard(.{ .op = .put, .status = .io_error });
-        try testing.expectEqual(null, transfer.closed(&host, 0));
+        try testing.expectEqual(null, close());
         try testing.expect(transfer.isSaid());
         try testing.expectEqual(1, host.aborts);
         try testing.expectEqual(1, host.end_count);
@@ -302,7 +341,7 @@ test "a store that refuses: at the beginning, at any chunk, at the end" {
     reset();
     host.commit_status = .integrity_violation;
     try testing.expectEqual(null, feed(&(requestOf(.put, 3) ++ "abc".*), 99));
-    try testing.expectEqual(null, transfer.closed(&host, 0));
+    try testing.expectEqual(null, close());
     const refused: codec.Reply = .{ .op = .put, .status = .integrity_violation };
     try testing.expectEqual(file.End{ .status = refused.status, .reply = refused }, host.last.?);
     try testing.expectEqual(1, host.aborts);
@@ -322,8 +361,8 @@ test "a get of any size, taken in pieces of any size" {
         try testing.expect(transfer.isSaid());
         try testing.expectEqual(1, host.end_count);
         // The peer closes its half behind all this, or has done so long before.
-        transfer.sayOver(false);
-        try testing.expectEqual(null, transfer.closed(&host, 0));
+        transfer.sayOver();
+        try testing.expectEqual(null, close());
         try testing.expectEqual(std.math.maxInt(u64), transfer.deadline());
     };
 }

@@ -182,6 +182,14 @@ pub fn config(buffer: []u8) Error![]const u8 {
     return answer[7..];
 }
 
+/// Memory for one value that is too large for the stack and has no place in an image: zeroed, and
+/// the service's own as long as it lives.
+pub fn place(comptime T: type) Error!*T {
+    const slot = try sys.vmoCreate(@sizeOf(T));
+    const address = try sys.vmMap(slot, 0, @sizeOf(T), abi.Prot.read | abi.Prot.write);
+    return @ptrFromInt(address);
+}
+
 /// Memory shared with a device: mapped, zeroed, physically contiguous.
 pub const Dma = struct {
     slot: Slot,

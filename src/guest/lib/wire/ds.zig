@@ -164,7 +164,7 @@ pub fn encodeRequest(buffer: []u8, peer: []const u8, request: Request) cursor.Er
     return writer.done();
 }
 
-fn opOf(request: Request) Op {
+pub fn opOf(request: Request) Op {
     return switch (request) {
         .resolve => .resolve,
         .bundle_list => .bundle_list,

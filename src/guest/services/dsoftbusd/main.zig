@@ -1,74 +1,102 @@
-//! dsoftbusd: finds the configured peers, holds one authenticated session with each, answers their
-//! permitted calls and carries the node's own. One thread, one loop: everything that happens is a
-//! message to the server endpoint or a deadline.
-//!
-//!     local services ──DS──▶ desk ──▶ link ──▶ netstackd          gate ──▶ samgrd, bundlemgrd, …
-//!                                      ▲  └── event: frame ──────▶
-//!     netstackd events ────────────────┘      beacon: announces out, peers in
-//!
-//! What is decided, and how bytes look, is in `lib/dsoftbus`; here is only the joining.
+//! dsoftbusd: the node of the bus in `lib/dsoftbus` as a service. One thread, one loop: everything
+//! that happens is a message to the server endpoint or a deadline; what it means, and what is done
+//! about it, the node decides.
 
+const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
 const sock = @import("sock");
-const node = @import("node.zig");
-const beacon = @import("beacon.zig");
-const desk = @import("desk.zig");
-const dialer = @import("dialer.zig");
-const journal = @import("journal.zig");
-const links = @import("links.zig");
+const wire = @import("wire");
+const dsoftbus = @import("dsoftbus");
+const edge_file = @import("edge.zig");
+const Edge = edge_file.Edge;
+const Node = dsoftbus.Node(Edge);
 
 pub const panic = os.panic;
 comptime {
     _ = os.start;
 }
 
-/// As long as the longest message there is, so that nothing a client sends fails to be received.
-var inbox: [os.abi.payload_bytes_max]u8 = undefined;
+const Daemon = struct {
+    edge: Edge,
+    node: Node,
+    config: dsoftbus.config.Config,
+    /// As long as the longest message there is, so that nothing a client sends fails to be received.
+    inbox: [os.abi.payload_bytes_max]u8,
+};
 
 pub fn main() !void {
-    try node.load();
-    if (node.config.peers().len != 0) {
-        try node.open();
-        try beacon.open();
-        try links.open();
+    const daemon = try os.place(Daemon);
+    daemon.config = .{};
+    try load(daemon);
+    if (daemon.config.peers().len == 0) {
+        svc.ready();
+        return serveAlone(daemon);
     }
+    try daemon.edge.open(daemon.config.listen_port);
+    try daemon.node.init(&daemon.edge, &daemon.config, os.nsec());
     svc.ready();
     while (true) {
-        runTimers();
-        try takeMessage();
-        links.pumpAll();
-        desk.dispatch();
+        daemon.node.turn(os.nsec());
+        // Who was answered need not wait for what is left to do.
+        if (daemon.edge.hasAnswered()) os.sys.yield();
+        if (try next(daemon)) |message| take(daemon, message);
     }
 }
 
-fn runTimers() void {
-    node.now_ns = os.nsec();
-    if (node.config.peers().len == 0) return desk.expire();
-    beacon.tick();
-    links.tick();
-    dialer.tick();
-    desk.expire();
-    journal.tick();
+fn load(daemon: *Daemon) !void {
+    const bytes = try os.config(&daemon.inbox);
+    defer std.crypto.secureZero(u8, &daemon.inbox);
+    const records = os.records.iterate(bytes);
+    try dsoftbus.config.parse(&daemon.config, records, records);
 }
 
-fn takeMessage() !void {
+/// The next message; null: something is due.
+fn next(daemon: *Daemon) !?os.Message {
+    const at = daemon.node.deadline();
     // 0 would mean to wait for ever: the past is as good and says what is meant.
-    const until = if (links.isHot() or beacon.isHot()) 1 else nextDeadline();
-    const message = os.recv(os.abi.slot.server_recv, &inbox, until) catch |err| switch (err) {
-        error.TimedOut => return,
+    const until = if (daemon.node.isHot()) 1 else if (at == dsoftbus.edge.never) 0 else @max(at, 1);
+    return os.recv(os.abi.slot.server_recv, &daemon.inbox, until) catch |err| switch (err) {
+        error.TimedOut => null,
         // The capability table is full: answering what waits frees slots, so go on.
-        error.NoSpace => return,
-        else => return err,
+        error.NoSpace => null,
+        else => err,
     };
-    node.now_ns = os.nsec();
-    if (sock.eventOf(message)) |event| {
-        if (!beacon.note(event)) links.note(event);
-    } else if (message.sender != 0) desk.take(message);
 }
 
-fn nextDeadline() u64 {
-    const network = @min(@min(beacon.deadline(), links.deadline()), dialer.deadline());
-    const at = @min(@min(network, desk.deadline()), journal.deadline());
-    return if (at == node.never) 0 else @max(at, 1);
+fn take(daemon: *Daemon, message: os.Message) void {
+    const node = &daemon.node;
+    if (sock.lateOf(message)) |late| return node.onData(@intCast(late.token), late.data);
+    if (sock.eventOf(message)) |event| return tell(daemon, event);
+    if (message.moved) |slot| {
+        if (message.sender == 0) return os.sys.capClose(slot);
+        const client: dsoftbus.edge.Client = .{ .slot = slot, .sequence = message.header.type };
+        return node.onRequest(client, message.payload);
+    }
+    const service = edge_file.serviceOf(message.sender) orelse return;
+    node.onReply(service, message.header.type, message.payload);
+}
+
+fn tell(daemon: *Daemon, event: sock.Event) void {
+    const node = &daemon.node;
+    if (event.id == daemon.edge.udp) return node.onDatagram();
+    if (event.id == daemon.edge.listener) return node.onListener();
+    node.onSocket(event.id, .{
+        .writable = event.events.writable,
+        .failed = event.events.failed or event.events.invalid,
+        .connected = event.events.connected,
+    });
+}
+
+/// Without peers there will never be a session to wait for.
+fn serveAlone(daemon: *Daemon) !void {
+    while (true) {
+        const message = try os.recv(os.abi.slot.server_recv, &daemon.inbox, 0);
+        var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
+        const op = switch (wire.ds.decodeRequest(message.payload)) {
+            .request => |request| wire.ds.opOf(request),
+            .refusal => |op| op,
+        };
+        if (message.sender != 0) os.reply(message, try wire.ds.encodeReply(&buffer, op, .fail));
+    }
 }

@@ -1,6 +1,7 @@
 //! Starting a service: a task from the boot archive, with the slots that docs/spec/kernel-abi.md
 //! promises it.
 
+const std = @import("std");
 const nxbf = @import("nxbf");
 const os = @import("os");
 const devices = @import("devices.zig");
@@ -8,6 +9,9 @@ const devices = @import("devices.zig");
 const stack_pages = 16;
 const inbox_depth = 16;
 const server_depth = 16;
+/// dsoftbusd asks several services at once and takes their answers where requests and events of the
+/// network come too: none of them may find the queue full.
+const bus_depth = os.abi.endpoint_depth_max;
 
 const Right = os.abi.Right;
 const Slot = os.Slot;
@@ -37,7 +41,8 @@ pub fn spawn(name: []const u8, archive: nxbf.Archive, map: devices.Map) Error!Se
         os.abi.slot.inbox_recv,
         os.abi.slot.inbox_send,
     );
-    const endpoint = try os.sys.endpointCreate(server_depth);
+    const is_bus = std.mem.eql(u8, name, "dsoftbusd");
+    const endpoint = try os.sys.endpointCreate(if (is_bus) bus_depth else server_depth);
     const server = try os.sys.capClone(endpoint, Right.send);
     try givePair(pid, endpoint, os.abi.slot.server_recv, os.abi.slot.server_send);
     if (map.slotOf(name)) |slot| try devices.grant(pid, slot);

@@ -127,6 +127,8 @@ def _dsoftbusd(node: NodeConfig, bus: DSoftBus) -> Section:
     out.append((7, struct.pack("<HH", bus.rate.burst, bus.rate.per_second)))
     out.append((8, struct.pack("<I", bus.announce_interval_ms)))
     out.append((9, struct.pack("<I", bus.peer_ttl_ms)))
+    if node.selftest.streams:
+        out.append((10, b"\1"))
     return out
 
 

@@ -41,6 +41,11 @@ def test_the_section_of_dsoftbusd() -> None:
     ]
 
 
+def test_streams_are_proven_only_where_the_selftest_says_so() -> None:
+    text = NODE_A.replace('"client"', '"client"\nstreams = true')
+    assert section_of(text, "dsoftbusd")[-1] == (10, b"\1")
+
+
 def test_the_other_sections() -> None:
     assert section_of(NODE_A, "netstackd") == [(1, bytes([10, 42, 0, 10, 24]))]
     assert section_of(NODE_A, "selftest-client") == [(1, b"\x01"), (2, b"node-b")]

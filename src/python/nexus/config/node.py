@@ -135,6 +135,7 @@ class Selftest(Model):
     mode: Literal["single", "client", "server"] = "single"
     peer: DeviceId | None = None
     prove: Many[Literal["packages", "state"]] = ()
+    streams: bool = False
 
 
 class Bundles(Model):

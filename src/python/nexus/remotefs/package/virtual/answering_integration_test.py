@@ -46,6 +46,7 @@ dial = true
 
 [selftest]
 mode = "client"
+streams = true
 peer = "node-b"
 """
 

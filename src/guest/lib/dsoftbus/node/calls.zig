@@ -1,0 +1,272 @@
+//! Calls at services of this node that peers have asked for: one place each, from the request until
+//! everything that is owed has been done.
+//!
+//!     asked ──reply──▶ answered ──delivered, recorded──▶ free
+//!       └──deadline──▶ late: the peer has its answer, the record waits for the service's
+//!                       └──reply──▶ recorded as late   └──give up──▶ recorded as unknown
+//!
+//! Rules of this file
+//! 1. A peer has at most `peer_max` calls, of them `peer_service_max` at one service; a service has
+//!    at most `service_max`. What is over the first two waits at the peer's own expense, in its
+//!    stream; what is over the third is refused.
+//! 2. A place is free again only when the service has answered or was given up, so that a service
+//!    that is slow or gone costs a bounded number of them.
+
+const std = @import("std");
+const edge = @import("edge.zig");
+const frames = @import("../frames.zig");
+const gateway = @import("../gateway.zig");
+const replay = @import("../replay.zig");
+const sf_gate = @import("../sf_gate.zig");
+const sf = @import("wire").sf;
+const peers_max = @import("../config.zig").peers_max;
+
+pub const peer_max = 3;
+pub const peer_service_max = 2;
+pub const service_max = 6;
+pub const calls_max = peers_max * peer_max;
+/// A peer waits no longer for a service, whatever its own deadline.
+pub const answer_ns_max: u64 = 2 * std.time.ns_per_s;
+/// Then nothing is known of what the service did, and nothing more is waited for.
+pub const give_up_ns: u64 = 30 * std.time.ns_per_s;
+
+pub const Kind = enum { plain, package, state, transfer };
+
+/// How a call ended, for its record; for state the outcome has more to say.
+pub const Outcome = union(enum) { remote: bool, state: sf_gate.Outcome };
+
+pub const Call = struct {
+    is_used: bool = false,
+    kind: Kind = .plain,
+    service: u8 = 0,
+    /// Under which the service is asked; 0: it owes nothing.
+    ticket: u16 = 0,
+    peer: u8 = 0,
+    /// Session that waits for the answer; 0: none does.
+    serial: u32 = 0,
+    correlation: u64 = 0,
+    /// Answers owed: a repetition may have come over the same session.
+    copies: u8 = 0,
+    is_answered: bool = false,
+    is_late: bool = false,
+    deadline_ns: u64 = edge.never,
+    give_up_ns: u64 = edge.never,
+    subject: gateway.Subject = .{},
+    /// What was asked, where it must not be run twice.
+    digest: ?replay.Digest = null,
+    op: sf.Op = .sync,
+    txn: u64 = 0,
+    /// Of a request of the store: the peer's nonce, where its key is, and how long its value.
+    nonce: ?u64 = null,
+    key_at: u16 = 0,
+    key_len: u16 = 0,
+    value_len: u32 = 0,
+    /// The record that is owed, as soon as it is known what it says.
+    owes_record: bool = false,
+    outcome: ?Outcome = null,
+    /// Tell of it once the answer has left.
+    is_told: bool = false,
+    request_len: u16 = 0,
+    request: [frames.request_payload_max]u8 = undefined,
+    status: frames.Status = .ok,
+    answer_len: u16 = 0,
+    answer: [frames.response_payload_max]u8 = undefined,
+
+    /// All but the buffers.
+    fn reset(self: *Call) void {
+        self.is_used = true;
+        self.kind = .plain;
+        self.ticket = 0;
+        self.serial = 0;
+        self.correlation = 0;
+        self.copies = 0;
+        self.is_answered = false;
+        self.is_late = false;
+        self.deadline_ns = edge.never;
+        self.give_up_ns = edge.never;
+        self.subject = .{};
+        self.digest = null;
+        self.op = .sync;
+        self.txn = 0;
+        self.nonce = null;
+        self.key_at = 0;
+        self.key_len = 0;
+        self.value_len = 0;
+        self.owes_record = false;
+        self.outcome = null;
+        self.is_told = false;
+        self.request_len = 0;
+        self.answer_len = 0;
+    }
+
+    pub fn asked(self: *const Call) []const u8 {
+        return self.request[0..self.request_len];
+    }
+
+    /// The key that the call is about, as far as there is one.
+    pub fn key(self: *const Call) []const u8 {
+        return self.request[self.key_at..][0..self.key_len];
+    }
+
+    /// It is a part of the request.
+    pub fn setKey(self: *Call, part: []const u8) void {
+        if (part.len == 0) return;
+        self.key_at = @intCast(@intFromPtr(part.ptr) - @intFromPtr(&self.request));
+        self.key_len = @intCast(part.len);
+    }
+
+    pub fn response(self: *const Call) frames.Response {
+        return .{
+            .status = self.status,
+            .correlation = self.correlation,
+            .payload = self.answer[0..self.answer_len],
+        };
+    }
+
+    pub fn setAnswer(self: *Call, status: frames.Status, payload: []const u8) void {
+        self.status = status;
+        self.answer_len = @intCast(payload.len);
+        @memcpy(self.answer[0..payload.len], payload);
+        self.is_answered = true;
+    }
+
+    pub fn isOver(self: *const Call) bool {
+        return self.ticket == 0 and self.serial == 0 and !self.owes_record;
+    }
+};
+
+pub const Calls = struct {
+    all: [calls_max]Call = @splat(.{}),
+    last_ticket: u16 = 0,
+    /// Places beyond are free.
+    top: usize = 0,
+
+    pub fn used(self: *Calls) []Call {
+        while (self.top != 0 and !self.all[self.top - 1].is_used) self.top -= 1;
+        return self.all[0..self.top];
+    }
+
+    /// A place for a call of this peer at this service; null: the service has no room.
+    pub fn take(self: *Calls, peer: u8, service: u8) ?*Call {
+        if (self.count(null, service) >= service_max) return null;
+        const call = for (&self.all, 1..) |*call, end| {
+            if (call.is_used) continue;
+            self.top = @max(self.top, end);
+            break call;
+        } else return null;
+        call.reset();
+        call.peer = peer;
+        call.service = service;
+        return call;
+    }
+
+    /// May this peer have another call at this service now? If not, it waits.
+    pub fn hasRoom(self: *const Calls, peer: u8, service: ?u8) bool {
+        if (self.count(peer, null) >= peer_max) return false;
+        const at = service orelse return true;
+        return self.count(peer, at) < peer_service_max;
+    }
+
+    pub fn count(self: *const Calls, peer: ?u8, service: ?u8) usize {
+        var total: usize = 0;
+        for (self.all[0..self.top]) |*call| {
+            if (!call.is_used) continue;
+            if (peer != null and call.peer != peer.?) continue;
+            if (service != null and call.service != service.?) continue;
+            total += 1;
+        }
+        return total;
+    }
+
+    /// No other that is waited for has it: see `nextTicket`.
+    pub fn ofTicket(self: *Calls, service: u8, ticket: u16) ?*Call {
+        if (ticket == 0) return null;
+        for (self.all[0..self.top]) |*call| {
+            if (call.is_used and call.ticket == ticket and call.service == service) return call;
+        }
+        return null;
+    }
+
+    /// More numbers than anything waits for: one that comes round again has long been given up.
+    pub fn nextTicket(self: *Calls) u16 {
+        self.last_ticket = if (self.last_ticket >= 0xFE00) 1 else self.last_ticket + 1;
+        for (self.all[0..self.top]) |*call| {
+            if (call.is_used and call.ticket == self.last_ticket) return self.nextTicket();
+        }
+        return self.last_ticket;
+    }
+
+    /// The call of this name, if it is being run.
+    pub fn running(self: *Calls, peer: u8, correlation: u64) ?*Call {
+        for (self.all[0..self.top]) |*call| {
+            if (!call.is_used or call.digest == null or call.ticket == 0) continue;
+            if (call.peer == peer and call.correlation == correlation) return call;
+        }
+        return null;
+    }
+
+    /// Does this session wait for an answer?
+    pub fn waits(self: *const Calls, serial: u32) bool {
+        for (self.all[0..self.top]) |*call| {
+            if (call.is_used and call.serial == serial and call.kind != .transfer) return true;
+        }
+        return false;
+    }
+
+    /// The session is over: nobody waits for its answers.
+    pub fn forsake(self: *Calls, serial: u32) void {
+        for (self.all[0..self.top]) |*call| {
+            if (!call.is_used or call.serial != serial) continue;
+            call.serial = 0;
+            self.release(call);
+        }
+    }
+
+    /// Free the place if nothing is owed any more.
+    pub fn release(_: *Calls, call: *Call) void {
+        if (call.isOver()) call.is_used = false;
+    }
+
+    pub fn deadline(self: *const Calls) u64 {
+        var at: u64 = edge.never;
+        for (self.all[0..self.top]) |*call| {
+            if (!call.is_used or call.ticket == 0) continue;
+            at = @min(at, if (call.is_late) call.give_up_ns else call.deadline_ns);
+        }
+        return at;
+    }
+
+    /// One whose time is over; call until null, and make it late or given up.
+    pub fn expired(self: *Calls, now_ns: u64) ?*Call {
+        for (self.all[0..self.top]) |*call| {
+            if (!call.is_used or call.ticket == 0) continue;
+            const at = if (call.is_late) call.give_up_ns else call.deadline_ns;
+            if (now_ns >= at) return call;
+        }
+        return null;
+    }
+};
+
+test "a peer's share, a service's room, and what a slow service holds" {
+    const calls = try std.testing.allocator.create(Calls);
+    defer std.testing.allocator.destroy(calls);
+    calls.* = .{};
+    for (0..peer_service_max) |_| {
+        try std.testing.expect(calls.hasRoom(0, 4));
+        calls.take(0, 4).?.ticket = calls.nextTicket();
+    }
+    try std.testing.expect(!calls.hasRoom(0, 4));
+    try std.testing.expect(calls.hasRoom(0, 1) and calls.hasRoom(1, 4));
+    _ = calls.take(0, 1);
+    try std.testing.expect(!calls.hasRoom(0, 1));
+    for (1..3) |peer| for (0..peer_service_max) |_| {
+        calls.take(@intCast(peer), 4).?.ticket = calls.nextTicket();
+    };
+    try std.testing.expect(calls.hasRoom(3, 4));
+    try std.testing.expectEqual(null, calls.take(3, 4));
+    const first = calls.ofTicket(4, 1).?;
+    try std.testing.expectEqual(null, calls.ofTicket(3, 1));
+    first.ticket = 0;
+    calls.release(first);
+    try std.testing.expect(calls.take(3, 4) != null);
+}

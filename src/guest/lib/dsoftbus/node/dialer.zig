@@ -1,0 +1,51 @@
+//! Dials the peers that the configuration says to dial, once they are discovered; again after a
+//! loss. Which address is next, `candidates` says.
+
+const std = @import("std");
+const edge = @import("edge.zig");
+const links = @import("links.zig");
+const audit = @import("../audit.zig");
+
+pub fn tick(node: anytype) void {
+    for (0..node.config.peers().len) |index| {
+        const peer: u8 = @intCast(index);
+        if (isDue(node, peer) and node.peers[peer].backoff.at_ns <= node.now_ns) dial(node, peer);
+    }
+}
+
+/// Of peers that wait for their next attempt. An undiscovered one waits for an announce instead.
+pub fn deadline(node: anytype) u64 {
+    var at = edge.never;
+    for (0..node.config.peers().len) |index| {
+        if (isDue(node, @intCast(index))) at = @min(at, node.peers[index].backoff.at_ns);
+    }
+    return at;
+}
+
+fn isDue(node: anytype, peer: u8) bool {
+    const pinned = &node.config.peers()[peer];
+    if (!pinned.dial or node.lines.hasPeer(peer)) return false;
+    return node.table.find(pinned.id.slice(), node.now_ns) != null;
+}
+
+fn dial(node: anytype, peer: u8) void {
+    const known = &node.peers[peer];
+    const candidate = known.candidates.next();
+    if (!candidate.is_proven) tellUnproven(node, peer, candidate.address);
+    node.tellOnce(.dial);
+    links.dial(node, peer, candidate.address) catch known.backoff.failed(node.now_ns);
+}
+
+/// Somebody says that the peer is there, and nobody has proven it.
+fn tellUnproven(node: anytype, peer: u8, address: edge.Address) void {
+    const id = &node.config.peers()[peer].id;
+    if (!node.peers[peer].denials.note(node.now_ns)) return;
+    var buffer: [audit.bytes_max]u8 = undefined;
+    const text = std.fmt.bufPrint(
+        &buffer,
+        "audit address outcome=unproven peer={f} address={f}",
+        .{ id.*, address },
+    ) catch unreachable; // an id and an address
+    node.journal.add(node, .{ .room = .refusal, .source = id.slice() }, .warn, text);
+    node.edge.print("dsoftbusd: dial unproven peer={f} address={f}", .{ id.*, address });
+}

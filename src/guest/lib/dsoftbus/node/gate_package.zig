@@ -1,0 +1,134 @@
+//! Remote package files, the serving side: `PK` from the peer, `PF` to packagefsd. A frame is served
+//! again when packagefsd has said what was missing.
+
+const std = @import("std");
+const wire = @import("wire");
+const calls = @import("calls.zig");
+const services = @import("services.zig");
+const pk = @import("../pk.zig");
+const pk_server = @import("../pk_server.zig");
+const Call = calls.Call;
+
+const block_bytes = wire.pf.read_bytes_max;
+
+/// The block that was read last. A peer takes a file in pieces of at most 128 bytes, one after the
+/// other; an image does not change while it is mounted, so what was true of it stays true.
+pub const Block = struct {
+    file: u32 = 0,
+    at: u32 = 0,
+    len: u32 = 0,
+    bytes: [block_bytes]u8 = undefined,
+
+    /// All of these bytes, if they are here.
+    fn find(self: *const Block, file: u32, offset: u32, len: usize) ?[]const u8 {
+        if (self.len == 0 or self.file != file or offset < self.at) return null;
+        const from = offset - self.at;
+        if (from > self.len or self.len - from < len) return null;
+        return self.bytes[from..][0..len];
+    }
+};
+
+pub fn begin(node: anytype, call: *Call) void {
+    attempt(node, call, null);
+}
+
+/// packagefsd has answered, or has not.
+pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
+    // Nobody waits for it: a handle would be one of another session.
+    if (call.is_late or call.serial == 0) {
+        call.owes_record = call.owes_record and call.outcome != null;
+        return;
+    }
+    attempt(node, call, .{ .bytes = answer });
+}
+
+pub fn fail(call: *Call) void {
+    call.outcome = .{ .remote = false };
+    var out: [pk.reply_bytes_max]u8 = undefined;
+    const op: pk.Op = if (call.request_len >= 4) @enumFromInt(call.request[3]) else .stat;
+    call.setAnswer(.ok, pk.encodeRefusal(&out, .{ .op = op, .status = .io }));
+}
+
+/// What packagefsd said; no bytes: nothing.
+const Said = struct { bytes: ?[]const u8 };
+
+fn attempt(node: anytype, call: *Call, said: ?Said) void {
+    var request: [12 + pk.path_bytes_max]u8 = undefined;
+    var backend: Backend = .{ .block = &node.block, .said = said, .request = &request };
+    var out: [pk.reply_bytes_max]u8 = undefined;
+    const handles = &node.packages[call.peer];
+    const outcome = pk_server.serve(handles, call.asked(), true, &backend, &out) catch {
+        if (services.ask(node, call, backend.asked)) return;
+        return attempt(node, call, .{ .bytes = null });
+    };
+    const is_ok = outcome.status == .ok;
+    // What is done with an open file is part of what its opening was recorded as.
+    const is_part = is_ok and (outcome.op == .read or outcome.op == .close);
+    call.owes_record = !is_part;
+    call.outcome = .{ .remote = is_ok };
+    call.is_told = is_ok;
+    call.setAnswer(.ok, outcome.reply);
+}
+
+/// packagefsd, asked once for each frame at most.
+const Backend = struct {
+    block: *Block,
+    said: ?Said,
+    request: *[12 + pk.path_bytes_max]u8,
+    /// What packagefsd is to be asked.
+    asked: []const u8 = "",
+
+    pub fn stat(self: *Backend, path: []const u8) pk_server.Failure!u64 {
+        const found = wire.pf.decodeStat(try self.ask(.{ .stat = path }, .stat)) orelse {
+            return error.Io;
+        };
+        return if (found.kind == .file) found.size else error.Io;
+    }
+
+    pub fn open(self: *Backend, path: []const u8) pk_server.Failure!pk_server.File {
+        const opened = wire.pf.decodeOpen(try self.ask(.{ .open = path }, .open)) orelse {
+            return error.Io;
+        };
+        return .{ .index = opened.file, .size = opened.size };
+    }
+
+    pub fn read(self: *Backend, file: u32, offset: u32, out: []u8) pk_server.Failure!void {
+        if (self.block.find(file, offset, out.len)) |bytes| return @memcpy(out, bytes);
+        const what: wire.pf.Read = .{ .file = file, .offset = offset, .len = block_bytes };
+        const bytes = wire.pf.decodeRead(try self.ask(.{ .read = what }, .read)) orelse {
+            return error.Io;
+        };
+        if (bytes.len > block_bytes or bytes.len < out.len) return error.Io;
+        self.block.* = .{ .file = file, .at = offset, .len = @intCast(bytes.len) };
+        @memcpy(self.block.bytes[0..bytes.len], bytes);
+        @memcpy(out, bytes[0..out.len]);
+    }
+
+    fn ask(
+        self: *Backend,
+        request: wire.pf.Request,
+        op: wire.pf.Op,
+    ) pk_server.Failure!wire.cursor.Reader {
+        const said = self.said orelse {
+            self.asked = wire.pf.encodeRequest(self.request, request) catch return error.Io;
+            return error.Wait;
+        };
+        const reply = wire.pf.decodeReply(said.bytes orelse "", op) orelse return error.Io;
+        return switch (reply.status) {
+            .ok => reply.tail,
+            .not_found => error.NotFound,
+            else => error.Io,
+        };
+    }
+};
+
+test "a block holds what lies in it whole" {
+    var block: Block = .{ .file = 3, .at = 100, .len = 10 };
+    try std.testing.expectEqual(10, block.find(3, 100, 10).?.len);
+    try std.testing.expectEqual(1, block.find(3, 109, 1).?.len);
+    for ([_][3]u32{ .{ 3, 99, 1 }, .{ 3, 109, 2 }, .{ 3, 111, 0 }, .{ 2, 100, 1 } }) |row| {
+        try std.testing.expectEqual(null, block.find(row[0], row[1], row[2]));
+    }
+    block.len = 0;
+    try std.testing.expectEqual(null, block.find(3, 100, 0));
+}

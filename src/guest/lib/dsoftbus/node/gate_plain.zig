@@ -1,0 +1,46 @@
+//! Calls that go to the local service as they are, and whose answer comes back unread but for its
+//! status: samgrd, bundlemgrd, logd.
+
+const wire = @import("wire");
+const calls = @import("calls.zig");
+const services = @import("services.zig");
+const frames = @import("../frames.zig");
+const Call = calls.Call;
+
+/// All of their answers have their status there.
+const status_at = 4;
+
+pub fn begin(node: anytype, call: *Call) void {
+    if (!services.ask(node, call, call.asked())) finish(node, call, null);
+}
+
+pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
+    const fitting = if (answer) |bytes| fit(bytes) else null;
+    if (call.digest) |digest| {
+        node.replays.finish(.{ .peer = call.peer, .id = call.correlation }, digest, fitting);
+    }
+    if (call.is_late) return;
+    const is_ok = fitting != null and isGood(call, fitting.?);
+    call.outcome = .{ .remote = is_ok };
+    call.is_told = is_ok;
+    call.setAnswer(if (fitting == null) .failed else .ok, fitting orelse "");
+}
+
+pub fn fail(call: *Call) void {
+    call.outcome = .{ .remote = false };
+    call.setAnswer(.failed, "");
+}
+
+/// What of a local answer goes to a peer: an answer has never no bytes, and of a log as many
+/// records as there is room for.
+fn fit(answer: []u8) ?[]const u8 {
+    if (answer.len == 0) return null;
+    if (answer.len <= frames.response_payload_max) return answer;
+    return wire.lo.cutQueryReply(answer, frames.response_payload_max);
+}
+
+/// The service did what it was asked, and not only answered.
+fn isGood(call: *const Call, answer: []const u8) bool {
+    const op = call.subject.opcode orelse return false;
+    return answer.len > status_at and answer[3] == op | 0x80 and answer[status_at] == 0;
+}

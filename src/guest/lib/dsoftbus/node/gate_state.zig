@@ -1,0 +1,129 @@
+//! Remote state, the serving side: `SF` from the peer, judged, then `SF` to statefsd under a nonce
+//! of our own. Every change asked for has one record that says what became of it.
+
+const calls = @import("calls.zig");
+const services = @import("services.zig");
+const store = @import("store.zig");
+const journal = @import("journal.zig");
+const records = @import("records.zig");
+const audit = @import("../audit.zig");
+const gateway = @import("../gateway.zig");
+const sf_gate = @import("../sf_gate.zig");
+const sf = @import("wire").sf;
+const Call = calls.Call;
+
+pub fn begin(node: anytype, call: *Call) void {
+    switch (sf_gate.judge(true, call.asked())) {
+        .reject => |refusal| {
+            call.setKey(refusal.key);
+            reject(node, call, refusal.op, refusal.why);
+        },
+        .accept => |accepted| {
+            call.op = accepted.op;
+            call.nonce = accepted.nonce;
+            call.value_len = @intCast(accepted.value.len);
+            call.setKey(accepted.key);
+            var ours = accepted;
+            ours.nonce = node.nextNonce();
+            call.txn = ours.nonce.?;
+            const frame = store.wrap(node, call, ours);
+            if (!services.ask(node, call, frame)) finish(node, call, null);
+        },
+    }
+}
+
+fn reject(node: anytype, call: *Call, op: sf.Op, why: sf_gate.Reject) void {
+    var buffer: [sf_gate.reply_bytes_max]u8 = undefined;
+    const told: sf.Refusal = .{ .op = op, .status = why.status() };
+    call.op = op;
+    finishWith(node, call, sf.encodeRefusal(&buffer, told) catch unreachable, .{ .reject = why });
+}
+
+/// statefsd's answer, with the nonce of the peer's request instead of ours; null: there is none.
+pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
+    var buffer: [sf_gate.reply_bytes_max]u8 = undefined;
+    const said = store.unwrap(answer, call.op, call.txn);
+    switch (said.ending) {
+        .now, _ => {},
+        // The first time has its record.
+        .repeated => call.owes_record = false,
+        .forgotten => return forget(node, call),
+        .withdrawn => {
+            call.digest = null; // its name is free
+            const frame = failure(&buffer, call, .io_error);
+            return finishWith(node, call, frame, .{ .reject = .withdrawn });
+        },
+    }
+    const known = said.reply orelse {
+        // It was asked, and never said what it did.
+        const outcome: sf_gate.Outcome = if (call.is_late) .unknown else .status;
+        return finishWith(node, call, failure(&buffer, call, .io_error), outcome);
+    };
+    const is_ok = known.status == .ok;
+    const outcome: sf_gate.Outcome = if (call.is_late)
+        (if (is_ok) .allow_late else .status_late)
+    else if (is_ok) .allow else .status;
+    var writer = sf.startReply(&buffer, call.op, known.status, call.nonce) catch
+        unreachable; // 13 bytes at most
+    // What the node's own services put there may be longer than what peers get.
+    if (writer.put(known.tail)) |_| {
+        finishWith(node, call, writer.done(), outcome);
+    } else |_| finishWith(node, call, failure(&buffer, call, .value_too_large), .status);
+}
+
+/// The store has forgotten the answer to this call, or knows it by another request.
+fn forget(node: anytype, call: *Call) void {
+    call.owes_record = false;
+    records.note(node, call.peer, .failed, call.subject);
+    if (!call.is_late) call.setAnswer(.failed, "");
+}
+
+fn failure(
+    buffer: *[sf_gate.reply_bytes_max]u8,
+    call: *const Call,
+    status: sf.Status,
+) []const u8 {
+    return sf.encodeFailure(buffer, call.op, status, call.nonce) catch
+        unreachable; // 21 bytes at most
+}
+
+fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: sf_gate.Outcome) void {
+    if (call.digest) |digest| {
+        node.replays.finish(.{ .peer = call.peer, .id = call.correlation }, digest, frame);
+    }
+    if (call.owes_record) call.outcome = .{ .state = outcome };
+    call.is_told = outcome == .allow and isChange(call.op);
+    if (!call.is_late) call.setAnswer(.ok, frame);
+}
+
+/// Its time is over. What only reads is recorded as failed at once; the record of a change waits.
+pub fn fail(call: *Call) void {
+    var buffer: [sf_gate.reply_bytes_max]u8 = undefined;
+    call.setAnswer(.ok, failure(&buffer, call, .io_error));
+    if (!isChange(call.op)) call.outcome = .{ .state = .status };
+}
+
+pub fn isChange(op: sf.Op) bool {
+    return op == .put or op == .delete;
+}
+
+/// One record of each request: of a change its own, of anything else the gateway's.
+pub fn record(
+    node: anytype,
+    peer: u8,
+    subject: gateway.Subject,
+    op: sf.Op,
+    outcome: sf_gate.Outcome,
+    key: []const u8,
+) void {
+    const id = &node.config.peers()[peer].id;
+    const how: audit.Outcome = if (outcome.isGood()) .ok else .failed;
+    var buffer: [sf_gate.record_bytes_max]u8 = undefined;
+    const change = sf_gate.record(&buffer, op, outcome, id, key);
+    const about: journal.About = .{
+        .room = if (change == null) .plain else .audit,
+        .source = id.slice(),
+    };
+    const text = change orelse audit.message(&buffer, how, id, subject);
+    node.journal.add(node, about, if (outcome.isGood()) .info else .warn, text);
+}

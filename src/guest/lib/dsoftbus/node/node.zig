@@ -1,0 +1,288 @@
+//! A node of the bus: discovery, one authenticated session with each peer, the gateway for what
+//! peers ask, and the desk for what the node's own services ask. A state machine that makes no
+//! system call: `edge` says what it has of the world.
+//!
+//!     local services ──▶ clients ──▶ talk ──▶ links ──▶ (socket)      gate ──▶ (local service)
+//!                                     ▲         └── frame ──────────────▶ │
+//!     (socket, datagram, reply, instant) ──▶ links, beacon, gate          └──▶ journal ──▶ (log)
+//!
+//! An owner reports what happened (`onSocket`, `onDatagram`, `onReply`, `onRequest`) and then calls
+//! `turn` with the instant; it waits for what comes next until `deadline`, and not at all while
+//! `isHot`.
+
+const std = @import("std");
+const backoff = @import("../backoff.zig");
+const beacon = @import("beacon.zig");
+const calls = @import("calls.zig");
+const candidates = @import("../candidates.zig");
+const clients = @import("clients.zig");
+const config_file = @import("../config.zig");
+const denials = @import("denials.zig");
+const dialer = @import("dialer.zig");
+const discovery = @import("../discovery.zig");
+const edge_file = @import("edge.zig");
+const frames = @import("../frames.zig");
+const gate = @import("gate.zig");
+const journal = @import("journal.zig");
+const lines = @import("lines.zig");
+const links = @import("links.zig");
+const noise = @import("noise");
+const package = @import("gate_package.zig");
+const pk_server = @import("../pk_server.zig");
+const rate = @import("../rate.zig");
+const replay = @import("../replay.zig");
+const strangers = @import("strangers.zig");
+const transfer = @import("../transfer.zig");
+const Talk = @import("talk.zig").Talk;
+const Config = config_file.Config;
+const peers_max = config_file.peers_max;
+
+/// What a node knows of one configured peer, whether there is a session or not.
+pub const Peer = struct {
+    /// It outlives sessions, so that reconnecting buys nothing.
+    bucket: rate.Bucket,
+    candidates: candidates.Candidates,
+    backoff: backoff.Backoff = .{},
+    denials: denials.Denials = .{},
+    is_learned: bool = false,
+    /// How many calls this node has made of it, over all sessions.
+    calls: u32 = 0,
+};
+
+/// Lines that are said once.
+pub const Once = enum { dial, rx, up, packages, state };
+
+pub fn Node(comptime Edge: type) type {
+    return struct {
+        const Self = @This();
+
+        edge: *Edge,
+        config: Config,
+        static: noise.KeyPair,
+        now_ns: u64,
+        table: discovery.Table,
+        beacon: beacon.Beacon,
+        peers: [peers_max]Peer,
+        lines: lines.Lines,
+        is_accepting: bool,
+        /// Whose turn it is among connections without a session.
+        turn_of: usize,
+        talks: [peers_max]Talk,
+        packages: [peers_max]pk_server.Handles,
+        block: package.Block,
+        calls: calls.Calls,
+        replays: replay.Table,
+        desk: clients.Desk,
+        /// No earlier start of this node had it; not zero.
+        call_epoch: u32,
+        nonce: u64,
+        journal: journal.Journal,
+        strangers: strangers.Strangers,
+        told: std.EnumSet(Once),
+        /// Frames that are written at once; not on the stack, where filling them would cost more.
+        plain: [frames.plaintext_bytes_max]u8,
+        frame: [frames.plaintext_bytes_max]u8,
+        /// What the store is asked: a chunk of a transfer and a key, and around it who asks.
+        inner: [transfer.chunk_bytes + 256]u8,
+        asked: [transfer.chunk_bytes + 512]u8,
+
+        /// In place: it is large. The secret of the configuration is wiped.
+        pub fn init(self: *Self, edge: *Edge, config: *Config, now_ns: u64) !void {
+            self.edge = edge;
+            self.now_ns = now_ns;
+            self.static = try noise.KeyPair.fromSecret(config.secret);
+            std.crypto.secureZero(u8, &config.secret);
+            self.config = config.*;
+            self.table = .{ .ttl_ns = config.ttl_ns };
+            self.beacon = .{};
+            for (&self.peers, 0..) |*peer, index| peer.* = .{
+                .bucket = .init(config.limit, now_ns),
+                .candidates = if (index < config.peer_count)
+                    .init(config.peers()[index].address())
+                else
+                    .{},
+            };
+            for (&self.lines.all) |*line| {
+                line.state = .free;
+                line.bound = null;
+                line.dialled = null;
+            }
+            self.lines.next_serial = 0;
+            self.lines.top = 0;
+            self.is_accepting = false;
+            self.turn_of = 0;
+            self.packages = @splat(.{});
+            self.block.len = 0;
+            for (&self.calls.all) |*call| call.is_used = false;
+            self.calls.last_ticket = 0;
+            self.calls.top = 0;
+            self.replays = .{};
+            self.desk = .{};
+            self.nonce = 0;
+            self.journal = .{};
+            self.strangers = .{};
+            self.told = .{};
+            try self.open();
+        }
+
+        fn open(self: *Self) !void {
+            const drawn = self.edge.entropy() orelse return error.NoEntropy;
+            self.call_epoch = std.mem.readInt(u32, drawn[0..4], .little) | 1;
+            try self.beacon.open(self);
+            for (self.config.peers()) |*peer| {
+                if (peer.dial) continue;
+                self.edge.print("dsoftbusd: cross-vm accept wait", .{});
+                return;
+            }
+        }
+
+        // What happens
+
+        pub fn onSocket(self: *Self, socket: edge_file.Socket, events: edge_file.Events) void {
+            links.note(self, socket, events);
+        }
+
+        /// What was awaited of a connection has come; none: its end; null: it failed.
+        pub fn onData(self: *Self, token: u32, data: ?[]const u8) void {
+            links.receive(self, token, data);
+        }
+
+        /// Somebody connects.
+        pub fn onListener(self: *Self) void {
+            self.is_accepting = true;
+        }
+
+        pub fn onDatagram(self: *Self) void {
+            self.beacon.readable = true;
+        }
+
+        /// A local service answers what it was asked under this ticket. The bytes are changed.
+        pub fn onReply(self: *Self, service: edge_file.Service, ticket: u16, reply: []u8) void {
+            if (service == .logd and self.journal.settle(self, ticket, reply)) return;
+            gate.settle(self, service, ticket, reply);
+        }
+
+        /// Does anybody wait for such an answer?
+        pub fn awaits(self: *Self, service: edge_file.Service, ticket: u16) bool {
+            if (service == .logd and self.journal.awaits(ticket)) return true;
+            return self.calls.ofTicket(@intFromEnum(service), ticket) != null;
+        }
+
+        pub fn onRequest(self: *Self, client: edge_file.Client, request: []const u8) void {
+            clients.take(self, client, request);
+        }
+
+        /// Do what is due and what there is work for, a bounded part of it.
+        pub fn turn(self: *Self, now_ns: u64) void {
+            self.now_ns = now_ns;
+            if (self.beacon.tick(self)) links.reconsider(self);
+            links.tick(self);
+            dialer.tick(self);
+            gate.expire(self);
+            clients.expire(self);
+            self.journal.tick(self);
+            self.tellCounts();
+            links.pump(self);
+            clients.dispatch(self);
+            links.flushUnsent(self);
+            gate.record(self);
+        }
+
+        pub fn isHot(self: *Self) bool {
+            return self.beacon.readable or links.isHot(self);
+        }
+
+        pub fn deadline(self: *Self) u64 {
+            var at = @min(self.beacon.next_ns, links.deadline(self));
+            at = @min(at, dialer.deadline(self));
+            at = @min(at, @min(self.calls.deadline(), self.desk.deadline()));
+            at = @min(at, @min(self.journal.deadline(), self.strangers.until_ns));
+            for (self.peers[0..self.config.peer_count]) |*peer| {
+                at = @min(at, peer.denials.until_ns);
+            }
+            return at;
+        }
+
+        /// What was counted instead of recorded.
+        fn tellCounts(self: *Self) void {
+            while (self.strangers.next(self.now_ns)) |source| {
+                var name: [strangers.name_bytes_max]u8 = undefined;
+                var buffer: [strangers.message_bytes_max]u8 = undefined;
+                const about: journal.About = .{
+                    .room = .refusal,
+                    .source = strangers.nameOf(&name, source.ip),
+                };
+                self.say(about, strangers.message(&buffer, &source));
+            }
+            for (self.peers[0..self.config.peer_count], self.config.peers()) |*peer, *pinned| {
+                const count = peer.denials.take(self.now_ns) orelse continue;
+                var buffer: [denials.message_bytes_max]u8 = undefined;
+                const about: journal.About = .{ .source = pinned.id.slice() };
+                self.say(about, denials.message(&buffer, &pinned.id, count));
+            }
+        }
+
+        fn say(self: *Self, about: journal.About, text: []const u8) void {
+            self.journal.add(self, about, .warn, text);
+            self.edge.print("dsoftbusd: {s}", .{text});
+        }
+
+        // What its parts have in common
+
+        /// A key for one handshake, from the entropy device and from nothing else.
+        pub fn ephemeral(self: *Self) ?noise.KeyPair {
+            var drawn = self.edge.entropy() orelse return null;
+            defer std.crypto.secureZero(u8, &drawn);
+            return noise.KeyPair.fromSecret(drawn) catch null;
+        }
+
+        pub fn nextTicket(self: *Self) u16 {
+            return self.calls.nextTicket();
+        }
+
+        pub fn nextNonce(self: *Self) u64 {
+            self.nonce += 1;
+            return self.nonce;
+        }
+
+        /// Epoch and number of a call of this node's own.
+        pub fn nextCallId(self: *Self, peer: u8) u64 {
+            self.peers[peer].calls += 1;
+            return @as(u64, self.call_epoch) << 32 | self.peers[peer].calls;
+        }
+
+        pub fn tellOnce(self: *Self, what: Once) void {
+            if (self.told.contains(what)) return;
+            self.told.insert(what);
+            self.edge.print("dsoftbusd: {s}", .{switch (what) {
+                .dial => "cross-vm dial start",
+                .rx => "remote proxy rx",
+                .up => "remote proxy up",
+                .packages => "remote packagefs served",
+                .state => "remote statefs served",
+            }});
+        }
+
+        /// A peer may call: its session stands, and has shown what it is to show first.
+        pub fn tellUp(self: *Self) void {
+            if (self.config.rules().len != 0) self.tellOnce(.up);
+        }
+
+        /// The answer of a local service has left.
+        pub fn tellServed(self: *Self, peer: u8, service: u8) void {
+            switch (@as(edge_file.Service, @enumFromInt(service))) {
+                .packagefsd => self.tellOnce(.packages),
+                .statefsd => self.tellOnce(.state),
+                .samgrd, .bundlemgrd, .logd => |known| self.edge.print(
+                    "dsoftbusd: remote proxy ok (peer={f} service={t})",
+                    .{ self.config.peers()[peer].id, known },
+                ),
+            }
+        }
+    };
+}
+
+test {
+    _ = edge_file;
+    _ = package;
+}

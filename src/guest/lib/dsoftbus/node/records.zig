@@ -1,0 +1,27 @@
+//! Records of what the gateway decided about an admitted peer, and the lines that go with them.
+
+const audit = @import("../audit.zig");
+const gateway = @import("../gateway.zig");
+
+/// The record of a decision.
+pub fn note(node: anytype, peer: u8, outcome: audit.Outcome, subject: gateway.Subject) void {
+    var buffer: [audit.bytes_max]u8 = undefined;
+    const id = &node.config.peers()[peer].id;
+    const text = audit.message(&buffer, outcome, id, subject);
+    const is_info = outcome.level() == audit.info;
+    node.journal.add(node, .{ .source = id.slice() }, if (is_info) .info else .warn, text);
+}
+
+/// What a peer asked for is not done: told and recorded, or counted where there is too much of it.
+pub fn refuse(node: anytype, peer: u8, reason: gateway.Reason, subject: gateway.Subject) void {
+    if (!node.peers[peer].denials.note(node.now_ns)) return;
+    note(node, peer, .denied(reason), subject);
+    tellDenied(node, reason, subject);
+}
+
+pub fn tellDenied(node: anytype, reason: gateway.Reason, subject: gateway.Subject) void {
+    if (reason != .service)
+        return node.edge.print("dsoftbusd: remote proxy denied ({t})", .{reason});
+    const name = subject.serviceName();
+    node.edge.print("dsoftbusd: remote proxy denied (service={s})", .{name});
+}

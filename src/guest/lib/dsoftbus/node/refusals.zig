@@ -1,0 +1,63 @@
+//! What is told and recorded of connections and sessions that are refused. What strangers cause is
+//! told a few times and then counted (`strangers`); what an admitted peer causes is its own
+//! (`denials`).
+
+const std = @import("std");
+const audit = @import("../audit.zig");
+const records = @import("records.zig");
+const mux = @import("../mux.zig");
+const session_file = @import("../session.zig");
+const strangers = @import("strangers.zig");
+const Id = @import("../id.zig").Id;
+const Line = @import("lines.zig").Line;
+
+/// Only counted.
+pub fn count(node: anytype, ip: [4]u8, kind: strangers.Kind) void {
+    _ = node.strangers.note(ip, kind, node.now_ns);
+}
+
+/// The handshake ended, but not with whom the configuration and the announces know.
+pub fn identity(node: anytype, ip: [4]u8, claimed: Id) void {
+    if (!node.strangers.note(ip, .refused, node.now_ns)) return;
+    refuseStranger(node, ip, &claimed);
+    node.edge.print("dsoftbusd: identity mismatch peer={f}", .{claimed});
+}
+
+/// The session refused what came and is closed.
+pub fn session(node: anytype, line: *const Line, refusal: session_file.Refusal) void {
+    const peer = line.bound orelse {
+        if (refusal == .timeout) return;
+        if (!node.strangers.note(line.address.ip, .refused, node.now_ns)) return;
+        refuseStranger(node, line.address.ip, null);
+        return records.tellDenied(node, .unauthenticated, .{});
+    };
+    switch (refusal) {
+        .timeout, .unauthenticated => {},
+        .oversized => records.refuse(node, peer, .oversized, .{}),
+        .decrypt => records.note(node, peer, .@"denied-decrypt", .{}),
+    }
+}
+
+/// The session's streams make no sense.
+pub fn streams(node: anytype, peer: u8, reject: mux.Reject) void {
+    const id = &node.config.peers()[peer].id;
+    const label = mux.label(reject);
+    var buffer: [audit.bytes_max]u8 = undefined;
+    const text = audit.muxMessage(&buffer, label, id);
+    node.journal.add(node, .{ .source = id.slice() }, .warn, text);
+    node.edge.print("dsoftbusd: mux rejected peer={f} ({s})", .{ id.*, label });
+}
+
+/// A record in the room of strangers, under where it came from and whom it claimed to be.
+fn refuseStranger(node: anytype, ip: [4]u8, claimed: ?*const Id) void {
+    var name: [strangers.name_bytes_max]u8 = undefined;
+    var source: [strangers.name_bytes_max + 1 + 64]u8 = undefined;
+    const nobody = Id.from("-") catch unreachable;
+    const from = std.fmt.bufPrint(&source, "{s} {f}", .{
+        strangers.nameOf(&name, ip),
+        if (claimed) |id| id.* else nobody,
+    }) catch unreachable; // an id has 64 bytes
+    var buffer: [audit.bytes_max]u8 = undefined;
+    const text = audit.message(&buffer, .@"denied-unauthenticated", claimed, .{});
+    node.journal.add(node, .{ .room = .refusal, .source = from }, .warn, text);
+}

@@ -1,0 +1,20 @@
+//! Asks services of this node for a call.
+
+const calls = @import("calls.zig");
+const records = @import("records.zig");
+
+/// False: there is no such service, and the call is to end without its answer. A service that has
+/// no room for a request is the peer's to ask again: it is told so.
+pub fn ask(node: anytype, call: *calls.Call, request: []const u8) bool {
+    const ticket = node.nextTicket();
+    switch (node.edge.ask(@enumFromInt(call.service), ticket, request)) {
+        .sent => call.ticket = ticket,
+        .full => {
+            call.owes_record = false;
+            call.setAnswer(.busy, "");
+            records.refuse(node, call.peer, .busy, call.subject);
+        },
+        .absent => return false,
+    }
+    return true;
+}

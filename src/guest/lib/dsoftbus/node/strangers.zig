@@ -1,0 +1,146 @@
+//! What is refused to who is no admitted peer: told one by one as long as there is little of it,
+//! and counted otherwise, by source and interval, so that strangers can displace nothing.
+//!
+//! Rules of this file
+//! 1. A source has few records of its own an interval, and all sources together a few more.
+//! 2. What has no record of its own is counted: at the end of the interval there is one record for
+//!    each source of which there is something to tell, and one for all sources without a place.
+
+const std = @import("std");
+const edge = @import("edge.zig");
+
+pub const interval_ns: u64 = 10 * std.time.ns_per_s;
+pub const sources_max = 8;
+/// In an interval.
+pub const own_records_max = 4;
+pub const records_max = 8;
+
+pub const Kind = enum { refused, evicted, timeout };
+const kinds = std.enums.values(Kind).len;
+
+pub const Source = struct {
+    /// Null: all that have no place of their own.
+    ip: ?[4]u8,
+    records: u8 = 0,
+    counts: [kinds]u64 = @splat(0),
+
+    pub fn count(self: *const Source, kind: Kind) u64 {
+        return self.counts[@intFromEnum(kind)];
+    }
+
+    fn hasNews(self: *const Source) bool {
+        return !std.mem.allEqual(u64, &self.counts, 0);
+    }
+};
+
+pub const message_bytes_max = 160;
+
+/// The record of what was counted in the interval.
+pub fn message(out: *[message_bytes_max]u8, source: *const Source) []const u8 {
+    var name: [name_bytes_max]u8 = undefined;
+    return std.fmt.bufPrint(
+        out,
+        "audit strangers source={s} refused={d} evicted={d} timeout={d} ms={d}",
+        .{
+            nameOf(&name, source.ip),
+            source.count(.refused),
+            source.count(.evicted),
+            source.count(.timeout),
+            interval_ns / std.time.ns_per_ms,
+        },
+    ) catch unreachable; // 4 numbers and an address
+}
+
+pub const name_bytes_max = 15;
+
+pub fn nameOf(out: *[name_bytes_max]u8, ip: ?[4]u8) []const u8 {
+    const at = ip orelse return "*";
+    return std.fmt.bufPrint(out, "{d}.{d}.{d}.{d}", .{ at[0], at[1], at[2], at[3] }) catch
+        unreachable; // four bytes
+}
+
+pub const Strangers = struct {
+    sources: [sources_max]Source = undefined,
+    count: usize = 0,
+    other: Source = .{ .ip = null },
+    records: u8 = 0,
+    /// When the interval ends; `never`: nothing has happened.
+    until_ns: u64 = edge.never,
+
+    /// Something was refused. True: it may have a record of its own, else it is counted.
+    pub fn note(self: *Strangers, ip: [4]u8, kind: Kind, now_ns: u64) bool {
+        if (self.until_ns == edge.never) self.until_ns = now_ns +| interval_ns;
+        const source = self.of(ip);
+        const is_told = kind == .refused and source.records < own_records_max and
+            self.records < records_max;
+        if (is_told) {
+            source.records += 1;
+            self.records += 1;
+        } else source.counts[@intFromEnum(kind)] += 1;
+        return is_told;
+    }
+
+    fn of(self: *Strangers, ip: [4]u8) *Source {
+        for (self.sources[0..self.count]) |*known| {
+            if (std.mem.eql(u8, &known.ip.?, &ip)) return known;
+        }
+        if (self.count == sources_max) return &self.other;
+        self.sources[self.count] = .{ .ip = ip };
+        self.count += 1;
+        return &self.sources[self.count - 1];
+    }
+
+    /// At the end of the interval: a source of which there is something to tell; call until null.
+    pub fn next(self: *Strangers, now_ns: u64) ?Source {
+        if (now_ns < self.until_ns) return null;
+        while (self.count != 0) {
+            self.count -= 1;
+            if (self.sources[self.count].hasNews()) return self.sources[self.count];
+        }
+        if (self.other.hasNews()) {
+            defer self.other = .{ .ip = null };
+            return self.other;
+        }
+        self.* = .{};
+        return null;
+    }
+};
+
+const expect = std.testing.expect;
+const expectEqual = std.testing.expectEqual;
+
+test "the first few of a source have records, the rest is counted and told once" {
+    var strangers: Strangers = .{};
+    const ip: [4]u8 = .{ 10, 42, 0, 77 };
+    for (0..600) |n| try expectEqual(n < own_records_max, strangers.note(ip, .refused, n));
+    try expect(!strangers.note(ip, .evicted, 700));
+    try expectEqual(null, strangers.next(interval_ns - 1));
+    const told = strangers.next(interval_ns).?;
+    var out: [message_bytes_max]u8 = undefined;
+    try std.testing.expectEqualStrings(
+        "audit strangers source=10.42.0.77 refused=596 evicted=1 timeout=0 ms=10000",
+        message(&out, &told),
+    );
+    try expectEqual(null, strangers.next(interval_ns));
+    try expectEqual(edge.never, strangers.until_ns);
+    // A new interval, with records of its own.
+    try expect(strangers.note(ip, .refused, interval_ns));
+}
+
+test "many sources have few records in all, and one sum for those without a place" {
+    var strangers: Strangers = .{};
+    var records: usize = 0;
+    for (0..250) |last| for (0..3) |_| {
+        const ip: [4]u8 = .{ 10, 42, 0, @intCast(last) };
+        records += @intFromBool(strangers.note(ip, .refused, 0));
+    };
+    try expectEqual(records_max, records);
+    var lines: usize = 0;
+    var sum: u64 = 0;
+    while (strangers.next(interval_ns)) |source| {
+        lines += 1;
+        sum += source.count(.refused);
+    }
+    try expect(lines <= sources_max + 1);
+    try expectEqual(750 - records_max, sum);
+}
