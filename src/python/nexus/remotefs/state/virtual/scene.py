@@ -23,6 +23,7 @@ from nexus.remotefs.package.virtual.switch_node import Place
 from nexus.remotefs.state.virtual.peer import VirtualPeer
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
+from nexus.simulation.power import PowerCut
 from nexus.simulation.world import World
 from nexus.wire import log, state, transfer
 from nexus.wire.gateway import Response
@@ -40,8 +41,28 @@ _LINK: Final = LinkOptions(delay_ns=1_000_000)
 # Who waits for something looks this often whether it has come.
 _REACTION_NS: Final = 250_000
 
+# How long the power is off: longer than a peer that is not heard is dialled.
+_OFF_NS: Final = 2_000_000_000
+
 # Virtual time in which a guest that is well has long answered.
 _PATIENCE_NS: Final = 20_000_000_000
+
+
+class FlushedDrive(MemoryDrive):
+    """A drive that can lose what was not flushed."""
+
+    def __init__(self, content: bytes) -> None:
+        """Begin with what is flushed."""
+        super().__init__(content)
+        self._flushed = content
+
+    def flush(self) -> None:
+        """From now on no cut can take what is there."""
+        self._flushed = bytes(self.content)
+
+    def lose_unflushed(self) -> None:
+        """Be as a cut leaves a disk that had written nothing of its own accord."""
+        self.content[:] = self._flushed
 
 
 class Scene:
@@ -55,24 +76,28 @@ class Scene:
         bus, network = settings.dsoftbus, settings.network
         assert bus is not None, "the guest needs a bus"
         assert network is not None, "the guest needs a network"
-        drives = []
+        self.disk = FlushedDrive(b"")
         if settings.state is not None:
             assert settings.state.disk_kib is not None, "the guest's disk begins empty"
-            disk = MemoryDrive(bytes(settings.state.disk_kib << 10))
-            drives.append(AttachedDrive(_STATE_SLOT, disk, False))
+            self.disk = FlushedDrive(bytes(settings.state.disk_kib << 10))
         random = KeyedRandom(_SEED)
-        guest = Machine(
-            MachineOptions(
-                kernel=kernel,
-                ram_bytes=settings.node.ram_mib << 20,
-                fw_cfg={_CONFIG_FILE: compile_node(settings)},
-                drives=drives,
-                mac=settings.node.mac_bytes,
-                entropy=EntropyStream(random, "guest"),
-                engine="reference" if native_blob is None else "native",
-                native_blob=native_blob,
+
+        def switch_on(life: str) -> Machine:
+            has_disk = settings.state is not None
+            return Machine(
+                MachineOptions(
+                    kernel=kernel,
+                    ram_bytes=settings.node.ram_mib << 20,
+                    fw_cfg={_CONFIG_FILE: compile_node(settings)},
+                    drives=[AttachedDrive(_STATE_SLOT, self.disk, False)] if has_disk else [],
+                    mac=settings.node.mac_bytes,
+                    entropy=EntropyStream(random, life),
+                    engine="reference" if native_blob is None else "native",
+                    native_blob=native_blob,
+                )
             )
-        )
+
+        self._switch_on = switch_on
         place = Place(
             device_id=settings.node.id,
             mac=settings.node.mac_bytes,
@@ -93,7 +118,7 @@ class Scene:
             )
             self.peers[peer.id] = VirtualPeer(library, own, secret, place)
         hosts = {name: peer.host for name, peer in self.peers.items()}
-        self.world = World({**hosts, "guest": guest}, _LINK, random)
+        self.world = World({**hosts, "guest": switch_on("guest")}, _LINK, random)
         self.console = ""
         self._count = 0
 
@@ -109,6 +134,24 @@ class Scene:
         while not is_done():
             assert self.world.now_ns < end_ns, f"waited {_PATIENCE_NS} ns in vain\n{self.console}"
             self._step(self.world.now_ns + _REACTION_NS)
+
+    def cut_power(self, *, is_disk_written: bool) -> None:
+        """Let the guest's power fail, and wait until every peer has a session with it again.
+
+        Args:
+            is_disk_written: The disk had written all it was given; else only what was flushed.
+        """
+        off_ns = self.world.now_ns + _OFF_NS
+        if not is_disk_written:
+            self.disk.lose_unflushed()
+        life = f"guest {off_ns}"
+        self.world.schedule(
+            PowerCut("guest", self.world.now_ns, off_ns, lambda: self._switch_on(life))
+        )
+        for peer in self.peers.values():
+            peer.lose_session()
+        self.run_for(2 * _OFF_NS)
+        self.wait_ready()
 
     def wait_ready(self) -> None:
         """Let the world go on until every peer has a session."""
