@@ -10,6 +10,7 @@ import os.path
 from dataclasses import dataclass
 from typing import Mapping, Optional
 
+from pants.backend.adhoc.target_types import AdhocToolSourcesField
 from pants.core.goals.package import (
     BuiltPackage,
     BuiltPackageArtifact,
@@ -17,6 +18,7 @@ from pants.core.goals.package import (
     OutputPathField,
     PackageFieldSet,
 )
+from pants.core.target_types import FileSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
 from pants.engine.fs import AddPrefix, CreateDigest, Digest, FileContent, MergeDigests, Snapshot
@@ -115,21 +117,39 @@ async def package_release(field_set: ReleaseFieldSet, platform: Platform) -> Bui
         Get(BuiltPackage, EnvironmentAwarePackageRequest(found)) for found in packageable.field_sets
     )
     built = {found.address for found in packageable.field_sets}
-    sources = await Get(
-        SourceFiles,
-        SourceFilesRequest(
-            [
-                t[SourcesField]
-                for t in targets
-                if t.has_field(SourcesField) and t.address not in built
-            ]
+    fields = [
+        target[SourcesField]
+        for target in targets
+        if target.has_field(SourcesField) and target.address not in built
+    ]
+    is_made = [isinstance(field, AdhocToolSourcesField) for field in fields]
+    sources, made = await MultiGet(
+        Get(
+            SourceFiles,
+            SourceFilesRequest([field for field, made in zip(fields, is_made) if not made]),
+        ),
+        # What a tool prints are files of this archive too.
+        Get(
+            SourceFiles,
+            SourceFilesRequest(
+                [field for field, made in zip(fields, is_made) if made],
+                for_sources_types=(FileSourceField,),
+                enable_codegen=True,
+            ),
         ),
     )
     version = f"{field_set.version.value}\n{platform.value}\n"
     written = await Get(Digest, CreateDigest([FileContent(VERSION, version.encode())]))
     files = await Get(
         Snapshot,
-        MergeDigests([sources.snapshot.digest, written, *(package.digest for package in packages)]),
+        MergeDigests(
+            [
+                sources.snapshot.digest,
+                made.snapshot.digest,
+                written,
+                *(package.digest for package in packages),
+            ]
+        ),
     )
     places = lay_out(
         field_set.address, {**(field_set.layout.value or {}), VERSION: VERSION}, files.files
