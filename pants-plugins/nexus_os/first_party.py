@@ -118,6 +118,15 @@ class NexusOs(Subsystem):
             """
         ),
     )
+    require_hidden = BoolOption(
+        default=False,
+        help=help_text(
+            """
+            Fail where the machine does not allow to hide what `hide` names, instead of warning. For
+            pipelines: a result of a build that saw the host's network or home must not be shared.
+            """
+        ),
+    )
     tailor = BoolOption(
         default=True,
         help=help_text(
@@ -132,7 +141,7 @@ class NexusOs(Subsystem):
 
 
 # What the PEX of a release is made for.
-RELEASE_INTERPRETER = "CPython==3.11.*"
+RELEASE_INTERPRETER = "CPython>=3.11,<3.15"
 
 # The path to the sources comes by a PEX_ variable, which must survive start-up.
 _KEEP_PATH = ("--no-strip-pex-env",)

@@ -20,6 +20,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import struct
 import sys
 
@@ -58,6 +59,18 @@ _UP = 1
 # How much of a script is searched for the paths it names; Pants's own are some three thousand.
 _SCRIPT_BYTES_MAX = 1 << 16
 
+# A word of a shell: plain characters, escaped ones, and parts in quotes, in any order.
+_WORD = re.compile(r"""(?:[^\s"'\\;()]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""")
+_PART_OF_WORD = re.compile(r"""\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'\\]+)""")
+
+# What the kernel's number says of `unshare` is about something else.
+_NAMESPACE_REASONS = {
+    errno.ENOSPC: "the limit of namespaces is reached (sysctl user.max_user_namespaces)",
+    errno.EUSERS: "namespaces are nested too deeply",
+    errno.EPERM: "this user may not make namespaces (a container, or sysctl "
+    "kernel.apparmor_restrict_unprivileged_userns, kernel.unprivileged_userns_clone)",
+}
+
 
 class RefusedError(Exception):
     """The machine does not give this user what the seal is made of."""
@@ -87,6 +100,11 @@ def seal(parts: tuple[str, ...] = PARTS, script: str = "") -> None:
             os.chdir(folder)
     except OSError as refused:
         raise RefusedError(f"{refused.filename or 'namespaces'}: {refused.strerror}") from refused
+
+
+def namespace_reason(number: int) -> str:
+    """What to tell somebody to whom the kernel gives no namespace, by the error's number."""
+    return _NAMESPACE_REASONS.get(number) or os.strerror(number)
 
 
 def home_of(user: int) -> str:
@@ -119,7 +137,9 @@ def _enter_namespaces(parts: list[str], user: int, group: int) -> None:
     # Root needs no user namespace, and keeps being root over the files of others.
     if user == 0 and libc.unshare(flags) == 0:
         return
-    _check(libc.unshare(flags | _NEW_USER), "unshare")
+    if libc.unshare(flags | _NEW_USER) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, namespace_reason(number), "unshare")
     for name, line in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -146,8 +166,8 @@ def _name_host() -> None:
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    arguments = [text.encode() for text in (source, target, kind)]
-    _check(_libc().mount(*arguments, ctypes.c_ulong(flags), data.encode()), target)
+    arguments = [os.fsencode(text) for text in (source, target, kind)]
+    _check(_libc().mount(*arguments, ctypes.c_ulong(flags), os.fsencode(data)), target)
 
 
 def _hide_home(home: str, user: int, group: int, script: str) -> None:
@@ -175,7 +195,7 @@ def _hide_home(home: str, user: int, group: int, script: str) -> None:
     if home:
         _mount("none", home, "none", _REMOUNT | _BIND | _READ_ONLY | tmpfs)
     else:
-        _check(_libc().umount2(covered.encode(), 2), covered)
+        _check(_libc().umount2(os.fsencode(covered), 2), covered)
 
 
 def needed_below(home: str, script: str = "") -> list[str]:
@@ -217,10 +237,33 @@ def named_in(script: str) -> list[str]:
         text = file.read(_SCRIPT_BYTES_MAX)
     if not text.startswith(b"#!"):
         return found
-    words = text.decode(errors="replace")
+    words = paths_in(os.fsdecode(text))
+    return found + [word for word in words if os.path.isabs(word)]
+
+
+def paths_in(text: str) -> list[str]:
+    """Whatever in a script may be meant as a path, and more; the caller looks what there is.
+
+    A path is a word as the shell reads it, or what stands after one of `=:` in it, or, where the
+    text is no shell's, what is between any two separators.
+    """
+    found = []
+    for line in text.split("\n"):
+        for word in map(_unquoted, _WORD.findall(line)):
+            found.append(word)
+            found += [word[at + 1 :] for at, sign in enumerate(word) if sign in "=:"]
+            found += word.split(":")
     for separator in "=:;\"'()":
-        words = words.replace(separator, " ")
-    return found + [word for word in words.split() if word.startswith("/")]
+        text = text.replace(separator, " ")
+    return found + text.split()
+
+
+def _unquoted(word: str) -> str:
+    """The word without its quotes, and without the backslashes that hide a character's meaning."""
+    parts = []
+    for escaped, double, single, plain in _PART_OF_WORD.findall(word):
+        parts.append(escaped or re.sub(r"\\([$`\"\\])", r"\1", double) or single or plain)
+    return "".join(parts)
 
 
 def _installation(path: str) -> str:
@@ -239,7 +282,7 @@ def refusals() -> list[tuple[str, str]]:
             try:
                 seal((part,))
             except RefusedError as refused:
-                os.write(write, str(refused).encode())
+                os.write(write, str(refused).encode(errors="backslashreplace"))
             os._exit(0)
         os.close(write)
         with os.fdopen(read, "rb") as answer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +44,46 @@ def test_a_folder_within_something_kept_is_kept_with_it(home: Path) -> None:
     script = f"#!/bin/sh\nexec {home}/python/3/bin/python3 {home}/python/3/lib\n"
     (home / "python/3/lib").mkdir()
     assert below(home, script) == ["cache/tool", "python/3", "sandbox"]
+
+
+HOMES = [
+    "with space",
+    "br(ack)et",
+    "eq=ual",
+    "semi;colon",
+    "quo'te",
+    'dou"ble',
+    "co:lon",
+    "back\\s",
+]
+
+
+@pytest.mark.parametrize("name", [*HOMES, os.fsdecode(b"gr\xfcn"), "gr\u00fcn"])
+@pytest.mark.parametrize(
+    "line",
+    ["'''exec' {double} -c 'echo ran'", "exec {single} -x", "A={single} run", "P=/bin:{single}:/x"],
+)
+def test_a_path_in_quotes_is_read_whole(tmp_path: Path, name: str, line: str) -> None:
+    tool = tmp_path / name / "tools/bin/sh"
+    escaped = str(tool).replace("\\", "\\\\").replace('"', '\\"')
+    text = line.format(double=f'"{escaped}"', single=shlex.quote(str(tool)))
+    script = tmp_path / "script"
+    script.write_bytes(os.fsencode(f"#!/bin/sh\n# It isn't quoted.\n{text}\n"))
+    # Between colons, a path that has a colon cannot be told from two; no shell could, either.
+    if not (":" in name and line.startswith("P=")):
+        assert str(tool) in seal.named_in(str(script))
+
+
+def test_an_escaped_path_is_read_whole(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\nexec /home/with\\ space/b\\(c\\)/sh\n")
+    assert "/home/with space/b(c)/sh" in seal.named_in(str(script))
+
+
+def test_a_kernel_without_namespaces_is_not_a_full_disk() -> None:
+    assert "user.max_user_namespaces" in seal.namespace_reason(errno.ENOSPC)
+    assert "may not make namespaces" in seal.namespace_reason(errno.EPERM)
+    assert seal.namespace_reason(errno.ENOMEM) == os.strerror(errno.ENOMEM)
 
 
 def test_the_whole_home_never_stays(home: Path) -> None:

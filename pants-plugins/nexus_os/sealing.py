@@ -33,6 +33,10 @@ class UnknownPartError(Exception):
     """An option or a field names something that cannot be hidden."""
 
 
+class NotHiddenError(Exception):
+    """The machine does not allow what `[nexus-os].require_hidden` demands."""
+
+
 @dataclass(frozen=True)
 class Seal:
     """What can be hidden from a command here; may be nothing."""
@@ -78,6 +82,11 @@ async def find_seal(nexus_os: NexusOs, python: PythonBuildStandaloneBinary) -> S
     )
     refused = refusals(tried)
     for part in wanted:
+        if part in refused and nexus_os.require_hidden:
+            raise NotHiddenError(
+                f"The {part} cannot be hidden from builds and tests on this machine, and "
+                f"`[nexus-os].require_hidden` demands that it is: {refused[part]}"
+            )
         if part in refused:
             warn(part, refused[part])
     return Seal(tuple(part for part in wanted if part not in refused), python.path, files)

@@ -25,11 +25,20 @@ CONNECT = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.ar
 READ = "import sys; print(open(sys.argv[1]).read())"
 
 
-def found(*, hide: Tuple[str, ...] = seal.PARTS, said: str = "", exit_code: int = 0) -> Seal:
+def found(
+    *,
+    hide: Tuple[str, ...] = seal.PARTS,
+    said: str = "",
+    exit_code: int = 0,
+    require_hidden: bool = False,
+) -> Seal:
     result = SimpleNamespace(exit_code=exit_code, stdout=said.encode(), stderr=b"Oops\nno fork")
     return run_rule_with_mocks(
         find_seal,
-        rule_args=[SimpleNamespace(hide=hide), PythonBuildStandaloneBinary("/python")],
+        rule_args=[
+            SimpleNamespace(hide=hide, require_hidden=require_hidden),
+            PythonBuildStandaloneBinary("/python"),
+        ],
         mock_gets=[
             MockGet(Digest, (CreateDigest,), lambda _: EMPTY_DIGEST),
             MockGet(FallibleProcessResult, (Process,), lambda _: result),
@@ -60,6 +69,15 @@ def test_what_a_machine_refuses_is_said_loudly(caplog: pytest.LogCaptureFixture)
     assert "NOT HERMETIC: builds and tests can see the network" in caplog.text
     assert "unshare: not permitted" in caplog.text
     assert "see the home" not in caplog.text
+
+
+def test_where_hiding_is_required_a_refusal_is_an_error() -> None:
+    with pytest.raises(sealing.NotHiddenError, match=r"The home cannot .*require_hidden.*: full"):
+        found(said="home: full\n", require_hidden=True)
+    # What nobody asks to hide may be refused.
+    assert found(hide=("network",), said="home: full\n", require_hidden=True).parts == ("network",)
+    with pytest.raises(sealing.NotHiddenError, match="no fork"):
+        found(exit_code=1, require_hidden=True)
 
 
 def test_a_program_that_breaks_hides_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -33,7 +33,7 @@ class Zig(PythonToolBase):
     default_main = EntryPoint("ziglang")
     default_requirements = [default_version]
     register_interpreter_constraints = True
-    default_interpreter_constraints = ["CPython==3.11.*"]
+    default_interpreter_constraints = ["CPython>=3.11,<3.15"]
     # Demanded by the base class.  There is no such file: `install_from_resolve` is always set.
     default_lockfile_resource = ("nexus_os", "none.lock")
 

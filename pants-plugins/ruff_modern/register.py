@@ -38,7 +38,7 @@ class Ruff(PythonToolBase):
     default_main = ConsoleScript("ruff")
     default_requirements = [default_version]
     register_interpreter_constraints = True
-    default_interpreter_constraints = ["CPython==3.11.*"]
+    default_interpreter_constraints = ["CPython>=3.11,<3.15"]
     # Demanded by the base class.  There is no such file: `install_from_resolve` is always set.
     default_lockfile_resource = ("ruff_modern", "none.lock")
 

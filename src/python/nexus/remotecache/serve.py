@@ -34,6 +34,8 @@ from nexus.remotecache.sandbox import (
 # Between two looks at whether the servers still live.
 LOOK_SECONDS = 0.5
 
+PORT_MAX = 65535
+
 
 class StopRequestedError(Exception):
     """A signal asked for the end."""
@@ -59,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="remote_cache", description=__doc__.split("\n")[0])
-    parser.add_argument("--port", type=int, default=0, help="default: one that is free")
+    parser.add_argument("--port", type=port_number, default=0, help="default: one that is free")
     parser.add_argument("--quota", default="10G", help="size of the store, such as 500M or 10G")
     parser.add_argument("--folder", type=Path, help="keep everything here; default: keep nothing")
     parser.add_argument("--days", type=int, default=30, help="how long keys and tokens are valid")
@@ -74,6 +76,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         help="a folder with tools that executed processes may read, besides the system's",
     )
     return parser.parse_args(argv)
+
+
+def port_number(text: str) -> int:
+    """A port, or 0 for one that is free."""
+    if not text.isascii() or not text.isdecimal() or int(text[:6]) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected 0 to {PORT_MAX}")
+    return int(text)
 
 
 def choose_folder(given: Path | None, stack: contextlib.ExitStack) -> Path:

@@ -10,9 +10,11 @@ be restarted at any time.  Asked to, the store also runs processes, each in a sa
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -90,6 +92,7 @@ def running(
         ServerError: one of them did not start.
     """
     port = port or free_port()
+    refuse_taken(port)
     with contextlib.ExitStack() as stack:
         socket_path = folder / SOCKET
         if len(os.fsencode(socket_path)) > SOCKET_PATH_BYTES_MAX:
@@ -169,8 +172,10 @@ def program(folder: Path, name: str) -> Path:
 def child(folder: Path, name: str, argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that ends with the block, with its output in a file.
 
-    It gets a session of its own, so that Ctrl-C reaches us alone and the order of ends is ours.
+    It gets a session of its own, so that Ctrl-C reaches us alone and the order of ends is ours.  If
+    we are killed it ends, too: nobody would know of a server that goes on listening.
     """
+    parent = os.getpid()
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             argv,
@@ -178,6 +183,7 @@ def child(folder: Path, name: str, argv: Sequence[str]) -> Iterator[subprocess.P
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: end_with(parent),
         )
     try:
         yield process
@@ -188,6 +194,38 @@ def child(folder: Path, name: str, argv: Sequence[str]) -> Iterator[subprocess.P
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def end_with(parent: int) -> None:
+    """Let the kernel end this process when the one that started it is gone.
+
+    Runs between fork and exec.  Linux only; elsewhere a parent that is killed leaves its children.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    set_signal_at_death_of_parent = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+    ctypes.CDLL(None).prctl(set_signal_at_death_of_parent, signal.SIGTERM)
+    # It may have died before that; then somebody else is the parent by now.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def refuse_taken(port: int) -> None:
+    """Look whether another program listens there already.
+
+    Raises:
+        ServerError: it does, or this user may not listen there.
+    """
+    with socket.socket() as probe:
+        # Connections that ended a moment ago do not hold a port; what listens does.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as exc:
+            raise ServerError(
+                f"--port {port}: {os.strerror(exc.errno or 0)}; name a port that no other program "
+                "uses, or leave the option out for one that is free"
+            ) from exc
 
 
 def wait_until_answers(

@@ -95,6 +95,10 @@ instances:
       - !bytestream
         storage: *storage
 thread-pool-size: {THREADS}
+grpc-server-options:
+  # Unless told, the system shares a port among all servers that ask for it: each client would meet
+  # one of them by chance, and half of them the wrong certificate.
+  grpc.so_reuseport: 0
 """
 
 

@@ -18,6 +18,9 @@ WARNING = re.compile(
     r"\[WARN\] Failed to (read from|write to) remote cache \((\d+) occurrences so far\): (.*)$"
 )
 
+# What colours a word on a terminal: the one control sequence that Pants writes into a log.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 # A warning is repeated with rising counts; these many different reasons are worth showing.
 REASONS_MAX = 10
 
@@ -51,7 +54,7 @@ def parse(log: str) -> CacheStats:
     counters: dict[str, int] = {}
     reasons: dict[str, None] = {}
     in_counters = False
-    for line in log.splitlines():
+    for line in COLOUR.sub("", log).splitlines():
         if COUNTERS_BEGIN.search(line):
             in_counters = True
         elif in_counters and (found := COUNTER.match(line)):

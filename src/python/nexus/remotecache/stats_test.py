@@ -50,6 +50,19 @@ def test_each_reason_is_given_once() -> None:
     assert stats.render(found).count("reason: could not read from it: Unauthenticated") == 1
 
 
+def test_colours_hide_nothing() -> None:
+    """`PANTS_COLORS=true` overrides what pants.ci.toml says."""
+    coloured = log(read_errors=1, cached=2, warnings=REFUSED).replace(
+        "[WARN]", "\x1b[33m[WARN]\x1b[0m"
+    )
+    coloured = coloured.replace("[INFO]", "\x1b[1;32m[INFO]\x1b[0m").replace(
+        "Counters:", "Counters:\x1b[m"
+    )
+    found = stats.parse(coloured)
+    assert found.reasons == ("could not read from it: Unauthenticated",)
+    assert (found["requests"], found.errors) == (3, 1)
+
+
 def test_executions_are_told_if_there_were_any() -> None:
     executed = "  remote_execution_requests: 5\n  remote_execution_success: 4\n"
 

@@ -1,0 +1,81 @@
+"""Ports and ends of the servers' processes, with small programs in their place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nexus.remotecache import serve, server, settings
+
+# Long enough for a busy machine; nothing waits for it when all is well.
+PATIENCE_SECONDS = 60.0
+
+PARENT = """
+import sys, time
+from pathlib import Path
+sys.path[:] = {path!r}
+from nexus.remotecache import server
+with server.child(Path({folder!r}), "sleeper", [sys.executable, "-c", "import time; time.sleep(1000)"]) as sleeper:
+    print(sleeper.pid, flush=True)
+    time.sleep(1000)
+"""
+
+
+def lives(process: int) -> bool:
+    """Whether it runs; one that waits for somebody to read its exit code does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"
+
+
+def test_a_child_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = PARENT.format(path=sys.path, folder=str(tmp_path))
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert lives(child)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while lives(child) and time.monotonic() < deadline:
+        os.sched_yield()
+    assert not lives(child)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_that_somebody_listens_on_is_refused(address: str) -> None:
+    with socket.socket() as taken:
+        # Even of one that would share it.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind((address, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(server.ServerError, match=f"--port {port}: Address already in use"):
+            server.refuse_taken(port)
+    server.refuse_taken(port)
+
+
+def test_the_front_shares_its_port_with_nobody() -> None:
+    paths = settings.FrontPaths(
+        server_key="k", server_certificate="c", token_secret="t", access_list="a", store_socket="s"
+    )
+    text = settings.front_configuration("127.0.0.1:1", paths)
+    assert "\ngrpc-server-options:\n" in text
+    assert "\n  grpc.so_reuseport: 0\n" in text
+
+
+@pytest.mark.parametrize("given", ["-1", "65536", "x", "", "99999999999", "٣"])
+def test_a_port_that_is_none_is_named(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        serve.parse([f"--port={given}"])
+    assert f"{given!r} is not a port; expected 0 to 65535" in capsys.readouterr().err
