@@ -22,7 +22,8 @@ import sys, time
 from pathlib import Path
 sys.path[:] = {path!r}
 from nexus.remotecache import server
-with server.child(Path({folder!r}), "sleeper", [sys.executable, "-c", "import time; time.sleep(1000)"]) as sleeper:
+command = [sys.executable, "-c", "import time; time.sleep(1000)"]
+with server.child(Path({folder!r}), "sleeper", command) as sleeper:
     print(sleeper.pid, flush=True)
     time.sleep(1000)
 """
