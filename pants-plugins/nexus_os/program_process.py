@@ -67,6 +67,10 @@ async def start_in_sandbox(request: ProgramProcess, seal: Seal) -> Process:
     return seal.around(await Get(Process, VenvPexProcess(tool, **how)))
 
 
+# By it a program leaves the temporary folder out of what it says.
+SANDBOX = {"NEXUS_SANDBOX": "{chroot}"}
+
+
 @dataclass(frozen=True)
 class WorkspaceProgram:
     """One run of a program in the workspace; becomes a `RunRequest`.
@@ -91,6 +95,7 @@ async def start_in_workspace(request: WorkspaceProgram, pex_env: PexEnvironment)
             extra_env={
                 **_environment(workspace, program.release.python),
                 **program.environment(),
+                **SANDBOX,
             },
             append_only_caches=workspace.append_only_caches,
         )
@@ -104,7 +109,11 @@ async def start_in_workspace(request: WorkspaceProgram, pex_env: PexEnvironment)
     return RunRequest(
         digest=digest,
         args=(*workspace.create_argv("{chroot}/" + pex.name), *request.argv),
-        extra_env={**_environment(workspace, python), **program.environment("{chroot}/")},
+        extra_env={
+            **_environment(workspace, python),
+            **program.environment("{chroot}/"),
+            **SANDBOX,
+        },
         append_only_caches=workspace.append_only_caches,
     )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from nexus.core.errors import UsageError
 from nexus.harness import arguments, os2vm
+from nexus.harness.arguments import _parser
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 
@@ -67,3 +71,11 @@ def test_exit_codes_are_distinct() -> None:
     assert len({outcome.exit_code for outcome in Outcome}) == len(Outcome)
     assert len({outcome.label for outcome in Outcome}) == len(Outcome)
     assert [outcome for outcome in Outcome if outcome.exit_code == 0] == [Outcome.PASSED]
+
+
+def test_the_documentation_lists_each_option_once() -> None:
+    text = Path("docs/testing.md").read_text(encoding="utf-8")
+    table = [line.split("|")[1] for line in text.split("\n") if line.startswith("| `--")]
+    listed = [word for cell in table for word in re.findall(r"`?(--[a-z-]+)", cell)]
+    options = {n for action in _parser()._actions for n in action.option_strings if n[1] == "-"}
+    assert sorted(listed) == sorted(options - {"--help"})

@@ -281,3 +281,17 @@ def test_a_release_finds_the_interpreter_beside_its_program(
     assert os2vm.main([*argv, "--out", f"{folder}/out"]) == 20
     assert f"{folder}/native-interpreter.bin is empty" in capsys.readouterr().err
     assert os2vm.main([*argv, "--engine", "reference", "--out", f"{folder}/out"]) != 20
+
+
+def test_no_message_names_a_sandbox(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NEXUS_SANDBOX", str(folder))
+    argv = ["--node", f"{folder}/node.toml", "--expect", "x", f"--image=system={folder}/none.elf"]
+    assert os2vm.main([*argv, "--out", f"{folder}/out"]) == 20
+    assert "--image system: cannot read none.elf: " in capsys.readouterr().err
+    (folder / "node.toml").write_text("seed = true\n[node]\n")
+    assert os2vm.main([*argv, "--out", f"{folder}/out"]) == 20
+    printed = capsys.readouterr().err
+    assert "bad-configuration: node.toml:1: seed: unknown key" in printed
+    assert str(folder) not in printed

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import UsageError
@@ -18,6 +20,9 @@ from nexus.harness.engine import Engine
 from nexus.harness.plan import Plan
 from nexus.harness.program import Program
 from nexus.harness.qemu_command import BUDGET_FACTOR
+
+# In which Pants names the folder that it lays the inputs of a run out in.
+_SANDBOX: Final = "NEXUS_SANDBOX"
 
 
 def boot(plan: Plan, options: Options) -> Engine:
@@ -75,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as exc:
         print(f"os2vm: bad-configuration: {printable(str(exc))}", file=sys.stderr)
         return EXIT_CONFIG
-    return Program(options, load, boot).run()
+    return Program(options, load, boot, sandbox=os.environ.get(_SANDBOX, "")).run()
 
 
 if __name__ == "__main__":

@@ -59,7 +59,9 @@ class _Ended:
 class Program:
     """One invocation; the loader and the booter are handed in, so that tests can hand in fakes."""
 
-    def __init__(self, options: Options, load: Loader, boot: Booter) -> None:
+    def __init__(self, options: Options, load: Loader, boot: Booter, *, sandbox: str = "") -> None:
+        """Prepare a run; no message names the `sandbox`, a folder that is gone afterwards."""
+        self._sandbox = sandbox
         self._options = options
         self._load = load
         self._boot = boot
@@ -87,7 +89,7 @@ class Program:
                 engine.close()
         except NexusError as exc:
             outcome = next(o for kind, o in _OUTCOME_OF_ERROR if isinstance(exc, kind))
-            return self._unrun(outcome, printable(str(exc), keep="\n"))
+            return self._unrun(outcome, printable(self._without_sandbox(str(exc)), keep="\n"))
         except Exception as exc:  # A defect of ours; this is the one place that may catch it all.
             message = printable(f"unexpected {type(exc).__name__}: {exc}".splitlines()[0])
             text = _encode(traceback.format_exc())
@@ -162,6 +164,10 @@ class Program:
             message,
         )
         return _Ended(outcome, message, deterministic, options.engine, False, {}, dict(files or {}))
+
+    def _without_sandbox(self, text: str) -> str:
+        """Let paths begin where the repository does; a temporary folder helps nobody."""
+        return text.replace(f"{self._sandbox}/", "") if self._sandbox else text
 
     @property
     def _settings(self) -> list[str]:
