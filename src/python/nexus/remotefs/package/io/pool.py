@@ -16,6 +16,7 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -44,7 +45,8 @@ class SharedNode:
         """
         self._settings = settings
         self._loop = asyncio.new_event_loop()
-        self._node = Node(settings)
+        # It only calls, so that several programs can be this node at once.
+        self._node = Node(replace(settings, is_listening=False))
         self._clients: dict[tuple[str, int, float], AsyncPackageClient] = {}
         name = f"nexus node {settings.device_id}"
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
