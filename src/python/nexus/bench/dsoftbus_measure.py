@@ -209,9 +209,9 @@ def _resident_bytes() -> int:
 
 
 def _nodes(streams: Mapping[str, StreamHandler], sessions_max: int = 4) -> tuple[Node, Node]:
-    a = Node(_settings(KEY_A, KEY_B), sessions_per_peer_max=sessions_max)
+    a = Node(settings_of(KEY_A, KEY_B), sessions_per_peer_max=sessions_max)
     b = Node(
-        _settings(KEY_B, KEY_A),
+        settings_of(KEY_B, KEY_A),
         {1: lambda call: RESOLVE_OK},
         streams=streams,
         sessions_per_peer_max=sessions_max,
@@ -227,9 +227,14 @@ async def _meet(a: Node, b: Node) -> Peer:
     return peer
 
 
-def _settings(key: NodeKey, other: NodeKey) -> Settings:
+def settings_of(key: NodeKey, other: NodeKey, port: int | None = None) -> Settings:
+    """Return the settings of a node that knows another one, perhaps at a port of its own."""
     peer = PeerSettings(
-        device_id=other.device_id, public_key=other.public, address="127.0.0.1", discovery_port=9
+        device_id=other.device_id,
+        public_key=other.public,
+        address="127.0.0.1",
+        discovery_port=9,
+        port=port,
     )
     return Settings(
         device_id=key.device_id,

@@ -7,6 +7,7 @@ from typing import Final
 
 from nexus.fuzz import (
     bus_targets,
+    link_targets,
     service_targets,
     session_targets,
     storage_targets,
@@ -15,7 +16,12 @@ from nexus.fuzz import (
 from nexus.fuzz.target import Target
 
 GROUPS: Final[Mapping[str, tuple[Target, ...]]] = {
-    "dsoftbus": (*session_targets.TARGETS, *bus_targets.TARGETS, *service_targets.TARGETS),
+    "dsoftbus": (
+        *session_targets.TARGETS,
+        *link_targets.TARGETS,
+        *bus_targets.TARGETS,
+        *service_targets.TARGETS,
+    ),
     "storage": storage_targets.TARGETS,
     "wire": wire_targets.TARGETS,
 }

@@ -216,6 +216,18 @@ class TwoNodes(RuleBasedStateMachine):
         for pipe in self.pipes:
             assert pipe.written.startswith(pipe.read)
 
+    async def drain(self, pipe: Pipe) -> None:
+        """Read a stream to its end, in pieces that are not those that were written."""
+        try:
+            pipe.stream.close()
+            while piece := await pipe.stream.read(7001):
+                pipe.read += piece
+        except NexusError:
+            return  # It was reset, or lost with its session.
+        assert pipe.written.startswith(pipe.read)
+        if pipe.writing is None or not pipe.writing.cancelled():
+            assert pipe.read == pipe.written
+
     def teardown(self) -> None:
         """Deliver everything: every call that was not cancelled has its answer."""
 
@@ -235,6 +247,9 @@ class TwoNodes(RuleBasedStateMachine):
             for task in self.tasks:
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)
+            carrying = asyncio.create_task(self.line.run(50_000_000))
+            await asyncio.gather(*(self.drain(pipe) for pipe in self.pipes))
+            carrying.cancel()
             for node in self.nodes:
                 assert all(peer.in_flight == 0 for peer in node.peers.values())
                 await node.close()
@@ -248,4 +263,4 @@ class TwoNodes(RuleBasedStateMachine):
 
 
 TestTwoNodes = TwoNodes.TestCase
-TestTwoNodes.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestTwoNodes.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
