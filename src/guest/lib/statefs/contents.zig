@@ -268,7 +268,10 @@ pub const Contents = struct {
         const before = table.placeOf(owner, key);
         if (!before.is_found and table.isFull()) return error.Full;
         const is_joined = owner != 0 and before.is_found;
-        if (before.is_found and owner == 0) _ = self.take(before.index);
+        // It keeps its place, unless its room is needed for what comes.
+        const is_replaced = owner == 0 and before.is_found and
+            table.hasFree(key.len + bytes.len);
+        if (before.is_found and owner == 0 and !is_replaced) _ = self.take(before.index);
         const held_len = if (is_joined) table.items[before.index].value_len else 0;
         const size: u32 = @intCast(key.len + held_len + bytes.len);
         const at = table.reserve(size) orelse return error.Full;
@@ -279,13 +282,21 @@ pub const Contents = struct {
             @memcpy(room[key.len..][0..held_len], self.valueOf(held));
         }
         @memcpy(room[key.len + held_len ..], bytes);
-        self.insert(.{
+        const item: Item = .{
             .owner = owner,
             .at = at,
             .key_len = @intCast(key.len),
             .value_len = @intCast(held_len + bytes.len),
             .peer = peer,
-        });
+        };
+        if (is_replaced) self.replace(before.index, item) else self.insert(item);
+    }
+
+    fn replace(self: *Contents, index: usize, item: Item) void {
+        const old = self.table.replace(index, item);
+        self.entry_bytes = self.entry_bytes - old.len() + item.len();
+        self.account(old, -1);
+        self.account(item, 1);
     }
 
     fn remove(self: *Contents, owner: u64, key: []const u8) void {

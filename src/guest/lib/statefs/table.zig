@@ -75,7 +75,9 @@ pub const Table = struct {
     /// To its place in the order; there is one.
     pub fn insert(self: *Table, item: Item) void {
         const index = self.placeOf(item.owner, self.keyOf(item)).index;
-        @memmove(self.items[index + 1 .. self.count + 1], self.items[index..self.count]);
+        const later = self.items[index..self.count];
+        // Item by item: they are whole words.
+        std.mem.copyBackwards(Item, self.items[index + 1 .. self.count + 1], later);
         self.items[index] = item;
         self.count += 1;
         self.held_bytes += item.len();
@@ -84,9 +86,23 @@ pub const Table = struct {
     pub fn take(self: *Table, index: usize) Item {
         const item = self.items[index];
         self.count -= 1;
-        @memmove(self.items[index..self.count], self.items[index + 1 .. self.count + 1]);
+        const later = self.items[index + 1 .. self.count + 1];
+        std.mem.copyForwards(Item, self.items[index..self.count], later);
         self.held_bytes -= item.len();
         return item;
+    }
+
+    /// In place of one with the same owner and key.
+    pub fn replace(self: *Table, index: usize, item: Item) Item {
+        const old = self.items[index];
+        self.items[index] = item;
+        self.held_bytes = self.held_bytes - old.len() + item.len();
+        return old;
+    }
+
+    /// So many bytes are free without anything being moved.
+    pub fn hasFree(self: *const Table, size: usize) bool {
+        return self.pool.len - self.used >= size;
     }
 
     /// Where so many bytes are free in one piece; null if there are not as many.

@@ -11,6 +11,7 @@ const lo = @import("wire").lo;
 const tally = @import("tally");
 const fields = @import("fields.zig");
 const Limiter = @import("limiter.zig").Limiter;
+const Ring = @import("ring.zig").Ring;
 const rooms = @import("rooms.zig");
 const Room = rooms.Room;
 
@@ -229,15 +230,15 @@ pub const Log = struct {
         return writer.done();
     }
 
-    /// Of all rooms together.
+    /// Counts and uses are of all rooms together, the caps those of the plain one.
     fn stats(self: *const Log, header: lo.Header, out: []u8) ![]const u8 {
         const use = self.rooms.use();
         var writer = try lo.startReply(out, header, .ok);
         try lo.putStats(&writer, .{
             .total = self.rooms.total,
             .dropped = self.rooms.dropped(),
-            .records_cap = rooms.records_max,
-            .bytes_cap = rooms.bytes_max,
+            .records_cap = Ring.records_max,
+            .bytes_cap = Ring.bytes_max,
             .records_used = use.records,
             .bytes_used = use.bytes,
         });

@@ -144,7 +144,7 @@ test "stats and refusals echo version and nonce" {
     _ = try it.say(alice, 1, "abc");
     const stats = try it.ask(alice, 1, .stats);
     const expected = "LO\x02\x83\x00\x07" ++ "\x00" ** 7 ++ "\x01" ++ "\x00" ** 15 ++
-        "\xa0\x01\x00\x00\x00\xa8\x01\x00\x01\x00\x00\x00\x04\x00\x00\x00";
+        "\x80\x00\x00\x00\x00\x40\x00\x00\x01\x00\x00\x00\x04\x00\x00\x00";
     try testing.expectEqualSlices(u8, expected, stats);
     const bare = it.log.handle("LO\x01\x03\x00", .{ .id = alice }, 1, &it.reply);
     try testing.expectEqualSlices(u8, "LO\x01\x83\x01", bare);

@@ -13,10 +13,6 @@ const refusals_max = 128;
 /// The log's own records, of what it lost.
 const losses_max = 32;
 
-pub const records_max = Ring.records_max + shelved_max;
-pub const bytes_max = Ring.bytes_max + shelved_max * @sizeOf(ring.Text);
-const shelved_max = audits_max + refusals_max + losses_max;
-
 pub const Room = enum { plain, audit, refusal, loss };
 
 pub const Rooms = struct {

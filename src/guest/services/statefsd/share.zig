@@ -56,8 +56,9 @@ pub const Settings = struct {
 /// What there is to be divided.
 pub const Capacity = struct { keys: u32, bytes: u64 };
 
-/// The longest value with the longest key a peer may use: a peer can always have one.
+/// The longest value with the longest key a peer may use: a peer can always have two.
 const largest_bytes = cost(96, statefs.record.value_bytes_max);
+const part_bytes_min = 2 * largest_bytes;
 /// No more than so much of what there is becomes reserve: a small disk has room for peers too.
 const reserve_part = 4;
 
@@ -73,7 +74,7 @@ pub const Limits = struct {
         const kept_bytes = @min(settings.reserve_bytes, there_is.bytes / reserve_part);
         const all_keys = there_is.keys - kept_keys;
         const all_bytes = there_is.bytes - kept_bytes;
-        const part_bytes = @max(largest_bytes, all_bytes / settings.peers);
+        const part_bytes = @max(part_bytes_min, all_bytes / settings.peers);
         return .{
             .peer_keys = @min(settings.peer_keys, @max(1, all_keys / settings.peers)),
             .peer_bytes = @min(settings.peer_bytes, part_bytes),
@@ -186,7 +187,7 @@ test "settings: defaults, every record, and what is refused" {
     try testing.expectError(error.UnknownTag, Settings.parse("\x04\x00\x00\x00"));
 }
 
-test "what is not in reserve is divided, and a peer has room for one largest value" {
+test "what is not in reserve is divided, and a peer has room for two largest values" {
     const there_is: Capacity = .{ .keys = 2048, .bytes = 512 * 1024 };
     const one: Limits = .of(.{}, there_is);
     try testing.expectEqual(@as(u64, 512), one.peer_keys);
@@ -195,7 +196,7 @@ test "what is not in reserve is divided, and a peer has room for one largest val
     try testing.expectEqual(@as(u64, 448 * 1024), one.all_bytes);
     const eight: Limits = .of(.{ .peers = 8 }, there_is);
     try testing.expectEqual(@as(u64, 240), eight.peer_keys);
-    try testing.expectEqual(largest_bytes, eight.peer_bytes);
+    try testing.expectEqual(part_bytes_min, eight.peer_bytes);
     // Of a small disk a quarter is the most that is in reserve.
     const small: Limits = .of(.{}, .{ .keys = 2048, .bytes = 16_000 });
     try testing.expectEqual(@as(u64, 12_000), small.all_bytes);

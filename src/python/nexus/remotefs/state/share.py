@@ -14,8 +14,9 @@ from typing import Final
 from nexus.remotefs.state.contents import Contents
 from nexus.remotefs.state.record import OVERHEAD_BYTES, VALUE_BYTES_MAX, put_bytes
 
-# The longest value with the longest key that a peer may use: a peer can always have one.
+# The longest value with the longest key that a peer may use: a peer can always have two.
 _LARGEST_BYTES: Final = OVERHEAD_BYTES + 96 + VALUE_BYTES_MAX
+_PART_BYTES_MIN: Final = 2 * _LARGEST_BYTES
 # No more than so much of what there is becomes reserve: a small disk has room for peers too.
 _RESERVE_PART: Final = 4
 
@@ -47,7 +48,7 @@ def limits_of(share: Share, keys: int, size: int) -> Limits:
     all_bytes = size - min(share.reserve_bytes, size // _RESERVE_PART)
     return Limits(
         min(share.peer_keys, max(1, all_keys // share.peers)),
-        min(share.peer_bytes, max(_LARGEST_BYTES, all_bytes // share.peers)),
+        min(share.peer_bytes, max(_PART_BYTES_MIN, all_bytes // share.peers)),
         all_keys,
         all_bytes,
     )

@@ -53,7 +53,7 @@ def test_peers_together_leave_the_reserve_to_programs_of_the_node() -> None:
 def test_what_is_not_in_reserve_is_divided_and_a_largest_value_has_room() -> None:
     assert limits_of(Share(), 8192, 8 << 20).peer_keys == 4096
     assert limits_of(Share(peers=8), 8192, 8 << 20).peer_keys == 960
-    assert limits_of(Share(peers=8), 8192, 1 << 18).peer_bytes == 15 + 96 + 65_536
+    assert limits_of(Share(peers=8), 8192, 1 << 18).peer_bytes == 2 * (15 + 96 + 65_536)
     assert limits_of(Share(), 8192, 16_000).all_bytes == 12_000
 
 

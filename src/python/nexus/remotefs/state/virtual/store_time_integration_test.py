@@ -16,6 +16,7 @@ from nexus.remotefs.state.virtual.scene import STATE, Scene
 from nexus.wire.state import Op, Request, Status
 
 WRITER: Final = "host-1"
+OTHER: Final = "host-2"
 FEW: Final = 64
 MANY: Final = 512
 # A link's delay is a millisecond each way.
@@ -78,6 +79,19 @@ def test_compacting_many_keys_is_done_within_its_bound(
     assert "statefsd: compaction done" in scene.console
     print(f"\nlongest put of {2 * MANY}, compactions included: {longest} ns")
     assert longest < BUSY_NS_MAX
+
+
+def test_a_peer_that_has_its_share_leaves_others_theirs(
+    filled: tuple[Scene, dict[int, dict[str, int]]],
+) -> None:
+    scene, _ = filled
+    one_more = Request(Op.PUT, key_of(MANY), b"v")
+    reply = scene.state(WRITER, one_more)
+    assert reply is not None
+    assert reply.status is Status.OVER_SHARE
+    reply = scene.state(OTHER, one_more)
+    assert reply is not None
+    assert reply.status is Status.OK
 
 
 def test_lists_of_one_peer_leave_the_sessions_of_others(
