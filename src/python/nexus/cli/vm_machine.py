@@ -39,7 +39,7 @@ class Parts:
     def close(self) -> None:
         """Bring the disks into their files, and let what was hot be translated."""
         for drive in self.drives:
-            drive.flush()
+            drive.close()  # Which also lets others have them.
         if self.cache is not None:
             from nexus.cli.vm_translate_cache import start_translator
 
@@ -89,12 +89,15 @@ def gather(options: Options) -> Parts:
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:
-    try:
-        return tuple(
-            FileDrive(drive.path, is_read_only=drive.is_read_only) for drive in options.drives
-        )
-    except DriveError as error:
-        raise UsageError(f"--drive: {error}") from error
+    opened: list[FileDrive] = []
+    for drive in options.drives:
+        try:
+            opened.append(FileDrive(drive.path, is_read_only=drive.is_read_only))
+        except DriveError as error:
+            for other in opened:
+                other.close()
+            raise UsageError(f"--drive: {error}") from error
+    return tuple(opened)
 
 
 def read(option: str, path: Path) -> bytes:

@@ -6,25 +6,38 @@ Otherwise its console is read here, so that `--until` works.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import IO, Final
 
-from nexus.cli.vm_arguments import Options
+from nexus.cli.vm_arguments import DriveOption, Options
 from nexus.cli.vm_machine import read
-from nexus.cli.vm_session import Ending, Search, ending_of
+from nexus.cli.vm_session import EXIT_HOST, Ending, Search, ending_of
 from nexus.core.errors import UsageError
+from nexus.core.text import printable
 from nexus.emulator import elf
 from nexus.emulator.board import DRIVE_SLOTS
+from nexus.emulator.io.lock import LockError, open_locked
+from nexus.harness.child import die_with_parent, stop
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.qemu_command import PROGRAM, check_version
 
 # Older ones make the board's fw_cfg only after they read the command line (see qemu_command.py).
 _FW_CFG_MAJOR_MIN: Final = 8
-_STOP_S: Final = 2
+# What QEMU ends with when it does not even begin; a guest can have this code, too.
+EXIT_QEMU: Final = 1
+# Of what it says on its error stream.
+_ERROR_BYTES_MAX: Final = 1 << 16
+# Their default action would end this process and leave QEMU behind.
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _EXIT_S: Final = 30
 _READ_BYTES: Final = 1 << 16
 
@@ -74,45 +87,109 @@ def run_qemu(options: Options) -> Ending:
     program = shutil.which(PROGRAM)
     if program is None:
         raise EngineUnavailableError(f"engine 'qemu': {PROGRAM} is not on the path")
-    shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    version = check_version(shown.stdout)
+    try:
+        shown = subprocess.run(
+            [program, "--version"], capture_output=True, timeout=_EXIT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineUnavailableError(f"engine 'qemu': {program} does not start: {error}") from error
+    version = check_version(shown.stdout.decode("utf-8", "replace"))
     try:
         elf.parse(read("--kernel", options.kernel))
     except elf.ImageError as error:
         raise UsageError(f"--kernel: {options.kernel}: {error}") from error
-    for drive in options.drives:
-        if not drive.path.is_file():
-            raise UsageError(f"--drive: {drive.path}: No such file or directory")
-    if sys.stdin.isatty() and sys.stdout.isatty() and options.until is None:
-        words = command(options, program, version, is_terminal=True)
-        return Ending(subprocess.run(words, check=False).returncode)
-    return _run_plain(command(options, program, version, is_terminal=False), options)
+    with ExitStack() as disks:
+        for drive in options.drives:
+            disks.callback(os.close, _lock(drive))
+        is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and options.until is None
+        words = command(options, program, version, is_terminal=is_terminal)
+        return _run_on_terminal(words) if is_terminal else _run_plain(words, options)
+
+
+def _lock(drive: DriveOption) -> int:
+    """Hold a disk's lock, as our own machines do: QEMU's is of another kind."""
+    try:
+        return open_locked(drive.path, is_writable=not drive.is_read_only, for_qemu=True)
+    except OSError as error:
+        raise UsageError(f"--drive: {drive.path}: {error.strerror}") from error
+    except LockError as error:
+        raise UsageError(f"--drive: {drive.path}: {error}") from error
+
+
+def _run_on_terminal(words: list[str]) -> Ending:
+    with _started(words, None, None) as (process, errors):
+        process.wait()
+        return _ending(process.returncode, errors, None)
 
 
 def _run_plain(words: list[str], options: Options) -> Ending:
-    source = subprocess.DEVNULL if options.script is None else options.script.open("rb")
     search = Search(options.until)
-    with subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE) as process:
+    with ExitStack() as stack:
+        source: IO[bytes] | int = subprocess.DEVNULL
+        if options.script is not None:
+            source = stack.enter_context(options.script.open("rb"))
+        process, errors = stack.enter_context(_started(words, source, subprocess.PIPE))
         assert process.stdout is not None
-        try:
-            while data := process.stdout.read1(_READ_BYTES):  # type: ignore[attr-defined]
-                found = search.cut(data)
-                sys.stdout.buffer.write(data if found is None else found)
-                sys.stdout.buffer.flush()
-                if found is not None:
-                    return Ending(0)
-            # Its console is closed before it has ended: to be told to end would change how it ends.
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_EXIT_S)
-        finally:
-            _stop(process)
-    return ending_of(process.returncode, options.until)
+        while data := process.stdout.read1(_READ_BYTES):  # type: ignore[attr-defined]
+            found = search.cut(data)
+            sys.stdout.buffer.write(data if found is None else found)
+            sys.stdout.buffer.flush()
+            if found is not None:
+                return Ending(0)
+        # Its console is closed before it has ended: to be told to end would change how it ends.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_EXIT_S)
+        stop(process)
+        return _ending(process.returncode, errors, options.until)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+class _EndedBySignalError(Exception):
+    """A signal asks this process to end; QEMU has to go first."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def _started(
+    words: list[str], source: IO[bytes] | int | None, sink: int | None
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """A QEMU for the length of a `with`, and where it complains; it never outlives this process."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        raise _EndedBySignalError(number)
+
+    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
+    ended_by = None
+    try:
+        with (
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(
+                words, stdin=source, stdout=sink, stderr=errors, preexec_fn=die_with_parent
+            ) as process,
+        ):
+            try:
+                yield process, errors
+            except _EndedBySignalError as error:
+                ended_by = error.number
+            finally:
+                stop(process)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if ended_by is not None:
+        signal.raise_signal(ended_by)
+
+
+def _ending(code: int, errors: IO[bytes], until: bytes | None) -> Ending:
+    """What it means that QEMU ended: the guest's verdict, or that there was none."""
+    errors.seek(0)
+    said = errors.read(_ERROR_BYTES_MAX).decode("utf-8", "replace").splitlines()
+    complaints = [line for line in said if line.startswith(PROGRAM) and "warning:" not in line]
+    if code < 0:
+        return Ending(EXIT_HOST, f"QEMU was ended by {signal.Signals(-code).name}")
+    if code == EXIT_QEMU and complaints:
+        return Ending(EXIT_HOST, f"QEMU did not run: {complaints[0].partition(': ')[2]}")
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in said))
+    return ending_of(code, until)

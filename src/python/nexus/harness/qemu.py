@@ -10,8 +10,6 @@ closes), and by the kernel's hand (`PR_SET_PDEATHSIG`) should this process be ki
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import selectors
 import shutil
@@ -22,9 +20,10 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from nexus.harness import qemu_command
+from nexus.harness.child import STOP_SECONDS, die_with_parent, stop
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.plan import MachinePlan, Plan, PlanError
 from nexus.harness.socket_switch import SocketSwitch
@@ -36,10 +35,7 @@ _POLL_S: Final = 0.05
 _NS_PER_S: Final = 1_000_000_000
 _READ_BYTES: Final = 1 << 16
 
-# A QEMU told to stop does so within milliseconds; after this it is killed.
-_STOP_SECONDS: Final = 2
 _VERSION_SECONDS: Final = 10
-_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(slots=True)
@@ -149,11 +145,7 @@ class QemuEngine:
         for guest in self._guests:
             guest.process.terminate()
         for guest in self._guests:
-            try:
-                guest.process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                guest.process.kill()
-                guest.process.wait()
+            stop(guest.process)
             guest.console.close()
         self._guests.clear()
         self._selector.close()
@@ -179,7 +171,7 @@ class QemuEngine:
                 stderr=error_file,
                 pass_fds=(plug.fileno(),),
                 start_new_session=True,  # Ctrl-C reaches us; we end the guests after their logs.
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         assert process.stdout is not None, "asked for a pipe"
         return _Guest(label, process, process.stdout, errors)
@@ -201,7 +193,7 @@ class QemuEngine:
     def _reap(self, guest: _Guest) -> Stopped:
         guest.is_over = True
         try:
-            code = guest.process.wait(_STOP_SECONDS)
+            code = guest.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             raise HostFaultError(
                 f"machine {guest.label}: QEMU closed its console and hangs"
@@ -271,10 +263,3 @@ def boot(plan: Plan) -> QemuEngine:
             raise HostFaultError(f"engine 'qemu': {program} does not start: {exc}") from exc
         raise
     return engine
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent is gone; elsewhere `close()` must do."""
-    with contextlib.suppress(OSError, AttributeError):
-        libc: Any = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

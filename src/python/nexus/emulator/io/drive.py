@@ -1,7 +1,8 @@
 """A disk whose medium is a file on the host.
 
 The file is read whole, so that what a guest reads never depends on what else happens to the file
-during the run.  Written sectors go back to the file when the guest flushes, and at the end.
+during the run.  Written sectors go back to the file when the guest flushes, and at the end.  Until
+then the file is locked: whoever wrote to it meanwhile would lose what they wrote, or we would.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import ClassVar, Final
+
+from nexus.emulator.io.lock import LockError, open_locked
 
 SECTOR_BYTES: Final = 512
 
@@ -26,25 +29,34 @@ class FileDrive:
     SAVED: ClassVar[tuple[str, ...]] = ("content",)
 
     def __init__(self, path: Path, *, is_read_only: bool) -> None:
-        """Read the file.
+        """Read the file, and lock it until `close`.
 
         Raises:
-            DriveError: It cannot be opened as asked, or its size is no disk's.
+            DriveError: It cannot be opened as asked, it is in use, or its size is no disk's.
         """
-        self._path = path
         self._is_read_only = is_read_only
         self._dirty: set[int] = set()
         try:
-            with path.open("rb" if is_read_only else "r+b") as file:
-                size = os.fstat(file.fileno()).st_size
-                if not 0 < size <= DRIVE_BYTES_MAX or size % SECTOR_BYTES:
-                    raise DriveError(
-                        f"{path}: {size} bytes, expected a multiple of {SECTOR_BYTES} "
-                        f"in {SECTOR_BYTES}..{DRIVE_BYTES_MAX}"
-                    )
-                self.content = bytearray(file.read())
+            descriptor = open_locked(path, is_writable=not is_read_only)
+            self._file = os.fdopen(descriptor, "rb" if is_read_only else "r+b")
         except OSError as error:
             raise DriveError(f"{path}: {error.strerror}") from error
+        except LockError as error:
+            raise DriveError(f"{path}: {error}") from error
+        try:
+            size = os.fstat(self._file.fileno()).st_size
+            if not 0 < size <= DRIVE_BYTES_MAX or size % SECTOR_BYTES:
+                raise DriveError(
+                    f"{path}: {size} bytes, expected a multiple of {SECTOR_BYTES} "
+                    f"in {SECTOR_BYTES}..{DRIVE_BYTES_MAX}"
+                )
+            self.content = bytearray(self._file.read())
+        except OSError as error:
+            self._file.close()
+            raise DriveError(f"{path}: {error.strerror}") from error
+        except DriveError:
+            self._file.close()
+            raise
 
     def restored(self) -> None:
         """The file may have any of it, or not: at the next flush it gets everything."""
@@ -69,11 +81,18 @@ class FileDrive:
         """Bring everything written so far into the file, durably."""
         if not self._dirty or self._is_read_only:
             return
-        with self._path.open("r+b") as file:
-            for sector in sorted(self._dirty):
-                start = sector * SECTOR_BYTES
-                file.seek(start)
-                file.write(self.content[start : start + SECTOR_BYTES])
-            file.flush()
-            os.fsync(file.fileno())
+        file = self._file
+        for sector in sorted(self._dirty):
+            start = sector * SECTOR_BYTES
+            file.seek(start)
+            file.write(self.content[start : start + SECTOR_BYTES])
+        file.flush()
+        os.fsync(file.fileno())
         self._dirty.clear()
+
+    def close(self) -> None:
+        """Flush, and let others have the file."""
+        try:
+            self.flush()
+        finally:
+            self._file.close()
