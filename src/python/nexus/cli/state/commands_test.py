@@ -223,6 +223,36 @@ def test_a_damaged_image_is_served_for_reading(
     assert image.read_bytes() == content
 
 
+def test_a_peer_has_the_share_that_the_command_gives(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(folder, *SERVE, "--peer-keys", "2"):
+        assert main(["state", "put", "node-b", f"{KEY}/1", "a"]) == 0
+        assert main(["state", "put", "node-b", f"{KEY}/2", "b"]) == 0
+        capsys.readouterr()
+        assert main(["state", "put", "node-b", f"{KEY}/3", "c"]) == 72
+        assert "as much of the peer's store as it may" in capsys.readouterr().err
+        assert main(["state", "del", "node-b", f"{KEY}/1"]) == 0
+        assert main(["state", "put", "node-b", f"{KEY}/3", "c"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "accepted"),
+    [
+        ("--peer-keys", "0", "1..8192"),
+        ("--peer-kib", "x", "1..65536"),
+        ("--reserve-keys", "-1", "0.."),
+    ],
+)
+def test_a_share_that_cannot_be_is_one_line(
+    folder: Path, option: str, value: str, accepted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SERVE, f"{option}={value}", "--config", "b.toml"]) == 20
+    message = capsys.readouterr().err
+    assert f"{option}: '{value}' is not a whole number in {accepted}" in message
+    assert message.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("image", "said"), [("none.img", "cannot open"), ("bus.toml", "bytes, accepted are multiples")]
 )
