@@ -27,6 +27,7 @@ class Outcome(Enum):
     OVERSIZED = "denied-oversized"
     RATE = "denied-rate"
     SERVICE = "denied-service"
+    BUSY = "denied-busy"  # A guest's: its service takes no more calls now.
     DECRYPT = "denied-decrypt"
 
     @property

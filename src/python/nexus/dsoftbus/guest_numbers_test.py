@@ -200,12 +200,17 @@ def test_a_constant_is_the_same_on_both_sides(file: str, name: str, host: int | 
     assert constants(file)[name] == host
 
 
+# Asked only between services of one guest: dsoftbusd tells logd about whom a record is.
+_LOCAL = {"note"}
+
+
 @pytest.mark.parametrize(("file", "name", "host"), ENUMS)
 def test_an_enumeration_is_the_same_on_both_sides(
     file: str, name: str, host: type[IntEnum]
 ) -> None:
     ours = {_ZIG_NAMES.get(m.name.lower(), m.name.lower()): m.value for m in host}
-    assert enumeration(file, name) == ours
+    guest = enumeration(file, name)
+    assert {key: value for key, value in guest.items() if key not in _LOCAL} == ours
 
 
 def test_the_gateways_services_are_the_same() -> None:

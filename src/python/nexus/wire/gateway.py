@@ -2,7 +2,7 @@
 
     request, 18 + n                         response, 16 + n
     0   1  type = 1                         0   1  type = 2
-    1   1  service                          1   1  status: 0 ok, 1 refused, 2 failed
+    1   1  service                          1   1  status: 0 ok, 1 refused, 2 failed, 3 busy
     2   2  n, at most 256                   2   2  n, at most 512
     4   8  correlation id                   4   8  correlation id of the request
     12  4  deadline, ms, 1..60000           12  4  0
@@ -54,6 +54,7 @@ class Status(IntEnum):
     OK = 0
     REFUSED = 1
     FAILED = 2
+    BUSY = 3
 
 
 _STATUSES: Final = tuple(Status)

@@ -69,7 +69,7 @@ REMOTE = [
     (gateway.decode_frame, replaced(REQUEST, 12, b"\x61\xea\0\0"), Reason.OUT_OF_RANGE),
     (gateway.decode_frame, replaced(REQUEST, 2, b"\5"), Reason.TRAILING_BYTES),
     (gateway.decode_frame, replaced(REQUEST, 2, b"\7"), Reason.TRUNCATED),
-    (gateway.decode_frame, replaced(RESPONSE, 1, b"\3"), Reason.UNKNOWN_STATUS),
+    (gateway.decode_frame, replaced(RESPONSE, 1, b"\4"), Reason.UNKNOWN_STATUS),
     (gateway.decode_frame, replaced(RESPONSE, 1, b"\1"), Reason.OUT_OF_RANGE),
     (gateway.decode_frame, replaced(RESPONSE, 2, b"\1\2"), Reason.OVERSIZED),
     (gateway.decode_frame, replaced(RESPONSE, 12, b"\1"), Reason.RESERVED_NOT_ZERO),

@@ -37,6 +37,10 @@ class FailedError(BusError):
     """The peer's service did not answer; the call may or may not have had its effect."""
 
 
+class BusyError(FailedError):
+    """The peer's service takes no more calls now.  Nothing was done: the call may be made again."""
+
+
 class DeadlineError(BusError, TimeoutError):
     """No answer within the deadline; the call may or may not have had its effect."""
 

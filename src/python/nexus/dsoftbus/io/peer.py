@@ -14,6 +14,7 @@ from nexus.dsoftbus.io.calls import Calls
 from nexus.dsoftbus.io.clock import NS_PER_S, LoopClock, after_ns, deadline
 from nexus.dsoftbus.io.counters import Counters
 from nexus.dsoftbus.io.errors import (
+    BusyError,
     DeadlineError,
     FailedError,
     MisuseError,
@@ -110,6 +111,7 @@ class Peer:
         Raises:
             RefusedError: the peer does not permit it; asking again changes nothing.
             FailedError: the peer's service did not answer.
+            BusyError: it takes no more calls now; the call may be made again.
             DeadlineError: no answer in time.
             UnavailableError: the session was lost and the call must not be repeated.
             MisuseError, TimeoutValueError: an argument that cannot be.
@@ -226,6 +228,8 @@ class Peer:
         response = await self._calls.exchange(call.service, call.payload, call.timeout_s)
         if response.status is Status.REFUSED:
             raise RefusedError(f"{self.device_id} refused the call")
+        if response.status is Status.BUSY:
+            raise BusyError(f"the service of {self.device_id} takes no more calls now")
         if response.status is Status.FAILED:
             raise FailedError(f"the service of {self.device_id} did not answer")
         return response.payload

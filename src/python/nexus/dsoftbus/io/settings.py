@@ -11,6 +11,7 @@ from nexus.dsoftbus.binding import Pin
 
 # These are part of this module for its users.
 from nexus.dsoftbus.io.errors import BusError as BusError
+from nexus.dsoftbus.io.errors import BusyError as BusyError
 from nexus.dsoftbus.io.errors import ClosedError as ClosedError
 from nexus.dsoftbus.io.errors import DeadlineError as DeadlineError
 from nexus.dsoftbus.io.errors import FailedError as FailedError

@@ -22,6 +22,7 @@ from nexus.dsoftbus.io.node_fake import two_nodes as running
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import Call, FailedError, Reply
 from nexus.dsoftbus.io.stream import BusStream
+from nexus.wire.gateway import Response, Status
 
 ODD: list[Any] = [None, -1, 0, float("inf"), float("nan"), "1", 10**400, True, b"", [], object()]
 
@@ -62,6 +63,7 @@ def test_errors_are_also_the_built_in_ones_that_mean_the_same() -> None:
         errors.RefusedError: PermissionError,
         errors.SessionLostError: ConnectionError,
         errors.ClosedError: ConnectionError,
+        errors.BusyError: errors.FailedError,
         errors.MisuseError: ValueError,
         errors.MisuseTypeError: TypeError,
     }
@@ -269,5 +271,18 @@ def test_counters_say_what_happened() -> None:
         assert set(ours) == set(Counters.__slots__)
         outcomes = [r.outcome for r in nodes.b.audit_log if isinstance(r, AuditRecord)]
         assert outcomes == [Outcome.OK, Outcome.SERVICE]
+
+    run(scenario)
+
+
+def test_a_busy_service_is_an_error_of_its_own() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        calling = asyncio.create_task(peer.call(1, b"SM\1\6\1x"))
+        await asyncio.sleep(0)
+        (correlation,) = peer._calls._pending
+        peer._calls.answered(Response(Status.BUSY, correlation))
+        with pytest.raises(errors.BusyError, match="takes no more calls now"):
+            await calling
 
     run(scenario)
