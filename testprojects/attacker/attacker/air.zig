@@ -16,6 +16,10 @@ const telling_ns: u64 = 100 * std.time.ns_per_ms;
 
 pub var target_address: sock.Address = undefined;
 pub var target_key: [32]u8 = undefined;
+/// Where our announces say that we are.
+pub const spoofed_port = 4444;
+
+var victim_key: ?[32]u8 = null;
 
 var socket: sock.Id = undefined;
 var whisper: sock.Id = undefined;
@@ -44,10 +48,26 @@ pub fn awaitTarget() !void {
     return error.TargetNotHeard;
 }
 
+/// The honest peer's, from its own announce.
+pub fn victimKey() ![32]u8 {
+    const until = os.after(discovery_ns);
+    var buffer: [announce.bytes_max]u8 = undefined;
+    while (victim_key == null) {
+        if (os.nsec() >= until) return error.VictimNotHeard;
+        const received = try self.net.recvFrom(socket, &buffer) orelse {
+            try self.wait(until);
+            continue;
+        };
+        const heard = announce.decode(received.data) catch continue;
+        if (self.victim.eql(heard.device_id)) victim_key = heard.key;
+    }
+    return victim_key.?;
+}
+
 /// To the group and to the target, as an honest node does.
 pub fn send(id: []const u8, key: [32]u8) !void {
     var buffer: [announce.bytes_max]u8 = undefined;
-    const packet: announce.Announce = .{ .device_id = id, .tcp_port = 4444, .key = key };
+    const packet: announce.Announce = .{ .device_id = id, .tcp_port = spoofed_port, .key = key };
     try sendRaw(try announce.encode(&buffer, &packet));
 }
 

@@ -37,6 +37,13 @@ fn connect() !void {
     if (try streams.nextStatus(&line) != .ok) return error.HonestCallRefused;
 }
 
+/// A new session, and a permitted call in it.
+pub fn callOnce() !void {
+    if (is_connected) hangUp();
+    try connect();
+    hangUp();
+}
+
 fn askHonestly() !void {
     var frame: [frames.request_head + resolve.len]u8 = @splat(0);
     head(&frame, 1);

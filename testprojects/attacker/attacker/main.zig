@@ -10,6 +10,7 @@ const os = @import("os");
 const svc = @import("svc");
 const self = @import("self.zig");
 const air = @import("air.zig");
+const crowd = @import("crowd.zig");
 const stranger = @import("stranger.zig");
 const enrolled = @import("enrolled.zig");
 
@@ -24,7 +25,7 @@ const Attack = struct { name: []const u8, run: *const fn () anyerror!Verdict };
 /// Between two attacks: logd takes 24 records a second of one sender, and each attack makes two.
 const pause_ns: u64 = 200 * std.time.ns_per_ms;
 
-/// In this order: what a stranger may try, then what needs an enrolled key.
+/// In this order: what a stranger may try, what needs an enrolled key, and what lives by number.
 const attacks = [_]Attack{
     .{ .name = "forged-announce", .run = stranger.forgeAnnounce },
     .{ .name = "unknown-key", .run = stranger.useUnknownKey },
@@ -42,6 +43,9 @@ const attacks = [_]Attack{
     .{ .name = "duplicate-stream", .run = enrolled.duplicateName },
     .{ .name = "direct-request", .run = enrolled.callDirectly },
     .{ .name = "flood", .run = enrolled.flood },
+    .{ .name = "redirect", .run = crowd.redirect },
+    .{ .name = "slots", .run = crowd.holdSlots },
+    .{ .name = "log-flood", .run = crowd.floodLog },
 };
 
 pub fn main() !void {
