@@ -1,4 +1,4 @@
-//! `memset` and `memcpy` for kernel and services. The compiler calls them to clear and to copy memory
+//! `memset`, `memcpy` and `memmove` for kernel and services. The compiler calls them to clear and to copy memory
 //! and, in ReleaseSafe, to mark every undefined buffer, so on an emulated machine their speed is felt
 //! everywhere.
 
@@ -13,6 +13,7 @@ comptime {
     if (builtin.os.tag == .freestanding) {
         @export(&memset, .{ .name = "memset", .linkage = .strong });
         @export(&memcpy, .{ .name = "memcpy", .linkage = .strong });
+        @export(&memmove, .{ .name = "memmove", .linkage = .strong });
     }
 }
 
@@ -41,8 +42,25 @@ fn memcpy(
 ) callconv(.c) ?[*]u8 {
     @setRuntimeSafety(false);
     if (len == 0) return destination;
-    var to = @intFromPtr(destination.?);
-    var from = @intFromPtr(source.?);
+    forwards(@intFromPtr(destination.?), @intFromPtr(source.?), len);
+    return destination;
+}
+
+/// Towards lower addresses it is a copy that begins at the front: nothing is written that is still
+/// to be read.
+fn memmove(destination: ?[*]u8, source: ?[*]const u8, len: usize) callconv(.c) ?[*]u8 {
+    @setRuntimeSafety(false);
+    if (len == 0) return destination;
+    const to = @intFromPtr(destination.?);
+    const from = @intFromPtr(source.?);
+    if (to -% from >= len) forwards(to, from, len) else backwards(to, from, len);
+    return destination;
+}
+
+inline fn forwards(target: usize, source: usize, len: usize) void {
+    @setRuntimeSafety(false);
+    var to = target;
+    var from = source;
     const end = to + len;
     if (len >= 2 * word_bytes) {
         while (to % word_bytes != 0) : (to += 1) {
@@ -58,7 +76,30 @@ fn memcpy(
         byteAt(to).* = byteAt(from).*;
         from += 1;
     }
-    return destination;
+}
+
+/// What is moved up is mostly an array by some of its items: then both are aligned alike.
+inline fn backwards(target: usize, source: usize, len: usize) void {
+    @setRuntimeSafety(false);
+    var to = target + len;
+    var from = source + len;
+    if (to % word_bytes == from % word_bytes) {
+        while (to > target and to % word_bytes != 0) {
+            to -= 1;
+            from -= 1;
+            byteAt(to).* = byteAt(from).*;
+        }
+        while (to - target >= word_bytes) {
+            to -= word_bytes;
+            from -= word_bytes;
+            wordAt(to).* = wordAt(from).*;
+        }
+    }
+    while (to > target) {
+        to -= 1;
+        from -= 1;
+        byteAt(to).* = byteAt(from).*;
+    }
 }
 
 inline fn copyWords(target: usize, source: usize, count: usize) void {
@@ -130,4 +171,17 @@ test "every pair of alignments, every length: the bytes are copied and nothing e
         try std.testing.expect(std.mem.allEqual(u8, to[target + len ..], 0x11));
     };
     try std.testing.expectEqual(@as(?[*]u8, null), memcpy(null, null, 0));
+}
+
+test "every distance, every length: what overlaps is moved as if it were copied first" {
+    for (0..40) |from| for (0..40) |to| for ([_]usize{ 0, 1, 7, 8, 15, 16, 17, 40, 99 }) |len| {
+        var bytes: [160]u8 align(8) = undefined;
+        for (&bytes, 0..) |*byte, i| byte.* = @truncate(i * 7 + 1);
+        var want = bytes;
+        var held: [99]u8 = undefined;
+        @memcpy(held[0..len], bytes[from..][0..len]);
+        @memcpy(want[to..][0..len], held[0..len]);
+        _ = memmove(bytes[to..].ptr, bytes[from..].ptr, len);
+        try std.testing.expectEqualSlices(u8, &want, &bytes);
+    };
 }
