@@ -203,7 +203,7 @@ class Link(asyncio.BufferedProtocol):
         self._is_paused = False
         self._adjust_reading()
         # Now, not soon: another read of the peer's may come first, and the line is idle.
-        self._flush()
+        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything."""
@@ -292,12 +292,12 @@ class Link(asyncio.BufferedProtocol):
         """Write soon: what is sent in one turn of the loop is written together."""
         if not self._is_flushing:
             self._is_flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._flush_soon)
 
     def close(self) -> None:
         """End the session; what was sent before is still written, for a bounded time."""
         if not self._is_ended:
-            self._flush()
+            self.flush()
             self._end(None)
 
     def abort(self) -> None:
@@ -450,14 +450,18 @@ class Link(asyncio.BufferedProtocol):
         elif not is_stopped and not is_reading:
             self._transport.resume_reading()
 
-    def _flush(self) -> None:
-        self._is_flushing = False
-        if self._is_ended:
+    def flush(self) -> None:
+        """Write now, while the transport takes it; what cannot go now goes later."""
+        if self._is_ended or self._is_paused:
             return
         try:
             self._send()
         except Exception as exc:
             self._fail(exc)
+
+    def _flush_soon(self) -> None:
+        self._is_flushing = False
+        self.flush()
 
     def _send(self) -> None:
         """Seal and write while the transport takes it."""

@@ -28,6 +28,7 @@ class Pipe:
     __slots__ = (
         "_arrived",
         "_failure",
+        "_flush",
         "_is_closed",
         "_is_ended",
         "_mux",
@@ -40,7 +41,13 @@ class Pipe:
     )
 
     def __init__(
-        self, mux: Mux, number: int, name: str, wake: Callable[[], None], clock: Clock
+        self,
+        mux: Mux,
+        number: int,
+        name: str,
+        wake: Callable[[], None],
+        flush: Callable[[], None],
+        clock: Clock,
     ) -> None:
         """Wrap a live stream.
 
@@ -48,7 +55,8 @@ class Pipe:
             mux: The session's streams.
             number: This one's id.
             name: What messages call it.
-            wake: Called when there may be something to send.
+            wake: Called when there may be something to send, soon.
+            flush: Called when the peer waits for it, or we do: it is sent now.
             clock: The node's.
         """
         self.number = number
@@ -56,6 +64,7 @@ class Pipe:
         self._name = name
         self._mux = mux
         self._wake = wake
+        self._flush = flush
         # At most a window of bytes, since only what is read gives credit.
         self._arrived: deque[bytes] = deque()
         self._is_ended = False
@@ -80,7 +89,7 @@ class Pipe:
             self._arrived.appendleft(data[count_max:])
             data = data[:count_max]
         if self._failure is None and self._mux.consume(self.number, len(data)):
-            self._wake()
+            self._flush()  # A credit: half a window, which the peer may be waiting for.
         return data
 
     async def write(self, data: bytes) -> None:
@@ -95,7 +104,9 @@ class Pipe:
             if taken == len(rest):
                 return
             rest = memoryview(rest)[taken:]  # Of bytes, which nobody changes.
-            await _wait(self._writers)
+            self._flush()
+            if not self._mux.room(self.number):
+                await _wait(self._writers)
 
     def close(self) -> None:
         """Send no more after what is buffered."""

@@ -137,6 +137,7 @@ class Sessions:
                 self._service.gate(peer),
                 self._handlers,
                 link.wake,
+                link.flush,
                 self._service.clock,
                 self._counters,
             )

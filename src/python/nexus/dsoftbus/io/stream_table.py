@@ -27,7 +27,17 @@ _NUMBERED: Final = re.compile(r"(.+)#[1-9][0-9]*\Z", re.DOTALL)
 class StreamTable:
     """One session's stream objects.  At most as many as its mux allows."""
 
-    __slots__ = ("_clock", "_counters", "_gate", "_handlers", "_mux", "_pipes", "_tasks", "_wake")
+    __slots__ = (
+        "_clock",
+        "_counters",
+        "_flush",
+        "_gate",
+        "_handlers",
+        "_mux",
+        "_pipes",
+        "_tasks",
+        "_wake",
+    )
 
     def __init__(
         self,
@@ -35,6 +45,7 @@ class StreamTable:
         gate: PeerGate,
         handlers: Mapping[str, StreamHandler],
         wake: Callable[[], None],
+        flush: Callable[[], None],
         clock: Clock,
         counters: Counters,
     ) -> None:
@@ -44,7 +55,8 @@ class StreamTable:
             streams: The session's streams.
             gate: What the peer may ask for; it says whose session it is.
             handlers: What serves the streams that the peer opens, by name.
-            wake: Called when there may be something to send.
+            wake: Called when there may be something to send, soon.
+            flush: Called when it is to be sent now.
             clock: The node's.
             counters: The node's.
         """
@@ -52,6 +64,7 @@ class StreamTable:
         self._gate = gate
         self._handlers = handlers
         self._wake = wake
+        self._flush = flush
         self._clock = clock
         self._counters = counters
         self._pipes: dict[int, Pipe] = {}
@@ -59,7 +72,7 @@ class StreamTable:
 
     def add(self, number: int, name: str) -> BusStream:
         """Make the object of a stream that was opened."""
-        pipe = Pipe(self._mux, number, name, self._wake, self._clock)
+        pipe = Pipe(self._mux, number, name, self._wake, self._flush, self._clock)
         self._pipes[number] = pipe
         return BusStream(pipe, name, self._gate)
 
