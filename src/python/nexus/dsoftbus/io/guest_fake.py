@@ -120,6 +120,12 @@ def _command(program: str, version: str, image: str, config: Path, disk: Path) -
             *("-drive", f"if=none,id=state,format=raw,file={disk}"),
             *("-device", "virtio-blk-device,drive=state,bus=virtio-mmio-bus.2"),
         ]
+    packages = disk.with_name("packages.img")
+    if packages.exists():
+        drive += [
+            *("-drive", f"if=none,id=packages,format=raw,readonly=on,file={packages}"),
+            *("-device", "virtio-blk-device,drive=packages,bus=virtio-mmio-bus.3"),
+        ]
     forward = (
         f"hostfwd=udp:127.0.0.1:{GUEST_DISCOVERY_PORT}-:37020,"
         f"hostfwd=tcp:127.0.0.1:{GUEST_PORT}-:{GUEST_PORT}"
