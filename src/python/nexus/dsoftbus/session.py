@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.dsoftbus.noise import TAG_BYTES, Handshake, Role, Transport
+from nexus.dsoftbus.outbox import Outbox, Piece
 from nexus.dsoftbus.session_events import (
     Absorbed,
     Event,
@@ -39,7 +40,7 @@ from nexus.dsoftbus.transitions import (
 )
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import FRAME_BYTES_MAX, Frame, Ping, Pong, Request, Type, decode_frame
-from nexus.wire.stream import LENGTH_BYTES, MessageReader, frame_message
+from nexus.wire.stream import LENGTH_BYTES, MessageReader
 
 PROLOGUE: Final = b"nexus-dsoftbus/1"
 
@@ -59,14 +60,8 @@ FRAME_NS: Final = 60_000_000_000
 BACKLOG_BYTES_MAX: Final = 16 * (2 + MESSAGE_BYTES_MAX)
 
 
-# Messages are sealed into pieces of this size: some calls, or two of the longest DATA frames.
-_BATCH_SHORT: Final = 2048
-_BATCH_LONG: Final = 66 * 1024
-
 # Frames up to this are copied at once; of longer ones, most have only their data copied.
 _VIEWED_LEAST: Final = 1024
-
-Piece = bytes | memoryview
 
 _KEEPALIVE: Final = (bytes([Type.PING]), bytes([Type.PONG]))
 
@@ -112,12 +107,8 @@ class Session:
         self._message_bytes_max = frame_bytes_max + TAG_BYTES
         self._backlog_bytes_max = max(BACKLOG_BYTES_MAX, 4 * (2 + self._message_bytes_max))
         self._reader = MessageReader(self._message_bytes_max)
-        # In pieces, joined once when they are taken.
         self._room = room
-        self._output: list[Piece] = []
-        self._batch: memoryview | None = None  # The last piece of the output, if it has room left.
-        self._batch_used = 0
-        self.output_bytes = 0  # How much waits to be written.
+        self._outbox = Outbox()
         self._waiting: bytes | Absorbed | None = None  # The frame that made a dialler ready.
         self._correlation = 0
         self.pong_nonce = 0  # Of the last ping that was answered.
@@ -250,16 +241,18 @@ class Session:
         self._ping()
         return self._ping_nonce
 
+    @property
+    def output_bytes(self) -> int:
+        """How much waits to be written."""
+        return self._outbox.waiting
+
     def take_output(self) -> bytes:
         """Take the bytes for the connection."""
         return b"".join(self.take_pieces())
 
     def take_pieces(self) -> list[Piece]:
         """Take the bytes for the connection as they are: nobody else has these buffers."""
-        self._end_batch()
-        output, self._output = self._output, []
-        self.output_bytes = 0
-        return output
+        return self._outbox.take()
 
     def deadline_ns(self) -> int | None:
         """When `tick` has something to do."""
@@ -417,36 +410,11 @@ class Session:
         length = len(plaintext) + TAG_BYTES
         if self.output_bytes + LENGTH_BYTES + length > self._backlog_bytes_max:
             raise LocalProtocolError(Reason.STATE, "the peer takes nothing; write the output first")
-        needed = LENGTH_BYTES + length
-        batch, used = self._batch, self._batch_used
-        if batch is None or used + needed > len(batch):
-            self._end_batch()
-            batch, used = self._begin_batch(needed), 0
-        end = used + needed
-        self._transport.encrypt_into(plaintext, batch[used + LENGTH_BYTES : end])
-        batch[used : used + LENGTH_BYTES] = length.to_bytes(LENGTH_BYTES, "big")
-        self._batch_used = end
-        self.output_bytes += needed
-
-    def _begin_batch(self, needed: int) -> memoryview:
-        """Make room for a message and for some behind it: several are sent with one call."""
-        most = _BATCH_LONG if needed > _BATCH_SHORT // 2 else _BATCH_SHORT
-        # Never used again: a transport may send from it after `write` has returned.
-        self._batch = batch = memoryview(bytearray(max(most, needed)))
-        return batch
-
-    def _end_batch(self) -> None:
-        if self._batch is not None:
-            if self._batch_used:
-                self._output.append(self._batch[: self._batch_used])
-            self._batch, self._batch_used = None, 0
+        self._outbox.seal(self._transport, plaintext)
 
     def _write_handshake(self, payload: bytes) -> None:
         assert self._handshake is not None, "no handshake"
-        message = frame_message(self._handshake.write(payload))
-        self._end_batch()
-        self._output.append(message)
-        self.output_bytes += len(message)
+        self._outbox.put(self._handshake.write(payload))
 
 
 def _decode_id(payload: bytes) -> str:

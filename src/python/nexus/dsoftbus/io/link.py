@@ -18,76 +18,33 @@ Rules of this file
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
-from nexus.dsoftbus.carrier import Carrier, Event, Mode, Nonsense, Pulled
+from nexus.dsoftbus.carrier import Carrier, Mode, Nonsense, Pulled
 from nexus.dsoftbus.io.clock import Clock, Timer
 from nexus.dsoftbus.io.counters import LOGGER, Counters
+from nexus.dsoftbus.io.link_owner import FAULT as FAULT
+from nexus.dsoftbus.io.link_owner import FRAMES_A_TURN as FRAMES_A_TURN
+from nexus.dsoftbus.io.link_owner import LINGER_NS as LINGER_NS
+from nexus.dsoftbus.io.link_owner import READ_BYTES as READ_BYTES
+from nexus.dsoftbus.io.link_owner import (
+    SEALED_BYTES,
+    WRITE_BYTES_HIGH,
+    WRITE_BYTES_LOW,
+    Cause,
+    Owner,
+)
+from nexus.dsoftbus.io.pings import Pings
 from nexus.dsoftbus.io.socket_options import bound_unsent
-from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject
+from nexus.dsoftbus.mux_transitions import MuxRejectError
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Absorbed, Proven, Ready, Received, Refusal, Refused
 from nexus.dsoftbus.transitions import State
 from nexus.wire import mux
 from nexus.wire.gateway import FRAME_BYTES_MAX
 
-READ_BYTES: Final = 262_144
-
-# Beyond the first the transport asks us to wait, until it is at the second.  With the kernel's
-# bound and a frame of 32 KiB it is what a frame of the highest priority waits for.
-WRITE_BYTES_HIGH: Final = 32_768
-WRITE_BYTES_LOW: Final = 8_192
-
-# Small frames are sealed together up to this: a write for each would cost more.
-_SEALED_BYTES: Final = 65_536
-
 DATA: Final = int(mux.Type.DATA)
 DATA_HEAD_BYTES: Final = mux.DATA_HEAD_BYTES
-
-# Some milliseconds of tiny frames; eight reads' worth of the largest.
-FRAMES_A_TURN: Final = 64
-
-# How long a connection that is being closed may take to send what it has.
-LINGER_NS: Final = 1_000_000_000
-
-
-class Fault:
-    """A session ended because of a defect on this side, which the log has."""
-
-
-FAULT: Final = Fault()
-Cause = Refusal | Reject | Fault | None  # None: one side closed, or the line broke.
-
-
-class Owner(Protocol):
-    """Decides what becomes of a connection."""
-
-    def opened(self, link: Link, source: str) -> None:
-        """Take note of a connection from an address."""
-
-    def advanced(self, link: Link) -> None:
-        """Take note that a handshake has come further."""
-
-    def proven(self, link: Link, event: Proven) -> None:
-        """Decide whether the peer is admitted, now or later."""
-
-    def ready(self, link: Link) -> None:
-        """Use the session."""
-
-    def arrived(self, link: Link, number: int, data: bytes) -> None:
-        """Take bytes of a stream."""
-
-    def happened(self, link: Link, event: Event) -> None:
-        """Take an answer, or an event of a stream."""
-
-    def pull(self, link: Link) -> None:
-        """Take requests, as many as can be served: there may be some, or room for answers."""
-
-    def ended(self, link: Link, cause: Cause) -> None:
-        """Stop using the session: the one place where it ends; comes exactly once."""
-
-    def closed(self, link: Link) -> None:
-        """Forget the connection; comes exactly once, after `ended`, if it was opened."""
 
 
 class Link(asyncio.BufferedProtocol):
@@ -119,7 +76,7 @@ class Link(asyncio.BufferedProtocol):
     def __init__(
         self,
         session: Session,
-        owner: Owner,
+        owner: Owner[Link],
         *,
         buffer: bytearray,
         number: int,
@@ -152,7 +109,7 @@ class Link(asyncio.BufferedProtocol):
         self._counters = counters
         self._transport: asyncio.Transport | None = None
         self._timer: Timer | None = None
-        self._pings: dict[int, asyncio.Future[None]] = {}
+        self._pings = Pings()
         self._is_ended = False
         self._is_behind = False
         self._is_flushing = False
@@ -281,12 +238,8 @@ class Link(asyncio.BufferedProtocol):
         if self._is_ended or self.session.state is not State.READY:
             raise ConnectionError("there is no session")
         nonce = self.session.ping()
-        self._pings[nonce] = answered = asyncio.get_running_loop().create_future()
         self.wake()
-        try:
-            await answered
-        finally:
-            self._pings.pop(nonce, None)
+        await self._pings.wait(nonce)
 
     def wake(self) -> None:
         """Write soon: what is sent in one turn of the loop is written together."""
@@ -330,7 +283,7 @@ class Link(asyncio.BufferedProtocol):
         if self.carrier is None:
             self._owner.advanced(self)
         else:
-            self._answer_pings()
+            self._pings.answer(self.session.pong_nonce)
             if self.carrier.mode is not Mode.UNDECIDED:
                 if not self.settled.is_set():
                     self.settled.set()
@@ -396,11 +349,6 @@ class Link(asyncio.BufferedProtocol):
             case Received(frame):  # Never, since `take` gives frames as they are.
                 self._take(frame)
 
-    def _answer_pings(self) -> None:
-        for nonce, answered in self._pings.items():
-            if nonce <= self.session.pong_nonce and not answered.done():
-                answered.set_result(None)
-
     # The end: the one place.
 
     def _fail(self, exc: Exception) -> None:
@@ -418,9 +366,7 @@ class Link(asyncio.BufferedProtocol):
         self.decided.set()
         self.settled.set()
         self._stop_timer()
-        for answered in self._pings.values():
-            if not answered.done():
-                answered.set_exception(ConnectionError("the session ended"))
+        self._pings.end()
         try:
             self._owner.ended(self, cause)
         except Exception:
@@ -486,7 +432,7 @@ class Link(asyncio.BufferedProtocol):
         if carrier is None:
             return False
         has_sealed = False
-        while not self._is_paused and session.output_bytes < _SEALED_BYTES:
+        while not self._is_paused and session.output_bytes < SEALED_BYTES:
             frame = carrier.next_frame()
             if frame is None:
                 break

@@ -19,7 +19,8 @@ from nexus.dsoftbus.half_open import HalfOpen
 from nexus.dsoftbus.io.audit_trail import AuditTrail
 from nexus.dsoftbus.io.calls import Calls
 from nexus.dsoftbus.io.counters import LOGGER
-from nexus.dsoftbus.io.link import Cause, Fault, Link
+from nexus.dsoftbus.io.link import Link
+from nexus.dsoftbus.io.link_owner import Cause, Fault
 from nexus.dsoftbus.io.service import ServedSession, Service
 from nexus.dsoftbus.io.session_table import Phase, SessionRecord, SessionTable
 from nexus.dsoftbus.io.stream import StreamHandler
@@ -41,7 +42,7 @@ _PROGRESS: Final = {State.IDLE: 0, State.AWAIT_PROOF: 1, State.PROVEN: 2}
 
 
 class Sessions:
-    """`nexus.dsoftbus.io.link.Owner` of one node."""
+    """`link_owner.Owner` of one node."""
 
     def __init__(
         self,
@@ -83,7 +84,7 @@ class Sessions:
         self._changed = asyncio.Event()
         self.is_closing = False
 
-    # What links tell (`link.Owner`).
+    # What links tell (`link_owner.Owner`).
 
     def opened(self, link: Link, source: str) -> None:
         """Enter a connection; a stranger makes room for it if there is none."""
