@@ -1,0 +1,36 @@
+"""Which engine `nexus vm run` takes when none is named."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from nexus.cli.vm_arguments import parse
+from nexus.core.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("given", "processor", "engine"),
+    [
+        ((), "x86_64", "reference"),
+        (("--native-blob", "b"), "x86_64", "native"),
+        (("--native-blob", "b", "--translations", "t"), "x86_64", "translated"),
+        (("--native-blob", "b", "--translate-cache", "d"), "x86_64", "native"),
+        (("--native-blob", "b"), "riscv64", "reference"),
+        (("--native-blob", "b", "--trace", "traps"), "x86_64", "reference"),
+        (("--native-blob", "b", "--gdb", "0"), "x86_64", "reference"),
+        (("--native-blob", "b", "--engine", "reference"), "x86_64", "reference"),
+    ],
+)
+def test_the_fastest_engine_that_can_do_it_runs(
+    given: tuple[str, ...], processor: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: processor)
+    assert parse(["--kernel", "k.elf", *given]).engine == engine
+
+
+def test_a_folder_of_translations_needs_an_engine_that_uses_it() -> None:
+    with pytest.raises(UsageError, match=r"--translate-cache: .* and reference runs"):
+        parse(["--kernel", "k.elf", "--translate-cache", str(Path("d"))])
