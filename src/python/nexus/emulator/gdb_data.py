@@ -7,8 +7,8 @@ from typing import Final
 from nexus.emulator import gdb_target
 from nexus.emulator.gdb_number import content, number, pair
 from nexus.emulator.gdb_packet import PACKET_BYTES_MAX
+from nexus.emulator.history import History
 from nexus.emulator.inspect import read_memory_from, write_memory
-from nexus.emulator.timeline import Timeline
 
 ERROR_ARGUMENT: Final = b"E16"  # EINVAL
 _ERROR_MEMORY: Final = b"E0e"  # EFAULT
@@ -17,7 +17,7 @@ _ERROR_MEMORY: Final = b"E0e"  # EFAULT
 class GdbData:
     """Registers and memory of the machine at the timeline's present."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: History) -> None:
         self._timeline = timeline
 
     def read_general(self, rest: bytes) -> bytes:

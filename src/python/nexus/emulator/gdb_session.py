@@ -17,8 +17,8 @@ from nexus.emulator.gdb_packet import PACKET_BYTES_MAX, Again, Bad, Break, Defra
 from nexus.emulator.gdb_points import BREAKPOINTS_MAX as BREAKPOINTS_MAX  # A session's bound.
 from nexus.emulator.gdb_points import GdbPoints
 from nexus.emulator.gdb_resume import THREAD, Resume, is_thread, parse_actions, parse_resume
+from nexus.emulator.history import History
 from nexus.emulator.observe import Hit
-from nexus.emulator.timeline import Timeline
 
 # Between two looks at the debugger's socket: some ten milliseconds on the reference engine.
 SLICE_STEPS: Final = 20_000
@@ -46,8 +46,10 @@ class State(Enum):
 class GdbSession:
     """One debugger and its machine."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: History) -> None:
         self.state = State.STOPPED
+        self._step_to: int | None = None  # The position at which a step is done.
+        self._is_resumed = False
         self._timeline = timeline
         self._deframer = Deframer()
         self._acknowledges = True
@@ -98,13 +100,17 @@ class GdbSession:
     def advance(self) -> bytes:
         """Run a stretch; return the bytes to send, if it ended the run."""
         timeline = self._timeline
-        limit = timeline.position + SLICE_STEPS
-        hit = timeline.advance(limit)
+        limit = timeline.position + SLICE_STEPS if self._step_to is None else self._step_to
+        hit = timeline.advance(limit, is_resumed=self._is_resumed)
+        self._is_resumed = False
         if hit is not None:
             return self._stop(self._describe(hit))
         if timeline.is_over:
             return self._stop(self._ending())
-        if timeline.position < limit:  # Asleep: nothing but the debugger can come.
+        if self._step_to is not None and timeline.position >= limit:
+            return self._stop(b"S" + _TRAP)
+        if timeline.position < limit and timeline.is_alone:
+            # Asleep: nothing but the debugger can come.
             return self._stop(b"S" + _INTERRUPTED)
         return b""
 
@@ -147,8 +153,10 @@ class GdbSession:
         if resume.address is not None:
             gdb_target.write_register(self._timeline.machine, gdb_target.PC, resume.address)
             self._timeline.edited()
-        if resume.is_step:
+        if resume.is_step and self._timeline.is_alone:
             return self._step()
+        self._step_to = self._timeline.position + 1 if resume.is_step else None
+        self._is_resumed = True
         self.state = State.RUNNING
         return None
 

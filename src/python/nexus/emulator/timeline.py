@@ -41,6 +41,8 @@ class Checkpoint:
 class Timeline:
     """One machine, its past, and its future."""
 
+    is_alone = True
+
     def __init__(
         self,
         make_options: Callable[[Observer], MachineOptions],
@@ -106,13 +108,15 @@ class Timeline:
 
     # -- Forwards --------------------------------------------------------------------------------
 
-    def advance(self, limit: int) -> Hit | None:
+    def advance(self, limit: int, *, is_resumed: bool = True) -> Hit | None:
         """Go on up to position `limit`; return what was hit on the way there, if anything.
 
         A watched access stops before its instruction, as RISC-V debuggers expect.  Returns early,
-        at no hit, when the guest ended the run or waits for ever.
+        at no hit, when the guest ended the run or waits for ever.  A breakpoint at the present
+        position counts unless the run is resumed there.
         """
-        self.observer.resumed_at = self.position
+        if is_resumed:
+            self.observer.resumed_at = self.position
         self.observer.accessed_at, self._stopped_at = self._stopped_at, -1
         while self.position < limit and not self.is_over:
             self._offer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,9 @@ OUT_DEFAULT: Final = Path("dist/os2vm")
 
 # Longer than any passing run by far, shorter than a pipeline's patience.
 WALL_SECONDS_DEFAULT: Final = 600
+
+# A day: a person at a debugger takes the time it takes.
+_WALL_SECONDS_MAX: Final = 86_400
 
 _SEED_MAX: Final = (1 << 63) - 1
 _BUDGET_MS_MAX: Final = 24 * 3600 * 1000
@@ -77,6 +80,7 @@ class Options:
     is_plain: bool
     is_verbose: bool
     opens_sessions: bool = True
+    debuggers: dict[str, str] = field(default_factory=dict)  # Machine -> port or unix socket.
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -93,6 +97,11 @@ def parse(argv: Sequence[str]) -> Options:
             _check_text(option, text)
     if given.expect_message is not None:
         _check_text("--expect-message", given.expect_message)
+    debuggers = named_paths(
+        "--gdb", given.gdb or [], "MACHINE=PORT or MACHINE=PATH, such as A=1234"
+    )
+    if debuggers and given.engine == "qemu":
+        raise UsageError("--gdb: goes with the emulator's engines; choose another --engine")
     return Options(
         world=given.world,
         node=given.node,
@@ -109,11 +118,12 @@ def parse(argv: Sequence[str]) -> Options:
         translations=given.translations,
         expect_outcome=_outcome(given.expect_outcome),
         expect_message=given.expect_message,
-        wall_seconds=bounded("--wall-seconds", given.wall_seconds, 1, 86_400)
-        or WALL_SECONDS_DEFAULT,
+        wall_seconds=bounded("--wall-seconds", given.wall_seconds, 1, _WALL_SECONDS_MAX)
+        or (_WALL_SECONDS_MAX if debuggers else WALL_SECONDS_DEFAULT),
         is_plain=given.plain,
         is_verbose=given.verbose,
         opens_sessions=given.decrypt,
+        debuggers={label: str(where) for label, where in debuggers.items()},
     )
 
 
@@ -149,6 +159,7 @@ def _parser() -> CommandLine:
     parser.suggest("--until", (phase.value for phase in GUEST_PHASES))
     parser.suggest("--engine", ENGINES)
     parser.suggest("--expect-outcome", BY_LABEL)
+    add("--gdb", action="append", metavar="MACHINE=PORT|PATH", help="wait for a debugger on it")
     add("--plain", action="store_true", help="plain lines even on a terminal")
     add("--verbose", action="store_true", help="show every console line")
     add(

@@ -21,6 +21,10 @@ class HostFaultError(NexusError):
     """The host, or a program of it, failed; this says nothing about the guest."""
 
 
+class EndedByUserError(NexusError):
+    """Somebody at a debugger wants the run to end."""
+
+
 class Engine(Protocol):
     """A running world."""
 
@@ -31,6 +35,10 @@ class Engine(Protocol):
     @property
     def is_reproducible(self) -> bool:
         """Whether the same plan gives the same bytes again."""
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a step may wait for a person, so that a signal has to break it off."""
 
     def step(self, limit_ns: int) -> Step:
         """Go on for a little while, not beyond `limit_ns`; say what came of it."""

@@ -46,7 +46,7 @@ def boot(plan: Plan, options: Options) -> Engine:
             file=sys.stderr,
         )
     _say_what_images_need(plan)
-    return boot_virtual(plan, engine, native_code, translations)
+    return boot_virtual(plan, engine, native_code, translations, options.debuggers)
 
 
 def _find_interpreter(engine: str) -> Path | None:

@@ -35,6 +35,7 @@ _POLL_S: Final = 0.05
 _NS_PER_S: Final = 1_000_000_000
 _READ_BYTES: Final = 1 << 16
 
+_STOP_SECONDS: Final = STOP_SECONDS
 _VERSION_SECONDS: Final = 10
 
 
@@ -51,6 +52,7 @@ class QemuEngine:
     """Running QEMU processes as an engine."""
 
     is_reproducible = False
+    is_interactive = False
 
     def __init__(self, description: str, directory: Path) -> None:
         """Prepare without machines; `start()` adds them."""
@@ -145,7 +147,7 @@ class QemuEngine:
         for guest in self._guests:
             guest.process.terminate()
         for guest in self._guests:
-            stop(guest.process)
+            stop(guest.process, _STOP_SECONDS)
             guest.console.close()
         self._guests.clear()
         self._selector.close()
@@ -193,7 +195,7 @@ class QemuEngine:
     def _reap(self, guest: _Guest) -> Stopped:
         guest.is_over = True
         try:
-            code = guest.process.wait(STOP_SECONDS)
+            code = guest.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             raise HostFaultError(
                 f"machine {guest.label}: QEMU closed its console and hangs"

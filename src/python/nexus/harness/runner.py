@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from nexus.harness.console import Garbled, LineAssembler
-from nexus.harness.engine import Engine
+from nexus.harness.engine import EndedByUserError, Engine
 from nexus.harness.judge import AFTERMATH_NS, Judge, Verdict
 from nexus.harness.outcome import GUEST_FAULTS, Outcome
 from nexus.harness.pcapng import Capture
@@ -100,11 +100,15 @@ class Runner:
             if reason is not None:
                 judge.on_host(reason[0], reason[1] + judge.matching_note())
                 continue
-            step = engine.step(judge.deadline_ns())
             try:
+                with self._breakable() if engine.is_interactive else nullcontext():
+                    step = engine.step(judge.deadline_ns())
                 self._take(step, engine)
             except BrokenOffError:
                 continue  # The watchdog knows why.
+            except EndedByUserError as exc:
+                judge.on_host(Outcome.INTERRUPTED, str(exc))
+                continue
             for machine, count in engine.instructions().items():
                 judge.on_instructions(machine, count)
             judge.on_time(step.now_ns, is_quiet=step.is_quiet)

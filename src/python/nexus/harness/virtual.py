@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from nexus.core.errors import did_you_mean
 from nexus.core.randomness import KeyedRandom
 from nexus.harness.console import LineAssembler
 from nexus.harness.engine import EngineUnavailableError
@@ -22,6 +24,8 @@ from nexus.simulation.world import Step, World
 
 if TYPE_CHECKING:
     from nexus.emulator.machine import Machine as EmulatedMachine
+    from nexus.emulator.observe import Observer
+    from nexus.harness.debug import DebuggedMachine
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
 CONFIG_FILE: Final = "opt/org.nexus/node"
@@ -49,6 +53,7 @@ class VirtualEngine:
         description: str,
         power_on: Callable[[str], Machine] | None = None,
         entropy: Mapping[str, RecordedEntropy] | None = None,
+        debugged: Mapping[str, DebuggedMachine] | None = None,
     ) -> None:
         """Join machines that are at time 0 by the plan's network.
 
@@ -58,6 +63,8 @@ class VirtualEngine:
         self._world = World(machines, plan.link, KeyedRandom(plan.seed), paths=plan.paths)
         self._power_on = power_on
         self._entropy = entropy or {}
+        self._debugged = dict(debugged or {})
+        self.is_interactive = bool(self._debugged)
         self._awaited = [reboot for reboot in plan.reboots if reboot.after is not None]
         self._lines = {label: LineAssembler() for label in machines}
         for reboot in plan.reboots:
@@ -112,8 +119,11 @@ class VirtualEngine:
     def _emulated(self) -> dict[str, EmulatedMachine]:
         from nexus.emulator.machine import Machine as EmulatedMachine
 
-        machines = self._world.machines().items()
-        return {label: it for label, it in machines if isinstance(it, EmulatedMachine)}
+        machines = {
+            label: self._debugged[label].machine if it is self._debugged.get(label) else it
+            for label, it in self._world.machines().items()
+        }
+        return {label: it for label, it in machines.items() if isinstance(it, EmulatedMachine)}
 
     def instructions(self) -> dict[str, int]:
         """Instructions retired per machine."""
@@ -139,7 +149,9 @@ class VirtualEngine:
         return {label: list(entropy.keys) for label, entropy in self._entropy.items()}
 
     def close(self) -> None:
-        """Nothing to let go of: the world is memory."""
+        """Let go of debuggers; the rest of the world is memory."""
+        for machine in self._debugged.values():
+            machine.close()
 
 
 class RecordedEntropy:
@@ -178,8 +190,12 @@ def boot(
     engine: str,
     native_code: bytes | None = None,
     translations: bytes | None = None,
+    debuggers: Mapping[str, str] | None = None,
 ) -> VirtualEngine:
     """Power on the plan's machines on the named engine of the emulator.
+
+    `debuggers` (label -> port or unix socket) are awaited; a debugged machine runs on the
+    reference interpreter, which does the same.
 
     Raises:
         PlanError: an image is none, or the native code is not this version's.
@@ -188,6 +204,7 @@ def boot(
     from nexus.emulator.board import AttachedDrive
     from nexus.emulator.machine import ENGINES, MachineOptions
     from nexus.emulator.machine import Machine as EmulatedMachine
+    from nexus.harness.debug import debug
     from nexus.harness.power_loss import VolatileDrive
 
     if engine not in ENGINES:
@@ -216,7 +233,8 @@ def boot(
         for machine in plan.machines
     }
 
-    def make(machine: MachinePlan) -> Machine:
+    def make(machine: MachinePlan, observer: Observer | None = None) -> EmulatedMachine:
+        chosen = engine if observer is None else REFERENCE
         return EmulatedMachine(
             MachineOptions(
                 kernel=machine.image,
@@ -225,10 +243,11 @@ def boot(
                 drives=drives[machine.label],
                 mac=machine.mac,
                 entropy=entropy[machine.label],
-                engine=engine,
-                native_blob=None if engine == REFERENCE else native_code,
-                translations=translations if engine == TRANSLATED else None,
-                stops_when_stuck=True,
+                engine=chosen,
+                native_blob=None if chosen == REFERENCE else native_code,
+                translations=translations if chosen == TRANSLATED else None,
+                stops_when_stuck=observer is None,  # A debugger wants to see the loop go round.
+                observer=observer,
             )
         )
 
@@ -238,10 +257,22 @@ def boot(
             attached.drive.lose_power()
         return make(next(machine for machine in plan.machines if machine.label == label))
 
+    unknown = sorted(set(debuggers or {}) - set(plan.labels))
+    if unknown:
+        raise PlanError(
+            f"--gdb: {unknown[0]!r} is not a machine of {plan.name}; expected one of "
+            f"{', '.join(plan.labels)}" + did_you_mean(unknown[0], plan.labels)
+        )
     machines: dict[str, Machine] = {}
+    debugged: dict[str, DebuggedMachine] = {}
     for machine in plan.machines:
+        where = (debuggers or {}).get(machine.label)
         try:
-            machines[machine.label] = make(machine)
+            if where is None:
+                machines[machine.label] = make(machine)
+            else:
+                watched = debug(machine.label, partial(make, machine), where)
+                debugged[machine.label] = machines[machine.label] = watched
         except ValueError as exc:  # What the emulator refuses: image, size, native code.
             raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
-    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})", power_on, entropy)
+    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})", power_on, entropy, debugged)
