@@ -19,6 +19,9 @@ clean_environment() {
   for name in ${!PYTHON@}; do
     case $name in PYTHONUNBUFFERED) ;; *) unset "$name" ;; esac
   done
+  # Nor may settings of another PEX reach the one that is made here.
+  for name in ${!PEX_@}; do unset "$name"; done
+  export PEX_IGNORE_RCFILES=true
   # One locale for all: messages of tools, and the order in which they sort, are inputs.
   for name in ${!LC_@}; do unset "$name"; done
   unset LANGUAGE
@@ -56,13 +59,18 @@ check_folders() {
   done
 }
 
-# A file a test or a module opens counts, and Pants opens hundreds at once.
+# Pants opens hundreds of files at once, and warns below the second number.
 FILES_MIN=1024
+FILES_WANTED=10000
 
 raise_file_limit() {
-  local hard
+  local hard soft
   hard=$(ulimit -Hn)
-  ulimit -Sn "$hard" 2>/dev/null || true
+  soft=$(ulimit -Sn)
+  if [[ $soft != unlimited ]] && ((soft < FILES_WANTED)); then
+    if [[ $hard == unlimited ]] || ((hard > FILES_WANTED)); then soft=$FILES_WANTED; else soft=$hard; fi
+    ulimit -Sn "$soft"
+  fi
   if [[ $hard != unlimited ]] && ((hard < FILES_MIN)); then
     refuse 21 "only $hard files may be open at once (ulimit -Hn), Pants needs $FILES_MIN;" \
       "raise the limit in /etc/security/limits.conf or in the container's settings"

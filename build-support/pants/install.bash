@@ -1,8 +1,8 @@
 # Sourced by `pants`: Pants and its `pex` tool, from the package index, checked against the locks.
 
-PEX_VERSION=2.33.10
-PEX_SHA256=bb8020b36cb462d4a3ee3bba21c46650703439cc5398a2f951a2de1fd126c2d5
-PEX_SIZE=14404943
+TOOL_VERSION=2.33.10
+TOOL_SHA256=bb8020b36cb462d4a3ee3bba21c46650703439cc5398a2f951a2de1fd126c2d5
+TOOL_SIZE=14404943
 
 # pip_in VENV COMMAND ARGS...: pip of that venv, which takes what the locks name and nothing else.
 # --isolated, because neither a file nor a variable of pip may change the result.
@@ -57,12 +57,12 @@ make_pex_tool() {
   mkdir "$scratch"
   locked pex tools.lock.txt >"$scratch/pex.txt"
   pip_in "$1" download --no-deps -d "$scratch" -r "$scratch/pex.txt"
-  "$1/bin/python" -I -m zipfile -e "$scratch"/pex-"$PEX_VERSION"-*.whl "$scratch/pex"
+  "$1/bin/python" -I -m zipfile -e "$scratch"/pex-"$TOOL_VERSION"-*.whl "$scratch/pex"
   PEX_ROOT=$scratch/root PYTHONPATH=$scratch/pex "$1/bin/python" -m pex --no-pypi --no-build \
     --no-compile --no-compress --no-use-system-time --no-strip-pex-env \
     --python-shebang '/usr/bin/env python3' \
-    -c pex -o "$1/pex-cli" "$scratch"/pex-"$PEX_VERSION"-*.whl >&2
-  if [[ $(sha256 <"$1/pex-cli") != "$PEX_SHA256" ]]; then
+    -c pex -o "$1/pex-cli" "$scratch"/pex-"$TOOL_VERSION"-*.whl >&2
+  if [[ $(sha256 <"$1/pex-cli") != "$TOOL_SHA256" ]]; then
     refuse 21 "the pex tool built from the locked wheel is not the one that is expected"
   fi
   rm -rf "$scratch"
@@ -90,9 +90,9 @@ export_pex_tool() {
   local platform known=
   # The same file serves every platform: it is pure Python.
   for platform in linux_x86_64 linux_arm64 macos_x86_64 macos_arm64; do
-    known+="'v$PEX_VERSION|$platform|$PEX_SHA256|$PEX_SIZE',"
+    known+="'v$TOOL_VERSION|$platform|$TOOL_SHA256|$TOOL_SIZE',"
   done
-  export PANTS_PEX_CLI_VERSION="v$PEX_VERSION"
+  export PANTS_PEX_CLI_VERSION="v$TOOL_VERSION"
   export PANTS_PEX_CLI_URL_TEMPLATE="file://$(plain_path "$venv")/pex-cli"
   export PANTS_PEX_CLI_KNOWN_VERSIONS="[$known]"
 }

@@ -129,6 +129,17 @@ def test_nothing_of_another_python_reaches_pants(host: Path) -> None:
     assert [name for name in found if name.startswith("PYTHON")] == []
 
 
+def test_no_setting_of_another_pex_reaches_pants(host: Path) -> None:
+    found = seen(host, PEX_PYTHON="/none", PEX_INTERPRETER="1", CDPATH=str(host))
+    assert {name for name in found if name.startswith("PEX_")} == {"PEX_IGNORE_RCFILES"}
+    assert "CDPATH" not in found
+
+
+def test_a_low_limit_of_files_is_raised(host: Path) -> None:
+    install_stand_in(host, host / "home/.cache/nexus-pants")
+    assert launch(host, environment(host), before="ulimit -Sn 256; ").returncode == 0
+
+
 def test_the_locale_is_the_same_everywhere(host: Path) -> None:
     german = seen(host, LANG="de_DE.ISO-8859-1", LC_ALL="de_DE", LC_TIME="tr_TR", LANGUAGE="de")
     locale = {name: german[name] for name in german if name[:2] in ("LA", "LC")}
