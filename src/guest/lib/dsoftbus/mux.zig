@@ -57,6 +57,8 @@ pub const Mux = struct {
     schedule: Schedule = .{},
     forgotten: [remembered_max]u32 = @splat(0),
     forgotten_next: usize = 0,
+    /// Places beyond are free: most sessions have few streams.
+    top: usize = 0,
     streams: [own.streams_max + mine_max]Stream = @splat(.{}),
 
     pub fn init(self: *Mux, side: Side) void {
@@ -75,7 +77,7 @@ pub const Mux = struct {
         const peer = self.peer orelse return error.NotReady;
         if (name.len == 0 or name.len > frames.name_bytes_max) return error.InvalidStreamName;
         var count: usize = 0;
-        for (&self.streams) |*stream| {
+        for (self.used()) |*stream| {
             if (stream.id == 0 or !stream.mine) continue;
             count += 1;
             if (stream.say_reset == null and std.mem.eql(u8, stream.name(), name))
@@ -148,9 +150,14 @@ pub const Mux = struct {
         self.forgotten_next = (self.forgotten_next + 1) % remembered_max;
     }
 
+    pub fn used(self: *Mux) []Stream {
+        while (self.top != 0 and self.streams[self.top - 1].id == 0) self.top -= 1;
+        return self.streams[0..self.top];
+    }
+
     pub fn find(self: *Mux, id: u32) ?*Stream {
         if (id == 0) return null;
-        for (&self.streams) |*stream| if (stream.id == id) return stream;
+        for (self.used()) |*stream| if (stream.id == id) return stream;
         return null;
     }
 
@@ -159,8 +166,10 @@ pub const Mux = struct {
     }
 
     fn create(self: *Mux, id: u32, name: []const u8, priority: u3) ?*Stream {
-        const stream = for (&self.streams) |*stream| {
-            if (stream.id == 0) break stream;
+        const stream = for (&self.streams, 1..) |*stream, end| {
+            if (stream.id != 0) continue;
+            self.top = @max(self.top, end);
+            break stream;
         } else return null;
         stream.* = .{
             .id = id,
@@ -205,7 +214,7 @@ pub const Mux = struct {
         if (wanted.id == 0 or self.isMine(wanted.id) or wanted.id <= self.theirs_known)
             return error.InvalidStreamStateTransition;
         var count: usize = 0;
-        for (&self.streams) |*stream| {
+        for (self.used()) |*stream| {
             if (stream.id == 0 or stream.mine) continue;
             count += 1;
             if (std.mem.eql(u8, stream.name(), wanted.name)) return error.DuplicateStreamName;

@@ -22,11 +22,11 @@ fn next(self: *Mux, out: []u8) ?[]u8 {
     }
     const peer = self.peer orelse return null;
     if (pollReset(self, out) orelse pollOpen(self, out)) |frame| return frame;
-    for (&self.streams) |*stream| {
+    for (self.used()) |*stream| {
         if (stream.id == 0 or stream.say_reset != null) continue;
         if (pollOne(stream, out)) |frame| return frame;
     }
-    const stream = self.schedule.next(&self.streams) orelse return null;
+    const stream = self.schedule.next(self.used()) orelse return null;
     const longest = @min(out.len, peer.message_bytes_max) - frames.data_head;
     const data = stream.take(out[frames.data_head..][0..@min(longest, stream.data_max)]);
     const id = stream.id;
@@ -36,7 +36,7 @@ fn next(self: *Mux, out: []u8) ?[]u8 {
 }
 
 fn pollReset(self: *Mux, out: []u8) ?[]u8 {
-    for (&self.streams) |*stream| {
+    for (self.used()) |*stream| {
         if (stream.id == 0) continue;
         const reason = stream.say_reset orelse continue;
         defer Mux.release(stream);
@@ -48,7 +48,7 @@ fn pollReset(self: *Mux, out: []u8) ?[]u8 {
 /// Ids increase on the wire, in whatever places the streams are.
 fn pollOpen(self: *Mux, out: []u8) ?[]u8 {
     var first: ?*Stream = null;
-    for (&self.streams) |*stream| {
+    for (self.used()) |*stream| {
         if (stream.id == 0 or !stream.say_open) continue;
         if (first == null or stream.id < first.?.id) first = stream;
     }

@@ -79,6 +79,8 @@ pub fn Node(comptime Edge: type) type {
         journal: journal.Journal,
         strangers: strangers.Strangers,
         told: std.EnumSet(Once),
+        /// As `deadline` has said last: before, there is nothing to look for.
+        due_ns: u64,
         /// Frames that are written at once; not on the stack, where filling them would cost more.
         plain: [frames.plaintext_bytes_max]u8,
         frame: [frames.plaintext_bytes_max]u8,
@@ -122,6 +124,7 @@ pub fn Node(comptime Edge: type) type {
             self.journal = .{};
             self.strangers = .{};
             self.told = .{};
+            self.due_ns = 0;
             try self.open();
         }
 
@@ -175,6 +178,14 @@ pub fn Node(comptime Edge: type) type {
         /// Do what is due and what there is work for, a bounded part of it.
         pub fn turn(self: *Self, now_ns: u64) void {
             self.now_ns = now_ns;
+            if (now_ns >= self.due_ns or self.beacon.readable) self.tick();
+            links.pump(self);
+            clients.dispatch(self);
+            links.flushUnsent(self);
+            gate.record(self);
+        }
+
+        fn tick(self: *Self) void {
             if (self.beacon.tick(self)) links.reconsider(self);
             links.tick(self);
             dialer.tick(self);
@@ -182,10 +193,6 @@ pub fn Node(comptime Edge: type) type {
             clients.expire(self);
             self.journal.tick(self);
             self.tellCounts();
-            links.pump(self);
-            clients.dispatch(self);
-            links.flushUnsent(self);
-            gate.record(self);
         }
 
         pub fn isHot(self: *Self) bool {
@@ -200,6 +207,7 @@ pub fn Node(comptime Edge: type) type {
             for (self.peers[0..self.config.peer_count]) |*peer| {
                 at = @min(at, peer.denials.until_ns);
             }
+            self.due_ns = at;
             return at;
         }
 
