@@ -53,7 +53,7 @@ def find_one_of(value: str, accepted: Iterable[str], field: str, nothing: str = 
     names = list(accepted)
     if value not in names:
         listed = ", ".join(names) if names else nothing
-        yield Problem(field, f"{show(value)}; accepted are {listed}{did_you_mean(value, names)}")
+        yield Problem(field, f"{show(value)}; expected {listed}{did_you_mean(value, names)}")
 
 
 def check_identities(peers: Sequence[BusPeer], at: str) -> Problems:
@@ -65,7 +65,7 @@ def check_identities(peers: Sequence[BusPeer], at: str) -> Problems:
         if not is_usable_public_key(peer.key):
             yield Problem(
                 f"{at}peer[{index}].public_key",
-                "is of small order; accepted are X25519 public keys",
+                "is of small order; expected X25519 public keys",
             )
 
 

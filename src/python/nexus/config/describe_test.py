@@ -40,4 +40,4 @@ def test_a_bad_file_is_one_line_a_mistake(
     assert main([str(path)]) == 20
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.endswith("node-a.toml:10: dsoftbus.port: 0; accepted are 1..65535\n")
+    assert captured.err.endswith("node-a.toml:10: dsoftbus.port: 0; expected 1..65535\n")

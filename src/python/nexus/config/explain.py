@@ -63,7 +63,7 @@ def _explain_unknown(details: ErrorDetails, location: Location, model: type[Base
     accepted = accepted_keys(model, location[:-1])
     key = str(location[-1])
     hint = did_you_mean(key, accepted) or _hint_elsewhere(key, model)
-    return f"unknown key; accepted are {', '.join(accepted)}{hint}"
+    return f"unknown key; expected {', '.join(accepted)}{hint}"
 
 
 def _hint_elsewhere(key: str, model: type[BaseModel]) -> str:
@@ -90,7 +90,7 @@ def _explain_choice(details: ErrorDetails, location: Location, model: type[BaseM
     accepted = expected.replace("'", "").replace(" or ", ", ")
     value = details["input"]
     hint = did_you_mean(value, accepted.split(", ")) if isinstance(value, str) else ""
-    return f"{_value(details, location)}; accepted are {accepted}{hint}"
+    return f"{_value(details, location)}; expected {accepted}{hint}"
 
 
 def _explain_value(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
@@ -102,7 +102,7 @@ def _explain_value(details: ErrorDetails, location: Location, model: type[BaseMo
     elif kind in _LISTS and isinstance(details["input"], dict):
         return f"is a table; expected a list of tables, each below a header {_header(location)}"
     elif kind in _TYPES:
-        text = f"accepted is {_TYPES[kind]}"
+        text = f"expected {_TYPES[kind]}"
     else:
         text = details["msg"][:1].lower() + details["msg"][1:]
     return f"{_value(details, location)}; {text}"

@@ -106,7 +106,7 @@ class Within(Limit):
 
     def _check(self, value: int) -> int:
         if not self.low <= value <= self.high:
-            raise ValueError(f"accepted are {self.low}..{self.high}")
+            raise ValueError(f"expected {self.low}..{self.high}")
         return value
 
 
@@ -127,7 +127,7 @@ class Count(Limit):
     def _check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not self.low <= len(value) <= self.high:
             found = f"{len(value)} entries" if value else "is empty"
-            raise CountError(f"{found}; accepted are {self.low}..{self.high} entries")
+            raise CountError(f"{found}; expected {self.low}..{self.high} entries")
         return value
 
 
@@ -143,7 +143,7 @@ class Choice(Limit):
     def _check(self, value: str) -> str:
         if value not in self.accepted:
             hint = did_you_mean(value, self.accepted)
-            raise ValueError(f"accepted are {', '.join(self.accepted)}{hint}")
+            raise ValueError(f"expected {', '.join(self.accepted)}{hint}")
         return value
 
 
@@ -156,7 +156,7 @@ def form(pattern: str, refused: str | None = None) -> WithJsonSchema:
 def _matching(pattern: str, accepted: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         if re.fullmatch(pattern, value) is None:
-            raise ValueError(f"accepted are {accepted}")
+            raise ValueError(f"expected {accepted}")
         return value
 
     return check
@@ -164,28 +164,28 @@ def _matching(pattern: str, accepted: str) -> Callable[[str], str]:
 
 def _check_service(value: str) -> str:
     if not is_service_name(value):
-        raise ValueError(f"accepted are {SERVICE_NAME_RULE}")
+        raise ValueError(f"expected {SERVICE_NAME_RULE}")
     return value
 
 
 def _check_device_id(value: str) -> str:
     if re.fullmatch(_DEVICE_ID, value) is None:
         raise ValueError(
-            f"accepted are 1..{DEVICE_ID_BYTES_MAX} printable ASCII characters without spaces"
+            f"expected 1..{DEVICE_ID_BYTES_MAX} printable ASCII characters without spaces"
         )
     return value
 
 
 def _check_mac(value: str) -> str:
     if re.fullmatch(_MAC, value) is None:
-        raise ValueError("accepted are six bytes in hexadecimal, such as 52:54:00:12:34:0a")
+        raise ValueError("expected six bytes in hexadecimal, such as 52:54:00:12:34:0a")
     octets = mac_bytes(value)
     if octets == b"\xff" * 6:
-        raise ValueError("the broadcast address is no machine's; accepted are unicast addresses")
+        raise ValueError("the broadcast address belongs to no machine; expected a unicast address")
     if octets[0] & 1:
-        raise ValueError("a multicast address (first byte is odd); accepted are unicast addresses")
+        raise ValueError("a multicast address (its first byte is odd); expected a unicast address")
     if octets == bytes(6):
-        raise ValueError("the zero address is no machine's; accepted are unicast addresses")
+        raise ValueError("the zero address belongs to no machine; expected a unicast address")
     return value
 
 
@@ -193,7 +193,7 @@ def _check_address(value: str) -> str:
     try:
         address = IPv4Address(value)
     except AddressValueError as exc:
-        raise ValueError("accepted is an IPv4 address, such as 10.42.0.10") from exc
+        raise ValueError("expected an IPv4 address, such as 10.42.0.10") from exc
     _check_host(address)
     return value
 
@@ -202,13 +202,15 @@ def _check_interface(value: str) -> str:
     try:
         interface = IPv4Interface(value)
     except (AddressValueError, NetmaskValueError) as exc:
-        raise ValueError("accepted is an IPv4 address and prefix, such as 10.42.0.10/24") from exc
+        raise ValueError("expected an IPv4 address and prefix, such as 10.42.0.10/24") from exc
     _, slash, prefix = value.partition("/")
     if not (slash and prefix.isdigit()):
-        raise ValueError("the prefix length is missing; accepted is such as 10.42.0.10/24")
+        raise ValueError(
+            "the prefix length is missing; expected an address with one, such as 10.42.0.10/24"
+        )
     network = interface.network
     if re.fullmatch(_PREFIX, prefix) is None:
-        raise ValueError("accepted are prefix lengths 8..30")
+        raise ValueError("expected prefix lengths 8..30")
     _check_host(interface.ip)
     if interface.ip in (network.network_address, network.broadcast_address):
         raise ValueError(f"that is not a host of {network}; the first and last are kept")
@@ -222,7 +224,7 @@ def _check_host(address: IPv4Address) -> None:
         or address.is_unspecified
         or address.packed[0] >= 240
     ):
-        raise ValueError("accepted are unicast addresses of a network")
+        raise ValueError("expected a unicast address of a network")
 
 
 def _check_ratio(value: str) -> str:
@@ -231,7 +233,7 @@ def _check_ratio(value: str) -> str:
             raise ValueError(value)
         Ratio.parse(value)
     except ValueError as exc:
-        raise ValueError("accepted is a ratio n/m between 0 and 1, such as 1/50") from exc
+        raise ValueError("expected a ratio n/m between 0 and 1, such as 1/50") from exc
     return value
 
 
@@ -239,15 +241,17 @@ def _check_regex(value: str) -> str:
     try:
         pattern = re.compile(value)
     except (re.error, OverflowError, RecursionError) as exc:
-        raise ValueError(f"no regular expression: {exc}") from exc
+        raise ValueError(f"is not a regular expression: {exc}") from exc
     if pattern.fullmatch(""):
-        raise ValueError("matches an empty line; accepted is what needs at least one character")
+        raise ValueError(
+            "matches an empty line; expected a pattern that needs at least one character"
+        )
     return _check_line(value)
 
 
 def _check_line(value: str) -> str:
     if not (1 <= len(value) <= _TEXT_CHARS_MAX and value.isprintable()):
-        raise ValueError(f"accepted is one line of 1..{_TEXT_CHARS_MAX} printable characters")
+        raise ValueError(f"expected one line of 1..{_TEXT_CHARS_MAX} printable characters")
     return value
 
 
@@ -314,7 +318,7 @@ SeedName = Annotated[
     form(_SEED_NAME),
 ]
 FreeService = Annotated[str, AfterValidator(_check_free_service)]
-Tag = Annotated[str, AfterValidator(_matching(_TAG, "as tags integers 1..65535"))]
+Tag = Annotated[str, AfterValidator(_matching(_TAG, "tags 1..65535"))]
 
 # TOML has lists, a frozen model wants tuples: this one conversion is allowed.
 Many = Annotated[tuple[T, ...], Field(strict=False)]
@@ -328,7 +332,7 @@ def _as_list(value: object) -> object:
 
 def _check_hex(value: str) -> str:
     if re.fullmatch(_HEX, value) is None:
-        raise ValueError("accepted are bytes in hexadecimal, two digits each")
+        raise ValueError("expected bytes in hexadecimal, two digits each")
     return value
 
 
@@ -372,7 +376,7 @@ def _as_bases(value: object) -> object:
 
 def _check_bases(value: tuple[str, ...]) -> tuple[str, ...]:
     if not 1 <= len(value) <= BASES_MAX:
-        raise ValueError(f"accepted are 1..{BASES_MAX} files")
+        raise ValueError(f"expected 1..{BASES_MAX} files")
     return value
 
 

@@ -128,7 +128,7 @@ def read_key(origin: Origin, key: FileKey) -> None:
         raise ConfigError(origin.source, [problem]) from exc
     if mode & 0o077:
         shown = f"mode {stat.S_IMODE(mode):04o}"
-        text = f"{show(key.file)} has {shown}; accepted is a file of its owner only, such as 0600"
+        text = f"{show(key.file)} has {shown}; expected a file of its owner only, such as 0600"
         raise ConfigError(origin.source, [Problem(origin.field, text, line=origin.line)])
     try:
         key.take_content(content)

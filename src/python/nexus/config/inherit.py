@@ -59,7 +59,7 @@ class _Inheritance:
             self._admit(own.source, Problem(place, "", line=line), name, base)
             layer, base_kind = self.load(base, None)
             if kind and base_kind and kind is not base_kind:
-                text = f"{name!r} is a {base_kind.value} file; accepted are {kind.value} files"
+                text = f"{name!r} is a {base_kind.value} file; expected {kind.value} files"
                 raise ConfigError(own.source, [Problem(place, text, line=line)])
             kind = kind or base_kind
             merged = layer if merged is None else merge(merged, layer)
@@ -75,10 +75,10 @@ class _Inheritance:
             names = [step.name for step in self.chain[self.chain.index(_identity(path)) :]]
             text = f"{name!r} extends itself: {' > '.join([*names, path.name])}"
         elif text is None and len(self.chain) >= DEPTH_MAX:
-            text = f"{name!r} is the {len(self.chain)}th base of a base; accepted are"
+            text = f"{name!r} is the {len(self.chain)}th base of a base; expected"
             text += f" {DEPTH_MAX - 1} of them"
         elif text is None and self.files >= FILES_MAX:
-            text = f"{name!r} is one file too many; accepted are {FILES_MAX} altogether"
+            text = f"{name!r} is one file too many; expected {FILES_MAX} altogether"
         if text is not None:
             raise ConfigError(source, [replace(place, text=text)])
 

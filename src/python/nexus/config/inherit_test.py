@@ -120,15 +120,15 @@ def test_the_kind_may_be_told_by_the_base(tmp_path: Path, text: str) -> None:
 # (the file itself, its base, the one line)
 MISTAKES = [
     ("extends = 3\n", "", "derived.toml: extends: 3; expected a file's name, or a list"),
-    ("extends = []\n", "", "derived.toml: extends: []; accepted are 1..8 files"),
-    ('extends = ["base.toml", ""]\n', "", "derived.toml: extends[1]: ''; accepted is one line"),
+    ("extends = []\n", "", "derived.toml: extends: []; expected 1..8 files"),
+    ('extends = ["base.toml", ""]\n', "", "derived.toml: extends[1]: ''; expected one line"),
     (
         'extends = "bsae.toml"\n',
         "",
         "derived.toml: extends: 'bsae.toml' is a missing file; looked for bsae.toml; "
         "did you mean 'base.toml'?",
     ),
-    ('extends = "a\\u0000b"\n', "", 'derived.toml: extends: "a\\u0000b"; accepted is one line'),
+    ('extends = "a\\u0000b"\n', "", 'derived.toml: extends: "a\\u0000b"; expected one line'),
     (
         'extends = "derived.toml"\n',
         "",
@@ -144,18 +144,18 @@ MISTAKES = [
     (
         DERIVED,
         "seed = 1\n",
-        "derived.toml: extends: 'base.toml' is a world file; accepted are node files",
+        "derived.toml: extends: 'base.toml' is a world file; expected node files",
     ),
     (
         'extends = "base.toml"\nseed = 1\n',
         NODE_A,
-        "derived.toml: extends: 'base.toml' is a node file; accepted are world files",
+        "derived.toml: extends: 'base.toml' is a node file; expected world files",
     ),
-    (DERIVED, BASE.replace("128", "1"), "base.toml: node.ram_mib: 1; accepted are 16..2048"),
+    (DERIVED, BASE.replace("128", "1"), "base.toml: node.ram_mib: 1; expected 16..2048"),
     (
         DERIVED,
         BASE.replace("ram_mib", "ram_mb"),
-        "base.toml: node.ram_mb: unknown key; accepted are id, mac, image, ram_mib, start; "
+        "base.toml: node.ram_mb: unknown key; expected id, mac, image, ram_mib, start; "
         "did you mean 'ram_mib'?",
     ),
     (DERIVED.replace("mac =", "# mac ="), BASE, "derived.toml: node.mac: is missing"),
@@ -170,7 +170,7 @@ MISTAKES = [
         "base.toml: dsoftbus.peer[0].id: 'node-b' is this node's own id"
         " (in what makes up derived.toml)",
     ),
-    ('extend = "base.toml"\n' + NODE_A, "", "derived.toml: extend: unknown key; accepted are ext"),
+    ('extend = "base.toml"\n' + NODE_A, "", "derived.toml: extend: unknown key; expected ext"),
 ]
 
 
@@ -191,7 +191,7 @@ def test_bases_of_bases_end_somewhere(tmp_path: Path) -> None:
     (tmp_path / f"{DEPTH_MAX - 1}.toml").write_text(f'extends = "{DEPTH_MAX}.toml"\n')
     (tmp_path / f"{DEPTH_MAX}.toml").write_text(NODE_A)
     assert mistakes(tmp_path / "0.toml") == [
-        "7.toml:1: extends: '8.toml' is the 8th base of a base; accepted are 7 of them"
+        "7.toml:1: extends: '8.toml' is the 8th base of a base; expected 7 of them"
     ]
 
 
@@ -200,7 +200,7 @@ def test_many_files_are_not_read_over_and_over(tmp_path: Path) -> None:
         bases = ", ".join([f'"{number + 1}.toml"'] * 8)
         (tmp_path / f"{number}.toml").write_text(f"extends = [{bases}]\n")
     (tmp_path / "6.toml").write_text(NODE_A)
-    assert f"is one file too many; accepted are {FILES_MAX}" in mistakes(tmp_path / "0.toml")[0]
+    assert f"is one file too many; expected {FILES_MAX}" in mistakes(tmp_path / "0.toml")[0]
 
 
 SECRET = derive_test_secret("hidden").hex()
@@ -234,7 +234,7 @@ def test_a_bad_key_file_is_told_by_the_file_that_names_it(tmp_path: Path) -> Non
     (tmp_path / "node.key").write_text(SECRET)
     (tmp_path / "node.key").chmod(0o644)
     assert mistakes(write(tmp_path, base=keyed, derived=DERIVED)) == [
-        "base.toml:8: dsoftbus.static_key.file: 'node.key' has mode 0644; accepted is a file of"
+        "base.toml:8: dsoftbus.static_key.file: 'node.key' has mode 0644; expected a file of"
         " its owner only, such as 0600"
     ]
 

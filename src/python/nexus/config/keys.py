@@ -95,7 +95,7 @@ class FileKey(Model):
             ValueError: the content is no key; it is not part of the message.
         """
         if _FILE_FORM.fullmatch(content) is None:
-            raise ValueError("accepted are 64 hexadecimal digits and a line end")
+            raise ValueError("expected 64 hexadecimal digits and a line end")
         self._content = SecretBytes(clamp(bytes.fromhex(content.decode().strip())))
 
 

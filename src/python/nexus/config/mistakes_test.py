@@ -55,16 +55,16 @@ NODE_MISTAKES = [
         "node.toml:25: service.rngs: is for 'rngs', which is not started: add it to node.start;"
         " did you mean 'rngd'?",
     ),
-    ("port = 34567", "port = true", "node.toml:10: dsoftbus.port: true; accepted is an integer"),
+    ("port = 34567", "port = true", "node.toml:10: dsoftbus.port: true; expected an integer"),
     (
         "port = 34567",
         "port = { a = [1979-05-27, 'x'] }",
-        "node.toml:10: dsoftbus.port: { a = [1979-05-27, 'x'] }; accepted is an integer",
+        "node.toml:10: dsoftbus.port: { a = [1979-05-27, 'x'] }; expected an integer",
     ),
     (
         "port = 34567",
         f"port = 0x{'f' * 5000}",
-        "node.toml:10: dsoftbus.port: an integer of 20000 bits; accepted are 1..65535",
+        "node.toml:10: dsoftbus.port: an integer of 20000 bits; expected 1..65535",
     ),
     (
         "port = 34567",
@@ -99,12 +99,12 @@ WORLD_MISTAKES = [
     (
         'machine = "B"',
         'machine = "C"',
-        "world.toml:26: expect[1].machine: 'C' is an unknown machine; accepted are A, B",
+        "world.toml:26: expect[1].machine: 'C' is an unknown machine; expected A, B",
     ),
     (
         "[link]",
         "[[reboot]]\nmachine = 'A'\n[link]",
-        "world.toml:2: reboot[0]: accepted is exactly one of at_ms and after",
+        "world.toml:2: reboot[0]: expected exactly one of at_ms and after",
     ),
 ]
 

@@ -101,7 +101,7 @@ def _allow(node: NodeConfig) -> Problems:
         return
     triples = sum(len(allow.operations) for allow in bus.allow)
     if triples > ALLOW_MAX:
-        yield Problem("dsoftbus.allow", f"{triples} operations; accepted are at most {ALLOW_MAX}")
+        yield Problem("dsoftbus.allow", f"{triples} operations; expected at most {ALLOW_MAX}")
     allowed = [Allowance(each.peer, each.service, tuple(each.operations)) for each in bus.allow]
     yield from bus_rules.check_allowed(allowed, _bus_peers(bus), "dsoftbus.")
 
@@ -134,7 +134,7 @@ def _drives(node: NodeConfig) -> Problems:
         if getattr(node, table) is not None:
             yield from _started(node, table, service)
     if node.state is not None and (node.state.disk_kib is None) == (node.state.disk is None):
-        yield Problem("state", "accepted is exactly one of disk_kib and disk")
+        yield Problem("state", "expected exactly one of disk_kib and disk")
 
 
 def _routes(node: NodeConfig) -> Problems:

@@ -48,10 +48,10 @@ class Beyond:
 
 
 BEYOND: Final = (
-    Beyond("accepted is an integer", "1.0 is an integer to JSON, and none to TOML"),
+    Beyond("expected an integer", "1.0 is an integer in JSON, and not in TOML"),
     Beyond("is not a host of", "whether an address is the first or last of its network"),
-    Beyond("accepted is a ratio n/m between 0 and 1", "that n is at most m"),
-    Beyond("no regular expression", "the syntax of regular expressions"),
+    Beyond("expected a ratio n/m between 0 and 1", "that n is at most m"),
+    Beyond("is not a regular expression", "the syntax of regular expressions"),
     Beyond("matches an empty line", "what a regular expression matches"),
     Beyond("printable characters", "which characters beyond ASCII are printable"),
 )

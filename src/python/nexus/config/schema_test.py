@@ -186,10 +186,10 @@ def test_both_refuse_what_lies_outside(text: str) -> None:
 
 # For each entry of the table, a file that shows it: the schema accepts, the model refuses.
 SHOWN = [
-    (NODE_A.replace("34567", "34567.0"), "accepted is an integer"),
+    (NODE_A.replace("34567", "34567.0"), "expected an integer"),
     (NODE_A.replace("10.42.0.10/24", "10.42.0.0/24"), "is not a host of"),
-    (WORLD.replace('"1/50"', '"2/1"'), "accepted is a ratio n/m between 0 and 1"),
-    (WORLD.replace("ok .*", "ok ("), "no regular expression"),
+    (WORLD.replace('"1/50"', '"2/1"'), "expected a ratio n/m between 0 and 1"),
+    (WORLD.replace("ok .*", "ok ("), "is not a regular expression"),
     (WORLD.replace('"dsoftbusd: cross-vm session ok .*"', '"a*"'), "matches an empty line"),
     (WORLD.replace("kernel: panic", "kernel:\u00a0panic"), "printable characters"),
 ]

@@ -57,7 +57,7 @@ def parse_settings(given: Sequence[str]) -> tuple[Setting, ...]:
         UsageError: one of them is no key and value.
     """
     if len(given) > SETTINGS_MAX:
-        raise UsageError(f"{OPTION}: {len(given)} settings; accepted are up to {SETTINGS_MAX}")
+        raise UsageError(f"{OPTION}: {len(given)} settings; expected up to {SETTINGS_MAX}")
     return tuple(_parse(text) for text in given)
 
 
@@ -66,11 +66,11 @@ def _parse(text: str) -> Setting:
     label, pair = labelled.groups() if labelled else (None, text)
     key, equals, _ = pair.partition("=")
     if not (key.strip() and equals) or not pair.isprintable() or key.lstrip()[:1] in "[#":
-        raise UsageError(f"{OPTION}: accepted is {FORM}")
+        raise UsageError(f"{OPTION}: expected {FORM}")
     try:
         data = tomllib.loads(pair)
     except (ValueError, RecursionError):
-        raise UsageError(f"{OPTION} {key.strip()}: is not TOML; accepted is {FORM}") from None
+        raise UsageError(f"{OPTION} {key.strip()}: is not TOML; expected {FORM}") from None
     if "extends" in data:
         raise UsageError(f"{OPTION} extends: accepted only in files")
     prefix = f"{label}:" if label else ""
@@ -97,6 +97,6 @@ def check_labels(settings: Iterable[Setting], labels: Sequence[str]) -> None:
     """
     for setting in settings:
         if setting.label is not None and setting.label not in labels:
-            listed = ", ".join(labels) if labels else "none: the file is no world"
-            text = f"{show(setting.label)} is an unknown machine; accepted are {listed}"
+            listed = ", ".join(labels) if labels else "none, because the file is not a world"
+            text = f"{show(setting.label)} is an unknown machine; expected {listed}"
             raise ConfigError(OPTION, [Problem("", text + did_you_mean(setting.label, labels))])

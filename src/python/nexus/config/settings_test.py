@@ -73,15 +73,15 @@ def test_a_key_file_of_an_override_lies_beside_the_world(tmp_path: Path) -> None
 OVERRIDE_MISTAKES = [
     (
         "node.ram_mb = 64",
-        "world.toml: machine[1].override.node.ram_mb: unknown key; accepted are id, mac, image,"
+        "world.toml: machine[1].override.node.ram_mb: unknown key; expected id, mac, image,"
         " ram_mib, start; did you mean 'ram_mib'?",
     ),
-    ("nod.id = 'x'", "world.toml: machine[1].override.nod: unknown key; accepted are node"),
-    ("extends = 'x'", "world.toml: machine[1].override.extends: unknown key; accepted are node"),
-    ("node.ram_mib = 1", "world.toml: machine[1].override.node.ram_mib: 1; accepted are 16..2048"),
+    ("nod.id = 'x'", "world.toml: machine[1].override.nod: unknown key; expected node"),
+    ("extends = 'x'", "world.toml: machine[1].override.extends: unknown key; expected node"),
+    ("node.ram_mib = 1", "world.toml: machine[1].override.node.ram_mib: 1; expected 16..2048"),
     (
         "selftest.mode = 'clint'",
-        "world.toml: machine[1].override.selftest.mode: 'clint'; accepted are single, client,"
+        "world.toml: machine[1].override.selftest.mode: 'clint'; expected single, client,"
         " server; did you mean 'client'?",
     ),
     (
@@ -132,12 +132,12 @@ def test_settings_go_over_everything(tmp_path: Path) -> None:
 
 # (what is given, the one line of a world)
 SETTING_MISTAKES = [
-    ("A:node.ram_mb=1", "--set: A:node.ram_mb: unknown key; accepted are id, mac, image, ram_mib,"),
-    ("A:node.ram_mib=1", "--set: A:node.ram_mib: 1; accepted are 16..2048"),
-    ("sead=1", "--set: sead: unknown key; accepted are extends, seed,"),
-    ("Bb:node.ram_mib=64", "--set: 'Bb' is an unknown machine; accepted are A, B; did you mean"),
+    ("A:node.ram_mb=1", "--set: A:node.ram_mb: unknown key; expected id, mac, image, ram_mib,"),
+    ("A:node.ram_mib=1", "--set: A:node.ram_mib: 1; expected 16..2048"),
+    ("sead=1", "--set: sead: unknown key; expected extends, seed,"),
+    ("Bb:node.ram_mib=64", "--set: 'Bb' is an unknown machine; expected A, B; did you mean"),
     ("A:dsoftbus.static_key='55'", "--set: A:dsoftbus.static_key: (value not shown); "),
-    ("A:network=1", "--set: A:network: 1; accepted is a table"),
+    ("A:network=1", "--set: A:network: 1; expected a table"),
 ]
 
 
@@ -151,7 +151,7 @@ def test_a_mistake_in_a_setting_names_the_option(tmp_path: Path, setting: str, s
 def test_a_node_file_has_no_labels(tmp_path: Path) -> None:
     write_world(tmp_path)
     assert mistakes(tmp_path / "node-a.toml", "A:node.ram_mib=64") == [
-        "--set: 'A' is an unknown machine; accepted are none: the file is no world"
+        "--set: 'A' is an unknown machine; expected none, because the file is not a world"
     ]
 
 
@@ -182,7 +182,7 @@ def test_what_is_no_setting_is_refused_without_its_value(text: str) -> None:
 
 
 def test_settings_are_bounded() -> None:
-    with pytest.raises(UsageError, match="accepted are up to 64"):
+    with pytest.raises(UsageError, match="expected up to 64"):
         parse_settings(["a=1"] * (SETTINGS_MAX + 1))
 
 

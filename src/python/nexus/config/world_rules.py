@@ -50,7 +50,7 @@ def _shared(values: Mapping[str, str], what: str, field: str) -> Iterator[tuple[
 
 def _machines(world: WorldConfig) -> Iterator[Problem]:
     if not world.machine:
-        yield Problem("machine", f"is missing; accepted are 1..{MACHINES_MAX} [[machine]]")
+        yield Problem("machine", f"is missing; expected 1..{MACHINES_MAX} [[machine]]")
     seen: dict[str, int] = {}
     for index, machine in enumerate(world.machine):
         label = machine.label.lower()  # Logs are named by label, on any file system.
@@ -64,13 +64,13 @@ def _machines(world: WorldConfig) -> Iterator[Problem]:
 
 def _expectations(world: WorldConfig) -> Iterator[Problem]:
     if not world.expect:
-        yield Problem("expect", "is empty; accepted is at least one [[expect]]")
+        yield Problem("expect", "is empty; expected at least one [[expect]]")
     labels = [machine.label for machine in world.machine]
     for index, expect in enumerate(world.expect):
         field = f"expect[{index}]"
         yield from _known(expect.machine, labels, f"{field}.machine")
         if (expect.marker is None) == (expect.pattern is None):
-            yield Problem(field, "accepted is exactly one of marker and pattern")
+            yield Problem(field, "expected exactly one of marker and pattern")
 
 
 def _reboots(world: WorldConfig) -> Iterator[Problem]:
@@ -79,7 +79,7 @@ def _reboots(world: WorldConfig) -> Iterator[Problem]:
         field = f"reboot[{index}]"
         yield from _known(reboot.machine, labels, f"{field}.machine")
         if (reboot.at_ms is None) == (reboot.after is None):
-            yield Problem(field, "accepted is exactly one of at_ms and after")
+            yield Problem(field, "expected exactly one of at_ms and after")
         if reboot.of is not None:
             yield from _known(reboot.of, labels, f"{field}.of")
             if reboot.after is None:
@@ -92,8 +92,7 @@ def _known(value: str, accepted: Iterable[str], field: str) -> Iterator[Problem]
         listed = ", ".join(names) if names else "none"
         yield Problem(
             field,
-            f"{show(value)} is an unknown machine; accepted are {listed}"
-            f"{did_you_mean(value, names)}",
+            f"{show(value)} is an unknown machine; expected {listed}{did_you_mean(value, names)}",
         )
 
 
@@ -109,5 +108,5 @@ def _cuts(world: WorldConfig) -> Iterator[Problem]:
             yield from _known(label, labels, f"link.cut[{index}].between")
         if between and len(set(between)) == 1:
             yield Problem(
-                f"link.cut[{index}].between", f"{show(between[0])} twice; accepted are two machines"
+                f"link.cut[{index}].between", f"{show(between[0])} twice; expected two machines"
             )

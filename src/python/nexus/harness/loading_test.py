@@ -63,9 +63,9 @@ def test_settings_go_over_the_files(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("node", "--set: accepted is KEY=VALUE in TOML"),
-        ("C:node.ram_mib=64", "--set: 'C' is an unknown machine; accepted are A, B"),
-        ("A:node.ram_mib=6", "--set: A:node.ram_mib: 6; accepted are 16..2048"),
+        ("node", "--set: expected KEY=VALUE in TOML"),
+        ("C:node.ram_mib=64", "--set: 'C' is an unknown machine; expected A, B"),
+        ("A:node.ram_mib=6", "--set: A:node.ram_mib: 6; expected 16..2048"),
     ],
 )
 def test_a_bad_setting_is_told(folder: Path, setting: str, said: str) -> None:
@@ -165,9 +165,9 @@ def test_an_image_may_be_booted_and_be_a_drive(folder: Path) -> None:
         ("disk_kib = 8", "/dev/null", "/dev/null is empty"),
         ("disk_kib = 8", "/dev/zero", "/dev/zero is larger than 134217728 bytes"),
         ('disk = "old"', "node.toml", "machine A: state: 'old' was not given"),
-        ("", "node.toml", "state: accepted is exactly one of disk_kib and disk"),
-        ('disk_kib = 8\ndisk = "old"', "node.toml", "state: accepted is exactly one of"),
-        ("disk_kib = 1", "node.toml", "state.disk_kib: 1; accepted are 4..65536"),
+        ("", "node.toml", "state: expected exactly one of disk_kib and disk"),
+        ('disk_kib = 8\ndisk = "old"', "node.toml", "state: expected exactly one of"),
+        ("disk_kib = 1", "node.toml", "state.disk_kib: 1; expected 4..65536"),
     ],
 )
 def test_mistaken_drives_are_named(folder: Path, state: str, file: str | None, text: str) -> None:

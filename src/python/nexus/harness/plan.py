@@ -131,11 +131,15 @@ class Plan:
         for expectation in self.expectations:
             if expectation.machine not in labels:
                 raise PlanError(
-                    f"{self.name}: expect: machine {expectation.machine!r} is none of {labels}"
+                    f"{self.name}: expect: machine {expectation.machine!r} is not one of {labels}"
                 )
             _check_text(self.name, expectation)
         if self.until not in GUEST_PHASES:
-            raise PlanError(f"{self.name}: until: {self.until.value!r} is no phase of a guest")
+            phases = ", ".join(phase.value for phase in GUEST_PHASES)
+            raise PlanError(
+                f"{self.name}: until: {self.until.value!r} is not a phase of a guest;"
+                f" expected {phases}"
+            )
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ HELLO = Expectation("A", Phase.LAUNCH, "hello")
         ([Expectation("A", Phase.END, "x")], "A", Phase.LAUNCH, "no marker up to phase 'launch'"),
         ([HELLO], "", Phase.END, "machine: none"),
         ([HELLO], "AA", Phase.END, "not distinct"),
-        ([Expectation("Z", Phase.END, "x")], "A", Phase.END, "machine 'Z' is none of"),
+        ([Expectation("Z", Phase.END, "x")], "A", Phase.END, "machine 'Z' is not one of"),
         ([Expectation("A", Phase.END, " ")], "A", Phase.END, "the marker is empty"),
         ([Expectation("A", Phase.END, "(", True)], "A", Phase.END, "pattern '\\('"),
         ([Expectation("A", Phase.END, ".*", True)], "A", Phase.END, "matches an empty line"),

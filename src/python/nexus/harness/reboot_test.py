@@ -82,8 +82,8 @@ after = "done"
         (['machine = "B"', "at_ms = 1", 'after = "x"'], "reboot[0]", "exactly one of"),
         (['machine = "B"', "at_ms = 1", 'of = "A"'], "reboot[0].of", "accepted with after"),
         (['machine = "B"', 'after = "x"', 'of = "D"'], "reboot[0].of", "'D' is an unknown machine"),
-        (['machine = "B"', "at_ms = 0"], "reboot[0].at_ms", "0; accepted are 1"),
-        (['machine = "B"', "at_ms = 5", "off_ms = 0"], "reboot[0].off_ms", "0; accepted are 1"),
+        (['machine = "B"', "at_ms = 0"], "reboot[0].at_ms", "0; expected 1"),
+        (['machine = "B"', "at_ms = 5", "off_ms = 0"], "reboot[0].off_ms", "0; expected 1"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, lines: list[str], field: str, said: str) -> None:
@@ -94,7 +94,7 @@ def test_mistakes_are_named(tmp_path: Path, lines: list[str], field: str, said: 
 
 
 def test_reboots_are_bounded(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"reboot: 17 entries; accepted are 0\.\.16"):
+    with pytest.raises(ConfigError, match=r"reboot: 17 entries; expected 0\.\.16"):
         load(tmp_path, '\n[[reboot]]\nmachine = "B"\nat_ms = 1\n' * 17)
 
 

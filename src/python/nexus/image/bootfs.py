@@ -35,7 +35,7 @@ def collect(named: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for name, content in named:
         if not is_service_name(name):
-            raise ImageError(f"service name {name!r}: accepted are {SERVICE_NAME_RULE}")
+            raise ImageError(f"service name {name!r}: expected {SERVICE_NAME_RULE}")
         if name in files:
             raise ImageError(f"service name {name!r} is given twice; each service once")
         files[name] = content
@@ -45,7 +45,7 @@ def collect(named: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
 def pack(files: Mapping[str, bytes]) -> bytes:
     """Build the archive of these files."""
     if not 1 <= len(files) <= FILES_MAX:
-        raise ImageError(f"{len(files)} services: accepted are 1..{FILES_MAX}")
+        raise ImageError(f"{len(files)} services: expected 1..{FILES_MAX}")
     start = _page_up(_HEADER.size + _ENTRY.size * len(files))
     head = bytearray(_HEADER.pack(MAGIC, VERSION, len(files)))
     body = bytearray()

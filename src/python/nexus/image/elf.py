@@ -68,7 +68,7 @@ def read_segments(image: bytes, name: str) -> list[Segment]:
     if facts != (64, True, "EM_RISCV", "ET_EXEC"):
         raise ImageError(
             f"{name}: class {facts[0]}, machine {facts[2]}, type {facts[3]};"
-            " accepted is a 64-bit little-endian RISC-V executable (ET_EXEC)"
+            " expected a 64-bit little-endian RISC-V executable (ET_EXEC)"
         )
     loads = [segment for segment in segments if segment.kind == _PT_LOAD]
     if not loads:

@@ -225,7 +225,7 @@ def test_limits_hold_for_builder_and_reader(
     limit: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(package_image, limit, value)
-    with pytest.raises(ImageError, match=f"accepted are up to {value}"):
+    with pytest.raises(ImageError, match=f"expected up to {value}"):
         build_image(FILES)
     with pytest.raises(PackageImageError) as caught:
         read_image(IMAGE)
@@ -237,7 +237,7 @@ def test_the_images_limit(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_image, "IMAGE_BYTES_MAX", limit)
     checks: list[Callable[[], object]] = [lambda: build_image(FILES), lambda: read_image(IMAGE)]
     for check in checks:
-        with pytest.raises(ImageError, match=r"limit|accepted are up to"):
+        with pytest.raises(ImageError, match=r"limit|expected up to"):
             check()
 
 

@@ -45,17 +45,17 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]
 
 def _check_path(value: str) -> str:
     if not is_path(value.encode()):
-        raise ValueError("accepted is a relative path without empty, '.' and '..' segments")
+        raise ValueError("expected a relative path without empty, '.' and '..' segments")
     if any(unicodedata.category(char) == "Cc" for char in value):
         raise ValueError("a path without control characters is expected")
     if value == CONTENTS:
-        raise ValueError(f"{CONTENTS!r} is made by the builder; accepted is any other name")
+        raise ValueError(f"{CONTENTS!r} is made by the builder; expected any other name")
     return value
 
 
 def _check_source(value: str) -> str:
     if not is_path(value.encode()):
-        raise ValueError("accepted is a file beside or below the manifest, such as 'etc/motd'")
+        raise ValueError("expected a file beside or below the manifest, such as 'etc/motd'")
     return value
 
 
@@ -93,7 +93,7 @@ class File(Model):
     @model_validator(mode="after")
     def _has_one_origin(self) -> File:
         if self.source is not None and self.generate is not None:
-            raise ValueError("accepted is one of 'source' and 'generate'")
+            raise ValueError("expected 'source' or 'generate', not both")
         return self
 
     @property
@@ -142,7 +142,7 @@ def build_schema() -> dict[str, Any]:
 _WORDS: Final = {
     "missing": "is missing; this key is required",
     "extra_forbidden": "unknown key",
-    "string_pattern_mismatch": "accepted is what matches {pattern}",
+    "string_pattern_mismatch": "expected what matches {pattern}",
 }
 
 

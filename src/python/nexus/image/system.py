@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 def _read_service(text: str) -> tuple[str, bytes]:
     name, equals, path = text.partition("=")
     if not (name and equals and path):
-        raise ImageError(f"--service {text!r}: accepted is NAME=PATH")
+        raise ImageError(f"--service {text!r}: expected NAME=PATH")
     return name, _read(Path(path), f"service {name!r}")
 
 

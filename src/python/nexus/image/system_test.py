@@ -48,8 +48,8 @@ def test_the_order_of_options_does_not_matter(folder: Path) -> None:
         (["--kernel", "@text", "--service", "init=@init.elf"], "kernel: not an ELF"),
         (["--kernel", "@kernel.elf", "--service", "init=@none"], "service 'init': cannot read"),
         (["--kernel", "@kernel.elf", "--service", "init=@text"], "service 'init': not an ELF"),
-        (["--kernel", "@kernel.elf", "--service", "init"], "accepted is NAME=PATH"),
-        (["--kernel", "@kernel.elf", "--service", f"{'x' * 33}=@init.elf"], "accepted are 1..32"),
+        (["--kernel", "@kernel.elf", "--service", "init"], "expected NAME=PATH"),
+        (["--kernel", "@kernel.elf", "--service", f"{'x' * 33}=@init.elf"], "expected 1..32"),
         (["--kernel", "@kernel.elf"], "0 services"),
         (["--service", "init=@init.elf"], "--kernel"),
         (

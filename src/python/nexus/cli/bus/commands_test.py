@@ -47,7 +47,7 @@ def test_what_whoami_shows_is_what_a_peers_file_takes(
     [
         ('key_file = "none.key"', "nexus bus keygen"),
         ('key_fil = "host.key"', "did you mean 'key_file'"),
-        ('key_file = "host.key"\nport = 65536', "accepted are 0..65535"),
+        ('key_file = "host.key"\nport = 65536', "expected 0..65535"),
         ('key_file = "host.key"\naddress = "0.0.0.0"', "address of one host"),
         ('key_file = "host.key"\naddress = "x"', "IPv4 address"),
         (

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _resolve(options: Namespace) -> Result:
     if not 1 <= len(options.name.encode()) <= RESOLVE_NAME_BYTES_MAX:
-        raise UsageError(f"name: accepted are 1..{RESOLVE_NAME_BYTES_MAX} bytes")
+        raise UsageError(f"name: expected 1..{RESOLVE_NAME_BYTES_MAX} bytes")
 
     async def call(peer: Peer) -> Result:
         is_there = await peer.resolve(options.name, options.timeout)

@@ -41,8 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = command_line(
         "log",
         "Print a peer's log, oldest record first: seconds of its clock, level, service, scope,"
-        " text. The peer permits it by the operation query of its logd. What it had no room for"
-        " is told on the error stream.",
+        " text. The peer permits it by the operation query of its logd. The error stream says how"
+        " many records the peer had no room for.",
         "node-b --level warn",
         group="",
     )

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str]) -> int:
     """Remove one key."""
     parser = state_command_line(
         "del",
-        "Remove a key. That there is none is an outcome of its own.",
+        "Remove a key. A key that is missing has an exit code of its own.",
         "node-b /state/shared/colour",
     )
     parser.add_argument("key", help="such as /state/shared/colour")
