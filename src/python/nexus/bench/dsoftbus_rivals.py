@@ -102,7 +102,7 @@ def _contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 async def _grpc_calls() -> float:
-    import grpc
+    import grpc  # pants: no-infer-dep
 
     async def echo(request: bytes, context: Any) -> bytes:
         return request

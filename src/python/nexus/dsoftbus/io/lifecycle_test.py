@@ -182,7 +182,7 @@ def test_what_is_not_sent_yet_is_bounded_in_the_kernel() -> None:
 
 
 def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
-    import uvloop  # type: ignore[import-not-found,unused-ignore]
+    import uvloop  # type: ignore[import-not-found,unused-ignore]  # pants: no-infer-dep
 
     made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return made
