@@ -59,6 +59,7 @@ class Link(asyncio.BufferedProtocol):
         "_is_flushing",
         "_is_held",
         "_is_paused",
+        "_is_slow",
         "_owner",
         "_pings",
         "_streams",
@@ -115,6 +116,7 @@ class Link(asyncio.BufferedProtocol):
         self._is_flushing = False
         self._is_held = False
         self._is_paused = False
+        self._is_slow = False  # The line is slower than we are: seal one frame at a time.
 
     # What the transport calls.
 
@@ -152,7 +154,7 @@ class Link(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Stop taking what would have to be answered."""
-        self._is_paused = True
+        self._is_paused = self._is_slow = True
         self._adjust_reading()
 
     def resume_writing(self) -> None:
@@ -423,6 +425,8 @@ class Link(asyncio.BufferedProtocol):
             pieces = self.session.take_pieces()
             for piece in pieces:
                 self._transport.write(piece)
+        if not self._is_paused:
+            self._is_slow = False  # It took all that there was.
         if has_sealed and not self._is_ended:
             self._owner.pull(self)
 
@@ -432,7 +436,8 @@ class Link(asyncio.BufferedProtocol):
         if carrier is None:
             return False
         has_sealed = False
-        while not self._is_paused and session.output_bytes < SEALED_BYTES:
+        most = 1 if self._is_slow else SEALED_BYTES
+        while not self._is_paused and session.output_bytes < most:
             frame = carrier.next_frame()
             if frame is None:
                 break
