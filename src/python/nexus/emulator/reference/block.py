@@ -9,7 +9,7 @@ page and another translation, so it is fetched anew every time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import CodeType, FunctionType
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from nexus.emulator.reference.mmu import MARK_CODE, BailError, Context, Mmu
 from nexus.emulator.reference.source import (
     Step,
     block_code,
-    step_functions,
+    step_function,
     step_operands,
 )
 from nexus.emulator.reference.system import SYSTEM_STEPS
@@ -73,22 +73,31 @@ def _names(accepted: Callable[[Semantics], bool]) -> frozenset[str]:
     return frozenset(row.name for row in BASE if accepted(semantics_of(row.name)))
 
 
-_NOT_SIMPLE: Final = _names(lambda semantics: semantics.is_system or semantics.is_atomic)
-_JUMPS: Final = _names(lambda semantics: semantics.is_jump)
+# Made when they are first needed: a machine that runs native code may never need them.
+@cache
+def _not_simple() -> frozenset[str]:
+    return _names(lambda semantics: semantics.is_system or semantics.is_atomic)
 
 
-_STEPS: Final[dict[str, Step]] = {**step_functions(), **SYSTEM_STEPS}
+@cache
+def _jumps() -> frozenset[str]:
+    return _names(lambda semantics: semantics.is_jump)
+
+
+def _step(name: str) -> Step:
+    return SYSTEM_STEPS[name] if name in SYSTEM_STEPS else step_function(name)
 
 
 def operation_of(instruction: Decoded) -> Operation:
     """What executes one instruction on its own."""
-    return (_STEPS[instruction.name], *step_operands(instruction))
+    return (_step(instruction.name), *step_operands(instruction))
 
 
 @lru_cache(maxsize=RUNS_MAX)
 def decode_run(code: bytes) -> Run | None:
     """Decode up to the end of a block or of `code`; `None` if not even one instruction fits."""
     found: list[Decoded] = []
+    not_simple, jumps = _not_simple(), _jumps()
     offset = 0
     while offset < len(code) and len(found) < BLOCK_INSTRUCTIONS_MAX:
         word = int.from_bytes(code[offset : offset + 4], "little")
@@ -98,16 +107,16 @@ def decode_run(code: bytes) -> Run | None:
         instruction = decode(word if is_wide else word & 0xFFFF)
         if instruction is None:
             break
-        is_simple = instruction.name not in _NOT_SIMPLE
+        is_simple = instruction.name not in not_simple
         if is_simple or not found:
             found.append(instruction)
-        if not is_simple or instruction.name in _JUMPS:
+        if not is_simple or instruction.name in jumps:
             break
         offset += instruction.length
     if not found:
         return None
     operations = tuple(operation_of(it) for it in found)
-    return Run(tuple(found), operations, found[0].name not in _NOT_SIMPLE)
+    return Run(tuple(found), operations, found[0].name not in not_simple)
 
 
 class BlockCache:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import CodeType
 from typing import Any, Final
 
-from nexus.emulator.isa.decode import BASE, Decoded
+from nexus.emulator.isa.decode import Decoded
 from nexus.emulator.isa.python_source import NAMESPACE, Bindings, Value, condition, expression
 from nexus.emulator.isa.semantics import ATOMICS, LOADS, STORES, Semantics, call_name, semantics_of
 from nexus.emulator.reference.state import SINK
@@ -106,21 +106,15 @@ class StepSource:
             self.lines += [f"hart.store(address, {value}, {size})", "x[rd] = old"]
 
 
-def step_functions() -> dict[str, Step]:
-    """Generate the step function of every row that is not a system row."""
-    source = []
-    names = []
-    for row in BASE:
-        semantics = semantics_of(row.name)
-        if semantics.is_system:
-            continue
-        function = "step_" + row.name.replace(".", "_")
-        names.append((row.name, function))
-        source.append(f"def {function}(hart, x, rd, rs1, rs2, imm, length, pc):")
-        source += ["    " + line for line in StepSource(semantics).lines]
+@cache
+def step_function(name: str) -> Step:
+    """Generate the step function of a row that is not a system row."""
+    lines = ["def step(hart, x, rd, rs1, rs2, imm, length, pc):"]
+    lines += ["    " + line for line in StepSource(semantics_of(name)).lines]
     namespace: dict[str, Any] = dict(NAMESPACE)
-    exec(compile("\n".join(source), "<steps>", "exec"), namespace)
-    return {name: namespace[function] for name, function in names}
+    exec(compile("\n".join(lines), f"<step {name}>", "exec"), namespace)
+    step: Step = namespace["step"]
+    return step
 
 
 class BlockSource:

@@ -10,9 +10,8 @@ from nexus.emulator.isa.decode import BASE, Decoded
 from nexus.emulator.isa.python_source import NAMESPACE
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.reference import state as s
-from nexus.emulator.reference.source import block_code, step_functions, step_operands
+from nexus.emulator.reference.source import block_code, step_function, step_operands
 
-STEPS = step_functions()
 M64 = (1 << 64) - 1
 MIN64 = 1 << 63
 MIN32 = 0xFFFF_FFFF_8000_0000
@@ -25,7 +24,7 @@ PLAIN = [row.name for row in BASE if not semantics_of(row.name).special]
 
 
 def run_step(it: Decoded, state: list[int], pc: int) -> int:
-    return STEPS[it.name](None, state, *step_operands(it), pc)
+    return step_function(it.name)(None, state, *step_operands(it), pc)
 
 
 def run_block(it: Decoded, state: list[int], pc: int) -> int:
