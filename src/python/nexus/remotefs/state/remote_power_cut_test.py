@@ -15,6 +15,7 @@ from nexus.dsoftbus.audit import Outcome
 from nexus.dsoftbus.replay import Verdict
 from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
 from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
+from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.fsck import Verdict as Soundness
 from nexus.remotefs.state.fsck import check
 from nexus.remotefs.state.power_cut_fake import (
@@ -231,3 +232,36 @@ def survive(device: BreakingDevice, changes: list[Change]) -> bool:
         found = left.get(key)
         assert found == sure.get(key) or found == unsure.get(key, b"")
     return device.has_failed
+
+
+EPOCH = 7 << 32
+
+
+def test_a_cut_leaves_a_change_and_what_is_remembered_of_it_both_or_neither() -> None:
+    device = RecordingDevice(bytes(SECTORS * SECTOR_BYTES))
+    remote = RemoteState(Store(device))
+    frames, states, answered = [], [dict[str, bytes]()], [0]
+    for number, change in enumerate(changes_of(1, 40, 128), 1):
+        op = Op.DELETE if change.value is None else Op.PUT
+        frame = Request(op, change.key, change.value or b"").encode()
+        remote.handle("node-a", frame, EPOCH | number)
+        state = dict(states[-1])
+        state.pop(change.key, None)
+        if change.value is not None:
+            state[change.key] = change.value
+        frames.append(frame)
+        states.append(state)
+        answered.append(len(device.events))
+    for count in range(len(device.events) + 1):
+        least = sum(events <= count for events in answered) - 1
+        for image in images_after(device, count):
+            store = Store(MemoryDevice(image))
+            left = RemoteState(store)
+            known = [
+                left.repeat("node-a", frame, EPOCH | number) is not Known.RUN
+                for number, frame in enumerate(frames, 1)
+            ]
+            made = sum(known)
+            assert known == [True] * made + [False] * (len(frames) - made)
+            assert made >= least
+            assert store.snapshot() == states[made]
