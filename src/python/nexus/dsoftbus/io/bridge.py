@@ -46,7 +46,7 @@ def wait_from_thread(
     """
     try:
         check_timeout_s(timeout_s)
-        _check_loop(loop)
+        check_loop(loop)
         future = asyncio.run_coroutine_threadsafe(call, loop)
     except BaseException:
         call.close()  # It will not run, and Python would warn of that.
@@ -63,7 +63,12 @@ def wait_from_thread(
         future.cancel()  # Where the wait was interrupted nobody takes the result.
 
 
-def _check_loop(loop: asyncio.AbstractEventLoop) -> None:
+def check_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Say that this thread may wait for another one's loop.
+
+    Raises:
+        WrongThreadError, UnavailableError: it may not; see `wait_from_thread`.
+    """
     try:
         here = asyncio.get_running_loop()
     except RuntimeError:
