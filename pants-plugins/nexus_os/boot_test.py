@@ -109,6 +109,14 @@ def test_test_tells_the_runner_what_counts_as_passed() -> None:
     assert "--expect-message" not in BootTest(OWNER, request, "passed", None, 60).argv
 
 
+def test_test_under_a_debugger_has_the_verdict_and_no_limit_of_wall_time() -> None:
+    test = BootTest(OWNER, BootRequest(CONFIG, IMAGES), "guest-panic", "in logd", 60)
+
+    assert test.verdict_argv == (
+        *("--expect-outcome", "guest-panic", "--expect-message", "in logd"),
+    )
+
+
 def test_node_without_expectations_is_refused() -> None:
     with pytest.raises(InvalidFieldException, match=r"The `expect` field of ci:t is empty"):
         _require_expectation(BootRequest(CONFIG, IMAGES), False)

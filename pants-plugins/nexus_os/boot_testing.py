@@ -27,7 +27,7 @@ from pants.engine.fs import (
 from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import Target
-from pants.option.option_types import SkipOption
+from pants.option.option_types import ArgsListOption, SkipOption
 from pants.option.subsystem import Subsystem
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
@@ -64,6 +64,11 @@ class BootTesting(Subsystem):
     help = "The `test` goal for `guest_marker_test` and `two_vm_test` targets."
 
     skip = SkipOption("test")
+    args = ArgsListOption(
+        example="--gdb A=1234",
+        passthrough=True,
+        tool_name="the runner, with `test --debug` alone",
+    )
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,13 @@ class WorldTestFieldSet(TestFieldSet):
 class MarkerTestRequest(TestRequest):
     tool_subsystem = BootTesting
     field_set_type = MarkerTestFieldSet
+    supports_debug = True
 
 
 class WorldTestRequest(TestRequest):
     tool_subsystem = BootTesting
     field_set_type = WorldTestFieldSet
+    supports_debug = True
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,13 @@ class BootTest:
     @property
     def argv(self) -> Tuple[str, ...]:
         """What the runner must know to be a test, besides what to boot."""
-        wanted = ["--expect-outcome", self.outcome, "--wall-seconds", str(self.timeout_seconds)]
+        outcome, wanted = self.verdict_argv[:2], self.verdict_argv[2:]
+        return (*outcome, "--wall-seconds", str(self.timeout_seconds), *wanted)
+
+    @property
+    def verdict_argv(self) -> Tuple[str, ...]:
+        """What it must end with."""
+        wanted = ["--expect-outcome", self.outcome]
         if self.message is not None:
             wanted += ["--expect-message", self.message]
         return tuple(wanted)

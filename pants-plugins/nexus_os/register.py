@@ -5,6 +5,7 @@ from __future__ import annotations
 from nexus_os import (
     addresses,
     boot,
+    boot_debugging,
     boot_requests,
     boot_running,
     boot_testing,
@@ -66,6 +67,7 @@ def rules():
         *boot.rules(),
         *boot_requests.rules(),
         *boot_running.rules(),
+        *boot_debugging.rules(),
         *boot_testing.rules(),
         *config_check.rules(),
         *config_inference.rules(),
