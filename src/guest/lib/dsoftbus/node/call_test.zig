@@ -250,7 +250,8 @@ test "what a service refuses is recorded as failed, and no marker says that it w
         const outside = &world.edges[callee];
         try expectEqual(is_ok, outside.printed("remote proxy ok (peer=node-a service=bundlemgrd)"));
         try expectEqual(is_ok, outside.recorded("outcome=ok peer=node-a service=bundlemgrd"));
-        try expectEqual(1 - is_ok, outside.recorded("outcome=failed peer=node-a service=bundlemgrd"));
+        const failed = outside.recorded("outcome=failed peer=node-a service=bundlemgrd");
+        try expectEqual(1 - is_ok, failed);
         try expectEqual(@as(u8, if (status == 0) 0 else 1), answerOf(world, 0, 1).?[4]);
     }
 }
@@ -268,7 +269,8 @@ test "a service that is not there fails at once, and one that is full says so" {
     try ask(world, 0, 2, .{ .resolve = "samgrd" });
     world.run(world.now_ns + 20 * ms, &services);
     try expectEqual(@as(u8, 1), answerOf(world, 0, 2).?[4]);
-    try expectEqual(1, world.edges[callee].recorded("outcome=denied-busy peer=node-a service=samgrd"));
+    const busy = "outcome=denied-busy peer=node-a service=samgrd";
+    try expectEqual(1, world.edges[callee].recorded(busy));
 }
 
 test "a flood beyond the rate has few records and lines, and the rest is counted" {

@@ -1,8 +1,7 @@
 //! `DS`: requests of the node's own services. Each names its peer, waits for a session with it,
-//! travels, and is answered once. After a loss it travels again, to the same peer and under the same
-//! id, so that a change takes effect once.
+//! travels, and is answered once. After a loss it travels again, to the same peer and under the
+//! same id, so that a change takes effect once.
 
-const std = @import("std");
 const wire = @import("wire");
 const edge = @import("edge.zig");
 const desk = @import("../desk.zig");

@@ -3,7 +3,7 @@
 
 const std = @import("std");
 const edge = @import("edge.zig");
-const links = @import("links.zig");
+const entry = @import("entry.zig");
 const audit = @import("../audit.zig");
 
 pub fn tick(node: anytype) void {
@@ -33,7 +33,7 @@ fn dial(node: anytype, peer: u8) void {
     const candidate = known.candidates.next();
     if (!candidate.is_proven) tellUnproven(node, peer, candidate.address);
     node.tellOnce(.dial);
-    links.dial(node, peer, candidate.address) catch known.backoff.failed(node.now_ns);
+    entry.dial(node, peer, candidate.address) catch known.backoff.failed(node.now_ns);
 }
 
 /// Somebody says that the peer is there, and nobody has proven it.

@@ -14,7 +14,8 @@
 //!     fn answer(self, client: Client, reply: []const u8) void
 //!     fn print(self, comptime fmt: []const u8, args: anytype) void     one line
 //!
-//! The answer of a local service comes back with the ticket it was asked under, once, late or never.
+//! The answer of a local service comes back with the ticket it was asked under: once, late, or
+//! never.
 
 const std = @import("std");
 

@@ -1,5 +1,5 @@
-//! Remote package files, the serving side: `PK` from the peer, `PF` to packagefsd. A frame is served
-//! again when packagefsd has said what was missing.
+//! Remote package files, the serving side: `PK` from the peer, `PF` to packagefsd. A frame is
+//! served again when packagefsd has said what was missing.
 
 const std = @import("std");
 const wire = @import("wire");

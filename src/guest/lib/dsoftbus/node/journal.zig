@@ -125,7 +125,9 @@ pub const Journal = struct {
     fn tellLoss(self: *Journal, node: anytype) void {
         var buffer: [audit.bytes_max]u8 = undefined;
         const message = audit.lossMessage(&buffer, self.loss.count);
-        if (!self.send(node, .{ .room = .audit }, .warn, message, self.loss.count)) self.loss.postpone(node.now_ns);
+        const about: About = .{ .room = .audit };
+        if (!self.send(node, about, .warn, message, self.loss.count))
+            self.loss.postpone(node.now_ns);
     }
 
     pub fn isFull(self: *const Journal) bool {

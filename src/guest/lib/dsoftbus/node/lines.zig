@@ -119,7 +119,12 @@ pub const Lines = struct {
         return if (count < half_open_max) null else worst;
     }
 
-    fn isWorse(self: *const Lines, one: *const Line, other: *const Line, known: []const config.Peer) bool {
+    fn isWorse(
+        self: *const Lines,
+        one: *const Line,
+        other: *const Line,
+        known: []const config.Peer,
+    ) bool {
         const one_known = isKnown(known, one.address.ip);
         if (one_known != isKnown(known, other.address.ip)) return !one_known;
         const one_count = self.countOf(one.address.ip);

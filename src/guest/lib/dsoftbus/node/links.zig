@@ -6,71 +6,23 @@
 //! strangers, keeps the others waiting.
 
 const std = @import("std");
-const binding = @import("../binding.zig");
 const clients = @import("clients.zig");
 const edge = @import("edge.zig");
+const ending = @import("ending.zig");
+const entry = @import("entry.zig");
 const frames = @import("../frames.zig");
 const gate = @import("gate.zig");
 const records = @import("records.zig");
 const moving = @import("moving.zig");
+const out = @import("out.zig");
 const refusals = @import("refusals.zig");
 const session_file = @import("../session.zig");
-const twins = @import("../twins.zig");
 const Line = @import("lines.zig").Line;
 
 const events_per_turn = 4;
-const accepts_per_turn = 4;
-/// A peer that takes what it is sent as fast as we make it would keep the node for as long.
-pub const writes_per_turn = 4;
 const connect_ns: u64 = session_file.handshake_ns;
 /// A service that answers from memory has answered by then.
 const await_pause_ns: u64 = std.time.ns_per_ms / 2;
-
-pub fn dial(node: anytype, peer: u8, to: edge.Address) error{NoSocket}!void {
-    const line = node.lines.free() orelse return error.NoSocket;
-    const socket = node.edge.connect(to) orelse return error.NoSocket;
-    begin(node, line, socket, to);
-    line.state = .connecting;
-    line.dialled = peer;
-}
-
-fn begin(node: anytype, line: *Line, socket: edge.Socket, address: edge.Address) void {
-    line.socket = socket;
-    line.address = address;
-    line.dialled = null;
-    line.bound = null;
-    node.lines.next_serial += 1;
-    line.serial = node.lines.next_serial;
-    line.opened_ns = node.now_ns;
-    line.ready_ns = 0;
-    line.is_awaiting = false;
-    line.await_ns = edge.never;
-    line.busy = false;
-    line.is_unsent = false;
-    line.writes_left = writes_per_turn;
-}
-
-pub fn note(node: anytype, socket: edge.Socket, events: edge.Events) void {
-    const line = node.lines.ofSocket(socket) orelse return;
-    if (line.state == .connecting) {
-        if (events.failed) return lose(node, line, .abort);
-        if (!events.connected) return;
-        return startHandshake(node, line) catch lose(node, line, .abort);
-    }
-    // How a connection ends is told by what was awaited of it: an event may be one of an earlier
-    // connection, which had the same number.
-    line.is_unsent = line.is_unsent or events.writable;
-}
-
-/// What was awaited has come: bytes, none at the end, null for a connection that failed.
-pub fn receive(node: anytype, serial: u32, data: ?[]const u8) void {
-    const line = node.lines.ofSerial(serial) orelse return;
-    line.is_awaiting = false;
-    const bytes = data orelse return lose(node, line, .abort);
-    if (bytes.len == 0 or bytes.len > line.session.room()) return lose(node, line, .close);
-    _ = line.session.feed(bytes);
-    line.busy = true;
-}
 
 /// What comes next is to be asked for: in the next turn, since nobody waits for that, or, while a
 /// call is under way, a little later, since its answer is likely to be the next thing to do.
@@ -85,44 +37,7 @@ fn awaitDue(node: anytype, line: *Line) void {
     line.await_ns = edge.never;
     if (line.is_awaiting or line.session.room() == 0) return;
     line.is_awaiting = node.edge.await(line.socket, line.serial, line.session.room());
-    if (!line.is_awaiting) lose(node, line, .abort);
-}
-
-/// The dialled connection stands.
-fn startHandshake(node: anytype, line: *Line) !void {
-    const pinned = node.config.peers()[line.dialled.?].key;
-    const key = node.ephemeral() orelse return error.NoKey;
-    try line.session.initiator(optionsWith(node, key), pinned);
-    line.state = .open;
-    line.is_unsent = true;
-}
-
-fn optionsWith(node: anytype, key: ?@import("noise").KeyPair) session_file.Options {
-    return .{
-        .id = &node.config.id,
-        .static = node.static,
-        .ephemeral = key,
-        .now_ns = node.now_ns,
-    };
-}
-
-fn accept(node: anytype) void {
-    for (0..accepts_per_turn) |_| {
-        if (!node.is_accepting) return;
-        const accepted = node.edge.accept() orelse {
-            node.is_accepting = false;
-            return;
-        };
-        if (node.lines.victim(node.config.peers())) |line| {
-            refusals.count(node, line.address.ip, .evicted);
-            discard(node, line, .abort);
-        }
-        const line = node.lines.free() orelse return node.edge.abort(accepted.socket);
-        begin(node, line, accepted.socket, .{ .ip = accepted.ip, .port = 0 });
-        line.state = .open;
-        line.busy = true;
-        line.session.responder(optionsWith(node, null));
-    }
+    if (!line.is_awaiting) ending.lose(node, line, .abort);
 }
 
 pub fn deadline(node: anytype) u64 {
@@ -131,7 +46,10 @@ pub fn deadline(node: anytype) u64 {
         .free => edge.never,
         .connecting => line.opened_ns + connect_ns,
         .open => if (line.bound) |peer|
-            @min(@min(line.session.deadline(), line.await_ns), node.talks[peer].deadline(node.now_ns))
+            @min(
+                @min(line.session.deadline(), line.await_ns),
+                node.talks[peer].deadline(node.now_ns),
+            )
         else
             @min(line.session.deadline(), line.await_ns),
     });
@@ -142,7 +60,7 @@ pub fn tick(node: anytype) void {
     for (node.lines.used()) |*line| switch (line.state) {
         .free => {},
         .connecting => {
-            if (node.now_ns >= line.opened_ns + connect_ns) lose(node, line, .abort);
+            if (node.now_ns >= line.opened_ns + connect_ns) ending.lose(node, line, .abort);
         },
         .open => tickOpen(node, line),
     };
@@ -169,12 +87,12 @@ fn tickOpen(node: anytype, line: *Line) void {
     if (talk.ladder) |*ladder| ladder.expire(&talk.mux, node.now_ns);
     moving.tick(node, line);
     line.is_unsent = true;
-    tellLadder(node, peer);
+    out.tellLadder(node, peer);
 }
 
 /// Serve all connections a little. Sessions come first.
 pub fn pump(node: anytype) void {
-    accept(node);
+    entry.accept(node);
     for (node.lines.used()) |*line| if (line.isReady()) pumpOne(node, line);
     node.turn_of +%= 1;
     var is_spent = false;
@@ -216,10 +134,10 @@ fn mustWait(node: anytype, line: *const Line) bool {
 
 fn pumpOne(node: anytype, line: *Line) void {
     line.busy = false;
-    line.writes_left = writes_per_turn;
+    line.writes_left = ending.writes_per_turn;
     gate.deliver(node, line);
     for (0..events_per_turn) |_| {
-        flush(node, line) catch return lose(node, line, .abort);
+        out.flush(node, line) catch return ending.lose(node, line, .abort);
         if (mustWait(node, line)) return;
         if (serve(node, line)) continue;
         if (line.session.next(node.now_ns)) |event| {
@@ -229,7 +147,7 @@ fn pumpOne(node: anytype, line: *Line) void {
         }
         return if (line.session.canAnswer()) awaitMore(node, line);
     }
-    flush(node, line) catch return lose(node, line, .abort);
+    out.flush(node, line) catch return ending.lose(node, line, .abort);
     line.busy = true;
 }
 
@@ -255,66 +173,16 @@ fn serve(node: anytype, line: *Line) bool {
     return true;
 }
 
-/// Send what is to be sent, as far as the connection takes it.
-pub fn flush(node: anytype, line: *Line) error{Failed}!void {
-    push(node, line);
-    line.is_unsent = false;
-    while (line.session.pending().len != 0) {
-        if (line.writes_left == 0) {
-            line.is_unsent = true;
-            return;
-        }
-        line.writes_left -= 1;
-        const taken = try node.edge.write(line.socket, line.session.pending());
-        if (taken == 0) return; // the writable event wakes us
-        line.session.consume(taken);
-        push(node, line);
-    }
-    if (line.bound) |peer| tellServed(node, peer);
-}
-
-/// Send what was written since the connections were served.
-pub fn flushUnsent(node: anytype) void {
-    for (node.lines.used()) |*line| {
-        if (line.state != .open or !line.is_unsent or line.writes_left == 0) continue;
-        flush(node, line) catch {}; // the loss shows as an event
-    }
-}
-
-/// Seal what is to be said, as far as the session has room beside its own needs.
-fn push(node: anytype, line: *Line) void {
-    const peer = line.bound orelse return;
-    const talk = &node.talks[peer];
-    while (line.session.hasRoom()) {
-        if (talk.mode == .streams) {
-            if (talk.ladder) |*ladder| ladder.advance(&talk.mux);
-            moving.push(node, line);
-        }
-        const frame = talk.mux.poll(&node.plain) orelse break;
-        line.session.send(frame) catch break; // the session is over
-    }
-    if (talk.ladder != null) tellLadder(node, peer);
-}
-
-fn tellServed(node: anytype, peer: u8) void {
-    const talk = &node.talks[peer];
-    if (talk.served_count == 0 or !talk.hasLeft()) return;
-    for (&talk.served, 0..) |*times, service| {
-        while (times.* != 0) : (times.* -= 1) node.tellServed(peer, @intCast(service));
-    }
-    talk.served_count = 0;
-}
-
 fn handle(node: anytype, line: *Line, event: session_file.Event) void {
     switch (event) {
         .key_wanted => line.session.provide(node.ephemeral() orelse
-            return lose(node, line, .abort)),
-        .proven => bind(node, line),
-        .ready => becomeReady(node, line),
+            return ending.lose(node, line, .abort)),
+        .proven => entry.bind(node, line),
+        .ready => entry.becomeReady(node, line),
         .frame => |frame| take(node, line, frame),
         .refused => |refusal| {
             refusals.session(node, line, refusal);
-            lose(node, line, .close);
+            ending.lose(node, line, .close);
         },
     }
 }
@@ -324,7 +192,7 @@ fn take(node: anytype, line: *Line, frame: []const u8) void {
     const talk = &node.talks[peer];
     const happening = talk.take(frame) catch |reject| {
         refusals.streams(node, peer, reject);
-        return lose(node, line, .close);
+        return ending.lose(node, line, .close);
     };
     switch (happening) {
         .nothing => {},
@@ -339,7 +207,7 @@ fn take(node: anytype, line: *Line, frame: []const u8) void {
         .moving => |what| moving.take(node, line, what),
         .serving => node.tellUp(),
     }
-    if (talk.ladder != null) tellLadder(node, peer) else node.tellUp();
+    if (talk.ladder != null) out.tellLadder(node, peer) else node.tellUp();
 }
 
 fn settle(node: anytype, line: *Line) void {
@@ -351,100 +219,4 @@ fn settle(node: anytype, line: *Line) void {
         clients.settle(node, line, response);
         talk.dropResponse(response);
     }
-}
-
-fn tellLadder(node: anytype, peer: u8) void {
-    const ladder = if (node.talks[peer].ladder) |*ladder| ladder else return;
-    while (ladder.news()) |milestone| node.edge.print("{s}", .{switch (milestone) {
-        .session_up => "dsoftbus:mux crossvm session up",
-        .data_ok => "dsoftbus:mux crossvm data ok",
-        .control_ok => "SELFTEST: mux crossvm pri control ok",
-        .bulk_ok => "SELFTEST: mux crossvm bulk ok",
-        .backpressure_ok => "SELFTEST: mux crossvm backpressure ok",
-        .failed => "dsoftbus:mux crossvm fail",
-    }});
-    if (!ladder.isRunning()) node.tellUp();
-}
-
-/// An announce came: identities that waited for it may now be bound.
-pub fn reconsider(node: anytype) void {
-    for (node.lines.used()) |*line| {
-        if (line.state == .open and line.session.state == .proven) bind(node, line);
-    }
-}
-
-/// All that names the peer must agree. A missing announce may still come within the handshake's
-/// time.
-fn bind(node: anytype, line: *Line) void {
-    const claimed = &line.session.claimed;
-    const index = node.config.peerIndex(claimed.slice());
-    const pin: ?binding.Pin = if (index) |peer|
-        .{ .id = node.config.peers()[peer].id.slice(), .key = node.config.peers()[peer].key }
-    else
-        null;
-    const live = node.table.find(claimed.slice(), node.now_ns);
-    const proven = line.session.handshake.rs.?;
-    const verdict = binding.check(claimed.slice(), live, pin, proven);
-    if (verdict == .not_discovered) return;
-    const dialled_other = line.dialled != null and line.dialled != index;
-    if (verdict != .bound or dialled_other) {
-        refusals.identity(node, line.address.ip, claimed.*);
-        line.session.close();
-        return lose(node, line, .close);
-    }
-    line.session.admit(node.now_ns) catch return lose(node, line, .abort);
-    line.is_unsent = true;
-}
-
-fn becomeReady(node: anytype, line: *Line) void {
-    const peer = node.config.peerIndex(line.session.claimed.slice()).?;
-    line.ready_ns = node.now_ns;
-    if (node.lines.readyFor(peer)) |other| {
-        const id = node.config.peers()[peer].id.slice();
-        const is_newer = twins.newerStays(node.config.id.slice(), id, other.twin(), line.twin());
-        if (!is_newer) return discard(node, line, .close);
-        discard(node, other, .close);
-    }
-    line.bound = peer;
-    const known = &node.peers[peer];
-    known.backoff.succeeded();
-    if (line.dialled != null) known.candidates.succeeded(line.address);
-    node.edge.print("dsoftbusd: cross-vm session ok {f}", .{node.config.peers()[peer].id});
-    node.talks[peer].begin(line.dialled != null, node.config.is_proving, node.now_ns);
-    node.packages[peer] = .{};
-    line.is_unsent = true;
-}
-
-const Manner = enum { close, abort };
-
-/// The connection is over, for whatever reason.
-fn lose(node: anytype, line: *Line, manner: Manner) void {
-    if (line.bound) |peer| {
-        node.edge.print("dsoftbusd: session lost peer={f}", .{node.config.peers()[peer].id});
-    }
-    if (line.dialled) |peer| {
-        node.peers[peer].backoff.failed(node.now_ns);
-        if (line.bound == null) node.peers[peer].candidates.failed(line.address);
-    }
-    discard(node, line, manner);
-}
-
-fn discard(node: anytype, line: *Line, manner: Manner) void {
-    if (line.bound) |peer| {
-        moving.abandon(node, line);
-        clients.forsake(node, peer);
-    }
-    node.calls.forsake(line.serial);
-    if (line.state == .open) {
-        line.writes_left = writes_per_turn;
-        flush(node, line) catch {};
-        line.session.close();
-    }
-    switch (manner) {
-        .close => node.edge.close(line.socket),
-        .abort => node.edge.abort(line.socket),
-    }
-    line.state = .free;
-    line.bound = null;
-    line.dialled = null;
 }

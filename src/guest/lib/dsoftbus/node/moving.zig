@@ -4,15 +4,12 @@
 const std = @import("std");
 const calls = @import("calls.zig");
 const edge = @import("edge.zig");
-const records = @import("records.zig");
-const services = @import("services.zig");
 const state = @import("gate_state.zig");
 const store = @import("store.zig");
 const mux_file = @import("../mux.zig");
+const moving_host = @import("moving_host.zig");
 const codec = @import("../transfer_head.zig");
 const gateway = @import("../gateway.zig");
-const replay = @import("../replay.zig");
-const sf_gate = @import("../sf_gate.zig");
 const transfer = @import("../transfer.zig");
 const sf = @import("wire").sf;
 const Call = calls.Call;
@@ -24,7 +21,7 @@ const service_id = @intFromEnum(edge.Service.statefsd);
 pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
     const talk = &node.talks[line.bound.?];
     const slot = &talk.moving;
-    var host: Host(@TypeOf(node)) = .{ .node = node, .line = line };
+    var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
     switch (event) {
         .opened => |stream| {
             // Streams of one name follow each other: the mux lets none in before the last is over.
@@ -44,7 +41,7 @@ pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
 /// The stream is over, for whatever reason: what the store still owes is nobody's.
 pub fn abandon(node: anytype, line: *Line) void {
     const slot = &node.talks[line.bound.?].moving;
-    var host: Host(@TypeOf(node)) = .{ .node = node, .line = line };
+    var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
     slot.machine.abandon(&host);
     slot.id = 0;
     for (node.calls.used()) |*call| {
@@ -73,7 +70,7 @@ pub fn push(node: anytype, line: *Line) void {
     const slot = &talk.moving;
     if (slot.is_unasked) {
         slot.is_unasked = false;
-        var host: Host(@TypeOf(node)) = .{ .node = node, .line = line };
+        var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
         go(node, line, slot.machine.settle(&host, null));
     }
     if (slot.id != 0) fill(node, line) catch {
@@ -88,7 +85,7 @@ pub fn push(node: anytype, line: *Line) void {
 fn fill(node: anytype, line: *Line) error{Changed}!void {
     const talk = &node.talks[line.bound.?];
     const slot = &talk.moving;
-    var host: Host(@TypeOf(node)) = .{ .node = node, .line = line };
+    var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
     var buffer: [512]u8 = undefined;
     while (true) {
         const room = @min(talk.mux.room(slot.id), buffer.len);
@@ -104,7 +101,7 @@ fn fill(node: anytype, line: *Line) error{Changed}!void {
 
 pub fn tick(node: anytype, line: *Line) void {
     const slot = &node.talks[line.bound.?].moving;
-    var host: Host(@TypeOf(node)) = .{ .node = node, .line = line };
+    var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
     if (slot.machine.expire(&host, node.now_ns)) |reason| go(node, line, reason);
 }
 
@@ -120,7 +117,8 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     const said = store.unwrap(answer, call.op, call.nonce.?);
     const reply = said.reply;
     // The transaction of a change that was not made now is to go.
-    if (call.op == .txn_commit and said.ending != .now) abortAt(node, call.peer, call.txn);
+    if (call.op == .txn_commit and said.ending != .now)
+        moving_host.abortAt(node, call.peer, call.txn);
     if (call.serial != 0) {
         proceed(node, call, reply);
         call.serial = 0;
@@ -128,9 +126,11 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     }
     const status: ?sf.Status = if (reply) |known| known.status else null;
     switch (call.op) {
-        .txn_begin => if (reply) |known| if (transfer.txnOf(known)) |txn| abortAt(node, call.peer, txn),
+        .txn_begin => if (reply) |known| {
+            if (transfer.txnOf(known)) |txn| moving_host.abortAt(node, call.peer, txn);
+        },
         .txn_commit => {
-            if (status != null and status.? != .ok) abortAt(node, call.peer, call.txn);
+            if (status != null and status.? != .ok) moving_host.abortAt(node, call.peer, call.txn);
             endLate(node, call, status, said.ending == .withdrawn);
         },
         else => {},
@@ -140,13 +140,13 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
 fn proceed(node: anytype, call: *const Call, reply: ?sf.Reply) void {
     const line = node.lines.readyFor(call.peer) orelse return;
     if (line.serial != call.serial) return;
-    var host: Host(@TypeOf(node)) = .{ .node = node, .line = line };
+    var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
     go(node, line, node.talks[call.peer].moving.machine.settle(&host, reply));
 }
 
 /// A commit of which nobody waits any more for how it ended.
 fn endLate(node: anytype, call: *Call, status: ?sf.Status, is_withdrawn: bool) void {
-    const head = headOf(call);
+    const head = moving_host.headOf(call);
     const is_ok = status == .ok;
     const told: sf.Status = status orelse .io_error;
     const answered: codec.Reply = .{
@@ -154,7 +154,7 @@ fn endLate(node: anytype, call: *Call, status: ?sf.Status, is_withdrawn: bool) v
         .status = told,
         .value_len = if (is_ok) head.value_len else 0,
     };
-    if (!is_withdrawn) remember(node, call.peer, head, call.asked(), answered);
+    if (!is_withdrawn) moving_host.remember(node, call.peer, head, call.asked(), answered);
     call.op = .put;
     call.owes_record = true;
     call.outcome = .{ .state = if (is_withdrawn)
@@ -162,170 +162,4 @@ fn endLate(node: anytype, call: *Call, status: ?sf.Status, is_withdrawn: bool) v
     else if (status == null)
         .unknown
     else if (is_ok) .allow_late else .status_late };
-}
-
-fn headOf(call: *const Call) codec.Head {
-    return codec.decode(call.request[0..codec.head_bytes]) catch unreachable; // it was judged
-}
-
-/// Not answered in time it is carried out all the same: the request stays in the queue.
-fn abortAt(node: anytype, peer: u8, txn: u64) void {
-    const call = node.calls.take(peer, service_id) orelse return;
-    call.kind = .transfer;
-    call.op = .txn_abort;
-    call.nonce = node.nextNonce();
-    // It is to be done, however late.
-    call.deadline_ns = node.now_ns +| calls.give_up_ns;
-    const frame = store.wrap(node, call, .{
-        .op = .txn_abort,
-        .txn = txn,
-        .nonce = call.nonce,
-    });
-    if (!services.ask(node, call, frame)) call.is_used = false;
-}
-
-fn remember(
-    node: anytype,
-    peer: u8,
-    head: transfer.Head,
-    request: []const u8,
-    reply: codec.Reply,
-) void {
-    if (!isKept(head)) return;
-    const name: replay.Name = .{ .peer = peer, .id = head.id };
-    node.replays.finish(name, digestOf(request), &codec.encodeReply(reply));
-}
-
-fn isKept(head: transfer.Head) bool {
-    return head.op == .put and replay.hasEpoch(head.id);
-}
-
-fn digestOf(request: []const u8) replay.Digest {
-    return replay.digestOf(service_id, request);
-}
-
-fn subjectOf(head: transfer.Head) gateway.Subject {
-    return .{ .service = service_id, .opcode = @intFromEnum(head.op.inner()) };
-}
-
-/// What a transfer may, and does.
-fn Host(comptime NodePtr: type) type {
-    return struct {
-        const Self = @This();
-
-        node: NodePtr,
-        line: *Line,
-
-        pub fn admit(
-            self: *Self,
-            head: transfer.Head,
-            request: []const u8,
-            key: ?[]const u8,
-        ) transfer.Verdict {
-            const node = self.node;
-            const peer = self.line.bound.?;
-            const subject = subjectOf(head);
-            if (!node.peers[peer].bucket.take(node.now_ns)) return self.deny(head, .rate);
-            const rule: gateway.Rule = .{
-                .peer = peer,
-                .service = service_id,
-                .opcode = subject.opcode.?,
-            };
-            if (!gateway.allows(node.config.rules(), rule)) return self.deny(head, .service);
-            if (self.known(head, request)) |reply| return .{ .done = reply };
-            const why = sf_gate.judgeTransfer(head, key) orelse return .go;
-            const reply: codec.Reply = .{ .op = head.op, .status = why.status() };
-            const how: sf_gate.Outcome = .{ .reject = why };
-            state.record(node, peer, subject, head.op.inner(), how, key orelse "");
-            remember(node, peer, head, request, reply);
-            return .{ .done = reply };
-        }
-
-        fn deny(self: *Self, head: transfer.Head, reason: gateway.Reason) transfer.Verdict {
-            records.refuse(self.node, self.line.bound.?, reason, subjectOf(head));
-            return .{ .done = .{ .op = head.op, .status = .access_denied } };
-        }
-
-        /// The answer to a put that is not to be made, because it was, or may have been, or is
-        /// being made.
-        fn known(self: *Self, head: transfer.Head, request: []const u8) ?codec.Reply {
-            if (!isKept(head)) return null;
-            const peer = self.line.bound.?;
-            const lost: codec.Reply = .{ .op = head.op, .status = .io_error };
-            const name: replay.Name = .{ .peer = peer, .id = head.id };
-            const is_running = self.isCommitting(head.id);
-            switch (self.node.replays.judge(name, digestOf(request))) {
-                .run => if (!is_running) return null,
-                .done => |bytes| return codec.decodeReply(bytes orelse "") orelse lost,
-                .gone, .conflict => {},
-            }
-            records.note(self.node, peer, .failed, subjectOf(head));
-            return lost;
-        }
-
-        fn isCommitting(self: *Self, id: u64) bool {
-            for (self.node.calls.used()) |*call| {
-                if (!call.is_used or call.kind != .transfer or call.op != .txn_commit) continue;
-                const is_peers = call.peer == self.line.bound.? and call.ticket != 0;
-                if (is_peers and headOf(call).id == id) return true;
-            }
-            return false;
-        }
-
-        pub fn ask(self: *Self, request: sf.Request) void {
-            const node = self.node;
-            const machine = &node.talks[self.line.bound.?].moving.machine;
-            const call = node.calls.take(self.line.bound.?, service_id) orelse {
-                node.talks[self.line.bound.?].moving.is_unasked = true;
-                return;
-            };
-            var ours = request;
-            ours.nonce = node.nextNonce();
-            call.kind = .transfer;
-            call.op = request.op;
-            call.txn = request.txn;
-            call.serial = self.line.serial;
-            call.nonce = ours.nonce;
-            call.correlation = machine.head.id;
-            call.deadline_ns = node.now_ns +| calls.answer_ns_max;
-            call.request_len = @intCast(machine.request_len);
-            @memcpy(call.request[0..machine.request_len], machine.request[0..machine.request_len]);
-            call.setKey(call.asked()[codec.head_bytes..]);
-            const is_named = request.op == .txn_commit and isKept(machine.head);
-            call.digest = if (is_named) digestOf(call.asked()) else null;
-            const frame = store.wrap(node, call, ours);
-            call.ticket = node.nextTicket();
-            if (node.edge.ask(.statefsd, call.ticket, frame) == .sent) return;
-            call.is_used = false;
-            node.talks[self.line.bound.?].moving.is_unasked = true;
-        }
-
-        pub fn abort(self: *Self, txn: u64) void {
-            abortAt(self.node, self.line.bound.?, txn);
-        }
-
-        pub fn ended(
-            self: *Self,
-            head: transfer.Head,
-            request: []const u8,
-            how: transfer.End,
-        ) void {
-            const node = self.node;
-            const peer = self.line.bound.?;
-            const is_ok = how.status == .ok;
-            const key = request[codec.head_bytes..];
-            if (how.reply) |reply| remember(node, peer, head, request, reply);
-            const outcome: sf_gate.Outcome = if (is_ok) .allow else .status;
-            state.record(node, peer, subjectOf(head), head.op.inner(), outcome, key);
-            const slot = &node.talks[peer].moving;
-            if (is_ok and head.op == .put) slot.told_id = slot.id;
-        }
-
-        pub fn malformed(self: *Self) void {
-            // It costs a token, like a frame that is none.
-            const peer = self.line.bound.?;
-            _ = self.node.peers[peer].bucket.take(self.node.now_ns);
-            records.refuse(self.node, peer, .malformed, .{ .service = service_id });
-        }
-    };
 }

@@ -22,11 +22,13 @@ const dialer = @import("dialer.zig");
 const discovery = @import("../discovery.zig");
 const edge_file = @import("edge.zig");
 const frames = @import("../frames.zig");
+const entry = @import("entry.zig");
 const gate = @import("gate.zig");
 const journal = @import("journal.zig");
 const lines = @import("lines.zig");
 const links = @import("links.zig");
 const noise = @import("noise");
+const out = @import("out.zig");
 const package = @import("gate_package.zig");
 const pk_server = @import("../pk_server.zig");
 const rate = @import("../rate.zig");
@@ -142,12 +144,12 @@ pub fn Node(comptime Edge: type) type {
         // What happens
 
         pub fn onSocket(self: *Self, socket: edge_file.Socket, events: edge_file.Events) void {
-            links.note(self, socket, events);
+            entry.note(self, socket, events);
         }
 
         /// What was awaited of a connection has come; none: its end; null: it failed.
         pub fn onData(self: *Self, token: u32, data: ?[]const u8) void {
-            links.receive(self, token, data);
+            entry.receive(self, token, data);
         }
 
         /// Somebody connects.
@@ -181,12 +183,12 @@ pub fn Node(comptime Edge: type) type {
             if (now_ns >= self.due_ns or self.beacon.readable) self.tick();
             links.pump(self);
             clients.dispatch(self);
-            links.flushUnsent(self);
+            out.flushUnsent(self);
             gate.record(self);
         }
 
         fn tick(self: *Self) void {
-            if (self.beacon.tick(self)) links.reconsider(self);
+            if (self.beacon.tick(self)) entry.reconsider(self);
             links.tick(self);
             dialer.tick(self);
             gate.expire(self);

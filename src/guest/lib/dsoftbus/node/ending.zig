@@ -1,0 +1,43 @@
+//! The end of a connection, for whatever reason.
+
+const clients = @import("clients.zig");
+const moving = @import("moving.zig");
+const out = @import("out.zig");
+const Line = @import("lines.zig").Line;
+
+/// A peer that takes what it is sent as fast as we make it would keep the node for as long.
+pub const writes_per_turn = 4;
+
+pub const Manner = enum { close, abort };
+
+/// The connection is over, for whatever reason.
+pub fn lose(node: anytype, line: *Line, manner: Manner) void {
+    if (line.bound) |peer| {
+        node.edge.print("dsoftbusd: session lost peer={f}", .{node.config.peers()[peer].id});
+    }
+    if (line.dialled) |peer| {
+        node.peers[peer].backoff.failed(node.now_ns);
+        if (line.bound == null) node.peers[peer].candidates.failed(line.address);
+    }
+    discard(node, line, manner);
+}
+
+pub fn discard(node: anytype, line: *Line, manner: Manner) void {
+    if (line.bound) |peer| {
+        moving.abandon(node, line);
+        clients.forsake(node, peer);
+    }
+    node.calls.forsake(line.serial);
+    if (line.state == .open) {
+        line.writes_left = writes_per_turn;
+        out.flush(node, line) catch {};
+        line.session.close();
+    }
+    switch (manner) {
+        .close => node.edge.close(line.socket),
+        .abort => node.edge.abort(line.socket),
+    }
+    line.state = .free;
+    line.bound = null;
+    line.dialled = null;
+}

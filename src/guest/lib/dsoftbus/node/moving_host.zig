@@ -1,0 +1,184 @@
+//! What a transfer may, and does: joins its machine to the gateway's rules, to what is remembered
+//! of changes, and to the store.
+
+const calls = @import("calls.zig");
+const edge = @import("edge.zig");
+const records = @import("records.zig");
+const services = @import("services.zig");
+const state = @import("gate_state.zig");
+const store = @import("store.zig");
+const codec = @import("../transfer_head.zig");
+const gateway = @import("../gateway.zig");
+const replay = @import("../replay.zig");
+const sf_gate = @import("../sf_gate.zig");
+const transfer = @import("../transfer.zig");
+const sf = @import("wire").sf;
+const Call = calls.Call;
+const Line = @import("lines.zig").Line;
+const service_id = @intFromEnum(edge.Service.statefsd);
+
+/// What a transfer may, and does.
+pub fn Host(comptime NodePtr: type) type {
+    return struct {
+        const Self = @This();
+
+        node: NodePtr,
+        line: *Line,
+
+        pub fn admit(
+            self: *Self,
+            head: transfer.Head,
+            request: []const u8,
+            key: ?[]const u8,
+        ) transfer.Verdict {
+            const node = self.node;
+            const peer = self.line.bound.?;
+            const subject = subjectOf(head);
+            if (!node.peers[peer].bucket.take(node.now_ns)) return self.deny(head, .rate);
+            const rule: gateway.Rule = .{
+                .peer = peer,
+                .service = service_id,
+                .opcode = subject.opcode.?,
+            };
+            if (!gateway.allows(node.config.rules(), rule)) return self.deny(head, .service);
+            if (self.known(head, request)) |reply| return .{ .done = reply };
+            const why = sf_gate.judgeTransfer(head, key) orelse return .go;
+            const reply: codec.Reply = .{ .op = head.op, .status = why.status() };
+            const how: sf_gate.Outcome = .{ .reject = why };
+            state.record(node, peer, subject, head.op.inner(), how, key orelse "");
+            remember(node, peer, head, request, reply);
+            return .{ .done = reply };
+        }
+
+        fn deny(self: *Self, head: transfer.Head, reason: gateway.Reason) transfer.Verdict {
+            records.refuse(self.node, self.line.bound.?, reason, subjectOf(head));
+            return .{ .done = .{ .op = head.op, .status = .access_denied } };
+        }
+
+        /// The answer to a put that is not to be made, because it was, or may have been, or is
+        /// being made.
+        fn known(self: *Self, head: transfer.Head, request: []const u8) ?codec.Reply {
+            if (!isKept(head)) return null;
+            const peer = self.line.bound.?;
+            const lost: codec.Reply = .{ .op = head.op, .status = .io_error };
+            const name: replay.Name = .{ .peer = peer, .id = head.id };
+            const is_running = self.isCommitting(head.id);
+            switch (self.node.replays.judge(name, digestOf(request))) {
+                .run => if (!is_running) return null,
+                .done => |bytes| return codec.decodeReply(bytes orelse "") orelse lost,
+                .gone, .conflict => {},
+            }
+            records.note(self.node, peer, .failed, subjectOf(head));
+            return lost;
+        }
+
+        fn isCommitting(self: *Self, id: u64) bool {
+            for (self.node.calls.used()) |*call| {
+                if (!call.is_used or call.kind != .transfer or call.op != .txn_commit) continue;
+                const is_peers = call.peer == self.line.bound.? and call.ticket != 0;
+                if (is_peers and headOf(call).id == id) return true;
+            }
+            return false;
+        }
+
+        pub fn ask(self: *Self, request: sf.Request) void {
+            const node = self.node;
+            const machine = &node.talks[self.line.bound.?].moving.machine;
+            const call = node.calls.take(self.line.bound.?, service_id) orelse {
+                node.talks[self.line.bound.?].moving.is_unasked = true;
+                return;
+            };
+            var ours = request;
+            ours.nonce = node.nextNonce();
+            call.kind = .transfer;
+            call.op = request.op;
+            call.txn = request.txn;
+            call.serial = self.line.serial;
+            call.nonce = ours.nonce;
+            call.correlation = machine.head.id;
+            call.deadline_ns = node.now_ns +| calls.answer_ns_max;
+            call.request_len = @intCast(machine.request_len);
+            @memcpy(call.request[0..machine.request_len], machine.request[0..machine.request_len]);
+            call.setKey(call.asked()[codec.head_bytes..]);
+            const is_named = request.op == .txn_commit and isKept(machine.head);
+            call.digest = if (is_named) digestOf(call.asked()) else null;
+            const frame = store.wrap(node, call, ours);
+            call.ticket = node.nextTicket();
+            if (node.edge.ask(.statefsd, call.ticket, frame) == .sent) return;
+            call.is_used = false;
+            node.talks[self.line.bound.?].moving.is_unasked = true;
+        }
+
+        pub fn abort(self: *Self, txn: u64) void {
+            abortAt(self.node, self.line.bound.?, txn);
+        }
+
+        pub fn ended(
+            self: *Self,
+            head: transfer.Head,
+            request: []const u8,
+            how: transfer.End,
+        ) void {
+            const node = self.node;
+            const peer = self.line.bound.?;
+            const is_ok = how.status == .ok;
+            const key = request[codec.head_bytes..];
+            if (how.reply) |reply| remember(node, peer, head, request, reply);
+            const outcome: sf_gate.Outcome = if (is_ok) .allow else .status;
+            state.record(node, peer, subjectOf(head), head.op.inner(), outcome, key);
+            const slot = &node.talks[peer].moving;
+            if (is_ok and head.op == .put) slot.told_id = slot.id;
+        }
+
+        pub fn malformed(self: *Self) void {
+            // It costs a token, like a frame that is none.
+            const peer = self.line.bound.?;
+            _ = self.node.peers[peer].bucket.take(self.node.now_ns);
+            records.refuse(self.node, peer, .malformed, .{ .service = service_id });
+        }
+    };
+}
+
+pub fn headOf(call: *const Call) codec.Head {
+    return codec.decode(call.request[0..codec.head_bytes]) catch unreachable; // it was judged
+}
+
+/// Not answered in time it is carried out all the same: the request stays in the queue.
+pub fn abortAt(node: anytype, peer: u8, txn: u64) void {
+    const call = node.calls.take(peer, service_id) orelse return;
+    call.kind = .transfer;
+    call.op = .txn_abort;
+    call.nonce = node.nextNonce();
+    // It is to be done, however late.
+    call.deadline_ns = node.now_ns +| calls.give_up_ns;
+    const frame = store.wrap(node, call, .{
+        .op = .txn_abort,
+        .txn = txn,
+        .nonce = call.nonce,
+    });
+    if (!services.ask(node, call, frame)) call.is_used = false;
+}
+
+pub fn remember(
+    node: anytype,
+    peer: u8,
+    head: transfer.Head,
+    request: []const u8,
+    reply: codec.Reply,
+) void {
+    if (!isKept(head)) return;
+    const name: replay.Name = .{ .peer = peer, .id = head.id };
+    node.replays.finish(name, digestOf(request), &codec.encodeReply(reply));
+}
+
+pub fn isKept(head: transfer.Head) bool {
+    return head.op == .put and replay.hasEpoch(head.id);
+}
+
+pub fn digestOf(request: []const u8) replay.Digest {
+    return replay.digestOf(service_id, request);
+}
+
+pub fn subjectOf(head: transfer.Head) gateway.Subject {
+    return .{ .service = service_id, .opcode = @intFromEnum(head.op.inner()) };
+}

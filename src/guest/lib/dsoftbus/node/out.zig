@@ -1,0 +1,69 @@
+//! What leaves a session: streams and answers are sealed as far as there is room, and written as far
+//! as the connection takes it.
+
+const edge = @import("edge.zig");
+const moving = @import("moving.zig");
+const Line = @import("lines.zig").Line;
+
+/// Send what is to be sent, as far as the connection takes it.
+pub fn flush(node: anytype, line: *Line) error{Failed}!void {
+    push(node, line);
+    line.is_unsent = false;
+    while (line.session.pending().len != 0) {
+        if (line.writes_left == 0) {
+            line.is_unsent = true;
+            return;
+        }
+        line.writes_left -= 1;
+        const taken = try node.edge.write(line.socket, line.session.pending());
+        if (taken == 0) return; // the writable event wakes us
+        line.session.consume(taken);
+        push(node, line);
+    }
+    if (line.bound) |peer| tellServed(node, peer);
+}
+
+/// Send what was written since the connections were served.
+pub fn flushUnsent(node: anytype) void {
+    for (node.lines.used()) |*line| {
+        if (line.state != .open or !line.is_unsent or line.writes_left == 0) continue;
+        flush(node, line) catch {}; // the loss shows as an event
+    }
+}
+
+/// Seal what is to be said, as far as the session has room beside its own needs.
+fn push(node: anytype, line: *Line) void {
+    const peer = line.bound orelse return;
+    const talk = &node.talks[peer];
+    while (line.session.hasRoom()) {
+        if (talk.mode == .streams) {
+            if (talk.ladder) |*ladder| ladder.advance(&talk.mux);
+            moving.push(node, line);
+        }
+        const frame = talk.mux.poll(&node.plain) orelse break;
+        line.session.send(frame) catch break; // the session is over
+    }
+    if (talk.ladder != null) tellLadder(node, peer);
+}
+
+fn tellServed(node: anytype, peer: u8) void {
+    const talk = &node.talks[peer];
+    if (talk.served_count == 0 or !talk.hasLeft()) return;
+    for (&talk.served, 0..) |*times, service| {
+        while (times.* != 0) : (times.* -= 1) node.tellServed(peer, @intCast(service));
+    }
+    talk.served_count = 0;
+}
+
+pub fn tellLadder(node: anytype, peer: u8) void {
+    const ladder = if (node.talks[peer].ladder) |*ladder| ladder else return;
+    while (ladder.news()) |milestone| node.edge.print("{s}", .{switch (milestone) {
+        .session_up => "dsoftbus:mux crossvm session up",
+        .data_ok => "dsoftbus:mux crossvm data ok",
+        .control_ok => "SELFTEST: mux crossvm pri control ok",
+        .bulk_ok => "SELFTEST: mux crossvm bulk ok",
+        .backpressure_ok => "SELFTEST: mux crossvm backpressure ok",
+        .failed => "dsoftbus:mux crossvm fail",
+    }});
+    if (!ladder.isRunning()) node.tellUp();
+}
