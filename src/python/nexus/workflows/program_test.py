@@ -196,3 +196,22 @@ def test_who_is_not_told_to_write_reads_only(tmp_path: Path) -> None:
     assert "PANTS_REMOTE_CACHE_WRITE=false\n" in use_cache(tmp_path, NEXUS_CACHE_ADDRESS="x").stdout
     assert use_cache(tmp_path).returncode != 0
     assert use_cache(tmp_path, NEXUS_CACHE_ADDRESS="x", NEXUS_CACHE_WRITE="yes").returncode == 20
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("--fast", "--fast is not an option; accepted are --quick and --full"),
+        ("debian99", "debian99 is not a case; there are: debian12-root-namespaces "),
+    ],
+)
+def test_the_matrix_of_hosts_refuses_what_it_does_not_have(given: str, words: str) -> None:
+    done = subprocess.run(
+        ["bash", ".ci/hosts", given],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (20, "", 1)
+    assert words in done.stderr
