@@ -10,10 +10,12 @@ should have.  The last line is `N passed, N failed`; the exit code is 0 only if 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from xml.etree import ElementTree
 
 
@@ -96,5 +98,24 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed or not steps else 0
 
 
+def run() -> NoReturn:
+    """End the process with the verdict, whatever the standard output is: closed, full or unread.
+
+    This program runs without the project's own modules, hence this small guard of its own.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+    code = 1  # Of a count that could not be written.
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except OSError:
+        # The buffer is written once more at the end of the process; let that succeed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,18 @@ def test_nothing_done_is_not_success(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize("text", ["lint", "=0", "lint=", "lint=ok"])
 def test_argument_that_is_no_step_is_refused(text: str) -> None:
     assert tally.main([text]) == 2
+
+
+@pytest.mark.parametrize("shell", [">/dev/full", ">&-", "2>&-", ">&- 2>&-", "> >(exec true)"])
+@pytest.mark.parametrize(("arguments", "code"), [("lint=0", 0), ("lint=1", 1), ("x", 2)])
+def test_no_state_of_the_output_changes_the_verdict(shell: str, arguments: str, code: int) -> None:
+    command = f'"$0" "$1" {arguments} {shell}'
+    done = subprocess.run(
+        ["/bin/bash", "-c", command, sys.executable, tally.__file__],
+        capture_output=True,
+        check=False,
+        env={},
+    )
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
