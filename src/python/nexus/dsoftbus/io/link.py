@@ -25,15 +25,16 @@ from nexus.dsoftbus.io.clock import Clock, Timer
 from nexus.dsoftbus.io.counters import LOGGER, Counters
 from nexus.dsoftbus.io.link_owner import FAULT as FAULT
 from nexus.dsoftbus.io.link_owner import FRAMES_A_TURN as FRAMES_A_TURN
-from nexus.dsoftbus.io.link_owner import LINGER_NS as LINGER_NS
-from nexus.dsoftbus.io.link_owner import READ_BYTES as READ_BYTES
 from nexus.dsoftbus.io.link_owner import (
+    LATE_NS,
     SEALED_BYTES,
     WRITE_BYTES_HIGH,
     WRITE_BYTES_LOW,
     Cause,
     Owner,
 )
+from nexus.dsoftbus.io.link_owner import LINGER_NS as LINGER_NS
+from nexus.dsoftbus.io.link_owner import READ_BYTES as READ_BYTES
 from nexus.dsoftbus.io.pings import Pings
 from nexus.dsoftbus.io.socket_options import bound_unsent
 from nexus.dsoftbus.mux_transitions import MuxRejectError
@@ -460,8 +461,10 @@ class Link(asyncio.BufferedProtocol):
             return
         try:
             now_ns = self._clock.now_ns()
-            if self._is_behind or self._is_held:
-                self.session.excuse(now_ns)
+            deadline_ns = self.session.deadline_ns()
+            is_late = deadline_ns is not None and now_ns - deadline_ns > LATE_NS
+            if self._is_behind or self._is_held or is_late:
+                self.session.excuse(now_ns)  # It is our own doing that nothing was read.
             for event in self.session.tick(now_ns):
                 self._dispatch(event)
             self._send()

@@ -25,6 +25,11 @@ FRAMES_A_TURN: Final = 64
 LINGER_NS: Final = 1_000_000_000
 
 
+# A timer that is later than this was held up with the whole event loop, and what the peer sent
+# meanwhile was not read either.
+LATE_NS: Final = 500_000_000
+
+
 class Fault:
     """A session ended because of a defect on this side, which the log has."""
 

@@ -16,7 +16,7 @@ from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_fake import HANDLERS, KEY_A, KEY_B, RESOLVE, peer_of, settings_of
 from nexus.dsoftbus.io.sessions import Sessions
 from nexus.dsoftbus.io.stream import BusStream, StreamHandler
-from nexus.dsoftbus.io.virtual_fake import Line, run_virtual
+from nexus.dsoftbus.io.virtual_fake import Line, VirtualLoop, run_virtual
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.wire import mux as wire
 from nexus.wire.gateway import Request
@@ -298,5 +298,21 @@ def test_nodes_without_streams_over_a_line_in_pieces() -> None:
             line.carry(1)
             await asyncio.sleep(0)
         assert await call
+
+    run_virtual(main())
+
+
+def test_a_loop_that_stood_still_does_not_lose_the_session() -> None:
+    async def main() -> None:
+        a, b = nodes()
+        line = await ready_line(a, b)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        for _ in range(3):
+            loop.stand_still(30)
+            await line.settle()
+            await asyncio.sleep(0.1)
+            await line.settle()
+        assert (a.session_count, b.session_count) == (1, 1)
 
     run_virtual(main())

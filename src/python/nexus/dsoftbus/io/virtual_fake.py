@@ -32,6 +32,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return virtual seconds."""
         return self._now_s
 
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass while nothing runs, as when a callback blocks."""
+        self._now_s += seconds
+
     def _run_once(self) -> None:
         ready: Any = getattr(self, "_ready")  # noqa: B009 - CPython's own, private there.
         scheduled: Any = getattr(self, "_scheduled")  # noqa: B009
