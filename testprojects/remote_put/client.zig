@@ -32,7 +32,7 @@ pub fn main() !void {
 
 fn measure() !void {
     try timeCiphers();
-    var state = try svc.State.openRemote("");
+    var state = try svc.State.openRemote();
     const until = os.after(patience_ns);
     while (true) {
         if (state.ask(.{ .op = .put, .key = key, .value = value })) |reply| {

@@ -35,7 +35,7 @@ pub fn main() !void {
 }
 
 fn write() !void {
-    state = try svc.State.openRemote("");
+    state = try svc.State.openRemote();
     if (try persist(.{ .op = .put, .key = key, .value = value }) != .ok) return error.PutRefused;
     if (try status(.{ .op = .sync }) != .ok) return error.SyncRefused;
     // Acknowledged, and never asked to be durable.

@@ -44,5 +44,5 @@ fn ask(request: wire.ds.Request) ![]u8 {
     const slot = dsoftbusd orelse try os.route("dsoftbusd");
     dsoftbusd = slot;
     var buffer: [wire.ds.request_bytes_max]u8 = undefined;
-    return os.call(slot, try wire.ds.encodeRequest(&buffer, "", request), &answer, call_ns);
+    return os.call(slot, try wire.ds.encodeRequest(&buffer, request), &answer, call_ns);
 }

@@ -37,7 +37,7 @@ pub fn main() !void {
 
 fn call() !void {
     const dsoftbusd = try os.route("dsoftbusd");
-    const frame = try wire.ds.encodeRequest(&request, "", .{ .resolve = "samgrd" });
+    const frame = try wire.ds.encodeRequest(&request, .{ .resolve = "samgrd" });
     const until = os.after(patience_ns);
     while (os.nsec() < until) {
         const answer = os.call(dsoftbusd, frame, &reply, call_ns) catch continue;

@@ -127,8 +127,13 @@ fn pathOf(tail: []const u8) ?[]const u8 {
     return if (tail.len == 1 + @as(usize, tail[0])) tail[1..] else null;
 }
 
+/// Of the one peer that the node has.
+pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
+    return encodeRequestTo(buffer, "", request);
+}
+
 /// Of the peer of this name; an empty one is that of a node that has one peer.
-pub fn encodeRequest(buffer: []u8, peer: []const u8, request: Request) cursor.Error![]u8 {
+pub fn encodeRequestTo(buffer: []u8, peer: []const u8, request: Request) cursor.Error![]u8 {
     if (peer.len > peer_bytes_max) return error.NoRoom;
     const op = @intFromEnum(opOf(request));
     const which: u8 = if (peer.len == 0) version else version_to_peer;

@@ -8,10 +8,10 @@ const hex = cursor.fromHex;
 
 test "golden bytes" {
     var buffer: [ds.request_bytes_max]u8 = undefined;
-    const resolve = try ds.encodeRequest(&buffer, "", .{ .resolve = "bundlemgrd" });
+    const resolve = try ds.encodeRequest(&buffer, .{ .resolve = "bundlemgrd" });
     try testing.expectEqualSlices(u8, &hex("445301010a62756e646c656d677264"), resolve);
     try testing.expectEqualSlices(u8, "bundlemgrd", ds.decodeRequest(resolve).request.resolve);
-    const list = try ds.encodeRequest(&buffer, "", .bundle_list);
+    const list = try ds.encodeRequest(&buffer, .bundle_list);
     try testing.expectEqualSlices(u8, &hex("44530102"), list);
     const reply = try ds.encodeBundleListReply(&buffer, 1);
     try testing.expectEqualSlices(u8, &hex("44530182000100"), reply);
@@ -31,9 +31,9 @@ test "a request that names its peer is one of version 2, and every truncation of
         .{ .state = "SF\x01\x05" },
     };
     for (requests) |request| {
-        const plain = try ds.encodeRequest(&plain_buffer, "", request);
+        const plain = try ds.encodeRequest(&plain_buffer, request);
         try testing.expectEqualStrings("", ds.peerOf(plain));
-        const named = try ds.encodeRequest(&buffer, "node-b", request);
+        const named = try ds.encodeRequestTo(&buffer, "node-b", request);
         try testing.expectEqualSlices(u8, &.{ 'D', 'S', 2, plain[3], 6 }, named[0..5]);
         try testing.expectEqualSlices(u8, plain[4..], named[11..]);
         try testing.expectEqualStrings("node-b", ds.peerOf(named));
@@ -43,9 +43,9 @@ test "a request that names its peer is one of version 2, and every truncation of
             try testing.expectEqual(plain[3], @intFromEnum(refusal));
         }
     }
-    const longest = try ds.encodeRequest(&buffer, "p" ** 64, .{ .state = "x" ** 256 });
+    const longest = try ds.encodeRequestTo(&buffer, "p" ** 64, .{ .state = "x" ** 256 });
     try testing.expectEqual(ds.request_bytes_max, longest.len);
-    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "p" ** 65, .bundle_list));
+    try testing.expectError(error.NoRoom, ds.encodeRequestTo(&buffer, "p" ** 65, .bundle_list));
     for ([_][]const u8{
         "DS\x02\x02",
         "DS\x02\x02\x00",
@@ -84,20 +84,20 @@ test "what is refused, and as which operation" {
 test "package operations, both ways" {
     var buffer: [ds.request_bytes_max]u8 = undefined;
     const path = "pkg:/system/build.prop";
-    const stat = try ds.encodeRequest(&buffer, "", .{ .package_stat = path });
+    const stat = try ds.encodeRequest(&buffer, .{ .package_stat = path });
     const stat_bytes = hex("4453010316706b673a2f73797374656d2f6275696c642e70726f70");
     try testing.expectEqualSlices(u8, &stat_bytes, stat);
     try testing.expectEqualStrings(path, ds.decodeRequest(stat).request.package_stat);
-    const open = try ds.encodeRequest(&buffer, "", .{ .package_open = "p" ** 192 });
+    const open = try ds.encodeRequest(&buffer, .{ .package_open = "p" ** 192 });
     try testing.expectEqualStrings("p" ** 192, ds.decodeRequest(open).request.package_open);
     const what: ds.PackageRead = .{ .handle = 1, .offset = 0, .len = 64 };
-    const read = try ds.encodeRequest(&buffer, "", .{ .package_read = what });
+    const read = try ds.encodeRequest(&buffer, .{ .package_read = what });
     try testing.expectEqualSlices(u8, &hex("4453010501000000000000004000"), read);
     try testing.expectEqual(what, ds.decodeRequest(read).request.package_read);
-    const close = try ds.encodeRequest(&buffer, "", .{ .package_close = 7 });
+    const close = try ds.encodeRequest(&buffer, .{ .package_close = 7 });
     try testing.expectEqual(@as(u32, 7), ds.decodeRequest(close).request.package_close);
     const long: ds.Request = .{ .package_stat = "p" ** 193 };
-    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", long));
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, long));
 }
 
 test "an answer has the length that its operation and status demand" {
@@ -119,11 +119,11 @@ test "an answer has the length that its operation and status demand" {
 
 test "state requests, both ways" {
     var buffer: [ds.reply_bytes_max]u8 = undefined;
-    const sync = try ds.encodeRequest(&buffer, "", .{ .state = "SF\x01\x05" });
+    const sync = try ds.encodeRequest(&buffer, .{ .state = "SF\x01\x05" });
     try testing.expectEqualSlices(u8, &hex("44530107040053460105"), sync);
     try testing.expectEqualSlices(u8, "SF\x01\x05", ds.decodeRequest(sync).request.state);
-    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", .{ .state = "" }));
-    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, "", .{ .state = "x" ** 257 }));
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, .{ .state = "" }));
+    try testing.expectError(error.NoRoom, ds.encodeRequest(&buffer, .{ .state = "x" ** 257 }));
     for ([_][]const u8{
         "DS\x01\x07\x00\x00",
         "DS\x01\x07\x02\x00x",

@@ -33,7 +33,7 @@ pub fn Remote(comptime Node: type) type {
 
         /// Of the peer that the configuration names, and of no other.
         pub fn ask(node: *Node, request: wire.ds.Request) ![]const u8 {
-            const frame = try wire.ds.encodeRequest(&request_buffer, node.peer(), request);
+            const frame = try wire.ds.encodeRequestTo(&request_buffer, node.peer(), request);
             return node.call(.dsoftbusd, frame, &reply_buffer, call_ns);
         }
 

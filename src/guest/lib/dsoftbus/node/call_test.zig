@@ -31,7 +31,7 @@ fn three() !*World {
 fn ask(world: *World, host: u8, number: u16, request: ds.Request) !void {
     var buffer: [ds.request_bytes_max]u8 = undefined;
     const to = fake.idOf(callee);
-    const frame = try ds.encodeRequest(&buffer, to.slice(), request);
+    const frame = try ds.encodeRequestTo(&buffer, to.slice(), request);
     world.nodes[host].onRequest(.{ .slot = number, .sequence = number }, frame);
 }
 
@@ -197,12 +197,12 @@ test "what is asked of one peer is never asked of another, and nobody is guessed
     const second_peer = fake.idOf(1);
     node.onRequest(
         .{ .slot = 1, .sequence = 1 },
-        try ds.encodeRequest(&frame, second_peer.slice(), .{ .state = inner }),
+        try ds.encodeRequestTo(&frame, second_peer.slice(), .{ .state = inner }),
     );
-    node.onRequest(.{ .slot = 2, .sequence = 1 }, try ds.encodeRequest(&frame, "", .{
+    node.onRequest(.{ .slot = 2, .sequence = 1 }, try ds.encodeRequestTo(&frame, "", .{
         .state = inner,
     }));
-    node.onRequest(.{ .slot = 3, .sequence = 1 }, try ds.encodeRequest(&frame, "node-x", .{
+    node.onRequest(.{ .slot = 3, .sequence = 1 }, try ds.encodeRequestTo(&frame, "node-x", .{
         .state = inner,
     }));
     world.run(world.now_ns + 100 * ms, both);
