@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,17 @@ def test_help_lists_the_commands(
 def test_the_version_is_one_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([option]) == 0
     assert capsys.readouterr().out == f"nexus {VERSION}\n"
+
+
+def test_the_release_has_the_version_of_the_command() -> None:
+    text = Path("BUILD").read_text(encoding="utf-8")
+    assert re.findall(r'^    version="(.*)",$', text, re.MULTILINE) == [VERSION]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_module_that_can_be_started_is_guarded(name: str) -> None:
+    source = inspect.getsource(sys.modules[program(name).__module__])
+    assert ('__name__ == "__main__"' in source) == ("    run_program(main" in source)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
