@@ -5,6 +5,8 @@ import pytest
 from nexus.emulator.guest_fake import OPEN_PMP, PAGING, REPORT, drop_to
 from nexus.emulator.machine import Machine, Stop
 from nexus.emulator.program_fake import EXIT, boot
+from nexus.emulator.reference.state import MTVEC, PC
+from nexus.emulator.reference.trap import INTERRUPT, enter_trap
 
 RUN_NS = 10_000_000
 VECTOR = "la t0, report\n csrw mtvec, t0\n"
@@ -341,6 +343,13 @@ def test_vectored_interrupts_jump_by_cause() -> None:
     j report
     """
     assert finish(text)[0] == 64 + 3
+
+
+def test_a_table_of_vectors_at_the_end_of_memory_wraps() -> None:
+    state = boot("nop").hart.state
+    state[MTVEC] = (1 << 64) - 3
+    enter_trap(state, INTERRUPT | 3, 0)
+    assert state[PC] == 8
 
 
 def test_counters_count_steps() -> None:

@@ -27,6 +27,8 @@ from nexus.emulator.reference.state import (
     State,
 )
 
+_ADDRESS: Final = (1 << 64) - 1
+
 INTERRUPT: Final = 1 << 63
 
 MSTATUS_SIE: Final = 1 << 1
@@ -93,7 +95,7 @@ def enter_trap(state: State, cause: int, value: int) -> None:
         state[PRIVILEGE] = MACHINE
         vector = state[MTVEC]
     offset = 4 * code if is_interrupt and vector & 1 else 0
-    state[PC] = (vector & ~3) + offset
+    state[PC] = (vector & ~3) + offset & _ADDRESS  # A table at the end of memory wraps.
 
 
 def pending_interrupt(state: State) -> int | None:
