@@ -14,7 +14,7 @@ from nexus.wire.frame_cases_fake import CASES
 ROOT = Path(__file__).parents[4]
 VECTORS: dict[str, str] = json.loads((ROOT / "third_party/vectors/frames.json").read_text())
 
-_EXAMPLE = re.compile(r"^Example `([a-z0-9-]+)`:[^\n]*\n\n((?:    [^\n]+\n)+)", re.MULTILINE)
+_EXAMPLE = re.compile(r"^Example `([a-z0-9-]+)`:(?:[^\n]+\n)+\n((?:    [^\n]+\n)+)", re.MULTILINE)
 _BYTES = re.compile(r"    ((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:   |$)")
 
 
