@@ -65,7 +65,7 @@ test "every case of the table" {
             var request: [pk_cases.frame_bytes_max]u8 = undefined;
             var expected: [pk_cases.frame_bytes_max]u8 = undefined;
             var out: [dsoftbus.pk.reply_bytes_max]u8 = undefined;
-            const outcome = pk_server.serve(
+            const outcome = try pk_server.serve(
                 &sessions[step.session],
                 try pk_cases.bytesOf(step.request, &request),
                 step.authenticated,
