@@ -41,7 +41,7 @@ pub const Log = struct {
     /// Records refused by the limiter whose senders do not know it, and when that is told.
     untold: u64 = 0,
     tell_ns: u64 = never,
-    /// Of each room, how many displaced records have been told of, and when the others are.
+    /// For each room: how many displaced records were reported, and when the rest will be.
     told_dropped: std.EnumArray(Room, u64) = .initFill(0),
     tell_dropped_ns: std.EnumArray(Room, u64) = .initFill(never),
 

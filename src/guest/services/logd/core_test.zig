@@ -111,7 +111,7 @@ test "what senders were not told is told in the log, once a second, with all of 
     try testing.expectEqualStrings("logd", record.scope);
     try testing.expectEqual(@as(u64, own), record.service);
     try testing.expectEqual(lo.Level.warn, record.level);
-    // Nobody but who is refused again is told of again, and who waits for the answer knows.
+    // Only a source that is refused again is reported again; a caller that waits has its answer.
     for (0..25) |_| try it.shout(alice, 3 * second);
     for (0..30) |_| _ = try it.say(0xB, 3 * second, "x");
     _ = try it.say(0xC, 5 * second, "y");

@@ -24,7 +24,7 @@ const Pending = struct {
     /// 0: this place is free.
     ticket: u16 = 0,
     until_ns: u64 = 0,
-    /// It tells of `loss` records that were lost, and is no record of its own.
+    /// It counts `loss` records that were lost, and carries no decision of its own.
     loss: u64 = 0,
     len: u8 = 0,
     text: [audit.bytes_max]u8 = undefined,

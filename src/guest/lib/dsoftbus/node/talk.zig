@@ -20,7 +20,7 @@ pub const response_bytes_max = frames.response_head + frames.response_payload_ma
 pub const Moving = struct {
     /// 0: there is none.
     id: u32 = 0,
-    /// A stream whose answer is told of once it has left.
+    /// A stream whose answer is reported once it has left.
     told_id: u32 = 0,
     /// The store could not be asked: the machine is to go on without its answer.
     is_unasked: bool = false,
@@ -56,7 +56,7 @@ pub const Talk = struct {
     requests: Assembly,
     responses: Assembly,
     moving: Moving,
-    /// Answers on their way that a marker tells of, by service.
+    /// Answers on their way that a marker will report, by service.
     served: [8]u8,
     served_count: u16,
 
