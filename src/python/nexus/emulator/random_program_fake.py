@@ -14,7 +14,7 @@ import random
 from nexus.emulator.guest_fake import OPEN_PMP, drop_to
 from nexus.emulator.isa.decode import BASE, COMPRESSED, decode
 from nexus.emulator.isa.row import Compressed, Instruction
-from nexus.emulator.isa.semantics import ATOMICS, LOADS, STORES, semantics_of
+from nexus.emulator.isa.semantics import semantics_of
 
 # Virtual pages 1..11 of both address spaces; user text begins at page 16 (0x10000).
 DATA_PAGES = 11
@@ -182,12 +182,11 @@ def _register(chance: random.Random) -> int:
 
 
 def _encode(chance: random.Random, row: Instruction) -> str:
-    special = semantics_of(row.name).special
     word = row.encoding.match | chance.getrandbits(32) & ~row.encoding.mask
     operands = row.encoding.operands(word)
     if "rd" in operands:
         operands["rd"] = _register(chance)
-    if special in LOADS or special in STORES or special in ATOMICS:
+    if not semantics_of(row.name).is_plain:
         operands["rs1"] = _POINTER
     return f".word {row.encoding.insert(operands):#x}"
 

@@ -11,10 +11,23 @@ Rules of this file: no state; text in, text out.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
+
+from nexus.emulator.isa.statement import (
+    Binary,
+    Call,
+    Choice,
+    Condition,
+    Constant,
+    Expression,
+    Function,
+    Name,
+    Operator,
+    Relation,
+    Truth,
+)
 
 M64: Final = (1 << 64) - 1
 SIGN: Final = 1 << 63
@@ -67,68 +80,70 @@ class Value:
 
 Bindings = Mapping[str, Value]
 
-_COMPARE: Final = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.GtE: ">="}
+_RELATIONS: Final = {
+    Relation.EQUAL: "==",
+    Relation.NOT_EQUAL: "!=",
+    Relation.BELOW: "<",
+    Relation.NOT_BELOW: ">=",
+}
 
 
-def condition(node: ast.expr, names: Bindings) -> str:
+def condition(test: Condition, names: Bindings) -> str:
     """Compile a truth value."""
-    if isinstance(node, ast.Compare):
-        operator = _COMPARE[type(node.ops[0])]
-        left = expression(node.left, names).word()
-        return f"{left} {operator} {expression(node.comparators[0], names).word()}"
-    name, arguments = _call(node)
-    left_value, right = (expression(a, names) for a in arguments)
-    below = name == "lts"
-    assert below or name == "ges", name
-    if right.is_constant and right.addend == 0:  # A test of the sign bit.
-        return f"{left_value.word()} {'>=' if below else '<'} S"
-    return f"{left_value.biased()} {'<' if below else '>='} {right.biased()}"
+    left, right = expression(test.left, names), expression(test.right, names)
+    match test.relation:
+        case Relation.LESS_SIGNED | Relation.NOT_LESS_SIGNED as relation:
+            below = relation is Relation.LESS_SIGNED
+            if right.is_constant and right.addend == 0:  # A test of the sign bit.
+                return f"{left.word()} {'>=' if below else '<'} S"
+            return f"{left.biased()} {'<' if below else '>='} {right.biased()}"
+        case relation:
+            return f"{left.word()} {_RELATIONS[relation]} {right.word()}"
 
 
-def expression(node: ast.expr, names: Bindings) -> Value:
+def expression(it: Expression, names: Bindings) -> Value:
     """Compile a word."""
-    if isinstance(node, ast.Name):
-        return names[node.id]
-    if isinstance(node, ast.Constant):
-        assert isinstance(node.value, int)
-        return Value("", node.value)
-    if isinstance(node, ast.UnaryOp):
-        inner = expression(node.operand, names)
-        assert inner.is_constant
-        assert isinstance(node.op, ast.USub)
-        return Value("", -inner.addend)
-    if isinstance(node, ast.IfExp):
-        yes, no = expression(node.body, names), expression(node.orelse, names)
-        return Value(f"({yes.word()} if {condition(node.test, names)} else {no.word()})", 0, True)
-    if isinstance(node, ast.BinOp):
-        left, right = expression(node.left, names), expression(node.right, names)
-        return _binary(node.op, left, right)
-    name, arguments = _call(node)
-    if name == "bit":
-        return Value(f"(1 if {condition(arguments[0], names)} else 0)", 0, True)
-    return _FUNCTIONS[name](*(expression(a, names) for a in arguments))
+    match it:
+        case Name(name):
+            return names[name]
+        case Constant(value):
+            return Value("", value)
+        case Choice(test, yes, no):
+            texts = [expression(chosen, names).word() for chosen in (yes, no)]
+            return Value(f"({texts[0]} if {condition(test, names)} else {texts[1]})", 0, True)
+        case Truth(test):
+            return Value(f"(1 if {condition(test, names)} else 0)", 0, True)
+        case Binary(operator, left, right):
+            return _binary(operator, expression(left, names), expression(right, names))
+        case Call(function, arguments):
+            return FUNCTIONS[function](*(expression(a, names) for a in arguments))
+        case _:
+            assert_never(it)
 
 
-def _call(node: ast.expr) -> tuple[str, list[ast.expr]]:
-    assert isinstance(node, ast.Call), ast.dump(node)
-    assert isinstance(node.func, ast.Name), ast.dump(node)
-    return node.func.id, node.args
-
-
-def _binary(operator: ast.operator, left: Value, right: Value) -> Value:
-    if isinstance(operator, ast.Add):
-        return _add(left, right)
-    if isinstance(operator, ast.Sub):
-        if right.is_constant:
-            return _add(left, Value("", -right.addend))
-        return Value(f"({left.any()} - {right.any()})")
-    if isinstance(operator, ast.Mult):
-        return Value(f"({left.any()} * {right.any()})")
-    if isinstance(operator, ast.LShift):
-        return Value(f"({left.any()} << {right.word()})")
-    if isinstance(operator, ast.RShift):
-        return Value(f"({left.word()} >> {right.word()})", 0, True)
-    return _bitwise(operator, left, right)
+def _binary(operator: Operator, left: Value, right: Value) -> Value:
+    match operator:
+        case Operator.ADD:
+            return _add(left, right)
+        case Operator.SUBTRACT:
+            if right.is_constant:
+                return _add(left, Value("", -right.addend))
+            return Value(f"({left.any()} - {right.any()})")
+        case Operator.MULTIPLY:
+            return Value(f"({left.any()} * {right.any()})")
+        case Operator.SHIFT_LEFT:
+            return Value(f"({left.any()} << {right.word()})")
+        case Operator.SHIFT_RIGHT:
+            return Value(f"({left.word()} >> {right.word()})", 0, True)
+        case Operator.AND:
+            # One operand in range brings the result into range, whatever the other one is.
+            if right.is_constant and right.addend >= 0:
+                return Value(f"({left.any()} & {right.addend})", 0, True)
+            return Value(f"({left.word()} & {right.any()})", 0, True)
+        case Operator.OR | Operator.XOR:
+            return Value(f"({left.word()} {operator} {right.word()})", 0, True)
+        case _:
+            assert_never(operator)
 
 
 def _add(left: Value, right: Value) -> Value:
@@ -139,19 +154,6 @@ def _add(left: Value, right: Value) -> Value:
             return Value("", left.addend + right.addend)
         return Value(left.text, left.addend + right.addend, left.exact)
     return Value(f"({left.any()} + {right.any()})")
-
-
-_BITWISE: Final = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
-
-
-def _bitwise(operator: ast.operator, left: Value, right: Value) -> Value:
-    symbol = _BITWISE[type(operator)]
-    if symbol == "&":
-        # One operand in range brings the result into range, whatever the other one is.
-        if right.is_constant and right.addend >= 0:
-            return Value(f"({left.any()} & {right.addend})", 0, True)
-        return Value(f"({left.word()} & {right.any()})", 0, True)
-    return Value(f"({left.word()} {symbol} {right.word()})", 0, True)
 
 
 def _sext32(a: Value) -> Value:
@@ -166,17 +168,17 @@ def _zext32(a: Value) -> Value:
     return Value(f"({a.any()} & 0xffffffff)", 0, True)
 
 
-_FUNCTIONS: Final[Mapping[str, Callable[..., Value]]] = {
-    "sext32": _sext32,
-    "zext32": _zext32,
-    "sra": lambda a, n: Value(f"({a.signed()} >> {n.word()})"),
-    "mulh": lambda a, b: Value(f"({a.signed()} * {b.signed()} >> 64)"),
-    "mulhsu": lambda a, b: Value(f"({a.signed()} * {b.word()} >> 64)"),
-    "mulhu": lambda a, b: Value(f"({a.word()} * {b.word()} >> 64)", 0, True),
-    "divs": lambda a, b: Value(f"divs({a.word()}, {b.word()})"),
-    "divu": lambda a, b: Value(f"divu({a.word()}, {b.word()})", 0, True),
-    "rems": lambda a, b: Value(f"rems({a.word()}, {b.word()})"),
-    "remu": lambda a, b: Value(f"remu({a.word()}, {b.word()})", 0, True),
+FUNCTIONS: Final[Mapping[Function, Callable[..., Value]]] = {
+    Function.SEXT32: _sext32,
+    Function.ZEXT32: _zext32,
+    Function.SRA: lambda a, n: Value(f"({a.signed()} >> {n.word()})"),
+    Function.MULH: lambda a, b: Value(f"({a.signed()} * {b.signed()} >> 64)"),
+    Function.MULHSU: lambda a, b: Value(f"({a.signed()} * {b.word()} >> 64)"),
+    Function.MULHU: lambda a, b: Value(f"({a.word()} * {b.word()} >> 64)", 0, True),
+    Function.DIVS: lambda a, b: Value(f"divs({a.word()}, {b.word()})"),
+    Function.DIVU: lambda a, b: Value(f"divu({a.word()}, {b.word()})", 0, True),
+    Function.REMS: lambda a, b: Value(f"rems({a.word()}, {b.word()})"),
+    Function.REMU: lambda a, b: Value(f"remu({a.word()}, {b.word()})", 0, True),
 }
 
 

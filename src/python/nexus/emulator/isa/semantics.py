@@ -1,14 +1,15 @@
 """The language in which a row of the table says what its instruction does.
 
-Python syntax, parsed once by `ast` and compiled to as many targets as there are engines.  A row is
-one or more statements separated by `;`:
+Python syntax, parsed once into the types of `isa/statement.py`, from which every engine generates
+its code.  A row is one or more statements separated by `;`:
 
     rd = EXPRESSION            write the destination register (x0 stays zero)
     NAME = EXPRESSION          a temporary
     jump(TARGET)               continue at TARGET instead of after the instruction
     branch(CONDITION, TARGET)  the same if CONDITION holds
     store_N(ADDRESS, VALUE)    write the low N bytes
-    rd = load_uN(ADDRESS), load_sN(ADDRESS), reserve_N, conditional_N, atomic_N
+    rd = load_uN(ADDRESS)      read N bytes, zero-extended; load_sN: sign-extended
+    rd = reserve_N(ADDRESS), conditional_N(ADDRESS, VALUE), atomic_N(ADDRESS, SOURCE, RESULT)
     nothing()                  no effect
     system()                   not expressed here: the engine has a handler under the row's name
 
@@ -23,12 +24,38 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, get_args
 
 from nexus.emulator.isa.decode import BY_NAME
+from nexus.emulator.isa.statement import (
+    PC_RELATIVE,
+    Assign,
+    Atomic,
+    Binary,
+    Branch,
+    Call,
+    Choice,
+    Condition,
+    Conditional,
+    Constant,
+    Expression,
+    Function,
+    Jump,
+    Load,
+    Modify,
+    Name,
+    Nothing,
+    Operator,
+    Relation,
+    Reserve,
+    Statement,
+    Store,
+    System,
+    Truth,
+)
 
 # Loads: function -> (bytes, signed).  Stores: function -> bytes.
-LOADS: Final[Mapping[str, tuple[int, bool]]] = {
+_LOADS: Final[Mapping[str, tuple[int, bool]]] = {
     "load_u1": (1, False),
     "load_u2": (2, False),
     "load_u4": (4, False),
@@ -37,52 +64,170 @@ LOADS: Final[Mapping[str, tuple[int, bool]]] = {
     "load_s2": (2, True),
     "load_s4": (4, True),
 }
-STORES: Final[Mapping[str, int]] = {"store_1": 1, "store_2": 2, "store_4": 4, "store_8": 8}
-ATOMICS: Final[Mapping[str, tuple[str, int]]] = {
-    f"{kind}_{size}": (kind, size)
-    for kind in ("reserve", "conditional", "atomic")
-    for size in (4, 8)
+_STORES: Final[Mapping[str, int]] = {"store_1": 1, "store_2": 2, "store_4": 4, "store_8": 8}
+
+_OPERATORS: Final[Mapping[type[ast.operator], Operator]] = {
+    ast.Add: Operator.ADD,
+    ast.Sub: Operator.SUBTRACT,
+    ast.Mult: Operator.MULTIPLY,
+    ast.BitAnd: Operator.AND,
+    ast.BitOr: Operator.OR,
+    ast.BitXor: Operator.XOR,
+    ast.LShift: Operator.SHIFT_LEFT,
+    ast.RShift: Operator.SHIFT_RIGHT,
 }
+_RELATIONS: Final[Mapping[type[ast.cmpop], Relation]] = {
+    ast.Eq: Relation.EQUAL,
+    ast.NotEq: Relation.NOT_EQUAL,
+    ast.Lt: Relation.BELOW,
+    ast.GtE: Relation.NOT_BELOW,
+}
+_FUNCTIONS: Final[Mapping[str, Function]] = {function.value: function for function in Function}
+_SIGNED: Final = {"lts": Relation.LESS_SIGNED, "ges": Relation.NOT_LESS_SIGNED}
+
+
+class SemanticsError(ValueError):
+    """A row is not in the language: our own mistake, found when an engine is generated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Semantics:
-    """A parsed row: its statements, and the one memory or system function it uses, if any."""
+    """A parsed row."""
 
-    statements: tuple[ast.stmt, ...]
-    special: str | None
+    statements: tuple[Statement, ...]
 
     @property
     def is_system(self) -> bool:
         """True if an engine's handler does the work, not these statements."""
-        return self.special == "system"
+        return any(isinstance(it, System) for it in self.statements)
 
     @property
     def is_atomic(self) -> bool:
-        return self.special in ATOMICS
+        return any(isinstance(it, get_args(Atomic)) for it in self.statements)
+
+    @property
+    def access(self) -> Load | Store | None:
+        """The load or store, if there is one."""
+        return next((it for it in self.statements if isinstance(it, Load | Store)), None)
 
     @property
     def is_jump(self) -> bool:
         """True if the next instruction may be elsewhere."""
-        return any(call_name(s) in ("jump", "branch") for s in self.statements)
+        return any(isinstance(it, Jump | Branch) for it in self.statements)
 
+    @property
+    def is_relative(self) -> bool:
+        """True if it may go to a place that is known from its own address."""
+        jumps = (it for it in self.statements if isinstance(it, Jump | Branch))
+        return any(it.target == PC_RELATIVE for it in jumps)
 
-def call_name(statement: ast.stmt) -> str:
-    """The name of the function a statement is about (call or value assigned); else empty."""
-    if isinstance(statement, ast.Expr | ast.Assign):
-        value = statement.value
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
-            return value.func.id
-    return ""
+    @property
+    def is_plain(self) -> bool:
+        """True if it reads and writes registers alone."""
+        return all(isinstance(it, Assign | Jump | Branch | Nothing) for it in self.statements)
+
+    @property
+    def writes_rd(self) -> bool:
+        """True if the destination register changes."""
+        writers = (Load, *get_args(Atomic))
+        return any(
+            it.target == "rd" if isinstance(it, Assign) else isinstance(it, writers)
+            for it in self.statements
+        )
 
 
 @cache
 def semantics_of(name: str) -> Semantics:
     """Parse the semantics of the base instruction `name`."""
-    statements = tuple(ast.parse(BY_NAME[name].semantics).body)
-    special = None
-    for statement in statements:
-        function = call_name(statement)
-        if function in LOADS or function in STORES or function in ATOMICS or function == "system":
-            special = function
-    return Semantics(statements, special)
+    return parse_semantics(name, BY_NAME[name].semantics)
+
+
+def parse_semantics(name: str, text: str) -> Semantics:
+    """Parse statements; `name` is the row that an error names.
+
+    Raises:
+        SemanticsError: The text is not in the language.
+    """
+    try:
+        return Semantics(tuple(_statement(node) for node in ast.parse(text).body))
+    except (SemanticsError, SyntaxError) as error:
+        raise SemanticsError(f"row {name}: {error}") from None
+
+
+def _unknown(what: str, node: ast.AST) -> SemanticsError:
+    return SemanticsError(f"{ast.unparse(node)!r} is no {what} of the language")
+
+
+def _call(node: ast.expr) -> tuple[str, list[ast.expr]]:
+    """Name and arguments of a call; an empty name for anything else."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        return node.func.id, node.args
+    return "", []
+
+
+def _statement(node: ast.stmt) -> Statement:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=target)], value=value):
+            name, arguments = _call(value)
+            found = _memory(name, arguments) if target == "rd" else None
+            return found or Assign(target, _expression(value))
+        case ast.Expr(value=value):
+            match _call(value):
+                case "jump", [to]:
+                    return Jump(_expression(to))
+                case "branch", [test, to]:
+                    return Branch(_condition(test), _expression(to))
+                case name, [address, stored] if name in _STORES:
+                    return Store(_expression(address), _expression(stored), _STORES[name])
+                case "nothing", []:
+                    return Nothing()
+                case "system", []:
+                    return System()
+    raise _unknown("statement", node)
+
+
+def _memory(name: str, arguments: list[ast.expr]) -> Statement | None:
+    """A statement that writes what it finds in memory to the destination register."""
+    if name in _LOADS and len(arguments) == 1:
+        return Load(_expression(arguments[0]), *_LOADS[name])
+    kind, _, size = name.partition("_")
+    if size not in ("4", "8"):
+        return None
+    match kind, [_expression(argument) for argument in arguments]:
+        case "reserve", [address]:
+            return Reserve(address, int(size))
+        case "conditional", [address, value]:
+            return Conditional(address, value, int(size))
+        case "atomic", [address, source, result]:
+            return Modify(address, source, result, int(size))
+    return None
+
+
+def _condition(node: ast.expr) -> Condition:
+    match node:
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _RELATIONS:
+            return Condition(_RELATIONS[type(op)], _expression(left), _expression(right))
+    match _call(node):
+        case name, [left, right] if name in _SIGNED:
+            return Condition(_SIGNED[name], _expression(left), _expression(right))
+    raise _unknown("condition", node)
+
+
+def _expression(node: ast.expr) -> Expression:
+    match node:
+        case ast.Name(id=name):
+            return Name(name)
+        case ast.Constant(value=int(value)):
+            return Constant(value)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+            return Constant(-value)
+        case ast.IfExp(test=test, body=body, orelse=other):
+            return Choice(_condition(test), _expression(body), _expression(other))
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            return Binary(_OPERATORS[type(op)], _expression(left), _expression(right))
+    match _call(node):
+        case "bit", [test]:
+            return Truth(_condition(test))
+        case name, arguments if name in _FUNCTIONS:
+            return Call(_FUNCTIONS[name], tuple(_expression(argument) for argument in arguments))
+    raise _unknown("expression", node)

@@ -6,66 +6,72 @@ Every value is an i64 and wraps by itself, so there is nothing to track: compare
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, assert_never
 
+from nexus.emulator.isa.statement import (
+    Binary,
+    Call,
+    Choice,
+    Condition,
+    Constant,
+    Expression,
+    Name,
+    Operator,
+    Relation,
+    Truth,
+)
 from nexus.emulator.native.ir import Function
 
 Bindings = Mapping[str, str]
 
-_COMPARE: Final = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "ult", ast.GtE: "uge"}
-_BINARY: Final = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.BitAnd: "and",
-    ast.BitOr: "or",
-    ast.BitXor: "xor",
-    ast.LShift: "shl",
-    ast.RShift: "lshr",
+_RELATIONS: Final = {
+    Relation.EQUAL: "eq",
+    Relation.NOT_EQUAL: "ne",
+    Relation.BELOW: "ult",
+    Relation.NOT_BELOW: "uge",
+    Relation.LESS_SIGNED: "slt",
+    Relation.NOT_LESS_SIGNED: "sge",
 }
-_SIGNED_COMPARE: Final = {"lts": "slt", "ges": "sge"}
+_OPERATORS: Final = {
+    Operator.ADD: "add",
+    Operator.SUBTRACT: "sub",
+    Operator.MULTIPLY: "mul",
+    Operator.AND: "and",
+    Operator.OR: "or",
+    Operator.XOR: "xor",
+    Operator.SHIFT_LEFT: "shl",
+    Operator.SHIFT_RIGHT: "lshr",
+}
 
 
-def condition(function: Function, node: ast.expr, names: Bindings) -> str:
+def condition(function: Function, test: Condition, names: Bindings) -> str:
     """Compile a truth value to an i1."""
-    if isinstance(node, ast.Compare):
-        left = expression(function, node.left, names)
-        right = expression(function, node.comparators[0], names)
-        return function.compare(_COMPARE[type(node.ops[0])], left, right)
-    name, arguments = _call(node)
-    left, right = (expression(function, a, names) for a in arguments)
-    return function.compare(_SIGNED_COMPARE[name], left, right)
+    left = expression(function, test.left, names)
+    right = expression(function, test.right, names)
+    return function.compare(_RELATIONS[test.relation], left, right)
 
 
-def expression(function: Function, node: ast.expr, names: Bindings) -> str:
+def expression(function: Function, it: Expression, names: Bindings) -> str:
     """Compile a word to an i64."""
-    if isinstance(node, ast.Name):
-        return names[node.id]
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.UnaryOp):
-        return f"-{expression(function, node.operand, names)}"
-    if isinstance(node, ast.IfExp):
-        chosen = condition(function, node.test, names)
-        yes = expression(function, node.body, names)
-        no = expression(function, node.orelse, names)
-        return function.value(f"select i1 {chosen}, i64 {yes}, i64 {no}")
-    if isinstance(node, ast.BinOp):
-        left = expression(function, node.left, names)
-        right = expression(function, node.right, names)
-        return function.op(_BINARY[type(node.op)], left, right)
-    name, arguments = _call(node)
-    if name == "bit":
-        return function.value(f"zext i1 {condition(function, arguments[0], names)} to i64")
-    return FUNCTIONS[name](function, *(expression(function, a, names) for a in arguments))
-
-
-def _call(node: ast.expr) -> tuple[str, list[ast.expr]]:
-    assert isinstance(node, ast.Call), ast.dump(node)
-    assert isinstance(node.func, ast.Name), ast.dump(node)
-    return node.func.id, node.args
+    match it:
+        case Name(name):
+            return names[name]
+        case Constant(value):
+            return str(value)
+        case Choice(test, yes, no):
+            chosen = condition(function, test, names)
+            texts = [expression(function, either, names) for either in (yes, no)]
+            return function.value(f"select i1 {chosen}, i64 {texts[0]}, i64 {texts[1]}")
+        case Truth(test):
+            return function.value(f"zext i1 {condition(function, test, names)} to i64")
+        case Binary(operator, left, right):
+            operands = [expression(function, side, names) for side in (left, right)]
+            return function.op(_OPERATORS[operator], *operands)
+        case Call(named, arguments):
+            return FUNCTIONS[named](function, *(expression(function, a, names) for a in arguments))
+        case _:
+            assert_never(it)
 
 
 def sext32(function: Function, a: str) -> str:

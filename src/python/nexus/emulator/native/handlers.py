@@ -6,15 +6,30 @@ leaves before it has changed anything: `@slow` hands the very instruction to the
 
 from __future__ import annotations
 
-import ast
-from typing import Final
+from typing import Final, assert_never
 
 from nexus.emulator.isa.decode import BASE, COMPRESSED
 from nexus.emulator.isa.row import Instruction
-from nexus.emulator.isa.semantics import ATOMICS, LOADS, STORES, call_name, semantics_of
+from nexus.emulator.isa.semantics import semantics_of
+from nexus.emulator.isa.statement import (
+    PC_RELATIVE,
+    Assign,
+    Branch,
+    Conditional,
+    Expression,
+    Jump,
+    Load,
+    Modify,
+    Nothing,
+    Reserve,
+    Statement,
+    Store,
+    System,
+)
 from nexus.emulator.native import layout
 from nexus.emulator.native.expression import condition, expression
-from nexus.emulator.native.ir import LIKELY, UNLIKELY, Function, Handler
+from nexus.emulator.native.ir import LIKELY, UNLIKELY, Handler
+from nexus.emulator.native.lookup import go_to, window
 from nexus.emulator.reference import state as s
 
 _COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
@@ -32,7 +47,7 @@ def lengths(name: str) -> tuple[int, ...]:
 
 def has_near_form(row: Instruction) -> bool:
     """True if the jump target is relative to pc, so that it may be known to lie in the page."""
-    return semantics_of(row.name).is_jump and "jump(target)" not in row.semantics
+    return semantics_of(row.name).is_relative
 
 
 def operand(handler: Handler, offset: int) -> str:
@@ -61,53 +76,6 @@ def begin(handler: Handler) -> None:
     handler.label("body")
 
 
-def go_to(handler: Handler, pc: str, left: str = "%after", bank: str = "%bank") -> None:
-    """Continue at a virtual address: look it up, or leave that to `@fetch`."""
-    number = handler.op("lshr", pc, 12)
-    index = handler.op("and", number, layout.TLB_ENTRIES - 1)
-    offset = handler.op("mul", index, layout.FETCH_ENTRY_BYTES)
-    entry = handler.at(handler.at(bank, layout.FETCH_TLB), offset)
-    known = handler.compare("eq", handler.load("i64", entry), number)
-    hit, miss = handler.name(), handler.name()
-    handler.branch(known, hit, miss, LIKELY)
-    handler.label(miss)
-    handler.set_word(s.PC, pc)
-    handler.tail("@fetch", left=left, bank=bank)
-    handler.label(hit)
-    page = handler.load("ptr", handler.at(entry, 8))
-    handler.set_word(layout.PAGE_ADDRESS, handler.op("and", pc, -4096))
-    slot = handler.at(page, handler.op("shl", handler.op("and", pc, 4095), 3))
-    handler.dispatch(slot, left, page, bank)
-
-
-_BOUND_OF: Final = {1: 0, 2: 2, 4: 4, 8: 6}
-
-
-def window(
-    f: Function, address: str, size: int, *, is_store: bool, bank: str = "%bank"
-) -> tuple[str, str]:
-    """The host address of an access of any length, and whether its window covers it."""
-    shift = 12 - (layout.WINDOWS_BYTES.bit_length() - 1)
-    mask = (layout.TLB_ENTRIES - 1) * layout.WINDOWS_BYTES
-    index = f.op("and", f.op("lshr", address, shift), mask)
-    entry = f.at(bank, index)
-    base = layout.STORE_WINDOW if is_store else 0
-    offset = f.op("sub", address, f.load("i64", f.at(entry, base)))
-    if size in _BOUND_OF:
-        at = base + layout.WINDOW_BOUNDS + _BOUND_OF[size]
-        bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
-        known = f.compare("ult", offset, bound)
-    else:
-        bound = f.value(
-            f"zext i16 {f.load('i16', f.at(entry, base + layout.WINDOW_BOUNDS))} to i64"
-        )
-        last = f.op("sub", bound, size)
-        is_long = f.compare("sge", last, 0)
-        known = f.op("and", is_long, f.compare("ule", offset, last), "i1")
-    addend = f.load("i64", f.at(entry, base + layout.WINDOW_ADDEND))
-    return f.pointer(f.op("add", address, addend)), known
-
-
 class RowHandler(Handler):
     """The handler of one row."""
 
@@ -127,39 +95,46 @@ class RowHandler(Handler):
         """Continue after this instruction; the last slots of a page lead out of it."""
         self.dispatch(self.at("%slot", 8 * self._length), "%after")
 
-    def _statement(self, statement: ast.stmt) -> None:
-        function = call_name(statement)
-        if function in LOADS:
-            size, signed = LOADS[function]
-            shape = layout.SHAPE_SIGNED if signed else 0
-            place = self._access(self._argument(statement, 0), size, shape, is_store=False)
-            loaded = self.load(f"i{8 * size}", place)
-            if size < 8:
-                extend = "sext" if signed else "zext"
-                loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
-            set_rd(self, loaded)
-        elif function in STORES:
-            size = STORES[function]
-            place = self._access(self._argument(statement, 0), size, 0, is_store=True)
-            self._put(self._argument(statement, 1), place, size)
-        elif function in ATOMICS:
-            self._atomic(statement, *ATOMICS[function])
-        elif function == "jump":
-            self._jump(statement)
-        elif function == "branch":
-            self._branch(statement)
-        elif function != "nothing":
-            assert isinstance(statement, ast.Assign)
-            target = statement.targets[0]
-            assert isinstance(target, ast.Name)
-            value = expression(self, statement.value, self._names)
-            if target.id == "rd":
-                set_rd(self, value)
-            else:
-                self._names[target.id] = value
+    def _statement(self, statement: Statement) -> None:
+        match statement:
+            case Assign(target, value):
+                self._assign(target, self._value(value))
+            case Load(address, size, is_signed):
+                shape = layout.SHAPE_SIGNED if is_signed else 0
+                place = self._access(self._value(address), size, shape, is_store=False)
+                loaded = self.load(f"i{8 * size}", place)
+                if size < 8:
+                    extend = "sext" if is_signed else "zext"
+                    loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
+                set_rd(self, loaded)
+            case Store(address, value, size):
+                place = self._access(self._value(address), size, 0, is_store=True)
+                self._put(self._value(value), place, size)
+            case Reserve(address, size):
+                self._reserve(self._value(address), size)
+            case Conditional():
+                self._conditional(statement)
+            case Modify():
+                self._modify(statement)
+            case Jump(target):
+                self._jump(target)
+            case Branch():
+                self._branch(statement)
+            case Nothing():
+                pass
+            case System():
+                raise AssertionError("a system row has a handler of its own")
+            case _:
+                assert_never(statement)
 
-    def _argument(self, statement: ast.stmt, index: int) -> str:
-        return expression(self, _arguments(statement)[index], self._names)
+    def _value(self, it: Expression) -> str:
+        return expression(self, it, self._names)
+
+    def _assign(self, target: str, value: str) -> None:
+        if target == "rd":
+            set_rd(self, value)
+        else:
+            self._names[target] = value
 
     def _put(self, value: str, place: str, size: int) -> None:
         if size < 8:
@@ -193,30 +168,32 @@ class RowHandler(Handler):
         self.tail("@misaligned_store" if is_store else "@misaligned_load")
         self.label(good)
 
-    def _atomic(self, statement: ast.stmt, kind: str, size: int) -> None:
-        arguments = _arguments(statement)
-        address = self._argument(statement, 0)
-        self._aligned(address, size, is_store=kind != "reserve")
-        if kind == "conditional":
-            self._conditional(address, self._argument(statement, 1), size)
-            return
-        shape = layout.SHAPE_ATOMIC
-        place = self._access(address, size, shape, is_store=kind == "atomic")
+    def _reserve(self, address: str, size: int) -> None:
+        self._aligned(address, size, is_store=False)
+        place = self._access(address, size, layout.SHAPE_ATOMIC, is_store=False)
         old = self._old(place, size)
-        if kind == "reserve":
-            self.set_word(s.RESERVED_ADDRESS, address)
-            self.set_word(s.RESERVED_VALUE, old)
-        else:
-            self._names["source"] = expression(self, arguments[1], self._names)
-            self._names["old"] = old
-            self._put(expression(self, arguments[2], self._names), place, size)
+        self.set_word(s.RESERVED_ADDRESS, address)
+        self.set_word(s.RESERVED_VALUE, old)
+        set_rd(self, old)
+
+    def _modify(self, it: Modify) -> None:
+        address = self._value(it.address)
+        self._aligned(address, it.size, is_store=True)
+        place = self._access(address, it.size, layout.SHAPE_ATOMIC, is_store=True)
+        old = self._old(place, it.size)
+        self._names["source"] = self._value(it.source)
+        self._names["old"] = old
+        self._put(self._value(it.result), place, it.size)
         set_rd(self, old)
 
     def _old(self, place: str, size: int) -> str:
         old = self.load(f"i{8 * size}", place)
         return old if size == 8 else self.value(f"sext i32 {old} to i64")
 
-    def _conditional(self, address: str, value: str, size: int) -> None:
+    def _conditional(self, it: Conditional) -> None:
+        address, size = self._value(it.address), it.size
+        self._aligned(address, size, is_store=True)
+        value = self._value(it.value)
         reserved = self.compare("eq", self.word(s.RESERVED_ADDRESS), address)
         maybe, fail, succeed = self.name(), self.name(), self.name()
         self.branch(reserved, maybe, fail, LIKELY)
@@ -233,11 +210,10 @@ class RowHandler(Handler):
         self._put(value, place, size)
         set_rd(self, "0")
 
-    def _jump(self, statement: ast.stmt) -> None:
+    def _jump(self, target: Expression) -> None:
         self._ended = True
-        target = _arguments(statement)[0]
-        if isinstance(target, ast.Name) or self._is_far:
-            go_to(self, expression(self, target, self._names))
+        if target != PC_RELATIVE or self._is_far:
+            go_to(self, self._value(target))
         else:
             self._jump_near()
 
@@ -245,16 +221,15 @@ class RowHandler(Handler):
         slot = self.at("%slot", self.op("shl", self._names["imm"], 3))
         self.dispatch(slot, "%after")
 
-    def _branch(self, statement: ast.stmt) -> None:
+    def _branch(self, it: Branch) -> None:
         self._ended = True
-        test, target = _arguments(statement)
         taken, not_taken = self.name(), self.name()
-        self.branch(condition(self, test, self._names), taken, not_taken)
+        self.branch(condition(self, it.test, self._names), taken, not_taken)
         self.label(not_taken)
         self._next()
         self.label(taken)
-        if self._is_far:
-            go_to(self, expression(self, target, self._names))
+        if it.target != PC_RELATIVE or self._is_far:
+            go_to(self, self._value(it.target))
         else:
             self._jump_near()
 
@@ -277,12 +252,6 @@ class _Operands(dict[str, str]):
         return handler.word(
             operand(handler, {"rs1": layout.SLOT_RS1, "rs2": layout.SLOT_RS2}[name])
         )
-
-
-def _arguments(statement: ast.stmt) -> list[ast.expr]:
-    assert isinstance(statement, ast.Expr | ast.Assign)
-    assert isinstance(statement.value, ast.Call)
-    return statement.value.args
 
 
 def row_handlers() -> list[RowHandler]:

@@ -7,18 +7,34 @@ handler of the very instruction, which finds everything as if it had run all alo
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, assert_never
 
 from nexus.emulator.isa.decode import BY_NAME, Decoded
-from nexus.emulator.isa.semantics import LOADS, STORES, call_name, semantics_of
+from nexus.emulator.isa.semantics import semantics_of
+from nexus.emulator.isa.statement import (
+    PC_RELATIVE,
+    Assign,
+    Branch,
+    Condition,
+    Conditional,
+    Expression,
+    Jump,
+    Load,
+    Modify,
+    Nothing,
+    Reserve,
+    Statement,
+    Store,
+    System,
+)
 from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
 from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
-from nexus.emulator.native.handlers import go_to, handler_name, has_near_form, window
+from nexus.emulator.native.handlers import handler_name, has_near_form
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
+from nexus.emulator.native.lookup import go_to, window
 from nexus.emulator.native.reach import Body, Group, reach
 from nexus.emulator.native.region import Block, Region, budgets, changed_before, used
 
@@ -125,39 +141,45 @@ class RegionSource(Handler):
 
     def _instruction(self, offset: int, instruction: Decoded, remaining: int) -> bool:
         """Translate; False if control does not go on behind it."""
-        names = _Names(self, offset, instruction)
+        self._names = _Names(self, offset, instruction)
         for statement in semantics_of(instruction.name).statements:
-            function = call_name(statement)
-            if function in LOADS:
-                size, is_signed = LOADS[function]
+            self._statement(statement, offset, instruction, remaining)
+        return not semantics_of(instruction.name).is_jump
+
+    def _statement(
+        self, statement: Statement, offset: int, instruction: Decoded, remaining: int
+    ) -> None:
+        match statement:
+            case Assign(target, value):
+                self._assign(target, self._value(value), instruction.rd)
+            case Load(_, size, is_signed):
                 place = self._access(instruction, size, remaining, is_store=False)
                 loaded = self.load(f"i{8 * size}", place)
                 if size < 8:
                     extend = "sext" if is_signed else "zext"
                     loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
                 self._set(instruction.rd, loaded)
-            elif function in STORES:
-                value = expression(self, _arguments(statement)[1], names)
-                self._store(instruction, STORES[function], value, remaining)
-            elif function == "branch":
-                self._branch(statement, names, offset, instruction)
-                return False
-            elif function == "jump":
-                self._jump(statement, names, offset, instruction)
-                return False
-            elif function != "nothing":
-                self._assign(statement, names, instruction.rd)
-        return True
+            case Store(_, value, size):
+                self._store(instruction, size, self._value(value), remaining)
+            case Branch(test):
+                self._branch(test, offset, instruction)
+            case Jump(target):
+                self._jump(target, offset, instruction)
+            case Nothing():
+                pass
+            case Reserve() | Conditional() | Modify() | System():
+                raise AssertionError(f"{instruction.name} is the interpreter's alone")
+            case _:
+                assert_never(statement)
 
-    def _assign(self, statement: ast.stmt, names: _Names, rd: int) -> None:
-        assert isinstance(statement, ast.Assign)
-        target = statement.targets[0]
-        assert isinstance(target, ast.Name)
-        value = expression(self, statement.value, names)
-        if target.id == "rd":
+    def _value(self, it: Expression) -> str:
+        return expression(self, it, self._names)
+
+    def _assign(self, target: str, value: str, rd: int) -> None:
+        if target == "rd":
             self._set(rd, value)
         else:
-            names[target.id] = value
+            self._names[target] = value
 
     def _store(self, instruction: Decoded, size: int, value: str, remaining: int) -> None:
         place = self._access(instruction, size, remaining, is_store=True)
@@ -178,10 +200,8 @@ class RegionSource(Handler):
             group = self._groups[is_store, base] = Group(low, high, host)
         return self.at(group.host, it.imm - group.low)
 
-    def _branch(
-        self, statement: ast.stmt, names: _Names, offset: int, instruction: Decoded
-    ) -> None:
-        test = condition(self, _arguments(statement)[0], names)
+    def _branch(self, it: Condition, offset: int, instruction: Decoded) -> None:
+        test = condition(self, it, self._names)
         self._flush()
         target, after = offset + instruction.imm, offset + instruction.length
         blocks = self._region.blocks
@@ -192,14 +212,13 @@ class RegionSource(Handler):
                 self.label(label)
                 self._leave(to, self._after, self._way)
 
-    def _jump(self, statement: ast.stmt, names: _Names, offset: int, instruction: Decoded) -> None:
-        target = _arguments(statement)[0]
-        if isinstance(target, ast.Name):
-            pc = expression(self, target, names)
-            self._write_back(self._way)
-            go_to(self, pc, left=self._after)
-        else:
+    def _jump(self, target: Expression, offset: int, instruction: Decoded) -> None:
+        if target == PC_RELATIVE:
             self._go_on(offset + instruction.imm, is_call=instruction.rd != 0)
+            return
+        pc = self._value(target)
+        self._write_back(self._way)
+        go_to(self, pc, left=self._after)
 
     def _go_on(self, offset: int, is_call: bool = False) -> None:
         if offset in self._region.blocks and not is_call:
@@ -271,12 +290,6 @@ def own_handler(offset: int, instruction: Decoded) -> str:
     row = BY_NAME[instruction.name]
     is_far = has_near_form(row) and not 0 <= offset + instruction.imm < PAGE_BYTES
     return handler_name(row.name, instruction.length, is_far)
-
-
-def _arguments(statement: ast.stmt) -> list[ast.expr]:
-    assert isinstance(statement, ast.Expr | ast.Assign)
-    assert isinstance(statement.value, ast.Call)
-    return statement.value.args
 
 
 def page_module(found: Sequence[Region]) -> str:

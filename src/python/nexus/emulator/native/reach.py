@@ -7,13 +7,13 @@ interpreter does that access, and everything up to the next place where translat
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
 from nexus.emulator.isa.decode import Decoded
-from nexus.emulator.isa.semantics import LOADS, STORES, call_name, semantics_of
+from nexus.emulator.isa.semantics import semantics_of
+from nexus.emulator.isa.statement import REGISTER_RELATIVE, Store
 from nexus.emulator.native.region import written
 
 # Further apart, a group is more likely to lie across the end of a page than worth its check.
@@ -33,15 +33,11 @@ class Group(NamedTuple):
 @cache
 def _kind_of(name: str) -> tuple[bool, int] | None:
     """Whether an instruction stores, and how many bytes; None if it accesses no memory."""
-    for statement in semantics_of(name).statements:
-        function = call_name(statement)
-        if function in LOADS or function in STORES:
-            assert isinstance(statement, ast.Expr | ast.Assign)
-            assert isinstance(statement.value, ast.Call)
-            assert ast.unparse(statement.value.args[0]) == "rs1 + imm"
-            is_store = function in STORES
-            return is_store, STORES[function] if is_store else LOADS[function][0]
-    return None
+    access = semantics_of(name).access
+    if access is None:
+        return None
+    assert access.address == REGISTER_RELATIVE, f"row {name}: an address of another form"
+    return isinstance(access, Store), access.size
 
 
 def reach(body: Body, index: int) -> tuple[int, int]:

@@ -7,7 +7,6 @@ a region that nobody enters.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -193,14 +192,7 @@ def _reachable(group: dict[int, Block], entry: int) -> set[int]:
 
 def written(instruction: Decoded) -> int:
     """The register that an instruction writes; 0 if none."""
-    names = [
-        target.id
-        for statement in semantics_of(instruction.name).statements
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    ]
-    return instruction.rd if "rd" in names else 0
+    return instruction.rd if semantics_of(instruction.name).writes_rd else 0
 
 
 def used(region: Region) -> set[int]:

@@ -29,8 +29,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
-from nexus.emulator.native.handlers import go_to
 from nexus.emulator.native.ir import Function, Handler
+from nexus.emulator.native.lookup import go_to
 from nexus.emulator.native.routine_value import BINARY, Constants, Values
 
 _HANDLER_VARIABLES: Final = ("bank", "slot", "left", "page")

@@ -8,15 +8,28 @@ known offsets, with operands folded in, that touches only registers and cached p
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from nexus.emulator.isa.decode import Decoded
-from nexus.emulator.isa.python_source import NAMESPACE, Bindings, Value, condition, expression
-from nexus.emulator.isa.semantics import ATOMICS, LOADS, STORES, Semantics, call_name, semantics_of
+from nexus.emulator.isa.python_source import NAMESPACE, Value, condition, expression
+from nexus.emulator.isa.semantics import Semantics, semantics_of
+from nexus.emulator.isa.statement import (
+    Assign,
+    Branch,
+    Conditional,
+    Expression,
+    Jump,
+    Load,
+    Modify,
+    Nothing,
+    Reserve,
+    Statement,
+    Store,
+    System,
+)
 from nexus.emulator.reference.state import SINK
 
 # A step function: (hart, state, rd, rs1, rs2, imm, length, pc) -> next pc.
@@ -26,18 +39,6 @@ _SIGN_OF: Final = {1: 0x80, 2: 0x8000, 4: 0x8000_0000}
 
 # How many different blocks stay compiled, for all machines of a process together.
 CODE_CACHE_BLOCKS: Final = 1 << 16
-
-
-def _arguments(statement: ast.stmt) -> list[ast.expr]:
-    assert isinstance(statement, ast.Expr | ast.Assign)
-    assert isinstance(statement.value, ast.Call)
-    return statement.value.args
-
-
-def _target(statement: ast.Assign) -> str:
-    target = statement.targets[0]
-    assert isinstance(target, ast.Name)
-    return target.id
 
 
 class StepSource:
@@ -57,25 +58,39 @@ class StepSource:
             self._statement(statement)
         self.lines.append(f"return {self._next}")
 
-    def _statement(self, statement: ast.stmt) -> None:
-        function = call_name(statement)
-        if function in LOADS:
-            self._load(statement, *LOADS[function])
-        elif function in STORES:
-            address, value = (expression(a, self._names) for a in _arguments(statement))
-            size = STORES[function]
-            self.lines.append(f"hart.store({address.word()}, {value.any()}, {size})")
-        elif function in ATOMICS:
-            self._atomic(statement, *ATOMICS[function])
-        elif function == "jump":
-            self._next = expression(_arguments(statement)[0], self._names).word()
-        elif function == "branch":
-            test, target = _arguments(statement)
-            taken = expression(target, self._names).word()
-            self.lines.append(f"if {condition(test, self._names)}: return {taken}")
-        elif function != "nothing":
-            assert isinstance(statement, ast.Assign)
-            self._assign(_target(statement), expression(statement.value, self._names))
+    def _statement(self, statement: Statement) -> None:
+        match statement:
+            case Assign(target, value):
+                self._assign(target, self._value(value))
+            case Load(address, size, is_signed):
+                self.lines.append(f"v = hart.load({self._value(address).word()}, {size})")
+                sign = f"((v ^ {_SIGN_OF[size]}) - {_SIGN_OF[size]}) & M" if is_signed else "v"
+                self.lines.append(f"x[rd] = {sign}")
+            case Store(address, value, size):
+                place, stored = self._value(address).word(), self._value(value).any()
+                self.lines.append(f"hart.store({place}, {stored}, {size})")
+            case Reserve(address, size):
+                place = self._value(address).word()
+                self.lines.append(f"x[rd] = hart.load_reserved({place}, {size})")
+            case Conditional(address, value, size):
+                place, stored = self._value(address).word(), self._value(value).word()
+                self.lines.append(f"x[rd] = hart.store_conditional({place}, {stored}, {size})")
+            case Modify():
+                self._modify(statement)
+            case Jump(target):
+                self._next = self._value(target).word()
+            case Branch(test, target):
+                taken = self._value(target).word()
+                self.lines.append(f"if {condition(test, self._names)}: return {taken}")
+            case Nothing():
+                pass
+            case System():
+                raise AssertionError("a system row has a step function of its own")
+            case _:
+                assert_never(statement)
+
+    def _value(self, it: Expression) -> Value:
+        return expression(it, self._names)
 
     def _assign(self, name: str, value: Value) -> None:
         if name == "rd":
@@ -84,26 +99,13 @@ class StepSource:
             self.lines.append(f"{name} = {value.word()}")
             self._names[name] = Value(name, exact=True)
 
-    def _load(self, statement: ast.stmt, size: int, signed: bool) -> None:
-        address = expression(_arguments(statement)[0], self._names).word()
-        self.lines.append(f"v = hart.load({address}, {size})")
-        sign = f"((v ^ {_SIGN_OF[size]}) - {_SIGN_OF[size]}) & M" if signed else "v"
-        self.lines.append(f"x[rd] = {sign}")
-
-    def _atomic(self, statement: ast.stmt, kind: str, size: int) -> None:
-        arguments = _arguments(statement)
-        address = expression(arguments[0], self._names).word()
-        if kind == "reserve":
-            self.lines.append(f"x[rd] = hart.load_reserved({address}, {size})")
-        elif kind == "conditional":
-            value = expression(arguments[1], self._names).word()
-            self.lines.append(f"x[rd] = hart.store_conditional({address}, {value}, {size})")
-        else:
-            self._assign("source", expression(arguments[1], self._names))
-            self.lines += [f"address = {address}", f"old = hart.load_for_store(address, {size})"]
-            self._names["old"] = Value("old", exact=True)
-            value = expression(arguments[2], self._names).any()
-            self.lines += [f"hart.store(address, {value}, {size})", "x[rd] = old"]
+    def _modify(self, it: Modify) -> None:
+        place = self._value(it.address).word()
+        self._assign("source", self._value(it.source))
+        self.lines += [f"address = {place}", f"old = hart.load_for_store(address, {it.size})"]
+        self._names["old"] = Value("old", exact=True)
+        result = self._value(it.result).any()
+        self.lines += [f"hart.store(address, {result}, {it.size})", "x[rd] = old"]
 
 
 @cache
@@ -139,54 +141,63 @@ class BlockSource:
         self.lines.append("    " + line)
 
     def _instruction(self, index: int, it: Decoded, offset: int) -> None:
-        names: dict[str, Value] = {
+        self._index = index
+        self._it = it
+        self._after = Value("pc", offset + it.length).word()
+        self._names: dict[str, Value] = {
             "rs1": _register(it.rs1),
             "rs2": _register(it.rs2),
             "imm": Value("", it.imm),
             "pc": Value("pc", offset, exact=True),
             "length": Value("", it.length),
         }
-        after = Value("pc", offset + it.length).word()
         for statement in semantics_of(it.name).statements:
-            function = call_name(statement)
-            if function in LOADS:
-                size, signed = LOADS[function]
-                self._access(index, statement, names, size)
-                view = f"R{'S' if signed else ''}{size}[a >> 12][{_word_index(size)}]"
-                view += " & M" if signed else ""
-                self._emit(f"x[{it.rd}] = {view}" if it.rd else view)
-            elif function in STORES:
-                size = STORES[function]
-                self._access(index, statement, names, size)
-                value = expression(_arguments(statement)[1], names)
-                text = value.word() if size == 8 else _low(value, size)
-                self._emit(f"W{size}[a >> 12][{_word_index(size)}] = {text}")
-            elif function == "jump":
-                self._emit(f"return {expression(_arguments(statement)[0], names).word()}")
-                self._ended = True
-            elif function == "branch":
-                test, target = _arguments(statement)
-                taken = expression(target, names).word()
-                self._emit(f"return {taken} if {condition(test, names)} else {after}")
-                self._ended = True
-            elif function != "nothing":
-                assert isinstance(statement, ast.Assign)
-                self._assign(_target(statement), it.rd, statement.value, names)
+            self._statement(statement)
 
-    def _assign(self, name: str, rd: int, node: ast.expr, names: dict[str, Value]) -> None:
-        value = expression(node, names)
+    def _statement(self, statement: Statement) -> None:
+        rd = self._it.rd
+        match statement:
+            case Assign(target, value):
+                self._assign(target, self._value(value))
+            case Load(address, size, is_signed):
+                self._access(address, size)
+                view = f"R{'S' if is_signed else ''}{size}[a >> 12][{_word_index(size)}]"
+                view += " & M" if is_signed else ""
+                self._emit(f"x[{rd}] = {view}" if rd else view)
+            case Store(address, value, size):
+                self._access(address, size)
+                stored = self._value(value)
+                text = stored.word() if size == 8 else _low(stored, size)
+                self._emit(f"W{size}[a >> 12][{_word_index(size)}] = {text}")
+            case Jump(target):
+                self._emit(f"return {self._value(target).word()}")
+                self._ended = True
+            case Branch(test, target):
+                taken = self._value(target).word()
+                self._emit(f"return {taken} if {condition(test, self._names)} else {self._after}")
+                self._ended = True
+            case Nothing():
+                pass
+            case Reserve() | Conditional() | Modify() | System():
+                raise AssertionError(f"{self._it.name} is not simple: it is no part of a block")
+            case _:
+                assert_never(statement)
+
+    def _value(self, it: Expression) -> Value:
+        return expression(it, self._names)
+
+    def _assign(self, name: str, value: Value) -> None:
         if name != "rd":
             self._emit(f"{name} = {value.word()}")
-            names[name] = Value(name, exact=True)
-        elif rd:
-            self._emit(f"x[{rd}] = {value.word()}")
+            self._names[name] = Value(name, exact=True)
+        elif self._it.rd:
+            self._emit(f"x[{self._it.rd}] = {value.word()}")
 
-    def _access(self, index: int, statement: ast.stmt, names: Bindings, size: int) -> None:
+    def _access(self, address: Expression, size: int) -> None:
         """Compute the address; leave if it is misaligned, which may mean two pages."""
-        address = expression(_arguments(statement)[0], names).word()
-        self._emit(f"k = {index}; a = {address}")
+        self._emit(f"k = {self._index}; a = {self._value(address).word()}")
         if size > 1:
-            self._emit(f"if a & {size - 1}: return {~index}")
+            self._emit(f"if a & {size - 1}: return {~self._index}")
 
 
 def _word_index(size: int) -> str:

@@ -1,0 +1,194 @@
+"""What the semantics of a row are parsed into: statements, conditions and expressions.
+
+Engines `match` on these types and end in `assert_never`, so that a form which is added here is a
+type error in every engine that does not know it.  Every expression is a 64-bit word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Operator(StrEnum):
+    """A binary operation; results wrap, and shifts are of unsigned words."""
+
+    ADD = "+"
+    SUBTRACT = "-"
+    MULTIPLY = "*"
+    AND = "&"
+    OR = "|"
+    XOR = "^"
+    SHIFT_LEFT = "<<"
+    SHIFT_RIGHT = ">>"
+
+
+class Relation(StrEnum):
+    """A comparison of two words."""
+
+    EQUAL = "=="
+    NOT_EQUAL = "!="
+    BELOW = "<"
+    NOT_BELOW = ">="
+    LESS_SIGNED = "lts"
+    NOT_LESS_SIGNED = "ges"
+
+
+class Function(StrEnum):
+    """A function of words that has a name in the language."""
+
+    SEXT32 = "sext32"
+    ZEXT32 = "zext32"
+    SRA = "sra"
+    MULH = "mulh"
+    MULHSU = "mulhsu"
+    MULHU = "mulhu"
+    DIVS = "divs"
+    DIVU = "divu"
+    REMS = "rems"
+    REMU = "remu"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An operand (`rs1 rs2 imm pc length`) or a temporary."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number; negative ones stand for their two's complement."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two words combined."""
+
+    operator: Operator
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of two words."""
+
+    test: Condition
+    yes: Expression
+    no: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A condition as 1 or 0."""
+
+    test: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A named function of words."""
+
+    function: Function
+    arguments: tuple[Expression, ...]
+
+
+Expression = Name | Constant | Binary | Choice | Truth | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A relation between two words."""
+
+    relation: Relation
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give a temporary a value, or write the destination register if the target is `rd`."""
+
+    target: str
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Read `size` bytes into the destination register."""
+
+    address: Expression
+    size: int
+    is_signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write the low `size` bytes of a value."""
+
+    address: Expression
+    value: Expression
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Load-reserved: like a signed load, and remember address and value."""
+
+    address: Expression
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """Store-conditional: the destination register becomes 0 if the store was done, else 1."""
+
+    address: Expression
+    value: Expression
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Modify:
+    """Read, modify and write memory; `result` is in terms of `old` and `source`."""
+
+    address: Expression
+    source: Expression
+    result: Expression
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Continue at the target."""
+
+    target: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Continue at the target if the condition holds."""
+
+    test: Condition
+    target: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Not expressed in the language: each engine has a handler under the row's name."""
+
+
+Atomic = Reserve | Conditional | Modify
+Statement = Assign | Load | Store | Atomic | Jump | Branch | Nothing | System
+
+# A target or an address that many rows share, and that engines treat specially.
+PC_RELATIVE = Binary(Operator.ADD, Name("pc"), Name("imm"))
+REGISTER_RELATIVE = Binary(Operator.ADD, Name("rs1"), Name("imm"))

@@ -1,0 +1,56 @@
+"""Code that many handlers contain: looking an address up in the caches of the present context."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nexus.emulator.native import layout
+from nexus.emulator.native.ir import LIKELY, Function, Handler
+from nexus.emulator.reference import state as s
+
+
+def go_to(handler: Handler, pc: str, left: str = "%after", bank: str = "%bank") -> None:
+    """Continue at a virtual address: look it up, or leave that to `@fetch`."""
+    number = handler.op("lshr", pc, 12)
+    index = handler.op("and", number, layout.TLB_ENTRIES - 1)
+    offset = handler.op("mul", index, layout.FETCH_ENTRY_BYTES)
+    entry = handler.at(handler.at(bank, layout.FETCH_TLB), offset)
+    known = handler.compare("eq", handler.load("i64", entry), number)
+    hit, miss = handler.name(), handler.name()
+    handler.branch(known, hit, miss, LIKELY)
+    handler.label(miss)
+    handler.set_word(s.PC, pc)
+    handler.tail("@fetch", left=left, bank=bank)
+    handler.label(hit)
+    page = handler.load("ptr", handler.at(entry, 8))
+    handler.set_word(layout.PAGE_ADDRESS, handler.op("and", pc, -4096))
+    slot = handler.at(page, handler.op("shl", handler.op("and", pc, 4095), 3))
+    handler.dispatch(slot, left, page, bank)
+
+
+_BOUND_OF: Final = {1: 0, 2: 2, 4: 4, 8: 6}
+
+
+def window(
+    f: Function, address: str, size: int, *, is_store: bool, bank: str = "%bank"
+) -> tuple[str, str]:
+    """The host address of an access of any length, and whether its window covers it."""
+    shift = 12 - (layout.WINDOWS_BYTES.bit_length() - 1)
+    mask = (layout.TLB_ENTRIES - 1) * layout.WINDOWS_BYTES
+    index = f.op("and", f.op("lshr", address, shift), mask)
+    entry = f.at(bank, index)
+    base = layout.STORE_WINDOW if is_store else 0
+    offset = f.op("sub", address, f.load("i64", f.at(entry, base)))
+    if size in _BOUND_OF:
+        at = base + layout.WINDOW_BOUNDS + _BOUND_OF[size]
+        bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
+        known = f.compare("ult", offset, bound)
+    else:
+        bound = f.value(
+            f"zext i16 {f.load('i16', f.at(entry, base + layout.WINDOW_BOUNDS))} to i64"
+        )
+        last = f.op("sub", bound, size)
+        is_long = f.compare("sge", last, 0)
+        known = f.op("and", is_long, f.compare("ule", offset, last), "i1")
+    addend = f.load("i64", f.at(entry, base + layout.WINDOW_ADDEND))
+    return f.pointer(f.op("add", address, addend)), known
