@@ -65,6 +65,7 @@ class Devices:
     uart: Uart
     finisher: Finisher
     net: VirtioNet | None
+    rng: VirtioRng | None
     stateful: list[Stateful]  # Everything a snapshot holds, always in this order.
 
 
@@ -124,4 +125,4 @@ def attach_devices(
     stateful += [disk.drive for disk in drives if isinstance(disk.drive, Stateful)]
     for slot in sorted(slots):
         stateful += [slots[slot], *slots[slot].queues]
-    return Devices(uart=uart, finisher=finisher, net=net, stateful=stateful)
+    return Devices(uart=uart, finisher=finisher, net=net, rng=rng, stateful=stateful)

@@ -15,11 +15,14 @@ Rules of this file
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from nexus.core.randomness import NEVER, KeyedRandom, Ratio
+from nexus.simulation.faults.fault import Chance
+from nexus.simulation.faults.frames import befall, flip_bit
 from nexus.simulation.machine import TICK_NS
 
 # A switched network of one building: long enough that a quantum is worth its overhead (50 000
@@ -42,6 +45,11 @@ class Fault(Enum):
     CORRUPT = "corrupt"
     OVERFLOW = "overflow"
     PARTITION = "partition"
+    REORDER = "reorder"
+    DELAY = "delay"
+    ONE_WAY = "one-way"
+    LINK_DOWN = "link-down"
+    MTU = "mtu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +104,19 @@ class LinkOptions:
 class Link:
     """A one-way link: `offer()` frames in, `collect()` each at its instant of arrival."""
 
-    def __init__(self, name: str, options: LinkOptions, random: KeyedRandom) -> None:
-        """Create an idle link; `name` is part of every random key and unique in its world."""
+    def __init__(
+        self,
+        name: str,
+        options: LinkOptions,
+        random: KeyedRandom,
+        chances: Sequence[Chance] = (),
+    ) -> None:
+        """Create an idle link; `name` is part of every random key and unique in its world.
+
+        `chances` are the faults of a fault world, beside those of the options.
+        """
         self.name = name
+        self._chances = tuple(chances)
         self.faults: list[FaultEvent] = []
         self._options = options
         self._random = random
@@ -117,17 +135,21 @@ class Link:
         if self._drawn(Fault.CORRUPT, self._options.corrupt, number):
             happened.append(Fault.CORRUPT)
             bit = self._random.below(len(frame) * 8, "bit", self.name, number)
-            frame = _flip_bit(frame, bit)
-        copies = 1
-        if self._drawn(Fault.DUPLICATE, self._options.duplicate, number):
+            frame = flip_bit(frame, bit)
+        copies = [(0, frame)]
+        if self._chances:
+            fate = befall(self._chances, frame, number, sent_ns)
+            happened.extend(Fault(kind) for kind in fate.kinds)
+            copies = list(fate.copies)
+        if copies and self._drawn(Fault.DUPLICATE, self._options.duplicate, number):
             happened.append(Fault.DUPLICATE)
-            copies = 2
-        for copy in range(copies):
+            copies.append(copies[0])
+        for copy, (late_ns, content) in enumerate(copies):
             if len(self._queue) == self._options.queue_frames_max:
                 happened.append(Fault.OVERFLOW)
                 break
-            arrival_ns = sent_ns + self._delay_ns(number, copy)
-            heapq.heappush(self._queue, (arrival_ns, number, copy, frame))
+            arrival_ns = sent_ns + self._delay_ns(number, copy) + late_ns
+            heapq.heappush(self._queue, (arrival_ns, number, copy, content))
         return self._record(number, happened)
 
     def collect(self, now_ns: int) -> bytes | None:
@@ -153,8 +175,3 @@ class Link:
     def _record(self, number: int, happened: list[Fault]) -> tuple[Fault, ...]:
         self.faults.extend(FaultEvent(self.name, number, fault) for fault in happened)
         return tuple(happened)
-
-
-def _flip_bit(frame: bytes, bit: int) -> bytes:
-    byte, shift = divmod(bit, 8)
-    return frame[:byte] + bytes([frame[byte] ^ (1 << shift)]) + frame[byte + 1 :]

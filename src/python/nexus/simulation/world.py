@@ -16,20 +16,23 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.core.randomness import KeyedRandom
+from nexus.simulation.faults.fault import Chance
 from nexus.simulation.link import FaultEvent, Link, LinkOptions
 from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, STOP_STUCK, TICK_NS, Machine
+from nexus.simulation.pace import Paced
 from nexus.simulation.power import PowerCut, PowerSchedule, Rebooted
+from nexus.simulation.schedule import Schedule
 from nexus.simulation.switch import FRAME_BYTES_MAX, HEADER_BYTES, LearningSwitch
 from nexus.simulation.trace import Trace, fingerprint
 
 # One switch; enough for two nodes, an attacker and a crowd.
-MACHINES_MAX: Final = 16
+MACHINES_MAX: Final = 32
 
 # Why a machine stopped that may run again: its power was cut.
 STOP_CUT: Final = "CUT"
@@ -46,6 +49,8 @@ class SentFrame:
     machine: str
     sent_ns: int
     frame: bytes
+    # Where it went, and the faults that it had on each way.
+    ways: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ class World:
         random: KeyedRandom,
         *,
         paths: Mapping[tuple[str, str], LinkOptions] | None = None,
+        chances: Mapping[tuple[str, str], Sequence[Chance]] | None = None,
     ) -> None:
         """Join `machines` (name -> machine, all at time 0).
 
@@ -117,6 +123,7 @@ class World:
             options: How every path between two machines behaves ...
             random: The run's randomness.
             paths: ... except those named here, as (sender, receiver).
+            chances: The faults that each path of a fault world has besides.
         """
         if not 1 <= len(machines) <= MACHINES_MAX:
             raise ValueError(f"machines: {len(machines)} is not in 1..{MACHINES_MAX}")
@@ -124,6 +131,7 @@ class World:
         self.trace = Trace()
         self.power_cuts = 0  # How often power has failed so far.
         self._power = PowerSchedule()
+        self._deeds = Schedule()
         self._nodes = [_Node(name, machines[name], i) for i, name in enumerate(machines)]
         for node in self._nodes:
             if node.machine.now_ns != 0:
@@ -138,7 +146,8 @@ class World:
                     continue
                 chosen = special.pop((source.name, target.name), options)
                 quantum_ns = min(quantum_ns, chosen.delay_ns)
-                link = Link(f"{source.name}>{target.name}", chosen, random)
+                own = (chances or {}).get((source.name, target.name), ())
+                link = Link(f"{source.name}>{target.name}", chosen, random, own)
                 self._links[source.port, target.port] = link
                 target.inbound.append(link)
         if special:
@@ -160,10 +169,7 @@ class World:
 
     def machines(self) -> dict[str, Machine]:
         """The machines that are there now, for a look at them when the run is over."""
-        return {
-            node.name: node.machine.machine if isinstance(node.machine, Rebooted) else node.machine
-            for node in self._nodes
-        }
+        return {node.name: _bare(node.machine) for node in self._nodes}
 
     def schedule(self, cut: PowerCut) -> None:
         """Let the power of a machine fail, and come back, at these instants."""
@@ -171,14 +177,24 @@ class World:
             raise ValueError(f"power cut: no such machine: {cut.machine}")
         self._power.add(cut, self.now_ns)
 
+    def plan(
+        self, at_ns: int, machine: str, name: str, act: Callable[[Machine], str | None]
+    ) -> None:
+        """Let something be done to a machine at an instant; `act` says in words what it did."""
+        if machine not in [node.name for node in self._nodes]:
+            raise ValueError(f"{name}: no such machine: {machine}")
+        self._deeds.add(at_ns, machine, name, act, self.now_ns)
+
     def step(self, limit_ns: int) -> Step:
         """Advance by one step, never beyond `limit_ns`."""
         assert limit_ns >= self.now_ns, f"time cannot go back from {self.now_ns} to {limit_ns}"
         assert limit_ns % TICK_NS == 0, f"{limit_ns} ns is between two instructions"
         consoles: list[tuple[str, bytes]] = []
         self._switch_power(consoles)
+        self._do_deeds()
         instants = [node.next_event_ns() for node in self._nodes]
-        switch_ns = self._power.next_ns(self.now_ns)
+        planned = (self._power.next_ns(self.now_ns), self._deeds.next_ns())
+        switch_ns = min((instant for instant in planned if instant is not None), default=None)
         known = [instant for instant in (*instants, switch_ns) if instant is not None]
         if not known:
             return Step(self.now_ns, tuple(consoles), (), (), is_quiet=True)
@@ -211,6 +227,15 @@ class World:
                 node.machine = Rebooted(cut.power_on(), self.now_ns, node.machine.instructions)
                 node.stopped = None
                 self.trace.add(self.now_ns, node.name, "power-on")
+
+    def _do_deeds(self) -> None:
+        nodes = {node.name: node for node in self._nodes}
+        for deed in self._deeds.take_due(self.now_ns):
+            node = nodes[deed.machine]
+            if node.stopped is None:
+                said = deed.act(_bare(node.machine))
+                if said is not None:
+                    self.trace.add(self.now_ns, node.name, f"fault-{deed.name}", said)
 
     def _power_off(self, node: _Node, consoles: list[tuple[str, bytes]]) -> None:
         node.stopped = Stopped(node.name, self.now_ns, STOP_CUT, None)
@@ -280,14 +305,24 @@ class World:
             self.trace.add(sent_ns, name, "send", fingerprint(frame))
             if not HEADER_BYTES <= len(frame) <= FRAME_BYTES_MAX:
                 self.trace.add(sent_ns, name, "misfit", str(len(frame)))
-            frames.append(SentFrame(name, sent_ns, frame))
+            ways = []
             for target in self._switch.forward(port, frame):
                 if self._nodes[target].stopped is not None:
                     continue  # Nobody will ever take it off the queue.
                 link = self._links[port, target]
-                for fault in link.offer(frame, sent_ns):
+                faults = link.offer(frame, sent_ns)
+                for fault in faults:
                     self.trace.add(sent_ns, name, f"fault-{fault.value}", link.name)
+                ways.append((self._nodes[target].name, tuple(fault.value for fault in faults)))
+            frames.append(SentFrame(name, sent_ns, frame, tuple(ways)))
         return tuple(frames)
+
+
+def _bare(machine: Machine) -> Machine:
+    """The machine itself, without what shows it in the world's time."""
+    while isinstance(machine, Rebooted | Paced):
+        machine = machine.machine
+    return machine
 
 
 def _is_cut(node: _Node) -> bool:

@@ -36,11 +36,14 @@ class VirtioRng:
             self._entropy(min(REQUEST_BYTES_MAX, self.taken_bytes - start))
 
     def notify(self, queue_index: int, queue: VirtQueue) -> bool:
-        """Fill every available buffer."""
+        """Fill every available buffer; those that a dry source leaves empty wait for `serve`."""
         used = False
         while (chain := queue.pop()) is not None:
             length = min(chain.writable_bytes, REQUEST_BYTES_MAX)
             data = self._entropy(length)
+            if not data and length:
+                queue.push_back()
+                break
             assert len(data) == length, f"entropy source gave {len(data)} of {length} bytes"
             self.taken_bytes += length
             queue.scatter(chain, data)

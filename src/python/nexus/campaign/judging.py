@@ -1,0 +1,104 @@
+"""Oracles: functions that look at a run and name what must never be.
+
+An oracle is a Python file with a function `check(observation)` that yields violations.  A file of
+a user is loaded by its path; it may import `nexus.campaign.observation` and this module.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from nexus.campaign.observation import Observation
+from nexus.core.errors import NexusError
+
+# What a report can show; a run that breaks a rule a thousand times breaks it once.
+VIOLATIONS_MAX: Final = 100
+
+
+class OracleError(NexusError):
+    """A file that is no oracle, or one that failed; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that must not be."""
+
+    name: str  # Of the rule, such as `lost-write`; equal names are one failure.
+    machine: str  # Where; "" if it is nowhere in particular.
+    ns: int
+    message: str  # One line.
+
+    def __str__(self) -> str:
+        where = f" machine {self.machine}" if self.machine else ""
+        return f"{self.name}:{where} at {self.ns / 1e6:.6f} ms: {self.message}"
+
+
+class Oracle(Protocol):
+    """A rule, or several."""
+
+    def check(self, observation: Observation) -> Iterable[Violation]:
+        """Yield what breaks it, in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOracle:
+    """The function `check` of a Python file."""
+
+    path: Path
+    function: Callable[[Observation], Iterable[Violation]]
+
+    def check(self, observation: Observation) -> Iterator[Violation]:
+        """Yield what it finds.
+
+        Raises:
+            OracleError: it raised, or gave something else than violations.
+        """
+        try:
+            for violation in self.function(observation):
+                if not isinstance(violation, Violation):
+                    raise TypeError(f"gave {violation!r}, not a Violation")
+                yield violation
+        except Exception as exc:  # Somebody else's code: whatever it raises is its own mistake.
+            text = f"{type(exc).__name__}: {exc}".splitlines()[0]
+            raise OracleError(f"oracle {self.path.name}: seed {observation.seed}: {text}") from exc
+
+
+def load_oracle(path: Path) -> FileOracle:
+    """Load the oracle of a file.
+
+    Raises:
+        OracleError: it cannot be read, or has no function `check`.
+    """
+    name = f"nexus_oracle_{path.stem}"
+    if not path.is_file():
+        raise OracleError(f"oracle: {path} is not there; expected a Python file with check()")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise OracleError(f"oracle: {path} is not a Python file; expected a name that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # Dataclasses of the file look their module up.
+    try:
+        spec.loader.exec_module(module)
+    except Exception as exc:  # Somebody else's code.
+        text = f"{type(exc).__name__}: {exc}".splitlines()[0]
+        raise OracleError(f"oracle: {path}: {text}") from exc
+    function = getattr(module, "check", None)
+    if not callable(function):
+        raise OracleError(f"oracle: {path} has no function check(observation)")
+    return FileOracle(path, function)
+
+
+def judge(oracles: Sequence[Oracle], observation: Observation) -> tuple[Violation, ...]:
+    """Ask every oracle; the violations in time, a bounded number of them."""
+    found: list[Violation] = []
+    for oracle in oracles:
+        for count, violation in enumerate(oracle.check(observation), start=1):
+            found.append(violation)
+            if count == VIOLATIONS_MAX:
+                break
+    return tuple(sorted(found, key=lambda violation: (violation.ns, violation.name)))

@@ -1,0 +1,240 @@
+"""The machines of a fault world: what the emulator makes of a plan, with faults in their devices.
+
+What befalls a machine from outside is done here, with what the emulator has: a clock is set, a
+queue is served again, a program counter is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.core.randomness import KeyedRandom
+from nexus.emulator.board import AttachedDrive
+from nexus.emulator.device.virtio_blk import MediumError
+from nexus.emulator.machine import Machine as EmulatedMachine
+from nexus.emulator.machine import MachineOptions
+from nexus.emulator.reference import state as s
+from nexus.harness.plan import MachinePlan, Plan
+from nexus.harness.virtual import CONFIG_FILE, RecordedEntropy
+from nexus.simulation.entropy import EntropyStream
+from nexus.simulation.faults.drive import FaultyDrive
+from nexus.simulation.faults.fault import Chance
+from nexus.simulation.faults.party import Faults
+from nexus.simulation.link import Link as Link
+from nexus.simulation.machine import Machine
+from nexus.simulation.pace import Paced, Stretch
+from nexus.simulation.power import PowerCut
+from nexus.simulation.world import World
+
+NS_PER_MS: Final = 1_000_000
+NS_PER_US: Final = 1_000
+# mtime counts tenths of a microsecond.
+_MTIME_PER_US: Final = 10
+_USER: Final = 0
+# A service is killed while it runs: looked for at this step, for this long.
+_LOOK_NS: Final = 10_000
+_LOOKS_MAX: Final = 5_000
+_PPM: Final = 1_000_000
+
+# What a fault makes of a machine's time: the share it gets of the world's ticks.
+_PACED: Final[dict[str, Callable[[int], tuple[int, int]]]] = {
+    "pause": lambda amount: (0, 1),
+    "stall": lambda amount: (0, 1),
+    "slow": lambda amount: (1, amount),
+    "clock-rate": lambda amount: (_PPM + amount, _PPM),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The engine, and what it runs."""
+
+    engine: str
+    native: bytes | None = None
+    translations: bytes | None = None
+
+
+class Yard:
+    """Makes the machines of one run, again after each reboot, and keeps what outlives them."""
+
+    def __init__(self, plan: Plan, code: Code, faults: Faults, random: KeyedRandom) -> None:
+        """Prepare the disks and the entropy; the machines are made by `build`."""
+        self._plan = {machine.label: machine for machine in plan.machines}
+        self._code = code
+        self._faults = faults
+        self._origin_ns = dict.fromkeys(self._plan, 0)
+        self._machines: dict[str, EmulatedMachine] = {}
+        self.drives = {label: self._drives(machine) for label, machine in self._plan.items()}
+        self.entropy = {
+            label: RecordedEntropy(EntropyStream(random, label)) for label in self._plan
+        }
+        self._dry = {label: self._of(label, "entropy-dry") for label in self._plan}
+
+    def build(self, link_world: Callable[[dict[str, Machine]], World]) -> World:
+        """Make the machines and their world, and plan what is to befall them."""
+        world = link_world({label: self._make(label, 0) for label in self._plan})
+        for label in self._plan:
+            for chance in self._faults.of_machine(label):
+                self._arrange(world, label, chance)
+        return world
+
+    def disks(self) -> dict[tuple[str, int], bytes]:
+        """What is on every writable disk."""
+        return {
+            (label, attached.slot): bytes(attached.drive.content)
+            for label, drives in self.drives.items()
+            for attached in drives
+            if not attached.is_read_only and isinstance(attached.drive, FaultyDrive)
+        }
+
+    def now_ns(self, label: str) -> int:
+        """The instant of a machine that is running; standing still is not counted."""
+        machine = self._machines.get(label)
+        return self._origin_ns[label] + (0 if machine is None else machine.now_ns)
+
+    def _of(self, label: str, kind: str) -> list[Chance]:
+        return [c for c in self._faults.of_machine(label) if c.fault.kind == kind]
+
+    def _drives(self, machine: MachinePlan) -> list[AttachedDrive]:
+        label = machine.label
+        return [
+            AttachedDrive(
+                drive.slot,
+                FaultyDrive(
+                    drive.content,
+                    self._faults.of_disk(f"{label}/{drive.slot}"),
+                    lambda: self.now_ns(label),
+                    MediumError,
+                ),
+                drive.is_read_only,
+            )
+            for drive in machine.drives
+        ]
+
+    def _make(self, label: str, origin_ns: int) -> Machine:
+        """Make a machine that is powered on at `origin_ns`."""
+        plan, code = self._plan[label], self._code
+        self._origin_ns[label] = origin_ns
+        machine = self._machines[label] = EmulatedMachine(
+            MachineOptions(
+                kernel=plan.image,
+                ram_bytes=plan.ram_bytes,
+                fw_cfg={CONFIG_FILE: plan.config},
+                drives=self.drives[label],
+                mac=plan.mac,
+                entropy=lambda count: self._give(label, count),
+                engine=code.engine,
+                native_blob=code.native,
+                translations=code.translations,
+                stops_when_stuck=True,
+            )
+        )
+        stretches = [
+            Stretch(max(fault.start_ns - origin_ns, 0), fault.end_ns - origin_ns, *share)
+            for kind, shares in _PACED.items()
+            for fault in (chance.fault for chance in self._of(label, kind))
+            if fault.end_ns > origin_ns
+            for share in (shares(fault.amount),)
+        ]
+        return Paced(machine, stretches) if stretches else machine
+
+    def _give(self, label: str, count: int) -> bytes:
+        now_ns = self.now_ns(label)
+        if any(chance.holds(now_ns) for chance in self._dry[label]):
+            return b""
+        return self.entropy[label](count)
+
+    def _arrange(self, world: World, label: str, chance: Chance) -> None:
+        """Plan one fault of a machine."""
+        fault = chance.fault
+        if fault.kind in ("crash", "power-cut"):
+            is_cut = fault.kind == "power-cut"
+            cut = PowerCut(
+                label, fault.start_ns, fault.end_ns, lambda: self._reboot(chance, is_cut)
+            )
+            world.schedule(cut)
+        elif fault.kind == "service-kill":
+            self._look_for_service(world, chance, 0)
+        else:
+            begin, end = _DEEDS[fault.kind]
+            if begin is not None:
+                world.plan(fault.start_ns, label, fault.kind, _act(begin, chance))
+            if end is not None:
+                world.plan(fault.end_ns, label, f"{fault.kind}-end", _act(end, chance))
+
+    def _reboot(self, chance: Chance, is_cut: bool) -> Machine:
+        fault = chance.fault
+        chance.keep(0, fault.start_ns)
+        if is_cut:
+            for attached in self.drives[fault.place]:
+                assert isinstance(attached.drive, FaultyDrive), "the yard made it"
+                attached.drive.lose_power()
+        return self._make(fault.place, fault.end_ns)
+
+    def _look_for_service(self, world: World, chance: Chance, looks: int) -> None:
+        fault = chance.fault
+
+        def act(machine: Machine) -> str | None:
+            if _kill_service(machine):
+                chance.keep(0, world.now_ns)
+                return fault.id
+            if looks < _LOOKS_MAX:
+                self._look_for_service(world, chance, looks + 1)
+            return None
+
+        world.plan(fault.start_ns + looks * _LOOK_NS, fault.place, fault.kind, act)
+
+
+def _act(deed: Callable[[EmulatedMachine, Chance], None], chance: Chance) -> _Act:
+    def act(machine: Machine) -> str:
+        assert isinstance(machine, EmulatedMachine), "the yard made it"
+        deed(machine, chance)
+        return chance.fault.id
+
+    return act
+
+
+_Act = Callable[[Machine], str]
+_Deed = Callable[[EmulatedMachine, Chance], None] | None
+
+
+def _note(machine: EmulatedMachine, chance: Chance) -> None:
+    chance.keep(0, chance.fault.start_ns)
+
+
+def _jump(machine: EmulatedMachine, chance: Chance) -> None:
+    chance.keep(0, chance.fault.start_ns)
+    machine.hart.set_mtime(machine.hart.mtime + chance.fault.amount * _MTIME_PER_US)
+
+
+def _catch_up(machine: EmulatedMachine, chance: Chance) -> None:
+    missed_us = (chance.fault.end_ns - chance.fault.start_ns) // NS_PER_US
+    machine.hart.set_mtime(machine.hart.mtime + missed_us * _MTIME_PER_US)
+
+
+def _refill(machine: EmulatedMachine, chance: Chance) -> None:
+    if machine.devices.rng is not None:
+        machine.devices.rng.transport.serve(0)
+
+
+# What is done at the beginning of a fault of a machine, and at its end.
+_DEEDS: Final[dict[str, tuple[_Deed, _Deed]]] = {
+    "pause": (_note, None),
+    "stall": (_note, _catch_up),
+    "slow": (_note, None),
+    "clock-rate": (_note, None),
+    "clock-jump": (_jump, None),
+    "entropy-dry": (None, _refill),
+}
+
+
+def _kill_service(machine: Machine) -> bool:
+    """Lose the place of the program that runs in user mode, if one does: it cannot go on."""
+    assert isinstance(machine, EmulatedMachine), "the yard made it"
+    state = machine.hart.state
+    if state[s.PRIVILEGE] != _USER or state[s.WAITING]:
+        return False
+    state[s.PC] = 0
+    return True

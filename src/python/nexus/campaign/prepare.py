@@ -1,0 +1,133 @@
+"""A scenario made ready: its files read once, however many seeds are then run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, cast
+
+from nexus.campaign.drawing import NS_PER_MS
+from nexus.campaign.judging import FileOracle, Oracle, load_oracle
+from nexus.campaign.machines import Code
+from nexus.campaign.observation import Step, Workload
+from nexus.campaign.recipe import Recipe
+from nexus.campaign.scenario import Scenario, load_scenario
+from nexus.config.settings import parse_settings
+from nexus.core.randomness import KeyedRandom
+from nexus.harness.arguments import Options
+from nexus.harness.loading import load_plan
+from nexus.harness.outcome import Outcome
+from nexus.harness.phase import GUEST_PHASES, Phase
+from nexus.harness.plan import Plan
+
+# Plans of workloads that are kept: those of a shrinker differ in steps.
+_PLANS_KEPT: Final = 8
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario with its images, oracles and engine."""
+
+    scenario: Scenario
+    images: Mapping[str, Path]
+    code: Code
+    oracles: tuple[Oracle, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the images.
+
+    def steps_of(self, recipe: Recipe) -> tuple[Step, ...]:
+        """The workload of a run, without the steps that were taken away."""
+        table = self.scenario.config.workload
+        if not table:
+            return ()
+        drawn: Sequence[Step] = _workload().draw(
+            table, self.scenario.machines, KeyedRandom(recipe.seed)
+        )
+        gone, off = recipe.without_steps, recipe.without_machines
+        return tuple(s for s in drawn if s.number not in gone and s.machine not in off)
+
+    def plan_of(self, recipe: Recipe, steps: Sequence[Step]) -> Plan:
+        """What is booted."""
+        settings: tuple[str, ...] = ()
+        if steps or self.scenario.config.workload:
+            given = _workload().settings(self.scenario.config.workload, steps)
+            settings = tuple(
+                text for text in given if text.partition(":")[0] not in recipe.without_machines
+            )
+        plan = _load(self, settings)
+        gone = recipe.without_machines
+        run_ms = self.scenario.config.budget.run_ms if recipe.run_ms is None else recipe.run_ms
+        return replace(
+            plan,
+            seed=recipe.seed,
+            machines=tuple(m for m in plan.machines if m.label not in gone),
+            expectations=tuple(e for e in plan.expectations if e.machine not in gone),
+            paths={path: link for path, link in plan.paths.items() if not gone & set(path)},
+            reboots=tuple(r for r in plan.reboots if r.machine not in gone),
+            budget_ms=dict.fromkeys(GUEST_PHASES, run_ms),
+            total_ms=run_ms,
+        )
+
+    def end_ns(self, recipe: Recipe) -> int:
+        """When a run ends at the latest."""
+        run_ms = self.scenario.config.budget.run_ms if recipe.run_ms is None else recipe.run_ms
+        return run_ms * NS_PER_MS
+
+
+def _workload() -> Workload:
+    """The module that draws workloads; a scenario without one does not need it."""
+    found: Any = import_module("nexus.campaign.workload")
+    return cast("Workload", found)
+
+
+@lru_cache(maxsize=_PLANS_KEPT)
+def _load_cached(
+    world: Path, images: tuple[tuple[str, Path], ...], settings: tuple[str, ...]
+) -> Plan:
+    options = Options(
+        world=world,
+        node=None,
+        expect=(),
+        forbid=(),
+        images=dict(images),
+        out=Path(),
+        settings=parse_settings(settings),
+        seed=None,
+        budget_ms=None,
+        until=Phase.END,
+        engine="auto",
+        native_blob=None,
+        translations=None,
+        expect_outcome=Outcome.PASSED,
+        expect_message=None,
+        wall_seconds=1,
+        is_plain=True,
+        is_verbose=False,
+    )
+    return load_plan(options)
+
+
+def _load(prepared: Prepared, settings: tuple[str, ...]) -> Plan:
+    images = tuple(sorted(prepared.images.items()))
+    return _load_cached(prepared.scenario.world_path, images, settings)
+
+
+def prepare(path: Path, images: Mapping[str, Path], code: Code) -> Prepared:
+    """Read a scenario and all that it names.
+
+    Raises:
+        NexusError: a file, a value, an image or an oracle is not as it must be.
+    """
+    scenario = load_scenario(path)
+    oracles: tuple[FileOracle, ...] = tuple(load_oracle(oracle) for oracle in scenario.oracles)
+    prepared = Prepared(scenario, images, code, oracles)
+    # Read all of it now: a mistake is to be named before the first seed.
+    recipe = Recipe(seed=0)
+    prepared.plan_of(recipe, prepared.steps_of(recipe))
+    digests = {
+        name: hashlib.sha256(image.read_bytes()).hexdigest() for name, image in images.items()
+    }
+    return replace(prepared, digests=digests)
