@@ -6,7 +6,7 @@
 //!     workload: call <tag>.<step>.<try> <what> [<key> [<value>]]
 //!     workload: done <tag>.<step>.<try> <how it ended>
 //!     workload: audit <id> <message>          a record of this node's log
-//!     workload: alive <tag>, workload: end <tag>
+//!     workload: alive <tag>, workload: end
 
 const std = @import("std");
 const os = @import("os");
@@ -59,7 +59,7 @@ pub fn main() !void {
         if (now_ns < at_ns) svc.sleep(at_ns - now_ns);
         run(step, number);
     }
-    os.print("workload: end {s}", .{tag});
+    os.print("workload: end", .{});
 }
 
 /// From the entropy device: that one life draws what another did is not to be expected.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
 
-from nexus.core.randomness import KeyedRandom
 from nexus.harness.report.capture import Frame
 from nexus.harness.report.event import Event
 from nexus.harness.report.opened import Opened
@@ -43,22 +41,6 @@ class Step:
     number: int  # Its name within the run, for the shrinker.
     machine: str
     text: str
-
-
-class Workload(Protocol):
-    """What the module `nexus.campaign.workload` is to the rest of a campaign."""
-
-    def draw(
-        self, table: Mapping[str, Any], machines: Sequence[str], random: KeyedRandom
-    ) -> Sequence[Step]:
-        """Draw the steps of a run from the scenario's table `[workload]`.
-
-        Raises:
-            ConfigError: a value of the table is not as it must be.
-        """
-
-    def settings(self, table: Mapping[str, Any], steps: Sequence[Step]) -> Sequence[str]:
-        """Say it in values of the nodes' files, as `--set` takes them: `LABEL:KEY=VALUE`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ one and every one since.  None is no such key.
     cut           readers see any one of them, and it is durable (docs/spec/statefs.md: some whole
                   number of the operations issued, none of those before the last acknowledged sync
                   missing)
+    doubt         the same of a disk that lies: nothing of it is durable then
 
 It knows nothing of machines and frames.
 """
@@ -26,6 +27,7 @@ GET: Final = "get"
 DELETE: Final = "delete"
 SYNC: Final = "sync"
 CUT: Final = "cut"
+DOUBT: Final = "doubt"
 FINAL: Final = "final"  # What the disk holds when all is over.
 
 # Of a delete: whether there was such a key.
@@ -62,6 +64,9 @@ def step(state: Hashable, operation: Operation) -> Iterable[Hashable]:
             return [State(current)]
         case "cut":
             return [State(value) for value in {current, *state.before}]
+        case "doubt":
+            known_values = state.before | {current}
+            return [State(value, known_values) for value in known_values]
         case other:
             raise ValueError(f"operation {operation.name}: {other!r} is nothing a store does")
 

@@ -6,17 +6,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
+from nexus.campaign import workload
 from nexus.campaign.drawing import NS_PER_MS
 from nexus.campaign.judging import FileOracle, Oracle, load_oracle
 from nexus.campaign.machines import Code
-from nexus.campaign.observation import Step, Workload
+from nexus.campaign.observation import Step
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.scenario import Scenario, load_scenario
-from nexus.config.settings import parse_settings
 from nexus.core.randomness import KeyedRandom
 from nexus.harness.arguments import Options
 from nexus.harness.loading import load_plan
@@ -24,7 +23,7 @@ from nexus.harness.outcome import Outcome
 from nexus.harness.phase import GUEST_PHASES, Phase
 from nexus.harness.plan import Plan
 
-# Plans of workloads that are kept: those of a shrinker differ in steps.
+# Plans that are kept: a campaign plays some scenarios in turn.
 _PLANS_KEPT: Final = 8
 
 
@@ -43,21 +42,15 @@ class Prepared:
         table = self.scenario.config.workload
         if not table:
             return ()
-        drawn: Sequence[Step] = _workload().draw(
-            table, self.scenario.machines, KeyedRandom(recipe.seed)
-        )
+        drawn = workload.draw(table, self.scenario.machines, KeyedRandom(recipe.seed))
         gone, off = recipe.without_steps, recipe.without_machines
         return tuple(s for s in drawn if s.number not in gone and s.machine not in off)
 
     def plan_of(self, recipe: Recipe, steps: Sequence[Step]) -> Plan:
         """What is booted."""
-        settings: tuple[str, ...] = ()
-        if steps or self.scenario.config.workload:
-            given = _workload().settings(self.scenario.config.workload, steps)
-            settings = tuple(
-                text for text in given if text.partition(":")[0] not in recipe.without_machines
-            )
-        plan = _load(self, settings)
+        plan = _load(self)
+        if self.scenario.config.workload:
+            plan = workload.configure(plan, steps)
         gone = recipe.without_machines
         run_ms = self.scenario.config.budget.run_ms if recipe.run_ms is None else recipe.run_ms
         return replace(
@@ -77,16 +70,8 @@ class Prepared:
         return run_ms * NS_PER_MS
 
 
-def _workload() -> Workload:
-    """The module that draws workloads; a scenario without one does not need it."""
-    found: Any = import_module("nexus.campaign.workload")
-    return cast("Workload", found)
-
-
 @lru_cache(maxsize=_PLANS_KEPT)
-def _load_cached(
-    world: Path, images: tuple[tuple[str, Path], ...], settings: tuple[str, ...]
-) -> Plan:
+def _load_cached(world: Path, images: tuple[tuple[str, Path], ...]) -> Plan:
     options = Options(
         world=world,
         node=None,
@@ -94,7 +79,7 @@ def _load_cached(
         forbid=(),
         images=dict(images),
         out=Path(),
-        settings=parse_settings(settings),
+        settings=(),
         seed=None,
         budget_ms=None,
         until=Phase.END,
@@ -110,9 +95,9 @@ def _load_cached(
     return load_plan(options)
 
 
-def _load(prepared: Prepared, settings: tuple[str, ...]) -> Plan:
+def _load(prepared: Prepared) -> Plan:
     images = tuple(sorted(prepared.images.items()))
-    return _load_cached(prepared.scenario.world_path, images, settings)
+    return _load_cached(prepared.scenario.world_path, images)
 
 
 def prepare(path: Path, images: Mapping[str, Path], code: Code) -> Prepared:

@@ -1,0 +1,25 @@
+"""All oracles of a world of Nexus's own guests, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from nexus.campaign import (
+    oracle_audit,
+    oracle_client,
+    oracle_marker,
+    oracle_state,
+    oracle_wire,
+)
+from nexus.campaign.judging import Violation
+from nexus.campaign.observation import Observation
+
+# Cheap ones first; the last two decode and open every frame.
+ALL: Final = (oracle_client, oracle_state, oracle_audit, oracle_wire, oracle_marker)
+
+
+def check(observation: Observation) -> Iterator[Violation]:
+    """Yield what any of them finds."""
+    for oracle in ALL:
+        yield from oracle.check(observation)

@@ -1,0 +1,150 @@
+"""Oracle: no marker without its cause.
+
+A marker is a claim; its cause is on the wire, decoded and opened with the world's keys.  Each row
+says of a marker what must have been said before it, and by whom; and there is never a marker more
+than there are causes.  A line's instant is the end of a step, so one of the same instant counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.campaign.judging import Violation
+from nexus.campaign.observation import Line, Observation
+from nexus.campaign.oracle_wire import is_genuine
+from nexus.campaign.workload_history import PREFIX
+from nexus.harness.report.event import Event
+
+# From an event, the machine that printed, the marker's groups, and who has which device id.
+_Causes = Callable[[Event, str, Sequence[str], dict[str, str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A marker, what causes it, and whether each one needs a cause of its own."""
+
+    pattern: re.Pattern[str]
+    causes: _Causes
+    is_counted: bool = True
+
+
+def _session(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
+    """A handshake with the peer is complete, whoever dialled."""
+    ends = {event.machine, str(event.values.get("to", ""))}
+    others = [label for label in ends if label != machine]
+    return (
+        event.kind == "session" and machine in ends and [ids.get(o) for o in others] == [groups[0]]
+    )
+
+
+def _served(service: str, operations: tuple[str, ...]) -> _Causes:
+    def causes(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
+        return (
+            event.kind == "answer"
+            and event.machine == machine
+            and event.values.get("service") == service
+            and event.values.get("operation") in operations
+            and str(event.values.get("status", "")).startswith("ok")
+        )
+
+    return causes
+
+
+def _proxied(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
+    peer, service = groups
+    return (
+        event.kind == "answer"
+        and event.machine == machine
+        and event.values.get("service") == service
+        and ids.get(str(event.values.get("to", ""))) == peer
+    )
+
+
+def _announced(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
+    return event.kind == "announce" and event.machine != machine
+
+
+def _announces(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
+    return event.kind == "announce" and event.machine == machine
+
+
+_ROWS: Final = (
+    _Row(re.compile(r"dsoftbusd: cross-vm session ok (\S+)"), _session),
+    _Row(
+        re.compile(r"dsoftbusd: remote statefs served"),
+        _served("statefsd", ("put", "delete")),
+        is_counted=False,
+    ),
+    _Row(
+        re.compile(r"dsoftbusd: remote packagefs served"),
+        _served("packagefsd", ("stat", "open", "read", "close")),
+        is_counted=False,
+    ),
+    _Row(re.compile(r"dsoftbusd: remote proxy ok \(peer=(\S+) service=(\S+)\)"), _proxied),
+    _Row(re.compile(r"dsoftbusd: discovery peer learned"), _announced, is_counted=False),
+    _Row(re.compile(r"dsoftbusd: discovery announce sent"), _announces, is_counted=False),
+)
+
+# What a client of the workload asks for, and the answer on the wire without which it has none.
+_ANSWERS: Final = {
+    "put": ("statefsd", "put"),
+    "get": ("statefsd", "get"),
+    "delete": ("statefsd", "delete"),
+    "sync": ("statefsd", "sync"),
+    "resolve": ("samgrd", "resolve_status"),
+    "query": ("bundlemgrd", "list"),
+    "package": ("packagefsd", "read"),
+}
+
+
+def check(observation: Observation) -> Iterator[Violation]:
+    """Yield markers that nothing has caused."""
+    identities = observation.secrets.identities
+    ids = {label: each.device_id for label, each in identities.items() if is_genuine(each)}
+    said = [event for event in observation.events if event.kind not in ("frame", "console")]
+    for row in _ROWS:
+        seen: dict[tuple[str, tuple[str, ...]], int] = {}
+        for line in observation.lines:
+            found = row.pattern.fullmatch(line.text)
+            if found is None:
+                continue
+            groups = found.groups()
+            count = seen[line.machine, groups] = seen.get((line.machine, groups), 0) + 1
+            causes = sum(
+                row.causes(event, line.machine, groups, ids)
+                for event in said
+                if event.ns <= line.ns
+            )
+            if causes < (count if row.is_counted else 1):
+                text = f"{line.text!r} is printed {count} times by now, and has {causes} causes"
+                yield Violation("false-marker", line.machine, line.ns, text)
+    yield from _answers(observation, said)
+
+
+def _answers(observation: Observation, said: Sequence[Event]) -> Iterator[Violation]:
+    """A client that was answered: the answer was sent to its machine since it had asked."""
+    asked: dict[str, Line] = {}
+    for line in observation.lines:
+        word, _, rest = line.text.removeprefix(PREFIX).partition(" ")
+        name, _, what = rest.partition(" ")
+        if not line.text.startswith(PREFIX) or word not in ("call", "done"):
+            continue
+        if word == "call":
+            asked[name] = line
+            continue
+        call = asked.pop(name, None)
+        if call is None or what.startswith("unknown"):
+            continue
+        wanted = _ANSWERS.get(call.text.split(" ")[3])
+        if wanted is not None and not any(
+            event.kind == "answer"
+            and event.values.get("to") == line.machine
+            and (event.values.get("service"), event.values.get("operation")) == wanted
+            and event.ns <= line.ns
+            for event in said
+        ):
+            text = f"{line.text!r} without an answer of {' '.join(wanted)} on the wire"
+            yield Violation("false-answer", line.machine, line.ns, text)

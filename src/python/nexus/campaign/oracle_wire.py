@@ -1,0 +1,36 @@
+"""Oracle: what nodes say to each other, opened with the world's keys.
+
+No application byte before authentication; no message that is not authentic; nothing at all for
+who is not who it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from nexus.campaign.judging import Violation
+from nexus.campaign.observation import Observation
+from nexus.config.keys import derive_test_secret
+from nexus.harness.plan import NodeIdentity
+
+# What a node says only to who has proven an identity that it knows.
+_OF_A_SESSION: Final = ("stream", "data", "credit", "keepalive", "call", "answer")
+
+
+def is_genuine(identity: NodeIdentity) -> bool:
+    """Whether a machine has the key that the others of a fault world have pinned for its name."""
+    return identity.static_secret == derive_test_secret(identity.device_id)
+
+
+def check(observation: Observation) -> Iterator[Violation]:
+    """Yield what was said to somebody who had not proven who he is."""
+    identities = observation.secrets.identities
+    impostors = {label for label, each in identities.items() if not is_genuine(each)}
+    for event in observation.events:
+        if event.kind == "sealed":
+            text = f"before or outside of an authenticated session: {event.text}"
+            yield Violation("unauthenticated-bytes", event.machine, event.ns, text)
+        elif event.kind in _OF_A_SESSION and event.values.get("to") in impostors:
+            text = f"said to {event.values['to']}, which is not who it says: {event.text}"
+            yield Violation("impostor", event.machine, event.ns, text)
