@@ -1,0 +1,213 @@
+"""A replay file: what it takes to run one seed again, and what must come of it.
+
+JSON of about a kilobyte.  It names the commit, the scenario and the images by their digests, so
+that a run of something else is refused and not mistaken for the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nexus.campaign.judging import Violation
+from nexus.campaign.prepare import Prepared
+from nexus.campaign.recipe import Recipe, Reseed
+from nexus.campaign.run import Ran
+from nexus.core.errors import NexusError
+
+FORMAT: Final = "nexus-replay-1"
+# A thousand times what a small one has; a larger one was named by mistake.
+FILE_BYTES_MAX: Final = 1 << 20
+_SHA256: Final = r"^[0-9a-f]{64}$"
+
+_Digest = Annotated[str, Field(pattern=_SHA256)]
+_Seed = Annotated[int, Field(ge=0, lt=1 << 64)]
+_Ns = Annotated[int, Field(ge=0)]
+
+
+class ReplayError(NexusError):
+    """A file that is no replay file, or one of something else; one line."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Reseed(_Strict):
+    at_ns: _Ns
+    seed: _Seed
+
+
+class ReplayFile(_Strict):
+    """The file."""
+
+    format: Literal["nexus-replay-1"]
+    commit: str
+    scenario: str  # As a path in the repository.
+    scenario_sha256: _Digest  # Over the scenario, its world's name and its oracles.
+    images: dict[str, _Digest]
+    paths: dict[str, str]  # Where the images were.
+    seed: _Seed
+    without_faults: list[str] = []
+    only: dict[str, list[int]] = {}
+    times: dict[str, Annotated[list[_Ns], Field(min_length=2, max_length=2)]] = {}
+    without_machines: list[str] = []
+    without_steps: list[int] = []
+    run_ms: int | None = None
+    reseed: _Reseed | None = None
+    digest: _Digest  # Of the run.
+    violation: str  # The name of the first.
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a file says."""
+
+    file: ReplayFile
+    recipe: Recipe
+    path: Path = field(default=Path())
+
+
+def write(prepared: Prepared, ran: Ran, commit: str) -> str:
+    """Write the file of a run."""
+    recipe = ran.recipe
+    first: Violation | None = ran.violations[0] if ran.violations else None
+    turn = recipe.reseed
+    whole: dict[str, Any] = {
+        "format": FORMAT,
+        "commit": commit,
+        "scenario": str(prepared.scenario.path),
+        "scenario_sha256": scenario_digest(prepared),
+        "images": dict(sorted(prepared.digests.items())),
+        "paths": {name: str(path) for name, path in sorted(prepared.images.items())},
+        "seed": recipe.seed,
+        "without_faults": sorted(recipe.without_faults),
+        "only": {name: sorted(numbers) for name, numbers in sorted(recipe.only.items())},
+        "times": {name: list(times) for name, times in sorted(recipe.times.items())},
+        "without_machines": sorted(recipe.without_machines),
+        "without_steps": sorted(recipe.without_steps),
+        "run_ms": recipe.run_ms,
+        "reseed": None if turn is None else {"at_ns": turn.at_ns, "seed": turn.seed},
+        "digest": ran.digest,
+        "violation": first.name if first else "",
+        "message": first.message if first else "",
+    }
+    kept = {name: value for name, value in whole.items() if value not in ([], {}, None)}
+    kept.setdefault("images", {})
+    kept.setdefault("paths", {})
+    return json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+
+
+def read(path: Path) -> Replay:
+    """Read a file.
+
+    Raises:
+        ReplayError: it is none; the line names the field and what is accepted.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(FILE_BYTES_MAX + 1)
+    except OSError as exc:
+        raise ReplayError(f"{path}: cannot be read: {exc.strerror}") from exc
+    if len(content) > FILE_BYTES_MAX:
+        raise ReplayError(f"{path}: larger than {FILE_BYTES_MAX} bytes; expected a replay file")
+    try:
+        file = ReplayFile.model_validate_json(content)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ReplayError(
+            f"{path}: {where}: {first['msg']}; expected a file that a campaign wrote"
+        ) from None
+    turn = file.reseed
+    recipe = Recipe(
+        seed=file.seed,
+        without_faults=frozenset(file.without_faults),
+        only={name: frozenset(numbers) for name, numbers in file.only.items()},
+        times={name: (times[0], times[1]) for name, times in file.times.items()},
+        without_machines=frozenset(file.without_machines),
+        without_steps=frozenset(file.without_steps),
+        run_ms=file.run_ms,
+        reseed=None if turn is None else Reseed(turn.at_ns, turn.seed),
+    )
+    return Replay(file, recipe, path)
+
+
+def check(replay: Replay, prepared: Prepared, commit: str) -> None:
+    """Refuse a replay of something else.
+
+    Raises:
+        ReplayError: one line that names what differs.
+    """
+    file, path = replay.file, replay.path
+    if commit != file.commit:
+        raise ReplayError(
+            f"{path}: commit: it is of {file.commit[:12]}, this is {commit[:12]}; check that one "
+            "out, or find the seed again with `./pants run ci:simulate`"
+        )
+    for name, digest in file.images.items():
+        found = prepared.digests.get(name)
+        if found != digest:
+            shown = "missing" if found is None else found[:12]
+            raise ReplayError(
+                f"{path}: images.{name}: it is of {digest[:12]}, this one is {shown}; package the "
+                "image of that commit, and name it with --image"
+            )
+    if scenario_digest(prepared) != file.scenario_sha256:
+        raise ReplayError(
+            f"{path}: scenario_sha256: {file.scenario} has changed since, or one of its oracles"
+        )
+    _check_names(replay, prepared)
+
+
+def _check_names(replay: Replay, prepared: Prepared) -> None:
+    unknown = replay.recipe.without_machines - set(prepared.scenario.machines)
+    if unknown:
+        known = ", ".join(prepared.scenario.machines)
+        raise ReplayError(
+            f"{replay.path}: without_machines: {min(unknown)!r} is unknown; expected {known}"
+        )
+
+
+def scenario_digest(prepared: Prepared) -> str:
+    """SHA-256 over the files of a scenario: itself, its world, its oracles."""
+    scenario = prepared.scenario
+    digest = hashlib.sha256()
+    for path in (scenario.path, scenario.world_path, *scenario.oracles):
+        content = path.read_bytes()
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()
+
+
+def commit_of(folder: Path, variables: Mapping[str, str]) -> str:
+    """The commit of a work tree, by its files; `none` outside of one.
+
+    A variable `NEXUS_COMMIT` goes before: a build farm may have no `.git`.
+    """
+    given = variables.get("NEXUS_COMMIT")
+    if given:
+        return given
+    git = folder / ".git"
+    try:
+        if git.is_file():  # A work tree of its own.
+            git = folder / git.read_text().partition("gitdir:")[2].strip()
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        name = head.removeprefix("ref: ")
+        common = git
+        if (git / "commondir").is_file():
+            common = git / (git / "commondir").read_text().strip()
+        if (common / name).is_file():
+            return (common / name).read_text().strip()
+        packed = (common / "packed-refs").read_text().splitlines()
+        return next(line.split(" ")[0] for line in packed if line.endswith(f" {name}"))
+    except (OSError, StopIteration):
+        return "none"

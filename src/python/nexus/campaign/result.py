@@ -1,0 +1,124 @@
+"""What a campaign keeps of each run, and the file that holds all of it.
+
+What depends on the host alone (wall time, processes) stands apart, so that the rest of two files
+can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nexus.campaign.run import Ran
+
+FORMAT = "nexus-campaign-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A violation, as the file has it."""
+
+    name: str
+    machine: str
+    ns: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """One run of a campaign."""
+
+    scenario: str
+    seed: int
+    digest: str
+    virtual_ns: int
+    instructions: int
+    frames: int
+    requested: Mapping[str, int]  # Faults by kind.
+    happened: Mapping[str, int]
+    violations: tuple[Found, ...]
+    wall_ms: float
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no oracle has found anything."""
+        return not self.violations
+
+
+def result_of(ran: Ran, wall_ms: float) -> SeedResult:
+    """What a campaign keeps of a run."""
+    seen = ran.observation
+    return SeedResult(
+        scenario=seen.scenario,
+        seed=seen.seed,
+        digest=ran.digest,
+        virtual_ns=seen.end_ns,
+        instructions=ran.instructions,
+        frames=len(seen.frames),
+        requested=_sorted(Counter(fault.kind for fault in seen.requested)),
+        happened=_sorted(Counter(event.fault.partition("/")[0] for event in seen.happened)),
+        violations=tuple(Found(v.name, v.machine, v.ns, v.message) for v in ran.violations),
+        wall_ms=round(wall_ms, 3),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioTotal:
+    """All seeds of one scenario."""
+
+    name: str
+    text: str
+    seeds: int
+    failed: int
+    virtual_ns: int
+    wall_ms: float
+    requested: Mapping[str, int]
+    happened: Mapping[str, int]
+    names: Mapping[str, int]  # Of violations, by seeds.
+
+    @property
+    def virtual_per_wall(self) -> float:
+        """Virtual seconds per second of one processor."""
+        return self.virtual_ns / 1e6 / self.wall_ms if self.wall_ms else 0.0
+
+
+def total_of(name: str, text: str, results: Sequence[SeedResult]) -> ScenarioTotal:
+    """Add up the results of one scenario."""
+    requested: Counter[str] = Counter()
+    happened: Counter[str] = Counter()
+    names: Counter[str] = Counter()
+    for result in results:
+        requested.update(result.requested)
+        happened.update(result.happened)
+        names.update({violation.name for violation in result.violations})
+    return ScenarioTotal(
+        name,
+        text,
+        len(results),
+        sum(not result.is_clean for result in results),
+        sum(result.virtual_ns for result in results),
+        sum(result.wall_ms for result in results),
+        _sorted(requested),
+        _sorted(happened),
+        _sorted(names),
+    )
+
+
+def render(results: Iterable[SeedResult], about: Mapping[str, Any], wall: Mapping[str, Any]) -> str:
+    """Write the file: results in the order of scenario and seed, then what the host did."""
+    ordered = sorted(results, key=lambda result: (result.scenario, result.seed))
+    runs = []
+    for result in ordered:
+        held = asdict(result)
+        del held["wall_ms"]
+        runs.append(held)
+    walls = {f"{r.scenario} {r.seed}": r.wall_ms for r in ordered}
+    whole = {"format": FORMAT, **about, "runs": runs, "wall": {**wall, "runs_ms": walls}}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items()))

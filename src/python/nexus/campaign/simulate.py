@@ -1,0 +1,210 @@
+"""`python -m nexus.campaign.simulate`: a campaign of fault worlds, over all processors.
+
+It prints a line for each failing seed, with the command that replays it, and leaves results.json,
+junit.xml, report.html and a replay file of each failure behind.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from nexus.campaign import page, pool, replay, result
+from nexus.campaign.inputs import add_options, commit_here, prepare_all
+from nexus.campaign.junit import build as build_junit
+from nexus.campaign.recipe import Recipe
+from nexus.campaign.result import SeedResult
+from nexus.campaign.run import run
+from nexus.core.commandline import CommandLine, bounded, fail, one_of
+from nexus.core.errors import NexusError, UsageError
+from nexus.core.exits import EXIT_CONFIG, EXIT_HOST
+from nexus.core.text import printable
+from nexus.entry.program import Text, run_program
+from nexus.harness import artifacts
+from nexus.harness.engine import HostFaultError
+
+OUT_DEFAULT: Final = Path("dist/simulate")
+SEEDS_DEFAULT: Final = 20
+SEEDS_MAX: Final = 10_000_000
+MINUTES_MAX: Final = 24 * 60
+EXIT_FAILED: Final = 1
+
+# Replay files of one campaign; a rule that every seed breaks is one failure.
+REPLAYS_MAX: Final = 50
+_SEED_MAX: Final = (1 << 63) - 1
+_PROGRESS_S: Final = 5.0
+# Of a commit's hash: so many digits are the first seed, and there is room for as many behind.
+_COMMIT_DIGITS: Final = 12
+
+_DESCRIPTION: Final = "Hunt for seeds at which a world with faults breaks a rule."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a campaign; 0 if every seed is clean, 1 if one is not."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(sys.argv[1:] if argv is None else argv)
+        return _Campaign(options).play()
+    except HostFaultError as exc:
+        return fail(exc, EXIT_HOST)
+    except NexusError as exc:
+        return fail(exc, EXIT_CONFIG)
+
+
+def _parser() -> CommandLine:
+    parser = CommandLine("./pants run ci:simulate --", _DESCRIPTION)
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="SCENARIO.toml", help="scenarios")
+    add("--scenario", action="append", metavar="NAME", help="of these only NAME (repeatable)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--seeds", metavar="N", help=f"of each scenario; default {SEEDS_DEFAULT}")
+    how.add_argument("--minutes", metavar="M", help="as many seeds as fit into this wall time")
+    how.add_argument("--seed", action="append", metavar="S", help="this seed (repeatable)")
+    add("--from", dest="base", default="0", metavar="S|commit", help="the first seed; default 0")
+    add("--jobs", metavar="N", help="processes; default: one a processor")
+    add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
+    add_options(parser)
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Which seeds, and for how long."""
+
+    seeds: Sequence[int] | None  # None: on and on from `base`.
+    base: int
+    until_s: float | None
+
+    def items(self, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """Scenario and seed, seed by seed."""
+        for seed in count(self.base) if self.seeds is None else self.seeds:
+            for name in names:
+                yield name, seed
+
+    def is_over(self) -> bool:
+        """Whether no run is to begin any more."""
+        return self.until_s is not None and time.monotonic() >= self.until_s
+
+
+class _Campaign:
+    def __init__(self, options: Namespace) -> None:
+        self._options = options
+        self._commit = commit_here()
+        self._work = _work(options, self._commit)
+        jobs = bounded("--jobs", options.jobs, 1, pool.JOBS_MAX)
+        self._jobs = pool.jobs_default() if jobs is None else jobs
+        self._prepared = prepare_all(_chosen(options), options)
+        self._results: list[SeedResult] = []
+        self._failures: list[tuple[SeedResult, str]] = []
+        self._files: dict[str, bytes] = {}
+        self._began_s = self._shown_s = time.monotonic()
+
+    def play(self) -> int:
+        """Run, and leave the files behind whatever happens on the way."""
+        try:
+            work = self._work.items(list(self._prepared))
+            runs = pool.run_all(self._prepared, work, self._jobs, self._work.is_over)
+            for done in runs:
+                self._take(done)
+        except KeyboardInterrupt:
+            sys.stderr.write("simulate: interrupted; the files hold what was run\n")
+        finally:
+            self._finish()
+        return EXIT_FAILED if self._failures else 0
+
+    def _take(self, done: SeedResult) -> None:
+        self._results.append(done)
+        if not done.is_clean:
+            command = f"./pants run ci:simulate -- --scenario {done.scenario} --seed {done.seed}"
+            self._failures.append((done, command))
+            first = done.violations[0]
+            where = f" machine {first.machine}" if first.machine else ""
+            text = f"{first.name}{where} at {first.ns / 1e6:.3f} ms: {first.message}"
+            print(printable(f"FAILED {done.scenario} seed {done.seed}: {text}; replay: {command}"))
+            sys.stdout.flush()
+            if len(self._failures) <= REPLAYS_MAX:
+                self._keep_replay(done)
+        now_s = time.monotonic()
+        if now_s - self._shown_s >= _PROGRESS_S:
+            self._shown_s = now_s
+            self._progress(now_s)
+
+    def _keep_replay(self, done: SeedResult) -> None:
+        prepared = self._prepared[done.scenario]
+        text = replay.write(prepared, run(prepared, Recipe(seed=done.seed)), self._commit)
+        self._files[f"{done.scenario}-{done.seed}.replay.json"] = text.encode()
+
+    def _progress(self, now_s: float) -> None:
+        spent_s = max(now_s - self._began_s, 1e-9)
+        rate = len(self._results) * 60 / spent_s
+        sys.stderr.write(
+            f"simulate: {len(self._results)} runs, {len(self._failures)} failed, "
+            f"{rate:.0f} a minute, {spent_s:.0f} s\n"
+        )
+
+    def _finish(self) -> None:
+        now_s = time.monotonic()
+        self._progress(now_s)
+        totals = [
+            result.total_of(
+                name,
+                prepared.scenario.config.text,
+                [r for r in self._results if r.scenario == name],
+            )
+            for name, prepared in self._prepared.items()
+        ]
+        for total in totals:
+            for kind in total.requested:
+                if not total.happened.get(kind):
+                    sys.stderr.write(f"simulate: {total.name}: no {kind} has happened\n")
+        engine = next(iter(self._prepared.values())).code.engine
+        wall = {"seconds": round(now_s - self._began_s, 3), "jobs": self._jobs, "engine": engine}
+        about = {"commit": self._commit}
+        failures = sorted(self._failures, key=lambda pair: (pair[0].scenario, pair[0].seed))
+        self._files["results.json"] = result.render(self._results, about, wall).encode()
+        self._files["report.html"] = page.render(totals, failures, {**about, **wall}).encode()
+        self._files["junit.xml"] = build_junit(self._results).encode()
+        artifacts.write_all(self._options.out, self._files)
+        runs, failed = len(self._results), len(failures)
+        verdict = "clean" if not failed else f"{failed} failed"
+        print(f"simulate: {runs} runs, {verdict}; {self._options.out}/report.html")
+
+
+def _chosen(options: Namespace) -> list[Path]:
+    files: Mapping[str, Path] = {path.stem: path for path in options.files}
+    if not options.scenario:
+        return list(options.files)
+    return [files[one_of("--scenario", name, list(files))] for name in options.scenario]
+
+
+def _work(options: Namespace, commit: str) -> _Work:
+    base = _base(options.base, commit)
+    if options.seed:
+        seeds = [bounded("--seed", text, 0, _SEED_MAX) or 0 for text in options.seed]
+        return _Work(seeds, 0, None)
+    minutes = bounded("--minutes", options.minutes, 1, MINUTES_MAX)
+    if minutes is not None:
+        return _Work(None, base, time.monotonic() + minutes * 60)
+    number = bounded("--seeds", options.seeds, 1, SEEDS_MAX)
+    return _Work(range(base, base + (SEEDS_DEFAULT if number is None else number)), base, None)
+
+
+def _base(text: str, commit: str) -> int:
+    if text != "commit":
+        return bounded("--from", text, 0, _SEED_MAX - SEEDS_MAX) or 0
+    try:
+        return int(commit[:_COMMIT_DIGITS], 16)
+    except ValueError:
+        raise UsageError(
+            "--from commit: this folder is no work tree of git; give a number"
+        ) from None
+
+
+if __name__ == "__main__":
+    run_program(main, Text.REPORT)
