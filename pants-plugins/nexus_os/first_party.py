@@ -88,6 +88,11 @@ class NexusOs(Subsystem):
         help="Module that boots machines and judges what they print.",
         advanced=True,
     )
+    campaign_module = StrOption(
+        default="nexus.campaign.simulate",
+        help="Module that runs campaigns of fault worlds.",
+        advanced=True,
+    )
     native_module = StrOption(
         default="nexus.emulator.native.build",
         help=help_text(

@@ -9,6 +9,7 @@ from nexus_os import (
     boot_requests,
     boot_running,
     boot_testing,
+    campaign_running,
     config_check,
     config_inference,
     field_targets,
@@ -33,6 +34,7 @@ from nexus_os import (
     zig_testing,
     zig_tool,
 )
+from nexus_os.campaign_targets import FaultCampaign
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.image_targets import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
 from nexus_os.package_targets import PackageImage
@@ -43,6 +45,7 @@ from nexus_os.zig_targets import ZigModule, ZigSharedLibrary, ZigTest
 
 def target_types():
     return [
+        FaultCampaign,
         GuestMarkerTest,
         GuestRun,
         NativeInterpreter,
@@ -69,6 +72,7 @@ def rules():
         *boot_running.rules(),
         *boot_debugging.rules(),
         *boot_testing.rules(),
+        *campaign_running.rules(),
         *config_check.rules(),
         *config_inference.rules(),
         *field_targets.rules(),
