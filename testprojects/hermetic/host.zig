@@ -16,7 +16,8 @@ fn demandSeal() !void {
         const wanted = linux.CLONE.NEWUSER | linux.CLONE.NEWNET | linux.CLONE.NEWUTS;
         const given = linux.errno(linux.unshare(wanted)) == .SUCCESS;
         // A namespace may be given without the rights in it.
-        const up = given and linux.errno(linux.syscall2(.sethostname, @intFromPtr("x"), 1)) == .SUCCESS;
+        const up = given and
+            linux.errno(linux.syscall2(.sethostname, @intFromPtr("x"), 1)) == .SUCCESS;
         linux.exit(if (up) 1 else 0);
     }
     var status: u32 = 0;

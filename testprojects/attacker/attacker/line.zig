@@ -110,7 +110,8 @@ pub const Line = struct {
         return false;
     }
 
-    /// True if the target closes the connection; false if it sends anything more, or leaves it open.
+    /// True if the target closes the connection; false if it sends anything more, or leaves it
+    /// open.
     pub fn isRefused(line: *Line) !bool {
         var buffer: [64]u8 = undefined;
         return try line.read(&buffer, os.after(self.patience_ns)) == .closed;

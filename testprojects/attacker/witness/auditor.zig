@@ -9,8 +9,8 @@ const author = os.serviceId("dsoftbusd");
 /// The whole ring of logd, in answers of at least one record.
 const pages_max = 128;
 
-/// One a line of the attacks, in the order in which they are made; a star is any rest. They are read
-/// after the last attack, which is to push out all of them.
+/// One a line of the attacks, in the order in which they are made; a star is any rest. They are
+/// read after the last attack, which is to push out all of them.
 const expected = [_][]const u8{
     "audit remote call outcome=ok peer=node-a service=samgrd op=6",
     "audit remote call outcome=denied-unauthenticated peer=node-a service=- op=-",

@@ -52,7 +52,8 @@ test "a whole session, byte for byte" {
     const id_b = try Id.from("node-b");
     var a: Session = undefined;
     var b: Session = undefined;
-    const options_a: session.Options = .{ .id = &id_a, .static = key(1), .ephemeral = key(2), .now_ns = 0 };
+    const options_a: session.Options =
+        .{ .id = &id_a, .static = key(1), .ephemeral = key(2), .now_ns = 0 };
     try a.initiator(options_a, key(3).public);
     b.responder(.{ .id = &id_b, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
 

@@ -194,7 +194,8 @@ fn expectHeard(reply: codec.Reply) !void {
 const go_ahead: codec.Reply = .{ .op = .put, .stage = .go_ahead };
 
 test "a put of any size, in pieces of any size" {
-    for ([_]u32{ 1, 128, 4095, 4096, 4097, most }) |size| for ([_]usize{ 1, 7, 1000, 9000 }) |piece| {
+    const pieces = [_]usize{ 1, 7, 1000, 9000 };
+    for ([_]u32{ 1, 128, 4095, 4096, 4097, most }) |size| for (pieces) |piece| {
         reset();
         try testing.expectEqual(null, feed(&requestOf(.put, size), piece));
         try testing.expectEqual(1, host.judged);
@@ -256,7 +257,8 @@ test "every truncation, however it ends, changes nothing and has one record at m
         try testing.expect(!host.is_open);
         try testing.expectEqual(@intFromBool(is_begun), host.aborts);
         try testing.expectEqual(@intFromBool(is_begun), host.end_count);
-        if (is_begun) try testing.expectEqual(file.End{ .status = null, .reply = null }, host.last.?);
+        const none: file.End = .{ .status = null, .reply = null };
+        if (is_begun) try testing.expectEqual(none, host.last.?);
         const is_malformed = !is_begun and how == .close;
         try testing.expectEqual(@intFromBool(is_malformed), host.malformed_count);
         // And nothing more is done with what comes late.

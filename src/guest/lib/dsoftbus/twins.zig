@@ -35,7 +35,8 @@ test "the newest stays, unless both sides dialled at once" {
 
 test "of two that were dialled at once both ends keep the same, in whichever order they see them" {
     const names = [_][2][]const u8{ .{ "a", "b" }, .{ "node-a", "node-b" }, .{ "a", "aa" } };
-    for (names) |pair| for ([_]usize{ 0, 1 }) |first_of_low| for ([_]usize{ 0, 1 }) |first_of_high| {
+    const either = [_]usize{ 0, 1 };
+    for (names) |pair| for (either) |first_of_low| for (either) |first_of_high| {
         // Session i was dialled by pair[i]; an end keeps session 0 exactly if it was not replaced.
         const low = keeps(pair[0], pair[1], 0, first_of_low);
         const high = keeps(pair[1], pair[0], 1, first_of_high);

@@ -1,6 +1,6 @@
-//! `memset`, `memcpy` and `memmove` for kernel and services. The compiler calls them to clear and to copy memory
-//! and, in ReleaseSafe, to mark every undefined buffer, so on an emulated machine their speed is felt
-//! everywhere.
+//! `memset`, `memcpy` and `memmove` for kernel and services. The compiler calls them to clear and
+//! to copy memory and, in ReleaseSafe, to mark every undefined buffer, so on an emulated machine
+//! their speed is felt everywhere.
 
 const std = @import("std");
 const builtin = @import("builtin");

@@ -82,7 +82,8 @@ pub fn Journal(comptime Device: type) type {
             return encoded;
         }
 
-        /// Zero what stands behind the end, as far as unflushed writes may have come. False: it was.
+        /// Zero what stands behind the end, as far as unflushed writes may have come. False: it
+        /// was.
         pub fn clearWindow(self: *Self) error{Io}!bool {
             const inside: usize = @intCast(self.end % sector_bytes);
             const window = try self.readWindow();

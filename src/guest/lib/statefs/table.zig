@@ -1,8 +1,8 @@
 //! Keys and values in bounded memory, in the order of (owner, key).
 //!
-//! Keys and values lie in one pool of bytes. What is taken away leaves a hole; when the pool is full
-//! its items are pushed together. Finding an item takes as many steps as their number has digits,
-//! and what follows it is the next.
+//! Keys and values lie in one pool of bytes. What is taken away leaves a hole; when the pool is
+//! full its items are pushed together. Finding an item takes as many steps as their number has
+//! digits, and what follows it is the next.
 
 const std = @import("std");
 

@@ -228,7 +228,8 @@ test "a read, a write and a flush, as the device sees them" {
         try testing.expectEqual(queue_size - case.parts, @popCount(blk.queue.free));
         const header = fake.bytes[header_at..][0..header_bytes];
         const sector: u64 = if (case.kind == .flush) 0 else 2;
-        try testing.expectEqual(@intFromEnum(case.kind), std.mem.readInt(u32, header[0..4], .little));
+        const kind = std.mem.readInt(u32, header[0..4], .little);
+        try testing.expectEqual(@intFromEnum(case.kind), kind);
         try testing.expectEqual(sector, std.mem.readInt(u64, header[8..16], .little));
         try testing.expectEqual(false, try blk.finished());
         fake.answer(status_ok, case.writes);

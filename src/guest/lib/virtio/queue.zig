@@ -1,5 +1,5 @@
-//! The driver's side of a split virtqueue (virtio 1.1, section 2.6): requests of one buffer or a chain
-//! of them, one buffer a descriptor.
+//! The driver's side of a split virtqueue (virtio 1.1, section 2.6): requests of one buffer or a
+//! chain of them, one buffer a descriptor.
 //!
 //! Layout within its memory (one page suffices up to 128 entries):
 //!
@@ -152,7 +152,8 @@ pub fn Queue(comptime size: u16) type {
             fence();
         }
 
-        /// A request that the device gave back, by its first descriptor, with the number of bytes it wrote.
+        /// A request that the device gave back, by its first descriptor, with the number of bytes
+        /// it wrote.
         pub fn take(self: *Self) Error!?Used {
             if (self.is_broken) return error.Broken;
             const index = self.used[1];

@@ -111,9 +111,9 @@ const FakeShelf = struct {
 };
 
 const bare: FakeShelf = .{};
-var reply: [reply_bytes_max]u8 = undefined;
 
 test "list and image for who may ask" {
+    var reply: [reply_bytes_max]u8 = undefined;
     var bundles: Bundles = try .parse("");
     var gate: FakeGate = .{};
     const list = bundles.handle("BN\x01\x01", 0xA, &gate, bare, &reply);
@@ -130,6 +130,7 @@ test "list and image for who may ask" {
 }
 
 test "who may not is answered as unsupported, told of eight times, and asked about each time" {
+    var reply: [reply_bytes_max]u8 = undefined;
     var bundles: Bundles = .{};
     var gate: FakeGate = .{};
     for (0..10) |_| {
@@ -146,6 +147,7 @@ test "who may not is answered as unsupported, told of eight times, and asked abo
 }
 
 test "a malformed request is answered without asking policyd" {
+    var reply: [reply_bytes_max]u8 = undefined;
     var bundles: Bundles = .{};
     var gate: FakeGate = .{};
     const cut = bundles.handle("BN\x01", 0xA, &gate, bare, &reply);
@@ -156,6 +158,7 @@ test "a malformed request is answered without asking policyd" {
 }
 
 test "the configuration's text, up to the longest section" {
+    var reply: [reply_bytes_max]u8 = undefined;
     var bundles: Bundles = try .parse("\x01\x00\x03\x00a=b");
     try testing.expectEqualStrings("a=b", bundles.build);
     try testing.expectError(error.UnknownTag, Bundles.parse("\x02\x00\x00\x00"));
@@ -168,6 +171,7 @@ test "the configuration's text, up to the longest section" {
 }
 
 test "a package image goes before the configuration" {
+    var reply: [reply_bytes_max]u8 = undefined;
     var bundles: Bundles = .{};
     var gate: FakeGate = .{};
     const shelf: FakeShelf = .{ .bundles = 3 };

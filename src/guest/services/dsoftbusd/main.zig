@@ -21,7 +21,8 @@ const Daemon = struct {
     edge: Edge,
     node: Node,
     config: dsoftbus.config.Config,
-    /// As long as the longest message there is, so that nothing a client sends fails to be received.
+    /// As long as the longest message there is, so that nothing a client sends fails to be
+    /// received.
     inbox: [os.abi.payload_bytes_max]u8,
 };
 

@@ -7,7 +7,7 @@ const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
 const core = @import("netstackd_core");
-const port = @import("port.zig");
+const Port = @import("port.zig").Port;
 
 pub const panic = os.panic;
 comptime {
@@ -18,6 +18,7 @@ comptime {
 const retry_ns = 5 * std.time.ns_per_ms;
 
 var server: core.Server = undefined;
+var port: Port = .{};
 /// As long as the longest message there is, so that nothing a client sends fails to be received.
 var request_frame: [os.abi.payload_bytes_max]u8 = undefined;
 var retry_at: u64 = never;

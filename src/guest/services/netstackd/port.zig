@@ -14,58 +14,141 @@ const group = net.address.fromBytes(.{ 239, 42, 0, 1 });
 const burst_max = 32;
 const secret_bytes = 16;
 
-var card: virtio.net.Net = undefined;
-/// The card may hold more frames than the last burst took.
-pub var has_more = false;
-var is_broken = false;
-
 const Address = struct { ip: net.address.Ip = 0, prefix: u6 = 0, gateway: ?net.address.Ip = null };
 
-/// Everything up to an interface that works. False: something failed, and one line says what.
-pub fn bringUp(server: *core.Server) bool {
-    tryBringUp(server) catch |err| {
-        server.is_up = false;
-        os.print("netstackd: net FAIL {s}", .{reason(err)});
-        return false;
-    };
-    return true;
-}
+pub const Port = struct {
+    card: virtio.net.Net = undefined,
+    /// The card may hold more frames than the last burst took.
+    has_more: bool = false,
+    is_broken: bool = false,
+    config_frame: [os.abi.payload_bytes_max]u8 = undefined,
 
-fn tryBringUp(server: *core.Server) !void {
-    try openCard();
-    os.print("net: virtio-net up", .{});
-    const address = try readAddress() orelse {
-        os.print("netstackd: no address configured, serving none", .{});
-        return;
-    };
-    var random: [secret_bytes + 2]u8 = undefined;
-    readEntropy(&random) catch return error.NoEntropy;
-    server.bringUp(.{
-        .mac = card.mac,
-        .ip = address.ip,
-        .prefix = address.prefix,
-        .gateway = address.gateway,
-        .group = group,
-        .secret = random[0..secret_bytes].*,
-        .port_seed = std.mem.readInt(u16, random[secret_bytes..], .little),
-    });
-    const ip = net.address.toBytes(address.ip);
-    os.print("net: iface up {d}.{d}.{d}.{d}/{d}", .{ ip[0], ip[1], ip[2], ip[3], address.prefix });
-    try check(&server.stack);
-    os.print("SELFTEST: net iface ok", .{});
-}
+    /// Everything up to an interface that works. False: something failed, and one line says what.
+    pub fn bringUp(self: *Port, server: *core.Server) bool {
+        self.tryBringUp(server) catch |err| {
+            server.is_up = false;
+            os.print("netstackd: net FAIL {s}", .{reason(err)});
+            return false;
+        };
+        return true;
+    }
 
-fn openCard() !void {
-    const base = os.sys.mmioMap(os.abi.slot.mmio) catch |err| return switch (err) {
-        error.BadSlot => error.NoCapability,
-        else => error.NoMapping,
-    };
-    const dma = os.Dma.create(virtio.net.memory_bytes) catch return error.NoBuffers;
-    const memory: virtio.Memory = .{ .virtual = dma.virtual, .physical = dma.physical };
-    card = try .init(@ptrFromInt(base), memory);
-    if (!net.address.isUnicastMac(card.mac)) return error.WrongDevice;
-    os.sys.irqBind(os.abi.slot.irq, os.abi.slot.server_send) catch return error.NoInterrupt;
-}
+    fn tryBringUp(self: *Port, server: *core.Server) !void {
+        try self.openCard();
+        os.print("net: virtio-net up", .{});
+        const address = try self.readAddress() orelse {
+            os.print("netstackd: no address configured, serving none", .{});
+            return;
+        };
+        var random: [secret_bytes + 2]u8 = undefined;
+        readEntropy(&random) catch return error.NoEntropy;
+        server.bringUp(.{
+            .mac = self.card.mac,
+            .ip = address.ip,
+            .prefix = address.prefix,
+            .gateway = address.gateway,
+            .group = group,
+            .secret = random[0..secret_bytes].*,
+            .port_seed = std.mem.readInt(u16, random[secret_bytes..], .little),
+        });
+        const ip = net.address.toBytes(address.ip);
+        const words = .{ ip[0], ip[1], ip[2], ip[3], address.prefix };
+        os.print("net: iface up {d}.{d}.{d}.{d}/{d}", words);
+        try self.check(&server.stack);
+        os.print("SELFTEST: net iface ok", .{});
+    }
+
+    fn openCard(self: *Port) !void {
+        const base = os.sys.mmioMap(os.abi.slot.mmio) catch |err| return switch (err) {
+            error.BadSlot => error.NoCapability,
+            else => error.NoMapping,
+        };
+        const dma = os.Dma.create(virtio.net.memory_bytes) catch return error.NoBuffers;
+        const memory: virtio.Memory = .{ .virtual = dma.virtual, .physical = dma.physical };
+        self.card = try .init(@ptrFromInt(base), memory);
+        if (!net.address.isUnicastMac(self.card.mac)) return error.WrongDevice;
+        os.sys.irqBind(os.abi.slot.irq, os.abi.slot.server_send) catch return error.NoInterrupt;
+    }
+
+    /// Null: this node has no address.
+    fn readAddress(self: *Port) !?Address {
+        var address: Address = .{};
+        var records = os.records.iterate(try os.config(&self.config_frame));
+        while (try records.next()) |record| switch (record.tag) {
+            1 => {
+                if (record.value.len != 5 or record.value[4] > 32) return error.BadAddress;
+                address.ip = net.address.fromBytes(record.value[0..4].*);
+                address.prefix = @intCast(record.value[4]);
+                if (!net.address.isHost(address.ip)) return error.BadAddress;
+            },
+            2 => {
+                if (record.value.len != 4) return error.BadGateway;
+                address.gateway = net.address.fromBytes(record.value[0..4].*);
+            },
+            else => return error.UnknownTag,
+        };
+        return if (address.ip == 0) null else address;
+    }
+
+    /// Does the interface work? An echo to ourselves goes through the whole stack, and the card
+    /// takes and gives back a frame: the announcement of our address, which the link has a use for.
+    fn check(self: *Port, stack: *net.Stack) !void {
+        const frame = try self.card.room() orelse return error.CardBusy;
+        self.card.send(frame, announce(stack, frame.bytes));
+        self.card.kickTransmit();
+        for (0..100) |_| {
+            if (self.card.transmit_queue.take() catch return error.CardBroken) |_| break;
+            svc.sleep(std.time.ns_per_ms);
+        } else return error.CardSilent;
+        const now = os.nsec();
+        _ = stack.sendPing(stack.config.ip, now, 0) catch return error.EchoFailed;
+        self.transmit(stack, now);
+        const done = stack.pings.nextDone() orelse return error.EchoFailed;
+        if (done.rtt_ns == null) return error.EchoFailed;
+    }
+
+    /// Take the interrupt. Done before looking at the card, so that what comes later raises it
+    /// again.
+    pub fn acknowledge(self: *Port) void {
+        self.card.transport.acknowledgeInterrupt();
+        os.sys.irqAck(os.abi.slot.irq) catch {};
+    }
+
+    /// Frames from the card to the stack.
+    pub fn receive(self: *Port, stack: *net.Stack, now: u64) void {
+        self.has_more = false;
+        if (self.is_broken) return;
+        for (0..burst_max) |taken| {
+            const frame = (self.card.receive() catch return self.breakDown()) orelse {
+                if (taken > 0) self.card.kickReceive();
+                return;
+            };
+            stack.receive(frame.bytes, now);
+            self.card.recycle(frame.id);
+        }
+        self.card.kickReceive();
+        self.has_more = true;
+    }
+
+    /// Frames from the stack to the card, as many as it takes now.
+    pub fn transmit(self: *Port, stack: *net.Stack, now: u64) void {
+        if (self.is_broken) return;
+        var sent: usize = 0;
+        while (true) : (sent += 1) {
+            const place = (self.card.room() catch return self.breakDown()) orelse break;
+            const frame = stack.transmit(place.bytes, now) orelse break;
+            self.card.send(place, frame.len);
+        }
+        if (sent > 0) self.card.kickTransmit();
+    }
+
+    /// The device broke its own rules: nothing that it says is believed any more.
+    fn breakDown(self: *Port) void {
+        self.is_broken = true;
+        self.has_more = false;
+        os.print("netstackd: net FAIL device broke the queue's rules", .{});
+    }
+};
 
 fn reason(err: anyerror) []const u8 {
     return switch (err) {
@@ -83,28 +166,6 @@ fn reason(err: anyerror) []const u8 {
     };
 }
 
-var config_frame: [os.abi.payload_bytes_max]u8 = undefined;
-
-/// Null: this node has no address.
-fn readAddress() !?Address {
-    var address: Address = .{};
-    var records = os.records.iterate(try os.config(&config_frame));
-    while (try records.next()) |record| switch (record.tag) {
-        1 => {
-            if (record.value.len != 5 or record.value[4] > 32) return error.BadAddress;
-            address.ip = net.address.fromBytes(record.value[0..4].*);
-            address.prefix = @intCast(record.value[4]);
-            if (!net.address.isHost(address.ip)) return error.BadAddress;
-        },
-        2 => {
-            if (record.value.len != 4) return error.BadGateway;
-            address.gateway = net.address.fromBytes(record.value[0..4].*);
-        },
-        else => return error.UnknownTag,
-    };
-    return if (address.ip == 0) null else address;
-}
-
 fn readEntropy(out: []u8) !void {
     const rngd = try os.route("rngd");
     var request: [wire.rn.request_bytes]u8 = undefined;
@@ -114,23 +175,6 @@ fn readEntropy(out: []u8) !void {
     const reply = wire.rn.decodeReply(bytes) orelse return error.Malformed;
     if (reply.status != .ok or reply.bytes.len != out.len) return error.Refused;
     @memcpy(out, reply.bytes);
-}
-
-/// Does the interface work? An echo to ourselves goes through the whole stack, and the card takes
-/// and gives back a frame: the announcement of our address, which the link has a use for.
-fn check(stack: *net.Stack) !void {
-    const frame = try card.room() orelse return error.CardBusy;
-    card.send(frame, announce(stack, frame.bytes));
-    card.kickTransmit();
-    for (0..100) |_| {
-        if (card.transmit_queue.take() catch return error.CardBroken) |_| break;
-        svc.sleep(std.time.ns_per_ms);
-    } else return error.CardSilent;
-    const now = os.nsec();
-    _ = stack.sendPing(stack.config.ip, now, 0) catch return error.EchoFailed;
-    transmit(stack, now);
-    const done = stack.pings.nextDone() orelse return error.EchoFailed;
-    if (done.rtt_ns == null) return error.EchoFailed;
 }
 
 /// An ARP request for our own address (RFC 5227 section 2.3).
@@ -146,45 +190,4 @@ fn announce(stack: *const net.Stack, out: []u8) usize {
     };
     words.write(out[packet.ethernet_bytes..], @splat(0));
     return packet.ethernet_bytes + packet.arp_bytes;
-}
-
-/// Take the interrupt. Done before looking at the card, so that what comes later raises it again.
-pub fn acknowledge() void {
-    card.transport.acknowledgeInterrupt();
-    os.sys.irqAck(os.abi.slot.irq) catch {};
-}
-
-/// Frames from the card to the stack.
-pub fn receive(stack: *net.Stack, now: u64) void {
-    has_more = false;
-    if (is_broken) return;
-    for (0..burst_max) |taken| {
-        const frame = (card.receive() catch return breakDown()) orelse {
-            if (taken > 0) card.kickReceive();
-            return;
-        };
-        stack.receive(frame.bytes, now);
-        card.recycle(frame.id);
-    }
-    card.kickReceive();
-    has_more = true;
-}
-
-/// Frames from the stack to the card, as many as it takes now.
-pub fn transmit(stack: *net.Stack, now: u64) void {
-    if (is_broken) return;
-    var sent: usize = 0;
-    while (true) : (sent += 1) {
-        const place = (card.room() catch return breakDown()) orelse break;
-        const frame = stack.transmit(place.bytes, now) orelse break;
-        card.send(place, frame.len);
-    }
-    if (sent > 0) card.kickTransmit();
-}
-
-/// The device broke its own rules: nothing that it says is believed any more.
-fn breakDown() void {
-    is_broken = true;
-    has_more = false;
-    os.print("netstackd: net FAIL device broke the queue's rules", .{});
 }

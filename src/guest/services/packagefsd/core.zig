@@ -226,7 +226,8 @@ test "listings, page by page" {
     for ([_][]const u8{ "", "system", "system@1/bin" }) |path| {
         var cursor: u32 = 0;
         while (true) {
-            const request: pf.Request = .{ .list = .{ .cursor = cursor, .limit = 1, .path = path } };
+            const request: pf.Request =
+                .{ .list = .{ .cursor = cursor, .limit = 1, .path = path } };
             const reply = pf.decodeReply(try fixture.ask(request), .list).?;
             var page = pf.decodeList(reply.tail).?;
             while (page.next()) |entry| try out.print("{s}:{d} ", .{ entry.name, entry.size });

@@ -2,6 +2,7 @@
 //!
 //! `Node` is what the checks run against: the real one in main.zig, fakes in world_test.zig. It has
 //!
+//!     room: Room
 //!     fn call(self, service: Service, request: []const u8, reply: []u8, timeout_ns) ![]const u8
 //!     fn has(self, service: Service) bool    // it is there, and may be asked
 //!     fn listen(self, port: u16) !void       // TCP, through netstackd
@@ -11,6 +12,7 @@
 //!     fn passed(self, name, ending), fn failed(self, name, reason: anyerror)
 
 const std = @import("std");
+const wire = @import("wire");
 pub const plan = @import("plan.zig");
 pub const Mode = plan.Mode;
 pub const Plan = plan.Plan;
@@ -23,6 +25,22 @@ pub const Service = enum { samgrd, bundlemgrd, policyd, logd, rngd, dsoftbusd, s
 
 /// How long a service of this node may take for an answer.
 pub const call_timeout_ns = 2 * std.time.ns_per_s;
+
+/// One frame at a time each way, of a call and of what it carries to the other node. Part of a
+/// static node: filling a stack with small buffers is dear to start.
+pub const Room = struct {
+    local: struct {
+        request: [wire.lo.append_bytes_max]u8 = undefined,
+        reply: [8192]u8 = undefined,
+    } = .{},
+    remote: struct {
+        request: [wire.ds.request_bytes_max]u8 = undefined,
+        reply: [wire.ds.reply_bytes_max]u8 = undefined,
+    } = .{},
+    /// Of the last request to the state store, so that no answer to an earlier one is taken for
+    /// its.
+    nonce: u64 = 0,
+};
 
 /// What a check says when a service answered, but not what it should have.
 pub const Wrong = error{ NotThisReply, WrongStatus, WrongValue };

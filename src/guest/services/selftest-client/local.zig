@@ -13,10 +13,6 @@ const not_held = "policy.delegate";
 const listen_port = 41000;
 const random_bytes = 32;
 
-// One frame at a time each way. Static: filling a stack with small buffers is dear to start.
-var request_buffer: [wire.lo.append_bytes_max]u8 = undefined;
-var reply_buffer: [8192]u8 = undefined;
-
 pub fn Local(comptime Node: type) type {
     return struct {
         pub const table = [_]suite.Check(Node){
@@ -38,11 +34,11 @@ pub fn Local(comptime Node: type) type {
         };
 
         fn ask(node: *Node, service: Service, request: []const u8) ![]const u8 {
-            return node.call(service, request, &reply_buffer, suite.call_timeout_ns);
+            return node.call(service, request, &node.room.local.reply, suite.call_timeout_ns);
         }
 
         fn samgrd(node: *Node, request: wire.sm.Request) ![]const u8 {
-            return ask(node, .samgrd, try wire.sm.encodeRequest(&request_buffer, request));
+            return ask(node, .samgrd, try wire.sm.encodeRequest(&node.room.local.request, request));
         }
 
         fn senderPid(node: *Node) !void {
@@ -56,7 +52,7 @@ pub fn Local(comptime Node: type) type {
         }
 
         fn policy(node: *Node, capability: []const u8, nonce: u32) !wire.po.Status {
-            const frame = try wire.po.encodeRequest(&request_buffer, .{
+            const frame = try wire.po.encodeRequest(&node.room.local.request, .{
                 .op = .check_cap,
                 .nonce = nonce,
                 .subject = node.id(),
@@ -124,7 +120,7 @@ pub fn Local(comptime Node: type) type {
         }
 
         fn bundleList(node: *Node) !void {
-            const frame = try wire.bn.encodeRequest(&request_buffer, .list);
+            const frame = try wire.bn.encodeRequest(&node.room.local.request, .list);
             const reply = wire.bn.decodeListReply(try ask(node, .bundlemgrd, frame)) orelse
                 return Wrong.NotThisReply;
             try expectStatus(wire.bn.Status.ok, reply.status);
@@ -132,7 +128,7 @@ pub fn Local(comptime Node: type) type {
         }
 
         fn bundleImage(node: *Node) !void {
-            const frame = try wire.bn.encodeRequest(&request_buffer, .fetch_image);
+            const frame = try wire.bn.encodeRequest(&node.room.local.request, .fetch_image);
             const reply = wire.bn.decodeImageReply(try ask(node, .bundlemgrd, frame)) orelse
                 return Wrong.NotThisReply;
             try expectStatus(wire.bn.Status.ok, reply.status);
@@ -156,7 +152,8 @@ pub fn Local(comptime Node: type) type {
 
         fn logQuery(node: *Node) !void {
             const since_ns = node.now();
-            const append = try wire.lo.encodeRequest(&request_buffer, since_ns, .{ .append = .{
+            const room = &node.room.local.request;
+            const append = try wire.lo.encodeRequest(room, since_ns, .{ .append = .{
                 .level = .info,
                 .scope = "selftest",
                 .message = "log query probe",
@@ -164,7 +161,7 @@ pub fn Local(comptime Node: type) type {
             } });
             const id = wire.lo.decodeAppendReply(try ask(node, .logd, append), since_ns) orelse
                 return Wrong.NotThisReply;
-            const query = try wire.lo.encodeRequest(&request_buffer, since_ns, .{
+            const query = try wire.lo.encodeRequest(&node.room.local.request, since_ns, .{
                 .query = .{ .since_ns = since_ns, .max = 16 },
             });
             var records = wire.lo.decodeQueryReply(try ask(node, .logd, query), since_ns) orelse
@@ -181,7 +178,7 @@ pub fn Local(comptime Node: type) type {
         }
 
         fn random(node: *Node, out: *[random_bytes]u8) !void {
-            const frame = try wire.rn.encodeRequest(&request_buffer, random_bytes);
+            const frame = try wire.rn.encodeRequest(&node.room.local.request, random_bytes);
             const reply = wire.rn.decodeReply(try ask(node, .rngd, frame)) orelse
                 return Wrong.NotThisReply;
             try expectStatus(wire.rn.Status.ok, reply.status);

@@ -15,6 +15,7 @@ comptime {
 const services = std.enums.values(checks.Service);
 
 const Node = struct {
+    room: checks.Room = .{},
     routes: [services.len]?os.Slot = @splat(null),
     /// Borrowed from the configuration.
     peer_id: []const u8 = "",

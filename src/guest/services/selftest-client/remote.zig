@@ -11,9 +11,6 @@ const proof_ns = 4 * std.time.ns_per_s;
 /// Between two tries, so that a node that refuses at once isn't asked in a loop.
 const pause_ns = 200 * std.time.ns_per_ms;
 
-var request_buffer: [wire.ds.request_bytes_max]u8 = undefined;
-var reply_buffer: [wire.ds.reply_bytes_max]u8 = undefined;
-
 pub fn Remote(comptime Node: type) type {
     return struct {
         pub const table = [_]suite.Check(Node){
@@ -33,8 +30,9 @@ pub fn Remote(comptime Node: type) type {
 
         /// Of the peer that the configuration names, and of no other.
         pub fn ask(node: *Node, request: wire.ds.Request) ![]const u8 {
-            const frame = try wire.ds.encodeRequestTo(&request_buffer, node.peer(), request);
-            return node.call(.dsoftbusd, frame, &reply_buffer, call_ns);
+            const room = &node.room.remote;
+            const frame = try wire.ds.encodeRequestTo(&room.request, node.peer(), request);
+            return node.call(.dsoftbusd, frame, &room.reply, call_ns);
         }
 
         fn resolve(node: *Node) !void {

@@ -14,11 +14,6 @@ const value = "local-statefs-v1";
 const remote_key = "/state/shared/selftest/remote-rw";
 const remote_value = "remote-statefs-rw-v1";
 
-var request_buffer: [256]u8 = undefined;
-var reply_buffer: [512]u8 = undefined;
-/// So that no answer to an earlier request is taken for this one's.
-var nonce: u64 = 0;
-
 pub fn State(comptime Node: type) type {
     return struct {
         pub const table = [_]suite.Check(Node){
@@ -36,13 +31,13 @@ pub fn State(comptime Node: type) type {
         };
 
         fn askRemote(node: *Node, request: sf.Request) !sf.Reply {
-            nonce += 1;
+            node.room.nonce += 1;
             var numbered = request;
-            numbered.nonce = nonce;
-            const frame = try sf.encodeRequest(&request_buffer, numbered);
+            numbered.nonce = node.room.nonce;
+            const frame = try sf.encodeRequest(&node.room.local.request, numbered);
             const answer = try Remote(Node).ask(node, .{ .state = frame });
             const inner = wire.ds.decodeState(answer) orelse return Wrong.WrongStatus;
-            return sf.decodeReply(inner, request.op, nonce) orelse Wrong.NotThisReply;
+            return sf.decodeReply(inner, request.op, node.room.nonce) orelse Wrong.NotThisReply;
         }
 
         fn expectRemote(status: sf.Status, node: *Node, request: sf.Request) !void {
@@ -63,12 +58,13 @@ pub fn State(comptime Node: type) type {
         }
 
         fn ask(node: *Node, request: sf.Request) !sf.Reply {
-            nonce += 1;
+            node.room.nonce += 1;
             var numbered = request;
-            numbered.nonce = nonce;
-            const frame = try sf.encodeRequest(&request_buffer, numbered);
-            const reply = try node.call(.statefsd, frame, &reply_buffer, suite.call_timeout_ns);
-            return sf.decodeReply(reply, request.op, nonce) orelse Wrong.NotThisReply;
+            numbered.nonce = node.room.nonce;
+            const room = &node.room.local;
+            const frame = try sf.encodeRequest(&room.request, numbered);
+            const reply = try node.call(.statefsd, frame, &room.reply, suite.call_timeout_ns);
+            return sf.decodeReply(reply, request.op, node.room.nonce) orelse Wrong.NotThisReply;
         }
 
         fn expect(status: sf.Status, node: *Node, request: sf.Request) !void {

@@ -95,6 +95,7 @@ const World = struct {
     /// dsoftbusd has no session before this instant.
     session_at_ns: u64 = 0,
     clock_ns: u64 = 1,
+    room: checks.Room = .{},
     open_handle: ?u32 = null,
     /// The session with everything open in it is lost at the next read.
     drops_handles: bool = false,

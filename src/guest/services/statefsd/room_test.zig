@@ -126,7 +126,8 @@ fn move(key: []const u8, len: usize) !sf.Status {
         };
         const status = (try ask(chunk)).status;
         if (status != .ok) {
-            try testing.expectEqual(sf.Status.ok, (try ask(.{ .op = .txn_abort, .txn = txn })).status);
+            const abort = try ask(.{ .op = .txn_abort, .txn = txn });
+            try testing.expectEqual(sf.Status.ok, abort.status);
             return status;
         }
         left -= count;

@@ -135,7 +135,7 @@ test "a spoofer at any rate: the honest session is up within a second of its los
     }
 }
 
-test "a spoofer while the peer is away is dialled every third time and recorded; the peer is found" {
+test "a spoofer while the peer is away is dialled each third time and recorded; the peer is found" {
     const world = try pair();
     defer world.destroy();
     // It does not listen where it should, for ten seconds.

@@ -1,5 +1,5 @@
-//! What leaves a session: streams and answers are sealed as far as there is room, and written as far
-//! as the connection takes it.
+//! What leaves a session: streams and answers are sealed as far as there is room, and written as
+//! far as the connection takes it.
 
 const edge = @import("edge.zig");
 const moving = @import("moving.zig");
