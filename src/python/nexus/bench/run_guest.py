@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
             kernel=Path(kernel).read_bytes(),
             drives=drives,
             engine=engine,
-            **values,  # type: ignore[arg-type]
+            **values,  # type: ignore[arg-type]  # Of mixed types.
         )
     )
     began = time.process_time()

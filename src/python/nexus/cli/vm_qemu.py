@@ -130,7 +130,7 @@ def _run_plain(words: list[str], options: Options) -> Ending:
             source = stack.enter_context(options.script.open("rb"))
         process, errors = stack.enter_context(_started(words, source, subprocess.PIPE))
         assert process.stdout is not None
-        while data := process.stdout.read1(_READ_BYTES):  # type: ignore[attr-defined]
+        while data := process.stdout.read1(_READ_BYTES):  # type: ignore[attr-defined]  # Buffered.
             found = search.cut(data)
             sys.stdout.buffer.write(data if found is None else found)
             sys.stdout.buffer.flush()

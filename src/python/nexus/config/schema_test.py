@@ -36,7 +36,7 @@ def _check_pattern(
         yield jsonschema.ValidationError(f"{text!r} does not match {pattern!r}")
 
 
-Validator = extend(  # type: ignore[no-untyped-call]
+Validator = extend(  # type: ignore[no-untyped-call]  # Has no types.
     jsonschema.Draft202012Validator, {"pattern": _check_pattern}
 )
 SCHEMAS = {kind: build_schema(kind) for kind in FILES}

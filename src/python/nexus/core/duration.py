@@ -21,9 +21,13 @@ def check_timeout_s(timeout_s: object, name: str = "timeout_s") -> float:
     Raises:
         TimeoutValueError: it is not above 0, above an hour, or not a number.
     """
-    is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
-    # Compared as it is: an integer may be larger than a float can be.
-    if is_number and 0 < timeout_s <= TIMEOUT_S_MAX and isfinite(timeout_s):  # type: ignore
-        return float(timeout_s)  # type: ignore[arg-type]
+    if (
+        isinstance(timeout_s, int | float)
+        and not isinstance(timeout_s, bool)
+        # Compared as it is: an integer may be larger than a float can be.
+        and 0 < timeout_s <= TIMEOUT_S_MAX
+        and isfinite(timeout_s)
+    ):
+        return float(timeout_s)
     text = f"{name}: {timeout_s!r}, expected seconds above 0 and up to {TIMEOUT_S_MAX:g}"
     raise TimeoutValueError(text)

@@ -48,4 +48,4 @@ def program(text: str) -> bytes:
 def boot(text: str, **options: object) -> Machine:
     """A machine about to execute a program, with 1 MiB of RAM unless told otherwise."""
     values: dict[str, object] = {"kernel": program(text), "ram_bytes": 1 << 20, **options}
-    return Machine(MachineOptions(**values))  # type: ignore[arg-type]
+    return Machine(MachineOptions(**values))  # type: ignore[arg-type]  # Of mixed types.

@@ -20,7 +20,7 @@ RAM_BYTES = 1 << 20
 
 def options_of(text: str, **more: object) -> MachineOptions:
     values: dict[str, object] = {"kernel": program(text), "ram_bytes": RAM_BYTES, **more}
-    return MachineOptions(**values)  # type: ignore[arg-type]
+    return MachineOptions(**values)  # type: ignore[arg-type]  # Of mixed types.
 
 
 def resumed(machine: Machine, options: MachineOptions) -> Machine:

@@ -24,7 +24,7 @@ def _decoder(cases: tuple[Case, ...]) -> Callable[[bytes], None]:
         except RemoteProtocolError:
             return
         if not first.ignores_trailing:
-            encoded = value.encode()  # type: ignore[attr-defined]
+            encoded = value.encode()  # type: ignore[attr-defined]  # Every codec has it.
             assert encoded == data, f"{value} encodes to {encoded.hex()}"
 
     return run

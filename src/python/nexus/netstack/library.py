@@ -146,7 +146,7 @@ class Library:
     def _bind(self, name: str, result: type | None, *takes: type) -> Callable[..., int]:
         function = getattr(self._library, _PREFIX + name)
         function.restype, function.argtypes = result, takes
-        return function  # type: ignore[no-any-return]
+        return function  # type: ignore[no-any-return]  # ctypes has no types.
 
     def call(self, name: str, *arguments: object) -> int:
         """Call a function of the table.

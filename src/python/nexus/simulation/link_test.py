@@ -116,7 +116,7 @@ def test_jitter_stays_within_its_bounds_and_reorders() -> None:
 )
 def test_bad_options_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
-        LinkOptions(**options)  # type: ignore[arg-type]
+        LinkOptions(**options)  # type: ignore[arg-type]  # Of mixed types.
 
 
 def test_empty_cut_is_refused() -> None:

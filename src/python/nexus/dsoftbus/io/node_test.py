@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,8 @@ from nexus.dsoftbus.rate import Limit
 
 def run(scenario: Callable[[TwoNodes], Awaitable[None]], **options: object) -> None:
     async def main() -> None:
-        async with asyncio.timeout(10), two_nodes(**options) as nodes:  # type: ignore[arg-type]
+        mixed: Any = options
+        async with asyncio.timeout(10), two_nodes(**mixed) as nodes:
             await scenario(nodes)
 
     asyncio.run(main())

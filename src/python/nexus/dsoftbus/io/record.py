@@ -35,7 +35,7 @@ class CallRecord(Model):
 
     event: Literal["remote-call"] = "remote-call"
     level: Literal["info", "warn"]
-    outcome: Literal[_OUTCOMES]  # type: ignore[valid-type]
+    outcome: Literal[_OUTCOMES]  # type: ignore[valid-type]  # The table is the type.
     peer: str | None
     service: str | None
     opcode: Annotated[int, Field(ge=0, le=255)] | None
@@ -46,7 +46,7 @@ class StreamRecord(Model):
 
     event: Literal["mux-reject"] = "mux-reject"
     level: Literal["warn"] = "warn"
-    outcome: Literal[_REJECTS]  # type: ignore[valid-type]
+    outcome: Literal[_REJECTS]  # type: ignore[valid-type]  # The table is the type.
     peer: str
 
 

@@ -133,7 +133,7 @@ def test_reading_and_writing_as_elsewhere() -> None:
             await stream.write(memoryview(b" second"))
             assert await stream.read(0) == b""
             with pytest.raises(TypeError, match="str, expected bytes"):
-                await stream.write("text")  # type: ignore[arg-type]
+                await stream.write("text")  # type: ignore[arg-type]  # The mistake that is tested.
             with pytest.raises(ValueError, match="-2"):
                 await stream.read(-2)
             stream.close()
@@ -170,7 +170,7 @@ def _cancelled_at_once(call: Call) -> bytes:
 
 
 async def _late_text(call: Call) -> bytes:
-    return "text"  # type: ignore[return-value]
+    return "text"  # type: ignore[return-value]  # The mistake that is tested.
 
 
 @pytest.mark.parametrize(

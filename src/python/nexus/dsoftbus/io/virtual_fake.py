@@ -38,12 +38,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         ready: Any = getattr(self, "_ready")  # noqa: B009 - CPython's own, private there.
-        scheduled: Any = getattr(self, "_scheduled")  # noqa: B009
+        scheduled: Any = getattr(self, "_scheduled")  # noqa: B009 - Likewise.
         if not ready:
             live = [handle for handle in scheduled if not handle.cancelled()]
             assert live, "nothing is left that could ever happen"
             self._now_s = max(self._now_s, min(handle.when() for handle in live))
-        super()._run_once()  # type: ignore[misc]
+        super()._run_once()  # type: ignore[misc]  # CPython's own.
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
@@ -153,7 +153,7 @@ class Line:
         self.far = MemoryTransport(self.accepted, "10.42.0.10")
         self.near.other, self.far.other = self.far, self.near
         for end in (self.near, self.far):
-            end.protocol.connection_made(end)  # type: ignore[arg-type]
+            end.protocol.connection_made(end)  # type: ignore[arg-type]  # Half of one is enough.
 
     def carry(self, count: int = 1 << 30) -> bool:
         """Deliver in both directions; say whether there was anything."""

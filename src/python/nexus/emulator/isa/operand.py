@@ -72,7 +72,9 @@ def parse(kind: str, text: str, symbols: dict[str, int], pc: int) -> dict[str, i
 
 def number(text: str, symbols: dict[str, int]) -> int:
     """A constant, a symbol, or a symbol with a signed offset."""
-    name, sign, rest = re.fullmatch(r"([^+-]*)([+-]?)(.*)", text).groups()  # type: ignore[union-attr]
+    found = re.fullmatch(r"([^+-]*)([+-]?)(.*)", text, re.DOTALL)
+    assert found is not None, "the pattern matches every text"
+    name, sign, rest = found.groups()
     if name in symbols:
         offset = int(rest, 0) if sign else 0
         return symbols[name] + (-offset if sign == "-" else offset)

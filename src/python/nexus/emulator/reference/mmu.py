@@ -9,7 +9,7 @@ page tables are marked, and a store to one of them empties the caches.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference.pmp import EXECUTE, READ, WRITE, Pmp
@@ -76,9 +76,10 @@ class PageViews(dict[int, memoryview]):
         self._format = FORMATS[size]
 
     def __missing__(self, page: int) -> memoryview:
-        view = self._mmu.page_view(page << 12, self._access).cast(self._format)  # type: ignore[call-overload]
+        cast: Any = self._mmu.page_view(page << 12, self._access).cast  # Typed for literal formats.
+        view: memoryview = cast(self._format)
         self[page] = view
-        return view  # type: ignore[no-any-return]
+        return view
 
 
 class Context:

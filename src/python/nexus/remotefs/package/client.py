@@ -192,7 +192,7 @@ class RemoteFile(io.RawIOBase):
         return self._position
 
     # The stub wants any buffer, which has no one name in this version of Python.
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # Above.
         """Read into a buffer as much as it holds."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data

@@ -160,7 +160,7 @@ class LockedFile(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     # The stub wants any buffer, which has no one name in this version of Python.
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # Above.
         """Read into a buffer as much as it holds.  Raises OSError."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data

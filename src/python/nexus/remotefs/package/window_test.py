@@ -109,7 +109,8 @@ def test_any_reads_in_any_order_of_answers(
             new = ask_all(window)
             assert not set(new) & set(flying)
             flying += new
-            piece = flying.pop(random.randrange(len(flying)))  # type: ignore[attr-defined]
+            number = random.randrange(len(flying))  # type: ignore[attr-defined]  # Hypothesis'.
+            piece = flying.pop(number)
             window.arrived(piece, part(piece))
             assert window.kept_bytes <= length + (ahead + 2) * BLOCK_BYTES
         assert data == DATA[offset : offset + length]

@@ -8,6 +8,8 @@ and is written together: 120 to 300 operations on a disk of 72 sectors; a minute
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from nexus.core.randomness import KeyedRandom
@@ -40,7 +42,7 @@ def run(
         kind = random.below(10, "kind", number)
         if kind == 0 and key in state:
             del state[key]
-            work.do(lambda key=key: store.delete(key), state)  # type: ignore[misc]
+            work.do(partial(store.delete, key), state)
         elif kind == 1:
             txn = store.begin()
             for part in range(3):
@@ -48,12 +50,12 @@ def run(
                 store.put_chunk(txn, f"{key}/{part % 2}", chunk)
                 held = state.get(f"{key}/{part % 2}", b"") if part == 2 else b""
                 state[f"{key}/{part % 2}"] = held + chunk
-            work.do(lambda txn=txn: store.commit(txn), state)  # type: ignore[misc]
+            work.do(partial(store.commit, txn), state)
         else:
             long = 1500 if kind == 2 else 60
             value = random.bytes(random.below(long, "size", number), "value", number)
             state[key] = value
-            work.do(lambda key=key, value=value: store.put(key, value), state)  # type: ignore[misc]
+            work.do(partial(store.put, key, value), state)
         if random.below(sync_every, "sync", number) == 0:
             store.sync()
             work.did_sync()

@@ -120,10 +120,10 @@ async def _repeat(peer: Peer, state: StateClient) -> list[str]:
     take = calls.answered
 
     def drop(response: Response) -> None:
-        calls.answered = take  # type: ignore[method-assign]
+        calls.answered = take  # type: ignore[method-assign]  # The one call to lose.
         lost.set()
 
-    calls.answered = drop  # type: ignore[method-assign]
+    calls.answered = drop  # type: ignore[method-assign]  # The one call to lose.
     putting = asyncio.create_task(state.put(f"{KEY}/r", b"first"))
     await lost.wait()
     await state.put(f"{KEY}/r", b"second")

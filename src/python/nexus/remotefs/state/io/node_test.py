@@ -228,10 +228,10 @@ def lose_next_answer(peer: Peer) -> asyncio.Event:
     take = calls.answered
 
     def drop(response: Response) -> None:
-        calls.answered = take  # type: ignore[method-assign]
+        calls.answered = take  # type: ignore[method-assign]  # The one call to lose.
         happened.set()
 
-    calls.answered = drop  # type: ignore[method-assign]
+    calls.answered = drop  # type: ignore[method-assign]  # The one call to lose.
     return happened
 
 

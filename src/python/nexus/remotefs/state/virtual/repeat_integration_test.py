@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged import boot
+from nexus.remotefs.state.virtual.packaged_support import boot
 from nexus.remotefs.state.virtual.scene import LOG, STATE, Scene
 from nexus.wire import log, samgr
 from nexus.wire.gateway import RESPONSE_PAYLOAD_MAX

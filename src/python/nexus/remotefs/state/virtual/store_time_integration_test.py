@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged import boot
+from nexus.remotefs.state.virtual.packaged_support import boot
 from nexus.remotefs.state.virtual.scene import STATE, Scene
 from nexus.wire.state import Op, Request, Status
 
