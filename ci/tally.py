@@ -5,15 +5,21 @@
 REPORTS is a JUnit file, or a folder of them.  Tests are counted from the reports and from nothing
 else.  A step that failed without a failed test in its reports (it has none, or broke before it
 wrote them) counts as one failure; so does one that claims success but left no report where it
-should have.  The last line is `N passed, N failed`; the exit code is 0 only if nothing failed.
+should have.  A skipped test is in neither number: each reason is printed with how often it was
+given, and one that this machine disproves (a program that is not there, and is) is a failure.  The
+last line is `N passed, N failed`; the exit code is 0 only if nothing failed.
 """
 
 from __future__ import annotations
 
 import os
+import platform
+import re
+import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
@@ -30,10 +36,34 @@ class Step:
 
 @dataclass(frozen=True)
 class Count:
-    """Tests by verdict; skipped ones are in neither number."""
+    """Tests by verdict, and how often each reason to skip one was given."""
 
     passed: int
     failed: int
+    skips: Counter[str] = field(default_factory=Counter)
+
+
+# Reasons that this machine can disprove: the pattern of one, and what must be true of its word.
+DISPROVABLE: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
+    (
+        re.compile(r"([\w.+-]+) is not (?:installed )?on this (?:host|machine)"),
+        lambda program: shutil.which(program) is None,
+    ),
+    (re.compile(r"no ([\w.+-]+) on this host"), lambda program: shutil.which(program) is None),
+    (
+        re.compile(r"the compiled engines? (?:is|are) for (x86-64)"),
+        lambda _: platform.machine() != "x86_64",
+    ),
+)
+
+
+def is_disproved(reason: str) -> bool:
+    """Whether this machine has what a test was skipped for the lack of."""
+    return any(
+        not is_true(found[1])
+        for pattern, is_true in DISPROVABLE
+        if (found := pattern.search(reason))
+    )
 
 
 def parse_step(text: str) -> Step:
@@ -49,15 +79,21 @@ def parse_step(text: str) -> Step:
 
 
 def count_cases(report: str) -> Count:
-    """Count the cases of one JUnit report."""
+    """Count the cases of one JUnit report.
+
+    In a report with a failure, what is skipped was not reached; that has no reason of its own.
+    """
     passed = failed = 0
+    skips: Counter[str] = Counter()
     for case in ElementTree.fromstring(report).iter("testcase"):
         children = {child.tag for child in case}
         if children & {"failure", "error"}:
             failed += 1
-        elif "skipped" not in children:
+        elif (skipped := case.find("skipped")) is not None:
+            skips[skipped.get("message") or "no reason is given"] += 1
+        else:
             passed += 1
-    return Count(passed, failed)
+    return Count(passed, failed, Counter() if failed else skips)
 
 
 def count_step(step: Step) -> tuple[Count, str | None]:
@@ -66,18 +102,34 @@ def count_step(step: Step) -> tuple[Count, str | None]:
     if step.reports is not None:
         files = sorted(step.reports.glob("*.xml")) if step.reports.is_dir() else [step.reports]
     passed = failed = 0
+    skips: Counter[str] = Counter()
     for file in files:
         try:
             count = count_cases(file.read_text(encoding="utf-8"))
         except (OSError, ElementTree.ParseError) as exc:
-            return Count(passed, failed + 1), f"{step.name}: no report that can be read: {exc}"
+            complaint = f"{step.name}: no report that can be read: {exc}"
+            return Count(passed, failed + 1, skips), complaint
         passed += count.passed
         failed += count.failed
+        skips += count.skips
     if step.reports is not None and passed + failed == 0:
         return Count(0, 1), f"{step.name}: no tests in {step.reports}"
     if step.exit_code != 0 and failed == 0:
-        return Count(passed, 1), f"{step.name}: ended with {step.exit_code}"
-    return Count(passed, failed), None
+        return Count(passed, 1, skips), f"{step.name}: ended with {step.exit_code}"
+    return Count(passed, failed, skips), None
+
+
+def describe_skips(step: str, skips: Counter[str]) -> tuple[list[str], int]:
+    """Return a line for each reason to skip, and how many tests should not have been skipped."""
+    lines: list[str] = []
+    wrong = 0
+    for reason, times in sorted(skips.items()):
+        line = f"{step}: skipped {times}: {reason}"
+        if is_disproved(reason):
+            wrong += times
+            line += "; but this machine has it, so that counts as failed"
+        lines.append(line)
+    return lines, wrong
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -92,8 +144,10 @@ def main(arguments: Sequence[str]) -> int:
         count, complaint = count_step(step)
         passed += count.passed
         failed += count.failed
-        if complaint is not None:
-            sys.stdout.write(f"tally: {complaint}\n")
+        lines, wrong = describe_skips(step.name, count.skips)
+        failed += wrong
+        for line in [*([complaint] if complaint else []), *lines]:
+            sys.stdout.write(f"tally: {line}\n")
     sys.stdout.write(f"{passed} passed, {failed} failed\n")
     return 1 if failed or not steps else 0
 

@@ -30,6 +30,65 @@ def test_cases_are_counted_by_verdict() -> None:
     assert tally.count_cases(REPORT) == tally.Count(passed=1, failed=2)
 
 
+def skipped(reason: str) -> str:
+    return (
+        f'<testsuite><testcase name="a"/><testcase name="b"><skipped message="{reason}"/>'
+        "</testcase></testsuite>"
+    )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "no-such-program is not on this host",
+        "no-such-program is not installed on this host",
+        "no no-such-program on this host",
+        "this machine gives this user no namespaces",
+    ],
+)
+def test_skips_are_counted_by_their_reason(
+    reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.xml", "b.xml"):
+        (tmp_path / name).write_text(skipped(reason))
+
+    assert run(capsys, f"test=0={tmp_path}") == (
+        0,
+        [f"tally: test: skipped 2: {reason}", "2 passed, 0 failed"],
+    )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["{} is not on this machine", "{} is not installed on this host", "no {} on this host"],
+)
+def test_skip_for_the_lack_of_what_is_there_is_a_failure(
+    reason: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = tmp_path / "bin" / "some-tool"
+    program.parent.mkdir()
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    (tmp_path / "a.xml").write_text(skipped(reason.format("some-tool")))
+
+    exit_code, lines = run(capsys, f"test=0={tmp_path}")
+
+    assert (exit_code, lines[-1]) == (1, "1 passed, 1 failed")
+    assert lines[0].endswith("; but this machine has it, so that counts as failed")
+
+
+def test_what_a_failed_run_did_not_reach_has_no_reason_to_judge(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.xml").write_text(REPORT)
+
+    assert run(capsys, f"test=1={tmp_path}") == (1, ["1 passed, 2 failed"])
+
+
 def test_sum_is_over_all_reports_of_all_steps(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

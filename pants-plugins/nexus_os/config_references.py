@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Set, Tuple
 try:
     import tomllib
 except ModuleNotFoundError:  # CPython 3.9; Pants brings this one.
-    import toml as tomllib  # type: ignore[no-redef]
+    import toml as tomllib  # type: ignore[no-redef]  # One name for both.
 
 # Under which a node names what it boots and its drives.
 _IMAGE_KEYS = ("image", "disk")

@@ -1,0 +1,109 @@
+"""Each habit: what breaks it is found, what keeps it is not."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ci import tidy
+from ci.tidy import Source
+
+LONG = "word " * 21
+HASH = "#"  # So that no line here silences a checker itself.
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "found"),
+    [
+        ("a.md", LONG, "105 columns"),
+        ("a.md", f"```\n{LONG}\n```\n", None),
+        ("a.md", f"| {LONG} |", None),
+        ("a.md", f"    {LONG}", None),
+        ("a.md", f"`{LONG}`:", None),
+        ("a.md", f"```\n```\n{LONG}", "a.md:3: "),
+        ("CHANGELOG.md", LONG, None),
+        ("a.zig", f"// {LONG}", "108 columns"),
+        ("a.zig", f"    \\\\{LONG}", None),
+        ("src/python/nexus/x.py", "from nexus.core.y_fake import Z", "imports nexus.core.y_fake"),
+        ("src/python/nexus/x.py", "import nexus.core.y_cases", "imports nexus.core.y_cases"),
+        ("src/python/nexus/x_test.py", "from nexus.core.y_fake import Z", None),
+        ("src/python/nexus/x_fake.py", "from nexus.core.y_fake import Z", None),
+        ("src/python/nexus/fuzz/x.py", "from nexus.core.y_fake import Z", None),
+        ("x.py", f"a = b  {HASH} type: ignore[misc]", "'type: ignore[misc]' needs its reason"),
+        ("x.py", f"a = b  {HASH} type: ignore", "'type: ignore' needs its reason"),
+        ("x.py", f"a = b  {HASH} type: ignore[misc]  # Of no type.", None),
+        ("x.py", f"a = b  {HASH} noqa: B009", "'noqa: B009' needs its reason"),
+        ("x.py", f"a = b  {HASH} noqa: B009, E501 - private", None),
+        ("src/guest/services/logd/core.zig", "var x: u8 = 0;", "`var x` is state"),
+        ("src/guest/services/logd/core.zig", "pub var x: u8 = 0;", "`var x` is state"),
+        ("src/guest/services/logd/core.zig", "    var x: u8 = 0;", None),
+        ("src/guest/services/logd/main.zig", "var x: u8 = 0;", None),
+        ("src/guest/services/logd/core_test.zig", "var x: u8 = 0;", None),
+        ("src/guest/kernel/sched.zig", "var x: u8 = 0;", None),
+    ],
+)
+def test_habit(path: str, text: str, found: str | None) -> None:
+    source = Source(path, text)
+    lines = [str(finding) for rule in tidy.rules_of(path) for finding in rule(source)]
+    assert (found is None) == (lines == [])
+    assert found is None or found in lines[0]
+
+
+def test_every_folder_has_its_line_in_the_readme() -> None:
+    readme = Source("README.md", "| `docs/` | all |\n| `src/python/nexus/core/`, `wire/` | |\n")
+    paths = ["README.md", "docs/a.md", "new/a.md", ".ci/run"]
+    paths += [f"src/python/nexus/{name}/a.py" for name in ("core", "wire", "other")]
+
+    lines = [str(finding) for finding in tidy.find_unlisted_folders(readme, paths)]
+
+    assert lines == [
+        "README.md:1: no line of the table is about `new/`",
+        "README.md:1: no line is about `src/python/nexus/other/`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("guest: say why\n\nBecause.", None),
+        ("guest, docs: say why\n\nBecause.", None),
+        ("guest: say why", "has no body"),
+        ("Say why\n\nBecause.", "is not `component: verb object`"),
+        ("guest: Say why\n\nBecause.", "is not `component: verb object`"),
+        (f"guest: {'x' * 70}\n\nBecause.", "77 columns; at most 72"),
+    ],
+)
+def test_message_of_a_commit(message: str, found: str | None) -> None:
+    lines = [str(finding) for finding in tidy.check_message("abc", message)]
+    assert (found is None) == (lines == [])
+    assert found is None or found in lines[0]
+
+
+def test_program_prints_each_finding_and_says_how_it_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.md").write_text(f"# A\n\n{LONG}\n")
+    Path("b.md").write_text("short\n")
+
+    assert tidy.main(["b.md"]) == 0
+    assert tidy.main(["a.md", "b.md"]) == 1
+    assert capsys.readouterr().out == "a.md:3: this line has 105 columns; at most 100\n"
+    assert tidy.main(["none.md"]) == 2
+    assert "none.md: No such file or directory" in capsys.readouterr().err
+    assert tidy.main(["--all"]) == 2
+    assert "accepted are FILE... and --commits BASE..HEAD" in capsys.readouterr().err
+
+
+def test_range_that_git_does_not_know_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], **_: object) -> None:
+        raise subprocess.CalledProcessError(128, command, stderr="fatal: bad revision 'x..y'\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+    assert tidy.main(["--commits", "x..y"]) == 2
+    assert capsys.readouterr().err == "tidy: git: fatal: bad revision 'x..y'\n"
