@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nexus.cli.vm_boot import BootOptions, add_options, options_of
+from nexus.cli.vm_drives import DriveOption, parse_drives
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
@@ -25,8 +27,6 @@ RAM_MIB_DEFAULT: Final = 64
 _RAM_BYTES_MAX: Final = 2 << 30
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
-# Slots 2 to 7 of the board.
-DRIVES_MAX: Final = 6
 _SEED_MAX: Final = (1 << 63) - 1
 _INSTRUCTIONS_MAX: Final = (1 << 63) - 1
 
@@ -38,6 +38,7 @@ Boot one machine and connect its console.
 
     nexus vm run --kernel system.elf
     nexus vm run --kernel system.elf --drive disk.img --until 'init: ready'
+    nexus vm run --bios default --kernel Image --initrd initrd.gz --append console=ttyS0 --ram 512
 
 On a terminal the console is interactive: Ctrl-A x ends the run.  Otherwise it is written to the
 standard output and nothing is read, unless --input names what to type.
@@ -60,19 +61,11 @@ See docs/emulator.md.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DriveOption:
-    """A disk as it was asked for."""
-
-    path: Path
-    is_read_only: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What was asked for."""
 
-    kernel: Path
+    boot: BootOptions
     drives: tuple[DriveOption, ...]
     ram_bytes: int
     seed: int | None
@@ -104,8 +97,8 @@ def parse(argv: Sequence[str]) -> Options:
         is_watched = given.trace is not None or given.gdb is not None
         engine = "reference" if is_watched else _fastest(blob, given.translations)
     options = Options(
-        kernel=given.kernel,
-        drives=tuple(_drive(text) for text in given.drive or ()),
+        boot=options_of(given),
+        drives=parse_drives(given.drive or ()),
         ram_bytes=_ram(given.ram),
         seed=bounded("--seed", given.seed, 0, _SEED_MAX),
         until=None if given.until is None else _until(given.until),
@@ -142,10 +135,6 @@ def _fastest(blob: Path | None, translations: Path | None) -> str:
 
 def _check_together(options: Options) -> None:
     """Refuse what does not go together, rather than leaving a wish unfulfilled in silence."""
-    if len(options.drives) > DRIVES_MAX:
-        raise UsageError(
-            f"--drive: {len(options.drives)} given; the board has room for {DRIVES_MAX}"
-        )
     if options.trace_out is not None and options.trace is None:
         raise UsageError("--trace-out: goes with --trace")
     if options.trace is not None and options.gdb is not None:
@@ -194,8 +183,13 @@ def _parser() -> CommandLine:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     add = parser.add_argument
-    add("--kernel", type=Path, required=True, metavar="ELF", help="what to boot")
-    add("--drive", action="append", metavar="FILE[,readonly]", help="a disk (repeatable)")
+    add_options(parser)
+    add(
+        "--drive",
+        action="append",
+        metavar="FILE[,readonly][,slot=N]",
+        help="a disk (repeatable), in slot 0 or 2 to 7; default: the first free one from 2 on",
+    )
     add("--ram", default=str(RAM_MIB_DEFAULT), metavar="N[K|M|G]", help="memory in MiB; 64")
     add("--seed", metavar="N", help="seed of the entropy device; 1")
     add("--until", metavar="TEXT", help="end with 0 once the console has shown this")
@@ -237,15 +231,6 @@ def _until(text: str) -> bytes:
     if not text:
         raise UsageError("--until: '' is in every console; expected a text of at least 1 byte")
     return os.fsencode(text)
-
-
-def _drive(text: str) -> DriveOption:
-    path, comma, flag = text.rpartition(",")
-    if not comma:
-        return DriveOption(Path(text), is_read_only=False)
-    if flag != "readonly" or not path:
-        raise UsageError(f"--drive: {text!r} is not FILE or FILE,readonly")
-    return DriveOption(Path(path), is_read_only=True)
 
 
 def _ram(text: str) -> int:

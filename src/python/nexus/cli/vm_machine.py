@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from nexus.cli.vm_arguments import GENERATED, Options
 from nexus.core.errors import UsageError
 from nexus.core.randomness import KeyedRandom
-from nexus.emulator.board import DRIVE_SLOTS, AttachedDrive
+from nexus.emulator.board import AttachedDrive
 from nexus.emulator.io.drive import DriveError, FileDrive
+from nexus.emulator.loading import BootFiles
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.simulation.entropy import EntropyStream
@@ -31,10 +32,15 @@ _MACHINE: Final = "vm"
 class Parts:
     """What machines are made from: several in a row, when a debugger goes back in time."""
 
-    kernel: bytes
+    files: BootFiles
     drives: tuple[FileDrive, ...]
     make_options: Callable[[Observer | None], MachineOptions]
     cache: TranslationCache | None = None
+
+    @property
+    def kernel(self) -> bytes:
+        """What the symbols are of."""
+        return self.files.kernel or self.files.firmware
 
     def close(self) -> None:
         """Bring the disks into their files, and let what was hot be translated."""
@@ -52,7 +58,7 @@ def gather(options: Options) -> Parts:
     Raises:
         UsageError: A file is not what it has to be.
     """
-    kernel = read("--kernel", options.kernel)
+    boot = options.boot.read(read)
     files = {name: read(f"--fw-cfg {name}", path) for name, path in options.fw_cfg.items()}
     blob = translations = cache = None
     if options.engine in GENERATED and options.native_blob is not None:
@@ -68,12 +74,16 @@ def gather(options: Options) -> Parts:
 
     def make_options(observer: Observer | None) -> MachineOptions:
         return MachineOptions(
-            kernel=kernel,
+            kernel=boot.kernel,
+            firmware=boot.firmware,
+            initrd=boot.initrd,
+            append=boot.append,
+            device_tree=boot.device_tree,
             ram_bytes=options.ram_bytes,
             fw_cfg=files,
             drives=[
-                AttachedDrive(slot, drive, wanted.is_read_only)
-                for slot, drive, wanted in zip(DRIVE_SLOTS, drives, options.drives, strict=False)
+                AttachedDrive(wanted.slot, drive, wanted.is_read_only)
+                for drive, wanted in zip(drives, options.drives, strict=True)
             ],
             entropy=EntropyStream(KeyedRandom(seed), _MACHINE),
             engine=options.engine if cache is None else "translated",
@@ -85,7 +95,7 @@ def gather(options: Options) -> Parts:
             observer=observer,
         )
 
-    return Parts(kernel, drives, make_options, cache)
+    return Parts(boot, drives, make_options, cache)
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:

@@ -18,14 +18,18 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Final
 
-from nexus.cli.vm_arguments import DriveOption, Options
+from nexus.cli.vm_arguments import Options
+from nexus.cli.vm_boot import BootOptions
+from nexus.cli.vm_drives import DriveOption
 from nexus.cli.vm_machine import read
 from nexus.cli.vm_session import EXIT_HOST, Ending, Search, ending_of
 from nexus.core.errors import UsageError
 from nexus.core.text import printable
-from nexus.emulator import elf
-from nexus.emulator.board import DRIVE_SLOTS
+from nexus.emulator.elf import ImageError
 from nexus.emulator.io.lock import LockError, open_locked
+from nexus.emulator.loading import prepare
+from nexus.emulator.payload import GZIP
+from nexus.emulator.reset import BoardOptions
 from nexus.harness.child import die_with_parent, stop
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.qemu_command import PROGRAM, check_version
@@ -53,7 +57,7 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
     words = [
         program,
         *("-M", "virt", "-smp", "1", "-m", f"{options.ram_bytes >> 10}K"),
-        *("-bios", "none", "-kernel", str(options.kernel)),
+        *_boot_words(options.boot),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
         *("-global", "virtio-mmio.force-legacy=false"),
         *("-serial", "mon:stdio" if is_terminal else "stdio"),
@@ -61,7 +65,8 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
     ]
     for name, path in options.fw_cfg.items():
         words += ["-fw_cfg", f"name={name},file={_escape(path)}"]
-    for slot, drive in zip(DRIVE_SLOTS, options.drives, strict=False):
+    for drive in options.drives:
+        slot = drive.slot
         access = "on" if drive.is_read_only else "off"
         place = f"if=none,id=drive{slot},format=raw,readonly={access},file={_escape(drive.path)}"
         device = f"virtio-blk-device,drive=drive{slot},serial=drive{slot}"
@@ -69,6 +74,19 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
     if options.gdb is not None:
         where = f"tcp:127.0.0.1:{options.gdb}" if options.gdb.isdecimal() else f"unix:{options.gdb}"
         words += ["-gdb", f"{where},server=on,wait=off", "-S"]
+    return words
+
+
+def _boot_words(boot: BootOptions) -> list[str]:
+    words = ["-bios", "none" if boot.firmware is None else str(boot.firmware)]
+    for option, value in (
+        ("-kernel", boot.kernel),
+        ("-initrd", boot.initrd),
+        ("-append", boot.append or None),
+        ("-dtb", boot.device_tree),
+    ):
+        if value is not None:
+            words += [option, str(value)]
     return words
 
 
@@ -94,16 +112,26 @@ def run_qemu(options: Options) -> Ending:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineUnavailableError(f"engine 'qemu': {program} does not start: {error}") from error
     version = check_version(shown.stdout.decode("utf-8", "replace"))
-    try:
-        elf.parse(read("--kernel", options.kernel))
-    except elf.ImageError as error:
-        raise UsageError(f"--kernel: {options.kernel}: {error}") from error
+    _check(options)
     with ExitStack() as disks:
         for drive in options.drives:
             disks.callback(os.close, _lock(drive))
         is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and options.until is None
         words = command(options, program, version, is_terminal=is_terminal)
         return _run_on_terminal(words) if is_terminal else _run_plain(words, options)
+
+
+def _check(options: Options) -> None:
+    """Refuse what our own board would refuse: QEMU would run anything, and say nothing."""
+    files = options.boot.read(read)
+    if files.kernel.startswith(GZIP):
+        raise UsageError(
+            f"--kernel: {options.boot.kernel}: QEMU does not unpack it; unpack it with gunzip"
+        )
+    try:
+        prepare(files, options.ram_bytes, BoardOptions())
+    except ImageError as error:
+        raise options.boot.explain(error) from error
 
 
 def _lock(drive: DriveOption) -> int:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -67,18 +68,39 @@ def run(options: Options) -> Ending:
     from nexus.emulator.elf import ImageError
     from nexus.emulator.elf_needs import describe_needs
 
+    if options.boot.dump_device_tree is not None:
+        return _dump_tree(options, options.boot.dump_device_tree)
     parts = gather(options)
     needs = describe_needs(parts.kernel)
     if needs is not None:
-        note = f"note: --kernel {options.kernel}: {needs}"
+        option = "--bios" if options.boot.kernel is None else "--kernel"
+        note = f"note: {option} {options.boot.first}: {needs}"
         sys.stderr.write(f"nexus vm run: {printable(note)}\n")
     typed = b"" if options.script is None else _read_script(options.script)
     try:
         return _run_parts(options, parts, typed)
     except ImageError as error:
-        raise UsageError(f"--kernel: {options.kernel}: {error}") from error
+        raise options.boot.explain(error) from error
     finally:
         parts.close()
+
+
+def _dump_tree(options: Options, path: Path) -> Ending:
+    """Write the device tree that the machine would find, and run nothing."""
+    from nexus.cli.vm_machine import read
+    from nexus.emulator.elf import ImageError
+    from nexus.emulator.loading import prepare
+    from nexus.emulator.machine import MachineOptions
+
+    files = options.boot.read(read)
+    try:
+        boot = prepare(files, options.ram_bytes, MachineOptions(**asdict(files)).board)
+    except ImageError as error:
+        raise options.boot.explain(error) from error
+    if not boot.tree:
+        raise UsageError("--dump-dtb: the kernel leaves no room for a device tree")
+    path.write_bytes(boot.parts[-1].data)
+    return Ending(0)
 
 
 def _run_parts(options: Options, parts: Parts, typed: bytes) -> Ending:

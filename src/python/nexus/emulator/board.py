@@ -19,6 +19,7 @@ from nexus.emulator.device.clint import (
 from nexus.emulator.device.finisher import Finisher
 from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.rom import Rom
+from nexus.emulator.device.rtc import Rtc
 from nexus.emulator.device.uart import Uart
 from nexus.emulator.device.virtio_blk import Drive, VirtioBlk
 from nexus.emulator.device.virtio_mmio import SLOT_BYTES, EmptySlot, VirtioMmio
@@ -31,6 +32,7 @@ from nexus.emulator.stateful import Stateful
 ROM_BASE: Final = 0x1000
 ROM_BYTES: Final = 0xF000
 FINISHER_BASE: Final = 0x0010_0000
+RTC_BASE: Final = 0x0010_1000
 CLINT_BASE: Final = 0x0200_0000
 PLIC_BASE: Final = 0x0C00_0000
 UART_BASE: Final = 0x1000_0000
@@ -39,14 +41,23 @@ VIRTIO_STRIDE: Final = 0x1000
 VIRTIO_SLOTS: Final = 8
 VIRTIO_IRQ: Final = 1  # Of slot 0; the others follow.
 NET_SLOT, RNG_SLOT = 0, 1
-DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)
+DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)  # Of disks that nobody chose a slot for.
 FW_CFG_BASE: Final = 0x1010_0000
 
 PLIC_BYTES: Final = 0x60_0000
 UART_IRQ: Final = 10
+RTC_IRQ: Final = 11
+# Where the clock begins if nobody says: 2026-01-01 00:00 UTC.
+EPOCH_S_DEFAULT: Final = 1_767_225_600
 NS_PER_TICK: Final = 10
+NS_PER_S: Final = 1_000_000_000
 # External interrupt lines of the contexts: machine and supervisor.
 CONTEXT_LINES: Final = (11, 9)
+
+
+def drive_slots(has_network: bool) -> set[int]:
+    """The slots that a disk can have: those of network and entropy are theirs."""
+    return {*DRIVE_SLOTS, *(() if has_network else (NET_SLOT,))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class Devices:
     finisher: Finisher
     net: VirtioNet | None
     rng: VirtioRng | None
+    rtc: Rtc
     stateful: list[Stateful]  # Everything a snapshot holds, always in this order.
 
 
@@ -79,6 +91,7 @@ def attach_devices(
     drives: Sequence[AttachedDrive],
     mac: bytes | None,
     entropy: Callable[[int], bytes] | None,
+    epoch_s: int = EPOCH_S_DEFAULT,
 ) -> Devices:
     """Build every device and put it on the bus."""
 
@@ -118,6 +131,12 @@ def attach_devices(
     bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(hart), (4,))
     bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart), (4, 8))
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
+    rtc = Rtc(
+        lambda: epoch_s * NS_PER_S + hart.ticks * NS_PER_TICK,
+        lambda level: plic.set_source(RTC_IRQ, level),
+        stop,
+    )
+    bus.attach(RTC_BASE, 0x1000, rtc, (4,))
     bus.attach(ROM_BASE, ROM_BYTES, Rom(rom), (1, 2, 4, 8))
     stateful: list[Stateful] = [uart, plic, finisher, files]
     stateful += [device for device in (rng, net) if device is not None]
@@ -125,4 +144,5 @@ def attach_devices(
     stateful += [disk.drive for disk in drives if isinstance(disk.drive, Stateful)]
     for slot in sorted(slots):
         stateful += [slots[slot], *slots[slot].queues]
-    return Devices(uart=uart, finisher=finisher, net=net, rng=rng, stateful=stateful)
+    stateful.append(rtc)
+    return Devices(uart=uart, finisher=finisher, net=net, rng=rng, rtc=rtc, stateful=stateful)

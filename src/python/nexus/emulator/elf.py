@@ -15,15 +15,34 @@ _HEADER: Final = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM_HEADER: Final = struct.Struct("<IIQQQQQQ")
 
 ET_EXEC: Final = 2
+ET_DYN: Final = 3
 EM_RISCV: Final = 243
 PT_LOAD: Final = 1
+PF_X: Final = 1
+
+# What a stranger's file may have been built for instead (`e_machine`).
+_MACHINES: Final = {
+    3: "x86",
+    8: "MIPS",
+    20: "PowerPC",
+    21: "PowerPC 64",
+    22: "S/390",
+    40: "Arm",
+    62: "x86-64",
+    183: "AArch64",
+    258: "LoongArch",
+}
 
 # A kernel with its boot archive has a handful; the bound keeps a hostile count from mattering.
 SEGMENTS_MAX: Final = 64
 
 
 class ImageError(ValueError):
-    """The kernel image cannot be booted; the message says what is wrong with it."""
+    """A file cannot be booted; the message says what is wrong with it, `part` which one it is."""
+
+    def __init__(self, message: str, part: str = "kernel") -> None:
+        super().__init__(message)
+        self.part = part
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,65 +52,86 @@ class Segment:
     address: int
     data: bytes
     memory_bytes: int
+    has_headers: bool = False  # Begins with the file's own headers, which no program executes.
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A parsed executable."""
+    """A parsed executable; the entry is a physical address, as the segments' are."""
 
     entry: int
     segments: tuple[Segment, ...]
 
 
-def parse(image: bytes) -> Image:
-    """Parse an executable.
+def parse(image: bytes, part: str = "kernel") -> Image:
+    """Parse an executable; `part` is what it is for, in messages.
 
     Raises:
         ImageError: It is not one that this machine can boot.
     """
+    try:
+        return _parse(image)
+    except ImageError as error:
+        raise ImageError(f"{part} image: {error}", part) from None
+
+
+def _parse(image: bytes) -> Image:
     if len(image) < _HEADER.size:
-        raise ImageError(f"kernel image: {len(image)} bytes, an ELF64 header has {_HEADER.size}")
+        raise ImageError(f"{len(image)} bytes, an ELF64 header has {_HEADER.size}")
     ident, kind, machine, _, entry, offset, _, _, _, size, count, *_ = _HEADER.unpack_from(image)
     if ident[:4] != b"\x7fELF":
-        raise ImageError(f"kernel image: magic {ident[:4]!r}, expected b'\\x7fELF'")
+        raise ImageError(f"magic {ident[:4]!r}, expected b'\\x7fELF'")
+    if machine != EM_RISCV and machine in _MACHINES:
+        raise ImageError(
+            f"machine {machine}, expected {EM_RISCV}: it was built for {_MACHINES[machine]}, and"
+            " this board is RISC-V"
+        )
     for name, value, expected in (
-        ("class", ident[4], 2),  # 64-bit.
-        ("byte order", ident[5], 1),  # Little-endian.
-        ("type", kind, ET_EXEC),
-        ("machine", machine, EM_RISCV),
-        ("program header size", size, _PROGRAM_HEADER.size),
+        ("class", ident[4], (2,)),  # 64-bit.
+        ("byte order", ident[5], (1,)),  # Little-endian.
+        ("type", kind, (ET_EXEC, ET_DYN)),
+        ("machine", machine, (EM_RISCV,)),
+        ("program header size", size, (_PROGRAM_HEADER.size,)),
     ):
-        if value != expected:
-            raise ImageError(f"kernel image: {name} {value}, expected {expected}")
+        if value not in expected:
+            accepted = " or ".join(map(str, expected))
+            raise ImageError(f"{name} {value}, expected {accepted}")
     if not 0 < count <= SEGMENTS_MAX:
-        raise ImageError(f"kernel image: {count} program headers, expected 1..{SEGMENTS_MAX}")
+        raise ImageError(f"{count} program headers, expected 1..{SEGMENTS_MAX}")
     if offset + count * _PROGRAM_HEADER.size > len(image):
-        raise ImageError("kernel image: truncated, program headers end after the file")
-    headers = (_PROGRAM_HEADER.unpack_from(image, offset + i * size) for i in range(count))
+        raise ImageError("truncated, program headers end after the file")
+    headers = [_PROGRAM_HEADER.unpack_from(image, offset + i * size) for i in range(count)]
+    loaded = [header for header in headers if header[0] == PT_LOAD and header[6]]
     segments = tuple(
         _segment(image, start, address, file_bytes, memory_bytes)
-        for kind, _, start, _, address, file_bytes, memory_bytes, _ in headers
-        if kind == PT_LOAD and memory_bytes
+        for _, _, start, _, address, file_bytes, memory_bytes, _ in loaded
     )
     _check_overlaps(segments)
-    return Image(entry, segments)
+    return Image(_physical(entry, loaded), segments)
+
+
+def _physical(entry: int, loaded: list[tuple[int, ...]]) -> int:
+    """Where an entry that is given as a virtual address is in memory."""
+    for _, flags, _, virtual, address, file_bytes, _, _ in loaded:
+        if flags & PF_X and virtual <= entry < virtual + file_bytes:
+            return entry - virtual + address
+    return entry
 
 
 def _segment(image: bytes, start: int, address: int, file_bytes: int, memory_bytes: int) -> Segment:
-    where = f"kernel image: segment at {address:#x}"
+    where = f"segment at {address:#x}"
     if file_bytes > memory_bytes:
         raise ImageError(f"{where}: {file_bytes} file bytes exceed its {memory_bytes} memory bytes")
     if start + file_bytes > len(image):
         raise ImageError(f"{where}: truncated, file ends {start + file_bytes - len(image)} early")
-    return Segment(address, image[start : start + file_bytes], memory_bytes)
+    has_headers = start == 0 and file_bytes >= _HEADER.size
+    return Segment(address, image[start : start + file_bytes], memory_bytes, has_headers)
 
 
 def _check_overlaps(segments: tuple[Segment, ...]) -> None:
     if not segments:
-        raise ImageError("kernel image: no loadable segment")
+        raise ImageError("no loadable segment")
     ordered = sorted(segments, key=lambda segment: segment.address)
     for below, above in pairwise(ordered):
         if below.address + below.memory_bytes > above.address:
-            raise ImageError(
-                f"kernel image: segments at {below.address:#x} and {above.address:#x} overlap"
-            )
+            raise ImageError(f"segments at {below.address:#x} and {above.address:#x} overlap")

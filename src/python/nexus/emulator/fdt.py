@@ -1,6 +1,7 @@
 """Flattened device trees (Devicetree Specification, chapter 5), version 17: built and parsed.
 
-    header, 10 words | memory reservations: none, one empty entry | structure | strings
+    header, 10 words | memory reservations: address and size u64, an empty one last |
+    structure | strings
 
 Everything is big-endian.  A property's value is bytes; `cells`, `string` and `strings` make them.
 """
@@ -8,7 +9,7 @@ Everything is big-endian.  A property's value is bytes; `cells`, `string` and `s
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +18,9 @@ VERSION: Final = 17
 COMPATIBLE_VERSION: Final = 16
 
 _HEADER: Final = struct.Struct(">10I")
-_RESERVATION_BYTES: Final = 16
+_RESERVATION: Final = struct.Struct(">QQ")
+# Firmware reserves a handful of ranges.
+_RESERVATIONS_MAX: Final = 1024
 _BEGIN, _END, _PROPERTY, _NOP, _FINISH = 1, 2, 3, 4, 9
 
 # Real trees have four levels.
@@ -25,7 +28,7 @@ _DEPTH_MAX: Final = 32
 
 
 class TreeError(ValueError):
-    """The bytes are no flattened device tree."""
+    """The bytes are not a flattened device tree."""
 
 
 @dataclass(slots=True)
@@ -58,15 +61,16 @@ def strings(*values: str) -> bytes:
     return b"".join(value.encode() + b"\0" for value in values)
 
 
-def build(root: Node) -> bytes:
-    """Flatten a tree."""
+def build(root: Node, reservations: Sequence[tuple[int, int]] = ()) -> bytes:
+    """Flatten a tree, with the ranges of memory (address and bytes) that it reserves."""
     names: dict[str, int] = {}
     table = bytearray()
     structure = bytearray()
     _build(root, structure, table, names)
     structure += cells(_FINISH)
     at_reservations = _HEADER.size
-    at_structure = at_reservations + _RESERVATION_BYTES
+    reserved = b"".join(_RESERVATION.pack(*entry) for entry in (*reservations, (0, 0)))
+    at_structure = at_reservations + len(reserved)
     at_strings = at_structure + len(structure)
     total = at_strings + len(table)
     total += -total % 8
@@ -74,7 +78,7 @@ def build(root: Node) -> bytes:
         *(MAGIC, total, at_structure, at_strings, at_reservations),
         *(VERSION, COMPATIBLE_VERSION, 0, len(table), len(structure)),
     )
-    flat = header + bytes(_RESERVATION_BYTES) + structure + table
+    flat = header + reserved + structure + table
     return flat.ljust(total, b"\0")
 
 
@@ -98,12 +102,16 @@ def parse(data: bytes) -> Node:
     """Take a flattened tree apart.
 
     Raises:
-        TreeError: It is none.
+        TreeError: It is not one.
     """
     try:
         magic, total, at_structure, at_strings, _, version, *_ = _HEADER.unpack_from(data)
-        if magic != MAGIC or version < VERSION or total > len(data):
-            raise TreeError(f"device tree: magic {magic:#x}, version {version}, {total} bytes")
+        if magic != MAGIC:
+            raise TreeError(f"device tree: magic {magic:#x}, expected {MAGIC:#x}")
+        if version < VERSION:
+            raise TreeError(f"device tree: version {version}, expected at least {VERSION}")
+        if total > len(data):
+            raise TreeError(f"device tree: {len(data)} bytes, its header says {total}")
         reader = _Reader(data, at_structure, at_strings)
         while (token := reader.word()) == _NOP:
             pass
@@ -114,6 +122,25 @@ def parse(data: bytes) -> Node:
         raise (
             error if isinstance(error, TreeError) else TreeError(f"device tree: {error}")
         ) from None
+
+
+def parse_reservations(data: bytes) -> tuple[tuple[int, int], ...]:
+    """The ranges of memory (address and bytes) that a flattened tree reserves.
+
+    Raises:
+        TreeError: The list has no end.
+    """
+    at = int.from_bytes(data[16:20], "big")
+    found: list[tuple[int, int]] = []
+    try:
+        while (entry := _RESERVATION.unpack_from(data, at)) != (0, 0):
+            if len(found) == _RESERVATIONS_MAX:
+                raise TreeError(f"device tree: more than {_RESERVATIONS_MAX} reservations")
+            found.append((int(entry[0]), int(entry[1])))
+            at += _RESERVATION.size
+    except struct.error as error:
+        raise TreeError(f"device tree: reservations: {error}") from None
+    return tuple(found)
 
 
 class _Reader:

@@ -8,35 +8,22 @@ ticks of 10 ns: an instruction takes one, and a hart in wfi jumps ahead.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from nexus.emulator import elf, reset
-from nexus.emulator.board import (
-    DRIVE_SLOTS,
-    NS_PER_TICK,
-    AttachedDrive,
-    Devices,
-    attach_devices,
-)
+from nexus.emulator import reset
+from nexus.emulator.board import NS_PER_TICK, Devices, attach_devices
 from nexus.emulator.bus import Bus
-from nexus.emulator.loading import load_image, place_tree
-from nexus.emulator.memory import RAM_BASE, Ram
+from nexus.emulator.loading import load, prepare
+from nexus.emulator.machine_options import ENGINES as ENGINES
+from nexus.emulator.machine_options import RAM_BYTES_MAX as RAM_BYTES_MAX
+from nexus.emulator.machine_options import MachineOptions as MachineOptions
+from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
 
 if TYPE_CHECKING:
-    from nexus.emulator.native.translation import TranslationSource
-    from nexus.emulator.observe import Observer
     from nexus.emulator.reference.chain import TrapLoop
-
-# Memory a test world can reasonably ask for, twice over; also the limit of what QEMU's 32-bit
-# physical window leaves to most guests.
-RAM_BYTES_MAX: Final = 2 << 30
-
-ENGINES: Final = ("reference", "native", "translated")
 
 
 class Stop(Enum):
@@ -50,50 +37,6 @@ class Stop(Enum):
     OBSERVED = "observed"  # The observer's breakpoint or watchpoint; see its `hit`.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineOptions:
-    """What a machine is made of."""
-
-    kernel: bytes
-    ram_bytes: int = 64 << 20
-    fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
-    drives: Sequence[AttachedDrive] = ()
-    mac: bytes | None = None
-    entropy: Callable[[int], bytes] | None = None  # Without a source there is no device.
-    engine: str = "reference"
-    native_blob: bytes | None = None  # What native/build.py made; for all but the reference.
-    translations: bytes | None = None  # What native/translate.py made; for engine "translated".
-    translation_source: TranslationSource | None = None  # Instead: who has them page by page.
-    stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
-    observer: Observer | None = None  # For debuggers and traces; on the reference engine.
-
-    def __post_init__(self) -> None:
-        if not 0 < self.ram_bytes <= RAM_BYTES_MAX or self.ram_bytes % 4096:
-            raise ValueError(
-                f"ram_bytes={self.ram_bytes}: expected a multiple of 4096 up to {RAM_BYTES_MAX}"
-            )
-        if self.mac is not None and len(self.mac) != 6:
-            raise ValueError(f"mac={self.mac!r}: expected 6 bytes")
-        slots = [disk.slot for disk in self.drives]
-        if len(set(slots)) < len(slots) or not set(slots) <= set(DRIVE_SLOTS):
-            raise ValueError(
-                f"drives in slots {slots}: expected distinct ones of "
-                f"{DRIVE_SLOTS.start}..{DRIVE_SLOTS.stop - 1}"
-            )
-        if self.engine not in ENGINES:
-            raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
-        if (self.engine != "reference") != (self.native_blob is not None):
-            raise ValueError('native_blob: expected unless engine="reference", and only then')
-        given = (self.translations is not None) + (self.translation_source is not None)
-        if given != (self.engine == "translated"):
-            raise ValueError(
-                'translations, translation_source: expected one with engine="translated",'
-                " and only then"
-            )
-        if self.observer is not None and self.engine != "reference":
-            raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
-
-
 class Machine:
     """A board with one hart."""
 
@@ -101,29 +44,29 @@ class Machine:
         """Load the kernel and reset.
 
         Raises:
-            ImageError: The kernel is not an executable this board can boot.
+            ImageError: One of the files to boot is not one that this board can.
             BlobError: The native blob is not one for this version.
         """
         self._ram = Ram(options.ram_bytes)
         self._observer = options.observer
         self._options = options
-        image = elf.parse(options.kernel)
-        load_image(self._ram, image)
-        tree = place_tree(self._ram, image)
+        boot = prepare(options.files, options.ram_bytes, options.board)
+        load(self._ram, boot)
         bus = Bus()
-        self._hart = _make_hart(options, self._ram, bus)
+        self._hart = _make_hart(options, self._ram, bus, boot.start)
         self._hart.stops_when_stuck = options.stops_when_stuck
-        for number, value in reset.registers(tree).items():
+        for number, value in reset.registers(boot.tree, boot.start).items():
             self._hart.state[number] = value
         self._devices = attach_devices(
             bus,
             self._hart,
             self._ram,
-            rom=reset.rom(tree),
+            rom=reset.rom(boot.tree, boot.start, boot.next_stage),
             fw_cfg=options.fw_cfg,
             drives=options.drives,
             mac=options.mac,
             entropy=options.entropy,
+            epoch_s=options.epoch_s,
         )
 
     # -- Time ------------------------------------------------------------------------------------
@@ -150,13 +93,16 @@ class Machine:
             ValueError: `until_ns` is not a multiple of 10, or lies in the past.
         """
         until, remainder = divmod(until_ns, NS_PER_TICK)
-        hart = self._hart
+        hart, rtc = self._hart, self._devices.rtc
         if remainder or until < hart.ticks:
             raise ValueError(f"until_ns={until_ns}: expected a multiple of 10 from {self.now_ns}")
         while (ended := self._ended()) is None:
             hart.update_timers()
+            rtc.update()
             timer = hart.next_timer_ticks(enabled_only=False)
             target = until if timer is None else min(until, timer)
+            if (alarm := rtc.alarm_in_ns) is not None:
+                target = min(target, hart.ticks + -(-alarm // NS_PER_TICK))
             if hart.state[s.WAITING] and hart.has_wakeup:
                 hart.state[s.WAITING] = 0
             if hart.ticks >= until:
@@ -169,17 +115,22 @@ class Machine:
 
     def next_event_ns(self) -> int | None:
         """When the machine has something to do: now, at a timer, or (None) not by itself."""
-        hart = self._hart
+        hart, rtc = self._hart, self._devices.rtc
         hart.update_timers()
+        rtc.update()
         if not hart.state[s.WAITING] or hart.has_wakeup:
             return self.now_ns
         ticks = hart.next_timer_ticks(enabled_only=True)
-        return None if ticks is None else ticks * NS_PER_TICK
+        events = [] if ticks is None else [ticks * NS_PER_TICK]
+        if rtc.is_enabled and (alarm := rtc.alarm_in_ns) is not None:
+            events.append(self.now_ns + -(-alarm // NS_PER_TICK) * NS_PER_TICK)
+        return min(events, default=None)
 
     def settle(self) -> None:
         """Take the interrupt that is due now, if any: the first thing that `run` would do."""
         hart = self._hart
         hart.update_timers()
+        self._devices.rtc.update()
         if hart.has_wakeup:
             hart.state[s.WAITING] = 0
         if not hart.state[s.WAITING]:
@@ -244,7 +195,7 @@ class Machine:
     @property
     def kernel(self) -> bytes:
         """What was booted, for its symbols."""
-        return self._options.kernel
+        return self._options.kernel or self._options.firmware
 
     @property
     def identity(self) -> bytes:
@@ -254,6 +205,8 @@ class Machine:
         parts = [options.kernel, options.mac or b""]
         for name in sorted(options.fw_cfg):
             parts += [name.encode(), options.fw_cfg[name]]
+        parts += [options.firmware, options.initrd, options.append.encode(), options.device_tree]
+        parts.append(b"%d" % options.epoch_s)
         for disk in options.drives:
             parts.append(f"{disk.slot} {disk.is_read_only} {disk.drive.size_bytes}".encode())
         for part in parts:
@@ -279,15 +232,15 @@ class Machine:
         return digest.hexdigest()
 
 
-def _make_hart(options: MachineOptions, ram: Ram, bus: Bus) -> Hart:
+def _make_hart(options: MachineOptions, ram: Ram, bus: Bus, start: int) -> Hart:
     if options.observer is not None:
         from nexus.emulator.observe import ObservedHart
 
-        return ObservedHart(ram, bus, RAM_BASE, options.observer)
+        return ObservedHart(ram, bus, start, options.observer)
     if options.native_blob is None:
-        return Hart(ram, bus, RAM_BASE)
+        return Hart(ram, bus, start)
     # Only machines that use it pay for mapping native code, and other processors never see it.
     from nexus.emulator.native.hart import NativeHart
 
     source = options.translations or options.translation_source
-    return NativeHart(ram, bus, RAM_BASE, options.native_blob, source)
+    return NativeHart(ram, bus, start, options.native_blob, source)

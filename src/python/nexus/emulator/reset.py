@@ -7,6 +7,7 @@ hart starts where the ROM's code would have jumped to, with the registers it wou
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Final
 
 from nexus.emulator import board
@@ -28,7 +29,7 @@ ISA: Final = "rv64imac_zicsr_zifencei_sstc"
 
 # auipc t0, 0; addi a2, t0, 40; csrr a0, mhartid; ld a1, 32(t0); ld t0, 24(t0); jr t0.
 _ROM_CODE: Final = (0x297, 0x0282_8613, 0xF140_2573, 0x0202_B583, 0x0182_B283, 0x0002_8067)
-_FIRMWARE_INFO: Final = 40  # Offset of what a2 points to: for firmware, were there any.
+_FIRMWARE_INFO: Final = 40  # Offset of what a2 points to: OpenSBI's `fw_dynamic_info`.
 _FIRMWARE_MAGIC: Final = 0x4942_534F
 
 
@@ -38,20 +39,35 @@ def tree_address(ram_bytes: int, size: int) -> int:
     return (end - size) // _TREE_ALIGNMENT * _TREE_ALIGNMENT
 
 
-def rom(tree: int) -> bytes:
-    """The reset ROM's content."""
+def rom(tree: int, start: int = RAM_BASE, next_stage: int = RAM_BASE) -> bytes:
+    """The reset ROM's content.
+
+    Args:
+        tree: The device tree's address.
+        start: Where the hart begins.
+        next_stage: Where firmware goes on, in supervisor mode; 0 if there is nothing.
+    """
     code = struct.pack("<6I", *_ROM_CODE)
     # Version 2; next stage: address, supervisor mode; options; boot hart.
-    info = struct.pack("<6Q", _FIRMWARE_MAGIC, 2, RAM_BASE, 1, 0, 0)
-    return code + struct.pack("<2Q", RAM_BASE, tree) + info
+    info = struct.pack("<6Q", _FIRMWARE_MAGIC, 2, next_stage, 1, 0, 0)
+    return code + struct.pack("<2Q", start, tree) + info
 
 
-def registers(tree: int) -> dict[int, int]:
+def registers(tree: int, start: int = RAM_BASE) -> dict[int, int]:
     """What the ROM's code leaves in which register: t0, a1 and a2."""
-    return {5: RAM_BASE, 11: tree, 12: board.ROM_BASE + _FIRMWARE_INFO}
+    return {5: start, 11: tree, 12: board.ROM_BASE + _FIRMWARE_INFO}
 
 
-def device_tree(ram_bytes: int) -> Node:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardOptions:
+    """What of the board its tree depends on."""
+
+    # The real-time clock is named to guests that come by the standard boot path only: our own
+    # kernel's tree, and with it every digest of its memory, is older than the clock.
+    has_clock: bool = False
+
+
+def device_tree(ram_bytes: int, options: BoardOptions = BoardOptions()) -> Node:
     """The board's tree."""
     memory = Node(
         f"memory@{RAM_BASE:x}",
@@ -64,7 +80,7 @@ def device_tree(ram_bytes: int) -> Node:
         "model": strings("riscv-virtio,qemu"),
     }
     chosen = Node("chosen", {"stdout-path": strings(f"/soc/serial@{board.UART_BASE:x}")})
-    children = [_firmware_files(), chosen, *_switches(), memory, _cpus(), _soc()]
+    children = [_firmware_files(), chosen, *_switches(), memory, _cpus(), _soc(options)]
     return Node("", root, children)
 
 
@@ -128,7 +144,7 @@ def _cpus() -> Node:
     return Node("cpus", properties, [cpu, cpu_map])
 
 
-def _soc() -> Node:
+def _soc(options: BoardOptions) -> Node:
     properties = {
         "#address-cells": cells(2),
         "#size-cells": cells(2),
@@ -136,7 +152,8 @@ def _soc() -> Node:
         "ranges": b"",
     }
     slots = [_virtio(slot) for slot in reversed(range(board.VIRTIO_SLOTS))]
-    return Node("soc", properties, [_uart(), _test(), *slots, _plic(), _clint()])
+    clock = [_clock()] if options.has_clock else []
+    return Node("soc", properties, [*clock, _uart(), _test(), *slots, _plic(), _clint()])
 
 
 def _device(name: str, base: int, size: int, compatible: tuple[str, ...]) -> Node:
@@ -152,6 +169,11 @@ def _uart() -> Node:
     node = _interrupting(_device("serial", board.UART_BASE, 0x100, ("ns16550a",)), board.UART_IRQ)
     node.properties["clock-frequency"] = cells(_UART_HZ)
     return node
+
+
+def _clock() -> Node:
+    node = _device("rtc", board.RTC_BASE, 0x1000, ("google,goldfish-rtc",))
+    return _interrupting(node, board.RTC_IRQ)
 
 
 def _virtio(slot: int) -> Node:

@@ -24,7 +24,7 @@ from nexus.emulator.reference import state as s
 from nexus.emulator.stateful import Stateful, Value
 
 MAGIC: Final = b"NXVS"
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 _HEADER: Final = struct.Struct("<4sHH32s")
 _ZERO_PAGE: Final = bytes(PAGE_BYTES)

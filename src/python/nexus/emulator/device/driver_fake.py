@@ -15,7 +15,15 @@ NEXT, WRITE = 1, 2
 class Driver:
     """Drives the queues of one device through its registers."""
 
-    def __init__(self, device: VirtioMmio, ram: Ram, features: int = 0, queues: int = 1) -> None:
+    def __init__(
+        self,
+        device: VirtioMmio,
+        ram: Ram,
+        features: int = 0,
+        queues: int = 1,
+        *,
+        has_upper_word: bool = True,
+    ) -> None:
         self.device = device
         self.ram = ram
         self.buffers = RAM_BASE + 0x8000
@@ -23,7 +31,7 @@ class Driver:
         self._used = [0] * queues
         self._descriptor = [0] * queues
         self.write(mmio.R_STATUS, 3)
-        for word in (0, 1):
+        for word in (0, 1) if has_upper_word else (0,):
             self.write(mmio.R_ACCEPTED_SEL, word)
             accepted = features | mmio.FEATURE_VERSION_1
             self.write(mmio.R_ACCEPTED, accepted >> 32 * word & 0xFFFF_FFFF)

@@ -191,10 +191,10 @@ class VirtioMmio:
         if value == 0:
             self._reset()
             return
-        if value & STATUS_FEATURES_OK and not self._status & STATUS_FEATURES_OK:
-            legal = not self._accepted & ~self._offered and self._accepted & FEATURE_VERSION_1
-            if not legal:
-                value &= ~STATUS_FEATURES_OK  # The driver reads it back and gives up.
+        # Nobody has to accept VERSION_1: as on QEMU, a driver need not know the upper word.
+        is_new = value & STATUS_FEATURES_OK and not self._status & STATUS_FEATURES_OK
+        if is_new and self._accepted & ~self._offered:
+            value &= ~STATUS_FEATURES_OK  # The driver reads it back and gives up.
         self._status = value | self._status & STATUS_NEEDS_RESET
         for queue in self.queues:
             queue.has_indirect = bool(self._accepted & FEATURE_INDIRECT)

@@ -1,11 +1,11 @@
-"""virtio-net: one receive and one transmit queue, 12-byte header, no offloads."""
+"""virtio-net: one receive and one transmit queue, header of 12 bytes, no offloads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from nexus.emulator.device.virtio_mmio import VirtioMmio
+from nexus.emulator.device.virtio_mmio import FEATURE_VERSION_1, VirtioMmio
 from nexus.emulator.device.virtqueue import Chain, VirtQueue
 from nexus.emulator.memory import Ram
 
@@ -17,6 +17,7 @@ RECEIVE: Final = 0
 TRANSMIT: Final = 1
 
 HEADER_BYTES: Final = 12
+HEADER_BYTES_OLD: Final = 10  # Without `num_buffers`: neither VERSION_1 nor merging.
 LINK_UP: Final = 1
 
 # Without an Ethernet header a frame means nothing; the upper bound is a jumbo frame.
@@ -72,12 +73,17 @@ class VirtioNet:
             return self._incoming is not None and self._receive(queue, self._incoming)
         used = False
         while (chain := queue.pop()) is not None:
-            frame = queue.gather(chain)[HEADER_BYTES:]
+            frame = queue.gather(chain)[self._header_bytes :]
             if FRAME_BYTES_MIN <= len(frame) <= FRAME_BYTES_MAX:
                 self._send(frame)
             queue.push(chain, 0)
             used = True
         return used
+
+    @property
+    def _header_bytes(self) -> int:
+        has_count = self.transport.accepted_features & (FEATURE_MRG_RXBUF | FEATURE_VERSION_1)
+        return HEADER_BYTES if has_count else HEADER_BYTES_OLD
 
     def _send(self, frame: bytes) -> None:
         if len(self._sent) < SENT_FRAMES_MAX:
@@ -88,7 +94,8 @@ class VirtioNet:
     def _receive(self, queue: VirtQueue, frame: bytes) -> bool:
         """Fill one buffer, or several if the driver accepted merging."""
         merges = bool(self.transport.accepted_features & FEATURE_MRG_RXBUF)
-        need = HEADER_BYTES + len(frame)
+        header_bytes = self._header_bytes
+        need = header_bytes + len(frame)
         chains: list[Chain] = []
         room = 0
         while room < need and (merges or not chains):
@@ -97,12 +104,12 @@ class VirtioNet:
                 break
             chains.append(chain)
             room += chain.writable_bytes
-        if room < need or chains[0].writable_bytes < HEADER_BYTES:
+        if room < need or chains[0].writable_bytes < header_bytes:
             for _ in chains:
                 queue.push_back()
             return False
         header = bytes(HEADER_BYTES - 2) + len(chains).to_bytes(2, "little")
-        data = header + frame
+        data = header[:header_bytes] + frame
         for chain in chains:
             piece = data[: chain.writable_bytes]
             queue.scatter(chain, piece)

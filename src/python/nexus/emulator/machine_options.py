@@ -1,0 +1,93 @@
+"""What a machine is made of, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from nexus.emulator import reset
+from nexus.emulator.board import (
+    DRIVE_SLOTS,
+    EPOCH_S_DEFAULT,
+    NET_SLOT,
+    AttachedDrive,
+    drive_slots,
+)
+from nexus.emulator.loading import BootFiles
+
+if TYPE_CHECKING:
+    from nexus.emulator.native.translation import TranslationSource
+    from nexus.emulator.observe import Observer
+
+# Memory a test world can reasonably ask for, twice over; also the limit of what QEMU's 32-bit
+# physical window leaves to most guests.
+RAM_BYTES_MAX: Final = 2 << 30
+
+ENGINES: Final = ("reference", "native", "translated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineOptions:
+    """What a machine is made of."""
+
+    kernel: bytes = b""
+    firmware: bytes = b""  # In machine mode, before the kernel; without it the kernel is first.
+    initrd: bytes = b""
+    append: str = ""
+    device_tree: bytes = b""  # A flattened one, instead of the board's own.
+    epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
+    ram_bytes: int = 64 << 20
+    fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
+    drives: Sequence[AttachedDrive] = ()
+    mac: bytes | None = None
+    entropy: Callable[[int], bytes] | None = None  # Without a source there is no device.
+    engine: str = "reference"
+    native_blob: bytes | None = None  # What native/build.py made; for all but the reference.
+    translations: bytes | None = None  # What native/translate.py made; for engine "translated".
+    translation_source: TranslationSource | None = None  # Instead: who has them page by page.
+    stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
+    observer: Observer | None = None  # For debuggers and traces; on the reference engine.
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ram_bytes <= RAM_BYTES_MAX or self.ram_bytes % 4096:
+            raise ValueError(
+                f"ram_bytes={self.ram_bytes}: expected a multiple of 4096 up to {RAM_BYTES_MAX}"
+            )
+        if self.mac is not None and len(self.mac) != 6:
+            raise ValueError(f"mac={self.mac!r}: expected 6 bytes")
+        slots = [disk.slot for disk in self.drives]
+        if len(set(slots)) < len(slots) or not set(slots) <= drive_slots(self.mac is not None):
+            net = "" if self.mac is not None else f"{NET_SLOT}, "
+            raise ValueError(
+                f"drives in slots {slots}: expected distinct ones of "
+                f"{net}{DRIVE_SLOTS.start}..{DRIVE_SLOTS.stop - 1}"
+            )
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine={self.engine!r}: expected one of {', '.join(ENGINES)}")
+        if (self.engine != "reference") != (self.native_blob is not None):
+            raise ValueError('native_blob: expected unless engine="reference", and only then')
+        given = (self.translations is not None) + (self.translation_source is not None)
+        if given != (self.engine == "translated"):
+            raise ValueError(
+                'translations, translation_source: expected one with engine="translated",'
+                " and only then"
+            )
+        if self.observer is not None and self.engine != "reference":
+            raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
+
+    @property
+    def files(self) -> BootFiles:
+        """What is to be booted."""
+        return BootFiles(
+            kernel=self.kernel,
+            firmware=self.firmware,
+            initrd=self.initrd,
+            append=self.append,
+            device_tree=self.device_tree,
+        )
+
+    @property
+    def board(self) -> reset.BoardOptions:
+        """What the board's device tree depends on."""
+        return reset.BoardOptions(has_clock=not self.files.is_bare)

@@ -1,0 +1,106 @@
+"""What a file to boot is: an ELF, Linux's `Image`, either of them in gzip, or flat code.
+
+An `Image` begins with 64 bytes (Linux, "Boot image header in RISC-V Linux"):
+
+    code u32 x 2 | text offset u64 | memory bytes u64 | flags u64 | version u32 | 0 u32 | 0 u64 |
+    `RISCV` and zeros, 8 bytes | `RSC` and 0x05 | 0 u32
+
+Only the memory it needs matters here: as on QEMU, the place is the board's choice.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.emulator import elf
+from nexus.emulator.elf import ImageError
+from nexus.emulator.isa.decode import decode
+
+GZIP: Final = b"\x1f\x8b"
+_GZIP_WINDOW: Final = 31  # A zlib stream in gzip's wrapping.
+_MAGIC_AT: Final = 0x38
+_MAGIC: Final = b"RSC\x05"
+_HEADER_BYTES: Final = 64
+_SIZE: Final = struct.Struct("<16xQ")
+# Of other architectures and formats: where, what, and its name.
+_OTHERS: Final = (
+    (0x38, b"ARM\x64", "an Image for AArch64"),
+    (0x24, b"\x18\x28\x6f\x01", "a zImage for Arm"),
+    (0x202, b"HdrS", "a bzImage for x86"),
+    (4, b"zimg", "a compressed EFI program, which needs UEFI firmware"),
+    (0, b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+    (0, b"\xfd7zXZ\0", "compressed by xz"),
+    (0, b"BZh", "compressed by bzip2"),
+    (0, b"\x02\x21\x4c\x18", "compressed by lz4"),
+    (0, b"\x27\x05\x19\x56", "a U-Boot uImage"),
+    (0, b"\xd0\x0d\xfe\xed", "a device tree"),
+)
+ACCEPTED: Final = "an ELF for RISC-V, a RISC-V Image, or one of them in gzip"
+
+_TEXT: Final = bytes((9, 10, 13, *range(32, 127)))
+
+# More than the board's memory could hold.
+_UNPACKED_BYTES_MAX: Final = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Code without a place of its own, and how much memory it needs from there."""
+
+    data: bytes
+    memory_bytes: int
+
+
+def read(data: bytes, part: str, *, may_be_flat: bool) -> elf.Image | Flat:
+    """Recognise a file; `may_be_flat` accepts code without any header.
+
+    Raises:
+        ImageError: This machine cannot boot it.
+    """
+    if data[:2] == GZIP:
+        data = _unpacked(data, part)
+    if data[:4] == b"\x7fELF" or len(data) < 4:
+        return elf.parse(data, part)
+    if data[_MAGIC_AT : _MAGIC_AT + 4] == _MAGIC:
+        return _image(data, part)
+    for at, magic, name in _OTHERS:
+        if data[at : at + len(magic)] == magic:
+            raise ImageError(f"{part} image: it is {name}; accepted: {ACCEPTED}", part)
+    if may_be_flat and _begins_with_code(data):
+        return Flat(data, len(data))
+    if may_be_flat:
+        raise ImageError(
+            f"{part} image: it begins with {data[:4]!r}, which is not an instruction; accepted:"
+            f" {ACCEPTED}, or flat code",
+            part,
+        )
+    return elf.parse(data, part)
+
+
+def _image(data: bytes, part: str) -> Flat:
+    if len(data) < _HEADER_BYTES:
+        raise ImageError(f"{part} image: truncated, an Image's header has 64 bytes", part)
+    (memory_bytes,) = _SIZE.unpack_from(data)
+    return Flat(data, max(memory_bytes, len(data)))
+
+
+def _begins_with_code(data: bytes) -> bool:
+    if data[:_HEADER_BYTES].translate(None, _TEXT) == b"":
+        return False  # Its letters may well be instructions.
+    word = int.from_bytes(data[:4], "little")
+    return decode(word if word & 3 == 3 else word & 0xFFFF) is not None
+
+
+def _unpacked(data: bytes, part: str) -> bytes:
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        unpacked = unpacker.decompress(data, _UNPACKED_BYTES_MAX)
+    except zlib.error as error:
+        raise ImageError(f"{part} image: damaged gzip: {error}", part) from None
+    if not unpacker.eof:
+        what = "larger than 2 GiB" if unpacker.unconsumed_tail else "truncated gzip"
+        raise ImageError(f"{part} image: {what}", part)
+    return unpacked
