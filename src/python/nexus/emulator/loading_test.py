@@ -191,5 +191,5 @@ def test_what_cannot_be_booted_is_one_error(
     files: dict[str, bytes], part: str, message: str
 ) -> None:
     with pytest.raises(ImageError, match=message) as caught:
-        Machine(MachineOptions(**files))  # type: ignore[arg-type]
+        Machine(MachineOptions(**files))  # type: ignore[arg-type]  # Cases name fields.
     assert caught.value.part == part
