@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.core.randomness import KeyedRandom
+from nexus.emulator import snapshot
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MediumError
 from nexus.emulator.machine import Machine as EmulatedMachine
 from nexus.emulator.machine import MachineOptions
+from nexus.emulator.observe import Observer
 from nexus.emulator.reference import state as s
 from nexus.harness.plan import MachinePlan, Plan
-from nexus.harness.virtual import CONFIG_FILE, RecordedEntropy
+from nexus.harness.virtual import CONFIG_FILE, REFERENCE, RecordedEntropy
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.faults.drive import FaultyDrive
 from nexus.simulation.faults.fault import Chance
 from nexus.simulation.faults.party import Faults
-from nexus.simulation.link import Link as Link
 from nexus.simulation.machine import Machine
 from nexus.simulation.pace import Paced, Stretch
 from nexus.simulation.power import PowerCut
@@ -66,6 +67,7 @@ class Yard:
         self._faults = faults
         self._origin_ns = dict.fromkeys(self._plan, 0)
         self._machines: dict[str, EmulatedMachine] = {}
+        self._is_restoring = False
         self.drives = {label: self._drives(machine) for label, machine in self._plan.items()}
         self.entropy = {
             label: RecordedEntropy(EntropyStream(random, label)) for label in self._plan
@@ -113,24 +115,37 @@ class Yard:
             for drive in machine.drives
         ]
 
+    def watch(self, label: str, observer: Observer) -> EmulatedMachine:
+        """Make the same machine again, in its present state, for a debugger to look at."""
+        saved = snapshot.save(self._machines[label])
+        # A restored device takes what its guest has had from the source, which is not new here.
+        self._is_restoring = True
+        options = self._options(label, Code(REFERENCE), observer)
+        machine = self._machines[label] = snapshot.restore(options, saved)
+        self._is_restoring = False
+        return machine
+
+    def _options(self, label: str, code: Code, observer: Observer | None) -> MachineOptions:
+        plan = self._plan[label]
+        return MachineOptions(
+            kernel=plan.image,
+            ram_bytes=plan.ram_bytes,
+            fw_cfg={CONFIG_FILE: plan.config},
+            drives=self.drives[label],
+            mac=plan.mac,
+            entropy=lambda count: self._give(label, count),
+            engine=code.engine,
+            native_blob=code.native,
+            translations=code.translations,
+            stops_when_stuck=observer is None,
+            observer=observer,
+        )
+
     def _make(self, label: str, origin_ns: int) -> Machine:
         """Make a machine that is powered on at `origin_ns`."""
-        plan, code = self._plan[label], self._code
         self._origin_ns[label] = origin_ns
-        machine = self._machines[label] = EmulatedMachine(
-            MachineOptions(
-                kernel=plan.image,
-                ram_bytes=plan.ram_bytes,
-                fw_cfg={CONFIG_FILE: plan.config},
-                drives=self.drives[label],
-                mac=plan.mac,
-                entropy=lambda count: self._give(label, count),
-                engine=code.engine,
-                native_blob=code.native,
-                translations=code.translations,
-                stops_when_stuck=True,
-            )
-        )
+        options = self._options(label, self._code, None)
+        machine = self._machines[label] = EmulatedMachine(options)
         stretches = [
             Stretch(max(fault.start_ns - origin_ns, 0), fault.end_ns - origin_ns, *share)
             for kind, shares in _PACED.items()
@@ -141,6 +156,8 @@ class Yard:
         return Paced(machine, stretches) if stretches else machine
 
     def _give(self, label: str, count: int) -> bytes:
+        if self._is_restoring:
+            return bytes(count)
         now_ns = self.now_ns(label)
         if any(chance.holds(now_ns) for chance in self._dry[label]):
             return b""

@@ -64,6 +64,12 @@ class Prepared:
             total_ms=run_ms,
         )
 
+    def image_of(self, label: str) -> Path | None:
+        """The file that a machine boots, for its symbols."""
+        plan = _load(self)
+        name = next(machine.image_name for machine in plan.machines if machine.label == label)
+        return self.images.get(name)
+
     def end_ns(self, recipe: Recipe) -> int:
         """When a run ends at the latest."""
         run_ms = self.scenario.config.budget.run_ms if recipe.run_ms is None else recipe.run_ms

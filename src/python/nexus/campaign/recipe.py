@@ -33,4 +33,5 @@ class Recipe:
     @property
     def choice(self) -> Choice:
         """The part about faults."""
-        return Choice(self.without_faults, self.only)
+        turn = self.reseed
+        return Choice(self.without_faults, self.only, None if turn is None else turn.at_ns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ from nexus.core.errors import NexusError
 FORMAT: Final = "nexus-replay-1"
 # A thousand times what a small one has; a larger one was named by mistake.
 FILE_BYTES_MAX: Final = 1 << 20
+# In which Pants names the folder that it lays the inputs of a run out in.
+_SANDBOX: Final = "NEXUS_SANDBOX"
 _SHA256: Final = r"^[0-9a-f]{64}$"
 
 _Digest = Annotated[str, Field(pattern=_SHA256)]
@@ -86,7 +89,7 @@ def write(prepared: Prepared, ran: Ran, commit: str) -> str:
         "scenario": str(prepared.scenario.path),
         "scenario_sha256": scenario_digest(prepared),
         "images": dict(sorted(prepared.digests.items())),
-        "paths": {name: str(path) for name, path in sorted(prepared.images.items())},
+        "paths": _paths(prepared),
         "seed": recipe.seed,
         "without_faults": sorted(recipe.without_faults),
         "only": {name: sorted(numbers) for name, numbers in sorted(recipe.only.items())},
@@ -103,6 +106,16 @@ def write(prepared: Prepared, ran: Ran, commit: str) -> str:
     kept.setdefault("images", {})
     kept.setdefault("paths", {})
     return json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+
+
+def _paths(prepared: Prepared) -> dict[str, str]:
+    """Where the images are, of those that are there when this program is gone."""
+    sandbox = os.environ.get(_SANDBOX)
+    return {
+        name: str(path)
+        for name, path in sorted(prepared.images.items())
+        if sandbox is None or not path.is_relative_to(sandbox)
+    }
 
 
 def read(path: Path) -> Replay:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +29,14 @@ from nexus.simulation.world import World
 FRAMES_MAX: Final = 200_000
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """An instant at which somebody looks at the world, or puts something into it."""
+
+    at_ns: int
+    look: Callable[[World, Yard], None]
+
+
 @dataclass(frozen=True)
 class Ran:
     """One run."""
@@ -47,14 +55,15 @@ class Ran:
         return not self.violations
 
 
-def run(prepared: Prepared, recipe: Recipe) -> Ran:
+def run(prepared: Prepared, recipe: Recipe, stop: Stop | None = None) -> Ran:
     """Run it; the same recipe is the same run."""
-    return _Run(prepared, recipe).play()
+    return _Run(prepared, recipe, stop).play()
 
 
 class _Run:
-    def __init__(self, prepared: Prepared, recipe: Recipe) -> None:
+    def __init__(self, prepared: Prepared, recipe: Recipe, stop: Stop | None) -> None:
         self._prepared = prepared
+        self._stop = stop
         self._recipe = recipe
         self._steps: tuple[Step, ...] = prepared.steps_of(recipe)
         self._plan: Plan = prepared.plan_of(recipe, self._steps)
@@ -106,14 +115,19 @@ class _Run:
 
     def _let_pass(self, world: World) -> None:
         end_ns = self._prepared.end_ns(self._recipe)
-        reseed = self._recipe.reseed
+        reseed, stop = self._recipe.reseed, self._stop
         while world.now_ns < end_ns:
             limit_ns = end_ns
+            if stop is not None:
+                if world.now_ns == stop.at_ns:
+                    stop.look(world, self._yard)
+                elif world.now_ns < stop.at_ns:
+                    limit_ns = min(limit_ns, stop.at_ns)
             if reseed is not None:
                 if world.now_ns == reseed.at_ns:
                     self._random.seed = reseed.seed
                 elif world.now_ns < reseed.at_ns:
-                    limit_ns = min(end_ns, reseed.at_ns)
+                    limit_ns = min(limit_ns, reseed.at_ns)
             step = world.step(limit_ns)
             self._take(step)
             if step.is_quiet:

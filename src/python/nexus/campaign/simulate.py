@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from nexus.campaign import page, pool, replay, result
+from nexus.campaign.again import add_futures, do_pinpoint, do_replay, do_shrink
 from nexus.campaign.inputs import add_options, commit_here, prepare_all
 from nexus.campaign.junit import build as build_junit
 from nexus.campaign.recipe import Recipe
@@ -42,6 +43,9 @@ _PROGRESS_S: Final = 5.0
 # Of a commit's hash: so many digits are the first seed, and there is room for as many behind.
 _COMMIT_DIGITS: Final = 12
 
+# What is done with a replay file, with the images that a campaign has.
+_AGAIN: Final = {"replay": do_replay, "shrink": do_shrink, "pinpoint": do_pinpoint}
+
 _DESCRIPTION: Final = "Hunt for seeds at which a world with faults breaks a rule."
 
 
@@ -50,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     try:
         options = parser.parse_args(sys.argv[1:] if argv is None else argv)
+        for option, do in _AGAIN.items():
+            path = getattr(options, option)
+            if path is not None:
+                return do(Namespace(**{**vars(options), "file": path}))
         return _Campaign(options).play()
     except HostFaultError as exc:
         return fail(exc, EXIT_HOST)
@@ -66,6 +74,10 @@ def _parser() -> CommandLine:
     how.add_argument("--seeds", metavar="N", help=f"of each scenario; default {SEEDS_DEFAULT}")
     how.add_argument("--minutes", metavar="M", help="as many seeds as fit into this wall time")
     how.add_argument("--seed", action="append", metavar="S", help="this seed (repeatable)")
+    for option in _AGAIN:
+        text = f"instead: nexus world {option} FILE"
+        how.add_argument(f"--{option}", type=Path, metavar="FILE", help=text)
+    add_futures(parser)
     add("--from", dest="base", default="0", metavar="S|commit", help="the first seed; default 0")
     add("--jobs", metavar="N", help="processes; default: one a processor")
     add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")

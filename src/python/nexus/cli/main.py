@@ -58,9 +58,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "state ls": ("nexus.cli.state.ls", "list keys of a peer"),
     "state put": ("nexus.cli.state.put", "set a value of a peer"),
     "state serve": ("nexus.cli.state.serve", "let permitted peers read and write a state image"),
+    "world debug": ("nexus.cli.world.debug", "debug a failing seed just before it fails"),
     "world diff": ("nexus.cli.world.diff", "say where the timelines of two runs part"),
     "world frames": ("nexus.cli.world.frames", "print the frames of a capture, decoded"),
+    "world pinpoint": ("nexus.cli.world.pinpoint", "say when a failure became inevitable"),
+    "world replay": ("nexus.cli.world.replay", "run a failing seed again, to the same bytes"),
     "world report": ("nexus.cli.world.report", "make the report of a run again"),
+    "world shrink": ("nexus.cli.world.shrink", "make a failing seed small"),
     "world timeline": ("nexus.cli.world.timeline", "print what happened in a run, in one order"),
     "state sync": ("nexus.cli.state.sync", "wait until a peer's changes survive a power cut"),
 }

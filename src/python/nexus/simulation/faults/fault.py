@@ -61,6 +61,7 @@ class Choice:
 
     without: frozenset[str] = frozenset()
     only: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    only_until_ns: int | None = None  # From here on it is chance again.
 
 
 class Chance:
@@ -72,12 +73,14 @@ class Chance:
         random: KeyedRandom,
         happened: list[Happened],
         only: frozenset[int] | None = None,
+        only_until_ns: int | None = None,
     ) -> None:
-        """Decide for a fault; `only` replaces chance by these numbers."""
+        """Decide for a fault; `only` replaces chance by these numbers, up to an instant."""
         self.fault = fault
         self._random = random
         self._happened = happened
         self._only = only
+        self._only_until_ns = only_until_ns
         self._has_begun = False
         self._is_kept = False
 
@@ -90,7 +93,8 @@ class Chance:
         if not self.is_open(now_ns):
             return False
         is_first, self._has_begun = not self._has_begun, True
-        if self._only is not None:
+        until_ns = self._only_until_ns
+        if self._only is not None and (until_ns is None or now_ns < until_ns):
             is_hit = number in self._only
         else:
             is_hit = is_first or self._random.chance(self.fault.ratio, self.fault.id, number)

@@ -25,7 +25,9 @@ class Faults:
         self.happened: list[Happened] = []
         self._machines = machines
         self.chances = {
-            fault.id: Chance(fault, random, self.happened, choice.only.get(fault.id))
+            fault.id: Chance(
+                fault, random, self.happened, choice.only.get(fault.id), choice.only_until_ns
+            )
             for fault in self.requested
         }
 
