@@ -7,7 +7,6 @@ queue is served again, a program counter is lost.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from nexus.core.randomness import KeyedRandom
@@ -19,7 +18,7 @@ from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.emulator.reference import state as s
 from nexus.harness.plan import MachinePlan, Plan
-from nexus.harness.virtual import CONFIG_FILE, REFERENCE, RecordedEntropy
+from nexus.harness.virtual import REFERENCE, EngineCode, RecordedEntropy, options_of
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.faults.drive import FaultyDrive
 from nexus.simulation.faults.fault import Chance
@@ -39,6 +38,9 @@ _LOOK_NS: Final = 10_000
 _LOOKS_MAX: Final = 5_000
 _PPM: Final = 1_000_000
 
+# The engine, and what it runs.
+Code = EngineCode
+
 # What a fault makes of a machine's time: the share it gets of the world's ticks.
 _PACED: Final[dict[str, Callable[[int], tuple[int, int]]]] = {
     "pause": lambda amount: (0, 1),
@@ -46,15 +48,6 @@ _PACED: Final[dict[str, Callable[[int], tuple[int, int]]]] = {
     "slow": lambda amount: (1, amount),
     "clock-rate": lambda amount: (_PPM + amount, _PPM),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """The engine, and what it runs."""
-
-    engine: str
-    native: bytes | None = None
-    translations: bytes | None = None
 
 
 class Yard:
@@ -126,20 +119,10 @@ class Yard:
         return machine
 
     def _options(self, label: str, code: Code, observer: Observer | None) -> MachineOptions:
-        plan = self._plan[label]
-        return MachineOptions(
-            kernel=plan.image,
-            ram_bytes=plan.ram_bytes,
-            fw_cfg={CONFIG_FILE: plan.config},
-            drives=self.drives[label],
-            mac=plan.mac,
-            entropy=lambda count: self._give(label, count),
-            engine=code.engine,
-            native_blob=code.native,
-            translations=code.translations,
-            stops_when_stuck=observer is None,
-            observer=observer,
-        )
+        def give(count: int) -> bytes:
+            return self._give(label, count)
+
+        return options_of(self._plan[label], self.drives[label], give, code, observer)
 
     def _make(self, label: str, origin_ns: int) -> Machine:
         """Make a machine that is powered on at `origin_ns`."""

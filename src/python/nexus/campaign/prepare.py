@@ -32,10 +32,11 @@ class Prepared:
     """A scenario with its images, oracles and engine."""
 
     scenario: Scenario
-    images: Mapping[str, Path]
+    images: Mapping[str, Path]  # By the names that the world has for them.
     code: Code
     oracles: tuple[Oracle, ...]
-    digests: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the images.
+    given: Mapping[str, Path] = field(default_factory=dict)  # By those under which they came.
+    digests: Mapping[str, str] = field(default_factory=dict)  # SHA-256, by the same.
 
     def steps_of(self, recipe: Recipe) -> tuple[Step, ...]:
         """The workload of a run, without the steps that were taken away."""
@@ -95,6 +96,7 @@ def _load_cached(world: Path, images: tuple[tuple[str, Path], ...]) -> Plan:
         expect_outcome=Outcome.PASSED,
         expect_message=None,
         wall_seconds=1,
+        allows_unused_images=True,
         is_plain=True,
         is_verbose=False,
     )
@@ -113,12 +115,16 @@ def prepare(path: Path, images: Mapping[str, Path], code: Code) -> Prepared:
         NexusError: a file, a value, an image or an oracle is not as it must be.
     """
     scenario = load_scenario(path)
+    renamed = scenario.config.images
+    used = {name: renamed.get(name, name) for name in scenario.images}
+    named = {name: images[other] for name, other in used.items() if other in images}
+    given = {other: images[other] for other in used.values() if other in images}
     oracles: tuple[FileOracle, ...] = tuple(load_oracle(oracle) for oracle in scenario.oracles)
-    prepared = Prepared(scenario, images, code, oracles)
+    prepared = Prepared(scenario, named, code, oracles, given)
     # Read all of it now: a mistake is to be named before the first seed.
     recipe = Recipe(seed=0)
     prepared.plan_of(recipe, prepared.steps_of(recipe))
     digests = {
-        name: hashlib.sha256(image.read_bytes()).hexdigest() for name, image in images.items()
+        name: hashlib.sha256(image.read_bytes()).hexdigest() for name, image in given.items()
     }
     return replace(prepared, digests=digests)

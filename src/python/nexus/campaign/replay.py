@@ -113,7 +113,7 @@ def _paths(prepared: Prepared) -> dict[str, str]:
     sandbox = os.environ.get(_SANDBOX)
     return {
         name: str(path)
-        for name, path in sorted(prepared.images.items())
+        for name, path in sorted(prepared.given.items())
         if sandbox is None or not path.is_relative_to(sandbox)
     }
 

@@ -17,6 +17,7 @@ steps = 20
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -24,7 +25,17 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from nexus.config.error import ConfigError, Problem
-from nexus.config.fields import Choice, Count, Label, Line, Many, Model, RatioText, Within
+from nexus.config.fields import (
+    Choice,
+    Count,
+    Label,
+    Line,
+    Many,
+    Model,
+    RatioText,
+    ServiceName,
+    Within,
+)
 from nexus.config.files import find_missing, read_toml
 from nexus.config.load import load_any, parse
 from nexus.config.world import World
@@ -94,6 +105,8 @@ class ScenarioConfig(Model):
     world: Line
     text: Line = "no description"
     oracles: Annotated[Many[Line], Count(0, ORACLES_MAX)] = ()
+    # Names that the world has for images, and those under which they are given, if these differ.
+    images: dict[ServiceName, ServiceName] = Field(default_factory=dict)
     must_pass: bool = False  # The world's own expectations must all be met.
     budget: Budget = Budget()
     fault: Annotated[Many[FaultRule], Count(0, FAULTS_MAX)] = ()
@@ -112,6 +125,7 @@ class Scenario:
     machines: tuple[str, ...]
     disks: tuple[str, ...]  # Writable ones, as places: `A/2`.
     oracles: tuple[Path, ...]
+    images: tuple[str, ...]  # As the world names them.
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -136,7 +150,21 @@ def load_scenario(path: Path) -> Scenario:
     if problems:
         raise ConfigError(str(path), problems)
     oracles = tuple(folder / name for name in config.oracles)
-    return Scenario(path.stem, path, config, world_path, machines, disks, oracles)
+    images = tuple(sorted(set(_images_of(world))))
+    unknown = sorted(set(config.images) - set(images))
+    if unknown:
+        text = f"no machine names it; expected one of {', '.join(images)}"
+        raise ConfigError(str(path), [Problem(f"images.{unknown[0]}", text)])
+    return Scenario(path.stem, path, config, world_path, machines, disks, oracles, images)
+
+
+def _images_of(world: World) -> Iterator[str]:
+    for machine in world.machines:
+        yield machine.image
+        if machine.node.packages is not None:
+            yield machine.node.packages.image
+        if machine.node.state is not None and machine.node.state.disk is not None:
+            yield machine.node.state.disk
 
 
 def _problems(

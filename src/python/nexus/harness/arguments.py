@@ -81,6 +81,7 @@ class Options:
     is_verbose: bool
     opens_sessions: bool = True
     debuggers: dict[str, str] = field(default_factory=dict)  # Machine -> port or unix socket.
+    allows_unused_images: bool = False  # A campaign gives its images to several worlds.
 
 
 def parse(argv: Sequence[str]) -> Options:

@@ -79,7 +79,8 @@ def _from_world(world: World, options: Options) -> Plan:
         _machine(machine.label, machine.image, machine.node, images, machine.forbid)
         for machine in world.machines
     )
-    images.check_all_used(name)
+    if not options.allows_unused_images:
+        images.check_all_used(name)
     expectations = tuple(
         Expectation(
             machine=entry.machine,

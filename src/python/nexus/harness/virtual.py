@@ -7,7 +7,8 @@ can be tested on scripted machines.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,9 @@ from nexus.simulation.power import PowerCut
 from nexus.simulation.world import Step, World
 
 if TYPE_CHECKING:
+    from nexus.emulator.board import AttachedDrive
     from nexus.emulator.machine import Machine as EmulatedMachine
+    from nexus.emulator.machine import MachineOptions
     from nexus.emulator.observe import Observer
     from nexus.harness.debug import DebuggedMachine
 
@@ -169,6 +172,40 @@ class RecordedEntropy:
         return data
 
 
+@dataclass(frozen=True, slots=True)
+class EngineCode:
+    """An engine of the emulator, and what it needs to run."""
+
+    engine: str
+    native: bytes | None = None
+    translations: bytes | None = None
+
+
+def options_of(
+    machine: MachinePlan,
+    drives: Sequence[AttachedDrive],
+    entropy: Callable[[int], bytes],
+    code: EngineCode,
+    observer: Observer | None = None,
+) -> MachineOptions:
+    """What the emulator makes a plan's machine of."""
+    from nexus.emulator.machine import MachineOptions
+
+    return MachineOptions(
+        kernel=machine.image,
+        ram_bytes=machine.ram_bytes,
+        fw_cfg={CONFIG_FILE: machine.config},
+        drives=drives,
+        mac=machine.mac,
+        entropy=entropy,
+        engine=code.engine,
+        native_blob=None if code.engine == REFERENCE else code.native,
+        translations=code.translations if code.engine == TRANSLATED else None,
+        stops_when_stuck=observer is None,  # A debugger wants to see the loop go round.
+        observer=observer,
+    )
+
+
 def choose_engine(
     engine: str, native_code: bytes | None, processor: str, translations: bytes | None = None
 ) -> str:
@@ -202,7 +239,7 @@ def boot(
         EngineUnavailableError: the engine is not here.
     """
     from nexus.emulator.board import AttachedDrive
-    from nexus.emulator.machine import ENGINES, MachineOptions
+    from nexus.emulator.machine import ENGINES
     from nexus.emulator.machine import Machine as EmulatedMachine
     from nexus.harness.debug import debug
     from nexus.harness.power_loss import VolatileDrive
@@ -236,18 +273,12 @@ def boot(
     def make(machine: MachinePlan, observer: Observer | None = None) -> EmulatedMachine:
         chosen = engine if observer is None else REFERENCE
         return EmulatedMachine(
-            MachineOptions(
-                kernel=machine.image,
-                ram_bytes=machine.ram_bytes,
-                fw_cfg={CONFIG_FILE: machine.config},
-                drives=drives[machine.label],
-                mac=machine.mac,
-                entropy=entropy[machine.label],
-                engine=chosen,
-                native_blob=None if chosen == REFERENCE else native_code,
-                translations=translations if chosen == TRANSLATED else None,
-                stops_when_stuck=observer is None,  # A debugger wants to see the loop go round.
-                observer=observer,
+            options_of(
+                machine,
+                drives[machine.label],
+                entropy[machine.label],
+                EngineCode(chosen, native_code, translations),
+                observer,
             )
         )
 
