@@ -57,7 +57,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [str(PIP.resolve()), "--python", python, "install", "--no-index", str(wheel())]
     done = subprocess.run(
         [sys.executable, *command],
-        env={**clean(), "PEX_ROOT": str(folder / "pex")},
+        # No file of the host's pip has a say in this.
+        env={**clean(), "PEX_ROOT": str(folder / "pex"), "PIP_CONFIG_FILE": os.devnull},
         capture_output=True,
         text=True,
     )
