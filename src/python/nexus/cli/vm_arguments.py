@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from nexus.cli.vm_boot import BootOptions, add_options, options_of
+from nexus.cli.vm_cpu import add_option as add_cpu_option
+from nexus.cli.vm_cpu import cpu_of
 from nexus.cli.vm_drives import DriveOption, parse_drives
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
+from nexus.emulator.isa.cpu import Cpu
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 
 AUTO: Final = "auto"
@@ -68,6 +71,7 @@ class Options:
     boot: BootOptions
     drives: tuple[DriveOption, ...]
     ram_bytes: int
+    cpu: Cpu
     seed: int | None
     until: bytes | None
     max_instructions: int | None
@@ -100,6 +104,7 @@ def parse(argv: Sequence[str]) -> Options:
         boot=options_of(given),
         drives=parse_drives(given.drive or ()),
         ram_bytes=_ram(given.ram),
+        cpu=cpu_of(given.cpu),
         seed=bounded("--seed", given.seed, 0, _SEED_MAX),
         until=None if given.until is None else _until(given.until),
         max_instructions=bounded(
@@ -191,6 +196,7 @@ def _parser() -> CommandLine:
         help="a disk (repeatable), in slot 0 or 2 to 7; default: the first free one from 2 on",
     )
     add("--ram", default=str(RAM_MIB_DEFAULT), metavar="N[K|M|G]", help="memory in MiB; 64")
+    add_cpu_option(parser)
     add("--seed", metavar="N", help="seed of the entropy device; 1")
     add("--until", metavar="TEXT", help="end with 0 once the console has shown this")
     add("--max-instructions", metavar="N", help="give up after so many")

@@ -80,6 +80,7 @@ def gather(options: Options) -> Parts:
             append=boot.append,
             device_tree=boot.device_tree,
             ram_bytes=options.ram_bytes,
+            cpu=options.cpu,
             fw_cfg=files,
             drives=[
                 AttachedDrive(wanted.slot, drive, wanted.is_read_only)

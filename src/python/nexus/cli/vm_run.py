@@ -71,7 +71,7 @@ def run(options: Options) -> Ending:
     if options.boot.dump_device_tree is not None:
         return _dump_tree(options, options.boot.dump_device_tree)
     parts = gather(options)
-    needs = describe_needs(parts.kernel)
+    needs = describe_needs(parts.kernel, options.cpu)
     if needs is not None:
         option = "--bios" if options.boot.kernel is None else "--kernel"
         note = f"note: {option} {options.boot.first}: {needs}"
@@ -94,7 +94,9 @@ def _dump_tree(options: Options, path: Path) -> Ending:
 
     files = options.boot.read(read)
     try:
-        boot = prepare(files, options.ram_bytes, MachineOptions(**asdict(files)).board)
+        boot = prepare(
+            files, options.ram_bytes, MachineOptions(**asdict(files), cpu=options.cpu).board
+        )
     except ImageError as error:
         raise options.boot.explain(error) from error
     if not boot.tree:

@@ -81,6 +81,8 @@ def test_what_a_kernel_was_built_for_is_said_where_it_is_not_there(tmp_path: Pat
     path = tmp_path / "guest.elf"
     path.write_bytes(kernel)
     done = run_vm("--kernel", path)
+    assert "built for" not in done.stderr
+    done = run_vm("--kernel", path, "--cpu", "rv64imac")
     assert done.returncode == 11
     note = done.stderr.splitlines()[0]
     assert f"note: --kernel {path}: built for D, which this machine does not have" in note
@@ -229,6 +231,11 @@ def test_a_bad_kernel_is_one_line(tmp_path: Path, image: bytes, said: str) -> No
         (("--drive", "a") * 7, "room for 6"),
         (("--ram", "3G"), "--ram: '3G'"),
         (("--ram", "lots"), "--ram: 'lots'"),
+        (
+            ("--cpu", "rv64gcv"),
+            "--cpu: 'rv64gcv': extension 'v' is not one of this machine: ",
+        ),
+        (("--cpu", "pentium"), "--cpu: 'pentium' is no name of a 64-bit RISC-V processor"),
         (("--engine", "natif"), "did you mean 'native'"),
         (("--engine", "native"), "--native-blob"),
         (("--engine", "translated"), "--native-blob"),

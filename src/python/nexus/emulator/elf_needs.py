@@ -12,6 +12,8 @@ import re
 import struct
 from typing import Final
 
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
+
 _HEADER: Final = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM_HEADER: Final = struct.Struct("<IIQQQQQQ")
 _SECTION: Final = struct.Struct("<IIQQQQIIQQ")
@@ -20,8 +22,8 @@ _SHT_ATTRIBUTES: Final = 0x7000_0003
 _SECTIONS_MAX: Final = 1 << 12
 _ATTRIBUTES_BYTES_MAX: Final = 1 << 16
 
-# What the machine has, single letters and names; the parts that M, A and C are made of; and hints,
-# which do nothing on a machine that does not know them.
+# What every machine has, single letters and names; the parts that M, A and C are made of; and
+# hints, which do nothing on a machine that does not know them.
 _PRESENT: Final = frozenset(
     (
         *("i", "m", "a", "c", "zicsr", "zifencei", "zicntr", "zihpm", "sstc"),
@@ -32,13 +34,20 @@ _PRESENT: Final = frozenset(
 )
 _G: Final = ("i", "m", "a", "f", "d", "zicsr", "zifencei")
 _FLOAT_ABIS: Final = {1: "f", 2: "d", 3: "q"}
-_BUILD: Final = "-march=rv64imac_zicsr_zifencei -mabi=lp64"
 # Values of a section of the file; the tag is `Tag_RISCV_arch`.
 _TAG_FILE: Final = 1
 _TAG_ARCH: Final = 5
 
 
-def describe_needs(image: bytes) -> str | None:
+# Names for what optional extensions are made of, or are part of.
+_ALSO_PRESENT: Final[dict[str, frozenset[str]]] = {
+    "zcf": frozenset("f"),
+    "zcd": frozenset("d"),
+    "b": frozenset(("zba", "zbb", "zbs")),
+}
+
+
+def describe_needs(image: bytes, cpu: Cpu = RV64IMAC) -> str | None:
     """One line about what the image may need and the machine lacks; None if there is nothing.
 
     Damaged attributes say nothing, and neither does what is no executable at all.
@@ -51,7 +60,9 @@ def describe_needs(image: bytes) -> str | None:
     abi = _FLOAT_ABIS.get(flags >> 1 & 3)
     if abi is not None and abi not in wanted:
         wanted.append(abi)
-    lacking = [name for name in wanted if name not in _PRESENT]
+    present = set(_PRESENT | cpu.extensions)
+    present |= {name for name, parts in _ALSO_PRESENT.items() if parts <= cpu.extensions}
+    lacking = [name for name in wanted if name not in present]
     if not lacking:
         return None
     said = f"its attributes say {arch}" if arch else "its flags say so"
@@ -59,8 +70,15 @@ def describe_needs(image: bytes) -> str | None:
     names = ", ".join(name.upper() if len(name) == 1 else name.capitalize() for name in lacking)
     return (
         f"built for {names}, which this machine does not have ({said}{passes}): "
-        f"such instructions are illegal here; build with {_BUILD}"
+        f"such instructions are illegal here; build with {_build(cpu)}"
     )
+
+
+def _build(cpu: Cpu) -> str:
+    """The options with which compilers build for a set."""
+    abi = "lp64d" if "d" in cpu.extensions else "lp64"
+    base, _, named = str(cpu).partition("_")
+    return f"-march={base}_zicsr_zifencei{'_' + named if named else ''} -mabi={abi}"
 
 
 def extensions_of(arch: str) -> tuple[str, ...]:

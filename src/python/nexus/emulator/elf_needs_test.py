@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.emulator.elf_needs import describe_needs, extensions_of
+from nexus.emulator.isa.cpu import parse_cpu
 from nexus.emulator.program_fake import build_elf
 
 _ATTRIBUTES = 0x7000_0003
@@ -71,6 +72,21 @@ def test_what_the_machine_lacks_is_named(
     assert said in needs
     assert "-march=rv64imac" in needs
     assert "\n" not in needs
+
+
+@pytest.mark.parametrize(
+    ("cpu", "arch", "said"),
+    [
+        ("rv64gc", "rv64i2p1_m2p0_a2p1_f2p2_d2p2_c2p0_zicsr2p0_zcd1p0", None),
+        ("rv64gc", "rv64gc_zba1p0", "-march=rv64gc_zicsr_zifencei -mabi=lp64d"),
+        ("rv64gc_zba_zbb_zbs", "rv64gc_zba1p0_zbb1p0_zbs1p0_b1p0", None),
+        ("rv64gc_zba", "rv64gcv", "-march=rv64gc_zicsr_zifencei_zba -mabi=lp64d"),
+        ("rv64imafc", "rv64gc", "built for D, which"),
+    ],
+)
+def test_what_a_machine_has_is_not_missed(cpu: str, arch: str, said: str | None) -> None:
+    needs = describe_needs(image(arch, 5), parse_cpu(cpu))
+    assert said in needs if said and needs else needs is said
 
 
 def test_versions_and_g_are_taken_apart() -> None:

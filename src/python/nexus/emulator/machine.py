@@ -209,6 +209,7 @@ class Machine:
         parts.append(b"%d" % options.epoch_s)
         for disk in options.drives:
             parts.append(f"{disk.slot} {disk.is_read_only} {disk.drive.size_bytes}".encode())
+        parts.append(options.cpu.isa.encode())
         for part in parts:
             digest.update(len(part).to_bytes(8, "little") + part)
         return digest.digest()
@@ -227,6 +228,8 @@ class Machine:
         digest = hashlib.sha256()
         words = [self._hart.state[index] for index in range(s.VISIBLE_WORDS)]
         words[s.SINK] = 0  # Written at the engine's discretion, never read.
+        if self._options.cpu.has_float:
+            words += [self._hart.state[s.F0 + index] for index in range(s.FLOAT_WORDS)]
         digest.update(b"".join(word.to_bytes(8, "little") for word in words))
         digest.update(self._ram.buffer)
         return digest.hexdigest()
@@ -236,11 +239,11 @@ def _make_hart(options: MachineOptions, ram: Ram, bus: Bus, start: int) -> Hart:
     if options.observer is not None:
         from nexus.emulator.observe import ObservedHart
 
-        return ObservedHart(ram, bus, start, options.observer)
+        return ObservedHart(ram, bus, start, options.observer, options.cpu)
     if options.native_blob is None:
-        return Hart(ram, bus, start)
+        return Hart(ram, bus, start, cpu=options.cpu)
     # Only machines that use it pay for mapping native code, and other processors never see it.
     from nexus.emulator.native.hart import NativeHart
 
     source = options.translations or options.translation_source
-    return NativeHart(ram, bus, start, options.native_blob, source)
+    return NativeHart(ram, bus, start, options.native_blob, source, options.cpu)

@@ -14,6 +14,7 @@ from nexus.emulator.board import (
     AttachedDrive,
     drive_slots,
 )
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.loading import BootFiles
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class MachineOptions:
     device_tree: bytes = b""  # A flattened one, instead of the board's own.
     epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
     ram_bytes: int = 64 << 20
+    cpu: Cpu = RV64IMAC  # The extensions that the hart has.
     fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
     drives: Sequence[AttachedDrive] = ()
     mac: bytes | None = None
@@ -90,4 +92,4 @@ class MachineOptions:
     @property
     def board(self) -> reset.BoardOptions:
         """What the board's device tree depends on."""
-        return reset.BoardOptions(has_clock=not self.files.is_bare)
+        return reset.BoardOptions(has_clock=not self.files.is_bare, cpu=self.cpu)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.emulator.bus import Bus
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
@@ -64,8 +65,10 @@ class Observer:
 class ObservedHart(Hart):
     """The reference engine, telling an observer."""
 
-    def __init__(self, ram: Ram, bus: Bus, entry: int, observer: Observer) -> None:
-        super().__init__(ram, bus, entry)
+    def __init__(
+        self, ram: Ram, bus: Bus, entry: int, observer: Observer, cpu: Cpu = RV64IMAC
+    ) -> None:
+        super().__init__(ram, bus, entry, cpu=cpu)
         self.observer = observer
 
     def _run_blocks(self) -> None:

@@ -10,9 +10,11 @@ switches between two address spaces and drops accessed and dirty bits now and th
 from __future__ import annotations
 
 import random
+from functools import cache
 
 from nexus.emulator.guest_fake import OPEN_PMP, drop_to
-from nexus.emulator.isa.decode import BASE, COMPRESSED, decode
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
+from nexus.emulator.isa.decode import BASE, COMPRESSED, decode, needed
 from nexus.emulator.isa.row import Compressed, Instruction
 from nexus.emulator.isa.semantics import semantics_of
 
@@ -28,12 +30,26 @@ DATA = 0x8001_0000
 TEXT = 0x8002_0000
 
 _PERMISSIONS = (0x17, 0x17, 0x17, 0x13, 0x1F, 0x1B, 0x07, 0x01, 0xD7, 0x15, 0x00)
-_PLAIN = [
-    row
-    for row in BASE
-    if not semantics_of(row.name).is_system and not semantics_of(row.name).is_jump
-]
-_SHORT = [row for row in COMPRESSED if row.base not in ("jal", "jalr", "beq", "bne", "ebreak")]
+
+
+@cache
+def _rows(extensions: int) -> tuple[list[Instruction], list[Compressed]]:
+    """The rows of both lengths that a hart with these extensions can execute in any order."""
+    wide = [
+        row
+        for row in BASE
+        if not semantics_of(row.name).is_system
+        and not semantics_of(row.name).is_jump
+        and not needed(row) & ~extensions
+    ]
+    short = [
+        row
+        for row in COMPRESSED
+        if row.base not in ("jal", "jalr", "beq", "bne", "ebreak") and not needed(row) & ~extensions
+    ]
+    return wide, short
+
+
 _BRANCHES = ("beq", "bne", "blt", "bge", "bltu", "bgeu")
 _WORDS = (0, 1, -1, 2, 1 << 31, -(1 << 31), 1 << 63, (1 << 63) - 1, 0x5555_5555_5555_5555)
 
@@ -125,10 +141,21 @@ timer:
 """
 
 
-def random_program(seed: int, instructions: int = 600) -> str:
-    """The text of a program."""
-    chance = random.Random(seed)
+class _Chance(random.Random):
+    """Draws for harts with some extensions."""
+
+    def __init__(self, seed: int, cpu: Cpu) -> None:
+        super().__init__(seed)
+        self.extensions = cpu.mask
+        self.system = (*_SYSTEM, *_FLOAT_SYSTEM) if cpu.has_float else _SYSTEM
+        self.wide, self.short = _rows(cpu.mask)
+
+
+def random_program(seed: int, instructions: int = 600, cpu: Cpu = RV64IMAC) -> str:
+    """The text of a program for harts with these extensions."""
+    chance = _Chance(seed, cpu)
     body = _user_text(chance, instructions)
+    status = 0x4_2000 if cpu.has_float else 0x4_0000  # SUM, and FS initial.
     return f"""
     {OPEN_PMP}
     la t0, machine
@@ -146,7 +173,7 @@ def random_program(seed: int, instructions: int = 600) -> str:
     li t0, 7
     csrw mcounteren, t0
     csrw scounteren, t0
-    li t0, 0x40000
+    li t0, {status:#x}
     csrs mstatus, t0
     li t0, 0x20
     csrw mie, t0
@@ -166,7 +193,7 @@ def random_program(seed: int, instructions: int = 600) -> str:
     """.replace("la t0, machine\n    csrw mepc", f"li t0, {TEXT_PAGE << 12}\n    csrw mepc")
 
 
-def _user_text(chance: random.Random, instructions: int) -> str:
+def _user_text(chance: _Chance, instructions: int) -> str:
     """The random part."""
     lines = [f"li x{i}, {chance.choice((*_WORDS, chance.getrandbits(64)))}" for i in range(5, 32)]
     lines += ["restart_user:"]
@@ -181,30 +208,31 @@ def _register(chance: random.Random) -> int:
     return number
 
 
-def _encode(chance: random.Random, row: Instruction) -> str:
+def _encode(chance: _Chance, row: Instruction) -> str:
     word = row.encoding.match | chance.getrandbits(32) & ~row.encoding.mask
     operands = row.encoding.operands(word)
-    if "rd" in operands:
+    semantics = semantics_of(row.name)
+    if "rd" in operands and not semantics.writes_float:
         operands["rd"] = _register(chance)
-    if not semantics_of(row.name).is_plain:
+    if semantics.access is not None or semantics.is_atomic:
         operands["rs1"] = _POINTER
     return f".word {row.encoding.insert(operands):#x}"
 
 
-def _plain(chance: random.Random, number: int, count: int) -> str:
-    return _encode(chance, chance.choice(_PLAIN))
+def _plain(chance: _Chance, number: int, count: int) -> str:
+    return _encode(chance, chance.choice(chance.wide))
 
 
-def _short(chance: random.Random, number: int, count: int) -> str:
-    row: Compressed = chance.choice(_SHORT)
+def _short(chance: _Chance, number: int, count: int) -> str:
+    row: Compressed = chance.choice(chance.short)
     while True:
         half = row.encoding.match | chance.getrandbits(16) & ~row.encoding.mask
-        found = decode(half)
+        found = decode(half, chance.extensions)
         if found is None or found.rd not in (_POINTER, _TEXT_POINTER):
             return f".half {half:#x}"
 
 
-def _point(chance: random.Random, number: int, count: int) -> str:
+def _point(chance: _Chance, number: int, count: int) -> str:
     """Move the data pointer: usually into a data page, near its ends, or somewhere odd."""
     page = chance.randrange(1, DATA_PAGES + 1) << 12
     offset = chance.choice([8 * chance.randrange(512), chance.randrange(4096), 4090, 0])
@@ -212,40 +240,45 @@ def _point(chance: random.Random, number: int, count: int) -> str:
     return f"li x{_POINTER}, {odd if chance.random() < 0.05 else page + offset}"
 
 
-def _branch(chance: random.Random, number: int, count: int) -> str:
+def _branch(chance: _Chance, number: int, count: int) -> str:
     target = min(count, number + chance.randrange(1, 6))
     first, second = _register(chance), _register(chance)
     return f"{chance.choice(_BRANCHES)} x{first}, x{second}, u{target}"
 
 
-def _loop(chance: random.Random, number: int, count: int) -> str:
+def _loop(chance: _Chance, number: int, count: int) -> str:
     """A counted loop over a random instruction."""
-    inner = _encode(chance, chance.choice(_PLAIN))
+    inner = _encode(chance, chance.choice(chance.wide))
     return (
         f"li x{_TEXT_POINTER}, {chance.randrange(2, 30)}\nl{number}: {inner}\n"
         f"addi x{_TEXT_POINTER}, x{_TEXT_POINTER}, -1\nbne x{_TEXT_POINTER}, zero, l{number}"
     )
 
 
-def _far_jump(chance: random.Random, number: int, count: int) -> str:
+def _far_jump(chance: _Chance, number: int, count: int) -> str:
     target = min(count, number + chance.randrange(1, 40))
     return chance.choice([f"jal ra, u{target}", f"jal zero, u{target}"])
 
 
-def _rewrite(chance: random.Random, number: int, count: int) -> str:
+def _rewrite(chance: _Chance, number: int, count: int) -> str:
     """Store an instruction into the text a little ahead, by its virtual address."""
     word = 0x13 | chance.randrange(5, 32) << 7 | chance.getrandbits(12) << 20
     base = f"li x5, {word}\nauipc x{_TEXT_POINTER}, 0\nsw x5, 12(x{_TEXT_POINTER})\n"
     return base + "addi zero, zero, 0\naddi zero, zero, 0"
 
 
-def _system(chance: random.Random, number: int, count: int) -> str:
-    return chance.choice(_SYSTEM)
+def _system(chance: _Chance, number: int, count: int) -> str:
+    return chance.choice(chance.system)
 
 
 _SYSTEM = (
     *("ecall", "csrr a0, time", "csrr a1, instret", ".half 0", "wfi", "fence.i", "ebreak"),
     *("csrr a2, cycle", "csrr a2, sstatus", "csrw sscratch, a2", "sret", "mret"),
+)
+
+_FLOAT_SYSTEM = (
+    *("csrr a3, fcsr", "csrw fcsr, zero", "csrrwi zero, frm, 2", "csrrwi a4, frm, 6"),
+    *("csrrwi zero, frm, 4", "csrr a5, fflags", "csrw fcsr, a5", "csrrwi zero, frm, 0"),
 )
 
 _CHOICES = (

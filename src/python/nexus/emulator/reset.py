@@ -12,6 +12,7 @@ from typing import Final
 
 from nexus.emulator import board
 from nexus.emulator.fdt import Node, cells, pair, strings
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.memory import RAM_BASE
 
 # The tree is put at the end of memory, but a 32-bit kernel must reach it.
@@ -25,7 +26,7 @@ _LOCAL: Final = ((_CPU_INTERRUPTS, 3), (_CPU_INTERRUPTS, 7))
 TIMEBASE_HZ: Final = 10_000_000
 _UART_HZ: Final = 3_686_400
 _PLIC_SOURCES: Final = 96
-ISA: Final = "rv64imac_zicsr_zifencei_sstc"
+_ISA_BASE: Final = "rv64i"
 
 # auipc t0, 0; addi a2, t0, 40; csrr a0, mhartid; ld a1, 32(t0); ld t0, 24(t0); jr t0.
 _ROM_CODE: Final = (0x297, 0x0282_8613, 0xF140_2573, 0x0202_B583, 0x0182_B283, 0x0002_8067)
@@ -65,6 +66,7 @@ class BoardOptions:
     # The real-time clock is named to guests that come by the standard boot path only: our own
     # kernel's tree, and with it every digest of its memory, is older than the clock.
     has_clock: bool = False
+    cpu: Cpu = RV64IMAC
 
 
 def device_tree(ram_bytes: int, options: BoardOptions = BoardOptions()) -> Node:
@@ -80,7 +82,7 @@ def device_tree(ram_bytes: int, options: BoardOptions = BoardOptions()) -> Node:
         "model": strings("riscv-virtio,qemu"),
     }
     chosen = Node("chosen", {"stdout-path": strings(f"/soc/serial@{board.UART_BASE:x}")})
-    children = [_firmware_files(), chosen, *_switches(), memory, _cpus(), _soc(options)]
+    children = [_firmware_files(), chosen, *_switches(), memory, _cpus(options.cpu), _soc(options)]
     return Node("", root, children)
 
 
@@ -111,7 +113,7 @@ def _switches() -> list[Node]:
     ]
 
 
-def _cpus() -> Node:
+def _cpus(which: Cpu) -> Node:
     interrupts = Node(
         "interrupt-controller",
         {
@@ -129,7 +131,8 @@ def _cpus() -> Node:
             "reg": cells(0),
             "status": strings("okay"),
             "compatible": strings("riscv"),
-            "riscv,isa": strings(ISA),
+            "riscv,isa": strings(which.isa),
+            **_extensions(which),
             "mmu-type": strings("riscv,sv39"),
         },
         [interrupts],
@@ -142,6 +145,16 @@ def _cpus() -> Node:
         "timebase-frequency": cells(TIMEBASE_HZ),
     }
     return Node("cpus", properties, [cpu, cpu_map])
+
+
+def _extensions(cpu: Cpu) -> dict[str, bytes]:
+    """What newer kernels read instead of `riscv,isa`.
+
+    A plain rv64imac has the tree that it always had, so that what was recorded of it stays true.
+    """
+    if cpu.is_plain:
+        return {}
+    return {"riscv,isa-base": strings(_ISA_BASE), "riscv,isa-extensions": strings(*cpu.names)}
 
 
 def _soc(options: BoardOptions) -> Node:

@@ -108,18 +108,23 @@ def _resolve(unit: _Unit, text: str) -> int:
 
 def _base(unit: _Unit, row: Instruction, arguments: list[str]) -> None:
     kinds = row.syntax.split(", ") if row.syntax else []
+    if kinds and kinds[-1] == "rm" and len(arguments) == len(kinds) - 1:
+        arguments = [*arguments, "dyn"]  # As every assembler has it.
     if len(kinds) != len(arguments):
         raise OperandError(f"expected {row.syntax or 'no operands'}")
     operands: dict[str, int] = {}
     for kind, argument in zip(kinds, arguments, strict=True):
         if kind == "target":
             argument = str(_resolve(unit, argument))
-        operands |= parse(kind, argument, unit.symbols, unit.pc)
+        parsed = parse(kind, argument, unit.symbols, unit.pc)
+        if "imm" in parsed:  # A third source and a rounding mode share it.
+            parsed["imm"] += operands.get("imm", 0)
+        operands |= parsed
     unit.emit(row.encoding.insert(operands), 4)
 
 
 def _compressed(unit: _Unit, row: Compressed, arguments: list[str]) -> None:
-    kinds = [role for role, _, _ in row.encoding.registers]
+    kinds = [role for role, *_ in row.encoding.registers]
     if "rd" in kinds and "rs1" in kinds:
         kinds.remove("rs1")  # Written once, as rd.
     operands: dict[str, int] = {}

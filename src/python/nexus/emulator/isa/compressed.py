@@ -1,4 +1,4 @@
-"""RV64C: each 16-bit row is an encoding and the base instruction it expands to.
+"""RV64C and Zcb: each 16-bit row is an encoding and the base instruction it expands to.
 
 Order does not matter: where two patterns overlap, the one with more fixed bits wins (c.jr against
 c.mv).  Reserved encodings are those whose `nonzero` operand is zero; hints (rd = x0) expand to
@@ -22,6 +22,10 @@ def _row(
     name: str, pattern: str, immediate: str, base: str, *nonzero: str, **fixed: int
 ) -> Compressed:
     return Compressed(name, pattern, immediate, base, fixed, nonzero)
+
+
+def _zcb(name: str, pattern: str, immediate: str, base: str, **fixed: int) -> Compressed:
+    return Compressed(name, pattern, immediate, base, fixed, (), ("zcb",))
 
 
 RV64C: Final = (
@@ -57,4 +61,27 @@ RV64C: Final = (
     _row("c.add", "100 1 xxxxx bbbbb 10", "", "add"),
     _row("c.swsp", "110 iiiiii bbbbb 10", "5:2|7:6", "sw", rs1=2),
     _row("c.sdsp", "111 iiiiii bbbbb 10", "5:3|8:6", "sd", rs1=2),
+)
+
+# What D adds; that they need it is known from the base instruction.
+RV64DC: Final = (
+    _row("c.fld", "001 iii aaa ii DDD 00", _LD, "fld"),
+    _row("c.fsd", "101 iii aaa ii BBB 00", _LD, "fsd"),
+    _row("c.fldsp", "001 i DDDDD iiiii 10", "5|4:3|8:6", "fld", rs1=2),
+    _row("c.fsdsp", "101 iiiiii BBBBB 10", "5:3|8:6", "fsd", rs1=2),
+)
+
+ZCB: Final = (
+    _zcb("c.lbu", "100 000 aaa ii ddd 00", "0|1", "lbu"),
+    _zcb("c.lhu", "100 001 aaa 0 i ddd 00", "1", "lhu"),
+    _zcb("c.lh", "100 001 aaa 1 i ddd 00", "1", "lh"),
+    _zcb("c.sb", "100 010 aaa ii bbb 00", "0|1", "sb"),
+    _zcb("c.sh", "100 011 aaa 0 i bbb 00", "1", "sh"),
+    _zcb("c.zext.b", "100 111 xxx 11 000 01", "", "andi", imm=255),
+    _zcb("c.sext.b", "100 111 xxx 11 001 01", "", "sext.b"),
+    _zcb("c.zext.h", "100 111 xxx 11 010 01", "", "zext.h"),
+    _zcb("c.sext.h", "100 111 xxx 11 011 01", "", "sext.h"),
+    _zcb("c.zext.w", "100 111 xxx 11 100 01", "", "add.uw", rs2=0),
+    _zcb("c.not", "100 111 xxx 11 101 01", "", "xori", imm=-1),
+    _zcb("c.mul", "100 111 xxx 10 bbb 01", "", "mul"),
 )

@@ -10,20 +10,29 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from nexus.emulator.isa.compressed import RV64C
+from nexus.emulator.isa.bits import ZBA, ZBB, ZBS, ZICOND
+from nexus.emulator.isa.compressed import RV64C, RV64DC, ZCB
+from nexus.emulator.isa.cpu import ALL_EXTENSIONS, mask_of
+from nexus.emulator.isa.floating import FLOATING
 from nexus.emulator.isa.integer import RV64I, RV64M
 from nexus.emulator.isa.row import Compressed, Instruction
 from nexus.emulator.isa.system import PRIVILEGED, RV64A, ZICSR
 
-BASE: Final[tuple[Instruction, ...]] = (*RV64I, *RV64M, *RV64A, *ZICSR, *PRIVILEGED)
+BASE: Final[tuple[Instruction, ...]] = (
+    *(*RV64I, *RV64M, *RV64A, *ZICSR, *PRIVILEGED),
+    *(*FLOATING, *ZBA, *ZBB, *ZBS, *ZICOND),
+)
 BY_NAME: Final = {row.name: row for row in BASE}
-COMPRESSED: Final[tuple[Compressed, ...]] = RV64C
+COMPRESSED: Final[tuple[Compressed, ...]] = (*RV64C, *RV64DC, *ZCB)
 
 RowT = TypeVar("RowT", Instruction, Compressed)
 
 
 class Decoded(NamedTuple):
-    """An instruction with its operands; registers absent from the encoding are 0."""
+    """An instruction with its operands; registers absent from the encoding are 0.
+
+    Floating-point registers have the numbers from FLOAT_BASE on (`isa/encoding.py`).
+    """
 
     name: str
     rd: int
@@ -31,6 +40,7 @@ class Decoded(NamedTuple):
     rs2: int
     imm: int
     length: int
+    needs: int = 0  # Mask of the optional extensions without which it is illegal.
 
 
 class _Matcher(Generic[RowT]):
@@ -67,27 +77,36 @@ def length_of(low_half: int) -> int:
 DECODED_WORDS_MAX: Final = 1 << 17
 
 
+def needed(row: Instruction | Compressed) -> int:
+    """The optional extensions without which a row is illegal, as a mask."""
+    own = mask_of(row.requires)
+    return own if isinstance(row, Instruction) else own | needed(BY_NAME[row.base])
+
+
 @lru_cache(maxsize=DECODED_WORDS_MAX)
-def decode(word: int) -> Decoded | None:
-    """Decode 32 fetched bits; a compressed instruction uses the low half.  `None` is illegal."""
+def decode(word: int, extensions: int = ALL_EXTENSIONS) -> Decoded | None:
+    """Decode 32 fetched bits; a compressed instruction uses the low half.  `None` is illegal.
+
+    `extensions` is the mask of a hart's set (`isa/cpu.py`).
+    """
     if word & 3 != 3:
-        return _expand(word & 0xFFFF)
+        return _expand(word & 0xFFFF, extensions)
     row = _BASE.find(word)
-    if row is None:
+    if row is None or needed(row) & ~extensions:
         return None
-    return _decoded(row.name, row.encoding.operands(word), 4)
+    return _decoded(row.name, row.encoding.operands(word), 4, needed(row))
 
 
-def _expand(half: int) -> Decoded | None:
+def _expand(half: int, extensions: int) -> Decoded | None:
     row = _COMPRESSED.find(half)
-    if row is None:
+    if row is None or needed(row) & ~extensions:
         return None
     operands = row.encoding.operands(half)
     if not all(operands[name] for name in row.nonzero):
         return None
-    return _decoded(row.base, {**operands, **row.fixed}, 2)
+    return _decoded(row.base, {**operands, **row.fixed}, 2, needed(row))
 
 
-def _decoded(name: str, operands: dict[str, int], length: int) -> Decoded:
+def _decoded(name: str, operands: dict[str, int], length: int, needs: int) -> Decoded:
     get = operands.get
-    return Decoded(name, get("rd", 0), get("rs1", 0), get("rs2", 0), get("imm", 0), length)
+    return Decoded(name, get("rd", 0), get("rs1", 0), get("rs2", 0), get("imm", 0), length, needs)

@@ -5,10 +5,12 @@ draws it.  A digit 0 or 1 is fixed; a letter belongs to an operand:
 
     d  rd        a  rs1 (also the 5-bit zimm of the csr instructions)      b  rs2
     x  rd and rs1 at once (compressed two-operand forms)
+    D  A  B  the same, of floating-point registers
     i  immediate, scattered as the row's `immediate` says
     -  ignored
 
-A register field three bits wide names x8..x15.  The immediate's scatter is the manual's own
+A register field three bits wide names registers 8 to 15.  Floating-point registers have numbers of
+their own, from FLOAT_BASE on.  The immediate's scatter is the manual's own
 notation: `s12|10:5|4:1|11` says that the `i` bits, left to right, are bits 12, 10..5, 4..1 and 11
 of the value; a leading `s` means the value is sign-extended from its highest bit.
 
@@ -22,7 +24,13 @@ from itertools import groupby
 from typing import Final
 
 # Where a letter's bits end up: (operand, ...).
-ROLES: Final = {"d": ("rd",), "a": ("rs1",), "b": ("rs2",), "x": ("rd", "rs1")}
+ROLES: Final = {
+    **{"d": ("rd",), "a": ("rs1",), "b": ("rs2",), "x": ("rd", "rs1")},
+    **{"D": ("rd",), "A": ("rs1",), "B": ("rs2",)},
+}
+
+# The number of f0 where x0 has 0: where the engines' state has it (see `reference/state.py`).
+FLOAT_BASE: Final = 133
 
 
 class EncodingError(ValueError):
@@ -36,16 +44,21 @@ class Encoding:
     width: int
     mask: int
     match: int
-    registers: tuple[tuple[str, int, int], ...]  # (operand, shift, width) of each register field.
+    # (operand, shift, width, number of the first register) of each register field.
+    registers: tuple[tuple[str, int, int, int], ...]
     scatter: tuple[tuple[int, int, int], ...]  # (shift in word, width, shift in value).
     sign_bit: int | None  # Highest bit of a signed immediate.
+
+    @property
+    def float_operands(self) -> frozenset[str]:
+        """The operands that are floating-point registers."""
+        return frozenset(it[0] for it in self.registers if it[3] >= FLOAT_BASE)
 
     def operands(self, word: int) -> dict[str, int]:
         """Extract register numbers and the immediate (`imm`) from a word that matches."""
         values = {}
-        for operand, shift, width in self.registers:
-            number = word >> shift & (1 << width) - 1
-            values[operand] = number + 8 if width == 3 else number
+        for operand, shift, width, first in self.registers:
+            values[operand] = (word >> shift & (1 << width) - 1) + first
         if self.scatter:
             value = 0
             for shift, width, to in self.scatter:
@@ -62,8 +75,8 @@ class Encoding:
             ValueError: An operand does not fit; the message says which.
         """
         word = self.match
-        for operand, shift, width in self.registers:
-            number = operands.get(operand, 0) - (8 if width == 3 else 0)
+        for operand, shift, width, first in self.registers:
+            number = operands.get(operand, first) - first
             if not 0 <= number < 1 << width:
                 raise ValueError(f"{operand}={operands.get(operand)}: not encodable here")
             word |= number << shift
@@ -81,15 +94,16 @@ def parse(pattern: str, immediate: str = "") -> Encoding:
     width = len(bits)
     if width not in (16, 32):
         raise EncodingError(f"{pattern!r}: {width} bits, expected 16 or 32")
-    if set(bits) - set("01-dabxi"):
+    if set(bits) - set("01-dabxiDAB"):
         raise EncodingError(f"{pattern!r}: unknown letter in {sorted(set(bits))}")
     fields = _fields(pattern)
     mask = match = 0
-    registers: list[tuple[str, int, int]] = []
+    registers: list[tuple[str, int, int, int]] = []
     immediates: list[tuple[int, int]] = []
     for letter, shift, size in fields:
         if letter in ROLES:
-            registers += [(role, shift, size) for role in ROLES[letter]]
+            first = (FLOAT_BASE if letter.isupper() else 0) + (8 if size == 3 else 0)
+            registers += [(role, shift, size, first) for role in ROLES[letter]]
         elif letter == "i":
             immediates.append((shift, size))
         elif letter != "-":

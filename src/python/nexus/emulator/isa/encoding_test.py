@@ -15,7 +15,7 @@ ENCODINGS = [
 def test_every_row_has_its_width_and_round_trips(encoding: Encoding, width: int) -> None:
     assert encoding.width == width
     covered = encoding.mask
-    for _, shift, width in encoding.registers:
+    for _, shift, width, _ in encoding.registers:
         covered |= (1 << width) - 1 << shift
     for shift, width, _ in encoding.scatter:
         covered |= (1 << width) - 1 << shift

@@ -5,6 +5,7 @@ Python's integers are unbounded, so the compiler tracks which sub-expressions ma
 register.  The source refers to these names, which the reference engine provides:
 
     M  2**64 - 1      S  2**63      divs, divu, rems, remu  with RISC-V's results for zero
+    ctz, rev8, orcb, unbox          what Python has no short form for
 
 Rules of this file: no state; text in, text out.
 """
@@ -179,6 +180,13 @@ FUNCTIONS: Final[Mapping[Function, Callable[..., Value]]] = {
     Function.DIVU: lambda a, b: Value(f"divu({a.word()}, {b.word()})", 0, True),
     Function.REMS: lambda a, b: Value(f"rems({a.word()}, {b.word()})"),
     Function.REMU: lambda a, b: Value(f"remu({a.word()}, {b.word()})", 0, True),
+    Function.CLZ: lambda a: Value(f"(64 - {a.word()}.bit_length())", 0, True),
+    Function.CTZ: lambda a: Value(f"ctz({a.word()})", 0, True),
+    Function.CPOP: lambda a: Value(f"{a.word()}.bit_count()", 0, True),
+    Function.REV8: lambda a: Value(f"rev8({a.word()})", 0, True),
+    Function.ORCB: lambda a: Value(f"orcb({a.word()})", 0, True),
+    Function.BOX: lambda a: Value(f"({a.word()} | 0xffffffff00000000)", 0, True),
+    Function.UNBOX: lambda a: Value(f"unbox({a.word()})", 0, True),
 }
 
 
@@ -210,6 +218,26 @@ def remu(a: int, b: int) -> int:
     return a % b if b else a
 
 
+def ctz(a: int) -> int:
+    """Trailing zeros, 64 for zero."""
+    return (a & -a).bit_length() - 1 if a else 64
+
+
+def rev8(a: int) -> int:
+    """The bytes in the opposite order."""
+    return int.from_bytes(a.to_bytes(8, "little"), "big")
+
+
+def orcb(a: int) -> int:
+    """Each byte that is not zero becomes 255."""
+    return int.from_bytes(bytes(255 if byte else 0 for byte in a.to_bytes(8, "little")), "little")
+
+
+def unbox(a: int) -> int:
+    """The number of single precision that a register holds; what is not boxed is a NaN."""
+    return a & 0xFFFF_FFFF if a >> 32 == 0xFFFF_FFFF else 0x7FC0_0000
+
+
 NAMESPACE: Final = {
     "M": M64,
     "S": SIGN,
@@ -217,4 +245,8 @@ NAMESPACE: Final = {
     "divu": divu,
     "rems": rems,
     "remu": remu,
+    "ctz": ctz,
+    "rev8": rev8,
+    "orcb": orcb,
+    "unbox": unbox,
 }

@@ -23,7 +23,8 @@ class Instruction:
     """A 32-bit instruction: how it is encoded, written and what it does.
 
     `syntax` lists the operands for assembler and disassembler (`rd, imm(rs1)`).  `semantics` is
-    in the language of `isa/semantics.py`.
+    in the language of `isa/semantics.py`.  `requires` names the optional extensions (`isa/cpu.py`)
+    without which it is illegal.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Instruction:
     immediate: str
     syntax: str
     semantics: str
+    requires: tuple[str, ...] = ()
     encoding: Encoding = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +54,7 @@ class Compressed:
     base: str
     fixed: Mapping[str, int]
     nonzero: tuple[str, ...]
+    requires: tuple[str, ...] = ()  # Beside what the base instruction requires.
     encoding: Encoding = field(init=False)
 
     def __post_init__(self) -> None:

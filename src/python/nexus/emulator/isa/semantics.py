@@ -8,27 +8,34 @@ its code.  A row is one or more statements separated by `;`:
     jump(TARGET)               continue at TARGET instead of after the instruction
     branch(CONDITION, TARGET)  the same if CONDITION holds
     store_N(ADDRESS, VALUE)    write the low N bytes
-    rd = load_uN(ADDRESS)      read N bytes, zero-extended; load_sN: sign-extended
+    rd = load_uN(ADDRESS)      read N bytes, zero-extended; load_sN: sign-extended; load_b4: boxed
     rd = reserve_N(ADDRESS), conditional_N(ADDRESS, VALUE), atomic_N(ADDRESS, SOURCE, RESULT)
+    rd = OPERATION_F(S..., RM)   floating point: F is s or d; no RM where nothing is rounded
     nothing()                  no effect
     system()                   not expressed here: the engine has a handler under the row's name
 
 Every value is a 64-bit word.  `+ - * & | ^ << >>` wrap, compare and shift as unsigned; signed
 meanings have names: `sra`, `lts`, `ges`, `mulh`, `mulhsu`, `divs`, `rems`.  `sext32` and `zext32`
-take the low half.  `bit(CONDITION)` is 1 or 0.  Operands: `rs1 rs2 imm pc length`.
+take the low half.  `bit(CONDITION)` is 1 or 0.  Operands: `rs1 rs2 rs3 imm pc length`.  `box`
+sets the high half of a word; `unbox` is the low half of a boxed word, else the canonical NaN.
+
+A row that names a floating-point register needs `mstatus.FS` to be on, and makes it dirty if it
+writes one: that is so for every such row, and said nowhere in its text.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, get_args
 
 from nexus.emulator.isa.decode import BY_NAME
 from nexus.emulator.isa.statement import (
     PC_RELATIVE,
+    SOURCES,
+    UNROUNDED,
     Assign,
     Atomic,
     Binary,
@@ -39,6 +46,10 @@ from nexus.emulator.isa.statement import (
     Conditional,
     Constant,
     Expression,
+    Extend,
+    Float,
+    FloatOperation,
+    Format,
     Function,
     Jump,
     Load,
@@ -54,15 +65,16 @@ from nexus.emulator.isa.statement import (
     Truth,
 )
 
-# Loads: function -> (bytes, signed).  Stores: function -> bytes.
-_LOADS: Final[Mapping[str, tuple[int, bool]]] = {
-    "load_u1": (1, False),
-    "load_u2": (2, False),
-    "load_u4": (4, False),
-    "load_u8": (8, False),
-    "load_s1": (1, True),
-    "load_s2": (2, True),
-    "load_s4": (4, True),
+# Loads: function -> (bytes, what becomes of the rest).  Stores: function -> bytes.
+_LOADS: Final[Mapping[str, tuple[int, Extend]]] = {
+    "load_u1": (1, Extend.ZERO),
+    "load_u2": (2, Extend.ZERO),
+    "load_u4": (4, Extend.ZERO),
+    "load_u8": (8, Extend.ZERO),
+    "load_s1": (1, Extend.SIGN),
+    "load_s2": (2, Extend.SIGN),
+    "load_s4": (4, Extend.SIGN),
+    "load_b4": (4, Extend.BOX),
 }
 _STORES: Final[Mapping[str, int]] = {"store_1": 1, "store_2": 2, "store_4": 4, "store_8": 8}
 
@@ -83,6 +95,8 @@ _RELATIONS: Final[Mapping[type[ast.cmpop], Relation]] = {
     ast.GtE: Relation.NOT_BELOW,
 }
 _FUNCTIONS: Final[Mapping[str, Function]] = {function.value: function for function in Function}
+_FLOAT: Final[Mapping[str, FloatOperation]] = {it.value: it for it in FloatOperation}
+_FORMATS: Final[Mapping[str, Format]] = {it.value: it for it in Format}
 _SIGNED: Final = {"lts": Relation.LESS_SIGNED, "ges": Relation.NOT_LESS_SIGNED}
 
 
@@ -92,9 +106,11 @@ class SemanticsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Semantics:
-    """A parsed row."""
+    """A parsed row; of what kind its registers are is known from its encoding."""
 
     statements: tuple[Statement, ...]
+    uses_float: bool = False  # It names a floating-point register.
+    writes_float: bool = False  # Its destination is one.
 
     @property
     def is_system(self) -> bool:
@@ -123,13 +139,15 @@ class Semantics:
 
     @property
     def is_plain(self) -> bool:
-        """True if it reads and writes registers alone."""
-        return all(isinstance(it, Assign | Jump | Branch | Nothing) for it in self.statements)
+        """True if it reads and writes x registers alone."""
+        return not self.uses_float and all(
+            isinstance(it, Assign | Jump | Branch | Nothing) for it in self.statements
+        )
 
     @property
     def writes_rd(self) -> bool:
         """True if the destination register changes."""
-        writers = (Load, *get_args(Atomic))
+        writers = (Load, Float, *get_args(Atomic))
         return any(
             it.target == "rd" if isinstance(it, Assign) else isinstance(it, writers)
             for it in self.statements
@@ -139,7 +157,10 @@ class Semantics:
 @cache
 def semantics_of(name: str) -> Semantics:
     """Parse the semantics of the base instruction `name`."""
-    return parse_semantics(name, BY_NAME[name].semantics)
+    row = BY_NAME[name]
+    found = row.encoding.float_operands
+    parsed = parse_semantics(name, row.semantics)
+    return replace(parsed, uses_float=bool(found), writes_float="rd" in found)
 
 
 def parse_semantics(name: str, text: str) -> Semantics:
@@ -169,7 +190,7 @@ def _statement(node: ast.stmt) -> Statement:
     match node:
         case ast.Assign(targets=[ast.Name(id=target)], value=value):
             name, arguments = _call(value)
-            found = _memory(name, arguments) if target == "rd" else None
+            found = _special(name, arguments) if target == "rd" else None
             return found or Assign(target, _expression(value))
         case ast.Expr(value=value):
             match _call(value):
@@ -186,11 +207,13 @@ def _statement(node: ast.stmt) -> Statement:
     raise _unknown("statement", node)
 
 
-def _memory(name: str, arguments: list[ast.expr]) -> Statement | None:
-    """A statement that writes what it finds in memory to the destination register."""
+def _special(name: str, arguments: list[ast.expr]) -> Statement | None:
+    """A statement that writes to the destination register what is no expression."""
     if name in _LOADS and len(arguments) == 1:
         return Load(_expression(arguments[0]), *_LOADS[name])
-    kind, _, size = name.partition("_")
+    kind, _, size = name.rpartition("_")
+    if kind in _FLOAT and size in _FORMATS:
+        return _float(_FLOAT[kind], _FORMATS[size], arguments)
     if size not in ("4", "8"):
         return None
     match kind, [_expression(argument) for argument in arguments]:
@@ -201,6 +224,15 @@ def _memory(name: str, arguments: list[ast.expr]) -> Statement | None:
         case "atomic", [address, source, result]:
             return Modify(address, source, result, int(size))
     return None
+
+
+def _float(operation: FloatOperation, kind: Format, arguments: list[ast.expr]) -> Statement | None:
+    count = SOURCES.get(operation, 1)
+    has_rounding = operation not in UNROUNDED
+    if len(arguments) != count + has_rounding:
+        return None
+    found = tuple(_expression(argument) for argument in arguments)
+    return Float(operation, kind, found[:count], found[count] if has_rounding else None)
 
 
 def _condition(node: ast.expr) -> Condition:

@@ -11,6 +11,7 @@ from nexus.emulator.isa.statement import (
     Branch,
     Condition,
     Constant,
+    Extend,
     Load,
     Name,
     Operator,
@@ -28,7 +29,7 @@ def test_rows_become_statements() -> None:
         Assign("rd", Binary(Operator.ADD, Name("rs1"), Name("imm"))),
     )
     assert semantics_of("lw").statements == (
-        Load(Binary(Operator.ADD, Name("rs1"), Name("imm")), 4, True),
+        Load(Binary(Operator.ADD, Name("rs1"), Name("imm")), 4, Extend.SIGN),
     )
     test = Condition(Relation.LESS_SIGNED, Name("rs1"), Name("rs2"))
     assert semantics_of("blt").statements == (Branch(test, PC_RELATIVE),)

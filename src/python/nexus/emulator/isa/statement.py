@@ -6,8 +6,10 @@ type error in every engine that does not know it.  Every expression is a 64-bit 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Operator(StrEnum):
@@ -47,11 +49,63 @@ class Function(StrEnum):
     DIVU = "divu"
     REMS = "rems"
     REMU = "remu"
+    CLZ = "clz"
+    CTZ = "ctz"
+    CPOP = "cpop"
+    REV8 = "rev8"
+    ORCB = "orcb"
+    BOX = "box"
+    UNBOX = "unbox"
+
+
+class Extend(StrEnum):
+    """How a word is made of the fewer bytes that a load read."""
+
+    ZERO = "zero"
+    SIGN = "sign"
+    BOX = "box"  # With ones: so a register holds a number of single precision.
+
+
+class Format(StrEnum):
+    """A floating-point format."""
+
+    SINGLE = "s"
+    DOUBLE = "d"
+
+
+class FloatOperation(StrEnum):
+    """An operation of IEEE 754, as the manual's chapter on F uses it."""
+
+    ADD = "add"
+    SUB = "sub"
+    MUL = "mul"
+    DIV = "div"
+    SQRT = "sqrt"
+    MADD = "madd"
+    MSUB = "msub"
+    NMSUB = "nmsub"
+    NMADD = "nmadd"
+    MIN = "min"
+    MAX = "max"
+    LE = "le"
+    LT = "lt"
+    EQ = "eq"
+    CLASS = "class"
+    TO_W = "to_w"
+    TO_WU = "to_wu"
+    TO_L = "to_l"
+    TO_LU = "to_lu"
+    FROM_W = "from_w"
+    FROM_WU = "from_wu"
+    FROM_L = "from_l"
+    FROM_LU = "from_lu"
+    FROM_SINGLE = "s_to"
+    FROM_DOUBLE = "d_to"
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An operand (`rs1 rs2 imm pc length`) or a temporary."""
+    """An operand (`rs1 rs2 rs3 imm pc length`) or a temporary."""
 
     name: str
 
@@ -122,7 +176,7 @@ class Load:
 
     address: Expression
     size: int
-    is_signed: bool
+    extend: Extend
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +216,19 @@ class Modify:
 
 
 @dataclass(frozen=True, slots=True)
+class Float:
+    """Write the result of an operation to the destination register, and raise its flags.
+
+    `rounding` is what the instruction says (7: the mode of `frm`); None if nothing is rounded.
+    """
+
+    operation: FloatOperation
+    format: Format
+    sources: tuple[Expression, ...]
+    rounding: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
 class Jump:
     """Continue at the target."""
 
@@ -187,7 +254,24 @@ class System:
 
 
 Atomic = Reserve | Conditional | Modify
-Statement = Assign | Load | Store | Atomic | Jump | Branch | Nothing | System
+Statement = Assign | Load | Store | Atomic | Float | Jump | Branch | Nothing | System
+
+# How many sources an operation has, where it is not one, and which of them round.
+SOURCES: Final[Mapping[FloatOperation, int]] = {
+    **dict.fromkeys(
+        (FloatOperation.MADD, FloatOperation.MSUB, FloatOperation.NMSUB, FloatOperation.NMADD), 3
+    ),
+    **dict.fromkeys((FloatOperation.ADD, FloatOperation.SUB), 2),
+    **dict.fromkeys((FloatOperation.MUL, FloatOperation.DIV), 2),
+    **dict.fromkeys((FloatOperation.MIN, FloatOperation.MAX), 2),
+    **dict.fromkeys((FloatOperation.LE, FloatOperation.LT, FloatOperation.EQ), 2),
+}
+UNROUNDED: Final = frozenset(
+    (
+        *(FloatOperation.MIN, FloatOperation.MAX, FloatOperation.CLASS),
+        *(FloatOperation.LE, FloatOperation.LT, FloatOperation.EQ),
+    )
+)
 
 # A target or an address that many rows share, and that engines treat specially.
 PC_RELATIVE = Binary(Operator.ADD, Name("pc"), Name("imm"))

@@ -8,6 +8,7 @@ from typing import Final
 
 from nexus.emulator import board, memory
 from nexus.emulator.device import clint, fw_cfg, plic, uart
+from nexus.emulator.isa import cpu
 from nexus.emulator.native import layout
 from nexus.emulator.reference import csr, hart, mmu, pmp, state, trap
 
@@ -27,6 +28,7 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **_numbers(trap),
     **_numbers(csr),
     **_numbers(hart),
+    **_numbers(cpu),
     **_numbers(pmp, "PMP_"),
     **_numbers(clint, "CLINT_"),
     **_numbers(fw_cfg, "FW_CFG_"),

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.isa.decode import BASE, BY_NAME, COMPRESSED
+from nexus.emulator.isa.decode import BASE, BY_NAME, COMPRESSED, needed
 from nexus.emulator.isa.encoding import Encoding
 from nexus.emulator.isa.row import Compressed, Instruction
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.native import layout
-from nexus.emulator.native.handlers import handler_name, has_near_form, lengths
+from nexus.emulator.native.handlers import handler_name, has_handler, has_near_form, lengths
 from nexus.emulator.native.ir import Function
 from nexus.emulator.native.memory import memory_handlers
 from nexus.emulator.native.pages import page_handlers
 from nexus.emulator.native.system import KINDS, REGISTERS, csr_handler, csr_handlers
 from nexus.emulator.native.traps import trap_handlers
-from nexus.emulator.reference.state import SINK
+from nexus.emulator.reference.state import EXTENSIONS, SINK
 
 # The rows whose handler does not depend on operands.
 _FIXED_SYSTEM: Final = {
@@ -36,7 +36,7 @@ def handler_table() -> list[str]:
     names.remove("undecoded")
     names.insert(layout.UNDECODED, "undecoded")
     for row in BASE:
-        if semantics_of(row.name).is_system:
+        if not has_handler(row):
             continue
         for length in lengths(row.name):
             names.append(handler_name(row.name, length))
@@ -64,11 +64,15 @@ class Decoder(Function):
 
     def _rows(self, rows: list[tuple[Encoding, Instruction | Compressed]]) -> None:
         """Try rows one after the other; decoding is rare enough for a linear search."""
+        extensions = self.word(EXTENSIONS)
         for encoding, row in sorted(rows, key=lambda pair: -pair[0].mask.bit_count()):
             masked = self.op("and", "%word", encoding.mask)
             hit, other = self.name(), self.name()
             self.branch(self.compare("eq", masked, encoding.match), hit, other)
             self.label(hit)
+            if mask := needed(row):
+                absent = self.op("and", self.op("xor", extensions, -1), mask)
+                self.require(self.compare("eq", absent, 0), "illegal")
             if isinstance(row, Instruction):
                 self._fill(row, self._operands(encoding), 4)
             else:
@@ -83,9 +87,9 @@ class Decoder(Function):
     def _operands(self, encoding: Encoding) -> dict[str, str]:
         """The operands of a matching word, as `Encoding.operands` extracts them."""
         operands = {}
-        for operand, shift, width in encoding.registers:
+        for operand, shift, width, first in encoding.registers:
             field = self._field(shift, width)
-            operands[operand] = self.op("add", field, 8) if width == 3 else field
+            operands[operand] = self.op("add", field, first) if first else field
         if encoding.scatter:
             value = "0"
             for shift, width, to in encoding.scatter:
@@ -108,6 +112,9 @@ class Decoder(Function):
                 self._store(f"do_ebreak_{length}", operands)
             else:
                 self._store(_FIXED_SYSTEM.get(row.name, "slow"), operands)
+            return
+        if not has_handler(row):
+            self._store("slow", operands)
             return
         near = handler_name(row.name, length)
         if not has_near_form(row):

@@ -117,6 +117,27 @@ def _divide(operation: str) -> Callable[[Function, str, str], str]:
     return divide
 
 
+def _orcb(function: Function, a: str) -> str:
+    """Each byte that is not zero becomes 255: its bits gathered in its lowest, then multiplied."""
+    for distance, mask in ((4, 0x0F), (2, 0x03), (1, 0x01)):
+        moved = function.op("lshr", a, distance)
+        a = function.op("or", a, function.op("and", moved, mask * _EACH_BYTE))
+    return function.op("mul", function.op("and", a, _EACH_BYTE), 255)
+
+
+_EACH_BYTE: Final = 0x0101_0101_0101_0101
+# As LLVM writes a word whose high half is all ones.
+_BOXED: Final = -(1 << 32)
+_NAN: Final = 0x7FC0_0000
+
+
+def _unbox(function: Function, a: str) -> str:
+    """The low half of a boxed word, else a NaN."""
+    is_boxed = function.compare("uge", a, _BOXED)
+    low = function.op("and", a, 0xFFFF_FFFF)
+    return function.value(f"select i1 {is_boxed}, i64 {low}, i64 {_NAN}")
+
+
 FUNCTIONS: Final[Mapping[str, Callable[..., str]]] = {
     "sext32": sext32,
     "zext32": _zext32,
@@ -128,4 +149,11 @@ FUNCTIONS: Final[Mapping[str, Callable[..., str]]] = {
     "divu": _divide("udiv"),
     "rems": _divide("srem"),
     "remu": _divide("urem"),
+    "clz": lambda function, a: function.value(f"call i64 @llvm.ctlz.i64(i64 {a}, i1 false)"),
+    "ctz": lambda function, a: function.value(f"call i64 @llvm.cttz.i64(i64 {a}, i1 false)"),
+    "cpop": lambda function, a: function.value(f"call i64 @llvm.ctpop.i64(i64 {a})"),
+    "rev8": lambda function, a: function.value(f"call i64 @llvm.bswap.i64(i64 {a})"),
+    "orcb": _orcb,
+    "box": lambda function, a: function.op("or", a, _BOXED),
+    "unbox": _unbox,
 }

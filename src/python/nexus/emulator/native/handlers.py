@@ -17,6 +17,8 @@ from nexus.emulator.isa.statement import (
     Branch,
     Conditional,
     Expression,
+    Extend,
+    Float,
     Jump,
     Load,
     Modify,
@@ -29,7 +31,7 @@ from nexus.emulator.isa.statement import (
 from nexus.emulator.native import layout
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.ir import LIKELY, UNLIKELY, Handler
-from nexus.emulator.native.lookup import go_to, window
+from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
 from nexus.emulator.reference import state as s
 
 _COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
@@ -66,6 +68,18 @@ def set_rd(handler: Handler, value: str) -> None:
     handler.set_word(operand(handler, layout.SLOT_RD), value)
 
 
+SHAPES: Final = {
+    Extend.ZERO: 0,
+    Extend.SIGN: layout.SHAPE_SIGNED,
+    Extend.BOX: layout.SHAPE_BOXED,
+}
+
+
+def has_handler(row: Instruction) -> bool:
+    """True if the row's own semantics are compiled into a handler."""
+    return not any(isinstance(it, Float | System) for it in semantics_of(row.name).statements)
+
+
 def begin(handler: Handler) -> None:
     """Count the step, or leave if there is none left."""
     handler.emit("%after = sub i64 %left, 1")
@@ -86,10 +100,21 @@ class RowHandler(Handler):
         self._ended = False
         self._names = _Operands(self, length)
         begin(self)
-        for statement in semantics_of(row.name).statements:
+        semantics = semantics_of(row.name)
+        if semantics.uses_float:
+            self._need_float()
+        for statement in semantics.statements:
             self._statement(statement)
         if not self._ended:
             self._next()
+
+    def _need_float(self) -> None:
+        """Leave unless the floating-point registers are dirty: others are turned so elsewhere."""
+        on, off = self.name(), self.name()
+        self.branch(float_is_dirty(self), on, off, LIKELY)
+        self.label(off)
+        self.tail("@slow")
+        self.label(on)
 
     def _next(self) -> None:
         """Continue after this instruction; the last slots of a page lead out of it."""
@@ -99,14 +124,9 @@ class RowHandler(Handler):
         match statement:
             case Assign(target, value):
                 self._assign(target, self._value(value))
-            case Load(address, size, is_signed):
-                shape = layout.SHAPE_SIGNED if is_signed else 0
-                place = self._access(self._value(address), size, shape, is_store=False)
-                loaded = self.load(f"i{8 * size}", place)
-                if size < 8:
-                    extend = "sext" if is_signed else "zext"
-                    loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
-                set_rd(self, loaded)
+            case Load(address, size, extend):
+                place = self._access(self._value(address), size, SHAPES[extend], is_store=False)
+                set_rd(self, loaded(self, place, size, extend))
             case Store(address, value, size):
                 place = self._access(self._value(address), size, 0, is_store=True)
                 self._put(self._value(value), place, size)
@@ -122,8 +142,8 @@ class RowHandler(Handler):
                 self._branch(statement)
             case Nothing():
                 pass
-            case System():
-                raise AssertionError("a system row has a handler of its own")
+            case Float() | System():
+                raise AssertionError("a row that has no handler of this kind")
             case _:
                 assert_never(statement)
 
@@ -255,10 +275,10 @@ class _Operands(dict[str, str]):
 
 
 def row_handlers() -> list[RowHandler]:
-    """The handlers of all rows that are not system rows."""
+    """The handlers of all rows that have one of their own."""
     found = []
     for row in BASE:
-        if semantics_of(row.name).is_system:
+        if not has_handler(row):
             continue
         for length in lengths(row.name):
             found.append(RowHandler(row, length))

@@ -13,6 +13,7 @@ from nexus.emulator.device.fw_cfg import FwCfg
 from nexus.emulator.device.plic import WORDS as PLIC_WORDS
 from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.uart import Uart
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, Ram
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import unpack
@@ -38,6 +39,7 @@ class NativeHart(Hart):
         entry: int,
         blob: bytes,
         translations: bytes | TranslationSource | None = None,
+        cpu: Cpu = RV64IMAC,
     ) -> None:
         """Map the code and lay out its memory.
 
@@ -52,7 +54,7 @@ class NativeHart(Hart):
         elif translations is not None:
             self._translations = translations
         self._words = state_words()
-        super().__init__(ram, bus, entry, self._words.view)
+        super().__init__(ram, bus, entry, self._words.view, cpu)
         self._records = Pool((ram.size_bytes >> PAGE_SHIFT) * layout.RECORD_BYTES)
         self._protection = Words(3 * s.PMPADDR_COUNT)
         self._banks = Pool(layout.BANK_COUNT * layout.BANK_BYTES)

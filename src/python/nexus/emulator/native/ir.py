@@ -15,6 +15,9 @@ LIKELY: Final = "!prof !0"
 UNLIKELY: Final = "!prof !1"
 METADATA: Final = """
 declare i64 @llvm.cttz.i64(i64, i1)
+declare i64 @llvm.ctlz.i64(i64, i1)
+declare i64 @llvm.ctpop.i64(i64)
+declare i64 @llvm.bswap.i64(i64)
 !0 = !{!"branch_weights", i32 10000, i32 1}
 !1 = !{!"branch_weights", i32 1, i32 10000}
 """

@@ -116,6 +116,7 @@ UNDECODED: Final = 0
 SHAPE_LENGTH: Final = 7
 SHAPE_SIGNED: Final = 8
 SHAPE_ATOMIC: Final = 16
+SHAPE_BOXED: Final = 32
 
 # Console output that waits in memory while generated code runs.
 UART_OUTPUT_BYTES: Final = 4096
@@ -136,7 +137,7 @@ class Exit(IntEnum):
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 6
+GENERATOR_VERSION: Final = 7
 
 
 def table_digest() -> bytes:

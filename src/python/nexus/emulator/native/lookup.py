@@ -1,12 +1,17 @@
-"""Code that many handlers contain: looking an address up in the caches of the present context."""
+"""Code that many handlers contain: looking an address up in the caches of the present context,
+reading what is there, and the check before floating-point registers are touched.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from nexus.emulator.isa.statement import Extend
 from nexus.emulator.native import layout
+from nexus.emulator.native.expression import FUNCTIONS
 from nexus.emulator.native.ir import LIKELY, Function, Handler
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.trap import MSTATUS_FS
 
 
 def go_to(handler: Handler, pc: str, left: str = "%after", bank: str = "%bank") -> None:
@@ -54,3 +59,20 @@ def window(
         known = f.op("and", is_long, f.compare("ule", offset, last), "i1")
     addend = f.load("i64", f.at(entry, base + layout.WINDOW_ADDEND))
     return f.pointer(f.op("add", address, addend)), known
+
+
+def loaded(function: Function, place: str, size: int, extend: Extend) -> str:
+    """The word made of the `size` bytes at a host address."""
+    value = function.load(f"i{8 * size}", place)
+    if size == 8:
+        return value
+    if extend is Extend.SIGN:
+        return function.value(f"sext i{8 * size} {value} to i64")
+    value = function.value(f"zext i{8 * size} {value} to i64")
+    return FUNCTIONS["box"](function, value) if extend is Extend.BOX else value
+
+
+def float_is_dirty(function: Function) -> str:
+    """Whether mstatus says that floating-point registers are on and have changed."""
+    found = function.op("and", function.word(s.MSTATUS), MSTATUS_FS)
+    return function.compare("eq", found, MSTATUS_FS)

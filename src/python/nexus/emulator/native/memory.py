@@ -135,6 +135,8 @@ def finish_load():
         unused = 63 - 8 * (state[ACCESS_LAST] - state[ACCESS])
         unused -= 7
         value = sra(value << unused, unused)
+    if shape & SHAPE_BOXED:
+        value = box(value)
     state[u8[slot + SLOT_RD]] = value
     left -= 1
     slot += 8 * (shape & SHAPE_LENGTH)

@@ -19,6 +19,7 @@ from nexus.emulator.isa.statement import (
     Condition,
     Conditional,
     Expression,
+    Float,
     Jump,
     Load,
     Modify,
@@ -34,9 +35,10 @@ from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.handlers import handler_name, has_near_form
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
-from nexus.emulator.native.lookup import go_to, window
+from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
 from nexus.emulator.native.reach import Body, Group, reach
 from nexus.emulator.native.region import Block, Region, budgets, changed_before, used
+from nexus.emulator.reference import state as s
 
 _INDICES: Final = {name: index for index, name in enumerate(handler_table())}
 
@@ -124,6 +126,7 @@ class RegionSource(Handler):
             self.require(enough, self._bail(block.start, len(block.body)), LIKELY)
         self._body = block.body
         self._groups.clear()
+        self._has_float, self._extensions = False, 0
         for index, (offset, instruction) in enumerate(block.body):
             remaining = len(block.body) - index
             if not self._instruction(offset, instruction, remaining):
@@ -141,10 +144,22 @@ class RegionSource(Handler):
 
     def _instruction(self, offset: int, instruction: Decoded, remaining: int) -> bool:
         """Translate; False if control does not go on behind it."""
+        self._require(offset, instruction, remaining)
         self._names = _Names(self, offset, instruction)
         for statement in semantics_of(instruction.name).statements:
             self._statement(statement, offset, instruction, remaining)
         return not semantics_of(instruction.name).is_jump
+
+    def _require(self, offset: int, instruction: Decoded, remaining: int) -> None:
+        """Hand over what this hart may not be able to execute; the block asks once for all."""
+        if missing := instruction.needs & ~self._extensions:
+            self._extensions |= missing
+            present = self.op("and", self.word(s.EXTENSIONS), missing)
+            is_there = self.compare("eq", present, missing)
+            self.require(is_there, self._bail(offset, remaining), LIKELY)
+        if semantics_of(instruction.name).uses_float and not self._has_float:
+            self._has_float = True
+            self.require(float_is_dirty(self), self._bail(offset, remaining), LIKELY)
 
     def _statement(
         self, statement: Statement, offset: int, instruction: Decoded, remaining: int
@@ -152,13 +167,9 @@ class RegionSource(Handler):
         match statement:
             case Assign(target, value):
                 self._assign(target, self._value(value), instruction.rd)
-            case Load(_, size, is_signed):
+            case Load(_, size, extend):
                 place = self._access(instruction, size, remaining, is_store=False)
-                loaded = self.load(f"i{8 * size}", place)
-                if size < 8:
-                    extend = "sext" if is_signed else "zext"
-                    loaded = self.value(f"{extend} i{8 * size} {loaded} to i64")
-                self._set(instruction.rd, loaded)
+                self._set(instruction.rd, loaded(self, place, size, extend))
             case Store(_, value, size):
                 self._store(instruction, size, self._value(value), remaining)
             case Branch(test):
@@ -167,7 +178,7 @@ class RegionSource(Handler):
                 self._jump(target, offset, instruction)
             case Nothing():
                 pass
-            case Reserve() | Conditional() | Modify() | System():
+            case Reserve() | Conditional() | Modify() | Float() | System():
                 raise AssertionError(f"{instruction.name} is the interpreter's alone")
             case _:
                 assert_never(statement)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.emulator.isa.decode import Decoded, decode
+from nexus.emulator.isa.decode import BY_NAME, Decoded, decode
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.memory import PAGE_BYTES
+from nexus.emulator.native.handlers import has_handler
 
 _BRANCHES: Final = frozenset({"beq", "bne", "blt", "bge", "bltu", "bgeu"})
 
@@ -72,8 +73,7 @@ class Region:
 
 def is_translatable(instruction: Decoded) -> bool:
     """True unless the interpreter has to execute it."""
-    semantics = semantics_of(instruction.name)
-    return not semantics.is_system and not semantics.is_atomic
+    return has_handler(BY_NAME[instruction.name]) and not semantics_of(instruction.name).is_atomic
 
 
 def sweep(code: bytes, start: int = 0) -> dict[int, Decoded]:

@@ -75,6 +75,12 @@ if clock(left) >= TIMER_NEVER - CLOCK_NEAR:
     become(slow)
 """
 
+_FLOAT: Final = """
+if state[MSTATUS] & MSTATUS_FS == 0:
+    become(slow)
+"""
+_DIRTY: Final = "state[MSTATUS] |= MSTATUS_FS | MSTATUS_SD"
+
 KINDS: Final = {
     "plain": Kind(_WORD, f"{_WORD} = new"),
     "stored": Kind(_WORD),
@@ -109,7 +115,7 @@ KINDS: Final = {
         "state[MSTATUS] & SSTATUS_VISIBLE",
         """
         before = state[MSTATUS]
-        state[MSTATUS] = before & ~SSTATUS_WRITABLE | new & SSTATUS_WRITABLE
+        write_status(new, SSTATUS_WRITABLE)
         """,
         _STATUS,
     ),
@@ -119,7 +125,7 @@ KINDS: Final = {
         before = state[MSTATUS]
         if (new >> 11 & 3) == 2:
             new = new & ~MSTATUS_MPP | before & MSTATUS_MPP
-        state[MSTATUS] = before & ~MSTATUS_WRITABLE | new & MSTATUS_WRITABLE
+        write_status(new, MSTATUS_WRITABLE)
         """,
         _STATUS,
     ),
@@ -151,11 +157,23 @@ KINDS: Final = {
     "mcycle": Kind("state[TICKS_END] - left + state[CYCLE_OFFSET]"),
     "minstret": Kind("state[TICKS_END] - state[IDLE] - left + state[INSTRET_OFFSET]"),
     "zero": Kind("0"),
-    "misa": Kind("MISA"),
+    "misa": Kind("state[MISA]"),
+    "fflags": Kind(
+        "state[FCSR] & 31", "state[FCSR] = state[FCSR] & ~31 | new & 31\n" + _DIRTY, check=_FLOAT
+    ),
+    "frm": Kind(
+        "state[FCSR] >> 5",
+        "state[FCSR] = state[FCSR] & 31 | (new & 7) << 5\n" + _DIRTY,
+        check=_FLOAT,
+    ),
+    "fcsr": Kind("state[FCSR]", "state[FCSR] = new & 255\n" + _DIRTY, check=_FLOAT),
 }
 
 # Register -> its kind, and what its slots hold as an immediate.
 REGISTERS: Final[dict[int, tuple[str, int]]] = {
+    0x001: ("fflags", 0),
+    0x002: ("frm", 0),
+    0x003: ("fcsr", 0),
     0x100: ("sstatus", 0),
     0x104: ("sie", 0),
     0x105: ("vector", s.STVEC),
@@ -203,6 +221,16 @@ def counts(bit):
     if privilege < MACHINE and not state[MCOUNTEREN] >> bit & 1:
         return 0
     return 1 if privilege != USER else state[SCOUNTEREN] >> bit & 1
+
+def write_status(new, writable):
+    # As `_write_status` of `reference/csr.py`.
+    if state[EXTENSIONS] & HAS_F:
+        writable |= MSTATUS_FS
+    status = (state[MSTATUS] & ~writable | new & writable) & ~MSTATUS_SD
+    if status & MSTATUS_FS == MSTATUS_FS:
+        status |= MSTATUS_SD
+    state[MSTATUS] = status
+    return 0
 
 def clock(left):
     return (state[TICKS_END] - left) // TICKS_PER_MTIME + state[MTIME_OFFSET]

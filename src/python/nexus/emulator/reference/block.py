@@ -1,7 +1,8 @@
 """Decoded code: runs of instructions cached by physical page.
 
 A block starts anywhere, stays within its page and holds either simple instructions, up to and
-including the first jump or branch, or exactly one instruction that is not simple (system, atomic).
+including the first jump or branch, or exactly one instruction that is not simple (system, atomic,
+floating point).
 An instruction that straddles two pages belongs to no block: its second half depends on another
 page and another translation, so it is fetched anew every time.
 """
@@ -76,7 +77,7 @@ def _names(accepted: Callable[[Semantics], bool]) -> frozenset[str]:
 # Made when they are first needed: a machine that runs native code may never need them.
 @cache
 def _not_simple() -> frozenset[str]:
-    return _names(lambda semantics: semantics.is_system or semantics.is_atomic)
+    return _names(lambda it: it.is_system or it.is_atomic or it.uses_float)
 
 
 @cache
@@ -94,7 +95,7 @@ def operation_of(instruction: Decoded) -> Operation:
 
 
 @lru_cache(maxsize=RUNS_MAX)
-def decode_run(code: bytes) -> Run | None:
+def decode_run(code: bytes, extensions: int) -> Run | None:
     """Decode up to the end of a block or of `code`; `None` if not even one instruction fits."""
     found: list[Decoded] = []
     not_simple, jumps = _not_simple(), _jumps()
@@ -104,7 +105,7 @@ def decode_run(code: bytes) -> Run | None:
         is_wide = word & 3 == 3
         if is_wide and offset + 4 > len(code):
             break
-        instruction = decode(word if is_wide else word & 0xFFFF)
+        instruction = decode(word if is_wide else word & 0xFFFF, extensions)
         if instruction is None:
             break
         is_simple = instruction.name not in not_simple
@@ -122,9 +123,10 @@ def decode_run(code: bytes) -> Run | None:
 class BlockCache:
     """Finds, decodes and compiles the blocks of one machine."""
 
-    def __init__(self, ram: Ram, mmu: Mmu) -> None:
+    def __init__(self, ram: Ram, mmu: Mmu, extensions: int) -> None:
         self._ram = ram
         self._mmu = mmu
+        self._extensions = extensions
         self._pages: dict[int, dict[int, Block]] = {}
 
     def forget(self, page: int) -> None:
@@ -140,7 +142,7 @@ class BlockCache:
         block = page.get(offset & 4095)
         if block is None:
             end = min(offset + 4 * BLOCK_INSTRUCTIONS_MAX, (offset | 4095) + 1)
-            run = decode_run(self._ram.buffer[offset:end])
+            run = decode_run(self._ram.buffer[offset:end], self._extensions)
             if run is None:
                 return None
             self._mmu.mark(offset >> 12, MARK_CODE)

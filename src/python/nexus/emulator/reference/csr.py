@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from nexus.emulator.isa.cpu import HAS_F
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.pmp import LOCKED, config_byte
-from nexus.emulator.reference.trap import MSTATUS_MPP, MSTATUS_TVM
+from nexus.emulator.reference.trap import MSTATUS_FS, MSTATUS_MPP, MSTATUS_SD, MSTATUS_TVM
 
 if TYPE_CHECKING:
     from nexus.emulator.reference.hart import Hart
@@ -21,9 +22,9 @@ M64: Final = (1 << 64) - 1
 
 # Writable mstatus fields: SIE MIE SPIE MPIE SPP MPP MPRV SUM MXR TVM TW TSR.
 MSTATUS_WRITABLE: Final = 0x7E_19AA
-# The part of it that sstatus shows: SIE SPIE SPP SUM MXR, and the read-only UXL.
+# The part of it that sstatus shows: SIE SPIE SPP SUM MXR FS, and the read-only UXL and SD.
 SSTATUS_WRITABLE: Final = 0xC_0122
-SSTATUS_VISIBLE: Final = SSTATUS_WRITABLE | 3 << 32
+SSTATUS_VISIBLE: Final = SSTATUS_WRITABLE | 3 << 32 | MSTATUS_FS | MSTATUS_SD
 
 INTERRUPTS: Final = 0xAAA
 SUPERVISOR_INTERRUPTS: Final = 0x222
@@ -35,8 +36,8 @@ ENVIRONMENT: Final = 0xF1
 COUNTERS: Final = 0xFFFF_FFFF  # cycle, time, instret, and those of events.
 EVENT_COUNTERS: Final = 16  # As many as QEMU has by default; they stay zero.
 
-# RV64 with I, M, A, C, S and U.
-MISA: Final = 2 << 62 | 1 << 0 | 1 << 2 | 1 << 8 | 1 << 12 | 1 << 18 | 1 << 20
+# How many triggers `tselect` can choose from: as many as QEMU has.  None of them does anything.
+TRIGGERS: Final = 2
 
 SATP_SV39: Final = 8
 
@@ -74,16 +75,39 @@ def _constant(value: int) -> Csr:
     return Csr(lambda hart: value, lambda hart, written: None)
 
 
+def _write_status(hart: Hart, value: int, writable: int) -> None:
+    """Change fields of mstatus; FS exists where there are floating-point registers."""
+    if hart.state[s.EXTENSIONS] & HAS_F:
+        writable |= MSTATUS_FS
+    status = hart.state[s.MSTATUS] & ~writable | value & writable
+    is_dirty = status & MSTATUS_FS == MSTATUS_FS
+    hart.state[s.MSTATUS] = status & ~MSTATUS_SD | (MSTATUS_SD if is_dirty else 0)
+
+
 def _write_mstatus(hart: Hart, value: int) -> None:
-    old = hart.state[s.MSTATUS]
     if value >> 11 & 3 == 2:  # No hypervisor level: keep the previous privilege.
-        value = value & ~MSTATUS_MPP | old & MSTATUS_MPP
-    hart.state[s.MSTATUS] = old & ~MSTATUS_WRITABLE | value & MSTATUS_WRITABLE
+        value = value & ~MSTATUS_MPP | hart.state[s.MSTATUS] & MSTATUS_MPP
+    _write_status(hart, value, MSTATUS_WRITABLE)
 
 
 def _write_sstatus(hart: Hart, value: int) -> None:
-    old = hart.state[s.MSTATUS]
-    hart.state[s.MSTATUS] = old & ~SSTATUS_WRITABLE | value & SSTATUS_WRITABLE
+    _write_status(hart, value, SSTATUS_WRITABLE)
+
+
+def _float_csr(shift: int, width: int) -> Csr:
+    """A field of fcsr."""
+    mask = (1 << width) - 1 << shift
+
+    def write(hart: Hart, value: int) -> None:
+        hart.state[s.FCSR] = hart.state[s.FCSR] & ~mask | value << shift & mask
+        hart.wrote_float()
+
+    return Csr(lambda hart: (hart.state[s.FCSR] & mask) >> shift, write)
+
+
+def _write_tselect(hart: Hart, value: int) -> None:
+    if value < TRIGGERS:
+        hart.state[s.TSELECT] = value
 
 
 def _read_mip(hart: Hart) -> int:
@@ -176,7 +200,12 @@ def _pmpaddr(number: int) -> Csr:
     return Csr(lambda hart: hart.state[index], write)
 
 
+_FLOAT_CSRS: Final = range(0x001, 0x004)
+
 CSRS: Final[dict[int, Csr]] = {
+    0x001: _float_csr(0, 5),
+    0x002: _float_csr(5, 3),
+    0x003: _float_csr(0, 8),
     0x100: Csr(lambda hart: hart.state[s.MSTATUS] & SSTATUS_VISIBLE, _write_sstatus),
     0x104: Csr(lambda hart: hart.state[s.MIE] & hart.state[s.MIDELEG], _write_sie),
     0x105: _tvec(s.STVEC),
@@ -190,7 +219,7 @@ CSRS: Final[dict[int, Csr]] = {
     0x14D: Csr(lambda hart: hart.state[s.STIMECMP], _write_stimecmp),
     0x180: Csr(lambda hart: hart.state[s.SATP], _write_satp),
     0x300: Csr(lambda hart: hart.state[s.MSTATUS], _write_mstatus),
-    0x301: _constant(MISA),
+    0x301: Csr(lambda hart: hart.state[s.MISA], lambda hart, value: None),
     0x302: _plain(s.MEDELEG, MEDELEG_WRITABLE),
     0x303: _plain(s.MIDELEG, SUPERVISOR_INTERRUPTS),
     0x304: _plain(s.MIE, INTERRUPTS),
@@ -206,6 +235,7 @@ CSRS: Final[dict[int, Csr]] = {
     0x3A0: _pmpcfg(0),
     0x3A2: _pmpcfg(2),
     **{0x3B0 + i: _pmpaddr(i) for i in range(s.PMPADDR_COUNT)},
+    0x7A0: Csr(lambda hart: hart.state[s.TSELECT], _write_tselect),
     0xB00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
     0xB02: Csr(lambda hart: hart.steps + hart.state[s.INSTRET_OFFSET] & M64, _write_instret),
     0xC00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
@@ -238,6 +268,8 @@ def access(hart: Hart, number: int, is_write: bool) -> Csr:
     if number == 0x180 and privilege == s.SUPERVISOR and state[s.MSTATUS] & MSTATUS_TVM:
         raise IllegalCsrError
     if number >> 5 == 0xC00 >> 5 and not _counter_enabled(state, number & 31, privilege):
+        raise IllegalCsrError
+    if number in _FLOAT_CSRS and not state[s.MSTATUS] & MSTATUS_FS:
         raise IllegalCsrError
     if number == 0x14D and not _comparator_enabled(state, privilege):
         raise IllegalCsrError

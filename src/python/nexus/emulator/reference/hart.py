@@ -14,6 +14,7 @@ from nexus.emulator.bus import Bus
 from nexus.emulator.device.fw_cfg import FwCfg
 from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.uart import Uart
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import chain
@@ -24,6 +25,8 @@ from nexus.emulator.reference.csr import MENVCFG_STCE, STIP
 from nexus.emulator.reference.mmu import FETCH
 from nexus.emulator.reference.trap import (
     INTERRUPT,
+    MSTATUS_FS,
+    MSTATUS_SD,
     Cause,
     TrapError,
     enter_trap,
@@ -43,11 +46,18 @@ CLOCK_NEAR: Final = 1 << 55
 class Hart(MemoryAccess):
     """Registers, memory view and the step loop."""
 
-    def __init__(self, ram: Ram, bus: Bus, entry: int, state: s.State | None = None) -> None:
+    def __init__(
+        self,
+        ram: Ram,
+        bus: Bus,
+        entry: int,
+        state: s.State | None = None,
+        cpu: Cpu = RV64IMAC,
+    ) -> None:
         words: s.State = [0] * s.STATE_WORDS if state is None else state
-        s.reset(words, entry)
+        s.reset(words, entry, cpu)
         super().__init__(words, ram, bus)
-        self.blocks = BlockCache(ram, self.mmu)
+        self.blocks = BlockCache(ram, self.mmu, cpu.mask)
         ram.forget = self._forget
         self.leave = False  # `run` must return after this step.
         self._left = 0  # Steps left in the present `run`, for the clock registers.
@@ -139,6 +149,17 @@ class Hart(MemoryAccess):
 
     def share_files(self, files: FwCfg) -> None:
         """The same for fw_cfg."""
+
+    # -- Floating point --------------------------------------------------------------------------
+
+    def need_float(self, pc: int) -> None:
+        """An instruction names a floating-point register: these must be on."""
+        if not self.state[s.MSTATUS] & MSTATUS_FS:
+            raise self.illegal(pc)
+
+    def wrote_float(self) -> None:
+        """A floating-point register or a flag changed."""
+        self.state[s.MSTATUS] |= MSTATUS_FS | MSTATUS_SD
 
     # -- The loop --------------------------------------------------------------------------------
 
@@ -273,6 +294,19 @@ class Hart(MemoryAccess):
 
     def fetch(self, pc: int, physical: int) -> Operation:
         """Fetch one instruction that is not cached: at a page's end, illegal, or outside RAM."""
+        word = self._fetch_word(pc, physical)
+        instruction = decode(word, self.state[s.EXTENSIONS])
+        if instruction is None:
+            raise TrapError(Cause.ILLEGAL_INSTRUCTION, word)
+        return operation_of(instruction)
+
+    def illegal(self, pc: int) -> TrapError:
+        """The trap of the instruction at `pc`, which cannot be executed as things are."""
+        return TrapError(
+            Cause.ILLEGAL_INSTRUCTION, self._fetch_word(pc, self.mmu.translate(pc, FETCH, 2))
+        )
+
+    def _fetch_word(self, pc: int, physical: int) -> int:
         word = self._fetch_half(physical, pc)
         if word & 3 == 3:
             second = pc + 2 & M64
@@ -280,10 +314,7 @@ class Hart(MemoryAccess):
                 word |= self._fetch_half(self.mmu.translate(second, FETCH, 2), second) << 16
             else:
                 word |= self._fetch_half(physical + 2, pc) << 16
-        instruction = decode(word)
-        if instruction is None:
-            raise TrapError(Cause.ILLEGAL_INSTRUCTION, word)
-        return operation_of(instruction)
+        return word
 
     def _fetch_half(self, physical: int, pc: int) -> int:
         if not self.ram.contains(physical, 2):

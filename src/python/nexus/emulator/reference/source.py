@@ -14,13 +14,16 @@ from types import CodeType
 from typing import Any, Final, assert_never
 
 from nexus.emulator.isa.decode import Decoded
-from nexus.emulator.isa.python_source import NAMESPACE, Value, condition, expression
+from nexus.emulator.isa.encoding import FLOAT_BASE
+from nexus.emulator.isa.python_source import M64, NAMESPACE, Value, condition, expression
 from nexus.emulator.isa.semantics import Semantics, semantics_of
 from nexus.emulator.isa.statement import (
     Assign,
     Branch,
     Conditional,
     Expression,
+    Extend,
+    Float,
     Jump,
     Load,
     Modify,
@@ -30,6 +33,7 @@ from nexus.emulator.isa.statement import (
     Store,
     System,
 )
+from nexus.emulator.reference.float_step import FLOAT_NAMESPACE, name_of
 from nexus.emulator.reference.state import SINK
 
 # A step function: (hart, state, rd, rs1, rs2, imm, length, pc) -> next pc.
@@ -50,22 +54,26 @@ class StepSource:
         self._names: dict[str, Value] = {
             "rs1": Value("x[rs1]", exact=True),
             "rs2": Value("x[rs2]", exact=True),
+            "rs3": Value(f"x[{FLOAT_BASE} + (imm >> 3)]", exact=True),
             "imm": Value("imm"),
             "pc": Value("pc", exact=True),
             "length": Value("length", exact=True),
         }
+        if semantics.uses_float:
+            self.lines.append("hart.need_float(pc)")
         for statement in semantics.statements:
             self._statement(statement)
+        if semantics.writes_float:
+            self.lines.append("hart.wrote_float()")
         self.lines.append(f"return {self._next}")
 
     def _statement(self, statement: Statement) -> None:
         match statement:
             case Assign(target, value):
                 self._assign(target, self._value(value))
-            case Load(address, size, is_signed):
+            case Load(address, size, extend):
                 self.lines.append(f"v = hart.load({self._value(address).word()}, {size})")
-                sign = f"((v ^ {_SIGN_OF[size]}) - {_SIGN_OF[size]}) & M" if is_signed else "v"
-                self.lines.append(f"x[rd] = {sign}")
+                self.lines.append(f"x[rd] = {_extended(size, extend)}")
             case Store(address, value, size):
                 place, stored = self._value(address).word(), self._value(value).any()
                 self.lines.append(f"hart.store({place}, {stored}, {size})")
@@ -77,6 +85,8 @@ class StepSource:
                 self.lines.append(f"x[rd] = hart.store_conditional({place}, {stored}, {size})")
             case Modify():
                 self._modify(statement)
+            case Float():
+                self._float(statement)
             case Jump(target):
                 self._next = self._value(target).word()
             case Branch(test, target):
@@ -99,6 +109,11 @@ class StepSource:
             self.lines.append(f"{name} = {value.word()}")
             self._names[name] = Value(name, exact=True)
 
+    def _float(self, it: Float) -> None:
+        rounding = () if it.rounding is None else (it.rounding,)
+        operands = ", ".join(self._value(a).word() for a in (*it.sources, *rounding))
+        self.lines.append(f"x[rd] = {name_of(it.operation, it.format)}(hart, pc, {operands})")
+
     def _modify(self, it: Modify) -> None:
         place = self._value(it.address).word()
         self._assign("source", self._value(it.source))
@@ -108,12 +123,25 @@ class StepSource:
         self.lines += [f"hart.store(address, {result}, {it.size})", "x[rd] = old"]
 
 
+def _extended(size: int, extend: Extend) -> str:
+    """Source of the word made of `size` bytes in `v`."""
+    match extend:
+        case Extend.ZERO:
+            return "v"
+        case Extend.SIGN:
+            return f"((v ^ {_SIGN_OF[size]}) - {_SIGN_OF[size]}) & M"
+        case Extend.BOX:
+            return f"v | {M64 >> 8 * size << 8 * size}"
+        case _:
+            assert_never(extend)
+
+
 @cache
 def step_function(name: str) -> Step:
     """Generate the step function of a row that is not a system row."""
     lines = ["def step(hart, x, rd, rs1, rs2, imm, length, pc):"]
     lines += ["    " + line for line in StepSource(semantics_of(name)).lines]
-    namespace: dict[str, Any] = dict(NAMESPACE)
+    namespace: dict[str, Any] = {**NAMESPACE, **FLOAT_NAMESPACE}
     exec(compile("\n".join(lines), f"<step {name}>", "exec"), namespace)
     step: Step = namespace["step"]
     return step
@@ -159,8 +187,9 @@ class BlockSource:
         match statement:
             case Assign(target, value):
                 self._assign(target, self._value(value))
-            case Load(address, size, is_signed):
+            case Load(address, size, extend):
                 self._access(address, size)
+                is_signed = extend is Extend.SIGN
                 view = f"R{'S' if is_signed else ''}{size}[a >> 12][{_word_index(size)}]"
                 view += " & M" if is_signed else ""
                 self._emit(f"x[{rd}] = {view}" if rd else view)
@@ -178,7 +207,7 @@ class BlockSource:
                 self._ended = True
             case Nothing():
                 pass
-            case Reserve() | Conditional() | Modify() | System():
+            case Reserve() | Conditional() | Modify() | Float() | System():
                 raise AssertionError(f"{self._it.name} is not simple: it is no part of a block")
             case _:
                 assert_never(statement)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from nexus.emulator.isa.cpu import Cpu
+from nexus.emulator.isa.encoding import FLOAT_BASE
+
 
 class State(Protocol):
     """What the engines need of the sequence: a list and a memory view both have it."""
@@ -79,7 +82,18 @@ ANCHOR_NEAR: Final = 96  # Traps since then that differed by the stack pointer a
 ANCHOR_OPEN: Final = 97  # What could have changed what comes next: see chain.py.
 ANCHOR_WORDS: Final = 98  # x1..x31, mtval, stval, mscratch, sscratch.
 ANCHOR_COUNT: Final = 35
-STATE_WORDS: Final = ANCHOR_WORDS + ANCHOR_COUNT
+
+# Floating point, and what else only some harts have.  Digests have these words where the hart has
+# the F extension.
+F0: Final = ANCHOR_WORDS + ANCHOR_COUNT  # f0 to f31.
+FCSR: Final = F0 + 32  # Flags, and from bit 5 on the rounding mode.
+TSELECT: Final = FCSR + 1
+FLOAT_WORDS: Final = TSELECT + 1 - F0
+# What the hart is: constant, from power-on on.
+EXTENSIONS: Final = TSELECT + 1  # The mask of `isa/cpu.py`.
+MISA: Final = EXTENSIONS + 1
+STATE_WORDS: Final = MISA + 1
+assert F0 == FLOAT_BASE, "decoded instructions number registers as the state does"
 
 CHAIN_LOOK_FIRST: Final = 32
 
@@ -94,7 +108,7 @@ TIMER_NEVER: Final = (1 << 64) - 1
 MSTATUS_RESET: Final = 0xA_0000_0000
 
 
-def reset(state: State, entry: int) -> None:
+def reset(state: State, entry: int, cpu: Cpu) -> None:
     """Put a hart into its reset state, about to execute `entry` in machine mode."""
     for index in range(STATE_WORDS):
         state[index] = 0
@@ -103,4 +117,5 @@ def reset(state: State, entry: int) -> None:
     state[MSTATUS] = MSTATUS_RESET
     state[RESERVED_ADDRESS] = NO_RESERVATION
     state[CHAIN_LOOK] = CHAIN_LOOK_FIRST
+    state[EXTENSIONS], state[MISA] = cpu.mask, cpu.misa
     state[STIMECMP] = TIMER_NEVER  # mtimecmp starts at zero instead, so MTIP is up: as on QEMU.

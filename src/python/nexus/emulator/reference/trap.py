@@ -37,12 +37,14 @@ MSTATUS_SPIE: Final = 1 << 5
 MSTATUS_MPIE: Final = 1 << 7
 MSTATUS_SPP: Final = 1 << 8
 MSTATUS_MPP: Final = 3 << 11
+MSTATUS_FS: Final = 3 << 13  # Off, initial, clean, dirty.
 MSTATUS_MPRV: Final = 1 << 17
 MSTATUS_SUM: Final = 1 << 18
 MSTATUS_MXR: Final = 1 << 19
 MSTATUS_TVM: Final = 1 << 20
 MSTATUS_TW: Final = 1 << 21
 MSTATUS_TSR: Final = 1 << 22
+MSTATUS_SD: Final = 1 << 63  # FS says dirty.
 
 # Pending interrupts are taken in this order.
 INTERRUPT_PRIORITY: Final = (11, 3, 7, 9, 1, 5)

@@ -1,0 +1,240 @@
+"""The arithmetic against fractions, and against the host's unit where that is the same thing."""
+
+from __future__ import annotations
+
+import math
+import struct
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexus.emulator.reference import arithmetic
+from nexus.emulator.reference.ieee import (
+    DIVIDE_BY_ZERO,
+    DOUBLE,
+    INEXACT,
+    INVALID,
+    OVERFLOW,
+    SINGLE,
+    UNDERFLOW,
+    Layout,
+    Rounding,
+    is_infinite,
+    is_nan,
+    take_apart,
+)
+
+EDGES_D = (
+    *(0, 1, 2, 0xF_FFFF_FFFF_FFFF, 0x10_0000_0000_0000, 0x10_0000_0000_0001),
+    *(0x3FE << 52, 0x3FF << 52, (0x3FF << 52) + 1, 0x400 << 52, 0x43E << 52, 0x43F << 52),
+    *(0x7FEF_FFFF_FFFF_FFFF, 0x7FF << 52, 0x7FF8 << 48, (0x7FF << 52) + 1, 0x3CA << 52),
+)
+DOUBLES = st.one_of(
+    st.integers(0, (1 << 64) - 1),
+    st.sampled_from([sign << 63 | it for it in EDGES_D for sign in (0, 1)]),
+    st.floats().map(lambda it: int.from_bytes(struct.pack("<d", it), "little")),
+)
+MODES = st.sampled_from(list(Rounding))
+
+
+def host(bits: int) -> float:
+    value: float = struct.unpack("<d", bits.to_bytes(8, "little"))[0]
+    return value
+
+
+def bits_of(value: float) -> int:
+    return 0x7FF8 << 48 if math.isnan(value) else int.from_bytes(struct.pack("<d", value), "little")
+
+
+def exact(layout: Layout, bits: int) -> Fraction:
+    sign, mantissa, exponent = take_apart(layout, bits)
+    return Fraction(-mantissa if sign else mantissa) * (
+        Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
+    )
+
+
+def neighbours(layout: Layout, bits: int) -> tuple[Fraction, Fraction]:
+    """The numbers on both sides of a finite one; beyond the largest, as if exponents went on."""
+    magnitude, sign = bits & ~layout.sign, bits & layout.sign
+    value = abs(exact(layout, magnitude))
+    step = Fraction(2) ** (layout.lowest + max((magnitude >> layout.fraction_bits) - 1, 0))
+    below = exact(layout, magnitude - 1) if magnitude else -step
+    pair = (below, value + step)
+    return (-pair[1], -pair[0]) if sign else pair
+
+
+def check(layout: Layout, truth: Fraction, result: tuple[int, int], mode: Rounding) -> None:
+    """The result is the right one of the numbers around the true value, and says if it is not."""
+    bits, flags = result
+    assert not is_nan(layout, bits)
+    largest = exact(layout, layout.infinity - 1)
+    if is_infinite(layout, bits) or flags & OVERFLOW:
+        step = largest - exact(layout, layout.infinity - 2)
+        assert flags == OVERFLOW | INEXACT
+        assert abs(truth) > largest
+        if mode in (Rounding.NEAREST_EVEN, Rounding.NEAREST_AWAY):
+            assert abs(truth) >= largest + step / 2
+        return
+    value = exact(layout, bits)
+    assert bool(flags & INEXACT) == (value != truth)
+    below, above = neighbours(layout, bits)
+    match mode:
+        case Rounding.TOWARDS_ZERO:
+            assert abs(value) <= abs(truth) < max(abs(below), abs(above))
+        case Rounding.DOWN:
+            assert value <= truth < above
+        case Rounding.UP:
+            assert below < truth <= value
+        case _:
+            assert (below + value) / 2 <= truth <= (value + above) / 2
+            if truth in ((below + value) / 2, (value + above) / 2):
+                further = abs(value) > abs(truth)
+                assert further if mode is Rounding.NEAREST_AWAY else not bits & 1
+    smallest = exact(layout, 1 << layout.fraction_bits)
+    if abs(truth) < smallest and value != truth and abs(value) < smallest:
+        assert flags & UNDERFLOW
+    if abs(truth) >= smallest or value == truth:
+        assert not flags & UNDERFLOW
+
+
+def is_finite(*values: int) -> bool:
+    return all(it & 0x7FF << 52 != 0x7FF << 52 for it in values)
+
+
+@given(DOUBLES, DOUBLES, DOUBLES, MODES)
+def test_a_fused_sum_is_rounded_once(a: int, b: int, c: int, mode: Rounding) -> None:
+    truth = Fraction(0)
+    if is_finite(a, b, c):
+        truth = exact(DOUBLE, a) * exact(DOUBLE, b) + exact(DOUBLE, c)
+    if truth:
+        check(DOUBLE, truth, arithmetic.fused(DOUBLE, a, b, c, mode), mode)
+
+
+@given(DOUBLES, DOUBLES, MODES)
+def test_sums_products_and_quotients_are_rounded_once(a: int, b: int, mode: Rounding) -> None:
+    if not is_finite(a, b):
+        return
+    one, other = exact(DOUBLE, a), exact(DOUBLE, b)
+    if one + other:
+        check(DOUBLE, one + other, arithmetic.add(DOUBLE, a, b, mode), mode)
+    if one - other:
+        check(DOUBLE, one - other, arithmetic.subtract(DOUBLE, a, b, mode), mode)
+    if one and other:
+        check(DOUBLE, one * other, arithmetic.multiply(DOUBLE, a, b, mode), mode)
+        check(DOUBLE, one / other, arithmetic.divide(DOUBLE, a, b, mode), mode)
+
+
+@given(DOUBLES, MODES)
+def test_roots_are_rounded_once(a: int, mode: Rounding) -> None:
+    a &= ~DOUBLE.sign
+    if not is_finite(a) or not a:
+        return
+    bits, flags = arithmetic.root(DOUBLE, a, mode)
+    below, above = neighbours(DOUBLE, bits)
+    truth, found = exact(DOUBLE, a), exact(DOUBLE, bits)
+    assert bool(flags & INEXACT) == (found * found != truth)
+    if mode in (Rounding.DOWN, Rounding.TOWARDS_ZERO):
+        assert found * found <= truth < above * above
+    elif mode is Rounding.UP:
+        assert below * below < truth <= found * found
+    else:
+        assert ((below + found) / 2) ** 2 < truth < ((found + above) / 2) ** 2
+
+
+@given(DOUBLES, MODES)
+def test_a_shorter_format_is_rounded_to_once(a: int, mode: Rounding) -> None:
+    if is_finite(a) and exact(DOUBLE, a):
+        result = arithmetic.convert(DOUBLE, SINGLE, a, mode)
+        check(SINGLE, exact(DOUBLE, a), result, mode)
+
+
+@given(DOUBLES, DOUBLES)
+def test_the_hosts_unit_agrees_in_its_only_mode(a: int, b: int) -> None:
+    one, other, mode = host(a), host(b), Rounding.NEAREST_EVEN
+    assert arithmetic.add(DOUBLE, a, b, mode)[0] == bits_of(one + other)
+    assert arithmetic.subtract(DOUBLE, a, b, mode)[0] == bits_of(one - other)
+    assert arithmetic.multiply(DOUBLE, a, b, mode)[0] == bits_of(one * other)
+    if other:
+        assert arithmetic.divide(DOUBLE, a, b, mode)[0] == bits_of(one / other)
+    assert arithmetic.less(DOUBLE, a, b)[0] == (one < other)
+    assert arithmetic.less_or_equal(DOUBLE, a, b)[0] == (one <= other)
+    assert arithmetic.equal(DOUBLE, a, b)[0] == (one == other)
+
+
+@given(DOUBLES, MODES)
+def test_integers_are_rounded_as_asked(a: int, mode: Rounding) -> None:
+    lowest, highest = -(1 << 63), (1 << 63) - 1
+    found, flags = arithmetic.to_integer(DOUBLE, a, lowest, highest, mode)
+    if not is_finite(a):
+        is_low = a == DOUBLE.sign | DOUBLE.infinity
+        assert (found, flags) == (lowest if is_low else highest, INVALID)
+        return
+    truth = exact(DOUBLE, a)
+    if flags & INVALID:
+        assert abs(truth) > highest
+        return
+    assert bool(flags & INEXACT) == (truth != found)
+    assert abs(found - truth) < 1
+    match mode:
+        case Rounding.NEAREST_EVEN:
+            assert found == round(truth)
+        case Rounding.DOWN:
+            assert found == math.floor(truth)
+        case Rounding.UP:
+            assert found == math.ceil(truth)
+        case Rounding.TOWARDS_ZERO:
+            assert found == math.trunc(truth)
+        case Rounding.NEAREST_AWAY:
+            assert found == math.floor(abs(truth) + Fraction(1, 2)) * (-1 if truth < 0 else 1)
+
+
+INF, NAN, SNAN, ONE = 0x7FF << 52, 0x7FF8 << 48, (0x7FF << 52) + 1, 0x3FF << 52
+MINUS = 1 << 63
+
+
+@pytest.mark.parametrize(
+    ("found", "bits", "flags"),
+    [
+        (arithmetic.fused(DOUBLE, INF, 0, NAN, 0), NAN, INVALID),
+        (arithmetic.fused(DOUBLE, ONE, ONE, NAN | MINUS, 0), NAN, 0),
+        (arithmetic.fused(DOUBLE, INF, ONE, INF | MINUS, 0), NAN, INVALID),
+        (arithmetic.fused(DOUBLE, MINUS, ONE, 0, 0), 0, 0),
+        (arithmetic.fused(DOUBLE, MINUS, ONE, 0, 2), MINUS, 0),
+        (arithmetic.add(DOUBLE, ONE, ONE | MINUS, 2), MINUS, 0),
+        (arithmetic.add(DOUBLE, INF, INF | MINUS, 0), NAN, INVALID),
+        (arithmetic.multiply(DOUBLE, MINUS, ONE, 2), MINUS, 0),
+        (arithmetic.multiply(DOUBLE, INF, MINUS, 0), NAN, INVALID),
+        (arithmetic.divide(DOUBLE, ONE, MINUS, 0), INF | MINUS, DIVIDE_BY_ZERO),
+        (arithmetic.divide(DOUBLE, 0, 0, 0), NAN, INVALID),
+        (arithmetic.divide(DOUBLE, SNAN, ONE, 0), NAN, INVALID),
+        (arithmetic.root(DOUBLE, MINUS, 0), MINUS, 0),
+        (arithmetic.root(DOUBLE, ONE | MINUS, 0), NAN, INVALID),
+        (arithmetic.minimum(DOUBLE, MINUS, 0), MINUS, 0),
+        (arithmetic.maximum(DOUBLE, MINUS, 0), 0, 0),
+        (arithmetic.minimum(DOUBLE, SNAN, ONE), ONE, INVALID),
+        (arithmetic.maximum(DOUBLE, NAN, SNAN), NAN, INVALID),
+        (arithmetic.equal(DOUBLE, NAN, ONE), 0, 0),
+        (arithmetic.less(DOUBLE, NAN, ONE), 0, INVALID),
+        (arithmetic.convert(SINGLE, DOUBLE, 0x7F80_0001, 0), NAN, INVALID),
+        (arithmetic.to_integer(DOUBLE, 0xBFE << 52, 0, 9, 0), 0, INEXACT),
+        (arithmetic.to_integer(DOUBLE, 0xBFF << 52, 0, 9, 0), 0, INVALID),
+        (arithmetic.multiply(DOUBLE, 1, 0x3FE << 52, 0), 0, UNDERFLOW | INEXACT),
+        (arithmetic.multiply(DOUBLE, 1, 0x3FE << 52, 3), 1, UNDERFLOW | INEXACT),
+        # Both are rounded to the smallest normal number, but only the first is tiny if exponents
+        # had no end.
+        (arithmetic.multiply(DOUBLE, (2 << 52) - 1, 0x3FE << 52, 0), 1 << 52, UNDERFLOW | INEXACT),
+        (arithmetic.fused(DOUBLE, 1, 0xBCA << 52, 1 << 52, 0), 1 << 52, INEXACT),
+    ],
+)
+def test_special_cases(found: tuple[int, int], bits: int, flags: int) -> None:
+    assert found == (bits, flags)
+
+
+def test_every_class_has_its_bit() -> None:
+    values = [
+        *(INF | MINUS, ONE | MINUS, 1 | MINUS, MINUS),
+        *(0, 1, ONE, INF, SNAN, NAN),
+    ]
+    assert [arithmetic.classify(DOUBLE, it) for it in values] == [1 << n for n in range(10)]
