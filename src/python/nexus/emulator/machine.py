@@ -240,6 +240,10 @@ def _make_hart(options: MachineOptions, ram: Ram, bus: Bus, start: int) -> Hart:
         from nexus.emulator.observe import ObservedHart
 
         return ObservedHart(ram, bus, start, options.observer, options.cpu)
+    if options.coverage is not None:
+        from nexus.emulator.covered import make_hart
+
+        return make_hart(ram, bus, start, options)
     if options.native_blob is None:
         return Hart(ram, bus, start, cpu=options.cpu)
     # Only machines that use it pay for mapping native code, and other processors never see it.

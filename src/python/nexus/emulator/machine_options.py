@@ -18,6 +18,7 @@ from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.loading import BootFiles
 
 if TYPE_CHECKING:
+    from nexus.emulator.coverage import Recorder
     from nexus.emulator.native.translation import TranslationSource
     from nexus.emulator.observe import Observer
 
@@ -50,6 +51,7 @@ class MachineOptions:
     translation_source: TranslationSource | None = None  # Instead: who has them page by page.
     stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
     observer: Observer | None = None  # For debuggers and traces; on the reference engine.
+    coverage: Recorder | None = None  # Takes down what is executed.
 
     def __post_init__(self) -> None:
         if not 0 < self.ram_bytes <= RAM_BYTES_MAX or self.ram_bytes % 4096:
@@ -75,6 +77,8 @@ class MachineOptions:
                 'translations, translation_source: expected one with engine="translated",'
                 " and only then"
             )
+        if self.coverage and (self.observer or self.engine == "translated"):
+            raise ValueError("coverage: does not go with an observer or engine='translated'")
         if self.observer is not None and self.engine != "reference":
             raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
 

@@ -109,6 +109,9 @@ TAIL_RECORD: Final = TAIL_RAM + 24
 TAIL_GUARD: Final = TAIL_RAM + 32
 DECODED_PAGE_BYTES: Final = (TAIL_RAM + 40 + 63) // 64 * 64
 
+# In FRESH: announce also pages that protection divides, and those about to be decoded anew.
+FRESH_ALWAYS: Final = 2
+
 # The handler of an undecoded slot, in the table of handlers.
 UNDECODED: Final = 0
 

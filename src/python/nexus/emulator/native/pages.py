@@ -31,12 +31,11 @@ def fetch():
             state[LEFT] = left
             state[WHY] = EXIT_POOL
             leave()
-        if state[FRESH] and guard == 0:
-            state[FRESH_PAGE] = offset >> 12
-            state[LEFT] = left
-            state[WHY] = EXIT_PAGE
-            leave()
+        if state[FRESH] > (guard != 0):
+            become(announce)
     elif u64[decoded + TAIL_GUARD] != guard:
+        if state[FRESH] == FRESH_ALWAYS:
+            become(announce)
         reset_page(decoded, offset, guard)
     if guard == 0:
         entry = bank + FETCH_TLB + (address >> 12 & TLB_ENTRIES - 1) * FETCH_ENTRY_BYTES
@@ -46,6 +45,14 @@ def fetch():
     page = decoded
     slot = decoded + ((address & 4095) << 3)
     dispatch()
+
+def announce():
+    # A page is about to be executed for the first time, or decoded anew.
+    address = state[PC]
+    state[FRESH_PAGE] = translate(address, MMU_FETCH, 2) >> 12
+    state[LEFT] = left
+    state[WHY] = EXIT_PAGE
+    leave()
 
 def undecoded():
     # A slot that nobody has executed yet.

@@ -1,0 +1,155 @@
+"""The native engine, with a record of what it executes.
+
+Generated code decodes an instruction when it is first executed, so the slots of decoded pages that
+have a handler are the record, and recording costs what it takes to look at them before they are
+thrown away.  A page is announced by `Exit.PAGE` when it is first executed.  From then on it counts
+as translated, so that a store to it comes here first, by `Exit.REGION`: we take down what was
+executed, and let the page be decoded anew.  So it is, too, when its protection changes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nexus.emulator.bus import Bus
+from nexus.emulator.coverage import EXECUTED, PAGE_HALVES, Recorder, add_flags
+from nexus.emulator.isa.cpu import Cpu
+from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, RAM_BASE, Ram
+from nexus.emulator.native import layout
+from nexus.emulator.native.hart import NativeHart
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.chain import is_watched
+from nexus.emulator.reference.mmu import FETCH, MARK_CODE
+from nexus.emulator.reference.trap import TrapError
+
+# Handlers lie in one blob, so they differ in these bytes of their addresses.
+_ADDRESS_BYTES: Final = 4
+_NONZERO: Final = bytes([0, *[EXECUTED] * 255])
+
+_LINE_SLOTS: Final = (1 << layout.LINE_SHIFT) // 2
+_ALL_LINES: Final = (1 << 64) - 1
+_ALL_BUT_LAST: Final = (1 << 8 * (PAGE_HALVES - 1)) - 1
+
+
+class CoveredNativeHart(NativeHart):
+    """A hart whose decoded pages are read before they are forgotten."""
+
+    def __init__(
+        self, ram: Ram, bus: Bus, entry: int, blob: bytes, recorder: Recorder, cpu: Cpu
+    ) -> None:
+        """Map the code, and ask it to announce pages.
+
+        Raises:
+            BlobError: The blob is not for this version.
+        """
+        self._recorder = recorder
+        recorder.has_branches = False
+        self._recorded: dict[int, bytearray] = {}  # Frame to flags.
+        super().__init__(ram, bus, entry, blob, cpu=cpu)
+        self._columns = [
+            int.from_bytes(self._undecoded[byte : byte + 1] * PAGE_HALVES, "little")
+            for byte in range(_ADDRESS_BYTES)
+        ]
+        self.state[layout.FRESH] = layout.FRESH_ALWAYS
+        recorder.attach(self.collect)
+
+    def collect(self) -> None:
+        """Take down what all decoded pages hold."""
+        step = layout.RECORD_BYTES // 8
+        decoded = self._record_words[::step].tolist()
+        for number, place in enumerate(decoded):
+            if place:
+                self._take_down(number)
+
+    def _take_down(self, number: int) -> None:
+        place = self._record(number, 0) - self._pool.start
+        end = place + PAGE_HALVES * layout.SLOT_BYTES
+        memory = self._pool.memory
+        differing = 0
+        for byte, undecoded in enumerate(self._columns):
+            column = memory[place + byte : end : layout.SLOT_BYTES]
+            differing |= int.from_bytes(column, "little") ^ undecoded
+        if self._is_half_an_instruction(number, place):
+            differing &= _ALL_BUT_LAST
+        if differing:
+            executed = differing.to_bytes(PAGE_HALVES, "little").translate(_NONZERO)
+            add_flags(self._recorded[number], executed)
+
+    def _is_half_an_instruction(self, number: int, place: int) -> bool:
+        """Whether the last slot holds an instruction whose other half was never found."""
+        last = self.ram.buffer[(number + 1 << PAGE_SHIFT) - 2]
+        word = self._pool.memory[place + layout.TAIL_WORD : place + layout.TAIL_WORD + 8]
+        return last & 3 == 3 and not any(word)
+
+    def _advance(self) -> None:
+        if is_watched(self.state, self.ticks):
+            self._note(self.state[s.PC])  # The reference executes this stretch, without slots.
+        super()._advance()
+
+    def _note(self, pc: int) -> None:
+        try:
+            physical = self.mmu.translate(pc, FETCH, 2)
+            self.fetch(pc, physical)
+        except TrapError:
+            return
+        number = physical - RAM_BASE >> PAGE_SHIFT
+        flags = self._recorded.get(number)
+        if flags is None:
+            flags = self._recorder.page(self.ram, number, pc, self.state[s.PRIVILEGE])
+        flags[(pc & PAGE_BYTES - 1) >> 1] |= EXECUTED
+
+    def _translate_page(self, number: int) -> None:
+        """Execute a page for the first time, or under other protection than so far."""
+        if number in self._recorded:
+            self._forget(number)  # It is announced again, since it is decoded anew.
+            return
+        pc, privilege = self.state[s.PC], self.state[s.PRIVILEGE]
+        self._recorded[number] = self._recorder.page(self.ram, number, pc, privilege)
+        self.ram.marks[number] |= MARK_CODE
+        self._cover(number, 0, layout.PAGE_SLOTS, b"\1")
+        self._set_record(number, layout.RECORD_REGIONS, _ALL_LINES)
+
+    def _give_up_regions(self, number: int, first: int, last: int) -> None:
+        """The guest is about to write to a page of code: to instructions, or to data beside them.
+
+        Data need not come to us again.  Should it become code without the page being decoded
+        anew, and be overwritten then, we do not know that it was executed.
+        """
+        self._take_down(number)
+        start, end = max(first - 2 >> 1, 0), (last >> 1) + 1
+        if any(self._recorded[number][start:end]):
+            self._forget(number)
+            self._step()  # Decoded anew, the page would be guarded against this very store.
+            return
+        start = first >> 1
+        self._cover(number, start, end, b"\0")
+        lines = self._record(number, layout.RECORD_REGIONS)
+        for line in range(start // _LINE_SLOTS, (end - 1) // _LINE_SLOTS + 1):
+            if not any(self._covered(number, line)):
+                lines &= ~(1 << line)
+        self._set_record(number, layout.RECORD_REGIONS, lines)
+
+    def _cover(self, number: int, start: int, end: int, flag: bytes) -> None:
+        """Say of slots whether stores to them come to us first."""
+        place = self._record(number, 0) - self._pool.start + layout.SLOT_COVERED
+        places = slice(
+            place + start * layout.SLOT_BYTES, place + end * layout.SLOT_BYTES, layout.SLOT_BYTES
+        )
+        self._pool.memory[places] = flag * (end - start)
+
+    def _covered(self, number: int, line: int) -> bytes:
+        place = self._record(number, 0) - self._pool.start + layout.SLOT_COVERED
+        start = place + line * _LINE_SLOTS * layout.SLOT_BYTES
+        end = start + _LINE_SLOTS * layout.SLOT_BYTES
+        return self._pool.memory[start : end : layout.SLOT_BYTES]
+
+    def _forget(self, page: int) -> None:
+        if self._record(page, 0):
+            self._take_down(page)
+        self._recorded.pop(page, None)
+        super()._forget(page)
+
+    def _empty_pool(self) -> None:
+        self.collect()
+        self._recorded.clear()
+        super()._empty_pool()
