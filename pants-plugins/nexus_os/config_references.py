@@ -17,8 +17,8 @@ try:
 except ModuleNotFoundError:  # CPython 3.9; Pants brings this one.
     import toml as tomllib  # type: ignore[no-redef]  # One name for both.
 
-# Under which a node names what it boots and its drives.
-_IMAGE_KEYS = ("image", "disk")
+# Under which a node names what it boots, what is loaded with it, and its drives.
+_IMAGE_KEYS = ("image", "disk", "firmware", "kernel", "initrd")
 
 # Deeper than any table of a configuration; beyond it something else was named by mistake.
 _DEPTH_MAX = 16

@@ -150,7 +150,7 @@ def _append(text: str) -> str:
     size = len(os.fsencode(text))
     if size > _APPEND_BYTES_MAX or not text.isprintable():
         raise UsageError(
-            f"--append: {size} bytes; accepted are at most {_APPEND_BYTES_MAX} printable ones"
+            f"--append: {size} bytes; expected at most {_APPEND_BYTES_MAX} printable ones"
         )
     return text
 

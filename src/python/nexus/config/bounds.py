@@ -28,3 +28,6 @@ EXPECT_MAX: Final = 256
 FORBID_MAX: Final = 64
 CUTS_MAX: Final = 64
 REBOOTS_MAX: Final = 16
+
+# Slots 2 to 7 of the board.
+DRIVES_MAX: Final = 6

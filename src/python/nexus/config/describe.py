@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from nexus.config.compile import compile_node, list_grants, list_routes, list_writers
 from nexus.config.load import load_any
-from nexus.config.node import DSoftBus, NodeConfig
+from nexus.config.node import Boot, DSoftBus, NodeConfig
 from nexus.config.records import unpack
 from nexus.config.world import PHASES, World
 from nexus.core.commandline import CommandLine, fail
@@ -29,7 +29,8 @@ def describe(config: NodeConfig | World) -> list[str]:
 
 def _node(node: NodeConfig) -> Iterator[str]:
     machine = node.node
-    yield f"node {machine.id}: {machine.mac}, image {machine.image}, {machine.ram_mib} MiB"
+    yield f"node {machine.id}: {machine.mac}, image {node.boots}, {machine.ram_mib} MiB"
+    yield from _boot(node.boot)
     yield f"  starts {', '.join(machine.start)}"
     if node.network is not None:
         gateway = f", gateway {node.network.gateway}" if node.network.gateway else ""
@@ -47,12 +48,27 @@ def _node(node: NodeConfig) -> Iterator[str]:
     yield from _blob(node)
 
 
+def _boot(boot: Boot) -> Iterator[str]:
+    if boot.firmware is not None:
+        yield f"  firmware {boot.firmware}"
+    if boot.initrd is not None:
+        yield f"  initial RAM disk {boot.initrd}"
+    if boot.cpu is not None:
+        yield f"  processor {boot.cpu}"
+    if boot.append is not None:
+        yield f"  kernel arguments {boot.append}"
+
+
 def _drives(node: NodeConfig) -> Iterator[str]:
     if node.state is not None:
         content = node.state.disk or f"{node.state.disk_kib} KiB, blank"
         yield f"  state drive: {content}"
     if node.packages is not None:
         yield f"  package drive: {node.packages.image}, read-only"
+    for drive in node.boot.drive:
+        access = ", read-only" if drive.readonly else ""
+        content = drive.image or f"{drive.disk_kib} KiB, blank"
+        yield f"  drive in slot {drive.slot}: {content}{access}"
 
 
 def _shares(node: NodeConfig) -> Iterator[str]:

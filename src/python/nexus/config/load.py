@@ -148,7 +148,7 @@ def _world(
     machines = tuple(
         WorldMachine(
             machine.label,
-            machine.image or nodes[machine.label].config.node.image,
+            machine.image or nodes[machine.label].config.boots,
             nodes[machine.label].config,
             str(paths[machine.label]),
             machine.forbid,
@@ -158,6 +158,7 @@ def _world(
     return World(
         path=source,
         seed=config.seed,
+        epoch_s=config.epoch_s,
         link=config.link,
         machines=machines,
         reboots=config.reboot,

@@ -22,6 +22,7 @@ from nexus.config.fields import (
     Extends,
     FreeTables,
     Interface,
+    Line,
     Mac,
     Many,
     Model,
@@ -150,6 +151,26 @@ class Packages(Model):
     image: ServiceName
 
 
+class Drive(Model):
+    """`[[boot.drive]]`: a disk of a guest of another make: a given image, or a blank one."""
+
+    slot: Annotated[int, Within(2, 7)]
+    image: ServiceName | None = None
+    disk_kib: Annotated[int, Within(4, 65_536)] | None = None
+    readonly: bool = False
+
+
+class Boot(Model):
+    """`[boot]`: the standard boot path, for a guest of another make such as Linux."""
+
+    firmware: ServiceName | None = None
+    kernel: ServiceName | None = None
+    initrd: ServiceName | None = None
+    append: Line | None = None
+    cpu: Line | None = None
+    drive: Annotated[Many[Drive], Count(0, bounds.DRIVES_MAX)] = ()
+
+
 class State(Model):
     """`[state]`: the writable drive: a blank one, or a given image."""
 
@@ -185,9 +206,15 @@ class NodeConfig(Model):
     bundlemgrd: Bundles = Bundles()
     packages: Packages | None = None
     state: State | None = None
+    boot: Boot = Boot()
     statefsd: StateShares = StateShares()
     route: Annotated[Many[Route], Count(0, bounds.ROUTES_OWN_MAX)] = ()
     service: FreeTables = Field(default_factory=dict)
+
+    @property
+    def boots(self) -> str:
+        """The image that runs, behind firmware if there is any: a kernel, or a system."""
+        return self.boot.kernel or self.node.image
 
 
 if TYPE_CHECKING:

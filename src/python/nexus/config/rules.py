@@ -137,6 +137,20 @@ def _drives(node: NodeConfig) -> Problems:
         yield Problem("state", "expected exactly one of disk_kib and disk")
 
 
+def _boot(node: NodeConfig) -> Problems:
+    if node.boot.kernel is not None and node.node.image != "system":
+        yield Problem("boot.kernel", f"{show(node.boot.kernel)}; node.image names another one")
+    for index, drive in enumerate(node.boot.drive):
+        where = f"boot.drive[{index}]"
+        if (drive.image is None) == (drive.disk_kib is None):
+            yield Problem(where, "expected exactly one of image and disk_kib")
+        for table, slot in (("state", 2), ("packages", 3)):
+            if getattr(node, table) is not None and drive.slot == slot:
+                yield Problem(f"{where}.slot", f"{slot} is the slot of [{table}]")
+    slots = (str(drive.slot) for drive in node.boot.drive)
+    yield from find_duplicates(slots, "boot.drive", "slot", "slot")
+
+
 def _routes(node: NodeConfig) -> Problems:
     started = node.node.start
     yield from find_duplicates((f"{r.client}>{r.server}" for r in node.route), "route", "", "route")
@@ -200,6 +214,7 @@ RULES: Final[tuple[Callable[[NodeConfig], Problems], ...]] = (
     _policy,
     _selftest,
     _drives,
+    _boot,
     _routes,
     _services,
     _tables,

@@ -116,6 +116,7 @@ class WorldConfig(Model):
 
     extends: Extends = ()
     seed: Annotated[int, Within(0, (1 << 63) - 1)] = 1
+    epoch_s: Annotated[int, Within(0, (1 << 32) - 1)] = 1_767_225_600
     link: Link = Link()
     machine: Annotated[Many[Machine], Count(1, bounds.MACHINES_MAX)] = ()
     reboot: Annotated[Many[Reboot], Count(0, bounds.REBOOTS_MAX)] = ()
@@ -142,6 +143,7 @@ class World:
 
     path: str
     seed: int
+    epoch_s: int  # What the machines' real-time clocks show at power-on: seconds since 1970.
     link: Link
     machines: tuple[WorldMachine, ...]
     reboots: tuple[Reboot, ...]

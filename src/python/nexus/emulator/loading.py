@@ -191,7 +191,7 @@ def _initrd(files: BootFiles, kernel: int, ram_bytes: int) -> list[Part]:
     room = max(RAM_BASE + ram_bytes - start, 0)
     if len(files.initrd) > room:
         raise ImageError(
-            f"initrd: {len(files.initrd)} bytes do not fit at {start:#x}; accepted are at most"
+            f"initrd: {len(files.initrd)} bytes do not fit at {start:#x}; expected at most"
             f" {room} bytes with {ram_bytes >> 20} MiB of memory",
             "initrd",
         )

@@ -60,8 +60,7 @@ def read(data: bytes, part: str, *, may_be_flat: bool) -> elf.Image | Flat:
     Raises:
         ImageError: This machine cannot boot it.
     """
-    if data[:2] == GZIP:
-        data = _unpacked(data, part)
+    data = unpack(data, part)
     if data[:4] == b"\x7fELF" or len(data) < 4:
         return elf.parse(data, part)
     if data[_MAGIC_AT : _MAGIC_AT + 4] == _MAGIC:
@@ -94,7 +93,14 @@ def _begins_with_code(data: bytes) -> bool:
     return decode(word if word & 3 == 3 else word & 0xFFFF) is not None
 
 
-def _unpacked(data: bytes, part: str) -> bytes:
+def unpack(data: bytes, part: str) -> bytes:
+    """Return what is in gzip; anything else as it is.
+
+    Raises:
+        ImageError: It is damaged.
+    """
+    if data[:2] != GZIP:
+        return data
     unpacker = zlib.decompressobj(_GZIP_WINDOW)
     try:
         unpacked = unpacker.decompress(data, _UNPACKED_BYTES_MAX)

@@ -18,12 +18,16 @@ from nexus.config.world import Cut as ConfiguredCut
 from nexus.config.world import Link, Reboot, World
 from nexus.core.errors import did_you_mean
 from nexus.core.text import printable
-from nexus.emulator import elf
+from nexus.emulator import payload
 from nexus.emulator.elf import ImageError
+from nexus.emulator.isa.cpu import RV64GC, CpuError, parse_cpu
 from nexus.harness.arguments import Options
 from nexus.harness.phase import GUEST_PHASES, Phase
 from nexus.harness.plan import (
+    CPU_DEFAULT,
+    EPOCH_S_DEFAULT,
     NS_PER_MS,
+    BootPlan,
     DrivePlan,
     Expectation,
     MachinePlan,
@@ -76,7 +80,7 @@ def _from_world(world: World, options: Options) -> Plan:
     images = _Images(options.images)
     name = printable(Path(world.path).stem)
     machines = tuple(
-        _machine(machine.label, machine.image, machine.node, images, machine.forbid)
+        _machine(machine.label, machine.image, machine.node, images, machine.forbid, world.epoch_s)
         for machine in world.machines
     )
     if not options.allows_unused_images:
@@ -111,7 +115,7 @@ def _from_world(world: World, options: Options) -> Plan:
 
 def _from_node(node: NodeConfig, path: Path, options: Options) -> Plan:
     images = _Images(options.images)
-    machine = _machine(_ONLY_LABEL, node.node.image, node, images, ())
+    machine = _machine(_ONLY_LABEL, node.boots, node, images, ())
     images.check_all_used(path.stem)
     expectations = tuple(
         Expectation(_ONLY_LABEL, _PHASE_OF_MARKER.get(marker, Phase.LAUNCH), marker)
@@ -129,19 +133,50 @@ def _from_node(node: NodeConfig, path: Path, options: Options) -> Plan:
 
 
 def _machine(
-    label: str, image: str, node: NodeConfig, images: _Images, forbid: tuple[str, ...]
+    label: str,
+    image: str,
+    node: NodeConfig,
+    images: _Images,
+    forbid: tuple[str, ...],
+    epoch_s: int = EPOCH_S_DEFAULT,
 ) -> MachinePlan:
     return MachinePlan(
         label=label,
         image_name=image,
-        image=images.read(label, image),
+        image=images.read(label, image, has_firmware=node.boot.firmware is not None),
         config=compile_node(node),
         mac=node.node.mac_bytes,
         ram_bytes=node.node.ram_mib << 20,
         forbidden=forbid,
         drives=tuple(_drives(label, node, images)),
         identity=_identity(node),
+        boot=_boot(label, node, images, epoch_s),
     )
+
+
+def _boot(label: str, node: NodeConfig, images: _Images, epoch_s: int) -> BootPlan:
+    boot = node.boot
+
+    def content(field: str, name: str | None) -> bytes:
+        return b"" if name is None else images.read_file(label, field, name)
+
+    return BootPlan(
+        firmware=content("firmware", boot.firmware),
+        initrd=content("initrd", boot.initrd),
+        append=boot.append or "",
+        cpu=_cpu(label, boot.cpu, is_foreign=boot.kernel is not None),
+        epoch_s=epoch_s,
+    )
+
+
+def _cpu(label: str, name: str | None, *, is_foreign: bool) -> str:
+    """The extensions of a machine; most toolchains build a foreign kernel for rv64gc."""
+    if name is None:
+        return str(RV64GC) if is_foreign else CPU_DEFAULT
+    try:
+        return str(parse_cpu(name))
+    except CpuError as exc:
+        raise PlanError(f"machine {label}: boot.cpu: {exc}") from exc
 
 
 def _identity(node: NodeConfig) -> NodeIdentity | None:
@@ -160,6 +195,11 @@ def _drives(label: str, node: NodeConfig, images: _Images) -> Iterator[DrivePlan
     if packages is not None:
         content = images.read_drive(label, "packages", packages.image)
         yield DrivePlan(_PACKAGES_SLOT, content, is_read_only=True)
+    for drive in node.boot.drive:
+        content = bytes((drive.disk_kib or 0) << 10)
+        if drive.image is not None:
+            content = images.read_drive(label, "drive", drive.image)
+        yield DrivePlan(drive.slot, content, is_read_only=drive.readonly)
 
 
 def _reboot(reboot: Reboot) -> RebootPlan:
@@ -203,11 +243,18 @@ class _Images:
         self._read: dict[str, bytes] = {}
         self._drives: dict[str, bytes] = {}
 
-    def read(self, label: str, name: str) -> bytes:
+    def read(self, label: str, name: str, *, has_firmware: bool) -> bytes:
         """The content of an image to boot."""
         path = self._find(label, "image", name)
         if name not in self._read:
-            self._read[name] = _read_image(name, path)
+            self._read[name] = _read_image(name, path, has_firmware=has_firmware)
+        return self._read[name]
+
+    def read_file(self, label: str, field: str, name: str) -> bytes:
+        """The content of what is loaded beside it."""
+        path = self._find(label, field, name)
+        if name not in self._read:
+            self._read[name] = _read(f"--image {name}", path, _IMAGE_BYTES_MAX)
         return self._read[name]
 
     def read_drive(self, label: str, field: str, name: str) -> bytes:
@@ -244,11 +291,12 @@ def read_translations(path: Path | None) -> bytes | None:
     return None if path is None else _read("--translations", path, _IMAGE_BYTES_MAX)
 
 
-def _read_image(name: str, path: Path) -> bytes:
+def _read_image(name: str, path: Path, *, has_firmware: bool) -> bytes:
     option = f"--image {name}"
     content = _read(option, path, _IMAGE_BYTES_MAX)
     try:
-        elf.parse(content)  # Whatever the engine: QEMU would run anything, and say nothing.
+        # Whatever the engine: QEMU would run anything, and say nothing.
+        payload.read(content, "kernel", may_be_flat=has_firmware)
     except ImageError as exc:
         raise PlanError(f"{option}: {path}: {exc}") from exc
     return content

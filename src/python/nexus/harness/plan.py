@@ -33,6 +33,12 @@ INSTRUCTIONS_MAX_DEFAULT: Final = 4_000_000_000
 
 RAM_BYTES_DEFAULT: Final = 64 << 20
 
+# The set of extensions that the project's own guest is built for.
+CPU_DEFAULT: Final = "rv64imac"
+
+# 2026-01-01 00:00 UTC.
+EPOCH_S_DEFAULT: Final = 1_767_225_600
+
 
 class PlanError(NexusError):
     """A plan that cannot be run; the caller corrects the file or the option that is named."""
@@ -76,6 +82,17 @@ class DrivePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class BootPlan:
+    """What comes with a machine's image, for a guest that takes the standard boot path."""
+
+    firmware: bytes = field(default=b"", repr=False)
+    initrd: bytes = field(default=b"", repr=False)
+    append: str = ""
+    cpu: str = CPU_DEFAULT
+    epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
+
+
+@dataclass(frozen=True, slots=True)
 class NodeIdentity:
     """Who a machine is on the bus; the secret opens the capture of a test world."""
 
@@ -97,6 +114,7 @@ class MachinePlan:
     forbidden: tuple[str, ...] = ()  # Text no line of this machine may contain.
     drives: tuple[DrivePlan, ...] = ()
     identity: NodeIdentity | None = None
+    boot: BootPlan = field(default_factory=lambda: BootPlan())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from nexus.emulator import payload
 from nexus.harness import qemu_command
 from nexus.harness.child import STOP_SECONDS, die_with_parent, stop
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
@@ -71,12 +72,13 @@ class QemuEngine:
         for port, machine in enumerate(plan.machines):
             kernel = self._directory / f"{machine.label}.elf"
             config = self._directory / f"{machine.label}.node"
-            kernel.write_bytes(machine.image)
+            kernel.write_bytes(payload.unpack(machine.image, "kernel"))
             config.write_bytes(machine.config)
             drives = self._write_drives(machine)
+            loaded = self._write_loaded(machine)
             plug = self._switch.take_plug(port)
             command = qemu_command.build(
-                program, version, machine, kernel, config, plug.fileno(), drives
+                program, version, machine, kernel, config, plug.fileno(), drives, loaded
             )
             self._guests.append(self._spawn(machine.label, command, plug))
             plug.close()
@@ -154,6 +156,16 @@ class QemuEngine:
         if self._switch is not None:
             self._switch.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _write_loaded(self, machine: MachinePlan) -> dict[str, Path]:
+        """Write what is loaded beside the kernel into files, by QEMU's option."""
+        paths = {}
+        contents = {"bios": machine.boot.firmware, "initrd": machine.boot.initrd}
+        for option, content in contents.items():
+            if content:
+                paths[option] = self._directory / f"{machine.label}.{option}"
+                paths[option].write_bytes(content)
+        return paths
 
     def _write_drives(self, machine: MachinePlan) -> dict[int, Path]:
         """Copies, so that what the guest writes is gone with the run."""

@@ -62,6 +62,7 @@ def build(
     config: Path,
     network: int,
     drives: Mapping[int, Path],
+    loaded: Mapping[str, Path] | None = None,
 ) -> list[str]:
     """Make the command line of one machine.
 
@@ -73,12 +74,16 @@ def build(
         config: A file with its node configuration.
         network: An inherited file descriptor: the machine's end of its cable.
         drives: By slot, a file with the content of each of its disks.
+        loaded: By its option, `bios` or `initrd`, a file with what else is loaded.
     """
+    loaded = loaded or {}
     mac = ":".join(f"{byte:02x}" for byte in machine.mac)
     return [
         program,
         *("-M", "virt", "-smp", "1", "-m", f"{machine.ram_bytes // _MIB}M"),
-        *("-bios", "none", "-kernel", str(kernel)),
+        *("-bios", str(loaded.get("bios", "none")), "-kernel", str(kernel)),
+        *(("-initrd", str(loaded["initrd"])) if "initrd" in loaded else ()),
+        *(("-append", machine.boot.append) if machine.boot.append else ()),
         *("-nodefaults", "-no-user-config", "-no-reboot"),
         *("-display", "none", "-monitor", "none", "-serial", "stdio"),
         *("-global", "virtio-mmio.force-legacy=false"),

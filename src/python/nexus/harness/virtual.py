@@ -189,10 +189,16 @@ def options_of(
     observer: Observer | None = None,
 ) -> MachineOptions:
     """What the emulator makes a plan's machine of."""
+    from nexus.emulator.isa.cpu import parse_cpu
     from nexus.emulator.machine import MachineOptions
 
     return MachineOptions(
         kernel=machine.image,
+        firmware=machine.boot.firmware,
+        initrd=machine.boot.initrd,
+        append=machine.boot.append,
+        epoch_s=machine.boot.epoch_s,
+        cpu=parse_cpu(machine.boot.cpu),
         ram_bytes=machine.ram_bytes,
         fw_cfg={CONFIG_FILE: machine.config},
         drives=drives,
