@@ -24,7 +24,7 @@ from nexus.simulation.faults.drive import FaultyDrive
 from nexus.simulation.faults.fault import Chance
 from nexus.simulation.faults.party import Faults
 from nexus.simulation.machine import Machine
-from nexus.simulation.pace import Paced, Stretch
+from nexus.simulation.pace import Pace, Paced, Stretch
 from nexus.simulation.power import PowerCut
 from nexus.simulation.world import World
 
@@ -59,6 +59,7 @@ class Yard:
         self._code = code
         self._faults = faults
         self._origin_ns = dict.fromkeys(self._plan, 0)
+        self._paces = dict.fromkeys(self._plan, Pace(()))
         self._machines: dict[str, EmulatedMachine] = {}
         self._is_restoring = False
         self.drives = {label: self._drives(machine) for label, machine in self._plan.items()}
@@ -85,9 +86,10 @@ class Yard:
         }
 
     def now_ns(self, label: str) -> int:
-        """The instant of a machine that is running; standing still is not counted."""
+        """The instant of the world at which a machine is that is just running."""
         machine = self._machines.get(label)
-        return self._origin_ns[label] + (0 if machine is None else machine.now_ns)
+        own_ns = 0 if machine is None else machine.now_ns
+        return self._origin_ns[label] + self._paces[label].world_ns(own_ns)
 
     def _of(self, label: str, kind: str) -> list[Chance]:
         return [c for c in self._faults.of_machine(label) if c.fault.kind == kind]
@@ -136,7 +138,8 @@ class Yard:
             if fault.end_ns > origin_ns
             for share in (shares(fault.amount),)
         ]
-        return Paced(machine, stretches) if stretches else machine
+        pace = self._paces[label] = Pace(stretches)
+        return Paced(machine, pace) if stretches else machine
 
     def _give(self, label: str, count: int) -> bytes:
         if self._is_restoring:

@@ -22,6 +22,9 @@ from nexus.harness.loading import load_plan
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import GUEST_PHASES, Phase
 from nexus.harness.plan import Plan
+from nexus.simulation.faults.topology import delays_of
+
+NS_PER_US: Final = 1_000
 
 # Plans that are kept: a campaign plays some scenarios in turn.
 _PLANS_KEPT: Final = 8
@@ -52,14 +55,26 @@ class Prepared:
         plan = _load(self)
         if self.scenario.config.workload:
             plan = workload.configure(plan, steps)
+        paths = dict(plan.paths)
+        topology = self.scenario.config.topology
+        if topology is not None:
+            delays = delays_of(topology.switches, topology.shape, topology.trunk_us * NS_PER_US)
+            for path, late_ns in delays.items():
+                link = paths.get(path, plan.link)
+                paths[path] = replace(link, delay_ns=link.delay_ns + late_ns)
         gone = recipe.without_machines
+        must_pass = self.scenario.config.must_pass  # Else the world's lines are no rules.
         run_ms = self.scenario.config.budget.run_ms if recipe.run_ms is None else recipe.run_ms
         return replace(
             plan,
             seed=recipe.seed,
             machines=tuple(m for m in plan.machines if m.label not in gone),
-            expectations=tuple(e for e in plan.expectations if e.machine not in gone),
-            paths={path: link for path, link in plan.paths.items() if not gone & set(path)},
+            expectations=tuple(
+                e if must_pass else replace(e, is_ordered=False, is_exclusive=False)
+                for e in plan.expectations
+                if e.machine not in gone
+            ),
+            paths={path: link for path, link in paths.items() if not gone & set(path)},
             reboots=tuple(r for r in plan.reboots if r.machine not in gone),
             budget_ms=dict.fromkeys(GUEST_PHASES, run_ms),
             total_ms=run_ms,

@@ -28,6 +28,9 @@ from nexus.simulation.world import World
 # Of one run; a machine that floods the network is bounded by its card, and so is memory by this.
 FRAMES_MAX: Final = 200_000
 
+# What the kernel says of a service that could not go on.
+_KILLED: Final = "kernel: service crashed"
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -173,9 +176,17 @@ class _Run:
             return
         said = Line(now_ns, machine, line)
         self._lines.append(said)
+        if self._is_of_killed(machine, line):
+            return
         if self._judge.on_line(machine, line, now_ns) is not None:
             self._markers.append(said)
         self._awaited.discard((machine, line))
+
+    def _is_of_killed(self, machine: str, line: str) -> bool:
+        """Whether a line says what must follow when a fault has killed a service."""
+        return _KILLED in line and any(
+            event.fault.startswith(f"service-kill/{machine}/") for event in self._faults.happened
+        )
 
     def _observe(self, world: World) -> Observation:
         verdict = self._judge.verdict

@@ -43,6 +43,7 @@ from nexus.core.errors import did_you_mean
 from nexus.core.randomness import Ratio
 from nexus.simulation.faults.kinds import KINDS, Kind, Shape
 from nexus.simulation.faults.places import PlaceError, places_of
+from nexus.simulation.faults.topology import LINE, SHAPES
 
 # What a person can still read, and a run still draw.
 FAULTS_MAX: Final = 64
@@ -86,6 +87,14 @@ class Budget(Model):
     run_ms: Annotated[int, Within(1, RUN_MS_MAX)] = 8000
 
 
+class Topology(Model):
+    """`[topology]`: several switches, and the machines on each; without it there is one."""
+
+    switches: Annotated[Many[Annotated[Many[Label], Count(1, 32)]], Count(1, 32)]
+    shape: Annotated[str, Choice(SHAPES)] = LINE
+    trunk_us: Annotated[int, Within(1, 1_000_000)] = 200
+
+
 class Until(Model):
     """`[[until]]`: the run may end early, once all of these were printed after the healing."""
 
@@ -107,6 +116,7 @@ class ScenarioConfig(Model):
     oracles: Annotated[Many[Line], Count(0, ORACLES_MAX)] = ()
     # Names that the world has for images, and those under which they are given, if these differ.
     images: dict[ServiceName, ServiceName] = Field(default_factory=dict)
+    topology: Topology | None = None
     must_pass: bool = False  # The world's own expectations must all be met.
     budget: Budget = Budget()
     fault: Annotated[Many[FaultRule], Count(0, FAULTS_MAX)] = ()
@@ -180,6 +190,8 @@ def _problems(
                 f"{budget.run_ms}; expected each to be greater than the one before",
             )
         )
+    if config.topology is not None:
+        problems += _topology_problems(config.topology, machines)
     for index, until in enumerate(config.until):
         if until.machine not in machines:
             hint = did_you_mean(until.machine, machines)
@@ -192,6 +204,19 @@ def _problems(
     for index, rule in enumerate(config.fault):
         problems += _rule_problems(f"fault[{index}]", rule, budget, machines, disks)
     return problems
+
+
+def _topology_problems(topology: Topology, machines: tuple[str, ...]) -> Iterator[Problem]:
+    placed = [label for switch in topology.switches for label in switch]
+    known = ", ".join(machines)
+    for label in sorted(set(placed) - set(machines)):
+        hint = did_you_mean(label, machines)
+        text = f"{label!r} is an unknown machine; expected {known}{hint}"
+        yield Problem("topology.switches", text)
+    for label in machines:
+        if placed.count(label) != 1:
+            text = f"{label!r} is on {placed.count(label)} switches; expected each machine on one"
+            yield Problem("topology.switches", text)
 
 
 def _rule_problems(

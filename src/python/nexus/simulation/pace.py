@@ -64,10 +64,10 @@ class Pace:
 class Paced:
     """A machine seen in the world's time."""
 
-    def __init__(self, machine: Machine, stretches: Sequence[Stretch]) -> None:
+    def __init__(self, machine: Machine, pace: Pace) -> None:
         """Take a machine at its time 0."""
         self.machine = machine
-        self._pace = Pace(stretches)
+        self._pace = pace
         self._before_ns = self._now_ns = 0
 
     @property

@@ -17,7 +17,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from nexus.core.errors import NexusError
@@ -25,6 +25,9 @@ from nexus.core.randomness import KeyedRandom
 from nexus.simulation.faults.fault import Chance
 from nexus.simulation.link import FaultEvent, Link, LinkOptions
 from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, STOP_STUCK, TICK_NS, Machine
+from nexus.simulation.node import STOP_CUT as STOP_CUT
+from nexus.simulation.node import Node, bare, describe, is_cut
+from nexus.simulation.node import Stopped as Stopped
 from nexus.simulation.pace import Paced
 from nexus.simulation.power import PowerCut, PowerSchedule, Rebooted
 from nexus.simulation.schedule import Schedule
@@ -33,9 +36,6 @@ from nexus.simulation.trace import Trace, fingerprint
 
 # One switch; enough for two nodes, an attacker and a crowd.
 MACHINES_MAX: Final = 32
-
-# Why a machine stopped that may run again: its power was cut.
-STOP_CUT: Final = "CUT"
 
 
 class WorldError(NexusError):
@@ -54,16 +54,6 @@ class SentFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
-    """A machine that will not run again: switched off (with a code), reset or stuck."""
-
-    machine: str
-    at_ns: int
-    kind: str
-    exit_code: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """What one step of the world brought forth."""
 
@@ -72,36 +62,6 @@ class Step:
     frames: tuple[SentFrame, ...]
     stopped: tuple[Stopped, ...]
     is_quiet: bool  # Nothing can ever happen again: every machine waits for ever or is off.
-
-
-@dataclass(slots=True)
-class _Node:
-    name: str
-    machine: Machine
-    port: int
-    inbound: list[Link] = field(default_factory=list)
-    stopped: Stopped | None = None
-    is_midline: bool = False
-
-    def next_event_ns(self) -> int | None:
-        """The next instant at which this node can do anything."""
-        if self.stopped is not None:
-            return None
-        instants = [self.machine.next_event_ns(), self.next_arrival_ns()]
-        return min((instant for instant in instants if instant is not None), default=None)
-
-    def next_arrival_ns(self) -> int | None:
-        arrivals = (link.next_arrival_ns() for link in self.inbound)
-        return min((instant for instant in arrivals if instant is not None), default=None)
-
-    def collect(self, now_ns: int) -> bytes | None:
-        """The next frame that has arrived; on a tie the links go in the order of their senders."""
-        arrivals = [
-            (instant, index)
-            for index, link in enumerate(self.inbound)
-            if (instant := link.next_arrival_ns()) is not None
-        ]
-        return self.inbound[min(arrivals)[1]].collect(now_ns) if arrivals else None
 
 
 class World:
@@ -132,7 +92,7 @@ class World:
         self.power_cuts = 0  # How often power has failed so far.
         self._power = PowerSchedule()
         self._deeds = Schedule()
-        self._nodes = [_Node(name, machines[name], i) for i, name in enumerate(machines)]
+        self._nodes = [Node(name, machines[name], i) for i, name in enumerate(machines)]
         for node in self._nodes:
             if node.machine.now_ns != 0:
                 raise ValueError(f"machine {node.name}: is at {node.machine.now_ns} ns, not at 0")
@@ -165,11 +125,11 @@ class World:
 
     def states(self) -> dict[str, str]:
         """What each machine is up to, in words for a person who wonders why nothing happens."""
-        return {node.name: _describe(node) for node in self._nodes}
+        return {node.name: describe(node) for node in self._nodes}
 
     def machines(self) -> dict[str, Machine]:
         """The machines that are there now, for a look at them when the run is over."""
-        return {node.name: _bare(node.machine) for node in self._nodes}
+        return {node.name: bare(node.machine) for node in self._nodes}
 
     def exchange(self, name: str, machine: Machine) -> None:
         """Put another machine in the place of one: the same, at the same instant of its time."""
@@ -216,9 +176,9 @@ class World:
             end_ns = min(end_ns, switch_ns)
         sent: list[tuple[int, int, int, bytes]] = []
         stopped: list[Stopped] = []
-        for node in self._nodes:
-            if node.stopped is not None:
-                continue
+        for node, instant in zip(self._nodes, instants, strict=True):
+            if instant is None or instant >= end_ns:
+                continue  # It is off, or sleeps through this step: it catches up when it wakes.
             stop = self._run_node(node, end_ns)
             if stop is not None:
                 node.stopped = stop
@@ -232,11 +192,11 @@ class World:
         nodes = {node.name: node for node in self._nodes}
         begin, end = self._power.take_due(self.now_ns)
         for cut in begin:
-            if not _is_cut(nodes[cut.machine]):
+            if not is_cut(nodes[cut.machine]):
                 self._power_off(nodes[cut.machine], consoles)
         for cut in end:
             node = nodes[cut.machine]
-            if _is_cut(node):
+            if is_cut(node):
                 node.machine = Rebooted(cut.power_on(), self.now_ns, node.machine.instructions)
                 node.stopped = None
                 self.trace.add(self.now_ns, node.name, "power-on")
@@ -245,12 +205,12 @@ class World:
         nodes = {node.name: node for node in self._nodes}
         for deed in self._deeds.take_due(self.now_ns):
             node = nodes[deed.machine]
-            if node.stopped is None:
-                said = deed.act(_bare(node.machine))
+            if node.stopped is None and self._run_machine(node, self.now_ns) is None:
+                said = deed.act(bare(node.machine))
                 if said is not None:
                     self.trace.add(self.now_ns, node.name, f"fault-{deed.name}", said)
 
-    def _power_off(self, node: _Node, consoles: list[tuple[str, bytes]]) -> None:
+    def _power_off(self, node: Node, consoles: list[tuple[str, bytes]]) -> None:
         node.stopped = Stopped(node.name, self.now_ns, STOP_CUT, None)
         self.power_cuts += 1
         self.trace.add(self.now_ns, node.name, "power-off")
@@ -260,7 +220,7 @@ class World:
             consoles.append((node.name, b"\n"))
             node.is_midline = False
 
-    def _run_node(self, node: _Node, end_ns: int) -> Stopped | None:
+    def _run_node(self, node: Node, end_ns: int) -> Stopped | None:
         while True:
             # A frame that arrives at exactly `end_ns` belongs to the next step: all that can
             # arrive before `end_ns` is already in the queues, what arrives at it may not be.
@@ -272,7 +232,7 @@ class World:
                 return stop
             self._deliver(node, arrival_ns)
 
-    def _run_machine(self, node: _Node, until_ns: int) -> Stopped | None:
+    def _run_machine(self, node: Node, until_ns: int) -> Stopped | None:
         machine = node.machine
         if machine.now_ns == until_ns:
             return None
@@ -288,7 +248,7 @@ class World:
             )
         return None
 
-    def _deliver(self, node: _Node, now_ns: int) -> None:
+    def _deliver(self, node: Node, now_ns: int) -> None:
         frame = node.collect(now_ns)
         assert frame is not None, f"{node.name}: an arrival at {now_ns} ns vanished"
         event = "receive" if node.machine.deliver(frame) else "nobuffer"
@@ -296,7 +256,7 @@ class World:
 
     def _gather(
         self,
-        node: _Node,
+        node: Node,
         end_ns: int,
         sent: list[tuple[int, int, int, bytes]],
         consoles: list[tuple[str, bytes]],
@@ -329,26 +289,3 @@ class World:
                 ways.append((self._nodes[target].name, tuple(fault.value for fault in faults)))
             frames.append(SentFrame(name, sent_ns, frame, tuple(ways)))
         return tuple(frames)
-
-
-def _bare(machine: Machine) -> Machine:
-    """The machine itself, without what shows it in the world's time."""
-    while isinstance(machine, Rebooted | Paced):
-        machine = machine.machine
-    return machine
-
-
-def _is_cut(node: _Node) -> bool:
-    return node.stopped is not None and node.stopped.kind == STOP_CUT
-
-
-def _describe(node: _Node) -> str:
-    if node.stopped is not None and node.stopped.kind == STOP_STUCK:
-        return f"is caught in a loop of traps since {node.stopped.at_ns} ns"
-    if node.stopped is not None:
-        return f"off since {node.stopped.at_ns} ns ({node.stopped.kind.lower()})"
-    next_ns = node.machine.next_event_ns()
-    if next_ns is None:
-        return "waits for ever, unless something arrives"
-    now_ns = node.machine.now_ns
-    return "computes" if next_ns <= now_ns else f"waits for its timer at {next_ns} ns"
