@@ -101,9 +101,8 @@ class FaultyDrive:
         return [chance for chance in chances if chance.falls(number, now_ns)]
 
     def _rot(self, at: int, chance: Chance, number: int) -> None:
-        byte = flip_bit(bytes([self.content[at]]), chance.below(8, "bit", number))
-        self.content[at : at + 1] = byte
+        bit = chance.below(8, "bit", number)
+        self.content[at : at + 1] = flip_bit(self.content[at : at + 1], bit)
         start = at - at % SECTOR_BYTES
-        if start in self._durable:  # What rots is the medium.
-            old = self._durable[start]
-            self._durable[start] = old[: at - start] + byte + old[at - start + 1 :]
+        if start in self._durable:  # What is in the cache goes bad, and the medium too.
+            self._durable[start] = flip_bit(self._durable[start], (at - start) * 8 + bit)

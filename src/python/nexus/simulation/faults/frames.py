@@ -59,10 +59,10 @@ def befall(chances: Sequence[Chance], frame: bytes, number: int, sent_ns: int) -
     return Fate(tuple(copies), tuple(kinds))
 
 
-def flip_bit(data: bytes, bit: int) -> bytes:
+def flip_bit(data: bytes | bytearray, bit: int) -> bytes:
     """The same bytes but for one bit."""
     byte, shift = divmod(bit, 8)
-    return data[:byte] + bytes([data[byte] ^ (1 << shift)]) + data[byte + 1 :]
+    return bytes([*data[:byte], data[byte] ^ (1 << shift), *data[byte + 1 :]])
 
 
 def _late_ns(chance: Chance, us_max: int, number: int) -> int:

@@ -1,0 +1,97 @@
+"""What a disk does with each of its faults, and what a power cut leaves."""
+
+from __future__ import annotations
+
+import pytest
+
+from nexus.core.randomness import ALWAYS, KeyedRandom, Ratio
+from nexus.simulation.faults.drive import SECTOR_BYTES, FaultyDrive
+from nexus.simulation.faults.fault import Chance, Fault, Happened
+
+
+class FailedError(Exception):
+    """What a request raises here."""
+
+
+SIZE = 16 * SECTOR_BYTES
+DATA = b"\xaa" * SECTOR_BYTES
+
+
+class Disk:
+    """A blank disk with one fault from 10 to 20 ns; the test says what time it is."""
+
+    def __init__(self, kind: str = "", ratio: Ratio = ALWAYS) -> None:
+        self.now_ns = 15
+        self.happened: list[Happened] = []
+        fault = Fault(kind or "latent", "A/2", 0, 10, 20, ratio)
+        chances = [Chance(fault, KeyedRandom(3), self.happened)] if kind else []
+        self.drive = FaultyDrive(bytes(SIZE), chances, lambda: self.now_ns, FailedError)
+
+
+def test_without_faults_it_keeps_what_was_flushed_and_nothing_else() -> None:
+    drive = Disk().drive
+    drive.write(0, DATA)
+    drive.flush()
+    drive.write(0, b"\xbb" * SECTOR_BYTES)
+    drive.write(SECTOR_BYTES, DATA)
+    assert drive.read(SECTOR_BYTES, SECTOR_BYTES) == DATA
+    drive.lose_power()
+    assert bytes(drive.content) == DATA + bytes(SIZE - SECTOR_BYTES)
+
+
+@pytest.mark.parametrize("kind", ["write-error", "disk-full"])
+def test_a_write_that_fails_writes_nothing(kind: str) -> None:
+    disk = Disk(kind)
+    with pytest.raises(FailedError):
+        disk.drive.write(0, DATA)
+    assert bytes(disk.drive.content) == bytes(SIZE)
+    disk.now_ns = 20
+    disk.drive.write(0, DATA)
+    assert disk.drive.read(0, SECTOR_BYTES) == DATA
+
+
+def test_a_read_that_fails_is_whole_the_next_time() -> None:
+    disk = Disk("read-error")
+    with pytest.raises(FailedError):
+        disk.drive.read(0, SECTOR_BYTES)
+    disk.now_ns = 20
+    assert disk.drive.read(0, SECTOR_BYTES) == bytes(SECTOR_BYTES)
+
+
+def test_a_lost_write_is_acknowledged_and_not_there() -> None:
+    disk = Disk("lost-write")
+    disk.drive.write(0, DATA)
+    assert bytes(disk.drive.content) == bytes(SIZE)
+    assert len(disk.happened) == 1
+
+
+def test_a_misdirected_write_is_whole_in_a_sector_of_the_disk() -> None:
+    disk = Disk("misdirected-write", Ratio(1, 2))
+    for _ in range(20):
+        disk.drive.write(0, DATA)
+    content = bytes(disk.drive.content)
+    assert len(content) == SIZE
+    written = [at for at in range(0, SIZE, SECTOR_BYTES) if content[at]]
+    assert all(content[at : at + SECTOR_BYTES] == DATA for at in written)
+    assert len(written) > 1
+
+
+def test_rot_stays_also_through_a_power_cut() -> None:
+    disk = Disk("latent")
+    disk.drive.write(0, DATA)
+    rotten = disk.drive.read(0, SECTOR_BYTES)
+    assert (int.from_bytes(rotten, "big") ^ int.from_bytes(DATA, "big")).bit_count() == 1
+    disk.now_ns = 20
+    assert disk.drive.read(0, SECTOR_BYTES) == rotten
+    disk.drive.lose_power()
+    left = int.from_bytes(disk.drive.read(0, SECTOR_BYTES), "big")
+    assert left.bit_count() == 1  # What was durable before, and the rot.
+
+
+def test_a_torn_write_leaves_some_sectors() -> None:
+    disk = Disk("torn-write", Ratio(1, 2))
+    disk.drive.write(0, DATA * 16)
+    disk.drive.lose_power()
+    content = bytes(disk.drive.content)
+    kept = [content[at : at + SECTOR_BYTES] for at in range(0, SIZE, SECTOR_BYTES)]
+    assert set(kept) == {DATA, bytes(SECTOR_BYTES)}
