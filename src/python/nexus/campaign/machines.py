@@ -17,7 +17,7 @@ from nexus.emulator.machine import Machine as EmulatedMachine
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.emulator.reference import state as s
-from nexus.harness.plan import MachinePlan, Plan
+from nexus.harness.plan import MachinePlan, Plan, PlanError
 from nexus.harness.virtual import REFERENCE, EngineCode, RecordedEntropy, options_of
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.faults.drive import FaultyDrive
@@ -130,7 +130,10 @@ class Yard:
         """Make a machine that is powered on at `origin_ns`."""
         self._origin_ns[label] = origin_ns
         options = self._options(label, self._code, None)
-        machine = self._machines[label] = EmulatedMachine(options)
+        try:
+            machine = self._machines[label] = EmulatedMachine(options)
+        except ValueError as exc:  # What the emulator refuses: image, size, native code.
+            raise PlanError(f"machine {label}: {exc}") from exc
         stretches = [
             Stretch(max(fault.start_ns - origin_ns, 0), fault.end_ns - origin_ns, *share)
             for kind, shares in _PACED.items()
