@@ -78,6 +78,11 @@ class NexusOs(Subsystem):
         help="Module that builds a package image of bundles of files.",
         advanced=True,
     )
+    schema_module = StrOption(
+        default="nexus.schema.generate",
+        help="Module that generates code from schemas of Cap'n Proto.",
+        advanced=True,
+    )
     check_module = StrOption(
         default="nexus.config.check",
         help="Module that validates node and world configurations.",

@@ -10,6 +10,7 @@ from nexus_os import (
     boot_running,
     boot_testing,
     campaign_running,
+    capnp_code,
     config_check,
     config_inference,
     field_targets,
@@ -35,6 +36,7 @@ from nexus_os import (
     zig_tool,
 )
 from nexus_os.campaign_targets import FaultCampaign
+from nexus_os.capnp_targets import CapnpPython, CapnpSchema
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.image_targets import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
 from nexus_os.package_targets import PackageImage
@@ -45,6 +47,8 @@ from nexus_os.zig_targets import ZigModule, ZigSharedLibrary, ZigTest
 
 def target_types():
     return [
+        CapnpPython,
+        CapnpSchema,
         FaultCampaign,
         GuestMarkerTest,
         GuestRun,
@@ -73,6 +77,7 @@ def rules():
         *boot_debugging.rules(),
         *boot_testing.rules(),
         *campaign_running.rules(),
+        *capnp_code.rules(),
         *config_check.rules(),
         *config_inference.rules(),
         *field_targets.rules(),

@@ -27,6 +27,7 @@ from pants.engine.target import (
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
+from nexus_os.capnp_targets import CapnpSchema
 from nexus_os.file_owners import FileOwners, FileOwnersRequest
 from nexus_os.suggestion import did_you_mean
 from nexus_os.zig_imports import references_from
@@ -51,7 +52,7 @@ class ZigModuleNames:
 async def map_zig_modules(targets: AllTargets) -> ZigModuleNames:
     found = {}
     for target in targets:
-        if isinstance(target, ZigModule):
+        if isinstance(target, (CapnpSchema, ZigModule)):
             found.setdefault(target.address.target_name, []).append(target.address)
     return ZigModuleNames(FrozenDict({name: tuple(sorted(found[name])) for name in sorted(found)}))
 

@@ -20,7 +20,10 @@ from pants.engine.addresses import Address
 from pants.engine.fs import Digest
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
+    Dependencies,
     DependenciesRequest,
+    HydratedSources,
+    HydrateSourcesRequest,
     InvalidTargetException,
     SourcesField,
     SourcesPaths,
@@ -31,9 +34,10 @@ from pants.engine.target import (
     TransitiveTargetsRequest,
 )
 
+from nexus_os.capnp_code import zig_root
+from nexus_os.capnp_targets import CapnpSchema, CapnpSourcesField
 from nexus_os.suggestion import did_you_mean
 from nexus_os.zig_targets import (
-    ZigDependenciesField,
     ZigModule,
     ZigRootSourceField,
     ZigSourcesField,
@@ -67,6 +71,8 @@ class _Module:
 
     @property
     def root(self) -> Optional[str]:
+        if isinstance(self.target, CapnpSchema):
+            return zig_root(self.target)
         return self.target[ZigRootSourceField].path_among(self.files)
 
     @property
@@ -81,6 +87,42 @@ def _module_name(target: Target) -> str:
     return target.address.target_name
 
 
+def _is_module(target: Target) -> bool:
+    return isinstance(target, (CapnpSchema, ZigModule))
+
+
+def _sources_field(target: Target) -> SourcesField:
+    kind = CapnpSourcesField if isinstance(target, CapnpSchema) else ZigSourcesField
+    return target[kind]
+
+
+@dataclass(frozen=True)
+class _ZigFilesOf:
+    target: Target
+
+
+@dataclass(frozen=True)
+class _ZigFiles:
+    files: Tuple[str, ...]
+
+
+@rule
+async def list_zig_files(request: _ZigFilesOf) -> _ZigFiles:
+    """The files of a module, also of one that is generated."""
+    if not isinstance(request.target, CapnpSchema):
+        paths = await Get(SourcesPaths, SourcesPathsRequest(request.target[ZigSourcesField]))
+        return _ZigFiles(paths.files)
+    generated = await Get(
+        HydratedSources,
+        HydrateSourcesRequest(
+            request.target[CapnpSourcesField],
+            for_sources_types=(ZigSourcesField,),
+            enable_codegen=True,
+        ),
+    )
+    return _ZigFiles(generated.snapshot.files)
+
+
 @rule
 async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
     seen: Dict[str, Address] = {}
@@ -89,16 +131,16 @@ async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
     level = [(ROOT_MODULE, request.target)]
     while level:
         dependencies = await MultiGet(
-            Get(Targets, DependenciesRequest(target[ZigDependenciesField])) for _, target in level
+            Get(Targets, DependenciesRequest(target[Dependencies])) for _, target in level
         )
-        files = await MultiGet(
-            Get(SourcesPaths, SourcesPathsRequest(target[ZigSourcesField])) for _, target in level
-        )
+        files = await MultiGet(Get(_ZigFiles, _ZigFilesOf(target)) for _, target in level)
         following: Dict[str, Target] = {}
-        for (name, target), direct, paths in zip(level, dependencies, files):
-            imported = sorted((t for t in direct if isinstance(t, ZigModule)), key=_module_name)
-            others.extend(t for t in direct if not isinstance(t, ZigModule))
-            modules.append(_Module(name, target, paths.files, tuple(map(_module_name, imported))))
+        for (name, target), direct, own in zip(level, dependencies, files):
+            if isinstance(target, CapnpSchema):
+                direct = Targets()  # Schemas that it imports, which its generator reads.
+            imported = sorted((t for t in direct if _is_module(t)), key=_module_name)
+            others.extend(t for t in direct if not _is_module(t))
+            modules.append(_Module(name, target, own.files, tuple(map(_module_name, imported))))
             for module in imported:
                 _claim_name(seen, module, request.target)
                 following[_module_name(module)] = module
@@ -111,7 +153,7 @@ async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
         SourceFiles,
         SourceFilesRequest(
             [
-                *(module.target[ZigSourcesField] for module in modules),
+                *(_sources_field(module.target) for module in modules),
                 *(t[SourcesField] for t in beside.closure if t.has_field(SourcesField)),
             ],
             for_sources_types=(ZigSourcesField, FileSourceField, ResourceSourceField),

@@ -1,0 +1,114 @@
+"""What is generated from a schema, and what is said of a schema that cannot be one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nexus.schema import python_code, zig_code
+from nexus.schema.comments import comments_of
+from nexus.schema.generate import generate, main
+from nexus.schema.model import SchemaError
+from nexus.schema.reading import read_modules
+
+ROOT = Path(__file__).parents[4]
+SCHEMAS = sorted((ROOT / "schemas").glob("*.capnp"))
+HEAD = "@0xd2c5a1f0b3e49871;\n# A test.\n"
+USING = 'using A = import "annotations.capnp";\n'
+
+
+def write(folder: Path, text: str, name: str = "x.capnp") -> Path:
+    (folder / "annotations.capnp").write_text((ROOT / "schemas/annotations.capnp").read_text())
+    path = folder / name
+    path.write_text(HEAD + USING + text)
+    return path
+
+
+MISTAKES = [
+    ("struct S { a @0 :Nope; }", 4, "Not defined: Nope"),
+    ("struct S { a @0 :Text", 4, "Parse error"),
+    ("const a :UInt8 = 300;", 4, "out of range"),
+    ("const a :UInt8 = .b;", 4, "Not defined: b"),
+    ("enum E { a @0; b @2; }", 4, "Skipped ordinal"),
+    ("enum E { a @0; a @1; }", 4, "already defined"),
+    ("\n\nenum E $A.nothing { a @0; }", 6, "nothing"),
+    ("enum E $A.bits(8) { a @0 $A.code(1); b @1 $A.code(1); }", 0, "both are 1"),
+    ("enum E $A.bits(8) { a @0 $A.code(256); }", 0, "more than 8 bits"),
+    ("enum E $A.bits(7) { a @0; }", 0, "accepted are 8, 16, 32 and 64"),
+    ("interface I { a @0 () -> (); }", 0, "which service answers"),
+    ("const s :S = (a = 1); struct S { a @0 :UInt8; }", 0, "constants are numbers"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "part"), MISTAKES)
+def test_a_mistake_is_one_line_that_says_where(
+    tmp_path: Path, text: str, line: int, part: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(SchemaError) as caught:
+        read_modules([path])
+    (said,) = str(caught.value).splitlines()
+    assert part in said
+    assert said.startswith(f"{path}:{line}: " if line else ("x.capnp", "enum", "interface"))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"y\.capnp: no such file"):
+        read_modules([tmp_path / "y.capnp"])
+
+
+def test_nothing_is_written_of_a_schema_with_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "struct S {")
+    assert main([str(path), "--python", str(tmp_path / "out")]) == 20
+    assert not (tmp_path / "out").exists()
+    assert "x.capnp:4: Parse error" in capsys.readouterr().err
+
+
+def test_one_schema_in_both_languages(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'const sizeMax :UInt16 = 300;\n# Of anything.\nconst magic :Data = "XY";\n'
+        "const group :List(UInt8) = [1, 2];\n"
+        "enum Op $A.bits(8) $A.open {\n  # What is asked.\n  error @0 $A.code(7);\n"
+        '  # It broke.\n  getAll @1;\n}\nenum End { badName @0; cut @1 $A.word("cut-off"); }\n',
+    )
+    (module,) = read_modules([path])
+    python = python_code.write_module(module)
+    assert "# Of anything.\nSIZE_MAX: Final = 300\n" in python
+    assert 'MAGIC: Final = b"XY"\n' in python
+    assert "GROUP: Final = (1, 2)\n" in python
+    assert 'class Op(IntEnum):\n    """What is asked."""\n\n    # It broke.\n' in python
+    assert "    ERROR = 7\n    GET_ALL = 1\n" in python
+    assert '    BAD_NAME = "bad-name"\n    CUT = "cut-off"\n' in python
+    zig = zig_code.write_module(module)
+    assert "/// Of anything.\npub const size_max = 300;\n" in zig
+    assert 'pub const magic = "XY";\n' in zig
+    assert "pub const group = [_]u8{ 1, 2 };\n" in zig
+    assert "pub const Op = enum(u8) {\n    /// It broke.\n    err = 7,\n    get_all = 1,\n    _,\n" in zig
+    assert 'pub const End = enum {\n    @"bad-name",\n    @"cut-off",\n};\n' in zig
+
+
+def test_the_same_schemas_give_the_same_bytes(tmp_path: Path) -> None:
+    for name, schemas in (("a", SCHEMAS), ("b", SCHEMAS[::-1])):
+        generate(schemas, tmp_path / name / "py", tmp_path / name / "zig")
+    for path in sorted((tmp_path / "a").rglob("*.*")):
+        other = tmp_path / "b" / path.relative_to(tmp_path / "a")
+        assert path.read_bytes() == other.read_bytes()
+        assert str(tmp_path) not in path.read_text()
+
+
+def test_comments_stand_behind_what_they_are_about() -> None:
+    text = (
+        "@0x1;\n# The file,\n# in two lines.\n\n# Nobody's.\nconst a :UInt8 = 1; # Short.\n"
+        "enum E {\n  # Of E.\n  x @0;\n  # Of x.\n  y @1;\n}\nconst b :UInt8 = 2;\n# Of b.\n"
+    )
+    assert comments_of(text) == {
+        "": "The file,\nin two lines.",
+        "a": "Short.",
+        "E": "Of E.",
+        "E.x": "Of x.",
+        "b": "Of b.",
+    }

@@ -1,0 +1,173 @@
+"""Reads schemas with pycapnp, the judge of what is well-formed, into the values of the model.
+
+The one module that knows pycapnp's objects: everything is taken from the nodes that the compiler
+in it makes, and the comments from the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import capnp
+
+from nexus.schema.comments import comments_of
+from nexus.schema.model import (
+    Constant,
+    Enumeration,
+    Interface,
+    Member,
+    Method,
+    Module,
+    SchemaError,
+    Value,
+)
+from nexus.schema.trial import find_mistakes
+
+ANNOTATIONS: Final = "annotations.capnp"
+
+_WIDTHS: Final = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64}
+
+
+def read_modules(paths: Iterable[Path]) -> tuple[Module, ...]:
+    """Read schemas, sorted by name; the file of annotations is no module.
+
+    Raises:
+        SchemaError: one line for each mistake, with file, line and column as the compiler has them.
+    """
+    files = sorted(set(paths), key=lambda path: path.name)
+    for path in files:
+        if not path.is_file():
+            raise SchemaError(f"{path}: no such file")
+    mistakes = find_mistakes(files, lambda: _compile(files))
+    if mistakes:
+        raise SchemaError("\n".join(mistakes))
+    parser = capnp.SchemaParser()
+    loaded = [(path, _load(parser, path)) for path in files]
+    known = _annotations(parser, files)
+    return tuple(
+        _module(path.stem, root, comments_of(path.read_text()), known)
+        for path, root in loaded
+        if path.name != ANNOTATIONS
+    )
+
+
+def _load(parser: Any, path: Path) -> Any:
+    return parser.load(str(path), imports=[str(path.parent)])
+
+
+def _compile(files: Iterable[Path]) -> None:
+    """Make every node, which is when the compiler finds what is wrong with it."""
+    parser = capnp.SchemaParser()
+    for path in files:
+        root = _load(parser, path)
+        for nested in root.schema.node.nestedNodes:
+            getattr(root, nested.name, None)
+
+
+def _annotations(parser: Any, files: Iterable[Path]) -> Mapping[int, str]:
+    """The ids of the annotations, and their names."""
+    for path in files:
+        beside = path.with_name(ANNOTATIONS)
+        if beside.is_file():
+            nodes = _load(parser, beside).schema.node.nestedNodes
+            return {node.id: node.name for node in nodes}
+    return {}
+
+
+def _module(name: str, root: Any, docs: Mapping[str, str], known: Mapping[int, str]) -> Module:
+    constants: list[Constant] = []
+    enumerations: list[Enumeration] = []
+    interfaces: list[Interface] = []
+    for nested in root.schema.node.nestedNodes:
+        thing = getattr(root, nested.name, None)
+        doc = docs.get(nested.name, "")
+        schema: Any = getattr(thing, "schema", None)
+        kind = schema.node.which() if hasattr(schema, "node") else "const"
+        if thing is None or (kind == "struct" and hasattr(thing, "new_message")):
+            continue
+        if kind == "enum":
+            enumerations.append(_enumeration(nested.name, schema.node, docs, known))
+        elif kind == "interface":
+            interfaces.append(_interface(nested.name, schema.node, docs, known))
+        else:
+            constants.append(_constant(name, nested, thing, doc))
+    return Module(name, docs.get("", ""), tuple(constants), tuple(enumerations), tuple(interfaces))
+
+
+def _constant(module: str, nested: Any, value: Any, doc: str) -> Constant:
+    found: Value
+    if isinstance(value, bool | int | str | bytes):
+        found = value
+    else:
+        try:
+            found = tuple(value)
+        except TypeError:
+            found = ()
+        if not found or not all(isinstance(item, int | str) for item in found):
+            raise SchemaError(
+                f"{module}.capnp: const {nested.name} is a {type(value).__name__}; constants are "
+                "numbers, texts, data, and lists of numbers or of texts that are not empty"
+            )
+    return Constant(nested.name, found, 0, doc)
+
+
+def _marks(node: Any, known: Mapping[int, str]) -> dict[str, Any]:
+    """The annotations of a node, by name."""
+    marks = {}
+    for annotation in node.annotations:
+        value = annotation.value
+        kind = value.which()
+        marks[known.get(annotation.id, "")] = None if kind == "void" else getattr(value, kind)
+    return marks
+
+
+def _enumeration(
+    name: str, node: Any, docs: Mapping[str, str], known: Mapping[int, str]
+) -> Enumeration:
+    marks = _marks(node, known)
+    bits = marks.get("bits", 0)
+    members: list[Member] = []
+    for enumerant in node.enum.enumerants:
+        own = _marks(enumerant, known)
+        members.append(
+            Member(
+                enumerant.name,
+                own.get("code", len(members)),
+                own.get("word"),
+                docs.get(f"{name}.{enumerant.name}", ""),
+                "changes" in own,
+                "never" in own,
+                "guest" in own,
+            )
+        )
+    _check_enumeration(name, bits, members)
+    return Enumeration(
+        name, tuple(members), bits, "open" in marks, "failures" in marks, docs.get(name, "")
+    )
+
+
+def _check_enumeration(name: str, bits: int, members: list[Member]) -> None:
+    if bits not in (0, *_WIDTHS.values()):
+        raise SchemaError(f"enum {name}: bits {bits}; accepted are 8, 16, 32 and 64")
+    seen: dict[int, str] = {}
+    for member in members:
+        if bits and member.code >> bits:
+            raise SchemaError(f"enum {name}: {member.name} is {member.code}, more than {bits} bits")
+        other = seen.setdefault(member.code, member.name)
+        if other != member.name:
+            raise SchemaError(f"enum {name}: {other} and {member.name} both are {member.code}")
+
+
+def _interface(
+    name: str, node: Any, docs: Mapping[str, str], known: Mapping[int, str]
+) -> Interface:
+    serves = _marks(node, known).get("serves")
+    if serves is None:
+        raise SchemaError(f"interface {name}: no `serves` says which service answers")
+    methods = [
+        Method(method.name, docs.get(f"{name}.{method.name}", ""))
+        for method in node.interface.methods
+    ]
+    return Interface(name, serves, tuple(methods), docs.get(name, ""))

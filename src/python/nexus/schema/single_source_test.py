@@ -1,0 +1,211 @@
+"""No number of the contract stands outside of the schema and what is generated from it.
+
+Three ways to find a copy, over the sources of guest and host without their tests: a constant of a
+contract's name that is given as a literal, an enumeration with numbers where the contract has them,
+and a value that nothing else would have, wherever it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from nexus.schema import names
+from nexus.schema.model import Module
+from nexus.schema.reading import read_modules
+
+ROOT = Path(__file__).parents[4]
+GUEST = ROOT / "src/guest"
+HOST = ROOT / "src/python/nexus"
+
+# Where the protocols of the contract are spoken.
+HOST_ROOMS = ("wire", "dsoftbus", "remotefs", "config", "image")
+GUEST_ROOMS = ("abi", "lib/wire", "lib/dsoftbus", "lib/nxbf", "services")
+
+# Enumerations with numbers that are no part of the contract: spoken inside a guest alone, or
+# inside a store.
+LOCAL_ENUMS = {
+    "dsoftbus/io/session_table.py": "an order of phases",
+    "lib/dsoftbus/mux.zig": "a bit of a stream's number",
+    "services/init/serve.zig": "init's answers to services of its node",
+    "abi/root.zig": "the kernel's calls",
+    "lib/wire/lo.zig": "rooms of the log",
+    "lib/wire/pf.zig": "packagefsd's frames for services of its node",
+    "lib/wire/rn.zig": "rngd's frames",
+    "lib/wire/so.zig": "dsoftbusd's frames for statefsd",
+    "services/netstackd/request.zig": "netstackd's frames",
+}
+
+# Names of constants that many things have, with whatever value.
+GENERIC = ("magic", "version", "scope", "nameBytesMax")
+
+_ZIG_TEST = re.compile(r'^test (?:"[^\n]*" )?\{.*?^\}', re.MULTILINE | re.DOTALL)
+_ZIG_COMMENT = re.compile(r"//[^\n]*")
+_ZIG_CONSTANT = re.compile(r"\bconst (\w+)(?:: \w+)? = ([^;{}\n]+);")
+_ZIG_ENUM = re.compile(r"\bconst (\w+) = enum\(u\d+\) \{[^}]*= (?:0x)?\d")
+
+
+@cache
+def contract() -> tuple[Module, ...]:
+    return read_modules(sorted((ROOT / "schemas").glob("*.capnp")))
+
+
+@cache
+def guest_sources() -> dict[str, str]:
+    """Sources of the guest without tests and comments, by path from its folder."""
+    return {
+        path.relative_to(GUEST).as_posix(): _ZIG_COMMENT.sub(
+            "", _ZIG_TEST.sub("", path.read_text())
+        )
+        for path in sorted(GUEST.rglob("*.zig"))
+        if not path.stem.endswith(("_test", "_fake"))
+    }
+
+
+@cache
+def host_sources() -> dict[str, ast.Module]:
+    return {
+        path.relative_to(HOST).as_posix(): ast.parse(path.read_text())
+        for path in sorted(HOST.rglob("*.py"))
+        if not path.stem.endswith(("_test", "_fake"))
+        and path.relative_to(HOST).parts[0] not in ("contract", "schema")
+    }
+
+
+@cache
+def constants() -> dict[str, set[object]]:
+    """The values that constants of a name have; `magic` and `version` are every format's."""
+    found: dict[str, set[object]] = {}
+    for module in contract():
+        for constant in module.constants:
+            if constant.name not in GENERIC:
+                found.setdefault(names.snake(constant.name), set()).add(constant.value)
+    return found
+
+
+def is_copy(name: str, value: object) -> bool:
+    return value in constants().get(name.lower().lstrip("_"), ())
+
+
+def zig_value(text: str) -> object:
+    """The value of a literal of zig; None of anything else."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def literal_assignments(tree: ast.Module) -> Iterator[tuple[str, object]]:
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            yield ast.unparse(node.target), node.value.value
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                yield ast.unparse(target), node.value.value
+
+
+def numbered_enums(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        bases = {ast.unparse(base).split(".")[-1] for base in node.bases}
+        if bases & {"Enum", "IntEnum"} and any(
+            isinstance(line, ast.Assign)
+            and isinstance(line.value, ast.Constant)
+            and type(line.value.value) is int
+            for line in node.body
+        ):
+            yield node.name
+
+
+def test_the_sources_are_here() -> None:
+    assert len(guest_sources()) > 100
+    assert len(host_sources()) > 300
+
+
+def test_no_constant_of_the_contract_is_given_as_a_literal_in_the_guest() -> None:
+    copies = [
+        f"{path}: {name} = {text}"
+        for path, source in guest_sources().items()
+        if path.startswith(GUEST_ROOMS)
+        for name, text in _ZIG_CONSTANT.findall(source)
+        if is_copy(name, zig_value(text))
+    ]
+    assert copies == []
+
+
+def test_no_constant_of_the_contract_is_given_as_a_literal_on_the_host() -> None:
+    copies = [
+        f"{path}: {name} = {value!r}"
+        for path, tree in host_sources().items()
+        if path.startswith(HOST_ROOMS)
+        for name, value in literal_assignments(tree)
+        if is_copy(name, value)
+    ]
+    assert copies == []
+
+
+def test_no_enumeration_of_the_guest_has_numbers_of_its_own() -> None:
+    copies = [
+        f"{path}: {name}"
+        for path, source in guest_sources().items()
+        if path.startswith(GUEST_ROOMS) and path not in LOCAL_ENUMS
+        for name in _ZIG_ENUM.findall(source)
+    ]
+    assert copies == []
+
+
+def test_no_enumeration_of_the_hosts_protocols_has_numbers_of_its_own() -> None:
+    copies = [
+        f"{path}: {name}"
+        for path, tree in host_sources().items()
+        if path.startswith(("wire/", "dsoftbus/", "config/")) and path not in LOCAL_ENUMS
+        for name in numbered_enums(tree)
+    ]
+    assert copies == []
+
+
+def telling_values() -> list[str | int]:
+    """Values of the contract that are nothing else's: texts of some length, and odd numbers."""
+    found: set[str | int] = set()
+    for module in contract():
+        for constant in module.constants:
+            value = constant.value
+            if constant.name in GENERIC and isinstance(value, str):
+                continue
+            if isinstance(value, bytes):
+                value = value.decode("latin-1")
+            if isinstance(value, tuple):
+                found.add(", ".join(map(str, value)))
+            if isinstance(value, str) and len(value) >= 4:
+                found.add(value)
+            # Round numbers are the limits of much that has nothing to do with the contract.
+            if isinstance(value, int) and value >= 10_000 and value & (value - 1) and value % 1000:
+                found.add(value)
+    return sorted(found, key=str)
+
+
+@cache
+def host_literals() -> dict[object, set[str]]:
+    """Where each literal of the host stands."""
+    found: dict[object, set[str]] = {}
+    for path, tree in host_sources().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and type(node.value) in (str, int, bytes):
+                value = node.value
+                text = value.decode("latin-1") if isinstance(value, bytes) else value
+                found.setdefault(text, set()).add(path)
+    return found
+
+
+@pytest.mark.parametrize("value", telling_values())
+def test_a_value_that_is_nothing_elses_stands_nowhere_else(value: str | int) -> None:
+    text = f'"{value}"' if isinstance(value, str) and "," not in value else str(value)
+    whole = re.compile(rf"(?<![\w]){re.escape(text)}(?!\w)")
+    places = [path for path, source in guest_sources().items() if whole.search(source)]
+    assert places + sorted(host_literals().get(value, ())) == []
