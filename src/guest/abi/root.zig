@@ -2,6 +2,7 @@
 //! Explained in docs/spec/kernel-abi.md.
 
 const std = @import("std");
+const contract = @import("contract");
 
 pub const Slot = u32;
 pub const no_slot: Slot = 0xFFFF_FFFF;
@@ -70,7 +71,7 @@ pub const slot = struct {
 };
 
 pub const slots_per_task = 64;
-pub const payload_bytes_max = 8192;
+pub const payload_bytes_max = contract.node.message_bytes_max;
 pub const endpoint_depth_max = 64;
 pub const name_bytes_max = 64;
 pub const debug_write_bytes_max = 1024;

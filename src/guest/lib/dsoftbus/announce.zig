@@ -8,15 +8,16 @@
 //! Bytes behind the last service are ignored, so that a later version may append.
 
 const std = @import("std");
+const contract = @import("contract");
 
-pub const port = 37020;
-pub const group: [4]u8 = .{ 239, 42, 0, 1 };
-pub const services_max = 16;
-pub const name_bytes_max = 64;
+pub const port = contract.announce.port;
+pub const group: [4]u8 = contract.announce.group;
+pub const services_max = contract.announce.services_max;
+pub const name_bytes_max = contract.announce.name_bytes_max;
 pub const bytes_max = 41 + name_bytes_max + services_max * (1 + name_bytes_max);
 
-const magic = "NXSB";
-const version = 1;
+const magic = contract.announce.magic;
+const version = contract.announce.version;
 
 pub const DecodeError = error{
     Truncated,

@@ -1,49 +1,38 @@
 //! The record of a gateway decision. Never a payload, never a key.
 
 const std = @import("std");
+const contract = @import("contract");
 const Id = @import("id.zig").Id;
 const Subject = @import("gateway.zig").Subject;
 const gateway = @import("gateway.zig");
 
-pub const scope = "dsoftbusd";
+pub const scope = contract.audit.scope;
 /// Longest: every field at its widest. logd stores 160 bytes of a message.
 pub const bytes_max = 160;
 
 /// Levels of logd.
-pub const warn = 1;
-pub const info = 2;
+pub const warn = @intFromEnum(contract.log.Level.warn);
+pub const info = @intFromEnum(contract.log.Level.info);
 
-pub const Outcome = enum {
-    ok,
-    failed,
-    @"denied-unauthenticated",
-    @"denied-malformed",
-    @"denied-oversized",
-    @"denied-rate",
-    @"denied-service",
-    /// The service had as many calls as it takes at a time.
-    @"denied-busy",
-    /// A message of a ready session was not authentic (damaged or replayed); the session ended.
-    @"denied-decrypt",
+pub const Outcome = contract.audit.Outcome;
 
-    pub fn denied(reason: gateway.Reason) Outcome {
-        return switch (reason) {
-            .unauthenticated => .@"denied-unauthenticated",
-            .malformed => .@"denied-malformed",
-            .oversized => .@"denied-oversized",
-            .rate => .@"denied-rate",
-            .service => .@"denied-service",
-            .busy => .@"denied-busy",
-        };
-    }
+pub fn denied(reason: gateway.Reason) Outcome {
+    return switch (reason) {
+        .unauthenticated => .@"denied-unauthenticated",
+        .malformed => .@"denied-malformed",
+        .oversized => .@"denied-oversized",
+        .rate => .@"denied-rate",
+        .service => .@"denied-service",
+        .busy => .@"denied-busy",
+    };
+}
 
-    pub fn level(self: Outcome) u8 {
-        return switch (self) {
-            .ok => info,
-            else => warn,
-        };
-    }
-};
+pub fn level(outcome: Outcome) u8 {
+    return switch (outcome) {
+        .ok => info,
+        else => warn,
+    };
+}
 
 pub fn message(
     out: *[bytes_max]u8,
@@ -89,11 +78,11 @@ test "records" {
     );
     try std.testing.expectEqualStrings(
         "audit remote call outcome=denied-service peer=node-a service=#9 op=1",
-        message(&out, Outcome.denied(.service), &peer, .{ .service = 9, .opcode = 1 }),
+        message(&out, denied(.service), &peer, .{ .service = 9, .opcode = 1 }),
     );
     try std.testing.expectEqualStrings(
         "audit remote call outcome=denied-unauthenticated peer=- service=- op=-",
-        message(&out, Outcome.denied(.unauthenticated), null, .{}),
+        message(&out, denied(.unauthenticated), null, .{}),
     );
 }
 

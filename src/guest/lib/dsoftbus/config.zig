@@ -2,14 +2,17 @@
 //! malformed record is refused: a node with a policy it cannot read must not run with half of it.
 
 const std = @import("std");
+const contract = @import("contract");
 const announce = @import("announce.zig");
 const gateway = @import("gateway.zig");
 const rate = @import("rate.zig");
 const Address = @import("node/edge.zig").Address;
 const Id = @import("id.zig").Id;
 
-pub const peers_max = 8;
-pub const rules_max = 64;
+const Tag = contract.node.BusTag;
+
+pub const peers_max = contract.bus.peers_max;
+pub const rules_max = contract.bus.rules_max;
 
 pub const Peer = struct {
     id: Id,
@@ -62,11 +65,11 @@ pub const Error = error{Malformed};
 pub fn parse(config: *Config, first: anytype, second: anytype) Error!void {
     var records = first;
     while (try records.next()) |record| {
-        if (record.tag != 6) try apply(config, record.tag, record.value);
+        if (record.tag != @intFromEnum(Tag.allow)) try apply(config, record.tag, record.value);
     }
     records = second;
     while (try records.next()) |record| {
-        if (record.tag == 6) try addRule(config, record.value);
+        if (record.tag == @intFromEnum(Tag.allow)) try addRule(config, record.value);
     }
     // Without peers the rest does not matter (single mode); with peers an identity is needed.
     const identified = config.id.len != 0 and config.listen_port != 0 and
@@ -76,21 +79,21 @@ pub fn parse(config: *Config, first: anytype, second: anytype) Error!void {
 
 fn apply(config: *Config, tag: u16, value: []const u8) Error!void {
     switch (tag) {
-        1 => config.id = Id.from(value) catch return error.Malformed,
-        2 => config.secret = (try exactly(32, value)).*,
-        3 => config.listen_port = std.mem.readInt(u16, try exactly(2, value), .little),
-        4 => try addName(config, value),
-        5 => try addPeer(config, value),
-        7 => {
+        @intFromEnum(Tag.device_id) => config.id = Id.from(value) catch return error.Malformed,
+        @intFromEnum(Tag.static_secret) => config.secret = (try exactly(32, value)).*,
+        @intFromEnum(Tag.listen_port) => config.listen_port = std.mem.readInt(u16, try exactly(2, value), .little),
+        @intFromEnum(Tag.announced) => try addName(config, value),
+        @intFromEnum(Tag.peer) => try addPeer(config, value),
+        @intFromEnum(Tag.rate) => {
             const bytes = try exactly(4, value);
             config.limit = .{
                 .burst = std.mem.readInt(u16, bytes[0..2], .little),
                 .per_second = std.mem.readInt(u16, bytes[2..4], .little),
             };
         },
-        8 => config.announce_ns = try milliseconds(value),
-        9 => config.ttl_ns = try milliseconds(value),
-        10 => {
+        @intFromEnum(Tag.announce_interval) => config.announce_ns = try milliseconds(value),
+        @intFromEnum(Tag.peer_ttl) => config.ttl_ns = try milliseconds(value),
+        @intFromEnum(Tag.streams) => {
             if ((try exactly(1, value))[0] > 1) return error.Malformed;
             config.is_proving = value[0] == 1;
         },

@@ -7,11 +7,12 @@
 //! 3. A peer's address is where its datagram came from, never what a packet says.
 
 const std = @import("std");
+const contract = @import("contract");
 const Id = @import("id.zig").Id;
 const Announce = @import("announce.zig").Announce;
 
 /// The original's capacity. Configured peers (at most 8) always fit.
-pub const entries_max = 16;
+pub const entries_max = contract.announce.peers_heard_max;
 
 pub const Entry = struct {
     id: Id,

@@ -2,26 +2,20 @@
 //! docs/spec/session.md.
 
 const std = @import("std");
+const contract = @import("contract");
 const readInt = std.mem.readInt;
 const writeInt = std.mem.writeInt;
 
-pub const plaintext_bytes_max = 1024;
-pub const request_head = 18;
-pub const response_head = 16;
-pub const request_payload_max = 256;
-pub const response_payload_max = 512;
-pub const ping_bytes = 16;
-pub const deadline_ms_max = 60_000;
+pub const plaintext_bytes_max = contract.gateway.frame_bytes_max;
+pub const request_head = contract.gateway.request_head_bytes;
+pub const response_head = contract.gateway.response_head_bytes;
+pub const request_payload_max = contract.gateway.request_payload_max;
+pub const response_payload_max = contract.gateway.response_payload_max;
+pub const ping_bytes = contract.gateway.ping_bytes;
+pub const deadline_ms_max = contract.gateway.deadline_ms_max;
 
-pub const Type = enum(u8) { request = 1, response = 2, ping = 3, pong = 4, _ };
-pub const Status = enum(u8) {
-    ok = 0,
-    refused = 1,
-    failed = 2,
-    /// The service has as many calls as it takes at a time.
-    busy = 3,
-    _,
-};
+pub const Type = contract.gateway.Type;
+pub const Status = contract.gateway.Status;
 
 pub const Request = struct {
     service: u8,

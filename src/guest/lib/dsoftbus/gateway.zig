@@ -6,30 +6,14 @@
 //!     ready → shape → size → rate → service → operation on the allowlist → forward
 
 const std = @import("std");
+const contract = @import("contract");
 const frames = @import("frames.zig");
 const rate = @import("rate.zig");
 
 pub const Reason = enum { unauthenticated, malformed, oversized, rate, service, busy };
 
-pub const Service = struct {
-    id: u8,
-    /// Who answers, on this node.
-    name: []const u8,
-    magic: *const [2]u8,
-    version_max: u8,
-    /// Operations whose second execution is not the same as the first.
-    changes: []const u8 = "",
-    /// Operations that no rule lets through: they are for the node's own services.
-    never: []const u8 = "",
-};
-
-pub const services = [_]Service{
-    .{ .id = 1, .name = "samgrd", .magic = "SM", .version_max = 1, .changes = "\x01" },
-    .{ .id = 2, .name = "bundlemgrd", .magic = "BN", .version_max = 1 },
-    .{ .id = 3, .name = "packagefsd", .magic = "PK", .version_max = 1 },
-    .{ .id = 4, .name = "statefsd", .magic = "SF", .version_max = 2, .changes = "\x01\x03" },
-    .{ .id = 5, .name = "logd", .magic = "LO", .version_max = 2, .never = "\x01" },
-};
+pub const Service = contract.services.Service;
+pub const services = contract.services.services;
 
 pub fn serviceOf(id: u8) ?*const Service {
     for (&services) |*service| if (service.id == id) return service;

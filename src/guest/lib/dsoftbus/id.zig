@@ -1,8 +1,9 @@
 //! Device ids: 1..64 bytes of UTF-8, chosen by whoever sends them.
 
 const std = @import("std");
+const contract = @import("contract");
 
-pub const bytes_max = 64;
+pub const bytes_max = contract.bus.device_id_bytes_max;
 
 pub const Id = struct {
     bytes: [bytes_max]u8 = @splat(0),

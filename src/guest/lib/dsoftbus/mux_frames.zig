@@ -1,60 +1,29 @@
 //! Frames of the streams inside a session, as bytes. The table is in docs/spec/streams.md.
 
 const std = @import("std");
+const contract = @import("contract");
 const readInt = std.mem.readInt;
 const writeInt = std.mem.writeInt;
 
-pub const version = 1;
+pub const version = contract.mux.version;
 /// Of every kind of session; what a side really accepts it says in its SETTINGS.
-pub const data_bytes_max = 32768;
-pub const name_bytes_max = 64;
+pub const data_bytes_max = contract.mux.data_bytes_max;
+pub const name_bytes_max = contract.mux.name_bytes_max;
 pub const settings_bytes = 12;
 pub const open_head = 7;
-pub const data_head = 5;
-pub const message_bytes_least = 512;
-pub const message_bytes_most = 65519;
-pub const priorities = 8;
+pub const data_head = contract.mux.data_head_bytes;
+pub const message_bytes_least = contract.mux.message_bytes_least;
+pub const message_bytes_most = contract.mux.message_bytes_most;
+pub const priorities = contract.mux.priority_max + 1;
 
-pub const Type = enum(u8) {
-    settings = 16,
-    open = 17,
-    open_ack = 18,
-    data = 19,
-    credit = 20,
-    close = 21,
-    reset = 22,
-    _,
-};
+pub const Type = contract.mux.Type;
 
 /// Why a stream is reset.
-pub const Reason = enum(u8) { unwanted = 0, unknown = 1, senseless = 2, _ };
+pub const Reason = contract.mux.ResetReason;
 
 /// Everything that ends a session on account of its streams.
-pub const Reject = error{
-    MalformedFrame,
-    FrameOversize,
-    InvalidStreamStateTransition,
-    WindowCreditOverflowOrUnderflow,
-    UnknownStreamFrame,
-    UnauthenticatedSession,
-    StreamLimitExceeded,
-    DuplicateStreamName,
-    InvalidStreamName,
-};
-
-pub fn label(reject: Reject) []const u8 {
-    return switch (reject) {
-        error.MalformedFrame => "mux.reject.malformed_frame",
-        error.FrameOversize => "mux.reject.frame_oversize",
-        error.InvalidStreamStateTransition => "mux.reject.invalid_stream_state_transition",
-        error.WindowCreditOverflowOrUnderflow => "mux.reject.window_credit_overflow_or_underflow",
-        error.UnknownStreamFrame => "mux.reject.unknown_stream_frame",
-        error.UnauthenticatedSession => "mux.reject.unauthenticated_session",
-        error.StreamLimitExceeded => "mux.reject.stream_limit_exceeded",
-        error.DuplicateStreamName => "mux.reject.duplicate_stream_name",
-        error.InvalidStreamName => "mux.reject.invalid_stream_name",
-    };
-}
+pub const Reject = contract.mux.Reject;
+pub const label = contract.mux.rejectText;
 
 pub const Settings = struct {
     /// Streams that the other side may have open.
@@ -195,7 +164,7 @@ const golden = [_]struct { []const u8, Frame }{
     .{ "\x13\x02\x00\x00\x00x", .{ .data = .{ .id = 2, .bytes = "x" } } },
     .{ "\x14\x02\x00\x00\x00\x00\x10\x00\x00", .{ .credit = .{ .id = 2, .bytes = 4096 } } },
     .{ "\x15\x02\x00\x00\x00", .{ .close = 2 } },
-    .{ "\x16\x02\x00\x00\x00\x01", .{ .reset = .{ .id = 2, .reason = .unknown } } },
+    .{ "\x16\x02\x00\x00\x00\x01", .{ .reset = .{ .id = 2, .reason = .unknown_stream } } },
 };
 
 test "every frame, both ways" {

@@ -136,7 +136,7 @@ pub const Ladder = struct {
             .reset => |what| {
                 if (self.legOf(what.id) == null) return false;
                 // A side without a ladder says so; all else works.
-                if (self.state == .opening and what.reason == .unknown) {
+                if (self.state == .opening and what.reason == .unknown_stream) {
                     self.state = .done;
                     self.giveUp(mux);
                 } else self.fail(mux);

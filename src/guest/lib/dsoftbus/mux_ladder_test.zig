@@ -134,7 +134,7 @@ test "a peer that knows no ladder, and one that never answers" {
     try b.hear(a.mux.poll(&frame_buffer).?);
     try a.hear(b.mux.poll(&frame_buffer).?);
     const open = (try b.mux.receive(a.mux.poll(&frame_buffer).?)).?.opened;
-    b.mux.reset(open.id, .unknown);
+    b.mux.reset(open.id, .unknown_stream);
     try a.hear(b.mux.poll(&frame_buffer).?);
     try a.expectTold(&.{});
     try std.testing.expect(a.ladder.letsCall(0));

@@ -206,7 +206,7 @@ test "whatever a stranger says: an event, silence or a labelled end" {
             };
             if (event) |what| if (what == .opened) {
                 if (random.boolean()) victim.mux.accept(what.opened.id) else {
-                    victim.mux.reset(what.opened.id, .unknown);
+                    victim.mux.reset(what.opened.id, .unknown_stream);
                 }
             };
             var out: [mux.own.message_bytes_max]u8 = undefined;

@@ -3,10 +3,11 @@
 //! turns.
 
 const std = @import("std");
+const contract = @import("contract");
 const frames = @import("mux_frames.zig");
 const Stream = @import("mux_stream.zig").Stream;
 
-pub const burst_max = 8;
+pub const burst_max = contract.mux.burst_frames_max;
 
 pub const Schedule = struct {
     /// Frames of the highest priority since a lower one waited.

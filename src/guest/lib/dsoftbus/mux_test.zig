@@ -142,7 +142,7 @@ test "reset: told once, late frames ignored, the name free" {
     try join();
     const id = try opened("bulk", 4);
     _ = a.write(id, "late");
-    b.reset(id, .senseless);
+    b.reset(id, .nonsense);
     b.reset(id, .unwanted);
     try std.testing.expectError(error.Reset, b.close(id));
     try expectEqual(null, try pass(&a, &b)); // before it is told
@@ -152,7 +152,7 @@ test "reset: told once, late frames ignored, the name free" {
     @memcpy(copy[0..told.len], told);
     try expectEqual(null, try pass(&a, &b)); // after
     const event = (try a.receive(copy[0..told.len])).?.reset;
-    try expectEqual(.senseless, event.reason);
+    try expectEqual(.nonsense, event.reason);
     try expectEqual(null, try a.receive(copy[0..told.len]));
     try expectEqual(id + 2, try opened("bulk", 4));
 }

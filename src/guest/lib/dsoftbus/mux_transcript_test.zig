@@ -41,7 +41,7 @@ fn act(event: mux.Event) !void {
             const id = try guest.open("gateway", 0);
             try std.testing.expectEqual(3, guest.write(id, "ask"));
         },
-        .opened => |stream| if (stream.priority == 7) guest.reset(stream.id, .unknown) else {
+        .opened => |stream| if (stream.priority == 7) guest.reset(stream.id, .unknown_stream) else {
             guest.accept(stream.id);
         },
         .data => |data| if (data.id == 2) {

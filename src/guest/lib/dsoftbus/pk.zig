@@ -5,30 +5,20 @@
 //! refused here is answered by five bytes; what fails later keeps the shape of its operation.
 
 const std = @import("std");
+const contract = @import("contract");
 const readInt = std.mem.readInt;
 const writeInt = std.mem.writeInt;
 
-pub const path_bytes_max = 192;
-pub const read_bytes_max = 128;
+pub const path_bytes_max = contract.packagefs.path_bytes_max;
+pub const read_bytes_max = contract.packagefs.read_bytes_max;
 pub const request_bytes_max = 6 + path_bytes_max;
 pub const reply_bytes_max = 7 + read_bytes_max;
+const frame_start = contract.packagefs.magic ++ [_]u8{contract.packagefs.version};
 const schemes = [_][]const u8{ "pkg:/", "/packages/" };
 
-pub const Op = enum(u8) { stat = 1, open = 2, read = 3, close = 4, _ };
+pub const Op = contract.packagefs.Op;
 
-pub const Status = enum(u8) {
-    ok = 0,
-    bad_request = 1,
-    unauthenticated = 2,
-    path_traversal = 3,
-    non_packagefs_scheme = 4,
-    not_found = 5,
-    badf = 6,
-    oversized = 7,
-    limit = 8,
-    io = 9,
-    _,
-};
+pub const Status = contract.packagefs.Status;
 
 pub const Read = struct { handle: u32, offset: u32, len: u16 };
 
@@ -58,7 +48,7 @@ const Error = error{ BadRequest, Unauthenticated, PathTraversal, Scheme, Oversiz
 
 fn parseRequest(frame: []const u8, op: Op, is_authenticated: bool) Error!Request {
     if (!is_authenticated) return error.Unauthenticated;
-    if (frame.len < 4 or !std.mem.eql(u8, frame[0..3], "PK\x01")) return error.BadRequest;
+    if (frame.len < 4 or !std.mem.eql(u8, frame[0..3], frame_start)) return error.BadRequest;
     switch (op) {
         .stat => return .{ .stat = try parsePath(frame) },
         .open => return .{ .open = try parsePath(frame) },
@@ -137,7 +127,7 @@ pub fn encodeReply(out: *[reply_bytes_max]u8, status: Status, reply: Reply) []u8
 }
 
 pub fn encodeRefusal(out: *[reply_bytes_max]u8, refusal: Refusal) []u8 {
-    @memcpy(out[0..3], "PK\x01");
+    @memcpy(out[0..3], frame_start);
     out[3] = @intFromEnum(refusal.op) | 0x80;
     out[4] = @intFromEnum(refusal.status);
     return out[0..5];
@@ -145,7 +135,7 @@ pub fn encodeRefusal(out: *[reply_bytes_max]u8, refusal: Refusal) []u8 {
 
 /// For the side that asks; `path` with its scheme.
 pub fn encodePath(out: *[request_bytes_max]u8, op: Op, path: []const u8) []u8 {
-    @memcpy(out[0..3], "PK\x01");
+    @memcpy(out[0..3], frame_start);
     out[3] = @intFromEnum(op);
     writeInt(u16, out[4..6], @intCast(path.len), .little);
     @memcpy(out[6..][0..path.len], path);
@@ -153,7 +143,7 @@ pub fn encodePath(out: *[request_bytes_max]u8, op: Op, path: []const u8) []u8 {
 }
 
 pub fn encodeRead(out: *[request_bytes_max]u8, read: Read) []u8 {
-    @memcpy(out[0..4], "PK\x01\x03");
+    @memcpy(out[0..4], frame_start ++ [_]u8{@intFromEnum(Op.read)});
     writeInt(u32, out[4..8], read.handle, .little);
     writeInt(u32, out[8..12], read.offset, .little);
     writeInt(u16, out[12..14], read.len, .little);
@@ -161,7 +151,7 @@ pub fn encodeRead(out: *[request_bytes_max]u8, read: Read) []u8 {
 }
 
 pub fn encodeClose(out: *[request_bytes_max]u8, handle: u32) []u8 {
-    @memcpy(out[0..4], "PK\x01\x04");
+    @memcpy(out[0..4], frame_start ++ [_]u8{@intFromEnum(Op.close)});
     writeInt(u32, out[4..8], handle, .little);
     return out[0..8];
 }
@@ -171,7 +161,7 @@ pub const Answer = struct { status: Status, tail: []const u8 };
 /// Status and fields of an answer to `op`; null if these bytes are none. The tail of a good answer
 /// has the length that the operation demands, that of any other is empty.
 pub fn decodeReply(frame: []const u8, op: Op) ?Answer {
-    if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], "PK\x01")) return null;
+    if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], frame_start)) return null;
     if (frame[3] != @intFromEnum(op) | 0x80) return null;
     const status: Status = @enumFromInt(frame[4]);
     if (status != .ok) return .{ .status = status, .tail = "" };

@@ -18,32 +18,24 @@
 //! 3. All secrets and plaintexts are overwritten on `close`.
 
 const std = @import("std");
+const contract = @import("contract");
 const noise = @import("noise");
 const frames = @import("frames.zig");
 const Id = @import("id.zig").Id;
 
-pub const prologue = "nexus-dsoftbus/1";
+pub const prologue = contract.bus.prologue;
 const head_bytes = 2;
 const tag_bytes = noise.tag_bytes;
 pub const message_bytes_max = frames.plaintext_bytes_max + tag_bytes;
 pub const wire_bytes_max = head_bytes + message_bytes_max;
 
-pub const handshake_ns: u64 = 2 * std.time.ns_per_s;
-pub const ping_ns: u64 = std.time.ns_per_s;
-pub const lost_ns: u64 = 3 * std.time.ns_per_s;
+pub const handshake_ns: u64 = contract.bus.handshake_ns;
+pub const ping_ns: u64 = contract.bus.ping_ns;
+pub const lost_ns: u64 = contract.bus.lost_ns;
 
 pub const State = enum { handshake, proven, confirming, ready, closed };
 
-pub const Refusal = enum {
-    /// Something else than a valid handshake message before the session was ready.
-    unauthenticated,
-    /// A message longer than a session's may be.
-    oversized,
-    /// A message of a ready session that is not authentic: damaged or replayed.
-    decrypt,
-    /// No handshake within its time, or a silent peer.
-    timeout,
-};
+pub const Refusal = contract.bus.Refusal;
 
 pub const Event = union(enum) {
     /// A first message is here, and no key to answer it with: call `provide` or `close`.

@@ -7,16 +7,17 @@
 //!     authenticated → frame → length of the key → escape → namespace → leaf → value or limit
 
 const std = @import("std");
+const contract = @import("contract");
 const sf = @import("wire").sf;
 const transfer_head = @import("transfer_head.zig");
 const Id = @import("id.zig").Id;
 
-pub const frame_bytes_max = 256;
-pub const key_bytes_max = 96;
-pub const value_bytes_max = 128;
-pub const list_max = 64;
-pub const reply_bytes_max = 512;
-pub const namespace = "/state/shared/";
+pub const frame_bytes_max = contract.state.peer_frame_bytes_max;
+pub const key_bytes_max = contract.state.peer_key_bytes_max;
+pub const value_bytes_max = contract.state.peer_value_bytes_max;
+pub const list_max = contract.state.peer_list_max;
+pub const reply_bytes_max = contract.state.peer_reply_bytes_max;
+pub const namespace = contract.state.peer_namespace;
 
 pub const Reject = enum {
     bad_request,

@@ -24,6 +24,7 @@
 //!     fn malformed(self) void
 
 const std = @import("std");
+const contract = @import("contract");
 const sf = @import("wire").sf;
 const sf_gate = @import("sf_gate.zig");
 const codec = @import("transfer_head.zig");
@@ -33,9 +34,9 @@ pub const Head = codec.Head;
 /// As much as a peer may send before it is given credit: one step of a transaction.
 pub const chunk_bytes = @import("mux.zig").own.initial_credit;
 /// Without a byte of either side.
-pub const silence_ns: u64 = 5 * std.time.ns_per_s;
+pub const silence_ns: u64 = contract.state.transfer_silence_ns;
 /// A store compacts nothing while a transaction is open: a kibibyte a second is the least.
-pub const longest_ns: u64 = 64 * std.time.ns_per_s;
+pub const longest_ns: u64 = contract.state.transfer_longest_ns;
 
 pub const Verdict = union(enum) {
     go,
@@ -226,7 +227,7 @@ pub const Transfer = struct {
                 rest = rest[count..];
                 self.judge(host) catch {
                     host.malformed();
-                    return self.end(.senseless);
+                    return self.end(.nonsense);
                 };
             },
             .value => {
@@ -237,7 +238,7 @@ pub const Transfer = struct {
                 );
                 if (count == 0) {
                     self.abandon(host);
-                    return .senseless;
+                    return .nonsense;
                 }
                 self.takeValue(host, rest[0..count]);
                 self.done_with += count;
@@ -248,7 +249,7 @@ pub const Transfer = struct {
                 self.ignored += rest.len;
                 self.done_with += rest.len;
                 const is_put = self.head.op == .put and self.ignored <= sf.value_bytes_max;
-                return if (is_put) null else self.end(.senseless);
+                return if (is_put) null else self.end(.nonsense);
             },
         };
         @memcpy(self.waiting[0..rest.len], rest);
@@ -262,12 +263,12 @@ pub const Transfer = struct {
             .over => return self.end(null),
             .head => {
                 host.malformed();
-                return self.end(.senseless);
+                return self.end(.nonsense);
             },
             .value => {
                 if (self.moved != self.total) {
                     self.abandon(host);
-                    return .senseless;
+                    return .nonsense;
                 }
                 self.ask(host, .commit, .{ .op = .txn_commit, .txn = self.txn });
                 return null;

@@ -2,26 +2,24 @@
 //! *Transfer*). Shape only: whether a key or a length may be is `sf_gate`'s to say.
 
 const std = @import("std");
+const contract = @import("contract");
 const sf = @import("wire").sf;
 const readInt = std.mem.readInt;
 const writeInt = std.mem.writeInt;
 
-pub const stream_name = "state/transfer";
-pub const head_bytes = 20;
-pub const reply_bytes = 12;
-const magic = "ST\x01";
+pub const stream_name = contract.state.transfer_stream;
+pub const head_bytes = contract.state.transfer_head_bytes;
+pub const reply_bytes = contract.state.transfer_reply_bytes;
+const magic = contract.state.transfer_magic ++ [_]u8{contract.state.transfer_version_max};
 
-pub const Op = enum(u8) {
-    put = 1,
-    get = 2,
+pub const Op = contract.state.TransferOp;
 
-    /// The operation of the allowlist, and of a request that fits a frame.
-    pub fn inner(self: Op) sf.Op {
-        return if (self == .put) .put else .get;
-    }
-};
+/// The operation of the allowlist, and of a request that fits a frame.
+pub fn inner(op: Op) sf.Op {
+    return if (op == .put) .put else .get;
+}
 
-pub const Stage = enum(u8) { go_ahead = 0, done = 1 };
+pub const Stage = contract.state.Stage;
 
 /// All that is needed to say whether the key is awaited.
 pub const Head = struct { op: Op, id: u64, key_len: u16, value_len: u32 };

@@ -247,7 +247,7 @@ test "every truncation, however it ends, changes nothing and has one record at m
         reset();
         try testing.expectEqual(null, feed(whole[0..len], 50));
         const want: ?Reason = switch (how) {
-            .close => .senseless,
+            .close => .nonsense,
             .reset => null,
             .silence => .unwanted,
         };
@@ -270,7 +270,7 @@ test "every truncation, however it ends, changes nothing and has one record at m
 test "a byte too many" {
     reset();
     try testing.expectEqual(null, feed(&requestOf(.put, 3), 99));
-    try testing.expectEqual(Reason.senseless, feed("abcd", 99));
+    try testing.expectEqual(Reason.nonsense, feed("abcd", 99));
     try testing.expectEqual(0, host.commits);
     try testing.expectEqual(1, host.aborts);
     try testing.expectEqual(1, host.end_count);
@@ -282,7 +282,7 @@ test "what is no head is told as soon as it can be" {
         var bytes = requestOf(.put, 3);
         bytes[at] ^= 0x40;
         try testing.expectEqual(null, feed(bytes[0 .. codec.head_bytes - 1], 1));
-        try testing.expectEqual(Reason.senseless, feed(bytes[codec.head_bytes - 1 ..], 1));
+        try testing.expectEqual(Reason.nonsense, feed(bytes[codec.head_bytes - 1 ..], 1));
         try testing.expectEqual(1, host.malformed_count);
         try testing.expectEqual(0, host.judged);
     }
@@ -315,7 +315,7 @@ test "what is refused, or was done before, is answered at once; its value is ign
         transfer.sayOver();
         try testing.expectEqual(0, host.end_count);
         try testing.expectEqual(file.silence_ns, transfer.deadline());
-        try testing.expectEqual(Reason.senseless, feed("x", 1));
+        try testing.expectEqual(Reason.nonsense, feed("x", 1));
     }
 }
 
@@ -393,7 +393,7 @@ test "a get of nothing, and one that goes on speaking" {
     try testing.expect(transfer.isSaid());
     reset();
     host.len = 10;
-    try testing.expectEqual(Reason.senseless, feed(&(requestOf(.get, 0) ++ "x".*), 99));
+    try testing.expectEqual(Reason.nonsense, feed(&(requestOf(.get, 0) ++ "x".*), 99));
     try testing.expectEqual(0, host.malformed_count);
 }
 

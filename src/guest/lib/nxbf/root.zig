@@ -2,15 +2,16 @@
 //! docs/spec/kernel-abi.md. Pure: bytes in, files out.
 
 const std = @import("std");
+const contract = @import("contract");
 
-const magic = "NXBF";
-const version = 1;
+const magic = contract.node.archive_magic;
+const version = contract.node.archive_version;
 const header_bytes = 8;
 const entry_bytes = 48;
-const name_bytes = 32;
-const page_bytes = 4096;
+const name_bytes = contract.node.archive_name_bytes;
+const page_bytes = contract.node.archive_page_bytes;
 /// More files than tasks could run would be a mistake of the build.
-const files_max = 64;
+const files_max = contract.node.archive_files_max;
 
 pub const Error = error{ NoArchive, BadArchive };
 

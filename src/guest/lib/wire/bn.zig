@@ -1,17 +1,18 @@
 //! `BN` v1: installed bundles, served by bundlemgrd.
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Writer = cursor.Writer;
 
-const magic = "BN";
-pub const version: u8 = 1;
+const magic = contract.bundle.magic;
+pub const version: u8 = contract.bundle.version;
 pub const list_reply_bytes = 8;
 pub const image_header_bytes = 9;
 
-pub const Op = enum(u8) { list = 1, fetch_image = 3, _ };
+pub const Op = contract.bundle.Op;
 
-pub const Status = enum(u8) { ok = 0, malformed = 1, unsupported = 2, _ };
+pub const Status = contract.bundle.Status;
 
 pub const Refusal = struct { op: Op, status: Status };
 

@@ -3,51 +3,30 @@
 //! the form of version 1.
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Writer = cursor.Writer;
 
-const magic = "DS";
-pub const version: u8 = 1;
+const magic = contract.front.magic;
+pub const version: u8 = contract.front.version;
 /// Of requests that name their peer, between the header and the tail.
-pub const version_to_peer: u8 = 2;
+pub const version_to_peer: u8 = contract.front.version_to_peer;
 /// A device id.
 pub const peer_bytes_max = 64;
-pub const name_bytes_max = 48;
+pub const name_bytes_max = contract.front.name_bytes_max;
 /// A path of a package with its scheme, the longest text there is.
-pub const path_bytes_max = 192;
-pub const package_read_bytes_max = 128;
+pub const path_bytes_max = contract.front.path_bytes_max;
+pub const package_read_bytes_max = contract.front.package_read_bytes_max;
 /// A frame of the state store, either way.
-pub const state_request_max = 256;
-pub const state_reply_max = 512;
+pub const state_request_max = contract.front.state_request_max;
+pub const state_reply_max = contract.front.state_reply_max;
 pub const request_bytes_max = 1 + peer_bytes_max + 6 + state_request_max;
 pub const reply_bytes_max = 7 + state_reply_max;
 
-pub const Op = enum(u8) {
-    malformed = 0,
-    resolve = 1,
-    bundle_list = 2,
-    package_stat = 3,
-    package_open = 4,
-    package_read = 5,
-    package_close = 6,
-    state = 7,
-    _,
-};
+pub const Op = contract.front.Op;
 
 /// Of the package operations it is that of `PK`, 9 (io) where there was no answer.
-pub const Status = enum(u8) {
-    ok = 0,
-    fail = 1,
-    unauthenticated = 2,
-    path_traversal = 3,
-    non_packagefs_scheme = 4,
-    not_found = 5,
-    badf = 6,
-    oversized = 7,
-    limit = 8,
-    io = 9,
-    _,
-};
+pub const Status = contract.front.Status;
 
 pub const PackageRead = struct { handle: u32, offset: u32, len: u16 };
 

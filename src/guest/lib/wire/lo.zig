@@ -4,6 +4,7 @@
 //!     note    room u8, source_len u8, source, then as append
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
 const Writer = cursor.Writer;
@@ -14,27 +15,18 @@ pub const RecordIterator = record_codec.RecordIterator;
 pub const putRecord = record_codec.putRecord;
 pub const cutQueryReply = @import("lo_cut.zig").cutQueryReply;
 
-const magic = "LO";
-pub const scope_bytes_max = 64;
-pub const message_bytes_max = 256;
-pub const fields_bytes_max = 512;
+const magic = contract.log.magic;
+pub const scope_bytes_max = contract.log.scope_bytes_max;
+pub const message_bytes_max = contract.log.message_bytes_max;
+pub const fields_bytes_max = contract.log.fields_bytes_max;
 /// Whom a note is about: a device id or an address.
 pub const source_bytes_max = 64;
 pub const append_bytes_max = 18 + scope_bytes_max + message_bytes_max + fields_bytes_max;
-pub const reply_bytes_max = 2048;
+pub const reply_bytes_max = contract.log.reply_bytes_max;
 
-pub const Op = enum(u8) { append = 1, query = 2, stats = 3, note = 16, _ };
+pub const Op = contract.log.Op;
 
-pub const Status = enum(u8) {
-    ok = 0,
-    malformed = 1,
-    unsupported = 2,
-    too_large = 3,
-    invalid = 4,
-    over_limit = 5,
-    rate_limited = 6,
-    _,
-};
+pub const Status = contract.log.Status;
 
 pub const Level = record_codec.Level;
 
@@ -129,7 +121,7 @@ fn decodeRecord(reader: *Reader) cursor.Error!Text {
     if (scope_len > scope_bytes_max or message_len > message_bytes_max or
         fields_len > fields_bytes_max) return .{ .refused = .too_large };
     const append: Append = .{
-        .level = Level.of(level) orelse return .{ .refused = .invalid },
+        .level = record_codec.levelOf(level) orelse return .{ .refused = .invalid },
         .scope = try reader.take(scope_len),
         .message = try reader.take(message_len),
         .fields = try reader.take(fields_len),

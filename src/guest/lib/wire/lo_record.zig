@@ -1,20 +1,15 @@
 //! The records of a query reply of logd.
 
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
 const Writer = cursor.Writer;
 
-pub const Level = enum(u8) {
-    err = 0,
-    warn = 1,
-    info = 2,
-    debug = 3,
-    trace = 4,
+pub const Level = contract.log.Level;
 
-    pub fn of(byte: u8) ?Level {
-        return if (byte <= @intFromEnum(Level.trace)) @enumFromInt(byte) else null;
-    }
-};
+pub fn levelOf(byte: u8) ?Level {
+    return if (byte <= @intFromEnum(Level.trace)) @enumFromInt(byte) else null;
+}
 
 pub const Counters = struct { total: u64, dropped: u64 };
 
@@ -64,7 +59,7 @@ pub const RecordIterator = struct {
         const reader = &self.reader;
         const id = try reader.int(u64);
         const time_ns = try reader.int(u64);
-        const level = Level.of(try reader.int(u8)) orelse return error.Truncated;
+        const level = levelOf(try reader.int(u8)) orelse return error.Truncated;
         const service = try reader.int(u64);
         const scope_len = try reader.int(u8);
         const message_len = try reader.int(u16);

@@ -1,13 +1,14 @@
 //! `NXBI` v1: the image of installed bundles that bundlemgrd hands out.
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
 const Writer = cursor.Writer;
 
-const magic = "NXBI";
-const version: u8 = 1;
-const kind_file: u16 = 0;
+const magic = contract.bundle.image_magic;
+const version: u8 = contract.bundle.image_version;
+const kind_file: u16 = contract.bundle.image_kind_file;
 
 pub const Entry = struct {
     bundle: []const u8,

@@ -1,18 +1,19 @@
 //! `PO` v2: may this service use that capability? Served by policyd.
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Writer = cursor.Writer;
 
-const magic = "PO";
-pub const version: u8 = 2;
-pub const capability_bytes_max = 48;
+const magic = contract.policy.magic;
+pub const version: u8 = contract.policy.version;
+pub const capability_bytes_max = contract.policy.capability_bytes_max;
 pub const request_bytes_max = 17 + capability_bytes_max;
 pub const reply_bytes = 10;
 
-pub const Op = enum(u8) { check_cap = 4, check_cap_delegated = 5, _ };
+pub const Op = contract.policy.Op;
 
-pub const Status = enum(u8) { allow = 0, deny = 1, malformed = 2, unsupported = 3, _ };
+pub const Status = contract.policy.Status;
 
 pub const Check = struct {
     op: Op,

@@ -1,46 +1,19 @@
 //! `SF` v1 and v2: the state store, served by statefsd. Version 2 carries a nonce.
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
 const Writer = cursor.Writer;
 
-const magic = "SF";
-pub const key_bytes_max = 255;
-pub const value_bytes_max = 65_536;
-pub const chunk_bytes_max = 8_192;
+const magic = contract.state.magic;
+pub const key_bytes_max = contract.state.key_bytes_max;
+pub const value_bytes_max = contract.state.value_bytes_max;
+pub const chunk_bytes_max = contract.state.chunk_bytes_max;
 
-pub const Op = enum(u8) {
-    put = 1,
-    get = 2,
-    delete = 3,
-    list = 4,
-    sync = 5,
-    reopen = 6,
-    txn_begin = 7,
-    txn_put = 8,
-    txn_commit = 9,
-    txn_abort = 10,
-    read = 11,
-};
+pub const Op = contract.state.Op;
 
-pub const Status = enum(u8) {
-    ok = 0,
-    not_found = 1,
-    access_denied = 2,
-    value_too_large = 3,
-    key_too_long = 4,
-    invalid_key = 5,
-    malformed = 6,
-    io_error = 7,
-    unsupported = 8,
-    integrity_violation = 9,
-    rollback_detected = 10,
-    txn_limit = 11,
-    /// Of a peer: it has as much of the store as it may have.
-    over_share = 12,
-    _,
-};
+pub const Status = contract.state.Status;
 
 /// The fields that an operation does not have stay as they are here; `key` is a list's prefix,
 /// and a list begins behind `after` if that is not empty.

@@ -1,26 +1,20 @@
 //! `SM` v1: the service registry, served by samgrd.
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Writer = cursor.Writer;
 
-const magic = "SM";
-pub const version: u8 = 1;
-pub const register_name_bytes_max = 255;
-pub const resolve_name_bytes_max = 48;
+const magic = contract.samgr.magic;
+pub const version: u8 = contract.samgr.version;
+pub const register_name_bytes_max = contract.samgr.register_name_bytes_max;
+pub const resolve_name_bytes_max = contract.samgr.resolve_name_bytes_max;
 pub const request_bytes_max = 13 + register_name_bytes_max;
 pub const reply_bytes_max = 13;
 
-pub const Op = enum(u8) {
-    register = 1,
-    lookup = 2,
-    sender_pid = 4,
-    sender_service_id = 5,
-    resolve_status = 6,
-    _,
-};
+pub const Op = contract.samgr.Op;
 
-pub const Status = enum(u8) { ok = 0, not_found = 1, malformed = 2, unsupported = 3, _ };
+pub const Status = contract.samgr.Status;
 
 pub const Slots = struct { send: u32 = 0, recv: u32 = 0 };
 

@@ -2,6 +2,7 @@
 //! whose build properties come from the configuration.
 
 const std = @import("std");
+const contract = @import("contract");
 const records = @import("os").records;
 const wire = @import("wire");
 const bn = wire.bn;
@@ -12,7 +13,7 @@ pub const reply_bytes_max = 8192;
 /// Refusals told on the console; further ones are answered just the same.
 pub const denials_told_max = 8;
 
-const tag_build = 1;
+const tag_build = @intFromEnum(contract.node.BundleTag.build);
 const default_build = "ro.nexus.build=dev\nro.nexus.slot=a\n";
 const bundle = "system";
 const bundle_version = "1.0.0-a";

@@ -2,16 +2,19 @@
 //! Layout in docs/spec/node-config.md. Pure: bytes in, values or a named refusal out.
 
 const std = @import("std");
+const contract = @import("contract");
 const abi = @import("abi");
 
-pub const blob_bytes_max = 65536;
-pub const header_bytes = 44;
-const section_entry_bytes = 16;
-const sections_max = 32;
-const section_bytes_max = 8000;
+const Tag = contract.node.InitTag;
 
-pub const services_max = 24;
-pub const routes_max = 64;
+pub const blob_bytes_max = contract.node.blob_bytes_max;
+pub const header_bytes = contract.node.header_bytes;
+const section_entry_bytes = 16;
+const sections_max = contract.node.sections_max;
+const section_bytes_max = contract.node.section_bytes_max;
+
+pub const services_max = contract.node.services_max;
+pub const routes_max = contract.node.routes_max;
 pub const name_bytes_max = 48;
 
 pub const Error = error{
@@ -28,8 +31,8 @@ pub const Error = error{
 
 /// Total length, as the header claims it; the caller reads that much before `parse`.
 pub fn totalBytes(header: *const [header_bytes]u8) Error!usize {
-    if (!std.mem.eql(u8, header[0..4], "NXCF")) return error.BadMagic;
-    if (std.mem.readInt(u16, header[4..6], .little) != 1) return error.BadVersion;
+    if (!std.mem.eql(u8, header[0..4], contract.node.magic)) return error.BadMagic;
+    if (std.mem.readInt(u16, header[4..6], .little) != contract.node.version) return error.BadVersion;
     const total = std.mem.readInt(u32, header[8..12], .little);
     if (total < header_bytes or total > blob_bytes_max) return error.BadLength;
     return total;
@@ -134,8 +137,8 @@ pub fn parsePlan(section: []const u8) Error!Plan {
         if (len > rest.len - 4) return error.BadRecord;
         const value = rest[4..][0..len];
         switch (tag) {
-            1 => try plan.addStart(value),
-            2 => try plan.addRoute(value),
+            @intFromEnum(Tag.start) => try plan.addStart(value),
+            @intFromEnum(Tag.route) => try plan.addRoute(value),
             else => return error.BadRecord,
         }
         rest = rest[4 + @as(usize, len) ..];
@@ -157,7 +160,7 @@ const testing = std.testing;
 
 fn example(buffer: []u8, section: []const u8) []u8 {
     const total = header_bytes + section_entry_bytes + section.len;
-    @memcpy(buffer[0..4], "NXCF");
+    @memcpy(buffer[0..4], contract.node.magic);
     std.mem.writeInt(u16, buffer[4..6], 1, .little);
     std.mem.writeInt(u16, buffer[6..8], 1, .little);
     std.mem.writeInt(u32, buffer[8..12], @intCast(total), .little);

@@ -1,6 +1,7 @@
 //! Which device goes to which service: a slot of the board, if the right kind of device is in it.
 
 const std = @import("std");
+const contract = @import("contract");
 const os = @import("os");
 
 const slots_base: u64 = 0x1000_1000;
@@ -9,15 +10,16 @@ const slots = 8;
 const magic: u32 = 0x7472_6976;
 const modern: u32 = 2;
 
+const Slot = contract.node.DeviceSlot;
 const Owner = struct { service: []const u8, slot: u32, device_id: u32 };
 
 /// Two disks look alike, so a device is known by its place. Whether the package disk is read-only
 /// is for its driver to see.
 const owners = [_]Owner{
-    .{ .service = "netstackd", .slot = 0, .device_id = 1 },
-    .{ .service = "rngd", .slot = 1, .device_id = 4 },
-    .{ .service = "statefsd", .slot = 2, .device_id = 2 },
-    .{ .service = "packagefsd", .slot = 3, .device_id = 2 },
+    .{ .service = "netstackd", .slot = @intFromEnum(Slot.network), .device_id = 1 },
+    .{ .service = "rngd", .slot = @intFromEnum(Slot.entropy), .device_id = 4 },
+    .{ .service = "statefsd", .slot = @intFromEnum(Slot.state), .device_id = 2 },
+    .{ .service = "packagefsd", .slot = @intFromEnum(Slot.packages), .device_id = 2 },
 };
 
 /// Device id of every slot; 0 = nothing there.

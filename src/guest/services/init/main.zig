@@ -5,6 +5,7 @@
 //! and the kernel switches the board off, because a system without init has ended.
 
 const std = @import("std");
+const contract = @import("contract");
 const nxbf = @import("nxbf");
 const os = @import("os");
 const config = @import("init_config");
@@ -18,7 +19,7 @@ comptime {
     _ = os.start;
 }
 
-const blob_file = "opt/org.nexus/node";
+const blob_file = contract.node.firmware_file;
 const flash_base: u64 = 0x2000_0000;
 
 var blob_buffer: [config.blob_bytes_max]u8 = undefined;
@@ -71,7 +72,7 @@ fn fromFlash() !usize {
     const address = try os.sys.mmioMap(region);
     defer os.sys.vmUnmap(address, config.blob_bytes_max) catch {};
     const flash = @as([*]const u8, @ptrFromInt(address))[0..config.blob_bytes_max];
-    if (!std.mem.startsWith(u8, flash, "NXCF")) return error.NoFile;
+    if (!std.mem.startsWith(u8, flash, contract.node.magic)) return error.NoFile;
     const len = try config.totalBytes(flash[0..config.header_bytes]);
     @memcpy(blob_buffer[0..len], flash[0..len]);
     return len;

@@ -1,6 +1,7 @@
 //! The interface of this node: card, address, secret, and frames between card and stack.
 
 const std = @import("std");
+const contract = @import("contract");
 const core = @import("netstackd_core");
 const net = @import("net");
 const os = @import("os");
@@ -9,10 +10,11 @@ const virtio = @import("virtio");
 const wire = @import("wire");
 
 /// The group of discovery, the only one a node listens to.
-const group = net.address.fromBytes(.{ 239, 42, 0, 1 });
+const group = net.address.fromBytes(contract.announce.group);
 /// Frames taken in a row before clients get their turn.
 const burst_max = 32;
 const secret_bytes = 16;
+const Tag = contract.node.NetstackTag;
 
 const Address = struct { ip: net.address.Ip = 0, prefix: u6 = 0, gateway: ?net.address.Ip = null };
 
@@ -75,13 +77,13 @@ pub const Port = struct {
         var address: Address = .{};
         var records = os.records.iterate(try os.config(&self.config_frame));
         while (try records.next()) |record| switch (record.tag) {
-            1 => {
+            @intFromEnum(Tag.address) => {
                 if (record.value.len != 5 or record.value[4] > 32) return error.BadAddress;
                 address.ip = net.address.fromBytes(record.value[0..4].*);
                 address.prefix = @intCast(record.value[4]);
                 if (!net.address.isHost(address.ip)) return error.BadAddress;
             },
-            2 => {
+            @intFromEnum(Tag.gateway) => {
                 if (record.value.len != 4) return error.BadGateway;
                 address.gateway = net.address.fromBytes(record.value[0..4].*);
             },

@@ -1,12 +1,13 @@
 //! The table of grants and the decisions made from it. Absent means denied.
 
 const std = @import("std");
+const contract = @import("contract");
 const records = @import("os").records;
 const po = @import("wire").po;
 const tally = @import("tally");
 
 pub const reply_bytes_max = po.reply_bytes;
-pub const grants_max = 64;
+pub const grants_max = contract.node.grants_max;
 pub const audit_bytes_max = 144;
 
 /// Decisions that are told apart, more than services come to; the others are counted together.
@@ -15,7 +16,7 @@ pub const audited_max = 64;
 /// Needed by a service that asks about another one.
 pub const delegate_capability = "policy.delegate";
 
-const tag_grant = 1;
+const tag_grant = @intFromEnum(contract.node.PolicyTag.grant);
 
 const Grant = struct { subject: u64, capability: []const u8 };
 

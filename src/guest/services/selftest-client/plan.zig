@@ -1,19 +1,13 @@
 //! What the node configuration asks of the selftest.
 
 const std = @import("std");
+const contract = @import("contract");
 const records = @import("os").records;
 
-pub const Mode = enum(u8) {
-    /// One machine alone.
-    single = 0,
-    /// The node that asks the other one.
-    client = 1,
-    /// The node that is asked.
-    server = 2,
-};
+pub const Mode = contract.node.Mode;
 
 /// What the client proves of the other node, besides resolving and listing.
-pub const Proof = enum(u8) { packages = 1, state = 2 };
+pub const Proof = contract.node.Proof;
 
 pub const Plan = struct {
     mode: Mode = .single,
@@ -22,9 +16,9 @@ pub const Plan = struct {
     peer: []const u8 = "",
 };
 
-const tag_mode = 1;
-const tag_peer = 2;
-const tag_proof = 3;
+const tag_mode = @intFromEnum(contract.node.SelftestTag.mode);
+const tag_peer = @intFromEnum(contract.node.SelftestTag.peer);
+const tag_proof = @intFromEnum(contract.node.SelftestTag.proof);
 const peer_bytes_max = 64;
 
 /// From the service's section of the node configuration. No section: one machine alone.

@@ -1,6 +1,7 @@
 //! Who asks, and whether they may: of policyd about services, and of peers only through dsoftbusd.
 
 const std = @import("std");
+const contract = @import("contract");
 const statefs = @import("statefs");
 const wire = @import("wire");
 const rights = @import("rights.zig");
@@ -10,7 +11,7 @@ const so = wire.so;
 /// What a message of the kernel carries, less the frames around a value.
 pub const inline_value_max = 8_128;
 /// All that is a peer's.
-const peers_namespace = "/state/shared/";
+const peers_namespace = contract.state.peer_namespace;
 
 /// Who asks: a service of this node, or a peer through dsoftbusd.
 pub const Caller = struct {

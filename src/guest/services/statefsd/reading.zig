@@ -1,6 +1,7 @@
 //! What is asked without changing anything. `writer` has the head of the reply, and room.
 
 const std = @import("std");
+const contract = @import("contract");
 const statefs = @import("statefs");
 const wire = @import("wire");
 const rights = @import("rights.zig");
@@ -9,7 +10,7 @@ const sf = wire.sf;
 const Writer = wire.cursor.Writer;
 
 pub const list_reply_max = 512;
-pub const list_max = 256;
+pub const list_max = contract.state.list_max;
 
 pub fn get(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!void {
     const value = try store.get(request.key) orelse return error.NotFound;

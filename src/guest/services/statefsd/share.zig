@@ -5,6 +5,7 @@
 //! change that adds to an account is refused: who has too much may always make it less.
 
 const std = @import("std");
+const contract = @import("contract");
 const statefs = @import("statefs");
 const records = @import("os").records;
 const Contents = statefs.Contents;
@@ -18,9 +19,9 @@ pub const Settings = struct {
     /// Peers that may set keys: what is not in reserve is divided among them.
     peers: u8 = 1,
 
-    const tag_share = 1;
-    const tag_reserve = 2;
-    const tag_peers = 3;
+    const tag_share = @intFromEnum(contract.node.StateTag.share);
+    const tag_reserve = @intFromEnum(contract.node.StateTag.reserve);
+    const tag_peers = @intFromEnum(contract.node.StateTag.peers);
 
     /// No record: as it stands above.
     pub fn parse(section: []const u8) error{ Malformed, UnknownTag }!Settings {

@@ -14,6 +14,15 @@ from nexus.config import defaults, records
 from nexus.config.error import ConfigError, Problem
 from nexus.config.node import DSoftBus, NodeConfig
 from nexus.config.rules import find_problems
+from nexus.contract.node import (
+    BundleTag,
+    BusTag,
+    InitTag,
+    NetstackTag,
+    PolicyTag,
+    SelftestTag,
+    StateTag,
+)
 from nexus.core.identity import service_id
 
 Section = list[tuple[int, bytes]]
@@ -67,9 +76,9 @@ def list_writers(node: NodeConfig) -> list[str]:
 def _statefsd(node: NodeConfig) -> Section:
     shares = node.statefsd
     return [
-        (1, struct.pack("<HI", shares.peer_keys, shares.peer_kib << 10)),
-        (2, struct.pack("<HI", shares.reserve_keys, shares.reserve_kib << 10)),
-        (3, bytes([len(list_writers(node))])),
+        (StateTag.SHARE, struct.pack("<HI", shares.peer_keys, shares.peer_kib << 10)),
+        (StateTag.RESERVE, struct.pack("<HI", shares.reserve_keys, shares.reserve_kib << 10)),
+        (StateTag.PEERS, bytes([len(list_writers(node))])),
     ]
 
 
@@ -89,61 +98,64 @@ def _sections(node: NodeConfig) -> Iterator[tuple[str, Section]]:
         # Without a peer that may set keys there is nobody to share with.
         yield "statefsd", _statefsd(node)
     if "bundlemgrd" in start:
-        yield "bundlemgrd", [(1, node.bundlemgrd.build.encode())]
+        yield "bundlemgrd", [(BundleTag.BUILD, node.bundlemgrd.build.encode())]
     for name in sorted(node.service):
         yield name, _free(node.service[name])
 
 
 def _init(node: NodeConfig) -> Section:
-    started: Section = [(1, name.encode()) for name in node.node.start]
-    return started + [(2, f"{client}>{server}".encode()) for client, server in list_routes(node)]
+    started: Section = [(InitTag.START, name.encode()) for name in node.node.start]
+    routes = (f"{client}>{server}".encode() for client, server in list_routes(node))
+    return started + [(InitTag.ROUTE, route) for route in routes]
 
 
 def _netstackd(node: NodeConfig) -> Section:
     assert node.network is not None
     interface = node.network.interface
-    out: Section = [(1, interface.ip.packed + bytes([interface.network.prefixlen]))]
+    prefix = bytes([interface.network.prefixlen])
+    out: Section = [(NetstackTag.ADDRESS, interface.ip.packed + prefix)]
     if node.network.gateway is not None:
-        out.append((2, IPv4Address(node.network.gateway).packed))
+        out.append((NetstackTag.GATEWAY, IPv4Address(node.network.gateway).packed))
     return out
 
 
 def _dsoftbusd(node: NodeConfig, bus: DSoftBus) -> Section:
     out: Section = [
-        (1, node.node.id.encode()),
-        (2, bus.static_key.secret()),
-        (3, struct.pack("<H", bus.port)),
+        (BusTag.DEVICE_ID, node.node.id.encode()),
+        (BusTag.STATIC_SECRET, bus.static_key.secret()),
+        (BusTag.LISTEN_PORT, struct.pack("<H", bus.port)),
     ]
-    out += [(4, name.encode()) for name in bus.announce]
+    out += [(BusTag.ANNOUNCED, name.encode()) for name in bus.announce]
     for peer in bus.peer:
         head = struct.pack("<B4sH32s", int(peer.dial), peer.ip.packed, peer.port, peer.key)
-        out.append((5, head + peer.id.encode()))
+        out.append((BusTag.PEER, head + peer.id.encode()))
     for allow in bus.allow:
         gateway_id, opcodes = defaults.GATEWAY[allow.service]
         out += [
-            (6, bytes([gateway_id, opcodes[operation]]) + allow.peer.encode())
+            (BusTag.ALLOW, bytes([gateway_id, opcodes[operation]]) + allow.peer.encode())
             for operation in allow.operations
         ]
-    out.append((7, struct.pack("<HH", bus.rate.burst, bus.rate.per_second)))
-    out.append((8, struct.pack("<I", bus.announce_interval_ms)))
-    out.append((9, struct.pack("<I", bus.peer_ttl_ms)))
+    out.append((BusTag.RATE, struct.pack("<HH", bus.rate.burst, bus.rate.per_second)))
+    out.append((BusTag.ANNOUNCE_INTERVAL, struct.pack("<I", bus.announce_interval_ms)))
+    out.append((BusTag.PEER_TTL, struct.pack("<I", bus.peer_ttl_ms)))
     if node.selftest.streams:
-        out.append((10, b"\1"))
+        out.append((BusTag.STREAMS, b"\1"))
     return out
 
 
 def _policyd(node: NodeConfig) -> Section:
     return [
-        (1, struct.pack("<Q", service_id(service)) + capability.encode())
+        (PolicyTag.GRANT, struct.pack("<Q", service_id(service)) + capability.encode())
         for service, capability in list_grants(node)
     ]
 
 
 def _selftest(node: NodeConfig) -> Section:
-    out: Section = [(1, bytes([defaults.MODES[node.selftest.mode]]))]
+    out: Section = [(SelftestTag.MODE, bytes([defaults.MODES[node.selftest.mode]]))]
     if node.selftest.peer is not None:
-        out.append((2, node.selftest.peer.encode()))
-    return out + [(3, bytes([defaults.PROOFS[proof]])) for proof in node.selftest.prove]
+        out.append((SelftestTag.PEER, node.selftest.peer.encode()))
+    proofs = (bytes([defaults.PROOFS[proof]]) for proof in node.selftest.prove)
+    return out + [(SelftestTag.PROOF, proof) for proof in proofs]
 
 
 def _free(tags: dict[str, tuple[str, ...]]) -> Section:

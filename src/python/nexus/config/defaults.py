@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from nexus.contract import services
+from nexus.contract.node import Mode, Proof
+
 START: Final[tuple[str, ...]] = (
     "logd",
     "policyd",
@@ -73,14 +76,10 @@ BUILD_PROP: Final = "ro.nexus.build=dev\nro.nexus.slot=a\n"
 
 # The services a remote peer may be allowed to use: gateway id, and opcodes by name.
 GATEWAY: Final[dict[str, tuple[int, dict[str, int]]]] = {
-    "samgrd": (1, {"resolve-status": 6}),
-    "bundlemgrd": (2, {"list": 1}),
-    "packagefsd": (3, {"stat": 1, "open": 2, "read": 3, "close": 4}),
-    "statefsd": (4, {"put": 1, "get": 2, "delete": 3, "list": 4, "sync": 5}),
-    "logd": (5, {"query": 2, "stats": 3}),
+    row.name: (row.number, dict(row.operations)) for row in services.SERVICES
 }
 
-MODES: Final[dict[str, int]] = {"single": 0, "client": 1, "server": 2}
+MODES: Final[dict[str, int]] = {mode.name.lower(): mode.value for mode in Mode}
 
 # What the selftest client proves of its peer besides resolving and listing.
-PROOFS: Final[dict[str, int]] = {"packages": 1, "state": 2}
+PROOFS: Final[dict[str, int]] = {proof.name.lower(): proof.value for proof in Proof}

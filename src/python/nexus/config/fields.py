@@ -24,11 +24,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from nexus.contract import bus
 from nexus.core.errors import did_you_mean
 from nexus.core.identity import SERVICE_NAME_BYTES_MAX, SERVICE_NAME_RULE, is_service_name
 from nexus.core.randomness import Ratio
 
-DEVICE_ID_BYTES_MAX: Final = 64
+DEVICE_ID_BYTES_MAX: Final = bus.DEVICE_ID_BYTES_MAX
 # Expressions that mean the same to Python, to JSON Schema and to other engines; they match a whole
 # text.  Where a check by code says more than one of them, `nexus.config.schema` lists what.
 _DEVICE_ID: Final = rf"[!-~]{{1,{DEVICE_ID_BYTES_MAX}}}"

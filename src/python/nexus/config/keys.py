@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from pydantic import Discriminator, PrivateAttr, SecretBytes, Tag
 
 from nexus.config.fields import KeyHex, Line, Model, SeedName
+from nexus.contract import announce
 
-KEY_BYTES: Final = 32
+KEY_BYTES: Final = announce.KEY_BYTES
 _TEST_KEY_DOMAIN: Final = b"nexus test key"
 _FILE_FORM: Final = re.compile(rb"[0-9a-fA-F]{64}\n?")
 

@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 
+from nexus.contract import node as contract
 from nexus.core.errors import NexusError
 
-MAGIC: Final = b"NXCF"
-VERSION: Final = 1
-SECTIONS_MAX: Final = 32
-BLOB_BYTES_MAX: Final = 65536
+MAGIC: Final = contract.MAGIC
+VERSION: Final = contract.VERSION
+SECTIONS_MAX: Final = contract.SECTIONS_MAX
+BLOB_BYTES_MAX: Final = contract.BLOB_BYTES_MAX
 
 # A section reaches its service in one message of at most 8192 bytes, with a header before it.
-SECTION_BYTES_MAX: Final = 8000
+SECTION_BYTES_MAX: Final = contract.SECTION_BYTES_MAX
 
 _HEADER: Final = struct.Struct("<4sHHI32s")
 _ENTRY: Final = struct.Struct("<QII")

@@ -6,34 +6,22 @@ Never a payload, never a key: what a record must not show is not in it to begin 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
+from nexus.contract import audit
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.dsoftbus.policy import SERVICES
 from nexus.wire.gateway import REQUEST_HEAD_BYTES, Type
 from nexus.wire.log import Append, Level
 
-SCOPE: Final = "dsoftbusd"
+SCOPE: Final = audit.SCOPE
+
+Outcome = audit.Outcome
 
 
-class Outcome(Enum):
-    """How a call ended.  The values are words of the record."""
-
-    OK = "ok"
-    FAILED = "failed"
-    UNAUTHENTICATED = "denied-unauthenticated"
-    MALFORMED = "denied-malformed"
-    OVERSIZED = "denied-oversized"
-    RATE = "denied-rate"
-    SERVICE = "denied-service"
-    BUSY = "denied-busy"  # A guest's: its service takes no more calls now.
-    DECRYPT = "denied-decrypt"
-
-    @property
-    def is_denial(self) -> bool:
-        """Whether the call never reached a service."""
-        return self not in (Outcome.OK, Outcome.FAILED)
+def is_denial(outcome: Outcome) -> bool:
+    """Whether the call never reached a service."""
+    return outcome not in (Outcome.OK, Outcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)

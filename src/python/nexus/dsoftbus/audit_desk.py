@@ -23,6 +23,7 @@ from nexus.dsoftbus.audit import (
     Outcome,
     Record,
     StrangersRecord,
+    is_denial,
 )
 from nexus.dsoftbus.policy import MUTATIONS
 from nexus.dsoftbus.rate import Bucket, Limit
@@ -96,7 +97,7 @@ class AuditDesk:
                 return [*made, record]
             found.refused += 1
             return made
-        if isinstance(record, AuditRecord) and record.peer and record.outcome.is_denial:
+        if isinstance(record, AuditRecord) and record.peer and is_denial(record.outcome):
             bucket = self._allowances.setdefault(record.peer, Bucket(DENIALS, now_ns))
             if not bucket.take(now_ns):
                 self._begin(now_ns)

@@ -13,10 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.contract import announce as contract
 from nexus.wire.announce import Announce
 
 # The original's capacity.  Configured peers (at most 8) always fit.
-ENTRIES_MAX: Final = 16
+ENTRIES_MAX: Final = contract.PEERS_HEARD_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from nexus.contract import mux as contract
 from nexus.dsoftbus.mux_stream import Stream
 
-BURST_FRAMES: Final = 8
+BURST_FRAMES: Final = contract.BURST_FRAMES_MAX
 
 
 class Schedule:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
+from nexus.contract import mux as contract
 from nexus.core.errors import NexusError
 
 
@@ -65,19 +66,7 @@ STREAM_TRANSITIONS: Final[Mapping[tuple[StreamState, StreamStep], StreamState]] 
     **{(state, _S.RECEIVE_RESET): _X for state in (_O, _L, _R, _X)},
 }
 
-
-class Reject(Enum):
-    """What a peer did wrong.  The values are the labels of audit records."""
-
-    MALFORMED = "mux.reject.malformed_frame"
-    FRAME_OVERSIZE = "mux.reject.frame_oversize"
-    INVALID_TRANSITION = "mux.reject.invalid_stream_state_transition"
-    CREDIT = "mux.reject.window_credit_overflow_or_underflow"
-    UNKNOWN_FRAME = "mux.reject.unknown_stream_frame"
-    UNAUTHENTICATED = "mux.reject.unauthenticated_session"
-    STREAM_LIMIT = "mux.reject.stream_limit_exceeded"
-    DUPLICATE_NAME = "mux.reject.duplicate_stream_name"
-    INVALID_NAME = "mux.reject.invalid_stream_name"
+Reject = contract.Reject
 
 
 class MuxRejectError(NexusError):
@@ -89,9 +78,4 @@ class MuxRejectError(NexusError):
         super().__init__(f"{reject.value}: {detail}" if detail else reject.value)
 
 
-class ResetReason(Enum):
-    """Why a stream is reset, as the peer is told."""
-
-    UNWANTED = 0
-    UNKNOWN_STREAM = 1
-    NONSENSE = 2
+ResetReason = contract.ResetReason

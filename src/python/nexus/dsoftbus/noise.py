@@ -27,10 +27,11 @@ from noise.connection import Keypair, NoiseConnection
 from noise.constants import MAX_NONCE
 from noise.exceptions import NoiseInvalidMessage, NoiseValueError
 
+from nexus.contract import announce
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 
 PROTOCOL_NAME: Final = b"Noise_XK_25519_ChaChaPoly_BLAKE2s"
-KEY_BYTES: Final = 32
+KEY_BYTES: Final = announce.KEY_BYTES
 TAG_BYTES: Final = 16
 MESSAGE_BYTES_MAX: Final = 65535
 NONCE_MAX: Final = int(MAX_NONCE)

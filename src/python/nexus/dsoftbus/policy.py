@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.contract import services
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -24,19 +26,14 @@ class Service:
 
 
 SERVICES: Final[Mapping[int, Service]] = {
-    1: Service(1, "samgrd", b"SM", 1),
-    2: Service(2, "bundlemgrd", b"BN", 1),
-    3: Service(3, "packagefsd", b"PK", 1),
-    4: Service(4, "statefsd", b"SF", 2),
-    5: Service(5, "logd", b"LO", 2),
+    row.number: Service(row.number, row.name, row.magic, row.version_max)
+    for row in services.SERVICES
 }
 
 
 # Operations whose second execution would not be the same as the first: what changes something.
 MUTATIONS: Final[Mapping[int, frozenset[int]]] = {
-    1: frozenset({1}),  # register
-    4: frozenset({1, 3}),  # put, delete
-    5: frozenset({1}),  # append
+    row.number: row.changes for row in services.SERVICES if row.changes
 }
 
 

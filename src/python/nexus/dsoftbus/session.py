@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from nexus.contract import bus as contract
 from nexus.dsoftbus.noise import TAG_BYTES, Handshake, Role, Transport
 from nexus.dsoftbus.outbox import Outbox, Piece
 from nexus.dsoftbus.session_events import (
@@ -42,15 +43,15 @@ from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import FRAME_BYTES_MAX, Frame, Ping, Pong, Request, Type, decode_frame
 from nexus.wire.stream import LENGTH_BYTES, MessageReader
 
-PROLOGUE: Final = b"nexus-dsoftbus/1"
+PROLOGUE: Final = contract.PROLOGUE
 
-HANDSHAKE_NS: Final = 2_000_000_000
+HANDSHAKE_NS: Final = contract.HANDSHAKE_NS
 # A ping is due this long after the last whole frame of the peer.
-PING_NS: Final = 1_000_000_000
+PING_NS: Final = contract.PING_NS
 
 # The session is lost this long after the last byte of the peer: on a slow line a frame of 32 KiB
 # takes longer than that to arrive, and nothing else can arrive before its end.
-LOST_NS: Final = 3_000_000_000
+LOST_NS: Final = contract.LOST_NS
 
 # And this long after its last whole frame: a peer that trickles bytes holds nothing for ever.
 FRAME_NS: Final = 60_000_000_000

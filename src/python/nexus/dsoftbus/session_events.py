@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
+from nexus.contract import bus as contract
 
-class Refusal(Enum):
-    """Why a connection ended."""
-
-    UNAUTHENTICATED = "unauthenticated"
-    OVERSIZED = "oversized"
-    DECRYPT = "decrypt"
-    TIMEOUT = "timeout"
+Refusal = contract.Refusal
 
 
 @dataclass(frozen=True, slots=True)

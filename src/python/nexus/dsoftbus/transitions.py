@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
+from nexus.contract import bus as contract
 from nexus.dsoftbus.noise import TAG_BYTES, Role
 from nexus.wire.gateway import FRAME_BYTES_MAX
 
-DEVICE_ID_BYTES_MAX: Final = 64
+DEVICE_ID_BYTES_MAX: Final = contract.DEVICE_ID_BYTES_MAX
 MESSAGE_BYTES_MAX: Final = FRAME_BYTES_MAX + TAG_BYTES
 
 

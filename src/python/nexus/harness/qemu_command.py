@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from nexus.contract.node import FIRMWARE_FILE
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.plan import DrivePlan, MachinePlan
 
@@ -24,7 +25,7 @@ VERSION_MIN: Final = (7, 2)
 # on a host that also does something else.
 BUDGET_FACTOR: Final = 10
 
-_CONFIG_FILE: Final = "opt/org.nexus/node"
+_CONFIG_FILE: Final = FIRMWARE_FILE
 
 # Older ones make the board's fw_cfg only after they read the command line, and so refuse files
 # for it; there the blob is placed in the flash, where the guest's init looks next.

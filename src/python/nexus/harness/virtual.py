@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from nexus.contract.node import FIRMWARE_FILE
 from nexus.core.errors import did_you_mean
 from nexus.core.randomness import KeyedRandom
 from nexus.harness.console import LineAssembler
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from nexus.harness.debug import DebuggedMachine
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
-CONFIG_FILE: Final = "opt/org.nexus/node"
+CONFIG_FILE: Final = FIRMWARE_FILE
 
 # A read of that length may be a key of a handshake; a long run has some thousand of them.
 KEY_BYTES: Final = 32

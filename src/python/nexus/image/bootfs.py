@@ -15,13 +15,14 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from nexus.contract import node
 from nexus.core.errors import did_you_mean
 from nexus.core.identity import SERVICE_NAME_RULE, is_service_name
 from nexus.image.error import ImageError
 
-MAGIC: Final = b"NXBF"
-VERSION: Final = 1
-PAGE_BYTES: Final = 4096
+MAGIC: Final = node.ARCHIVE_MAGIC
+VERSION: Final = node.ARCHIVE_VERSION
+PAGE_BYTES: Final = node.ARCHIVE_PAGE_BYTES
 
 # As many as `init` can start: it keeps a slot for each, of 64 in all, and needs some itself.
 FILES_MAX: Final = 48

@@ -14,16 +14,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.contract import announce as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameReader, FrameWriter, check_length, open_frame
 
-PORT: Final = 37020
-GROUP: Final = "239.42.0.1"
-MAGIC: Final = b"NXSB"
-VERSION: Final = 1
-NAME_BYTES_MAX: Final = 64
-SERVICES_MAX: Final = 16
-KEY_BYTES: Final = 32
+PORT: Final = contract.PORT
+GROUP: Final = ".".join(map(str, contract.GROUP))
+MAGIC: Final = contract.MAGIC
+VERSION: Final = contract.VERSION
+NAME_BYTES_MAX: Final = contract.NAME_BYTES_MAX
+SERVICES_MAX: Final = contract.SERVICES_MAX
+KEY_BYTES: Final = contract.KEY_BYTES
 ANNOUNCE_BYTES_MAX: Final = 41 + NAME_BYTES_MAX + SERVICES_MAX * (1 + NAME_BYTES_MAX)
 
 

@@ -8,32 +8,22 @@ op             request    reply tail
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import bundle as contract
+from nexus.contract.node import MESSAGE_BYTES_MAX
 from nexus.wire.error import Reason
 from nexus.wire.octets import REPLY_BIT, FrameWriter, open_frame
 
-MAGIC: Final = b"BN"
-VERSION: Final = 1
+MAGIC: Final = contract.MAGIC
+VERSION: Final = contract.VERSION
 
 # The largest message of the guest's IPC.
-FRAME_BYTES_MAX: Final = 8192
+FRAME_BYTES_MAX: Final = MESSAGE_BYTES_MAX
 
+Op = contract.Op
 
-class Op(IntEnum):
-    """What is asked."""
-
-    LIST = 1
-    FETCH_IMAGE = 3
-
-
-class Status(IntEnum):
-    """How it ended."""
-
-    OK = 0
-    MALFORMED = 1
-    UNSUPPORTED = 2
+Status = contract.Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.contract import bundle as contract
+from nexus.contract.node import MESSAGE_BYTES_MAX
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameWriter, open_frame
 
-MAGIC: Final = b"NXBI"
-VERSION: Final = 1
-KIND_FILE: Final = 0
+MAGIC: Final = contract.IMAGE_MAGIC
+VERSION: Final = contract.IMAGE_VERSION
+KIND_FILE: Final = contract.IMAGE_KIND_FILE
 
-# It travels in one reply of the bundle manager, whose frame is at most 8192 bytes.
-IMAGE_BYTES_MAX: Final = 8192 - 9
+# It travels in one reply of the bundle manager, whose frame is a message of the guest.
+IMAGE_BYTES_MAX: Final = MESSAGE_BYTES_MAX - 9
 ENTRIES_MAX: Final = 256
 
 

@@ -16,48 +16,24 @@ status of the package operations is that of `PK`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import front as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import REPLY_BIT, FrameReader, FrameWriter, check_length, open_frame
 
-MAGIC: Final = b"DS"
-VERSION: Final = 1
-NAME_BYTES_MAX: Final = 48
-PATH_BYTES_MAX: Final = 192
-PACKAGE_READ_BYTES_MAX: Final = 128
-STATE_REQUEST_MAX: Final = 256
-STATE_REPLY_MAX: Final = 512
+MAGIC: Final = contract.MAGIC
+VERSION: Final = contract.VERSION
+NAME_BYTES_MAX: Final = contract.NAME_BYTES_MAX
+PATH_BYTES_MAX: Final = contract.PATH_BYTES_MAX
+PACKAGE_READ_BYTES_MAX: Final = contract.PACKAGE_READ_BYTES_MAX
+STATE_REQUEST_MAX: Final = contract.STATE_REQUEST_MAX
+STATE_REPLY_MAX: Final = contract.STATE_REPLY_MAX
 _FRAME_BYTES_MAX: Final = 7 + STATE_REPLY_MAX
 
+Op = contract.Op
 
-class Op(IntEnum):
-    """What is asked; `MALFORMED` occurs in replies only."""
-
-    MALFORMED = 0
-    RESOLVE = 1
-    BUNDLE_LIST = 2
-    PACKAGE_STAT = 3
-    PACKAGE_OPEN = 4
-    PACKAGE_READ = 5
-    PACKAGE_CLOSE = 6
-    STATE = 7
-
-
-class Status(IntEnum):
-    """How it ended; what is not `OK` or `FAIL` comes from the package operations only."""
-
-    OK = 0
-    FAIL = 1
-    UNAUTHENTICATED = 2
-    PATH_TRAVERSAL = 3
-    NON_PACKAGEFS_SCHEME = 4
-    NOT_FOUND = 5
-    BADF = 6
-    OVERSIZED = 7
-    LIMIT = 8
-    IO = 9
+Status = contract.Status
 
 
 # Least and most bytes of the text, for the operations that have one.

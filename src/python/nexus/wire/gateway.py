@@ -18,43 +18,29 @@ say, because the refusal has a name of its own; the frame's bound is that of the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from struct import Struct
 from typing import Final
 
+from nexus.contract import gateway as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameReader
 
-FRAME_BYTES_MAX: Final = 1024
-REQUEST_HEAD_BYTES: Final = 18
-RESPONSE_HEAD_BYTES: Final = 16
-REQUEST_PAYLOAD_MAX: Final = 256
-RESPONSE_PAYLOAD_MAX: Final = 512
-DEADLINE_MS_MAX: Final = 60_000
-PING_BYTES: Final = 16
+FRAME_BYTES_MAX: Final = contract.FRAME_BYTES_MAX
+REQUEST_HEAD_BYTES: Final = contract.REQUEST_HEAD_BYTES
+RESPONSE_HEAD_BYTES: Final = contract.RESPONSE_HEAD_BYTES
+REQUEST_PAYLOAD_MAX: Final = contract.REQUEST_PAYLOAD_MAX
+RESPONSE_PAYLOAD_MAX: Final = contract.RESPONSE_PAYLOAD_MAX
+DEADLINE_MS_MAX: Final = contract.DEADLINE_MS_MAX
+PING_BYTES: Final = contract.PING_BYTES
 
 # Requests and responses are most of what a busy session carries: each head is read at once.
 _REQUEST: Final = Struct("<BBHQIH")
 _RESPONSE: Final = Struct("<BBHQI")
 _KEEPALIVE: Final = Struct("<B7xQ")
 
+Type = contract.Type
 
-class Type(IntEnum):
-    """The first byte of a frame; 16 and up are kept for streams."""
-
-    REQUEST = 1
-    RESPONSE = 2
-    PING = 3
-    PONG = 4
-
-
-class Status(IntEnum):
-    """How a request ended, as the peer is told."""
-
-    OK = 0
-    REFUSED = 1
-    FAILED = 2
-    BUSY = 3
+Status = contract.Status
 
 
 _STATUSES: Final = tuple(Status)

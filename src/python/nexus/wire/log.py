@@ -17,50 +17,26 @@ Version 2 puts a nonce u64 behind the header of a request and behind the status 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import log as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import REPLY_BIT, FrameReader, FrameWriter, check_length, open_frame
 
-MAGIC: Final = b"LO"
-VERSIONS: Final = (1, 2)
-SCOPE_BYTES_MAX: Final = 64
-MESSAGE_BYTES_MAX: Final = 256
-FIELDS_BYTES_MAX: Final = 512
-REPLY_BYTES_MAX: Final = 2048
+MAGIC: Final = contract.MAGIC
+VERSIONS: Final = tuple(range(1, contract.VERSION_MAX + 1))
+SCOPE_BYTES_MAX: Final = contract.SCOPE_BYTES_MAX
+MESSAGE_BYTES_MAX: Final = contract.MESSAGE_BYTES_MAX
+FIELDS_BYTES_MAX: Final = contract.FIELDS_BYTES_MAX
+REPLY_BYTES_MAX: Final = contract.REPLY_BYTES_MAX
 RECORD_HEAD_BYTES: Final = 30
 _REQUEST_BYTES_MAX: Final = 18 + SCOPE_BYTES_MAX + MESSAGE_BYTES_MAX + FIELDS_BYTES_MAX
 
+Op = contract.Op
 
-class Op(IntEnum):
-    """What is asked."""
+Level = contract.Level
 
-    APPEND = 1
-    QUERY = 2
-    STATS = 3
-
-
-class Level(IntEnum):
-    """How much a record matters."""
-
-    ERROR = 0
-    WARN = 1
-    INFO = 2
-    DEBUG = 3
-    TRACE = 4
-
-
-class Status(IntEnum):
-    """How it ended."""
-
-    OK = 0
-    MALFORMED = 1
-    UNSUPPORTED = 2
-    TOO_LARGE = 3
-    INVALID = 4
-    OVER_LIMIT = 5
-    RATE_LIMITED = 6
+Status = contract.Status
 
 
 @dataclass(frozen=True, slots=True)

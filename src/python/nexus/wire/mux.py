@@ -14,36 +14,26 @@ The decoder checks shape.  What a frame means where it arrives is for `nexus.dso
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from struct import Struct
 from typing import Final
 
+from nexus.contract import mux as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameReader, FrameWriter, check_length
 
-VERSION: Final = 1
+VERSION: Final = contract.VERSION
 STREAM_TYPE_FIRST: Final = 16
-NAME_BYTES_MAX: Final = 64
-PRIORITY_MAX: Final = 7
-DATA_HEAD_BYTES: Final = 5
-DATA_BYTES_MAX: Final = 32_768
-MESSAGE_BYTES_LEAST: Final = 512
-MESSAGE_BYTES_MAX: Final = 65_519
+NAME_BYTES_MAX: Final = contract.NAME_BYTES_MAX
+PRIORITY_MAX: Final = contract.PRIORITY_MAX
+DATA_HEAD_BYTES: Final = contract.DATA_HEAD_BYTES
+DATA_BYTES_MAX: Final = contract.DATA_BYTES_MAX
+MESSAGE_BYTES_LEAST: Final = contract.MESSAGE_BYTES_LEAST
+MESSAGE_BYTES_MAX: Final = contract.MESSAGE_BYTES_MOST
 _HEAD_BYTES_MAX: Final = 7 + NAME_BYTES_MAX
 _CREDIT: Final = Struct("<BII")
 _DATA_HEAD: Final = Struct("<BI")
 
-
-class Type(IntEnum):
-    """The first byte of a stream frame."""
-
-    SETTINGS = 16
-    OPEN = 17
-    OPEN_ACK = 18
-    DATA = 19
-    CREDIT = 20
-    CLOSE = 21
-    RESET = 22
+Type = contract.Type
 
 
 @dataclass(frozen=True, slots=True)

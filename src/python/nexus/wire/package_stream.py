@@ -26,30 +26,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import packagefs as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameReader, FrameWriter, check_length, open_frame
 from nexus.wire.packagefs import PATH_BYTES_MAX, Kind, Status
 
-STREAM: Final = "package/read"
-PRIORITY: Final = 6
+STREAM: Final = contract.STREAM_NAME
+PRIORITY: Final = contract.STREAM_PRIORITY
 
-MAGIC: Final = b"PR"
-VERSIONS: Final = (1,)
-HEAD_BYTES: Final = 24
-REPLY_BYTES: Final = 32
+MAGIC: Final = contract.STREAM_MAGIC
+VERSIONS: Final = tuple(range(1, contract.STREAM_VERSION_MAX + 1))
+HEAD_BYTES: Final = contract.STREAM_HEAD_BYTES
+REPLY_BYTES: Final = contract.STREAM_REPLY_BYTES
 # One request asks for no more: what a reader holds, and how long it holds the stream.
-LENGTH_MAX: Final = 16 << 20
-NAME_BYTES_MAX: Final = 1024
+LENGTH_MAX: Final = contract.STREAM_LENGTH_MAX
+NAME_BYTES_MAX: Final = contract.STREAM_NAME_BYTES_MAX
 
-
-class Op(IntEnum):
-    """What is asked."""
-
-    READ = 1
-    LIST = 2
+Op = contract.StreamOp
 
 
 @dataclass(frozen=True, slots=True)

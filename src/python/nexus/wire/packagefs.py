@@ -16,52 +16,27 @@ UTF-8.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import packagefs as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import REPLY_BIT, FrameReader, FrameWriter, check_length, open_frame
 
-MAGIC: Final = b"PK"
-VERSION: Final = 1
+MAGIC: Final = contract.MAGIC
+VERSION: Final = contract.VERSION
 
-PATH_BYTES_MAX: Final = 192
-READ_BYTES_MAX: Final = 128
+PATH_BYTES_MAX: Final = contract.PATH_BYTES_MAX
+READ_BYTES_MAX: Final = contract.READ_BYTES_MAX
 HANDLE_MAX: Final = (1 << 32) - 1
 OFFSET_MAX: Final = (1 << 32) - 1
 REQUEST_BYTES_MAX: Final = 6 + PATH_BYTES_MAX
 REPLY_BYTES_MAX: Final = 7 + READ_BYTES_MAX
 
+Op = contract.Op
 
-class Op(IntEnum):
-    """What is asked."""
+Status = contract.Status
 
-    STAT = 1
-    OPEN = 2
-    READ = 3
-    CLOSE = 4
-
-
-class Status(IntEnum):
-    """How it ended."""
-
-    OK = 0
-    BAD_REQUEST = 1
-    UNAUTHENTICATED = 2
-    PATH_TRAVERSAL = 3
-    NON_PACKAGEFS_SCHEME = 4
-    NOT_FOUND = 5
-    BADF = 6
-    OVERSIZED = 7
-    LIMIT = 8
-    IO = 9
-
-
-class Kind(IntEnum):
-    """What a path names."""
-
-    FILE = 0
-    FOLDER = 1
+Kind = contract.Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,32 +8,20 @@ op                      request tail                                   reply tai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import policy as contract
 from nexus.wire.error import Reason, RemoteProtocolError
 from nexus.wire.octets import REPLY_BIT, FrameWriter, check_length, open_frame
 
-MAGIC: Final = b"PO"
-VERSION: Final = 2
-CAPABILITY_BYTES_MAX: Final = 48
+MAGIC: Final = contract.MAGIC
+VERSION: Final = contract.VERSION
+CAPABILITY_BYTES_MAX: Final = contract.CAPABILITY_BYTES_MAX
 _FRAME_BYTES_MAX: Final = 17 + CAPABILITY_BYTES_MAX
 
+Op = contract.Op
 
-class Op(IntEnum):
-    """What is asked."""
-
-    CHECK_CAP = 4
-    CHECK_CAP_DELEGATED = 5
-
-
-class Status(IntEnum):
-    """The verdict."""
-
-    ALLOW = 0
-    DENY = 1
-    MALFORMED = 2
-    UNSUPPORTED = 3
+Status = contract.Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,36 +13,21 @@ slots: status u8, send u32, recv u32.  A reply's op has bit 7 set.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import samgr as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import REPLY_BIT, FrameWriter, check_length, open_frame
 
-MAGIC: Final = b"SM"
-VERSION: Final = 1
-REGISTER_NAME_BYTES_MAX: Final = 255
-RESOLVE_NAME_BYTES_MAX: Final = 48
+MAGIC: Final = contract.MAGIC
+VERSION: Final = contract.VERSION
+REGISTER_NAME_BYTES_MAX: Final = contract.REGISTER_NAME_BYTES_MAX
+RESOLVE_NAME_BYTES_MAX: Final = contract.RESOLVE_NAME_BYTES_MAX
 _FRAME_BYTES_MAX: Final = 13 + REGISTER_NAME_BYTES_MAX
 
+Op = contract.Op
 
-class Op(IntEnum):
-    """What is asked."""
-
-    REGISTER = 1
-    LOOKUP = 2
-    SENDER_PID = 4
-    SENDER_SERVICE_ID = 5
-    RESOLVE_STATUS = 6
-
-
-class Status(IntEnum):
-    """How it ended."""
-
-    OK = 0
-    NOT_FOUND = 1
-    MALFORMED = 2
-    UNSUPPORTED = 3
+Status = contract.Status
 
 
 _NAME_BYTES_MAX: Final = {

@@ -23,53 +23,23 @@ Lengths and UTF-8 are checked here, paths are not: those are the business of who
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import state as contract
 from nexus.wire.error import Reason, RemoteProtocolError
 from nexus.wire.octets import REPLY_BIT, FrameReader, FrameWriter, check_length, open_frame
 
-MAGIC: Final = b"SF"
-VERSIONS: Final = (1, 2)
-KEY_BYTES_MAX: Final = 255
-VALUE_BYTES_MAX: Final = 65_536
-CHUNK_BYTES_MAX: Final = 8_192
-LIST_MAX: Final = 256
+MAGIC: Final = contract.MAGIC
+VERSIONS: Final = tuple(range(1, contract.VERSION_MAX + 1))
+KEY_BYTES_MAX: Final = contract.KEY_BYTES_MAX
+VALUE_BYTES_MAX: Final = contract.VALUE_BYTES_MAX
+CHUNK_BYTES_MAX: Final = contract.CHUNK_BYTES_MAX
+LIST_MAX: Final = contract.LIST_MAX
 _FRAME_BYTES_MAX: Final = 12 + 8 + 6 + KEY_BYTES_MAX + VALUE_BYTES_MAX  # Of a put.
 
+Op = contract.Op
 
-class Op(IntEnum):
-    """What is asked."""
-
-    PUT = 1
-    GET = 2
-    DELETE = 3
-    LIST = 4
-    SYNC = 5
-    REOPEN = 6
-    TXN_BEGIN = 7
-    TXN_PUT = 8
-    TXN_COMMIT = 9
-    TXN_ABORT = 10
-    READ = 11
-
-
-class Status(IntEnum):
-    """How it ended."""
-
-    OK = 0
-    NOT_FOUND = 1
-    ACCESS_DENIED = 2
-    VALUE_TOO_LARGE = 3
-    KEY_TOO_LONG = 4
-    INVALID_KEY = 5
-    MALFORMED = 6
-    IO_ERROR = 7
-    UNSUPPORTED = 8
-    INTEGRITY_VIOLATION = 9
-    ROLLBACK_DETECTED = 10
-    TXN_LIMIT = 11
-    OVER_SHARE = 12  # Of a peer: it has as much of the store as it may have.
+Status = contract.Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,35 +17,25 @@ length may be is the business of whoever serves, since its refusal has a status.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nexus.contract import state as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameReader, FrameWriter, check_length, open_frame
 from nexus.wire.state import Status
 
-STREAM: Final = "state/transfer"
-PRIORITY: Final = 6
+STREAM: Final = contract.TRANSFER_STREAM
+PRIORITY: Final = contract.TRANSFER_PRIORITY
 
-MAGIC: Final = b"ST"
-VERSIONS: Final = (1,)
-HEAD_BYTES: Final = 20
-REPLY_BYTES: Final = 12
-KEY_BYTES_MAX: Final = 96
+MAGIC: Final = contract.TRANSFER_MAGIC
+VERSIONS: Final = tuple(range(1, contract.TRANSFER_VERSION_MAX + 1))
+HEAD_BYTES: Final = contract.TRANSFER_HEAD_BYTES
+REPLY_BYTES: Final = contract.TRANSFER_REPLY_BYTES
+KEY_BYTES_MAX: Final = contract.PEER_KEY_BYTES_MAX
 
+Op = contract.TransferOp
 
-class Op(IntEnum):
-    """Which way the value goes; the numbers are those of `SF`."""
-
-    PUT = 1
-    GET = 2
-
-
-class Stage(IntEnum):
-    """What a reply is an answer to."""
-
-    GO_AHEAD = 0
-    DONE = 1
+Stage = contract.Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@
 //! never.
 
 const std = @import("std");
+const contract = @import("contract");
 
 pub const never: u64 = std.math.maxInt(u64);
 
@@ -47,13 +48,7 @@ pub const Events = struct {
 };
 
 /// Services of this node, by their number in the gateway's requests.
-pub const Service = enum(u8) {
-    samgrd = 1,
-    bundlemgrd = 2,
-    packagefsd = 3,
-    statefsd = 4,
-    logd = 5,
-};
+pub const Service = contract.gateway.Service;
 
 pub const Asked = enum {
     sent,

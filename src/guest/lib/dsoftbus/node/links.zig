@@ -213,7 +213,7 @@ fn take(node: anytype, line: *Line, frame: []const u8) void {
 fn settle(node: anytype, line: *Line) void {
     const talk = &node.talks[line.bound.?];
     while (talk.nextResponse() catch {
-        _ = talk.abandon(.senseless);
+        _ = talk.abandon(.nonsense);
         return clients.forsake(node, line.bound.?);
     }) |response| {
         clients.settle(node, line, response);

@@ -45,7 +45,7 @@ pub fn Host(comptime NodePtr: type) type {
             const why = sf_gate.judgeTransfer(head, key) orelse return .go;
             const reply: codec.Reply = .{ .op = head.op, .status = why.status() };
             const how: sf_gate.Outcome = .{ .reject = why };
-            state.record(node, peer, subject, head.op.inner(), how, key orelse "");
+            state.record(node, peer, subject, codec.inner(head.op), how, key orelse "");
             remember(node, peer, head, request, reply);
             return .{ .done = reply };
         }
@@ -125,7 +125,7 @@ pub fn Host(comptime NodePtr: type) type {
             const key = request[codec.head_bytes..];
             if (how.reply) |reply| remember(node, peer, head, request, reply);
             const outcome: sf_gate.Outcome = if (is_ok) .allow else .status;
-            state.record(node, peer, subjectOf(head), head.op.inner(), outcome, key);
+            state.record(node, peer, subjectOf(head), codec.inner(head.op), outcome, key);
             const slot = &node.talks[peer].moving;
             if (is_ok and head.op == .put) slot.told_id = slot.id;
         }
@@ -180,5 +180,5 @@ pub fn digestOf(request: []const u8) replay.Digest {
 }
 
 pub fn subjectOf(head: transfer.Head) gateway.Subject {
-    return .{ .service = service_id, .opcode = @intFromEnum(head.op.inner()) };
+    return .{ .service = service_id, .opcode = @intFromEnum(codec.inner(head.op)) };
 }

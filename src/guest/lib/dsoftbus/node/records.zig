@@ -8,14 +8,14 @@ pub fn note(node: anytype, peer: u8, outcome: audit.Outcome, subject: gateway.Su
     var buffer: [audit.bytes_max]u8 = undefined;
     const id = &node.config.peers()[peer].id;
     const text = audit.message(&buffer, outcome, id, subject);
-    const is_info = outcome.level() == audit.info;
+    const is_info = audit.level(outcome) == audit.info;
     node.journal.add(node, .{ .source = id.slice() }, if (is_info) .info else .warn, text);
 }
 
 /// What a peer asked for is not done: told and recorded, or counted where there is too much of it.
 pub fn refuse(node: anytype, peer: u8, reason: gateway.Reason, subject: gateway.Subject) void {
     if (!node.peers[peer].denials.note(node.now_ns)) return;
-    note(node, peer, .denied(reason), subject);
+    note(node, peer, audit.denied(reason), subject);
     tellDenied(node, reason, subject);
 }
 

@@ -107,7 +107,7 @@ pub const Talk = struct {
             .settings => if (self.ladder) |*ladder| ladder.begin(&self.mux),
             .opened => |stream| {
                 if (!std.mem.eql(u8, stream.name, gateway_name)) {
-                    self.mux.reset(stream.id, .unknown);
+                    self.mux.reset(stream.id, .unknown_stream);
                     return .nothing;
                 }
                 self.mux.accept(stream.id);
@@ -173,7 +173,7 @@ pub const Talk = struct {
 
     /// What has come on the stream with requests is none: it is over.
     pub fn refuseRequests(self: *Talk) void {
-        self.mux.reset(self.serving, .senseless);
+        self.mux.reset(self.serving, .nonsense);
         self.serving = 0;
     }
 

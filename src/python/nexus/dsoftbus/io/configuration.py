@@ -29,6 +29,7 @@ from nexus.config.bus_rules import Allowance, BusPeer
 from nexus.config.error import ConfigError, Problem
 from nexus.config.fields import U16, DeviceId, KeyHex, Line, Many, Model, ServiceName, Within
 from nexus.config.load import load_model
+from nexus.contract import bus
 from nexus.dsoftbus.io.keyfile import NodeKey, read_key
 from nexus.dsoftbus.io.settings import PeerSettings, Settings
 from nexus.dsoftbus.policy import Rule
@@ -36,7 +37,7 @@ from nexus.dsoftbus.rate import Limit
 from nexus.wire.announce import PORT, SERVICES_MAX
 
 # As many as a guest's configuration may have.
-PEERS_MAX: Final = 8
+PEERS_MAX: Final = bus.PEERS_MAX
 
 
 def _check_address(value: str) -> str:

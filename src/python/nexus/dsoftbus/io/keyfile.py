@@ -18,10 +18,11 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from nexus.contract import announce
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.transitions import DEVICE_ID_BYTES_MAX
 
-KEY_BYTES: Final = 32
+KEY_BYTES: Final = announce.KEY_BYTES
 
 # Two short lines; anything longer is some other file.
 _FILE_BYTES_MAX: Final = 512

@@ -17,18 +17,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from nexus.contract import state as contract
 from nexus.wire.log import Level
 from nexus.wire.state import VALUE_BYTES_MAX as STORED_BYTES_MAX
 from nexus.wire.state import Op, Request, RequestError, Status, decode_request, op_of
 
-FRAME_BYTES_MAX: Final = 256
-KEY_BYTES_MAX: Final = 96
+FRAME_BYTES_MAX: Final = contract.PEER_FRAME_BYTES_MAX
+KEY_BYTES_MAX: Final = contract.PEER_KEY_BYTES_MAX
 # In a frame; on a stream of its own a value may be as long as the store takes it.
-VALUE_BYTES_MAX: Final = 128
+VALUE_BYTES_MAX: Final = contract.PEER_VALUE_BYTES_MAX
 TRANSFER_BYTES_MAX: Final = STORED_BYTES_MAX
-LIST_MAX: Final = 64
-REPLY_BYTES_MAX: Final = 512
-NAMESPACE: Final = "/state/shared/"
+LIST_MAX: Final = contract.PEER_LIST_MAX
+REPLY_BYTES_MAX: Final = contract.PEER_REPLY_BYTES_MAX
+NAMESPACE: Final = contract.PEER_NAMESPACE
 
 _ESCAPES: Final = ("\0", "\\", "//", "/./", "/../")
 

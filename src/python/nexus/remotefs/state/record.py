@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final
 
+from nexus.contract import state as contract
 from nexus.remotefs.state.call import HEAD_BYTES, PREFIX_BYTES_MAX, decode_call
 from nexus.remotefs.state.checksum import crc32c
 
 MAGIC: Final = b"FSXN"
-KEY_BYTES_MAX: Final = 255
-VALUE_BYTES_MAX: Final = 65_536
-CHUNK_BYTES_MAX: Final = 8_192
+KEY_BYTES_MAX: Final = contract.KEY_BYTES_MAX
+VALUE_BYTES_MAX: Final = contract.VALUE_BYTES_MAX
+CHUNK_BYTES_MAX: Final = contract.CHUNK_BYTES_MAX
 OVERHEAD_BYTES: Final = 15
 CALL_BYTES_MAX: Final = PREFIX_BYTES_MAX + VALUE_BYTES_MAX
 RECORD_BYTES_MAX: Final = OVERHEAD_BYTES + KEY_BYTES_MAX + VALUE_BYTES_MAX

@@ -9,6 +9,7 @@ from typing import Final
 from nexus.config.compile import compile_node
 from nexus.config.keys import derive_test_secret, public_key_of
 from nexus.config.load import load_node
+from nexus.contract.node import FIRMWARE_FILE
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
@@ -21,7 +22,7 @@ from nexus.simulation.link import LinkOptions
 from nexus.simulation.world import World
 
 _SEED: Final = 1
-_CONFIG_FILE: Final = "opt/org.nexus/node"
+_CONFIG_FILE: Final = FIRMWARE_FILE
 _PACKAGES_SLOT: Final = 3
 _MAC_A: Final = bytes.fromhex("52540012340a")
 

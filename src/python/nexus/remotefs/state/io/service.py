@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from nexus.contract.state import TRANSFER_LONGEST_NS, TRANSFER_SILENCE_NS
 from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
 from nexus.dsoftbus.io.settings import AuditSink, Call
 from nexus.dsoftbus.io.stream import BusStream
@@ -25,9 +26,11 @@ from nexus.remotefs.state.share import Share
 from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.transfer import ServedTransfer
 
-SILENCE_S: Final = 5.0
+SILENCE_S: Final = TRANSFER_SILENCE_NS / 10**9
 _SHARE: Final = Share()
-LONGEST_S: Final = 64.0  # 1 KiB a second: who is slower holds what others could use.
+LONGEST_S: Final = (
+    TRANSFER_LONGEST_NS / 10**9
+)  # 1 KiB a second: who is slower holds what others could use.
 
 
 class StateService:

@@ -14,6 +14,7 @@ from typing import Final
 from nexus.config.compile import compile_node
 from nexus.config.keys import derive_test_secret, public_key_of
 from nexus.config.load import load_node
+from nexus.contract.node import FIRMWARE_FILE
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
@@ -34,7 +35,7 @@ STATE: Final = 4
 LOG: Final = 5
 
 _SEED: Final = 1
-_CONFIG_FILE: Final = "opt/org.nexus/node"
+_CONFIG_FILE: Final = FIRMWARE_FILE
 _STATE_SLOT: Final = 2
 _LINK: Final = LinkOptions(delay_ns=1_000_000)
 
