@@ -87,7 +87,8 @@ def test_one_schema_in_both_languages(tmp_path: Path) -> None:
     assert "/// Of anything.\npub const size_max = 300;\n" in zig
     assert 'pub const magic = "XY";\n' in zig
     assert "pub const group = [_]u8{ 1, 2 };\n" in zig
-    assert "pub const Op = enum(u8) {\n    /// It broke.\n    err = 7,\n    get_all = 1,\n    _,\n" in zig
+    assert "pub const Op = enum(u8) {\n    /// It broke.\n    err = 7,\n" in zig
+    assert "    get_all = 1,\n    _,\n};\n" in zig
     assert 'pub const End = enum {\n    @"bad-name",\n    @"cut-off",\n};\n' in zig
 
 
