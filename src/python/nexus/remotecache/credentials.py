@@ -1,16 +1,20 @@
-"""Keys of a shared cache: an authority, the server's certificate, and tokens for its users.
+"""Keys of a shared cache: an authority, certificates, and tokens for its users.
 
-Every file is made with mode 0600 from the start, in a folder of mode 0700.  Nothing here is a
-long-lived secret of an organisation: the authority exists for one server and signs one certificate.
+Every file is made with mode 0600 from the start, in a folder of mode 0700.  The authority exists
+for one server; its key stays with the server, which signs anew when its names change or its
+certificate ends soon.  A team that has an authority gives its own files instead.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import jwt
 from cryptography import x509
@@ -18,98 +22,208 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from nexus.remotecache.settings import AUDIENCE, READER, WRITER
+from nexus.remotecache.access import Grant, Register, stamp, write_whole
+from nexus.remotecache.settings import ADMIN, AUDIENCE, READER, WORKER, WRITER
 
 # Clocks of runners differ; a certificate or token of a clock ahead of theirs must work at once.
-CLOCK_DIFFERENCE = timedelta(minutes=10)
+CLOCK_DIFFERENCE: Final = timedelta(minutes=10)
+
+# Whom a new server makes tokens for, and what they may do.
+FIRST_GRANTS: Final = (
+    (WRITER, ("read", "write", "execute")),
+    (READER, ("read",)),
+    (WORKER, ("work",)),
+    (ADMIN, ("admin",)),
+)
+
+# The name that everybody on the same machine can use.
+LOCAL_NAME: Final = "localhost"
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where everything is."""
+    """Where everything is; a team's own files take the place of ours if there are any."""
 
     folder: Path
+    given: ServerFiles | None = None
 
     @property
     def ca(self) -> Path:
+        return self.given.authority if self.given else self.folder / "ca.crt"
+
+    @property
+    def ca_key(self) -> Path:
+        return self.folder / "ca.key"
+
+    @property
+    def own_ca(self) -> Path:
         return self.folder / "ca.crt"
 
     @property
     def server_certificate(self) -> Path:
-        return self.folder / "server.crt"
+        return self.given.certificate if self.given else self.folder / "server.crt"
 
     @property
     def server_key(self) -> Path:
-        return self.folder / "server.key"
+        return self.given.key if self.given else self.folder / "server.key"
 
     @property
     def token_secret(self) -> Path:
         return self.folder / "tokens.secret"
 
+    @property
+    def register(self) -> Register:
+        return Register(self.folder / "tokens.json")
+
     def token(self, subject: str) -> Path:
         return self.folder / f"{subject}.token"
 
 
-def create(folder: Path, *, lifetime: timedelta) -> Credentials:
+@dataclass(frozen=True)
+class ServerFiles:
+    """A team's own authority, and the server's certificate and key."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def create(
+    folder: Path, *, lifetime: timedelta, names: Sequence[str] = (LOCAL_NAME,)
+) -> Credentials:
     """Make a set of keys in a new folder."""
     folder.mkdir(mode=0o700)
     made = Credentials(folder)
     write_private(made.token_secret, secrets.token_urlsafe(48))
     write_authority(made, lifetime)
-    for subject in (WRITER, READER):
-        write_token(made, made.token(subject), subject, lifetime=lifetime)
+    sign_server(made, lifetime, names)
+    for subject, scopes in FIRST_GRANTS:
+        grant(made, subject, scopes, lifetime=lifetime)
     return made
 
 
-def write_token(made: Credentials, path: Path, subject: str, *, lifetime: timedelta) -> None:
+def grant(
+    made: Credentials, name: str, scopes: Sequence[str], *, lifetime: timedelta
+) -> tuple[Grant, Path]:
+    """Put a name into the register, and write its token.
+
+    Raises:
+        AccessError: the name is not one, or has a token that holds.
+    """
+    expires = datetime.now(UTC) + lifetime
+    entry = Grant(
+        number=secrets.token_hex(8), name=name, scopes=tuple(scopes), expires=stamp(expires)
+    )
+    made.register.add(entry)
+    path = made.token(name)
+    path.unlink(missing_ok=True)  # Of a name that was revoked.
+    write_token(made, path, name, lifetime=lifetime, number=entry.number)
+    return entry, path
+
+
+def write_token(
+    made: Credentials, path: Path, subject: str, *, lifetime: timedelta, number: str | None = None
+) -> None:
     """Write a token for a subject; with a negative lifetime, one that has expired."""
     now = datetime.now(UTC)
     secret = made.token_secret.read_text(encoding="ascii")
-    claims = {"sub": subject, "aud": AUDIENCE, "exp": now + lifetime}
+    claims = {"sub": subject, "aud": AUDIENCE, "exp": now + lifetime, "jti": number or "none"}
     write_private(path, jwt.encode(claims, secret, algorithm="HS256"))
 
 
 def write_authority(made: Credentials, lifetime: timedelta) -> None:
-    """An authority of its own and, signed by it, the certificate of `localhost`.
-
-    The authority's key is not kept: it has signed all it will ever sign.
-    """
-    now = datetime.now(UTC)
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    server_key = ec.generate_private_key(ec.SECP256R1())
-    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Nexus cache authority")])
-    server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-
-    def builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(authority_name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - CLOCK_DIFFERENCE)
-            .not_valid_after(now + lifetime)
-        )
-
+    """An authority of its own; it outlives what it signs."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("Nexus cache authority")
     authority = (
-        builder(authority_name, authority_key.public_key())
+        _builder(name, name, key.public_key(), lifetime + CLOCK_DIFFERENCE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(authority_key, hashes.SHA256())
+        .sign(key, hashes.SHA256())
     )
-    server = (
-        builder(server_name, server_key.public_key())
+    write_private(made.own_ca, _pem(authority))
+    write_private(made.ca_key, _key_pem(key))
+
+
+def sign_server(made: Credentials, lifetime: timedelta, names: Sequence[str]) -> None:
+    """Sign a certificate for the server's names and addresses, in place of one there may be."""
+    entries = [_general_name(name) for name in names]
+    certificate, key = _sign(
+        made,
+        names[0],
+        lifetime,
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        x509.SubjectAlternativeName(entries),
+    )
+    write_whole(made.folder / "server.crt", certificate)
+    write_whole(made.folder / "server.key", key)
+
+
+def sign_client(made: Credentials, name: str, lifetime: timedelta) -> tuple[Path, Path]:
+    """Sign a certificate that proves a name to the port that asks for one."""
+    certificate, key = _sign(made, name, lifetime, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+    paths = made.folder / f"{name}.crt", made.folder / f"{name}.key"
+    for path, text in zip(paths, (certificate, key), strict=True):
+        write_whole(path, text)
+    return paths
+
+
+def _sign(
+    made: Credentials,
+    name: str,
+    lifetime: timedelta,
+    usage: x509.ObjectIdentifier,
+    names: x509.SubjectAlternativeName | None,
+) -> tuple[str, str]:
+    """A certificate and its key, as PEM."""
+    authority = x509.load_pem_x509_certificate(made.own_ca.read_bytes())
+    authority_key = serialization.load_pem_private_key(made.ca_key.read_bytes(), None)
+    assert isinstance(authority_key, ec.EllipticCurvePrivateKey), "we made it"
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _builder(_name(name), authority.subject, key.public_key(), lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     )
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
+    return _pem(builder.sign(authority_key, hashes.SHA256())), _key_pem(key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        # A lifetime that has ended is for a proof that such a certificate is refused.
+        .not_valid_before(now - CLOCK_DIFFERENCE + min(lifetime, timedelta()))
+        .not_valid_after(now + lifetime)
+    )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
     pem = serialization.Encoding.PEM
-    write_private(made.ca, authority.public_bytes(pem).decode("ascii"))
-    write_private(made.server_certificate, server.public_bytes(pem).decode("ascii"))
-    key = server_key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_private(made.server_key, key.decode("ascii"))
+    text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return text.decode("ascii")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Execution, forwarded to the store, with what Pants 2.17.1 asks in the form the runner knows.
+"""What Pants 2.17.1 asks, in the form that workers know; in front of BuildGrid's scheduler.
 
 Between the two stand some differences, and each makes processes fail or lose their outputs:
 
@@ -12,22 +12,24 @@ Between the two stand some differences, and each makes processes fail or lose th
 - Pants asks once in a run for the variables of the machine (`env -0`), for those few processes that
   declare one.  The runner has none; that one command is told the PATH.
 
-The result belongs to an action that Pants does not know, so that Pants writes it under its own.
-This is an instance for BuildGrid's execution service, which has by then checked token and list.
+The result belongs to an action that the client does not know, so Pants writes it under its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
-from typing import Any, Final, Self
+from collections.abc import Generator, Iterator
+from typing import Any, Final
 
-import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
-from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
-from buildgrid.server.exceptions import FailedPreconditionError
+from buildgrid.server.bots.service import BaseBotsService
+from buildgrid.server.exceptions import FailedPreconditionError, NotFoundError
+from buildgrid.server.execution.instance import ExecutionInstance
+
+from nexus.remotecache.joining import misfit
+from nexus.remotecache.settings import ABANDONED_SECONDS_MAX
 
 CHROOT: Final = "{chroot}"
 
@@ -37,90 +39,112 @@ INPUTS: Final = "inputs"
 # How Pants asks for the variables of a machine.
 ASKING: Final = ("env", "-0")
 
+queue_execution = ExecutionInstance.execute
+stream_updates = ExecutionInstance.stream_operation_updates
+create_session = BaseBotsService._create_bot_session
 
-class ForwardedExecution:
-    """Takes the place of BuildGrid's own, which needs a database and workers that nobody ships."""
 
-    def __init__(self, store: str, instance: str, search_path: str) -> None:
-        self.store = store
-        self.instance = instance
-        self.search_path = search_path
-        # One entry for each call between its two halves, hence no more than threads serve calls.
-        # A stream of grpc has no type of its own.
-        self.pending: dict[str, tuple[Operation, Any]] = {}
+def install(search_path: str) -> None:
+    """Let BuildGrid rewrite actions, drop those that nobody waits for, and look at workers."""
+    watch = Watch()
+
+    def execute(instance: ExecutionInstance, *, action_digest: Any, **rest: Any) -> str:
+        mended = rewritten_action(instance.scheduler.storage, action_digest, search_path)
+        return str(queue_execution(instance, action_digest=mended, **rest))
+
+    def stream(instance: ExecutionInstance, name: str, context: Any) -> Iterator[Operation]:
+        yield from watch.follow(instance, name, context)
+
+    ExecutionInstance.execute = execute
+    ExecutionInstance.stream_operation_updates = stream
+    BaseBotsService._create_bot_session = _create_session
+
+
+def _create_session(service: Any, scheduler: Any, request: Any, context: Any) -> Any:
+    """Refuse a worker that would execute otherwise than the others, and say why."""
+    devices = request.bot_session.worker.devices
+    properties = [(p.key, p.value) for p in devices[0].properties] if devices else []
+    if reason := misfit(properties):
+        raise FailedPreconditionError(reason)
+    return create_session(service, scheduler, request, context)
+
+
+class Watch:
+    """Ends executions for which nobody has waited for a while.
+
+    A client that went away cannot use a result; one that lost its connection comes back soon.
+    There is one entry for each operation that somebody follows or has left a moment ago.
+    """
+
+    def __init__(self, seconds: float = ABANDONED_SECONDS_MAX) -> None:
+        self.seconds = seconds
         self.lock = threading.Lock()
+        self.followers: dict[str, int] = {}
 
-    def __enter__(self) -> Self:
-        """Begin to serve; BuildGrid calls this."""
-        self.channel = grpc.insecure_channel(self.store)
-        self.blobs = calls.ContentAddressableStorageStub(self.channel)
-        self.executions = calls.ExecutionStub(self.channel)
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.channel.close()
-
-    def execute(
-        self, *, action_digest: messages.Digest, skip_cache_lookup: bool, **_unused: object
-    ) -> str:
-        """Begin to execute: the name by which the client follows it."""
-        action = messages.Action.FromString(self.read(action_digest))
-        command = messages.Command.FromString(self.read(action.command_digest))
-        mended = rewritten_command(command, self.search_path)
-        rewritten = mended.SerializeToString(deterministic=True)
-        root = root_around(action.input_root_digest).SerializeToString(deterministic=True)
-        action.command_digest.CopyFrom(digest_of(rewritten))
-        action.input_root_digest.CopyFrom(digest_of(root))
-        executed = action.SerializeToString(deterministic=True)
-        self.write(rewritten, root, executed)
-        stream = self.executions.Execute(
-            messages.ExecuteRequest(
-                instance_name=self.instance,
-                action_digest=digest_of(executed),
-                skip_cache_lookup=skip_cache_lookup,
-            )
-        )
-        first = next(stream)
-        name = str(first.name).rsplit("/", 1)[-1]
-        with self.lock:
-            self.pending[name] = (first, stream)
-        return name
-
-    # The name is BuildGrid's.
-    def stream_operation_updates(self, operation_name: str, context: Any) -> Iterator[Operation]:
+    def follow(self, instance: Any, name: str, context: Any) -> Generator[Operation]:
         """Say how it goes until it has ended or the client has gone."""
         with self.lock:
-            first, stream = self.pending.pop(operation_name, (None, None))
-        if stream is None:
-            # A client that lost its connection asks again.
-            yield from self.executions.WaitExecution(
-                messages.WaitExecutionRequest(name=f"{self.instance}/{operation_name}")
-            )
+            self.followers[name] = self.followers.get(name, 0) + 1
+        done = False
+        try:
+            for operation in stream_updates(instance, name, context):
+                done = operation.done
+                yield operation
+        finally:
+            with self.lock:
+                self.followers[name] -= 1
+                left = not self.followers[name]
+                if left and done:
+                    del self.followers[name]
+            if left and not done:
+                timer = threading.Timer(self.seconds, self.drop, (instance.scheduler, name))
+                timer.daemon = True
+                timer.start()
+
+    def drop(self, scheduler: Any, name: str) -> None:
+        """Cancel an operation unless somebody follows it by now."""
+        with self.lock:
+            if self.followers.get(name) != 0:
+                return
+            del self.followers[name]
+        try:
+            scheduler.cancel_operation(name)
+        except NotFoundError:
             return
-        context.on_cancel(stream.cancel)
-        yield first
-        yield from stream
 
-    def read(self, digest: messages.Digest) -> bytes:
-        """A blob of the store."""
-        wanted = messages.BatchReadBlobsRequest(instance_name=self.instance, digests=[digest])
-        found = self.blobs.BatchReadBlobs(wanted).responses[0]
-        if found.status.code:
-            raise FailedPreconditionError(f"not in the store: {digest.hash}/{digest.size_bytes}")
-        return bytes(found.data)
 
-    def write(self, *blobs: bytes) -> None:
-        """Put blobs into the store."""
-        requests = [
-            messages.BatchUpdateBlobsRequest.Request(digest=digest_of(blob), data=blob)
-            for blob in blobs
-        ]
-        written = self.blobs.BatchUpdateBlobs(
-            messages.BatchUpdateBlobsRequest(instance_name=self.instance, requests=requests)
-        )
-        for answer in written.responses:
-            if answer.status.code:
-                raise FailedPreconditionError(f"not stored: {answer.status.message}")
+def rewritten_action(storage: Any, digest: messages.Digest, search_path: str) -> messages.Digest:
+    """Write the action that stands for a client's, and name it.
+
+    Raises:
+        FailedPreconditionError: the client's is not in the store.
+    """
+    action = read(storage, digest, messages.Action)
+    command = read(storage, action.command_digest, messages.Command)
+    mended = rewritten_command(command, search_path).SerializeToString(deterministic=True)
+    root = root_around(action.input_root_digest).SerializeToString(deterministic=True)
+    action.command_digest.CopyFrom(digest_of(mended))
+    action.input_root_digest.CopyFrom(digest_of(root))
+    if action.HasField("platform"):
+        action.ClearField("platform")  # The same stands in the command.
+    executed = action.SerializeToString(deterministic=True)
+    blobs = [(digest_of(blob), blob) for blob in (mended, root, executed)]
+    for status in storage.bulk_update_blobs(blobs):
+        if status.code:
+            raise FailedPreconditionError(f"not stored: {status.message}")
+    return digest_of(executed)
+
+
+def read(storage: Any, digest: messages.Digest, kind: Any) -> Any:
+    """Read a message from the store.
+
+    Raises:
+        FailedPreconditionError: it is not there.
+    """
+    found = storage.get_message(digest, kind)
+    if found is None:
+        raise FailedPreconditionError(f"not in the store: {digest.hash}")
+    return found
 
 
 def root_around(inputs: messages.Digest) -> messages.Directory:

@@ -1,18 +1,23 @@
-"""What the front changes of an action, and how it follows the store's execution of it."""
+"""What is changed of an action before it is scheduled, and what becomes of one left alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
+from buildgrid._protos.google.rpc.status_pb2 import Status
 from buildgrid.server.exceptions import FailedPreconditionError
 
+from nexus.remotecache import execution
 from nexus.remotecache.execution import (
-    ForwardedExecution,
+    Watch,
     digest_of,
     expand,
+    rewritten_action,
     rewritten_command,
     root_around,
 )
@@ -26,42 +31,27 @@ COMMAND = messages.Command(
     output_directories=["tree"],
     working_directory="sub",
 )
-OPERATION = "instance/a-name"
 SEARCH_PATH = "/usr/bin:/bin"
+
+# Long enough for a busy machine; nothing waits for it when all is well.
+PATIENCE_SECONDS = 60.0
 
 
 class Store:
-    """The store's three services: blobs in a table, and two operations for each execution."""
+    """BuildGrid's storage: blobs in a table."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, full: bool = False) -> None:
         self.blobs: dict[str, bytes] = {}
-        self.executed: list[messages.ExecuteRequest] = []
-        self.cancelled = False
+        self.full = full
 
-    def BatchReadBlobs(
-        self, request: messages.BatchReadBlobsRequest
-    ) -> messages.BatchReadBlobsResponse:
-        answer = messages.BatchReadBlobsResponse()
-        for digest in request.digests:
-            response = answer.responses.add(digest=digest)
-            if digest.hash in self.blobs:
-                response.data = self.blobs[digest.hash]
-            else:
-                response.status.code = 5
-        return answer
+    def get_message(self, digest: messages.Digest, kind: Any) -> Any:
+        blob = self.blobs.get(digest.hash)
+        return None if blob is None else kind.FromString(blob)
 
-    def BatchUpdateBlobs(
-        self, request: messages.BatchUpdateBlobsRequest
-    ) -> messages.BatchUpdateBlobsResponse:
-        answer = messages.BatchUpdateBlobsResponse()
-        for blob in request.requests:
-            self.blobs[blob.digest.hash] = blob.data
-            answer.responses.add(digest=blob.digest)
-        return answer
-
-    def Execute(self, request: messages.ExecuteRequest) -> Stream:
-        self.executed.append(request)
-        return Stream(self)
+    def bulk_update_blobs(self, blobs: list[tuple[messages.Digest, bytes]]) -> list[Status]:
+        if not self.full:
+            self.blobs |= {digest.hash: blob for digest, blob in blobs}
+        return [Status(code=8 * self.full, message="no room") for _ in blobs]
 
     def put(self, message: messages.Action | messages.Command) -> messages.Digest:
         blob = message.SerializeToString()
@@ -69,38 +59,29 @@ class Store:
         return digest_of(blob)
 
 
-class Stream:
-    """What grpc returns for a stream."""
+class Scheduler:
+    """Remembers what it was told to cancel."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.operations = iter([Operation(name=OPERATION), Operation(name=OPERATION, done=True)])
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+        self.told = threading.Event()
 
-    def __iter__(self) -> Iterator[Operation]:
-        return self.operations
-
-    def __next__(self) -> Operation:
-        return next(self.operations)
-
-    def cancel(self) -> None:
-        self.store.cancelled = True
+    def cancel_operation(self, name: str) -> None:
+        self.cancelled.append(name)
+        self.told.set()
 
 
-class Client:
-    """A client that goes away if it is told to."""
+class Instance:
+    """An execution whose client sees so many updates, the last of which may be the end."""
 
-    def __init__(self, *, goes: bool) -> None:
-        self.goes = goes
-
-    def on_cancel(self, callback: Callable[[], None]) -> None:
-        if self.goes:
-            callback()
+    def __init__(self, *done: bool) -> None:
+        self.scheduler = Scheduler()
+        self.done = done
 
 
-def forwarded(store: Store) -> ForwardedExecution:
-    execution = ForwardedExecution("unix:/nowhere", "instance", SEARCH_PATH)
-    execution.blobs = execution.executions = store
-    return execution
+def updates(instance: Instance, name: str, _context: object) -> Iterator[Operation]:
+    for done in instance.done:
+        yield Operation(name=name, done=done)
 
 
 def asked(store: Store) -> messages.Digest:
@@ -148,44 +129,62 @@ def test_the_command_that_was_asked_for_is_left_alone() -> None:
 
 
 def test_what_is_executed_is_the_rewritten_action_with_its_inputs_in_a_folder() -> None:
-    store = Store()
+    store: Any = Store()
 
-    forwarded(store).execute(action_digest=asked(store), skip_cache_lookup=True)
+    executed = rewritten_action(store, asked(store), SEARCH_PATH)
 
-    [request] = store.executed
-    action = messages.Action.FromString(store.blobs[request.action_digest.hash])
+    action = messages.Action.FromString(store.blobs[executed.hash])
     root = messages.Directory.FromString(store.blobs[action.input_root_digest.hash])
-    assert request.skip_cache_lookup
     assert action.do_not_cache
     assert root == root_around(messages.Digest(hash="1" * 64, size_bytes=1))
     command = store.blobs[action.command_digest.hash]
     assert messages.Command.FromString(command) == rewritten_command(COMMAND, SEARCH_PATH)
 
 
-def test_a_client_follows_its_execution_to_the_end() -> None:
-    store = Store()
-    execution = forwarded(store)
-    name = execution.execute(action_digest=asked(store), skip_cache_lookup=False)
-
-    seen = list(execution.stream_operation_updates(name, Client(goes=False)))
-
-    assert name == "a-name"
-    assert [operation.done for operation in seen] == [False, True]
-    assert not store.cancelled
-
-
-def test_a_client_that_goes_takes_its_execution_with_it() -> None:
-    store = Store()
-    execution = forwarded(store)
-    name = execution.execute(action_digest=asked(store), skip_cache_lookup=False)
-
-    list(execution.stream_operation_updates(name, Client(goes=True)))
-
-    assert store.cancelled
-
-
 def test_an_action_that_is_not_in_the_store_is_refused() -> None:
     missing = messages.Digest(hash="2" * 64, size_bytes=2)
 
     with pytest.raises(FailedPreconditionError, match="not in the store: 2222"):
-        forwarded(Store()).execute(action_digest=missing, skip_cache_lookup=False)
+        rewritten_action(Store(), missing, SEARCH_PATH)
+
+
+def test_an_action_that_the_store_has_no_room_for_is_refused() -> None:
+    store = Store(full=True)
+
+    with pytest.raises(FailedPreconditionError, match="not stored: no room"):
+        rewritten_action(store, asked(store), SEARCH_PATH)
+
+
+def test_an_execution_that_nobody_waits_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "stream_updates", updates)
+    instance = Instance(False)
+
+    list(Watch(seconds=0).follow(instance, "job", None))
+
+    assert instance.scheduler.told.wait(PATIENCE_SECONDS)
+    assert instance.scheduler.cancelled == ["job"]
+
+
+def test_an_execution_that_somebody_comes_back_to_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "stream_updates", updates)
+    watch = Watch(seconds=PATIENCE_SECONDS)
+    instance = Instance(False, False)
+
+    lost = watch.follow(instance, "job", None)
+    next(lost)
+    back = watch.follow(instance, "job", None)
+    next(back)
+    lost.close()
+    watch.drop(instance.scheduler, "job")
+
+    assert instance.scheduler.cancelled == []
+
+
+def test_an_execution_that_has_ended_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "stream_updates", updates)
+    watch = Watch(seconds=0)
+    instance = Instance(False, True)
+
+    assert [operation.done for operation in watch.follow(instance, "job", None)] == [False, True]
+    assert watch.followers == {}
+    assert instance.scheduler.cancelled == []

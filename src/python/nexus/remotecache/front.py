@@ -1,4 +1,4 @@
-"""BuildGrid, with two things added: what it takes can be found again, or is refused.
+"""BuildGrid, with a gate, measures and an audit, and with what it takes made sure of.
 
 A result names a folder by its `Tree`, one message that holds every `Directory` in it, and Pants
 2.17.1 uploads that and nothing else.  The store answers for a result only if each `Directory` is
@@ -8,39 +8,71 @@ served.  Here the directories are put into the store when the result is.
 BuildGrid 0.4.4 does not look at what the store says of each blob, so a store on a full disk would
 seem to take everything.  Here each result is asked for when it has been written: the store answers
 only if it has the result and all that this names.
-
-If the store executes too, so does the front, by `nexus.remotecache.execution`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
-from typing import Final
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
 
-import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 from buildgrid.server.actioncache.caches.remote_cache import RemoteActionCache
 from buildgrid.server.app import cli
+from buildgrid.server.app.commands import cmd_server
+from buildgrid.server.auth.manager import set_auth_manager
 from buildgrid.server.exceptions import NotFoundError, ResourceExhaustedError
+from buildgrid.server.monitoring import set_monitoring_bus
 from buildgrid.server.server import Server
 
-from nexus.remotecache.execution import ForwardedExecution
-from nexus.remotecache.settings import INSTANCE
+from nexus.remotecache import database, execution, front_settings, metrics
+from nexus.remotecache.access import Register
+from nexus.remotecache.audit import Audit
+from nexus.remotecache.authorization import Gate
 
 # A message of gRPC is 4 MiB at most, and each call must hold some more than the tree.  A result
 # with a larger tree is refused, which makes it a miss: slow, and right.
 TREE_BYTES_MAX: Final = 3 * 1024 * 1024
 
 store_result = RemoteActionCache.update_action_result
-set_up_services = Server.setup_grpc
+create_server = cmd_server._create_server_from_config
 
 
-def store_result_and_directories(
+class Writer:
+    """Writes results: with their directories, made sure of, and with a line in the audit."""
+
+    def __init__(self, audit: Audit, count: Callable[[str], None]) -> None:
+        self.audit = audit
+        self.count = count
+
+    def write(
+        self, cache: RemoteActionCache, action: messages.Digest, result: messages.ActionResult
+    ) -> None:
+        """Take the place of `RemoteActionCache.update_action_result`."""
+        outcome = "failed"
+        try:
+            write_result(cache, action, result)
+            outcome = "written"
+        except ResourceExhaustedError:
+            outcome = "not kept"
+            raise
+        finally:
+            self.count(outcome)
+            blob = result.SerializeToString(deterministic=True)
+            self.audit.result(
+                f"{action.hash}/{action.size_bytes}",
+                f"{hashlib.sha256(blob).hexdigest()}/{len(blob)}",
+                outcome,
+            )
+
+
+def write_result(
     cache: RemoteActionCache, action: messages.Digest, result: messages.ActionResult
 ) -> None:
-    """Take the place of `RemoteActionCache.update_action_result`."""
+    """Write the directories of a result, then the result, and ask whether it is there."""
     storage = calls.ContentAddressableStorageStub(cache._channel)
     instance = cache.remote_instance_name
     for folder in result.output_directories:
@@ -75,21 +107,46 @@ def directories_of(tree_bytes: bytes) -> list[messages.BatchUpdateBlobsRequest.R
     return requests
 
 
-def set_up_execution(server: Server, store: str, search_path: str) -> grpc.Server:
-    """Take the place of `Server.setup_grpc`: one more service, under BuildGrid's own checks."""
-    execution = ForwardedExecution(store, INSTANCE, search_path)
-    server._execution_service.add_instance(INSTANCE, execution)
-    server._capabilities_service.instances[INSTANCE].add_execution_instance(execution)
-    return set_up_services(server)
+def gated_server(settings: front_settings.Front, configuration: dict[str, Any]) -> Server:
+    """Take the place of `_create_server_from_config`: BuildGrid's server, behind our gate."""
+    measured = metrics.Metrics()
+    audit = Audit(Path(settings.audit))
+    RemoteActionCache.update_action_result = _as_method(
+        Writer(audit, lambda outcome: measured.results.labels(outcome=outcome).inc())
+    )
+    server = create_server(configuration)
+    server._is_instrumented = True
+    set_monitoring_bus(measured)
+    secret = Path(settings.token_secret).read_text(encoding="ascii")
+    register = Register(Path(settings.register))
+    set_auth_manager(
+        Gate(register, secret, audit, lambda call: measured.refusals.labels(method=call).inc())
+    )
+    if settings.metrics_port:
+        socket_path, disk = Path(settings.store_socket), Path(settings.disk)
+
+        def sick() -> str:
+            return metrics.sickness(socket_path, disk, lambda: "")
+
+        metrics.serve(measured, settings.metrics_address, settings.metrics_port, sick, disk)
+    return server
 
 
-def main(executing: tuple[str, str] | None) -> None:
-    """Be `bgd`, with the arguments of this process.
+def _as_method(writer: Writer) -> Callable[..., None]:
+    def update_action_result(
+        cache: RemoteActionCache, action: messages.Digest, result: messages.ActionResult
+    ) -> None:
+        writer.write(cache, action, result)
 
-    Given the store's address, and the PATH of its machine, execute there.
-    """
-    RemoteActionCache.update_action_result = store_result_and_directories
-    if executing is not None:
-        Server.setup_grpc = lambda server: set_up_execution(server, *executing)
+    return update_action_result
+
+
+def main(path: str) -> None:
+    """Be `bgd`, with the arguments of this process, and with our settings in a file."""
+    settings = front_settings.parse(Path(path).read_text(encoding="utf-8"))
+    if settings.database:
+        database.install()
+        execution.install(settings.search_path)
+    cmd_server._create_server_from_config = lambda raw: gated_server(settings, raw)
     sys.argv[0] = "bgd"
     cli()

@@ -22,9 +22,10 @@ from types import FrameType
 from typing import Final
 from xml.etree import ElementTree
 
+from nexus.core.exits import EXIT_CONFIG
 from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
-from nexus.remotecache import credentials, proof_broken, proof_faults, server
+from nexus.remotecache import credentials, proof_broken, proof_faults, server, team
 from nexus.remotecache.proof_clones import clones_share_and_agree
 from nexus.remotecache.proof_execution import executes_remotely
 from nexus.remotecache.proof_project import Run
@@ -60,6 +61,7 @@ class Verdict:
     name: str
     complaint: str = ""
     not_tried: str = ""
+    said: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -70,13 +72,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")
     parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="cases side by side")
     arguments = parser.parse_args(argv)
-    if unknown := set(arguments.cases) - set(CASES):
-        print(f"no case {sorted(unknown)}; there are {', '.join(CASES)}", file=sys.stderr)
-        return 2
+    if unknown := [name for name in arguments.cases if name not in (*CASES, *team.CASES)]:
+        known = ", ".join((*CASES, *team.CASES))
+        print(f"error: {unknown[0]!r} is not a case; expected some of {known}", file=sys.stderr)
+        return EXIT_CONFIG
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     with tempfile.TemporaryDirectory(prefix="nexus-proof-") as folder:
-        names = arguments.cases or list(CASES)
+        names = arguments.cases or [*CASES, *team.ALWAYS]
         verdicts = play_all(names, Path(folder), arguments.root.resolve(), arguments.jobs)
         arguments.out.mkdir(parents=True, exist_ok=True)
         write_report(arguments.out / "junit.xml", verdicts)
@@ -100,16 +103,25 @@ def play_all(names: Sequence[str], folder: Path, root: Path, jobs: int) -> list[
     made = credentials.create(folder / "keys", lifetime=timedelta(hours=2))
     shared_folder = folder / "shared"
     shared_folder.mkdir(mode=0o700)
-    with server.running(shared_folder, made) as shared:
-        stages = [Stage(folder, root, made, shared, name) for name in names]
+    with server.running(shared_folder, made, server.Place()) as shared:
+        stages = [Stage(folder, root, made, shared, name) for name in names if name in CASES]
+        hosts = [name for name in names if name in team.CASES]
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                return list(pool.map(play, stages))
+                together = pool.submit(play_team, hosts, folder, root)
+                alone = list(pool.map(play, stages))
+                return [*alone, *together.result()]
             except SystemExit:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for stage in stages:
                     stage.stop()
                 raise
+
+
+def play_team(names: Sequence[str], folder: Path, root: Path) -> list[Verdict]:
+    """Play the cases of a team of hosts, one after the other."""
+    played = team.play(names, folder / "team", root) if names else []
+    return [tell(Verdict(one.name, one.complaint, one.not_tried, one.said)) for one in played]
 
 
 def play(stage: Stage) -> Verdict:
@@ -147,7 +159,7 @@ def tell(verdict: Verdict) -> Verdict:
     elif verdict.not_tried:
         text = f"NOT TRIED {verdict.name}: {verdict.not_tried}"
     else:
-        text = f"ok     {verdict.name}"
+        text = f"ok     {verdict.name}" + (f": {verdict.said}" if verdict.said else "")
     print(text, flush=True)
     return verdict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,11 +11,12 @@ import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 
-from nexus.remotecache import server, settings
+from nexus.remotecache import database, server, settings
 from nexus.remotecache.execution import ASKING, digest_of
+from nexus.remotecache.processes import child, python_argv
 from nexus.remotecache.proof_project import NAMES, PROCESSES
 from nexus.remotecache.proof_stage import NotTriedError, Stage, expect, expect_all_found
-from nexus.remotecache.sandbox import Sandbox, refusal, visible_folders
+from nexus.remotecache.sandbox import refusal
 
 # It refuses at once; this is for a machine with other work.
 ANSWER_SECONDS_MAX: Final = 60
@@ -27,21 +29,25 @@ CODES: Final = {settings.WRITER: "FAILED_PRECONDITION", settings.READER: "UNAUTH
 
 
 def executes_remotely(stage: Stage) -> None:
-    """Every process runs in the server's sandbox, and another machine finds the results.
+    """Every process runs in a worker's sandbox, and another machine finds the results.
 
     Everything is held, and the holds lie where the sandbox does not see them: a process that ran
     where Pants runs would wait.
     """
     if (reason := refusal()) is not None:
         raise NotTriedError(reason)
-    caches = stage.folder / f"{stage.salt}-caches"
-    caches.mkdir()
     tools = ("/usr/bin", "/bin")
-    sandbox = Sandbox(jobs=2, folders=visible_folders({}, ()), caches=caches, tools=tools)
-    with stage.cache(sandbox=sandbox) as cache:
+    folder = stage.cache_folder
+    folder.mkdir(mode=0o700)
+    url = f"{database.SQLITE}{folder / 'jobs.sqlite'}"
+    database.prepare(url)
+    with (
+        stage.cache(database=url, search_path=os.pathsep.join(tools)) as cache,
+        child(folder, "worker", worker_argv(cache, "one", jobs=2)),
+    ):
         environment = stage.environment(cache)
         environment |= settings.execution_environment(
-            port=cache.port, caches=str(caches), interpreters=(), tools=tools
+            port=cache.port, caches=settings.SANDBOX_CACHES, interpreters=(), tools=tools
         )
         first = stage.run(environment, held=NAMES)
         counters = first.stats.counters
@@ -63,6 +69,22 @@ def executes_remotely(stage: Stage) -> None:
             asked, variables = execute(channel, how, ASKING)
             expect("exit code of a process that asks for variables", asked, 0)
             expect("PATH is told", b"PATH=/usr/bin:/bin" in variables.split(b"\0"), True)
+
+
+def worker_argv(cache: server.CacheServer, name: str, *, jobs: int) -> list[str]:
+    """A worker beside a server."""
+    made = cache.credentials
+    return python_argv(
+        "from nexus.remotecache.worker import program; program()",
+        f"--server=localhost:{cache.port}",
+        f"--authority={made.ca}",
+        f"--token={made.token(settings.WORKER)}",
+        f"--folder={cache.folder / name}",
+        f"--id={name}",
+        f"--jobs={jobs}",
+        # The machine of a proof may have little.
+        "--free=0",
+    )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from nexus.remotecache import credentials, report, server, settings
+from nexus.remotecache import credentials, processes, report, settings
 from nexus.remotecache.proof_project import NAMES, PROCESSES, blob_of, output_of_step
 from nexus.remotecache.proof_stage import (
     Stage,
@@ -47,7 +47,7 @@ def read_only_token(stage: Stage) -> None:
 def server_down(stage: Stage) -> None:
     """Nobody listens."""
     environment = stage.environment(stage.shared)
-    environment["PANTS_REMOTE_STORE_ADDRESS"] = f"grpcs://localhost:{server.free_port()}"
+    environment["PANTS_REMOTE_STORE_ADDRESS"] = f"grpcs://localhost:{processes.free_port()}"
     expect_nothing_served(stage.run_until_noticed(environment))
 
 

@@ -152,15 +152,7 @@ def run_pants(
     """
     state.mkdir(parents=True, exist_ok=True)
     log = state / "pants.log"
-    argv = [
-        str(launcher),
-        "--no-pantsd",
-        f"--local-store-dir={state / 'store'}",
-        f"--named-caches-dir={state / 'caches'}",
-        f"--pants-workdir={state / 'work'}",
-        f"--pants-subprocessdir={state / 'processes'}",
-        *arguments,
-    ]
+    argv = [str(launcher), *pants_arguments(state, arguments)]
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -181,6 +173,18 @@ def run_pants(
     for used in ("store", "caches", "work", "processes"):
         shutil.rmtree(state / used, ignore_errors=True)
     return Run(process.returncode, log.read_text(encoding="utf-8", errors="replace"), log)
+
+
+def pants_arguments(state: Path, arguments: tuple[str, ...]) -> list[str]:
+    """Make Pants keep all that it has in a folder."""
+    return [
+        "--no-pantsd",
+        f"--local-store-dir={state / 'store'}",
+        f"--named-caches-dir={state / 'caches'}",
+        f"--pants-workdir={state / 'work'}",
+        f"--pants-subprocessdir={state / 'processes'}",
+        *arguments,
+    ]
 
 
 def clean_environment() -> dict[str, str]:

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nexus.remotecache import proof_project, report, server, settings
 from nexus.remotecache.credentials import Credentials
 from nexus.remotecache.proof_project import NAMES, PROCESSES, RUN_SECONDS_MAX, Run
-from nexus.remotecache.sandbox import Sandbox
 
 # The end of a log that a failed case shows.
 LOG_TAIL_CHARS = 4000
@@ -55,11 +55,7 @@ class Stage:
     @contextlib.contextmanager
     def cache(
         self,
-        *,
-        quota: str = "10G",
-        sandbox: Sandbox | None = None,
-        store_prefix: tuple[str, ...] = (),
-        store_options: tuple[str, ...] = (),
+        **place: Any,
     ) -> Iterator[server.CacheServer]:
         """A cache of this case, which keeps what it has if it is started again.
 
@@ -67,14 +63,7 @@ class Stage:
         """
         folder = self.cache_folder
         folder.mkdir(mode=0o700, exist_ok=True)
-        with server.running(
-            folder,
-            self.credentials,
-            quota=quota,
-            sandbox=sandbox,
-            store_prefix=store_prefix,
-            store_options=store_options,
-        ) as running:
+        with server.running(folder, self.credentials, server.Place(**place)) as running:
             yield running
 
     @property

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nexus.remotecache.settings import SANDBOX_CACHES
+
 # Where the tools of a Linux machine are; `/etc` for resolving names and certificates.
 SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc")
 
@@ -23,27 +25,19 @@ TRY_SECONDS_MAX: Final = 60
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How many processes at once, what they see, and the one folder they may keep things in.
+    """What each process sees, and the one folder that processes share and may keep things in."""
 
-    The tools are folders, as in a PATH: for those processes that ask for the machine's.
-    """
-
-    jobs: int
     folders: tuple[Path, ...]
     caches: Path
-    tools: tuple[str, ...]
 
-    def arguments(self, runner: Path) -> list[str]:
-        """What the store is told.
+    def arguments(self) -> list[str]:
+        """What the runner is told.
 
         A link such as `/bin` to `usr/bin` cannot be mounted, so what it points to is.
         """
-        mounts = [f"--ro-bind-mount={folder.resolve()}:{folder}" for folder in self.folders]
         return [
-            f"--jobs={self.jobs}",
-            f"--buildbox-run={runner}",
-            *(f"--runner-arg={mount}" for mount in mounts),
-            f"--runner-arg=--bind-mount={self.caches}:{self.caches}",
+            *(f"--ro-bind-mount={folder.resolve()}:{folder}" for folder in self.folders),
+            f"--bind-mount={self.caches}:{SANDBOX_CACHES}",
         ]
 
 

@@ -10,6 +10,7 @@ from nexus.remotecache.sandbox import (
     tool_folders,
     visible_folders,
 )
+from nexus.remotecache.settings import SANDBOX_CACHES
 
 
 def test_each_folder_is_mounted_from_where_it_is_to_where_it_is_looked_for(tmp_path: Path) -> None:
@@ -17,13 +18,11 @@ def test_each_folder_is_mounted_from_where_it_is_to_where_it_is_looked_for(tmp_p
     (tmp_path / "bin").symlink_to("usr-bin")
     caches = tmp_path / "caches"
 
-    arguments = Sandbox(3, (tmp_path / "bin",), caches, ()).arguments(Path("/runner"))
+    arguments = Sandbox((tmp_path / "bin",), caches).arguments()
 
     assert arguments == [
-        "--jobs=3",
-        "--buildbox-run=/runner",
-        f"--runner-arg=--ro-bind-mount={tmp_path}/usr-bin:{tmp_path}/bin",
-        f"--runner-arg=--bind-mount={caches}:{caches}",
+        f"--ro-bind-mount={tmp_path}/usr-bin:{tmp_path}/bin",
+        f"--bind-mount={caches}:{SANDBOX_CACHES}",
     ]
 
 

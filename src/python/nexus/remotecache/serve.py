@@ -1,8 +1,8 @@
-"""`./pants run ci:remote_cache`: a shared cache on this machine, until it is told to stop.
+"""`./pants run ci:remote_cache`: a shared cache, until it is told to stop.
 
 Prints what to set, as lines that a shell can read, and waits for SIGTERM or Ctrl-C.  Without
-`--folder` everything lives in a temporary folder and is removed at the end; with it, blobs, results
-and keys stay and serve again.
+`--folder` everything lives in a temporary folder and is removed at the end; with it, blobs,
+results, keys, tokens and jobs stay and serve again.
 """
 
 from __future__ import annotations
@@ -11,30 +11,33 @@ import argparse
 import contextlib
 import fcntl
 import os
-import shlex
 import signal
-import sys
+import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
+from typing import Final, NoReturn
 
+from nexus.core.commandline import fail
+from nexus.core.errors import UsageError
+from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import Text, run_program
-from nexus.remotecache import credentials, server, settings
-from nexus.remotecache.sandbox import (
-    Sandbox,
-    interpreter_folders,
-    refusal,
-    tool_folders,
-    visible_folders,
-)
+from nexus.remotecache import certificates, credentials, database, manage, server, settings, worker
+from nexus.remotecache.credentials import Credentials
+from nexus.remotecache.processes import ServerError, SettingError, child, python_argv
+from nexus.remotecache.runner import print_settings
+from nexus.remotecache.sandbox import refusal, tool_folders, visible_folders
+from nexus.remotecache.serve_options import parse
 
 # Between two looks at whether the servers still live.
-LOOK_SECONDS = 0.5
+LOOK_SECONDS: Final = 0.5
 
-PORT_MAX = 65535
+# A folder that begins with this file is a server's.
+MARK: Final = "nexus-remote-cache"
+MARK_TEXT: Final = "format 2\n"
 
 
 class StopRequestedError(Exception):
@@ -42,132 +45,158 @@ class StopRequestedError(Exception):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve until told to stop: 0; 1 if the servers did not start or ended by themselves."""
-    arguments = parse(argv)
+    """Serve until told to stop: 0; 20 for what cannot be asked for, 21 if this machine failed."""
+    if "--worker" in argv:
+        return worker.main([argument for argument in argv if argument != "--worker"])
+    try:
+        arguments = parse(argv)
+    except UsageError as exc:
+        return fail(exc, EXIT_CONFIG)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     try:
+        if arguments.grant or arguments.revoke or arguments.grants:
+            return manage.manage(arguments)
         with contextlib.ExitStack() as stack:
             folder = choose_folder(arguments.folder, stack)
             lock(folder, stack)
+            mark(folder)
             serve(folder, arguments)
     except StopRequestedError:
         return 0
-    except server.ServerError as exc:
-        print(f"remote_cache: {exc}", file=sys.stderr)
+    except ServerError as exc:
+        return fail(exc, exc.exit_code)
     return 1
-
-
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="remote_cache", description=__doc__.split("\n")[0])
-    parser.add_argument("--port", type=port_number, default=0, help="default: one that is free")
-    parser.add_argument("--quota", default="10G", help="size of the store, such as 500M or 10G")
-    parser.add_argument("--folder", type=Path, help="keep everything here; default: keep nothing")
-    parser.add_argument("--days", type=int, default=30, help="how long keys and tokens are valid")
-    parser.add_argument("--settings", type=Path, help="also write the settings of a writer there")
-    parser.add_argument("--execute", action="store_true", help="run processes here, in bubblewrap")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="as many at once")
-    parser.add_argument(
-        "--mount",
-        type=Path,
-        action="append",
-        default=[],
-        help="a folder with tools that executed processes may read, besides the system's",
-    )
-    return parser.parse_args(argv)
-
-
-def port_number(text: str) -> int:
-    """A port, or 0 for one that is free."""
-    if not text.isascii() or not text.isdecimal() or int(text[:6]) > PORT_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected 0 to {PORT_MAX}")
-    return int(text)
 
 
 def choose_folder(given: Path | None, stack: contextlib.ExitStack) -> Path:
     """The folder of everything; only its owner may look into it."""
     if given is None:
         return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nexus-cache-")))
+    if given.is_dir() and not (given / MARK).exists() and any(given.iterdir()):
+        known = (given / "keys").is_dir() and (given / "store").is_dir()
+        if not known:
+            raise SettingError(
+                f"--folder: {given} holds something else; give an empty folder, or a new one"
+            )
     given.mkdir(mode=0o700, parents=True, exist_ok=True)
     given.chmod(0o700)
     return given.resolve()
 
 
-def choose_sandbox(folder: Path, arguments: argparse.Namespace) -> Sandbox:
-    """What executed processes get, if this machine can confine them.
+def mark(folder: Path) -> None:
+    """Say in a folder whose it is.
 
     Raises:
-        ServerError: it cannot.
+        SettingError: it is of a server of another version.
     """
-    if (reason := refusal()) is not None:
-        raise server.ServerError(f"--execute: {reason}")
-    caches = folder / "caches"
-    caches.mkdir(exist_ok=True)
-    folders = visible_folders(os.environ, arguments.mount)
-    return Sandbox(arguments.jobs, folders, caches, tool_folders(os.environ, folders))
+    path = folder / MARK
+    if not path.exists():
+        if (folder / "keys").exists() and not (folder / "keys" / "tokens.json").exists():
+            raise SettingError(
+                f"--folder: {folder} is of an earlier version, whose keys know no scopes; delete "
+                f"{folder / 'keys'} for new ones (blobs and results stay)"
+            )
+        path.write_text(MARK_TEXT, encoding="ascii")
+    elif (found := path.read_text(encoding="utf-8", errors="replace")) != MARK_TEXT:
+        raise SettingError(
+            f"--folder: {folder} is a server's of {found.strip()[:64]!r}; this version has "
+            f"{MARK_TEXT.strip()!r}: use the version that made it, or another folder"
+        )
 
 
 def lock(folder: Path, stack: contextlib.ExitStack) -> None:
     """Keep others out of a folder: two stores on the same files would evict what the other serves.
 
     Raises:
-        ServerError: somebody has it.
+        SettingError: somebody has it.
     """
     file = stack.enter_context((folder / "lock").open("w"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
-        raise server.ServerError(f"--folder {folder}: another remote_cache serves it") from exc
+        raise SettingError(f"--folder: {folder}: another remote_cache serves it") from exc
+
+
+def keys(folder: Path, arguments: argparse.Namespace) -> Credentials:
+    """Make keys, or take those there are; look at what others will be shown.
+
+    Raises:
+        SettingError: a certificate will not do.
+    """
+    lifetime = timedelta(days=arguments.days)
+    place = folder / "keys"
+    names = tuple(dict.fromkeys((*arguments.names, credentials.LOCAL_NAME)))
+    if place.exists():
+        made = Credentials(place)
+        if certificates.ends_soon(made.server_certificate, names):
+            credentials.sign_server(made, lifetime, names)
+    else:
+        made = credentials.create(place, lifetime=lifetime, names=names)
+    try:
+        if arguments.files is not None:
+            certificates.check(arguments.files, arguments.names, datetime.now(UTC))
+            return Credentials(place, arguments.files)
+        certificates.check_dates(certificates.load_all(made.ca)[0], made.ca, datetime.now(UTC))
+    except certificates.CertificateError as exc:
+        raise SettingError(str(exc)) from exc
+    return made
 
 
 def serve(folder: Path, arguments: argparse.Namespace) -> None:
     """Run the servers until one ends or a signal comes."""
-    keys = folder / "keys"
-    if keys.exists():
-        made = credentials.Credentials(keys)
-    else:
-        made = credentials.create(keys, lifetime=timedelta(days=arguments.days))
-    sandbox = choose_sandbox(folder, arguments) if arguments.execute else None
-    with server.running(
-        folder, made, port=arguments.port, quota=arguments.quota, sandbox=sandbox
-    ) as running:
-        print_settings(running, sandbox, arguments.settings)
+    if arguments.execute and (reason := refusal()) is not None:
+        raise ServerError(f"--execute: {reason}")
+    made = keys(folder, arguments)
+    url = ""
+    if arguments.schedule:
+        url = arguments.database or f"{database.SQLITE}{folder / 'jobs.sqlite'}"
+        try:
+            database.prepare(url)
+        except database.DatabaseError as exc:
+            raise SettingError(str(exc)) from exc
+    tools = tool_folders(os.environ, visible_folders(os.environ, arguments.mount))
+    place = server.Place(
+        address=arguments.listen,
+        port=arguments.port,
+        certificates_port=arguments.certificates_port,
+        metrics_port=arguments.metrics_port,
+        host=arguments.names[0],
+        quota=arguments.quota,
+        database=url,
+        search_path=os.pathsep.join(tools),
+        verbose=arguments.verbose,
+        worker_seconds=arguments.worker_seconds,
+    )
+    with server.running(folder, made, place) as running, own_worker(running, arguments) as helper:
+        print_settings(running, arguments)
         while (ended := running.ended()) is None:
+            if helper is not None and helper.poll() is not None:
+                raise ServerError(f"the worker ended with {helper.returncode}")
             time.sleep(LOOK_SECONDS)
-    raise server.ServerError(ended)
+    raise ServerError(ended)
 
 
-def print_settings(running: server.CacheServer, sandbox: Sandbox | None, path: Path | None) -> None:
-    """Say what to set to write and, apart, what differs for whoever may only read."""
+@contextlib.contextmanager
+def own_worker(
+    running: server.CacheServer, arguments: argparse.Namespace
+) -> Iterator[subprocess.Popen[bytes] | None]:
+    """A worker beside the server, if one is asked for; it joins as those elsewhere do."""
+    if not arguments.execute:
+        yield None
+        return
     made = running.credentials
-
-    def lines(subject: str) -> list[str]:
-        environment = settings.pants_environment(
-            port=running.port,
-            ca_path=str(made.ca),
-            token_path=str(made.token(subject)),
-            writes=subject == settings.WRITER,
-        )
-        if sandbox is not None and subject == settings.WRITER:
-            environment = {
-                **environment,
-                **settings.execution_environment(
-                    port=running.port,
-                    caches=str(sandbox.caches),
-                    interpreters=interpreter_folders(sandbox.folders),
-                    tools=sandbox.tools,
-                ),
-            }
-        return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-
-    writer, reader = lines(settings.WRITER), lines(settings.READER)
-    print(f"# remote_cache: serving on localhost:{running.port}, process {os.getpid()}")
-    print("\n".join(writer))
-    print("# Who may only read sets instead:")
-    print("\n".join(f"#   {line}" for line in reader if line not in writer), flush=True)
-    if path is not None:
-        path.write_text("\n".join(writer) + "\n", encoding="utf-8")
+    command = [
+        f"--server=localhost:{running.port}",
+        f"--authority={made.ca}",
+        f"--token={made.token(settings.WORKER)}",
+        f"--folder={running.folder / 'worker'}",
+        f"--jobs={arguments.jobs}",
+        *(f"--mount={folder}" for folder in arguments.mount),
+    ]
+    program = "from nexus.remotecache.worker import program; program()"
+    with child(running.folder, "worker", python_argv(program, *command)) as process:
+        yield process
 
 
 def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -177,5 +206,10 @@ def stop(_signal: int, _frame: FrameType | None) -> None:
     raise StopRequestedError
 
 
-if __name__ == "__main__":
+def program() -> NoReturn:
+    """Be this program, with the arguments of this process."""
     run_program(main, Text.REPORT)
+
+
+if __name__ == "__main__":
+    program()

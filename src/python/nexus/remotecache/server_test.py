@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nexus.remotecache import serve, server, settings
+from nexus.core.errors import UsageError
+from nexus.remotecache import processes, serve_options, settings
 
 # Long enough for a busy machine; nothing waits for it when all is well.
 PATIENCE_SECONDS = 60.0
@@ -21,7 +22,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 sys.path[:] = {path!r}
-from nexus.remotecache import server
+from nexus.remotecache import processes as server
 command = [sys.executable, "-c", "import time; time.sleep(1000)"]
 with server.child(Path({folder!r}), "sleeper", command) as sleeper:
     print(sleeper.pid, flush=True)
@@ -61,22 +62,20 @@ def test_a_port_that_somebody_listens_on_is_refused(address: str) -> None:
         taken.bind((address, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(server.ServerError, match=f"--port {port}: Address already in use"):
-            server.refuse_taken(port)
-    server.refuse_taken(port)
+        with pytest.raises(processes.ServerError, match=f"--port {port}: Address already in use"):
+            processes.refuse_taken("127.0.0.1", port)
+    processes.refuse_taken("127.0.0.1", port)
 
 
 def test_the_front_shares_its_port_with_nobody() -> None:
-    paths = settings.FrontPaths(
-        server_key="k", server_certificate="c", token_secret="t", access_list="a", store_socket="s"
-    )
-    text = settings.front_configuration("127.0.0.1:1", paths)
+    paths = settings.FrontPaths(server_key="k", server_certificate="c", store_socket="s")
+    text = settings.front_configuration(settings.Listening(address="127.0.0.1", port=1), paths)
     assert "\ngrpc-server-options:\n" in text
     assert "\n  grpc.so_reuseport: 0\n" in text
 
 
 @pytest.mark.parametrize("given", ["-1", "65536", "x", "", "99999999999", "٣"])
-def test_a_port_that_is_none_is_named(given: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        serve.parse([f"--port={given}"])
-    assert f"{given!r} is not a port; expected 0 to 65535" in capsys.readouterr().err
+def test_a_port_that_is_none_is_named(given: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        serve_options.parse([f"--port={given}"])
+    assert f"{given!r} is not a port; expected 0 to 65535" in str(caught.value)

@@ -16,9 +16,11 @@ INSTANCE: Final = "main"
 # Both sides must name the same audience, or both none.
 AUDIENCE: Final = "nexus-remote-cache"
 
-# Whom a token is made out to, and with that what it allows.
+# Whom a new server makes tokens for.
 WRITER: Final = "writer"
 READER: Final = "reader"
+WORKER: Final = "worker"
+ADMIN: Final = "admin"
 
 # Pants asks up to 128 things at once; with fewer threads BuildGrid refuses some of them, and each
 # refusal is a miss.
@@ -29,16 +31,28 @@ THREADS: Final = 300
 # root's rights gets no namespaces, by which a process hides network and home.
 EXECUTION_PROPERTIES: Final = (("network", "on"), ("unixUID", "65534"), ("unixGID", "65534"))
 
-# What reading takes; the names are those of the calls of the Remote Execution API.
-READING_CALLS: Final = (
-    "GetCapabilities",
-    "GetActionResult",
-    "FindMissingBlobs",
-    "BatchReadBlobs",
-    "Read",
-    "QueryWriteStatus",
-    "GetTree",
-)
+# A property of a request that a worker must have, too; all others only shape the sandbox.
+MATCHED_PROPERTIES: Final = ("OSFamily", "ISA", "tool", "pool")
+SHAPING_PROPERTIES: Final = ("network", "unixUID", "unixGID", "container-image", "Arch")
+
+# A worker of which nothing is heard for so long is gone, and its processes go to others.
+WORKER_SECONDS_MAX: Final = 30
+
+# A process runs at most this long, and is given to so many workers that die of it.
+EXECUTION_SECONDS_MAX: Final = 7200
+JOB_ATTEMPTS_MAX: Final = 5
+
+# As many processes wait for workers with the same properties; more are refused.
+QUEUE_MAX: Final = 10_000
+
+# An execution for which no client waits for so long is ended.
+ABANDONED_SECONDS_MAX: Final = 60
+
+# Where every sandbox has the caches that processes share on their machine.
+SANDBOX_CACHES: Final = "/nexus-caches"
+
+# Jobs that ended are forgotten after a day: who asks later executes anew.
+JOB_DAYS_KEPT: Final = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,33 +61,62 @@ class FrontPaths:
 
     server_key: str
     server_certificate: str
-    token_secret: str
-    access_list: str
     store_socket: str
 
 
-def front_configuration(address: str, paths: FrontPaths) -> str:
-    """The configuration of the front: TLS, tokens and the access list over the store.
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Where the front listens: for tokens, and, if asked, for clients with certificates."""
 
-    Strings are written as JSON, which YAML reads as the same strings, whatever is in a path.
-    """
-    store = json.dumps(f"unix:{paths.store_socket}")
-    instance = json.dumps(INSTANCE)
-    return f"""\
-server:
+    address: str
+    port: int
+    certificates_port: int = 0
+    client_authority: str = ""
+
+
+def address_of(host: str, port: int) -> str:
+    """Host and port as gRPC writes them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def channel(address: str, paths: FrontPaths, client_authority: str = "") -> str:
+    """One port of the front."""
+    text = f"""\
   - !channel
     address: {json.dumps(address)}
     insecure-mode: false
     credentials:
       tls-server-key: {json.dumps(paths.server_key)}
       tls-server-cert: {json.dumps(paths.server_certificate)}
+"""
+    if client_authority:
+        text += f"      tls-client-certs: {json.dumps(client_authority)}\n"
+    return text
+
+
+def front_configuration(
+    listening: Listening,
+    paths: FrontPaths,
+    database: str = "",
+    worker_seconds: int = WORKER_SECONDS_MAX,
+) -> str:
+    """The configuration of the front: TLS over the store and, with a database, a scheduler.
+
+    Strings are written as JSON, which YAML reads as the same strings, whatever is in a path.
+    Who may call what is decided by our gate, which takes the place of `authorization`.
+    """
+    store = json.dumps(f"unix:{paths.store_socket}")
+    instance = json.dumps(INSTANCE)
+    channels = channel(address_of(listening.address, listening.port), paths)
+    if listening.certificates_port:
+        address = address_of(listening.address, listening.certificates_port)
+        channels += channel(address, paths, listening.client_authority)
+    return f"""\
+server:
+{channels}\
 description: shared cache
 authorization:
-  method: jwt
-  secret: {json.dumps(paths.token_secret)}
-  algorithm: hs256
-  audience: {json.dumps(AUDIENCE)}
-  acl-config: {json.dumps(paths.access_list)}
+  method: none
 monitoring:
   enabled: false
 storages:
@@ -84,6 +127,7 @@ caches:
   - !remote-action-cache &actions
     url: {store}
     instance-name: {instance}
+{scheduler_configuration(database, worker_seconds) if database else ""}\
 instances:
   - name: {instance}
     description: shared cache
@@ -94,6 +138,7 @@ instances:
         storage: *storage
       - !bytestream
         storage: *storage
+{SCHEDULED_SERVICES if database else ""}\
 thread-pool-size: {THREADS}
 grpc-server-options:
   # Unless told, the system shares a port among all servers that ask for it: each client would meet
@@ -102,25 +147,74 @@ grpc-server-options:
 """
 
 
-def access_list() -> str:
-    """Who may call what; whoever is not listed may call nothing."""
+# How the connection is called that never writes.
+LOOKING: Final = "looking"
+
+SCHEDULED_SERVICES: Final = """\
+      - !execution
+        scheduler: *scheduler
+        operation-stream-keepalive-timeout: 60
+      - !introspection
+        scheduler: *scheduler
+"""
+
+
+def scheduler_configuration(database: str, worker_seconds: int) -> str:
+    """BuildGrid's scheduler, with its state in a database."""
     return f"""\
-{INSTANCE}:
-  allow:
-    - subject: "^{WRITER}$"
-    - subject: "^{READER}$"
-      requests: {json.dumps(list(READING_CALLS))}
+connections:
+  - !sql-connection &database
+    connection-string: {json.dumps(database)}
+  # For what only looks, also in the middle of a change.
+  - !sql-connection &looking
+    connection-string: {json.dumps(database)}
+    name: {json.dumps(LOOKING)}
+schedulers:
+  - !sql-scheduler &scheduler
+    sql: *database
+    sql-ro: *looking
+    storage: *storage
+    action-cache: *actions
+    property-set: !dynamic-property-set
+      match-property-keys: {json.dumps(list(MATCHED_PROPERTIES))}
+      wildcard-property-keys: {json.dumps(list(SHAPING_PROPERTIES))}
+    max-execution-timeout: {EXECUTION_SECONDS_MAX}
+    bot-session-keepalive-timeout: {worker_seconds}
+    session-expiry-timer-interval: 5
+    bot-locality-hint-limit: 0
+    max-job-attempts: {JOB_ATTEMPTS_MAX}
+    max-queue-size: {QUEUE_MAX}
+    pruner-job-max-age:
+      days: {JOB_DAYS_KEPT}
+    assigners:
+      - !priority-age-assigner
+        count: 1
+        interval: 0.1
+        jitter-factor: 0.1
+        # A process without a worker is looked at again after this time.
+        failure-backoff: 1.0
+        # Among several workers, the one with most room.
+        bot-assignment-strategy: !assign-by-capacity
+          sampling: !sampling-config
+            sample-size: 16
+            max-attempts: 1
 """
 
 
 def pants_environment(
-    *, port: int, ca_path: str, token_path: str, writes: bool, instance: str = INSTANCE
+    *,
+    port: int,
+    ca_path: str,
+    token_path: str,
+    writes: bool,
+    instance: str = INSTANCE,
+    host: str = "localhost",
 ) -> Mapping[str, str]:
     """What to set so that Pants uses the cache.  The host is a name: Pants refuses TLS to an IP."""
     return {
         "PANTS_REMOTE_CACHE_READ": "true",
         "PANTS_REMOTE_CACHE_WRITE": "true" if writes else "false",
-        "PANTS_REMOTE_STORE_ADDRESS": f"grpcs://localhost:{port}",
+        "PANTS_REMOTE_STORE_ADDRESS": f"grpcs://{host}:{port}",
         "PANTS_REMOTE_INSTANCE_NAME": instance,
         "PANTS_REMOTE_CA_CERTS_PATH": ca_path,
         "PANTS_REMOTE_OAUTH_BEARER_TOKEN_PATH": token_path,
@@ -128,7 +222,12 @@ def pants_environment(
 
 
 def execution_environment(
-    *, port: int, caches: str, interpreters: Sequence[str], tools: Sequence[str]
+    *,
+    port: int,
+    caches: str,
+    interpreters: Sequence[str],
+    tools: Sequence[str],
+    host: str = "localhost",
 ) -> Mapping[str, str]:
     """What to set on top of that so that processes run on the server's machine.
 
@@ -139,7 +238,7 @@ def execution_environment(
     properties = [f"{name}={value}" for name, value in EXECUTION_PROPERTIES]
     return {
         "PANTS_REMOTE_EXECUTION": "true",
-        "PANTS_REMOTE_EXECUTION_ADDRESS": f"grpcs://localhost:{port}",
+        "PANTS_REMOTE_EXECUTION_ADDRESS": f"grpcs://{host}:{port}",
         "PANTS_REMOTE_EXECUTION_EXTRA_PLATFORM_PROPERTIES": json.dumps(properties),
         "PANTS_REMOTE_EXECUTION_APPEND_ONLY_CACHES_BASE_PATH": caches,
         "PANTS_PYTHON_BOOTSTRAP_SEARCH_PATH": json.dumps([*interpreters, *tools]),

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import re
-
 from nexus.remotecache import settings
 
 PATHS = settings.FrontPaths(
     server_key="/k: #1",
     server_certificate='/c"2',
-    token_secret="/s",
-    access_list="/a",
     store_socket="/store.socket",
 )
+LISTENING = settings.Listening(address="127.0.0.1", port=1)
 
 
 def test_no_path_can_break_out_of_its_place() -> None:
-    text = settings.front_configuration("127.0.0.1:1", PATHS)
+    text = settings.front_configuration(LISTENING, PATHS)
     assert 'tls-server-key: "/k: #1"' in text
     assert 'tls-server-cert: "/c\\"2"' in text
 
 
-def test_a_reader_may_call_nothing_that_writes() -> None:
-    rules = settings.access_list()
-    writer, reader = rules.split(f"^{settings.READER}$")
-    assert "requests" not in writer
-    assert not re.search("Update|Write\\b|Execute", reader)
+def test_clients_with_certificates_get_a_port_of_their_own() -> None:
+    both = settings.Listening(
+        address="::", port=1, certificates_port=2, client_authority="/authority"
+    )
+    text = settings.front_configuration(both, PATHS)
+    assert 'address: "[::]:1"' in text
+    assert text.index('address: "[::]:2"') < text.index('tls-client-certs: "/authority"')
+    assert "tls-client-certs" not in settings.front_configuration(LISTENING, PATHS)
+
+
+def test_only_a_server_with_a_database_schedules() -> None:
+    assert "scheduler" not in settings.front_configuration(LISTENING, PATHS)
+    text = settings.front_configuration(LISTENING, PATHS, "sqlite:////jobs")
+    assert 'connection-string: "sqlite:////jobs"' in text
+    assert "- !execution" in text
 
 
 def test_whoever_may_only_read_does_not_try_to_write() -> None:

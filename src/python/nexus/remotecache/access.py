@@ -1,0 +1,228 @@
+"""Who may call what: scopes of tokens, and the register that says which tokens hold.
+
+A token proves a name and a number; the register says what the number may do, until when, and
+whether it was revoked.  So a token can be revoked, or its scopes changed, while servers run: they
+read the register again when its file changes.  No token is in it.
+
+Everything is refused that nothing here allows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+# Reading results and blobs.
+READING_CALLS: Final = (
+    "GetCapabilities",
+    "GetActionResult",
+    "FindMissingBlobs",
+    "BatchReadBlobs",
+    "Read",
+    "QueryWriteStatus",
+    "GetTree",
+)
+
+# Writing blobs: whoever executes writes inputs, and a worker writes outputs.  A blob is named by
+# its hash, so nobody can change one that others read.
+BLOB_CALLS: Final = ("BatchUpdateBlobs", "Write")
+
+# What each scope allows; the names are those of the calls of the Remote Execution API, and of the
+# Remote Workers API.
+SCOPES: Final[Mapping[str, frozenset[str]]] = {
+    "read": frozenset(READING_CALLS),
+    "write": frozenset((*READING_CALLS, *BLOB_CALLS, "UpdateActionResult")),
+    "execute": frozenset(
+        (*READING_CALLS, *BLOB_CALLS, "Execute", "WaitExecution", "GetOperation", "CancelOperation")
+    ),
+    # A machine that executes for others.
+    "work": frozenset((*READING_CALLS, *BLOB_CALLS, "CreateBotSession", "UpdateBotSession")),
+    # What concerns everybody's work.
+    "admin": frozenset(
+        (
+            *READING_CALLS,
+            "GetOperation",
+            "ListOperations",
+            "DeleteOperation",
+            "CancelOperation",
+            "ListWorkers",
+            "GetOperationFilters",
+        )
+    ),
+}
+
+FORMAT: Final = 1
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+NAME_FORM: Final = (
+    "1 to 63 characters of a-z, 0-9, '.', '_', '-', beginning with a letter or a digit"
+)
+
+
+class AccessError(Exception):
+    """The register, or a change of it, is not as it must be; the text names subject and value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """What one token, or the certificates of one name, may do.  Times are UTC, to the second."""
+
+    number: str
+    name: str
+    scopes: tuple[str, ...]
+    expires: str
+    revoked: str = ""
+
+    def refusal(self, call: str, now: datetime) -> str:
+        """Say why a call is refused; empty if it is allowed."""
+        if self.revoked:
+            return f"revoked {self.revoked}"
+        if now >= datetime.fromisoformat(self.expires):
+            return f"expired {self.expires}"
+        if not any(call in SCOPES[scope] for scope in self.scopes):
+            return f"needs scope {' or '.join(scopes_for(call)) or 'that does not exist'}"
+        return ""
+
+
+def scopes_for(call: str) -> tuple[str, ...]:
+    """The scopes that allow a call."""
+    return tuple(scope for scope, calls in SCOPES.items() if call in calls)
+
+
+def parse_scopes(text: str) -> tuple[str, ...]:
+    """Read scopes, separated by commas.
+
+    Raises:
+        AccessError: there is none of a name.
+    """
+    given = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for scope in given:
+        if scope not in SCOPES:
+            raise AccessError(f"{scope!r} is not a scope; expected one of {', '.join(SCOPES)}")
+    return given
+
+
+def parse_register(text: str, source: str) -> dict[str, Grant]:
+    """Read a register: its grants by number.
+
+    Raises:
+        AccessError: it is damaged, or of another format.
+    """
+    try:
+        document = json.loads(text)
+        found = document["format"]
+        if found != FORMAT:
+            raise AccessError(
+                f"{source}: format {found!r}; this version reads {FORMAT}: use the version that "
+                "wrote it, or a new folder"
+            )
+        grants = [
+            Grant(**{**entry, "scopes": tuple(entry["scopes"])}) for entry in document["grants"]
+        ]
+        for grant in grants:
+            datetime.fromisoformat(grant.expires)
+            if unknown := [scope for scope in grant.scopes if scope not in SCOPES]:
+                raise AccessError(
+                    f"{source}: {grant.name}: {unknown[0]!r} is not a scope; expected one of "
+                    f"{', '.join(SCOPES)}"
+                )
+    except (ValueError, KeyError, TypeError) as exc:
+        raise AccessError(f"{source}: is not a register of tokens: {exc}") from exc
+    return {grant.number: grant for grant in grants}
+
+
+def render_register(grants: Iterable[Grant]) -> str:
+    """Write a register, the oldest grant first."""
+    document = {"format": FORMAT, "grants": [asdict(grant) for grant in grants]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+class Register:
+    """A register in a file, which others may change while this process reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._grants: dict[str, Grant] = {}
+
+    def grants(self) -> dict[str, Grant]:
+        """The grants as they are now.
+
+        Raises:
+            AccessError: the file is damaged or cannot be read; then nobody is let in.
+        """
+        try:
+            found = self.path.stat()
+            # Every change replaces the file, so that a new one has a new inode or a new time.
+            state = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if state != self._seen:
+                text = self.path.read_text(encoding="utf-8")
+                self._grants = parse_register(text, str(self.path))
+                self._seen = state
+        except OSError as exc:
+            raise AccessError(f"{self.path}: {exc.strerror}") from exc
+        return self._grants
+
+    def add(self, grant: Grant) -> None:
+        """Put one grant in; its name must not hold already.
+
+        Raises:
+            AccessError: it does, or is not a name.
+        """
+        if NAME.fullmatch(grant.name) is None:
+            raise AccessError(f"{grant.name!r} is not a name; expected {NAME_FORM}")
+        with self._changing() as grants:
+            if any(held.name == grant.name and not held.revoked for held in grants.values()):
+                raise AccessError(
+                    f"{grant.name!r} has a token already; revoke it first, or choose another name"
+                )
+            grants[grant.number] = grant
+
+    def revoke(self, name: str, now: datetime) -> None:
+        """Let no token of a name hold any more.
+
+        Raises:
+            AccessError: there is none.
+        """
+        with self._changing() as grants:
+            held = [grant for grant in grants.values() if grant.name == name and not grant.revoked]
+            if not held:
+                known = sorted({grant.name for grant in grants.values() if not grant.revoked})
+                raise AccessError(
+                    f"{name!r} has no token that holds; there are: {', '.join(known) or 'none'}"
+                )
+            for grant in held:
+                grants[grant.number] = replace(grant, revoked=stamp(now))
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Grant]]:
+        """Change the grants, one process at a time; who reads sees the old file or the new one."""
+        lock = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(lock, "w"):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            grants = dict(self.grants()) if self.path.exists() else {}
+            yield grants
+            write_whole(self.path, render_register(grants.values()))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a private file in one step."""
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,171 @@
+"""Whether a certificate will do, before anybody meets it: names, dates, authority, key."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+
+from nexus.remotecache.credentials import ServerFiles
+
+# Our own certificate is signed anew if it ends within this time.
+RENEWAL: Final = timedelta(days=7)
+
+
+class CertificateError(Exception):
+    """A certificate will not do; the text names the file, what is wrong and what would do."""
+
+
+def check(files: ServerFiles, names: Sequence[str], now: datetime) -> None:
+    """Look at a team's files, as a client with that authority would.
+
+    Raises:
+        CertificateError: one of them will not do.
+    """
+    authorities = load_all(files.authority)
+    chain = load_all(files.certificate)
+    leaf = chain[0]
+    for certificate, path in [
+        *((a, files.authority) for a in authorities),
+        (leaf, files.certificate),
+    ]:
+        check_dates(certificate, path, now)
+    if not any(issued(leaf, issuer) for issuer in (*chain[1:], *authorities)):
+        raise CertificateError(
+            f"{files.certificate}: signed by {leaf.issuer.rfc4514_string()!r}, which is not in "
+            f"{files.authority}; give the authority that signed it"
+        )
+    if missing := [name for name in names if name not in names_of(leaf)]:
+        raise CertificateError(
+            f"{files.certificate}: is not for {missing[0]!r}; it is for "
+            f"{', '.join(names_of(leaf)) or 'no name'}: give --name one of these, or another "
+            "certificate"
+        )
+    check_key(leaf, files)
+
+
+def check_dates(certificate: x509.Certificate, path: Path, now: datetime) -> None:
+    """Hold a certificate to its dates.
+
+    Raises:
+        CertificateError: it does not hold now.
+    """
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now >= ends:
+        raise CertificateError(f"{path}: expired {ends:%Y-%m-%d %H:%M} UTC; give one that holds")
+    if now < begins:
+        raise CertificateError(
+            f"{path}: holds from {begins:%Y-%m-%d %H:%M} UTC and this machine's clock says "
+            f"{now:%Y-%m-%d %H:%M}; set the clock, or give another"
+        )
+
+
+def check_key(leaf: x509.Certificate, files: ServerFiles) -> None:
+    """Hold a key to its certificate.
+
+    Raises:
+        CertificateError: it is another's, or cannot be read without a password.
+    """
+    try:
+        key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+    except (OSError, ValueError, TypeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "is not a PEM key without password"
+        raise CertificateError(f"{files.key}: {reason}") from exc
+    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    if key.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
+        raise CertificateError(f"{files.key}: is not the key of {files.certificate}")
+
+
+def load_all(path: Path) -> list[x509.Certificate]:
+    """Every certificate of a PEM file.
+
+    Raises:
+        CertificateError: there is none.
+    """
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except OSError as exc:
+        raise CertificateError(f"{path}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise CertificateError(f"{path}: holds no certificate in PEM form") from exc
+
+
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether one was signed by the other."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The names and addresses that a certificate is for."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    addresses = found.get_values_for_type(x509.IPAddress)
+    return (*found.get_values_for_type(x509.DNSName), *map(str, addresses))
+
+
+def ends_soon(path: Path, names: Sequence[str]) -> bool:
+    """Whether our own certificate must be signed anew: other names, or little time left."""
+    certificate = load_all(path)[0]
+    if set(names_of(certificate)) != set(names):
+        return True
+    return certificate.not_valid_after_utc - datetime.now(UTC) < RENEWAL
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read `HOST[,HOST]`: names and addresses.
+
+    Raises:
+        CertificateError: one is neither.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for name in names:
+        if not is_host(name):
+            raise CertificateError(
+                f"--name: {name!r} is neither a host's name nor an address; expected such as "
+                "cache.example.org or 10.0.0.5"
+            )
+    if all(is_address(name) for name in names):
+        raise CertificateError(
+            f"--name: {text!r} has no host name; Pants refuses TLS to an address, so name the host"
+        )
+    return names
+
+
+def is_address(name: str) -> bool:
+    """Whether it is an IP address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_host(name: str) -> bool:
+    """Whether it is an address, or a host's name as RFC 1123 has them."""
+    if is_address(name):
+        return True
+    labels = name.split(".")
+    return (
+        0 < len(name) <= 253
+        and not labels[-1].isdecimal()
+        and all(
+            0 < len(label) <= 63
+            and label.isascii()
+            and all(character.isalnum() or character == "-" for character in label)
+            and not label.startswith("-")
+            and not label.endswith("-")
+            for label in labels
+        )
+    )

@@ -1,0 +1,160 @@
+"""A connection to a server elsewhere, looked at before gRPC hides what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import grpc  # pants: no-infer-dep; it comes with BuildGrid
+
+from nexus.core.errors import UsageError
+from nexus.remotecache.certificates import is_host
+from nexus.remotecache.processes import ServerError, SettingError
+
+# For an answer of a machine that is there.
+CONNECT_SECONDS_MAX: Final = 10.0
+
+ADDRESS: Final = re.compile(r"(?:grpcs://)?(\[[0-9a-fA-F:.]+\]|[^:/\[\]]+):([0-9]{1,5})")
+ADDRESS_FORM: Final = "expected HOST:PORT, such as cache.example.org:8980"
+PORT_MAX: Final = 65535
+
+# A lost connection is noticed within the sum of these, also where nothing is sent.
+KEEPALIVE: Final = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+# Codes of OpenSSL's verification, and what they say of a server.
+EXPIRED: Final = 10
+NOT_YET: Final = 9
+WRONG_NAME: Final = (62, 64)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A server, whom its certificate must be signed by, and the file of our token."""
+
+    host: str
+    port: int
+    authority: Path | None
+    token: Path | None
+    insecure: bool = False
+
+    @property
+    def address(self) -> str:
+        """As gRPC writes it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def channel(self) -> grpc.Channel:
+        """A channel; it connects when it is used, and again when it was lost."""
+        if self.insecure:
+            return grpc.insecure_channel(self.address, options=KEEPALIVE)
+        trusted = self.authority.read_bytes() if self.authority else None
+        return grpc.secure_channel(
+            self.address, grpc.ssl_channel_credentials(trusted), options=KEEPALIVE
+        )
+
+    def metadata(self) -> list[tuple[str, str]]:
+        """What proves who we are; the file is read each time, since it may be replaced."""
+        if self.token is None:
+            return []
+        return [("authorization", f"Bearer {read_token(self.token)}")]
+
+
+def read_token(path: Path) -> str:
+    """Read a token.
+
+    Raises:
+        SettingError: there is none.
+    """
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except OSError as exc:
+        raise SettingError(f"--token: {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise SettingError(f"--token: {path} is not a token") from exc
+    if not text or any(character.isspace() for character in text):
+        raise SettingError(f"--token: {path} is not a token; expected one line")
+    return text
+
+
+def parse_address(option: str, text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    found = ADDRESS.fullmatch(text)
+    host = found[1].strip("[]") if found else ""
+    if found is None or not 0 < int(found[2]) <= PORT_MAX or not is_host(host):
+        raise UsageError(f"{option}: {text!r} is not an address; {ADDRESS_FORM}")
+    return host, int(found[2])
+
+
+def look(remote: Remote) -> None:
+    """Connect once and end: whether the server is there, and is who we think.
+
+    Raises:
+        ServerError: it is not there.
+        SettingError: it is somebody else, or its certificate does not hold.
+    """
+    try:
+        with socket.create_connection((remote.host, remote.port), CONNECT_SECONDS_MAX) as plain:
+            if remote.insecure:
+                return
+            context = ssl.create_default_context(
+                cafile=str(remote.authority) if remote.authority else None
+            )
+            context.set_alpn_protocols(["h2"])
+            with context.wrap_socket(plain, server_hostname=remote.host):
+                return
+    except ssl.SSLCertVerificationError as exc:
+        raise SettingError(
+            certificate_refusal(remote, exc.verify_code, exc.verify_message)
+        ) from exc
+    except ssl.SSLError as exc:
+        if remote.authority and "NO_CERTIFICATE_OR_CRL_FOUND" in str(exc):
+            raise SettingError(f"--authority: {remote.authority} holds no certificate") from exc
+        raise ServerError(f"{remote.address}: does not speak TLS ({exc.reason})") from exc
+    except OSError as exc:
+        if remote.authority and not remote.authority.is_file():
+            raise SettingError(f"--authority: {remote.authority}: {exc.strerror}") from exc
+        raise ServerError(
+            f"{remote.address}: {exc.strerror or exc}; start the server, or give the address where "
+            "it listens"
+        ) from exc
+
+
+def certificate_refusal(remote: Remote, code: int, message: str) -> str:
+    """Say what is wrong with a server's certificate, and what to do."""
+    if code in WRONG_NAME:
+        return (
+            f"{remote.address}: its certificate is not for {remote.host!r}; use a name that the "
+            "server was given with --name"
+        )
+    if code == EXPIRED:
+        return (
+            f"{remote.address}: its certificate expired; start the server again, or give a new one"
+        )
+    if code == NOT_YET:
+        return f"{remote.address}: its certificate does not hold yet; set this machine's clock"
+    given = remote.authority or "this machine's authorities"
+    return (
+        f"{remote.address}: its certificate is not signed by {given} ({message}); take the "
+        "authority from that server's settings"
+    )
+
+
+def describe(error: grpc.RpcError) -> str:
+    """A call's failure in one line."""
+    code: Callable[[], Any] = getattr(error, "code", lambda: None)
+    details: Callable[[], Any] = getattr(error, "details", lambda: "")
+    name = getattr(code(), "name", "UNKNOWN")
+    lines = str(details() or "").splitlines() or [""]
+    return f"{name}: {lines[0]}".rstrip(": ")

@@ -1,0 +1,259 @@
+"""The scheduler's state in a database that lasts: SQLite for one server, PostgreSQL by URL.
+
+BuildGrid 0.4.4 takes PostgreSQL alone.  What it uses of it that SQLite lacks is little, and is
+given here.  Messages to those who wait for a job (`NOTIFY` and `LISTEN`) go through this process,
+which is the only one.  Rows that another transaction holds cannot be met, since a transaction that
+may write has the database to itself; what only looks has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy  # pants: no-infer-dep; it comes with BuildGrid
+from buildgrid.server.scheduler.impl import Scheduler
+from buildgrid.server.scheduler.notifier import Notifier
+from buildgrid.server.sql.models import Base
+from buildgrid.server.sql.provider import SqlProvider
+from sqlalchemy import event  # pants: no-infer-dep
+from sqlalchemy.dialects import postgresql, sqlite  # pants: no-infer-dep
+from sqlalchemy.engine import Engine  # pants: no-infer-dep
+
+from nexus.remotecache.settings import LOOKING
+
+SQLITE: Final = "sqlite:///"
+POSTGRESQL: Final = ("postgresql://", "postgresql+psycopg2://")
+
+# A transaction takes milliseconds; who waits longer than this for the database gets an error.
+LOCK_SECONDS_MAX: Final = 30
+
+# Which tables there are: raised with each version of BuildGrid that changes them.
+SCHEMA: Final = 404_01
+
+# For an answer from a database that is somebody else's.
+OPEN_SECONDS_MAX: Final = 2
+
+create_provider = SqlProvider.__init__
+create_engine = SqlProvider._create_sqlalchemy_engine
+listen = Notifier._listen_for_updates
+
+
+class DatabaseError(Exception):
+    """The database will not do; the text names it, what is wrong and what would do."""
+
+
+def check_url(url: str) -> None:
+    """Hold a URL to the kinds there are.
+
+    Raises:
+        DatabaseError: it is of another.
+    """
+    if not url.startswith((SQLITE, *POSTGRESQL)):
+        raise DatabaseError(
+            f"--database: {url.partition('://')[0] + '://...'!r} is not a kind of database; "
+            "expected postgresql://USER@HOST/NAME, or leave the option out for SQLite in the folder"
+        )
+
+
+def prepare(url: str) -> None:
+    """Look at a database, and make its tables if it is new.
+
+    Raises:
+        DatabaseError: it is locked, damaged, of another schema, or does not answer.
+    """
+    check_url(url)
+    if url.startswith(SQLITE):
+        prepare_sqlite(Path(url.removeprefix(SQLITE)))
+    else:
+        prepare_postgresql(url)
+
+
+def prepare_sqlite(path: Path) -> None:
+    """Look at a file, and make its tables if it is new."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(path, timeout=OPEN_SECONDS_MAX, isolation_level=None)
+        ) as database:
+            database.execute("BEGIN IMMEDIATE")
+            found = database.execute("PRAGMA user_version").fetchone()[0]
+            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            database.execute("ROLLBACK")
+            if found == SCHEMA:
+                return
+            if found or tables:
+                raise DatabaseError(
+                    f"{path}: tables of schema {found}; this version has {SCHEMA}: use the version "
+                    "that made it, or move the file away (jobs that wait are lost, results are not)"
+                )
+            database.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as exc:
+        hint = "another program has it open; end that" if "locked" in str(exc) else "move it away"
+        raise DatabaseError(f"{path}: {exc}; {hint}") from exc
+    engine = sqlalchemy.create_engine(f"{SQLITE}{path}")
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
+    engine.dispose()
+    path.chmod(0o600)
+
+
+def prepare_postgresql(url: str) -> None:
+    """Look at a database on a server, and make its tables if it has none."""
+    shown = sqlalchemy.make_url(url).render_as_string(hide_password=True)
+    engine = sqlalchemy.create_engine(url, connect_args={"connect_timeout": OPEN_SECONDS_MAX})
+    try:
+        tables = set(sqlalchemy.inspect(engine).get_table_names())
+        if not tables:
+            Base.metadata.create_all(engine)
+            return
+        wanted = {table.name: table for table in Base.metadata.sorted_tables}
+        for name, table in wanted.items():
+            columns = (
+                {c["name"] for c in sqlalchemy.inspect(engine).get_columns(name)}
+                if (name in tables)
+                else set()
+            )
+            if missing := {column.name for column in table.columns} - columns:
+                raise DatabaseError(
+                    f"{shown}: of another schema: table {name!r} has no column "
+                    f"{sorted(missing)[0]!r}; give a database of its own"
+                )
+    except sqlalchemy.exc.SQLAlchemyError as exc:
+        reason = str(exc.__cause__ or exc).strip().splitlines()[0]
+        raise DatabaseError(f"{shown}: {reason}") from exc
+    finally:
+        engine.dispose()
+
+
+class Messages:
+    """`NOTIFY` and `LISTEN` between threads of this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.listeners: list[tuple[str, Any]] = []
+
+    def listener(self, channel: str, notifier: Any) -> contextlib.AbstractContextManager[None]:
+        """Let a notifier hear a channel for the time of a block."""
+        return self._listening((channel, notifier))
+
+    @contextlib.contextmanager
+    def _listening(self, entry: tuple[str, Any]) -> Iterator[None]:
+        with self.lock:
+            self.listeners.append(entry)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.listeners.remove(entry)
+
+    def send(self, channel: str, payload: str) -> None:
+        """Wake those who wait for it."""
+        with self.lock:
+            hearing = [notifier for name, notifier in self.listeners if name == channel]
+        for notifier in hearing:
+            notifier.notify(payload)
+
+
+MESSAGES: Final = Messages()
+
+
+class Pending(threading.local):
+    """What the transaction of this thread will send when it is there for others to see."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+
+
+PENDING: Final = Pending()
+
+
+def install() -> None:
+    """Let BuildGrid take SQLite, too."""
+    SqlProvider.__init__ = _create_provider
+    SqlProvider._create_sqlalchemy_engine = _create_engine
+    Notifier._listen_for_updates = _listen
+    Scheduler._insert_on_conflict_do_nothing = _insert
+
+
+def _create_provider(provider: SqlProvider, **options: Any) -> None:
+    provider._is_looking = options.get("name") == LOOKING
+    create_provider(provider, **options)
+
+
+def _create_engine(provider: SqlProvider, url: str, *rest: Any, **options: Any) -> Engine:
+    if not url.startswith(SQLITE):
+        made: Engine = create_engine(provider, url, *rest, **options)
+        return made
+    engine = sqlalchemy.create_engine(
+        url, connect_args={"timeout": LOCK_SECONDS_MAX, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", _connected)
+    event.listen(engine, "begin", _begin_looking if provider._is_looking else _begin)
+    event.listen(engine, "before_cursor_execute", _keep_messages, retval=True)
+    if not provider._is_looking:
+        # What only looks may do so in the middle of a change, whose messages must wait.
+        event.listen(provider._session_factory, "after_commit", _send_messages)
+        event.listen(provider._session_factory, "after_rollback", _forget_messages)
+    provider._session_factory.configure(bind=engine)
+    return engine
+
+
+def _connected(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver would begin transactions by itself, and too late.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    # With a log of writes, a transaction is there after a crash of this process, and all but the
+    # last are after a crash of the machine; jobs that are lost so are asked for again.
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _begin(connection: sqlalchemy.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_looking(connection: sqlalchemy.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _keep_messages(
+    _connection: object,
+    _cursor: object,
+    statement: str,
+    parameters: Any,
+    _context: object,
+    _many: bool,
+) -> tuple[str, Any]:
+    """Take a `NOTIFY channel, 'payload';` out; it is sent when the transaction is committed."""
+    if statement.startswith("NOTIFY "):
+        channel, _, payload = statement.removeprefix("NOTIFY ").rstrip(";").partition(", ")
+        PENDING.messages.append((channel, payload.strip("'")))
+        return "SELECT 1", ()
+    return statement, parameters
+
+
+def _send_messages(_session: object) -> None:
+    messages, PENDING.messages = PENDING.messages, []
+    for channel, payload in messages:
+        MESSAGES.send(channel, payload)
+
+
+def _forget_messages(_session: object) -> None:
+    PENDING.messages = []
+
+
+def _listen(notifier: Notifier, shutdown_requested: threading.Event, session: Any) -> None:
+    if session.get_bind().dialect.name != "sqlite":
+        listen(notifier, shutdown_requested, session)
+        return
+    with MESSAGES.listener(notifier._channel, notifier):
+        shutdown_requested.wait()
+
+
+def _insert(scheduler: Scheduler, model: Any) -> Any:
+    dialect: Any = sqlite if scheduler._sql.dialect == "sqlite" else postgresql
+    return dialect.insert(model).on_conflict_do_nothing()

@@ -1,0 +1,110 @@
+"""One process of somebody else's, in a sandbox: inputs from the local store, outputs into it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
+
+from nexus.remotecache.bot import Outcome
+from nexus.remotecache.processes import end_with
+from nexus.remotecache.settings import EXECUTION_SECONDS_MAX
+
+# What is kept of what a runner says when it fails.
+SAID_BYTES_MAX: Final = 2000
+
+# The runner ends a process that takes longer than its action allows; this is for a runner that
+# does not.
+OVERTIME_SECONDS: Final = 60
+
+
+class Runner:
+    """Starts the runner of buildbox for each action."""
+
+    def __init__(
+        self, folder: Path, program: Sequence[str], name: str, failed: Callable[[str], None]
+    ) -> None:
+        """Take a folder for small files, the runner's command, our name, and a failure's hearer."""
+        self.folder = folder
+        self.program = tuple(program)
+        self.name = name
+        self.failed = failed
+        self.lock = threading.Lock()
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.ended: set[str] = set()
+
+    def run(self, name: str, action: messages.Action) -> Outcome:
+        """Run one action to its end."""
+        began = datetime.now(UTC)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            asked, answered = Path(folder, "action"), Path(folder, "result")
+            asked.write_bytes(action.SerializeToString())
+            argv = [*self.program, f"--action={asked}", f"--action-result={answered}"]
+            code, said = self.start(name, argv, action.timeout.seconds)
+            if code or not answered.is_file():
+                reason = f"the runner ended with {code}: {said.strip()[-SAID_BYTES_MAX:]}"
+                with self.lock:
+                    told = name in self.ended
+                    self.ended.discard(name)
+                if not told:
+                    self.failed(reason)
+                return Outcome(None, reason)
+            result = messages.ActionResult.FromString(answered.read_bytes())
+        with self.lock:
+            self.ended.discard(name)
+        result.execution_metadata.worker = self.name
+        result.execution_metadata.worker_start_timestamp.FromDatetime(began)
+        result.execution_metadata.worker_completed_timestamp.FromDatetime(datetime.now(UTC))
+        return Outcome(result)
+
+    def start(self, name: str, argv: Sequence[str], seconds: int) -> tuple[int, str]:
+        """Start the runner and wait for it."""
+        parent = os.getpid()
+        with self.lock:
+            if name in self.ended:
+                return 1, "told to end before it began"
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # What nobody would hear the end of shall end.
+                preexec_fn=lambda: end_with(parent),
+            )
+            self.running[name] = process
+        try:
+            limit = (seconds or EXECUTION_SECONDS_MAX) + OVERTIME_SECONDS
+            said, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            kill(process)
+            said, _ = process.communicate()
+        finally:
+            with self.lock:
+                del self.running[name]
+        return process.returncode, said.decode(errors="replace")
+
+    def end(self, name: str) -> None:
+        """End an action that is not wanted any more; the runner ends its sandbox with it."""
+        with self.lock:
+            self.ended.add(name)
+            process = self.running.get(name)
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            threading.Timer(5.0, kill, (process,)).start()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,71 @@
+"""What a worker says of itself when it joins, and whether the server takes it.
+
+Results are shared, so a worker must execute as all others do: the same version of the programs in
+its wheels, the same system, the same instruction set.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from typing import Final
+
+# Our own part of what decides how a process is executed: raised when that changes.
+LAYOUT: Final = 1
+
+VERSION_KEY: Final = "nexus-worker"
+SYSTEM_KEY: Final = "OSFamily"
+ISA_KEY: Final = "ISA"
+
+# How the platform properties of the Remote Execution API call what `uname -m` says.
+ISAS: Final = {"x86_64": "x86-64", "aarch64": "arm-a64", "riscv64": "rv64"}
+
+# BuildGrid looks at each combination of a worker's properties: 2 to the power of their number.
+PROPERTIES_MAX: Final = 8
+
+# Memory that a process may need: compilers and Pants's own tools take some hundreds of MB.
+PROCESS_MEMORY_BYTES: Final = 1024**3
+
+
+def own_version() -> str:
+    """What decides how a worker executes."""
+    return f"{LAYOUT}+buildstream-{metadata.version('BuildStream')}"
+
+
+def own_isa() -> str:
+    """The instruction set of this machine."""
+    machine = platform.machine()
+    return ISAS.get(machine, machine)
+
+
+def own_properties(more: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What this machine tells of itself: its kind, its version, and what it was told to add."""
+    kind = [(SYSTEM_KEY, platform.system()), (ISA_KEY, own_isa()), (VERSION_KEY, own_version())]
+    return kind + list(more)
+
+
+def misfit(properties: Iterable[tuple[str, str]]) -> str:
+    """Say why a worker with these properties is not taken; empty if it is."""
+    told = dict(properties)
+    wanted = {VERSION_KEY: own_version(), SYSTEM_KEY: platform.system(), ISA_KEY: own_isa()}
+    for key, value in wanted.items():
+        if told.get(key) != value:
+            # The worker's value is a stranger's text: it goes into an answer, and not far.
+            return (
+                f"a worker with {key} {told.get(key, '')[:64]!r}; this server takes {value!r}: "
+                "start the worker from the version of the server, on a machine of its kind"
+            )
+    return ""
+
+
+def capacity(cores: int, memory_bytes: int) -> int:
+    """How many processes a machine takes at once, by cores and by memory; at least one."""
+    return max(1, min(cores, memory_bytes // PROCESS_MEMORY_BYTES))
+
+
+def own_capacity() -> int:
+    """How many this machine takes at once, by what this process may use of it."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return capacity(len(os.sched_getaffinity(0)), memory)

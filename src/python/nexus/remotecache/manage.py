@@ -1,0 +1,63 @@
+"""Tokens of a server that may be running: made, revoked, listed.  It notices at the next call."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from nexus.remotecache import credentials
+from nexus.remotecache.access import AccessError
+from nexus.remotecache.credentials import Credentials
+from nexus.remotecache.processes import SettingError
+
+
+def manage(given: argparse.Namespace) -> int:
+    """Do what was asked.
+
+    Raises:
+        SettingError: it cannot be done.
+    """
+    made = Credentials(keys_of(given.folder))
+    try:
+        if given.grant is not None:
+            lifetime = timedelta(days=given.days)
+            entry, path = credentials.grant(made, given.grant, given.scopes, lifetime=lifetime)
+            print(f"{entry.name}: {','.join(entry.scopes)} until {entry.expires}, token in {path}")
+            if given.with_certificate:
+                certificate, key = credentials.sign_client(made, given.grant, lifetime)
+                print(f"{entry.name}: certificate in {certificate}, key in {key}")
+        elif given.revoke is not None:
+            made.register.revoke(given.revoke, datetime.now(UTC))
+            made.token(given.revoke).unlink(missing_ok=True)
+            print(f"{given.revoke}: revoked")
+        else:
+            print_grants(made)
+    except AccessError as exc:
+        raise SettingError(str(exc)) from exc
+    return 0
+
+
+def keys_of(folder: Path) -> Path:
+    """The keys of a server's folder.
+
+    Raises:
+        SettingError: it is not one.
+    """
+    keys = folder.resolve() / "keys"
+    if not (keys / "tokens.json").is_file():
+        raise SettingError(f"--folder: {folder} holds no server's keys; start one with it first")
+    return keys
+
+
+def print_grants(made: Credentials) -> None:
+    """One line for each grant; no token is shown."""
+    now = datetime.now(UTC)
+    for grant in made.register.grants().values():
+        if grant.revoked:
+            state = f"revoked {grant.revoked}"
+        elif now >= datetime.fromisoformat(grant.expires):
+            state = f"expired {grant.expires}"
+        else:
+            state = f"until {grant.expires}"
+        print(f"{grant.name:24} {','.join(grant.scopes):24} {grant.number}  {state}")

@@ -1,0 +1,202 @@
+"""The command line of `ci:remote_cache`, read and held together."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nexus.core.commandline import CommandLine
+from nexus.core.errors import UsageError
+from nexus.remotecache.access import NAME, NAME_FORM, AccessError, parse_scopes
+from nexus.remotecache.certificates import CertificateError, parse_names
+from nexus.remotecache.credentials import LOCAL_NAME, ServerFiles
+from nexus.remotecache.joining import own_capacity
+from nexus.remotecache.settings import WORKER_SECONDS_MAX
+
+PORT_MAX: Final = 65535
+DAYS_MAX: Final = 3650
+JOBS_MAX: Final = 1024
+QUOTA: Final = re.compile(r"[1-9][0-9]{0,11}[KMGT]?")
+
+DESCRIPTION: Final = """A shared cache, and a scheduler for workers, until it is told to stop.
+With `--worker` (see `--worker --help`) a machine that executes for such a server.
+With `--grant`, `--revoke` or `--grants`, the tokens of a folder's server, which may run."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """A team's own certificate, all of it or nothing."""
+
+    authority: Path | None
+    certificate: Path | None
+    key: Path | None
+
+    def given(self) -> ServerFiles | None:
+        """The files, if they are given.
+
+        Raises:
+            UsageError: only some are.
+        """
+        options = {
+            "--authority": self.authority,
+            "--certificate": self.certificate,
+            "--key": self.key,
+        }
+        missing = [name for name, path in options.items() if path is None]
+        if len(missing) == len(options):
+            return None
+        if missing:
+            raise UsageError(
+                f"{missing[0]}: is missing; --authority, --certificate and --key belong together"
+            )
+        authority, certificate, key = (path or Path() for path in options.values())
+        return ServerFiles(authority, certificate, key)
+
+
+def parser() -> CommandLine:
+    """Make the parser."""
+    made = CommandLine("remote_cache", DESCRIPTION)
+    add = made.add_argument
+    add("--folder", type=Path, help="keep everything here; default: keep nothing")
+    add("--listen", metavar="ADDRESS", default="127.0.0.1", help="default: this machine only")
+    add(
+        "--name",
+        metavar="HOST[,HOST]",
+        help="names and addresses of this machine, for its "
+        "certificate; the first is what runners are told; default: localhost",
+    )
+    add("--port", type=port_number, default=0, help="default: one that is free")
+    add(
+        "--certificates-port",
+        type=port_number,
+        default=0,
+        metavar="PORT",
+        help="also listen for clients that prove who they are by a certificate",
+    )
+    add(
+        "--metrics-port",
+        type=port_number,
+        default=0,
+        metavar="PORT",
+        help="answer /health and /metrics there, without TLS",
+    )
+    add("--authority", type=Path, metavar="FILE", help="the team's own, with the next two")
+    add("--certificate", type=Path, metavar="FILE", help="of the server; default: one is made")
+    add("--key", type=Path, metavar="FILE", help="of that certificate")
+    add("--quota", default="10G", help="size of the store, such as 500M or 10G")
+    add("--days", type=int, default=30, help="how long keys and tokens are valid")
+    add("--settings", type=Path, metavar="FILE", help="also write the settings of a runner there")
+    add(
+        "--runner-folder",
+        type=Path,
+        default=Path("/etc/nexus-cache"),
+        metavar="FOLDER",
+        help="where runners keep that file and their token",
+    )
+    add("--verbose", action="store_true", help="a line in the log for each call")
+    add("--schedule", action="store_true", help="take processes for workers")
+    add(
+        "--database",
+        default="",
+        metavar="URL",
+        help="of the scheduler: postgresql://...; default: SQLite in the folder",
+    )
+    add(
+        "--worker-seconds",
+        type=int,
+        default=WORKER_SECONDS_MAX,
+        metavar="SECONDS",
+        help="a worker that is silent for so long is gone, and others run what it ran",
+    )
+    add("--execute", action="store_true", help="schedule, and be a worker as well, in bubblewrap")
+    add("--jobs", type=int, default=own_capacity(), help="of that worker: as many at once")
+    add(
+        "--mount",
+        type=Path,
+        action="append",
+        default=[],
+        help="of that worker: a folder that processes may read, besides the system's",
+    )
+    add("--grant", metavar="NAME", help="make a token of that name")
+    add("--scopes", metavar="SCOPE[,SCOPE]", help="read, write, execute, work, admin")
+    add("--with-certificate", action="store_true", help="for --grant: a client's certificate, too")
+    add("--revoke", metavar="NAME", help="let the tokens of that name hold no more")
+    add("--grants", action="store_true", help="list the tokens there are")
+    return made
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line.
+
+    Raises:
+        UsageError: a value is not one, or options do not go together.
+    """
+    given = parser().parse_args(argv)
+    hold_number("--days", given.days, DAYS_MAX)
+    hold_number("--worker-seconds", given.worker_seconds, 3600)
+    hold_number("--jobs", given.jobs, JOBS_MAX)
+    if QUOTA.fullmatch(given.quota) is None:
+        raise UsageError(f"--quota: {given.quota!r} is not a size; expected such as 500M or 10G")
+    try:
+        address = ipaddress.ip_address(given.listen)
+    except ValueError as exc:
+        raise UsageError(
+            f"--listen: {given.listen!r} is not an address; expected such as 0.0.0.0, :: or "
+            "10.0.0.5 (names go into --name)"
+        ) from exc
+    if given.name is None and not address.is_loopback:
+        raise UsageError("--name: is missing; say by which names other machines find this one")
+    try:
+        given.names = parse_names(given.name or LOCAL_NAME)
+        if given.scopes is not None:
+            given.scopes = parse_scopes(given.scopes)
+    except CertificateError as exc:
+        raise UsageError(str(exc)) from exc
+    except AccessError as exc:
+        raise UsageError(f"--scopes: {exc}") from exc
+    given.files = Files(given.authority, given.certificate, given.key).given()
+    given.schedule = given.schedule or given.execute or bool(given.database)
+    hold_ports(given)
+    hold_management(given)
+    return given
+
+
+def hold_number(option: str, value: int, most: int) -> None:
+    """Hold a number to its range."""
+    if not 1 <= value <= most:
+        raise UsageError(f"{option}: {value} is not in 1..{most}")
+
+
+def hold_ports(given: argparse.Namespace) -> None:
+    """Hold ports apart, and certificates to the authority that signs them."""
+    ports = [port for port in (given.port, given.certificates_port, given.metrics_port) if port]
+    if len(ports) != len(set(ports)):
+        raise UsageError("--port, --certificates-port and --metrics-port: must differ")
+
+
+def hold_management(given: argparse.Namespace) -> None:
+    """Hold together what concerns tokens."""
+    asked = [given.grant is not None, given.revoke is not None, given.grants]
+    if sum(asked) > 1:
+        raise UsageError("--grant, --revoke, --grants: one at a time")
+    if any(asked) and given.folder is None:
+        raise UsageError("--folder: is missing; say whose tokens")
+    if given.grant is not None and not given.scopes:
+        raise UsageError("--scopes: is missing; say what the token is for, such as read,write")
+    for option, name in (("--grant", given.grant), ("--revoke", given.revoke)):
+        if name is not None and NAME.fullmatch(name) is None:
+            raise UsageError(f"{option}: {name!r} is not a name; expected {NAME_FORM}")
+    if given.grant is None and (given.scopes or given.with_certificate):
+        raise UsageError("--scopes and --with-certificate: go with --grant NAME")
+
+
+def port_number(text: str) -> int:
+    """A port, or 0 for one that is free."""
+    if not text.isascii() or not text.isdecimal() or int(text[:6]) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected 0 to {PORT_MAX}")
+    return int(text)

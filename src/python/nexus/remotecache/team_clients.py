@@ -1,0 +1,125 @@
+"""Pants on two machines that share nothing but the server: other users, homes and paths."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from nexus.remotecache import proof_project, stats, team_cases
+from nexus.remotecache.proof_project import PROCESSES, RUN_SECONDS_MAX
+from nexus.remotecache.proof_stage import expect
+from nexus.remotecache.team_stage import Team
+
+# Users that no machine has; only root can be another than it is.
+USERS: Final = (70001, 70002)
+PATHS: Final = ("first/home/ann", "second/people of b/bob")
+
+
+def clients_share(team: Team) -> None:
+    """The first executes all on both workers; the second, of another user, finds all of it."""
+    runner = team.folder / "runner"
+    runner.mkdir(exist_ok=True)
+    shutil.copyfile(team.folder / "settings.sh", runner / "settings.sh")
+    shutil.copyfile(team.keys / "writer.token", runner / "token")
+    for path in (team.folder, runner, *runner.iterdir()):
+        path.chmod(0o755)
+    open_for_others(team)
+    before = len(team_cases.audit(team, "results.jsonl"))
+    first = run(team, 0)
+    counters = first.counters
+    expect("executed here", counters.get("local_execution_requests", 0), 0)
+    executed = counters["remote_execution_success"]
+    expect("executed there", executed, counters["remote_execution_requests"])
+    expect("written", first["write_successes"], PROCESSES)
+    results = team_cases.audit(team, "results.jsonl")[before:]
+    peers = [line["peer"] for line in results if line["call"] == "UpdateBotSession"]
+    shares = [sum(f":{host.address}:" in peer for peer in peers) for host in team.worker_hosts]
+    if not all(shares):
+        raise AssertionError(f"the workers wrote {shares} results, and both should")
+    second = run(team, 1)
+    expect("found by the second", second["requests_cached"], PROCESSES)
+    expect("asked by the second", second["requests"], PROCESSES)
+    users = f"users {USERS[0]} and {USERS[1]}" if os.geteuid() == 0 else "one user, as not root"
+    team.say(
+        f"{executed} executed, results {shares}, "
+        f"{second['requests_cached']} of {PROCESSES} found; {users}"
+    )
+
+
+def open_for_others(team: Team) -> None:
+    """Let other users read Pants and interpreters where they are, at the same paths.
+
+    What lies in a home that only its owner may enter is shown through a home of this name space.
+    """
+    home = Path.home()
+    if os.geteuid() or home.stat().st_mode & 0o005:
+        return
+    kept = [path for path in (home / ".pyenv", pants_cache()) if path.is_relative_to(home)]
+    held = team.folder / "held"
+    for number, path in enumerate(kept):
+        (held / str(number)).mkdir(parents=True)
+        subprocess.run(["mount", "--bind", path, held / str(number)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", home], check=True)
+    for number, path in enumerate(kept):
+        path.mkdir(parents=True)
+        subprocess.run(["mount", "--bind", held / str(number), path], check=True)
+
+
+def pants_cache() -> Path:
+    """Where the launcher has put Pants."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("NEXUS_PANTS_CACHE") or caches / "nexus-pants")
+
+
+def run(team: Team, number: int) -> stats.CacheStats:
+    """Run the small project on a client's machine; it must succeed."""
+    home = team.folder / PATHS[number]
+    project = home / "project"
+    proof_project.write(project, team.root, "team", team.folder / "no-holds")
+    state = home / "state"
+    user = USERS[number] if os.geteuid() == 0 else 0
+    if user:
+        subprocess.run(["chown", "-R", f"{user}:{user}", home], check=True)
+    environment = {
+        **proof_project.clean_environment(),
+        "HOME": str(home),
+        "NEXUS_PANTS_CACHE": str(pants_cache()),
+        "PYENV_ROOT": os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv"),
+        "USER": f"user-{number}",
+        "LOGNAME": f"user-{number}",
+        "LC_ALL": ("C.UTF-8", "C")[number],
+    }
+    arguments = proof_project.pants_arguments(state, ("test", "::"))
+    script = f'source "{team.folder}/runner/settings.sh" && exec "$@"'
+    launcher = team.folder / "launcher" / "pants"
+    if not launcher.exists():
+        copy_launcher(team.root, launcher.parent)
+    argv = ["bash", "-c", script, "runner", str(launcher), *arguments]
+    done = subprocess.run(
+        team.client_hosts[number].argv(*argv, user=user),
+        check=False,
+        cwd=project,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=RUN_SECONDS_MAX,
+    )
+    log = done.stdout.decode(errors="replace")
+    expect(f"exit code of client {number + 1}, who said {log[-3000:]}", done.returncode, 0)
+    return stats.parse(log)
+
+
+def copy_launcher(root: Path, folder: Path) -> None:
+    """The launcher and what it reads, where every user may."""
+    (folder / "build-support").mkdir(parents=True)
+    for name in ("pants", "pants.toml"):
+        shutil.copy(root / name, folder / name)
+    shutil.copytree(root / "build-support" / "pants", folder / "build-support" / "pants")
+
+
+CASES: Final[tuple[Callable[[Team], None], ...]] = (clients_share,)

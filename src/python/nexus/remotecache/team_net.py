@@ -1,0 +1,176 @@
+"""A network of several hosts on one machine: name spaces, a switch, an address each.
+
+    switch (10.77.0.254) --- veth --- host (10.77.0.N)
+
+Everything is made inside name spaces of this process and ends with it; the machine's own network is
+not touched.  `cache.nexus.test` is the first host, for all of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# Inside: a network, mounts and processes of its own, and the right to change them.  Root keeps its
+# users, so that hosts can have different ones; others become root of nothing but this.
+ENTER_AS_ROOT: Final = (
+    "unshare",
+    "--net",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+)
+ENTER: Final = (*ENTER_AS_ROOT, "--user", "--map-root-user")
+
+TRY_SECONDS_MAX: Final = 60
+
+SERVER_NAME: Final = "cache.nexus.test"
+SUBNET: Final = "10.77.0"
+DELAY: Final = "1ms"
+
+
+class NetworkError(Exception):
+    """The network could not be made; the text is what a tool said."""
+
+
+def entering() -> tuple[str, ...]:
+    """How to get into name spaces of one's own."""
+    return ENTER_AS_ROOT if os.geteuid() == 0 else ENTER
+
+
+def refusal() -> str:
+    """Why this machine does not allow a network of one's own; empty if it does."""
+    try:
+        tried = subprocess.run(
+            [*entering(), "ip", "link", "add", "one", "type", "veth", "peer", "name", "two"],
+            check=False,
+            capture_output=True,
+            timeout=TRY_SECONDS_MAX,
+        )
+    except OSError as exc:
+        return f"{exc.filename}: {exc.strerror}"
+    return tried.stderr.decode(errors="replace").strip() if tried.returncode else ""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host: a name space that a process holds open, an address, and its end at the switch."""
+
+    name: str
+    address: str
+    process: int
+
+    def argv(self, *command: str, user: int = 0) -> list[str]:
+        """A command on this host, as a user if one is given."""
+        enter = ["nsenter", f"--net=/proc/{self.process}/ns/net", "--"]
+        if user:
+            ids = (f"--reuid={user}", f"--regid={user}", "--clear-groups")
+            enter += ["setpriv", *ids, "--"]
+        return [*enter, *command]
+
+    def cut(self) -> None:
+        """Pull the cable."""
+        run("ip", "link", "set", self.link, "down")
+
+    def heal(self) -> None:
+        """Put it back."""
+        run("ip", "link", "set", self.link, "up")
+
+    @property
+    def link(self) -> str:
+        """The end of its cable at the switch."""
+        return f"to-{self.name}"
+
+
+class Network:
+    """The switch and its hosts."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the switch, and one file of names for all."""
+        self.hosts: list[Host] = []
+        self.holders: list[subprocess.Popen[bytes]] = []
+        make_private()
+        names = folder / "hosts"
+        names.write_text(f"127.0.0.1 localhost\n::1 localhost\n{SUBNET}.1 {SERVER_NAME}\n")
+        run("mount", "--bind", str(names), "/etc/hosts")
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "link", "add", "switch", "type", "bridge")
+        run("ip", "address", "add", f"{SUBNET}.254/24", "dev", "switch")
+        run("ip", "link", "set", "switch", "up")
+        self.delay = ""
+
+    def add(self, name: str) -> Host:
+        """Plug a host in; its addresses count from 1."""
+        holder = subprocess.Popen(
+            ["unshare", "--net", "sleep", "infinity"], stdin=subprocess.DEVNULL
+        )
+        self.holders.append(holder)
+        host = Host(name, f"{SUBNET}.{len(self.hosts) + 1}", holder.pid)
+        wait_for_own_network(holder.pid)
+        run("ip", "link", "add", host.link, "type", "veth", "peer", "name", "eth0", "netns",
+            str(holder.pid))  # fmt: skip
+        run("ip", "link", "set", host.link, "master", "switch", "up")
+        run(*host.argv("ip", "address", "add", f"{host.address}/24", "dev", "eth0"))
+        for link in ("lo", "eth0"):
+            run(*host.argv("ip", "link", "set", link, "up"))
+        self.delay = self.delay or delayed(host)
+        self.hosts.append(host)
+        return host
+
+    def end(self) -> None:
+        """Let the name spaces go."""
+        for holder in self.holders:
+            holder.kill()
+            holder.wait()
+
+
+def delayed(host: Host) -> str:
+    """Delay what comes from a host; why not, if this kernel cannot."""
+    try:
+        run("tc", "qdisc", "add", "dev", host.link, "root", "netem", "delay", DELAY)
+    except NetworkError as exc:
+        return str(exc)
+    return ""
+
+
+def wait_for_own_network(process: int) -> None:
+    """Return when a process has left our network."""
+    own = os.readlink("/proc/self/ns/net")
+    while os.readlink(f"/proc/{process}/ns/net") == own:
+        os.sched_yield()
+
+
+def make_private() -> None:
+    """Keep mounts to ourselves."""
+    run("mount", "--make-rprivate", "/")
+
+
+def run(*argv: str) -> None:
+    """Run a tool.
+
+    Raises:
+        NetworkError: it failed.
+    """
+    done = subprocess.run(argv, check=False, capture_output=True, timeout=TRY_SECONDS_MAX)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise NetworkError(f"{' '.join(argv)}: {said}")
+
+
+def reenter(program: str, arguments: Sequence[str], path: Sequence[str]) -> list[str]:
+    """This Python, in name spaces of its own."""
+    code = f"import sys; sys.path[:] = {list(path)!r}; {program}"
+    return [*entering(), sys.executable, "-c", code, *arguments]
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process with the one that started it."""
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL

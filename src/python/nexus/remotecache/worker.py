@@ -1,0 +1,265 @@
+"""`./pants run ci:remote_cache -- --worker`: a machine that executes for a server.
+
+Takes processes whose properties it has, as many at once as it has cores and memory for.  Inputs
+come through a local store that keeps what it has seen; outputs and results go back.  SIGTERM
+drains: nothing new is taken, what runs may end.  A second SIGTERM ends at once, and the server
+gives what ran to others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+from nexus.core.commandline import CommandLine, fail
+from nexus.core.errors import UsageError
+from nexus.core.exits import EXIT_CONFIG
+from nexus.entry.program import Text, run_program
+from nexus.remotecache import settings
+from nexus.remotecache.bot import Bot, Health, RejectedError
+from nexus.remotecache.connection import Remote, look, parse_address, read_token
+from nexus.remotecache.executing import Runner
+from nexus.remotecache.joining import PROPERTIES_MAX, own_capacity, own_properties
+from nexus.remotecache.processes import (
+    ServerError,
+    SettingError,
+    child,
+    socket_in,
+    wait_until_answers,
+)
+from nexus.remotecache.processes import (
+    program as program_of,
+)
+from nexus.remotecache.sandbox import Sandbox, refusal, visible_folders
+
+SOCKET: Final = "worker.socket"
+PROPERTY: Final = re.compile(r"[A-Za-z0-9._-]{1,64}=[A-Za-z0-9._+-]{1,128}")
+
+# With less room than this a process could fail for want of it, and so none is taken.
+FREE_BYTES_MIN: Final = 256 * 1024 * 1024
+
+# After a runner failed, none is taken for this time: others may do better.
+ILL_SECONDS: Final = 20.0
+
+
+class Wish:
+    """How often somebody asked for the end: once to drain, twice to end at once."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.since = 0.0
+
+    def ask(self, _signal: int, _frame: FrameType | None) -> None:
+        """Take a signal."""
+        self.asked += 1
+        self.since = time.monotonic()
+
+
+class Condition:
+    """Whether this machine should be given anything."""
+
+    def __init__(self, disk: Path, wish: Wish, free_min: int) -> None:
+        self.disk = disk
+        self.wish = wish
+        self.free_min = free_min
+        self.ill_until = 0.0
+
+    def failed(self, reason: str) -> None:
+        """A runner failed: say why, and take nothing for a while."""
+        self.ill_until = time.monotonic() + ILL_SECONDS
+        say(f"a process could not be run; nothing is taken for {ILL_SECONDS:.0f} s: {reason}")
+
+    def health(self) -> Health:
+        """What the server is told now."""
+        if self.wish.asked:
+            return Health.ENDING
+        room = os.statvfs(self.disk)
+        if room.f_bavail * room.f_frsize < self.free_min or time.monotonic() < self.ill_until:
+            return Health.UNHEALTHY
+        return Health.OK
+
+
+def say(text: str) -> None:
+    """Print one line, with nothing in it that a terminal would obey."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    print(f"worker: {line}", flush=True)
+
+
+def parser() -> CommandLine:
+    """Make the parser."""
+    made = CommandLine("remote_cache --worker", __doc__.split("\n")[0])
+    add = made.add_argument
+    add("--server", required=True, metavar="HOST:PORT")
+    add(
+        "--authority",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="who signed the server's certificate: a file with it, such as a runner's settings",
+    )
+    add("--token", type=Path, required=True, metavar="FILE", help="one with the scope work")
+    add("--folder", type=Path, required=True, help="what the local store keeps")
+    add("--id", default=socket.gethostname(), help="who this is; default: the host's name")
+    add("--jobs", type=int, default=own_capacity(), help="default: by cores and memory")
+    add(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"of this machine; a request matches by {', '.join(settings.MATCHED_PROPERTIES)}",
+    )
+    add(
+        "--mount",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder that processes may read, besides the system's",
+    )
+    add("--quota", default="10G", help="size of the local store")
+    add("--free", type=int, default=FREE_BYTES_MIN, metavar="BYTES", help="room to keep")
+    add("--drain-seconds", type=int, default=3600, help="how long what runs may take to end")
+    return made
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line.
+
+    Raises:
+        UsageError: a value is not one.
+    """
+    given = parser().parse_args(argv)
+    given.host, given.port = parse_address("--server", given.server)
+    if not 1 <= given.jobs <= 1024:
+        raise UsageError(f"--jobs: {given.jobs} is not in 1..1024")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given.id):
+        raise UsageError(f"--id: {given.id!r} is not 1 to 64 letters, digits, '.', '_' or '-'")
+    for item in given.property:
+        if PROPERTY.fullmatch(item) is None:
+            raise UsageError(f"--property: {item!r} is not NAME=VALUE, such as pool=big")
+        if item.partition("=")[0] not in settings.MATCHED_PROPERTIES:
+            raise UsageError(
+                f"--property: {item.partition('=')[0]!r} is unknown; accepted: "
+                f"{', '.join(settings.MATCHED_PROPERTIES)}"
+            )
+    given.properties = own_properties([tuple(item.split("=", 1)) for item in given.property])
+    if len(given.properties) > PROPERTIES_MAX:
+        raise UsageError(f"--property: more than {PROPERTIES_MAX - 3} are given")
+    return given
+
+
+def main(argv: Sequence[str]) -> int:
+    """Work until told to stop: 0; 20 if the server does not take us, 21 if this machine failed."""
+    wish = Wish()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, wish.ask)
+    try:
+        given = parse(argv)
+        remote = Remote(given.host, given.port, given.authority, given.token)
+        read_token(given.token)
+        if (reason := refusal()) is not None:
+            raise ServerError(f"--worker: {reason}")
+        look(remote)
+        work(given, remote, wish)
+    except UsageError as exc:
+        return fail(exc, EXIT_CONFIG)
+    except RejectedError as exc:
+        return fail(f"{given.server}: does not take this worker: {exc}", EXIT_CONFIG)
+    except ServerError as exc:
+        return fail(exc, exc.exit_code)
+    return 0
+
+
+def work(given: argparse.Namespace, remote: Remote, wish: Wish) -> None:
+    """Join, and execute until told to stop."""
+    folder = given.folder.resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    caches = folder / "caches"
+    caches.mkdir(exist_ok=True)
+    with local_store(folder, given, remote) as socket_path:
+        condition = Condition(folder, wish, given.free)
+        sandbox = Sandbox(visible_folders(os.environ, given.mount), caches)
+        runner = Runner(
+            folder,
+            [
+                str(program_of(folder, "buildbox-run")),
+                f"--remote=unix:{socket_path}",
+                "--log-level=warning",
+                *sandbox.arguments(),
+            ],
+            given.id,
+            condition.failed,
+        )
+        bot = Bot(remote, given.id, given.properties, given.jobs, runner, condition.health, say)
+        with waking(bot, wish, given.drain_seconds):
+            bot.run(lambda: wish.asked > 0)
+        say("stopped")
+
+
+@contextlib.contextmanager
+def waking(bot: Bot, wish: Wish, seconds: int) -> Iterator[None]:
+    """Tell the bot of signals; a second one, or a drain that takes too long, ends what runs."""
+    over = threading.Event()
+
+    def watch() -> None:
+        seen = 0
+        while not over.wait(0.2):
+            if wish.asked != seen:
+                seen = wish.asked
+                say("draining" if seen == 1 else "ending what runs")
+                bot.wake()
+            late = seen and time.monotonic() - wish.since > seconds
+            if seen > 1 or late:
+                for name in list(bot.held):
+                    bot.execution.end(name)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def local_store(folder: Path, given: argparse.Namespace, remote: Remote) -> Iterator[Path]:
+    """A store on this machine that fetches from the server's what it lacks, and writes through."""
+    socket_path = socket_in(folder, SOCKET)
+    argv = [
+        str(program_of(folder, "buildbox-casd")),
+        f"--bind=unix:{socket_path}",
+        f"--cas-remote=https://{remote.address}",
+        f"--cas-instance={settings.INSTANCE}",
+        f"--cas-server-cert={remote.authority}",
+        f"--cas-access-token={remote.token}",
+        "--cas-retry-limit=5",
+        "--cas-request-timeout=60",
+        "--cas-keepalive-time=20",
+        f"--quota-high={given.quota}",
+        "--log-level=warning",
+        str(folder / "store"),
+    ]
+    with child(folder, "local-store", argv) as process:
+        wait_until_answers(folder, "local-store", process, socket.AF_UNIX, str(socket_path))
+        yield socket_path
+
+
+def program() -> NoReturn:
+    """Be the worker, with the arguments of this process."""
+    sys.argv[0] = "remote_cache --worker"
+    run_program(main, Text.REPORT)
+
+
+__all__ = ["SettingError", "main", "program"]
