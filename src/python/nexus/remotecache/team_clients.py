@@ -51,22 +51,27 @@ def clients_share(team: Team) -> None:
 
 
 def open_for_others(team: Team) -> None:
-    """Let other users read Pants and interpreters where they are, at the same paths.
+    """Let other users pass through a home that only its owner may enter, in this name space.
 
-    What lies in a home that only its owner may enter is shown through a home of this name space.
+    What is in it stays where it is and keeps its own modes.
     """
     home = Path.home()
-    if os.geteuid() or home.stat().st_mode & 0o005:
+    if os.geteuid() or home.stat().st_mode & 0o005 == 0o005:
         return
-    kept = [path for path in (home / ".pyenv", pants_cache()) if path.is_relative_to(home)]
     held = team.folder / "held"
-    for number, path in enumerate(kept):
-        (held / str(number)).mkdir(parents=True)
-        subprocess.run(["mount", "--bind", path, held / str(number)], check=True)
+    held.mkdir()
+    subprocess.run(["mount", "--bind", home, held], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", home], check=True)
-    for number, path in enumerate(kept):
-        path.mkdir(parents=True)
-        subprocess.run(["mount", "--bind", held / str(number), path], check=True)
+    for kept in held.iterdir():
+        shown = home / kept.name
+        if kept.is_symlink():
+            shown.symlink_to(kept.readlink())
+            continue
+        if kept.is_dir():
+            shown.mkdir()
+        else:
+            shown.touch()
+        subprocess.run(["mount", "--bind", kept, shown], check=True)
 
 
 def pants_cache() -> Path:
