@@ -22,6 +22,7 @@ pub fn init(start: u64, end: u64) void {
     first = std.mem.alignForward(u64, start, board.page_bytes);
     count = (end - first) / board.page_bytes;
     free_count = count;
+    hint = 0;
     const words = (count + 63) / 64;
     @memset(taken[0..words], 0);
     if (count % 64 != 0) taken[words - 1] = all_taken << @intCast(count % 64);

@@ -23,12 +23,22 @@ const enable_offset = 0x2080;
 const threshold_offset = 0x20_1000;
 const claim_offset = 0x20_1004;
 
-fn register(offset: u64) *volatile u32 {
-    return board.device(u32, board.plic + offset);
+const builtin = @import("builtin");
+/// On the host, where the kernel is tested, a model stands for the PLIC.
+const machine = if (builtin.is_test) @import("machine_fake.zig") else struct {};
+
+fn load(offset: u64) u32 {
+    if (builtin.is_test) return machine.plicRead(offset);
+    return board.device(u32, board.plic + offset).*;
+}
+
+fn store(offset: u64, value: u32) void {
+    if (builtin.is_test) return machine.plicWrite(offset, value);
+    board.device(u32, board.plic + offset).* = value;
 }
 
 pub fn init() void {
-    register(threshold_offset).* = 0;
+    store(threshold_offset, 0);
 }
 
 pub fn retain(line: u32) void {
@@ -46,28 +56,28 @@ pub fn bind(line: u32, endpoint: *endpoints.Endpoint) void {
     endpoint.retain(abi.Right.send);
     unbind(line);
     lines[line].bound = endpoint;
-    register(line * 4).* = 1;
-    register(enable_offset).* |= @as(u32, 1) << @intCast(line);
+    store(line * 4, 1);
+    store(enable_offset, load(enable_offset) | @as(u32, 1) << @intCast(line));
 }
 
 fn unbind(line: u32) void {
     const old = lines[line].bound orelse return;
     lines[line].bound = null;
     acknowledge(line); // first: the PLIC ignores the completion of a line that is disabled
-    register(enable_offset).* &= ~(@as(u32, 1) << @intCast(line));
+    store(enable_offset, load(enable_offset) & ~(@as(u32, 1) << @intCast(line)));
     old.release(abi.Right.send);
 }
 
 pub fn acknowledge(line: u32) void {
     if (!lines[line].claimed) return;
     lines[line].claimed = false;
-    register(claim_offset).* = line;
+    store(claim_offset, line);
 }
 
 /// Post every pending interrupt. Each claimed line stays quiet until acknowledged, so this ends.
 pub fn dispatch() void {
     while (true) {
-        const line = register(claim_offset).*;
+        const line = load(claim_offset);
         if (line == 0) return;
         std.debug.assert(line <= board.irq_max and !lines[line].claimed);
         lines[line].claimed = true;

@@ -94,6 +94,7 @@ test {
     _ = transfer;
     _ = session;
     _ = @import("id.zig");
+    _ = @import("cases_test.zig");
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");
     _ = @import("pk_test.zig");

@@ -251,3 +251,81 @@ def test_the_stream_of_calls_is_not_the_owners_to_open() -> None:
     a, _ = pair()
     with pytest.raises(LocalProtocolError, match="gateway"):
         a.open("gateway", 0)
+
+
+def test_half_an_answer_of_a_reset_stream_is_forgotten() -> None:
+    a, b = pair()
+    a.send_request(CALL)
+    carry(a, b)
+    assert b.streams is not None
+    b.take_request()
+    b.streams.send(1, ANSWER[:-1])
+    assert carry(b, a) == []
+    b.streams.reset(1)
+    carry(b, a)
+    a.send_request(CALL)
+    carry(a, b)
+    assert b.take_request() == Pulled(CALL, 3)
+    b.send_response(ANSWER, 3)
+    assert carry(b, a) == [Answered(ANSWER)]
+
+
+def test_half_an_answer_before_the_peer_closes_is_forgotten() -> None:
+    a, b = pair()
+    a.send_request(CALL)
+    carry(a, b)
+    assert b.streams is not None
+    b.streams.send(1, ANSWER[:5])
+    b.streams.close(1)
+    assert carry(b, a) == []
+    carry(a, b)
+    a.send_request(CALL)
+    carry(a, b)
+    while b.take_request() != Pulled(CALL, 3):
+        pass
+    b.send_response(ANSWER, 3)
+    assert carry(b, a) == [Answered(ANSWER)]
+
+
+def test_what_follows_an_answer_without_a_next_one_is_forgotten() -> None:
+    a, b = pair()
+    a.send_request(CALL)
+    carry(a, b)
+    b.take_request()
+    b.send_response(b"\x09" * 40, 1)
+    assert carry(b, a) == []
+    carry(a, b)
+    a.send_request(CALL)
+    carry(a, b)
+    b.take_request()
+    b.send_response(ANSWER, 3)
+    assert carry(b, a) == [Answered(ANSWER)]
+
+
+def test_half_a_request_of_a_reset_stream_is_forgotten() -> None:
+    peer, b = Mux(Role.INITIATOR, MODEL), Carrier(Role.RESPONDER)
+    peer.start()
+
+    def exchange() -> None:
+        while (frame := peer.next_frame()) is not None:
+            b.receive(frame)
+        while (frame := b.next_frame()) is not None:
+            peer.receive(frame)
+
+    exchange()
+    first = peer.open("gateway", 0)
+    peer.send(first, CALL + CALL[:-1])
+    exchange()
+    assert b.take_request() == Pulled(CALL, first)  # Not answered before the reset.
+    peer.reset(first)
+    exchange()
+    assert b.take_request() is None
+    second = peer.open("gateway", 0)
+    peer.send(second, CALL)
+    peer.close(second)
+    exchange()
+    assert b.take_request() == Pulled(CALL, second)
+    assert b.take_request() is None
+    b.send_response(ANSWER, second)
+    exchange()
+    assert peer.state(second) is None, "the call of the reset stream is not waited for"

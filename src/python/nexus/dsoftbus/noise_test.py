@@ -136,6 +136,22 @@ def test_a_poisoned_handshake_stays_so() -> None:
         _ = right.remote_static
 
 
+@pytest.mark.parametrize("damaged", [0, 31, 32, 47, 48, -1])
+def test_a_key_in_a_damaged_last_message_is_not_proven(damaged: int) -> None:
+    left, right = pair_after(2)
+    message = bytearray(left.write(b"node-a"))
+    message[damaged] ^= 1
+    with pytest.raises(RemoteProtocolError):
+        right.read(bytes(message))
+    assert right.is_poisoned
+    assert right.is_over
+    assert not right.is_my_turn
+    with pytest.raises(LocalProtocolError):
+        _ = right.remote_static
+    with pytest.raises(LocalProtocolError):
+        right.into_transport()
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_the_wrong_turn_changes_nothing(number: int) -> None:
     sides = pair_after(number)

@@ -91,6 +91,29 @@ def test_typed_and_printed_bytes_and_sleep_survive() -> None:
     assert resumed(broken, options).exit_code == 3
 
 
+def test_a_page_of_the_image_that_the_guest_zeroed_stays_zero() -> None:
+    image = """
+    la t0, data
+    li t1, 512
+clear:
+    sd zero, (t0)
+    addi t0, t0, 8
+    addi t1, t1, -1
+    bnez t1, clear
+wait:
+    j wait
+.align 12
+data:
+"""
+    options = options_of(image + ".dword 0x1122334455667788\n" * 512)
+    machine = Machine(options)
+    address = machine.ram.buffer.find(bytes.fromhex("8877665544332211"))
+    assert address % 4096 == 0
+    machine.run(5000)
+    other = resumed(machine, options)
+    assert other.ram.buffer[address : address + 4096] == bytes(4096)
+
+
 def test_the_entropy_source_goes_on_where_it_was() -> None:
     def options() -> MachineOptions:
         drawn = iter(range(1 << 20))

@@ -1,0 +1,96 @@
+"""What guest and host both decide (rate, binding, replay), held to one table of cases.
+
+The table and what its lines mean are in the guest's `cases_test.zig`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from nexus.dsoftbus.binding import Pin, bind
+from nexus.dsoftbus.discovery import Entry
+from nexus.dsoftbus.rate import Bucket, Limit
+from nexus.dsoftbus.replay import CALLS_MAX, EPOCHS_MAX, RETIRED_MAX, ReplayTable, Verdict
+
+SOURCE: Final = Path(__file__).parents[4] / "src/guest/lib/dsoftbus/cases_test.zig"
+LINES: Final = re.findall(r"^ +\\\\(.+)$", SOURCE.read_text(), re.MULTILINE)
+SIZES: Final = {"N": CALLS_MAX, "E": EPOCHS_MAX, "R": RETIRED_MAX}
+
+
+def cases(kind: str) -> list[str]:
+    return [line.removeprefix(f"{kind} ") for line in LINES if line.startswith(f"{kind} ")]
+
+
+@pytest.mark.parametrize("line", cases("rate"))
+def test_a_token_is_given_when_it_is_due_not_before(line: str) -> None:
+    head, _, asked = line.partition(" | ")
+    burst, per_second, start = map(int, head.split())
+    bucket = Bucket(Limit(burst, per_second), start)
+    for word in asked.split():
+        assert bucket.take(int(word[:-1])) is (word[-1] == "+"), word
+
+
+def key(letter: str) -> bytes:
+    return letter.encode() * 32
+
+
+@pytest.mark.parametrize("line", cases("bind"))
+def test_the_first_thing_that_does_not_agree(line: str) -> None:
+    claimed, live, pinned, proven, verdict = line.split()
+    entry, pin = None, None
+    if live != "-":
+        name, _, letter = live.partition(":")
+        entry = Entry(name, "10.42.0.10", 1, key(letter), (), True, 0)
+    if pinned != "-":
+        name, _, letter = pinned.partition(":")
+        pin = Pin(name, key(letter))
+    assert bind(claimed, entry, pin, key(proven)).name.lower() == verdict
+
+
+def value_of(text: str) -> int:
+    if text.endswith("-1"):
+        return value_of(text[:-2]) - 1
+    return sum(SIZES.get(term) or int(term) for term in text.split("+"))
+
+
+def id_of(epoch: int, number: int) -> int:
+    return epoch << 32 | number
+
+
+def name_of(text: str) -> int:
+    epoch, _, number = text.partition(".")
+    return id_of(value_of(epoch), value_of(number))
+
+
+def calls_of(verb: str, words: list[str]) -> list[int]:
+    if verb == "do":
+        return [name_of(words[0])]
+    *epoch, first, last = map(value_of, words)
+    numbers = range(first, last + 1)
+    return [id_of(epoch[0], n) for n in numbers] if epoch else [id_of(n, 1) for n in numbers]
+
+
+@pytest.mark.parametrize("line", cases("replay"))
+def test_what_runs_what_is_answered_again_what_is_refused(line: str) -> None:
+    table = ReplayTable()
+    for step in line.partition(" | ")[2].split("; "):
+        verb, *words = step.split()
+        if verb in ("is", "other"):
+            request = b"other" if verb == "other" else b"put"
+            verdict, reply = table.look("peer", name_of(words[0]), 4, request)
+            assert (verdict.name.lower(), reply) == (
+                words[1],
+                b"ok" if verdict is Verdict.DONE else None,
+            ), step
+            continue
+        for correlation in calls_of(verb, words):
+            assert table.begin("peer", correlation, 4, b"put")[0] is Verdict.RUN, step
+            table.finish("peer", correlation, b"ok")
+
+
+def test_both_have_cases() -> None:
+    assert [len(cases(kind)) for kind in ("rate", "bind", "replay")] == [8, 15, 16]

@@ -1,0 +1,60 @@
+"""Which tests depend on a file of Python, nearest first, by what the files import."""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Final
+
+SOURCE_ROOT: Final = "src/python/"
+
+
+def importers(files: Mapping[str, str]) -> dict[str, set[str]]:
+    """Map each file to the files that import it, from the text of all of them."""
+    by_module = {_module(path): path for path in files}
+    result: dict[str, set[str]] = {path: set() for path in files}
+    for path, text in files.items():
+        for name in _imported(text):
+            target = by_module.get(name)
+            if target is not None and target != path:
+                result[target].add(path)
+    return result
+
+
+def dependent_tests(path: str, imported_by: Mapping[str, set[str]]) -> list[str]:
+    """List the tests that reach a file: those of its own name, then by the length of the way."""
+    distance = {path: 0}
+    waiting = deque([path])
+    while waiting:
+        at = waiting.popleft()
+        for other in sorted(imported_by.get(at, ())):
+            if other not in distance:
+                distance[other] = distance[at] + 1
+                waiting.append(other)
+    own = PurePosixPath(path)
+
+    def key(test: str) -> tuple[bool, int, bool, str]:
+        its = PurePosixPath(test)
+        is_own = its.parent == own.parent and its.stem.startswith(own.stem)
+        return (not is_own, distance[test], its.parent != own.parent, test)
+
+    return sorted((other for other in distance if other.endswith("_test.py")), key=key)
+
+
+def _module(path: str) -> str:
+    parts = PurePosixPath(path.removeprefix(SOURCE_ROOT)).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(text: str) -> Iterator[str]:
+    """Name every module that may be meant: `from a import b` is `a`, and `a.b` if there is one."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+            yield node.module
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"

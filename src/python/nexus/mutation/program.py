@@ -1,0 +1,167 @@
+"""`./pants run ci:mutate -- PATHS`: plant faults in a copy of the tree and see which tests notice.
+
+Exit codes: 0 the figure is reached, or nothing was to be tried; 18 it is not; 20 wrong arguments;
+21 a tool or the tests failed without a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from nexus.entry.program import Text, run_program
+from nexus.mutation import equivalent, report
+from nexus.mutation.change import Change, Mutant, draw, only_on
+from nexus.mutation.python_judge import PythonJudge
+from nexus.mutation.sources import (
+    SourcesError,
+    changes_of,
+    files_of,
+    lines_since,
+    parent_of_head,
+)
+from nexus.mutation.tree import Tree, copy_tree
+from nexus.mutation.verdict import Fate, Verdict
+from nexus.mutation.worlds import Worlds, build_tools
+from nexus.mutation.zig_judge import ZigJudge
+
+EXIT_BELOW: Final = 18
+EXIT_CONFIG: Final = 20
+EXIT_HOST: Final = 21
+PYTHON: Final = Path("dist/ci/mutate_python.pex")
+ZIG: Final = Path("dist/ci/mutate_zig.pex")
+DEFAULT_PATHS: Final = ("src/python/nexus", "src/guest")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Draw mutants, judge them, write the reports."""
+    options = _parse(argv)
+    repository = options.root.resolve()
+    try:
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutate-")))
+            tree = copy_tree(repository, scratch / "tree")
+            drawn = _drawn(repository, tree, options)
+            if not drawn:
+                print("NOT TRIED: no line of the change can be changed")
+                return 0
+            verdicts = _judge_all(repository, tree, scratch, drawn, options, stack)
+    except (SourcesError, equivalent.EquivalentError) as exc:
+        print(f"mutate: {exc}", file=sys.stderr)
+        return EXIT_CONFIG
+    except (RuntimeError, subprocess.SubprocessError) as exc:
+        print(f"mutate: {exc}", file=sys.stderr)
+        return EXIT_HOST
+    _write(options.out, verdicts, options.seed)
+    print(report.text_of(verdicts, options.seed), end="")
+    figures = report.figures_of(verdicts)
+    return 0 if figures.percent >= options.least else EXIT_BELOW
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="ci:mutate", description=(__doc__ or "").split("\n")[0])
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="files or folders; default: all of Python and zig")
+    add("--sample", type=_from_1, metavar="N", help="how many lines are changed; default: all")
+    add("--seed", type=int, default=1, metavar="S", help="of the draw; default 1")
+    add("--since", metavar="COMMIT", help="only lines that differ from this commit's")
+    add("--last-commit", action="store_true", help="only lines that the last commit changed")
+    add("--least", type=float, default=0.0, metavar="PERCENT", help="exit 18 below this")
+    add("--worlds", action="store_true", help="try survivors on worlds, too: minutes for each")
+    add("--seconds", type=float, default=20.0, metavar="N", help="of tests for one mutant, at most")
+    add("--out", type=Path, default=Path("dist/mutate"), metavar="DIR", help="for the reports")
+    add("--python", type=Path, metavar="FILE", help="interpreter with what tests import")
+    add("--zig", metavar="COMMAND", help="the compiler")
+    add("--root", type=Path, default=Path(), metavar="DIR", help="the repository")
+    return parser.parse_args(argv)
+
+
+def _from_1(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be 1 or more")
+    return value
+
+
+def _drawn(repository: Path, tree: Tree, options: argparse.Namespace) -> list[Change]:
+    paths = tuple(options.paths) or DEFAULT_PATHS
+    files = files_of(tree, paths)
+    since = options.since
+    if options.last_commit:
+        since = parent_of_head(repository)
+        if since is None:
+            return []
+    if since is None:
+        return draw(changes_of(tree, files), options.seed, options.sample)
+    lines = lines_since(repository, since, paths)
+    changed = [name for name in files if name in lines]
+    return draw(only_on(changes_of(tree, changed), lines), options.seed, options.sample)
+
+
+def _judge_all(
+    repository: Path,
+    tree: Tree,
+    scratch: Path,
+    drawn: Sequence[Change],
+    options: argparse.Namespace,
+    stack: ExitStack,
+) -> list[Verdict]:
+    if options.python is None or options.zig is None:
+        build_tools(repository)
+    python = options.python or repository / PYTHON
+    zig = tuple((options.zig or str(repository / ZIG)).split())
+    judges: dict[str, Callable[[Mutant], Verdict]] = {}
+    if any(change.path.endswith(".py") for change in drawn):
+        judge = stack.enter_context(PythonJudge(tree, python, options.seconds))
+        judges[".py"] = judge.judge
+    judges[".zig"] = ZigJudge(tree, zig, scratch, options.seconds).judge
+    worlds = Worlds(tree) if options.worlds else None
+    if worlds is not None:
+        stack.callback(worlds.close)
+    known = equivalent.parse((tree.root / equivalent.FILE).read_text(encoding="utf-8"))
+    verdicts: list[Verdict] = []
+    for number, change in enumerate(drawn, 1):
+        mutant = Mutant(
+            change, (tree.root / change.path).read_text(encoding="utf-8"), change.make()
+        )
+        verdict = _judge(mutant, judges[Path(change.path).suffix], known, worlds)
+        verdicts.append(verdict)
+        print(
+            f"{number}/{len(drawn)} {verdict.fate.value} {change.name}"
+            f" [{verdict.by}] {verdict.seconds:.1f} s",
+            flush=True,
+        )
+    return verdicts
+
+
+def _judge(
+    mutant: Mutant,
+    judge: Callable[[Mutant], Verdict],
+    known: list[equivalent.Equivalent],
+    worlds: Worlds | None,
+) -> Verdict:
+    reason = equivalent.reason_of(mutant, known)
+    if reason is not None:
+        return Verdict(mutant, Fate.EQUIVALENT, reason=reason)
+    verdict = judge(mutant)
+    if verdict.fate is not Fate.SURVIVED or worlds is None:
+        return verdict
+    by = worlds.noticing(mutant, ())
+    return verdict if by is None else Verdict(mutant, Fate.KILLED, by, is_world=True)
+
+
+def _write(out: Path, verdicts: Sequence[Verdict], seed: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "mutants.json").write_text(report.json_of(verdicts, seed), encoding="utf-8")
+    (out / "junit.xml").write_bytes(report.junit_of(verdicts))
+    (out / "report.txt").write_text(report.text_of(verdicts, seed), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run_program(main, Text.REPORT)

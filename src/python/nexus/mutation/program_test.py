@@ -1,0 +1,109 @@
+"""The program on a small repository: what is killed, what survives, what it exits with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nexus.mutation import judge
+from nexus.mutation.program import EXIT_BELOW, EXIT_CONFIG, main
+
+HERE = Path(__file__).parent
+RATE = "def is_open(n):\n    return n < 3\n\n\ndef spin(n):\n    while n > 0:\n        n = n - 1\n"
+RATE_TEST = (
+    "from nexus.a.rate import is_open, spin\n\n\ndef test_is_open():\n"
+    "    assert is_open(2) and not is_open(3)\n\n\ndef test_spin():\n    spin(2)\n"
+)
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "re po"
+    folder = root / "src/python/nexus/a"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / "__init__.py").touch()
+    (folder / "rate.py").write_text(RATE)
+    (folder / "rate_test.py").write_text(RATE_TEST)
+    (root / "src/guest").mkdir()
+    (root / "src/guest/BUILD").touch()
+    tool = root / "src/python/nexus/mutation"
+    tool.mkdir()
+    for source in (Path(judge.__file__), HERE / "equivalent.toml"):
+        shutil.copy(source, tool / source.name)
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "first")
+    return root
+
+
+def run(root: Path, *arguments: str) -> int:
+    options = ("--root", str(root), "--python", sys.executable, "--zig", "zig")
+    return main([*options, "--out", str(root / "out"), *arguments])
+
+
+def fates(root: Path) -> dict[int, str]:
+    mutants = json.loads((root / "out/mutants.json").read_text())["mutants"]
+    return {each["line"]: each["fate"] for each in mutants}
+
+
+def test_a_bound_is_held_by_a_test_and_a_loop_without_end_is_stopped(root: Path) -> None:
+    rate = root / "src/python/nexus/a/rate.py"
+    before = rate.read_bytes()
+    code = run(root, "src/python/nexus/a/rate.py", "--least", "100")
+    found = fates(root)
+    assert found[2] == "killed"
+    assert set(found) == {2, 6, 7}
+    assert code == (0 if "survived" not in found.values() else EXIT_BELOW)
+    assert rate.read_bytes() == before, "the tree of the user is not touched"
+
+
+def test_a_fault_that_no_test_meets_survives(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = root / "src/python/nexus/a/rate_test.py"
+    test.write_text("from nexus.a.rate import is_open\n\n\ndef test_none():\n    is_open\n")
+    assert run(root, "src/python/nexus/a", "--least", "50") == EXIT_BELOW
+    assert set(fates(root).values()) == {"survived"}
+    assert "nearest test: src/python/nexus/a/rate_test.py (1 of 1 ran)" in capsys.readouterr().out
+
+
+def test_only_the_lines_of_a_change_are_tried(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(root, "src/python", "--since", "HEAD") == 0
+    assert "NOT TRIED" in capsys.readouterr().out
+    assert run(root, "src/python", "--last-commit") == 0
+    assert "NOT TRIED" in capsys.readouterr().out, "there is one commit"
+    (root / "src/python/nexus/a/rate.py").write_text(RATE.replace("n < 3", "n < 1 + 2"))
+    assert run(root, "src/python", "--since", "HEAD") == 0
+    assert fates(root) == {2: "killed"}
+    git(root, "commit", "-qam", "second")
+    assert run(root, "src/python", "--last-commit") == 0
+    assert fates(root) == {2: "killed"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("src/python/none",), "src/python/none: there is no such"),
+        (("../",), "../: there is no such"),
+        (("src/python/nexus/a/rate_test.py",), "has no Python or zig to change"),
+        (("src/python", "--since", "nothing"), "--since nothing: git does not know it"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    root: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], named: str
+) -> None:
+    assert run(root, *arguments) == EXIT_CONFIG
+    assert named in capsys.readouterr().err

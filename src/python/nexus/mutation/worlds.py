@@ -1,0 +1,76 @@
+"""Survivors before everything else that depends on them: worlds, and tests that need artefacts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from nexus.mutation.change import Mutant
+from nexus.mutation.tree import Tree
+
+WORLD_TYPES: Final = "two_vm_test,guest_marker_test"
+# The world that meets most of the guest comes first, alone.
+FIRST: Final = "//ci:os2vm_test"
+_SECONDS_MAX: Final = 1800
+
+
+class Worlds:
+    """Pants in the copy of the repository; its daemon ends with the block."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Nothing runs until a mutant is judged."""
+        self._tree = tree
+
+    def noticing(self, mutant: Mutant, tests: Sequence[str]) -> str | None:
+        """Name a target of Pants that notices the mutant, or return `None` if they all pass.
+
+        `tests` are further targets to try, such as test files that need what Pants builds.
+        """
+        path = mutant.change.path
+        dependents = self._pants("dependents", "--transitive", path).stdout.split()
+        with self._tree.changed(path, mutant.after):
+            if f"{FIRST}" in dependents and (name := self._failing([FIRST])) is not None:
+                return name
+            if tests and (name := self._failing(tests)) is not None:
+                return name
+            return self._failing(dependents, f"--filter-target-type={WORLD_TYPES}")
+
+    def close(self) -> None:
+        """End the daemon, if one was started for the copy."""
+        for file in (self._tree.root / ".pants.d").rglob("pid"):
+            if file.parent.name == "pantsd":
+                os.kill(int(file.read_text()), signal.SIGTERM)
+
+    def _failing(self, targets: Sequence[str], *options: str) -> str | None:
+        if not targets:
+            return None
+        done = self._pants(*options, "test", *targets)
+        if done.returncode == 0:
+            return None
+        failed = [line for line in done.stderr.splitlines() if line.startswith("✕")]
+        return failed[0].split()[1] if failed else targets[0]
+
+    def _pants(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {name: v for name, v in os.environ.items() if not name.startswith("PEX")}
+        return subprocess.run(
+            ["./pants", "--no-dynamic-ui", "--no-colors", *arguments],
+            cwd=self._tree.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_MAX,
+            check=False,
+        )
+
+
+def build_tools(repository: Path) -> None:
+    """Build the interpreter and the compiler that the tests are run with."""
+    subprocess.run(
+        ["./pants", "--no-pantsd", "--concurrent", "package", "ci:mutate_python", "ci:mutate_zig"],
+        cwd=repository,
+        check=True,
+    )

@@ -1,0 +1,171 @@
+"""Zig mutants before their unit tests: compiled with a runner that stops at the first failure."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from nexus.mutation.change import Mutant
+from nexus.mutation.tree import Tree
+from nexus.mutation.verdict import Fate, Verdict
+from nexus.mutation.zig_graph import Modules, Program
+
+ZIG_ROOT: Final = "src/guest"
+_RUNNER: Final = "src/python/nexus/mutation/runner.zig"
+_BEGIN: Final = re.compile(r"^begin (\d+)$", re.MULTILINE)
+_TIME: Final = re.compile(r"^(\d+) (\d+)$", re.MULTILINE)
+_COMPILE_SECONDS_MAX: Final = 300
+_RUN_SECONDS: Final = 60.0
+_RUN_FACTOR: Final = 20.0
+
+
+class ZigJudge:
+    """Judges mutants of zig."""
+
+    def __init__(self, tree: Tree, zig: tuple[str, ...], scratch: Path, seconds_max: float) -> None:
+        """`zig` is the command of the compiler; `seconds_max` bounds one mutant's tests."""
+        self._tree = tree
+        self._zig = zig
+        self._scratch = scratch
+        self._seconds_max = seconds_max
+        texts = tree.read_all(ZIG_ROOT, ".zig", "BUILD")
+        self._modules = Modules(texts)
+        self._names: dict[str, list[str]] = {}
+        self._seconds: dict[str, list[float]] = {}
+
+    def judge(self, mutant: Mutant) -> Verdict:
+        """Run the tests of the modules that have the file in them, until one fails.
+
+        The nearest module comes first, and others while the time is within the bound.
+        """
+        path = mutant.change.path
+        programs = self._modules.programs_of(path)
+        left = self._seconds_max
+        tried = available = 0
+        began = time.monotonic()
+        for program in programs:
+            self._measure(program)
+            available += len(self._names[program.name])
+            order = self._order(program, path, left)
+            if not order:
+                continue
+            left -= sum(self._seconds[program.name][at] for at in order)
+            with self._tree.changed(path, mutant.after):
+                if not self._compile(program):
+                    return Verdict(mutant, Fate.INVALID, available=available)
+                fate, count, by = self._run(program, order)
+            tried += count
+            if fate is not Fate.SURVIVED:
+                seconds = time.monotonic() - began
+                return Verdict(mutant, fate, by, tried=tried, available=available, seconds=seconds)
+            if left <= 0:
+                break
+        seconds = time.monotonic() - began
+        by = self._nearest(programs[0], path) if programs else ""
+        return Verdict(mutant, Fate.SURVIVED, by, tried=tried, available=available, seconds=seconds)
+
+    def _nearest(self, program: Program, path: str) -> str:
+        order = self._order(program, path, self._seconds_max)
+        return f"{program.name}: {self._names[program.name][order[0]]}" if order else program.name
+
+    def _measure(self, program: Program) -> None:
+        """Compile and run a test program without a change."""
+        if program.name in self._names:
+            return
+        if not self._compile(program):
+            raise RuntimeError(f"{program.name}: its tests do not compile without a change")
+        listed = subprocess.run(
+            [self._binary(program), "--list"], check=True, stderr=subprocess.PIPE, text=True
+        )
+        names = listed.stderr.splitlines()
+        numbers = [str(number) for number in range(len(names))]
+        run = subprocess.run(
+            [self._binary(program), *numbers],
+            stderr=subprocess.PIPE,
+            cwd=self._tree.root,
+            check=False,
+        )
+        output = run.stderr.decode(errors="replace")
+        if run.returncode != 0:
+            raise RuntimeError(f"{program.name}: its tests fail without a change")
+        self._names[program.name] = names
+        seconds = [0.0] * len(names)
+        for match in _TIME.finditer(output):
+            seconds[int(match[1])] = int(match[2]) / 1e9
+        self._seconds[program.name] = seconds
+
+    def _order(self, program: Program, path: str, seconds_max: float) -> list[int]:
+        """Order tests: those of the file's own name, then the quick ones, within the bound.
+
+        The nearest module's first test is always among them.
+        """
+        stem = PurePosixPath(path).stem
+        near = re.compile(rf"(?:^|\.){re.escape(stem)}(?:_\w+)?\.test[._]")
+        names, seconds = self._names[program.name], self._seconds[program.name]
+        order = sorted(
+            range(len(names)), key=lambda at: (near.search(names[at]) is None, seconds[at])
+        )
+        chosen: list[int] = []
+        spent = 0.0
+        for at in order:
+            is_first = not chosen and not program.distance
+            if not is_first and spent + seconds[at] > seconds_max:
+                break
+            chosen.append(at)
+            spent += seconds[at]
+        return chosen
+
+    def _run(self, program: Program, order: list[int]) -> tuple[Fate, int, str]:
+        if not order:
+            return Fate.SURVIVED, 0, ""
+        names, seconds = self._names[program.name], self._seconds[program.name]
+        limit = _RUN_SECONDS + _RUN_FACTOR * sum(seconds[at] for at in order)
+        argv = [self._binary(program), *map(str, order)]
+        try:
+            run = subprocess.run(
+                argv, stderr=subprocess.PIPE, cwd=self._tree.root, timeout=limit, check=False
+            )
+        except subprocess.TimeoutExpired as expired:
+            begun = _BEGIN.findall((expired.stderr or b"").decode(errors="replace"))
+            return Fate.TIMEOUT, len(begun), f"{program.name}: {names[int(begun[-1])]}"
+        begun = _BEGIN.findall(run.stderr.decode(errors="replace"))
+        if run.returncode == 0:
+            return Fate.SURVIVED, len(begun), ""
+        return Fate.KILLED, len(begun), f"{program.name}: {names[int(begun[-1])]}"
+
+    def _compile(self, program: Program) -> bool:
+        environment = dict(
+            os.environ,
+            ZIG_GLOBAL_CACHE_DIR=str(self._scratch / "zig"),
+            ZIG_LOCAL_CACHE_DIR=str(self._scratch / "zig"),
+        )
+        argv = [
+            *self._zig,
+            "test",
+            "-mcpu=baseline",
+            "--test-no-exec",
+            f"-femit-bin={self._binary(program)}",
+            "--test-runner",
+            _RUNNER,
+            *program.argv,
+        ]
+        try:
+            done = subprocess.run(
+                argv,
+                cwd=self._tree.root,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_COMPILE_SECONDS_MAX,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def _binary(self, program: Program) -> str:
+        return str(self._scratch / f"tests-{program.name}")
