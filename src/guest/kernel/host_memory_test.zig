@@ -35,7 +35,8 @@ test "a copy crosses pages, and ends at the last byte that is mapped" {
         try usercopy.in(who.space, back[0..len], fake.data + at);
         try testing.expectEqualSlices(u8, text[0..len], back[0..len]);
     }
-    const beyond = [_][2]u64{ .{ 2 * page - 1, 2 }, .{ 2 * page, 1 }, .{ 1, 2 * page }, .{ 3 * page, 1 } };
+    const last = 2 * page - 1;
+    const beyond = [_][2]u64{ .{ last, 2 }, .{ 2 * page, 1 }, .{ 1, 2 * page }, .{ 3 * page, 1 } };
     for (beyond) |case| {
         const at, const len = case;
         try testing.expectError(error.Fault, usercopy.out(who.space, fake.data + at, text[0..len]));
@@ -69,7 +70,8 @@ test "a page is mapped once, below the end, never to be written and run" {
     fake.begin();
     const space = try vm.Space.create();
     const frame = try frames.alloc();
-    try testing.expectError(error.WriteExecute, space.map(0, frame, .{ .write = true, .execute = true }));
+    const both: vm.Access = .{ .write = true, .execute = true };
+    try testing.expectError(error.WriteExecute, space.map(0, frame, both));
     try testing.expectError(error.OutOfRange, space.map(vm.user_end, frame, .{}));
     try space.map(vm.user_end - page, frame, .{ .write = true });
     try testing.expectError(error.AlreadyMapped, space.map(vm.user_end - page, frame, .{}));
@@ -154,7 +156,8 @@ test "regions lie apart, are unmapped whole, and a place is used again" {
     try who.regions.unmap(space, first, 2 * page);
     try testing.expectError(no, who.regions.unmap(space, first, 2 * page));
     try testing.expectEqual(null, space.translate(first, .read));
-    try testing.expectEqual(second - 3 * page, try who.regions.map(space, object.base, page, true, null));
+    const again = try who.regions.map(space, object.base, page, true, null);
+    try testing.expectEqual(second - 3 * page, again);
     // A hole of one page is too small for two: they come behind.
     const behind = try who.regions.map(space, object.base, 2 * page, true, null);
     try testing.expectEqual(second + 3 * page, behind);
@@ -202,6 +205,12 @@ test "slots: the last, one beyond, and never the first" {
     try testing.expectError(error.BadSlot, who.caps.endpoint(1, abi.Right.send));
 }
 
+fn expectCounts(endpoint: *endpoints.Endpoint, senders: u32, receivers: u32, all: u32) !void {
+    try testing.expectEqual(senders, endpoint.senders);
+    try testing.expectEqual(receivers, endpoint.receivers);
+    try testing.expectEqual(all, endpoint.references);
+}
+
 test "a clone has some of the rights, counts, and is closed by itself" {
     fake.begin();
     const who = try fake.spawn("who");
@@ -212,9 +221,9 @@ test "a clone has some of the rights, counts, and is closed by itself" {
     try testing.expectError(error.Denied, calls_cap.clone(who, slot, all | abi.Right.map));
     const sends: u32 = @intCast(try calls_cap.clone(who, slot, abi.Right.send));
     try testing.expectError(error.Denied, calls_cap.clone(who, sends, abi.Right.recv));
-    try testing.expectEqual(.{ 2, 1, 2 }, .{ endpoint.senders, endpoint.receivers, endpoint.references });
+    try expectCounts(endpoint, 2, 1, 2);
     _ = try calls_cap.close(who, slot);
-    try testing.expectEqual(.{ 1, 0, 1 }, .{ endpoint.senders, endpoint.receivers, endpoint.references });
+    try expectCounts(endpoint, 1, 0, 1);
     try testing.expect(endpoint.isDead());
     _ = try calls_cap.close(who, sends);
     try testing.expectEqual(0, endpoint.references);

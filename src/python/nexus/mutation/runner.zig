@@ -2,7 +2,8 @@
 //! that is noticed costs little.
 //!
 //! `runner --list` names every test. `runner FIRST SECOND ...` runs the tests of these numbers and
-//! prints `NUMBER NANOSECONDS` after each; a test that fails is the last one named in `begin NUMBER`.
+//! prints `NUMBER NANOSECONDS` after each; a test that fails is the last one named by a line
+//! `begin NUMBER`.
 const builtin = @import("builtin");
 const std = @import("std");
 
@@ -41,4 +42,9 @@ fn passes(init: std.process.Init.Minimal, number: usize) bool {
     if (result) |_| return !leaked else |err| return err == error.SkipZigTest;
 }
 
-fn quiet(comptime _: std.log.Level, comptime _: @EnumLiteral(), comptime _: []const u8, _: anytype) void {}
+fn quiet(
+    comptime _: std.log.Level,
+    comptime _: @EnumLiteral(),
+    comptime _: []const u8,
+    _: anytype,
+) void {}
