@@ -81,7 +81,9 @@ fn apply(config: *Config, tag: u16, value: []const u8) Error!void {
     switch (tag) {
         @intFromEnum(Tag.device_id) => config.id = Id.from(value) catch return error.Malformed,
         @intFromEnum(Tag.static_secret) => config.secret = (try exactly(32, value)).*,
-        @intFromEnum(Tag.listen_port) => config.listen_port = std.mem.readInt(u16, try exactly(2, value), .little),
+        @intFromEnum(Tag.listen_port) => {
+            config.listen_port = std.mem.readInt(u16, try exactly(2, value), .little);
+        },
         @intFromEnum(Tag.announced) => try addName(config, value),
         @intFromEnum(Tag.peer) => try addPeer(config, value),
         @intFromEnum(Tag.rate) => {

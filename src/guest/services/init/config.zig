@@ -32,7 +32,8 @@ pub const Error = error{
 /// Total length, as the header claims it; the caller reads that much before `parse`.
 pub fn totalBytes(header: *const [header_bytes]u8) Error!usize {
     if (!std.mem.eql(u8, header[0..4], contract.node.magic)) return error.BadMagic;
-    if (std.mem.readInt(u16, header[4..6], .little) != contract.node.version) return error.BadVersion;
+    const version = std.mem.readInt(u16, header[4..6], .little);
+    if (version != contract.node.version) return error.BadVersion;
     const total = std.mem.readInt(u32, header[8..12], .little);
     if (total < header_bytes or total > blob_bytes_max) return error.BadLength;
     return total;
