@@ -24,7 +24,7 @@ from nexus.campaign.result import SeedResult
 from nexus.campaign.run import run
 from nexus.core.commandline import CommandLine, bounded, fail, one_of
 from nexus.core.errors import NexusError, UsageError
-from nexus.core.exits import EXIT_CONFIG, EXIT_HOST
+from nexus.core.exits import EXIT_CONFIG, EXIT_HOST, EXIT_INTERRUPTED
 from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
 from nexus.harness import artifacts
@@ -119,15 +119,17 @@ class _Campaign:
 
     def play(self) -> int:
         """Run, and leave the files behind whatever happens on the way."""
+        ended = "interrupted"
         try:
             work = self._work.items(list(self._prepared))
             runs = pool.run_all(self._prepared, work, self._jobs, self._work.is_over)
             for done in runs:
                 self._take(done)
+            ended = "clean" if not self._failures else f"{len(self._failures)} failed"
         except KeyboardInterrupt:
-            sys.stderr.write("simulate: interrupted; the files hold what was run\n")
+            return EXIT_INTERRUPTED
         finally:
-            self._finish()
+            self._finish(ended)
         return EXIT_FAILED if self._failures else 0
 
     def _take(self, done: SeedResult) -> None:
@@ -160,7 +162,7 @@ class _Campaign:
             f"{rate:.0f} a minute, {spent_s:.0f} s\n"
         )
 
-    def _finish(self) -> None:
+    def _finish(self, ended: str) -> None:
         now_s = time.monotonic()
         self._progress(now_s)
         totals = [
@@ -183,9 +185,7 @@ class _Campaign:
         self._files["report.html"] = page.render(totals, failures, {**about, **wall}).encode()
         self._files["junit.xml"] = build_junit(self._results).encode()
         artifacts.write_all(self._options.out, self._files)
-        runs, failed = len(self._results), len(failures)
-        verdict = "clean" if not failed else f"{failed} failed"
-        print(f"simulate: {runs} runs, {verdict}; {self._options.out}/report.html")
+        print(f"simulate: {len(self._results)} runs, {ended}; {self._options.out}/report.html")
 
 
 def _chosen(options: Namespace) -> list[Path]:

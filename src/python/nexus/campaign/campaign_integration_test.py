@@ -1,0 +1,223 @@
+"""Campaigns of the real guest: one seed, one run; what fails is replayed, shrunk and pinpointed.
+
+Needs the packaged images and the compiled interpreter, which Pants puts beside the test (see
+BUILD).  Each claim about processes is tried with processes of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from nexus.campaign import simulate
+from nexus.cli.main import main as nexus
+from nexus.emulator.native_interpreter_fake import INTERPRETER
+
+IMAGE: Final = Path("src.guest/system.elf").resolve()
+PACKAGES: Final = Path("testprojects.packages/packages.img").resolve()
+WORLD: Final = Path("ci/os2vm.toml").resolve()
+NATIVE: Final = Path(INTERPRETER).resolve()
+
+IMAGES: Final = ("--image", f"system={IMAGE}", "--image", f"packages={PACKAGES}")
+
+# Short: the reference interpreter has to do it, too.
+SHORT: Final = f"""\
+world = "{WORLD}"
+text = "a boot on a bad network"
+[budget]
+faults_from_ms = 10
+heal_ms = 36
+run_ms = 40
+[[fault]]
+kind = "loss"
+chance = "1"
+most = "1/4"
+may_idle = true
+[[fault]]
+kind = "reorder"
+chance = "1"
+most = "1/2"
+may_idle = true
+[[fault]]
+kind = "pause"
+chance = "1"
+length_ms = [1, 3]
+may_idle = true
+"""
+
+# A rule that a run breaks when B has lost three frames, and faults that have nothing to do with it.
+FAILING: Final = f"""\
+world = "{WORLD}"
+text = "an oracle that counts"
+oracles = ["oracle.py"]
+[budget]
+faults_from_ms = 12
+heal_ms = 290
+run_ms = 300
+[[fault]]
+kind = "loss"
+at = ["A>B"]
+chance = "1"
+most = "1"
+[[fault]]
+kind = "corrupt"
+at = ["B>A"]
+chance = "1"
+may_idle = true
+[[fault]]
+kind = "delay"
+chance = "1"
+length_ms = [10, 20]
+amount = [100, 500]
+count = 4
+may_idle = true
+"""
+
+ORACLE: Final = """\
+from nexus.campaign.judging import Violation
+
+def check(observation):
+    lost = [frame for frame in observation.frames if "loss" in frame.fates]
+    if len(lost) >= 3:
+        yield Violation("three-lost", "B", lost[2].sent_ns, "three frames were lost")
+"""
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="the compiled engines are for x86-64"
+)
+
+
+def run(folder: Path, text: str, *more: str, name: str = "short") -> tuple[int, dict[str, Any]]:
+    """Run a campaign; its exit code, and what results.json says without the host's part."""
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    (folder / "oracle.py").write_text(ORACLE)
+    out = folder / "out"
+    code = simulate.main(
+        [str(path), *IMAGES, "--native-blob", str(NATIVE), "--out", str(out), *more]
+    )
+    results = json.loads((out / "results.json").read_text())
+    del results["wall"]
+    return code, results
+
+
+def test_a_seed_is_one_run_in_every_process_and_on_every_engine(tmp_path: Path) -> None:
+    code, expected = run(tmp_path, SHORT, "--seed", "3", "--jobs", "1")
+    assert code == 0
+    for hash_seed, engine in (("1", "native"), ("2", "reference")):
+        out = tmp_path / engine
+        command = [
+            *(sys.executable, "-m", "nexus.campaign.simulate", str(tmp_path / "short.toml")),
+            *(*IMAGES, "--native-blob", str(NATIVE), "--engine", engine),
+            *("--seed", "3", "--jobs", "1", "--out", str(out)),
+        ]
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": hash_seed,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        subprocess.run(command, check=True, env=environment, timeout=200)
+        results = json.loads((out / "results.json").read_text())
+        del results["wall"]
+        assert results == expected, engine
+    assert expected["runs"][0]["happened"]
+
+
+def test_how_many_processes_run_it_does_not_matter(tmp_path: Path) -> None:
+    one = run(tmp_path, SHORT, "--seeds", "4", "--jobs", "1")
+    two = run(tmp_path, SHORT, "--seeds", "4", "--jobs", "2")
+    assert one == two
+    assert len({result["digest"] for result in one[1]["runs"]}) == 4
+
+
+def test_a_failure_is_replayed_shrunk_and_pinpointed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXUS_COMMIT", "abc")
+    code, _ = run(tmp_path, FAILING, "--seed", "5", "--jobs", "1", name="failing")
+    assert code == 1
+    said = capsys.readouterr().out
+    assert "FAILED failing seed 5: three-lost machine B at" in said
+    assert "./pants run ci:simulate -- --scenario failing --seed 5" in said
+    assert "three frames were lost" in (tmp_path / "out" / "report.html").read_text()
+    file = tmp_path / "out" / "failing-5.replay.json"
+    assert len(file.read_bytes()) < 2048
+
+    native = ("--native-blob", str(NATIVE))
+    left = tmp_path / "left"
+    assert nexus(["world", "replay", str(file), *native, "--out", str(left)]) == 0
+    assert "the same run" in capsys.readouterr().out
+    assert nexus(["world", "timeline", str(left)]) == 0
+    assert "three-lost" in capsys.readouterr().out
+
+    assert nexus(["world", "shrink", str(file), *native]) == 0
+    assert "to 3 faults, " in capsys.readouterr().out
+    small = tmp_path / "out" / "failing-5.shrunk.replay.json"
+    assert nexus(["world", "replay", str(small), *native]) == 0
+    story = capsys.readouterr().out
+    assert "fault loss/A>B/0" in story
+    assert "corrupt" not in story
+
+    assert nexus(["world", "pinpoint", str(small), *native, "--futures", "2"]) == 0
+    assert "inevitable" in capsys.readouterr().out
+
+
+def test_a_replay_of_something_else_is_one_line_and_20(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXUS_COMMIT", "abc")
+    run(tmp_path, FAILING, "--seed", "5", "--jobs", "1", name="failing")
+    file = tmp_path / "out" / "failing-5.replay.json"
+    capsys.readouterr()
+
+    def refused(*more: str) -> str:
+        command = ["world", "replay", str(file), "--native-blob", str(NATIVE), *more]
+        assert nexus(command) == 20
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err.count("\n") == 1
+        return shown.err
+
+    other = tmp_path / "other.elf"
+    other.write_bytes(IMAGE.read_bytes() + b"\0")
+    assert "images.system: it is of" in refused("--image", f"system={other}")
+    monkeypatch.setenv("NEXUS_COMMIT", "abd")
+    assert "commit: it is of abc, this is abd" in refused()
+    monkeypatch.setenv("NEXUS_COMMIT", "abc")
+    (tmp_path / "oracle.py").write_text(ORACLE + "\n")
+    assert "has changed since" in refused()
+    (tmp_path / "failing.toml").unlink()
+    assert "is not there; run the command in the folder" in refused()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--seeds", "0"), "--seeds: '0' is not a whole number in 1.."),
+        (("--scenario", "shrt"), "did you mean 'short'?"),
+        (("--seed", "1", "--minutes", "1"), "not allowed with"),
+        (("--engine", "fast"), "--engine: 'fast' is unknown"),
+        (("--from", "x"), "--from: 'x' is not a whole number"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_and_20(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(SHORT)
+    command = [str(path), *IMAGES, "--native-blob", str(NATIVE), "--out", str(tmp_path / "o")]
+    assert simulate.main([*command, *arguments]) == 20
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert shown.err.count("\n") == 1
+    assert not (tmp_path / "o").exists()
