@@ -55,7 +55,7 @@ struct Record {
 interface Log $A.serves("logd") {
   # What a peer may ask of the log.
   query @0 (sinceNs :UInt64, max :UInt16)
-      -> (status :Status, total :UInt64, dropped :UInt64, records :List(Record));
+      -> (status :Status, total :UInt64, dropped :UInt64, records :List(Record) $A.itemsMax(64));
   # Records from a time on, oldest first.
   stats @1 () -> (status :Status, total :UInt64, dropped :UInt64);
   # How many records were written, and how many were lost.

@@ -40,6 +40,17 @@ class CapnpPackageField(StringField):
     )
 
 
+class CapnpReleasedField(StringField, AsyncFieldMixin):
+    alias = "released"
+    help = help_text(
+        """
+        Address of a `files` target with the schemas of the last release. `lint` then refuses what
+        peers of that release would not survive: to take away, renumber, retype or move what they
+        know, or to lower a limit. Adding is free.
+        """
+    )
+
+
 class CapnpSchema(Target):
     alias = "capnp_schema"
     core_fields = (
@@ -47,6 +58,7 @@ class CapnpSchema(Target):
         CapnpDependenciesField,
         CapnpSourcesField,
         CapnpPackageField,
+        CapnpReleasedField,
     )
     help = help_text(
         """

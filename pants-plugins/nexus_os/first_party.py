@@ -83,6 +83,11 @@ class NexusOs(Subsystem):
         help="Module that generates code from schemas of Cap'n Proto.",
         advanced=True,
     )
+    evolution_module = StrOption(
+        default="nexus.schema.evolution",
+        help="Module that holds schemas of Cap'n Proto to the last released ones.",
+        advanced=True,
+    )
     check_module = StrOption(
         default="nexus.config.check",
         help="Module that validates node and world configurations.",

@@ -5,7 +5,7 @@ Nothing here knows Cap'n Proto's language or any of the languages that are writt
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nexus.core.errors import NexusError
 
@@ -18,11 +18,10 @@ class SchemaError(NexusError):
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A named value; `bits` is the width of an integer, 0 of anything else."""
+    """A named value."""
 
     name: str
     value: Value
-    bits: int
     doc: str
 
 
@@ -61,10 +60,75 @@ class Enumeration:
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """One call of an interface; its parameters and results are structs of the module."""
+class Type:
+    """The type of a field.
+
+    `kind` is `void`, `bool`, `int`, `text`, `data`, `enum`, `struct`, `list` or `any`; `bits` is an
+    integer's width (negative: it has a sign) and 16 of an enumeration; `name` is that of an
+    enumeration or a struct, with its module; `item` is the type of a list's items.
+    """
+
+    kind: str
+    bits: int = 0
+    name: str = ""
+    item: Type | None = None
+
+    def __str__(self) -> str:
+        """As the schema writes it."""
+        if self.kind == "int":
+            return f"{'Int' if self.bits < 0 else 'UInt'}{abs(self.bits)}"
+        if self.kind == "list":
+            return f"List({self.item})"
+        return self.name or {"any": "AnyPointer"}.get(self.kind, self.kind.capitalize())
+
+    @property
+    def is_pointer(self) -> bool:
+        """Whether a field of it is a pointer, and not in the data of its struct."""
+        return self.kind in ("text", "data", "struct", "list", "any")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a struct.
+
+    `offset` counts in units of the field's own size: bits of a bool, pointers of a pointer.
+    `default` is of integers.  `member` is the number of a union's member, None of any other field.
+    `bytes_max` and `items_max` are 0 without a limit.
+    """
 
     name: str
+    ordinal: int
+    type: Type
+    offset: int
+    default: int = 0
+    member: int | None = None
+    bytes_max: int = 0
+    items_max: int = 0
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A message, or a part of one; sizes in words of 8 bytes, and in pointers.
+
+    `union_offset` counts 16-bit numbers: where the member of its union is said; None without one.
+    """
+
+    name: str
+    data_words: int
+    pointers: int
+    fields: tuple[Field, ...]
+    union_offset: int | None = None
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One call of an interface; its ordinal is its place."""
+
+    name: str
+    params: Struct
+    results: Struct
     doc: str
 
 
@@ -86,7 +150,8 @@ class Module:
     doc: str
     constants: tuple[Constant, ...] = ()
     enumerations: tuple[Enumeration, ...] = ()
-    interfaces: tuple[Interface, ...] = field(default=())
+    interfaces: tuple[Interface, ...] = ()
+    structs: tuple[Struct, ...] = ()
 
     def constant(self, name: str) -> Value:
         """Return a constant's value, or say that the file has none of that name."""

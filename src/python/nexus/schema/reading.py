@@ -21,8 +21,10 @@ from nexus.schema.model import (
     Method,
     Module,
     SchemaError,
+    Struct,
     Value,
 )
+from nexus.schema.structs import Scope, marks_of, read_struct
 from nexus.schema.trial import find_mistakes
 
 ANNOTATIONS: Final = "annotations.capnp"
@@ -46,8 +48,13 @@ def read_modules(paths: Iterable[Path]) -> tuple[Module, ...]:
     parser = capnp.SchemaParser()
     loaded = [(path, _load(parser, path)) for path in files]
     known = _annotations(parser, files)
+    names = {
+        nested.id: f"{path.stem}.{nested.name}"
+        for path, root in loaded
+        for nested in root.schema.node.nestedNodes
+    }
     return tuple(
-        _module(path.stem, root, comments_of(path.read_text()), known)
+        _module(path.stem, root, comments_of(path.read_text()), known, names)
         for path, root in loaded
         if path.name != ANNOTATIONS
     )
@@ -76,24 +83,41 @@ def _annotations(parser: Any, files: Iterable[Path]) -> Mapping[int, str]:
     return {}
 
 
-def _module(name: str, root: Any, docs: Mapping[str, str], known: Mapping[int, str]) -> Module:
+def _module(
+    name: str,
+    root: Any,
+    docs: Mapping[str, str],
+    known: Mapping[int, str],
+    names_by_id: Mapping[int, str],
+) -> Module:
     constants: list[Constant] = []
     enumerations: list[Enumeration] = []
     interfaces: list[Interface] = []
+    structs: list[Struct] = []
+    scope = Scope(names_by_id, docs, known)
     for nested in root.schema.node.nestedNodes:
         thing = getattr(root, nested.name, None)
         doc = docs.get(nested.name, "")
         schema: Any = getattr(thing, "schema", None)
         kind = schema.node.which() if hasattr(schema, "node") else "const"
-        if thing is None or (kind == "struct" and hasattr(thing, "new_message")):
+        if thing is None:
             continue
-        if kind == "enum":
+        if kind == "struct" and hasattr(thing, "new_message"):
+            structs.append(read_struct(nested.name, schema.node, scope))
+        elif kind == "enum":
             enumerations.append(_enumeration(nested.name, schema.node, docs, known))
         elif kind == "interface":
-            interfaces.append(_interface(nested.name, schema.node, docs, known))
+            interfaces.append(_interface(nested.name, schema, scope))
         else:
             constants.append(_constant(name, nested, thing, doc))
-    return Module(name, docs.get("", ""), tuple(constants), tuple(enumerations), tuple(interfaces))
+    return Module(
+        name,
+        docs.get("", ""),
+        tuple(constants),
+        tuple(enumerations),
+        tuple(interfaces),
+        tuple(structs),
+    )
 
 
 def _constant(module: str, nested: Any, value: Any, doc: str) -> Constant:
@@ -110,27 +134,17 @@ def _constant(module: str, nested: Any, value: Any, doc: str) -> Constant:
                 f"{module}.capnp: const {nested.name} is a {type(value).__name__}; constants are "
                 "numbers, texts, data, and lists of numbers or of texts that are not empty"
             )
-    return Constant(nested.name, found, 0, doc)
-
-
-def _marks(node: Any, known: Mapping[int, str]) -> dict[str, Any]:
-    """The annotations of a node, by name."""
-    marks = {}
-    for annotation in node.annotations:
-        value = annotation.value
-        kind = value.which()
-        marks[known.get(annotation.id, "")] = None if kind == "void" else getattr(value, kind)
-    return marks
+    return Constant(nested.name, found, doc)
 
 
 def _enumeration(
     name: str, node: Any, docs: Mapping[str, str], known: Mapping[int, str]
 ) -> Enumeration:
-    marks = _marks(node, known)
+    marks = marks_of(node, known)
     bits = marks.get("bits", 0)
     members: list[Member] = []
     for enumerant in node.enum.enumerants:
-        own = _marks(enumerant, known)
+        own = marks_of(enumerant, known)
         members.append(
             Member(
                 enumerant.name,
@@ -160,14 +174,20 @@ def _check_enumeration(name: str, bits: int, members: list[Member]) -> None:
             raise SchemaError(f"enum {name}: {other} and {member.name} both are {member.code}")
 
 
-def _interface(
-    name: str, node: Any, docs: Mapping[str, str], known: Mapping[int, str]
-) -> Interface:
-    serves = _marks(node, known).get("serves")
+def _interface(name: str, schema: Any, scope: Scope) -> Interface:
+    serves = marks_of(schema.node, scope.annotations).get("serves")
     if serves is None:
         raise SchemaError(f"interface {name}: no `serves` says which service answers")
-    methods = [
-        Method(method.name, docs.get(f"{name}.{method.name}", ""))
-        for method in node.interface.methods
-    ]
-    return Interface(name, serves, tuple(methods), docs.get(name, ""))
+    methods = []
+    for method in schema.node.interface.methods:
+        types = schema.methods[method.name]
+        own = f"{name}.{method.name}"
+        methods.append(
+            Method(
+                method.name,
+                read_struct(f"{own}.params", types.param_type.node, scope),
+                read_struct(f"{own}.results", types.result_type.node, scope),
+                scope.docs.get(own, ""),
+            )
+        )
+    return Interface(name, serves, tuple(methods), scope.docs.get(name, ""))

@@ -1,0 +1,35 @@
+@0x9707e6bfedbfe8ab;
+# What a schema of the contract says beside what the language has words for.
+
+annotation code(enumerant) :UInt32;
+# The number on the wire. Without it that is the enumerant's ordinal.
+
+annotation word(enumerant) :Text;
+# The text on the wire or in a record. An enumeration has numbers or texts, not both.
+
+annotation bits(enum) :UInt8;
+# How wide the number is on the wire: 8, 16, 32 or 64.
+
+annotation open(enum) :Void;
+# A reader may meet numbers that no member has: those of a later version.
+
+annotation failures(enum) :Void;
+# The members are reasons to end something: errors in zig, named as their words end.
+
+annotation changes(enumerant) :Void;
+# The operation has an effect, so that its repetition is not the same as one call.
+
+annotation never(enumerant) :Void;
+# No rule of a configuration lets the operation through: it is for services of the node itself.
+
+annotation guest(enumerant) :Void;
+# Spoken between services of one guest only; the host's side does not know the member.
+
+annotation serves(interface) :Text;
+# The member of `gateway.Service` that answers, in the spelling of the schema.
+
+annotation bytesMax(field, param) :UInt32;
+# Longest text or data that is accepted.
+
+annotation itemsMax(field, param) :UInt32;
+# Longest list that is accepted.

@@ -1,0 +1,47 @@
+@0xe48df7a823628927;
+# What travels inside a session: calls through the gateway, and the proof of life.
+
+using A = import "annotations.capnp";
+
+const frameBytesMax :UInt32 = 1024;
+# Longest frame, of any type.
+const requestHeadBytes :UInt32 = 18;
+# What stands before the payload of a request.
+const responseHeadBytes :UInt32 = 16;
+# What stands before the payload of a response.
+const requestPayloadMax :UInt32 = 256;
+# Longest request of a service that is forwarded.
+const responsePayloadMax :UInt32 = 512;
+# Longest reply of a service that is returned.
+const deadlineMsMax :UInt32 = 60000;
+# Longest time that a caller may give a call.
+const pingBytes :UInt32 = 16;
+# Length of a ping, and of a pong.
+
+enum Type $A.bits(8) $A.open {
+  # What a frame is.
+  request @0 $A.code(1);
+  response @1 $A.code(2);
+  ping @2 $A.code(3);
+  pong @3 $A.code(4);
+}
+
+enum Status $A.bits(8) $A.open {
+  # How a call ended.
+  ok @0;
+  refused @1;
+  # The gateway did not let the call through; the caller is not told why.
+  failed @2;
+  # The service gave no answer in time, or none that fits.
+  busy @3;
+  # The service has as many calls as it takes at a time.
+}
+
+enum Service $A.bits(8) {
+  # Services that a peer may be allowed to call.
+  samgrd @0 $A.code(1);
+  bundlemgrd @1 $A.code(2);
+  packagefsd @2 $A.code(3);
+  statefsd @3 $A.code(4);
+  logd @4 $A.code(5);
+}

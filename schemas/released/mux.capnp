@@ -1,0 +1,55 @@
+@0xad28b96b00588a67;
+# Frames of the streams inside a session.
+
+using A = import "annotations.capnp";
+
+const version :UInt8 = 1;
+
+const nameBytesMax :UInt8 = 64;
+# Of a stream.
+const priorityMax :UInt8 = 7;
+# 0 goes first.
+const dataHeadBytes :UInt8 = 5;
+# What stands before the bytes of DATA.
+const dataBytesMax :UInt32 = 32768;
+# Bytes in one DATA, of every kind of session; what a side really accepts is in its SETTINGS.
+const messageBytesLeast :UInt32 = 512;
+# The shortest limit for a plaintext that a side may set.
+const messageBytesMost :UInt32 = 65519;
+# The longest: a message of Noise without its tag.
+const burstFramesMax :UInt8 = 8;
+# Frames of the highest priority while a lower one waits.
+
+enum Type $A.bits(8) $A.open {
+  # What a frame is; numbers below 16 are frames of the gateway.
+  settings @0 $A.code(16);
+  open @1 $A.code(17);
+  openAck @2 $A.code(18);
+  data @3 $A.code(19);
+  credit @4 $A.code(20);
+  close @5 $A.code(21);
+  reset @6 $A.code(22);
+}
+
+enum ResetReason $A.bits(8) $A.open {
+  # Why a stream is reset.
+  unwanted @0;
+  # Nobody here takes, or still wants, this stream.
+  unknownStream @1;
+  # No stream of this name is served here.
+  nonsense @2;
+  # What came does not belong on this stream.
+}
+
+enum Reject $A.failures {
+  # Why a session ended on account of its streams: the peer broke their rules.
+  malformed @0 $A.word("mux.reject.malformed_frame");
+  frameOversize @1 $A.word("mux.reject.frame_oversize");
+  invalidTransition @2 $A.word("mux.reject.invalid_stream_state_transition");
+  credit @3 $A.word("mux.reject.window_credit_overflow_or_underflow");
+  unknownFrame @4 $A.word("mux.reject.unknown_stream_frame");
+  unauthenticated @5 $A.word("mux.reject.unauthenticated_session");
+  streamLimit @6 $A.word("mux.reject.stream_limit_exceeded");
+  duplicateName @7 $A.word("mux.reject.duplicate_stream_name");
+  invalidName @8 $A.word("mux.reject.invalid_stream_name");
+}

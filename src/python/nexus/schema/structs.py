@@ -1,0 +1,101 @@
+"""Reads structs from the nodes of pycapnp's compiler, with the places that it gave to fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nexus.schema.model import Field, SchemaError, Struct, Type
+
+# Of a field that is in no union, as the compiler has it.
+_NO_MEMBER: Final = 0xFFFF
+
+_INTEGERS: Final = {
+    **{f"uint{bits}": bits for bits in (8, 16, 32, 64)},
+    **{f"int{bits}": -bits for bits in (8, 16, 32, 64)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a node refers to by number, by name: types and annotations; and comments by name."""
+
+    types: Mapping[int, str]
+    docs: Mapping[str, str]
+    annotations: Mapping[int, str]
+
+
+def marks_of(node: Any, known: Mapping[int, str]) -> dict[str, Any]:
+    """The annotations of a node, by name."""
+    marks = {}
+    for annotation in node.annotations:
+        value = annotation.value
+        kind = value.which()
+        marks[known.get(annotation.id, "")] = None if kind == "void" else getattr(value, kind)
+    return marks
+
+
+def read_struct(name: str, node: Any, scope: Scope) -> Struct:
+    """Read one struct.
+
+    Raises:
+        SchemaError: it has a field of a kind that no message of the contract needs.
+    """
+    body = node.struct
+    fields = tuple(_field(name, field, scope) for field in body.fields)
+    return Struct(
+        name,
+        body.dataWordCount,
+        body.pointerCount,
+        fields,
+        body.discriminantOffset if body.discriminantCount else None,
+        scope.docs.get(name, ""),
+    )
+
+
+def _field(struct: str, field: Any, scope: Scope) -> Field:
+    own = f"{struct}.{field.name}"
+    if field.which() != "slot":
+        raise SchemaError(f"{own}: a group; a field is a value, a text, data, a struct or a list")
+    slot = field.slot
+    kind = type_of(own, slot.type, scope)
+    marks = marks_of(field, scope.annotations)
+    return Field(
+        field.name,
+        field.ordinal.explicit,
+        kind,
+        slot.offset,
+        _default(own, kind, slot),
+        None if field.discriminantValue == _NO_MEMBER else field.discriminantValue,
+        marks.get("bytesMax", 0),
+        marks.get("itemsMax", 0),
+        scope.docs.get(own, ""),
+    )
+
+
+def type_of(own: str, node: Any, scope: Scope) -> Type:
+    """Read the type of a field, or of the items of a list."""
+    which = node.which()
+    if which in _INTEGERS:
+        return Type("int", _INTEGERS[which])
+    if which in ("void", "bool", "text", "data"):
+        return Type(which)
+    if which == "anyPointer":
+        return Type("any")
+    if which == "list":
+        return Type("list", item=type_of(own, node.list.elementType, scope))
+    if which in ("enum", "struct"):
+        number = getattr(node, which).typeId
+        if number not in scope.types:
+            raise SchemaError(f"{own}: a type that none of these schemas has at its top")
+        return Type(which, 16 if which == "enum" else 0, scope.types[number])
+    raise SchemaError(f"{own}: {which}; a field is a value, a text, data, a struct or a list")
+
+
+def _default(own: str, kind: Type, slot: Any) -> int:
+    if not slot.hadExplicitDefault:
+        return 0
+    if kind.kind not in ("int", "enum", "bool"):
+        raise SchemaError(f"{own}: a default; only numbers have one")
+    return int(getattr(slot.defaultValue, slot.defaultValue.which()))
