@@ -1,6 +1,7 @@
-//! A client of another node, as a user of the API would be: it asks for what its configuration lists,
-//! asks again where no answer came, and prints every call before it is made and every answer behind
-//! it. Each change of the state has a value of its own, so that a reader knows whose it sees.
+//! A client of another node, as a user of the API would be: it asks for what its configuration
+//! lists, asks again where no answer came, and prints every call before it is made and every answer
+//! behind it. Each change of the state has a value of its own, so that a reader knows whose it
+//! sees.
 //!
 //!     workload: boot <tag>                    a new life; the tag is in all its names
 //!     workload: call <tag>.<step>.<try> <what> [<key> [<value>]]
@@ -206,7 +207,8 @@ fn query() !void {
 }
 
 fn readPackage() !void {
-    const stat = ds.decodePackageTail(try ask(.{ .package_stat = path }, .package_stat), .package_stat);
+    const answer = try ask(.{ .package_stat = path }, .package_stat);
+    const stat = ds.decodePackageTail(answer, .package_stat);
     const size = std.mem.readInt(u64, (stat orelse return error.NotThisReply)[0..8], .little);
     const opened = try ask(.{ .package_open = path }, .package_open);
     const handle = std.mem.readInt(u32, opened[5..9], .little);

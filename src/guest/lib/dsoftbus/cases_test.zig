@@ -4,8 +4,8 @@
 //! `rate BURST PER_SECOND START_NS | INSTANT+ INSTANT-`: a token at this instant is given, or not.
 //! `bind CLAIMED LIVE PIN PROVEN VERDICT`: live and pin are `ID:KEY`, or `-` if there is none.
 //! `replay NAME | STEP; STEP`: `do EPOCH.NUMBER` runs a call, `fill EPOCH FIRST LAST` many of them,
-//! `epochs FIRST LAST` the first call of each; `is EPOCH.NUMBER VERDICT` asks about it, `other` asks
-//! about another request of that number. N stands for `calls_max`, E for `epochs_max`, R for
+//! `epochs FIRST LAST` the first call of each; `is EPOCH.NUMBER VERDICT` asks about it, `other`
+//! asks about another request of that number. N stands for `calls_max`, E for `epochs_max`, R for
 //! `retired_max`: these differ.
 
 const std = @import("std");

@@ -163,7 +163,7 @@ def _agrees(order: Sequence[Operation]) -> bool:
             return False
     states = {INITIAL}
     for each in order:
-        states = {after for state in states for after in step(state, each)}  # type: ignore[misc]
+        states = {after for state in states for after in step(state, each)}  # type: ignore[misc]  # As drawn.
     return bool(states)
 
 
