@@ -6,6 +6,7 @@ leaves before it has changed anything: `@slow` hands the very instruction to the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 from nexus.emulator.isa.decode import BASE, COMPRESSED
@@ -30,9 +31,17 @@ from nexus.emulator.isa.statement import (
 )
 from nexus.emulator.native import layout
 from nexus.emulator.native.expression import condition, expression
+from nexus.emulator.native.float_source import (
+    by_host,
+    by_routine,
+    has_host_form,
+    is_settled,
+    mode_of,
+)
 from nexus.emulator.native.ir import LIKELY, UNLIKELY, Handler
 from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.ieee import Rounding
 
 _COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
 
@@ -77,7 +86,7 @@ SHAPES: Final = {
 
 def has_handler(row: Instruction) -> bool:
     """True if the row's own semantics are compiled into a handler."""
-    return not any(isinstance(it, Float | System) for it in semantics_of(row.name).statements)
+    return not semantics_of(row.name).is_system
 
 
 def begin(handler: Handler) -> None:
@@ -110,11 +119,15 @@ class RowHandler(Handler):
 
     def _need_float(self) -> None:
         """Leave unless the floating-point registers are dirty: others are turned so elsewhere."""
-        on, off = self.name(), self.name()
-        self.branch(float_is_dirty(self), on, off, LIKELY)
-        self.label(off)
+        self._or_slow(float_is_dirty(self))
+
+    def _or_slow(self, condition: str) -> None:
+        """Leave the instruction to the reference unless the condition holds."""
+        good, bad = self.name(), self.name()
+        self.branch(condition, good, bad, LIKELY)
+        self.label(bad)
         self.tail("@slow")
-        self.label(on)
+        self.label(good)
 
     def _next(self) -> None:
         """Continue after this instruction; the last slots of a page lead out of it."""
@@ -142,8 +155,10 @@ class RowHandler(Handler):
                 self._branch(statement)
             case Nothing():
                 pass
-            case Float() | System():
-                raise AssertionError("a row that has no handler of this kind")
+            case Float():
+                self._float(statement)
+            case System():
+                raise AssertionError("a system row has a handler of its own")
             case _:
                 assert_never(statement)
 
@@ -187,6 +202,32 @@ class RowHandler(Handler):
         self.set_word(layout.ACCESS, address)
         self.tail("@misaligned_store" if is_store else "@misaligned_load")
         self.label(good)
+
+    def _float(self, it: Float) -> None:
+        """Ask the host's unit where it may decide, else a routine; illegal modes are slow."""
+        sources = [self._value(source) for source in it.sources]
+        mode = None
+        if it.rounding is not None:
+            mode = mode_of(self, self._value(it.rounding))
+            self._or_slow(self.compare("ule", mode, Rounding.NEAREST_AWAY))
+            if has_host_form(it):
+                self._ask_host(it, sources, mode)
+        set_rd(self, by_routine(self, it, sources, mode, self._call))
+
+    def _ask_host(self, it: Float, sources: list[str], mode: str) -> None:
+        ask, right, other = self.name(), self.name(), self.name()
+        self.branch(is_settled(self, mode), ask, other, LIKELY)
+        self.label(ask)
+        result, is_plain = by_host(self, it, sources)
+        self.branch(is_plain, right, other, LIKELY)
+        self.label(right)
+        set_rd(self, result)
+        self._next()
+        self.label(other)
+
+    def _call(self, name: str, arguments: Sequence[str]) -> str:
+        passed = ", ".join(["ptr %st", *(f"i64 {argument}" for argument in arguments)])
+        return self.value(f"call i64 @{name}({passed})")
 
     def _reserve(self, address: str, size: int) -> None:
         self._aligned(address, size, is_store=False)
@@ -269,6 +310,9 @@ class _Operands(dict[str, str]):
             return immediate(handler)
         if name == "pc":
             return handler.pc()
+        if name == "rs3":
+            third = handler.op("lshr", immediate(handler), 3)
+            return handler.word(handler.op("add", third, s.F0))
         return handler.word(
             operand(handler, {"rs1": layout.SLOT_RS1, "rs2": layout.SLOT_RS2}[name])
         )

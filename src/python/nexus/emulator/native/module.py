@@ -5,6 +5,7 @@ from __future__ import annotations
 from nexus.emulator.native import decoder, memory
 from nexus.emulator.native.coherence import coherence
 from nexus.emulator.native.context import contexts
+from nexus.emulator.native.float_routines import float_routines
 from nexus.emulator.native.handlers import row_handlers
 from nexus.emulator.native.ir import METADATA
 from nexus.emulator.native.pages import page_handlers, page_routines
@@ -26,6 +27,7 @@ def module_text() -> str:
         *register_handlers().values(),
         *register_routines(),
         *clock_routines(),
+        *float_routines(),
         *trap_routines(),
         *contexts(),
         *coherence(),

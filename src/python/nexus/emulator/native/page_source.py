@@ -37,7 +37,7 @@ from nexus.emulator.native.handlers import handler_name, has_near_form
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
 from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
 from nexus.emulator.native.reach import Body, Group, reach
-from nexus.emulator.native.region import Block, Region, budgets, changed_before, used
+from nexus.emulator.native.region import Block, Region, budgets, changed_before, needed_by, used
 from nexus.emulator.reference import state as s
 
 _INDICES: Final = {name: index for index, name in enumerate(handler_table())}
@@ -98,7 +98,17 @@ class RegionSource(Handler):
         return self.load("ptr", self.at(table, 8 * _INDICES[name]))
 
     def _enter(self) -> None:
-        """Load the registers the region uses, then go to the block of the slot."""
+        """Load the registers the region uses, then go to the block of the slot.
+
+        What the hart lacks an extension for is decoded again, as what it is there.
+        """
+        if needs := needed_by(self._region):
+            present = self.op("and", self.word(s.EXTENSIONS), needs)
+            there, lacking = self.name(), self.name()
+            self.branch(self.compare("eq", present, needs), there, lacking, LIKELY)
+            self.label(lacking)
+            self.tail("@undecoded")
+            self.label(there)
         self.emit("%steps = alloca i64")
         self.store("i64", "%left", "%steps")
         for number in sorted(used(self._region)):
@@ -126,7 +136,7 @@ class RegionSource(Handler):
             self.require(enough, self._bail(block.start, len(block.body)), LIKELY)
         self._body = block.body
         self._groups.clear()
-        self._has_float, self._extensions = False, 0
+        self._has_float = False
         for index, (offset, instruction) in enumerate(block.body):
             remaining = len(block.body) - index
             if not self._instruction(offset, instruction, remaining):
@@ -151,12 +161,7 @@ class RegionSource(Handler):
         return not semantics_of(instruction.name).is_jump
 
     def _require(self, offset: int, instruction: Decoded, remaining: int) -> None:
-        """Hand over what this hart may not be able to execute; the block asks once for all."""
-        if missing := instruction.needs & ~self._extensions:
-            self._extensions |= missing
-            present = self.op("and", self.word(s.EXTENSIONS), missing)
-            is_there = self.compare("eq", present, missing)
-            self.require(is_there, self._bail(offset, remaining), LIKELY)
+        """Hand over what needs dirty floating-point registers; a block asks once for all."""
         if semantics_of(instruction.name).uses_float and not self._has_float:
             self._has_float = True
             self.require(float_is_dirty(self), self._bail(offset, remaining), LIKELY)

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.emulator.isa.decode import BY_NAME, Decoded, decode
+from nexus.emulator.isa.decode import Decoded, decode
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.memory import PAGE_BYTES
-from nexus.emulator.native.handlers import has_handler
 
 _BRANCHES: Final = frozenset({"beq", "bne", "blt", "bge", "bltu", "bgeu"})
 
@@ -73,7 +72,8 @@ class Region:
 
 def is_translatable(instruction: Decoded) -> bool:
     """True unless the interpreter has to execute it."""
-    return has_handler(BY_NAME[instruction.name]) and not semantics_of(instruction.name).is_atomic
+    semantics = semantics_of(instruction.name)
+    return not (semantics.is_system or semantics.is_atomic or semantics.is_arithmetic)
 
 
 def sweep(code: bytes, start: int = 0) -> dict[int, Decoded]:
@@ -202,6 +202,15 @@ def used(region: Region) -> set[int]:
         for _, it in block.body:
             found |= {it.rd, it.rs1, it.rs2}
     return found - {0}
+
+
+def needed_by(region: Region) -> int:
+    """The optional extensions that a region has instructions of, as a mask."""
+    found = 0
+    for block in region.blocks.values():
+        for _, instruction in block.body:
+            found |= instruction.needs
+    return found
 
 
 def budgets(region: Region) -> dict[int, int]:
