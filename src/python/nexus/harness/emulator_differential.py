@@ -1,9 +1,10 @@
-"""Asks our emulator and real QEMU the same questions about the privileged architecture.
+"""Asks our emulator and real QEMU the same questions about privilege, and about arithmetic.
 
     python -m nexus.harness.emulator_differential --programs 20 --seed 1
 
 A seed is a program of probes (see `nexus.emulator.differential`).  It runs on the reference
-interpreter, on the native one if its code is given, and on QEMU; every record must agree.
+interpreter, on the native one if its code is given, and on QEMU; every record must agree.  A last
+program tries every row of the optional extensions on so many operands.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Final
 
 from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import UsageError
+from nexus.emulator.differential.arithmetic import Program, rows_for
 from nexus.emulator.differential.compare import Difference, differences
 from nexus.emulator.differential.frame import RAM_BYTES, frame
 from nexus.emulator.differential.probe import Probe
 from nexus.emulator.differential.probes import draw
 from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.entry.program import Text, run_program
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
@@ -34,9 +37,10 @@ EXIT_HOST: Final = 21
 EXIT_UNAVAILABLE: Final = 22
 
 # The processor that has what our machine has, of the extensions that can be switched off.
-CPU: Final = (
-    "rv64,f=false,d=false,h=false,v=false,zba=false,zbb=false,zbc=false,zbs=false,debug=false"
-)
+CPU: Final = "rv64,f=false,d=false,h=false,v=false,zba=false,zbb=false,zbc=false,zbs=false"
+# The same for arithmetic: Zicond and Zcb came to QEMU later.
+EXTENSIONS: Final = ("f", "d", "zba", "zbb", "zbs")
+CPU_OF_ARITHMETIC: Final = "rv64,h=false,v=false,zbc=false"
 
 PROBES_DEFAULT: Final = 200
 PROGRAMS_DEFAULT: Final = 10
@@ -45,7 +49,12 @@ _PROGRAMS_MAX: Final = 100_000
 
 # A program takes some ten thousand instructions; one that loops is found soon.
 _BUDGET_NS: Final = 20_000_000
+# A round of arithmetic takes some seventy for each of the rows and of their rounding modes.
+_BUDGET_NS_PER_ROUND: Final = 1_000_000
+_ROUNDS_DEFAULT: Final = 40
+_ROUNDS_MAX: Final = 10_000_000
 _QEMU_SECONDS: Final = 20
+_QEMU_ROUNDS_PER_SECOND: Final = 500  # A tenth of what it does.
 # Of one program; the rest is more of the same.
 _SHOWN_MAX: Final = 10
 
@@ -55,19 +64,26 @@ def build(probes: Sequence[Probe]) -> bytes:
     return executable(assemble(frame([probe.text for probe in probes])))
 
 
-def run_here(kernel: bytes, native_blob: bytes | None) -> bytes:
+def run_here(
+    kernel: bytes,
+    native_blob: bytes | None,
+    cpu: Cpu = RV64IMAC,
+    budget_ns: int = _BUDGET_NS,
+) -> bytes:
     """The records of our machine; those so far, if the program did not end."""
     engine = "reference" if native_blob is None else "native"
     options = MachineOptions(
-        kernel=kernel, ram_bytes=RAM_BYTES, engine=engine, native_blob=native_blob
+        kernel=kernel, ram_bytes=RAM_BYTES, cpu=cpu, engine=engine, native_blob=native_blob
     )
     machine = Machine(options)
-    if machine.run(_BUDGET_NS) is not Stop.FINISHED:
+    if machine.run(budget_ns) is not Stop.FINISHED:
         return b""
     return machine.take_console()
 
 
-def run_qemu(program: str, kernel: bytes, folder: Path) -> bytes:
+def run_qemu(
+    program: str, kernel: bytes, folder: Path, cpu: str = CPU, seconds: int = _QEMU_SECONDS
+) -> bytes:
     """The records of QEMU.
 
     Raises:
@@ -77,16 +93,16 @@ def run_qemu(program: str, kernel: bytes, folder: Path) -> bytes:
     path.write_bytes(kernel)
     words = [
         program,
-        *("-M", "virt", "-cpu", CPU, "-m", f"{RAM_BYTES >> 20}M", "-bios", "none"),
+        *("-M", "virt", "-cpu", cpu, "-m", f"{RAM_BYTES >> 20}M", "-bios", "none"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
         *("-serial", "stdio", "-kernel", str(path)),
     ]
     try:
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_QEMU_SECONDS, check=False
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        raise HostFaultError(f"QEMU did not end within {_QEMU_SECONDS} s") from None
+        raise HostFaultError(f"QEMU did not end within {seconds} s") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()[:1]
         raise HostFaultError(f"QEMU ended with {done.returncode}: {''.join(said)}")
@@ -112,6 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first program")
     parser.add_argument("--programs", type=int, default=PROGRAMS_DEFAULT, help="how many")
     parser.add_argument("--probes", type=int, default=PROBES_DEFAULT, help="of each program")
+    parser.add_argument(
+        "--rounds", type=int, default=_ROUNDS_DEFAULT, help="of arithmetic, a row; 0: none"
+    )
     parser.add_argument("--native-blob", type=Path, help="the native interpreter's code")
     try:
         given = parser.parse_args(sys.argv[1:] if argv is None else argv)
@@ -121,11 +140,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         ):
             if not 0 < value <= limit:
                 raise UsageError(f"{option}: {value} is not in 1..{limit}")
+        if not 0 <= given.rounds <= _ROUNDS_MAX:
+            raise UsageError(f"--rounds: {given.rounds} is not in 0..{_ROUNDS_MAX}")
         blob = None if given.native_blob is None else given.native_blob.read_bytes()
         program, version = find_qemu()
         with tempfile.TemporaryDirectory() as folder:
             seeds = range(given.seed, given.seed + given.programs)
-            return compare_all(program, version, seeds, given.probes, blob, Path(folder))
+            different = compare_all(program, version, seeds, given.probes, blob, Path(folder))
+            if given.rounds:
+                rounds = Program(rows_for(EXTENSIONS), given.seed, given.rounds)
+                different += compare_arithmetic(program, version, rounds, blob, Path(folder))
+            return EXIT_DIFFERENT if different else 0
     except UsageError as error:
         return _say(f"bad-configuration: {error}", EXIT_CONFIG)
     except EngineUnavailableError as error:
@@ -137,11 +162,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def compare_all(
     program: str, version: str, seeds: range, count: int, blob: bytes | None, folder: Path
 ) -> int:
-    """Compare the programs of some seeds; print each difference, and the sum."""
+    """Compare the programs of some seeds; print each difference, and the sum; return it."""
     different = 0
-    engines: dict[str, bytes | None] = {"reference": None}
-    if blob is not None:
-        engines["native"] = blob
+    engines = _engines(blob)
     for seed in seeds:
         probes = draw(seed, count)
         kernel = build(probes)
@@ -152,7 +175,41 @@ def compare_all(
             _show(seed, name, found)
     asked = len(seeds) * count
     print(f"{asked} probes on QEMU {version} and {', '.join(engines)}: {different} differences")
-    return EXIT_DIFFERENT if different else 0
+    return different
+
+
+def compare_arithmetic(
+    program: str, version: str, rounds: Program, blob: bytes | None, folder: Path
+) -> int:
+    """Compare what the rows make of their operands; print each row that differs; return how many.
+
+    The reference takes part where that does not take long.
+    """
+    kernel = executable(assemble(rounds.text))
+    seconds = _QEMU_SECONDS + rounds.rounds // _QEMU_ROUNDS_PER_SECOND
+    theirs = run_qemu(program, kernel, folder, CPU_OF_ARITHMETIC, seconds)
+    engines = _engines(blob)
+    if blob is not None and rounds.rounds > _ROUNDS_DEFAULT:
+        del engines["reference"]
+    cpu, budget = parse_cpu("rv64gc_zba_zbb_zbs"), rounds.rounds * _BUDGET_NS_PER_ROUND
+    different = 0
+    for name, code in engines.items():
+        found = rounds.differing(run_here(kernel, code, cpu, _BUDGET_NS + budget), theirs)
+        different += len(found)
+        for row in found:
+            print(f"seed {rounds.seed}, {name}: {row} gives other results or flags")
+    print(
+        f"{len(rounds.rows)} rows, {rounds.rounds} rounds each, on QEMU {version} and"
+        f" {', '.join(engines)}: {different} differences"
+    )
+    return different
+
+
+def _engines(blob: bytes | None) -> dict[str, bytes | None]:
+    engines: dict[str, bytes | None] = {"reference": None}
+    if blob is not None:
+        engines["native"] = blob
+    return engines
 
 
 def _show(seed: int, engine: str, found: Sequence[Difference]) -> None:

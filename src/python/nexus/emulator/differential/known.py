@@ -51,3 +51,11 @@ ATOMIC_CAUSES: Final[dict[int, int]] = {4: 6, 5: 7, 13: 15}
 # With several interrupts pending, QEMU without AIA takes the one of the lowest number; here it is
 # the order of the specification.  So probes pend one at a time.
 ORDER: Final = (11, 3, 7, 9, 1, 5)
+
+# Rows that QEMU 7.2 executes otherwise than the manual says: `ctzw` counts on in the high half of
+# a register whose low half is zero.
+UNCOMPARED_ROWS: Final = frozenset({"ctzw"})
+
+# Not compared either, since it shows in FS alone: an instruction that changes no floating-point
+# register but raises a flag (`feq.d`, `fcvt.w.d`) makes FS dirty here, since fcsr has changed;
+# QEMU 7.2 leaves it as it was.

@@ -125,7 +125,7 @@ def _base(unit: _Unit, row: Instruction, arguments: list[str]) -> None:
 
 def _compressed(unit: _Unit, row: Compressed, arguments: list[str]) -> None:
     kinds = [role for role, *_ in row.encoding.registers]
-    if "rd" in kinds and "rs1" in kinds:
+    if "rd" in kinds and "rs1" in kinds and not row.encoding.float_operands:
         kinds.remove("rs1")  # Written once, as rd.
     operands: dict[str, int] = {}
     for kind, argument in zip(kinds, arguments, strict=False):

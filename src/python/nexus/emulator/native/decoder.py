@@ -13,11 +13,13 @@ from nexus.emulator.isa.encoding import Encoding
 from nexus.emulator.isa.row import Compressed, Instruction
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.native import layout
-from nexus.emulator.native.handlers import handler_name, has_handler, has_near_form, lengths
+from nexus.emulator.native.csr_kinds import KINDS, REGISTERS
+from nexus.emulator.native.float_source import routine_names
 from nexus.emulator.native.ir import Function
 from nexus.emulator.native.memory import memory_handlers
 from nexus.emulator.native.pages import page_handlers
-from nexus.emulator.native.system import KINDS, REGISTERS, csr_handler, csr_handlers
+from nexus.emulator.native.slots import handler_name, has_handler, has_near_form, lengths
+from nexus.emulator.native.system import csr_handler, csr_handlers
 from nexus.emulator.native.traps import trap_handlers
 from nexus.emulator.reference.state import EXTENSIONS, SINK
 
@@ -35,6 +37,7 @@ def handler_table() -> list[str]:
     names = [*page_handlers(), *memory_handlers(), *trap_handlers(), *csr_handlers()]
     names.remove("undecoded")
     names.insert(layout.UNDECODED, "undecoded")
+    names += routine_names()
     for row in BASE:
         if not has_handler(row):
             continue

@@ -6,10 +6,9 @@ leaves before it has changed anything: `@slow` hands the very instruction to the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import assert_never
 
-from nexus.emulator.isa.decode import BASE, COMPRESSED
+from nexus.emulator.isa.decode import BASE
 from nexus.emulator.isa.row import Instruction
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.isa.statement import (
@@ -18,7 +17,6 @@ from nexus.emulator.isa.statement import (
     Branch,
     Conditional,
     Expression,
-    Extend,
     Float,
     Jump,
     Load,
@@ -34,69 +32,23 @@ from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.float_source import (
     by_host,
     by_routine,
-    has_host_form,
-    is_settled,
+    is_legal,
+    may_ask_host,
     mode_of,
 )
-from nexus.emulator.native.ir import LIKELY, UNLIKELY, Handler
+from nexus.emulator.native.ir import LIKELY, Handler
 from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
+from nexus.emulator.native.slots import (
+    SHAPES,
+    Operands,
+    begin,
+    handler_name,
+    has_handler,
+    has_near_form,
+    lengths,
+    set_rd,
+)
 from nexus.emulator.reference import state as s
-from nexus.emulator.reference.ieee import Rounding
-
-_COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
-
-
-def handler_name(name: str, length: int, is_far: bool = False) -> str:
-    """The symbol of a handler."""
-    return f"do_{name.replace('.', '_')}_{length}{'_far' if is_far else ''}"
-
-
-def lengths(name: str) -> tuple[int, ...]:
-    """The lengths in which an instruction can be encoded."""
-    return (2, 4) if name in _COMPRESSED_BASES else (4,)
-
-
-def has_near_form(row: Instruction) -> bool:
-    """True if the jump target is relative to pc, so that it may be known to lie in the page."""
-    return semantics_of(row.name).is_relative
-
-
-def operand(handler: Handler, offset: int) -> str:
-    """The register number at `offset` of the slot."""
-    return handler.value(f"zext i8 {handler.load('i8', handler.at('%slot', offset))} to i64")
-
-
-def immediate(handler: Handler) -> str:
-    """The immediate of the slot."""
-    loaded = handler.load("i32", handler.at("%slot", layout.SLOT_IMM))
-    return handler.value(f"sext i32 {loaded} to i64")
-
-
-def set_rd(handler: Handler, value: str) -> None:
-    """Write the destination register."""
-    handler.set_word(operand(handler, layout.SLOT_RD), value)
-
-
-SHAPES: Final = {
-    Extend.ZERO: 0,
-    Extend.SIGN: layout.SHAPE_SIGNED,
-    Extend.BOX: layout.SHAPE_BOXED,
-}
-
-
-def has_handler(row: Instruction) -> bool:
-    """True if the row's own semantics are compiled into a handler."""
-    return not semantics_of(row.name).is_system
-
-
-def begin(handler: Handler) -> None:
-    """Count the step, or leave if there is none left."""
-    handler.emit("%after = sub i64 %left, 1")
-    handler.emit("%spent = icmp slt i64 %after, 0")
-    handler.branch("%spent", "out_of_steps", "body", UNLIKELY)
-    handler.label("out_of_steps")
-    handler.tail("@out_of_steps")
-    handler.label("body")
 
 
 class RowHandler(Handler):
@@ -107,7 +59,7 @@ class RowHandler(Handler):
         self._length = length
         self._is_far = is_far
         self._ended = False
-        self._names = _Operands(self, length)
+        self._names = Operands(self, length)
         begin(self)
         semantics = semantics_of(row.name)
         if semantics.uses_float:
@@ -209,25 +161,22 @@ class RowHandler(Handler):
         mode = None
         if it.rounding is not None:
             mode = mode_of(self, self._value(it.rounding))
-            self._or_slow(self.compare("ule", mode, Rounding.NEAREST_AWAY))
-            if has_host_form(it):
-                self._ask_host(it, sources, mode)
+            self._or_slow(is_legal(self, mode))
+        asks = may_ask_host(self, it, mode)
+        if asks is not None:
+            ask, right, other = self.name(), self.name(), self.name()
+            self.branch(asks, ask, other, LIKELY)
+            self.label(ask)
+            result, is_right = by_host(self, it, sources, self._call)
+            self.branch(is_right, right, other, LIKELY)
+            self.label(right)
+            set_rd(self, result)
+            self._next()
+            self.label(other)
         set_rd(self, by_routine(self, it, sources, mode, self._call))
 
-    def _ask_host(self, it: Float, sources: list[str], mode: str) -> None:
-        ask, right, other = self.name(), self.name(), self.name()
-        self.branch(is_settled(self, mode), ask, other, LIKELY)
-        self.label(ask)
-        result, is_plain = by_host(self, it, sources)
-        self.branch(is_plain, right, other, LIKELY)
-        self.label(right)
-        set_rd(self, result)
-        self._next()
-        self.label(other)
-
-    def _call(self, name: str, arguments: Sequence[str]) -> str:
-        passed = ", ".join(["ptr %st", *(f"i64 {argument}" for argument in arguments)])
-        return self.value(f"call i64 @{name}({passed})")
+    def _call(self, name: str, kind: str, arguments: str) -> str:
+        return self.value(f"call {kind} @{name}({arguments})")
 
     def _reserve(self, address: str, size: int) -> None:
         self._aligned(address, size, is_store=False)
@@ -293,29 +242,6 @@ class RowHandler(Handler):
             go_to(self, self._value(it.target))
         else:
             self._jump_near()
-
-
-class _Operands(dict[str, str]):
-    """Operands of the semantics, loaded where they are first used in each block."""
-
-    def __init__(self, handler: Handler, length: int) -> None:
-        super().__init__(length=str(length))
-        self._handler = handler
-
-    def __missing__(self, name: str) -> str:
-        # Not remembered: a value loaded on one path must not be used on another.  The optimiser
-        # merges what can be merged.
-        handler = self._handler
-        if name == "imm":
-            return immediate(handler)
-        if name == "pc":
-            return handler.pc()
-        if name == "rs3":
-            third = handler.op("lshr", immediate(handler), 3)
-            return handler.word(handler.op("add", third, s.F0))
-        return handler.word(
-            operand(handler, {"rs1": layout.SLOT_RS1, "rs2": layout.SLOT_RS2}[name])
-        )
 
 
 def row_handlers() -> list[RowHandler]:

@@ -17,7 +17,14 @@ from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, Ram
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import unpack
-from nexus.emulator.native.mapping import Code, Pool, Words, address_of, state_words
+from nexus.emulator.native.mapping import (
+    Code,
+    Pool,
+    Words,
+    address_of,
+    has_fused_unit,
+    state_words,
+)
 from nexus.emulator.native.translation import Found, TranslationSource, load_translations
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.chain import is_watched
@@ -71,6 +78,7 @@ class NativeHart(Hart):
             (layout.HANDLERS, self._code.table.address),
             (layout.BANKS, self._banks.start),
             (layout.FRESH, int(translations is not None)),
+            (layout.FUSED_UNIT, int(cpu.has_float and has_fused_unit())),
         ):
             self.state[word] = value
         self._record_words = memoryview(self._records.memory).cast("Q")

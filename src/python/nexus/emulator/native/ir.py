@@ -18,6 +18,10 @@ declare i64 @llvm.cttz.i64(i64, i1)
 declare i64 @llvm.ctlz.i64(i64, i1)
 declare i64 @llvm.ctpop.i64(i64)
 declare i64 @llvm.bswap.i64(i64)
+declare double @llvm.sqrt.f64(double)
+declare float @llvm.sqrt.f32(float)
+declare double @llvm.fma.f64(double, double, double)
+declare float @llvm.fma.f32(float, float, float)
 !0 = !{!"branch_weights", i32 10000, i32 1}
 !1 = !{!"branch_weights", i32 1, i32 10000}
 """

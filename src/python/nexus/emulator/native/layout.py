@@ -73,10 +73,11 @@ from nexus.emulator.reference.state import STATE_WORDS
     FILE_HOST,  # Host address of the item that fw_cfg's data register reads,
     FILE_POSITION,  # the offset of its next byte,
     FILE_BYTES,  # and how many there are.
-) = range(STATE_WORDS, STATE_WORDS + 36)
+    FUSED_UNIT,  # Nonzero if the host has a unit for fused sums.
+) = range(STATE_WORDS, STATE_WORDS + 37)
 
 # Two words for each bank: mode and satp.
-KEYS: Final = FILE_BYTES + 1
+KEYS: Final = FUSED_UNIT + 1
 BANK_COUNT: Final = 8
 # Of the interrupt controller: see `device/plic.py`.
 PLIC: Final = KEYS + 2 * BANK_COUNT
@@ -140,7 +141,7 @@ class Exit(IntEnum):
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 7
+GENERATOR_VERSION: Final = 8
 
 
 def table_digest() -> bytes:

@@ -30,6 +30,21 @@ def _mprotect() -> Callable[[int, int, int], int]:
     return function
 
 
+@cache
+def has_fused_unit() -> bool:
+    """Whether this processor has the instructions for fused sums, and may use them.
+
+    The kernel lists what it lets programs use; where it does not say, the answer is no, and fused
+    sums take longer.
+    """
+    try:
+        with open("/proc/cpuinfo", "rb") as file:  # Of the first processor; the others are alike.
+            flags = next((line for line in file if line.startswith(b"flags")), b"").split()
+    except OSError:
+        return False
+    return b"fma" in flags and b"avx" in flags
+
+
 class Executable:
     """Code, mapped so that it can run and not be written."""
 

@@ -6,6 +6,7 @@ from nexus.emulator.native import decoder, memory
 from nexus.emulator.native.coherence import coherence
 from nexus.emulator.native.context import contexts
 from nexus.emulator.native.float_routines import float_routines
+from nexus.emulator.native.float_source import fused_units
 from nexus.emulator.native.handlers import row_handlers
 from nexus.emulator.native.ir import METADATA
 from nexus.emulator.native.pages import page_handlers, page_routines
@@ -28,6 +29,7 @@ def module_text() -> str:
         *register_routines(),
         *clock_routines(),
         *float_routines(),
+        *fused_units(),
         *trap_routines(),
         *contexts(),
         *coherence(),

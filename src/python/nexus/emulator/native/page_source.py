@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from nexus.emulator.isa.decode import BY_NAME, Decoded
+from nexus.emulator.isa.decode import Decoded
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.isa.statement import (
     PC_RELATIVE,
@@ -33,28 +33,22 @@ from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
 from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
-from nexus.emulator.native.handlers import handler_name, has_near_form
+from nexus.emulator.native.float_source import either, is_legal, mode_of
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
 from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
+from nexus.emulator.native.page_values import Names, Way, own_handler
 from nexus.emulator.native.reach import Body, Group, reach
-from nexus.emulator.native.region import Block, Region, budgets, changed_before, needed_by, used
+from nexus.emulator.native.region import (
+    Block,
+    Region,
+    budgets,
+    changed_before,
+    needed_by,
+    used,
+)
 from nexus.emulator.reference import state as s
 
 _INDICES: Final = {name: index for index, name in enumerate(handler_table())}
-
-
-class _Way(dict[int, str]):
-    """The registers known as values at one point of a block; `changed` must be written back."""
-
-    def __init__(self, changed: frozenset[int]) -> None:
-        super().__init__()
-        self.changed = set(changed)
-
-    def copy(self) -> _Way:
-        """The same at this moment."""
-        found = _Way(frozenset(self.changed))
-        found.update(self)
-        return found
 
 
 class RegionSource(Handler):
@@ -66,8 +60,8 @@ class RegionSource(Handler):
         self._changed = changed_before(region)
         self._budgets = budgets(region)
         # Ways out that are rarely taken: label, offset, steps to give back, registers.
-        self._cold: list[tuple[str, int, int, _Way]] = []
-        self._way = _Way(frozenset())
+        self._cold: list[tuple[str, int, int, Way]] = []
+        self._way = Way(frozenset())
         self._body: Body = ()
         self._groups: dict[tuple[bool, str], Group] = {}  # By kind and value of the register.
         self._after = "0"
@@ -128,7 +122,7 @@ class RegionSource(Handler):
 
     def _block(self, block: Block) -> None:
         self.label(f"b{block.start}")
-        self._way = _Way(self._changed[block.start])
+        self._way = Way(self._changed[block.start])
         left = self.load("i64", "%steps")
         self._after = self.op("sub", left, len(block.body))
         if block.start in self._budgets:
@@ -155,7 +149,7 @@ class RegionSource(Handler):
     def _instruction(self, offset: int, instruction: Decoded, remaining: int) -> bool:
         """Translate; False if control does not go on behind it."""
         self._require(offset, instruction, remaining)
-        self._names = _Names(self, offset, instruction)
+        self._names = Names(self, offset, instruction)
         for statement in semantics_of(instruction.name).statements:
             self._statement(statement, offset, instruction, remaining)
         return not semantics_of(instruction.name).is_jump
@@ -183,10 +177,24 @@ class RegionSource(Handler):
                 self._jump(target, offset, instruction)
             case Nothing():
                 pass
-            case Reserve() | Conditional() | Modify() | Float() | System():
+            case Float():
+                self._float(statement, offset, instruction, remaining)
+            case Reserve() | Conditional() | Modify() | System():
                 raise AssertionError(f"{instruction.name} is the interpreter's alone")
             case _:
                 assert_never(statement)
+
+    def _float(self, it: Float, offset: int, instruction: Decoded, remaining: int) -> None:
+        """The host's result where it may decide, else a routine's."""
+        sources = [self._value(source) for source in it.sources]
+        mode = None
+        if it.rounding is not None:
+            mode = mode_of(self, self._value(it.rounding))
+            self.require(is_legal(self, mode), self._bail(offset, remaining), LIKELY)
+        self._set(instruction.rd, either(self, it, sources, mode, self._call))
+
+    def _call(self, name: str, kind: str, arguments: str) -> str:
+        return self.value(f"call {kind} {self._interpreter(name)}({arguments})")
 
     def _value(self, it: Expression) -> str:
         return expression(self, it, self._names)
@@ -249,7 +257,7 @@ class RegionSource(Handler):
             self.store("i64", self._way[number], f"%x{number}")
         self.store("i64", self._after, "%steps")
 
-    def _leave(self, offset: int, left: str, way: _Way, is_own: bool = False) -> None:
+    def _leave(self, offset: int, left: str, way: Way, is_own: bool = False) -> None:
         """Continue at an offset with the state complete.
 
         With `is_own`, the interpreter's own handler executes that instruction, since the slot may
@@ -267,7 +275,7 @@ class RegionSource(Handler):
         else:
             self.dispatch(slot, left)
 
-    def _write_back(self, way: _Way) -> None:
+    def _write_back(self, way: Way) -> None:
         for number in sorted(way.changed):
             value = way.get(number) or self.load("i64", f"%x{number}")
             self.set_word(number, value)
@@ -284,28 +292,6 @@ class RegionSource(Handler):
         if number:
             self._way[number] = value
             self._way.changed.add(number)
-
-
-class _Names(dict[str, str]):
-    """The operands of one instruction, as its semantics names them."""
-
-    def __init__(self, source: RegionSource, offset: int, instruction: Decoded) -> None:
-        super().__init__(length=str(instruction.length), imm=str(instruction.imm))
-        self._source = source
-        self._offset = offset
-        self._registers = {"rs1": instruction.rs1, "rs2": instruction.rs2}
-
-    def __missing__(self, name: str) -> str:
-        if name == "pc":
-            return self._source.op("add", "%base", self._offset)
-        return self._source.get(self._registers[name])
-
-
-def own_handler(offset: int, instruction: Decoded) -> str:
-    """The interpreter's handler of an instruction at an offset."""
-    row = BY_NAME[instruction.name]
-    is_far = has_near_form(row) and not 0 <= offset + instruction.imm < PAGE_BYTES
-    return handler_name(row.name, instruction.length, is_far)
 
 
 def page_module(found: Sequence[Region]) -> str:

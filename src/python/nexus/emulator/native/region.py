@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.emulator.isa.decode import Decoded, decode
+from nexus.emulator.isa.decode import BASE, Decoded, decode
+from nexus.emulator.isa.encoding import FLOAT_BASE
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.memory import PAGE_BYTES
 
+# The instructions with a third source.
+_FUSED: Final = frozenset(row.name for row in BASE if "rs3" in row.syntax)
 _BRANCHES: Final = frozenset({"beq", "bne", "blt", "bge", "bltu", "bgeu"})
 
 # A region of its own loads fewer registers; compiling the same code again costs time and space.
@@ -73,7 +76,7 @@ class Region:
 def is_translatable(instruction: Decoded) -> bool:
     """True unless the interpreter has to execute it."""
     semantics = semantics_of(instruction.name)
-    return not (semantics.is_system or semantics.is_atomic or semantics.is_arithmetic)
+    return not (semantics.is_system or semantics.is_atomic)
 
 
 def sweep(code: bytes, start: int = 0) -> dict[int, Decoded]:
@@ -195,12 +198,17 @@ def written(instruction: Decoded) -> int:
     return instruction.rd if semantics_of(instruction.name).writes_rd else 0
 
 
+def third_source(instruction: Decoded) -> int:
+    """The third register that an instruction reads; 0 if there is none."""
+    return FLOAT_BASE + (instruction.imm >> 3) if instruction.name in _FUSED else 0
+
+
 def used(region: Region) -> set[int]:
     """The registers that a region has to do with."""
     found = set()
     for block in region.blocks.values():
         for _, it in block.body:
-            found |= {it.rd, it.rs1, it.rs2}
+            found |= {it.rd, it.rs1, it.rs2, third_source(it)}
     return found - {0}
 
 

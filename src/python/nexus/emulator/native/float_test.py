@@ -1,0 +1,127 @@
+"""Floating point and bit manipulation in generated code: what the reference says, for every set.
+
+QEMU is asked the same on far more operands (`emulator_differential`).
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from nexus.emulator.differential.arithmetic import Program, rows_for
+from nexus.emulator.guest_fake import OPEN_PMP, drop_to
+from nexus.emulator.image_builder import executable
+from nexus.emulator.isa.assemble import assemble
+from nexus.emulator.isa.cpu import OPTIONAL, parse_cpu
+from nexus.emulator.machine import Machine, MachineOptions, Stop
+from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.translation_fake import translations_of
+from nexus.emulator.program_fake import program
+from nexus.emulator.random_program_fake import random_program
+
+RAM_BYTES = 1 << 20
+ALL = parse_cpu("rv64gc_zba_zbb_zbs_zicond_zcb")
+SETS = ("rv64imac", "rv64imafc", "rv64gc", str(ALL))
+
+
+def machine(kernel: bytes, engine: str, cpu: str = str(ALL)) -> Machine:
+    is_reference = engine == "reference"
+    return Machine(
+        MachineOptions(
+            kernel=kernel,
+            ram_bytes=RAM_BYTES,
+            cpu=parse_cpu(cpu),
+            engine=engine,
+            native_blob=None if is_reference else native_blob(),
+            translations=translations_of(kernel) if engine == "translated" else None,
+        )
+    )
+
+
+@pytest.mark.parametrize("engine", ["native", "translated"])
+def test_arithmetic_has_the_same_results_and_flags(engine: str) -> None:
+    rounds = Program(rows_for(OPTIONAL), seed=5, rounds=24)
+    kernel = executable(assemble(rounds.text))
+    found = []
+    for name in ("reference", engine):
+        it = machine(kernel, name)
+        assert it.run(1_000_000_000) is Stop.FINISHED
+        found.append(it.take_console())
+    assert rounds.differing(*found) == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("engine", ["native", "translated"])
+def test_random_programs_leave_the_same_state(seed: int, engine: str) -> None:
+    """On harts that have all of a program's extensions, and on those that lack some."""
+    kernel = program(random_program(seed, 200, ALL))
+    name = SETS[seed % len(SETS)]
+    reference, other = machine(kernel, "reference", name), machine(kernel, engine, name)
+    chance = random.Random(seed)
+    instant = 0
+    for bound in (30, 400, 3000, 12000):
+        instant += 10 * chance.randrange(1, bound)
+        reference.run(instant)
+        while other.now_ns < instant:
+            other.run(min(instant, other.now_ns + 10 * chance.choice((1, 7, 50, 100_000))))
+        assert other.state_digest() == reference.state_digest(), f"at {instant} ns"
+
+
+# User mode adds up a table; the supervisor turns the unit off and on, and notes what FS says.
+LAZY = f"""
+    {OPEN_PMP}
+    la t0, switched
+    csrw mtvec, t0
+    la t0, numbers
+    li s2, 0x6000
+    li s5, 40
+    {drop_to(0, "user")}
+    user: li s3, 0
+    fmv.d.x fa0, zero
+    again: fld fa1, 0(t0)
+    fadd.d fa0, fa0, fa1
+    addi s3, s3, 1
+    li s4, 20
+    bne s3, s4, again
+    ecall
+    .align 4
+    switched: csrr t1, mcause
+    li t2, 2
+    beq t1, t2, turn_on
+    csrr t2, mstatus
+    and t2, t2, s2
+    add a0, a0, t2
+    csrc mstatus, s2
+    li s3, 0
+    addi s5, s5, -1
+    beqz s5, stop
+    la t2, user
+    csrw mepc, t2
+    mret
+    turn_on: csrr t2, mtval
+    add a1, a1, t2
+    li t2, 0x4000
+    csrs mstatus, t2
+    mret
+    stop: j stop
+    .align 8
+    numbers: .dword 0x3ff3333333333333
+"""
+
+
+@pytest.mark.parametrize("engine", ["reference", "native", "translated"])
+def test_a_kernel_can_switch_the_unit_lazily(engine: str) -> None:
+    it = machine(program(LAZY), engine)
+    it.run(200_000)
+    assert it.register(21) == 0
+    assert it.register(10) == 40 * 0x6000  # Dirty, every time.
+    # fmv.d.x fa0, zero, and its bits in mtval, forty times.
+    assert it.register(11) == 40 * 0xF200_0553
+    assert it.state_digest() == _reference_digest(LAZY, it.now_ns)
+
+
+def _reference_digest(text: str, until_ns: int) -> str:
+    it = machine(program(text), "reference")
+    it.run(until_ns)
+    return it.state_digest()
