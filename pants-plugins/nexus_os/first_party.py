@@ -103,6 +103,11 @@ class NexusOs(Subsystem):
         help="Module that runs campaigns of fault worlds.",
         advanced=True,
     )
+    mutants_module = StrOption(
+        default="nexus.campaign.mutants",
+        help="Module that hunts deliberately wrong systems, for `guest_mutants`.",
+        advanced=True,
+    )
     native_module = StrOption(
         default="nexus.emulator.native.build",
         help=help_text(

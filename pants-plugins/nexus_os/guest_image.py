@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Optional, Tuple
 
 from pants.core.goals.package import (
     BuiltPackage,
@@ -39,7 +39,7 @@ from nexus_os.image_targets import (
 )
 from nexus_os.packaged_file import package_file
 from nexus_os.suggestion import nearest, offer
-from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
+from nexus_os.zig_modules import Substitution, ZigProgram, ZigProgramRequest
 from nexus_os.zig_tool import ZigProcess
 
 # The board is QEMU's `virt`: RV64IMAC, and RAM above 2 GiB, which only `medany` code can reach.
@@ -101,15 +101,25 @@ async def find_linker_script(script: LinkerScript) -> Digest:
     )
 
 
-@rule(desc="Build a guest image", level=LogLevel.DEBUG)
-async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
+@dataclass(frozen=True)
+class MutatedGuestImage:
+    """An image with a deliberate mistake in its sources; where it has no part in it, the same."""
+
+    field_set: GuestImageFieldSet
+    substitution: Substitution
+
+
+async def _build(
+    field_set: GuestImageFieldSet, substitution: Optional[Substitution]
+) -> BuiltPackage:
+    """Rules await this; it has Gets and is no rule."""
     wrapped = await Get(
         WrappedTarget,
         WrappedTargetRequest(field_set.address, description_of_origin="a guest image"),
     )
     script = path_from_build_file(field_set.address, field_set.linker_script.value or "")
     program, script_digest = await MultiGet(
-        Get(ZigProgram, ZigProgramRequest(wrapped.target)),
+        Get(ZigProgram, ZigProgramRequest(wrapped.target, substitution)),
         Get(Digest, LinkerScript(field_set.address, script)),
     )
     c_arguments = c_argv(field_set.c_settings, program.own_files, program.files)
@@ -140,6 +150,16 @@ async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
         ),
     )
     return await package_file(process, path)
+
+
+@rule(desc="Build a guest image", level=LogLevel.DEBUG)
+async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
+    return await _build(field_set, None)
+
+
+@rule(desc="Build a mutant", level=LogLevel.DEBUG)
+async def package_mutated_guest_image(request: MutatedGuestImage) -> BuiltPackage:
+    return await _build(request.field_set, request.substitution)
 
 
 def _require_code(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Iterable, Tuple
 
 from pants.core.goals.package import (
     BuiltPackage,
@@ -19,6 +19,8 @@ from pants.engine.target import (
 )
 
 from nexus_os.addresses import ImageReferences, ImageTargets
+from nexus_os.guest_image import GuestImageFieldSet, MutatedGuestImage
+from nexus_os.zig_modules import Substitution
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,17 @@ class BuiltImages:
 
     digest: Digest
     paths: Tuple[Tuple[str, str], ...]
+
+
+async def _gather(names: Iterable[str], packages: Iterable[BuiltPackage]) -> BuiltImages:
+    """Rules await this; it has Gets and is no rule."""
+    built = tuple(packages)
+    digest = await Get(Digest, MergeDigests(package.digest for package in built))
+    paths = []
+    for name, package in zip(names, built):
+        (artifact,) = package.artifacts
+        paths.append((name, os.path.normpath(artifact.relpath or "")))
+    return BuiltImages(digest, tuple(paths))
 
 
 @rule
@@ -40,12 +53,28 @@ async def build_images(references: ImageReferences) -> BuiltImages:
         Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
         for field_set in field_sets.field_sets
     )
-    digest = await Get(Digest, MergeDigests(package.digest for package in packages))
-    paths = []
-    for (name, _), package in zip(found.targets, packages):
-        (artifact,) = package.artifacts
-        paths.append((name, os.path.normpath(artifact.relpath or "")))
-    return BuiltImages(digest, tuple(paths))
+    return await _gather([name for name, _ in found.targets], packages)
+
+
+@dataclass(frozen=True)
+class MutatedImages:
+    """Images of which those that share in a deliberate mistake are built with it."""
+
+    references: ImageReferences
+    substitution: Substitution
+
+
+@rule
+async def build_mutated_images(request: MutatedImages) -> BuiltImages:
+    found = await Get(ImageTargets, ImageReferences, request.references)
+    packages = await MultiGet(
+        Get(
+            BuiltPackage,
+            MutatedGuestImage(GuestImageFieldSet.create(target), request.substitution),
+        )
+        for _, target in found.targets
+    )
+    return await _gather([name for name, _ in found.targets], packages)
 
 
 def rules():

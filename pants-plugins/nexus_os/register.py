@@ -19,6 +19,7 @@ from nexus_os import (
     first_party,
     guest_image,
     images,
+    mutants,
     named_module,
     native_code,
     package_image,
@@ -40,6 +41,7 @@ from nexus_os.campaign_targets import FaultCampaign
 from nexus_os.capnp_targets import CapnpPython, CapnpSchema
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.image_targets import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
+from nexus_os.mutant_targets import GuestMutants
 from nexus_os.package_targets import PackageImage
 from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
 from nexus_os.translation_targets import NativeInterpreter, Rv64Translation
@@ -52,6 +54,7 @@ def target_types():
         CapnpSchema,
         FaultCampaign,
         GuestMarkerTest,
+        GuestMutants,
         GuestRun,
         NativeInterpreter,
         NodeConfig,
@@ -87,6 +90,7 @@ def rules():
         *first_party.rules(),
         *guest_image.rules(),
         *images.rules(),
+        *mutants.rules(),
         *named_module.rules(),
         *native_code.rules(),
         *package_image.rules(),

@@ -34,9 +34,10 @@ from nexus_os.image_targets import (
     SystemKernelField,
     SystemServicesField,
 )
-from nexus_os.images import BuiltImages
+from nexus_os.images import BuiltImages, MutatedImages
 from nexus_os.packaged_file import package_file
 from nexus_os.program_process import ProgramProcess
+from nexus_os.zig_modules import Substitution
 
 # What can be a part of a system: one program in one ELF.
 _PROGRAMS = (Rv64GuestImage, Rv64PrebuiltImage)
@@ -88,21 +89,62 @@ async def name_system_parts(request: SystemPartsRequest) -> SystemParts:
     )
 
 
-@rule(desc="Build a system image", level=LogLevel.DEBUG)
-async def package_system_image(field_set: SystemImageFieldSet, nexus_os: NexusOs) -> BuiltPackage:
-    parts = await Get(
+@dataclass(frozen=True)
+class MutatedSystemImage:
+    """A system with a deliberate mistake in one of its sources."""
+
+    field_set: SystemImageFieldSet
+    substitution: Substitution
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a system is joined from, built."""
+
+    owner: Address
+    path: str
+    kernel: BuiltImages
+    services: BuiltImages
+
+
+async def _references(field_set: SystemImageFieldSet) -> SystemParts:
+    """Rules await this; it has Gets and is no rule."""
+    return await Get(
         SystemParts,
         SystemPartsRequest(
             field_set.address, field_set.kernel.value or "", field_set.services.value or ()
         ),
     )
+
+
+@rule(desc="Build a system image", level=LogLevel.DEBUG)
+async def package_system_image(field_set: SystemImageFieldSet) -> BuiltPackage:
+    parts = await _references(field_set)
     kernel, services = await MultiGet(
         Get(BuiltImages, ImageReferences, parts.kernel),
         Get(BuiltImages, ImageReferences, parts.services),
     )
-    inputs = await Get(Digest, MergeDigests((kernel.digest, services.digest)))
     path = field_set.output_path.value_or_default(file_ending="elf")
-    name = os.path.basename(path)
+    return await Get(BuiltPackage, _Parts(field_set.address, path, kernel, services))
+
+
+@rule(desc="Build a mutant of a system image", level=LogLevel.DEBUG)
+async def package_mutated_system_image(request: MutatedSystemImage) -> BuiltPackage:
+    field_set, substitution = request.field_set, request.substitution
+    parts = await _references(field_set)
+    kernel, services = await MultiGet(
+        Get(BuiltImages, MutatedImages(parts.kernel, substitution)),
+        Get(BuiltImages, MutatedImages(parts.services, substitution)),
+    )
+    path = os.path.join("mutants", f"{substitution.name}.elf")
+    return await Get(BuiltPackage, _Parts(field_set.address, path, kernel, services))
+
+
+@rule
+async def join_system_image(parts: _Parts, nexus_os: NexusOs) -> BuiltPackage:
+    kernel, services = parts.kernel, parts.services
+    inputs = await Get(Digest, MergeDigests((kernel.digest, services.digest)))
+    name = os.path.basename(parts.path)
     process = await Get(
         Process,
         ProgramProcess(
@@ -115,10 +157,10 @@ async def package_system_image(field_set: SystemImageFieldSet, nexus_os: NexusOs
             ),
             inputs=inputs,
             output_files=(name,),
-            description=f"Build {field_set.address}",
+            description=f"Build {parts.owner}",
         ),
     )
-    return await package_file(process, path)
+    return await package_file(process, parts.path)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Dict, List, Optional, Tuple
 from pants.core.target_types import FileSourceField, ResourceSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
-from pants.engine.fs import Digest
+from pants.engine.fs import CreateDigest, Digest, DigestContents, FileContent
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     Dependencies,
@@ -48,10 +48,22 @@ ROOT_MODULE = "root"
 
 
 @dataclass(frozen=True)
+class Substitution:
+    """One deliberate mistake: in one file, one text, which stands there once, becomes another."""
+
+    owner: Address
+    name: str
+    file: str
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True)
 class ZigProgramRequest:
     """A target with zig sources: an image, or the module to test."""
 
     target: Target
+    substitution: Optional[Substitution] = None
 
 
 @dataclass(frozen=True)
@@ -161,12 +173,36 @@ async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
         ),
     )
     _require_roots(modules)
+    digest = sources.snapshot.digest
+    wrong = request.substitution
+    if wrong is not None and wrong.file in sources.files:
+        contents = await Get(DigestContents, Digest, digest)
+        digest = await Get(Digest, CreateDigest(_substitute(contents, wrong)))
     return ZigProgram(
         tuple(arg for module in modules for arg in module.argv),
-        sources.snapshot.digest,
+        digest,
         sources.files,
         modules[0].files,
     )
+
+
+def _substitute(contents: DigestContents, wrong: Substitution) -> Tuple[FileContent, ...]:
+    """Refuse what has changed since the mistake was thought of: it would be another one."""
+    files = []
+    for file in contents:
+        if file.path != wrong.file:
+            files.append(file)
+            continue
+        text = file.content.decode()
+        count = text.count(wrong.find)
+        if count != 1:
+            raise InvalidTargetException(
+                f"{wrong.owner}: mutant {wrong.name!r}: `find` stands {count} times in "
+                f"{wrong.file}; it must stand there once. Write it as the file now has it."
+            )
+        wrong_text = text.replace(wrong.find, wrong.replace)
+        files.append(FileContent(file.path, wrong_text.encode(), file.is_executable))
+    return tuple(files)
 
 
 def _claim_name(seen: Dict[str, Address], module: Target, program: Target) -> None:

@@ -1,7 +1,7 @@
 //! A client of another node, as a user of the API would be: it asks for what its configuration
-//! lists, asks again where no answer came, and prints every call before it is made and every answer
-//! behind it. Each change of the state has a value of its own, so that a reader knows whose it
-//! sees.
+//! lists, asks again where no answer came, and prints every call before it is made and every
+//! answer behind it. Each change of the state has a value of its own, so that a reader knows whose
+//! it sees.
 //!
 //!     workload: boot <tag>                    a new life; the tag is in all its names
 //!     workload: call <tag>.<step>.<try> <what> [<key> [<value>]]
@@ -207,8 +207,8 @@ fn query() !void {
 }
 
 fn readPackage() !void {
-    const answer = try ask(.{ .package_stat = path }, .package_stat);
-    const stat = ds.decodePackageTail(answer, .package_stat);
+    const said = try ask(.{ .package_stat = path }, .package_stat);
+    const stat = ds.decodePackageTail(said, .package_stat);
     const size = std.mem.readInt(u64, (stat orelse return error.NotThisReply)[0..8], .little);
     const opened = try ask(.{ .package_open = path }, .package_open);
     const handle = std.mem.readInt(u32, opened[5..9], .little);
@@ -218,6 +218,10 @@ fn readPackage() !void {
     if (bytes.len != @min(size, 64)) return error.WrongValue;
     if (!std.mem.startsWith(u8, bytes, "ro.nexus.build=")) return error.WrongValue;
     _ = try ask(.{ .package_close = handle }, .package_close);
+    // Closed once, it is good for nothing any more.
+    if (ask(.{ .package_close = handle }, .package_close)) |_| return error.HandleLives else |err| {
+        if (err != error.BadHandle) return err;
+    }
 }
 
 /// Every record of the gateway's and of the log itself, oldest first.

@@ -1,5 +1,5 @@
-//! What the node configuration asks of the workload client: whom it asks, and step by step for
-//! what. Pure: bytes in, values or a named refusal out.
+//! What the node configuration asks of the workload client: whom it asks, and for what, step by
+//! step. Pure: bytes in, values or a named refusal out.
 
 const std = @import("std");
 const records = @import("os").records;
@@ -81,8 +81,8 @@ fn parseStep(bytes: []const u8) error{Malformed}!Step {
 const testing = std.testing;
 
 test "a peer and steps" {
-    const steps = "\x02\x00\x07\x00\x01\x03\x02\xe8\x03\x00\x00";
-    const plan = try parse("\x01\x00\x06\x00node-b" ++ steps);
+    const peer = "\x01\x00\x06\x00node-b";
+    const plan = try parse(peer ++ "\x02\x00\x07\x00\x01\x03\x02\xe8\x03\x00\x00");
     try testing.expectEqualStrings("node-b", plan.peer);
     try testing.expectEqual(@as(usize, 1), plan.list().len);
     const step: Step = .{ .op = .put, .key = 3, .at_ms = 1000, .tries = 2 };

@@ -8,15 +8,25 @@ from typing import Final
 from nexus.campaign import (
     oracle_audit,
     oracle_client,
+    oracle_discovery,
     oracle_marker,
     oracle_state,
+    oracle_tcp,
     oracle_wire,
 )
 from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Observation
 
-# Cheap ones first; the last two decode and open every frame.
-ALL: Final = (oracle_client, oracle_state, oracle_audit, oracle_wire, oracle_marker)
+# Cheap ones first; the later ones decode and open every frame.
+ALL: Final = (
+    oracle_client,
+    oracle_state,
+    oracle_audit,
+    oracle_tcp,
+    oracle_wire,
+    oracle_marker,
+    oracle_discovery,
+)
 
 
 def check(observation: Observation) -> Iterator[Violation]:

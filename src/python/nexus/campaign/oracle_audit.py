@@ -16,7 +16,7 @@ from typing import Final
 from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Line, Observation
 from nexus.campaign.oracle_state import FOLDER
-from nexus.campaign.workload_history import Call, history_of
+from nexus.campaign.workload_history import Call, History, history_of
 
 _RECORD: Final = re.compile(r"audit remote statefs (put|delete) (.+) peer=(\S+) key=(\S+)")
 _OF_CONSOLE: Final = "dsoftbusd: "
@@ -25,8 +25,6 @@ _OF_CONSOLE: Final = "dsoftbusd: "
 # somewhat later than it was answered.
 _SETTLED_NS: Final = 1_000_000_000
 
-# After these a part of the records may be nowhere: the log is memory, and so is the way to it.
-_FORGETTING: Final = ("service-kill",)
 
 Subject = tuple[str, str, str]  # Peer, verb, key's hash.
 
@@ -51,6 +49,7 @@ def check(observation: Observation) -> Iterator[Violation]:
         is_settled = call.return_ns is not None and call.return_ns + _SETTLED_NS < read.ns
         if call.answer == "ok" and is_settled and call.call_ns > since_ns:
             certain.setdefault(subject, []).append(call)
+    yield from _passed(observation, auditor, history)
     for subject, count in sorted(made.items()):
         if count > possible[subject]:
             yield _violation("false-audit", auditor, read.ns, subject, count, possible[subject])
@@ -60,6 +59,25 @@ def check(observation: Observation) -> Iterator[Violation]:
         if made[subject] < len(calls):
             last_ns = calls[-1].return_ns or read.ns
             yield _violation("missing-audit", auditor, last_ns, subject, made[subject], len(calls))
+
+
+def _passed(observation: Observation, auditor: str, history: History) -> Iterator[Violation]:
+    """What only the store has refused: the gateway should have, and has no second wall behind it.
+
+    Keys that no call of a client has, are those of what must be refused.
+    """
+    known = {
+        sha256(f"{FOLDER}{call.arguments[0]}".encode()).hexdigest()[:16]
+        for call in history.calls
+        if call.what in ("put", "get", "delete")
+    }
+    for line in (*observation.lines_of(auditor), *history.audits):
+        found = _RECORD.fullmatch(line.text.removeprefix(_OF_CONSOLE))
+        is_reached = found is not None and not found[2].startswith("reject ")
+        is_reached |= found is not None and found[2].startswith("reject status")
+        if found is not None and found[4] not in (*known, "-") and is_reached:
+            text = f"the gateway let through what it must refuse: {line.text!r}"
+            yield Violation("gate-passed", auditor, line.ns, text)
 
 
 def _violation(

@@ -11,7 +11,9 @@ from typing import Final
 
 from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Observation
-from nexus.campaign.workload_history import History, history_of
+from nexus.campaign.oracle_wire import is_genuine
+from nexus.campaign.workload_history import Call, History, history_of
+from nexus.simulation.faults.kinds import LYING
 
 # After healing: a session that is dead is noticed within some seconds of keepalive, dialled within
 # a backoff of at most two, and an ask waits four at most; then it is all round trips.
@@ -23,6 +25,7 @@ _NS_PER_MS: Final = 1_000_000
 def check(observation: Observation) -> Iterator[Violation]:
     """Yield what a client should not have seen."""
     history = history_of(observation)
+    lies = any(each.fault.split("/")[0] in LYING for each in observation.happened)
     for line in history.stray:
         text = f"an answer to no call that is under way: {line.text!r}"
         yield Violation("stray-answer", line.machine, line.ns, text)
@@ -30,18 +33,28 @@ def check(observation: Observation) -> Iterator[Violation]:
         if call.what == "abuse" and call.answer in ("ok", "absent", "value"):
             text = f"{call.name} asked for {' '.join(call.arguments)}, and was not refused"
             yield Violation("unauthorised", call.machine, call.return_ns or call.call_ns, text)
-        elif call.what != "abuse" and call.answer == "refused":
+        elif call.details == "HandleLives":
+            text = f"{call.name} closed a file, and its handle still lives"
+            yield Violation("leak", call.machine, call.return_ns or call.call_ns, text)
+        elif call.what != "abuse" and call.answer == "refused" and not _is_excused(call, lies):
             text = f"{call.name} {call.what} was refused ({call.details}), which it may do"
             yield Violation("refused", call.machine, call.return_ns or call.call_ns, text)
     yield from _liveness(observation, history)
 
 
+def _is_excused(call: Call, lies: bool) -> bool:
+    """Whether the store could not but refuse: it sees that its disk has lied."""
+    return lies and call.details in ("integrity_violation", "rollback_detected")
+
+
 def _liveness(observation: Observation, history: History) -> Iterator[Violation]:
     """Each client's last life shows in time that all of it works again."""
     expected = {step.machine for step in observation.steps if " alive " in step.text}
-    for machine in sorted(expected & {machine for machine in observation.machines}):
-        if not _is_genuine(observation, machine):
-            continue
+    identities = observation.secrets.identities
+    for machine in sorted(expected & set(observation.machines)):
+        identity = identities.get(machine)
+        if identity is not None and not is_genuine(identity):
+            continue  # Of an impostor nothing is expected but to be refused.
         lives = [line.ns for line in history.boots if line.machine == machine]
         # The steps of a life are timed by its own clock, which began at its start.
         begun_ns = max(lives, default=0) + observation.heal_ns if len(lives) > 1 else 0
@@ -51,11 +64,3 @@ def _liveness(observation: Observation, history: History) -> Iterator[Violation]
         if is_late or (alive and alive[-1] > until_ns):
             text = f"not alive within {ALIVE_NS // _NS_PER_MS} ms of a network that is well"
             yield Violation("not-alive", machine, until_ns, text)
-
-
-def _is_genuine(observation: Observation, machine: str) -> bool:
-    """Whether it is who it says: of an impostor nothing is expected but to be refused."""
-    from nexus.campaign.oracle_wire import is_genuine
-
-    identity = observation.secrets.identities.get(machine)
-    return identity is None or is_genuine(identity)

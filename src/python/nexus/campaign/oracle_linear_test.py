@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import permutations
 
 import pytest
@@ -161,9 +161,9 @@ def _agrees(order: Sequence[Operation]) -> bool:
             other.return_ns is not None and other.return_ns < one.call_ns for other in order[i:]
         ):
             return False
-    states = {INITIAL}
+    states: set[Hashable] = {INITIAL}
     for each in order:
-        states = {after for state in states for after in step(state, each)}  # type: ignore[misc]  # As drawn.
+        states = {after for state in states for after in step(state, each)}
     return bool(states)
 
 

@@ -1,11 +1,13 @@
 """Oracle: what nodes say to each other, opened with the world's keys.
 
 No application byte before authentication; no message that is not authentic; nothing at all for
-who is not who it says.
+who is not who it says.  A network that loses, repeats and damages frames breaks no session by what
+arrives: TCP lets only whole data through, in order and once.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,6 +18,9 @@ from nexus.harness.plan import NodeIdentity
 
 # What a node says only to who has proven an identity that it knows.
 _OF_A_SESSION: Final = ("stream", "data", "credit", "keepalive", "call", "answer")
+
+# A service says so on its console, or a client that reads its node's log.
+_BROKEN: Final = re.compile(r"outcome=denied-decrypt|dsoftbusd: mux rejected")
 
 
 def is_genuine(identity: NodeIdentity) -> bool:
@@ -34,3 +39,7 @@ def check(observation: Observation) -> Iterator[Violation]:
         elif event.kind in _OF_A_SESSION and event.values.get("to") in impostors:
             text = f"said to {event.values['to']}, which is not who it says: {event.text}"
             yield Violation("impostor", event.machine, event.ns, text)
+    for line in observation.lines:
+        if _BROKEN.search(line.text):
+            text = f"what came over a session was not what was sent: {line.text!r}"
+            yield Violation("damaged-session", line.machine, line.ns, text)

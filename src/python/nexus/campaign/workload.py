@@ -68,7 +68,7 @@ WEIGHTS: Final[Mapping[Op, int]] = {
     Op.RESOLVE: 1,
     Op.QUERY: 1,
     Op.PACKAGE: 2,
-    Op.ABUSE: 1,
+    Op.ABUSE: 3,
 }
 
 # As often as a person would press the button again; the last step has until the run ends.
