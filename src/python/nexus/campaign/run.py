@@ -28,6 +28,9 @@ from nexus.simulation.world import World
 # Of one run; a machine that floods the network is bounded by its card, and so is memory by this.
 FRAMES_MAX: Final = 200_000
 
+# The ways of a frame that reaches nobody: a machine is alone, or all others are off.
+_NOWHERE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (("", ()),)
+
 # What the kernel says of a service that could not go on.
 _KILLED: Final = "kernel: service crashed"
 
@@ -156,7 +159,7 @@ class _Run:
                     WireFrame(
                         self._frame_number, sent.sent_ns, sent.machine, target, kinds, sent.frame
                     )
-                    for target, kinds in sent.ways
+                    for target, kinds in sent.ways or _NOWHERE
                 )
         for machine, data in step.consoles:
             self._consoles[machine] += data

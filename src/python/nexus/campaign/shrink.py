@@ -50,6 +50,9 @@ class Shrinker:
         self.runs = 0
         self._prepared = prepared
         self._report = report
+        # If faults cause the failure, a smaller world must be well without them: else it fails by
+        # another cause, such as a machine that is missed.
+        self._needs_faults = bool(ran.observation.requested) and not self._fails_without(ran.recipe)
 
     def shrink(self) -> Ran:
         """Take away what can go, until nothing more can or the runs are spent."""
@@ -81,6 +84,24 @@ class Shrinker:
             self.ran = ran
         return fails
 
+    def _try_smaller(self, recipe: Recipe) -> bool:
+        """Take a part of the world away: it still fails, and not for want of that part."""
+        before = self.ran
+        if not self._try(recipe):
+            return False
+        if self._needs_faults and self._fails_without(recipe):
+            self.ran = before
+            return False
+        return True
+
+    def _fails_without(self, recipe: Recipe) -> bool:
+        """Whether it fails without any fault."""
+        self.runs += 1
+        every = draw_faults(self._prepared.scenario, recipe)
+        bare = replace(recipe, without_faults=frozenset(fault.id for fault in every), only={})
+        ran = run(self._prepared, bare)
+        return any((v.name, v.machine) == self.rule for v in ran.violations)
+
     def _drop_faults(self) -> None:
         recipe = self.ran.recipe
         every = [fault.id for fault in draw_faults(self._prepared.scenario, recipe)]
@@ -99,7 +120,7 @@ class Shrinker:
             if len(self.ran.observation.machines) > 1:
                 recipe = self.ran.recipe
                 gone = recipe.without_machines | {label}
-                if self._try(replace(recipe, without_machines=gone)):
+                if self._try_smaller(replace(recipe, without_machines=gone)):
                     self._report(f"machine {label} can go")
 
     def _drop_steps(self) -> None:
@@ -108,7 +129,7 @@ class Shrinker:
 
         def fails(kept: Collection[int]) -> bool:
             gone = {number for number in steps if number not in kept}
-            return self._try(replace(recipe, without_steps=recipe.without_steps | gone))
+            return self._try_smaller(replace(recipe, without_steps=recipe.without_steps | gone))
 
         minimize(steps, fails)
         self._say("steps", len(steps), len(self.ran.observation.steps))
