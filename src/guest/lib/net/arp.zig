@@ -64,6 +64,13 @@ pub const Cache = struct {
         if (entry.state == .known) entry.* = .{};
     }
 
+    /// Something was in vain: ask whether the address is still right, and use it meanwhile. Who
+    /// dials may give up before there is reason to doubt, and must find a right one the next time.
+    pub fn check(self: *Cache, ip: Ip) void {
+        const entry = self.find(ip) orelse return;
+        if (entry.state == .known) entry.request_due = true;
+    }
+
     /// An address for which a request must go out now; the caller sends it.
     pub fn nextRequest(self: *Cache) ?Ip {
         for (&self.entries) |*entry| {

@@ -289,8 +289,12 @@ pub fn poll(stack: *Stack, now: u64) void {
         if (c.state == .closed) continue;
         const retries_before = c.retries;
         if (tcp_output.poll(c, now)) stack.mark(i);
-        if (c.retries > retries_before and c.retries >= doubts_from) {
-            if (stack.nextHop(c.remote.ip)) |hop| stack.cache.doubt(hop);
+        if (c.retries <= retries_before) continue;
+        const hop = stack.nextHop(c.remote.ip) orelse continue;
+        if (c.retries >= doubts_from) {
+            stack.cache.doubt(hop);
+        } else if (c.state == .syn_sent or c.state == .syn_received) {
+            stack.cache.check(hop);
         }
     }
 }

@@ -37,6 +37,26 @@ test "a reset must name the very next number; others are asked about" {
     try expectEqual(connection.State.closed, pair.end(1).state);
 }
 
+test "a dial that gives up early leaves the next a way past a damaged address" {
+    // ARP has no checksum: a bit of the answer was another, or of the question.
+    for (0..2) |side| {
+        const world = try World.create(14, .{});
+        defer world.destroy();
+        _ = try tcp.listen(world.b(), port);
+        const damaged: address.Mac = .{ 0x52, 0x54, 0, 0x12, 0x34, 0x4A };
+        const peer = if (side == 0) fake.ip_b else fake.ip_a;
+        world.stacks[side].cache.learn(peer, damaged, true, world.now);
+        const first = try tcp.connect(world.a(), there, world.now);
+        // Who dials waits for two seconds (dsoftbusd), which is one repetition, and dials anew.
+        if (side == 1) world.a().cache.learn(fake.ip_b, world.b().config.mac, true, world.now);
+        world.run(1900 * ms);
+        tcp.abort(world.a(), first);
+        const second = try tcp.connect(world.a(), there, world.now);
+        world.run(100 * ms);
+        try expectEqual(connection.State.established, world.a().connections[second].state);
+    }
+}
+
 test "two ends that disagree do not answer each other for ever" {
     const world = try World.create(12, .{});
     defer world.destroy();
