@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from nexus.emulator.bus import Bus
 from nexus.emulator.device import fw_cfg as fw
@@ -81,6 +81,20 @@ class Devices:
     stateful: list[Stateful]  # Everything a snapshot holds, always in this order.
 
 
+@runtime_checkable
+class SharesDevices(Protocol):
+    """An engine that serves frequent registers itself; others ask the bus for all of them."""
+
+    def share_uart(self, uart: Uart) -> None:
+        """Serve the line status, and what is transmitted."""
+
+    def share_plic(self, plic: Plic) -> None:
+        """Serve the interrupt controller."""
+
+    def share_files(self, files: fw.FwCfg) -> None:
+        """Serve the selected item of fw_cfg."""
+
+
 def attach_devices(
     bus: Bus,
     hart: Hart,
@@ -100,8 +114,6 @@ def attach_devices(
 
     plic = Plic(lambda context, level: hart.set_line(CONTEXT_LINES[context], level))
     uart = Uart(lambda level: plic.set_source(UART_IRQ, level))
-    hart.share_uart(uart)
-    hart.share_plic(plic)
     finisher = Finisher(stop)
     slots: dict[int, VirtioMmio] = {}
     net = None
@@ -121,7 +133,10 @@ def attach_devices(
         slots[disk.slot] = blk.transport
     hart.is_connected = lambda: net is not None and net.transport.is_live
     files = fw.FwCfg(fw_cfg, ram)
-    hart.share_files(files)
+    if isinstance(hart, SharesDevices):
+        hart.share_uart(uart)
+        hart.share_plic(plic)
+        hart.share_files(files)
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
         bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4, 8))

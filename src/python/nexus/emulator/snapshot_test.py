@@ -102,7 +102,7 @@ clear:
     bnez t1, clear
 wait:
     j wait
-.align 12
+.align 4096
 data:
 """
     options = options_of(image + ".dword 0x1122334455667788\n" * 512)

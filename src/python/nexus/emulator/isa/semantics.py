@@ -132,6 +132,11 @@ class Semantics:
         return any(isinstance(it, Jump | Branch) for it in self.statements)
 
     @property
+    def is_conditional(self) -> bool:
+        """True for conditional branches."""
+        return any(isinstance(it, Branch) for it in self.statements)
+
+    @property
     def is_relative(self) -> bool:
         """True if it may go to a place that is known from its own address."""
         jumps = (it for it in self.statements if isinstance(it, Jump | Branch))

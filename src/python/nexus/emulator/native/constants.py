@@ -10,7 +10,7 @@ from nexus.emulator import board, memory
 from nexus.emulator.device import clint, fw_cfg, plic, uart
 from nexus.emulator.isa import cpu
 from nexus.emulator.native import layout
-from nexus.emulator.reference import csr, hart, mmu, pmp, state, trap
+from nexus.emulator.reference import clock, csr, mmu, pmp, state, trap
 
 
 def _numbers(module: ModuleType, prefix: str = "") -> dict[str, int]:
@@ -27,7 +27,7 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **_numbers(state),
     **_numbers(trap),
     **_numbers(csr),
-    **_numbers(hart),
+    **_numbers(clock),
     **_numbers(cpu),
     **_numbers(pmp, "PMP_"),
     **_numbers(clint, "CLINT_"),

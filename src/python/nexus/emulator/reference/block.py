@@ -11,20 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from types import CodeType, FunctionType
-from typing import Any, Final, NamedTuple
+from types import FunctionType
+from typing import Any, Final
 
 from nexus.emulator.isa.decode import BASE, Decoded, decode
 from nexus.emulator.isa.python_source import NAMESPACE
 from nexus.emulator.isa.semantics import Semantics, semantics_of
 from nexus.emulator.memory import RAM_BASE, Ram
+from nexus.emulator.reference.core import Step
+from nexus.emulator.reference.entry import Block, Entry, Operation, Run
 from nexus.emulator.reference.mmu import MARK_CODE, BailError, Context, Mmu
-from nexus.emulator.reference.source import (
-    Step,
-    block_code,
-    step_function,
-    step_operands,
-)
+from nexus.emulator.reference.source import block_code, step_function, step_operands
 from nexus.emulator.reference.system import SYSTEM_STEPS
 
 # Executions of a block before it is compiled: compiling costs about as much as 20 slow steps an
@@ -36,38 +33,6 @@ BLOCK_INSTRUCTIONS_MAX: Final = 64
 
 # Different runs kept decoded, for all machines of a process together.
 RUNS_MAX: Final = 1 << 16
-
-Operation = tuple[Step, int, int, int, int, int]  # Step function and its operands.
-
-
-class Run(NamedTuple):
-    """Decoded instructions, wherever they are."""
-
-    instructions: tuple[Decoded, ...]
-    operations: tuple[Operation, ...]
-    is_simple: bool
-
-
-class Block:
-    """A run at one physical address, and its compiled form."""
-
-    __slots__ = ("code", "heat", "instructions", "is_simple", "operations")
-
-    def __init__(self, run: Run) -> None:
-        self.instructions, self.operations, self.is_simple = run
-        self.heat = 0
-        self.code: CodeType | None = None
-
-
-class Entry:
-    """A block as seen from one context; `run` is its compiled function, bound to the caches."""
-
-    __slots__ = ("block", "length", "run")
-
-    def __init__(self, block: Block) -> None:
-        self.block = block
-        self.length = len(block.instructions)
-        self.run: Any = None
 
 
 def _names(accepted: Callable[[Semantics], bool]) -> frozenset[str]:

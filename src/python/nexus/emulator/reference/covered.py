@@ -9,11 +9,13 @@ from nexus.emulator.bus import Bus
 from nexus.emulator.coverage import EXECUTED, NOT_TAKEN, TAKEN, Recorder
 from nexus.emulator.isa.cpu import Cpu
 from nexus.emulator.isa.decode import BASE
+from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.memory import PAGE_SHIFT, RAM_BASE, Ram
 from nexus.emulator.reference import state as s
-from nexus.emulator.reference.block import Entry
+from nexus.emulator.reference.core import Step
+from nexus.emulator.reference.entry import Entry
 from nexus.emulator.reference.hart import M64, Hart
-from nexus.emulator.reference.source import Step, step_function
+from nexus.emulator.reference.source import step_function
 from nexus.emulator.reference.trap import TrapError
 
 # Of an operation, a tuple of a step function and its operands: the length of the instruction.
@@ -23,7 +25,7 @@ _LENGTH: Final = 5
 @cache
 def _branch_steps() -> frozenset[Step]:
     """What executes a conditional branch."""
-    names = [row.name for row in BASE if row.semantics.startswith("branch(")]
+    names = [row.name for row in BASE if semantics_of(row.name).is_conditional]
     return frozenset(step_function(name) for name in names)
 
 

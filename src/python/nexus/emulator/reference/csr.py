@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nexus.emulator.isa.cpu import HAS_F
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.pmp import LOCKED, config_byte
 from nexus.emulator.reference.trap import MSTATUS_FS, MSTATUS_MPP, MSTATUS_SD, MSTATUS_TVM
-
-if TYPE_CHECKING:
-    from nexus.emulator.reference.hart import Hart
 
 M64: Final = (1 << 64) - 1
 
@@ -53,18 +51,18 @@ class Csr:
     `kept` is the value that csrrs and csrrc change where it is not the value that is read.
     """
 
-    read: Callable[[Hart], int]
-    write: Callable[[Hart, int], None]
-    kept: Callable[[Hart], int] | None = None
+    read: Callable[[Core], int]
+    write: Callable[[Core, int], None]
+    kept: Callable[[Core], int] | None = None
 
 
 def _plain(index: int, writable: int = M64) -> Csr:
     """Storage of which only some bits can change."""
 
-    def read(hart: Hart) -> int:
+    def read(hart: Core) -> int:
         return hart.state[index]
 
-    def write(hart: Hart, value: int) -> None:
+    def write(hart: Core, value: int) -> None:
         hart.state[index] = value & writable
 
     return Csr(read, write)
@@ -75,7 +73,7 @@ def _constant(value: int) -> Csr:
     return Csr(lambda hart: value, lambda hart, written: None)
 
 
-def _write_status(hart: Hart, value: int, writable: int) -> None:
+def _write_status(hart: Core, value: int, writable: int) -> None:
     """Change fields of mstatus; FS exists where there are floating-point registers."""
     if hart.state[s.EXTENSIONS] & HAS_F:
         writable |= MSTATUS_FS
@@ -84,13 +82,13 @@ def _write_status(hart: Hart, value: int, writable: int) -> None:
     hart.state[s.MSTATUS] = status & ~MSTATUS_SD | (MSTATUS_SD if is_dirty else 0)
 
 
-def _write_mstatus(hart: Hart, value: int) -> None:
+def _write_mstatus(hart: Core, value: int) -> None:
     if value >> 11 & 3 == 2:  # No hypervisor level: keep the previous privilege.
         value = value & ~MSTATUS_MPP | hart.state[s.MSTATUS] & MSTATUS_MPP
     _write_status(hart, value, MSTATUS_WRITABLE)
 
 
-def _write_sstatus(hart: Hart, value: int) -> None:
+def _write_sstatus(hart: Core, value: int) -> None:
     _write_status(hart, value, SSTATUS_WRITABLE)
 
 
@@ -98,74 +96,74 @@ def _float_csr(shift: int, width: int) -> Csr:
     """A field of fcsr."""
     mask = (1 << width) - 1 << shift
 
-    def write(hart: Hart, value: int) -> None:
+    def write(hart: Core, value: int) -> None:
         hart.state[s.FCSR] = hart.state[s.FCSR] & ~mask | value << shift & mask
         hart.wrote_float()
 
     return Csr(lambda hart: (hart.state[s.FCSR] & mask) >> shift, write)
 
 
-def _write_tselect(hart: Hart, value: int) -> None:
+def _write_tselect(hart: Core, value: int) -> None:
     if value < TRIGGERS:
         hart.state[s.TSELECT] = value
 
 
-def _read_mip(hart: Hart) -> int:
+def _read_mip(hart: Core) -> int:
     return hart.state[s.MIP_SOFT] | hart.state[s.MIP_LINE]
 
 
-def _kept_mip(hart: Hart) -> int:
+def _kept_mip(hart: Core) -> int:
     """What software wrote: a line that is up must not become a written bit (section 3.1.9)."""
     return hart.state[s.MIP_SOFT]
 
 
-def _write_mip(hart: Hart, value: int) -> None:
+def _write_mip(hart: Core, value: int) -> None:
     writable = SUPERVISOR_INTERRUPTS
     if hart.state[s.MENVCFG] & MENVCFG_STCE:
         writable &= ~STIP  # The comparator owns it.
     hart.state[s.MIP_SOFT] = value & writable
 
 
-def _write_sie(hart: Hart, value: int) -> None:
+def _write_sie(hart: Core, value: int) -> None:
     delegated = hart.state[s.MIDELEG]
     hart.state[s.MIE] = hart.state[s.MIE] & ~delegated | value & delegated
 
 
-def _write_sip(hart: Hart, value: int) -> None:
+def _write_sip(hart: Core, value: int) -> None:
     writable = hart.state[s.MIDELEG] & 2  # Only SSIP can be written from below.
     hart.state[s.MIP_SOFT] = hart.state[s.MIP_SOFT] & ~writable | value & writable
 
 
-def _write_satp(hart: Hart, value: int) -> None:
+def _write_satp(hart: Core, value: int) -> None:
     if value >> 60 in (0, SATP_SV39):  # Other modes: the whole write has no effect.
         hart.state[s.SATP] = value
 
 
-def _write_menvcfg(hart: Hart, value: int) -> None:
+def _write_menvcfg(hart: Core, value: int) -> None:
     hart.state[s.MENVCFG] = value & (MENVCFG_STCE | ENVIRONMENT)
     if value & MENVCFG_STCE:
         hart.state[s.MIP_SOFT] &= ~STIP
     hart.timers_changed()
 
 
-def _write_stimecmp(hart: Hart, value: int) -> None:
+def _write_stimecmp(hart: Core, value: int) -> None:
     hart.state[s.STIMECMP] = value
     hart.timers_changed()
 
 
-def _write_cycle(hart: Hart, value: int) -> None:
+def _write_cycle(hart: Core, value: int) -> None:
     # The write itself counts as one step, and the new value is what the next instruction reads.
     hart.state[s.CYCLE_OFFSET] = value - hart.ticks - 1 & M64
 
 
-def _write_instret(hart: Hart, value: int) -> None:
+def _write_instret(hart: Core, value: int) -> None:
     hart.state[s.INSTRET_OFFSET] = value - hart.steps - 1 & M64
 
 
 def _tvec(index: int) -> Csr:
     """A trap vector: direct or vectored; other modes leave it unchanged."""
 
-    def write(hart: Hart, value: int) -> None:
+    def write(hart: Core, value: int) -> None:
         if value & 3 < 2:
             hart.state[index] = value
 
@@ -175,7 +173,7 @@ def _tvec(index: int) -> Csr:
 def _pmpcfg(number: int) -> Csr:
     index = s.PMPCFG0 if number == 0 else s.PMPCFG2
 
-    def write(hart: Hart, value: int) -> None:
+    def write(hart: Core, value: int) -> None:
         merged = 0
         for byte in range(8):
             old = hart.state[index] >> 8 * byte & 0xFF
@@ -190,7 +188,7 @@ def _pmpcfg(number: int) -> Csr:
 def _pmpaddr(number: int) -> Csr:
     index = s.PMPADDR0 + number
 
-    def write(hart: Hart, value: int) -> None:
+    def write(hart: Core, value: int) -> None:
         above = config_byte(hart.state, number + 1) if number + 1 < s.PMPADDR_COUNT else 0
         locked_by_tor = above & LOCKED and above >> 3 & 3 == 1
         if not config_byte(hart.state, number) & LOCKED and not locked_by_tor:
@@ -254,7 +252,7 @@ CSRS: Final[dict[int, Csr]] = {
 _TIME_BIT: Final = 1
 
 
-def access(hart: Hart, number: int, is_write: bool) -> Csr:
+def access(hart: Core, number: int, is_write: bool) -> Csr:
     """Find a register and check that the hart may access it now.
 
     Raises:

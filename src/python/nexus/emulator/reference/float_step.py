@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nexus.emulator.isa.python_source import M64, unbox
 from nexus.emulator.isa.statement import SOURCES, FloatOperation, Format
 from nexus.emulator.reference import arithmetic
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.ieee import DOUBLE, DYNAMIC, SINGLE, Layout, Rounding
-
-if TYPE_CHECKING:
-    from nexus.emulator.reference.hart import Hart
 
 # Sources and a mode (0 where there is none) to result and flags; numbers are not boxed here.
 Operation = Callable[..., tuple[int, int]]
@@ -111,7 +109,7 @@ def _call(operation: FloatOperation, kind: Format, run: Operation) -> Callable[.
     unboxes = takes_numbers and source is Format.SINGLE
     boxes = kind is Format.SINGLE and not operation.startswith(("to_", *_INTEGER_RESULTS))
 
-    def call(hart: Hart, pc: int, *operands: int) -> int:
+    def call(hart: Core, pc: int, *operands: int) -> int:
         sources = operands[:count]
         modes = [_mode(hart, pc, said) for said in operands[count:]]
         if unboxes:
@@ -125,7 +123,7 @@ def _call(operation: FloatOperation, kind: Format, run: Operation) -> Callable[.
     return call
 
 
-def _mode(hart: Hart, pc: int, said: int) -> int:
+def _mode(hart: Core, pc: int, said: int) -> int:
     """The rounding mode of an instruction whose immediate is `said`."""
     mode = said & 7
     if mode == DYNAMIC:

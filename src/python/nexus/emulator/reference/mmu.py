@@ -9,9 +9,10 @@ page tables are marked, and a store to one of them empties the caches.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from nexus.emulator.memory import RAM_BASE, Ram
+from nexus.emulator.reference.entry import Entry
 from nexus.emulator.reference.pmp import EXECUTE, READ, WRITE, Pmp
 from nexus.emulator.reference.state import (
     MACHINE,
@@ -29,9 +30,6 @@ from nexus.emulator.reference.trap import (
     Cause,
     TrapError,
 )
-
-if TYPE_CHECKING:
-    from nexus.emulator.reference.block import Entry
 
 LOAD, STORE, FETCH = READ, WRITE, EXECUTE
 

@@ -8,7 +8,7 @@ known offsets, with operands folded in, that touches only registers and cached p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from types import CodeType
 from typing import Any, Final, assert_never
@@ -33,11 +33,9 @@ from nexus.emulator.isa.statement import (
     Store,
     System,
 )
+from nexus.emulator.reference.core import Step
 from nexus.emulator.reference.float_step import FLOAT_NAMESPACE, name_of
 from nexus.emulator.reference.state import SINK
-
-# A step function: (hart, state, rd, rs1, rs2, imm, length, pc) -> next pc.
-Step = Callable[..., int]
 
 _SIGN_OF: Final = {1: 0x80, 2: 0x8000, 4: 0x8000_0000}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nexus.emulator.isa.decode import BY_NAME
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.chain import note_return
+from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.csr import IllegalCsrError, access
 from nexus.emulator.reference.trap import (
     MSTATUS_MPP,
@@ -19,9 +20,6 @@ from nexus.emulator.reference.trap import (
     return_from_machine,
     return_from_supervisor,
 )
-
-if TYPE_CHECKING:
-    from nexus.emulator.reference.hart import Hart
 
 M64: Final = (1 << 64) - 1
 
@@ -37,7 +35,7 @@ def _csr_step(name: str, combine: Callable[[int, int], int], immediate: bool) ->
     always_writes = name.startswith("csrrw")
 
     def step(
-        hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+        hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
     ) -> int:
         is_write = always_writes or rs1 != 0
         try:
@@ -58,19 +56,19 @@ def _csr_step(name: str, combine: Callable[[int, int], int], immediate: bool) ->
 
 
 def _ecall(
-    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+    hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
 ) -> int:
     raise TrapError(Cause.ECALL_FROM_USER + x[s.PRIVILEGE], 0)
 
 
 def _ebreak(
-    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+    hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
 ) -> int:
     raise TrapError(Cause.BREAKPOINT, 0)
 
 
 def _mret(
-    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+    hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
 ) -> int:
     if x[s.PRIVILEGE] < s.MACHINE:
         raise _illegal("mret")
@@ -84,7 +82,7 @@ def _mret(
 
 
 def _sret(
-    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+    hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
 ) -> int:
     privilege = x[s.PRIVILEGE]
     if privilege == s.USER or (privilege == s.SUPERVISOR and x[s.MSTATUS] & MSTATUS_TSR):
@@ -96,7 +94,7 @@ def _sret(
 
 
 def _wfi(
-    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+    hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
 ) -> int:
     privilege = x[s.PRIVILEGE]
     if privilege == s.USER or (privilege == s.SUPERVISOR and x[s.MSTATUS] & MSTATUS_TW):
@@ -107,7 +105,7 @@ def _wfi(
 
 
 def _sfence_vma(
-    hart: Hart, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
+    hart: Core, x: s.State, rd: int, rs1: int, rs2: int, imm: int, length: int, pc: int
 ) -> int:
     privilege = x[s.PRIVILEGE]
     if privilege == s.USER or (privilege == s.SUPERVISOR and x[s.MSTATUS] & MSTATUS_TVM):

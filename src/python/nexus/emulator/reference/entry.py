@@ -1,0 +1,42 @@
+"""Decoded code as values: what is remembered of instructions in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, NamedTuple
+
+from nexus.emulator.isa.decode import Decoded
+
+# A step function and its operands.
+Operation = tuple[Callable[..., int], int, int, int, int, int]
+
+
+class Run(NamedTuple):
+    """Decoded instructions, wherever they are."""
+
+    instructions: tuple[Decoded, ...]
+    operations: tuple[Operation, ...]
+    is_simple: bool
+
+
+class Block:
+    """A run at one physical address, and its compiled form."""
+
+    __slots__ = ("code", "heat", "instructions", "is_simple", "operations")
+
+    def __init__(self, run: Run) -> None:
+        self.instructions, self.operations, self.is_simple = run
+        self.heat = 0
+        self.code: CodeType | None = None
+
+
+class Entry:
+    """A block as seen from one context; `run` is its compiled function, bound to the caches."""
+
+    __slots__ = ("block", "length", "run")
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.length = len(block.instructions)
+        self.run: Any = None
