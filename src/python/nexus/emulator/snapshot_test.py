@@ -109,7 +109,7 @@ data:
     machine = Machine(options)
     address = machine.ram.buffer.find(bytes.fromhex("8877665544332211"))
     assert address % 4096 == 0
-    machine.run(5000)
+    machine.run(50_000)
     other = resumed(machine, options)
     assert other.ram.buffer[address : address + 4096] == bytes(4096)
 
