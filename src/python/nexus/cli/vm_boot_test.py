@@ -131,7 +131,8 @@ def test_the_tree_tells_what_qemus_tells(files: Path, kernel: str, ram: str) -> 
     assert "/soc/rtc@101000" in ours
     for name, node in ours.items():
         expected = theirs[name].properties
-        for own in ("riscv,isa", "mmu-type", "rng-seed"):
+        # A tree says what a machine has, and QEMU 7.2 says it in the older way alone.
+        for own in ("riscv,isa", "riscv,isa-base", "riscv,isa-extensions", "mmu-type", "rng-seed"):
             expected.pop(own, None)
             node.properties.pop(own, None)
         assert node.properties == expected, name

@@ -8,11 +8,12 @@ ticks of 10 ns: an instruction takes one, and a hart in wfi jumps ahead.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from nexus.emulator import reset
-from nexus.emulator.board import NS_PER_TICK, Devices, attach_devices
+from nexus.emulator.board import NS_PER_TICK, AttachedDrive, Devices, attach_devices
 from nexus.emulator.bus import Bus
 from nexus.emulator.loading import load, prepare
 from nexus.emulator.machine_options import ENGINES as ENGINES
@@ -191,6 +192,11 @@ class Machine:
     def devices(self) -> Devices:
         """The devices, for the same."""
         return self._devices
+
+    @property
+    def drives(self) -> Sequence[AttachedDrive]:
+        """The disks, as they were attached."""
+        return self._options.drives
 
     @property
     def kernel(self) -> bytes:

@@ -57,11 +57,12 @@ def _find_interpreter(engine: str) -> Path | None:
 def _say_what_images_need(plan: Plan) -> None:
     """Name the extensions that an image was built for and the emulator's machine lacks."""
     from nexus.emulator.elf_needs import describe_needs
+    from nexus.emulator.isa.cpu import parse_cpu
 
-    for name, image in {machine.image_name: machine.image for machine in plan.machines}.items():
-        needs = describe_needs(image)
+    for machine in {(each.image_name, each.boot.cpu): each for each in plan.machines}.values():
+        needs = describe_needs(machine.image, parse_cpu(machine.boot.cpu))
         if needs is not None:
-            print(f"os2vm: note: --image {name}: {needs}", file=sys.stderr)
+            print(f"os2vm: note: --image {machine.image_name}: {needs}", file=sys.stderr)
 
 
 def load(options: Options) -> Plan:

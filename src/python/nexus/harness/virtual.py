@@ -152,6 +152,14 @@ class VirtualEngine:
         """What may be a machine's ephemeral secrets: reads of its entropy of a key's length."""
         return {label: list(entropy.keys) for label, entropy in self._entropy.items()}
 
+    def disks(self) -> dict[str, bytes]:
+        """What is on the disks of each machine of the emulator now, by label and slot."""
+        return {
+            f"{label}.drive{disk.slot}": disk.drive.read(0, disk.drive.size_bytes)
+            for label, machine in self._emulated().items()
+            for disk in machine.drives
+        }
+
     def close(self) -> None:
         """Let go of debuggers; the rest of the world is memory."""
         for machine in self._debugged.values():
