@@ -95,6 +95,7 @@ test {
     _ = session;
     _ = @import("id.zig");
     _ = @import("cases_test.zig");
+    _ = @import("session_end_test.zig");
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");
     _ = @import("pk_test.zig");

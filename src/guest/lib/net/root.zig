@@ -31,6 +31,7 @@ test {
     @import("std").testing.refAllDecls(@This());
     _ = @import("stack_test.zig");
     _ = @import("tcp_edge_test.zig");
+    _ = @import("tcp_rules_test.zig");
     _ = @import("tcp_test.zig");
     _ = @import("fuzz_test.zig");
 }

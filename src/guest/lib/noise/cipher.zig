@@ -74,9 +74,10 @@ pub const Cipher = struct {
         return if (self.k == null) 0 else tag_bytes;
     }
 
+    /// All of it, at once: what is left is a cipher without a key. To set `k` to null as well would
+    /// overwrite the key in debug builds alone, and hide there whether it was.
     pub fn wipe(self: *Cipher) void {
-        if (self.k) |*key| std.crypto.secureZero(u8, key);
-        self.k = null;
+        std.crypto.secureZero(u8, std.mem.asBytes(self));
     }
 };
 
@@ -95,6 +96,18 @@ test "the last nonce is never used, in either direction" {
     try std.testing.expectError(error.Exhausted, cipher.encrypt("", "ab", &sealed));
     var opened: [2]u8 = undefined;
     try std.testing.expectError(error.Exhausted, cipher.decrypt("", &sealed, &opened));
+}
+
+test "of a wiped cipher nothing is left" {
+    var cipher = Cipher.init(@splat(7));
+    cipher.n = 3;
+    cipher.wipe();
+    try std.testing.expect(std.mem.allEqual(u8, std.mem.asBytes(&cipher), 0));
+    try std.testing.expectEqual(null, cipher.k);
+    cipher = .init(@splat(8)); // and its place can be used again
+    var sealed: [tag_bytes + 2]u8 = undefined;
+    _ = try cipher.encrypt("", "ab", &sealed);
+    try std.testing.expectEqual(1, cipher.n);
 }
 
 test "a refused ciphertext does not advance the nonce" {

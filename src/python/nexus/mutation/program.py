@@ -26,7 +26,7 @@ from nexus.mutation.sources import (
     lines_since,
     parent_of_head,
 )
-from nexus.mutation.tree import Tree, copy_tree
+from nexus.mutation.tree import Tree, copy_tree, generate
 from nexus.mutation.verdict import Fate, Verdict
 from nexus.mutation.worlds import Worlds, build_tools
 from nexus.mutation.zig_judge import ZigJudge
@@ -115,6 +115,7 @@ def _judge_all(
     if options.python is None or options.zig is None:
         build_tools(repository)
     python = options.python or repository / PYTHON
+    generate(tree, python)
     zig = tuple((options.zig or str(repository / ZIG)).split())
     judges: dict[str, Callable[[Mutant], Verdict]] = {}
     if any(change.path.endswith(".py") for change in drawn):

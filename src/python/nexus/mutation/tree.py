@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Final
 # Python and zig take a file for unchanged if its time and size are: no two texts of a file may
 # share a time, in whole seconds.
 _TIME_UNCHANGED: Final = 1_000_000_000
+_GENERATOR: Final = "src/python/nexus/schema/develop.py"
 _times: Final = count(_TIME_UNCHANGED + 1)
 
 
@@ -46,6 +48,14 @@ class Tree:
     def _write(self, target: Path, data: bytes, seconds: int) -> None:
         target.write_bytes(data)
         os.utime(target, (seconds, seconds))
+
+
+def generate(tree: Tree, python: Path) -> None:
+    """Generate into the copy what Pants generates for builds and tests."""
+    if (tree.root / _GENERATOR).is_file():
+        environment = dict(os.environ, PYTHONPATH=str(tree.root / "src/python"))
+        command = [python, _GENERATOR]
+        subprocess.run(command, cwd=tree.root, env=environment, check=True, stdout=sys.stderr)
 
 
 def copy_tree(repository: Path, target: Path) -> Tree:

@@ -70,6 +70,9 @@ class Modules:
                 name = str(fields.get("name", folder.name))
                 root = str(folder / str(fields.get("root_source", "root.zig")))
                 self._by_name[name] = self._module(name, root)
+            elif node.func.id == "capnp_schema":  # Its module is generated, beside it.
+                name = str(fields.get("name", folder.name))
+                self._by_name[name] = self._module(name, str(folder / name / "root.zig"))
             elif node.func.id == "zig_test":
                 self._tested.append(str(fields["module"]).rpartition(":")[2])
 
@@ -100,7 +103,7 @@ class Modules:
         return order
 
     def _deps(self, name: str) -> list[str]:
-        return sorted(self._by_name[name].imports & set(self._by_name))
+        return sorted(self._by_name[name].imports & set(self._by_name) - {name})
 
     def _argv(self, name: str, order: tuple[str, ...]) -> tuple[str, ...]:
         argv: list[str] = []

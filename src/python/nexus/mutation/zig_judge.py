@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import resource
+import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -14,13 +17,17 @@ from nexus.mutation.tree import Tree
 from nexus.mutation.verdict import Fate, Verdict
 from nexus.mutation.zig_graph import Modules, Program
 
-ZIG_ROOT: Final = "src/guest"
+# The sources, and where modules are generated from schemas.
+ZIG_FOLDERS: Final = ("src/guest", "schemas")
 _RUNNER: Final = "src/python/nexus/mutation/runner.zig"
 _BEGIN: Final = re.compile(r"^begin (\d+)$", re.MULTILINE)
 _TIME: Final = re.compile(r"^(\d+) (\d+)$", re.MULTILINE)
 _COMPILE_SECONDS_MAX: Final = 300
-_RUN_SECONDS: Final = 60.0
-_RUN_FACTOR: Final = 20.0
+# A changed program may compute longer; this much longer it is taken for one that never ends.
+_CPU_SECONDS: Final = 5.0
+_CPU_FACTOR: Final = 5.0
+# One that waits instead of computing is stopped by the clock; machines may be busy.
+_WALL_FACTOR: Final = 20.0
 
 
 class ZigJudge:
@@ -32,8 +39,8 @@ class ZigJudge:
         self._zig = zig
         self._scratch = scratch
         self._seconds_max = seconds_max
-        texts = tree.read_all(ZIG_ROOT, ".zig", "BUILD")
-        self._modules = Modules(texts)
+        texts = [tree.read_all(folder, ".zig", "BUILD") for folder in ZIG_FOLDERS]
+        self._modules = Modules({path: text for each in texts for path, text in each.items()})
         self._names: dict[str, list[str]] = {}
         self._seconds: dict[str, list[float]] = {}
 
@@ -123,11 +130,16 @@ class ZigJudge:
         if not order:
             return Fate.SURVIVED, 0, ""
         names, seconds = self._names[program.name], self._seconds[program.name]
-        limit = _RUN_SECONDS + _RUN_FACTOR * sum(seconds[at] for at in order)
+        limit = _CPU_SECONDS + _CPU_FACTOR * sum(seconds[at] for at in order)
         argv = [self._binary(program), *map(str, order)]
         try:
             run = subprocess.run(
-                argv, stderr=subprocess.PIPE, cwd=self._tree.root, timeout=limit, check=False
+                argv,
+                stderr=subprocess.PIPE,
+                cwd=self._tree.root,
+                timeout=limit * _WALL_FACTOR,
+                check=False,
+                preexec_fn=partial(_limit_cpu, int(limit) + 1),
             )
         except subprocess.TimeoutExpired as expired:
             begun = _BEGIN.findall((expired.stderr or b"").decode(errors="replace"))
@@ -135,7 +147,8 @@ class ZigJudge:
         begun = _BEGIN.findall(run.stderr.decode(errors="replace"))
         if run.returncode == 0:
             return Fate.SURVIVED, len(begun), ""
-        return Fate.KILLED, len(begun), f"{program.name}: {names[int(begun[-1])]}"
+        fate = Fate.TIMEOUT if run.returncode == -signal.SIGXCPU else Fate.KILLED
+        return fate, len(begun), f"{program.name}: {names[int(begun[-1])]}"
 
     def _compile(self, program: Program) -> bool:
         environment = dict(
@@ -169,3 +182,8 @@ class ZigJudge:
 
     def _binary(self, program: Program) -> str:
         return str(self._scratch / f"tests-{program.name}")
+
+
+def _limit_cpu(seconds: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
