@@ -302,5 +302,6 @@ test {
     _ = share;
     _ = @import("behalf_test.zig");
     _ = @import("core_test.zig");
+    _ = @import("owners_test.zig");
     _ = @import("room_test.zig");
 }

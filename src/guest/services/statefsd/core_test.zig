@@ -31,8 +31,9 @@ const Memory = struct {
 
 const alice = 0xA;
 const bob = 0xB;
+const carol = 0xC;
 
-/// Alice may read and write, bob may read.
+/// Alice and carol may read and write, bob may read.
 const FakeGate = struct {
     asked: u32 = 0,
     told: u32 = 0,
@@ -42,7 +43,7 @@ const FakeGate = struct {
     pub fn permits(self: *FakeGate, sender: u64, capability: []const u8) bool {
         self.asked += 1;
         if (std.mem.eql(u8, capability, rights.read)) return true;
-        return sender == alice and std.mem.eql(u8, capability, rights.write);
+        return (sender == alice or sender == carol) and std.mem.eql(u8, capability, rights.write);
     }
 
     pub fn denied(self: *FakeGate, _: u64, _: []const u8) void {
@@ -171,13 +172,17 @@ test "a list goes on behind the last key, until there are no more" {
     }
 }
 
-test "a transaction belongs to who began it, and one that a cut left open is ended" {
+test "a transaction belongs to the sender that began it; what a cut left open is ended" {
     try reset();
     const begun = try ask(alice, .{ .op = .txn_begin });
     const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
     const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
     try expectStatus(.ok, alice, chunk);
     try expectStatus(.access_denied, bob, chunk);
+    // Who may write as well has no such transaction, whatever is asked of it.
+    try expectStatus(.not_found, carol, chunk);
+    try expectStatus(.not_found, carol, .{ .op = .txn_commit, .txn = txn });
+    try expectStatus(.not_found, carol, .{ .op = .txn_abort, .txn = txn });
     try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn + 1 });
     try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = txn });
     try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn });

@@ -74,3 +74,49 @@ def test_set_and_clear_touch_only_their_bits() -> None:
     machine = boot(text)
     machine.run(100_000)
     assert [machine.register(n) for n in (20, 21, 22)] == [0xF0, 0xF3, 0xE3]
+
+
+@pytest.mark.parametrize(
+    ("config", "address", "stays"),
+    [
+        (0x88 << 8, 0, True),  # The range of a locked TOR entry begins at the address below it.
+        (0x08 << 8, 0, False),
+        (0x98 << 8, 0, False),  # Locked, but not TOR.
+        (0x90 << 8, 0, False),
+        (0x80 << 8, 0, False),
+        (0x88 << 8, 1, True),
+        (0x88 << 8, 2, False),
+        (0x88, 1, False),
+        (0x88 << 56, 6, True),
+    ],
+)
+def test_the_address_below_a_locked_range_stays(config: int, address: int, stays: bool) -> None:
+    text = f"""
+    li t0, {config}
+    csrw pmpcfg0, t0
+    li t0, 5
+    csrw pmpaddr{address}, t0
+    csrr s4, pmpaddr{address}
+    li a0, 0
+    {EXIT}
+    """
+    machine = boot(text)
+    machine.run(100_000)
+    assert machine.register(20) == (0 if stays else 5)
+
+
+def test_the_address_below_a_locked_range_of_the_next_register() -> None:
+    text = f"""
+    li t0, 0x88
+    csrw pmpcfg2, t0
+    li t0, 5
+    csrw pmpaddr7, t0
+    csrr s4, pmpaddr7
+    csrw pmpaddr15, t0
+    csrr s5, pmpaddr15
+    li a0, 0
+    {EXIT}
+    """
+    machine = boot(text)
+    machine.run(100_000)
+    assert (machine.register(20), machine.register(21)) == (0, 5)
