@@ -19,12 +19,12 @@ from nexus.bench.emulator_measure import Settings
 from nexus.bench.process import run
 
 # Target, and what it becomes below `dist`.
-_INTERPRETER: Final = ("ci:interpreter", "ci/native-interpreter.bin")
+INTERPRETER: Final = ("ci:interpreter", "ci/native-interpreter.bin")
 _TRANSLATOR: Final = (
     "src/python/nexus/emulator/native:translate",
     "src.python.nexus.emulator.native/translate.pex",
 )
-_IMAGES: Final = {
+IMAGES: Final = {
     "system": ("src/guest:system", "src.guest/system.elf"),
     "packages": ("testprojects/packages", "testprojects.packages/packages.img"),
 }
@@ -44,27 +44,27 @@ def provide(settings: Settings, root: Path, say: Callable[[str], None]) -> Setti
     if not (root / "pants").exists():
         say(f"{root}: no LLVM and no ./pants: --native-blob is used if given, nothing translated")
         return settings
-    wanted = [_INTERPRETER, _TRANSLATOR]
+    wanted = [INTERPRETER, _TRANSLATOR]
     if settings.workloads is None:
-        wanted += [*_IMAGES.values(), _TRANSLATIONS]
+        wanted += [*IMAGES.values(), _TRANSLATIONS]
     say("packaging with Pants: the first time this takes some minutes")
-    _package(root, [target for target, _ in wanted])
+    package(root, [target for target, _ in wanted])
     dist = root / "dist"
     images = settings.images
     translations = settings.translations
     if settings.workloads is None:
-        images = images or {name: dist / path for name, (_, path) in _IMAGES.items()}
+        images = images or {name: dist / path for name, (_, path) in IMAGES.items()}
         translations = translations or dist / _TRANSLATIONS[1]
     return replace(
         settings,
-        native_blob=settings.native_blob or dist / _INTERPRETER[1],
+        native_blob=settings.native_blob or dist / INTERPRETER[1],
         translator=(str(dist / _TRANSLATOR[1]),),
         images=images,
         translations=translations,
     )
 
 
-def _package(root: Path, targets: list[str]) -> None:
+def package(root: Path, targets: list[str]) -> None:
     """Run Pants beside the one that may be running this program."""
     environment = {
         name: value
