@@ -14,6 +14,7 @@ from nexus_os import (
     capnp_lint,
     config_check,
     config_inference,
+    fault_world_testing,
     field_targets,
     file_owners,
     first_party,
@@ -40,6 +41,7 @@ from nexus_os import (
 from nexus_os.campaign_targets import FaultCampaign
 from nexus_os.capnp_targets import CapnpPython, CapnpSchema
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
+from nexus_os.fault_world_targets import FaultWorldTest
 from nexus_os.image_targets import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
 from nexus_os.mutant_targets import GuestMutants
 from nexus_os.package_targets import PackageImage
@@ -53,6 +55,7 @@ def target_types():
         CapnpPython,
         CapnpSchema,
         FaultCampaign,
+        FaultWorldTest,
         GuestMarkerTest,
         GuestMutants,
         GuestRun,
@@ -85,6 +88,7 @@ def rules():
         *capnp_lint.rules(),
         *config_check.rules(),
         *config_inference.rules(),
+        *fault_world_testing.rules(),
         *field_targets.rules(),
         *file_owners.rules(),
         *first_party.rules(),

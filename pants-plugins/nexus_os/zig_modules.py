@@ -177,7 +177,7 @@ async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
     wrong = request.substitution
     if wrong is not None and wrong.file in sources.files:
         contents = await Get(DigestContents, Digest, digest)
-        digest = await Get(Digest, CreateDigest(_substitute(contents, wrong)))
+        digest = await Get(Digest, CreateDigest(substitute(contents, wrong)))
     return ZigProgram(
         tuple(arg for module in modules for arg in module.argv),
         digest,
@@ -186,7 +186,7 @@ async def collect_zig_program(request: ZigProgramRequest) -> ZigProgram:
     )
 
 
-def _substitute(contents: DigestContents, wrong: Substitution) -> Tuple[FileContent, ...]:
+def substitute(contents: DigestContents, wrong: Substitution) -> Tuple[FileContent, ...]:
     """Refuse what has changed since the mistake was thought of: it would be another one."""
     files = []
     for file in contents:

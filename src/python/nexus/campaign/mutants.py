@@ -19,8 +19,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field
-
 from nexus.campaign import pool
 from nexus.campaign.inputs import add_options, code_of, images_of
 from nexus.campaign.judging import Violation
@@ -64,7 +62,7 @@ class MutantConfig(Model):
 class MutantList(Model):
     """The whole file."""
 
-    mutant: Annotated[Many[MutantConfig], Count(1, MUTANTS_MAX)] = Field(default=())
+    mutant: Annotated[Many[MutantConfig], Count(1, MUTANTS_MAX)]
 
 
 @dataclass(frozen=True, slots=True)

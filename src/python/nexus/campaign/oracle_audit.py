@@ -36,7 +36,7 @@ def check(observation: Observation) -> Iterator[Violation]:
         return  # Nobody has read the log.
     read = history.audited[-1]
     auditor = read.machine
-    since_ns = max((line.ns for line in history.boots if line.machine == auditor), default=0)
+    since_ns = max((line.ns for line in history.boots if line.machine == auditor), default=-1)
     peers = {label: each.device_id for label, each in observation.secrets.identities.items()}
     made = _records(observation, auditor, history.audits)
     possible: Counter[Subject] = Counter()

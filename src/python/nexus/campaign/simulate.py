@@ -50,7 +50,7 @@ _DESCRIPTION: Final = "Hunt for seeds at which a world with faults breaks a rule
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a campaign; 0 if every seed is clean, 1 if one is not."""
+    """Run a campaign; 0 if every seed is clean (or one finds what is wanted), 1 if not."""
     parser = _parser()
     try:
         options = parser.parse_args(sys.argv[1:] if argv is None else argv)
@@ -79,6 +79,8 @@ def _parser() -> CommandLine:
         how.add_argument(f"--{option}", type=Path, metavar="FILE", help=text)
     add_futures(parser)
     add("--from", dest="base", default="0", metavar="S|commit", help="the first seed; default 0")
+    text = "pass if a seed breaks the rule NAME, and only then"
+    add("--finds", metavar="NAME", help=text)
     add("--jobs", metavar="N", help="processes; default: one a processor")
     add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
     add_options(parser)
@@ -130,7 +132,15 @@ class _Campaign:
             return EXIT_INTERRUPTED
         finally:
             self._finish(ended)
-        return EXIT_FAILED if self._failures else 0
+        wanted: str | None = self._options.finds
+        if wanted is None:
+            return EXIT_FAILED if self._failures else 0
+        broken = {violation.name for done, _ in self._failures for violation in done.violations}
+        if wanted in broken:
+            return 0
+        listed = ", ".join(sorted(broken)) or "none"
+        print(f"simulate: --finds {wanted}: no seed has broken this rule; broken were: {listed}")
+        return EXIT_FAILED
 
     def _take(self, done: SeedResult) -> None:
         self._results.append(done)
