@@ -110,6 +110,7 @@ class Bot:
         self.woken = threading.Event()
         self.pool = ThreadPoolExecutor(jobs, "lease")
         self.session: bots_pb2.BotSession | None = None
+        self.trouble = ""
 
     def wake(self) -> None:
         """Something has changed here: say it to the server soon."""
@@ -126,6 +127,7 @@ class Bot:
             while not (ended() and not self.held):
                 try:
                     self.talk(stub)
+                    self.trouble = ""
                 except grpc.RpcError as exc:
                     self.failed(exc)
 
@@ -229,7 +231,11 @@ class Bot:
         if code in FINAL:
             self.lose()
             raise RejectedError(describe(error))
-        self.say(f"{describe(error)[:200]}")
+        text = describe(error)[:200]
+        if text != self.trouble:
+            # Once: a server that is away for a night would fill a disk.
+            self.say(text)
+        self.trouble = text
         if code in LOST and self.session is not None:
             self.lose()
         time.sleep(RETRY_SECONDS)

@@ -44,6 +44,16 @@ class Runner:
 
     def run(self, name: str, action: messages.Action) -> Outcome:
         """Run one action to its end."""
+        try:
+            return self.attempt(name, action)
+        except OSError as exc:
+            # No room, no process, no memory: another machine may do better.
+            reason = f"{exc.filename or 'this machine'}: {exc.strerror}"
+            self.failed(reason)
+            return Outcome(None, reason)
+
+    def attempt(self, name: str, action: messages.Action) -> Outcome:
+        """Run one action, if this machine lets us."""
         began = datetime.now(UTC)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             asked, answered = Path(folder, "action"), Path(folder, "result")

@@ -51,7 +51,12 @@ class Writer:
     def write(
         self, cache: RemoteActionCache, action: messages.Digest, result: messages.ActionResult
     ) -> None:
-        """Take the place of `RemoteActionCache.update_action_result`."""
+        """Take the place of `RemoteActionCache.update_action_result`.
+
+        A process that failed has no result: it must run again.
+        """
+        if result.exit_code:
+            return
         outcome = "failed"
         try:
             write_result(cache, action, result)

@@ -22,10 +22,22 @@ from types import FrameType
 from typing import Final
 from xml.etree import ElementTree
 
+from nexus.core.commandline import fail
+from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
 from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
-from nexus.remotecache import credentials, proof_broken, proof_faults, server, team
+from nexus.remotecache import (
+    conformance,
+    connection,
+    credentials,
+    proof_broken,
+    proof_faults,
+    server,
+    settings,
+    team,
+)
+from nexus.remotecache.processes import ServerError
 from nexus.remotecache.proof_clones import clones_share_and_agree
 from nexus.remotecache.proof_execution import executes_remotely
 from nexus.remotecache.proof_project import Run
@@ -71,7 +83,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("dist/remote-cache"))
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")
     parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="cases side by side")
+    parser.add_argument("--address", metavar="URL", help="ask a server, grpcs://HOST:PORT, instead")
+    parser.add_argument("--token", type=Path, metavar="FILE", help="for --address")
+    parser.add_argument("--authority", type=Path, metavar="FILE", help="of --address's certificate")
+    parser.add_argument("--instance", default=settings.INSTANCE, help="of --address")
     arguments = parser.parse_args(argv)
+    if arguments.address is not None:
+        return ask(arguments)
     if unknown := [name for name in arguments.cases if name not in (*CASES, *team.CASES)]:
         known = ", ".join((*CASES, *team.CASES))
         print(f"error: {unknown[0]!r} is not a case; expected some of {known}", file=sys.stderr)
@@ -85,6 +103,33 @@ def main(argv: Sequence[str]) -> int:
         write_report(arguments.out / "junit.xml", verdicts)
         print(summary(verdicts), flush=True)
     return 1 if any(verdict.complaint for verdict in verdicts) else 0
+
+
+def ask(arguments: argparse.Namespace) -> int:
+    """Ask a server that is somebody else's: 0 if it does what ours does, 1 if not."""
+    try:
+        scheme, _, place = arguments.address.partition("://")
+        if scheme not in ("grpc", "grpcs"):
+            raise UsageError(
+                f"--address: {arguments.address!r} is not an address; expected grpcs://HOST:PORT, "
+                "or grpc:// without TLS"
+            )
+        host, port = connection.parse_address("--address", place)
+        remote = connection.Remote(
+            host, port, arguments.authority, arguments.token, insecure=scheme == "grpc"
+        )
+        if remote.token is not None:
+            connection.read_token(remote.token)
+        connection.look(remote)
+    except UsageError as exc:
+        return fail(exc, EXIT_CONFIG)
+    except ServerError as exc:
+        return fail(exc, exc.exit_code)
+    rows = conformance.ask(conformance.Asked(remote, arguments.instance))
+    print(conformance.render(rows), end="")
+    different = sum(row.verdict == "differs" for row in rows)
+    print(f"remote_cache_proof: {different} of {len(rows)} cases differ", flush=True)
+    return 1 if different else 0
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

@@ -4,19 +4,26 @@
     ./pants run ci:cache_report -- pants.log
 
 Pants goes on without a cache that is down or refuses it, so a dead cache is noticed here or not at
-all.  Exit codes: 0 it served; 1 it did not, as the lines say; 2 nothing can be said.
+all.  With the lines of its processes it says what the cache saved by kind, and which misses cost
+most; with those of an older run, also what had changed.
+Exit codes: 0 it served; 1 it did not, as the lines say; 2 nothing can be said; 20 wrong options.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from nexus.core.commandline import CommandLine, fail
+from nexus.core.errors import UsageError
+from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import run_program
-from nexus.remotecache import stats
+from nexus.remotecache import cost, stats
+from nexus.remotecache.trees import Digest, TreeError
 
 SERVED: Final = 0
 NOT_SERVED: Final = 1
@@ -25,16 +32,93 @@ UNKNOWN: Final = 2
 
 def main(argv: Sequence[str]) -> int:
     """Report on one log."""
-    parser = argparse.ArgumentParser(prog="cache_report", description=__doc__.split("\n")[0])
-    parser.add_argument("log", type=Path, help="what a run of Pants printed")
-    parser.add_argument("--all-found", action="store_true", help="every process must be found")
-    parser.add_argument("--found-min", type=int, default=0, help="as many must be found")
-    arguments = parser.parse_args(argv)
-    exit_code, text = judge(
+    try:
+        arguments = parse(argv)
+        text = "" if arguments.processes is None else costs(arguments)
+    except (UsageError, TreeError) as exc:
+        return fail(exc, EXIT_CONFIG)
+    if arguments.log is None:
+        sys.stdout.write(text)
+        return SERVED
+    exit_code, said = judge(
         arguments.log, all_found=arguments.all_found, found_min=arguments.found_min
     )
-    (sys.stderr if exit_code == UNKNOWN else sys.stdout).write(text)
+    (sys.stderr if exit_code == UNKNOWN else sys.stdout).write(said)
+    sys.stdout.write(text)
     return exit_code
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line.
+
+    Raises:
+        UsageError: options do not go together.
+    """
+    parser = CommandLine("cache_report", __doc__.split("\n")[0])
+    parser.add_argument("log", type=Path, nargs="?", help="what a run of Pants printed")
+    parser.add_argument("--all-found", action="store_true", help="every process must be found")
+    parser.add_argument("--found-min", type=int, default=0, help="as many must be found")
+    parser.add_argument(
+        "--processes", type=Path, metavar="FILE", help="what --process-log-path wrote in that run"
+    )
+    parser.add_argument("--before", type=Path, metavar="FILE", help="the same of an older run")
+    parser.add_argument(
+        "--store",
+        type=Path,
+        metavar="FOLDER",
+        help="where input trees can be read: the folder of a server that executed the runs",
+    )
+    found = parser.parse_args(argv)
+    if found.log is None and found.processes is None:
+        raise UsageError("LOG: is missing; give what a run printed, or --processes")
+    if found.before is not None and found.processes is None:
+        raise UsageError("--before: goes with --processes, which is missing")
+    return found
+
+
+def costs(arguments: argparse.Namespace) -> str:
+    """What the cache saved, and what the misses cost.
+
+    Raises:
+        UsageError: a file is not one of processes.
+    """
+    now = processes_of("--processes", arguments.processes)
+    before = None
+    if arguments.before is not None:
+        before = processes_of("--before", arguments.before)
+    lines = cost.table(now)
+    with objects(arguments.store) as read:
+        if ran := cost.misses(now, before, read):
+            lines += ["", "the most expensive that were not found:", *ran]
+    return "\n".join(lines) + "\n"
+
+
+def processes_of(option: str, path: Path) -> list[cost.Process]:
+    """Read a file of processes."""
+    try:
+        return cost.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    except OSError as exc:
+        raise UsageError(f"{option}: {path}: {exc.strerror}") from exc
+    except cost.CostError as exc:
+        raise UsageError(f"{option}: {exc}") from exc
+
+
+@contextlib.contextmanager
+def objects(folder: Path | None) -> Iterator[cost.Read]:
+    """Read blobs out of a server's store, each in a file named after its hash."""
+    if folder is None:
+        yield lambda _digest: None
+        return
+    place = folder / "store" / "cas" / "objects"
+    if not place.is_dir():
+        raise UsageError(f"--store: {folder} is not the folder of a server")
+
+    def read(digest: Digest) -> bytes | None:
+        with contextlib.suppress(OSError):
+            return (place / digest.hash[:2] / digest.hash[2:]).read_bytes()
+        return None
+
+    yield read
 
 
 def judge(log: Path, *, all_found: bool = False, found_min: int = 0) -> tuple[int, str]:

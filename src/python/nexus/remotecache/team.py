@@ -26,6 +26,7 @@ CASES: Final = {case.__name__: case for case in (*team_cases.CASES, *team_client
 # What every run of the proof plays; the others take minutes of waiting and are played by name.
 ALWAYS: Final = (
     "both_workers_execute",
+    "interface_is_whole",
     "worker_killed",
     "token_revoked",
     "clients_share",

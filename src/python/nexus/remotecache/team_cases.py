@@ -16,7 +16,7 @@ from typing import Any, Final
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 
-from nexus.remotecache import credentials, settings
+from nexus.remotecache import conformance, credentials, settings
 from nexus.remotecache.proof_stage import NotTriedError, expect
 from nexus.remotecache.team_net import SERVER_NAME
 from nexus.remotecache.team_stage import (
@@ -45,6 +45,13 @@ def both_workers_execute(team: Team) -> None:
     wait_until(
         lambda: 'nexus_cache_workers{state="OK"} 2.0' in fetch("metrics"), "two workers measured"
     )
+
+
+def interface_is_whole(team: Team) -> None:
+    """Every case that can be asked of any server is answered by this one as it must be."""
+    rows = conformance.ask(conformance.Asked(team.remote()))
+    expect("what differs", [row for row in rows if row.verdict != "same"], [])
+    team.say(f"{len(rows)} cases")
 
 
 def worker_killed(team: Team) -> None:
@@ -234,6 +241,7 @@ def code_of(call: Callable[[], object]) -> str:
 
 CASES: Final[tuple[Callable[[Team], None], ...]] = (
     both_workers_execute,
+    interface_is_whole,
     worker_killed,
     worker_frozen,
     cable_cut,
