@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.bench.flat_elf import flat_elf
+from nexus.bench.guest_float import LINEAR_ALGEBRA
 from nexus.bench.guest_paging import PAGING
 from nexus.emulator.isa.assemble import assemble
 
@@ -265,6 +266,8 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
     "memory": Workload(lambda: _MEMORY, 500),
     "crypto": Workload(_crypto, 200_000),
     "calls": Workload(lambda: _CALLS, 5000),
+    # Not among the compute workloads whose mean is followed since before it was there.
+    "linear algebra": Workload(lambda: LINEAR_ALGEBRA, 400, is_compute=False),
     "traps": Workload(lambda: PAGING, 200_000, is_compute=False),
     "mmio": Workload(lambda: _CONSOLE, 5_000_000, is_compute=False),
 }

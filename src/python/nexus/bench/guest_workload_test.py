@@ -6,6 +6,7 @@ from nexus.bench.guest_kernel import DISK_BYTES, PROMPT, kernel_text
 from nexus.bench.guest_workload import EMPTY, WORKLOADS, Workload
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
+from nexus.emulator.isa.cpu import RV64GC
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 
 # Short enough for the reference; the rounds that remain go through every line.
@@ -13,7 +14,8 @@ _DIVISOR = 20000
 
 
 def _answer(workload: Workload, divisor: int) -> bytes:
-    machine = Machine(MachineOptions(kernel=workload.elf(divisor), ram_bytes=16 << 20))
+    options = MachineOptions(kernel=workload.elf(divisor), ram_bytes=16 << 20, cpu=RV64GC)
+    machine = Machine(options)
     assert machine.run(1_000_000_000) is Stop.FINISHED
     assert machine.exit_code == 0
     return machine.take_console()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nexus.emulator.board import DRIVE_SLOTS, AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
+from nexus.emulator.isa.cpu import RV64GC
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.entry.program import run_program
 
@@ -32,6 +33,7 @@ def main(argv: list[str]) -> int:
         MachineOptions(
             kernel=Path(kernel).read_bytes(),
             drives=drives,
+            cpu=RV64GC,
             engine=engine,
             **values,  # type: ignore[arg-type]  # Of mixed types.
         )

@@ -7,7 +7,7 @@ every 32-bit word is one instruction or `None`.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from nexus.emulator.isa.bits import ZBA, ZBB, ZBS, ZICOND
@@ -18,12 +18,12 @@ from nexus.emulator.isa.integer import RV64I, RV64M
 from nexus.emulator.isa.row import Compressed, Instruction
 from nexus.emulator.isa.system import PRIVILEGED, RV64A, ZICSR
 
-BASE: Final[tuple[Instruction, ...]] = (
-    *(*RV64I, *RV64M, *RV64A, *ZICSR, *PRIVILEGED),
-    *(*FLOATING, *ZBA, *ZBB, *ZBS, *ZICOND),
-)
+_ALWAYS: Final = (*RV64I, *RV64M, *RV64A, *ZICSR, *PRIVILEGED)
+_BY_CHOICE: Final = (*FLOATING, *ZBA, *ZBB, *ZBS, *ZICOND)
+BASE: Final[tuple[Instruction, ...]] = (*_ALWAYS, *_BY_CHOICE)
 BY_NAME: Final = {row.name: row for row in BASE}
-COMPRESSED: Final[tuple[Compressed, ...]] = (*RV64C, *RV64DC, *ZCB)
+_SHORT_BY_CHOICE: Final = (*RV64DC, *ZCB)
+COMPRESSED: Final[tuple[Compressed, ...]] = (*RV64C, *_SHORT_BY_CHOICE)
 
 RowT = TypeVar("RowT", Instruction, Compressed)
 
@@ -64,8 +64,26 @@ class _Matcher(Generic[RowT]):
         return None
 
 
-_BASE: Final = _Matcher(BASE)
-_COMPRESSED: Final = _Matcher(COMPRESSED)
+# What every hart has is looked for first, and the rest not made before it is needed: the words of
+# an optional row are those of no other.
+@cache
+def _base() -> _Matcher[Instruction]:
+    return _Matcher(_ALWAYS)
+
+
+@cache
+def _base_by_choice() -> _Matcher[Instruction]:
+    return _Matcher(_BY_CHOICE)
+
+
+@cache
+def _short() -> _Matcher[Compressed]:
+    return _Matcher(RV64C)
+
+
+@cache
+def _short_by_choice() -> _Matcher[Compressed]:
+    return _Matcher(_SHORT_BY_CHOICE)
 
 
 def length_of(low_half: int) -> int:
@@ -91,14 +109,18 @@ def decode(word: int, extensions: int = ALL_EXTENSIONS) -> Decoded | None:
     """
     if word & 3 != 3:
         return _expand(word & 0xFFFF, extensions)
-    row = _BASE.find(word)
+    row = _base().find(word)
+    if row is None:
+        row = _base_by_choice().find(word) if extensions else None
     if row is None or needed(row) & ~extensions:
         return None
     return _decoded(row.name, row.encoding.operands(word), 4, needed(row))
 
 
 def _expand(half: int, extensions: int) -> Decoded | None:
-    row = _COMPRESSED.find(half)
+    row = _short().find(half)
+    if row is None:
+        row = _short_by_choice().find(half) if extensions else None
     if row is None or needed(row) & ~extensions:
         return None
     operands = row.encoding.operands(half)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from nexus.emulator.isa.encoding import Encoding, parse
 
@@ -18,7 +19,7 @@ IMM_SHAMT32 = "4:0"
 IMM_CSR = "11:0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instruction:
     """A 32-bit instruction: how it is encoded, written and what it does.
 
@@ -33,13 +34,14 @@ class Instruction:
     syntax: str
     semantics: str
     requires: tuple[str, ...] = ()
-    encoding: Encoding = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "encoding", parse(self.pattern, self.immediate))
+    @cached_property
+    def encoding(self) -> Encoding:
+        """The pattern, parsed when it is first needed: a run decodes few of all rows."""
+        return parse(self.pattern, self.immediate)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compressed:
     """A 16-bit instruction: the base instruction it stands for.
 
@@ -55,7 +57,8 @@ class Compressed:
     fixed: Mapping[str, int]
     nonzero: tuple[str, ...]
     requires: tuple[str, ...] = ()  # Beside what the base instruction requires.
-    encoding: Encoding = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "encoding", parse(self.pattern, self.immediate))
+    @cached_property
+    def encoding(self) -> Encoding:
+        """The pattern, parsed when it is first needed: a run decodes few of all rows."""
+        return parse(self.pattern, self.immediate)

@@ -122,6 +122,11 @@ class Semantics:
         return any(isinstance(it, get_args(Atomic)) for it in self.statements)
 
     @property
+    def is_arithmetic(self) -> bool:
+        """True for operations of floating-point numbers."""
+        return any(isinstance(it, Float) for it in self.statements)
+
+    @property
     def access(self) -> Load | Store | None:
         """The load or store, if there is one."""
         return next((it for it in self.statements if isinstance(it, Load | Store)), None)

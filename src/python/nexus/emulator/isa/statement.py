@@ -1,15 +1,15 @@
 """What the semantics of a row are parsed into: statements, conditions and expressions.
 
 Engines `match` on these types and end in `assert_never`, so that a form which is added here is a
-type error in every engine that does not know it.  Every expression is a 64-bit word.
+type error in every engine that does not know it.  Every expression is a 64-bit word.  They are
+tuples and no data classes because making twenty of those takes longer than booting a small guest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Operator(StrEnum):
@@ -103,22 +103,19 @@ class FloatOperation(StrEnum):
     FROM_DOUBLE = "d_to"
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """An operand (`rs1 rs2 rs3 imm pc length`) or a temporary."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """A number; negative ones stand for their two's complement."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """Two words combined."""
 
     operator: Operator
@@ -126,8 +123,7 @@ class Binary:
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One of two words."""
 
     test: Condition
@@ -135,15 +131,13 @@ class Choice:
     no: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(NamedTuple):
     """A condition as 1 or 0."""
 
     test: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A named function of words."""
 
     function: Function
@@ -153,8 +147,7 @@ class Call:
 Expression = Name | Constant | Binary | Choice | Truth | Call
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """A relation between two words."""
 
     relation: Relation
@@ -162,16 +155,14 @@ class Condition:
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(NamedTuple):
     """Give a temporary a value, or write the destination register if the target is `rd`."""
 
     target: str
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """Read `size` bytes into the destination register."""
 
     address: Expression
@@ -179,8 +170,7 @@ class Load:
     extend: Extend
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """Write the low `size` bytes of a value."""
 
     address: Expression
@@ -188,16 +178,14 @@ class Store:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(NamedTuple):
     """Load-reserved: like a signed load, and remember address and value."""
 
     address: Expression
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(NamedTuple):
     """Store-conditional: the destination register becomes 0 if the store was done, else 1."""
 
     address: Expression
@@ -205,8 +193,7 @@ class Conditional:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Modify:
+class Modify(NamedTuple):
     """Read, modify and write memory; `result` is in terms of `old` and `source`."""
 
     address: Expression
@@ -215,8 +202,7 @@ class Modify:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Float:
+class Float(NamedTuple):
     """Write the result of an operation to the destination register, and raise its flags.
 
     `rounding` is what the instruction says (7: the mode of `frm`); None if nothing is rounded.
@@ -228,28 +214,24 @@ class Float:
     rounding: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(NamedTuple):
     """Continue at the target."""
 
     target: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """Continue at the target if the condition holds."""
 
     test: Condition
     target: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(NamedTuple):
     """No effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(NamedTuple):
     """Not expressed in the language: each engine has a handler under the row's name."""
 
 

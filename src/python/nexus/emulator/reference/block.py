@@ -9,19 +9,15 @@ page and another translation, so it is fetched anew every time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, lru_cache
 from types import FunctionType
 from typing import Any, Final
 
-from nexus.emulator.isa.decode import BASE, Decoded, decode
-from nexus.emulator.isa.python_source import NAMESPACE
-from nexus.emulator.isa.semantics import Semantics, semantics_of
+from nexus.emulator.isa.decode import Decoded, decode
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference.core import Step
-from nexus.emulator.reference.entry import Block, Entry, Operation, Run
+from nexus.emulator.reference.entry import Block, Entry, Operation, Run, step_operands
 from nexus.emulator.reference.mmu import MARK_CODE, BailError, Context, Mmu
-from nexus.emulator.reference.source import block_code, step_function, step_operands
 from nexus.emulator.reference.system import SYSTEM_STEPS
 
 # Executions of a block before it is compiled: compiling costs about as much as 20 slow steps an
@@ -35,23 +31,23 @@ BLOCK_INSTRUCTIONS_MAX: Final = 64
 RUNS_MAX: Final = 1 << 16
 
 
-def _names(accepted: Callable[[Semantics], bool]) -> frozenset[str]:
-    return frozenset(row.name for row in BASE if accepted(semantics_of(row.name)))
-
-
-# Made when they are first needed: a machine that runs native code may never need them.
+# What generates code from semantics is imported where it is needed: a machine that runs native code
+# needs it for few instructions, or for none.
 @cache
-def _not_simple() -> frozenset[str]:
-    return _names(lambda it: it.is_system or it.is_atomic or it.uses_float)
+def _ends_run(name: str) -> tuple[bool, bool]:
+    """Whether an instruction is simple, and whether it jumps."""
+    from nexus.emulator.isa.semantics import semantics_of
 
-
-@cache
-def _jumps() -> frozenset[str]:
-    return _names(lambda semantics: semantics.is_jump)
+    it = semantics_of(name)
+    return not (it.is_system or it.is_atomic or it.uses_float), it.is_jump
 
 
 def _step(name: str) -> Step:
-    return SYSTEM_STEPS[name] if name in SYSTEM_STEPS else step_function(name)
+    if name in SYSTEM_STEPS:
+        return SYSTEM_STEPS[name]
+    from nexus.emulator.reference.source import step_function
+
+    return step_function(name)
 
 
 def operation_of(instruction: Decoded) -> Operation:
@@ -63,7 +59,6 @@ def operation_of(instruction: Decoded) -> Operation:
 def decode_run(code: bytes, extensions: int) -> Run | None:
     """Decode up to the end of a block or of `code`; `None` if not even one instruction fits."""
     found: list[Decoded] = []
-    not_simple, jumps = _not_simple(), _jumps()
     offset = 0
     while offset < len(code) and len(found) < BLOCK_INSTRUCTIONS_MAX:
         word = int.from_bytes(code[offset : offset + 4], "little")
@@ -73,16 +68,16 @@ def decode_run(code: bytes, extensions: int) -> Run | None:
         instruction = decode(word if is_wide else word & 0xFFFF, extensions)
         if instruction is None:
             break
-        is_simple = instruction.name not in not_simple
+        is_simple, is_jump = _ends_run(instruction.name)
         if is_simple or not found:
             found.append(instruction)
-        if not is_simple or instruction.name in jumps:
+        if not is_simple or is_jump:
             break
         offset += instruction.length
     if not found:
         return None
     operations = tuple(operation_of(it) for it in found)
-    return Run(tuple(found), operations, found[0].name not in not_simple)
+    return Run(tuple(found), operations, _ends_run(found[0].name)[0])
 
 
 class BlockCache:
@@ -118,6 +113,8 @@ class BlockCache:
         """Give an entry its compiled function, compiling the block if nobody did."""
         block = entry.block
         if block.code is None:
+            from nexus.emulator.reference.source import block_code
+
             block.code = block_code(block.instructions)
         entry.run = FunctionType(block.code, context_namespace(context), argdefs=(state,))
 
@@ -125,6 +122,8 @@ class BlockCache:
 def context_namespace(context: Context) -> dict[str, Any]:
     """The global names that block functions refer to, for one context."""
     if not context.namespace:
+        from nexus.emulator.isa.python_source import NAMESPACE
+
         context.namespace.update(NAMESPACE, BailError=BailError)
         for size, views in context.loads.items():
             context.namespace[f"R{size}" if size > 0 else f"RS{-size}"] = views

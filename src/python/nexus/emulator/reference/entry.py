@@ -7,6 +7,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from nexus.emulator.isa.decode import Decoded
+from nexus.emulator.reference.state import SINK
 
 # A step function and its operands.
 Operation = tuple[Callable[..., int], int, int, int, int, int]
@@ -40,3 +41,14 @@ class Entry:
         self.block = block
         self.length = len(block.instructions)
         self.run: Any = None
+
+
+def step_operands(instruction: Decoded) -> tuple[int, int, int, int, int]:
+    """The operands of a step function: (rd or the sink, rs1, rs2, imm, length)."""
+    return (
+        instruction.rd or SINK,
+        instruction.rs1,
+        instruction.rs2,
+        instruction.imm,
+        instruction.length,
+    )

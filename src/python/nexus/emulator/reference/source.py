@@ -34,8 +34,6 @@ from nexus.emulator.isa.statement import (
     System,
 )
 from nexus.emulator.reference.core import Step
-from nexus.emulator.reference.float_step import FLOAT_NAMESPACE, name_of
-from nexus.emulator.reference.state import SINK
 
 _SIGN_OF: Final = {1: 0x80, 2: 0x8000, 4: 0x8000_0000}
 
@@ -110,6 +108,8 @@ class StepSource:
     def _float(self, it: Float) -> None:
         rounding = () if it.rounding is None else (it.rounding,)
         operands = ", ".join(self._value(a).word() for a in (*it.sources, *rounding))
+        from nexus.emulator.reference.float_step import name_of
+
         self.lines.append(f"x[rd] = {name_of(it.operation, it.format)}(hart, pc, {operands})")
 
     def _modify(self, it: Modify) -> None:
@@ -137,9 +137,14 @@ def _extended(size: int, extend: Extend) -> str:
 @cache
 def step_function(name: str) -> Step:
     """Generate the step function of a row that is not a system row."""
+    semantics = semantics_of(name)
     lines = ["def step(hart, x, rd, rs1, rs2, imm, length, pc):"]
-    lines += ["    " + line for line in StepSource(semantics_of(name)).lines]
-    namespace: dict[str, Any] = {**NAMESPACE, **FLOAT_NAMESPACE}
+    lines += ["    " + line for line in StepSource(semantics).lines]
+    namespace: dict[str, Any] = dict(NAMESPACE)
+    if semantics.is_arithmetic:
+        from nexus.emulator.reference.float_step import FLOAT_NAMESPACE
+
+        namespace |= FLOAT_NAMESPACE
     exec(compile("\n".join(lines), f"<step {name}>", "exec"), namespace)
     step: Step = namespace["step"]
     return step
@@ -249,14 +254,3 @@ def block_code(instructions: tuple[Decoded, ...]) -> CodeType:
         if isinstance(constant, CodeType):
             return constant
     raise AssertionError("a module with a function has its code among the constants")
-
-
-def step_operands(instruction: Decoded) -> tuple[int, int, int, int, int]:
-    """The operands of a step function: (rd or the sink, rs1, rs2, imm, length)."""
-    return (
-        instruction.rd or SINK,
-        instruction.rs1,
-        instruction.rs2,
-        instruction.imm,
-        instruction.length,
-    )

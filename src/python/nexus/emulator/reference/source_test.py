@@ -10,7 +10,8 @@ from nexus.emulator.isa.decode import BASE, Decoded
 from nexus.emulator.isa.python_source import NAMESPACE
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.reference import state as s
-from nexus.emulator.reference.source import block_code, step_function, step_operands
+from nexus.emulator.reference.entry import step_operands
+from nexus.emulator.reference.source import block_code, step_function
 
 M64 = (1 << 64) - 1
 MIN64 = 1 << 63
