@@ -27,3 +27,27 @@ def elf(
     )
     program = struct.pack("<IIQQQQQQ", segment, 5, 120, address, address, file_bytes, 8, 4)
     return header + program + b"code"
+
+
+_NAMES = b"\0.text\0.debug_line\0.bss\0.shstrtab\0"
+_DEBUG = b"/home/somebody/main.zig"
+
+
+def _section(name: bytes, kind: int, flags: int, offset: int, size: int) -> bytes:
+    return struct.pack("<IIQQQQIIQQ", _NAMES.index(name), kind, flags, 0, offset, size, 0, 0, 1, 0)
+
+
+def with_debug_information() -> bytes:
+    """An executable of one segment, with sections, and debug information behind its code."""
+    image = bytearray(elf())
+    debug, names = len(image), len(image) + len(_DEBUG)
+    image += _DEBUG + _NAMES
+    table = len(image)
+    image += bytes(64)
+    image += _section(b".text", 1, 6, 120, 4)
+    image += _section(b".bss", 8, 3, 124, 4096)
+    image += _section(b".debug_line", 1, 0, debug, len(_DEBUG))
+    image += _section(b".shstrtab", 3, 0, names, len(_NAMES))
+    struct.pack_into("<Q", image, 40, table)
+    struct.pack_into("<HHH", image, 58, 64, 5, 4)
+    return bytes(image)

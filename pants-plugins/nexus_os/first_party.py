@@ -98,6 +98,16 @@ class NexusOs(Subsystem):
         help="Module that boots machines and judges what they print.",
         advanced=True,
     )
+    lines_module = StrOption(
+        default="nexus.cli.coverage.lines",
+        help="Module that writes which line each instruction of an image comes from.",
+        advanced=True,
+    )
+    coverage_module = StrOption(
+        default="nexus.cli.coverage.report",
+        help="Module that reports which lines of the guest tests have executed.",
+        advanced=True,
+    )
     campaign_module = StrOption(
         default="nexus.campaign.simulate",
         help="Module that runs campaigns of fault worlds.",

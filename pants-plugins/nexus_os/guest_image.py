@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import os.path
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from pants.core.goals.package import (
     BuiltPackage,
+    BuiltPackageArtifact,
     OutputPathField,
     PackageFieldSet,
 )
 from pants.engine.addresses import Address
 from pants.engine.fs import (
+    CreateDigest,
     Digest,
+    DigestContents,
+    FileContent,
     MergeDigests,
     PathGlobs,
     Paths,
     Snapshot,
 )
-from pants.engine.process import Process
+from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import InvalidFieldException, WrappedTarget, WrappedTargetRequest
 from pants.engine.unions import UnionRule
@@ -27,6 +30,7 @@ from pants.util.logging import LogLevel
 
 from nexus_os.addresses import path_from_build_file
 from nexus_os.c_sources import ENDINGS, CSettings, c_argv
+from nexus_os.elf_strip import strip
 from nexus_os.image_targets import (
     ROOT_SOURCE,
     GuestCFlagsField,
@@ -37,20 +41,20 @@ from nexus_os.image_targets import (
     GuestLinkerScriptField,
     GuestOptimizeField,
 )
-from nexus_os.packaged_file import package_file
 from nexus_os.suggestion import nearest, offer
 from nexus_os.zig_modules import Substitution, ZigProgram, ZigProgramRequest
 from nexus_os.zig_tool import ZigProcess
 
 # The board is QEMU's `virt`: RV64IMAC, and RAM above 2 GiB, which only `medany` code can reach.
-# Neither debug information nor a build id: both hold paths or hashes of paths.
+# No build id: it is a hash of paths.  So is debug information full of them, and is taken out after
+# compiling (`elf_strip.py`); the whole file, the twin, says which line an instruction comes from.
 BOARD_ARGV = (
     "-target",
     "riscv64-freestanding-none",
     "-mcpu",
     "generic_rv64+m+a+c",
     "-mcmodel=medany",
-    "-fstrip",
+    "-fno-strip",
     "--build-id=none",
 )
 
@@ -109,10 +113,35 @@ class MutatedGuestImage:
     substitution: Substitution
 
 
-async def _build(
-    field_set: GuestImageFieldSet, substitution: Optional[Substitution]
-) -> BuiltPackage:
+@dataclass(frozen=True)
+class Compilation:
+    """A guest image to compile, with debug information."""
+
+    field_set: GuestImageFieldSet
+    substitution: Optional[Substitution] = None
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An image with its debug information; it has paths of the machine that compiled it."""
+
+    digest: Digest
+    path: str
+
+
+async def _build(compilation: Compilation) -> BuiltPackage:
     """Rules await this; it has Gets and is no rule."""
+    twin = await Get(Twin, Compilation, compilation)
+    contents = await Get(DigestContents, Digest, twin.digest)
+    path = compilation.field_set.output_path.value_or_default(file_ending="elf")
+    image = FileContent(path, strip(contents[0].content), is_executable=True)
+    digest = await Get(Digest, CreateDigest([image]))
+    return BuiltPackage(digest, (BuiltPackageArtifact(path),))
+
+
+@rule
+async def compile_guest_image(request: Compilation) -> Twin:
+    field_set, substitution = request.field_set, request.substitution
     wrapped = await Get(
         WrappedTarget,
         WrappedTargetRequest(field_set.address, description_of_origin="a guest image"),
@@ -126,8 +155,7 @@ async def _build(
     _require_code(field_set, c_arguments, program)
     inputs = await Get(Digest, MergeDigests((program.sources, script_digest)))
 
-    path = field_set.output_path.value_or_default(file_ending="elf")
-    name = os.path.basename(path)
+    name = f"{field_set.address.path_safe_spec}.twin"
     process = await Get(
         Process,
         ZigProcess(
@@ -149,17 +177,18 @@ async def _build(
             description=f"Build {field_set.address}",
         ),
     )
-    return await package_file(process, path)
+    result = await Get(ProcessResult, Process, process)
+    return Twin(result.output_digest, name)
 
 
 @rule(desc="Build a guest image", level=LogLevel.DEBUG)
 async def package_guest_image(field_set: GuestImageFieldSet) -> BuiltPackage:
-    return await _build(field_set, None)
+    return await _build(Compilation(field_set))
 
 
 @rule(desc="Build a mutant", level=LogLevel.DEBUG)
 async def package_mutated_guest_image(request: MutatedGuestImage) -> BuiltPackage:
-    return await _build(request.field_set, request.substitution)
+    return await _build(Compilation(request.field_set, request.substitution))
 
 
 def _require_code(

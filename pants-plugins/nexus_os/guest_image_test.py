@@ -7,14 +7,29 @@ from typing import List, Tuple
 import pytest  # pants: no-infer-dep
 from pants.core.goals.package import BuiltPackage, OutputPathField
 from pants.engine.addresses import Address
-from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, MergeDigests
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    CreateDigest,
+    Digest,
+    DigestContents,
+    FileContent,
+    MergeDigests,
+)
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.process import Process, ProcessResult
 from pants.engine.target import InvalidFieldException, WrappedTarget, WrappedTargetRequest
 from pants.testutil.rule_runner import MockGet, QueryRule, RuleRunner, run_rule_with_mocks
 
 from nexus_os import guest_image
-from nexus_os.guest_image import GuestImageFieldSet, LinkerScript, package_guest_image
+from nexus_os.elf_fake import with_debug_information
+from nexus_os.guest_image import (
+    Compilation,
+    GuestImageFieldSet,
+    LinkerScript,
+    Twin,
+    compile_guest_image,
+    package_guest_image,
+)
 from nexus_os.image_targets import Rv64GuestImage
 from nexus_os.zig_modules import ZigProgram, ZigProgramRequest
 from nexus_os.zig_tool import ZigProcess
@@ -36,13 +51,14 @@ class Result:
 def package(
     target: Rv64GuestImage, program: ZigProgram = PROGRAM
 ) -> Tuple[ZigProcess, List[str], BuiltPackage]:
-    """Run the rule; hand back how it called zig, which script it asked for, and what it built."""
+    """Run the rules; hand back how zig was called, the script asked for, and what came of it."""
     calls: List[ZigProcess] = []
     scripts: List[str] = []
     process = Process(["zig"], description="")
-    built = run_rule_with_mocks(
-        package_guest_image,
-        rule_args=[GuestImageFieldSet.create(target)],
+    field_set = GuestImageFieldSet.create(target)
+    twin = run_rule_with_mocks(
+        compile_guest_image,
+        rule_args=[Compilation(field_set)],
         mock_gets=[
             MockGet(WrappedTarget, (WrappedTargetRequest,), lambda _: WrappedTarget(target)),
             MockGet(ZigProgram, (ZigProgramRequest,), lambda _: program),
@@ -52,9 +68,26 @@ def package(
             MockGet(Digest, (MergeDigests,), lambda _: EMPTY_DIGEST),
             MockGet(Process, (ZigProcess,), lambda call: calls.append(call) or process),
             MockGet(ProcessResult, (Process,), lambda _: Result()),
-            MockGet(Digest, (AddPrefix,), lambda _: EMPTY_DIGEST),
         ],
     )
+    files: List[FileContent] = []
+    built = run_rule_with_mocks(
+        package_guest_image,
+        rule_args=[field_set],
+        mock_gets=[
+            MockGet(Twin, (Compilation,), lambda _: twin),
+            MockGet(
+                DigestContents,
+                (Digest,),
+                lambda _: DigestContents([FileContent(twin.path, with_debug_information())]),
+            ),
+            MockGet(Digest, (CreateDigest,), lambda made: files.extend(made) or EMPTY_DIGEST),
+        ],
+    )
+    (file,) = files
+    assert b"somebody" in with_debug_information()
+    assert b"somebody" not in file.content
+    assert file.is_executable
     return calls[0], scripts, built
 
 
@@ -65,10 +98,10 @@ def test_image_is_built_for_the_board_without_paths_in_it() -> None:
 
     argv = " ".join(call.argv)
     assert "-target riscv64-freestanding-none -mcpu generic_rv64+m+a+c -mcmodel=medany" in argv
-    assert "-fstrip --build-id=none" in argv
+    assert "-fno-strip --build-id=none" in argv
     assert "-O ReleaseSafe -T os/user.ld --dep os -Mroot=logd/main.zig -Mos=os/root.zig" in argv
-    assert argv.endswith("--name logd -femit-bin=logd.elf")
-    assert call.output_files == ("logd.elf",)
+    assert argv.endswith("--name logd -femit-bin=src.logd.twin")
+    assert call.output_files == ("src.logd.twin",)
     assert scripts == ["os/user.ld"]
     assert [artifact.relpath for artifact in built.artifacts] == ["src.logd/logd.elf"]
 
@@ -94,7 +127,7 @@ def test_image_may_be_of_c_and_assembly_alone() -> None:
     argv = " ".join(call.argv)
     assert "-T fw/link.ld -fsanitize-c=trap -DA=1 -I . -cflags -ffreestanding " in argv
     assert " -Wall -- fw/" in argv
-    assert argv.endswith("-- fw/main.c fw/start.S --name fw -femit-bin=fw.elf")
+    assert argv.endswith("-- fw/main.c fw/start.S --name fw -femit-bin=fw.twin")
     assert "-M" not in argv.replace("-mcmodel", "")
     assert [artifact.relpath for artifact in built.artifacts] == ["fw/fw.elf"]
 

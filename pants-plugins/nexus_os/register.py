@@ -20,6 +20,7 @@ from nexus_os import (
     first_party,
     guest_image,
     images,
+    lines,
     mutants,
     named_module,
     native_code,
@@ -43,6 +44,7 @@ from nexus_os.capnp_targets import CapnpPython, CapnpSchema
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.fault_world_targets import FaultWorldTest
 from nexus_os.image_targets import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
+from nexus_os.lines import Rv64Lines
 from nexus_os.mutant_targets import GuestMutants
 from nexus_os.package_targets import PackageImage
 from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
@@ -64,6 +66,7 @@ def target_types():
         NodeConfigs,
         PackageImage,
         Rv64GuestImage,
+        Rv64Lines,
         Rv64PrebuiltImage,
         Rv64SystemImage,
         Rv64Translation,
@@ -95,6 +98,7 @@ def rules():
         *guest_image.rules(),
         *images.rules(),
         *mutants.rules(),
+        *lines.rules(),
         *named_module.rules(),
         *native_code.rules(),
         *package_image.rules(),

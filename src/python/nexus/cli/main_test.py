@@ -40,7 +40,7 @@ def test_a_command_gets_its_arguments_and_gives_its_exit_code(
         (["config", "chekc"], "did you mean 'config check'"),
         (["cofig", "check"], "did you mean 'config check'"),
         (["help", "stat"], "did you mean 'state'"),
-        (["x"], "'x' is not a command; expected bus, completion, config, image, log, manual,"),
+        (["x"], "'x' is not a command; expected bus, completion, config, coverage, image, log,"),
         (["--versoin"], "'--versoin' is not a command"),
         (["a\nb"], r"'a\nb' is not a command"),
         (["\udcff"], r"'\udcff' is not a command"),
@@ -95,7 +95,7 @@ def test_help_of_a_command_names_it_as_it_is_typed(
 
 
 def test_the_groups() -> None:
-    assert sorted(GROUPS) == ["bus", "config", "image", "pkg", "state", "vm", "world"]
+    assert sorted(GROUPS) == ["bus", "config", "coverage", "image", "pkg", "state", "vm", "world"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

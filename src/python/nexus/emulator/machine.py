@@ -111,8 +111,15 @@ class Machine:
             if hart.state[s.WAITING]:
                 hart.state[s.IDLE] += target - hart.ticks
             else:
-                hart.run(target - hart.ticks)
+                self._execute(target - hart.ticks)
         return ended
+
+    def _execute(self, budget: int) -> None:
+        sampler = self._options.profile
+        if sampler is None:
+            self._hart.run(budget)
+        else:
+            sampler.run(self._hart, budget, self._ram)
 
     def next_event_ns(self) -> int | None:
         """When the machine has something to do: now, at a timer, or (None) not by itself."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nexus.emulator.coverage import Recorder
     from nexus.emulator.native.translation import TranslationSource
     from nexus.emulator.observe import Observer
+    from nexus.emulator.profile import Sampler
 
 # Memory a test world can reasonably ask for, twice over; also the limit of what QEMU's 32-bit
 # physical window leaves to most guests.
@@ -52,6 +53,7 @@ class MachineOptions:
     stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
     observer: Observer | None = None  # For debuggers and traces; on the reference engine.
     coverage: Recorder | None = None  # Takes down what is executed.
+    profile: Sampler | None = None  # Takes down where the machine is, now and then.
 
     def __post_init__(self) -> None:
         if not 0 < self.ram_bytes <= RAM_BYTES_MAX or self.ram_bytes % 4096:

@@ -11,6 +11,7 @@ from typing import Final
 from nexus.config.settings import Setting, add_option, parse_settings
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
+from nexus.harness.instrument_options import add_instruments, profile_distance
 from nexus.harness.outcome import BY_LABEL, Outcome
 from nexus.harness.phase import GUEST_PHASES, Phase
 
@@ -81,6 +82,9 @@ class Options:
     is_verbose: bool
     opens_sessions: bool = True
     debuggers: dict[str, str] = field(default_factory=dict)  # Machine -> port or unix socket.
+    covers: bool = False
+    profile_every: int | None = None  # Instructions between two samples.
+    lines: tuple[Path, ...] = ()  # Of debug information, for both.
     allows_unused_images: bool = False  # A campaign gives its images to several worlds.
 
 
@@ -103,6 +107,7 @@ def parse(argv: Sequence[str]) -> Options:
     )
     if debuggers and given.engine == "qemu":
         raise UsageError("--gdb: goes with the emulator's engines; choose another --engine")
+    profile_every = _check_instruments(given, is_debugged=bool(debuggers))
     return Options(
         world=given.world,
         node=given.node,
@@ -125,6 +130,9 @@ def parse(argv: Sequence[str]) -> Options:
         is_verbose=given.verbose,
         opens_sessions=given.decrypt,
         debuggers={label: str(where) for label, where in debuggers.items()},
+        covers=given.coverage,
+        profile_every=profile_every,
+        lines=tuple(given.lines or ()),
     )
 
 
@@ -169,7 +177,21 @@ def _parser() -> CommandLine:
         default=True,
         help="open the sessions of nodes with test keys for report and timeline; default: yes",
     )
+    add_instruments(parser)
     return parser
+
+
+def _check_instruments(given: argparse.Namespace, *, is_debugged: bool) -> int | None:
+    """Refuse what cannot be recorded; return the distance of samples."""
+    every = profile_distance(given.profile)
+    if given.lines and not given.coverage and every is None:
+        raise UsageError("--lines: goes with --coverage or --profile")
+    for option, is_wanted in (("--coverage", given.coverage), ("--profile", every is not None)):
+        if is_wanted and given.engine == "qemu":
+            raise UsageError(f"{option}: QEMU cannot do that; choose another --engine")
+        if is_wanted and is_debugged:
+            raise UsageError(f"{option}: does not go with --gdb")
+    return every
 
 
 def _check_text(option: str, text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from nexus.core.errors import NexusError
 
 if TYPE_CHECKING:
+    from nexus.harness.instruments import Instruments
     from nexus.simulation.world import Step
 
 
@@ -39,6 +40,10 @@ class Engine(Protocol):
     @property
     def is_interactive(self) -> bool:
         """Whether a step may wait for a person, so that a signal has to break it off."""
+
+    @property
+    def instruments(self) -> Instruments | None:
+        """What records the machines, if something does."""
 
     def step(self, limit_ns: int) -> Step:
         """Go on for a little while, not beyond `limit_ns`; say what came of it."""

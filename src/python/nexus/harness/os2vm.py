@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import UsageError
@@ -20,6 +20,9 @@ from nexus.harness.engine import Engine
 from nexus.harness.plan import Plan
 from nexus.harness.program import Program
 from nexus.harness.qemu_command import BUDGET_FACTOR
+
+if TYPE_CHECKING:
+    from nexus.harness.instruments import Instruments
 
 # In which Pants names the folder that it lays the inputs of a run out in.
 _SANDBOX: Final = "NEXUS_SANDBOX"
@@ -46,7 +49,16 @@ def boot(plan: Plan, options: Options) -> Engine:
             file=sys.stderr,
         )
     _say_what_images_need(plan)
-    return boot_virtual(plan, engine, native_code, translations, options.debuggers)
+    instruments = _instruments(options)
+    return boot_virtual(plan, engine, native_code, translations, options.debuggers, instruments)
+
+
+def _instruments(options: Options) -> Instruments | None:
+    if not options.covers and options.profile_every is None:
+        return None
+    from nexus.harness.instruments import Instruments
+
+    return Instruments(covers=options.covers, profile_every=options.profile_every)
 
 
 def _find_interpreter(engine: str) -> Path | None:

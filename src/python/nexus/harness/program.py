@@ -10,13 +10,14 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.core.errors import NexusError
 from nexus.core.text import printable
 from nexus.harness import artifacts, junit, last_words
 from nexus.harness.arguments import Options
 from nexus.harness.engine import Engine, EngineUnavailableError, HostFaultError
+from nexus.harness.observations import Observed
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Plan
@@ -27,6 +28,9 @@ from nexus.harness.report.evidence import gather
 from nexus.harness.runner import Record, Runner
 from nexus.harness.stopping import Stopper
 from nexus.harness.summary import Deterministic, Summary, Wall, describe, describe_unrun
+
+if TYPE_CHECKING:
+    from nexus.coverage.lines import PartLines
 
 _MS_PER_S: Final = 1000.0
 
@@ -54,6 +58,7 @@ class _Ended:
     wall_ms: dict[str, float]
     files: dict[str, bytes]
     events: list[Event] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Program:
@@ -67,6 +72,7 @@ class Program:
         self._boot = boot
         self._began_ms = _clock_ms()
         limit_s = options.wall_seconds
+        self._lines: list[PartLines] = []
         self._stopper = Stopper(limit_s, self._began_ms, _clock_ms)
 
     def run(self) -> int:
@@ -82,6 +88,7 @@ class Program:
         """Run, and turn whatever goes wrong on the way into an ending."""
         try:
             plan = self._load(self._options)
+            self._lines = self._read_lines()
             engine = self._boot(plan, self._options)
             try:
                 return self._play(plan, engine)
@@ -137,6 +144,8 @@ class Program:
         files["timeline.jsonl"] = _encode(event.render(evidence.events))
         if evidence.keys:
             files["session-keys.log"] = _encode(keys.render(evidence.keys))
+        observed = self._observe(record.plan, engine)
+        files |= {name: _encode(text) for name, text in observed.files.items()}
         wall = {phase.value: round(ms, 3) for phase, ms in record.wall_ms.items()}
         return _Ended(
             record.verdict.outcome,
@@ -147,7 +156,23 @@ class Program:
             {Phase.BUILD.value: round(build_ms, 3), **wall},
             files,
             evidence.events,
+            observed.notes,
         )
+
+    def _observe(self, plan: Plan, engine: Engine) -> Observed:
+        if engine.instruments is None:
+            return Observed()
+        from nexus.harness.observed import observe
+
+        return observe(plan, engine.instruments, self._lines)
+
+    def _read_lines(self) -> list[PartLines]:
+        """Read what has the lines of the images, before anything runs."""
+        if not self._options.lines:
+            return []
+        from nexus.coverage.reading import read_lines_file
+
+        return [part for path in self._options.lines for part in read_lines_file(path)]
 
     def _unrun(
         self, outcome: Outcome, message: str, files: Mapping[str, bytes] | None = None
@@ -198,7 +223,9 @@ class Program:
             junit.build(ended.deterministic, expected_outcome=expected.label, is_success=is_success)
         )
         ended.files["result.txt"] = _encode(line + "\n")
-        ended.files["report.html"] = _encode(page.of_files(summary, ended.events, ended.files))
+        ended.files["report.html"] = _encode(
+            page.of_files(summary, ended.events, ended.files, ended.notes)
+        )
         self._say(ended, exit_code)
         artifacts.write_all(self._options.out, ended.files)
         print(f"os2vm: artifacts in {printable(str(self._options.out))}")

@@ -54,6 +54,7 @@ class QemuEngine:
 
     is_reproducible = False
     is_interactive = False
+    instruments = None
 
     def __init__(self, description: str, directory: Path) -> None:
         """Prepare without machines; `start()` adds them."""

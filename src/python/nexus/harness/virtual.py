@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nexus.emulator.machine import MachineOptions
     from nexus.emulator.observe import Observer
     from nexus.harness.debug import DebuggedMachine
+    from nexus.harness.instruments import Instruments
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
 CONFIG_FILE: Final = FIRMWARE_FILE
@@ -64,6 +65,7 @@ class VirtualEngine:
         A plan with reboots needs `power_on`: it makes the machine of a label anew.
         """
         self.description = description
+        self.instruments: Instruments | None = None
         self._world = World(machines, plan.link, KeyedRandom(plan.seed), paths=plan.paths)
         self._power_on = power_on
         self._entropy = entropy or {}
@@ -243,11 +245,12 @@ def boot(
     native_code: bytes | None = None,
     translations: bytes | None = None,
     debuggers: Mapping[str, str] | None = None,
+    instruments: Instruments | None = None,
 ) -> VirtualEngine:
     """Power on the plan's machines on the named engine of the emulator.
 
     `debuggers` (label -> port or unix socket) are awaited; a debugged machine runs on the
-    reference interpreter, which does the same.
+    reference interpreter, which does the same.  With `instruments`, machines are recorded.
 
     Raises:
         PlanError: an image is none, or the native code is not this version's.
@@ -271,6 +274,8 @@ def boot(
         raise EngineUnavailableError(
             f"engine {engine!r}: nothing is translated; name a file with --translations"
         )
+    if engine == TRANSLATED and instruments is not None and instruments.covers:
+        engine = NATIVE  # Which does the same, and knows which instructions it has decoded.
     random = KeyedRandom(plan.seed)
     # What outlives the power of a machine: its drives, and chance that was not yet drawn.
     drives = {
@@ -287,14 +292,15 @@ def boot(
 
     def make(machine: MachinePlan, observer: Observer | None = None) -> EmulatedMachine:
         chosen = engine if observer is None else REFERENCE
+        options = options_of(
+            machine,
+            drives[machine.label],
+            entropy[machine.label],
+            EngineCode(chosen, native_code, translations),
+            observer,
+        )
         return EmulatedMachine(
-            options_of(
-                machine,
-                drives[machine.label],
-                entropy[machine.label],
-                EngineCode(chosen, native_code, translations),
-                observer,
-            )
+            options if instruments is None else instruments.equip(machine.label, options)
         )
 
     def power_on(label: str) -> Machine:
@@ -321,4 +327,8 @@ def boot(
                 debugged[machine.label] = machines[machine.label] = watched
         except ValueError as exc:  # What the emulator refuses: image, size, native code.
             raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
-    return VirtualEngine(plan, machines, f"nexus.emulator ({engine})", power_on, entropy, debugged)
+    virtual = VirtualEngine(
+        plan, machines, f"nexus.emulator ({engine})", power_on, entropy, debugged
+    )
+    virtual.instruments = instruments
+    return virtual

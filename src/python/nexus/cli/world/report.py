@@ -16,6 +16,7 @@ from nexus.harness import artifacts
 from nexus.harness.report.event import Event
 from nexus.harness.report.page import CONSOLE_PREFIX, of_files
 from nexus.harness.report.reading import ReadingError, read_bytes, read_summary, read_timeline
+from nexus.harness.report.recorded import COVERAGE, STACKS
 
 REPORT: Final = "report.html"
 TIMELINE: Final = "timeline.jsonl"
@@ -40,7 +41,7 @@ def _write(options: Namespace) -> None:
         notes.append(f"{TIMELINE} is not there, so the page has no timeline.")
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != REPORT)
     files = {
-        name: read_bytes(folder / name) if name.startswith(CONSOLE_PREFIX) else b""
+        name: read_bytes(folder / name) if _is_shown(name) else b""
         for name in names
         if not name.startswith(".")
     }
@@ -54,6 +55,10 @@ def _write(options: Namespace) -> None:
     except NexusError as exc:
         raise ReadingError(str(exc)) from exc
     sys.stdout.write(f"{out / REPORT}\n")
+
+
+def _is_shown(name: str) -> bool:
+    return name.startswith(CONSOLE_PREFIX) or name in (COVERAGE, STACKS)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import jinja2
 from nexus.core.text import show
 from nexus.harness.report.event import KINDS, MAIN_KINDS, Event
 from nexus.harness.report.hints import hints_of
+from nexus.harness.report.recorded import coverage_of, flame_of
 from nexus.harness.summary import Deterministic, Summary
 
 NS_PER_MS: Final = 1_000_000
@@ -38,6 +39,7 @@ def render(
     consoles: Mapping[str, bytes],
     beside: Sequence[str],
     notes: Sequence[str] = (),
+    recorded: Mapping[str, bytes] | None = None,
 ) -> str:
     """Make the page.
 
@@ -47,6 +49,7 @@ def render(
         consoles: what each machine printed.
         beside: names of the other artifacts.
         notes: what the reader must know of the page, such as what is missing in it.
+        recorded: the files of coverage and profile, if there are any.
     """
     run = summary.deterministic
     shown = events[-EVENTS_MAX:]
@@ -80,6 +83,8 @@ def render(
         labels=list(consoles),
         faults=", ".join(f"{name} {count}" for name, count in run.faults.items()),
         files=list(beside),
+        coverage=coverage_of(recorded or {}),
+        flame=flame_of(recorded or {}),
         data=_data(run, shown, list(consoles)),
     )
 
@@ -96,7 +101,7 @@ def of_files(
         for name, content in artifacts.items()
         if name.startswith(CONSOLE_PREFIX)
     }
-    return render(summary, events, consoles, list(artifacts), notes)
+    return render(summary, events, consoles, list(artifacts), notes, artifacts)
 
 
 def _run(summary: Summary) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""Reads the files of coverage, each held to its JSON Schema before anything is made of it.
+
+An edge: files are read here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from nexus.core.text import show
+from nexus.coverage import executed, lines
+from nexus.coverage.code import parts_of
+from nexus.coverage.dwarf import read_lines
+from nexus.coverage.executed import CoverageFile, Executed
+from nexus.coverage.lines import LinesFile, PartLines
+from nexus.harness.report.reading import ReadingError, hold_to_schema, read_bytes, read_text
+
+_ELF: Final = b"\x7fELF"
+
+
+def read_executed(path: Path) -> Executed:
+    """Read a `coverage.json`, or the one in a folder of artifacts.
+
+    Raises:
+        ReadingError: it is not one; the message names the place in it.
+    """
+    file = path / "coverage.json" if path.is_dir() else path
+    held = _read_json(file, executed.json_schema())
+    return executed.of_file(CoverageFile.model_validate(held))
+
+
+def read_lines_file(path: Path) -> list[PartLines]:
+    """Read a `lines.json`, or the debug information of an ELF of one program.
+
+    Raises:
+        ReadingError: it is neither.
+        CoverageError: the ELF has no debug information.
+    """
+    if read_bytes(path)[:4] == _ELF:
+        return lines_of_elf(read_bytes(path), show(str(path)))
+    held = _read_json(path, lines.json_schema())
+    return LinesFile.model_validate(held).parts
+
+
+def lines_of_elf(elf: bytes, what: str, root: str = "") -> list[PartLines]:
+    """The lines of an ELF that was compiled with debug information."""
+    return [read_lines(elf, parts_of(elf, what)[0], what, root)]
+
+
+def _read_json(path: Path, schema: Mapping[str, Any]) -> object:
+    try:
+        held: object = json.loads(read_text(path))
+    except (ValueError, RecursionError) as exc:
+        raise ReadingError(f"{show(str(path))}: not JSON: {exc}") from None
+    hold_to_schema(show(str(path)), held, schema)
+    return held

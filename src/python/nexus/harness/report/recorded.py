@@ -1,0 +1,55 @@
+"""What the page shows of coverage and profile, from the files that a run left of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nexus.core.text import show
+
+COVERAGE: Final = "coverage.info"
+STACKS: Final = "profile.folded"
+_FILES_MAX: Final = 5_000
+_STACKS_MAX: Final = 100_000
+
+
+def coverage_of(artifacts: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """Figures by file from the lcov trace file; None if there is none or nothing in it."""
+    rows: list[dict[str, Any]] = []
+    path, found = "", 0
+    for line in _text(artifacts, COVERAGE).split("\n"):
+        key, _, value = line.partition(":")
+        if key == "SF":
+            path = value
+        elif key == "LF" and value.isdecimal():
+            found = int(value)
+        elif key == "LH" and value.isdecimal() and len(rows) < _FILES_MAX:
+            rows.append(_row(show(path), int(value), found))
+    if not rows:
+        return None
+    total = _row("all", sum(row["hit"] for row in rows), sum(row["found"] for row in rows))
+    return {"rows": rows, "total": total}
+
+
+def flame_of(artifacts: Mapping[str, bytes]) -> str:
+    """A flame graph of the folded stacks; empty if there are none."""
+    stacks: Counter[tuple[str, ...]] = Counter()
+    for line in _text(artifacts, STACKS).split("\n")[:_STACKS_MAX]:
+        frames, _, count = line.rpartition(" ")
+        if frames and count.isdecimal():
+            stacks[tuple(show(frame) for frame in frames.split(";"))] += int(count)
+    if not stacks:
+        return ""
+    from nexus.coverage import flame  # What draws is imported by runs with a profile alone.
+
+    return flame.render(stacks)
+
+
+def _row(path: str, hit: int, found: int) -> dict[str, Any]:
+    tenths = 1000 * hit // found if found else 0
+    return {"path": path, "hit": hit, "found": found, "share": f"{tenths // 10}.{tenths % 10}"}
+
+
+def _text(artifacts: Mapping[str, bytes], name: str) -> str:
+    return artifacts.get(name, b"").decode("utf-8", "replace")
