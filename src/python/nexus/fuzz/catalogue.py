@@ -8,6 +8,7 @@ from typing import Final
 from nexus.fuzz import (
     bus_targets,
     link_targets,
+    schema_targets,
     service_targets,
     session_targets,
     storage_targets,
@@ -22,6 +23,7 @@ GROUPS: Final[Mapping[str, tuple[Target, ...]]] = {
         *bus_targets.TARGETS,
         *service_targets.TARGETS,
     ),
+    "schema": schema_targets.TARGETS,
     "storage": storage_targets.TARGETS,
     "wire": wire_targets.TARGETS,
 }

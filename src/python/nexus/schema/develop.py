@@ -23,7 +23,7 @@ def refresh(root: Path = ROOT) -> bool:
     """Generate what is missing or of other schemas; say whether there was anything to do."""
     schemas = sorted((root / "schemas").glob("*.capnp"))
     stamp = root / "schemas/contract" / _STAMP
-    digest = _digest([*schemas, *sorted(Path(__file__).parent.glob("*.py"))])
+    digest = _digest([*schemas, *sorted(Path(__file__).parent.glob("*.[pz]*"))])
     if not schemas or (stamp.is_file() and stamp.read_text() == digest):
         return False
     # Imported here: where everything is there already, neither is needed.

@@ -8,6 +8,7 @@ Same schemas, same bytes: neither the order of the files nor where they are reac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.resources import files as files_of
 from pathlib import Path
 
 from nexus.core.commandline import CommandLine, fail
@@ -15,12 +16,17 @@ from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.schema import python_code, zig_code
 from nexus.schema.model import Module, services_of
+from nexus.schema.python_structs import enumerations_of
 from nexus.schema.reading import read_modules
 
 
 def python_files(modules: tuple[Module, ...]) -> dict[str, str]:
     """The Python package, by file name."""
-    files = {f"{module.name}.py": python_code.write_module(module) for module in modules}
+    known = enumerations_of(modules)
+    files = {f"{module.name}.py": python_code.write_module(module, known) for module in modules}
+    for name in ("message.py", "message_writer.py"):
+        # The package has its own: beside it there need be nothing of ours.
+        files[name] = _beside(name).replace("from nexus.schema.message ", "from .message ")
     files["services.py"] = python_code.write_services(services_of(modules))
     files["__init__.py"] = ""
     return files
@@ -28,10 +34,17 @@ def python_files(modules: tuple[Module, ...]) -> dict[str, str]:
 
 def zig_files(modules: tuple[Module, ...]) -> dict[str, str]:
     """The zig module, by file name."""
-    files = {f"{module.name}.zig": zig_code.write_module(module) for module in modules}
+    known = enumerations_of(modules)
+    files = {f"{module.name}.zig": zig_code.write_module(module, known) for module in modules}
+    files |= {name: _beside(name) for name in ("message.zig", "message_writer.zig")}
     files["services.zig"] = zig_code.write_services(services_of(modules))
     files["root.zig"] = zig_code.write_root(modules)
     return files
+
+
+def _beside(name: str) -> str:
+    """A file of this package, which may be in an archive."""
+    return files_of("nexus.schema").joinpath(name).read_text()
 
 
 def generate(schemas: Sequence[Path], python: Path | None, zig: Path | None) -> None:

@@ -76,14 +76,14 @@ def test_one_schema_in_both_languages(tmp_path: Path) -> None:
         '  # It broke.\n  getAll @1;\n}\nenum End { badName @0; cut @1 $A.word("cut-off"); }\n',
     )
     (module,) = read_modules([path])
-    python = python_code.write_module(module)
+    python = python_code.write_module(module, {})
     assert "# Of anything.\nSIZE_MAX: Final = 300\n" in python
     assert 'MAGIC: Final = b"XY"\n' in python
     assert "GROUP: Final = (1, 2)\n" in python
     assert 'class Op(IntEnum):\n    """What is asked."""\n\n    # It broke.\n' in python
     assert "    ERROR = 7\n    GET_ALL = 1\n" in python
     assert '    BAD_NAME = "bad-name"\n    CUT = "cut-off"\n' in python
-    zig = zig_code.write_module(module)
+    zig = zig_code.write_module(module, {})
     assert "/// Of anything.\npub const size_max = 300;\n" in zig
     assert 'pub const magic = "XY";\n' in zig
     assert "pub const group = [_]u8{ 1, 2 };\n" in zig

@@ -8,24 +8,33 @@ from typing import Final
 from nexus.schema import names
 from nexus.schema.model import Constant, Enumeration, Member, Module, Service
 from nexus.schema.python_code import NOTE, word_of
+from nexus.schema.python_structs import Enumerations, imports_of, structs_of
+from nexus.schema.zig_structs import write_struct
 
 
 def write_root(modules: Iterable[Module]) -> str:
     """Write the file that is the module."""
     lines = [f"//! The contract between nodes. {NOTE.format('the schema')}", ""]
-    for name in sorted([*(module.name for module in modules), "services"]):
+    for name in sorted([*(module.name for module in modules), "message", "services"]):
         lines.append(f'pub const {name} = @import("{name}.zig");')
     return "\n".join(lines) + "\n"
 
 
-def write_module(module: Module) -> str:
-    """Write one file."""
+def write_module(module: Module, known: Enumerations) -> str:
+    """Write one file; `known` are the enumerations of all."""
     lines = [*_comment("//!", module.doc), f"//! {NOTE.format(module.name + '.capnp')}", ""]
+    structs = structs_of(module)
+    if structs:
+        for name in sorted([*imports_of(module), "message"]):
+            lines.append(f'const {name} = @import("{name}.zig");')
+        lines.append("")
     for constant in module.constants:
         lines += _constant(constant)
     for enumeration in module.enumerations:
         write = _enumeration if not enumeration.is_failures else _failures
         lines += ["", *write(enumeration)]
+    for struct in structs:
+        lines += ["", *write_struct(module, struct, known)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -1,0 +1,317 @@
+//! Messages of Cap'n Proto in one segment, read from and written to the caller's buffer.
+//!
+//! Read is the whole message at once, into a value whose texts and lists borrow from the bytes.
+//! So a message is refused before anything is done with it, and always for the same reasons:
+//!
+//! 1. A length, an offset or a count that leaves the segment.
+//! 2. More segments than one, pointers into others, capabilities.
+//! 3. More words, followed pointers or nesting than the limits; texts and lists longer than theirs.
+//! 4. A list of items of another size, a text without its zero or that is not UTF-8.
+//! 5. A member of a union that this side does not know, or of an enumeration that is not open.
+//!
+//! Nothing here allocates.
+
+const std = @import("std");
+const writer = @import("message_writer.zig");
+
+pub const encode = writer.encode;
+pub const encodeWith = writer.encodeWith;
+
+pub const Error = error{Malformed};
+
+pub const Limits = struct {
+    /// Of the segment.
+    words: u32,
+    /// Words that pointers lead to, however often they are the same.
+    traversal: u32,
+    /// Structs and lists within each other.
+    nesting: u8,
+};
+
+pub const Kind = enum { value, text, data, @"struct", list, any };
+
+/// One field of a struct: `offset` counts in units of its own size, pointers of a pointer.
+pub const Field = struct {
+    name: []const u8,
+    offset: u32,
+    kind: Kind = .value,
+    /// Of a list's items.
+    item: Kind = .value,
+    default: u64 = 0,
+    /// Its number in the union that it is a member of.
+    member: ?u16 = null,
+    bytes_max: u32 = 0,
+    items_max: u32 = 0,
+};
+
+pub const Layout = struct {
+    data_words: u16,
+    pointers: u16,
+    /// In units of 16 bits, where the member of its union is said.
+    union_offset: ?u32 = null,
+    fields: []const Field,
+};
+
+/// A struct that is read when it is known what it is.
+pub const Any = struct { at: ?usize = null };
+
+const Place = struct { at: usize, data_words: u16, pointers: u16 };
+
+/// The items of a list, of those who write or in the bytes that were read.
+pub fn List(comptime Item: type) type {
+    return struct {
+        items: []const Item = &.{},
+        segment: []const u8 = "",
+        at: usize = 0,
+        len: u32 = 0,
+        step: Place = .{ .at = 0, .data_words = 0, .pointers = 0 },
+        field: Field = .{ .name = "", .offset = 0 },
+
+        const Self = @This();
+
+        pub fn of(items: []const Item) Self {
+            return .{ .items = items, .len = @intCast(items.len) };
+        }
+
+        /// All were read once, so none is refused now.
+        pub fn get(self: *const Self, index: usize) Item {
+            if (self.items.len != 0) return self.items[index];
+            var reader: Reader = .{ .bytes = self.segment, .left = std.math.maxInt(u32) };
+            return readItem(Item, &reader, self.*, index, std.math.maxInt(u8)) catch unreachable;
+        }
+    };
+}
+
+/// Bytes of one segment, and how much may still be followed.
+pub const Reader = struct {
+    bytes: []const u8,
+    left: u32,
+    nesting: u8 = 0,
+
+    /// The segment of a message: its table says that there is one, and how long it is.
+    pub fn open(message: []const u8, limits: Limits) Error!Reader {
+        if (message.len < 16 or message.len % 8 != 0) return error.Malformed;
+        if (std.mem.readInt(u32, message[0..4], .little) != 0) return error.Malformed;
+        const words = std.mem.readInt(u32, message[4..8], .little);
+        if (words > limits.words or words != message.len / 8 - 1) return error.Malformed;
+        return .{ .bytes = message[8..], .left = limits.traversal, .nesting = limits.nesting };
+    }
+
+    /// The message's value.
+    pub fn root(self: *Reader, comptime T: type) Error!T {
+        return self.read(T, .{ .at = 0 });
+    }
+
+    /// What a field of unknown type is; the same reader must have read the field.
+    pub fn read(self: *Reader, comptime T: type, any: Any) Error!T {
+        const at = any.at orelse return .{};
+        if (self.nesting == 0) return error.Malformed;
+        return readStruct(T, self, try self.structAt(at) orelse return .{}, self.nesting - 1);
+    }
+
+    fn word(self: *const Reader, at: usize) u64 {
+        return std.mem.readInt(u64, self.bytes[at * 8 ..][0..8], .little);
+    }
+
+    /// Where a pointer leads: `count` words that are there, and are paid for.
+    fn claim(self: *Reader, at: usize, pointer: u64, count: u64) Error!usize {
+        const offset: i64 = @as(i32, @bitCast(@as(u32, @truncate(pointer)))) >> 2;
+        const start = std.math.cast(usize, @as(i64, @intCast(at)) + 1 + offset) orelse
+            return error.Malformed;
+        const words = self.bytes.len / 8;
+        if (start > words or count > words - start) return error.Malformed;
+        try self.pay(count);
+        return start;
+    }
+
+    fn pay(self: *Reader, count: u64) Error!void {
+        if (count > self.left) return error.Malformed;
+        self.left -= @intCast(count);
+    }
+
+    fn structAt(self: *Reader, at: usize) Error!?Place {
+        const pointer = self.word(at);
+        if (pointer == 0) return null;
+        if (pointer & 3 != 0) return error.Malformed;
+        const data_words: u16 = @truncate(pointer >> 32);
+        const pointers: u16 = @truncate(pointer >> 48);
+        const start = try self.claim(at, pointer, @as(u64, data_words) + pointers);
+        return .{ .at = start, .data_words = data_words, .pointers = pointers };
+    }
+
+    /// Bytes behind a pointer, as `field` permits them.
+    fn bytesAt(self: *Reader, at: usize, is_text: bool, field: Field) Error![]const u8 {
+        const pointer = self.word(at);
+        if (pointer == 0) return "";
+        const count: u32 = @truncate(pointer >> 35);
+        if (pointer & 3 != 1 or (pointer >> 32) & 7 != byte_items) return error.Malformed;
+        const start = try self.claim(at, pointer, (@as(u64, count) + 7) / 8);
+        const all = self.bytes[start * 8 ..][0..count];
+        if (!is_text) return if (tooMany(count, field.bytes_max)) error.Malformed else all;
+        if (count == 0 or all[count - 1] != 0) return error.Malformed;
+        const text = all[0 .. count - 1];
+        if (tooMany(text.len, field.bytes_max)) return error.Malformed;
+        return if (std.unicode.utf8ValidateSlice(text)) text else error.Malformed;
+    }
+};
+
+const bit_items = 1;
+pub const byte_items = 2;
+const pointer_items = 6;
+pub const struct_items = 7;
+
+fn tooMany(count: usize, max: u32) bool {
+    return max != 0 and count > max;
+}
+
+fn readStruct(comptime T: type, reader: *Reader, place: Place, depth: u8) Error!T {
+    var out: T = .{};
+    const layout: Layout = T.layout;
+    if (layout.union_offset) |offset| {
+        const member = valueAt(u16, reader.bytes, place, offset);
+        out.which = std.enums.fromInt(@TypeOf(out.which), member) orelse return error.Malformed;
+    }
+    inline for (layout.fields) |field| {
+        const is_there = if (field.member) |member| @intFromEnum(out.which) == member else true;
+        if (is_there) {
+            @field(out, field.name) =
+                try readField(@FieldType(T, field.name), reader, place, field, depth);
+        }
+    }
+    return out;
+}
+
+fn readField(
+    comptime T: type,
+    reader: *Reader,
+    place: Place,
+    comptime field: Field,
+    depth: u8,
+) Error!T {
+    if (field.kind == .value) {
+        if (T == void) return {};
+        if (T == bool) return bitAt(reader.bytes, place, field.offset) != (field.default != 0);
+        if (@typeInfo(T) == .int) {
+            const Raw = @Int(.unsigned, @bitSizeOf(T));
+            const raw = valueAt(Raw, reader.bytes, place, field.offset);
+            return @bitCast(raw ^ @as(Raw, @truncate(field.default)));
+        }
+        const ordinal = valueAt(u16, reader.bytes, place, field.offset);
+        return ofOrdinal(T, ordinal ^ @as(u16, @truncate(field.default)));
+    }
+    if (field.offset >= place.pointers) return if (T == []const u8) "" else .{};
+    const at = place.at + place.data_words + field.offset;
+    return readPointer(T, reader, at, field.kind, field, depth);
+}
+
+fn readPointer(
+    comptime T: type,
+    reader: *Reader,
+    at: usize,
+    kind: Kind,
+    field: Field,
+    depth: u8,
+) Error!T {
+    if (T == Any) return if (reader.word(at) == 0) .{} else .{ .at = at };
+    if (reader.word(at) != 0 and depth == 0) return error.Malformed;
+    if (T == []const u8) return reader.bytesAt(at, kind == .text, field);
+    if (@hasDecl(T, "layout")) {
+        const place = try reader.structAt(at) orelse return .{};
+        return readStruct(T, reader, place, depth - 1);
+    }
+    return readList(T, reader, at, field, depth);
+}
+
+fn readList(comptime T: type, reader: *Reader, at: usize, field: Field, depth: u8) Error!T {
+    const pointer = reader.word(at);
+    if (pointer == 0) return .{};
+    const Item = @FieldType(T, "items");
+    const Element = std.meta.Elem(Item);
+    if (pointer & 3 != 1 or (pointer >> 32) & 7 != itemSize(Element)) return error.Malformed;
+    var count: u32 = @truncate(pointer >> 35);
+    var list: T = .{ .segment = reader.bytes, .field = field };
+    if (itemSize(Element) == struct_items) {
+        list.at = 1 + try reader.claim(at, pointer, @as(u64, count) + 1);
+        const tag = reader.word(list.at - 1);
+        const items: u32 = @truncate((tag & 0xFFFF_FFFF) >> 2);
+        list.step = .{
+            .at = 0,
+            .data_words = @truncate(tag >> 32),
+            .pointers = @truncate(tag >> 48),
+        };
+        const each = @as(u64, list.step.data_words) + list.step.pointers;
+        if (tag & 3 != 0 or items * each > count) return error.Malformed;
+        // Items of no size cost nothing to send, and as much as any to look at.
+        if (each == 0) try reader.pay(items);
+        count = items;
+    } else {
+        list.at = try reader.claim(at, pointer, (count * itemBits(Element) + 63) / 64);
+    }
+    if (tooMany(count, field.items_max)) return error.Malformed;
+    list.len = count;
+    for (0..count) |index| _ = try readItem(Element, reader, list, index, depth - 1);
+    return list;
+}
+
+fn readItem(
+    comptime Item: type,
+    reader: *Reader,
+    list: anytype,
+    index: usize,
+    depth: u8,
+) Error!Item {
+    if (Item == []const u8)
+        return readPointer(Item, reader, list.at + index, list.field.item, list.field, depth);
+    if (@typeInfo(Item) == .@"struct") {
+        const each: usize = @as(usize, list.step.data_words) + list.step.pointers;
+        var place = list.step;
+        place.at = list.at + index * each;
+        if (depth == 0) return error.Malformed;
+        return readStruct(Item, reader, place, depth - 1);
+    }
+    const whole: Place = .{ .at = list.at, .data_words = std.math.maxInt(u16), .pointers = 0 };
+    if (Item == bool) return bitAt(reader.bytes, whole, @intCast(index));
+    return valueAt(Item, reader.bytes, whole, @intCast(index));
+}
+
+pub fn itemBits(comptime Item: type) u64 {
+    if (Item == bool) return 1;
+    return if (Item == []const u8) 64 else @bitSizeOf(Item);
+}
+
+pub fn itemSize(comptime Item: type) u64 {
+    if (Item == bool) return bit_items;
+    if (Item == []const u8) return pointer_items;
+    if (@typeInfo(Item) == .@"struct") return struct_items;
+    return std.math.log2_int(u64, @bitSizeOf(Item)) - 1;
+}
+
+fn valueAt(comptime T: type, bytes: []const u8, place: Place, offset: u32) T {
+    const size = @sizeOf(T);
+    // A shorter struct is of an earlier version: the field has its default.
+    if ((@as(u64, offset) + 1) * size > @as(u64, place.data_words) * 8) return 0;
+    return std.mem.readInt(T, bytes[place.at * 8 + offset * size ..][0..size], .little);
+}
+
+fn bitAt(bytes: []const u8, place: Place, offset: u32) bool {
+    if (offset >= @as(u64, place.data_words) * 64) return false;
+    return bytes[place.at * 8 + offset / 8] >> @intCast(offset % 8) & 1 != 0;
+}
+
+/// On the wire a member is its place in the schema's enumeration; null is one of a later version.
+fn ofOrdinal(comptime T: type, ordinal: u16) Error!T {
+    const is_open = @typeInfo(T) == .optional;
+    const Enum = if (is_open) @typeInfo(T).optional.child else T;
+    const known = comptime std.enums.values(Enum);
+    if (ordinal < known.len) return known[ordinal];
+    return if (is_open) null else error.Malformed;
+}
+
+pub fn toOrdinal(comptime T: type, value: T) u16 {
+    const Enum = if (@typeInfo(T) == .optional) @typeInfo(T).optional.child else T;
+    const member: Enum = if (@typeInfo(T) == .optional) value orelse return 0 else value;
+    inline for (comptime std.enums.values(Enum), 0..) |known, ordinal| {
+        if (known == member) return ordinal;
+    }
+    return 0;
+}
