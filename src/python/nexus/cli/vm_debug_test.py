@@ -210,3 +210,46 @@ def test_gdb_itself_debugs_in_both_directions(tmp_path: Path) -> None:
     assert "instructions" in done.stderr + done.stdout
     assert "exited with code 03" in done.stdout
     assert debugged.end()[0] == 3
+
+
+FLOAT = f"""
+    li t0, 0x6000
+    csrs mstatus, t0
+    li t1, 0x3ff8000000000000
+    fmv.d.x fa0, t1
+here: fadd.d fa2, fa0, fa1
+    fcvt.l.d a0, fa2, rtz
+{EXIT}
+"""
+
+
+@pytest.mark.skipif(GDB is None, reason="gdb-multiarch is not installed on this host")
+def test_gdb_itself_reads_and_changes_floating_point_registers(tmp_path: Path) -> None:
+    from nexus.emulator.isa.assemble import assemble_with_symbols
+
+    here = assemble_with_symbols(FLOAT)[1]["here"]
+    debugged = Debugged(write_guest(tmp_path, FLOAT), "0")
+    script = [
+        "set architecture riscv:rv64",
+        f"target remote {debugged.address}",
+        f"break *{here:#x}",
+        "continue",
+        'printf "A %g\\n", $fa0.double',
+        "set $fa1.double = 2.75",
+        "stepi",
+        'printf "B %g %d\\n", $fa2.double, $fcsr',
+        "continue",
+    ]
+    assert GDB is not None
+    arguments = [word for line in script for word in ("-ex", line)]
+    done = subprocess.run(
+        [GDB, "-nx", "-batch", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    shown = [line for line in done.stdout.splitlines() if line[:2] in ("A ", "B ")]
+    assert shown == ["A 1.5", "B 4.25 0"], done.stdout + done.stderr
+    assert debugged.process.wait(TIMEOUT_S) == 4

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
 from nexus.emulator.program_fake import program
@@ -36,21 +37,34 @@ def test_native_and_reference_agree_wherever_they_pause(seed: int, pauses: list[
 @given(
     seed=st.integers(0, 2**32 - 1),
     pauses=st.lists(st.integers(1, 2_500), min_size=1, max_size=12),
+    name=st.sampled_from(["rv64gc", "rv64imafc_zbb", "rv64gc_zba_zbb_zbs_zicond_zcb"]),
+)
+def test_they_agree_on_optional_extensions(seed: int, pauses: list[int], name: str) -> None:
+    """Of a program that has instructions of all of them."""
+    everything = parse_cpu("rv64gc_zba_zbb_zbs_zicond_zcb")
+    _agree(program(random_program(seed, 120, everything)), pauses, parse_cpu(name))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    pauses=st.lists(st.integers(1, 2_500), min_size=1, max_size=12),
 )
 def test_they_agree_on_protection_shared_pages_and_registers(seed: int, pauses: list[int]) -> None:
     _agree(program(random_kernel(seed)), pauses)
 
 
-def _agree(kernel: bytes, pauses: list[int]) -> None:
+def _agree(kernel: bytes, pauses: list[int], cpu: Cpu = RV64IMAC) -> None:
     native = Machine(
         MachineOptions(
             kernel=kernel,
             ram_bytes=RAM_BYTES,
+            cpu=cpu,
             engine="native",
             native_blob=native_interpreter(),
         )
     )
-    reference = Machine(MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES))
+    reference = Machine(MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES, cpu=cpu))
     for pause in pauses:
         native.run(native.now_ns + pause * _NS_PER_INSTRUCTION)
     reference.run(sum(pauses) * _NS_PER_INSTRUCTION)

@@ -216,7 +216,7 @@ class GdbSession:
             self._points.negotiate(argument)
             return _FEATURES
         if name == b"Xfer" and argument.startswith(b"features:read:"):
-            return _description(*argument.split(b":")[2:])
+            return self._description(*argument.split(b":")[2:])
         if rest.startswith(b"Rcmd,"):
             return self._monitor(content(rest[5:]))
         fixed = {
@@ -245,12 +245,11 @@ class GdbSession:
             return b"OK"
         return b""
 
-
-def _description(*wanted: bytes) -> bytes:
-    """A piece of the target's description: `target.xml` and `offset,length`."""
-    offset, length = pair(wanted[-1])
-    if wanted[:-1] != (b"target.xml",):
-        return _ERROR_ANNEX
-    text = gdb_target.target_xml()
-    more = offset + length < len(text)
-    return (b"m" if more else b"l") + text[offset : offset + length]
+    def _description(self, *wanted: bytes) -> bytes:
+        """A piece of the target's description: `target.xml` and `offset,length`."""
+        offset, length = pair(wanted[-1])
+        if wanted[:-1] != (b"target.xml",):
+            return _ERROR_ANNEX
+        text = gdb_target.target_xml(self._timeline.machine)
+        more = offset + length < len(text)
+        return (b"m" if more else b"l") + text[offset : offset + length]

@@ -1,6 +1,7 @@
 """What GDB is told about the machine's registers, and how their numbers map to ours.
 
-0..31 are x0..x31, 32 is pc; csrs and the privilege level have the numbers GDB gives them itself.
+0..31 are x0..x31, 32 is pc, 33..64 are f0..f31 where the hart has them; csrs and the privilege
+level have the numbers GDB gives them itself.
 """
 
 from __future__ import annotations
@@ -8,19 +9,29 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.emulator.inspect import read_csr, write_csr
-from nexus.emulator.isa.operand import CSR_NAMES, REGISTER_NAMES
+from nexus.emulator.isa.cpu import HAS_F
+from nexus.emulator.isa.operand import CSR_NAMES, FLOAT_NAMES, REGISTER_NAMES
 from nexus.emulator.machine import Machine
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.csr import CSRS
 
 PC: Final = 32
+FIRST_FLOAT: Final = 33
 FIRST_CSR: Final = 65
 PRIVILEGE: Final = 4161
 WORD_BYTES: Final = 8
 GENERAL_COUNT: Final = 33
 
 
-def target_xml() -> bytes:
+_FLOAT_CSRS: Final = (0x001, 0x002, 0x003)
+# A register shows in both formats, as in GDB's own descriptions.
+_UNION: Final = (
+    '<union id="riscv_double"><field name="float" type="ieee_single"/>'
+    '<field name="double" type="ieee_double"/></union>'
+)
+
+
+def target_xml(machine: Machine) -> bytes:
     """The description, as GDB wants it."""
     general = "".join(
         f'<reg name="{name}" bitsize="64" type="{_type(name)}" regnum="{number}"/>'
@@ -29,17 +40,43 @@ def target_xml() -> bytes:
     csrs = "".join(
         f'<reg name="{CSR_NAMES[number]}" bitsize="64" regnum="{FIRST_CSR + number}"/>'
         for number in sorted(CSR_NAMES)
-        if number in CSRS
+        if number in CSRS and number not in _FLOAT_CSRS
     )
     return (
         '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">'
         "<architecture>riscv:rv64</architecture>"
         f'<feature name="org.gnu.gdb.riscv.cpu">{general}'
         f'<reg name="pc" bitsize="64" type="code_ptr" regnum="{PC}"/></feature>'
+        f"{_float_feature(machine)}"
         f'<feature name="org.gnu.gdb.riscv.csr">{csrs}</feature>'
         '<feature name="org.gnu.gdb.riscv.virtual">'
         f'<reg name="priv" bitsize="64" regnum="{PRIVILEGE}"/></feature></target>'
     ).encode()
+
+
+def _float_feature(machine: Machine) -> str:
+    if not _has_float(machine):
+        return ""
+    registers = "".join(
+        f'<reg name="{name}" bitsize="64" type="riscv_double" regnum="{number}"/>'
+        for number, name in enumerate(FLOAT_NAMES, FIRST_FLOAT)
+    )
+    csrs = "".join(
+        f'<reg name="{CSR_NAMES[number]}" bitsize="64" type="int" regnum="{FIRST_CSR + number}"/>'
+        for number in _FLOAT_CSRS
+    )
+    return f'<feature name="org.gnu.gdb.riscv.fpu">{_UNION}{registers}{csrs}</feature>'
+
+
+def _has_float(machine: Machine) -> bool:
+    return bool(machine.hart.state[s.EXTENSIONS] & HAS_F)
+
+
+def _float_place(machine: Machine, number: int) -> int | None:
+    """The state word of a floating-point register by GDB's number."""
+    if FIRST_FLOAT <= number < FIRST_CSR and _has_float(machine):
+        return s.F0 + number - FIRST_FLOAT
+    return None
 
 
 def _type(name: str) -> str:
@@ -54,6 +91,9 @@ def read_register(machine: Machine, number: int) -> int | None:
         return machine.hart.state[s.PC]
     if number == PRIVILEGE:
         return machine.hart.state[s.PRIVILEGE]
+    place = _float_place(machine, number)
+    if place is not None:
+        return machine.hart.state[place]
     return read_csr(machine, number - FIRST_CSR)
 
 
@@ -65,6 +105,10 @@ def write_register(machine: Machine, number: int, value: int) -> bool:
         if value not in (s.USER, s.SUPERVISOR, s.MACHINE):
             return False
         machine.hart.state[s.PRIVILEGE] = value
+        return True
+    place = _float_place(machine, number)
+    if place is not None:
+        machine.hart.state[place] = value
         return True
     if number > PC:
         return number >= FIRST_CSR and write_csr(machine, number - FIRST_CSR, value)
