@@ -130,6 +130,36 @@ def test_an_empty_or_too_long_device_id_cannot_be_claimed() -> None:
         assert pair.events_b == [Refused(Refusal.UNAUTHENTICATED)]
 
 
+@pytest.mark.parametrize("length", [1, 63, 64])
+def test_an_id_of_any_length_up_to_the_longest_is_claimed_and_proven(length: int) -> None:
+    name = "x" * length
+    pair = Pair(KEY_B)
+    pair.a = Session.dial(identity(name, SECRET_A), KEY_B, 0)
+    pair.b = Session.accept(identity(name.upper(), SECRET_B), 0)
+    pair.run()
+    assert pair.events_a == [Proven(name.upper(), KEY_B)]
+    pair.a.admit(0)
+    pair.run()
+    assert pair.events_b == [Proven(name, KEY_A)]
+
+
+def test_nothing_secret_is_kept_by_a_session_that_has_ended() -> None:
+    for end in ("close", "refused", "lost"):
+        pair = ready_pair()
+        pair.a.feed(b"\x00\x30" + bytes(9), 0)
+        if end == "close":
+            pair.a.close()
+        elif end == "refused":
+            pair.a.receive(bytes(39), 0)
+        else:
+            pair.a.tick(LOST_NS)
+        assert pair.a.state is State.CLOSED
+        assert (pair.a._transport, pair.a._handshake, pair.a._waiting) == (None, None, None)
+        assert pair.a._reader.buffered == 0
+        assert pair.a.tick(10 * LOST_NS) == []
+        assert not pair.a.has_input
+
+
 def test_an_unknown_static_key_is_proven_as_what_it_is() -> None:
     pair = Pair(KEY_B)
     pair.a = Session.dial(identity("node-a", b"\x0c" * 32), KEY_B, 0)

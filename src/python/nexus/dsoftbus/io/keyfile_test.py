@@ -79,6 +79,20 @@ def test_what_is_no_key_is_refused_without_repeating_it(tmp_path: Path, content:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("length", "is_read"), [(511, True), (512, True), (513, False)])
+def test_a_file_that_is_exactly_as_long_as_may_be(
+    tmp_path: Path, length: int, is_read: bool
+) -> None:
+    path = tmp_path / "k"
+    path.write_text(GOOD.ljust(length - 1, "#") + "\n")
+    path.chmod(0o600)
+    if is_read:
+        assert read_key(path).device_id == "host-1"
+    else:
+        with pytest.raises(KeyFileError):
+            read_key(path)
+
+
 @pytest.mark.parametrize("device_id", ["", "x" * 65, 'a"b', "a\\b", "a b", "é"])
 def test_an_id_that_could_not_be_read_back_is_refused(device_id: str) -> None:
     with pytest.raises(KeyFileError, match="device_id"):

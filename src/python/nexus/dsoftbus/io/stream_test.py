@@ -59,6 +59,27 @@ def test_a_megabyte_there_and_back() -> None:
     run(scenario, {"echo": echo})
 
 
+def test_a_peer_that_has_closed_its_half_still_takes_all_of_ours() -> None:
+    taken = bytearray()
+    done = asyncio.Event()
+
+    async def take(stream: BusStream) -> None:
+        stream.close()
+        while data := await stream.read():
+            taken.extend(data)
+        done.set()
+
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        async with await peer.open_stream("take") as stream:
+            assert await stream.read() == b""
+            await stream.write(bytes(1 << 20))  # Many times what is under way at once.
+        await done.wait()
+        assert len(taken) == 1 << 20
+
+    run(scenario, {"take": take})
+
+
 def test_a_slow_reader_slows_only_itself() -> None:
     async def scenario(nodes: TwoNodes) -> None:
         peer = await nodes.a.connect("node-b")

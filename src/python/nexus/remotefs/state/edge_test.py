@@ -1,0 +1,90 @@
+"""Where a journal ends exactly at its region's end, and where there are two complete snapshots.
+
+The guest's `edge_test.zig` asks the same of its engine.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.record import OVERHEAD_BYTES
+from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, regions
+
+SECTORS = 72
+SIZE = OVERHEAD_BYTES + 1 + 10
+
+
+def fill_to(store: Store, room: int) -> int:
+    """Fill the region until it has room for exactly so much; return the open transaction.
+
+    While it is open nothing is compacted.
+    """
+    txn = store.begin()
+    overhead = OVERHEAD_BYTES + 8 + 1
+    writer = store._writer
+    while left := writer.region.bytes - writer.end - room:
+        # Never so close to the end that no further chunk would fill the rest.
+        is_far = left >= 2 * overhead + 600
+        store.put_chunk(
+            txn, "k", bytes(min(left - overhead - 300, 512) if is_far else left - overhead)
+        )
+    return txn
+
+
+@pytest.mark.parametrize("active", [0, 1])
+@pytest.mark.parametrize("room", [0, 1, SIZE - 1, SIZE, SIZE + 1])
+def test_a_journal_that_ends_exactly_at_its_regions_end_writes_nothing_beyond_it(
+    active: int, room: int
+) -> None:
+    device = MemoryDevice(bytes(SECTORS * SECTOR_BYTES))
+    store = Store(device)
+    store.put("k", b"v")
+    while store._writer.superblock is None or store._writer.superblock.active != active:
+        store.compact()
+        store.sync()
+    pair = regions(SECTORS)
+    assert pair is not None
+    other = pair[1 - active]
+    place = slice(other.start * SECTOR_BYTES, (other.start + other.sectors) * SECTOR_BYTES)
+    device.content[place] = b"\xa5" * other.bytes
+    fill_to(store, room)
+    store._writer.write_out()
+    try:
+        store.put("x", b"0123456789")
+        is_taken = True
+    except StateError:
+        is_taken = False
+    assert is_taken is (room >= SIZE)
+    store._writer.write_out()
+    assert device.content[place] == b"\xa5" * other.bytes
+    end = store._writer.end
+    assert end <= store._writer.region.bytes
+    device.content[place] = bytes(other.bytes)
+    again = Store(device)
+    assert again._writer.end == end
+    assert ("x" in again.snapshot()) is is_taken
+
+
+@pytest.mark.parametrize("compactions", range(1, 5))
+def test_of_two_complete_snapshots_behind_a_torn_superblock_the_newer_is_in_force(
+    compactions: int,
+) -> None:
+    device = MemoryDevice(bytes(SECTORS * SECTOR_BYTES))
+    store = Store(device)
+    for number in range(compactions):
+        store.put("/state/a", b"%d" % number)
+        store.compact()
+        store.sync()
+    newest = store._writer.superblock
+    for torn in range(1, SUPERBLOCK_BYTES):
+        # Cut in the middle: the rest is zero, or what was there before.
+        cut = MemoryDevice(bytes(device.content))
+        cut.content[torn:SECTOR_BYTES] = bytes(SECTOR_BYTES - torn)
+        found = Store(cut)
+        assert found._writer.superblock == newest
+        assert found.snapshot() == {"/state/a": b"%d" % (compactions - 1)}
+        found.put("/state/b", b"again")
+        found.sync()
+        assert Store(cut).snapshot() == {**found.snapshot()}

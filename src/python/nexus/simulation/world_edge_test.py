@@ -1,0 +1,96 @@
+"""Several things in one instant, at the end of a step and at its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from nexus.core.randomness import KeyedRandom
+from nexus.simulation.link import Cut, Link, LinkOptions
+from nexus.simulation.machine import TICK_NS
+from nexus.simulation.machine_fake import FakeMachine, PowerOff, Say, Send, Spin, When, mac
+from nexus.simulation.world import World
+
+DELAY = 1_000
+LIMIT = 100_000
+
+
+def make(machines: Mapping[str, FakeMachine]) -> World:
+    return World(machines, LinkOptions(delay_ns=DELAY), KeyedRandom(1))
+
+
+def run(world: World) -> list[int]:
+    """Step until nothing can happen; return the instants at which steps ended."""
+    ends: list[int] = []
+    while world.now_ns < LIMIT:
+        step = world.step(LIMIT)
+        ends.append(step.now_ns)
+        if step.is_quiet:
+            break
+    return ends
+
+
+def payloads(machine: FakeMachine) -> list[tuple[int, bytes]]:
+    return [(at, frame[14:]) for at, frame in machine.received]
+
+
+@pytest.mark.parametrize("at", [0, TICK_NS, DELAY - TICK_NS, DELAY, DELAY + TICK_NS])
+def test_frames_of_one_instant_arrive_together_in_the_order_of_machines_and_of_sending(
+    at: int,
+) -> None:
+    machines = {
+        "A": FakeMachine([(0, Spin()), (at, Send(b"a1")), (at, Send(b"a2"))], address=mac(1)),
+        "B": FakeMachine([(at, Send(b"b1")), (at, Send(b"b2"))], address=mac(2)),
+        "C": FakeMachine(address=mac(3)),
+    }
+    run(make(machines))
+    sent = [b"a1", b"a2", b"b1", b"b2"]
+    assert payloads(machines["C"]) == [(at + DELAY, payload) for payload in sent]
+
+
+def test_a_frame_that_arrives_as_a_step_ends_is_heard_then_and_once() -> None:
+    machines = {
+        "A": FakeMachine([(0, Spin()), (0, Send(b"x")), (DELAY, Send(b"y"))], address=mac(1)),
+        "B": FakeMachine(rules=[When(b"x", (Send(b"re:x"),), TICK_NS)], address=mac(2)),
+    }
+    world = make(machines)
+    assert run(world)[:3] == [DELAY, 2 * DELAY, 3 * DELAY]
+    assert payloads(machines["B"]) == [(DELAY, b"x"), (2 * DELAY, b"y")]
+    assert payloads(machines["A"]) == [(2 * DELAY + TICK_NS, b"re:x")]
+
+
+def test_two_machines_that_go_off_in_one_step_are_both_reported() -> None:
+    machines = {
+        "A": FakeMachine([(50, Say(b"a")), (60, PowerOff(1))]),
+        "B": FakeMachine([(60, Say(b"b")), (60, PowerOff(2))]),
+        "C": FakeMachine([(60, Say(b"c"))]),
+    }
+    world = make(machines)
+    step = world.step(LIMIT)
+    assert [(each.machine, each.exit_code) for each in step.stopped] == [("A", 1), ("B", 2)]
+    assert step.consoles == (("A", b"a"), ("B", b"b"), ("C", b"c"))
+    assert world.step(LIMIT).is_quiet
+
+
+@pytest.mark.parametrize(
+    ("sent_ns", "is_lost"), [(990, False), (1000, True), (1990, True), (2000, False)]
+)
+def test_a_cut_begins_and_ends_at_its_instants(sent_ns: int, is_lost: bool) -> None:
+    link = Link("a>b", LinkOptions(delay_ns=DELAY, cuts=(Cut(1000, 2000),)), KeyedRandom(1))
+    link.offer(b"frame", sent_ns)
+    assert (link.collect(sent_ns + DELAY) is None) is is_lost
+
+
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_a_queue_that_is_exactly_full_and_its_place_after_an_arrival(places: int) -> None:
+    link = Link("a>b", LinkOptions(delay_ns=DELAY, queue_frames_max=places), KeyedRandom(1))
+    for number in range(places):
+        assert link.offer(b"%d" % number, 0) == ()
+    assert [fault.value for fault in link.offer(b"more", 0)] == ["overflow"]
+    assert link.collect(DELAY - 1) is None
+    assert link.collect(DELAY) == b"0"
+    assert link.offer(b"again", 0) == ()
+    assert len(link.offer(b"more", 0)) == 1
+    rest = [link.collect(DELAY) for _ in range(places + 1)]
+    assert rest == [*(b"%d" % number for number in range(1, places)), b"again", None]
