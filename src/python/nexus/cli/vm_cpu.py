@@ -47,6 +47,8 @@ def qemu_cpu(cpu: Cpu, version: str) -> str:
     is_old = int(version.split(".")[0]) < _NEWER_MAJOR_MIN
     words = ["rv64", "h=false", "zbc=false"]
     for name in OPTIONAL:
+        if name == "sv48":
+            continue  # QEMU's harts always have it.
         is_there = name in cpu.extensions
         if not (is_old and name in _NEWER):
             words.append(f"{name}={'true' if is_there else 'false'}")

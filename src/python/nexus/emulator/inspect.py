@@ -5,15 +5,11 @@ Nothing here sets accessed or dirty bits, marks pages, raises traps or touches d
 
 from __future__ import annotations
 
-from typing import Final
-
 from nexus.emulator.machine import Machine
 from nexus.emulator.memory import PAGE_BYTES, Ram
 from nexus.emulator.reference import csr
 from nexus.emulator.reference import state as s
-from nexus.emulator.reference.mmu import PPN, PTE_HIGH, R, V, W, X
-
-_FAR_BITS: Final = 38  # Addresses are 39 bits, sign-extended.
+from nexus.emulator.reference.mmu import PPN, PTE_HIGH, R, V, W, X, is_canonical, levels_of
 
 
 def translate(machine: Machine, address: int) -> int | None:
@@ -21,13 +17,14 @@ def translate(machine: Machine, address: int) -> int | None:
     state = machine.hart.state
     if state[s.PRIVILEGE] == s.MACHINE or not state[s.SATP] >> 60:
         return address
-    if address >> _FAR_BITS not in (0, (1 << 26) - 1):
+    levels = levels_of(state[s.SATP])
+    if not is_canonical(address, levels):
         return None
-    return _walk(machine.ram, (state[s.SATP] & PPN) << 12, address)
+    return _walk(machine.ram, (state[s.SATP] & PPN) << 12, address, levels)
 
 
-def _walk(ram: Ram, table: int, address: int) -> int | None:
-    for level in (2, 1, 0):
+def _walk(ram: Ram, table: int, address: int, levels: int) -> int | None:
+    for level in reversed(range(levels)):
         slot = table + ((address >> 12 + 9 * level & 511) << 3)
         if not ram.contains(slot, 8):
             return None

@@ -222,7 +222,7 @@ class Machine:
         parts.append(b"%d" % options.epoch_s)
         for disk in options.drives:
             parts.append(f"{disk.slot} {disk.is_read_only} {disk.drive.size_bytes}".encode())
-        parts.append(options.cpu.isa.encode())
+        parts.append(str(options.cpu).encode())
         for part in parts:
             digest.update(len(part).to_bytes(8, "little") + part)
         return digest.digest()

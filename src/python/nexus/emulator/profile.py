@@ -16,6 +16,7 @@ from nexus.emulator.coverage import PageKey
 from nexus.emulator.memory import PAGE_BYTES, RAM_BASE, Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
+from nexus.emulator.reference.mmu import levels_of
 
 EVERY_DEFAULT: Final = 20_000
 
@@ -120,7 +121,8 @@ def _walk(state: s.State, ram: Ram, page: int) -> int | None:
     physical = page
     if state[s.PRIVILEGE] != s.MACHINE and state[s.SATP] >> 60:
         table = (state[s.SATP] & _PPN) << 12
-        for shift in (30, 21, 12):
+        for level in reversed(range(levels_of(state[s.SATP]))):
+            shift = 12 + 9 * level
             slot = table + ((page >> shift & 511) << 3)
             if not ram.contains(slot, 8):
                 return None

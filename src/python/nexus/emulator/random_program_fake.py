@@ -24,6 +24,7 @@ TEXT_PAGE = 16
 TEXT_PAGES = 4
 # Physical: two root tables, two leaf tables, data pages, text pages.
 ROOTS = (0x8000_8000, 0x8000_9000)
+TOPS = (0x8000_E000, 0x8000_F000)  # Above the roots, where there are four levels.
 MIDDLES = (0x8000_A000, 0x8000_B000)
 LEAVES = (0x8000_C000, 0x8000_D000)
 DATA = 0x8001_0000
@@ -77,6 +78,8 @@ def _tables(chance: random.Random) -> str:
         entries += [_entry(TEXT + 4096 * page, 0x1F) for page in range(TEXT_PAGES)]
         values = ", ".join(hex(entry) for entry in entries)
         lines.append(f".org {leaf - 0x8000_0000:#x}\n.dword {values}")
+    for top, root in zip(TOPS, ROOTS, strict=True):
+        lines.append(f".org {top - 0x8000_0000:#x}\n.dword {_entry(root, 1):#x}")
     return "\n".join(lines)
 
 
@@ -155,6 +158,7 @@ def random_program(seed: int, instructions: int = 600, cpu: Cpu = RV64IMAC) -> s
     """The text of a program for harts with these extensions."""
     chance = _Chance(seed, cpu)
     body = _user_text(chance, instructions)
+    mode, roots = (9, TOPS) if "sv48" in cpu.extensions else (8, ROOTS)
     status = 0x4_2000 if cpu.has_float else 0x4_0000  # SUM, and FS initial.
     return f"""
     {OPEN_PMP}
@@ -162,7 +166,7 @@ def random_program(seed: int, instructions: int = 600, cpu: Cpu = RV64IMAC) -> s
     csrw mtvec, t0
     la t0, supervisor
     csrw stvec, t0
-    li t0, {ROOTS[0] >> 12 | 8 << 60}
+    li t0, {roots[0] >> 12 | mode << 60}
     csrw satp, t0
     li t0, 0xb1ff
     csrw medeleg, t0

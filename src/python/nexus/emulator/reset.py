@@ -133,7 +133,7 @@ def _cpus(which: Cpu) -> Node:
             "compatible": strings("riscv"),
             "riscv,isa": strings(which.isa),
             **_extensions(which),
-            "mmu-type": strings("riscv,sv39"),
+            "mmu-type": strings(which.paging),
         },
         [interrupts],
     )

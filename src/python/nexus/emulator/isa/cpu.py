@@ -14,9 +14,10 @@ from functools import cache
 from typing import Final
 
 # What rows can require beyond what is always there, and the bit of each in an engine's mask.
-OPTIONAL: Final = ("f", "d", "zicond", "zcb", "zba", "zbb", "zbs")
+OPTIONAL: Final = ("f", "d", "zicond", "zcb", "zba", "zbb", "zbs", "sv48")
 _BIT: Final = {name: 1 << index for index, name in enumerate(OPTIONAL)}
 HAS_F: Final = _BIT["f"]
+HAS_SV48: Final = _BIT["sv48"]
 ALL_EXTENSIONS: Final = (1 << len(OPTIONAL)) - 1
 
 _G: Final = "imafd"
@@ -26,6 +27,7 @@ _LETTERS: Final = "imafdc"
 _ALWAYS: Final = ("zicsr", "zifencei", "sstc")
 # Always there too, and shown where a set is other than the one that this machine had at first.
 _COUNTERS: Final = ("zicntr", "zihpm")
+_PAGING: Final = "sv48"  # Shown elsewhere: see `paging`.
 _NEEDS: Final = {"d": "f"}
 
 _MISA_MODES: Final = ("s", "u")
@@ -79,6 +81,11 @@ class Cpu:
         return not self.extensions
 
     @property
+    def paging(self) -> str:
+        """The widest addresses that page tables can have: the device tree's `mmu-type`."""
+        return "riscv,sv48" if "sv48" in self.extensions else "riscv,sv39"
+
+    @property
     def misa(self) -> int:
         """The register of that name."""
         letters = (*self._letters, *_MISA_MODES)
@@ -92,7 +99,7 @@ class Cpu:
     def names(self) -> tuple[str, ...]:
         """Every extension, in the manual's order: the device tree's `riscv,isa-extensions`."""
         counters = () if self.is_plain else _COUNTERS
-        chosen = [name for name in self.extensions if len(name) > 1]
+        chosen = [name for name in self.extensions if len(name) > 1 and name != _PAGING]
         return (*self._letters, *sorted((*_ALWAYS, *counters, *chosen), key=_order))
 
     @property

@@ -28,6 +28,13 @@ def test_names_are_read_and_written(text: str, isa: str) -> None:
     assert "_".join(cpu.names).startswith("i_m_a_")
 
 
+def test_longer_addresses_are_shown_as_paging_alone() -> None:
+    cpu = parse_cpu("rv64gc_sv48")
+    assert cpu.isa == RV64GC.isa
+    assert (cpu.paging, RV64GC.paging) == ("riscv,sv48", "riscv,sv39")
+    assert str(cpu) == "rv64gc_sv48"
+
+
 def test_misa_has_a_bit_for_each_letter() -> None:
     plain = _MISA_64 | sum(1 << ord(letter) - ord("a") for letter in "imacsu")
     assert RV64IMAC.misa == plain

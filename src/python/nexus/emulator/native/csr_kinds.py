@@ -126,7 +126,13 @@ KINDS: Final = {
     ),
     "satp": Kind(
         "state[SATP]",
-        "if new >> 60 == 0 or new >> 60 == SATP_SV39:\n    state[SATP] = new",
+        """
+        wanted = new >> 60
+        if wanted == SATP_SV48 and not state[EXTENSIONS] & HAS_SV48:
+            wanted = 15
+        if wanted == 0 or wanted == SATP_SV39 or wanted == SATP_SV48:
+            state[SATP] = new
+        """,
         _SWITCH,
         """
         if state[PRIVILEGE] == SUPERVISOR and state[MSTATUS] & MSTATUS_TVM:

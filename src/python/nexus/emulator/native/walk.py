@@ -1,4 +1,4 @@
-"""Generated code that translates addresses: Sv39 with hardware A and D updates, and protection.
+"""Generated code that translates addresses (Sv39, Sv48), sets A and D bits, and asks protection.
 
 The same rules as `reference/mmu.py` and `reference/pmp.py`.
 """
@@ -72,10 +72,10 @@ def translate(address, access, length):
     return offset
 
 def walk(address, access, privilege):
-    if sra(address, 38) + 1 > 1:
+    shift = 39 if state[SATP] >> 60 == SATP_SV48 else 30
+    if sra(address, shift + 8) + 1 > 1:
         return REFUSED_PAGE
     table = (state[SATP] & MMU_PPN) << 12
-    shift = 30
     while 1:
         slot = table + ((address >> shift & 511) << 3)
         offset = slot - RAM_BASE

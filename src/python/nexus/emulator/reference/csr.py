@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.emulator.isa.cpu import HAS_F
+from nexus.emulator.isa.cpu import HAS_F, HAS_SV48
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.pmp import LOCKED, config_byte
@@ -38,6 +38,7 @@ EVENT_COUNTERS: Final = 16  # As many as QEMU has by default; they stay zero.
 TRIGGERS: Final = 2
 
 SATP_SV39: Final = 8
+SATP_SV48: Final = 9
 
 
 class IllegalCsrError(Exception):
@@ -135,7 +136,9 @@ def _write_sip(hart: Core, value: int) -> None:
 
 
 def _write_satp(hart: Core, value: int) -> None:
-    if value >> 60 in (0, SATP_SV39):  # Other modes: the whole write has no effect.
+    has_more = hart.state[s.EXTENSIONS] & HAS_SV48
+    # Other modes: the whole write has no effect.
+    if value >> 60 in (0, SATP_SV39) or (has_more and value >> 60 == SATP_SV48):
         hart.state[s.SATP] = value
 
 

@@ -1,4 +1,4 @@
-"""Address translation: Sv39 walks with hardware A and D updates, and the caches of their results.
+"""Address translation: walks of Sv39 and Sv48 that set A and D, and the caches of their results.
 
 A `Context` holds everything derived for one way of looking at memory (privilege, address space,
 SUM, MXR): page views for loads and stores, and compiled blocks by virtual address.  Switching back
@@ -186,12 +186,14 @@ class Mmu:
         return physical
 
     def _walk(self, address: int, access: int, privilege: int, status: int) -> int:
-        """Sv39, privileged specification 4.3.2 and 4.4.1."""
+        """Sv39 and Sv48, privileged specification 4.3.2, 4.4.1 and 4.5.1."""
         fault = TrapError(PAGE_FAULT[access], address)
-        if (address >> 38) not in (0, (1 << 26) - 1):
+        satp = self._state[SATP]
+        levels = levels_of(satp)
+        if not is_canonical(address, levels):
             raise fault
-        table = (self._state[SATP] & PPN) << 12
-        for level in (2, 1, 0):
+        table = (satp & PPN) << 12
+        for level in reversed(range(levels)):
             slot = table + ((address >> 12 + 9 * level & 511) << 3)
             if not self._ram.contains(slot, 8) or not self.pmp.allows(slot, 8, LOAD, SUPERVISOR):
                 raise TrapError(ACCESS_FAULT[access], address)
@@ -220,6 +222,17 @@ class Mmu:
             offset = slot - RAM_BASE
             self._ram.buffer[offset : offset + 8] = updated.to_bytes(8, "little")
         return page | address & below
+
+
+def levels_of(satp: int) -> int:
+    """How many tables a walk goes through: modes 8 and 9 are Sv39 and Sv48."""
+    return (satp >> 60) - 5
+
+
+def is_canonical(address: int, levels: int) -> bool:
+    """Whether the bits above those that are translated are copies of the highest of these."""
+    bits = 11 + 9 * levels
+    return address >> bits in (0, (1 << 64 - bits) - 1)
 
 
 def _permits(entry: int, access: int, privilege: int, status: int) -> bool:
