@@ -4,4 +4,5 @@ test {
     _ = @import("host_ipc_test.zig");
     _ = @import("host_memory_test.zig");
     _ = @import("host_sched_test.zig");
+    _ = @import("host_syscall_test.zig");
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from nexus.core.randomness import KeyedRandom
 from nexus.simulation.link import Cut, Link, LinkOptions
-from nexus.simulation.machine import TICK_NS
+from nexus.simulation.machine import TICK_NS, Machine
 from nexus.simulation.machine_fake import FakeMachine, PowerOff, Say, Send, Spin, When, mac
 from nexus.simulation.world import World
 
@@ -71,6 +71,40 @@ def test_two_machines_that_go_off_in_one_step_are_both_reported() -> None:
     assert [(each.machine, each.exit_code) for each in step.stopped] == [("A", 1), ("B", 2)]
     assert step.consoles == (("A", b"a"), ("B", b"b"), ("C", b"c"))
     assert world.step(LIMIT).is_quiet
+
+
+def test_what_a_step_sends_is_reported_in_the_order_of_instants() -> None:
+    machines = {
+        "A": FakeMachine([(600, Send(b"late")), (600, Send(b"later"))], address=mac(1)),
+        "B": FakeMachine([(300, Send(b"early")), (600, Send(b"last"))], address=mac(2)),
+    }
+    step = make(machines).step(LIMIT)
+    sent = [(frame.sent_ns, frame.frame[14:]) for frame in step.frames]
+    assert sent == [(300, b"early"), (600, b"late"), (600, b"later"), (600, b"last")]
+
+
+def test_two_deeds_of_one_instant_are_done_then_in_their_order_and_once() -> None:
+    done: list[tuple[int, str]] = []
+
+    def deed(name: str, said: str | None) -> Callable[[Machine], str | None]:
+        def act(machine: Machine) -> str | None:
+            done.append((machine.now_ns, name))
+            return said
+
+        return act
+
+    world = make({"A": FakeMachine([(0, Spin())]), "B": FakeMachine()})
+    world.plan(2 * DELAY, "A", "first", deed("first", "was done"))
+    world.plan(2 * DELAY, "B", "second", deed("second", None))
+    world.plan(2 * DELAY + TICK_NS, "A", "third", deed("third", ""))
+    with pytest.raises(ValueError, match="fourth: no such machine: C"):
+        world.plan(0, "C", "fourth", deed("fourth", None))
+    run(world)
+    at = 2 * DELAY
+    assert done == [(at, "first"), (at, "second"), (at + TICK_NS, "third")]
+    lines = [line for line in world.trace.text().splitlines() if "fault-" in line]
+    assert ["fault-first" in lines[0], "fault-third" in lines[1]] == [True, True]
+    assert len(lines) == 2
 
 
 @pytest.mark.parametrize(
