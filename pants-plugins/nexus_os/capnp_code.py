@@ -67,7 +67,7 @@ from nexus_os.zig_targets import ZigSourcesField
 OUT = "__generated__"
 
 # What the generator makes beside a module for each schema.
-_EXTRA_MODULES = ("message", "message_writer", "services")
+_EXTRA_MODULES = ("clients", "message", "message_writer", "services")
 _NO_MODULE = "annotations.capnp"
 
 _IMPORT = re.compile(r'^[^#\n]*\bimport\s+"([^"\n]+)"', re.MULTILINE)

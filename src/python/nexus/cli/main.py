@@ -20,12 +20,13 @@ from nexus.entry.program import report_only, run_program
 
 # Name: (module with `main(arguments) -> exit code`, or module:function; what it does).
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "bus call": ("nexus.cli.bus.call", "call any method of a peer's service"),
     "bus discover": ("nexus.cli.bus.discover", "list the nodes that announce themselves"),
     "bus keygen": ("nexus.cli.bus.keygen", "make a node's key file"),
     "bus ping": ("nexus.cli.bus.ping", "measure round trips over a session with a peer"),
     "bus query": ("nexus.cli.bus.query", "ask a peer how many bundles it has"),
     "bus resolve": ("nexus.cli.bus.resolve", "ask a peer whether a service is registered"),
-    "bus schema": ("nexus.cli.bus.schema", "print the JSON Schema of bus.toml and of records"),
+    "bus schema": ("nexus.cli.bus.schema", "print the schema of bus.toml, of records, of methods"),
     "bus serve": ("nexus.cli.bus.serve", "be a node that permitted peers may call"),
     "bus whoami": ("nexus.cli.bus.whoami", "show a node's id and the key that peers pin"),
     "completion": ("nexus.cli.completion", "print the shell completion of this command"),

@@ -16,6 +16,7 @@ from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.schema import python_code, zig_code
 from nexus.schema.model import Module, services_of
+from nexus.schema.python_clients import write_clients
 from nexus.schema.python_structs import enumerations_of
 from nexus.schema.reading import read_modules
 
@@ -27,6 +28,7 @@ def python_files(modules: tuple[Module, ...]) -> dict[str, str]:
     for name in ("message.py", "message_writer.py"):
         # The package has its own: beside it there need be nothing of ours.
         files[name] = _beside(name).replace("from nexus.schema.message ", "from .message ")
+    files["clients.py"] = write_clients(modules, known)
     files["services.py"] = python_code.write_services(services_of(modules))
     files["__init__.py"] = ""
     return files

@@ -75,7 +75,7 @@ def write_struct(module: Module, struct: Struct, known: Enumerations) -> Iterato
     if members:
         yield f'    which: str = "{names.snake(members[0].name)}"'
     for field in struct.fields:
-        kind, default = _python_type(module, field, known)
+        kind, default = python_type(module, field, known)
         if kind:
             yield f"    {names.snake(field.name)}: {kind} = {default}"
     yield ""
@@ -130,13 +130,16 @@ def _kind(module: Module, kind: Type, known: Enumerations) -> str:
     return f"_Kind({', '.join(parts)})"
 
 
-def _reference(module: Module, kind: Type) -> str:
+def _reference(module: Module, kind: Type, prefix: str = "") -> str:
     home, _, name = kind.name.partition(".")
-    return class_name(name) if home == module.name else f"{home}.{class_name(name)}"
+    here = prefix if home == module.name else f"{home}."
+    return here + class_name(name)
 
 
-def _python_type(module: Module, field: Field, known: Enumerations) -> tuple[str, str]:
-    """The annotation of a field and its default; nothing of a void."""
+def python_type(
+    module: Module, field: Field, known: Enumerations, prefix: str = ""
+) -> tuple[str, str]:
+    """The annotation of a field and its default; `prefix` stands before the module's own names."""
     kind = field.type
     simple = {"int": ("int", str(field.default)), "text": ("str", '""'), "data": ("bytes", 'b""')}
     if kind.kind in simple:
@@ -149,9 +152,9 @@ def _python_type(module: Module, field: Field, known: Enumerations) -> tuple[str
         return "None", "None"
     if kind.kind == "list":
         assert kind.item is not None, "a list is one of something"
-        item, _ = _python_type(module, Field("", 0, kind.item, 0), known)
+        item, _ = python_type(module, Field("", 0, kind.item, 0), known, prefix)
         return f"tuple[{item}, ...]", "()"
-    name = _reference(module, kind)
+    name = _reference(module, kind, prefix)
     if kind.kind == "struct":
         return name, f"{name}()"
     enumeration = known[kind.name]

@@ -33,6 +33,14 @@ def test_every_command_against_a_serving_node(
         assert (answer["outcome"], answer["registered"]) == ("not-found", False)
         assert main(["bus", "query", "node-b"]) == 0
         assert capsys.readouterr().out == "node-b has 3 bundles\n"
+        assert main(["bus", "call", "node-b", "bundlemgrd", "list"]) == 0
+        assert capsys.readouterr().out == "status: ok\ncount: 3\n"
+        name = "name=nothing"
+        assert main(["bus", "call", "node-b", "samgrd", "resolve-status", name, "--json"]) == 70
+        answer = json.loads(capsys.readouterr().out)
+        assert (answer["outcome"], answer["status"]) == ("not-found", "not-found")
+        assert main(["bus", "call", "node-b", "statefsd", "sync"]) == 71
+        capsys.readouterr()
         assert main(["bus", "discover", "--seconds", "1"]) == 0
         assert "pinned  offers samgrd, bundlemgrd" in capsys.readouterr().out
     _, *records, end = [json.loads(line) for line in said]
@@ -43,6 +51,9 @@ def test_every_command_against_a_serving_node(
         ("ok", "samgrd", 6),
         ("ok", "samgrd", 6),
         ("ok", "bundlemgrd", 1),
+        ("ok", "bundlemgrd", 1),
+        ("ok", "samgrd", 6),
+        ("denied-service", "statefsd", 5),
     ]
     shown = "".join(said)
     assert files.host.secret.hex() not in shown

@@ -1,4 +1,4 @@
-"""`nexus bus schema`: the JSON Schemas of `bus.toml` and of audit records."""
+"""`nexus bus schema`: JSON Schemas of `bus.toml` and audit records, and the methods of peers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from nexus.cli.bus.call import methods_schema
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import UsageError
 from nexus.dsoftbus.io.record import config_schema, record_schema
@@ -14,14 +15,20 @@ from nexus.entry.program import run_program
 
 SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "config": config_schema,
+    "methods": methods_schema,
     "record": record_schema,
 }
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print one schema."""
-    parser = CommandLine("nexus bus schema", "Print the JSON Schema of bus.toml or of a record.")
-    parser.add_argument("kind", choices=sorted(SCHEMAS), help="of what: the file, or a record")
+    parser = CommandLine(
+        "nexus bus schema",
+        "Print the JSON Schema of bus.toml or of a record, or the methods of a peer's services.",
+    )
+    parser.add_argument(
+        "kind", choices=sorted(SCHEMAS), help="of what: the file, calls, or a record"
+    )
     try:
         kind = parser.parse_args(list(arguments)).kind
     except UsageError as exc:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+from nexus.contract import clients
 from nexus.core.duration import check_timeout_s
+from nexus.core.errors import did_you_mean
 from nexus.dsoftbus.io.calls import Calls
 from nexus.dsoftbus.io.clock import NS_PER_S, LoopClock, after_ns, deadline
 from nexus.dsoftbus.io.counters import Counters
@@ -31,6 +33,7 @@ from nexus.dsoftbus.io.stream import BusStream
 from nexus.wire import bundle, samgr
 from nexus.wire.error import LocalProtocolError, RemoteProtocolError
 from nexus.wire.gateway import Status
+from nexus.wire.methods import BY_NAME, METHODS, read_results
 from nexus.wire.mux import NAME_BYTES_MAX, PRIORITY_MAX
 
 TIMEOUT_S: Final = 5.0
@@ -151,6 +154,56 @@ class Peer:
         if not isinstance(reply, bundle.ListReply) or reply.status is not bundle.Status.OK:
             raise FailedError(f"{self.device_id} cannot list its bundles")
         return reply.count
+
+    async def invoke(self, service: str, method: str, params: Any, timeout_s: float) -> Any:
+        """Call a method of the contract; `nexus.contract.clients` calls by way of this.
+
+        Args:
+            service: The service's name, such as `statefsd`.
+            method: The operation's name, as a configuration has it.
+            params: The method's parameters.
+            timeout_s: Seconds in all.
+
+        Raises:
+            As `call`; also FailedError for an answer that is none of this method.
+        """
+        found = BY_NAME.get((service, method))
+        if found is None:
+            near = did_you_mean(method, (m.name for m in METHODS if m.service_name == service))
+            raise MisuseError(f"method: {service} has no {method!r}{near}")
+        try:
+            request = found.request(params)
+        except (LocalProtocolError, UnicodeError, AttributeError) as exc:
+            raise MisuseError(f"{service} {method}: {exc}") from exc
+        try:
+            return read_results(found, await self.call(found.service, request, timeout_s))
+        except RemoteProtocolError as exc:
+            raise FailedError(f"{self.device_id} answered with {exc}") from exc
+
+    @property
+    def samgr(self) -> clients.SamgrClient:
+        """The peer's registry of services."""
+        return clients.SamgrClient(self.invoke)
+
+    @property
+    def bundlemgr(self) -> clients.BundlemgrClient:
+        """The peer's bundle manager."""
+        return clients.BundlemgrClient(self.invoke)
+
+    @property
+    def packagefs(self) -> clients.PackageFsClient:
+        """The peer's package files."""
+        return clients.PackageFsClient(self.invoke)
+
+    @property
+    def statefs(self) -> clients.StateFsClient:
+        """The peer's state store, as far as frames go; `nexus.remotefs.state` has more."""
+        return clients.StateFsClient(self.invoke)
+
+    @property
+    def log(self) -> clients.LogClient:
+        """The peer's log."""
+        return clients.LogClient(self.invoke)
 
     async def ping(self, timeout_s: float = TIMEOUT_S) -> float:
         """Ask the peer's session whether it is there; return the round trip in seconds.

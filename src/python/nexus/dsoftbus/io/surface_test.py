@@ -52,6 +52,7 @@ def test_there_is_nothing_public_that_is_not_for_users() -> None:
     assert public(Peer) == {
         *("settings", "device_id", "is_ready", "link", "in_flight", "wait_ready", "call"),
         *("resolve", "bundle_count", "ping", "open_stream", "turn", "next_correlation"),
+        *("invoke", "samgr", "bundlemgr", "packagefs", "statefs", "log"),
     }
     assert public(Node) == {"connect", "live", "public_key", "session_count", "audit_log", "close"}
 

@@ -1,0 +1,190 @@
+"""`nexus bus call`: any method of the contract, at any peer."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, Final
+
+from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
+from nexus.contract.message import Field, Kind
+from nexus.core.errors import UsageError, did_you_mean
+from nexus.dsoftbus.io.peer import Peer
+from nexus.entry.program import run_program
+from nexus.wire.methods import METHODS, Method
+
+HEX: Final = "hex:"
+
+# What a status comes to; every other one but ok is a failure.
+_OUTCOMES: Final[Mapping[str, Outcome]] = {
+    "ok": Outcome.OK,
+    "not-found": Outcome.NOT_FOUND,
+    "access-denied": Outcome.REFUSED,
+    "unauthenticated": Outcome.REFUSED,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Call a method."""
+    parser = command_line(
+        "call",
+        "Call a method of a peer's service; `nexus bus schema methods` lists them. The peer must"
+        " permit it to this node. Numbers may be hexadecimal; bytes are text, or hex:00ff.",
+        "node-b statefsd put key=/state/shared/greeting value=hello",
+    )
+    add_peer(parser)
+    parser.add_argument("service", help="the service's name, such as statefsd")
+    parser.add_argument("method", help="the method's name, such as get")
+    parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="a parameter")
+    return run(parser, arguments, _call)
+
+
+async def _call(options: Namespace) -> Result:
+    method = find(options.service, options.method)
+    params = parse(method, options.values)
+
+    async def call(peer: Peer) -> Result:
+        results = await peer.invoke(method.service_name, method.name, params, options.timeout)
+        fields = plain(results)
+        status = str(fields.get("status"))
+        text = "\n".join(f"{name}: {_shown(value)}" for name, value in fields.items())
+        return _OUTCOMES.get(status, Outcome.FAILED), text, {**fields, "peer": peer.device_id}
+
+    return await call_peer(options, call)
+
+
+def find(service: str, name: str) -> Method:
+    """Find a method by the names that a configuration has.
+
+    Raises:
+        UsageError: there is none; says which there are.
+    """
+    services = list(dict.fromkeys(method.service_name for method in METHODS))
+    if service not in services:
+        raise UsageError(
+            f"service: {service!r} is not one of {', '.join(services)}"
+            f"{did_you_mean(service, services)}"
+        )
+    methods = {method.name: method for method in METHODS if method.service_name == service}
+    if name not in methods:
+        raise UsageError(
+            f"method: {service} has no {name!r}, but {', '.join(methods)}"
+            f"{did_you_mean(name, methods)}"
+        )
+    return methods[name]
+
+
+def parse(method: Method, values: Sequence[str]) -> Any:
+    """Make a method's parameters of `key=value` texts.
+
+    Raises:
+        UsageError: a key that it has not, twice the same, or a value that cannot be one.
+    """
+    fields = {field.name: field for field in method.params.LAYOUT.fields}
+    given: dict[str, Any] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or key not in fields:
+            said = ", ".join(f"{name}=..." for name in fields) or "no parameters"
+            raise UsageError(f"{text!r}: {method.name} takes {said}{did_you_mean(key, fields)}")
+        if key in given:
+            raise UsageError(f"{key}: given twice")
+        given[key] = _value(fields[key], value)
+    missing = [name for name in fields if name not in given]
+    if missing:
+        raise UsageError(f"{method.name} needs {', '.join(f'{name}=...' for name in missing)}")
+    return method.params(**given)
+
+
+def _value(field: Field, text: str) -> Any:
+    kind = field.kind
+    if kind.name == "int":
+        return _number(field, text)
+    if kind.name == "data" and text.startswith(HEX):
+        try:
+            value: Any = bytes.fromhex(text[len(HEX) :])
+        except ValueError as exc:
+            raise UsageError(f"{field.name}: {text!r}, expected hex: and pairs of digits") from exc
+    else:
+        value = text.encode() if kind.name == "data" else text
+    length = len(value if kind.name == "data" else value.encode())
+    if field.bytes_max and length > field.bytes_max:
+        raise UsageError(f"{field.name}: {length} bytes, expected at most {field.bytes_max}")
+    return value
+
+
+def _number(field: Field, text: str) -> int:
+    most = (1 << abs(field.kind.bits)) - 1
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:
+        raise UsageError(f"{field.name}: {text!r}, expected a number from 0 to {most}")
+    return value
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """Show a struct as what JSON has."""
+    return {
+        field.name: _plain(getattr(value, field.name), field.kind) for field in value.LAYOUT.fields
+    }
+
+
+def _plain(value: Any, kind: Kind) -> Any:
+    if isinstance(value, Enum):
+        return value.name.lower().replace("_", "-")
+    if isinstance(value, bytes):
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            return HEX + value.hex()
+        return text if text.isprintable() and not text.startswith(HEX) else HEX + value.hex()
+    if isinstance(value, tuple):
+        assert kind.item is not None, "a list is one of something"
+        return [_plain(item, kind.item) for item in value]
+    return plain(value) if kind.name == "struct" else value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_shown(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return "".join(f"\n  {_shown(item)}" for item in value) or "-"
+    # One line each, whatever a peer's text holds.
+    text = str(value)
+    return text if text.isprintable() else repr(text)
+
+
+def methods_schema() -> dict[str, Any]:
+    """Describe every method: its parameters and results by name and kind."""
+    return {
+        f"{method.service_name} {method.name}": {
+            "parameters": _kinds(method.params),
+            "results": _kinds(method.results),
+        }
+        for method in METHODS
+    }
+
+
+def _kinds(kind: type[Any]) -> dict[str, str]:
+    return {field.name: _kind(field.kind, field) for field in kind.LAYOUT.fields}
+
+
+def _kind(kind: Kind, field: Field) -> str:
+    limit = f", at most {field.bytes_max} bytes" if field.bytes_max else ""
+    if kind.name == "int":
+        return f"number of {abs(kind.bits)} bits"
+    if kind.name == "enum":
+        return "one of " + ", ".join(m.name.lower().replace("_", "-") for m in kind.type)
+    if kind.name == "list":
+        assert kind.item is not None, "a list is one of something"
+        return f"list of {_kind(kind.item, field)}"
+    if kind.name == "struct":
+        return ", ".join(f"{name}: {text}" for name, text in _kinds(kind.type).items())
+    return {"text": "text", "data": "bytes"}[kind.name] + limit
+
+
+if __name__ == "__main__":
+    run_program(main)
