@@ -17,6 +17,7 @@ from nexus.cli.vm_drives import DriveOption, parse_drives
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
 from nexus.emulator.isa.cpu import Cpu
+from nexus.emulator.turns import HARTS_MAX
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 
 AUTO: Final = "auto"
@@ -72,6 +73,7 @@ class Options:
     drives: tuple[DriveOption, ...]
     ram_bytes: int
     cpu: Cpu
+    harts: int
     seed: int | None
     until: bytes | None
     max_instructions: int | None
@@ -105,6 +107,7 @@ def parse(argv: Sequence[str]) -> Options:
         drives=parse_drives(given.drive or ()),
         ram_bytes=_ram(given.ram),
         cpu=cpu_of(given.cpu),
+        harts=bounded("--smp", given.smp, 1, HARTS_MAX) or 1,
         seed=bounded("--seed", given.seed, 0, _SEED_MAX),
         until=None if given.until is None else _until(given.until),
         max_instructions=bounded(
@@ -142,6 +145,9 @@ def _check_together(options: Options) -> None:
     """Refuse what does not go together, rather than leaving a wish unfulfilled in silence."""
     if options.trace_out is not None and options.trace is None:
         raise UsageError("--trace-out: goes with --trace")
+    for option, wanted in (("--trace", options.trace), ("--gdb", options.gdb)):
+        if wanted is not None and options.harts > 1 and options.engine != "qemu":
+            raise UsageError(f"{option}: goes with one hart, and --smp asks for {options.harts}")
     if options.trace is not None and options.gdb is not None:
         raise UsageError("--trace: does not go with --gdb")
     for option, path in (
@@ -197,6 +203,7 @@ def _parser() -> CommandLine:
     )
     add("--ram", default=str(RAM_MIB_DEFAULT), metavar="N[K|M|G]", help="memory in MiB; 64")
     add_cpu_option(parser)
+    add("--smp", "-smp", metavar="N", help=f"harts, 1 to {HARTS_MAX}, which take turns; 1")
     add("--seed", metavar="N", help="seed of the entropy device; 1")
     add("--until", metavar="TEXT", help="end with 0 once the console has shown this")
     add("--max-instructions", metavar="N", help="give up after so many")

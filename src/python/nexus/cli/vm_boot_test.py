@@ -117,11 +117,13 @@ def test_firmware_finds_what_it_finds_on_qemu(
 
 
 @needs_qemu
-@pytest.mark.parametrize("ram", ["64", "512"])
-@pytest.mark.parametrize("kernel", ["Image", "kernel.elf"])
-def test_the_tree_tells_what_qemus_tells(files: Path, kernel: str, ram: str) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "ram", "harts"),
+    [("Image", "64", "1"), ("Image", "512", "4"), ("kernel.elf", "64", "8")],
+)
+def test_the_tree_tells_what_qemus_tells(files: Path, kernel: str, ram: str, harts: str) -> None:
     boot = ("-bios", files / "fw.bin", "-kernel", files / kernel, "-initrd", files / "initrd")
-    words = (*boot, "-append", "console=ttyS0 quiet")
+    words = (*boot, "-append", "console=ttyS0 quiet", "-smp", harts)
     done = run_vm(*words, "--ram", ram, "--dump-dtb", files / "ours")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     dump_qemus_tree(files / "theirs", *words, "-m", ram)
@@ -181,6 +183,9 @@ def test_a_kernel_in_gzip_is_the_same_kernel(files: Path) -> None:
         (("--bios", "fw.bin", "--dtb", "text"), "--dtb: text: device tree: magic"),
         (("--kernel", "fw.elf", "--append", "x" * 1024), "--append: 1024 bytes; expected at"),
         (("--kernel", "fw.elf", "--append", "a\nb"), "--append: 3 bytes"),
+        (("--kernel", "fw.elf", "--smp", "0"), "--smp: '0' is not a whole number in 1..8"),
+        (("--kernel", "fw.elf", "-smp", "9"), "--smp: '9' is not a whole number in 1..8"),
+        (("--kernel", "fw.elf", "--smp", "2", "--gdb", "0"), "--gdb: goes with one hart"),
         (("--kernel", "fw.elf", "--drive", "a,slot=1"), "slot '1' is not free; accepted: 0, 2, 3"),
         (("--kernel", "fw.elf", "--drive", "a,slot=8"), "slot '8' is not free"),
         (("--kernel", "fw.elf", "--drive", "a,slot=0", "--drive", "b,slot=0"), "given twice"),

@@ -81,6 +81,7 @@ def gather(options: Options) -> Parts:
             device_tree=boot.device_tree,
             ram_bytes=options.ram_bytes,
             cpu=options.cpu,
+            harts=options.harts,
             fw_cfg=files,
             drives=[
                 AttachedDrive(wanted.slot, drive, wanted.is_read_only)

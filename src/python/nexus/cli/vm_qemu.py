@@ -57,7 +57,7 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
         raise UsageError(f"--fw-cfg: QEMU {version} cannot do that on this board; needed is 8.0")
     words = [
         program,
-        *("-M", "virt", "-smp", "1", "-m", f"{options.ram_bytes >> 10}K"),
+        *("-M", "virt", "-smp", str(options.harts), "-m", f"{options.ram_bytes >> 10}K"),
         *("-cpu", qemu_cpu(options.cpu, version)),
         *_boot_words(options.boot),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),

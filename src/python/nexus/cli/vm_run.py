@@ -95,7 +95,9 @@ def _dump_tree(options: Options, path: Path) -> Ending:
     files = options.boot.read(read)
     try:
         boot = prepare(
-            files, options.ram_bytes, MachineOptions(**asdict(files), cpu=options.cpu).board
+            files,
+            options.ram_bytes,
+            MachineOptions(**asdict(files), cpu=options.cpu, harts=options.harts).board,
         )
     except ImageError as error:
         raise options.boot.explain(error) from error

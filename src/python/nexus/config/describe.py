@@ -55,6 +55,8 @@ def _boot(boot: Boot) -> Iterator[str]:
         yield f"  initial RAM disk {boot.initrd}"
     if boot.cpu is not None:
         yield f"  processor {boot.cpu}"
+    if boot.harts > 1:
+        yield f"  {boot.harts} harts"
     if boot.append is not None:
         yield f"  kernel arguments {boot.append}"
 

@@ -168,6 +168,7 @@ class Boot(Model):
     initrd: ServiceName | None = None
     append: Line | None = None
     cpu: Line | None = None
+    harts: Annotated[int, Within(1, 8)] = 1
     drive: Annotated[Many[Drive], Count(0, bounds.DRIVES_MAX)] = ()
 
 

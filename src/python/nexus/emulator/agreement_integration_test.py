@@ -17,6 +17,7 @@ from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
 from nexus.emulator.program_fake import program
 from nexus.emulator.random_kernel_fake import random_kernel
 from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.turns_guest_fake import ring
 
 RAM_BYTES: Final = 1 << 20
 _NS_PER_INSTRUCTION: Final = 10
@@ -54,17 +55,27 @@ def test_they_agree_on_protection_shared_pages_and_registers(seed: int, pauses: 
     _agree(program(random_kernel(seed)), pauses)
 
 
-def _agree(kernel: bytes, pauses: list[int], cpu: Cpu = RV64IMAC) -> None:
+@settings(max_examples=10, deadline=None)
+@given(
+    harts=st.integers(2, 8),
+    pauses=st.lists(st.integers(1, 25_000), min_size=1, max_size=12),
+)
+def test_they_agree_on_harts_that_take_turns(harts: int, pauses: list[int]) -> None:
+    _agree(program(ring(harts)), pauses, harts=harts)
+
+
+def _agree(kernel: bytes, pauses: list[int], cpu: Cpu = RV64IMAC, harts: int = 1) -> None:
     native = Machine(
         MachineOptions(
             kernel=kernel,
+            harts=harts,
             ram_bytes=RAM_BYTES,
             cpu=cpu,
             engine="native",
             native_blob=native_interpreter(),
         )
     )
-    reference = Machine(MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES, cpu=cpu))
+    reference = Machine(MachineOptions(kernel=kernel, harts=harts, ram_bytes=RAM_BYTES, cpu=cpu))
     for pause in pauses:
         native.run(native.now_ns + pause * _NS_PER_INSTRUCTION)
     reference.run(sum(pauses) * _NS_PER_INSTRUCTION)

@@ -13,6 +13,7 @@ from nexus.emulator.device.clint import (
     SOFTWARE_OFFSET,
     TIMER_BYTES,
     TIMER_OFFSET,
+    Harts,
     SoftwareInterrupt,
     Timer,
 )
@@ -28,6 +29,7 @@ from nexus.emulator.device.virtio_rng import VirtioRng
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.stateful import Stateful
+from nexus.emulator.turns import OneHart
 
 ROM_BASE: Final = 0x1000
 ROM_BYTES: Final = 0xF000
@@ -85,6 +87,9 @@ class Devices:
 class SharesDevices(Protocol):
     """An engine that serves frequent registers itself; others ask the bus for all of them."""
 
+    def have_company(self) -> None:
+        """Leave the registers of interrupts to Python: they are not all of the running hart."""
+
     def share_uart(self, uart: Uart) -> None:
         """Serve the line status, and what is transmitted."""
 
@@ -100,6 +105,7 @@ def attach_devices(
     hart: Hart,
     ram: Ram,
     *,
+    harts: Harts | None = None,
     rom: bytes = b"",
     fw_cfg: Mapping[str, bytes],
     drives: Sequence[AttachedDrive],
@@ -107,12 +113,17 @@ def attach_devices(
     entropy: Callable[[int], bytes] | None,
     epoch_s: int = EPOCH_S_DEFAULT,
 ) -> Devices:
-    """Build every device and put it on the bus."""
+    """Build every device and put it on the bus; without `harts` the hart is alone."""
+    harts = harts or OneHart(hart)
 
     def stop() -> None:
         hart.leave = True
 
-    plic = Plic(lambda context, level: hart.set_line(CONTEXT_LINES[context], level))
+    def set_context(context: int, level: bool) -> None:
+        number, which = divmod(context, len(CONTEXT_LINES))
+        harts.set_line(number, CONTEXT_LINES[which], level)
+
+    plic = Plic(set_context, harts.count)
     uart = Uart(lambda level: plic.set_source(UART_IRQ, level))
     finisher = Finisher(stop)
     slots: dict[int, VirtioMmio] = {}
@@ -132,10 +143,13 @@ def attach_devices(
         blk = VirtioBlk(disk.drive, serial, ram, irq(disk.slot), is_read_only=disk.is_read_only)
         slots[disk.slot] = blk.transport
     hart.is_connected = lambda: net is not None and net.transport.is_live
-    files = fw.FwCfg(fw_cfg, ram)
+    files = fw.FwCfg(fw_cfg, ram, harts.count)
     if isinstance(hart, SharesDevices):
         hart.share_uart(uart)
-        hart.share_plic(plic)
+        if harts.count == 1:
+            hart.share_plic(plic)
+        else:
+            hart.have_company()
         hart.share_files(files)
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
@@ -143,8 +157,8 @@ def attach_devices(
     bus.attach(FW_CFG_BASE, fw.LENGTH, files, (1, 2, 4, 8))
     bus.attach(UART_BASE, 8, uart, (1, 2, 4, 8))
     bus.attach(PLIC_BASE, PLIC_BYTES, plic, (4,))
-    bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(hart), (4,))
-    bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart), (4, 8))
+    bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(harts), (4,))
+    bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart, harts), (4, 8))
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
     rtc = Rtc(
         lambda: epoch_s * NS_PER_S + hart.ticks * NS_PER_TICK,

@@ -22,6 +22,7 @@ from nexus.emulator.machine_options import MachineOptions as MachineOptions
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
+from nexus.emulator.turns import Turns
 
 if TYPE_CHECKING:
     from nexus.emulator.reference.chain import TrapLoop
@@ -55,13 +56,16 @@ class Machine:
         load(self._ram, boot)
         bus = Bus()
         self._hart = _make_hart(options, self._ram, bus, boot.start)
-        self._hart.stops_when_stuck = options.stops_when_stuck
+        # A hart that gets nowhere does not keep the others from it.
+        self._hart.stops_when_stuck = options.stops_when_stuck and options.harts == 1
         for number, value in reset.registers(boot.tree, boot.start).items():
             self._hart.state[number] = value
+        self._turns = Turns(self._hart, options.harts) if options.harts > 1 else None
         self._devices = attach_devices(
             bus,
             self._hart,
             self._ram,
+            harts=self._turns,
             rom=reset.rom(boot.tree, boot.start, boot.next_stage),
             fw_cfg=options.fw_cfg,
             drives=options.drives,
@@ -69,6 +73,8 @@ class Machine:
             entropy=options.entropy,
             epoch_s=options.epoch_s,
         )
+        if self._turns is not None:
+            self._devices.stateful.append(self._turns)
 
     # -- Time ------------------------------------------------------------------------------------
 
@@ -100,8 +106,9 @@ class Machine:
         while (ended := self._ended()) is None:
             hart.update_timers()
             rtc.update()
+            target = until if self._turns is None else self._turn_ends(self._turns, until)
             timer = hart.next_timer_ticks(enabled_only=False)
-            target = until if timer is None else min(until, timer)
+            target = target if timer is None else min(target, timer)
             if (alarm := rtc.alarm_in_ns) is not None:
                 target = min(target, hart.ticks + -(-alarm // NS_PER_TICK))
             if hart.state[s.WAITING] and hart.has_wakeup:
@@ -121,14 +128,25 @@ class Machine:
         else:
             sampler.run(self._hart, budget, self._ram)
 
+    def _turn_ends(self, turns: Turns, until: int) -> int:
+        """Let the hart run whose turn it is; return the tick at which to look again."""
+        ends_at = turns.choose()
+        if turns.is_present_ready:
+            return min(until, ends_at)
+        wakes_at = turns.next_timer_ticks(enabled_only=True)
+        return until if wakes_at is None else min(until, wakes_at)
+
     def next_event_ns(self) -> int | None:
         """When the machine has something to do: now, at a timer, or (None) not by itself."""
         hart, rtc = self._hart, self._devices.rtc
         hart.update_timers()
         rtc.update()
-        if not hart.state[s.WAITING] or hart.has_wakeup:
+        turns = self._turns
+        is_ready = not hart.state[s.WAITING] or hart.has_wakeup
+        if is_ready or (turns is not None and turns.is_anybody_ready):
             return self.now_ns
-        ticks = hart.next_timer_ticks(enabled_only=True)
+        waiting = hart if turns is None else turns
+        ticks = waiting.next_timer_ticks(enabled_only=True)
         events = [] if ticks is None else [ticks * NS_PER_TICK]
         if rtc.is_enabled and (alarm := rtc.alarm_in_ns) is not None:
             events.append(self.now_ns + -(-alarm // NS_PER_TICK) * NS_PER_TICK)
@@ -222,7 +240,7 @@ class Machine:
         parts.append(b"%d" % options.epoch_s)
         for disk in options.drives:
             parts.append(f"{disk.slot} {disk.is_read_only} {disk.drive.size_bytes}".encode())
-        parts.append(str(options.cpu).encode())
+        parts.append(f"{options.cpu} {options.harts}".encode())
         for part in parts:
             digest.update(len(part).to_bytes(8, "little") + part)
         return digest.digest()
@@ -236,13 +254,23 @@ class Machine:
         """The value of x0..x31, for tests and post-mortems."""
         return 0 if number == 0 else self._hart.state[number]
 
+    def _visible_words(self, state: s.State | Sequence[int]) -> list[int]:
+        words = [state[index] for index in range(s.VISIBLE_WORDS)]
+        words[s.SINK] = 0  # Written at the engine's discretion, never read.
+        if self._options.cpu.has_float:
+            words += [state[s.F0 + index] for index in range(s.FLOAT_WORDS)]
+        return words
+
     def state_digest(self) -> str:
         """SHA-256 over registers, CSRs and RAM."""
         digest = hashlib.sha256()
-        words = [self._hart.state[index] for index in range(s.VISIBLE_WORDS)]
-        words[s.SINK] = 0  # Written at the engine's discretion, never read.
-        if self._options.cpu.has_float:
-            words += [self._hart.state[s.F0 + index] for index in range(s.FLOAT_WORDS)]
+        words = self._visible_words(self._hart.state)
+        if self._turns is not None:
+            words = [
+                word
+                for number in range(self._options.harts)
+                for word in self._visible_words(self._turns.words_of(number))
+            ]
         digest.update(b"".join(word.to_bytes(8, "little") for word in words))
         digest.update(self._ram.buffer)
         return digest.hexdigest()

@@ -16,6 +16,7 @@ from nexus.emulator.board import (
 )
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.loading import BootFiles
+from nexus.emulator.turns import HARTS_MAX
 
 if TYPE_CHECKING:
     from nexus.emulator.coverage import Recorder
@@ -41,6 +42,7 @@ class MachineOptions:
     device_tree: bytes = b""  # A flattened one, instead of the board's own.
     epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
     ram_bytes: int = 64 << 20
+    harts: int = 1
     cpu: Cpu = RV64IMAC  # The extensions that the hart has.
     fw_cfg: Mapping[str, bytes] = field(default_factory=dict)
     drives: Sequence[AttachedDrive] = ()
@@ -60,6 +62,8 @@ class MachineOptions:
             raise ValueError(
                 f"ram_bytes={self.ram_bytes}: expected a multiple of 4096 up to {RAM_BYTES_MAX}"
             )
+        if not 0 < self.harts <= HARTS_MAX:
+            raise ValueError(f"harts={self.harts}: expected 1..{HARTS_MAX}")
         if self.mac is not None and len(self.mac) != 6:
             raise ValueError(f"mac={self.mac!r}: expected 6 bytes")
         slots = [disk.slot for disk in self.drives]
@@ -81,6 +85,8 @@ class MachineOptions:
             )
         if self.coverage and (self.observer or self.engine == "translated"):
             raise ValueError("coverage: does not go with an observer or engine='translated'")
+        if self.observer is not None and self.harts > 1:
+            raise ValueError(f"observer: expected with harts=1, not {self.harts}")
         if self.observer is not None and self.engine != "reference":
             raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
 
@@ -98,4 +104,4 @@ class MachineOptions:
     @property
     def board(self) -> reset.BoardOptions:
         """What the board's device tree depends on."""
-        return reset.BoardOptions(has_clock=not self.files.is_bare, cpu=self.cpu)
+        return reset.BoardOptions(has_clock=not self.files.is_bare, cpu=self.cpu, harts=self.harts)

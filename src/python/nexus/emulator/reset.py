@@ -19,9 +19,9 @@ from nexus.emulator.memory import RAM_BASE
 _TREE_END_MAX: Final = 0xC000_0000
 _TREE_ALIGNMENT: Final = 2 << 20
 
-_CPU, _CPU_INTERRUPTS, _PLIC, _TEST = 1, 2, 3, 4  # Handles by which nodes name each other.
-_EXTERNAL: Final = ((_CPU_INTERRUPTS, 11), (_CPU_INTERRUPTS, 9))
-_LOCAL: Final = ((_CPU_INTERRUPTS, 3), (_CPU_INTERRUPTS, 7))
+# Lines of interrupt controllers: external ones of machine and supervisor mode; software and timer.
+_EXTERNAL: Final = (11, 9)
+_LOCAL: Final = (3, 7)
 
 TIMEBASE_HZ: Final = 10_000_000
 _UART_HZ: Final = 3_686_400
@@ -67,6 +67,31 @@ class BoardOptions:
     # kernel's tree, and with it every digest of its memory, is older than the clock.
     has_clock: bool = False
     cpu: Cpu = RV64IMAC
+    harts: int = 1
+
+    # Handles by which nodes name each other, numbered as on QEMU: the last hart comes first.
+    def cpu_handle(self, number: int) -> int:
+        """That of a hart."""
+        return 2 * (self.harts - 1 - number) + 1
+
+    def local_handle(self, number: int) -> int:
+        """That of a hart's own interrupt controller."""
+        return self.cpu_handle(number) + 1
+
+    @property
+    def plic_handle(self) -> int:
+        """That of the interrupt controller for devices."""
+        return 2 * self.harts + 1
+
+    @property
+    def test_handle(self) -> int:
+        """That of the test finisher."""
+        return self.plic_handle + 1
+
+    def lines(self, which: tuple[int, ...]) -> bytes:
+        """These lines of every hart, as `interrupts-extended` has them."""
+        pairs = ((self.local_handle(n), line) for n in range(self.harts) for line in which)
+        return cells(*(cell for pair in pairs for cell in pair))
 
 
 def device_tree(ram_bytes: int, options: BoardOptions = BoardOptions()) -> Node:
@@ -82,7 +107,14 @@ def device_tree(ram_bytes: int, options: BoardOptions = BoardOptions()) -> Node:
         "model": strings("riscv-virtio,qemu"),
     }
     chosen = Node("chosen", {"stdout-path": strings(f"/soc/serial@{board.UART_BASE:x}")})
-    children = [_firmware_files(), chosen, *_switches(), memory, _cpus(options.cpu), _soc(options)]
+    children = [
+        _firmware_files(),
+        chosen,
+        *_switches(options),
+        memory,
+        _cpus(options),
+        _soc(options),
+    ]
     return Node("", root, children)
 
 
@@ -97,7 +129,7 @@ def _firmware_files() -> Node:
     )
 
 
-def _switches() -> list[Node]:
+def _switches(options: BoardOptions) -> list[Node]:
     """How to switch off and to reset, by the test device."""
     return [
         Node(
@@ -105,7 +137,7 @@ def _switches() -> list[Node]:
             {
                 "value": cells(value),
                 "offset": cells(0),
-                "regmap": cells(_TEST),
+                "regmap": cells(options.test_handle),
                 "compatible": strings(f"syscon-{name}"),
             },
         )
@@ -113,38 +145,42 @@ def _switches() -> list[Node]:
     ]
 
 
-def _cpus(which: Cpu) -> Node:
+def _cpus(options: BoardOptions) -> Node:
+    numbers = range(options.harts)
+    cores = [Node(f"core{n}", {"cpu": cells(options.cpu_handle(n))}) for n in numbers]
+    cpu_map = Node("cpu-map", children=[Node("cluster0", children=cores)])
+    properties = {
+        "#address-cells": cells(1),
+        "#size-cells": cells(0),
+        "timebase-frequency": cells(TIMEBASE_HZ),
+    }
+    return Node("cpus", properties, [*(_cpu(options, number) for number in numbers), cpu_map])
+
+
+def _cpu(options: BoardOptions, number: int) -> Node:
     interrupts = Node(
         "interrupt-controller",
         {
             "#interrupt-cells": cells(1),
             "interrupt-controller": b"",
             "compatible": strings("riscv,cpu-intc"),
-            "phandle": cells(_CPU_INTERRUPTS),
+            "phandle": cells(options.local_handle(number)),
         },
     )
-    cpu = Node(
-        "cpu@0",
+    return Node(
+        f"cpu@{number}",
         {
-            "phandle": cells(_CPU),
+            "phandle": cells(options.cpu_handle(number)),
             "device_type": strings("cpu"),
-            "reg": cells(0),
+            "reg": cells(number),
             "status": strings("okay"),
             "compatible": strings("riscv"),
-            "riscv,isa": strings(which.isa),
-            **_extensions(which),
-            "mmu-type": strings(which.paging),
+            "riscv,isa": strings(options.cpu.isa),
+            **_extensions(options.cpu),
+            "mmu-type": strings(options.cpu.paging),
         },
         [interrupts],
     )
-    core = Node("core0", {"cpu": cells(_CPU)})
-    cpu_map = Node("cpu-map", children=[Node("cluster0", children=[core])])
-    properties = {
-        "#address-cells": cells(1),
-        "#size-cells": cells(0),
-        "timebase-frequency": cells(TIMEBASE_HZ),
-    }
-    return Node("cpus", properties, [cpu, cpu_map])
 
 
 def _extensions(cpu: Cpu) -> dict[str, bytes]:
@@ -164,50 +200,53 @@ def _soc(options: BoardOptions) -> Node:
         "compatible": strings("simple-bus"),
         "ranges": b"",
     }
-    slots = [_virtio(slot) for slot in reversed(range(board.VIRTIO_SLOTS))]
-    clock = [_clock()] if options.has_clock else []
-    return Node("soc", properties, [*clock, _uart(), _test(), *slots, _plic(), _clint()])
+    plic = options.plic_handle
+    slots = [_virtio(slot, plic) for slot in reversed(range(board.VIRTIO_SLOTS))]
+    children = [_clock(plic)] if options.has_clock else []
+    children += [_uart(plic), _test(options), *slots, _plic(options), _clint(options)]
+    return Node("soc", properties, children)
 
 
 def _device(name: str, base: int, size: int, compatible: tuple[str, ...]) -> Node:
     return Node(f"{name}@{base:x}", {"reg": pair(base, size), "compatible": strings(*compatible)})
 
 
-def _interrupting(node: Node, source: int) -> Node:
-    node.properties |= {"interrupts": cells(source), "interrupt-parent": cells(_PLIC)}
+def _interrupting(node: Node, source: int, plic: int) -> Node:
+    node.properties |= {"interrupts": cells(source), "interrupt-parent": cells(plic)}
     return node
 
 
-def _uart() -> Node:
-    node = _interrupting(_device("serial", board.UART_BASE, 0x100, ("ns16550a",)), board.UART_IRQ)
+def _uart(plic: int) -> Node:
+    node = _device("serial", board.UART_BASE, 0x100, ("ns16550a",))
+    _interrupting(node, board.UART_IRQ, plic)
     node.properties["clock-frequency"] = cells(_UART_HZ)
     return node
 
 
-def _clock() -> Node:
+def _clock(plic: int) -> Node:
     node = _device("rtc", board.RTC_BASE, 0x1000, ("google,goldfish-rtc",))
-    return _interrupting(node, board.RTC_IRQ)
+    return _interrupting(node, board.RTC_IRQ, plic)
 
 
-def _virtio(slot: int) -> Node:
+def _virtio(slot: int, plic: int) -> Node:
     base = board.VIRTIO_BASE + slot * board.VIRTIO_STRIDE
     node = _device("virtio_mmio", base, board.VIRTIO_STRIDE, ("virtio,mmio",))
-    return _interrupting(node, board.VIRTIO_IRQ + slot)
+    return _interrupting(node, board.VIRTIO_IRQ + slot, plic)
 
 
-def _test() -> Node:
+def _test(options: BoardOptions) -> Node:
     node = _device("test", board.FINISHER_BASE, 0x1000, ("sifive,test1", "sifive,test0", "syscon"))
-    node.properties["phandle"] = cells(_TEST)
+    node.properties["phandle"] = cells(options.test_handle)
     return node
 
 
-def _plic() -> Node:
+def _plic(options: BoardOptions) -> Node:
     compatible = ("sifive,plic-1.0.0", "riscv,plic0")
     node = _device("plic", board.PLIC_BASE, board.PLIC_BYTES, compatible)
     node.properties |= {
-        "phandle": cells(_PLIC),
+        "phandle": cells(options.plic_handle),
         "riscv,ndev": cells(_PLIC_SOURCES),
-        "interrupts-extended": cells(*(cell for line in _EXTERNAL for cell in line)),
+        "interrupts-extended": options.lines(_EXTERNAL),
         "interrupt-controller": b"",
         "#address-cells": cells(0),
         "#interrupt-cells": cells(1),
@@ -215,7 +254,7 @@ def _plic() -> Node:
     return node
 
 
-def _clint() -> Node:
+def _clint(options: BoardOptions) -> Node:
     node = _device("clint", board.CLINT_BASE, 0x1_0000, ("sifive,clint0", "riscv,clint0"))
-    node.properties["interrupts-extended"] = cells(*(cell for line in _LOCAL for cell in line))
+    node.properties["interrupts-extended"] = options.lines(_LOCAL)
     return node

@@ -165,6 +165,7 @@ def _boot(label: str, node: NodeConfig, images: _Images, epoch_s: int) -> BootPl
         initrd=content("initrd", boot.initrd),
         append=boot.append or "",
         cpu=_cpu(label, boot.cpu, is_foreign=boot.kernel is not None),
+        harts=boot.harts,
         epoch_s=epoch_s,
     )
 

@@ -24,6 +24,7 @@ firmware = "opensbi"
 kernel = "linux"
 initrd = "initrd"
 append = "console=ttyS0 quiet"
+harts = 2
 [[boot.drive]]
 slot = 4
 disk_kib = 4
@@ -55,7 +56,7 @@ def test_everything_that_is_named_is_in_the_plan(folder: Path) -> None:
     (machine,) = _load(folder).machines
     assert machine.image == (folder / "linux").read_bytes()
     firmware, initrd = ((folder / name).read_bytes() for name in ("opensbi", "initrd"))
-    assert machine.boot == BootPlan(firmware, initrd, "console=ttyS0 quiet", "rv64gc")
+    assert machine.boot == BootPlan(firmware, initrd, "console=ttyS0 quiet", "rv64gc", 2)
     assert machine.drives == (
         DrivePlan(4, bytes(4096), is_read_only=False),
         DrivePlan(2, b"content".ljust(512, b"\0"), is_read_only=True),
@@ -75,6 +76,7 @@ def test_the_machine_begins_with_its_firmware(folder: Path) -> None:
         ("boot.initrd='other'", "initrd: 'other' was not given"),
         ("boot.drive=[{slot=1, disk_kib=4}]", r"boot.drive\[0\].slot: 1; expected 2..7"),
         ("boot.drive=[{slot=2}]", r"boot.drive\[0\]: expected exactly one of image and disk_kib"),
+        ("boot.harts=9", r"boot.harts: 9; expected 1..8"),
         ("boot.cpu='rv32i'", "machine A: boot.cpu: 'rv32i'"),
         ("node.image='mine'", "boot.kernel: 'linux'; node.image names another one"),
     ],

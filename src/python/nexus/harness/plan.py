@@ -89,6 +89,7 @@ class BootPlan:
     initrd: bytes = field(default=b"", repr=False)
     append: str = ""
     cpu: str = CPU_DEFAULT
+    harts: int = 1
     epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
 
 

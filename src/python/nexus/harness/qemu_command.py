@@ -81,7 +81,7 @@ def build(
     mac = ":".join(f"{byte:02x}" for byte in machine.mac)
     return [
         program,
-        *("-M", "virt", "-smp", "1", "-m", f"{machine.ram_bytes // _MIB}M"),
+        *("-M", "virt", "-smp", str(machine.boot.harts), "-m", f"{machine.ram_bytes // _MIB}M"),
         *("-bios", str(loaded.get("bios", "none")), "-kernel", str(kernel)),
         *(("-initrd", str(loaded["initrd"])) if "initrd" in loaded else ()),
         *(("-append", machine.boot.append) if machine.boot.append else ()),

@@ -210,6 +210,7 @@ def options_of(
         append=machine.boot.append,
         epoch_s=machine.boot.epoch_s,
         cpu=parse_cpu(machine.boot.cpu),
+        harts=machine.boot.harts,
         ram_bytes=machine.ram_bytes,
         fw_cfg={CONFIG_FILE: machine.config},
         drives=drives,

@@ -106,6 +106,7 @@ _ROLES: Final = """\
         fi
         ;;
     *)
+        echo "linux: harts $(nproc)"
         echo "linux: shell"
         exec setsid sh -c 'exec sh < /dev/ttyS0 > /dev/ttyS0 2>&1'
         ;;

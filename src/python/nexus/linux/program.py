@@ -36,6 +36,7 @@ from nexus.linux.report import Case
 
 OUT_DEFAULT: Final = Path("dist/linux")
 _EXIT_FAILED: Final = 1
+_HARTS: Final = 4
 
 _INTERPRETER: Final = ("ci:interpreter", Path("dist/ci") / NATIVE_INTERPRETER)
 _NEVER_PASSED_ON: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
@@ -83,6 +84,16 @@ def try_shell(bench: Bench) -> Case:
     return Case("shell", said, has_failed=SHELL_MARKER not in ended.lines)
 
 
+def try_harts(bench: Bench) -> Case:
+    """The same on four harts, which take turns."""
+    ended = single.run(bench.guest, bench.engine, until=SHELL_MARKER, harts=_HARTS)
+    (bench.out / "harts.log").write_bytes(ended.console)
+    is_proven = f"linux: harts {_HARTS}" in ended.lines and SHELL_MARKER in ended.lines
+    seconds = ended.virtual_ns / _NS_PER_S
+    said = f"{ended.instructions} instructions, {seconds:.2f} s of virtual time"
+    return Case("harts", said, has_failed=not is_proven)
+
+
 def try_disk(bench: Bench) -> Case:
     """Write to ext4, sync, reboot, read, switch off."""
     disk = bytearray(bench.disk.read_bytes())
@@ -126,6 +137,7 @@ def try_power_cut(bench: Bench) -> Case:
 
 CASES: Final[Mapping[str, Callable[[Bench], Case]]] = {
     "shell": try_shell,
+    "harts": try_harts,
     "disk": try_disk,
     "pair": try_pair,
     "lossy": try_lossy,

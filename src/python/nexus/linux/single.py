@@ -47,7 +47,13 @@ class Engine:
 
 
 def run(
-    guest: Guest, engine: Engine, *, role: str = "", disk: bytearray | None = None, until: str = ""
+    guest: Guest,
+    engine: Engine,
+    *,
+    role: str = "",
+    disk: bytearray | None = None,
+    until: str = "",
+    harts: int = 1,
 ) -> Ended:
     """Boot; return when the console shows a line, the machine is off or resets, or time is up.
 
@@ -57,6 +63,7 @@ def run(
         role: What the machine does: see `guest`.
         disk: The content of its disk, which the run changes.
         until: The line; empty waits for the machine's end.
+        harts: How many it has.
     """
     drives = []
     if disk is not None:
@@ -70,6 +77,7 @@ def run(
             initrd=guest.initrd,
             append=f"{ARGUMENTS} role={role}" if role else ARGUMENTS,
             cpu=RV64GC,
+            harts=harts,
             ram_bytes=RAM_MIB << 20,
             drives=drives,
             entropy=EntropyStream(KeyedRandom(_SEED), "linux"),

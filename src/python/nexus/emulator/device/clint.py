@@ -1,10 +1,9 @@
-"""The CLINT: software interrupt and timer of hart 0."""
+"""The CLINT: a software interrupt and a comparator for each hart, and the clock of all of them."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
-from nexus.emulator.reference.hart import Hart
 from nexus.emulator.reference.state import MIP_LINE, MTIMECMP
 
 SOFTWARE_OFFSET: Final = 0
@@ -16,27 +15,58 @@ _MSIP: Final = 3
 _MTIME: Final = 0x7FF8
 
 
-class SoftwareInterrupt:
-    """msip; the words of other harts do not exist and read as zero."""
+class Clock(Protocol):
+    """The clock that all harts have in common."""
 
-    def __init__(self, hart: Hart) -> None:
-        self._hart = hart
+    @property
+    def mtime(self) -> int:
+        """What it shows."""
+        ...
+
+    def set_mtime(self, value: int) -> None:
+        """Set it."""
+
+
+class Harts(Protocol):
+    """The harts, by number."""
+
+    count: int
+
+    def set_line(self, number: int, bit: int, is_high: bool) -> None:
+        """Drive one interrupt input of a hart."""
+
+    def read(self, number: int, index: int) -> int:
+        """Read a state word of a hart."""
+        ...
+
+    def set_comparator(self, number: int, value: int) -> None:
+        """Write mtimecmp of a hart."""
+
+
+class SoftwareInterrupt:
+    """msip; the words of harts that do not exist read as zero."""
+
+    def __init__(self, harts: Harts) -> None:
+        self._harts = harts
 
     def read(self, offset: int, size: int) -> int:
         """Read msip of hart offset/4."""
-        return self._hart.state[MIP_LINE] >> _MSIP & 1 if offset == 0 else 0
+        if offset & 3 or offset >> 2 >= self._harts.count:
+            return 0
+        return self._harts.read(offset >> 2, MIP_LINE) >> _MSIP & 1
 
     def write(self, offset: int, size: int, value: int) -> None:
         """Write msip of hart offset/4."""
-        if offset == 0:
-            self._hart.set_line(_MSIP, bool(value & 1))
+        if not offset & 3 and offset >> 2 < self._harts.count:
+            self._harts.set_line(offset >> 2, _MSIP, bool(value & 1))
 
 
 class Timer:
     """mtimecmp and mtime, in words of 8 bytes or halves of 4."""
 
-    def __init__(self, hart: Hart) -> None:
-        self._hart = hart
+    def __init__(self, clock: Clock, harts: Harts) -> None:
+        self._clock = clock
+        self._harts = harts
 
     def read(self, offset: int, size: int) -> int:
         """Read a register or half of it."""
@@ -47,12 +77,13 @@ class Timer:
         shift = 8 * (offset & 7)
         mask = (1 << 8 * size) - 1 << shift
         word = self._word(offset) & ~mask | value << shift & mask
-        if offset & ~7 == 0:
-            self._hart.state[MTIMECMP] = word
-            self._hart.timers_changed()
-        elif offset & ~7 == _MTIME:
-            self._hart.set_mtime(word)
+        if offset & ~7 == _MTIME:
+            self._clock.set_mtime(word)
+        elif offset >> 3 < self._harts.count:
+            self._harts.set_comparator(offset >> 3, word)
 
     def _word(self, offset: int) -> int:
         """The register around an offset; those of other harts do not exist and are zero."""
-        return {0: self._hart.state[MTIMECMP], _MTIME: self._hart.mtime}.get(offset & ~7, 0)
+        if offset & ~7 == _MTIME:
+            return self._clock.mtime
+        return self._harts.read(offset >> 3, MTIMECMP) if offset >> 3 < self._harts.count else 0

@@ -60,9 +60,9 @@ class FwCfg:
 
     SAVED: ClassVar[tuple[str, ...]] = ("_selected", "_position", "_dma_high")
 
-    def __init__(self, files: Mapping[str, bytes], ram: Ram) -> None:
+    def __init__(self, files: Mapping[str, bytes], ram: Ram, harts: int = 1) -> None:
         self._ram = ram
-        self._items = _items(files)
+        self._items = _items(files, harts)
         self._selected = self._items[KEY_SIGNATURE]
         self._place: Place = [0]
         self._dma_high = 0
@@ -145,14 +145,14 @@ class FwCfg:
         self._ram.write(descriptor, result.to_bytes(4, "big"))
 
 
-def _items(files: Mapping[str, bytes]) -> dict[int, bytes]:
+def _items(files: Mapping[str, bytes], harts: int) -> dict[int, bytes]:
     """Lay out the fixed items, the directory and the files, sorted by name as QEMU does."""
     if len(files) > FILES_MAX:
         raise ValueError(f"fw_cfg: {len(files)} files, expected at most {FILES_MAX}")
     items = {
         KEY_SIGNATURE: b"QEMU",
         KEY_ID: ID_TRADITIONAL_AND_DMA.to_bytes(4, "little"),
-        KEY_CPUS: (1).to_bytes(2, "little"),
+        KEY_CPUS: harts.to_bytes(2, "little"),
     }
     directory = [len(files).to_bytes(4, "big")]
     for index, name in enumerate(sorted(files)):

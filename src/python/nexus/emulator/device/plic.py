@@ -1,4 +1,4 @@
-"""The platform-level interrupt controller: 95 sources, contexts 0 (machine) and 1 (supervisor).
+"""The platform-level interrupt controller: 95 sources, two contexts a hart, machine and supervisor.
 
 Level-triggered: a source whose line is high becomes pending, unless it is being served; completing
 it samples the line again.  Equal priorities are ordered by source number.  A context's threshold
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
 SOURCES: Final = 96  # Including source 0, which does not exist.
-CONTEXTS: Final = 2
+CONTEXTS: Final = 2  # Of one hart.
 PRIORITY_MAX: Final = 7
 
 _PENDING: Final = 0x1000
@@ -31,6 +31,8 @@ ENABLED: Final = CLAIMED + GROUPS
 THRESHOLDS: Final = ENABLED + CONTEXTS * GROUPS
 PRIORITIES: Final = THRESHOLDS + CONTEXTS
 WORDS: Final = PRIORITIES + SOURCES
+# The contexts of further harts come behind: a bit set and a threshold each.
+_FURTHER: Final = GROUPS + 1
 
 
 class Words(Protocol):
@@ -70,6 +72,18 @@ def _list_of(first: int, count: int) -> property:
     return property(read, write)
 
 
+def _enabled_at(context: int) -> int:
+    if context < CONTEXTS:
+        return ENABLED + GROUPS * context
+    return WORDS + _FURTHER * (context - CONTEXTS)
+
+
+def _threshold_at(context: int) -> int:
+    if context < CONTEXTS:
+        return THRESHOLDS + context
+    return _enabled_at(context) + GROUPS
+
+
 class Plic:
     """Interrupt state as bit sets indexed by source."""
 
@@ -77,28 +91,37 @@ class Plic:
         *("_levels", "_pending", "_claimed", "_priorities", "_enabled", "_thresholds"),
     )
 
-    def __init__(self, set_line: Callable[[int, bool], None]) -> None:
+    def __init__(self, set_line: Callable[[int, bool], None], harts: int = 1) -> None:
         """`set_line(context, level)` drives the external interrupt of a context."""
         self._set_line = set_line
-        self.words: Words = [0] * WORDS
+        self._contexts = CONTEXTS * harts
+        self.words: Words = [0] * (WORDS + _FURTHER * (self._contexts - CONTEXTS))
 
     _levels = _set_of(LEVELS)
     _pending = _set_of(PENDING)
     _claimed = _set_of(CLAIMED)
-    _thresholds = _list_of(THRESHOLDS, CONTEXTS)
     _priorities = _list_of(PRIORITIES, SOURCES)
 
     @property
+    def _thresholds(self) -> list[int]:
+        return [self.words[_threshold_at(context)] for context in range(self._contexts)]
+
+    @_thresholds.setter
+    def _thresholds(self, values: list[int]) -> None:
+        for context in range(self._contexts):
+            self.words[_threshold_at(context)] = values[context]
+
+    @property
     def _enabled(self) -> list[int]:
-        return [self._enabled_of(context) for context in range(CONTEXTS)]
+        return [self._enabled_of(context) for context in range(self._contexts)]
 
     @_enabled.setter
     def _enabled(self, values: list[int]) -> None:
-        for context in range(CONTEXTS):
+        for context in range(self._contexts):
             self._enable(context, values[context])
 
     def share(self, words: Words) -> None:
-        """Keep the state here from now on."""
+        """Keep the state here from now on; for the contexts of one hart."""
         for index in range(WORDS):
             words[index] = self.words[index]
         self.words = words
@@ -127,12 +150,16 @@ class Plic:
             return pending >> 8 * (offset - _PENDING) & 0xFFFF_FFFF
         if offset < _CONTEXT:
             context, byte = divmod(offset - _ENABLE, _ENABLE_STRIDE)
-            return self._enabled_of(context) >> 8 * byte & 0xFFFF_FFFF if context < CONTEXTS else 0
+            return (
+                self._enabled_of(context) >> 8 * byte & 0xFFFF_FFFF
+                if context < self._contexts
+                else 0
+            )
         context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
-        if context >= CONTEXTS:
+        if context >= self._contexts:
             return 0
         if register == 0:
-            return self.words[THRESHOLDS + context]
+            return self.words[_threshold_at(context)]
         return self._claim(context) if register == 4 else 0
 
     def write(self, offset: int, size: int, value: int) -> None:
@@ -142,26 +169,26 @@ class Plic:
                 self.words[PRIORITIES + offset // 4] = value & PRIORITY_MAX
         elif _ENABLE <= offset < _CONTEXT:
             context, byte = divmod(offset - _ENABLE, _ENABLE_STRIDE)
-            if context < CONTEXTS:
+            if context < self._contexts:
                 mask = 0xFFFF_FFFF << 8 * byte
                 merged = self._enabled_of(context) & ~mask | value << 8 * byte
                 self._enable(context, merged & _BITS)
         elif offset >= _CONTEXT:
             context, register = divmod(offset - _CONTEXT, _CONTEXT_STRIDE)
-            if context < CONTEXTS and register == 0:
-                self.words[THRESHOLDS + context] = value & PRIORITY_MAX
-            elif context < CONTEXTS and register == 4:
+            if context < self._contexts and register == 0:
+                self.words[_threshold_at(context)] = value & PRIORITY_MAX
+            elif context < self._contexts and register == 4:
                 self._complete(context, value)
         self._update()
 
     def _enabled_of(self, context: int) -> int:
-        first = ENABLED + GROUPS * context
+        first = _enabled_at(context)
         words = self.words
         return words[first] | words[first + 1] << 32 | words[first + 2] << 64
 
     def _enable(self, context: int, sources: int) -> None:
         for group in range(GROUPS):
-            self.words[ENABLED + GROUPS * context + group] = sources >> 32 * group & 0xFFFF_FFFF
+            self.words[_enabled_at(context) + group] = sources >> 32 * group & 0xFFFF_FFFF
 
     def _best(self, context: int, above: int) -> int:
         """The pending source of the highest priority, if that is more than `above`; else 0."""
@@ -191,5 +218,5 @@ class Plic:
             self._pending |= self._levels & bit
 
     def _update(self) -> None:
-        for context in range(CONTEXTS):
-            self._set_line(context, self._best(context, self.words[THRESHOLDS + context]) != 0)
+        for context in range(self._contexts):
+            self._set_line(context, self._best(context, self.words[_threshold_at(context)]) != 0)

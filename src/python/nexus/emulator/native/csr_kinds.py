@@ -159,6 +159,7 @@ KINDS: Final = {
     "minstret": Kind("state[TICKS_END] - state[IDLE] - left + state[INSTRET_OFFSET]"),
     "zero": Kind("0"),
     "misa": Kind("state[MISA]"),
+    "hart": Kind("state[HART]"),
     "fflags": Kind(
         "state[FCSR] & 31", "state[FCSR] = state[FCSR] & ~31 | new & 31\n" + _DIRTY, check=_FLOAT
     ),
@@ -208,6 +209,7 @@ REGISTERS: Final[dict[int, tuple[str, int]]] = {
     0xC00: ("cycle", 0),
     0xC01: ("time", 0),
     0xC02: ("instret", 0),
-    **dict.fromkeys(range(0xF11, 0xF16), ("zero", 0)),
+    **dict.fromkeys((0xF11, 0xF12, 0xF13, 0xF15), ("zero", 0)),
+    0xF14: ("hart", 0),
 }
 assert REGISTERS.keys() <= CSRS.keys()

@@ -78,6 +78,7 @@ class NativeHart(Hart):
             (layout.HANDLERS, self._code.table.address),
             (layout.BANKS, self._banks.start),
             (layout.FRESH, int(translations is not None)),
+            (layout.ALONE, 1),
             (layout.FUSED_UNIT, int(cpu.has_float and has_fused_unit())),
         ):
             self.state[word] = value
@@ -90,6 +91,10 @@ class NativeHart(Hart):
         self.state[layout.UART_OUTPUT] = address_of(self._uart_output)
         self.mmu.on_change = self._drop_caches
         self._drop_caches()
+
+    def have_company(self) -> None:
+        """Leave the registers of interrupts to Python: they are not all of the running hart."""
+        self.state[layout.ALONE] = 0
 
     def share_uart(self, uart: Uart) -> None:
         """Let generated code read the line status and transmit; nobody else runs meanwhile."""

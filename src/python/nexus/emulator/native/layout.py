@@ -73,8 +73,9 @@ from nexus.emulator.reference.state import STATE_WORDS
     FILE_HOST,  # Host address of the item that fw_cfg's data register reads,
     FILE_POSITION,  # the offset of its next byte,
     FILE_BYTES,  # and how many there are.
+    ALONE,  # Nonzero if there is one hart: registers of interrupts are the running hart's then.
     FUSED_UNIT,  # Nonzero if the host has a unit for fused sums.
-) = range(STATE_WORDS, STATE_WORDS + 37)
+) = range(STATE_WORDS, STATE_WORDS + 38)
 
 # Two words for each bank: mode and satp.
 KEYS: Final = FUSED_UNIT + 1

@@ -25,7 +25,7 @@ def load_device():
         become(finish_load)
     if physical - CLINT_BASE < 0x10000:
         become(load_clint)
-    if physical - PLIC_BASE < PLIC_BYTES and length == 4:
+    if state[ALONE] and physical - PLIC_BASE < PLIC_BYTES and length == 4:
         state[RESULT] = plic_read(physical - PLIC_BASE)
         become(finish_load)
     if physical - FW_CFG_BASE < FW_CFG_SELECTOR:
@@ -56,7 +56,7 @@ def store_device():
         become(finish)
     if physical - CLINT_BASE < 0x10000:
         become(store_clint)
-    if physical - PLIC_BASE < PLIC_BYTES and length == 4:
+    if state[ALONE] and physical - PLIC_BASE < PLIC_BYTES and length == 4:
         plic_write(physical - PLIC_BASE, value & 0xffffffff)
         state[PC] = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
         left -= 1
@@ -66,7 +66,7 @@ def store_device():
 def load_clint():
     offset = state[PHYSICAL] - CLINT_BASE
     length = state[ACCESS_LAST] - state[ACCESS] + 1
-    if length < 4:
+    if length < 4 or (state[ALONE] == 0 and offset & ~7 != 0xbff8):
         become(slow)
     if offset == 0 and length == 4:
         state[RESULT] = state[MIP_LINE] >> 3 & 1
@@ -84,7 +84,7 @@ def store_clint():
     offset = state[PHYSICAL] - CLINT_BASE
     length = state[ACCESS_LAST] - state[ACCESS] + 1
     value = state[u8[slot + SLOT_RS2]]
-    if length < 4:
+    if length < 4 or state[ALONE] == 0:
         become(slow)
     next_pc = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
     if offset == 0 and length == 4:

@@ -245,7 +245,7 @@ CSRS: Final[dict[int, Csr]] = {
     0xF11: _constant(0),
     0xF12: _constant(0),
     0xF13: _constant(0),
-    0xF14: _constant(0),
+    0xF14: Csr(lambda hart: hart.state[s.HART], lambda hart, value: None),
     0xF15: _constant(0),
     **{0xB03 + i: _constant(0) for i in range(EVENT_COUNTERS)},
     **{0xC03 + i: _constant(0) for i in range(EVENT_COUNTERS)},

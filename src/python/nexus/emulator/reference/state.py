@@ -92,7 +92,8 @@ FLOAT_WORDS: Final = TSELECT + 1 - F0
 # What the hart is: constant, from power-on on.
 EXTENSIONS: Final = TSELECT + 1  # The mask of `isa/cpu.py`.
 MISA: Final = EXTENSIONS + 1
-STATE_WORDS: Final = MISA + 1
+HART: Final = MISA + 1  # Its number.
+STATE_WORDS: Final = HART + 1
 assert F0 == FLOAT_BASE, "decoded instructions number registers as the state does"
 
 CHAIN_LOOK_FIRST: Final = 32

@@ -1,0 +1,204 @@
+"""Several harts, one after the other: each runs for a fixed number of steps, then the next.
+
+There is one engine, and one clock that every step of every hart moves on; what harts have of their
+own is their state words.  The hart whose turn it is runs until its turn is over or it waits; the
+next in order that has something to do follows at once.  Nobody else decides who runs, so the order
+is the same on every engine and for every way to slice the time.
+
+A parked hart is an array of state words, except for those that the machine has once.  Its timers
+are looked at when it could run, and devices raise its interrupt lines where it is parked.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from nexus.emulator.reference import state as s
+from nexus.emulator.reference.clock import MTIP, TICKS_PER_MTIME
+from nexus.emulator.reference.csr import MENVCFG_STCE, STIP
+from nexus.emulator.reference.hart import Hart
+
+# 50 us of virtual time: short beside what harts wait for each other, long beside a change of hart.
+TURN_STEPS: Final = 5_000
+HARTS_MAX: Final = 8
+_M64: Final = (1 << 64) - 1
+
+# What the machine has once: the hart that takes over finds it as it is.
+_COMMON: Final = (s.STEPS, s.IDLE, s.MTIME_OFFSET)
+_PROTECTION: Final = slice(s.PMPCFG0, s.PMPADDR0 + s.PMPADDR_COUNT)
+
+
+class OneHart:
+    """A hart that is alone, as devices see harts."""
+
+    count = 1
+
+    def __init__(self, hart: Hart) -> None:
+        self._hart = hart
+
+    def set_line(self, number: int, bit: int, is_high: bool) -> None:
+        """Drive one of its interrupt inputs."""
+        self._hart.set_line(bit, is_high)
+
+    def read(self, number: int, index: int) -> int:
+        """Read one of its state words."""
+        return self._hart.state[index]
+
+    def set_comparator(self, number: int, value: int) -> None:
+        """Write its mtimecmp."""
+        self._hart.state[s.MTIMECMP] = value
+        self._hart.timers_changed()
+
+
+class Turns:
+    """Whose turn it is, and the harts whose turn it is not."""
+
+    SAVED: ClassVar[tuple[str, ...]] = ("_current", "_ends_at", "_kept")
+
+    def __init__(self, hart: Hart, count: int) -> None:
+        """Make `count` harts of one that has just been reset; number 0 begins."""
+        self._hart = hart
+        self.count = count
+        self._current = 0
+        self._ends_at = TURN_STEPS
+        self._parked = [array("Q", self._words()) for _ in range(count)]
+        for number, words in enumerate(self._parked):
+            words[s.HART] = number
+            words[10] = number  # a0, as the reset ROM's code leaves it.
+
+    @property
+    def _kept(self) -> list[list[int]]:
+        return [words.tolist() for words in self._parked]
+
+    @_kept.setter
+    def _kept(self, values: list[list[int]]) -> None:
+        self._parked = [array("Q", words) for words in values]
+
+    def restored(self) -> None:
+        """The words of the present hart are restored with the engine."""
+
+    def words_of(self, number: int) -> Sequence[int]:
+        """The state words of a hart, for digests."""
+        return self._words() if number == self._current else self._parked[number]
+
+    # -- Whose turn it is ------------------------------------------------------------------------
+
+    def choose(self) -> int:
+        """Give the turn to whoever has it now; return the tick at which it is over."""
+        now = self._hart.ticks
+        if now < self._ends_at and self._is_ready(self._current):
+            return self._ends_at
+        for step in range(1, self.count + 1):
+            number = (self._current + step) % self.count
+            if self._is_ready(number):
+                self._switch(number)
+                self._ends_at = now + TURN_STEPS
+                break
+        return self._ends_at
+
+    def next_timer_ticks(self, enabled_only: bool) -> int | None:
+        """The tick at which the next timer of a hart goes off; None if there is none."""
+        hart = self._hart
+        found = []
+        ticks = hart.next_timer_ticks(enabled_only=enabled_only)
+        if ticks is not None:
+            found.append(ticks)
+        for number, words in enumerate(self._parked):
+            if number != self._current:
+                found += self._timers_of(words)
+        return min(found, default=None)
+
+    @property
+    def is_present_ready(self) -> bool:
+        """Whether the hart whose turn it is has something to do; once chosen, nobody else has."""
+        return self._is_ready(self._current)
+
+    @property
+    def is_anybody_ready(self) -> bool:
+        """Whether a hart has something to do."""
+        return any(self._is_ready(number) for number in range(self.count))
+
+    def _is_ready(self, number: int) -> bool:
+        if number == self._current:
+            return not self._hart.state[s.WAITING] or self._hart.has_wakeup
+        words = self._parked[number]
+        if not words[s.WAITING]:
+            return True
+        return bool((words[s.MIP_SOFT] | self._lines_of(words)) & words[s.MIE])
+
+    def _lines_of(self, words: array[int]) -> int:
+        """A parked hart's interrupt lines, with those of its timers as the clock says."""
+        now = self._hart.mtime
+        lines = words[s.MIP_LINE] & ~(MTIP | STIP)
+        if now >= words[s.MTIMECMP]:
+            lines |= MTIP
+        if words[s.MENVCFG] & MENVCFG_STCE and now >= words[s.STIMECMP]:
+            lines |= STIP
+        return lines
+
+    def _timers_of(self, words: array[int]) -> list[int]:
+        """When enabled timers of a parked hart will go off, in ticks."""
+        hart, now = self._hart, self._hart.mtime
+        comparators = []
+        if words[s.MIE] & MTIP:
+            comparators.append(words[s.MTIMECMP])
+        if words[s.MIE] & STIP and words[s.MENVCFG] & MENVCFG_STCE:
+            comparators.append(words[s.STIMECMP])
+        future = [it for it in comparators if now < it and it != s.TIMER_NEVER]
+        return [(hart.ticks // TICKS_PER_MTIME + it - now) * TICKS_PER_MTIME for it in future]
+
+    # -- Devices ---------------------------------------------------------------------------------
+
+    def set_line(self, number: int, bit: int, is_high: bool) -> None:
+        """Drive one interrupt input of a hart."""
+        if number == self._current:
+            self._hart.set_line(bit, is_high)
+            return
+        words = self._parked[number]
+        words[s.MIP_LINE] = words[s.MIP_LINE] & ~(1 << bit) | is_high << bit
+
+    def read(self, number: int, index: int) -> int:
+        """Read a state word of a hart."""
+        return self._hart.state[index] if number == self._current else self._parked[number][index]
+
+    def set_comparator(self, number: int, value: int) -> None:
+        """Write mtimecmp of a hart."""
+        if number == self._current:
+            self._hart.state[s.MTIMECMP] = value
+            self._hart.timers_changed()
+        else:
+            self._parked[number][s.MTIMECMP] = value
+            self._hart.leave = True  # Whoever waits may have to be woken earlier.
+
+    # -- The change ------------------------------------------------------------------------------
+
+    def _switch(self, number: int) -> None:
+        if number == self._current:
+            return
+        hart = self._hart
+        leaving = array("Q", self._words())
+        # Only its own steps count as its instructions; until it is back, these are of others.
+        leaving[s.INSTRET_OFFSET] = leaving[s.INSTRET_OFFSET] + leaving[s.STEPS] & _M64
+        self._parked[self._current] = leaving
+        coming = array("Q", self._parked[number])
+        for index in _COMMON:
+            coming[index] = leaving[index]
+        coming[s.INSTRET_OFFSET] = coming[s.INSTRET_OFFSET] - leaving[s.STEPS] & _M64
+        state = hart.state
+        assert isinstance(state, list | memoryview), "a list, or memory shared with an engine"
+        if isinstance(state, list):
+            state[: s.STATE_WORDS] = coming
+        else:
+            state[: s.STATE_WORDS] = memoryview(coming)
+        self._current = number
+        hart.attention = True
+        hart.update_timers()
+        if leaving[_PROTECTION] != coming[_PROTECTION]:
+            hart.mmu.pmp_changed()
+
+    def _words(self) -> list[int]:
+        state = self._hart.state
+        assert isinstance(state, list | memoryview), "a list, or memory shared with an engine"
+        return list(state[: s.STATE_WORDS])
