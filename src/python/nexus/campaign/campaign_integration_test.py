@@ -24,6 +24,7 @@ IMAGE: Final = Path("src.guest/system.elf").resolve()
 PACKAGES: Final = Path("testprojects.packages/packages.img").resolve()
 WORLD: Final = Path("ci/os2vm.toml").resolve()
 NATIVE: Final = Path(INTERPRETER).resolve()
+TRANSLATIONS: Final = Path("ci/kernel_translations.translations").resolve()
 
 IMAGES: Final = ("--image", f"system={IMAGE}", "--image", f"packages={PACKAGES}")
 
@@ -111,12 +112,13 @@ def run(folder: Path, text: str, *more: str, name: str = "short") -> tuple[int, 
 def test_a_seed_is_one_run_in_every_process_and_on_every_engine(tmp_path: Path) -> None:
     code, expected = run(tmp_path, SHORT, "--seed", "3", "--jobs", "1")
     assert code == 0
-    for hash_seed, engine in (("1", "native"), ("2", "reference")):
+    for hash_seed, engine in (("1", "native"), ("2", "reference"), ("3", "translated")):
         out = tmp_path / engine
         command = [
             *(sys.executable, "-m", "nexus.campaign.simulate", str(tmp_path / "short.toml")),
             *(*IMAGES, "--native-blob", str(NATIVE), "--engine", engine),
             *("--seed", "3", "--jobs", "1", "--out", str(out)),
+            *(("--translations", str(TRANSLATIONS)) if engine == "translated" else ()),
         ]
         environment = {
             **os.environ,
