@@ -1,8 +1,11 @@
-//! One table of cases for the guest and the host, of what both decide: rate, binding, replay. The
-//! host's `cases_test.py` reads the same lines, so a case that is added here is asked of both.
+//! One table of cases for the guest and the host, of what both decide: rate, binding, discovery,
+//! replay. The host's `cases_test.py` reads the same lines, so a case that is added here is asked of both.
 //!
 //! `rate BURST PER_SECOND START_NS | INSTANT+ INSTANT-`: a token at this instant is given, or not.
 //! `bind CLAIMED LIVE PIN PROVEN VERDICT`: live and pin are `ID:KEY`, or `-` if there is none.
+//! `discover TTL_NS | STEP; STEP`: `new NAME AT` and `again NAME AT` are announces (`NAME*` is a
+//! configured peer), `flood FIRST LAST` are strangers x1, x2, each heard at the instant of its
+//! number; `is NAME AT`, `not NAME AT` and `live AT COUNT` ask. M stands for `entries_max`.
 //! `replay NAME | STEP; STEP`: `do EPOCH.NUMBER` runs a call, `fill EPOCH FIRST LAST` many of them,
 //! `epochs FIRST LAST` the first call of each; `is EPOCH.NUMBER VERDICT` asks about it, `other`
 //! asks about another request of that number. N stands for `calls_max`, E for `epochs_max`, R for
@@ -13,7 +16,9 @@ const testing = std.testing;
 const binding = @import("binding.zig");
 const rate = @import("rate.zig");
 const replay = @import("replay.zig");
-const Entry = @import("discovery.zig").Entry;
+const discovery = @import("discovery.zig");
+const Announce = @import("announce.zig").Announce;
+const Entry = discovery.Entry;
 const Id = @import("id.zig").Id;
 
 const cases =
@@ -40,6 +45,15 @@ const cases =
     \\bind a b:k a:k k not_discovered
     \\bind a aa:k a:k k not_discovered
     \\bind a a:o a:k k announced_key
+    \\discover 100 | new a 0; again a 50; is a 149; not a 150; new a 150; live 150 1
+    \\discover 100 | new a 0; is a 50; is a 99; not a 100
+    \\discover 100 | new a 0; new b 0; new c 1; is b 99; not a 100; not b 100; is c 100; live 100 1
+    \\discover 100 | new a 0; new b 1; new c 0; new d 0; live 100 1; is b 100; live 101 0
+    \\discover 100 | new a 5; is a 0; live 0 1; again a 3; not a 103
+    \\discover 1000000 | new a* 0; flood 1 M-1; live M M; new y 50; not x1 99; is x2 99; is a 99; live 99 M
+    \\discover 1000000 | flood 1 M; again x1 50; new y 51; is x1 52; not x2 52; is x3 52
+    \\discover 1000000 | flood 1 M; new p* 50; new q* 51; is p 52; is q 52; not x1 52; not x2 52; is x3 52
+    \\discover 10 | flood 1 M-1; new y M; is x7 16; not x6 16; live 16 10
     \\replay unknown | is 7.1 run; is 7.0 gone
     \\replay once | do 7.1; is 7.1 done; is 7.2 run; is 8.1 run; is 7.0 gone
     \\replay something else | do 7.1; other 7.1 conflict; is 7.1 done; other 7.2 run
@@ -109,6 +123,50 @@ test "the first thing that does not agree" {
     try testing.expectEqual(15, count);
 }
 
+test "who is known, until when, and who makes room" {
+    var count: usize = 0;
+    var lines = std.mem.splitScalar(u8, cases, '\n');
+    while (lines.next()) |line| {
+        var words = words_of(line, "discover") orelse continue;
+        count += 1;
+        var known: discovery.Table = .{ .ttl_ns = try std.fmt.parseInt(u64, words.next().?, 10) };
+        const bar = std.mem.indexOf(u8, line, " | ").?;
+        var steps = std.mem.splitSequence(u8, line[bar + 3 ..], "; ");
+        while (steps.next()) |step| {
+            errdefer std.debug.print("{s}: {s}\n", .{ line, step });
+            try discover(&known, step);
+        }
+    }
+    try testing.expectEqual(9, count);
+}
+
+fn discover(known: *discovery.Table, step: []const u8) !void {
+    var words = std.mem.splitScalar(u8, step, ' ');
+    const verb = words.next().?;
+    const first = words.next().?;
+    const last = value_of(words.next().?);
+    if (std.mem.eql(u8, verb, "flood")) {
+        var name: [8]u8 = undefined;
+        for (value_of(first)..last + 1) |number| {
+            _ = try hear(known, try std.fmt.bufPrint(&name, "x{d}", .{number}), number);
+        }
+    } else if (std.mem.eql(u8, verb, "live")) {
+        var copy = known.*;
+        copy.expire(value_of(first));
+        try testing.expectEqual(last, copy.count);
+    } else if (std.mem.eql(u8, verb, "is") or std.mem.eql(u8, verb, "not")) {
+        try testing.expectEqual(std.mem.eql(u8, verb, "is"), known.find(first, last) != null);
+    } else {
+        try testing.expectEqual(std.mem.eql(u8, verb, "new"), try hear(known, first, last));
+    }
+}
+
+fn hear(known: *discovery.Table, name: []const u8, now_ns: u64) !bool {
+    const id = std.mem.trimEnd(u8, name, "*");
+    const packet: Announce = .{ .device_id = id, .tcp_port = 1, .key = @splat(1) };
+    return known.hear(&packet, .{ 10, 42, 0, 9 }, id.len != name.len, now_ns);
+}
+
 var table: replay.Table = undefined;
 
 test "what runs, what is answered again, what is refused" {
@@ -165,7 +223,7 @@ fn id_of(epoch: usize, number: usize) replay.Name {
     return .{ .peer = 0, .id = @as(u64, epoch) << 32 | number };
 }
 
-/// A sum of numbers and of N, E and R; `N-1` is one less than N.
+/// A sum of numbers and of N, E, R and M; `N-1` is one less than N.
 fn value_of(text: []const u8) usize {
     if (std.mem.endsWith(u8, text, "-1")) return value_of(text[0 .. text.len - 2]) - 1;
     var sum: usize = 0;
@@ -174,6 +232,7 @@ fn value_of(text: []const u8) usize {
         'N' => replay.calls_max,
         'E' => replay.epochs_max,
         'R' => replay.retired_max,
+        'M' => discovery.entries_max,
         else => std.fmt.parseInt(usize, term, 10) catch unreachable,
     };
     return sum;

@@ -1,4 +1,4 @@
-"""What guest and host both decide (rate, binding, replay), held to one table of cases.
+"""What guest and host both decide (rate, binding, discovery, replay), held to one table of cases.
 
 The table and what its lines mean are in the guest's `cases_test.zig`.
 """
@@ -12,13 +12,14 @@ from typing import Final
 import pytest
 
 from nexus.dsoftbus.binding import Pin, bind
-from nexus.dsoftbus.discovery import Entry
+from nexus.dsoftbus.discovery import ENTRIES_MAX, Entry, PeerTable
 from nexus.dsoftbus.rate import Bucket, Limit
 from nexus.dsoftbus.replay import CALLS_MAX, EPOCHS_MAX, RETIRED_MAX, ReplayTable, Verdict
+from nexus.wire.announce import Announce
 
 SOURCE: Final = Path(__file__).parents[4] / "src/guest/lib/dsoftbus/cases_test.zig"
 LINES: Final = re.findall(r"^ +\\\\(.+)$", SOURCE.read_text(), re.MULTILINE)
-SIZES: Final = {"N": CALLS_MAX, "E": EPOCHS_MAX, "R": RETIRED_MAX}
+SIZES: Final = {"N": CALLS_MAX, "E": EPOCHS_MAX, "R": RETIRED_MAX, "M": ENTRIES_MAX}
 
 
 def cases(kind: str) -> list[str]:
@@ -92,5 +93,29 @@ def test_what_runs_what_is_answered_again_what_is_refused(line: str) -> None:
             table.finish("peer", correlation, b"ok")
 
 
+def hear(table: PeerTable, name: str, now_ns: int) -> bool:
+    announce = Announce(name.rstrip("*"), 1, key("k"))
+    is_configured = name.endswith("*")
+    return table.hear(announce, "10.42.0.9", is_configured=is_configured, now_ns=now_ns)
+
+
+@pytest.mark.parametrize("line", cases("discover"))
+def test_who_is_known_until_when_and_who_makes_room(line: str) -> None:
+    ttl, _, steps = line.partition(" | ")
+    table = PeerTable(int(ttl))
+    for step in steps.split("; "):
+        verb, first, last = step.split()
+        at = value_of(last)
+        if verb == "flood":
+            for number in range(value_of(first), at + 1):
+                hear(table, f"x{number}", number)
+        elif verb == "live":
+            assert len(table.live(value_of(first))) == at, step
+        elif verb in ("is", "not"):
+            assert (table.find(first, at) is not None) is (verb == "is"), step
+        else:
+            assert hear(table, first, at) is (verb == "new"), step
+
+
 def test_both_have_cases() -> None:
-    assert [len(cases(kind)) for kind in ("rate", "bind", "replay")] == [8, 15, 16]
+    assert [len(cases(kind)) for kind in ("rate", "bind", "discover", "replay")] == [8, 15, 9, 16]
