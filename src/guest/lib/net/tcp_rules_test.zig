@@ -86,7 +86,7 @@ test "the window is set by a newer segment, or the same one with a newer acknowl
     const Step = struct { seq: u32, ack: u32, window: u16, want: u32 };
     const steps = [_]Step{
         .{ .seq = 0, .ack = 1000, .window = 4000, .want = 4000 }, // new: it acknowledges
-        .{ .seq = 0, .ack = 1000, .window = 3000, .want = 3000 }, // the same numbers: the latest word
+        .{ .seq = 0, .ack = 1000, .window = 3000, .want = 3000 }, // the same: the latest word
         .{ .seq = 0, .ack = 999, .window = 2000, .want = 3000 }, // an older acknowledgement
         .{ .seq = 10, .ack = 1000, .window = 3500, .want = 3500 }, // newer by its number
         .{ .seq = 0, .ack = 1000, .window = 100, .want = 3500 }, // older by its number
