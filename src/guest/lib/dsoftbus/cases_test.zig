@@ -1,6 +1,6 @@
 //! One table of cases for the guest and the host, of what both decide: rate, binding, discovery,
-//! replay. The host's `cases_test.py` reads the same lines, so a case that is added here is asked of
-//! both.
+//! replay. The host's `cases_test.py` reads the same lines, so a case that is added here is asked
+//! of both.
 //!
 //! `rate BURST PER_SECOND START_NS | INSTANT+ INSTANT-`: a token at this instant is given, or not.
 //! `bind CLAIMED LIVE PIN PROVEN VERDICT`: live and pin are `ID:KEY`, or `-` if there is none.
