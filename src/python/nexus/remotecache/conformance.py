@@ -22,7 +22,7 @@ from buildgrid._protos.google.bytestream import bytestream_pb2, bytestream_pb2_g
 
 from nexus.remotecache.client import Client, digest_of
 from nexus.remotecache.connection import Remote, describe
-from nexus.remotecache.settings import INSTANCE
+from nexus.remotecache.settings import EXECUTION_PROPERTIES, INSTANCE
 
 # A message of gRPC holds 4 MiB: what is larger goes by streams.
 LARGE_BYTES: Final = 5 * 1024 * 1024
@@ -311,6 +311,17 @@ def a_failure_is_not_a_result(asked: Asked) -> None:
         expect("found again", again.cached, False)
 
 
+def a_worker_is_found_by_its_system(asked: Asked) -> None:
+    """The property that clients of several systems send."""
+    if not executes(asked):
+        raise NotAskedError("the server does not execute")
+    with asked.client() as client:
+        properties = (("OSFamily", "Linux"), *EXECUTION_PROPERTIES)
+        action = client.put_action(["/bin/true", asked.salt], properties=properties)
+        done = client.execute(action, seconds=EXECUTE_SECONDS)
+    expect("result", (done.status, done.exit_code), ("OK", 0))
+
+
 def an_unknown_property_is_refused(asked: Asked) -> None:
     """A request that no worker can match must not wait for ever."""
     if not executes(asked):
@@ -337,5 +348,6 @@ CASES: Final[tuple[Callable[[Asked], None], ...]] = (
     outputs_by_file_come_back,
     the_chroot_is_replaced,
     a_failure_is_not_a_result,
+    a_worker_is_found_by_its_system,
     an_unknown_property_is_refused,
 )

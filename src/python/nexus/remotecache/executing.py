@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,7 +17,6 @@ from typing import Final
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 
 from nexus.remotecache.bot import Outcome
-from nexus.remotecache.processes import end_with
 from nexus.remotecache.settings import EXECUTION_SECONDS_MAX
 
 # What is kept of what a runner says when it fails.
@@ -26,12 +26,16 @@ SAID_BYTES_MAX: Final = 2000
 # does not.
 OVERTIME_SECONDS: Final = 60
 
+# A process whose end nobody would hear shall end with us.  A program says so to the kernel, since
+# this process has threads, in which nothing may run between fork and exec.
+LAST_WISH: Final = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
+
 
 class Runner:
     """Starts the runner of buildbox for each action."""
 
     def __init__(
-        self, folder: Path, program: Sequence[str], name: str, failed: Callable[[str], None]
+        self, folder: Path, program: Sequence[str], name: str, failed: Callable[[str, bool], None]
     ) -> None:
         """Take a folder for small files, the runner's command, our name, and a failure's hearer."""
         self.folder = folder
@@ -49,7 +53,7 @@ class Runner:
         except OSError as exc:
             # No room, no process, no memory: another machine may do better.
             reason = f"{exc.filename or 'this machine'}: {exc.strerror}"
-            self.failed(reason)
+            self.failed(reason, True)
             return Outcome(None, reason)
 
     def attempt(self, name: str, action: messages.Action) -> Outcome:
@@ -57,6 +61,8 @@ class Runner:
         began = datetime.now(UTC)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             asked, answered = Path(folder, "action"), Path(folder, "result")
+            # Those are for the scheduler; the runner would refuse some of them.
+            action.ClearField("platform")
             asked.write_bytes(action.SerializeToString())
             argv = [*self.program, f"--action={asked}", f"--action-result={answered}"]
             code, said = self.start(name, argv, action.timeout.seconds)
@@ -66,7 +72,7 @@ class Runner:
                     told = name in self.ended
                     self.ended.discard(name)
                 if not told:
-                    self.failed(reason)
+                    self.failed(reason, False)
                 return Outcome(None, reason)
             result = messages.ActionResult.FromString(answered.read_bytes())
         with self.lock:
@@ -78,18 +84,15 @@ class Runner:
 
     def start(self, name: str, argv: Sequence[str], seconds: int) -> tuple[int, str]:
         """Start the runner and wait for it."""
-        parent = os.getpid()
         with self.lock:
             if name in self.ended:
                 return 1, "told to end before it began"
             process = subprocess.Popen(
-                argv,
+                [*LAST_WISH, *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # What nobody would hear the end of shall end.
-                preexec_fn=lambda: end_with(parent),
             )
             self.running[name] = process
         try:

@@ -29,7 +29,11 @@ from buildgrid.server.exceptions import FailedPreconditionError, NotFoundError
 from buildgrid.server.execution.instance import ExecutionInstance
 
 from nexus.remotecache.joining import misfit
-from nexus.remotecache.settings import ABANDONED_SECONDS_MAX
+from nexus.remotecache.settings import (
+    ABANDONED_SECONDS_MAX,
+    EXECUTION_PROPERTIES,
+    RUNNER_PROPERTIES,
+)
 
 CHROOT: Final = "{chroot}"
 
@@ -125,8 +129,9 @@ def rewritten_action(storage: Any, digest: messages.Digest, search_path: str) ->
     root = root_around(action.input_root_digest).SerializeToString(deterministic=True)
     action.command_digest.CopyFrom(digest_of(mended))
     action.input_root_digest.CopyFrom(digest_of(root))
-    if action.HasField("platform"):
-        action.ClearField("platform")  # The same stands in the command.
+    # The scheduler matches by the action's properties; the runner is told by the command's.
+    if not action.HasField("platform"):
+        action.platform.CopyFrom(command.platform)
     executed = action.SerializeToString(deterministic=True)
     blobs = [(digest_of(blob), blob) for blob in (mended, root, executed)]
     for status in storage.bulk_update_blobs(blobs):
@@ -162,11 +167,25 @@ def rewritten_command(command: messages.Command, search_path: str) -> messages.C
     if tuple(command.arguments) == ASKING:
         result.environment_variables.add(name="PATH", value=search_path)
     result.working_directory = f"{INPUTS}/{command.working_directory}".rstrip("/")
+    result.platform.CopyFrom(shaping(command.platform))
     if not command.output_paths:
         result.output_paths[:] = sorted({*command.output_files, *command.output_directories})
         result.ClearField("output_files")
         result.ClearField("output_directories")
     return result
+
+
+def shaping(platform: messages.Platform) -> messages.Platform:
+    """What of the properties the runner knows; it refuses the names by which workers are chosen.
+
+    Nobody is root in a sandbox unless a client says so.
+    """
+    known = {p.name: p.value for p in platform.properties if p.name in RUNNER_PROPERTIES}
+    defaults = {name: value for name, value in EXECUTION_PROPERTIES if name.startswith("unix")}
+    properties = sorted({**defaults, **known}.items())
+    return messages.Platform(
+        properties=[messages.Platform.Property(name=n, value=v) for n, v in properties]
+    )
 
 
 def expand(text: str) -> str:

@@ -30,6 +30,9 @@ COMMAND = messages.Command(
     output_files=["b.txt", "a.txt"],
     output_directories=["tree"],
     working_directory="sub",
+    platform=messages.Platform(
+        properties=[messages.Platform.Property(name="OSFamily", value="Linux")]
+    ),
 )
 SEARCH_PATH = "/usr/bin:/bin"
 
@@ -107,6 +110,19 @@ def test_a_command_is_rewritten_for_the_runner() -> None:
     assert rewritten.working_directory == "inputs/sub"
 
 
+def test_the_runner_is_told_only_the_properties_that_it_knows() -> None:
+    platform = messages.Platform()
+    for name, value in (("OSFamily", "Linux"), ("pool", "big"), ("network", "on")):
+        platform.properties.add(name=name, value=value)
+    told = rewritten_command(messages.Command(platform=platform), SEARCH_PATH).platform.properties
+
+    assert [(one.name, one.value) for one in told] == [
+        ("network", "on"),
+        ("unixGID", "65534"),
+        ("unixUID", "65534"),
+    ]
+
+
 def test_a_command_without_a_working_directory_gets_the_folder_of_inputs() -> None:
     assert rewritten_command(messages.Command(), SEARCH_PATH).working_directory == "inputs"
 
@@ -136,6 +152,7 @@ def test_what_is_executed_is_the_rewritten_action_with_its_inputs_in_a_folder() 
     action = messages.Action.FromString(store.blobs[executed.hash])
     root = messages.Directory.FromString(store.blobs[action.input_root_digest.hash])
     assert action.do_not_cache
+    assert action.platform == COMMAND.platform
     assert root == root_around(messages.Digest(hash="1" * 64, size_bytes=1))
     command = store.blobs[action.command_digest.hash]
     assert messages.Command.FromString(command) == rewritten_command(COMMAND, SEARCH_PATH)

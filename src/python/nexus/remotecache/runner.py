@@ -61,7 +61,10 @@ def render(variables: dict[str, str], authority: str, folder: Path) -> str:
             lines.append(f'export {name}="${{{TOKEN_VARIABLE}:-{token}}}"')
         else:
             lines.append(f"export {name}={shlex.quote(value)}")
-    lines += ["# Who may only read:", "#   export PANTS_REMOTE_CACHE_WRITE=false"]
+    lines += [
+        "# Who may only read:",
+        "#   export PANTS_REMOTE_CACHE_WRITE=false PANTS_REMOTE_EXECUTION=false",
+    ]
     lines += [": <<'AUTHORITY'", authority.strip(), "AUTHORITY"]
     return "\n".join(lines) + "\n"
 

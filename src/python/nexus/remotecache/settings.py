@@ -33,7 +33,8 @@ EXECUTION_PROPERTIES: Final = (("network", "on"), ("unixUID", "65534"), ("unixGI
 
 # A property of a request that a worker must have, too; all others only shape the sandbox.
 MATCHED_PROPERTIES: Final = ("OSFamily", "ISA", "tool", "pool")
-SHAPING_PROPERTIES: Final = ("network", "unixUID", "unixGID", "container-image", "Arch")
+RUNNER_PROPERTIES: Final = ("network", "unixUID", "unixGID")
+SHAPING_PROPERTIES: Final = (*RUNNER_PROPERTIES, "container-image", "Arch")
 
 # A worker of which nothing is heard for so long is gone, and its processes go to others.
 WORKER_SECONDS_MAX: Final = 30

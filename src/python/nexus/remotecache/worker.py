@@ -49,6 +49,9 @@ PROPERTY: Final = re.compile(r"[A-Za-z0-9._-]{1,64}=[A-Za-z0-9._+-]{1,128}")
 # With less room than this a process could fail for want of it, and so none is taken.
 FREE_BYTES_MIN: Final = 256 * 1024 * 1024
 
+# With less than this even a small output is in vain.
+ROOM_BYTES_MIN: Final = 16 * 1024 * 1024
+
 # After a runner failed, none is taken for this time: others may do better.
 ILL_SECONDS: Final = 20.0
 
@@ -75,10 +78,18 @@ class Condition:
         self.free_min = free_min
         self.ill_until = 0.0
 
-    def failed(self, reason: str) -> None:
-        """A runner failed: say why, and take nothing for a while."""
-        self.ill_until = time.monotonic() + ILL_SECONDS
-        say(f"a process could not be run; nothing is taken for {ILL_SECONDS:.0f} s: {reason}")
+    def failed(self, reason: str, is_ours: bool) -> None:
+        """A process could not be run: say why, and take nothing for a while if that is our fault.
+
+        Otherwise it is the process's own, such as an input that is gone, and no reason to keep
+        others waiting.
+        """
+        room = os.statvfs(self.disk)
+        is_full = room.f_bavail * room.f_frsize < ROOM_BYTES_MIN
+        if is_ours or is_full or refusal() is not None:
+            self.ill_until = time.monotonic() + ILL_SECONDS
+            reason = f"nothing is taken for {ILL_SECONDS:.0f} s: {reason}"
+        say(f"a process could not be run: {reason[:1000]}")
 
     def health(self) -> Health:
         """What the server is told now."""
