@@ -25,6 +25,7 @@ from nexus.campaign.judging import Violation
 from nexus.campaign.prepare import Prepared, prepare
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.run import run
+from nexus.campaign.shrink import Shrinker, count_faults
 from nexus.config.error import ConfigError, Problem
 from nexus.config.fields import Count, Line, Many, Model, Within
 from nexus.config.files import read_toml
@@ -42,7 +43,11 @@ EXIT_SURVIVED: Final = 1
 # A mistake that takes more seeds than this to be found is not held by any oracle.
 SEEDS_MAX: Final = 200
 MUTANTS_MAX: Final = 100
+# A run that was shrunk is to show its cause: so many faults a person can still follow.
+FAULTS_MAX: Final = 5
 SYSTEM: Final = "system"
+# As scenarios call it that share a campaign with those of the product's own system.
+WORKLOAD: Final = "workload"
 _FORM: Final = "NAME=PATH, the image of a mutant"
 
 
@@ -80,11 +85,13 @@ class Hunted:
     violation: Violation | None = None
     false: Violation | None = None
     other: tuple[str, ...] = ()  # Rules that were broken and are not those expected.
+    faults: int | None = None  # So many are left when the run was shrunk.
 
     @property
     def is_found(self) -> bool:
         """Whether the proof holds for it."""
-        return self.seed is not None and self.false is None
+        is_small = self.faults is None or self.faults <= FAULTS_MAX
+        return self.seed is not None and self.false is None and is_small
 
 
 def read_list(path: Path) -> tuple[MutantConfig, ...]:
@@ -101,19 +108,24 @@ def read_list(path: Path) -> tuple[MutantConfig, ...]:
     return found
 
 
-def hunt(mutant: MutantConfig, wrong: Prepared, right: Prepared) -> Hunted:
-    """Run seed after seed until one of the mutant's rules is broken."""
+def hunt(
+    mutant: MutantConfig, wrong: Prepared, right: Prepared, *, shrinks: bool = False
+) -> Hunted:
+    """Run seed after seed until one of the mutant's rules is broken; then make the run small."""
     began_s = time.monotonic()
     other: set[str] = set()
     for seed in range(1, mutant.seeds + 1):
-        found = run(wrong, Recipe(seed=seed)).violations
+        ran = run(wrong, Recipe(seed=seed))
+        found = ran.violations
         hits = [violation for violation in found if violation.name in mutant.rules]
         other |= {violation.name for violation in found} - set(mutant.rules)
         if hits:
             clean = run(right, Recipe(seed=seed)).violations
             false = next((each for each in clean if each.name in mutant.rules), None)
             spent_s = time.monotonic() - began_s
-            return Hunted(mutant.name, seed, seed, spent_s, hits[0], false, tuple(sorted(other)))
+            left = count_faults(Shrinker(wrong, ran).shrink()) if shrinks else None
+            broken = tuple(sorted(other))
+            return Hunted(mutant.name, seed, seed, spent_s, hits[0], false, broken, left)
     spent_s = time.monotonic() - began_s
     return Hunted(mutant.name, None, mutant.seeds, spent_s, other=tuple(sorted(other)))
 
@@ -131,9 +143,11 @@ def describe(hunted: Hunted, mutant: MutantConfig) -> str:
             f"FALSE    {mutant.name}: seed {hunted.seed} of {mutant.scenario} breaks "
             f"{hunted.false.name} without it, too: {hunted.false.message}"
         )
+    word = "found   " if hunted.is_found else "TOO BIG "
+    shrunk = "" if hunted.faults is None else f", shrunk to {hunted.faults} faults"
     return (
-        f"found    {mutant.name}: seed {hunted.seed} of at most {mutant.seeds}, "
-        f"{hunted.seconds:.1f} s: {hunted.violation}"
+        f"{word} {mutant.name}: seed {hunted.seed} of at most {mutant.seeds}, "
+        f"{hunted.seconds:.1f} s{shrunk}: {hunted.violation}"
     )
 
 
@@ -144,6 +158,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--mutants", required=True, type=Path, metavar="FILE", help="the list of mutants")
     add("--mutant", action="append", metavar="NAME=PATH", help=f"{_FORM} (repeatable)")
     add("--only", action="append", metavar="NAME", help="hunt this one (repeatable)")
+    text = f"and shrink each; more than {FAULTS_MAX} faults are a failure"
+    add("--shrink", action="store_true", help=text)
     add("--jobs", metavar="N", help="processes; default: one a processor")
     add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
     add_options(parser)
@@ -155,10 +171,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 # What the processes have from the one that forked them.  Written before the fork alone.
 _work: dict[str, tuple[MutantConfig, Prepared, Prepared]] = {}
+_shrinks: list[bool] = []
 
 
 def _hunt_all(options: Namespace) -> int:
     _work.update(_prepare(options))
+    _shrinks[:] = [options.shrink]
     jobs = bounded("--jobs", options.jobs, 1, pool.JOBS_MAX) or pool.jobs_default()
     results: dict[str, Hunted] = {}
     for hunted in _results(list(_work), jobs):
@@ -181,7 +199,7 @@ def _results(names: Sequence[str], jobs: int) -> Iterator[Hunted]:
 
 
 def _hunt_here(name: str) -> Hunted:
-    return hunt(*_work[name])
+    return hunt(*_work[name], shrinks=any(_shrinks))
 
 
 def _prepare(options: Namespace) -> dict[str, tuple[MutantConfig, Prepared, Prepared]]:
@@ -192,13 +210,19 @@ def _prepare(options: Namespace) -> dict[str, tuple[MutantConfig, Prepared, Prep
     chosen = [one_of("--only", name, list(given)) for name in options.only or given]
     images, code = images_of(options), code_of(options)
     folder = options.mutants.parent
+    if SYSTEM not in images:
+        raise UsageError(f"--image: {SYSTEM!r} is not given; it is what the mutants are of")
+
+    def _as(system: Path) -> dict[str, Path]:
+        return {**images, SYSTEM: system, WORKLOAD: system}
+
     right: dict[str, Prepared] = {}
     work = {}
     for name in chosen:
         mutant = listed[one_of("--mutant", name, list(listed))]
         if mutant.scenario not in right:
-            right[mutant.scenario] = prepare(folder / mutant.scenario, images, code)
-        wrong = prepare(folder / mutant.scenario, {**images, SYSTEM: given[name]}, code)
+            right[mutant.scenario] = prepare(folder / mutant.scenario, _as(images[SYSTEM]), code)
+        wrong = prepare(folder / mutant.scenario, _as(given[name]), code)
         work[name] = (mutant, wrong, right[mutant.scenario])
     return work
 
@@ -209,6 +233,7 @@ def _plain(hunted: Hunted) -> Mapping[str, object]:
         "found": hunted.is_found,
         "seed": hunted.seed,
         "tried": hunted.tried,
+        "faults": hunted.faults,
         "violation": None if hunted.violation is None else str(hunted.violation),
         "other": list(hunted.other),
     }

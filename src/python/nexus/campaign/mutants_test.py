@@ -37,6 +37,11 @@ def test_what_is_said_of_a_mutant(tmp_path: Path) -> None:
     assert FOUND.is_found
     expected = "seed 2 of at most 3, 1.5 s: lost: machine B at 5.000000 ms: it is gone"
     assert describe(FOUND, mutant) == f"found    one: {expected}"
+    small = replace(FOUND, faults=5)
+    assert ", 1.5 s, shrunk to 5 faults: lost" in describe(small, mutant)
+    big = replace(FOUND, faults=6)
+    assert not big.is_found
+    assert describe(big, mutant).startswith("TOO BIG  one: seed 2")
     survived = Hunted("one", None, 3, 1.0, other=("other",))
     assert not survived.is_found
     assert describe(survived, mutant).startswith("SURVIVED one: 3 seeds of s.toml")
@@ -66,6 +71,9 @@ def test_a_hunt_without_mutants_is_refused(
     path = str(listed(tmp_path, ENTRY))
     assert main(["--mutants", path]) == EXIT_CONFIG
     assert "--mutant: none is given" in capsys.readouterr().err
-    assert main(["--mutants", path, "--mutant", "ons=x.elf"]) == EXIT_CONFIG
+    mutants = ["--mutants", path, "--mutant"]
+    assert main([*mutants, "one=x.elf"]) == EXIT_CONFIG
+    assert "--image: 'system' is not given" in capsys.readouterr().err
+    assert main([*mutants, "ons=x.elf", "--image", "system=s.elf"]) == EXIT_CONFIG
     assert "did you mean 'one'" in capsys.readouterr().err
     assert EXIT_SURVIVED not in (0, EXIT_CONFIG)
