@@ -385,3 +385,23 @@ test "what comes behind a read that took all is told, though nobody has looked i
     world.pump();
     try expectEqual(readable, world.events(1, b));
 }
+
+test "two capabilities that are given back at once are both taken, each once" {
+    const world = try World.create();
+    defer world.destroy();
+    const server = &world.servers[0];
+    try expectEqual(null, server.nextReleased());
+    for (0..2) |_| {
+        server.release(7);
+        server.release(null);
+        server.release(9);
+        try expectEqual(7, server.nextReleased().?);
+        try expectEqual(9, server.nextReleased().?);
+        try expectEqual(null, server.nextReleased());
+    }
+    server.release(7);
+    try expectEqual(7, server.nextReleased().?);
+    server.release(9);
+    try expectEqual(9, server.nextReleased().?);
+    try expectEqual(null, server.nextReleased());
+}
