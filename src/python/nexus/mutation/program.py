@@ -114,7 +114,7 @@ def _judge_all(
 ) -> list[Verdict]:
     if options.python is None or options.zig is None:
         build_tools(repository)
-    python = options.python or repository / PYTHON
+    python = (options.python or repository / PYTHON).absolute()
     generate(tree, python)
     zig = tuple((options.zig or str(repository / ZIG)).split())
     judges: dict[str, Callable[[Mutant], Verdict]] = {}

@@ -53,9 +53,13 @@ class Tree:
 def generate(tree: Tree, python: Path) -> None:
     """Generate into the copy what Pants generates for builds and tests."""
     if (tree.root / _GENERATOR).is_file():
-        environment = dict(os.environ, PYTHONPATH=str(tree.root / "src/python"))
-        command = [python, _GENERATOR]
-        subprocess.run(command, cwd=tree.root, env=environment, check=True, stdout=sys.stderr)
+        # A PEX reads no PYTHONPATH.
+        program = (
+            "import runpy, sys; sys.path.insert(0, 'src/python');"
+            " runpy.run_module('nexus.schema.develop', run_name='__main__')"
+        )
+        command = [python, "-c", program]
+        subprocess.run(command, cwd=tree.root, check=True, stdout=sys.stderr)
 
 
 def copy_tree(repository: Path, target: Path) -> Tree:
