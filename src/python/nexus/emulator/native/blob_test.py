@@ -41,7 +41,7 @@ def test_building_twice_gives_the_same_bytes() -> None:
 
 def test_the_blob_stays_small() -> None:
     """It is mapped for every machine; a jump in size is a change worth noticing."""
-    assert len(native_blob()) < 128 << 10
+    assert len(native_blob()) < 160 << 10  # Floating point was the last jump.
     assert unpack(native_blob()).handlers > len(BASE)
 
 
