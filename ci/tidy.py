@@ -33,7 +33,7 @@ _IMPORT: Final = re.compile(r"\s*(?:from\s+([\w.]+)\s+import\s|import\s+([\w.]+)
 _IGNORE: Final = re.compile(
     r"#\s*(type:\s*ignore(\[[\w\-, ]*\])?|noqa(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?)(?P<rest>.*)$"
 )
-_REASON: Final = re.compile(r"\s*(#|-)\s*\w")
+_REASON: Final = re.compile(r"\s*[#(-]\s*\w")
 _VARIABLE: Final = re.compile(r"(pub\s+)?(threadlocal\s+)?var\s+(\w+)")
 _SUBJECT: Final = re.compile(r"[a-z0-9][\w./ ,-]*: [a-z]")
 # What a wrapped line cannot break: a span of code, a link, an address.
