@@ -1,59 +1,63 @@
-"""Deeds at their instants: none early, none late, none too many."""
+"""Deeds happen at their instants, in order, to machines that are on."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from nexus.simulation.machine import TICK_NS, Machine
+from nexus.core.randomness import KeyedRandom
+from nexus.simulation.link import LinkOptions
+from nexus.simulation.machine import Machine
+from nexus.simulation.machine_fake import FakeMachine, PowerOff, Say, Spin
 from nexus.simulation.schedule import DEEDS_MAX, Schedule
+from nexus.simulation.world import World
+
+MS = 1_000_000
 
 
-def act(machine: Machine) -> str | None:
-    return None
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_deed_meets_its_machine_at_its_instant(is_busy: bool) -> None:
+    """Also a machine that has slept through all steps up to there."""
+    script = [(0, Spin())] if is_busy else [(50 * MS, Say(b"late\n"))]
+    world = World({"A": FakeMachine(script)}, LinkOptions(), KeyedRandom(1))
+    seen: list[tuple[str, int, int]] = []
+
+    def act(name: str, machine: Machine) -> str:
+        seen.append((name, world.now_ns, machine.now_ns))
+        return name
+
+    for name, at_ns in (("second", 9 * MS), ("first", 3 * MS + 10), ("third", 9 * MS)):
+        world.plan(at_ns, "A", "touch", partial(act, name))
+    while world.now_ns < 20 * MS and not world.step(20 * MS).is_quiet:
+        pass
+    assert seen == [
+        ("first", 3 * MS + 10, 3 * MS + 10),
+        ("second", 9 * MS, 9 * MS),
+        ("third", 9 * MS, 9 * MS),
+    ]
+    assert f"{9 * MS} A fault-touch second\n" in world.trace.text()
 
 
-def names(schedule: Schedule, now_ns: int) -> list[str]:
-    return [deed.name for deed in schedule.take_due(now_ns)]
+def test_a_machine_that_is_off_is_left_alone() -> None:
+    machine = FakeMachine([(1 * MS, PowerOff())])
+    world = World({"A": machine, "B": FakeMachine()}, LinkOptions(), KeyedRandom(1))
+    touched: list[int] = []
+    world.plan(5 * MS, "A", "touch", lambda machine: touched.append(machine.now_ns))
+    while world.now_ns < 20 * MS and not world.step(20 * MS).is_quiet:
+        pass
+    assert touched == []
 
 
-def test_deeds_are_taken_when_they_are_due_in_the_order_of_planning() -> None:
+def test_what_cannot_be_planned_is_refused() -> None:
     schedule = Schedule()
-    assert schedule.next_ns() is None
-    assert names(schedule, 1 << 40) == []
-    for name, at_ns in (("late", 300), ("a", 200), ("b", 200), ("early", 100)):
-        schedule.add(at_ns, "A", name, act, 0)
-    assert schedule.next_ns() == 100
-    assert names(schedule, 100 - TICK_NS) == []
-    assert names(schedule, 100) == ["early"]
-    assert names(schedule, 100) == []
-    assert names(schedule, 299) == ["a", "b"]
-    assert schedule.next_ns() == 300
-    assert names(schedule, 1000) == ["late"]
-    assert schedule.next_ns() is None
-
-
-@pytest.mark.parametrize(
-    ("at_ns", "is_right"),
-    [(100, True), (100 + TICK_NS, True), (100 - TICK_NS, False), (101, False)],
-)
-def test_an_instant_that_is_past_or_between_two_instructions_is_refused(
-    at_ns: int, is_right: bool
-) -> None:
-    schedule = Schedule()
-    if is_right:
-        schedule.add(at_ns, "A", "name", act, 100)
-    else:
-        with pytest.raises(ValueError, match=f"name: {at_ns} ns: expected a multiple"):
-            schedule.add(at_ns, "A", "name", act, 100)
-    assert schedule.next_ns() == (at_ns if is_right else None)
-
-
-def test_there_is_a_most_and_a_place_again_after_one_was_done() -> None:
-    schedule = Schedule()
-    for number in range(DEEDS_MAX):
-        schedule.add(number * TICK_NS, "A", "one", act, 0)
-    with pytest.raises(ValueError, match=f"{DEEDS_MAX} are waiting"):
-        schedule.add(0, "A", "more", act, 0)
-    assert names(schedule, 0) == ["one"]
-    schedule.add(TICK_NS, "A", "again", act, 0)
-    assert names(schedule, TICK_NS) == ["one", "again"]
+    for at_ns in (5, 10):
+        with pytest.raises(ValueError, match="expected a multiple of 10 from 20"):
+            schedule.add(at_ns, "A", "touch", lambda machine: None, 20)
+    for _ in range(DEEDS_MAX):
+        schedule.add(20, "A", "touch", lambda machine: None, 20)
+    with pytest.raises(ValueError, match="are waiting already"):
+        schedule.add(20, "A", "touch", lambda machine: None, 20)
+    world = World({"A": FakeMachine()}, LinkOptions(), KeyedRandom(1))
+    with pytest.raises(ValueError, match="no such machine: Z"):
+        world.plan(10, "Z", "touch", lambda machine: None)

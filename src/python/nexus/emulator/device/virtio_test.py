@@ -159,6 +159,17 @@ def test_rng_fills_what_is_writable(ram: Ram, irq: Irq) -> None:
     assert ram.read(address, 32) == b"\xa5" * 32
 
 
+def test_rng_of_a_dry_source_answers_when_it_is_served_again(ram: Ram, irq: Irq) -> None:
+    stock = [b"", b"\x5a" * 32]
+    transport = VirtioRng(lambda n: stock.pop(0), ram, irq).transport
+    driver = Driver(transport, ram)
+    address = driver.offer(0, [32])[0]
+    assert driver.used(0) == []
+    transport.serve(0)
+    assert driver.used(0) == [32]
+    assert ram.read(address, 32) == b"\x5a" * 32
+
+
 def request(kind: int, sector: int) -> bytes:
     return struct.pack("<IIQ", kind, 0, sector)
 
