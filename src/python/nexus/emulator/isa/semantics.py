@@ -127,6 +127,11 @@ class Semantics:
         return any(isinstance(it, Float) for it in self.statements)
 
     @property
+    def changes_float(self) -> bool:
+        """True if a floating-point register or `fcsr` may be another afterwards."""
+        return self.writes_float or self.is_arithmetic
+
+    @property
     def access(self) -> Load | Store | None:
         """The load or store, if there is one."""
         return next((it for it in self.statements if isinstance(it, Load | Store)), None)

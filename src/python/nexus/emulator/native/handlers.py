@@ -37,7 +37,7 @@ from nexus.emulator.native.float_source import (
     mode_of,
 )
 from nexus.emulator.native.ir import LIKELY, Handler
-from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
+from nexus.emulator.native.lookup import go_to, loaded, may_use_float, window
 from nexus.emulator.native.slots import (
     SHAPES,
     Operands,
@@ -63,15 +63,11 @@ class RowHandler(Handler):
         begin(self)
         semantics = semantics_of(row.name)
         if semantics.uses_float:
-            self._need_float()
+            self._or_slow(may_use_float(self, is_changing=semantics.changes_float))
         for statement in semantics.statements:
             self._statement(statement)
         if not self._ended:
             self._next()
-
-    def _need_float(self) -> None:
-        """Leave unless the floating-point registers are dirty: others are turned so elsewhere."""
-        self._or_slow(float_is_dirty(self))
 
     def _or_slow(self, condition: str) -> None:
         """Leave the instruction to the reference unless the condition holds."""

@@ -72,7 +72,12 @@ def loaded(function: Function, place: str, size: int, extend: Extend) -> str:
     return FUNCTIONS["box"](function, value) if extend is Extend.BOX else value
 
 
-def float_is_dirty(function: Function) -> str:
-    """Whether mstatus says that floating-point registers are on and have changed."""
+def may_use_float(function: Function, *, is_changing: bool) -> str:
+    """Whether mstatus lets an instruction use floating-point registers as it is.
+
+    They must be on, and dirty already for what changes them: the reference turns them so.
+    """
     found = function.op("and", function.word(s.MSTATUS), MSTATUS_FS)
-    return function.compare("eq", found, MSTATUS_FS)
+    if is_changing:
+        return function.compare("eq", found, MSTATUS_FS)
+    return function.compare("ne", found, 0)

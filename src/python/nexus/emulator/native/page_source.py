@@ -1,8 +1,8 @@
 """A page of guest code as LLVM IR: each region a function of the handlers' convention.
 
-A region keeps guest registers in values, not in the state.  It works at any virtual address, and
-leaves for the interpreter whatever is not plain: it writes back what it changed, and jumps to the
-handler of the very instruction, which finds everything as if it had run all along.
+A region keeps guest registers in values, works at any virtual address, and leaves for the
+interpreter whatever is not plain: it writes back what it changed, and jumps to the handler of the
+very instruction, which finds everything as if it had run all along.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.float_source import either, is_legal, mode_of
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
-from nexus.emulator.native.lookup import float_is_dirty, go_to, loaded, window
+from nexus.emulator.native.lookup import go_to, loaded, may_use_float, window
 from nexus.emulator.native.page_values import Names, Way, own_handler
 from nexus.emulator.native.reach import Body, Group, reach
 from nexus.emulator.native.region import (
@@ -63,6 +63,7 @@ class RegionSource(Handler):
         self._cold: list[tuple[str, int, int, Way]] = []
         self._way = Way(frozenset())
         self._body: Body = ()
+        self._float_asked = 0  # 1: registers may be read; 2: and changed.
         self._groups: dict[tuple[bool, str], Group] = {}  # By kind and value of the register.
         self._after = "0"
         self._enter()
@@ -130,7 +131,7 @@ class RegionSource(Handler):
             self.require(enough, self._bail(block.start, len(block.body)), LIKELY)
         self._body = block.body
         self._groups.clear()
-        self._has_float = False
+        self._float_asked = 0
         for index, (offset, instruction) in enumerate(block.body):
             remaining = len(block.body) - index
             if not self._instruction(offset, instruction, remaining):
@@ -155,10 +156,13 @@ class RegionSource(Handler):
         return not semantics_of(instruction.name).is_jump
 
     def _require(self, offset: int, instruction: Decoded, remaining: int) -> None:
-        """Hand over what needs dirty floating-point registers; a block asks once for all."""
-        if semantics_of(instruction.name).uses_float and not self._has_float:
-            self._has_float = True
-            self.require(float_is_dirty(self), self._bail(offset, remaining), LIKELY)
+        """Hand over what floating-point registers are not ready for; a block asks once for all."""
+        semantics = semantics_of(instruction.name)
+        wanted = semantics.uses_float + semantics.changes_float
+        if wanted > self._float_asked:
+            self._float_asked = wanted
+            allowed = may_use_float(self, is_changing=semantics.changes_float)
+            self.require(allowed, self._bail(offset, remaining), LIKELY)
 
     def _statement(
         self, statement: Statement, offset: int, instruction: Decoded, remaining: int
@@ -207,9 +211,8 @@ class RegionSource(Handler):
 
     def _store(self, instruction: Decoded, size: int, value: str, remaining: int) -> None:
         place = self._access(instruction, size, remaining, is_store=True)
-        if size < 8:
-            value = self.value(f"trunc i64 {value} to i{8 * size}")
-        self.store(f"i{8 * size}", value, place)
+        narrow = value if size == 8 else self.value(f"trunc i64 {value} to i{8 * size}")
+        self.store(f"i{8 * size}", narrow, place)
 
     def _access(self, it: Decoded, size: int, remaining: int, *, is_store: bool) -> str:
         """The host address of an access that a window covers; others are the interpreter's."""
@@ -239,17 +242,17 @@ class RegionSource(Handler):
     def _jump(self, target: Expression, offset: int, instruction: Decoded) -> None:
         if target == PC_RELATIVE:
             self._go_on(offset + instruction.imm, is_call=instruction.rd != 0)
-            return
-        pc = self._value(target)
-        self._write_back(self._way)
-        go_to(self, pc, left=self._after)
+        else:
+            pc = self._value(target)
+            self._write_back(self._way)
+            go_to(self, pc, left=self._after)
 
     def _go_on(self, offset: int, is_call: bool = False) -> None:
-        if offset in self._region.blocks and not is_call:
-            self._flush()
-            self.jump(f"b{offset}")
-        else:
+        if is_call or offset not in self._region.blocks:
             self._leave(offset, self._after, self._way)
+            return
+        self._flush()
+        self.jump(f"b{offset}")
 
     def _flush(self) -> None:
         """Hand the registers to the next block."""
