@@ -162,3 +162,12 @@ test "a reset at the next number alone ends; within the window it is asked about
         try expectEqual(case[1], is_closed);
     }
 }
+
+test "the numbers on the wire are those that are assigned" {
+    const packet = @import("packet.zig");
+    try expectEqual(1, packet.Protocol.icmp);
+    try expectEqual(6, packet.Protocol.tcp);
+    try expectEqual(17, packet.Protocol.udp);
+    try expectEqual(0x0800, packet.EtherType.ipv4);
+    try expectEqual(0x0806, packet.EtherType.arp);
+}

@@ -126,3 +126,34 @@ test "a peer too many displaces the one that was used longest ago, whose keys ar
         try open();
     }
 }
+
+test "the longest key and chunk are those of the specification, and not one byte longer" {
+    disk = .{};
+    try open();
+    const key: [256]u8 = @splat('k');
+    try engine.put(key[0..255], "v");
+    try testing.expectError(error.KeyTooLong, engine.put(&key, "v"));
+    const long: [8193]u8 = @splat('c');
+    const txn = try engine.begin();
+    try engine.putChunk(txn, "k", long[0..8192]);
+    try testing.expectError(error.TooLarge, engine.putChunk(txn, "k", &long));
+    try engine.commit(txn);
+    try testing.expectEqual(8192, (try engine.get("k")).?.len);
+    try testing.expectEqual(65536, record.value_bytes_max);
+}
+
+test "nothing is compacted where nothing may be written" {
+    disk = .{};
+    try open();
+    try engine.put("k", "v");
+    try engine.sync();
+    try engine.put("l", "w");
+    try engine.sync();
+    disk.bytes[14] ^= 1; // in the first record, which a mark proves to have been durable
+    try open();
+    try testing.expect(engine.damage != .none);
+    const before = disk.bytes;
+    try testing.expectError(error.Integrity, engine.compact());
+    try testing.expectError(error.Integrity, engine.put("m", "x"));
+    try testing.expectEqualSlices(u8, &before, &disk.bytes);
+}

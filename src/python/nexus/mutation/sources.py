@@ -13,8 +13,10 @@ from nexus.mutation.python_operators import python_changes
 from nexus.mutation.tree import Tree
 from nexus.mutation.zig_operators import zig_changes
 
-# What has no tests of its own: tests, and what stands in for something in tests.
-_NOT_JUDGED: Final = re.compile(r"(?:_test|_fake|conftest)\.(?:py|zig)$|/fuzz/|^testprojects/")
+# What has no tests of its own: tests, what stands in for something in tests, and their scenes.
+_NOT_JUDGED: Final = re.compile(
+    r"(?:_test|_fake|conftest)\.(?:py|zig)$|/fuzz/|/remotefs/\w+/virtual/"
+)
 _HUNK: Final = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 

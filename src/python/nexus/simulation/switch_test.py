@@ -66,3 +66,10 @@ def test_misfits_are_dropped_and_teach_nothing(size: int) -> None:
 def test_a_switch_needs_a_port() -> None:
     with pytest.raises(ValueError, match="ports"):
         LearningSwitch(0)
+
+
+@pytest.mark.parametrize(
+    ("length", "fits"), [(13, False), (14, True), (15, True), (1514, True), (1515, False)]
+)
+def test_a_frame_is_an_ethernet_header_to_1500_bytes_of_payload(length: int, fits: bool) -> None:
+    assert bool(LearningSwitch(2).forward(0, b"\xff" * 6 + bytes(length - 6))) is fits
