@@ -58,7 +58,7 @@ def generate(tree: Tree, python: Path) -> None:
             "import runpy, sys; sys.path.insert(0, 'src/python');"
             " runpy.run_module('nexus.schema.develop', run_name='__main__')"
         )
-        command = [python, "-c", program]
+        command = [str(python), "-c", program]
         subprocess.run(command, cwd=tree.root, check=True, stdout=sys.stderr)
 
 
