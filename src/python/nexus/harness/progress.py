@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from nexus.core.text import printable
 from nexus.harness.phase import Phase
@@ -43,13 +45,17 @@ class PlainReporter:
         """Say nothing: a log has no use for it."""
 
 
+# A terminal that only prints what it is sent, such as an editor's.
+_DUMB: Final = ("dumb", "unknown", "")
+
+
 @contextmanager
-def report(*, is_plain: bool, is_verbose: bool) -> Iterator[Reporter]:
-    """Choose the reporter that suits the standard output."""
-    if is_plain or not sys.stdout.isatty():
+def report(labels: Sequence[str], *, is_plain: bool, is_verbose: bool) -> Iterator[Reporter]:
+    """Choose the reporter that suits the standard output; `labels` are those of the machines."""
+    if is_plain or not sys.stdout.isatty() or os.environ.get("TERM", "").lower() in _DUMB:
         yield PlainReporter(is_verbose=is_verbose)
         return
     from nexus.harness.live import show_live  # What draws is slow to import, and logs need none.
 
-    with show_live(is_verbose=is_verbose) as live:
+    with show_live(labels, is_verbose=is_verbose) as live:
         yield live

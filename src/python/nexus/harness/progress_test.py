@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from rich.console import Console
+from rich.live import Live
 
 from nexus.harness.live import LiveReporter
 from nexus.harness.phase import Phase
@@ -21,7 +26,7 @@ def test_instants_are_aligned_milliseconds() -> None:
 
 
 def test_no_terminal_means_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with report(is_plain=False, is_verbose=False) as reporter:
+    with report(("A",), is_plain=False, is_verbose=False) as reporter:
         assert isinstance(reporter, PlainReporter)
         reporter.line("A", "chatter", 1)
         reporter.marker(HELLO, 2_000_000)
@@ -29,28 +34,79 @@ def test_no_terminal_means_plain_lines(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == "     2.000 ms  A    launch  hello [red]\n"
 
 
-def test_live_shows_markers_and_what_is_waited_for() -> None:
+@contextmanager
+def live_on(
+    screen: io.StringIO,
+    *labels: str,
+    is_verbose: bool = False,
+    width: int = 100,
+    color: bool = True,
+) -> Iterator[LiveReporter]:
+    """A reporter on a terminal whose clock jumps a second at each look."""
+    console = Console(
+        file=screen, force_terminal=True, width=width, highlight=False, no_color=not color
+    )
+    ticks = itertools.count()
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield LiveReporter(console, live, labels, is_verbose=is_verbose, clock_s=ticks.__next__)
+
+
+def test_live_shows_markers_lanes_phases_and_what_is_waited_for() -> None:
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=100, highlight=False)
-    with console.status("build") as status:
-        reporter = LiveReporter(console, status, is_verbose=True)
+    with live_on(screen, "A", "B", is_verbose=True) as reporter:
         reporter.line("A", "chatter", 1)
         reporter.progress(Phase.LAUNCH, 1_000, HELLO)
         reporter.marker(HELLO, 2_000_000)
-        reporter.progress(Phase.LAUNCH, 3_000_000, None)
+        reporter.line("B", "last words of B", 2_500_000)
+        reporter.progress(Phase.DISCOVERY, 3_000_000, None)
     shown = screen.getvalue()
-    for text in ("chatter", "waiting for A: hello [red]", "hello [red]", "settling"):
+    for text in ("chatter", "waiting for A: hello [red]", "settling", "✓ launch", "> discovery"):
+        assert text in shown
+    for text in ("1 marker", "0 markers", "2.500 ms", "last words of B"):
         assert text in shown
 
 
-def test_status_is_not_drawn_at_every_step() -> None:
+def test_the_picture_is_not_drawn_at_every_step() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, highlight=False)
-    with console.status("build", refresh_per_second=0.001) as status:
-        reporter = LiveReporter(console, status, is_verbose=False)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        reporter = LiveReporter(console, live, ("A",), is_verbose=False, clock_s=lambda: 1.0)
         for step in range(1_000):
             reporter.progress(Phase.LAUNCH, step * 1_000, HELLO)
-        assert screen.getvalue().count("waiting for") <= 2
+        assert screen.getvalue().count("waiting for") == 1
+
+
+def test_many_machines_leave_room_for_the_markers() -> None:
+    screen = io.StringIO()
+    with live_on(screen, *(f"node-{number:02}" for number in range(32))) as reporter:
+        reporter.progress(Phase.LAUNCH, 0, HELLO)
+    shown = screen.getvalue()
+    assert "node-11" in shown
+    assert "node-12" not in shown
+    assert "and 20 more machines" in shown
+
+
+def test_without_colours_there_are_none() -> None:
+    screen = io.StringIO()
+    with live_on(screen, "A", color=False) as reporter:
+        reporter.marker(HELLO, 1)
+        reporter.progress(Phase.LAUNCH, 0, HELLO)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", screen.getvalue())
+
+
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Console(force_terminal=True).no_color
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_terminal_that_cannot_move_its_cursor_has_plain_lines(
+    monkeypatch: pytest.MonkeyPatch, term: str
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    with report(("A",), is_plain=False, is_verbose=False) as reporter:
+        assert isinstance(reporter, PlainReporter)
 
 
 def test_what_a_guest_prints_cannot_act_on_a_terminal_or_a_log(
@@ -63,10 +119,9 @@ def test_what_a_guest_prints_cannot_act_on_a_terminal_or_a_log(
     plain.marker(Expectation("A", Phase.LAUNCH, line), 0)
     assert capsys.readouterr().out.count(shown) == 2
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=200)
-    with console.status("build") as status:
-        live = LiveReporter(console, status, is_verbose=True)
+    with live_on(out, "A", is_verbose=True, width=200) as live:
         live.line("A", line, 0)
         live.marker(Expectation("A", Phase.LAUNCH, line), 0)
+        live.progress(Phase.LAUNCH, 0, Expectation("A", Phase.LAUNCH, line))
     assert "\u202e" not in out.getvalue()
     assert "[2J" not in out.getvalue().replace(r"\x1b[2J", "")
