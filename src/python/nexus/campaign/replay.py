@@ -21,6 +21,7 @@ from nexus.campaign.prepare import Prepared
 from nexus.campaign.recipe import Recipe, Reseed
 from nexus.campaign.run import Ran
 from nexus.core.errors import NexusError
+from nexus.harness.report.reading import ReadingError, hold_to_schema
 
 FORMAT: Final = "nexus-replay-1"
 # A thousand times what a small one has; a larger one was named by mistake.
@@ -132,7 +133,10 @@ def read(path: Path) -> Replay:
     if len(content) > FILE_BYTES_MAX:
         raise ReplayError(f"{path}: larger than {FILE_BYTES_MAX} bytes; expected a replay file")
     try:
+        hold_to_schema(str(path), _parse(path, content), ReplayFile.model_json_schema())
         file = ReplayFile.model_validate_json(content)
+    except ReadingError as exc:
+        raise ReplayError(f"{exc}; expected a file that a campaign wrote") from None
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -151,6 +155,13 @@ def read(path: Path) -> Replay:
         reseed=None if turn is None else Reseed(turn.at_ns, turn.seed),
     )
     return Replay(file, recipe, path)
+
+
+def _parse(path: Path, content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        raise ReadingError(f"{path}: not JSON: {exc}") from None
 
 
 def check(replay: Replay, prepared: Prepared, commit: str) -> None:

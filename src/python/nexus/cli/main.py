@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "coverage lines": ("nexus.cli.coverage.lines", "write the lines of an image's instructions"),
     "coverage merge": ("nexus.cli.coverage.merge", "add up what several runs have executed"),
     "coverage report": ("nexus.cli.coverage.report", "show which lines of the guest were executed"),
+    "config validate": ("nexus.cli.validate", "hold files to their JSON Schemas"),
     "image system": ("nexus.image.system", "join a kernel and its services into one ELF"),
     "log": ("nexus.cli.log.read", "print the log of a peer"),
     "pkg build": ("nexus.image.package", "build a package image of bundles of files"),

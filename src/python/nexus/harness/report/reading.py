@@ -124,7 +124,10 @@ def _accepted(error: ValidationError) -> str:
             missing = [name for name in wanted if name not in instance]
             return f"{missing[0]!r} is missing"
         case "additionalProperties":
-            known = ", ".join(sorted(schema.get("properties", {})))
-            return f"a key is unknown; expected {known}" if known else "a key is unknown"
+            accepted = sorted(schema.get("properties", {}))
+            held: Any = error.instance
+            unknown = show(next((repr(key) for key in held if key not in accepted), "a key"))
+            known = ", ".join(accepted)
+            return f"{unknown} is unknown; expected {known}" if known else f"{unknown} is unknown"
         case _:
             return show(error.message)

@@ -38,7 +38,7 @@ def test_a_summary_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("deterministic.seed", "x", 'deterministic.seed: "x": expected integer'),
         ("format", "other", 'format: "other": expected "nexus-run-summary"'),
         ("deterministic.outcome", ..., "'outcome' is missing"),
-        ("more", 1, "a key is unknown; expected deterministic, engine"),
+        ("more", 1, "'more' is unknown; expected deterministic, engine"),
         ("deterministic.machine_states", {"A": 3}, "machine_states.A: 3: expected string"),
     ],
 )
