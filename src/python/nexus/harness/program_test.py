@@ -28,6 +28,7 @@ from nexus.simulation.world import Step
 RUN_FILES = {
     "uart-A.log",
     "uart-B.log",
+    "activity.json",
     "capture.pcapng",
     "summary.json",
     "junit.xml",

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from nexus.harness.activity import Activity
 from nexus.harness.console import Garbled, LineAssembler
 from nexus.harness.engine import EndedByUserError, Engine
 from nexus.harness.judge import AFTERMATH_NS, Judge, Verdict
@@ -59,6 +60,7 @@ class Record:
         default_factory=lambda: deque(maxlen=LINES_KEPT_MAX)
     )
     wall_ms: dict[Phase, float] = field(default_factory=dict)
+    activity: Activity = field(default_factory=Activity)
 
     @property
     def verdict(self) -> Verdict:
@@ -109,7 +111,9 @@ class Runner:
             except EndedByUserError as exc:
                 judge.on_host(Outcome.INTERRUPTED, str(exc))
                 continue
-            for machine, count in engine.instructions().items():
+            instructions = engine.instructions()
+            self.record.activity.note(step.now_ns, instructions)
+            for machine, count in instructions.items():
                 judge.on_instructions(machine, count)
             judge.on_time(step.now_ns, is_quiet=step.is_quiet)
         if judge.verdict.outcome in GUEST_FAULTS:

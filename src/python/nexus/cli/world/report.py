@@ -16,7 +16,7 @@ from nexus.harness import artifacts
 from nexus.harness.report.event import Event
 from nexus.harness.report.page import CONSOLE_PREFIX, of_files
 from nexus.harness.report.reading import ReadingError, read_bytes, read_summary, read_timeline
-from nexus.harness.report.recorded import COVERAGE, STACKS
+from nexus.harness.report.recorded import ACTIVITY, COVERAGE, STACKS
 
 REPORT: Final = "report.html"
 TIMELINE: Final = "timeline.jsonl"
@@ -58,7 +58,7 @@ def _write(options: Namespace) -> None:
 
 
 def _is_shown(name: str) -> bool:
-    return name.startswith(CONSOLE_PREFIX) or name in (COVERAGE, STACKS)
+    return name.startswith(CONSOLE_PREFIX) or name in (ACTIVITY, COVERAGE, STACKS)
 
 
 if __name__ == "__main__":

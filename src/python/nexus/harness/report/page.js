@@ -138,6 +138,18 @@
       c.beginPath(); c.moveTo(x(ns), HEAD); c.lineTo(x(ns), height); c.stroke();
     }
     c.textAlign = "left";
+    if (data.busy) {
+      // The height of a bar is the share of its stretch in which the machine was busy.
+      c.fillStyle = colour("--busy");
+      data.busy.lanes.forEach((shares, lane) => shares.forEach((share, index) => {
+        const start = index * data.busy.ns;
+        if (share === 0 || start > to || start + data.busy.ns < from) return;
+        const left = Math.max(LEFT, x(start));
+        const right = Math.min(width - 6, x(start + data.busy.ns));
+        const bar = Math.max(1, (share / 100) * (LANE - 8));
+        c.fillRect(left, HEAD + LANE * (lane + 1) - 2 - bar, Math.max(right - left, 0.5), bar);
+      }));
+    }
     labels.forEach((name, lane) => {
       c.fillStyle = colour("--fg");
       c.fillText(name.slice(0, 11), 6, y(lane));

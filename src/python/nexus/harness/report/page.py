@@ -15,7 +15,7 @@ import jinja2
 from nexus.core.text import show
 from nexus.harness.report.event import KINDS, MAIN_KINDS, Event
 from nexus.harness.report.hints import hints_of
-from nexus.harness.report.recorded import coverage_of, flame_of
+from nexus.harness.report.recorded import busy_of, coverage_of, flame_of
 from nexus.harness.summary import Deterministic, Summary
 
 NS_PER_MS: Final = 1_000_000
@@ -85,7 +85,7 @@ def render(
         files=list(beside),
         coverage=coverage_of(recorded or {}),
         flame=flame_of(recorded or {}),
-        data=_data(run, shown, list(consoles)),
+        data=_data(run, shown, list(consoles)) | {"busy": busy_of(recorded or {}, list(consoles))},
     )
 
 

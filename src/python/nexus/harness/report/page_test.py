@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nexus.harness.activity import Activity
 from nexus.harness.report.event import Event
 from nexus.harness.report.page import EVENTS_MAX, render
 from nexus.harness.summary import Deterministic, ExpectationSummary, Summary, Wall
@@ -183,3 +184,62 @@ def test_evidence_of_a_failure_is_named(events: list[Event], hint: str) -> None:
 def test_the_same_run_gives_the_same_page() -> None:
     events = [console(1, "hello")]
     assert render(summary(), events, {"A": b""}, []) == render(summary(), events, {"A": b""}, [])
+
+
+def test_busy_time_is_drawn_in_the_lanes() -> None:
+    activity = Activity()
+    activity.note(100_000, {"A": 5_000})  # Half of it: an instruction takes 10 ns.
+    activity.note(200_000, {"A": 5_000})
+    page = render(
+        summary(),
+        [console(1, "x")],
+        {"A": b"", "B": b""},
+        [],
+        (),
+        {"activity.json": activity.render().encode()},
+    )
+    assert data_of(page)["busy"] == {"ns": 100_000, "lanes": [[50, 0], []]}
+
+
+def test_a_damaged_record_of_busy_time_leaves_the_page_without_it() -> None:
+    page = render(summary(), [], {"A": b""}, [], (), {"activity.json": b"{"})
+    assert data_of(page)["busy"] is None
+
+
+def test_coverage_and_profile_are_shown_and_escaped() -> None:
+    recorded = {
+        "coverage.info": f"SF:{PLANTED}\nDA:1,1\nLF:2\nLH:1\nend_of_record\n".encode(),
+        "profile.folded": f"A;kernel;{PLANTED.replace(' ', '_')} 7\n".encode(),
+    }
+    page = render(summary(), [], {"A": b""}, [], (), recorded)
+    assert "1 of 2 lines were executed" in page
+    assert "7 samples, 100.0 %" in page
+    assert "alert(1)</script>" not in page
+
+
+def test_a_run_without_them_has_no_section_of_them() -> None:
+    page = render(summary(), [], {"A": b""}, [])
+    assert "Coverage of the guest" not in page
+    assert "spent its instructions" not in page
+
+
+def test_thirty_two_machines_and_a_hundred_thousand_events_are_one_page() -> None:
+    labels = [f"node-{index:02}" for index in range(32)]
+    events = [console(index // 100, "x" * 40, labels[index % 32]) for index in range(100_000)]
+    page = render(summary(), events, {label: b"" for label in labels}, [])
+    assert len(data_of(page)["events"]) == 100_000
+    assert len(page) < 12_000_000
+
+
+def test_a_console_of_a_hundred_megabytes_is_shown_by_its_end() -> None:
+    huge = b"x" * 99 + b"\n"
+    console_bytes = huge * 1_000_000 + b"the last line"
+    page = render(summary(outcome="garbled-log"), [], {"A": console_bytes}, [])
+    assert "the last line" in page
+    assert len(page) < 100_000
+
+
+def test_an_interrupted_run_says_so() -> None:
+    page = render(summary(outcome="interrupted", message="Ctrl-C"), [], {"A": b"half a li"}, [])
+    assert "interrupted" in page
+    assert "half a li" in page

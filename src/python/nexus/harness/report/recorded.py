@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from nexus.core.text import show
+from nexus.harness.activity import ActivityFile, shares
 
 COVERAGE: Final = "coverage.info"
 STACKS: Final = "profile.folded"
+ACTIVITY: Final = "activity.json"
 _FILES_MAX: Final = 5_000
 _STACKS_MAX: Final = 100_000
 
@@ -44,6 +48,19 @@ def flame_of(artifacts: Mapping[str, bytes]) -> str:
     from nexus.coverage import flame  # What draws is imported by runs with a profile alone.
 
     return flame.render(stacks)
+
+
+def busy_of(artifacts: Mapping[str, bytes], labels: Sequence[str]) -> dict[str, Any] | None:
+    """Busy time in per cent, stretch by stretch, in the order of the labels; None if unknown.
+
+    A file that is not what it should be is as good as none: the page has enough without it.
+    """
+    try:
+        file = ActivityFile.model_validate_json(_text(artifacts, ACTIVITY))
+    except ValidationError:
+        return None
+    known = shares(file)
+    return {"ns": file.stretch_ns, "lanes": [known.get(label, []) for label in labels]}
 
 
 def _row(path: str, hit: int, found: int) -> dict[str, Any]:
