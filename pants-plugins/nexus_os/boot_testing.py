@@ -20,6 +20,7 @@ from pants.engine.fs import (
     DigestContents,
     DigestSubset,
     FileContent,
+    MergeDigests,
     PathGlobs,
     RemovePrefix,
     Snapshot,
@@ -34,6 +35,7 @@ from pants.util.logging import LogLevel
 
 from nexus_os import junit
 from nexus_os.boot import Boot, BootRequest
+from nexus_os.boot_coverage import BootLines, GuestCoverageData
 from nexus_os.boot_requests import marker_test_request, world_request
 from nexus_os.outcome_fields import TestMessageField, TestOutcomeField
 from nexus_os.program_process import ProgramProcess
@@ -134,6 +136,12 @@ class BootTest:
     timeout_seconds: int
 
     @property
+    def is_on_qemu(self) -> bool:
+        """Whether real QEMU is asked for, which records nothing."""
+        words = " ".join(self.boot.extra_args).replace("=", " ").split()
+        return ("--engine", "qemu") in zip(words, words[1:])
+
+    @property
     def argv(self) -> Tuple[str, ...]:
         """What the runner must know to be a test, besides what to boot."""
         outcome, wanted = self.verdict_argv[:2], self.verdict_argv[2:]
@@ -202,12 +210,16 @@ async def run_boot_test(
     test_extra_env: TestExtraEnv,
 ) -> FinishedBootTest:
     boot = await Get(Boot, BootRequest, test.boot)
+    recorded, inputs = None, boot.inputs
+    if test_subsystem.use_coverage and not test.is_on_qemu:
+        recorded = await Get(BootLines, BootRequest, test.boot)
+        inputs = await Get(Digest, MergeDigests((inputs, recorded.digest)))
     process = await Get(
         Process,
         ProgramProcess(
             boot.program,
-            argv=(*boot.argv(OUT), *test.argv),
-            inputs=boot.inputs,
+            argv=(*boot.argv(OUT), *test.argv, *(recorded.argv if recorded else ())),
+            inputs=inputs,
             extra_env=FrozenDict(test_extra_env.env),
             output_directories=(OUT,),
             timeout_seconds=test.timeout_seconds + GRACE_SECONDS,
@@ -231,11 +243,20 @@ async def run_boot_test(
             result,
             address=test.address,
             output_setting=test_subsystem.output,
+            coverage_data=_coverage_data(test.address, left.digest, recorded),
             extra_output=left,
             xml_results=report,
             log_extra_output=result.exit_code != 0,
         )
     )
+
+
+def _coverage_data(
+    address: Address, left: Digest, recorded: Optional[BootLines]
+) -> Optional[GuestCoverageData]:
+    if recorded is None:
+        return None
+    return GuestCoverageData(address, left, recorded.digest, recorded.paths)
 
 
 @rule

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nexus_os import (
     addresses,
     boot,
+    boot_coverage,
     boot_debugging,
     boot_requests,
     boot_running,
@@ -82,6 +83,7 @@ def rules():
     return [
         *addresses.rules(),
         *boot.rules(),
+        *boot_coverage.rules(),
         *boot_requests.rules(),
         *boot_running.rules(),
         *boot_debugging.rules(),
