@@ -14,6 +14,8 @@ from nexus.cli.vm_boot import BootOptions, add_options, options_of
 from nexus.cli.vm_cpu import add_option as add_cpu_option
 from nexus.cli.vm_cpu import cpu_of
 from nexus.cli.vm_drives import DriveOption, parse_drives
+from nexus.cli.vm_recording import Recording, recording_of
+from nexus.cli.vm_recording import add_options as add_recording
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
 from nexus.emulator.isa.cpu import Cpu
@@ -88,6 +90,7 @@ class Options:
     trace: str | None
     trace_out: Path | None
     gdb: str | None
+    recording: Recording
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -102,6 +105,8 @@ def parse(argv: Sequence[str]) -> Options:
     if engine == AUTO:
         is_watched = given.trace is not None or given.gdb is not None
         engine = "reference" if is_watched else _fastest(blob, given.translations)
+    if engine == "translated" and given.coverage is not None:
+        engine = "native"  # Which does the same, and knows which instructions it has decoded.
     options = Options(
         boot=options_of(given),
         drives=parse_drives(given.drive or ()),
@@ -124,6 +129,7 @@ def parse(argv: Sequence[str]) -> Options:
         trace=None if given.trace is None else one_of("--trace", given.trace, TRACES),
         trace_out=given.trace_out,
         gdb=given.gdb,
+        recording=recording_of(given, engine),
     )
     one_of("--net", given.net, ("none",))
     _check_together(options)
@@ -224,6 +230,7 @@ def _parser() -> CommandLine:
     add("--trace", metavar="WHAT", help=f"one of {', '.join(TRACES)}")
     add("--trace-out", type=Path, metavar="FILE", help="default: the error stream")
     add("--gdb", metavar="PORT|PATH", help="wait for a debugger on 127.0.0.1 or a unix socket")
+    add_recording(parser)
     for option, words in (("--engine", ENGINES), ("--trace", TRACES), ("--net", ("none",))):
         parser.suggest(option, words)
     return parser

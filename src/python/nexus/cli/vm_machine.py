@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nexus.cli.vm_arguments import GENERATED, Options
+from nexus.cli.vm_recording import MACHINE
 from nexus.core.errors import UsageError
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
@@ -19,13 +20,13 @@ from nexus.simulation.entropy import EntropyStream
 
 if TYPE_CHECKING:
     from nexus.emulator.io.translation_cache import TranslationCache
+    from nexus.harness.instruments import Instruments
 
 # A wrong file is told from an image before it fills the memory.
 _FILE_BYTES_MAX: Final = 256 << 20
 
-# The seed of a run that names none, and the name of its only machine.
+# The seed of a run that names none.
 _SEED_DEFAULT: Final = 1
-_MACHINE: Final = "vm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Parts:
     drives: tuple[FileDrive, ...]
     make_options: Callable[[Observer | None], MachineOptions]
     cache: TranslationCache | None = None
+    instruments: Instruments | None = None
 
     @property
     def kernel(self) -> bytes:
@@ -71,9 +73,10 @@ def gather(options: Options) -> Parts:
         cache = open_cache(options.translate_cache, blob)
     drives = _open_drives(options)
     seed = _SEED_DEFAULT if options.seed is None else options.seed
+    instruments = options.recording.make() if options.recording.is_wanted else None
 
     def make_options(observer: Observer | None) -> MachineOptions:
-        return MachineOptions(
+        made = MachineOptions(
             kernel=boot.kernel,
             firmware=boot.firmware,
             initrd=boot.initrd,
@@ -87,7 +90,7 @@ def gather(options: Options) -> Parts:
                 AttachedDrive(wanted.slot, drive, wanted.is_read_only)
                 for drive, wanted in zip(drives, options.drives, strict=True)
             ],
-            entropy=EntropyStream(KeyedRandom(seed), _MACHINE),
+            entropy=EntropyStream(KeyedRandom(seed), MACHINE),
             engine=options.engine if cache is None else "translated",
             native_blob=blob,
             translations=translations,
@@ -96,8 +99,9 @@ def gather(options: Options) -> Parts:
             stops_when_stuck=options.gdb is None,
             observer=observer,
         )
+        return made if instruments is None else instruments.equip(MACHINE, made)
 
-    return Parts(boot, drives, make_options, cache)
+    return Parts(boot, drives, make_options, cache, instruments)
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:

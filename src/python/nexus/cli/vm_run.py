@@ -77,12 +77,17 @@ def run(options: Options) -> Ending:
         note = f"note: {option} {options.boot.first}: {needs}"
         sys.stderr.write(f"nexus vm run: {printable(note)}\n")
     typed = b"" if options.script is None else _read_script(options.script)
+    lines = options.recording.read_lines()
     try:
-        return _run_parts(options, parts, typed)
+        ending = _run_parts(options, parts, typed)
     except ImageError as error:
         raise options.boot.explain(error) from error
     finally:
         parts.close()
+    if parts.instruments is not None:
+        name = options.boot.first.name
+        options.recording.write(name, parts.kernel, parts.instruments, lines)
+    return ending
 
 
 def _dump_tree(options: Options, path: Path) -> Ending:

@@ -18,7 +18,8 @@ from nexus.emulator.reference import state as s
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.reference.mmu import levels_of
 
-EVERY_DEFAULT: Final = 20_000
+# A millisecond of a busy machine: an instruction takes 10 ns.
+EVERY_DEFAULT: Final = 100_000
 
 # Different samples kept for one machine; more of them are counted and not kept.
 SAMPLES_MAX: Final = 1 << 18

@@ -8,7 +8,7 @@ from typing import Final
 from nexus.core.commandline import CommandLine, bounded
 
 # As in `nexus.emulator.profile`, which command lines do not import.
-EVERY_DEFAULT: Final = 20_000
+EVERY_DEFAULT: Final = 100_000
 _EVERY_MAX: Final = 1_000_000_000
 
 
@@ -32,10 +32,10 @@ def add_instruments(parser: CommandLine) -> None:
     )
 
 
-def profile_distance(text: str | None) -> int | None:
-    """Read the value of `--profile`.
+def profile_distance(text: str | None, option: str = "--profile") -> int | None:
+    """Read how many instructions are between two samples.
 
     Raises:
         UsageError: it is not a number of instructions.
     """
-    return bounded("--profile", text, 1, _EVERY_MAX)
+    return bounded(option, text, 1, _EVERY_MAX)

@@ -4,50 +4,73 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from nexus.coverage import flame, lcov, profile
 from nexus.coverage.attribution import Attribution
-from nexus.coverage.code import parts_of
+from nexus.coverage.code import Part, parts_of
+from nexus.coverage.error import CoverageError
 from nexus.coverage.executed import Executed, merged, render
 from nexus.coverage.figures import Coverage, combine
 from nexus.coverage.lines import PartLines
 from nexus.harness.instruments import Instruments
 from nexus.harness.observations import Observed
-from nexus.harness.plan import Plan
 
 COVERAGE: Final = "coverage.json"
 TRACE_FILE: Final = "coverage.info"
 STACKS: Final = "profile.folded"
 FLAME: Final = "profile.svg"
 
+Parts = dict[str, list[Part]]  # By the label of the machine.
 
-def observe(plan: Plan, instruments: Instruments, lines: Iterable[PartLines]) -> Observed:
-    """Make the files of a run, however it ended."""
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """What a machine was booted from: its label, the image's name for people, and its content."""
+
+    label: str
+    name: str
+    image: bytes
+
+
+def observe(
+    test: str, machines: Iterable[Booted], instruments: Instruments, lines: Iterable[PartLines]
+) -> Observed:
+    """Make the files of a run, however it ended; `test` names it in the trace file."""
     observed = Observed()
     known = list(lines)
+    parts: Parts = {}
+    for machine in machines:
+        try:
+            parts[machine.label] = parts_of(machine.image, machine.name)
+        except CoverageError as exc:
+            observed.notes.append(f"Nothing is recorded of machine {machine.label}: {exc}")
     if instruments.covers:
-        _add_coverage(observed, plan, instruments, known)
+        _add_coverage(observed, test, parts, instruments, known)
     if instruments.profile_every is not None:
-        _add_profile(observed, plan, instruments, known)
+        _add_profile(observed, parts, instruments, known)
     return observed
 
 
 def _add_coverage(
-    observed: Observed, plan: Plan, instruments: Instruments, lines: Sequence[PartLines]
+    observed: Observed,
+    test: str,
+    parts: Parts,
+    instruments: Instruments,
+    lines: Sequence[PartLines],
 ) -> None:
     machines = []
-    for machine in plan.machines:
-        recorder = instruments.recorders.get(machine.label)
+    for label, known in parts.items():
+        recorder = instruments.recorders.get(label)
         if recorder is None:
             continue
-        attribution = Attribution(parts_of(machine.image, machine.image_name))
-        executed = attribution.attribute(recorder.pages())
+        executed = Attribution(known).attribute(recorder.pages())
         executed.has_branches = recorder.has_branches
         machines.append(executed)
         if recorder.pages_lost:
             observed.notes.append(
-                f"Coverage: {recorder.pages_lost} pages of machine {machine.label} were too many."
+                f"Coverage: {recorder.pages_lost} pages of machine {label} were too many."
             )
     executed = merged(machines)
     executed.runs = 1
@@ -55,7 +78,7 @@ def _add_coverage(
     coverage = combine(executed, lines)
     observed.notes += _notes(executed, coverage)
     if coverage.found:
-        observed.files[TRACE_FILE] = lcov.render(coverage, plan.name)
+        observed.files[TRACE_FILE] = lcov.render(coverage, test)
 
 
 def _notes(executed: Executed, coverage: Coverage) -> list[str]:
@@ -74,19 +97,18 @@ def _notes(executed: Executed, coverage: Coverage) -> list[str]:
 
 
 def _add_profile(
-    observed: Observed, plan: Plan, instruments: Instruments, lines: Sequence[PartLines]
+    observed: Observed, parts: Parts, instruments: Instruments, lines: Sequence[PartLines]
 ) -> None:
     stacks: profile.Stacks = Counter()
-    for machine in plan.machines:
-        sampler = instruments.samplers.get(machine.label)
+    for label, known in parts.items():
+        sampler = instruments.samplers.get(label)
         if sampler is None:
             continue
-        parts = parts_of(machine.image, machine.image_name)
-        for stack, count in profile.fold(sampler.samples, parts, lines).items():
-            stacks[machine.label, *stack] += count
+        for stack, count in profile.fold(sampler.samples, known, lines).items():
+            stacks[label, *stack] += count
         if sampler.samples_lost:
             observed.notes.append(
-                f"Profile: {sampler.samples_lost} samples of {machine.label} were too different."
+                f"Profile: {sampler.samples_lost} samples of {label} were too different."
             )
     observed.files[STACKS] = profile.render(stacks)
     drawing = flame.render(stacks)

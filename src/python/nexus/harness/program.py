@@ -107,7 +107,9 @@ class Program:
     def _play(self, plan: Plan, engine: Engine) -> _Ended:
         build_ms = _clock_ms() - self._began_ms
         options = self._options
-        with report(is_plain=options.is_plain, is_verbose=options.is_verbose) as reporter:
+        with report(
+            plan.labels, is_plain=options.is_plain, is_verbose=options.is_verbose
+        ) as reporter:
             stopper = self._stopper
             runner = Runner(plan, reporter, stopper.reason, _clock_ms, stopper.breakable)
             files: dict[str, bytes] = {}
@@ -142,6 +144,8 @@ class Program:
         files["trace.txt"] = _encode(engine.trace_text())
         evidence = gather(record, engine, opens_sessions=self._options.opens_sessions)
         files["timeline.jsonl"] = _encode(event.render(evidence.events))
+        if record.activity.machines:
+            files["activity.json"] = _encode(record.activity.render())
         if evidence.keys:
             files["session-keys.log"] = _encode(keys.render(evidence.keys))
         observed = self._observe(record.plan, engine)
@@ -162,9 +166,10 @@ class Program:
     def _observe(self, plan: Plan, engine: Engine) -> Observed:
         if engine.instruments is None:
             return Observed()
-        from nexus.harness.observed import observe
+        from nexus.harness.observed import Booted, observe
 
-        return observe(plan, engine.instruments, self._lines)
+        machines = [Booted(it.label, it.image_name, it.image) for it in plan.machines]
+        return observe(plan.name, machines, engine.instruments, self._lines)
 
     def _read_lines(self) -> list[PartLines]:
         """Read what has the lines of the images, before anything runs."""
