@@ -15,6 +15,7 @@ from nexus.coverage.lines import Function, PartLines, Row, part_lines
 
 # Folders of the machine that compiled, and what they are called instead.
 _FOLDERS: Final = (
+    (re.compile(r"^.*/\.zig-global-cache/.*/"), "zig/generated/"),
     (re.compile(r"^.*/pants-sandbox-[^/]+/"), ""),
     (re.compile(r"^.*/ziglang/lib/"), "zig/"),
 )

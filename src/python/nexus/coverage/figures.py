@@ -16,7 +16,6 @@ from nexus.emulator.memory import PAGE_BYTES
 
 # What the compiler brings along is not ours to test.
 FOREIGN: Final = "zig/"
-_BUILTIN: Final = ".zig-global-cache/"
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ class Coverage:
 
 def is_own(path: str) -> bool:
     """Whether a file is the project's, not the compiler's."""
-    return not path.startswith(FOREIGN) and _BUILTIN not in path
+    return not path.startswith(FOREIGN)
 
 
 def combine(

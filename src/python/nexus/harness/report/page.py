@@ -16,6 +16,7 @@ from nexus.core.text import show
 from nexus.harness.report.event import KINDS, MAIN_KINDS, Event
 from nexus.harness.report.hints import hints_of
 from nexus.harness.report.recorded import busy_of, coverage_of, flame_of
+from nexus.harness.report.windows import windows_of
 from nexus.harness.summary import Deterministic, Summary
 
 NS_PER_MS: Final = 1_000_000
@@ -78,6 +79,7 @@ def render(
         last=[_row(event) for event in _main(shown)[-LAST_EVENTS:]],
         calls=[_call(event) for event in calls[-CALLS_MAX:]],
         sessions=[_row(event) for event in shown if _is_of_sessions(event)][-CALLS_MAX:],
+        windows=windows_of(shown)[:CALLS_MAX],
         markers=list(_markers(run)),
         machines=list(_machines(run)),
         labels=list(consoles),

@@ -12,6 +12,7 @@ import pytest
 from nexus.harness.activity import Activity
 from nexus.harness.report.event import Event
 from nexus.harness.report.page import EVENTS_MAX, render
+from nexus.harness.report.windows import windows_of
 from nexus.harness.summary import Deterministic, ExpectationSummary, Summary, Wall
 
 PLANTED = "</script><script>alert(1)</script><b onclick=x>&amp;"
@@ -243,3 +244,30 @@ def test_an_interrupted_run_says_so() -> None:
     page = render(summary(outcome="interrupted", message="Ctrl-C"), [], {"A": b"half a li"}, [])
     assert "interrupted" in page
     assert "half a li" in page
+
+
+def of_stream(kind: str, machine: str, to: str, **values: str | int) -> Event:
+    return Event.model_validate(
+        {
+            "ns": 1,
+            "machine": machine,
+            "kind": kind,
+            "text": "x",
+            "values": {"connection": 1, "to": to, **values},
+        }
+    )
+
+
+def test_windows_of_streams_are_followed() -> None:
+    events = [
+        of_stream("stream", "B", "A", credit=100),
+        of_stream("data", "A", "B", stream="3 'bulk'", bytes=90),
+        of_stream("credit", "B", "A", stream="3 'bulk'", credit=40),
+        of_stream("data", "A", "B", stream="3 'bulk'", bytes=50),
+    ]
+    (row,) = windows_of(events)
+    assert (row["sender"], row["stream"], row["sent"]) == ("A", "3 'bulk'", 140)
+    assert (row["first"], row["granted"], row["least"], row["left"]) == (100, 40, 0, 0)
+    page = render(summary(), events, {"A": b"", "B": b""}, [])
+    assert "Windows of streams" in page
+    assert '<tr class="bad"><td>1</td>' in page

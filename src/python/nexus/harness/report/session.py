@@ -168,7 +168,7 @@ class Session:
         match frame:
             case mux.Settings():
                 text = f"SETTINGS {frame.streams_max} streams, credit {frame.initial_credit}"
-                yield Said("stream", text)
+                yield Said("stream", text, {"credit": frame.initial_credit})
             case mux.Open(number, priority, name):
                 self._streams[number] = name
                 if name == GATEWAY:
@@ -179,7 +179,8 @@ class Session:
             case mux.OpenAck(number):
                 yield Said("stream", f"OPEN_ACK {self._named(number)}")
             case mux.Credit(number, count):
-                yield Said("credit", f"CREDIT {self._named(number)} {count}")
+                text = f"CREDIT {self._named(number)} {count}"
+                yield Said("credit", text, {"stream": self._named(number), "credit": count})
             case mux.Close(number):
                 yield Said("stream", f"CLOSE {self._named(number)}")
             case mux.Reset(number, reason):
@@ -191,7 +192,8 @@ class Session:
     def _data(self, side: int, number: int, data: bytes, now_ns: int) -> Iterator[Said]:
         mine = self._ways[side]
         if self._streams.get(number) != GATEWAY:
-            yield Said("data", f"DATA {self._named(number)} {len(data)} bytes")
+            text = f"DATA {self._named(number)} {len(data)} bytes"
+            yield Said("data", text, {"stream": self._named(number), "bytes": len(data)})
             return
         held = mine.bytes_of_calls.setdefault(number, bytearray())
         held += data
