@@ -24,6 +24,7 @@ from pants.engine.unions import UnionRule
 from pants.util.dirutil import group_by_dir
 from pants.util.logging import LogLevel
 
+from nexus_os.capnp_targets import CapnpSchema
 from nexus_os.config_references import is_node, is_world, parse
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.first_party import NexusOs
@@ -96,6 +97,25 @@ def guest_targets(
     return [module, _target(ZigTest, folder, "tests", [], {"module": f":{module.name}"})]
 
 
+@dataclass(frozen=True)
+class PutativeCapnpTargetsRequest(PutativeTargetsRequest):
+    pass
+
+
+@rule(level=LogLevel.DEBUG, desc="Look for schemas without a target")
+async def propose_capnp_targets(
+    request: PutativeCapnpTargetsRequest, owned: AllOwnedSources, nexus_os: NexusOs
+) -> PutativeTargets:
+    if not nexus_os.tailor:
+        return PutativeTargets()
+    found = await Get(Paths, PathGlobs, request.path_globs("*.capnp"))
+    unowned = set(found.files) - set(owned)
+    return PutativeTargets(
+        _target(CapnpSchema, folder, None, sorted(names), {})
+        for folder, names in group_by_dir(unowned).items()
+    )
+
+
 @rule(level=LogLevel.DEBUG, desc="Look for configurations without a target")
 async def propose_config_targets(
     request: PutativeConfigTargetsRequest, owned: AllOwnedSources, nexus_os: NexusOs
@@ -139,6 +159,7 @@ def _target(kind, folder: str, name, sources: Iterable[str], kwargs) -> Putative
 def rules():
     return [
         *collect_rules(),
+        UnionRule(PutativeTargetsRequest, PutativeCapnpTargetsRequest),
         UnionRule(PutativeTargetsRequest, PutativeGuestTargetsRequest),
         UnionRule(PutativeTargetsRequest, PutativeConfigTargetsRequest),
     ]

@@ -10,10 +10,12 @@ from pants.core.target_types import FilesGeneratorTarget
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
 from nexus_os import tailoring
+from nexus_os.capnp_targets import CapnpSchema
 from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.first_party import NexusOs
 from nexus_os.image_targets import Rv64GuestImage
 from nexus_os.tailoring import (
+    PutativeCapnpTargetsRequest,
     PutativeConfigTargetsRequest,
     PutativeGuestTargetsRequest,
     config_targets,
@@ -74,13 +76,14 @@ def test_configurations_follow_from_their_shape(
 def rule_runner() -> RuleRunner:
     return RuleRunner(
         target_types=[
-            *(FilesGeneratorTarget, NodeConfig, NodeConfigs, Rv64GuestImage),
+            *(CapnpSchema, FilesGeneratorTarget, NodeConfig, NodeConfigs, Rv64GuestImage),
             *(WorldConfig, ZigModule, ZigTest),
         ],
         rules=[
             *tailoring.rules(),
             *NexusOs.rules(),
             QueryRule(PutativeTargets, [PutativeGuestTargetsRequest, AllOwnedSources]),
+            QueryRule(PutativeTargets, [PutativeCapnpTargetsRequest, AllOwnedSources]),
             QueryRule(PutativeTargets, [PutativeConfigTargetsRequest, AllOwnedSources]),
         ],
     )
@@ -130,3 +133,16 @@ def test_proposals_can_be_switched_off(rule_runner: RuleRunner) -> None:
     rule_runner.set_options(["--no-nexus-os-tailor"])
 
     assert propose(rule_runner) == []
+
+
+def test_a_folder_of_schemas_gets_one_target(rule_runner: RuleRunner) -> None:
+    rule_runner.write_files({"s/a.capnp": "", "s/b.capnp": "", "s/BUILD": ""})
+    request = PutativeCapnpTargetsRequest(("s",))
+
+    found = rule_runner.request(PutativeTargets, [request, AllOwnedSources([])])
+    owned = rule_runner.request(
+        PutativeTargets, [request, AllOwnedSources(["s/a.capnp", "s/b.capnp"])]
+    )
+
+    assert said(list(found)) == ["capnp_schema()"]
+    assert not owned

@@ -10,6 +10,7 @@ from nexus.schema import python_code, zig_code
 from nexus.schema.comments import comments_of
 from nexus.schema.generate import generate, main
 from nexus.schema.model import SchemaError
+from nexus.schema.python_structs import enumerations_of
 from nexus.schema.reading import read_modules
 
 ROOT = Path(__file__).parents[4]
@@ -113,3 +114,19 @@ def test_comments_stand_behind_what_they_are_about() -> None:
         "E.x": "Of x.",
         "b": "Of b.",
     }
+
+
+def test_names_that_are_keywords_are_spelled_around(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "enum E $A.bits(8) { test @0; }\nstruct S { from @0 :Text; union { which @1 :E;"
+        " error @2 :E; } }\n",
+    )
+    modules = read_modules([path])
+    known = enumerations_of(modules)
+    python = python_code.write_module(modules[0], known)
+    compile(python, "x.py", "exec")
+    assert '    from_: str = ""\n    which_: E = E.TEST\n' in python
+    zig = zig_code.write_module(modules[0], known)
+    assert '    @"test" = 0,\n' in zig
+    assert "    which: enum(u16) { which_, err } = .which_,\n" in zig

@@ -55,9 +55,9 @@ def _method(
     module: Module, interface: Interface, method: Method, known: Enumerations
 ) -> Iterator[str]:
     results = f"{module.name}.{class_name(method.results)}"
-    fields = [(names.snake(field.name), field) for field in method.params.fields]
+    fields = [(names.python_field(field.name), field) for field in method.params.fields]
     yield ""
-    yield f"    async def {names.snake(method.name)}("
+    yield f"    async def {names.python_field(method.name)}("
     yield "        self,"
     for name, field in fields:
         kind, default = python_type(module, field, known, prefix=f"{module.name}.")

@@ -73,11 +73,11 @@ def write_struct(module: Module, struct: Struct, known: Enumerations) -> Iterato
     yield ""
     members = [field for field in struct.fields if field.member is not None]
     if members:
-        yield f'    which: str = "{names.snake(members[0].name)}"'
+        yield f'    which: str = "{names.python_field(members[0].name)}"'
     for field in struct.fields:
         kind, default = python_type(module, field, known)
         if kind:
-            yield f"    {names.snake(field.name)}: {kind} = {default}"
+            yield f"    {names.python_field(field.name)}: {kind} = {default}"
     yield ""
     yield from _layout(module, struct, members, known)
 
@@ -98,14 +98,18 @@ def _layout(
         yield "        ),"
     if members:
         ordered = sorted(members, key=lambda field: field.member or 0)
-        said = ", ".join(f'"{names.snake(field.name)}"' for field in ordered)
+        said = ", ".join(f'"{names.python_field(field.name)}"' for field in ordered)
         yield f"        ({said}{',' if len(members) == 1 else ''}),"
         yield f"        {struct.union_offset},"
     yield "    )"
 
 
 def _field(module: Module, field: Field, known: Enumerations) -> str:
-    parts = [f'"{names.snake(field.name)}"', _kind(module, field.type, known), str(field.offset)]
+    parts = [
+        f'"{names.python_field(field.name)}"',
+        _kind(module, field.type, known),
+        str(field.offset),
+    ]
     if field.default:
         parts.append(f"default={field.default}")
     if field.member is not None:

@@ -94,7 +94,7 @@ def _comment(mark: str, text: str, indent: str = "") -> Iterator[str]:
 
 def _constant(constant: Constant) -> Iterator[str]:
     yield from _comment("///", constant.doc)
-    yield f"pub const {names.snake(constant.name)} = {_literal(constant.value)};"
+    yield f"pub const {names.zig_quoted(names.snake(constant.name))} = {_literal(constant.value)};"
 
 
 def _literal(value: object) -> str:
@@ -118,16 +118,12 @@ def _enumeration(enumeration: Enumeration) -> Iterator[str]:
     for member in enumeration.members:
         yield from _comment("///", member.doc, "    ")
         if enumeration.bits:
-            yield f"    {names.zig_member(member.name)} = {member.code},"
+            yield f"    {names.zig_quoted(names.zig_member(member.name))} = {member.code},"
         else:
-            yield f"    {_word(word_of(member))},"
+            yield f"    {names.zig_quoted(word_of(member))},"
     if enumeration.is_open:
         yield "    _,"
     yield "};"
-
-
-def _word(text: str) -> str:
-    return text if text.isidentifier() else f'@"{text}"'
 
 
 def _error(member: Member) -> str:

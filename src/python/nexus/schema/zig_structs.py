@@ -21,11 +21,11 @@ def write_struct(module: Module, struct: Struct, known: Enumerations) -> Iterato
         key=lambda field: field.member or 0,
     )
     if members:
-        said = ", ".join(names.zig_member(field.name) for field in members)
-        yield f"    which: enum(u16) {{ {said} }} = .{names.zig_member(members[0].name)},"
+        said = [names.zig_quoted(names.zig_member(field.name)) for field in members]
+        yield f"    which: enum(u16) {{ {', '.join(said)} }} = .{said[0]},"
     for field in struct.fields:
         kind, default = _zig_type(module, field, known)
-        yield f"    {names.zig_member(field.name)}: {kind} = {default},"
+        yield f"    {names.zig_quoted(names.zig_member(field.name))}: {kind} = {default},"
     if members or struct.fields:
         yield ""
     yield "    pub const layout: message.Layout = .{"
@@ -82,7 +82,7 @@ def _zig_type(module: Module, field: Field, known: Enumerations) -> tuple[str, s
     if kind.kind == "struct":
         return name, ".{}"
     enumeration = known[kind.name]
-    member = names.zig_member(enumeration.members[field.default].name)
+    member = names.zig_quoted(names.zig_member(enumeration.members[field.default].name))
     return ("?" if enumeration.is_open else "") + name, f".{member}"
 
 
