@@ -171,3 +171,22 @@ test "the numbers on the wire are those that are assigned" {
     try expectEqual(0x0800, packet.EtherType.ipv4);
     try expectEqual(0x0806, packet.EtherType.arp);
 }
+
+test "the first segment is acknowledged a little later, the second at once" {
+    const world = try World.create(39, .{});
+    defer world.destroy();
+    const pair = try Pair.open(world);
+    world.pump();
+    const b = pair.end(1);
+    const next = b.rcv_nxt;
+    for (0..2) |turn| {
+        const at = next +% @as(u32, @intCast(2 * turn));
+        forgeData(pair, at, b.snd_una, .{ .ack = true }, 4096, "x");
+        try expect(!b.ack_now);
+        forgeData(pair, at +% 1, b.snd_una, .{ .ack = true }, 4096, "y");
+        try expect(b.ack_now);
+        world.is_cut = true;
+        world.pump();
+        try expect(!b.ack_now);
+    }
+}
