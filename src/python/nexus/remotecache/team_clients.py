@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -21,15 +22,24 @@ PATHS: Final = ("first/home/ann", "second/people of b/bob")
 
 def clients_share(team: Team) -> None:
     """The first executes all on both workers; the second, of another user, finds all of it."""
-    runner = team.folder / "runner"
-    runner.mkdir(exist_ok=True)
+    # The proof's own folder is its user's alone.
+    with tempfile.TemporaryDirectory(prefix="nexus-team-") as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        share(team, place)
+
+
+def share(team: Team, place: Path) -> None:
+    """Run both clients, with all that they read and write in a place that others may enter."""
+    runner = place / "runner"
+    runner.mkdir()
     shutil.copyfile(team.folder / "settings.sh", runner / "settings.sh")
     shutil.copyfile(team.keys / "writer.token", runner / "token")
-    for path in (team.folder, runner, *runner.iterdir()):
-        path.chmod(0o755)
+    for path in runner.iterdir():
+        path.chmod(0o644)
     open_for_others(team)
     before = len(team_cases.audit(team, "results.jsonl"))
-    first = run(team, 0)
+    first = run(team, place, 0)
     counters = first.counters
     expect("executed here", counters.get("local_execution_requests", 0), 0)
     executed = counters["remote_execution_success"]
@@ -40,7 +50,7 @@ def clients_share(team: Team) -> None:
     shares = [sum(f":{host.address}:" in peer for peer in peers) for host in team.worker_hosts]
     if not all(shares):
         raise AssertionError(f"the workers wrote {shares} results, and both should")
-    second = run(team, 1)
+    second = run(team, place, 1)
     expect("found by the second", second["requests_cached"], PROCESSES)
     expect("asked by the second", second["requests"], PROCESSES)
     users = f"users {USERS[0]} and {USERS[1]}" if os.geteuid() == 0 else "one user, as not root"
@@ -80,11 +90,11 @@ def pants_cache() -> Path:
     return Path(os.environ.get("NEXUS_PANTS_CACHE") or caches / "nexus-pants")
 
 
-def run(team: Team, number: int) -> stats.CacheStats:
+def run(team: Team, place: Path, number: int) -> stats.CacheStats:
     """Run the small project on a client's machine; it must succeed."""
-    home = team.folder / PATHS[number]
+    home = place / PATHS[number]
     project = home / "project"
-    proof_project.write(project, team.root, "team", team.folder / "no-holds")
+    proof_project.write(project, team.root, "team", place / "no-holds")
     state = home / "state"
     user = USERS[number] if os.geteuid() == 0 else 0
     if user:
@@ -96,11 +106,13 @@ def run(team: Team, number: int) -> stats.CacheStats:
         "PYENV_ROOT": os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv"),
         "USER": f"user-{number}",
         "LOGNAME": f"user-{number}",
+        "NEXUS_CACHE_SETTINGS": str(place / "runner" / "settings.sh"),
+        "NEXUS_CACHE_TOKEN": str(place / "runner" / "token"),
         "LC_ALL": ("C.UTF-8", "C")[number],
     }
     arguments = proof_project.pants_arguments(state, ("test", "::"))
-    script = f'source "{team.folder}/runner/settings.sh" && exec "$@"'
-    launcher = team.folder / "launcher" / "pants"
+    script = 'source "$NEXUS_CACHE_SETTINGS" && exec "$@"'
+    launcher = place / "launcher" / "pants"
     if not launcher.exists():
         copy_launcher(team.root, launcher.parent)
     argv = ["bash", "-c", script, "runner", str(launcher), *arguments]

@@ -1,0 +1,214 @@
+"""A worker's session, against a server that is a list of answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc  # pants: no-infer-dep; it comes with BuildGrid
+import pytest
+from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
+from buildgrid._protos.google.devtools.remoteworkers.v1test2 import bots_pb2
+from buildgrid._protos.google.rpc import code_pb2
+
+from nexus.remotecache import bot as bots
+from nexus.remotecache.bot import Bot, Health, Outcome, RejectedError
+from nexus.remotecache.connection import Remote
+
+PATIENCE_SECONDS = 60.0
+
+
+class Failure(grpc.RpcError):  # type: ignore[misc]  # grpc has no types.
+    """A call that failed."""
+
+    def __init__(self, code: grpc.StatusCode, details: str = "") -> None:
+        super().__init__()
+        self._code, self._details = code, details
+
+    def code(self) -> grpc.StatusCode:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+
+class Answer:
+    """A call that is under way."""
+
+    def __init__(self, session: bots_pb2.BotSession | Exception) -> None:
+        self.session = session
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        callback(self)
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> bots_pb2.BotSession:
+        if isinstance(self.session, Exception):
+            raise self.session
+        return self.session
+
+
+class Server:
+    """Answers each call with the next thing, and keeps what it was told."""
+
+    def __init__(self, *answers: bots_pb2.BotSession | Exception) -> None:
+        self.answers = list(answers)
+        self.told: list[bots_pb2.BotSession] = []
+        self.UpdateBotSession = self
+
+    def CreateBotSession(self, request: Any, **_how: Any) -> bots_pb2.BotSession:
+        self.told.append(request.bot_session)
+        return Answer(self.answers.pop(0)).result()
+
+    def future(self, request: Any, **_how: Any) -> Answer:
+        self.told.append(request.bot_session)
+        return Answer(self.answers.pop(0))
+
+
+class Execution:
+    """Runs when it is let go, or is told to end."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.go = threading.Event()
+        self.began: list[str] = []
+        self.ended: list[str] = []
+
+    def run(self, name: str, _action: messages.Action) -> Outcome:
+        self.began.append(name)
+        assert self.go.wait(PATIENCE_SECONDS)
+        return self.outcome
+
+    def end(self, name: str) -> None:
+        self.ended.append(name)
+        self.go.set()
+
+
+def session(**leases: int) -> bots_pb2.BotSession:
+    made = bots_pb2.BotSession(name="main/1", version="1")
+    for name, state in leases.items():
+        made.leases.add(id=name, state=state)
+    return made
+
+
+class Place:
+    """A bot with a server of answers."""
+
+    def __init__(self, folder: Path, outcome: Outcome) -> None:
+        token = folder / "token"
+        token.write_text("token")
+        self.execution = Execution(outcome)
+        self.state = Health.OK
+        self.said: list[str] = []
+        self.bot = Bot(
+            Remote("localhost", 1, None, token),
+            "me",
+            [("ISA", "x86-64")],
+            2,
+            self.execution,
+            lambda: self.state,
+            self.said.append,
+        )
+
+
+@pytest.fixture(name="place")
+def bot_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr(bots, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(bots, "RETRY_SECONDS", 0)
+    return Place(tmp_path, Outcome(messages.ActionResult(exit_code=3)))
+
+
+def test_it_says_who_it_is_and_how_much_it_takes(place: Place) -> None:
+    server = Server(session())
+    place.bot.talk(server)
+    [told] = server.told
+    assert (told.bot_id, told.status) == ("me", bots_pb2.OK)
+    assert [(p.key, p.value) for p in told.worker.devices[0].properties] == [("ISA", "x86-64")]
+    assert [(c.key, c.value) for c in told.worker.configs] == [("capacity", "2")]
+
+
+def test_a_lease_is_run_once_and_its_result_told_until_the_server_knows(place: Place) -> None:
+    server = Server(
+        session(a=bots_pb2.PENDING),
+        session(a=bots_pb2.ACTIVE),
+        session(a=bots_pb2.ACTIVE),
+        session(),
+    )
+    place.bot.talk(server)
+    place.bot.talk(server)
+    assert server.told[1].leases[0].state == bots_pb2.ACTIVE
+    place.execution.go.set()
+    place.bot.held["a"].future.result(PATIENCE_SECONDS)
+    place.bot.talk(server)
+    place.bot.talk(server)
+    for told in server.told[2:]:
+        result = messages.ActionResult()
+        assert told.leases[0].state == bots_pb2.COMPLETED
+        assert told.leases[0].result.Unpack(result)
+        assert result.exit_code == 3
+    assert place.execution.began == ["a"]
+    assert place.bot.held == {}
+
+
+def test_what_could_not_be_run_is_given_back_to_be_tried_elsewhere(
+    place: Place,
+) -> None:
+    place.execution.outcome = Outcome(None, "no room")
+    place.execution.go.set()
+    server = Server(session(a=bots_pb2.PENDING), session())
+    place.bot.talk(server)
+    place.bot.held["a"].future.result(PATIENCE_SECONDS)
+    place.bot.talk(server)
+    lease = server.told[1].leases[0]
+    assert (lease.status.code, lease.status.message) == (code_pb2.UNAVAILABLE, "no room")
+
+
+@pytest.mark.parametrize("answer", [session(), session(a=bots_pb2.CANCELLED)])
+def test_what_was_taken_away_is_ended(answer: bots_pb2.BotSession, place: Place) -> None:
+    server = Server(session(a=bots_pb2.PENDING), answer)
+    place.bot.talk(server)
+    place.bot.talk(server)
+    assert place.execution.ended == ["a"]
+    assert place.bot.held == {}
+
+
+def test_a_session_that_is_lost_ends_what_ran_in_it_and_begins_anew(place: Place) -> None:
+    server = Server(session(a=bots_pb2.PENDING), session())
+    place.bot.talk(server)
+    place.bot.failed(Failure(grpc.StatusCode.INVALID_ARGUMENT, "Bot does not exist"))
+    assert place.execution.ended == ["a"]
+    place.bot.talk(server)
+    assert not server.told[1].name
+
+
+def test_a_connection_that_is_lost_ends_nothing_and_is_said_once(place: Place) -> None:
+    server = Server(session(a=bots_pb2.PENDING))
+    place.bot.talk(server)
+    for _ in range(3):
+        place.bot.failed(Failure(grpc.StatusCode.UNAVAILABLE, "gone"))
+    assert place.execution.ended == []
+    assert place.said[1:] == ["UNAVAILABLE: gone"]
+    place.execution.go.set()
+
+
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.FAILED_PRECONDITION]
+)
+def test_a_server_that_will_not_have_it_is_left(code: grpc.StatusCode, place: Place) -> None:
+    with pytest.raises(RejectedError, match=r"why not"):
+        place.bot.failed(Failure(code, "why not\nand more"))
+
+
+def test_who_drains_begins_no_session_and_says_so_in_one_that_is(place: Place) -> None:
+    server = Server(session(), session())
+    place.bot.talk(server)
+    place.state = Health.ENDING
+    place.bot.talk(server)
+    assert server.told[1].status == bots_pb2.BOT_TERMINATING
+    place.bot.session = None
+    place.bot.talk(server)
+    assert len(server.told) == 2
