@@ -81,8 +81,13 @@ class Gate(AuthManager):  # type: ignore[misc]  # BuildGrid has no types.
         grants = self.register.grants()
         names = channel.get("x509_common_name") or ()
         if names:
-            name = names[0].decode(errors="replace")
-            held = [g for g in grants.values() if g.name == name and not g.revoked]
+            name, _, number = names[0].decode(errors="replace").partition(":")
+            # One of ours has the number of its grant; one of a team's authority a name alone.
+            held = [
+                g
+                for g in grants.values()
+                if g.name == name and (g.number == number if number else not g.revoked)
+            ]
             if not held:
                 raise RefusedError(f"certificate of {name[:64]!r}, which holds no grant")
             return held[-1]

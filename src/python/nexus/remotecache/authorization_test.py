@@ -162,6 +162,16 @@ def test_a_client_with_a_certificate_is_who_that_says(place: Place) -> None:
     assert "'stranger'" in place.refusals()[-1]["reason"]
 
 
+def test_a_certificate_does_not_outlive_its_grant(place: Place) -> None:
+    number = next(n for n, g in place.made.register.grants().items() if g.name == WRITER)
+    context = Context(name=f"{WRITER}:{number}".encode())
+    assert place.asks(context)
+    place.made.register.revoke(WRITER, place.now)
+    credentials.grant(place.made, WRITER, ["write"], lifetime=DAY)
+    assert not place.asks(context)
+    assert place.refusals()[-1]["reason"].startswith("revoked")
+
+
 def test_without_a_register_nobody_is_let_in(place: Place) -> None:
     context = Context(place.token(WRITER))
     place.made.register.path.write_text("damaged")

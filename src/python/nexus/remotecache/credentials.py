@@ -158,10 +158,14 @@ def sign_server(made: Credentials, lifetime: timedelta, names: Sequence[str]) ->
     write_whole(made.folder / "server.key", key)
 
 
-def sign_client(made: Credentials, name: str, lifetime: timedelta) -> tuple[Path, Path]:
-    """Sign a certificate that proves a name to the port that asks for one."""
-    certificate, key = _sign(made, name, lifetime, ExtendedKeyUsageOID.CLIENT_AUTH, None)
-    paths = made.folder / f"{name}.crt", made.folder / f"{name}.key"
+def sign_client(made: Credentials, entry: Grant, lifetime: timedelta) -> tuple[Path, Path]:
+    """Sign a certificate that proves a grant to the port that asks for one.
+
+    The grant's number is in it: a name that is granted anew does not revive what was revoked.
+    """
+    subject = f"{entry.name}:{entry.number}"
+    certificate, key = _sign(made, subject, lifetime, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+    paths = made.folder / f"{entry.name}.crt", made.folder / f"{entry.name}.key"
     for path, text in zip(paths, (certificate, key), strict=True):
         write_whole(path, text)
     return paths

@@ -25,11 +25,12 @@ def manage(given: argparse.Namespace) -> int:
             entry, path = credentials.grant(made, given.grant, given.scopes, lifetime=lifetime)
             print(f"{entry.name}: {','.join(entry.scopes)} until {entry.expires}, token in {path}")
             if given.with_certificate:
-                certificate, key = credentials.sign_client(made, given.grant, lifetime)
+                certificate, key = credentials.sign_client(made, entry, lifetime)
                 print(f"{entry.name}: certificate in {certificate}, key in {key}")
         elif given.revoke is not None:
             made.register.revoke(given.revoke, datetime.now(UTC))
-            made.token(given.revoke).unlink(missing_ok=True)
+            for suffix in ("token", "crt", "key"):
+                (made.folder / f"{given.revoke}.{suffix}").unlink(missing_ok=True)
             print(f"{given.revoke}: revoked")
         else:
             print_grants(made)

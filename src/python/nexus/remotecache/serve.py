@@ -27,7 +27,13 @@ from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import Text, run_program
 from nexus.remotecache import certificates, credentials, database, manage, server, settings, worker
 from nexus.remotecache.credentials import Credentials
-from nexus.remotecache.processes import ServerError, SettingError, child, python_argv
+from nexus.remotecache.processes import (
+    ServerError,
+    SettingError,
+    child,
+    python_argv,
+    refuse_taken,
+)
 from nexus.remotecache.runner import print_settings
 from nexus.remotecache.sandbox import refusal, tool_folders, visible_folders
 from nexus.remotecache.serve_options import parse
@@ -147,6 +153,13 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
     """Run the servers until one ends or a signal comes."""
     if arguments.execute and (reason := refusal()) is not None:
         raise ServerError(f"--execute: {reason}")
+    for port, option in (
+        (arguments.port, "--port"),
+        (arguments.certificates_port, "--certificates-port"),
+        (arguments.metrics_port, "--metrics-port"),
+    ):
+        if port:
+            refuse_taken(arguments.listen, port, option)
     made = keys(folder, arguments)
     url = ""
     if arguments.schedule:
