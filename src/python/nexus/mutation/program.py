@@ -28,14 +28,12 @@ from nexus.mutation.sources import (
 )
 from nexus.mutation.tree import Tree, copy_tree, generate
 from nexus.mutation.verdict import Fate, Verdict
-from nexus.mutation.worlds import Worlds, build_tools
+from nexus.mutation.worlds import Worlds, export_tools
 from nexus.mutation.zig_judge import ZigJudge
 
 EXIT_BELOW: Final = 18
 EXIT_CONFIG: Final = 20
 EXIT_HOST: Final = 21
-PYTHON: Final = Path("dist/ci/mutate_python.pex")
-ZIG: Final = Path("dist/ci/mutate_zig.pex")
 DEFAULT_PATHS: Final = ("src/python/nexus", "src/guest")
 
 
@@ -112,11 +110,11 @@ def _judge_all(
     options: argparse.Namespace,
     stack: ExitStack,
 ) -> list[Verdict]:
-    if options.python is None or options.zig is None:
-        build_tools(repository)
-    python = (options.python or repository / PYTHON).absolute()
+    is_given = options.python is not None and options.zig is not None
+    tools = {} if is_given else export_tools(repository)
+    python = (options.python or tools["nexus"]).absolute()
     generate(tree, python)
-    zig = tuple((options.zig or str(repository / ZIG)).split())
+    zig = tuple(options.zig.split()) if options.zig else (str(tools["zig"]), "-m", "ziglang")
     judges: dict[str, Callable[[Mutant], Verdict]] = {}
     if any(change.path.endswith(".py") for change in drawn):
         judge = stack.enter_context(PythonJudge(tree, python, options.seconds))

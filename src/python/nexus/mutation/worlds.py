@@ -67,10 +67,18 @@ class Worlds:
         )
 
 
-def build_tools(repository: Path) -> None:
-    """Build the interpreter and the compiler that the tests are run with."""
-    subprocess.run(
-        ["./pants", "--no-pantsd", "--concurrent", "package", "ci:mutate_python", "ci:mutate_zig"],
-        cwd=repository,
-        check=True,
-    )
+def export_tools(repository: Path) -> dict[str, Path]:
+    """Have Pants lay out what the tests are run with; return the interpreter of each resolve."""
+    resolves = ("nexus", "zig")
+    options = [f"--resolve={name}" for name in resolves]
+    command = ["./pants", "--no-pantsd", "--concurrent", "export", *options]
+    subprocess.run(command, cwd=repository, check=True)
+    found: dict[str, Path] = {}
+    for name in resolves:
+        # One folder for each version of Python that there ever was; the newest export counts.
+        folder = repository / "dist/export/python/virtualenvs" / name
+        versions = sorted(folder.glob("*/bin/python"), key=lambda path: path.lstat().st_mtime)
+        if not versions:
+            raise RuntimeError(f"{folder}: Pants exported no interpreter there")
+        found[name] = versions[-1]
+    return found
