@@ -34,14 +34,17 @@ def disk(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(*arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A machine that has begun to run."""
+def running(
+    *arguments: str | Path, on_hangup: signal.Handlers = signal.SIG_DFL
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A machine that has begun to run, whether or not these tests themselves ignore a hangup."""
     process = subprocess.Popen(
         vm_command(*arguments),
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, on_hangup),
     )
     try:
         assert process.stdout is not None
@@ -177,6 +180,16 @@ def test_qemu_ends_with_us(tmp_path: Path, number: signal.Signals) -> None:
         code = process.wait(TIMEOUT_S)
         assert code == (130 if number is signal.SIGINT else -number)
         wait_until_gone(children)
+
+
+@needs_qemu
+def test_under_nohup_a_hangup_ends_nothing(tmp_path: Path) -> None:
+    guest = write_guest(tmp_path, SPIN)
+    engine = ("--engine", "qemu")
+    with running("--kernel", guest, *engine, on_hangup=signal.SIG_IGN) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_S) == -signal.SIGTERM
 
 
 @needs_qemu

@@ -190,7 +190,12 @@ def _started(
     def on_signal(number: int, frame: FrameType | None) -> None:
         raise _EndedBySignalError(number)
 
-    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
+    before = {
+        number: signal.signal(number, on_signal)
+        for number in _SIGNALS
+        # What is ignored from the start (nohup) goes on being ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     ended_by = None
     try:
         with (

@@ -68,7 +68,9 @@ class Terminal:
     def __enter__(self) -> Terminal:
         self._saved = termios.tcgetattr(self._descriptor)
         for number in _SIGNALS:
-            self._handlers[number] = signal.signal(number, _quit)
+            # What is ignored from the start (nohup) goes on being ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, _quit)
         tty.setraw(self._descriptor)
         settings = termios.tcgetattr(self._descriptor)
         settings[_OUTPUT_FLAGS] |= termios.OPOST  # Guests end lines with a line feed alone.
