@@ -16,7 +16,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,6 +75,7 @@ class World:
         *,
         paths: Mapping[tuple[str, str], LinkOptions] | None = None,
         chances: Mapping[tuple[str, str], Sequence[Chance]] | None = None,
+        driven: Collection[str] = (),
     ) -> None:
         """Join `machines` (name -> machine, all at time 0).
 
@@ -84,6 +85,8 @@ class World:
             random: The run's randomness.
             paths: ... except those named here, as (sender, receiver).
             chances: The faults that each path of a fault world has besides.
+            driven: Machines that the caller acts on between two steps.  They never lie behind the
+                world's time, so that what they do then has its right instant.
         """
         if not 1 <= len(machines) <= MACHINES_MAX:
             raise ValueError(f"machines: {len(machines)} is not in 1..{MACHINES_MAX}")
@@ -113,6 +116,7 @@ class World:
         if special:
             raise ValueError(f"paths: no such machines: {sorted(special)}")
         self._quantum_ns = quantum_ns
+        self._driven = frozenset(driven)
 
     @property
     def faults(self) -> list[FaultEvent]:
@@ -177,7 +181,8 @@ class World:
         sent: list[tuple[int, int, int, bytes]] = []
         stopped: list[Stopped] = []
         for node, instant in zip(self._nodes, instants, strict=True):
-            if instant is None or instant >= end_ns:
+            is_idle = instant is None or instant >= end_ns
+            if is_idle and (node.stopped is not None or node.name not in self._driven):
                 continue  # It is off, or sleeps through this step: it catches up when it wakes.
             stop = self._run_node(node, end_ns)
             if stop is not None:

@@ -216,3 +216,16 @@ def test_states_say_what_each_machine_is_up_to() -> None:
         "C": "waits for its timer at 9000000 ns",
         "D": "waits for ever, unless something arrives",
     }
+
+
+def test_what_a_caller_does_to_a_machine_that_sleeps_happens_now() -> None:
+    at_ns = 5_000_000
+    sleeper = FakeMachine(rules=[When(b"go", (Send(b"x"),), 0)], address=mac(2))
+    machines = {"A": FakeMachine([(0, Spin())]), "B": sleeper}
+    world = World(machines, LinkOptions(), KeyedRandom(1), driven=["B"])
+    while world.now_ns < at_ns:
+        world.step(at_ns)
+
+    sleeper.deliver(mac(2) + mac(1) + b"\x88\xb5" + b"go" + bytes(60))
+
+    assert [frame.sent_ns for frame in world.step(2 * at_ns).frames] == [at_ns]

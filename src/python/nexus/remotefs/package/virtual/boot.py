@@ -72,5 +72,5 @@ def boot(
         public=public_key_of(bus.static_key.secret()),
     )
     node = VirtualNode(library, own, secret, peer)
-    node.world = World({"A": node.host, "B": guest}, options, random)
+    node.world = World({"A": node.host, "B": guest}, options, random, driven=["A"])
     return node

@@ -119,7 +119,7 @@ class Scene:
             )
             self.peers[peer.id] = VirtualPeer(library, own, secret, place)
         hosts = {name: peer.host for name, peer in self.peers.items()}
-        self.world = World({**hosts, "guest": switch_on("guest")}, _LINK, random)
+        self.world = World({**hosts, "guest": switch_on("guest")}, _LINK, random, driven=hosts)
         self.console = ""
         self._count = 0
 
