@@ -34,7 +34,9 @@ class Direction:
 
     def take(self, packet: Packet) -> bytes:
         """Take a segment; return the bytes that now follow in order."""
-        if self.next_sequence is None:
+        # A listener that lost its power, or refused first, may answer one SYN with two numbers.
+        begins_anew = bool(packet.flags & SYN) and self.next_sequence == self.first_sequence
+        if self.next_sequence is None or begins_anew:
             self.first_sequence = self.next_sequence = packet.sequence
         if not packet.payload or self.flaw:
             return b""

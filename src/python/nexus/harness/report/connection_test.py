@@ -71,6 +71,18 @@ def test_a_syn_sent_again_is_the_same_connection_and_another_one_is_not() -> Non
     assert taken(connections, segment(7_001, b"new")) == b"new"
 
 
+def test_a_listener_that_answers_twice_is_heard_from_its_last_number() -> None:
+    connections = Connections()
+    assert connections.take("A", segment(99, flags=SYN)) is not None
+    # Refused while it boots, which A does not hear; accepted when A asks again.
+    assert connections.take("B", segment(0, flags=ACK, back=True)) is not None
+    assert connections.take("A", segment(99, flags=SYN)) is not None
+    assert connections.take("B", segment(500, flags=SYN | ACK, back=True)) is not None
+    found = connections.take("B", segment(501, b"xyz", back=True))
+    assert found is not None
+    assert found[2] == b"xyz"
+
+
 def test_a_connection_without_its_beginning_is_left_alone() -> None:
     assert Connections().take("A", segment(100, b"abc")) is None
 
