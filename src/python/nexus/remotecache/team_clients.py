@@ -12,11 +12,13 @@ from typing import Final
 
 from nexus.remotecache import proof_project, stats, team_cases
 from nexus.remotecache.proof_project import PROCESSES, RUN_SECONDS_MAX
-from nexus.remotecache.proof_stage import expect
+from nexus.remotecache.proof_stage import NotTriedError, expect
 from nexus.remotecache.team_stage import Team
 
 # Users that no machine has; only root can be another than it is.
 USERS: Final = (70001, 70002)
+# What the launcher ends with where it can't start Pants.
+LAUNCHER_REFUSES: Final = 21
 PATHS: Final = ("first/home/ann", "second/people of b/bob")
 
 
@@ -127,6 +129,10 @@ def run(team: Team, place: Path, number: int) -> stats.CacheStats:
         timeout=RUN_SECONDS_MAX,
     )
     log = done.stdout.decode(errors="replace")
+    if done.returncode == LAUNCHER_REFUSES:
+        # An interpreter or a folder of Pants that only this user may read; others have no network.
+        said = " ".join(log.split())
+        raise NotTriedError(f"user {user} cannot start the Pants of this machine: {said}")
     expect(f"exit code of client {number + 1}, who said {log[-3000:]}", done.returncode, 0)
     return stats.parse(log)
 
