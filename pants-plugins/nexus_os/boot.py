@@ -66,6 +66,22 @@ class Boot:
     native_path: Optional[str] = None
     translations_path: Optional[str] = None
 
+    @property
+    def has_translations(self) -> bool:
+        """Without the interpreter to fall back on they are of no use; the reference runs alone."""
+        return self.translations_path is not None and self.native_path is not None
+
+    def code_argv(self, prefix: str = "") -> Tuple[str, ...]:
+        """The images and what runs them, for inputs laid out under `prefix`."""
+        argv = []
+        for name, path in self.image_paths:
+            argv += ["--image", f"{name}={os.path.join(prefix, path)}"]
+        if self.native_path is not None:
+            argv += ["--native-blob", os.path.join(prefix, self.native_path)]
+        if self.has_translations:
+            argv += ["--translations", os.path.join(prefix, self.translations_path or "")]
+        return tuple(argv)
+
     def argv(self, out: str, prefix: str = "") -> Tuple[str, ...]:
         """The runner's arguments, for inputs laid out under `prefix`."""
         request = self.request
@@ -75,15 +91,10 @@ class Boot:
             argv += ["--expect", line]
         for text in request.forbid:
             argv += ["--forbid", text]
-        for name, path in self.image_paths:
-            argv += ["--image", f"{name}={os.path.join(prefix, path)}"]
-        if self.native_path is not None:
-            argv += ["--native-blob", os.path.join(prefix, self.native_path)]
-        # Without the interpreter to fall back on they are of no use; the reference then runs alone.
-        if self.translations_path is not None and self.native_path is not None:
-            argv += ["--translations", os.path.join(prefix, self.translations_path)]
-            if not any(text.split("=")[0] == "--engine" for text in request.extra_args):
-                argv += ["--engine", "translated"]
+        argv += self.code_argv(prefix)
+        chosen = any(text.split("=")[0] == "--engine" for text in request.extra_args)
+        if self.has_translations and not chosen:
+            argv += ["--engine", "translated"]
         argv += ["--out", out]
         if request.seed is not None:
             argv += ["--seed", str(request.seed)]

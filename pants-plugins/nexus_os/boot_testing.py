@@ -5,40 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Optional, Tuple
 
-from pants.core.goals.test import (
-    TestExtraEnv,
-    TestFieldSet,
-    TestRequest,
-    TestResult,
-    TestSubsystem,
-)
+from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
 from pants.engine.addresses import Address
-from pants.engine.fs import (
-    EMPTY_DIGEST,
-    CreateDigest,
-    Digest,
-    DigestContents,
-    DigestSubset,
-    FileContent,
-    MergeDigests,
-    PathGlobs,
-    RemovePrefix,
-    Snapshot,
-)
-from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
-from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.fs import Digest, MergeDigests
+from pants.engine.rules import Get, collect_rules, rule
 from pants.engine.target import Target
 from pants.option.option_types import ArgsListOption, SkipOption
 from pants.option.subsystem import Subsystem
-from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from nexus_os import junit
 from nexus_os.boot import Boot, BootRequest
 from nexus_os.boot_coverage import BootLines, GuestCoverageData
 from nexus_os.boot_requests import marker_test_request, world_request
 from nexus_os.outcome_fields import TestMessageField, TestOutcomeField
-from nexus_os.program_process import ProgramProcess
+from nexus_os.playing import OUT, Played, PlayRequest
 from nexus_os.run_targets import (
     BudgetField,
     ExtraArgsField,
@@ -53,11 +33,6 @@ from nexus_os.run_targets import (
     TranslationsField,
     WorldField,
 )
-
-OUT = "out"
-
-# How much longer Pants waits than the runner does: time to notice, and to write the logs.
-GRACE_SECONDS = 30
 
 
 class BootTesting(Subsystem):
@@ -197,58 +172,26 @@ async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) 
     return finished.result
 
 
-@dataclass(frozen=True)
-class GuestReportRequest:
-    address: Address
-    result: FallibleProcessResult
-
-
 @rule(desc="Boot and judge", level=LogLevel.DEBUG)
-async def run_boot_test(
-    test: BootTest,
-    test_subsystem: TestSubsystem,
-    test_extra_env: TestExtraEnv,
-) -> FinishedBootTest:
+async def run_boot_test(test: BootTest, test_subsystem: TestSubsystem) -> FinishedBootTest:
     boot = await Get(Boot, BootRequest, test.boot)
     recorded, inputs = None, boot.inputs
     if test_subsystem.use_coverage and not test.is_on_qemu:
         recorded = await Get(BootLines, BootRequest, test.boot)
         inputs = await Get(Digest, MergeDigests((inputs, recorded.digest)))
-    process = await Get(
-        Process,
-        ProgramProcess(
+    played = await Get(
+        Played,
+        PlayRequest(
+            test.address,
             boot.program,
-            argv=(*boot.argv(OUT), *test.argv, *(recorded.argv if recorded else ())),
-            inputs=inputs,
-            extra_env=FrozenDict(test_extra_env.env),
-            output_directories=(OUT,),
-            timeout_seconds=test.timeout_seconds + GRACE_SECONDS,
-            cache_scope=(
-                ProcessCacheScope.PER_SESSION
-                if test_subsystem.force
-                else ProcessCacheScope.SUCCESSFUL
-            ),
-            description=f"Boot {test.address}",
+            (*boot.argv(OUT), *test.argv, *(recorded.argv if recorded else ())),
+            inputs,
+            test.timeout_seconds,
+            f"Boot {test.address}",
         ),
     )
-    result = await Get(FallibleProcessResult, Process, process)
-    left, report = await MultiGet(
-        Get(Snapshot, RemovePrefix(result.output_digest, OUT))
-        if result.output_digest != EMPTY_DIGEST
-        else Get(Snapshot, Digest, EMPTY_DIGEST),
-        Get(Snapshot, GuestReportRequest(test.address, result)),
-    )
-    return FinishedBootTest(
-        TestResult.from_fallible_process_result(
-            result,
-            address=test.address,
-            output_setting=test_subsystem.output,
-            coverage_data=_coverage_data(test.address, left.digest, recorded),
-            extra_output=left,
-            xml_results=report,
-            log_extra_output=result.exit_code != 0,
-        )
-    )
+    coverage_data = _coverage_data(test.address, played.left.digest, recorded)
+    return FinishedBootTest(played.result(test.address, test_subsystem, coverage_data))
 
 
 def _coverage_data(
@@ -257,24 +200,6 @@ def _coverage_data(
     if recorded is None:
         return None
     return GuestCoverageData(address, left, recorded.digest, recorded.paths)
-
-
-@rule
-async def report_under_name_of_target(request: GuestReportRequest) -> Snapshot:
-    """The runner calls its report `junit.xml`; side by side with others it needs its own name."""
-    address, result = request.address, request.result
-    found = await Get(
-        DigestContents, DigestSubset(result.output_digest, PathGlobs([f"{OUT}/junit.xml"]))
-    )
-    if found:
-        content = found[0].content
-    else:
-        output = (result.stdout + result.stderr).decode(errors="backslashreplace")
-        case = junit.case_of_process(address.spec, result.exit_code)
-        content = junit.render(address.spec, [case], output)
-    return await Get(
-        Snapshot, CreateDigest([FileContent(f"{address.path_safe_spec}.xml", content)])
-    )
 
 
 def rules():

@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Tuple
 
 from pants.backend.python.target_types import PythonSourceField
-from pants.core.goals.test import (
-    TestExtraEnv,
-    TestFieldSet,
-    TestRequest,
-    TestResult,
-    TestSubsystem,
-)
+from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
 from pants.core.target_types import FileSourceField
 from pants.engine.addresses import Address
 from pants.engine.fs import (
-    EMPTY_DIGEST,
     CreateDigest,
     Digest,
     DigestContents,
@@ -26,10 +19,8 @@ from pants.engine.fs import (
     MergeDigests,
     PathGlobs,
     Paths,
-    RemovePrefix,
     Snapshot,
 )
-from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -44,13 +35,13 @@ from pants.util.logging import LogLevel
 
 from nexus_os.addresses import ConfigReference, ImageReferences, path_from_build_file
 from nexus_os.boot import Boot, BootRequest
-from nexus_os.boot_testing import GRACE_SECONDS, OUT, BootTesting, GuestReportRequest
+from nexus_os.boot_testing import BootTesting
 from nexus_os.config_references import parse
 from nexus_os.config_targets import WorldConfig
 from nexus_os.fault_world_targets import FaultsField, FindsField, OracleField, SeedsField
 from nexus_os.file_owners import FileOwners, FileOwnersRequest
 from nexus_os.first_party import NexusOs, ProgramAddresses, ProgramRequest
-from nexus_os.program_process import ProgramProcess
+from nexus_os.playing import OUT, Played, PlayRequest
 from nexus_os.run_targets import (
     BootDependenciesField,
     ExtraArgsField,
@@ -158,7 +149,6 @@ async def run_fault_world_test(
     batch: FaultWorldRequest.Batch[FaultWorldFieldSet, Any],
     nexus_os: NexusOs,
     test_subsystem: TestSubsystem,
-    test_extra_env: TestExtraEnv,
 ) -> TestResult:
     field_set = batch.single_element
     owner = field_set.address
@@ -188,49 +178,22 @@ async def run_fault_world_test(
     inputs = await Get(
         Digest, MergeDigests((boot.inputs, scenario, *(judge.digest for judge in judges)))
     )
-    seconds = field_set.timeout.value or 0
-    process = await Get(
-        Process,
-        ProgramProcess(
+    played = await Get(
+        Played,
+        PlayRequest(
+            owner,
             ProgramRequest(nexus_os.campaign_module),
-            argv=_argv(field_set, path, boot),
-            inputs=inputs,
-            extra_env=FrozenDict(test_extra_env.env),
-            output_directories=(OUT,),
-            timeout_seconds=seconds + GRACE_SECONDS,
-            cache_scope=(
-                ProcessCacheScope.PER_SESSION
-                if test_subsystem.force
-                else ProcessCacheScope.SUCCESSFUL
-            ),
-            description=f"Play {owner}",
+            _argv(field_set, path, boot),
+            inputs,
+            field_set.timeout.value or 0,
+            f"Play {owner}",
         ),
     )
-    result = await Get(FallibleProcessResult, Process, process)
-    left, report = await MultiGet(
-        Get(Snapshot, RemovePrefix(result.output_digest, OUT))
-        if result.output_digest != EMPTY_DIGEST
-        else Get(Snapshot, Digest, EMPTY_DIGEST),
-        Get(Snapshot, GuestReportRequest(owner, result)),
-    )
-    return TestResult.from_fallible_process_result(
-        result,
-        address=owner,
-        output_setting=test_subsystem.output,
-        extra_output=left,
-        xml_results=report,
-        log_extra_output=result.exit_code != 0,
-    )
+    return played.result(owner, test_subsystem)
 
 
 def _argv(field_set: FaultWorldFieldSet, scenario: str, boot: Boot) -> Tuple[str, ...]:
-    argv = [scenario, "--jobs", "1", "--out", OUT]
-    for name, image in boot.image_paths:
-        argv += ["--image", f"{name}={image}"]
-    if boot.native_path is not None:
-        argv += ["--native-blob", boot.native_path]
-        if boot.translations_path is not None:
-            argv += ["--translations", boot.translations_path]
+    argv = [scenario, "--jobs", "1", "--out", OUT, *boot.code_argv()]
     for seed in field_set.seeds.value or ():
         argv += ["--seed", str(seed)]
     if field_set.finds.value is not None:

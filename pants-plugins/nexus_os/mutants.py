@@ -35,7 +35,7 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from nexus_os.addresses import ImageReferences, ImageTargets
-from nexus_os.boot_testing import GRACE_SECONDS, OUT, BootTesting
+from nexus_os.boot_testing import BootTesting
 from nexus_os.config_references import parse
 from nexus_os.config_targets import ConfigSourceField
 from nexus_os.field_targets import FieldTarget, TargetReference
@@ -50,6 +50,7 @@ from nexus_os.mutant_targets import (
     MutantsTestedField,
 )
 from nexus_os.native_code import NativeCode, NativeCodeBuilders, NativeCodeRequest
+from nexus_os.playing import GRACE_SECONDS, OUT
 from nexus_os.program_process import ProgramProcess, WorkspaceProgram
 from nexus_os.run_targets import RunOutField, SkipTestField, TimeoutField
 from nexus_os.suggestion import did_you_mean

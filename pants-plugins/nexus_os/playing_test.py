@@ -16,10 +16,7 @@ from pants.engine.fs import (
 )
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
-from nexus_os.boot_testing import (
-    GuestReportRequest,
-    report_under_name_of_target,
-)
+from nexus_os.playing import GuestReportRequest, report_under_name_of_target
 
 ADDRESS = Address("ci", target_name="os2vm_test")
 
