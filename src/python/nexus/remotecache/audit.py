@@ -47,30 +47,11 @@ class Audit:
 
     def result(self, action: str, result: str, outcome: str) -> None:
         """Say that the caller of now wrote a result for an action; both are digests."""
-        who = caller.get()
-        entry = {
-            "time": _now(),
-            "by": who.name,
-            "token": who.number,
-            "peer": who.peer,
-            "call": who.call,
-            "action": action,
-            "result": result,
-            "outcome": outcome,
-        }
-        self._written.info(json.dumps(entry))
+        self._written.info(_entry(caller.get(), action=action, result=result, outcome=outcome))
 
     def refused(self, who: Caller, reason: str) -> None:
         """Say that a call was refused."""
-        entry = {
-            "time": _now(),
-            "by": who.name,
-            "token": who.number,
-            "peer": who.peer,
-            "call": who.call,
-            "reason": reason,
-        }
-        self._refused.info(json.dumps(entry))
+        self._refused.info(_entry(who, reason=reason))
 
 
 def _lines(path: Path) -> logging.Logger:
@@ -83,5 +64,12 @@ def _lines(path: Path) -> logging.Logger:
     return logger
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _entry(who: Caller, **said: str) -> str:
+    entry = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "by": who.name,
+        "token": who.number,
+        "peer": who.peer,
+        "call": who.call,
+    }
+    return json.dumps(entry | said)

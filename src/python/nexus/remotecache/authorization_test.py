@@ -1,4 +1,4 @@
-"""The gate: who is let in, who is not, and what the audit says of both."""
+"""The gate: which callers it lets in, which it refuses, and what the audit says of both."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ FINAL: Final = (
 
 
 class Health(Enum):
-    """What the server is told of us."""
+    """What we report to the server about us."""
 
     OK = bots_pb2.OK
     # Of no use now; leases that run go on.

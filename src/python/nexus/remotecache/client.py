@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -12,6 +11,7 @@ from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_p
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 
 from nexus.remotecache.connection import Remote
+from nexus.remotecache.digest import digest_of
 from nexus.remotecache.settings import EXECUTION_PROPERTIES, INSTANCE
 
 # For a call that is answered at once, on a machine with other work.
@@ -31,11 +31,6 @@ class Done:
     worker: str
     outputs: dict[str, messages.Digest]
     cached: bool = False
-
-
-def digest_of(blob: bytes) -> messages.Digest:
-    """How a store names a blob."""
-    return messages.Digest(hash=hashlib.sha256(blob).hexdigest(), size_bytes=len(blob))
 
 
 class Client:

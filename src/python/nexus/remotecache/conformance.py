@@ -20,8 +20,9 @@ import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.bytestream import bytestream_pb2, bytestream_pb2_grpc
 
-from nexus.remotecache.client import Client, digest_of
+from nexus.remotecache.client import Client
 from nexus.remotecache.connection import Remote, describe
+from nexus.remotecache.digest import digest_of
 from nexus.remotecache.settings import EXECUTION_PROPERTIES, INSTANCE
 
 # A message of gRPC holds 4 MiB: what is larger goes by streams.

@@ -9,8 +9,8 @@ import pytest
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 
 from nexus.remotecache import cost
-from nexus.remotecache.client import digest_of
 from nexus.remotecache.cost import CostError, Process
+from nexus.remotecache.digest import digest_of
 from nexus.remotecache.trees import Digest
 
 

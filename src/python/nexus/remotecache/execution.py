@@ -17,7 +17,6 @@ The result belongs to an action that the client does not know, so Pants writes i
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Generator, Iterator
 from typing import Any, Final
@@ -28,6 +27,7 @@ from buildgrid.server.bots.service import BaseBotsService
 from buildgrid.server.exceptions import FailedPreconditionError, NotFoundError
 from buildgrid.server.execution.instance import ExecutionInstance
 
+from nexus.remotecache.digest import digest_of
 from nexus.remotecache.joining import misfit
 from nexus.remotecache.settings import (
     ABANDONED_SECONDS_MAX,
@@ -191,8 +191,3 @@ def shaping(platform: messages.Platform) -> messages.Platform:
 def expand(text: str) -> str:
     """Say where the inputs are."""
     return text.replace(CHROOT, f"/{INPUTS}")
-
-
-def digest_of(blob: bytes) -> messages.Digest:
-    """How the store names a blob."""
-    return messages.Digest(hash=hashlib.sha256(blob).hexdigest(), size_bytes=len(blob))

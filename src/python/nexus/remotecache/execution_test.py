@@ -13,9 +13,9 @@ from buildgrid._protos.google.rpc.status_pb2 import Status
 from buildgrid.server.exceptions import FailedPreconditionError
 
 from nexus.remotecache import execution
+from nexus.remotecache.digest import digest_of
 from nexus.remotecache.execution import (
     Watch,
-    digest_of,
     expand,
     rewritten_action,
     rewritten_command,

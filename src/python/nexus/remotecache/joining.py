@@ -41,7 +41,7 @@ def own_isa() -> str:
 
 
 def own_properties(more: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What this machine tells of itself: its kind, its version, and what it was told to add."""
+    """What this machine says of itself: its kind, its version, and what its owner adds."""
     kind = [(SYSTEM_KEY, platform.system()), (ISA_KEY, own_isa()), (VERSION_KEY, own_version())]
     return kind + list(more)
 

@@ -15,7 +15,6 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -41,7 +40,7 @@ from nexus.remotecache.processes import ServerError
 from nexus.remotecache.proof_clones import clones_share_and_agree
 from nexus.remotecache.proof_execution import executes_remotely
 from nexus.remotecache.proof_project import Run
-from nexus.remotecache.proof_stage import NotTriedError, Stage
+from nexus.remotecache.proof_stage import NotTriedError, Stage, Verdict
 
 Case = Callable[[Stage], None]
 
@@ -64,16 +63,6 @@ SIDE_BY_SIDE: Final = 2
 # the cache does.
 BREAKDOWN: Final = "Error launching process after 1 retry for ETXTBSY"
 NEW_BEGINNINGS_MAX: Final = 2
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How one case ended; neither text if it went as it must."""
-
-    name: str
-    complaint: str = ""
-    not_tried: str = ""
-    said: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -165,8 +154,7 @@ def play_all(names: Sequence[str], folder: Path, root: Path, jobs: int) -> list[
 
 def play_team(names: Sequence[str], folder: Path, root: Path) -> list[Verdict]:
     """Play the cases of a team of hosts, one after the other."""
-    played = team.play(names, folder / "team", root) if names else []
-    return [tell(Verdict(one.name, one.complaint, one.not_tried, one.said)) for one in played]
+    return [tell(one) for one in team.play(names, folder / "team", root)] if names else []
 
 
 def play(stage: Stage) -> Verdict:

@@ -16,7 +16,7 @@ from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_p
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 
 from nexus.remotecache import report, server, settings
-from nexus.remotecache.execution import digest_of
+from nexus.remotecache.digest import digest_of
 from nexus.remotecache.proof_project import (
     NAMES,
     PROCESSES,

@@ -12,7 +12,8 @@ from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_p
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 
 from nexus.remotecache import database, server, settings
-from nexus.remotecache.execution import ASKING, digest_of
+from nexus.remotecache.digest import digest_of
+from nexus.remotecache.execution import ASKING
 from nexus.remotecache.processes import child, python_argv
 from nexus.remotecache.proof_project import NAMES, PROCESSES
 from nexus.remotecache.proof_stage import NotTriedError, Stage, expect, expect_all_found

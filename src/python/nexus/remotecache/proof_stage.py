@@ -28,6 +28,16 @@ class NotTriedError(Exception):
     """This machine does not allow what the case needs; the text says what."""
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """How one case ended; neither text if it went as it must."""
+
+    name: str
+    complaint: str = ""
+    not_tried: str = ""
+    said: str = ""
+
+
 @dataclass
 class Stage:
     """One case's."""

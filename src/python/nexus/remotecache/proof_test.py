@@ -9,14 +9,14 @@ import pytest
 
 from nexus.remotecache import proof
 from nexus.remotecache.proof_project import Run
-from nexus.remotecache.proof_stage import Stage
+from nexus.remotecache.proof_stage import Stage, Verdict
 
 BROKEN = f"Error: {proof.BREAKDOWN}. Final error was: Invalid argument"
 
 
 def play(
     logs: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> tuple[proof.Verdict, list[str]]:
+) -> tuple[Verdict, list[str]]:
     """Play a case whose runs leave these logs, one a try, and fail but for the last."""
     salts: list[str] = []
 

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from nexus.remotecache import team_cases, team_clients
-from nexus.remotecache.proof_stage import NotTriedError
+from nexus.remotecache.proof_stage import NotTriedError, Verdict
 from nexus.remotecache.sandbox import refusal as sandbox_refusal
 from nexus.remotecache.team_net import Network, entering, refusal
 from nexus.remotecache.team_stage import Team
@@ -34,16 +34,6 @@ ALWAYS: Final = (
 
 # All cases at their bounds would be done by then.
 ALL_SECONDS_MAX: Final = 3600
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How one case ended; neither text if it went as it must."""
-
-    name: str
-    complaint: str = ""
-    not_tried: str = ""
-    said: str = ""
 
 
 def play(names: Sequence[str], folder: Path, root: Path) -> list[Verdict]:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 
 from nexus.remotecache import conformance, credentials, settings
@@ -143,8 +142,12 @@ def token_revoked(team: Team) -> None:
         action = client.put_action(["/bin/true"])
         client.write_result(action, messages.ActionResult(stdout_raw=b"by hand"))
         team.manage("--revoke=guest")
-        expect("lookup after revocation", code_of(lambda: client.result(action)), "UNAUTHENTICATED")
-        expect("write", code_of(lambda: client.put(b"x")), "UNAUTHENTICATED")
+        expect(
+            "lookup after revocation",
+            conformance.code_of(lambda: client.result(action)),
+            "UNAUTHENTICATED",
+        )
+        expect("write", conformance.code_of(lambda: client.put(b"x")), "UNAUTHENTICATED")
     with team.client() as client:
         expect("others are let in", client.result(action) is not None, True)
     lines = audit(team, "results.jsonl")
@@ -228,15 +231,6 @@ def audit(team: Team, name: str) -> list[dict[str, Any]]:
     """The lines of one file of the audit."""
     path = team.folder / "server" / "audit" / name
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def code_of(call: Callable[[], object]) -> str:
-    """How a call ended."""
-    try:
-        call()
-    except grpc.RpcError as exc:
-        return str(exc.code().name)
-    return "OK"
 
 
 CASES: Final[tuple[Callable[[Team], None], ...]] = (

@@ -8,11 +8,8 @@ not touched.  `cache.nexus.test` is the first host, for all of them.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -163,14 +160,3 @@ def run(*argv: str) -> None:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise NetworkError(f"{' '.join(argv)}: {said}")
-
-
-def reenter(program: str, arguments: Sequence[str], path: Sequence[str]) -> list[str]:
-    """This Python, in name spaces of its own."""
-    code = f"import sys; sys.path[:] = {list(path)!r}; {program}"
-    return [*entering(), sys.executable, "-c", code, *arguments]
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process with the one that started it."""
-    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
