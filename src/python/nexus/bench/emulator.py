@@ -18,6 +18,7 @@ from pathlib import Path
 from nexus.bench.emulator_measure import Settings, measure
 from nexus.bench.emulator_report import as_text
 from nexus.bench.emulator_tools import provide
+from nexus.bench.images import named_image
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,13 +48,6 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _image(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=FILE")
-    return name, Path(path)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench emulator", description=__doc__)
     add = parser.add_argument
@@ -64,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--translations", type=Path, help="made by nexus.emulator.native.translate of the system")
     add(
         "--image",
-        type=_image,
+        type=named_image,
         action="append",
         default=[],
         metavar="NAME=FILE",

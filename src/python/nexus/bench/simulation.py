@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nexus.bench.emulator_tools import IMAGES, INTERPRETER, package
+from nexus.bench.images import named_image
 from nexus.campaign import pool
 from nexus.campaign.crowd import write_ring
 from nexus.campaign.machines import Code
@@ -149,18 +150,11 @@ def _shrink(folder: Path, images: Mapping[str, Path], code: Code) -> dict[str, A
     }
 
 
-def _image(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=FILE")
-    return name, Path(path)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench simulation", description=__doc__)
     add = parser.add_argument
     add("--native-blob", type=Path, help="the interpreter; without: Pants packages all")
-    add("--image", type=_image, action="append", default=[], metavar="NAME=FILE")
+    add("--image", type=named_image, action="append", default=[], metavar="NAME=FILE")
     add("--scenario", type=Path, default=Path("ci/faults/links.toml"), help="of two nodes")
     add("--seeds", type=int, default=20, help="runs of each measurement")
     add("--json", type=Path, help="write the figures here as well")

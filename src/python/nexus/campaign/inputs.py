@@ -15,8 +15,9 @@ from nexus.campaign.replay import commit_of
 from nexus.core.commandline import named_paths, one_of
 from nexus.core.errors import UsageError
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
+from nexus.harness.engine_options import add_engine
 from nexus.harness.loading import read_native_code, read_translations
-from nexus.harness.virtual import AUTO, REFERENCE, TRANSLATED, choose_engine
+from nexus.harness.virtual import REFERENCE, TRANSLATED, choose_engine
 
 ENGINES: Final = ("auto", "reference", "native", "translated")
 _FORM: Final = "NAME=PATH, such as system=system.elf"
@@ -24,16 +25,9 @@ _FORM: Final = "NAME=PATH, such as system=system.elf"
 
 def add_options(parser: ArgumentParser) -> None:
     """Let a program take images and an engine."""
-    add = parser.add_argument
-    add("--image", action="append", metavar="NAME=PATH", help="a guest image (repeatable)")
-    add("--engine", default=AUTO, metavar="NAME", help=f"one of {', '.join(ENGINES)}")
-    add(
-        "--native-blob",
-        type=Path,
-        metavar="PATH",
-        help="native interpreter; default: beside this program",
-    )
-    add("--translations", type=Path, metavar="PATH", help="what the images were translated to")
+    image = "a guest image (repeatable)"
+    parser.add_argument("--image", action="append", metavar="NAME=PATH", help=image)
+    add_engine(parser, ENGINES)
 
 
 def code_of(options: Namespace) -> Code:

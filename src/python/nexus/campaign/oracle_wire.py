@@ -16,7 +16,7 @@ from nexus.campaign.observation import Observation
 from nexus.config.keys import derive_test_secret
 from nexus.harness.plan import NodeIdentity
 
-# What a node says only to who has proven an identity that it knows.
+# What a node says only to a peer that has proven an identity which the node knows.
 _OF_A_SESSION: Final = ("stream", "data", "credit", "keepalive", "call", "answer")
 
 # A service says so on its console, or a client that reads its node's log.

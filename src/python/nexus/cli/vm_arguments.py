@@ -21,6 +21,7 @@ from nexus.core.errors import UsageError
 from nexus.emulator.isa.cpu import Cpu
 from nexus.emulator.turns import HARTS_MAX
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
+from nexus.harness.engine_options import add_engine
 
 AUTO: Final = "auto"
 ENGINES: Final = (AUTO, "reference", "native", "translated", "qemu")
@@ -213,14 +214,7 @@ def _parser() -> CommandLine:
     add("--seed", metavar="N", help="seed of the entropy device; 1")
     add("--until", metavar="TEXT", help="end with 0 once the console has shown this")
     add("--max-instructions", metavar="N", help="give up after so many")
-    add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
-    add(
-        "--native-blob",
-        type=Path,
-        metavar="PATH",
-        help="native interpreter; default: beside this program",
-    )
-    add("--translations", type=Path, metavar="PATH", help="what the kernel was translated to")
+    add_engine(parser, ENGINES, "kernel was")
     add("--translate-cache", type=Path, metavar="DIR", help="translate what is hot for later runs")
     add("--net", default="none", metavar="none", help="the machine has no network")
     add("--fw-cfg", action="append", metavar="NAME=FILE", help="a firmware file (repeatable)")

@@ -30,7 +30,6 @@ KNOWN_FIRMWARE: Final[Mapping[str, str]] = {
     "88e76ec1a9e2e5f3ecfc2d8892b923fddc9a3974e63f4190dbcab56b4909fb2f": "1.1 (Debian 12)",
     "165408f04d43bfad382773533458212383d83f0874470ba0e1ecc35603473deb": "1.1 (QEMU 7.2)",
 }
-FIRMWARE_NAME: Final = "opensbi-fw_dynamic.bin"
 _FIRMWARE_PLACES: Final = (
     "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin",
     "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",

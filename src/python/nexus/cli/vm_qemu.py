@@ -27,6 +27,7 @@ from nexus.cli.vm_session import EXIT_HOST, Ending, Search, ending_of
 from nexus.core.errors import UsageError
 from nexus.core.text import printable
 from nexus.emulator.elf import ImageError
+from nexus.emulator.io.ending import catch_ending, release_ending
 from nexus.emulator.io.lock import LockError, open_locked
 from nexus.emulator.loading import prepare
 from nexus.emulator.payload import GZIP
@@ -41,8 +42,6 @@ _FW_CFG_MAJOR_MIN: Final = 8
 EXIT_QEMU: Final = 1
 # Of what it says on its error stream.
 _ERROR_BYTES_MAX: Final = 1 << 16
-# Their default action would end this process and leave QEMU behind.
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _EXIT_S: Final = 30
 _READ_BYTES: Final = 1 << 16
 
@@ -190,12 +189,8 @@ def _started(
     def on_signal(number: int, frame: FrameType | None) -> None:
         raise _EndedBySignalError(number)
 
-    before = {
-        number: signal.signal(number, on_signal)
-        for number in _SIGNALS
-        # What is ignored from the start (nohup) goes on being ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
+    # Their default action would end this process and leave QEMU behind.
+    before = catch_ending(on_signal)
     ended_by = None
     try:
         with (
@@ -211,8 +206,7 @@ def _started(
             finally:
                 stop(process)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        release_ending(before)
     if ended_by is not None:
         signal.raise_signal(ended_by)
 

@@ -11,6 +11,7 @@ from typing import Final
 from nexus.config.settings import Setting, add_option, parse_settings
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
+from nexus.harness.engine_options import add_engine
 from nexus.harness.instrument_options import add_instruments, profile_distance
 from nexus.harness.outcome import BY_LABEL, Outcome
 from nexus.harness.phase import GUEST_PHASES, Phase
@@ -154,14 +155,7 @@ def _parser() -> CommandLine:
     add("--seed", metavar="N", help="seed of entropy and faults; default: the world's")
     add("--budget-ms", metavar="N", help="virtual milliseconds for the whole run")
     add("--until", default=Phase.END.value, metavar="PHASE", help="stop after this phase")
-    add("--engine", default=ENGINES[0], metavar="NAME", help=f"one of {', '.join(ENGINES)}")
-    add(
-        "--native-blob",
-        type=Path,
-        metavar="PATH",
-        help="native interpreter; default: beside this program",
-    )
-    add("--translations", type=Path, metavar="PATH", help="what the images were translated to")
+    add_engine(parser, ENGINES)
     add("--expect-outcome", default=Outcome.PASSED.label, metavar="NAME", help="exit 0 only then")
     add("--expect-message", metavar="TEXT", help="what the explanation must contain")
     add("--wall-seconds", metavar="N", help=f"end a run that hangs; {WALL_SECONDS_DEFAULT}")

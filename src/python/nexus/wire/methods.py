@@ -208,9 +208,6 @@ METHODS: Final[tuple[Method, ...]] = tuple(
     for number, (name, opcode) in enumerate(row.operations)
 )
 
-BY_NUMBER: Final[Mapping[tuple[int, int], Method]] = {
-    (method.service, method.number): method for method in METHODS
-}
 BY_NAME: Final[Mapping[tuple[str, str], Method]] = {
     (method.service_name, method.name): method for method in METHODS
 }

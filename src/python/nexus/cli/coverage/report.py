@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from nexus.cli.coverage.runs import add_runs, executed_in
 from nexus.cli.world.program import run
 from nexus.core.commandline import CommandLine, bounded
 from nexus.coverage import lcov, page, text
-from nexus.coverage.executed import merged
 from nexus.coverage.figures import combine, is_own
-from nexus.coverage.reading import read_executed, read_lines_file
+from nexus.coverage.reading import read_lines_file
 from nexus.entry.program import run_program
 from nexus.harness import artifacts
 from nexus.harness.report.reading import ReadingError, read_text
@@ -26,14 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandLine(
         "nexus coverage report", "Show which lines of the guest some runs have executed."
     )
+    add_runs(parser)
     add = parser.add_argument
-    add(
-        "runs",
-        nargs="+",
-        type=Path,
-        metavar="RUN",
-        help="a coverage.json, or a folder of artifacts with one",
-    )
     add(
         "--lines",
         action="append",
@@ -51,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _report(options: Namespace) -> int:
     minimum = bounded("--minimum", options.minimum, 0, 1 << 31)
-    executed = merged(read_executed(path) for path in options.runs)
+    executed = executed_in(options)
     lines = [part for path in options.lines for part in read_lines_file(path)]
     accepts = (lambda path: True) if options.all else is_own
     coverage = combine(executed, lines, accepts)

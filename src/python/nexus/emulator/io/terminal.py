@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import termios
 import tty
 from types import FrameType, TracebackType
 from typing import Any, Final
+
+from nexus.emulator.io.ending import catch_ending, release_ending
 
 ESCAPE: Final = 0x01
 _QUIT: Final = frozenset(b"xX")
@@ -20,9 +21,6 @@ _QUIT: Final = frozenset(b"xX")
 _READ_BYTES: Final = 1024
 
 _OUTPUT_FLAGS: Final = 1  # Place in what tcgetattr returns.
-
-# Their default action would leave the terminal raw.
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class QuitError(Exception):
@@ -67,10 +65,8 @@ class Terminal:
 
     def __enter__(self) -> Terminal:
         self._saved = termios.tcgetattr(self._descriptor)
-        for number in _SIGNALS:
-            # What is ignored from the start (nohup) goes on being ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._handlers[number] = signal.signal(number, _quit)
+        # Their default action would leave the terminal raw.
+        self._handlers = catch_ending(_quit)
         tty.setraw(self._descriptor)
         settings = termios.tcgetattr(self._descriptor)
         settings[_OUTPUT_FLAGS] |= termios.OPOST  # Guests end lines with a line feed alone.
@@ -84,8 +80,7 @@ class Terminal:
         trace: TracebackType | None,
     ) -> None:
         termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._saved)
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        release_ending(self._handlers)
 
     def read(self, wait_s: float) -> bytes:
         """What was typed; waits for the first key up to `wait_s`.

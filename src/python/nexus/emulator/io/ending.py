@@ -1,0 +1,30 @@
+"""The signals that ask a program to end, for the length of what must not be left half done."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+def catch_ending(handler: Handler) -> dict[int, Any]:
+    """Let `handler` take these signals; return what `release_ending` restores.
+
+    What is ignored from the start (nohup) goes on being ignored.
+    """
+    return {
+        number: signal.signal(number, handler)
+        for number in _SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+
+
+def release_ending(before: dict[int, Any]) -> None:
+    """Give the signals back to what took them before."""
+    for number, handler in before.items():
+        signal.signal(number, handler)
