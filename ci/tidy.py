@@ -65,6 +65,11 @@ class Finding:
         return f"{self.path}:{self.line}: {self.message}"
 
 
+def too_wide(source: Source, number: int, line: str) -> Finding:
+    """Say of a line that it has too many columns."""
+    return Finding(source.path, number, f"this line has {len(line)} columns; at most {COLUMNS_MAX}")
+
+
 def find_wide_prose(source: Source) -> Iterator[Finding]:
     """Find lines of prose that are too wide; tables, code and headings are as wide as they are."""
     in_code = False
@@ -77,18 +82,14 @@ def find_wide_prose(source: Source) -> Iterator[Finding]:
             continue
         if len(_UNBREAKABLE.sub("", line).strip()) <= 1:
             continue  # One span of code, or one link, with what ends the sentence.
-        yield Finding(
-            source.path, number, f"this line has {len(line)} columns; at most {COLUMNS_MAX}"
-        )
+        yield too_wide(source, number, line)
 
 
 def find_wide_zig(source: Source) -> Iterator[Finding]:
     """Find lines of zig that are too wide; `zig fmt` does not wrap."""
     for number, line in enumerate(source.text.splitlines(), 1):
         if len(line) > COLUMNS_MAX and not line.lstrip().startswith("\\\\"):
-            yield Finding(
-                source.path, number, f"this line has {len(line)} columns; at most {COLUMNS_MAX}"
-            )
+            yield too_wide(source, number, line)
 
 
 def find_test_support(source: Source) -> Iterator[Finding]:

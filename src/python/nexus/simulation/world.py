@@ -96,6 +96,7 @@ class World:
         self._power = PowerSchedule()
         self._deeds = Schedule()
         self._nodes = [Node(name, machines[name], i) for i, name in enumerate(machines)]
+        self._by_name = {node.name: node for node in self._nodes}
         for node in self._nodes:
             if node.machine.now_ns != 0:
                 raise ValueError(f"machine {node.name}: is at {node.machine.now_ns} ns, not at 0")
@@ -137,7 +138,7 @@ class World:
 
     def exchange(self, name: str, machine: Machine) -> None:
         """Put another machine in the place of one: the same, at the same instant of its time."""
-        node = next(node for node in self._nodes if node.name == name)
+        node = self._by_name[name]
         outer, inner = None, node.machine
         while isinstance(inner, Rebooted | Paced):
             outer, inner = inner, inner.machine
@@ -150,7 +151,7 @@ class World:
 
     def schedule(self, cut: PowerCut) -> None:
         """Let the power of a machine fail, and come back, at these instants."""
-        if cut.machine not in [node.name for node in self._nodes]:
+        if cut.machine not in self._by_name:
             raise ValueError(f"power cut: no such machine: {cut.machine}")
         self._power.add(cut, self.now_ns)
 
@@ -158,7 +159,7 @@ class World:
         self, at_ns: int, machine: str, name: str, act: Callable[[Machine], str | None]
     ) -> None:
         """Let something be done to a machine at an instant; `act` says in words what it did."""
-        if machine not in [node.name for node in self._nodes]:
+        if machine not in self._by_name:
             raise ValueError(f"{name}: no such machine: {machine}")
         self._deeds.add(at_ns, machine, name, act, self.now_ns)
 
@@ -194,22 +195,20 @@ class World:
         return Step(end_ns, tuple(consoles), self._transmit(sent), tuple(stopped), is_quiet=False)
 
     def _switch_power(self, consoles: list[tuple[str, bytes]]) -> None:
-        nodes = {node.name: node for node in self._nodes}
         begin, end = self._power.take_due(self.now_ns)
         for cut in begin:
-            if not is_cut(nodes[cut.machine]):
-                self._power_off(nodes[cut.machine], consoles)
+            if not is_cut(self._by_name[cut.machine]):
+                self._power_off(self._by_name[cut.machine], consoles)
         for cut in end:
-            node = nodes[cut.machine]
+            node = self._by_name[cut.machine]
             if is_cut(node):
                 node.machine = Rebooted(cut.power_on(), self.now_ns, node.machine.instructions)
                 node.stopped = None
                 self.trace.add(self.now_ns, node.name, "power-on")
 
     def _do_deeds(self) -> None:
-        nodes = {node.name: node for node in self._nodes}
         for deed in self._deeds.take_due(self.now_ns):
-            node = nodes[deed.machine]
+            node = self._by_name[deed.machine]
             if node.stopped is None and self._run_machine(node, self.now_ns) is None:
                 said = deed.act(bare(node.machine))
                 if said is not None:
