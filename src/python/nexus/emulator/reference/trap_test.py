@@ -1,4 +1,4 @@
-"""Which interrupt comes first, who is asked, and what a trap keeps."""
+"""Which interrupt comes first, which mode takes it, and what a trap keeps."""
 
 from __future__ import annotations
 
