@@ -68,6 +68,8 @@ enum BusTag $A.bits(16) {
   # Milliseconds u32.
   streams @9 $A.code(10);
   # u8: 1: each session proves that its streams work before it is used.
+  rpc @10 $A.code(11);
+  # u8: `rpc.Mode`; without the record it is `frames`.
 }
 
 enum PolicyTag $A.bits(16) {

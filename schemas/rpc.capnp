@@ -8,8 +8,17 @@ using A = import "annotations.capnp";
 using Gateway = import "gateway.capnp";
 
 const version :UInt8 = 2;
-# What a peer offers that reads and writes these.
+# Of the encoding: frames are 1.
 
+const stream :Text = "rpc/2";
+# The stream of the calls of one side; a peer that acknowledges it reads and writes these messages.
+const streamPriority :UInt8 = 0;
+# Calls go first.
+const streamPrefix :Text = "rpc/";
+# Streams of such names are the node's own: a later version is another name.
+
+const messageHeadBytes :UInt8 = 8;
+# The table in front of a message.
 const messageWordsMax :UInt32 = 256;
 # A whole message without its table; what does not fit has a stream of its own.
 const traversalWordsMax :UInt32 = 1024;
@@ -17,10 +26,20 @@ const traversalWordsMax :UInt32 = 1024;
 const nestingMax :UInt8 = 8;
 # Structs and lists within each other.
 
+enum Mode $A.bits(8) {
+  # How a node calls its peers, and whether it can be called by messages.
+  frames @0;
+  # It calls by frames, and acknowledges no stream of messages.
+  messages @1;
+  # `schema` in a configuration: it calls by messages only.
+  auto @2;
+  # It calls by messages where the peer acknowledges the stream, else by frames.
+}
+
 struct Call {
   # What is asked.
   correlation @0 :UInt64;
-  # Names the call; a repetition of a change under the same name is not run twice.
+  # Names the call, below 2^32; a repetition of a change under the same name is not run twice.
   deadlineMs @1 :UInt32;
   # How long the caller waits.
   epoch @2 :UInt32;
