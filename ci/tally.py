@@ -5,9 +5,10 @@
 REPORTS is a JUnit file, or a folder of them.  Tests are counted from the reports and from nothing
 else.  A step that failed without a failed test in its reports (it has none, or broke before it
 wrote them) counts as one failure; so does one that claims success but left no report where it
-should have.  A skipped test is in neither number: each reason is printed with how often it was
-given, and one that this machine disproves (a program that is not there, and is) is a failure.  The
-last line is `N passed, N failed`; the exit code is 0 only if nothing failed.
+should have.  Each failed test is named, with the first line of its message, so that the end of a
+log says what broke.  A skipped test is in neither number: each reason is printed with how often it
+was given, and one that this machine disproves (a program that is not there, and is) is a failure.
+The last line is `N passed, N failed`; the exit code is 0 only if nothing failed.
 """
 
 from __future__ import annotations
@@ -36,11 +37,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Count:
-    """Tests by verdict, and how often each reason to skip one was given."""
+    """Tests by verdict, how often each reason to skip one was given, and the failed ones' names."""
 
     passed: int
     failed: int
     skips: Counter[str] = field(default_factory=Counter)
+    failures: tuple[str, ...] = ()
+
+
+# Of one step: who sees more than these looks at the reports, and a log stays readable.
+FAILURES_SHOWN = 20
+MESSAGE_CHARACTERS_SHOWN = 160
 
 
 # Reasons that this machine can disprove: the pattern of one, and what must be true of its word.
@@ -83,17 +90,31 @@ def count_cases(report: str) -> Count:
 
     In a report with a failure, what is skipped was not reached; that has no reason of its own.
     """
-    passed = failed = 0
+    passed = 0
+    failures: list[str] = []
     skips: Counter[str] = Counter()
     for case in ElementTree.fromstring(report).iter("testcase"):
-        children = {child.tag for child in case}
-        if children & {"failure", "error"}:
-            failed += 1
+        broken = [child for child in case if child.tag in {"failure", "error"}]
+        if broken:
+            failures.append(name_failure(case, broken[0]))
         elif (skipped := case.find("skipped")) is not None:
             skips[skipped.get("message") or "no reason is given"] += 1
         else:
             passed += 1
-    return Count(passed, failed, Counter() if failed else skips)
+    failed = len(failures)
+    return Count(passed, failed, Counter() if failed else skips, tuple(failures))
+
+
+def name_failure(case: ElementTree.Element, broken: ElementTree.Element) -> str:
+    """Say which test failed and the first line of why, without what a terminal would obey."""
+    place = "::".join(part for key in ("classname", "name") if (part := case.get(key)))
+    lines = (broken.get("message") or broken.text or "").strip().splitlines()
+    reason = lines[0].strip() if lines else "it gave no reason"
+    text = f"{place or 'a test without a name'}: {reason}"
+    printable = "".join(char if char.isprintable() else "?" for char in text)
+    if len(printable) > MESSAGE_CHARACTERS_SHOWN:
+        printable = f"{printable[:MESSAGE_CHARACTERS_SHOWN]}..."
+    return printable
 
 
 def count_step(step: Step) -> tuple[Count, str | None]:
@@ -103,20 +124,30 @@ def count_step(step: Step) -> tuple[Count, str | None]:
         files = sorted(step.reports.glob("*.xml")) if step.reports.is_dir() else [step.reports]
     passed = failed = 0
     skips: Counter[str] = Counter()
+    failures: list[str] = []
     for file in files:
         try:
             count = count_cases(file.read_text(encoding="utf-8"))
         except (OSError, ElementTree.ParseError) as exc:
             complaint = f"{step.name}: no report that can be read: {exc}"
-            return Count(passed, failed + 1, skips), complaint
+            return Count(passed, failed + 1, skips, tuple(failures)), complaint
         passed += count.passed
         failed += count.failed
         skips += count.skips
+        failures += count.failures
     if step.reports is not None and passed + failed == 0:
         return Count(0, 1), f"{step.name}: no tests in {step.reports}"
     if step.exit_code != 0 and failed == 0:
         return Count(passed, 1, skips), f"{step.name}: ended with {step.exit_code}"
-    return Count(passed, failed, skips), None
+    return Count(passed, failed, skips, tuple(failures)), None
+
+
+def describe_failures(step: str, failures: tuple[str, ...]) -> list[str]:
+    """Return a line for each failed test, and one for those that are too many to show."""
+    lines = [f"{step}: failed: {name}" for name in failures[:FAILURES_SHOWN]]
+    if (left := len(failures) - FAILURES_SHOWN) > 0:
+        lines.append(f"{step}: failed: {left} more; their reports name them")
+    return lines
 
 
 def describe_skips(step: str, skips: Counter[str]) -> tuple[list[str], int]:
@@ -146,7 +177,8 @@ def main(arguments: Sequence[str]) -> int:
         failed += count.failed
         lines, wrong = describe_skips(step.name, count.skips)
         failed += wrong
-        for line in [*([complaint] if complaint else []), *lines]:
+        failures = describe_failures(step.name, count.failures)
+        for line in [*([complaint] if complaint else []), *failures, *lines]:
             sys.stdout.write(f"tally: {line}\n")
     sys.stdout.write(f"{passed} passed, {failed} failed\n")
     return 1 if failed or not steps else 0

@@ -18,6 +18,7 @@ REPORT = """\
   <testcase name="d"><skipped/></testcase>
 </testsuite></testsuites>
 """
+NAMED = ["tally: test: failed: b: x", "tally: test: failed: c: x"]
 PASSED = '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>'
 
 
@@ -27,7 +28,42 @@ def run(capsys: pytest.CaptureFixture[str], *steps: str) -> tuple[int, list[str]
 
 
 def test_cases_are_counted_by_verdict() -> None:
-    assert tally.count_cases(REPORT) == tally.Count(passed=1, failed=2)
+    failures = ("b: x", "c: x")
+    assert tally.count_cases(REPORT) == tally.Count(passed=1, failed=2, failures=failures)
+
+
+def test_failed_test_is_named_with_the_first_line_of_its_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.xml").write_text(
+        '<testsuite><testcase classname="pkg.file" name="a"><failure message="x &#10;y"/>'
+        '</testcase><testcase name="b"><error>  first&#x85;\nsecond</error></testcase>'
+        "<testcase><failure/></testcase></testsuite>"
+    )
+
+    assert run(capsys, f"test=1={tmp_path}") == (
+        1,
+        [
+            "tally: test: failed: pkg.file::a: x",
+            "tally: test: failed: b: first",
+            "tally: test: failed: a test without a name: it gave no reason",
+            "0 passed, 3 failed",
+        ],
+    )
+
+
+def test_many_failures_do_not_bury_the_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = f'<testcase name="{"n" * 1000}"><failure message="x"/></testcase>'
+    (tmp_path / "a.xml").write_text(f"<testsuite>{case * 25}</testsuite>")
+
+    exit_code, lines = run(capsys, f"test=1={tmp_path}")
+
+    assert (exit_code, lines[-1]) == (1, "0 passed, 25 failed")
+    assert lines[-2] == "tally: test: failed: 5 more; their reports name them"
+    assert len(lines) == 22
+    assert max(map(len, lines)) < 200
 
 
 def skipped(reason: str) -> str:
@@ -86,7 +122,7 @@ def test_what_a_failed_run_did_not_reach_has_no_reason_to_judge(
 ) -> None:
     (tmp_path / "a.xml").write_text(REPORT)
 
-    assert run(capsys, f"test=1={tmp_path}") == (1, ["1 passed, 2 failed"])
+    assert run(capsys, f"test=1={tmp_path}") == (1, [*NAMED, "1 passed, 2 failed"])
 
 
 def test_sum_is_over_all_reports_of_all_steps(
@@ -107,7 +143,7 @@ def test_failed_test_is_not_counted_again_for_its_step(
 ) -> None:
     (tmp_path / "a.xml").write_text(REPORT)
 
-    assert run(capsys, f"test=1={tmp_path}") == (1, ["1 passed, 2 failed"])
+    assert run(capsys, f"test=1={tmp_path}") == (1, [*NAMED, "1 passed, 2 failed"])
 
 
 @pytest.mark.parametrize(
