@@ -26,7 +26,7 @@ from nexus.harness.report import event, keys, page
 from nexus.harness.report.event import Event
 from nexus.harness.report.evidence import gather
 from nexus.harness.runner import Record, Runner
-from nexus.harness.stopping import Stopper
+from nexus.harness.stopping import BrokenOffError, Stopper
 from nexus.harness.summary import Deterministic, Summary, Wall, describe, describe_unrun
 
 if TYPE_CHECKING:
@@ -87,13 +87,15 @@ class Program:
     def _attempt(self) -> _Ended:
         """Run, and turn whatever goes wrong on the way into an ending."""
         try:
-            plan = self._load(self._options)
-            self._lines = self._read_lines()
+            plan = self._read()
             engine = self._boot(plan, self._options)
             try:
                 return self._play(plan, engine)
             finally:
                 engine.close()
+        except BrokenOffError:
+            outcome, why = self._stopper.reason() or (Outcome.HOST_FAULT, "broken off")
+            return self._unrun(outcome, f"{why}, while it read the configuration")
         except NexusError as exc:
             outcome = next(o for kind, o in _OUTCOME_OF_ERROR if isinstance(exc, kind))
             return self._unrun(outcome, printable(self._without_sandbox(str(exc)), keep="\n"))
@@ -103,6 +105,17 @@ class Program:
             return self._unrun(
                 Outcome.HOST_FAULT, message + " (see traceback.txt)", {"traceback.txt": text}
             )
+
+    def _read(self) -> Plan:
+        """Read everything that was given.
+
+        A file may be a pipe that nobody writes to, and a pattern may take ages even on an empty
+        line: a signal and the wall time break this off, too.
+        """
+        with self._stopper.breakable():
+            plan = self._load(self._options)
+            self._lines = self._read_lines()
+        return plan
 
     def _play(self, plan: Plan, engine: Engine) -> _Ended:
         build_ms = _clock_ms() - self._began_ms

@@ -126,7 +126,10 @@ class Runner:
         until_ns = self.record.now_ns + AFTERMATH_NS
         while self.record.now_ns < until_ns and self._watchdog() is None:
             step = engine.step(until_ns)
-            self._take(step, engine)
+            try:
+                self._take(step, engine)
+            except BrokenOffError:
+                break  # The verdict stands, and the consoles are kept.
             if step.is_quiet:
                 break
 

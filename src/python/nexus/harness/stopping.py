@@ -1,8 +1,9 @@
 """When a run has to end for the host's sake: a signal, or more wall time than was allowed.
 
-A signal is noted, and the runner asks between two steps.  One thing may take longer than any step:
-a pattern of the user, for which Python's matcher can need ages.  While one is being matched, a
-signal, and the alarm of the wall time, break it off by an exception.
+A signal is noted, and the runner asks between two steps.  Two things may take longer than any step:
+a pattern of the user, for which Python's matcher can need ages, and reading what was given, which
+may be a pipe that nobody writes to.  While one of them is going on, a signal, and the alarm of the
+wall time, break it off by an exception.
 """
 
 from __future__ import annotations

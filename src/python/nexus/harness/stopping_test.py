@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from nexus.config.config_fake import WORLD, write_world
 from nexus.harness import arguments, plan_fake
+from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
 from nexus.harness.plan_fake import say
@@ -71,3 +74,38 @@ def test_a_signal_between_two_lines_breaks_off_the_next() -> None:
         with pytest.raises(BrokenOffError), stopper.breakable():
             raise AssertionError("not reached")
         assert stopper.reason() is not None
+
+
+def read_only(out: Path, *options: str) -> tuple[int, str]:
+    """What comes of a run whose files are read, and which needs no machine."""
+    began = time.monotonic()
+    given = arguments.parse([*options, "--out", str(out), "--wall-seconds", "1"])
+    code = Program(given, load_plan, lambda *_: pytest.fail("nothing is to boot")).run()
+    assert time.monotonic() - began < 20
+    message = json.loads((out / "summary.json").read_text())["deterministic"]["message"]
+    return code, str(message)
+
+
+def test_wall_time_reaches_into_the_check_of_a_pattern(tmp_path: Path) -> None:
+    """Whether it matches an empty line is asked when it is read, and can take as long."""
+    pattern = "(?:|$)" * 60 + r"\\b"
+    world = WORLD.replace("dsoftbusd: cross-vm session ok .*", pattern)
+    path = write_world(tmp_path, world=world)
+    code, message = read_only(tmp_path / "out", "--world", str(path), "--image", "system=none.elf")
+    assert (code, message) == (
+        21,
+        "not finished after 1 s of wall time, while it read the configuration",
+    )
+
+
+@pytest.mark.parametrize("option", ["--world", "--node"])
+def test_wall_time_reaches_into_a_pipe_that_nobody_writes_to(tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    code, message = read_only(
+        tmp_path / "out",
+        option,
+        str(tmp_path / "pipe.toml"),
+        *("--image", "system=none.elf", "--expect", "guest: hi")[: 4 if option == "--node" else 2],
+    )
+    assert code in (20, 21)
+    assert "pipe.toml" in message or "while it read the configuration" in message
