@@ -40,12 +40,12 @@ Boot a world of guests, and prove from their consoles that everything expected h
 
 A world file names the machines, the network and the markers to be seen, phase by phase:
 
-    python -m nexus.harness.os2vm --world ci/os2vm.toml --image system=system.elf \\
+    nexus os2vm --world ci/os2vm.toml --image system=system.elf \\
         --image packages=packages.img
 
 A node file makes a world of one machine; the markers are then given here:
 
-    python -m nexus.harness.os2vm --node ci/node-a.toml --image system=system.elf \\
+    nexus os2vm --node ci/node-a.toml --image system=system.elf \\
         --expect 'init: ready' 'SELFTEST: end'
 """
 
