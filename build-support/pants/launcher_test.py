@@ -214,6 +214,74 @@ def test_a_host_that_will_not_do_is_told_why(
     assert done.stdout == ""
 
 
+# Installs what a tool of that name would, where it would, and says how it was called.
+INSTALLER = """#!/bin/sh
+echo "$(basename "$0") $*" >>"$HOME/called"
+[ -z "$FAILS" ] || {{ echo 'no route to the archive' >&2; exit 1; }}
+mkdir -p "{folder}/bin"
+ln -s {python} "{folder}/bin/python{version}"
+"""
+INSTALLED = {
+    "uv": "$HOME/.local/share/uv/python/cpython-{version}.99-linux-x86_64-gnu",
+    "pyenv": "$PYENV_ROOT/versions/{version}.99",
+}
+CALLED = {"uv": "uv python install 3.13\n", "pyenv": "pyenv install --skip-existing 3.13\n"}
+
+
+def without_python(host: Path, *installers: str) -> dict[str, str]:
+    """The environment of a machine with an interpreter that is too old, and these installers."""
+    tools = host / "no-python"
+    tools.mkdir()
+    needed = ("bash", "sh", "dirname", "basename", "id", "cut", "readlink", "mkdir", "uname")
+    for tool in (*needed, "cat", "ln", "sha256sum", "cksum"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    scripts = {"python3": "#!/bin/sh\necho cpython 3.8\n"}
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for name in installers:
+        folder = INSTALLED[name].format(version=version)
+        python = os.path.realpath(sys.executable)
+        scripts[name] = INSTALLER.format(folder=folder, python=python, version=version)
+    for name, script in scripts.items():
+        (tools / name).write_text(script)
+        (tools / name).chmod(0o755)
+    return environment(host, PATH=str(tools))
+
+
+@pytest.mark.parametrize(
+    ("installers", "called"), [(("uv",), "uv"), (("pyenv",), "pyenv"), (("uv", "pyenv"), "uv")]
+)
+def test_a_host_without_python_is_given_one_once(
+    host: Path, installers: tuple[str, ...], called: str
+) -> None:
+    given = without_python(host, *installers)
+    install_stand_in(host, host / "home/.cache/nexus-pants")
+    done = launch(host, given)
+    assert done.returncode == 0, done.stderr
+    assert f"pants: installing CPython 3.13 with {called} (once)\n" in done.stderr
+    arguments, found = json.loads(done.stdout)
+    assert arguments[-2:] == ["run", "a b"]
+    if called == "uv":  # Pants looks into pyenv itself.
+        assert "/uv/python/cpython-" in found["PATH"]
+    assert launch(host, given).returncode == 0
+    assert (host / "home/called").read_text() == CALLED[called]
+
+
+@pytest.mark.parametrize("installer", ["uv", "pyenv"])
+def test_an_installer_that_fails_is_named(host: Path, installer: str) -> None:
+    done = launch(host, {**without_python(host, installer), "FAILS": "1"})
+    assert done.returncode == 21
+    *_, its_own, ours = done.stderr.splitlines()
+    assert its_own == "no route to the archive"
+    assert ours.startswith(f"pants: '{CALLED[installer].strip()}' failed; needs CPython 3.11")
+
+
+def test_what_to_install_is_said_in_one_line(host: Path) -> None:
+    done = launch(host, without_python(host))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (21, "", 1)
+    for system in ("Debian, Ubuntu: apt-get", "Fedora: dnf", "macOS: brew", "anywhere: uv"):
+        assert system in done.stderr
+
+
 def test_a_checkout_that_cannot_be_written_is_told_so(host: Path) -> None:
     (host / "checkout/.pants.d").touch()  # Also true of root, who may write everything.
     done = launch(host, environment(host))

@@ -8,10 +8,9 @@ RUN_NEXUS=(3.11 3.12 3.13 3.14)
 # What is installed where there is none of these and a tool that can.
 PREFERRED=3.13
 
-NEEDS_PYTHON='needs CPython 3.11, 3.12, 3.13 or 3.14 with venv; install it by one of
-  Debian, Ubuntu: apt-get install python3-venv    Fedora: dnf install python3
-  macOS: brew install python@3.13                 anywhere: uv python install 3.13
-or name an interpreter in NEXUS_PANTS_PYTHON'
+NEEDS_PYTHON="needs CPython 3.11, 3.12, 3.13 or 3.14 with venv; Debian, Ubuntu: apt-get install\
+ python3-venv; Fedora: dnf install python3; macOS: brew install python@$PREFERRED; anywhere: uv python\
+ install $PREFERRED; or name an interpreter in NEXUS_PANTS_PYTHON"
 
 # Debian packages ensurepip and distutils apart; what lacks them cannot make a venv.
 PROBE='
@@ -71,15 +70,16 @@ incomplete() {
 
 # install_python: with a tool that is there for that.
 install_python() {
+  local command=()
   if command -v uv >/dev/null; then
-    say "installing CPython $PREFERRED with uv (once)"
-    uv python install "$PREFERRED" >&2
+    command=(uv python install "$PREFERRED")
   elif command -v pyenv >/dev/null; then
-    say "installing CPython $PREFERRED with pyenv (once)"
-    pyenv install --skip-existing "$PREFERRED" >&2
+    command=(pyenv install --skip-existing "$PREFERRED")
   else
-    return 1
+    refuse 21 "$NEEDS_PYTHON"
   fi
+  say "installing CPython $PREFERRED with ${command[0]} (once)"
+  "${command[@]}" >&2 || refuse 21 "'${command[*]}' failed; $NEEDS_PYTHON"
 }
 
 # named_interpreter: the one of NEXUS_PANTS_PYTHON; nothing else is tried.
@@ -110,7 +110,7 @@ choose_interpreter() {
   fi
   if ! product=$(find_cpython "${RUN_NEXUS[@]}"); then
     if lacking=$(incomplete); then refuse 21 "$lacking"; fi
-    install_python || refuse 21 "$NEEDS_PYTHON"
+    install_python
     product=$(find_cpython "${RUN_NEXUS[@]}") || refuse 21 "$NEEDS_PYTHON"
   fi
   if [[ -z ${NEXUS_PANTS_PYTHON:-} ]]; then
