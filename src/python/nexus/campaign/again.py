@@ -6,7 +6,7 @@ Each prints a story and returns an exit code; `nexus world` and `ci:simulate` ar
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from nexus.campaign.prepare import Prepared, prepare
 from nexus.campaign.replay import Replay, ReplayError
 from nexus.campaign.run import Ran, run
 from nexus.campaign.shrink import Shrinker, count_faults
-from nexus.core.commandline import bounded
+from nexus.core.commandline import CommandLine, bounded
 from nexus.core.text import printable
 from nexus.harness import artifacts
 
@@ -28,7 +28,7 @@ _MS: Final = 1_000_000
 _AROUND_NS: Final = 5 * _MS
 
 
-def add_file(parser: ArgumentParser) -> None:
+def add_file(parser: CommandLine) -> None:
     """Let a command take a replay file and what it is run with."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a replay file of a campaign")
     parser.add_argument("--out", type=Path, metavar="DIR", help="leave logs, capture and timeline")
@@ -115,7 +115,7 @@ def do_pinpoint(options: Namespace) -> int:
     return 0
 
 
-def add_futures(parser: ArgumentParser) -> None:
+def add_futures(parser: CommandLine) -> None:
     """Let a command take how many futures it tries at each instant."""
     parser.add_argument("--futures", metavar="N", help=f"at each instant; {FUTURES_DEFAULT}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from nexus.campaign.machines import Code
 from nexus.campaign.prepare import Prepared, prepare
 from nexus.campaign.replay import commit_of
-from nexus.core.commandline import named_paths, one_of
+from nexus.core.commandline import CommandLine, named_paths, one_of
 from nexus.core.errors import UsageError
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 from nexus.harness.engine_options import add_engine
@@ -23,7 +23,7 @@ ENGINES: Final = ("auto", "reference", "native", "translated")
 _FORM: Final = "NAME=PATH, such as system=system.elf"
 
 
-def add_options(parser: ArgumentParser) -> None:
+def add_options(parser: CommandLine) -> None:
     """Let a program take images and an engine."""
     image = "a guest image (repeatable)"
     parser.add_argument("--image", action="append", metavar="NAME=PATH", help=image)

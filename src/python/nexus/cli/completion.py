@@ -19,6 +19,7 @@ from nexus.core.errors import UsageError
 from nexus.entry.program import run_program
 
 _FIRST: Final = tuple(sorted({name.split()[0] for name in COMMANDS} | {"help", "--version"}))
+_HELPED: Final = tuple(sorted({name.split()[0] for name in COMMANDS}))
 
 
 def _second(group: str) -> list[str]:
@@ -30,6 +31,12 @@ _BASH: Final = """\
 _nexus() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD - 1]}}"
     local command="${{COMP_WORDS[1]}}" options="" words="" files=yes
+    # Bash takes --option=value for three words.
+    if [[ $word == = ]]; then
+        word=""
+    elif [[ $before == = ]]; then
+        before="${{COMP_WORDS[COMP_CWORD - 2]}}"
+    fi
     case "$COMP_CWORD:$command" in
     1:*) COMPREPLY=($(compgen -W "{first}" -- "$word")); return ;;
 {groups}    *) case "$command" in {names}) command="$command ${{COMP_WORDS[2]}}" ;; esac ;;
@@ -43,7 +50,9 @@ _nexus() {{
     elif [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     elif [[ $files == yes ]]; then
-        COMPREPLY=($(compgen -f -- "$word"))
+        # Name by name: one may have a space or a star.
+        COMPREPLY=()
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$word")
     fi
 }}
 complete -o filenames -F _nexus nexus
@@ -54,6 +63,10 @@ _ZSH: Final = """\
 # Completion of nexus for zsh.
 _nexus() {{
     local before="${{words[CURRENT - 1]}}" command="${{words[2]}}" options="" values="" files=yes
+    if [[ $PREFIX == --*=* ]]; then
+        before="${{PREFIX%%=*}}"
+        compset -P '*='
+    fi
     case "$CURRENT:$command" in
     2:*) compadd -- {first}; return ;;
 {groups}    *) case "$command" in {names}) command="$command ${{words[3]}}" ;; esac ;;
@@ -118,7 +131,8 @@ def _cases(script: str, offer: str, at: int, values: str) -> str:
         if words:
             last = command.name.split()[-1]
             by_option.append(f'    "{command.name}:{last}") {values}="{" ".join(words)}" ;;\n')
-    groups = [f"    {at}:{g}) {offer.format(' '.join(_second(g)))} ;;\n" for g in GROUPS]
+    second = {**{group: _second(group) for group in GROUPS}, "help": _HELPED}
+    groups = [f"    {at}:{g}) {offer.format(' '.join(second[g]))} ;;\n" for g in second]
     return script.format(
         first=" ".join(_FIRST),
         groups="".join(groups),
@@ -134,19 +148,27 @@ def fish() -> str:
 
     lines = [_fish("__nexus_begins", (), words=_FIRST)]
     lines += [_fish("__nexus_begins", (group,), words=_second(group)) for group in GROUPS]
+    lines.append(_fish("__nexus_begins", ("help",), words=_HELPED))
     for command in describe_all():
         path = command.name.split()
         for argument in command.arguments:
             if not argument.names and argument.words:
                 lines.append(_fish("__nexus_is", path, words=argument.words))
             for name in argument.names:
-                option = f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
+                option = f"{_fish_kind(name)} {name.lstrip('-')}"
                 if argument.metavar:
                     option += " -r" if argument.is_file else " -x"
                 lines.append(
                     _fish("__nexus_is", path, option, argument.words, argument.text.split("\n")[0])
                 )
     return _FISH + "".join(lines)
+
+
+def _fish_kind(name: str) -> str:
+    """Name the kind of an option: --long, -x, or -old as QEMU has them."""
+    if name.startswith("--"):
+        return "-l"
+    return "-s" if len(name) == len("-x") else "-o"
 
 
 def _fish(

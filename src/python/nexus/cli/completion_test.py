@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,9 @@ CASES = [
     (["log", "node-b", "--level"], "w", ["warn"], ["--level"]),
     (["state", "fsck"], "--re", ["--repair"], ["--values"]),
     (["completion"], "", ["bash", "zsh", "fish"], []),
+    (["help"], "", ["os2vm", "vm"], ["help", "--version"]),
+    (["vm", "run", "--cpu"], "", ["rv64gc", "rv64imac"], []),
+    (["world", "replay", "--engine"], "", ["auto", "native"], ["qemu"]),
 ]
 
 
@@ -34,7 +38,8 @@ def ask(shell: str, words: Sequence[str], word: str) -> list[str]:
         "bash": f'COMP_WORDS=({given} "{word}"); COMP_CWORD={len(words) + 1}; _nexus;'
         ' printf "%s\\n" "${COMPREPLY[@]}"',
         # Outside of the line editor there is no compadd; this one offers what begins as the word.
-        "zsh": f'compadd() {{ shift; print -rl -- "${{(M)@:#{word}*}}" }}; _files() {{ : }};'
+        "zsh": f'compadd() {{ shift; print -rl -- "${{(M)@:#$PREFIX*}}" }}; _files() {{ : }};'
+        " compset() { PREFIX=${PREFIX#*=} };"
         f' words=({given} "{word}"); CURRENT={len(words) + 2}; PREFIX="{word}"; _nexus',
         "fish": f'complete -C "{given} {word}"',
     }
@@ -59,6 +64,33 @@ def test_what_a_shell_offers(
     found = ask(shell, words, word)
     assert set(offered) <= set(found)
     assert not set(not_offered) & set(found)
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "word", "offered"),
+    [
+        ("bash", ["os2vm", "--engine"], "=", ["auto", "native", "qemu", "reference", "translated"]),
+        ("bash", ["os2vm", "--engine", "="], "na", ["native"]),
+        ("zsh", ["os2vm"], "--engine=na", ["native"]),
+        ("fish", ["os2vm"], "--engine=na", ["--engine=native"]),
+        ("fish", ["vm", "run"], "-ker", ["-kernel"]),
+    ],
+)
+def test_an_option_and_its_value_in_one_word(
+    shell: str, words: list[str], word: str, offered: list[str]
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not on this machine")
+    assert sorted(filter(None, ask(shell, words, word))) == offered
+
+
+def test_a_file_with_a_space_or_a_star_is_one_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("my world.toml", "my*.toml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert sorted(ask("bash", ["config", "check"], "my")) == ["", "my world.toml", "my*.toml"]
 
 
 def test_every_command_and_argument_is_described() -> None:

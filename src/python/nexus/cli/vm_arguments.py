@@ -225,7 +225,7 @@ def _parser() -> CommandLine:
     add("--trace-out", type=Path, metavar="FILE", help="default: the error stream")
     add("--gdb", metavar="PORT|PATH", help="wait for a debugger on 127.0.0.1 or a unix socket")
     add_recording(parser)
-    for option, words in (("--engine", ENGINES), ("--trace", TRACES), ("--net", ("none",))):
+    for option, words in (("--trace", TRACES), ("--net", ("none",))):
         parser.suggest(option, words)
     return parser
 

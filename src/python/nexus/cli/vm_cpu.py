@@ -6,7 +6,7 @@ from typing import Final
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
-from nexus.emulator.isa.cpu import ACCEPTED, OPTIONAL, RV64GC, Cpu, CpuError, parse_cpu
+from nexus.emulator.isa.cpu import ACCEPTED, OPTIONAL, RV64GC, RV64IMAC, Cpu, CpuError, parse_cpu
 
 # What most compilers build for.
 CPU_DEFAULT: Final = str(RV64GC)
@@ -24,6 +24,7 @@ def add_option(parser: CommandLine) -> None:
         metavar="NAME",
         help=f"the hart's extensions: {ACCEPTED}; {CPU_DEFAULT}",
     )
+    parser.suggest("--cpu", (str(RV64IMAC), CPU_DEFAULT))
 
 
 def cpu_of(text: str) -> Cpu:

@@ -160,7 +160,6 @@ def _parser() -> CommandLine:
     add("--expect-message", metavar="TEXT", help="what the explanation must contain")
     add("--wall-seconds", metavar="N", help=f"end a run that hangs; {WALL_SECONDS_DEFAULT}")
     parser.suggest("--until", (phase.value for phase in GUEST_PHASES))
-    parser.suggest("--engine", ENGINES)
     parser.suggest("--expect-outcome", BY_LABEL)
     add("--gdb", action="append", metavar="MACHINE=PORT|PATH", help="wait for a debugger on it")
     add("--plain", action="store_true", help="plain lines even on a terminal")
