@@ -1,11 +1,14 @@
-"""How gateway frames travel in a ready session: in a stream `gateway`, or bare.
+"""How calls travel in a ready session: in a stream `gateway` or `rpc/2`, or bare.
 
 Both sides say SETTINGS first, and go on when the peer's first frame has come (keepalive apart).  If
 that is SETTINGS too, each side's calls go on a stream of its own; if not, the peer knows no streams
 and the frames go bare.  Other streams are the owner's.
 
+Calls go as messages on `rpc/2` where this side is configured to and the peer acknowledges that
+stream (docs/spec/rpc.md), else as frames on `gateway`.
+
     receive(session frame) -> events          next_frame() -> session frame to seal
-    take_request() -> the next request        send_request, send_response
+    take_request() -> the next request        send_call, send_request, send_response
 
 Rules of this file
 ------------------
@@ -21,27 +24,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from nexus.dsoftbus import mux
-from nexus.dsoftbus.audit import Outcome
+from nexus.dsoftbus import call_streams, mux
+from nexus.dsoftbus.ask import Ask
+from nexus.dsoftbus.call_streams import GATEWAY as GATEWAY
+from nexus.dsoftbus.call_streams import GATEWAY_PRIORITY as GATEWAY_PRIORITY
+from nexus.dsoftbus.call_streams import Answered as Answered
+from nexus.dsoftbus.call_streams import Asking, Serving
+from nexus.dsoftbus.call_streams import Nonsense as Nonsense
+from nexus.dsoftbus.call_streams import Pulled as Pulled
 from nexus.dsoftbus.mux import Mux
-from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX
-from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason, StreamState
+from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason
 from nexus.dsoftbus.noise import Role
 from nexus.wire import mux as wire
+from nexus.wire import rpc
 from nexus.wire.error import LocalProtocolError, Reason
-from nexus.wire.gateway import (
-    FRAME_BYTES_MAX,
-    REQUEST_HEAD_BYTES,
-    RESPONSE_HEAD_BYTES,
-    RESPONSE_PAYLOAD_MAX,
-    Type,
-)
-
-GATEWAY: Final = "gateway"
-GATEWAY_PRIORITY: Final = 0
-
-# Half of a stream's buffer: what is being served when requests are no longer taken still fits.
-_ROOM_LEAST: Final = BUFFER_BYTES_MAX // 2
+from nexus.wire.gateway import Type
 
 # Bare requests that wait; a session with streams has credit instead.
 _BARE_MAX: Final = 4096
@@ -55,30 +52,23 @@ class Mode(Enum):
     STREAMS = "streams"
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A response's frame, or what claims to be one."""
+class Offer(Enum):
+    """How far our offer of messages has come."""
 
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Nonsense:
-    """What came on the peer's gateway stream has no next frame; the stream was reset."""
-
-    outcome: Outcome
-    frame: bytes
+    NONE = "not made"
+    MADE = "waits for the peer's first word"
+    TAKEN = "acknowledged"
+    DECLINED = "reset"
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
-    """A request, and the stream that its answer goes to; None is bare."""
+class Unsaid:
+    """Calls that are to go as messages only, to a peer that takes none: by their names."""
 
-    frame: bytes
-    stream: int | None
+    names: tuple[int, ...]
 
 
-Event = Answered | Nonsense | mux.Event
+Event = Answered | Nonsense | Unsaid | mux.Event
 
 _NOTHING: Final[list[Event]] = []
 
@@ -87,30 +77,39 @@ class Carrier:
     """One ready session's frames."""
 
     __slots__ = (
-        "_answers",
+        "_asked_frames",
+        "_asked_messages",
         "_bare",
+        "_held",
         "_mux",
         "_out",
-        "_own_gateway",
-        "_peer_gateway",
-        "_requests",
-        "_serving",
+        "_rpc",
+        "_served_frames",
+        "_served_messages",
         "mode",
+        "offer",
     )
 
-    def __init__(self, role: Role, own: wire.Settings | None = mux.MODEL) -> None:
+    def __init__(
+        self,
+        role: Role,
+        own: wire.Settings | None = mux.MODEL,
+        rpc_mode: rpc.Mode = rpc.Mode.FRAMES,
+    ) -> None:
         """Begin a session that just became ready; without settings there are no streams."""
         self.mode = Mode.BARE if own is None else Mode.UNDECIDED
+        self.offer = Offer.NONE
+        self._rpc = rpc_mode
         self._mux = None if own is None else Mux(role, own)
         if self._mux is not None:
             self._mux.start()
         self._bare: deque[bytes] = deque()
         self._out: deque[bytes] = deque()
-        self._own_gateway: int | None = None
-        self._peer_gateway: int | None = None
-        self._requests = bytearray()
-        self._serving = 0  # Requests of the peer's stream that were taken and not answered.
-        self._answers = bytearray()
+        self._held: deque[Ask] = deque()  # As many as a caller has under way.
+        self._asked_frames = Asking(call_streams.FRAMES)
+        self._asked_messages = Asking(call_streams.MESSAGES)
+        self._served_frames = Serving(call_streams.FRAMES)
+        self._served_messages = Serving(call_streams.MESSAGES)
 
     @property
     def streams(self) -> Mux | None:
@@ -147,15 +146,17 @@ class Carrier:
                 event = self._mux.receive(frame)
                 self.mode = Mode.STREAMS
                 self._move_to_stream()
-                return [] if event is None else [event]
+                events = self._release()
+                return events if event is None else [event, *events]
             self.mode = Mode.BARE
+            return self._release() + self._receive_bare(frame)
         if self.mode is Mode.BARE:
             return self._receive_bare(frame)
         if not is_stream_frame:
             raise MuxRejectError(Reject.MALFORMED, "a bare frame beside streams")
         assert self._mux is not None, "streams without a mux"
         event = self._mux.receive(frame)
-        return [] if event is None else self._route(event)
+        return [] if event is None else self._route(self._mux, event)
 
     def receive_data(self, number: int, data: bytes) -> list[Event] | None:
         """Take the data of a stream; None: they are its owner's.
@@ -168,54 +169,17 @@ class Carrier:
         assert self._mux is not None, "streams without a mux"
         if not self._mux.receive_data(number, len(data)):
             return _NOTHING
-        if number == self._peer_gateway:
-            self._requests += data
-            return _NOTHING
-        if number == self._own_gateway:
-            self._answers += data
-            if self._mux.state(number) is not None:
-                self._mux.consume(number, len(data))
-            return self._cut_answers()
-        return None
+        return self._take_data(self._mux, number, data)
 
     def take_request(self) -> Pulled | Nonsense | None:
         """Take the peer's next request, if one is whole and may be taken now."""
         if self._bare:
             return Pulled(self._bare.popleft(), None)
-        stream, streams = self._peer_gateway, self.streams
-        if stream is None or streams is None or not self._requests:
+        streams = self.streams
+        if streams is None:
             return None
-        if streams.state(stream) is None or streams.room(stream) < _ROOM_LEAST:
-            return None
-        if len(self._requests) < REQUEST_HEAD_BYTES:
-            return self._take_last(stream, streams)
-        length = REQUEST_HEAD_BYTES + int.from_bytes(self._requests[2:4], "little")
-        outcome = None
-        if self._requests[0] != Type.REQUEST:
-            outcome = Outcome.MALFORMED
-        elif length > FRAME_BYTES_MAX:
-            outcome = Outcome.OVERSIZED
-        if outcome is not None:
-            head = bytes(self._requests[:REQUEST_HEAD_BYTES])
-            streams.reset(stream, ResetReason.NONSENSE)
-            self._drop_peer_gateway()
-            return Nonsense(outcome, head)
-        if len(self._requests) < length:
-            return self._take_last(stream, streams)
-        frame = bytes(self._requests[:length])
-        del self._requests[:length]
-        streams.consume(stream, length)
-        self._serving += 1
-        return Pulled(frame, stream)
-
-    def _take_last(self, stream: int, streams: Mux) -> Pulled | None:
-        """Take the beginning of a request behind which the peer has closed: all that comes."""
-        if streams.state(stream) is not StreamState.HALF_CLOSED_REMOTE:
-            return None
-        frame = bytes(self._requests)
-        self._requests.clear()
-        self._serving += 1
-        return Pulled(frame, stream)
+        # Messages first: who has both streams sends by frames what messages cannot say.
+        return self._served_messages.take(streams) or self._served_frames.take(streams)
 
     def open(self, name: str, priority: int) -> int:
         """Open a stream of the owner's; return its number.
@@ -229,16 +193,42 @@ class Carrier:
         streams = self.streams
         if streams is None or streams.peer is None:
             raise LocalProtocolError(Reason.STATE, "there are no streams in this session")
-        if name == GATEWAY:
-            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{GATEWAY!r} is opened by calls")
-        # One is kept for calls, which open theirs when there is the first.
-        most = streams.peer.streams_max - (self._own_gateway is None)
-        if streams.own_count >= most:
+        if name == GATEWAY or name.startswith(rpc.STREAM_PREFIX):
+            raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{name!r} is opened by calls")
+        if streams.own_count >= streams.peer.streams_max - self._reserved:
             raise LocalProtocolError(Reason.STATE, f"{streams.own_count} streams are open")
         return streams.open(streams.free_name(name), priority)
 
+    def send_call(self, ask: Ask) -> bool:
+        """Send a call in the encoding that this session has for it, or hold it until that is known.
+
+        Returns:
+            False if there is no room for it, which only a stuck peer brings about.
+
+        Raises:
+            LocalProtocolError: it is to go as a message, and the peer takes none.
+        """
+        if self.mode is Mode.UNDECIDED:
+            self._held.append(ask)
+            return True
+        streams = self.streams
+        if self._rpc is rpc.Mode.FRAMES:
+            return self.send_request(ask.frame())
+        if streams is not None and ask.has_message:
+            if self.offer is Offer.NONE and self._can_offer(streams):
+                self._asked_messages.open(streams)
+                self.offer = Offer.MADE
+            if self.offer is Offer.MADE:
+                self._held.append(ask)
+                return True
+            if self.offer is Offer.TAKEN:
+                return self._asked_messages.send(streams, ask.message())
+        if self._rpc is rpc.Mode.MESSAGES:
+            raise LocalProtocolError(Reason.STATE, "the peer takes no calls as messages")
+        return self.send_request(ask.frame())
+
     def send_request(self, frame: bytes) -> bool:
-        """Send a call; False if there is no room for it, which only a stuck peer brings about."""
+        """Send a call's frame; False if there is no room, which only a stuck peer brings about."""
         if self.mode is not Mode.STREAMS:
             # Undecided, it waits for the peer's first frame.
             if len(self._out) >= _BARE_MAX:
@@ -253,11 +243,9 @@ class Carrier:
             self._out.append(frame)
             return
         streams = self.streams
-        if streams is not None and streams.room(stream) >= len(frame):
-            streams.send(stream, frame)
-        if stream == self._peer_gateway:
-            self._serving -= 1
-            self._end_peer_gateway()
+        for served in (self._served_messages, self._served_frames):
+            if streams is not None and served.stream == stream:
+                served.answer(streams, frame)
 
     def next_frame(self) -> bytes | None:
         """Take the next frame to seal."""
@@ -267,6 +255,16 @@ class Carrier:
             return None
         return self._mux.next_frame()
 
+    @property
+    def _reserved(self) -> int:
+        """How many streams are kept for calls, which open theirs when there is the first."""
+        is_offering = self._rpc is rpc.Mode.MESSAGES and self.offer is Offer.NONE
+        return (self._asked_frames.stream is None) + is_offering
+
+    def _can_offer(self, streams: Mux) -> bool:
+        kept = self._asked_frames.stream is None
+        return streams.peer is not None and streams.own_count < streams.peer.streams_max - kept
+
     def _receive_bare(self, frame: bytes) -> list[Event]:
         if frame[:1] == bytes([Type.RESPONSE]):
             return [Answered(frame)]
@@ -274,58 +272,79 @@ class Carrier:
         self._bare.append(frame)
         return []
 
-    def _route(self, event: mux.Event) -> list[Event]:
-        """Keep what belongs to the gateway streams, hand on the rest."""
-        streams = self.streams
-        assert streams is not None, "an event without streams"
+    def _take_data(self, streams: Mux, number: int, data: bytes) -> list[Event] | None:
+        for asked in (self._asked_frames, self._asked_messages):
+            if number == asked.stream:
+                answers: list[Event] = [*asked.take(streams, data)]
+                if asked.stream is None and asked is self._asked_messages:
+                    self.offer = Offer.NONE
+                return answers
+        for served in (self._served_frames, self._served_messages):
+            if number == served.stream:
+                served.put(data)
+                return _NOTHING
+        return None
+
+    def _route(self, streams: Mux, event: mux.Event) -> list[Event]:
+        """Keep what belongs to the streams of calls, hand on the rest."""
         match event:
-            case mux.Opened(stream, name) if name == GATEWAY:
-                streams.accept(stream)
-                self._peer_gateway = stream
-                return []
-            case mux.Arrived(stream, data) if stream == self._peer_gateway:
-                self._requests += data
-                return []
-            case mux.Arrived(stream, data) if stream == self._own_gateway:
-                self._answers += data
-                streams.consume(stream, len(data))
-                return self._cut_answers()
-            case mux.HalfClosed(stream) if stream == self._peer_gateway:
-                self._end_peer_gateway()
-                return []
-            case mux.WasReset(stream, _) if stream == self._peer_gateway:
-                self._drop_peer_gateway()
-                return []
-            case mux.WasReset(stream, _) | mux.HalfClosed(stream) if stream == self._own_gateway:
-                # The next call opens another; calls under way end by their deadlines.
-                streams.reset(stream)
-                self._own_gateway = None
-                self._answers.clear()
-                return []
-            case mux.Acknowledged(stream) if stream == self._own_gateway:
+            case mux.Opened(stream, name):
+                return [] if self._serve(streams, stream, name) else [event]
+            case mux.Arrived(stream, data):
+                taken = self._take_data(streams, stream, data)
+                return [event] if taken is None else taken
+            case mux.HalfClosed(stream) | mux.WasReset(stream, _):
+                is_reset = isinstance(event, mux.WasReset)
+                for served in (self._served_frames, self._served_messages):
+                    if stream == served.stream:
+                        if is_reset:
+                            served.drop()
+                        else:
+                            served.end(streams)
+                        return []
+                if stream == self._asked_frames.stream:
+                    self._asked_frames.end(streams)
+                    return []
+                if stream == self._asked_messages.stream:
+                    return self._end_messages(streams)
+                return [event]
+            case mux.Acknowledged(stream) if stream == self._asked_messages.stream:
+                self.offer = Offer.TAKEN
+                return self._release()
+            case mux.Acknowledged(stream) if stream == self._asked_frames.stream:
                 return []
             case _:
                 return [event]
 
-    def _cut_answers(self) -> list[Event]:
-        events: list[Event] = []
-        while len(self._answers) >= RESPONSE_HEAD_BYTES:
-            payload = int.from_bytes(self._answers[2:4], "little")
-            if self._answers[0] != Type.RESPONSE or payload > RESPONSE_PAYLOAD_MAX:
-                # Whatever follows cannot be told apart either.
-                streams, stream = self.streams, self._own_gateway
-                assert streams is not None, "answers without streams"
-                assert stream is not None, "answers without a stream"
-                streams.reset(stream, ResetReason.NONSENSE)
-                self._own_gateway = None
-                self._answers.clear()
-                break
-            length = RESPONSE_HEAD_BYTES + payload
-            if len(self._answers) < length:
-                break
-            events.append(Answered(bytes(self._answers[:length])))
-            del self._answers[:length]
-        return events
+    def _serve(self, streams: Mux, stream: int, name: str) -> bool:
+        """Serve a stream of calls that the peer has opened; False if it is none."""
+        if name == GATEWAY:
+            self._served_frames.begin(streams, stream)
+        elif name == rpc.STREAM and self._rpc is not rpc.Mode.FRAMES:
+            self._served_messages.begin(streams, stream)
+        elif name.startswith(rpc.STREAM_PREFIX):
+            streams.reset(stream, ResetReason.UNKNOWN_STREAM)
+        else:
+            return False
+        return True
+
+    def _end_messages(self, streams: Mux) -> list[Event]:
+        """Our stream of messages is over: before its acknowledgement, the peer takes none."""
+        was_made = self.offer is Offer.MADE
+        self.offer = Offer.DECLINED if was_made else Offer.NONE
+        self._asked_messages.end(streams)
+        return self._release()
+
+    def _release(self) -> list[Event]:
+        """Send what was held, now that more is known; return what cannot be said."""
+        held, self._held = self._held, deque()
+        unsaid = []
+        for ask in held:
+            try:
+                self.send_call(ask)
+            except LocalProtocolError:
+                unsaid.append(ask.name)
+        return [Unsaid(tuple(unsaid))] if unsaid else []
 
     def _move_to_stream(self) -> None:
         """Send on the stream what waited for the peer's first frame."""
@@ -336,25 +355,8 @@ class Carrier:
     def _send_on_stream(self, frame: bytes) -> bool:
         streams = self.streams
         assert streams is not None, "no streams"
-        if self._own_gateway is None:
+        if self._asked_frames.stream is None:
             if streams.peer is None or streams.own_count >= streams.peer.streams_max:
                 return False
-            self._own_gateway = streams.open(GATEWAY, GATEWAY_PRIORITY)
-        if streams.room(self._own_gateway) < len(frame):
-            return False
-        streams.send(self._own_gateway, frame)
-        return True
-
-    def _end_peer_gateway(self) -> None:
-        """Close our side when the peer has closed its own and has its answers."""
-        streams, stream = self.streams, self._peer_gateway
-        if streams is None or stream is None or self._serving or self._requests:
-            return
-        if streams.state(stream) is StreamState.HALF_CLOSED_REMOTE:
-            streams.close(stream)
-            self._drop_peer_gateway()
-
-    def _drop_peer_gateway(self) -> None:
-        self._peer_gateway = None
-        self._serving = 0
-        self._requests.clear()
+            self._asked_frames.open(streams)
+        return self._asked_frames.send(streams, frame)

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from nexus.dsoftbus.audit import AuditRecord, Outcome, printable, record_of
-from nexus.dsoftbus.gateway import Answer, Forward, Gateway, decide
+from nexus.dsoftbus.gateway import Answer, Forward, Gateway, decide, of_frame
 from nexus.dsoftbus.policy import SERVICES, Policy, Rule
 from nexus.dsoftbus.rate import Bucket, Limit
 from nexus.wire.gateway import Ping, Request, Response, Status
@@ -84,12 +84,12 @@ def test_the_order_of_the_checks() -> None:
     empty, none = Policy(), Bucket(Limit(0, 0), 0)
     full = Bucket(Limit(9, 9), 0)
     # Each frame fails this check and every later one; the earlier reason is the one given.
-    assert decide(None, oversized()[:-1], empty, none, 0) is Outcome.UNAUTHENTICATED
-    assert decide("node-a", oversized()[:-1], empty, none, 0) is Outcome.MALFORMED
-    assert decide("node-a", oversized(), empty, none, 0) is Outcome.OVERSIZED
-    assert decide("node-a", request(service=9), empty, none, 0) is Outcome.RATE
-    assert decide("node-a", request(service=9), empty, full, 0) is Outcome.SERVICE
-    assert decide("node-a", request(), empty, full, 0) is Outcome.SERVICE
+    assert decide(None, of_frame(oversized()[:-1]), empty, none, 0) is Outcome.UNAUTHENTICATED
+    assert decide("node-a", of_frame(oversized()[:-1]), empty, none, 0) is Outcome.MALFORMED
+    assert decide("node-a", of_frame(oversized()), empty, none, 0) is Outcome.OVERSIZED
+    assert decide("node-a", of_frame(request(service=9)), empty, none, 0) is Outcome.RATE
+    assert decide("node-a", of_frame(request(service=9)), empty, full, 0) is Outcome.SERVICE
+    assert decide("node-a", of_frame(request()), empty, full, 0) is Outcome.SERVICE
 
 
 @pytest.mark.parametrize("frame", [b"", oversized(), request(service=9), Ping(1).encode()])

@@ -9,21 +9,27 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
+from nexus.dsoftbus.ask import Ask
 from nexus.dsoftbus.io.clock import NS_PER_S, Clock, deadline
 from nexus.dsoftbus.io.counters import Counters
 from nexus.dsoftbus.io.errors import (
     ClosedError,
     DeadlineError,
+    FailedError,
     MisuseError,
     MisuseTypeError,
+    NoMessagesError,
     UnavailableError,
 )
 from nexus.dsoftbus.io.session_table import SessionRecord, SessionTable
 from nexus.dsoftbus.io.settings import PeerSettings
 from nexus.dsoftbus.policy import is_mutation
-from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Request, Response
+from nexus.wire import rpc
+from nexus.wire.error import LocalProtocolError, RemoteProtocolError
+from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Request, Response, Status
+from nexus.wire.method_frames import Spoken, read_request, reply_frame
 
 # More calls wait in `call`; what the peer has to hold for us is bounded by it.
 IN_FLIGHT_MAX: Final = 128
@@ -40,7 +46,10 @@ class _Pending:
     timeout_s: float
     deadline_ns: int
     future: asyncio.Future[Response]
+    spoken: Spoken | None  # The method that it is, if it is one.
+    is_typed: bool  # Its caller wants results, not a frame.
     number: int | None = None  # The session on which it was sent.
+    results: Any = None
 
 
 class Calls:
@@ -53,6 +62,7 @@ class Calls:
         sessions: SessionTable,
         clock: Clock,
         counters: Counters,
+        rpc_mode: rpc.Mode = rpc.Mode.FRAMES,
     ) -> None:
         """Wait for nothing.
 
@@ -62,13 +72,16 @@ class Calls:
             sessions: Where its sessions are found.
             clock: The node's.
             counters: The node's.
+            rpc_mode: Whether calls are made as messages.
         """
         self.settings = settings
         self.clock = clock
         # A peer's table of answered mutations goes by epoch and number.
-        self._correlation = epoch << 32 if settings.is_deduplicating else 0
+        self._epoch = epoch << rpc.NUMBER_BITS if settings.is_deduplicating else 0
+        self._correlation = self._epoch
         self._sessions = sessions
         self._counters = counters
+        self._rpc = rpc_mode
         self._pending: dict[int, _Pending] = {}
         self._capacity = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._changed = asyncio.Event()
@@ -120,6 +133,34 @@ class Calls:
         """
         self.check_open()
         _check(service, payload)
+        pending = await self._exchange(service, payload, timeout_s, self._spoken(service, payload))
+        return pending.future.result()
+
+    async def invoke(
+        self, spoken: Spoken, payload: bytes, timeout_s: float
+    ) -> tuple[Response, Any]:
+        """Call a method, whose frame is given too; return how it ended, and its results.
+
+        The results are None where the answer is a frame, which the response has.
+
+        Raises:
+            As `exchange`.
+        """
+        self.check_open()
+        service = spoken.method.service
+        _check(service, payload)
+        pending = await self._exchange(service, payload, timeout_s, spoken, is_typed=True)
+        return pending.future.result(), pending.results
+
+    async def _exchange(
+        self,
+        service: int,
+        payload: bytes,
+        timeout_s: float,
+        spoken: Spoken | None,
+        *,
+        is_typed: bool = False,
+    ) -> _Pending:
         at_ns = self.clock.now_ns() + int(timeout_s * NS_PER_S)
         if self._capacity.locked():
             try:
@@ -130,7 +171,9 @@ class Calls:
         else:
             await self._capacity.acquire()
         try:
-            return await self._wait(_Pending(service, payload, timeout_s, at_ns, _future()))
+            pending = _Pending(service, payload, timeout_s, at_ns, _future(), spoken, is_typed)
+            await self._wait(pending)
+            return pending
         finally:
             self._capacity.release()
 
@@ -164,6 +207,37 @@ class Calls:
             self._counters.calls_answered += 1
             pending.future.set_result(response)
 
+    def answered_message(self, message: bytes) -> None:
+        """Take an answer that is a message; one that nobody waits for is dropped."""
+        try:
+            answer = rpc.read_answer(message)
+        except RemoteProtocolError as exc:
+            self._fail(rpc.correlation_of(message), exc)
+            return
+        correlation = self._epoch | answer.correlation
+        pending = self._pending.get(correlation)
+        if pending is None or pending.spoken is None:
+            return
+        if answer.status is not Status.OK:
+            self.answered(Response(answer.status, correlation))
+            return
+        frame = b""
+        try:
+            pending.results = rpc.read_results(pending.spoken.method, answer)
+            if not pending.is_typed:
+                frame = reply_frame(pending.spoken, pending.results)
+        except (LocalProtocolError, RemoteProtocolError) as exc:
+            self._fail(answer.correlation, exc)
+            return
+        self.answered(Response(Status.OK, correlation, frame))
+
+    def unsaid(self, names: tuple[int, ...]) -> None:
+        """Give up on calls that the peer has no ears for."""
+        for name in names:
+            pending = self._pending.get(name)
+            if pending is not None and not pending.future.done():
+                pending.future.set_exception(self._deaf())
+
     def close(self) -> None:
         """Give up on everything that waits."""
         self._is_closed = True
@@ -172,6 +246,28 @@ class Calls:
         for call in pending.values():
             if not call.future.done():
                 call.future.set_exception(ClosedError("this node was closed"))
+
+    def _spoken(self, service: int, payload: bytes) -> Spoken | None:
+        """Find the method that a frame is, if it may be called as a message."""
+        if self._rpc is rpc.Mode.FRAMES:
+            return None
+        spoken = read_request(service, payload)
+        if spoken is None and self._rpc is rpc.Mode.MESSAGES:
+            raise MisuseError(
+                f"service {service}: this frame is no method of the contract, and `rpc` is"
+                ' "schema"; with "auto" it is sent as it is'
+            )
+        return spoken
+
+    def _fail(self, correlation: int, exc: Exception) -> None:
+        pending = self._pending.get(self._epoch | correlation)
+        if pending is not None and not pending.future.done():
+            text = f"{self.settings.device_id} answered with {exc}"
+            pending.future.set_exception(FailedError(text))
+
+    def _deaf(self) -> NoMessagesError:
+        text = f"{self.settings.device_id} takes no calls as messages, and `rpc` is"
+        return NoMessagesError(f'{text} "schema"; with "auto" it is called by frames')
 
     async def _wait(self, pending: _Pending) -> Response:
         self.check_open()
@@ -203,7 +299,12 @@ class Calls:
         deadline_ms = min(max(left_ms, 1), DEADLINE_MS_MAX)
         request = Request(pending.service, correlation, deadline_ms, pending.payload)
         pending.number = record.link.number
-        record.link.send_request(request.encode())
+        spoken = pending.spoken
+        ask = Ask(request) if spoken is None else Ask(request, spoken.method, spoken.params)
+        try:
+            record.link.send_call(ask)
+        except LocalProtocolError:
+            pending.future.set_exception(self._deaf())
 
 
 def _future() -> asyncio.Future[Response]:

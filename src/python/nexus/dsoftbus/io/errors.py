@@ -67,6 +67,10 @@ class NoStreamsError(UnavailableError):
     """The peer speaks no streams; asking again changes nothing."""
 
 
+class NoMessagesError(UnavailableError):
+    """The peer takes no calls as messages, and this node makes no others."""
+
+
 class SessionLostError(UnavailableError):
     """The stream's session ended; what was written on it may have arrived or not."""
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, cast
 
+from nexus.dsoftbus.ask import Ask
 from nexus.dsoftbus.carrier import Carrier, Mode, Nonsense, Pulled
 from nexus.dsoftbus.io.clock import Clock, Timer
 from nexus.dsoftbus.io.counters import LOGGER, Counters
@@ -41,7 +42,7 @@ from nexus.dsoftbus.mux_transitions import MuxRejectError
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Absorbed, Proven, Ready, Received, Refusal, Refused
 from nexus.dsoftbus.transitions import State
-from nexus.wire import mux
+from nexus.wire import mux, rpc
 from nexus.wire.gateway import FRAME_BYTES_MAX
 
 DATA: Final = int(mux.Type.DATA)
@@ -63,6 +64,7 @@ class Link(asyncio.BufferedProtocol):
         "_is_slow",
         "_owner",
         "_pings",
+        "_rpc",
         "_streams",
         "_timer",
         "_transport",
@@ -83,6 +85,7 @@ class Link(asyncio.BufferedProtocol):
         buffer: bytearray,
         number: int,
         streams: mux.Settings | None,
+        rpc_mode: rpc.Mode,
         clock: Clock,
         counters: Counters,
     ) -> None:
@@ -94,6 +97,7 @@ class Link(asyncio.BufferedProtocol):
             buffer: What all connections of the owner read into.
             number: Unique for each connection of the owner.
             streams: What we accept of streams; None is none.
+            rpc_mode: How calls go, and whether they are taken as messages.
             clock: Time.
             counters: The owner's.
         """
@@ -105,6 +109,7 @@ class Link(asyncio.BufferedProtocol):
         self.over = asyncio.Event()
         self.was_ready = False
         self._streams = streams
+        self._rpc = rpc_mode
         self._owner = owner
         self._buffer = buffer
         self._clock = clock
@@ -201,14 +206,17 @@ class Link(asyncio.BufferedProtocol):
         self._arm()
         self._continue_soon()
 
-    def send_request(self, frame: bytes) -> None:
+    def send_call(self, ask: Ask) -> None:
         """Send a call.
 
         Without a session it is dropped: the owner knows that the session ended.  A peer that takes
         no calls any more lets them run into their deadlines.
+
+        Raises:
+            LocalProtocolError: it is to go as a message, and the peer takes none.
         """
         if self.carrier is not None:
-            self.carrier.send_request(frame)
+            self.carrier.send_call(ask)
             self.wake()
 
     def take_request(self) -> Pulled | Nonsense | None:
@@ -342,7 +350,7 @@ class Link(asyncio.BufferedProtocol):
             case Proven():
                 self._owner.proven(self, event)
             case Ready():
-                self.carrier = Carrier(self.session.role, self._streams)
+                self.carrier = Carrier(self.session.role, self._streams, self._rpc)
                 self.was_ready = True
                 self.decided.set()
                 self._arm()

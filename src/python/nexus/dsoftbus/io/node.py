@@ -106,7 +106,7 @@ class Node:
         self._table = SessionTable()
         epoch = int.from_bytes(os.urandom(4), "little") | 1
         self._calls = {
-            peer.device_id: Calls(peer, epoch, self._table, clock, self.counters)
+            peer.device_id: Calls(peer, epoch, self._table, clock, self.counters, settings.rpc_mode)
             for peer in settings.peers
         }
         self.peers = {
@@ -302,6 +302,7 @@ class Node:
             buffer=self.read_buffer,
             number=self._link_count,
             streams=self.settings.streams,
+            rpc_mode=self.settings.rpc_mode,
             clock=self._clock,
             counters=self.counters,
         )

@@ -32,7 +32,8 @@ from nexus.dsoftbus.io.settings import PeerSettings
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.wire import bundle, samgr
 from nexus.wire.error import LocalProtocolError, RemoteProtocolError
-from nexus.wire.gateway import Status
+from nexus.wire.gateway import Response, Status
+from nexus.wire.method_frames import Spoken
 from nexus.wire.methods import BY_NAME, METHODS, read_results
 from nexus.wire.mux import NAME_BYTES_MAX, PRIORITY_MAX
 
@@ -175,8 +176,16 @@ class Peer:
             request = found.request(params)
         except (LocalProtocolError, UnicodeError, AttributeError) as exc:
             raise MisuseError(f"{service} {method}: {exc}") from exc
+        results = None
+        if self._intercepted is None:
+            spoken, timeout_s = Spoken(found, params), check_timeout_s(timeout_s)
+            response, results = await self._calls.invoke(spoken, request, timeout_s)
+            self._check(response)
+            reply = response.payload
+        else:
+            reply = await self.call(found.service, request, timeout_s)
         try:
-            return read_results(found, await self.call(found.service, request, timeout_s))
+            return read_results(found, reply) if results is None else results
         except RemoteProtocolError as exc:
             raise FailedError(f"{self.device_id} answered with {exc}") from exc
 
@@ -279,13 +288,16 @@ class Peer:
 
     async def _exchange(self, call: OutgoingCall) -> bytes:
         response = await self._calls.exchange(call.service, call.payload, call.timeout_s)
+        self._check(response)
+        return response.payload
+
+    def _check(self, response: Response) -> None:
         if response.status is Status.REFUSED:
             raise RefusedError(f"{self.device_id} refused the call")
         if response.status is Status.BUSY:
             raise BusyError(f"the service of {self.device_id} takes no more calls now")
         if response.status is Status.FAILED:
             raise FailedError(f"the service of {self.device_id} did not answer")
-        return response.payload
 
 
 def _check_stream(name: str, priority: int) -> None:

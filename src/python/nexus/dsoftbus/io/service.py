@@ -74,9 +74,10 @@ class Service:
         """Return what handlers of this peer's streams ask."""
         return PeerGate(self._gateway, self._replay, self.audit, peer, self.clock)
 
-    def judge(self, peer: str, frame: bytes) -> Forward | Answer:
-        """Judge one frame."""
-        return self._gateway.receive(peer, frame, self.clock.now_ns())
+    def judge(self, peer: str, pulled: Pulled) -> Forward | Answer:
+        """Judge one call, in whichever encoding it came."""
+        receive = self._gateway.receive_message if pulled.is_message else self._gateway.receive
+        return receive(peer, pulled.frame, self.clock.now_ns())
 
     def charge(self, peer: str) -> None:
         """Take a token for what is not even a frame."""
@@ -238,7 +239,7 @@ class ServedSession:
 
     def _take(self, request: Pulled) -> None:
         service = self._service
-        decision = service.judge(self._peer, request.frame)
+        decision = service.judge(self._peer, request)
         if isinstance(decision, Answer):
             service.counters.calls_denied += 1
             self._answer(decision, request.stream)
@@ -280,8 +281,8 @@ class ServedSession:
     def _answer(self, answer: Answer, stream: int | None, *, is_recorded: bool = False) -> None:
         if not is_recorded:
             self._service.audit(answer.audit)
-        if self._to is not None and answer.response is not None:
-            self._to.send_response(answer.response.encode(), stream)
+        if self._to is not None and (encoded := answer.encode()) is not None:
+            self._to.send_response(encoded, stream)
 
 
 def _as_coroutine(handler: Handler) -> Callable[[Call], Awaitable[Reply]]:

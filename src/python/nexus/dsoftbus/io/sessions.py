@@ -13,7 +13,7 @@ from typing import Final
 from nexus.dsoftbus.audit import FaultRecord, MuxRecord, Outcome, record_of
 from nexus.dsoftbus.audit_desk import Trouble
 from nexus.dsoftbus.binding import Pin, Verdict, bind
-from nexus.dsoftbus.carrier import Answered, Event, Nonsense
+from nexus.dsoftbus.carrier import Answered, Event, Nonsense, Unsaid
 from nexus.dsoftbus.discovery import Entry
 from nexus.dsoftbus.half_open import HalfOpen
 from nexus.dsoftbus.io.audit_trail import AuditTrail
@@ -159,15 +159,24 @@ class Sessions:
         record = self._table.find(link.number)
         if record is None or record.phase is not Phase.READY:
             return
-        if isinstance(event, Answered):
+        if isinstance(event, Answered | Unsaid):
+            if record.peer is not None:
+                self._tell(self._calls[record.peer], event)
+        elif not isinstance(event, Nonsense) and record.streams is not None:
+            record.streams.happened(event)
+
+    def _tell(self, calls: Calls, event: Answered | Unsaid) -> None:
+        if isinstance(event, Unsaid):
+            calls.unsaid(event.names)
+        elif event.is_message:
+            calls.answered_message(event.frame)
+        else:
             try:
                 response = decode_frame(event.frame)
             except RemoteProtocolError:
                 return  # No answer to anything; a call that waits for one has a deadline.
-            if isinstance(response, Response) and record.peer is not None:
-                self._calls[record.peer].answered(response)
-        elif not isinstance(event, Nonsense) and record.streams is not None:
-            record.streams.happened(event)
+            if isinstance(response, Response):
+                calls.answered(response)
 
     def pull(self, link: Link) -> None:
         """Serve what may be served, and let writers use the room that there is."""

@@ -16,6 +16,7 @@ from nexus.dsoftbus.io.errors import ClosedError as ClosedError
 from nexus.dsoftbus.io.errors import DeadlineError as DeadlineError
 from nexus.dsoftbus.io.errors import FailedError as FailedError
 from nexus.dsoftbus.io.errors import MisuseError as MisuseError
+from nexus.dsoftbus.io.errors import NoMessagesError as NoMessagesError
 from nexus.dsoftbus.io.errors import NoStreamsError as NoStreamsError
 from nexus.dsoftbus.io.errors import RefusedError as RefusedError
 from nexus.dsoftbus.io.errors import SessionLostError as SessionLostError
@@ -24,7 +25,7 @@ from nexus.dsoftbus.io.errors import UnavailableError as UnavailableError
 from nexus.dsoftbus.mux import MODEL
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
-from nexus.wire import mux
+from nexus.wire import mux, rpc
 from nexus.wire.announce import PORT
 
 ANNOUNCE_MS: Final = 250
@@ -74,6 +75,8 @@ class Settings:
     rate: Limit = RATE
     # What this node says that it accepts; None: it knows no streams.
     streams: mux.Settings | None = MODEL
+    # How this node calls, and whether it can be called by messages (docs/spec/rpc.md).
+    rpc_mode: rpc.Mode = rpc.Mode.AUTO
     # How long calls that are being served may take to finish at the end.
     grace_ms: int = 1000
 
