@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from nexus.entry.program import Text, run_program
 from nexus.mutation import equivalent, report
 from nexus.mutation.change import Change, Mutant, draw, only_on
 from nexus.mutation.python_judge import PythonJudge
+from nexus.mutation.resume import Found, ResumeError, found_before, verdict_before
 from nexus.mutation.sources import (
     SourcesError,
     changes_of,
@@ -49,14 +51,16 @@ def main(argv: Sequence[str]) -> int:
             if not drawn:
                 print("NOT TRIED: no line of the change can be changed")
                 return 0
-            verdicts = _judge_all(repository, tree, scratch, drawn, options, stack)
+            known = equivalent.parse((tree.root / equivalent.FILE).read_text(encoding="utf-8"))
+            run = _Run(repository, tree, scratch, options, known, _found(options))
+            verdicts = _judge_all(drawn, run, stack)
+            _write(options.out, verdicts, options.seed)
     except (SourcesError, equivalent.EquivalentError) as exc:
         print(f"mutate: {exc}", file=sys.stderr)
         return EXIT_CONFIG
     except (RuntimeError, subprocess.SubprocessError) as exc:
         print(f"mutate: {exc}", file=sys.stderr)
         return EXIT_HOST
-    _write(options.out, verdicts, options.seed)
     print(report.text_of(verdicts, options.seed), end="")
     figures = report.figures_of(verdicts)
     return 0 if figures.percent >= options.least else EXIT_BELOW
@@ -72,6 +76,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--last-commit", action="store_true", help="only lines that the last commit changed")
     add("--least", type=float, default=0.0, metavar="PERCENT", help="exit 18 below this")
     add("--worlds", action="store_true", help="try survivors on worlds, too: minutes for each")
+    add("--resume", action="store_true", help="keep what --out says of the same faults")
+    add("--again", action="store_true", help="with --resume: try its survivors again")
     add("--seconds", type=float, default=20.0, metavar="N", help="of tests for one mutant, at most")
     add("--out", type=Path, default=Path("dist/mutate"), metavar="DIR", help="for the reports")
     add("--python", type=Path, metavar="FILE", help="interpreter with what tests import")
@@ -102,16 +108,75 @@ def _drawn(repository: Path, tree: Tree, options: argparse.Namespace) -> list[Ch
     return draw(only_on(changes_of(tree, changed), lines), options.seed, options.sample)
 
 
-def _judge_all(
-    repository: Path,
-    tree: Tree,
-    scratch: Path,
-    drawn: Sequence[Change],
-    options: argparse.Namespace,
-    stack: ExitStack,
-) -> list[Verdict]:
+@dataclass(frozen=True)
+class _Run:
+    """Where faults are planted, how they are judged, and what is known before the first."""
+
+    repository: Path
+    tree: Tree
+    scratch: Path
+    options: argparse.Namespace
+    known: list[equivalent.Equivalent]
+    found: Found
+
+
+def _found(options: argparse.Namespace) -> Found:
+    file = options.out / "mutants.json"
+    if not options.resume or not file.is_file():
+        return {}
+    try:
+        return found_before(file.read_text(encoding="utf-8"), options.seed)
+    except ResumeError as exc:
+        raise SourcesError(f"--resume: {file} {exc}") from exc
+
+
+def _judge_all(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[Verdict]:
+    mutants = [
+        Mutant(change, (run.tree.root / change.path).read_text(encoding="utf-8"), change.make())
+        for change in drawn
+    ]
+    verdicts = {
+        number: verdict
+        for number, mutant in enumerate(mutants)
+        if (verdict := _known(mutant, run)) is not None
+    }
+    judges = _judges(drawn, run, stack)
+    worlds = Worlds(run.tree) if run.options.worlds else None
+    if worlds is not None:
+        stack.callback(worlds.close)
+    for number, mutant in enumerate(mutants):
+        verdict = verdicts.get(number)
+        if verdict is None or (verdict.fate is Fate.SURVIVED and run.options.again):
+            verdict = judges[Path(mutant.change.path).suffix](mutant)
+        if verdict.fate is Fate.SURVIVED and worlds is not None:
+            by = worlds.noticing(mutant, ())
+            if by is not None:
+                verdict = replace(verdict, fate=Fate.KILLED, by=by, is_world=True)
+        if verdict is not verdicts.get(number):
+            verdicts[number] = verdict
+            # After each, so that a run that is stopped loses nothing.
+            _write(run.options.out, [verdicts[at] for at in sorted(verdicts)], run.options.seed)
+        print(
+            f"{number + 1}/{len(drawn)} {verdict.fate.value} {mutant.change.name}"
+            f" [{verdict.by}] {verdict.seconds:.1f} s",
+            flush=True,
+        )
+    return [verdicts[at] for at in sorted(verdicts)]
+
+
+def _known(mutant: Mutant, run: _Run) -> Verdict | None:
+    reason = equivalent.reason_of(mutant, run.known)
+    if reason is not None:
+        return Verdict(mutant, Fate.EQUIVALENT, reason=reason)
+    return verdict_before(mutant, run.found)
+
+
+def _judges(
+    drawn: Sequence[Change], run: _Run, stack: ExitStack
+) -> dict[str, Callable[[Mutant], Verdict]]:
+    options, tree = run.options, run.tree
     is_given = options.python is not None and options.zig is not None
-    tools = {} if is_given else export_tools(repository)
+    tools = {} if is_given else export_tools(run.repository)
     python = (options.python or tools["nexus"]).absolute()
     generate(tree, python)
     zig = tuple(options.zig.split()) if options.zig else (str(tools["zig"]), "-m", "ziglang")
@@ -119,40 +184,8 @@ def _judge_all(
     if any(change.path.endswith(".py") for change in drawn):
         judge = stack.enter_context(PythonJudge(tree, python, options.seconds))
         judges[".py"] = judge.judge
-    judges[".zig"] = ZigJudge(tree, zig, scratch, options.seconds).judge
-    worlds = Worlds(tree) if options.worlds else None
-    if worlds is not None:
-        stack.callback(worlds.close)
-    known = equivalent.parse((tree.root / equivalent.FILE).read_text(encoding="utf-8"))
-    verdicts: list[Verdict] = []
-    for number, change in enumerate(drawn, 1):
-        mutant = Mutant(
-            change, (tree.root / change.path).read_text(encoding="utf-8"), change.make()
-        )
-        verdict = _judge(mutant, judges[Path(change.path).suffix], known, worlds)
-        verdicts.append(verdict)
-        print(
-            f"{number}/{len(drawn)} {verdict.fate.value} {change.name}"
-            f" [{verdict.by}] {verdict.seconds:.1f} s",
-            flush=True,
-        )
-    return verdicts
-
-
-def _judge(
-    mutant: Mutant,
-    judge: Callable[[Mutant], Verdict],
-    known: list[equivalent.Equivalent],
-    worlds: Worlds | None,
-) -> Verdict:
-    reason = equivalent.reason_of(mutant, known)
-    if reason is not None:
-        return Verdict(mutant, Fate.EQUIVALENT, reason=reason)
-    verdict = judge(mutant)
-    if verdict.fate is not Fate.SURVIVED or worlds is None:
-        return verdict
-    by = worlds.noticing(mutant, ())
-    return verdict if by is None else Verdict(mutant, Fate.KILLED, by, is_world=True)
+    judges[".zig"] = ZigJudge(tree, zig, run.scratch, options.seconds).judge
+    return judges
 
 
 def _write(out: Path, verdicts: Sequence[Verdict], seed: int) -> None:

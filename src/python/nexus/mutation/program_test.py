@@ -93,6 +93,42 @@ def test_only_the_lines_of_a_change_are_tried(
     assert fates(root) == {2: "killed"}
 
 
+def test_a_run_goes_on_where_an_earlier_one_ended(root: Path) -> None:
+    rate, test = (root / f"src/python/nexus/a/{name}.py" for name in ("rate", "rate_test"))
+    text = "def low(n):\n    return n < 3\n\n\ndef high(n):\n    return not n\n"
+    rate.write_text(text)
+    unaware = "from nexus.a.rate import low\n\n\ndef test_none():\n    low\n"
+    aware = (
+        "from nexus.a.rate import high, low\n\n\ndef test_both():\n"
+        "    assert low(2) and not low(3) and not low(4) and high(0) and not high(1)\n"
+    )
+    test.write_text(unaware)
+    run(root, "src/python/nexus/a", "--sample", "1")
+    assert list(fates(root).values()) == ["survived"]
+    test.write_text(aware)
+    run(root, "src/python/nexus/a", "--sample", "2", "--resume")
+    assert list(fates(root).values()) == ["survived", "killed"], "what is known is not tried again"
+    run(root, "src/python/nexus/a", "--sample", "2", "--resume", "--again")
+    assert list(fates(root).values()) == ["killed", "killed"]
+    test.write_text(unaware)
+    run(root, "src/python/nexus/a", "--sample", "2", "--resume", "--again")
+    assert list(fates(root).values()) == ["killed", "killed"], "only survivors are tried again"
+    rate.write_text("# One line further down.\n" + text)
+    run(root, "src/python/nexus/a", "--resume")
+    assert fates(root) == {3: "survived", 7: "survived"}, "elsewhere it is another fault"
+
+
+def test_only_a_report_of_the_same_seed_is_gone_on_from(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(root, "src/python/nexus/a", "--sample", "1") == 0
+    assert run(root, "src/python/nexus/a", "--resume", "--seed", "2") == EXIT_CONFIG
+    assert "was drawn with seed 1, not with seed 2" in capsys.readouterr().err
+    (root / "out/mutants.json").write_text("{}")
+    assert run(root, "src/python/nexus/a", "--resume") == EXIT_CONFIG
+    assert "mutants.json is not a report of this program" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
