@@ -36,11 +36,12 @@ var request_frame: [64]u8 = undefined;
 var reply_frame: [rn.reply_header_bytes + rn.bytes_max]u8 = undefined;
 
 pub fn main() !void {
-    if (start()) svc.ready() else |err| {
-        // Without a device every request is answered `io`: that is better than silence.
+    // Without a device every request is answered `io`: that is better than silence.
+    is_broken = if (start()) false else |err| blk: {
         os.print("rngd: FAIL {s}", .{@errorName(err)});
-        is_broken = true;
-    }
+        break :blk true;
+    };
+    if (!is_broken) svc.ready();
     while (true) {
         const until = if (is_asking) deadline_ns else 0;
         if (os.recv(os.abi.slot.server_recv, &request_frame, until)) |message| {

@@ -1,0 +1,151 @@
+//! bundlemgrd as it runs, on a stand-in for the kernel: policyd is asked anew for each request, and
+//! whatever is no answer of it denies.
+
+const std = @import("std");
+const os = @import("os");
+const os_fake = @import("os_fake");
+const wire = @import("wire");
+const service = @import("main.zig");
+const testing = std.testing;
+const Kernel = os_fake.Kernel;
+const bn = wire.bn;
+const pf = wire.pf;
+const po = wire.po;
+
+const alice = 0xA;
+const policyd = os_fake.route_slot;
+const packagefsd = os_fake.route_slot + 1;
+const routes: []const []const u8 = &.{ "policyd", "packagefsd" };
+const list = "BN\x01\x01";
+const ask: os_fake.Step = .{ .message = .{ .sender = alice, .payload = list } };
+
+/// The next decisions of policyd; null is silence.
+var decisions: []const ?po.Status = &.{};
+/// What is added to the nonce of its answers.
+var nonce_off: u32 = 0;
+var answered_op: po.Op = .check_cap_delegated;
+
+fn answer(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
+    const Static = struct {
+        var reply: [po.reply_bytes]u8 = undefined;
+    };
+    if (slot != policyd) return pf.encodeRefusal(&Static.reply, .list, .io) catch unreachable;
+    const check = po.decodeRequest(request).request;
+    testing.expectEqual(po.Op.check_cap_delegated, check.op) catch @panic("another question");
+    testing.expectEqual(@as(u64, alice), check.subject) catch @panic("another subject");
+    testing.expectEqualStrings("bundle.query", check.capability) catch @panic("another name");
+    defer decisions = decisions[1..];
+    const status = decisions[0] orelse return null;
+    return po.encodeReply(&Static.reply, answered_op, check.nonce +% nonce_off, status) catch
+        unreachable;
+}
+
+fn run(kernel: *Kernel) !void {
+    kernel.install();
+    try testing.expectError(error.Broken, service.main());
+    try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
+}
+
+fn expectStatus(kernel: *Kernel, index: u32, status: bn.Status) !void {
+    try testing.expectEqual(status, bn.decodeListReply(try kernel.replyTo(index)).?.status);
+}
+
+test "policyd decides each time, and silence is no" {
+    decisions = &.{ .allow, .deny, null, .allow };
+    nonce_off = 0;
+    var kernel: Kernel = .{
+        .name = "bundlemgrd",
+        .routes = routes,
+        .answer = answer,
+        .script = &.{ ask, ask, ask, ask },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    for ([_]bn.Status{ .ok, .unsupported, .unsupported, .ok }, 0..) |status, index| {
+        try expectStatus(&kernel, @intCast(index), status);
+    }
+    const told = "bundlemgrd: sender denied id=0x000000000000000a\n";
+    try testing.expectEqualStrings(
+        "bundlemgrd: not registered: Denied\nbundlemgrd: ready\n" ++ told ++ told,
+        kernel.said(),
+    );
+    // The nonces differ, so that no answer can be taken for another's.
+    const asked = kernel.sentTo(policyd);
+    try testing.expectEqual(@as(usize, 4), asked.len);
+    for (asked, 1..) |each, nonce| {
+        try testing.expectEqual(@as(u32, @intCast(nonce)), po.decodeRequest(each.bytes).request.nonce);
+    }
+    // Three tenths of a second are waited for one that does not answer.
+    try testing.expectEqual(@as(u64, 301_000_000), kernel.now_ns);
+}
+
+test "an answer to another question is no permission" {
+    for ([_]u32{ 1, std.math.maxInt(u32) }) |off| {
+        decisions = &.{.allow};
+        nonce_off = off;
+        var kernel: Kernel = .{
+            .name = "bundlemgrd",
+            .routes = routes,
+            .answer = answer,
+            .script = &.{ask},
+        };
+        defer kernel.deinit();
+        try run(&kernel);
+        try expectStatus(&kernel, 0, .unsupported);
+    }
+    nonce_off = 0;
+    answered_op = .check_cap;
+    defer answered_op = .check_cap_delegated;
+    decisions = &.{.allow};
+    var kernel: Kernel =
+        .{ .name = "bundlemgrd", .routes = routes, .answer = answer, .script = &.{ask} };
+    defer kernel.deinit();
+    try run(&kernel);
+    try expectStatus(&kernel, 0, .unsupported);
+}
+
+test "without policyd everybody is denied" {
+    var kernel: Kernel = .{ .name = "bundlemgrd", .script = &.{ask} };
+    defer kernel.deinit();
+    try run(&kernel);
+    try expectStatus(&kernel, 0, .unsupported);
+}
+
+test "packagefsd is asked where it is, and a silent one is waited for a moment" {
+    decisions = &.{.allow};
+    var kernel: Kernel = .{
+        .name = "bundlemgrd",
+        .routes = routes,
+        .answer = silentFiles,
+        .script = &.{ask},
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    try testing.expectEqual(@as(u16, 1), bn.decodeListReply(try kernel.replyTo(0)).?.count);
+    try testing.expectEqual(@as(usize, 1), kernel.sentTo(packagefsd).len);
+    try testing.expectEqual(@as(u64, 301_000_000), kernel.now_ns);
+}
+
+fn silentFiles(kernel: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
+    return if (slot == policyd) answer(kernel, slot, request) else null;
+}
+
+test "the configuration's section is what the bundle has in it; a wrong one stops the service" {
+    decisions = &.{.allow};
+    var kernel: Kernel = .{
+        .name = "bundlemgrd",
+        .routes = routes,
+        .answer = answer,
+        .config = "\x01\x00\x03\x00a=b",
+        .script = &.{.{ .message = .{ .sender = alice, .payload = "BN\x01\x03" } }},
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    const image = bn.decodeImageReply(try kernel.replyTo(0)).?.image;
+    var files = try wire.nxbi.iterate(image);
+    try testing.expectEqualStrings("a=b", (try files.next()).?.data);
+    var wrong: Kernel = .{ .name = "bundlemgrd", .config = "\x02\x00\x00\x00" };
+    defer wrong.deinit();
+    wrong.install();
+    try testing.expectError(error.UnknownTag, service.main());
+}

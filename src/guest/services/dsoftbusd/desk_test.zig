@@ -1,0 +1,231 @@
+//! dsoftbusd as it runs, on stand-ins for kernel, netstackd and rngd: which message reaches what
+//! part of the node, and who is answered.
+
+const std = @import("std");
+const os = @import("os");
+const os_fake = @import("os_fake");
+const dsoftbus = @import("dsoftbus");
+const sock = @import("sock");
+const wire = @import("wire");
+const fake = @import("netstackd_fake.zig");
+const service = @import("main.zig");
+const testing = std.testing;
+const Kernel = os_fake.Kernel;
+const Step = os_fake.Step;
+
+test {
+    _ = @import("edge_test.zig");
+}
+
+fn record(comptime tag: u8, comptime value: []const u8) []const u8 {
+    return .{ tag, 0, value.len, 0 } ++ value;
+}
+
+/// Device id, secret, port 34567, a name; a peer that is waited for, and announces each 250 ms.
+const section = record(1, "node-a") ++ record(2, "s" ** 32) ++ record(3, "\x07\x87") ++
+    record(4, "samgrd") ++
+    record(5, "\x00\x0a\x2a\x00\x0b\x08\x87" ++ "k" ** 32 ++ "node-b") ++
+    record(7, "\x10\x00\x08\x00");
+
+const client = 0xC;
+const network = os.serviceId("netstackd");
+const ms = std.time.ns_per_ms;
+
+fn event(comptime id: u8, comptime bits: u8, comptime sender: u64) Step {
+    return .{ .message = .{
+        .sender = sender,
+        .type = sock.ns.event_type,
+        .payload = "NS\x01\x40" ++ [_]u8{ id, 0, 0, 0, bits },
+        .wants_reply = false,
+    } };
+}
+
+fn run(kernel: *Kernel) !void {
+    fake.reset();
+    kernel.install();
+    try testing.expectError(error.Broken, service.main());
+}
+
+fn count(kernel: *Kernel, op: sock.ns.Op) usize {
+    var list: [128]os_fake.Sent = undefined;
+    return fake.asked(kernel, op, &list).len;
+}
+
+test "a node without peers answers every request with a refusal, and opens no socket" {
+    var request: [wire.ds.request_bytes_max]u8 = undefined;
+    const frame = try wire.ds.encodeRequest(&request, .bundle_list);
+    var kernel: Kernel = .{ .name = "dsoftbusd", .routes = fake.routes, .script = &.{
+        .{ .message = .{ .sender = client, .type = 3, .payload = frame } },
+        .{ .message = .{ .sender = client, .payload = "nonsense" } },
+        .{ .message = .{ .sender = 0, .payload = frame } },
+    } };
+    defer kernel.deinit();
+    try run(&kernel);
+    const fail: ?wire.ds.Status = .fail;
+    try testing.expectEqual(fail, wire.ds.decodeStatus(try kernel.replyTo(0), .bundle_list));
+    try testing.expectEqual(@as(u16, 3), kernel.sentTo(os_fake.client_slot)[0].type);
+    _ = try kernel.replyTo(1);
+    try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot + 2).len);
+    try testing.expectEqual(@as(usize, 0), kernel.sentTo(fake.netstackd).len);
+    try testing.expect(std.mem.endsWith(u8, kernel.said(), "dsoftbusd: ready\n"));
+}
+
+test "announces go out on their schedule, to the group and to the peer" {
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes,
+        .answer = fake.answer,
+        .script = &.{.{ .until_ns = 1001 * ms + 1 }},
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    var list: [16]os_fake.Sent = undefined;
+    const said = fake.asked(&kernel, .udp_send_to, &list);
+    try testing.expectEqual(@as(usize, 10), said.len);
+    for (said, 0..) |each, index| {
+        try testing.expectEqual((1 + 250 * (index / 2)) * ms, each.at_ns);
+        const to: [4]u8 = if (index % 2 == 0) dsoftbus.announce.group else .{ 10, 42, 0, 11 };
+        try testing.expectEqualSlices(u8, &to, each.bytes[8..12]);
+    }
+}
+
+test "events of netstackd reach what they are about; those of others reach nothing" {
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes,
+        .answer = fake.answer,
+        .script = &.{
+            .{ .does = expectQuiet },
+            event(41, 1, client),
+            event(42, 1, client),
+            .{ .does = expectQuiet },
+            event(41, 1, network),
+            .{ .does = expectHeard },
+            event(42, 1, network),
+            .{ .does = expectAccepted },
+            event(99, 0xFF, network),
+        },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    try testing.expectEqual(@as(usize, 1), count(&kernel, .udp_recv_from));
+}
+
+fn expectQuiet(kernel: *Kernel) void {
+    if (count(kernel, .udp_recv_from) + count(kernel, .accept) != 0) @panic("asked too early");
+}
+
+fn expectHeard(kernel: *Kernel) void {
+    if (count(kernel, .udp_recv_from) != 1) @panic("the datagram is left lying");
+    if (count(kernel, .accept) != 0) @panic("nobody has come");
+}
+
+fn expectAccepted(kernel: *Kernel) void {
+    if (count(kernel, .accept) == 0) @panic("nobody is let in");
+}
+
+test "a stranger is let in, read from, and let go when the connection fails" {
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes,
+        .answer = fake.answer,
+        .script = &.{
+            .{ .does = bringStranger },
+            event(42, 1, network),
+            .{ .until_ns = 20 * ms },
+            .{ .does = expectReading },
+            late(client),
+            .{ .does = expectStillThere },
+            late(network),
+        },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    try testing.expectEqual(@as(usize, 1), count(&kernel, .read_later));
+    try testing.expect(count(&kernel, .abort) + count(&kernel, .close) == 1);
+}
+
+/// The connection failed, under the token of the first one.
+fn late(comptime sender: u64) Step {
+    return .{ .message = .{
+        .sender = sender,
+        .type = sock.ns.later_type,
+        .payload = "NS\x01\x8f\x04" ++ "\x01\x00\x00\x00\x00\x00\x00\x00",
+        .wants_reply = false,
+    } };
+}
+
+fn expectStillThere(kernel: *Kernel) void {
+    if (count(kernel, .abort) + count(kernel, .close) != 0) @panic("anybody can end a connection");
+}
+
+fn bringStranger(_: *Kernel) void {
+    fake.chosen =
+        &.{.{ .op = .accept, .tail = "\x50\x00\x00\x00" ++ "\x0a\x2a\x00\x63" ++ "\x39\x30" }};
+}
+
+fn expectReading(kernel: *Kernel) void {
+    if (count(kernel, .read_later) != 1) @panic("what it says is not asked for");
+}
+
+test "a local request without a session is answered in the end; what is no request at once" {
+    var request: [wire.ds.request_bytes_max]u8 = undefined;
+    const frame = try wire.ds.encodeRequest(&request, .bundle_list);
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes,
+        .answer = fake.answer,
+        .script = &.{
+            .{ .message = .{ .sender = client, .type = 3, .payload = frame } },
+            .{ .message = .{ .sender = client, .type = 4, .payload = "nonsense" } },
+            // A way back, but from the kernel: nobody waits there.
+            .{ .message = .{ .sender = 0, .payload = frame } },
+            // An answer that nobody asked for.
+            .{ .message = .{
+                .sender = os.serviceId("samgrd"),
+                .type = 1,
+                .payload = "SM",
+                .wants_reply = false,
+            } },
+            .{ .until_ns = 10_000 * ms },
+        },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    const answered = kernel.sentTo(os_fake.client_slot)[0];
+    try testing.expectEqual(@as(u16, 3), answered.type);
+    try testing.expect(answered.at_ns > 1000 * ms);
+    try testing.expectEqual(
+        @as(?wire.ds.Status, .fail),
+        wire.ds.decodeStatus(try kernel.replyTo(0), .bundle_list),
+    );
+    const refused = kernel.sentTo(os_fake.client_slot + 1)[0];
+    try testing.expectEqual(@as(u64, 1 * ms), refused.at_ns);
+    try testing.expectEqual(@as(u16, 4), refused.type);
+    // Whoever was answered gets its turn before anything else is done.
+    try testing.expectEqual(@as(usize, 2), kernel.countOf(.yield));
+    try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot + 2).len);
+    try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
+}
+
+test "a section that cannot be read stops it, and a node without entropy does not start" {
+    var wrong: Kernel = .{ .name = "dsoftbusd", .config = "\x63\x00\x00\x00" };
+    defer wrong.deinit();
+    wrong.install();
+    try testing.expectError(error.Malformed, service.main());
+    fake.reset();
+    fake.entropy_status = .io;
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes,
+        .answer = fake.answer,
+    };
+    defer kernel.deinit();
+    kernel.install();
+    try testing.expectError(error.NoEntropy, service.main());
+}

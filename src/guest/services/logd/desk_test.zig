@@ -1,0 +1,69 @@
+//! logd as it runs, on a stand-in for the kernel: its records' times and senders.
+
+const std = @import("std");
+const os = @import("os");
+const os_fake = @import("os_fake");
+const lo = @import("wire").lo;
+const service = @import("main.zig");
+const testing = std.testing;
+
+const alice = 0xA;
+
+fn note(buffer: []u8, room: lo.Room) []const u8 {
+    return lo.encodeRequest(buffer, 5, .{ .note = .{
+        .room = room,
+        .source = "peer",
+        .append = .{ .level = .warn, .scope = "s", .message = "m" },
+    } }) catch unreachable;
+}
+
+fn query(buffer: []u8) []const u8 {
+    return lo.encodeRequest(buffer, 6, .{ .query = .{ .since_ns = 0, .max = 9 } }) catch
+        unreachable;
+}
+
+test "a record has the kernel's word for its sender, and the time at which it came" {
+    var buffers: [2][512]u8 = undefined;
+    var kernel: os_fake.Kernel = .{ .name = "logd", .script = &.{
+        .{ .message = .{ .sender = 0, .payload = note(&buffers[0], .audit) } },
+        .{ .until_ns = 70_000_000 },
+        .{ .message = .{ .sender = alice, .payload = note(&buffers[0], .audit) } },
+        .{ .message = .{ .sender = alice, .type = 4, .payload = query(&buffers[1]) } },
+    } };
+    defer kernel.deinit();
+    kernel.install();
+    try testing.expectError(error.Broken, service.main());
+    try testing.expectEqualStrings("logd: not registered: Denied\nlogd: ready\n", kernel.said());
+    const answer = lo.decodeQueryReply(try kernel.replyTo(2), 6).?;
+    try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot).len);
+    var records = answer;
+    const record = (try records.next()).?;
+    try testing.expectEqual(@as(u64, alice), record.service);
+    try testing.expectEqual(@as(u64, 70_000_000), record.time_ns);
+    try testing.expectEqualStrings("m", record.message);
+    try testing.expectEqual(null, try records.next());
+}
+
+test "refusals of a source are counted, and the number becomes a record in time" {
+    var buffers: [2][512]u8 = undefined;
+    const refusal = note(&buffers[0], .refusal);
+    var kernel: os_fake.Kernel = .{ .name = "logd", .script = &.{
+        .{ .message = .{ .sender = alice, .payload = refusal, .wants_reply = false } },
+        .{ .message = .{ .sender = alice, .payload = refusal, .wants_reply = false } },
+        .{ .message = .{ .sender = alice, .payload = refusal, .wants_reply = false } },
+        .{ .until_ns = 60_000_000_000 },
+        .{ .message = .{ .sender = alice, .payload = query(&buffers[1]) } },
+    } };
+    defer kernel.deinit();
+    kernel.install();
+    try testing.expectError(error.Broken, service.main());
+    var records = lo.decodeQueryReply(try kernel.replyTo(3), 6).?;
+    const first = (try records.next()).?;
+    try testing.expectEqual(@as(u64, 1_000_000), first.time_ns);
+    const counted = (try records.next()).?;
+    try testing.expectEqual(@as(u64, alice), counted.service);
+    // Ten seconds after the first, and not only when somebody asks.
+    try testing.expectEqual(@as(u64, 10_001_000_000), counted.time_ns);
+    try testing.expect(std.mem.indexOf(u8, counted.message, "2") != null);
+    try testing.expectEqual(null, try records.next());
+}

@@ -1,0 +1,223 @@
+//! rngd as it runs, on a stand-in for the kernel and for the device: bytes in order, a device that
+//! breaks rules or stays silent, and secrets that do not stay in memory.
+
+const std = @import("std");
+const os = @import("os");
+const os_fake = @import("os_fake");
+const rn = @import("wire").rn;
+const virtio = @import("virtio");
+const service = @import("main.zig");
+const testing = std.testing;
+const Kernel = os_fake.Kernel;
+
+const second = std.time.ns_per_s;
+const interrupt: os_fake.Step =
+    .{ .message = .ofKernel(os.abi.KernelMsg.interrupt, "") };
+
+/// Registers of an entropy device in plain memory; see lib/virtio.
+fn registers() [0x80]u32 {
+    var words: [0x80]u32 = @splat(0);
+    words[0] = 0x7472_6976;
+    words[1] = 2;
+    words[2] = 4;
+    words[4] = 1; // bit 0 of the upper half is VERSION_1
+    words[0x34 / 4] = 256;
+    return words;
+}
+
+/// The device's memory: descriptors at 0, the used ring at 16 * 2 + 6 + 4, rounded up to 4.
+const used_at = 44;
+const buffer_at = 512;
+var answers: u16 = 0;
+/// How much the device gives for each request, and with which byte.
+var gives: u32 = 0;
+
+fn memoryOf(kernel: *Kernel) []u8 {
+    var all = kernel.memory.valueIterator();
+    return all.next().?.*;
+}
+
+/// The device puts `gives` bytes into the buffer that it was handed.
+fn device(kernel: *Kernel) void {
+    const memory = memoryOf(kernel);
+    @memset(memory[buffer_at..][0..@min(gives, 256)], 'a' + @as(u8, @intCast(answers)));
+    const ring = memory[32..];
+    const at = std.mem.readInt(u16, ring[2..4], .little) -% 1;
+    const id = std.mem.readInt(u16, ring[4 + 2 * @as(usize, at % 2) ..][0..2], .little);
+    const element = memory[used_at + 4 + 8 * @as(usize, answers % 2) ..];
+    std.mem.writeInt(u32, element[0..4], id, .little);
+    std.mem.writeInt(u32, element[4..8], gives, .little);
+    answers += 1;
+    std.mem.writeInt(u16, memory[used_at + 2 ..][0..2], answers, .little);
+}
+
+fn requested(kernel: *Kernel) u32 {
+    const memory = memoryOf(kernel);
+    const ring = memory[32..];
+    const at = std.mem.readInt(u16, ring[2..4], .little) -% 1;
+    const id = std.mem.readInt(u16, ring[4 + 2 * @as(usize, at % 2) ..][0..2], .little);
+    return std.mem.readInt(u32, memory[@as(usize, id) * 16 + 8 ..][0..4], .little);
+}
+
+fn asking(comptime len: u16) os_fake.Step {
+    const frame = [_]u8{ 'R', 'N', 1, 1, len & 0xFF, len >> 8 };
+    return .{ .message = .{ .sender = 0xA, .type = len, .payload = &frame } };
+}
+
+fn run(kernel: *Kernel) !void {
+    answers = 0;
+    kernel.install();
+    try testing.expectError(error.Broken, service.main());
+}
+
+fn reply(kernel: *Kernel, index: u32) !rn.Reply {
+    return rn.decodeReply(try kernel.replyTo(index)).?;
+}
+
+/// A device that works: each request is answered with `gives` bytes, or all of them if that is 0.
+fn works(kernel: *Kernel) void {
+    const wanted = requested(kernel);
+    const chosen = gives;
+    defer gives = chosen;
+    if (gives == 0) gives = wanted;
+    device(kernel);
+}
+
+test "bytes go to who asked first, in pieces as the device gives them, and leave no trace" {
+    var words: [0x80]u32 align(8) = registers();
+    gives = 10;
+    var kernel: Kernel = .{
+        .name = "rngd",
+        .registers = &words,
+        .script = &.{
+            asking(16),
+            asking(4),
+            .{ .does = works },
+            interrupt,
+            .{ .does = expectSix },
+            interrupt,
+            .{ .does = worksWithSix },
+            interrupt,
+            .{ .does = expectFour },
+            .{ .does = worksWithFour },
+            interrupt,
+            .{ .does = expectNoTrace },
+            asking(0),
+            asking(257),
+        },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    const first = try reply(&kernel, 0);
+    try testing.expectEqual(rn.Status.ok, first.status);
+    try testing.expectEqualStrings("aaaaaaaaaabbbbbb", first.bytes);
+    const second_one = try reply(&kernel, 1);
+    try testing.expectEqualStrings("cccc", second_one.bytes);
+    for (6..8) |index| {
+        const refused = try reply(&kernel, @intCast(index));
+        try testing.expectEqual(rn.Status.malformed, refused.status);
+        try testing.expectEqual(@as(usize, 0), refused.bytes.len);
+    }
+    // The types of the answers are those of the requests.
+    try testing.expectEqual(@as(u16, 16), kernel.sentTo(os_fake.client_slot)[0].type);
+    try testing.expectEqual(@as(u16, 4), kernel.sentTo(os_fake.client_slot + 1)[0].type);
+    try testing.expectEqual(@as(usize, 4), kernel.countOf(.irq_ack));
+    try testing.expectEqual(@as(usize, 1), kernel.countOf(.irq_bind));
+}
+
+fn expectSix(kernel: *Kernel) void {
+    testing.expectEqual(@as(u32, 6), requested(kernel)) catch @panic("asks for another number");
+    testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot).len) catch
+        @panic("a part was sent");
+}
+
+fn worksWithSix(kernel: *Kernel) void {
+    gives = 6;
+    device(kernel);
+}
+
+fn expectFour(kernel: *Kernel) void {
+    testing.expectEqual(@as(u32, 4), requested(kernel)) catch @panic("asks for another number");
+}
+
+fn worksWithFour(kernel: *Kernel) void {
+    gives = 4;
+    device(kernel);
+}
+
+fn expectNoTrace(kernel: *Kernel) void {
+    const left = memoryOf(kernel)[buffer_at..][0..4];
+    testing.expectEqualSlices(u8, &@as([4]u8, @splat(0)), left) catch @panic("a secret is left");
+}
+
+fn expectBroken(gave: u32) !void {
+    var words: [0x80]u32 align(8) = registers();
+    gives = gave;
+    var kernel: Kernel = .{
+        .name = "rngd",
+        .registers = &words,
+        .script = &.{ asking(16), asking(4), .{ .does = device }, interrupt, asking(1) },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    for ([_]u32{ 0, 1, 3 }) |index| {
+        try testing.expectEqual(rn.Status.io, (try reply(&kernel, index)).status);
+    }
+    const said = kernel.said();
+    const last = "rngd: FAIL device does not answer\n";
+    try testing.expect(std.mem.endsWith(u8, said, "rngd: ready\n" ++ last));
+}
+
+test "a device that gives nothing, or more than was asked for, is not believed again" {
+    try expectBroken(0);
+    try expectBroken(17);
+    try expectBroken(300);
+}
+
+test "a device that is silent for a second makes everybody's request fail" {
+    var words: [0x80]u32 align(8) = registers();
+    var kernel: Kernel = .{
+        .name = "rngd",
+        .registers = &words,
+        .script = &.{
+            asking(16),
+            .{ .message = .ofKernel(os.abi.KernelMsg.child_exit, "") },
+            asking(4),
+            .{ .until_ns = 3 * second },
+            asking(1),
+        },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    for ([_]u32{ 0, 2, 3 }) |index| {
+        try testing.expectEqual(rn.Status.io, (try reply(&kernel, index)).status);
+    }
+    const late = kernel.sentTo(os_fake.client_slot)[0];
+    try testing.expectEqual(second + 1_000_000, late.at_ns);
+    try testing.expectEqual(@as(usize, 0), kernel.countOf(.irq_ack));
+}
+
+test "sixteen may wait, the next one is refused at once" {
+    var words: [0x80]u32 align(8) = registers();
+    const steps: [18]os_fake.Step = @splat(asking(4));
+    var kernel: Kernel = .{
+        .name = "rngd",
+        .registers = &words,
+        .script = &(steps ++ .{os_fake.Step{ .until_ns = 3 * second }}),
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    for (0..18) |index| {
+        const sent = kernel.sentTo(os_fake.client_slot + @as(u32, @intCast(index)))[0];
+        const at: u64 = if (index < 16) second + 1_000_000 else 1_000_000;
+        try testing.expectEqual(at, sent.at_ns);
+    }
+}
+
+test "without a device every request is answered, and the console says why" {
+    var kernel: Kernel = .{ .name = "rngd", .script = &.{asking(4)} };
+    defer kernel.deinit();
+    try run(&kernel);
+    try testing.expectEqual(rn.Status.io, (try reply(&kernel, 0)).status);
+    try testing.expectEqualStrings("rngd: FAIL BadSlot\n", kernel.said());
+}
