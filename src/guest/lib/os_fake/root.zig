@@ -18,6 +18,9 @@
 const std = @import("std");
 const os = @import("os");
 const abi = os.abi;
+pub const Disk = @import("disk.zig").Disk;
+pub const disk = @import("disk.zig");
+pub const Ring = @import("ring.zig").Ring;
 
 /// Where the reply of a message of the script goes, if it asks for one; the next message's is one
 /// higher.
@@ -68,6 +71,8 @@ pub const Kernel = struct {
     config: []const u8 = "",
     routes: []const []const u8 = &.{},
     answer: ?Answer = null,
+    /// Called when the service waits at its inbox and nothing is there: a device may work then.
+    idle: ?*const fn (kernel: *Kernel) void = null,
     /// Sends to it fail with this.
     deaf: ?struct { slot: os.Slot, errno: abi.Errno } = null,
     /// What is in front of the service's devices; mmio_map gives it.
@@ -201,6 +206,7 @@ pub const Kernel = struct {
 
     fn receive(self: *Kernel, desc: *const abi.RecvDesc) u64 {
         if (desc.slot == abi.slot.inbox_recv) {
+            if (self.inbox.items.len == 0) if (self.idle) |idle| idle(self);
             if (self.inbox.items.len == 0) return self.expire(desc);
             const first = self.inbox.orderedRemove(0);
             return give(desc, .{ .type = first.type }, 2, first.bytes);

@@ -42,6 +42,7 @@ var service: Service = .{};
 var first_sector: [disk.sector_bytes]u8 = undefined;
 
 pub fn main() !void {
+    service = .{};
     if (mount()) {
         os.print("packagefsd: v2 mounted (pkgimg)", .{});
     } else |err| switch (err) {

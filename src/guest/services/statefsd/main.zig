@@ -97,6 +97,7 @@ var section: [64]u8 = undefined;
 
 pub fn main() !void {
     service = .{ .gate = .{ .policy = .open() } };
+    medium = .{};
     if (disk.Disk.open()) |opened| {
         drive = opened;
         medium.is_disk = true;

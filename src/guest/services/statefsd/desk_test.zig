@@ -1,0 +1,171 @@
+//! statefsd as it runs, on stand-ins for the kernel and for the disk: which store is opened, what is
+//! said of it, and that policyd is asked about each sender.
+
+const std = @import("std");
+const os = @import("os");
+const os_fake = @import("os_fake");
+const wire = @import("wire");
+const service = @import("main.zig");
+const testing = std.testing;
+const Kernel = os_fake.Kernel;
+const Step = os_fake.Step;
+const sf = wire.sf;
+const po = wire.po;
+
+const flush_feature = os_fake.disk.flush_feature;
+const alice = 0xA;
+const bob = 0xB;
+const policyd = os_fake.route_slot;
+
+var device: os_fake.Disk = undefined;
+
+fn serve(kernel: *Kernel) void {
+    device.serve(kernel);
+}
+
+/// Alice may everything, bob nothing.
+fn judge(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
+    const Static = struct {
+        var reply: [po.reply_bytes]u8 = undefined;
+    };
+    if (slot != policyd) return null;
+    const check = po.decodeRequest(request).request;
+    const status: po.Status = if (check.subject == alice) .allow else .deny;
+    return po.encodeReply(&Static.reply, check.op, check.nonce, status) catch unreachable;
+}
+
+fn ask(buffer: []u8, sender: u64, request: sf.Request) Step {
+    const frame = sf.encodeRequest(buffer, request) catch unreachable;
+    return .{ .message = .{ .sender = sender, .payload = frame } };
+}
+
+const World = struct {
+    kernel: Kernel = .{
+        .name = "statefsd",
+        .idle = serve,
+        .answer = judge,
+        .routes = &.{"policyd"},
+    },
+    buffers: [4][256]u8 = undefined,
+    script: [4]Step = undefined,
+    buffers_used: usize = 0,
+
+    fn add(self: *World, sender: u64, request: sf.Request) void {
+        defer self.buffers_used += 1;
+        self.script[self.buffers_used] = ask(&self.buffers[self.buffers_used], sender, request);
+        self.kernel.script = self.script[0 .. self.buffers_used + 1];
+    }
+
+    fn run(self: *World) !void {
+        self.kernel.install();
+        try testing.expectError(error.Broken, service.main());
+    }
+
+    fn reply(self: *World, index: u32, op: sf.Op) !sf.Reply {
+        return sf.decodeReply(try self.kernel.replyTo(index), op, null).?;
+    }
+
+    fn expectSaid(self: *World, comptime lines: []const u8) !void {
+        const rest = "statefsd: not registered: Denied\nstatefsd: ready\n";
+        const said = self.kernel.said();
+        try testing.expectEqualStrings(lines ++ rest, said[0..@min(said.len, lines.len + rest.len)]);
+    }
+};
+
+test "a change is on the disk, and is there again when the machine starts anew" {
+    device = .init(testing.allocator, flush_feature, 128);
+    defer device.deinit();
+    var world: World = .{};
+    defer world.kernel.deinit();
+    world.kernel.registers = &device.registers;
+    world.add(alice, .{ .op = .put, .key = "/state/a", .value = "one" });
+    world.add(bob, .{ .op = .get, .key = "/state/a" });
+    world.add(alice, .{ .op = .sync });
+    try world.run();
+    try world.expectSaid(
+        "blk: virtio-blk up (ss=512 nsec=128)\nstatefsd: journal v2 mounted (2PC)\n",
+    );
+    try testing.expectEqual(sf.Status.ok, (try world.reply(0, .put)).status);
+    try testing.expectEqual(sf.Status.access_denied, (try world.reply(1, .get)).status);
+    try testing.expectEqual(sf.Status.ok, (try world.reply(2, .sync)).status);
+    try testing.expect(device.countOf(.flush) > 0);
+
+    device.cutPower();
+    var again: World = .{};
+    defer again.kernel.deinit();
+    again.kernel.registers = &device.registers;
+    again.add(alice, .{ .op = .get, .key = "/state/a" });
+    try again.run();
+    const found = try again.reply(0, .get);
+    try testing.expectEqual(sf.Status.ok, found.status);
+    try testing.expectEqualStrings("one", sf.valueOf(found).?);
+}
+
+test "who is denied is named on the console, with what was asked for" {
+    device = .init(testing.allocator, flush_feature, 128);
+    defer device.deinit();
+    var world: World = .{};
+    defer world.kernel.deinit();
+    world.kernel.registers = &device.registers;
+    world.add(bob, .{ .op = .get, .key = "/state/a" });
+    try world.run();
+    try testing.expect(std.mem.endsWith(
+        u8,
+        world.kernel.said(),
+        "statefsd: access denied path=/state/a sender=0x000000000000000b\n",
+    ));
+}
+
+test "without a disk the state ends with the machine" {
+    var world: World = .{};
+    defer world.kernel.deinit();
+    world.add(alice, .{ .op = .put, .key = "/state/a", .value = "one" });
+    world.add(alice, .{ .op = .get, .key = "/state/a" });
+    try world.run();
+    try world.expectSaid(
+        "statefsd: no disk, state ends with the machine\nstatefsd: journal v2 mounted (2PC)\n",
+    );
+    try testing.expectEqualStrings("one", sf.valueOf(try world.reply(1, .get)).?);
+}
+
+test "a disk with something else on it is told of and not written to" {
+    device = .init(testing.allocator, flush_feature, 128);
+    defer device.deinit();
+    device.put(0, "not a journal" ** 8);
+    var world: World = .{};
+    defer world.kernel.deinit();
+    world.kernel.registers = &device.registers;
+    world.add(alice, .{ .op = .put, .key = "/state/a", .value = "one" });
+    try world.run();
+    const said = world.kernel.said();
+    try testing.expect(std.mem.indexOf(u8, said, "statefsd: journal damaged (") != null);
+    try testing.expect((try world.reply(0, .put)).status != .ok);
+    try testing.expectEqual(@as(usize, 0), device.countOf(.write));
+}
+
+test "a disk that cannot be read has one answer for everybody" {
+    device = .init(testing.allocator, flush_feature, 128);
+    defer device.deinit();
+    device.status = 1;
+    var world: World = .{};
+    defer world.kernel.deinit();
+    world.kernel.registers = &device.registers;
+    world.add(alice, .{ .op = .get, .key = "/state/a" });
+    try world.run();
+    try world.expectSaid(
+        "blk: virtio-blk up (ss=512 nsec=128)\nstatefsd: disk unreadable\n",
+    );
+    try testing.expectEqual(sf.Status.io_error, (try world.reply(0, .get)).status);
+}
+
+test "another device in the disk's place, or a section that cannot be read, stops the service" {
+    var registers: [0x80]u32 align(8) = @splat(0);
+    var kernel: Kernel = .{ .name = "statefsd", .registers = &registers };
+    defer kernel.deinit();
+    kernel.install();
+    try testing.expectError(error.NotVirtio, service.main());
+    var wrong: Kernel = .{ .name = "statefsd", .config = "\x63\x00\x00\x00" };
+    defer wrong.deinit();
+    wrong.install();
+    try testing.expect(std.meta.isError(service.main()));
+}
