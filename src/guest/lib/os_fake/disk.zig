@@ -1,5 +1,5 @@
-//! A virtio disk for tests on the host: it serves when its driver waits, and what was not flushed is
-//! lost when the test says that the power fails.
+//! A virtio disk for tests on the host: it serves when its driver waits, and what was not flushed
+//! is lost when the test says that the power fails.
 
 const std = @import("std");
 const os = @import("os");

@@ -1,5 +1,5 @@
 //! The device's side of a split virtqueue (virtio 1.1, section 2.6), for tests on the host. Where
-//! its parts lie is what the driver wrote into the device's registers; addresses are the host's own.
+//! its parts lie is what the driver wrote into the device's registers; addresses are the host's.
 
 const std = @import("std");
 

@@ -172,7 +172,8 @@ pub const Kernel = struct {
             .bytes = bytes,
         }) catch unreachable;
         // Only what carries a way back is a call.
-        const reply = if (is_moved) if (self.answer) |answer| answer(self, slot, bytes) else null else null;
+        const answer = if (is_moved) self.answer else null;
+        const reply = if (answer) |known| known(self, slot, bytes) else null;
         if (reply) |some| self.deliver(header.type, some);
         return 0;
     }

@@ -48,9 +48,14 @@ pub const DeviceId = struct {
     pub const entropy: u32 = 4;
 };
 
+const is_guest = builtin.cpu.arch == .riscv64;
+
+/// Told of each register that is written on the host, where a test stands in for the device.
+pub var on_store: ?*const fn (regs: [*]volatile u32, register: usize) void = null;
+
 /// Accesses before it are seen, by the device and by us, before those behind it.
 pub fn fence() void {
-    if (builtin.cpu.arch == .riscv64) {
+    if (is_guest) {
         asm volatile ("fence iorw, iorw" ::: .{ .memory = true });
     } else asm volatile ("" ::: .{ .memory = true });
 }
@@ -79,19 +84,19 @@ pub const Transport = struct {
         if (regs[Reg.magic] != 0x7472_6976 or regs[Reg.version] != 2) return error.NotVirtio;
         if (regs[Reg.device_id] != device_id) return error.WrongDevice;
         // The order of section 3.1.1.
-        regs[Reg.status] = 0;
+        self.store(Reg.status, 0);
         fence();
-        regs[Reg.status] = Status.acknowledge;
-        regs[Reg.status] = Status.acknowledge | Status.driver;
+        self.store(Reg.status, Status.acknowledge);
+        self.store(Reg.status, Status.acknowledge | Status.driver);
         const offered = self.deviceFeatures();
         const needed = required | Feature.version_1;
         if (offered & needed != needed) return self.fail(error.FeaturesRefused);
         const wanted = needed | (optional & offered);
         for (0..2) |half| {
-            regs[Reg.driver_features_select] = @intCast(half);
-            regs[Reg.driver_features] = @truncate(wanted >> @intCast(32 * half));
+            self.store(Reg.driver_features_select, @intCast(half));
+            self.store(Reg.driver_features, @truncate(wanted >> @intCast(32 * half)));
         }
-        regs[Reg.status] = Status.acknowledge | Status.driver | Status.features_ok;
+        self.store(Reg.status, Status.acknowledge | Status.driver | Status.features_ok);
         fence();
         if (regs[Reg.status] & Status.features_ok == 0) return self.fail(error.FeaturesRefused);
         self.features = wanted;
@@ -101,52 +106,57 @@ pub const Transport = struct {
     fn deviceFeatures(self: Transport) u64 {
         var features: u64 = 0;
         for (0..2) |half| {
-            self.regs[Reg.device_features_select] = @intCast(half);
+            self.store(Reg.device_features_select, @intCast(half));
             features |= @as(u64, self.regs[Reg.device_features]) << @intCast(32 * half);
         }
         return features;
     }
 
+    fn store(self: Transport, register: usize, value: u32) void {
+        self.regs[register] = value;
+        if (!is_guest) if (on_store) |tell| tell(self.regs, register);
+    }
+
     fn fail(self: Transport, why: Error) Error {
-        self.regs[Reg.status] = Status.failed;
+        self.store(Reg.status, Status.failed);
         return why;
     }
 
     /// Tell the device where the parts of a queue lie in physical memory.
     pub fn setQueue(self: Transport, index: u32, size: u32, at: QueueAddresses) Error!void {
         const regs = self.regs;
-        regs[Reg.queue_select] = index;
+        self.store(Reg.queue_select, index);
         if (regs[Reg.queue_ready] != 0) return self.fail(error.QueueUnavailable);
         if (regs[Reg.queue_size_max] < size) return self.fail(error.QueueUnavailable);
-        regs[Reg.queue_size] = size;
+        self.store(Reg.queue_size, size);
         self.writeAddress(Reg.queue_desc, at.descriptors);
         self.writeAddress(Reg.queue_driver, at.available);
         self.writeAddress(Reg.queue_device, at.used);
         fence();
-        regs[Reg.queue_ready] = 1;
+        self.store(Reg.queue_ready, 1);
     }
 
     fn writeAddress(self: Transport, register: usize, address: u64) void {
-        self.regs[register] = @truncate(address);
-        self.regs[register + 1] = @truncate(address >> 32);
+        self.store(register, @truncate(address));
+        self.store(register + 1, @truncate(address >> 32));
     }
 
     /// The device may work from now on.
     pub fn finish(self: Transport) void {
         fence();
         const all = Status.acknowledge | Status.driver | Status.features_ok | Status.driver_ok;
-        self.regs[Reg.status] = all;
+        self.store(Reg.status, all);
     }
 
     pub fn notify(self: Transport, queue: u32) void {
         fence();
-        self.regs[Reg.queue_notify] = queue;
+        self.store(Reg.queue_notify, queue);
     }
 
     /// Take the device's interrupt line down. To be done before looking at the queues, so that
     /// what comes after the look raises it again.
     pub fn acknowledgeInterrupt(self: Transport) void {
-        self.regs[Reg.interrupt_ack] = self.regs[Reg.interrupt_status] & 3;
+        self.store(Reg.interrupt_ack, self.regs[Reg.interrupt_status] & 3);
         fence();
     }
 

@@ -73,7 +73,7 @@ test "policyd decides each time, and silence is no" {
     const asked = kernel.sentTo(policyd);
     try testing.expectEqual(@as(usize, 4), asked.len);
     for (asked, 1..) |each, nonce| {
-        try testing.expectEqual(@as(u32, @intCast(nonce)), po.decodeRequest(each.bytes).request.nonce);
+        try testing.expectEqual(nonce, po.decodeRequest(each.bytes).request.nonce);
     }
     // Three tenths of a second are waited for one that does not answer.
     try testing.expectEqual(@as(u64, 301_000_000), kernel.now_ns);

@@ -1,5 +1,5 @@
-//! statefsd as it runs, on stand-ins for the kernel and for the disk: which store is opened, what is
-//! said of it, and that policyd is asked about each sender.
+//! statefsd as it runs, on stand-ins for the kernel and for the disk: which store is opened, what
+//! is said of it, and that policyd is asked about each sender.
 
 const std = @import("std");
 const os = @import("os");
@@ -68,7 +68,8 @@ const World = struct {
     fn expectSaid(self: *World, comptime lines: []const u8) !void {
         const rest = "statefsd: not registered: Denied\nstatefsd: ready\n";
         const said = self.kernel.said();
-        try testing.expectEqualStrings(lines ++ rest, said[0..@min(said.len, lines.len + rest.len)]);
+        const len = @min(said.len, lines.len + rest.len);
+        try testing.expectEqualStrings(lines ++ rest, said[0..len]);
     }
 };
 
