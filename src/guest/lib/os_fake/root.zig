@@ -318,6 +318,8 @@ fn take(number: abi.Syscall, args: [6]u64) u64 {
     return switch (number) {
         .getpid => 7,
         .exec => 100 + self.countOf(.exec),
+        // A slot of the other service's.
+        .cap_transfer_to => 5000 + self.countOf(.cap_transfer_to),
         .endpoint_create, .device_cap_create, .irq_create => self.make(),
         else => 0,
     };
