@@ -11,4 +11,5 @@ pub const Memory = queue.Memory;
 
 test {
     @import("std").testing.refAllDecls(@This());
+    _ = @import("transport_test.zig");
 }
