@@ -29,8 +29,11 @@ annotation serves(interface) :Text;
 # The member of `gateway.Service` that answers, in the spelling of the schema.
 
 annotation bytesMax(field, param) :UInt32;
-# Longest text or data that is accepted. Parameters have none: a gateway judges a message as the
-# frame that it stands for, and the service says what is too long for it.
+# Longest text or data that is accepted.
+
+annotation serviceMax(param) :UInt32;
+# Longest text or data that the service takes. A reader lets more through: a gateway judges a
+# message as the frame that it stands for, and the service says what is too long for it.
 
 annotation itemsMax(field, param) :UInt32;
 # Longest list that is accepted.

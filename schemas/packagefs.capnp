@@ -61,9 +61,10 @@ enum StreamOp $A.bits(8) {
 
 interface PackageFs $A.serves("packagefsd") {
   # What a peer may ask of the package files.
-  stat @0 (path :Text) -> (status :Status, size :UInt64, kind :Kind);
+  stat @0 (path :Text $A.serviceMax(.pathBytesMax))
+      -> (status :Status, size :UInt64, kind :Kind);
   # How large a file is.
-  open @1 (path :Text) -> (status :Status, handle :UInt32);
+  open @1 (path :Text $A.serviceMax(.pathBytesMax)) -> (status :Status, handle :UInt32);
   # A handle to read by; it belongs to the session and ends with it.
   read @2 (handle :UInt32, offset :UInt32, length :UInt16)
       -> (status :Status, bytes :Data $A.bytesMax(.readBytesMax));

@@ -32,6 +32,6 @@ enum Status $A.bits(8) $A.open {
 
 interface Samgr $A.serves("samgrd") {
   # What a peer may ask of the registry.
-  resolveStatus @0 (name :Text) -> (status :Status);
+  resolveStatus @0 (name :Text $A.serviceMax(.resolveNameBytesMax)) -> (status :Status);
   # Whether a service of this name is registered.
 }

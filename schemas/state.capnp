@@ -84,13 +84,15 @@ enum Stage $A.bits(8) {
 
 interface StateFs $A.serves("statefsd") {
   # What a peer may ask of the store.
-  put @0 (key :Text, value :Data) -> (status :Status);
+  put @0 (key :Text $A.serviceMax(.peerKeyBytesMax), value :Data $A.serviceMax(.peerValueBytesMax))
+      -> (status :Status);
   # Set a key; done once, however often it is repeated over lost sessions.
-  get @1 (key :Text) -> (status :Status, value :Data $A.bytesMax(.peerReplyBytesMax));
+  get @1 (key :Text $A.serviceMax(.peerKeyBytesMax))
+      -> (status :Status, value :Data $A.bytesMax(.peerReplyBytesMax));
   # The value of a key.
-  delete @2 (key :Text) -> (status :Status);
+  delete @2 (key :Text $A.serviceMax(.peerKeyBytesMax)) -> (status :Status);
   # Remove a key.
-  list @3 (prefix :Text, limit :UInt16)
+  list @3 (prefix :Text $A.serviceMax(.peerKeyBytesMax), limit :UInt16)
       -> (status :Status, keys :List(Text) $A.itemsMax(.peerListMax));
   # The keys that begin so, sorted.
   sync @4 () -> (status :Status);

@@ -94,7 +94,7 @@ def test_every_method_is_in_the_table() -> None:
 
 @rows("refusals")
 def test_a_refusal_is_these_bytes(row: dict[str, Any]) -> None:
-    status = Status[row["status"].upper()]
+    status = Status.__members__[row["status"].upper()]
     assert status == row["number"]
     assert rpc.encode_refusal(row["correlation"], status).hex() == row["answer"]
     answer = rpc.read_answer(bytes.fromhex(row["answer"]))

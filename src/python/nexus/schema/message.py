@@ -69,6 +69,7 @@ class Field:
     member: int | None = None
     bytes_max: int = 0
     items_max: int = 0
+    service_max: int = 0  # What its service takes; no reader holds to it.
 
     @property
     def is_pointer(self) -> bool:

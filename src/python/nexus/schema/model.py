@@ -93,7 +93,8 @@ class Field:
 
     `offset` counts in units of the field's own size: bits of a bool, pointers of a pointer.
     `default` is of integers.  `member` is the number of a union's member, None of any other field.
-    `bytes_max` and `items_max` are 0 without a limit.
+    `bytes_max` and `items_max` are 0 without a limit; `service_max` is one that callers are told
+    of and readers do not hold to.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Field:
     member: int | None = None
     bytes_max: int = 0
     items_max: int = 0
+    service_max: int = 0
     doc: str = ""
 
 

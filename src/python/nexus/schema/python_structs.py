@@ -118,6 +118,8 @@ def _field(module: Module, field: Field, known: Enumerations) -> str:
         parts.append(f"bytes_max={field.bytes_max}")
     if field.items_max:
         parts.append(f"items_max={field.items_max}")
+    if field.service_max:
+        parts.append(f"service_max={field.service_max}")
     return f"_Field({', '.join(parts)})"
 
 

@@ -70,6 +70,7 @@ def _field(struct: str, field: Any, scope: Scope) -> Field:
         None if field.discriminantValue == _NO_MEMBER else field.discriminantValue,
         marks.get("bytesMax", 0),
         marks.get("itemsMax", 0),
+        marks.get("serviceMax", 0),
         scope.docs.get(own, ""),
     )
 

@@ -131,6 +131,7 @@ def _type(field: Field) -> str:
         for limit, text in (
             (field.bytes_max, f"at most {field.bytes_max} bytes"),
             (field.items_max, f"at most {field.items_max} items"),
+            (field.service_max, f"the service takes at most {field.service_max} bytes"),
         )
         if limit
     ]

@@ -109,8 +109,9 @@ def _value(field: Field, text: str) -> Any:
     else:
         value = text.encode() if kind.name == "data" else text
     length = len(value if kind.name == "data" else value.encode())
-    if field.bytes_max and length > field.bytes_max:
-        raise UsageError(f"{field.name}: {length} bytes, expected at most {field.bytes_max}")
+    most = field.bytes_max or field.service_max
+    if most and length > most:
+        raise UsageError(f"{field.name}: {length} bytes, expected at most {most}")
     return value
 
 
@@ -173,7 +174,8 @@ def _kinds(kind: type[Any]) -> dict[str, str]:
 
 
 def _kind(kind: Kind, field: Field) -> str:
-    limit = f", at most {field.bytes_max} bytes" if field.bytes_max else ""
+    most = field.bytes_max or field.service_max
+    limit = f", at most {most} bytes" if most else ""
     if kind.name == "int":
         return f"number of {abs(kind.bits)} bits"
     if kind.name == "enum":
