@@ -45,7 +45,7 @@ def text(letters: bytes) -> int:
 
 FAR: Final = 2
 CAPABILITY: Final = 3
-NAME: Final = "samgr.ResolveStatusParams"  # A struct of one pointer, to a text of 48 bytes at most.
+NAME: Final = "samgr.ResolveStatusParams"  # A struct of one pointer, to a text.
 ROOT: Final = struct(0, 0, 1)
 KEYS: Final = "state.ListResults"  # A word of data, and a pointer to at most 64 texts.
 RECORDS: Final = "log.QueryResults"  # Three words, and a pointer to at most 64 structs of 3 and 3.
@@ -71,8 +71,9 @@ CASES: Final[tuple[Case, ...]] = (
     Case("text-is-not-utf-8", NAME, (ROOT, items(0, 2, 3), text(b"\xff\xfe"))),
     Case("text-of-a-surrogate", NAME, (ROOT, items(0, 2, 4), text(b"\xed\xa0\x80"))),
     Case("text-in-more-bytes-than-it-needs", NAME, (ROOT, items(0, 2, 3), text(b"\xc0\xaf"))),
-    Case("text-longer-than-the-schema-says", NAME, (ROOT, items(0, 2, 50), *[text(b"a" * 8)] * 6,
-                                                   text(b"a")), theirs=True),
+    Case("text-longer-than-the-schema-says", "log.Record",
+         (struct(0, 4, 3), 0, 0, 0, 0, items(2, 2, 66), 0, 0, *[text(b"a" * 8)] * 8,
+          text(b"a")), theirs=True),
     Case("text-is-a-struct", NAME, (ROOT, struct(0, 1, 0), text(b"logd"))),
     Case("text-of-words", NAME, (ROOT, items(0, 5, 1), text(b"logd"))),
     Case("text-is-far", NAME, (ROOT, FAR | 2 << 3, items(0, 2, 5), text(b"logd")), theirs=True),
