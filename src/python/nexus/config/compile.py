@@ -23,6 +23,7 @@ from nexus.contract.node import (
     SelftestTag,
     StateTag,
 )
+from nexus.contract.rpc import Mode as RpcMode
 from nexus.core.identity import service_id
 
 Section = list[tuple[int, bytes]]
@@ -140,6 +141,9 @@ def _dsoftbusd(node: NodeConfig, bus: DSoftBus) -> Section:
     out.append((BusTag.PEER_TTL, struct.pack("<I", bus.peer_ttl_ms)))
     if node.selftest.streams:
         out.append((BusTag.STREAMS, b"\1"))
+    mode = defaults.RPC_MODES[bus.rpc]
+    if mode is not RpcMode.FRAMES:  # A guest without the record says frames too.
+        out.append((BusTag.RPC, bytes([mode])))
     return out
 
 

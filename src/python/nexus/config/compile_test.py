@@ -46,6 +46,15 @@ def test_streams_are_proven_only_where_the_selftest_says_so() -> None:
     assert section_of(text, "dsoftbusd")[-1] == (10, b"\1")
 
 
+@pytest.mark.parametrize(("word", "record"), [("schema", b"\1"), ("auto", b"\2")])
+def test_how_a_node_calls_is_said_where_it_is_not_by_frames(word: str, record: bytes) -> None:
+    text = NODE_A.replace("[dsoftbus]\n", f'[dsoftbus]\nrpc = "{word}"\n')
+    assert text != NODE_A
+    assert section_of(text, "dsoftbusd")[-1] == (11, record)
+    frames = NODE_A.replace("[dsoftbus]\n", '[dsoftbus]\nrpc = "frames"\n')
+    assert compile_node(node_of(frames)) == compile_node(node_of(NODE_A))
+
+
 def test_the_other_sections() -> None:
     assert section_of(NODE_A, "netstackd") == [(1, bytes([10, 42, 0, 10, 24]))]
     assert section_of(NODE_A, "selftest-client") == [(1, b"\x01"), (2, b"node-b")]

@@ -10,6 +10,7 @@ from typing import Final
 
 from nexus.contract import services
 from nexus.contract.node import Mode, Proof
+from nexus.contract.rpc import Mode as RpcMode
 
 START: Final[tuple[str, ...]] = (
     "logd",
@@ -80,6 +81,13 @@ GATEWAY: Final[dict[str, tuple[int, dict[str, int]]]] = {
 }
 
 MODES: Final[dict[str, int]] = {mode.name.lower(): mode.value for mode in Mode}
+
+# How a node calls: the schema's name of the second is that of what travels.
+RPC_MODES: Final[dict[str, RpcMode]] = {
+    "frames": RpcMode.FRAMES,
+    "schema": RpcMode.MESSAGES,
+    "auto": RpcMode.AUTO,
+}
 
 # What the selftest client proves of its peer besides resolving and listing.
 PROOFS: Final[dict[str, int]] = {proof.name.lower(): proof.value for proof in Proof}

@@ -112,6 +112,8 @@ class DSoftBus(Model):
     announce_interval_ms: Annotated[int, Within(10, 60_000)] = 250
     peer_ttl_ms: Annotated[int, Within(20, 600_000)] = 1500
     rate: Rate = Rate()
+    # How it calls its peers, and whether it can be called by messages (docs/spec/rpc.md).
+    rpc: Literal["frames", "schema", "auto"] = "frames"
     peer: Annotated[Many[Peer], Count(0, bounds.PEERS_MAX)] = ()
     allow: Annotated[Many[Allow], Count(0, bounds.ALLOW_MAX)] = ()
 

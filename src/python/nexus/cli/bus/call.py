@@ -49,7 +49,8 @@ async def _call(options: Namespace) -> Result:
         fields = plain(results)
         status = str(fields.get("status"))
         text = "\n".join(f"{name}: {_shown(value)}" for name, value in fields.items())
-        return _OUTCOMES.get(status, Outcome.FAILED), text, {**fields, "peer": peer.device_id}
+        about = {"peer": peer.device_id, "encoding": peer.encoding}
+        return _OUTCOMES.get(status, Outcome.FAILED), text, {**fields, **about}
 
     return await call_peer(options, call)
 

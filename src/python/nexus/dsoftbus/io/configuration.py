@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator
 
@@ -93,6 +93,8 @@ class BusConfig(Model):
     announce_interval_ms: Annotated[int, Within(10, 60_000)] = 250
     peer_ttl_ms: Annotated[int, Within(20, 600_000)] = 1500
     rate: RateTable = RateTable()
+    # How this node calls, and whether it can be called by messages (docs/spec/rpc.md).
+    rpc: Literal["frames", "schema", "auto"] = "auto"
     peer: Many[PeerTable] = ()
     allow: Many[AllowTable] = ()
 
@@ -122,6 +124,7 @@ def load_settings(path: str | Path) -> Settings:
         peers=tuple(_peer(peer) for peer in config.peer),
         rules=tuple(_rules(config)),
         rate=Limit(config.rate.burst, config.rate.per_second),
+        rpc_mode=defaults.RPC_MODES[config.rpc],
     )
 
 

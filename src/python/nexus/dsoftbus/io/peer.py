@@ -12,6 +12,7 @@ from typing import Any, Final
 from nexus.contract import clients
 from nexus.core.duration import check_timeout_s
 from nexus.core.errors import did_you_mean
+from nexus.dsoftbus.carrier import Offer
 from nexus.dsoftbus.io.calls import Calls
 from nexus.dsoftbus.io.clock import NS_PER_S, LoopClock, after_ns, deadline
 from nexus.dsoftbus.io.counters import Counters
@@ -88,6 +89,13 @@ class Peer:
         """The connection of the session that is used now; its `number` names the session."""
         record = self._calls.session
         return None if record is None else record.link
+
+    @property
+    def encoding(self) -> str:
+        """What carries calls to it in the session that is used now: `messages` or `frames`."""
+        carrier = None if self.link is None else self.link.carrier
+        is_taken = carrier is not None and carrier.offer is Offer.TAKEN
+        return "messages" if is_taken else "frames"
 
     @property
     def in_flight(self) -> int:
