@@ -33,4 +33,5 @@ test {
     _ = @import("golden_test.zig");
     _ = @import("cut_test.zig");
     _ = @import("edge_test.zig");
+    _ = @import("flush_test.zig");
 }

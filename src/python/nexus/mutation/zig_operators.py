@@ -1,7 +1,8 @@
 """Changes of zig: one token replaced, a condition turned round, a statement left out.
 
 Every file here is as `zig fmt` writes it, so an operator between two values has a space on both
-sides, and `&x` and `|x|` have not.  Tests, comments and texts stay as they are.
+sides, and `&x` and `|x|` have not.  Tests, comments and texts stay as they are; so does what
+follows a file's first test, if nothing behind it is public: it is there for the tests.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ _STATEMENT: Final = re.compile(
     r"\s*(?!return\b|break\b|continue\b|const\b|var\b|pub\b|_ = )"
     r"(?:try )?[a-z_][\w.\[\]*?]*(?:\(.*\)| [-+|&%^]?%?= .*);\s*$"
 )
+_TESTS: Final = re.compile(r'^(?:const testing = |test "|test \{)', re.MULTILINE)
+_PUBLIC: Final = re.compile(r"^pub ", re.MULTILINE)
 _CONDITION: Final = re.compile(r"\b(?:if|while) \(")
 
 
@@ -145,6 +148,9 @@ def _quiet_ranges(source: str) -> Iterator[tuple[int, int]]:
     for token in _TOKEN.finditer(source):
         if token.lastgroup == "quiet":
             yield token.span()
+    tests = _TESTS.search(source)
+    if tests and not _PUBLIC.search(source, tests.start()):
+        yield tests.start(), len(source)
     for match in re.finditer(r'^(?:test "|test \{|comptime \{)', source, re.MULTILINE):
         end = source.find("\n}", match.start())
         yield match.start(), len(source) if end < 0 else end + 2

@@ -45,6 +45,8 @@ def test_a_change_of_each_kind(source: str, expected: str) -> None:
         "    if (a) |b| return b;\n",
         "    const x = '1';\n",
         "comptime {\n    f(1);\n}\n",
+        "const testing = std.testing;\n\nfn helper() void {\n    f(1);\n}\n",
+        'test "a" {\n    try f();\n}\n\nfn helper() void {\n    f(1);\n}\n',
     ],
 )
 def test_what_has_no_behaviour_is_left_alone(source: str) -> None:
@@ -56,3 +58,8 @@ def test_a_change_names_its_place() -> None:
     (change,) = [each for each in zig_changes("a.zig", source) if each.operator == ">= to >"]
     assert change.name == "a.zig:2:10: >= to >"
     assert change.make() == "fn f() void {\n    a = b > c;\n}\n"
+
+
+def test_what_is_public_behind_a_test_is_not_there_for_the_test() -> None:
+    source = 'test "a" {\n    try f();\n}\n\npub fn g() void {\n    f(1);\n}\n'
+    assert {each.line for each in zig_changes("a.zig", source)} == {6}
