@@ -193,6 +193,7 @@ test "an empty section is single mode" {
     var config: Config = .{};
     try parseFake(&config, .{ .records = &.{} });
     try std.testing.expectEqual(@as(usize, 0), config.peers().len);
+    try std.testing.expect(!config.is_proving);
 }
 
 test "refused sections" {

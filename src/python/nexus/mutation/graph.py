@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
 SOURCE_ROOT: Final = "src/python/"
+# Tests of many random cases, or of whole programs, take the time in which others would notice.
+_LONG: Final = re.compile("fuzz|stateful|random|integration|power_cut|differential")
 
 
 def importers(files: Mapping[str, str]) -> dict[str, set[str]]:
@@ -24,7 +27,10 @@ def importers(files: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 def dependent_tests(path: str, imported_by: Mapping[str, set[str]]) -> list[str]:
-    """List the tests that reach a file: those of its own name, then by the length of the way."""
+    """List the tests that reach a file: those of its own name, then by the length of the way.
+
+    Of two that are as near, one whose name says that it is long comes later.
+    """
     distance = {path: 0}
     waiting = deque([path])
     while waiting:
@@ -35,10 +41,11 @@ def dependent_tests(path: str, imported_by: Mapping[str, set[str]]) -> list[str]
                 waiting.append(other)
     own = PurePosixPath(path)
 
-    def key(test: str) -> tuple[bool, int, bool, str]:
+    def key(test: str) -> tuple[bool, int, bool, bool, str]:
         its = PurePosixPath(test)
         is_own = its.parent == own.parent and its.stem.startswith(own.stem)
-        return (not is_own, distance[test], its.parent != own.parent, test)
+        is_long = _LONG.search(its.stem) is not None
+        return (not is_own, distance[test] + is_long, its.parent != own.parent, is_long, test)
 
     return sorted((other for other in distance if other.endswith("_test.py")), key=key)
 

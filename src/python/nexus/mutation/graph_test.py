@@ -13,6 +13,7 @@ FILES = {
     "src/python/nexus/a/rate_test.py": "from nexus.a.rate import Rate\n",
     "src/python/nexus/a/gate_test.py": "import nexus.a.gate\n",
     "src/python/nexus/a/all_test.py": "from nexus.a.rate import Rate\n",
+    "src/python/nexus/a/a_fuzz_test.py": "from nexus.a.rate import Rate\n",
     "src/python/nexus/b/user_test.py": "from nexus.b.user import f\n",
     "src/python/nexus/b/other_test.py": "import os\n",
 }
@@ -24,6 +25,7 @@ def test_the_nearest_tests_come_first() -> None:
         "rate_test.py",
         "all_test.py",
         "gate_test.py",
+        "a_fuzz_test.py",
         "user_test.py",
     ]
 

@@ -4,55 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from nexus.dsoftbus.io.discovery import PORTS_MAX, Discovery
+from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, peer_of, settings_of
 from nexus.dsoftbus.io.settings import Settings
 from nexus.wire.announce import GROUP, Announce
 
 MS = 1_000_000
 OWN = settings_of(KEY_A, replace(peer_of(KEY_B), address="10.42.0.11", discovery_port=37020))
-
-
-@dataclass
-class HandClock:
-    """Calls wait until a test has turned the clock to them."""
-
-    at_ns: int = 0
-    waiting: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
-
-    def now_ns(self) -> int:
-        return self.at_ns
-
-    def call_at(self, at_ns: int, callback: Callable[[], object]) -> HandTimer:
-        entry = (at_ns, callback)
-        self.waiting.append(entry)
-        return HandTimer(self, entry)
-
-    def turn_to(self, at_ns: int) -> None:
-        while due := [entry for entry in self.waiting if entry[0] <= at_ns]:
-            entry = min(due, key=lambda each: each[0])
-            self.waiting.remove(entry)
-            self.at_ns = max(self.at_ns, entry[0])
-            entry[1]()
-        self.at_ns = at_ns
-
-
-@dataclass
-class HandTimer:
-    """A call that waits for its instant."""
-
-    clock: HandClock
-    entry: tuple[int, Callable[[], object]]
-
-    def cancel(self) -> None:
-        if self.entry in self.clock.waiting:
-            self.clock.waiting.remove(self.entry)
 
 
 class Wire(asyncio.DatagramTransport):
