@@ -7,10 +7,14 @@ a user is loaded by its path; it may import `nexus.campaign.observation` and thi
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Final, Protocol
 
 from nexus.campaign.observation import Observation
@@ -18,6 +22,15 @@ from nexus.core.errors import NexusError
 
 # What a report can show; a run that breaks a rule a thousand times breaks it once.
 VIOLATIONS_MAX: Final = 100
+
+# Wall time for one oracle and one run.  Those that are there take milliseconds; a pattern that
+# tries without end, or a loop, must not hold a campaign up for ever.
+ORACLE_SECONDS_MAX: Final = 120
+# Then again and again, should the oracle catch what ends it.
+_REPEAT_S: Final = 1.0
+
+# What somebody else's code may end with: its own mistake, and no verdict.
+_ITS_OWN: Final = (Exception, SystemExit)
 
 
 class OracleError(NexusError):
@@ -59,11 +72,12 @@ class FileOracle:
             OracleError: it raised, or gave something else than violations.
         """
         try:
-            for violation in self.function(observation):
-                if not isinstance(violation, Violation):
-                    raise TypeError(f"gave {violation!r}, not a Violation")
-                yield violation
-        except Exception as exc:  # Somebody else's code: whatever it raises is its own mistake.
+            with _bounded():
+                for violation in self.function(observation):
+                    if not isinstance(violation, Violation):
+                        raise TypeError(f"gave {violation!r}, not a Violation")
+                    yield violation
+        except _ITS_OWN as exc:
             text = f"{type(exc).__name__}: {exc}".splitlines()[0]
             raise OracleError(f"oracle {self.path.name}: seed {observation.seed}: {text}") from exc
 
@@ -83,14 +97,34 @@ def load_oracle(path: Path) -> FileOracle:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # Dataclasses of the file look their module up.
     try:
-        spec.loader.exec_module(module)
-    except Exception as exc:  # Somebody else's code.
+        with _bounded():
+            spec.loader.exec_module(module)
+    except _ITS_OWN as exc:
         text = f"{type(exc).__name__}: {exc}".splitlines()[0]
         raise OracleError(f"oracle: {path}: {text}") from exc
     function = getattr(module, "check", None)
     if not callable(function):
         raise OracleError(f"oracle: {path} has no function check(observation)")
     return FileOracle(path, function)
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """End somebody else's code after `ORACLE_SECONDS_MAX`; signals reach the main thread alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, ORACLE_SECONDS_MAX, _REPEAT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _on_alarm(number: int, frame: FrameType | None) -> None:
+    raise TimeoutError(f"not finished after {ORACLE_SECONDS_MAX} s of wall time")
 
 
 def judge(oracles: Sequence[Oracle], observation: Observation) -> tuple[Violation, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from nexus.campaign import judging
 from nexus.campaign.judging import VIOLATIONS_MAX, OracleError, Violation, judge, load_oracle
 from nexus.campaign.observation_fake import observation
 
@@ -62,3 +64,16 @@ def test_an_oracle_that_fails_is_named_with_the_seed(tmp_path: Path, body: str, 
     oracle = load_oracle(written(tmp_path, f"def check(o):\n    {body}\n"))
     with pytest.raises(OracleError, match=f"oracle.py: seed 7: .*{words}"):
         judge([oracle], observation(seed=7))
+
+
+@pytest.mark.parametrize("body", ["re.fullmatch('(a+)+$', 'a' * 64 + '!')", "while True: pass"])
+def test_an_oracle_that_never_ends_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(judging, "ORACLE_SECONDS_MAX", 1)
+    oracle = load_oracle(written(tmp_path, f"import re\ndef check(o):\n    {body}\n"))
+    with pytest.raises(OracleError, match=r"oracle\.py: seed .* not finished after 1 s"):
+        judge([oracle], observation())
+    with pytest.raises(OracleError, match=r"oracle\.py: TimeoutError: not finished after 1 s"):
+        load_oracle(written(tmp_path, f"import re\n{body}\n"))
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

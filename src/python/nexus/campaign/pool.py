@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -19,6 +20,7 @@ from nexus.campaign.prepare import Prepared
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.result import SeedResult, result_of
 from nexus.campaign.run import run
+from nexus.harness.child import die_with_parent
 from nexus.harness.engine import HostFaultError
 
 # Runs that wait in the pool for each process; more would only be late to stop.
@@ -39,7 +41,7 @@ def run_all(
     work: Iterable[tuple[str, int]],
     jobs: int,
     is_over: Callable[[], bool] = lambda: False,
-) -> Iterator[SeedResult]:
+) -> Generator[SeedResult, None, None]:
     """Run scenarios (by name) and seeds; results come as they are ready.
 
     Raises:
@@ -55,7 +57,7 @@ def run_all(
     _prepared = prepared
     left = iter(work)
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin) as pool:
         running: set[Future[SeedResult]] = set()
         try:
             while True:
@@ -68,9 +70,19 @@ def run_all(
                     yield future.result()
         except BrokenProcessPool as exc:
             raise HostFaultError("a process of the campaign was killed; is memory short?") from exc
+        except BaseException:  # Whoever interrupts does not wait for what is running.
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
         finally:
             for future in running:
                 future.cancel()
+
+
+def _begin() -> None:
+    """Make a process of the pool end with its parent, and by the signal that its parent notes."""
+    die_with_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _run_here(name: str, seed: int) -> SeedResult:

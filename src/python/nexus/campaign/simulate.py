@@ -6,10 +6,12 @@ junit.xml, report.html and a replay file of each failure behind.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -58,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             path = getattr(options, option)
             if path is not None:
                 return do(Namespace(**{**vars(options), "file": path}))
+        # A pipeline that ends a campaign gets what was found so far, as a person does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         return _Campaign(options).play()
     except HostFaultError as exc:
         return fail(exc, EXIT_HOST)
@@ -125,8 +129,9 @@ class _Campaign:
         try:
             work = self._work.items(list(self._prepared))
             runs = pool.run_all(self._prepared, work, self._jobs, self._work.is_over)
-            for done in runs:
-                self._take(done)
+            with closing(runs):  # However it ends, no process is left.
+                for done in runs:
+                    self._take(done)
             ended = "clean" if not self._failures else f"{len(self._failures)} failed"
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED

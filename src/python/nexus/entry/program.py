@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from nexus.entry import streams
 
+EXIT_CONFIG: Final = 20
 EXIT_HOST: Final = 21
 EXIT_INTERRUPTED: Final = 130
 # What a shell reports of a program that SIGPIPE ended: the reader left, and nothing is wrong.
@@ -17,6 +18,8 @@ EXIT_UNREAD: Final = 141
 
 # With this variable set, a defect of ours shows its whole traceback.
 TRACEBACK: Final = "NEXUS_TRACEBACK"
+
+_SHOWN_CHARS_MAX: Final = 80
 
 Main = Callable[[list[str]], "int | None"]
 
@@ -69,15 +72,25 @@ def _call(main: Main) -> int:
         return _fail(f"{about}{exc.strerror or exc}")
     except MemoryError:
         return _fail("out of memory")
+    except UnicodeEncodeError as exc:
+        # Python has such characters for bytes of arguments and of names of files that are no text.
+        if "\udc80" <= exc.object[exc.start] <= "\udcff":
+            return _fail(f"{exc.object[:_SHOWN_CHARS_MAX]!r}: is not UTF-8 text", EXIT_CONFIG)
+        return _defect(exc)
     except Exception as exc:  # A defect of ours; this is the place that may catch it all.
-        if os.environ.get(TRACEBACK):
-            import traceback  # Slow to import, and hardly ever needed.
+        return _defect(exc)
 
-            traceback.print_exc()
-        return _fail(
-            f"unexpected {type(exc).__name__} at {_place_of(exc)}: {exc}".splitlines()[0]
-            + f"; this is a defect of the program, {TRACEBACK}=1 shows where"
-        )
+
+def _defect(exc: Exception) -> int:
+    """Report a defect of ours in one line."""
+    if os.environ.get(TRACEBACK):
+        import traceback  # Slow to import, and hardly ever needed.
+
+        traceback.print_exc()
+    return _fail(
+        f"unexpected {type(exc).__name__} at {_place_of(exc)}: {exc}".splitlines()[0]
+        + f"; this is a defect of the program, {TRACEBACK}=1 shows where"
+    )
 
 
 def _stop(loss: OSError) -> None:

@@ -158,6 +158,8 @@ def test_a_descriptor_that_does_not_block_gets_everything() -> None:
 @pytest.mark.parametrize(
     ("body", "code", "said"),
     [
+        ("chr(0xDCFC).encode()", 20, b"error: '\\udcfc': is not UTF-8 text\n"),
+        ("chr(0xD800).encode()", EXIT_HOST, b"error: unexpected UnicodeEncodeError at"),
         ("raise KeyError('seven')", EXIT_HOST, b"error: unexpected KeyError at __main__:"),
         ("raise KeyboardInterrupt", EXIT_INTERRUPTED, b""),
         ("raise MemoryError", EXIT_HOST, b"error: out of memory\n"),

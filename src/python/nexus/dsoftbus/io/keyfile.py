@@ -114,7 +114,7 @@ def _parse(path: Path, content: bytes) -> NodeKey:
 
 
 def _check_id(device_id: str) -> None:
-    octets = device_id.encode(errors="replace")
+    octets = device_id.encode(errors="surrogateescape")
     is_plain = all(0x21 <= byte <= 0x7E and byte not in b'"\\' for byte in octets)
     if not 1 <= len(octets) <= DEVICE_ID_BYTES_MAX or not is_plain:
         raise KeyFileError(

@@ -93,7 +93,7 @@ def test_a_file_that_is_exactly_as_long_as_may_be(
             read_key(path)
 
 
-@pytest.mark.parametrize("device_id", ["", "x" * 65, 'a"b', "a\\b", "a b", "é"])
+@pytest.mark.parametrize("device_id", ["", "x" * 65, 'a"b', "a\\b", "a b", "é", "\udcfc"])
 def test_an_id_that_could_not_be_read_back_is_refused(device_id: str) -> None:
     with pytest.raises(KeyFileError, match="device_id"):
         make_key(device_id)
