@@ -2,56 +2,84 @@
 
 from __future__ import annotations
 
-from nexus_os import (
-    addresses,
+from nexus_os.authoring import config_check, tailoring
+from nexus_os.boots import (
     boot,
     boot_coverage,
     boot_debugging,
     boot_requests,
     boot_running,
     boot_testing,
-    campaign_running,
-    capnp_code,
-    capnp_lint,
+    playing,
+)
+from nexus_os.emulator import native_code, translation
+from nexus_os.faults import campaign_running, fault_world_testing, mutants
+from nexus_os.images import (
+    built_images,
+    guest_image,
+    lines,
+    package_image,
+    prebuilt_image,
+    system_image,
+)
+from nexus_os.images.lines import Rv64Lines
+from nexus_os.inference import config_inference, named_module, zig_inference
+from nexus_os.programs import first_party, program_process
+from nexus_os.references import addresses, field_targets, file_owners
+from nexus_os.schemas import capnp_code, capnp_lint
+from nexus_os.sealing import process_sealing, pytest_sealing
+from nexus_os.targets.campaigns import FaultCampaign
+from nexus_os.targets.capnp import CapnpPython, CapnpSchema
+from nexus_os.targets.configs import NodeConfig, NodeConfigs, WorldConfig
+from nexus_os.targets.fault_worlds import FaultWorldTest
+from nexus_os.targets.images import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
+from nexus_os.targets.mutants import GuestMutants
+from nexus_os.targets.packages import PackageImage
+from nexus_os.targets.runs import GuestMarkerTest, GuestRun, TwoVmTest
+from nexus_os.targets.translations import NativeInterpreter, Rv64Translation
+from nexus_os.targets.zig import ZigModule, ZigSharedLibrary, ZigTest
+from nexus_os.zig import shared_library, zig_format, zig_modules, zig_testing, zig_tool
+
+# Every module that has rules.
+MODULES = (
     config_check,
-    config_inference,
+    tailoring,
+    boot,
+    boot_coverage,
+    boot_debugging,
+    boot_requests,
+    boot_running,
+    boot_testing,
+    playing,
+    native_code,
+    translation,
+    campaign_running,
     fault_world_testing,
+    mutants,
+    built_images,
+    guest_image,
+    lines,
+    package_image,
+    prebuilt_image,
+    system_image,
+    config_inference,
+    named_module,
+    zig_inference,
+    first_party,
+    program_process,
+    addresses,
     field_targets,
     file_owners,
-    first_party,
-    guest_image,
-    images,
-    lines,
-    mutants,
-    named_module,
-    native_code,
-    package_image,
-    playing,
-    prebuilt_image,
-    program_process,
+    capnp_code,
+    capnp_lint,
+    process_sealing,
     pytest_sealing,
-    sealing,
     shared_library,
-    system_image,
-    tailoring,
-    translation,
     zig_format,
-    zig_inference,
     zig_modules,
     zig_testing,
     zig_tool,
 )
-from nexus_os.campaign_targets import FaultCampaign
-from nexus_os.capnp_targets import CapnpPython, CapnpSchema
-from nexus_os.config_targets import NodeConfig, NodeConfigs, WorldConfig
-from nexus_os.fault_world_targets import FaultWorldTest
-from nexus_os.image_targets import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
-from nexus_os.lines import Rv64Lines
-from nexus_os.mutant_targets import GuestMutants
-from nexus_os.package_targets import PackageImage
-from nexus_os.run_targets import GuestMarkerTest, GuestRun, TwoVmTest
-from nexus_os.translation_targets import NativeInterpreter, Rv64Translation
-from nexus_os.zig_targets import ZigModule, ZigSharedLibrary, ZigTest
 
 
 def target_types():
@@ -81,42 +109,4 @@ def target_types():
 
 
 def rules():
-    return [
-        *addresses.rules(),
-        *boot.rules(),
-        *boot_coverage.rules(),
-        *boot_requests.rules(),
-        *boot_running.rules(),
-        *boot_debugging.rules(),
-        *boot_testing.rules(),
-        *campaign_running.rules(),
-        *capnp_code.rules(),
-        *capnp_lint.rules(),
-        *config_check.rules(),
-        *config_inference.rules(),
-        *fault_world_testing.rules(),
-        *field_targets.rules(),
-        *file_owners.rules(),
-        *first_party.rules(),
-        *guest_image.rules(),
-        *images.rules(),
-        *mutants.rules(),
-        *lines.rules(),
-        *named_module.rules(),
-        *native_code.rules(),
-        *package_image.rules(),
-        *playing.rules(),
-        *prebuilt_image.rules(),
-        *program_process.rules(),
-        *pytest_sealing.rules(),
-        *sealing.rules(),
-        *shared_library.rules(),
-        *system_image.rules(),
-        *tailoring.rules(),
-        *translation.rules(),
-        *zig_format.rules(),
-        *zig_inference.rules(),
-        *zig_modules.rules(),
-        *zig_testing.rules(),
-        *zig_tool.rules(),
-    ]
+    return [rule for module in MODULES for rule in module.rules()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import List, Tuple, Type
 
 import pytest  # pants: no-infer-dep
@@ -38,3 +40,24 @@ def test_field_is_explained_by_us(target: Type[Target], field: Type[Field]) -> N
     }
 
     assert field.help not in theirs
+
+
+# The parts, each of which may import those above it.
+PARTS = (
+    *("targets", "references", "inference", "sealing", "programs", "schemas", "zig", "images"),
+    *("emulator", "boots", "faults", "authoring"),
+)
+IMPORT = re.compile(r"^from nexus_os\.(\w+)[\w.]* import ", re.MULTILINE)
+ROOT = Path(register.__file__).parent
+
+
+def test_every_folder_is_a_part() -> None:
+    assert {path.parent.name for path in ROOT.glob("*/*.py")} == set(PARTS)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_imports_only_those_above_it(part: str) -> None:
+    sources = [path for path in (ROOT / part).glob("*.py") if not path.stem.endswith("_test")]
+    imported = {name for path in sources for name in IMPORT.findall(path.read_text())}
+
+    assert imported <= {"options", *PARTS[: PARTS.index(part) + 1]}

@@ -43,8 +43,8 @@ from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 from pants.util.strutil import help_text
 
-from nexus_os.first_party import ProgramRequest
-from nexus_os.program_process import ProgramProcess
+from nexus_os.programs.first_party import ProgramRequest
+from nexus_os.programs.program_process import ProgramProcess
 
 PROGRAM = "nexus.release.archive"
 LIST = "release-files.json"

@@ -1,0 +1,79 @@
+"""`run` for `fault_campaign`: in the workspace, where its scenarios are and its files stay."""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass
+
+from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
+from pants.engine.fs import Digest, MergeDigests
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from nexus_os.emulator.native_code import NativeCode, NativeCodeRequest
+from nexus_os.emulator.translation import BuiltTranslations, TranslationsReference
+from nexus_os.images.built_images import BuiltImages
+from nexus_os.options import NexusOs
+from nexus_os.programs.first_party import ProgramRequest
+from nexus_os.programs.program_process import WorkspaceProgram
+from nexus_os.references.addresses import ImageReferences, path_from_build_file
+from nexus_os.targets.campaigns import ScenariosField
+from nexus_os.targets.runs import ExtraArgsField, ImagesField, RunOutField, TranslationsField
+
+
+@dataclass(frozen=True)
+class FaultCampaignFieldSet(RunFieldSet):
+    required_fields = (ScenariosField, ImagesField, RunOutField)
+    run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
+
+    scenarios: ScenariosField
+    images: ImagesField
+    out: RunOutField
+    extra_args: ExtraArgsField
+    translations: TranslationsField
+
+
+@rule(desc="Prepare a campaign", level=LogLevel.DEBUG)
+async def prepare_campaign(field_set: FaultCampaignFieldSet, nexus_os: NexusOs) -> RunRequest:
+    owner = field_set.address
+    images, native, translations = await MultiGet(
+        Get(
+            BuiltImages,
+            ImageReferences(
+                owner,
+                field_set.images.alias,
+                field_set.images.value or FrozenDict(),
+                named=True,
+            ),
+        ),
+        Get(NativeCode, NativeCodeRequest()),
+        Get(
+            BuiltTranslations,
+            TranslationsReference(
+                owner, field_set.translations.alias, field_set.translations.value
+            ),
+        ),
+    )
+    files = [path_from_build_file(owner, text) for text in field_set.scenarios.value or ()]
+    argv = [os.path.normpath(path) for path in files]
+    for name, path in images.paths:
+        argv += ["--image", f"{name}={{chroot}}/{path}"]
+    if native.path is not None:
+        argv += ["--native-blob", f"{{chroot}}/{native.path}"]
+        if translations.path is not None:
+            argv += ["--translations", f"{{chroot}}/{translations.path}"]
+    argv += ["--out", field_set.out.value or f"dist/{owner.target_name}"]
+    inputs = await Get(Digest, MergeDigests((images.digest, native.digest, translations.digest)))
+    return await Get(
+        RunRequest,
+        WorkspaceProgram(
+            ProgramRequest(nexus_os.campaign_module),
+            (*argv, *(field_set.extra_args.value or ())),
+            inputs,
+        ),
+    )
+
+
+def rules():
+    return [*collect_rules(), *FaultCampaignFieldSet.rules()]

@@ -1,0 +1,303 @@
+"""Code generated from schemas: zig modules and Python packages, as Pants knows generated sources.
+
+The program that generates is ours, and is named by an option like all of them.  Both languages
+come of one process each, so that a change to the generator of one does not touch the other.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from dataclasses import dataclass
+from typing import Dict, List, Tuple
+
+from pants.backend.python.dependency_inference.module_mapper import (
+    FirstPartyPythonMappingImpl,
+    FirstPartyPythonMappingImplMarker,
+    ModuleProvider,
+    ModuleProviderType,
+    ResolveName,
+)
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import PythonSourceField
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.engine.fs import (
+    EMPTY_SNAPSHOT,
+    AddPrefix,
+    Digest,
+    DigestContents,
+    RemovePrefix,
+    Snapshot,
+)
+from pants.engine.process import Process, ProcessResult
+from pants.engine.rules import Get, MultiGet, collect_rules, rule
+from pants.engine.target import (
+    AllTargets,
+    FieldSet,
+    GeneratedSources,
+    GenerateSourcesRequest,
+    InferDependenciesRequest,
+    InferredDependencies,
+    SourcesPaths,
+    SourcesPathsRequest,
+    Target,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
+)
+from pants.engine.unions import UnionRule
+from pants.source.source_root import SourceRoot, SourceRootRequest
+from pants.util.logging import LogLevel
+
+from nexus_os.options import NexusOs
+from nexus_os.programs.first_party import ProgramRequest
+from nexus_os.programs.program_process import ProgramProcess
+from nexus_os.references.field_targets import FieldTarget, TargetReference
+from nexus_os.references.file_owners import FileOwners, FileOwnersRequest
+from nexus_os.targets.capnp import (
+    CapnpDependenciesField,
+    CapnpPackageField,
+    CapnpPython,
+    CapnpPythonPackageField,
+    CapnpPythonSchemaField,
+    CapnpPythonSourcesField,
+    CapnpSchema,
+    CapnpSourcesField,
+)
+from nexus_os.targets.zig import ZigSourcesField
+
+OUT = "__generated__"
+
+# What the generator makes beside a module for each schema.
+_EXTRA_MODULES = ("clients", "message", "message_writer", "services")
+_NO_MODULE = "annotations.capnp"
+
+_IMPORT = re.compile(r'^[^#\n]*\bimport\s+"([^"\n]+)"', re.MULTILINE)
+
+
+class GenerateZigRequest(GenerateSourcesRequest):
+    input = CapnpSourcesField
+    output = ZigSourcesField
+
+
+class GeneratePythonRequest(GenerateSourcesRequest):
+    input = CapnpSourcesField
+    output = PythonSourceField
+
+
+class GeneratePythonElsewhereRequest(GenerateSourcesRequest):
+    input = CapnpPythonSourcesField
+    output = PythonSourceField
+
+
+@dataclass(frozen=True)
+class CapnpCodeRequest:
+    """One language's code of one schema target, below a folder."""
+
+    schema: Target
+    language: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class CapnpCode:
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
+class PythonPackageOf:
+    """A target that has a Python package, and the package's dotted name."""
+
+    target: Target
+    package: str
+
+
+@dataclass(frozen=True)
+class PythonPackageFolder:
+    path: str
+
+
+@rule(desc="Generate code from schemas", level=LogLevel.DEBUG)
+async def generate_code(request: CapnpCodeRequest, nexus_os: NexusOs) -> CapnpCode:
+    closure = await Get(TransitiveTargets, TransitiveTargetsRequest([request.schema.address]))
+    own, everything = await MultiGet(
+        Get(SourceFiles, SourceFilesRequest([request.schema[CapnpSourcesField]])),
+        Get(
+            SourceFiles,
+            SourceFilesRequest(
+                target[CapnpSourcesField]
+                for target in closure.closure
+                if target.has_field(CapnpSourcesField)
+            ),
+        ),
+    )
+    process = await Get(
+        Process,
+        ProgramProcess(
+            ProgramRequest(nexus_os.schema_module),
+            argv=(*own.files, f"--{request.language}", OUT),
+            inputs=everything.snapshot.digest,
+            output_directories=(OUT,),
+            description=f"Generate {request.language} from {request.schema.address}",
+        ),
+    )
+    result = await Get(ProcessResult, Process, process)
+    bare = await Get(Digest, RemovePrefix(result.output_digest, OUT))
+    return CapnpCode(await Get(Snapshot, AddPrefix(bare, request.folder)))
+
+
+def zig_folder(schema: Target) -> str:
+    """Where the zig module of a schema seems to be; nothing of it is in the repository."""
+    return os.path.join(schema.address.spec_path, schema.address.target_name)
+
+
+def zig_root(schema: Target) -> str:
+    """The file that is the module."""
+    return os.path.join(zig_folder(schema), "root.zig")
+
+
+@rule
+async def generate_zig(request: GenerateZigRequest) -> GeneratedSources:
+    schema = request.protocol_target
+    code = await Get(CapnpCode, CapnpCodeRequest(schema, "zig", zig_folder(schema)))
+    return GeneratedSources(code.snapshot)
+
+
+@rule
+async def generate_python(request: GeneratePythonRequest) -> GeneratedSources:
+    schema = request.protocol_target
+    package = schema[CapnpPackageField].value
+    if package is None:
+        return GeneratedSources(EMPTY_SNAPSHOT)
+    folder = await Get(PythonPackageFolder, PythonPackageOf(schema, package))
+    code = await Get(CapnpCode, CapnpCodeRequest(schema, "python", folder.path))
+    return GeneratedSources(code.snapshot)
+
+
+@rule
+async def generate_python_elsewhere(request: GeneratePythonElsewhereRequest) -> GeneratedSources:
+    target = request.protocol_target
+    package = target[CapnpPythonPackageField].value
+    assert package is not None, "the field is required"
+    folder, schema = await MultiGet(
+        Get(PythonPackageFolder, PythonPackageOf(target, package)),
+        Get(FieldTarget, TargetReference, _reference(target)),
+    )
+    code = await Get(CapnpCode, CapnpCodeRequest(schema.target, "python", folder.path))
+    return GeneratedSources(code.snapshot)
+
+
+@rule
+async def find_package_folder(request: PythonPackageOf) -> PythonPackageFolder:
+    root = await Get(SourceRoot, SourceRootRequest, SourceRootRequest.for_target(request.target))
+    below = request.package.split(".")
+    return PythonPackageFolder(os.path.normpath(os.path.join(root.path, *below)))
+
+
+def _reference(target: Target) -> TargetReference:
+    field = target[CapnpPythonSchemaField]
+    return TargetReference(target.address, field.alias, field.value or "", (CapnpSchema,))
+
+
+class CapnpPythonMapping(FirstPartyPythonMappingImplMarker):
+    """Which generated module belongs to which target."""
+
+
+@rule(desc="Map modules generated from schemas", level=LogLevel.DEBUG)
+async def map_generated_modules(
+    _: CapnpPythonMapping, everything: AllTargets, python_setup: PythonSetup
+) -> FirstPartyPythonMappingImpl:
+    packages: List[Tuple[Target, str]] = []
+    elsewhere: List[Target] = []
+    for target in everything:
+        if isinstance(target, CapnpSchema) and target[CapnpPackageField].value:
+            packages.append((target, target[CapnpPackageField].value))
+        elif isinstance(target, CapnpPython):
+            elsewhere.append(target)
+    named = await MultiGet(
+        Get(FieldTarget, TargetReference, _reference(target)) for target in elsewhere
+    )
+    schemas = [target for target, _ in packages] + [found.target for found in named]
+    owners = packages + [
+        (target, target[CapnpPythonPackageField].value or "") for target in elsewhere
+    ]
+    files = await MultiGet(
+        Get(SourcesPaths, SourcesPathsRequest(schema[CapnpSourcesField])) for schema in schemas
+    )
+    modules: Dict[str, Tuple[ModuleProvider, ...]] = {}
+    for (target, package), paths in zip(owners, files):
+        provider = ModuleProvider(target.address, ModuleProviderType.IMPL)
+        for name in module_names(package, paths.files):
+            modules[name] = (*modules.get(name, ()), provider)
+    # What is generated needs nothing but the standard library: it is at home in every resolve.
+    resolves: Dict[ResolveName, Dict[str, Tuple[ModuleProvider, ...]]] = {
+        resolve: modules for resolve in python_setup.resolves
+    }
+    return FirstPartyPythonMappingImpl.create(resolves)
+
+
+def module_names(package: str, files: Tuple[str, ...]) -> List[str]:
+    """The dotted names of what is generated from these schemas."""
+    stems = [
+        os.path.basename(file)[: -len(".capnp")]
+        for file in files
+        if os.path.basename(file) != _NO_MODULE
+    ]
+    return [package, *(f"{package}.{stem}" for stem in [*stems, *_EXTRA_MODULES])]
+
+
+@dataclass(frozen=True)
+class CapnpImportsFieldSet(FieldSet):
+    required_fields = (CapnpDependenciesField, CapnpSourcesField)
+
+    dependencies: CapnpDependenciesField
+    sources: CapnpSourcesField
+
+
+class InferCapnpImports(InferDependenciesRequest):
+    infer_from = CapnpImportsFieldSet
+
+
+@rule
+async def infer_capnp_imports(request: InferCapnpImports) -> InferredDependencies:
+    field_set = request.field_set
+    files = await Get(SourceFiles, SourceFilesRequest([field_set.sources]))
+    contents = await Get(DigestContents, Digest, files.snapshot.digest)
+    imported = [
+        path
+        for file in contents
+        for path in imports_of(file.path, file.content.decode(errors="replace"))
+        if path not in files.files
+    ]
+    owners = await Get(
+        FileOwners,
+        FileOwnersRequest(
+            field_set.dependencies,
+            tuple(dict.fromkeys(imported)),
+            (CapnpSourcesField,),
+            "imports",
+        ),
+    )
+    return InferredDependencies(owners.addresses)
+
+
+def imports_of(path: str, text: str) -> List[str]:
+    """The paths, from the repository's root, of the schemas that one imports."""
+    return [
+        name.lstrip("/") if name.startswith("/") else _beside(path, name)
+        for name in _IMPORT.findall(text)
+    ]
+
+
+def _beside(path: str, name: str) -> str:
+    return os.path.normpath(os.path.join(os.path.dirname(path), name))
+
+
+def rules():
+    return [
+        *collect_rules(),
+        UnionRule(GenerateSourcesRequest, GenerateZigRequest),
+        UnionRule(GenerateSourcesRequest, GeneratePythonRequest),
+        UnionRule(GenerateSourcesRequest, GeneratePythonElsewhereRequest),
+        UnionRule(FirstPartyPythonMappingImplMarker, CapnpPythonMapping),
+        UnionRule(InferDependenciesRequest, InferCapnpImports),
+    ]
