@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Final
 
+from nexus.emulator.io.ending import catch_ending, release_ending
 from nexus.harness.outcome import Outcome
 
 _MS_PER_S: Final = 1000.0
@@ -21,7 +22,7 @@ _MOMENT_S: Final = 0.001  # An alarm of no time would never ring.
 
 
 class BrokenOffError(Exception):
-    """The run has to end now; whoever is asked for the reason will tell."""
+    """The run has to end now; `Stopper.reason` says why."""
 
 
 class Stopper:
@@ -38,8 +39,9 @@ class Stopper:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Stopper:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
-            self._previous[number] = signal.signal(number, self._on_signal)
+        self._previous = catch_ending(self._on_signal, (signal.SIGINT, signal.SIGTERM))
+        # The alarm is our own: nobody else has a reason to ignore it.
+        self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._on_signal)
         left_s = (self._end_ms - self._clock_ms()) / _MS_PER_S
         signal.setitimer(signal.ITIMER_REAL, max(left_s, _MOMENT_S))
         return self
@@ -51,8 +53,7 @@ class Stopper:
         trace: TracebackType | None,
     ) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        release_ending(self._previous)
 
     def reason(self) -> tuple[Outcome, str] | None:
         """Why the run must end, if it must."""

@@ -68,6 +68,19 @@ def test_what_was_there_before_is_there_again() -> None:
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_was_ignored_from_the_start_ends_nothing(
+    number: signal.Signals, request: pytest.FixtureRequest
+) -> None:
+    """As a shell ignores the interrupt for a job in the background."""
+    before = signal.signal(number, signal.SIG_IGN)
+    request.addfinalizer(lambda: signal.signal(number, before))
+    with Stopper(60, 0.0, lambda: 0.0) as stopper:
+        signal.raise_signal(number)
+        assert stopper.reason() is None
+    assert signal.getsignal(number) is signal.SIG_IGN
+
+
 def test_a_signal_between_two_lines_breaks_off_the_next() -> None:
     with Stopper(60, 0.0, lambda: 0.0) as stopper:
         signal.raise_signal(signal.SIGTERM)

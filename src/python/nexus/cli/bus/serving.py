@@ -41,6 +41,8 @@ async def serve_until_stopped(
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # Ignored from the start, as a shell does it for jobs in the background.
         loop.add_signal_handler(number, stopped.set)
     async with node:
         name, where = node.settings.device_id, f"{node.settings.address}:{node.port}"

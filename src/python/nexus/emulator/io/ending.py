@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, Final
 
@@ -12,14 +12,15 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 Handler = Callable[[int, FrameType | None], object]
 
 
-def catch_ending(handler: Handler) -> dict[int, Any]:
+def catch_ending(handler: Handler, numbers: Iterable[int] = _SIGNALS) -> dict[int, Any]:
     """Let `handler` take these signals; return what `release_ending` restores.
 
-    What is ignored from the start (nohup) goes on being ignored.
+    What is ignored from the start (by nohup, or as a shell ignores signals for its background
+    jobs) goes on being ignored.
     """
     return {
         number: signal.signal(number, handler)
-        for number in _SIGNALS
+        for number in numbers
         if signal.getsignal(number) is not signal.SIG_IGN
     }
 
