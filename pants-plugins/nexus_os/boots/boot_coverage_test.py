@@ -12,7 +12,7 @@ from pants.util.frozendict import FrozenDict
 
 from nexus_os.boots.boot import BootRequest
 from nexus_os.boots.boot_coverage import BootLines, _summary, find_boot_lines
-from nexus_os.boots.boot_testing import BootTest
+from nexus_os.boots.boot_fields import BootTest
 from nexus_os.images.lines import BuiltLines, LinesRequest
 from nexus_os.references.addresses import ConfigReference, ImageReferences, ImageTargets
 from nexus_os.targets.images import Rv64SystemImage

@@ -18,9 +18,8 @@ from pants.engine.rules import Get, collect_rules, rule
 from pants.util.logging import LogLevel
 
 from nexus_os.boots.boot import Boot, BootRequest
-from nexus_os.boots.boot_requests import marker_test_request, world_request
+from nexus_os.boots.boot_fields import BootTest
 from nexus_os.boots.boot_testing import (
-    BootTest,
     BootTesting,
     MarkerTestFieldSet,
     MarkerTestRequest,
@@ -34,34 +33,14 @@ from nexus_os.programs.program_process import WorkspaceProgram
 async def debug_marker_test(
     batch: MarkerTestRequest.Batch[MarkerTestFieldSet, Any],
 ) -> TestDebugRequest:
-    field_set = batch.single_element
-    return await Get(
-        TestDebugRequest,
-        BootTest(
-            field_set.address,
-            marker_test_request(field_set),
-            field_set.outcome.value or "",
-            field_set.message.value,
-            field_set.timeout.value or 0,
-        ),
-    )
+    return await Get(TestDebugRequest, BootTest, batch.single_element.boot_test)
 
 
 @rule(desc="Prepare to debug a world", level=LogLevel.DEBUG)
 async def debug_world_test(
     batch: WorldTestRequest.Batch[WorldTestFieldSet, Any],
 ) -> TestDebugRequest:
-    field_set = batch.single_element
-    return await Get(
-        TestDebugRequest,
-        BootTest(
-            field_set.address,
-            world_request(field_set),
-            field_set.outcome.value or "",
-            field_set.message.value,
-            field_set.timeout.value or 0,
-        ),
-    )
+    return await Get(TestDebugRequest, BootTest, batch.single_element.boot_test)
 
 
 @rule

@@ -9,37 +9,23 @@ from pants.engine.rules import Get, collect_rules, rule
 from pants.util.logging import LogLevel
 
 from nexus_os.boots.boot import Boot, BootRequest
-from nexus_os.boots.boot_requests import world_request
+from nexus_os.boots.boot_fields import WorldFields
 from nexus_os.programs.program_process import WorkspaceProgram
-from nexus_os.targets.runs import (
-    BudgetField,
-    ExtraArgsField,
-    ImagesField,
-    RunOutField,
-    SeedField,
-    TranslationsField,
-    WorldField,
-)
+from nexus_os.targets.runs import ImagesField, RunOutField, WorldField
 
 
 @dataclass(frozen=True)
-class GuestRunFieldSet(RunFieldSet):
-    # RunOutField tells it from a test, which has the other fields too.
+class GuestRunFieldSet(WorldFields, RunFieldSet):
+    # RunOutField distinguishes it from a test, which has the other fields too.
     required_fields = (WorldField, ImagesField, RunOutField)
     run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
 
-    world: WorldField
-    images: ImagesField
     out: RunOutField
-    seed: SeedField
-    budget_ms: BudgetField
-    extra_args: ExtraArgsField
-    translations: TranslationsField
 
 
 @rule(desc="Prepare a world", level=LogLevel.DEBUG)
 async def prepare_guest_run(field_set: GuestRunFieldSet) -> RunRequest:
-    boot = await Get(Boot, BootRequest, world_request(field_set))
+    boot = await Get(Boot, BootRequest, field_set.boot_request)
     out = field_set.out.value or f"dist/{field_set.address.target_name}"
     return await Get(
         RunRequest,

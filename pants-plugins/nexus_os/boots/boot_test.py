@@ -16,7 +16,7 @@ from nexus_os.boots.boot import (
     _require_expectation,
     _require_known_images,
 )
-from nexus_os.boots.boot_testing import BootTest
+from nexus_os.boots.boot_fields import BootTest
 from nexus_os.programs.first_party import ProgramRequest
 from nexus_os.references.addresses import ConfigReference, ImageReferences
 from nexus_os.targets.configs import NodeConfig

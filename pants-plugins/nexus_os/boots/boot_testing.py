@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
 from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest, MergeDigests
 from pants.engine.rules import Get, collect_rules, rule
-from pants.engine.target import Target
 from pants.option.option_types import ArgsListOption, SkipOption
 from pants.option.subsystem import Subsystem
 from pants.util.logging import LogLevel
 
 from nexus_os.boots.boot import Boot, BootRequest
 from nexus_os.boots.boot_coverage import BootLines, GuestCoverageData
-from nexus_os.boots.boot_requests import marker_test_request, world_request
+from nexus_os.boots.boot_fields import BootTest, JudgedFields, MarkerFields, WorldFields
 from nexus_os.boots.playing import OUT, Played, PlayRequest
-from nexus_os.targets.outcomes import TestMessageField, TestOutcomeField
+from nexus_os.targets.outcomes import TestOutcomeField
 from nexus_os.targets.runs import (
-    BudgetField,
-    ExtraArgsField,
     ImagesField,
     MarkerTestConfigField,
-    MarkerTestExpectField,
-    MarkerTestForbidField,
     MarkerTestImageField,
-    SeedField,
-    SkipTestField,
-    TimeoutField,
-    TranslationsField,
     WorldField,
 )
 
@@ -49,43 +40,13 @@ class BootTesting(Subsystem):
 
 
 @dataclass(frozen=True)
-class MarkerTestFieldSet(TestFieldSet):
+class MarkerTestFieldSet(MarkerFields, JudgedFields, TestFieldSet):
     required_fields = (MarkerTestImageField, MarkerTestConfigField)
-
-    image: MarkerTestImageField
-    config: MarkerTestConfigField
-    expect: MarkerTestExpectField
-    forbid: MarkerTestForbidField
-    outcome: TestOutcomeField
-    message: TestMessageField
-    seed: SeedField
-    budget_ms: BudgetField
-    extra_args: ExtraArgsField
-    translations: TranslationsField
-    timeout: TimeoutField
-
-    @classmethod
-    def opt_out(cls, tgt: Target) -> bool:
-        return tgt.get(SkipTestField).value is not None
 
 
 @dataclass(frozen=True)
-class WorldTestFieldSet(TestFieldSet):
+class WorldTestFieldSet(WorldFields, JudgedFields, TestFieldSet):
     required_fields = (WorldField, ImagesField, TestOutcomeField)
-
-    world: WorldField
-    images: ImagesField
-    outcome: TestOutcomeField
-    message: TestMessageField
-    seed: SeedField
-    budget_ms: BudgetField
-    extra_args: ExtraArgsField
-    translations: TranslationsField
-    timeout: TimeoutField
-
-    @classmethod
-    def opt_out(cls, tgt: Target) -> bool:
-        return tgt.get(SkipTestField).value is not None
 
 
 class MarkerTestRequest(TestRequest):
@@ -101,37 +62,6 @@ class WorldTestRequest(TestRequest):
 
 
 @dataclass(frozen=True)
-class BootTest:
-    """Either kind of test, in the terms of the runner."""
-
-    address: Address
-    boot: BootRequest
-    outcome: str
-    message: Optional[str]
-    timeout_seconds: int
-
-    @property
-    def is_on_qemu(self) -> bool:
-        """Whether real QEMU is asked for, which records nothing."""
-        words = " ".join(self.boot.extra_args).replace("=", " ").split()
-        return ("--engine", "qemu") in zip(words, words[1:])
-
-    @property
-    def argv(self) -> Tuple[str, ...]:
-        """What the runner must know to be a test, besides what to boot."""
-        outcome, wanted = self.verdict_argv[:2], self.verdict_argv[2:]
-        return (*outcome, "--wall-seconds", str(self.timeout_seconds), *wanted)
-
-    @property
-    def verdict_argv(self) -> Tuple[str, ...]:
-        """What it must end with."""
-        wanted = ["--expect-outcome", self.outcome]
-        if self.message is not None:
-            wanted += ["--expect-message", self.message]
-        return tuple(wanted)
-
-
-@dataclass(frozen=True)
 class FinishedBootTest:
     """A result on its way to Pants, which would print a bare one once for every rule it passes."""
 
@@ -142,33 +72,13 @@ class FinishedBootTest:
 async def run_marker_test(
     batch: MarkerTestRequest.Batch[MarkerTestFieldSet, Any],
 ) -> TestResult:
-    field_set = batch.single_element
-    finished = await Get(
-        FinishedBootTest,
-        BootTest(
-            field_set.address,
-            marker_test_request(field_set),
-            field_set.outcome.value or "",
-            field_set.message.value,
-            field_set.timeout.value or 0,
-        ),
-    )
+    finished = await Get(FinishedBootTest, BootTest, batch.single_element.boot_test)
     return finished.result
 
 
 @rule(desc="Boot a world", level=LogLevel.DEBUG)
 async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) -> TestResult:
-    field_set = batch.single_element
-    finished = await Get(
-        FinishedBootTest,
-        BootTest(
-            field_set.address,
-            world_request(field_set),
-            field_set.outcome.value or "",
-            field_set.message.value,
-            field_set.timeout.value or 0,
-        ),
-    )
+    finished = await Get(FinishedBootTest, BootTest, batch.single_element.boot_test)
     return finished.result
 
 

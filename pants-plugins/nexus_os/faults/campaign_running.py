@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
 from pants.engine.fs import Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
-from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
+from nexus_os.boots.boot_fields import EngineFields, named_images
 from nexus_os.emulator.native_code import NativeCode, NativeCodeRequest
 from nexus_os.emulator.translation import BuiltTranslations, TranslationsReference
 from nexus_os.images.built_images import BuiltImages
@@ -19,41 +19,26 @@ from nexus_os.programs.first_party import ProgramRequest
 from nexus_os.programs.program_process import WorkspaceProgram
 from nexus_os.references.addresses import ImageReferences, path_from_build_file
 from nexus_os.targets.campaigns import ScenariosField
-from nexus_os.targets.runs import ExtraArgsField, ImagesField, RunOutField, TranslationsField
+from nexus_os.targets.runs import ImagesField, RunOutField
 
 
 @dataclass(frozen=True)
-class FaultCampaignFieldSet(RunFieldSet):
+class FaultCampaignFieldSet(EngineFields, RunFieldSet):
     required_fields = (ScenariosField, ImagesField, RunOutField)
     run_in_sandbox_behavior = RunInSandboxBehavior.NOT_SUPPORTED
 
     scenarios: ScenariosField
     images: ImagesField
     out: RunOutField
-    extra_args: ExtraArgsField
-    translations: TranslationsField
 
 
 @rule(desc="Prepare a campaign", level=LogLevel.DEBUG)
 async def prepare_campaign(field_set: FaultCampaignFieldSet, nexus_os: NexusOs) -> RunRequest:
     owner = field_set.address
     images, native, translations = await MultiGet(
-        Get(
-            BuiltImages,
-            ImageReferences(
-                owner,
-                field_set.images.alias,
-                field_set.images.value or FrozenDict(),
-                named=True,
-            ),
-        ),
+        Get(BuiltImages, ImageReferences, named_images(field_set.images, owner)),
         Get(NativeCode, NativeCodeRequest()),
-        Get(
-            BuiltTranslations,
-            TranslationsReference(
-                owner, field_set.translations.alias, field_set.translations.value
-            ),
-        ),
+        Get(BuiltTranslations, TranslationsReference, field_set.translations_reference),
     )
     files = [path_from_build_file(owner, text) for text in field_set.scenarios.value or ()]
     argv = [os.path.normpath(path) for path in files]

@@ -30,44 +30,35 @@ from pants.engine.target import (
     Target,
 )
 from pants.engine.unions import UnionRule
-from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from nexus_os.boots.boot import Boot, BootRequest
+from nexus_os.boots.boot_fields import WorldFields
 from nexus_os.boots.boot_testing import BootTesting
 from nexus_os.boots.playing import OUT, Played, PlayRequest
-from nexus_os.emulator.translation import TranslationsReference
 from nexus_os.options import NexusOs
 from nexus_os.programs.first_party import ProgramAddresses, ProgramRequest
-from nexus_os.references.addresses import ConfigReference, ImageReferences, path_from_build_file
+from nexus_os.references.addresses import path_from_build_file
 from nexus_os.references.config_references import parse
 from nexus_os.references.file_owners import FileOwners, FileOwnersRequest
-from nexus_os.targets.configs import WorldConfig
 from nexus_os.targets.fault_worlds import FaultsField, FindsField, OracleField, SeedsField
 from nexus_os.targets.runs import (
     BootDependenciesField,
-    ExtraArgsField,
-    ImagesField,
     SkipTestField,
     TimeoutField,
-    TranslationsField,
     WorldField,
 )
 from nexus_os.targets.suggestion import nearest, offer
 
 
 @dataclass(frozen=True)
-class FaultWorldFieldSet(TestFieldSet):
+class FaultWorldFieldSet(WorldFields, TestFieldSet):
     required_fields = (WorldField, FaultsField, SeedsField)
 
-    world: WorldField
-    images: ImagesField
     faults: FaultsField
     oracle: OracleField
     seeds: SeedsField
     finds: FindsField
-    extra_args: ExtraArgsField
-    translations: TranslationsField
     timeout: TimeoutField
 
     @classmethod
@@ -154,17 +145,8 @@ async def run_fault_world_test(
     field_set = batch.single_element
     owner = field_set.address
     path = _path(owner, field_set.faults.value or "")
-    reference = ConfigReference(
-        owner, field_set.world.alias, field_set.world.value or "", (WorldConfig,)
-    )
-    images = ImageReferences(
-        owner, field_set.images.alias, field_set.images.value or FrozenDict(), named=True
-    )
-    translations = TranslationsReference(
-        owner, field_set.translations.alias, field_set.translations.value
-    )
     boot, faults = await MultiGet(
-        Get(Boot, BootRequest(reference, images, translations=translations)),
+        Get(Boot, BootRequest, field_set.boot_request),
         Get(Snapshot, NamedFile(owner, field_set.faults.alias, path, ".toml")),
     )
     contents = await Get(DigestContents, Digest, faults.digest)

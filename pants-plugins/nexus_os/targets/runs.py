@@ -156,15 +156,20 @@ class SkipTestField(StringField):
     help = "If given, the test is left out. Say why, and what has to happen for it to come back."
 
 
-_TEST_FIELDS = (
+# What every boot has, be it a test or not.
+BOOT_FIELDS = (
     *COMMON_TARGET_FIELDS,
     BootDependenciesField,
-    TestOutcomeField,
-    TestMessageField,
     SeedField,
     BudgetField,
     ExtraArgsField,
     TranslationsField,
+)
+
+_TEST_FIELDS = (
+    *BOOT_FIELDS,
+    TestOutcomeField,
+    TestMessageField,
     TimeoutField,
     SkipTestField,
 )
@@ -235,17 +240,7 @@ class RunOutField(StringField):
 
 class GuestRun(Target):
     alias = "guest_run"
-    core_fields = (
-        *COMMON_TARGET_FIELDS,
-        BootDependenciesField,
-        WorldField,
-        ImagesField,
-        SeedField,
-        BudgetField,
-        ExtraArgsField,
-        TranslationsField,
-        RunOutField,
-    )
+    core_fields = (*BOOT_FIELDS, WorldField, ImagesField, RunOutField)
     help = help_text(
         """
         A world to run by hand or in a pipeline: `run` builds the images and boots it, shows the
