@@ -12,14 +12,15 @@ from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.elf import parse
 from nexus.emulator.inspect import read_memory
-from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.machine import Machine
 from nexus.emulator.reference import state as s
 from nexus.harness import arguments
 from nexus.harness.loading import load_plan
 from nexus.harness.plan import Plan
-from nexus.harness.power_loss import VolatileDrive
-from nexus.harness.virtual import CONFIG_FILE
 from nexus.image import bootfs
+from nexus.scene.drive import VolatileDrive
+from nexus.scene.engine import engine_with
+from nexus.scene.machine import options_of
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.world import SentFrame, World
 
@@ -97,18 +98,14 @@ class Rig:
         random = KeyedRandom(plan.seed)
         self.machines = {
             each.label: Machine(
-                MachineOptions(
-                    kernel=each.image,
-                    ram_bytes=each.ram_bytes,
-                    fw_cfg={CONFIG_FILE: each.config},
-                    drives=[
+                options_of(
+                    each,
+                    [
                         AttachedDrive(drive.slot, VolatileDrive(drive.content), drive.is_read_only)
                         for drive in each.drives
                     ],
-                    mac=each.mac,
-                    entropy=EntropyStream(random, each.label),
-                    engine="reference" if native is None else "native",
-                    native_blob=native,
+                    EntropyStream(random, each.label),
+                    engine_with(native),
                 )
             )
             for each in plan.machines

@@ -18,7 +18,8 @@ from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.emulator.reference import state as s
 from nexus.harness.plan import MachinePlan, Plan, PlanError
-from nexus.harness.virtual import REFERENCE, EngineCode, RecordedEntropy, options_of
+from nexus.scene.engine import REFERENCE, EngineCode
+from nexus.scene.machine import RecordedEntropy, options_of
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.faults.drive import FaultyDrive
 from nexus.simulation.faults.fault import Chance

@@ -24,17 +24,21 @@ from nexus.emulator.isa.cpu import RV64GC, CpuError, parse_cpu
 from nexus.harness.arguments import Options
 from nexus.harness.phase import GUEST_PHASES, Phase
 from nexus.harness.plan import (
-    CPU_DEFAULT,
-    EPOCH_S_DEFAULT,
     NS_PER_MS,
-    BootPlan,
-    DrivePlan,
     Expectation,
     MachinePlan,
     NodeIdentity,
     Plan,
     PlanError,
     RebootPlan,
+)
+from nexus.scene.guest import (
+    CPU_DEFAULT,
+    EPOCH_S_DEFAULT,
+    PACKAGES_SLOT,
+    STATE_SLOT,
+    BootPlan,
+    DrivePlan,
 )
 from nexus.simulation.link import Cut, LinkOptions
 
@@ -52,10 +56,6 @@ _IMAGE_BYTES_MAX: Final = 64 << 20
 # The most a package image may have; a disk that fits is read whole into memory.
 _DRIVE_BYTES_MAX: Final = 128 << 20
 _SECTOR_BYTES: Final = 512
-
-# Where guests look for their disks (docs/spec/machine.md).
-_STATE_SLOT: Final = 2
-_PACKAGES_SLOT: Final = 3
 
 
 def load_plan(options: Options) -> Plan:
@@ -192,10 +192,10 @@ def _drives(label: str, node: NodeConfig, images: _Images) -> Iterator[DrivePlan
     if state is not None:
         blank = bytes((state.disk_kib or 0) << 10)
         content = blank if state.disk is None else images.read_drive(label, "state", state.disk)
-        yield DrivePlan(_STATE_SLOT, content, is_read_only=False)
+        yield DrivePlan(STATE_SLOT, content, is_read_only=False)
     if packages is not None:
         content = images.read_drive(label, "packages", packages.image)
-        yield DrivePlan(_PACKAGES_SLOT, content, is_read_only=True)
+        yield DrivePlan(PACKAGES_SLOT, content, is_read_only=True)
     for drive in node.boot.drive:
         content = bytes((drive.disk_kib or 0) << 10)
         if drive.image is not None:

@@ -11,8 +11,9 @@ from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.program_fake import EXIT, build_elf
 from nexus.harness import arguments
 from nexus.harness.loading import load_plan
-from nexus.harness.plan import BootPlan, DrivePlan, Plan
+from nexus.harness.plan import Plan
 from nexus.harness.virtual import boot
+from nexus.scene.guest import BootPlan, DrivePlan
 
 NODE = """\
 [node]

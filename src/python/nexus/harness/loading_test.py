@@ -13,8 +13,9 @@ from nexus.core.randomness import Ratio
 from nexus.harness import arguments, os2vm
 from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase
-from nexus.harness.plan import DrivePlan, Plan
+from nexus.harness.plan import Plan
 from nexus.image.elf_fake import fake_elf
+from nexus.scene.guest import DrivePlan
 from nexus.simulation.link import Cut
 
 SMALL_NODE = """\

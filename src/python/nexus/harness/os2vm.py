@@ -35,8 +35,8 @@ def boot(plan: Plan, options: Options) -> Engine:
 
         return boot_qemu(plan)
     from nexus.harness.loading import read_native_code, read_translations
-    from nexus.harness.virtual import AUTO, REFERENCE, choose_engine
     from nexus.harness.virtual import boot as boot_virtual
+    from nexus.scene.engine import AUTO, REFERENCE, choose_engine
 
     native_code = read_native_code(options.native_blob or _find_interpreter(options.engine))
     translations = read_translations(options.translations)

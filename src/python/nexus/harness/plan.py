@@ -14,6 +14,7 @@ from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.harness.phase import GUEST_PHASES, RANK, Phase
+from nexus.scene.guest import Guest
 from nexus.simulation.link import LinkOptions
 
 NS_PER_MS: Final = 1_000_000
@@ -30,14 +31,6 @@ BUDGET_MS_DEFAULT: Final[Mapping[Phase, int]] = {
 
 # Per machine: 40 s of virtual time without a pause, several times a whole two-node run.
 INSTRUCTIONS_MAX_DEFAULT: Final = 4_000_000_000
-
-RAM_BYTES_DEFAULT: Final = 64 << 20
-
-# The set of extensions that the project's own guest is built for.
-CPU_DEFAULT: Final = "rv64imac"
-
-# 2026-01-01 00:00 UTC.
-EPOCH_S_DEFAULT: Final = 1_767_225_600
 
 
 class PlanError(NexusError):
@@ -73,27 +66,6 @@ class RebootPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class DrivePlan:
-    """A disk: its slot on the board and what is on it at power-on."""
-
-    slot: int
-    content: bytes = field(repr=False)
-    is_read_only: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BootPlan:
-    """What comes with a machine's image, for a guest that takes the standard boot path."""
-
-    firmware: bytes = field(default=b"", repr=False)
-    initrd: bytes = field(default=b"", repr=False)
-    append: str = ""
-    cpu: str = CPU_DEFAULT
-    harts: int = 1
-    epoch_s: int = EPOCH_S_DEFAULT  # What the real-time clock shows at power-on.
-
-
-@dataclass(frozen=True, slots=True)
 class NodeIdentity:
     """Who a machine is on the bus; the secret opens the capture of a test world."""
 
@@ -103,19 +75,13 @@ class NodeIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachinePlan:
-    """One machine: what it boots, what it is told, what it is on the network."""
+class MachinePlan(Guest):
+    """One machine: a guest, and what the run knows it by."""
 
     label: str
     image_name: str
-    image: bytes = field(repr=False)
-    config: bytes = field(repr=False)
-    mac: bytes
-    ram_bytes: int = RAM_BYTES_DEFAULT
     forbidden: tuple[str, ...] = ()  # Text no line of this machine may contain.
-    drives: tuple[DrivePlan, ...] = ()
     identity: NodeIdentity | None = None
-    boot: BootPlan = field(default_factory=lambda: BootPlan())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from typing import Final
 
 from nexus.contract.node import FIRMWARE_FILE
 from nexus.harness.engine import EngineUnavailableError
-from nexus.harness.plan import DrivePlan, MachinePlan
+from nexus.harness.plan import MachinePlan
+from nexus.scene.guest import DrivePlan
 
 PROGRAM: Final = "qemu-system-riscv64"
 

@@ -9,7 +9,7 @@ import pytest
 
 from nexus.harness import plan_fake, qemu_command
 from nexus.harness.engine import EngineUnavailableError
-from nexus.harness.plan import DrivePlan
+from nexus.scene.guest import DrivePlan
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from nexus.harness import plan_fake, qemu
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
-from nexus.harness.plan import DrivePlan, Expectation, Plan, PlanError
+from nexus.harness.plan import Expectation, Plan, PlanError
 from nexus.harness.plan_fake import Silent
 from nexus.harness.runner import Record, Runner
 from nexus.harness.summary import digest
+from nexus.scene.guest import DrivePlan
 from nexus.simulation.link import LinkOptions
 
 STAND_IN = """\

@@ -6,44 +6,29 @@ can be tested on scripted machines.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from nexus.contract.node import FIRMWARE_FILE
 from nexus.core.errors import did_you_mean
 from nexus.core.randomness import KeyedRandom
 from nexus.harness.console import LineAssembler
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.places import Places
 from nexus.harness.plan import MachinePlan, Plan, PlanError, RebootPlan
+from nexus.scene.engine import NATIVE, REFERENCE, TRANSLATED, EngineCode
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.machine import Machine
 from nexus.simulation.power import PowerCut
 from nexus.simulation.world import Step, World
 
 if TYPE_CHECKING:
-    from nexus.emulator.board import AttachedDrive
     from nexus.emulator.machine import Machine as EmulatedMachine
-    from nexus.emulator.machine import MachineOptions
     from nexus.emulator.observe import Observer
     from nexus.harness.debug import DebuggedMachine
     from nexus.harness.instruments import Instruments
-
-# Where the guest's init finds the node configuration (docs/spec/node-config.md).
-CONFIG_FILE: Final = FIRMWARE_FILE
-
-# A read of that length may be a key of a handshake; a long run has some thousand of them.
-KEY_BYTES: Final = 32
-KEYS_KEPT_MAX: Final = 65_536
-
-# The engine whose code is a build product of its own and has to be handed in.
-AUTO: Final = "auto"
-REFERENCE: Final = "reference"
-NATIVE: Final = "native"
-TRANSLATED: Final = "translated"
+    from nexus.scene.machine import RecordedEntropy
 
 
 class VirtualEngine:
@@ -168,78 +153,6 @@ class VirtualEngine:
             machine.close()
 
 
-class RecordedEntropy:
-    """A machine's entropy, with its reads of a key's length kept for who opens the capture."""
-
-    def __init__(self, stream: EntropyStream) -> None:
-        self._stream = stream
-        self.keys: deque[bytes] = deque(maxlen=KEYS_KEPT_MAX)
-
-    def __call__(self, count: int) -> bytes:
-        """Take the next bytes of the stream."""
-        data = self._stream(count)
-        if count == KEY_BYTES:
-            self.keys.append(data)
-        return data
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCode:
-    """An engine of the emulator, and what it needs to run."""
-
-    engine: str
-    native: bytes | None = None
-    translations: bytes | None = None
-
-
-def options_of(
-    machine: MachinePlan,
-    drives: Sequence[AttachedDrive],
-    entropy: Callable[[int], bytes],
-    code: EngineCode,
-    observer: Observer | None = None,
-) -> MachineOptions:
-    """What the emulator makes a plan's machine of."""
-    from nexus.emulator.isa.cpu import parse_cpu
-    from nexus.emulator.machine import MachineOptions
-
-    return MachineOptions(
-        kernel=machine.image,
-        firmware=machine.boot.firmware,
-        initrd=machine.boot.initrd,
-        append=machine.boot.append,
-        epoch_s=machine.boot.epoch_s,
-        cpu=parse_cpu(machine.boot.cpu),
-        harts=machine.boot.harts,
-        ram_bytes=machine.ram_bytes,
-        fw_cfg={CONFIG_FILE: machine.config},
-        drives=drives,
-        mac=machine.mac,
-        entropy=entropy,
-        engine=code.engine,
-        native_blob=None if code.engine == REFERENCE else code.native,
-        translations=code.translations if code.engine == TRANSLATED else None,
-        stops_when_stuck=observer is None,  # A debugger wants to see the loop go round.
-        observer=observer,
-    )
-
-
-def choose_engine(
-    engine: str, native_code: bytes | None, processor: str, translations: bytes | None = None
-) -> str:
-    """Name the engine that `auto` stands for on a host with this processor.
-
-    All engines give the same bytes, so the choice may depend on the host; the summary names it.
-    """
-    from nexus.emulator.native.mapping import HOSTS
-
-    if engine != AUTO:
-        return engine
-    if native_code is None or processor not in HOSTS:
-        return REFERENCE
-    return NATIVE if translations is None else TRANSLATED
-
-
 def boot(
     plan: Plan,
     engine: str,
@@ -261,7 +174,8 @@ def boot(
     from nexus.emulator.machine import ENGINES
     from nexus.emulator.machine import Machine as EmulatedMachine
     from nexus.harness.debug import debug
-    from nexus.harness.power_loss import VolatileDrive
+    from nexus.scene.drive import VolatileDrive
+    from nexus.scene.machine import RecordedEntropy, options_of
 
     if engine not in ENGINES:
         raise EngineUnavailableError(

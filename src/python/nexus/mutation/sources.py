@@ -15,7 +15,8 @@ from nexus.mutation.zig_operators import zig_changes
 
 # What has no tests of its own: tests, what stands in for something in tests, and their scenes.
 _NOT_JUDGED: Final = re.compile(
-    r"(?:_test|_fake|conftest)\.(?:py|zig)$|/fuzz/|/os_fake/|/remotefs/\w+/virtual/"
+    r"(?:_test|_fake|_cases|_scene|_support|conftest)\.(?:py|zig)$|/fuzz/|/os_fake/"
+    r"|/scene/\w+_(?:node|peer)\.py$"
 )
 _HUNK: Final = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 

@@ -22,13 +22,14 @@ from nexus.config.load import load_node
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.device.virtio_blk import MediumError, MemoryDrive
 from nexus.harness.phase import Phase
-from nexus.harness.plan import DrivePlan, Expectation, MachinePlan, Plan
+from nexus.harness.plan import Expectation, MachinePlan, Plan
 from nexus.harness.qemu import boot as boot_qemu
 from nexus.harness.qemu_command import PROGRAM
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.guest_disk_fake import ROOT, SLOT, Image
 from nexus.remotefs.state.mount import mount
 from nexus.remotefs.state.store import StateError, Store
+from nexus.scene.guest import DrivePlan
 from nexus.wire.state import Status
 
 IMAGE: Final = Image(

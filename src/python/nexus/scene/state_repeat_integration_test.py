@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged_support import boot
-from nexus.remotefs.state.virtual.scene import LOG, STATE, Scene
+from nexus.scene.packaged_support import boot
+from nexus.scene.state_scene import LOG, STATE, Scene
 from nexus.wire import log, samgr
 from nexus.wire.gateway import RESPONSE_PAYLOAD_MAX
 from nexus.wire.gateway import Status as Outcome

@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged_support import boot
-from nexus.remotefs.state.virtual.scene import STATE, Scene
+from nexus.scene.packaged_support import boot
+from nexus.scene.state_scene import STATE, Scene
 from nexus.wire.state import Op, Request, Status
 
 WRITER: Final = "host-1"

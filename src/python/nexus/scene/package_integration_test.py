@@ -17,8 +17,8 @@ from nexus.netstack.library import Library
 from nexus.remotefs.package.cases_fake import CASES, FILES, FOLDER, Case
 from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.path import PackageError
-from nexus.remotefs.package.virtual.boot import boot
-from nexus.remotefs.package.virtual.node import VirtualNode
+from nexus.scene.package_node import VirtualNode
+from nexus.scene.package_scene import boot
 from nexus.simulation.link import Fault, LinkOptions
 from nexus.wire.gateway import Status as Outcome
 from nexus.wire.packagefs import CloseRequest, Op, Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nexus.harness.virtual import choose_engine
+from nexus.scene.engine import choose_engine
 
 
 @pytest.mark.parametrize(

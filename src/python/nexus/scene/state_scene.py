@@ -6,22 +6,21 @@ Everything happens in virtual time, so the same steps give the same run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
-from nexus.config.compile import compile_node
-from nexus.config.keys import derive_test_secret, public_key_of
+from nexus.config.keys import derive_test_secret
 from nexus.config.load import load_node
-from nexus.contract.node import FIRMWARE_FILE
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
-from nexus.emulator.device.virtio_blk import MemoryDrive
-from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.machine import Machine
 from nexus.netstack.library import Library
-from nexus.remotefs.package.virtual.switch_node import Place
-from nexus.remotefs.state.virtual.peer import VirtualPeer
+from nexus.scene.drive import VolatileDrive
+from nexus.scene.engine import engine_with
+from nexus.scene.guest import STATE_SLOT, guest_of
+from nexus.scene.machine import options_of
+from nexus.scene.place import place_of_guest, place_of_peer
+from nexus.scene.state_peer import VirtualPeer
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
 from nexus.simulation.power import PowerCut
@@ -35,11 +34,10 @@ STATE: Final = 4
 LOG: Final = 5
 
 _SEED: Final = 1
-_CONFIG_FILE: Final = FIRMWARE_FILE
-_STATE_SLOT: Final = 2
+_MAC_OF_PEERS: Final = bytes.fromhex("5254001235")
 _LINK: Final = LinkOptions(delay_ns=1_000_000)
 
-# Who waits for something looks this often whether it has come.
+# The waiter for something looks this often whether it has come.
 _REACTION_NS: Final = 250_000
 
 # How long the power is off: longer than a peer that is not heard is dialled.
@@ -47,23 +45,6 @@ _OFF_NS: Final = 2_000_000_000
 
 # Virtual time in which a guest that is well has long answered.
 _PATIENCE_NS: Final = 20_000_000_000
-
-
-class FlushedDrive(MemoryDrive):
-    """A drive that can lose what was not flushed."""
-
-    def __init__(self, content: bytes) -> None:
-        """Begin with what is flushed."""
-        super().__init__(content)
-        self._flushed = content
-
-    def flush(self) -> None:
-        """From now on no cut can take what is there."""
-        self._flushed = bytes(self.content)
-
-    def lose_unflushed(self) -> None:
-        """Be as a cut leaves a disk that had written nothing of its own accord."""
-        self.content[:] = self._flushed
 
 
 class Scene:
@@ -74,49 +55,24 @@ class Scene:
     ) -> None:
         """Switch the guest on; a peer has the name and the test key of the configuration."""
         settings = load_node(config)
-        bus, network = settings.dsoftbus, settings.network
-        assert bus is not None, "the guest needs a bus"
-        assert network is not None, "the guest needs a network"
-        self.disk = FlushedDrive(b"")
+        place = place_of_guest(settings)
+        self.disk = VolatileDrive(b"")
         if settings.state is not None:
             assert settings.state.disk_kib is not None, "the guest's disk begins empty"
-            self.disk = FlushedDrive(bytes(settings.state.disk_kib << 10))
+            self.disk = VolatileDrive(bytes(settings.state.disk_kib << 10))
+        drives = [] if settings.state is None else [AttachedDrive(STATE_SLOT, self.disk, False)]
+        guest, code = guest_of(settings, kernel), engine_with(native_blob)
         random = KeyedRandom(_SEED)
 
         def switch_on(life: str) -> Machine:
-            has_disk = settings.state is not None
-            return Machine(
-                MachineOptions(
-                    kernel=kernel,
-                    ram_bytes=settings.node.ram_mib << 20,
-                    fw_cfg={_CONFIG_FILE: compile_node(settings)},
-                    drives=[AttachedDrive(_STATE_SLOT, self.disk, False)] if has_disk else [],
-                    mac=settings.node.mac_bytes,
-                    entropy=EntropyStream(random, life),
-                    engine="reference" if native_blob is None else "native",
-                    native_blob=native_blob,
-                )
-            )
+            return Machine(options_of(guest, drives, EntropyStream(random, life), code))
 
         self._switch_on = switch_on
-        place = Place(
-            device_id=settings.node.id,
-            mac=settings.node.mac_bytes,
-            ip=network.interface.ip,
-            port=bus.port,
-            public=public_key_of(bus.static_key.secret()),
-        )
         self.peers: dict[str, VirtualPeer] = {}
-        for number, peer in enumerate(bus.peer, 1):
+        assert settings.dsoftbus is not None, "it has a place on the bus"
+        for number, peer in enumerate(settings.dsoftbus.peer, 1):
+            own = place_of_peer(peer, _MAC_OF_PEERS + bytes([number]))
             secret = derive_test_secret(peer.id)
-            own = replace(
-                place,
-                device_id=peer.id,
-                mac=b"\x52\x54\x00\x12\x35" + bytes([number]),
-                ip=IPv4Address(peer.address),
-                port=peer.port,
-                public=public_key_of(secret),
-            )
             self.peers[peer.id] = VirtualPeer(library, own, secret, place)
         hosts = {name: peer.host for name, peer in self.peers.items()}
         self.world = World({**hosts, "guest": switch_on("guest")}, _LINK, random, driven=hosts)
@@ -144,7 +100,7 @@ class Scene:
         """
         off_ns = self.world.now_ns + _OFF_NS
         if not is_disk_written:
-            self.disk.lose_unflushed()
+            self.disk.lose_power()
         life = f"guest {off_ns}"
         self.world.schedule(
             PowerCut("guest", self.world.now_ns, off_ns, lambda: self._switch_on(life))

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged_support import boot
-from nexus.remotefs.state.virtual.scene import Scene
+from nexus.scene.packaged_support import boot
+from nexus.scene.state_scene import Scene
 from nexus.wire.state import Op, Request, Status
 from nexus.wire.transfer import HEAD_BYTES, REPLY_BYTES, Reply, Stage
 from nexus.wire.transfer import Op as Way

@@ -9,7 +9,8 @@ from nexus.dsoftbus.mux import Opened
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.netstack.host import ByteStream
 from nexus.netstack.library import Library, WouldBlockError
-from nexus.remotefs.package.virtual.switch_node import Place, SwitchNode
+from nexus.scene.place import Place
+from nexus.scene.switch_node import SwitchNode
 from nexus.wire import bundle, samgr
 from nexus.wire.gateway import Request, Response, Status, decode_frame
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from nexus.remotefs.state.virtual.packaged_support import boot
-from nexus.remotefs.state.virtual.peer import VirtualPeer
-from nexus.remotefs.state.virtual.scene import STATE, Scene
+from nexus.scene.packaged_support import boot
+from nexus.scene.state_peer import VirtualPeer
+from nexus.scene.state_scene import STATE, Scene
 from nexus.wire.state import Op, Request, Status
 from nexus.wire.transfer import Op as Way
 from nexus.wire.transfer import Request as Head

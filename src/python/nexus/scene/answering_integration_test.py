@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
-from nexus.config.compile import compile_node
-from nexus.config.keys import derive_test_secret, public_key_of
+from nexus.config.keys import derive_test_secret
 from nexus.config.load import load_node
 from nexus.core.randomness import KeyedRandom, Ratio
 from nexus.dsoftbus.carrier import Mode
-from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.machine import Machine
 from nexus.netstack.library import Library
-from nexus.remotefs.package.virtual.answering import AnsweringNode
-from nexus.remotefs.package.virtual.switch_node import Place
+from nexus.scene.answering_node import AnsweringNode
+from nexus.scene.engine import REFERENCE, EngineCode
+from nexus.scene.guest import guest_of
+from nexus.scene.machine import options_of
+from nexus.scene.place import place_of_guest, place_of_peer
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.link import LinkOptions
 from nexus.simulation.world import World
@@ -51,34 +52,25 @@ peer = "node-b"
 """
 
 
-def place(device_id: str, ip: str, mac: str, port: int) -> Place:
-    return Place(
-        device_id=device_id,
-        mac=bytes.fromhex(mac),
-        ip=IPv4Address(ip),
-        port=port,
-        public=public_key_of(derive_test_secret(device_id)),
-    )
-
-
 def run(config: Path, options: LinkOptions) -> tuple[AnsweringNode, bytes, str]:
     """Boot the guest beside a node that answers, until it has said what it is to say."""
     settings = load_node(config)
     random = KeyedRandom(1)
     guest = Machine(
-        MachineOptions(
-            kernel=SYSTEM.read_bytes(),
-            ram_bytes=settings.node.ram_mib << 20,
-            fw_cfg={"opt/org.nexus/node": compile_node(settings)},
-            mac=settings.node.mac_bytes,
-            entropy=EntropyStream(random, "A"),
+        options_of(
+            guest_of(settings, SYSTEM.read_bytes()),
+            [],
+            EntropyStream(random, "A"),
+            EngineCode(REFERENCE),
         )
     )
+    assert settings.dsoftbus is not None
+    (peer,) = settings.dsoftbus.peer
     node = AnsweringNode(
         Library(LIBRARY),
-        place("node-b", "10.42.0.11", "52540012340b", 40000),
-        derive_test_secret("node-b"),
-        place("node-a", "10.42.0.10", "52540012340a", 34567),
+        place_of_peer(peer, bytes.fromhex("52540012340b")),
+        derive_test_secret(peer.id),
+        place_of_guest(settings),
     )
     world = World({"A": guest, "B": node.host}, options, random)
     console = b""

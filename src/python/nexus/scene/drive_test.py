@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nexus.harness.power_loss import VolatileDrive
+from nexus.scene.drive import VolatileDrive
 
 BEFORE = bytes(range(256)) * 8  # Four sectors.
 

@@ -1,4 +1,4 @@
-"""One end of a session on the virtual switch: what a node that dials and one that answers share.
+"""One end of a session on the virtual switch: what nodes that dial and nodes that answer share.
 
 The state machines are those of `nexus.dsoftbus`; here they get their bytes from the guests' own
 stack instead of a socket, and their instants from the world.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
@@ -21,6 +20,7 @@ from nexus.dsoftbus.transitions import State
 from nexus.netstack.host import ByteStream, StackHost
 from nexus.netstack.library import Library, WouldBlockError
 from nexus.netstack.stack import Interface, Peer
+from nexus.scene.place import Place
 from nexus.wire.announce import GROUP, PORT, Announce, decode_announce
 
 _ANNOUNCE_NS: Final = 250_000_000
@@ -31,19 +31,8 @@ _PREFIX: Final = 24
 _GROUP: Final = IPv4Address(GROUP)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a node is, and who."""
-
-    device_id: str
-    mac: bytes
-    ip: IPv4Address
-    port: int
-    public: bytes
-
-
 class SwitchNode(ABC):
-    """Announces itself, has one session with its one peer, and gives frames to who inherits."""
+    """Announces itself, and has one session with its one peer; a subclass takes the frames."""
 
     def __init__(self, library: Library, own: Place, secret: bytes, peer: Place) -> None:
         """Join the switch; its numbers can be guessed, for virtual worlds only."""

@@ -11,13 +11,14 @@ from nexus.netstack.host import ByteStream
 from nexus.netstack.library import Library
 from nexus.netstack.stack import Peer
 from nexus.remotefs.package.replies import SERVICE
-from nexus.remotefs.package.virtual.switch_node import Place, SwitchNode
+from nexus.scene.place import Place
+from nexus.scene.switch_node import SwitchNode
 from nexus.simulation.world import World
 from nexus.wire.gateway import Request, Response, decode_frame
 
 _DEADLINE_MS: Final = 60_000
 
-# Who waits for something looks this often whether it has come.
+# The waiter for something looks this often whether it has come.
 _REACTION_NS: Final = 250_000
 
 # Virtual time in which a peer that is well has long answered.

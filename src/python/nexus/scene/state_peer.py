@@ -15,7 +15,8 @@ from nexus.dsoftbus.session import Session
 from nexus.netstack.host import ByteStream
 from nexus.netstack.library import Library
 from nexus.netstack.stack import Peer
-from nexus.remotefs.package.virtual.switch_node import Place, SwitchNode
+from nexus.scene.place import Place
+from nexus.scene.switch_node import SwitchNode
 from nexus.wire.gateway import Request, Response, decode_frame
 
 _DEADLINE_MS: Final = 60_000

@@ -7,7 +7,7 @@ from typing import Final
 
 from nexus.emulator.native_interpreter_fake import native_interpreter
 from nexus.netstack.library import Library
-from nexus.remotefs.state.virtual.scene import Scene
+from nexus.scene.state_scene import Scene
 
 _SYSTEM: Final = Path("src.guest/system.elf")
 _LIBRARY: Final = Path("src.guest.lib.net_host/library.so")
