@@ -1,7 +1,7 @@
 """Turn a node's configuration into the blob that the guest reads (docs/spec/node-config.md).
 
 A pure function: the same file gives the same bytes.  Sections are made only for services that
-the node starts, so that nothing is handed to nobody.
+the node starts, so that no section is without a reader.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from nexus.config import defaults, records
+from nexus.config.checked import CheckedNode
 from nexus.config.error import ConfigError, Problem
 from nexus.config.node import DSoftBus, NodeConfig
-from nexus.config.rules import find_problems
 from nexus.contract.node import (
     BundleTag,
     BusTag,
@@ -29,15 +29,12 @@ from nexus.core.identity import service_id
 Section = list[tuple[int, bytes]]
 
 
-def compile_node(node: NodeConfig) -> bytes:
+def compile_node(node: CheckedNode) -> bytes:
     """Build the blob.
 
     Raises:
-        ConfigError: a rule does not hold, or the result is larger than the guest takes.
+        ConfigError: the result is larger than the guest takes.
     """
-    problems = find_problems(node)
-    if problems:
-        raise ConfigError(node.node.id, problems)
     sections = {service_id(name): section for name, section in _sections(node)}
     try:
         return records.pack(sections)
@@ -74,7 +71,7 @@ def list_writers(node: NodeConfig) -> list[str]:
     return list(dict.fromkeys(writers))
 
 
-def _statefsd(node: NodeConfig) -> Section:
+def _statefsd(node: CheckedNode) -> Section:
     shares = node.statefsd
     return [
         (StateTag.SHARE, struct.pack("<HI", shares.peer_keys, shares.peer_kib << 10)),
@@ -83,13 +80,13 @@ def _statefsd(node: NodeConfig) -> Section:
     ]
 
 
-def _sections(node: NodeConfig) -> Iterator[tuple[str, Section]]:
+def _sections(node: CheckedNode) -> Iterator[tuple[str, Section]]:
     start = node.node.start
     yield "init", _init(node)
     if node.network is not None and "netstackd" in start:
         yield "netstackd", _netstackd(node)
     if "dsoftbusd" in start:
-        # An empty section is a node that talks to nobody: no identity, no peer, all refused.
+        # An empty section: a node without an identity and without peers, which refuses everything.
         yield "dsoftbusd", _dsoftbusd(node, node.dsoftbus) if node.dsoftbus else []
     if "policyd" in start:
         yield "policyd", _policyd(node)
@@ -104,13 +101,13 @@ def _sections(node: NodeConfig) -> Iterator[tuple[str, Section]]:
         yield name, _free(node.service[name])
 
 
-def _init(node: NodeConfig) -> Section:
+def _init(node: CheckedNode) -> Section:
     started: Section = [(InitTag.START, name.encode()) for name in node.node.start]
     routes = (f"{client}>{server}".encode() for client, server in list_routes(node))
     return started + [(InitTag.ROUTE, route) for route in routes]
 
 
-def _netstackd(node: NodeConfig) -> Section:
+def _netstackd(node: CheckedNode) -> Section:
     assert node.network is not None
     interface = node.network.interface
     prefix = bytes([interface.network.prefixlen])
@@ -120,7 +117,7 @@ def _netstackd(node: NodeConfig) -> Section:
     return out
 
 
-def _dsoftbusd(node: NodeConfig, bus: DSoftBus) -> Section:
+def _dsoftbusd(node: CheckedNode, bus: DSoftBus) -> Section:
     out: Section = [
         (BusTag.DEVICE_ID, node.node.id.encode()),
         (BusTag.STATIC_SECRET, bus.static_key.secret()),
@@ -147,14 +144,14 @@ def _dsoftbusd(node: NodeConfig, bus: DSoftBus) -> Section:
     return out
 
 
-def _policyd(node: NodeConfig) -> Section:
+def _policyd(node: CheckedNode) -> Section:
     return [
         (PolicyTag.GRANT, struct.pack("<Q", service_id(service)) + capability.encode())
         for service, capability in list_grants(node)
     ]
 
 
-def _selftest(node: NodeConfig) -> Section:
+def _selftest(node: CheckedNode) -> Section:
     out: Section = [(SelftestTag.MODE, bytes([defaults.MODES[node.selftest.mode]]))]
     if node.selftest.peer is not None:
         out.append((SelftestTag.PEER, node.selftest.peer.encode()))

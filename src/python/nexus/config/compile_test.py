@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 from nexus.config import defaults
+from nexus.config.checked import CheckedNode, check_node
 from nexus.config.compile import compile_node, list_grants, list_routes
 from nexus.config.config_fake import NODE_A, NODE_B_START
 from nexus.config.error import ConfigError
@@ -17,8 +18,12 @@ from nexus.config.records import unpack
 from nexus.core.identity import service_id
 
 
-def node_of(text: str) -> NodeConfig:
+def read(text: str) -> NodeConfig:
     return NodeConfig.model_validate(tomllib.loads(text))
+
+
+def node_of(text: str) -> CheckedNode:
+    return check_node(read(text))
 
 
 def section_of(text: str, name: str) -> list[tuple[int, bytes]]:
@@ -105,14 +110,14 @@ def test_routes_to_what_is_not_started_are_left_out() -> None:
 
 def test_a_route_of_the_file_comes_on_top() -> None:
     text = NODE_B_START + '\n[[route]]\nfrom = "logd"\nto = "netstackd"\n'
-    assert list_routes(node_of(text)) == [("netstackd", "logd"), ("logd", "netstackd")]
+    assert list_routes(read(text)) == [("netstackd", "logd"), ("logd", "netstackd")]
 
 
 def test_grants_can_replace_the_default_ones() -> None:
     grant = '[[policy.grant]]\nservice = "logd"\ncapability = "x"\n'
-    assert list_grants(node_of(NODE_B_START + grant)) == [*defaults.GRANTS, ("logd", "x")]
+    assert list_grants(read(NODE_B_START + grant)) == [*defaults.GRANTS, ("logd", "x")]
     alone = NODE_B_START + "[policy]\ndefaults = false\n" + grant
-    assert list_grants(node_of(alone)) == [("logd", "x")]
+    assert list_grants(read(alone)) == [("logd", "x")]
 
 
 def test_what_the_selftest_proves_of_its_peer() -> None:
@@ -143,9 +148,9 @@ def test_sections_are_sorted_and_small() -> None:
     assert ids == sorted(ids)
 
 
-def test_a_node_that_breaks_a_rule_is_not_compiled() -> None:
+def test_a_node_that_breaks_a_rule_is_nothing_to_compile() -> None:
     with pytest.raises(ConfigError, match=r"dsoftbus\.peer\[0\]\.id"):
-        compile_node(node_of(NODE_A.replace('id = "node-b"', 'id = "node-a"')))
+        node_of(NODE_A.replace('id = "node-b"', 'id = "node-a"'))
 
 
 def test_a_section_that_no_message_carries_is_refused() -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
+from nexus.config.checked import CheckedNode
 from nexus.config.compile import compile_node, list_grants, list_routes, list_writers
 from nexus.config.load import load_any
 from nexus.config.node import Boot, DSoftBus, NodeConfig
@@ -22,12 +23,12 @@ from nexus.core.identity import service_id
 from nexus.entry.program import run_program
 
 
-def describe(config: NodeConfig | World) -> list[str]:
+def describe(config: CheckedNode | World) -> list[str]:
     """Describe either kind of configuration, line by line."""
     return list(_node(config) if isinstance(config, NodeConfig) else _world(config))
 
 
-def _node(node: NodeConfig) -> Iterator[str]:
+def _node(node: CheckedNode) -> Iterator[str]:
     machine = node.node
     yield f"node {machine.id}: {machine.mac}, image {node.boots}, {machine.ram_mib} MiB"
     yield from _boot(node.boot)
@@ -61,7 +62,7 @@ def _boot(boot: Boot) -> Iterator[str]:
         yield f"  kernel arguments {boot.append}"
 
 
-def _drives(node: NodeConfig) -> Iterator[str]:
+def _drives(node: CheckedNode) -> Iterator[str]:
     if node.state is not None:
         content = node.state.disk or f"{node.state.disk_kib} KiB, blank"
         yield f"  state drive: {content}"
@@ -73,7 +74,7 @@ def _drives(node: NodeConfig) -> Iterator[str]:
         yield f"  drive in slot {drive.slot}: {content}{access}"
 
 
-def _shares(node: NodeConfig) -> Iterator[str]:
+def _shares(node: CheckedNode) -> Iterator[str]:
     writers = list_writers(node)
     if "statefsd" in node.node.start and writers:
         shares = node.statefsd
@@ -99,7 +100,7 @@ def _dsoftbus(bus: DSoftBus) -> Iterator[str]:
         yield "  allow nothing"
 
 
-def _blob(node: NodeConfig) -> Iterator[str]:
+def _blob(node: CheckedNode) -> Iterator[str]:
     blob = compile_node(node)
     yield f"  blob of {len(blob)} bytes, sha256 {sha256(blob).hexdigest()}"
     names = {service_id(name): name for name in ("init", *node.node.start, *node.service)}

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nexus.config.checked import check_node
 from nexus.config.compile import compile_node
 from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD, write_world
 from nexus.config.error import ConfigError
 from nexus.config.load import load_any, parse
 from nexus.config.node import NodeConfig
-from nexus.config.rules import find_problems
 from nexus.config.world import WorldConfig
 from nexus.config.world_rules import find_world_problems
 
@@ -50,9 +50,7 @@ def test_any_tables_are_read_or_refused(data: dict[str, object]) -> None:
     except ConfigError as exc:
         check_lines(exc)
     try:
-        node = parse(NodeConfig, data, "n.toml")
-        if not find_problems(node):
-            compile_node(node)
+        compile_node(check_node(parse(NodeConfig, data, "n.toml")))
     except ConfigError as exc:
         check_lines(exc)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from nexus.config.checked import CheckedNode, check_node
 from nexus.config.error import ConfigError, Problem
 from nexus.config.explain import explain
 from nexus.config.files import find_missing, read_key, read_toml
@@ -20,7 +21,6 @@ from nexus.config.keys import FileKey
 from nexus.config.kinds import Kind, kind_of
 from nexus.config.layers import Given, Layer, lift, merge
 from nexus.config.node import NodeConfig
-from nexus.config.rules import find_problems
 from nexus.config.settings import Setting, apply, check_labels
 from nexus.config.world import Machine, World, WorldConfig, WorldMachine
 from nexus.config.world_rules import find_shared_problems, find_world_problems
@@ -32,7 +32,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 class LoadedNode:
     """A node, and where each of its values stands."""
 
-    config: NodeConfig
+    config: CheckedNode
     layer: Layer
 
 
@@ -46,7 +46,7 @@ class LoadedWorld:
     nodes: Mapping[str, LoadedNode]
 
 
-def load_node(path: str | Path, settings: Sequence[Setting] = ()) -> NodeConfig:
+def load_node(path: str | Path, settings: Sequence[Setting] = ()) -> CheckedNode:
     """Read and check a node's file, with what it extends.
 
     Raises:
@@ -67,7 +67,7 @@ def load_world(path: str | Path, settings: Sequence[Setting] = ()) -> World:
     return _world_of(layer, settings).config
 
 
-def load_any(path: str | Path, settings: Sequence[Setting] = ()) -> NodeConfig | World:
+def load_any(path: str | Path, settings: Sequence[Setting] = ()) -> CheckedNode | World:
     """Read either kind of file, told apart by content: only a node has `[node]`."""
     return load_with_origins(path, settings).config
 
@@ -95,8 +95,11 @@ def _node_of(layer: Layer) -> LoadedNode:
         origin = layer.find_origin(("dsoftbus", "static_key", "file"))
         assert origin is not None, "a value that was read stands somewhere"
         read_key(origin, node.dsoftbus.static_key)
-    _refuse(layer, find_problems(node))
-    return LoadedNode(node, layer)
+    try:
+        return LoadedNode(check_node(node), layer)
+    except ConfigError as exc:
+        problems = exc.problems
+    raise _refusal(layer, problems)
 
 
 def _world_of(layer: Layer, settings: Sequence[Setting]) -> LoadedWorld:
@@ -122,7 +125,8 @@ def _world_of(layer: Layer, settings: Sequence[Setting]) -> LoadedWorld:
     if not (problems or failures):
         shared = find_shared_problems({label: n.config for label, n in nodes.items()})
         problems += [_in_world(label, problem, nodes[label].layer) for label, problem in shared]
-    _refuse(layer, problems, failures)
+    if problems or failures:
+        raise _refusal(layer, problems, failures)
     return LoadedWorld(_world(layer.source, config, nodes, paths), config, layer, nodes)
 
 
@@ -169,12 +173,11 @@ def _world(
     )
 
 
-def _refuse(
+def _refusal(
     layer: Layer, problems: Sequence[Problem], failures: Sequence[ConfigError] = ()
-) -> None:
-    if problems or failures:
-        placed = [layer.place(problem, is_shared=True) for problem in problems]
-        raise ConfigError(layer.source, placed, failures)
+) -> ConfigError:
+    placed = [layer.place(problem, is_shared=True) for problem in problems]
+    return ConfigError(layer.source, placed, failures)
 
 
 def _parse_layer(model: type[ModelT], layer: Layer) -> ModelT:

@@ -1,6 +1,6 @@
 """The node configuration blob `NXCF`: a checked container of sections of tagged records.
 
-The table of tags is in `nexus.config.compile`; the layout is docs/spec/node-config.md.  The
+The table of tags is in schemas/node.capnp; the layout is docs/spec/node-config.md.  The
 decoder exists for tests and for `nexus config describe`; the guest has its own.
 """
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from nexus.config import bounds
+from nexus.config.checked import CheckedNode
 from nexus.config.fields import (
     Count,
     Extends,
@@ -21,7 +22,7 @@ from nexus.config.fields import (
     ServiceName,
     Within,
 )
-from nexus.config.node import NodeConfig, NodeConfigPart
+from nexus.config.node import NodeConfigPart
 from nexus.core.randomness import Ratio
 
 # In this order; `build` is the host's work and has no budget of virtual time.
@@ -132,7 +133,7 @@ class WorldMachine:
 
     label: str
     image: str
-    node: NodeConfig
+    node: CheckedNode
     node_path: str
     forbid: tuple[str, ...]
 

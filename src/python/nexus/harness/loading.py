@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from nexus.config.checked import CheckedNode
 from nexus.config.compile import compile_node
 from nexus.config.keys import TestSeedKey
 from nexus.config.load import load_any
-from nexus.config.node import NodeConfig
 from nexus.config.world import Cut as ConfiguredCut
 from nexus.config.world import Link, Reboot, World
 from nexus.core.errors import did_you_mean
@@ -113,7 +113,7 @@ def _from_world(world: World, options: Options) -> Plan:
     )
 
 
-def _from_node(node: NodeConfig, path: Path, options: Options) -> Plan:
+def _from_node(node: CheckedNode, path: Path, options: Options) -> Plan:
     images = _Images(options.images)
     machine = _machine(_ONLY_LABEL, node.boots, node, images, ())
     images.check_all_used(path.stem)
@@ -135,7 +135,7 @@ def _from_node(node: NodeConfig, path: Path, options: Options) -> Plan:
 def _machine(
     label: str,
     image: str,
-    node: NodeConfig,
+    node: CheckedNode,
     images: _Images,
     forbid: tuple[str, ...],
     epoch_s: int = EPOCH_S_DEFAULT,
@@ -154,7 +154,7 @@ def _machine(
     )
 
 
-def _boot(label: str, node: NodeConfig, images: _Images, epoch_s: int) -> BootPlan:
+def _boot(label: str, node: CheckedNode, images: _Images, epoch_s: int) -> BootPlan:
     boot = node.boot
 
     def content(field: str, name: str | None) -> bytes:
@@ -180,14 +180,14 @@ def _cpu(label: str, name: str | None, *, is_foreign: bool) -> str:
         raise PlanError(f"machine {label}: boot.cpu: {exc}") from exc
 
 
-def _identity(node: NodeConfig) -> NodeIdentity | None:
+def _identity(node: CheckedNode) -> NodeIdentity | None:
     if node.dsoftbus is None:
         return None
     key = node.dsoftbus.static_key
     return NodeIdentity(node.node.id, key.secret(), isinstance(key, TestSeedKey))
 
 
-def _drives(label: str, node: NodeConfig, images: _Images) -> Iterator[DrivePlan]:
+def _drives(label: str, node: CheckedNode, images: _Images) -> Iterator[DrivePlan]:
     state, packages = node.state, node.packages
     if state is not None:
         blank = bytes((state.disk_kib or 0) << 10)

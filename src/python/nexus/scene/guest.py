@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from nexus.config.checked import CheckedNode
 from nexus.config.compile import compile_node
-from nexus.config.node import NodeConfig
 from nexus.contract.node import FIRMWARE_FILE
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
@@ -62,7 +62,7 @@ class Guest:
     boot: BootPlan = field(default_factory=BootPlan)
 
 
-def guest_of(node: NodeConfig, image: bytes) -> Guest:
+def guest_of(node: CheckedNode, image: bytes) -> Guest:
     """Make the guest of a node's configuration; its drives are the caller's."""
     return Guest(
         image=image,

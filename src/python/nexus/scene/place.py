@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from nexus.config.checked import CheckedNode
 from nexus.config.keys import derive_test_secret, public_key_of
-from nexus.config.node import NodeConfig, Peer
+from nexus.config.node import Peer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Place:
     public: bytes
 
 
-def place_of_guest(node: NodeConfig) -> Place:
+def place_of_guest(node: CheckedNode) -> Place:
     """Where a node of a configuration is; it must have a network and a bus."""
     assert node.network is not None, "the guest needs a network"
     assert node.dsoftbus is not None, "the guest needs a bus"
