@@ -27,6 +27,7 @@ from nexus.dsoftbus.io.node_fake import (
     settings_of,
 )
 from nexus.dsoftbus.io.settings import Call
+from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.wire import mux as wire
@@ -68,9 +69,7 @@ class Victim:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let the loop run until something holds."""
-        async with asyncio.timeout(5):
-            while not condition():
-                await asyncio.sleep(0.001)
+        await until(condition)
 
     async def enrol(self) -> Attacker:
         """C is a peer like A, with a session of its own; what it does with it is another thing."""
@@ -204,10 +203,7 @@ def test_data_in_the_middle_of_the_handshake() -> None:
         shaking = asyncio.create_task(
             attacker.shake_hands(KEY_C, "node-c", KEY_B.public, admits=False)
         )
-        session = None
-        while session is None or session.peer_id is None:
-            await asyncio.sleep(0.001)
-            session = attacker.session
+        await until(lambda: attacker.session is not None and attacker.session.peer_id is not None)
         await attacker.send(frame_message(Request(1, 1, 1000, RESOLVE).encode()))
         await shaking
         assert victim.outcomes() == [("denied-unauthenticated", None)]

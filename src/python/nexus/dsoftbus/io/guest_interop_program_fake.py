@@ -8,7 +8,6 @@ gives no network namespace.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Final
 from nexus.dsoftbus.io.guest_fake import HOST_PORT, guest_peer, host_secret, run_with_guest
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Call, RefusedError, Settings
+from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.policy import Rule
 from nexus.wire import bundle, samgr
 
@@ -31,6 +31,11 @@ service = "bundlemgrd"
 operations = ["list"]
 [selftest]
 """
+
+
+# What the guest prints at last, and how long it may take for it on a busy host.
+SAID = "SELFTEST: remote query ok"
+MEETING_S = 120.0
 
 
 def main(arguments: list[str]) -> int:
@@ -55,8 +60,7 @@ async def _meet(mode: str, uart: Path) -> dict[str, Any]:
     async with Node(_settings(), {1: registry, 2: manager}) as node:
         if mode == "host-dials":
             return await _call_guest(node)
-        while "SELFTEST: remote query ok" not in uart.read_text(errors="replace"):
-            await asyncio.sleep(0.02)
+        await until(lambda: SAID in uart.read_text(errors="replace"), MEETING_S)
         return {"served": served, "sessions": node.session_count}
 
 

@@ -28,6 +28,7 @@ from nexus.dsoftbus.io.node_fake import (
 from nexus.dsoftbus.io.settings import Call, Settings
 from nexus.dsoftbus.io.socket_options import UNSENT_BYTES
 from nexus.dsoftbus.io.virtual_fake import Line, run_virtual
+from nexus.dsoftbus.io.waiting_support import until
 
 A = settings_of(KEY_A, peer_of(KEY_B))
 B = settings_of(KEY_B, peer_of(KEY_A))
@@ -104,8 +105,7 @@ def test_close_that_is_cancelled_closes_at_once() -> None:
         async with two_nodes({4: never}, settings_b=settings_b) as nodes:
             peer = await nodes.a.connect("node-b")
             call = asyncio.ensure_future(peer.call(4, b"SF\1\2"))
-            while nodes.b.counters.calls_served == 0:
-                await asyncio.sleep(0.001)
+            await until(lambda: nodes.b.counters.calls_served > 0)
             closing = asyncio.ensure_future(nodes.b.close())
             await asyncio.sleep(0)
             closing.cancel()

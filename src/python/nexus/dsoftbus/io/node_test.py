@@ -33,6 +33,7 @@ from nexus.dsoftbus.io.settings import (
     RefusedError,
     UnavailableError,
 )
+from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.rate import Limit
 
 
@@ -85,8 +86,7 @@ def test_answers_find_their_calls_whatever_their_order() -> None:
         peer = await nodes.a.connect("node-b")
         payloads = [b"SF\1\2" + bytes([n]) for n in range(100)]
         calls = [asyncio.create_task(peer.call(4, payload)) for payload in payloads]
-        while len(gates) < 100:
-            await asyncio.sleep(0)
+        await until(lambda: len(gates) == 100)
         assert peer.in_flight == 100
         for payload in reversed(payloads):
             gates[payload].set()
@@ -128,8 +128,7 @@ def test_a_cancelled_call_leaves_nothing_and_its_late_answer_is_dropped() -> Non
     async def scenario(nodes: TwoNodes) -> None:
         peer = await nodes.a.connect("node-b")
         task = asyncio.create_task(peer.call(4, b"SF\1\2"))
-        while not peer.in_flight:
-            await asyncio.sleep(0)
+        await until(lambda: bool(peer.in_flight))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -238,8 +237,7 @@ def test_a_lost_session_is_dialled_again_and_reads_are_repeated() -> None:
         peer = await nodes.a.connect("node-b")
         read = asyncio.create_task(peer.call(4, b"SF\1\2"))
         write = asyncio.create_task(peer.call(4, b"SF\1\1"))
-        while not calls:
-            await asyncio.sleep(0)
+        await until(lambda: bool(calls))
         assert peer.link is not None
         peer.link.abort()
         with pytest.raises(UnavailableError, match="may have had its effect"):
@@ -263,11 +261,9 @@ def test_a_second_session_repeats_nothing_that_is_under_way_on_the_first() -> No
         peer = await nodes.a.connect("node-b")
         first = peer.link
         write = asyncio.create_task(peer.call(4, b"SF\1\1"))
-        while not calls:
-            await asyncio.sleep(0)
+        await until(lambda: bool(calls))
         second = asyncio.create_task(nodes.b._dial_once("node-a"))
-        while nodes.a.session_count < 2 or nodes.b.session_count < 2:
-            await asyncio.sleep(0.001)
+        await until(lambda: nodes.a.session_count == nodes.b.session_count == 2)
         assert peer.link is not first
         gate.set()
         assert await write == b"ok"
@@ -326,8 +322,7 @@ def test_closing_the_caller_ends_its_calls() -> None:
     async def scenario(nodes: TwoNodes) -> None:
         peer = await nodes.a.connect("node-b")
         task = asyncio.create_task(peer.call(4, b"SF\1\2"))
-        while not peer.in_flight:
-            await asyncio.sleep(0)
+        await until(lambda: bool(peer.in_flight))
         await nodes.a.close()
         with pytest.raises(UnavailableError, match="closed"):
             await task

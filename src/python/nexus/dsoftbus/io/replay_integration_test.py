@@ -7,6 +7,7 @@ import asyncio
 from nexus.dsoftbus.io.link import Link
 from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, TwoNodes, peer_of, settings_of, two_nodes
 from nexus.dsoftbus.io.settings import Call
+from nexus.dsoftbus.io.waiting_support import until
 
 PUT = b"SF\1\1key=value"
 
@@ -16,8 +17,7 @@ async def lose_session(nodes: TwoNodes) -> None:
     assert peer.link is not None
     old = peer.link
     old.abort()
-    while peer.link is None or peer.link is old:
-        await asyncio.sleep(0.001)
+    await until(lambda: peer.link not in (None, old))
 
 
 def play(when: str) -> tuple[list[bytes], bytes]:

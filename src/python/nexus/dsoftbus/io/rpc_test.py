@@ -31,6 +31,7 @@ from nexus.dsoftbus.io.node_fake import (
 )
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import Call, Handler, Settings
+from nexus.dsoftbus.io.waiting_support import until
 from nexus.wire import state as frames
 from nexus.wire.rpc import Mode
 
@@ -245,8 +246,7 @@ def test_a_change_is_made_once_though_its_session_is_lost_under_it() -> None:
         async with asyncio.timeout(10), two_nodes({4: put}, settings_a=ours) as nodes:
             peer = await nodes.a.connect("node-b")
             call = asyncio.create_task(peer.statefs.put(KEY, b"v"))
-            while not made:
-                await asyncio.sleep(0)
+            await until(lambda: bool(made))
             assert offer_of(peer) is Offer.TAKEN
             assert peer.link is not None
             peer.link.abort()

@@ -32,6 +32,7 @@ from nexus.dsoftbus.io.node_fake import (
 )
 from nexus.dsoftbus.io.settings import Call, PeerSettings
 from nexus.dsoftbus.io.virtual_fake import Line, announce, run_virtual
+from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.rate import Limit
 from nexus.dsoftbus.session import HANDSHAKE_NS, LOST_NS
 from nexus.wire.announce import Announce
@@ -85,7 +86,7 @@ async def connect_beside(spoofed_address: str, ports: list[int], peer: PeerSetti
     async with asyncio.timeout(30), a:
         spoofing = asyncio.create_task(spoof(a.discovery_port, spoofed_address, ports))
         connecting = asyncio.create_task(a.connect("node-b", 25))
-        await asyncio.sleep(0.3)
+        await until(lambda: a.discovery.find("node-b") is not None)  # As the spoofer has it.
         async with b:
             a.discovery.add_target("127.0.0.1", b.discovery_port)
             b.discovery.add_target("127.0.0.1", a.discovery_port)
@@ -181,8 +182,7 @@ def test_an_honest_peer_gets_in_while_three_hundred_sockets_loop() -> None:
         settings_b = settings_of(KEY_B, peer_of(KEY_A))
         async with asyncio.timeout(60), two_nodes(settings_b=settings_b) as nodes:
             loops = [asyncio.create_task(loop_for_ever(nodes.b.port)) for _ in range(300)]
-            while nodes.b.counters.connections_evicted < 300:
-                await asyncio.sleep(0.01)
+            await until(lambda: nodes.b.counters.connections_evicted >= 300)
             peer = await nodes.a.connect("node-b", BOUND_S)
             assert await peer.resolve("x")
             assert nodes.b.counters.connections_evicted > HANDSHAKES_MAX

@@ -15,6 +15,7 @@ import pytest
 
 from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, peer_of, settings_of, two_nodes
 from nexus.dsoftbus.io.peer import Peer
+from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.image.package_image import PackageFile
@@ -129,8 +130,7 @@ def test_a_lost_session_ends_the_file_and_the_next_one_serves_another() -> None:
             assert peer.link is not None
             lost = peer.link.number
             peer.link.abort()
-            while peer.link is None or peer.link.number == lost:
-                await asyncio.sleep(0.01)
+            await until(lambda: peer.link is not None and peer.link.number != lost)
             # In the new session the same handle is another file's.
             other = await client.open("pkg:/system/build.prop")
             with pytest.raises(ChangedError, match="open it again"):

@@ -18,6 +18,7 @@ from nexus.dsoftbus.io.settings import (
     UnavailableError,
 )
 from nexus.dsoftbus.io.stream import BusStream
+from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
@@ -255,8 +256,7 @@ def test_a_put_that_does_not_end_changes_nothing_and_leaves_its_number_free(
         elif kind == "lost":
             with pytest.raises(SessionLostError):
                 await stream.read()
-        while not world.changes:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(world.changes))
         assert world.told == [("node-a", "put", "reject status")]
         assert world.store.get(KEY) == b"before"
         assert world.store.open_transactions == ()
