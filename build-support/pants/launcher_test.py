@@ -290,7 +290,7 @@ def test_a_checkout_that_cannot_be_written_is_told_so(host: Path) -> None:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *arguments: object) -> None:
         pass
 
 

@@ -49,18 +49,18 @@ class ProgramProcess:
 async def start_in_sandbox(request: ProgramProcess, seal: Seal) -> Process:
     program = await Get(Program, ProgramRequest, request.program)
     inputs = await Get(Digest, MergeDigests((request.inputs, program.sources)))
-    how: Dict[str, Any] = dict(
-        argv=request.argv,
-        input_digest=inputs,
-        extra_env={**request.extra_env, **program.environment()},
-        output_files=request.output_files,
-        output_directories=request.output_directories,
-        timeout_seconds=request.timeout_seconds,
-        cache_scope=request.cache_scope,
-        concurrency_available=request.concurrency_available,
-        description=request.description,
-        level=LogLevel.DEBUG,
-    )
+    how: Dict[str, Any] = {
+        "argv": request.argv,
+        "input_digest": inputs,
+        "extra_env": {**request.extra_env, **program.environment()},
+        "output_files": request.output_files,
+        "output_directories": request.output_directories,
+        "timeout_seconds": request.timeout_seconds,
+        "cache_scope": request.cache_scope,
+        "concurrency_available": request.concurrency_available,
+        "description": request.description,
+        "level": LogLevel.DEBUG,
+    }
     if program.release is not None:
         return seal.around(await Get(Process, PexProcess(program.release, **how)))
     tool = await Get(VenvPex, PexRequest, program.pex_request)

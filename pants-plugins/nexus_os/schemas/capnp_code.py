@@ -229,9 +229,9 @@ async def map_generated_modules(
         for name in module_names(package, paths.files):
             modules[name] = (*modules.get(name, ()), provider)
     # What is generated needs nothing but the standard library: it is at home in every resolve.
-    resolves: Dict[ResolveName, Dict[str, Tuple[ModuleProvider, ...]]] = {
-        resolve: modules for resolve in python_setup.resolves
-    }
+    resolves: Dict[ResolveName, Dict[str, Tuple[ModuleProvider, ...]]] = dict.fromkeys(
+        python_setup.resolves, modules
+    )
     return FirstPartyPythonMappingImpl.create(resolves)
 
 

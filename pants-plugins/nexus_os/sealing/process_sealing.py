@@ -111,7 +111,7 @@ def refusals(tried: FallibleProcessResult) -> dict:
     """Parts that the machine refuses, with the reason."""
     if tried.exit_code != 0:
         reason = tried.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return {part: reason or f"exit code {tried.exit_code}" for part in seal.PARTS}
+        return dict.fromkeys(seal.PARTS, reason or f"exit code {tried.exit_code}")
     lines = tried.stdout.decode(errors="replace").splitlines()
     return {part: reason for part, _, reason in (line.partition(": ") for line in lines)}
 

@@ -41,7 +41,7 @@ def files_for(*access: str, parts: Tuple[str, ...] = ("network", "home")) -> Dic
             MockGet(
                 EnvironmentVars,
                 (EnvironmentVarsRequest,),
-                lambda request: EnvironmentVars({name: "/bin" for name in request.requested}),
+                lambda request: EnvironmentVars(dict.fromkeys(request.requested, "/bin")),
             ),
             MockGet(SourceRoot, (SourceRootRequest,), lambda _: SourceRoot("src/python")),
             MockGet(Digest, (CreateDigest,), write),

@@ -21,7 +21,7 @@ def test_outcomes_are_those_of_the_runner() -> None:
     source = Path("src/python/nexus/harness/outcome.py").read_text()
 
     assert sorted(OUTCOMES) == sorted(
-        re.findall(r'^    [A-Z_]+ = \("([a-z-]+)", \d+\)', source, re.M)
+        re.findall(r'^    [A-Z_]+ = \("([a-z-]+)", \d+\)', source, re.MULTILINE)
     )
 
 

@@ -32,7 +32,7 @@ class Rooms(Generic[T]):
         assert Room.PEERS in sizes, f"{sizes}"
         self._rooms = {room: deque[tuple[int, T]](maxlen=size) for room, size in sizes.items()}
         self._count = 0
-        self.lost = {room: 0 for room in sizes}
+        self.lost = dict.fromkeys(sizes, 0)
 
     def __len__(self) -> int:
         return sum(len(kept) for kept in self._rooms.values())

@@ -17,7 +17,9 @@ ANSWER = b"SM\x01\x86" + bytes(9)
 
 def recorded() -> dict[str, bytes]:
     """The messages of the guest's test, by name."""
-    found = re.findall(r"^const (\w+) =\n((?:    \"[0-9a-f]+\".*\n)+)", SOURCE.read_text(), re.M)
+    found = re.findall(
+        r"^const (\w+) =\n((?:    \"[0-9a-f]+\".*\n)+)", SOURCE.read_text(), re.MULTILINE
+    )
     return {name: bytes.fromhex("".join(re.findall('"(.*)"', text))) for name, text in found}
 
 

@@ -33,11 +33,9 @@ def test_ready_is_reached_only_through_admission() -> None:
 
 
 def test_frames_are_sent_and_taken_only_with_an_admitted_peer() -> None:
-    for (_, state, step), _after in TRANSITIONS.items():
-        if step is Step.SEND:
-            assert state is State.READY
-        if step is Step.FRAME:
-            assert state in (State.READY, State.CONFIRMING)
+    allowed = {step: {state for _, state, each in TRANSITIONS if each is step} for step in Step}
+    assert allowed[Step.SEND] == {State.READY}
+    assert allowed[Step.FRAME] == {State.READY, State.CONFIRMING}
 
 
 def test_what_is_expected_is_what_the_table_takes() -> None:

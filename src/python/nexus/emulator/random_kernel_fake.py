@@ -177,8 +177,10 @@ def _body(chance: random.Random, instructions: int) -> str:
     lines = []
     for number in range(_BLOCKS):
         lines.append(f"block_{number}:")
-        for place in range(instructions // _BLOCKS):
-            lines.append(chance.choice(_CHOICES)(chance, f"{number}_{place}"))
+        lines += [
+            chance.choice(_CHOICES)(chance, f"{number}_{place}")
+            for place in range(instructions // _BLOCKS)
+        ]
         if chance.random() < 0.5:  # Data between the code, at any distance.
             words = ".half 0\n" * chance.randrange(9)
             lines.append(f"j behind_{number}\n {words}\nbehind_{number}:")

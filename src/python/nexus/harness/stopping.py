@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from nexus.emulator.io.ending import catch_ending, release_ending
 from nexus.harness.outcome import Outcome
@@ -38,7 +38,7 @@ class Stopper:
         self._is_breakable = False
         self._previous: dict[int, Any] = {}
 
-    def __enter__(self) -> Stopper:
+    def __enter__(self) -> Self:
         self._previous = catch_ending(self._on_signal, (signal.SIGINT, signal.SIGTERM))
         # The alarm is our own: nobody else has a reason to ignore it.
         self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._on_signal)

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from nexus.mutation.change import Mutant
 from nexus.mutation.graph import SOURCE_ROOT, dependent_tests, importers
@@ -40,7 +40,7 @@ class PythonJudge:
             text=True,
         )
 
-    def __enter__(self) -> PythonJudge:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 

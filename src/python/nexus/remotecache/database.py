@@ -121,7 +121,7 @@ def prepare_postgresql(url: str) -> None:
             if missing := {column.name for column in table.columns} - columns:
                 raise DatabaseError(
                     f"{shown}: of another schema: table {name!r} has no column "
-                    f"{sorted(missing)[0]!r}; give a database of its own"
+                    f"{min(missing)!r}; give a database of its own"
                 )
     except sqlalchemy.exc.SQLAlchemyError as exc:
         reason = str(exc.__cause__ or exc).strip().splitlines()[0]

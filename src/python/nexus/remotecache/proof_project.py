@@ -113,7 +113,9 @@ def blob_of(objects: Path, content: bytes) -> Path:
 def write(folder: Path, root: Path, salt: str, holds: Path) -> None:
     """Lay the project out in a folder, for the Pants of this repository."""
     folder.mkdir(parents=True)
-    version = re.search(r'^pants_version = "(.+)"$', (root / "pants.toml").read_text(), re.M)
+    version = re.search(
+        r'^pants_version = "(.+)"$', (root / "pants.toml").read_text(), re.MULTILINE
+    )
     assert version is not None, "pants.toml names its version"
     (folder / "pants.toml").write_text(CONFIGURATION.format(version=version[1]))
 

@@ -15,8 +15,8 @@ from nexus.schema.zig_structs import write_struct
 def write_root(modules: Iterable[Module]) -> str:
     """Write the file that is the module."""
     lines = [f"//! The contract between nodes. {NOTE.format('the schema')}", ""]
-    for name in sorted([*(module.name for module in modules), "message", "services"]):
-        lines.append(f'pub const {name} = @import("{name}.zig");')
+    names = sorted([*(module.name for module in modules), "message", "services"])
+    lines += [f'pub const {name} = @import("{name}.zig");' for name in names]
     return "\n".join(lines) + "\n"
 
 
@@ -25,8 +25,8 @@ def write_module(module: Module, known: Enumerations) -> str:
     lines = [*_comment("//!", module.doc), f"//! {NOTE.format(module.name + '.capnp')}", ""]
     structs = structs_of(module)
     if structs:
-        for name in sorted([*imports_of(module), "message"]):
-            lines.append(f'const {name} = @import("{name}.zig");')
+        names = sorted([*imports_of(module), "message"])
+        lines += [f'const {name} = @import("{name}.zig");' for name in names]
         lines.append("")
     for constant in module.constants:
         lines += _constant(constant)

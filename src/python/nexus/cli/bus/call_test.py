@@ -59,8 +59,13 @@ def test_an_answer_is_shown_as_what_json_has() -> None:
         "dropped": 5,
         "records": [
             {
-                **{"id": 1, "time_ns": 2, "level": "warn", "service": 3},
-                **{"scope": "s", "message": "m", "fields": "f"},
+                "id": 1,
+                "time_ns": 2,
+                "level": "warn",
+                "service": 3,
+                "scope": "s",
+                "message": "m",
+                "fields": "f",
             }
         ],
     }

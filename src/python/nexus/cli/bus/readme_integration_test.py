@@ -14,7 +14,7 @@ README = Path(__file__).parents[5] / "README.md"
 
 
 def test_the_readmes_program_says_what_it_should(tmp_path: Path) -> None:
-    (program,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.M | re.S)
+    (program,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
     assert len(program.splitlines()) == 10
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     write_files(tmp_path)

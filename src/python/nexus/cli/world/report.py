@@ -45,9 +45,11 @@ def _write(options: Namespace) -> None:
         for name in names
         if not name.startswith(".")
     }
-    for label in summary.deterministic.instructions:
-        if f"{CONSOLE_PREFIX}{label}.log" not in files:
-            notes.append(f"The log of machine {label} is not there.")
+    notes.extend(
+        f"The log of machine {label} is not there."
+        for label in summary.deterministic.instructions
+        if f"{CONSOLE_PREFIX}{label}.log" not in files
+    )
     out: Path = options.out or folder
     page = of_files(summary, events, files, notes).encode()
     try:

@@ -129,7 +129,7 @@ class Link(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the dialler's first message is waiting."""
         # Other loops have transports of classes of their own.
-        self._transport = made = cast(asyncio.Transport, transport)
+        self._transport = made = cast("asyncio.Transport", transport)
         try:
             made.set_write_buffer_limits(high=WRITE_BYTES_HIGH, low=WRITE_BYTES_LOW)
             bound_unsent(made)

@@ -10,7 +10,7 @@ import select
 import termios
 import tty
 from types import FrameType, TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from nexus.emulator.io.ending import catch_ending, release_ending
 
@@ -63,7 +63,7 @@ class Terminal:
         self._handlers: dict[int, Any] = {}
         self._keys = Keys()
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         self._saved = termios.tcgetattr(self._descriptor)
         # Their default action would leave the terminal raw.
         self._handlers = catch_ending(_quit)

@@ -25,8 +25,13 @@ from typing import Final
 
 # Where a letter's bits end up: (operand, ...).
 ROLES: Final = {
-    **{"d": ("rd",), "a": ("rs1",), "b": ("rs2",), "x": ("rd", "rs1")},
-    **{"D": ("rd",), "A": ("rs1",), "B": ("rs2",)},
+    "d": ("rd",),
+    "a": ("rs1",),
+    "b": ("rs2",),
+    "x": ("rd", "rs1"),
+    "D": ("rd",),
+    "A": ("rs1",),
+    "B": ("rs2",),
 }
 
 # The number of f0 where x0 has 0: where the engines' state has it (see `reference/state.py`).

@@ -141,7 +141,7 @@ def test_idle_and_busy_time_are_shares_of_virtual_time() -> None:
 def test_too_many_events_are_cut_and_the_page_says_so() -> None:
     labels = [f"m{index}" for index in range(32)]
     events = [console(index, "x", labels[index % 32]) for index in range(EVENTS_MAX + 7)]
-    page = render(summary(), events, {label: b"" for label in labels}, [])
+    page = render(summary(), events, dict.fromkeys(labels, b""), [])
     assert "7 older events are left out" in page
     held = data_of(page)
     assert len(held["events"]) == EVENTS_MAX
@@ -227,7 +227,7 @@ def test_a_run_without_them_has_no_section_of_them() -> None:
 def test_thirty_two_machines_and_a_hundred_thousand_events_are_one_page() -> None:
     labels = [f"node-{index:02}" for index in range(32)]
     events = [console(index // 100, "x" * 40, labels[index % 32]) for index in range(100_000)]
-    page = render(summary(), events, {label: b"" for label in labels}, [])
+    page = render(summary(), events, dict.fromkeys(labels, b""), [])
     assert len(data_of(page)["events"]) == 100_000
     assert len(page) < 12_000_000
 

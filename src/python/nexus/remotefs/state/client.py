@@ -155,8 +155,8 @@ class _Values(ValuesView[bytes]):
     _mapping: StateMap
 
     def __iter__(self) -> Iterator[bytes]:
-        for _, value in self._mapping.items():
-            yield value
+        # Not by `values()`, which this class is.
+        yield from (value for _, value in self._mapping.items())
 
     def __contains__(self, value: object) -> bool:
         return any(value == each for each in self)

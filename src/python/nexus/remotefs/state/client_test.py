@@ -138,7 +138,7 @@ def test_a_large_value_is_there_without_what_carries_it() -> None:
 
 
 def test_keys_of_the_nodes_own_that_no_peer_can_use_hide_no_others() -> None:
-    peer = Peer(**{"a": b"1", "z": b"2"})
+    peer = Peer(a=b"1", z=b"2")
     for middle in range(40):
         peer.store.put(f"{NAMESPACE}{'m' * 200}{middle:03}", b"own")
     peer.store.put(f"{NAMESPACE}back\\slash", b"own")

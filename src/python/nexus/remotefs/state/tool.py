@@ -17,7 +17,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
@@ -58,7 +58,7 @@ class FileDevice:
             os.close(self._file)
             raise DeviceError(f"{path}: {size} bytes, accepted are multiples of {SECTOR_BYTES}")
 
-    def __enter__(self) -> FileDevice:
+    def __enter__(self) -> Self:
         """Use the file."""
         return self
 

@@ -158,7 +158,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
     ) -> None:
         """Copy a file to a disk, where it appears when it is complete.  Raises OSError."""
         if (await self._info(rpath))["type"] == "directory":
-            Path(lpath).mkdir(parents=True, exist_ok=True)
+            Path(lpath).mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - fsspec's loop is apart
             return
         target = Path(lpath)
         target.parent.mkdir(parents=True, exist_ok=True)
