@@ -81,7 +81,7 @@ def parse_step(text: str) -> Step:
     """
     parts = text.split("=", 2)
     if len(parts) < 2 or not parts[0] or not parts[1].isdecimal():
-        raise ValueError(f"{text!r}: accepted is STEP=EXIT_CODE[=REPORTS]")
+        raise ValueError(f"{text!r}: expected STEP=EXIT_CODE[=REPORTS]")
     return Step(parts[0], int(parts[1]), Path(parts[2]) if len(parts) == 3 else None)
 
 

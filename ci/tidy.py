@@ -219,7 +219,7 @@ def main(arguments: Sequence[str]) -> int:
         elif arguments and not arguments[0].startswith("-"):
             findings = check_files(arguments)
         else:
-            sys.stderr.write("tidy: accepted are FILE... and --commits BASE..HEAD\n")
+            sys.stderr.write("tidy: expected FILE... or --commits BASE..HEAD\n")
             return 2
     except OSError as exc:
         sys.stderr.write(f"tidy: {exc.filename}: {exc.strerror}\n")

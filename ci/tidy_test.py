@@ -94,7 +94,7 @@ def test_program_prints_each_finding_and_says_how_it_went(
     assert tidy.main(["none.md"]) == 2
     assert "none.md: No such file or directory" in capsys.readouterr().err
     assert tidy.main(["--all"]) == 2
-    assert "accepted are FILE... and --commits BASE..HEAD" in capsys.readouterr().err
+    assert "expected FILE... or --commits BASE..HEAD" in capsys.readouterr().err
 
 
 def test_range_that_git_does_not_know_is_an_error(

@@ -184,8 +184,8 @@ def lay_out(owner: Address, layout: Mapping[str, str], files) -> Mapping[str, st
         entry = find_entry(layout, path)
         if entry is None:
             raise InvalidFieldException(
-                f"The `layout` field of {owner} has no place for {path}. Accepted are its path, "
-                "and that of a folder above it with a slash at its end."
+                f"The `layout` field of {owner} has no place for {path}. Expected its path, "
+                "or that of a folder above it with a slash at its end."
             )
         used.add(entry)
         name = layout[entry] + path[len(entry) :]

@@ -90,7 +90,7 @@ async def find_named_file(request: NamedFile) -> Snapshot:
     near = (f"//{path}" for path in nearest(request.path, others.files, likeness=0.8))
     raise InvalidFieldException(
         f"The `{request.field}` field of {request.owner} stands for {request.path}, and there is "
-        f"no such file.{offer(near)} Accepted is the path of a {request.ending} file: relative to "
+        f"no such file.{offer(near)} Expected the path of a {request.ending} file: relative to "
         "the BUILD file, or from the repository's root with `//`."
     )
 

@@ -51,9 +51,9 @@ def test_a_scenario_that_says_something_else_is_refused() -> None:
 def test_seeds_are_whole_numbers_and_not_too_many() -> None:
     assert SeedsField(None, OWNER).value == (1, 2, 3, 4, 5)
     assert SeedsField(range(3), OWNER).value == (0, 1, 2)
-    with pytest.raises(InvalidFieldException, match="has -1; accepted are"):
+    with pytest.raises(InvalidFieldException, match="has -1; expected"):
         SeedsField([-1], OWNER)
-    with pytest.raises(InvalidFieldException, match="has 0 seeds; accepted are 1 to"):
+    with pytest.raises(InvalidFieldException, match="has 0 seeds; expected 1 to"):
         SeedsField([], OWNER)
     with pytest.raises(InvalidFieldException, match="A `fault_campaign` runs more"):
         SeedsField(range(SEEDS_MAX + 1), OWNER)

@@ -100,7 +100,7 @@ async def find_linker_script(script: LinkerScript) -> Digest:
     near = (f"//{path}" for path in nearest(script.path, others.files))
     raise InvalidFieldException(
         f"The `linker_script` field of {script.owner} stands for {script.path}, and there is no "
-        f"such file.{offer(near)} Accepted is the path of one: relative to the BUILD file, or from "
+        f"such file.{offer(near)} Expected the path of one: relative to the BUILD file, or from "
         "the repository's root with `//`."
     )
 

@@ -78,7 +78,7 @@ def _require_manifests(owner: Address, manifests, files) -> None:
         near = "".join(did_you_mean(manifest, files) for manifest in missing[:1])
         raise InvalidFieldException(
             f"The `manifests` field of {owner} names {', '.join(missing) or 'nothing'}.{near} "
-            f"Accepted are files among its `sources`: {', '.join(files) or 'there are none'}."
+            f"Expected files among its `sources`: {', '.join(files) or 'there are none'}."
         )
 
 

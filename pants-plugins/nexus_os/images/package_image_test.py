@@ -141,5 +141,5 @@ def test_world_may_name_it_among_its_images(rule_runner: RuleRunner) -> None:
 
     built = rule_runner.request(BuiltImages, [references("//pkgs")])
     assert built.paths == (("packages", "pkgs/pkgs.img"),)
-    with pytest.raises(ExecutionError, match=r"which is a `target`\. Accepted .*package_image"):
+    with pytest.raises(ExecutionError, match=r"which is a `target`\. Expected .*package_image"):
         rule_runner.request(BuiltImages, [references("//pkgs:no")])

@@ -116,7 +116,7 @@ async def make_generated_file(field: PrebuiltGeneratedByField) -> GeneratedFile:
         raise InvalidFieldException(
             f"The `{field.alias}` field of {field.address} is {field.value!r}, which makes "
             f"{len(names)} files ({', '.join(names) or 'none'}); it must make exactly one. "
-            "Accepted is a target that `package` builds, or one that generates a file, such as a "
+            "Expected a target that `package` builds, or one that generates a file, such as a "
             "`shell_command`."
         )
     return GeneratedFile(digests[0] if sources.files else digests[-1])

@@ -84,8 +84,8 @@ async def find_config(reference: ConfigReference) -> ConfigTarget:
         raise InvalidFieldException(
             f"The `{reference.field}` field of {owner} is {reference.text!r}, which {len(fitting)} "
             f"{aliases} targets have as `source`; it must be exactly one."
-            f"{offer(_from_build_file(owner, path) for path in near)} Accepted are a .toml file "
-            "that such a target has, and the address of one."
+            f"{offer(_from_build_file(owner, path) for path in near)} Expected a .toml file "
+            "that such a target has, or the address of one."
         )
     return ConfigTarget(fitting[0])
 

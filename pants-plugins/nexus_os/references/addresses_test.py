@@ -65,12 +65,12 @@ def test_world_is_found_by_file_and_by_address(rule_runner: RuleRunner, text: st
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("os2wm.toml", r"which 0 `world_config` targets have .*Did you mean 'os2vm\.toml'\? Acce"),
+        ("os2wm.toml", r"which 0 `world_config` targets have .*Did you mean 'os2vm\.toml'\? Expe"),
         ("//ci/world.toml", "is '//ci/world.toml', which 0 `world_config` targets have"),
         ("node-a.toml", "'node-a.toml', which 0 `world_config` targets have as `source`"),
         ("//twice/w.toml", "'//twice/w.toml', which 2 `world_config` targets have as `source`"),
         (":wrold", r"gives ':wrold', which no target has as its address\. Did you mean ':world'\?"),
-        ("//ci/node-a.toml:n", "which is a `node_config`.* Accepted is the address of `world_conf"),
+        ("//ci/node-a.toml:n", "which is a `node_config`.* Expected the address of `world_conf"),
     ],
 )
 def test_world_that_is_not_one_is_refused(
@@ -110,7 +110,7 @@ def test_images_are_found_by_the_names_they_are_given(rule_runner: RuleRunner) -
         ("guest::x", "which is no address"),
         (
             "//ci:world",
-            r"which is a `world_config`\. Accepted is the address of `rv64_guest_image`",
+            r"which is a `world_config`\. Expected the address of `rv64_guest_image`",
         ),
         ("//ci:n", "which stands for 2 targets"),
     ],

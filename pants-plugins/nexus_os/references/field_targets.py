@@ -35,7 +35,7 @@ class TargetReference:
         accepted = ", ".join(f"`{kind.alias}`" for kind in self.accepted) or "any target"
         return InvalidFieldException(
             f"The `{self.field}` field of {self.owner} gives {self.text!r}{entry}, {reason}."
-            f"{offer(nearest_addresses(self.text, self.owner, known))} Accepted is the address of "
+            f"{offer(nearest_addresses(self.text, self.owner, known))} Expected the address of "
             f"{accepted}."
         )
 

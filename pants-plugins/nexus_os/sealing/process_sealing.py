@@ -99,7 +99,7 @@ def checked_parts(
     unknown = [part for part in given if part not in parts]
     if unknown:
         accepted = ", ".join(map(repr, parts))
-        raise UnknownPartError(f"{where} has {unknown[0]!r}; accepted are {accepted}.")
+        raise UnknownPartError(f"{where} has {unknown[0]!r}; expected {accepted}.")
     return tuple(part for part in parts if part in given)
 
 

@@ -90,7 +90,7 @@ def test_a_program_that_breaks_hides_nothing(caplog: pytest.LogCaptureFixture) -
 
 
 def test_an_unknown_part_is_refused() -> None:
-    with pytest.raises(UnknownPartError, match=r"`\[nexus-os\].hide` has 'clock'; accepted are"):
+    with pytest.raises(UnknownPartError, match=r"`\[nexus-os\].hide` has 'clock'; expected"):
         found(hide=("clock",))
 
 

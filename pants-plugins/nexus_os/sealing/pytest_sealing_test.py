@@ -76,5 +76,5 @@ def test_nothing_is_laid_where_nothing_is_hidden() -> None:
 
 
 def test_an_unknown_access_is_refused() -> None:
-    with pytest.raises(UnknownPartError, match="'clock'; accepted are 'network', 'home', 'tools'"):
+    with pytest.raises(UnknownPartError, match="'clock'; expected 'network', 'home', 'tools'"):
         files_for("clock")

@@ -307,7 +307,7 @@ def main(arguments: list[str]) -> int:
         arguments = arguments[2:]
     if len(arguments) < 2 or arguments[0] != "--":
         names = " or ".join(PARTS)
-        print(f"seal: accepted is --try, or [--allow {names}] -- COMMAND...", file=sys.stderr)
+        print(f"seal: expected --try, or [--allow {names}] -- COMMAND...", file=sys.stderr)
         return EXIT_USAGE
     command = arguments[1:]
     try:

@@ -94,13 +94,13 @@ class SeedsField(SequenceField[int]):
         value = super().compute_value(given, address)
         if value is not None and not 1 <= len(value) <= SEEDS_MAX:
             raise InvalidFieldException(
-                f"The 'seeds' field in target {address} has {len(value)} seeds; accepted are 1 to "
+                f"The 'seeds' field in target {address} has {len(value)} seeds; expected 1 to "
                 f"{SEEDS_MAX}. A `fault_campaign` runs more."
             )
         for seed in value or ():
             if not 0 <= seed < 1 << 63:
                 raise InvalidFieldException(
-                    f"The 'seeds' field in target {address} has {seed}; accepted are whole numbers "
+                    f"The 'seeds' field in target {address} has {seed}; expected whole numbers "
                     "from 0 to 2**63 - 1."
                 )
         return value

@@ -73,5 +73,7 @@ def _split(text: str) -> tuple[Path, bool, int | None]:
 def _slot(text: str, number: str) -> int:
     if not number.isdecimal() or int(number) not in _SLOTS:
         accepted = ", ".join(map(str, sorted(_SLOTS)))
-        raise UsageError(f"--drive: {text!r}: slot {number!r} is not free; accepted: {accepted}")
+        raise UsageError(
+            f"--drive: {text!r}: slot {number!r} is not free; expected one of {accepted}"
+        )
     return int(number)

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         if not targets:
             known = [*catalogue.GROUPS, *catalogue.TARGETS]
             hint = did_you_mean(options.name, known)
-            raise UsageError(f"{options.name!r}: accepted are {', '.join(known)}{hint}")
+            raise UsageError(f"{options.name!r}: expected {', '.join(known)}{hint}")
         return _fuzz_all(atheris, targets, options)
     except NexusError as exc:
         sys.stderr.write(f"fuzz: {exc}\n")
@@ -59,7 +59,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
     for name, low, high in (("seconds", 1, _SECONDS_MAX), ("seed", 1, _SEED_MAX)):
         value = getattr(options, name)
         if not low <= value <= high:
-            raise UsageError(f"--{name} {value}: accepted are {low}..{high}")
+            raise UsageError(f"--{name} {value}: expected {low}..{high}")
     return options
 
 

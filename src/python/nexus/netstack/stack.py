@@ -71,9 +71,9 @@ class Interface:
 
     def __post_init__(self) -> None:
         if len(self.mac) != _MAC_BYTES:
-            raise ValueError(f"mac: {len(self.mac)} bytes, accepted are {_MAC_BYTES}")
+            raise ValueError(f"mac: {len(self.mac)} bytes, expected {_MAC_BYTES}")
         if len(self.secret) != _SECRET_BYTES:
-            raise ValueError(f"secret: {len(self.secret)} bytes, accepted are {_SECRET_BYTES}")
+            raise ValueError(f"secret: {len(self.secret)} bytes, expected {_SECRET_BYTES}")
         _port(self.port_seed)
 
 
@@ -181,7 +181,7 @@ class Listener(_Socket):
         return Connection(self._stack, self._call("tcp_accept"))
 
     def close(self) -> None:
-        """Listen no more; who was not accepted is reset."""
+        """Listen no more; connections that nobody has taken are reset."""
         self._end("tcp_unlisten")
 
 

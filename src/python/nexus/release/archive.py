@@ -69,7 +69,7 @@ def pack(folder: str, entries: Iterable[Entry]) -> bytes:
 
 def _require_names(ordered: Sequence[Entry]) -> None:
     if not ordered:
-        raise ArchiveError("the list is empty; accepted is at least one file")
+        raise ArchiveError("the list is empty; expected at least one file")
     seen = ""
     for entry in ordered:
         path = PurePosixPath(entry.name)
@@ -91,9 +91,9 @@ def read_list(text: str, origin: str) -> Mapping[str, str]:
     except ValueError as exc:
         raise ArchiveError(f"{origin}: is no JSON: {exc}") from exc
     if not isinstance(found, dict) or not all(isinstance(path, str) for path in found.values()):
-        raise ArchiveError(f"{origin}: accepted is an object of names and paths")
+        raise ArchiveError(f"{origin}: expected an object of names and paths")
     if len(found) > FILES_MAX:
-        raise ArchiveError(f"{origin}: {len(found)} files; accepted are at most {FILES_MAX}")
+        raise ArchiveError(f"{origin}: {len(found)} files; expected at most {FILES_MAX}")
     return found
 
 

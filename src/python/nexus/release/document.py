@@ -75,7 +75,7 @@ def parse(text: str) -> list[Step]:
         else:
             steps.append(_writing(block, block.file))
     if not steps:
-        raise DocumentError(f"there is no command; accepted are {BLOCK} blocks with {PROMPT!r}")
+        raise DocumentError(f"there is no command; expected {BLOCK} blocks with {PROMPT!r}")
     return steps
 
 

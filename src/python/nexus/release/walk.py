@@ -131,7 +131,7 @@ def find_given(dist: Path, beginning: Walk = RELEASE) -> list[Path]:
         found = sorted(dist.glob(pattern))
         if len(found) != 1:
             raise WalkError(
-                f"{dist}: {len(found)} files {pattern}; accepted is one, as made by: "
+                f"{dist}: {len(found)} files {pattern}; expected one, as made by: "
                 f"{' '.join(beginning.build)}"
             )
         given.append(found[0])

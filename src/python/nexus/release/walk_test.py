@@ -124,4 +124,4 @@ def test_a_document_has_a_beginning_of_its_own(
     document.write_text("```console\n$ true\n```\n")
 
     assert walk.main(["--document", str(document), "--dist", str(tmp_path)]) == 20
-    assert "nexus_dsoftbus-*.whl; accepted is one" in capsys.readouterr().err
+    assert "nexus_dsoftbus-*.whl; expected one" in capsys.readouterr().err

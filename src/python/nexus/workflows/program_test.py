@@ -201,7 +201,7 @@ def test_who_is_not_told_to_write_reads_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("--fast", "--fast is not an option; accepted are --quick, --edge and --full"),
+        ("--fast", "--fast is not an option; expected --quick, --edge or --full"),
         ("debian99", "debian99 is not a case; there are: debian12-root-namespaces "),
     ],
 )

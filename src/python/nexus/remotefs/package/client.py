@@ -58,7 +58,7 @@ class PackageClient:
     def __init__(self, channel: Channel, outstanding_max: int = OUTSTANDING_MAX) -> None:
         """Use a channel that nobody else receives from."""
         if outstanding_max < 1:
-            raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; accepted are 1…")
+            raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; expected at least 1")
         self._channel = channel
         self._outstanding_max = outstanding_max
         self._pending: dict[int, Deliver] = {}
@@ -187,7 +187,7 @@ class RemoteFile(io.RawIOBase):
         """Move; beyond the end there is nothing to read."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}.get(whence)
         if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; accepted are places from 0 on")
+            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
         self._position = base + offset
         return self._position
 

@@ -94,9 +94,9 @@ def test_any_place_can_be_read() -> None:
         assert file.read() == NOISE[-5:]
         assert file.seek(10) == 10
         assert file.seek(5, io.SEEK_CUR) == 15
-        with pytest.raises(ValueError, match="accepted are places from 0"):
+        with pytest.raises(ValueError, match="expected places from 0"):
             file.seek(-1)
-        with pytest.raises(ValueError, match="accepted are places from 0"):
+        with pytest.raises(ValueError, match="expected places from 0"):
             file.seek(0, 7)
 
 
@@ -249,7 +249,7 @@ def test_a_bad_listing(text: bytes) -> None:
 
 
 def test_at_least_one_must_be_outstanding() -> None:
-    with pytest.raises(PackageError, match="accepted are 1"):
+    with pytest.raises(PackageError, match="expected at least 1"):
         PackageClient(nodes(), 0)
 
 

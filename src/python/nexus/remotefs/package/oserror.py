@@ -39,7 +39,7 @@ class UnlistedError(OSError, NotImplementedError):
 
 def refuse_write(path: object = None, *_: object, **__: object) -> NoReturn:
     """Raise what every attempt to change a package is answered with."""
-    text = "packages are read-only; accepted is mode 'rb'"
+    text = "packages are read-only; expected mode 'rb'"
     raise ReadOnlyError(errno.EROFS, text, None if path is None else str(path))
 
 

@@ -46,7 +46,7 @@ def strip_scheme(path: str) -> str:
     rest = next((path.removeprefix(s) for s in SCHEMES if path.startswith(s)), None)
     if rest is None:
         accepted = " or ".join(SCHEMES)
-        raise PackageError(Status.NON_PACKAGEFS_SCHEME, f"{path!r}; accepted is {accepted}…")
+        raise PackageError(Status.NON_PACKAGEFS_SCHEME, f"{path!r}; expected {accepted}…")
     if not rest:
         raise PackageError(Status.OVERSIZED, f"{path!r} names nothing behind its scheme")
     if not all(is_segment(segment) for segment in rest.split("/")):
@@ -70,7 +70,7 @@ def check_name(path: str) -> str:
     length = len(path.encode(errors="replace"))
     if not 1 <= length <= PATH_BYTES_MAX:
         raise PackageError(
-            Status.OVERSIZED, f"name of {length} bytes; accepted are 1..{PATH_BYTES_MAX}"
+            Status.OVERSIZED, f"name of {length} bytes; expected 1..{PATH_BYTES_MAX}"
         )
     strip_scheme(path)
     return path

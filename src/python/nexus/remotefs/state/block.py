@@ -44,7 +44,7 @@ class MemoryDevice:
     def __init__(self, content: bytes) -> None:
         """Take the content, which is whole sectors."""
         if len(content) % SECTOR_BYTES:
-            raise DeviceError(f"{len(content)} bytes, accepted are multiples of {SECTOR_BYTES}")
+            raise DeviceError(f"{len(content)} bytes, expected multiples of {SECTOR_BYTES}")
         self.content = bytearray(content)
 
     @property

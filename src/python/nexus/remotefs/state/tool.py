@@ -56,7 +56,7 @@ class FileDevice:
         self._sectors = size // SECTOR_BYTES
         if size % SECTOR_BYTES or size == 0:
             os.close(self._file)
-            raise DeviceError(f"{path}: {size} bytes, accepted are multiples of {SECTOR_BYTES}")
+            raise DeviceError(f"{path}: {size} bytes, expected multiples of {SECTOR_BYTES}")
 
     def __enter__(self) -> Self:
         """Use the file."""

@@ -90,7 +90,7 @@ class AsyncPackageClient:
     ) -> None:
         """Call a peer; every request has so long for its answer."""
         if outstanding_max < 1:
-            raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; accepted are 1…")
+            raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; expected at least 1")
         self.outstanding_max = outstanding_max
         self._peer = peer
         self._timeout_s = check_timeout_s(timeout_s)

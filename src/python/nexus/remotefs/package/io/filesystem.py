@@ -78,7 +78,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         super().__init__(**options)
         self._config = None if config is None else os.fspath(config)
         if outstanding < 1:
-            raise PackageError(Status.LIMIT, f"{outstanding} outstanding; accepted are 1…")
+            raise PackageError(Status.LIMIT, f"{outstanding} outstanding; expected at least 1")
         self._reach = Reach(lambda: self.config_path, outstanding, check_timeout_s(timeout_s))
 
     def __reduce__(self) -> tuple[Callable[..., BusFileSystem], tuple[Any, ...]]:
@@ -236,7 +236,7 @@ class AsyncReader:
         """Move; beyond the end there is nothing to read."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
         if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; accepted are places from 0 on")
+            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
         self._position = base + offset
         return self._position
 

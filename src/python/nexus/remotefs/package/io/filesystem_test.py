@@ -333,7 +333,7 @@ def test_a_timeout_that_is_not_one(served: Served, timeout_s: Any) -> None:
 
 
 def test_other_options_that_cannot_be(served: Served) -> None:
-    with pytest.raises(PackageError, match="accepted are 1"):
+    with pytest.raises(PackageError, match="expected at least 1"):
         fsspec.filesystem("nexus-pkg", config=served.config, outstanding=0)
     with pytest.raises(TypeError):
         fsspec.filesystem("nexus-pkg", config=5).cat("node-b/x/y")

@@ -69,7 +69,7 @@ class AsyncRemoteFile:
         """Move; beyond the end there is nothing to read."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
         if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; accepted are places from 0 on")
+            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
         self._position = base + offset
         return self._position
 

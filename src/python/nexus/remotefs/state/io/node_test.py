@@ -103,7 +103,7 @@ def test_values_and_limits_that_are_refused_change_nothing() -> None:
                     await state.put(KEY, value)
                 assert caught.value.status is Status.VALUE_TOO_LARGE
             for limit in (0, 65, -1, 70_000):
-                with pytest.raises(StateError, match=r"accepted are 1\.\.64"):
+                with pytest.raises(StateError, match=r"expected 1\.\.64"):
                     await state.list(limit=limit)
             assert not any(world.device.content)
             assert world.told == [("node-a", "put", "reject oversized")]
