@@ -152,6 +152,20 @@ counter: .dword 0
 """
 
 
+def run_gdb(script: list[str]) -> subprocess.CompletedProcess[str]:
+    """Let gdb itself do these commands."""
+    assert GDB is not None
+    arguments = [word for line in script for word in ("-ex", line)]
+    return subprocess.run(
+        [GDB, "-nx", "-batch", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
 @pytest.mark.skipif(GDB is None, reason="gdb-multiarch is not installed on this host")
 def test_gdb_itself_debugs_in_both_directions(tmp_path: Path) -> None:
     from nexus.emulator.isa.assemble import assemble_with_symbols
@@ -187,16 +201,7 @@ def test_gdb_itself_debugs_in_both_directions(tmp_path: Path) -> None:
         f"x/2i {again:#x}",
         "continue",
     ]
-    assert GDB is not None
-    arguments = [word for line in script for word in ("-ex", line)]
-    done = subprocess.run(
-        [GDB, "-nx", "-batch", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    done = run_gdb(script)
     shown = [line for line in done.stdout.splitlines() if line[1:2] == " " and line[0] in "ABCDEFG"]
     assert shown == [
         "A 5 123456789abcdef0",
@@ -240,16 +245,7 @@ def test_gdb_itself_reads_and_changes_floating_point_registers(tmp_path: Path) -
         'printf "B %g %d\\n", $fa2.double, $fcsr',
         "continue",
     ]
-    assert GDB is not None
-    arguments = [word for line in script for word in ("-ex", line)]
-    done = subprocess.run(
-        [GDB, "-nx", "-batch", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    done = run_gdb(script)
     shown = [line for line in done.stdout.splitlines() if line[:2] in ("A ", "B ")]
     assert shown == ["A 1.5", "B 4.25 0"], done.stdout + done.stderr
     assert debugged.process.wait(TIMEOUT_S) == 4

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nexus.dsoftbus.io.keyfile import NodeKey, make_key, write_key
+from nexus.dsoftbus.io.ports_support import free_udp_ports
 
 ALLOW = """
 [[allow]]
@@ -41,7 +41,7 @@ def write_files(folder: Path, allow: str = ALLOW) -> Files:
     files = Files(folder, make_key("host-1"), make_key("node-b"))
     write_key(folder / "host.key", files.host)
     write_key(folder / "b.key", files.node)
-    port_a, port_b = _free_udp_ports()
+    port_a, port_b = free_udp_ports()
     (folder / "bus.toml").write_text(_config("host.key", port_a, files.node, port_b))
     (folder / "b.toml").write_text(_config("b.key", port_b, files.host, port_a) + allow)
     return files
@@ -88,12 +88,3 @@ address = "127.0.0.1"
 discovery_port = {peer_port}
 public_key = "{peer.public.hex()}"
 """
-
-
-def _free_udp_ports() -> tuple[int, int]:
-    with ExitStack() as stack:
-        socks = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2)]
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        first, second = (int(sock.getsockname()[1]) for sock in socks)
-    return first, second

@@ -15,13 +15,13 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from nexus.core.duration import check_timeout_s
 from nexus.core.optional import MissingPackageError
 from nexus.remotefs.package.io.client import CHUNK_BYTES, TIMEOUT_S
 from nexus.remotefs.package.io.pool import POOL
+from nexus.remotefs.package.io.positioned import Positioned
 from nexus.remotefs.package.io.reach import OpenFile, Reach
 from nexus.remotefs.package.oserror import refuse_write
 from nexus.remotefs.package.path import PackageError
@@ -209,36 +209,13 @@ class PackageFile(AbstractBufferedFile):  # type: ignore[misc]  # The library ha
         return self._file.wait_between(start, end)
 
 
-class AsyncReader:
+class AsyncReader(Positioned):
     """An open file for an event loop, whichever it is."""
 
     def __init__(self, file: OpenFile) -> None:
         """Read from the beginning."""
-        self.size = file.size
+        super().__init__(file.size)
         self._file = file
-        self._position = 0
-
-    async def __aenter__(self) -> Self:
-        """Return the reader itself."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.close()
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; beyond the end there is nothing to read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
-        if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
-        self._position = base + offset
-        return self._position
 
     async def read(self, length: int = -1) -> bytes:
         """Read so many bytes, fewer only at the end of the file.  Raises OSError."""

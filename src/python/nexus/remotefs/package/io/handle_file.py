@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from nexus.dsoftbus.io.settings import BusError
+from nexus.remotefs.package.io.positioned import Positioned
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import check_closed, data_of
 from nexus.remotefs.package.window import SESSION_LOST, ChangedError, Piece, Window
@@ -33,45 +32,22 @@ class Client(Protocol):
         ...
 
 
-class AsyncRemoteFile:
+class AsyncRemoteFile(Positioned):
     """An open file of a peer."""
 
     def __init__(self, client: Client, name: str, handle: int, size: int, session: int) -> None:
         """Read from the beginning."""
+        super().__init__(size)
         self.name = name
-        self.size = size
         self._client = client
         self._handle = handle
         self._session = session
-        self._position = 0
         self._window = Window(size, client.outstanding_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
         self._reading = asyncio.Lock()
         self._error: Exception | None = None
         self._is_closed = False
-
-    async def __aenter__(self) -> Self:
-        """Return the file itself."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.close()
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; beyond the end there is nothing to read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
-        if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
-        self._position = base + offset
-        return self._position
 
     async def read(self, size: int = -1) -> bytes:
         """Read exactly `size` bytes, fewer only at the end of the file.

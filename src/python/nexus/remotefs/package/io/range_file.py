@@ -7,11 +7,10 @@ round trips and a whole file few requests.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from nexus.remotefs.package.io.positioned import Positioned
 from nexus.remotefs.package.io.stream import Found
 from nexus.remotefs.package.window import ChangedError
 from nexus.wire.package_stream import LENGTH_MAX
@@ -23,7 +22,7 @@ AHEAD_BYTES_MAX: Final = 4 << 20
 Fetch = Callable[[int, int], Awaitable[Found]]
 
 
-class RangeFile:
+class RangeFile(Positioned):
     """A file as it was when it was opened.  No handle is open at the peer."""
 
     def __init__(self, name: str, first: Found, fetch: Fetch) -> None:
@@ -34,37 +33,14 @@ class RangeFile:
             first: What opening it gave: size, state, and the first bytes.
             fetch: Reads a range.
         """
+        super().__init__(first.reply.size)
         self.name = name
-        self.size = first.reply.size
         self._state = first.reply.state  # Names what the peer served when it was opened.
         self._fetch = fetch
-        self._position = 0
         self._start, self._kept = 0, first.data  # What was fetched last, and from where.
         self._ahead = AHEAD_BYTES_MIN
         self._reading = asyncio.Lock()
         self._is_closed = False
-
-    async def __aenter__(self) -> Self:
-        """Return the file itself."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        """Close it."""
-        await self.close()
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; beyond the end there is nothing to read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
-        if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
-        self._position = base + offset
-        return self._position
 
     async def read(self, size: int = -1) -> bytes:
         """Read exactly `size` bytes, fewer only at the end of the file.

@@ -6,16 +6,16 @@ For tests of what starts its own node: `bus.toml` of `host-1` is what they are g
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nexus.dsoftbus.io.configuration import load_settings
 from nexus.dsoftbus.io.keyfile import NodeKey, make_key, write_key
 from nexus.dsoftbus.io.node import Node
+from nexus.dsoftbus.io.ports_support import free_udp_ports
 from nexus.remotefs.package.backend import Backend
 from nexus.remotefs.package.io.service import PackageService
 from nexus.remotefs.package.replies import SERVICE
@@ -85,7 +85,7 @@ def _write_files(folder: Path, allow: str) -> None:
     host, node = make_key("host-1"), make_key("node-b")
     write_key(folder / "host.key", host)
     write_key(folder / "b.key", node)
-    port_a, port_b = _free_udp_ports()
+    port_a, port_b = free_udp_ports()
     (folder / "bus.toml").write_text(_config("host.key", port_a, node, port_b))
     (folder / "b.toml").write_text(_config("b.key", port_b, host, port_a) + allow)
 
@@ -101,12 +101,3 @@ address = "127.0.0.1"
 discovery_port = {peer_port}
 public_key = "{peer.public.hex()}"
 """
-
-
-def _free_udp_ports() -> tuple[int, int]:
-    with ExitStack() as stack:
-        socks = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2)]
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        first, second = (int(sock.getsockname()[1]) for sock in socks)
-    return first, second
