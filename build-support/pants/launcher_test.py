@@ -361,8 +361,15 @@ def test_pants_installs_under_a_hostile_configuration(
     # A sandbox has no HOME.  Machine-wide files are read all the same.
     done = subprocess.run(
         [
-            *(str(venv / "bin/python"), "-m", "pip", "--isolated", "--disable-pip-version-check"),
-            *("install", "--index-url", address, "small==2"),
+            str(venv / "bin/python"),
+            "-m",
+            "pip",
+            "--isolated",
+            "--disable-pip-version-check",
+            "install",
+            "--index-url",
+            address,
+            "small==2",
         ],
         env={**given, "XDG_CONFIG_DIRS": str(host / "xdg")},
         capture_output=True,

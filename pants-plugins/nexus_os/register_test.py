@@ -44,8 +44,18 @@ def test_field_is_explained_by_us(target: Type[Target], field: Type[Field]) -> N
 
 # The parts, each of which may import those above it.
 PARTS = (
-    *("targets", "references", "inference", "sealing", "programs", "schemas", "zig", "images"),
-    *("emulator", "boots", "faults", "authoring"),
+    "targets",
+    "references",
+    "inference",
+    "sealing",
+    "programs",
+    "schemas",
+    "zig",
+    "images",
+    "emulator",
+    "boots",
+    "faults",
+    "authoring",
 )
 IMPORT = re.compile(r"^from nexus_os\.(\w+)[\w.]* import ", re.MULTILINE)
 ROOT = Path(register.__file__).parent

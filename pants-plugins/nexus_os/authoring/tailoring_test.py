@@ -76,8 +76,14 @@ def test_configurations_follow_from_their_shape(
 def rule_runner() -> RuleRunner:
     return RuleRunner(
         target_types=[
-            *(CapnpSchema, FilesGeneratorTarget, NodeConfig, NodeConfigs, Rv64GuestImage),
-            *(WorldConfig, ZigModule, ZigTest),
+            CapnpSchema,
+            FilesGeneratorTarget,
+            NodeConfig,
+            NodeConfigs,
+            Rv64GuestImage,
+            WorldConfig,
+            ZigModule,
+            ZigTest,
         ],
         rules=[
             *tailoring.rules(),

@@ -132,14 +132,20 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
         Digest,
         MergeDigests(
             (
-                *(files.snapshot.digest, images.digest),
-                *(native.digest, translations.digest),
+                files.snapshot.digest,
+                images.digest,
+                native.digest,
+                translations.digest,
             )
         ),
     )
     return Boot(
-        *(ProgramRequest(nexus_os.run_module), inputs),
-        *(request, is_world, config.path, images.paths),
+        ProgramRequest(nexus_os.run_module),
+        inputs,
+        request,
+        is_world,
+        config.path,
+        images.paths,
         native_path=native.path,
         translations_path=translations.path,
     )

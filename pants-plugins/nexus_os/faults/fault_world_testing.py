@@ -151,8 +151,11 @@ async def run_fault_world_test(
     )
     contents = await Get(DigestContents, Digest, faults.digest)
     text, oracles = complete_scenario(
-        *(owner, path, contents[0].content.decode(errors="replace")),
-        *(boot.config_path, _oracle_paths(owner, field_set.oracle)),
+        owner,
+        path,
+        contents[0].content.decode(errors="replace"),
+        boot.config_path,
+        _oracle_paths(owner, field_set.oracle),
     )
     judges = await MultiGet(
         Get(Snapshot, NamedFile(owner, field_set.oracle.alias, oracle, ".py")) for oracle in oracles

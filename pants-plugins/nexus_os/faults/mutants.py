@@ -153,16 +153,8 @@ async def prepare_hunt(request: MutantsRequest, nexus_os: NexusOs) -> Hunt:
     built = await MultiGet(
         Get(BuiltPackage, MutatedSystemImage(field_set, each)) for each in wanted
     )
-    inputs = await Get(
-        Digest,
-        MergeDigests(
-            (
-                *(files.snapshot.digest, listed.snapshot.digest),
-                *(images.digest, native.digest),
-                *(each.digest for each in built),
-            )
-        ),
-    )
+    laid_out = (files.snapshot, listed.snapshot, images, native, *built)
+    inputs = await Get(Digest, MergeDigests(each.digest for each in laid_out))
     mutants = tuple(
         (each.name, package.artifacts[0].relpath or "") for each, package in zip(wanted, built)
     )

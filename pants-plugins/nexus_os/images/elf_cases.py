@@ -23,7 +23,19 @@ def elf(
     header = struct.pack(
         "<16sHHIQQQIHHHHHH",
         b"\x7fELF" + bytes((bits, order, 1)),
-        *(kind, machine, 1, entry, 64, 0, flags, 64, 56, 1, 0, 0, 0),
+        kind,
+        machine,
+        1,
+        entry,
+        64,
+        0,
+        flags,
+        64,
+        56,
+        1,
+        0,
+        0,
+        0,
     )
     program = struct.pack("<IIQQQQQQ", segment, 5, 120, address, address, file_bytes, 8, 4)
     return header + program + b"code"

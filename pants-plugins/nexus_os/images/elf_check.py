@@ -49,7 +49,9 @@ def complaint(content: bytes, service: bool) -> Optional[str]:
     headers = [_PROGRAM_HEADER.unpack_from(content, offset + size * i) for i in range(count)]
     return _complaint_about_memory(
         [header for header in headers if header[0] == _PT_LOAD and header[6]],
-        *(entry, len(content), service),
+        entry,
+        len(content),
+        service,
     )
 
 

@@ -169,7 +169,9 @@ async def take_program_from_sources(wrapped: _FromSources) -> Program:
         ),
     )
     return Program(
-        *(request.module, pex_request, None),
+        request.module,
+        pex_request,
+        None,
         sources.source_files.snapshot.digest,
         tuple(sources.source_roots),
     )

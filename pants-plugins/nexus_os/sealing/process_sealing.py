@@ -53,7 +53,10 @@ class Seal:
         return dataclasses.replace(
             process,
             argv=(
-                *(self.python, "-I", "-S", f"{FOLDER}/{PROGRAM}"),
+                self.python,
+                "-I",
+                "-S",
+                f"{FOLDER}/{PROGRAM}",
                 *(word for part in allowed for word in ("--allow", part)),
                 "--",
                 *process.argv,

@@ -10,11 +10,24 @@ from nexus_os.targets.suggestion import ChoiceField
 # Every way in which the runner says that a run ended.
 OUTCOMES = (
     "passed",
-    *("forbidden-marker", "guest-panic", "time-budget", "deadlock", "garbled-log"),
-    *("instruction-budget", "service-crash", "misplaced-marker"),
-    *("missing-launch", "missing-discovery", "missing-session", "missing-remote", "missing-end"),
-    *("unexpected-outcome", "bad-configuration"),
-    *("host-fault", "engine-unavailable", "interrupted"),
+    "forbidden-marker",
+    "guest-panic",
+    "time-budget",
+    "deadlock",
+    "garbled-log",
+    "instruction-budget",
+    "service-crash",
+    "misplaced-marker",
+    "missing-launch",
+    "missing-discovery",
+    "missing-session",
+    "missing-remote",
+    "missing-end",
+    "unexpected-outcome",
+    "bad-configuration",
+    "host-fault",
+    "engine-unavailable",
+    "interrupted",
 )
 
 

@@ -34,7 +34,8 @@ def test_files_to_compile_stand_behind_their_settings() -> None:
         *("-DA", '-DB="x y"'),
         *("-I", "fw/app/include", "-I", "lib/board", "-I", "."),
         *("-cflags", "-ffreestanding", "-fno-sanitize=function", "-std=c11", "--"),
-        *("fw/app/main.c", "fw/app/start.S"),
+        "fw/app/main.c",
+        "fw/app/start.S",
     )
 
 

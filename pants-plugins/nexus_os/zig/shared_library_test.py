@@ -60,7 +60,11 @@ def test_a_library_is_built_for_any_machine_of_this_kind_without_paths_in_it() -
     call, compiled, built = package(target)
 
     assert call.argv == (
-        *("build-lib", "-dynamic", "-mcpu=baseline", "-fstrip", "--build-id=none"),
+        "build-lib",
+        "-dynamic",
+        "-mcpu=baseline",
+        "-fstrip",
+        "--build-id=none",
         *("-O", "ReleaseSafe", *PROGRAM.module_argv),
         *("--name", "library", "-femit-bin=library.so"),
     )

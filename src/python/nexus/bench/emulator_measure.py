@@ -110,16 +110,31 @@ def _engines(settings: Settings, say: Say) -> dict[str, Command]:
     blob = settings.native_blob
     if blob is not None:
         engines["native"] = lambda kernel, disk: [
-            *(*python, "native", str(kernel), disk, str(blob)),
+            *python,
+            "native",
+            str(kernel),
+            disk,
+            str(blob),
         ]
         if settings.translator:
             engines["translated"] = lambda kernel, disk: [
-                *(*python, "translated", str(kernel), disk, str(blob)),
+                *python,
+                "translated",
+                str(kernel),
+                disk,
+                str(blob),
                 str(_translate(settings, kernel)),
             ]
     if shutil.which(PROGRAM):
         engines["qemu"] = lambda kernel, disk: [
-            *(PROGRAM, "-M", "virt", "-bios", "none", "-m", "64M", "-nodefaults"),
+            PROGRAM,
+            "-M",
+            "virt",
+            "-bios",
+            "none",
+            "-m",
+            "64M",
+            "-nodefaults",
             *("-display", "none", "-serial", "stdio", "-kernel", str(kernel)),
             *(_qemu_disk(disk) if disk else ()),
         ]

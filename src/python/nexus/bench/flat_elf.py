@@ -17,8 +17,20 @@ def flat_elf(code: bytes) -> bytes:
     head = _FILE.size + _SEGMENT.size
     ident = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
     file = _FILE.pack(
-        *(ident, _EXECUTABLE, _RISCV, 1, RAM_BASE),
-        *(_FILE.size, 0, 0, _FILE.size, _SEGMENT.size, 1, 0, 0, 0),
+        ident,
+        _EXECUTABLE,
+        _RISCV,
+        1,
+        RAM_BASE,
+        _FILE.size,
+        0,
+        0,
+        _FILE.size,
+        _SEGMENT.size,
+        1,
+        0,
+        0,
+        0,
     )
     size = len(code)
     segment = _SEGMENT.pack(_PT_LOAD, _RWX, head, RAM_BASE, RAM_BASE, size, size, _PAGE)

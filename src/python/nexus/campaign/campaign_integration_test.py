@@ -115,8 +115,15 @@ def test_a_seed_is_one_run_in_every_process_and_on_every_engine(tmp_path: Path) 
     for hash_seed, engine in (("1", "native"), ("2", "reference"), ("3", "translated")):
         out = tmp_path / engine
         command = [
-            *(sys.executable, "-m", "nexus.campaign.simulate", str(tmp_path / "short.toml")),
-            *(*IMAGES, "--native-blob", str(NATIVE), "--engine", engine),
+            sys.executable,
+            "-m",
+            "nexus.campaign.simulate",
+            str(tmp_path / "short.toml"),
+            *IMAGES,
+            "--native-blob",
+            str(NATIVE),
+            "--engine",
+            engine,
             *("--seed", "3", "--jobs", "1", "--out", str(out)),
             *(("--translations", str(TRANSLATIONS)) if engine == "translated" else ()),
         ]

@@ -25,8 +25,17 @@ _WRAP: Final = 1 << 32
 _HALF: Final = 1 << 31
 # What stops a sender, or lets its timer be backed off further than this bound.
 _STOPPING: Final = (
-    *("pause", "stall", "slow", "crash", "power-cut", "clock-rate", "service-kill"),
-    *("one-way", "partition", "link-down", "delay"),
+    "pause",
+    "stall",
+    "slow",
+    "crash",
+    "power-cut",
+    "clock-rate",
+    "service-kill",
+    "one-way",
+    "partition",
+    "link-down",
+    "delay",
 )
 
 _Way = tuple[str, int, str, int]

@@ -58,7 +58,8 @@ def run(tmp_path: Path) -> Run:
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [
-                *("/bin/bash", "-c"),
+                "/bin/bash",
+                "-c",
                 f'"$0" -m {main.__name__} {command} {shell}',
                 sys.executable,
             ],

@@ -119,7 +119,15 @@ def test_a_disk_is_free_after_its_machine_and_after_a_refusal(tmp_path: Path, di
 def qemu_by_hand(disk: Path, *more: str) -> list[str]:
     """A QEMU that nobody told about our locks; -S: it does not run its guest."""
     return [
-        *(str(QEMU), "-M", "virt", "-bios", "none", "-S", "-nodefaults", "-display", "none"),
+        str(QEMU),
+        "-M",
+        "virt",
+        "-bios",
+        "none",
+        "-S",
+        "-nodefaults",
+        "-display",
+        "none",
         *("-monitor", "stdio", "-drive", f"if=none,id=d,format=raw,file={disk}"),
         *("-device", "virtio-blk-device,drive=d", *more),
     ]

@@ -26,10 +26,33 @@ _ATTRIBUTES_BYTES_MAX: Final = 1 << 16
 # hints, which do nothing on a machine that does not know them.
 _PRESENT: Final = frozenset(
     (
-        *("i", "m", "a", "c", "zicsr", "zifencei", "zicntr", "zihpm", "sstc"),
-        *("zmmul", "zaamo", "zalrsc", "zca", "zihintpause", "zihintntl", "za64rs", "za128rs"),
-        *("ziccif", "ziccrse", "ziccamoa", "zicclsm", "ssccptr", "sstvala", "sstvecd"),
-        *("svbare", "svadu", "sscounterenw"),
+        "i",
+        "m",
+        "a",
+        "c",
+        "zicsr",
+        "zifencei",
+        "zicntr",
+        "zihpm",
+        "sstc",
+        "zmmul",
+        "zaamo",
+        "zalrsc",
+        "zca",
+        "zihintpause",
+        "zihintntl",
+        "za64rs",
+        "za128rs",
+        "ziccif",
+        "ziccrse",
+        "ziccamoa",
+        "zicclsm",
+        "ssccptr",
+        "sstvala",
+        "sstvecd",
+        "svbare",
+        "svadu",
+        "sscounterenw",
     )
 )
 _G: Final = ("i", "m", "a", "f", "d", "zicsr", "zifencei")

@@ -75,8 +75,16 @@ def build(root: Node, reservations: Sequence[tuple[int, int]] = ()) -> bytes:
     total = at_strings + len(table)
     total += -total % 8
     header = _HEADER.pack(
-        *(MAGIC, total, at_structure, at_strings, at_reservations),
-        *(VERSION, COMPATIBLE_VERSION, 0, len(table), len(structure)),
+        MAGIC,
+        total,
+        at_structure,
+        at_strings,
+        at_reservations,
+        VERSION,
+        COMPATIBLE_VERSION,
+        0,
+        len(table),
+        len(structure),
     )
     flat = header + reserved + structure + table
     return flat.ljust(total, b"\0")

@@ -17,8 +17,20 @@ def executable(code: bytes) -> bytes:
     """One segment at the start of memory, where execution begins."""
     start = _HEADER.size + _PROGRAM_HEADER.size
     header = _HEADER.pack(
-        *(b"\x7fELF\x02\x01\x01".ljust(16, b"\0"), ET_EXEC, EM_RISCV, 1, RAM_BASE),
-        *(_HEADER.size, 0, 0, _HEADER.size, _PROGRAM_HEADER.size, 1, 0, 0, 0),
+        b"\x7fELF\x02\x01\x01".ljust(16, b"\0"),
+        ET_EXEC,
+        EM_RISCV,
+        1,
+        RAM_BASE,
+        _HEADER.size,
+        0,
+        0,
+        _HEADER.size,
+        _PROGRAM_HEADER.size,
+        1,
+        0,
+        0,
+        0,
     )
     size = len(code)
     segment = _PROGRAM_HEADER.pack(PT_LOAD, _ALL, start, RAM_BASE, RAM_BASE, size, size, 4096)

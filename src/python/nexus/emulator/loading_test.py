@@ -34,7 +34,20 @@ def with_headers(base: int, entry: int, kind: int = 2, code: bytes = CODE) -> by
     at = 0x1000
     header = struct.pack(
         "<16sHHIQQQIHHHHHH",
-        *(b"\x7fELF\2\1\1".ljust(16, b"\0"), kind, 243, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0),
+        b"\x7fELF\2\1\1".ljust(16, b"\0"),
+        kind,
+        243,
+        1,
+        entry,
+        64,
+        0,
+        0,
+        64,
+        56,
+        1,
+        0,
+        0,
+        0,
     )
     size = at + len(code)
     segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000)

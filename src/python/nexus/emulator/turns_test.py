@@ -125,7 +125,9 @@ def test_a_number_of_harts_that_cannot_be_is_named(harts: int) -> None:
 def test_the_tree_has_every_hart() -> None:
     paths = [path for path, _ in reset.device_tree(1 << 26, reset.BoardOptions(harts=3)).walk()]
     assert [path for path in paths if path.count("/") == 2 and "cpu@" in path] == [
-        *("/cpus/cpu@0", "/cpus/cpu@1", "/cpus/cpu@2"),
+        "/cpus/cpu@0",
+        "/cpus/cpu@1",
+        "/cpus/cpu@2",
     ]
     one = fdt.build(reset.device_tree(1 << 26))
     assert one == fdt.build(reset.device_tree(1 << 26, reset.BoardOptions(harts=1)))

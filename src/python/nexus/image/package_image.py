@@ -163,7 +163,13 @@ def build_image(files: Iterable[PackageFile]) -> bytes:
     data_off = _round_up(SUPERBLOCK.size + len(index), SECTOR_BYTES)
     _check_total("bytes of image", data_off + len(body), IMAGE_BYTES_MAX)
     head = SUPERBLOCK.pack(
-        *(MAGIC, VERSION, 0, SUPERBLOCK.size, len(index), data_off, len(body)),
+        MAGIC,
+        VERSION,
+        0,
+        SUPERBLOCK.size,
+        len(index),
+        data_off,
+        len(body),
         hashlib.sha256(index).digest(),
     )
     return bytes((head + index).ljust(data_off, b"\0") + body)

@@ -157,7 +157,10 @@ def front_argv(folder: Path, credentials: Credentials, place: Place, port: int) 
     verbose = ("-v",) if place.verbose else ()
     return python_argv(
         f"from nexus.remotecache.front import main; main({str(folder / 'front.json')!r})",
-        *("server", "start", *verbose, str(configuration)),
+        "server",
+        "start",
+        *verbose,
+        str(configuration),
     )
 
 

@@ -88,7 +88,12 @@ class Plic:
     """Interrupt state as bit sets indexed by source."""
 
     SAVED: ClassVar[tuple[str, ...]] = (
-        *("_levels", "_pending", "_claimed", "_priorities", "_enabled", "_thresholds"),
+        "_levels",
+        "_pending",
+        "_claimed",
+        "_priorities",
+        "_enabled",
+        "_thresholds",
     )
 
     def __init__(self, set_line: Callable[[int, bool], None], harts: int = 1) -> None:

@@ -27,7 +27,13 @@ class Rtc:
     """A clock that follows the machine's virtual time from an epoch on, and one alarm."""
 
     SAVED: ClassVar[tuple[str, ...]] = (
-        *("_offset", "_high", "_alarm", "_is_armed", "_is_pending", "_is_enabled", "_time_high"),
+        "_offset",
+        "_high",
+        "_alarm",
+        "_is_armed",
+        "_is_pending",
+        "_is_enabled",
+        "_time_high",
     )
 
     def __init__(

@@ -45,9 +45,19 @@ class Uart:
     """Eight byte registers, the receiver's FIFO, and what waits on either side of the line."""
 
     SAVED: ClassVar[tuple[str, ...]] = (
-        *("dropped_bytes", "_output", "_input", "_transmit_pending", "_interrupt_enable"),
-        *("_fifo_control", "_line_control", "_modem_control", "_scratch", "_divisor"),
-        *("_received", "_holding", "_is_overrun"),
+        "dropped_bytes",
+        "_output",
+        "_input",
+        "_transmit_pending",
+        "_interrupt_enable",
+        "_fifo_control",
+        "_line_control",
+        "_modem_control",
+        "_scratch",
+        "_divisor",
+        "_received",
+        "_holding",
+        "_is_overrun",
     )
 
     def __init__(self, set_irq: Callable[[bool], None]) -> None:

@@ -69,7 +69,12 @@ class VirtioMmio:
     """The registers of one device."""
 
     SAVED: ClassVar[tuple[str, ...]] = (
-        *("_status", "_interrupt", "_accepted", "_features_sel", "_accepted_sel", "_queue_sel"),
+        "_status",
+        "_interrupt",
+        "_accepted",
+        "_features_sel",
+        "_accepted_sel",
+        "_queue_sel",
     )
 
     def __init__(self, backend: Backend, ram: Ram, set_irq: Callable[[bool], None]) -> None:

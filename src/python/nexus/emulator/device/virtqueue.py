@@ -44,7 +44,14 @@ class VirtQueue:
     """One queue: where its rings are, and how far the device has got."""
 
     SAVED: ClassVar[tuple[str, ...]] = (
-        *("has_indirect", "size", "is_ready", "descriptors", "available", "used", "_seen", "_done"),
+        "has_indirect",
+        "size",
+        "is_ready",
+        "descriptors",
+        "available",
+        "used",
+        "_seen",
+        "_done",
     )
 
     def __init__(self, ram: Ram) -> None:

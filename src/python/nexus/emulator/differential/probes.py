@@ -167,8 +167,18 @@ def trap_return(chance: random.Random, number: int) -> Probe:
 
 
 _RESTRICTED: Final = (
-    *("wfi", "sfence.vma a0, a1", "csrr a0, satp", "csrw satp, zero", "sret", "mret"),
-    *("ebreak", "ecall", "illegal", "illegal", "illegal", "fence.i"),
+    "wfi",
+    "sfence.vma a0, a1",
+    "csrr a0, satp",
+    "csrw satp, zero",
+    "sret",
+    "mret",
+    "ebreak",
+    "ecall",
+    "illegal",
+    "illegal",
+    "illegal",
+    "fence.i",
 )
 
 

@@ -8,17 +8,33 @@ from typing import Final
 from nexus.emulator.isa.encoding import FLOAT_BASE
 
 REGISTER_NAMES: Final = (
-    *("zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1"),
+    "zero",
+    "ra",
+    "sp",
+    "gp",
+    "tp",
+    "t0",
+    "t1",
+    "t2",
+    "s0",
+    "s1",
     *(f"a{i}" for i in range(8)),
     *(f"s{i}" for i in range(2, 12)),
-    *("t3", "t4", "t5", "t6"),
+    "t3",
+    "t4",
+    "t5",
+    "t6",
 )
 FLOAT_NAMES: Final = (
     *(f"ft{i}" for i in range(8)),
-    *("fs0", "fs1"),
+    "fs0",
+    "fs1",
     *(f"fa{i}" for i in range(8)),
     *(f"fs{i}" for i in range(2, 12)),
-    *("ft8", "ft9", "ft10", "ft11"),
+    "ft8",
+    "ft9",
+    "ft10",
+    "ft11",
 )
 _REGISTERS: Final = {
     **{name: number for number, name in enumerate(REGISTER_NAMES)},

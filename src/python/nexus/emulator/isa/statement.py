@@ -250,8 +250,12 @@ SOURCES: Final[Mapping[FloatOperation, int]] = {
 }
 UNROUNDED: Final = frozenset(
     (
-        *(FloatOperation.MIN, FloatOperation.MAX, FloatOperation.CLASS),
-        *(FloatOperation.LE, FloatOperation.LT, FloatOperation.EQ),
+        FloatOperation.MIN,
+        FloatOperation.MAX,
+        FloatOperation.CLASS,
+        FloatOperation.LE,
+        FloatOperation.LT,
+        FloatOperation.EQ,
     )
 )
 

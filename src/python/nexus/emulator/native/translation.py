@@ -96,8 +96,13 @@ def pack(pages: Mapping[bytes, Page], compiler: str) -> bytes:
         index += _PAGE.pack(key, key_of(content), *sizes)
         body += content
     header = _HEADER.pack(
-        *(MAGIC, FORMAT, PROCESSOR_X86_64_V2, translator_digest(), compiler.encode()),
-        *(len(pages), hashlib.sha256(index).digest()),
+        MAGIC,
+        FORMAT,
+        PROCESSOR_X86_64_V2,
+        translator_digest(),
+        compiler.encode(),
+        len(pages),
+        hashlib.sha256(index).digest(),
     )
     return header + bytes(index + body)
 

@@ -55,7 +55,9 @@ _COMPARED: Final = (*range(1, 32), s.MTVAL, s.STVAL, s.MSCRATCH, s.SSCRATCH)
 _REST: Final = tuple(
     index
     for index in (
-        *(s.PC, s.PRIVILEGE, *range(s.MSTATUS, s.VISIBLE_WORDS)),
+        s.PC,
+        s.PRIVILEGE,
+        *range(s.MSTATUS, s.VISIBLE_WORDS),
         *range(s.F0, s.F0 + s.FLOAT_WORDS),
     )
     if index not in _COMPARED

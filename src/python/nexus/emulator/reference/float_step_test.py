@@ -57,9 +57,17 @@ def assembled(text: str) -> int:
 
 
 FLOAT = [
-    *("fadd.d ft0, ft1, ft1", "fld ft0, 0(a0)", "fsd ft1, 8(a0)", "fmv.x.d a1, ft1"),
-    *("fmv.w.x ft0, a0", "fsgnj.s ft0, ft1, ft1", "feq.d a1, ft1, ft1", "fclass.d a1, ft1"),
-    *("fcvt.l.d a1, ft1", "fcvt.d.l ft0, a0", "fmadd.d ft0, ft1, ft1, ft1"),
+    "fadd.d ft0, ft1, ft1",
+    "fld ft0, 0(a0)",
+    "fsd ft1, 8(a0)",
+    "fmv.x.d a1, ft1",
+    "fmv.w.x ft0, a0",
+    "fsgnj.s ft0, ft1, ft1",
+    "feq.d a1, ft1, ft1",
+    "fclass.d a1, ft1",
+    "fcvt.l.d a1, ft1",
+    "fcvt.d.l ft0, a0",
+    "fmadd.d ft0, ft1, ft1, ft1",
 ]
 
 

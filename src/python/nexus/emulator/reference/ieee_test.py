@@ -234,7 +234,15 @@ def test_special_cases(found: tuple[int, int], bits: int, flags: int) -> None:
 
 def test_every_class_has_its_bit() -> None:
     values = [
-        *(INF | MINUS, ONE | MINUS, 1 | MINUS, MINUS),
-        *(0, 1, ONE, INF, SNAN, NAN),
+        INF | MINUS,
+        ONE | MINUS,
+        1 | MINUS,
+        MINUS,
+        0,
+        1,
+        ONE,
+        INF,
+        SNAN,
+        NAN,
     ]
     assert [arithmetic.classify(DOUBLE, it) for it in values] == [1 << n for n in range(10)]
