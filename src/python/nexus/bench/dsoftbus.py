@@ -3,6 +3,7 @@
     bulk         a stream over loopback, 16 KiB writes  against  ChaCha20-Poly1305 alone
     handshakes   sessions made ready, both ends         against  noiseprotocol alone
     calls        100 in flight, over loopback           against  an asyncio echo, 100 in flight
+    schema       typed calls as messages, 100 in flight against  the same calls as frames
     tls          a stream, 16 KiB writes                against  asyncio's TLS 1.3, as many bytes
     grpc         calls, 100 in flight                   against  grpc.aio, unary, 16 bytes
     urgent       a call of priority 0 beside eight      against  60 ms
@@ -58,6 +59,7 @@ _SIDES: Final[dict[str, tuple[Callable[[], float], Callable[[], float]]]] = {
     "bulk": (measure.stream_bulk, measure.seal_and_open),
     "handshakes": (measure.session_handshakes, measure.noise_handshakes),
     "calls": (measure.calls, measure.echoes),
+    "schema": (measure.calls_by_messages, measure.calls_by_frames),
     "tls": (measure.stream_bulk, rivals.tls_bulk),
     "grpc": (measure.calls, rivals.grpc_calls),
 }
@@ -67,6 +69,7 @@ def _measure(rounds: int) -> Iterator[Figure]:
     yield _rate("bulk", "MB/s", measure.BULK_BYTES / 1e6, 0.5, rounds)
     yield _rate("handshakes", "/s", measure.HANDSHAKES, 0.85, rounds)
     yield _rate("calls", "/s", measure.CALLS, 0.3, rounds)
+    yield _rate("schema", "/s", measure.CALLS, 0.9, rounds)
     yield _rate("tls", "MB/s", measure.BULK_BYTES / 1e6, 1.0, rounds)
     if rivals.has_grpc():
         yield _rate("grpc", "/s", measure.CALLS, 8.0, rounds)

@@ -12,6 +12,7 @@ import resource
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +31,7 @@ from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.dsoftbus.session import PROLOGUE, Session
 from nexus.dsoftbus.session_events import Identity
-from nexus.wire import samgr
+from nexus.wire import rpc, samgr
 
 BULK_BYTES: Final = 16 * 1024 * 1024
 PIECE_BYTES: Final = 16 * 1024
@@ -95,6 +96,16 @@ def calls() -> float:
     return asyncio.run(_calls())
 
 
+def calls_by_messages() -> float:
+    """Call a method across loopback as messages of the schema, a hundred in flight."""
+    return asyncio.run(_typed_calls(rpc.Mode.MESSAGES))
+
+
+def calls_by_frames() -> float:
+    """Call the same method as frames of its service."""
+    return asyncio.run(_typed_calls(rpc.Mode.FRAMES))
+
+
 def echoes() -> float:
     """Echo messages of the same size over plain TCP, a hundred in flight."""
     return asyncio.run(_echoes())
@@ -135,6 +146,20 @@ async def _calls() -> float:
         async def work() -> None:
             for _ in range(CALLS // IN_FLIGHT):
                 await peer.call(1, RESOLVE)
+
+        begun_s = time.process_time()
+        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+        return time.process_time() - begun_s
+
+
+async def _typed_calls(mode: rpc.Mode) -> float:
+    a, b = _nodes({}, rpc_mode=mode)
+    async with a, b:
+        peer = await _meet(a, b)
+
+        async def work() -> None:
+            for _ in range(CALLS // IN_FLIGHT):
+                await peer.samgr.resolve_status("bundlemgrd")
 
         begun_s = time.process_time()
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
@@ -208,10 +233,15 @@ def _resident_bytes() -> int:
     return pages * resource.getpagesize()
 
 
-def _nodes(streams: Mapping[str, StreamHandler], sessions_max: int = 4) -> tuple[Node, Node]:
-    a = Node(settings_of(KEY_A, KEY_B), sessions_per_peer_max=sessions_max)
+def _nodes(
+    streams: Mapping[str, StreamHandler],
+    sessions_max: int = 4,
+    rpc_mode: rpc.Mode = rpc.Mode.FRAMES,
+) -> tuple[Node, Node]:
+    ours = replace(settings_of(KEY_A, KEY_B), rpc_mode=rpc_mode)
+    a = Node(ours, sessions_per_peer_max=sessions_max)
     b = Node(
-        settings_of(KEY_B, KEY_A),
+        replace(settings_of(KEY_B, KEY_A), rpc_mode=rpc_mode),
         {1: lambda call: RESOLVE_OK},
         streams=streams,
         sessions_per_peer_max=sessions_max,

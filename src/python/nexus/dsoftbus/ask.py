@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nexus.contract.message import Struct
-from nexus.wire import rpc
 from nexus.wire.gateway import Request
 from nexus.wire.methods import Method
+from nexus.wire.rpc_call import encode_call
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A request, and the method and parameters that it is; None if the contract has no word."""
 
     request: Request
@@ -37,4 +36,4 @@ class Ask:
         assert self.method is not None, "a call without a message"
         assert self.params is not None, "a method without parameters"
         request = self.request
-        return rpc.encode_call(self.method, request.correlation, request.deadline_ms, self.params)
+        return encode_call(self.method, request.correlation, request.deadline_ms, self.params)

@@ -208,10 +208,12 @@ class Carrier:
         Raises:
             LocalProtocolError: it is to go as a message, and the peer takes none.
         """
+        streams = self.streams
+        if self.offer is Offer.TAKEN and ask.has_message and streams is not None:
+            return self._asked_messages.send(streams, ask.message())
         if self.mode is Mode.UNDECIDED:
             self._held.append(ask)
             return True
-        streams = self.streams
         if self._rpc is rpc.Mode.FRAMES:
             return self.send_request(ask.frame())
         if streams is not None and ask.has_message:
@@ -221,8 +223,6 @@ class Carrier:
             if self.offer is Offer.MADE:
                 self._held.append(ask)
                 return True
-            if self.offer is Offer.TAKEN:
-                return self._asked_messages.send(streams, ask.message())
         if self._rpc is rpc.Mode.MESSAGES:
             raise LocalProtocolError(Reason.STATE, "the peer takes no calls as messages")
         return self.send_request(ask.frame())

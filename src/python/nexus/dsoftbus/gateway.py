@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from nexus.dsoftbus.audit import AuditRecord, Outcome, record_of
 from nexus.dsoftbus.policy import SERVICES, Policy, Service
 from nexus.dsoftbus.rate import Bucket, Limit
-from nexus.wire import rpc
+from nexus.wire import rpc, rpc_answer, rpc_call
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import (
     REQUEST_PAYLOAD_MAX,
@@ -30,7 +30,7 @@ from nexus.wire.gateway import (
     correlation_of,
     decode_frame,
 )
-from nexus.wire.methods import Method, read_results
+from nexus.wire.methods import Method
 
 _NS_PER_MS = 1_000_000
 
@@ -76,7 +76,7 @@ def of_frame(frame: bytes) -> Request | Outcome:
     return request if isinstance(request, Request) else Outcome.MALFORMED
 
 
-def of_message(read: rpc.Read) -> Request | Outcome:
+def of_message(read: rpc_call.Read) -> Request | Outcome:
     """Make a request of a message that was read, or say why it is none."""
     if read.request is not None:
         return read.request
@@ -135,7 +135,7 @@ class Gateway:
 
     def receive_message(self, peer: str | None, message: bytes, now_ns: int) -> Forward | Answer:
         """Judge one message, as `receive` judges the frame that it stands for."""
-        read = rpc.read_call(message)
+        read = rpc_call.read_call(message)
         decision = self._decide(peer, of_message(read), now_ns)
         if isinstance(decision, Outcome):
             opcode = None if read.method is None else read.method.opcode
@@ -165,18 +165,17 @@ class Gateway:
     def complete(self, forward: Forward, reply: bytes | None, now_ns: int) -> Answer:
         """Answer a call with its service's reply; None means that it gave none."""
         request, method = forward.request, forward.method
-        audit = AuditRecord(Outcome.FAILED, forward.peer, request.service, forward.opcode)
         is_short = reply is not None and len(reply) <= RESPONSE_PAYLOAD_MAX
         if reply is None or not is_short or now_ns > forward.deadline_ns:
-            return _failed(forward, audit)
+            return _failed(forward)
         done = AuditRecord(Outcome.OK, forward.peer, request.service, forward.opcode)
         if method is None:
             return Answer(Response(Status.OK, request.correlation, reply), done)
         number = request.correlation & rpc.NUMBER_MAX
         try:
-            message = rpc.encode_results(number, read_results(method, reply))
+            message = rpc_answer.encode_reply(method, number, reply)
         except (RemoteProtocolError, LocalProtocolError):
-            return _failed(forward, audit)  # It is no reply of the method.
+            return _failed(forward)  # It is no reply of the method.
         return Answer(Response(Status.OK, number, reply), done, message)
 
 
@@ -192,8 +191,9 @@ def _forward(
     return Forward(peer, service, request, deadline_ns, opcode, method)
 
 
-def _failed(forward: Forward, audit: AuditRecord) -> Answer:
-    correlation = forward.request.correlation
+def _failed(forward: Forward) -> Answer:
+    request, correlation = forward.request, forward.request.correlation
+    audit = AuditRecord(Outcome.FAILED, forward.peer, request.service, forward.opcode)
     if forward.method is None:
         return Answer(Response(Status.FAILED, correlation), audit)
     return _told(Response(Status.FAILED, correlation & rpc.NUMBER_MAX), audit, forward.peer)
@@ -203,4 +203,4 @@ def _told(response: Response, audit: AuditRecord, peer: str | None) -> Answer:
     """Tell the caller of a message; a connection that is no session is not told anything."""
     if peer is None:
         return Answer(None, audit)
-    return Answer(response, audit, rpc.encode_refusal(response.correlation, response.status))
+    return Answer(response, audit, rpc_answer.encode_refusal(response.correlation, response.status))

@@ -12,7 +12,7 @@ from nexus.contract.rpc import STREAM, STREAM_PRIORITY
 from nexus.dsoftbus.gateway import Answer, Forward, Gateway
 from nexus.dsoftbus.policy import Policy, Rule
 from nexus.dsoftbus.rate import Limit
-from nexus.wire import mux, rpc
+from nexus.wire import mux, rpc, rpc_answer, rpc_call
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import DEADLINE_MS_MAX, Request, Status, decode_frame
 from nexus.wire.method_frames import method_of, read_request, reply_frame, request_frame
@@ -68,20 +68,20 @@ def test_a_call_and_its_answer_are_these_bytes(row: dict[str, Any]) -> None:
     method, request = the_method(row), bytes.fromhex(row["request"])
     spoken = read_request(row["service"], request)
     name = row["epoch"] << 32 | row["correlation"]
-    read = rpc.read_call(bytes.fromhex(row["call"]))
+    read = rpc_call.read_call(bytes.fromhex(row["call"]))
     assert read.request == Request(row["service"], name, row["deadline_ms"], request)
     if spoken is not None:
         assert (spoken.method, spoken.nonce) == (method, None)
-        written = rpc.encode_call(method, name, row["deadline_ms"], spoken.params)
+        written = rpc_call.encode_call(method, name, row["deadline_ms"], spoken.params)
         assert written.hex() == row["call"]
         assert request_frame(method, spoken.params) == request
     else:
         assert method.name == "stats"  # Its reply's frame says more than its results.
     results = read_results(method, bytes.fromhex(row["reply"]))
-    assert rpc.encode_results(row["correlation"], results).hex() == row["answer"]
-    answer = rpc.read_answer(bytes.fromhex(row["answer"]))
+    assert rpc_answer.encode_results(row["correlation"], results).hex() == row["answer"]
+    answer = rpc_answer.read_answer(bytes.fromhex(row["answer"]))
     assert (answer.correlation, answer.status) == (row["correlation"], Status.OK)
-    assert rpc.read_results(method, answer) == results
+    assert rpc_answer.read_results(method, answer) == results
     if spoken is not None:
         assert read_results(method, reply_frame(spoken, results)) == results
 
@@ -96,8 +96,8 @@ def test_every_method_is_in_the_table() -> None:
 def test_a_refusal_is_these_bytes(row: dict[str, Any]) -> None:
     status = Status.__members__[row["status"].upper()]
     assert status == row["number"]
-    assert rpc.encode_refusal(row["correlation"], status).hex() == row["answer"]
-    answer = rpc.read_answer(bytes.fromhex(row["answer"]))
+    assert rpc_answer.encode_refusal(row["correlation"], status).hex() == row["answer"]
+    answer = rpc_answer.read_answer(bytes.fromhex(row["answer"]))
     assert (answer.correlation, answer.status) == (row["correlation"], status)
 
 
@@ -121,7 +121,7 @@ def test_the_gateway_says_this_of_a_message(row: dict[str, Any]) -> None:
     )
     assert verdict.audit.message == row["record"]
     assert verdict.response is not None
-    told = rpc.read_answer(verdict.encode() or b"")
+    told = rpc_answer.read_answer(verdict.encode() or b"")
     assert (told.correlation, told.status) == (row["correlation"], Status.REFUSED)
 
 
@@ -137,7 +137,7 @@ def test_without_a_token_only_the_reason_differs(row: dict[str, Any]) -> None:
 @rows("calls")
 def test_a_frame_of_the_same_call_has_the_same_verdict(row: dict[str, Any]) -> None:
     """The decision is one: what differs is only how the bytes become a request."""
-    read = rpc.read_call(bytes.fromhex(row["message"]))
+    read = rpc_call.read_call(bytes.fromhex(row["message"]))
     if read.request is None or read.method is None:
         return
     frame = read.request.encode() if len(read.request.payload) <= 256 else None
@@ -158,10 +158,10 @@ def test_a_caller_makes_this_of_an_answer(row: dict[str, Any]) -> None:
     assert method is not None
     correlation, status = rpc.correlation_of(message), -1
     try:
-        answer = rpc.read_answer(message)
+        answer = rpc_answer.read_answer(message)
         correlation, verdict = answer.correlation, answer.status.name.lower()
         if answer.status is Status.OK:
-            verdict, status = "results", int(rpc.read_results(method, answer).status)
+            verdict, status = "results", int(rpc_answer.read_results(method, answer).status)
     except RemoteProtocolError:
         verdict = "failed"
     assert (verdict, correlation, status) == (row["verdict"], row["correlation"], row["status"])
@@ -184,9 +184,9 @@ def test_what_no_message_can_say_is_not_sent() -> None:
     method = METHODS[0]
     for deadline_ms in (0, DEADLINE_MS_MAX + 1):
         with pytest.raises(LocalProtocolError):
-            rpc.encode_call(method, 1, deadline_ms, method.params())
+            rpc_call.encode_call(method, 1, deadline_ms, method.params())
     with pytest.raises(LocalProtocolError):
-        rpc.encode_call(method, 1, 1, method.params("n" * 2048))
+        rpc_call.encode_call(method, 1, 1, method.params("n" * 2048))
 
 
 def test_a_frame_is_no_call_of_a_method_if_it_says_more_or_less() -> None:
@@ -221,5 +221,5 @@ def test_a_nonce_is_taken_off_and_put_back() -> None:
 def test_a_response_and_an_answer_have_the_same_statuses() -> None:
     for status in (Status.REFUSED, Status.FAILED, Status.BUSY):
         frame = decode_frame(b"\x02" + bytes([status]) + bytes(14))
-        answer = rpc.read_answer(rpc.encode_refusal(0, status))
+        answer = rpc_answer.read_answer(rpc_answer.encode_refusal(0, status))
         assert getattr(frame, "status") is answer.status  # noqa: B009 (a union of frames)

@@ -8,9 +8,8 @@ callers, who are told before they ask.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from struct import Struct as Layout
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nexus.contract import services
 from nexus.contract.message import Struct
@@ -33,8 +32,7 @@ _READ: Final = Layout("<IIH")
 _QUERY: Final = Layout("<QH")
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(NamedTuple):
     """A frame that is a call of a method.
 
     The reply is to have the nonce of the frame, if that had one.

@@ -26,10 +26,10 @@ from nexus.dsoftbus.io.errors import (
 from nexus.dsoftbus.io.session_table import SessionRecord, SessionTable
 from nexus.dsoftbus.io.settings import PeerSettings
 from nexus.dsoftbus.policy import is_mutation
-from nexus.wire import rpc
+from nexus.wire import rpc, rpc_answer
 from nexus.wire.error import LocalProtocolError, RemoteProtocolError
 from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Request, Response, Status
-from nexus.wire.method_frames import Spoken, read_request, reply_frame
+from nexus.wire.method_frames import Spoken, read_request
 
 # More calls wait in `call`; what the peer has to hold for us is bounded by it.
 IN_FLIGHT_MAX: Final = 128
@@ -210,7 +210,7 @@ class Calls:
     def answered_message(self, message: bytes) -> None:
         """Take an answer that is a message; one that nobody waits for is dropped."""
         try:
-            answer = rpc.read_answer(message)
+            answer = rpc_answer.read_answer(message)
         except RemoteProtocolError as exc:
             self._fail(rpc.correlation_of(message), exc)
             return
@@ -223,9 +223,10 @@ class Calls:
             return
         frame = b""
         try:
-            pending.results = rpc.read_results(pending.spoken.method, answer)
-            if not pending.is_typed:
-                frame = reply_frame(pending.spoken, pending.results)
+            if pending.is_typed:
+                pending.results = rpc_answer.read_results(pending.spoken.method, answer)
+            else:
+                frame = rpc_answer.reply_of(pending.spoken, answer)
         except (LocalProtocolError, RemoteProtocolError) as exc:
             self._fail(answer.correlation, exc)
             return
