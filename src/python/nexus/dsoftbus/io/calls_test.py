@@ -53,7 +53,7 @@ class World:
         self.counters = Counters()
         table = SimpleNamespace(newest=lambda _: self.record)
         settings = peer_of(KEY_B, is_deduplicating=is_deduplicating)
-        self.calls = Calls(settings, EPOCH, cast(Any, table), self.clock, self.counters, mode)
+        self.calls = Calls(settings, EPOCH, cast("Any", table), self.clock, self.counters, mode)
 
     async def ask(
         self, payload: bytes = RESOLVE, service: int = 1, timeout_s: float = 1.0
@@ -108,9 +108,8 @@ def test_a_call_has_a_name_of_its_own_and_gets_its_own_answer(
 def test_the_peer_is_told_how_much_time_is_left_rounded_up_and_never_too_much() -> None:
     async def scenario() -> None:
         world = World()
-        tasks = []
-        for timeout_s in (1.0, 0.0000001, 0.0010001, 10_000.0):
-            tasks.append(await world.ask(timeout_s=timeout_s))
+        given = (1.0, 0.0000001, 0.0010001, 10_000.0)
+        tasks = [await world.ask(timeout_s=timeout_s) for timeout_s in given]
         sent = [ask.request.deadline_ms for ask in world.link.asked]
         assert sent == [1000, 1, 2, DEADLINE_MS_MAX]
         for task in tasks:
@@ -183,7 +182,7 @@ def test_the_end_of_another_session_touches_nothing() -> None:
     async def scenario() -> None:
         world = World(is_deduplicating=False)
         task = await world.ask(PUT, 4)
-        world.calls.detach(cast(Any, SimpleNamespace(link=Link(5))))
+        world.calls.detach(cast("Any", SimpleNamespace(link=Link(5))))
         await asyncio.sleep(0)
         assert not task.done()
         task.cancel()
@@ -235,7 +234,7 @@ def test_what_no_request_can_say_is_refused_before_anything_is_sent() -> None:
         with pytest.raises(MisuseError, match="use a stream for more"):
             await world.calls.exchange(1, bytes(REQUEST_PAYLOAD_MAX + 1), 1.0)
         with pytest.raises(MisuseError, match="expected bytes"):
-            await world.calls.exchange(1, cast(Any, "text"), 1.0)
+            await world.calls.exchange(1, cast("Any", "text"), 1.0)
         for service in (0, 255):
             (await world.ask(bytes(REQUEST_PAYLOAD_MAX), service)).cancel()
         assert len(world.link.asked) == 2
