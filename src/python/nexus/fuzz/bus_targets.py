@@ -19,7 +19,10 @@ from nexus.wire.announce import Announce, decode_announce
 from nexus.wire.error import LocalProtocolError, RemoteProtocolError
 from nexus.wire.frame_cases_fake import CASES
 from nexus.wire.gateway import Response, decode_frame
+from nexus.wire.methods import METHODS
 from nexus.wire.mux import Open
+from nexus.wire.rpc_answer import read_answer, read_results
+from nexus.wire.rpc_call import encode_call
 
 _STEPS_MAX = 64
 _TICK_NS = 10_000_000
@@ -112,6 +115,34 @@ def _run_gateway(data: bytes) -> None:
             assert isinstance(decode_frame(answer.response.encode()), Response)
 
 
+def _run_rpc(data: bytes) -> None:
+    """Every message has an answer that can be read, or goes on; so has whatever its call is told.
+
+    The first word of a piece may be the table of the rest: a stream would have cut it there.
+    """
+    source = Input(data)
+    gateway = Gateway(Policy(_RULES), Limit(8, 100), ("node-a",), 0)
+    now_ns = 0
+    for step in source.steps(_STEPS_MAX):
+        piece = source.piece()
+        message = piece
+        if step & 8:
+            message = bytes(4) + (len(piece) // 8).to_bytes(4, "little") + piece
+        answer = gateway.receive_message("node-a", message, now_ns)
+        now_ns += (step >> 4) * _TICK_NS
+        if isinstance(answer, Forward):
+            reply = None if step & 4 else source.piece()
+            answer = gateway.complete(answer, reply, now_ns)
+        read = read_answer(answer.encode() or b"")
+        assert answer.response is not None, f"{answer}"
+        assert (read.correlation, read.status) == (
+            answer.response.correlation,
+            answer.response.status,
+        )
+        with suppress(RemoteProtocolError):  # A peer's answer may be anything.
+            read_results(METHODS[step % len(METHODS)], read_answer(message))
+
+
 def _run_discovery(data: bytes) -> None:
     """Datagrams of anybody: the table stays small, and what it holds was announced."""
     source = Input(data)
@@ -137,6 +168,7 @@ def _script(frames: list[bytes], step: int = 0) -> bytes:
 _STREAMS = _frames(".mux")
 _OPEN_FIRST = sorted(_STREAMS, key=lambda frame: frame[0])
 _OPENS = [_OPEN_FIRST[0], *(Open(1 + 2 * n, n, f"s{n}").encode() for n in range(4))]
+_MESSAGES = [encode_call(method, 1, 1000, method.params()) for method in METHODS]
 _MANY = [Announce(f"node{n}", 1 + n, bytes([n]) * 32).encode() for n in range(ENTRIES_MAX + 2)]
 
 TARGETS: tuple[Target, ...] = (
@@ -150,5 +182,6 @@ TARGETS: tuple[Target, ...] = (
         ),
     ),
     Target("gateway", _run_gateway, (_script(_frames(".gateway"), 2),)),
+    Target("rpc", _run_rpc, (_script(_MESSAGES), _script(_MESSAGES, 4))),
     Target("discovery", _run_discovery, (_script(_frames(".announce")), _script(_MANY, 1))),
 )

@@ -1,0 +1,159 @@
+"""The gateway over messages and over the frames that they stand for: one decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nexus.dsoftbus.audit import Outcome
+from nexus.dsoftbus.gateway import Answer, Forward, Gateway
+from nexus.dsoftbus.policy import Policy, Rule
+from nexus.dsoftbus.rate import Limit
+from nexus.wire import rpc
+from nexus.wire.gateway import Request, Status, correlation_of
+from nexus.wire.method_frames import read_request, request_frame
+from nexus.wire.methods import METHODS, Method
+from nexus.wire.rpc_answer import read_answer
+from nexus.wire.rpc_call import _read_any_call, encode_call, read_call
+
+PEER = "node-b"
+
+
+def gateway(rules: frozenset[tuple[int, int]], tokens: int = 1) -> Gateway:
+    allowed = [Rule(PEER, service, opcode) for service, opcode in rules]
+    return Gateway(Policy(allowed), Limit(tokens, 1), (PEER,), 0)
+
+
+def params_of(method: Method) -> st.SearchStrategy[Any]:
+    kinds: dict[str, st.SearchStrategy[Any]] = {
+        "text": st.text(max_size=30) | st.integers(0, 300).map("k".__mul__),
+        "data": st.binary(max_size=200),
+    }
+    fields = {
+        field.name: kinds[field.kind.name]
+        if field.kind.name in kinds
+        else st.integers(0, (1 << field.kind.bits) - 1)
+        for field in method.params.LAYOUT.fields
+    }
+    return st.builds(method.params, **fields)
+
+
+methods = st.sampled_from(METHODS)
+calls = methods.flatmap(lambda method: st.tuples(st.just(method), params_of(method)))
+names = st.integers(0, (1 << 64) - 1)
+rules = st.frozensets(st.sampled_from([(m.service, m.opcode) for m in METHODS]))
+
+
+@given(calls, names, st.integers(1, 60_000), rules, st.integers(0, 1))
+def test_a_message_is_judged_as_its_frame(
+    call: tuple[Method, Any],
+    name: int,
+    deadline_ms: int,
+    allowed: frozenset[tuple[int, int]],
+    tokens: int,
+) -> None:
+    method, params = call
+    message = encode_call(method, name, deadline_ms, params)
+    by_message = gateway(allowed, tokens).receive_message(PEER, message, 0)
+    request = read_call(message).request
+    if request is None:
+        # A name that has no room in its frame: as long as that is, the payload is too long.
+        assert isinstance(by_message, Answer)
+        assert by_message.audit.outcome is Outcome.OVERSIZED
+        return
+    head = Request(request.service, name, deadline_ms, b"").encode()
+    length = len(request.payload).to_bytes(2, "little")
+    frame = head[:2] + length + head[4:] + request.payload
+    by_frame = gateway(allowed, tokens).receive(PEER, frame, 0)
+    assert type(by_message) is type(by_frame)
+    if isinstance(by_message, Forward):
+        assert isinstance(by_frame, Forward)
+        assert by_message.request == by_frame.request
+        assert by_message.opcode == by_frame.opcode == method.opcode
+        assert by_message.deadline_ns == by_frame.deadline_ns
+        return
+    assert isinstance(by_frame, Answer)
+    assert by_message.audit == by_frame.audit
+    assert by_frame.response is not None
+    answer = read_answer(by_message.encode() or b"")
+    assert (answer.status, answer.correlation) == (Status.REFUSED, name & rpc.NUMBER_MAX)
+    assert by_frame.response.correlation == correlation_of(frame)
+
+
+@given(calls)
+def test_a_frame_is_the_call_that_it_was_written_of(call: tuple[Method, Any]) -> None:
+    method, params = call
+    if len(getattr(params, "name", "").encode()) > 0xFF:
+        return
+    spoken = read_request(method.service, request_frame(method, params))
+    if method.name != "stats":
+        assert spoken is not None
+        assert (spoken.method, spoken.params, spoken.nonce) == (method, params, None)
+
+
+@given(calls, names, st.data())
+@example((METHODS[0], METHODS[0].params("logd")), 1, None)
+def test_a_damaged_message_has_one_reading_and_always_an_answer(
+    call: tuple[Method, Any], name: int, data: Any
+) -> None:
+    method, params = call
+    message = bytearray(encode_call(method, name, 1000, params))
+    if data is not None:
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(8, len(message) - 1))
+            message[at] = data.draw(st.sampled_from((0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF)))
+        del message[data.draw(st.integers(len(message) // 2, len(message))) :]
+    whole = bytes(message)
+    read = read_call(whole)
+    assert read == _read_any_call(whole)
+    everything = frozenset((m.service, m.opcode) for m in METHODS)
+    verdict = gateway(everything).receive_message(PEER, whole, 0)
+    if isinstance(verdict, Answer):
+        answer = read_answer(verdict.encode() or b"")
+        assert (answer.status, answer.correlation) == (Status.REFUSED, read.correlation)
+    else:
+        assert read.request == verdict.request
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_have_an_answer(octets: bytes) -> None:
+    verdict = gateway(frozenset()).receive_message(PEER, octets, 0)
+    assert isinstance(verdict, Answer)
+    assert read_answer(verdict.encode() or b"").correlation == rpc.correlation_of(octets)
+
+
+def test_nobody_is_told_anything_before_there_is_a_session() -> None:
+    method = METHODS[0]
+    message = encode_call(method, 1, 1000, method.params("x"))
+    verdict = gateway(frozenset({(method.service, method.opcode)})).receive_message(
+        None, message, 0
+    )
+    assert isinstance(verdict, Answer)
+    assert verdict.audit.outcome is Outcome.UNAUTHENTICATED
+    assert verdict.encode() is None
+
+
+def test_a_reply_that_is_late_missing_or_of_another_method_is_no_answer() -> None:
+    method = METHODS[0]
+    message = encode_call(method, 7 << 32 | 5, 1000, method.params("x"))
+    served = gateway(frozenset({(method.service, method.opcode)}), tokens=10)
+    forward = served.receive_message(PEER, message, 0)
+    assert isinstance(forward, Forward)
+    good = b"SM\x01\x86\x00" + bytes(8)
+    for reply, now_ns, outcome in (
+        (good, 1_000_000_000, Outcome.OK),
+        (good, 1_000_000_001, Outcome.FAILED),
+        (None, 0, Outcome.FAILED),
+        (b"", 0, Outcome.FAILED),
+        (good[:-1], 0, Outcome.FAILED),
+        (good + b"\0", 0, Outcome.FAILED),
+        (b"BN\x01\x81\x00\x01\x00\x00", 0, Outcome.FAILED),
+        (bytes(513), 0, Outcome.FAILED),
+    ):
+        answer = served.complete(forward, reply, now_ns)
+        assert answer.audit.outcome is outcome, reply
+        told = read_answer(answer.encode() or b"")
+        assert told.status is (Status.OK if outcome is Outcome.OK else Status.FAILED)
+        assert told.correlation == 5
