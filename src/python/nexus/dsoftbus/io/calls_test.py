@@ -22,7 +22,7 @@ from nexus.dsoftbus.io.errors import (
 )
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.node_fake import KEY_B, RESOLVE, RESOLVE_OK, peer_of
-from nexus.wire import rpc
+from nexus.wire import rpc, rpc_answer
 from nexus.wire import state as frames
 from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Response, Status
 
@@ -211,9 +211,9 @@ def test_an_answer_that_cannot_be_read_fails_its_call_and_no_other() -> None:
     async def scenario() -> None:
         world = World(mode=rpc.Mode.AUTO)
         one, two = await world.ask(), await world.ask()
-        good = rpc.encode_refusal(2, Status.FAILED)
+        good = rpc_answer.encode_refusal(2, Status.FAILED)
         # Its first word, the number of the call, can still be read.
-        bad = bytearray(rpc.encode_refusal(1, Status.FAILED))
+        bad = bytearray(rpc_answer.encode_refusal(1, Status.FAILED))
         bad[24:] = bytes([0xFF]) * (len(bad) - 24)
         world.calls.answered_message(bytes(bad))
         with pytest.raises(FailedError, match="node-b answered with "):
