@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from nexus.cli.world.program import run
 from nexus.core.commandline import CommandLine
 from nexus.entry.program import run_program
-from nexus.harness.report.reading import read_timeline
-from nexus.harness.report.timeline import explain, part
+from nexus.harness.report.reading import ReadingError, read_summary, read_timeline
+from nexus.harness.report.remains import SUMMARY
+from nexus.harness.report.timeline import differing_inputs, explain, part
 
 EXIT_DIFFERENT: Final = 1
 
@@ -36,7 +37,22 @@ def _compare(options: Namespace) -> int:
         return 0
     for line in explain(parting, first, second, names):
         sys.stdout.write(f"{line}\n")
+    for line in _inputs(options.first, options.second):
+        sys.stdout.write(f"{line}\n")
     return EXIT_DIFFERENT
+
+
+def _inputs(first: Path, second: Path) -> Iterator[str]:
+    """What the runs were given, if both still say it."""
+    try:
+        one, other = (read_summary(folder / SUMMARY).deterministic for folder in (first, second))
+    except ReadingError:
+        return
+    differing = differing_inputs(one, other)
+    if differing:
+        yield f"The runs were given different inputs: {', '.join(differing)}."
+    elif one.digests is not None and other.digests is not None:
+        yield "Their world, seed, images, configurations and drives have the same names and bytes."
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from nexus.cli.world.program import add_filter, run
 from nexus.core.commandline import CommandLine
 from nexus.entry.program import run_program
 from nexus.harness.report.event import MAIN_KINDS
-from nexus.harness.report.reading import read_timeline
+from nexus.harness.report.reading import read_events
 from nexus.harness.report.timeline import Filter, lines_of
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
 def _print(options: Namespace) -> None:
     kinds = tuple(options.kind) or (() if options.all else MAIN_KINDS)
     chosen = Filter(tuple(options.machine), kinds, options.from_ms, options.to_ms)
-    for line in lines_of(read_timeline(options.folder / "timeline.jsonl"), chosen):
+    for line in lines_of(read_events(options.folder / "timeline.jsonl"), chosen):
         sys.stdout.write(f"{line}\n")
 
 

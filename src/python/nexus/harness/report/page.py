@@ -30,6 +30,8 @@ TAIL_LINES: Final = 12
 LAST_EVENTS: Final = 25
 # A line of a console on the page; the log beside it has all of it.
 CONSOLE_PREFIX: Final = "uart-"
+# The outcome of a run whose summary is lost, and all else that only the summary says.
+UNKNOWN: Final = "unknown"
 LINE_CHARACTERS_MAX: Final = 400
 CONSOLE_BYTES_READ: Final = 64 << 10
 
@@ -108,14 +110,15 @@ def of_files(
 
 def _run(summary: Summary) -> dict[str, Any]:
     run = summary.deterministic
+    is_known = summary.outcome != UNKNOWN
     return {
         "world": show(run.world),
         "outcome": summary.outcome,
         "message": show(run.message),
-        "seed": run.seed,
-        "virtual_ms": _ms(run.virtual_ns),
+        "seed": run.seed if is_known else UNKNOWN,
+        "virtual_ms": _ms(run.virtual_ns) if is_known else UNKNOWN,
         "engine": summary.engine,
-        "exit_code": summary.exit_code,
+        "exit_code": summary.exit_code if is_known else UNKNOWN,
         "expected_outcome": summary.expected_outcome,
     }
 

@@ -84,8 +84,17 @@ def hold_to_schema(name: str, held: object, schema: Mapping[str, Any]) -> None:
 
 def read_timeline(path: Path) -> list[Event]:
     """Read `timeline.jsonl`."""
+    return list(read_events(path))
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Read `timeline.jsonl`, event by event.
+
+    Raises:
+        ReadingError: a line is not an event; those before it were given.
+    """
     try:
-        return list(parse(read_text(path)))
+        yield from parse(read_text(path))
     except TimelineError as exc:
         raise ReadingError(f"{show(str(path))}: {exc}") from None
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from nexus.core.text import show
 from nexus.harness.report.event import Event
+from nexus.harness.summary import Deterministic
 
 NS_PER_MS: Final = 1_000_000
 CONTEXT: Final = 5
@@ -99,3 +100,21 @@ def _why(one: Event | None, other: Event | None) -> str:
         if getattr(one, name) != getattr(other, name):
             return f"the {name} of the event differs"
     return "the events differ"
+
+
+def differing_inputs(one: Deterministic, other: Deterministic) -> list[str]:
+    """What two runs were given that is not the same, as far as their summaries say it."""
+    found = [
+        f"{name} {show(str(values[0]))} and {show(str(values[1]))}"
+        for name in ("world", "seed", "until")
+        if (values := (getattr(one, name), getattr(other, name)))[0] != values[1]
+    ]
+    if one.settings != other.settings:
+        found.append("values of --set")
+    if one.digests is None or other.digests is None:
+        return found
+    for kind, name in (("images", "image"), ("configs", "configuration of"), ("drives", "drive")):
+        held, others = getattr(one.digests, kind), getattr(other.digests, kind)
+        changed = sorted(it for it in {*held, *others} if held.get(it) != others.get(it))
+        found += [f"{name} {show(it)}" for it in changed]
+    return found
