@@ -20,7 +20,7 @@ from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, RAM_BASE, Ram
 # What is known of an instruction, by the half-word that it begins in.
 EXECUTED: Final = 1
 NOT_TAKEN: Final = 2  # A conditional branch went on behind itself ...
-TAKEN: Final = 4  # ... or to its target.  The reference engine alone tells these two apart.
+TAKEN: Final = 4  # ... or to its target.
 
 PAGE_HALVES: Final = PAGE_BYTES // 2
 
@@ -55,7 +55,6 @@ class Recorder:
     def __init__(self) -> None:
         self._pages: dict[PageKey, bytearray] = {}
         self._collect: Callable[[], None] = lambda: None
-        self.has_branches = True  # Until an engine says that it cannot tell.
         self.pages_lost = 0
 
     def attach(self, collect: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 _HEADER: Final = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM_HEADER: Final = struct.Struct("<IIQQQQQQ")
@@ -63,6 +63,19 @@ class Image:
     segments: tuple[Segment, ...]
 
 
+class ProgramHeader(NamedTuple):
+    """A segment as the file describes it, in the order of its fields there."""
+
+    kind: int
+    flags: int
+    offset: int
+    virtual: int
+    physical: int
+    file_bytes: int
+    memory_bytes: int
+    align: int
+
+
 def parse(image: bytes, part: str = "kernel") -> Image:
     """Parse an executable; `part` is what it is for, in messages.
 
@@ -75,7 +88,27 @@ def parse(image: bytes, part: str = "kernel") -> Image:
         raise ImageError(f"{part} image: {error}", part) from None
 
 
+def loaded_headers(image: bytes) -> list[ProgramHeader]:
+    """What is loaded of an executable, for who needs its virtual addresses.
+
+    Raises:
+        ImageError: It is not one of this machine.
+    """
+    return [header for header in _headers(image)[1] if header.kind == PT_LOAD]
+
+
 def _parse(image: bytes) -> Image:
+    entry, headers = _headers(image)
+    loaded = [header for header in headers if header.kind == PT_LOAD and header.memory_bytes]
+    segments = tuple(
+        _segment(image, it.offset, it.physical, it.file_bytes, it.memory_bytes) for it in loaded
+    )
+    _check_overlaps(segments)
+    return Image(_physical(entry, loaded), segments)
+
+
+def _headers(image: bytes) -> tuple[int, list[ProgramHeader]]:
+    """The entry, and the headers of all segments."""
     if len(image) < _HEADER.size:
         raise ImageError(f"{len(image)} bytes, an ELF64 header has {_HEADER.size}")
     ident, kind, machine, _, entry, offset, _, _, _, size, count, *_ = _HEADER.unpack_from(image)
@@ -100,21 +133,15 @@ def _parse(image: bytes) -> Image:
         raise ImageError(f"{count} program headers, expected 1..{SEGMENTS_MAX}")
     if offset + count * _PROGRAM_HEADER.size > len(image):
         raise ImageError("truncated, program headers end after the file")
-    headers = [_PROGRAM_HEADER.unpack_from(image, offset + i * size) for i in range(count)]
-    loaded = [header for header in headers if header[0] == PT_LOAD and header[6]]
-    segments = tuple(
-        _segment(image, start, address, file_bytes, memory_bytes)
-        for _, _, start, _, address, file_bytes, memory_bytes, _ in loaded
-    )
-    _check_overlaps(segments)
-    return Image(_physical(entry, loaded), segments)
+    places = range(offset, offset + count * size, size)
+    return entry, [ProgramHeader(*_PROGRAM_HEADER.unpack_from(image, at)) for at in places]
 
 
-def _physical(entry: int, loaded: list[tuple[int, ...]]) -> int:
+def _physical(entry: int, loaded: list[ProgramHeader]) -> int:
     """Where an entry that is given as a virtual address is in memory."""
-    for _, flags, _, virtual, address, file_bytes, _, _ in loaded:
-        if flags & PF_X and virtual <= entry < virtual + file_bytes:
-            return entry - virtual + address
+    for it in loaded:
+        if it.flags & PF_X and it.virtual <= entry < it.virtual + it.file_bytes:
+            return entry - it.virtual + it.physical
     return entry
 
 

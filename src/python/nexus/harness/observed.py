@@ -9,7 +9,7 @@ from typing import Final
 
 from nexus.coverage import flame, lcov, profile
 from nexus.coverage.attribution import Attribution
-from nexus.coverage.code import Part, parts_of
+from nexus.coverage.code import parts_of
 from nexus.coverage.error import CoverageError
 from nexus.coverage.executed import Executed, merged, render
 from nexus.coverage.figures import Coverage, combine
@@ -22,7 +22,7 @@ TRACE_FILE: Final = "coverage.info"
 STACKS: Final = "profile.folded"
 FLAME: Final = "profile.svg"
 
-Parts = dict[str, list[Part]]  # By the label of the machine.
+Parts = dict[str, profile.Naming]  # By the label of the machine.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,20 @@ def observe(
     observed = Observed()
     known = list(lines)
     parts: Parts = {}
+    of_images: dict[bytes, profile.Naming] = {}
+    named = known if instruments.profile_every is not None else []
     for machine in machines:
         try:
-            parts[machine.label] = parts_of(machine.image, machine.name)
+            if machine.image not in of_images:
+                attribution = Attribution(parts_of(machine.image, machine.name))
+                of_images[machine.image] = profile.Naming(attribution, named)
+            parts[machine.label] = of_images[machine.image]
         except CoverageError as exc:
             observed.notes.append(f"Nothing is recorded of machine {machine.label}: {exc}")
     if instruments.covers:
         _add_coverage(observed, test, parts, instruments, known)
     if instruments.profile_every is not None:
-        _add_profile(observed, parts, instruments, known)
+        _add_profile(observed, parts, instruments)
     return observed
 
 
@@ -65,8 +70,7 @@ def _add_coverage(
         recorder = instruments.recorders.get(label)
         if recorder is None:
             continue
-        executed = Attribution(known).attribute(recorder.pages())
-        executed.has_branches = recorder.has_branches
+        executed = known.attribution.attribute(recorder.pages())
         machines.append(executed)
         if recorder.pages_lost:
             observed.notes.append(
@@ -96,15 +100,13 @@ def _notes(executed: Executed, coverage: Coverage) -> list[str]:
     return notes
 
 
-def _add_profile(
-    observed: Observed, parts: Parts, instruments: Instruments, lines: Sequence[PartLines]
-) -> None:
+def _add_profile(observed: Observed, parts: Parts, instruments: Instruments) -> None:
     stacks: profile.Stacks = Counter()
     for label, known in parts.items():
         sampler = instruments.samplers.get(label)
         if sampler is None:
             continue
-        for stack, count in profile.fold(sampler.samples, known, lines).items():
+        for stack, count in profile.fold(sampler.samples, known).items():
             stacks[label, *stack] += count
         if sampler.samples_lost:
             observed.notes.append(

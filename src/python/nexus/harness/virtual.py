@@ -189,8 +189,10 @@ def boot(
         raise EngineUnavailableError(
             f"engine {engine!r}: nothing is translated; name a file with --translations"
         )
+    shown = engine
     if engine == TRANSLATED and instruments is not None and instruments.covers:
         engine = NATIVE  # Which does the same, and knows which instructions it has decoded.
+        shown = "native instead of translated, to record coverage"
     random = KeyedRandom(plan.seed)
     # What outlives the power of a machine: its drives, and chance that was not yet drawn.
     drives = {
@@ -243,7 +245,7 @@ def boot(
         except ValueError as exc:  # What the emulator refuses: image, size, native code.
             raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
     virtual = VirtualEngine(
-        plan, machines, f"nexus.emulator ({engine})", power_on, entropy, debugged
+        plan, machines, f"nexus.emulator ({shown})", power_on, entropy, debugged
     )
     virtual.instruments = instruments
     return virtual

@@ -5,6 +5,9 @@ have a handler are the record, and recording costs what it takes to look at them
 thrown away.  A page is announced by `Exit.PAGE` when it is first executed.  From then on it counts
 as translated, so that a store to it comes here first, by `Exit.REGION`: we take down what was
 executed, and let the page be decoded anew.  So it is, too, when its protection changes.
+
+Which way a branch went, its handler notes in the slot itself: while coverage is recorded, the table
+from which the decoder takes handlers has those that do.
 """
 
 from __future__ import annotations
@@ -12,19 +15,37 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.emulator.bus import Bus
-from nexus.emulator.coverage import EXECUTED, PAGE_HALVES, Recorder, add_flags
+from nexus.emulator.coverage import (
+    EXECUTED,
+    NOT_TAKEN,
+    PAGE_HALVES,
+    TAKEN,
+    Recorder,
+    add_flags,
+)
 from nexus.emulator.isa.cpu import Cpu
 from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, RAM_BASE, Ram
 from nexus.emulator.native import layout
 from nexus.emulator.native.hart import NativeHart
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.chain import is_watched
+from nexus.emulator.reference.covered import way_of
 from nexus.emulator.reference.mmu import FETCH, MARK_CODE
-from nexus.emulator.reference.trap import TrapError
 
 # Handlers lie in one blob, so they differ in these bytes of their addresses.
 _ADDRESS_BYTES: Final = 4
-_NONZERO: Final = bytes([0, *[EXECUTED] * 255])
+# From a byte of these that differs from an undecoded slot's to a byte that lets all flags through.
+_MASK: Final = bytes([0, *[255] * 255])
+# From the byte of a slot's register to flags.  Undecoded slots may have any; the mask drops them.
+_WAYS: Final = bytes(
+    EXECUTED
+    | {
+        s.SINK + layout.WENT_ON: NOT_TAKEN,
+        s.SINK + layout.WENT_AWAY: TAKEN,
+        s.SINK + layout.WENT_ON + layout.WENT_AWAY: TAKEN | NOT_TAKEN,
+    }.get(register, 0)
+    for register in range(256)
+)
 
 _LINE_SLOTS: Final = (1 << layout.LINE_SHIFT) // 2
 _ALL_LINES: Final = (1 << 64) - 1
@@ -43,7 +64,6 @@ class CoveredNativeHart(NativeHart):
             BlobError: The blob is not for this version.
         """
         self._recorder = recorder
-        recorder.has_branches = False
         self._recorded: dict[int, bytearray] = {}  # Frame to flags.
         super().__init__(ram, bus, entry, blob, cpu=cpu)
         self._columns = [
@@ -51,6 +71,9 @@ class CoveredNativeHart(NativeHart):
             for byte in range(_ADDRESS_BYTES)
         ]
         self.state[layout.FRESH] = layout.FRESH_ALWAYS
+        table, count = self._code.table.view, layout.BRANCH_COUNT
+        noting = table[layout.NOTING_BRANCHES : layout.NOTING_BRANCHES + count]
+        table[layout.BRANCHES : layout.BRANCHES + count] = noting
         recorder.attach(self.collect)
 
     def collect(self) -> None:
@@ -72,8 +95,9 @@ class CoveredNativeHart(NativeHart):
         if self._is_half_an_instruction(number, place):
             differing &= _ALL_BUT_LAST
         if differing:
-            executed = differing.to_bytes(PAGE_HALVES, "little").translate(_NONZERO)
-            add_flags(self._recorded[number], executed)
+            mask = differing.to_bytes(PAGE_HALVES, "little").translate(_MASK)
+            ways = memory[place + layout.SLOT_RD : end : layout.SLOT_BYTES].translate(_WAYS)
+            add_flags(self._recorded[number], _both(mask, ways))
 
     def _is_half_an_instruction(self, number: int, place: int) -> bool:
         """Whether the last slot holds an instruction whose other half was never found."""
@@ -81,22 +105,19 @@ class CoveredNativeHart(NativeHart):
         word = self._pool.memory[place + layout.TAIL_WORD : place + layout.TAIL_WORD + 8]
         return last & 3 == 3 and not any(word)
 
-    def _advance(self) -> None:
-        if is_watched(self.state, self.ticks):
-            self._note(self.state[s.PC])  # The reference executes this stretch, without slots.
-        super()._advance()
-
-    def _note(self, pc: int) -> None:
-        try:
-            physical = self.mmu.translate(pc, FETCH, 2)
-            self.fetch(pc, physical)
-        except TrapError:
-            return
+    def _execute(self, pc: int) -> int:
+        if not is_watched(self.state, self.ticks):
+            return super()._execute(pc)  # The instruction of a slot, which tells.
+        physical = self.mmu.translate(pc, FETCH, 2)
+        operation = self.fetch(pc, physical)
         number = physical - RAM_BASE >> PAGE_SHIFT
         flags = self._recorded.get(number)
         if flags is None:
             flags = self._recorder.page(self.ram, number, pc, self.state[s.PRIVILEGE])
         flags[(pc & PAGE_BYTES - 1) >> 1] |= EXECUTED
+        reached = super()._execute(pc)
+        flags[(pc & PAGE_BYTES - 1) >> 1] |= way_of(self, operation, pc)
+        return reached
 
     def _translate_page(self, number: int) -> None:
         """Execute a page for the first time, or under other protection than so far."""
@@ -153,3 +174,9 @@ class CoveredNativeHart(NativeHart):
         self.collect()
         self._recorded.clear()
         super()._empty_pool()
+
+
+def _both(left: bytes, right: bytes) -> bytes:
+    """What two rows of flags have in common."""
+    common = int.from_bytes(left, "little") & int.from_bytes(right, "little")
+    return common.to_bytes(len(left), "little")

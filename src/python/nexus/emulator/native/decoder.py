@@ -18,7 +18,13 @@ from nexus.emulator.native.float_source import routine_names
 from nexus.emulator.native.ir import Function
 from nexus.emulator.native.memory import memory_handlers
 from nexus.emulator.native.pages import page_handlers
-from nexus.emulator.native.slots import handler_name, has_handler, has_near_form, lengths
+from nexus.emulator.native.slots import (
+    branch_handlers,
+    handler_name,
+    has_handler,
+    has_near_form,
+    lengths,
+)
 from nexus.emulator.native.system import csr_handler, csr_handlers
 from nexus.emulator.native.traps import trap_handlers
 from nexus.emulator.reference.state import EXTENSIONS, SINK
@@ -36,10 +42,11 @@ def handler_table() -> list[str]:
     """The symbols of all handlers that slots hold or translations need, in the table's order."""
     names = [*page_handlers(), *memory_handlers(), *trap_handlers(), *csr_handlers()]
     names.remove("undecoded")
-    names.insert(layout.UNDECODED, "undecoded")
-    names += routine_names()
+    plain, noting = branch_handlers(is_noting=False), branch_handlers(is_noting=True)
+    assert len(plain) == layout.BRANCH_COUNT, "or the parts of the table are elsewhere"
+    names = ["undecoded", *plain, *noting, *names, *routine_names()]
     for row in BASE:
-        if not has_handler(row):
+        if not has_handler(row) or semantics_of(row.name).is_conditional:
             continue
         for length in lengths(row.name):
             names.append(handler_name(row.name, length))

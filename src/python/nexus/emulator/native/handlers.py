@@ -52,10 +52,13 @@ from nexus.emulator.reference import state as s
 
 
 class RowHandler(Handler):
-    """The handler of one row."""
+    """The handler of one row; one that is noting leaves a branch's way in its slot."""
 
-    def __init__(self, row: Instruction, length: int, is_far: bool = False) -> None:
-        super().__init__(handler_name(row.name, length, is_far))
+    def __init__(
+        self, row: Instruction, length: int, is_far: bool = False, *, is_noting: bool = False
+    ) -> None:
+        super().__init__(handler_name(row.name, length, is_far, is_noting=is_noting))
+        self._is_noting = is_noting
         self._length = length
         self._is_far = is_far
         self._ended = False
@@ -232,12 +235,20 @@ class RowHandler(Handler):
         taken, not_taken = self.name(), self.name()
         self.branch(condition(self, it.test, self._names), taken, not_taken)
         self.label(not_taken)
+        self._note(layout.WENT_ON)
         self._next()
         self.label(taken)
+        self._note(layout.WENT_AWAY)
         if it.target != PC_RELATIVE or self._is_far:
             go_to(self, self._value(it.target))
         else:
             self._jump_near()
+
+    def _note(self, way: int) -> None:
+        if self._is_noting:
+            place = self.at("%slot", layout.SLOT_RD)
+            known = self.load("i8", place)
+            self.store("i8", self.op("or", known, way, "i8"), place)
 
 
 def row_handlers() -> list[RowHandler]:
@@ -250,4 +261,6 @@ def row_handlers() -> list[RowHandler]:
             found.append(RowHandler(row, length))
             if has_near_form(row):
                 found.append(RowHandler(row, length, is_far=True))
+            if semantics_of(row.name).is_conditional:
+                found += [RowHandler(row, length, far, is_noting=True) for far in (False, True)]
     return found

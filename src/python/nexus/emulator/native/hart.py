@@ -220,13 +220,17 @@ class NativeHart(Hart):
         state = self.state
         pc = state[s.PC]
         try:
-            operation = self.fetch(pc, self.mmu.translate(pc, FETCH, 2))
-            state[s.PC] = operation[0](self, state, *operation[1:], pc)
+            state[s.PC] = self._execute(pc)
         except TrapError as trap:
             self._trap(trap)
         self._left -= 1
         if self.attention or self.leave:
             self._attend()
+
+    def _execute(self, pc: int) -> int:
+        """Execute the instruction at an address; returns where to go on."""
+        operation = self.fetch(pc, self.mmu.translate(pc, FETCH, 2))
+        return operation[0](self, self.state, *operation[1:], pc)
 
     def _forget(self, page: int) -> None:
         """A page changed that code or translations of addresses were derived from."""

@@ -114,8 +114,17 @@ DECODED_PAGE_BYTES: Final = (TAIL_RAM + 40 + 63) // 64 * 64
 # In FRESH: announce also pages that protection divides, and those about to be decoded anew.
 FRESH_ALWAYS: Final = 2
 
-# The handler of an undecoded slot, in the table of handlers.
+# In the table of handlers: that of an undecoded slot, then those of conditional branches, then
+# their twins that note which way a branch went, in the same order.
 UNDECODED: Final = 0
+BRANCHES: Final = 1
+BRANCH_COUNT: Final = 16
+NOTING_BRANCHES: Final = BRANCHES + BRANCH_COUNT
+
+# A branch writes no register, so its slot has SINK for one.  Its twin adds these; no register has
+# the sums for a number.
+WENT_ON: Final = 1
+WENT_AWAY: Final = 2
 
 # ACCESS_SHAPE: the length of the instruction, and what else matters of it.
 SHAPE_LENGTH: Final = 7
@@ -142,7 +151,7 @@ class Exit(IntEnum):
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 9
+GENERATOR_VERSION: Final = 10
 
 
 def table_digest() -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.isa.decode import COMPRESSED
+from nexus.emulator.isa.decode import BASE, COMPRESSED
 from nexus.emulator.isa.row import Instruction
 from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.isa.statement import Extend
@@ -15,9 +15,21 @@ from nexus.emulator.reference import state as s
 _COMPRESSED_BASES: Final = frozenset(row.base for row in COMPRESSED)
 
 
-def handler_name(name: str, length: int, is_far: bool = False) -> str:
+def handler_name(name: str, length: int, is_far: bool = False, *, is_noting: bool = False) -> str:
     """The symbol of a handler."""
-    return f"do_{name.replace('.', '_')}_{length}{'_far' if is_far else ''}"
+    noting = "_noting" if is_noting else ""
+    return f"do_{name.replace('.', '_')}_{length}{'_far' if is_far else ''}{noting}"
+
+
+def branch_handlers(*, is_noting: bool) -> list[str]:
+    """The symbols of the handlers of conditional branches, in their order in the table."""
+    return [
+        handler_name(row.name, length, is_far, is_noting=is_noting)
+        for row in BASE
+        if semantics_of(row.name).is_conditional
+        for length in lengths(row.name)
+        for is_far in (False, True)
+    ]
 
 
 def lengths(name: str) -> tuple[int, ...]:

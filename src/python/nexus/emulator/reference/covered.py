@@ -13,20 +13,34 @@ from nexus.emulator.isa.semantics import semantics_of
 from nexus.emulator.memory import PAGE_SHIFT, RAM_BASE, Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.core import Step
-from nexus.emulator.reference.entry import Entry
+from nexus.emulator.reference.entry import Entry, Operation
 from nexus.emulator.reference.hart import M64, Hart
 from nexus.emulator.reference.source import step_function
 from nexus.emulator.reference.trap import TrapError
 
-# Of an operation, a tuple of a step function and its operands: the length of the instruction.
-_LENGTH: Final = 5
+# Of an operation, a tuple of a step function and its operands: the distance of the target, the
+# length of the instruction.
+_DISTANCE: Final = 4
+LENGTH: Final = 5
 
 
 @cache
-def _branch_steps() -> frozenset[Step]:
+def branch_steps() -> frozenset[Step]:
     """What executes a conditional branch."""
     names = [row.name for row in BASE if semantics_of(row.name).is_conditional]
     return frozenset(step_function(name) for name in names)
+
+
+def way_of(hart: Hart, operation: Operation, pc: int) -> int:
+    """The way of a branch that was just executed; 0 for anything else.
+
+    It changes nothing, so it is asked again, with itself as the target: where the next instruction
+    is the target, the place that it led to would not tell.
+    """
+    if operation[0] not in branch_steps():
+        return 0
+    operands = (*operation[1:_DISTANCE], 0, *operation[_DISTANCE + 1 :])
+    return TAKEN if operation[0](hart, hart.state, *operands, pc) == pc else NOT_TAKEN
 
 
 class CoveredHart(Hart):
@@ -77,11 +91,12 @@ class CoveredHart(Hart):
         self._left = left
 
     def _note_block(self, entry: Entry, pc: int, reached: int) -> None:
-        self._ends.setdefault(entry, set()).add(reached)
+        last = entry.block.operations[-1]
+        if last[_DISTANCE] != last[LENGTH]:  # Else both ways lead there.
+            self._ends.setdefault(entry, set()).add(reached)
         lengths = [it.length for it in entry.block.instructions]
         self._note_run(pc, lengths)
-        if entry.block.operations[-1][0] in _branch_steps():
-            self._note_branch(pc + sum(lengths[:-1]) & M64, lengths[-1], reached)
+        self._note_branch(pc + sum(lengths[:-1]) & M64, last)
 
     def _note_run(self, pc: int, lengths: list[int]) -> None:
         """Note instructions in a row; a block lies within one page."""
@@ -93,24 +108,23 @@ class CoveredHart(Hart):
             flags[place] |= EXECUTED
             place += length >> 1
 
-    def _note_branch(self, pc: int, length: int, reached: int) -> None:
-        flags = self._flags_at(pc)
+    def _note_branch(self, pc: int, operation: Operation) -> None:
+        way = way_of(self, operation, pc)
+        flags = self._flags_at(pc) if way else None
         if flags is not None:
-            is_next = reached == pc + length & M64
-            flags[(pc & 4095) >> 1] |= NOT_TAKEN if is_next else TAKEN
+            flags[(pc & 4095) >> 1] |= way
 
     def _run_slowly(self) -> None:
         state = self.state
         for operation in self._operations():
             pc = state[s.PC]
-            self._note_run(pc, [operation[_LENGTH]])
+            self._note_run(pc, [operation[LENGTH]])
             try:
                 state[s.PC] = operation[0](self, state, *operation[1:], pc)
             except TrapError as trap:
                 self._trap(trap)
             else:
-                if operation[0] in _branch_steps():
-                    self._note_branch(pc, operation[_LENGTH], state[s.PC])
+                self._note_branch(pc, operation)
             self._left -= 1
             if self.attention or self.leave:
                 self._attend()
