@@ -27,7 +27,8 @@ class Attribution:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = list(parts)
-        self._digests = {part.name: part.digest for part in parts}
+        # Each part by its name, and the digest of its code.
+        self.parts = {part.name: (part, part.digest) for part in parts}
         self._named: dict[tuple[int, bytes], list[Part]] = defaultdict(list)
         self._placed: dict[tuple[str, int], int] = {}
         for part in parts:
@@ -43,8 +44,8 @@ class Attribution:
     def attribute(self, pages: Iterable[CoveredPage]) -> Executed:
         """Add up what one machine has executed, by part."""
         executed = Executed(runs=1)
-        for part in self._parts:
-            executed.parts[part.name, part.digest] = {}
+        for name, (_, digest) in self.parts.items():
+            executed.parts[name, digest] = {}
         last: Part | None = None
         for page in pages:
             found = self.part_of(page.key, last)
@@ -52,7 +53,7 @@ class Attribution:
                 executed.pages_unknown += 1
                 continue
             last = found if page.key.privilege == _USER else last
-            digest = self._digests[found.name]
+            _, digest = self.parts[found.name]
             executed.add(found.name, digest, page.key.virtual, bits_of(page))
         return executed
 

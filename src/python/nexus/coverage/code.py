@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.coverage.error import CoverageError
+from nexus.emulator.elf import PF_X, ImageError, ProgramHeader, loaded_headers
 from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import PAGE_BYTES
-from nexus.image import bootfs, elf
-from nexus.image.error import ImageError
+from nexus.image import bootfs
+from nexus.image.error import ImageError as ArchiveError
 
 KERNEL: Final = "kernel"
 
-_PT_LOAD: Final = 1
-_EXECUTABLE: Final = 1
 _DIGEST_BYTES: Final = 16
 
 
@@ -92,37 +91,41 @@ def parts_of(image: bytes, name: str) -> list[Part]:
     Raises:
         CoverageError: it is not an executable for this machine.
     """
-    try:
-        segments = elf.read_segments(image, name)
-    except ImageError as exc:
-        raise CoverageError(str(exc)) from exc
-    parts = [Part(KERNEL, tuple(_stretches(image, segments)))]
-    for segment in segments:
-        data = image[segment.offset : segment.offset + segment.file_bytes]
+    headers = _headers(image, name)
+    parts = [Part(KERNEL, tuple(_stretches(image, headers)))]
+    for header in headers:
+        data = image[header.offset : header.offset + header.file_bytes]
         if data[:4] == bootfs.MAGIC:
-            parts += _services(data, segment.physical)
+            parts += _services(data, header.physical)
     return parts
+
+
+def _headers(image: bytes, name: str) -> list[ProgramHeader]:
+    try:
+        return loaded_headers(image)
+    except ImageError as exc:
+        raise CoverageError(f"{name}: {exc}") from exc
 
 
 def _services(archive: bytes, physical: int) -> Iterator[Part]:
     try:
         files = bootfs.unpack(archive)
-        end = 0
-        for name, content in files.items():
-            segments = elf.read_segments(content, name)
-            # Where the archive lies is where a kernel may execute its pages; files follow in order.
-            start = archive.index(content, end)
-            end = start + len(content)
-            yield Part(name, tuple(_stretches(content, segments, physical + start)))
-    except ImageError as exc:
+    except ArchiveError as exc:
         raise CoverageError(str(exc)) from exc
+    end = 0
+    for name, content in files.items():
+        headers = _headers(content, name)
+        # Where the archive lies is where a kernel may execute its pages; files follow in order.
+        start = archive.index(content, end)
+        end = start + len(content)
+        yield Part(name, tuple(_stretches(content, headers, physical + start)))
 
 
 def _stretches(
-    image: bytes, segments: list[elf.Segment], file_at: int | None = None
+    image: bytes, headers: list[ProgramHeader], file_at: int | None = None
 ) -> Iterator[Stretch]:
-    for segment in segments:
-        if segment.kind == _PT_LOAD and segment.flags & _EXECUTABLE and segment.file_bytes:
-            data = image[segment.offset : segment.offset + segment.file_bytes]
-            physical = segment.physical if file_at is None else file_at + segment.offset
-            yield Stretch(segment.virtual, physical, data)
+    for header in headers:
+        if header.flags & PF_X and header.file_bytes:
+            data = image[header.offset : header.offset + header.file_bytes]
+            physical = header.physical if file_at is None else file_at + header.offset
+            yield Stretch(header.virtual, physical, data)

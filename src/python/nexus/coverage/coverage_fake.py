@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from nexus.coverage.code import Part, parts_of
-from nexus.coverage.lines import Function, PartLines, part_lines
+from nexus.coverage.lines import Declared, Function, PartLines, part_lines
 from nexus.emulator.coverage import EXECUTED, PAGE_HALVES, CoveredPage, PageKey
 from nexus.emulator.isa.assemble import assemble
 from nexus.image.system import build_system
@@ -55,8 +56,13 @@ def page_of(part: Part, *offsets: int, flags: int = EXECUTED, physical: int = 0)
     return CoveredPage(PageKey(physical, virtual, privilege, digest), bytes(held))
 
 
-def lines_of(part: Part, path: str = "src/main.zig") -> PartLines:
-    """Every four bytes are a line, from 10 on, of one function."""
+def lines_of(
+    part: Part, path: str = "src/main.zig", inlined: Sequence[tuple[int, int, int, str]] = ()
+) -> PartLines:
+    """Every four bytes are a line, from 10 on, of one function.
+
+    Of functions that are part of it: from and to which byte, depth and name.
+    """
     start = part.pages()[0]
     length = len(part.stretches[0].data)
     rows = [(start + at, 0, 10 + at // 4) for at in range(0, length, 4)]
@@ -68,6 +74,10 @@ def lines_of(part: Part, path: str = "src/main.zig") -> PartLines:
         [*rows, (start + length, 0, 0)],
         [function],
         part.branches(),
+        [
+            (start + first, start + end, depth, Declared(0, 30, name))
+            for first, end, depth, name in inlined
+        ],
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from nexus.cli.main import main
 from nexus.coverage import executed as executed_file
-from nexus.coverage import lcov, lines, page, text
+from nexus.coverage import lcov, lines, page, profile, text
 from nexus.coverage.attribution import Attribution
 from nexus.coverage.code import parts_of
 from nexus.coverage.coverage_fake import SERVICE_AT, kernel_of, lines_of, page_of, system
@@ -83,6 +84,40 @@ def test_ways_of_branches_are_in_the_trace_file() -> None:
         "BRDA:11,0,0,0\nBRDA:11,0,1,1\nBRF:2\nBRH:1\n"
         "DA:10,0\nDA:11,1\nDA:12,0\nDA:13,0\nLF:4\nLH:1\nend_of_record\n"
     )
+
+
+def test_ways_of_branches_are_counted() -> None:
+    pages = [page_of(PARTS["kernel"], 4, flags=EXECUTED | NOT_TAKEN)]
+    executed = Attribution(list(PARTS.values())).attribute(pages)
+    coverage = combine(executed, [lines_of(PARTS["kernel"])])
+    assert coverage.ways == (1, 2)
+    assert "1 of 2 ways of branches were gone, 50.0 %." in text.render(coverage, executed)
+
+
+INLINED: Final = [(4, 12, 1, "outer"), (8, 12, 2, "inner"), (0, 4, 1, "before")]
+
+
+def test_functions_that_are_part_of_others_are_covered_as_such() -> None:
+    executed = run_of(("kernel", 4))
+    file = combine(executed, [lines_of(PARTS["kernel"], inlined=INLINED)]).files["src/main.zig"]
+    assert file.functions == {
+        (10, "main"): False,
+        (30, "before"): False,
+        (30, "inner"): False,
+        (30, "outer"): True,
+    }
+
+
+def test_functions_that_are_part_of_others_are_frames() -> None:
+    kernel = PARTS["kernel"]
+    start = kernel.pages()[0]
+    namer = profile.Namer(kernel, lines_of(kernel, inlined=INLINED))
+    assert [namer.frames_of(start + at) for at in (0, 4, 10, 12)] == [
+        ["main", "before"],
+        ["main", "outer"],
+        ["main", "outer", "inner"],
+        ["main"],
+    ]
 
 
 def test_merging_is_the_same_in_any_order_and_adds_runs() -> None:
@@ -211,11 +246,12 @@ def test_a_twin_with_other_code_is_refused(
 
 def test_lines_read_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "lines.json"
-    known = lines_of(PARTS["kernel"])
+    known = lines_of(PARTS["kernel"], inlined=INLINED)
     path.write_text(lines.render([known]))
     (read,) = read_lines_file(path)
-    assert (read.rows, read.branches, read.functions) == (
+    assert (read.rows, read.branches, read.functions, read.inlined) == (
         known.rows,
         known.branches,
         known.functions,
+        known.inlined,
     )

@@ -11,7 +11,8 @@ from elftools.elf.elffile import ELFFile
 
 from nexus.coverage.code import Part
 from nexus.coverage.error import CoverageError
-from nexus.coverage.lines import Function, PartLines, Row, part_lines
+from nexus.coverage.inlined import Inlined, read_inlined
+from nexus.coverage.lines import Declared, Function, PartLines, Row, part_lines
 
 # Folders of the machine that compiled, and what they are called instead.
 _FOLDERS: Final = (
@@ -41,23 +42,29 @@ def read_lines(elf: bytes, part: Part, what: str, root: str = "") -> PartLines:
             raise CoverageError(
                 f"{what}: it has no debug information; compile it without stripping (-fno-strip)"
             )
-        rows = _rows(file, root)
+        rows, inlined = _read(file, root)
         symbols = list(_functions(file))
     except CoverageError:
         raise
     except Exception as exc:  # pyelftools raises whatever damaged input leads to.
         raise CoverageError(f"{what}: its debug information is damaged: {exc}") from exc
     within = [row for row in rows if _is_in(part, row[0]) or row[2] == 0]
-    paths = sorted({path for _, path, line in within if line})
+    within_others = [it for it in inlined if it.line and _is_in(part, it.start)]
+    named = {path for _, path, line in within if line} | {it.path for it in within_others}
+    paths = sorted(named)
     numbers = {path: number for number, path in enumerate(paths)}
     compact = [(at, numbers.get(path, 0), line) for at, path, line in within]
     return part_lines(
         part.name,
         part.digest,
         paths,
-        compact,
+        list(_without_columns(compact)),
         _located(symbols, compact, part),
         sorted(set(part.branches())),
+        [
+            (it.start, it.end, it.depth, Declared(numbers[it.path], it.line, it.name))
+            for it in within_others
+        ],
     )
 
 
@@ -65,10 +72,14 @@ def _is_in(part: Part, address: int) -> bool:
     return any(it.virtual <= address < it.virtual + len(it.data) for it in part.stretches)
 
 
-def _rows(file: Any, root: str) -> list[tuple[int, str, int]]:
-    """Address, path and line where each line begins; line 0 where code ends."""
+def _read(file: Any, root: str) -> tuple[list[tuple[int, str, int]], list[Inlined]]:
+    """Address, path and line where each line begins; functions that are part of others.
+
+    Where code ends, the line is 0.
+    """
     dwarf = file.get_dwarf_info(relocate_dwarf_sections=False)
     found: dict[int, tuple[str, int]] = {}
+    inlined: list[Inlined] = []
     for unit in dwarf.iter_CUs():
         program = dwarf.line_program_for_CU(unit)
         if program is None:
@@ -82,7 +93,17 @@ def _rows(file: Any, root: str) -> list[tuple[int, str, int]]:
                 found.setdefault(state.address, ("", 0))
             else:
                 found[state.address] = (names[state.file], state.line)
-    return [(address, *found[address]) for address in sorted(found)]
+        inlined += read_inlined(dwarf, unit, names.__getitem__)
+    return [(address, *found[address]) for address in sorted(found)], inlined
+
+
+def _without_columns(rows: list[Row]) -> Iterator[Row]:
+    """Leave out rows that begin another column of the same line."""
+    before = None
+    for row in rows:
+        if row[1:] != before:
+            before = row[1:]
+            yield row
 
 
 class _Names(dict[int, str]):

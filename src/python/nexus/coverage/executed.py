@@ -7,7 +7,7 @@ the half-word at n * 2.  Same runs, same bytes, in whatever order they are merge
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ class CoverageFile(BaseModel):
 
     format: int = Field(ge=FORMAT, le=FORMAT)
     runs: int = Field(ge=1)
-    # Whether every run tells which way branches went; the reference engine does.
+    # Whether every run tells which way branches went; those of older versions need not.
     has_branches: bool
     # Pages of code that belong to no part: of other images, or written by the guest itself.
     pages_unknown: int = Field(ge=0)
@@ -102,11 +102,41 @@ class Executed:
         page = self.parts.get((name, digest), {}).get(address & -PAGE_BYTES)
         return page is not None and bool(page.executed >> _half(address) & 1)
 
-    def branch(self, name: str, digest: str, address: int) -> tuple[bool, bool]:
-        """Whether a branch was taken, and whether it was not."""
-        page = self.parts.get((name, digest), {}).get(address & -PAGE_BYTES, Page())
-        half = _half(address)
-        return bool(page.taken >> half & 1), bool(page.not_taken >> half & 1)
+
+class Reached:
+    """What was executed of one part, laid out for many questions about its addresses."""
+
+    def __init__(self, pages: Mapping[int, Page]) -> None:
+        # Of each page a text of digits, one for each half-word, which is searched at once.
+        self._executed = {base: _digits(page.executed) for base, page in pages.items()}
+        self._taken = {base: _digits(page.taken) for base, page in pages.items()}
+        self._not_taken = {base: _digits(page.not_taken) for base, page in pages.items()}
+
+    def is_any(self, start: int, end: int) -> bool:
+        """Whether an instruction between two addresses was executed."""
+        while start < end:
+            base = start & -PAGE_BYTES
+            stop = min(end, base + PAGE_BYTES)
+            digits = self._executed.get(base)
+            if digits and digits.find("1", start - base >> 1, stop - base + 1 >> 1) >= 0:
+                return True
+            start = stop
+        return False
+
+    def branch(self, address: int) -> tuple[bool, bool, bool]:
+        """Whether a branch was taken, whether it was not, and whether it was executed at all."""
+        base, half = address & -PAGE_BYTES, _half(address)
+        if base not in self._executed:
+            return (False, False, False)
+        return (
+            self._taken[base][half] == "1",
+            self._not_taken[base][half] == "1",
+            self._executed[base][half] == "1",
+        )
+
+
+def _digits(bits: int) -> str:
+    return f"{bits:0{PAGE_BYTES // 2}b}"[::-1]
 
 
 def merged(all_of_them: Iterable[Executed]) -> Executed:

@@ -6,13 +6,12 @@ compiled into several parts counts once, a line of it as executed if it was in a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from nexus.coverage.executed import Executed, Page
+from nexus.coverage.executed import Executed, Reached
 from nexus.coverage.lines import PartLines
-from nexus.emulator.memory import PAGE_BYTES
 
 # What the compiler brings along is not ours to test.
 FOREIGN: Final = "zig/"
@@ -32,6 +31,12 @@ class FileCoverage:
     def hit(self) -> int:
         """How many lines were executed."""
         return sum(self.lines.values())
+
+    @property
+    def ways(self) -> tuple[int, int]:
+        """Ways of branches: gone, and in all; each branch has two."""
+        gone = sum(taken + not_taken for taken, not_taken, _ in self.branches.values())
+        return gone, 2 * len(self.branches)
 
     @property
     def missed(self) -> list[int]:
@@ -67,6 +72,12 @@ class Coverage:
         """Lines with code."""
         return sum(len(file.lines) for file in self.files.values())
 
+    @property
+    def ways(self) -> tuple[int, int]:
+        """Ways of branches: gone, and in all."""
+        of_files = [file.ways for file in self.files.values()]
+        return sum(gone for gone, _ in of_files), sum(found for _, found in of_files)
+
 
 def is_own(path: str) -> bool:
     """Whether a file is the project's, not the compiler's."""
@@ -93,71 +104,61 @@ def combine(
             coverage.parts.append(PartFigures(name, 0, 0, note))
             continue
         coverage.parts.append(_add_part(coverage, part, executed, accepts))
-    coverage.files = dict(sorted(coverage.files.items()))
+    coverage.files = {path: file for path, file in sorted(coverage.files.items()) if file.lines}
     return coverage
 
 
 def _add_part(
     coverage: Coverage, part: PartLines, executed: Executed, accepts: Callable[[str], bool]
 ) -> PartFigures:
-    pages = executed.parts[part.name, part.digest]
-    accepted = [accepts(path) for path in part.files]
+    reached = Reached(executed.parts[part.name, part.digest])
+    # By the number of a file; none for those that are left out.
+    files = [
+        coverage.files.setdefault(path, FileCoverage(path)) if accepts(path) else None
+        for path in part.files
+    ]
     own: dict[tuple[int, int], bool] = {}
     ends = [row[0] for row in part.rows[1:]] + [part.rows[-1][0] if part.rows else 0]
-    for (start, file, line), end in zip(part.rows, ends, strict=True):
-        if line and accepted[file] and end > start:
-            place = (file, line)
-            own[place] = own.get(place, False) or is_any_executed(pages, start, end)
-    for (file, line), is_hit in own.items():
-        lines = _file(coverage, part, file).lines
-        lines[line] = lines.get(line, False) or is_hit
-    _add_functions(coverage, part, pages, accepted)
+    for (start, number, line), end in zip(part.rows, ends, strict=True):
+        if line and files[number] is not None and end > start:
+            place = (number, line)
+            if not own.get(place):
+                own[place] = reached.is_any(start, end)
+    for (number, line), is_hit in own.items():
+        file = files[number]
+        assert file is not None, "it was accepted"
+        file.lines[line] = file.lines.get(line, False) or is_hit
+    _add_functions(part, reached, files)
     if executed.has_branches:
-        _add_branches(coverage, part, executed, accepted)
+        _add_branches(part, reached, files)
     return PartFigures(part.name, sum(own.values()), len(own))
 
 
-def _add_functions(
-    coverage: Coverage, part: PartLines, pages: Mapping[int, Page], accepted: Sequence[bool]
-) -> None:
+def _add_functions(part: PartLines, reached: Reached, files: Sequence[FileCoverage | None]) -> None:
     for function in part.functions:
-        if accepted[function.file]:
-            functions = _file(coverage, part, function.file).functions
+        file = files[function.file]
+        if file is not None:
             key = (function.line, function.name)
-            is_hit = is_any_executed(pages, function.start, function.start + 2)
-            functions[key] = functions.get(key, False) or is_hit
+            is_hit = reached.is_any(function.start, function.start + 2)
+            file.functions[key] = file.functions.get(key, False) or is_hit
+    # A function may also have code of its own, whose first line need not be that of its name.
+    lines = {(it.file, it.name): it.line for it in part.functions}
+    for start, end, _, inlined in part.inlined:
+        file = files[inlined.file]
+        if file is not None:
+            line = lines.get((inlined.file, inlined.name), inlined.line)
+            key = (line, inlined.name)
+            if not file.functions.get(key):
+                file.functions[key] = reached.is_any(start, end)
 
 
-def _add_branches(
-    coverage: Coverage, part: PartLines, executed: Executed, accepted: Sequence[bool]
-) -> None:
+def _add_branches(part: PartLines, reached: Reached, files: Sequence[FileCoverage | None]) -> None:
     rows = iter([*part.rows, (1 << 64, 0, 0)])
     row, following = (0, 0, 0), next(rows)
     for address in part.branches:
         while following[0] <= address:
             row, following = following, next(rows)
-        _, file, line = row
-        if line and accepted[file]:
-            ways = executed.branch(part.name, part.digest, address)
-            was = executed.has(part.name, part.digest, address)
-            _file(coverage, part, file).branches[line, part.name, address] = (*ways, was)
-
-
-def _file(coverage: Coverage, part: PartLines, number: int) -> FileCoverage:
-    path = part.files[number]
-    return coverage.files.setdefault(path, FileCoverage(path))
-
-
-def is_any_executed(pages: Mapping[int, Page], start: int, end: int) -> bool:
-    """Whether an instruction between two addresses was executed."""
-    at = start
-    while at < end:
-        base = at & -PAGE_BYTES
-        stop = min(end, base + PAGE_BYTES)
-        page = pages.get(base)
-        if page is not None:
-            width = stop - at + 1 >> 1
-            if page.executed >> (at - base >> 1) & (1 << width) - 1:
-                return True
-        at = stop
-    return False
+        _, number, line = row
+        file = files[number] if line else None
+        if file is not None:
+            file.branches[line, part.name, address] = reached.branch(address)

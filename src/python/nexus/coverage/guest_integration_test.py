@@ -40,6 +40,9 @@ MINIMUM_PERCENT: Final = {
     "statefsd": 62,
 }
 
+# The same for both ways of all branches of the project's files.
+MINIMUM_WAYS_PERCENT: Final = 32
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -88,6 +91,36 @@ def test_what_a_marker_proves_was_executed(coverage: Coverage) -> None:
     assert files["src/guest/kernel/main.zig"].hit
     assert files["src/guest/services/dsoftbusd/main.zig"].hit
     assert not any(is_hit for _, is_hit in files["src/guest/kernel/stop.zig"].lines.items())
+
+
+def test_both_ways_of_branches_are_known(coverage: Coverage) -> None:
+    """Some branches went both ways, some one way; none that was not executed went any."""
+    ways = [way for file in coverage.files.values() for way in file.branches.values()]
+    kinds = {(taken, not_taken) for taken, not_taken, was_executed in ways if was_executed}
+    assert kinds >= {(True, True), (True, False), (False, True)}
+    assert not [way for way in ways if not way[2] and (way[0] or way[1])]
+    gone, found = coverage.ways
+    assert 100 * gone // found >= MINIMUM_WAYS_PERCENT
+
+
+def test_functions_that_are_part_of_others_are_known(run: Path, coverage: Coverage) -> None:
+    parts = read_lines_file(LINES)
+    inlined = {it.name for part in parts for it in part.declared}
+    symbols = {it.name for part in parts for it in part.functions}
+    alone = inlined - symbols
+    reached = {
+        name
+        for file in coverage.files.values()
+        for (_, name), is_hit in file.functions.items()
+        if is_hit
+    }
+    assert reached & alone
+    frames = {
+        frame
+        for line in (run / "profile.folded").read_text().splitlines()
+        for frame in line.rpartition(" ")[0].split(";")
+    }
+    assert frames & alone
 
 
 def test_the_profile_names_machines_parts_and_functions(run: Path) -> None:

@@ -35,6 +35,8 @@ def render(coverage: Coverage, executed: Executed, sources: Mapping[str, str]) -
             share=percent(coverage.hit, coverage.found),
             runs=executed.runs,
             unknown=executed.pages_unknown,
+            ways=coverage.ways,
+            ways_share=percent(*coverage.ways),
             has_branches=coverage.has_branches,
             **common,
         )
@@ -71,13 +73,13 @@ def _part(name: str, hit: int, found: int, note: str) -> dict[str, Any]:
 
 def _row(file: FileCoverage) -> dict[str, Any]:
     functions = file.functions.values()
-    ways = [way for taken, not_taken, _ in file.branches.values() for way in (taken, not_taken)]
+    gone, ways = file.ways
     return {
         "path": file.path,
         "page": name_of(file.path),
         **_part(file.path, file.hit, len(file.lines), ""),
         "functions": f"{sum(functions)} of {len(functions)}",
-        "branches": f"{sum(ways)} of {len(ways)}" if ways else "-",
+        "branches": f"{gone} of {ways}" if ways else "-",
     }
 
 

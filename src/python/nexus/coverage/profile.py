@@ -9,12 +9,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from nexus.coverage.attribution import Attribution
 from nexus.coverage.code import Part
-from nexus.coverage.lines import PartLines
+from nexus.coverage.lines import Function, Inline, PartLines
 from nexus.emulator.isa.decode import decode
 from nexus.emulator.profile import Sample
 
@@ -33,9 +33,25 @@ class Namer:
 
     def __init__(self, part: Part, lines: PartLines | None) -> None:
         self._part = part
-        functions = [] if lines is None else lines.functions
-        self._functions = functions
-        self._starts = [function.start for function in functions]
+        self._lines = lines
+
+    @cached_property
+    def _functions(self) -> Sequence[Function]:
+        return () if self._lines is None else self._lines.functions
+
+    @cached_property
+    def _starts(self) -> Sequence[int]:
+        return [function.start for function in self._functions]
+
+    @cached_property
+    def _inlined(self) -> Sequence[list[Inline]]:
+        """By depth: where functions are part of others."""
+        found: list[list[Inline]] = []
+        for inline in () if self._lines is None else self._lines.inlined:
+            while len(found) < inline[2]:
+                found.append([])
+            found[inline[2] - 1].append(inline)
+        return found
 
     def has(self, address: int) -> bool:
         """Whether an address lies in the part's code."""
@@ -45,6 +61,16 @@ class Namer:
         """The function at an address."""
         index = self._index_of(address)
         return hex(address & -16) if index is None else self._functions[index].name
+
+    def frames_of(self, address: int) -> list[str]:
+        """The function at an address and those that are part of it there, the innermost last."""
+        frames = [self.name_of(address)]
+        for places in self._inlined:
+            index = bisect_right(places, address, key=_start_of) - 1
+            if index < 0 or address >= places[index][1]:
+                break
+            frames.append(places[index][3].name)
+        return frames
 
     def has_frame(self, pc: int) -> bool:
         """Whether the function at pc has set up its frame by then, as its first bytes say."""
@@ -56,6 +82,10 @@ class Namer:
         if index < 0 or address >= self._functions[index].end:
             return None
         return index
+
+
+def _start_of(inline: Inline) -> int:
+    return inline[0]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -89,22 +119,29 @@ def _is_leaving(code: bytes, at: int) -> bool:
     return False
 
 
-def fold(
-    samples: Mapping[Sample, int], parts: Sequence[Part], lines: Iterable[PartLines]
-) -> Stacks:
+class Naming:
+    """What names the samples of all machines of one image."""
+
+    def __init__(self, attribution: Attribution, lines: Iterable[PartLines]) -> None:
+        known = {(it.name, it.digest): it for it in lines}
+        self.attribution = attribution
+        self.namers = {
+            name: Namer(part, known.get((name, digest)))
+            for name, (part, digest) in attribution.parts.items()
+        }
+
+
+def fold(samples: Mapping[Sample, int], naming: Naming) -> Stacks:
     """Name the samples of one machine."""
-    known = {(it.name, it.digest): it for it in lines}
-    attribution = Attribution(parts)
-    namers = {part.name: Namer(part, known.get((part.name, part.digest))) for part in parts}
     stacks: Stacks = Counter()
     last: Part | None = None
     for sample, count in sorted(samples.items(), key=_order):
-        part = attribution.part_of(sample.page, last)
+        part = naming.attribution.part_of(sample.page, last)
         if part is None:
             stacks[UNKNOWN,] += count
             continue
         last = part
-        stacks[part.name, *_stack(sample, namers[part.name])] += count
+        stacks[part.name, *_stack(sample, naming.namers[part.name])] += count
     return stacks
 
 
@@ -114,7 +151,7 @@ def _order(item: tuple[Sample, int]) -> tuple[object, ...]:
 
 
 def _stack(sample: Sample, namer: Namer) -> list[str]:
-    frames = [namer.name_of(sample.pc)]
+    frames = namer.frames_of(sample.pc)[::-1]
     returns = list(sample.returns)
     if not namer.has_frame(sample.pc):
         returns.insert(0, sample.ra)
@@ -122,7 +159,7 @@ def _stack(sample: Sample, namer: Namer) -> list[str]:
         # A return address is behind its call, which is what is to be named.
         if not namer.has(address - 2):
             break
-        frames.append(namer.name_of(address - 2))
+        frames += namer.frames_of(address - 2)[::-1]
     return frames[::-1]
 
 

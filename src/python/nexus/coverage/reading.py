@@ -6,14 +6,15 @@ An edge: files are read here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from nexus.core.text import show
 from nexus.coverage import executed, lines
 from nexus.coverage.code import parts_of
-from nexus.coverage.dwarf import read_lines
 from nexus.coverage.executed import CoverageFile, Executed
 from nexus.coverage.lines import LinesFile, PartLines
 from nexus.harness.report.reading import ReadingError, hold_to_schema, read_bytes, read_text
@@ -28,7 +29,7 @@ def read_executed(path: Path) -> Executed:
         ReadingError: it is not one; the message names the place in it.
     """
     file = path / "coverage.json" if path.is_dir() else path
-    held = _read_json(file, executed.json_schema())
+    held = _held_to(file, read_text(file), executed.json_schema())
     return executed.of_file(CoverageFile.model_validate(held))
 
 
@@ -41,18 +42,36 @@ def read_lines_file(path: Path) -> list[PartLines]:
     """
     if read_bytes(path)[:4] == _ELF:
         return lines_of_elf(read_bytes(path), show(str(path)))
-    held = _read_json(path, lines.json_schema())
-    return LinesFile.model_validate(held).parts
+    text = read_text(path)
+    try:
+        # The model that the schema is made of; the schema itself finds the words for a mistake.
+        return LinesFile.model_validate_json(text, strict=True).parts
+    except ValidationError:
+        held = _held_to(path, text, lines.json_schema())
+        return LinesFile.model_validate(held).parts
 
 
 def lines_of_elf(elf: bytes, what: str, root: str = "") -> list[PartLines]:
     """The lines of an ELF that was compiled with debug information."""
+    from nexus.coverage.dwarf import read_lines  # Imported by who reads an ELF alone.
+
     return [read_lines(elf, parts_of(elf, what)[0], what, root)]
 
 
-def _read_json(path: Path, schema: Mapping[str, Any]) -> object:
+def read_sources(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """The sources that are there; a page without its source has its lines alone."""
+    found = {}
+    for path in paths:
+        try:
+            found[path] = read_text(root / path)
+        except ReadingError:
+            continue
+    return found
+
+
+def _held_to(path: Path, text: str, schema: Mapping[str, Any]) -> object:
     try:
-        held: object = json.loads(read_text(path))
+        held: object = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise ReadingError(f"{show(str(path))}: not JSON: {exc}") from None
     hold_to_schema(show(str(path)), held, schema)

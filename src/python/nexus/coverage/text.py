@@ -28,6 +28,9 @@ def _lines(coverage: Coverage, executed: Executed) -> Iterator[str]:
     if executed.pages_unknown:
         yield f"{executed.pages_unknown} executed pages belong to no part of the image."
     share = percent(coverage.hit, coverage.found)
+    gone, ways = coverage.ways
+    if ways:
+        yield f"{gone} of {ways} ways of branches were gone, {percent(gone, ways)} %."
     yield f"{coverage.hit} of {coverage.found} lines were executed, {share} %."
 
 

@@ -11,7 +11,7 @@ from nexus.harness.engine import HostFaultError
 
 
 def write_all(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Write files (name -> content) into a directory, made if need be.
+    """Write files (name -> content) into a directory, made if need be; so are folders in names.
 
     Raises:
         HostFaultError: the host does not let us write there; says where and why.
@@ -19,7 +19,10 @@ def write_all(directory: Path, files: Mapping[str, bytes]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            _write_atomically(directory / name, content)
+            path = directory / name
+            if "/" in name:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            _write_atomically(path, content)
     except OSError as exc:
         raise HostFaultError(
             f"cannot write to {exc.filename or directory}: {exc.strerror}"

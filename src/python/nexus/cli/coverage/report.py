@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +13,9 @@ from nexus.cli.world.program import run
 from nexus.core.commandline import CommandLine, bounded
 from nexus.coverage import lcov, page, text
 from nexus.coverage.figures import combine, is_own
-from nexus.coverage.reading import read_lines_file
+from nexus.coverage.reading import read_lines_file, read_sources
 from nexus.entry.program import run_program
 from nexus.harness import artifacts
-from nexus.harness.report.reading import ReadingError, read_text
 
 EXIT_BELOW: Final = 1
 
@@ -51,7 +50,7 @@ def _report(options: Namespace) -> int:
     coverage = combine(executed, lines, accepts)
     sys.stdout.write(text.render(coverage, executed))
     if options.out is not None:
-        sources = {} if options.sources is None else _sources(options.sources, coverage.files)
+        sources = {} if options.sources is None else read_sources(options.sources, coverage.files)
         files = page.render(coverage, executed, sources)
         files["coverage.info"] = lcov.render(coverage)
         artifacts.write_all(
@@ -62,17 +61,6 @@ def _report(options: Namespace) -> int:
         sys.stderr.write(f"coverage: {coverage.hit} lines were executed, {minimum} are expected\n")
         return EXIT_BELOW
     return 0
-
-
-def _sources(root: Path, paths: Iterable[str]) -> dict[str, str]:
-    """The files that are there; a page without its source has its lines alone."""
-    found = {}
-    for path in paths:
-        try:
-            found[path] = read_text(root / path)
-        except ReadingError:
-            continue
-    return found
 
 
 if __name__ == "__main__":

@@ -8,10 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
-
-import jsonschema
-from jsonschema.exceptions import ValidationError, best_match
+from typing import TYPE_CHECKING, Any, Final
 
 from nexus.core.errors import NexusError
 from nexus.core.text import show
@@ -20,6 +17,9 @@ from nexus.harness.report.event import Event, TimelineError, parse
 from nexus.harness.report.keys import KeyLogError, SessionKeys
 from nexus.harness.report.keys import parse as parse_keys
 from nexus.harness.summary import Summary, json_schema
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 # A capture is 64 MiB at most, a console of a broken guest may be larger.
 FILE_BYTES_MAX: Final = 256 << 20
@@ -71,6 +71,9 @@ def hold_to_schema(name: str, held: object, schema: Mapping[str, Any]) -> None:
     Raises:
         ReadingError: the first and deepest mistake, with its place, its value and what is accepted.
     """
+    import jsonschema  # A tenth of a second, which not every reader of files needs.
+    from jsonschema.exceptions import best_match
+
     validator = jsonschema.Draft202012Validator(schema)
     error = best_match(validator.iter_errors(held))
     if error is None:

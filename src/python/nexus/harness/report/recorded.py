@@ -16,24 +16,26 @@ STACKS: Final = "profile.folded"
 ACTIVITY: Final = "activity.json"
 _FILES_MAX: Final = 5_000
 _STACKS_MAX: Final = 100_000
+# In lcov's words: lines executed and with code; ways of branches that were gone, and all.
+_COUNTS: Final = ("LH", "LF", "BRH", "BRF")
 
 
 def coverage_of(artifacts: Mapping[str, bytes]) -> dict[str, Any] | None:
     """Figures by file from the lcov trace file; None if there is none or nothing in it."""
     rows: list[dict[str, Any]] = []
-    path, found = "", 0
+    path, counts = "", dict.fromkeys(_COUNTS, 0)
     for line in _text(artifacts, COVERAGE).split("\n"):
         key, _, value = line.partition(":")
         if key == "SF":
-            path = value
-        elif key == "LF" and value.isdecimal():
-            found = int(value)
-        elif key == "LH" and value.isdecimal() and len(rows) < _FILES_MAX:
-            rows.append(_row(show(path), int(value), found))
+            path, counts = value, dict.fromkeys(_COUNTS, 0)
+        elif key in counts and value.isdecimal():
+            counts[key] = int(value)
+        elif key == "end_of_record" and len(rows) < _FILES_MAX:
+            rows.append(_row(show(path), counts))
     if not rows:
         return None
-    total = _row("all", sum(row["hit"] for row in rows), sum(row["found"] for row in rows))
-    return {"rows": rows, "total": total}
+    total = {key: sum(row["counts"][key] for row in rows) for key in _COUNTS}
+    return {"rows": rows, "total": _row("all", total)}
 
 
 def flame_of(artifacts: Mapping[str, bytes]) -> str:
@@ -63,9 +65,19 @@ def busy_of(artifacts: Mapping[str, bytes], labels: Sequence[str]) -> dict[str, 
     return {"ns": file.stretch_ns, "lanes": [known.get(label, []) for label in labels]}
 
 
-def _row(path: str, hit: int, found: int) -> dict[str, Any]:
+def _row(path: str, counts: Mapping[str, int]) -> dict[str, Any]:
+    hit, found = counts["LH"], counts["LF"]
     tenths = 1000 * hit // found if found else 0
-    return {"path": path, "hit": hit, "found": found, "share": f"{tenths // 10}.{tenths % 10}"}
+    ways = f"{counts['BRH']} of {counts['BRF']}" if counts["BRF"] else "-"
+    share = f"{tenths // 10}.{tenths % 10}"
+    return {
+        "path": path,
+        "hit": hit,
+        "found": found,
+        "share": share,
+        "ways": ways,
+        "counts": dict(counts),
+    }
 
 
 def _text(artifacts: Mapping[str, bytes], name: str) -> str:

@@ -1,0 +1,89 @@
+"""Finds the functions that a compiler has put into others, in the debug information of a program.
+
+An optimised function has no call where it was put into its caller, and no symbol; the instructions
+that came of it are listed under DW_TAG_inlined_subroutine (DWARF 5, section 3.3.8.2), within what
+they were put into.  pyelftools reads the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from elftools.dwarf.descriptions import describe_form_class
+
+_INLINED: Final = "DW_TAG_inlined_subroutine"
+# An inlined function names the abstract one, which may name its declaration: two steps, not a ring.
+_ORIGINS: Final = ("DW_AT_abstract_origin", "DW_AT_specification")
+_STEPS_MAX: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Inlined:
+    """Instructions of a function that is part of another, and of how many at that place."""
+
+    start: int
+    end: int
+    depth: int  # 1: directly in a function that has a symbol.
+    name: str
+    path: str
+    line: int
+
+
+def read_inlined(dwarf: Any, unit: Any, path_of: Callable[[int], str]) -> Iterator[Inlined]:
+    """Read those of one unit; `path_of` names the file of a number.
+
+    Entries come in the order of their nesting: one with children is closed by an empty one.
+    """
+    depth = 0
+    open_entries: list[bool] = []
+    for entry in unit.iter_DIEs():
+        if entry.is_null():
+            depth -= open_entries.pop()
+            continue
+        is_inlined = entry.tag == _INLINED
+        if is_inlined:
+            for start, end in _ranges(dwarf, unit, entry):
+                name, number, line = _declared(entry)
+                if name and start < end:
+                    yield Inlined(start, end, depth + 1, name, path_of(number), line)
+        if entry.has_children:
+            open_entries.append(is_inlined)
+            depth += is_inlined
+
+
+def _ranges(dwarf: Any, unit: Any, entry: Any) -> Iterator[tuple[int, int]]:
+    held = entry.attributes
+    if "DW_AT_ranges" in held:
+        base = unit.get_top_DIE().attributes.get("DW_AT_low_pc")
+        start = 0 if base is None else base.value
+        lists = dwarf.range_lists()
+        for it in lists.get_range_list_at_offset(held["DW_AT_ranges"].value, cu=unit):
+            if hasattr(it, "base_address"):
+                start = it.base_address
+            else:
+                added = 0 if getattr(it, "is_absolute", False) else start
+                yield it.begin_offset + added, it.end_offset + added
+    elif "DW_AT_low_pc" in held and "DW_AT_high_pc" in held:
+        low, high = held["DW_AT_low_pc"].value, held["DW_AT_high_pc"]
+        is_length = describe_form_class(high.form) == "constant"
+        yield low, high.value + (low if is_length else 0)
+
+
+def _declared(entry: Any) -> tuple[str, int, int]:
+    """Name, number of the file and line of a function; the name that a linker knows comes first."""
+    found: dict[str, Any] = {}
+    for _ in range(_STEPS_MAX):
+        for key, attribute in entry.attributes.items():
+            found.setdefault(key, attribute.value)
+        following = next((key for key in _ORIGINS if key in entry.attributes), None)
+        if following is None:
+            break
+        entry = entry.get_DIE_from_attribute(following)
+    name = found.get("DW_AT_linkage_name", found.get("DW_AT_name", b""))
+    return (
+        name.decode("utf-8", "replace"),
+        found.get("DW_AT_decl_file", 0),
+        found.get("DW_AT_decl_line", 0),
+    )
