@@ -23,6 +23,7 @@ from nexus.emulator.native_interpreter_fake import INTERPRETER
 IMAGE: Final = Path("src.guest/system.elf").resolve()
 PACKAGES: Final = Path("testprojects.packages/packages.img").resolve()
 WORLD: Final = Path("ci/os2vm.toml").resolve()
+LINES: Final = Path("src.guest/lines.json").resolve()
 NATIVE: Final = Path(INTERPRETER).resolve()
 TRANSLATIONS: Final = Path("ci/kernel_translations.translations").resolve()
 
@@ -146,6 +147,22 @@ def test_how_many_processes_run_it_does_not_matter(tmp_path: Path) -> None:
     assert len({result["digest"] for result in one[1]["runs"]}) == 4
 
 
+def test_coverage_is_added_up_over_seeds_and_changes_no_run(tmp_path: Path) -> None:
+    recorded = ("--coverage", "--lines", str(LINES))
+    plain = run(tmp_path, SHORT, "--seeds", "2", "--jobs", "1")
+    assert run(tmp_path, SHORT, "--seeds", "2", "--jobs", "1", *recorded) == plain
+    out = tmp_path / "out"
+    names = ("coverage.json", "coverage.info", "coverage/index.html", "report.html")
+    one = {name: (out / name).read_text() for name in names}
+    assert run(tmp_path, SHORT, "--seeds", "2", "--jobs", "2", *recorded) == plain
+    for name in names[:-1]:  # The last one has the wall time.
+        assert (out / name).read_text() == one[name], name
+    assert json.loads(one["coverage.json"])["runs"] == 2
+    assert "SF:src/guest/kernel/main.zig" in one["coverage.info"]
+    assert "BRDA:" in one["coverage.info"]
+    assert 'href="coverage/index.html"' in one["report.html"]
+
+
 def test_a_failure_is_replayed_shrunk_and_pinpointed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +230,9 @@ def test_a_replay_of_something_else_is_one_line_and_20(
         (("--scenario", "shrt"), "did you mean 'short'?"),
         (("--seed", "1", "--minutes", "1"), "not allowed with"),
         (("--engine", "fast"), "--engine: 'fast' is unknown"),
+        (("--lines", "x"), "--lines: goes with --coverage"),
+        (("--coverage", "--replay", "x"), "--coverage: goes with seeds, not with --replay"),
+        (("--coverage", "--lines", "x"), "cannot read x"),
         (("--from", "x"), "--from: 'x' is not a whole number"),
     ],
 )

@@ -17,6 +17,7 @@ from nexus.emulator.machine import Machine as EmulatedMachine
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.emulator.reference import state as s
+from nexus.harness.instruments import Instruments
 from nexus.harness.plan import MachinePlan, Plan, PlanError
 from nexus.scene.engine import REFERENCE, EngineCode
 from nexus.scene.machine import RecordedEntropy, options_of
@@ -54,8 +55,16 @@ _PACED: Final[dict[str, Callable[[int], tuple[int, int]]]] = {
 class Yard:
     """Makes the machines of one run, again after each reboot, and keeps what outlives them."""
 
-    def __init__(self, plan: Plan, code: Code, faults: Faults, random: KeyedRandom) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        code: Code,
+        faults: Faults,
+        random: KeyedRandom,
+        instruments: Instruments | None = None,
+    ) -> None:
         """Prepare the disks and the entropy; the machines are made by `build`."""
+        self._instruments = instruments
         self._plan = {machine.label: machine for machine in plan.machines}
         self._code = code
         self._faults = faults
@@ -131,6 +140,8 @@ class Yard:
         """Make a machine that is powered on at `origin_ns`."""
         self._origin_ns[label] = origin_ns
         options = self._options(label, self._code, None)
+        if self._instruments is not None:
+            options = self._instruments.equip(label, options)
         try:
             machine = self._machines[label] = EmulatedMachine(options)
         except ValueError as exc:  # What the emulator refuses: image, size, native code.

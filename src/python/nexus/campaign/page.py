@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
 from nexus.campaign.result import ScenarioTotal, SeedResult
 from nexus.core.text import show
 
+if TYPE_CHECKING:
+    from nexus.coverage.figures import PartFigures
+
 # Of one scenario; the JSON beside it has all.
 FAILURES_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What the page shows of coverage: a sentence, the figures of parts, names of files beside."""
+
+    text: str
+    parts: Sequence[PartFigures]
+    files: Sequence[str]
 
 
 def render(
     totals: Sequence[ScenarioTotal],
     failures: Sequence[tuple[SeedResult, str]],
     facts: Mapping[str, Any],
+    covered: Covered | None = None,
 ) -> str:
     """Make the page.
 
@@ -26,6 +40,7 @@ def render(
         totals: of each scenario.
         failures: failing seeds, each with the command that replays it.
         facts: commit, engine, processes, minutes.
+        covered: of the guest, if it was recorded.
     """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template),
@@ -56,6 +71,7 @@ def render(
         facts={name: show(str(value)) for name, value in facts.items()},
         seeds=sum(total.seeds for total in totals),
         failed=sum(total.failed for total in totals),
+        covered=covered,
     )
 
 

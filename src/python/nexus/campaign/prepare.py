@@ -40,6 +40,7 @@ class Prepared:
     oracles: tuple[Oracle, ...]
     given: Mapping[str, Path] = field(default_factory=dict)  # By those under which they came.
     digests: Mapping[str, str] = field(default_factory=dict)  # SHA-256, by the same.
+    covers: bool = False  # Whether runs record what they execute; they do the same.
 
     def steps_of(self, recipe: Recipe) -> tuple[Step, ...]:
         """The workload of a run, without the steps that were taken away."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from nexus.campaign.run import Ran
+
+if TYPE_CHECKING:
+    from nexus.coverage.executed import Executed
 
 FORMAT = "nexus-campaign-1"
 
@@ -41,6 +44,8 @@ class SeedResult:
     happened: Mapping[str, int]
     violations: tuple[Found, ...]
     wall_ms: float
+    # On its way to the sum of a campaign with coverage; the results that are kept have none.
+    executed: Executed | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_clean(self) -> bool:
@@ -62,6 +67,7 @@ def result_of(ran: Ran, wall_ms: float) -> SeedResult:
         happened=_sorted(Counter(event.fault.partition("/")[0] for event in seen.happened)),
         violations=tuple(Found(v.name, v.machine, v.ns, v.message) for v in ran.violations),
         wall_ms=round(wall_ms, 3),
+        executed=ran.executed,
     )
 
 
@@ -113,7 +119,7 @@ def render(results: Iterable[SeedResult], about: Mapping[str, Any], wall: Mappin
     runs = []
     for result in ordered:
         held = asdict(result)
-        del held["wall_ms"]
+        del held["wall_ms"], held["executed"]
         runs.append(held)
     walls = {f"{r.scenario} {r.seed}": r.wall_ms for r in ordered}
     whole = {"format": FORMAT, **about, "runs": runs, "wall": {**wall, "runs_ms": walls}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.campaign.drawing import NS_PER_MS, draw_faults, may_idle_of
 from nexus.campaign.judging import Violation, judge
@@ -16,6 +16,7 @@ from nexus.campaign.publics import Publics
 from nexus.campaign.recipe import Recipe
 from nexus.core.randomness import KeyedRandom
 from nexus.harness.console import Garbled, LineAssembler
+from nexus.harness.instruments import Instruments
 from nexus.harness.judge import AFTERMATH_NS, Judge
 from nexus.harness.outcome import GUEST_FAULTS, Outcome
 from nexus.harness.plan import Plan
@@ -24,6 +25,9 @@ from nexus.simulation.faults.party import Faults
 from nexus.simulation.machine import STOP_STUCK
 from nexus.simulation.world import Step as WorldStep
 from nexus.simulation.world import World
+
+if TYPE_CHECKING:
+    from nexus.coverage.executed import Executed
 
 # Of one run; a machine that floods the network is bounded by its card, and so is memory by this.
 FRAMES_MAX: Final = 200_000
@@ -54,6 +58,7 @@ class Ran:
     trace: str = field(repr=False)
     consoles: dict[str, bytes] = field(repr=False)
     instructions: int
+    executed: Executed | None = field(default=None, repr=False)  # Of campaigns with coverage.
 
     @property
     def is_clean(self) -> bool:
@@ -76,7 +81,8 @@ class _Run:
         self._random = KeyedRandom(recipe.seed)
         drawn = draw_faults(prepared.scenario, recipe)
         self._faults = Faults(drawn, recipe.choice, self._plan.labels, self._random)
-        self._yard = Yard(self._plan, prepared.code, self._faults, self._random)
+        self._instruments = Instruments(covers=True) if prepared.covers else None
+        self._yard = Yard(self._plan, prepared.code, self._faults, self._random, self._instruments)
         self._judge = Judge(self._plan)
         self._assemblers = {label: LineAssembler() for label in self._plan.labels}
         self._judge.unfinished = lambda label: self._assemblers[label].pending
@@ -117,7 +123,15 @@ class _Run:
             world.trace.text(),
             {label: bytes(content) for label, content in self._consoles.items()},
             sum(world.instructions().values()),
+            self._executed(),
         )
+
+    def _executed(self) -> Executed | None:
+        if self._instruments is None:
+            return None
+        from nexus.campaign.covered import executed_of
+
+        return executed_of(self._plan, self._instruments)
 
     def _let_pass(self, world: World) -> None:
         end_ns = self._prepared.end_ns(self._recipe)

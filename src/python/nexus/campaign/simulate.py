@@ -12,10 +12,11 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.campaign import page, pool, replay, result
 from nexus.campaign.again import add_futures, do_pinpoint, do_replay, do_shrink
@@ -31,6 +32,9 @@ from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
 from nexus.harness import artifacts
 from nexus.harness.engine import HostFaultError
+
+if TYPE_CHECKING:
+    from nexus.campaign.covered import Sum
 
 OUT_DEFAULT: Final = Path("dist/simulate")
 SEEDS_DEFAULT: Final = 20
@@ -59,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for option, do in _AGAIN.items():
             path = getattr(options, option)
             if path is not None:
+                if options.coverage:
+                    raise UsageError(f"--coverage: goes with seeds, not with --{option}")
                 return do(Namespace(**{**vars(options), "file": path}))
         # A pipeline that ends a campaign gets what was found so far, as a person does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -88,6 +94,10 @@ def _parser() -> CommandLine:
     add("--jobs", metavar="N", help="processes; default: one a processor")
     add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
     add_options(parser)
+    text = "add up what all runs execute of the guest: coverage.json, and with --lines more"
+    add("--coverage", action="store_true", help=text)
+    text = "lines.json of an image, or an ELF with debug information (repeatable)"
+    add("--lines", type=Path, action="append", metavar="FILE", help=text)
     return parser
 
 
@@ -117,7 +127,11 @@ class _Campaign:
         self._work = _work(options, self._commit)
         jobs = bounded("--jobs", options.jobs, 1, pool.JOBS_MAX)
         self._jobs = pool.jobs_default() if jobs is None else jobs
-        self._prepared = prepare_all(_chosen(options), options)
+        prepared = prepare_all(_chosen(options), options)
+        self._sum = _sum_of(options)
+        self._prepared = {
+            name: replace(it, covers=self._sum is not None) for name, it in prepared.items()
+        }
         self._results: list[SeedResult] = []
         self._failures: list[tuple[SeedResult, str]] = []
         self._files: dict[str, bytes] = {}
@@ -148,6 +162,9 @@ class _Campaign:
         return EXIT_FAILED
 
     def _take(self, done: SeedResult) -> None:
+        if self._sum is not None and done.executed is not None:
+            self._sum.add(done.executed)
+        done = replace(done, executed=None)
         self._results.append(done)
         if not done.is_clean:
             command = f"./pants run ci:simulate -- --scenario {done.scenario} --seed {done.seed}"
@@ -197,10 +214,37 @@ class _Campaign:
         about = {"commit": self._commit}
         failures = sorted(self._failures, key=lambda pair: (pair[0].scenario, pair[0].seed))
         self._files["results.json"] = result.render(self._results, about, wall).encode()
-        self._files["report.html"] = page.render(totals, failures, {**about, **wall}).encode()
+        covered = self._cover()
+        html = page.render(totals, failures, {**about, **wall}, covered)
+        self._files["report.html"] = html.encode()
         self._files["junit.xml"] = build_junit(self._results).encode()
         artifacts.write_all(self._options.out, self._files)
         print(f"simulate: {len(self._results)} runs, {ended}; {self._options.out}/report.html")
+
+    def _cover(self) -> page.Covered | None:
+        """Make the files of coverage, and say what it came to."""
+        if self._sum is None:
+            return None
+        coverage = self._sum.coverage()
+        from nexus.coverage.reading import read_sources
+
+        files = self._sum.files(coverage, partial(read_sources, Path()))
+        self._files |= {name: text.encode() for name, text in files.items()}
+        text = self._sum.text(coverage)
+        print(f"simulate: {text}")
+        return page.Covered(text, coverage.parts, tuple(files))
+
+
+def _sum_of(options: Namespace) -> Sum | None:
+    """Where coverage is added up, if it is wanted; lines are read before the first seed."""
+    if not options.coverage:
+        if options.lines:
+            raise UsageError("--lines: goes with --coverage")
+        return None
+    from nexus.campaign.covered import Sum
+    from nexus.coverage.reading import read_lines_file
+
+    return Sum([part for path in options.lines or () for part in read_lines_file(path)])
 
 
 def _chosen(options: Namespace) -> list[Path]:
