@@ -15,13 +15,18 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from nexus.dsoftbus.carrier import GATEWAY
+from nexus.dsoftbus.call_streams import FRAMES, MESSAGES, Kind
 from nexus.dsoftbus.policy import SERVICES
 from nexus.harness.report.connection import Connection, Direction
 from nexus.harness.report.keys import SessionKeys
 from nexus.harness.report.opened import Opened
 from nexus.wire import bundle, gateway, log, mux, packagefs, samgr, state
-from nexus.wire.error import ProtocolError, RemoteProtocolError
+from nexus.wire import rpc_answer as answers
+from nexus.wire.error import LocalProtocolError, ProtocolError, RemoteProtocolError
+from nexus.wire.method_frames import Spoken
+from nexus.wire.methods import Method
+from nexus.wire.rpc import NUMBER_MAX
+from nexus.wire.rpc_call import read_call
 from nexus.wire.stream import MessageReader
 
 # Operations by service, as the frames of each name them.
@@ -35,6 +40,9 @@ _STATUSES: Final = {
 }
 _RESPONSE_STATUS_AT: Final = 4
 _HANDSHAKE: Final = ("e, es", "e, ee", "s, se")
+
+# The streams of calls, by name.
+_CALL_STREAMS: Final = {kind.name: kind for kind in (FRAMES, MESSAGES)}
 
 # Calls without an answer are kept for their answer; a peer has far fewer under way.
 _CALLS_MAX: Final = 4096
@@ -61,7 +69,7 @@ class _Way:
     cipher: ChaCha20Poly1305 | None = None
     nonce: int = 0
     handshakes: list[bytes] = field(default_factory=list)
-    gateway: int | None = None  # The number of the stream that this side opened for calls.
+    asking: set[int] = field(default_factory=set)  # Streams that this side opened for calls.
     bytes_of_calls: dict[int, bytearray] = field(default_factory=dict)
     flaw: str = ""
 
@@ -86,6 +94,7 @@ class Session:
         self._ways = (_Way(), _Way())
         self._streams: dict[int, str] = {}
         self._calls: dict[tuple[int, int], tuple[int, str, str]] = {}
+        self._methods: dict[tuple[int, int], Method] = {}
 
     @property
     def public(self) -> bytes:
@@ -171,8 +180,8 @@ class Session:
                 yield Said("stream", text, {"credit": frame.initial_credit})
             case mux.Open(number, priority, name):
                 self._streams[number] = name
-                if name == GATEWAY:
-                    self._ways[side].gateway = number
+                if name in _CALL_STREAMS:
+                    self._ways[side].asking.add(number)
                 yield Said("stream", f"OPEN {number} {name!r} priority {priority}")
             case mux.Data(number, data):
                 yield from self._data(side, number, bytes(data), now_ns)
@@ -191,21 +200,41 @@ class Session:
 
     def _data(self, side: int, number: int, data: bytes, now_ns: int) -> Iterator[Said]:
         mine = self._ways[side]
-        if self._streams.get(number) != GATEWAY:
+        kind = _CALL_STREAMS.get(self._streams.get(number, ""))
+        if kind is None:
             text = f"DATA {self._named(number)} {len(data)} bytes"
             yield Said("data", text, {"stream": self._named(number), "bytes": len(data)})
             return
         held = mine.bytes_of_calls.setdefault(number, bytearray())
         held += data
-        is_request = number == mine.gateway
-        head = gateway.REQUEST_HEAD_BYTES if is_request else gateway.RESPONSE_HEAD_BYTES
-        while len(held) >= head:
-            length = head + int.from_bytes(held[2:4], "little")
-            if len(held) < length:
-                return
-            frame = bytes(held[:length])
-            del held[:length]
-            yield from self._bare(side, frame, now_ns)
+        is_request = number in mine.asking
+        while (frame := _cut(kind, held, is_request=is_request)) is not None:
+            if kind is MESSAGES:
+                yield self._message_of(side, frame, now_ns, is_request=is_request)
+            else:
+                yield from self._bare(side, frame, now_ns)
+
+    def _message_of(self, side: int, message: bytes, now_ns: int, *, is_request: bool) -> Said:
+        """Show a message as the frame that it stands for."""
+        if is_request:
+            read = read_call(message)
+            if read.request is None:
+                return Said("stream", f"a call that cannot be read: {read.reason}")
+            if read.method is not None and len(self._methods) < _CALLS_MAX:
+                self._methods[side, read.correlation] = read.method
+            return self._call(side, read.request, now_ns)
+        answer = answers.read_answer(message)
+        method = self._methods.pop((1 - side, answer.correlation), None)
+        payload = b""
+        if method is not None and answer.status is gateway.Status.OK:
+            try:
+                payload = answers.reply_of(Spoken(method, method.params()), answer)
+            except LocalProtocolError as exc:
+                return Said("stream", f"an answer that cannot be read: {exc}")
+        # The upper half of a call's name is not in its answer.
+        names = (name for way, name in self._calls if way != side)
+        name = next((n for n in names if n & NUMBER_MAX == answer.correlation), answer.correlation)
+        return self._answer(side, gateway.Response(answer.status, name, payload), now_ns)
 
     def _call(self, side: int, request: gateway.Request, now_ns: int) -> Said:
         known = SERVICES.get(request.service)
@@ -242,6 +271,22 @@ class Session:
             f"{service} {operation} #{response.correlation}: {shown} after {latency_ns // 1000} us"
         )
         return Said("answer", text, values)
+
+
+def _cut(kind: Kind, held: bytearray, *, is_request: bool) -> bytes | None:
+    """Take the next call or answer off what came; None if none is whole.
+
+    What has no next one is taken as it is: it cannot be read, and that is said.
+    """
+    if len(held) < (kind.request_head if is_request else kind.answer_head):
+        return None
+    found = kind.request_length(held) if is_request else kind.answer_length(held)
+    length = found if isinstance(found, int) else len(held)
+    if len(held) < length:
+        return None
+    frame = bytes(held[:length])
+    del held[:length]
+    return frame
 
 
 def _name(kind: type | None, number: int | None) -> str:

@@ -1,0 +1,83 @@
+"""Calls of a session as the timeline shows them: frames and messages, in the same words."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from nexus.harness.report.session import Said, Session
+from nexus.wire import mux, samgr
+from nexus.wire.error import ProtocolError
+from nexus.wire.gateway import Request, Response, Status
+from nexus.wire.methods import METHODS
+from nexus.wire.rpc_answer import encode_refusal, encode_reply
+from nexus.wire.rpc_call import encode_call
+
+NAME = 7 << 32 | 5
+RESOLVE = METHODS[0]
+REPLY = samgr.SlotReply(samgr.Op.RESOLVE_STATUS, samgr.Status.NOT_FOUND).encode()
+PARAMS = RESOLVE.params("logd")
+
+
+class Heard:
+    """A session whose frames are given as they were opened."""
+
+    def __init__(self, stream: str) -> None:
+        self.session = Session(cast("Any", None), lambda *_: None, lambda _: None)
+        self.say(0, mux.Open(1, 0, stream), 0)
+
+    def say(self, side: int, frame: mux.Frame, now_ns: int) -> list[Said]:
+        """Return what is said of a frame; one that cannot be read, as the session says it."""
+        try:
+            return list(self.session._stream(side, frame, now_ns))
+        except ProtocolError as exc:
+            return [Said("stream", f"a frame that cannot be read: {exc}")]
+
+
+FRAMES = (
+    Request(1, NAME, 1000, RESOLVE.request(PARAMS)).encode(),
+    Response(Status.OK, NAME, REPLY).encode(),
+    Response(Status.REFUSED, NAME).encode(),
+)
+MESSAGES = (
+    encode_call(RESOLVE, NAME, 1000, PARAMS),
+    encode_reply(RESOLVE, 5, REPLY),
+    encode_refusal(5, Status.REFUSED),
+)
+
+
+@pytest.mark.parametrize(("stream", "said"), [("gateway", FRAMES), ("rpc/2", MESSAGES)])
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_a_call_and_its_answer_read_the_same(
+    stream: str, said: tuple[bytes, bytes, bytes], piece: int
+) -> None:
+    heard = Heard(stream)
+    events: list[Said] = []
+    for side, octets, now_ns in ((0, said[0], 0), (1, said[1], 5000), (0, said[0], 6000)):
+        for at in range(0, len(octets), piece):
+            events += heard.say(side, mux.Data(1, octets[at : at + piece]), now_ns)
+    events += heard.say(1, mux.Data(1, said[2]), 9000)
+    assert [(event.kind, event.text) for event in events] == [
+        ("call", f"samgrd resolve_status #{NAME}"),
+        ("answer", f"samgrd resolve_status #{NAME}: ok, not_found after 5 us"),
+        ("call", f"samgrd resolve_status #{NAME}"),
+        ("answer", f"samgrd resolve_status #{NAME}: refused after 3 us"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stream", "side", "octets"),
+    [
+        ("gateway", 0, b"\2" + FRAMES[0][1:]),
+        ("gateway", 1, b"\1" + FRAMES[1][1:]),
+        ("rpc/2", 0, b"\1" + MESSAGES[0][1:]),
+        ("rpc/2", 1, b"\1" + MESSAGES[1][1:]),
+        ("rpc/2", 0, MESSAGES[0][:8] + bytes([2]) + MESSAGES[0][9:]),
+        ("rpc/2", 1, MESSAGES[1][:8] + bytes([2]) + MESSAGES[1][9:]),
+    ],
+)
+def test_what_cannot_be_read_is_said(stream: str, side: int, octets: bytes) -> None:
+    heard = Heard(stream)
+    [event] = heard.say(side, mux.Data(1, octets), 0)
+    assert "cannot be read" in event.text
