@@ -18,6 +18,7 @@ from nexus.cli.vm_recording import Recording, recording_of
 from nexus.cli.vm_recording import add_options as add_recording
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
+from nexus.core.text import quote
 from nexus.emulator.isa.cpu import Cpu
 from nexus.emulator.turns import HARTS_MAX
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
@@ -32,6 +33,8 @@ TRACES: Final = ("instructions", "traps")
 RAM_MIB_DEFAULT: Final = 64
 # What machine.py models, in both directions.
 _RAM_BYTES_MAX: Final = 2 << 30
+# More than any size that is accepted has, in bytes.
+_RAM_DIGITS_MAX: Final = 20
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 _SEED_MAX: Final = (1 << 63) - 1
@@ -244,13 +247,16 @@ def _until(text: str) -> bytes:
     """Return the bytes to look for, which need be no text: consoles have bytes."""
     if not text:
         raise UsageError("--until: '' is in every console; expected a text of at least 1 byte")
+    if not text.strip():
+        raise UsageError(f"--until: {quote(text)} is in almost every console; expected a word")
     return os.fsencode(text)
 
 
 def _ram(text: str) -> int:
     unit = _UNITS.get(text[-1:].upper())
     number = text[:-1] if unit else text
-    size = int(number) * (unit or _UNITS["M"]) if number.isdecimal() else 0
+    is_number = number.isdecimal() and len(number) <= _RAM_DIGITS_MAX
+    size = int(number) * (unit or _UNITS["M"]) if is_number else 0
     if not 0 < size <= _RAM_BYTES_MAX or size % 4096:
-        raise UsageError(f"--ram: {text!r} is not a size in 4K..2G, in MiB or with K, M or G")
+        raise UsageError(f"--ram: {quote(text)} is not a size in 4K..2G, in MiB or with K, M or G")
     return size

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from nexus.core.errors import UsageError
+from nexus.core.text import quote
 from nexus.emulator.board import DRIVE_SLOTS, drive_slots
 
 FORM: Final = "FILE, FILE,readonly or FILE,slot=N"
@@ -71,9 +72,10 @@ def _split(text: str) -> tuple[Path, bool, int | None]:
 
 
 def _slot(text: str, number: str) -> int:
-    if not number.isdecimal() or int(number) not in _SLOTS:
-        accepted = ", ".join(map(str, sorted(_SLOTS)))
+    slots = {str(slot): slot for slot in sorted(_SLOTS)}
+    if number not in slots:
         raise UsageError(
-            f"--drive: {text!r}: slot {number!r} is not free; expected one of {accepted}"
+            f"--drive: {quote(text)}: slot {quote(number)} is not free; expected one of"
+            f" {', '.join(slots)}"
         )
-    return int(number)
+    return slots[number]

@@ -231,6 +231,12 @@ def test_a_bad_kernel_is_one_line(tmp_path: Path, image: bytes, said: str) -> No
         (("--drive", "a") * 7, "room for 6"),
         (("--ram", "3G"), "--ram: '3G'"),
         (("--ram", "lots"), "--ram: 'lots'"),
+        (("--ram", "9" * 5000), f"--ram: '{'9' * 60}…' is not a size in 4K..2G"),
+        (("--max-instructions", "9" * 5000), f"--max-instructions: '{'9' * 60}…' is not a whole"),
+        (("--drive", f"a,slot={'9' * 5000}"), "is not free; expected one of 0, 2"),
+        (("--until", ""), "--until: '' is in every console"),
+        (("--until", " "), "--until: ' ' is in almost every console"),
+        (("--trace-out", ""), "argument --trace-out: '' is not a path"),
         (
             ("--cpu", "rv64gcv"),
             "--cpu: 'rv64gcv': extension 'v' is not one of this machine: ",

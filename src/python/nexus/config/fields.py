@@ -253,6 +253,8 @@ def _check_regex(value: str) -> str:
 def _check_line(value: str) -> str:
     if not (1 <= len(value) <= _TEXT_CHARS_MAX and value.isprintable()):
         raise ValueError(f"expected one line of 1..{_TEXT_CHARS_MAX} printable characters")
+    if not value.strip():
+        raise ValueError("expected more than spaces")
     return value
 
 
@@ -263,7 +265,7 @@ def mac_bytes(text: str) -> bytes:
 
 _LINE_SCHEMA: Final = {
     "type": "string",
-    "pattern": f"^{_NO_CONTROLS}*$",
+    "pattern": rf"^{_NO_CONTROLS}*[^\x00-\x20\x7f-\x9f]{_NO_CONTROLS}*$",
     "minLength": 1,
     "maxLength": _TEXT_CHARS_MAX,
 }

@@ -122,6 +122,7 @@ MISTAKES = [
     ("extends = 3\n", "", "derived.toml: extends: 3; expected a file's name, or a list"),
     ("extends = []\n", "", "derived.toml: extends: []; expected 1..8 files"),
     ('extends = ["base.toml", ""]\n', "", "derived.toml: extends[1]: ''; expected one line"),
+    ('extends = " "\n', "", "derived.toml: extends: ' '; expected more than spaces"),
     (
         'extends = "bsae.toml"\n',
         "",

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.exits import EXIT_CONFIG as EXIT_CONFIG
-from nexus.core.text import printable
+from nexus.core.text import printable, quote
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -27,6 +27,8 @@ class CommandLine(argparse.ArgumentParser):
         Abbreviated options are refused: they break when options grow.
         """
         super().__init__(prog=_as_typed(prog), description=description, allow_abbrev=False)
+        # An empty word is a variable of a script that was not set, and no name of this folder.
+        self.register("type", Path, _path)
         self._given: list[str] = []
         self._words: dict[str, tuple[str, ...]] = {}
 
@@ -60,6 +62,12 @@ class CommandLine(argparse.ArgumentParser):
                 message = f"{shown}: is not an option{did_you_mean(option, known)}"
                 break
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a path; expected the name of a file or folder")
+    return Path(text)
 
 
 class _Described(BaseException):
@@ -113,7 +121,7 @@ def bounded(option: str, text: str | None, low: int, high: int) -> int | None:
     except ValueError:
         value = low - 1
     if not low <= value <= high:
-        raise UsageError(f"{option}: {text!r} is not a whole number in {low}..{high}")
+        raise UsageError(f"{option}: {quote(text)} is not a whole number in {low}..{high}")
     return value
 
 
@@ -125,7 +133,9 @@ def one_of(option: str, value: str, accepted: Sequence[str]) -> str:
     """
     if value not in accepted:
         near = did_you_mean(value, accepted)
-        raise UsageError(f"{option}: {value!r} is unknown; accepted: {', '.join(accepted)}{near}")
+        raise UsageError(
+            f"{option}: {quote(value)} is unknown; accepted: {', '.join(accepted)}{near}"
+        )
     return value
 
 
@@ -139,7 +149,7 @@ def named_paths(option: str, given: Sequence[str], form: str) -> dict[str, Path]
     for item in given:
         name, equals, path = item.partition("=")
         if not (name and equals and path):
-            raise UsageError(f"{option}: {item!r} is not {form}")
+            raise UsageError(f"{option}: {quote(item)} is not {form}")
         if name in paths:
             raise UsageError(f"{option}: {name!r} is given twice")
         paths[name] = Path(path)

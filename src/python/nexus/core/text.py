@@ -24,6 +24,15 @@ def _escape(char: str) -> str:
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
+# What of a value is shown in an error: enough to find it.
+QUOTED_CHARS_MAX: Final = 60
+
+
+def quote(text: str) -> str:
+    """Return a value as Python writes it; of a long one the beginning."""
+    return repr(text if len(text) <= QUOTED_CHARS_MAX else text[:QUOTED_CHARS_MAX] + "…")
+
+
 def mask(text: str) -> str:
     """Return a text of one line, with a question mark for what a terminal would act on."""
     return "".join(char if char.isprintable() else "?" for char in text)

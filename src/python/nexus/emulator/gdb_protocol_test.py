@@ -101,3 +101,12 @@ def test_csrs_and_the_privilege_can_be_changed() -> None:
 def test_an_unknown_annex_is_named_as_such() -> None:
     assert Client(LOOP).ask("qXfer:features:read:other.xml:0,10") == "E00"
     assert Client(LOOP).ask("qXfer:memory-map:read::0,10") == ""
+
+
+def test_a_description_ends_where_it_ends() -> None:
+    """At its end there is nothing more; beyond it there never was anything, as gdbserver says."""
+    client = Client(LOOP)
+    whole = client.ask("qXfer:features:read:target.xml:0,3fff")
+    assert whole[0] == "l"
+    assert client.ask(f"qXfer:features:read:target.xml:{len(whole) - 1:x},10") == "l"
+    assert client.ask(f"qXfer:features:read:target.xml:{len(whole):x},10") == "E16"

@@ -251,5 +251,7 @@ class GdbSession:
         if wanted[:-1] != (b"target.xml",):
             return _ERROR_ANNEX
         text = gdb_target.target_xml(self._timeline.machine)
+        if offset > len(text):
+            return ERROR_ARGUMENT
         more = offset + length < len(text)
         return (b"m" if more else b"l") + text[offset : offset + length]

@@ -11,6 +11,7 @@ from typing import Final
 from nexus.config.settings import Setting, add_option, parse_settings
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
+from nexus.core.text import quote
 from nexus.harness.engine_options import add_engine
 from nexus.harness.instrument_options import add_instruments, profile_distance
 from nexus.harness.outcome import BY_LABEL, Outcome
@@ -33,7 +34,6 @@ _BUDGET_MS_MAX: Final = 24 * 3600 * 1000
 
 # As for a marker in a world's file.
 _TEXT_CHARS_MAX: Final = 1000
-_SHOWN_CHARS_MAX: Final = 60
 
 _DESCRIPTION: Final = """\
 Boot a world of guests, and prove from their consoles that everything expected happened.
@@ -194,10 +194,11 @@ def _check_text(option: str, text: str) -> None:
         UsageError: it names the option, the text and what is accepted.
     """
     if not (1 <= len(text) <= _TEXT_CHARS_MAX and text.isprintable()):
-        shown = repr(text if len(text) <= _SHOWN_CHARS_MAX else text[:_SHOWN_CHARS_MAX] + "…")
         raise UsageError(
-            f"{option}: {shown} is not a line of 1 to {_TEXT_CHARS_MAX} printable characters"
+            f"{option}: {quote(text)} is not a line of 1 to {_TEXT_CHARS_MAX} printable characters"
         )
+    if not text.strip():
+        raise UsageError(f"{option}: {quote(text)} is in almost every line; expected a word")
 
 
 def _outcome(value: str) -> Outcome:

@@ -12,6 +12,7 @@ from typing import Final
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
+from nexus.core.text import quote
 from nexus.remotecache.access import NAME, NAME_FORM, AccessError, parse_scopes
 from nexus.remotecache.certificates import CertificateError, parse_names
 from nexus.remotecache.credentials import LOCAL_NAME, ServerFiles
@@ -197,6 +198,7 @@ def hold_management(given: argparse.Namespace) -> None:
 
 def port_number(text: str) -> int:
     """A port, or 0 for one that is free."""
-    if not text.isascii() or not text.isdecimal() or int(text[:6]) > PORT_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected 0 to {PORT_MAX}")
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(PORT_MAX))
+    if not is_number or int(text) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{quote(text)} is not a port; expected 0 to {PORT_MAX}")
     return int(text)
