@@ -59,6 +59,22 @@ def test_text_line_by_line() -> None:
         assert [line.split(",")[0] for line in lines] == ["name", "a", "b"]
 
 
+def test_reading_goes_on_where_it_was_and_without_a_size_to_the_end() -> None:
+    whole = hashlib.shake_256(b"b").digest(70000)
+    with filesystem().open("demo/data/b.bin", "rb", cache_type="none") as file:
+        assert file.read(10) == whole[:10]
+        assert file.read() == whole[10:]
+        assert file.read() == b""
+        file.seek(-5, 2)
+        assert (file.tell(), file.read(-1), file.read(5)) == (69_995, whole[-5:], b"")
+        file.seek(3)
+        assert file.read(None) == whole[3:]
+        file.seek(69_990)
+        buffer = bytearray(20)
+        assert file.readinto(buffer) == 10
+        assert bytes(buffer[:10]) == whole[-10:]
+
+
 def test_folders_are_listed_and_walked() -> None:
     files = filesystem()
     assert files.ls("demo", detail=False) == ["demo/data", "demo/readme"]
