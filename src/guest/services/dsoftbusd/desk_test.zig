@@ -90,6 +90,55 @@ test "announces go out on their schedule, to the group and to the peer" {
     }
 }
 
+/// The same node, with two peers that it dials.
+const dialling = record(1, "node-a") ++ record(2, "s" ** 32) ++ record(3, "\x07\x87") ++
+    record(5, "\x01\x0a\x2a\x00\x0b\x08\x87" ++ "k" ** 32 ++ "node-b") ++
+    record(5, "\x01\x0a\x2a\x00\x0c\x09\x87" ++ "l" ** 32 ++ "node-c");
+
+/// Both say that they are there, from an address that nobody has proven.
+fn announceBoth(kernel: *Kernel) void {
+    const gpa = kernel.arena.allocator();
+    const heard = gpa.alloc(fake.Chosen, 2) catch unreachable;
+    for (heard, [_][]const u8{ "node-b", "node-c" }, "kl") |*each, id, letter| {
+        const own: dsoftbus.announce.Announce =
+            .{ .device_id = id, .tcp_port = 1, .key = @splat(letter), .count = 0 };
+        var packet: [dsoftbus.announce.bytes_max]u8 = undefined;
+        const bytes = dsoftbus.announce.encode(&packet, &own) catch unreachable;
+        const head = [2]u8{ @intCast(bytes.len), 0 } ++ "\x0a\x2a\x00\x63" ++ "\x01\x00";
+        const tail = std.mem.concat(gpa, u8, &.{ head, bytes }) catch unreachable;
+        each.* = .{ .op = .udp_recv_from, .tail = tail };
+    }
+    fake.chosen = heard;
+}
+
+test "each peer is dialled where the configuration says that it is" {
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = dialling,
+        .routes = fake.routes,
+        .answer = fake.answer,
+        .script = &.{
+            .{ .does = announceBoth },
+            event(41, 1, network),
+            .{ .until_ns = 500 * ms },
+        },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    var list: [64]os_fake.Sent = undefined;
+    const dialled = fake.asked(&kernel, .connect, &list);
+    try testing.expect(dialled.len >= 2);
+    var met = [_]bool{ false, false };
+    for (dialled) |each| {
+        const host = each.bytes[7];
+        try testing.expect(host == 11 or host == 12);
+        // The port tells which of them it is.
+        try testing.expectEqual(host - 3, each.bytes[8]);
+        met[host - 11] = true;
+    }
+    try testing.expect(met[0] and met[1]);
+}
+
 test "events of netstackd reach what they are about; those of others reach nothing" {
     var kernel: Kernel = .{
         .name = "dsoftbusd",

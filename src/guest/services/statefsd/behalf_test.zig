@@ -349,6 +349,40 @@ test "bytes are shared like keys, also those of a transaction, and after a compa
     ).keys);
 }
 
+test "a share and what all of them come to are counted to the byte and to the key" {
+    try reset();
+    try expectAnswer(.now, .ok, "host-1", unnamed, putOf(a, "1234"));
+    const contents = &server.store.contents;
+    const cost = statefs.record.overhead_bytes + b.len + 10;
+    const spent = statefs.record.overhead_bytes + a.len + 4;
+    const Case = struct { []const u8, core.share.Limits, ?core.share.Lack };
+    const wide = 1 << 20;
+    for ([_]Case{
+        // One who has nothing yet, and one who has.
+        .{ "host-2", limitsOf(1, cost, 2, spent + cost), null },
+        .{ "host-2", limitsOf(0, wide, wide, wide), error.OverShare },
+        .{ "host-2", limitsOf(wide, cost - 1, wide, wide), error.OverShare },
+        .{ "host-2", limitsOf(wide, wide, 1, wide), error.Io },
+        .{ "host-2", limitsOf(wide, wide, wide, spent + cost - 1), error.Io },
+        .{ "host-1", limitsOf(2, spent + cost, 2, spent + cost), null },
+        .{ "host-1", limitsOf(1, wide, wide, wide), error.OverShare },
+        .{ "host-1", limitsOf(wide, spent + cost - 1, wide, wide), error.OverShare },
+    }) |case| {
+        const peer, const limits, const lack = case;
+        const found = core.share.check(contents, limits, peer, b, 10, 0);
+        if (lack) |err| try testing.expectError(err, found) else try found;
+    }
+}
+
+fn limitsOf(peer_keys: u64, peer_bytes: u64, all_keys: u64, all_bytes: u64) core.share.Limits {
+    return .{
+        .peer_keys = peer_keys,
+        .peer_bytes = peer_bytes,
+        .all_keys = all_keys,
+        .all_bytes = all_bytes,
+    };
+}
+
 test "transactions of peers leave room for those of services" {
     try reset();
     for ([_][]const u8{ "host-1", "host-2", "host-3" }) |peer| {

@@ -31,7 +31,10 @@ class Worlds:
         `tests` are further targets to try, such as test files that need what Pants builds.
         """
         path = mutant.change.path
-        dependents = self._pants("dependents", "--transitive", path).stdout.split()
+        done = self._pants("dependents", "--transitive", path)
+        if done.returncode != 0:
+            raise _failure("dependents", done)
+        dependents = done.stdout.split()
         with self._tree.changed(path, mutant.after):
             if f"{FIRST}" in dependents and (name := self._failing([FIRST])) is not None:
                 return name
@@ -52,7 +55,9 @@ class Worlds:
         if done.returncode == 0:
             return None
         failed = [line for line in done.stderr.splitlines() if line.startswith("✕")]
-        return failed[0].split()[1] if failed else targets[0]
+        if not failed:  # No test has said anything: this is no verdict on the mutant.
+            raise _failure("test", done)
+        return failed[0].split()[1]
 
     def _pants(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {name: v for name, v in os.environ.items() if not name.startswith("PEX")}
@@ -65,6 +70,11 @@ class Worlds:
             timeout=_SECONDS_MAX,
             check=False,
         )
+
+
+def _failure(goal: str, done: subprocess.CompletedProcess[str]) -> RuntimeError:
+    last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
+    return RuntimeError(f"pants {goal}: exit code {done.returncode}: {''.join(last)}")
 
 
 def export_tools(repository: Path) -> dict[str, Path]:
