@@ -64,6 +64,7 @@ test {
     _ = @import("node/lines.zig");
     _ = @import("node/node_test.zig");
     _ = @import("node/call_test.zig");
+    _ = @import("node/talk_test.zig");
     _ = @import("node/node.zig");
     _ = @import("node/denials.zig");
     _ = @import("node/calls.zig");

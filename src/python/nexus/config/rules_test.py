@@ -11,6 +11,7 @@ from nexus.config.bounds import ALLOW_MAX
 from nexus.config.bus_rules import Allowance, BusPeer
 from nexus.config.config_fake import NODE_A
 from nexus.config.error import ConfigError
+from nexus.config.keys import TestSeedKey
 from nexus.config.load import load_node
 
 B = BusPeer("node-b", bytes([9]) * 32)
@@ -150,6 +151,17 @@ def test_as_many_permissions_as_a_node_has_room_for(
 ) -> None:
     too_many = f"dsoftbus.allow: {count} operations; expected at most {ALLOW_MAX}"
     assert (too_many in problems(tmp_path, add(permissions(count)))) is is_refused
+
+
+def test_a_key_in_a_file_is_compared_with_those_of_peers(tmp_path: Path) -> None:
+    own = TestSeedKey(test_seed="node-b").secret()
+    key = tmp_path / "node.key"
+    key.write_text(own.hex())
+    key.chmod(0o600)
+    change = ('static_key = { test_seed = "node-a" }', 'static_key = { file = "node.key" }')
+    found = problems(tmp_path, change)
+    assert found == ["dsoftbus.peer[0].public_key: is this node's own key"]
+    assert own.hex() not in "".join(found)
 
 
 def said(found: bus_rules.Problems) -> list[str]:

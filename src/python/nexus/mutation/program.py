@@ -142,8 +142,6 @@ def _judge_all(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[Ver
     }
     judges = _judges(drawn, run, stack)
     worlds = Worlds(run.tree) if run.options.worlds else None
-    if worlds is not None:
-        stack.callback(worlds.close)
     for number, mutant in enumerate(mutants):
         verdict = verdicts.get(number)
         if verdict is None or (verdict.fate is Fate.SURVIVED and run.options.again):

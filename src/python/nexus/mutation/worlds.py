@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,12 @@ from nexus.mutation.tree import Tree
 
 WORLD_TYPES: Final = "two_vm_test,guest_marker_test"
 # The world that meets most of the guest comes first, alone.
-FIRST: Final = "//ci:os2vm_test"
+FIRST: Final = "ci:os2vm_test"
 _SECONDS_MAX: Final = 1800
 
 
 class Worlds:
-    """Pants in the copy of the repository; its daemon ends with the block."""
+    """Pants in the copy of the repository."""
 
     def __init__(self, tree: Tree) -> None:
         """Nothing runs until a mutant is judged."""
@@ -29,24 +28,23 @@ class Worlds:
         """Name a target of Pants that notices the mutant, or return `None` if they all pass.
 
         `tests` are further targets to try, such as test files that need what Pants builds.
+
+        Raises:
+            RuntimeError: Pants itself failed, or nothing could be built to be tested.
         """
         path = mutant.change.path
-        done = self._pants("dependents", "--transitive", path)
-        if done.returncode != 0:
-            raise _failure("dependents", done)
-        dependents = done.stdout.split()
         with self._tree.changed(path, mutant.after):
-            if f"{FIRST}" in dependents and (name := self._failing([FIRST])) is not None:
+            # All of the guest is in this world, so nothing need be asked before.
+            is_guest = path.startswith("src/guest/")
+            if is_guest and (name := self._failing([FIRST])) is not None:
                 return name
             if tests and (name := self._failing(tests)) is not None:
                 return name
-            return self._failing(dependents, f"--filter-target-type={WORLD_TYPES}")
-
-    def close(self) -> None:
-        """End the daemon, if one was started for the copy."""
-        for file in (self._tree.root / ".pants.d").rglob("pid"):
-            if file.parent.name == "pantsd":
-                os.kill(int(file.read_text()), signal.SIGTERM)
+            done = self._pants("dependents", "--transitive", path)
+            if done.returncode != 0:
+                raise _failure("dependents", done)
+            others = [name for name in done.stdout.split() if name != FIRST or not is_guest]
+            return self._failing(others, f"--filter-target-type={WORLD_TYPES}")
 
     def _failing(self, targets: Sequence[str], *options: str) -> str | None:
         if not targets:
@@ -62,7 +60,8 @@ class Worlds:
     def _pants(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {name: v for name, v in os.environ.items() if not name.startswith("PEX")}
         return subprocess.run(
-            ["./pants", "--no-dynamic-ui", "--no-colors", *arguments],
+            # A daemon may not start in time on a busy machine, and would outlive the copy.
+            ["./pants", "--no-pantsd", "--no-dynamic-ui", "--no-colors", *arguments],
             cwd=self._tree.root,
             env=environment,
             capture_output=True,

@@ -32,6 +32,13 @@ def test_signature_id_and_wide_reads(ram: Ram) -> None:
     assert device.read(16, 8).to_bytes(8, "little") == b"QEMU CFG"
 
 
+@pytest.mark.parametrize(("given", "harts"), [({}, 1), ({"harts": 4}, 4)])
+def test_the_number_of_harts(ram: Ram, given: dict[str, int], harts: int) -> None:
+    device = FwCfg({}, ram, **given)
+    select(device, 5)
+    assert take(device, 3) == bytes([harts, 0, 0])
+
+
 def test_before_anything_is_selected_the_signature_is(ram: Ram) -> None:
     device = FwCfg({}, ram)
     assert [device.read(0, 1) for _ in range(5)] == [*b"QEMU", 0]
