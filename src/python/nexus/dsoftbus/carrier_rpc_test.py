@@ -285,8 +285,7 @@ def test_an_answer_without_a_next_one_resets_the_stream_and_the_next_call_opens_
     a, b = agreed()
     b.send_response(b"\1" + ANSWER[1:], 1)
     assert carry(b, a) == []
-    assert a.offer is Offer.NONE
-    a.send_call(ask(2))
+    assert a.send_call(ask(2))
     settle(a, b)
     assert a.offer is Offer.TAKEN
     assert b.take_request() == Pulled(ask(2).message(), 3, is_message=True)

@@ -110,7 +110,9 @@ def decide(
         return Outcome.RATE
     service = SERVICES.get(asked.service)
     opcode = None if service is None else service.opcode_of(asked.payload)
-    if service is None or opcode is None or not policy.allows(peer, asked.service, opcode):
+    if service is None or opcode is None or opcode in service.never:
+        return Outcome.SERVICE  # Whatever the rules say.
+    if not policy.allows(peer, asked.service, opcode):
         return Outcome.SERVICE
     return asked, service, opcode
 

@@ -80,6 +80,15 @@ def test_each_frame_has_one_outcome(frame: bytes, outcome: Outcome | None) -> No
     assert verdict.response.payload == b""
 
 
+def test_an_operation_for_the_nodes_own_services_is_denied_whatever_the_rules_say() -> None:
+    append = b"LO\x01\x01"
+    rules = Policy([Rule("node-a", 5, 1), Rule("node-a", 5, 3)])
+    full = Bucket(Limit(2, 1), 0)
+    asked = Request(5, 1, 1, append)
+    assert decide("node-a", asked, rules, full, 0) is Outcome.SERVICE
+    assert decide("node-a", Request(5, 1, 1, b"LO\x01\x03"), rules, full, 0) is not Outcome.SERVICE
+
+
 def test_the_order_of_the_checks() -> None:
     empty, none = Policy(), Bucket(Limit(0, 0), 0)
     full = Bucket(Limit(9, 9), 0)

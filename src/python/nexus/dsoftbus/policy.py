@@ -8,27 +8,9 @@ from typing import Final
 
 from nexus.contract import services
 
+Service = services.Service
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A local service that the gateway can forward to, and how its frames begin."""
-
-    number: int
-    name: str
-    magic: bytes
-    version_max: int
-
-    def opcode_of(self, payload: bytes) -> int | None:
-        """Return the operation of a frame of this service; None if it is none."""
-        if len(payload) < 4 or payload[:2] != self.magic:
-            return None
-        return payload[3] if 1 <= payload[2] <= self.version_max else None
-
-
-SERVICES: Final[Mapping[int, Service]] = {
-    row.number: Service(row.number, row.name, row.magic, row.version_max)
-    for row in services.SERVICES
-}
+SERVICES: Final[Mapping[int, Service]] = {row.number: row for row in services.SERVICES}
 
 
 # Operations whose second execution would not be the same as the first: what changes something.

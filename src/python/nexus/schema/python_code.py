@@ -62,7 +62,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceRow:
+class Service:
     """A service: its number and name, how its frames begin, and what may be asked of it."""
 
     number: int
@@ -73,8 +73,14 @@ class ServiceRow:
     changes: frozenset[int]  # Opcodes with an effect.
     never: frozenset[int]  # Opcodes that no configuration allows.
 
+    def opcode_of(self, frame: bytes) -> int | None:
+        """Return the operation of a frame of this service; None if it is none."""
+        if len(frame) < 4 or frame[:2] != self.magic:
+            return None
+        return frame[3] if 1 <= frame[2] <= self.version_max else None
 
-SERVICES: Final[tuple[ServiceRow, ...]] = (
+
+SERVICES: Final[tuple[Service, ...]] = (
 {rows})
 '''
 
@@ -82,7 +88,7 @@ SERVICES: Final[tuple[ServiceRow, ...]] = (
 def _service(service: Service) -> str:
     pairs = [f'("{names.kebab(name)}", {code})' for name, code in service.operations]
     return (
-        "    ServiceRow(\n"
+        "    Service(\n"
         f"        {service.number},\n"
         f'        "{service.name}",\n'
         f"        {_literal(service.magic)},\n"
