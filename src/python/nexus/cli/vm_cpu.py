@@ -6,14 +6,11 @@ from typing import Final
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
-from nexus.emulator.isa.cpu import ACCEPTED, OPTIONAL, RV64GC, RV64IMAC, Cpu, CpuError, parse_cpu
+from nexus.emulator.isa.cpu import ACCEPTED, RV64GC, RV64IMAC, Cpu, CpuError, parse_cpu
+from nexus.harness.qemu_command import LackingError, qemu_cpu
 
 # What most compilers build for.
 CPU_DEFAULT: Final = str(RV64GC)
-
-# Extensions that older versions of QEMU do not know, and the first that does.
-_NEWER: Final = ("zicond", "zcb")
-_NEWER_MAJOR_MIN: Final = 8
 
 
 def add_option(parser: CommandLine) -> None:
@@ -39,22 +36,13 @@ def cpu_of(text: str) -> Cpu:
         raise UsageError(f"--cpu: {error}") from error
 
 
-def qemu_cpu(cpu: Cpu, version: str) -> str:
-    """QEMU's words for a set; what it has beside it is switched off.
+def qemu_cpu_of(cpu: Cpu, version: str) -> str:
+    """QEMU's words for what was given.
 
     Raises:
         UsageError: This version does not know an extension.
     """
-    is_old = int(version.split(".")[0]) < _NEWER_MAJOR_MIN
-    words = ["rv64", "h=false", "zbc=false"]
-    for name in OPTIONAL:
-        if name == "sv48":
-            continue  # QEMU's harts always have it.
-        is_there = name in cpu.extensions
-        if not (is_old and name in _NEWER):
-            words.append(f"{name}={'true' if is_there else 'false'}")
-        elif is_there:
-            raise UsageError(
-                f"--cpu: QEMU {version} does not have {name!r}; needed is {_NEWER_MAJOR_MIN}.0"
-            )
-    return ",".join(words)
+    try:
+        return qemu_cpu(cpu, version)
+    except LackingError as error:
+        raise UsageError(f"--cpu: {error}") from error

@@ -20,7 +20,7 @@ from typing import IO, Final
 
 from nexus.cli.vm_arguments import Options
 from nexus.cli.vm_boot import BootOptions
-from nexus.cli.vm_cpu import qemu_cpu
+from nexus.cli.vm_cpu import qemu_cpu_of
 from nexus.cli.vm_drives import DriveOption
 from nexus.cli.vm_machine import read
 from nexus.cli.vm_session import EXIT_HOST, Ending, Search, ending_of
@@ -57,7 +57,7 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
     words = [
         program,
         *("-M", "virt", "-smp", str(options.harts), "-m", f"{options.ram_bytes >> 10}K"),
-        *("-cpu", qemu_cpu(options.cpu, version)),
+        *("-cpu", qemu_cpu_of(options.cpu, version)),
         *_boot_words(options.boot),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
         *("-global", "virtio-mmio.force-legacy=false"),

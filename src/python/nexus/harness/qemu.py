@@ -78,9 +78,12 @@ class QemuEngine:
             drives = self._write_drives(machine)
             loaded = self._write_loaded(machine)
             plug = self._switch.take_plug(port)
-            command = qemu_command.build(
-                program, version, machine, kernel, config, plug.fileno(), drives, loaded
-            )
+            try:
+                command = qemu_command.build(
+                    program, version, machine, kernel, config, plug.fileno(), drives, loaded
+                )
+            except qemu_command.LackingError as exc:
+                raise PlanError(f"machine {machine.label}: boot.cpu: {exc}") from exc
             self._guests.append(self._spawn(machine.label, command, plug))
             plug.close()
         for cable, port in self._switch.cables().items():

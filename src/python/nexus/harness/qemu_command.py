@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nexus.contract.node import FIRMWARE_FILE
+from nexus.emulator.isa.cpu import OPTIONAL, Cpu, parse_cpu
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.plan import MachinePlan
 from nexus.scene.guest import DrivePlan
@@ -32,8 +33,15 @@ _CONFIG_FILE: Final = FIRMWARE_FILE
 # for it; there the blob is placed in the flash, where the guest's init looks next.
 _FW_CFG_VERSION_MIN: Final = (8, 0)
 _FLASH_BASE: Final = 0x2000_0000
+# Extensions that older versions of QEMU do not know, and the first that does.
+_NEWER: Final = ("zicond", "zcb")
+_NEWER_VERSION_MIN: Final = (8, 0)
 _VERSION: Final = re.compile(r"QEMU emulator version (\d+\.\d+(?:\.\d+)?)")
 _MIB: Final = 1 << 20
+
+
+class LackingError(ValueError):
+    """This version of QEMU does not know an extension; the message says which one does."""
 
 
 def check_version(text: str) -> str:
@@ -77,11 +85,15 @@ def build(
         network: An inherited file descriptor: the machine's end of its cable.
         drives: By slot, a file with the content of each of its disks.
         loaded: By its option, `bios` or `initrd`, a file with what else is loaded.
+
+    Raises:
+        LackingError: This version does not have what the machine's processor has.
     """
     loaded = loaded or {}
     mac = ":".join(f"{byte:02x}" for byte in machine.mac)
     return [
         program,
+        *("-cpu", qemu_cpu(parse_cpu(machine.boot.cpu), version)),
         *("-M", "virt", "-smp", str(machine.boot.harts), "-m", f"{machine.ram_bytes // _MIB}M"),
         *("-bios", str(loaded.get("bios", "none")), "-kernel", str(kernel)),
         *(("-initrd", str(loaded["initrd"])) if "initrd" in loaded else ()),
@@ -95,6 +107,31 @@ def build(
         *("-device", "virtio-rng-device,bus=virtio-mmio-bus.1"),
         *(word for drive in machine.drives for word in _drive(drive, drives[drive.slot])),
     ]
+
+
+def has_newer_extensions(version: str) -> bool:
+    """Whether this version knows all that our machine can have."""
+    return _numbers(version) >= _NEWER_VERSION_MIN
+
+
+def qemu_cpu(cpu: Cpu, version: str) -> str:
+    """QEMU's words for a set of extensions; what it has beside it is switched off.
+
+    Raises:
+        LackingError: This version does not know an extension.
+    """
+    is_old = not has_newer_extensions(version)
+    words = ["rv64", "h=false", "zbc=false"]
+    for name in OPTIONAL:
+        if name == "sv48":
+            continue  # QEMU's harts always have it.
+        is_there = name in cpu.extensions
+        if not (is_old and name in _NEWER):
+            words.append(f"{name}={'true' if is_there else 'false'}")
+        elif is_there:
+            needed = ".".join(map(str, _NEWER_VERSION_MIN))
+            raise LackingError(f"QEMU {version} does not have {name!r}; needed is {needed}")
+    return ",".join(words)
 
 
 def _drive(drive: DrivePlan, path: Path) -> tuple[str, ...]:

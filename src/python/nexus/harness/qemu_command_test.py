@@ -75,3 +75,14 @@ def test_older_qemu_gets_the_configuration_in_its_flash() -> None:
     command = _command("7.2.22")
     assert "-device loader,file=a.node,addr=0x20000000,force-raw=on" in command
     assert "-fw_cfg" not in command
+
+
+def test_processor_is_that_of_the_node() -> None:
+    assert "-cpu rv64,h=false,zbc=false,f=false,d=false," in _command("8.0.1")
+    machine = plan_fake.machine_plan("A", 10)
+    machine = replace(machine, boot=replace(machine.boot, cpu="rv64gc_zcb"))
+    files = (Path("a.elf"), Path("a.node"))
+    words = qemu_command.build("qemu", "8.0.1", machine, *files, network=7, drives={})
+    assert "f=true,d=true,zicond=false,zcb=true" in words[words.index("-cpu") + 1]
+    with pytest.raises(qemu_command.LackingError, match=r"QEMU 7\.2\.22 does not have 'zcb'"):
+        qemu_command.build("qemu", "7.2.22", machine, *files, network=7, drives={})
