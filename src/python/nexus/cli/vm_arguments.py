@@ -155,9 +155,6 @@ def _check_together(options: Options) -> None:
     """Refuse what does not go together, rather than leaving a wish unfulfilled in silence."""
     if options.trace_out is not None and options.trace is None:
         raise UsageError("--trace-out: goes with --trace")
-    for option, wanted in (("--trace", options.trace), ("--gdb", options.gdb)):
-        if wanted is not None and options.harts > 1 and options.engine != "qemu":
-            raise UsageError(f"{option}: goes with one hart, and --smp asks for {options.harts}")
     if options.trace is not None and options.gdb is not None:
         raise UsageError("--trace: does not go with --gdb")
     for option, path in (

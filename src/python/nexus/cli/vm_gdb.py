@@ -37,7 +37,7 @@ def debug(
     if session.state is State.KILLED:
         return None
     timeline.release()
-    timeline.machine.hart.stops_when_stuck = True
+    timeline.machine.stop_when_stuck()
     rest = Session(timeline.machine, until=options.until, max_instructions=options.max_instructions)
     rest.type(timeline.untyped)
     return rest

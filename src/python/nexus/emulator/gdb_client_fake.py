@@ -16,12 +16,12 @@ from nexus.emulator.timeline import Timeline
 class Client:
     """Speaks to a session as GDB would."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, harts: int = 1) -> None:
         kernel = program(text)
         self.symbols = assemble_with_symbols(text)[1]
 
         def options(observer: Observer) -> MachineOptions:
-            return MachineOptions(kernel=kernel, ram_bytes=1 << 20, observer=observer)
+            return MachineOptions(kernel=kernel, ram_bytes=1 << 20, harts=harts, observer=observer)
 
         self.timeline = Timeline(options, 50)
         self.session = GdbSession(self.timeline)

@@ -1,38 +1,32 @@
-"""What a debugger's resume packets ask for, once the one thread there is has been found in them.
+"""What a debugger's resume packets ask for: to go on, or to step one hart.
 
 c [addr]   s [addr]   C sig[;addr]   S sig[;addr]   vCont[;action[:thread]]...
+
+All harts go on together, whatever a packet says of the others: they have one clock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from nexus.emulator.gdb_number import number
 
-# The hart.  0 means any thread, -1 all of them.
-THREAD: Final = b"1"
-_OURS: Final = (b"0", b"-1")
-
 # What `vCont?` announces.  A signal means nothing to a machine, so C and S are c and s.
 _STEPS: Final = {b"c": False, b"C": False, b"s": True, b"S": True}
+
+# The hart that a thread id means; None is any of them.
+Find = Callable[[bytes], int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Go on, for one instruction or until something happens, from here or from an address."""
+    """Go on, for one instruction of a hart or until something happens, from here or an address."""
 
     is_step: bool
     address: int | None = None
-
-
-def is_thread(name: bytes) -> bool:
-    """Whether a thread id, in any of its spellings, means our hart.
-
-    Raises:
-        ValueError: It is no thread id.
-    """
-    return name in _OURS or number(name) == number(THREAD)
+    hart: int | None = None  # None: the one that is looked at.
 
 
 def parse_resume(packet: bytes) -> Resume:
@@ -48,13 +42,13 @@ def parse_resume(packet: bytes) -> Resume:
     return Resume(_STEPS[command], number(rest) if rest else None)
 
 
-def parse_actions(rest: bytes) -> Resume | None:
-    """Read what follows `vCont`: the first action that is for our hart counts.
+def parse_actions(rest: bytes, find: Find) -> Resume | None:
+    """Read what follows `vCont`: for each hart the first action that is for it counts.
 
     Raises:
         ValueError: An action is none that we announced, or for a thread that there is not.
     """
-    chosen = None
+    chosen: Resume | None = None
     for action in rest.split(b";")[1:]:
         what, colon, thread = action.partition(b":")
         command, signal = what[:1], what[1:]
@@ -62,8 +56,7 @@ def parse_actions(rest: bytes) -> Resume | None:
             raise ValueError(f"not an action: {action!r}")
         if signal:
             number(signal)
-        if colon and not is_thread(thread):
-            raise ValueError(f"no such thread: {thread!r}")
-        if chosen is None:
-            chosen = Resume(_STEPS[command])
+        hart = find(thread) if colon else None
+        if chosen is None or (_STEPS[command] and not chosen.is_step and chosen.hart is not None):
+            chosen = Resume(_STEPS[command], hart=hart)
     return chosen

@@ -16,17 +16,18 @@ from nexus.emulator.gdb_number import content, pair
 from nexus.emulator.gdb_packet import PACKET_BYTES_MAX, Again, Bad, Break, Deframer, Packet, encode
 from nexus.emulator.gdb_points import BREAKPOINTS_MAX as BREAKPOINTS_MAX  # A session's bound.
 from nexus.emulator.gdb_points import GdbPoints
-from nexus.emulator.gdb_resume import THREAD, Resume, is_thread, parse_actions, parse_resume
+from nexus.emulator.gdb_resume import Resume, parse_actions, parse_resume
+from nexus.emulator.gdb_threads import GdbThreads
 from nexus.emulator.history import History
 from nexus.emulator.observe import Hit
 
 # Between two looks at the debugger's socket: some ten milliseconds on the reference engine.
 SLICE_STEPS: Final = 20_000
 
-_ERROR_THREAD: Final = b"E03"  # ESRCH
 _ERROR_ANNEX: Final = b"E00"
 _TRAP: Final = b"05"
 _INTERRUPTED: Final = b"02"
+_BEGIN: Final = b"replaylog:begin;"
 
 _FEATURES: Final = (
     b"PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;ReverseStep+;ReverseContinue+;"
@@ -48,7 +49,8 @@ class GdbSession:
 
     def __init__(self, timeline: History) -> None:
         self.state = State.STOPPED
-        self._step_to: int | None = None  # The position at which a step is done.
+        self._step_to: int | None = None  # The position at which a step is done ...
+        self._stepped: int | None = None  # ... and of which hart it is.
         self._is_resumed = False
         self._timeline = timeline
         self._deframer = Deframer()
@@ -56,7 +58,8 @@ class GdbSession:
         self._last = b""
         self._stop_reason = b"S" + _TRAP
         self._points = GdbPoints(timeline.observer)
-        data = GdbData(timeline)
+        self._threads = GdbThreads(timeline)
+        data = GdbData(timeline, self._threads)
         self._commands: dict[bytes, Callable[[bytes], bytes | None]] = {
             b"?": lambda rest: self._stop_reason,
             b"g": data.read_general,
@@ -73,8 +76,8 @@ class GdbSession:
             b"v": self._verbose,
             b"q": self._query,
             b"Q": self._set,
-            b"H": self._choose_thread,
-            b"T": self._thread,
+            b"H": self._threads.choose,
+            b"T": self._threads.is_alive,
             b"D": self._detach,
             b"k": self._kill,
         }
@@ -90,7 +93,7 @@ class GdbSession:
                     output += self._send(reply)
             elif isinstance(event, Break):
                 if self.state is State.RUNNING:
-                    output += self._stop(b"S" + _INTERRUPTED)
+                    output += self._stop(self._signal(_INTERRUPTED))
             elif isinstance(event, Again):
                 output += self._last
             elif isinstance(event, Bad) and self._acknowledges:
@@ -103,15 +106,18 @@ class GdbSession:
         limit = timeline.position + SLICE_STEPS if self._step_to is None else self._step_to
         hit = timeline.advance(limit, is_resumed=self._is_resumed)
         self._is_resumed = False
+        if hit is not None and hit.is_turn:
+            self._step_to = timeline.position + 1
+            return b""
         if hit is not None:
             return self._stop(self._describe(hit))
         if timeline.is_over:
             return self._stop(self._ending())
         if self._step_to is not None and timeline.position >= limit:
-            return self._stop(b"S" + _TRAP)
+            return self._stop(self._signal(_TRAP, self._stepped))
         if timeline.position < limit and timeline.is_alone:
             # Asleep: nothing but the debugger can come.
-            return self._stop(b"S" + _INTERRUPTED)
+            return self._stop(self._signal(_INTERRUPTED))
         return b""
 
     def _execute(self, packet: bytes) -> bytes | None:
@@ -129,18 +135,14 @@ class GdbSession:
 
     def _stop(self, reason: bytes) -> bytes:
         self.state = State.STOPPED
+        self._timeline.observer.awaited = None
         self._stop_reason = reason
         return self._send(reason)
 
-    # -- The one thread --------------------------------------------------------------------------
-
-    def _choose_thread(self, rest: bytes) -> bytes:
-        """`H`: which thread later packets are about."""
-        return self._thread(rest[1:]) if rest[:1] in (b"c", b"g") else b""
-
-    def _thread(self, rest: bytes) -> bytes:
-        """`T`: whether a thread is alive."""
-        return b"OK" if is_thread(rest) else _ERROR_THREAD
+    def _signal(self, signal: bytes, hart: int | None = None, reason: bytes = b"") -> bytes:
+        """A stop reply, about a hart; without one, about the one whose turn it is."""
+        said = self._threads.stopped(hart) + reason
+        return b"T" + signal + said if said else b"S" + signal
 
     # -- Running ---------------------------------------------------------------------------------
 
@@ -151,28 +153,32 @@ class GdbSession:
         if self._timeline.is_over:
             return self._ending()
         if resume.address is not None:
-            gdb_target.write_register(self._timeline.machine, gdb_target.PC, resume.address)
+            gdb_target.write_register(self._threads.core, gdb_target.PC, resume.address)
             self._timeline.edited()
-        if resume.is_step and self._timeline.is_alone:
-            return self._step()
-        self._step_to = self._timeline.position + 1 if resume.is_step else None
+        hart = self._threads.current if resume.hart is None else resume.hart
+        has_turn = hart == self._timeline.machine.turn
+        if resume.is_step and has_turn and self._timeline.is_alone:
+            return self._step(hart)
+        self._stepped = hart if resume.is_step else None
+        self._step_to = self._timeline.position + 1 if resume.is_step and has_turn else None
+        self._timeline.observer.awaited = None if has_turn else self._stepped
         self._is_resumed = True
         self.state = State.RUNNING
         return None
 
-    def _step(self) -> bytes:
+    def _step(self, hart: int) -> bytes:
         hit = self._timeline.advance(self._timeline.position + 1)
         if self._timeline.is_over:
             return self._stopped(self._ending())
-        return self._stopped(b"S" + _TRAP if hit is None else self._describe(hit))
+        return self._stopped(self._signal(_TRAP, hart) if hit is None else self._describe(hit))
 
     def _backwards(self, rest: bytes) -> bytes:
         if rest == b"s":
             moved = self._timeline.step_back()
-            return self._stopped(b"S" + _TRAP if moved else b"T" + _TRAP + b"replaylog:begin;")
+            return self._stopped(self._signal(_TRAP, reason=b"" if moved else _BEGIN))
         if rest == b"c":
             hit = self._timeline.run_back()
-            found = b"T" + _TRAP + b"replaylog:begin;" if hit is None else self._describe(hit)
+            found = self._signal(_TRAP, reason=_BEGIN) if hit is None else self._describe(hit)
             return self._stopped(found)
         return b""
 
@@ -181,8 +187,7 @@ class GdbSession:
         return reason
 
     def _describe(self, hit: Hit) -> bytes:
-        reason = self._points.describe(hit)
-        return b"T" + _TRAP + reason if reason else b"S" + _TRAP
+        return self._signal(_TRAP, reason=self._points.describe(hit))
 
     def _ending(self) -> bytes:
         code = self._timeline.machine.exit_code
@@ -192,7 +197,7 @@ class GdbSession:
         if rest == b"Cont?":
             return b"vCont;c;C;s;S"
         if rest == b"Cont" or rest.startswith(b"Cont;"):
-            resume = parse_actions(rest)
+            resume = parse_actions(rest, self._threads.find)
             return ERROR_ARGUMENT if resume is None else self._go(resume)
         if rest.startswith(b"Kill"):
             self.state = State.KILLED
@@ -219,13 +224,9 @@ class GdbSession:
             return self._description(*argument.split(b":")[2:])
         if rest.startswith(b"Rcmd,"):
             return self._monitor(content(rest[5:]))
-        fixed = {
-            b"C": b"QC" + THREAD,
-            b"fThreadInfo": b"m" + THREAD,
-            b"sThreadInfo": b"l",
-            b"Attached": b"1",
-        }
-        return fixed.get(name, b"")
+        if rest == b"Attached":
+            return b"1"
+        return self._threads.query(rest) or b""
 
     def _monitor(self, text: bytes) -> bytes:
         """`monitor position`: where we are, and how far back we can go."""
@@ -250,7 +251,7 @@ class GdbSession:
         offset, length = pair(wanted[-1])
         if wanted[:-1] != (b"target.xml",):
             return _ERROR_ANNEX
-        text = gdb_target.target_xml(self._timeline.machine)
+        text = gdb_target.target_xml(self._threads.core)
         if offset > len(text):
             return ERROR_ARGUMENT
         more = offset + length < len(text)

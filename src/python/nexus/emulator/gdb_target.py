@@ -11,8 +11,8 @@ from typing import Final
 from nexus.emulator.inspect import read_csr, write_csr
 from nexus.emulator.isa.cpu import HAS_F
 from nexus.emulator.isa.operand import CSR_NAMES, FLOAT_NAMES, REGISTER_NAMES
-from nexus.emulator.machine import Machine
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.csr import CSRS
 
 PC: Final = 32
@@ -31,7 +31,7 @@ _UNION: Final = (
 )
 
 
-def target_xml(machine: Machine) -> bytes:
+def target_xml(core: Core) -> bytes:
     """The description, as GDB wants it."""
     general = "".join(
         f'<reg name="{name}" bitsize="64" type="{_type(name)}" regnum="{number}"/>'
@@ -47,15 +47,15 @@ def target_xml(machine: Machine) -> bytes:
         "<architecture>riscv:rv64</architecture>"
         f'<feature name="org.gnu.gdb.riscv.cpu">{general}'
         f'<reg name="pc" bitsize="64" type="code_ptr" regnum="{PC}"/></feature>'
-        f"{_float_feature(machine)}"
+        f"{_float_feature(core)}"
         f'<feature name="org.gnu.gdb.riscv.csr">{csrs}</feature>'
         '<feature name="org.gnu.gdb.riscv.virtual">'
         f'<reg name="priv" bitsize="64" regnum="{PRIVILEGE}"/></feature></target>'
     ).encode()
 
 
-def _float_feature(machine: Machine) -> str:
-    if not _has_float(machine):
+def _float_feature(core: Core) -> str:
+    if not _has_float(core):
         return ""
     registers = "".join(
         f'<reg name="{name}" bitsize="64" type="riscv_double" regnum="{number}"/>'
@@ -68,13 +68,13 @@ def _float_feature(machine: Machine) -> str:
     return f'<feature name="org.gnu.gdb.riscv.fpu">{_UNION}{registers}{csrs}</feature>'
 
 
-def _has_float(machine: Machine) -> bool:
-    return bool(machine.hart.state[s.EXTENSIONS] & HAS_F)
+def _has_float(core: Core) -> bool:
+    return bool(core.state[s.EXTENSIONS] & HAS_F)
 
 
-def _float_place(machine: Machine, number: int) -> int | None:
+def _float_place(core: Core, number: int) -> int | None:
     """The state word of a floating-point register by GDB's number."""
-    if FIRST_FLOAT <= number < FIRST_CSR and _has_float(machine):
+    if FIRST_FLOAT <= number < FIRST_CSR and _has_float(core):
         return s.F0 + number - FIRST_FLOAT
     return None
 
@@ -83,34 +83,34 @@ def _type(name: str) -> str:
     return {"ra": "code_ptr", "sp": "data_ptr", "gp": "data_ptr", "tp": "data_ptr"}.get(name, "int")
 
 
-def read_register(machine: Machine, number: int) -> int | None:
+def read_register(core: Core, number: int) -> int | None:
     """A register by GDB's number; None if there is none."""
     if number < PC:
-        return machine.register(number)
+        return core.state[number] if number else 0
     if number == PC:
-        return machine.hart.state[s.PC]
+        return core.state[s.PC]
     if number == PRIVILEGE:
-        return machine.hart.state[s.PRIVILEGE]
-    place = _float_place(machine, number)
+        return core.state[s.PRIVILEGE]
+    place = _float_place(core, number)
     if place is not None:
-        return machine.hart.state[place]
-    return read_csr(machine, number - FIRST_CSR)
+        return core.state[place]
+    return read_csr(core, number - FIRST_CSR)
 
 
-def write_register(machine: Machine, number: int, value: int) -> bool:
+def write_register(core: Core, number: int, value: int) -> bool:
     """Change a register; False if it cannot be changed."""
     if number == 0:
         return True
     if number == PRIVILEGE:
         if value not in (s.USER, s.SUPERVISOR, s.MACHINE):
             return False
-        machine.hart.state[s.PRIVILEGE] = value
+        core.state[s.PRIVILEGE] = value
         return True
-    place = _float_place(machine, number)
+    place = _float_place(core, number)
     if place is not None:
-        machine.hart.state[place] = value
+        core.state[place] = value
         return True
     if number > PC:
-        return number >= FIRST_CSR and write_csr(machine, number - FIRST_CSR, value)
-    machine.hart.state[s.PC if number == PC else number] = value
+        return number >= FIRST_CSR and write_csr(core, number - FIRST_CSR, value)
+    core.state[s.PC if number == PC else number] = value
     return True

@@ -1,6 +1,7 @@
 """Looks at a machine without disturbing it: memory by virtual address, csrs by number.
 
-Nothing here sets accessed or dirty bits, marks pages, raises traps or touches devices.
+Nothing here sets accessed or dirty bits, marks pages, raises traps or touches devices.  Where there
+are several harts, `core` says through whose eyes; without it, it is the one whose turn it is.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from nexus.emulator.machine import Machine
 from nexus.emulator.memory import PAGE_BYTES, Ram
 from nexus.emulator.reference import csr
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.mmu import PPN, PTE_HIGH, R, V, W, X, is_canonical, levels_of
 
 
-def translate(machine: Machine, address: int) -> int | None:
+def translate(machine: Machine, address: int, core: Core | None = None) -> int | None:
     """The physical address behind a virtual one, whatever the permissions say."""
-    state = machine.hart.state
+    state = (core or machine.hart).state
     if state[s.PRIVILEGE] == s.MACHINE or not state[s.SATP] >> 60:
         return address
     levels = levels_of(state[s.SATP])
@@ -37,12 +39,14 @@ def _walk(ram: Ram, table: int, address: int, levels: int) -> int | None:
     return None
 
 
-def _parts(machine: Machine, address: int, length: int) -> list[tuple[int, int]] | None:
+def _parts(
+    machine: Machine, address: int, length: int, core: Core | None
+) -> list[tuple[int, int]] | None:
     """The physical ranges, none across a page; None if a part of it is not memory."""
     parts = []
     while length > 0:
         size = min(length, PAGE_BYTES - address % PAGE_BYTES)
-        physical = translate(machine, address)
+        physical = translate(machine, address, core)
         if physical is None or not machine.ram.contains(physical, size):
             return None
         parts.append((physical, size))
@@ -50,29 +54,34 @@ def _parts(machine: Machine, address: int, length: int) -> list[tuple[int, int]]
     return parts
 
 
-def read_memory(machine: Machine, address: int, length: int) -> bytes | None:
+def read_memory(
+    machine: Machine, address: int, length: int, core: Core | None = None
+) -> bytes | None:
     """Read virtual memory; None if a part of it is none."""
-    parts = _parts(machine, address, length)
+    parts = _parts(machine, address, length, core)
     if parts is None:
         return None
     return b"".join(machine.ram.read(*part) for part in parts)
 
 
-def read_memory_from(machine: Machine, address: int, length: int) -> bytes:
+def read_memory_from(
+    machine: Machine, address: int, length: int, core: Core | None = None
+) -> bytes:
     """Read virtual memory up to where it ends, if that is before `length`."""
     data = b""
     while len(data) < length:
         at = address + len(data)
-        piece = read_memory(machine, at, min(length - len(data), PAGE_BYTES - at % PAGE_BYTES))
+        size = min(length - len(data), PAGE_BYTES - at % PAGE_BYTES)
+        piece = read_memory(machine, at, size, core)
         if piece is None:
             break
         data += piece
     return data
 
 
-def write_memory(machine: Machine, address: int, data: bytes) -> bool:
+def write_memory(machine: Machine, address: int, data: bytes, core: Core | None = None) -> bool:
     """Write virtual memory, read-only pages too; False if a part of it is none."""
-    parts = _parts(machine, address, len(data))
+    parts = _parts(machine, address, len(data), core)
     if parts is None:
         return False
     for physical, size in parts:
@@ -81,18 +90,18 @@ def write_memory(machine: Machine, address: int, data: bytes) -> bool:
     return True
 
 
-def read_csr(machine: Machine, number: int) -> int | None:
+def read_csr(core: Core, number: int) -> int | None:
     """The value of a csr, whatever the privilege; None if there is no such register."""
     found = csr.CSRS.get(number)
-    return None if found is None else found.read(machine.hart)
+    return None if found is None else found.read(core)
 
 
-def write_csr(machine: Machine, number: int, value: int) -> bool:
+def write_csr(core: Core, number: int, value: int) -> bool:
     """Write a csr as machine mode would; False if there is none, or it is read-only."""
     found = csr.CSRS.get(number)
     if found is None or number >> 10 == 3:
         return False
-    found.write(machine.hart, value)
+    found.write(core, value)
     return True
 
 

@@ -76,4 +76,4 @@ class LiveHistory:
         """Look at nothing any more."""
         self.observer.breakpoints.clear()
         self.observer.watches.clear()
-        self.observer.hit = None
+        self.observer.hit = self.observer.awaited = None

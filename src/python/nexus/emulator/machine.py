@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from nexus.emulator import reset
 from nexus.emulator.board import NS_PER_TICK, AttachedDrive, Devices, attach_devices
 from nexus.emulator.bus import Bus
+from nexus.emulator.engines import hart_of
 from nexus.emulator.loading import load, prepare
 from nexus.emulator.machine_options import ENGINES as ENGINES
 from nexus.emulator.machine_options import RAM_BYTES_MAX as RAM_BYTES_MAX
 from nexus.emulator.machine_options import MachineOptions as MachineOptions
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.turns import Turns
 
@@ -40,7 +42,7 @@ class Stop(Enum):
 
 
 class Machine:
-    """A board with one hart."""
+    """A board with its harts."""
 
     def __init__(self, options: MachineOptions) -> None:
         """Load the kernel and reset.
@@ -55,9 +57,9 @@ class Machine:
         boot = prepare(options.files, options.ram_bytes, options.board)
         load(self._ram, boot)
         bus = Bus()
-        self._hart = _make_hart(options, self._ram, bus, boot.start)
-        # A hart that gets nowhere does not keep the others from it.
-        self._hart.stops_when_stuck = options.stops_when_stuck and options.harts == 1
+        self._hart = hart_of(options, self._ram, bus, boot.start)
+        if options.stops_when_stuck:
+            self.stop_when_stuck()
         for number, value in reset.registers(boot.tree, boot.start).items():
             self._hart.state[number] = value
         self._turns = Turns(self._hart, options.harts) if options.harts > 1 else None
@@ -157,6 +159,8 @@ class Machine:
         hart = self._hart
         hart.update_timers()
         self._devices.rtc.update()
+        if self._turns is not None:
+            self._turns.choose()
         if hart.has_wakeup:
             hart.state[s.WAITING] = 0
         if not hart.state[s.WAITING]:
@@ -205,8 +209,27 @@ class Machine:
 
     @property
     def hart(self) -> Hart:
-        """The hart, for debuggers, traces and snapshots."""
+        """The hart whose turn it is, for debuggers, traces and snapshots."""
         return self._hart
+
+    @property
+    def harts(self) -> int:
+        """How many there are."""
+        return self._options.harts
+
+    @property
+    def turn(self) -> int:
+        """The number of the hart whose turn it is."""
+        return 0 if self._turns is None else self._turns.current
+
+    def core(self, number: int) -> Core:
+        """A hart by its number, to look at and to change by hand."""
+        return self._hart if self._turns is None else self._turns.core(number)
+
+    def stop_when_stuck(self) -> None:
+        """From now on a loop of traps ends the run, if there is one hart to be caught in it."""
+        # A hart that gets nowhere does not keep the others from it.
+        self._hart.stops_when_stuck = self._options.harts == 1
 
     @property
     def ram(self) -> Ram:
@@ -231,19 +254,7 @@ class Machine:
     @property
     def identity(self) -> bytes:
         """SHA-256 over what of the options cannot be told from the state."""
-        options = self._options
-        digest = hashlib.sha256()
-        parts = [options.kernel, options.mac or b""]
-        for name in sorted(options.fw_cfg):
-            parts += [name.encode(), options.fw_cfg[name]]
-        parts += [options.firmware, options.initrd, options.append.encode(), options.device_tree]
-        parts.append(b"%d" % options.epoch_s)
-        for disk in options.drives:
-            parts.append(f"{disk.slot} {disk.is_read_only} {disk.drive.size_bytes}".encode())
-        parts.append(f"{options.cpu} {options.harts}".encode())
-        for part in parts:
-            digest.update(len(part).to_bytes(8, "little") + part)
-        return digest.digest()
+        return self._options.identity
 
     @property
     def trap_loop(self) -> TrapLoop | None:
@@ -274,21 +285,3 @@ class Machine:
         digest.update(b"".join(word.to_bytes(8, "little") for word in words))
         digest.update(self._ram.buffer)
         return digest.hexdigest()
-
-
-def _make_hart(options: MachineOptions, ram: Ram, bus: Bus, start: int) -> Hart:
-    if options.observer is not None:
-        from nexus.emulator.observe import ObservedHart
-
-        return ObservedHart(ram, bus, start, options.observer, options.cpu)
-    if options.coverage is not None:
-        from nexus.emulator.covered import make_hart
-
-        return make_hart(ram, bus, start, options)
-    if options.native_blob is None:
-        return Hart(ram, bus, start, cpu=options.cpu)
-    # Only machines that use it pay for mapping native code, and other processors never see it.
-    from nexus.emulator.native.hart import NativeHart
-
-    source = options.translations or options.translation_source
-    return NativeHart(ram, bus, start, options.native_blob, source, options.cpu)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -85,10 +86,24 @@ class MachineOptions:
             )
         if self.coverage and (self.observer or self.engine == "translated"):
             raise ValueError("coverage: does not go with an observer or engine='translated'")
-        if self.observer is not None and self.harts > 1:
-            raise ValueError(f"observer: expected with harts=1, not {self.harts}")
         if self.observer is not None and self.engine != "reference":
             raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
+
+    @property
+    def identity(self) -> bytes:
+        """SHA-256 over what of them cannot be told from a machine's state."""
+        digest = hashlib.sha256()
+        parts = [self.kernel, self.mac or b""]
+        for name in sorted(self.fw_cfg):
+            parts += [name.encode(), self.fw_cfg[name]]
+        parts += [self.firmware, self.initrd, self.append.encode(), self.device_tree]
+        parts.append(b"%d" % self.epoch_s)
+        for disk in self.drives:
+            parts.append(f"{disk.slot} {disk.is_read_only} {disk.drive.size_bytes}".encode())
+        parts.append(f"{self.cpu} {self.harts}".encode())
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "little") + part)
+        return digest.digest()
 
     @property
     def files(self) -> BootFiles:

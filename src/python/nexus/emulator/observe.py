@@ -36,10 +36,11 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Why the hart stopped: a breakpoint (`watch` is None) or a watched access."""
+    """Why the hart stopped: a breakpoint (`watch` is None), a watched access, or its turn."""
 
     address: int
     watch: Watch | None = None
+    is_turn: bool = False  # It has the turn, which somebody waited for.
 
 
 class Observer:
@@ -51,6 +52,8 @@ class Observer:
         self.on_instruction: Callable[[int], None] | None = None
         self.on_trap: Callable[[int, int], None] | None = None
         self.hit: Hit | None = None
+        # Stop as soon as this hart has the turn.
+        self.awaited: int | None = None
         # At these steps we just stopped: a breakpoint there, or accesses of that instruction,
         # would stop us again for ever.
         self.resumed_at = -1
@@ -70,6 +73,15 @@ class ObservedHart(Hart):
     ) -> None:
         super().__init__(ram, bus, entry, cpu=cpu)
         self.observer = observer
+
+    def run(self, budget: int) -> int:
+        """Execute up to `budget` steps, unless this is the turn that somebody waits for."""
+        observer = self.observer
+        if budget and observer.awaited == self.state[s.HART]:
+            observer.awaited = None
+            observer.hit = Hit(self.state[s.PC], is_turn=True)
+            return 0
+        return super().run(budget)
 
     def _run_blocks(self) -> None:
         observer = self.observer

@@ -126,9 +126,9 @@ def _registers(machine: Machine) -> list[str]:
     words = [f"{REGISTER_NAMES[n]:>4} {machine.register(n):016x}" for n in range(32)]
     lines = ["  ".join(words[start : start + 4]) for start in range(0, 32, 4)]
     csrs = (("mstatus", 0x300), ("mie", 0x304), ("mip", 0x344), ("satp", 0x180))
-    shown = [f"{name} {read_csr(machine, number) or 0:#x}" for name, number in csrs]
+    shown = [f"{name} {read_csr(machine.hart, number) or 0:#x}" for name, number in csrs]
     vectors = (("mtvec", 0x305), ("stvec", 0x105))
-    shown += [f"{name} {read_csr(machine, number) or 0:#x}" for name, number in vectors]
+    shown += [f"{name} {read_csr(machine.hart, number) or 0:#x}" for name, number in vectors]
     return [*lines, "  ".join(shown)]
 
 

@@ -99,7 +99,7 @@ class Timeline:
         """Look at nothing any more: the machine will be run by somebody else."""
         self.observer.breakpoints.clear()
         self.observer.watches.clear()
-        self.observer.hit = None
+        self.observer.hit = self.observer.awaited = None
 
     def edited(self) -> None:
         """Registers or memory were changed by hand: forget the past and the input to come."""
@@ -149,7 +149,7 @@ class Timeline:
                 break
             self._type_logged()
         hit, self.observer.hit = self.observer.hit, None
-        if hit is None or hit.watch is not None:
+        if hit is None or hit.watch is not None or hit.is_turn:
             self._arrive()
         self._take_console()
         return hit

@@ -3,7 +3,8 @@
     1234 S 0000000080200124 kernel_main+0x24: 00a00893  addi a7, zero, 10
     1301 U 0000000000010458 trap 8 ecall from user, value 0x0
 
-An instruction's line has what ran before it (a count), privilege, pc, name, word, and text.
+An instruction's line has what ran before it (a count), privilege, pc, name, word, and text.  Where
+there are several harts, the privilege follows the hart's number: `2:S`.
 """
 
 from __future__ import annotations
@@ -57,4 +58,6 @@ class Tracer:
         hart = self.machine.hart
         name = self._symbols.name_of(pc)
         privilege = LETTERS[hart.state[s.PRIVILEGE]]
+        if self.machine.harts > 1:
+            privilege = f"{hart.state[s.HART]}:{privilege}"
         return f"{hart.steps} {privilege} {pc:016x}" + (f" {name}" if name else "")

@@ -25,11 +25,15 @@ def with_symbols(image: bytes, symbols: dict[str, int], kind: int = 2) -> bytes:
     return bytes(header) + image[64:] + table + names + sections
 
 
-def traced(text: str, what: str, symbols: Symbols, until_ns: int = 1000) -> list[str]:
+def traced(
+    text: str, what: str, symbols: Symbols, until_ns: int = 1000, harts: int = 1
+) -> list[str]:
     lines: list[str] = []
     observer = Observer()
     tracer = Tracer(symbols, lines.append)
-    options = MachineOptions(kernel=program(text), ram_bytes=1 << 20, observer=observer)
+    options = MachineOptions(
+        kernel=program(text), ram_bytes=1 << 20, harts=harts, observer=observer
+    )
     tracer.machine = Machine(options)
     tracer.watch(observer, what)
     tracer.machine.run(until_ns)
@@ -49,6 +53,20 @@ def test_instructions_have_count_privilege_address_name_word_and_text() -> None:
         "2 M 0000000080000008 here: 157d      addi a0, a0, -1",
         "3 M 000000008000000a here+0x2: 342025f3  csrrs a1, mcause, zero",
     ]
+
+
+def test_of_several_harts_each_line_has_the_number() -> None:
+    text = "csrr a0, mhartid\n beqz a0, stop\n ebreak\nstop: wfi\n j stop"
+    lines = traced(text, "instructions", Symbols((), ()), harts=2)
+    assert lines[:5] == [
+        "0 0:M 0000000080000000: f1402573  csrrs a0, mhartid, zero",
+        "1 0:M 0000000080000004: 00050463  beq a0, zero, 0x8000000c",
+        "2 0:M 000000008000000c: 10500073  wfi",
+        "3 1:M 0000000080000000: f1402573  csrrs a0, mhartid, zero",
+        "4 1:M 0000000080000004: 00050463  beq a0, zero, 0x8000000c",
+    ]
+    traps = traced(text, "traps", Symbols((), ()), harts=2)
+    assert traps[0] == "5 1:M 0000000080000008 trap 3 breakpoint, value 0x0"
 
 
 def test_a_traced_loop_has_a_line_a_turn() -> None:

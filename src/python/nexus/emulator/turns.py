@@ -15,8 +15,10 @@ from array import array
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from nexus.emulator.parked import COMMON, ParkedHart, ParkedWords
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.clock import MTIP, TICKS_PER_MTIME
+from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.csr import MENVCFG_STCE, STIP
 from nexus.emulator.reference.hart import Hart
 
@@ -25,8 +27,6 @@ TURN_STEPS: Final = 5_000
 HARTS_MAX: Final = 8
 _M64: Final = (1 << 64) - 1
 
-# What the machine has once: the hart that takes over finds it as it is.
-_COMMON: Final = (s.STEPS, s.IDLE, s.MTIME_OFFSET)
 _PROTECTION: Final = slice(s.PMPCFG0, s.PMPADDR0 + s.PMPADDR_COUNT)
 
 
@@ -82,6 +82,18 @@ class Turns:
     def words_of(self, number: int) -> Sequence[int]:
         """The state words of a hart, for digests."""
         return self._words() if number == self._current else self._parked[number]
+
+    @property
+    def current(self) -> int:
+        """The number of the hart whose turn it is."""
+        return self._current
+
+    def core(self, number: int) -> Core:
+        """A hart, to look at and to change by hand."""
+        if number == self._current:
+            return self._hart
+        words = ParkedWords(self._hart, self._parked[number], self._lines_of)
+        return ParkedHart(self._hart, words)
 
     # -- Whose turn it is ------------------------------------------------------------------------
 
@@ -183,7 +195,7 @@ class Turns:
         leaving[s.INSTRET_OFFSET] = leaving[s.INSTRET_OFFSET] + leaving[s.STEPS] & _M64
         self._parked[self._current] = leaving
         coming = array("Q", self._parked[number])
-        for index in _COMMON:
+        for index in COMMON:
             coming[index] = leaving[index]
         coming[s.INSTRET_OFFSET] = coming[s.INSTRET_OFFSET] - leaving[s.STEPS] & _M64
         state = hart.state
