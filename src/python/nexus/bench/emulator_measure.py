@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nexus.bench.guest_cliff import CLIFFS, STORMS
+from nexus.bench.guest_harts import HARTS
 from nexus.bench.guest_kernel import DISK_BYTES, KERNEL
 from nexus.bench.guest_workload import EMPTY, WORKLOADS
 from nexus.bench.process import Cost, run
@@ -24,10 +25,10 @@ from nexus.harness.qemu_command import PROGRAM
 _REFERENCE_DIVISOR: Final = 200
 
 # Everything that is run by itself.
-PROGRAMS: Final = {**WORKLOADS, **CLIFFS, **STORMS, "empty": EMPTY}
+PROGRAMS: Final = {**WORKLOADS, **CLIFFS, **STORMS, **HARTS, "empty": EMPTY}
 
 Say = Callable[[str], None]
-Command = Callable[[Path, str], list[str]]  # Of a kernel and a disk, or none.
+Command = Callable[[Path, str, int], list[str]]  # Of a kernel, a disk, or none, and harts.
 
 _FOREIGN: Final = "a foreign kernel to its prompt"
 
@@ -79,7 +80,8 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
         say(f"round {number + 1} of {settings.rounds}")
         for name in (*names, "empty"):
             for engine, command in engines.items():
-                _sample(samples[engine], name, command(kernels[engine == "reference"][name], ""))
+                kernel = kernels[engine == "reference"][name]
+                _sample(samples[engine], name, command(kernel, "", PROGRAMS[name].harts))
     worlds = _measure_foreign(settings, engines, say) if settings.workloads is None else {}
     if settings.images:
         worlds |= _measure_worlds(settings, say)
@@ -105,28 +107,36 @@ def _engines(settings: Settings, say: Say) -> dict[str, Command]:
     """The command that runs a kernel, for every engine that is here."""
     python = [sys.executable, "-m", "nexus.bench.run_guest"]
     engines: dict[str, Command] = {
-        "reference": lambda kernel, disk: [*python, "reference", str(kernel), disk],
+        "reference": lambda kernel, disk, harts: [
+            *python,
+            "reference",
+            str(kernel),
+            disk,
+            str(harts),
+        ],
     }
     blob = settings.native_blob
     if blob is not None:
-        engines["native"] = lambda kernel, disk: [
+        engines["native"] = lambda kernel, disk, harts: [
             *python,
             "native",
             str(kernel),
             disk,
+            str(harts),
             str(blob),
         ]
         if settings.translator:
-            engines["translated"] = lambda kernel, disk: [
+            engines["translated"] = lambda kernel, disk, harts: [
                 *python,
                 "translated",
                 str(kernel),
                 disk,
+                str(harts),
                 str(blob),
                 str(_translate(settings, kernel)),
             ]
     if shutil.which(PROGRAM):
-        engines["qemu"] = lambda kernel, disk: [
+        engines["qemu"] = lambda kernel, disk, harts: [
             PROGRAM,
             "-M",
             "virt",
@@ -135,6 +145,8 @@ def _engines(settings: Settings, say: Say) -> dict[str, Command]:
             "-m",
             "64M",
             "-nodefaults",
+            "-smp",
+            str(harts),
             *("-display", "none", "-serial", "stdio", "-kernel", str(kernel)),
             *(_qemu_disk(disk) if disk else ()),
         ]
@@ -223,7 +235,7 @@ def _measure_foreign(
     for number in range(settings.rounds):
         say(f"{_FOREIGN}, round {number + 1} of {settings.rounds}")
         for engine, command in engines.items():
-            costs.setdefault(engine, []).append(run(command(kernel, str(disk))))
+            costs.setdefault(engine, []).append(run(command(kernel, str(disk), 1)))
     return {_FOREIGN: _medians(costs)}
 
 

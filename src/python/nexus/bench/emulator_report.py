@@ -7,6 +7,7 @@ from statistics import geometric_mean
 from typing import Any, Final
 
 from nexus.bench.guest_cliff import OPERATIONS, PAIRS, STORMS
+from nexus.bench.guest_harts import HARTS, ONE_HART
 from nexus.bench.guest_workload import WORKLOADS
 
 _QEMU: Final = "qemu"
@@ -23,7 +24,7 @@ def as_text(result: Mapping[str, Any]) -> str:
     figures = result["workloads"]
     lines += _workloads({name: found for name, found in figures.items() if name in WORKLOADS})
     lines += ["", *_pairs(figures), "", *_storms(figures, result["divisor"])]
-    lines += ["", *_start(result["start"])]
+    lines += ["", *_harts(figures), "", *_start(result["start"])]
     if result["worlds"]:
         lines += ["", *_worlds(result["worlds"])]
     if not result["answers_agree"]:
@@ -102,6 +103,23 @@ def _storms(figures: Mapping[str, Mapping[str, Any]], divisor: int) -> list[str]
             cells.append(f"{seconds / operations * 1e9:.1f}{ratio}")
         rows.append(cells)
     return _table(["an operation, ns (speed, QEMU = 1)", *engines], rows)
+
+
+def _harts(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The processor time of the same work on several harts."""
+    if ONE_HART not in figures:
+        return []
+    rows = []
+    for name in HARTS:
+        if name not in figures:
+            continue
+        cells = [name]
+        for engine, figure in figures[name].items():
+            ratio = figure["steady_s"] / figures[ONE_HART][engine]["steady_s"]
+            cells.append(f"{ratio:.2f} ({figure['steady_s']:.2f})")
+        rows.append(cells)
+    head = "the same work, processor time (one hart = 1; s)"
+    return _table([head, *figures[ONE_HART]], rows)
 
 
 def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:

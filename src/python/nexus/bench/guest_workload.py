@@ -254,6 +254,7 @@ class Workload:
     source: Callable[[], str]
     rounds: int  # About 0.2 s on QEMU on a machine of 2026.
     is_compute: bool = True
+    harts: int = 1
 
     def elf(self, divisor: int = 1) -> bytes:
         """The program, with `1 / divisor` of its rounds."""

@@ -2,6 +2,7 @@ import pytest
 
 from nexus.bench.emulator_report import as_text
 from nexus.bench.guest_cliff import CLIFFS, PAIRS, STORMS
+from nexus.bench.guest_harts import HARTS
 from nexus.bench.guest_kernel import DISK_BYTES, PROMPT, kernel_text
 from nexus.bench.guest_workload import EMPTY, WORKLOADS, Workload
 from nexus.emulator.board import AttachedDrive
@@ -14,8 +15,11 @@ _DIVISOR = 20000
 
 
 def _answer(workload: Workload, divisor: int) -> bytes:
-    options = MachineOptions(kernel=workload.elf(divisor), ram_bytes=16 << 20, cpu=RV64GC)
-    machine = Machine(options)
+    machine = Machine(
+        MachineOptions(
+            kernel=workload.elf(divisor), ram_bytes=16 << 20, cpu=RV64GC, harts=workload.harts
+        )
+    )
     assert machine.run(1_000_000_000) is Stop.FINISHED
     assert machine.exit_code == 0
     return machine.take_console()
@@ -36,6 +40,12 @@ def test_cliffs_end(name: str) -> None:
 def test_code_at_a_cliff_computes_the_same_as_away_from_it() -> None:
     for cliff, plain in PAIRS.items():
         assert _answer(CLIFFS[cliff], _DIVISOR) == _answer(CLIFFS[plain], _DIVISOR)
+
+
+def test_harts_compute_the_same_however_many_they_are() -> None:
+    answers = {_answer(workload, _DIVISOR) for workload in HARTS.values()}
+    assert len(answers) == 1
+    assert answers != {_answer(EMPTY, 1)}
 
 
 def test_the_foreign_kernel_reaches_its_prompt() -> None:
@@ -62,6 +72,8 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
                 "calls": {"native": engine, "qemu": {**engine, "mips": 50.0}},
                 "a locked word": {"native": {**engine, "steady_s": 2.0}},
                 "open to machine mode": {"native": engine},
+                "1 hart": {"native": engine},
+                "4 harts": {"native": {**engine, "steady_s": 1.5}},
                 "sstatus": {"native": engine, "qemu": {**engine, "steady_s": 3.0}},
             },
             "start": start,
@@ -72,4 +84,5 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
     assert "| a locked word, against open to machine mode | 0.50 |" in text
     assert "(3.00)" in text
     assert "| boot: wall | 2.00 |" in text
+    assert "| 4 harts | 1.50 (1.50) |" in text
     assert "DISAGREE" in text

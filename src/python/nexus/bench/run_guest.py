@@ -20,8 +20,8 @@ _UNTIL_NS = 1000 * 10**9
 
 
 def main(argv: list[str]) -> int:
-    """Run the program: ENGINE KERNEL DISK [NATIVE_BLOB [TRANSLATIONS]]; DISK may be empty."""
-    engine, kernel, disk, *code = argv
+    """Run the program: ENGINE KERNEL DISK HARTS [NATIVE_BLOB [TRANSLATIONS]]; DISK may be empty."""
+    engine, kernel, disk, harts, *code = argv
     drives = []
     if disk:
         drives.append(AttachedDrive(DRIVE_SLOTS[0], MemoryDrive(Path(disk).read_bytes())))
@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
             kernel=Path(kernel).read_bytes(),
             drives=drives,
             cpu=RV64GC,
+            harts=int(harts),
             engine=engine,
             **values,  # type: ignore[arg-type]  # Of mixed types.
         )
