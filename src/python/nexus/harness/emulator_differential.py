@@ -24,13 +24,14 @@ from nexus.emulator.differential.compare import Difference, differences
 from nexus.emulator.differential.frame import RAM_BYTES, frame
 from nexus.emulator.differential.probe import Probe
 from nexus.emulator.differential.probes import draw
+from nexus.emulator.differential.zcb import ZCB
 from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.entry.program import Text, run_program
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
-from nexus.harness.qemu_command import PROGRAM, check_version
+from nexus.harness.qemu_command import PROGRAM, check_version, has_newer_extensions, qemu_cpu
 
 EXIT_DIFFERENT: Final = 1
 EXIT_HOST: Final = 21
@@ -38,9 +39,9 @@ EXIT_UNAVAILABLE: Final = 22
 
 # The processor that has what our machine has, of the extensions that can be switched off.
 CPU: Final = "rv64,f=false,d=false,h=false,v=false,zba=false,zbb=false,zbc=false,zbs=false"
-# The same for arithmetic: Zicond and Zcb came to QEMU later.
-EXTENSIONS: Final = ("f", "d", "zba", "zbb", "zbs")
-CPU_OF_ARITHMETIC: Final = "rv64,h=false,v=false,zbc=false"
+# What is tried of arithmetic; Zicond and Zcb came to QEMU later.
+_CPU: Final = parse_cpu("rv64gc_zba_zbb_zbs")
+_CPU_NEWER: Final = parse_cpu("rv64gc_zba_zbb_zbs_zicond_zcb")
 
 PROBES_DEFAULT: Final = 200
 PROGRAMS_DEFAULT: Final = 10
@@ -148,7 +149,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             seeds = range(given.seed, given.seed + given.programs)
             different = compare_all(program, version, seeds, given.probes, blob, Path(folder))
             if given.rounds:
-                rounds = Program(rows_for(EXTENSIONS), given.seed, given.rounds)
+                cpu = _CPU_NEWER if has_newer_extensions(version) else _CPU
+                others = ZCB if "zcb" in cpu.extensions else {}
+                rounds = Program(rows_for(cpu.extensions), given.seed, given.rounds, others)
                 different += compare_arithmetic(program, version, rounds, blob, Path(folder))
             return EXIT_DIFFERENT if different else 0
     except UsageError as error:
@@ -187,11 +190,12 @@ def compare_arithmetic(
     """
     kernel = executable(assemble(rounds.text))
     seconds = _QEMU_SECONDS + rounds.rounds // _QEMU_ROUNDS_PER_SECOND
-    theirs = run_qemu(program, kernel, folder, CPU_OF_ARITHMETIC, seconds)
+    cpu = _CPU_NEWER if rounds.others else _CPU
+    theirs = run_qemu(program, kernel, folder, qemu_cpu(cpu, version), seconds)
     engines = _engines(blob)
     if blob is not None and rounds.rounds > _ROUNDS_DEFAULT:
         del engines["reference"]
-    cpu, budget = parse_cpu("rv64gc_zba_zbb_zbs"), rounds.rounds * _BUDGET_NS_PER_ROUND
+    budget = rounds.rounds * _BUDGET_NS_PER_ROUND
     different = 0
     for name, code in engines.items():
         found = rounds.differing(run_here(kernel, code, cpu, _BUDGET_NS + budget), theirs)
@@ -199,7 +203,7 @@ def compare_arithmetic(
         for row in found:
             print(f"seed {rounds.seed}, {name}: {row} gives other results or flags")
     print(
-        f"{len(rounds.rows)} rows, {rounds.rounds} rounds each, on QEMU {version} and"
+        f"{len(rounds.names)} rows of {cpu}, {rounds.rounds} rounds each, on QEMU {version} and"
         f" {', '.join(engines)}: {different} differences"
     )
     return different

@@ -13,8 +13,8 @@ a0..a2 operands.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.emulator.differential.known import UNCOMPARED_ROWS
@@ -158,12 +158,23 @@ class Program:
     rows: tuple[Instruction, ...]
     seed: int
     rounds: int = ROUNDS_DEFAULT
+    # Instructions without rows of their own, by name: the texts of each.
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """What is tried, in order."""
+        return [*(row.name for row in self.rows), *self.others]
 
     @property
     def text(self) -> str:
         """The program for the assembler."""
         chance = random.Random(self.seed)
         loops = [_loop(row, number, self.rounds, chance) for number, row in enumerate(self.rows)]
+        loops += [
+            "\n".join([*_head(number, "i", self.rounds), *_tail(number, texts)])
+            for number, texts in enumerate(self.others.values(), len(self.rows))
+        ]
         kinds = [
             _DRAW.format(kind=kind, last=_TABLE_WORDS - 1, **parts)
             for kind, parts in _KINDS.items()
@@ -175,13 +186,13 @@ class Program:
         """The names of rows for which two machines sent different hashes."""
         size = RECORD_BYTES * STRETCHES
         return [
-            row.name
-            for number, row in enumerate(self.rows)
+            name
+            for number, name in enumerate(self.names)
             if ours[size * number :][:size] != theirs[size * number :][:size]
         ]
 
 
-def rows_for(extensions: Sequence[str]) -> tuple[Instruction, ...]:
+def rows_for(extensions: Iterable[str]) -> tuple[Instruction, ...]:
     """The rows of some optional extensions that access no memory."""
     mask = mask_of(extensions)
     return tuple(
@@ -214,25 +225,34 @@ def _kind_of(row: Instruction) -> str:
 
 def _loop(row: Instruction, number: int, rounds: int, chance: random.Random) -> str:
     kind = _kind_of(row)
+    lines = _head(number, kind, rounds)
+    if kind != "i":
+        lines += [f"fmv.d.x fa{index}, a{index}" for index in range(3)]
+        if "rs3" in row.syntax:
+            lines.append(_cancelling(number, kind))
+    return "\n".join([*lines, *_tail(number, _variants(row, chance))])
+
+
+def _head(number: int, kind: str, rounds: int) -> list[str]:
+    """The beginning of a loop, up to its operands in a0..a2."""
     lines = [
         f"li s1, 0\nli s5, {STRETCHES}",
         f"stretch_{number}: li s2, {max(rounds // STRETCHES, 1)}",
     ]
     lines += [f"round_{number}: call draw_{kind}", "mv a2, a0", f"call draw_{kind}", "mv a1, a0"]
-    lines += [f"call draw_{kind}", _near(number)]
-    if kind != "i":
-        lines += [f"fmv.d.x fa{index}, a{index}" for index in range(3)]
-        if "rs3" in row.syntax:
-            lines.append(_cancelling(number, kind))
-    lines += ["srli a5, s0, 40", "andi a5, a5, 7", "addi t0, a5, -5"]
+    return [*lines, f"call draw_{kind}", _near(number)]
+
+
+def _tail(number: int, texts: Iterable[str]) -> list[str]:
+    """The rest of it: mode and flags, what is tried, and what came of it."""
+    lines = ["srli a5, s0, 40", "andi a5, a5, 7", "addi t0, a5, -5"]
     lines += [f"blt t0, zero, mode_{number}", "li a5, 0", f"mode_{number}: slli a5, a5, 5"]
     # Half of the time the inexact flag is raised already, which is when the host's unit is asked.
     lines += ["srli t0, s0, 45", "andi t0, t0, 1", "or a5, a5, t0"]
-    for text in _variants(row, chance):
+    for text in texts:
         lines += ["csrw fcsr, a5", text, "csrr a4, fcsr", "call mix"]
     lines += ["addi s2, s2, -1", f"bnez s2, round_{number}", "call send"]
-    lines += ["addi s5, s5, -1", f"bnez s5, stretch_{number}"]
-    return "\n".join(lines)
+    return [*lines, "addi s5, s5, -1", f"bnez s5, stretch_{number}"]
 
 
 def _near(number: int) -> str:

@@ -10,6 +10,7 @@ import random
 import pytest
 
 from nexus.emulator.differential.arithmetic import Program, rows_for
+from nexus.emulator.differential.zcb import ZCB
 from nexus.emulator.guest_fake import OPEN_PMP, drop_to
 from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
@@ -41,7 +42,7 @@ def machine(kernel: bytes, engine: str, cpu: str = str(ALL)) -> Machine:
 
 @pytest.mark.parametrize("engine", ["native", "translated"])
 def test_arithmetic_has_the_same_results_and_flags(engine: str) -> None:
-    rounds = Program(rows_for(OPTIONAL), seed=5, rounds=24)
+    rounds = Program(rows_for(OPTIONAL), seed=5, rounds=24, others=ZCB)
     kernel = executable(assemble(rounds.text))
     found = []
     for name in ("reference", engine):
