@@ -80,8 +80,8 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
         say(f"round {number + 1} of {settings.rounds}")
         for name in (*names, "empty"):
             for engine, command in engines.items():
-                kernel = kernels[engine == "reference"][name]
-                _sample(samples[engine], name, command(kernel, "", PROGRAMS[name].harts))
+                words = command(kernels[engine == "reference"][name], "", PROGRAMS[name].harts)
+                _sample(samples[engine], name, words)
     worlds = _measure_foreign(settings, engines, say) if settings.workloads is None else {}
     if settings.images:
         worlds |= _measure_worlds(settings, say)
@@ -240,12 +240,9 @@ def _measure_foreign(
 
 
 def _medians(costs: Mapping[str, list[Cost]]) -> dict[str, dict[str, float]]:
+    values = ("wall_s", "cpu_s", "rss_kib")
     return {
-        engine: {
-            "wall_s": statistics.median(cost.wall_s for cost in found),
-            "cpu_s": statistics.median(cost.cpu_s for cost in found),
-            "rss_kib": statistics.median(cost.rss_kib for cost in found),
-        }
+        engine: {name: statistics.median(getattr(cost, name) for cost in found) for name in values}
         for engine, found in costs.items()
     }
 

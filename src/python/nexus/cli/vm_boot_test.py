@@ -185,7 +185,7 @@ def test_a_kernel_in_gzip_is_the_same_kernel(files: Path) -> None:
         (("--kernel", "fw.elf", "--append", "a\nb"), "--append: 3 bytes"),
         (("--kernel", "fw.elf", "--smp", "0"), "--smp: '0' is not a whole number in 1..8"),
         (("--kernel", "fw.elf", "-smp", "9"), "--smp: '9' is not a whole number in 1..8"),
-        (("--kernel", "fw.elf", "--smp", "2", "--gdb", "0"), "--gdb: goes with one hart"),
+        (("--kernel", "fw.elf", "--dump-dtb", "no/where"), "--dump-dtb: no/where: No such file"),
         (
             ("--kernel", "fw.elf", "--drive", "a,slot=1"),
             "slot '1' is not free; expected one of 0, 2, 3",

@@ -108,7 +108,10 @@ def _dump_tree(options: Options, path: Path) -> Ending:
         raise options.boot.explain(error) from error
     if not boot.tree:
         raise UsageError("--dump-dtb: the kernel leaves no room for a device tree")
-    path.write_bytes(boot.parts[-1].data)
+    try:
+        path.write_bytes(boot.parts[-1].data)
+    except OSError as error:
+        raise UsageError(f"--dump-dtb: {path}: {error.strerror}") from error
     return Ending(0)
 
 

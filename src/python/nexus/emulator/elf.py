@@ -33,6 +33,9 @@ _MACHINES: Final = {
     258: "LoongArch",
 }
 
+# What an ELF is that nobody can start.
+_KINDS: Final = {1: "it is an object file; link it to an executable", 4: "it is a core dump"}
+
 # A kernel with its boot archive has a handful; the bound keeps a hostile count from mattering.
 SEGMENTS_MAX: Final = 64
 
@@ -119,16 +122,17 @@ def _headers(image: bytes) -> tuple[int, list[ProgramHeader]]:
             f"machine {machine}, expected {EM_RISCV}: it was built for {_MACHINES[machine]}, and"
             " this board is RISC-V"
         )
-    for name, value, expected in (
-        ("class", ident[4], (2,)),  # 64-bit.
-        ("byte order", ident[5], (1,)),  # Little-endian.
-        ("type", kind, (ET_EXEC, ET_DYN)),
-        ("machine", machine, (EM_RISCV,)),
-        ("program header size", size, (_PROGRAM_HEADER.size,)),
+    for name, value, expected, why in (
+        ("class", ident[4], (2,), "it is for 32-bit harts, and this board's are 64-bit"),
+        ("byte order", ident[5], (1,), "it is big-endian, and this board is little-endian"),
+        ("type", kind, (ET_EXEC, ET_DYN), _KINDS.get(kind)),
+        ("machine", machine, (EM_RISCV,), None),
+        ("program header size", size, (_PROGRAM_HEADER.size,), None),
     ):
         if value not in expected:
             accepted = " or ".join(map(str, expected))
-            raise ImageError(f"{name} {value}, expected {accepted}")
+            more = f": {why}" if why else ""
+            raise ImageError(f"{name} {value}, expected {accepted}{more}")
     if not 0 < count <= SEGMENTS_MAX:
         raise ImageError(f"{count} program headers, expected 1..{SEGMENTS_MAX}")
     if offset + count * _PROGRAM_HEADER.size > len(image):

@@ -25,7 +25,9 @@ def test_segments_keep_address_and_bytes() -> None:
     [
         pytest.param(b"", "0 bytes", id="empty"),
         pytest.param(b"#!/bin/sh\n" * 9, "magic", id="not ELF"),
-        pytest.param(build_elf({0x8000_0000: b"x"}, elf_class=1), "class 1", id="32-bit"),
+        pytest.param(build_elf({0x8000_0000: b"x"}, elf_class=1), "class 1.*32-bit", id="32-bit"),
+        pytest.param(GOOD[:5] + b"\2" + GOOD[6:], "byte order 2.*big-endian", id="big-endian"),
+        pytest.param(GOOD[:16] + b"\1" + GOOD[17:], "type 1.*object file", id="object"),
         pytest.param(build_elf({0x8000_0000: b"x"}, machine=62), "machine 62", id="x86-64"),
         pytest.param(build_elf({}), "0 program headers", id="no segment"),
         pytest.param(GOOD[:-1], "truncated", id="data cut"),

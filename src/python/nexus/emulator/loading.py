@@ -104,7 +104,8 @@ def prepare(files: BootFiles, ram_bytes: int, board: reset.BoardOptions) -> Boot
         return Boot(tuple(parts), start, next_stage, 0)
     if tree < RAM_BASE:
         raise ImageError(f"device tree: {len(flat)} bytes are more than the memory", "device tree")
-    _check_apart([*parts, place])
+    for part in parts:
+        _check_before_tree(part, place)
     return Boot((*parts, place), start, next_stage, tree)
 
 
@@ -214,6 +215,17 @@ def _tree(
     span = (initrd[0].address, initrd[0].end) if initrd else None
     flat = fdt.build(filled(root, files.append, span), reservations)
     return reset.tree_address(ram_bytes, len(flat)), flat
+
+
+def _check_before_tree(part: Part, tree: Part) -> None:
+    """The tree's place is the board's choice, so it is the other part that is too large."""
+    if part.overlaps(tree):
+        raise ImageError(
+            f"{part.name}: {part.address:#x}..{part.end:#x} and the device tree at"
+            f" {tree.address:#x}..{tree.end:#x} overlap; expected at most"
+            f" {max(tree.address - part.address, 0)} bytes there, or give the machine more memory",
+            part.name,
+        )
 
 
 def _check_apart(parts: list[Part]) -> None:

@@ -18,10 +18,10 @@ CODE = assemble("li a0, 3\n" + EXIT)
 ELF = build_elf({RAM_BASE: CODE})
 
 
-def image(memory_bytes: int = 0, code: bytes = CODE) -> bytes:
+def image(memory_bytes: int = 0, code: bytes = CODE, flags: int = 0) -> bytes:
     """Code behind the header of Linux's `Image`, whose first word jumps over it."""
     header = struct.pack(
-        "<IIQQQIIQ8s4sI", 0x0400_006F, 0, 0x20_0000, memory_bytes, 0, 2, 0, 0, *MAGICS, 0
+        "<IIQQQIIQ8s4sI", 0x0400_006F, 0, 0x20_0000, memory_bytes, flags, 2, 0, 0, *MAGICS, 0
     )
     return header + code
 
@@ -64,6 +64,11 @@ def places(files: BootFiles, mib: int = 64) -> tuple[Boot, list[tuple[str, int]]
     [
         pytest.param(image(), 0x8020_0000, 0x8020_0000, id="Image"),
         pytest.param(gzip.compress(image()), 0x8020_0000, 0x8020_0000, id="Image in gzip"),
+        pytest.param(
+            gzip.compress(image()[:40]) + gzip.compress(image()[40:]) + bytes(9),
+            *(0x8020_0000, 0x8020_0000),
+            id="Image in two members of gzip",
+        ),
         pytest.param(CODE, 0x8020_0000, 0x8020_0000, id="flat code"),
         pytest.param(
             build_elf({0x8100_0000: CODE}, 0x8100_0004), 0x8100_0000, 0x8100_0000, id="ELF"
@@ -193,7 +198,14 @@ TREE = fdt.build(fdt.Node())
         ({**FIRMWARE, "kernel": image(1 << 30)}, "kernel", "outside RAM"),
         ({**FIRMWARE, "kernel": image(), "initrd": bytes(31 * MIB)}, "initrd", "at most 31457280"),
         ({**FIRMWARE, "kernel": image(40 * MIB), "initrd": b"i"}, "initrd", "kernel .* overlap"),
-        ({**FIRMWARE, "kernel": image(61 * MIB)}, "device tree", "kernel .* overlap"),
+        ({**FIRMWARE, "kernel": image(61 * MIB)}, "kernel", "and the device tree .* overlap"),
+        (
+            {**FIRMWARE, "kernel": image(), "initrd": bytes(29 * MIB), "ram_bytes": 63 * MIB},
+            *("initrd", "and the device tree .* overlap; expected at most 29884416 bytes"),
+        ),
+        ({**FIRMWARE, "kernel": image(flags=1)}, "kernel", "its header says big-endian"),
+        ({"kernel": gzip.compress(gzip.compress(ELF))}, "kernel", "it is in gzip twice"),
+        ({"kernel": b"text\n" * 20}, "kernel", r"magic b'text' .*accepted: an ELF .*--bios"),
         ({**FIRMWARE, "kernel": ELF}, "kernel", "firmware .* and kernel .* overlap"),
         ({**FIRMWARE, "initrd": b"i"}, "initrd", "no kernel"),
         ({**FIRMWARE, "device_tree": b"no tree" * 9}, "device tree", "magic .*accepted: a flat"),

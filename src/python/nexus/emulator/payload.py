@@ -24,7 +24,8 @@ _GZIP_WINDOW: Final = 31  # A zlib stream in gzip's wrapping.
 _MAGIC_AT: Final = 0x38
 _MAGIC: Final = b"RSC\x05"
 _HEADER_BYTES: Final = 64
-_SIZE: Final = struct.Struct("<16xQ")
+_SIZE_AND_FLAGS: Final = struct.Struct("<16xQQ")
+_BIG_ENDIAN: Final = 1
 # Of other architectures and formats: where, what, and its name.
 _OTHERS: Final = (
     (0x38, b"ARM\x64", "an Image for AArch64"),
@@ -37,6 +38,7 @@ _OTHERS: Final = (
     (0, b"\x02\x21\x4c\x18", "compressed by lz4"),
     (0, b"\x27\x05\x19\x56", "a U-Boot uImage"),
     (0, b"\xd0\x0d\xfe\xed", "a device tree"),
+    (0, GZIP, "in gzip twice"),
 )
 ACCEPTED: Final = "an ELF for RISC-V, a RISC-V Image, or one of them in gzip"
 
@@ -76,13 +78,21 @@ def read(data: bytes, part: str, *, may_be_flat: bool) -> elf.Image | Flat:
             f" {ACCEPTED}, or flat code",
             part,
         )
-    return elf.parse(data, part)
+    raise ImageError(
+        f"{part} image: magic {data[:4]!r} is of none that can be booted; accepted: {ACCEPTED};"
+        " flat code needs firmware before it (--bios)",
+        part,
+    )
 
 
 def _image(data: bytes, part: str) -> Flat:
     if len(data) < _HEADER_BYTES:
         raise ImageError(f"{part} image: truncated, an Image's header has 64 bytes", part)
-    (memory_bytes,) = _SIZE.unpack_from(data)
+    memory_bytes, flags = _SIZE_AND_FLAGS.unpack_from(data)
+    if flags & _BIG_ENDIAN:
+        raise ImageError(
+            f"{part} image: its header says big-endian, and this board is little-endian", part
+        )
     return Flat(data, max(memory_bytes, len(data)))
 
 
@@ -101,12 +111,17 @@ def unpack(data: bytes, part: str) -> bytes:
     """
     if data[:2] != GZIP:
         return data
-    unpacker = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        unpacked = unpacker.decompress(data, _UNPACKED_BYTES_MAX)
-    except zlib.error as error:
-        raise ImageError(f"{part} image: damaged gzip: {error}", part) from None
-    if not unpacker.eof:
-        what = "larger than 2 GiB" if unpacker.unconsumed_tail else "truncated gzip"
-        raise ImageError(f"{part} image: {what}", part)
-    return unpacked
+    unpacked = bytearray()
+    # A file may have several members, one after another; what else follows is padding.
+    while data[:2] == GZIP:
+        unpacker = zlib.decompressobj(_GZIP_WINDOW)
+        room = _UNPACKED_BYTES_MAX - len(unpacked)
+        try:
+            unpacked += unpacker.decompress(data, room) if room else b""
+        except zlib.error as error:
+            raise ImageError(f"{part} image: damaged gzip: {error}", part) from None
+        if not unpacker.eof:
+            what = "truncated gzip" if room and not unpacker.unconsumed_tail else "more than 2 GiB"
+            raise ImageError(f"{part} image: {what}", part)
+        data = unpacker.unused_data
+    return bytes(unpacked)
