@@ -40,6 +40,7 @@ def zig_files(modules: tuple[Module, ...]) -> dict[str, str]:
     files = {f"{module.name}.zig": zig_code.write_module(module, known) for module in modules}
     files |= {name: _beside(name) for name in ("message.zig", "message_writer.zig")}
     files["services.zig"] = zig_code.write_services(services_of(modules))
+    files["methods.zig"] = zig_code.write_methods(modules)
     files["root.zig"] = zig_code.write_root(modules)
     return files
 

@@ -16,6 +16,8 @@ const writer = @import("message_writer.zig");
 
 pub const encode = writer.encode;
 pub const encodeWith = writer.encodeWith;
+pub const begin = writer.begin;
+pub const Builder = writer.Builder;
 
 pub const Error = error{Malformed};
 
@@ -55,7 +57,8 @@ pub const Layout = struct {
 /// A struct that is read when it is known what it is.
 pub const Any = struct { at: ?usize = null };
 
-const Place = struct { at: usize, data_words: u16, pointers: u16 };
+/// Where a struct is, and how long.
+pub const Place = struct { at: usize, data_words: u16, pointers: u16 };
 
 /// The items of a list, of those who write or in the bytes that were read.
 pub fn List(comptime Item: type) type {
@@ -109,6 +112,42 @@ pub const Reader = struct {
         return readStruct(T, self, try self.structAt(at) orelse return .{}, self.nesting - 1);
     }
 
+    // For those who read by rows at run time, with the same limits.
+
+    /// Where the struct of a field of unknown type is; one that is not there has defaults alone.
+    pub fn placeOf(self: *Reader, any: Any) Error!Place {
+        const none: Place = .{ .at = 0, .data_words = 0, .pointers = 0 };
+        return try self.structAt(any.at orelse return none) orelse none;
+    }
+
+    pub fn numberAt(self: *const Reader, place: Place, offset: u32, size: u8) u64 {
+        return rawAt(self.bytes, &place, offset, size);
+    }
+
+    pub fn bytesOf(
+        self: *Reader,
+        place: Place,
+        pointer: u32,
+        is_text: bool,
+        bytes_max: u32,
+    ) Error![]const u8 {
+        if (pointer >= place.pointers) return "";
+        const field: Field = .{ .name = "", .offset = 0, .bytes_max = bytes_max };
+        return self.bytesAt(place.at + place.data_words + pointer, is_text, field);
+    }
+
+    pub fn textsOf(
+        self: *Reader,
+        place: Place,
+        pointer: u32,
+        items_max: u32,
+    ) Error!List([]const u8) {
+        if (pointer >= place.pointers) return .{};
+        const field: Field = .{ .name = "", .offset = 0, .item = .text, .items_max = items_max };
+        const at = place.at + place.data_words + pointer;
+        return readList(List([]const u8), self, at, field, self.nesting -| 1);
+    }
+
     fn word(self: *const Reader, at: usize) u64 {
         return std.mem.readInt(u64, self.bytes[at * 8 ..][0..8], .little);
     }
@@ -129,7 +168,7 @@ pub const Reader = struct {
         self.left -= @intCast(count);
     }
 
-    fn structAt(self: *Reader, at: usize) Error!?Place {
+    noinline fn structAt(self: *Reader, at: usize) Error!?Place {
         const pointer = self.word(at);
         if (pointer == 0) return null;
         if (pointer & 3 != 0) return error.Malformed;
@@ -140,7 +179,7 @@ pub const Reader = struct {
     }
 
     /// Bytes behind a pointer, as `field` permits them.
-    fn bytesAt(self: *Reader, at: usize, is_text: bool, field: Field) Error![]const u8 {
+    noinline fn bytesAt(self: *Reader, at: usize, is_text: bool, field: Field) Error![]const u8 {
         const pointer = self.word(at);
         if (pointer == 0) return "";
         const count: u32 = @truncate(pointer >> 35);
@@ -157,7 +196,7 @@ pub const Reader = struct {
 
 const bit_items = 1;
 pub const byte_items = 2;
-const pointer_items = 6;
+pub const pointer_items = 6;
 pub const struct_items = 7;
 
 fn tooMany(count: usize, max: u32) bool {
@@ -287,10 +326,17 @@ pub fn itemSize(comptime Item: type) u64 {
 }
 
 fn valueAt(comptime T: type, bytes: []const u8, place: Place, offset: u32) T {
-    const size = @sizeOf(T);
+    return @truncate(rawAt(bytes, &place, offset, @sizeOf(T)));
+}
+
+/// One for all widths and fields: in line it would be most of a reader.
+noinline fn rawAt(bytes: []const u8, place: *const Place, offset: u32, size: u8) u64 {
+    const at = @as(usize, offset) * size;
     // A shorter struct is of an earlier version: the field has its default.
-    if ((@as(u64, offset) + 1) * size > @as(u64, place.data_words) * 8) return 0;
-    return std.mem.readInt(T, bytes[place.at * 8 + offset * size ..][0..size], .little);
+    if (at + size > @as(usize, place.data_words) * 8) return 0;
+    var raw: [8]u8 = @splat(0);
+    @memcpy(raw[0..size], bytes[place.at * 8 + at ..][0..size]);
+    return std.mem.readInt(u64, &raw, .little);
 }
 
 fn bitAt(bytes: []const u8, place: Place, offset: u32) bool {

@@ -12,18 +12,51 @@ pub fn encode(value: anytype, out: []u8) NoRoom![]u8 {
     return encodeWith(value, {}, out);
 }
 
-/// As `encode`; what stands in the field of unknown type is `any`.
+/// As `encode`; what stands in the field of unknown type, which is the last one, is `any`.
 pub fn encodeWith(value: anytype, any: anytype, out: []u8) NoRoom![]u8 {
+    var begun = try begin(value, out);
+    if (@TypeOf(any) != void) {
+        const layout: Layout = @TypeOf(value).layout;
+        comptime std.debug.assert(layout.fields[anyOf(layout)].offset == layout.pointers - 1);
+        try begun.builder.writeStruct(begun.inner, any);
+    }
+    return begun.done();
+}
+
+/// A message whose own struct is written, and what stands in its field of unknown type is not.
+pub fn begin(value: anytype, out: []u8) NoRoom!Begun {
     if (out.len < 8) return error.NoRoom;
     var builder: Builder = .{ .bytes = out[8..] };
     const at = try builder.take(1);
-    try builder.writeStruct(at, value, any);
-    std.mem.writeInt(u32, out[0..4], 0, .little);
-    std.mem.writeInt(u32, out[4..8], @intCast(builder.used), .little);
-    return out[0 .. 8 + builder.used * 8];
+    // Apart, so that there is one of it for all that may stand there.
+    const inner = try builder.writeRoot(@TypeOf(value), at, value);
+    return .{ .builder = builder, .inner = inner, .out = out };
 }
 
-const Builder = struct {
+pub const Begun = struct {
+    builder: Builder,
+    inner: usize,
+    out: []u8,
+
+    /// What stands in the field of unknown type: where its fields are to be written.
+    pub fn startInner(self: *Begun, data_words: u16, pointers: u16) NoRoom!usize {
+        return self.builder.startStruct(self.inner, data_words, pointers);
+    }
+
+    pub fn done(self: *const Begun) []u8 {
+        std.mem.writeInt(u32, self.out[0..4], 0, .little);
+        std.mem.writeInt(u32, self.out[4..8], @intCast(self.builder.used), .little);
+        return self.out[0 .. 8 + self.builder.used * 8];
+    }
+};
+
+/// The field of unknown type.
+fn anyOf(comptime layout: Layout) usize {
+    for (layout.fields, 0..) |field, i| if (field.kind == .any) return i;
+    @compileError("no field of unknown type");
+}
+
+pub const Builder = struct {
     bytes: []u8,
     used: usize = 0,
 
@@ -42,16 +75,34 @@ const Builder = struct {
         self.put(at, @as(u64, @truncate(target - at - 1)) << 2 | kind | high << 32);
     }
 
-    fn writeStruct(self: *Builder, at: usize, value: anytype, any: anytype) NoRoom!void {
-        const layout: Layout = @TypeOf(value).layout;
-        const high = @as(u64, layout.data_words) | @as(u64, layout.pointers) << 16;
-        const target = try self.take(layout.data_words + layout.pointers);
-        // Without any words it is not nothing: a pointer back to itself says so.
-        if (high == 0) self.put(at, 0xFFFF_FFFC) else self.point(at, target, 0, high);
-        try self.writeFields(target, value, any);
+    /// The message's own struct; where the pointer of its last field is.
+    noinline fn writeRoot(self: *Builder, comptime T: type, at: usize, value: T) NoRoom!usize {
+        const target = try self.startStruct(at, T.layout.data_words, T.layout.pointers);
+        try self.writeFields(target, value);
+        return target + T.layout.data_words + T.layout.pointers - 1;
     }
 
-    fn writeFields(self: *Builder, target: usize, value: anytype, any: anytype) NoRoom!void {
+    fn writeStruct(self: *Builder, at: usize, value: anytype) NoRoom!void {
+        const layout: Layout = @TypeOf(value).layout;
+        const target = try self.startStruct(at, layout.data_words, layout.pointers);
+        try self.writeFields(target, value);
+    }
+
+    /// Where the fields of a struct are to be written, behind the pointer at `at`.
+    pub noinline fn startStruct(
+        self: *Builder,
+        at: usize,
+        data_words: u16,
+        pointers: u16,
+    ) NoRoom!usize {
+        const high = @as(u64, data_words) | @as(u64, pointers) << 16;
+        const target = try self.take(@as(usize, data_words) + pointers);
+        // Without any words it is not nothing: a pointer back to itself says so.
+        if (high == 0) self.put(at, 0xFFFF_FFFC) else self.point(at, target, 0, high);
+        return target;
+    }
+
+    fn writeFields(self: *Builder, target: usize, value: anytype) NoRoom!void {
         const T = @TypeOf(value);
         const layout: Layout = T.layout;
         if (layout.union_offset) |offset|
@@ -61,7 +112,7 @@ const Builder = struct {
             if (is_there) {
                 const at = if (field.kind == .value) target else target + layout.data_words +
                     field.offset;
-                try self.writeField(at, field, @field(value, field.name), any);
+                try self.writeField(at, field, @field(value, field.name));
             }
         }
     }
@@ -71,14 +122,13 @@ const Builder = struct {
         at: usize,
         comptime field: Field,
         value: anytype,
-        any: anytype,
     ) NoRoom!void {
         const T = @TypeOf(value);
         switch (field.kind) {
             .value => self.writeValue(at, field, value),
-            .any => if (@TypeOf(any) != void) try self.writeStruct(at, any, {}),
+            .any => {},
             .text, .data => try self.writeBytes(at, value, field.kind == .text),
-            .@"struct" => try self.writeStruct(at, value, {}),
+            .@"struct" => try self.writeStruct(at, value),
             .list => try self.writeList(std.meta.Elem(@FieldType(T, "items")), at, field, value),
         }
     }
@@ -100,16 +150,47 @@ const Builder = struct {
     }
 
     fn store(self: *Builder, comptime T: type, target: usize, offset: u32, value: T) void {
-        const size = @sizeOf(T);
-        std.mem.writeInt(T, self.bytes[target * 8 + offset * size ..][0..size], value, .little);
+        self.storeRaw(target, @as(usize, offset) * @sizeOf(T), @sizeOf(T), value);
     }
 
-    fn writeBytes(self: *Builder, at: usize, bytes: []const u8, is_text: bool) NoRoom!void {
+    /// One for all widths and fields: in line it would be most of a writer.
+    pub noinline fn storeRaw(self: *Builder, target: usize, at: usize, size: u8, value: u64) void {
+        var bytes: [8]u8 = undefined;
+        std.mem.writeInt(u64, &bytes, value, .little);
+        @memcpy(self.bytes[target * 8 + at ..][0..size], bytes[0..size]);
+    }
+
+    pub noinline fn writeBytes(self: *Builder, at: usize, bytes: []const u8, is_text: bool) NoRoom!void {
         if (bytes.len == 0) return;
         const count = bytes.len + @intFromBool(is_text);
         const target = try self.take((count + 7) / 8);
         self.point(at, target, 1, message.byte_items | @as(u64, count) << 3);
         @memcpy(self.bytes[target * 8 ..][0..bytes.len], bytes);
+    }
+
+    /// Where the first of so many structs is to be written; none need no list.
+    pub fn startStructs(
+        self: *Builder,
+        at: usize,
+        count: usize,
+        data_words: u16,
+        pointers: u16,
+    ) NoRoom!usize {
+        if (count == 0) return at;
+        const words = (@as(usize, data_words) + pointers) * count;
+        const target = try self.take(1 + words);
+        self.point(at, target, 1, message.struct_items | @as(u64, words) << 3);
+        const high = @as(u64, data_words) | @as(u64, pointers) << 16;
+        self.put(target, @as(u64, count) << 2 | high << 32);
+        return target + 1;
+    }
+
+    /// Where the pointer of the first of so many texts is to be; none need no list.
+    pub fn startTexts(self: *Builder, at: usize, count: usize) NoRoom!usize {
+        if (count == 0) return at;
+        const target = try self.take(count);
+        self.point(at, target, 1, message.pointer_items | @as(u64, count) << 3);
+        return target;
     }
 
     fn writeList(
@@ -125,11 +206,8 @@ const Builder = struct {
         if (size == message.struct_items) {
             const each: Layout = Item.layout;
             const words: usize = @as(usize, each.data_words) + each.pointers;
-            const target = try self.take(1 + count * words);
-            self.point(at, target, 1, size | @as(u64, count * words) << 3);
-            const high = @as(u64, each.data_words) | @as(u64, each.pointers) << 16;
-            self.put(target, @as(u64, count) << 2 | high << 32);
-            for (0..count) |i| try self.writeFields(target + 1 + i * words, list.get(i), {});
+            const target = try self.startStructs(at, count, each.data_words, each.pointers);
+            for (0..count) |i| try self.writeFields(target + i * words, list.get(i));
             return;
         }
         const target = try self.take((count * message.itemBits(Item) + 63) / 64);

@@ -6,16 +6,25 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from nexus.schema import names
-from nexus.schema.model import Constant, Enumeration, Member, Module, Service
+from nexus.schema.model import (
+    Constant,
+    Enumeration,
+    Member,
+    Method,
+    Module,
+    Service,
+    services_of,
+)
 from nexus.schema.python_code import NOTE, word_of
-from nexus.schema.python_structs import Enumerations, imports_of, structs_of
+from nexus.schema.python_structs import Enumerations, class_name, imports_of, structs_of
 from nexus.schema.zig_structs import write_struct
 
 
 def write_root(modules: Iterable[Module]) -> str:
     """Write the file that is the module."""
     lines = [f"//! The contract between nodes. {NOTE.format('the schema')}", ""]
-    names = sorted([*(module.name for module in modules), "message", "services"])
+    parts = ["message", "methods", "services"]
+    names = sorted([*(module.name for module in modules), *parts])
     lines += [f'pub const {name} = @import("{name}.zig");' for name in names]
     return "\n".join(lines) + "\n"
 
@@ -79,6 +88,62 @@ def _service(service: Service) -> str:
         fields.append(f'.changes = "{_bytes(changes)}"')
     if service.never:
         fields.append(f'.never = "{_bytes(service.never)}"')
+    body = "".join(f"        {text},\n" for text in fields)
+    return f"    .{{\n{body}    }},\n"
+
+
+_METHODS: Final = """\
+//! The methods that services answer: their numbers, and the messages of what they take and give.
+//! {note}
+
+{imports}
+
+pub const Method = struct {{
+    /// Of the service, as in `services`.
+    service: u8,
+    /// Its place in the service's interface.
+    number: u16,
+    /// Its operation in the service's frames.
+    opcode: u8,
+    Params: type,
+    Results: type,
+}};
+
+pub const methods = [_]Method{{
+{rows}}};
+"""
+
+
+def write_methods(modules: tuple[Module, ...]) -> str:
+    """Write the table of all methods, by service and number."""
+    found = []
+    for module in modules:
+        for interface in module.interfaces:
+            (service,) = (row for row in services_of(modules) if row.name == interface.serves)
+            found.append((service, module, interface))
+    found.sort(key=lambda row: row[0].number)
+    return _METHODS.format(
+        note=NOTE.format("the interfaces of the schema"),
+        imports="\n".join(
+            f'const {name} = @import("{name}.zig");'
+            for name in sorted({module.name for _, module, _ in found})
+        ),
+        rows="".join(
+            _method(service, module, number, method)
+            for service, module, interface in found
+            for number, method in enumerate(interface.methods)
+        ),
+    )
+
+
+def _method(service: Service, module: Module, number: int, method: Method) -> str:
+    fields = [
+        f".service = {service.number}",
+        f".number = {number}",
+        f".opcode = {service.operations[number][1]}",
+        f".Params = {module.name}.{class_name(method.params)}",
+        f".Results = {module.name}.{class_name(method.results)}",
+    ]
     body = "".join(f"        {text},\n" for text in fields)
     return f"    .{{\n{body}    }},\n"
 
