@@ -1,9 +1,10 @@
-//! Gateway frames out of the bytes of a stream, where they lie back to back and each states its
-//! length. It holds as much as the stream's credit lets a peer send.
+//! Gateway frames, or messages of calls, out of the bytes of a stream, where they lie back to back
+//! and each states its length. It holds as much as the stream's credit lets a peer send.
 
 const std = @import("std");
 const frames = @import("frames.zig");
 const mux = @import("mux.zig");
+const rpc = @import("rpc.zig");
 
 pub const Error = error{
     /// A type that is not the stream's: where the next frame begins cannot be told.
@@ -12,13 +13,15 @@ pub const Error = error{
     Oversized,
 };
 
+pub const Kind = enum { request, response, message };
+
 pub const Assembly = struct {
-    kind: frames.Type,
+    kind: Kind,
     len: usize = 0,
     bytes: [mux.own.initial_credit]u8 = undefined,
 
     /// In place: it is too large to be copied without need.
-    pub fn begin(self: *Assembly, kind: frames.Type) void {
+    pub fn begin(self: *Assembly, kind: Kind) void {
         self.kind = kind;
         self.len = 0;
     }
@@ -33,14 +36,20 @@ pub const Assembly = struct {
 
     /// The first frame, if it is there in full. Valid until `drop`, which follows.
     pub fn next(self: *const Assembly) Error!?[]const u8 {
+        const len = switch (self.kind) {
+            .request => try self.lengthOfFrame(.request, frames.request_head),
+            .response => try self.lengthOfFrame(.response, frames.response_head),
+            .message => try rpc.lengthOf(self.rest()),
+        } orelse return null;
+        return if (self.len < len) null else self.bytes[0..len];
+    }
+
+    fn lengthOfFrame(self: *const Assembly, kind: frames.Type, head: usize) Error!?usize {
         if (self.len == 0) return null;
-        if (self.bytes[0] != @intFromEnum(self.kind)) return error.Malformed;
-        const head: usize =
-            if (self.kind == .request) frames.request_head else frames.response_head;
+        if (self.bytes[0] != @intFromEnum(kind)) return error.Malformed;
         if (self.len < head) return null;
         const len = head + std.mem.readInt(u16, self.bytes[2..4], .little);
-        if (len > frames.plaintext_bytes_max) return error.Oversized;
-        return if (self.len < len) null else self.bytes[0..len];
+        return if (len > frames.plaintext_bytes_max) error.Oversized else len;
     }
 
     /// The first `count` bytes are dealt with.

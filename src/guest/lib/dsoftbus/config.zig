@@ -10,6 +10,7 @@ const Address = @import("node/edge.zig").Address;
 const Id = @import("id.zig").Id;
 
 const Tag = contract.node.BusTag;
+const Rpc = contract.rpc.Mode;
 
 pub const peers_max = contract.bus.peers_max;
 pub const rules_max = contract.bus.rules_max;
@@ -43,6 +44,8 @@ pub const Config = struct {
     ttl_ns: u64 = 1500 * std.time.ns_per_ms,
     /// Each session proves that its streams work before it is used: a service of the selftest.
     is_proving: bool = false,
+    /// How it calls its peers, and may be called.
+    rpc: Rpc = .frames,
 
     pub fn peers(self: *const Config) []const Peer {
         return self.peer_list[0..self.peer_count];
@@ -98,6 +101,10 @@ fn apply(config: *Config, tag: u16, value: []const u8) Error!void {
         @intFromEnum(Tag.streams) => {
             if ((try exactly(1, value))[0] > 1) return error.Malformed;
             config.is_proving = value[0] == 1;
+        },
+        @intFromEnum(Tag.rpc) => {
+            const number = (try exactly(1, value))[0];
+            config.rpc = std.enums.fromInt(Rpc, number) orelse return error.Malformed;
         },
         else => return error.Malformed,
     }

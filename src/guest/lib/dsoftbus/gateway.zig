@@ -1,7 +1,7 @@
 //! The gateway's decision: may this peer call that operation of this node? Deny by default.
 //!
-//! The order of the checks is part of the contract (docs/spec/session.md), so that a refusal has
-//! one reason:
+//! Frames and messages of the schema are one thing here (`Asked`). The order of the checks is part
+//! of the contract (docs/spec/session.md), so that a refusal has one reason:
 //!
 //!     ready → shape → size → rate → service → operation on the allowlist → forward
 
@@ -28,6 +28,32 @@ pub fn isChange(service: *const Service, payload: []const u8) bool {
 
 /// One permitted operation of one peer.
 pub const Rule = struct { peer: u8, service: u8, opcode: u8 };
+
+/// How a call was said.
+pub const Encoding = enum(u1) { frames, schema };
+
+/// What a peer asks, however it said it.
+pub const Asked = struct {
+    encoding: Encoding = .frames,
+    /// To answer it: 0 where it is too short or too odd to have one.
+    correlation: u64 = 0,
+    subject: Subject = .{},
+    /// Of the service; said by a call of the schema only.
+    method: u16 = 0,
+    /// Null: it has not the shape of a call. Its payload is the service's frame in both encodings.
+    request: ?frames.Request = null,
+    /// That frame would be longer than any that is forwarded.
+    is_oversized: bool = false,
+
+    pub fn ofFrame(frame: []const u8) Asked {
+        return .{
+            .correlation = frames.correlationOf(frame),
+            .subject = .of(frame),
+            .request = frames.decodeRequest(frame) catch null,
+            .is_oversized = frame.len > frames.request_head + frames.request_payload_max,
+        };
+    }
+};
 
 /// A request that may be forwarded, or the reason why not.
 pub const Decision = union(enum) {
@@ -57,7 +83,7 @@ pub const Subject = struct {
 /// `peer` is the bound peer's index in the configuration; null is a connection that is not ready.
 pub fn decide(
     peer: ?u8,
-    frame: []const u8,
+    asked: Asked,
     rules: []const Rule,
     bucket: *rate.Bucket,
     now_ns: u64,
@@ -65,8 +91,8 @@ pub fn decide(
     const caller = peer orelse return .{ .deny = .unauthenticated };
     // Whatever it is, it costs a token: refusing is work too.
     const has_token = bucket.take(now_ns);
-    const request = frames.decodeRequest(frame) catch return .{ .deny = .malformed };
-    if (request.payload.len > frames.request_payload_max) return .{ .deny = .oversized };
+    const request = asked.request orelse return .{ .deny = .malformed };
+    if (asked.is_oversized) return .{ .deny = .oversized };
     if (!has_token) return .{ .deny = .rate };
     const service = serviceOf(request.service) orelse return .{ .deny = .service };
     const opcode = opcodeOf(service, request.payload) orelse return .{ .deny = .service };

@@ -39,7 +39,7 @@ test "only what a rule names is forwarded: every peer, service and opcode" {
             const same_call = rule.service == service_id and rule.opcode == opcode;
             if (rule.peer == peer and same_call) break true;
         } else false;
-        switch (gateway.decide(@intCast(peer), frame, &rules, &bucket, 0)) {
+        switch (gateway.decide(@intCast(peer), .ofFrame(frame), &rules, &bucket, 0)) {
             .forward => |accepted| {
                 try std.testing.expect(allowed);
                 try std.testing.expectEqual(service_id, accepted.service.id);
@@ -50,7 +50,7 @@ test "only what a rule names is forwarded: every peer, service and opcode" {
                 try std.testing.expectEqual(gateway.Reason.service, reason);
             },
         }
-        try expectDeny(.service, gateway.decide(@intCast(peer), frame, &.{}, &bucket, 0));
+        try expectDeny(.service, gateway.decide(@intCast(peer), .ofFrame(frame), &.{}, &bucket, 0));
     };
 }
 
@@ -61,7 +61,7 @@ test "an append to the log is refused whatever the rules say, and the rest of it
         const rule: Rule = .{ .peer = 0, .service = 5, .opcode = @intCast(opcode) };
         const payload = [_]u8{ 'L', 'O', 1, @intCast(opcode) };
         const frame = frameOf(&out, 5, &payload);
-        const decision = gateway.decide(0, frame, &.{rule}, &bucket, 0);
+        const decision = gateway.decide(0, .ofFrame(frame), &.{rule}, &bucket, 0);
         if (opcode == 1) {
             try expectDeny(.service, decision);
         } else try std.testing.expectEqualStrings("logd", decision.forward.service.name);
@@ -93,12 +93,13 @@ test "a permitted opcode under another magic or version is refused" {
         "",           "SM",         "SM\x01",     "BN\x01\x06",
         "SM\x00\x06", "SM\x02\x06", "sm\x01\x06",
     }) |payload| {
-        try expectDeny(.service, gateway.decide(0, frameOf(&out, 1, payload), &rules, &bucket, 0));
+        const frame = frameOf(&out, 1, payload);
+        try expectDeny(.service, gateway.decide(0, .ofFrame(frame), &rules, &bucket, 0));
     }
     const both = [_]Rule{.{ .peer = 0, .service = 4, .opcode = 2 }};
     for (1..3) |version| {
         const payload = [_]u8{ 'S', 'F', @intCast(version), 2 };
-        const decision = gateway.decide(0, frameOf(&out, 4, &payload), &both, &bucket, 0);
+        const decision = gateway.decide(0, .ofFrame(frameOf(&out, 4, &payload)), &both, &bucket, 0);
         try std.testing.expect(decision == .forward);
     }
 }
@@ -110,26 +111,26 @@ test "reasons come in the order of the contract" {
     var oversized: [frames.request_head + 257]u8 = @splat(0);
     oversized[0] = 1;
     oversized[1] = 9;
-    try expectDeny(.unauthenticated, gateway.decide(null, &oversized, &.{}, &empty, 0));
-    try expectDeny(.malformed, gateway.decide(0, &oversized, &.{}, &empty, 0));
+    try expectDeny(.unauthenticated, gateway.decide(null, .ofFrame(&oversized), &.{}, &empty, 0));
+    try expectDeny(.malformed, gateway.decide(0, .ofFrame(&oversized), &.{}, &empty, 0));
     std.mem.writeInt(u16, oversized[2..4], 257, .little);
     std.mem.writeInt(u32, oversized[12..16], 300, .little);
-    try expectDeny(.oversized, gateway.decide(0, &oversized, &.{}, &empty, 0));
+    try expectDeny(.oversized, gateway.decide(0, .ofFrame(&oversized), &.{}, &empty, 0));
     const unknown = frameOf(&out, 9, "SM\x01\x06");
-    try expectDeny(.rate, gateway.decide(0, unknown, &.{}, &empty, 0));
+    try expectDeny(.rate, gateway.decide(0, .ofFrame(unknown), &.{}, &empty, 0));
     var bucket = open();
-    try expectDeny(.service, gateway.decide(0, unknown, &.{}, &bucket, 0));
+    try expectDeny(.service, gateway.decide(0, .ofFrame(unknown), &.{}, &bucket, 0));
 }
 
 test "each request costs a token, whatever comes of it; a reason does not depend on tokens left" {
     var out: [frames.request_head + frames.request_payload_max]u8 = undefined;
     const frame = frameOf(&out, 1, "SM\x01\x06\x01x");
     var bucket = rate.Bucket.init(.{ .burst = 2, .per_second = 0 }, 0);
-    try expectDeny(.unauthenticated, gateway.decide(null, frame, &rules, &bucket, 0));
-    try expectDeny(.malformed, gateway.decide(0, frame[0..17], &rules, &bucket, 0));
-    try std.testing.expect(gateway.decide(0, frame, &rules, &bucket, 0) == .forward);
-    try expectDeny(.rate, gateway.decide(0, frame, &rules, &bucket, 0));
-    try expectDeny(.malformed, gateway.decide(0, frame[0..17], &rules, &bucket, 0));
+    try expectDeny(.unauthenticated, gateway.decide(null, .ofFrame(frame), &rules, &bucket, 0));
+    try expectDeny(.malformed, gateway.decide(0, .ofFrame(frame[0..17]), &rules, &bucket, 0));
+    try std.testing.expect(gateway.decide(0, .ofFrame(frame), &rules, &bucket, 0) == .forward);
+    try expectDeny(.rate, gateway.decide(0, .ofFrame(frame), &rules, &bucket, 0));
+    try expectDeny(.malformed, gateway.decide(0, .ofFrame(frame[0..17]), &rules, &bucket, 0));
 }
 
 test "the largest payload passes, one byte more does not" {
@@ -138,7 +139,7 @@ test "the largest payload passes, one byte more does not" {
     var payload: [256]u8 = @splat('x');
     payload[0..4].* = "SM\x01\x06".*;
     try std.testing.expect(
-        gateway.decide(0, frameOf(&out, 1, &payload), &rules, &bucket, 0) == .forward,
+        gateway.decide(0, .ofFrame(frameOf(&out, 1, &payload)), &rules, &bucket, 0) == .forward,
     );
 }
 

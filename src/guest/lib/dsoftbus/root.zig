@@ -20,7 +20,8 @@
 //!     config      the section of the node configuration
 //!     mux         streams inside a session (mux_poll, mux_frames, mux_stream,
 //!                 mux_schedule); mux_ladder: proof
-//!     assembly    gateway frames out of a stream's bytes
+//!     assembly    gateway frames, or messages, out of a stream's bytes
+//!     rpc         calls as messages of the schema; rpc_methods: these as frames, and back
 //!
 //! Nothing here allocates, and every buffer has a fixed bound.
 
@@ -45,6 +46,7 @@ pub const mux_frames = @import("mux_frames.zig");
 pub const mux_ladder = @import("mux_ladder.zig");
 pub const rate = @import("rate.zig");
 pub const replay = @import("replay.zig");
+pub const rpc = @import("rpc.zig");
 pub const sf_gate = @import("sf_gate.zig");
 pub const transfer = @import("transfer.zig");
 pub const transfer_head = @import("transfer_head.zig");
@@ -65,6 +67,7 @@ test {
     _ = @import("node/node_test.zig");
     _ = @import("node/call_test.zig");
     _ = @import("node/talk_test.zig");
+    _ = @import("node/rpc_test.zig");
     _ = @import("node/node.zig");
     _ = @import("node/denials.zig");
     _ = @import("node/calls.zig");
@@ -91,6 +94,10 @@ test {
     _ = @import("mux_transcript_test.zig");
     _ = rate;
     _ = replay;
+    _ = rpc;
+    _ = @import("rpc_fields.zig");
+    _ = @import("rpc_methods.zig");
+    _ = @import("rpc_cases_test.zig");
     _ = sf_gate;
     _ = transfer;
     _ = session;

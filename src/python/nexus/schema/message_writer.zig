@@ -160,7 +160,12 @@ pub const Builder = struct {
         @memcpy(self.bytes[target * 8 + at ..][0..size], bytes[0..size]);
     }
 
-    pub noinline fn writeBytes(self: *Builder, at: usize, bytes: []const u8, is_text: bool) NoRoom!void {
+    pub noinline fn writeBytes(
+        self: *Builder,
+        at: usize,
+        bytes: []const u8,
+        is_text: bool,
+    ) NoRoom!void {
         if (bytes.len == 0) return;
         const count = bytes.len + @intFromBool(is_text);
         const target = try self.take((count + 7) / 8);

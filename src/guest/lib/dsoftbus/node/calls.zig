@@ -45,6 +45,9 @@ pub const Call = struct {
     /// Session that waits for the answer; 0: none does.
     serial: u32 = 0,
     correlation: u64 = 0,
+    /// How it was said, and how its answer is said; the method is of the schema.
+    encoding: gateway.Encoding = .frames,
+    method: u16 = 0,
     /// Answers owed: a repetition may have come over the same session.
     copies: u8 = 0,
     is_answered: bool = false,
@@ -79,6 +82,8 @@ pub const Call = struct {
         self.ticket = 0;
         self.serial = 0;
         self.correlation = 0;
+        self.encoding = .frames;
+        self.method = 0;
         self.copies = 0;
         self.is_answered = false;
         self.is_late = false;

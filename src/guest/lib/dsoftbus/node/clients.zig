@@ -7,8 +7,11 @@ const edge = @import("edge.zig");
 const desk = @import("../desk.zig");
 const frames = @import("../frames.zig");
 const front = @import("../front.zig");
+const gateway = @import("../gateway.zig");
+const rpc = @import("../rpc.zig");
 const Ask = front.Ask;
 const Line = @import("lines.zig").Line;
+const Response = @import("call_streams.zig").Response;
 
 pub const Desk = desk.Desk(edge.Client);
 
@@ -52,41 +55,89 @@ fn dispatchTo(node: anytype, peer: u8) void {
                 continue;
             }
         }
-        if (line == null or !send(node, line.?, entry)) return;
+        switch (if (line) |ready| send(node, ready, entry) else .waits) {
+            .sent => {},
+            .waits => return,
+            .never => finish(node, &node.desk.withdraw(entry), null, 0),
+        }
     }
 }
 
-fn send(node: anytype, line: *Line, entry: *Desk.Entry) bool {
-    const talk = &node.talks[line.bound.?];
-    if (!talk.canAsk(node.now_ns)) return false;
-    if (entry.id == 0) entry.id = node.nextCallId(line.bound.?);
+const Sent = enum {
+    sent,
+    waits,
+    /// The peer does not take what this node may say.
+    never,
+};
+
+fn send(node: anytype, line: *Line, entry: *Desk.Entry) Sent {
+    const peer = line.bound.?;
+    const talk = &node.talks[peer];
+    if (!talk.canAsk(node.now_ns)) return .waits;
+    if (entry.id == 0) entry.id = node.nextCallId(peer);
     var buffer: [front.inner_bytes_max]u8 = undefined;
-    const out = node.frame[0 .. frames.request_head + frames.request_payload_max];
-    const frame = frames.encodeRequest(out, .{
+    const request: frames.Request = .{
         .service = entry.ask.service(),
         .correlation = entry.id,
         .deadline_ms = entry.remoteMs(node.now_ns),
         .payload = entry.ask.inner(&buffer),
-    }) catch unreachable; // a request of `DS` is no longer
-    if (talk.mode == .streams) {
-        if (!talk.ask(frame)) return false;
+    };
+    var encoding: gateway.Encoding = switch (talk.manner()) {
+        .unknown => return .waits,
+        .never => return .never,
+        .frames => .frames,
+        .schema => .schema,
+    };
+    var bytes: ?[]const u8 = null;
+    if (encoding == .schema) {
+        bytes = rpc.call(request, &node.frame);
+        // What no method says is asked in a frame.
+        if (bytes == null and talk.calls.mode == .messages) return .never;
+        if (bytes == null) encoding = .frames;
+    }
+    const out = node.frame[0 .. frames.request_head + frames.request_payload_max];
+    // A request of `DS` is no longer.
+    const frame = bytes orelse (frames.encodeRequest(out, request) catch unreachable);
+    if (talk.kind == .streams) {
+        if (!talk.calls.ask(&talk.mux, encoding, frame)) return .waits;
     } else if (!line.session.canAnswer()) {
-        return false;
-    } else line.session.send(frame) catch return false;
-    entry.sent = .{ .link = line.bound.?, .correlation = entry.id };
+        return .waits;
+    } else line.session.send(frame) catch return .waits;
+    entry.sent = .{ .link = linkOf(peer, encoding), .correlation = switch (encoding) {
+        .frames => entry.id,
+        .schema => @as(u32, @truncate(entry.id)),
+    } };
     line.is_unsent = true;
-    return true;
+    return .sent;
+}
+
+/// Of one peer and one stream; to the desk that is a number.
+fn linkOf(peer: u8, encoding: gateway.Encoding) u8 {
+    return peer << 1 | @intFromEnum(encoding);
 }
 
 /// A response has come.
-pub fn settle(node: anytype, line: *const Line, response: frames.Response) void {
-    const entry = node.desk.settle(line.bound.?, response.correlation) orelse return;
-    finish(node, &entry, if (response.status == .ok) response.payload else null, line.epoch());
+pub fn settle(node: anytype, line: *const Line, response: Response) void {
+    const link = linkOf(line.bound.?, response);
+    switch (response) {
+        .frames => |said| {
+            const entry = node.desk.settle(link, said.correlation) orelse return;
+            finish(node, &entry, if (said.status == .ok) said.payload else null, line.epoch());
+        },
+        .schema => |said| {
+            const entry = node.desk.settle(link, said.correlation) orelse return;
+            var buffer: [front.inner_bytes_max]u8 = undefined;
+            var out: [frames.response_payload_max]u8 = undefined;
+            const asked = entry.ask.inner(&buffer);
+            const reply = said.reply(entry.ask.service(), asked, &out);
+            finish(node, &entry, reply, line.epoch());
+        },
+    }
 }
 
 /// No answers will come over this session, or this stream.
-pub fn forsake(node: anytype, peer: u8) void {
-    node.desk.forsake(peer);
+pub fn forsake(node: anytype, peer: u8, encoding: gateway.Encoding) void {
+    node.desk.forsake(linkOf(peer, encoding));
 }
 
 pub fn expire(node: anytype) void {

@@ -1,6 +1,7 @@
 //! The end of a connection, for whatever reason.
 
 const clients = @import("clients.zig");
+const gateway = @import("../gateway.zig");
 const moving = @import("moving.zig");
 const out = @import("out.zig");
 const Line = @import("lines.zig").Line;
@@ -25,7 +26,9 @@ pub fn lose(node: anytype, line: *Line, manner: Manner) void {
 pub fn discard(node: anytype, line: *Line, manner: Manner) void {
     if (line.bound) |peer| {
         moving.abandon(node, line);
-        clients.forsake(node, peer);
+        for ([_]gateway.Encoding{ .frames, .schema }) |encoding| {
+            clients.forsake(node, peer, encoding);
+        }
     }
     node.calls.forsake(line.serial);
     if (line.state == .open) {

@@ -138,7 +138,8 @@ pub fn becomeReady(node: anytype, line: *Line) void {
     known.backoff.succeeded();
     if (line.dialled != null) known.candidates.succeeded(line.address);
     node.edge.print("dsoftbusd: cross-vm session ok {f}", .{node.config.peers()[peer].id});
-    node.talks[peer].begin(line.dialled != null, node.config.is_proving, node.now_ns);
+    const config = &node.config;
+    node.talks[peer].begin(line.dialled != null, config.is_proving, config.rpc, node.now_ns);
     node.packages[peer] = .{};
     line.is_unsent = true;
 }

@@ -17,28 +17,24 @@ const state = @import("gate_state.zig");
 const frames = @import("../frames.zig");
 const gateway = @import("../gateway.zig");
 const replay = @import("../replay.zig");
+const rpc = @import("../rpc.zig");
 const Call = calls.Call;
 const Line = @import("lines.zig").Line;
 
 const state_service = @intFromEnum(edge.Service.statefsd);
 const package_service = @intFromEnum(edge.Service.packagefsd);
 
-/// A frame of a ready session that is no response: a request, or something that is none.
-pub fn serve(node: anytype, line: *Line, frame: []const u8) void {
+/// What a peer of a ready session asks, or something that is none of it.
+pub fn serve(node: anytype, line: *Line, asked: gateway.Asked) void {
     node.tellOnce(.rx);
     const peer = line.bound.?;
-    const subject: gateway.Subject = .of(frame);
     const bucket = &node.peers[peer].bucket;
-    switch (gateway.decide(peer, frame, node.config.rules(), bucket, node.now_ns)) {
+    switch (gateway.decide(peer, asked, node.config.rules(), bucket, node.now_ns)) {
         .deny => |reason| {
-            reply(node, line, .{
-                .status = if (reason == .busy) .busy else .refused,
-                .correlation = frames.correlationOf(frame),
-                .payload = "",
-            });
-            records.refuse(node, peer, reason, subject);
+            reply(node, line, asked, if (reason == .busy) .busy else .refused, "");
+            records.refuse(node, peer, reason, asked.subject);
         },
-        .forward => |accepted| run(node, line, accepted.service, accepted.request, subject),
+        .forward => |accepted| run(node, line, accepted.service, accepted.request, asked),
     }
 }
 
@@ -48,33 +44,28 @@ fn run(
     line: *Line,
     service: *const gateway.Service,
     request: frames.Request,
-    subject: gateway.Subject,
+    asked: gateway.Asked,
 ) void {
     const peer = line.bound.?;
     const digest = digestOf(service, request);
-    if (digest) |asked| {
+    if (digest) |own| {
         if (node.calls.running(peer, request.correlation)) |call| {
-            if (std.mem.eql(u8, &call.digest.?, &asked)) return join(node, line, call, request);
-            return answerLost(node, line, request, subject);
+            const is_same = std.mem.eql(u8, &call.digest.?, &own);
+            return if (is_same) join(node, line, call, asked) else answerLost(node, line, asked);
         }
         const name: replay.Name = .{ .peer = peer, .id = request.correlation };
-        switch (node.replays.judge(name, asked)) {
+        switch (node.replays.judge(name, own)) {
             .run => {},
-            .done => |payload| return reply(node, line, .{
-                .status = if (payload == null) .failed else .ok,
-                .correlation = request.correlation,
-                .payload = payload orelse "",
-            }),
-            .gone, .conflict => return answerLost(node, line, request, subject),
+            .done => |payload| {
+                const status: frames.Status = if (payload == null) .failed else .ok;
+                return reply(node, line, asked, status, payload orelse "");
+            },
+            .gone, .conflict => return answerLost(node, line, asked),
         }
     }
     const call = node.calls.take(peer, service.id) orelse {
-        reply(node, line, .{
-            .status = .busy,
-            .correlation = request.correlation,
-            .payload = "",
-        });
-        return records.refuse(node, peer, .busy, subject);
+        reply(node, line, asked, .busy, "");
+        return records.refuse(node, peer, .busy, asked.subject);
     };
     call.kind = switch (service.id) {
         package_service => .package,
@@ -85,7 +76,9 @@ fn run(
     call.copies = 1;
     call.correlation = request.correlation;
     call.digest = digest;
-    call.subject = subject;
+    call.subject = asked.subject;
+    call.encoding = asked.encoding;
+    call.method = asked.method;
     call.owes_record = true;
     const asked_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
     call.deadline_ns = node.now_ns +| @min(asked_ns, calls.answer_ns_max);
@@ -97,7 +90,7 @@ fn run(
         .state => state.begin(node, call),
         .transfer => unreachable, // it comes on a stream of its own
     }
-    deliver(node, line);
+    _ = deliver(node, line);
 }
 
 fn digestOf(service: *const gateway.Service, request: frames.Request) ?replay.Digest {
@@ -107,10 +100,15 @@ fn digestOf(service: *const gateway.Service, request: frames.Request) ?replay.Di
 }
 
 /// A repetition of a call that is being run: it waits for the same answer.
-fn join(node: anytype, line: *const Line, call: *Call, request: frames.Request) void {
+fn join(node: anytype, line: *Line, call: *Call, asked: gateway.Asked) void {
+    const request = asked.request.?;
     const is_same = call.serial == line.serial and !call.is_answered;
+    // It has one answer, in one encoding.
+    if (is_same and call.encoding != asked.encoding) return reply(node, line, asked, .busy, "");
     call.copies = if (is_same) call.copies +| 1 else 1;
     call.serial = line.serial;
+    call.encoding = asked.encoding;
+    call.method = asked.method;
     call.is_answered = false;
     const asked_ns = @as(u64, request.deadline_ms) * std.time.ns_per_ms;
     const until_ns = node.now_ns +| @min(asked_ns, calls.answer_ns_max);
@@ -119,30 +117,49 @@ fn join(node: anytype, line: *const Line, call: *Call, request: frames.Request) 
 }
 
 /// A change whose answer is forgotten, or a number under which something else was asked.
-fn answerLost(
-    node: anytype,
-    line: *Line,
-    request: frames.Request,
-    subject: gateway.Subject,
-) void {
-    reply(node, line, .{
-        .status = .failed,
-        .correlation = request.correlation,
-        .payload = "",
-    });
-    records.note(node, line.bound.?, .failed, subject);
+fn answerLost(node: anytype, line: *Line, asked: gateway.Asked) void {
+    reply(node, line, asked, .failed, "");
+    records.note(node, line.bound.?, .failed, asked.subject);
 }
 
 /// An answer that needs no call: a request is taken only when there is room for it.
-fn reply(node: anytype, line: *Line, response: frames.Response) void {
-    const buffer = node.frame[0 .. frames.response_head + frames.response_payload_max];
-    _ = write(node, line, frames.encodeResponse(buffer, response) catch unreachable);
+fn reply(
+    node: anytype,
+    line: *Line,
+    asked: gateway.Asked,
+    status: frames.Status,
+    payload: []const u8,
+) void {
+    const response: frames.Response = .{
+        .status = status,
+        .correlation = asked.correlation,
+        .payload = payload,
+    };
+    const bytes = switch (asked.encoding) {
+        .frames => encodeFrame(node, response),
+        .schema => rpc.answer(asked.subject.service orelse 0, asked.method, response, &node.frame),
+    };
+    _ = write(node, line, asked.encoding, bytes);
 }
 
-fn write(node: anytype, line: *Line, frame: []const u8) bool {
+fn encodeFrame(node: anytype, response: frames.Response) []const u8 {
+    const buffer = node.frame[0 .. frames.response_head + frames.response_payload_max];
+    return frames.encodeResponse(buffer, response) catch unreachable; // it has room
+}
+
+/// The answer of a call that has one.
+fn encodeAnswer(node: anytype, call: *const Call) []const u8 {
+    var response = call.response();
+    if (call.encoding == .frames) return encodeFrame(node, response);
+    // The caller knows its epoch.
+    response.correlation = @as(u32, @truncate(response.correlation));
+    return rpc.answer(call.service, call.method, response, &node.frame);
+}
+
+fn write(node: anytype, line: *Line, encoding: gateway.Encoding, bytes: []const u8) bool {
     const talk = &node.talks[line.bound.?];
-    if (talk.mode == .streams) return talk.answer(frame);
-    line.session.send(frame) catch |err| return err != error.Backlog;
+    if (talk.kind == .streams) return talk.calls.answer(&talk.mux, encoding, bytes);
+    line.session.send(bytes) catch |err| return err != error.Backlog;
     return true;
 }
 
@@ -183,16 +200,17 @@ pub fn expire(node: anytype) void {
     }
 }
 
-/// Write the answers that are ready, as far as there is room.
-pub fn deliver(node: anytype, line: *Line) void {
-    const peer = line.bound orelse return;
+/// Write the answers that are ready, as far as there is room. False: there are more.
+pub fn deliver(node: anytype, line: *Line) bool {
+    const peer = line.bound orelse return true;
     const talk = &node.talks[peer];
     for (node.calls.used()) |*call| {
         if (!call.is_used or call.serial != line.serial or !call.is_answered) continue;
         if (call.kind == .transfer) continue;
-        const buffer = node.frame[0 .. frames.response_head + frames.response_payload_max];
-        const frame = frames.encodeResponse(buffer, call.response()) catch unreachable;
-        while (call.copies != 0) : (call.copies -= 1) if (!write(node, line, frame)) return;
+        const bytes = encodeAnswer(node, call);
+        while (call.copies != 0) : (call.copies -= 1) {
+            if (!write(node, line, call.encoding, bytes)) return false;
+        }
         call.serial = 0;
         if (call.is_told) {
             talk.served[call.service] +|= 1;
@@ -200,6 +218,7 @@ pub fn deliver(node: anytype, line: *Line) void {
         }
         node.calls.release(call);
     }
+    return true;
 }
 
 /// Write the records that are owed and known, behind the answers: a peer does not wait for them.

@@ -12,6 +12,8 @@ const ending = @import("ending.zig");
 const entry = @import("entry.zig");
 const frames = @import("../frames.zig");
 const gate = @import("gate.zig");
+const gateway = @import("../gateway.zig");
+const rpc = @import("../rpc.zig");
 const records = @import("records.zig");
 const moving = @import("moving.zig");
 const out = @import("out.zig");
@@ -128,14 +130,15 @@ pub fn isHot(node: anytype) bool {
 /// A peer that knows no streams is answered before its next frame, which may be a request, is read.
 fn mustWait(node: anytype, line: *const Line) bool {
     const peer = line.bound orelse return false;
-    if (node.talks[peer].mode != .direct) return false;
+    if (node.talks[peer].kind != .direct) return false;
     return !node.calls.hasRoom(peer, null) or node.calls.waits(line.serial);
 }
 
 fn pumpOne(node: anytype, line: *Line) void {
     line.busy = false;
     line.writes_left = ending.writes_per_turn;
-    gate.deliver(node, line);
+    const is_delivered = gate.deliver(node, line);
+    defer if (!is_delivered and line.state == .open) deliverMore(node, line);
     for (0..events_per_turn) |_| {
         out.flush(node, line) catch return ending.lose(node, line, .abort);
         if (mustWait(node, line)) return;
@@ -151,25 +154,47 @@ fn pumpOne(node: anytype, line: *Line) void {
     line.busy = true;
 }
 
-/// The next request that has come on the stream for them. False: nothing to do.
+/// Answers that had no room may have it now.
+fn deliverMore(node: anytype, line: *Line) void {
+    _ = gate.deliver(node, line);
+    out.flush(node, line) catch ending.lose(node, line, .abort);
+}
+
+/// The next request that has come on a stream for them. False: nothing to do.
 fn serve(node: anytype, line: *Line) bool {
     const peer = line.bound orelse return false;
+    if (node.talks[peer].kind != .streams or !node.calls.hasRoom(peer, null)) return false;
+    for (std.enums.values(gateway.Encoding)) |encoding| {
+        if (serveBy(node, line, encoding)) return true;
+    }
+    return false;
+}
+
+fn serveBy(node: anytype, line: *Line, encoding: gateway.Encoding) bool {
+    const peer = line.bound.?;
     const talk = &node.talks[peer];
-    if (talk.mode != .streams or !node.calls.hasRoom(peer, null)) return false;
-    const frame = talk.nextRequest() catch |err| {
-        const reason: @import("../gateway.zig").Reason =
-            if (err == error.Oversized) .oversized else .malformed;
+    const bytes = talk.calls.nextRequest(&talk.mux, encoding) catch |err| {
+        const reason: gateway.Reason = if (err == error.Oversized) .oversized else .malformed;
         _ = node.peers[peer].bucket.take(node.now_ns);
-        records.refuse(node, peer, reason, .of(talk.requests.rest()));
-        talk.refuseRequests();
+        const subject: gateway.Subject = switch (encoding) {
+            .frames => .of(talk.calls.serving.getPtr(.frames).requests.rest()),
+            .schema => .{},
+        };
+        records.refuse(node, peer, reason, subject);
+        talk.calls.refuseRequests(&talk.mux, encoding);
         return true;
     } orelse {
-        if (!node.calls.waits(line.serial)) talk.finishServing();
+        if (!node.calls.waits(line.serial)) talk.calls.finishServing(&talk.mux, encoding);
         return false;
     };
-    if (!node.calls.hasRoom(peer, frame[1])) return false;
-    gate.serve(node, line, frame);
-    talk.dropRequest(frame);
+    var payload: [frames.request_payload_max]u8 = undefined;
+    const asked: gateway.Asked = switch (encoding) {
+        .frames => .ofFrame(bytes),
+        .schema => rpc.asked(bytes, &payload),
+    };
+    if (!node.calls.hasRoom(peer, asked.subject.service)) return false;
+    gate.serve(node, line, asked);
+    talk.calls.dropRequest(&talk.mux, encoding, bytes.len);
     return true;
 }
 
@@ -199,24 +224,30 @@ fn take(node: anytype, line: *Line, frame: []const u8) void {
         .direct => |direct| {
             node.tellUp();
             if (frames.decodeResponse(direct)) |response| {
-                clients.settle(node, line, response);
-            } else |_| gate.serve(node, line, direct);
+                clients.settle(node, line, .{ .frames = response });
+            } else |_| gate.serve(node, line, .ofFrame(direct));
         },
-        .responses => settle(node, line),
-        .unheard => clients.forsake(node, peer),
         .moving => |what| moving.take(node, line, what),
-        .serving => node.tellUp(),
+        .calls => |what| switch (what) {
+            .nothing => {},
+            .responses => |encoding| settle(node, line, encoding),
+            .unheard => |encoding| clients.forsake(node, peer, encoding),
+            .serving => node.tellUp(),
+            .agreed => node.edge.print("dsoftbusd: calls by schema peer={f}", .{
+                node.config.peers()[peer].id,
+            }),
+        },
     }
     if (talk.ladder != null) out.tellLadder(node, peer) else node.tellUp();
 }
 
-fn settle(node: anytype, line: *Line) void {
+fn settle(node: anytype, line: *Line, encoding: gateway.Encoding) void {
     const talk = &node.talks[line.bound.?];
-    while (talk.nextResponse() catch {
-        _ = talk.abandon(.nonsense);
-        return clients.forsake(node, line.bound.?);
+    while (talk.calls.nextResponse(encoding) catch {
+        _ = talk.calls.abandon(&talk.mux, encoding, .nonsense);
+        return clients.forsake(node, line.bound.?, encoding);
     }) |response| {
         clients.settle(node, line, response);
-        talk.dropResponse(response);
+        talk.calls.dropResponse(&talk.mux, encoding);
     }
 }

@@ -36,7 +36,7 @@ fn push(node: anytype, line: *Line) void {
     const peer = line.bound orelse return;
     const talk = &node.talks[peer];
     while (line.session.hasRoom()) {
-        if (talk.mode == .streams) {
+        if (talk.kind == .streams) {
             if (talk.ladder) |*ladder| ladder.advance(&talk.mux);
             moving.push(node, line);
         }

@@ -3,14 +3,17 @@
 const std = @import("std");
 const frames = @import("../frames.zig");
 const mux = @import("../mux.zig");
+const Encoding = @import("../gateway.zig").Encoding;
 const Talk = @import("talk.zig").Talk;
 const testing = std.testing;
+
+const encodings = std.enums.values(Encoding);
 
 var talk: Talk = undefined;
 var peer: mux.Mux = undefined;
 
 fn begin() !void {
-    talk.begin(false, false, 0);
+    talk.begin(false, false, .auto, 0);
     peer.init(.dialler);
     peer.start();
     _ = try carry();
@@ -29,72 +32,87 @@ fn carry() !?mux.Event {
     }
 }
 
-fn open() !u32 {
-    const id = try peer.open("gateway", 0);
+fn open(encoding: Encoding) !u32 {
+    const id = try peer.open(if (encoding == .frames) "gateway" else "rpc/2", 0);
     try testing.expectEqual(id, (try carry()).?.acknowledged);
     return id;
 }
 
-fn requestOf(out: *[274]u8) []const u8 {
+fn next(encoding: Encoding) !?[]const u8 {
+    return talk.calls.nextRequest(&talk.mux, encoding);
+}
+
+fn servingId(encoding: Encoding) u32 {
+    return talk.calls.serving.getPtr(encoding).id;
+}
+
+fn requestOf(out: *[274]u8, encoding: Encoding) []const u8 {
+    if (encoding == .schema) return "\x00\x00\x00\x00\x01\x00\x00\x00" ++ "\x00" ** 8;
     const request: frames.Request =
         .{ .service = 1, .correlation = 7, .deadline_ms = 300, .payload = "SM\x01\x06" };
     return frames.encodeRequest(out, request) catch unreachable;
 }
 
 test "after a stream of calls has ended the next one is served, and not closed at once" {
-    try begin();
-    const first = try open();
-    try peer.close(first);
-    _ = try carry();
-    talk.finishServing();
-    try testing.expectEqual(first, (try carry()).?.closed);
-    const second = try open();
-    talk.finishServing();
-    try testing.expectEqual(null, try carry());
-    var out: [274]u8 = undefined;
-    const request = requestOf(&out);
-    try testing.expectEqual(request.len, peer.write(second, request));
-    _ = try carry();
-    try testing.expectEqualSlices(u8, request, (try talk.nextRequest()).?);
-    // Only when all is answered and no more is asked is it closed.
-    try peer.close(second);
-    _ = try carry();
-    talk.finishServing();
-    try testing.expectEqual(null, try carry());
-    talk.dropRequest(request);
-    talk.finishServing();
-    var is_closed = false;
-    var frame: [mux.own.message_bytes_max]u8 = undefined;
-    while (talk.mux.poll(&frame)) |bytes| {
-        const event = try peer.receive(bytes) orelse continue;
-        is_closed = is_closed or event == .closed;
+    for (encodings) |encoding| {
+        try begin();
+        const first = try open(encoding);
+        try peer.close(first);
+        _ = try carry();
+        talk.calls.finishServing(&talk.mux, encoding);
+        try testing.expectEqual(first, (try carry()).?.closed);
+        const second = try open(encoding);
+        talk.calls.finishServing(&talk.mux, encoding);
+        try testing.expectEqual(null, try carry());
+        var out: [274]u8 = undefined;
+        const request = requestOf(&out, encoding);
+        try testing.expectEqual(request.len, peer.write(second, request));
+        _ = try carry();
+        try testing.expectEqualSlices(u8, request, (try next(encoding)).?);
+        // Only when all is answered and no more is asked is it closed.
+        try peer.close(second);
+        _ = try carry();
+        talk.calls.finishServing(&talk.mux, encoding);
+        try testing.expectEqual(null, try carry());
+        talk.calls.dropRequest(&talk.mux, encoding, request.len);
+        talk.calls.finishServing(&talk.mux, encoding);
+        var is_closed = false;
+        var frame: [mux.own.message_bytes_max]u8 = undefined;
+        while (talk.mux.poll(&frame)) |bytes| {
+            const event = try peer.receive(bytes) orelse continue;
+            is_closed = is_closed or event == .closed;
+        }
+        try testing.expect(is_closed);
+        try testing.expectEqual(@as(u32, 0), servingId(encoding));
     }
-    try testing.expect(is_closed);
-    try testing.expectEqual(@as(u32, 0), talk.serving);
 }
 
 test "half a request of a stream that was reset is no part of the next one's" {
-    try begin();
-    const first = try open();
-    var out: [274]u8 = undefined;
-    const request = requestOf(&out);
-    _ = peer.write(first, request[0..5]);
-    _ = try carry();
-    try testing.expectEqual(null, try talk.nextRequest());
-    peer.reset(first, .unwanted);
-    _ = try carry();
-    try testing.expectEqual(@as(u32, 0), talk.serving);
-    const second = try open();
-    _ = peer.write(second, request);
-    _ = try carry();
-    try testing.expectEqualSlices(u8, request, (try talk.nextRequest()).?);
+    for (encodings) |encoding| {
+        try begin();
+        const first = try open(encoding);
+        var out: [274]u8 = undefined;
+        const request = requestOf(&out, encoding);
+        _ = peer.write(first, request[0..5]);
+        _ = try carry();
+        try testing.expectEqual(null, try next(encoding));
+        peer.reset(first, .unwanted);
+        _ = try carry();
+        try testing.expectEqual(@as(u32, 0), servingId(encoding));
+        const second = try open(encoding);
+        _ = peer.write(second, request);
+        _ = try carry();
+        try testing.expectEqualSlices(u8, request, (try next(encoding)).?);
+    }
 }
 
 test "a stream of another name is refused, and the calls go on" {
-    try begin();
-    const calls = try open();
-    const other = try peer.open("other", 0);
-    const told = (try carry()).?;
-    try testing.expectEqual(other, told.reset.id);
-    try testing.expectEqual(calls, talk.serving);
+    for (encodings) |encoding| {
+        try begin();
+        const calls = try open(encoding);
+        const other = try peer.open("other", 0);
+        const told = (try carry()).?;
+        try testing.expectEqual(other, told.reset.id);
+        try testing.expectEqual(calls, servingId(encoding));
+    }
 }

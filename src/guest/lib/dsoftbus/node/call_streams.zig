@@ -1,0 +1,255 @@
+//! The streams of calls inside one session: on one the peer asks and is answered, on another this
+//! node does; of each encoding there is one, and its own. Nothing is decided here.
+
+const std = @import("std");
+const frames = @import("../frames.zig");
+const gateway = @import("../gateway.zig");
+const rpc = @import("../rpc.zig");
+const mux_file = @import("../mux.zig");
+const assembly = @import("../assembly.zig");
+const Assembly = assembly.Assembly;
+const Encoding = gateway.Encoding;
+const Mux = mux_file.Mux;
+const Reason = mux_file.Reason;
+
+/// A peer that does not know a stream resets it: so its name is the offer.
+const names = std.EnumArray(Encoding, []const u8).init(.{
+    .frames = "gateway",
+    .schema = rpc.stream_name,
+});
+
+const response_bytes_max = frames.response_head + frames.response_payload_max;
+
+/// A stream on which the peer asks; id 0: there is none.
+const Serving = struct {
+    id: u32,
+    /// The peer has closed its half: what it has asked is answered, then we close ours.
+    is_last: bool,
+    requests: Assembly,
+};
+
+/// A stream on which this node asks; id 0: there is none.
+const Asking = struct {
+    id: u32,
+    /// The peer has acknowledged it. Frames may go before.
+    is_agreed: bool,
+    responses: Assembly,
+};
+
+/// How calls are said: a peer may have to say first what it takes, and may take nothing of ours.
+pub const Manner = enum { frames, schema, unknown, never };
+
+/// What a peer answers, by encoding.
+pub const Response = union(Encoding) { frames: frames.Response, schema: rpc.Answer };
+
+pub const Happening = union(enum) {
+    nothing,
+    /// There may be responses: `nextResponse`.
+    responses: Encoding,
+    /// Our own stream with requests is over.
+    unheard: Encoding,
+    /// The peer has opened a stream with requests.
+    serving,
+    /// The peer takes our calls by schema.
+    agreed,
+};
+
+pub const CallStreams = struct {
+    /// How this node calls, and may be called.
+    mode: rpc.Mode,
+    serving: std.EnumArray(Encoding, Serving),
+    asking: std.EnumArray(Encoding, Asking),
+    /// The peer has said that it takes no messages.
+    is_declined: bool,
+
+    pub fn begin(self: *CallStreams, mode: rpc.Mode) void {
+        self.mode = mode;
+        for (&self.serving.values) |*serving| serving.id = 0;
+        for (&self.asking.values) |*asking| asking.id = 0;
+        self.is_declined = false;
+    }
+
+    /// What the peer says of a stream that is nobody else's.
+    pub fn take(self: *CallStreams, mux: *Mux, event: mux_file.Event) Happening {
+        switch (event) {
+            .opened => |stream| return self.serve(mux, stream.id, stream.name),
+            .acknowledged => |id| {
+                const encoding = self.askingOf(id) orelse return .nothing;
+                self.asking.getPtr(encoding).is_agreed = true;
+                if (encoding == .schema) return .agreed;
+            },
+            .data => |data| {
+                // What holds it is as long as the credit, and the mux lets no more through.
+                if (self.servingOf(data.id)) |encoding| {
+                    if (!self.serving.getPtr(encoding).requests.put(data.bytes)) unreachable;
+                    return .nothing;
+                }
+                const encoding = self.askingOf(data.id) orelse return .nothing;
+                if (!self.asking.getPtr(encoding).responses.put(data.bytes)) unreachable;
+                return .{ .responses = encoding };
+            },
+            .closed => |id| {
+                if (self.servingOf(id)) |encoding| self.serving.getPtr(encoding).is_last = true;
+                // No answers will come.
+                if (self.askingOf(id)) |encoding| return self.abandon(mux, encoding, .unwanted);
+            },
+            .reset => |what| return self.lose(what.id),
+            .settings, .credit => {},
+        }
+        return .nothing;
+    }
+
+    fn serve(self: *CallStreams, mux: *Mux, id: u32, name: []const u8) Happening {
+        for (std.enums.values(Encoding)) |encoding| {
+            if (encoding == .schema and self.mode == .frames) continue;
+            if (!std.mem.eql(u8, name, names.get(encoding))) continue;
+            mux.accept(id);
+            const serving = self.serving.getPtr(encoding);
+            serving.id = id;
+            serving.is_last = false;
+            serving.requests.begin(if (encoding == .frames) .request else .message);
+            return .serving;
+        }
+        mux.reset(id, .unknown_stream);
+        return .nothing;
+    }
+
+    /// The peer has reset a stream.
+    fn lose(self: *CallStreams, id: u32) Happening {
+        if (self.servingOf(id)) |encoding| self.serving.getPtr(encoding).id = 0;
+        const encoding = self.askingOf(id) orelse return .nothing;
+        const asking = self.asking.getPtr(encoding);
+        asking.id = 0;
+        if (encoding == .schema and !asking.is_agreed) self.is_declined = true;
+        return .{ .unheard = encoding };
+    }
+
+    fn servingOf(self: *const CallStreams, id: u32) ?Encoding {
+        for (std.enums.values(Encoding)) |encoding| {
+            if (id != 0 and self.serving.getPtrConst(encoding).id == id) return encoding;
+        }
+        return null;
+    }
+
+    fn askingOf(self: *const CallStreams, id: u32) ?Encoding {
+        for (std.enums.values(Encoding)) |encoding| {
+            if (id != 0 and self.asking.getPtrConst(encoding).id == id) return encoding;
+        }
+        return null;
+    }
+
+    // This node asks
+
+    /// How a call is said to a peer that knows streams.
+    pub fn manner(self: *CallStreams, mux: *Mux) Manner {
+        if (self.mode == .frames) return .frames;
+        // The one stream that such a peer takes is for frames.
+        const is_asked = !self.is_declined and mux.peer.?.streams_max > 1;
+        if (!is_asked) return if (self.mode == .auto) .frames else .never;
+        const asking = self.asking.getPtr(.schema);
+        if (asking.id == 0) self.open(mux, .schema);
+        return if (asking.id != 0 and asking.is_agreed) .schema else .unknown;
+    }
+
+    fn open(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
+        const asking = self.asking.getPtr(encoding);
+        asking.id = mux.open(names.get(encoding), 0) catch return;
+        asking.is_agreed = false;
+        asking.responses.begin(if (encoding == .frames) .response else .message);
+    }
+
+    /// Put a request on our own stream. False: it has no room now.
+    pub fn ask(self: *CallStreams, mux: *Mux, encoding: Encoding, bytes: []const u8) bool {
+        const asking = self.asking.getPtr(encoding);
+        if (asking.id == 0) self.open(mux, encoding);
+        if (mux.room(asking.id) < bytes.len) return false;
+        return mux.write(asking.id, bytes) == bytes.len;
+    }
+
+    pub fn abandon(
+        self: *CallStreams,
+        mux: *Mux,
+        encoding: Encoding,
+        reason: Reason,
+    ) Happening {
+        const asking = self.asking.getPtr(encoding);
+        mux.reset(asking.id, reason);
+        asking.id = 0;
+        if (encoding == .schema and !asking.is_agreed) self.is_declined = true;
+        return .{ .unheard = encoding };
+    }
+
+    /// A response that has come; null: none, or not yet. Valid until `dropResponse`, which follows.
+    pub fn nextResponse(self: *CallStreams, encoding: Encoding) error{Senseless}!?Response {
+        const asking = self.asking.getPtr(encoding);
+        if (asking.id == 0) return null;
+        const bytes = (asking.responses.next() catch return error.Senseless) orelse return null;
+        return switch (encoding) {
+            .frames => .{ .frames = frames.decodeResponse(bytes) catch return error.Senseless },
+            .schema => .{ .schema = .of(bytes) },
+        };
+    }
+
+    pub fn dropResponse(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
+        const asking = self.asking.getPtr(encoding);
+        const len = (asking.responses.next() catch unreachable).?.len; // it was `nextResponse`
+        mux.grant(asking.id, len);
+        asking.responses.drop(len);
+    }
+
+    // The peer asks
+
+    /// The next request, if its answer has room; whoever takes it calls `dropRequest`. Behind the
+    /// peer's CLOSE the beginning of one is all that will come of it.
+    pub fn nextRequest(
+        self: *CallStreams,
+        mux: *const Mux,
+        encoding: Encoding,
+    ) assembly.Error!?[]const u8 {
+        const serving = self.serving.getPtr(encoding);
+        if (serving.id == 0) return null;
+        const room: usize = if (encoding == .frames) response_bytes_max else rpc.answer_bytes_max;
+        if (mux.room(serving.id) < room) return null;
+        if (try serving.requests.next()) |bytes| return bytes;
+        const is_cut = serving.is_last and serving.requests.len != 0;
+        return if (is_cut) serving.requests.rest() else null;
+    }
+
+    pub fn dropRequest(self: *CallStreams, mux: *Mux, encoding: Encoding, len: usize) void {
+        const serving = self.serving.getPtr(encoding);
+        mux.grant(serving.id, len);
+        serving.requests.drop(len);
+    }
+
+    /// What has come on the stream with requests is none: it is over.
+    pub fn refuseRequests(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
+        const serving = self.serving.getPtr(encoding);
+        mux.reset(serving.id, .nonsense);
+        serving.id = 0;
+    }
+
+    /// All that was asked is answered, and the peer asks no more.
+    pub fn finishServing(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
+        const serving = self.serving.getPtr(encoding);
+        if (serving.id == 0 or !serving.is_last or serving.requests.len != 0) return;
+        mux.close(serving.id) catch {};
+        serving.id = 0;
+    }
+
+    /// Put an answer on the stream of its request. False: it has no room now.
+    pub fn answer(self: *CallStreams, mux: *Mux, encoding: Encoding, bytes: []const u8) bool {
+        const id = self.serving.getPtr(encoding).id;
+        if (id == 0) return true; // nobody waits for it any more
+        if (mux.room(id) < bytes.len) return false;
+        return mux.write(id, bytes) == bytes.len;
+    }
+
+    /// All answers are on their way.
+    pub fn hasLeft(self: *const CallStreams, mux: *const Mux) bool {
+        for (std.enums.values(Encoding)) |encoding| {
+            const id = self.serving.getPtrConst(encoding).id;
+            if (id != 0 and mux.waiting(id) != 0) return false;
+        }
+        return true;
+    }
+};

@@ -1,0 +1,42 @@
+//! The services of a host in memory that ask of other nodes, and what they are answered.
+
+const std = @import("std");
+const ds = @import("wire").ds;
+const sf = @import("wire").sf;
+const fake = @import("pair_fake.zig");
+const World = fake.World;
+
+/// Ask a peer by its place among the hosts, as the client of this number.
+pub fn ask(world: *World, host: u8, peer: u8, number: u16, request: ds.Request) !void {
+    var buffer: [ds.request_bytes_max]u8 = undefined;
+    const to = fake.idOf(peer);
+    const frame = try ds.encodeRequestTo(&buffer, to.slice(), request);
+    world.nodes[host].onRequest(.{ .slot = number, .sequence = number }, frame);
+}
+
+pub fn state(world: *World, host: u8, peer: u8, number: u16, request: sf.Request) !void {
+    var buffer: [256]u8 = undefined;
+    try ask(world, host, peer, number, .{ .state = try sf.encodeRequest(&buffer, request) });
+}
+
+/// The answer that a client has had; null: none yet.
+pub fn answerOf(world: *World, host: u8, number: u16) ?[]const u8 {
+    const outside = &world.edges[host];
+    for (outside.answers[0..outside.answer_count]) |*answer| {
+        if (answer.client.slot == number) return answer.bytes[0..answer.len];
+    }
+    return null;
+}
+
+pub fn statusOf(world: *World, host: u8, number: u16, op: sf.Op) !?sf.Status {
+    const answer = answerOf(world, host, number) orelse return null;
+    const inner = ds.decodeState(answer) orelse return error.NoAnswer;
+    return (sf.decodeReply(inner, op, null) orelse return error.NoReply).status;
+}
+
+/// The connection of this host with its first peer fails.
+pub fn drop(world: *World, host: u8) void {
+    const line = world.nodes[host].lines.readyFor(0).?;
+    world.edges[host].sockets[line.socket].is_failed = true;
+    world.nodes[host].onSocket(line.socket, .{ .failed = true });
+}
