@@ -1,12 +1,13 @@
-//! Asks the other node's state store again and again, and tells when each request began and when
-//! its answer was there. What one seal and one open of a message takes is told too.
+//! Asks the other node's registry and state store again and again, and says when each request began
+//! and when its answer was there. It says too what one seal and one open of a message takes.
 //! It stands in for selftest-client, of which it has the name and so the routes.
 
 const std = @import("std");
 const os = @import("os");
 const noise = @import("noise");
 const svc = @import("svc");
-const sf = @import("wire").sf;
+const wire = @import("wire");
+const sf = wire.sf;
 
 pub const panic = os.panic;
 comptime {
@@ -46,6 +47,8 @@ fn measure() !void {
         try timed(&state, "put", .{ .op = .put, .key = key, .value = value });
         svc.sleep(pause_ns);
         try timed(&state, "sync", .{ .op = .sync });
+        svc.sleep(pause_ns);
+        try timedResolve(state.service);
     }
     os.print("remote_put: end", .{});
 }
@@ -56,6 +59,18 @@ fn timed(state: *svc.State, name: []const u8, request: sf.Request) !void {
     const ended = os.nsec();
     if (reply.status != .ok) return error.Refused;
     os.print("remote_put: {s} from {d} to {d} ns", .{ name, begun, ended });
+}
+
+/// The least that a node is asked: nothing of it is a disk's or a long value's.
+fn timedResolve(bus: os.Slot) !void {
+    var request: [wire.ds.request_bytes_max]u8 = undefined;
+    var reply: [wire.ds.reply_bytes_max]u8 = undefined;
+    const frame = try wire.ds.encodeRequest(&request, .{ .resolve = "statefsd" });
+    const begun = os.nsec();
+    const answer = try os.call(bus, frame, &reply, os.call_timeout_ns);
+    const ended = os.nsec();
+    if (wire.ds.decodeStatus(answer, .resolve) != .ok) return error.Refused;
+    os.print("remote_put: resolve from {d} to {d} ns", .{ begun, ended });
 }
 
 const message_max = 320;

@@ -41,6 +41,7 @@ gateway = "10.0.2.2"
 [dsoftbus]
 static_key = {{ test_seed = "node-g" }}
 port = {port}
+rpc = "{rpc}"
 [[dsoftbus.peer]]
 id = "host-1"
 address = "10.0.2.2"
@@ -54,7 +55,9 @@ dial = {dials}
 Meeting = Callable[[Path], Awaitable[dict[str, Any]]]
 
 
-def run_with_guest(arguments: Sequence[str], more: str, meet: Meeting, *, dials: bool) -> int:
+def run_with_guest(
+    arguments: Sequence[str], more: str, meet: Meeting, *, dials: bool, rpc: str = "frames"
+) -> int:
     """Boot a guest and meet it.
 
     Args:
@@ -62,11 +65,12 @@ def run_with_guest(arguments: Sequence[str], more: str, meet: Meeting, *, dials:
         more: The rest of the guest's node file.
         meet: What is done with it.
         dials: Whether the guest dials this host.
+        rpc: How the guest calls, and may be called, as its configuration says it.
     """
     image, folder, program, version = arguments
     if not _enter_namespace():
         return NO_NAMESPACE
-    config = _write_config(Path(folder), more, dials=dials)
+    config = _write_config(Path(folder), more, dials=dials, rpc=rpc)
     uart = Path(folder) / "uart.log"
     command = _command(program, version, image, config, Path(folder) / "state.img")
     with uart.open("wb") as log:  # noqa: SIM117 - the file is closed after the guest
@@ -100,9 +104,11 @@ async def _within_time(meet: Meeting, uart: Path) -> dict[str, Any]:
         return await meet(uart)
 
 
-def _write_config(folder: Path, more: str, *, dials: bool) -> Path:
+def _write_config(folder: Path, more: str, *, dials: bool, rpc: str) -> Path:
     is_dialling = str(dials).lower()
-    text = _GUEST.format(port=GUEST_PORT, host_port=HOST_PORT, dials=is_dialling, more=more)
+    text = _GUEST.format(
+        port=GUEST_PORT, host_port=HOST_PORT, dials=is_dialling, more=more, rpc=rpc
+    )
     (folder / "guest.toml").write_text(text)
     blob = folder / "guest.nxcf"
     blob.write_bytes(compile_node(load_node(folder / "guest.toml")))

@@ -45,12 +45,26 @@ def play(program: str, folder: Path, *mode: str) -> dict[str, Any]:
     return result
 
 
-def test_a_python_node_dials_a_guest_and_calls_it(tmp_path: Path) -> None:
-    assert play(guest_interop_program_fake.__name__, tmp_path, "host-dials") == {
+# How the side that is called says `rpc`, how the other one does, and what comes of the offer. Who
+# says frames is as every node before there were messages.
+@pytest.mark.parametrize(
+    ("host", "guest", "messages"),
+    [
+        ("auto", "frames", "reset"),
+        ("frames", "auto", "not made"),
+        ("auto", "auto", "acknowledged"),
+        ("schema", "schema", "acknowledged"),
+    ],
+)
+def test_a_python_node_dials_a_guest_and_calls_it(
+    tmp_path: Path, host: str, guest: str, messages: str
+) -> None:
+    assert play(guest_interop_program_fake.__name__, tmp_path, "host-dials", host, guest) == {
         "registered": [True, False],
         "bundles": 1,
         "refused": True,
         "mode": "streams",
+        "messages": messages,
     }
     uart = (tmp_path / "uart.log").read_text()
     assert "dsoftbusd: cross-vm session ok host-1" in uart
@@ -58,18 +72,34 @@ def test_a_python_node_dials_a_guest_and_calls_it(tmp_path: Path) -> None:
     assert "dsoftbusd: remote proxy denied (service=packagefsd)" in uart
 
 
-def test_a_guest_dials_a_python_node_and_calls_it(tmp_path: Path) -> None:
-    result = play(guest_interop_program_fake.__name__, tmp_path, "guest-dials")
+@pytest.mark.parametrize(
+    ("host", "guest", "has_messages"),
+    [
+        ("auto", "frames", False),
+        ("frames", "auto", False),
+        ("auto", "auto", True),
+        ("schema", "schema", True),
+    ],
+)
+def test_a_guest_dials_a_python_node_and_calls_it(
+    tmp_path: Path, host: str, guest: str, has_messages: bool
+) -> None:
+    result = play(guest_interop_program_fake.__name__, tmp_path, "guest-dials", host, guest)
     assert result["sessions"] == 1
     assert set(result["served"]) == {1, 2}
     uart = (tmp_path / "uart.log").read_text()
     assert "SELFTEST: remote resolve ok" in uart
     assert "SELFTEST: remote query ok" in uart
+    assert ("dsoftbusd: calls by schema peer=host-1" in uart) is has_messages
 
 
-def test_a_guests_state_and_log_from_a_python_node_and_from_a_shell(tmp_path: Path) -> None:
+# The host takes messages where the guest does: the answers and the records are the same.
+@pytest.mark.parametrize("guest", ["frames", "auto"])
+def test_a_guests_state_and_log_from_a_python_node_and_from_a_shell(
+    tmp_path: Path, guest: str
+) -> None:
     key, sizes = guest_program_fake.KEY, guest_program_fake.SIZES
-    result = play(guest_program_fake.__name__, tmp_path)
+    result = play(guest_program_fake.__name__, tmp_path, guest)
     assert result["small"] == ["1", f"{key}/a", "NOT_FOUND"]
     assert result["sizes"] == list(sizes)
     assert result["refused"] == ["ACCESS_DENIED", "INVALID_KEY", "VALUE_TOO_LARGE"]

@@ -1,9 +1,9 @@
 """A Python node and a guest on QEMU that meet, either one dialling, as a program of its own.
 
-    python -m nexus.dsoftbus.io.guest_interop_program_fake MODE IMAGE FOLDER QEMU VERSION
+    python -m nexus.dsoftbus.io.guest_interop_program_fake MODE HOST GUEST IMAGE FOLDER QEMU VERSION
 
-MODE is host-dials or guest-dials.  Prints what happened as JSON; exits with 77 where this system
-gives no network namespace.
+MODE is host-dials or guest-dials, HOST and GUEST are what each says of `rpc`.  Prints what happened
+as JSON; exits with 77 where this system gives no network namespace.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from nexus.config.defaults import RPC_MODES
 from nexus.dsoftbus.io.guest_fake import HOST_PORT, guest_peer, host_secret, run_with_guest
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Call, RefusedError, Settings
 from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.policy import Rule
 from nexus.wire import bundle, samgr
+from nexus.wire.rpc import Mode
 
 GUEST: Final = """
 [[dsoftbus.allow]]
@@ -40,13 +42,14 @@ MEETING_S = 60.0
 
 def main(arguments: list[str]) -> int:
     """Play one direction."""
-    mode, *rest = arguments
+    mode, host, guest, *rest = arguments
     dials = mode == "guest-dials"
     more = GUEST + ('mode = "client"\npeer = "host-1"\n' if dials else 'mode = "server"\n')
-    return run_with_guest(rest, more, partial(_meet, mode), dials=dials)
+    meet = partial(_meet, mode, RPC_MODES[host])
+    return run_with_guest(rest, more, meet, dials=dials, rpc=guest)
 
 
-async def _meet(mode: str, uart: Path) -> dict[str, Any]:
+async def _meet(mode: str, rpc_mode: Mode, uart: Path) -> dict[str, Any]:
     served: list[int] = []
 
     def registry(call: Call) -> bytes:
@@ -57,7 +60,7 @@ async def _meet(mode: str, uart: Path) -> dict[str, Any]:
         served.append(call.service)
         return bundle.ListReply(bundle.Status.OK, 1).encode()
 
-    async with Node(_settings(), {1: registry, 2: manager}) as node:
+    async with Node(_settings(rpc_mode), {1: registry, 2: manager}) as node:
         if mode == "host-dials":
             return await _call_guest(node)
         await until(lambda: SAID in uart.read_text(errors="replace"), MEETING_S)
@@ -78,10 +81,11 @@ async def _call_guest(node: Node) -> dict[str, Any]:
     assert peer.link is not None, "no session"
     assert peer.link.carrier is not None, "no session"
     result["mode"] = peer.link.carrier.mode.value
+    result["messages"] = peer.link.carrier.offer.value
     return result
 
 
-def _settings() -> Settings:
+def _settings(rpc_mode: Mode) -> Settings:
     return Settings(
         device_id="host-1",
         secret=host_secret(),
@@ -89,6 +93,7 @@ def _settings() -> Settings:
         announce=("samgrd", "bundlemgrd"),
         peers=(guest_peer(),),
         rules=(Rule("node-g", 1, 6), Rule("node-g", 2, 1)),
+        rpc_mode=rpc_mode,
     )
 
 

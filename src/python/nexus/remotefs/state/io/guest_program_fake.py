@@ -1,8 +1,9 @@
 """A Python node that uses the state and reads the log of a guest on QEMU, as a program of its own.
 
-    python -m nexus.remotefs.state.io.guest_program_fake IMAGE FOLDER QEMU VERSION
+    python -m nexus.remotefs.state.io.guest_program_fake RPC IMAGE FOLDER QEMU VERSION
 
-Prints what happened as JSON; exits with 77 where this system gives no network namespace.
+RPC is what the guest says of `rpc`.  Prints what happened as JSON; exits with 77 where this system
+gives no network namespace.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ _PAUSE_S: Final = 0.5
 
 def main(arguments: list[str]) -> int:
     """Use the guest."""
-    disk = Path(arguments[1]) / "state.img"
+    rpc, *guest = arguments
+    disk = Path(guest[1]) / "state.img"
     disk.write_bytes(bytes(1024 * 1024))
-    return run_with_guest(arguments, GUEST, _meet, dials=False)
+    return run_with_guest(guest, GUEST, _meet, dials=False, rpc=rpc)
 
 
 def value_of(size: int) -> bytes:
