@@ -7,7 +7,7 @@ import json
 from nexus.campaign.covered import Sum
 from nexus.coverage.attribution import Attribution
 from nexus.coverage.code import parts_of
-from nexus.coverage.coverage_fake import lines_of, page_of, system
+from nexus.coverage.coverage_cases import lines_of, page_of, system
 from nexus.coverage.executed import Executed
 
 PARTS = {part.name: part for part in parts_of(system(logd="li a0, 3\nret"), "the image")}

@@ -9,7 +9,7 @@ import pytest
 
 from nexus.campaign import judging
 from nexus.campaign.judging import VIOLATIONS_MAX, OracleError, Violation, judge, load_oracle
-from nexus.campaign.observation_fake import observation
+from nexus.campaign.observation_cases import observation
 
 HEAD = "from nexus.campaign.judging import Violation\n"
 

@@ -12,7 +12,7 @@ from nexus.campaign.machines import Code
 from nexus.campaign.prepare import Prepared, prepare
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.run import Ran, run
-from nexus.emulator.native_interpreter_fake import INTERPRETER
+from nexus.emulator.native_interpreter_support import INTERPRETER
 from nexus.simulation.faults.kinds import KINDS, Place, Shape
 
 IMAGES: Final = {

@@ -19,10 +19,10 @@ from nexus.campaign import (
 )
 from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Line, Observation, Step, WireFrame
-from nexus.campaign.observation_fake import observation
+from nexus.campaign.observation_cases import observation
 from nexus.config.keys import derive_test_secret
 from nexus.harness.plan import NodeIdentity
-from nexus.harness.report import packet_fake
+from nexus.harness.report import packet_cases
 from nexus.harness.report.event import Event
 from nexus.harness.report.packet import ACK, FIN, SYN
 from nexus.harness.report.story import Secrets
@@ -266,7 +266,7 @@ def frame(at_ms: int, data: bytes, *fates: str, number: int = 0, back: bool = Fa
 
 
 def announcement(at_ms: int, *fates: str) -> WireFrame:
-    data = packet_fake.udp("10.42.0.10", PORT, "10.42.0.11", PORT, b"x")
+    data = packet_cases.udp("10.42.0.10", PORT, "10.42.0.11", PORT, b"x")
     return frame(at_ms, data, *fates)
 
 
@@ -293,7 +293,7 @@ def test_a_session_is_with_somebody_who_was_heard(
 
 
 def segment(at_ms: int, sequence: int, flags: int, length: int, *fates: str) -> WireFrame:
-    data = packet_fake.tcp("10.42.0.10", 50_000, "10.42.0.11", 7, sequence, flags, bytes(length))
+    data = packet_cases.tcp("10.42.0.10", 50_000, "10.42.0.11", 7, sequence, flags, bytes(length))
     return frame(at_ms, data, *fates)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from nexus.campaign import simulate
 from nexus.cli.main import main as nexus
-from nexus.emulator.native_interpreter_fake import INTERPRETER
+from nexus.emulator.native_interpreter_support import INTERPRETER
 
 PAGE: Final = Path("docs/fault-worlds.md")
 IMAGE: Final = Path("src.guest/system.elf").resolve()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nexus.cli.main import COMMANDS, GROUPS, main, program
-from nexus.config.config_fake import NODE_A
+from nexus.config.config_cases import NODE_A
 from nexus.core.version import VERSION
 
 

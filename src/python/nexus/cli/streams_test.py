@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 import pytest
 
 from nexus.cli import main
-from nexus.cli.vm_fake import TIMEOUT_S, environment, saying, write_guest
-from nexus.config.config_fake import NODE_A
+from nexus.cli.vm_support import TIMEOUT_S, environment, saying, write_guest
+from nexus.config.config_cases import NODE_A
 
 _MARKER: Final = "guest: grüß dich"
 

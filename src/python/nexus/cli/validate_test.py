@@ -9,9 +9,9 @@ import pytest
 
 from nexus.cli.main import main
 from nexus.cli.validate import KINDS
-from nexus.config.config_fake import NODE_A
+from nexus.config.config_cases import NODE_A
 from nexus.coverage import executed, lines
-from nexus.coverage.coverage_fake import kernel_of, lines_of, system
+from nexus.coverage.coverage_cases import kernel_of, lines_of, system
 from nexus.harness.report.event import Event, render
 from nexus.harness.report.page_test import summary
 

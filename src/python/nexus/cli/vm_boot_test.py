@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from nexus.cli import vm_boot
-from nexus.cli.vm_fake import run_vm
+from nexus.cli.vm_support import run_vm
 from nexus.core.errors import UsageError
 from nexus.emulator import fdt
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.memory import RAM_BASE
-from nexus.emulator.program_fake import EXIT, build_elf
+from nexus.emulator.program_support import EXIT, build_elf
 
 QEMU = shutil.which("qemu-system-riscv64")
 needs_qemu = pytest.mark.skipif(QEMU is None, reason="qemu-system-riscv64 is not on this host")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.cli.vm_fake import (
+from nexus.cli.vm_support import (
     TIMEOUT_S,
     environment,
     run_vm,
@@ -18,7 +18,7 @@ from nexus.cli.vm_fake import (
     write_guest,
 )
 from nexus.emulator.gdb_packet import Deframer, Packet, encode
-from nexus.emulator.program_fake import EXIT
+from nexus.emulator.program_support import EXIT
 
 GDB = shutil.which("gdb-multiarch")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.cli.vm_fake import TIMEOUT_S, environment, run_vm, saying, vm_command, write_guest
+from nexus.cli.vm_support import TIMEOUT_S, environment, run_vm, saying, vm_command, write_guest
 from nexus.emulator.io.drive import DriveError, FileDrive
 from nexus.remotefs.state import tool
 

@@ -9,9 +9,9 @@ import pytest
 
 from nexus.cli.vm_run import main
 from nexus.coverage.code import parts_of
-from nexus.coverage.coverage_fake import lines_of
+from nexus.coverage.coverage_cases import lines_of
 from nexus.coverage.lines import render
-from nexus.emulator.program_fake import EXIT, program
+from nexus.emulator.program_support import EXIT, program
 
 KERNEL = program(
     f"""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.cli.vm_fake import (
+from nexus.cli.vm_support import (
     ECHO,
     TIMEOUT_S,
     environment,
@@ -22,7 +22,7 @@ from nexus.cli.vm_fake import (
     vm_command,
     write_guest,
 )
-from nexus.emulator.program_fake import EXIT, build_elf
+from nexus.emulator.program_support import EXIT, build_elf
 
 QEMU = shutil.which("qemu-system-riscv64")
 

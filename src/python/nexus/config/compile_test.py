@@ -10,7 +10,7 @@ import pytest
 from nexus.config import defaults
 from nexus.config.checked import CheckedNode, check_node
 from nexus.config.compile import compile_node, list_grants, list_routes
-from nexus.config.config_fake import NODE_A, NODE_B_START
+from nexus.config.config_cases import NODE_A, NODE_B_START
 from nexus.config.error import ConfigError
 from nexus.config.keys import derive_test_secret, public_key_of
 from nexus.config.node import NodeConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.config.config_fake import NODE_A, write_world
+from nexus.config.config_cases import NODE_A, write_world
 from nexus.config.describe import describe, main
 from nexus.config.keys import derive_test_secret, public_key_of
 from nexus.config.load import load_any

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nexus.config.checked import check_node
 from nexus.config.compile import compile_node
-from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD, write_world
+from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, write_world
 from nexus.config.error import ConfigError
 from nexus.config.load import load_any, parse
 from nexus.config.node import NodeConfig

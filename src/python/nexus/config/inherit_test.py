@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus.config.config_fake import NODE_A, WORLD, write_world
+from nexus.config.config_cases import NODE_A, WORLD, write_world
 from nexus.config.error import ConfigError
 from nexus.config.inherit import DEPTH_MAX, FILES_MAX
 from nexus.config.keys import derive_test_secret

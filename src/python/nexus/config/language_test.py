@@ -36,7 +36,7 @@ STUMBLES = re.compile(
 def literals(folder: Path) -> Iterator[tuple[str, int, str]]:
     """Yield the texts of a folder's modules, without their docstrings."""
     for path in sorted(folder.glob("*.py")):
-        if path.stem.endswith(("_test", "_fake")):
+        if path.stem.endswith(("_test", "_fake", "_cases", "_scene", "_support")):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         prose = {

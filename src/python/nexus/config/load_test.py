@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD, write_world
+from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, write_world
 from nexus.config.error import ConfigError
 from nexus.config.keys import derive_test_secret
 from nexus.config.load import load_any, load_node, load_world

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD, write_world
+from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, write_world
 from nexus.config.keys import derive_test_secret
 from nexus.config.load import load_node
 from nexus.config.origins import main

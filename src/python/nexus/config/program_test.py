@@ -11,7 +11,7 @@ import pytest
 
 from nexus.config import blob, check, schema
 from nexus.config.compile import compile_node
-from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD, write_world
+from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, write_world
 from nexus.config.load import load_node
 
 

@@ -9,7 +9,7 @@ import pytest
 from nexus.config import bus_rules
 from nexus.config.bounds import ALLOW_MAX
 from nexus.config.bus_rules import Allowance, BusPeer
-from nexus.config.config_fake import NODE_A
+from nexus.config.config_cases import NODE_A
 from nexus.config.error import ConfigError
 from nexus.config.keys import TestSeedKey
 from nexus.config.load import load_node

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from jsonschema.validators import extend
 from pydantic import ValidationError
 
-from nexus.config.config_fake import NODE_A, NODE_B_START, WORLD
+from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD
 from nexus.config.explain import explain
 from nexus.config.fields import MODELLED
 from nexus.config.schema import BEYOND, FILES, build_schema, model_for, write_schema
-from nexus.config.schema_cases_fake import Cases, as_python, changed
+from nexus.config.schema_cases import Cases, as_python, changed
 
 ROOT = Path(__file__).parents[4]
 

@@ -9,7 +9,7 @@ import pytest
 
 from nexus.config import blob, check
 from nexus.config.compile import compile_node
-from nexus.config.config_fake import NODE_A, WORLD, write_world
+from nexus.config.config_cases import NODE_A, WORLD, write_world
 from nexus.config.error import ConfigError
 from nexus.config.keys import derive_test_secret
 from nexus.config.load import load_any, load_node, load_world

@@ -13,7 +13,7 @@ from nexus.coverage import executed as executed_file
 from nexus.coverage import lcov, lines, page, profile, text
 from nexus.coverage.attribution import Attribution
 from nexus.coverage.code import parts_of
-from nexus.coverage.coverage_fake import SERVICE_AT, kernel_of, lines_of, page_of, system
+from nexus.coverage.coverage_cases import SERVICE_AT, kernel_of, lines_of, page_of, system
 from nexus.coverage.executed import Executed, merged
 from nexus.coverage.figures import combine
 from nexus.coverage.reading import read_executed, read_lines_file

@@ -17,7 +17,7 @@ import pytest
 from nexus.coverage.code import parts_of
 from nexus.coverage.figures import Coverage, combine
 from nexus.coverage.reading import read_executed, read_lines_file
-from nexus.emulator.native_interpreter_fake import INTERPRETER, RUNS_HERE
+from nexus.emulator.native_interpreter_support import INTERPRETER, RUNS_HERE
 from nexus.harness import os2vm
 
 SYSTEM: Final = Path("src.guest/system.elf")

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
-from nexus.emulator.program_fake import program
-from nexus.emulator.random_kernel_fake import random_kernel
-from nexus.emulator.random_program_fake import random_program
-from nexus.emulator.turns_guest_fake import ring
+from nexus.emulator.native_interpreter_support import RUNS_HERE, native_interpreter
+from nexus.emulator.program_support import program
+from nexus.emulator.random_kernel_cases import random_kernel
+from nexus.emulator.random_program_cases import random_program
+from nexus.emulator.turns_guest_cases import ring
 
 RAM_BYTES: Final = 1 << 20
 _NS_PER_INSTRUCTION: Final = 10

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from nexus.emulator.coverage import EXECUTED, NOT_TAKEN, TAKEN, Recorder
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.memory import RAM_BASE
-from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
-from nexus.emulator.program_fake import EXIT, program
-from nexus.emulator.random_kernel_fake import random_kernel
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.native_interpreter_support import RUNS_HERE, native_interpreter
+from nexus.emulator.program_support import EXIT, program
+from nexus.emulator.random_kernel_cases import random_kernel
+from nexus.emulator.random_program_cases import random_program
 
 RAM_BYTES: Final = 1 << 20
 STEPS: Final = 8_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nexus.emulator.elf_needs import describe_needs, extensions_of
 from nexus.emulator.isa.cpu import parse_cpu
-from nexus.emulator.program_fake import build_elf
+from nexus.emulator.program_support import build_elf
 
 _ATTRIBUTES = 0x7000_0003
 

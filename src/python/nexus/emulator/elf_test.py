@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nexus.emulator.elf import ImageError, parse
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.program_fake import build_elf
+from nexus.emulator.program_support import build_elf
 
 GOOD = build_elf({0x8000_0000: b"\x13\0\0\0" * 4, 0x8000_1000: b"data"})
 

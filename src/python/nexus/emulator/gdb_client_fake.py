@@ -9,7 +9,7 @@ from nexus.emulator.gdb_session import GdbSession, State
 from nexus.emulator.isa.assemble import assemble_with_symbols
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
-from nexus.emulator.program_fake import EXIT, program
+from nexus.emulator.program_support import EXIT, program
 from nexus.emulator.timeline import Timeline
 
 

@@ -9,7 +9,7 @@ import pytest
 from nexus.emulator.gdb_client_fake import COUNT, Client
 from nexus.emulator.gdb_packet import encode
 from nexus.emulator.gdb_session import GdbSession, State
-from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
 
 
 def test_the_first_words() -> None:

@@ -7,10 +7,10 @@ import pytest
 from nexus.emulator.gdb_client_fake import Client
 from nexus.emulator.machine import MachineOptions, Stop
 from nexus.emulator.observe import Observer
-from nexus.emulator.program_fake import EXIT, boot, program
+from nexus.emulator.program_support import EXIT, boot, program
 from nexus.emulator.timeline import Timeline
 from nexus.emulator.turns import TURN_STEPS
-from nexus.emulator.turns_guest_fake import ring
+from nexus.emulator.turns_guest_cases import ring
 
 _PC, _SP, _S0, _S1, _MHARTID, _MINSTRET = 32, 2, 8, 9, 65 + 0xF14, 65 + 0xB02
 

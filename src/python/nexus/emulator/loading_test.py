@@ -11,7 +11,7 @@ from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.loading import Boot, BootFiles, prepare
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.memory import RAM_BASE
-from nexus.emulator.program_fake import EXIT, build_elf
+from nexus.emulator.program_support import EXIT, build_elf
 
 MIB = 1 << 20
 CODE = assemble("li a0, 3\n" + EXIT)

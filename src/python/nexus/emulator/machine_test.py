@@ -5,9 +5,9 @@ import pytest
 from nexus.emulator import fdt, reset
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import FEATURE_RO, MemoryDrive
-from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.program_fake import EXIT, boot, program
+from nexus.emulator.program_support import EXIT, boot, program
 
 # Timer interrupts preempt a computation in user mode under paging; the handler prints and rearms
 # until a count is reached.  Everything that slicing could disturb is in here.

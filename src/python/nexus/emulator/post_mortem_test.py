@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nexus.emulator.guest_fake import OPEN_PMP, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, drop_to
 from nexus.emulator.machine import Machine
 from nexus.emulator.post_mortem import describe, describe_loop, is_floating_point
-from nexus.emulator.program_fake import boot
+from nexus.emulator.program_support import boot
 
 
 def stuck(text: str) -> Machine:

@@ -11,8 +11,8 @@ from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.program_fake import EXIT, program
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.program_support import EXIT, program
+from nexus.emulator.random_program_cases import random_program
 from nexus.emulator.snapshot import SnapshotError, restore, save
 
 RAM_BYTES = 1 << 20

@@ -1,4 +1,4 @@
-"""The reference engine and QEMU against the specifications: see `specification_fake`."""
+"""The reference engine and QEMU against the specifications: see `specification_cases`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.program_fake import boot, program
+from nexus.emulator.program_support import boot, program
 from nexus.emulator.snapshot import restore, save
-from nexus.emulator.specification_device_fake import DEVICE_QUESTIONS
-from nexus.emulator.specification_fake import Question, answers_of, decode
-from nexus.emulator.specification_hart_fake import HART_QUESTIONS, WRAPPING_CLOCK
-from nexus.emulator.specification_uart_fake import UART_QUESTIONS
+from nexus.emulator.specification_cases import Question, answers_of, decode
+from nexus.emulator.specification_device_cases import DEVICE_QUESTIONS
+from nexus.emulator.specification_hart_cases import HART_QUESTIONS, WRAPPING_CLOCK
+from nexus.emulator.specification_uart_cases import UART_QUESTIONS
 
 QEMU = shutil.which("qemu-system-riscv64")
 QUESTIONS = (*HART_QUESTIONS, *UART_QUESTIONS, *DEVICE_QUESTIONS)

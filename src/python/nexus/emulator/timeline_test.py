@@ -9,8 +9,8 @@ import pytest
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.machine_test import BUSY, SLEEPY
 from nexus.emulator.observe import WRITE, Hit, Observer, Watch
-from nexus.emulator.program_fake import EXIT, program
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.program_support import EXIT, program
+from nexus.emulator.random_program_cases import random_program
 from nexus.emulator.timeline import CHECKPOINTS_MAX, Timeline
 
 NEVER = 1 << 40

@@ -1,9 +1,9 @@
 import struct
 
-from nexus.emulator.guest_fake import OPEN_PMP, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, drop_to
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.observe import Observer
-from nexus.emulator.program_fake import EXIT, program
+from nexus.emulator.program_support import EXIT, program
 from nexus.emulator.symbols import Symbols, parse
 from nexus.emulator.trace import Tracer
 

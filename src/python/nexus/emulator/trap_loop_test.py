@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.program_fake import boot, program
+from nexus.emulator.program_support import boot, program
 from nexus.emulator.snapshot import restore, save
-from nexus.emulator.trap_loop_fake import FREE, STUCK, Stuck
+from nexus.emulator.trap_loop_cases import FREE, STUCK, Stuck
 
 BUDGET_NS = 100_000_000
 

@@ -7,10 +7,10 @@ import pytest
 from nexus.emulator import fdt, reset
 from nexus.emulator.board import CLINT_BASE, PLIC_BASE
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.program_fake import EXIT, boot, program
+from nexus.emulator.program_support import EXIT, boot, program
 from nexus.emulator.snapshot import restore, save
 from nexus.emulator.turns import TURN_STEPS
-from nexus.emulator.turns_guest_fake import COUNTERS, ROUNDS, ring
+from nexus.emulator.turns_guest_cases import COUNTERS, ROUNDS, ring
 
 
 @pytest.mark.parametrize("harts", [1, 2, 3, 8])

@@ -16,7 +16,7 @@ from nexus.image.bootfs import pack as pack_archive
 from nexus.image.bootfs import unpack as unpack_archive
 from nexus.image.error import ImageError
 from nexus.image.package_image import SUPERBLOCK, PackageFile, build_image, read_image
-from nexus.image.package_image_fake import rehash
+from nexus.image.package_image_cases import rehash
 from nexus.remotefs.package.backend import MemoryBackend
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import parse_contents

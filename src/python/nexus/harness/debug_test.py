@@ -13,7 +13,7 @@ import pytest
 
 from nexus.emulator.gdb_packet import Deframer, Packet, encode
 from nexus.emulator.isa.assemble import assemble_with_symbols
-from nexus.emulator.program_fake import program
+from nexus.emulator.program_support import program
 from nexus.harness import os2vm
 
 NODE = """

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from nexus.harness import os2vm
-from nexus.harness.pcapng_fake import read_frames
+from nexus.harness.pcapng_support import read_frames
 
 IMAGE: Final = Path("src.guest/system.elf")
 

@@ -23,7 +23,7 @@ from nexus.config.node import NodeConfig
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.hart import NativeHart
 from nexus.emulator.native.translation import Translations
-from nexus.emulator.native_interpreter_fake import INTERPRETER
+from nexus.emulator.native_interpreter_support import INTERPRETER
 from nexus.harness import os2vm
 
 IMAGE: Final = Path("src.guest/system.elf")

@@ -8,7 +8,7 @@ import pytest
 
 from nexus.core.errors import NexusError
 from nexus.emulator.isa.assemble import assemble
-from nexus.emulator.program_fake import EXIT, build_elf
+from nexus.emulator.program_support import EXIT, build_elf
 from nexus.harness import arguments
 from nexus.harness.loading import load_plan
 from nexus.harness.plan import Plan

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from nexus.config.config_fake import write_world
+from nexus.config.config_cases import write_world
 from nexus.core.errors import NexusError
 from nexus.core.randomness import Ratio
 from nexus.harness import arguments, os2vm
 from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Plan
-from nexus.image.elf_fake import fake_elf
+from nexus.image.elf_cases import fake_elf
 from nexus.scene.guest import DrivePlan
 from nexus.simulation.link import Cut
 

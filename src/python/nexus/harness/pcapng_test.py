@@ -8,7 +8,7 @@ import pytest
 
 from nexus.harness import pcapng
 from nexus.harness.pcapng import Capture
-from nexus.harness.pcapng_fake import read_blocks, read_options
+from nexus.harness.pcapng_support import read_blocks, read_options
 from nexus.simulation.machine_fake import mac
 
 MACHINES = {"A": mac(1), "node-b": mac(2)}

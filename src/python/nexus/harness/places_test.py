@@ -7,7 +7,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus.emulator.program_fake import program
+from nexus.emulator.program_support import program
 from nexus.harness.places import Places
 
 BASE = 0x8000_0000

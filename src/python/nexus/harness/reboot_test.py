@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.config.config_fake import write_world
+from nexus.config.config_cases import write_world
 from nexus.config.error import ConfigError
 from nexus.harness import arguments, plan_fake, qemu
 from nexus.harness.loading import load_plan
@@ -16,7 +16,7 @@ from nexus.harness.plan import Expectation, Plan, PlanError, RebootPlan
 from nexus.harness.plan_fake import MS, Silent, say
 from nexus.harness.runner import Record, Runner
 from nexus.harness.virtual import VirtualEngine
-from nexus.image.elf_fake import fake_elf
+from nexus.image.elf_cases import fake_elf
 from nexus.simulation.machine_fake import FakeMachine
 
 EXPECTED = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nexus.config.config_fake import WORLD, write_world
+from nexus.config.config_cases import WORLD, write_world
 from nexus.harness import arguments, plan_fake
 from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nexus.emulator.guest_fake import OPEN_PMP, drop_to
-from nexus.emulator.program_fake import program
+from nexus.emulator.guest_support import OPEN_PMP, drop_to
+from nexus.emulator.program_support import program
 from nexus.harness import os2vm
 
 NODE = """

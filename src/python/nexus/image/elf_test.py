@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nexus.image.elf import append_segment, read_segments
-from nexus.image.elf_fake import fake_elf
+from nexus.image.elf_cases import fake_elf
 from nexus.image.error import ImageError
 
 

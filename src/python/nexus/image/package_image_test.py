@@ -23,7 +23,7 @@ from nexus.image.package_image import (
     build_image,
     read_image,
 )
-from nexus.image.package_image_fake import FIELDS, bend_entry, bend_superblock, rehash
+from nexus.image.package_image_cases import FIELDS, bend_entry, bend_superblock, rehash
 
 FILES = [
     PackageFile("demo.hello", "0.1.0", "payload.elf", b"\x7fELF" * 1025),

@@ -12,7 +12,7 @@ from nexus.image import package, package_extract, package_inspect, package_schem
 from nexus.image.package import build, contents_line
 from nexus.image.package_file import load_image
 from nexus.image.package_image import PackageFile, build_image
-from nexus.image.package_image_fake import FIELDS, bend_superblock
+from nexus.image.package_image_cases import FIELDS, bend_superblock
 from nexus.image.package_manifest import parse_manifest
 from nexus.remotefs.package.replies import parse_contents
 

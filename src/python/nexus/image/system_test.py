@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nexus.image import bootfs, elf
-from nexus.image.elf_fake import fake_elf
+from nexus.image.elf_cases import fake_elf
 from nexus.image.system import main
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from nexus.image.elf_fake import fake_elf
+from nexus.image.elf_cases import fake_elf
 from nexus.pipeline.difference import Difference, compare, elf_place, first_offset
 
 

@@ -12,11 +12,11 @@ from typing import Final
 import pytest
 
 from nexus.core.randomness import Ratio
-from nexus.emulator.native_interpreter_fake import RUNS_HERE, native_interpreter
+from nexus.emulator.native_interpreter_support import RUNS_HERE, native_interpreter
 from nexus.netstack.library import Library
-from nexus.remotefs.package.cases_fake import CASES, FILES, FOLDER, Case
 from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.path import PackageError
+from nexus.remotefs.package.request_cases import CASES, FILES, FOLDER, Case
 from nexus.scene.package_node import VirtualNode
 from nexus.scene.package_scene import boot
 from nexus.simulation.link import Fault, LinkOptions

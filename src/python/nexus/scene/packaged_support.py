@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from nexus.emulator.native_interpreter_fake import native_interpreter
+from nexus.emulator.native_interpreter_support import native_interpreter
 from nexus.netstack.library import Library
 from nexus.scene.state_scene import Scene
 

@@ -63,7 +63,7 @@ def guest_sources() -> dict[str, str]:
             "", _ZIG_TEST.sub("", path.read_text())
         )
         for path in sorted(GUEST.rglob("*.zig"))
-        if not path.stem.endswith(("_test", "_fake"))
+        if not path.stem.endswith(("_test", "_fake", "_cases", "_scene", "_support"))
     }
 
 
@@ -72,7 +72,7 @@ def host_texts() -> dict[str, str]:
     return {
         path.relative_to(HOST).as_posix(): path.read_text()
         for path in sorted(HOST.rglob("*.py"))
-        if not path.stem.endswith(("_test", "_fake"))
+        if not path.stem.endswith(("_test", "_fake", "_cases", "_scene", "_support"))
         and path.relative_to(HOST).parts[0] not in ("contract", "schema")
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from nexus.cli.bus.bus_fake import write_files
+from nexus.cli.bus.bus_scene import write_files
 from nexus.cli.completion import script
 from nexus.cli.main import COMMANDS, main
 from nexus.dsoftbus.io.configuration import BusConfig

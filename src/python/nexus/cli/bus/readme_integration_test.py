@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nexus.cli.bus.bus_fake import serving, write_files
+from nexus.cli.bus.bus_scene import serving, write_files
 
 README = Path(__file__).parents[5] / "README.md"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.cli.bus.bus_fake import ALLOW, Files, serving, write_files
+from nexus.cli.bus.bus_scene import ALLOW, Files, serving, write_files
 from nexus.cli.log import read
 from nexus.cli.main import COMMANDS, main
 from nexus.core.identity import service_id

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from nexus.cli.bus.bus_fake import write_files
+from nexus.cli.bus.bus_scene import write_files
 from nexus.cli.main import COMMANDS, main
 from nexus.dsoftbus.io.configuration import load_settings
 from nexus.dsoftbus.io.node import Node
 from nexus.image.package import contents_line
 from nexus.image.package_image import PackageFile
 from nexus.remotefs.package.backend import MemoryBackend
-from nexus.remotefs.package.cases_fake import FILES
 from nexus.remotefs.package.io.service import PackageService
 from nexus.remotefs.package.replies import SERVICE
+from nexus.remotefs.package.request_cases import FILES
 
 NOISE = hashlib.shake_256(b"n").digest(100_000)
 LISTING = contents_line("noise", NOISE) + contents_line("bad", b"good") + contents_line("\x1b", b"")

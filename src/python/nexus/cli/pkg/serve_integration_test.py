@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.cli.bus.bus_fake import serving, write_files
+from nexus.cli.bus.bus_scene import serving, write_files
 from nexus.cli.main import main
 from nexus.image.package_image import PackageFile, build_image
 

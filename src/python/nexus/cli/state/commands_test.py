@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from nexus.cli.bus.bus_fake import serving, write_files
+from nexus.cli.bus.bus_scene import serving, write_files
 from nexus.cli.main import COMMANDS, main
 from nexus.dsoftbus.io.record import record_schema
 from nexus.remotefs.state.store import Store

@@ -10,7 +10,7 @@ import pytest
 from nexus.cli.main import main
 from nexus.harness.pcapng import Capture
 from nexus.harness.report.event import Event, render
-from nexus.harness.report.packet_fake import arp
+from nexus.harness.report.packet_cases import arp
 from nexus.harness.report.page_test import console, summary
 from nexus.harness.summary import digest
 

@@ -18,7 +18,7 @@ from nexus.dsoftbus.io import guest_interop_program_fake
 from nexus.dsoftbus.io.guest_fake import NO_NAMESPACE
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.qemu import find
-from nexus.remotefs.state.io import guest_program_fake
+from nexus.remotefs.state.io import guest_program_support
 
 IMAGE: Final = Path("src.guest/system.elf")
 
@@ -98,8 +98,8 @@ def test_a_guest_dials_a_python_node_and_calls_it(
 def test_a_guests_state_and_log_from_a_python_node_and_from_a_shell(
     tmp_path: Path, guest: str
 ) -> None:
-    key, sizes = guest_program_fake.KEY, guest_program_fake.SIZES
-    result = play(guest_program_fake.__name__, tmp_path, guest)
+    key, sizes = guest_program_support.KEY, guest_program_support.SIZES
+    result = play(guest_program_support.__name__, tmp_path, guest)
     assert result["small"] == ["1", f"{key}/a", "NOT_FOUND"]
     assert result["sizes"] == list(sizes)
     assert result["refused"] == ["ACCESS_DENIED", "INVALID_KEY", "VALUE_TOO_LARGE"]

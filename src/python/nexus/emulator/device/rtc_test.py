@@ -2,7 +2,7 @@
 
 from nexus.emulator.board import RTC_BASE
 from nexus.emulator.machine import Stop
-from nexus.emulator.program_fake import EXIT, boot
+from nexus.emulator.program_support import EXIT, boot
 
 EPOCH_S = 1_700_000_000
 SOURCE = f"""

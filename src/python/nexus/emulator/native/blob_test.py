@@ -3,11 +3,11 @@ import pytest
 from nexus.emulator.isa.decode import BASE
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.blob import Blob, BlobError, unpack
-from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.build import build
 from nexus.emulator.native.flatten import FlattenError, flatten
 from nexus.emulator.native.mapping import Code
-from nexus.emulator.program_fake import program
+from nexus.emulator.program_support import program
 
 GOOD = Blob(enter=0, fill=4, handlers=3, code=b"\xc3" * 8).pack()
 

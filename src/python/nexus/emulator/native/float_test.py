@@ -11,15 +11,15 @@ import pytest
 
 from nexus.emulator.differential.arithmetic import Program, rows_for
 from nexus.emulator.differential.zcb import ZCB
-from nexus.emulator.guest_fake import OPEN_PMP, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, drop_to
 from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.isa.cpu import OPTIONAL, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.native.translation_fake import translations_of
-from nexus.emulator.program_fake import program
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.translation_support import translations_of
+from nexus.emulator.program_support import program
+from nexus.emulator.random_program_cases import random_program
 
 RAM_BYTES = 1 << 20
 ALL = parse_cpu("rv64gc_zba_zbb_zbs_zicond_zcb")

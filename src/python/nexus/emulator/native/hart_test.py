@@ -1,6 +1,6 @@
 """The native engine against the reference: the same state at every instant, however it is reached.
 
-One seed is one random program (see `random_program_fake`); both engines run it to the same random
+One seed is one random program (see `random_program_cases`); both engines run it to the same random
 instants, the native one in random slices, and their digests over registers, CSRs and RAM must
 agree at each.
 """
@@ -9,13 +9,13 @@ import random
 
 import pytest
 
-from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.native import layout
-from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.hart import NativeHart
-from nexus.emulator.program_fake import EXIT, boot, program
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.program_support import EXIT, boot, program
+from nexus.emulator.random_program_cases import random_program
 
 RAM_BYTES = 1 << 20
 

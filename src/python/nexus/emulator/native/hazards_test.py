@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.native.translation_fake import translated
-from nexus.emulator.program_fake import program
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.translation_support import translated
+from nexus.emulator.program_support import program
 
 RAM_BYTES = 1 << 20
 

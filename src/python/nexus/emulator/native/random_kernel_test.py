@@ -1,14 +1,14 @@
-"""Random kernels (see `random_kernel_fake`) on the compiled engines: the reference's state."""
+"""Random kernels (see `random_kernel_cases`) on the compiled engines: the reference's state."""
 
 import random
 
 import pytest
 
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.native.translation_fake import translated
-from nexus.emulator.program_fake import program
-from nexus.emulator.random_kernel_fake import random_kernel
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.translation_support import translated
+from nexus.emulator.program_support import program
+from nexus.emulator.random_kernel_cases import random_kernel
 from nexus.emulator.snapshot import save
 
 RAM_BYTES = 1 << 20

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest  # pants: no-infer-dep  (comes with the test runner)
 
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.program_fake import program
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.program_support import program
+from nexus.emulator.random_program_cases import random_program
 from nexus.emulator.snapshot import restore, save
 
 

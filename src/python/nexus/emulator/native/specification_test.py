@@ -1,15 +1,15 @@
-"""The compiled engines against the specifications: see `specification_fake`."""
+"""The compiled engines against the specifications: see `specification_cases`."""
 
 import pytest
 
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.native.translation_fake import translated
-from nexus.emulator.program_fake import boot, program
-from nexus.emulator.specification_device_fake import DEVICE_QUESTIONS
-from nexus.emulator.specification_fake import Question, answers_of
-from nexus.emulator.specification_hart_fake import HART_QUESTIONS, WRAPPING_CLOCK
-from nexus.emulator.specification_uart_fake import UART_QUESTIONS
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.translation_support import translated
+from nexus.emulator.program_support import boot, program
+from nexus.emulator.specification_cases import Question, answers_of
+from nexus.emulator.specification_device_cases import DEVICE_QUESTIONS
+from nexus.emulator.specification_hart_cases import HART_QUESTIONS, WRAPPING_CLOCK
+from nexus.emulator.specification_uart_cases import UART_QUESTIONS
 
 QUESTIONS = (*HART_QUESTIONS, *UART_QUESTIONS, *DEVICE_QUESTIONS)
 RAM_BYTES = 1 << 20

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from nexus.emulator.guest_fake import OPEN_PMP, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, drop_to
 from nexus.emulator.isa.cpu import parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.native.translation_fake import translations_of
-from nexus.emulator.program_fake import program
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.translation_support import translations_of
+from nexus.emulator.program_support import program
+from nexus.emulator.random_program_cases import random_program
 
 RAM_BYTES = 2 << 20
 RAM = 0x8000_0000

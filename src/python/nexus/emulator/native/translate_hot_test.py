@@ -7,9 +7,9 @@ import pytest
 from nexus.emulator.io.translation_cache import TranslationCache, path_of
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.blob import unpack
-from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.translate_hot import main
-from nexus.emulator.program_fake import program
+from nexus.emulator.program_support import program
 
 LOOP = """
     li s0, 3

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from nexus.emulator import random_program_fake
-from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
+from nexus.emulator import random_program_cases
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import Blob, BlobError, unpack
-from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.hart import NativeHart
 from nexus.emulator.native.translate import main, pages_of, translate
 from nexus.emulator.native.translation import Entry, Page, Translations, key_of, pack
-from nexus.emulator.native.translation_fake import translated, translations_of
-from nexus.emulator.program_fake import build_elf, program
-from nexus.emulator.random_program_fake import random_program
+from nexus.emulator.native.translation_support import translated, translations_of
+from nexus.emulator.program_support import build_elf, program
+from nexus.emulator.random_program_cases import random_program
 
 RAM_BYTES = 1 << 20
 
@@ -48,10 +48,10 @@ def test_random_programs_leave_the_same_state(seed: int, monkeypatch: pytest.Mon
     if seed % 2:  # Pages that nobody writes to stay translated to the end.
         kinds = tuple(
             kind
-            for kind in random_program_fake._CHOICES
-            if kind is not random_program_fake._rewrite
+            for kind in random_program_cases._CHOICES
+            if kind is not random_program_cases._rewrite
         )
-        monkeypatch.setattr(random_program_fake, "_CHOICES", kinds)
+        monkeypatch.setattr(random_program_cases, "_CHOICES", kinds)
     reference, fast = both(program(random_program(seed, 120)))
     chance = random.Random(seed)
     instant = 0

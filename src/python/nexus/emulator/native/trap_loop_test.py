@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.native.translation_fake import translated
-from nexus.emulator.program_fake import boot, program
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.translation_support import translated
+from nexus.emulator.program_support import boot, program
 from nexus.emulator.snapshot import save
-from nexus.emulator.trap_loop_fake import FREE, STUCK
+from nexus.emulator.trap_loop_cases import FREE, STUCK
 
 BUDGET_NS = 100_000_000
 GUESTS = {guest.name: guest.text for guest in STUCK} | FREE

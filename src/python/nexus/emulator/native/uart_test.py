@@ -4,8 +4,8 @@ import pytest
 
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native import layout
-from nexus.emulator.native.blob_fake import native_blob
-from nexus.emulator.program_fake import program
+from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.program_support import program
 from nexus.emulator.snapshot import save
 
 # Polls the line status, echoes what is typed, else counts; then does what `change` says.

@@ -3,7 +3,7 @@
 import pytest
 
 from nexus.emulator.machine import Stop
-from nexus.emulator.program_fake import EXIT, boot
+from nexus.emulator.program_support import EXIT, boot
 
 ONES = (1 << 64) - 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from nexus.emulator.isa.cpu import RV64GC, RV64IMAC, Cpu
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.program_fake import program
+from nexus.emulator.program_support import program
 from nexus.emulator.reference import state as s
 
 _ON = 0x6000

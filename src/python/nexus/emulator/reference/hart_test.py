@@ -2,9 +2,9 @@
 
 import pytest
 
-from nexus.emulator.guest_fake import OPEN_PMP, PAGING, REPORT, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, REPORT, drop_to
 from nexus.emulator.machine import Machine, Stop
-from nexus.emulator.program_fake import EXIT, boot
+from nexus.emulator.program_support import EXIT, boot
 from nexus.emulator.reference.state import MTVEC, PC
 from nexus.emulator.reference.trap import INTERRUPT, enter_trap
 

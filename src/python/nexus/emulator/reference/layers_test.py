@@ -15,7 +15,10 @@ def imports() -> dict[str, set[str]]:
     """Module names to what they import of this project, for type checkers too."""
     found: dict[str, set[str]] = {}
     for path in Path(package.__path__[0]).glob("*.py"):
-        if path.stem.endswith(("_test", "_fake")) or path.stem == "__init__":
+        if (
+            path.stem.endswith(("_test", "_fake", "_cases", "_scene", "_support"))
+            or path.stem == "__init__"
+        ):
             continue
         names = found[PREFIX + path.stem] = set()
         for node in ast.walk(ast.parse(path.read_text())):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nexus.harness.report.connection import AHEAD_BYTES_MAX, Connections
 from nexus.harness.report.packet import ACK, SYN, Packet, decode
-from nexus.harness.report.packet_fake import tcp
+from nexus.harness.report.packet_cases import tcp
 
 A, B = ("10.0.0.1", 1000), ("10.0.0.2", 2000)
 

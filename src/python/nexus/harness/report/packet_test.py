@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.harness.report.packet import ACK, PSH, SYN, decode
-from nexus.harness.report.packet_fake import arp, tcp, udp
+from nexus.harness.report.packet_cases import arp, tcp, udp
 
 
 def test_arp() -> None:

@@ -13,11 +13,11 @@ from nexus.dsoftbus.rate import Limit
 from nexus.image.package import contents_line
 from nexus.image.package_image import PackageFile
 from nexus.remotefs.package.backend import MemoryBackend
-from nexus.remotefs.package.cases_fake import CASES, FILES, Case
 from nexus.remotefs.package.client import PackageClient
-from nexus.remotefs.package.node_fake import EVERYTHING, TwoNodes
+from nexus.remotefs.package.node_scene import EVERYTHING, TwoNodes
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import Listed, parse_contents
+from nexus.remotefs.package.request_cases import CASES, FILES, Case
 from nexus.remotefs.package.server import HANDLES_MAX
 from nexus.remotefs.package.window import ChangedError
 from nexus.wire.gateway import Response

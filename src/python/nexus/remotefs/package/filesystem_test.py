@@ -14,7 +14,7 @@ from nexus.image.package_manifest import parse_manifest
 from nexus.remotefs.package.backend import ImageBackend
 from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.filesystem import PackageFileSystem, register
-from nexus.remotefs.package.node_fake import EVERYTHING, TwoNodes
+from nexus.remotefs.package.node_scene import EVERYTHING, TwoNodes
 
 MANIFEST = """
 [bundle]

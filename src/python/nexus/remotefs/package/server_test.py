@@ -18,7 +18,7 @@ from nexus.remotefs.package.backend import (
     ImageBackend,
     MemoryBackend,
 )
-from nexus.remotefs.package.cases_fake import CASES, FILES, FOLDER, MANIFESTS, Case
+from nexus.remotefs.package.request_cases import CASES, FILES, FOLDER, MANIFESTS, Case
 from nexus.remotefs.package.server import HANDLES_MAX, PackageServer
 from nexus.remotefs.package.tree import FOLDER as A_FOLDER
 from nexus.remotefs.package.tree import Folder

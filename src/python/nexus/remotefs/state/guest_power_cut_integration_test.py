@@ -20,7 +20,7 @@ from nexus.emulator.board import AttachedDrive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
-from nexus.remotefs.state.guest_disk_fake import RecordingDrive
+from nexus.remotefs.state.guest_disk_scene import RecordingDrive
 from nexus.remotefs.state.power_cut_fake import RecordingDevice, images_after
 from nexus.remotefs.state.store import Store
 

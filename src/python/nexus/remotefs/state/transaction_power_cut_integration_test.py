@@ -14,8 +14,8 @@ from typing import Final
 import pytest
 
 from nexus.remotefs.state.block import MemoryDevice
-from nexus.remotefs.state.guest_disk_fake import ROOT, Image
-from nexus.remotefs.state.guest_power_cut_fake import EMPTY, States, Workload, cut_everywhere
+from nexus.remotefs.state.guest_disk_scene import ROOT, Image
+from nexus.remotefs.state.guest_power_cut_scene import EMPTY, States, Workload, cut_everywhere
 from nexus.remotefs.state.store import Store
 
 IMAGE: Final = Image(

@@ -21,8 +21,8 @@ from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.filesystem import PackageFileSystem
 from nexus.remotefs.package.io.filesystem import register
 from nexus.remotefs.package.io.pool import POOL
-from nexus.remotefs.package.io.served_fake import serving
-from nexus.remotefs.package.node_fake import TwoNodes
+from nexus.remotefs.package.io.served_scene import serving
+from nexus.remotefs.package.node_scene import TwoNodes
 
 SCENARIOS = {
     "bulk": "_bulk_operations_scenario_0",

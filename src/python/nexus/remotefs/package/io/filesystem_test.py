@@ -23,7 +23,7 @@ from nexus.image.package_image import PackageFile
 from nexus.remotefs.package.backend import MemoryBackend
 from nexus.remotefs.package.io.filesystem import CONFIG_VARIABLE, BusFileSystem, register
 from nexus.remotefs.package.io.pool import POOL
-from nexus.remotefs.package.io.served_fake import Served, serving
+from nexus.remotefs.package.io.served_scene import Served, serving
 from nexus.remotefs.package.path import PackageError
 
 NOISE = hashlib.shake_256(b"noise").digest(100_000)

@@ -20,13 +20,13 @@ from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.image.package_image import PackageFile
 from nexus.remotefs.package.backend import MemoryBackend
-from nexus.remotefs.package.cases_fake import FILES
 from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.io.channel import ThreadChannel
 from nexus.remotefs.package.io.client import AsyncPackageClient
 from nexus.remotefs.package.io.service import PackageService
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import SERVICE
+from nexus.remotefs.package.request_cases import FILES
 from nexus.remotefs.package.window import ChangedError
 from nexus.wire.packagefs import Status
 

@@ -20,9 +20,9 @@ from nexus.image.package import build
 from nexus.image.package_image import read_image
 from nexus.image.package_manifest import parse_manifest
 from nexus.remotefs.package.backend import ImageBackend
-from nexus.remotefs.package.io.served_fake import serving
-from nexus.remotefs.package.tables import guest_tables_program_fake
-from nexus.remotefs.package.tables.reading_fake import (
+from nexus.remotefs.package.io.served_scene import serving
+from nexus.remotefs.package.tables import guest_tables_support
+from nexus.remotefs.package.tables.reading_support import (
     READER,
     WANTED,
     read_tables,
@@ -60,7 +60,7 @@ def test_from_a_guest(image: bytes, tmp_path: Path) -> None:
     except EngineUnavailableError as exc:
         pytest.skip(str(exc))
     (tmp_path / "packages.img").write_bytes(image)
-    program = guest_tables_program_fake.__name__
+    program = guest_tables_support.__name__
     arguments = [str(IMAGE.resolve()), str(tmp_path), qemu, version]
     child = subprocess.run(
         [sys.executable, "-m", program, *arguments, str(READER.resolve()), str(wheel())],

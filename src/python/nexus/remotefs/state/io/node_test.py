@@ -18,7 +18,7 @@ from nexus.remotefs.state.block import DeviceError, MemoryDevice
 from nexus.remotefs.state.client import StateMap
 from nexus.remotefs.state.io.channel import call_from_thread, map_from_thread
 from nexus.remotefs.state.io.client import Listing, StateClient
-from nexus.remotefs.state.io.node_fake import KEY, running
+from nexus.remotefs.state.io.node_scene import KEY, running
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.store import StateError, Store
 from nexus.wire.gateway import Response

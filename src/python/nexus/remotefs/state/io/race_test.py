@@ -13,7 +13,7 @@ from itertools import permutations
 import pytest
 
 from nexus.remotefs.state.io.client import StateClient
-from nexus.remotefs.state.io.node_fake import KEY, World, running
+from nexus.remotefs.state.io.node_scene import KEY, World, running
 from nexus.remotefs.state.store import StateError
 
 NAMES = ("node-a", "node-c")

@@ -24,7 +24,7 @@ from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.remotefs.state.acl import NAMESPACE
 from nexus.remotefs.state.io.client import StateClient
-from nexus.remotefs.state.io.node_fake import KEY, World, running
+from nexus.remotefs.state.io.node_scene import KEY, World, running
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status

@@ -1,4 +1,4 @@
-"""Random guest kernels: what `random_program_fake` does not reach, for comparing engines.
+"""Random guest kernels: what `random_program_cases` does not reach, for comparing engines.
 
 Code in machine, supervisor and user mode accesses every csr, changes protection with borders in
 the midst of pages, keeps its data between its instructions and rewrites some of these, sets timers

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.program_fake import program
+from nexus.emulator.program_support import program
 
 ANSWERS: Final = 6
 

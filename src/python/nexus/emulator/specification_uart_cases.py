@@ -1,10 +1,10 @@
-"""Questions about the UART, from the data sheet of the 16550: see `specification_fake`."""
+"""Questions about the UART, from the data sheet of the 16550: see `specification_cases`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.specification_fake import Question
+from nexus.emulator.specification_cases import Question
 
 (_DATA, _IER, _FCR, _LCR, _MCR, _LSR, _MSR, _SCR) = range(8)
 _IIR: Final = _FCR

@@ -12,7 +12,7 @@ from nexus.config.load import load_node
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import Drive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.native_interpreter_fake import native_interpreter
+from nexus.emulator.native_interpreter_support import native_interpreter
 from nexus.remotefs.state.block import SECTOR_BYTES
 from nexus.remotefs.state.power_cut_fake import RecordingDevice
 

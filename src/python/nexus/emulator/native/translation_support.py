@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from nexus.emulator.machine import MachineOptions
-from nexus.emulator.native.blob_fake import native_blob
+from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.translate import translate
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.emulator.guest_fake import OPEN_PMP, PAGING, drop_to
-from nexus.emulator.program_fake import EXIT
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
+from nexus.emulator.program_support import EXIT
 from nexus.emulator.reference.chain import ENDLESS, LOOKS, PATIENT, WINDOW
 
 RAM_BASE: Final = 0x8000_0000

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from functools import cache
 
-from nexus.emulator.guest_fake import OPEN_PMP, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, drop_to
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.isa.decode import BASE, COMPRESSED, decode, needed
 from nexus.emulator.isa.row import Compressed, Instruction

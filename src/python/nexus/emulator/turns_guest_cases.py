@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.program_fake import EXIT
+from nexus.emulator.program_support import EXIT
 
 ROUNDS: Final = 2000
 COUNTERS: Final = 0x8000_8000

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from nexus.cli import main
-from nexus.emulator.program_fake import EXIT, program
+from nexus.emulator.program_support import EXIT, program
 
 # Ends a run that hangs, long before the test runner would.
 TIMEOUT_S = 60

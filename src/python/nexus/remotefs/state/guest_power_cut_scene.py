@@ -8,7 +8,7 @@ from typing import Final
 
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
-from nexus.remotefs.state.guest_disk_fake import Image, RecordingDrive
+from nexus.remotefs.state.guest_disk_scene import Image, RecordingDrive
 from nexus.remotefs.state.power_cut_fake import RecordingDevice, images_after
 from nexus.remotefs.state.store import Store
 

@@ -1,6 +1,6 @@
 """The tables of a guest on QEMU, read by URL, as a program of its own.
 
-    python -m nexus.remotefs.package.tables.guest_tables_program_fake \\
+    python -m nexus.remotefs.package.tables.guest_tables_support \\
         IMAGE FOLDER QEMU VERSION READER WHEEL
 
 The folder has packages.img.  Prints what was read as JSON; exits with 77 where this system gives
@@ -23,7 +23,7 @@ from nexus.dsoftbus.io.guest_fake import (
     run_with_guest,
 )
 from nexus.dsoftbus.io.keyfile import NodeKey, write_key
-from nexus.remotefs.package.tables.reading_fake import read_tables
+from nexus.remotefs.package.tables.reading_support import read_tables
 
 GUEST: Final = """
 [[dsoftbus.allow]]

@@ -1,6 +1,6 @@
 """A Python node that uses the state and reads the log of a guest on QEMU, as a program of its own.
 
-    python -m nexus.remotefs.state.io.guest_program_fake RPC IMAGE FOLDER QEMU VERSION
+    python -m nexus.remotefs.state.io.guest_program_support RPC IMAGE FOLDER QEMU VERSION
 
 RPC is what the guest says of `rpc`.  Prints what happened as JSON; exits with 77 where this system
 gives no network namespace.

@@ -1,10 +1,10 @@
-"""Questions about the hart and its clock: see `specification_fake`."""
+"""Questions about the hart and its clock: see `specification_cases`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.specification_fake import Question
+from nexus.emulator.specification_cases import Question
 
 # -- Pending interrupts: privileged specification 3.1.9 -----------------------------------------
 

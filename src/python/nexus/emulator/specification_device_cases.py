@@ -1,10 +1,10 @@
-"""Questions about the board's other devices: see `specification_fake`."""
+"""Questions about the board's other devices: see `specification_cases`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from nexus.emulator.specification_fake import Question
+from nexus.emulator.specification_cases import Question
 
 # A handler that notes the cause in s11 and goes on after the instruction.
 _CATCH: Final = """
