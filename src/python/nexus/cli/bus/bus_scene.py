@@ -36,6 +36,11 @@ class Files:
     node: NodeKey
 
 
+def set_encoding(path: Path, word: str) -> None:
+    """Say in a written configuration how its node calls."""
+    path.write_text(f'rpc = "{word}"\n{path.read_text()}')
+
+
 def write_files(folder: Path, allow: str = ALLOW) -> Files:
     """Write both configurations, with ports that were free a moment ago."""
     files = Files(folder, make_key("host-1"), make_key("node-b"))

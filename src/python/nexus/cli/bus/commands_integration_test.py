@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from nexus.cli.bus.bus_scene import Files, serving, write_files
+from nexus.cli.bus.bus_scene import Files, serving, set_encoding, write_files
 from nexus.cli.main import main
 from nexus.dsoftbus.io.record import record_schema
 
@@ -58,6 +58,34 @@ def test_every_command_against_a_serving_node(
     shown = "".join(said)
     assert files.host.secret.hex() not in shown
     assert files.node.secret.hex() not in shown
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "encoding"),
+    [
+        ("auto", "auto", "messages"),
+        ("auto", "frames", "frames"),
+        ("schema", "frames", None),
+    ],
+)
+def test_a_file_says_how_calls_travel(
+    files: Files,
+    capsys: pytest.CaptureFixture[str],
+    ours: str,
+    theirs: str,
+    encoding: str | None,
+) -> None:
+    set_encoding(files.folder / "bus.toml", ours)
+    set_encoding(files.folder / "b.toml", theirs)
+    with serving(files.folder, "bus", "serve", "--bundles", "3"):
+        code = main(["bus", "call", "node-b", "bundlemgrd", "list", "--json"])
+        answer = json.loads(capsys.readouterr().out)
+    if encoding is None:
+        assert (code, answer["outcome"]) == (74, "unavailable")
+        assert 'with "auto" it is called by frames' in answer["text"]
+        return
+    assert code == 0
+    assert (answer["count"], answer["encoding"]) == (3, encoding)
 
 
 def test_what_the_peer_does_not_permit(
