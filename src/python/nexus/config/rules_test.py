@@ -104,6 +104,21 @@ def test_just_refused(tmp_path: Path, change: tuple[str, str], said: str) -> Non
     assert said in problems(tmp_path, change)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("5", "expected a file's name, or a list of them"),
+        ("{ a = 1 }", "expected a file's name, or a list of them"),
+        ("[]", "expected 1..8 files"),
+        (str([f"{number}.toml" for number in range(9)]), "expected 1..8 files"),
+    ],
+)
+def test_what_a_file_extends(tmp_path: Path, given: str, said: str) -> None:
+    (found,) = problems(tmp_path, ("[node]", f"extends = {given}\n[node]"))
+    assert found.startswith("extends: ")
+    assert found.endswith(said)
+
+
 def drive(slot: int, what: str) -> tuple[str, str]:
     return add(f"[[boot.drive]]\nslot = {slot}\n{what}")
 
