@@ -144,6 +144,29 @@ test "a gateway record instead of message 3 is refused, whatever its length" {
     }
 }
 
+fn headRefusal(target: *Session, len: u16) ?Refusal {
+    return refusalOf(target, &.{ @intCast(len >> 8), @intCast(len & 0xFF) });
+}
+
+test "each message of the handshake is judged by its length, before there is any more of it" {
+    const Case = struct { u16, ?Refusal };
+    const refused: ?Refusal = .unauthenticated;
+    var two: Two = undefined;
+    for ([_]Case{ .{ 47, refused }, .{ 48, null }, .{ 49, refused } }) |case| {
+        try two.init();
+        try expectEqual(case[1], headRefusal(&two.b, case[0]));
+    }
+    for ([_]Case{ .{ 48, refused }, .{ 49, null }, .{ 112, null }, .{ 113, refused } }) |case| {
+        try two.init();
+        try expectEqual(case[1], headRefusal(&two.a, case[0]));
+    }
+    for ([_]Case{ .{ 64, refused }, .{ 65, null }, .{ 128, null }, .{ 129, refused } }) |case| {
+        try two.init();
+        _ = two.carry(&two.a, &two.b, 4096);
+        try expectEqual(case[1], headRefusal(&two.b, case[0]));
+    }
+}
+
 test "a replayed message ends the session" {
     var two: Two = undefined;
     try two.connect(4096);

@@ -220,6 +220,29 @@ fn expectReading(kernel: *Kernel) void {
     if (count(kernel, .read_later) != 1) @panic("what it says is not asked for");
 }
 
+test "a stranger that says nothing is let go in time, and the log hears of it" {
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes ++ .{"logd"},
+        .answer = fake.answer,
+        .script = &.{
+            .{ .does = bringStranger },
+            event(42, 1, network),
+            .{ .until_ns = 30_000 * ms },
+        },
+    };
+    defer kernel.deinit();
+    try run(&kernel);
+    try testing.expectEqual(@as(usize, 1), count(&kernel, .abort) + count(&kernel, .close));
+    const logd = os_fake.route_slot + fake.routes.len;
+    var is_told = false;
+    for (kernel.sentTo(@intCast(logd))) |sent| {
+        is_told = is_told or std.mem.indexOf(u8, sent.bytes, "timeout") != null;
+    }
+    try testing.expect(is_told);
+}
+
 test "a local request without a session is answered in the end; what is no request at once" {
     var request: [wire.ds.request_bytes_max]u8 = undefined;
     const frame = try wire.ds.encodeRequest(&request, .bundle_list);

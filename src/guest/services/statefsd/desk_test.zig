@@ -117,6 +117,30 @@ test "who is denied is named on the console, with what was asked for" {
     ));
 }
 
+test "a call of a peer that may not be is named by its key, and one without a key by a dash" {
+    var inner: [128]u8 = undefined;
+    var outer: [2][256]u8 = undefined;
+    const requests = [_]sf.Request{ .{ .op = .get, .key = "/state/a" }, .{ .op = .sync } };
+    var script: [2]Step = undefined;
+    for (requests, &outer, &script) |request, *buffer, *step| {
+        const call: wire.so.Call =
+            .{ .peer = "node-b", .frame = try sf.encodeRequest(&inner, request) };
+        const frame = try wire.so.encodeCall(buffer, call);
+        step.* = .{ .message = .{ .sender = bob, .payload = frame } };
+    }
+    var world: World = .{};
+    defer world.kernel.deinit();
+    world.kernel.script = &script;
+    try world.run();
+    const sender = " sender=0x000000000000000b\n";
+    try testing.expect(std.mem.endsWith(
+        u8,
+        world.kernel.said(),
+        "statefsd: access denied path=/state/a" ++ sender ++
+            "statefsd: access denied path=-" ++ sender,
+    ));
+}
+
 test "without a disk the state ends with the machine" {
     var world: World = .{};
     defer world.kernel.deinit();

@@ -207,6 +207,24 @@ def test_no_more_calls_are_in_flight_than_the_peer_can_hold() -> None:
     run(scenario)
 
 
+def test_a_call_that_finds_no_room_waits_no_longer_than_its_own_deadline() -> None:
+    async def scenario() -> None:
+        world = World()
+        tasks = [await world.ask() for _ in range(IN_FLIGHT_MAX)]
+        late = await world.ask(timeout_s=0.1)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        world.clock.turn_to(100 * MS)
+        with pytest.raises(DeadlineError, match=r"node-b gave no answer in 0\.1 s"):
+            await late
+        assert len(world.link.asked) == IN_FLIGHT_MAX
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+
+    run(scenario)
+
+
 def test_an_answer_that_cannot_be_read_fails_its_call_and_no_other() -> None:
     async def scenario() -> None:
         world = World(mode=rpc.Mode.AUTO)

@@ -246,3 +246,13 @@ def test_every_class_has_its_bit() -> None:
         NAN,
     ]
     assert [arithmetic.classify(DOUBLE, it) for it in values] == [1 << n for n in range(10)]
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+def test_what_is_exact_raises_no_flag(sign: int) -> None:
+    one, infinity = 0x3FF << 52, 0x7FF << 52 | sign << 63
+    assert arithmetic.divide(DOUBLE, one, infinity, 0) == (sign << 63, 0)
+    assert arithmetic.divide(DOUBLE, infinity, one, 0) == (infinity, 0)
+    assert arithmetic.divide(DOUBLE, 0, one | sign << 63, 0) == (sign << 63, 0)
+    assert arithmetic.multiply(DOUBLE, one, infinity, 0) == (infinity, 0)
+    assert arithmetic.divide(DOUBLE, one, sign << 63, 0) == (infinity, DIVIDE_BY_ZERO)
