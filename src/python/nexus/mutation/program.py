@@ -75,7 +75,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--since", metavar="COMMIT", help="only lines that differ from this commit's")
     add("--last-commit", action="store_true", help="only lines that the last commit changed")
     add("--least", type=float, default=0.0, metavar="PERCENT", help="exit 18 below this")
-    add("--worlds", action="store_true", help="try survivors on worlds, too: minutes for each")
+    add(
+        "--worlds",
+        nargs="?",
+        const="all",
+        choices=("first", "all"),
+        help="try survivors on worlds, too: on that of two nodes, or on all that have the file in"
+        " them; minutes for each",
+    )
     add("--resume", action="store_true", help="keep what --out says of the same faults")
     add("--again", action="store_true", help="with --resume: try its survivors again")
     add("--seconds", type=float, default=20.0, metavar="N", help="of tests for one mutant, at most")
@@ -141,7 +148,8 @@ def _judge_all(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[Ver
         if (verdict := _known(mutant, run)) is not None
     }
     judges = _judges(drawn, run, stack)
-    worlds = Worlds(run.tree) if run.options.worlds else None
+    asked = run.options.worlds
+    worlds = Worlds(run.tree, is_first_only=asked == "first") if asked else None
     for number, mutant in enumerate(mutants):
         verdict = verdicts.get(number)
         if verdict is None or (verdict.fate is Fate.SURVIVED and run.options.again):

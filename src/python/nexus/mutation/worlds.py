@@ -20,9 +20,10 @@ _SECONDS_MAX: Final = 1800
 class Worlds:
     """Pants in the copy of the repository."""
 
-    def __init__(self, tree: Tree) -> None:
-        """Nothing runs until a mutant is judged."""
+    def __init__(self, tree: Tree, *, is_first_only: bool = False) -> None:
+        """Nothing runs until a mutant is judged; then one world, or all that have the file."""
         self._tree = tree
+        self._is_first_only = is_first_only
 
     def noticing(self, mutant: Mutant, tests: Sequence[str]) -> str | None:
         """Name a target of Pants that notices the mutant, or return `None` if they all pass.
@@ -35,15 +36,17 @@ class Worlds:
         path = mutant.change.path
         with self._tree.changed(path, mutant.after):
             # All of the guest is in this world, so nothing need be asked before.
-            is_guest = path.startswith("src/guest/")
-            if is_guest and (name := self._failing([FIRST])) is not None:
+            is_tried = self._is_first_only or path.startswith("src/guest/")
+            if is_tried and (name := self._failing([FIRST])) is not None:
                 return name
             if tests and (name := self._failing(tests)) is not None:
                 return name
+            if self._is_first_only:
+                return None
             done = self._pants("dependents", "--transitive", path)
             if done.returncode != 0:
                 raise _failure("dependents", done)
-            others = [name for name in done.stdout.split() if name != FIRST or not is_guest]
+            others = [name for name in done.stdout.split() if not is_tried or name != FIRST]
             return self._failing(others, f"--filter-target-type={WORLD_TYPES}")
 
     def _failing(self, targets: Sequence[str], *options: str) -> str | None:
