@@ -4,6 +4,9 @@
     handshakes   sessions made ready, both ends         against  noiseprotocol alone
     calls        100 in flight, over loopback           against  an asyncio echo, 100 in flight
     schema       typed calls as messages, 100 in flight against  the same calls as frames
+    resolve      a resolve between two guests by        against  by frames
+                 messages, in virtual time; it needs
+                 --guest-image
     tls          a stream, 16 KiB writes                against  asyncio's TLS 1.3, as many bytes
     grpc         calls, 100 in flight                   against  grpc.aio, unary, 16 bytes
     urgent       a call of priority 0 beside eight      against  60 ms
@@ -31,22 +34,32 @@ from nexus.bench import dsoftbus_measure as measure
 from nexus.bench import dsoftbus_rivals as rivals
 from nexus.bench.figure import Figure
 from nexus.bench.machine import describe_machine
+from nexus.bench.remote_put import WORLD
+from nexus.bench.remote_put_measure import waited_us
 from nexus.entry.program import run_program
 
 SESSION_BYTES_MAX: Final = 20 * 1024
 URGENT_MS_MAX: Final = 60.0
+
+# By messages a call between guests may take 1.3 times as long.
+RESOLVE_TARGET: Final = 1 / 1.3
+WORLD_SCHEMA: Final = WORLD.with_name("world_schema.toml")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the program; 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="bench dsoftbus", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
+    parser.add_argument(
+        "--guest-image", type=Path, help="of //testprojects/remote_put:system, for `resolve`"
+    )
+    parser.add_argument("--native-blob", type=Path, help="made by nexus.emulator.native.build")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(argv)
     host = describe_machine()
     print(host)
     figures = []
-    for figure in _measure(options.rounds):
+    for figure in _measure(options.rounds, options.guest_image, options.native_blob):
         figures.append(figure)
         print(figure, flush=True)
     if options.json is not None:
@@ -65,11 +78,15 @@ _SIDES: Final[dict[str, tuple[Callable[[], float], Callable[[], float]]]] = {
 }
 
 
-def _measure(rounds: int) -> Iterator[Figure]:
+def _measure(rounds: int, image: Path | None, native: Path | None) -> Iterator[Figure]:
     yield _rate("bulk", "MB/s", measure.BULK_BYTES / 1e6, 0.5, rounds)
     yield _rate("handshakes", "/s", measure.HANDSHAKES, 0.85, rounds)
     yield _rate("calls", "/s", measure.CALLS, 0.3, rounds)
     yield _rate("schema", "/s", measure.CALLS, 0.9, rounds)
+    if image is None:
+        print("resolve    not measured: it needs --guest-image")
+    else:
+        yield _resolve(image, native)
     yield _rate("tls", "MB/s", measure.BULK_BYTES / 1e6, 1.0, rounds)
     if rivals.has_grpc():
         yield _rate("grpc", "/s", measure.CALLS, 8.0, rounds)
@@ -84,6 +101,14 @@ def _rate(name: str, unit: str, amount: float, target: float, rounds: int) -> Fi
     times = [(ours(), plain()) for _ in range(rounds)]
     ours_s, plain_s = min(t for t, _ in times), min(t for _, t in times)
     return Figure(name, unit, amount / ours_s, amount / plain_s, plain_s / ours_s, target)
+
+
+def _resolve(image: Path, native: Path | None) -> Figure:
+    by_messages, by_frames = (
+        waited_us(world, image, native, "resolve") for world in (WORLD_SCHEMA, WORLD)
+    )
+    ratio = by_frames / by_messages
+    return Figure("resolve", "us, virtual", by_messages, by_frames, ratio, RESOLVE_TARGET)
 
 
 def _urgent(rounds: int) -> Figure:

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from nexus.core.randomness import KeyedRandom
@@ -135,16 +136,31 @@ class Rig:
         return "unknown"
 
 
-def measure(world: Path, image: Path, native_blob: Path | None) -> list[Request]:
-    """Run the world once to know when requests were made, and once more to watch them."""
+def waited_us(world: Path, image: Path, native_blob: Path | None, name: str) -> float:
+    """Run the world once; the median of how long its client waited for requests of this name."""
+    plan, native = _plan_of(world, image, native_blob)
+    requests = _requests_in(_console_of(Rig(plan, native)))
+    return median(each.whole_ns for each in requests if each.name == name) / 1000
+
+
+def _plan_of(world: Path, image: Path, native_blob: Path | None) -> tuple[Plan, bytes | None]:
     given = ["--world", str(world), "--image", f"system={image}"]
-    plan = load_plan(arguments.parse(given))
     native = native_blob.read_bytes() if native_blob else None
-    console = _console_of(Rig(plan, native))
-    requests = [
+    return load_plan(arguments.parse(given)), native
+
+
+def _requests_in(console: bytes) -> list[Request]:
+    return [
         Request(name.decode(), int(begun), int(ended))
         for name, begun, ended in _REQUEST.findall(console)
     ]
+
+
+def measure(world: Path, image: Path, native_blob: Path | None) -> list[Request]:
+    """Run the world once to know when requests were made, and once more to watch them."""
+    plan, native = _plan_of(world, image, native_blob)
+    console = _console_of(Rig(plan, native))
+    requests = _requests_in(console)
     rows = [tuple(map(int, row)) for row in _CIPHER.findall(console)]
     ciphers = Ciphers(*(list(column) for column in zip(*rows, strict=True)))
     assert requests, console.decode()
