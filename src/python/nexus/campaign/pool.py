@@ -80,9 +80,11 @@ def run_all(
 
 
 def _begin() -> None:
-    """Make a process of the pool end with its parent, and by the signal that its parent notes."""
+    """Make a process of the pool end with its parent, and by the signals that its parent notes."""
     die_with_parent()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.default_int_handler:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _run_here(name: str, seed: int) -> SeedResult:

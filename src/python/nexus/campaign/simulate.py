@@ -29,6 +29,7 @@ from nexus.core.commandline import CommandLine, bounded, fail, one_of
 from nexus.core.errors import NexusError, UsageError
 from nexus.core.exits import EXIT_CONFIG, EXIT_HOST, EXIT_INTERRUPTED
 from nexus.core.text import printable
+from nexus.emulator.io.ending import catch_ending
 from nexus.entry.program import Text, run_program
 from nexus.harness import artifacts
 from nexus.harness.engine import HostFaultError
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     raise UsageError(f"--coverage: goes with seeds, not with --{option}")
                 return do(Namespace(**{**vars(options), "file": path}))
         # A pipeline that ends a campaign gets what was found so far, as a person does.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        catch_ending(signal.default_int_handler)
         return _Campaign(options).play()
     except HostFaultError as exc:
         return fail(exc, EXIT_HOST)

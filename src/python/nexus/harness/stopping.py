@@ -39,7 +39,9 @@ class Stopper:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._previous = catch_ending(self._on_signal, (signal.SIGINT, signal.SIGTERM))
+        self._previous = catch_ending(
+            self._on_signal, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+        )
         # The alarm is our own: nobody else has a reason to ignore it.
         self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._on_signal)
         left_s = (self._end_ms - self._clock_ms()) / _MS_PER_S

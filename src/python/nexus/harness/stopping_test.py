@@ -48,7 +48,7 @@ def test_wall_time_reaches_into_a_pattern(tmp_path: Path, pattern: str) -> None:
     assert (tmp_path / "uart-B.log").read_text() == "of the other\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_signal_reaches_into_a_pattern(tmp_path: Path, number: signal.Signals) -> None:
     """The matcher holds every other thread up, so a second alarm sends the signal."""
     before = signal.signal(signal.SIGVTALRM, lambda *_: signal.raise_signal(number))
@@ -60,7 +60,7 @@ def test_a_signal_reaches_into_a_pattern(tmp_path: Path, number: signal.Signals)
 
 
 def test_what_was_there_before_is_there_again() -> None:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
     before = [signal.getsignal(number) for number in numbers]
     with Stopper(60, 0.0, lambda: 0.0):
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 50
