@@ -19,10 +19,10 @@ def test_digest_is_that_of_the_lines() -> None:
 def test_old_lines_are_let_go_but_stay_in_the_digest() -> None:
     trace, other = Trace(), Trace()
     other.add(0, "B", "send")
-    for at in range(trace_module.LINES_KEPT_MAX + 1):
+    trace.add(0, "A", "send")
+    for at in range(1, trace_module.LINES_KEPT_MAX + 1):
         trace.add(at, "A", "send")
-        if at:
-            other.add(at, "A", "send")
+        other.add(at, "A", "send")
     assert trace.text().startswith("# 1 older events not kept\n1 A send\n")
     assert other.text() == trace.text()
     assert trace.digest() != other.digest()

@@ -20,11 +20,10 @@ def test_every_word_is_an_instruction_or_illegal(word: int) -> None:
 
 
 def test_every_half_word_is_an_instruction_or_illegal() -> None:
-    for half in range(1 << 16):
-        found = decode(half)
-        if half & 3 != 3 and found is not None:
-            assert found.length == 2
-            assert found.name in BY_NAME
+    halves = [decode(half) for half in range(1 << 16) if half & 3 != 3]
+    for found in filter(None, halves):
+        assert found.length == 2
+        assert found.name in BY_NAME
 
 
 def test_no_two_rows_claim_the_same_word_without_one_being_narrower() -> None:
