@@ -25,6 +25,13 @@ pub const tag_bytes = 16;
 /// Section 3: "All Noise messages are less than or equal to 65535 bytes in length."
 pub const message_bytes_max = 65535;
 
+test "what is known of it outside is what it is inside" {
+    const testing = @import("std").testing;
+    try testing.expectEqual(@import("cipher.zig").tag_bytes, tag_bytes);
+    try testing.expectEqual(@sizeOf(@FieldType(KeyPair, "public")), key_bytes);
+    try testing.expectEqual(65_535, message_bytes_max);
+}
+
 test {
     _ = @import("vectors_test.zig");
     _ = @import("refusal_test.zig");

@@ -336,7 +336,7 @@ def test_every_step_that_the_table_lacks_is_refused() -> None:
 
 def test_nothing_is_sent_before_ready_or_after_close() -> None:
     pair = Pair(KEY_B)
-    for attempt in (lambda: pair.a.send(Pong(1)), lambda: pair.a.admit(0)):
+    for attempt in (lambda: pair.a.send(Pong(1)), lambda: pair.a.admit(0), pair.a.ping):
         with pytest.raises(LocalProtocolError):
             attempt()
     pair.make_ready()
