@@ -83,6 +83,19 @@ def test_everything_in_one_read() -> None:
     run_virtual(main())
 
 
+def test_a_link_that_was_held_reads_again_once_it_is_released() -> None:
+    async def main() -> None:
+        line = await ready_line(*nodes())
+        assert line.far.is_reading()
+        line.accepted.hold()
+        assert not line.far.is_reading()
+        for _ in range(2):
+            line.accepted.release()
+            assert line.far.is_reading()
+
+    run_virtual(main())
+
+
 def test_frames_a_turn_are_bounded_and_all_are_served() -> None:
     async def main() -> None:
         a, b = nodes()

@@ -11,6 +11,7 @@ from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
 from nexus.remotefs.state.power_cut_fake import DirectStore
+from nexus.remotefs.state.record import OVERHEAD_BYTES, SYNC_BYTES
 from nexus.remotefs.state.store import StateError, Store
 
 
@@ -117,3 +118,14 @@ def test_records_behind_each_other_are_flushed_window_by_window() -> None:
     store.sync()
     assert store.generation == 0
     assert device.flushes == 5
+
+
+def test_behind_every_window_that_is_not_synced_stands_a_mark() -> None:
+    """A mark behind damage proves that the damage was once durable, also within a long batch."""
+    store = Store(MemoryDevice(bytes(800 * SECTOR_BYTES)))
+    size = OVERHEAD_BYTES + len("/state/0")
+    before = store.journal_bytes
+    for number in range(5):
+        store.put(f"/state/{number}", bytes(40_000))
+    # Each but the first would be more than a window behind the mark before it.
+    assert store.journal_bytes - before == 5 * (size + 40_000) + 4 * len(SYNC_BYTES)
