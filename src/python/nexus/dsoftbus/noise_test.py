@@ -207,6 +207,22 @@ def test_exactly_the_initiator_is_given_the_remote_key() -> None:
             )
 
 
+def test_a_key_that_gives_no_secret_ends_the_handshake_for_good() -> None:
+    left = Handshake(
+        Role.INITIATOR,
+        prologue=b"",
+        static_secret=bytes([1]) * 32,
+        ephemeral_secret=bytes([2]) * 32,
+        remote_static=bytes(32),  # A point of small order: every shared secret with it is zero.
+    )
+    with pytest.raises(RemoteProtocolError):
+        left.write()
+    assert left.is_over
+    assert not left.is_my_turn
+    with pytest.raises(LocalProtocolError):
+        left.write()
+
+
 def test_the_transport_is_taken_once() -> None:
     left, _ = pair_after(3)
     left.into_transport()

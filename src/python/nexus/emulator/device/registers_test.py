@@ -137,6 +137,7 @@ def test_a_threshold_hides_its_own_priority_and_shows_the_next() -> None:
         assert lines == [False, is_high], threshold
     assert plic.read(0x20_1000, 4) == 7
     assert plic.read(0x20_0000, 4) == 0
+    assert [plic.read(0x2080 + offset, 4) for offset in (0, 4, 8)] == [1 << 5, 0, 0]
 
 
 def test_source_zero_does_not_exist_and_the_last_is_95() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from nexus.remotefs.state.acl import TRANSFER_BYTES_MAX, Reject, Rejection, judge_transfer
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.fsck import Verdict, check
 from nexus.remotefs.state.power_cut_fake import DirectStore
 from nexus.remotefs.state.store import Store
 from nexus.wire.state import Op
@@ -63,7 +64,36 @@ def test_a_lost_superblock_is_written_again_with_the_first_change(
     assert again.damage is None
     assert again.snapshot() == {"/state/a": b"1"}
     assert bytes(device.content[:SECTOR_BYTES]) == torn, "opening writes nothing"
+    report = check(device)
+    assert report.verdict is Verdict.LEFTOVERS
+    assert any("superblock torn" in line for line in report.lines)
     again.put("/state/b", b"2")
     again.sync()
     assert bytes(device.content[:SECTOR_BYTES]) == superblock
+    assert kind_of_store(device).snapshot() == {"/state/a": b"1", "/state/b": b"2"}
+    clean = check(device)
+    assert clean.verdict is Verdict.CLEAN
+    assert not any("superblock torn" in line for line in clean.lines)
+
+
+@pytest.mark.parametrize("kind_of_store", [Store, DirectStore])
+def test_a_snapshot_that_never_came_into_force_is_cleared_by_the_first_change(
+    kind_of_store: type[Store],
+) -> None:
+    """Left there, it would be in force as soon as the superblock is lost."""
+    device = MemoryDevice(bytes(72 * SECTOR_BYTES))
+    store = kind_of_store(device)
+    store.put("/state/a", b"1")
+    store.sync()
+    before = bytes(device.content[:SECTOR_BYTES])
+    assert store.compact()
+    store.sync()
+    stale = 36 * SECTOR_BYTES
+    device.write(0, before)  # As if the power had failed before the switch.
+    assert any(device.content[stale : stale + SECTOR_BYTES])
+    again = kind_of_store(device)
+    assert again.snapshot() == {"/state/a": b"1"}
+    again.put("/state/b", b"2")
+    again.sync()
+    assert not any(device.content[stale : stale + SECTOR_BYTES])
     assert kind_of_store(device).snapshot() == {"/state/a": b"1", "/state/b": b"2"}
