@@ -52,7 +52,22 @@ def describe(machine: Machine, place: Place) -> list[str]:
         lines.append(f"waits (wfi) for {_awaited(machine)}")
     start = state[s.PC] if loop is None else loop.first.pc
     lines.append("call chain: " + " <- ".join(place(pc) for pc in _calls(machine, start)))
-    return lines + _registers(machine)
+    return lines + _registers(machine) + _harts(machine, place)
+
+
+def _harts(machine: Machine, place: Place) -> list[str]:
+    """A line for each hart, where there are several; the rest is of the one whose turn it is."""
+    if machine.harts == 1:
+        return []
+    lines = []
+    for number in range(machine.harts):
+        state = machine.core(number).state
+        turn = ", its turn" if number == machine.turn else ""
+        rest = ", waits (wfi)" if state[s.WAITING] else turn
+        lines.append(
+            f"hart {number}: {MODES[state[s.PRIVILEGE]]} mode at {place(state[s.PC])}{rest}"
+        )
+    return lines
 
 
 def _describe_trap(trap: Trap, place: Place) -> str:

@@ -26,6 +26,17 @@ def test_a_loop_of_traps_is_one_line_with_its_first_cause() -> None:
     )
 
 
+def test_each_of_several_harts_has_a_line() -> None:
+    machine = boot("csrr s0, mhartid\n beqz s0, busy\nsleep: wfi\n j sleep\nbusy: j busy", harts=3)
+    machine.run(300_000)
+    assert describe(machine, hex)[-3:] == [
+        "hart 0: machine mode at 0x80000010, its turn",
+        "hart 1: machine mode at 0x8000000c, waits (wfi)",
+        "hart 2: machine mode at 0x8000000c, waits (wfi)",
+    ]
+    assert not any(line.startswith("hart ") for line in describe(boot("nop"), hex))
+
+
 def test_floating_point_is_named_where_it_is_met() -> None:
     loop = stuck(".word 0xf2000053").trap_loop
     assert loop is not None
