@@ -190,16 +190,18 @@ class Turns:
         if number == self._current:
             return
         hart = self._hart
-        leaving = array("Q", self._words())
+        state = hart.state
+        assert isinstance(state, list | memoryview), "a list, or memory shared with an engine"
+        leaving, coming = self._parked[self._current], self._parked[number]
+        if isinstance(state, list):
+            leaving[:] = array("Q", state[: s.STATE_WORDS])
+        else:
+            memoryview(leaving)[:] = state[: s.STATE_WORDS]
         # Only its own steps count as its instructions; until it is back, these are of others.
         leaving[s.INSTRET_OFFSET] = leaving[s.INSTRET_OFFSET] + leaving[s.STEPS] & _M64
-        self._parked[self._current] = leaving
-        coming = array("Q", self._parked[number])
         for index in COMMON:
             coming[index] = leaving[index]
         coming[s.INSTRET_OFFSET] = coming[s.INSTRET_OFFSET] - leaving[s.STEPS] & _M64
-        state = hart.state
-        assert isinstance(state, list | memoryview), "a list, or memory shared with an engine"
         if isinstance(state, list):
             state[: s.STATE_WORDS] = coming
         else:
