@@ -35,5 +35,8 @@ annotation serviceMax(param) :UInt32;
 # Longest text or data that the service takes. A reader lets more through: a gateway judges a
 # message as the frame that it stands for, and the service says what is too long for it.
 
+annotation optional(param) :Void;
+# A text that a caller may leave out. Its frame then ends before it, and has it behind all else.
+
 annotation itemsMax(field, param) :UInt32;
 # Longest list that is accepted.

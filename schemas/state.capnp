@@ -92,9 +92,10 @@ interface StateFs $A.serves("statefsd") {
   # The value of a key.
   delete @2 (key :Text $A.serviceMax(.peerKeyBytesMax)) -> (status :Status);
   # Remove a key.
-  list @3 (prefix :Text $A.serviceMax(.peerKeyBytesMax), limit :UInt16)
+  list @3 (prefix :Text $A.serviceMax(.peerKeyBytesMax), limit :UInt16,
+          after :Text $A.serviceMax(.peerKeyBytesMax) $A.optional)
       -> (status :Status, keys :List(Text) $A.itemsMax(.peerListMax));
-  # The keys that begin so, sorted.
+  # The keys that begin so, sorted, from the first one behind `after` on.
   sync @4 () -> (status :Status);
   # What was acknowledged before is durable afterwards.
 }

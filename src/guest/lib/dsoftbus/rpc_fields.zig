@@ -1,5 +1,6 @@
 //! Fields of a message as what stands behind the head of a frame, and back, by one rule: the fields
-//! in their order, of a text its length and of a list its items; then the bytes of the texts.
+//! in their order, of a text its length and of a list its items; then the bytes of the texts; then
+//! a text that may be left out, which has its length before it.
 //!
 //! The rule goes by rows at run time. Code for each struct would be four times as much, and a call
 //! has few fields.
@@ -12,7 +13,7 @@ const message = contract.message;
 pub const Error = message.Error || cursor.Error;
 
 pub const Field = struct {
-    kind: enum { number, text, data, texts, records },
+    kind: enum { number, text, data, texts, records, rest },
     /// Where in its struct: in units of `size`, or which pointer.
     at: u16,
     /// Bytes of a number in a message, and in a frame of it or of a text's length.
@@ -48,7 +49,9 @@ pub fn shapeOf(
             .bytes_max = field.bytes_max,
             .items_max = field.items_max,
         };
-        if (field.kind == .text or field.kind == .data) {
+        if (field.optional) {
+            row.kind = .rest;
+        } else if (field.kind == .text or field.kind == .data) {
             row.kind = if (field.kind == .text) .text else .data;
             row.width = lengthBytes(T, field.name);
         } else if (field.kind == .list) {
@@ -91,6 +94,7 @@ pub fn toFrame(
 ) Error!void {
     var texts: [texts_max][]const u8 = undefined;
     var count: usize = 0;
+    var rest: []const u8 = "";
     var fits = true;
     for (fields) |field| switch (field.kind) {
         .number => {
@@ -108,9 +112,14 @@ pub fn toFrame(
         .texts => try putTexts(try reader.textsOf(place, field.at, field.items_max), out),
         // Only services have them to say.
         .records => return error.Malformed,
+        .rest => rest = try reader.bytesOf(place, field.at, true, field.bytes_max),
     };
     if (!fits) return error.NoRoom;
     for (texts[0..count]) |bytes| try out.put(bytes);
+    if (rest.len == 0) return;
+    if (rest.len > std.math.maxInt(u16)) return error.NoRoom;
+    try putNumber(out, count_bytes, rest.len);
+    try out.put(rest);
 }
 
 fn putTexts(list: message.List([]const u8), out: *cursor.Writer) Error!void {
@@ -159,9 +168,15 @@ pub fn toMessage(in: *cursor.Reader, fields: []const Field, into: ?Into) Error!v
         },
         .texts => try takeTexts(in, field, into),
         .records => try takeRecords(in, field, into),
+        .rest => {},
     };
     count = 0;
     for (fields) |field| {
+        if (field.kind == .rest and !in.atEnd()) {
+            const len = try takeNumber(in, count_bytes);
+            if (len == 0) return error.Malformed;
+            try takeText(in, len, true, into, field.at);
+        }
         if (field.kind != .text and field.kind != .data) continue;
         try takeText(in, lengths[count], field.kind == .text, into, field.at);
         count += 1;

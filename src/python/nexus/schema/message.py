@@ -70,6 +70,7 @@ class Field:
     bytes_max: int = 0
     items_max: int = 0
     service_max: int = 0  # What its service takes; no reader holds to it.
+    is_optional: bool = False
 
     @property
     def is_pointer(self) -> bool:

@@ -44,6 +44,8 @@ pub const Field = struct {
     member: ?u16 = null,
     bytes_max: u32 = 0,
     items_max: u32 = 0,
+    /// A text that may be left out.
+    optional: bool = false,
 };
 
 pub const Layout = struct {

@@ -94,7 +94,7 @@ class Field:
     `offset` counts in units of the field's own size: bits of a bool, pointers of a pointer.
     `default` is of integers.  `member` is the number of a union's member, None of any other field.
     `bytes_max` and `items_max` are 0 without a limit; `service_max` is one that callers are told
-    of and readers do not hold to.
+    of and readers do not hold to.  What is optional may be left out by a caller.
     """
 
     name: str
@@ -106,6 +106,7 @@ class Field:
     bytes_max: int = 0
     items_max: int = 0
     service_max: int = 0
+    is_optional: bool = False
     doc: str = ""
 
 

@@ -61,7 +61,8 @@ def _method(
     yield "        self,"
     for name, field in fields:
         kind, default = python_type(module, field, known, prefix=f"{module.name}.")
-        yield f"        {name}: {kind}{f' = {default}' if field.default else ''},"
+        can_miss = field.default or field.is_optional
+        yield f"        {name}: {kind}{f' = {default}' if can_miss else ''},"
     yield "        *,"
     yield "        timeout_s: float = TIMEOUT_S,"
     yield f"    ) -> {results}:"

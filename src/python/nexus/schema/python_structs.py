@@ -120,6 +120,8 @@ def _field(module: Module, field: Field, known: Enumerations) -> str:
         parts.append(f"items_max={field.items_max}")
     if field.service_max:
         parts.append(f"service_max={field.service_max}")
+    if field.is_optional:
+        parts.append("is_optional=True")
     return f"_Field({', '.join(parts)})"
 
 

@@ -71,6 +71,7 @@ def _field(struct: str, field: Any, scope: Scope) -> Field:
         marks.get("bytesMax", 0),
         marks.get("itemsMax", 0),
         marks.get("serviceMax", 0),
+        "optional" in marks,
         scope.docs.get(own, ""),
     )
 

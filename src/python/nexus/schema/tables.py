@@ -136,6 +136,7 @@ def _type(field: Field) -> str:
         if limit
     ]
     member = ", member of the union" if field.member is not None else ""
+    member += ", may be left out" if field.is_optional else ""
     return f"{field.type}{member}{', ' if limits else ''}{', '.join(limits)}"
 
 

@@ -56,6 +56,8 @@ def _field(field: Field) -> str:
         parts.append(f".member = {field.member}")
     if field.bytes_max:
         parts.append(f".bytes_max = {field.bytes_max}")
+    if field.is_optional:
+        parts.append(".optional = true")
     if field.items_max:
         parts.append(f".items_max = {field.items_max}")
     return ", ".join(parts)

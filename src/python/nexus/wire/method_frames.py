@@ -68,7 +68,10 @@ def _write_put(params: Any) -> bytes:
 
 def _write_list(params: Any) -> bytes:
     prefix: bytes = params.prefix.encode()
-    return _LIST.pack(len(prefix), params.limit) + prefix
+    after: bytes = params.after.encode()
+    # Behind all else, and not there if it is empty.
+    rest = _U16.pack(len(after)) + after if after else b""
+    return _LIST.pack(len(prefix), params.limit) + prefix + rest
 
 
 def _write_nothing(_: Any) -> bytes:
@@ -102,9 +105,14 @@ def _read_list(tail: bytes) -> _Fields:
     if len(tail) < _LIST.size:
         return None
     prefix_len, limit = _LIST.unpack_from(tail)
-    # What follows is the key to go on after, which the method has no parameter for.
-    is_whole = prefix_len == len(tail) - _LIST.size
-    return (tail[_LIST.size :].decode(), limit) if is_whole else None
+    end = _LIST.size + prefix_len
+    prefix, rest = tail[_LIST.size : end], tail[end:]
+    if len(prefix) != prefix_len:
+        return None
+    if not rest:
+        return (prefix.decode(), limit, "")
+    found = _read_text(rest)
+    return (prefix.decode(), limit, *found) if found is not None and found[0] else None
 
 
 def _read_fixed(layout: Layout) -> Callable[[bytes], _Fields]:

@@ -95,6 +95,7 @@ def _state_request(op: state.Op) -> Callable[[Any], bytes]:
         }
         if op is state.Op.LIST:
             fields["key"] = params.prefix
+            fields["after"] = params.after
         return state.Request(op, **fields).encode()
 
     return request

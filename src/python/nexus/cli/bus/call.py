@@ -92,7 +92,7 @@ def parse(method: Method, values: Sequence[str]) -> Any:
         if key in given:
             raise UsageError(f"{key}: given twice")
         given[key] = _value(fields[key], value)
-    missing = [name for name in fields if name not in given]
+    missing = [name for name in fields if name not in given and not fields[name].is_optional]
     if missing:
         raise UsageError(f"{method.name} needs {', '.join(f'{name}=...' for name in missing)}")
     return method.params(**given)
