@@ -69,6 +69,7 @@ test "every case of the table" {
                 &sessions[step.session],
                 try pk_cases.bytesOf(step.request, &request),
                 step.authenticated,
+                0, // no time passes in a case
                 &image,
                 &out,
             );

@@ -12,6 +12,9 @@ const std = @import("std");
 const pk = @import("pk.zig");
 
 pub const handles_max = 8;
+/// Then a handle may have lost its reader: an answer to OPEN that came too late belongs to nobody,
+/// and a program that ended closes nothing. Longer than any call that might still use it.
+pub const idle_ns: u64 = 10 * std.time.ns_per_s;
 
 /// A directory is `Io`: there is nothing of it that could be read.
 pub const Failure = error{ NotFound, Io, Wait };
@@ -20,25 +23,35 @@ pub const File = struct { index: u32, size: u64 };
 
 /// Of one session; they die with it, because the session's owner drops this value.
 pub const Handles = struct {
-    const Open = struct { handle: u32, file: File };
+    const Open = struct { handle: u32, file: File, used_ns: u64 };
 
     open: [handles_max]?Open = @splat(null),
     next: u32 = 1,
 
-    fn add(self: *Handles, file: File) ?u32 {
-        const free = for (&self.open) |*slot| {
-            if (slot.* == null) break slot;
-        } else return null;
+    fn add(self: *Handles, file: File, now_ns: u64) ?u32 {
+        const free = self.room(now_ns) orelse return null;
         // More numbers than handles: this ends.
         while (self.next == 0 or self.find(self.next) != null) self.next +%= 1;
-        free.* = .{ .handle = self.next, .file = file };
+        free.* = .{ .handle = self.next, .file = file, .used_ns = now_ns };
         self.next +%= 1;
         return free.*.?.handle;
     }
 
-    fn find(self: *const Handles, handle: u32) ?File {
-        for (self.open) |slot| {
-            if (slot) |open| if (open.handle == handle) return open.file;
+    /// A free place, or that of the handle which was not used for the longest time, if that is long
+    /// enough.
+    fn room(self: *Handles, now_ns: u64) ?*?Open {
+        var oldest: usize = 0;
+        for (&self.open, 0..) |*slot, i| {
+            const open = slot.* orelse return slot;
+            if (open.used_ns < self.open[oldest].?.used_ns) oldest = i;
+        }
+        if (now_ns -| self.open[oldest].?.used_ns < idle_ns) return null;
+        return &self.open[oldest];
+    }
+
+    fn find(self: *Handles, handle: u32) ?*Open {
+        for (&self.open) |*slot| {
+            if (slot.*) |*open| if (open.handle == handle) return open;
         }
         return null;
     }
@@ -60,6 +73,7 @@ pub fn serve(
     handles: *Handles,
     frame: []const u8,
     is_authenticated: bool,
+    now_ns: u64,
     backend: anytype,
     out: *[pk.reply_bytes_max]u8,
 ) error{Wait}!Outcome {
@@ -77,7 +91,8 @@ pub fn serve(
                 .read => .{ .read = "" },
                 .close => .close,
             };
-            const status = run(handles, request, backend, &bytes, &reply) catch |err| switch (err) {
+            const done = run(handles, request, now_ns, backend, &bytes, &reply);
+            const status = done catch |err| switch (err) {
                 error.Wait => return error.Wait,
                 else => statusOf(err),
             };
@@ -94,6 +109,7 @@ pub fn serve(
 fn run(
     handles: *Handles,
     request: pk.Request,
+    now_ns: u64,
     backend: anytype,
     bytes: *[pk.read_bytes_max]u8,
     reply: *pk.Reply,
@@ -105,10 +121,12 @@ fn run(
         .open => |path| {
             const file = try backend.open(path);
             if (file.size > std.math.maxInt(u32)) return .io; // past what an offset can say
-            reply.* = .{ .open = handles.add(file) orelse return .limit };
+            reply.* = .{ .open = handles.add(file, now_ns) orelse return .limit };
         },
         .read => |read| {
-            const file = handles.find(read.handle) orelse return .badf;
+            const open = handles.find(read.handle) orelse return .badf;
+            open.used_ns = now_ns;
+            const file = open.file;
             const len = @min(read.len, file.size -| read.offset);
             const part = bytes[0..len];
             if (len > 0) backend.read(file.index, read.offset, part) catch |err| {

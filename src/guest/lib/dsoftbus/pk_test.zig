@@ -33,9 +33,18 @@ const Fixture = struct {
     handles: pk_server.Handles = .{},
     backend: Backend = .{},
     out: [pk.reply_bytes_max]u8 = undefined,
+    now_ns: u64 = 0,
 
     fn ask(self: *Fixture, frame: []const u8) []const u8 {
-        const outcome = pk_server.serve(&self.handles, frame, true, &self.backend, &self.out);
+        const handles = &self.handles;
+        const outcome = pk_server.serve(
+            handles,
+            frame,
+            true,
+            self.now_ns,
+            &self.backend,
+            &self.out,
+        );
         return (outcome catch unreachable).reply; // this backend knows all at once
     }
 
@@ -202,6 +211,31 @@ test "eight handles; a missing file is told before the limit; a closed one makes
     try server.expect(good_path, "PK\x01\x82\x00\x09\x00\x00\x00");
 }
 
+test "of eight handles the one that was not used for the longest time makes room, when it is idle" {
+    var server: Fixture = .{};
+    for (0..pk_server.handles_max) |i| {
+        server.now_ns = i;
+        _ = server.ask(good_path);
+    }
+    // The first one is read from, so the second one is the oldest.
+    server.now_ns = 100;
+    try server.expect(&readFrame(1, 0, 128), read_19);
+    server.now_ns = pk_server.idle_ns;
+    try server.expect(good_path, "PK\x01\x82\x08\x00\x00\x00\x00");
+    server.now_ns += 1;
+    try server.expect(pathFrame(2, "pkg:/nothing"), "PK\x01\x82\x05\x00\x00\x00\x00");
+    try server.expect(good_path, "PK\x01\x82\x00\x09\x00\x00\x00");
+    try server.expect(&readFrame(2, 0, 128), badf_read);
+    for ([_]u32{ 1, 4, 5, 6, 7, 8, 9 }) |handle| {
+        try server.expect(&readFrame(handle, 0, 128), read_19);
+    }
+    // Of what is left unused only the third is old enough; then none is.
+    server.now_ns += 1;
+    try server.expect(good_path, "PK\x01\x82\x00\x0a\x00\x00\x00");
+    try server.expect(&readFrame(3, 0, 128), badf_read);
+    try server.expect(good_path, "PK\x01\x82\x08\x00\x00\x00\x00");
+}
+
 test "numbers wrap over zero and those in use" {
     var server: Fixture = .{};
     _ = server.ask(good_path);
@@ -222,7 +256,8 @@ test "who is not authenticated gets nothing, whatever is asked" {
     var server: Fixture = .{};
     for ([_][]const u8{ "", good_path, "PK\x01\x04\x01\x00\x00\x00", "PK\x01\x09" }) |frame| {
         const handles = &server.handles;
-        const outcome = try pk_server.serve(handles, frame, false, &server.backend, &server.out);
+        const backend = &server.backend;
+        const outcome = try pk_server.serve(handles, frame, false, 0, backend, &server.out);
         try testing.expectEqual(@as(usize, 5), outcome.reply.len);
         try testing.expectEqual(@as(u8, 2), outcome.reply[4]);
     }

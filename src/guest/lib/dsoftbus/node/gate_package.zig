@@ -57,7 +57,8 @@ fn attempt(node: anytype, call: *Call, said: ?Said) void {
     var backend: Backend = .{ .block = &node.block, .said = said, .request = &request };
     var out: [pk.reply_bytes_max]u8 = undefined;
     const handles = &node.packages[call.peer];
-    const outcome = pk_server.serve(handles, call.asked(), true, &backend, &out) catch {
+    const now_ns = node.now_ns;
+    const outcome = pk_server.serve(handles, call.asked(), true, now_ns, &backend, &out) catch {
         if (services.ask(node, call, backend.asked)) return;
         return attempt(node, call, .{ .bytes = null });
     };

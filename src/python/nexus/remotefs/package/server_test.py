@@ -19,7 +19,7 @@ from nexus.remotefs.package.backend import (
     MemoryBackend,
 )
 from nexus.remotefs.package.request_cases import CASES, FILES, FOLDER, MANIFESTS, Case
-from nexus.remotefs.package.server import HANDLES_MAX, PackageServer
+from nexus.remotefs.package.server import HANDLES_MAX, IDLE_NS, PackageServer
 from nexus.remotefs.package.tree import FOLDER as A_FOLDER
 from nexus.remotefs.package.tree import Folder
 from nexus.wire.packagefs import (
@@ -99,8 +99,10 @@ class Broken:
         raise BackendError("the medium")
 
 
-def ask(server: PackageServer, request: PathRequest | ReadRequest | CloseRequest) -> object:
-    return decode_reply(server.answer(request.encode(), is_authenticated=True))
+def ask(
+    server: PackageServer, request: PathRequest | ReadRequest | CloseRequest, now_ns: int = 0
+) -> object:
+    return decode_reply(server.answer(request.encode(), is_authenticated=True, now_ns=now_ns))
 
 
 def test_a_backend_that_fails_is_told_as_io() -> None:
@@ -136,6 +138,31 @@ def test_numbers_wrap_skipping_zero_and_those_in_use() -> None:
     server._next = (1 << 32) - 1
     assert ask(server, PathRequest(Op.OPEN, PROP)) == OpenReply(Status.OK, (1 << 32) - 1)
     assert ask(server, PathRequest(Op.OPEN, PROP)) == OpenReply(Status.OK, 2)
+
+
+def test_of_eight_handles_the_one_unused_for_the_longest_time_makes_room_when_it_is_idle() -> None:
+    server = PackageServer(MemoryBackend(FILES))
+    another = PathRequest(Op.OPEN, PROP)
+
+    def status_of(handle: int, now_ns: int) -> Status:
+        reply = ask(server, ReadRequest(handle, 0, 1), now_ns)
+        assert isinstance(reply, ReadReply)
+        return reply.status
+
+    for number in range(HANDLES_MAX):
+        assert ask(server, another, number) == OpenReply(Status.OK, number + 1)
+    # The first one is read from, so the second one is the oldest.
+    assert status_of(1, 100) is Status.OK
+    assert ask(server, another, IDLE_NS) == OpenReply(Status.LIMIT)
+    assert ask(server, PathRequest(Op.OPEN, "pkg:/no"), IDLE_NS + 1) == OpenReply(Status.NOT_FOUND)
+    assert ask(server, another, IDLE_NS + 1) == OpenReply(Status.OK, 9)
+    assert status_of(2, IDLE_NS + 1) is Status.BADF
+    assert {status_of(handle, IDLE_NS + 1) for handle in (1, 4, 5, 6, 7, 8, 9)} == {Status.OK}
+    # Of what is left unused only the third is old enough; then none is.
+    assert ask(server, another, IDLE_NS + 2) == OpenReply(Status.OK, 10)
+    assert status_of(3, IDLE_NS + 2) is Status.BADF
+    assert ask(server, another, IDLE_NS + 2) == OpenReply(Status.LIMIT)
+    assert server.open_count == HANDLES_MAX
 
 
 @given(st.lists(st.binary(max_size=260), max_size=20), st.booleans())

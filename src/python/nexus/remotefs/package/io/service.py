@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from typing import Final
 
 from nexus.dsoftbus.io.settings import Call
@@ -27,15 +29,22 @@ _STATE_MASK: Final = (1 << 64) - 1
 class PackageService:
     """What sessions have open.  The node bounds how many sessions there are."""
 
-    def __init__(self, backend: Backend, silence_s: float = SILENCE_S) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        silence_s: float = SILENCE_S,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         """Serve from a backend.
 
         Args:
             backend: What is served.
             silence_s: A stream on which nothing moves for so long is given up.
+            clock_ns: Nanoseconds; says how long a handle was not used.
         """
         self._backend = backend
         self._silence_s = silence_s
+        self._clock_ns = clock_ns
         self._sessions: dict[int, PackageServer] = {}
         # A reader compares it: another start, or another mount, is another file.
         self._state = int.from_bytes(os.urandom(8), "little")
@@ -50,7 +59,7 @@ class PackageService:
         server = self._sessions.get(call.session)
         if server is None:
             server = self._sessions[call.session] = PackageServer(self._backend)
-        return server.answer(call.payload, is_authenticated=True)
+        return server.answer(call.payload, is_authenticated=True, now_ns=self._clock_ns())
 
     async def read_stream(self, stream: BusStream) -> None:
         """Serve a stream that reads a range of a file, or lists a folder."""
