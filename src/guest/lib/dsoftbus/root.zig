@@ -54,6 +54,7 @@ pub const Session = @import("session.zig").Session;
 pub const session = @import("session.zig");
 pub const edge = @import("node/edge.zig");
 pub const Node = @import("node/node.zig").Node;
+pub const usage = @import("node/usage.zig");
 pub const Id = @import("id.zig").Id;
 pub const Key = [32]u8;
 

@@ -7,6 +7,7 @@
 const os = @import("os");
 const wire = @import("wire");
 
+pub const usage = @import("usage.zig");
 pub const Logger = @import("logger.zig").Logger;
 pub const Level = wire.lo.Level;
 pub const Room = wire.lo.Room;
@@ -50,6 +51,10 @@ pub fn serve(service: anytype) os.Error!noreturn {
         };
         // The kernel sends these services nothing; an id of 0 is no client to answer.
         if (message.sender == 0) continue;
+        if (usage.isAsked(message)) {
+            usage.answer(message, &.{});
+            continue;
+        }
         os.reply(message, service.handle(message));
         if (has_timer and os.nsec() >= at) service.tick();
     }

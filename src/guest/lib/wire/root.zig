@@ -16,6 +16,7 @@ pub const pf = @import("pf.zig");
 pub const sf = @import("sf.zig");
 pub const so = @import("so.zig");
 pub const ds = @import("ds.zig");
+pub const us = @import("us.zig");
 pub const nxbi = @import("nxbi.zig");
 
 test {
@@ -29,6 +30,7 @@ test {
     _ = sf;
     _ = so;
     _ = ds;
+    _ = us;
     _ = nxbi;
 }
 

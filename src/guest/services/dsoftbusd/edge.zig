@@ -20,10 +20,14 @@ pub const Edge = struct {
     routes: [services.len]?os.Slot,
     /// A client can go on since `hasAnswered` was asked.
     is_answered: bool,
+    /// netstackd does not know the sockets of this service: it began anew, or is no more. Nothing
+    /// will come over them.
+    has_lost_net: bool,
 
     pub fn open(self: *Edge, port: u16) !void {
         self.routes = @splat(null);
         self.is_answered = false;
+        self.has_lost_net = false;
         self.rngd = try os.route("rngd");
         self.net = try sock.Net.open();
         self.udp = try self.net.udpBind(sock.any, dsoftbus.announce.port);
@@ -78,7 +82,11 @@ pub const Edge = struct {
 
     pub fn say(self: *Edge, ip: [4]u8, packet: []const u8) bool {
         const to: sock.Address = .{ .ip = ip, .port = dsoftbus.announce.port };
-        self.net.sendTo(self.udp, to, packet) catch return false;
+        self.net.sendTo(self.udp, to, packet) catch |err| {
+            // Announces go out all the time, so this is where it is noticed.
+            if (err == error.NotFound or err == error.Broken) self.has_lost_net = true;
+            return false;
+        };
         return true;
     }
 

@@ -39,10 +39,17 @@ pub fn main() !void {
     svc.ready();
     while (true) {
         daemon.node.turn(os.nsec());
+        if (daemon.edge.has_lost_net) return beginAnew();
         // Who was answered need not wait for what is left to do.
         if (daemon.edge.hasAnswered()) os.sys.yield();
         if (try next(daemon)) |message| take(daemon, message);
     }
+}
+
+/// All sessions are gone with the sockets; a service that has begun anew has nothing to mend.
+fn beginAnew() noreturn {
+    os.print("dsoftbusd: network lost, beginning anew", .{});
+    os.sys.exit(os.exit_again);
 }
 
 fn load(daemon: *Daemon) !void {
@@ -71,6 +78,9 @@ fn take(daemon: *Daemon, message: os.Message) void {
     if (sock.eventOf(message)) |event| return tell(daemon, event);
     if (message.moved) |slot| {
         if (message.sender == 0) return os.sys.capClose(slot);
+        if (svc.usage.isAsked(message)) {
+            return svc.usage.answer(message, &dsoftbus.usage.of(node));
+        }
         const client: dsoftbus.edge.Client = .{ .slot = slot, .sequence = message.header.type };
         return node.onRequest(client, message.payload);
     }

@@ -4,6 +4,7 @@
 const std = @import("std");
 const contract = @import("contract");
 const abi = @import("abi");
+pub const lives = @import("lives.zig");
 
 const Tag = contract.node.InitTag;
 
@@ -158,6 +159,10 @@ fn checkName(name: []const u8) Error!void {
 }
 
 const testing = std.testing;
+
+test {
+    _ = lives;
+}
 
 fn example(buffer: []u8, section: []const u8) []u8 {
     const total = header_bytes + section_entry_bytes + section.len;

@@ -9,6 +9,8 @@ const slot_bytes: u64 = 0x1000;
 const slots = 8;
 const magic: u32 = 0x7472_6976;
 const modern: u32 = 2;
+/// Of a virtio-mmio device, in words: 0 written to it resets the device.
+const status_register = 0x070 / 4;
 
 const Slot = contract.node.DeviceSlot;
 const Owner = struct { service: []const u8, slot: u32, device_id: u32 };
@@ -48,6 +50,15 @@ pub const Map = struct {
         return null;
     }
 };
+
+/// Let the device of a service that ended forget it: its queues lie in memory that is free again.
+pub fn reset(slot: u32) os.Error!void {
+    const region = try os.sys.deviceCapCreate(slots_base + slot * slot_bytes, slot_bytes);
+    defer os.sys.capClose(region);
+    const base = try os.sys.mmioMap(region);
+    defer os.sys.vmUnmap(base, slot_bytes) catch {};
+    @as([*]volatile u32, @ptrFromInt(base))[status_register] = 0;
+}
 
 /// Give the child its device: registers in slot 6, interrupt in slot 7.
 pub fn grant(pid: u32, slot: u32) os.Error!void {

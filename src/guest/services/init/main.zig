@@ -36,9 +36,17 @@ pub fn main() !void {
 
     const base: [*]const u8 = @ptrFromInt(os.init_args.archive);
     const archive = try nxbf.parse(base[0..os.init_args.archive_len]);
-    const started = startAll(archive, try devices.Map.probe());
+    const map = try devices.Map.probe();
+    const started = startAll(archive, map);
     os.print("init: ready", .{});
-    try (serve.Server{ .blob = blob, .plan = &plan, .services = started }).run();
+    var server: serve.Server = .{
+        .blob = blob,
+        .plan = &plan,
+        .services = started,
+        .archive = archive,
+        .map = map,
+    };
+    try server.run();
 }
 
 fn refuse(err: anyerror) error{NoNodeConfiguration} {
@@ -80,11 +88,11 @@ fn fromFlash() !usize {
 
 /// Start what the configuration lists, in its order. One that cannot be started is reported; the
 /// others go on.
-fn startAll(archive: nxbf.Archive, map: devices.Map) []const spawn.Service {
+fn startAll(archive: nxbf.Archive, map: devices.Map) []spawn.Service {
     var count: usize = 0;
     for (plan.services()) |name| {
         os.print("init: start {s}", .{name});
-        services[count] = spawn.spawn(name, archive, map) catch |err| {
+        startOne(&services[count], name, archive, map) catch |err| {
             os.print("init: cannot start {s} ({s})", .{ name, @errorName(err) });
             continue;
         };
@@ -92,4 +100,15 @@ fn startAll(archive: nxbf.Archive, map: devices.Map) []const spawn.Service {
         os.print("init: up {s}", .{name});
     }
     return services[0..count];
+}
+
+fn startOne(
+    place: *spawn.Service,
+    name: []const u8,
+    archive: nxbf.Archive,
+    map: devices.Map,
+) spawn.Error!void {
+    place.* = try .create(name);
+    errdefer place.bury();
+    try place.start(archive, map);
 }

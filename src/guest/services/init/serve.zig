@@ -1,9 +1,12 @@
-//! What init does after start-up: answer `RT` requests and report services that end. Who asks is
-//! what the kernel says; what nobody permitted is denied.
+//! What init does after start-up: answer `RT` requests, report services that end, and start those
+//! again that broke. Who asks is what the kernel says; what nobody permitted is denied.
 
 const std = @import("std");
+const nxbf = @import("nxbf");
 const os = @import("os");
+const wire = @import("wire");
 const config = @import("init_config");
+const devices = @import("devices.zig");
 const spawn = @import("spawn.zig");
 
 const request_bytes_max = 64;
@@ -13,24 +16,26 @@ const Status = enum(u8) { ok = 0, not_found = 1, malformed = 2, denied = 3 };
 pub const Server = struct {
     blob: config.Blob,
     plan: *const config.Plan,
-    services: []const spawn.Service,
+    services: []spawn.Service,
+    archive: nxbf.Archive,
+    map: devices.Map,
 
-    pub fn run(self: Server) os.Error!noreturn {
+    pub fn run(self: *Server) os.Error!noreturn {
         var buffer: [request_bytes_max]u8 = undefined;
         while (true) {
             const message = try os.recv(os.abi.slot.init_control, &buffer, 0);
-            if (message.sender == 0) reportExit(self, message) else self.answer(message);
+            if (message.sender == 0) self.ended(message) else self.answer(message);
         }
     }
 
-    fn answer(self: Server, request: os.Message) void {
+    fn answer(self: *const Server, request: os.Message) void {
         const bytes = request.payload;
         if (std.mem.startsWith(u8, bytes, "RT\x01\x40")) return self.answerRoute(request);
         if (std.mem.eql(u8, bytes, "RT\x01\x42")) return self.answerSection(request);
         os.reply(request, &.{ 'R', 'T', 1, 0x41, @intFromEnum(Status.malformed), 0, 0, 0, 0 });
     }
 
-    fn answerRoute(self: Server, request: os.Message) void {
+    fn answerRoute(self: *const Server, request: os.Message) void {
         var reply: [9]u8 = .{ 'R', 'T', 1, 0x41, 0, 0, 0, 0, 0 };
         var slot: os.Slot = 0;
         reply[4] = @intFromEnum(self.route(request, &slot));
@@ -39,7 +44,7 @@ pub const Server = struct {
     }
 
     /// Permission first: a caller learns nothing about services it may not reach.
-    fn route(self: Server, request: os.Message, slot: *os.Slot) Status {
+    fn route(self: *const Server, request: os.Message, slot: *os.Slot) Status {
         const bytes = request.payload;
         if (bytes.len < 6 or bytes[4] != bytes.len - 5 or bytes[4] > config.name_bytes_max) {
             return .malformed;
@@ -47,10 +52,10 @@ pub const Server = struct {
         const wanted = os.serviceId(bytes[5..]);
         if (!self.plan.permits(request.sender, wanted)) return .denied;
         for (self.services) |service| {
-            if (service.id != wanted) continue;
+            if (service.id != wanted or service.pid == 0) continue;
             slot.* = os.sys.capTransferTo(
                 request.senderPid(),
-                service.server,
+                service.endpoint,
                 os.abi.Right.send,
                 os.abi.no_slot,
             ) catch
@@ -60,7 +65,7 @@ pub const Server = struct {
         return .not_found;
     }
 
-    fn answerSection(self: Server, request: os.Message) void {
+    fn answerSection(self: *const Server, request: os.Message) void {
         var reply: [os.abi.payload_bytes_max]u8 = undefined;
         const section = self.blob.section(request.sender) orelse {
             return os.reply(request, &.{ 'R', 'T', 1, 0x43, @intFromEnum(Status.not_found), 0, 0 });
@@ -71,20 +76,57 @@ pub const Server = struct {
         os.reply(request, reply[0 .. 7 + section.len]);
     }
 
-    fn reportExit(self: Server, message: os.Message) void {
+    fn ended(self: *Server, message: os.Message) void {
         if (message.header.type != os.abi.KernelMsg.child_exit or
             message.payload.len != @sizeOf(os.abi.ChildExit))
         {
             return;
         }
         const report = std.mem.bytesToValue(os.abi.ChildExit, message.payload);
-        const name = for (self.services) |service| {
-            if (service.pid == report.pid) break service.name;
-        } else "?";
-        if (report.reason == 0) {
-            os.print("init: service exited name={s} code={d}", .{ name, report.code });
-        } else {
+        const service = for (self.services) |*service| {
+            if (service.pid == report.pid) break service;
+        } else null;
+        const name = if (service) |known| known.name else "?";
+        const is_crash = report.reason != 0;
+        if (is_crash) {
             os.print("init: service crashed name={s} cause={d}", .{ name, report.code });
+        } else {
+            os.print("init: service exited name={s} code={d}", .{ name, report.code });
+        }
+        if (service) |known| self.follow(known, is_crash or report.code == os.exit_again);
+    }
+
+    /// What comes after the end of a service: its next life, if it broke and may have one.
+    fn follow(self: *Server, service: *spawn.Service, is_broken: bool) void {
+        if (self.map.slotOf(service.name)) |slot| devices.reset(slot) catch |err| {
+            os.print("init: device of {s} not reset ({s})", .{ service.name, @errorName(err) });
+        };
+        if (is_broken) if (service.lives.next(os.nsec())) |number| {
+            const of = config.lives.restarts_max;
+            os.print("init: restart {s} ({d} of {d})", .{ service.name, number, of });
+            if (service.start(self.archive, self.map)) {
+                os.print("init: up {s}", .{service.name});
+                if (service.id == os.serviceId("samgrd")) self.introduce(service);
+                return;
+            } else |err| {
+                os.print("init: cannot start {s} ({s})", .{ service.name, @errorName(err) });
+            }
+        } else os.print("init: gave up {s}", .{service.name});
+        service.pid = 0;
+        service.bury();
+    }
+
+    /// A registry that began anew knows nobody, and nobody would tell it: init does, of all that
+    /// run. The registry takes no other's word for a service.
+    fn introduce(self: *const Server, samgrd: *const spawn.Service) void {
+        for (self.services) |*service| {
+            if (service.pid == 0 or service == samgrd) continue;
+            var buffer: [wire.sm.request_bytes_max]u8 = undefined;
+            const frame = wire.sm.encodeRequest(&buffer, .{ .register = .{
+                .name = service.name,
+                .slots = .{ .send = os.abi.slot.server_send, .recv = os.abi.slot.server_recv },
+            } }) catch continue; // a longer name was never registered either
+            os.send(samgrd.endpoint, frame, .{ .nonblock = true }) catch continue;
         }
     }
 };

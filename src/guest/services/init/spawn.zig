@@ -5,6 +5,7 @@ const std = @import("std");
 const nxbf = @import("nxbf");
 const os = @import("os");
 const devices = @import("devices.zig");
+const lives = @import("init_config").lives;
 
 const stack_pages = 16;
 const inbox_depth = 16;
@@ -21,39 +22,50 @@ pub const Error = os.Error || error{NotInArchive};
 pub const Service = struct {
     name: []const u8,
     id: u64,
-    pid: u32,
-    /// SEND to its server endpoint, handed on along permitted routes.
-    server: Slot,
+    /// 0: it does not run.
+    pid: u32 = 0,
+    /// Its server endpoint. init keeps it, so that who holds a SEND slot to it reaches the next
+    /// life of the service, too, and what was asked meanwhile is answered.
+    endpoint: Slot,
+    lives: lives.Lives = .{},
+
+    pub fn create(name: []const u8) Error!Service {
+        const is_bus = std.mem.eql(u8, name, "dsoftbusd");
+        return .{
+            .name = name,
+            .id = os.serviceId(name),
+            .endpoint = try os.sys.endpointCreate(if (is_bus) bus_depth else server_depth),
+        };
+    }
+
+    pub fn start(self: *Service, archive: nxbf.Archive, map: devices.Map) Error!void {
+        const elf = archive.find(self.name) orelse return error.NotInArchive;
+        const pid = try os.sys.exec(elf, stack_pages, self.name);
+        _ = try os.sys.capTransferTo(
+            pid,
+            os.abi.slot.init_control,
+            Right.send,
+            os.abi.slot.init_control,
+        );
+        const inbox = try os.sys.endpointCreate(inbox_depth);
+        defer os.sys.capClose(inbox); // it dies with the child
+        try givePair(pid, inbox, os.abi.slot.inbox_recv, os.abi.slot.inbox_send);
+        const own = self.endpoint;
+        try givePair(pid, own, os.abi.slot.server_recv, os.abi.slot.server_send);
+        if (map.slotOf(self.name)) |slot| try devices.grant(pid, slot);
+        try os.sys.taskResume(pid);
+        self.pid = pid;
+        self.lives.begin(os.nsec());
+    }
+
+    /// It will not run again: who asks it learns so.
+    pub fn bury(self: *Service) void {
+        os.sys.capClose(self.endpoint);
+    }
 };
 
-pub fn spawn(name: []const u8, archive: nxbf.Archive, map: devices.Map) Error!Service {
-    const elf = archive.find(name) orelse return error.NotInArchive;
-    const pid = try os.sys.exec(elf, stack_pages, name);
-    _ = try os.sys.capTransferTo(
-        pid,
-        os.abi.slot.init_control,
-        Right.send,
-        os.abi.slot.init_control,
-    );
-    try givePair(
-        pid,
-        try os.sys.endpointCreate(inbox_depth),
-        os.abi.slot.inbox_recv,
-        os.abi.slot.inbox_send,
-    );
-    const is_bus = std.mem.eql(u8, name, "dsoftbusd");
-    const endpoint = try os.sys.endpointCreate(if (is_bus) bus_depth else server_depth);
-    const server = try os.sys.capClone(endpoint, Right.send);
-    try givePair(pid, endpoint, os.abi.slot.server_recv, os.abi.slot.server_send);
-    if (map.slotOf(name)) |slot| try devices.grant(pid, slot);
-    try os.sys.taskResume(pid);
-    return .{ .name = name, .id = os.serviceId(name), .pid = pid, .server = server };
-}
-
-/// Both ends of an endpoint go to the child; init's own capability is closed, so that the endpoint
-/// dies with it.
+/// Both ends of an endpoint, for the child.
 fn givePair(pid: u32, endpoint: Slot, recv_slot: Slot, send_slot: Slot) os.Error!void {
-    defer os.sys.capClose(endpoint);
     _ = try os.sys.capTransferTo(pid, endpoint, Right.recv, recv_slot);
     _ = try os.sys.capTransferTo(pid, endpoint, Right.send, send_slot);
 }

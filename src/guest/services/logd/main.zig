@@ -25,6 +25,10 @@ pub fn main() !void {
         };
         // The kernel sends this service nothing; an id of 0 is no client to answer.
         if (message.sender == 0) continue;
+        if (svc.usage.isAsked(message)) {
+            svc.usage.answer(message, &.{});
+            continue;
+        }
         const sender: core.Sender = .{
             .id = message.sender,
             .is_waiting = message.moved != null,

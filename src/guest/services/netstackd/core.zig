@@ -19,6 +19,8 @@ pub const Notice = struct { watcher: u32, frame: [ns.event_bytes]u8, id: u32, ev
 /// Who asks, and what came along.
 pub const Caller = struct {
     service: u64,
+    /// Tells this life of the service from an earlier one, whose sockets are nobody's.
+    pid: u32 = 0,
     /// Slot of the moved capability: where to answer, or whom to tell.
     moved: ?u32,
     /// To be given back with the answer.
@@ -41,15 +43,19 @@ pub const Server = struct {
     is_up: bool,
     table: handles.Table,
     pings: [net.ping.pings_max]?Ping,
-    /// A slot that nobody needs any more, to be closed by the edge.
-    released: [2]?u32,
+    /// Slots that nobody needs any more, to be closed by the edge before the next request. At most
+    /// two a socket: who watches it and who reads from it.
+    released: [2 * handles.handles_max]u32,
+    released_count: usize,
+    taken_count: usize,
     frame: [ns.frame_bytes_max]u8,
 
     pub fn init(self: *Server) void {
         self.is_up = false;
         self.table = .{};
         self.pings = @splat(null);
-        self.released = @splat(null);
+        self.released_count = 0;
+        self.taken_count = 0;
     }
 
     pub fn bringUp(self: *Server, config: net.Config) void {
@@ -69,9 +75,27 @@ pub const Server = struct {
         if (!self.is_up) return self.finish(caller, op, request.nonce, .io, 0);
         if (request.body == .icmp_ping) return self.ping(request, caller, now);
         if (request.body == .read_later) return self.readLater(request, caller);
+        if (opens(request.body)) self.endEarlier(caller, now);
         var tail_len: usize = 0;
-        const status = sockets.dispatch(self, request.body, caller.service, now, &tail_len);
+        const status = sockets.dispatch(self, request.body, caller, now, &tail_len);
         return self.finish(caller, op, request.nonce, status, tail_len);
+    }
+
+    fn opens(body: request_module.Body) bool {
+        return switch (body) {
+            .listen, .udp_bind, .connect => true,
+            else => false,
+        };
+    }
+
+    /// A service that began anew does not know the sockets of its earlier life: they are ended, so
+    /// that its ports are free and its peers learn of it.
+    fn endEarlier(self: *Server, caller: Caller, now: u64) void {
+        for (&self.table.handles, 1..) |*entry, id| {
+            if (entry.kind == .free or entry.owner != caller.service) continue;
+            if (entry.pid == caller.pid) continue;
+            _ = sockets.close(self, @intCast(id), caller.service, true, now);
+        }
     }
 
     fn isSilent(body: request_module.Body) bool {
@@ -199,16 +223,19 @@ pub const Server = struct {
     }
 
     pub fn release(self: *Server, slot: ?u32) void {
-        // One request releases one slot at most, and the edge takes it before the next.
-        if (slot) |number| self.released[if (self.released[0] == null) 0 else 1] = number;
+        const number = slot orelse return;
+        self.released[self.released_count] = number;
+        self.released_count += 1;
     }
 
     pub fn nextReleased(self: *Server) ?u32 {
-        for (&self.released) |*slot| if (slot.*) |number| {
-            slot.* = null;
-            return number;
-        };
-        return null;
+        if (self.taken_count == self.released_count) {
+            self.taken_count = 0;
+            self.released_count = 0;
+            return null;
+        }
+        defer self.taken_count += 1;
+        return self.released[self.taken_count];
     }
 
     /// Look at all watched sockets: what became true is owed to the watcher.

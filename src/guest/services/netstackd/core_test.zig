@@ -17,10 +17,13 @@ const watcher_slot = 40;
 const World = struct {
     servers: [2]core.Server = undefined,
     now: u64 = 1,
+    /// Which life of the clients asks.
+    pid: u32 = 3,
 
     fn create() !*World {
         const world = try std.testing.allocator.create(World);
         world.now = 1;
+        world.pid = 3;
         for (&world.servers, 10..) |*server, host| {
             server.init();
             server.bringUp(.{
@@ -55,7 +58,12 @@ const World = struct {
 
     /// A request of `client` to one of the servers; the reply behind its status.
     fn ask(world: *World, side: usize, client: u64, frame: []const u8) !Reply {
-        const caller: core.Caller = .{ .service = client, .moved = 20, .sequence = 5 };
+        const caller: core.Caller = .{
+            .service = client,
+            .pid = world.pid,
+            .moved = 20,
+            .sequence = 5,
+        };
         const outcome = world.servers[side].handle(frame, caller, world.now);
         const reply = outcome.reply;
         try expectEqualSlices(u8, ns.magic, reply[0..3]);
@@ -174,6 +182,30 @@ test "a full buffer blocks, and says when it is worth trying again" {
     try expectEqual(@as(u8, 0), world.events(0, a));
     world.pump();
     try expectEqual(writable, world.events(0, a));
+}
+
+test "a service that began anew has none of the sockets of its earlier life" {
+    const world = try World.create();
+    defer world.destroy();
+    const listener: u8 = @intCast(try world.open(1, alice, listen_7));
+    _ = world.watch(1, alice, listener, watcher_slot);
+    const others = try world.open(1, mallory, bind_9);
+    const a: u8 = @intCast(try world.open(0, alice, connect_b_7));
+    _ = world.watch(0, alice, a, watcher_slot);
+    world.pump();
+    try expectEqual(connected | writable, world.events(0, a));
+    const taken = try world.ask(1, alice, listen_7);
+    try expectEqual(ns.Status.io, taken.status);
+    world.pid = 9;
+    _ = try world.open(1, alice, listen_7);
+    try expectEqual(@as(?u32, watcher_slot), world.servers[1].nextReleased());
+    try expectEqual(null, world.servers[1].nextReleased());
+    world.pid = 3;
+    const still = try world.ask(1, mallory, withId(8, @intCast(others), read_all).bytes());
+    try expectEqual(ns.Status.would_block, still.status);
+    // Who was connected to it learns so.
+    world.pump();
+    try expect(world.events(0, a) & failed != 0);
 }
 
 test "sockets are their maker's alone" {

@@ -26,6 +26,8 @@ pub const Handle = struct {
     kind: Kind = .free,
     index: u8 = 0,
     owner: u64 = 0,
+    /// Which life of the owner.
+    pid: u32 = 0,
     /// Capability slot of whom to tell.
     watcher: ?u32 = null,
     told: u8 = 0,
@@ -43,13 +45,19 @@ pub const Table = struct {
     handles: [handles_max]Handle = @splat(.{}),
 
     /// The wire's id of a new handle (index + 1, so that 0 is none).
-    pub fn add(self: *Table, kind: Kind, index: u8, owner: u64) ?u32 {
+    pub fn add(self: *Table, kind: Kind, index: u8, owner: u64, pid: u32) ?u32 {
         for (&self.handles, 1..) |*handle, id| {
             if (handle.kind != .free) continue;
-            handle.* = .{ .kind = kind, .index = index, .owner = owner };
+            handle.* = .{ .kind = kind, .index = index, .owner = owner, .pid = pid };
             return @intCast(id);
         }
         return null;
+    }
+
+    pub fn used(self: *const Table) u16 {
+        var count: u16 = 0;
+        for (&self.handles) |*handle| count += @intFromBool(handle.kind != .free);
+        return count;
     }
 
     /// Another service's id is no id.

@@ -69,8 +69,10 @@ fn interrupt(message: os.Message, now: u64) void {
 }
 
 fn serve(message: os.Message, now: u64) void {
+    if (svc.usage.isAsked(message)) return svc.usage.answer(message, &.{server.table.used()});
     const caller: core.Caller = .{
         .service = message.sender,
+        .pid = message.senderPid(),
         .moved = message.moved,
         .sequence = message.header.type,
     };

@@ -13,15 +13,16 @@ const Server = core.Server;
 pub fn dispatch(
     server: *Server,
     body: request.Body,
-    client: u64,
+    caller: core.Caller,
     now: u64,
     tail_len: *usize,
 ) ns.Status {
+    const client = caller.service;
     return switch (body) {
-        .listen => |what| listen(server, what, client, tail_len),
-        .udp_bind => |what| udpBind(server, what, client, tail_len),
-        .accept => |id| accept(server, id, client, tail_len),
-        .connect => |to| connect(server, to, client, now, tail_len),
+        .listen => |what| listen(server, what, caller, tail_len),
+        .udp_bind => |what| udpBind(server, what, caller, tail_len),
+        .accept => |id| accept(server, id, caller, tail_len),
+        .connect => |to| connect(server, to, caller, now, tail_len),
         .read => |what| read(server, what.id, what.max, client, tail_len),
         .write => |what| write(server, what.id, what.data, client, tail_len),
         .udp_send_to => |what| sendTo(server, what.id, what.to, what.data, client),
@@ -35,44 +36,50 @@ pub fn dispatch(
     };
 }
 
-fn opened(server: *Server, kind: handles.Kind, index: u8, client: u64, tail: *usize) ns.Status {
+fn opened(
+    server: *Server,
+    kind: handles.Kind,
+    index: u8,
+    caller: core.Caller,
+    tail: *usize,
+) ns.Status {
     // There are as many handles as sockets.
-    const id = server.table.add(kind, index, client).?;
+    const id = server.table.add(kind, index, caller.service, caller.pid).?;
     std.mem.writeInt(u32, server.frame[5..9], id, .little);
     tail.* = 4;
     return .ok;
 }
 
-fn listen(server: *Server, what: request.Bind, client: u64, tail: *usize) ns.Status {
+fn listen(server: *Server, what: request.Bind, caller: core.Caller, tail: *usize) ns.Status {
     const ip = address.fromBytes(what.ip);
     if (ip != 0 and ip != server.stack.config.ip) return .malformed;
     const index = net.tcp.listen(&server.stack, what.port) catch |err| return openStatus(err);
-    return opened(server, .listener, index, client, tail);
+    return opened(server, .listener, index, caller, tail);
 }
 
-fn udpBind(server: *Server, what: request.Bind, client: u64, tail: *usize) ns.Status {
+fn udpBind(server: *Server, what: request.Bind, caller: core.Caller, tail: *usize) ns.Status {
     const ip = address.fromBytes(what.ip);
     const index = server.stack.udpBind(ip, what.port) catch |err| return openStatus(err);
-    return opened(server, .udp, index, client, tail);
+    return opened(server, .udp, index, caller, tail);
 }
 
 fn connect(
     server: *Server,
     to: request.Peer,
-    client: u64,
+    caller: core.Caller,
     now: u64,
     tail: *usize,
 ) ns.Status {
     const remote: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
     const index = net.tcp.connect(&server.stack, remote, now) catch |err| return openStatus(err);
-    return opened(server, .connection, index, client, tail);
+    return opened(server, .connection, index, caller, tail);
 }
 
-fn accept(server: *Server, id: u32, client: u64, tail_len: *usize) ns.Status {
-    const found = server.table.findKind(id, client, .listener) orelse return .not_found;
+fn accept(server: *Server, id: u32, caller: core.Caller, tail_len: *usize) ns.Status {
+    const found = server.table.findKind(id, caller.service, .listener) orelse return .not_found;
     const index = net.tcp.accept(&server.stack, found.index) orelse return .would_block;
     const remote = server.stack.connections[index].remote;
-    const status = opened(server, .connection, index, client, tail_len);
+    const status = opened(server, .connection, index, caller, tail_len);
     server.frame[9..13].* = address.toBytes(remote.ip);
     std.mem.writeInt(u16, server.frame[13..15], remote.port, .little);
     tail_len.* = 10;

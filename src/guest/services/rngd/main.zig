@@ -68,6 +68,7 @@ fn handle(message: os.Message) !void {
         try os.sys.irqAck(os.abi.slot.irq);
         return collect();
     }
+    if (svc.usage.isAsked(message)) return svc.usage.answer(message, &.{@intCast(count)});
     const reply_to = message.moved orelse return;
     const len = rn.decodeRequest(message.payload) orelse {
         return answer(reply_to, message.header.type, .malformed, &.{});

@@ -2,14 +2,15 @@
 
 const std = @import("std");
 const sm = @import("wire").sm;
+const serviceId = @import("abi").serviceId;
 
 pub const reply_bytes_max = sm.reply_bytes_max;
 pub const entries_max = 64;
 /// So that one service cannot fill the registry and keep the others out of it.
 pub const entries_per_sender_max = 16;
 
-/// Who asks, as the kernel says.
-pub const Sender = struct { id: u64, pid: u32 };
+/// Who asks, as the kernel says. init may register every service by its name: it started them.
+pub const Sender = struct { id: u64, pid: u32, is_init: bool = false };
 
 const Entry = struct {
     owner: u64,
@@ -58,15 +59,16 @@ pub const Registry = struct {
     }
 
     /// A name that its owner registers again gets the new slots.
-    pub fn register(self: *Registry, owner: Sender, name: []const u8, slots: sm.Slots) sm.Status {
-        if (self.find(owner.id, name)) |entry| {
+    pub fn register(self: *Registry, sender: Sender, name: []const u8, slots: sm.Slots) sm.Status {
+        const owner = if (sender.is_init) serviceId(name) else sender.id;
+        if (self.find(owner, name)) |entry| {
             entry.slots = slots;
             return .ok;
         }
-        if (self.count == entries_max or self.owned(owner.id) == entries_per_sender_max)
+        if (self.count == entries_max or self.owned(owner) == entries_per_sender_max)
             return .unsupported;
         const entry = &self.entries[self.count];
-        entry.owner = owner.id;
+        entry.owner = owner;
         entry.slots = slots;
         entry.len = @intCast(name.len);
         @memcpy(entry.bytes[0..name.len], name);
@@ -136,6 +138,18 @@ test "a repeat overwrites, another sender's same name does not" {
     try testing.expectEqual(@as(u32, 7), sm.decodeReply(reply, .lookup).?.slots.send);
     const bobs = try ask(&registry, bob, .{ .lookup = "x" });
     try testing.expectEqual(@as(u32, 6), sm.decodeReply(bobs, .lookup).?.slots.send);
+}
+
+test "init registers a service for itself, and nobody else does" {
+    var registry: Registry = .{};
+    const init: Sender = .{ .id = 0x1, .pid = 1, .is_init = true };
+    const logd: Sender = .{ .id = serviceId("logd"), .pid = 3 };
+    _ = try ask(&registry, init, registration("logd", 5));
+    const own = try ask(&registry, logd, .{ .lookup = "logd" });
+    try testing.expectEqual(@as(u32, 5), sm.decodeReply(own, .lookup).?.slots.send);
+    _ = try ask(&registry, bob, registration("logd", 9));
+    const still = try ask(&registry, logd, .{ .lookup = "logd" });
+    try testing.expectEqual(@as(u32, 5), sm.decodeReply(still, .lookup).?.slots.send);
 }
 
 test "who asked comes from the kernel" {

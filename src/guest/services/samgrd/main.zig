@@ -14,7 +14,11 @@ const Service = struct {
     reply: [core.reply_bytes_max]u8,
 
     pub fn handle(self: *Service, message: os.Message) []const u8 {
-        const sender: core.Sender = .{ .id = message.sender, .pid = message.senderPid() };
+        const sender: core.Sender = .{
+            .id = message.sender,
+            .pid = message.senderPid(),
+            .is_init = message.sender == comptime os.serviceId("init"),
+        };
         return self.registry.handle(message.payload, sender, &self.reply);
     }
 };

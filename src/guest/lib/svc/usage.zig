@@ -1,0 +1,26 @@
+//! What a service holds, for who looks for leaks. Numbers alone, so whoever has a route may ask.
+
+const std = @import("std");
+const os = @import("os");
+const us = @import("wire").us;
+
+pub fn isAsked(message: os.Message) bool {
+    return std.mem.eql(u8, message.payload, us.request);
+}
+
+/// `own` are the numbers behind that of capabilities.
+pub fn answer(message: os.Message, own: []const u16) void {
+    var buffer: [us.reply_bytes_max]u8 = undefined;
+    os.reply(message, us.encodeReply(&buffer, capabilities(), own));
+}
+
+/// How many slots of the caller's table hold one; that of the request is among them.
+fn capabilities() u16 {
+    var count: u16 = 0;
+    for (1..os.abi.slots_per_task) |slot| {
+        // One that is there and cannot be looked into is denied, not missing.
+        _ = os.sys.capQuery(@intCast(slot)) catch |err| if (err == error.BadSlot) continue;
+        count += 1;
+    }
+    return count;
+}

@@ -1,0 +1,38 @@
+//! How often a service that broke is started again: a bounded number of times in a row. One that
+//! breaks at once breaks again, and a system that tries for ever says nothing.
+
+const std = @import("std");
+
+/// In a row.
+pub const restarts_max = 3;
+/// A life of this length ends a row.
+pub const good_ns: u64 = 60 * std.time.ns_per_s;
+
+pub const Lives = struct {
+    begun_ns: u64 = 0,
+    restarts: u8 = 0,
+
+    pub fn begin(self: *Lives, now_ns: u64) void {
+        self.begun_ns = now_ns;
+    }
+
+    /// The number of the restart that is to come, from 1 on; null: no more.
+    pub fn next(self: *Lives, now_ns: u64) ?u8 {
+        if (now_ns -| self.begun_ns >= good_ns) self.restarts = 0;
+        if (self.restarts == restarts_max) return null;
+        self.restarts += 1;
+        return self.restarts;
+    }
+};
+
+test "three restarts in a row, and again after a good life" {
+    var lives: Lives = .{};
+    lives.begin(5);
+    for (1..restarts_max + 1) |number| {
+        try std.testing.expectEqual(@as(?u8, @intCast(number)), lives.next(6));
+        lives.begin(7);
+    }
+    try std.testing.expectEqual(null, lives.next(8));
+    try std.testing.expectEqual(null, lives.next(7 + good_ns - 1));
+    try std.testing.expectEqual(@as(?u8, 1), lives.next(7 + good_ns));
+}
