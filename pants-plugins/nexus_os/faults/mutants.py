@@ -8,17 +8,11 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from pants.core.goals.package import BuiltPackage
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
-from pants.core.goals.test import (
-    TestFieldSet,
-    TestRequest,
-    TestResult,
-    TestSubsystem,
-)
+from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
 from pants.core.target_types import FileSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
 from pants.engine.fs import Digest, DigestContents, MergeDigests
-from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
     FieldSet,
@@ -35,13 +29,13 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from nexus_os.boots.boot_testing import BootTesting
-from nexus_os.boots.playing import GRACE_SECONDS, OUT
+from nexus_os.boots.playing import OUT, Played, PlayRequest
 from nexus_os.emulator.native_code import NativeCode, NativeCodeBuilders, NativeCodeRequest
 from nexus_os.images.built_images import BuiltImages
 from nexus_os.images.system_image import MutatedSystemImage, SystemImageFieldSet
 from nexus_os.options import NexusOs
 from nexus_os.programs.first_party import ProgramAddresses, ProgramRequest
-from nexus_os.programs.program_process import ProgramProcess, WorkspaceProgram
+from nexus_os.programs.program_process import WorkspaceProgram
 from nexus_os.references.addresses import ImageReferences, ImageTargets
 from nexus_os.references.config_references import parse
 from nexus_os.references.field_targets import FieldTarget, TargetReference
@@ -227,24 +221,18 @@ async def test_mutants(
             field_set.tested.value or (),
         ),
     )
-    seconds = field_set.timeout.value or 0
-    scope = ProcessCacheScope.PER_SESSION if test_subsystem.force else ProcessCacheScope.SUCCESSFUL
-    process = await Get(
-        Process,
-        ProgramProcess(
+    played = await Get(
+        Played,
+        PlayRequest(
+            field_set.address,
             hunt.program,
-            argv=hunt.argv(OUT),
-            inputs=hunt.inputs,
-            output_directories=(OUT,),
-            timeout_seconds=seconds + GRACE_SECONDS,
-            cache_scope=scope,
-            description=f"Hunt {field_set.address}",
+            hunt.argv(OUT),
+            hunt.inputs,
+            field_set.timeout.value or 0,
+            f"Hunt {field_set.address}",
         ),
     )
-    result = await Get(FallibleProcessResult, Process, process)
-    return TestResult.from_fallible_process_result(
-        result, address=field_set.address, output_setting=test_subsystem.output
-    )
+    return played.result(field_set.address, test_subsystem)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 //!     workload: boot <tag>                    a new life; the tag is in all its names
 //!     workload: call <tag>.<step>.<try> <what> [<key> [<value>]]
 //!     workload: done <tag>.<step>.<try> <how it ended>
+//!     workload: usage <service> <capabilities> [<what else it holds>]
 //!     workload: audit <id> <message>          a record of this node's log
 //!     workload: alive <tag>, workload: end
 
@@ -13,6 +14,7 @@ const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
 const wire = @import("wire");
+const files = @import("files.zig");
 const plan_file = @import("plan.zig");
 const ds = wire.ds;
 const sf = wire.sf;
@@ -26,8 +28,13 @@ comptime {
 /// dsoftbusd answers within its patience of four seconds, whatever the other node does.
 const call_ns = 5 * std.time.ns_per_s;
 const pause_ns = 200 * std.time.ns_per_ms;
-const path = "pkg:/system/build.prop";
 const text_bytes_max = 48;
+/// When it is asked for the first time what services hold: they have begun by then.
+const usage_ns = 150 * std.time.ns_per_ms;
+const services = [_][]const u8{
+    "logd",       "policyd",   "samgrd",    "rngd",      "packagefsd", "statefsd",
+    "bundlemgrd", "netstackd", "dsoftbusd",
+};
 /// Nothing of theirs may be done for a peer.
 const abuses = [_]Abuse{
     .{ .name = "keystore", .request = .{ .op = .put, .key = "/state/keystore/w", .value = "x" } },
@@ -54,13 +61,32 @@ pub fn main() !void {
     try drawTag();
     os.print("workload: boot {s}", .{tag});
     dsoftbusd = try os.route("dsoftbusd");
+    if (os.nsec() < usage_ns) svc.sleep(usage_ns - os.nsec());
+    printUsage();
     for (plan.list(), 0..) |step, number| {
         const at_ns = @as(u64, step.at_ms) * std.time.ns_per_ms;
         const now_ns = os.nsec();
         if (now_ns < at_ns) svc.sleep(at_ns - now_ns);
         run(step, number);
     }
+    printUsage();
     os.print("workload: end", .{});
+}
+
+/// What the services of this node hold, as far as there is a route to them.
+fn printUsage() void {
+    for (services) |name| {
+        const slot = os.route(name) catch continue;
+        defer os.sys.capClose(slot);
+        const patience_ns = std.time.ns_per_s / 2;
+        const said = os.call(slot, wire.us.request, &reply_buffer, patience_ns) catch continue;
+        var numbers: [wire.us.numbers_max]u16 = undefined;
+        const held = wire.us.decodeReply(said, &numbers) orelse continue;
+        var text: [64]u8 = undefined;
+        var out: std.Io.Writer = .fixed(&text);
+        for (held) |number| out.print(" {d}", .{number}) catch unreachable; // six bytes each
+        os.print("workload: usage {s}{s}", .{ name, out.buffered() });
+    }
 }
 
 /// From the entropy device: that one life draws what another did is not to be expected.
@@ -190,7 +216,8 @@ fn other(op: plan_file.Op, name: Name) bool {
     const result = switch (op) {
         .resolve => resolve(),
         .query => query(),
-        else => readPackage(),
+        .handles => files.fill(ask),
+        else => files.read(ask),
     };
     result catch |err| return unknown(name, err);
     os.print("workload: done {f} ok", .{name});
@@ -204,24 +231,6 @@ fn resolve() !void {
 fn query() !void {
     const answer = try ask(.bundle_list, .bundle_list);
     if ((ds.decodeBundleCount(answer) orelse 0) == 0) return error.WrongValue;
-}
-
-fn readPackage() !void {
-    const said = try ask(.{ .package_stat = path }, .package_stat);
-    const stat = ds.decodePackageTail(said, .package_stat);
-    const size = std.mem.readInt(u64, (stat orelse return error.NotThisReply)[0..8], .little);
-    const opened = try ask(.{ .package_open = path }, .package_open);
-    const handle = std.mem.readInt(u32, opened[5..9], .little);
-    const request: ds.Request = .{ .package_read = .{ .handle = handle, .offset = 0, .len = 64 } };
-    const tail = ds.decodePackageTail(try ask(request, .package_read), .package_read);
-    const bytes = (tail orelse return error.NotThisReply)[2..];
-    if (bytes.len != @min(size, 64)) return error.WrongValue;
-    if (!std.mem.startsWith(u8, bytes, "ro.nexus.build=")) return error.WrongValue;
-    _ = try ask(.{ .package_close = handle }, .package_close);
-    // Closed once, it is good for nothing any more.
-    if (ask(.{ .package_close = handle }, .package_close)) |_| return error.HandleLives else |err| {
-        if (err != error.BadHandle) return err;
-    }
 }
 
 /// Every record of the gateway's and of the log itself, oldest first.

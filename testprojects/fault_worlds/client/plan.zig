@@ -22,6 +22,8 @@ pub const Op = enum(u8) {
     abuse = 9,
     /// All of it once more, until it works: the network is well by now.
     alive = 10,
+    /// As many files as a session may have open, and the one that makes room for another.
+    handles = 11,
 };
 
 pub const Step = struct {
@@ -93,7 +95,7 @@ test "what is no plan" {
     try testing.expectError(error.UnknownTag, parse("\x03\x00\x00\x00"));
     try testing.expectError(error.Malformed, parse("\x01\x00\x00\x00"));
     try testing.expectError(error.Malformed, parse("\x02\x00\x01\x00\x01"));
-    try testing.expectError(error.Malformed, parse("\x02\x00\x07\x00\x0b\x00\x01\x00\x00\x00\x00"));
+    try testing.expectError(error.Malformed, parse("\x02\x00\x07\x00\x0c\x00\x01\x00\x00\x00\x00"));
     try testing.expectError(error.Malformed, parse("\x02\x00\x07\x00\x01\x00\x00\x00\x00\x00\x00"));
     const step = "\x02\x00\x07\x00\x01\x00\x01\x00\x00\x00\x00";
     try testing.expectError(error.TooMany, parse(step ** (steps_max + 1)));

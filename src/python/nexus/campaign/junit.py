@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from nexus.campaign.result import SeedResult
 from nexus.core.text import printable
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case; `failure` is what was wrong, None if nothing."""
+
+    classname: str
+    name: str
+    failure: str | None
+
+
 def build(results: Sequence[SeedResult]) -> str:
     """Make the file, in the order of scenario and seed."""
     ordered = sorted(results, key=lambda result: (result.scenario, result.seed))
-    failed = sum(not result.is_clean for result in ordered)
-    suite = ElementTree.Element(
-        "testsuite", name="simulate", tests=str(len(ordered)), failures=str(failed)
-    )
-    for result in ordered:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=result.scenario, name=f"seed {result.seed}"
+    return render("simulate", [_case(result) for result in ordered])
+
+
+def _case(result: SeedResult) -> Case:
+    first = next((f"{each.name}: {each.message}" for each in result.violations), None)
+    return Case(result.scenario, f"seed {result.seed}", first)
+
+
+def render(name: str, cases: Sequence[Case]) -> str:
+    """Make a file of one suite."""
+    failed = sum(case.failure is not None for case in cases)
+    suite = ElementTree.Element("testsuite", name=name, tests=str(len(cases)), failures=str(failed))
+    for case in cases:
+        element = ElementTree.SubElement(
+            suite, "testcase", classname=case.classname, name=case.name
         )
-        for violation in result.violations[:1]:
-            text = printable(f"{violation.name}: {violation.message}")
-            ElementTree.SubElement(case, "failure", message=text)
+        if case.failure is not None:
+            ElementTree.SubElement(element, "failure", message=printable(case.failure))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -63,6 +63,32 @@ def kinds_that_happened(ran: Ran) -> set[str]:
     return {event.fault.partition("/")[0] for event in ran.observation.happened}
 
 
+def test_a_service_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    ran = run(prepared(tmp_path, "service-kill"), Recipe(seed=2))
+    said = [line.text for line in ran.observation.lines_of("B")]
+    crashes = [text for text in said if text.startswith("init: service crashed name=")]
+    assert len(crashes) == 1
+    name = crashes[0].removeprefix("init: service crashed name=").split()[0]
+    begun = said.index(f"init: restart {name} (1 of 3)")
+    assert f"init: up {name}" in said[begun:]
+    assert f"{name}: ready" in said[begun:]
+    assert not ran.violations
+
+
+def test_a_slow_service_leaves_its_machine_as_fast_as_it_was(tmp_path: Path) -> None:
+    scenario = prepared(tmp_path, "service-slow")
+    ran = run(scenario, Recipe(seed=2))
+    (fault,) = ran.observation.requested
+    bare = run(scenario, Recipe(seed=2, without_faults=frozenset({fault.id})))
+    one, other = (
+        next(line.ns for line in each.observation.lines_of("B") if line.text == "init: ready")
+        for each in (ran, bare)
+    )
+    # Its clock goes on, and what has nothing to do with the service is no later by parts.
+    assert one < other * fault.amount
+    assert ran.observation.end_ns == bare.observation.end_ns
+
+
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - RARE))
 def test_a_kind_that_is_asked_for_happens(tmp_path: Path, kind: str) -> None:
     scenario = prepared(tmp_path, kind)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from nexus.campaign import running
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator import snapshot
 from nexus.emulator.board import AttachedDrive
@@ -16,7 +17,6 @@ from nexus.emulator.device.virtio_blk import MediumError
 from nexus.emulator.machine import Machine as EmulatedMachine
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
-from nexus.emulator.reference import state as s
 from nexus.harness.instruments import Instruments
 from nexus.harness.plan import MachinePlan, Plan, PlanError
 from nexus.scene.engine import REFERENCE, EngineCode
@@ -34,10 +34,13 @@ NS_PER_MS: Final = 1_000_000
 NS_PER_US: Final = 1_000
 # mtime counts tenths of a microsecond.
 _MTIME_PER_US: Final = 10
-_USER: Final = 0
-# A service is killed while it runs: looked for at this step, for this long.
+# A service is looked for while it runs: at this step, with such a rest while its machine waits,
+# and for this long.
 _LOOK_NS: Final = 10_000
-_LOOKS_MAX: Final = 5_000
+_REST_NS: Final = 1_000_000
+_LOOKS_NS: Final = 1_500_000_000
+# A service that is slow is held up for each such piece of its time.
+_PIECE_NS: Final = 50_000
 _PPM: Final = 1_000_000
 
 # The engine, and what it runs.
@@ -154,7 +157,8 @@ class Yard:
             for share in (shares(fault.amount),)
         ]
         pace = self._paces[label] = Pace(stretches)
-        return Paced(machine, pace) if stretches else machine
+        is_paced = stretches or self._of(label, "service-slow")
+        return Paced(machine, pace) if is_paced else machine
 
     def _give(self, label: str, count: int) -> bytes:
         if self._is_restoring:
@@ -174,7 +178,9 @@ class Yard:
             )
             world.schedule(cut)
         elif fault.kind == "service-kill":
-            self._look_for_service(world, chance, 0)
+            self._look_for_service(world, chance, fault.start_ns)
+        elif fault.kind == "service-slow":
+            self._look_for_slow(world, chance, fault.start_ns, None)
         else:
             begin, end = _DEEDS[fault.kind]
             if begin is not None:
@@ -191,18 +197,59 @@ class Yard:
                 attached.drive.lose_power()
         return self._make(fault.place, fault.end_ns)
 
-    def _look_for_service(self, world: World, chance: Chance, looks: int) -> None:
+    def _look_for_service(self, world: World, chance: Chance, at_ns: int) -> None:
         fault = chance.fault
 
         def act(machine: Machine) -> str | None:
-            if _kill_service(machine):
-                chance.keep(0, world.now_ns)
+            now_ns = world.now_ns
+            if running.service_of(machine) is not None:
+                running.kill(machine)
+                chance.keep(0, now_ns)
                 return fault.id
-            if looks < _LOOKS_MAX:
-                self._look_for_service(world, chance, looks + 1)
+            next_ns = now_ns + self._pause_ns(fault.place, machine)
+            if next_ns < fault.start_ns + _LOOKS_NS:
+                self._look_for_service(world, chance, next_ns)
             return None
 
-        world.plan(fault.start_ns + looks * _LOOK_NS, fault.place, fault.kind, act)
+        world.plan(at_ns, fault.place, fault.kind, act)
+
+    def _pause_ns(self, label: str, machine: Machine) -> int:
+        """Until it is worth looking again: a machine that waits runs nothing before its timer."""
+        next_ns = machine.next_event_ns()
+        if next_ns is None:
+            return _REST_NS
+        wait_ns = self._origin_ns[label] + self._paces[label].world_ns(next_ns)
+        return min(max(wait_ns - self.now_ns(label), _LOOK_NS), _REST_NS)
+
+    def _look_for_slow(
+        self, world: World, chance: Chance, at_ns: int, service: bytes | None
+    ) -> None:
+        """Hold the machine up for each piece of time in which this service runs.
+
+        Without a name: the one that is found running first.  The others have the processor as fast
+        as before whenever it is theirs.
+        """
+        fault = chance.fault
+        if at_ns >= fault.end_ns:
+            return
+
+        def act(machine: Machine) -> str | None:
+            now_ns = world.now_ns
+            found = running.service_of(machine)
+            if found is None or service not in (None, found):
+                pause_ns = max(_PIECE_NS, self._pause_ns(fault.place, machine))
+                self._look_for_slow(world, chance, now_ns + pause_ns, service)
+                return None
+            end_ns = min(now_ns + _PIECE_NS * (fault.amount - 1), fault.end_ns)
+            origin_ns = self._origin_ns[fault.place]
+            self._paces[fault.place].hold(now_ns - origin_ns, end_ns - origin_ns)
+            self._look_for_slow(world, chance, end_ns + _PIECE_NS, found)
+            if service is not None:
+                return None
+            chance.keep(0, now_ns)
+            return fault.id
+
+        world.plan(at_ns, fault.place, fault.kind, act)
 
 
 def _act(deed: Callable[[EmulatedMachine, Chance], None], chance: Chance) -> _Act:
@@ -246,13 +293,3 @@ _DEEDS: Final[dict[str, tuple[_Deed, _Deed]]] = {
     "clock-jump": (_jump, None),
     "entropy-dry": (None, _refill),
 }
-
-
-def _kill_service(machine: Machine) -> bool:
-    """Lose the place of the program that runs in user mode, if one does: it cannot go on."""
-    assert isinstance(machine, EmulatedMachine), "the yard made it"
-    state = machine.hart.state
-    if state[s.PRIVILEGE] != _USER or state[s.WAITING]:
-        return False
-    state[s.PC] = 0
-    return True

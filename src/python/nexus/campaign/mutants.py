@@ -3,7 +3,7 @@
 A mutant that survives shows an oracle that is missing.  One that is found counts only if the system
 as it is passes the same seed; so a rule that always complains proves nothing.
 
-It prints a line for each mutant and leaves mutants.json behind.
+It prints a line for each mutant, and leaves mutants.json and junit.xml behind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Final
 
-from nexus.campaign import pool
+from nexus.campaign import junit, pool
 from nexus.campaign.inputs import add_options, code_of, images_of
 from nexus.campaign.judging import Violation
 from nexus.campaign.prepare import Prepared, prepare
@@ -185,7 +185,9 @@ def _hunt_all(options: Namespace) -> int:
         sys.stdout.flush()
     survivors = [name for name in _work if not results[name].is_found]
     text = json.dumps([_plain(results[name]) for name in _work], indent=1) + "\n"
-    artifacts.write_all(options.out, {"mutants.json": text.encode()})
+    report = junit.render("mutants", [_case(results[name]) for name in _work])
+    files = {"mutants.json": text.encode(), "junit.xml": report.encode()}
+    artifacts.write_all(options.out, files)
     print(f"mutants: {len(_work) - len(survivors)} of {len(_work)} found")
     return EXIT_SURVIVED if survivors else 0
 
@@ -225,6 +227,12 @@ def _prepare(options: Namespace) -> dict[str, tuple[MutantConfig, Prepared, Prep
         wrong = prepare(folder / mutant.scenario, _as(given[name]), code)
         work[name] = (mutant, wrong, right[mutant.scenario])
     return work
+
+
+def _case(hunted: Hunted) -> junit.Case:
+    mutant = _work[hunted.name][0]
+    failure = None if hunted.is_found else describe(hunted, mutant)
+    return junit.Case(mutant.scenario, hunted.name, failure)
 
 
 def _plain(hunted: Hunted) -> Mapping[str, object]:

@@ -9,6 +9,7 @@ from nexus.campaign import (
     oracle_audit,
     oracle_client,
     oracle_discovery,
+    oracle_leak,
     oracle_marker,
     oracle_state,
     oracle_tcp,
@@ -20,6 +21,7 @@ from nexus.campaign.observation import Observation
 # Cheap ones first; the later ones decode and open every frame.
 ALL: Final = (
     oracle_client,
+    oracle_leak,
     oracle_state,
     oracle_audit,
     oracle_tcp,

@@ -38,7 +38,8 @@ def check(observation: Observation) -> Iterator[Violation]:
     auditor = read.machine
     since_ns = max((line.ns for line in history.boots if line.machine == auditor), default=-1)
     peers = {label: each.device_id for label, each in observation.secrets.identities.items()}
-    made = _records(observation, auditor, history.audits)
+    # The log that was read last: a client that was started again has read all of it again.
+    made = _records(observation, auditor, (a for a in history.audits if a.ns > since_ns))
     possible: Counter[Subject] = Counter()
     certain: dict[Subject, list[Call]] = {}
     for call in history.calls:

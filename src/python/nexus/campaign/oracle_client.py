@@ -20,6 +20,7 @@ from nexus.simulation.faults.kinds import LYING
 ALIVE_NS: Final = 15_000_000_000
 
 _NS_PER_MS: Final = 1_000_000
+_END: Final = "workload: end"
 
 
 def check(observation: Observation) -> Iterator[Violation]:
@@ -34,17 +35,31 @@ def check(observation: Observation) -> Iterator[Violation]:
             text = f"{call.name} asked for {' '.join(call.arguments)}, and was not refused"
             yield Violation("unauthorised", call.machine, call.return_ns or call.call_ns, text)
         elif call.details == "HandleLives":
-            text = f"{call.name} closed a file, and its handle still lives"
+            text = f"{call.name} {call.what}: a handle still lives that should be closed"
             yield Violation("leak", call.machine, call.return_ns or call.call_ns, text)
+        elif call.details == "HandleLost" and call.call_ns > observation.heal_ns:
+            text = f"{call.name} {call.what}: a handle that is in use was closed"
+            yield Violation("handle-lost", call.machine, call.return_ns or call.call_ns, text)
         elif call.what != "abuse" and call.answer == "refused" and not _is_excused(call, lies):
             text = f"{call.name} {call.what} was refused ({call.details}), which it may do"
             yield Violation("refused", call.machine, call.return_ns or call.call_ns, text)
     yield from _liveness(observation, history)
+    yield from _handles(observation, history)
 
 
 def _is_excused(call: Call, lies: bool) -> bool:
     """Whether the store could not but refuse: it sees that its disk has lied."""
     return lies and call.details in ("integrity_violation", "rollback_detected")
+
+
+def _handles(observation: Observation, history: History) -> Iterator[Violation]:
+    """Each client's last life could open as many files as it may, whatever was left open before."""
+    ended = {line.machine: line.ns for line in observation.lines if line.text == _END}
+    for machine in sorted({step.machine for step in observation.steps if " handles," in step.text}):
+        tries = [c for c in history.calls if c.what == "handles" and c.machine == machine]
+        if machine in ended and not any(each.answer == "ok" for each in tries):
+            text = f"not as many files as a session may have could be open, in {len(tries)} tries"
+            yield Violation("leak", machine, ended[machine], text)
 
 
 def _liveness(observation: Observation, history: History) -> Iterator[Violation]:

@@ -79,6 +79,6 @@ def _lateness(observation: Observation) -> int:
     for fault in observation.requested:
         if fault.kind in ("delay", "reorder"):
             late_ns += fault.amount * _NS_PER_US
-        elif fault.kind in ("pause", "stall", "slow"):
+        elif fault.kind in ("pause", "stall", "slow", "service-slow"):
             late_ns += fault.end_ns - fault.start_ns
     return late_ns

@@ -32,6 +32,7 @@ _STOPPING: Final = (
     "power-cut",
     "clock-rate",
     "service-kill",
+    "service-slow",
     "one-way",
     "partition",
     "link-down",

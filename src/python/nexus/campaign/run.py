@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -35,8 +36,8 @@ FRAMES_MAX: Final = 200_000
 # The ways of a frame that reaches nobody: a machine is alone, or all others are off.
 _NOWHERE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (("", ()),)
 
-# What the kernel says of a service that could not go on.
-_KILLED: Final = "kernel: service crashed"
+# What the kernel and init say of a service that could not go on: of one that was killed, once.
+_KILLED: Final = ("kernel: service crashed ", "init: service crashed ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class _Run:
         self._frame_number = 0
         self._consoles = {label: bytearray() for label in self._plan.labels}
         self._garbled: set[str] = set()
+        self._deaths: Counter[tuple[str, str]] = Counter()
         heal_ns = prepared.scenario.config.budget.heal_ms * NS_PER_MS
         self._heal_ns = min(heal_ns, prepared.end_ns(recipe))
         gone = recipe.without_machines
@@ -201,9 +203,13 @@ class _Run:
 
     def _is_of_killed(self, machine: str, line: str) -> bool:
         """Whether a line says what must follow when a fault has killed a service."""
-        return _KILLED in line and any(
-            event.fault.startswith(f"service-kill/{machine}/") for event in self._faults.happened
-        )
+        said = next((start for start in _KILLED if line.startswith(start)), None)
+        if said is None:
+            return False
+        self._deaths[machine, said] += 1
+        prefix = f"service-kill/{machine}/"
+        kills = sum(event.fault.startswith(prefix) for event in self._faults.happened)
+        return self._deaths[machine, said] <= kills
 
     def _observe(self, world: World) -> Observation:
         verdict = self._judge.verdict

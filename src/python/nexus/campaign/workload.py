@@ -13,6 +13,7 @@ reads.
     from_ms = 200               # By the clock of the client: when the first step may begin ...
     until_ms = 2000             # ... and when the last has begun; then it shows that it is alive.
     audit_ms = 8000             # By the auditor's clock.
+    handles = true              # In the end a client opens as many files as it may; takes 10 s.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Op(IntEnum):
     AUDIT = 8
     ABUSE = 9
     ALIVE = 10
+    HANDLES = 11
 
 
 KEYED: Final = (Op.PUT, Op.GET, Op.DELETE, Op.ABUSE, Op.ALIVE)
@@ -74,6 +76,8 @@ WEIGHTS: Final[Mapping[Op, int]] = {
 # As often as a person would press the button again; the last step has until the run ends.
 _TRIES: Final = 3
 _TRIES_ALIVE: Final = 60
+# What was left open in bad weather makes room after ten seconds without use.
+_TRIES_HANDLES: Final = 60
 _ABUSES: Final = 5
 _WHERE: Final = "workload"
 
@@ -85,11 +89,12 @@ class WorkloadConfig(Model):
 
     clients: Annotated[Many[Label], Count(1, 31)]
     auditor: Label | None = None
-    steps: Annotated[int, Within(0, STEPS_MAX - 2)] = 12
+    steps: Annotated[int, Within(0, STEPS_MAX - 3)] = 12
     keys: Annotated[int, Within(1, 16)] = 3
     from_ms: Annotated[int, Within(0, 600_000)] = 200
     until_ms: Annotated[int, Within(1, 600_000)] = 2000
     audit_ms: Annotated[int, Within(1, 600_000)] = 8000
+    handles: bool = False
 
 
 def read_config(table: Mapping[str, Any], machines: Sequence[str]) -> WorkloadConfig:
@@ -145,6 +150,9 @@ def draw(
         key = random.below(config.keys, "alive", client)
         text = write_step(config.until_ms, Op.ALIVE, key, _TRIES_ALIVE)
         steps.append(Step(len(steps), client, text))
+        if config.handles:
+            text = write_step(config.until_ms, Op.HANDLES, 0, _TRIES_HANDLES)
+            steps.append(Step(len(steps), client, text))
     if config.auditor is not None:
         text = write_step(config.audit_ms, Op.AUDIT, 0, 1)
         steps.append(Step(len(steps), config.auditor, text))

@@ -55,6 +55,15 @@ def test_one_client_more_changes_no_step_of_the_others() -> None:
     assert [s.text for s in both if s.machine == "A"] == [s.text for s in alone[:21]]
 
 
+def test_in_the_end_a_client_opens_as_many_files_as_it_may_if_asked_to() -> None:
+    plain = draw(TABLE, MACHINES, KeyedRandom(1))
+    asked = draw({**TABLE, "handles": True}, MACHINES, KeyedRandom(1))
+    more = [step.text for step in asked if "handles" in step.text]
+    assert more == ["at 2000 ms handles, 60 tries"] * 2
+    assert [s.text for s in asked if "handles" not in s.text] == [s.text for s in plain]
+    assert asked[21].text == more[0]
+
+
 def test_a_step_is_encoded_as_the_guest_reads_it() -> None:
     text = write_step(1000, Op.PUT, 3, 2)
     assert text == "at 1000 ms put key 3, 2 tries"

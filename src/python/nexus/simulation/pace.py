@@ -34,9 +34,13 @@ class Pace:
 
     def __init__(self, stretches: Sequence[Stretch]) -> None:
         """Map by stretches; where two overlap, the earlier one ends first."""
+        self._stretches = list(stretches)
+        self._build()
+
+    def _build(self) -> None:
         self._pieces: list[tuple[int, int, int, int]] = []  # World, own, gain, base; in ticks.
         world = own = 0
-        for stretch in sorted(stretches, key=lambda s: (s.start_ns, s.end_ns)):
+        for stretch in sorted(self._stretches, key=lambda s: (s.start_ns, s.end_ns)):
             start, end = max(stretch.start_ns // TICK_NS, world), stretch.end_ns // TICK_NS
             if start >= end:
                 continue
@@ -46,6 +50,17 @@ class Pace:
             own += (end - start) * stretch.gain // stretch.base
             world = end
         self._pieces.append((world, own, 1, 1))
+
+    def hold(self, start_ns: int, end_ns: int) -> None:
+        """Let the machine stand still from an instant on that is not past; the past stays."""
+        self._stretches.append(Stretch(start_ns, end_ns, 0))
+        world, own, _, _ = self._pieces[-1]
+        start, end = start_ns // TICK_NS, end_ns // TICK_NS
+        if start < world:
+            self._build()
+            return
+        own += start - world
+        self._pieces += ((start, own, 0, 1), (end, own, 1, 1))
 
     def own_ns(self, world_ns: int) -> int:
         """The machine's time at an instant of the world."""

@@ -63,6 +63,25 @@ def test_frames_reach_a_machine_that_stands_still_when_it_goes_on() -> None:
     assert 20 * MS <= said[0] <= 21 * MS
 
 
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), max_size=8), st.booleans())
+def test_holds_are_as_if_they_had_been_known_from_the_start(
+    holds: list[tuple[int, int]], has_later: bool
+) -> None:
+    later = [Stretch(10_000 * TICK_NS, 10_500 * TICK_NS, 1, 3)] if has_later else []
+    pace, known, tick = Pace(later), list(later), 0
+    for gap, length in holds:
+        start, end = (tick + gap) * TICK_NS, (tick + gap + length) * TICK_NS
+        before = [pace.own_ns(at * TICK_NS) for at in range(tick + gap + 1)]
+        pace.hold(start, end)
+        known.append(Stretch(start, end, 0))
+        assert [pace.own_ns(at * TICK_NS) for at in range(tick + gap + 1)] == before
+        assert pace.own_ns(start) == pace.own_ns(end)
+        tick += gap + length
+    expected = Pace(known)
+    for at in (*range(tick + 20), 9_999, 10_100, 11_000):
+        assert pace.own_ns(at * TICK_NS) == expected.own_ns(at * TICK_NS)
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 100), st.integers(1, 50), st.integers(0, 3), st.integers(1, 4)),

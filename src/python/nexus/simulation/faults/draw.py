@@ -21,7 +21,9 @@ _HALF: Final = Ratio(1, 2)
 _LEVELS: Final = 8
 
 # A machine has one of these at a time.
-_EXCLUSIVE: Final = frozenset({"crash", "power-cut", "pause", "stall", "slow", "clock-rate"})
+_EXCLUSIVE: Final = frozenset(
+    {"crash", "power-cut", "pause", "stall", "slow", "clock-rate", "service-slow"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

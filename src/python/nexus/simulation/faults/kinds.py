@@ -68,6 +68,9 @@ KINDS: Final = {
         Kind("clock-jump", _MACHINE, _INSTANT, "a clock jumps ahead", "us", 1, 60_000_000),
         Kind("entropy-dry", _MACHINE, _WINDOW, "the entropy device has nothing to give"),
         Kind("service-kill", _MACHINE, _INSTANT, "the running service loses its place in its code"),
+        Kind(
+            "service-slow", _MACHINE, _WINDOW, "a service gets a part of its time", "parts", 2, 64
+        ),
         Kind("read-error", _DISK, _RATIO, "a read fails"),
         Kind("write-error", _DISK, _RATIO, "a write fails, and nothing is written"),
         Kind("disk-full", _DISK, _WINDOW, "every write fails"),
