@@ -20,7 +20,8 @@ pub const init_args = &start.init_args;
 /// How long a service waits for another one of the same node before it gives up.
 pub const call_timeout_ns: u64 = 2 * std.time.ns_per_s;
 
-/// The exit code of a service that cannot go on, and could if it began anew.
+/// The exit code of a service that cannot go on, and could if it began anew: its main returns
+/// `error.BeginAnew`.
 pub const exit_again: u64 = 75;
 
 pub fn nsec() u64 {

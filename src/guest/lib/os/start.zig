@@ -24,7 +24,7 @@ const entry = struct {
         init_args = .{ .archive = archive, .archive_len = archive_len };
         root.main() catch |err| {
             os.print("{s}: stopped: {s}", .{ os.name(), @errorName(err) });
-            sys.exit(1);
+            sys.exit(if (@as(anyerror, err) == error.BeginAnew) os.exit_again else 1);
         };
         sys.exit(0);
     }

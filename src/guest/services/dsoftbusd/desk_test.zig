@@ -139,6 +139,27 @@ test "each peer is dialled where the configuration says that it is" {
     try testing.expect(met[0] and met[1]);
 }
 
+test "sockets that netstackd does not know any more end this life of the service" {
+    var kernel: Kernel = .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes,
+        .answer = fake.answer,
+        .script = &.{ .{ .does = forgetSockets }, .{ .until_ns = 2000 * ms } },
+    };
+    defer kernel.deinit();
+    fake.reset();
+    kernel.install();
+    try testing.expectError(error.BeginAnew, service.main());
+    try testing.expect(std.mem.endsWith(u8, kernel.said(), ": network lost, beginning anew\n"));
+    // With the first announcement that finds it so.
+    try testing.expect(os.nsec() <= 252 * ms);
+}
+
+fn forgetSockets(_: *Kernel) void {
+    fake.chosen = &.{.{ .op = .udp_send_to, .status = .not_found }};
+}
+
 test "events of netstackd reach what they are about; those of others reach nothing" {
     var kernel: Kernel = .{
         .name = "dsoftbusd",
@@ -197,12 +218,13 @@ test "a stranger is let in, read from, and let go when the connection fails" {
     try testing.expect(count(&kernel, .abort) + count(&kernel, .close) == 1);
 }
 
-/// The connection failed, under the token of the first one.
+/// The connection failed, under the token of the first one: tokens go on from half of what rngd
+/// gave, "eeee".
 fn late(comptime sender: u64) Step {
     return .{ .message = .{
         .sender = sender,
         .type = sock.ns.later_type,
-        .payload = "NS\x01\x8f\x04" ++ "\x01\x00\x00\x00\x00\x00\x00\x00",
+        .payload = "NS\x01\x8f\x04" ++ "\xb3\xb2\xb2\x32\x00\x00\x00\x00",
         .wants_reply = false,
     } };
 }

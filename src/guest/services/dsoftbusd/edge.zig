@@ -84,10 +84,15 @@ pub const Edge = struct {
         const to: sock.Address = .{ .ip = ip, .port = dsoftbus.announce.port };
         self.net.sendTo(self.udp, to, packet) catch |err| {
             // Announces go out all the time, so this is where it is noticed.
-            if (err == error.NotFound or err == error.Broken) self.has_lost_net = true;
+            if (err == error.NotFound or err == error.Broken) self.loseNet();
             return false;
         };
         return true;
+    }
+
+    fn loseNet(self: *Edge) void {
+        if (!self.has_lost_net) os.print("dsoftbusd: network lost, beginning anew", .{});
+        self.has_lost_net = true;
     }
 
     pub fn entropy(self: *Edge) ?[32]u8 {

@@ -39,17 +39,12 @@ pub fn main() !void {
     svc.ready();
     while (true) {
         daemon.node.turn(os.nsec());
-        if (daemon.edge.has_lost_net) return beginAnew();
+        // All sessions are gone with the sockets; who has begun anew has nothing to mend.
+        if (daemon.edge.has_lost_net) return error.BeginAnew;
         // Who was answered need not wait for what is left to do.
         if (daemon.edge.hasAnswered()) os.sys.yield();
         if (try next(daemon)) |message| take(daemon, message);
     }
-}
-
-/// All sessions are gone with the sockets; a service that has begun anew has nothing to mend.
-fn beginAnew() noreturn {
-    os.print("dsoftbusd: network lost, beginning anew", .{});
-    os.sys.exit(os.exit_again);
 }
 
 fn load(daemon: *Daemon) !void {

@@ -6,6 +6,7 @@ const contract = @import("contract");
 const nxbf = @import("nxbf");
 const os = @import("os");
 const os_fake = @import("os_fake");
+const wire = @import("wire");
 const config = @import("init_config");
 const devices = @import("devices.zig");
 const serve = @import("serve.zig");
@@ -116,7 +117,8 @@ test "a service starts with its six or eight capabilities, and runs only then" {
         var kernel: Kernel = .{ .name = "init" };
         defer kernel.deinit();
         kernel.install();
-        const service = try spawn.spawn(name, archive, map);
+        var service: spawn.Service = try .create(name);
+        try service.start(archive, map);
         try testing.expectEqual(@as(u32, 101), service.pid);
         try testing.expectEqual(os.serviceId(name), service.id);
         try testing.expectEqualStrings(name, service.name);
@@ -128,8 +130,9 @@ test "a service starts with its six or eight capabilities, and runs only then" {
         try testing.expectEqual(@as(u64, Right.recv), server_right);
         try testing.expectEqual([2]u64{ server, Right.send }, try given(&kernel, slot.server_send));
         try testing.expect(server != inbox);
+        try testing.expectEqual(@as(u64, service.endpoint), server);
         // What init keeps is the way to its server, and nothing else.
-        try testing.expectEqualSlices(os.Slot, &.{service.server}, kernel.open.items);
+        try testing.expectEqualSlices(os.Slot, &.{service.endpoint}, kernel.open.items);
         const is_bus = std.mem.eql(u8, name, "dsoftbusd");
         var depths: [2]u64 = undefined;
         var count: usize = 0;
@@ -137,7 +140,7 @@ test "a service starts with its six or eight capabilities, and runs only then" {
             depths[count] = each.args[1];
             count += 1;
         };
-        try testing.expectEqual([2]u64{ 16, if (is_bus) 64 else 16 }, depths);
+        try testing.expectEqual([2]u64{ if (is_bus) 64 else 16, 16 }, depths);
         const last = kernel.calls.items[kernel.calls.items.len - 1];
         try testing.expectEqual(.task_resume, last.number);
         try testing.expectEqual(@as(u64, 101), last.args[0]);
@@ -164,8 +167,12 @@ test "what is not in the archive is not started" {
     var kernel: Kernel = .{ .name = "init" };
     defer kernel.deinit();
     kernel.install();
-    try testing.expectError(error.NotInArchive, spawn.spawn("log", archive, .{}));
-    try testing.expectEqual(@as(usize, 0), kernel.calls.items.len);
+    var service: spawn.Service = try .create("log");
+    try testing.expectError(error.NotInArchive, service.start(archive, .{}));
+    try testing.expectEqual(@as(u32, 0), service.pid);
+    service.bury();
+    try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
+    try testing.expectEqual(@as(usize, 0), kernel.countOf(.exec));
 }
 
 const logd = os.serviceId("logd");
@@ -218,12 +225,19 @@ test "who may reach whom, whose section is whose, and what ended" {
     kernel.install();
     var buffer: [256]u8 = undefined;
     const plan = try config.parsePlan(section);
-    const services = [_]spawn.Service{
-        .{ .name = "logd", .id = logd, .pid = 101, .server = 71 },
-        .{ .name = "policyd", .id = policyd, .pid = 102, .server = 72 },
+    var services = [_]spawn.Service{
+        .{ .name = "logd", .id = logd, .pid = 101, .endpoint = 71 },
+        .{ .name = "probe", .id = policyd, .pid = 102, .endpoint = 72 },
     };
-    const server: serve.Server =
-        .{ .blob = blobOf(&buffer, policyd, "own"), .plan = &plan, .services = &services };
+    try kernel.open.appendSlice(kernel.arena.allocator(), &.{ 71, 72 });
+    var archive: [8192]u8 = undefined;
+    var server: serve.Server = .{
+        .blob = blobOf(&buffer, policyd, "own"),
+        .plan = &plan,
+        .services = &services,
+        .archive = try archiveOf(&archive, "logd"),
+        .map = .{},
+    };
     try testing.expectError(error.Broken, server.run());
     const granted = kernel.calls.items[0];
     try testing.expectEqual(@as(usize, 1), kernel.countOf(.cap_transfer_to));
@@ -245,8 +259,100 @@ test "who may reach whom, whose section is whose, and what ended" {
     }
     try testing.expectEqualStrings(
         "init: service exited name=logd code=3\n" ++
-            "init: service crashed name=policyd cause=13\n" ++
+            "init: service crashed name=probe cause=13\n" ++
             "init: service exited name=? code=0\n",
         kernel.said(),
     );
+}
+
+fn ends(report: *const os.abi.ChildExit) os_fake.Step {
+    return .{ .message = .ofKernel(os.abi.KernelMsg.child_exit, std.mem.asBytes(report)) };
+}
+
+/// init of two services, one of them in the archive, runs until the script ends.
+fn follow(kernel: *Kernel, name: []const u8, services: []spawn.Service, map: devices.Map) !void {
+    kernel.install();
+    try kernel.open.appendSlice(kernel.arena.allocator(), &.{ 71, 72 });
+    var buffer: [256]u8 = undefined;
+    var archive: [8192]u8 = undefined;
+    const plan = try config.parsePlan(section);
+    var server: serve.Server = .{
+        .blob = blobOf(&buffer, policyd, "own"),
+        .plan = &plan,
+        .services = services,
+        .archive = try archiveOf(&archive, name),
+        .map = map,
+    };
+    try testing.expectError(error.Broken, server.run());
+}
+
+test "a driver that crashed begins anew three times, on its endpoint and a device that was reset" {
+    const registers = try testing.allocator.alignedAlloc(u32, .of(u64), 8 * slot_words);
+    defer testing.allocator.free(registers);
+    @memset(registers, 7);
+    const deaths = [_]os.abi.ChildExit{
+        child(50, 1, 13),
+        child(101, 0, os.exit_again),
+        child(102, 1, 13),
+        child(103, 1, 13),
+    };
+    var kernel: Kernel = .{ .name = "init", .registers = registers, .script = &.{
+        ends(&deaths[0]), ends(&deaths[1]), ends(&deaths[2]), ends(&deaths[3]),
+    } };
+    defer kernel.deinit();
+    var map: devices.Map = .{};
+    map.ids = usualIds();
+    var services = [_]spawn.Service{
+        .{ .name = "rngd", .id = os.serviceId("rngd"), .pid = 50, .endpoint = 71 },
+        .{ .name = "logd", .id = logd, .pid = 51, .endpoint = 72 },
+    };
+    try follow(&kernel, "rngd", &services, map);
+    try testing.expectEqualStrings(
+        "init: service crashed name=rngd cause=13\ninit: restart rngd (1 of 3)\ninit: up rngd\n" ++
+            "init: service exited name=rngd code=75\ninit: restart rngd (2 of 3)\n" ++
+            "init: up rngd\n" ++
+            "init: service crashed name=rngd cause=13\ninit: restart rngd (3 of 3)\n" ++
+            "init: up rngd\n" ++
+            "init: service crashed name=rngd cause=13\ninit: gave up rngd\n",
+        kernel.said(),
+    );
+    try testing.expectEqual(@as(usize, 3), kernel.countOf(.exec));
+    for (kernel.calls.items) |each| {
+        if (each.number != .cap_transfer_to or each.args[3] != slot.server_recv) continue;
+        try testing.expectEqual(@as(u64, 71), each.args[1]);
+    }
+    try testing.expectEqual(@as(u32, 0), registers[0x070 / 4]);
+    try testing.expectEqual(@as(u32, 7), registers[0x074 / 4]);
+    // Its clients learn that it is no more.
+    try testing.expectEqualSlices(os.Slot, &.{72}, kernel.open.items);
+    try testing.expectEqual(@as(u32, 0), services[0].pid);
+}
+
+test "a registry that begins anew learns from init who runs" {
+    const death = child(50, 1, 13);
+    var kernel: Kernel = .{ .name = "init", .script = &.{ends(&death)} };
+    defer kernel.deinit();
+    var services = [_]spawn.Service{
+        .{ .name = "samgrd", .id = os.serviceId("samgrd"), .pid = 50, .endpoint = 71 },
+        .{ .name = "logd", .id = logd, .pid = 51, .endpoint = 72 },
+    };
+    try follow(&kernel, "samgrd", &services, .{});
+    const sent = kernel.sentTo(71);
+    try testing.expectEqual(@as(usize, 1), sent.len);
+    const registered = wire.sm.decodeRequest(sent[0].bytes).request.register;
+    try testing.expectEqualStrings("logd", registered.name);
+    try testing.expectEqual(slot.server_send, registered.slots.send);
+}
+
+test "a program that ended, and a service that meant to, are not started again" {
+    const deaths = [_]os.abi.ChildExit{ child(50, 1, 13), child(51, 0, 1) };
+    var kernel: Kernel = .{ .name = "init", .script = &.{ ends(&deaths[0]), ends(&deaths[1]) } };
+    defer kernel.deinit();
+    var services = [_]spawn.Service{
+        .{ .name = "probe", .id = os.serviceId("probe"), .pid = 50, .endpoint = 71 },
+        .{ .name = "logd", .id = logd, .pid = 51, .endpoint = 72 },
+    };
+    try follow(&kernel, "logd", &services, .{});
+    try testing.expectEqual(@as(usize, 0), kernel.countOf(.exec));
+    try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
 }

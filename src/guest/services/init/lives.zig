@@ -1,5 +1,5 @@
-//! How often a service that broke is started again: a bounded number of times in a row. One that
-//! breaks at once breaks again, and a system that tries for ever says nothing.
+//! Which services are started again when they broke, and how often: a bounded number of times in a
+//! row. One that breaks at once breaks again, and a system that tries for ever says nothing.
 
 const std = @import("std");
 
@@ -7,6 +7,18 @@ const std = @import("std");
 pub const restarts_max = 3;
 /// A life of this length ends a row.
 pub const good_ns: u64 = 60 * std.time.ns_per_s;
+
+/// The system's own: others rely on them for as long as the node lives. Whether any other program
+/// may begin anew, only its owner can say.
+const lasting = [_][]const u8{
+    "bundlemgrd", "dsoftbusd", "logd",   "netstackd", "packagefsd",
+    "policyd",    "rngd",      "samgrd", "statefsd",
+};
+
+pub fn isLasting(name: []const u8) bool {
+    for (lasting) |each| if (std.mem.eql(u8, each, name)) return true;
+    return false;
+}
 
 pub const Lives = struct {
     begun_ns: u64 = 0,
@@ -24,6 +36,13 @@ pub const Lives = struct {
         return self.restarts;
     }
 };
+
+test "the system's services last, programs end" {
+    for (lasting) |name| try std.testing.expect(isLasting(name));
+    for ([_][]const u8{ "selftest-client", "init", "log", "logd2", "" }) |name| {
+        try std.testing.expect(!isLasting(name));
+    }
+}
 
 test "three restarts in a row, and again after a good life" {
     var lives: Lives = .{};

@@ -101,7 +101,8 @@ pub const Server = struct {
         if (self.map.slotOf(service.name)) |slot| devices.reset(slot) catch |err| {
             os.print("init: device of {s} not reset ({s})", .{ service.name, @errorName(err) });
         };
-        if (is_broken) if (service.lives.next(os.nsec())) |number| {
+        const may_begin_anew = is_broken and config.lives.isLasting(service.name);
+        if (may_begin_anew) if (service.lives.next(os.nsec())) |number| {
             const of = config.lives.restarts_max;
             os.print("init: restart {s} ({d} of {d})", .{ service.name, number, of });
             if (service.start(self.archive, self.map)) {

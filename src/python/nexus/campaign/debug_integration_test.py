@@ -21,7 +21,7 @@ import pytest
 from nexus.campaign import simulate
 from nexus.cli.main import main as nexus
 from nexus.emulator.gdb_packet import Deframer, Packet, encode
-from nexus.emulator.native_interpreter_fake import INTERPRETER
+from nexus.emulator.native_interpreter_support import INTERPRETER
 
 IMAGE: Final = Path("src.guest/system.elf").resolve()
 PACKAGES: Final = Path("testprojects.packages/packages.img").resolve()

@@ -38,8 +38,13 @@ def check(observation: Observation) -> Iterator[Violation]:
     auditor = read.machine
     since_ns = max((line.ns for line in history.boots if line.machine == auditor), default=-1)
     peers = {label: each.device_id for label, each in observation.secrets.identities.items()}
+    happened = (each.fault.split("/")[:2] for each in observation.happened)
+    is_disturbed = ["service-kill", auditor] in happened
     # The log that was read last: a client that was started again has read all of it again.
-    made = _records(observation, auditor, (a for a in history.audits if a.ns > since_ns))
+    logged = (line for line in history.audits if line.ns > since_ns)
+    # A gateway that waited for a service that was killed prints what the log has taken, too.
+    printed = () if is_disturbed else observation.lines_of(auditor)
+    made = _records(auditor, logged, printed)
     possible: Counter[Subject] = Counter()
     certain: dict[Subject, list[Call]] = {}
     for call in history.calls:
@@ -54,8 +59,8 @@ def check(observation: Observation) -> Iterator[Violation]:
     for subject, count in sorted(made.items()):
         if count > possible[subject]:
             yield _violation("false-audit", auditor, read.ns, subject, count, possible[subject])
-    if any(each.fault.split("/")[:2] == ["service-kill", auditor] for each in observation.happened):
-        return
+    if is_disturbed:
+        return  # What a service had in memory alone is lost with it.
     for subject, calls in sorted(certain.items()):
         if made[subject] < len(calls):
             last_ns = calls[-1].return_ns or read.ns
@@ -96,12 +101,10 @@ def _subject(call: Call, peers: dict[str, str]) -> Subject | None:
     return peers.get(call.machine, "?"), call.what, sha256(key).hexdigest()[:16]
 
 
-def _records(observation: Observation, auditor: str, audits: Iterable[Line]) -> Counter[Subject]:
+def _records(auditor: str, audits: Iterable[Line], console: Iterable[Line]) -> Counter[Subject]:
     """Records of changes that were made, from the log as it was read last and from the console."""
     printed = [
-        line.text.removeprefix(_OF_CONSOLE)
-        for line in observation.lines_of(auditor)
-        if line.text.startswith(_OF_CONSOLE)
+        line.text.removeprefix(_OF_CONSOLE) for line in console if line.text.startswith(_OF_CONSOLE)
     ]
     logged = [line.text for line in audits if line.machine == auditor]
     made: Counter[Subject] = Counter()

@@ -6,7 +6,7 @@ import pytest
 
 from nexus.campaign import oracle_client, oracle_leak
 from nexus.campaign.observation import Line, Observation, Step
-from nexus.campaign.observation_fake import observation
+from nexus.campaign.observation_cases import observation
 
 S = 1_000_000_000
 BOOT = "workload: boot 00"

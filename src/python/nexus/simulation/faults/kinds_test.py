@@ -9,6 +9,7 @@ AMOUNTS = {
     "delay": ("us", 10, 5_000_000),
     "mtu": ("bytes", 60, 1514),
     "slow": ("parts", 2, 64),
+    "service-slow": ("parts", 2, 64),
     "clock-rate": ("ppm", 1, 100_000),
     "clock-jump": ("us", 1, 60_000_000),
 }
