@@ -9,13 +9,13 @@ from nexus.emulator.native_interpreter_support import native_interpreter
 from nexus.netstack.library import Library
 from nexus.scene.state_scene import Scene
 
-_SYSTEM: Final = Path("src.guest/system.elf")
-_LIBRARY: Final = Path("src.guest.lib.net_host/library.so")
-_CONFIG: Final = Path("testprojects/state_repeat/node.toml")
+SYSTEM: Final = Path("src.guest/system.elf")
+LIBRARY: Final = Path("src.guest.lib.net_host/library.so")
+CONFIG: Final = Path("testprojects/state_repeat/node.toml")
 
 
 def boot() -> Scene:
     """Return a world whose guest has a session with each of its peers."""
-    scene = Scene(_CONFIG, _SYSTEM.read_bytes(), Library(_LIBRARY), native_interpreter())
+    scene = Scene(CONFIG, SYSTEM.read_bytes(), Library(LIBRARY), native_interpreter())
     scene.wait_ready()
     return scene

@@ -1,0 +1,115 @@
+"""Messages on `rpc/2`, each with every byte, to the real guest: the table that all are held to.
+
+Needs what Pants puts beside the test (see BUILD).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from nexus.contract import rpc as contract
+from nexus.emulator.native_interpreter_support import native_interpreter
+from nexus.netstack.library import Library
+from nexus.scene.packaged_support import CONFIG, LIBRARY, SYSTEM
+from nexus.scene.state_scene import Scene
+from nexus.wire import rpc
+from nexus.wire.gateway import Status
+from nexus.wire.rpc_answer import encode_refusal
+
+CASES: Final[dict[str, Any]] = json.loads(Path("src/guest/lib/dsoftbus/rpc_cases.json").read_text())
+CALLER, READER = "host-1", "host-2"
+
+# All but delete of statefsd, as the cases have it; and who reads the log afterwards.
+ALLOWED: Final = {
+    "samgrd": ["resolve-status"],
+    "bundlemgrd": ["list"],
+    "packagefsd": ["stat", "open", "read", "close"],
+    "statefsd": ["put", "get", "list", "sync"],
+    "logd": ["query", "stats"],
+}
+
+# So few denials in ten seconds have a record each.
+PAUSE_NS: Final = 700_000_000
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    text = CONFIG.read_text().replace("[dsoftbus]\n", '[dsoftbus]\nrpc = "auto"\n')
+    rules = [(CALLER, name, names) for name, names in ALLOWED.items()]
+    rules.append((READER, "logd", ["query"]))
+    text = text.partition("[[dsoftbus.allow]]")[0] + "[state]\ndisk_kib = 512\n"
+    for peer, service, operations in rules:
+        text += f'[[dsoftbus.allow]]\npeer = "{peer}"\nservice = "{service}"\n'
+        text += f"operations = {json.dumps(operations)}\n"
+    config = tmp_path / "node.toml"
+    config.write_text(text)
+    scene = Scene(config, SYSTEM.read_bytes(), Library(LIBRARY), native_interpreter())
+    scene.wait_ready()
+    return scene
+
+
+class Calls:
+    """A stream of calls, and another one where the peer has closed the last."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._peer = scene.peers[CALLER]
+        self._stream: int | None = None
+
+    def ask(self, message: bytes) -> bytes:
+        """Send these bytes; return the answer. Behind a part of a message there comes no more."""
+        if self._stream is None:
+            self._stream = self._peer.open(contract.STREAM, contract.STREAM_PRIORITY)
+        stream, heard = self._stream, self._peer.streams[self._stream]
+        assert self._peer.say(stream, message) == len(message), "no room"
+        is_cut = len(message) < rpc.HEAD_BYTES or len(message) < rpc.message_length(message)
+        if is_cut:
+            self._peer.close(stream)
+            self._stream = None
+        self._scene.run_until(lambda: _is_whole(heard.data))
+        if is_cut:
+            self._scene.run_until(lambda: heard.is_closed)
+        answer = bytes(heard.data)
+        heard.data.clear()
+        return answer
+
+
+def _is_whole(data: bytearray) -> bool:
+    return len(data) >= rpc.HEAD_BYTES and len(data) == rpc.message_length(data)
+
+
+def test_a_guest_says_of_each_message_what_all_are_held_to(scene: Scene) -> None:
+    calls, wanted = Calls(scene), []
+    for case in CASES["calls"]:
+        answer = calls.ask(bytes.fromhex(case["message"]))
+        name, refusal = case["name"], encode_refusal(case["correlation"], Status.REFUSED)
+        if case["verdict"] == "forward":
+            number = case["correlation"] % (1 << rpc.NUMBER_BITS)
+            assert rpc.correlation_of(answer) == number, name
+            assert answer != encode_refusal(number, Status.REFUSED), name
+        else:
+            assert answer == refusal, name
+            wanted.append(case["record"].replace("node-b", CALLER))
+        scene.run_for(PAUSE_NS)
+    found = [record.message for record in scene.records(READER)]
+    assert [
+        message for message in found if f"peer={CALLER}" in message and "denied" in message
+    ] == (wanted)
+    assert "panic" not in scene.console
+
+
+def test_what_has_no_next_message_ends_its_stream_and_nothing_else(scene: Scene) -> None:
+    peer = scene.peers[CALLER]
+    for case in CASES["heads"]:
+        if case["verdict"].isdecimal():
+            continue
+        stream = peer.open(contract.STREAM, contract.STREAM_PRIORITY)
+        peer.say(stream, bytes.fromhex(case["head"]))
+        assert scene.wait_reset(CALLER, stream) == 2, case["name"]
+        said = f"denied-{case['verdict']} peer={CALLER} service=- op=-"
+        assert any(said in record.message for record in scene.records(READER)), case["name"]
+        assert peer.is_ready
