@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,17 @@ def test_names_that_are_keywords_are_spelled_around(tmp_path: Path) -> None:
     zig = zig_code.write_module(modules[0], known)
     assert '    @"test" = 0,\n' in zig
     assert "    which: enum(u16) { which_, err } = .which_,\n" in zig
+
+
+def test_methods_are_a_table_with_their_messages() -> None:
+    text = zig_code.write_methods(read_modules(SCHEMAS))
+    # In the order of services, and of the methods in their interface.
+    found = re.findall(
+        r"service = (\d+),\n +.number = (\d+),\n +.opcode = (\d+),\n +.Params = (\S+),", text
+    )
+    assert found[0] == ("1", "0", "6", "samgr.ResolveStatusParams")
+    assert ("4", "2", "3", "state.DeleteParams") in found
+    places = [(int(service), int(number)) for service, number, _, _ in found]
+    assert places == sorted(places)
+    assert "        .Results = log.QueryResults,\n" in text
+    assert 'const state = @import("state.zig");\n' in text
