@@ -12,9 +12,9 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from nexus.emulator.io.ending import catch_ending, release_ending
+from nexus.emulator.io.ending import Taken, catch_ending, release_ending
 from nexus.harness.outcome import Outcome
 
 _MS_PER_S: Final = 1000.0
@@ -36,7 +36,7 @@ class Stopper:
         self._signal: str | None = None
         self._is_overdue = False
         self._is_breakable = False
-        self._previous: dict[int, Any] = {}
+        self._previous: dict[int, Taken] = {}
 
     def __enter__(self) -> Self:
         self._previous = catch_ending(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 Handler = Callable[[int, FrameType | None], object]
+# What a signal does: a handler, one of `signal.Handlers` as a number, or what C has put there.
+Taken = Handler | int | None
 
 
-def catch_ending(handler: Handler, numbers: Iterable[int] = _SIGNALS) -> dict[int, Any]:
+def catch_ending(handler: Handler, numbers: Iterable[int] = _SIGNALS) -> dict[int, Taken]:
     """Let `handler` take these signals; return what `release_ending` restores.
 
     What is ignored from the start (by nohup, or as a shell ignores signals for its background
@@ -25,7 +27,7 @@ def catch_ending(handler: Handler, numbers: Iterable[int] = _SIGNALS) -> dict[in
     }
 
 
-def release_ending(before: dict[int, Any]) -> None:
+def release_ending(before: dict[int, Taken]) -> None:
     """Give the signals back to what took them before."""
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -12,7 +12,7 @@ import tty
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
-from nexus.emulator.io.ending import catch_ending, release_ending
+from nexus.emulator.io.ending import Taken, catch_ending, release_ending
 
 ESCAPE: Final = 0x01
 _QUIT: Final = frozenset(b"xX")
@@ -60,7 +60,7 @@ class Terminal:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._saved: list[Any] = []
-        self._handlers: dict[int, Any] = {}
+        self._handlers: dict[int, Taken] = {}
         self._keys = Keys()
 
     def __enter__(self) -> Self:
