@@ -50,7 +50,8 @@ def test_there_is_nothing_public_that_is_not_for_users() -> None:
         "reset",
     }
     assert public(Peer) == {
-        *("settings", "device_id", "is_ready", "link", "in_flight", "wait_ready", "call"),
+        *("settings", "device_id", "is_ready", "link", "encoding", "in_flight", "wait_ready"),
+        "call",
         *("resolve", "bundle_count", "ping", "open_stream", "turn", "next_correlation"),
         *("invoke", "samgr", "bundlemgr", "packagefs", "statefs", "log"),
     }
