@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nexus.coverage.code import Part, parts_of
-from nexus.coverage.lines import Declared, Function, PartLines, part_lines
+from nexus.coverage.lines import Declared, Function, Inline, PartLines, part_lines
 from nexus.emulator.coverage import EXECUTED, PAGE_HALVES, CoveredPage, PageKey
 from nexus.emulator.isa.assemble import assemble
 from nexus.image.system import build_system
@@ -75,7 +75,7 @@ def lines_of(
         [function],
         part.branches(),
         [
-            (start + first, start + end, depth, Declared(0, 30, name))
+            Inline(start + first, start + end, depth, Declared(0, 30, name), 0, 20 + depth)
             for first, end, depth, name in inlined
         ],
     )

@@ -106,6 +106,8 @@ def test_functions_that_are_part_of_others_are_covered_as_such() -> None:
         (30, "inner"): False,
         (30, "outer"): True,
     }
+    # The lines that call them: 21 for one that was reached and one that was not, 22 for the latter.
+    assert (file.lines[21], file.lines[22]) == (True, False)
 
 
 def test_functions_that_are_part_of_others_are_frames() -> None:
@@ -219,6 +221,32 @@ def test_a_part_of_a_file_is_named_with_its_value(
     coverage.write_text(json.dumps(held))
     assert main(["coverage", "merge", str(coverage), "--out", str(tmp_path / "x")]) == 20
     assert 'parts.0.digest: "xyz"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "complaint"),
+    [
+        ("rows", "80000000 9 1\n", "lines of kernel: rows: file 9; the last one is 0"),
+        ("functions", "80000000 4 7 1 f\n", "lines of kernel: functions: file 7"),
+        ("declared", "7 1 f\n", "lines of kernel: declared: file 7; the last one is 0"),
+        ("inlined", "80000000 4 1 9 0 1\n", "lines of kernel: inlined: function 9"),
+        ("inlined", "80000000 4 1 0 9 1\n", "lines of kernel: inlined: file 9"),
+        ("rows", "x", "parts.0.rows: "),
+        ("branches", "-4\n", "parts.0.branches: "),
+    ],
+)
+def test_a_table_of_lines_that_says_what_cannot_be_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, text: str, complaint: str
+) -> None:
+    coverage, known = written(tmp_path, run_of(("kernel", 0)))
+    held = json.loads(lines.render([lines_of(PARTS["kernel"], inlined=INLINED)]))
+    held["parts"][0][table] = text
+    known.write_text(json.dumps(held))
+    assert main(["coverage", "report", str(coverage), "--lines", str(known)]) == 20
+    shown = capsys.readouterr()
+    assert complaint in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
 
 
 def test_an_elf_without_debug_information_is_refused(

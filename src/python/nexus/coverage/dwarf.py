@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 from nexus.coverage.code import Part
 from nexus.coverage.error import CoverageError
 from nexus.coverage.inlined import Inlined, read_inlined
-from nexus.coverage.lines import Declared, Function, PartLines, Row, part_lines
+from nexus.coverage.lines import Declared, Function, Inline, PartLines, Row, part_lines
 
 # Folders of the machine that compiled, and what they are called instead.
 _FOLDERS: Final = (
@@ -50,7 +50,9 @@ def read_lines(elf: bytes, part: Part, what: str, root: str = "") -> PartLines:
         raise CoverageError(f"{what}: its debug information is damaged: {exc}") from exc
     within = [row for row in rows if _is_in(part, row[0]) or row[2] == 0]
     within_others = [it for it in inlined if it.line and _is_in(part, it.start)]
-    named = {path for _, path, line in within if line} | {it.path for it in within_others}
+    named = {path for _, path, line in within if line} | {
+        path for it in within_others for path in (it.path, it.call_path)
+    }
     paths = sorted(named)
     numbers = {path: number for number, path in enumerate(paths)}
     compact = [(at, numbers.get(path, 0), line) for at, path, line in within]
@@ -62,7 +64,14 @@ def read_lines(elf: bytes, part: Part, what: str, root: str = "") -> PartLines:
         _located(symbols, compact, part),
         sorted(set(part.branches())),
         [
-            (it.start, it.end, it.depth, Declared(numbers[it.path], it.line, it.name))
+            Inline(
+                it.start,
+                it.end,
+                it.depth,
+                Declared(numbers[it.path], it.line, it.name),
+                numbers[it.call_path],
+                it.call_line,
+            )
             for it in within_others
         ],
     )

@@ -124,17 +124,23 @@ def _add_part(
             place = (number, line)
             if not own.get(place):
                 own[place] = reached.is_any(start, end)
+    _add_functions(part, reached, files, own)
     for (number, line), is_hit in own.items():
         file = files[number]
         assert file is not None, "it was accepted"
         file.lines[line] = file.lines.get(line, False) or is_hit
-    _add_functions(part, reached, files)
     if executed.has_branches:
         _add_branches(part, reached, files)
     return PartFigures(part.name, sum(own.values()), len(own))
 
 
-def _add_functions(part: PartLines, reached: Reached, files: Sequence[FileCoverage | None]) -> None:
+def _add_functions(
+    part: PartLines,
+    reached: Reached,
+    files: Sequence[FileCoverage | None],
+    own: dict[tuple[int, int], bool],
+) -> None:
+    """Add functions, and to the part's own lines those whose calls were inlined."""
     for function in part.functions:
         file = files[function.file]
         if file is not None:
@@ -143,13 +149,18 @@ def _add_functions(part: PartLines, reached: Reached, files: Sequence[FileCovera
             file.functions[key] = file.functions.get(key, False) or is_hit
     # A function may also have code of its own, whose first line need not be that of its name.
     lines = {(it.file, it.name): it.line for it in part.functions}
-    for start, end, _, inlined in part.inlined:
+    for start, end, _, inlined, number, line in part.inlined:
         file = files[inlined.file]
+        is_own_call = line != 0 and files[number] is not None
+        if file is None and not is_own_call:
+            continue
+        is_hit = reached.is_any(start, end)
         if file is not None:
-            line = lines.get((inlined.file, inlined.name), inlined.line)
-            key = (line, inlined.name)
-            if not file.functions.get(key):
-                file.functions[key] = reached.is_any(start, end)
+            place = lines.get((inlined.file, inlined.name), inlined.line)
+            key = (place, inlined.name)
+            file.functions[key] = file.functions.get(key, False) or is_hit
+        if is_own_call:
+            own[number, line] = own.get((number, line), False) or is_hit
 
 
 def _add_branches(part: PartLines, reached: Reached, files: Sequence[FileCoverage | None]) -> None:

@@ -5,7 +5,6 @@ It stands in a page or for itself.  The `title` of each box has its whole name a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from typing import Final
@@ -39,7 +38,9 @@ def render(stacks: Stacks, title: str = "instructions") -> str:
     if not root.count:
         return ""
     height = (_depth(root) + 1) * _ROW
-    rows = "".join(_draw(root, root.count, 0.0, height - _ROW))
+    drawn: list[str] = []
+    _draw(drawn, root, root.count, 0.0, height - _ROW)
+    rows = "".join(drawn)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="Flame graph" font-family="ui-monospace,monospace" font-size="11">\n'
@@ -51,14 +52,14 @@ def _depth(box: _Box) -> int:
     return 1 + max((_depth(above) for above in box.above.values()), default=0)
 
 
-def _draw(box: _Box, total: int, x: float, y: int) -> Iterator[str]:
+def _draw(drawn: list[str], box: _Box, total: int, x: float, y: int) -> None:
     width = WIDTH * box.count / total
     if width < _NARROWEST:
         return
     name = escape(box.name)
     share = percent(box.count, total)
     color = _PALETTE[sum(box.name.encode()) % len(_PALETTE)]
-    yield (
+    drawn.append(
         f"<g><title>{name}: {box.count} samples, {share} %</title>"
         f'<rect x="{x:.1f}" y="{y}" width="{max(width - 0.5, 0.5):.1f}" height="{_ROW - 1}" '
         f'fill="{color}"/>'
@@ -66,8 +67,8 @@ def _draw(box: _Box, total: int, x: float, y: int) -> Iterator[str]:
     characters = int(width - 6) // _CHARACTER
     if characters >= 2:
         shown = box.name if len(box.name) <= characters else box.name[: characters - 1] + "…"
-        yield f'<text x="{x + 3:.1f}" y="{y + 13}" fill="#111">{escape(shown)}</text>'
-    yield "</g>\n"
+        drawn.append(f'<text x="{x + 3:.1f}" y="{y + 13}" fill="#111">{escape(shown)}</text>')
+    drawn.append("</g>\n")
     for _, above in sorted(box.above.items()):
-        yield from _draw(above, total, x, y - _ROW)
+        _draw(drawn, above, total, x, y - _ROW)
         x += WIDTH * above.count / total

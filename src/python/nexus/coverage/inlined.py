@@ -29,6 +29,9 @@ class Inlined:
     name: str
     path: str
     line: int
+    # Where it was put: what the source has as a call there.
+    call_path: str
+    call_line: int
 
 
 def read_inlined(dwarf: Any, unit: Any, path_of: Callable[[int], str]) -> Iterator[Inlined]:
@@ -44,10 +47,12 @@ def read_inlined(dwarf: Any, unit: Any, path_of: Callable[[int], str]) -> Iterat
             continue
         is_inlined = entry.tag == _INLINED
         if is_inlined:
+            name, number, line = _declared(entry)
+            call_number, call_line = _called(entry)
             for start, end in _ranges(dwarf, unit, entry):
-                name, number, line = _declared(entry)
                 if name and start < end:
-                    yield Inlined(start, end, depth + 1, name, path_of(number), line)
+                    path, call_path = path_of(number), path_of(call_number)
+                    yield Inlined(start, end, depth + 1, name, path, line, call_path, call_line)
         if entry.has_children:
             open_entries.append(is_inlined)
             depth += is_inlined
@@ -87,3 +92,11 @@ def _declared(entry: Any) -> tuple[str, int, int]:
         found.get("DW_AT_decl_file", 0),
         found.get("DW_AT_decl_line", 0),
     )
+
+
+def _called(entry: Any) -> tuple[int, int]:
+    """Number of the file and line of the call."""
+    held = entry.attributes
+    if "DW_AT_call_file" not in held or "DW_AT_call_line" not in held:
+        return 1, 0
+    return held["DW_AT_call_file"].value, held["DW_AT_call_line"].value

@@ -23,7 +23,7 @@ _ROWS: Final = r"^([0-9a-f]{1,16} [0-9]{1,9} [0-9]{1,9}\n)*$"
 _FUNCTIONS: Final = r"^([0-9a-f]{1,16} [0-9]{1,9} [0-9]{1,9} [0-9]{1,9} [^\n]*\n)*$"
 _BRANCHES: Final = r"^([0-9a-f]{1,16}\n)*$"
 _DECLARED: Final = r"^([0-9]{1,9} [0-9]{1,9} [^\n]*\n)*$"
-_INLINED: Final = r"^([0-9a-f]{1,16} [0-9]{1,9} [0-9]{1,9} [0-9]{1,9}\n)*$"
+_INLINED: Final = r"^([0-9a-f]{1,16}( [0-9]{1,9}){5}\n)*$"
 
 Row = tuple[int, int, int]  # Address, number of the file, line.
 
@@ -46,8 +46,15 @@ class Declared(NamedTuple):
     name: str
 
 
-# Start, end, how many functions it is part of, and the function itself.
-Inline = tuple[int, int, int, Declared]
+class Inline(NamedTuple):
+    """Where a function is part of another: its code there, and the line that calls it."""
+
+    start: int
+    end: int
+    depth: int  # Of how many functions it is part there.
+    function: Declared
+    file: int
+    line: int  # 0 if that is not known.
 
 
 class PartLines(BaseModel):
@@ -68,7 +75,8 @@ class PartLines(BaseModel):
     # Start, bytes, file, line, name.
     functions_text: str = Field(alias="functions", pattern=_FUNCTIONS)
     branches_text: str = Field(alias="branches", pattern=_BRANCHES)
-    # Functions that are part of others: file, line, name; and where: start, bytes, depth, function.
+    # Functions that are part of others: file, line, name; and where: start, bytes, depth,
+    # function, file and line of the call.
     declared_text: str = Field(alias="declared", pattern=_DECLARED)
     inlined_text: str = Field(alias="inlined", pattern=_INLINED)
 
@@ -112,14 +120,18 @@ class PartLines(BaseModel):
     def inlined(self) -> list[Inline]:
         """Where functions are part of others, by depth, then in the order of addresses."""
         declared, found = self.declared, []
-        for start, length, depth, number in map(str.split, _lines(self.inlined_text)):
+        for row in _lines(self.inlined_text):
+            start, length, depth, number, file, line = row.split(" ")
             at, function = int(start, 16), int(number)
             if function >= len(declared):
                 raise CoverageError(
                     f"lines of {self.name}: inlined: function {function}; the last one is "
                     f"{len(declared) - 1}"
                 )
-            found.append((at, at + int(length), int(depth), declared[function]))
+            found.append(
+                Inline(at, at + int(length), int(depth), declared[function], int(file), int(line))
+            )
+        self._check("inlined", (it.file for it in found))
         return found
 
     def _check(self, what: str, files: Iterable[int]) -> None:
@@ -145,9 +157,9 @@ def part_lines(
     inlined: Sequence[Inline] = (),
 ) -> PartLines:
     """Make the lines of a part from values."""
-    declared = sorted({function for _, _, _, function in inlined})
+    declared = sorted({it.function for it in inlined})
     numbers = {function: number for number, function in enumerate(declared)}
-    places = sorted((depth, start, end, numbers[it]) for start, end, depth, it in set(inlined))
+    places = sorted(set(inlined), key=lambda it: (it.depth, it))
     return PartLines(
         name=name,
         digest=digest,
@@ -160,7 +172,9 @@ def part_lines(
         branches="".join(f"{address:x}\n" for address in branches),
         declared="".join(f"{it.file} {it.line} {_one_line(it.name)}\n" for it in declared),
         inlined="".join(
-            f"{start:x} {end - start} {depth} {number}\n" for depth, start, end, number in places
+            f"{it.start:x} {it.end - it.start} {it.depth} {numbers[it.function]} "
+            f"{it.file} {it.line}\n"
+            for it in places
         ),
     )
 

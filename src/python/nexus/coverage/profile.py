@@ -48,9 +48,9 @@ class Namer:
         """By depth: where functions are part of others."""
         found: list[list[Inline]] = []
         for inline in () if self._lines is None else self._lines.inlined:
-            while len(found) < inline[2]:
+            while len(found) < inline.depth:
                 found.append([])
-            found[inline[2] - 1].append(inline)
+            found[inline.depth - 1].append(inline)
         return found
 
     def has(self, address: int) -> bool:
@@ -67,9 +67,9 @@ class Namer:
         frames = [self.name_of(address)]
         for places in self._inlined:
             index = bisect_right(places, address, key=_start_of) - 1
-            if index < 0 or address >= places[index][1]:
+            if index < 0 or address >= places[index].end:
                 break
-            frames.append(places[index][3].name)
+            frames.append(places[index].function.name)
         return frames
 
     def has_frame(self, pc: int) -> bool:
@@ -85,7 +85,7 @@ class Namer:
 
 
 def _start_of(inline: Inline) -> int:
-    return inline[0]
+    return inline.start
 
 
 @lru_cache(maxsize=1 << 16)

@@ -41,10 +41,13 @@ def coverage_of(artifacts: Mapping[str, bytes]) -> dict[str, Any] | None:
 def flame_of(artifacts: Mapping[str, bytes]) -> str:
     """A flame graph of the folded stacks; empty if there are none."""
     stacks: Counter[tuple[str, ...]] = Counter()
+    shown: dict[str, str] = {}  # Few names are in many stacks.
     for line in _text(artifacts, STACKS).split("\n")[:_STACKS_MAX]:
         frames, _, count = line.rpartition(" ")
         if frames and count.isdecimal():
-            stacks[tuple(show(frame) for frame in frames.split(";"))] += int(count)
+            names = frames.split(";")
+            shown.update((name, show(name)) for name in names if name not in shown)
+            stacks[tuple(map(shown.__getitem__, names))] += int(count)
     if not stacks:
         return ""
     from nexus.coverage import flame  # What draws is imported by runs with a profile alone.
