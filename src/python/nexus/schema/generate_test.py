@@ -37,7 +37,7 @@ MISTAKES = [
     ("\n\nenum E $A.nothing { a @0; }", 6, "nothing"),
     ("enum E $A.bits(8) { a @0 $A.code(1); b @1 $A.code(1); }", 0, "both are 1"),
     ("enum E $A.bits(8) { a @0 $A.code(256); }", 0, "more than 8 bits"),
-    ("enum E $A.bits(7) { a @0; }", 0, "accepted are 8, 16, 32 and 64"),
+    ("enum E $A.bits(7) { a @0; }", 0, "expected 8, 16, 32 or 64"),
     ("interface I { a @0 () -> (); }", 0, "which service answers"),
     ("const s :S = (a = 1); struct S { a @0 :UInt8; }", 0, "constants are numbers"),
 ]

@@ -164,7 +164,7 @@ def _enumeration(
 
 def _check_enumeration(name: str, bits: int, members: list[Member]) -> None:
     if bits not in (0, *_WIDTHS.values()):
-        raise SchemaError(f"enum {name}: bits {bits}; accepted are 8, 16, 32 and 64")
+        raise SchemaError(f"enum {name}: bits {bits}; expected 8, 16, 32 or 64")
     seen: dict[int, str] = {}
     for member in members:
         if bits and member.code >> bits:

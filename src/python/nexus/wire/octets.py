@@ -59,7 +59,7 @@ class FrameWriter(Writer):
 
     def fail_full(self, count: int) -> NoReturn:
         """Refuse a frame that would be too long."""
-        raise LocalProtocolError(Reason.OVERSIZED, f"accepted are up to {self.limit} bytes")
+        raise LocalProtocolError(Reason.OVERSIZED, f"expected up to {self.limit} bytes")
 
     def fail_range(self, value: int, width: int) -> NoReturn:
         """Refuse an integer that the field cannot hold."""
@@ -71,7 +71,7 @@ def open_frame(frame: bytes, magic: bytes, versions: tuple[int, ...]) -> tuple[F
     reader = FrameReader(frame)
     found = reader.take(len(magic))
     if found != magic:
-        raise RemoteProtocolError(Reason.BAD_MAGIC, f"{found!r}, accepted is {magic!r}")
+        raise RemoteProtocolError(Reason.BAD_MAGIC, f"{found!r}, expected {magic!r}")
     version = reader.u8()
     if version not in versions:
         raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
@@ -88,5 +88,5 @@ def _choose(kind: type[ChoiceT], byte: int, reason: Reason) -> ChoiceT:
 def check_length(value: bytes, low: int, high: int, reason: Reason) -> bytes:
     """Refuse to encode a value of another length."""
     if not low <= len(value) <= high:
-        raise LocalProtocolError(reason, f"{len(value)}, accepted are {low}..{high}")
+        raise LocalProtocolError(reason, f"{len(value)}, expected {low}..{high}")
     return value

@@ -44,9 +44,9 @@ def _check_address(value: str) -> str:
     try:
         address = IPv4Address(value)
     except AddressValueError as exc:
-        raise ValueError("accepted is an IPv4 address, such as 10.42.0.1 or 127.0.0.1") from exc
+        raise ValueError("expected an IPv4 address, such as 10.42.0.1 or 127.0.0.1") from exc
     if address.is_multicast or address.is_unspecified or address.packed[0] >= 240:
-        raise ValueError("accepted is the address of one host")
+        raise ValueError("expected the address of one host")
     return value
 
 
@@ -156,9 +156,9 @@ def _find_problems(config: BusConfig) -> Iterator[Problem]:
     """Find what is wrong between values; a guest's file is held to the same rules."""
     peers = _bus_peers(config)
     if len(peers) > PEERS_MAX:
-        yield Problem("peer", f"{len(peers)} peers; accepted are up to {PEERS_MAX}")
+        yield Problem("peer", f"{len(peers)} peers; expected up to {PEERS_MAX}")
     if len(config.announce) > SERVICES_MAX:
-        yield Problem("announce", f"{len(config.announce)}; accepted are up to {SERVICES_MAX}")
+        yield Problem("announce", f"{len(config.announce)}; expected up to {SERVICES_MAX}")
     yield from bus_rules.check_identities(peers, "")
     interval_ms, ttl_ms = config.announce_interval_ms, config.peer_ttl_ms
     yield from bus_rules.check_discovery(config.announce, interval_ms, ttl_ms, "")
