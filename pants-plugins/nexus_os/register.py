@@ -32,6 +32,7 @@ from nexus_os.targets.campaigns import FaultCampaign
 from nexus_os.targets.capnp import CapnpPython, CapnpSchema
 from nexus_os.targets.configs import NodeConfig, NodeConfigs, WorldConfig
 from nexus_os.targets.fault_worlds import FaultWorldTest
+from nexus_os.targets.fetched import FetchedFile
 from nexus_os.targets.images import Rv64GuestImage, Rv64PrebuiltImage, Rv64SystemImage
 from nexus_os.targets.mutants import GuestMutants
 from nexus_os.targets.packages import PackageImage
@@ -88,6 +89,7 @@ def target_types():
         CapnpSchema,
         FaultCampaign,
         FaultWorldTest,
+        FetchedFile,
         GuestMarkerTest,
         GuestMutants,
         GuestRun,

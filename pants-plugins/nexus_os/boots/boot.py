@@ -66,6 +66,8 @@ class Boot:
     image_paths: Tuple[Tuple[str, str], ...]
     native_path: Optional[str] = None
     translations_path: Optional[str] = None
+    # Of images that somebody would have to fetch first: why each of them is not there.
+    missing: Tuple[str, ...] = ()
 
     @property
     def has_translations(self) -> bool:
@@ -148,6 +150,7 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
         images.paths,
         native_path=native.path,
         translations_path=translations.path,
+        missing=images.missing,
     )
 
 

@@ -26,6 +26,7 @@ from nexus_os.boots.boot_testing import (
     WorldTestFieldSet,
     WorldTestRequest,
 )
+from nexus_os.images.built_images import require_all
 from nexus_os.programs.program_process import WorkspaceProgram
 
 
@@ -51,6 +52,7 @@ async def debug_boot_test(
     complete_env: CompleteEnvironmentVars,
 ) -> TestDebugRequest:
     boot = await Get(Boot, BootRequest, test.boot)
+    require_all(test.address, boot.missing)
     out = f"dist/debug/{test.address.path_safe_spec}"
     argv = (*boot.argv(out, prefix="{chroot}"), *test.verdict_argv, *boot_testing.args)
     run = await Get(RunRequest, WorkspaceProgram(boot.program, argv, boot.inputs))

@@ -10,6 +10,7 @@ from pants.util.logging import LogLevel
 
 from nexus_os.boots.boot import Boot, BootRequest
 from nexus_os.boots.boot_fields import WorldFields
+from nexus_os.images.built_images import require_all
 from nexus_os.programs.program_process import WorkspaceProgram
 from nexus_os.targets.runs import ImagesField, RunOutField, WorldField
 
@@ -26,6 +27,7 @@ class GuestRunFieldSet(WorldFields, RunFieldSet):
 @rule(desc="Prepare a world", level=LogLevel.DEBUG)
 async def prepare_guest_run(field_set: GuestRunFieldSet) -> RunRequest:
     boot = await Get(Boot, BootRequest, field_set.boot_request)
+    require_all(field_set.address, boot.missing)
     out = field_set.out.value or f"dist/{field_set.address.target_name}"
     return await Get(
         RunRequest,

@@ -16,7 +16,7 @@ from pants.util.logging import LogLevel
 from nexus_os.boots.boot import Boot, BootRequest
 from nexus_os.boots.boot_coverage import BootLines, GuestCoverageData
 from nexus_os.boots.boot_fields import BootTest, JudgedFields, MarkerFields, WorldFields
-from nexus_os.boots.playing import OUT, Played, PlayRequest
+from nexus_os.boots.playing import OUT, Played, PlayRequest, SkippedTest, SkipRequest
 from nexus_os.targets.outcomes import TestOutcomeField
 from nexus_os.targets.runs import (
     ImagesField,
@@ -85,6 +85,9 @@ async def run_world_test(batch: WorldTestRequest.Batch[WorldTestFieldSet, Any]) 
 @rule(desc="Boot and judge", level=LogLevel.DEBUG)
 async def run_boot_test(test: BootTest, test_subsystem: TestSubsystem) -> FinishedBootTest:
     boot = await Get(Boot, BootRequest, test.boot)
+    if boot.missing:
+        skipped = await Get(SkippedTest, SkipRequest(test.address, boot.missing[0]))
+        return FinishedBootTest(skipped.result)
     recorded, inputs = None, boot.inputs
     if test_subsystem.use_coverage and not test.is_on_qemu:
         recorded = await Get(BootLines, BootRequest, test.boot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -25,6 +27,8 @@ from pants.util.frozendict import FrozenDict
 from nexus_os.programs import junit
 from nexus_os.programs.first_party import ProgramRequest
 from nexus_os.programs.program_process import ProgramProcess
+
+logger = logging.getLogger(__name__)
 
 OUT = "out"
 
@@ -123,6 +127,34 @@ async def report_under_name_of_target(request: GuestReportRequest) -> Snapshot:
     return await Get(
         Snapshot, CreateDigest([FileContent(f"{address.path_safe_spec}.xml", content)])
     )
+
+
+@dataclass(frozen=True)
+class SkipRequest:
+    """A test that cannot be played on this machine, and why."""
+
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True)
+class SkippedTest:
+    """The result of such a test: nothing was tried, and the report says why."""
+
+    result: TestResult
+
+
+@rule
+async def skip_test(request: SkipRequest, test_subsystem: TestSubsystem) -> SkippedTest:
+    address = request.address
+    logger.warning(f"{address} is skipped: {request.reason}.")
+    case = junit.Case(address.spec, skipped=True, reason=request.reason)
+    content = junit.render(address.spec, [case], "")
+    report = await Get(
+        Snapshot, CreateDigest([FileContent(f"{address.path_safe_spec}.xml", content)])
+    )
+    bare = TestResult.no_tests_found(address, test_subsystem.output)
+    return SkippedTest(dataclasses.replace(bare, xml_results=report))
 
 
 def rules():

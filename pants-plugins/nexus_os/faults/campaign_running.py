@@ -13,7 +13,7 @@ from pants.util.logging import LogLevel
 from nexus_os.boots.boot_fields import EngineFields, named_images
 from nexus_os.emulator.native_code import NativeCode, NativeCodeRequest
 from nexus_os.emulator.translation import BuiltTranslations, TranslationsReference
-from nexus_os.images.built_images import BuiltImages
+from nexus_os.images.built_images import BuiltImages, require_all
 from nexus_os.options import NexusOs
 from nexus_os.programs.first_party import ProgramRequest
 from nexus_os.programs.program_process import WorkspaceProgram
@@ -40,6 +40,7 @@ async def prepare_campaign(field_set: FaultCampaignFieldSet, nexus_os: NexusOs) 
         Get(NativeCode, NativeCodeRequest()),
         Get(BuiltTranslations, TranslationsReference, field_set.translations_reference),
     )
+    require_all(owner, images.missing)
     files = [path_from_build_file(owner, text) for text in field_set.scenarios.value or ()]
     argv = [os.path.normpath(path) for path in files]
     for name, path in images.paths:

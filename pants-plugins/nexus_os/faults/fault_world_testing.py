@@ -35,7 +35,7 @@ from pants.util.logging import LogLevel
 from nexus_os.boots.boot import Boot, BootRequest
 from nexus_os.boots.boot_fields import WorldFields
 from nexus_os.boots.boot_testing import BootTesting
-from nexus_os.boots.playing import OUT, Played, PlayRequest
+from nexus_os.boots.playing import OUT, Played, PlayRequest, SkippedTest, SkipRequest
 from nexus_os.options import NexusOs
 from nexus_os.programs.first_party import ProgramAddresses, ProgramRequest
 from nexus_os.references.addresses import path_from_build_file
@@ -149,6 +149,9 @@ async def run_fault_world_test(
         Get(Boot, BootRequest, field_set.boot_request),
         Get(Snapshot, NamedFile(owner, field_set.faults.alias, path, ".toml")),
     )
+    if boot.missing:
+        skipped = await Get(SkippedTest, SkipRequest(owner, boot.missing[0]))
+        return skipped.result
     contents = await Get(DigestContents, Digest, faults.digest)
     text, oracles = complete_scenario(
         owner,

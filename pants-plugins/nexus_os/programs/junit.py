@@ -34,6 +34,7 @@ class Case:
     name: str
     failure: Optional[str] = None
     skipped: bool = False
+    reason: str = ""  # To skip it, where there is one.
 
 
 def cases_of_zig(output: str, exit_code: int, target: str) -> List[Case]:
@@ -79,5 +80,7 @@ def render(suite: str, cases: Sequence[Case], output: str) -> bytes:
             failure = ElementTree.SubElement(element, "failure", message=printable(case.failure))
             failure.text = printable(output, keep="\n\t")
         elif case.skipped:
-            ElementTree.SubElement(element, "skipped")
+            skipped = ElementTree.SubElement(element, "skipped")
+            if case.reason:
+                skipped.set("message", printable(case.reason))
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"

@@ -11,6 +11,7 @@ import os.path
 from dataclasses import dataclass
 from typing import Tuple, Type
 
+from pants.core.target_types import FileTarget
 from pants.engine.addresses import Address, Addresses
 from pants.engine.internals.graph import Owners, OwnersRequest
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
@@ -24,6 +25,7 @@ from pants.util.frozendict import FrozenDict
 
 from nexus_os.references.field_targets import FieldTarget, TargetReference
 from nexus_os.targets.configs import ConfigSourceField
+from nexus_os.targets.fetched import FetchedFile
 from nexus_os.targets.images import CODE_IMAGES
 from nexus_os.targets.packages import PackageImage
 from nexus_os.targets.suggestion import nearest, offer
@@ -112,7 +114,7 @@ class ImageReferences:
     owner: Address
     field: str
     images: FrozenDict[str, str]
-    accepted: Tuple[Type[Target], ...] = (*CODE_IMAGES, PackageImage)
+    accepted: Tuple[Type[Target], ...] = (*CODE_IMAGES, PackageImage, FileTarget, FetchedFile)
     # Whether the names are the author's own, which a complaint should then repeat.
     named: bool = False
 

@@ -99,21 +99,24 @@ def packages() -> dict[str, bytes]:
     }
 
 
-def test_a_guest_is_made_once_and_found_again(tmp_path: Path) -> None:
-    assert store.find(tmp_path) is None
+def test_a_guest_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "make_disk", lambda path: path.write_bytes(b"ext4"))
     given = {}
     for part, data in packages().items():
         path = tmp_path / part
         path.write_bytes(data)
         given[part] = Package(part, "1", path, part, is_pinned=False)
-    made = store.make(tmp_path, given)
-    assert made == store.find(tmp_path)
-    assert made["kernel"].read_bytes() == b"kernel"
-    assert made["firmware"].read_bytes() == b"opensbi"
-    expected = make_initrd(b"box", dict.fromkeys(MODULES, lzma.compress(b"m")))
-    assert made["initrd"].read_bytes() == expected
+    folder = tmp_path / "fetched"
+    made = store.make(folder, given)
+    assert {name: path.read_bytes() for name, path in made.items()} == {
+        "kernel": b"kernel",
+        "firmware": b"opensbi",
+        "initrd": make_initrd(b"box", dict.fromkeys(MODULES, lzma.compress(b"m"))),
+        "disk": b"ext4",
+    }
+    assert {path.name for path in folder.iterdir()} == {*made, "made-of"}
     (tmp_path / "kernel").unlink()  # It is not read again.
-    assert store.make(tmp_path, given) == made
+    assert store.make(folder, given) == made
 
 
 def test_the_script_of_the_first_process_is_shell(tmp_path: Path) -> None:

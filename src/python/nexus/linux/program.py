@@ -28,7 +28,6 @@ from nexus.emulator.native.mapping import HOSTS
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 from nexus.entry.program import Text, run_program
 from nexus.linux import fetch, report, single, store
-from nexus.linux.disk import make_disk
 from nexus.linux.fetch import FetchError
 from nexus.linux.guest import FILE_DIGEST, SHELL_MARKER, Guest
 from nexus.linux.pair import WORLDS, Left, play
@@ -60,7 +59,6 @@ class Bench:
 
     files: dict[str, Path]
     native_blob: Path
-    disk: Path
     out: Path
     root: Path
 
@@ -96,7 +94,7 @@ def try_harts(bench: Bench) -> Case:
 
 def try_disk(bench: Bench) -> Case:
     """Write to ext4, sync, reboot, read, switch off."""
-    disk = bytearray(bench.disk.read_bytes())
+    disk = bytearray(bench.files[store.DISK].read_bytes())
     written = single.run(bench.guest, bench.engine, role="write", disk=disk)
     read = single.run(bench.guest, bench.engine, role="read", disk=disk)
     (bench.out / "disk.log").write_bytes(written.console + read.console)
@@ -155,7 +153,7 @@ def _play(bench: Bench, name: str, out: str) -> Left:
         "opensbi": bench.files["firmware"],
         "linux": bench.files["kernel"],
         "initrd": bench.files["initrd"],
-        "disk": bench.disk,
+        "disk": bench.files[store.DISK],
     }
     world = bench.root / WORLDS / f"{name}.toml"
     return play(world, images, bench.native_blob, bench.out / out)
@@ -234,10 +232,8 @@ def prepare(options: Options) -> Bench:
     packages = fetch.fetch(options.folder, options.mirror)
     for package in packages.values():
         print(f"linux: {package.describe()}")
-    files = store.make(options.folder, packages)
-    disk = options.folder / "guest" / "disk"
-    make_disk(disk)
-    return Bench(files, _interpreter(options.native_blob), disk, options.out, Path.cwd())
+    files = store.make(Path.cwd() / store.FETCHED, packages)
+    return Bench(files, _interpreter(options.native_blob), options.out, Path.cwd())
 
 
 def _interpreter(given: Path | None) -> Path:

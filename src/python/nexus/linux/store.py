@@ -1,4 +1,7 @@
-"""The folder of the Linux guest: packages as they were fetched, and what was made of them."""
+"""The Linux guest as files: where its packages are kept, and what was made of them.
+
+What was made lies in the folder of the test project, because the targets of its tests name it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from nexus.linux.deb import read_files
+from nexus.linux.disk import make_disk
 from nexus.linux.fetch import Package
 from nexus.linux.guest import MODULES, Guest, make_initrd
 
+# Of what a machine boots; a disk is beside them.
 NAMES: Final = ("firmware", "kernel", "initrd")
+DISK: Final = "disk"
+# Where the targets `fetched_file` look, from the repository's root.
+FETCHED: Final = Path("testprojects/linux_pair/fetched")
 _FIRMWARE: Final = "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"
 _BUSYBOX: Final = "usr/bin/busybox"
 _KERNEL: Final = "boot/vmlinux-*"
@@ -22,36 +30,39 @@ _DONE: Final = "made-of"
 
 
 def default_folder() -> Path:
-    """Where the guest is kept, unless somebody says otherwise."""
+    """Where packages are kept, unless somebody says otherwise."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "nexus-linux"
 
 
-def find(folder: Path) -> dict[str, Path] | None:
-    """The files of a guest that was made before; None if there is none."""
-    paths = {name: folder / "guest" / name for name in NAMES}
-    is_there = all(path.is_file() for path in (*paths.values(), folder / "guest" / _DONE))
-    return paths if is_there else None
-
-
 def make(folder: Path, packages: Mapping[str, Package]) -> dict[str, Path]:
-    """Make the guest's files, unless they are of these packages already.
+    """Make the guest's files and its disk, unless they are of these packages already.
 
     Raises:
         PackageError: A package lacks what it should have.
+        FetchError: The disk cannot be made on this host.
     """
     made_of = _recipe(packages)
-    done = folder / "guest" / _DONE
-    found = find(folder)
-    if found is not None and done.read_text() == made_of:
-        return found
+    done = folder / _DONE
+    paths = {name: folder / name for name in (*NAMES, DISK)}
+    is_there = all(path.is_file() for path in (*paths.values(), done))
+    if is_there and done.read_text() == made_of:
+        return paths
+    folder.mkdir(parents=True, exist_ok=True)
     done.unlink(missing_ok=True)
-    done.parent.mkdir(parents=True, exist_ok=True)
     guest = unpack({part: package.path.read_bytes() for part, package in packages.items()})
     for name in NAMES:
-        (folder / "guest" / name).write_bytes(getattr(guest, name))
+        _write(paths[name], getattr(guest, name))
+    make_disk(paths[DISK])
     done.write_text(made_of)
-    return {name: folder / "guest" / name for name in NAMES}
+    return paths
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a test may be reading it."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
 
 
 def unpack(packages: Mapping[str, bytes]) -> Guest:
