@@ -56,9 +56,9 @@ class GdbSession:
         self._deframer = Deframer()
         self._acknowledges = True
         self._last = b""
-        self._stop_reason = b"S" + _TRAP
         self._points = GdbPoints(timeline.observer)
         self._threads = GdbThreads(timeline)
+        self._stop_reason = self._signal(_TRAP)
         data = GdbData(timeline, self._threads)
         self._commands: dict[bytes, Callable[[bytes], bytes | None]] = {
             b"?": lambda rest: self._stop_reason,

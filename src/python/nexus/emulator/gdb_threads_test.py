@@ -35,6 +35,7 @@ def test_each_hart_is_a_thread() -> None:
     client = Client(COUNT, harts=3)
     assert client.ask("qfThreadInfo") == "m1,2,3"
     assert client.ask("qsThreadInfo") == "l"
+    assert client.ask("?") == "T05thread:1;"
     assert client.ask("qC") == "QC1"
     said = [bytes.fromhex(client.ask(f"qThreadExtraInfo,{n}")).decode() for n in (1, 2, 3)]
     assert said == ["hart 0, its turn", "hart 1", "hart 2"]
