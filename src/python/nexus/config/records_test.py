@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from hashlib import sha256
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +82,45 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         unpack_records(data)
     except BlobError:
         return
+
+
+HEADER, ENTRY = struct.Struct("<4sHHI32s"), struct.Struct("<QII")
+START = HEADER.size + 2 * ENTRY.size
+
+
+def sealed(*entries: tuple[int, int, int], count: int | None = None) -> bytes:
+    """A blob of two sections of four bytes each, with a table that says what is given."""
+    table = b"".join(ENTRY.pack(*entry) for entry in entries)
+    rest = table + b"\x01\x00\x00\x00" * 2
+    number = len(entries) if count is None else count
+    total = HEADER.size + len(rest)
+    return HEADER.pack(b"NXCF", 1, number, total, sha256(rest).digest()) + rest
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ((1, START, 4), (2, START + 4, 4), None),
+        ((1, START, 8), (2, START + 8, 0), None),
+        ((1, START, 4), (1, START + 4, 4), "section 1: not sorted"),
+        ((2, START, 4), (1, START + 4, 4), "section 1: not sorted"),
+        ((1, START - 1, 4), (2, START + 4, 4), "section 0: lies at"),
+        ((1, START, 4), (2, START + 4, 5), "section 1: lies at"),
+        ((1, START, 4), (2, START + 9, 0), "section 1: lies at"),
+    ],
+)
+def test_a_table_whose_digest_is_right_is_still_held_to_its_bounds(
+    first: tuple[int, int, int], second: tuple[int, int, int], said: str | None
+) -> None:
+    blob = sealed(first, second)
+    if said is None:
+        assert list(unpack(blob)) == [1, 2]
+        return
+    with pytest.raises(BlobError, match=said):
+        unpack(blob)
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_more_sections_than_there_are_bytes_for(count: int) -> None:
+    with pytest.raises(BlobError, match=f"{count} sections do not fit"):
+        unpack(sealed((1, START, 4), (2, START + 4, 4), count=count))
