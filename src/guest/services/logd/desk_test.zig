@@ -67,3 +67,31 @@ test "refusals of a source are counted, and the number becomes a record in time"
     try testing.expect(std.mem.indexOf(u8, counted.message, "2") != null);
     try testing.expectEqual(null, try records.next());
 }
+
+test "the longest scope is told apart and told whole" {
+    var buffers: [3][512]u8 = undefined;
+    var refusals: [2][]const u8 = undefined;
+    const scopes = [_][]const u8{ "s" ** 32, "s" ** 31 ++ "t" };
+    for (scopes, &refusals, buffers[0..2]) |scope, *refusal, *buffer| {
+        refusal.* = try lo.encodeRequest(buffer, 5, .{ .note = .{
+            .room = .refusal,
+            .source = "peer",
+            .append = .{ .level = .warn, .scope = scope, .message = "m" },
+        } });
+    }
+    var kernel: os_fake.Kernel = .{ .name = "logd", .script = &.{
+        .{ .message = .{ .sender = alice, .payload = refusals[0], .wants_reply = false } },
+        .{ .message = .{ .sender = alice, .payload = refusals[1], .wants_reply = false } },
+        .{ .message = .{ .sender = alice, .payload = refusals[1], .wants_reply = false } },
+        .{ .until_ns = 60_000_000_000 },
+        .{ .message = .{ .sender = alice, .payload = query(&buffers[2]) } },
+    } };
+    defer kernel.deinit();
+    kernel.install();
+    try testing.expectError(error.Broken, service.main());
+    var records = lo.decodeQueryReply(try kernel.replyTo(3), 6).?;
+    try testing.expectEqualStrings(scopes[0], (try records.next()).?.scope);
+    try testing.expectEqualStrings(scopes[1], (try records.next()).?.scope);
+    try testing.expectEqualStrings(scopes[1], (try records.next()).?.scope); // their number
+    try testing.expectEqual(null, try records.next());
+}
