@@ -9,6 +9,7 @@ from nexus.emulator.device.finisher import Finisher
 from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.rom import Rom
 from nexus.emulator.device.uart import FIFO_BYTES, OUTPUT_BYTES_MAX, Uart
+from nexus.emulator.program_support import boot
 from nexus.emulator.reference.state import MIP_LINE, MTIMECMP
 
 RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR = range(8)
@@ -326,3 +327,10 @@ def test_how_much_can_be_written_without_anybody_noticing() -> None:
     assert uart_of((IER, 5))[0].quiet_room == OUTPUT_BYTES_MAX
     uart.write(IER, 1, 2)
     assert uart.read(IIR_FCR, 1) == 2, "it transmitted meanwhile"
+
+
+def test_a_machine_that_has_not_run_is_at_time_zero() -> None:
+    machine = boot("loop: j loop")
+    assert machine.now_ns == 0
+    machine.run(20)
+    assert machine.now_ns == 20
