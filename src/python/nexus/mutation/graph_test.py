@@ -58,5 +58,18 @@ def test_a_zig_file_is_tested_by_its_module_and_by_who_imports_that() -> None:
     assert [(program.name, program.distance) for program in both] == [("abi", 0), ("net", 1)]
 
 
+def test_of_two_as_near_the_test_that_is_called_after_the_module_comes_first() -> None:
+    user = {
+        f"src/guest/lib/{name}/{file}": text
+        for name in ("aaa", "abi_fake")
+        for file, text in (
+            ("BUILD", f'zig_module(name="{name}")\nzig_test(name="tests", module=":{name}")\n'),
+            ("root.zig", '_ = @import("abi");\n'),
+        )
+    }
+    found = Modules({**ZIG, **user}).programs_of("src/guest/abi/root.zig")
+    assert [program.name for program in found] == ["abi", "abi_fake", "aaa", "net"]
+
+
 def test_a_module_without_tests_has_no_program() -> None:
     assert Modules(ZIG).programs_of("src/guest/kernel/elf.zig") == []

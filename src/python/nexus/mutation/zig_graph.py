@@ -48,14 +48,20 @@ class Modules:
                 self._read_build(PurePosixPath(path).parent, text)
 
     def programs_of(self, path: str) -> list[Program]:
-        """List the tests that a file is part of, nearest module first."""
+        """List the tests that a file is part of, nearest module first.
+
+        Of two that are as near, the one that is called after the file's module: `os_fake` for `os`.
+        """
+        own = tuple(name for name, module in self._by_name.items() if path in module.files)
         found: list[Program] = []
         for name in self._tested:
             order = self._closure(name)
             near = [depth for module, depth in order.items() if path in self._by_name[module].files]
             if near:
                 found.append(Program(name, self._argv(name, tuple(order)), min(near)))
-        return sorted(found, key=lambda program: (program.distance, program.name))
+        return sorted(
+            found, key=lambda each: (each.distance, not each.name.startswith(own), each.name)
+        )
 
     def _read_build(self, folder: PurePosixPath, text: str) -> None:
         for node in ast.walk(ast.parse(text)):
