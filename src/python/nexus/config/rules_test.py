@@ -187,6 +187,15 @@ def test_a_key_in_a_file_is_compared_with_those_of_peers(tmp_path: Path) -> None
     assert own.hex() not in "".join(found)
 
 
+@pytest.mark.parametrize("lines", [0, 1, 2])
+def test_a_number_that_is_too_long_is_named_with_its_line(tmp_path: Path, lines: int) -> None:
+    path = tmp_path / "node.toml"
+    path.write_text("\n" * lines + f"a = {'1' * 4400}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_node(path)
+    assert str(caught.value).startswith(f"{path}:{lines + 1}: an integer of 4400 digits")
+
+
 def said(found: bus_rules.Problems) -> list[str]:
     return [f"{problem.field}: {problem.text}" for problem in found]
 

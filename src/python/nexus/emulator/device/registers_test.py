@@ -6,7 +6,7 @@ import pytest
 
 from nexus.emulator.device.clint import SoftwareInterrupt, Timer
 from nexus.emulator.device.finisher import Finisher
-from nexus.emulator.device.plic import Plic
+from nexus.emulator.device.plic import WORDS, Plic
 from nexus.emulator.device.rom import Rom
 from nexus.emulator.device.uart import FIFO_BYTES, OUTPUT_BYTES_MAX, Uart
 from nexus.emulator.program_support import boot
@@ -208,6 +208,20 @@ def test_contexts_of_two_harts_are_apart_and_there_is_no_fifth() -> None:
         plic.write(offset, 4, 0xFFFF_FFFF)
         assert plic.read(offset, 4) == 0
     assert plic.read(0x20_0008, 4) == 0
+
+
+def test_what_an_engine_takes_over_is_what_was_there() -> None:
+    plic, lines = plic_of()
+    plic.write(4 * 5, 4, 3)
+    plic.write(0x2000, 4, 1 << 5)
+    plic.set_source(5, True)
+    words = [7] * WORDS
+    plic.share(words)
+    assert plic.words is words
+    assert (plic.read(4 * 5, 4), plic.read(0x2000, 4), plic.read(0x1000, 4)) == (3, 32, 32)
+    assert plic.read(4 * 6, 4) == 0
+    assert plic.read(0x20_0004, 4) == 5
+    assert not lines[0]
 
 
 class Line:
