@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from nexus.simulation.machine import TICK_NS, Machine
+from nexus.simulation.pace import Pace, Stretch
 from nexus.simulation.power import POWER_CUTS_MAX, PowerCut, PowerSchedule
 from nexus.simulation.schedule import DEEDS_MAX, Schedule
 
@@ -83,3 +84,13 @@ def test_as_many_power_cuts_as_there_is_room_for() -> None:
         schedule.add(cut(1, 2), 0)
     schedule.take_due(1 * TICK_NS)
     schedule.add(cut(1, 2), 0)
+
+
+def test_a_stretch_within_another_one_changes_nothing_of_those_behind() -> None:
+    outer = Stretch(0, 10 * TICK_NS, 2, 1)
+    inner = Stretch(2 * TICK_NS, 5 * TICK_NS, 3, 1)
+    later = Stretch(20 * TICK_NS, 30 * TICK_NS, 4, 1)
+    pace, without = Pace([outer, inner, later]), Pace([outer, later])
+    for tick in range(40):
+        assert pace.own_ns(tick * TICK_NS) == without.own_ns(tick * TICK_NS), tick
+    assert pace.own_ns(30 * TICK_NS) == (20 + 10 + 40) * TICK_NS

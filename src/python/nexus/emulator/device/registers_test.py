@@ -224,6 +224,21 @@ def test_what_an_engine_takes_over_is_what_was_there() -> None:
     assert not lines[0]
 
 
+def test_a_controller_that_is_restored_is_the_one_that_was_saved() -> None:
+    plic, _ = plic_of(harts=2)
+    for context in range(4):
+        plic.write(0x2000 + 0x80 * context, 4, 2 << context)
+        plic.write(0x20_0000 + 0x1000 * context, 4, context + 1)
+    plic.write(4 * 3, 4, 6)
+    plic.set_source(3, True)
+    again, _ = plic_of(harts=2)
+    for name in Plic.SAVED:
+        setattr(again, name, getattr(plic, name))
+    assert list(again.words) == list(plic.words)  # type: ignore[call-overload]  # They are lists.
+    assert again.read(0x2180, 4) == 16
+    assert again.read(0x20_3000, 4) == 4
+
+
 class Line:
     """The interrupt line of a device."""
 
