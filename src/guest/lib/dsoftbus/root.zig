@@ -68,6 +68,7 @@ test {
     _ = @import("node/node_test.zig");
     _ = @import("node/call_test.zig");
     _ = @import("node/talk_test.zig");
+    _ = @import("node/identity_test.zig");
     _ = @import("node/rpc_test.zig");
     _ = @import("node/node.zig");
     _ = @import("node/denials.zig");

@@ -9,6 +9,7 @@ from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
 from nexus.remotefs.state.power_cut_fake import DirectStore
 from nexus.remotefs.state.store import Store
+from nexus.remotefs.state.superblock import regions
 from nexus.wire.state import Op
 
 KEY = "/state/shared/a"
@@ -81,14 +82,16 @@ def test_a_snapshot_that_never_came_into_force_is_cleared_by_the_first_change(
     kind_of_store: type[Store],
 ) -> None:
     """Left there, it would be in force as soon as the superblock is lost."""
-    device = MemoryDevice(bytes(72 * SECTOR_BYTES))
+    device = MemoryDevice(bytes(800 * SECTOR_BYTES))  # More than is looked at behind an end.
     store = kind_of_store(device)
     store.put("/state/a", b"1")
     store.sync()
     before = bytes(device.content[:SECTOR_BYTES])
     assert store.compact()
     store.sync()
-    stale = 36 * SECTOR_BYTES
+    pair = regions(800)
+    assert pair is not None
+    stale = pair[1].start * SECTOR_BYTES
     device.write(0, before)  # As if the power had failed before the switch.
     assert any(device.content[stale : stale + SECTOR_BYTES])
     again = kind_of_store(device)
