@@ -53,6 +53,12 @@ class Audit:
         """Say that a call was refused."""
         self._refused.info(_entry(who, reason=reason))
 
+    def close(self) -> None:
+        """Close both files."""
+        for logger in (self._written, self._refused):
+            for handler in logger.handlers:
+                handler.close()
+
 
 def _lines(path: Path) -> logging.Logger:
     handler = logging.handlers.RotatingFileHandler(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,11 @@ class Place:
         self.folder = folder
         self.now = datetime.now(UTC)
         secret = self.made.token_secret.read_text(encoding="ascii")
+        self.audit = Audit(folder / "audit")
         self.gate = Gate(
             self.made.register,
             secret,
-            Audit(folder / "audit"),
+            self.audit,
             self.counted.append,
             lambda: self.now,
         )
@@ -66,8 +68,10 @@ class Place:
 
 
 @pytest.fixture(name="place")
-def gate_place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def gate_place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    place.audit.close()
 
 
 def test_whoever_has_the_scope_is_let_in_and_known(place: Place) -> None:
@@ -197,6 +201,7 @@ def test_the_audit_of_a_result_names_caller_and_digests(tmp_path: Path) -> None:
     reset = caller.set(Caller("ci", "7", PEER, "UpdateActionResult"))
     audit.result("a/1", "b/2", "written")
     caller.reset(reset)
+    audit.close()
     line = json.loads((tmp_path / "audit" / "results.jsonl").read_text())
     del line["time"]
     assert line == {
