@@ -155,7 +155,7 @@ def test_an_unknown_job_is_refused(root: Path, capsys: pytest.CaptureFixture[str
 def test_columns_of_the_table_are_filled_in() -> None:
     jobs = {job.name: job for job in parse(GITHUB, Path(GITHUB).read_text())}
     with_packages = [name for name, job in jobs.items() if "qemu" in " ".join(job.commands)]
-    assert with_packages == ["os2vm-qemu", "differential"]
+    assert with_packages == ["os2vm-qemu", "os2vm-schema-qemu", "differential"]
     assert jobs["os2vm"].artifacts == ("dist/os2vm/",)
     assert not [job for job in jobs.values() if "matrix." in " ".join(job.commands)]
     assert isinstance(jobs["lint"], Job)
