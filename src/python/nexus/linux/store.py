@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nexus.linux.deb import read_files
-from nexus.linux.disk import make_disk
+from nexus.linux.disk import RECIPE, make_disk
 from nexus.linux.fetch import Package
 from nexus.linux.guest import MODULES, Guest, make_initrd
 
@@ -87,4 +87,5 @@ def _recipe(packages: Mapping[str, Package]) -> str:
     # A guest that another version of this program made is another one.
     script = make_initrd(b"", dict.fromkeys(MODULES, lzma.compress(b"")))
     lines = [f"{part} {package.digest}" for part, package in sorted(packages.items())]
-    return "\n".join([*lines, hashlib.sha256(script).hexdigest(), ""])
+    made = hashlib.sha256(script + RECIPE.encode()).hexdigest()
+    return "\n".join([*lines, made, ""])
