@@ -1,5 +1,9 @@
 //! System calls: number to function, result to register. docs/spec/kernel-abi.md says what each one
 //! means.
+//!
+//! Circle: with calls_cap.zig, calls_ipc.zig, calls_memory.zig and calls_task.zig, which take only
+//! the set of errors from here. It stands beside the table that turns each error into a result, so
+//! that neither grows alone.
 
 const std = @import("std");
 const abi = @import("abi");

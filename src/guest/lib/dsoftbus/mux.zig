@@ -6,6 +6,9 @@
 //!
 //! Received bytes are not kept: the owner takes them from the event and calls `grant` when it is
 //! done with them. It never holds more than `own.initial_credit` of a stream, unless it grants.
+//!
+//! Circle: with mux_poll.zig, which is the method `poll` of this type: the order of what is said
+//! next. It is a file of its own for its length, and nobody else imports it.
 
 const std = @import("std");
 const frames = @import("mux_frames.zig");

@@ -7,6 +7,9 @@
 //! 2. Nothing is sent by itself: call `transmit` until it returns null after every `receive`,
 //!    `poll` and user operation, and `poll` at `nextDeadline`.
 //! 3. What a stranger can make us keep is bounded; what does not fit is dropped and counted.
+//!
+//! Circle: with intake.zig and stack_tcp.zig, which are methods of this type, parted by what comes
+//! in and by what connections need. They are imported by this room alone.
 
 const std = @import("std");
 const address = @import("address.zig");

@@ -9,6 +9,9 @@
 //! 1. A message that is refused leaves the object exactly as it was.
 //! 2. Secrets are overwritten when an object is done with them (`wipe`, `finish`).
 //! 3. An error carries no detail that depends on a secret.
+//!
+//! Circle: with handshake.zig, which takes the name of the protocol from here: it is mixed into the
+//! first hash, and users of the library see the same constant.
 
 pub const pattern = @import("pattern.zig");
 pub const Cipher = @import("cipher.zig").Cipher;

@@ -4,6 +4,9 @@
 //!     pub const panic = os.panic;
 //!     comptime { _ = os.start; }
 //!     pub fn main() !void { ... }
+//!
+//! Circle: with start.zig, the entry point that sets up what this file then offers. A service names
+//! only this file.
 
 const std = @import("std");
 pub const abi = @import("abi");

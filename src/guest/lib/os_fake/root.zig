@@ -14,6 +14,9 @@
 //! 2. Time goes on only when the service waits, to the deadline or to the script's next step.
 //! 3. A capability that was cloned or came with a message is open until it is closed or sent away;
 //!    closing one that is not open panics.
+//!
+//! Circle: with disk.zig. The disk is a device of this kernel and reads the service's memory
+//! through it; the kernel lets the disk serve when its driver waits.
 
 const std = @import("std");
 const os = @import("os");

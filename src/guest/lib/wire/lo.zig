@@ -2,6 +2,9 @@
 //!
 //!     append  level u8, scope_len u8, message_len u16, fields_len u16, scope, message, fields
 //!     note    room u8, source_len u8, source, then as append
+//!
+//! Circle: with lo_cut.zig, which reads and writes records by the codec here. It is offered as a
+//! function of this codec, since it knows the same layout.
 
 const std = @import("std");
 const contract = @import("contract");

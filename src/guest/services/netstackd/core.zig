@@ -1,6 +1,8 @@
 //! netstackd without its edges: requests in, replies and events out, over a stack.
 //!
 //! It knows nothing of the kernel but that a client has an id and a watcher has a slot number.
+//!
+//! Circle: with sockets.zig, which are methods of `Server`, parted by whether they touch a socket.
 
 const std = @import("std");
 const net = @import("net");

@@ -10,6 +10,9 @@
 //!     fn peer(self) []const u8               // device id of the node that is asked
 //!     fn now(self) u64, fn sleep(self, ns: u64) void
 //!     fn passed(self, name, ending), fn failed(self, name, reason: anyerror)
+//!
+//! Circle: with local.zig, packages.zig, remote.zig and state.zig. This file puts their checks in
+//! order, and they take from it what a check is and what node it has: types without behaviour.
 
 const std = @import("std");
 const wire = @import("wire");
