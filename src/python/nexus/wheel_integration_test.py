@@ -25,6 +25,8 @@ import pytest
 from nexus.core.version import VERSION
 
 PIP: Final = Path("src.python.nexus/pip.pex")
+# How the names of tests, and of what serves them, end.
+TESTS: Final = ("_test", "_fake", "_cases", "_scene", "_support")
 MANIFEST: Final = """
 [bundle]
 name = "b"
@@ -106,7 +108,7 @@ def test_every_module_can_be_imported(place: Path) -> None:
         names = [name for name in archive.namelist() if name.endswith(".py")]
         assert {info.date_time[0] for info in archive.infolist()} == {1980}
     assert len(names) > 100
-    assert not [name for name in names if name.endswith(("_test.py", "_fake.py"))]
+    assert not [name for name in names if Path(name).stem.endswith(TESTS)]
     modules = [
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in names
     ]

@@ -7,7 +7,7 @@ import pytest
 from nexus.dsoftbus.audit import Outcome
 from nexus.dsoftbus.carrier import Answered, Carrier, Event, Mode, Nonsense, Pulled
 from nexus.dsoftbus.mux import MODEL, Mux, Opened, WasReset
-from nexus.dsoftbus.mux_fake import move
+from nexus.dsoftbus.mux_scene import move
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason, StreamState
 from nexus.dsoftbus.noise import Role
 from nexus.wire import mux as wire

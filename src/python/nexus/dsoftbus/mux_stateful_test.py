@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nexus.dsoftbus.mux import Arrived, Event, HalfClosed, Mux, Opened, WasReset
-from nexus.dsoftbus.mux_fake import MuxPair
+from nexus.dsoftbus.mux_scene import MuxPair
 from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX
 from nexus.dsoftbus.mux_transitions import StreamState
 from nexus.wire import mux as wire

@@ -16,7 +16,7 @@ from nexus.dsoftbus.mux import (
     Settled,
     WasReset,
 )
-from nexus.dsoftbus.mux_fake import SMALL, MuxPair, data_of, move
+from nexus.dsoftbus.mux_scene import SMALL, MuxPair, data_of, move
 from nexus.dsoftbus.mux_schedule import BURST_FRAMES
 from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, CREDIT_MAX
 from nexus.dsoftbus.mux_transitions import (

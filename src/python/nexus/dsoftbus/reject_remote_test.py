@@ -18,7 +18,7 @@ from nexus.dsoftbus.gateway import Answer, Gateway
 from nexus.dsoftbus.policy import Policy, Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.dsoftbus.session_events import Event, Proven, Received, Refusal, Refused
-from nexus.dsoftbus.session_fake import SECRET_A, SECRET_B, Pair
+from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair
 from nexus.dsoftbus.transitions import State
 from nexus.wire import samgr
 from nexus.wire.announce import Announce

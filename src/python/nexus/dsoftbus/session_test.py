@@ -19,7 +19,7 @@ from nexus.dsoftbus.session import (
     Session,
 )
 from nexus.dsoftbus.session_events import Proven, Ready, Received, Refusal, Refused
-from nexus.dsoftbus.session_fake import SECRET_A, SECRET_B, Pair, identity
+from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair, identity
 from nexus.dsoftbus.transitions import TRANSITIONS, State, Step
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import Ping, Pong, Request, Response, Status, decode_frame

@@ -8,7 +8,7 @@ from contextlib import suppress
 from nexus.dsoftbus.discovery import ENTRIES_MAX, PeerTable
 from nexus.dsoftbus.gateway import Forward, Gateway
 from nexus.dsoftbus.mux import Arrived, Mux, Opened
-from nexus.dsoftbus.mux_fake import SMALL
+from nexus.dsoftbus.mux_scene import SMALL
 from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX
 from nexus.dsoftbus.mux_transitions import MuxRejectError
 from nexus.dsoftbus.noise import Role
@@ -17,7 +17,7 @@ from nexus.dsoftbus.rate import Limit
 from nexus.fuzz.target import Input, Target, packed
 from nexus.wire.announce import Announce, decode_announce
 from nexus.wire.error import LocalProtocolError, RemoteProtocolError
-from nexus.wire.frame_cases_fake import CASES
+from nexus.wire.frame_cases import CASES
 from nexus.wire.gateway import Response, decode_frame
 from nexus.wire.methods import METHODS
 from nexus.wire.mux import Open

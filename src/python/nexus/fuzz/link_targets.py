@@ -12,12 +12,12 @@ from contextlib import suppress
 
 from nexus.dsoftbus.audit import AuditRecord, MuxRecord
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import HANDLERS, KEY_A, KEY_B, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import HANDLERS, KEY_A, KEY_B, peer_of, settings_of
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.io.virtual_fake import Line, run_virtual
 from nexus.fuzz.target import Input, Target, packed
 from nexus.wire.error import LocalProtocolError
-from nexus.wire.frame_cases_fake import CASES
+from nexus.wire.frame_cases import CASES
 from nexus.wire.gateway import Request
 from nexus.wire.mux import Close, Credit, Data, Open, Reset
 

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Event, Received, Refused
-from nexus.dsoftbus.session_fake import SECRET_A, SECRET_B, Pair, identity
+from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair, identity
 from nexus.dsoftbus.transitions import State
 from nexus.fuzz.target import Input, Target, packed
 from nexus.wire.error import LocalProtocolError
-from nexus.wire.frame_cases_fake import CASES
+from nexus.wire.frame_cases import CASES
 
 _KEY_B = X25519PrivateKey.from_private_bytes(SECRET_B).public_key().public_bytes_raw()
 _STEPS_MAX = 32

@@ -28,7 +28,7 @@ from nexus.remotefs.state.record import Op, Record, encode_checkpoint, encode_id
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.store import StateError, Store
 from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, Superblock
-from nexus.wire.frame_cases_fake import CASES
+from nexus.wire.frame_cases import CASES
 from nexus.wire.packagefs import decode_reply as decode_package_reply
 from nexus.wire.state import decode_reply as decode_state_reply
 

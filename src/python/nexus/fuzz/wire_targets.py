@@ -8,7 +8,7 @@ from itertools import groupby
 from nexus.fuzz.target import Input, Target
 from nexus.wire.bundle_image import Entry, decode_image, encode_image
 from nexus.wire.error import RemoteProtocolError
-from nexus.wire.frame_cases_fake import CASES, Case
+from nexus.wire.frame_cases import CASES, Case
 from nexus.wire.stream import MESSAGE_BYTES_MAX, MessageReader, frame_message
 
 _STEPS_MAX = 64

@@ -1,4 +1,4 @@
-"""Every codec against the same demands, over the table of `frame_cases_fake`.
+"""Every codec against the same demands, over the table of `frame_cases`.
 
 Golden bytes both ways, every truncation, trailing bytes, every flipped bit, and arbitrary bytes:
 a decoder gives a value or raises `RemoteProtocolError`, and what it gives encodes to what it got.
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.wire.error import RemoteProtocolError
-from nexus.wire.frame_cases_fake import CASES, Case, Encodable
+from nexus.wire.frame_cases import CASES, Case, Encodable
 
 VECTORS: dict[str, str] = json.loads(
     (Path(__file__).parents[4] / "third_party/vectors/frames.json").read_text()

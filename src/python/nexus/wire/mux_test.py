@@ -1,4 +1,4 @@
-"""DATA frames, whose bytes have no end of their own; the others are in `frame_cases_fake`."""
+"""DATA frames, whose bytes have no end of their own; the others are in `frame_cases`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nexus.wire import gateway, mux
-from nexus.wire.frame_cases_fake import CASES
+from nexus.wire.frame_cases import CASES
 
 ROOT = Path(__file__).parents[4]
 VECTORS: dict[str, str] = json.loads((ROOT / "third_party/vectors/frames.json").read_text())

@@ -17,7 +17,7 @@ from nexus.dsoftbus.audit import AuditRecord, Outcome
 from nexus.dsoftbus.io.attacker_fake import Attacker
 from nexus.dsoftbus.io.keyfile import NodeKey, make_key
 from nexus.dsoftbus.io.node import HANDSHAKES_MAX, Node
-from nexus.dsoftbus.io.node_fake import (
+from nexus.dsoftbus.io.node_scene import (
     HANDLERS,
     KEY_A,
     KEY_B,

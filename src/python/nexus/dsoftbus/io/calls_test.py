@@ -21,7 +21,7 @@ from nexus.dsoftbus.io.errors import (
     UnavailableError,
 )
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
-from nexus.dsoftbus.io.node_fake import KEY_B, RESOLVE, RESOLVE_OK, peer_of
+from nexus.dsoftbus.io.node_scene import KEY_B, RESOLVE, RESOLVE_OK, peer_of
 from nexus.wire import rpc, rpc_answer
 from nexus.wire import state as frames
 from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Response, Status

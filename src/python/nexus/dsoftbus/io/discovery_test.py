@@ -11,7 +11,7 @@ import pytest
 
 from nexus.dsoftbus.io.discovery import PORTS_MAX, Discovery
 from nexus.dsoftbus.io.hand_clock_fake import HandClock
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, peer_of, settings_of
 from nexus.dsoftbus.io.settings import Settings
 from nexus.wire.announce import GROUP, Announce
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pytest
 
-from nexus.dsoftbus.io import guest_interop_program_fake
-from nexus.dsoftbus.io.guest_fake import NO_NAMESPACE
+from nexus.dsoftbus.io import guest_interop_program_support
+from nexus.dsoftbus.io.guest_scene import NO_NAMESPACE
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.qemu import find
 from nexus.remotefs.state.io import guest_program_support
@@ -59,7 +59,7 @@ def play(program: str, folder: Path, *mode: str) -> dict[str, Any]:
 def test_a_python_node_dials_a_guest_and_calls_it(
     tmp_path: Path, host: str, guest: str, messages: str
 ) -> None:
-    assert play(guest_interop_program_fake.__name__, tmp_path, "host-dials", host, guest) == {
+    assert play(guest_interop_program_support.__name__, tmp_path, "host-dials", host, guest) == {
         "registered": [True, False],
         "bundles": 1,
         "refused": True,
@@ -84,7 +84,7 @@ def test_a_python_node_dials_a_guest_and_calls_it(
 def test_a_guest_dials_a_python_node_and_calls_it(
     tmp_path: Path, host: str, guest: str, has_messages: bool
 ) -> None:
-    result = play(guest_interop_program_fake.__name__, tmp_path, "guest-dials", host, guest)
+    result = play(guest_interop_program_support.__name__, tmp_path, "guest-dials", host, guest)
     assert result["sessions"] == 1
     assert set(result["served"]) == {1, 2}
     uart = (tmp_path / "uart.log").read_text()

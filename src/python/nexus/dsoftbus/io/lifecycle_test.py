@@ -16,7 +16,7 @@ import pytest
 from nexus.dsoftbus.io.errors import ClosedError, MisuseError, UnavailableError
 from nexus.dsoftbus.io.link import LINGER_NS
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import (
+from nexus.dsoftbus.io.node_scene import (
     HANDLERS,
     KEY_A,
     KEY_B,

@@ -21,7 +21,7 @@ from nexus.core.errors import NexusError
 from nexus.dsoftbus.audit import AuditRecord
 from nexus.dsoftbus.io.calls import IN_FLIGHT_MAX
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, peer_of, settings_of
 from nexus.dsoftbus.io.settings import Call
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.dsoftbus.io.virtual_fake import Line, VirtualLoop

@@ -13,7 +13,7 @@ import pytest
 from nexus.dsoftbus.audit import AuditRecord, FaultRecord, MuxRecord, Outcome
 from nexus.dsoftbus.io.link import FRAMES_A_TURN, Link
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import HANDLERS, KEY_A, KEY_B, RESOLVE, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import HANDLERS, KEY_A, KEY_B, RESOLVE, peer_of, settings_of
 from nexus.dsoftbus.io.sessions import Sessions
 from nexus.dsoftbus.io.stream import BusStream, StreamHandler
 from nexus.dsoftbus.io.virtual_fake import Line, VirtualLoop, run_virtual

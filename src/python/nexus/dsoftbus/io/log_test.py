@@ -14,7 +14,7 @@ from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
 from nexus.dsoftbus.io import log as io_log
 from nexus.dsoftbus.io.log import NodeLog, read_log
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import HANDLERS, KEY_A, KEY_B, introduce, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import HANDLERS, KEY_A, KEY_B, introduce, peer_of, settings_of
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import Call, DeadlineError, FailedError, RefusedError
 from nexus.dsoftbus.log import SERVICE, STRANGERS_MAX

@@ -26,7 +26,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
 
 from dataclasses import replace
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import HANDLERS, KEY_A, KEY_B, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import HANDLERS, KEY_A, KEY_B, peer_of, settings_of
 
 def with_group(settings):
     return replace(settings, is_multicast=True, discovery_port=37020)

@@ -12,7 +12,7 @@ import pytest
 from nexus.dsoftbus.audit import AuditRecord, Outcome
 from nexus.dsoftbus.io.keyfile import make_key
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import (
+from nexus.dsoftbus.io.node_scene import (
     HANDLERS,
     KEY_A,
     KEY_B,

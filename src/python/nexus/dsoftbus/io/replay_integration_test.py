@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from nexus.dsoftbus.io.link import Link
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, TwoNodes, peer_of, settings_of, two_nodes
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, TwoNodes, peer_of, settings_of, two_nodes
 from nexus.dsoftbus.io.settings import Call
 from nexus.dsoftbus.io.waiting_support import until
 

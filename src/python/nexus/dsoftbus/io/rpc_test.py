@@ -18,7 +18,7 @@ from nexus.dsoftbus.io.errors import (
     NoMessagesError,
     RefusedError,
 )
-from nexus.dsoftbus.io.node_fake import (
+from nexus.dsoftbus.io.node_scene import (
     HANDLERS,
     KEY_A,
     KEY_B,

@@ -21,7 +21,7 @@ from nexus.dsoftbus.audit import (
 from nexus.dsoftbus.audit_desk import DENIALS
 from nexus.dsoftbus.io.dialler import ATTEMPT_S, BACKOFF_MAX_S
 from nexus.dsoftbus.io.node import HANDSHAKES_MAX, Node
-from nexus.dsoftbus.io.node_fake import (
+from nexus.dsoftbus.io.node_scene import (
     HANDLERS,
     KEY_A,
     KEY_B,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 
 from nexus.dsoftbus.audit import MuxRecord
-from nexus.dsoftbus.io.node_fake import TwoNodes, two_nodes
+from nexus.dsoftbus.io.node_scene import TwoNodes, two_nodes
 from nexus.dsoftbus.io.settings import SessionLostError, StreamResetError, UnavailableError
 from nexus.dsoftbus.io.stream import BusStream, StreamHandler
 from nexus.dsoftbus.mux_transitions import Reject, ResetReason

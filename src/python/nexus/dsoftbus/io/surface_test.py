@@ -17,8 +17,8 @@ from nexus.dsoftbus.io import errors
 from nexus.dsoftbus.io.counters import Counters
 from nexus.dsoftbus.io.interceptor import Interceptor, OutgoingCall
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, RESOLVE_OK, TwoNodes, peer_of, settings_of
-from nexus.dsoftbus.io.node_fake import two_nodes as running
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, RESOLVE_OK, TwoNodes, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import two_nodes as running
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import Call, FailedError, Reply
 from nexus.dsoftbus.io.stream import BusStream

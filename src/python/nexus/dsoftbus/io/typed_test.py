@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from nexus.contract import bundle, samgr, state
-from nexus.dsoftbus.io.node_fake import HANDLERS, TwoNodes, two_nodes
+from nexus.dsoftbus.io.node_scene import HANDLERS, TwoNodes, two_nodes
 from nexus.dsoftbus.io.settings import Call, FailedError, Handler, MisuseError, RefusedError
 from nexus.wire import state as frames
 

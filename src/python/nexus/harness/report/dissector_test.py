@@ -18,7 +18,7 @@ from nexus.harness.pcapng import Capture
 from nexus.harness.report.opened import Opened, write
 from nexus.harness.report.packet_cases import tcp, udp
 from nexus.wire import gateway, mux
-from nexus.wire.frame_cases_fake import CASES
+from nexus.wire.frame_cases import CASES
 from nexus.wire.stream import frame_message
 
 TSHARK: Final = shutil.which("tshark")

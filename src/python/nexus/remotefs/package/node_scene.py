@@ -12,7 +12,7 @@ from nexus.dsoftbus.gateway import Answer, Gateway
 from nexus.dsoftbus.policy import Policy, Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.dsoftbus.session_events import Received
-from nexus.dsoftbus.session_fake import SECRET_B, Pair
+from nexus.dsoftbus.session_scene import SECRET_B, Pair
 from nexus.remotefs.package.backend import Backend
 from nexus.remotefs.package.server import PackageServer
 from nexus.wire.gateway import Response, decode_frame

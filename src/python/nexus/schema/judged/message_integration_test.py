@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 
 from nexus.contract.message import decode
 from nexus.contract.message_writer import encode
-from nexus.schema.judged.cases_fake import CASES as BAD
-from nexus.schema.judged.cases_fake import GOOD, Case
-from nexus.schema.judged.support_fake import (
+from nexus.schema.judged.judge_support import (
     KINDS,
     LIMITS,
     Zig,
@@ -30,6 +28,8 @@ from nexus.schema.judged.support_fake import (
     python_verdict,
     values_of,
 )
+from nexus.schema.judged.message_cases import CASES as BAD
+from nexus.schema.judged.message_cases import GOOD, Case
 
 ZIG = Zig()
 NAMES = sorted(KINDS)

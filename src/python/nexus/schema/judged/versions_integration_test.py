@@ -17,7 +17,7 @@ import pytest
 
 from nexus.schema.evolution import find_breaches
 from nexus.schema.generate import generate
-from nexus.schema.judged.support_fake import LIMITS, ROOT
+from nexus.schema.judged.judge_support import LIMITS, ROOT
 from nexus.schema.reading import read_modules
 
 V1 = """\

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, peer_of, settings_of, two_nodes
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, peer_of, settings_of, two_nodes
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.waiting_support import until
 from nexus.dsoftbus.policy import Rule

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, peer_of, settings_of, two_nodes
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, peer_of, settings_of, two_nodes
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import DeadlineError
 from nexus.dsoftbus.io.stream import BusStream

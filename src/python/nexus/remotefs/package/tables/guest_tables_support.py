@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nexus.config.keys import derive_test_secret, public_key_of
-from nexus.dsoftbus.io.guest_fake import (
+from nexus.dsoftbus.io.guest_scene import (
     GUEST_DISCOVERY_PORT,
     HOST_PORT,
     host_secret,

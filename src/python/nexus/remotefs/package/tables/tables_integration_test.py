@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.dsoftbus.io.guest_fake import NO_NAMESPACE
+from nexus.dsoftbus.io.guest_scene import NO_NAMESPACE
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.qemu import find
 from nexus.image.package import build

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from nexus.dsoftbus.io.guest_fake import (
+from nexus.dsoftbus.io.guest_scene import (
     GUEST_DISCOVERY_PORT,
     HOST_PORT,
     guest_peer,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.io.keyfile import make_key
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, introduce, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, introduce, peer_of, settings_of
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit

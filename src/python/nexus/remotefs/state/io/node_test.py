@@ -9,7 +9,7 @@ import pytest
 from nexus.core.duration import TimeoutValueError
 from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.io.bridge import WrongThreadError
-from nexus.dsoftbus.io.node_fake import KEY_B, peer_of
+from nexus.dsoftbus.io.node_scene import KEY_B, peer_of
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.settings import RefusedError, UnavailableError
 from nexus.dsoftbus.policy import Rule

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nexus.dsoftbus.io.node import Node
-from nexus.dsoftbus.io.node_fake import KEY_A, KEY_B, introduce, peer_of, settings_of
+from nexus.dsoftbus.io.node_scene import KEY_A, KEY_B, introduce, peer_of, settings_of
 from nexus.dsoftbus.io.settings import (
     DeadlineError,
     SessionLostError,

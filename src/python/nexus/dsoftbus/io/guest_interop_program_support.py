@@ -1,9 +1,8 @@
 """A Python node and a guest on QEMU that meet, either one dialling, as a program of its own.
 
-    python -m nexus.dsoftbus.io.guest_interop_program_fake MODE HOST GUEST IMAGE FOLDER QEMU VERSION
-
-MODE is host-dials or guest-dials, HOST and GUEST are what each says of `rpc`.  Prints what happened
-as JSON; exits with 77 where this system gives no network namespace.
+It takes MODE HOST GUEST IMAGE FOLDER QEMU VERSION.  MODE is host-dials or guest-dials, HOST and
+GUEST are what each says of `rpc`.  Prints what happened as JSON; exits with 77 where this system
+gives no network namespace.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nexus.config.defaults import RPC_MODES
-from nexus.dsoftbus.io.guest_fake import HOST_PORT, guest_peer, host_secret, run_with_guest
+from nexus.dsoftbus.io.guest_scene import HOST_PORT, guest_peer, host_secret, run_with_guest
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Call, RefusedError, Settings
 from nexus.dsoftbus.io.waiting_support import until
