@@ -32,7 +32,7 @@ const text_bytes_max = 48;
 /// When it is asked for the first time what services hold: they have begun by then.
 const usage_ns = 150 * std.time.ns_per_ms;
 const services = [_][]const u8{
-    "logd",       "policyd",   "samgrd",    "rngd",      "packagefsd", "statefsd",
+    "logd",       "policyd",   "samgrd",    "rngd", "packagefsd", "statefsd",
     "bundlemgrd", "netstackd", "dsoftbusd",
 };
 /// Nothing of theirs may be done for a peer.
