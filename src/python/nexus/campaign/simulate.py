@@ -29,7 +29,7 @@ from nexus.core.commandline import CommandLine, bounded, fail, one_of
 from nexus.core.errors import NexusError, UsageError
 from nexus.core.exits import EXIT_CONFIG, EXIT_HOST, EXIT_INTERRUPTED
 from nexus.core.text import printable
-from nexus.emulator.io.ending import catch_ending
+from nexus.entry.ending import catch_ending
 from nexus.entry.program import Text, run_program
 from nexus.harness import artifacts
 from nexus.harness.engine import HostFaultError

@@ -27,11 +27,11 @@ from nexus.cli.vm_session import EXIT_HOST, Ending, Search, ending_of
 from nexus.core.errors import UsageError
 from nexus.core.text import printable
 from nexus.emulator.elf import ImageError
-from nexus.emulator.io.ending import catch_ending, release_ending
 from nexus.emulator.io.lock import LockError, open_locked
 from nexus.emulator.loading import prepare
 from nexus.emulator.payload import GZIP
 from nexus.emulator.reset import BoardOptions
+from nexus.entry.ending import catch_ending, release_ending
 from nexus.harness.child import die_with_parent, stop
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.qemu_command import PROGRAM, check_version

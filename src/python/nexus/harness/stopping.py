@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Final, Self
 
-from nexus.emulator.io.ending import Taken, catch_ending, release_ending
+from nexus.entry.ending import Taken, catch_ending, release_ending
 from nexus.harness.outcome import Outcome
 
 _MS_PER_S: Final = 1000.0

@@ -15,11 +15,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from nexus.core.exits import EXIT_CONFIG, EXIT_HOST
+from nexus.entry.ending import Handler, catch_ending
 
 # Python and some fifty distributions to import, on a busy machine.
 START_SECONDS_MAX: Final = 90.0
@@ -100,6 +102,33 @@ def _write_log(process: subprocess.Popen[bytes], path: Path) -> None:
         for line in lines:
             text = line.decode(errors="replace").rstrip("\n")
             handler.emit(logging.LogRecord("", 0, "", 0, text, (), None))
+
+
+# What asks these programs to end: a terminal that is closed, Ctrl-C, and everybody else.
+ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+
+def take_ending(handler: Handler, numbers: Iterable[int] = ENDING) -> None:
+    """Let `handler` take these signals, but for those that are ignored from the start.
+
+    An interrupt that a shell ignores for its background jobs is this process's alone to ignore.  It
+    does nothing here, and programs that we start take it as usual: a test that is executed for
+    somebody else must not see how this worker was started, and a server's processes have to end
+    when they are told.  A hangup goes on being ignored by them all, which is what nohup is for.
+    """
+    taken = catch_ending(handler, numbers)
+    for number in {signal.SIGINT, signal.SIGTERM}.intersection(numbers).difference(taken):
+        signal.signal(number, _do_nothing)
+
+
+def ignore_ending() -> None:
+    """Let no further signal disturb the cleaning up."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _do_nothing(_signal: int, _frame: FrameType | None) -> None:
+    """Take a signal that was ignored from the start; a new program does not inherit this."""
 
 
 def end_with(parent: int) -> None:

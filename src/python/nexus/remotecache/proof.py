@@ -9,7 +9,6 @@ build again has the same bytes.  Wall time is not looked at.  The report is JUni
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 import traceback
@@ -36,7 +35,7 @@ from nexus.remotecache import (
     settings,
     team,
 )
-from nexus.remotecache.processes import ServerError
+from nexus.remotecache.processes import ServerError, ignore_ending, take_ending
 from nexus.remotecache.proof_clones import clones_share_and_agree
 from nexus.remotecache.proof_execution import executes_remotely
 from nexus.remotecache.proof_project import Run
@@ -83,8 +82,7 @@ def main(argv: Sequence[str]) -> int:
         known = ", ".join((*CASES, *team.CASES))
         print(f"error: {unknown[0]!r} is not a case; expected some of {known}", file=sys.stderr)
         return EXIT_CONFIG
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    take_ending(stop)
     with tempfile.TemporaryDirectory(prefix="nexus-proof-") as folder:
         names = arguments.cases or [*CASES, *team.ALWAYS]
         verdicts = play_all(names, Path(folder), arguments.root.resolve(), arguments.jobs)
@@ -214,8 +212,7 @@ def write_report(path: Path, verdicts: Sequence[Verdict]) -> None:
 
 def stop(number: int, _frame: FrameType | None) -> None:
     """End the runs and the servers with this process; a second signal must not disturb that."""
-    for again in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(again, signal.SIG_IGN)
+    ignore_ending()
     sys.exit(128 + number)
 
 

@@ -1,8 +1,8 @@
 """`./pants run ci:remote_cache`: a shared cache, until it is told to stop.
 
-Prints what to set, as lines that a shell can read, and waits for SIGTERM or Ctrl-C.  Without
-`--folder` everything lives in a temporary folder and is removed at the end; with it, blobs,
-results, keys, tokens and jobs stay and serve again.
+Prints what to set, as lines that a shell can read, and waits for SIGTERM, Ctrl-C or the end
+of its terminal.  Without `--folder` everything lives in a temporary folder and is removed at the
+end; with it, blobs, results, keys, tokens and jobs stay and serve again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import fcntl
 import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -31,8 +30,10 @@ from nexus.remotecache.processes import (
     ServerError,
     SettingError,
     child,
+    ignore_ending,
     python_argv,
     refuse_taken,
+    take_ending,
 )
 from nexus.remotecache.runner import print_settings
 from nexus.remotecache.sandbox import refusal, tool_folders, visible_folders
@@ -58,8 +59,7 @@ def main(argv: Sequence[str]) -> int:
         arguments = parse(argv)
     except UsageError as exc:
         return fail(exc, EXIT_CONFIG)
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    take_ending(stop)
     try:
         if arguments.grant or arguments.revoke or arguments.grants:
             return manage.manage(arguments)
@@ -214,8 +214,7 @@ def own_worker(
 
 def stop(_signal: int, _frame: FrameType | None) -> None:
     """Ask for the end, once: a second signal must not interrupt the cleaning up."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_ending()
     raise StopRequestedError
 
 

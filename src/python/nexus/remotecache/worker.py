@@ -36,6 +36,7 @@ from nexus.remotecache.processes import (
     SettingError,
     child,
     socket_in,
+    take_ending,
     wait_until_answers,
 )
 from nexus.remotecache.processes import (
@@ -172,8 +173,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """Work until told to stop: 0; 20 if the server does not take us, 21 if this machine failed."""
     wish = Wish()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, wish.ask)
+    # A terminal that is closed may say so twice, which would be to end at once.
+    take_ending(wish.ask, (signal.SIGINT, signal.SIGTERM))
     try:
         given = parse(argv)
         remote = Remote(given.host, given.port, given.authority, given.token)

@@ -12,7 +12,7 @@ import tty
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
-from nexus.emulator.io.ending import Taken, catch_ending, release_ending
+from nexus.entry.ending import Taken, catch_ending, release_ending
 
 ESCAPE: Final = 0x01
 _QUIT: Final = frozenset(b"xX")
