@@ -6,8 +6,6 @@ The frames are those of the codec tests, so a new frame without a layout in the 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,43 +15,15 @@ import pytest
 from nexus.harness.pcapng import Capture
 from nexus.harness.report.opened import Opened, write
 from nexus.harness.report.packet_cases import tcp, udp
+from nexus.harness.report.tshark_support import TSHARK, read
 from nexus.wire import gateway, mux
 from nexus.wire.frame_cases import CASES
 from nexus.wire.stream import frame_message
-
-TSHARK: Final = shutil.which("tshark")
-SCRIPT: Final = Path("tools/wireshark/nexus.lua")
-SECONDS: Final = 120
 
 SERVICE_OF: Final = {"sm": 1, "bn": 2, "pk": 3, "sf": 4, "sf2": 4, "lo": 5}
 FIRST_OF_REPLY: Final = 0x80
 
 pytestmark = pytest.mark.skipif(TSHARK is None, reason="no tshark on this host")
-
-
-def read(tmp_path: Path, capture: bytes, *more: str) -> list[dict[str, Any]]:
-    """Read a capture with tshark; one dictionary of layers a packet."""
-    path = tmp_path / "capture.pcapng"
-    path.write_bytes(capture)
-    assert TSHARK is not None
-    done = subprocess.run(
-        [TSHARK, "-X", f"lua_script:{SCRIPT}", "-r", str(path), "-T", "json", *more],
-        capture_output=True,
-        timeout=SECONDS,
-        check=True,
-        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-    )
-    assert b"Lua: Error" not in done.stderr, done.stderr.decode()
-    packets: list[dict[str, Any]] = json.loads(done.stdout, object_pairs_hook=keeping_all)
-    return packets
-
-
-def keeping_all(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Keep fields that come more than once: tshark repeats a key for each."""
-    held: dict[str, Any] = {}
-    for name, value in pairs:
-        held[name if name not in held else f"{name}#{len(held)}"] = value
-    return held
 
 
 def session(frames: Sequence[bytes]) -> bytes:
