@@ -172,7 +172,7 @@ def test_a_kernel_in_gzip_is_the_same_kernel(files: Path) -> None:
         (("--append", "x", "--bios", "fw.bin"), "--append: goes with --kernel"),
         (("--bios", "none.bin"), "--bios: none.bin: No such file"),
         (("--bios", "empty"), "--bios: empty: it is empty"),
-        (("--bios", "text"), "not an instruction; accepted: an ELF for RISC-V"),
+        (("--bios", "text"), "not an instruction; expected an ELF for RISC-V"),
         (("--bios", "fw.bin", "--kernel", "empty"), "--kernel: empty: it is empty"),
         (
             ("--bios", "fw.bin", "--kernel", "arm.elf"),

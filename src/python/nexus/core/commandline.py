@@ -134,7 +134,7 @@ def one_of(option: str, value: str, accepted: Sequence[str]) -> str:
     if value not in accepted:
         near = did_you_mean(value, accepted)
         raise UsageError(
-            f"{option}: {quote(value)} is unknown; accepted: {', '.join(accepted)}{near}"
+            f"{option}: {quote(value)} is unknown; expected {', '.join(accepted)}{near}"
         )
     return value
 

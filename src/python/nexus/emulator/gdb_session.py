@@ -29,6 +29,9 @@ _TRAP: Final = b"05"
 _INTERRUPTED: Final = b"02"
 _BEGIN: Final = b"replaylog:begin;"
 
+# How much of a command that is unknown its answer repeats.
+_SHOWN_BYTES_MAX: Final = 40
+
 _FEATURES: Final = (
     b"PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;ReverseStep+;ReverseContinue+;"
     b"hwbreak+;swbreak+;vContSupported+" % PACKET_BYTES_MAX
@@ -232,7 +235,8 @@ class GdbSession:
         """`monitor position`: where we are, and how far back we can go."""
         timeline = self._timeline
         if text.strip() != b"position":
-            return b"accepted: position\n".hex().encode()
+            shown = text[:_SHOWN_BYTES_MAX].decode(errors="replace").strip()
+            return f"{shown!r} is unknown; expected position\n".encode().hex().encode()
         machine = timeline.machine
         said = (
             f"{timeline.position} instructions, {machine.now_ns} ns; "

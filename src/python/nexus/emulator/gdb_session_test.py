@@ -123,6 +123,13 @@ def test_an_edit_is_where_history_begins() -> None:
     assert said == "1 instructions, 10 ns; history from 1\n"
 
 
+def test_a_command_that_is_unknown_is_named() -> None:
+    client = Client(COUNT)
+    for given, shown in ((b"positon", "'positon'"), (b"", "''"), (b"x" * 99, f"'{'x' * 40}'")):
+        said = bytes.fromhex(client.ask("qRcmd," + given.hex())).decode()
+        assert said == f"{shown} is unknown; expected position\n"
+
+
 def test_memory_is_seen_through_the_guests_page_table() -> None:
     client = Client(
         f"""

@@ -209,7 +209,7 @@ def _tree(
             root = fdt.parse(files.device_tree)
             reservations = fdt.parse_reservations(files.device_tree)
         except fdt.TreeError as error:
-            raise ImageError(f"{error}; accepted: a flattened tree", "device tree") from None
+            raise ImageError(f"{error}; expected a flattened tree", "device tree") from None
     else:
         root = reset.device_tree(ram_bytes, board)
     span = (initrd[0].address, initrd[0].end) if initrd else None

@@ -184,7 +184,7 @@ TREE = fdt.build(fdt.Node())
     ("files", "part", "message"),
     [
         ({"kernel": b""}, "kernel", "0 bytes"),
-        ({"firmware": b"text\n" * 20}, "firmware", "not an instruction; accepted: an ELF"),
+        ({"firmware": b"text\n" * 20}, "firmware", "not an instruction; expected an ELF"),
         ({"firmware": build_elf({RAM_BASE: CODE}, machine=62)}, "firmware", "for x86-64"),
         ({"firmware": build_elf({RAM_BASE: CODE}, 0x1000)}, "firmware", "entry 0x1000 is outside"),
         ({"kernel": build_elf({RAM_BASE: CODE}, machine=183)}, "kernel", "built for AArch64"),
@@ -205,10 +205,10 @@ TREE = fdt.build(fdt.Node())
         ),
         ({**FIRMWARE, "kernel": image(flags=1)}, "kernel", "its header says big-endian"),
         ({"kernel": gzip.compress(gzip.compress(ELF))}, "kernel", "it is in gzip twice"),
-        ({"kernel": b"text\n" * 20}, "kernel", r"magic b'text' .*accepted: an ELF .*--bios"),
+        ({"kernel": b"text\n" * 20}, "kernel", r"magic b'text' .*expected an ELF .*--bios"),
         ({**FIRMWARE, "kernel": ELF}, "kernel", "firmware .* and kernel .* overlap"),
         ({**FIRMWARE, "initrd": b"i"}, "initrd", "no kernel"),
-        ({**FIRMWARE, "device_tree": b"no tree" * 9}, "device tree", "magic .*accepted: a flat"),
+        ({**FIRMWARE, "device_tree": b"no tree" * 9}, "device tree", "magic .*expected a flat"),
         ({**FIRMWARE, "device_tree": TREE[:-9]}, "device tree", "its header says"),
     ],
 )

@@ -69,17 +69,17 @@ def read(data: bytes, part: str, *, may_be_flat: bool) -> elf.Image | Flat:
         return _image(data, part)
     for at, magic, name in _OTHERS:
         if data[at : at + len(magic)] == magic:
-            raise ImageError(f"{part} image: it is {name}; accepted: {ACCEPTED}", part)
+            raise ImageError(f"{part} image: it is {name}; expected {ACCEPTED}", part)
     if may_be_flat and _begins_with_code(data):
         return Flat(data, len(data))
     if may_be_flat:
         raise ImageError(
-            f"{part} image: it begins with {data[:4]!r}, which is not an instruction; accepted:"
+            f"{part} image: it begins with {data[:4]!r}, which is not an instruction; expected"
             f" {ACCEPTED}, or flat code",
             part,
         )
     raise ImageError(
-        f"{part} image: magic {data[:4]!r} is of none that can be booted; accepted: {ACCEPTED};"
+        f"{part} image: magic {data[:4]!r} is of none that can be booted; expected {ACCEPTED};"
         " flat code needs firmware before it (--bios)",
         part,
     )

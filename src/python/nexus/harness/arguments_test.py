@@ -32,7 +32,7 @@ WORLD = ["--world", "w.toml"]
         ([*WORLD, "--out", ""], "argument --out: '' is not a path"),
         ([*WORLD, "--budget-ms", "0"], "--budget-ms: '0'"),
         ([*WORLD, "--until", "sesion"], "did you mean 'session'"),
-        ([*WORLD, "--until", "build"], "accepted: launch, discovery"),
+        ([*WORLD, "--until", "build"], "expected launch, discovery"),
         ([*WORLD, "--engine", "qmeu"], "did you mean 'qemu'"),
         ([*WORLD, "--expect-outcome", "panic"], "--expect-outcome: 'panic' is unknown"),
         ([*WORLD, "--frobnicate"], "is not an option"),

@@ -183,7 +183,7 @@ def strangers_are_told_why(team: Team) -> None:
         ({"--authority": str(team.folder / "no.crt")}, 20, "holds no certificate"),
         ({"--token": str(reader)}, 20, "does not take this worker: UNAUTHENTICATED"),
         ({"--token": str(team.folder / "none")}, 20, "No such file or directory"),
-        ({"--property": "colour=red"}, 20, "'colour' is unknown; accepted: OSFamily"),
+        ({"--property": "colour=red"}, 20, "'colour' is unknown; expected OSFamily"),
     ]
     for change, code, said in table:
         options = [f"{name}={value}" for name, value in {**good, **change}.items()]

@@ -161,7 +161,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             raise UsageError(f"--property: {item!r} is not NAME=VALUE, such as pool=big")
         if item.partition("=")[0] not in settings.MATCHED_PROPERTIES:
             raise UsageError(
-                f"--property: {item.partition('=')[0]!r} is unknown; accepted: "
+                f"--property: {item.partition('=')[0]!r} is unknown; expected "
                 f"{', '.join(settings.MATCHED_PROPERTIES)}"
             )
     given.properties = own_properties([tuple(item.split("=", 1)) for item in given.property])

@@ -194,8 +194,45 @@ def test_credentials_of_a_shared_cache_become_files_and_are_not_printed(tmp_path
 
 def test_who_is_not_told_to_write_reads_only(tmp_path: Path) -> None:
     assert "PANTS_REMOTE_CACHE_WRITE=false\n" in use_cache(tmp_path, NEXUS_CACHE_ADDRESS="x").stdout
-    assert use_cache(tmp_path).returncode != 0
-    assert use_cache(tmp_path, NEXUS_CACHE_ADDRESS="x", NEXUS_CACHE_WRITE="yes").returncode == 20
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "NEXUS_CACHE_ADDRESS: is not set; expected grpcs://NAME:PORT"),
+        (
+            {"NEXUS_CACHE_ADDRESS": ""},
+            "NEXUS_CACHE_ADDRESS: is not set; expected grpcs://NAME:PORT",
+        ),
+        (
+            {"NEXUS_CACHE_ADDRESS": "x", "NEXUS_CACHE_WRITE": "yes"},
+            "NEXUS_CACHE_WRITE: 'yes'; expected true or false",
+        ),
+        (
+            {"NEXUS_CACHE_ADDRESS": "x", "NEXUS_CACHE_WRITE": "true\nfalse"},
+            "NEXUS_CACHE_WRITE: $'true\\nfalse'; expected true or false",
+        ),
+    ],
+)
+def test_what_a_shared_cache_cannot_be_is_refused(
+    tmp_path: Path, variables: dict[str, str], words: str
+) -> None:
+    done = use_cache(tmp_path, **variables)
+    assert (done.returncode, done.stdout, done.stderr) == (20, "", f"error: {words}\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("folder", "shown"), [("", "''"), ("/no/such", "'/no/such'")])
+def test_a_folder_that_is_not_there_is_refused(folder: str, shown: str) -> None:
+    done = subprocess.run(
+        ["bash", ".ci/use-cache", *filter(None, [folder])],
+        env={"PATH": os.environ["PATH"], "NEXUS_CACHE_ADDRESS": "x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 20
+    assert done.stderr == f"error: FOLDER: {shown}; expected a folder that is there\n"
 
 
 @pytest.mark.parametrize(
