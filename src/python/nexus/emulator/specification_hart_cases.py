@@ -201,27 +201,7 @@ _WALKS: Final = (
     _walk("no-permission-comes-first", 0x2000_0003, "sd s2, 0(s1)", (15, _PLACE, 0x2000_0003)),
 )
 
-# -- Triggers: the debug specification, chapter "Sdtrig" -----------------------------------------
-
-# What firmware looks at to find out how many there are, and of which kind: the second of two.
-_TRIGGERS: Final = (
-    Question(
-        "triggers-at-power-on",
-        """
-        li t0, 1
-        csrw tselect, t0
-        li t0, 2
-        csrw tselect, t0
-        csrr s4, tselect
-        csrr s5, tdata1
-        csrr s6, tdata2
-        csrr s7, tdata3
-        """,
-        (1, 2 << 60, 0, 0),
-    ),
-)
-
-HART_QUESTIONS: Final = (*_PENDING, *_TIME, *_WALKS, *_TRIGGERS)
+HART_QUESTIONS: Final = (*_PENDING, *_TIME, *_WALKS)
 
 # Sets the clock to where it ends and wraps, with comparators on both sides, and lists every line
 # that it sees in memory: what it sees must not depend on how its time is sliced.

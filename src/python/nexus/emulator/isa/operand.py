@@ -90,9 +90,6 @@ CSR_NAMES: Final = {
     0xF14: "mhartid",
     0xF15: "mconfigptr",
     0x7A0: "tselect",
-    0x7A1: "tdata1",
-    0x7A2: "tdata2",
-    0x7A3: "tdata3",
 }
 _CSRS: Final = {name: number for number, name in CSR_NAMES.items()}
 

@@ -34,10 +34,8 @@ ENVIRONMENT: Final = 0xF1
 COUNTERS: Final = 0xFFFF_FFFF  # cycle, time, instret, and those of events.
 EVENT_COUNTERS: Final = 16  # As many as QEMU has by default; they stay zero.
 
-# How many triggers `tselect` can choose from: as many as QEMU has.  Each is of the type that QEMU's
-# are at power-on, an address match, and can be set to match nothing.
+# How many triggers `tselect` can choose from: as many as QEMU has.  None of them does anything.
 TRIGGERS: Final = 2
-ADDRESS_MATCH: Final = 2 << 60
 
 SATP_SV39: Final = 8
 SATP_SV48: Final = 9
@@ -239,9 +237,6 @@ CSRS: Final[dict[int, Csr]] = {
     0x3A2: _pmpcfg(2),
     **{0x3B0 + i: _pmpaddr(i) for i in range(s.PMPADDR_COUNT)},
     0x7A0: Csr(lambda hart: hart.state[s.TSELECT], _write_tselect),
-    0x7A1: _constant(ADDRESS_MATCH),
-    0x7A2: _constant(0),
-    0x7A3: _constant(0),
     0xB00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
     0xB02: Csr(lambda hart: hart.steps + hart.state[s.INSTRET_OFFSET] & M64, _write_instret),
     0xC00: Csr(lambda hart: hart.ticks + hart.state[s.CYCLE_OFFSET] & M64, _write_cycle),
