@@ -89,5 +89,5 @@ def test_a_mistake_is_named(folder: Path, setting: str, said: str) -> None:
 
 def test_a_kernel_of_another_architecture_is_refused(folder: Path) -> None:
     (folder / "linux").write_bytes(bytes(56) + b"ARM\x64" + bytes(64))
-    with pytest.raises(NexusError, match=r"--image linux: .*it is an Image for AArch64; accepted"):
+    with pytest.raises(NexusError, match=r"--image linux: .*it is an Image for AArch64; expected"):
         _load(folder)

@@ -10,7 +10,7 @@ from nexus.emulator.isa.compressed import ZCB as ROWS
 from nexus.emulator.isa.cpu import parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 
-_WORD = "li a2, 0x80f00000\nsd a0, 0(a2)\n"
+_WORD = "li a2, 0x80080000\nsd a0, 0(a2)\n"
 EXPANDED = {
     "c.zext.b": ("andi a3, a0, 255",),
     "c.sext.b": ("slli a3, a0, 56\nsrai a3, a3, 56",),
