@@ -70,7 +70,10 @@ class Turns:
 
     @property
     def _kept(self) -> list[list[int]]:
-        return [words.tolist() for words in self._parked]
+        kept = [words.tolist() for words in self._parked]
+        for words in kept:
+            words[s.SINK] = 0  # Written at the engine's discretion, never read.
+        return kept
 
     @_kept.setter
     def _kept(self, values: list[list[int]]) -> None:
