@@ -171,6 +171,17 @@ def test_certificates_that_do_not_exist_are_named(host: Path) -> None:
     assert "/none.pem" in done.stderr
 
 
+def test_an_interpreter_that_is_gone_or_closed_is_named(host: Path) -> None:
+    cache = host / "home/.cache/nexus-pants"
+    install_stand_in(host, cache)
+    for python in cache.glob("2.17.1-*/bin/python"):
+        python.unlink()
+        python.symlink_to("/nowhere/python3")
+    done = launch(host, environment(host))
+    assert (done.returncode, done.stdout) == (21, "")
+    assert "bin/python cannot be run" in done.stderr.splitlines()[-1]
+
+
 def test_proxies_of_the_host_are_kept(host: Path) -> None:
     assert seen(host, https_proxy="http://p:1")["https_proxy"] == "http://p:1"
     given = seen(host, PIP_PROXY="http://q:2")

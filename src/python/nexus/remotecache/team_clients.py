@@ -63,27 +63,41 @@ def share(team: Team, place: Path) -> None:
 
 
 def open_for_others(team: Team) -> None:
-    """Let other users pass through a home that only its owner may enter, in this name space.
+    """Let other users pass through folders that only their owner may enter, in this name space.
 
-    What is in it stays where it is and keeps its own modes.
+    What is in them stays where it is and keeps its own modes.
     """
-    home = Path.home()
-    if os.geteuid() or home.stat().st_mode & 0o005 == 0o005:
+    if os.geteuid():
         return
-    held = team.folder / "held"
-    held.mkdir()
-    subprocess.run(["mount", "--bind", home, held], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", home], check=True)
-    for kept in held.iterdir():
-        shown = home / kept.name
-        if kept.is_symlink():
-            shown.symlink_to(kept.readlink())
-            continue
-        if kept.is_dir():
-            shown.mkdir()
-        else:
-            shown.touch()
-        subprocess.run(["mount", "--bind", kept, shown], check=True)
+    for number, folder in enumerate(closed_folders()):
+        held = team.folder / f"held-{number}"
+        held.mkdir()
+        subprocess.run(["mount", "--bind", folder, held], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", folder], check=True)
+        for kept in held.iterdir():
+            show(kept, folder / kept.name)
+
+
+def show(kept: Path, shown: Path) -> None:
+    """Put what a folder held into the one that stands in its place."""
+    if kept.is_symlink():
+        shown.symlink_to(kept.readlink())
+        return
+    if kept.is_dir():
+        shown.mkdir()
+    else:
+        shown.touch()
+    subprocess.run(["mount", "--bind", kept, shown], check=True)
+
+
+def closed_folders() -> list[Path]:
+    """The home, and folders on the way to the Pants of this machine, that others may not enter.
+
+    The interpreter of Pants may lie in another home than this one.
+    """
+    ends = [Path.home(), *(it.resolve().parent for it in pants_cache().glob("*/bin/python"))]
+    folders = {folder for end in ends for folder in (end, *end.parents)}
+    return sorted(it for it in folders if it.is_dir() and it.stat().st_mode & 0o005 != 0o005)
 
 
 def pants_cache() -> Path:
