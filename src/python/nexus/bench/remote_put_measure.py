@@ -10,7 +10,6 @@ from statistics import median
 from typing import Final
 
 from nexus.core.randomness import KeyedRandom
-from nexus.emulator.board import AttachedDrive
 from nexus.emulator.elf import parse
 from nexus.emulator.inspect import read_memory
 from nexus.emulator.machine import Machine
@@ -19,9 +18,8 @@ from nexus.harness import arguments
 from nexus.harness.loading import load_plan
 from nexus.harness.plan import Plan
 from nexus.image import bootfs
-from nexus.scene.drive import VolatileDrive
 from nexus.scene.engine import engine_with
-from nexus.scene.machine import options_of
+from nexus.scene.machine import new_drives, options_of
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.world import SentFrame, World
 
@@ -101,10 +99,7 @@ class Rig:
             each.label: Machine(
                 options_of(
                     each,
-                    [
-                        AttachedDrive(drive.slot, VolatileDrive(drive.content), drive.is_read_only)
-                        for drive in each.drives
-                    ],
+                    new_drives(each),
                     EntropyStream(random, each.label),
                     engine_with(native),
                 )

@@ -15,14 +15,12 @@ from typing import Final
 import pytest
 
 from nexus.core.randomness import KeyedRandom
-from nexus.emulator.board import AttachedDrive
 from nexus.emulator.machine import Machine
 from nexus.emulator.native_interpreter_support import INTERPRETER
 from nexus.harness import arguments
 from nexus.harness.loading import load_plan
-from nexus.scene.drive import VolatileDrive
 from nexus.scene.engine import engine_with
-from nexus.scene.machine import options_of
+from nexus.scene.machine import new_drives, options_of
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.world import World
 
@@ -54,10 +52,7 @@ def run(world: str) -> tuple[dict[str, Counter[bytes]], set[bytes]]:
         each.label: Machine(
             options_of(
                 each,
-                [
-                    AttachedDrive(drive.slot, VolatileDrive(drive.content), drive.is_read_only)
-                    for drive in each.drives
-                ],
+                new_drives(each),
                 EntropyStream(random, each.label),
                 engine_with(INTERPRETER.read_bytes()),
             )

@@ -170,12 +170,11 @@ def boot(
         PlanError: an image is none, or the native code is not this version's.
         EngineUnavailableError: the engine is not here.
     """
-    from nexus.emulator.board import AttachedDrive
     from nexus.emulator.machine import ENGINES
     from nexus.emulator.machine import Machine as EmulatedMachine
     from nexus.harness.debug import debug
     from nexus.scene.drive import VolatileDrive
-    from nexus.scene.machine import RecordedEntropy, options_of
+    from nexus.scene.machine import RecordedEntropy, new_drives, options_of
 
     if engine not in ENGINES:
         raise EngineUnavailableError(
@@ -195,13 +194,7 @@ def boot(
         shown = "native instead of translated, to record coverage"
     random = KeyedRandom(plan.seed)
     # What outlives the power of a machine: its drives, and chance that was not yet drawn.
-    drives = {
-        machine.label: [
-            AttachedDrive(drive.slot, VolatileDrive(drive.content), drive.is_read_only)
-            for drive in machine.drives
-        ]
-        for machine in plan.machines
-    }
+    drives = {machine.label: new_drives(machine) for machine in plan.machines}
     entropy = {
         machine.label: RecordedEntropy(EntropyStream(random, machine.label))
         for machine in plan.machines

@@ -10,6 +10,7 @@ from nexus.emulator.board import AttachedDrive
 from nexus.emulator.isa.cpu import parse_cpu
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
+from nexus.scene.drive import VolatileDrive
 from nexus.scene.engine import REFERENCE, TRANSLATED, EngineCode
 from nexus.scene.guest import CONFIG_FILE, Guest
 from nexus.simulation.entropy import EntropyStream
@@ -32,6 +33,14 @@ class RecordedEntropy:
         if count == KEY_BYTES:
             self.keys.append(data)
         return data
+
+
+def new_drives(guest: Guest) -> list[AttachedDrive]:
+    """The guest's disks, as they are before its first power-on."""
+    return [
+        AttachedDrive(drive.slot, VolatileDrive(drive.content), drive.is_read_only)
+        for drive in guest.drives
+    ]
 
 
 def options_of(
