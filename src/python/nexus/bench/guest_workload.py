@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.bench.flat_elf import flat_elf
 from nexus.bench.guest_float import LINEAR_ALGEBRA
 from nexus.bench.guest_paging import PAGING
+from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
 
 # Prints s10 in hexadecimal, then ends the run.
@@ -259,7 +259,7 @@ class Workload:
     def elf(self, divisor: int = 1) -> bytes:
         """The program, with `1 / divisor` of its rounds."""
         start = f"li s11, {max(1, self.rounds // divisor)}\n"
-        return flat_elf(assemble(start + self.source() + _FINISH))
+        return executable(assemble(start + self.source() + _FINISH))
 
 
 WORKLOADS: Final[Mapping[str, Workload]] = {
