@@ -18,12 +18,16 @@ from nexus.core.commandline import CommandLine, fail, one_of
 from nexus.core.errors import UsageError
 from nexus.entry.program import run_program
 
-_FIRST: Final = tuple(sorted({name.split()[0] for name in COMMANDS} | {"help", "--version"}))
-_HELPED: Final = tuple(sorted({name.split()[0] for name in COMMANDS}))
-
-
-def _second(group: str) -> list[str]:
-    return sorted(name.split()[1] for name in COMMANDS if name.startswith(f"{group} "))
+_HELPED: Final = sorted({name.split()[0] for name in COMMANDS})
+_FIRST: Final = sorted([*_HELPED, "help", "--version"])
+# What may follow a first word.
+_SECOND: Final = {
+    **{
+        group: sorted(name.split()[1] for name in COMMANDS if name.startswith(f"{group} "))
+        for group in GROUPS
+    },
+    "help": _HELPED,
+}
 
 
 _BASH: Final = """\
@@ -131,8 +135,7 @@ def _cases(script: str, offer: str, at: int, values: str) -> str:
         if words:
             last = command.name.split()[-1]
             by_option.append(f'    "{command.name}:{last}") {values}="{" ".join(words)}" ;;\n')
-    second = {**{group: _second(group) for group in GROUPS}, "help": _HELPED}
-    groups = [f"    {at}:{g}) {offer.format(' '.join(second[g]))} ;;\n" for g in second]
+    groups = [f"    {at}:{g}) {offer.format(' '.join(it))} ;;\n" for g, it in _SECOND.items()]
     return script.format(
         first=" ".join(_FIRST),
         groups="".join(groups),
@@ -147,8 +150,7 @@ def fish() -> str:
     from nexus.cli.describing import describe_all
 
     lines = [_fish("__nexus_begins", (), words=_FIRST)]
-    lines += [_fish("__nexus_begins", (group,), words=_second(group)) for group in GROUPS]
-    lines.append(_fish("__nexus_begins", ("help",), words=_HELPED))
+    lines += [_fish("__nexus_begins", (word,), words=it) for word, it in _SECOND.items()]
     for command in describe_all():
         path = command.name.split()
         for argument in command.arguments:
