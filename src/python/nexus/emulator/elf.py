@@ -92,7 +92,7 @@ def parse(image: bytes, part: str = "kernel") -> Image:
 
 
 def loaded_headers(image: bytes) -> list[ProgramHeader]:
-    """What is loaded of an executable, for who needs its virtual addresses.
+    """List the headers of the segments that are loaded; they have virtual addresses, too.
 
     Raises:
         ImageError: It is not one of this machine.

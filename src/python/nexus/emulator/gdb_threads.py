@@ -10,7 +10,7 @@ from typing import Final
 
 from nexus.emulator.gdb_number import number
 from nexus.emulator.history import History
-from nexus.emulator.reference import state as s
+from nexus.emulator.inspect import doing
 from nexus.emulator.reference.core import Core
 
 _ANY: Final = (b"0", b"-1")
@@ -73,7 +73,7 @@ class GdbThreads:
     def is_alive(self, rest: bytes) -> bytes:
         """`T`: whether there is such a hart."""
         if rest not in _ANY:
-            number(rest)  # Something that is no number at all is another mistake.
+            number(rest)  # A text that is not a number gets another error than a hart not here.
         try:
             self.find(rest)
         except ValueError:
@@ -94,6 +94,4 @@ class GdbThreads:
         return None
 
     def _describe(self, hart: int) -> str:
-        state = self._timeline.machine.core(hart).state
-        turn = ", its turn" if hart == self._timeline.machine.turn else ""
-        return f"hart {hart}{', waits (wfi)' if state[s.WAITING] else turn}"
+        return f"hart {hart}{doing(self._timeline.machine, hart)}"

@@ -105,6 +105,13 @@ def write_csr(core: Core, number: int, value: int) -> bool:
     return True
 
 
+def doing(machine: Machine, number: int) -> str:
+    """What a hart is doing, to end a line about it; empty where its turn is still to come."""
+    if machine.core(number).state[s.WAITING]:
+        return ", waits (wfi)"
+    return ", its turn" if number == machine.turn else ""
+
+
 def instruction_at(machine: Machine, pc: int) -> int | None:
     """The 16 or 32 bits at pc, or None if there is no memory."""
     low = read_memory(machine, pc, 2)

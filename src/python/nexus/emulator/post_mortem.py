@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nexus.emulator.cause_names import MODES, describe_cause, interrupt_name
-from nexus.emulator.inspect import read_csr, read_memory
+from nexus.emulator.inspect import doing, read_csr, read_memory
 from nexus.emulator.isa.operand import REGISTER_NAMES
 from nexus.emulator.machine import Machine
 from nexus.emulator.reference import state as s
@@ -62,11 +62,8 @@ def _harts(machine: Machine, place: Place) -> list[str]:
     lines = []
     for number in range(machine.harts):
         state = machine.core(number).state
-        turn = ", its turn" if number == machine.turn else ""
-        rest = ", waits (wfi)" if state[s.WAITING] else turn
-        lines.append(
-            f"hart {number}: {MODES[state[s.PRIVILEGE]]} mode at {place(state[s.PC])}{rest}"
-        )
+        where = f"{MODES[state[s.PRIVILEGE]]} mode at {place(state[s.PC])}"
+        lines.append(f"hart {number}: {where}{doing(machine, number)}")
     return lines
 
 
