@@ -40,8 +40,9 @@ def read_lines_file(path: Path) -> list[PartLines]:
         ReadingError: it is neither.
         CoverageError: the ELF has no debug information.
     """
-    if read_bytes(path)[:4] == _ELF:
-        return lines_of_elf(read_bytes(path), show(str(path)))
+    content = read_bytes(path)
+    if content[:4] == _ELF:
+        return lines_of_elf(content, show(str(path)))
     text = read_text(path)
     try:
         # The model that the schema is made of; the schema itself finds the words for a mistake.
@@ -53,7 +54,7 @@ def read_lines_file(path: Path) -> list[PartLines]:
 
 def lines_of_elf(elf: bytes, what: str, root: str = "") -> list[PartLines]:
     """The lines of an ELF that was compiled with debug information."""
-    from nexus.coverage.dwarf import read_lines  # Imported by who reads an ELF alone.
+    from nexus.coverage.dwarf import read_lines  # Only readers of an ELF need it.
 
     return [read_lines(elf, parts_of(elf, what)[0], what, root)]
 
