@@ -2,7 +2,7 @@
 
 The table of docs/spec/rpc.md, *Messages as frames*.  A gateway writes what a peer's parameters say,
 be it sensible or not: what the service refuses it is to refuse in its own words.  `methods` is for
-callers, who are told before they ask.
+callers: it refuses such parameters before a call is made.
 """
 
 from __future__ import annotations
