@@ -97,11 +97,6 @@ class Executed:
             for virtual, page in pages.items():
                 self.add(name, digest, virtual, page)
 
-    def has(self, name: str, digest: str, address: int) -> bool:
-        """Whether the instruction at an address was executed."""
-        page = self.parts.get((name, digest), {}).get(address & -PAGE_BYTES)
-        return page is not None and bool(page.executed >> _half(address) & 1)
-
 
 class Reached:
     """What was executed of one part, laid out for many questions about its addresses."""
