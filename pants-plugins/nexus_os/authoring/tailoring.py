@@ -33,7 +33,6 @@ from nexus_os.targets.zig import ZigModule, ZigRootSourceField, ZigTest
 
 _MODULE_ROOT = ZigRootSourceField.default
 _C_ENDINGS = (".c", ".S")
-_SCRIPT_ENDING = ".ld"
 
 # A `test` block of zig, with a name or without.
 _TEST_BLOCK = re.compile(r'^\s*test\s*("|\{|\w)', re.MULTILINE)

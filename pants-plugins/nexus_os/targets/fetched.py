@@ -30,7 +30,7 @@ class FetchedSourceField(SingleSourceField):
 class FetchedByField(StringField):
     alias = "fetched_by"
     required = True
-    help = "The command that puts the file there, for who misses it."
+    help = "The command that puts the file there. The report of a test without the file names it."
 
 
 class FetchedFile(Target):
