@@ -25,11 +25,15 @@ _REFUSAL: Final = 1
 
 
 class Answered(NamedTuple):
-    """An answer: results, which are to be read as those of the method, or a refusal."""
+    """An answer: results, which are to be read as those of the method, or a refusal.
+
+    `is_laid_out` says that these are results, and that the message looks as our writers make it.
+    """
 
     correlation: int
     status: Status
     message: bytes
+    is_laid_out: bool = False
 
 
 def encode_results(correlation: int, results: Struct) -> bytes:
@@ -38,9 +42,7 @@ def encode_results(correlation: int, results: Struct) -> bytes:
     Raises:
         LocalProtocolError: they are longer than a message may be.
     """
-    segment = segment_of(results, _WORDS)
-    words = _WORDS + len(segment) // 8
-    return _ANSWER.pack(0, words, _ROOT, correlation, _RESULTS, 0, 0) + segment
+    return _with_results(correlation, segment_of(results, _WORDS))
 
 
 def encode_reply(method: Method, correlation: int, reply: bytes) -> bytes:
@@ -53,8 +55,7 @@ def encode_reply(method: Method, correlation: int, reply: bytes) -> bytes:
     segment = _STATUSES_ONLY[method.service, method.number].get(reply)
     if segment is None:
         return encode_results(correlation, read_reply(method, reply))
-    words = _WORDS + len(segment) // 8
-    return _ANSWER.pack(0, words, _ROOT, correlation, _RESULTS, 0, 0) + segment
+    return _with_results(correlation, segment)
 
 
 def encode_refusal(correlation: int, status: Status) -> bytes:
@@ -71,7 +72,7 @@ def read_answer(message: bytes) -> Answered:
         RemoteProtocolError: it is none.
     """
     if _has_results(message):
-        return Answered(int.from_bytes(message[16:24], "little"), Status.OK, message)
+        return Answered(int.from_bytes(message[16:24], "little"), Status.OK, message, True)
     try:
         answer = Reader(message, LIMITS).root(contract.Answer)
     except MalformedMessage as exc:
@@ -91,7 +92,7 @@ def read_results(method: Method, answered: Answered) -> Any:
     """
     message, flat = answered.message, flat_of(method.results)
     results: Any = None
-    if flat is not None and _has_results(message):
+    if flat is not None and answered.is_laid_out:
         results = flat.read(message, _ANSWER.size)
     if results is None:
         try:
@@ -111,11 +112,16 @@ def reply_of(spoken: Spoken, answered: Answered) -> bytes:
         RemoteProtocolError, LocalProtocolError: no service answers so.
     """
     method, message = spoken.method, answered.message
-    if spoken.nonce is None and _has_results(message):
+    if spoken.nonce is None and answered.is_laid_out:
         frame = _REPLIES[method.service, method.number].get(message[_ANSWER.size :])
         if frame is not None:
             return frame
     return reply_frame(spoken, read_results(method, answered))
+
+
+def _with_results(correlation: int, segment: bytes) -> bytes:
+    words = _WORDS + len(segment) // 8
+    return _ANSWER.pack(0, words, _ROOT, correlation, _RESULTS, 0, 0) + segment
 
 
 def _has_results(message: bytes) -> bool:
