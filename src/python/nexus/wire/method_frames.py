@@ -50,14 +50,9 @@ def _write_name(params: Any) -> bytes:
     return bytes((len(name),)) + name
 
 
-def _write_path(params: Any) -> bytes:
-    path: bytes = params.path.encode()
-    return _U16.pack(len(path)) + path
-
-
-def _write_key(params: Any) -> bytes:
-    key: bytes = params.key.encode()
-    return _U16.pack(len(key)) + key
+def _write_text(text: str) -> bytes:
+    octets = text.encode()
+    return _U16.pack(len(octets)) + octets
 
 
 def _write_put(params: Any) -> bytes:
@@ -68,9 +63,8 @@ def _write_put(params: Any) -> bytes:
 
 def _write_list(params: Any) -> bytes:
     prefix: bytes = params.prefix.encode()
-    after: bytes = params.after.encode()
     # Behind all else, and not there if it is empty.
-    rest = _U16.pack(len(after)) + after if after else b""
+    rest = _write_text(params.after) if params.after else b""
     return _LIST.pack(len(prefix), params.limit) + prefix + rest
 
 
@@ -122,8 +116,8 @@ def _read_fixed(layout: Layout) -> Callable[[bytes], _Fields]:
 _Tail = tuple[Callable[[Any], bytes], Callable[[bytes], _Fields]]
 
 _EMPTY: Final = Layout("")
-_TEXT_PATH: Final = (_write_path, _read_text)
-_TEXT_KEY: Final = (_write_key, _read_text)
+_TEXT_PATH: Final[_Tail] = (lambda params: _write_text(params.path), _read_text)
+_TEXT_KEY: Final[_Tail] = (lambda params: _write_text(params.key), _read_text)
 _NOTHING: Final = (_write_nothing, _read_fixed(_EMPTY))
 
 # What stands behind the operation: how it is written of the parameters, and read.
