@@ -235,9 +235,7 @@ class Calls:
     def unsaid(self, names: tuple[int, ...]) -> None:
         """Give up on calls that the peer has no ears for."""
         for name in names:
-            pending = self._pending.get(name)
-            if pending is not None and not pending.future.done():
-                pending.future.set_exception(self._deaf())
+            self._give_up(name, self._deaf())
 
     def close(self) -> None:
         """Give up on everything that waits."""
@@ -261,10 +259,14 @@ class Calls:
         return spoken
 
     def _fail(self, correlation: int, exc: Exception) -> None:
-        pending = self._pending.get(self._epoch | correlation)
+        text = f"{self.settings.device_id} answered with {exc}"
+        self._give_up(self._epoch | correlation, FailedError(text))
+
+    def _give_up(self, name: int, exc: Exception) -> None:
+        """End a call that still waits."""
+        pending = self._pending.get(name)
         if pending is not None and not pending.future.done():
-            text = f"{self.settings.device_id} answered with {exc}"
-            pending.future.set_exception(FailedError(text))
+            pending.future.set_exception(exc)
 
     def _deaf(self) -> NoMessagesError:
         text = f"{self.settings.device_id} takes no calls as messages, and `rpc` is"
