@@ -10,6 +10,7 @@ from nexus.contract import samgr
 from nexus.dsoftbus.ask import Ask
 from nexus.dsoftbus.audit import Outcome
 from nexus.dsoftbus.carrier import Answered, Carrier, Event, Nonsense, Offer, Pulled, Unsaid
+from nexus.dsoftbus.carrier_scene import carry
 from nexus.dsoftbus.mux import MODEL, Acknowledged, HalfClosed, Mux, Opened, WasReset
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason
 from nexus.dsoftbus.noise import Role
@@ -29,13 +30,6 @@ ANSWER = encode_results(1, samgr.ResolveStatusResults())
 def ask(number: int = 1, name: str = "x") -> Ask:
     params = samgr.ResolveStatusParams(name)
     return Ask(Request(1, number, 1000, METHOD.request(params)), METHOD, params)
-
-
-def carry(source: Carrier, target: Carrier) -> list[Event]:
-    events: list[Event] = []
-    while (frame := source.next_frame()) is not None:
-        events += target.receive(frame)
-    return events
 
 
 def settle(a: Carrier, b: Carrier) -> list[Event]:

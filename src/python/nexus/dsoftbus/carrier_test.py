@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nexus.dsoftbus.audit import Outcome
-from nexus.dsoftbus.carrier import Answered, Carrier, Event, Mode, Nonsense, Pulled
+from nexus.dsoftbus.carrier import Answered, Carrier, Mode, Nonsense, Pulled
+from nexus.dsoftbus.carrier_scene import carry
 from nexus.dsoftbus.mux import MODEL, Mux, Opened, WasReset
 from nexus.dsoftbus.mux_scene import move
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason, StreamState
@@ -16,13 +17,6 @@ from nexus.wire.gateway import Request, Response, Status
 
 CALL = Request(1, 1, 1000, b"SM\1\6\1x").encode()
 ANSWER = Response(Status.OK, 1, b"SM\1\x86").encode()
-
-
-def carry(source: Carrier, target: Carrier) -> list[Event]:
-    events: list[Event] = []
-    while (frame := source.next_frame()) is not None:
-        events += target.receive(frame)
-    return events
 
 
 def pair(own_b: wire.Settings | None = MODEL) -> tuple[Carrier, Carrier]:
