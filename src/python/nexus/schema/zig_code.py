@@ -116,11 +116,12 @@ pub const methods = [_]Method{{
 
 def write_methods(modules: tuple[Module, ...]) -> str:
     """Write the table of all methods, by service and number."""
-    found = []
-    for module in modules:
-        for interface in module.interfaces:
-            (service,) = (row for row in services_of(modules) if row.name == interface.serves)
-            found.append((service, module, interface))
+    services = {service.name: service for service in services_of(modules)}
+    found = [
+        (services[interface.serves], module, interface)
+        for module in modules
+        for interface in module.interfaces
+    ]
     found.sort(key=lambda row: row[0].number)
     return _METHODS.format(
         note=NOTE.format("the interfaces of the schema"),
