@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from nexus.dsoftbus.io.settings import BusError
-from nexus.remotefs.package.io.positioned import Positioned
+from nexus.remotefs.package.io.positioned import PeerFile
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import check_closed, data_of
 from nexus.remotefs.package.window import SESSION_LOST, ChangedError, Piece, Window
@@ -32,7 +32,7 @@ class Client(Protocol):
         ...
 
 
-class AsyncRemoteFile(Positioned):
+class AsyncRemoteFile(PeerFile):
     """An open file of a peer."""
 
     def __init__(self, client: Client, name: str, handle: int, size: int, session: int) -> None:
@@ -45,31 +45,7 @@ class AsyncRemoteFile(Positioned):
         self._window = Window(size, client.outstanding_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
-        self._reading = asyncio.Lock()
         self._error: Exception | None = None
-        self._is_closed = False
-
-    async def read(self, size: int = -1) -> bytes:
-        """Read exactly `size` bytes, fewer only at the end of the file.
-
-        Raises:
-            PackageError: the peer refuses or fails.
-            ChangedError: the session was lost, or the peer has another file there now.
-            BusError: the peer cannot be reached.
-        """
-        async with self._reading:
-            data = await self._read(self._position, size)
-            self._position += len(data)
-            return data
-
-    async def read_at(self, offset: int, size: int) -> bytes:
-        """Read from a place, and leave the position where it is.
-
-        Raises:
-            As `read`.
-        """
-        async with self._reading:
-            return await self._read(offset, size)
 
     async def close(self) -> None:
         """Close the handle at the peer."""
@@ -86,11 +62,8 @@ class AsyncRemoteFile(Positioned):
         finally:
             self._client.let_go()
 
-    async def _read(self, offset: int, size: int) -> bytes:
-        if self._is_closed:
-            raise ValueError("read of a closed file")
-        left = max(self.size - offset, 0)
-        self._window.demand(offset, left if size < 0 else min(size, left))
+    async def _range(self, offset: int, length: int) -> bytes:
+        self._window.demand(offset, length)
         while (data := self._window.take()) is None:
             self._fill()
             if self._error is not None:

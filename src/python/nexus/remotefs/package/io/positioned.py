@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -41,3 +42,45 @@ class Positioned(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close it."""
+
+
+class PeerFile(Positioned):
+    """A file whose bytes come from a peer, for one reader at a time."""
+
+    def __init__(self, size: int) -> None:
+        """Begin at the beginning."""
+        super().__init__(size)
+        self._reading = asyncio.Lock()
+        self._is_closed = False
+
+    async def read(self, size: int = -1) -> bytes:
+        """Read exactly `size` bytes, fewer only at the end of the file.
+
+        Raises:
+            PackageError: the peer refuses or fails.
+            ChangedError: the peer serves something else now, or lost what was open.
+            BusError: the peer cannot be reached.
+        """
+        async with self._reading:
+            data = await self._read(self._position, size)
+            self._position += len(data)
+            return data
+
+    async def read_at(self, offset: int, size: int) -> bytes:
+        """Read from a place, and leave the position where it is.
+
+        Raises:
+            As `read`.
+        """
+        async with self._reading:
+            return await self._read(offset, size)
+
+    async def _read(self, offset: int, size: int) -> bytes:
+        if self._is_closed:
+            raise ValueError("read of a closed file")
+        left = max(self.size - offset, 0)
+        return await self._range(offset, left if size < 0 else min(size, left))
+
+    @abstractmethod
+    async def _range(self, offset: int, length: int) -> bytes:
+        """Get so many bytes from a place; all of them are in the file."""

@@ -6,11 +6,10 @@ round trips and a whole file few requests.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from nexus.remotefs.package.io.positioned import Positioned
+from nexus.remotefs.package.io.positioned import PeerFile
 from nexus.remotefs.package.io.stream import Found
 from nexus.remotefs.package.window import ChangedError
 from nexus.wire.package_stream import LENGTH_MAX
@@ -22,7 +21,7 @@ AHEAD_BYTES_MAX: Final = 4 << 20
 Fetch = Callable[[int, int], Awaitable[Found]]
 
 
-class RangeFile(Positioned):
+class RangeFile(PeerFile):
     """A file as it was when it was opened.  No handle is open at the peer."""
 
     def __init__(self, name: str, first: Found, fetch: Fetch) -> None:
@@ -39,41 +38,11 @@ class RangeFile(Positioned):
         self._fetch = fetch
         self._start, self._kept = 0, first.data  # What was fetched last, and from where.
         self._ahead = AHEAD_BYTES_MIN
-        self._reading = asyncio.Lock()
-        self._is_closed = False
-
-    async def read(self, size: int = -1) -> bytes:
-        """Read exactly `size` bytes, fewer only at the end of the file.
-
-        Raises:
-            PackageError: the peer refuses or fails.
-            ChangedError: the peer serves something else now.
-            BusError: the peer cannot be reached.
-        """
-        async with self._reading:
-            data = await self._read(self._position, size)
-            self._position += len(data)
-            return data
-
-    async def read_at(self, offset: int, size: int) -> bytes:
-        """Read from a place, and leave the position where it is.
-
-        Raises:
-            As `read`.
-        """
-        async with self._reading:
-            return await self._read(offset, size)
 
     async def close(self) -> None:
         """Let go of what was fetched."""
         self._is_closed = True
         self._kept = b""
-
-    async def _read(self, offset: int, size: int) -> bytes:
-        if self._is_closed:
-            raise ValueError("read of a closed file")
-        left = max(self.size - offset, 0)
-        return await self._range(offset, left if size < 0 else min(size, left))
 
     async def _range(self, offset: int, length: int) -> bytes:
         pieces = []
