@@ -20,15 +20,14 @@ import pytest
 
 from nexus.campaign import simulate
 from nexus.cli.main import main as nexus
-from nexus.emulator.gdb_packet import Deframer, Packet, encode
 from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.harness.debugger_support import PC, Debugger
 
 IMAGE: Final = Path("src.guest/system.elf").resolve()
 PACKAGES: Final = Path("testprojects.packages/packages.img").resolve()
 WORLD: Final = Path("ci/os2vm.toml").resolve()
 NATIVE: Final = ("--native-blob", str(Path(INTERPRETER).resolve()))
 TIMEOUT_S: Final = 60
-PC: Final = 0x20
 
 SCENARIO: Final = f"""\
 world = "{WORLD}"
@@ -108,30 +107,12 @@ def debugging(replay: Path, *more: str, **variables: str) -> Iterator[subprocess
         process.communicate()
 
 
-class Debugger:
-    """Speaks to the command as GDB would."""
-
-    def __init__(self, where: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(TIMEOUT_S)
-        self._socket.connect(str(where))
-        self._deframer = Deframer()
-        assert self.ask("QStartNoAckMode") == "OK"
-
-    def ask(self, command: str) -> str:
-        self._socket.sendall(encode(command.encode()))
-        while True:
-            data = self._socket.recv(4096)
-            assert data, "the command has hung up"
-            packets = [e.data for e in self._deframer.feed(data) if isinstance(e, Packet)]
-            if packets:
-                return packets[0].decode()
-
-    def pc(self) -> int:
-        return int.from_bytes(bytes.fromhex(self.ask(f"p{PC:x}")), "little")
-
-    def leave(self) -> None:
-        self._socket.close()
+def connect(where: Path) -> Debugger:
+    """Speak to the command through its socket."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(TIMEOUT_S)
+    connection.connect(str(where))
+    return Debugger(connection)
 
 
 @pytest.mark.parametrize("last", ["D", "vKill;1"])
@@ -145,11 +126,11 @@ def test_a_machine_stands_still_at_the_instant_and_takes_one_step(
         said = [process.stderr.readline() for _ in range(2)]
         assert f"target remote {where}" in "".join(said)
         assert "debug: machine A stands still at 25.500 ms\n" in said
-        debugger = Debugger(where)
+        debugger = connect(where)
         assert debugger.ask("?") == "S05"
-        before = debugger.pc()
+        before = debugger.register(PC)
         assert debugger.ask("vCont;s") == "S05"
-        assert debugger.pc() != before
+        assert debugger.register(PC) != before
         assert debugger.ask(last) == "OK"
         debugger.leave()
         _, rest = process.communicate(timeout=TIMEOUT_S)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from nexus.emulator.gdb_packet import Deframer, Packet, encode
 from nexus.emulator.isa.assemble import assemble_with_symbols
 from nexus.emulator.program_support import program
 from nexus.harness import os2vm
+from nexus.harness.debugger_support import PC, Debugger
 
 NODE = """
 [node]
@@ -68,33 +68,6 @@ text: .byte 104, 105, 10, 0
 """
 
 
-class Debugger:
-    """Speaks to the run as GDB would."""
-
-    def __init__(self, where: tuple[str, int]) -> None:
-        self._socket = socket.create_connection(where, timeout=30)
-        self._deframer = Deframer()
-        assert self.ask("QStartNoAckMode") == "OK"
-
-    def ask(self, command: str) -> str:
-        self._socket.sendall(encode(command.encode()))
-        while True:
-            data = self._socket.recv(4096)
-            assert data, "the run has hung up"
-            packets = [e.data for e in self._deframer.feed(data) if isinstance(e, Packet)]
-            if packets:
-                return packets[0].decode()
-
-    def register(self, number: int) -> int:
-        return int.from_bytes(bytes.fromhex(self.ask(f"p{number:x}")), "little")
-
-    def say(self, command: str) -> None:
-        self._socket.sendall(encode(command.encode()))
-
-    def leave(self) -> None:
-        self._socket.close()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for index, name in enumerate("ab", 1):
@@ -128,7 +101,8 @@ class Run:
             r"os2vm: machine B: debugger: target remote (127\.0\.0\.1):(\d+)\n", line
         )
         assert found, line
-        self.debugger = Debugger((found[1], int(found[2])))
+        place = (found[1], int(found[2]))
+        self.debugger = Debugger(socket.create_connection(place, timeout=30))
 
     def end(self) -> int:
         try:
@@ -144,11 +118,11 @@ def test_breakpoints_steps_and_the_same_run_in_the_end(folder: Path) -> None:
     assert os2vm.main(command(folder, "plain")) == 0
     run = Run(folder)
     debugger = run.debugger
-    assert debugger.register(32) == 0x8000_0000
+    assert debugger.register(PC) == 0x8000_0000
     assert debugger.ask(f"Z0,{symbols['count']:x},4") == "OK"
     for left in (5, 4, 3):
         assert debugger.ask("c") == "S05"
-        assert (debugger.register(32), debugger.register(18)) == (symbols["count"], left)
+        assert (debugger.register(PC), debugger.register(18)) == (symbols["count"], left)
     assert debugger.ask("s") == "S05"
     assert debugger.register(18) == 2
     assert debugger.ask("bs") == "T05replaylog:begin;"
