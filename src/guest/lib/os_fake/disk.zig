@@ -1,10 +1,11 @@
 //! A virtio disk for tests on the host: it serves when its driver waits, and what was not flushed
-//! is lost when the test says that the power fails.
+//! is lost when the test says that the power fails. Out of memory ends the test.
 
 const std = @import("std");
 const os = @import("os");
 const Kernel = @import("root.zig").Kernel;
-const Ring = @import("ring.zig").Ring;
+const ring_file = @import("ring.zig");
+const Ring = ring_file.Ring;
 
 const sector_bytes = 512;
 const device_block = 2;
@@ -15,7 +16,7 @@ pub const Kind = enum(u32) { read = 0, write = 1, flush = 4 };
 pub const Seen = struct { kind: Kind, sector: u64, len: usize };
 
 pub const Disk = struct {
-    registers: [0x80]u32 align(8) = @splat(0),
+    registers: [0x80]u32 align(8),
     content: []u8,
     /// What a power cut leaves.
     durable: []u8,
@@ -29,17 +30,13 @@ pub const Disk = struct {
 
     pub fn init(gpa: std.mem.Allocator, features: u32, sectors: usize) Disk {
         var self: Disk = .{
+            .registers = ring_file.registersOf(device_block, features),
             .content = gpa.alloc(u8, sectors * sector_bytes) catch unreachable,
             .durable = gpa.alloc(u8, sectors * sector_bytes) catch unreachable,
             .gpa = gpa,
         };
         @memset(self.content, 0);
         @memset(self.durable, 0);
-        self.registers[0] = 0x7472_6976;
-        self.registers[1] = 2;
-        self.registers[2] = device_block;
-        self.registers[4] = features | 1; // bit 0 of the upper half is VERSION_1
-        self.registers[0x34 / 4] = 256;
         self.registers[0x100 / 4] = @intCast(sectors);
         return self;
     }

@@ -1,5 +1,6 @@
 //! The device's side of a split virtqueue (virtio 1.1, section 2.6), for tests on the host. Where
 //! its parts lie is what the driver wrote into the device's registers; addresses are the host's.
+//! And those registers, as a driver finds them.
 
 const std = @import("std");
 
@@ -9,6 +10,18 @@ const queue_driver = 0x090 / 4;
 const queue_device = 0x0A0 / 4;
 const next_flag = 1;
 const writable_flag = 2;
+
+/// A virtio-mmio device of this kind with these features, in plain memory; see lib/virtio.
+pub fn registersOf(kind: u32, features: u32) [0x80]u32 {
+    var registers: [0x80]u32 = @splat(0);
+    registers[0] = 0x7472_6976;
+    registers[1] = 2;
+    registers[2] = kind;
+    // One register shows both halves; bit 0 of the upper half is VERSION_1.
+    registers[4] = features | 1;
+    registers[0x34 / 4] = 256;
+    return registers;
+}
 
 pub const Part = struct { bytes: []u8, is_writable: bool };
 

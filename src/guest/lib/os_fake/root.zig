@@ -4,8 +4,7 @@
 //!     var kernel: os_fake.Kernel = .{ .name = "policyd", .script = &.{
 //!         .{ .message = .{ .sender = alice, .payload = frame } },
 //!     } };
-//!     kernel.install();
-//!     try testing.expectError(error.Broken, service.main()); // the end of the script
+//!     try kernel.play(service.main); // to the end of the script
 //!     try testing.expectEqualStrings(reply, kernel.sentTo(client)[0]);
 //!
 //! Rules of this file
@@ -14,6 +13,7 @@
 //! 2. Time goes on only when the service waits, to the deadline or to the script's next step.
 //! 3. A capability that was cloned or came with a message is open until it is closed or sent away;
 //!    closing one that is not open panics.
+//! 4. `catch unreachable` stands behind each allocation: a test that runs out of memory ends.
 //!
 //! Circle: with disk.zig. The disk is a device of this kernel and reads the service's memory
 //! through it; the kernel lets the disk serve when its driver waits.
@@ -23,7 +23,8 @@ const os = @import("os");
 const abi = os.abi;
 pub const Disk = @import("disk.zig").Disk;
 pub const disk = @import("disk.zig");
-pub const Ring = @import("ring.zig").Ring;
+pub const ring = @import("ring.zig");
+pub const Ring = ring.Ring;
 
 /// Where the reply of a message of the script goes, if it asks for one; the next message's is one
 /// higher.
@@ -101,6 +102,12 @@ pub const Kernel = struct {
         current = self;
         os.sys.stand_in = take;
         os.name_on_host = self.name;
+    }
+
+    /// Run a service's `main` on this kernel until the script has ended.
+    pub fn play(self: *Kernel, main: anytype) !void {
+        self.install();
+        try std.testing.expectError(error.Broken, main());
     }
 
     pub fn deinit(self: *Kernel) void {

@@ -40,9 +40,12 @@ fn answer(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
         unreachable;
 }
 
+fn start(script: []const os_fake.Step) Kernel {
+    return .{ .name = "bundlemgrd", .routes = routes, .answer = answer, .script = script };
+}
+
 fn run(kernel: *Kernel) !void {
-    kernel.install();
-    try testing.expectError(error.Broken, service.main());
+    try kernel.play(service.main);
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
 }
 
@@ -53,12 +56,7 @@ fn expectStatus(kernel: *Kernel, index: u32, status: bn.Status) !void {
 test "policyd decides each time, and silence is no" {
     decisions = &.{ .allow, .deny, null, .allow };
     nonce_off = 0;
-    var kernel: Kernel = .{
-        .name = "bundlemgrd",
-        .routes = routes,
-        .answer = answer,
-        .script = &.{ ask, ask, ask, ask },
-    };
+    var kernel = start(&.{ ask, ask, ask, ask });
     defer kernel.deinit();
     try run(&kernel);
     for ([_]bn.Status{ .ok, .unsupported, .unsupported, .ok }, 0..) |status, index| {
@@ -83,12 +81,7 @@ test "an answer to another question is no permission" {
     for ([_]u32{ 1, std.math.maxInt(u32) }) |off| {
         decisions = &.{.allow};
         nonce_off = off;
-        var kernel: Kernel = .{
-            .name = "bundlemgrd",
-            .routes = routes,
-            .answer = answer,
-            .script = &.{ask},
-        };
+        var kernel = start(&.{ask});
         defer kernel.deinit();
         try run(&kernel);
         try expectStatus(&kernel, 0, .unsupported);
@@ -97,8 +90,7 @@ test "an answer to another question is no permission" {
     answered_op = .check_cap;
     defer answered_op = .check_cap_delegated;
     decisions = &.{.allow};
-    var kernel: Kernel =
-        .{ .name = "bundlemgrd", .routes = routes, .answer = answer, .script = &.{ask} };
+    var kernel = start(&.{ask});
     defer kernel.deinit();
     try run(&kernel);
     try expectStatus(&kernel, 0, .unsupported);
@@ -113,12 +105,8 @@ test "without policyd everybody is denied" {
 
 test "packagefsd is asked where it is, and a silent one is waited for a moment" {
     decisions = &.{.allow};
-    var kernel: Kernel = .{
-        .name = "bundlemgrd",
-        .routes = routes,
-        .answer = silentFiles,
-        .script = &.{ask},
-    };
+    var kernel = start(&.{ask});
+    kernel.answer = silentFiles;
     defer kernel.deinit();
     try run(&kernel);
     try testing.expectEqual(@as(u16, 1), bn.decodeListReply(try kernel.replyTo(0)).?.count);
@@ -132,13 +120,8 @@ fn silentFiles(kernel: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 
 
 test "the configuration's section is what the bundle has in it; a wrong one stops the service" {
     decisions = &.{.allow};
-    var kernel: Kernel = .{
-        .name = "bundlemgrd",
-        .routes = routes,
-        .answer = answer,
-        .config = "\x01\x00\x03\x00a=b",
-        .script = &.{.{ .message = .{ .sender = alice, .payload = "BN\x01\x03" } }},
-    };
+    var kernel = start(&.{.{ .message = .{ .sender = alice, .payload = "BN\x01\x03" } }});
+    kernel.config = "\x01\x00\x03\x00a=b";
     defer kernel.deinit();
     try run(&kernel);
     const image = bn.decodeImageReply(try kernel.replyTo(0)).?.image;

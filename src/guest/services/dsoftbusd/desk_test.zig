@@ -40,10 +40,20 @@ fn event(comptime id: u8, comptime bits: u8, comptime sender: u64) Step {
     } };
 }
 
+/// A node with a peer that is waited for.
+fn start(script: []const Step) Kernel {
+    return .{
+        .name = "dsoftbusd",
+        .config = section,
+        .routes = fake.routes,
+        .answer = fake.answer,
+        .script = script,
+    };
+}
+
 fn run(kernel: *Kernel) !void {
     fake.reset();
-    kernel.install();
-    try testing.expectError(error.Broken, service.main());
+    try kernel.play(service.main);
 }
 
 fn count(kernel: *Kernel, op: sock.ns.Op) usize {
@@ -71,13 +81,7 @@ test "a node without peers answers every request with a refusal, and opens no so
 }
 
 test "announces go out on their schedule, to the group and to the peer" {
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = section,
-        .routes = fake.routes,
-        .answer = fake.answer,
-        .script = &.{.{ .until_ns = 1001 * ms + 1 }},
-    };
+    var kernel = start(&.{.{ .until_ns = 1001 * ms + 1 }});
     defer kernel.deinit();
     try run(&kernel);
     var list: [16]os_fake.Sent = undefined;
@@ -112,17 +116,12 @@ fn announceBoth(kernel: *Kernel) void {
 }
 
 test "each peer is dialled where the configuration says that it is" {
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = dialling,
-        .routes = fake.routes,
-        .answer = fake.answer,
-        .script = &.{
-            .{ .does = announceBoth },
-            event(41, 1, network),
-            .{ .until_ns = 500 * ms },
-        },
-    };
+    var kernel = start(&.{
+        .{ .does = announceBoth },
+        event(41, 1, network),
+        .{ .until_ns = 500 * ms },
+    });
+    kernel.config = dialling;
     defer kernel.deinit();
     try run(&kernel);
     var list: [64]os_fake.Sent = undefined;
@@ -140,13 +139,7 @@ test "each peer is dialled where the configuration says that it is" {
 }
 
 test "sockets that netstackd does not know any more end this life of the service" {
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = section,
-        .routes = fake.routes,
-        .answer = fake.answer,
-        .script = &.{ .{ .does = forgetSockets }, .{ .until_ns = 2000 * ms } },
-    };
+    var kernel = start(&.{ .{ .does = forgetSockets }, .{ .until_ns = 2000 * ms } });
     defer kernel.deinit();
     fake.reset();
     kernel.install();
@@ -161,23 +154,17 @@ fn forgetSockets(_: *Kernel) void {
 }
 
 test "events of netstackd reach what they are about; those of others reach nothing" {
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = section,
-        .routes = fake.routes,
-        .answer = fake.answer,
-        .script = &.{
-            .{ .does = expectQuiet },
-            event(41, 1, client),
-            event(42, 1, client),
-            .{ .does = expectQuiet },
-            event(41, 1, network),
-            .{ .does = expectHeard },
-            event(42, 1, network),
-            .{ .does = expectAccepted },
-            event(99, 0xFF, network),
-        },
-    };
+    var kernel = start(&.{
+        .{ .does = expectQuiet },
+        event(41, 1, client),
+        event(42, 1, client),
+        .{ .does = expectQuiet },
+        event(41, 1, network),
+        .{ .does = expectHeard },
+        event(42, 1, network),
+        .{ .does = expectAccepted },
+        event(99, 0xFF, network),
+    });
     defer kernel.deinit();
     try run(&kernel);
     try testing.expectEqual(@as(usize, 1), count(&kernel, .udp_recv_from));
@@ -197,21 +184,15 @@ fn expectAccepted(kernel: *Kernel) void {
 }
 
 test "a stranger is let in, read from, and let go when the connection fails" {
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = section,
-        .routes = fake.routes,
-        .answer = fake.answer,
-        .script = &.{
-            .{ .does = bringStranger },
-            event(42, 1, network),
-            .{ .until_ns = 20 * ms },
-            .{ .does = expectReading },
-            late(client),
-            .{ .does = expectStillThere },
-            late(network),
-        },
-    };
+    var kernel = start(&.{
+        .{ .does = bringStranger },
+        event(42, 1, network),
+        .{ .until_ns = 20 * ms },
+        .{ .does = expectReading },
+        late(client),
+        .{ .does = expectStillThere },
+        late(network),
+    });
     defer kernel.deinit();
     try run(&kernel);
     try testing.expectEqual(@as(usize, 1), count(&kernel, .read_later));
@@ -243,17 +224,12 @@ fn expectReading(kernel: *Kernel) void {
 }
 
 test "a stranger that says nothing is let go in time, and the log hears of it" {
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = section,
-        .routes = fake.routes ++ .{"logd"},
-        .answer = fake.answer,
-        .script = &.{
-            .{ .does = bringStranger },
-            event(42, 1, network),
-            .{ .until_ns = 30_000 * ms },
-        },
-    };
+    var kernel = start(&.{
+        .{ .does = bringStranger },
+        event(42, 1, network),
+        .{ .until_ns = 30_000 * ms },
+    });
+    kernel.routes = fake.routes ++ .{"logd"};
     defer kernel.deinit();
     try run(&kernel);
     try testing.expectEqual(@as(usize, 1), count(&kernel, .abort) + count(&kernel, .close));
@@ -268,26 +244,20 @@ test "a stranger that says nothing is let go in time, and the log hears of it" {
 test "a local request without a session is answered in the end; what is no request at once" {
     var request: [wire.ds.request_bytes_max]u8 = undefined;
     const frame = try wire.ds.encodeRequest(&request, .bundle_list);
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = section,
-        .routes = fake.routes,
-        .answer = fake.answer,
-        .script = &.{
-            .{ .message = .{ .sender = client, .type = 3, .payload = frame } },
-            .{ .message = .{ .sender = client, .type = 4, .payload = "nonsense" } },
-            // A way back, but from the kernel: nobody waits there.
-            .{ .message = .{ .sender = 0, .payload = frame } },
-            // An answer that nobody asked for.
-            .{ .message = .{
-                .sender = os.serviceId("samgrd"),
-                .type = 1,
-                .payload = "SM",
-                .wants_reply = false,
-            } },
-            .{ .until_ns = 10_000 * ms },
-        },
-    };
+    var kernel = start(&.{
+        .{ .message = .{ .sender = client, .type = 3, .payload = frame } },
+        .{ .message = .{ .sender = client, .type = 4, .payload = "nonsense" } },
+        // A way back, but from the kernel: nobody waits there.
+        .{ .message = .{ .sender = 0, .payload = frame } },
+        // An answer that nobody asked for.
+        .{ .message = .{
+            .sender = os.serviceId("samgrd"),
+            .type = 1,
+            .payload = "SM",
+            .wants_reply = false,
+        } },
+        .{ .until_ns = 10_000 * ms },
+    });
     defer kernel.deinit();
     try run(&kernel);
     const answered = kernel.sentTo(os_fake.client_slot)[0];
@@ -313,12 +283,7 @@ test "a section that cannot be read stops it, and a node without entropy does no
     try testing.expectError(error.Malformed, service.main());
     fake.reset();
     fake.entropy_status = .io;
-    var kernel: Kernel = .{
-        .name = "dsoftbusd",
-        .config = section,
-        .routes = fake.routes,
-        .answer = fake.answer,
-    };
+    var kernel = start(&.{});
     defer kernel.deinit();
     kernel.install();
     try testing.expectError(error.NoEntropy, service.main());

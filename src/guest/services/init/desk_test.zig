@@ -200,6 +200,23 @@ fn blobOf(buffer: []u8, owner: u64, bytes: []const u8) config.Blob {
     return .{ .bytes = buffer[0 .. head + bytes.len], .count = 1 };
 }
 
+/// init of two services, one of them in the archive, runs until the script ends.
+fn follow(kernel: *Kernel, name: []const u8, services: []spawn.Service, map: devices.Map) !void {
+    kernel.install();
+    try kernel.open.appendSlice(kernel.arena.allocator(), &.{ 71, 72 });
+    var buffer: [256]u8 = undefined;
+    var archive: [8192]u8 = undefined;
+    const plan = try config.parsePlan(section);
+    var server: serve.Server = .{
+        .blob = blobOf(&buffer, policyd, "own"),
+        .plan = &plan,
+        .services = services,
+        .archive = try archiveOf(&archive, name),
+        .map = map,
+    };
+    try testing.expectError(error.Broken, server.run());
+}
+
 test "who may reach whom, whose section is whose, and what ended" {
     const exited = child(101, 0, 3);
     const crashed = child(102, 1, 13);
@@ -222,23 +239,11 @@ test "who may reach whom, whose section is whose, and what ended" {
         .{ .message = .ofKernel(ended - 1, std.mem.asBytes(&exited)) },
     } };
     defer kernel.deinit();
-    kernel.install();
-    var buffer: [256]u8 = undefined;
-    const plan = try config.parsePlan(section);
     var services = [_]spawn.Service{
         .{ .name = "logd", .id = logd, .pid = 101, .endpoint = 71 },
         .{ .name = "probe", .id = policyd, .pid = 102, .endpoint = 72 },
     };
-    try kernel.open.appendSlice(kernel.arena.allocator(), &.{ 71, 72 });
-    var archive: [8192]u8 = undefined;
-    var server: serve.Server = .{
-        .blob = blobOf(&buffer, policyd, "own"),
-        .plan = &plan,
-        .services = &services,
-        .archive = try archiveOf(&archive, "logd"),
-        .map = .{},
-    };
-    try testing.expectError(error.Broken, server.run());
+    try follow(&kernel, "logd", &services, .{});
     const granted = kernel.calls.items[0];
     try testing.expectEqual(@as(usize, 1), kernel.countOf(.cap_transfer_to));
     // To the process that asked, from the slot of the service, for sending alone, into a free one.
@@ -267,23 +272,6 @@ test "who may reach whom, whose section is whose, and what ended" {
 
 fn ends(report: *const os.abi.ChildExit) os_fake.Step {
     return .{ .message = .ofKernel(os.abi.KernelMsg.child_exit, std.mem.asBytes(report)) };
-}
-
-/// init of two services, one of them in the archive, runs until the script ends.
-fn follow(kernel: *Kernel, name: []const u8, services: []spawn.Service, map: devices.Map) !void {
-    kernel.install();
-    try kernel.open.appendSlice(kernel.arena.allocator(), &.{ 71, 72 });
-    var buffer: [256]u8 = undefined;
-    var archive: [8192]u8 = undefined;
-    const plan = try config.parsePlan(section);
-    var server: serve.Server = .{
-        .blob = blobOf(&buffer, policyd, "own"),
-        .plan = &plan,
-        .services = services,
-        .archive = try archiveOf(&archive, name),
-        .map = map,
-    };
-    try testing.expectError(error.Broken, server.run());
 }
 
 test "a driver that crashed begins anew three times, on its endpoint and a device that was reset" {

@@ -31,8 +31,7 @@ test "a record has the kernel's word for its sender, and the time at which it ca
         .{ .message = .{ .sender = alice, .type = 4, .payload = query(&buffers[1]) } },
     } };
     defer kernel.deinit();
-    kernel.install();
-    try testing.expectError(error.Broken, service.main());
+    try kernel.play(service.main);
     try testing.expectEqualStrings("logd: not registered: Denied\nlogd: ready\n", kernel.said());
     const answer = lo.decodeQueryReply(try kernel.replyTo(2), 6).?;
     try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot).len);
@@ -55,8 +54,7 @@ test "refusals of a source are counted, and the number becomes a record in time"
         .{ .message = .{ .sender = alice, .payload = query(&buffers[1]) } },
     } };
     defer kernel.deinit();
-    kernel.install();
-    try testing.expectError(error.Broken, service.main());
+    try kernel.play(service.main);
     var records = lo.decodeQueryReply(try kernel.replyTo(3), 6).?;
     const first = (try records.next()).?;
     try testing.expectEqual(@as(u64, 1_000_000), first.time_ns);
@@ -87,8 +85,7 @@ test "the longest scope is told apart and told whole" {
         .{ .message = .{ .sender = alice, .payload = query(&buffers[2]) } },
     } };
     defer kernel.deinit();
-    kernel.install();
-    try testing.expectError(error.Broken, service.main());
+    try kernel.play(service.main);
     var records = lo.decodeQueryReply(try kernel.replyTo(3), 6).?;
     try testing.expectEqualStrings(scopes[0], (try records.next()).?.scope);
     try testing.expectEqualStrings(scopes[1], (try records.next()).?.scope);

@@ -1,5 +1,5 @@
 //! A virtio network card for the desk tests of netstackd: it takes what is sent when the service
-//! waits, and gives what a test has it receive.
+//! waits, and gives what a test has it receive. Out of memory ends the test.
 
 const std = @import("std");
 const os = @import("os");
@@ -9,12 +9,13 @@ const Kernel = os_fake.Kernel;
 
 const transmit_at = 2048;
 const header_bytes = 12;
+const device_network = 1;
 const queue_select = 0x030 / 4;
 const queue_ready = 0x044 / 4;
 pub const mac = [6]u8{ 0x52, 0x54, 0, 0, 0, 10 };
 
 pub const Card = struct {
-    registers: [0x80]u32 align(8) = @splat(0),
+    registers: [0x80]u32 align(8),
     receive: ?os_fake.Ring = null,
     transmit: ?os_fake.Ring = null,
     frames: std.ArrayList(Sent) = .empty,
@@ -25,12 +26,8 @@ pub const Card = struct {
     pub const Sent = struct { bytes: []const u8, at_ns: u64 };
 
     pub fn init() Card {
-        var self: Card = .{};
-        self.registers[0] = 0x7472_6976;
-        self.registers[1] = 2;
-        self.registers[2] = 1;
-        self.registers[4] = 1 << 5 | 1; // bit 0 of the upper half is VERSION_1
-        self.registers[0x34 / 4] = 256;
+        const has_mac = 1 << 5;
+        var self: Card = .{ .registers = os_fake.ring.registersOf(device_network, has_mac) };
         const config: *[8]u8 = @ptrCast(&self.registers[0x100 / 4]);
         config[0..6].* = mac;
         virtio.transport.on_store = react;

@@ -63,8 +63,7 @@ const World = struct {
     }
 
     fn run(self: *World) !void {
-        self.kernel.install();
-        try testing.expectError(error.Broken, service.main());
+        try self.kernel.play(service.main);
     }
 
     fn tearDown(self: *World) void {
