@@ -9,25 +9,7 @@ const sf = wire.sf;
 const so = wire.so;
 const core = @import("core.zig");
 
-const disk_sectors = 256;
-
-const Memory = struct {
-    bytes: [disk_sectors * 512]u8 = @splat(0),
-
-    pub fn sectors(_: *const Memory) u64 {
-        return disk_sectors;
-    }
-
-    pub fn read(self: *Memory, sector: u64, buffer: []u8) !void {
-        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
-    }
-
-    pub fn write(self: *Memory, sector: u64, bytes: []const u8) !void {
-        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
-    }
-
-    pub fn flush(_: *Memory) !void {}
-};
+const Memory = @import("memory_fake.zig").Memory(256);
 
 const Gate = struct {
     now_ns: u64 = 100,

@@ -7,27 +7,7 @@ const core = @import("core.zig");
 const rights = core.rights;
 const testing = std.testing;
 
-const Memory = struct {
-    bytes: [64 * 512]u8 = @splat(0),
-    is_silent: bool = false,
-    is_read_only: bool = false,
-
-    pub fn sectors(_: *const Memory) u64 {
-        return 64;
-    }
-
-    pub fn read(self: *Memory, sector: u64, buffer: []u8) !void {
-        if (self.is_silent) return error.Silent;
-        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
-    }
-
-    pub fn write(self: *Memory, sector: u64, bytes: []const u8) !void {
-        if (self.is_silent or self.is_read_only) return error.ReadOnly;
-        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
-    }
-
-    pub fn flush(_: *Memory) !void {}
-};
+const Memory = @import("memory_fake.zig").Memory(64);
 
 const alice = 0xA;
 const bob = 0xB;

@@ -6,25 +6,7 @@ const statefs = @import("statefs");
 const sf = @import("wire").sf;
 const core = @import("core.zig");
 
-const disk_sectors = 64;
-
-const Memory = struct {
-    bytes: [disk_sectors * 512]u8 = @splat(0),
-
-    pub fn sectors(_: *const Memory) u64 {
-        return disk_sectors;
-    }
-
-    pub fn read(self: *Memory, sector: u64, buffer: []u8) !void {
-        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
-    }
-
-    pub fn write(self: *Memory, sector: u64, bytes: []const u8) !void {
-        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
-    }
-
-    pub fn flush(_: *Memory) !void {}
-};
+const Memory = @import("memory_fake.zig").Memory(64);
 
 const AnyMay = struct {
     pub fn permits(_: *AnyMay, _: u64, _: []const u8) bool {
