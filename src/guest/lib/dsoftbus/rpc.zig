@@ -45,7 +45,7 @@ pub fn correlationOf(bytes: []const u8) u64 {
     return std.mem.readInt(u64, bytes[at..][0..8], .little);
 }
 
-/// What a peer's message asks; the service's frame is written to `out`.
+/// The request in a peer's message; the service's frame is written to `out`.
 pub fn asked(bytes: []const u8, out: *[frames.request_payload_max]u8) gateway.Asked {
     var found: gateway.Asked = .{ .encoding = .schema, .correlation = correlationOf(bytes) };
     var reader = message.Reader.open(bytes, limits) catch return found;
@@ -66,7 +66,7 @@ pub fn asked(bytes: []const u8, out: *[frames.request_payload_max]u8) gateway.As
         .service = said.service,
         .correlation = @as(u64, said.epoch) << 32 | number,
         .deadline_ms = said.deadline_ms,
-        // What is no frame is let through by no rule.
+        // An empty payload is no frame, so no rule of the gateway permits it.
         .payload = payload orelse "",
     };
     return found;

@@ -100,7 +100,7 @@ pub fn request(
     const method = find(said.service, said.method) orelse return null;
     const place = try reader.placeOf(said.params);
     var writer = cursor.Writer.frame(out, magicOf(method.service), 1, method.opcode) catch
-        unreachable; // it is longer
+        unreachable; // `out` is longer than a head
     rule.toFrame(reader, place, method.params.fields, &writer) catch |err| return switch (err) {
         error.NoRoom, error.Truncated => error.Oversized,
         error.Malformed => error.Malformed,

@@ -1,4 +1,4 @@
-//! What a service holds, for who looks for leaks. Numbers alone, so whoever has a route may ask.
+//! The numbers that show a leak in a service. There is no secret in them: every caller may ask.
 
 const std = @import("std");
 const os = @import("os");

@@ -50,7 +50,7 @@ pub const DeviceId = struct {
 
 const is_guest = builtin.cpu.arch == .riscv64;
 
-/// Told of each register that is written on the host, where a test stands in for the device.
+/// Called for each register that is written on the host, where a test stands in for the device.
 pub var on_store: ?*const fn (regs: [*]volatile u32, register: usize) void = null;
 
 /// Accesses before it are seen, by the device and by us, before those behind it.

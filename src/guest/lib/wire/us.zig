@@ -12,7 +12,8 @@ pub const reply_bytes_max = reply_head.len + 1 + 2 * numbers_max;
 pub fn encodeReply(buffer: *[reply_bytes_max]u8, capabilities: u16, own: []const u16) []const u8 {
     std.debug.assert(own.len < numbers_max);
     var out: std.Io.Writer = .fixed(buffer);
-    out.writeAll(reply_head) catch unreachable; // the buffer takes the longest reply
+    // No write fails: the buffer takes the longest reply.
+    out.writeAll(reply_head) catch unreachable;
     out.writeByte(@intCast(own.len + 1)) catch unreachable;
     out.writeInt(u16, capabilities, .little) catch unreachable;
     for (own) |number| out.writeInt(u16, number, .little) catch unreachable;

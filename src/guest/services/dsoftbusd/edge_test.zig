@@ -195,7 +195,7 @@ test "a local service is asked under a ticket, without waiting" {
     try world.tearDown();
 }
 
-test "an answer goes to its client, and is told of once" {
+test "an answer goes to its client, and is reported once" {
     var world: World = .{};
     try world.setUp();
     const back = try os.sys.capClone(own_endpoint, os.abi.Right.send);
@@ -210,7 +210,7 @@ test "an answer goes to its client, and is told of once" {
     try world.tearDown();
 }
 
-test "who an answer is from is the kernel's word" {
+test "the kernel says which service an answer is from" {
     for (edge_file.services) |service| {
         const id = os.serviceId(@tagName(service));
         try testing.expectEqual(service, edge_file.serviceOf(id).?);

@@ -39,7 +39,7 @@ pub fn main() !void {
     svc.ready();
     while (true) {
         daemon.node.turn(os.nsec());
-        // All sessions are gone with the sockets; who has begun anew has nothing to mend.
+        // All sessions are gone with the sockets: a new life has nothing to mend.
         if (daemon.edge.has_lost_net) return error.BeginAnew;
         // Who was answered need not wait for what is left to do.
         if (daemon.edge.hasAnswered()) os.sys.yield();

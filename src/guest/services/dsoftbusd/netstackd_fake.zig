@@ -34,6 +34,7 @@ pub fn reset() void {
 
 pub fn answer(_: *os_fake.Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     if (slot == rngd) {
+        // The buffer takes more than a test has rngd give.
         return wire.rn.encodeReply(&reply, entropy_status, entropy) catch unreachable;
     }
     if (slot != netstackd) return null;

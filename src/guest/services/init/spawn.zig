@@ -24,8 +24,8 @@ pub const Service = struct {
     id: u64,
     /// 0: it does not run.
     pid: u32 = 0,
-    /// Its server endpoint. init keeps it, so that who holds a SEND slot to it reaches the next
-    /// life of the service, too, and what was asked meanwhile is answered.
+    /// Its server endpoint. init keeps it, so that a SEND slot to it reaches the service's next
+    /// life, too, and requests that came meanwhile are answered.
     endpoint: Slot,
     lives: lives.Lives = .{},
 
@@ -58,7 +58,7 @@ pub const Service = struct {
         self.lives.begin(os.nsec());
     }
 
-    /// It will not run again: who asks it learns so.
+    /// It will not run again: its clients learn so.
     pub fn bury(self: *Service) void {
         os.sys.capClose(self.endpoint);
     }

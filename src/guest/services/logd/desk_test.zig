@@ -66,7 +66,7 @@ test "refusals of a source are counted, and the number becomes a record in time"
     try testing.expectEqual(null, try records.next());
 }
 
-test "the longest scope is told apart and told whole" {
+test "the longest scopes are kept apart, and reported whole" {
     var buffers: [3][512]u8 = undefined;
     var refusals: [2][]const u8 = undefined;
     const scopes = [_][]const u8{ "s" ** 32, "s" ** 31 ++ "t" };

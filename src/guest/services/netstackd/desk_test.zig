@@ -269,7 +269,7 @@ fn watcher(number: u32) os.Slot {
     return os_fake.client_slot + number;
 }
 
-test "who watches is told at once; one whose queue is full a little later" {
+test "a watcher is told at once; one whose queue is full a little later" {
     var kernel = start(&.{
         bind,
         watch(alice),

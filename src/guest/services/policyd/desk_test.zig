@@ -88,7 +88,7 @@ test "decisions are answered, and the audit hears of each kind once and of their
     try testing.expectEqual(1_000_000 + interval, notes[3].at_ns);
 }
 
-test "what logd has no room for is counted and told a second later" {
+test "notes that logd has no room for are counted, and reported a second later" {
     var own: [po.request_bytes_max]u8 = undefined;
     const asked = check(&own, .check_cap, alice);
     var kernel: Kernel = .{

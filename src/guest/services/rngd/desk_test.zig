@@ -69,7 +69,7 @@ fn works(kernel: *Kernel) void {
     device(kernel);
 }
 
-test "bytes go to who asked first, in pieces as the device gives them, and leave no trace" {
+test "the first request is served first, in pieces as the device gives them, and leaves no trace" {
     var words: [0x80]u32 align(8) = os_fake.ring.registersOf(entropy_device, 0);
     gives = 10;
     var kernel: Kernel = .{

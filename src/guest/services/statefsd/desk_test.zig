@@ -101,7 +101,7 @@ test "a change is on the disk, and is there again when the machine starts anew" 
     try testing.expectEqualStrings("one", sf.valueOf(found).?);
 }
 
-test "who is denied is named on the console, with what was asked for" {
+test "a denied sender is named on the console, with what was asked for" {
     device = .init(testing.allocator, flush_feature, 128);
     defer device.deinit();
     var world: World = .{};
@@ -152,7 +152,7 @@ test "without a disk the state ends with the machine" {
     try testing.expectEqualStrings("one", sf.valueOf(try world.reply(1, .get)).?);
 }
 
-test "a disk with something else on it is told of and not written to" {
+test "a disk with something else on it is reported and not written to" {
     device = .init(testing.allocator, flush_feature, 128);
     defer device.deinit();
     device.put(0, "not a journal" ** 8);

@@ -79,7 +79,7 @@ pub const CallStreams = struct {
                 if (encoding == .schema) return .agreed;
             },
             .data => |data| {
-                // What holds it is as long as the credit, and the mux lets no more through.
+                // Both have room for the whole credit, and the mux lets no more through.
                 if (self.servingOf(data.id)) |encoding| {
                     if (!self.serving.getPtr(encoding).requests.put(data.bytes)) unreachable;
                     return .nothing;
@@ -221,7 +221,7 @@ pub const CallStreams = struct {
         serving.requests.drop(len);
     }
 
-    /// What has come on the stream with requests is none: it is over.
+    /// The bytes on the stream with requests are no requests: the stream is over.
     pub fn refuseRequests(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
         const serving = self.serving.getPtr(encoding);
         mux.reset(serving.id, .nonsense);

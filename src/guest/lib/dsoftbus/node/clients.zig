@@ -91,7 +91,7 @@ fn send(node: anytype, line: *Line, entry: *Desk.Entry) Sent {
     var bytes: ?[]const u8 = null;
     if (encoding == .schema) {
         bytes = rpc.call(request, &node.frame);
-        // What no method says is asked in a frame.
+        // A request without a method of the schema goes in a frame.
         if (bytes == null and talk.calls.mode == .messages) return .never;
         if (bytes == null) encoding = .frames;
     }

@@ -24,7 +24,7 @@ const Line = @import("lines.zig").Line;
 const state_service = @intFromEnum(edge.Service.statefsd);
 const package_service = @intFromEnum(edge.Service.packagefsd);
 
-/// What a peer of a ready session asks, or something that is none of it.
+/// A call of a peer of a ready session, or bytes that are no call.
 pub fn serve(node: anytype, line: *Line, asked: gateway.Asked) void {
     node.tellOnce(.rx);
     const peer = line.bound.?;
