@@ -1,5 +1,6 @@
 //! The end of a connection, for whatever reason.
 
+const std = @import("std");
 const clients = @import("clients.zig");
 const gateway = @import("../gateway.zig");
 const moving = @import("moving.zig");
@@ -26,7 +27,7 @@ pub fn lose(node: anytype, line: *Line, manner: Manner) void {
 pub fn discard(node: anytype, line: *Line, manner: Manner) void {
     if (line.bound) |peer| {
         moving.abandon(node, line);
-        for ([_]gateway.Encoding{ .frames, .schema }) |encoding| {
+        for (std.enums.values(gateway.Encoding)) |encoding| {
             clients.forsake(node, peer, encoding);
         }
     }
