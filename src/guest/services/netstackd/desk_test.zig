@@ -185,25 +185,21 @@ fn askOften(kernel: *Kernel) void {
     for (0..6) |_| ask(kernel);
 }
 
-fn take(kernel: *Kernel) void {
-    card.work(kernel);
-}
-
 test "a frame is answered when the card interrupts, and the card is told that it was heard" {
     var kernel = start(&.{
-        .{ .does = take },
+        .{ .does = work },
         .{ .does = ask },
         .{ .message = .ofKernel(os.abi.KernelMsg.child_exit, "") },
-        .{ .does = take },
+        .{ .does = work },
         .{ .does = expectNoAnswer },
         interrupt,
-        .{ .does = take },
+        .{ .does = work },
         .{ .does = askOften },
         interrupt,
-        .{ .does = take },
+        .{ .does = work },
         .{ .does = askOften },
         interrupt,
-        .{ .does = take },
+        .{ .does = work },
         .{ .does = askOften },
         interrupt,
     });
@@ -239,7 +235,7 @@ test "a request is answered under its own type, and what was written leaves firs
             .type = 7,
             .payload = "NS\x01\x07\x01\x00\x00\x00\x0a\x2a\x00\x0b\x00\x10\x02\x00hi",
         } },
-        .{ .does = take },
+        .{ .does = work },
         .{ .message = .{ .sender = alice, .payload = "NS\x01\x0a", .wants_reply = false } },
         .{ .message = .{ .sender = alice, .payload = "nonsense" } },
     });
@@ -353,7 +349,7 @@ test "an echo to ourselves is answered when it comes, one that never comes when 
 
 test "a card that breaks the rules later is not believed again, and the service stays" {
     var kernel = start(&.{
-        .{ .does = take },
+        .{ .does = work },
         .{ .does = breakRules },
         .{ .does = ask },
         interrupt,

@@ -27,6 +27,15 @@ fn check(buffer: []u8, op: po.Op, subject: u64) []const u8 {
     }) catch unreachable;
 }
 
+fn start(script: []const os_fake.Step) Kernel {
+    return .{
+        .name = "policyd",
+        .config = grants,
+        .routes = &.{ "samgrd", "logd" },
+        .script = script,
+    };
+}
+
 fn run(kernel: *Kernel) !void {
     try kernel.play(service.main);
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
@@ -41,20 +50,15 @@ test "decisions are answered, and the audit hears of each kind once and of their
     var other: [po.request_bytes_max]u8 = undefined;
     const asked = check(&own, .check_cap, alice);
     const delegated = check(&other, .check_cap_delegated, alice);
-    var kernel: Kernel = .{
-        .name = "policyd",
-        .config = grants,
-        .routes = &.{ "samgrd", "logd" },
-        .script = &.{
-            .{ .message = .{ .sender = alice, .payload = asked } },
-            .{ .message = .{ .sender = bob, .payload = asked } },
-            .{ .message = .{ .sender = bob, .payload = delegated } },
-            .{ .message = .{ .sender = alice, .payload = asked } },
-            .{ .message = .{ .sender = alice, .payload = "PO" } },
-            .{ .message = .ofKernel(os.abi.KernelMsg.interrupt, asked) },
-            .{ .until_ns = 3 * interval },
-        },
-    };
+    var kernel = start(&.{
+        .{ .message = .{ .sender = alice, .payload = asked } },
+        .{ .message = .{ .sender = bob, .payload = asked } },
+        .{ .message = .{ .sender = bob, .payload = delegated } },
+        .{ .message = .{ .sender = alice, .payload = asked } },
+        .{ .message = .{ .sender = alice, .payload = "PO" } },
+        .{ .message = .ofKernel(os.abi.KernelMsg.interrupt, asked) },
+        .{ .until_ns = 3 * interval },
+    });
     defer kernel.deinit();
     try run(&kernel);
     try testing.expectEqualStrings("policyd: ready\n", kernel.said());
@@ -91,19 +95,14 @@ test "decisions are answered, and the audit hears of each kind once and of their
 test "notes that logd has no room for are counted, and reported a second later" {
     var own: [po.request_bytes_max]u8 = undefined;
     const asked = check(&own, .check_cap, alice);
-    var kernel: Kernel = .{
-        .name = "policyd",
-        .config = grants,
-        .routes = &.{ "samgrd", "logd" },
-        .deaf = .{ .slot = logd, .errno = .again },
-        .script = &.{
-            .{ .message = .{ .sender = alice, .payload = asked } },
-            .{ .message = .{ .sender = bob, .payload = asked } },
-            .{ .until_ns = 500_000_000 },
-            .{ .does = hear },
-            .{ .until_ns = 2_000_000_000 },
-        },
-    };
+    var kernel = start(&.{
+        .{ .message = .{ .sender = alice, .payload = asked } },
+        .{ .message = .{ .sender = bob, .payload = asked } },
+        .{ .until_ns = 500_000_000 },
+        .{ .does = hear },
+        .{ .until_ns = 2_000_000_000 },
+    });
+    kernel.deaf = .{ .slot = logd, .errno = .again };
     defer kernel.deinit();
     try run(&kernel);
     try testing.expectEqualStrings(

@@ -15,6 +15,7 @@ const interrupt: os_fake.Step =
 
 const entropy_device = 4;
 const buffer_at = 512;
+var registers: [0x80]u32 align(8) = undefined;
 /// The device's side of the queue, from the first request on.
 var ring: ?os_fake.Ring = null;
 var answers: u8 = 0;
@@ -50,6 +51,11 @@ fn asking(comptime len: u16) os_fake.Step {
     return .{ .message = .{ .sender = 0xA, .type = len, .payload = &frame } };
 }
 
+fn start(script: []const os_fake.Step) Kernel {
+    registers = os_fake.ring.registersOf(entropy_device, 0);
+    return .{ .name = "rngd", .registers = &registers, .script = script };
+}
+
 fn run(kernel: *Kernel) !void {
     answers = 0;
     ring = null;
@@ -70,28 +76,23 @@ fn works(kernel: *Kernel) void {
 }
 
 test "the first request is served first, in pieces as the device gives them, and leaves no trace" {
-    var words: [0x80]u32 align(8) = os_fake.ring.registersOf(entropy_device, 0);
     gives = 10;
-    var kernel: Kernel = .{
-        .name = "rngd",
-        .registers = &words,
-        .script = &.{
-            asking(16),
-            asking(4),
-            .{ .does = works },
-            interrupt,
-            .{ .does = expectSix },
-            interrupt,
-            .{ .does = worksWithSix },
-            interrupt,
-            .{ .does = expectFour },
-            .{ .does = worksWithFour },
-            interrupt,
-            .{ .does = expectNoTrace },
-            asking(0),
-            asking(257),
-        },
-    };
+    var kernel = start(&.{
+        asking(16),
+        asking(4),
+        .{ .does = works },
+        interrupt,
+        .{ .does = expectSix },
+        interrupt,
+        .{ .does = worksWithSix },
+        interrupt,
+        .{ .does = expectFour },
+        .{ .does = worksWithFour },
+        interrupt,
+        .{ .does = expectNoTrace },
+        asking(0),
+        asking(257),
+    });
     defer kernel.deinit();
     try run(&kernel);
     const first = try reply(&kernel, 0);
@@ -137,13 +138,8 @@ fn expectNoTrace(kernel: *Kernel) void {
 }
 
 fn expectBroken(gave: u32) !void {
-    var words: [0x80]u32 align(8) = os_fake.ring.registersOf(entropy_device, 0);
     gives = gave;
-    var kernel: Kernel = .{
-        .name = "rngd",
-        .registers = &words,
-        .script = &.{ asking(16), asking(4), .{ .does = device }, interrupt, asking(1) },
-    };
+    var kernel = start(&.{ asking(16), asking(4), .{ .does = device }, interrupt, asking(1) });
     defer kernel.deinit();
     try run(&kernel);
     for ([_]u32{ 0, 1, 3 }) |index| {
@@ -161,18 +157,13 @@ test "a device that gives nothing, or more than was asked for, is not believed a
 }
 
 test "a device that is silent for a second makes everybody's request fail" {
-    var words: [0x80]u32 align(8) = os_fake.ring.registersOf(entropy_device, 0);
-    var kernel: Kernel = .{
-        .name = "rngd",
-        .registers = &words,
-        .script = &.{
-            asking(16),
-            .{ .message = .ofKernel(os.abi.KernelMsg.child_exit, "") },
-            asking(4),
-            .{ .until_ns = 3 * second },
-            asking(1),
-        },
-    };
+    var kernel = start(&.{
+        asking(16),
+        .{ .message = .ofKernel(os.abi.KernelMsg.child_exit, "") },
+        asking(4),
+        .{ .until_ns = 3 * second },
+        asking(1),
+    });
     defer kernel.deinit();
     try run(&kernel);
     for ([_]u32{ 0, 2, 3 }) |index| {
@@ -184,13 +175,8 @@ test "a device that is silent for a second makes everybody's request fail" {
 }
 
 test "sixteen may wait, the next one is refused at once" {
-    var words: [0x80]u32 align(8) = os_fake.ring.registersOf(entropy_device, 0);
     const steps: [18]os_fake.Step = @splat(asking(4));
-    var kernel: Kernel = .{
-        .name = "rngd",
-        .registers = &words,
-        .script = &(steps ++ .{os_fake.Step{ .until_ns = 3 * second }}),
-    };
+    var kernel = start(&(steps ++ .{os_fake.Step{ .until_ns = 3 * second }}));
     defer kernel.deinit();
     try run(&kernel);
     for (0..18) |index| {

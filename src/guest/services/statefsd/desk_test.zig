@@ -50,6 +50,18 @@ const World = struct {
     script: [4]Step = undefined,
     buffers_used: usize = 0,
 
+    fn withDisk() World {
+        device = .init(testing.allocator, flush_feature, 128);
+        var self: World = .{};
+        self.kernel.registers = &device.registers;
+        return self;
+    }
+
+    fn tearDown(self: *World) void {
+        self.kernel.deinit();
+        device.deinit();
+    }
+
     fn add(self: *World, sender: u64, request: sf.Request) void {
         defer self.buffers_used += 1;
         self.script[self.buffers_used] = ask(&self.buffers[self.buffers_used], sender, request);
@@ -73,11 +85,8 @@ const World = struct {
 };
 
 test "a change is on the disk, and is there again when the machine starts anew" {
-    device = .init(testing.allocator, flush_feature, 128);
-    defer device.deinit();
-    var world: World = .{};
-    defer world.kernel.deinit();
-    world.kernel.registers = &device.registers;
+    var world: World = .withDisk();
+    defer world.tearDown();
     world.add(alice, .{ .op = .put, .key = "/state/a", .value = "one" });
     world.add(bob, .{ .op = .get, .key = "/state/a" });
     world.add(alice, .{ .op = .sync });
@@ -102,11 +111,8 @@ test "a change is on the disk, and is there again when the machine starts anew" 
 }
 
 test "a denied sender is named on the console, with what was asked for" {
-    device = .init(testing.allocator, flush_feature, 128);
-    defer device.deinit();
-    var world: World = .{};
-    defer world.kernel.deinit();
-    world.kernel.registers = &device.registers;
+    var world: World = .withDisk();
+    defer world.tearDown();
     world.add(bob, .{ .op = .get, .key = "/state/a" });
     try world.run();
     try testing.expect(std.mem.endsWith(
@@ -153,12 +159,9 @@ test "without a disk the state ends with the machine" {
 }
 
 test "a disk with something else on it is reported and not written to" {
-    device = .init(testing.allocator, flush_feature, 128);
-    defer device.deinit();
+    var world: World = .withDisk();
+    defer world.tearDown();
     device.put(0, "not a journal" ** 8);
-    var world: World = .{};
-    defer world.kernel.deinit();
-    world.kernel.registers = &device.registers;
     world.add(alice, .{ .op = .put, .key = "/state/a", .value = "one" });
     try world.run();
     const said = world.kernel.said();
@@ -168,12 +171,9 @@ test "a disk with something else on it is reported and not written to" {
 }
 
 test "a disk that cannot be read has one answer for everybody" {
-    device = .init(testing.allocator, flush_feature, 128);
-    defer device.deinit();
+    var world: World = .withDisk();
+    defer world.tearDown();
     device.status = 1;
-    var world: World = .{};
-    defer world.kernel.deinit();
-    world.kernel.registers = &device.registers;
     world.add(alice, .{ .op = .get, .key = "/state/a" });
     try world.run();
     try world.expectSaid(
