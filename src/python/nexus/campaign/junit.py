@@ -19,10 +19,24 @@ class Case:
     failure: str | None
 
 
-def build(results: Sequence[SeedResult]) -> str:
-    """Make the file, in the order of scenario and seed."""
+def build(results: Sequence[SeedResult], wanted: str | None = None) -> str:
+    """Make the file, in the order of scenario and seed.
+
+    With `wanted` the rule of that name is to be broken, so the campaign as a whole is the one case:
+    a seed that breaks the rule is no failure of the test.
+    """
+    if wanted is not None:
+        return render("simulate", [Case("simulate", f"finds {wanted}", missed(results, wanted))])
     ordered = sorted(results, key=lambda result: (result.scenario, result.seed))
     return render("simulate", [_case(result) for result in ordered])
+
+
+def missed(results: Sequence[SeedResult], wanted: str) -> str | None:
+    """Say that no seed has broken the rule `wanted`; None if one has."""
+    broken = {violation.name for result in results for violation in result.violations}
+    if wanted in broken:
+        return None
+    return f"no seed has broken this rule; broken were: {', '.join(sorted(broken)) or 'none'}"
 
 
 def _case(result: SeedResult) -> Case:
