@@ -7,12 +7,11 @@ from xml.etree import ElementTree
 import pytest
 
 from nexus.campaign import junit
-from nexus.campaign.judging import Violation
-from nexus.campaign.result import SeedResult
+from nexus.campaign.result import Found, SeedResult
 
 
 def played(seed: int, *broken: str) -> SeedResult:
-    violations = tuple(Violation(name, "A", 1, "why") for name in broken)
+    violations = tuple(Found(name, "A", 1, "why") for name in broken)
     return SeedResult("storm", seed, "d", 1, 1, 1, {}, {}, violations, 0.0)
 
 
