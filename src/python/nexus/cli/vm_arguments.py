@@ -87,6 +87,7 @@ class Options:
     native_blob: Path | None
     translations: Path | None
     translate_cache: Path | None
+    is_translate_cache_asked: bool
     fw_cfg: dict[str, Path]
     script: Path | None
     snapshot: Path | None
@@ -111,6 +112,11 @@ def parse(argv: Sequence[str]) -> Options:
         engine = "reference" if is_watched else _fastest(blob, given.translations)
     if engine == "translated" and given.coverage is not None:
         engine = "native"  # Which does the same, and knows which instructions it has decoded.
+    cache = given.translate_cache
+    if given.no_translate_cache and cache is not None:
+        raise UsageError("--no-translate-cache: does not go with --translate-cache")
+    if engine == "native" and given.engine == AUTO and not given.no_translate_cache:
+        cache = cache or _default_cache(given)
     options = Options(
         boot=options_of(given),
         drives=parse_drives(given.drive or ()),
@@ -125,7 +131,8 @@ def parse(argv: Sequence[str]) -> Options:
         engine=engine,
         native_blob=blob,
         translations=given.translations,
-        translate_cache=given.translate_cache,
+        translate_cache=cache,
+        is_translate_cache_asked=given.translate_cache is not None,
         fw_cfg=_firmware_files(given.fw_cfg or ()),
         script=given.input,
         snapshot=given.snapshot,
@@ -149,6 +156,15 @@ def _fastest(blob: Path | None, translations: Path | None) -> str:
     if platform.machine() not in HOSTS:
         return "reference"
     return "native" if translations is None else "translated"
+
+
+def _default_cache(given: argparse.Namespace) -> Path | None:
+    """The folder of translations that `auto` has by itself; coverage has to see what is decoded."""
+    if given.coverage is not None or given.trace is not None or given.gdb is not None:
+        return None
+    from nexus.cli.vm_translate_cache import default_folder
+
+    return default_folder()
 
 
 def _check_together(options: Options) -> None:
@@ -216,6 +232,7 @@ def _parser() -> CommandLine:
     add("--max-instructions", metavar="N", help="give up after so many")
     add_engine(parser, ENGINES, "kernel was")
     add("--translate-cache", type=Path, metavar="DIR", help="translate what is hot for later runs")
+    add("--no-translate-cache", action="store_true", help="neither make nor use such translations")
     add("--net", default="none", metavar="none", help="the machine has no network")
     add("--fw-cfg", action="append", metavar="NAME=FILE", help="a firmware file (repeatable)")
     add("--input", type=Path, metavar="FILE", help="type this file's content on the console")

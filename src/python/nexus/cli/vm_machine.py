@@ -37,6 +37,7 @@ class Parts:
     drives: tuple[FileDrive, ...]
     make_options: Callable[[Observer | None], MachineOptions]
     cache: TranslationCache | None = None
+    is_cache_asked: bool = False
     instruments: Instruments | None = None
 
     @property
@@ -51,7 +52,7 @@ class Parts:
         if self.cache is not None:
             from nexus.cli.vm_translate_cache import start_translator
 
-            start_translator(self.cache)
+            start_translator(self.cache, is_asked=self.is_cache_asked)
 
 
 def gather(options: Options) -> Parts:
@@ -101,7 +102,8 @@ def gather(options: Options) -> Parts:
         )
         return made if instruments is None else instruments.equip(MACHINE, made)
 
-    return Parts(boot, drives, make_options, cache, instruments)
+    is_asked = options.is_translate_cache_asked
+    return Parts(boot, drives, make_options, cache, is_asked, instruments)
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:

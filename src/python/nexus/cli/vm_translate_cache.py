@@ -1,6 +1,8 @@
 """`nexus vm run --translate-cache`: what one run finds hot, a process behind it translates.
 
 The run itself never waits for a compiler, and gives the same bytes with and without translations.
+Who names no folder has one where caches are kept, if a compiler is here or was: `auto` then uses
+what it finds there.
 """
 
 from __future__ import annotations
@@ -9,14 +11,81 @@ import importlib.util
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
 from nexus.core.errors import UsageError
 from nexus.emulator.io.translation_cache import TranslationCache
 from nexus.emulator.native.blob import BlobError, unpack
+from nexus.entry.beside import find_beside
 
 _PROGRAM: Final = "nexus.emulator.native.translate_hot"
+_LLVM: Final = "llvmlite"
+# Beside a packaged program: a PEX with LLVM, or the release's, which takes the one of the host.
+_WITH_LLVM: Final = "translate.pex"
+_WITHOUT_LLVM: Final = "compilers.pex"
+# A tenth of a second of the native engine: a shorter run gains less than its translator costs.
+_WORTH_SLICES: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """How to start the program that translates; the work file comes last."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def find_translator() -> Translator | None:
+    """The first translator that is here: in this Python, packaged, or packaged without LLVM."""
+    if _is_importable(_LLVM) and _is_importable(_PROGRAM):
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        return Translator((sys.executable, "-m", _PROGRAM), {"PYTHONPATH": path})
+    packaged = find_beside(_WITH_LLVM)
+    if packaged is not None:
+        return Translator((sys.executable, str(packaged)), {"PEX_MODULE": _PROGRAM})
+    packaged = find_beside(_WITHOUT_LLVM)
+    folders = _folders_of_packages()
+    if packaged is not None and PathFinder.find_spec(_LLVM, folders) is not None:
+        settings = {"PEX_MODULE": _PROGRAM, "PEX_EXTRA_SYS_PATH": os.pathsep.join(folders)}
+        return Translator((sys.executable, str(packaged)), settings)
+    return None
+
+
+def _is_importable(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # Of a package that is not there either.
+        return False
+
+
+def _folders_of_packages() -> list[str]:
+    """Where the interpreter below this environment has what is installed."""
+    import sysconfig
+
+    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    found = [
+        sysconfig.get_path(kind, scheme, vars=base)
+        for scheme in sysconfig.get_scheme_names()
+        for kind in ("platlib", "purelib")
+        if not scheme.endswith(("_user", "_home", "nt", "venv"))
+    ]
+    return [folder for folder in dict.fromkeys(found) if Path(folder).is_dir()]
+
+
+def default_folder() -> Path | None:
+    """Where a run that names no folder has its translations.
+
+    None if nobody could fill that folder and nobody has, or if the host keeps no caches.
+    """
+    home = os.environ.get("HOME")
+    cache = os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
+    if not os.path.isabs(cache):
+        return None
+    folder = Path(cache) / "nexus" / "translations"
+    return folder if folder.is_dir() or find_translator() is not None else None
 
 
 def open_cache(folder: Path, blob: bytes) -> TranslationCache:
@@ -33,29 +102,34 @@ def open_cache(folder: Path, blob: bytes) -> TranslationCache:
         raise UsageError(f"--native-blob: {error}") from error
 
 
-def start_translator(cache: TranslationCache) -> None:
-    """Translate what was hot and missing in a process of its own, which outlives this one."""
-    if not cache.missing():
+def start_translator(cache: TranslationCache, *, is_asked: bool) -> None:
+    """Translate what was hot and missing in a process of its own, which outlives this one.
+
+    Who did not ask for that hears nothing of it, and short runs leave nothing to do.
+    """
+    if not cache.missing() or not (is_asked or cache.slices >= _WORTH_SLICES):
         return
-    if importlib.util.find_spec("llvmlite") is None or importlib.util.find_spec(_PROGRAM) is None:
-        print(
-            "nexus vm run: --translate-cache: nothing is translated for later runs: LLVM"
-            " (llvmlite) is not installed here",
-            file=sys.stderr,
-        )
+    translator = find_translator()
+    if translator is None:
+        _say(is_asked, "nothing is translated for later runs: LLVM (llvmlite) is not installed")
         return
     try:
         work = cache.write_work()
     except OSError as error:
-        print(f"nexus vm run: --translate-cache: {cache.folder}: {error.strerror}", file=sys.stderr)
+        _say(is_asked, f"{cache.folder}: {error.strerror}")
         return
     if work is None:
         return
     subprocess.Popen(
-        [sys.executable, "-m", _PROGRAM, str(work)],
+        [*translator.command, str(work)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env={**os.environ, **translator.environment},
     )
+
+
+def _say(is_asked: bool, message: str) -> None:
+    if is_asked:
+        print(f"nexus vm run: --translate-cache: {message}", file=sys.stderr)

@@ -2,9 +2,11 @@
 
     FOLDER/NAME/KK/KEY      the translation of one page, a file of `native/translation.py`
     FOLDER/NAME/work-N      pages that wait for a translator: 2 bytes where, 4096 bytes
+    FOLDER/NAME/lock        held by the one translator that may work
 
 NAME says what a translation depends on besides the page, so versions share a folder.  Files appear
-whole, by renaming; several runs and translators may use a folder at the same time.
+whole, by renaming; several runs may use a folder at the same time.  What was not used for longest
+goes when there is too much.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ from nexus.emulator.native.translation import Found, Translations, key_of, trans
 
 # A page takes about a second of one processor; a run leaves no more than a minute of work.
 PAGES_MAX: Final = 64
+# A page is hot if at least this part of all slices ended in it.
+_HOT_PART: Final = 200
+# Some 2500 pages, as many as ten kernels have.
+FOLDER_BYTES_MAX: Final = 256 << 20
 # How many pages are watched: a guest that writes code anew all the time must not grow the host.
 _WATCHED_MAX: Final = 1024
 
@@ -50,6 +56,7 @@ class TranslationCache:
         self._compiler = compiler
         self._files: list[Translations] = []  # Machines run what is mapped by them.
         self._translated: set[bytes] = set()  # Keys of pages; only asked for, never listed.
+        self.slices = 0  # How many ended in code that has no translation.
         self._samples: Counter[bytes] = Counter()
         self._offsets: dict[bytes, int] = {}
 
@@ -57,9 +64,11 @@ class TranslationCache:
         """The translation of a page; nothing if there is none, or it is damaged."""
         found: Sequence[Found] = ()
         with contextlib.suppress(OSError, BlobError):
-            file = Translations(path_of(self.folder, content).read_bytes(), self._compiler)
+            path = path_of(self.folder, content)
+            file = Translations(path.read_bytes(), self._compiler)
             found = file.find(content)
             self._files.append(file)
+            os.utime(path)
         if found:
             self._translated.add(key_of(content))
         return found
@@ -71,11 +80,13 @@ class TranslationCache:
                 return
             self._offsets[content] = offset
         self._samples[content] += 1
+        self.slices += 1
 
     def missing(self) -> list[Piece]:
         """The hottest pages without a translation, the hottest first."""
+        least = self.slices // _HOT_PART
         hottest = self._samples.most_common(PAGES_MAX)
-        return [(content, self._offsets[content]) for content, _ in hottest]
+        return [(content, self._offsets[content]) for content, times in hottest if times >= least]
 
     def write_work(self) -> Path | None:
         """Write the missing pages into a file for a translator; None if none are.
@@ -102,3 +113,22 @@ def read_work(path: Path) -> list[Piece]:
         (data[at + 2 : at + size], int.from_bytes(data[at : at + 2], "little"))
         for at in range(0, len(data) - size + 1, size)
     ]
+
+
+def trim(folder: Path, bytes_max: int = FOLDER_BYTES_MAX) -> None:
+    """Remove the translations that were not used for longest until the rest is small enough.
+
+    Those of other versions count too: nobody else removes them.
+    """
+    found = []
+    for path in folder.glob("*/*/*"):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            found.append((status.st_mtime_ns, str(path), status.st_size))
+    excess = sum(size for _, _, size in found) - bytes_max
+    for _, name, size in sorted(found):
+        if excess <= 0:
+            break
+        excess -= size
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)

@@ -1,13 +1,16 @@
 """A folder that fills by itself: the first run interprets, the next one is translated."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
 
-from nexus.emulator.io.translation_cache import TranslationCache, path_of
+from nexus.emulator.io.translation_cache import TranslationCache, path_of, trim
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.blob import unpack
 from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.translate import EXIT_CONFIG
 from nexus.emulator.native.translate_hot import main
 from nexus.emulator.program_support import program
 
@@ -66,3 +69,52 @@ def test_a_run_that_is_never_sampled_leaves_no_work(tmp_path: Path) -> None:
     cache = TranslationCache(tmp_path / "absent", COMPILER)
     assert cache.write_work() is None
     assert not (tmp_path / "absent").exists()
+
+
+def test_one_translator_works_at_a_time(tmp_path: Path) -> None:
+    cache = TranslationCache(tmp_path, COMPILER)
+    cache.sample(bytes(4096), 0)
+    work = cache.write_work()
+    assert work is not None
+    with (cache.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert main([str(work)]) == 0
+    assert not work.exists()
+    assert not path_of(cache.folder, bytes(4096)).exists()
+
+
+def test_work_that_a_translator_left_behind_goes_with_the_next(tmp_path: Path) -> None:
+    cache = TranslationCache(tmp_path, COMPILER)
+    cache.sample(bytes(4096), 0)
+    left, work = cache.write_work(), cache.write_work()
+    assert left is not None
+    assert main([str(work)]) == 0
+    assert not left.exists()
+
+
+def test_another_compiler_makes_nothing(tmp_path: Path) -> None:
+    cache = TranslationCache(tmp_path, "llvm 1.2.3")
+    cache.sample(bytes(4096), 0)
+    work = cache.write_work()
+    assert main([str(work)]) == EXIT_CONFIG
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_what_was_not_used_for_longest_goes_when_there_is_too_much(tmp_path: Path) -> None:
+    cache = TranslationCache(tmp_path, COMPILER)
+    pages = [bytes([number]) * 4096 for number in range(4)]
+    for age, page in enumerate(pages):
+        path = path_of(cache.folder, page)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+        os.utime(path, ns=(age, age))
+    trim(tmp_path, 2500)
+    assert [path_of(cache.folder, page).exists() for page in pages] == [False, False, True, True]
+
+
+def test_pages_that_are_hardly_ever_run_stay_as_they_are(tmp_path: Path) -> None:
+    cache = TranslationCache(tmp_path, COMPILER)
+    for _ in range(1000):
+        cache.sample(bytes(4096), 0)
+    cache.sample(b"\1" * 4096, 0)
+    assert [content for content, _ in cache.missing()] == [bytes(4096)]
