@@ -7,11 +7,19 @@
 const board = @import("board.zig");
 const csr = @import("csr.zig");
 
-extern fn machineTrap() void;
-extern fn machineSkip() void;
+const builtin = @import("builtin");
+/// On the host, where the kernel is tested, a model stands for what is in assembly here.
+const assembly = if (builtin.is_test) @import("machine_fake.zig") else struct {
+    extern fn machineTrap() void;
+    extern fn machineSkip() void;
+    extern fn probeWord(address: u64) u64;
+    extern fn probeRead(address: u64) u64;
+    extern fn openMemory() void;
+};
 
 comptime {
-    asm (
+    if (!builtin.is_test) @export(&machineMain, .{ .name = "machineMain" });
+    if (!builtin.is_test) asm (
         \\.section .text.start, "ax"
         \\.global _start
         \\_start:
@@ -83,10 +91,6 @@ comptime {
     );
 }
 
-extern fn probeWord(address: u64) u64;
-extern fn probeRead(address: u64) u64;
-extern fn openMemory() void;
-
 pub var ram_bytes: u64 = 0;
 
 const mstatus_mpp_supervisor: u64 = 1 << 11;
@@ -96,12 +100,20 @@ const delegated_exceptions: u64 = 0xB1FF;
 const delegated_interrupts: u64 = 0x222;
 const counters_all: u64 = 7;
 
-export fn machineMain() callconv(.c) noreturn {
-    csr.write("mtvec", @intFromPtr(&machineSkip));
-    openMemory();
+fn machineMain() callconv(.c) noreturn {
+    prepare();
+    csr.write("mepc", @intFromPtr(&@import("main.zig").supervisorMain));
+    asm volatile ("mret");
+    unreachable;
+}
+
+/// All of it but the last step, which leaves machine mode.
+pub fn prepare() void {
+    csr.write("mtvec", @intFromPtr(&assembly.machineSkip));
+    assembly.openMemory();
     ram_bytes = measureRam();
-    board.has_flash = probeRead(board.flash) == 1;
-    csr.write("mtvec", @intFromPtr(&machineTrap));
+    board.has_flash = assembly.probeRead(board.flash) == 1;
+    csr.write("mtvec", @intFromPtr(&assembly.machineTrap));
 
     csr.write("medeleg", delegated_exceptions);
     csr.write("mideleg", delegated_interrupts);
@@ -110,15 +122,12 @@ export fn machineMain() callconv(.c) noreturn {
     csr.write(csr.menvcfg, sstc_enable);
     csr.write("satp", 0);
     csr.write("mstatus", mstatus_mpp_supervisor);
-    csr.write("mepc", @intFromPtr(&@import("main.zig").supervisorMain));
-    asm volatile ("mret");
-    unreachable;
 }
 
 /// RAM is probed, not assumed: the first 2 MiB step that does not hold a word ends it.
 fn measureRam() u64 {
     const step: u64 = 2 << 20;
     var bytes: u64 = step;
-    while (bytes < board.ram_bytes_max and probeWord(board.ram_base + bytes) == 1) bytes += step;
+    while (bytes < board.ram_bytes_max and assembly.probeWord(board.ram_base + bytes) == 1) bytes += step;
     return bytes;
 }

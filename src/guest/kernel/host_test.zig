@@ -1,6 +1,7 @@
 //! The kernel on the host, with a model of the machine below it.
 
 test {
+    _ = @import("host_boot_test.zig");
     _ = @import("host_ipc_test.zig");
     _ = @import("host_memory_test.zig");
     _ = @import("host_sched_test.zig");

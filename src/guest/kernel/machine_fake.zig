@@ -20,12 +20,57 @@ var claimed: u32 = 0;
 pub var enabled: u32 = 0;
 pub var completions: usize = 0;
 
+/// Every register that was written, in order; cut at what fits.
+pub var writes: [64]struct { name: []const u8, value: u64 } = undefined;
+pub var writes_count: usize = 0;
+
+pub var scause: u64 = 0;
+pub var sepc: u64 = 0;
+
+/// What answers to machine mode while it looks around.
+pub var ram_end: u64 = 0;
+pub var has_flash = false;
+/// How often machine mode looked with no way on after a fault, or before memory was open.
+pub var blind_probes: usize = 0;
+var is_open = false;
+
+/// The UART: how many bytes are under way, how many were lost, and which status comes next.
+const uart_fifo_bytes = 16;
+var uart_depth: usize = 1;
+var uart_held: usize = 0;
+var uart_is_busy = false;
+pub var uart_lost: usize = 0;
+
+/// Shared with the processes in which a board ends.
+const Shared = struct {
+    console: [8192]u8 = undefined,
+    console_len: usize = 0,
+    finisher: u32 = 0,
+    entered: u64 = 0,
+};
+var shared: *Shared = undefined;
+
 var is_mapped = false;
 
 /// A machine that has just been switched on; RAM keeps what was in it.
 pub fn reset() void {
-    if (!is_mapped) mapRam();
+    if (!is_mapped) {
+        mapRam();
+        mapShared();
+    }
     is_mapped = true;
+    shared.* = .{};
+    writes_count = 0;
+    scause = 0;
+    sepc = 0;
+    ram_end = board.ram_base + ram_bytes;
+    has_flash = false;
+    blind_probes = 0;
+    is_open = false;
+    uart_depth = 1;
+    uart_held = 0;
+    uart_is_busy = false;
+    uart_lost = 0;
     now_ticks = 0;
     wake_ticks = &.{};
     stimecmp = 0;
@@ -49,7 +94,22 @@ fn mapRam() void {
     std.debug.assert(result == board.ram_base);
 }
 
+fn mapShared() void {
+    const linux = std.os.linux;
+    const result = linux.mmap(
+        null,
+        std.mem.alignForward(usize, @sizeOf(Shared), board.page_bytes),
+        .{ .READ = true, .WRITE = true },
+        .{ .TYPE = .SHARED, .ANONYMOUS = true },
+        -1,
+        0,
+    );
+    shared = @ptrFromInt(result);
+}
+
 pub fn read(comptime name: []const u8) u64 {
+    if (comptime std.mem.eql(u8, name, "scause")) return scause;
+    if (comptime std.mem.eql(u8, name, "sepc")) return sepc;
     if (comptime std.mem.eql(u8, name, "time")) return now_ticks;
     if (comptime std.mem.eql(u8, name, "stval")) return stval;
     if (comptime std.mem.eql(u8, name, "sip")) {
@@ -60,11 +120,22 @@ pub fn read(comptime name: []const u8) u64 {
 }
 
 pub fn write(comptime name: []const u8, value: u64) void {
-    if (comptime std.mem.eql(u8, name, "0x14D")) {
-        stimecmp = value;
-    } else if (comptime std.mem.eql(u8, name, "satp")) {
-        satp = value;
-    } else @compileError("the model has no register " ++ name);
+    if (writes_count < writes.len) {
+        writes[writes_count] = .{ .name = name, .value = value };
+        writes_count += 1;
+    }
+    if (comptime std.mem.eql(u8, name, "0x14D")) stimecmp = value;
+    if (comptime std.mem.eql(u8, name, "satp")) satp = value;
+}
+
+/// What a register was written with last; null is never.
+pub fn written(name: []const u8) ?u64 {
+    var at = writes_count;
+    while (at > 0) {
+        at -= 1;
+        if (std.mem.eql(u8, writes[at].name, name)) return writes[at].value;
+    }
+    return null;
 }
 
 pub fn fence() void {
@@ -80,6 +151,96 @@ pub fn waitForInterrupt() void {
     }
     now_ticks = wake_ticks[0];
     wake_ticks = wake_ticks[1..];
+}
+
+/// Stand-ins for handlers in assembly: only their addresses are looked at.
+pub fn machineSkip() callconv(.c) void {
+    unreachable;
+}
+
+pub fn machineTrap() callconv(.c) void {
+    blind_probes = 0; // a body of its own, so that it has an address of its own
+    unreachable;
+}
+
+pub fn trapEntry() callconv(.c) void {
+    blind_probes = 1;
+    unreachable;
+}
+
+/// The kernel is left: the context that is entered is kept, and the process ends.
+pub fn trapReturn(context: *const anyopaque) noreturn {
+    shared.entered = @intFromPtr(context);
+    std.os.linux.exit_group(0);
+}
+
+pub fn openMemory() void {
+    is_open = true;
+}
+
+fn look() void {
+    if (!is_open or written("mtvec") != @intFromPtr(&machineSkip)) blind_probes += 1;
+}
+
+pub fn probeWord(address: u64) u64 {
+    look();
+    return @intFromBool(address >= board.ram_base and address < ram_end);
+}
+
+pub fn probeRead(address: u64) u64 {
+    look();
+    return @intFromBool(address == board.flash and has_flash);
+}
+
+pub fn uartRead(offset: u64) u8 {
+    std.debug.assert(offset == 5);
+    // A transmitter with bytes is busy once, and empty when it is asked again.
+    uart_is_busy = !uart_is_busy and uart_held > 0;
+    if (uart_is_busy) return 0;
+    uart_held = 0;
+    return 1 << 5 | 1 << 6;
+}
+
+pub fn uartWrite(offset: u64, value: u8) void {
+    if (offset == 2) {
+        uart_depth = if (value & 1 != 0) uart_fifo_bytes else 1;
+        return;
+    }
+    std.debug.assert(offset == 0);
+    if (uart_held == uart_depth or shared.console_len == shared.console.len) {
+        uart_lost += 1;
+        return;
+    }
+    uart_held += 1;
+    shared.console[shared.console_len] = value;
+    shared.console_len += 1;
+}
+
+/// What the console said since the machine was switched on, also in a process that has ended.
+pub fn console() []const u8 {
+    return shared.console[0..shared.console_len];
+}
+
+/// The test finisher: the board is off.
+pub fn finish(value: u32) noreturn {
+    shared.finisher = value;
+    std.os.linux.exit_group(0);
+}
+
+pub const End = struct { finisher: u32, entered: u64, is_clean: bool };
+
+/// Run what never returns in a process of its own, and say how that ended.
+pub fn endOf(function: *const fn () noreturn) End {
+    const linux = std.os.linux;
+    const child = linux.fork();
+    if (child == 0) function();
+    var status: u32 = 0;
+    _ = linux.waitpid(@intCast(child), &status, 0);
+    return .{
+        .finisher = shared.finisher,
+        .entered = shared.entered,
+        .is_clean = status == 0,
+    };
 }
 
 pub fn plicRead(offset: u64) u32 {

@@ -13,11 +13,15 @@ const stop = @import("stop.zig");
 const syscall = @import("syscall.zig");
 const task = @import("task.zig");
 
-extern fn trapEntry() void;
-extern fn trapReturn(context: *task.Context) noreturn;
+const builtin = @import("builtin");
+/// On the host, where the kernel is tested, a model stands for what is in assembly here.
+const assembly = if (builtin.is_test) @import("machine_fake.zig") else struct {
+    extern fn trapEntry() void;
+    extern fn trapReturn(context: *task.Context) noreturn;
+};
 
 comptime {
-    asm (
+    if (!builtin.is_test) asm (
         \\.text
         \\# Move x1..x31 to or from the context at \base, leaving out the two registers in use.
         \\.macro each op, base, first, rest:vararg
@@ -64,16 +68,16 @@ const cause_system_call = 8;
 
 pub fn init() void {
     csr.write("sscratch", 0);
-    csr.write("stvec", @intFromPtr(&trapEntry));
+    csr.write("stvec", @intFromPtr(&assembly.trapEntry));
     csr.write("sie", csr.Interrupt.timer | csr.Interrupt.external);
 }
 
 /// Leave the kernel for the first time.
 pub fn enterUser() noreturn {
-    trapReturn(&sched.next().context);
+    assembly.trapReturn(&sched.next().context);
 }
 
-export fn trapFromUser() callconv(.c) *task.Context {
+pub export fn trapFromUser() callconv(.c) *task.Context {
     const cause = csr.read("scause");
     switch (cause) {
         cause_system_call => syscall.handle(sched.current.?),
@@ -84,7 +88,7 @@ export fn trapFromUser() callconv(.c) *task.Context {
     return &sched.next().context;
 }
 
-export fn trapFromKernel() callconv(.c) noreturn {
+pub export fn trapFromKernel() callconv(.c) noreturn {
     var text: [64]u8 = undefined;
     const line = std.fmt.bufPrint(
         &text,

@@ -11,18 +11,29 @@ const transmitter_empty: u8 = 1 << 5;
 /// An empty transmitter takes this many bytes before its status must be read again.
 const fifo_bytes = 16;
 
+/// On the host, where the kernel is tested, a model stands for the UART.
+const machine = if (builtin.is_test) @import("machine_fake.zig") else struct {};
+
+fn load(offset: u64) u8 {
+    if (builtin.is_test) return machine.uartRead(offset);
+    return board.device(u8, board.uart + offset).*;
+}
+
+fn store(offset: u64, value: u8) void {
+    if (builtin.is_test) return machine.uartWrite(offset, value);
+    board.device(u8, board.uart + offset).* = value;
+}
+
 pub fn init() void {
-    board.device(u8, board.uart + fifo_control).* = 1;
+    store(fifo_control, 1);
 }
 
 pub fn write(bytes: []const u8) void {
-    // On the host, where the kernel is tested, nobody reads it.
-    if (builtin.is_test) return;
     var rest = bytes;
     while (rest.len > 0) {
-        while (board.device(u8, board.uart + line_status).* & transmitter_empty == 0) {}
+        while (load(line_status) & transmitter_empty == 0) {}
         const burst = @min(rest.len, fifo_bytes);
-        for (rest[0..burst]) |byte| board.device(u8, board.uart + transmit).* = byte;
+        for (rest[0..burst]) |byte| store(transmit, byte);
         rest = rest[burst..];
     }
 }
