@@ -1,4 +1,4 @@
-//! Where a journal ends exactly at its region's end, and where there are two of something.
+//! Where a journal ends exactly at its region's end, what lies behind it, and two of something.
 
 const std = @import("std");
 const testing = std.testing;
@@ -157,3 +157,75 @@ test "nothing is compacted where nothing may be written" {
     try testing.expectError(error.Integrity, engine.put("m", "x"));
     try testing.expectEqualSlices(u8, &before, &disk.bytes);
 }
+
+test "what a cut left behind the end is cleared by the first change" {
+    const window = root.journal.window_sectors;
+    for ([_]bool{ false, true }) |compacted| for ([_]usize{ 1, 489, 600 }) |size| {
+        wide = .{};
+        try wide_engine.open(&wide, &pool, &items);
+        try wide_engine.put("/state/a", value[0..size]);
+        if (compacted) try testing.expect(try wide_engine.compact());
+        try wide_engine.sync();
+        const start = wide_engine.journal.region.start * 512;
+        const end = wide_engine.journal.end;
+        const limit = (end / 512 + window) * 512;
+        image = wide.bytes;
+        try wide_engine.put("/state/b", "next");
+        try wide_engine.sync();
+        clean = wide.bytes;
+        for ([_]u64{ end, end + 1, end + 511, end + 512, limit - 1 }) |at| {
+            wide = .{ .bytes = image };
+            wide.bytes[@intCast(start + at)] = 0xA5;
+            try wide_engine.open(&wide, &pool, &items);
+            try testing.expectEqualStrings(value[0..size], (try wide_engine.get("/state/a")).?);
+            try wide_engine.put("/state/b", "next");
+            try wide_engine.sync();
+            try testing.expect(std.mem.eql(u8, &clean, &wide.bytes));
+        }
+        if (compacted) continue;
+        // What lies beyond is left alone.
+        wide = .{ .bytes = image };
+        wide.bytes[@intCast(start + limit)] = 0xA5;
+        try wide_engine.open(&wide, &pool, &items);
+        try wide_engine.put("/state/b", "next");
+        try testing.expectEqual(0xA5, wide.bytes[@intCast(start + limit)]);
+    };
+}
+
+test "a journal has no more records than a replay takes" {
+    disk = .{};
+    try open();
+    const records_max = root.journal.records_max;
+    for ([_]u32{ records_max - 3, records_max - 2 }, [_]bool{ true, false }) |records, is_taken| {
+        engine.journal.records = records;
+        try testing.expectEqual(is_taken, engine.journal.hasRoom(1));
+    }
+    engine.journal.records = records_max - 2;
+    try engine.journal.countRecord();
+    try testing.expectError(error.TooMany, engine.journal.countRecord());
+}
+
+/// A disk that is wider than two windows.
+const Wide = struct {
+    const count = 2 * root.journal.window_sectors + 20;
+    bytes: [count * 512]u8 = @splat(0),
+
+    pub fn sectors(_: *const Wide) u64 {
+        return count;
+    }
+
+    pub fn read(self: *Wide, sector: u64, buffer: []u8) error{Broken}!void {
+        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
+    }
+
+    pub fn write(self: *Wide, sector: u64, bytes: []const u8) error{Broken}!void {
+        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
+    }
+
+    pub fn flush(_: *Wide) error{Broken}!void {}
+};
+
+var wide: Wide = undefined;
+var wide_engine: root.Store(Wide) = undefined;
+var image: [Wide.count * 512]u8 = undefined;
+var clean: [Wide.count * 512]u8 = undefined;

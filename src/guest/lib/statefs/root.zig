@@ -33,5 +33,6 @@ test {
     _ = @import("golden_test.zig");
     _ = @import("cut_test.zig");
     _ = @import("edge_test.zig");
+    _ = @import("mount_test.zig");
     _ = @import("flush_test.zig");
 }

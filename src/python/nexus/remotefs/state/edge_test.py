@@ -1,4 +1,4 @@
-"""Where a journal ends exactly at its region's end, and where there are two complete snapshots.
+"""Where a journal ends exactly at its region's end, what lies behind it, and two of something.
 
 The guest's `edge_test.zig` asks the same of its engine.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import pytest
 
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
-from nexus.remotefs.state.record import OVERHEAD_BYTES
+from nexus.remotefs.state.mount import window_sectors
+from nexus.remotefs.state.record import OVERHEAD_BYTES, Op, Record
+from nexus.remotefs.state.replay import RECORDS_MAX, ReplayLimitError, Walk
 from nexus.remotefs.state.store import StateError, Store
-from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, regions
+from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, regions, whole
 
 SECTORS = 72
 SIZE = OVERHEAD_BYTES + 1 + 10
@@ -88,3 +90,55 @@ def test_of_two_complete_snapshots_behind_a_torn_superblock_the_newer_is_in_forc
         found.put("/state/b", b"again")
         found.sync()
         assert Store(cut).snapshot() == {**found.snapshot()}
+
+
+# How far behind the end unflushed writes may have come: so many sectors are cleared.
+WINDOW = window_sectors()
+
+
+@pytest.mark.parametrize("size", [1, 512 - OVERHEAD_BYTES - 8, 600])
+@pytest.mark.parametrize("compacted", [False, True])
+def test_what_a_cut_left_behind_the_end_is_cleared_by_the_first_change(
+    size: int, compacted: bool
+) -> None:
+    clean = MemoryDevice(bytes((2 * WINDOW + 20) * SECTOR_BYTES))
+    store = Store(clean)
+    store.put("/state/a", bytes(size))
+    if compacted:
+        store.compact()
+    store.sync()
+    start = store._writer.region.start * SECTOR_BYTES
+    end, limit = store._writer.end, (store._writer.end // SECTOR_BYTES + WINDOW) * SECTOR_BYTES
+    image = bytes(clean.content)
+    store.put("/state/b", b"next")
+    store.sync()
+    for at in (end, end + 1, end + 511, end + 512, limit - 1):
+        soiled = MemoryDevice(image)
+        soiled.content[start + at] = 0xA5
+        again = Store(soiled)
+        assert again.snapshot() == {"/state/a": bytes(size)}
+        again.put("/state/b", b"next")
+        again.sync()
+        assert soiled.content == clean.content
+
+
+def test_what_lies_beyond_the_window_is_left_alone() -> None:
+    device = MemoryDevice(bytes((2 * WINDOW + 20) * SECTOR_BYTES))
+    device.content[WINDOW * SECTOR_BYTES] = 0xA5
+    store = Store(device)
+    store.put("/state/a", b"one")
+    store.sync()
+    assert device.content[WINDOW * SECTOR_BYTES] == 0xA5
+
+
+def test_a_journal_has_no_more_records_than_a_replay_takes() -> None:
+    store = Store(MemoryDevice(bytes(SECTORS * SECTOR_BYTES)))
+    writer = store._writer
+    for records, is_taken in ((RECORDS_MAX - 3, True), (RECORDS_MAX - 2, False)):
+        writer.records = records
+        assert writer.fits(1) is is_taken
+    # The record, and the mark of the sync behind it: one less than a replay refuses.
+    device = MemoryDevice(Record(Op.SYNC).encode() * 512)
+    assert len(list(Walk(device, whole(device.sectors), records_max=513))) == 512
+    with pytest.raises(ReplayLimitError):
+        list(Walk(device, whole(device.sectors), records_max=512))

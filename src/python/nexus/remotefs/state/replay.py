@@ -53,10 +53,13 @@ def replay(device: BlockDevice, region: Region) -> Journal:
 class Walk:
     """The records of a region, one by one; afterwards where and why they ended."""
 
-    def __init__(self, device: BlockDevice, region: Region) -> None:
-        """Stand at the first byte."""
+    def __init__(
+        self, device: BlockDevice, region: Region, *, records_max: int = RECORDS_MAX
+    ) -> None:
+        """Stand at the first byte; `records_max` records are too many."""
         self._device = device
         self._region = region
+        self._records_max = records_max
         self._buffer = bytearray()
         self._sectors_read = 0
         self._base = 0  # Where in the region the buffer begins.
@@ -73,7 +76,7 @@ class Walk:
                 self.fault = found
                 return
             self.records += 1
-            if self.records >= RECORDS_MAX:
+            if self.records >= self._records_max:
                 raise ReplayLimitError
             self.end = self._base + found[1]
             yield found[0]
