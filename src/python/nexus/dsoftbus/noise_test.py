@@ -280,3 +280,123 @@ def test_arbitrary_bytes_raise_nothing_else(number: int, data: bytes) -> None:
     receiver = pair_after(number)[1 - number % 2]
     with pytest.raises(ProtocolError):
         receiver.read(data)
+
+
+OPENERS = pytest.mark.parametrize("is_into", [False, True], ids=["decrypt", "decrypt_into"])
+
+
+def opened(end: Transport, message: bytes, *, is_into: bool) -> bytes:
+    """Open a message, in the one way or in the other."""
+    if not is_into:
+        return end.decrypt(message)
+    room = bytearray(MESSAGE_BYTES_MAX)
+    return bytes(room[: end.decrypt_into(message, memoryview(room))])
+
+
+@OPENERS
+def test_each_message_is_opened_once_and_in_its_turn(is_into: bool) -> None:
+    left, right = transports()
+    messages = [left.encrypt(text) for text in (b"", b"one", b"two")]
+    for number, text in enumerate((b"", b"one", b"two")):
+        for other in messages[:number] + messages[number + 1 :]:
+            with pytest.raises(RemoteProtocolError) as caught:
+                opened(right, other, is_into=is_into)
+            assert caught.value.reason is Reason.DECRYPT
+        assert right.messages_received == number
+        assert opened(right, messages[number], is_into=is_into) == text
+    assert right.messages_received == left.messages_sent == 3
+
+
+@OPENERS
+def test_a_message_has_room_for_a_tag_and_is_no_longer_than_noise_allows(is_into: bool) -> None:
+    left, right = transports()
+    for length in (0, TAG_BYTES - 1, MESSAGE_BYTES_MAX + 1):
+        with pytest.raises(RemoteProtocolError) as caught:
+            opened(right, bytes(length), is_into=is_into)
+        assert caught.value.reason is Reason.TRUNCATED
+    for length in (TAG_BYTES, MESSAGE_BYTES_MAX):
+        with pytest.raises(RemoteProtocolError) as caught:
+            opened(right, bytes(length), is_into=is_into)
+        assert caught.value.reason is Reason.DECRYPT
+    assert right.messages_received == 0
+    for plaintext in (b"", bytes(MESSAGE_BYTES_MAX - TAG_BYTES)):
+        assert opened(right, left.encrypt(plaintext), is_into=is_into) == plaintext
+
+
+@OPENERS
+def test_a_nonce_is_used_up_to_the_last_but_one_and_the_refusal_stays(is_into: bool) -> None:
+    left, right = transports()
+    for end in (left, right):
+        end.skip_to_nonce_for_testing_only(NONCE_MAX - 2)
+    message = b""
+    for _ in range(2):
+        message = left.encrypt(b"late")
+        assert opened(right, message, is_into=is_into) == b"late"
+    for _ in range(2):
+        with pytest.raises(LocalProtocolError) as local:
+            left.encrypt(b"one more")
+        with pytest.raises(RemoteProtocolError) as remote:
+            opened(right, message, is_into=is_into)
+        assert local.value.reason is remote.value.reason is Reason.NONCE_EXHAUSTED
+    assert left.messages_sent == right.messages_received == NONCE_MAX
+
+
+def test_a_plaintext_that_is_too_long_says_what_is_accepted_and_uses_no_nonce() -> None:
+    left, _ = transports()
+    most = MESSAGE_BYTES_MAX - TAG_BYTES
+    with pytest.raises(LocalProtocolError, match=f"up to {most}"):
+        left.encrypt_into(bytes(most + 1), bytearray(MESSAGE_BYTES_MAX + 1))
+    assert left.messages_sent == 0
+    room = bytearray(MESSAGE_BYTES_MAX)
+    left.encrypt_into(bytes(most), room)
+    assert left.messages_sent == 1
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_handshake_message_has_its_length_before_it_is_opened(number: int) -> None:
+    least = OVERHEAD_BYTES[number]
+    for length, reason in (
+        (least - 1, Reason.TRUNCATED),
+        (least, Reason.DECRYPT),
+        (MESSAGE_BYTES_MAX, Reason.DECRYPT),
+        (MESSAGE_BYTES_MAX + 1, Reason.TRUNCATED),
+    ):
+        receiver = pair_after(number)[1 - number % 2]
+        with pytest.raises(RemoteProtocolError) as caught:
+            receiver.read(b"\x09" + bytes(length - 1))
+        assert caught.value.reason is reason
+        assert receiver.is_poisoned
+        assert receiver.messages_done == number
+
+
+def test_the_keys_that_a_report_opens_a_capture_with() -> None:
+    for number in range(3):
+        for side in pair_after(number):
+            with pytest.raises(LocalProtocolError):
+                side.keys_for_test_worlds_only()
+    left, right = pair_after(3)
+    sealing, opening = left.keys_for_test_worlds_only()
+    assert right.keys_for_test_worlds_only() == (opening, sealing)
+    assert sealing != opening
+    left.into_transport()
+    assert left.keys_for_test_worlds_only() == (sealing, opening)
+
+
+def test_a_poisoned_handshake_shows_no_keys() -> None:
+    left, right = pair_after(2)
+    with pytest.raises(RemoteProtocolError):
+        right.read(bytes(64))
+    with pytest.raises(LocalProtocolError):
+        right.keys_for_test_worlds_only()
+    assert not left.is_poisoned
+
+
+def test_what_a_handshake_says_of_itself_after_each_message() -> None:
+    for number in range(4):
+        left, right = pair_after(number)
+        assert left.messages_done == right.messages_done == number
+        assert left.is_over == right.is_over == (number == 3)
+        assert left.is_my_turn == (number in (0, 2))
+        assert right.is_my_turn == (number == 1)
+        assert not left.is_poisoned
+        assert not right.is_poisoned
