@@ -63,19 +63,22 @@ def _joined(lines: Iterable[str]) -> str:
     return " ".join(line.strip() for line in lines).strip()
 
 
-def draw(changes: Iterable[Change], seed: int, count: int | None) -> list[Change]:
+def draw(
+    changes: Iterable[Change], seed: int, count: int | None, *, is_every: bool = False
+) -> list[Change]:
     """Draw lines, then one change of each, so that a line of many operators counts once.
 
     `count` limits the number of lines; all of them if it is `None`.  The order is that of the
-    draw: a smaller sample of the same seed is the beginning of a larger one.
+    draw: a smaller sample of the same seed is the beginning of a larger one.  With `is_every` the
+    other changes of these lines follow, so that nothing is left to chance.
     """
     by_line: dict[tuple[str, int], list[Change]] = {}
     for change in changes:
         by_line.setdefault((change.path, change.line), []).append(change)
-    lines = sorted(by_line, key=lambda line: _rank(seed, f"{line[0]}:{line[1]}"))
-    return [
-        min(by_line[line], key=lambda change: _rank(seed, change.name)) for line in lines[:count]
-    ]
+    lines = sorted(by_line, key=lambda line: _rank(seed, f"{line[0]}:{line[1]}"))[:count]
+    ranked = [sorted(by_line[line], key=lambda change: _rank(seed, change.name)) for line in lines]
+    drawn = [of_line[0] for of_line in ranked]
+    return [*drawn, *(other for of_line in ranked for other in of_line[1:])] if is_every else drawn
 
 
 def _rank(seed: int, name: str) -> bytes:

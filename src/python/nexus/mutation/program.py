@@ -10,7 +10,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +71,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="files or folders; default: all of Python and zig")
     add("--sample", type=_from_1, metavar="N", help="how many lines are changed; default: all")
+    add("--every", action="store_true", help="every fault of each line, not one")
     add("--seed", type=int, default=1, metavar="S", help="of the draw; default 1")
     add("--since", metavar="COMMIT", help="only lines that differ from this commit's")
     add("--last-commit", action="store_true", help="only lines that the last commit changed")
@@ -109,10 +110,14 @@ def _drawn(repository: Path, tree: Tree, options: argparse.Namespace) -> list[Ch
         if since is None:
             return []
     if since is None:
-        return draw(changes_of(tree, files), options.seed, options.sample)
+        return _draw(changes_of(tree, files), options)
     lines = lines_since(repository, since, paths)
     changed = [name for name in files if name in lines]
-    return draw(only_on(changes_of(tree, changed), lines), options.seed, options.sample)
+    return _draw(only_on(changes_of(tree, changed), lines), options)
+
+
+def _draw(changes: Iterable[Change], options: argparse.Namespace) -> list[Change]:
+    return draw(changes, options.seed, options.sample, is_every=options.every)
 
 
 @dataclass(frozen=True)

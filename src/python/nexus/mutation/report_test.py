@@ -31,6 +31,17 @@ def test_a_line_is_drawn_once_and_a_sample_is_the_beginning_of_a_larger_one() ->
     assert draw(changes, 8, 6) != everything[:6]
 
 
+def test_every_change_of_the_drawn_lines_follows_once() -> None:
+    changes = [change(line, column) for line in range(1, 21) for column in range(line % 3 + 1)]
+    drawn = draw(changes, 7, 6)
+    every = draw(changes, 7, 6, is_every=True)
+    assert every[:6] == drawn
+    lines = {each.line for each in drawn}
+    assert sorted(every, key=lambda each: (each.line, each.column)) == [
+        each for each in changes if each.line in lines
+    ]
+
+
 def test_only_lines_that_changed_are_drawn() -> None:
     lines = {"src/python/nexus/x.py": [range(2, 3), range(5, 7)]}
     kept = only_on([change(line) for line in range(1, 9)], lines)
