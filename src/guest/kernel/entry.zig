@@ -128,6 +128,8 @@ pub fn prepare() void {
 fn measureRam() u64 {
     const step: u64 = 2 << 20;
     var bytes: u64 = step;
-    while (bytes < board.ram_bytes_max and assembly.probeWord(board.ram_base + bytes) == 1) bytes += step;
+    while (bytes < board.ram_bytes_max) : (bytes += step) {
+        if (assembly.probeWord(board.ram_base + bytes) == 0) break;
+    }
     return bytes;
 }
