@@ -69,6 +69,23 @@ def test_nothing_is_written_of_a_schema_with_a_mistake(
     assert "x.capnp:4: Parse error" in capsys.readouterr().err
 
 
+# Names that objects of the reader's library have of their own.
+HIDDEN = ("schema", "node", "name", "load", "import", "asInt", "raw", "class", "newMessage")
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_member_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = write(
+        tmp_path,
+        f"enum E $A.bits(8) {{ a @0; {name} @1; }}\nstruct S {{ {name} @0 :UInt8; e @1 :E; }}\n"
+        f"const {name} :UInt8 = 3;\n",
+    )
+    (module,) = read_modules([path])
+    assert [member.name for member in module.enumeration("E").members] == ["a", name]
+    assert [field.name for field in module.structs[0].fields] == [name, "e"]
+    assert module.constant(name) == 3
+
+
 def test_one_schema_in_both_languages(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -96,20 +96,18 @@ def _module(
     structs: list[Struct] = []
     scope = Scope(names_by_id, docs, known)
     for nested in root.schema.node.nestedNodes:
-        thing = getattr(root, nested.name, None)
-        doc = docs.get(nested.name, "")
-        schema: Any = getattr(thing, "schema", None)
-        kind = schema.node.which() if hasattr(schema, "node") else "const"
-        if thing is None:
-            continue
-        if kind == "struct" and hasattr(thing, "new_message"):
-            structs.append(read_struct(nested.name, schema.node, scope))
+        # By its node, and not as an attribute: a member may have the name of one, as `schema` has.
+        parsed = root.schema.get_nested(nested.name)
+        node, kind = parsed.node, parsed.node.which()
+        if kind == "struct":
+            structs.append(read_struct(nested.name, node, scope))
         elif kind == "enum":
-            enumerations.append(_enumeration(nested.name, schema.node, docs, known))
+            enumerations.append(_enumeration(nested.name, node, docs, known))
         elif kind == "interface":
-            interfaces.append(_interface(nested.name, schema, scope))
-        else:
-            constants.append(_constant(name, nested, thing, doc))
+            interfaces.append(_interface(nested.name, parsed.as_interface(), scope))
+        elif kind == "const":
+            doc = docs.get(nested.name, "")
+            constants.append(_constant(name, nested.name, parsed.as_const_value(), doc))
     return Module(
         name,
         docs.get("", ""),
@@ -120,7 +118,7 @@ def _module(
     )
 
 
-def _constant(module: str, nested: Any, value: Any, doc: str) -> Constant:
+def _constant(module: str, name: str, value: Any, doc: str) -> Constant:
     found: Value
     if isinstance(value, bool | int | str | bytes):
         found = value
@@ -131,10 +129,10 @@ def _constant(module: str, nested: Any, value: Any, doc: str) -> Constant:
             found = ()
         if not found or not all(isinstance(item, int | str) for item in found):
             raise SchemaError(
-                f"{module}.capnp: const {nested.name} is a {type(value).__name__}; constants are "
+                f"{module}.capnp: const {name} is a {type(value).__name__}; constants are "
                 "numbers, texts, data, and lists of numbers or of texts that are not empty"
             )
-    return Constant(nested.name, found, doc)
+    return Constant(name, found, doc)
 
 
 def _enumeration(
