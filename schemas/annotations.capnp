@@ -40,3 +40,37 @@ annotation optional(param) :Void;
 
 annotation itemsMax(field, param) :UInt32;
 # Longest list that is accepted.
+
+annotation frame(struct) :Void;
+# The struct is bytes on the wire, and no message: its fields are packed in their order, and
+# little-endian. A text, data or a list ends a part of it.
+
+annotation headBytes(struct) :UInt32;
+# How long the part of a frame is that comes first: its fields must come to just that.
+
+annotation always(field) :Void;
+# In every frame of the kind the field is its default.
+
+annotation reserved(field) :Void;
+# The field is zero, and a frame in which it is not is none.
+
+annotation bigEndian(field) :Void;
+
+annotation width(field) :UInt32;
+# Data or a text of exactly so many bytes.
+
+annotation lengthIn(field) :Text;
+# The field before it that says how long a text or data is, or how many items a list has. Without
+# it, it goes on to the frame's end.
+
+annotation prefix(field) :UInt8;
+# Bits of the length in front of each text of a list.
+
+annotation line(struct) :Text;
+# The struct is a line of text: its fields stand in it, in their order and in braces.
+
+annotation shown(field) :Void;
+# A text of unknown origin: what is outside of `!`..`~` is written as `?`.
+
+annotation hex(field) :Void;
+# A number of 16 hexadecimal digits.

@@ -1,11 +1,7 @@
 //! Announce packet v1 (`NXSB`): who a node is, where it listens, what it offers.
 //!
-//!     0      4  "NXSB"            6+D   2  TCP port, big-endian
-//!     4      1  version = 1       8+D  32  static public key
-//!     5      1  D, 1..64         40+D   1  service count, 0..16
-//!     6      D  device id        41+D   …  per service: length 1..64, name
-//!
-//! Bytes behind the last service are ignored, so that a later version may append.
+//! Where its fields are is in the schema (docs/spec/contract.md). Bytes behind the last service are
+//! ignored, so that a later version may append.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -14,7 +10,12 @@ pub const port = contract.announce.port;
 pub const group: [4]u8 = contract.announce.group;
 pub const services_max = contract.announce.services_max;
 pub const name_bytes_max = contract.announce.name_bytes_max;
-pub const bytes_max = 41 + name_bytes_max + services_max * (1 + name_bytes_max);
+pub const bytes_max = contract.announce.announce_bytes_most;
+/// What every announcement has, beside the id and the names of services.
+const fixed_bytes = Head.bytes + Tail.bytes;
+
+const Head = contract.announce.AnnounceHead;
+const Tail = contract.announce.AnnounceAfterDeviceId;
 
 const magic = contract.announce.magic;
 const version = contract.announce.version;
@@ -34,7 +35,7 @@ pub const EncodeError = error{ DeviceIdLength, ServiceCount, ServiceNameLength, 
 pub const Announce = struct {
     device_id: []const u8,
     tcp_port: u16,
-    key: [32]u8,
+    key: [contract.announce.key_bytes]u8,
     names: [services_max][]const u8 = undefined,
     count: usize = 0,
 
@@ -58,15 +59,15 @@ pub fn label(err: DecodeError) []const u8 {
 
 pub fn decode(packet: []const u8) DecodeError!Announce {
     var rest = packet;
-    if (!std.mem.eql(u8, try take(&rest, 4), magic)) return error.BadMagic;
+    if (!std.mem.eql(u8, try take(&rest, magic.len), magic)) return error.BadMagic;
     if ((try take(&rest, 1))[0] != version) return error.UnsupportedVersion;
-    const id_len = (try take(&rest, 1))[0];
+    _ = try take(&rest, Head.bytes - Head.at.device_id_length);
+    const id_len = Head.read(packet[0..Head.bytes]).device_id_length;
     if (id_len == 0 or id_len > name_bytes_max) return error.DeviceIdLength;
     const id = try text(try take(&rest, id_len));
-    const tcp_port = std.mem.readInt(u16, (try take(&rest, 2))[0..2], .big);
-    const key = (try take(&rest, 32))[0..32].*;
-    var result: Announce = .{ .device_id = id, .tcp_port = tcp_port, .key = key };
-    result.count = (try take(&rest, 1))[0];
+    const tail = Tail.read((try take(&rest, Tail.bytes))[0..Tail.bytes]);
+    var result: Announce = .{ .device_id = id, .tcp_port = tail.port, .key = tail.public_key };
+    result.count = tail.service_count;
     if (result.count > services_max) return error.ServiceCount;
     for (result.names[0..result.count]) |*name| {
         const len = (try take(&rest, 1))[0];
@@ -91,21 +92,21 @@ pub fn encode(out: []u8, announce: *const Announce) EncodeError![]u8 {
     if (id.len == 0 or id.len > name_bytes_max) return error.DeviceIdLength;
     if (announce.count > services_max) return error.ServiceCount;
     _ = try text(id);
-    var size: usize = 41 + id.len;
+    var size: usize = fixed_bytes + id.len;
     for (announce.services()) |name| {
         if (name.len == 0 or name.len > name_bytes_max) return error.ServiceNameLength;
         _ = try text(name);
         size += 1 + name.len;
     }
     if (out.len < size) return error.Buffer;
-    out[0..4].* = magic.*;
-    out[4] = version;
-    out[5] = @intCast(id.len);
-    @memcpy(out[6..][0..id.len], id);
-    std.mem.writeInt(u16, out[6 + id.len ..][0..2], announce.tcp_port, .big);
-    out[8 + id.len ..][0..32].* = announce.key;
-    out[40 + id.len] = @intCast(announce.count);
-    var at = 41 + id.len;
+    Head.write(.{ .device_id_length = @intCast(id.len) }, out[0..Head.bytes]);
+    @memcpy(out[Head.bytes..][0..id.len], id);
+    Tail.write(.{
+        .port = announce.tcp_port,
+        .public_key = announce.key,
+        .service_count = @intCast(announce.count),
+    }, out[Head.bytes + id.len ..][0..Tail.bytes]);
+    var at = fixed_bytes + id.len;
     for (announce.services()) |name| {
         out[at] = @intCast(name.len);
         @memcpy(out[at + 1 ..][0..name.len], name);

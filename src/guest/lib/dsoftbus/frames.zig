@@ -3,15 +3,16 @@
 
 const std = @import("std");
 const contract = @import("contract");
-const readInt = std.mem.readInt;
-const writeInt = std.mem.writeInt;
+const RequestHead = contract.gateway.RequestHead;
+const ResponseHead = contract.gateway.ResponseHead;
+const Keepalive = contract.gateway.KeepaliveHead;
 
 pub const plaintext_bytes_max = contract.gateway.frame_bytes_max;
-pub const request_head = contract.gateway.request_head_bytes;
-pub const response_head = contract.gateway.response_head_bytes;
+pub const request_head = RequestHead.bytes;
+pub const response_head = ResponseHead.bytes;
 pub const request_payload_max = contract.gateway.request_payload_max;
 pub const response_payload_max = contract.gateway.response_payload_max;
-pub const ping_bytes = contract.gateway.ping_bytes;
+pub const ping_bytes = Keepalive.bytes;
 pub const deadline_ms_max = contract.gateway.deadline_ms_max;
 
 pub const Type = contract.gateway.Type;
@@ -32,16 +33,16 @@ pub const Response = struct {
 
 /// Shape only; that a payload is too long is the gateway's to say.
 pub fn decodeRequest(frame: []const u8) error{Malformed}!Request {
-    if (frame.len < request_head or frame[0] != @intFromEnum(Type.request)) return error.Malformed;
-    const len = readInt(u16, frame[2..4], .little);
-    if (frame.len != request_head + @as(usize, len)) return error.Malformed;
-    if (readInt(u16, frame[16..18], .little) != 0) return error.Malformed;
-    const deadline_ms = readInt(u32, frame[12..16], .little);
-    if (deadline_ms == 0 or deadline_ms > deadline_ms_max) return error.Malformed;
+    if (frame.len < request_head) return error.Malformed;
+    const bytes = frame[0..request_head];
+    const head = RequestHead.read(bytes);
+    if (!RequestHead.holds(bytes) or frame.len != request_head + @as(usize, head.length))
+        return error.Malformed;
+    if (head.deadline_ms == 0 or head.deadline_ms > deadline_ms_max) return error.Malformed;
     return .{
-        .service = frame[1],
-        .correlation = readInt(u64, frame[4..12], .little),
-        .deadline_ms = deadline_ms,
+        .service = head.service,
+        .correlation = head.correlation,
+        .deadline_ms = head.deadline_ms,
         .payload = frame[request_head..],
     };
 }
@@ -49,7 +50,8 @@ pub fn decodeRequest(frame: []const u8) error{Malformed}!Request {
 /// To answer a frame that does not parse: its correlation id if it is long enough to have one, else
 /// 0.
 pub fn correlationOf(frame: []const u8) u64 {
-    return if (frame.len >= 12) readInt(u64, frame[4..12], .little) else 0;
+    const at = RequestHead.at.correlation;
+    return if (frame.len >= at + 8) std.mem.readInt(u64, frame[at..][0..8], .little) else 0;
 }
 
 pub fn encodeRequest(
@@ -57,27 +59,31 @@ pub fn encodeRequest(
     request: Request,
 ) error{TooLong}![]u8 {
     if (request.payload.len > request_payload_max) return error.TooLong;
-    out[0] = @intFromEnum(Type.request);
-    out[1] = request.service;
-    writeInt(u16, out[2..4], @intCast(request.payload.len), .little);
-    writeInt(u64, out[4..12], request.correlation, .little);
-    writeInt(u32, out[12..16], request.deadline_ms, .little);
-    writeInt(u16, out[16..18], 0, .little);
+    RequestHead.write(.{
+        .service = request.service,
+        .length = @intCast(request.payload.len),
+        .correlation = request.correlation,
+        .deadline_ms = request.deadline_ms,
+    }, out[0..request_head]);
     @memcpy(out[request_head..][0..request.payload.len], request.payload);
     return out[0 .. request_head + request.payload.len];
 }
 
 pub fn decodeResponse(frame: []const u8) error{Malformed}!Response {
     if (frame.len < response_head) return error.Malformed;
-    if (frame[0] != @intFromEnum(Type.response)) return error.Malformed;
-    const len = readInt(u16, frame[2..4], .little);
-    if (len > response_payload_max) return error.Malformed;
-    if (frame.len != response_head + @as(usize, len)) return error.Malformed;
-    if (readInt(u32, frame[12..16], .little) != 0 or frame[1] > 3) return error.Malformed;
-    if (frame[1] != 0 and len != 0) return error.Malformed;
+    const bytes = frame[0..response_head];
+    const head = ResponseHead.read(bytes);
+    if (!ResponseHead.holds(bytes) or head.length > response_payload_max) return error.Malformed;
+    if (frame.len != response_head + @as(usize, head.length)) return error.Malformed;
+    const status: Status = @enumFromInt(head.status);
+    switch (status) {
+        .ok => {},
+        .refused, .failed, .busy => if (head.length != 0) return error.Malformed,
+        _ => return error.Malformed,
+    }
     return .{
-        .status = @enumFromInt(frame[1]),
-        .correlation = readInt(u64, frame[4..12], .little),
+        .status = status,
+        .correlation = head.correlation,
         .payload = frame[response_head..],
     };
 }
@@ -87,26 +93,25 @@ pub fn encodeResponse(
     response: Response,
 ) error{TooLong}![]u8 {
     if (response.payload.len > response_payload_max) return error.TooLong;
-    out[0] = @intFromEnum(Type.response);
-    out[1] = @intFromEnum(response.status);
-    writeInt(u16, out[2..4], @intCast(response.payload.len), .little);
-    writeInt(u64, out[4..12], response.correlation, .little);
-    writeInt(u32, out[12..16], 0, .little);
+    ResponseHead.write(.{
+        .status = @intFromEnum(response.status),
+        .length = @intCast(response.payload.len),
+        .correlation = response.correlation,
+    }, out[0..response_head]);
     @memcpy(out[response_head..][0..response.payload.len], response.payload);
     return out[0 .. response_head + response.payload.len];
 }
 
 pub fn encodePing(kind: Type, nonce: u64) [ping_bytes]u8 {
-    var frame: [ping_bytes]u8 = @splat(0);
-    frame[0] = @intFromEnum(kind);
-    writeInt(u64, frame[8..16], nonce, .little);
+    var frame: [ping_bytes]u8 = undefined;
+    Keepalive.write(.{ .type = @intFromEnum(kind), .nonce = nonce }, &frame);
     return frame;
 }
 
 /// The nonce of a ping or pong.
 pub fn decodePing(frame: []const u8) error{Malformed}!u64 {
-    if (frame.len != ping_bytes or !std.mem.allEqual(u8, frame[1..8], 0)) return error.Malformed;
-    return readInt(u64, frame[8..16], .little);
+    if (frame.len != ping_bytes or !Keepalive.holds(frame[0..ping_bytes])) return error.Malformed;
+    return Keepalive.read(frame[0..ping_bytes]).nonce;
 }
 
 const golden_request = "\x01\x01\x05\x00" ++ "\x02\x00\x00\x00\x00\x00\x00\x00" ++
@@ -139,11 +144,12 @@ test "a request of any other length, with a reserved byte or a deadline out of r
         try std.testing.expectError(error.Malformed, decodeRequest(&frame));
     }
     var frame = golden_request.*;
-    writeInt(u32, frame[12..16], 0, .little);
+    const deadline = frame[RequestHead.at.deadline_ms..][0..4];
+    std.mem.writeInt(u32, deadline, 0, .little);
     try std.testing.expectError(error.Malformed, decodeRequest(&frame));
-    writeInt(u32, frame[12..16], deadline_ms_max + 1, .little);
+    std.mem.writeInt(u32, deadline, deadline_ms_max + 1, .little);
     try std.testing.expectError(error.Malformed, decodeRequest(&frame));
-    writeInt(u32, frame[12..16], deadline_ms_max, .little);
+    std.mem.writeInt(u32, deadline, deadline_ms_max, .little);
     _ = try decodeRequest(&frame);
 }
 

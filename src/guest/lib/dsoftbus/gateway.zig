@@ -67,10 +67,12 @@ pub const Subject = struct {
     opcode: ?u8 = null,
 
     pub fn of(frame: []const u8) Subject {
+        const Head = contract.gateway.RequestHead;
         const request = @intFromEnum(frames.Type.request);
-        if (frame.len < frames.request_head or frame[0] != request) return .{};
-        const payload = frame[frames.request_head..];
-        return .{ .service = frame[1], .opcode = if (payload.len >= 4) payload[3] else null };
+        if (frame.len < Head.bytes or frame[Head.at.type] != request) return .{};
+        const payload = frame[Head.bytes..];
+        const service = frame[Head.at.service];
+        return .{ .service = service, .opcode = if (payload.len >= 4) payload[3] else null };
     }
 
     /// The name in the `denied (service=…)` marker.

@@ -1,17 +1,17 @@
-//! Frames of the streams inside a session, as bytes. The table is in docs/spec/streams.md.
+//! Frames of the streams inside a session, as bytes. Where their fields are is in
+//! the schema; what they mean is in docs/spec/streams.md.
 
 const std = @import("std");
 const contract = @import("contract");
-const readInt = std.mem.readInt;
-const writeInt = std.mem.writeInt;
+const layout = contract.mux;
 
 pub const version = contract.mux.version;
 /// Of every kind of session; what a side really accepts it says in its SETTINGS.
 pub const data_bytes_max = contract.mux.data_bytes_max;
 pub const name_bytes_max = contract.mux.name_bytes_max;
-pub const settings_bytes = 12;
-pub const open_head = 7;
-pub const data_head = contract.mux.data_head_bytes;
+pub const settings_bytes = layout.SettingsFrameHead.bytes;
+pub const open_head = layout.OpenFrameHead.bytes;
+pub const data_head = layout.DataFrameHead.bytes;
 pub const message_bytes_least = contract.mux.message_bytes_least;
 pub const message_bytes_most = contract.mux.message_bytes_most;
 pub const priorities = contract.mux.priority_max + 1;
@@ -52,103 +52,87 @@ pub fn decode(frame: []const u8) Reject!Frame {
     return switch (@as(Type, @enumFromInt(frame[0]))) {
         .settings => .{ .settings = try decodeSettings(frame) },
         .open => .{ .open = try decodeOpen(frame) },
-        .open_ack => .{ .open_ack = readInt(u32, try exactly(5, frame), .little) },
+        .open_ack => .{ .open_ack = (try exactly(layout.OpenAckFrameHead, frame)).stream },
         .data => {
             if (frame.len <= data_head) return error.MalformedFrame;
             if (frame.len > data_head + data_bytes_max) return error.FrameOversize;
             return .{ .data = .{
-                .id = readInt(u32, frame[1..5], .little),
+                .id = layout.DataFrameHead.read(frame[0..data_head]).stream,
                 .bytes = frame[data_head..],
             } };
         },
         .credit => {
-            const bytes = (try exactly(9, frame))[4..8];
-            return .{ .credit = .{
-                .id = readInt(u32, frame[1..5], .little),
-                .bytes = readInt(u32, bytes, .little),
-            } };
+            const head = try exactly(layout.CreditFrameHead, frame);
+            return .{ .credit = .{ .id = head.stream, .bytes = head.count } };
         },
-        .close => .{ .close = readInt(u32, try exactly(5, frame), .little) },
-        .reset => .{ .reset = .{
-            .reason = @enumFromInt((try exactly(6, frame))[4]),
-            .id = readInt(u32, frame[1..5], .little),
-        } },
+        .close => .{ .close = (try exactly(layout.CloseFrameHead, frame)).stream },
+        .reset => {
+            const head = try exactly(layout.ResetFrameHead, frame);
+            return .{ .reset = .{ .reason = @enumFromInt(head.reason), .id = head.stream } };
+        },
         _ => error.MalformedFrame,
     };
 }
 
-/// What follows the type byte of a frame of just this length.
-fn exactly(comptime len: usize, frame: []const u8) Reject!*const [len - 1]u8 {
-    if (frame.len != len) return error.MalformedFrame;
-    return frame[1..len];
+/// A frame that is a head and nothing else.
+fn exactly(Head: type, frame: []const u8) Reject!Head {
+    if (frame.len != Head.bytes or !Head.holds(frame[0..Head.bytes])) return error.MalformedFrame;
+    return Head.read(frame[0..Head.bytes]);
 }
 
 fn decodeSettings(frame: []const u8) Reject!Settings {
-    const body = try exactly(settings_bytes, frame);
-    const settings: Settings = .{
-        .streams_max = readInt(u16, body[1..3], .little),
-        .message_bytes_max = readInt(u32, body[3..7], .little),
-        .initial_credit = readInt(u32, body[7..11], .little),
-    };
-    const bytes = settings.message_bytes_max;
-    if (body[0] != version) return error.MalformedFrame;
+    const head = try exactly(layout.SettingsFrameHead, frame);
+    const bytes = head.message_bytes_max;
     if (bytes < message_bytes_least or bytes > message_bytes_most) return error.MalformedFrame;
-    return settings;
+    return .{
+        .streams_max = head.streams_max,
+        .message_bytes_max = bytes,
+        .initial_credit = head.initial_credit,
+    };
 }
 
 fn decodeOpen(frame: []const u8) Reject!Open {
-    if (frame.len < open_head or frame[5] >= priorities) return error.MalformedFrame;
+    if (frame.len < open_head) return error.MalformedFrame;
+    const head = layout.OpenFrameHead.read(frame[0..open_head]);
     const name = frame[open_head..];
-    if (name.len != frame[6]) return error.MalformedFrame;
+    if (head.priority >= priorities or name.len != head.name_length) return error.MalformedFrame;
     if (name.len == 0 or name.len > name_bytes_max) return error.InvalidStreamName;
     if (!std.unicode.utf8ValidateSlice(name)) return error.InvalidStreamName;
-    return .{
-        .id = readInt(u32, frame[1..5], .little),
-        .priority = @intCast(frame[5]),
-        .name = name,
-    };
+    return .{ .id = head.stream, .priority = @intCast(head.priority), .name = name };
 }
 
 /// `out` holds `data_head` and the data, and never less than `open_head + name_bytes_max`.
 pub fn encode(out: []u8, frame: Frame) []u8 {
-    out[0] = @intFromEnum(@as(Type, switch (frame) {
-        inline else => |_, tag| @field(Type, @tagName(tag)),
-    }));
     switch (frame) {
-        .settings => |settings| {
-            out[1] = version;
-            writeInt(u16, out[2..4], settings.streams_max, .little);
-            writeInt(u32, out[4..8], settings.message_bytes_max, .little);
-            writeInt(u32, out[8..12], settings.initial_credit, .little);
-            return out[0..settings_bytes];
-        },
-        .open => |open| {
-            writeInt(u32, out[1..5], open.id, .little);
-            out[5] = open.priority;
-            out[6] = @intCast(open.name.len);
-            @memcpy(out[open_head..][0..open.name.len], open.name);
-            return out[0 .. open_head + open.name.len];
-        },
-        .data => |data| {
-            writeInt(u32, out[1..5], data.id, .little);
-            @memcpy(out[data_head..][0..data.bytes.len], data.bytes);
-            return out[0 .. data_head + data.bytes.len];
-        },
-        .credit => |credit| {
-            writeInt(u32, out[1..5], credit.id, .little);
-            writeInt(u32, out[5..9], credit.bytes, .little);
-            return out[0..9];
-        },
-        .open_ack, .close => |id| {
-            writeInt(u32, out[1..5], id, .little);
-            return out[0..5];
-        },
-        .reset => |reset| {
-            writeInt(u32, out[1..5], reset.id, .little);
-            out[5] = @intFromEnum(reset.reason);
-            return out[0..6];
-        },
+        .settings => |settings| return write(out, layout.SettingsFrameHead{
+            .streams_max = settings.streams_max,
+            .message_bytes_max = settings.message_bytes_max,
+            .initial_credit = settings.initial_credit,
+        }, ""),
+        .open => |open| return write(out, layout.OpenFrameHead{
+            .stream = open.id,
+            .priority = open.priority,
+            .name_length = @intCast(open.name.len),
+        }, open.name),
+        .data => |data| return write(out, layout.DataFrameHead{ .stream = data.id }, data.bytes),
+        .credit => |credit| return write(out, layout.CreditFrameHead{
+            .stream = credit.id,
+            .count = credit.bytes,
+        }, ""),
+        .open_ack => |id| return write(out, layout.OpenAckFrameHead{ .stream = id }, ""),
+        .close => |id| return write(out, layout.CloseFrameHead{ .stream = id }, ""),
+        .reset => |reset| return write(out, layout.ResetFrameHead{
+            .stream = reset.id,
+            .reason = @intFromEnum(reset.reason),
+        }, ""),
     }
+}
+
+fn write(out: []u8, head: anytype, tail: []const u8) []u8 {
+    const bytes = @TypeOf(head).bytes;
+    head.write(out[0..bytes]);
+    @memcpy(out[bytes..][0..tail.len], tail);
+    return out[0 .. bytes + tail.len];
 }
 
 const golden = [_]struct { []const u8, Frame }{

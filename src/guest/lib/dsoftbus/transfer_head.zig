@@ -4,13 +4,13 @@
 const std = @import("std");
 const contract = @import("contract");
 const sf = @import("wire").sf;
-const readInt = std.mem.readInt;
-const writeInt = std.mem.writeInt;
+const cursor = @import("wire").cursor;
+const Request = contract.state.TransferRequestHead;
+const Answer = contract.state.TransferReplyHead;
 
 pub const stream_name = contract.state.transfer_stream;
-pub const head_bytes = contract.state.transfer_head_bytes;
-pub const reply_bytes = contract.state.transfer_reply_bytes;
-const magic = contract.state.transfer_magic ++ [_]u8{contract.state.transfer_version_max};
+pub const head_bytes = Request.bytes;
+pub const reply_bytes = Answer.bytes;
 
 pub const Op = contract.state.TransferOp;
 
@@ -33,37 +33,38 @@ pub const Reply = struct {
 };
 
 pub fn decode(bytes: *const [head_bytes]u8) error{Malformed}!Head {
-    if (!std.mem.eql(u8, bytes[0..3], magic)) return error.Malformed;
-    const op = std.enums.fromInt(Op, bytes[3]) orelse return error.Malformed;
-    const value_len = readInt(u32, bytes[16..20], .little);
-    if (readInt(u16, bytes[14..16], .little) != 0) return error.Malformed;
-    if (op == .get and value_len != 0) return error.Malformed;
+    if (!Request.holds(bytes)) return error.Malformed;
+    const head = Request.read(bytes);
+    const op = std.enums.fromInt(Op, head.op) orelse return error.Malformed;
+    if (op == .get and head.value_length != 0) return error.Malformed;
     return .{
         .op = op,
-        .id = readInt(u64, bytes[4..12], .little),
-        .key_len = readInt(u16, bytes[12..14], .little),
-        .value_len = value_len,
+        .id = head.id,
+        .key_len = head.key_length,
+        .value_len = head.value_length,
     };
 }
 
 pub fn encodeReply(reply: Reply) [reply_bytes]u8 {
-    var out: [reply_bytes]u8 = @splat(0);
-    out[0..3].* = magic.*;
-    out[3] = @intFromEnum(reply.op) | 0x80;
-    out[4] = @intFromEnum(reply.status);
-    out[5] = @intFromEnum(reply.stage);
-    writeInt(u32, out[8..12], reply.value_len, .little);
+    var out: [reply_bytes]u8 = undefined;
+    Answer.write(.{
+        .op = @intFromEnum(reply.op) | cursor.reply_bit,
+        .status = @intFromEnum(reply.status),
+        .stage = @intFromEnum(reply.stage),
+        .value_length = reply.value_len,
+    }, &out);
     return out;
 }
 
 /// What a reply of ours says; for what was remembered.
 pub fn decodeReply(bytes: []const u8) ?Reply {
-    if (bytes.len != reply_bytes or !std.mem.eql(u8, bytes[0..3], magic)) return null;
+    if (bytes.len != reply_bytes or !Answer.holds(bytes[0..reply_bytes])) return null;
+    const head = Answer.read(bytes[0..reply_bytes]);
     return .{
-        .op = std.enums.fromInt(Op, bytes[3] & 0x7F) orelse return null,
-        .status = @enumFromInt(bytes[4]),
-        .stage = std.enums.fromInt(Stage, bytes[5]) orelse return null,
-        .value_len = readInt(u32, bytes[8..12], .little),
+        .op = std.enums.fromInt(Op, head.op & ~cursor.reply_bit) orelse return null,
+        .status = @enumFromInt(head.status),
+        .stage = std.enums.fromInt(Stage, head.stage) orelse return null,
+        .value_len = head.value_length,
     };
 }
 

@@ -19,15 +19,20 @@ from nexus.schema.model import (
     Constant,
     Enumeration,
     Field,
+    Frame,
     Interface,
+    Line,
     Member,
     Method,
     Module,
+    Part,
     Struct,
 )
 from nexus.schema.reading import read_modules
 
-Named = TypeVar("Named", Module, Constant, Enumeration, Member, Struct, Field, Interface, Method)
+Named = TypeVar(
+    "Named", Module, Constant, Enumeration, Member, Struct, Field, Interface, Method, Frame, Line
+)
 
 # How names of limits end.  What a side accepts at most may grow, what it wants at least may shrink.
 _MOST: Final = ("Max", "Most")
@@ -60,6 +65,13 @@ def _module(old: Module, new: Module) -> Iterator[str]:
         yield from [gone] if its is None else _enumeration(at, enumeration, its)
     for struct, other, gone in _pairs(at, old.structs, new.structs, "struct"):
         yield from [gone] if other is None else _struct(at, struct, other)
+    for frame, laid, gone in _pairs(at, old.frames, new.frames, "frame"):
+        yield from [gone] if laid is None else _frame(at, frame, laid)
+    for line, said, gone in _pairs(at, old.lines, new.lines, "line"):
+        if said is None:
+            yield gone
+        elif said.text != line.text:
+            yield f"{at}{line.name}: {said.text!r}, released as {line.text!r}; it must stay"
     for interface, same, gone in _pairs(at, old.interfaces, new.interfaces, "interface"):
         yield from [gone] if same is None else _interface(at, interface, same)
 
@@ -98,6 +110,29 @@ def _member(at: str, old: Member, new: Member) -> Iterator[str]:
     for what in ("changes", "never"):
         if getattr(old, what) != getattr(new, what):
             yield f"{own}: `{what}` was {getattr(old, what)} in the release; it must stay"
+
+
+def _frame(at: str, old: Frame, new: Frame) -> Iterator[str]:
+    """Bytes have no room for more, so a frame of another layout is another frame."""
+    own = f"{at}{old.name}"
+    if len(old.parts) != len(new.parts):
+        yield f"{own}: {len(new.parts)} parts, released with {len(old.parts)}; they must stay"
+        return
+    for before, after in zip(old.parts, new.parts, strict=True):
+        if _bytes_of(before) != _bytes_of(after):
+            yield f"{own}: the layout of its bytes is another than the released one; it must stay"
+            return
+        if before.tail is not None and after.tail is not None:
+            for limit in ("bytes_max", "items_max"):
+                was, now = getattr(before.tail, limit), getattr(after.tail, limit)
+                if now < was:
+                    yield f"{own}.{after.tail.name}: {now} is below the released {was}"
+
+
+def _bytes_of(part: Part) -> object:
+    pieces = tuple((p.name, p.at, p.width, p.is_big, p.always) for p in part.pieces)
+    tail = part.tail and (part.tail.name, part.tail.kind, part.tail.length)
+    return (part.after, pieces, tail)
 
 
 def _struct(at: str, old: Struct, new: Struct) -> Iterator[str]:

@@ -21,6 +21,12 @@ const port :UInt16 = 37020;
 const magic :Data = "SM";
 enum Op $A.bits(8) $A.open { get @0 $A.code(2); put @1 $A.code(3) $A.changes; }
 enum End { ok @0; cut @1 $A.word("cut-off"); }
+struct Ping $A.frame {
+  kind @0 :UInt8 = 3 $A.always;
+  count @1 :UInt16;
+  name @2 :Text $A.lengthIn("count") $A.bytesMax(64);
+}
+struct Up $A.line("up {name}") { name @0 :Text; }
 struct Call {
   id @0 :UInt64;
   key @1 :Text $A.bytesMax(64);
@@ -49,6 +55,12 @@ CHANGES = [
     ("$A.bits(8) $A.open", "$A.bits(16) $A.open", "Op: 16 bits, released with 8"),
     ("$A.bits(8) $A.open", "$A.bits(8)", "Op: no longer open"),
     ('A.word("cut-off")', 'A.word("cut")', "End.cut: text 'cut', released as 'cut-off'"),
+    ("count @1 :UInt16", "count @1 :UInt32", "Ping: the layout of its bytes"),
+    ("count @1 :UInt16", "count @1 :UInt16 $A.bigEndian", "Ping: the layout of its bytes"),
+    ("= 3 $A.always", "= 4 $A.always", "Ping: the layout of its bytes"),
+    ("(64);\n}\nstruct Up", "(63);\n}\nstruct Up", "Ping.name: 63 is below the released 64"),
+    ("(64);\n}\nstruct Up", "(65);\n}\nstruct Up", None),
+    ('"up {name}"', '"is up {name}"', "Up: 'is up {name}', released as"),
     ("id @0 :UInt64", "id @0 :UInt32", "Call.id: UInt32, released as UInt64"),
     ("id @0 :UInt64", "id @0 :Int64", "Call.id: Int64, released as UInt64"),
     ("id @0 :UInt64", "name @0 :UInt64", "Call.id: the field is gone"),

@@ -39,6 +39,14 @@ MISTAKES = [
     ("enum E $A.bits(8) { a @0 $A.code(256); }", 0, "more than 8 bits"),
     ("enum E $A.bits(7) { a @0; }", 0, "expected 8, 16, 32 or 64"),
     ("interface I { a @0 () -> (); }", 0, "which service answers"),
+    ("struct F $A.frame { a @0 :Text; b @1 :UInt8; c @2 :List(UInt8); }", 0, "of texts with"),
+    ('struct F $A.frame { a @0 :Text $A.lengthIn("b"); b @1 :UInt8; }', 0, "before it stand no"),
+    ("struct F $A.frame $A.headBytes(3) { a @0 :UInt16; }", 0, "headBytes 3; its fields take 2"),
+    ("struct F $A.frame { a @0 :Int16; }", 0, "F.a: Int16; bytes are numbers without sign"),
+    ('struct F $A.frame { a @0 :Data = "ab" $A.width(3) $A.always; }', 0, "2 bytes always"),
+    ("enum E { a @0; } struct F $A.frame { a @0 :E; }", 0, "x.E has no numbers"),
+    ('struct L $A.line("{b} {a}") { a @0 :Text; b @1 :Text; }', 0, "its line has b, a; the struct"),
+    ('struct L $A.line("{a}") { a @0 :Data; }', 0, "L.a: Data; a line has numbers"),
     ("const s :S = (a = 1); struct S { a @0 :UInt8; }", 0, "constants are numbers"),
 ]
 
@@ -52,7 +60,8 @@ def test_a_mistake_is_one_line_that_says_where(
         read_modules([path])
     (said,) = str(caught.value).splitlines()
     assert part in said
-    assert said.startswith(f"{path}:{line}: " if line else ("x.capnp", "enum", "interface"))
+    named = ("x.capnp", "enum", "interface", "F", "L")
+    assert said.startswith(f"{path}:{line}: " if line else named)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -6,17 +6,20 @@ in it makes, and the comments from the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import capnp
 
 from nexus.schema.comments import comments_of
+from nexus.schema.layouts import read_frame, read_line
 from nexus.schema.model import (
     Constant,
     Enumeration,
+    Frame,
     Interface,
+    Line,
     Member,
     Method,
     Module,
@@ -48,13 +51,18 @@ def read_modules(paths: Iterable[Path]) -> tuple[Module, ...]:
     parser = capnp.SchemaParser()
     loaded = [(path, _load(parser, path)) for path in files]
     known = _annotations(parser, files)
+    enumerations = {
+        f"{path.stem}.{each.name}": each
+        for path, root in loaded
+        for each in _enumerations(root, comments_of(path.read_text()), known)
+    }
     names = {
         nested.id: f"{path.stem}.{nested.name}"
         for path, root in loaded
         for nested in root.schema.node.nestedNodes
     }
     return tuple(
-        _module(path.stem, root, comments_of(path.read_text()), known, names)
+        _module(path.stem, root, Scope(names, comments_of(path.read_text()), known), enumerations)
         for path, root in loaded
         if path.name != ANNOTATIONS
     )
@@ -83,38 +91,53 @@ def _annotations(parser: Any, files: Iterable[Path]) -> Mapping[int, str]:
     return {}
 
 
-def _module(
-    name: str,
-    root: Any,
-    docs: Mapping[str, str],
-    known: Mapping[int, str],
-    names_by_id: Mapping[int, str],
-) -> Module:
+def _nodes(root: Any) -> Iterator[tuple[str, Any]]:
+    """The things at the top of a file, by name.
+
+    By their nodes, and not as attributes: a member may have the name of one, as `schema` has.
+    """
+    for nested in root.schema.node.nestedNodes:
+        yield nested.name, root.schema.get_nested(nested.name)
+
+
+def _enumerations(
+    root: Any, docs: Mapping[str, str], known: Mapping[int, str]
+) -> Iterator[Enumeration]:
+    for name, parsed in _nodes(root):
+        if parsed.node.which() == "enum":
+            yield _enumeration(name, parsed.node, docs, known)
+
+
+def _module(name: str, root: Any, scope: Scope, enumerations: Mapping[str, Enumeration]) -> Module:
     constants: list[Constant] = []
-    enumerations: list[Enumeration] = []
     interfaces: list[Interface] = []
     structs: list[Struct] = []
-    scope = Scope(names_by_id, docs, known)
-    for nested in root.schema.node.nestedNodes:
-        # By its node, and not as an attribute: a member may have the name of one, as `schema` has.
-        parsed = root.schema.get_nested(nested.name)
-        node, kind = parsed.node, parsed.node.which()
-        if kind == "struct":
-            structs.append(read_struct(nested.name, node, scope))
-        elif kind == "enum":
-            enumerations.append(_enumeration(nested.name, node, docs, known))
-        elif kind == "interface":
-            interfaces.append(_interface(nested.name, parsed.as_interface(), scope))
-        elif kind == "const":
-            doc = docs.get(nested.name, "")
-            constants.append(_constant(name, nested.name, parsed.as_const_value(), doc))
+    frames: list[Frame] = []
+    lines: list[Line] = []
+    for own, parsed in _nodes(root):
+        match parsed.node.which():
+            case "struct":
+                marks = marks_of(parsed.node, scope.annotations)
+                if "frame" in marks:
+                    frames.append(read_frame(own, parsed.node, scope, enumerations))
+                elif "line" in marks:
+                    lines.append(read_line(own, parsed.node, scope))
+                else:
+                    structs.append(read_struct(own, parsed.node, scope))
+            case "interface":
+                interfaces.append(_interface(own, parsed.as_interface(), scope))
+            case "const":
+                doc = scope.docs.get(own, "")
+                constants.append(_constant(name, own, parsed.as_const_value(), doc))
     return Module(
         name,
-        docs.get("", ""),
+        scope.docs.get("", ""),
         tuple(constants),
-        tuple(enumerations),
+        tuple(_enumerations(root, scope.docs, scope.annotations)),
         tuple(interfaces),
         tuple(structs),
+        tuple(frames),
+        tuple(lines),
     )
 
 

@@ -19,10 +19,13 @@ from nexus.schema.model import (
     Constant,
     Enumeration,
     Field,
+    Frame,
     Interface,
     Member,
     Module,
+    Piece,
     Struct,
+    Tail,
     services_of,
 )
 from nexus.schema.python_code import word_of
@@ -52,6 +55,10 @@ def write_page(modules: Sequence[Module]) -> str:
             lines += map(_constant, module.constants)
         for enumeration in module.enumerations:
             lines += _enumeration(enumeration)
+        for frame in module.frames:
+            lines += _frame(frame)
+        if module.lines:
+            lines += _lines(module)
         for struct in module.structs:
             lines += _struct(struct)
         for interface in module.interfaces:
@@ -115,6 +122,48 @@ def _about(member: Member) -> str:
         if is_so
     ]
     return f"{member.doc} ({', '.join(marks)})" if marks else member.doc
+
+
+def _frame(frame: Frame) -> Iterator[str]:
+    most = f" At most {frame.bytes_max} bytes." if frame.bytes_max else ""
+    yield from ("", f"### {frame.name}, bytes", "", *_prose(frame.doc + most))
+    yield "| off | width | field | |"
+    yield "|---|---|---|---|"
+    at, before = 0, ""
+    for part in frame.parts:
+        for piece in part.pieces:
+            shown = f"{at + piece.at}{before}"
+            yield f"| {shown} | {piece.width} | {piece.name} | {_cell(_of_piece(piece))} |"
+        at += part.width
+        if part.tail is not None:
+            width = f"`{part.tail.length}`" if part.tail.length else "the rest"
+            width = "…" if part.tail.kind == "list" else width
+            yield f"| {at}{before} | {width} | {part.tail.name} | {_cell(_of_tail(part.tail))} |"
+            before += f" + `{part.tail.length}`"
+
+
+def _of_piece(piece: Piece) -> str:
+    marks = ["big-endian"] * piece.is_big
+    if isinstance(piece.always, bytes):
+        marks.append("0" if not any(piece.always) else f"`{piece.always.decode('latin-1')}`")
+    elif piece.always is not None:
+        marks.append(f"{piece.always}")
+    elif piece.enumeration:
+        marks.append(f"`{piece.enumeration}`")
+    return "; ".join([*marks, *[piece.doc] * bool(piece.doc)])
+
+
+def _of_tail(tail: Tail) -> str:
+    most = f"at most {tail.bytes_max} bytes" if tail.bytes_max else ""
+    if tail.kind == "list":
+        most = f"`{tail.length}` times a length u8 and a text, {most} each"
+    return "; ".join(part for part in (most, tail.doc) if part)
+
+
+def _lines(module: Module) -> Iterator[str]:
+    yield from ("", "| line | text | |", "|---|---|---|")
+    for line in module.lines:
+        yield f"| {line.name} | `{line.text}` | {_cell(line.doc)} |"
 
 
 def _struct(struct: Struct) -> Iterator[str]:

@@ -17,6 +17,7 @@ from nexus.schema.model import (
 )
 from nexus.schema.python_code import NOTE, word_of
 from nexus.schema.python_structs import Enumerations, class_name, imports_of, structs_of
+from nexus.schema.zig_layouts import write_frame, write_line
 from nexus.schema.zig_structs import write_struct
 
 
@@ -33,12 +34,18 @@ def write_module(module: Module, known: Enumerations) -> str:
     """Write one file; `known` are the enumerations of all."""
     lines = [*_comment("//!", module.doc), f"//! {NOTE.format(module.name + '.capnp')}", ""]
     structs = structs_of(module)
+    if module.frames:
+        lines += ['const std = @import("std");', ""]
     if structs:
         names = sorted([*imports_of(module), "message"])
         lines += [f'const {name} = @import("{name}.zig");' for name in names]
         lines.append("")
     for constant in module.constants:
         lines += _constant(constant)
+    for line in module.lines:
+        lines += write_line(line)
+    for frame in module.frames:
+        lines += ["", *write_frame(frame)]
     for enumeration in module.enumerations:
         write = _enumeration if not enumeration.is_failures else _failures
         lines += ["", *write(enumeration)]

@@ -1,12 +1,8 @@
 """Announce v1 (`NXSB`): the datagram by which a node says who and where it is.
 
-    0      4  `NXSB`                       6+D   2  TCP port, big-endian
-    4      1  version = 1                  8+D  32  X25519 static public key
-    5      1  D, length of the id, 1..64   40+D  1  count of services, 0..16
-    6      D  device id, UTF-8             41+D     per service: length 1..64, name in UTF-8
-
-Bytes after the last service are ignored, so that a later version may add some.  Nothing here is
-authentic: whoever reads it learns whom to ask, never whom to believe.
+Where its fields are is in the schema (docs/spec/contract.md, `Announce`).  Bytes after the last
+service are ignored, so that a later version may add some.  Nothing here is authentic: a reader
+learns whom to ask, never whom to believe.
 """
 
 from __future__ import annotations
@@ -17,6 +13,7 @@ from typing import Final
 from nexus.contract import announce as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameReader, FrameWriter, check_length, open_frame
+from nexus.wire.part import Part
 
 PORT: Final = contract.PORT
 GROUP: Final = ".".join(map(str, contract.GROUP))
@@ -25,7 +22,9 @@ VERSION: Final = contract.VERSION
 NAME_BYTES_MAX: Final = contract.NAME_BYTES_MAX
 SERVICES_MAX: Final = contract.SERVICES_MAX
 KEY_BYTES: Final = contract.KEY_BYTES
-ANNOUNCE_BYTES_MAX: Final = 41 + NAME_BYTES_MAX + SERVICES_MAX * (1 + NAME_BYTES_MAX)
+ANNOUNCE_BYTES_MAX: Final = contract.ANNOUNCE_BYTES_MOST
+_HEAD: Final = Part(contract.ANNOUNCE_HEAD)
+_TAIL: Final = Part(contract.ANNOUNCE_AFTER_DEVICE_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,8 @@ class Announce:
         check_length(identity, 1, NAME_BYTES_MAX, Reason.DEVICE_ID_LENGTH)
         check_length(self.public_key, KEY_BYTES, KEY_BYTES, Reason.OUT_OF_RANGE)
         out = FrameWriter(ANNOUNCE_BYTES_MAX)
-        out.put(MAGIC).u8(VERSION).u8(len(identity)).put(identity)
-        out.u16_big(self.port).put(self.public_key).u8(len(self.services))
+        out.part(_HEAD, len(identity)).put(identity)
+        out.part(_TAIL, self.port, self.public_key, len(self.services))
         for service in self.services:
             name = service.encode()
             check_length(name, 1, NAME_BYTES_MAX, Reason.SERVICE_NAME_LENGTH)
@@ -58,9 +57,10 @@ def decode_announce(datagram: bytes) -> Announce:
     """Read a datagram; the first thing wrong with it, in the order of the fields, is the reason."""
     reader, _ = open_frame(datagram, MAGIC, (VERSION,))
     device_id = _name(reader, Reason.DEVICE_ID_LENGTH)
-    port = reader.u16_big()
-    public_key = reader.take(KEY_BYTES)
-    count = reader.u8()
+    walk = reader.walk(_TAIL)
+    port = walk.number("port")
+    public_key = walk.data("public_key")
+    count = walk.number("service_count")
     if count > SERVICES_MAX:
         raise RemoteProtocolError(Reason.SERVICE_COUNT, f"{count}")
     services = tuple(_name(reader, Reason.SERVICE_NAME_LENGTH) for _ in range(count))

@@ -1,16 +1,6 @@
 """Frames inside an authenticated session: gateway requests and responses, and keepalive.
 
-    request, 18 + n                         response, 16 + n
-    0   1  type = 1                         0   1  type = 2
-    1   1  service                          1   1  status: 0 ok, 1 refused, 2 failed, 3 busy
-    2   2  n, at most 256                   2   2  n, at most 512
-    4   8  correlation id                   4   8  correlation id of the request
-    12  4  deadline, ms, 1..60000           12  4  0
-    16  2  0                                16  n  payload, empty unless ok
-    18  n  payload
-
-    ping (3) and pong (4), 16 bytes: type, 7 zero bytes, nonce u64.  All little-endian.
-
+Where their fields are is in the schema (docs/spec/contract.md, `Request`, `Response`, `Keepalive`).
 The decoder checks shape.  That a payload is longer than the gateway takes is the gateway's to
 say, because the refusal has a name of its own; the frame's bound is that of the session.
 """
@@ -18,30 +8,36 @@ say, because the refusal has a name of its own; the frame's bound is that of the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from struct import Struct
 from typing import Final
 
 from nexus.contract import gateway as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.octets import FrameReader
+from nexus.wire.octets import FrameReader, FrameWriter
+from nexus.wire.part import Part
 
 FRAME_BYTES_MAX: Final = contract.FRAME_BYTES_MAX
-REQUEST_HEAD_BYTES: Final = contract.REQUEST_HEAD_BYTES
-RESPONSE_HEAD_BYTES: Final = contract.RESPONSE_HEAD_BYTES
+_REQUEST_HEAD: Final = Part(contract.REQUEST_HEAD)
+_RESPONSE_HEAD: Final = Part(contract.RESPONSE_HEAD)
+_KEEPALIVE_HEAD: Final = Part(contract.KEEPALIVE_HEAD)
+REQUEST_HEAD_BYTES: Final = _REQUEST_HEAD.size
+RESPONSE_HEAD_BYTES: Final = _RESPONSE_HEAD.size
 REQUEST_PAYLOAD_MAX: Final = contract.REQUEST_PAYLOAD_MAX
 RESPONSE_PAYLOAD_MAX: Final = contract.RESPONSE_PAYLOAD_MAX
 DEADLINE_MS_MAX: Final = contract.DEADLINE_MS_MAX
-PING_BYTES: Final = contract.PING_BYTES
+PING_BYTES: Final = _KEEPALIVE_HEAD.size
 
 # Requests and responses are most of what a busy session carries: each head is read at once.
-_REQUEST: Final = Struct("<BBHQIH")
-_RESPONSE: Final = Struct("<BBHQI")
-_KEEPALIVE: Final = Struct("<B7xQ")
+_REQUEST: Final = _REQUEST_HEAD.struct
+_RESPONSE: Final = _RESPONSE_HEAD.struct
+_CORRELATION: Final = slice(_REQUEST_HEAD.at("correlation"), _REQUEST_HEAD.at("deadline_ms"), None)
+_STATUS_AT: Final = _RESPONSE_HEAD.at("status")
 
 Type = contract.Type
 
 Status = contract.Status
 
+_REQUEST_TYPE: Final = int(Type.REQUEST)
+_RESPONSE_TYPE: Final = int(Type.RESPONSE)
 
 _STATUSES: Final = tuple(Status)
 _U64_MAX: Final = (1 << 64) - 1
@@ -67,7 +63,9 @@ class Request:
         _check(self.service, 0xFF, "service")
         _check(self.correlation, _U64_MAX, "correlation id")
         length = len(self.payload)
-        head = _REQUEST.pack(1, self.service, length, self.correlation, self.deadline_ms, 0)
+        head = _REQUEST.pack(
+            _REQUEST_TYPE, self.service, length, self.correlation, self.deadline_ms, 0
+        )
         return head + self.payload
 
 
@@ -88,7 +86,9 @@ class Response:
         if self.payload and self.status is not Status.OK:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"payload with {self.status.name}")
         _check(self.correlation, _U64_MAX, "correlation id")
-        return _RESPONSE.pack(2, self.status, len(self.payload), self.correlation, 0) + self.payload
+        length = len(self.payload)
+        head = _RESPONSE.pack(_RESPONSE_TYPE, self.status, length, self.correlation, 0)
+        return head + self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +120,24 @@ def decode_frame(frame: bytes) -> Frame:
     """Read any frame of a session."""
     if len(frame) > FRAME_BYTES_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame)}")
-    kind = frame[:1]
-    if kind == b"\1":
+    kind = frame[0] if frame else 0
+    if kind == _REQUEST_TYPE:
         return _decode_request(frame)
-    if kind == b"\2":
+    if kind == _RESPONSE_TYPE:
         return _decode_response(frame)
     reader = FrameReader(frame)
-    is_ping = reader.choice(Type, Reason.UNKNOWN_TYPE) is Type.PING
-    reader.zeros(7)
-    nonce = reader.u64()
+    walk = reader.walk(_KEEPALIVE_HEAD)
+    is_ping = walk.choice("type", Type, Reason.UNKNOWN_TYPE) is Type.PING
+    walk.zeros("reserved")
+    nonce = walk.number("nonce")
     reader.end()
     return Ping(nonce) if is_ping else Pong(nonce)
 
 
 def correlation_of(frame: bytes) -> int:
     """Return the id to answer a frame that cannot be read: its own if it has one, else 0."""
-    return int.from_bytes(frame[4:12], "little") if len(frame) >= 12 else 0
+    is_there = len(frame) >= _CORRELATION.stop
+    return int.from_bytes(frame[_CORRELATION], "little") if is_there else 0
 
 
 def _decode_request(frame: bytes) -> Request:
@@ -150,10 +152,10 @@ def _decode_request(frame: bytes) -> Request:
 
 
 def _decode_response(frame: bytes) -> Response:
-    if len(frame) < 2:
+    if len(frame) <= _STATUS_AT:
         raise RemoteProtocolError(Reason.TRUNCATED, f"response of {len(frame)} bytes")
-    if frame[1] >= len(_STATUSES):
-        raise RemoteProtocolError(Reason.UNKNOWN_STATUS, f"{frame[1]}")
+    if frame[_STATUS_AT] >= len(_STATUSES):
+        raise RemoteProtocolError(Reason.UNKNOWN_STATUS, f"{frame[_STATUS_AT]}")
     if len(frame) < RESPONSE_HEAD_BYTES:
         raise RemoteProtocolError(Reason.TRUNCATED, f"response of {len(frame)} bytes")
     _, status, length, correlation, reserved = _RESPONSE.unpack_from(frame)
@@ -184,4 +186,4 @@ def _check(value: int, most: int, what: str) -> None:
 
 def _encode_keepalive(kind: Type, nonce: int) -> bytes:
     _check(nonce, _U64_MAX, "nonce")
-    return _KEEPALIVE.pack(kind, nonce)
+    return FrameWriter(PING_BYTES).part(_KEEPALIVE_HEAD, kind, nonce).finish()

@@ -1,39 +1,42 @@
 """Frames of multiplexed streams inside a session (docs/spec/streams.md), little-endian.
 
-    16 SETTINGS  version u8 = 1, streams_max u16, message_bytes_max u32, initial_credit u32
-    17 OPEN      stream u32, priority u8 (0..7), name_len u8 (1..64), name in UTF-8
-    18 OPEN_ACK  stream u32
-    19 DATA      stream u32, then 1 byte or more
-    20 CREDIT    stream u32, bytes u32
-    21 CLOSE     stream u32
-    22 RESET     stream u32, reason u8
-
-The decoder checks shape.  What a frame means where it arrives is for `nexus.dsoftbus.mux`.
+Where their fields are is in the schema (docs/spec/contract.md, `SettingsFrame` and so on).  The
+decoder checks shape.  What a frame means where it arrives is for `nexus.dsoftbus.mux`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from struct import Struct
 from typing import Final
 
 from nexus.contract import mux as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.octets import FrameReader, FrameWriter, check_length
+from nexus.wire.part import Part
 
 VERSION: Final = contract.VERSION
-STREAM_TYPE_FIRST: Final = 16
 NAME_BYTES_MAX: Final = contract.NAME_BYTES_MAX
 PRIORITY_MAX: Final = contract.PRIORITY_MAX
-DATA_HEAD_BYTES: Final = contract.DATA_HEAD_BYTES
 DATA_BYTES_MAX: Final = contract.DATA_BYTES_MAX
 MESSAGE_BYTES_LEAST: Final = contract.MESSAGE_BYTES_LEAST
 MESSAGE_BYTES_MAX: Final = contract.MESSAGE_BYTES_MOST
-_HEAD_BYTES_MAX: Final = 7 + NAME_BYTES_MAX
-_CREDIT: Final = Struct("<BII")
-_DATA_HEAD: Final = Struct("<BI")
+_SETTINGS: Final = Part(contract.SETTINGS_FRAME_HEAD)
+_OPEN: Final = Part(contract.OPEN_FRAME_HEAD)
+_OPEN_ACK: Final = Part(contract.OPEN_ACK_FRAME_HEAD)
+_DATA: Final = Part(contract.DATA_FRAME_HEAD)
+_CREDIT: Final = Part(contract.CREDIT_FRAME_HEAD)
+_CLOSE: Final = Part(contract.CLOSE_FRAME_HEAD)
+_RESET: Final = Part(contract.RESET_FRAME_HEAD)
+_HEAD_BYTES_MAX: Final = contract.OPEN_FRAME_BYTES_MOST
+DATA_HEAD_BYTES: Final = _DATA.size
 
 Type = contract.Type
+
+STREAM_TYPE_FIRST: Final = min(Type)
+_DATA_TYPE: Final = int(Type.DATA)
+_CREDIT_TYPE: Final = int(Type.CREDIT)
+_STREAM: Final = slice(_DATA.at("stream"), _DATA.size, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ class Settings:
         """Return the frame."""
         if not MESSAGE_BYTES_LEAST <= self.message_bytes_max <= MESSAGE_BYTES_MAX:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"messages of {self.message_bytes_max}")
-        out = FrameWriter(_HEAD_BYTES_MAX).u8(Type.SETTINGS).u8(VERSION).u16(self.streams_max)
-        return out.u32(self.message_bytes_max).u32(self.initial_credit).finish()
+        values = (self.streams_max, self.message_bytes_max, self.initial_credit)
+        return FrameWriter(_HEAD_BYTES_MAX).part(_SETTINGS, *values).finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,9 @@ class Open:
         if not 0 <= self.priority <= PRIORITY_MAX:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"priority {self.priority}")
         name = check_length(self.name.encode(), 1, NAME_BYTES_MAX, Reason.NAME_LENGTH)
-        out = _start(Type.OPEN, self.stream).u8(self.priority)
-        return out.u8(len(name)).put(name).finish()
+        _check_stream(self.stream)
+        out = FrameWriter(_HEAD_BYTES_MAX).part(_OPEN, self.stream, self.priority, len(name))
+        return out.put(name).finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class OpenAck:
 
     def encode(self) -> bytes:
         """Return the frame."""
-        return _start(Type.OPEN_ACK, self.stream).finish()
+        return _write(_OPEN_ACK, self.stream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,8 @@ class Data:
         """Return the frame."""
         if not 1 <= len(self.data) <= DATA_BYTES_MAX:
             raise LocalProtocolError(Reason.OVERSIZED, f"{len(self.data)} bytes of data")
-        return b"\x13" + _stream_bytes(self.stream) + self.data
+        _check_stream(self.stream)
+        return _DATA.struct.pack(_DATA_TYPE, self.stream) + self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class Credit:
         """Return the frame."""
         if not (0 <= self.stream < 1 << 32 and 0 <= self.count < 1 << 32):
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{self.count} for {self.stream}")
-        return _CREDIT.pack(20, self.stream, self.count)
+        return _CREDIT.struct.pack(_CREDIT_TYPE, self.stream, self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class Close:
 
     def encode(self) -> bytes:
         """Return the frame."""
-        return _start(Type.CLOSE, self.stream).finish()
+        return _write(_CLOSE, self.stream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,32 +133,36 @@ class Reset:
 
     def encode(self) -> bytes:
         """Return the frame."""
-        return _start(Type.RESET, self.stream).u8(self.reason).finish()
+        return _write(_RESET, self.stream, self.reason)
 
 
 Frame = Settings | Open | OpenAck | Data | Credit | Close | Reset
 
 
+_FIRST: Final = bytes((STREAM_TYPE_FIRST,))
+
+
 def encode_data(stream: int, pieces: list[bytes | memoryview]) -> bytes:
     """Return the DATA frame of pieces that are within the limits: `Data.encode` with one copy."""
-    return b"".join((_DATA_HEAD.pack(19, stream), *pieces))
+    return b"".join((_DATA.struct.pack(_DATA_TYPE, stream), *pieces))
 
 
 def is_stream_frame(frame: bytes) -> bool:
     """Say whether a session's frame is one of streams, be it a known one or not."""
-    return frame[:1] >= b"\x10"
+    return frame[:1] >= _FIRST
 
 
 def decode_frame(frame: bytes) -> Frame:
     """Read any stream frame."""
-    if frame[:1] == b"\x13":  # By far the most.
+    kind = frame[0] if frame else None
+    if kind == _DATA_TYPE:  # By far the most.
         return _decode_data(frame)
-    if frame[:1] == b"\x14" and len(frame) == _CREDIT.size:  # And then these.
-        _, stream, count = _CREDIT.unpack(frame)
+    if kind == _CREDIT_TYPE and len(frame) == _CREDIT.size:  # And then these.
+        _, stream, count = _CREDIT.struct.unpack(frame)
         return Credit(stream, count)
     reader = FrameReader(frame)
-    kind = reader.choice(Type, Reason.UNKNOWN_TYPE)
-    decoded = _decode_settings(reader) if kind is Type.SETTINGS else _decode_other(kind, reader)
+    of_type = FrameReader(frame).choice(Type, Reason.UNKNOWN_TYPE)
+    decoded = _DECODERS[of_type](reader)
     reader.end()
     return decoded
 
@@ -163,46 +172,55 @@ def _decode_data(frame: bytes) -> Data:
         raise RemoteProtocolError(Reason.TRUNCATED, "no data")
     if len(frame) > DATA_HEAD_BYTES + DATA_BYTES_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame) - DATA_HEAD_BYTES} bytes of data")
-    return Data(int.from_bytes(frame[1:5], "little"), frame[5:])
+    return Data(int.from_bytes(frame[_STREAM], "little"), frame[DATA_HEAD_BYTES:])
 
 
 def _decode_settings(reader: FrameReader) -> Settings:
-    version = reader.u8()
+    walk = reader.walk(_SETTINGS)
+    walk.number("type")
+    version = walk.number("version")
     if version != VERSION:
         raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
-    settings = Settings(reader.u16(), reader.u32(), reader.u32())
+    fields = ("streams_max", "message_bytes_max", "initial_credit")
+    settings = Settings(*(walk.number(name) for name in fields))
     if not MESSAGE_BYTES_LEAST <= settings.message_bytes_max <= MESSAGE_BYTES_MAX:
         raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"messages of {settings.message_bytes_max}")
     return settings
 
 
-def _decode_other(kind: Type, reader: FrameReader) -> Frame:
-    stream = reader.u32()
-    match kind:
-        case Type.OPEN:
-            priority, length = reader.u8(), reader.u8()
-            if priority > PRIORITY_MAX:
-                raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"priority {priority}")
-            if not 1 <= length <= NAME_BYTES_MAX:
-                raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}")
-            return Open(stream, priority, reader.text(length))
-        case Type.OPEN_ACK:
-            return OpenAck(stream)
-        case Type.CREDIT:
-            return Credit(stream, reader.u32())
-        case Type.CLOSE:
-            return Close(stream)
-        case _:
-            return Reset(stream, reader.u8())
+def _decode_open(reader: FrameReader) -> Open:
+    walk = reader.walk(_OPEN)
+    walk.number("type")
+    stream, priority = walk.number("stream"), walk.number("priority")
+    length = walk.number("name_length")
+    if priority > PRIORITY_MAX:
+        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"priority {priority}")
+    if not 1 <= length <= NAME_BYTES_MAX:
+        raise RemoteProtocolError(Reason.NAME_LENGTH, f"{length}")
+    return Open(stream, priority, reader.text(length))
 
 
-def _start(kind: Type, stream: int) -> FrameWriter:
-    out = FrameWriter(_HEAD_BYTES_MAX)
-    out.u8(kind).put(_stream_bytes(stream))
-    return out
+def _numbers(part: Part, reader: FrameReader) -> list[int]:
+    """The fields of a frame that is numbers alone, behind its type."""
+    walk = reader.walk(part)
+    return [walk.number(name) for name, *_ in part.rows][1:]
 
 
-def _stream_bytes(stream: int) -> bytes:
+_DECODERS: Final[Mapping[Type, Callable[[FrameReader], Frame]]] = {
+    Type.SETTINGS: _decode_settings,
+    Type.OPEN: _decode_open,
+    Type.OPEN_ACK: lambda reader: OpenAck(*_numbers(_OPEN_ACK, reader)),
+    Type.CREDIT: lambda reader: Credit(*_numbers(_CREDIT, reader)),
+    Type.CLOSE: lambda reader: Close(*_numbers(_CLOSE, reader)),
+    Type.RESET: lambda reader: Reset(*_numbers(_RESET, reader)),
+}
+
+
+def _write(part: Part, stream: int, *values: int) -> bytes:
+    _check_stream(stream)
+    return FrameWriter(_HEAD_BYTES_MAX).part(part, stream, *values).finish()
+
+
+def _check_stream(stream: int) -> None:
     if not 0 <= stream < 1 << 32:
         raise LocalProtocolError(Reason.OUT_OF_RANGE, f"stream {stream}")
-    return stream.to_bytes(4, "little")

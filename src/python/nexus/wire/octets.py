@@ -7,6 +7,7 @@ from typing import Final, NoReturn, TypeVar
 
 from nexus.core.octets import Reader, Writer
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
+from nexus.wire.part import Part
 
 # Replies of every local service carry the request's operation with this bit set.
 REPLY_BIT: Final = 0x80
@@ -42,6 +43,10 @@ class FrameReader(Reader):
         if any(self.take(count)):
             raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
 
+    def walk(self, part: Part) -> Walk:
+        """Take the fields of a part one by one."""
+        return Walk(self, part)
+
     def end(self) -> None:
         """Say that the frame must end here."""
         if self.remaining:
@@ -52,10 +57,62 @@ class FrameReader(Reader):
         raise RemoteProtocolError(Reason.TRUNCATED, f"{count} bytes needed, {self.remaining} left")
 
 
+class Walk:
+    """Reads the fields of a part in their order, so that each can be judged before the next."""
+
+    __slots__ = ("_reader", "_rows")
+
+    def __init__(self, reader: FrameReader, part: Part) -> None:
+        """Begin with the first field."""
+        self._reader = reader
+        self._rows = iter(part.rows)
+
+    def _take(self, name: str) -> tuple[bytes, bool]:
+        found, width, _, is_big, _ = next(self._rows)
+        assert found == name, f"{name} is read where {found} is"
+        return self._reader.take(width), is_big
+
+    def number(self, name: str) -> int:
+        """Take a number."""
+        octets, is_big = self._take(name)
+        return int.from_bytes(octets, "big" if is_big else "little")
+
+    def data(self, name: str) -> bytes:
+        """Take data."""
+        return self._take(name)[0]
+
+    def choice(self, name: str, kind: type[ChoiceT], reason: Reason, less: int = 0) -> ChoiceT:
+        """Take a member of an enumeration, whose number has `less` added to it."""
+        number = self.number(name)
+        if less and not number & less:
+            raise RemoteProtocolError(reason, f"{number} is no reply")
+        return _choose(kind, number & ~less, reason)
+
+    def zeros(self, name: str) -> None:
+        """Take a field that must be zero."""
+        if any(self.data(name)):
+            raise RemoteProtocolError(Reason.RESERVED_NOT_ZERO)
+
+
 class FrameWriter(Writer):
     """Writes what we send; every failure is our caller's."""
 
     __slots__ = ()
+
+    def part(self, part: Part, *values: int | bytes) -> FrameWriter:
+        """Append a part: what varies is given in order, all else is what it always is."""
+        given = iter(values)
+        for _, width, is_data, is_big, always in part.rows:
+            value = next(given) if always is None else always
+            if is_data:
+                assert isinstance(value, bytes), "data is bytes"
+                assert len(value) == width, f"{len(value)} bytes, expected {width}"
+                self.put(value)
+            else:
+                assert isinstance(value, int), "a number"
+                self._integer(value, width, "big" if is_big else "little")
+        assert next(given, None) is None, "more values than fields"
+        return self
 
     def fail_full(self, count: int) -> NoReturn:
         """Refuse a frame that would be too long."""

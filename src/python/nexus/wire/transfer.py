@@ -1,15 +1,6 @@
-"""`ST` v1: the heads on a stream that moves one value of a state store.  All little-endian.
+"""`ST` v1: the heads on a stream that moves one value of a state store.
 
-    request, 20 + n                             reply, 12
-    0   2  'ST'                                 0   2  'ST'
-    2   1  version = 1                          2   1  version = 1
-    3   1  op: 1 put, 2 get                     3   1  op | 0x80
-    4   8  id, a correlation id                 4   1  status, of `SF`
-    12  2  n, the key's length                  5   1  stage: 0 go ahead, 1 done
-    14  2  0                                    6   2  0
-    16  4  the value's length; of a get 0       8   4  the value's length; 0 unless done and ok
-    20  n  the key
-
+Where their fields are is in the schema (docs/spec/contract.md, `TransferRequest`, `TransferReply`).
 The value itself follows on the stream without a frame.  Shape is checked here; whether a key or a
 length may be is the business of whoever serves, since its refusal has a status.
 """
@@ -21,7 +12,8 @@ from typing import Final
 
 from nexus.contract import state as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.octets import FrameReader, FrameWriter, check_length, open_frame
+from nexus.wire.octets import REPLY_BIT, FrameReader, FrameWriter, Walk, check_length
+from nexus.wire.part import Part
 from nexus.wire.state import Status
 
 STREAM: Final = contract.TRANSFER_STREAM
@@ -29,8 +21,10 @@ PRIORITY: Final = contract.TRANSFER_PRIORITY
 
 MAGIC: Final = contract.TRANSFER_MAGIC
 VERSIONS: Final = tuple(range(1, contract.TRANSFER_VERSION_MAX + 1))
-HEAD_BYTES: Final = contract.TRANSFER_HEAD_BYTES
-REPLY_BYTES: Final = contract.TRANSFER_REPLY_BYTES
+_HEAD: Final = Part(contract.TRANSFER_REQUEST_HEAD)
+_REPLY: Final = Part(contract.TRANSFER_REPLY_HEAD)
+HEAD_BYTES: Final = _HEAD.size
+REPLY_BYTES: Final = _REPLY.size
 KEY_BYTES_MAX: Final = contract.PEER_KEY_BYTES_MAX
 
 Op = contract.TransferOp
@@ -51,8 +45,8 @@ class Head:
         """Return the bytes before the key."""
         if self.op is Op.GET and self.value_bytes:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"get with {self.value_bytes} bytes")
-        out = FrameWriter(HEAD_BYTES).put(MAGIC).u8(VERSIONS[0]).u8(self.op).u64(self.identity)
-        return out.u16(self.key_bytes).u16(0).u32(self.value_bytes).finish()
+        values = (self.op, self.identity, self.key_bytes, self.value_bytes)
+        return FrameWriter(HEAD_BYTES).part(_HEAD, *values).finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +78,13 @@ class Reply:
         flaw = _flaw_of(self)
         if flaw:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, flaw)
-        out = FrameWriter(REPLY_BYTES).put(MAGIC).u8(VERSIONS[0]).u8(self.op | 0x80)
-        return out.u8(self.status).u8(self.stage).u16(0).u32(self.value_bytes).finish()
+        values = (self.op | REPLY_BIT, self.status, self.stage, self.value_bytes)
+        return FrameWriter(REPLY_BYTES).part(_REPLY, *values).finish()
 
 
 def decode_head(data: bytes) -> Head:
     """Read the fixed part of a request."""
-    reader, _ = open_frame(data, MAGIC, VERSIONS)
+    reader = FrameReader(data)
     head = _read_head(reader)
     reader.end()
     return head
@@ -98,7 +92,7 @@ def decode_head(data: bytes) -> Head:
 
 def decode_request(data: bytes) -> Request:
     """Read a whole request."""
-    reader, _ = open_frame(data, MAGIC, VERSIONS)
+    reader = FrameReader(data)
     head = _read_head(reader)
     if head.key_bytes > KEY_BYTES_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"key of {head.key_bytes}")
@@ -109,12 +103,13 @@ def decode_request(data: bytes) -> Request:
 
 def decode_reply(data: bytes) -> Reply:
     """Read the head of a reply."""
-    reader, _ = open_frame(data, MAGIC, VERSIONS)
-    op = reader.reply_op(Op)
-    status = reader.choice(Status, Reason.UNKNOWN_STATUS)
-    stage = reader.choice(Stage, Reason.OUT_OF_RANGE)
-    reader.zeros(2)
-    reply = Reply(op, status, stage, reader.u32())
+    reader = FrameReader(data)
+    walk = _open(reader, _REPLY)
+    op = walk.choice("op", Op, Reason.UNSUPPORTED_OPERATION, REPLY_BIT)
+    status = walk.choice("status", Status, Reason.UNKNOWN_STATUS)
+    stage = walk.choice("stage", Stage, Reason.OUT_OF_RANGE)
+    walk.zeros("reserved")
+    reply = Reply(op, status, stage, walk.number("value_length"))
     reader.end()
     flaw = _flaw_of(reply)
     if flaw:
@@ -122,11 +117,24 @@ def decode_reply(data: bytes) -> Reply:
     return reply
 
 
+def _open(reader: FrameReader, part: Part) -> Walk:
+    """Check magic and version."""
+    walk = reader.walk(part)
+    magic = walk.data("magic")
+    if magic != MAGIC:
+        raise RemoteProtocolError(Reason.BAD_MAGIC, f"{magic!r}, expected {MAGIC!r}")
+    version = walk.number("version")
+    if version not in VERSIONS:
+        raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
+    return walk
+
+
 def _read_head(reader: FrameReader) -> Head:
-    op = reader.choice(Op, Reason.UNSUPPORTED_OPERATION)
-    identity, key_bytes = reader.u64(), reader.u16()
-    reader.zeros(2)
-    value_bytes = reader.u32()
+    walk = _open(reader, _HEAD)
+    op = walk.choice("op", Op, Reason.UNSUPPORTED_OPERATION)
+    identity, key_bytes = walk.number("id"), walk.number("key_length")
+    walk.zeros("reserved")
+    value_bytes = walk.number("value_length")
     if op is Op.GET and value_bytes:
         raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"get with {value_bytes} bytes")
     return Head(op, identity, key_bytes, value_bytes)
