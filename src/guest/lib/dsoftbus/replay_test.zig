@@ -168,3 +168,27 @@ test "both engines know a request by the same digest" {
     const hex = std.fmt.bytesToHex(digest, .lower);
     try std.testing.expectEqualStrings("62d8a11d6cc6d142c806992901499c36", &hex);
 }
+
+test "of the call whose place is taken nothing is left: not its answer, nor a longer one's end" {
+    for ([_]?[]const u8{ null, "", "n" }) |reply| {
+        table = .{};
+        for (1..replay.calls_max + 1) |number| finish(0, 7, @intCast(number), "put", "an old one");
+        for (1..replay.calls_max + 1) |number| {
+            const new: u32 = @intCast(replay.calls_max + number);
+            finish(0, 7, new, "put", reply);
+            const kept = judge(0, 7, new, "put").done;
+            if (reply) |want| try testing.expectEqualStrings(want, kept.?) else {
+                try testing.expectEqual(null, kept);
+            }
+            try expect(.gone, judge(0, 7, @intCast(number), "put"));
+        }
+        // An epoch that takes the place of another begins anew as well.
+        for (8..12) |epoch| {
+            for ([_]u32{ 1, 2 }) |number| {
+                try expect(.run, judge(0, @intCast(epoch), number, "put"));
+                finish(0, @intCast(epoch), number, "put", reply);
+                try expect(.done, judge(0, @intCast(epoch), number, "put"));
+            }
+        }
+    }
+}

@@ -326,3 +326,25 @@ test "changes are recorded, with who and which key, never a value" {
     const text = record(&out, .delete, .{ .reject = .unauthenticated }, &longest, "test").?;
     try testing.expect(std.mem.endsWith(u8, text, "key=9f86d081884c7d65"));
 }
+
+test "each outcome has its words, and two of them are good" {
+    const Row = struct { Outcome, []const u8, bool };
+    const rows = [_]Row{
+        .{ .allow, "allow", true },
+        .{ .status, "reject status", false },
+        .{ .allow_late, "allow late", true },
+        .{ .status_late, "reject status late", false },
+        .{ .unknown, "unknown", false },
+        .{ .{ .reject = .busy }, "reject busy", false },
+        .{ .{ .reject = .withdrawn }, "reject withdrawn", false },
+    };
+    const peer = try Id.from("node-a");
+    for (rows) |row| {
+        var out: [record_bytes_max]u8 = undefined;
+        var line: [record_bytes_max]u8 = undefined;
+        const format = "audit remote statefs put {s} peer=node-a key=9f86d081884c7d65";
+        const want = try std.fmt.bufPrint(&line, format, .{row[1]});
+        try testing.expectEqualStrings(want, record(&out, .put, row[0], &peer, "test").?);
+        try testing.expectEqual(row[2], row[0].isGood());
+    }
+}

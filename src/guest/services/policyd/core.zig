@@ -201,6 +201,10 @@ test "a bad section is refused whole" {
     const long = tagged(1, alice_query[0..8] ++ "c" ** 49);
     try testing.expectError(error.Malformed, Table.parse(long));
     try testing.expectError(error.Malformed, Table.parse(two_grants[0 .. two_grants.len - 1]));
+    const longest = try Table.parse(tagged(1, alice_query[0..8] ++ "c" ** 48));
+    try testing.expectEqualStrings("c" ** 48, longest.grants[0].capability);
+    const shortest = try Table.parse(tagged(1, alice_query[0..8] ++ "c"));
+    try testing.expectEqualStrings("c", shortest.grants[0].capability);
     const grant = comptime tagged(1, alice_query);
     try testing.expectError(error.TooManyGrants, Table.parse(grant ** 65));
     try testing.expectEqual(grants_max, (try Table.parse(grant ** 64)).count);
@@ -258,4 +262,13 @@ test "decisions about more subjects than are told apart are counted together" {
         repeated.text,
     );
     try testing.expect(!repeated.allowed);
+}
+
+test "the longest record of repetitions fits" {
+    var buffer: [audit_bytes_max]u8 = undefined;
+    try testing.expectEqualStrings(
+        "audit v1 op=check_cap_delegated decision=allow subject=0xffffffffffffffff " ++
+            "reason=policy repeats=18446744073709551615",
+        repeatedText(&buffer, decided(true, std.math.maxInt(u64)), std.math.maxInt(u64)),
+    );
 }

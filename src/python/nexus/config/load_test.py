@@ -257,6 +257,22 @@ def test_a_mistake_in_a_world_is_one_line(
     assert any(re.match(pattern, line) for line in lines), lines
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("delay_us = 200", "delay_us = 1"),
+        ('"1/50"', '"0"'),
+        ('"1/50"', '"1"'),
+        ("delay_us = 200", "cut = [{ start_ms = 5, end_ms = 6 }]"),
+        ("delay_us = 200", 'cut = [{ start_ms = 0, end_ms = 6, between = ["A", "B"] }]'),
+        ("delay_us = 200", 'cut = [{ start_ms = 5, end_ms = 6, between = ["B", "A"] }]'),
+    ],
+)
+def test_what_is_just_within_a_worlds_rules_is_taken(tmp_path: Path, old: str, new: str) -> None:
+    assert old in WORLD
+    assert load_world(write_world(tmp_path, world=WORLD.replace(old, new, 1))) is not None
+
+
 def test_an_empty_expectation_is_a_mistake(tmp_path: Path) -> None:
     path = write_world(tmp_path, world=WORLD[: WORLD.index("[[expect]]")])
     with pytest.raises(ConfigError, match="expect: is empty"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
@@ -255,3 +256,30 @@ def test_a_peer_that_breaks_the_rules_loses_its_session_and_is_recorded() -> Non
         assert await peer.resolve("x")
 
     run(scenario, {})
+
+
+def test_a_stream_that_cannot_be_opened_is_named_with_the_reason_and_the_others_go_on() -> None:
+    async def scenario(nodes: TwoNodes) -> None:
+        peer = await nodes.a.connect("node-b")
+        stream = await peer.open_stream("echo")
+        held = await peer.open_stream("h0")
+        refusals = []
+        for number in range(1, 200):
+            try:
+                await peer.open_stream(f"h{number}")
+            except UnavailableError as exc:
+                refusals.append((number, str(exc)))
+        first, said = refusals[0]
+        assert first > 64
+        assert re.fullmatch(rf"stream 'h{first}': \d+ streams are open", said)
+        assert [number for number, _ in refusals] == list(range(first, 200))
+        held.reset()
+        late = await peer.open_stream("late")  # Where one goes there is room for one.
+        with pytest.raises(UnavailableError, match="streams are open"):
+            await peer.open_stream("later")
+        for each in (stream, late):
+            await each.write(b"two")
+            assert await each.read() == b"two"
+
+    idle = {f"h{number}": never_read for number in range(200)}
+    run(scenario, {"echo": echo, "late": echo, "later": echo, **idle})

@@ -54,6 +54,15 @@ def test_files_are_read_by_any_name() -> None:
     )
 
 
+def test_an_open_file_says_its_name_and_size() -> None:
+    for how in ({}, {"cache_type": "none"}):
+        with filesystem().open("demo/data/b.bin", "rb", **how) as file:
+            assert (file.size, file.read(1)) == (70_000, hashlib.shake_256(b"b").digest(1))
+            assert file.readable()
+            assert file.seekable()
+            assert not file.writable()
+
+
 def test_text_line_by_line() -> None:
     with filesystem().open("nexus://demo/data/a/table.csv", "r") as lines:
         assert [line.split(",")[0] for line in lines] == ["name", "a", "b"]
