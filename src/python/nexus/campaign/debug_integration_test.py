@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import socket
 import subprocess
 import sys
@@ -57,8 +58,9 @@ def check(observation):
 # What stands for GDB: it goes where it is told to, says what it was started with, and kills.
 GDB: Final = """\
 #!{python}
-import socket, sys
+import os, signal, socket, sys
 place = sys.argv[-1].removeprefix("target remote ")
+os.kill(os.getppid(), signal.SIGINT)  # Ctrl-C reaches both; it is meant for GDB.
 with socket.socket(socket.AF_UNIX) as connection:
     connection.connect(place)
     print("started with", *sys.argv[1:-1], flush=True)
@@ -136,6 +138,23 @@ def test_a_machine_stands_still_at_the_instant_and_takes_one_step(
         _, rest = process.communicate(timeout=TIMEOUT_S)
         assert process.returncode == 0
         assert ("ended by the debugger of machine A" in rest) == (last != "D")
+    assert not where.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_finds_no_socket_left_behind(
+    replay: Path, tmp_path: Path, number: int
+) -> None:
+    where = tmp_path / "gdb"
+    with debugging(replay, "--at-ms", "25", "--gdb", str(where)) as process:
+        assert process.stderr is not None
+        while "stands still" not in process.stderr.readline():
+            assert process.poll() is None
+        assert where.is_socket()
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, said) == (130, "")
+    assert not where.exists()
 
 
 def test_without_a_place_it_starts_gdb_on_the_machine_that_failed_shortly_before(

@@ -7,6 +7,7 @@ a debugger can watch; the others go on as they were whenever it does.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from nexus.campaign.run import Stop, run
 from nexus.core.commandline import one_of
 from nexus.core.errors import UsageError
 from nexus.emulator.observe import Observer
+from nexus.entry.ending import catch_ending
 from nexus.harness.child import stop as stop_process
 from nexus.harness.debug import DebuggedMachine
 from nexus.harness.engine import EndedByUserError, EngineUnavailableError
@@ -56,6 +58,8 @@ def do_debug(options: Namespace) -> int:
     one_of("--machine", label, labels)
     end_ns = ran.observation.end_ns if first is None else first.ns
     at_ns = max(0, end_ns - _BEFORE_NS) if options.at_ms is None else _ns(options.at_ms, end_ns)
+    # A debugger may never come: whoever ends the command then is to find nothing left behind.
+    catch_ending(signal.default_int_handler)
     with _place(options.gdb) as where:
         return _debug(prepared, found, label, at_ns // _TICK_NS * _TICK_NS, where, options.gdb)
 
@@ -75,6 +79,8 @@ def _debug(
         sys.stderr.flush()
         if given is None:
             children.append(_start_gdb(where, prepared.image_of(label)))
+            # Ctrl-C is GDB's now: it stops the guest, and the world goes on.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     try:
         run(prepared, _later(found.recipe, prepared), Stop(at_ns, look))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -10,8 +11,9 @@ from nexus.cli.vm_machine import Parts
 from nexus.cli.vm_session import Session
 from nexus.core.errors import UsageError
 from nexus.emulator.gdb_session import GdbSession, State
-from nexus.emulator.io.gdb_server import ListenError, address_of, listen, serve
+from nexus.emulator.io.gdb_server import GdbServer, ListenError, serve
 from nexus.emulator.timeline import Timeline
+from nexus.entry.ending import catch_ending, release_ending
 
 
 def debug(
@@ -27,13 +29,18 @@ def debug(
     session = GdbSession(timeline)
     assert options.gdb is not None
     try:
-        server = listen(options.gdb)
+        server = GdbServer(options.gdb)
     except ListenError as error:
         raise UsageError(f"--gdb: {error}") from error
-    with server:
-        sys.stderr.write(f"nexus vm run: debugger: target remote {address_of(server)}\n")
+    # Whoever ends the command is to find no socket left behind.
+    before = catch_ending(signal.default_int_handler)
+    try:
+        sys.stderr.write(f"nexus vm run: debugger: target remote {server.address}\n")
         sys.stderr.flush()
         serve(server, session, lambda: show(timeline.take_output()))
+    finally:
+        server.close()
+        release_ending(before)
     if session.state is State.KILLED:
         return None
     timeline.release()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nexus.emulator.gdb_session import GdbSession, State
-from nexus.emulator.io.gdb_server import ListenError, address_of, listen
+from nexus.emulator.io.gdb_server import GdbServer, ListenError
 from nexus.emulator.live import LiveHistory
 from nexus.emulator.machine import Machine, Stop
 from nexus.emulator.observe import Observer
@@ -39,10 +39,10 @@ class DebuggedMachine:
         self._session = GdbSession(self._history)
         self._connection: socket.socket | None = None
         try:
-            self._server: socket.socket | None = listen(where)
+            self._server: GdbServer | None = GdbServer(where)
         except ListenError as exc:
             raise PlanError(f"--gdb: {label}: {exc}") from exc
-        shown = address_of(self._server)
+        shown = self._server.address
         print(f"os2vm: machine {label}: debugger: target remote {shown}", file=sys.stderr)
         sys.stderr.flush()
 
@@ -105,11 +105,8 @@ class DebuggedMachine:
         """Wait for the debugger, the first time."""
         if self._server is None:
             return
-        self._connection, _ = self._server.accept()
-        self._server.close()
+        self._connection = self._server.accept()
         self._server = None
-        if self._connection.family != socket.AF_UNIX:
-            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _serve(self, *, is_blocking: bool) -> bool:
         """Take what the debugger says; whether it said anything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import stat
@@ -20,43 +21,66 @@ class ListenError(ValueError):
     """Nobody can connect there; the message says why."""
 
 
-def listen(where: str) -> socket.socket:
-    """Listen on a port (0: any that is free), or on a unix socket of this path.
+class GdbServer:
+    """A place where one debugger may connect; closed, it leaves no file behind."""
 
-    Raises:
-        ListenError: It cannot be had.
-    """
-    try:
+    def __init__(self, where: str) -> None:
+        """Listen on a port (0: any that is free), or on a unix socket of this path.
+
+        Raises:
+            ListenError: It cannot be had.
+        """
+        self._file: tuple[Path, int] | None = None  # That of a unix socket, and its inode.
+        try:
+            self._socket = self._listen(where)
+        except OSError as error:
+            raise ListenError(f"{where}: {error.strerror or error}") from error
+
+    def _listen(self, where: str) -> socket.socket:
         if where.isdecimal():
             if int(where) > PORT_MAX:
                 raise ListenError(f"{where!r} is not a port in 0..{PORT_MAX}")
             return socket.create_server((LOOPBACK, int(where)))
         path = Path(where)
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-            path.unlink()  # Left behind by an earlier run.
+            path.unlink()  # Left behind by a run that was killed.
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(where)
+        self._file = (path.absolute(), path.stat().st_ino)
         server.listen(1)
-    except OSError as error:
-        raise ListenError(f"{where}: {error.strerror or error}") from error
-    return server
+        return server
+
+    @property
+    def address(self) -> str:
+        """What to tell `target remote`."""
+        name = self._socket.getsockname()
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
+
+    def accept(self) -> socket.socket:
+        """Wait for the debugger; nobody else can connect from then on."""
+        connection, _ = self._socket.accept()
+        self.close()
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def close(self) -> None:
+        """Listen no more, and remove the file, unless it is somebody else's by now."""
+        self._socket.close()
+        file, self._file = self._file, None
+        if file is not None:
+            path, inode = file
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_ino == inode:
+                    path.unlink()
 
 
-def address_of(server: socket.socket) -> str:
-    """What to tell `target remote`."""
-    name = server.getsockname()
-    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
-
-
-def serve(server: socket.socket, session: GdbSession, on_progress: Callable[[], None]) -> None:
+def serve(server: GdbServer, session: GdbSession, on_progress: Callable[[], None]) -> None:
     """Wait for one debugger and serve it until it leaves; a lost connection is a detaching.
 
     `on_progress` is called whenever the guest may have printed something.
     """
-    connection, _ = server.accept()
-    with connection:
-        if connection.family != socket.AF_UNIX:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with server.accept() as connection:
         while session.state in (State.STOPPED, State.RUNNING):
             is_running = session.state is State.RUNNING
             ready, _, _ = select.select([connection], [], [], 0 if is_running else None)
