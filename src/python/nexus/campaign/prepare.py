@@ -79,6 +79,7 @@ class Prepared:
             reboots=tuple(r for r in plan.reboots if r.machine not in gone),
             budget_ms=dict.fromkeys(GUEST_PHASES, run_ms),
             total_ms=run_ms,
+            may_expect_nothing=bool(gone),
         )
 
     def image_of(self, label: str) -> Path | None:
@@ -94,7 +95,8 @@ class Prepared:
 
 
 @lru_cache(maxsize=_PLANS_KEPT)
-def _load_cached(world: Path, images: tuple[tuple[str, Path], ...]) -> Plan:
+def load_once(world: Path, images: tuple[tuple[str, Path], ...]) -> Plan:
+    """Read a world and its images, once a process: a run must not see them change."""
     options = Options(
         world=world,
         node=None,
@@ -121,7 +123,7 @@ def _load_cached(world: Path, images: tuple[tuple[str, Path], ...]) -> Plan:
 
 def _load(prepared: Prepared) -> Plan:
     images = tuple(sorted(prepared.images.items()))
-    return _load_cached(prepared.scenario.world_path, images)
+    return load_once(prepared.scenario.world_path, images)
 
 
 def prepare(path: Path, images: Mapping[str, Path], code: Code) -> Prepared:
@@ -131,6 +133,9 @@ def prepare(path: Path, images: Mapping[str, Path], code: Code) -> Prepared:
         NexusError: a file, a value, an image or an oracle is not as it must be.
     """
     scenario = load_scenario(path)
+    table = scenario.config.workload
+    if table:
+        workload.read_config(table, scenario.machines, f"{path}: workload")
     renamed = scenario.config.images
     used = {name: renamed.get(name, name) for name in scenario.images}
     named = {name: images[other] for name, other in used.items() if other in images}

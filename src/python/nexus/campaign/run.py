@@ -84,7 +84,7 @@ class _Run:
         self._faults = Faults(drawn, recipe.choice, self._plan.labels, self._random)
         self._instruments = Instruments(covers=True) if prepared.covers else None
         self._yard = Yard(self._plan, prepared.code, self._faults, self._random, self._instruments)
-        self._judge = Judge(self._plan)
+        self._judge = Judge(self._plan, goes_on=True)
         self._assemblers = {label: LineAssembler() for label in self._plan.labels}
         self._judge.unfinished = lambda label: self._assemblers[label].pending
         self._lines: list[Line] = []

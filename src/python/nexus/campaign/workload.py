@@ -97,13 +97,15 @@ class WorkloadConfig(Model):
     handles: bool = False
 
 
-def read_config(table: Mapping[str, Any], machines: Sequence[str]) -> WorkloadConfig:
-    """Read the table of a scenario's file.
+def read_config(
+    table: Mapping[str, Any], machines: Sequence[str], source: str = _WHERE
+) -> WorkloadConfig:
+    """Read the table of a scenario's file; `source` names both.
 
     Raises:
         ConfigError: with one line for every mistake.
     """
-    config = parse(WorkloadConfig, dict(table), _WHERE)
+    config = parse(WorkloadConfig, dict(table), source)
     named = [(f"clients[{i}]", label) for i, label in enumerate(config.clients)]
     if config.auditor is not None:
         named.append(("auditor", config.auditor))
@@ -120,7 +122,7 @@ def read_config(table: Mapping[str, Any], machines: Sequence[str]) -> WorkloadCo
         text = f"{config.from_ms}; expected less than until_ms, which is {config.until_ms}"
         problems.append(Problem("from_ms", text))
     if problems:
-        raise ConfigError(_WHERE, problems)
+        raise ConfigError(source, problems)
     return config
 
 

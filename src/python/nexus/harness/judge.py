@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nexus.harness.outcome import MISSING, Outcome
+from nexus.harness.outcome import GUEST_FAULTS, MISSING, Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
 from nexus.harness.verdict import PhaseTimes as PhaseTimes
@@ -44,8 +44,13 @@ FAULT_TEXTS: Final = (
 class Judge:
     """One run's verdict in the making."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, goes_on: bool = False) -> None:
+        """Begin; `goes_on` says that the run does not end with its verdict.
+
+        Then a verdict that is no fault of a guest gives way to one that comes later.
+        """
         self.plan = plan
+        self._goes_on = goes_on
         self.seen_ns: list[int | None] = [None] * len(plan.due)
         self.phases: list[PhaseTimes] = [PhaseTimes(plan.phases[0], 0)]
         self.verdict: Verdict | None = None
@@ -71,6 +76,13 @@ class Judge:
         return self.phases[-1].phase
 
     @property
+    def _is_final(self) -> bool:
+        """Whether nothing can change the verdict any more."""
+        if self.verdict is None:
+            return False
+        return not self._goes_on or self.verdict.outcome in GUEST_FAULTS
+
+    @property
     def is_complete(self) -> bool:
         """Whether every due expectation has been seen."""
         return None not in self.seen_ns
@@ -91,10 +103,10 @@ class Judge:
 
     def on_line(self, machine: str, line: str, now_ns: int) -> Expectation | None:
         """Judge one console line; return the expectation it met, if it met one."""
-        if self.verdict is not None:
+        if self._is_final:
             return None
         index, is_known = self._find(machine, line)
-        if index is not None:
+        if index is not None and self.verdict is None:
             return self._meet(index, now_ns)
         if is_known:
             return None  # Seen before: a reconnect repeats markers.
@@ -250,7 +262,7 @@ class Judge:
         if missing is not None:
             self._miss(missing, "the machines have said that they are at the end")
             return
-        last_ns = max(seen_ns for seen_ns in self.seen_ns if seen_ns is not None)
+        last_ns = max((seen_ns for seen_ns in self.seen_ns if seen_ns is not None), default=0)
         count = len(self.seen_ns)
         self._end(Outcome.PASSED, f"{count} of {count} markers seen in {format_ms(last_ns)}", None)
 
@@ -281,11 +293,12 @@ class Judge:
         *,
         machine: str | None = None,
     ) -> None:
-        """Commit the verdict; the first one stands."""
+        """Commit the verdict; the first one stands, but for one of a run that goes on."""
         phase: Phase | None = expectation.phase if expectation else self.phase
         if outcome is Outcome.PASSED:
             phase = None
-        if self.verdict is None:
+        gives_way = self._goes_on and outcome in GUEST_FAULTS and not self._is_final
+        if self.verdict is None or gives_way:
             self.verdict = Verdict(
                 outcome,
                 message,

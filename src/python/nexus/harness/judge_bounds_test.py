@@ -183,3 +183,27 @@ def test_what_is_forbidden_everywhere_and_what_means_a_crash() -> None:
         judge = Judge(plan_fake.plan([HELLO], "A", forbidden=("secret",)))
         judge.on_line("A", line, 1)
         assert outcome_of(judge) is outcome, line
+
+
+def test_a_run_that_goes_on_is_judged_behind_its_verdict() -> None:
+    """A campaign plays until all is healed: who panics after the last marker has failed."""
+    for goes_on, expected in ((False, Outcome.PASSED), (True, Outcome.GUEST_PANIC)):
+        judge = Judge(plan_fake.plan([HELLO, OTHER], "AB"), goes_on=goes_on)
+        judge.on_line("A", "hello", 1)
+        judge.on_line("B", "hello", 1)
+        judge.on_time(1 + SETTLE_NS, is_quiet=False)
+        assert outcome_of(judge) is Outcome.PASSED
+        judge.on_line("A", "hello", 2 + SETTLE_NS)
+        assert outcome_of(judge) is Outcome.PASSED
+        judge.on_line("B", "a panic", 3 + SETTLE_NS)
+        assert outcome_of(judge) is expected
+        judge.on_garbled("A", "no text")
+        assert outcome_of(judge) is expected, "the first fault of a guest stands"
+
+
+def test_a_world_may_have_lost_all_that_was_expected_of_it() -> None:
+    judge = Judge(plan_fake.plan([], "A", may_expect_nothing=True), goes_on=True)
+    judge.on_time(SETTLE_NS, is_quiet=False)
+    assert outcome_of(judge) is Outcome.PASSED
+    judge.on_line("A", "a panic", 1 + SETTLE_NS)
+    assert outcome_of(judge) is Outcome.GUEST_PANIC
