@@ -24,7 +24,7 @@ from nexus.campaign.inputs import add_options, code_of, images_of
 from nexus.campaign.judging import Violation
 from nexus.campaign.prepare import Prepared, prepare
 from nexus.campaign.recipe import Recipe
-from nexus.campaign.run import run
+from nexus.campaign.run import Ran, run
 from nexus.campaign.shrink import Shrinker, count_faults
 from nexus.config.error import ConfigError, Problem
 from nexus.config.fields import Count, Line, Many, Model, Within
@@ -75,6 +75,7 @@ class Hunted:
     """What became of one mutant.
 
     `seed` is the one that found it, and `tried` how many were run; None is that it survived.
+    `seconds` are those of a processor.
     `false` is what the same rules said of the system as it is, at the same seed.
     """
 
@@ -85,7 +86,8 @@ class Hunted:
     violation: Violation | None = None
     false: Violation | None = None
     other: tuple[str, ...] = ()  # Rules that were broken and are not those expected.
-    faults: int | None = None  # So many are left when the run was shrunk.
+    faults: int | None = None  # So many are left when the run was shrunk,
+    shrink_s: float = 0.0  # which took so many seconds of a processor.
 
     @property
     def is_found(self) -> bool:
@@ -112,7 +114,7 @@ def hunt(
     mutant: MutantConfig, wrong: Prepared, right: Prepared, *, shrinks: bool = False
 ) -> Hunted:
     """Run seed after seed until one of the mutant's rules is broken; then make the run small."""
-    began_s = time.monotonic()
+    began_s = time.process_time()
     other: set[str] = set()
     for seed in range(1, mutant.seeds + 1):
         ran = run(wrong, Recipe(seed=seed))
@@ -122,12 +124,17 @@ def hunt(
         if hits:
             clean = run(right, Recipe(seed=seed)).violations
             false = next((each for each in clean if each.name in mutant.rules), None)
-            spent_s = time.monotonic() - began_s
-            left = count_faults(Shrinker(wrong, ran).shrink()) if shrinks else None
+            spent_s = time.process_time() - began_s
+            left = _faults_left(wrong, ran, hits[0]) if shrinks else None
+            shrink_s = time.process_time() - began_s - spent_s
             broken = tuple(sorted(other))
-            return Hunted(mutant.name, seed, seed, spent_s, hits[0], false, broken, left)
-    spent_s = time.monotonic() - began_s
+            return Hunted(mutant.name, seed, seed, spent_s, hits[0], false, broken, left, shrink_s)
+    spent_s = time.process_time() - began_s
     return Hunted(mutant.name, None, mutant.seeds, spent_s, other=tuple(sorted(other)))
+
+
+def _faults_left(wrong: Prepared, ran: Ran, violation: Violation) -> int:
+    return count_faults(Shrinker(wrong, ran, violation=violation).shrink())
 
 
 def describe(hunted: Hunted, mutant: MutantConfig) -> str:
@@ -144,7 +151,9 @@ def describe(hunted: Hunted, mutant: MutantConfig) -> str:
             f"{hunted.false.name} without it, too: {hunted.false.message}"
         )
     word = "found   " if hunted.is_found else "TOO BIG "
-    shrunk = "" if hunted.faults is None else f", shrunk to {hunted.faults} faults"
+    shrunk = ""
+    if hunted.faults is not None:
+        shrunk = f", shrunk to {hunted.faults} faults in {hunted.shrink_s:.1f} s"
     return (
         f"{word} {mutant.name}: seed {hunted.seed} of at most {mutant.seeds}, "
         f"{hunted.seconds:.1f} s{shrunk}: {hunted.violation}"

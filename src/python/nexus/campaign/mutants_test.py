@@ -37,8 +37,8 @@ def test_what_is_said_of_a_mutant(tmp_path: Path) -> None:
     assert FOUND.is_found
     expected = "seed 2 of at most 3, 1.5 s: lost: machine B at 5.000000 ms: it is gone"
     assert describe(FOUND, mutant) == f"found    one: {expected}"
-    small = replace(FOUND, faults=5)
-    assert ", 1.5 s, shrunk to 5 faults: lost" in describe(small, mutant)
+    small = replace(FOUND, faults=5, shrink_s=61.25)
+    assert ", 1.5 s, shrunk to 5 faults in 61.2 s: lost" in describe(small, mutant)
     big = replace(FOUND, faults=6)
     assert not big.is_found
     assert describe(big, mutant).startswith("TOO BIG  one: seed 2")

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nexus.campaign.drawing import draw_faults
 from nexus.campaign.judging import Violation
 from nexus.campaign.prepare import Prepared
 from nexus.campaign.recipe import Recipe, Reseed
 from nexus.campaign.run import Ran
-from nexus.core.errors import NexusError
+from nexus.campaign.scenario import RUN_MS_MAX
+from nexus.core.errors import NexusError, did_you_mean
 from nexus.harness.report.reading import ReadingError, hold_to_schema
 
 FORMAT: Final = "nexus-replay-1"
@@ -28,11 +30,14 @@ FORMAT: Final = "nexus-replay-1"
 FILE_BYTES_MAX: Final = 1 << 20
 # In which Pants names the folder that it lays the inputs of a run out in.
 _SANDBOX: Final = "NEXUS_SANDBOX"
+# Names that an error message lists of those that are there.
+_SHOWN_MAX: Final = 8
 _SHA256: Final = r"^[0-9a-f]{64}$"
 
 _Digest = Annotated[str, Field(pattern=_SHA256)]
 _Seed = Annotated[int, Field(ge=0, lt=1 << 64)]
-_Ns = Annotated[int, Field(ge=0)]
+_Ns = Annotated[int, Field(ge=0, lt=1 << 63)]
+_Times = Annotated[list[_Ns], Field(min_length=2, max_length=2)]
 
 
 class ReplayError(NexusError):
@@ -54,16 +59,16 @@ class ReplayFile(_Strict):
     format: Literal["nexus-replay-1"]
     commit: str
     scenario: str  # As a path in the repository.
-    scenario_sha256: _Digest  # Over the scenario, its world's name and its oracles.
+    scenario_sha256: _Digest  # Over the scenario, its world, the nodes' configs and the oracles.
     images: dict[str, _Digest]
     paths: dict[str, str]  # Where the images were.
     seed: _Seed
     without_faults: list[str] = []
     only: dict[str, list[int]] = {}
-    times: dict[str, Annotated[list[_Ns], Field(min_length=2, max_length=2)]] = {}
+    times: dict[str, _Times] = {}
     without_machines: list[str] = []
     without_steps: list[int] = []
-    run_ms: int | None = None
+    run_ms: Annotated[int, Field(ge=1, le=RUN_MS_MAX)] | None = None
     reseed: _Reseed | None = None
     digest: _Digest  # Of the run.
     violation: str  # The name of the first.
@@ -82,6 +87,8 @@ class Replay:
 def write(prepared: Prepared, ran: Ran, commit: str) -> str:
     """Write the file of a run."""
     recipe = ran.recipe
+    # A partition is called by its machines; what it was called when there were more is no name now.
+    drawn = _drawn(prepared, recipe)
     first: Violation | None = ran.violations[0] if ran.violations else None
     turn = recipe.reseed
     whole: dict[str, Any] = {
@@ -92,9 +99,9 @@ def write(prepared: Prepared, ran: Ran, commit: str) -> str:
         "images": dict(sorted(prepared.digests.items())),
         "paths": _paths(prepared),
         "seed": recipe.seed,
-        "without_faults": sorted(recipe.without_faults),
-        "only": {name: sorted(numbers) for name, numbers in sorted(recipe.only.items())},
-        "times": {name: list(times) for name, times in sorted(recipe.times.items())},
+        "without_faults": sorted(recipe.without_faults & drawn),
+        "only": {n: sorted(hits) for n, hits in sorted(recipe.only.items()) if n in drawn},
+        "times": {n: list(times) for n, times in sorted(recipe.times.items()) if n in drawn},
         "without_machines": sorted(recipe.without_machines),
         "without_steps": sorted(recipe.without_steps),
         "run_ms": recipe.run_ms,
@@ -186,27 +193,56 @@ def check(replay: Replay, prepared: Prepared, commit: str) -> None:
             )
     if scenario_digest(prepared) != file.scenario_sha256:
         raise ReplayError(
-            f"{path}: scenario_sha256: {file.scenario} has changed since, or one of its oracles"
+            f"{path}: scenario_sha256: {file.scenario} has changed since, or its world, a node or "
+            "an oracle; take the change back, or find the seed again"
         )
     _check_names(replay, prepared)
+    for name, (start_ns, end_ns) in replay.recipe.times.items():
+        if start_ns > end_ns:
+            raise ReplayError(
+                f"{path}: times.{name}: {start_ns}, {end_ns}; expected an end behind the beginning"
+            )
 
 
 def _check_names(replay: Replay, prepared: Prepared) -> None:
-    unknown = replay.recipe.without_machines - set(prepared.scenario.machines)
-    if unknown:
-        known = ", ".join(prepared.scenario.machines)
-        raise ReplayError(
-            f"{replay.path}: without_machines: {min(unknown)!r} is unknown; expected {known}"
-        )
+    """Refuse what the seed does not draw: without it the run would be another one."""
+    recipe, scenario = replay.recipe, prepared.scenario
+    faults = _drawn(prepared, recipe)
+    steps = {str(step.number) for step in prepared.steps_of(Recipe(seed=recipe.seed))}
+    named: tuple[tuple[str, Iterable[str], Collection[str]], ...] = (
+        ("without_machines", recipe.without_machines, set(scenario.machines)),
+        ("without_faults", recipe.without_faults, faults),
+        ("only", recipe.only, faults),
+        ("times", recipe.times, faults),
+        ("without_steps", map(str, recipe.without_steps), steps),
+    )
+    for field_name, given, known in named:
+        for name in sorted(set(given) - set(known)):
+            some = ", ".join(sorted(known)[:_SHOWN_MAX]) or "nothing"
+            more = ", ..." if len(known) > _SHOWN_MAX else ""
+            raise ReplayError(
+                f"{replay.path}: {field_name}: {name!r} is unknown; expected {some}{more}"
+                + did_you_mean(name, known)
+            )
+
+
+def _drawn(prepared: Prepared, recipe: Recipe) -> frozenset[str]:
+    """The faults that a recipe can name: those of all its machines, and of those that are left."""
+    bare = replace(recipe, times={})
+    whole = replace(bare, without_machines=frozenset())
+    both = (draw_faults(prepared.scenario, each) for each in (bare, whole))
+    return frozenset(fault.id for faults in both for fault in faults)
 
 
 def scenario_digest(prepared: Prepared) -> str:
-    """SHA-256 over the files of a scenario: itself, its world, its oracles."""
+    """SHA-256 over a scenario: its file, its world's, its oracles', and what the nodes are told."""
     scenario = prepared.scenario
     digest = hashlib.sha256()
     for path in (scenario.path, scenario.world_path, *scenario.oracles):
         content = path.read_bytes()
         digest.update(len(content).to_bytes(8, "big") + content)
+    for machine in prepared.plan_of(Recipe(seed=0), ()).machines:
+        digest.update(len(machine.config).to_bytes(8, "big") + machine.config)
     return digest.hexdigest()
 
 

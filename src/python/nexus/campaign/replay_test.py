@@ -58,6 +58,9 @@ def test_a_file_gives_its_recipe(tmp_path: Path) -> None:
         ({"more": 1}, "more"),
         ({"times": {"x": [1]}}, "times.x"),
         ({"images": {"system": "no"}}, "images.system"),
+        ({"run_ms": 0}, "run_ms"),
+        ({"run_ms": 600_001}, "run_ms"),
+        ({"times": {"pause/A/0": [0, 1 << 63]}}, "times.pause/A/0"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from nexus.campaign.drawing import NS_PER_MS, draw_faults
+from nexus.campaign.judging import Violation
 from nexus.campaign.minimize import minimize
 from nexus.campaign.prepare import Prepared
 from nexus.campaign.recipe import Recipe
@@ -36,16 +37,22 @@ class NotFailingError(Exception):
 class Shrinker:
     """Shrinks one run; `ran` is the smallest so far."""
 
-    def __init__(self, prepared: Prepared, ran: Ran, report: Reporter = lambda text: None) -> None:
-        """Begin with a run that fails.
+    def __init__(
+        self,
+        prepared: Prepared,
+        ran: Ran,
+        report: Reporter = lambda text: None,
+        violation: Violation | None = None,
+    ) -> None:
+        """Begin with a run that fails; `violation` is what is to stay, else the first one.
 
         Raises:
             NotFailingError: it does not.
         """
         if not ran.violations:
             raise NotFailingError("it breaks no rule")
-        first = ran.violations[0]
-        self.rule = (first.name, first.machine)
+        kept = ran.violations[0] if violation is None else violation
+        self.rule = (kept.name, kept.machine)
         self.ran = ran
         self.runs = 0
         self._prepared = prepared
