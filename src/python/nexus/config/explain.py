@@ -27,6 +27,9 @@ _UNIONS: Final = ("static_key", "public_key")
 # More tables with one key than this are no hint.
 _PLACES_MAX: Final = 2
 
+# Nobody reads more, and looking for what each may have meant takes time.
+_PROBLEMS_MAX: Final = 100
+
 # What pydantic puts after a key that is wrong itself.
 _OF_KEY: Final = "[key]"
 
@@ -46,8 +49,11 @@ _LISTS: Final = ("tuple_type", "list_type")
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """List the problems in the order of the file's model."""
-    problems = [_explain_one(details, model) for details in error.errors()]
+    """List the problems in the order of the file's model; of too many, the first and how many."""
+    found = error.errors()
+    problems = [_explain_one(details, model) for details in found[:_PROBLEMS_MAX]]
+    if more := len(found) - len(problems):
+        problems.append(Problem("", f"has {more} more mistakes; mend these first"))
     return list(dict.fromkeys(problems))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
 
+from nexus.config import files
 from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, write_world
 from nexus.config.error import ConfigError
 from nexus.config.keys import derive_test_secret
@@ -323,6 +326,56 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, content: bytes, sai
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"{re.escape(str(path))}(:1)?: {said}"):
         load_node(path)
+
+
+def test_a_pipe_that_keeps_quiet_is_refused_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PIPE_SECONDS_MAX", 0.01)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    said = "pipe: cannot read: nothing came out of this pipe for 0.01 s"
+    with pytest.raises(ConfigError, match=said):
+        load_any(path)
+    # Nor does one that somebody holds open without a word.
+    holder = os.open(path, os.O_RDWR)
+    try:
+        with pytest.raises(ConfigError, match=said):
+            load_any(path)
+    finally:
+        os.close(holder)
+
+
+def test_what_comes_out_of_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(NODE_A)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def write() -> None:
+        with path.open("w") as pipe:
+            for line in NODE_A.splitlines(keepends=True):
+                pipe.write(line)
+                pipe.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert load_any(path) == load_any(tmp_path / "a.toml")
+    writer.join()
+
+
+def test_of_too_many_mistakes_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("".join(f"k{number} = 1\n" for number in range(5000)) + NODE_A)
+    with pytest.raises(ConfigError) as caught:
+        load_any(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 101
+    assert lines[-1].endswith("x.toml: has 4900 more mistakes; mend these first")
+
+
+def test_a_device_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match=f"larger than {files.FILE_BYTES_MAX} bytes"):
+        load_any("/dev/zero")
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
