@@ -29,6 +29,9 @@ from nexus.remotecache.settings import LOOKING
 SQLITE: Final = "sqlite:///"
 POSTGRESQL: Final = ("postgresql://", "postgresql+psycopg2://")
 
+# SQLAlchemy since 2.1 takes another driver for a URL that names none.
+DRIVER: Final = "postgresql+psycopg2://"
+
 # A transaction takes milliseconds; who waits longer than this for the database gets an error.
 LOCK_SECONDS_MAX: Final = 30
 
@@ -47,17 +50,29 @@ class DatabaseError(Exception):
     """The database will not do; the text names it, what is wrong and what would do."""
 
 
-def check_url(url: str) -> None:
-    """Hold a URL to the kinds there are.
+def complete_url(url: str) -> str:
+    """A URL of the kinds there are, with the driver that is installed.
 
     Raises:
-        DatabaseError: it is of another.
+        DatabaseError: it is of another kind, or is not a URL.
     """
     if not url.startswith((SQLITE, *POSTGRESQL)):
         raise DatabaseError(
             f"--database: {url.partition('://')[0] + '://...'!r} is not a kind of database; "
             "expected postgresql://USER@HOST/NAME, or leave the option out for SQLite in the folder"
         )
+    if url.startswith(SQLITE):
+        return url
+    complete = f"{DRIVER}{url.partition('://')[2]}"
+    try:
+        sqlalchemy.make_url(complete)
+    except (sqlalchemy.exc.ArgumentError, ValueError) as exc:
+        # The text is not shown: somewhere in it is a password.
+        raise DatabaseError(
+            "--database: cannot be read as a URL; expected postgresql://USER@HOST/NAME or "
+            "postgresql://USER:PASSWORD@HOST:PORT/NAME"
+        ) from exc
+    return complete
 
 
 def prepare(url: str) -> None:
@@ -66,7 +81,7 @@ def prepare(url: str) -> None:
     Raises:
         DatabaseError: it is locked, damaged, of another schema, or does not answer.
     """
-    check_url(url)
+    url = complete_url(url)
     if url.startswith(SQLITE):
         prepare_sqlite(Path(url.removeprefix(SQLITE)))
     else:

@@ -88,6 +88,12 @@ def test_a_server_that_does_not_answer_is_refused_without_its_password() -> None
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2"])
+def test_a_url_of_postgresql_gets_the_driver_that_is_installed(scheme: str) -> None:
+    complete = database.complete_url(f"{scheme}://u@h:5/d?sslmode=require")
+    assert complete == "postgresql+psycopg2://u@h:5/d?sslmode=require"
+
+
 def take_back(provider: SqlProvider) -> None:
     with provider.session() as session:
         session.execute(sqlalchemy.text("NOTIFY job_assigned, 'bot';"))

@@ -163,8 +163,10 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
     made = keys(folder, arguments)
     url = ""
     if arguments.schedule:
-        url = arguments.database or f"{database.SQLITE}{folder / 'jobs.sqlite'}"
         try:
+            url = database.complete_url(
+                arguments.database or f"{database.SQLITE}{folder / 'jobs.sqlite'}"
+            )
             database.prepare(url)
         except database.DatabaseError as exc:
             raise SettingError(str(exc)) from exc

@@ -1,0 +1,182 @@
+"""What does not let a server start: each ends with one line and a code, and nothing was started."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import sqlite3
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from nexus.remotecache import credentials, database, serve, server
+from nexus.remotecache.processes import ENDING, free_port
+
+DAY = timedelta(days=1)
+NAME = "cache.example.org"
+CONFIG, HOST = 20, 21
+
+
+@pytest.fixture(autouse=True)
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that would start is a failure, and signals stay the test's own."""
+    monkeypatch.setattr(serve, "take_ending", lambda _handler: ENDING)
+    monkeypatch.setattr(server, "running", lambda *_: pytest.fail("it was started"))
+    monkeypatch.setattr(database, "OPEN_SECONDS_MAX", 1)
+
+
+Make = Callable[[Path, ExitStack], list[str]]
+
+
+def own_files(made: credentials.Credentials, **other: Path) -> list[str]:
+    """Options for a team's own certificate, as this test's authority has signed it."""
+    found = {"authority": made.ca, "certificate": made.server_certificate, "key": made.server_key}
+    return [f"--{option}={path}" for option, path in {**found, **other}.items()]
+
+
+def wrong_name(place: Path, _stack: ExitStack) -> list[str]:
+    made = credentials.create(place / "made", lifetime=DAY, names=("other.example.org",))
+    return [f"--name={NAME}", *own_files(made)]
+
+
+def expired(place: Path, _stack: ExitStack) -> list[str]:
+    made = credentials.create(place / "made", lifetime=DAY, names=(NAME,))
+    credentials.sign_server(made, -timedelta(minutes=1), (NAME,))
+    return [f"--name={NAME}", *own_files(made)]
+
+
+def foreign(place: Path, _stack: ExitStack) -> list[str]:
+    made = credentials.create(place / "made", lifetime=DAY, names=(NAME,))
+    other = credentials.create(place / "other", lifetime=DAY)
+    return [f"--name={NAME}", *own_files(made, authority=other.ca)]
+
+
+def other_key(place: Path, _stack: ExitStack) -> list[str]:
+    made = credentials.create(place / "made", lifetime=DAY, names=(NAME,))
+    other = credentials.create(place / "other", lifetime=DAY)
+    return [f"--name={NAME}", *own_files(made, key=other.server_key)]
+
+
+def own_authority_expired(place: Path, _stack: ExitStack) -> list[str]:
+    keys = place / "server" / "keys"
+    keys.parent.mkdir()
+    (keys.parent / "store").mkdir()
+    credentials.create(keys, lifetime=-timedelta(hours=2))
+    return []
+
+
+def taken(_place: Path, stack: ExitStack) -> list[str]:
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    return [f"--port={listener.getsockname()[1]}"]
+
+
+def not_here(_place: Path, _stack: ExitStack) -> list[str]:
+    # Of the block for documentation: no machine has it.
+    return ["--listen=192.0.2.1", f"--name={NAME}", f"--port={free_port()}"]
+
+
+def something_else(place: Path, _stack: ExitStack) -> list[str]:
+    (place / "server").mkdir()
+    (place / "server" / "letters").write_text("dear")
+    return []
+
+
+def other_version(place: Path, _stack: ExitStack) -> list[str]:
+    (place / "server").mkdir()
+    (place / "server" / serve.MARK).write_text("format 1\n")
+    return []
+
+
+def without_scopes(place: Path, _stack: ExitStack) -> list[str]:
+    for name in ("keys", "store"):
+        (place / "server" / name).mkdir(parents=True)
+    return []
+
+
+def served(place: Path, stack: ExitStack) -> list[str]:
+    (place / "server").mkdir()
+    (place / "server" / serve.MARK).write_text(serve.MARK_TEXT)
+    file = stack.enter_context((place / "server" / "lock").open("w"))
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return []
+
+
+def jobs(place: Path) -> Path:
+    """Where a server keeps its jobs; the folder is one of a server."""
+    (place / "server").mkdir()
+    (place / "server" / serve.MARK).write_text(serve.MARK_TEXT)
+    return place / "server" / "jobs.sqlite"
+
+
+def locked(place: Path, stack: ExitStack) -> list[str]:
+    holder = sqlite3.connect(jobs(place), isolation_level=None)
+    stack.callback(holder.close)
+    holder.execute("BEGIN IMMEDIATE")
+    return ["--schedule"]
+
+
+def other_schema(place: Path, stack: ExitStack) -> list[str]:
+    other = sqlite3.connect(jobs(place))
+    stack.callback(other.close)
+    other.execute("PRAGMA user_version = 7")
+    return ["--schedule"]
+
+
+def damaged(place: Path, _stack: ExitStack) -> list[str]:
+    jobs(place).write_bytes(b"no database " * 100)
+    return ["--schedule"]
+
+
+def silent(_place: Path, _stack: ExitStack) -> list[str]:
+    return [f"--database=postgresql://user:secret@127.0.0.1:{free_port()}/jobs"]
+
+
+def of_another_kind(_place: Path, _stack: ExitStack) -> list[str]:
+    return ["--database=mysql://user:secret@127.0.0.1/jobs"]
+
+
+def no_url(_place: Path, _stack: ExitStack) -> list[str]:
+    return ["--database=postgresql://user:secret@127.0.0.1:port/jobs"]
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "said"),
+    [
+        (wrong_name, CONFIG, f"server.crt: is not for '{NAME}'; it is for other.example.org"),
+        (expired, CONFIG, "server.crt: expired 20"),
+        (foreign, CONFIG, "give the authority that signed it"),
+        (other_key, CONFIG, "server.key: is not the key of"),
+        (own_authority_expired, CONFIG, "ca.crt: expired 20"),
+        (taken, HOST, "Address already in use on 127.0.0.1; name a port that no other program"),
+        (not_here, HOST, "annot assign requested address on 192.0.2.1; name a port"),
+        (something_else, CONFIG, "holds something else; give an empty folder, or a new one"),
+        (other_version, CONFIG, "is a server's of 'format 1'; this version has 'format 2'"),
+        (without_scopes, CONFIG, "is of an earlier version, whose keys know no scopes; delete"),
+        (served, CONFIG, "another remote_cache serves it"),
+        (locked, CONFIG, "jobs.sqlite: database is locked; another program has it open; end that"),
+        (other_schema, CONFIG, "jobs.sqlite: tables of schema 7; this version has "),
+        (damaged, CONFIG, "jobs.sqlite: file is not a database; move it away"),
+        (silent, CONFIG, "onnection refused"),
+        (
+            no_url,
+            CONFIG,
+            "--database: cannot be read as a URL; expected postgresql://USER@HOST/NAME",
+        ),
+        (of_another_kind, CONFIG, "is not a kind of database; expected postgresql://USER@HOST"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_keeps_a_server_from_starting_is_one_line_and_a_code(
+    make: Make, code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ExitStack() as stack:
+        options = make(tmp_path, stack)
+        seen = serve.main([f"--folder={tmp_path / 'server'}", *options])
+    printed = capsys.readouterr()
+    assert (seen, printed.out) == (code, "")
+    assert printed.err.count("\n") == 1
+    assert said in printed.err
+    assert "secret" not in printed.err
