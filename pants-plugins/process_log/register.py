@@ -1,7 +1,8 @@
-"""`--process-log-path=FILE`: a file with one line for each process, for `ci:cache_report`."""
+"""`--process-log-path=FILE`: a line for each process and one for bytes, for `ci:cache_report`."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Iterable, Optional, Tuple
 
@@ -17,7 +18,10 @@ from pants.engine.unions import UnionRule
 from pants.option.option_types import StrOption
 from pants.option.subsystem import Subsystem
 
+from process_log.histograms import HistogramError, line_of_bytes
 from process_log.lines import line_of
+
+logger = logging.getLogger(__name__)
 
 
 class ProcessLog(Subsystem):
@@ -28,7 +32,8 @@ class ProcessLog(Subsystem):
 
     path = StrOption(
         default="",
-        help="Append a line of JSON there for each process that ran or was found; empty: none.",
+        help="Append a line of JSON there for each process that ran or was found, and one for "
+        "the bytes that were fetched and written; empty: none.",
     )
 
 
@@ -58,10 +63,22 @@ class ProcessLogCallback(WorkunitsCallback):
     ) -> None:
         """Append the lines of what ended since the last time."""
         lines = [line for line in map(line_of, completed_workunits) if line is not None]
+        if finished:
+            lines.append(bytes_of(context))
         if lines:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.writelines(lines)
+
+
+def bytes_of(context: StreamingWorkunitContext) -> str:
+    """The line of the run's bytes; that there is none does not end the run."""
+    histograms = context.get_observation_histograms()["histograms"]
+    try:
+        return line_of_bytes({name: bytes(blob) for name, blob in histograms.items()})
+    except HistogramError as exc:
+        logger.warning(f"--process-log-path: bytes are not counted: {exc}")
+        return ""
 
 
 @rule

@@ -18,6 +18,8 @@ from nexus.remotecache.trees import Digest, entries, parse_digest
 FOUND: Final = ("HitLocally", "HitRemotely")
 FOUND_REMOTELY: Final = "HitRemotely"
 
+MIB: Final = 1024 * 1024
+
 # How many misses are shown.
 MISSES_SHOWN: Final = 10
 
@@ -56,16 +58,59 @@ class Process:
         return SUBJECT.sub("", self.description).strip() or self.description[:40]
 
 
+@dataclass(frozen=True)
+class Bytes:
+    """What went between a run and the shared cache."""
+
+    fetched: int
+    written: int
+
+    def __str__(self) -> str:
+        return (
+            f"{size(self.fetched)} of outputs fetched instead of made, {size(self.written)} written"
+        )
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / MIB:.1f} MiB" if count >= MIB else f"{count} bytes"
+
+
 def parse(text: str, name: str) -> list[Process]:
+    """Read the processes of a run.
+
+    Raises:
+        CostError: a line is neither of a process nor of bytes.
+    """
+    return [one for one in parse_lines(text, name) if isinstance(one, Process)]
+
+
+def parse_bytes(text: str, name: str) -> Bytes | None:
+    """Read what went to and fro, in all runs of a file; nothing where it does not say.
+
+    Raises:
+        CostError: a line is neither of a process nor of bytes.
+    """
+    found = [one for one in parse_lines(text, name) if isinstance(one, Bytes)]
+    if not found:
+        return None
+    return Bytes(sum(one.fetched for one in found), sum(one.written for one in found))
+
+
+def parse_lines(text: str, name: str) -> list[Process | Bytes]:
     """Read the lines of a run.
 
     Raises:
-        CostError: one is not of a process.
+        CostError: one is neither of a process nor of bytes.
     """
-    found = []
+    found: list[Process | Bytes] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             entry: dict[str, Any] = json.loads(line)
+            if "bytes" in entry:
+                counts = entry["bytes"]
+                found.append(Bytes(int(counts["fetched"]), int(counts["written"])))
+                continue
             found.append(
                 Process(
                     description=str(entry["description"]),

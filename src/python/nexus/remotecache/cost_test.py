@@ -141,3 +141,16 @@ def test_a_line_that_is_not_a_process_is_named() -> None:
     for bad in ("{}", "[]", "x", good[:-1], good.replace("{}", "3")):
         with pytest.raises(CostError, match="f: line 2 is not a process"):
             cost.parse(f"{good}\n{bad}\n", "f")
+
+
+def test_the_bytes_of_all_runs_of_a_file_are_added() -> None:
+    line = json.dumps({"bytes": {"fetched": 3 * 1024 * 1024, "written": 7}})
+    assert cost.parse_bytes(f"{line}\n{line}\n", "f") == cost.Bytes(6 * 1024 * 1024, 14)
+    assert str(cost.parse_bytes(line, "f")) == (
+        "3.0 MiB of outputs fetched instead of made, 7 bytes written"
+    )
+    assert cost.parse(line, "f") == []
+    assert cost.parse_bytes("", "f") is None
+    for bad in ('{"bytes": {}}', '{"bytes": 3}', '{"bytes": {"fetched": "x", "written": 1}}'):
+        with pytest.raises(CostError, match="f: line 1 is not a process"):
+            cost.parse_bytes(bad, "f")
