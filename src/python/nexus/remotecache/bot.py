@@ -232,6 +232,12 @@ class Bot:
             self.lose()
             raise RejectedError(describe(error))
         text = describe(error)[:200]
+        if code in LOST:
+            # What the server's library says of it names neither reason.
+            text = (
+                f"the server has no session of {self.name} any more: it was silent for too long, "
+                f"or another worker joined as {self.name}; give each its own --id ({text})"
+            )
         if text != self.trouble:
             # Once: a server that is away for a night would fill a disk.
             self.say(text)

@@ -181,6 +181,8 @@ def test_a_session_that_is_lost_ends_what_ran_in_it_and_begins_anew(place: Place
     place.bot.talk(server)
     place.bot.failed(Failure(grpc.StatusCode.INVALID_ARGUMENT, "Bot does not exist"))
     assert place.execution.ended == ["a"]
+    # Two machines of one name take the session from each other for ever.
+    assert "another worker joined as me; give each its own --id (INVALID_" in place.said[-1]
     place.bot.talk(server)
     assert not server.told[1].name
 

@@ -38,13 +38,15 @@ WRONG_NAME: Final = (62, 64)
 
 @dataclass(frozen=True)
 class Remote:
-    """A server, whom its certificate must be signed by, and the file of our token."""
+    """A server, whom its certificate must be signed by, and what proves who we are."""
 
     host: str
     port: int
     authority: Path | None
     token: Path | None
     insecure: bool = False
+    # A certificate and its key, for the port that asks for one.
+    identity: tuple[Path, Path] | None = None
 
     @property
     def address(self) -> str:
@@ -56,9 +58,11 @@ class Remote:
         if self.insecure:
             return grpc.insecure_channel(self.address, options=KEEPALIVE)
         trusted = self.authority.read_bytes() if self.authority else None
-        return grpc.secure_channel(
-            self.address, grpc.ssl_channel_credentials(trusted), options=KEEPALIVE
+        certificate, key = (
+            (path.read_bytes() for path in self.identity) if self.identity else (None, None)
         )
+        shown = grpc.ssl_channel_credentials(trusted, key, certificate)
+        return grpc.secure_channel(self.address, shown, options=KEEPALIVE)
 
     def metadata(self) -> list[tuple[str, str]]:
         """What proves who we are; the file is read each time, since it may be replaced."""

@@ -15,20 +15,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from nexus.remotecache import team_cases, team_clients
+from nexus.remotecache import team_access, team_cases, team_clients
 from nexus.remotecache.proof_stage import NotTriedError, Verdict
 from nexus.remotecache.sandbox import refusal as sandbox_refusal
 from nexus.remotecache.team_net import Network, entering, refusal
 from nexus.remotecache.team_stage import Team
 
-CASES: Final = {case.__name__: case for case in (*team_cases.CASES, *team_clients.CASES)}
+CASES: Final = {
+    case.__name__: case for case in (*team_cases.CASES, *team_access.CASES, *team_clients.CASES)
+}
 
 # What every run of the proof plays; the others take minutes of waiting and are played by name.
 ALWAYS: Final = (
+    "links_take_their_time",
     "both_workers_execute",
     "interface_is_whole",
     "worker_killed",
     "token_revoked",
+    "certificates_prove_names",
     "clients_share",
 )
 
@@ -93,5 +97,6 @@ def judge(team: Team, name: str) -> Verdict:
         return Verdict(name, not_tried=str(exc))
     except Exception:  # Whatever went wrong is the verdict on this case, and the others follow.
         return Verdict(name, complaint=traceback.format_exc())
-    delay = f"links without delay ({team.network.delay})" if team.network.delay else ""
-    return Verdict(name, said="; ".join((*team.said, *([delay] if delay else []))))
+    if team.network.without_delay:
+        team.say(f"links without delay ({team.network.without_delay})")
+    return Verdict(name, said="; ".join(team.said))

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from nexus.remotecache import proof_project, stats, team_cases
+from nexus.remotecache import proof_project, stats
 from nexus.remotecache.proof_project import PROCESSES, RUN_SECONDS_MAX
 from nexus.remotecache.proof_stage import NotTriedError, expect
+from nexus.remotecache.team_access import audit
 from nexus.remotecache.team_stage import Team
 
 # Users that no machine has; only root can be another than it is.
@@ -40,14 +41,14 @@ def share(team: Team, place: Path) -> None:
     for path in runner.iterdir():
         path.chmod(0o644)
     open_for_others(team)
-    before = len(team_cases.audit(team, "results.jsonl"))
+    before = len(audit(team, "results.jsonl"))
     first = run(team, place, 0)
     counters = first.counters
     expect("executed here", counters.get("local_execution_requests", 0), 0)
     executed = counters["remote_execution_success"]
     expect("executed there", executed, counters["remote_execution_requests"])
     expect("written", first["write_successes"], PROCESSES)
-    results = team_cases.audit(team, "results.jsonl")[before:]
+    results = audit(team, "results.jsonl")[before:]
     peers = [line["peer"] for line in results if line["call"] == "UpdateBotSession"]
     shares = [sum(f":{host.address}:" in peer for peer in peers) for host in team.worker_hosts]
     if not all(shares):

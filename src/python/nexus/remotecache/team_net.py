@@ -1,6 +1,6 @@
 """A network of several hosts on one machine: name spaces, a switch, an address each.
 
-    switch (10.77.0.254) --- veth --- host (10.77.0.N)
+    switch (10.77.0.254) --- cable of 1 ms and 1 Gbit/s --- host (10.77.0.N)
 
 Everything is made inside name spaces of this process and ends with it; the machine's own network is
 not touched.  `cache.nexus.test` is the first host, for all of them.
@@ -13,6 +13,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from nexus.remotecache import team_link
 
 # Inside: a network, mounts and processes of its own, and the right to change them.  Root keeps its
 # users, so that hosts can have different ones; others become root of nothing but this.
@@ -31,7 +33,6 @@ TRY_SECONDS_MAX: Final = 60
 
 SERVER_NAME: Final = "cache.nexus.test"
 SUBNET: Final = "10.77.0"
-DELAY: Final = "1ms"
 
 
 class NetworkError(Exception):
@@ -102,7 +103,8 @@ class Network:
         run("ip", "link", "add", "switch", "type", "bridge")
         run("ip", "address", "add", f"{SUBNET}.254/24", "dev", "switch")
         run("ip", "link", "set", "switch", "up")
-        self.delay = ""
+        # Why cables have no delay, if they have none.
+        self.without_delay = ""
 
     def add(self, name: str) -> Host:
         """Plug a host in; its addresses count from 1."""
@@ -112,30 +114,31 @@ class Network:
         self.holders.append(holder)
         host = Host(name, f"{SUBNET}.{len(self.hosts) + 1}", holder.pid)
         wait_for_own_network(holder.pid)
-        run("ip", "link", "add", host.link, "type", "veth", "peer", "name", "eth0", "netns",
-            str(holder.pid))  # fmt: skip
+        self.lay_cable(host)
         run("ip", "link", "set", host.link, "master", "switch", "up")
         run(*host.argv("ip", "address", "add", f"{host.address}/24", "dev", "eth0"))
         for link in ("lo", "eth0"):
             run(*host.argv("ip", "link", "set", link, "up"))
-        self.delay = self.delay or delayed(host)
         self.hosts.append(host)
         return host
+
+    def lay_cable(self, host: Host) -> None:
+        """Connect a host by a cable with delay, or without where this machine has no TAP."""
+        far = f"far-{host.process}"
+        try:
+            ends = team_link.open_end(host.link), team_link.open_end(far)
+        except OSError as exc:
+            self.without_delay = f"{team_link.DEVICE}: {exc.strerror}"
+            run("ip", "link", "add", host.link, "type", "veth", "peer", "name", far)
+        else:
+            self.holders.append(team_link.start(*ends))
+        run("ip", "link", "set", far, "netns", str(host.process), "name", "eth0")
 
     def end(self) -> None:
         """Let the name spaces go."""
         for holder in self.holders:
             holder.kill()
             holder.wait()
-
-
-def delayed(host: Host) -> str:
-    """Delay what comes from a host; why not, if this kernel cannot."""
-    try:
-        run("tc", "qdisc", "add", "dev", host.link, "root", "netem", "delay", DELAY)
-    except NetworkError as exc:
-        return str(exc)
-    return ""
 
 
 def wait_for_own_network(process: int) -> None:

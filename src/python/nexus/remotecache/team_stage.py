@@ -21,6 +21,7 @@ from nexus.remotecache.team_net import SERVER_NAME, Host, Network
 
 PORT: Final = 8980
 METRICS_PORT: Final = 8981
+CERTIFICATES_PORT: Final = 8982
 
 # A worker that is silent for so long is gone: less than the default, so that a proof is short.
 WORKER_SECONDS: Final = 10
@@ -124,6 +125,7 @@ class Team:
             f"--name={SERVER_NAME}",
             f"--port={PORT}",
             f"--metrics-port={METRICS_PORT}",
+            f"--certificates-port={CERTIFICATES_PORT}",
             f"--worker-seconds={WORKER_SECONDS}",
             f"--settings={self.folder / 'settings.sh'}",
             f"--runner-folder={self.folder / 'runner'}",
