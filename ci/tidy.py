@@ -39,6 +39,33 @@ _SUBJECT: Final = re.compile(r"[a-z0-9][\w./ ,-]*: [a-z]")
 # What a wrapped line cannot break: a span of code, a link, an address.
 _UNBREAKABLE: Final = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|https?://\S+")
 
+# Turns of phrase at which a reader stumbles, and what says the same.  "There is no" is English, and
+# so are the comparisons; a question may begin with "who" behind "and", "by" and "than".
+_STUMBLES: Final = (
+    (
+        re.compile(r"\b(?:told of|tells? of|telling of)\b", re.IGNORECASE),
+        "use `report`, `say` or `show`",
+    ),
+    (
+        re.compile(
+            r"(?<!\bthere )\b(?:is|are|was|were|be) no "
+            r"(?!(?:longer|more|less|fewer|later|worse|one|other|such|need)\b)[a-z]",
+            re.IGNORECASE,
+        ),
+        "use `is not a`",
+    ),
+    (
+        re.compile(r"\b(?:for|to|of|from|with) who\b", re.IGNORECASE),
+        "name the subject: `for a sender that`",
+    ),
+)
+# These hold the phrases themselves, to find them.
+_HOLDS_STUMBLES: Final = (
+    "ci/tidy.py",
+    "ci/tidy_test.py",
+    "src/python/nexus/config/language_test.py",
+)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -143,18 +170,32 @@ def find_unlisted_folders(source: Source, paths: Iterable[str]) -> Iterator[Find
             yield Finding(source.path, 1, f"no line is about `src/python/nexus/{name}/`")
 
 
+def find_stumbles(source: Source) -> Iterator[Finding]:
+    """Find turns of phrase that are not plain English, in prose, comments and messages."""
+    if source.path in _HOLDS_STUMBLES:
+        return
+    for number, line in enumerate(source.text.splitlines(), 1):
+        for pattern, instead in _STUMBLES:
+            found = pattern.search(line)
+            if found:
+                yield Finding(source.path, number, f"{found[0]!r} is hard to read; {instead}")
+
+
 Rule = Callable[[Source], Iterator[Finding]]
 
 
 def rules_of(path: str) -> tuple[Rule, ...]:
     """Return the rules for a file, by its path."""
     if path.endswith(".md"):
-        return () if path in MADE else (find_wide_prose,)
+        return () if path in MADE else (find_wide_prose, find_stumbles)
     if path.endswith((".py", ".pyi")):
-        return (find_test_support, find_bare_ignores)
+        return (find_test_support, find_bare_ignores, find_stumbles)
     if path.endswith(".zig"):
         in_services = path.startswith("src/guest/services/")
-        return (find_wide_zig, find_hidden_state) if in_services else (find_wide_zig,)
+        everywhere = (find_wide_zig, find_stumbles)
+        return (*everywhere, find_hidden_state) if in_services else everywhere
+    if path.endswith((".toml", ".capnp", "BUILD")):
+        return (find_stumbles,)
     return ()
 
 

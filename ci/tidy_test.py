@@ -42,6 +42,12 @@ HASH = "#"  # So that no line here silences a checker itself.
         ("src/guest/services/logd/main.zig", "var x: u8 = 0;", None),
         ("src/guest/services/logd/core_test.zig", "var x: u8 = 0;", None),
         ("src/guest/kernel/sched.zig", "var x: u8 = 0;", None),
+        ("a.md", "A torn tail is told of.", "'told of' is hard to read; use `report`"),
+        ("a.zig", "// These bytes are no call.", "'are no c' is hard to read; use `is not a`"),
+        ("a.py", 'raise X(f"{x} is no phase")', "'is no p' is hard to read"),
+        ("a.toml", "# For who transfers it.", "'For who' is hard to read; name the subject"),
+        ("a.md", "There is no key, and it is no longer kept. It is no worse.", None),
+        ("a.md", "Nobody knows who called, and who waits. For whoever asks.", None),
     ],
 )
 def test_habit(path: str, text: str, found: str | None) -> None:

@@ -114,7 +114,7 @@ export_certificates() {
 }
 
 # fix_certificates: names them by paths in the cache, which are the same on every machine that has
-# the same cache; what they lead to is no part of a result, but their path is part of every key.
+# the same cache; what they lead to is not part of a result, but their path is part of every key.
 fix_certificates() {
   local file=$cache/certificates.pem folder=$cache/certificates.d
   if [[ -z $certificates && -z $certificate_folder ]]; then

@@ -37,7 +37,7 @@ def files(environment: dict[str, str], prefix: str) -> list[str]:
 
 
 def settings(paths: list[str]) -> dict[str, str]:
-    """The two keys, from all files that can be read; a file that is no INI file says nothing."""
+    """The two keys, from all files that can be read; one that is not an INI file says nothing."""
     values: dict[str, str] = {}
     for path in paths:
         parsed = configparser.RawConfigParser()

@@ -1,6 +1,6 @@
 """The target `release_archive`: what others get of this repository, as one reproducible file.
 
-Apart from `nexus_os`, because it is no part of what it packs.
+Apart from `nexus_os`, because it is not part of what it packs.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def values_of(blob: bytes) -> Iterator[Tuple[int, int]]:
     """Values in the middle of what each count stands for, with the counts."""
     plain = unpacked(blob)
     if len(plain) < INNER.size:
-        raise HistogramError(f"{len(plain)} bytes are no header of {INNER.size}")
+        raise HistogramError(f"{len(plain)} bytes are not a header of {INNER.size}")
     cookie, length, _offset, digits, lowest, _highest, _ratio = INNER.unpack_from(plain)
     if cookie != PLAIN or not 1 <= digits <= DIGITS_MAX or lowest < 1:
         raise HistogramError(f"cookie {cookie:#x}, {digits} digits, lowest value {lowest}")
@@ -85,7 +85,7 @@ def values_of(blob: bytes) -> Iterator[Tuple[int, int]]:
 def unpacked(blob: bytes) -> bytes:
     """What is deflated in it."""
     if len(blob) < OUTER.size:
-        raise HistogramError(f"{len(blob)} bytes are no header of {OUTER.size}")
+        raise HistogramError(f"{len(blob)} bytes are not a header of {OUTER.size}")
     cookie, length = OUTER.unpack_from(blob)
     if cookie != DEFLATED or length != len(blob) - OUTER.size:
         raise HistogramError(f"cookie {cookie:#x}, {length} bytes announced of {len(blob)}")

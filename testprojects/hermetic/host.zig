@@ -58,7 +58,7 @@ test "the user has no name and no home" {
     try std.testing.expectEqual(1, std.mem.count(u8, users, "\n"));
 }
 
-test "no variable tells of the user or of the host's tools" {
+test "no variable names the user or the host's tools" {
     var buffer: [1 << 16]u8 = undefined;
     var variables = std.mem.splitScalar(u8, try read("/proc/self/environ", &buffer), 0);
     while (variables.next()) |variable| {

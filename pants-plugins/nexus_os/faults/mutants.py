@@ -113,11 +113,11 @@ def read_mutants(
             )
         found[values[0]] = Substitution(owner, *values)
     if not found:
-        raise InvalidFieldException(f"{owner}: {path} has no [[mutant]], or is no TOML.")
+        raise InvalidFieldException(f"{owner}: {path} has no [[mutant]], or is not TOML.")
     for name in tested:
         if name not in found:
             raise InvalidFieldException(
-                f"The `tested` field of {owner} names {name!r}, which is no mutant of {path}."
+                f"The `tested` field of {owner} names {name!r}, which is not a mutant of {path}."
                 f"{did_you_mean(name, found)} There are {', '.join(found)}."
             )
     return tuple(found[name] for name in tested or found)

@@ -48,7 +48,7 @@ def require_all(owner: Address, missing: Tuple[str, ...]) -> None:
 
 
 async def _gather(names: Iterable[str], packages: Iterable[BuiltPackage]) -> BuiltImages:
-    """Rules await this; it has Gets and is no rule."""
+    """Rules await this; it has Gets and is not a rule."""
     built = tuple(packages)
     digest = await Get(Digest, MergeDigests(package.digest for package in built))
     paths = []

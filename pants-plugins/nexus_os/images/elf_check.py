@@ -27,7 +27,7 @@ _EF_RISCV_RVE = 0x8
 def complaint(content: bytes, service: bool) -> Optional[str]:
     """What is wrong with it, in words that follow the file's name; None if nothing is."""
     if content[:4] != b"\x7fELF":
-        return f"is no ELF file: it begins with {content[:4]!r}, and not with b'\\x7fELF'"
+        return f"is not an ELF file: it begins with {content[:4]!r}, and not with b'\\x7fELF'"
     if len(content) < _HEADER.size:
         return f"is cut off: {len(content)} bytes, an ELF64 header alone has {_HEADER.size}"
     ident, kind, machine, _, entry, offset, _, flags, _, size, count, *_ = _HEADER.unpack_from(

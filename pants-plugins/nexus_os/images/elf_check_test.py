@@ -24,8 +24,8 @@ def test_program_of_a_kernel_may_be_anywhere() -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "is no ELF file"),
-        (b"#!/bin/sh\n", "is no ELF file: it begins with b'#!/b'"),
+        (b"", "is not an ELF file"),
+        (b"#!/bin/sh\n", "is not an ELF file: it begins with b'#!/b'"),
         (elf()[:40], "is cut off: 40 bytes"),
         (elf(bits=1), "is an ELF of 32 bits"),
         (elf(order=2), "is big-endian"),

@@ -130,7 +130,7 @@ class Twin:
 
 
 async def _build(compilation: Compilation) -> BuiltPackage:
-    """Rules await this; it has Gets and is no rule."""
+    """Rules await this; it has Gets and is not a rule."""
     twin = await Get(Twin, Compilation, compilation)
     contents = await Get(DigestContents, Digest, twin.digest)
     path = compilation.field_set.output_path.value_or_default(file_ending="elf")

@@ -93,12 +93,12 @@ def test_image_is_the_file_that_was_made(rule_runner: RuleRunner, name: str) -> 
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("text", r"image of fw:text cannot be used: fw/notes\.txt is no ELF file"),
+        ("text", r"image of fw:text cannot be used: fw/notes\.txt is not an ELF file"),
         (
             "from_two",
             r"field of fw:from_two gives ':two', which stands for 2 targets",
         ),
-        ("from_text", r"image of fw:from_text cannot be used: fw/notes\.txt is no ELF file"),
+        ("from_text", r"image of fw:from_text cannot be used: fw/notes\.txt is not an ELF file"),
         ("from_nothing", "':nothing', which makes 0 files"),
         ("from_nowhere", "neither `source` nor `generated_by`"),
         ("from_both", "both `source` and `generated_by`"),

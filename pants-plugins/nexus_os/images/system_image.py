@@ -109,7 +109,7 @@ class _Parts:
 
 
 async def _references(field_set: SystemImageFieldSet) -> SystemParts:
-    """Rules await this; it has Gets and is no rule."""
+    """Rules await this; it has Gets and is not a rule."""
     return await Get(
         SystemParts,
         SystemPartsRequest(

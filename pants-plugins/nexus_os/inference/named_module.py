@@ -31,7 +31,7 @@ async def find_named_module(field: ZigModuleAddressField) -> NamedZigModule:
         FieldTarget,
         TargetReference(field.address, field.alias, field.value or "", (ZigModule,)),
     )
-    assert isinstance(found.target, ZigModule), f"{found.target} is no module"
+    assert isinstance(found.target, ZigModule), f"{found.target} is not a module"
     return NamedZigModule(found.target)
 
 

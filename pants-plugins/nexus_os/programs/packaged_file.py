@@ -13,7 +13,7 @@ from pants.engine.rules import Get
 async def package_file(process: Process, path: str) -> BuiltPackage:
     """Run a process for the file it leaves in its working directory, and put that at `path`.
 
-    Rules await this; it has Gets and is no rule.
+    Rules await this; it has Gets and is not a rule.
     """
     result = await Get(ProcessResult, Process, process)
     digest = await Get(Digest, AddPrefix(result.output_digest, os.path.dirname(path)))

@@ -107,7 +107,7 @@ def test_images_are_found_by_the_names_they_are_given(rule_runner: RuleRunner) -
     [
         ("//guest:sytem", r"for 'a', which no target has .* Did you mean '//guest:system'\?"),
         ("//gest", r"which no target has as its address\. Did you mean '//guest'\?"),
-        ("guest::x", "which is no address"),
+        ("guest::x", "which is not an address"),
         (
             "//ci:world",
             r"which is a `world_config`\. Expected the address of `rv64_guest_image`",

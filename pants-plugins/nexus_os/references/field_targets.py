@@ -59,7 +59,7 @@ async def find_field_target(reference: TargetReference) -> FieldTarget:
     except ResolveError:
         reason = "which no target has as its address"
     except AddressParseException:
-        reason = "which is no address"
+        reason = "which is not an address"
     else:
         if len(targets) == 1 and isinstance(targets[0], reference.accepted or Target):
             return FieldTarget(targets[0])

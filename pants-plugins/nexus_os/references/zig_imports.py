@@ -20,8 +20,8 @@ BUILT_IN = frozenset(("builtin", "root", "std"))
 
 _FILE_ENDINGS = (".zig", ".zon")
 
-# In the order of trial: what hides other text comes first.  A name with an escape in it is no name
-# that a target or a file of a repository has.
+# In the order of trial: what hides other text comes first.  A name with an escape in it is not
+# the name of a target or a file of a repository.
 _TOKEN = re.compile(
     r"""
       //[^\n]*                                       # A comment.

@@ -228,7 +228,7 @@ def _places(script: str) -> list[str]:
 def named_in(script: str) -> list[str]:
     """The absolute paths in a script; Pants writes into its own which Python it uses.
 
-    What is no script is perhaps an interpreter itself; PEX_PYTHON may name another.
+    What is not a script is perhaps an interpreter itself; PEX_PYTHON may name another.
     """
     found = [path for path in (script, os.environ.get("PEX_PYTHON", "")) if os.path.isabs(path)]
     if not os.path.isfile(script):
@@ -245,7 +245,7 @@ def paths_in(text: str) -> list[str]:
     """Whatever in a script may be meant as a path, and more; the caller looks what there is.
 
     A path is a word as the shell reads it, or what stands after one of `=:` in it, or, where the
-    text is no shell's, what is between any two separators.
+    text is not a shell's, what is between any two separators.
     """
     found = []
     for line in text.split("\n"):

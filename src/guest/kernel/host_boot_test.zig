@@ -91,7 +91,7 @@ fn two() ![2]*fake.Task {
     return all;
 }
 
-test "a system call is carried out for who made it, and who goes on is entered" {
+test "a system call is carried out for its caller, and the task that goes on is entered" {
     const all = try two();
     machine.scause = 8;
     all[0].context.pc = 0x4000;

@@ -61,7 +61,7 @@ fn readPiece(ask: anytype, handle: u32, size: u64) !void {
     if (!std.mem.startsWith(u8, bytes, "ro.nexus.build=")) return error.WrongValue;
 }
 
-/// As many files are open as may be: what was left open before is no hindrance. Then the one that
+/// As many files are open as may be: a file left open before does not hinder it. Then the one that
 /// was not used for the longest time makes room for another, and no other does.
 pub fn fill(ask: anytype) !void {
     var handles: [handles_max]u32 = undefined;

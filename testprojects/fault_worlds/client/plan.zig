@@ -91,7 +91,7 @@ test "a peer and steps" {
     try testing.expectEqual(step, plan.list()[0]);
 }
 
-test "what is no plan" {
+test "what is not a plan" {
     try testing.expectError(error.UnknownTag, parse("\x03\x00\x00\x00"));
     try testing.expectError(error.Malformed, parse("\x01\x00\x00\x00"));
     try testing.expectError(error.Malformed, parse("\x02\x00\x01\x00\x01"));

@@ -86,7 +86,7 @@ pub const Disk = struct {
     fn run(self: *Disk, kind: virtio.blk.Kind, sector: u64, len: usize) Error!void {
         if (self.is_lost) return error.Broken;
         // An interrupt of the request before may have come too late to be taken, and been dropped
-        // by a call as a message that is no answer; unacknowledged, there would be no other.
+        // by a call as a message that is not an answer; unacknowledged, there would be no other.
         self.acknowledge();
         self.blk.start(kind, sector, len);
         const deadline = os.after(patience_ns);

@@ -124,7 +124,7 @@ test "the first thing that does not agree" {
     try testing.expectEqual(15, count);
 }
 
-test "who is known, until when, and who makes room" {
+test "which peers are known, until when, and which makes room" {
     var count: usize = 0;
     var lines = std.mem.splitScalar(u8, cases, '\n');
     while (lines.next()) |line| {

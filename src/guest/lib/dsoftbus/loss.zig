@@ -1,4 +1,4 @@
-//! How many records the log did not confirm, until it has been told of them.
+//! How many records the log did not confirm, until they were reported to it.
 
 const std = @import("std");
 

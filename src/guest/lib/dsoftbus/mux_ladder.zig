@@ -115,7 +115,7 @@ pub const Ladder = struct {
         return self.side == .dialler or self.control.id != 0;
     }
 
-    /// Out of time. An acceptor whose dialler never began has nothing to tell of it.
+    /// Out of time. An acceptor whose dialler never began has nothing to report.
     pub fn expire(self: *Ladder, mux: *Mux, now_ns: u64) void {
         if (!self.isRunning() or now_ns < self.started_ns + time_ns) return;
         if (self.hasBegun()) self.fail(mux) else self.state = .done;

@@ -126,7 +126,7 @@ test "epochs without end: the newest are known, a few before them are refused" {
     }
 }
 
-test "zero is no number of a call, and an id without an epoch is no repeatable one" {
+test "zero is not a number of a call, and an id without an epoch is not a repeatable one" {
     table = .{};
     try expect(.gone, judge(0, 7, 0, "put"));
     finish(0, 7, 1, "put", "ok");

@@ -66,7 +66,7 @@ pub fn asked(bytes: []const u8, out: *[frames.request_payload_max]u8) gateway.As
         .service = said.service,
         .correlation = @as(u64, said.epoch) << 32 | number,
         .deadline_ms = said.deadline_ms,
-        // An empty payload is no frame, so no rule of the gateway permits it.
+        // An empty payload is not a frame, so no rule of the gateway permits it.
         .payload = payload orelse "",
     };
     return found;

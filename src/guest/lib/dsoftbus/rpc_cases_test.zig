@@ -1,5 +1,5 @@
 //! Calls as messages, byte by byte: `rpc_cases.json` holds the cases, and the host's tests read the
-//! same ones. What is written, what it stands for, and what is said of everything that is no call.
+//! same ones. What is written, what it stands for, and what is said of bytes that are not a call.
 
 const std = @import("std");
 const audit = @import("audit.zig");
@@ -319,7 +319,7 @@ test "no part of a message is a call, and no bytes stop a reader" {
     }
 }
 
-test "a reply that is none of the method's is no answer" {
+test "a reply that is none of the method's is not an answer" {
     const cases = try load();
     defer cases.deinit();
     var hex: Hex = .{};

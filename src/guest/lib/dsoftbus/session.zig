@@ -62,7 +62,7 @@ pub const Options = struct {
     id: *const Id,
     static: noise.KeyPair,
     /// Fresh from the entropy device, used for this session only. A responder may leave it out
-    /// until there is a message to answer: most who connect and are no peers never send one.
+    /// until there is a message to answer: most who connect and are not peers never send one.
     ephemeral: ?noise.KeyPair,
     now_ns: u64,
 };
@@ -270,7 +270,7 @@ pub const Session = struct {
         return .{ .refused = refusal };
     }
 
-    /// Until the responder has spoken, what does not decrypt is no session either.
+    /// Until the responder has spoken, what does not decrypt is not a session either.
     fn undecryptable(self: *const Session) Refusal {
         return if (self.state == .ready) .decrypt else .unauthenticated;
     }

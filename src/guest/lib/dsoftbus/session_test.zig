@@ -266,7 +266,7 @@ test "closing overwrites what was secret" {
     try expectEqual(@as(?Event, null), two.b.next(0));
 }
 
-test "a claimed id that is no text is refused" {
+test "a claimed id that is not text is refused" {
     var two: Two = undefined;
     const bad: Id = .{ .bytes = @splat(0xff), .len = 6 };
     try two.init();

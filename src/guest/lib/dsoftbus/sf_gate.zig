@@ -262,7 +262,7 @@ test "a transfer's key and length have the verdict that a frame's have" {
     };
 }
 
-test "values, limits, operations, and what is no frame" {
+test "values, limits, operations, and what is not a frame" {
     var buffer: [512]u8 = undefined;
     const longest = "v" ** 129;
     for ([_]usize{ 0, 1, 128, 129 }) |len| {
@@ -304,7 +304,7 @@ test "what the peer is told" {
     try testing.expectEqual(sf.Status.malformed, Reject.bad_request.status());
 }
 
-test "changes are recorded, with who and which key, never a value" {
+test "changes are recorded, with peer and key, never with a value" {
     var out: [record_bytes_max]u8 = undefined;
     const peer = try Id.from("node-a");
     try testing.expectEqualStrings(

@@ -151,7 +151,7 @@ fn receiveListen(stack: *Stack, listener: u8, from: address.Endpoint, seg: Segme
     stack.mark(index);
 }
 
-/// 3.10.7.1: an answer to who talks to nobody.
+/// 3.10.7.1: a reply to a sender without a connection.
 fn refuse(stack: *Stack, from: address.Endpoint, seg: Segment) void {
     if (seg.flags.ack) return sendReset(stack, seg.target_port, from, seg.ack, null);
     sendReset(stack, seg.target_port, from, 0, seg.seq +% seg.length());

@@ -8,7 +8,7 @@ const abi = os.abi;
 const Kernel = os_fake.Kernel;
 const testing = std.testing;
 
-test "a route: what init may say, and what is none of it" {
+test "a route: what init may say, and what it may not" {
     const Case = struct { []const u8, os.Error!os.Slot };
     for ([_]Case{
         .{ "RT\x01\x41\x00\x07\x01\x00\x00", 0x107 },
@@ -39,7 +39,7 @@ test "a name of a service has 1 to 48 bytes, and 48 of them arrive" {
     try testing.expectError(error.Denied, os.route(long[0..47]));
 }
 
-test "a section: what init may say, and what is none of it" {
+test "a section: what init may say, and what it may not" {
     const Case = struct { []const u8, ?[]const u8 };
     for ([_]Case{
         .{ "RT\x01\x43\x00\x03\x00abc", "abc" },
@@ -79,7 +79,7 @@ test "init is waited for as long as any other service" {
     try testing.expectEqual(before + 2 * std.time.ns_per_s, silent.now_ns);
 }
 
-test "every errno is an error of its own, and what is no errno is a result" {
+test "every errno is an error of its own, and any other number is a result" {
     const Case = struct { abi.Errno, os.Error };
     for ([_]Case{
         .{ .perm, error.Denied },

@@ -103,7 +103,7 @@ pub const Index = struct {
     }
 
     /// The things in a directory, one after the other. `cursor` is 0 at first, and where to go on
-    /// afterwards; null at the end, or if the path is no directory.
+    /// afterwards; null at the end, or if the path is not a directory.
     pub fn next(self: *const Index, path: []const u8, cursor: *u32) ?Child {
         if (path.len == 0) return self.nextBundle(cursor);
         const place = self.placeOf(path) orelse return null;

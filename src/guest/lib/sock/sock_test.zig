@@ -128,7 +128,7 @@ test "a datagram: as long as one packet, and no byte more" {
     try testing.expectEqualSlices(u8, "\xc0\x05", world.asked()[8..10]);
 }
 
-test "every status has its own meaning, and what is no answer none" {
+test "every status has its own meaning, and what is not an answer none" {
     var world: World = .{};
     defer world.kernel.deinit();
     try world.setUp();
@@ -181,7 +181,7 @@ test "what was asked for and comes late, from netstackd alone" {
     const none = sock.lateOf(message(kind, itself, failed, &buffer)).?;
     try testing.expectEqual(@as(u64, 9), none.token);
     try testing.expectEqual(null, none.data);
-    // A length that is not that of the data: this is no answer.
+    // A length that is not that of the data: this is not an answer.
     const short = "NS\x01\x8f\x00" ++ "\x03\x00hi" ++ "\x09\x00\x00\x00\x00\x00\x00\x00";
     try testing.expectEqual(null, sock.lateOf(message(kind, itself, short, &buffer)));
 }

@@ -79,7 +79,7 @@ pub const sync_bytes = blk: {
     break :blk bytes;
 };
 
-/// How long a record would be, from its header alone; what is no header is as long as one.
+/// How long a record would be, from its header alone; what is not a header is as long as one.
 pub fn claimedSize(header: []const u8) usize {
     const key_len: usize = std.mem.readInt(u16, header[5..7], .little);
     const value_len: usize = std.mem.readInt(u32, header[7..11], .little);

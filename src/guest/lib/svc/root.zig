@@ -49,7 +49,7 @@ pub fn serve(service: anytype) os.Error!noreturn {
             service.tick();
             continue;
         };
-        // The kernel sends these services nothing; an id of 0 is no client to answer.
+        // The kernel sends these services nothing; an id of 0 is not a client to answer.
         if (message.sender == 0) continue;
         if (usage.isAsked(message)) {
             usage.answer(message, &.{});

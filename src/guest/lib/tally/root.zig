@@ -9,7 +9,8 @@
 const std = @import("std");
 
 pub const never: u64 = std.math.maxInt(u64);
-/// Short enough for who watches, long enough that a flood of all keys stays a trickle of records.
+/// Short enough for a person who watches, long enough that a flood of all keys stays a trickle of
+/// records.
 pub const interval_ns: u64 = 10 * std.time.ns_per_s;
 
 pub fn Tally(comptime Key: type, comptime entries_max: usize) type {

@@ -141,7 +141,7 @@ pub fn Queue(comptime size: u16) type {
             self.available[1] = self.available_index;
         }
 
-        /// Does the device want to be told of what was submitted?
+        /// Does the device want to be notified of what was submitted?
         pub fn wantsNotify(self: *const Self) bool {
             fence();
             return self.used[0] & no_notify_flag == 0;

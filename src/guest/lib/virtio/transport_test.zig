@@ -112,7 +112,7 @@ test "a device that lacks a feature, or takes back what was agreed, is told that
     }
 }
 
-test "what is no device of ours is not written to" {
+test "what is not a device of ours is not written to" {
     defer transport.on_store = null;
     for ([_]Write{ .{ magic, 0x7472_6977 }, .{ version, 1 }, .{ version, 3 } }) |fault| {
         var device: Device = .{ .features = version_1 };

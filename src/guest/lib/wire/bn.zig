@@ -66,7 +66,7 @@ fn replyHeader(buffer: []u8, op: Op, status: Status) cursor.Error!Writer {
 
 pub const ListReply = struct { status: Status, count: u16 };
 
-/// Null if these bytes are no answer to list.
+/// Null if these bytes are not an answer to list.
 pub fn decodeListReply(frame: []const u8) ?ListReply {
     if (frame.len != list_reply_bytes or frame[7] != 0) return null;
     if (!cursor.hasHeader(frame, magic, version, @intFromEnum(Op.list) | cursor.reply_bit))
@@ -77,7 +77,7 @@ pub fn decodeListReply(frame: []const u8) ?ListReply {
 
 pub const ImageReply = struct { status: Status, image: []const u8 };
 
-/// Null if these bytes are no answer to fetch-image.
+/// Null if these bytes are not an answer to fetch-image.
 pub fn decodeImageReply(frame: []const u8) ?ImageReply {
     if (!cursor.hasHeader(frame, magic, version, @intFromEnum(Op.fetch_image) | cursor.reply_bit))
         return null;

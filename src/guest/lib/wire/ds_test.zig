@@ -142,6 +142,6 @@ test "a failed bundle list has no count" {
     try testing.expectEqual(@as(?ds.Status, .fail), ds.decodeStatus(failed, .bundle_list));
     try testing.expectEqual(@as(?u16, null), ds.decodeBundleCount(failed));
     try testing.expectEqual(@as(?ds.Status, null), ds.decodeStatus(failed, .resolve));
-    // "ok" without its count is no answer.
+    // "ok" without its count is not an answer.
     try testing.expectEqual(@as(?ds.Status, null), ds.decodeStatus("DS\x01\x82\x00", .bundle_list));
 }

@@ -1,4 +1,4 @@
-//! A log's answer, made shorter for who can take less than the log's own clients.
+//! A log's answer, made shorter for a peer, which takes less than the log's own clients.
 
 const std = @import("std");
 const cursor = @import("cursor.zig");
@@ -61,7 +61,7 @@ test "a query reply is cut behind a whole record, at whatever length" {
             while (try records.next()) |found| try std.testing.expectEqualDeep(record, found);
             try std.testing.expect(records.reader.atEnd());
         }
-        // What is no whole answer, or none to a query, is not passed on as one.
+        // What is not a whole answer, or none to a query, is not passed on as one.
         for (0..frame.len) |len| {
             var copy = whole;
             try std.testing.expectEqual(null, cutQueryReply(copy[0..len], 512));

@@ -181,7 +181,7 @@ pub const Page = struct {
     }
 };
 
-/// A good answer's tail. Null: these bytes are no answer to `op`.
+/// A good answer's tail. Null: these bytes are not an answer to `op`.
 pub const Reply = struct { status: Status, tail: Reader };
 
 pub fn decodeReply(frame: []const u8, op: Op) ?Reply {

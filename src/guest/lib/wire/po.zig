@@ -67,7 +67,7 @@ pub fn encodeReply(buffer: []u8, op: Op, nonce: u32, status: Status) cursor.Erro
     return writer.done();
 }
 
-/// Null if these bytes are no answer to `op` with this nonce.
+/// Null if these bytes are not an answer to `op` with this nonce.
 pub fn decodeReply(frame: []const u8, op: Op, nonce: u32) ?Status {
     if (frame.len != reply_bytes or frame[9] != 0) return null;
     if (!cursor.hasHeader(frame, magic, version, @intFromEnum(op) | cursor.reply_bit)) return null;

@@ -38,7 +38,7 @@ pub fn encodeReply(buffer: []u8, status: Status, bytes: []const u8) cursor.Error
 
 pub const Reply = struct { status: Status, bytes: []const u8 };
 
-/// Null if these bytes are no answer of rngd.
+/// Null if these bytes are not an answer of rngd.
 pub fn decodeReply(frame: []const u8) ?Reply {
     if (frame.len < reply_header_bytes) return null;
     if (!cursor.hasHeader(frame, magic, version, read_op | cursor.reply_bit)) return null;

@@ -193,14 +193,14 @@ pub fn pieceOf(reply: Reply) ?Piece {
     return if (reader.atEnd()) .{ .total = total, .version = version, .bytes = bytes } else null;
 }
 
-/// To what is no request, or is not let through: five bytes, whatever the operation.
+/// To what is not a request, or is not let through: five bytes, whatever the operation.
 pub fn encodeRefusal(buffer: []u8, refusal: Refusal) cursor.Error![]u8 {
     return (try startReply(buffer, refusal.op, refusal.status, null)).done();
 }
 
 pub const Reply = struct { status: Status, tail: []const u8 };
 
-/// Null if these bytes are no answer to `op` with this nonce. A refusal has version 1 always.
+/// Null if these bytes are not an answer to `op` with this nonce. A refusal has version 1 always.
 pub fn decodeReply(frame: []const u8, op: Op, nonce: ?u64) ?Reply {
     const reply_op = @intFromEnum(op) | cursor.reply_bit;
     if (frame.len < 5 or frame[3] != reply_op or !std.mem.eql(u8, frame[0..2], magic)) return null;
@@ -321,7 +321,7 @@ test "a piece, and every truncation of it" {
     try testing.expectEqual(null, pieceOf(decodeReply(missing, .read, null).?));
 }
 
-test "the status of what is no request" {
+test "the status of what is not a request" {
     const table = [_]struct { []const u8, Op, Status }{
         .{ "", .sync, .malformed },
         .{ "XF\x01\x01", .sync, .malformed },

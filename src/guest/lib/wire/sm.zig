@@ -133,7 +133,7 @@ fn replyHeader(buffer: []u8, op: Op, status: Status) cursor.Error!Writer {
 
 pub const Reply = struct { status: Status, slots: Slots };
 
-/// Null if these bytes are no answer of 13 bytes to `op`.
+/// Null if these bytes are not an answer of 13 bytes to `op`.
 pub fn decodeReply(frame: []const u8, op: Op) ?Reply {
     const status = replyStatus(frame, op, 13) orelse return null;
     return .{ .status = status, .slots = .{

@@ -59,7 +59,7 @@ pub fn isCall(bytes: []const u8) bool {
     return bytes.len >= 2 and std.mem.eql(u8, bytes[0..2], magic);
 }
 
-/// Null if these bytes are no call.
+/// Null if these bytes are not a call.
 pub fn decodeCall(bytes: []const u8) ?Call {
     if (!cursor.hasHeader(bytes, magic, version, op_ask)) return null;
     return decodeTail(bytes[4..]) catch null;
@@ -101,7 +101,7 @@ pub fn encodeReplyHead(buffer: *[reply_head_bytes]u8, ending: Ending) void {
     buffer.* = .{ magic[0], magic[1], version, op_ask | cursor.reply_bit, @intFromEnum(ending) };
 }
 
-/// Null if these bytes are no answer.
+/// Null if these bytes are not an answer.
 pub fn decodeReply(bytes: []const u8) ?Reply {
     if (bytes.len < reply_head_bytes) return null;
     if (!cursor.hasHeader(bytes, magic, version, op_ask | cursor.reply_bit)) return null;

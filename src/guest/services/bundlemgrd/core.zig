@@ -113,7 +113,7 @@ const FakeShelf = struct {
 
 const bare: FakeShelf = .{};
 
-test "list and image for who may ask" {
+test "list and image, for senders that may ask" {
     var reply: [reply_bytes_max]u8 = undefined;
     var bundles: Bundles = try .parse("");
     var gate: FakeGate = .{};
@@ -130,7 +130,7 @@ test "list and image for who may ask" {
     try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
 }
 
-test "who may not is answered as unsupported, told of eight times, and asked about each time" {
+test "a sender that may not ask is unsupported, named eight times, and judged each time" {
     var reply: [reply_bytes_max]u8 = undefined;
     var bundles: Bundles = .{};
     var gate: FakeGate = .{};

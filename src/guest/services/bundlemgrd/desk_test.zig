@@ -1,5 +1,5 @@
 //! bundlemgrd as it runs, on a stand-in for the kernel: policyd is asked anew for each request, and
-//! whatever is no answer of it denies.
+//! whatever is not an answer of it denies.
 
 const std = @import("std");
 const os = @import("os");
@@ -77,7 +77,7 @@ test "policyd decides each time, and silence is no" {
     try testing.expectEqual(@as(u64, 301_000_000), kernel.now_ns);
 }
 
-test "an answer to another question is no permission" {
+test "an answer to another question is not a permission" {
     for ([_]u32{ 1, std.math.maxInt(u32) }) |off| {
         decisions = &.{.allow};
         nonce_off = off;

@@ -1,5 +1,5 @@
 //! dsoftbusd as it runs, on stand-ins for kernel, netstackd and rngd: which message reaches what
-//! part of the node, and who is answered.
+//! part of the node, and which client is answered.
 
 const std = @import("std");
 const os = @import("os");
@@ -241,7 +241,7 @@ test "a stranger that says nothing is let go in time, and the log hears of it" {
     try testing.expect(is_told);
 }
 
-test "a local request without a session is answered in the end; what is no request at once" {
+test "a local request without a session is answered in the end; what is not a request at once" {
     var request: [wire.ds.request_bytes_max]u8 = undefined;
     const frame = try wire.ds.encodeRequest(&request, .bundle_list);
     var kernel = start(&.{

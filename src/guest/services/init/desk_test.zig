@@ -1,5 +1,5 @@
 //! What init does for the services, on a stand-in for the kernel: which capabilities a new one
-//! gets, which device, and who is answered what.
+//! gets, which device, and what each service is answered.
 
 const std = @import("std");
 const contract = @import("contract");

@@ -3,8 +3,9 @@
 //! Rules of this file
 //! 1. What services append, what was decided about peers and services, and what was refused of
 //!    strangers have rooms of their own: none displaces anything of another.
-//! 2. What is not kept is counted, and the count becomes a record: refused appends of who does not
-//!    wait for the answer, refusals beyond the first of a source and interval, displaced records.
+//! 2. What is not kept is counted, and the count becomes a record: refused appends of senders that
+//!    do not wait for the answer, refusals beyond the first of a source and interval, displaced
+//!    records.
 
 const std = @import("std");
 const lo = @import("wire").lo;

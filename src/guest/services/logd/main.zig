@@ -23,7 +23,7 @@ pub fn main() !void {
             log.tick(os.nsec());
             continue;
         };
-        // The kernel sends this service nothing; an id of 0 is no client to answer.
+        // The kernel sends this service nothing; an id of 0 is not a client to answer.
         if (message.sender == 0) continue;
         if (svc.usage.isAsked(message)) {
             svc.usage.answer(message, &.{});

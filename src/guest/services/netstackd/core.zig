@@ -46,7 +46,7 @@ pub const Server = struct {
     table: handles.Table,
     pings: [net.ping.pings_max]?Ping,
     /// Slots that nobody needs any more, to be closed by the edge before the next request. At most
-    /// two a socket: who watches it and who reads from it.
+    /// two a socket: its watcher and its reader.
     released: [2 * handles.handles_max]u32,
     released_count: usize,
     taken_count: usize,

@@ -145,7 +145,7 @@ test "a conversation, with its events as edges" {
     try expectEqualSlices(u8, "\x03\x00", wrote.tail);
     world.pump();
     try expectEqual(readable, world.events(1, b));
-    // More of the same is no news, until it has been read.
+    // More of the same is not news, until it has been read.
     _ = try world.ask(0, alice, withId(5, @intCast(a), "\x01\x00d").bytes());
     world.pump();
     try expectEqual(@as(u8, 0), world.events(1, b));
@@ -260,7 +260,7 @@ test "what a watcher could not take stays owed, and a new watcher replaces the o
     try expectEqual(@as(?u32, watcher_slot + 1), server.nextReleased());
     server.notice();
     try expectEqual(@as(?core.Notice, null), server.nextNotice(0));
-    // Whoever crashed listens no more, and who called it is told.
+    // A service that crashed listens no more, and its callers are told.
     const again = try world.ask(1, alice, withId(2, @intCast(listener), "").bytes());
     try expectEqual(ns.Status.not_found, again.status);
     world.pump();

@@ -1,4 +1,4 @@
-//! Which socket a client's id names, whose it is, and who is to be told of what.
+//! Which socket a client's id names, whose it is, and what its owner is still to be told.
 //!
 //! A condition is told when it becomes true (`told` remembers what was true last time); what could
 //! not be delivered stays in `owed` until it can. So nothing is lost and nothing is queued: eight
@@ -60,7 +60,7 @@ pub const Table = struct {
         return count;
     }
 
-    /// Another service's id is no id.
+    /// Another service's id is not an id.
     pub fn find(self: *Table, id: u32, owner: u64) ?*Handle {
         if (id == 0 or id > handles_max) return null;
         const handle = &self.handles[id - 1];

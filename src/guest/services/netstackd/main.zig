@@ -93,7 +93,7 @@ fn serve(message: os.Message, now: u64) void {
     while (server.nextReleased()) |slot| os.sys.capClose(slot);
 }
 
-/// What came goes to who waits for it before anything else is done.
+/// What came goes to the client that waits for it before anything else is done.
 fn answerReads() void {
     while (server.nextRead()) |reply| os.replyTo(reply.reply_to, reply.sequence, reply.frame);
 }

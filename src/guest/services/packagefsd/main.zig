@@ -1,7 +1,7 @@
 //! packagefsd: verifies the node's package image and serves its files (`PF` v1).
 //!
-//! An image that is no image is told and not served, and the service stays: whoever asks learns
-//! that there is nothing, instead of waiting for it.
+//! A drive without a valid image is reported and not served. The service stays, so a client that
+//! asks learns that there is nothing, instead of waiting for it.
 
 const std = @import("std");
 const disk = @import("disk");

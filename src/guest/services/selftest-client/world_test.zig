@@ -29,7 +29,7 @@ const OpenGate = struct {
     pub fn denied(_: *OpenGate, _: u64) void {}
 };
 
-/// The state store's disk, and who may do what: all but keys.
+/// The state store's disk, and what each service may do: all but keys.
 const Disk = struct {
     bytes: [64 * 512]u8 = @splat(0),
 

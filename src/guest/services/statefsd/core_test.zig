@@ -85,7 +85,7 @@ test "put, get, delete, list, and again after opening anew" {
     try expectStatus(.not_found, bob, .{ .op = .get, .key = "/state/a" });
 }
 
-test "who may not is told so, and nothing happens" {
+test "a sender that may not is told so, and nothing happens" {
     try reset();
     try expectStatus(.access_denied, bob, .{ .op = .put, .key = "/state/a", .value = "1" });
     try expectStatus(.access_denied, bob, .{ .op = .sync });
@@ -96,7 +96,7 @@ test "who may not is told so, and nothing happens" {
     try testing.expectEqual(@as(u64, 0), server.store.journal.end);
 }
 
-test "what is no request or no path is answered without asking policyd" {
+test "what is not a request or no path is answered without asking policyd" {
     try reset();
     try testing.expectEqualSlices(u8, "SF\x01\x85\x06", server.handle("SF", alice, &fake_gate));
     const answer = server.handle("SF\x01\x63", alice, &fake_gate);
@@ -112,7 +112,7 @@ test "what is no request or no path is answered without asking policyd" {
     try testing.expectEqual(most.len, sf.valueOf(got).?.len);
 }
 
-test "a list does not tell of keys that reading takes more for, nor more than fits" {
+test "a list has no key that its reader may not read, nor more keys than fit" {
     try reset();
     try server.store.put("/state/keystore/secret", "1");
     var name: [64]u8 = undefined;

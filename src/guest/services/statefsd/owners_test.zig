@@ -78,7 +78,7 @@ test "idle: an instant before, at, behind; and two at once" {
     try testing.expectEqualStrings("host-1", all.takeIdle(now).?.peer());
     try testing.expectEqual(null, all.takeIdle(now));
     try testing.expect(all.find(3, 13, none) != null);
-    // Time that is before the last use is no silence.
+    // Time that is before the last use is not silence.
     try testing.expectEqual(null, all.takeIdle(0));
 }
 

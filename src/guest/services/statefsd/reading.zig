@@ -20,8 +20,8 @@ pub fn get(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!v
     writer.put(value) catch unreachable;
 }
 
-/// A piece of a value, for who has smaller messages than values. The version says whether two
-/// pieces are of one value.
+/// A piece of a value, for a service whose messages are smaller than values. The version says
+/// whether two pieces are of one value.
 pub fn read(
     store: anytype,
     request: sf.Request,
@@ -39,7 +39,8 @@ pub fn read(
 }
 
 /// In the order of keys, whole ones only, from the first that may be one of the list. Keys that
-/// reading takes another capability for are not told to who asked about the paths above them.
+/// reading takes another capability for are not told to a sender that may read only the paths
+/// above.
 pub fn list(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!void {
     if (!store.is_served) return error.Integrity;
     const contents = &store.contents;

@@ -1,8 +1,8 @@
 //! How much of the store a peer may use, so that none can take what others need: a share a peer,
 //! and a reserve that only the node's own services use.
 //!
-//! An entry belongs to who set it last, and costs what its record takes in the journal. Only a
-//! change that adds to an account is refused: who has too much may always make it less.
+//! An entry belongs to the sender that set it last, and costs what its record takes in the journal.
+//! Only a change that adds to an account is refused: a peer with too much may always make it less.
 
 const std = @import("std");
 const contract = @import("contract");

@@ -183,7 +183,7 @@ def _remote(
 def require_all_found(run: PipelineRun) -> int:
     """How many processes the shared cache was asked for, if it had them all.
 
-    One that ended here before the answer came is no miss: small ones are run meanwhile.
+    One that ended here before the answer came is not a miss: small ones are run meanwhile.
 
     Raises:
         WrongProcessesError: It was not asked, or did not have all of them.

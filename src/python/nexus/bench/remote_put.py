@@ -1,4 +1,4 @@
-"""`python -m nexus.bench remote_put`: what a remote PUT takes in the guest, and who takes it.
+"""`python -m nexus.bench remote_put`: what a remote PUT takes in the guest, by service.
 
 Two machines, one network of 500 microseconds each way, and a client on node A that puts 100 bytes
 into node B's state, again and again, and then syncs (testprojects/remote_put).  All times are

@@ -36,7 +36,7 @@ Sources = Callable[[Iterable[str]], Mapping[str, str]]
 def executed_of(plan: Plan, instruments: Instruments) -> Executed:
     """What the machines of one run have executed.
 
-    A machine whose image is no executable has nothing that could be named; it is left out.
+    A machine whose image is not an executable has nothing that could be named; it is left out.
     """
     machines = []
     for machine in plan.machines:

@@ -34,7 +34,7 @@ _ITS_OWN: Final = (Exception, SystemExit)
 
 
 class OracleError(NexusError):
-    """A file that is no oracle, or one that failed; the message names it."""
+    """A file that is not an oracle, or one that failed; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

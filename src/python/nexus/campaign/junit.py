@@ -23,7 +23,7 @@ def build(results: Sequence[SeedResult], wanted: str | None = None) -> str:
     """Make the file, in the order of scenario and seed.
 
     With `wanted` the rule of that name is to be broken, so the campaign as a whole is the one case:
-    a seed that breaks the rule is no failure of the test.
+    a seed that breaks the rule is not a failure of the test.
     """
     if wanted is not None:
         return render("simulate", [Case("simulate", f"finds {wanted}", missed(results, wanted))])

@@ -1,8 +1,8 @@
 """Oracle: no session with a peer that was not heard within its time to live.
 
 A node binds an identity only while the peer's announcement is fresh (docs/spec/session.md), so
-before each `session ok` of who was dialled there is an announcement that has reached it.  The
-dialler's own marker comes up to a handshake's time after it has looked, and is not asked for.
+before each `session ok` of a peer that was dialled there is an announcement that has reached it.
+The dialler's own marker comes up to a handshake's time after it has looked, and is not asked for.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _RESTART: Final = re.compile(r"init: restart (\S+) ")
 
 # Routes that a service asks for when it first needs them, and answers that are under way.
 _CAPABILITIES_MORE: Final = 6
-# netstackd has for each socket who watches it and who reads from it.
+# netstackd has for each socket a watcher and a reader.
 _CAPABILITIES_A_SOCKET: Final = 2
 # Of dsoftbusd itself: for announcements, and for whoever dials.
 _SOCKETS: Final = 2

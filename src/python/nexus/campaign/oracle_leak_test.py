@@ -1,4 +1,4 @@
-"""What services hold after quiet, and who of them holds too much."""
+"""What services hold after quiet, and which of them holds too much."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ GOOD: dict[str, list[Operation]] = {
     "nothing happened": [],
     "one after the other": [put("a", 1, 2), get("g", 3, 4, "a")],
     "a get that overlaps sees either": [put("a", 1, 9), get("g", 2, 3, None), get("h", 4, 5, "a")],
-    "the instant of a return is no order": [put("a", 1, 3), get("g", 3, 4, None)],
+    "the instant of a return is not an order": [put("a", 1, 3), get("g", 3, 4, None)],
     "an unknown put happened late": [put("a", 1, None), get("g", 5, 6, None), get("h", 7, 8, "a")],
     "an unknown put never happened": [put("a", 1, None), get("g", 5, 6, None)],
     "a delete of nothing": [delete("d", 1, 2, ABSENT), get("g", 3, 4, None)],

@@ -18,7 +18,7 @@ from nexus.campaign.oracle_wire import is_genuine
 from nexus.campaign.workload_history import PREFIX
 from nexus.harness.report.event import Event
 
-# From an event, the machine that printed, the marker's groups, and who has which device id.
+# From an event, the machine that printed, the marker's groups, and the node of each device id.
 _Causes = Callable[[Event, str, Sequence[str], dict[str, str]], bool]
 
 

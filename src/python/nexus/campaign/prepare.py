@@ -64,7 +64,7 @@ class Prepared:
                 link = paths.get(path, plan.link)
                 paths[path] = replace(link, delay_ns=link.delay_ns + late_ns)
         gone = recipe.without_machines
-        must_pass = self.scenario.config.must_pass  # Else the world's lines are no rules.
+        must_pass = self.scenario.config.must_pass  # Else the world's lines are not rules.
         run_ms = self.scenario.config.budget.run_ms if recipe.run_ms is None else recipe.run_ms
         return replace(
             plan,

@@ -41,7 +41,7 @@ _Times = Annotated[list[_Ns], Field(min_length=2, max_length=2)]
 
 
 class ReplayError(NexusError):
-    """A file that is no replay file, or one of something else; one line."""
+    """A file that is not a replay file, or one of something else; one line."""
 
 
 class _Strict(BaseModel):
@@ -87,7 +87,7 @@ class Replay:
 def write(prepared: Prepared, ran: Ran, commit: str) -> str:
     """Write the file of a run."""
     recipe = ran.recipe
-    # A partition is called by its machines; what it was called when there were more is no name now.
+    # A partition is called by its machines; its name when there were more is void now.
     drawn = _drawn(prepared, recipe)
     first: Violation | None = ran.violations[0] if ran.violations else None
     turn = recipe.reseed

@@ -1,4 +1,4 @@
-"""The model of a scenario's TOML file: a world, what may befall it, and who judges.
+"""The model of a scenario's TOML file: a world, what may befall it, and its oracles.
 
 world = "os2vm.toml"            # Machines, network, and the lines they are to print.
 oracles = ["oracle.py"]
@@ -66,7 +66,7 @@ class FaultRule(Model):
     length_ms: Annotated[Many[_Ms], Count(2, 2)] = (50, 1000)
     from_ms: _Ms | None = None
     until_ms: _Ms | None = None
-    may_idle: bool = False  # It is no failure if the run gave it nothing to do.
+    may_idle: bool = False  # It is not a failure if the run gave it nothing to do.
 
     @property
     def row(self) -> Kind:

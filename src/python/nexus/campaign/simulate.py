@@ -272,7 +272,7 @@ def _base(text: str, commit: str) -> int:
         return int(commit[:_COMMIT_DIGITS], 16)
     except ValueError:
         raise UsageError(
-            "--from commit: this folder is no work tree of git; give a number"
+            "--from commit: this folder is not a work tree of git; give a number"
         ) from None
 
 

@@ -180,14 +180,14 @@ def encode_step(text: str) -> bytes:
     """Encode a step for the guest.
 
     Raises:
-        ValueError: it is no step; the message says what one looks like.
+        ValueError: it is not a step; the message says what one looks like.
     """
     found = _TEXT.fullmatch(text)
     names = [op.name.lower() for op in Op]
     if found is None or found[2] not in names:
         raise ValueError(
-            f"{text!r} is no step of a workload; expected such as 'at 400 ms put key 2, 4 tries', "
-            f"with one of {', '.join(names)}"
+            f"{text!r} is not a step of a workload; expected one like "
+            f"'at 400 ms put key 2, 4 tries', with one of {', '.join(names)}"
         )
     op = Op[found[2].upper()]
     return _STEP.pack(op, int(found[3] or 0), int(found[4]), int(found[1]))

@@ -70,7 +70,7 @@ def test_a_step_is_encoded_as_the_guest_reads_it() -> None:
     assert encode_step(text) == b"\x01\x03\x02\xe8\x03\x00\x00"
     assert encode_step("at 5 ms sync, 1 tries") == b"\x04\x00\x01\x05\x00\x00\x00"
     for bad in ("at 5 ms fly, 1 tries", "put", ""):
-        with pytest.raises(ValueError, match="is no step of a workload; expected such as"):
+        with pytest.raises(ValueError, match="is not a step of a workload; expected one like"):
             encode_step(bad)
 
 

@@ -130,7 +130,7 @@ def _cases(script: str, offer: str, at: int, values: str) -> str:
                 by_option.append(
                     f'    {pattern}) files=no {values}="{" ".join(argument.words)}" ;;\n'
                 )
-        # A value without a name follows what is no option with a value of its own.
+        # A value without a name follows what is not an option with a value of its own.
         words = [word for a in command.arguments if not a.names for word in a.words]
         if words:
             last = command.name.split()[-1]

@@ -258,7 +258,7 @@ def _firmware_files(given: Sequence[str]) -> dict[str, Path]:
 
 
 def _until(text: str) -> bytes:
-    """Return the bytes to look for, which need be no text: consoles have bytes."""
+    """Return the bytes to look for, which need not be text: consoles have bytes."""
     if not text:
         raise UsageError("--until: '' is in every console; expected a text of at least 1 byte")
     if not text.strip():

@@ -28,7 +28,7 @@ def cpu_of(text: str) -> Cpu:
     """Read what was given.
 
     Raises:
-        UsageError: It is no set that the machine can have.
+        UsageError: It is not a set that the machine can have.
     """
     try:
         return parse_cpu(text)

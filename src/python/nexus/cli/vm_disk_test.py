@@ -170,7 +170,7 @@ def children_of(process: int) -> list[int]:
 
 
 def wait_until_gone(processes: list[int]) -> None:
-    """Processes end within a bound; asked for, since they are no children of ours."""
+    """Processes end within a bound; asked for, since they are not children of ours."""
     end = time.monotonic() + 20
     while any(Path(f"/proc/{number}").exists() for number in processes):
         assert time.monotonic() < end, f"{processes} still run"

@@ -241,7 +241,7 @@ def test_a_bad_kernel_is_one_line(tmp_path: Path, image: bytes, said: str) -> No
             ("--cpu", "rv64gcv"),
             "--cpu: 'rv64gcv': extension 'v' is not one of this machine: ",
         ),
-        (("--cpu", "pentium"), "--cpu: 'pentium' is no name of a 64-bit RISC-V processor"),
+        (("--cpu", "pentium"), "--cpu: 'pentium' is not a name of a 64-bit RISC-V processor"),
         (("--engine", "natif"), "did you mean 'native'"),
         (("--engine", "native"), "--native-blob"),
         (("--engine", "translated"), "--native-blob"),

@@ -70,7 +70,7 @@ def check_identities(peers: Sequence[BusPeer], at: str) -> Problems:
 
 
 def check_own_id(peers: Sequence[BusPeer], own: str, at: str) -> Problems:
-    """A node is no peer of its own, by id."""
+    """A node is not a peer of its own, by id."""
     for index, peer in enumerate(peers):
         if peer.id == own:
             yield Problem(f"{at}peer[{index}].id", f"{show(peer.id)} is this node's own id")

@@ -24,7 +24,7 @@ SECRET_KEYS: Final = ("static_key",)
 # The keys whose value is one of several models.
 _UNIONS: Final = ("static_key", "public_key")
 
-# More tables with one key than this are no hint.
+# More tables with one key than this are not a hint.
 _PLACES_MAX: Final = 2
 
 # Nobody reads more, and looking for what each may have meant takes time.

@@ -148,7 +148,7 @@ def read_key(origin: Origin, key: FileKey) -> None:
     """Read a key file, beside the file that names it.
 
     Raises:
-        ConfigError: it cannot be read or is no key; its content is not part of the message.
+        ConfigError: it cannot be read or is not a key; its content is not part of the message.
     """
     path = origin.folder / key.file
     try:

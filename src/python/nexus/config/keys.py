@@ -23,7 +23,7 @@ _FILE_FORM: Final = re.compile(rb"[0-9a-fA-F]{64}\n?")
 
 
 def derive_test_secret(seed_name: str) -> bytes:
-    """Derive a static secret that is no secret, for test worlds only."""
+    """Derive a static secret that is not a secret, for test worlds only."""
     return clamp(blake2s(_TEST_KEY_DOMAIN + seed_name.encode()).digest())
 
 
@@ -93,7 +93,7 @@ class FileKey(Model):
         """Accept the file's content.
 
         Raises:
-            ValueError: the content is no key; it is not part of the message.
+            ValueError: the content is not a key; it is not part of the message.
         """
         if _FILE_FORM.fullmatch(content) is None:
             raise ValueError("expected 64 hexadecimal digits and a line end")

@@ -54,7 +54,7 @@ def parse_settings(given: Sequence[str]) -> tuple[Setting, ...]:
     """Read what was given, in order: later ones win.
 
     Raises:
-        UsageError: one of them is no key and value.
+        UsageError: one of them is not a key and value.
     """
     if len(given) > SETTINGS_MAX:
         raise UsageError(f"{OPTION}: {len(given)} settings; expected up to {SETTINGS_MAX}")

@@ -20,7 +20,7 @@ FORMAT: Final = 1
 _HEX: Final = r"^[0-9a-f]*$"
 _ADDRESS: Final = r"^0x[0-9a-f]{1,16}$"
 _BITS_DIGITS: Final = PAGE_BYTES // 8
-# More of these, and it is no guest of this machine.
+# More of these, and it is not a guest of this machine.
 PARTS_MAX: Final = 1024
 PAGES_MAX: Final = 1 << 18
 

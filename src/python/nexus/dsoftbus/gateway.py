@@ -177,7 +177,7 @@ class Gateway:
         try:
             message = rpc_answer.encode_reply(method, number, reply)
         except (RemoteProtocolError, LocalProtocolError):
-            return _failed(forward)  # It is no reply of the method.
+            return _failed(forward)  # It is not a reply of the method.
         return Answer(Response(Status.OK, number, reply), done, message)
 
 
@@ -202,7 +202,7 @@ def _failed(forward: Forward) -> Answer:
 
 
 def _told(response: Response, audit: AuditRecord, peer: str | None) -> Answer:
-    """Tell the caller of a message; a connection that is no session is not told anything."""
+    """Tell the caller of a message; a connection that is not a session is not told anything."""
     if peer is None:
         return Answer(None, audit)
     return Answer(response, audit, rpc_answer.encode_refusal(response.correlation, response.status))

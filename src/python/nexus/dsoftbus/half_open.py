@@ -1,4 +1,4 @@
-"""Connections that are not sessions yet: a pool of their own, and who is dropped when it is full.
+"""Connections that are not sessions yet: a pool of their own, and which is dropped when it is full.
 
 Rules of this file
 ------------------

@@ -73,7 +73,7 @@ _ALSO_PRESENT: Final[dict[str, frozenset[str]]] = {
 def describe_needs(image: bytes, cpu: Cpu = RV64IMAC) -> str | None:
     """One line about what the image may need and the machine lacks; None if there is nothing.
 
-    Damaged attributes say nothing, and neither does what is no executable at all.
+    Damaged attributes say nothing, and neither does what is not an executable at all.
     """
     if len(image) < _HEADER.size or image[:6] != b"\x7fELF\x02\x01":
         return None

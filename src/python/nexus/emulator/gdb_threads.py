@@ -43,7 +43,7 @@ class GdbThreads:
         """The hart that a thread id means, in any of its spellings; None is any of them.
 
         Raises:
-            ValueError: It is no thread id, or there is no such hart.
+            ValueError: It is not a thread id, or there is no such hart.
         """
         if name in _ANY:
             return None

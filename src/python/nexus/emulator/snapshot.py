@@ -38,7 +38,7 @@ _DEPTH_MAX: Final = 4
 
 
 class SnapshotError(ValueError):
-    """The bytes are no snapshot of such a machine; the message says why."""
+    """The bytes are not a snapshot of such a machine; the message says why."""
 
 
 def save(machine: Machine) -> bytes:
@@ -67,7 +67,7 @@ def restore(options: MachineOptions, snapshot: bytes) -> Machine:
 
     Raises:
         SnapshotError: The bytes are damaged, or of another version or machine.
-        ImageError: The kernel is no kernel.
+        ImageError: The kernel is not a kernel.
     """
     body = _checked(snapshot)
     machine = Machine(options)

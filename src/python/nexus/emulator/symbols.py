@@ -41,7 +41,7 @@ class Symbols:
 
 
 def parse(image: bytes) -> Symbols:
-    """Read the symbol table; damaged or absent, there are no names, and that is no error."""
+    """Read the symbol table; damaged or absent, there are no names, and that is not an error."""
     try:
         found = dict(_read(image))
     except (struct.error, IndexError, OverflowError):

@@ -73,7 +73,7 @@ def _call(main: Main) -> int:
     except MemoryError:
         return _fail("out of memory")
     except UnicodeEncodeError as exc:
-        # Python has such characters for bytes of arguments and of names of files that are no text.
+        # Python has such characters for bytes of arguments and of names of files that are not text.
         if "\udc80" <= exc.object[exc.start] <= "\udcff":
             return _fail(f"{exc.object[:_SHOWN_CHARS_MAX]!r}: is not UTF-8 text", EXIT_CONFIG)
         return _defect(exc)

@@ -89,7 +89,7 @@ def guard(descriptor: int, present: TextIO | None, *, is_by_line: bool = False) 
     return io.TextIOWrapper(
         io.BufferedWriter(sink),
         encoding=getattr(present, "encoding", None) or _ENCODING,
-        # Names and guests have bytes that are no text, and no encoding has every character.
+        # Names and guests have bytes that are not text, and no encoding has every character.
         errors="backslashreplace",
         line_buffering=is_by_line or is_direct,
     )

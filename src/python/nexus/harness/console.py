@@ -1,4 +1,4 @@
-"""Turns the bytes of one machine's console into lines, and notices when they are no text.
+"""Turns the bytes of one machine's console into lines, and notices when they are not text.
 
 Rules of this file
 ------------------

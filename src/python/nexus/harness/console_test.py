@@ -1,4 +1,4 @@
-"""Lines from bytes: whole, byte by byte, and what is no text."""
+"""Lines from bytes: whole, byte by byte, and what is not text."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Judge:
     def __init__(self, plan: Plan, *, goes_on: bool = False) -> None:
         """Begin; `goes_on` says that the run does not end with its verdict.
 
-        Then a verdict that is no fault of a guest gives way to one that comes later.
+        Then a verdict that is not a guest's fault gives way to one that comes later.
         """
         self.plan = plan
         self._goes_on = goes_on

@@ -199,7 +199,7 @@ def _mistakes() -> dict[str, tuple[list[str], str]]:
         "image is empty": ([*node, "--image=system=/dev/null"], "/dev/null is empty"),
         "image unused": ([*node, system, other], "'other' is used by no machine"),
         "nothing expected": (["--node", "{0}/node.toml", system], "expects nothing proves nothing"),
-        "image is no ELF": ([*node, "--image=system={0}/text.elf"], "text.elf: kernel image: "),
+        "image is not an ELF": ([*node, "--image=system={0}/text.elf"], "text.elf: kernel image: "),
         "image without end": ([*node, "--image=system=/dev/zero"], "/dev/zero is larger than"),
         "file without end": (["--node", "/dev/zero", "--expect", "x", system], "larger than"),
         "native code missing": (

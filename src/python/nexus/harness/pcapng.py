@@ -35,7 +35,7 @@ _IF_MAC: Final = 6
 _IF_RESOLUTION: Final = 9
 _NANOSECONDS: Final = bytes([9])  # 10 to the power of minus 9.
 
-# A capture larger than this is no evidence anyone reads, and it is held in memory until the end.
+# A capture larger than this is not evidence anyone reads, and it is held in memory until the end.
 CAPTURE_BYTES_MAX: Final = 64 << 20
 
 

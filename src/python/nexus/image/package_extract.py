@@ -5,7 +5,7 @@
 A file becomes `FOLDER/bundle@version/path`.  The folder must not exist yet, so that nothing in it,
 such as a link, can lead a file elsewhere.
 
-Exit codes: 0; 1 the file is no good image; 20 it could not be read, nothing is called so, the
+Exit codes: 0; 1 the file is not a good image; 20 it could not be read, nothing is called so, the
 folder could not be written, or the command line is wrong.
 """
 

@@ -31,7 +31,7 @@ def load_image(path: Path) -> PackageImage:
     """Read and verify an image.
 
     Raises:
-        PackageImageError: it was read, and is no good image.
+        PackageImageError: it was read, and is not a good image.
         ImageError: it could not be read.
     """
     return read_image(read_file(path, IMAGE_BYTES_MAX))

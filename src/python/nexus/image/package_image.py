@@ -67,7 +67,7 @@ class Fault(Enum):
 
 
 class PackageImageError(ImageError):
-    """These bytes are no package image; nothing of them is to be used."""
+    """These bytes are not a package image; nothing of them is to be used."""
 
     def __init__(self, fault: Fault, detail: str) -> None:
         """Keep the fault for the caller's branches, the rest for people."""

@@ -2,7 +2,8 @@
 
     python -m nexus.image.package_inspect packages.img [--json]
 
-Exit codes: 0; 1 the file is no good image; 20 it could not be read, or the command line is wrong.
+Exit codes: 0; 1 the file is not a good image; 20 it could not be read, or the command line is
+wrong.
 """
 
 from __future__ import annotations

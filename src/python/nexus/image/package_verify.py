@@ -2,7 +2,7 @@
 
     python -m nexus.image.package_verify packages.img
 
-Exit codes: 0 all is well; 1 the file is no good image, or a file in it is not as its bundle's
+Exit codes: 0 all is well; 1 the file is not a good image, or a file in it is not as its bundle's
 listing says; 20 it could not be read, or the command line is wrong.
 """
 

@@ -56,7 +56,7 @@ class Worlds:
         if done.returncode == 0:
             return None
         failed = [line for line in done.stderr.splitlines() if line.startswith("✕")]
-        if not failed:  # No test has said anything: this is no verdict on the mutant.
+        if not failed:  # No test has said anything: this is not a verdict on the mutant.
             raise _failure("test", done)
         return failed[0].split()[1]
 

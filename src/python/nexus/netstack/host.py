@@ -32,7 +32,7 @@ class Ran(Enum):
 
 
 class StackHost:
-    """A stack in virtual time, and who uses it."""
+    """A stack in virtual time, and its users."""
 
     exit_code: int | None = None
     instructions = 0
@@ -46,7 +46,7 @@ class StackHost:
             timer_ns: Between two ticks.
         """
         if timer_ns <= 0 or timer_ns % TICK_NS:
-            raise ValueError(f"timer_ns: {timer_ns} is no positive multiple of {TICK_NS}")
+            raise ValueError(f"timer_ns: {timer_ns} is not a positive multiple of {TICK_NS}")
         self.now_ns = 0
         self.stack = NetworkStack(library, interface)
         self.on_timer: Callable[[], None] = _nothing

@@ -16,7 +16,7 @@ from nexus.core.errors import NexusError
 ABI: Final = 1
 FRAME_BYTES_MAX: Final = 1514
 
-# A stack takes a fifth of a megabyte; far more is no stack.
+# A stack takes a fifth of a megabyte; far more is not a stack.
 _SIZE_MAX: Final = 16 << 20
 _PREFIX: Final = "nexus_net_"
 

@@ -46,7 +46,7 @@ NOT_REPRODUCIBLE: Final = ("not-reproducible", 19)
 
 PLANTED: Final = "planted_for_determinism"
 
-# What a build must not see: when, where and who.
+# What a build must not see: time, place and user.
 PLANTED_BUILD: Final = """
 shell_command(
     name="when_where_who",
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
         options = parser.parse_args(argv)
         for target in options.targets:
             if target.startswith("-"):
-                raise UsageError(f"targets: {target!r} is no address")
+                raise UsageError(f"targets: {target!r} is not an address")
         if not (options.root / "pants").is_file():
             raise UsageError(f"--root: {str(options.root)!r} has no launcher `pants`")
     except UsageError as exc:

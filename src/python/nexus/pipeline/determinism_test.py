@@ -34,7 +34,7 @@ sys.exit({exit_code})
 def project(
     folder: Path, *, seen: str = "''", planted: str = "str(time.time_ns())", exit_code: str = "0"
 ) -> Path:
-    """A repository with a launcher, and a file that is no part of it."""
+    """A repository with a launcher, and a file that is not part of it."""
     folder.mkdir()
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
     launcher = LAUNCHER.format(

@@ -74,7 +74,7 @@ def _require_names(ordered: Sequence[Entry]) -> None:
     for entry in ordered:
         path = PurePosixPath(entry.name)
         if path.is_absolute() or ".." in path.parts or str(path) != entry.name:
-            raise ArchiveError(f"{entry.name!r} is no plain path below the archive's folder")
+            raise ArchiveError(f"{entry.name!r} is not a plain path below the archive's folder")
         if entry.name == seen:
             raise ArchiveError(f"{entry.name!r} is there twice")
         seen = entry.name
@@ -89,7 +89,7 @@ def read_list(text: str, origin: str) -> Mapping[str, str]:
     try:
         found = json.loads(text)
     except ValueError as exc:
-        raise ArchiveError(f"{origin}: is no JSON: {exc}") from exc
+        raise ArchiveError(f"{origin}: is not JSON: {exc}") from exc
     if not isinstance(found, dict) or not all(isinstance(path, str) for path in found.values()):
         raise ArchiveError(f"{origin}: expected an object of names and paths")
     if len(found) > FILES_MAX:

@@ -20,7 +20,7 @@ $ ./pants check ::   # exits with 1
 error: x
 ```
 
-    $ this is no command
+    $ this is not a command
 
 ```toml
 $ = 1

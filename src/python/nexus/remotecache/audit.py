@@ -1,4 +1,4 @@
-"""The audit: who wrote which result, and who was refused.  One JSON object a line.
+"""The audit: which client wrote which result, and which was refused.  One JSON object a line.
 
 Who it was comes from the channel or the proven token, never from what a message says of its
 sender.  No token is ever written.  Refusals have a file of their own, so that a stranger who is

@@ -38,7 +38,7 @@ class Gate(AuthManager):  # type: ignore[misc]  # BuildGrid has no types.
         refused: Callable[[str], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take the register, the secret of tokens, and who counts refusals, by call."""
+        """Take the register, the secret of tokens, and the counter of refusals, by call."""
         self.register = register
         self.secret = secret
         self.audit = audit

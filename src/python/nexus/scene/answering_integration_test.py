@@ -96,7 +96,7 @@ def test_a_guest_dials_a_python_node_and_calls_it_on_streams(tmp_path: Path) -> 
     node, console, trace = run(config, LinkOptions(delay_ns=500_000))
     assert node.mode is Mode.STREAMS
     assert node.asked[:2] == [1, 2]
-    # The ladder is declined, and that is no failure.
+    # The ladder is declined, and that is not a failure.
     assert node.unknown_streams == ["crossvm/control", "crossvm/bulk"]
     assert b"mux crossvm" not in console
     assert b"dsoftbusd: cross-vm session ok node-b\n" in console

@@ -23,7 +23,7 @@ from nexus.wire.rpc_answer import encode_refusal
 CASES: Final[dict[str, Any]] = json.loads(Path("src/guest/lib/dsoftbus/rpc_cases.json").read_text())
 CALLER, READER = "host-1", "host-2"
 
-# All but delete of statefsd, as the cases have it; and who reads the log afterwards.
+# All but delete of statefsd, as the cases have it; and the reader of the log afterwards.
 ALLOWED: Final = {
     "samgrd": ["resolve-status"],
     "bundlemgrd": ["list"],

@@ -36,7 +36,7 @@ _WIDTHS: Final = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64}
 
 
 def read_modules(paths: Iterable[Path]) -> tuple[Module, ...]:
-    """Read schemas, sorted by name; the file of annotations is no module.
+    """Read schemas, sorted by name; the file of annotations is not a module.
 
     Raises:
         SchemaError: one line for each mistake, with file, line and column as the compiler has them.

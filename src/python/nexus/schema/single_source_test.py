@@ -27,7 +27,7 @@ HOST = ROOT / "src/python/nexus"
 HOST_ROOMS = ("wire", "dsoftbus", "remotefs", "config", "image")
 GUEST_ROOMS = ("abi", "lib/wire", "lib/dsoftbus", "lib/nxbf", "services")
 
-# Enumerations with numbers that are no part of the contract: spoken inside a guest alone, or
+# Enumerations with numbers that are not part of the contract: spoken inside a guest alone, or
 # inside a store.
 LOCAL_ENUMS = {
     "dsoftbus/io/session_table.py": "an order of phases",

@@ -1,7 +1,7 @@
 """Seeded entropy: the stream of bytes that a machine's virtio-rng hands to its guest.
 
 The stream is a pure function of (world seed, machine name); how the guest cuts it into reads
-does not change it.  It makes test worlds replayable and is no source of real secrets.
+does not change it.  It makes test worlds replayable and is not a source of real secrets.
 """
 
 from __future__ import annotations

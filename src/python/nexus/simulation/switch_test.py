@@ -1,4 +1,4 @@
-"""Learning, flooding, the bound, and frames that are no frames."""
+"""Learning, flooding, the bound, and frames that are not frames."""
 
 from __future__ import annotations
 

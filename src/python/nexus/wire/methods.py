@@ -218,7 +218,7 @@ def read_results(method: Method, frame: bytes) -> Struct:
     """Read the reply of a service as the results of the method that was called.
 
     Raises:
-        RemoteProtocolError: it is no reply of that method.
+        RemoteProtocolError: it is not a reply of that method.
     """
     results = method.read_reply(frame)
     if not isinstance(results, method.results):

@@ -35,7 +35,7 @@ class FrameReader(Reader):
         """Take the operation of a reply."""
         byte = self.u8()
         if not byte & REPLY_BIT:
-            raise RemoteProtocolError(Reason.UNSUPPORTED_OPERATION, f"{byte} is no reply")
+            raise RemoteProtocolError(Reason.UNSUPPORTED_OPERATION, f"{byte} is not a reply")
         return _choose(kind, byte & ~REPLY_BIT, Reason.UNSUPPORTED_OPERATION)
 
     def zeros(self, count: int) -> None:
@@ -85,7 +85,7 @@ class Walk:
         """Take a member of an enumeration, whose number has `less` added to it."""
         number = self.number(name)
         if less and not number & less:
-            raise RemoteProtocolError(reason, f"{number} is no reply")
+            raise RemoteProtocolError(reason, f"{number} is not a reply")
         return _choose(kind, number & ~less, reason)
 
     def zeros(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Answers as messages: written by the gateway, read by who called (docs/spec/rpc.md)."""
+"""Answers as messages: written by the gateway, read by the caller (docs/spec/rpc.md)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def encode_reply(method: Method, correlation: int, reply: bytes) -> bytes:
     """Return the message of an answer with what a service's frame says.
 
     Raises:
-        RemoteProtocolError: it is no reply of the method.
+        RemoteProtocolError: it is not a reply of the method.
         LocalProtocolError: its results are longer than a message may be.
     """
     segment = _STATUSES_ONLY[method.service, method.number].get(reply)

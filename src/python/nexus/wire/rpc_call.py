@@ -1,4 +1,4 @@
-"""Calls as messages: written by who calls, read by the gateway (docs/spec/rpc.md)."""
+"""Calls as messages: written by the caller, read by the gateway (docs/spec/rpc.md)."""
 
 from __future__ import annotations
 

@@ -87,8 +87,8 @@ class Reply:
 
     Of a read, `value` is a piece of what has `total` bytes in all and is of this `version`.
 
-    A bare one has no tail, whatever its operation: the refusal of who could not read the request
-    or did not forward it.  It is always of version 1.
+    A bare one has no tail, whatever its operation: the refusal of a node that could not read
+    the request or did not forward it.  It is always of version 1.
     """
 
     op: Op
@@ -124,7 +124,7 @@ class Reply:
 
 
 class RequestError(RemoteProtocolError):
-    """A frame that is no request, with the status and operation of its refusal."""
+    """A frame that is not a request, with the status and operation of its refusal."""
 
     def __init__(self, status: Status, op: Op, reason: Reason, detail: str = "") -> None:
         """Keep what the peer is told besides why."""

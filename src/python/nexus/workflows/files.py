@@ -15,7 +15,7 @@ GITHUB: Final = ".github/workflows/ci.yml"
 GITLAB: Final = ".gitlab-ci.yml"
 LOCAL: Final = ".ci/run"
 
-# What prepares a runner; none of it is ours, and none of it runs on a developer's machine.
+# What prepares a runner; it is not ours, and does not run on a developer's machine.
 PREPARING: Final = ("sudo", "apt-get", "bash .ci/use-cache")
 
 # What looks after a command of ours where a job is all that runs.
@@ -24,7 +24,7 @@ LOOKED_AFTER: Final = "bash .ci/job "
 # How a command of ours begins.
 OURS: Final = ("./pants ", "bash .ci/run")
 
-# Keys of a GitLab file that are no jobs.
+# Keys of a GitLab file that are not jobs.
 _GITLAB_WORDS: Final = frozenset(("variables", "default", "stages", "workflow", "include"))
 
 _EXPRESSION: Final = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
@@ -73,7 +73,7 @@ def parse(path: str, text: str) -> tuple[Job, ...]:
     except yaml.YAMLError as exc:
         raise WorkflowError(f"{path}: {exc}") from exc
     if not isinstance(content, dict):
-        raise WorkflowError(f"{path}: is no mapping")
+        raise WorkflowError(f"{path}: is not a mapping")
     return tuple(_github_jobs(content) if path == GITHUB else _gitlab_jobs(content))
 
 
@@ -156,14 +156,14 @@ def complaints(jobs: tuple[Job, ...]) -> Iterator[str]:
     for job in jobs:
         for command in job.ours:
             if not command.startswith(OURS):
-                yield f"{job.host}: {job.name}: {command!r} is no command of this project"
+                yield f"{job.host}: {job.name}: {command!r} is not a command of this project"
         if job.host != LOCAL and not any(c.startswith(LOOKED_AFTER) for c in job.commands):
             yield f"{job.host}: {job.name}: is not run by {LOOKED_AFTER.strip()!r}"
         if len(job.ours) != 1:
             yield f"{job.host}: {job.name}: has {len(job.ours)} commands of ours instead of one"
         for action in job.actions:
             if not re.fullmatch(r"actions/[a-z-]+@v\d+", action):
-                yield f"{job.host}: {job.name}: {action!r} is no official action of one version"
+                yield f"{job.host}: {job.name}: {action!r} is not an official action of one version"
     by_host = {
         host: {job.name: job for job in jobs if job.host == host}
         for host in (LOCAL, GITHUB, GITLAB)

@@ -73,7 +73,7 @@ pub const Beacon = struct {
                 node.edge.print("dsoftbusd: announce ignored (malformed)", .{});
             return false;
         };
-        // Multicast comes back to its sender; whoever else uses our name is no peer either.
+        // Multicast comes back to its sender; whoever else uses our name is not a peer either.
         if (node.config.id.eql(heard.device_id)) return false;
         const peer = node.config.peerIndex(heard.device_id) orelse {
             _ = node.table.hear(&heard, datagram.ip, false, node.now_ns) catch {};

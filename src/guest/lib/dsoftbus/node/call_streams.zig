@@ -221,7 +221,7 @@ pub const CallStreams = struct {
         serving.requests.drop(len);
     }
 
-    /// The bytes on the stream with requests are no requests: the stream is over.
+    /// The bytes on the stream with requests are not requests: the stream is over.
     pub fn refuseRequests(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
         const serving = self.serving.getPtr(encoding);
         mux.reset(serving.id, .nonsense);

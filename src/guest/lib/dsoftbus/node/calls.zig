@@ -67,7 +67,7 @@ pub const Call = struct {
     /// The record that is owed, as soon as it is known what it says.
     owes_record: bool = false,
     outcome: ?Outcome = null,
-    /// Tell of it once the answer has left.
+    /// Say so in a line once the answer has left.
     is_told: bool = false,
     request_len: u16 = 0,
     request: [frames.request_payload_max]u8 = undefined,

@@ -24,7 +24,7 @@ const Line = @import("lines.zig").Line;
 const state_service = @intFromEnum(edge.Service.statefsd);
 const package_service = @intFromEnum(edge.Service.packagefsd);
 
-/// A call of a peer of a ready session, or bytes that are no call.
+/// A call of a peer of a ready session, or bytes that are not a call.
 pub fn serve(node: anytype, line: *Line, asked: gateway.Asked) void {
     node.tellOnce(.rx);
     const peer = line.bound.?;

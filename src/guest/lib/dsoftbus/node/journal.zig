@@ -1,5 +1,5 @@
 //! Audit records on their way to the log. The log confirms each; what it does not confirm goes to
-//! the console, so that none is lost, and is counted, so that the log itself tells of its gap.
+//! the console, so that none is lost, and is counted, so that the log itself shows its gap.
 
 const std = @import("std");
 const wire = @import("wire");

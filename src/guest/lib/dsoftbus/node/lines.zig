@@ -157,7 +157,7 @@ fn accepted(lines: *Lines, last: u8, opened_ns: u64) *Line {
     return line;
 }
 
-test "the oldest of who has most makes room, and whom the configuration names last" {
+test "the oldest line of the peer with the most makes room, and the peer configured last" {
     const lines = try testing.allocator.create(Lines);
     defer testing.allocator.destroy(lines);
     var peer: config.Peer = undefined;

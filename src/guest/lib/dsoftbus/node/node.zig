@@ -132,7 +132,8 @@ pub fn Node(comptime Edge: type) type {
         fn open(self: *Self) !void {
             const drawn = self.edge.entropy() orelse return error.NoEntropy;
             self.call_epoch = std.mem.readInt(u32, drawn[0..4], .little) | 1;
-            // What an earlier life of this service asked for may come yet: it is no line's of this.
+            // An answer to an earlier life of this service may come yet: no line of this one waits
+            // for it.
             self.lines.next_serial = std.mem.readInt(u32, drawn[4..8], .little) >> 1;
             try self.beacon.open(self);
             for (self.config.peers()) |*peer| {

@@ -1,4 +1,4 @@
-//! Nodes in a world of memory: sessions, whom they are dialled at, and who gets in.
+//! Nodes in a world of memory: sessions, the addresses they are dialled at, and admission.
 
 const std = @import("std");
 const announce = @import("../announce.zig");
@@ -197,7 +197,7 @@ test "an honest peer gets in while strangers hold every connection they can" {
     }
 }
 
-test "what strangers say that is no handshake is recorded a few times, then counted" {
+test "what strangers say that is not a handshake is recorded a few times, then counted" {
     const world = try pair();
     defer world.destroy();
     world.run(500 * ms, fake.Nobody{});

@@ -41,7 +41,7 @@ fn answerOf(world: *World, number: u16) ?[]const u8 {
     return client.answerOf(world, 0, number);
 }
 
-test "which encoding a session has: what both sides may say, and frames with who knows no other" {
+test "which encoding a session has: the one both sides speak, and frames otherwise" {
     const Row = struct { Mode, Mode, ?bool };
     for ([_]Row{
         .{ .frames, .frames, false },  .{ .frames, .messages, false },  .{ .frames, .auto, false },

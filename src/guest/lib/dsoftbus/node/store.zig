@@ -22,7 +22,7 @@ pub fn wrap(node: anytype, call: *const Call, request: sf.Request) []const u8 {
 
 pub const Said = struct { ending: so.Ending, reply: ?sf.Reply };
 
-/// What the store says. What is no answer to this request is none.
+/// What the store says. What is not an answer to this request is none.
 pub fn unwrap(answer: ?[]const u8, op: sf.Op, nonce: u64) Said {
     const bytes = answer orelse return .{ .ending = .now, .reply = null };
     const outer = so.decodeReply(bytes) orelse return .{ .ending = .now, .reply = null };

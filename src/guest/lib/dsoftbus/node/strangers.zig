@@ -1,5 +1,6 @@
-//! What is refused to who is no admitted peer: told one by one as long as there is little of it,
-//! and counted otherwise, by source and interval, so that strangers can displace nothing.
+//! What is refused to strangers, who are not admitted peers: recorded one by one while there is
+//! little of it, and counted otherwise, by source and interval, so that strangers can displace
+//! nothing.
 //!
 //! Rules of this file
 //! 1. A source has few records of its own an interval, and all sources together a few more.

@@ -87,7 +87,7 @@ test "after a stream of calls has ended the next one is served, and not closed a
     }
 }
 
-test "half a request of a stream that was reset is no part of the next one's" {
+test "half a request of a stream that was reset is not part of the next one's" {
     for (encodings) |encoding| {
         try begin();
         const first = try open(encoding);

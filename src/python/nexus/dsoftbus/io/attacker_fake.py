@@ -31,7 +31,7 @@ class Attacker:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     async def send(self, data: bytes) -> None:
-        """Send bytes as they are; a connection that is closed meanwhile is no matter."""
+        """Send bytes as they are; a connection that is closed meanwhile does not matter."""
         self.writer.write(data)
         try:
             await self.writer.drain()

@@ -253,7 +253,7 @@ class Calls:
         spoken = read_request(service, payload)
         if spoken is None and self._rpc is rpc.Mode.MESSAGES:
             raise MisuseError(
-                f"service {service}: this frame is no method of the contract, and `rpc` is"
+                f"service {service}: this frame is not a method of the contract, and `rpc` is"
                 ' "schema"; with "auto" it is sent as it is'
             )
         return spoken

@@ -180,7 +180,7 @@ class Node:
         peer = self.peers.get(device_id) if isinstance(device_id, str) else None
         if peer is None:
             known = ", ".join(self.peers) or "none"
-            raise UnavailableError(f"{device_id!r} is no configured peer; these are: {known}")
+            raise UnavailableError(f"{device_id!r} is not a configured peer; these are: {known}")
         if device_id not in self._dialling:
             dialler = self._make_dialler(device_id)
             task = asyncio.create_task(dialler.run(), name=f"dial {device_id}")

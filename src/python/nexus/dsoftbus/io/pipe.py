@@ -1,4 +1,4 @@
-"""One stream inside its session: what arrived and was not read, and who waits for what.
+"""One stream inside its session: what arrived and was not read, and what each task waits for.
 
 `StreamTable` drives it from below, `BusStream` is what users see of it.
 """

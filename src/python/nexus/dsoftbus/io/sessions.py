@@ -37,7 +37,7 @@ _AUDITED: Final = {
     Refusal.DECRYPT: Outcome.DECRYPT,
 }
 
-# How far a handshake has come, for the choice of who is dropped.
+# How far a handshake has come, for the choice of the one that is dropped.
 _PROGRESS: Final = {State.IDLE: 0, State.AWAIT_PROOF: 1, State.PROVEN: 2}
 
 

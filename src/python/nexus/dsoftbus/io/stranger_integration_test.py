@@ -47,7 +47,7 @@ BOUND_S = 2 * (ATTEMPT_S + HANDSHAKE_NS / 1e9) + BACKOFF_MAX_S
 
 @asynccontextmanager
 async def silent_listener(address: str) -> AsyncIterator[tuple[int, list[object]]]:
-    """Accept everything and say nothing; give the port, and who came."""
+    """Accept everything and say nothing; give the port, and the connections that came."""
     came: list[object] = []
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

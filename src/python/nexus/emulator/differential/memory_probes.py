@@ -1,4 +1,4 @@
-"""Probes of memory: page table entries, PMP entries, alignment, and who looks at them how."""
+"""Probes of memory: page table entries, PMP entries, alignment, and the access that meets them."""
 
 from __future__ import annotations
 

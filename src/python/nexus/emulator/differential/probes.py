@@ -183,7 +183,7 @@ _RESTRICTED: Final = (
 
 
 def restricted(chance: random.Random, number: int) -> Probe:
-    """Instructions that TVM, TSR and TW or the mode may forbid; words that are no instructions."""
+    """Instructions that TVM, TSR and TW or the mode may forbid; words that are not instructions."""
     status = chance.getrandbits(3) << 20
     privilege = chance.choice((0, 1, 3))
     what = chance.choice(_RESTRICTED)
@@ -212,7 +212,7 @@ def restricted(chance: random.Random, number: int) -> Probe:
 
 
 def _illegal(chance: random.Random) -> int:
-    """A word that is no instruction of ours, and not one of an extension that is always on."""
+    """A word that is not an instruction of ours, and not one of an extension that is always on."""
     while True:
         word = chance.getrandbits(32)
         if chance.getrandbits(1):

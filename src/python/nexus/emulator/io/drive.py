@@ -32,7 +32,7 @@ class FileDrive:
         """Read the file, and lock it until `close`.
 
         Raises:
-            DriveError: It cannot be opened as asked, it is in use, or its size is no disk's.
+            DriveError: It cannot be opened as asked, it is in use, or its size is not a disk's.
         """
         self._is_read_only = is_read_only
         self._dirty: set[int] = set()

@@ -128,7 +128,7 @@ def parse_cpu(text: str) -> Cpu:
     """
     letters, *named = text.lower().split("_")
     if not re.fullmatch(r"rv64[a-z]+", letters):
-        raise CpuError(f"{text!r} is no name of a 64-bit RISC-V processor: expected {ACCEPTED}")
+        raise CpuError(f"{text!r} is not a name of a 64-bit RISC-V processor: expected {ACCEPTED}")
     found = set(letters.removeprefix("rv64").replace("g", _G))
     known = {*OPTIONAL, *_ALWAYS, *_COUNTERS} - set(_LETTERS)
     for name in (*sorted(found - set(_LETTERS)), *(it for it in named if it not in known)):

@@ -223,7 +223,7 @@ def _statement(node: ast.stmt) -> Statement:
 
 
 def _special(name: str, arguments: list[ast.expr]) -> Statement | None:
-    """A statement that writes to the destination register what is no expression."""
+    """A statement that writes to the destination register what is not an expression."""
     if name in _LOADS and len(arguments) == 1:
         return Load(_expression(arguments[0]), *_LOADS[name])
     kind, _, size = name.rpartition("_")

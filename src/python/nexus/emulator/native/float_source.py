@@ -4,7 +4,7 @@ The unit always rounds to nearest even (conversions to integers: towards zero), 
 never read.  So it may decide where no flag can be new and no rule of RISC-V differs:
 
 - Arithmetic: the mode is nearest even, the inexact flag is raised already, and the result is a
-  normal number larger than the smallest.  Then it is no NaN, so no operand was one; it did not
+  normal number larger than the smallest.  Then it is not a NaN, so no operand was one; it did not
   overflow; and it is not tiny, neither before rounding nor after.
 - To an integer: the mode is towards zero, the number is within the range, and the inexact flag is
   raised already or the integer is the number.

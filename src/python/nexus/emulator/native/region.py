@@ -80,7 +80,7 @@ def is_translatable(instruction: Decoded) -> bool:
 
 
 def sweep(code: bytes, start: int = 0) -> dict[int, Decoded]:
-    """Decode one after the other; what is no instruction is skipped."""
+    """Decode one after the other; what is not an instruction is skipped."""
     found: dict[int, Decoded] = {}
     offset = start
     while offset < PAGE_BYTES:

@@ -124,7 +124,7 @@ def root(layout: Layout, a: int, mode: int) -> Result:
 
 
 def _order(layout: Layout, a: int) -> int:
-    """A number whose order is that of what is no NaN; both zeros are 0."""
+    """A number whose order is that of what is not a NaN; both zeros are 0."""
     magnitude = a & ~layout.sign
     return -magnitude if a & layout.sign else magnitude
 

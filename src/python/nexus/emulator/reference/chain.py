@@ -13,7 +13,7 @@ The hart is stuck, for good, if in a chain
   one until something happens; or
 - everything repeats but the stack pointer, and what moves with it: a handler that faults while it
   saves registers, or after it did, calls itself until there is no memory left; or
-- it is `ENDLESS` traps long, and the last one is no system call.
+- it is `ENDLESS` traps long, and the last one is not a system call.
 
 All of it is a function of the guest's own steps, so every engine stops at the same one.
 """

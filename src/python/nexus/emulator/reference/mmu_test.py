@@ -1,4 +1,4 @@
-"""Sv39 by itself: entries that our own guest never writes, and who may use a page."""
+"""Sv39 by itself: entries that our own guest never writes, and which mode may use a page."""
 
 from __future__ import annotations
 

@@ -211,7 +211,7 @@ class BlockSource:
             case Nothing():
                 pass
             case Reserve() | Conditional() | Modify() | Float() | System():
-                raise AssertionError(f"{self._it.name} is not simple: it is no part of a block")
+                raise AssertionError(f"{self._it.name} is not simple: it is not part of a block")
             case _:
                 assert_never(statement)
 

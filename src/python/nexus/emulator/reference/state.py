@@ -2,7 +2,8 @@
 
 Both engines work on the same sequence (a list for the reference alone, a memory view when native
 code shares it), so either can continue where the other stopped.  Indices 0..31 are x0..x31; the
-rest follows here.  Derived data (translation caches, decoded code) is no state and lives elsewhere.
+rest follows here.  Derived data (translation caches, decoded code) is not state and lives
+elsewhere.
 """
 
 from __future__ import annotations

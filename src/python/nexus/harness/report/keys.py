@@ -1,6 +1,6 @@
 """Keys of sessions in a test world: found from what its entropy devices gave, kept as text.
 
-A world whose entropy is seeded has no secrets from who runs it.  The listener's handshake is played
+A world whose entropy is seeded has no secrets from its user.  The listener's handshake is played
 again with the secret of its ephemeral key, and must give the very bytes of the capture; so a key
 that is found is right.  Static keys never leave this module.
 

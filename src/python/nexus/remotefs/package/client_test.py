@@ -236,7 +236,7 @@ def test_a_listing() -> None:
     client = PackageClient(nodes())
     digest = hashlib.sha256(b"1").hexdigest()
     assert client.contents("pkg:/system/") == [Listed("x y", 1, digest)]
-    with pytest.raises(PackageError, match="is no listing"):
+    with pytest.raises(PackageError, match="is not a listing"):
         client.contents("pkg:/demo")
     with pytest.raises(PackageError, match="NOT_FOUND"):
         client.contents("pkg:/none")
@@ -244,7 +244,7 @@ def test_a_listing() -> None:
 
 @pytest.mark.parametrize("text", [b"\xff", b"00 1 x", b"x" * 64 + b" 1 p", b"0" * 64 + b" -1 p"])
 def test_a_bad_listing(text: bytes) -> None:
-    with pytest.raises(PackageError, match="is no listing"):
+    with pytest.raises(PackageError, match="is not a listing"):
         list(parse_contents(text, "n"))
 
 

@@ -70,7 +70,7 @@ class Calls:
         self._count = 0
 
     def copy(self) -> Calls:
-        """Return what this is now, for who may have to take a change back."""
+        """Return what this is now, for a caller that may have to take a change back."""
         return deepcopy(self)
 
     def judge(self, call: Call) -> Known | int:

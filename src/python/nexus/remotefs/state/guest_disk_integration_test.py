@@ -127,7 +127,7 @@ def judge(image: bytes, said: Said, after: bytes) -> bool:
         store = Store(MemoryDevice(image))
     except StateError:
         assert set(said.statuses.values()) == {Status.INTEGRITY_VIOLATION}, said.console
-        assert after == image, "what is no journal is not written to"
+        assert after == image, "what is not a journal is not written to"
         assert "statefsd: journal damaged" in said.console
         return False
     held = store.snapshot()

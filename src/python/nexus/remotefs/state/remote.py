@@ -42,7 +42,7 @@ class RemoteState:
     def handle(
         self, peer: str | None, frame: bytes, identity: int = 0
     ) -> tuple[bytes, ChangeRecord | None]:
-        """Answer one frame of a peer (None: of a connection that is no session).
+        """Answer one frame of a peer (None: of a connection that is not a session).
 
         Args:
             peer: Who asks.

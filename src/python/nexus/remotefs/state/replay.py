@@ -1,6 +1,6 @@
 """Replay: from the sectors of a region to the contents of its journal, and where it ends.
 
-Sequential from the first byte.  The first thing that is no record ends it; what was applied
+Sequential from the first byte.  The first thing that is not a record ends it; what was applied
 before stays.  The device is read little further than the records go.
 """
 

@@ -1,8 +1,8 @@
 """How much of a store a peer may use, so that none can take what others need.
 
-Each peer has a share, and a reserve is left to the node's own programs.  An entry belongs to who
-set it last, and costs what its record takes in the journal.  Only a change that adds to an
-account is refused: who has too much may always make it less.
+Each peer has a share, and a reserve is left to the node's own programs.  An entry belongs to the
+sender that set it last, and costs what its record takes in the journal.  Only a change that adds to
+an account is refused: a peer with too much may always make it less.
 """
 
 from __future__ import annotations

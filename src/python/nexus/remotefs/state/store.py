@@ -172,7 +172,7 @@ class Store:
     def set_durably(self, key: str, value: bytes | None, call: Call | None = None) -> bool:
         """Set a key, or remove it (None), and return when no cut can undo that.
 
-        Every change that a peer is told of goes this way.
+        Every change that a peer hears about goes this way.
 
         Args:
             key: What is changed.

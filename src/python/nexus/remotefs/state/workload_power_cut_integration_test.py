@@ -1,7 +1,7 @@
 """A guest that puts, deletes, syncs and compacts, its disk cut after every sector write.
 
 Of each cut every image that is tried must hold the state after some whole number of the guest's
-operations, none before the last SYNC it was told of missing, by the host's engine and its fsck;
+operations, none before the last confirmed SYNC missing, by the host's engine and its fsck;
 and a sample of the images is booted, for the guest to mount and to do all its work again.
 """
 

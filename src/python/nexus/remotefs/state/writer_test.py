@@ -64,7 +64,7 @@ def test_the_disk_is_the_same_whenever_it_is_synced(
 ) -> None:
     random = KeyedRandom(sectors + longest)
     content = bytearray(sectors * SECTOR_BYTES)
-    if is_stale and sectors > 9:  # What is no journal, where none is yet.
+    if is_stale and sectors > 9:  # What is not a journal, where none is yet.
         content[-4 * SECTOR_BYTES :] = random.bytes(4 * SECTOR_BYTES, "stale")
     held, direct = MemoryDevice(bytes(content)), MemoryDevice(bytes(content))
     stores: list[Store] = [Store(held), DirectStore(direct)]

@@ -1,4 +1,4 @@
-"""The faults of one run, sorted by who has to know of them, and what has happened of them."""
+"""The faults of one run, sorted by the part that applies them, and those that have happened."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _FORMS: Final = {
 
 
 class PlaceError(NexusError):
-    """A text that is no place of this world; the message names it and what is accepted."""
+    """A text that is not a place of this world; the message names it and what is accepted."""
 
 
 def places_of(

@@ -152,7 +152,7 @@ class AsyncPackageClient:
         if found_here or not inner:
             return found_here
         status = Status.IO if entry_of(listed, inner) else Status.NOT_FOUND
-        raise PackageError(status, f"{name}: is no folder")
+        raise PackageError(status, f"{name}: is not a folder")
 
     async def open(self, name: str) -> AsyncFile:
         """Open a file for reading.

@@ -122,7 +122,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         except OSError as exc:
             if exc.errno not in (errno.EIO, errno.ENOENT):
                 raise
-            # What is no folder may be a file; what is neither has the error of a file.
+            # What is not a folder may be a file; what is neither has the error of a file.
             info = await self._info(path)
             if info["type"] != "file":
                 raise
