@@ -52,8 +52,10 @@ class PythonJudge:
     ) -> None:
         """End the process."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
     def judge(self, mutant: Mutant) -> Verdict:
         """Run the tests that depend on the mutant's file, nearest first, until one fails."""
