@@ -151,7 +151,7 @@ def _fastest(blob: Path | None, translations: Path | None) -> str:
     """What `auto` stands for on this host; every engine gives the same bytes."""
     if blob is None:
         return "reference"
-    from nexus.emulator.native.mapping import HOSTS
+    from nexus.emulator.native.processor import HOSTS
 
     if platform.machine() not in HOSTS:
         return "reference"

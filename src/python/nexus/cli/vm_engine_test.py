@@ -16,6 +16,7 @@ from nexus.core.errors import UsageError
     [
         ((), "x86_64", "reference"),
         (("--native-blob", "b"), "x86_64", "native"),
+        (("--native-blob", "b"), "aarch64", "native"),
         (("--native-blob", "b", "--translations", "t"), "x86_64", "translated"),
         (("--native-blob", "b", "--translate-cache", "d"), "x86_64", "native"),
         (("--native-blob", "b"), "riscv64", "reference"),

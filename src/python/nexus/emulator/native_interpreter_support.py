@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 from typing import Final
 
-from nexus.emulator.native.mapping import HOSTS
+from nexus.emulator.native.processor import HOSTS
 
 INTERPRETER: Final = Path("ci/native-interpreter.bin")
 RUNS_HERE: Final = platform.machine() in HOSTS

@@ -24,7 +24,7 @@ from nexus.core.commandline import CommandLine, fail, one_of
 from nexus.core.errors import NexusError, UsageError
 from nexus.core.text import printable
 from nexus.emulator.machine import Stop
-from nexus.emulator.native.mapping import HOSTS
+from nexus.emulator.native.processor import HOSTS
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 from nexus.entry.program import Text, run_program
 from nexus.linux import fetch, report, single, store

@@ -34,7 +34,7 @@ def choose_engine(
 
     All engines give the same bytes, so the choice may depend on the host; the summary names it.
     """
-    from nexus.emulator.native.mapping import HOSTS
+    from nexus.emulator.native.processor import HOSTS
 
     if engine != AUTO:
         return engine

@@ -11,7 +11,8 @@ from nexus.scene.engine import choose_engine
     ("asked", "code", "processor", "chosen"),
     [
         ("auto", b"code", "x86_64", "native"),
-        ("auto", b"code", "aarch64", "reference"),
+        ("auto", b"code", "aarch64", "native"),
+        ("auto", b"code", "riscv64", "reference"),
         ("auto", None, "x86_64", "reference"),
         ("reference", b"code", "x86_64", "reference"),
         ("native", b"code", "aarch64", "native"),
@@ -28,7 +29,8 @@ def test_auto_is_the_fastest_engine_that_this_host_can_run(
     ("asked", "code", "processor", "chosen"),
     [
         ("auto", b"code", "x86_64", "translated"),
-        ("auto", b"code", "aarch64", "reference"),
+        ("auto", b"code", "aarch64", "translated"),
+        ("auto", b"code", "riscv64", "reference"),
         ("auto", None, "x86_64", "reference"),
         ("native", b"code", "x86_64", "native"),
     ],

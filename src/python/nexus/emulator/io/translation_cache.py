@@ -22,6 +22,7 @@ from typing import Final
 
 from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native.blob import BlobError
+from nexus.emulator.native.processor import host
 from nexus.emulator.native.translation import Found, Translations, key_of, translator_digest
 
 # A page takes about a second of one processor; a run leaves no more than a minute of work.
@@ -37,8 +38,10 @@ Piece = tuple[bytes, int]  # A page and the offset of an instruction that was ex
 
 
 def name_for(compiler: str) -> str:
-    """The folder of translations that this version and this compiler make."""
-    return hashlib.sha256(translator_digest() + compiler.encode()).hexdigest()[:16]
+    """The folder of translations that this version and this compiler make for this processor."""
+    processor = host()
+    depends = f"{compiler} {processor.name if processor else ''}"
+    return hashlib.sha256(translator_digest() + depends.encode()).hexdigest()[:16]
 
 
 def path_of(folder: Path, content: bytes) -> Path:

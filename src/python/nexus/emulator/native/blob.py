@@ -1,6 +1,6 @@
 """The native interpreter as a file: a header, then position-independent code.
 
-magic `NXNI` | format u16 | processor u16 (1 x86-64-v2) | digest of table and layout, 32 bytes |
+magic `NXNI` | format u16 | processor u16 (processor.py) | digest of table and layout, 32 bytes |
 compiler, 16 bytes of text | offset of `enter` u32 | offset of `fill` u32 | handlers u32 |
 length of the code u32 | code
 """
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.emulator.native.layout import table_digest
+from nexus.emulator.native.processor import PROCESSORS, Processor, numbered
 
 MAGIC: Final = b"NXNI"
 FORMAT: Final = 2
-PROCESSOR_X86_64_V2: Final = 1
+
+NUMBERS: Final = " or ".join(f"{it.number} ({it.name})" for it in PROCESSORS)
 
 _HEADER: Final = struct.Struct("<4sHH32s16sIIII")
 
@@ -32,6 +34,7 @@ class Blob:
     fill: int
     handlers: int
     code: bytes
+    processor: Processor
     compiler: str = ""  # Translations work only with the blob of the same one.
 
     def pack(self) -> bytes:
@@ -39,7 +42,7 @@ class Blob:
         header = _HEADER.pack(
             MAGIC,
             FORMAT,
-            PROCESSOR_X86_64_V2,
+            self.processor.number,
             table_digest(),
             self.compiler.encode(),
             self.enter,
@@ -63,14 +66,16 @@ def unpack(data: bytes) -> Blob:
     for name, value, expected in (
         ("magic", magic, MAGIC),
         ("format", version, FORMAT),
-        ("processor", processor, PROCESSOR_X86_64_V2),
         ("length", len(data) - _HEADER.size, length),
     ):
         if value != expected:
             raise BlobError(f"native blob: {name} {value!r}, expected {expected!r}")
+    made_for = numbered(processor)
+    if made_for is None:
+        raise BlobError(f"native blob: processor {processor}, expected {NUMBERS}")
     if digest != table_digest():
         raise BlobError("native blob: made from another instruction table, build it again")
     if not (enter < length and fill < length):
         raise BlobError(f"native blob: entries {enter}, {fill} outside its {length} bytes")
     made_by = compiler.rstrip(b"\0").decode("ascii", "replace")
-    return Blob(enter, fill, handlers, data[_HEADER.size :], made_by)
+    return Blob(enter, fill, handlers, data[_HEADER.size :], made_for, made_by)

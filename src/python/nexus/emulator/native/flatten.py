@@ -1,15 +1,17 @@
 """Turns a relocatable ELF object into one position-independent block of bytes.
 
-All functions are local to the object and refer to each other relative to the instruction pointer,
-so laying the sections out one after the other and filling in the distances is all that is left of
-linking.  Any other relocation is an error.
+All functions are local to the object and refer to each other relative to where they are, so laying
+the sections out one after the other and filling in the distances is all that is left of linking.
+Any other relocation is an error.  Kinds are from the "System V ABI, AMD64 supplement" and from "ELF
+for the Arm 64-bit Architecture".
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _SECTION: Final = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL: Final = struct.Struct("<IBBHQQ")
@@ -17,7 +19,65 @@ _RELA: Final = struct.Struct("<QQq")
 
 SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 1, 2, 4, 8
 SHF_ALLOC: Final = 2
+EM_X86_64, EM_AARCH64 = 62, 183
 R_X86_64_PC32, R_X86_64_PLT32 = 2, 4
+R_AARCH64_PREL32 = 261
+R_AARCH64_ADR_PREL_LO21, R_AARCH64_ADR_PREL_PG_HI21 = 274, 275
+R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_LDST8_ABS_LO12_NC = 277, 278
+R_AARCH64_LDST16_ABS_LO12_NC, R_AARCH64_LDST32_ABS_LO12_NC = 284, 285
+R_AARCH64_LDST64_ABS_LO12_NC, R_AARCH64_LDST128_ABS_LO12_NC = 286, 299
+R_AARCH64_JUMP26, R_AARCH64_CALL26 = 282, 283
+
+# A page for relocations.  Code is mapped at the start of one, whatever pages a host has.
+_PAGE_BYTES: Final = 4096
+
+_Distance = Callable[[int, int], int]  # From a place to a target, both from the code's start.
+
+
+class _Field(NamedTuple):
+    """Where an instruction, or a word of data, holds a distance."""
+
+    distance: _Distance
+    unit: int  # Of the distance, in bytes.
+    bits: int
+    parts: tuple[tuple[int, int, int], ...]  # Bits from, how many, where to.
+
+
+def _straight(place: int, target: int) -> int:
+    return target - place
+
+
+def _in_pages(place: int, target: int) -> int:
+    return target // _PAGE_BYTES - place // _PAGE_BYTES
+
+
+def _within_page(_: int, target: int) -> int:
+    return target % _PAGE_BYTES
+
+
+def _offset(unit: int) -> _Field:
+    """The offset within a page in a load, store or addition; it is never negative."""
+    return _Field(_within_page, unit, 13, ((0, 12, 10),))
+
+
+_WORD: Final = _Field(_straight, 1, 32, ((0, 32, 0),))
+_BRANCH: Final = _Field(_straight, 4, 26, ((0, 26, 0),))
+_ADDRESS: Final = ((0, 2, 29), (2, 19, 5))
+_FIELDS: Final = {
+    (EM_X86_64, R_X86_64_PC32): _WORD,
+    (EM_X86_64, R_X86_64_PLT32): _WORD,
+    (EM_AARCH64, R_AARCH64_PREL32): _WORD,
+    (EM_AARCH64, R_AARCH64_ADR_PREL_LO21): _Field(_straight, 1, 21, _ADDRESS),
+    (EM_AARCH64, R_AARCH64_ADR_PREL_PG_HI21): _Field(_in_pages, 1, 21, _ADDRESS),
+    (EM_AARCH64, R_AARCH64_ADD_ABS_LO12_NC): _offset(1),
+    (EM_AARCH64, R_AARCH64_LDST8_ABS_LO12_NC): _offset(1),
+    (EM_AARCH64, R_AARCH64_LDST16_ABS_LO12_NC): _offset(2),
+    (EM_AARCH64, R_AARCH64_LDST32_ABS_LO12_NC): _offset(4),
+    (EM_AARCH64, R_AARCH64_LDST64_ABS_LO12_NC): _offset(8),
+    (EM_AARCH64, R_AARCH64_LDST128_ABS_LO12_NC): _offset(16),
+    (EM_AARCH64, R_AARCH64_JUMP26): _BRANCH,
+    (EM_AARCH64, R_AARCH64_CALL26): _BRANCH,
+}
 
 
 class FlattenError(ValueError):
@@ -78,11 +138,25 @@ def _symbols(
 def _relocate(
     code: bytearray, base: int, image: bytes, section: tuple[int, ...], values: list[int | None]
 ) -> None:
+    (machine,) = struct.unpack_from("<H", image, 18)
     for start in range(section[4], section[4] + section[5], _RELA.size):
         offset, info, addend = _RELA.unpack_from(image, start)
         target = values[info >> 32]
         kind = info & 0xFFFF_FFFF
-        if kind not in (R_X86_64_PC32, R_X86_64_PLT32) or target is None:
+        field = _FIELDS.get((machine, kind))
+        if field is None or target is None:
             raise FlattenError(f"relocation of type {kind} at {offset:#x} cannot be resolved")
         place = base + offset
-        struct.pack_into("<i", code, place, target + addend - place)
+        _fill(code, place, field, field.distance(place, target + addend))
+
+
+def _fill(code: bytearray, place: int, field: _Field, distance: int) -> None:
+    """Put a distance into its field."""
+    units, rest = divmod(distance, field.unit)
+    if rest or not -1 << field.bits - 1 <= units < 1 << field.bits - 1:
+        raise FlattenError(f"a distance of {distance} at {place:#x} has no room in its field")
+    (word,) = struct.unpack_from("<I", code, place)
+    for low, count, to in field.parts:
+        mask = (1 << count) - 1
+        word = word & ~(mask << to) | (units >> low & mask) << to
+    struct.pack_into("<I", code, place, word)

@@ -29,8 +29,8 @@ from nexus.emulator.reference.ieee import DOUBLE, DYNAMIC, INEXACT, SINGLE, Roun
 
 _O = FloatOperation
 _LAYOUTS: Final = {Format.SINGLE: SINGLE, Format.DOUBLE: DOUBLE}
-_TYPES: Final = {Format.SINGLE: "float", Format.DOUBLE: "double"}
-_BITS: Final = {Format.SINGLE: 32, Format.DOUBLE: 64}
+TYPES: Final = {Format.SINGLE: "float", Format.DOUBLE: "double"}
+BITS: Final = {Format.SINGLE: 32, Format.DOUBLE: 64}
 
 _BASIC: Final = {_O.ADD: "fadd", _O.SUB: "fsub", _O.MUL: "fmul", _O.DIV: "fdiv"}
 # Whether the product and the addend are negated.
@@ -57,26 +57,16 @@ Call = Callable[[str, str, str], str]
 
 def routine_names() -> list[str]:
     """The routines of all operations, and the functions for the host's fused unit."""
-    return [*(_routine(operation) for operation in _O), *(_unit(kind) for kind in Format)]
+    return [*(_routine(operation) for operation in _O), *(unit_of(kind) for kind in Format)]
 
 
 def _routine(operation: FloatOperation) -> str:
     return f"float_{operation}"
 
 
-def _unit(kind: Format) -> str:
-    return f"float_unit_{_TYPES[kind]}"
-
-
-def fused_units() -> list[str]:
-    """Functions that use an instruction which not every host has: a * b + c, rounded once."""
-    return [
-        f"define dso_local {kind} @float_unit_{kind}({kind} %a, {kind} %b, {kind} %c) nounwind"
-        ' "target-features"="+avx,+fma" {\n'
-        f"  %r = call {kind} @llvm.fma.f{bits}({kind} %a, {kind} %b, {kind} %c)\n"
-        f"  ret {kind} %r\n}}\n"
-        for kind, bits in ((_TYPES[it], _BITS[it]) for it in Format)
-    ]
+def unit_of(kind: Format) -> str:
+    """The function that uses the host's fused unit."""
+    return f"float_unit_{TYPES[kind]}"
 
 
 def _source_format(it: Float) -> Format:
@@ -139,7 +129,7 @@ def by_host(function: Function, it: Float, sources: Sequence[str], call: Call) -
         source = sources[0]
         if conversion.endswith("i32"):
             source = function.value(f"trunc i64 {source} to i32")
-        result = function.value(f"{conversion} {source} to {_TYPES[kind]}")
+        result = function.value(f"{conversion} {source} to {TYPES[kind]}")
         return _word(function, kind, result), "true"
     numbers = [_number(function, _source_format(it), source) for source in sources]
     if it.operation in _TO_BITS:
@@ -178,7 +168,7 @@ def either(
 
 
 def _arithmetic(function: Function, it: Float, numbers: Sequence[str], call: Call) -> str:
-    kind = _TYPES[it.format]
+    kind = TYPES[it.format]
     if it.operation in _BASIC:
         return function.value(f"{_BASIC[it.operation]} {kind} {', '.join(numbers)}")
     if it.operation in _FUSED:
@@ -188,13 +178,13 @@ def _arithmetic(function: Function, it: Float, numbers: Sequence[str], call: Cal
             product = function.value(f"fneg {kind} {product}")
         if negates[1]:
             last = function.value(f"fneg {kind} {last}")
-        return call(_unit(it.format), kind, f"{kind} {product}, {kind} {addend}, {kind} {last}")
+        return call(unit_of(it.format), kind, f"{kind} {product}, {kind} {addend}, {kind} {last}")
     if it.operation is _O.FROM_DOUBLE:
         if it.format is Format.DOUBLE:
             return numbers[0]
         return function.value(f"fptrunc double {numbers[0]} to float")
     assert it.operation is _O.SQRT, it.operation
-    return function.value(f"call {kind} @llvm.sqrt.f{_BITS[it.format]}({kind} {numbers[0]})")
+    return function.value(f"call {kind} @llvm.sqrt.f{BITS[it.format]}({kind} {numbers[0]})")
 
 
 def _is_plain(function: Function, kind: Format, number: str) -> str:
@@ -206,7 +196,7 @@ def _is_plain(function: Function, kind: Format, number: str) -> str:
 
 
 def _compared(function: Function, it: Float, numbers: Sequence[str]) -> tuple[str, str]:
-    kind = _TYPES[it.format]
+    kind = TYPES[it.format]
     pair = ", ".join(numbers)
     is_ordered = function.value(f"fcmp ord {kind} {pair}")
     if it.operation in _COMPARISONS:
@@ -228,15 +218,15 @@ def _to_integer(function: Function, it: Float, number: str) -> tuple[str, str]:
     kind, limits = it.format, _LAYOUTS[it.format]
     limit = (limits.bias + _TO_BITS[it.operation]) << limits.fraction_bits
     if it.operation in (_O.TO_WU, _O.TO_LU):  # A sign makes it the larger.
-        size = function.value(f"bitcast {_TYPES[kind]} {number} to {_whole(kind)}")
+        size = function.value(f"bitcast {TYPES[kind]} {number} to {_whole(kind)}")
     else:
         size = _magnitude(function, kind, number)
     is_inside = function.compare("ult", size, limit, _whole(kind))
     # Outside of the range the conversion has no value: it is given another number.
-    inside = f"select i1 {is_inside}, {_TYPES[kind]} {number}, {_TYPES[kind]} 0.0"
-    value = function.value(f"fptosi {_TYPES[kind]} {function.value(inside)} to i64")
-    back = function.value(f"sitofp i64 {value} to {_TYPES[kind]}")
-    is_same = function.value(f"fcmp oeq {_TYPES[kind]} {back}, {number}")
+    inside = f"select i1 {is_inside}, {TYPES[kind]} {number}, {TYPES[kind]} 0.0"
+    value = function.value(f"fptosi {TYPES[kind]} {function.value(inside)} to i64")
+    back = function.value(f"sitofp i64 {value} to {TYPES[kind]}")
+    is_same = function.value(f"fcmp oeq {TYPES[kind]} {back}, {number}")
     is_raised = function.compare("ne", _inexact(function), 0)
     is_settled = function.op("or", is_same, is_raised, "i1")
     is_word = it.operation in (_O.TO_W, _O.TO_WU)
@@ -250,12 +240,12 @@ def _inexact(function: Function) -> str:
 
 def _whole(kind: Format) -> str:
     """The integer type as wide as a number."""
-    return f"i{_BITS[kind]}"
+    return f"i{BITS[kind]}"
 
 
 def _magnitude(function: Function, kind: Format, number: str) -> str:
-    bits = function.value(f"bitcast {_TYPES[kind]} {number} to {_whole(kind)}")
-    return function.op("and", bits, (1 << _BITS[kind] - 1) - 1, _whole(kind))
+    bits = function.value(f"bitcast {TYPES[kind]} {number} to {_whole(kind)}")
+    return function.op("and", bits, (1 << BITS[kind] - 1) - 1, _whole(kind))
 
 
 def _number(function: Function, kind: Format, word: str) -> str:
@@ -269,7 +259,7 @@ def _number(function: Function, kind: Format, word: str) -> str:
 
 def _word(function: Function, kind: Format, number: str) -> str:
     """A number of the host as a register's word."""
-    bits = function.value(f"bitcast {_TYPES[kind]} {number} to {_whole(kind)}")
+    bits = function.value(f"bitcast {TYPES[kind]} {number} to {_whole(kind)}")
     return _register(function, kind, bits)
 
 

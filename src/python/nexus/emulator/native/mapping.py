@@ -9,16 +9,13 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import platform
 from collections.abc import Callable
 from functools import cache
 from typing import Final
 
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import Blob, BlobError
-
-# Names of the one processor the code is made for.
-HOSTS: Final = ("x86_64", "AMD64")
+from nexus.emulator.native.processor import AARCH64, Processor, host, refusal
 
 _PROT_READ_EXECUTE: Final = mmap.PROT_READ | mmap.PROT_EXEC
 
@@ -34,9 +31,11 @@ def _mprotect() -> Callable[[int, int, int], int]:
 def has_fused_unit() -> bool:
     """Whether this processor has the instructions for fused sums, and may use them.
 
-    The kernel lists what it lets programs use; where it does not say, the answer is no, and fused
-    sums take longer.
+    Every 64-bit Arm has them.  Of others the kernel lists what it lets programs use; where it does
+    not say, the answer is no, and fused sums take longer.
     """
+    if host() is AARCH64:
+        return True
     try:
         with open("/proc/cpuinfo", "rb") as file:  # Of the first processor; the others are alike.
             flags = next((line for line in file if line.startswith(b"flags")), b"").split()
@@ -45,17 +44,36 @@ def has_fused_unit() -> bool:
     return b"fma" in flags and b"avx" in flags
 
 
+@cache
+def _sync() -> Callable[[int, int], None] | None:
+    """What makes fetches see what was written, where a processor's caches do not by themselves.
+
+    It is the compiler's own routine, which any C++ library needs, too.  Where it is not, Linux does
+    the same for a page when it becomes executable after it was written.
+    """
+    if host() is not AARCH64:
+        return None
+    try:
+        function = ctypes.CDLL("libgcc_s.so.1").__clear_cache
+    except (OSError, AttributeError):
+        return None
+    function.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+    function.restype = None
+    return function
+
+
 class Executable:
     """Code, mapped so that it can run and not be written."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, code: bytes, processor: Processor) -> None:
         """Map the code.
 
         Raises:
             BlobError: This host cannot execute it; use the reference engine.
         """
-        if platform.machine() not in HOSTS:
-            raise BlobError(f"native blob: made for {HOSTS[0]}, this host is {platform.machine()}")
+        if reason := refusal(processor):
+            raise BlobError(f"native blob: {reason}")
+        # Whole pages of the host: 4, 16 or 64 KiB.
         size = max(-(-len(code) // mmap.PAGESIZE), 1) * mmap.PAGESIZE
         self._memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._memory.write(code)
@@ -63,6 +81,8 @@ class Executable:
         if _mprotect()(self.address, size, _PROT_READ_EXECUTE):
             reason = os.strerror(ctypes.get_errno())
             raise BlobError(f"native blob: this host does not let memory be executed: {reason}")
+        if sync := _sync():
+            sync(self.address, self.address + len(code))
 
 
 class Code:
@@ -74,7 +94,7 @@ class Code:
         Raises:
             BlobError: This host cannot execute it; use the reference engine.
         """
-        self._memory = Executable(blob.code)
+        self._memory = Executable(blob.code, blob.processor)
         base = self._memory.address
         enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         fill = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

@@ -6,18 +6,19 @@ from nexus.emulator.native import decoder, memory
 from nexus.emulator.native.coherence import coherence
 from nexus.emulator.native.context import contexts
 from nexus.emulator.native.float_routines import float_routines
-from nexus.emulator.native.float_source import fused_units
 from nexus.emulator.native.handlers import row_handlers
 from nexus.emulator.native.ir import METADATA
 from nexus.emulator.native.pages import page_handlers, page_routines
+from nexus.emulator.native.processor import Processor
+from nexus.emulator.native.processor_source import fused_units, way_in
 from nexus.emulator.native.registers import register_handlers, register_routines
 from nexus.emulator.native.system import clock_routines, csr_handlers
 from nexus.emulator.native.traps import trap_handlers, trap_routines
 from nexus.emulator.native.walk import walks
 
 
-def module_text() -> str:
-    """Generate the module; the same text every time."""
+def module_text(processor: Processor) -> str:
+    """Generate the module; the same text every time, but for the little that names a processor."""
     parts = [
         *(handler.text() for handler in row_handlers()),
         *csr_handlers().values(),
@@ -25,11 +26,12 @@ def module_text() -> str:
         *memory.functions(),
         *page_handlers().values(),
         *page_routines(),
+        way_in(processor),
         *register_handlers().values(),
         *register_routines(),
         *clock_routines(),
         *float_routines(),
-        *fused_units(),
+        *fused_units(processor),
         *trap_routines(),
         *contexts(),
         *coherence(),

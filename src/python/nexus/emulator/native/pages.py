@@ -175,25 +175,6 @@ def reset_page(decoded, offset, guard):
     return 0
 """
 
-_ENTER: Final = """
-declare void @llvm.x86.sse.stmxcsr(ptr)
-declare void @llvm.x86.sse.ldmxcsr(ptr)
-
-; Floating point has the modes in which `float_source` knows what the unit does.
-define dso_local void @enter(ptr %st, i64 %left) nounwind {
-  %before = alloca i32
-  %ours = alloca i32
-  store i32 8064, ptr %ours
-  call void @llvm.x86.sse.stmxcsr(ptr %before)
-  call void @llvm.x86.sse.ldmxcsr(ptr %ours)
-  %bank = call i64 @switch_context(ptr %st)
-  %place = inttoptr i64 %bank to ptr
-  call preserve_nonecc void @fetch(ptr %st, ptr %place, ptr null, i64 %left, ptr null)
-  call void @llvm.x86.sse.ldmxcsr(ptr %before)
-  ret void
-}
-"""
-
 
 def page_handlers() -> dict[str, str]:
     """Name and text of every handler here."""
@@ -201,5 +182,5 @@ def page_handlers() -> dict[str, str]:
 
 
 def page_routines() -> list[str]:
-    """What they call, and the way in."""
-    return [*routines(_PAGES, CONSTANTS), _ENTER]
+    """What they call."""
+    return list(routines(_PAGES, CONSTANTS))

@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,12 @@ import llvmlite.binding as llvm
 
 from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
-from nexus.emulator.native.build import CPU, FEATURES, TRIPLE, compiler
+from nexus.emulator.native.build import add_processor, compiler
 from nexus.emulator.native.flatten import flatten
 from nexus.emulator.native.page_source import page_module
+from nexus.emulator.native.processor import Processor, named
 from nexus.emulator.native.region import Region, regions, straddles
+from nexus.emulator.native.target import parse, target_machine
 from nexus.emulator.native.translation import Entry, Page, key_of, pack
 from nexus.emulator.reference.state import SINK
 from nexus.entry.program import run_program
@@ -82,13 +85,13 @@ def _pieces(data: bytes, start: int) -> Iterator[Piece]:
         first = 2 if straddles(content, first & ~1) else 0
 
 
-def translate_page(piece: Piece) -> Page:
+def translate_page(piece: Piece, processor: Processor) -> Page:
     """Compile one page."""
     content, start = piece
     found = list(regions(content, start))
     if not found:
         return Page((), b"")
-    flat = flatten(_compile(page_module(found)))
+    flat = flatten(_compile(page_module(found), processor))
     entries = [
         Entry(
             layout.SLOT_BYTES // 2 * offset,
@@ -112,15 +115,10 @@ def _operands(region: Region, offset: int) -> bytes:
     return struct.pack("<BBBxi", it.rd or SINK, it.rs1, it.rs2, it.imm)
 
 
-def _compile(text: str) -> bytes:
+def _compile(text: str, processor: Processor) -> bytes:
     """Compile with the few passes that pay: registers, peepholes, simpler branches."""
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    target = llvm.Target.from_triple(TRIPLE)
-    machine = target.create_target_machine(
-        cpu=CPU, features=FEATURES, opt=1, reloc="pic", codemodel="small"
-    )
-    module = llvm.parse_assembly(f'target triple = "{TRIPLE}"\n{text}')
+    machine = target_machine(processor, 1)
+    module = parse(text, processor)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     passes = llvm.create_new_function_pass_manager()
     passes.add_sroa_pass()
@@ -132,15 +130,15 @@ def _compile(text: str) -> bytes:
     return image
 
 
-def translate(images: Sequence[bytes], processes: int = 1) -> bytes:
+def translate(images: Sequence[bytes], processor: Processor, processes: int = 1) -> bytes:
     """Translate all executable pages of these ELFs; the same bytes however many processes."""
     pieces = {key_of(piece[0]): piece for image in images for piece in pages_of(image)}
     if processes > 1:
         with ProcessPoolExecutor(processes) as pool:
-            pages = list(pool.map(translate_page, pieces.values()))
+            pages = list(pool.map(translate_page, pieces.values(), repeat(processor)))
     else:
-        pages = [translate_page(piece) for piece in pieces.values()]
-    return pack(dict(zip(pieces, pages, strict=True)), compiler())
+        pages = [translate_page(piece, processor) for piece in pieces.values()]
+    return pack(dict(zip(pieces, pages, strict=True)), compiler(), processor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -149,6 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--elf", type=Path, nargs="+", required=True, help="guest images")
     parser.add_argument("--out", type=Path, required=True, help="where to write the translations")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    add_processor(parser)
     options = parser.parse_args(argv)
     images = [path.read_bytes() for path in options.elf]
     for path, image in zip(options.elf, images, strict=True):
@@ -158,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"translate: --elf {path}: no segment is executable, so there is nothing to"
                 " translate; expected a kernel as a linker makes it\n",
             )
-    data = translate(images, options.processes)
+    data = translate(images, named(options.processor), options.processes)
     options.out.write_bytes(data)
     kib = len({key_of(page) for image in images for page, _ in pages_of(image)}) * PAGE_BYTES >> 10
     spent = sum(os.times()[:4])  # Of this process and its children.

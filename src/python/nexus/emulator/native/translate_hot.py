@@ -16,6 +16,7 @@ from typing import Final
 
 from nexus.emulator.io.translation_cache import name_for, path_of, read_work, trim
 from nexus.emulator.native.build import compiler
+from nexus.emulator.native.processor import X86_64, host
 from nexus.emulator.native.region import sweep
 from nexus.emulator.native.translate import EXIT_CONFIG, translate_page
 from nexus.emulator.native.translation import key_of, pack
@@ -50,13 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _translate(work: Path) -> None:
     """Make the file of every page that has none."""
+    processor = host() or X86_64  # Whoever runs translations has generated code.
     for content, offset in read_work(work):
         path = path_of(work.parent, content)
         if path.exists():
             continue
         # The first two bytes may be the end of an instruction on the page before.
         start = 0 if offset in sweep(content) else 2
-        data = pack({key_of(content): translate_page((content, start))}, compiler())
+        page = translate_page((content, start), processor)
+        data = pack({key_of(content): page}, compiler(), processor)
         path.parent.mkdir(exist_ok=True)
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")
         unfinished.write_bytes(data)

@@ -1,7 +1,8 @@
 """Translated pages as a file: machine code by the content of the guest page it stands for.
 
-magic `NXTR` | format u16 | processor u16 | digest of table, layout and translator, 32 bytes |
-compiler, 16 bytes of text | pages u32 | SHA-256 of the index, 32 bytes |
+magic `NXTR` | format u16 | processor u16 (processor.py) |
+digest of table, layout and translator, 32 bytes | compiler, 16 bytes of text |
+pages u32 | SHA-256 of the index, 32 bytes |
 index, sorted: key, 16 bytes | checksum, 16 bytes | place u32 | length of its entries u32 |
     of its code u32 |
 at its place, from the end of the index, a page's entries, then its code; an entry:
@@ -21,9 +22,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from nexus.emulator.native.blob import PROCESSOR_X86_64_V2, BlobError
+from nexus.emulator.native.blob import NUMBERS, BlobError
 from nexus.emulator.native.layout import table_digest
 from nexus.emulator.native.mapping import Executable
+from nexus.emulator.native.processor import Processor, numbered, refusal
 
 MAGIC: Final = b"NXTR"
 FORMAT: Final = 4
@@ -85,7 +87,7 @@ def _unpack_entries(data: memoryview) -> Iterator[Entry]:
         place = end
 
 
-def pack(pages: Mapping[bytes, Page], compiler: str) -> bytes:
+def pack(pages: Mapping[bytes, Page], compiler: str, processor: Processor) -> bytes:
     """The file's bytes; the same for the same pages."""
     index, body = bytearray(), bytearray()
     for key in sorted(pages):
@@ -98,7 +100,7 @@ def pack(pages: Mapping[bytes, Page], compiler: str) -> bytes:
     header = _HEADER.pack(
         MAGIC,
         FORMAT,
-        PROCESSOR_X86_64_V2,
+        processor.number,
         translator_digest(),
         compiler.encode(),
         len(pages),
@@ -136,7 +138,7 @@ class Translations:
         Raises:
             BlobError: It is damaged, or belongs to another version or interpreter.
         """
-        index = _check(data, compiler)
+        self._processor, index = _check(data, compiler)
         self._index = {key: row for key, *row in _PAGE.iter_unpack(index)}
         self._body = memoryview(data)[_HEADER.size + len(index) :]
         self._ready: dict[bytes, list[Found]] = {}
@@ -163,7 +165,7 @@ class Translations:
         end = middle + length
         if end > len(self._body) or key_of(bytes(self._body[place:end])) != checksum:
             raise BlobError("translations: damaged, a page's checksum is wrong")
-        code = Executable(bytes(self._body[middle:end]))
+        code = Executable(bytes(self._body[middle:end]), self._processor)
         self._mapped.append(code)  # As long as machines may run it.
         return [
             Found(slot, _SLOT.pack(code.address + offset, operands), extents)
@@ -171,25 +173,29 @@ class Translations:
         ]
 
 
-def _check(data: bytes, compiler: str) -> bytes:
-    """Check the header; return the index."""
+def _check(data: bytes, compiler: str) -> tuple[Processor, bytes]:
+    """Check the header; return whom it is for, and the index."""
     if len(data) < _HEADER.size:
         raise BlobError(f"translations: {len(data)} bytes, the header alone has {_HEADER.size}")
     magic, version, processor, digest, made_by, pages, checksum = _HEADER.unpack_from(data)
     for name, value, expected in (
         ("magic", magic, MAGIC),
         ("format", version, FORMAT),
-        ("processor", processor, PROCESSOR_X86_64_V2),
         ("compiler", made_by.rstrip(b"\0").decode("ascii", "replace"), compiler),
     ):
         if value != expected:
             raise BlobError(f"translations: {name} {value!r}, expected {expected!r}")
+    made_for = numbered(processor)
+    if made_for is None:
+        raise BlobError(f"translations: processor {processor}, expected {NUMBERS}")
+    if reason := refusal(made_for):
+        raise BlobError(f"translations: {reason}")
     if digest != translator_digest():
         raise BlobError("translations: made by another version, translate again")
     index = data[_HEADER.size : _HEADER.size + pages * _PAGE.size]
     if hashlib.sha256(index).digest() != checksum:
         raise BlobError("translations: damaged, the checksum of the index is wrong")
-    return index
+    return made_for, index
 
 
 @lru_cache(maxsize=_FILES_MAX)

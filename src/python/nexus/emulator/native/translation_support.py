@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 
 from nexus.emulator.machine import MachineOptions
-from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.blob_support import HOST, native_blob
 from nexus.emulator.native.translate import translate
 
 
 @cache
 def translations_of(kernel: bytes) -> bytes:
     """All executable pages of an ELF."""
-    return translate([kernel])
+    return translate([kernel], HOST)
 
 
 def translated(kernel: bytes, ram_bytes: int) -> MachineOptions:

@@ -10,7 +10,7 @@ from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import Blob, BlobError, unpack
-from nexus.emulator.native.blob_support import native_blob
+from nexus.emulator.native.blob_support import HOST, native_blob
 from nexus.emulator.native.hart import NativeHart
 from nexus.emulator.native.translate import main, pages_of, translate
 from nexus.emulator.native.translation import Entry, Page, Translations, key_of, pack
@@ -176,8 +176,8 @@ def test_running_out_of_decoded_pages_only_costs_time(monkeypatch: pytest.Monkey
 
 def test_translating_twice_gives_the_same_bytes() -> None:
     kernel = program(LOOP)
-    assert translate([kernel]) == translations_of(kernel)
-    assert translate([kernel], processes=2) == translations_of(kernel)
+    assert translate([kernel], HOST) == translations_of(kernel)
+    assert translate([kernel], HOST, processes=2) == translations_of(kernel)
 
 
 def test_an_image_without_executable_segments_is_refused(
@@ -215,7 +215,9 @@ def test_a_machine_without_a_match_still_runs() -> None:
 
 
 COMPILER = unpack(native_blob()).compiler
-GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), ((0, 4),)),), b"\xc3")}, COMPILER)
+GOOD = pack(
+    {key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), ((0, 4),)),), b"\xc3")}, COMPILER, HOST
+)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +226,7 @@ GOOD = pack({key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), ((0, 4),)),), b"\x
         (b"", "0 bytes"),
         (b"ELF!" + GOOD[4:], "magic"),
         (GOOD[:4] + b"\x09" + GOOD[5:], "format"),
-        (GOOD[:6] + b"\x02" + GOOD[7:], "processor"),
+        (GOOD[:6] + b"\x09" + GOOD[7:], "processor 9, expected 1 .x86_64. or 2 .aarch64."),
         (GOOD[:8] + bytes([GOOD[8] ^ 1]) + GOOD[9:], "another version"),
         (GOOD[:41] + b"x" + GOOD[42:], "compiler"),
         (GOOD[:110] + bytes([GOOD[110] ^ 1]) + GOOD[111:], "checksum of the index"),
@@ -247,7 +249,7 @@ def test_a_damaged_page_is_refused_when_it_is_needed(data: bytes) -> None:
 
 def test_translations_need_the_blob_of_their_compiler() -> None:
     blob = unpack(native_blob())
-    other = Blob(blob.enter, blob.fill, blob.handlers, blob.code, "llvm 1.0.0").pack()
+    other = Blob(blob.enter, blob.fill, blob.handlers, blob.code, HOST, "llvm 1.0.0").pack()
     kernel = program(LOOP)
     with pytest.raises(BlobError, match="compiler"):
         Machine(

@@ -1,0 +1,59 @@
+"""The processors that code is generated for: one product each, of the same sources.
+
+A product holds the number of its processor.  Its numbers stay for ever, so that a file of another
+processor is refused by name.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import Final, NamedTuple
+
+
+class Processor(NamedTuple):
+    """A processor that can be a host."""
+
+    name: str  # As Linux gives it, and as programs take it.
+    number: int  # In the header of a product.
+    machines: tuple[str, ...]  # What operating systems call it.
+
+
+X86_64: Final = Processor("x86_64", 1, ("x86_64", "AMD64"))
+AARCH64: Final = Processor("aarch64", 2, ("aarch64",))
+PROCESSORS: Final = (X86_64, AARCH64)
+NAMES: Final = tuple(processor.name for processor in PROCESSORS)
+
+# What the operating systems of all of them say.
+HOSTS: Final = tuple(machine for processor in PROCESSORS for machine in processor.machines)
+
+
+def named(name: str) -> Processor:
+    """The processor of this name.
+
+    Raises:
+        ValueError: There is none; says which there are.
+    """
+    for processor in PROCESSORS:
+        if name == processor.name:
+            return processor
+    raise ValueError(f"processor {name!r}: expected one of {', '.join(NAMES)}")
+
+
+def numbered(number: int) -> Processor | None:
+    """The processor that a product names; None if this version knows none of that number."""
+    return next((it for it in PROCESSORS if it.number == number), None)
+
+
+def host() -> Processor | None:
+    """The processor of this machine; None if no code is generated for it."""
+    machine = platform.machine()
+    return next((it for it in PROCESSORS if machine in it.machines), None)
+
+
+def refusal(made_for: Processor) -> str | None:
+    """Why this host cannot run a product; None if it can."""
+    if host() is made_for:
+        return None
+    return f"made for {made_for.name}, and this host is {platform.machine() or 'unknown'}; " + (
+        "give that of this host" if host() else "use the engine reference"
+    )
