@@ -195,7 +195,7 @@ def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
             (["put", "node-b", KEY, "--file", "empty"], 20, "0 bytes"),
             (["put", "node-b", KEY, "--file", "long"], 20, "more than 65536 bytes"),
             (["put", "node-b", KEY, "--file", "none"], 21, "none"),
-            (["get", "node-x", KEY], 74, "no configured peer"),
+            (["get", "node-x", KEY], 74, "not a configured peer"),
         ):
             assert main(["state", *arguments]) == code, arguments
             message = capsys.readouterr()

@@ -187,7 +187,7 @@ def test_what_the_contract_has_no_word_for_goes_as_a_frame_or_not_at_all() -> No
         ]
 
     async def schema(nodes: TwoNodes, peer: Peer) -> None:
-        with pytest.raises(MisuseError, match="no method of the contract"):
+        with pytest.raises(MisuseError, match="not a method of the contract"):
             await peer.call(4, begin)
 
     run(auto, Mode.AUTO, Mode.AUTO)
