@@ -7,7 +7,6 @@ from typing import Final
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
 from nexus.emulator.isa.cpu import ACCEPTED, RV64GC, RV64IMAC, Cpu, CpuError, parse_cpu
-from nexus.harness.qemu_command import LackingError, qemu_cpu
 
 # What most compilers build for.
 CPU_DEFAULT: Final = str(RV64GC)
@@ -42,6 +41,9 @@ def qemu_cpu_of(cpu: Cpu, version: str) -> str:
     Raises:
         UsageError: This version does not know an extension.
     """
+    # What goes with it takes as long to import as everything else of a run.
+    from nexus.harness.qemu_command import LackingError, qemu_cpu
+
     try:
         return qemu_cpu(cpu, version)
     except LackingError as error:

@@ -117,6 +117,29 @@ def test_memory_that_is_not_touched_costs_nothing(tmp_path: Path) -> None:
     assert peak_kib < 100 << 10
 
 
+# Says what else was imported by a run.
+IMPORTED = """
+import sys
+from nexus.cli.main import main
+code = main(sys.argv[1:])
+heavy = {"asyncio", "cryptography", "llvmlite", "pydantic", "rich"} & sys.modules.keys()
+sys.exit(f"imported: {sorted(heavy)}" if heavy else code)
+"""
+
+
+def test_a_run_imports_nothing_that_only_worlds_and_builds_need(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IMPORTED, "vm", "run", "--kernel"]
+    done = subprocess.run(
+        [*command, write_guest(tmp_path, saying("x", 7))],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7, "x", "")
+
+
 # Writes sector 1 and, if it was allowed, flushes; ends with the status of the write.
 DISK = f"""
     li s0, 0x10003000
