@@ -31,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
             divisor=options.divisor,
             native_blob=options.native_blob,
             translations=options.translations,
+            program=options.program,
             images=dict(options.image),
             world=options.world,
             single=options.single,
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--workload", nargs="+", help="only these")
     add("--native-blob", type=Path, help="made by nexus.emulator.native.build; without: built")
     add("--translations", type=Path, help="made by nexus.emulator.native.translate of the system")
+    add("--program", type=Path, help="the packaged nexus.pex, whose start is timed too")
     add(
         "--image",
         type=named_image,

@@ -43,6 +43,7 @@ class Settings:
     native_blob: Path | None = None
     translator: tuple[str, ...] = ()  # The program that translates images; empty: none is here.
     translations: Path | None = None
+    program: Path | None = None  # The packaged `nexus`.
     images: dict[str, Path] = field(default_factory=dict)
     world: Path = Path("ci/os2vm.toml")
     single: Path = Path("ci/single.toml")
@@ -99,6 +100,7 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
             }
             for engine, found in samples.items()
         },
+        "programs": _measure_programs(settings, kernels[0]["empty"], say),
         "worlds": worlds,
     }
 
@@ -237,6 +239,26 @@ def _measure_foreign(
         for engine, command in engines.items():
             costs.setdefault(engine, []).append(run(command(kernel, str(disk), 1)))
     return {_FOREIGN: _medians(costs)}
+
+
+def _measure_programs(settings: Settings, kernel: Path, say: Say) -> dict[str, dict[str, float]]:
+    """The `nexus` command itself, from its modules and packaged: a help text, and a short guest."""
+    commands = {"modules": [sys.executable, "-m", "nexus.cli.main"]}
+    if settings.program is not None:
+        commands["packaged"] = [sys.executable, str(settings.program)]
+    blob = settings.native_blob
+    native = ["--native-blob", str(blob)] if blob is not None else []
+    guest = ["vm", "run", "--kernel", str(kernel), "--no-translate-cache", *native]
+    costs: dict[str, list[Cost]] = {}
+    for command in commands.values():
+        run([*command, "--help"])  # A packaged program unpacks itself at the first start.
+    for number in range(settings.rounds):
+        say(f"starts, round {number + 1} of {settings.rounds}")
+        for name, command in commands.items():
+            costs.setdefault(f"{name}: nexus --help", []).append(run([*command, "--help"]))
+            label = f"{name}: nexus vm run, a guest that ends at once"
+            costs.setdefault(label, []).append(run([*command, *guest]))
+    return _medians(costs)
 
 
 def _medians(costs: Mapping[str, list[Cost]]) -> dict[str, dict[str, float]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
 from typing import Any, Final
 
-from nexus.bench.guest_cliff import OPERATIONS, PAIRS, STORMS
+from nexus.bench.guest_cliff import FAULTS, OPERATIONS, PAIRS, STORMS
 from nexus.bench.guest_harts import HARTS, ONE_HART
 from nexus.bench.guest_workload import WORKLOADS
 
@@ -25,6 +25,8 @@ def as_text(result: Mapping[str, Any]) -> str:
     lines += _workloads({name: found for name, found in figures.items() if name in WORKLOADS})
     lines += ["", *_pairs(figures), "", *_storms(figures, result["divisor"])]
     lines += ["", *_harts(figures), "", *_start(result["start"])]
+    if result["programs"]:
+        lines += ["", *_programs(result["programs"], result["start"])]
     if result["worlds"]:
         lines += ["", *_worlds(result["worlds"])]
     if not result["answers_agree"]:
@@ -96,9 +98,14 @@ def _storms(figures: Mapping[str, Mapping[str, Any]], divisor: int) -> list[str]
     for name in names:
         cells = [name]
         operations = max(1, STORMS[name].rounds // divisor) * OPERATIONS
+        if name == FAULTS:
+            operations = figures[name][engines[0]]["instructions"]
         for engine in engines:
+            if name == FAULTS and engine == _QEMU:
+                cells.append("")
+                continue
             seconds = figures[name][engine]["steady_s"]
-            base = figures[name].get(_QEMU, {}).get("steady_s")
+            base = figures[name].get(_QEMU, {}).get("steady_s") if name != FAULTS else None
             ratio = f" ({base / seconds:.2f})" if base else ""
             cells.append(f"{seconds / operations * 1e9:.1f}{ratio}")
         rows.append(cells)
@@ -132,6 +139,19 @@ def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
             ["resident, MiB", *(f"{figures[engine]['rss_kib'] / 1024:.0f}" for engine in engines)],
         ],
     )
+
+
+def _programs(
+    programs: Mapping[str, Mapping[str, float]], start: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """What users start, against a QEMU that runs the guest that ends at once."""
+    base = start.get(_QEMU, {}).get("cpu_s")
+    rows = []
+    for name, found in programs.items():
+        ratio = f" ({found['cpu_s'] / base:.1f})" if base else ""
+        wall, processor = 1000 * found["wall_s"], 1000 * found["cpu_s"]
+        rows.append([name, f"{wall:.0f}", f"{processor:.0f}{ratio}"])
+    return _table(["a start", "wall, ms", "processor, ms (a bare QEMU = 1)"], rows)
 
 
 def _worlds(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:

@@ -30,6 +30,8 @@ IMAGES: Final = {
 }
 _TRANSLATIONS: Final = ("src/guest:translations", "src.guest/translations.translations")
 
+_PROGRAM: Final = ("src/python/nexus/cli:nexus", "src.python.nexus.cli/nexus.pex")
+
 _NEVER_PASSED_ON: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
@@ -44,7 +46,7 @@ def provide(settings: Settings, root: Path, say: Callable[[str], None]) -> Setti
     if not (root / "pants").exists():
         say(f"{root}: no LLVM and no ./pants: --native-blob is used if given, nothing translated")
         return settings
-    wanted = [INTERPRETER, _TRANSLATOR]
+    wanted = [INTERPRETER, _TRANSLATOR, _PROGRAM]
     if settings.workloads is None:
         wanted += [*IMAGES.values(), _TRANSLATIONS]
     say("packaging with Pants: the first time this takes some minutes")
@@ -59,6 +61,7 @@ def provide(settings: Settings, root: Path, say: Callable[[str], None]) -> Setti
         settings,
         native_blob=settings.native_blob or dist / INTERPRETER[1],
         translator=(str(dist / _TRANSLATOR[1]),),
+        program=settings.program or dist / _PROGRAM[1],
         images=images,
         translations=translations,
     )

@@ -15,6 +15,9 @@ OPERATIONS: Final = 16  # A round repeats its operation as often.
 _STORM_ROUNDS: Final = 100_000  # Some tenths of a second on QEMU.
 _MIX_ROUNDS: Final = 100_000
 
+# Its operations are the steps that are counted, and on QEMU as many as time allows.
+FAULTS: Final = "a fault at its own handler"
+
 _OPEN: Final = """
     li t0, -1
     csrw pmpaddr0, t0
@@ -202,6 +205,27 @@ _FW_CFG: Final = """
     sh t0, 8(s1)
 """
 
+# The handler of supervisor mode is nowhere, so each fetch of it traps again, until the timer of
+# machine mode ends it: a round is a tick.
+_FAULTS: Final = f"""
+{_OPEN}
+    la t0, faults_end
+    csrw mtvec, t0
+    li t0, 0xb3ff
+    csrw medeleg, t0
+    csrw stvec, zero
+    li t0, 0x0200bff8
+    ld t1, 0(t0)
+    add t1, t1, s11
+    li t0, 0x02004000
+    sd t1, 0(t0)
+    li t0, 0x80
+    csrw mie, t0
+{_TO_SUPERVISOR}
+    jr zero
+faults_end: j finish
+"""
+
 _S: Final = _OPEN + _TO_SUPERVISOR
 _DELEGATED: Final = "li t0, 0x222\n csrw mideleg, t0"
 
@@ -243,6 +267,7 @@ STORMS: Final[Mapping[str, Workload]] = {
         "ebreak",
         40_000,
     ),
+    FAULTS: Workload(lambda: _FAULTS, 500_000, is_compute=False),
     "satp and sfence.vma": _storm(
         _OPEN + _PAGED + _TO_SUPERVISOR,
         "csrw satp, s4\n sfence.vma zero, zero\n csrw satp, s3\n sfence.vma zero, zero\n",
