@@ -192,6 +192,38 @@ test "what a cut left behind the end is cleared by the first change" {
     };
 }
 
+test "behind a write that failed in part the store goes on as if nothing had been" {
+    for ([_]bool{ false, true }) |compacted| {
+        for ([_]?usize{ null, 0, 1, 2 }) |sectors_taken| {
+            disk = .{};
+            try open();
+            try engine.put("/state/a", value[0..300]);
+            try engine.sync();
+            if (compacted) try testing.expect(try engine.compact());
+            if (sectors_taken) |count| {
+                const end = engine.journal.end;
+                const records = engine.journal.records;
+                disk.power = disk.writes + count;
+                try testing.expectError(error.Io, engine.put("/state/b", value[0..1100]));
+                disk.power = std.math.maxInt(usize);
+                try testing.expectEqual(end, engine.journal.end);
+                try testing.expectEqual(records, engine.journal.records);
+                try testing.expectEqual(null, try engine.get("/state/b"));
+            }
+            try engine.put("/state/c", "next");
+            try engine.sync();
+            try engine.put("/state/d", "more");
+            if (sectors_taken == null) untroubled = disk.bytes;
+            try testing.expect(std.mem.eql(u8, &untroubled, &disk.bytes));
+            const records = engine.journal.records;
+            try open();
+            try testing.expectEqual(records, engine.journal.records);
+        }
+    }
+}
+
+var untroubled: [fake.disk_sectors * 512]u8 = undefined;
+
 test "a journal has no more records than a replay takes" {
     disk = .{};
     try open();

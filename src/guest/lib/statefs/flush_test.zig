@@ -32,6 +32,8 @@ const cases =
     \\put a 9; open; put b 9; sync | 0; -; 0; F 0
     \\compact; put a 1; sync | 36 F 0 F; 36; F 36
     \\put a 9; sync; delete a; compact; sync | 0; F 0; 0; 36 F 0 F; -
+    \\put a 9; compact; open; put b 2; sync; put c 1; sync | 0; 36 F 0 F; -; 36; F 36; 36; F 36
+    \\put a 9; compact; compact; open; put b 2; compact | 0; 36 F 0 F; 1 F 0 F; -; 1; 36 F 0 F
 ;
 
 const disk_sectors = 72;
