@@ -71,9 +71,22 @@ def test_an_oracle_that_never_ends_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     monkeypatch.setattr(judging, "ORACLE_SECONDS_MAX", 1)
+    monkeypatch.setattr(judging, "ORACLE_WAIT_SECONDS_MAX", 60)
     oracle = load_oracle(written(tmp_path, f"import re\ndef check(o):\n    {body}\n"))
     with pytest.raises(OracleError, match=r"oracle\.py: seed .* not finished after 1 s"):
         judge([oracle], observation())
     with pytest.raises(OracleError, match=r"oracle\.py: TimeoutError: not finished after 1 s"):
         load_oracle(written(tmp_path, f"import re\n{body}\n"))
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_an_oracle_that_waits_is_ended_by_another_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that gives a process little has not made its oracle bad; one that sleeps is."""
+    monkeypatch.setattr(judging, "ORACLE_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(judging, "ORACLE_WAIT_SECONDS_MAX", 8)
+    body = "import time\ndef check(o):\n    time.sleep({})\n    return []\n"
+    assert not judge([load_oracle(written(tmp_path, body.format(1.5)))], observation())
+    with pytest.raises(OracleError, match="not finished after 8 s of wall time"):
+        judge([load_oracle(written(tmp_path, body.format(3600)))], observation())
