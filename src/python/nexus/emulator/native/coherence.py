@@ -94,7 +94,7 @@ _STORES: Final = """
 def covers(decoded, code, slot):
     # Bytes of the instruction that was decoded at an offset; 0 if none was.
     if u64[decoded + slot * 8] == symbol(undecoded):
-        return 2 * u8[decoded + slot * 8 + SLOT_COVERED]
+        return 2 * (u8[decoded + slot * 8 + SLOT_COVERED] & COVERED)
     return 4 if (u16[code + slot] & 3) == 3 else 2
 
 def release(offset, length):
@@ -109,7 +109,7 @@ def release(offset, length):
     if u64[record + RECORD_REGIONS] & lines and decoded:
         slot = first & ~1
         while slot <= last:
-            if u8[decoded + slot * 8 + SLOT_COVERED]:
+            if u8[decoded + slot * 8 + SLOT_COVERED] & COVERED:
                 state[FRESH_PAGE] = offset >> 12
                 state[LOW] = first
                 state[HIGH] = length
@@ -120,6 +120,7 @@ def release(offset, length):
         slot = (first & ~1) - 2 if first > 1 else 0
         while slot <= last:
             if slot + covers(decoded, code, slot) > first:
+                part(decoded, slot)
                 u64[decoded + slot * 8] = symbol(undecoded)
             slot += 2
     if u64[record + RECORD_TABLES] & lines:

@@ -16,6 +16,7 @@ from nexus.emulator.native import layout
 from nexus.emulator.native.csr_kinds import KINDS, REGISTERS
 from nexus.emulator.native.float_source import routine_names
 from nexus.emulator.native.ir import Function
+from nexus.emulator.native.joined import kind_of
 from nexus.emulator.native.memory import memory_handlers
 from nexus.emulator.native.pages import page_handlers
 from nexus.emulator.native.slots import (
@@ -128,13 +129,14 @@ class Decoder(Function):
             return
         near = handler_name(row.name, length)
         if not has_near_form(row):
-            self._store(near, operands)
+            self._store_index(str(self._indices[near]), operands, str(kind_of(row.name, length)))
             return
         target = self.op("add", "%offset", operands["imm"])
         inside = self.compare("ult", target, 4096)
         far = self._indices[handler_name(row.name, length, is_far=True)]
         chosen = self.value(f"select i1 {inside}, i64 {self._indices[near]}, i64 {far}")
-        self._store_index(chosen, operands)
+        kind = self.value(f"select i1 {inside}, i64 {kind_of(row.name, length)}, i64 0")
+        self._store_index(chosen, operands, kind)
 
     def _csr(self, name: str, operands: dict[str, str]) -> None:
         """Choose by register and by whether it is written; what is not listed is slow."""
@@ -164,7 +166,7 @@ class Decoder(Function):
     def _store(self, handler: str, operands: dict[str, str]) -> None:
         self._store_index(str(self._indices[handler]), operands)
 
-    def _store_index(self, index: str, operands: dict[str, str]) -> None:
+    def _store_index(self, index: str, operands: dict[str, str], kind: str = "0") -> None:
         entry = self.value(f"getelementptr ptr, ptr %handlers, i64 {index}")
         rd = operands.get("rd", "0")
         discarded = self.compare("eq", rd, 0)
@@ -175,6 +177,11 @@ class Decoder(Function):
             (layout.SLOT_RS2, operands.get("rs2", "0")),
         ):
             self.store("i8", self.value(f"trunc i64 {value} to i8"), self.at("%slot", offset))
+        bits = self.at("%slot", layout.SLOT_COVERED)
+        covered = self.op("and", self.load("i8", bits), layout.COVERED, "i8")
+        shifted = self.op("shl", kind, layout.KIND_SHIFT)
+        narrow = self.value(f"trunc i64 {shifted} to i8")
+        self.store("i8", self.op("or", covered, narrow, "i8"), bits)
         imm = self.value(f"trunc i64 {operands.get('imm', '0')} to i32")
         self.store("i32", imm, self.at("%slot", layout.SLOT_IMM))
         self.store("ptr", self.load("ptr", entry), "%slot")

@@ -6,6 +6,8 @@ leaves before it has changed anything: `@slow` hands the very instruction to the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 from nexus.emulator.isa.decode import BASE
@@ -51,26 +53,40 @@ from nexus.emulator.native.slots import (
 from nexus.emulator.reference import state as s
 
 
-class RowHandler(Handler):
-    """The handler of one row; one that is noting leaves a branch's way in its slot."""
+class InstructionHandler(Handler):
+    """A handler that instructions are written into."""
 
-    def __init__(
-        self, row: Instruction, length: int, is_far: bool = False, *, is_noting: bool = False
+    _is_noting = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.result: str | None = None  # What the last instruction wrote to its register.
+
+    def instruction(
+        self,
+        row: Instruction,
+        length: int,
+        known: Mapping[str, str] = MappingProxyType({}),
+        *,
+        is_far: bool = False,
     ) -> None:
-        super().__init__(handler_name(row.name, length, is_far, is_noting=is_noting))
-        self._is_noting = is_noting
+        """Write one instruction; the values of some operands may be known."""
         self._length = length
         self._is_far = is_far
         self._ended = False
         self._names = Operands(self, length)
-        begin(self)
+        self._names.update(known)
         semantics = semantics_of(row.name)
         if semantics.uses_float:
             self._or_slow(may_use_float(self, is_changing=semantics.changes_float))
         for statement in semantics.statements:
             self._statement(statement)
         if not self._ended:
-            self._next()
+            self.next()
+
+    def next(self) -> None:
+        """Continue after this instruction; the last slots of a page lead out of it."""
+        self.dispatch(self.at(self.slot, 8 * self._length), self.after)
 
     def _or_slow(self, condition: str) -> None:
         """Leave the instruction to the reference unless the condition holds."""
@@ -80,17 +96,13 @@ class RowHandler(Handler):
         self.tail("@slow")
         self.label(good)
 
-    def _next(self) -> None:
-        """Continue after this instruction; the last slots of a page lead out of it."""
-        self.dispatch(self.at("%slot", 8 * self._length), "%after")
-
     def _statement(self, statement: Statement) -> None:
         match statement:
             case Assign(target, value):
                 self._assign(target, self._value(value))
             case Load(address, size, extend):
                 place = self._access(self._value(address), size, SHAPES[extend], is_store=False)
-                set_rd(self, loaded(self, place, size, extend))
+                self._set_rd(loaded(self, place, size, extend))
             case Store(address, value, size):
                 place = self._access(self._value(address), size, 0, is_store=True)
                 self._put(self._value(value), place, size)
@@ -118,9 +130,13 @@ class RowHandler(Handler):
 
     def _assign(self, target: str, value: str) -> None:
         if target == "rd":
-            set_rd(self, value)
+            self._set_rd(value)
         else:
             self._names[target] = value
+
+    def _set_rd(self, value: str) -> None:
+        self.result = value
+        set_rd(self, value)
 
     def _put(self, value: str, place: str, size: int) -> None:
         if size < 8:
@@ -170,7 +186,7 @@ class RowHandler(Handler):
             self.branch(is_right, right, other, LIKELY)
             self.label(right)
             set_rd(self, result)
-            self._next()
+            self.next()
             self.label(other)
         set_rd(self, by_routine(self, it, sources, mode, self._call))
 
@@ -213,7 +229,7 @@ class RowHandler(Handler):
         self.label(fail)
         self.set_word(s.RESERVED_ADDRESS, -1)
         set_rd(self, "1")
-        self._next()
+        self.next()
         self.label(succeed)
         self.set_word(s.RESERVED_ADDRESS, -1)
         self._put(value, place, size)
@@ -227,8 +243,8 @@ class RowHandler(Handler):
             self._jump_near()
 
     def _jump_near(self) -> None:
-        slot = self.at("%slot", self.op("shl", self._names["imm"], 3))
-        self.dispatch(slot, "%after")
+        slot = self.at(self.slot, self.op("shl", self._names["imm"], 3))
+        self.dispatch(slot, self.after)
 
     def _branch(self, it: Branch) -> None:
         self._ended = True
@@ -236,7 +252,7 @@ class RowHandler(Handler):
         self.branch(condition(self, it.test, self._names), taken, not_taken)
         self.label(not_taken)
         self._note(layout.WENT_ON)
-        self._next()
+        self.next()
         self.label(taken)
         self._note(layout.WENT_AWAY)
         if it.target != PC_RELATIVE or self._is_far:
@@ -246,9 +262,21 @@ class RowHandler(Handler):
 
     def _note(self, way: int) -> None:
         if self._is_noting:
-            place = self.at("%slot", layout.SLOT_RD)
+            place = self.at(self.slot, layout.SLOT_RD)
             known = self.load("i8", place)
             self.store("i8", self.op("or", known, way, "i8"), place)
+
+
+class RowHandler(InstructionHandler):
+    """The handler of one row; one that is noting leaves a branch's way in its slot."""
+
+    def __init__(
+        self, row: Instruction, length: int, is_far: bool = False, *, is_noting: bool = False
+    ) -> None:
+        super().__init__(handler_name(row.name, length, is_far, is_noting=is_noting))
+        self._is_noting = is_noting
+        begin(self)
+        self.instruction(row, length, is_far=is_far)
 
 
 def row_handlers() -> list[RowHandler]:

@@ -33,6 +33,7 @@ from nexus.emulator.reference.mmu import FETCH, MARK_CODE
 from nexus.emulator.reference.pmp import Entry
 from nexus.emulator.reference.trap import TrapError
 
+_ALL_KINDS: Final = int.from_bytes(bytes([0xFF ^ layout.COVERED]) * layout.PAGE_SLOTS, "little")
 _KEY_WORDS: Final = range(layout.KEYS, layout.KEYS + 2 * layout.BANK_COUNT, 2)
 
 
@@ -207,7 +208,10 @@ class NativeHart(Hart):
         self._set_record(number, layout.RECORD_REGIONS, lines)
         place = self._record(number, 0) - self._pool.start
         end = place + layout.PAGE_SLOTS * layout.SLOT_BYTES
-        self._pool.memory[place + layout.SLOT_COVERED : end : layout.SLOT_BYTES] = bytes(covered)
+        places = slice(place + layout.SLOT_COVERED, end, layout.SLOT_BYTES)
+        kinds = int.from_bytes(self._pool.memory[places], "little") & _ALL_KINDS
+        bits = kinds | int.from_bytes(covered, "little")
+        self._pool.memory[places] = bits.to_bytes(layout.PAGE_SLOTS, "little")
 
     def _record(self, number: int, field: int) -> int:
         return self._record_words[(number * layout.RECORD_BYTES + field) >> 3]

@@ -110,19 +110,21 @@ class Handler(Function):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{CONVENTION} void @{name}({PARAMETERS})")
+        # Of the instruction at hand: its slot, and the steps left before and after it.
+        self.slot, self.left, self.after = "%slot", "%left", "%after"
 
     def tail(
         self,
         target: str,
-        slot: str = "%slot",
-        left: str = "%left",
+        slot: str = "",
+        left: str = "",
         page: str = "%page",
         bank: str = "%bank",
     ) -> None:
         """Continue in another handler."""
         self.emit(
             f"musttail call {CONVENTION} void {target}"
-            f"(ptr %st, ptr {bank}, ptr {slot}, i64 {left}, ptr {page})"
+            f"(ptr %st, ptr {bank}, ptr {slot or self.slot}, i64 {left or self.left}, ptr {page})"
         )
         self.emit("ret void")
 
@@ -132,7 +134,7 @@ class Handler(Function):
 
     def pc(self) -> str:
         """The address of the instruction in the slot."""
-        slot = self.value("ptrtoint ptr %slot to i64")
+        slot = self.value(f"ptrtoint ptr {self.slot} to i64")
         page = self.value("ptrtoint ptr %page to i64")
         offset = self.op("lshr", self.op("sub", slot, page), 3)
         return self.op("add", offset, self.word(PAGE_ADDRESS))

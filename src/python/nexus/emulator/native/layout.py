@@ -15,7 +15,9 @@ private ones below.  Nothing private is visible to the guest, or part of a diges
                 0 none, 1 several, else its host address | 24 bytes, unused
 
     slot        one decoded instruction, 16 bytes per 2 bytes of code
-                handler u64 | rd u8 | rs1 u8 | rs2 u8 | 1 if translated u8 | imm i32
+                handler u64 | rd u8 | rs1 u8 | rs2 u8 | bits u8 | imm i32
+                bits: 1 if translated; the kind of instruction for `joined.py`, in six; 1 if its
+                handler does the following instruction too
 
     decoded     2048 slots | 2 slots that leave the page | RAM address u64 |
     page        word that straddles the end u64 | its handler u64 | record u64 |
@@ -103,6 +105,11 @@ LINE_SHIFT: Final = 6
 
 SLOT_BYTES: Final = 16
 SLOT_RD, SLOT_RS1, SLOT_RS2, SLOT_COVERED, SLOT_IMM = 8, 9, 10, 11, 12
+# In the byte at SLOT_COVERED.
+COVERED: Final = 1
+KIND_SHIFT: Final = 1
+KINDS: Final = 64
+JOINED: Final = 128
 PAGE_SLOTS: Final = 2048
 TAIL_RAM: Final = (PAGE_SLOTS + 2) * SLOT_BYTES
 TAIL_WORD: Final = TAIL_RAM + 8
@@ -151,7 +158,7 @@ class Exit(IntEnum):
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 10
+GENERATOR_VERSION: Final = 12
 
 
 def table_digest() -> bytes:

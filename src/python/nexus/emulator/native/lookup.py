@@ -14,8 +14,9 @@ from nexus.emulator.reference import state as s
 from nexus.emulator.reference.trap import MSTATUS_FS
 
 
-def go_to(handler: Handler, pc: str, left: str = "%after", bank: str = "%bank") -> None:
+def go_to(handler: Handler, pc: str, left: str = "", bank: str = "%bank") -> None:
     """Continue at a virtual address: look it up, or leave that to `@fetch`."""
+    left = left or handler.after
     number = handler.op("lshr", pc, 12)
     index = handler.op("and", number, layout.TLB_ENTRIES - 1)
     offset = handler.op("mul", index, layout.FETCH_ENTRY_BYTES)

@@ -8,6 +8,8 @@ from nexus.emulator.native.context import contexts
 from nexus.emulator.native.float_routines import float_routines
 from nexus.emulator.native.handlers import row_handlers
 from nexus.emulator.native.ir import METADATA
+from nexus.emulator.native.joined import joining
+from nexus.emulator.native.joined_handlers import joined_handlers
 from nexus.emulator.native.pages import page_handlers, page_routines
 from nexus.emulator.native.processor import Processor
 from nexus.emulator.native.processor_source import fused_units, way_in
@@ -21,6 +23,8 @@ def module_text(processor: Processor) -> str:
     """Generate the module; the same text every time, but for the little that names a processor."""
     parts = [
         *(handler.text() for handler in row_handlers()),
+        *(handler.text() for handler in joined_handlers()),
+        *joining(),
         *csr_handlers().values(),
         *trap_handlers().values(),
         *memory.functions(),

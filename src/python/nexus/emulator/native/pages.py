@@ -81,6 +81,8 @@ def undecoded():
         enter_trap(CAUSE_ILLEGAL_INSTRUCTION, word, left)
         become(after_trap)
     mark_code(offset, length)
+    if state[FRESH] != FRESH_ALWAYS:
+        join_around(page, place, length)
     dispatch()
 
 def straddle():
@@ -103,6 +105,7 @@ def straddle():
         found = decode(slot, word, 4094)
         u64[page + TAIL_HANDLER] = u64[slot]
         u64[slot] = symbol(straddle)
+        u8[slot + SLOT_COVERED] &= COVERED
         if not found:
             state[PC] = pc()
             enter_trap(CAUSE_ILLEGAL_INSTRUCTION, word, left)

@@ -44,12 +44,12 @@ def has_near_form(row: Instruction) -> bool:
 
 def operand(handler: Handler, offset: int) -> str:
     """The register number at `offset` of the slot."""
-    return handler.value(f"zext i8 {handler.load('i8', handler.at('%slot', offset))} to i64")
+    return handler.value(f"zext i8 {handler.load('i8', handler.at(handler.slot, offset))} to i64")
 
 
 def immediate(handler: Handler) -> str:
     """The immediate of the slot."""
-    loaded = handler.load("i32", handler.at("%slot", layout.SLOT_IMM))
+    loaded = handler.load("i32", handler.at(handler.slot, layout.SLOT_IMM))
     return handler.value(f"sext i32 {loaded} to i64")
 
 
