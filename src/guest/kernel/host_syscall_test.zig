@@ -151,9 +151,9 @@ test "an exit and a crash are reported to init, each with what happened" {
     const who = try factory();
     const init = try fake.spawn("init");
     const control = try endpoints.create(1);
-    control.retain(abi.Right.send); // init's: it outlives this test
     const slot = try fake.give(init, control, abi.Right.recv);
     reaper.adoptControl(control);
+    defer reaper.forgetControl();
     const crashing = try fake.spawn("crashing");
     fake.run(who);
     const pids = [_]u32{ who.pid, crashing.pid };

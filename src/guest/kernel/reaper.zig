@@ -19,6 +19,11 @@ pub fn adoptControl(endpoint: *endpoints.Endpoint) void {
     if (control == null) control = endpoint;
 }
 
+/// For tests, in which one kernel after another is switched on.
+pub fn forgetControl() void {
+    control = null;
+}
+
 pub fn exit(leaving: *task.Task, code: u64) void {
     finish(leaving, .{
         .pid = leaving.pid,
