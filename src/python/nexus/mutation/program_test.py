@@ -143,3 +143,28 @@ def test_a_mistake_is_one_line(
 ) -> None:
     assert run(root, *arguments) == EXIT_CONFIG
     assert named in capsys.readouterr().err
+
+
+def test_a_test_that_fails_behind_another_without_a_change_says_nothing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = root / "src/python/nexus/a"
+    (folder / "rate.py").write_text("def low(n):\n    return n < 3\n")
+    (folder / "state.py").write_text("SEEN = []\n")
+    # Each passes by itself; the last one fails where another ran in the same process before.
+    texts = {
+        "rate_test.py": "from nexus.a.rate import low\n\n\ndef test_low():\n    low\n",
+        "one_test.py": (
+            "from nexus.a import rate\nfrom nexus.a.state import SEEN\n\n\n"
+            "def test_one():\n    SEEN.append(1)\n"
+        ),
+        "two_test.py": (
+            "from nexus.a import rate\nfrom nexus.a.state import SEEN\n\n\n"
+            "def test_two():\n    assert not SEEN\n"
+        ),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    run(root, "src/python/nexus/a/rate.py")
+    assert set(fates(root).values()) == {"survived"}
+    assert "two_test.py::test_two fails without a change" in capsys.readouterr().out

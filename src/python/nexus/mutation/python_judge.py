@@ -30,6 +30,8 @@ class PythonJudge:
         self._imported_by = importers(tree.read_all(SOURCE_ROOT.rstrip("/"), ".py"))
         self._cpu: dict[str, float] = {}
         self._skip: dict[str, list[str]] = {}
+        # Files that were run together without a change.
+        self._steady: set[tuple[str, ...]] = set()
         environment = dict(os.environ, CI="true", PYTHONPATH=str(tree.root / SOURCE_ROOT))
         self._process = subprocess.Popen(
             [python, "src/python/nexus/mutation/judge.py"],
@@ -68,6 +70,8 @@ class PythonJudge:
         spent = 0.0
         for batch in self._batches(available):
             answer = self._try(mutant, batch)
+            while answer["failed"] and self._fails_as_it_is(batch, answer["failed"][0]):
+                answer = self._try(mutant, batch)
             tried += answer["ran"]
             spent += sum(answer["cpu"].values())
             if answer["failed"]:
@@ -112,6 +116,26 @@ class PythonJudge:
         }
         with self._tree.changed(mutant.change.path, mutant.after):
             return self._ask(job)
+
+    def _fails_as_it_is(self, batch: list[str], failed: str) -> bool:
+        """Whether a test fails without a change, where those before it in the batch ran.
+
+        Each file was measured by itself.  What fails so is left out from then on.
+        """
+        key = tuple(batch)
+        if key in self._steady or failed in batch:
+            return False
+        job = {
+            "tests": [[test, 300.0] for test in batch],
+            "skip": [name for test in batch for name in self._skip[test]],
+            "is_first": False,
+        }
+        unsteady = [name for name in self._ask(job)["failed"] if name not in batch]
+        self._steady.add(key)
+        for name in unsteady:
+            print(f"left out: {name} fails without a change, behind others", flush=True)
+            self._skip[name.partition("::")[0]].append(name)
+        return failed in unsteady
 
     def _measure(self, test: str) -> None:
         """Run a test without a change: how long it takes, and what needs more than Python."""
