@@ -133,10 +133,10 @@ test "the longest key and chunk are those of the specification, and not one byte
     const key: [256]u8 = @splat('k');
     try engine.put(key[0..255], "v");
     try testing.expectError(error.KeyTooLong, engine.put(&key, "v"));
-    const long: [8193]u8 = @splat('c');
+    const chunk: [8193]u8 = @splat('c');
     const txn = try engine.begin();
-    try engine.putChunk(txn, "k", long[0..8192]);
-    try testing.expectError(error.TooLarge, engine.putChunk(txn, "k", &long));
+    try engine.putChunk(txn, "k", chunk[0..8192]);
+    try testing.expectError(error.TooLarge, engine.putChunk(txn, "k", &chunk));
     try engine.commit(txn);
     try testing.expectEqual(8192, (try engine.get("k")).?.len);
     try testing.expectEqual(65536, record.value_bytes_max);
@@ -237,10 +237,45 @@ test "a journal has no more records than a replay takes" {
     try testing.expectError(error.TooMany, engine.journal.countRecord());
 }
 
+test "between two flushes a window is written and not one byte more" {
+    const first = 40_000;
+    const rest = root.journal.window_bytes - first - 2 * (record.overhead_bytes + 1);
+    for ([_]usize{ rest - 1, rest, rest + 1 }, [_]usize{ 0, 0, 1 }) |size, flushes| {
+        wide = .{};
+        try wide_engine.open(&wide, &wide_pool, &items);
+        try wide_engine.put("a", long[0..first]);
+        try wide_engine.put("b", long[0..size]);
+        try testing.expectEqual(flushes, wide.flushes);
+    }
+}
+
+test "a peer's change has the limits of a node's own" {
+    wide = .{};
+    try wide_engine.open(&wide, &wide_pool, &items);
+    const call: root.Call = .{ .peer = "node-b", .id = 7 << 32 | 1, .digest = @splat(0) };
+    const most = record.value_bytes_max;
+    const key = "k" ** (record.key_bytes_max + 1);
+    try testing.expectError(error.TooLarge, wide_engine.put("/state/a", long[0 .. most + 1]));
+    try testing.expectError(
+        error.TooLarge,
+        wide_engine.putFor(call, "/state/a", long[0 .. most + 1]),
+    );
+    try testing.expectError(error.KeyTooLong, wide_engine.put(key, "v"));
+    try testing.expectError(error.KeyTooLong, wide_engine.putFor(call, key, "v"));
+    try testing.expectError(error.KeyTooLong, wide_engine.deleteFor(call, key, 1));
+    try testing.expectEqual(0, wide_engine.journal.records);
+    try wide_engine.putFor(call, "/state/a", long[0..most]);
+    try testing.expectEqual(most, (try wide_engine.get("/state/a")).?.len);
+}
+
+const long: [record.value_bytes_max + 1]u8 = @splat('v');
+var wide_pool: [256 * 1024]u8 = undefined;
+
 /// A disk that is wider than two windows.
 const Wide = struct {
     const count = 2 * root.journal.window_sectors + 20;
     bytes: [count * 512]u8 = @splat(0),
+    flushes: usize = 0,
 
     pub fn sectors(_: *const Wide) u64 {
         return count;
@@ -254,7 +289,9 @@ const Wide = struct {
         @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
     }
 
-    pub fn flush(_: *Wide) error{Broken}!void {}
+    pub fn flush(self: *Wide) error{Broken}!void {
+        self.flushes += 1;
+    }
 };
 
 var wide: Wide = undefined;

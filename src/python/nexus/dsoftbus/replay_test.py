@@ -89,6 +89,17 @@ def test_epochs_are_bounded_and_a_late_end_of_a_forgotten_one_is_ignored() -> No
     assert table.begin("a", (2 << 32) + 1, 4, PUT)[0] is Verdict.RUNNING
 
 
+def test_the_epoch_that_was_used_longest_ago_makes_room() -> None:
+    table = ReplayTable()
+    for epoch in range(1, EPOCHS_MAX + 1):
+        table.begin("a", (epoch << 32) + 1, 4, PUT)
+        table.finish("a", (epoch << 32) + 1, b"ok")
+    assert table.begin("a", (1 << 32) + 1, 4, PUT) == (Verdict.DONE, b"ok")  # Used again.
+    table.begin("a", (EPOCHS_MAX + 1 << 32) + 1, 4, PUT)
+    assert table.look("a", (2 << 32) + 1, 4, PUT)[0] is Verdict.GONE
+    assert table.look("a", (1 << 32) + 1, 4, PUT) == (Verdict.DONE, b"ok")
+
+
 def test_what_ran_in_a_forgotten_epoch_is_not_run_again() -> None:
     table = ReplayTable()
     first = [(1 << 32) + number for number in (3, 5)]

@@ -124,6 +124,21 @@ def test_a_polling_driver_is_not_interrupted(ram: Ram, irq: Irq) -> None:
     assert not irq.level
 
 
+def test_a_notice_without_a_request_interrupts_nobody(ram: Ram, irq: Irq) -> None:
+    transports = (
+        (VirtioNet(MAC, ram, irq, lambda: 0).transport, 2),
+        (VirtioRng(lambda n: bytes(n), ram, irq).transport, 1),
+        (VirtioBlk(Disk(), b"d", ram, irq).transport, 1),
+    )
+    for transport, queues in transports:
+        driver = Driver(transport, ram, queues=queues)
+        for queue in range(queues):
+            driver.write(mmio.R_NOTIFY, queue)
+            assert driver.used(queue) == []
+        assert driver.read(mmio.R_INTERRUPT) == 0
+        assert not irq.level
+
+
 def test_receive_fills_one_buffer(ram: Ram, irq: Irq) -> None:
     net, driver = make_net(ram, irq)
     (address,) = driver.offer(RECEIVE, [200])

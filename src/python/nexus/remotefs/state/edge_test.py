@@ -5,14 +5,20 @@ The guest's `edge_test.zig` asks the same of its engine.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from nexus.remotefs.state import record
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
-from nexus.remotefs.state.mount import window_sectors
+from nexus.remotefs.state.call import Call
+from nexus.remotefs.state.mount import WINDOW_BYTES, window_sectors
+from nexus.remotefs.state.power_cut_fake import DirectStore
 from nexus.remotefs.state.record import OVERHEAD_BYTES, Op, Record
 from nexus.remotefs.state.replay import RECORDS_MAX, ReplayLimitError, Walk
 from nexus.remotefs.state.store import StateError, Store
 from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, regions, whole
+from nexus.wire.state import Status
 
 SECTORS = 72
 SIZE = OVERHEAD_BYTES + 1 + 10
@@ -142,3 +148,37 @@ def test_a_journal_has_no_more_records_than_a_replay_takes() -> None:
     assert len(list(Walk(device, whole(device.sectors), records_max=513))) == 512
     with pytest.raises(ReplayLimitError):
         list(Walk(device, whole(device.sectors), records_max=512))
+
+
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_between_two_flushes_a_window_is_written_and_not_one_byte_more(beyond: int) -> None:
+    flushes = []
+
+    class Device(MemoryDevice):
+        def flush(self) -> None:
+            flushes.append(bytes(self.content))
+
+    store = DirectStore(Device(bytes(400 * SECTOR_BYTES)))
+    first = 40_000
+    rest = WINDOW_BYTES - first - 2 * (OVERHEAD_BYTES + 1)
+    store.put("a", bytes(first))
+    store.put("b", bytes(rest + beyond))
+    assert len(flushes) == (beyond > 0)
+
+
+def test_a_peers_change_has_the_limits_of_a_nodes_own() -> None:
+    store = Store(MemoryDevice(bytes(400 * SECTOR_BYTES)))
+    call = Call("node-b", 7 << 32 | 1, bytes(16))
+    most = record.VALUE_BYTES_MAX
+    for put in (store.put, partial(store.put_for, call)):
+        with pytest.raises(StateError) as caught:
+            put("/state/a", bytes(most + 1))
+        assert caught.value.status is Status.VALUE_TOO_LARGE
+        for key in ("", "k" * (record.KEY_BYTES_MAX + 1)):
+            with pytest.raises(StateError):
+                put(key, b"v")
+        assert store.snapshot() == {}
+    store.put_for(call, "/state/a", bytes(most))
+    assert store.snapshot() == {"/state/a": bytes(most)}
+    with pytest.raises(StateError):
+        store.delete_for(call, "k" * (record.KEY_BYTES_MAX + 1))
