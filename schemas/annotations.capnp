@@ -72,5 +72,8 @@ annotation line(struct) :Text;
 annotation shown(field) :Void;
 # A text of unknown origin: what is outside of `!`..`~` is written as `?`.
 
-annotation hex(field) :Void;
-# A number of 16 hexadecimal digits.
+annotation hex(field) :UInt8;
+# A number in hexadecimal digits, of which there are so many at least.
+
+annotation member(field) :Void;
+# A text that is the name of a member of an enumeration of the guest.

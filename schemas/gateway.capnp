@@ -18,6 +18,9 @@ const deadlineMsMax :UInt32 = 60000;
 const pingBytes :UInt32 = 16;
 # Length of a ping, and of a pong.
 
+const replyBit :UInt8 = 0x80;
+# In a service's reply the operation's number has this bit set.
+
 enum Type $A.bits(8) $A.open {
   # What a frame is.
   request @0 $A.code(1);
@@ -34,6 +37,22 @@ enum Status $A.bits(8) $A.open {
   failed @2;
   # The service gave no answer in time, or none that fits.
   busy @3;
+  # The service has as many calls as it takes at a time.
+}
+
+enum Denial {
+  # Why the gateway did not let a call through; an `audit.Outcome` says the same of each.
+  unauthenticated @0;
+  # The session is not ready.
+  malformed @1;
+  # It has not the shape of a call.
+  oversized @2;
+  # Its payload is longer than any that is forwarded.
+  rate @3;
+  # The peer has called too often of late.
+  service @4;
+  # The service or the operation is not known, or not on the allowlist.
+  busy @5;
   # The service has as many calls as it takes at a time.
 }
 

@@ -26,6 +26,14 @@ const traversalWordsMax :UInt32 = 1024;
 const nestingMax :UInt8 = 8;
 # Structs and lists within each other.
 
+struct Table $A.frame $A.headBytes(.messageHeadBytes) {
+  # What stands in front of a message, as other implementations write it.
+  segments @0 :UInt32 $A.reserved;
+  # Segments less one.
+  words @1 :UInt32;
+  # Of the segment, 1 to `messageWordsMax`.
+}
+
 enum Mode $A.bits(8) {
   # How a node calls its peers, and whether it can be called by messages.
   frames @0;

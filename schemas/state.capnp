@@ -57,6 +57,39 @@ enum Status $A.bits(8) $A.open {
   # Of a peer: it has as much of the store as it may have.
 }
 
+enum Verb {
+  # What a record of a peer's change says it was.
+  put @0;
+  delete @1;
+}
+
+enum Reject {
+  # Why a peer's request does not reach the store.
+  badRequest @0 $A.word("bad_request");
+  unauthenticated @1;
+  outsideAcl @2 $A.word("outside_acl");
+  prefixEscape @3 $A.word("prefix_escape");
+  oversized @4;
+  busy @5 $A.guest;
+  # The store has as many requests as it takes at a time.
+  withdrawn @6 $A.guest;
+  # Its time was over before the store was asked.
+}
+
+enum Ending {
+  # How a peer's change ended, in its record.
+  allow @0;
+  status @1 $A.word("reject status");
+  # The store said no.
+  allowLate @2 $A.word("allow late");
+  # The peer had been told by then that it was not answered.
+  statusLate @3 $A.word("reject status late");
+  unknown @4;
+  # The store was asked, and never said what it did.
+  reject @5;
+  # With the `Reject` behind it.
+}
+
 const transferStream :Text = "state/transfer";
 # The stream that moves one value which no frame can hold.
 const transferPriority :UInt8 = 6;

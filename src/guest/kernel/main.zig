@@ -5,6 +5,7 @@
 //! how much RAM was measured on the way. It is one flow of control, cut where machine mode ends.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const archive = @import("archive.zig");
 const board = @import("board.zig");
 const entry = @import("entry.zig");
@@ -33,7 +34,7 @@ pub fn supervisorMain() callconv(.c) noreturn {
     trap.init();
     vm.init(entry.ram_bytes);
     uart.init();
-    uart.print("neuron vers. {s} nexus", .{version});
+    uart.print(marker.kernel_started, .{version});
     archive.init(board.ram_base + entry.ram_bytes) catch |err| switch (err) {
         error.NoArchive => stop.panic("no boot archive", 0),
         error.BadArchive => stop.panic("bad boot archive", 0),

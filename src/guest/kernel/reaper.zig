@@ -1,6 +1,7 @@
 //! The end of a task, wanted or not: free what it held, tell `init`.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const abi = @import("abi");
 const csr = @import("csr.zig");
 const endpoints = @import("endpoints.zig");
@@ -38,7 +39,7 @@ pub fn exit(leaving: *task.Task, code: u64) void {
 /// A fault in user mode: report it with everything a developer needs first.
 pub fn crash(guilty: *task.Task, cause: u64) void {
     const address = csr.read("stval");
-    uart.print("kernel: service crashed name={s} cause={s} addr=0x{x} pc=0x{x}", .{
+    uart.print(marker.kernel_crashed, .{
         guilty.name(), causeName(cause), address, guilty.context.pc,
     });
     finish(guilty, .{
@@ -57,7 +58,7 @@ fn finish(leaving: *task.Task, report: abi.ChildExit) void {
     task.release(leaving);
     const endpoint = control orelse return;
     const message = messages.fromKernel(abi.KernelMsg.child_exit, std.mem.asBytes(&report)) catch {
-        return uart.print("kernel: exit of pid {d} not reported: no message left", .{report.pid});
+        return uart.print(marker.kernel_unreported, .{report.pid});
     };
     endpoint.post(message);
 }

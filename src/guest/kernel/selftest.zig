@@ -2,6 +2,7 @@
 //! only after the thing was tried; a failure is a panic.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const abi = @import("abi");
 const board = @import("board.zig");
 const elf = @import("elf.zig");
@@ -20,7 +21,7 @@ pub fn run() void {
     writeExecute();
     spawnReasons();
     expect(frames.freeCount() == before, "frames leaked by the selftest");
-    uart.print("KSELFTEST: resource sentinel ok", .{});
+    uart.print(marker.kernel_sentinel, .{});
 }
 
 /// Memory handed out is zero, even if its last owner wrote to it.
@@ -33,7 +34,7 @@ fn vmoZero() void {
     defer again.release();
     expect(again.base == base, "freed frame not reused");
     expect(frames.bytes(again.base)[17] == 0, "reused frame not zeroed");
-    uart.print("KSELFTEST: vmo zero ok", .{});
+    uart.print(marker.kernel_zero, .{});
 }
 
 fn addressSpace() void {
@@ -45,13 +46,13 @@ fn addressSpace() void {
     expect(space.translate(address + 5, .read) == frame + 5, "mapped page not found");
     expect(space.translate(address, .write) == null, "read-only page is writable");
     expect(space.translate(address + board.page_bytes, .read) == null, "unmapped page found");
-    uart.print("KSELFTEST: as map ok", .{});
+    uart.print(marker.kernel_map, .{});
     expect(space.map(address, frame, .{}) == error.AlreadyMapped, "page mapped twice");
     expect(space.map(vm.user_end, frame, .{}) == error.OutOfRange, "kernel range mapped");
-    uart.print("KSELFTEST: vm map reject ok", .{});
+    uart.print(marker.kernel_map_reject, .{});
     space.unmap(address);
     expect(space.translate(address, .read) == null, "page still there");
-    uart.print("KSELFTEST: vm unmap ok", .{});
+    uart.print(marker.kernel_unmap, .{});
 }
 
 /// Ask for a writable and executable page, and for a task with such a segment: both must be
@@ -67,7 +68,7 @@ fn writeExecute() void {
     expect(refused == error.WriteExecute, "W+X page mapped");
 
     expect(spawn(&executableWithFlags(7)) == error.WriteExecute, "W+X segment loaded");
-    uart.print("KSELFTEST: w^x enforced", .{});
+    uart.print(marker.kernel_write_execute, .{});
 }
 
 /// A file that is none is refused with its reason; a good one becomes a task, which is undone.
@@ -84,7 +85,7 @@ fn spawnReasons() void {
     expect(new.space.translate(new.context.pc, .read) != null, "entry point not mapped");
     expect(new.space.translate(new.context.pc, .write) == null, "code is writable");
     task.release(new);
-    uart.print("KSELFTEST: spawn reasons ok", .{});
+    uart.print(marker.kernel_spawn, .{});
 }
 
 fn spawn(file: []const u8) loader.Error!*task.Task {

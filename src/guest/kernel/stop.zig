@@ -1,6 +1,7 @@
 //! The two ways a board ends: a kernel panic, or a trap nobody can handle.
 
 const board = @import("board.zig");
+const marker = @import("contract").marker;
 const csr = @import("csr.zig");
 const uart = @import("uart.zig");
 
@@ -18,7 +19,7 @@ pub fn powerOff() noreturn {
 }
 
 pub fn panic(text: []const u8, address: u64) noreturn {
-    uart.print("kernel: panic: {s} pc=0x{x}", .{ text, address });
+    uart.print(marker.kernel_panic, .{ text, address });
     powerOff();
 }
 

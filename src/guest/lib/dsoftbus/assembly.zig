@@ -2,6 +2,7 @@
 //! and each states its length. It holds as much as the stream's credit lets a peer send.
 
 const std = @import("std");
+const contract = @import("contract");
 const frames = @import("frames.zig");
 const mux = @import("mux.zig");
 const rpc = @import("rpc.zig");
@@ -48,7 +49,9 @@ pub const Assembly = struct {
         if (self.len == 0) return null;
         if (self.bytes[0] != @intFromEnum(kind)) return error.Malformed;
         if (self.len < head) return null;
-        const len = head + std.mem.readInt(u16, self.bytes[2..4], .little);
+        const at = contract.gateway.RequestHead.at.length;
+        comptime std.debug.assert(at == contract.gateway.ResponseHead.at.length);
+        const len = head + std.mem.readInt(u16, self.bytes[at..][0..2], .little);
         return if (len > frames.plaintext_bytes_max) error.Oversized else len;
     }
 

@@ -47,27 +47,51 @@ pub fn message(
 
 /// The record of those that the log does not have.
 pub fn lossMessage(out: *[bytes_max]u8, count: u64) []const u8 {
-    return std.fmt.bufPrint(out, "audit unlogged={d}", .{count}) catch unreachable; // 35 at most
+    return std.fmt.bufPrint(out, contract.audit.unlogged, .{count}) catch unreachable; // 35 at most
 }
 
 /// The record of a session that its streams have ended.
 pub fn muxMessage(out: *[bytes_max]u8, label: []const u8, peer: *const Id) []const u8 {
-    return std.fmt.bufPrint(out, "audit mux outcome={s} peer={f}", .{ label, peer.* }) catch
+    return std.fmt.bufPrint(out, contract.audit.mux, .{ label, peer.* }) catch
         unreachable; // both at their longest leave room
 }
 
 fn write(writer: *std.Io.Writer, outcome: Outcome, peer: ?*const Id, subject: Subject) !void {
-    try writer.print("audit remote call outcome={t} peer=", .{outcome});
-    if (peer) |id| try writer.print("{f}", .{id.*}) else try writer.writeByte('-');
-    try writer.writeAll(" service=");
-    if (subject.service) |service| {
-        if (gateway.serviceOf(service)) |known| {
-            try writer.writeAll(known.name);
-        } else try writer.print("#{d}", .{service});
-    } else try writer.writeByte('-');
-    try writer.writeAll(" op=");
-    if (subject.opcode) |opcode| try writer.print("{d}", .{opcode}) else try writer.writeByte('-');
+    try writer.print(contract.audit.call, .{
+        outcome,
+        Shown(?Id){ .value = if (peer) |id| id.* else null },
+        Shown(?Service){ .value = if (subject.service) |number| .{ .number = number } else null },
+        Shown(?Number){ .value = if (subject.opcode) |number| .{ .number = number } else null },
+    });
 }
+
+/// `-` where there is none.
+fn Shown(Value: type) type {
+    return struct {
+        value: Value,
+
+        pub fn format(self: @This(), writer: *std.Io.Writer) std.Io.Writer.Error!void {
+            if (self.value) |value| try value.format(writer) else try writer.writeByte('-');
+        }
+    };
+}
+
+const Service = struct {
+    number: u8,
+
+    pub fn format(self: Service, writer: *std.Io.Writer) std.Io.Writer.Error!void {
+        if (gateway.serviceOf(self.number)) |known| return writer.writeAll(known.name);
+        try writer.print("#{d}", .{self.number});
+    }
+};
+
+const Number = struct {
+    number: u8,
+
+    pub fn format(self: Number, writer: *std.Io.Writer) std.Io.Writer.Error!void {
+        try writer.print("{d}", .{self.number});
+    }
+};
 
 test "records" {
     var out: [bytes_max]u8 = undefined;

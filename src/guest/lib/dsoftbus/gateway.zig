@@ -6,11 +6,12 @@
 //!     ready → shape → size → rate → service → operation on the allowlist → forward
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const contract = @import("contract");
 const frames = @import("frames.zig");
 const rate = @import("rate.zig");
 
-pub const Reason = enum { unauthenticated, malformed, oversized, rate, service, busy };
+pub const Reason = contract.gateway.Denial;
 
 pub const Service = contract.services.Service;
 pub const services = contract.services.services;

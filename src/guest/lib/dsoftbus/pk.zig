@@ -5,6 +5,7 @@
 //! refused here is answered by five bytes; what fails later keeps the shape of its operation.
 
 const std = @import("std");
+const cursor = @import("wire").cursor;
 const contract = @import("contract");
 const readInt = std.mem.readInt;
 const writeInt = std.mem.writeInt;
@@ -128,7 +129,7 @@ pub fn encodeReply(out: *[reply_bytes_max]u8, status: Status, reply: Reply) []u8
 
 pub fn encodeRefusal(out: *[reply_bytes_max]u8, refusal: Refusal) []u8 {
     @memcpy(out[0..3], frame_start);
-    out[3] = @intFromEnum(refusal.op) | 0x80;
+    out[3] = @intFromEnum(refusal.op) | cursor.reply_bit;
     out[4] = @intFromEnum(refusal.status);
     return out[0..5];
 }
@@ -162,7 +163,7 @@ pub const Answer = struct { status: Status, tail: []const u8 };
 /// has the length that the operation demands, that of any other is empty.
 pub fn decodeReply(frame: []const u8, op: Op) ?Answer {
     if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], frame_start)) return null;
-    if (frame[3] != @intFromEnum(op) | 0x80) return null;
+    if (frame[3] != @intFromEnum(op) | cursor.reply_bit) return null;
     const status: Status = @enumFromInt(frame[4]);
     if (status != .ok) return .{ .status = status, .tail = "" };
     const tail = frame[5..];

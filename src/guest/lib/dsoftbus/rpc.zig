@@ -26,8 +26,8 @@ const limits: message.Limits = .{
 /// Of a message that begins so: how long it is with its table. Null: that is not there yet.
 pub fn lengthOf(bytes: []const u8) error{ Malformed, Oversized }!?usize {
     if (bytes.len < head_bytes) return null;
-    if (std.mem.readInt(u32, bytes[0..4], .little) != 0) return error.Malformed;
-    const words = std.mem.readInt(u32, bytes[4..8], .little);
+    if (!rpc.TableHead.holds(bytes[0..head_bytes])) return error.Malformed;
+    const words = rpc.TableHead.read(bytes[0..head_bytes]).words;
     if (words == 0) return error.Malformed;
     if (words > rpc.message_words_max) return error.Oversized;
     return head_bytes + 8 * @as(usize, words);
@@ -36,11 +36,11 @@ pub fn lengthOf(bytes: []const u8) error{ Malformed, Oversized }!?usize {
 /// The correlation of a message that may make no other sense, so that it is answered; else 0.
 pub fn correlationOf(bytes: []const u8) u64 {
     if (bytes.len < 24) return 0;
-    const pointer = std.mem.readInt(u64, bytes[8..16], .little);
+    const pointer = std.mem.readInt(u64, bytes[head_bytes..][0..8], .little);
     const data_words: u16 = @truncate(pointer >> 32);
     if (pointer == 0 or pointer & 3 != 0 or data_words == 0) return 0;
     const offset: i64 = @as(i32, @bitCast(@as(u32, @truncate(pointer)))) >> 2;
-    const at = std.math.cast(usize, 16 + 8 * offset) orelse return 0;
+    const at = std.math.cast(usize, head_bytes + 8 + 8 * offset) orelse return 0;
     if (at < head_bytes or at + 8 > bytes.len) return 0;
     return std.mem.readInt(u64, bytes[at..][0..8], .little);
 }

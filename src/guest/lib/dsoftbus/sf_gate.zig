@@ -19,28 +19,18 @@ pub const list_max = contract.state.peer_list_max;
 pub const reply_bytes_max = contract.state.peer_reply_bytes_max;
 pub const namespace = contract.state.peer_namespace;
 
-pub const Reject = enum {
-    bad_request,
-    unauthenticated,
-    outside_acl,
-    prefix_escape,
-    oversized,
-    /// The store has as many requests as it takes at a time.
-    busy,
-    /// Its time was over before the store was asked.
-    withdrawn,
+pub const Reject = contract.state.Reject;
 
-    /// What the peer is told.
-    pub fn status(self: Reject) sf.Status {
-        return switch (self) {
-            .bad_request => .malformed,
-            .unauthenticated, .outside_acl => .access_denied,
-            .prefix_escape => .invalid_key,
-            .oversized => .value_too_large,
-            .busy, .withdrawn => .io_error,
-        };
-    }
-};
+/// What the peer is told.
+pub fn statusOf(reject: Reject) sf.Status {
+    return switch (reject) {
+        .bad_request => .malformed,
+        .unauthenticated, .outside_acl => .access_denied,
+        .prefix_escape => .invalid_key,
+        .oversized => .value_too_large,
+        .busy, .withdrawn => .io_error,
+    };
+}
 
 pub const Verdict = union(enum) {
     accept: sf.Request,
@@ -129,6 +119,19 @@ pub const Outcome = union(enum) {
     pub fn isGood(self: Outcome) bool {
         return self == .allow or self == .allow_late;
     }
+
+    pub fn format(self: Outcome, writer: *std.Io.Writer) std.Io.Writer.Error!void {
+        const ending: contract.state.Ending = switch (self) {
+            .allow => .allow,
+            .status => .@"reject status",
+            .allow_late => .@"allow late",
+            .status_late => .@"reject status late",
+            .unknown => .unknown,
+            .reject => .reject,
+        };
+        try writer.writeAll(@tagName(ending));
+        if (self == .reject) try writer.print(" {t}", .{self.reject});
+    }
 };
 
 pub const record_bytes_max = 160;
@@ -154,24 +157,23 @@ fn write(
     peer: *const Id,
     key: []const u8,
 ) !void {
-    const verb = switch (op) {
-        .put => "put",
-        .delete => "delete",
+    const verb: contract.state.Verb = switch (op) {
+        .put => .put,
+        .delete => .delete,
         else => return error.NoChange,
     };
-    try writer.print("audit remote statefs {s} ", .{verb});
-    switch (outcome) {
-        .allow => try writer.writeAll("allow"),
-        .status => try writer.writeAll("reject status"),
-        .allow_late => try writer.writeAll("allow late"),
-        .status_late => try writer.writeAll("reject status late"),
-        .unknown => try writer.writeAll("unknown"),
-        .reject => |why| try writer.print("reject {t}", .{why}),
-    }
-    try writer.print(" peer={f} key=", .{peer.*});
-    if (key.len == 0) return writer.writeByte('-');
-    try writer.print("{x:0>16}", .{keyHash(key)});
+    try writer.print(contract.audit.state_change, .{ verb, outcome, peer.*, Key{ .key = key } });
 }
+
+/// As much of a key as a record shows.
+const Key = struct {
+    key: []const u8,
+
+    pub fn format(self: Key, writer: *std.Io.Writer) std.Io.Writer.Error!void {
+        if (self.key.len == 0) return writer.writeByte('-');
+        try writer.print("{x:0>16}", .{keyHash(self.key)});
+    }
+};
 
 /// The first eight bytes of SHA-256: enough to tell keys apart, not to read them.
 pub fn keyHash(key: []const u8) u64 {
@@ -297,11 +299,11 @@ test "values, limits, operations, and what is not a frame" {
 }
 
 test "what the peer is told" {
-    try testing.expectEqual(sf.Status.access_denied, Reject.outside_acl.status());
-    try testing.expectEqual(sf.Status.access_denied, Reject.unauthenticated.status());
-    try testing.expectEqual(sf.Status.invalid_key, Reject.prefix_escape.status());
-    try testing.expectEqual(sf.Status.value_too_large, Reject.oversized.status());
-    try testing.expectEqual(sf.Status.malformed, Reject.bad_request.status());
+    try testing.expectEqual(sf.Status.access_denied, statusOf(.outside_acl));
+    try testing.expectEqual(sf.Status.access_denied, statusOf(.unauthenticated));
+    try testing.expectEqual(sf.Status.invalid_key, statusOf(.prefix_escape));
+    try testing.expectEqual(sf.Status.value_too_large, statusOf(.oversized));
+    try testing.expectEqual(sf.Status.malformed, statusOf(.bad_request));
 }
 
 test "changes are recorded, with peer and key, never with a value" {

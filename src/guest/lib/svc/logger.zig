@@ -2,6 +2,7 @@
 //! record: `audit unlogged=<n>`, in the log as soon as that takes something, and on the UART.
 
 const std = @import("std");
+const audit = @import("contract").audit;
 const os = @import("os");
 const wire = @import("wire");
 
@@ -41,7 +42,7 @@ pub const Logger = struct {
     pub fn tick(self: *Logger) void {
         if (os.nsec() < self.tell_ns) return;
         var buffer: [40]u8 = undefined;
-        const message = std.fmt.bufPrint(&buffer, "audit unlogged={d}", .{self.lost}) catch
+        const message = std.fmt.bufPrint(&buffer, audit.unlogged, .{self.lost}) catch
             unreachable; // 35 bytes at most
         self.trySend(.audit, .warn, message) catch {
             // Without a logd the UART is where it is told; it is not told again and again.

@@ -5,6 +5,7 @@
 //! So a synchronous call to any of the three always ends, whoever makes it.
 
 const os = @import("os");
+const marker = @import("contract").marker;
 const wire = @import("wire");
 
 pub const usage = @import("usage.zig");
@@ -22,7 +23,7 @@ var request_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 /// from before its first instruction on, so nothing is lost between the line and the loop.
 pub fn ready() void {
     register() catch |err| os.print("{s}: not registered: {s}", .{ os.name(), @errorName(err) });
-    os.print("{s}: ready", .{os.name()});
+    os.print("{s}" ++ marker.ready, .{os.name()});
 }
 
 fn register() !void {

@@ -10,7 +10,7 @@ pub const Error = error{
 };
 
 /// Bit of the operation byte that tells a reply from a request.
-pub const reply_bit: u8 = 0x80;
+pub const reply_bit: u8 = @import("contract").gateway.reply_bit;
 
 pub const Reader = struct {
     rest: []const u8,

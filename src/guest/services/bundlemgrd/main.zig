@@ -1,6 +1,7 @@
 //! bundlemgrd: what is installed (`BN` v1), for whom policyd permits `bundle.query`.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const os = @import("os");
 const svc = @import("svc");
 const core = @import("bundlemgrd_core");
@@ -24,7 +25,7 @@ const Gate = struct {
     }
 
     pub fn denied(_: *Gate, sender: u64) void {
-        os.print("bundlemgrd: sender denied id=0x{x:0>16}", .{sender});
+        os.print(marker.bundle_denied, .{sender});
     }
 };
 

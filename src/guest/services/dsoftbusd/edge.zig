@@ -3,6 +3,7 @@
 //! rngd and init, which answer from memory.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const os = @import("os");
 const sock = @import("sock");
 const wire = @import("wire");
@@ -91,7 +92,7 @@ pub const Edge = struct {
     }
 
     fn loseNet(self: *Edge) void {
-        if (!self.has_lost_net) os.print("dsoftbusd: network lost, beginning anew", .{});
+        if (!self.has_lost_net) os.print(marker.network_lost, .{});
         self.has_lost_net = true;
     }
 

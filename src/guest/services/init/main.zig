@@ -5,6 +5,7 @@
 //! and the kernel switches the board off, because a system without init has ended.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const contract = @import("contract");
 const nxbf = @import("nxbf");
 const os = @import("os");
@@ -27,7 +28,7 @@ var plan: config.Plan = .{};
 var services: [config.services_max]spawn.Service = undefined;
 
 pub fn main() !void {
-    os.print("init: start", .{});
+    os.print(marker.init_start, .{});
     // control; slot 1, as in every service
     _ = try os.sys.endpointCreate(os.abi.endpoint_depth_max);
     const blob = readBlob() catch |err| return refuse(err);
@@ -38,7 +39,7 @@ pub fn main() !void {
     const archive = try nxbf.parse(base[0..os.init_args.archive_len]);
     const map = try devices.Map.probe();
     const started = startAll(archive, map);
-    os.print("init: ready", .{});
+    os.print(marker.init_ready, .{});
     var server: serve.Server = .{
         .blob = blob,
         .plan = &plan,
@@ -50,7 +51,7 @@ pub fn main() !void {
 }
 
 fn refuse(err: anyerror) error{NoNodeConfiguration} {
-    os.print("init: no node configuration ({s})", .{@errorName(err)});
+    os.print(marker.init_no_configuration, .{@errorName(err)});
     return error.NoNodeConfiguration;
 }
 
@@ -91,13 +92,13 @@ fn fromFlash() !usize {
 fn startAll(archive: nxbf.Archive, map: devices.Map) []spawn.Service {
     var count: usize = 0;
     for (plan.services()) |name| {
-        os.print("init: start {s}", .{name});
+        os.print(marker.init_starting, .{name});
         startOne(&services[count], name, archive, map) catch |err| {
-            os.print("init: cannot start {s} ({s})", .{ name, @errorName(err) });
+            os.print(marker.init_cannot_start, .{ name, @errorName(err) });
             continue;
         };
         count += 1;
-        os.print("init: up {s}", .{name});
+        os.print(marker.init_up, .{name});
     }
     return services[0..count];
 }

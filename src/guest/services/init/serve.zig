@@ -2,6 +2,7 @@
 //! again that broke. Who asks is what the kernel says; what nobody permitted is denied.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const nxbf = @import("nxbf");
 const os = @import("os");
 const wire = @import("wire");
@@ -89,9 +90,9 @@ pub const Server = struct {
         const name = if (service) |known| known.name else "?";
         const is_crash = report.reason != 0;
         if (is_crash) {
-            os.print("init: service crashed name={s} cause={d}", .{ name, report.code });
+            os.print(marker.init_crashed, .{ name, report.code });
         } else {
-            os.print("init: service exited name={s} code={d}", .{ name, report.code });
+            os.print(marker.init_exited, .{ name, report.code });
         }
         if (service) |known| self.follow(known, is_crash or report.code == os.exit_again);
     }
@@ -99,20 +100,20 @@ pub const Server = struct {
     /// What comes after the end of a service: its next life, if it broke and may have one.
     fn follow(self: *Server, service: *spawn.Service, is_broken: bool) void {
         if (self.map.slotOf(service.name)) |slot| devices.reset(slot) catch |err| {
-            os.print("init: device of {s} not reset ({s})", .{ service.name, @errorName(err) });
+            os.print(marker.init_not_reset, .{ service.name, @errorName(err) });
         };
         const may_begin_anew = is_broken and config.lives.isLasting(service.name);
         if (may_begin_anew) if (service.lives.next(os.nsec())) |number| {
             const of = config.lives.restarts_max;
-            os.print("init: restart {s} ({d} of {d})", .{ service.name, number, of });
+            os.print(marker.init_restart, .{ service.name, number, of });
             if (service.start(self.archive, self.map)) {
-                os.print("init: up {s}", .{service.name});
+                os.print(marker.init_up, .{service.name});
                 if (service.id == os.serviceId("samgrd")) self.introduce(service);
                 return;
             } else |err| {
-                os.print("init: cannot start {s} ({s})", .{ service.name, @errorName(err) });
+                os.print(marker.init_cannot_start, .{ service.name, @errorName(err) });
             }
-        } else os.print("init: gave up {s}", .{service.name});
+        } else os.print(marker.init_gave_up, .{service.name});
         service.pid = 0;
         service.bury();
     }

@@ -8,6 +8,7 @@
 //!    records.
 
 const std = @import("std");
+const audit = @import("contract").audit;
 const lo = @import("wire").lo;
 const tally = @import("tally");
 const fields = @import("fields.zig");
@@ -166,7 +167,7 @@ pub const Log = struct {
         while (self.refusals.due(now_ns)) |sum| self.tellRefused(sum.key, sum.count, now_ns);
         if (now_ns >= self.tell_ns) {
             // Where the refused records would have been.
-            self.tell(.plain, "audit limited={d}", .{self.untold}, now_ns);
+            self.tell(.plain, audit.log_limited, .{self.untold}, now_ns);
             self.untold = 0;
             self.tell_ns = never;
         }
@@ -176,16 +177,15 @@ pub const Log = struct {
             const dropped = self.rooms.droppedOf(room);
             const more = dropped - self.told_dropped.get(room);
             self.told_dropped.set(room, dropped);
-            const format = "audit dropped={d} room={t} total={d}";
-            self.tell(.loss, format, .{ more, room, dropped }, now_ns);
+            self.tell(.loss, audit.log_dropped, .{ more, room, dropped }, now_ns);
         }
     }
 
     fn tellRefused(self: *Log, key: ?Refused, count: u64, now_ns: u64) void {
         var text: [message_bytes_max]u8 = undefined;
-        const format = "audit refused={d} source={s}";
         const source = if (key) |who| who.source.slice() else "others";
-        const message = std.fmt.bufPrint(&text, format, .{ count, source }) catch unreachable;
+        const message = std.fmt.bufPrint(&text, audit.log_refused, .{ count, source }) catch
+            unreachable;
         _ = self.put(.refusal, .{
             .level = .warn,
             .scope = if (key) |who| who.scope.slice() else "logd",

@@ -4,6 +4,7 @@
 //! deadline. Calls to others (configuration, entropy) happen before the loop begins, none within.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const os = @import("os");
 const svc = @import("svc");
 const core = @import("netstackd_core");
@@ -31,7 +32,7 @@ pub fn main() !void {
     server.init();
     // Whoever finds us by the registry shall find a network; who has a route is answered anyhow.
     if (port.bringUp(&server)) svc.ready();
-    os.print("netstackd: facade up", .{});
+    os.print(marker.net_up, .{});
     while (true) {
         var now = os.nsec();
         if (server.is_up) {

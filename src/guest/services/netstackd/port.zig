@@ -1,6 +1,7 @@
 //! The interface of this node: card, address, secret, and frames between card and stack.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const contract = @import("contract");
 const core = @import("netstackd_core");
 const net = @import("net");
@@ -29,7 +30,7 @@ pub const Port = struct {
     pub fn bringUp(self: *Port, server: *core.Server) bool {
         self.tryBringUp(server) catch |err| {
             server.is_up = false;
-            os.print("netstackd: net FAIL {s}", .{reason(err)});
+            os.print(marker.net_failed, .{reason(err)});
             return false;
         };
         return true;
@@ -37,9 +38,9 @@ pub const Port = struct {
 
     fn tryBringUp(self: *Port, server: *core.Server) !void {
         try self.openCard();
-        os.print("net: virtio-net up", .{});
+        os.print(marker.net_card, .{});
         const address = try self.readAddress() orelse {
-            os.print("netstackd: no address configured, serving none", .{});
+            os.print(marker.net_no_address, .{});
             return;
         };
         var random: [secret_bytes + 2]u8 = undefined;
@@ -55,9 +56,9 @@ pub const Port = struct {
         });
         const ip = net.address.toBytes(address.ip);
         const words = .{ ip[0], ip[1], ip[2], ip[3], address.prefix };
-        os.print("net: iface up {d}.{d}.{d}.{d}/{d}", words);
+        os.print(marker.net_address, words);
         try self.check(&server.stack);
-        os.print("SELFTEST: net iface ok", .{});
+        os.print(marker.selftest_net, .{});
     }
 
     fn openCard(self: *Port) !void {
@@ -148,7 +149,7 @@ pub const Port = struct {
     fn breakDown(self: *Port) void {
         self.is_broken = true;
         self.has_more = false;
-        os.print("netstackd: net FAIL device broke the queue's rules", .{});
+        os.print(marker.net_broken, .{});
     }
 };
 

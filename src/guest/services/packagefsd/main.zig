@@ -4,6 +4,7 @@
 //! asks learns that there is nothing, instead of waiting for it.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const disk = @import("disk");
 const os = @import("os");
 const pkgimg = @import("pkgimg");
@@ -44,10 +45,10 @@ var first_sector: [disk.sector_bytes]u8 = undefined;
 pub fn main() !void {
     service = .{};
     if (mount()) {
-        os.print("packagefsd: v2 mounted (pkgimg)", .{});
+        os.print(marker.packages_mounted, .{});
     } else |err| switch (err) {
-        error.NoDisk => os.print("packagefsd: no image", .{}),
-        else => os.print("packagefsd: image refused ({s})", .{@errorName(err)}),
+        error.NoDisk => os.print(marker.packages_none, .{}),
+        else => os.print(marker.packages_refused, .{@errorName(err)}),
     }
     svc.ready();
     try svc.serve(&service);

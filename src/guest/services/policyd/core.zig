@@ -120,8 +120,7 @@ pub const Repeated = struct { text: []const u8, allowed: bool };
 
 /// Names the subject and the outcome, never the capability's use.
 pub fn auditText(buffer: *[audit_bytes_max]u8, decision: Decision) []const u8 {
-    const format = "audit v1 op={s} decision={s} subject=0x{x:0>16} reason=policy";
-    return std.fmt.bufPrint(buffer, format, .{
+    return std.fmt.bufPrint(buffer, contract.audit.policy, .{
         if (decision.delegated) "check_cap_delegated" else "check_cap",
         if (decision.allowed) "allow" else "deny",
         decision.subject,
@@ -130,11 +129,11 @@ pub fn auditText(buffer: *[audit_bytes_max]u8, decision: Decision) []const u8 {
 
 fn repeatedText(buffer: *[audit_bytes_max]u8, decision: ?Decision, count: u64) []const u8 {
     const text = if (decision) |known| auditText(buffer, known) else blk: {
-        const others = "audit v1 op=- decision=- subject=others reason=policy";
+        const others = contract.audit.policy_others;
         @memcpy(buffer[0..others.len], others);
         break :blk buffer[0..others.len];
     };
-    const more = std.fmt.bufPrint(buffer[text.len..], " repeats={d}", .{count}) catch
+    const more = std.fmt.bufPrint(buffer[text.len..], contract.audit.policy_repeats, .{count}) catch
         unreachable; // 29 bytes at most
     return buffer[0 .. text.len + more.len];
 }

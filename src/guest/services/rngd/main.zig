@@ -4,6 +4,7 @@
 //! in order; a device that stays silent makes them fail, so that no client hangs.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const os = @import("os");
 const svc = @import("svc");
 const virtio = @import("virtio");
@@ -38,7 +39,7 @@ var reply_frame: [rn.reply_header_bytes + rn.bytes_max]u8 = undefined;
 pub fn main() !void {
     // Without a device every request is answered `io`: that is better than silence.
     is_broken = if (start()) false else |err| blk: {
-        os.print("rngd: FAIL {s}", .{@errorName(err)});
+        os.print(marker.entropy_failed, .{@errorName(err)});
         break :blk true;
     };
     if (!is_broken) svc.ready();
@@ -120,7 +121,7 @@ fn finish(status: rn.Status) void {
 
 /// The device is broken: everybody is told, now and from now on.
 fn giveUp() void {
-    if (!is_broken) os.print("rngd: FAIL device does not answer", .{});
+    if (!is_broken) os.print(marker.entropy_silent, .{});
     is_broken = true;
     is_asking = false;
     while (count > 0) finish(.io);

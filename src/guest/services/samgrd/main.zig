@@ -1,6 +1,7 @@
 //! samgrd: which service is there under which name (`SM` v1). Calls nobody.
 
 const os = @import("os");
+const marker = @import("contract").marker;
 const svc = @import("svc");
 const core = @import("samgrd_core");
 
@@ -32,6 +33,6 @@ pub fn main() !void {
         .send = os.abi.slot.server_send,
         .recv = os.abi.slot.server_recv,
     });
-    os.print("{s}: ready", .{os.name()});
+    os.print("{s}" ++ marker.ready, .{os.name()});
     try svc.serve(&service);
 }

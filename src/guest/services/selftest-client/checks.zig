@@ -16,6 +16,7 @@
 
 const std = @import("std");
 const wire = @import("wire");
+const Name = @import("contract").marker.Selftest;
 pub const plan = @import("plan.zig");
 pub const Mode = plan.Mode;
 pub const Plan = plan.Plan;
@@ -50,7 +51,7 @@ pub const Wrong = error{ NotThisReply, WrongStatus, WrongValue };
 
 pub fn Check(comptime Node: type) type {
     return struct {
-        name: []const u8,
+        name: Name,
         run: *const fn (*Node) anyerror!void,
         /// How its marker ends.
         ending: []const u8 = " ok",
@@ -74,8 +75,8 @@ fn prove(comptime Node: type, node: *Node, table: []const Check(Node)) void {
 }
 
 fn report(comptime Node: type, node: *Node, check: *const Check(Node), result: anyerror!void) void {
-    result catch |reason| return node.failed(check.name, reason);
-    node.passed(check.name, check.ending);
+    result catch |reason| return node.failed(@tagName(check.name), reason);
+    node.passed(@tagName(check.name), check.ending);
 }
 
 test {

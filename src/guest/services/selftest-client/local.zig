@@ -16,21 +16,21 @@ const random_bytes = 32;
 pub fn Local(comptime Node: type) type {
     return struct {
         pub const table = [_]suite.Check(Node){
-            .{ .name = "ipc sender pid", .run = senderPid },
-            .{ .name = "ipc sender service_id", .run = senderServiceId },
-            .{ .name = "policy allow", .run = policyAllow },
-            .{ .name = "policy deny", .run = policyDeny },
-            .{ .name = "policy malformed", .run = policyMalformed },
-            .{ .name = "samgrd v1 register", .run = samgrdRegister },
-            .{ .name = "samgrd v1 lookup", .run = samgrdLookup },
-            .{ .name = "samgrd v1 unknown", .run = samgrdUnknown },
-            .{ .name = "samgrd v1 malformed", .run = samgrdMalformed },
-            .{ .name = "bundlemgrd v1 list", .run = bundleList },
-            .{ .name = "bundlemgrd v1 image", .run = bundleImage },
-            .{ .name = "bundlemgrd v1 malformed", .run = bundleMalformed },
-            .{ .name = "log query", .run = logQuery },
-            .{ .name = "rng entropy", .run = rngEntropy },
-            .{ .name = "net tcp listen", .run = tcpListen },
+            .{ .name = .@"ipc sender pid", .run = senderPid },
+            .{ .name = .@"ipc sender service_id", .run = senderServiceId },
+            .{ .name = .@"policy allow", .run = policyAllow },
+            .{ .name = .@"policy deny", .run = policyDeny },
+            .{ .name = .@"policy malformed", .run = policyMalformed },
+            .{ .name = .@"samgrd v1 register", .run = samgrdRegister },
+            .{ .name = .@"samgrd v1 lookup", .run = samgrdLookup },
+            .{ .name = .@"samgrd v1 unknown", .run = samgrdUnknown },
+            .{ .name = .@"samgrd v1 malformed", .run = samgrdMalformed },
+            .{ .name = .@"bundlemgrd v1 list", .run = bundleList },
+            .{ .name = .@"bundlemgrd v1 image", .run = bundleImage },
+            .{ .name = .@"bundlemgrd v1 malformed", .run = bundleMalformed },
+            .{ .name = .@"log query", .run = logQuery },
+            .{ .name = .@"rng entropy", .run = rngEntropy },
+            .{ .name = .@"net tcp listen", .run = tcpListen },
         };
 
         fn ask(node: *Node, service: Service, request: []const u8) ![]const u8 {

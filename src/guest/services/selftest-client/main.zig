@@ -2,6 +2,7 @@
 //! markers what works.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const os = @import("os");
 const sock = @import("sock");
 const svc = @import("svc");
@@ -68,13 +69,13 @@ const Node = struct {
     }
 
     pub fn passed(_: *Node, name: []const u8, ending: []const u8) void {
-        os.print("SELFTEST: {s}{s}", .{ name, ending });
+        os.print(marker.selftest_passed, .{ name, ending });
     }
 
     pub fn failed(_: *Node, name: []const u8, reason: anyerror) void {
         // The reason first: whoever watches may stop the machine at the word FAIL.
-        os.print("selftest-client: {s}: {s}", .{ name, @errorName(reason) });
-        os.print("SELFTEST: {s} FAIL", .{name});
+        os.print(marker.selftest_reason, .{ name, @errorName(reason) });
+        os.print(marker.selftest_failed, .{name});
     }
 };
 
@@ -85,5 +86,5 @@ pub fn main() !void {
     const what = try checks.plan.parse(try os.config(&section));
     node.peer_id = what.peer;
     checks.run(Node, &node, what);
-    os.print("SELFTEST: end", .{});
+    os.print(marker.selftest_end, .{});
 }

@@ -18,11 +18,11 @@ const file_bytes_max = 1024;
 pub fn Packages(comptime Node: type) type {
     return struct {
         pub const table = [_]suite.Check(Node){
-            .{ .name = "remote pkgfs stat", .run = stat },
-            .{ .name = "remote pkgfs open", .run = open },
-            .{ .name = "remote pkgfs read step", .run = readStep },
-            .{ .name = "remote pkgfs close", .run = close },
-            .{ .name = "remote pkgfs read", .run = readAll },
+            .{ .name = .@"remote pkgfs stat", .run = stat },
+            .{ .name = .@"remote pkgfs open", .run = open },
+            .{ .name = .@"remote pkgfs read step", .run = readStep },
+            .{ .name = .@"remote pkgfs close", .run = close },
+            .{ .name = .@"remote pkgfs read", .run = readAll },
         };
 
         var size: u64 = 0;

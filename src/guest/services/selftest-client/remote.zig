@@ -14,8 +14,8 @@ const pause_ns = 200 * std.time.ns_per_ms;
 pub fn Remote(comptime Node: type) type {
     return struct {
         pub const table = [_]suite.Check(Node){
-            .{ .name = "remote resolve", .run = resolve },
-            .{ .name = "remote query", .run = query },
+            .{ .name = .@"remote resolve", .run = resolve },
+            .{ .name = .@"remote query", .run = query },
         };
 
         /// Try until it works or its time is over; then the last reason is the result.

@@ -17,17 +17,17 @@ const remote_value = "remote-statefs-rw-v1";
 pub fn State(comptime Node: type) type {
     return struct {
         pub const table = [_]suite.Check(Node){
-            .{ .name = "statefs put", .run = put },
+            .{ .name = .@"statefs put", .run = put },
             .{
-                .name = "statefs unauthorized access rejected",
+                .name = .@"statefs unauthorized access rejected",
                 .run = unauthorized,
                 .ending = "",
             },
-            .{ .name = "statefs persist", .run = persist },
+            .{ .name = .@"statefs persist", .run = persist },
         };
 
         pub const remote = [_]suite.Check(Node){
-            .{ .name = "remote statefs rw", .run = remoteReadWrite },
+            .{ .name = .@"remote statefs rw", .run = remoteReadWrite },
         };
 
         fn askRemote(node: *Node, request: sf.Request) !sf.Reply {

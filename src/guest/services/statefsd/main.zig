@@ -4,6 +4,7 @@
 //! not written to, and the service stays: whoever asks learns that it is so.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const disk = @import("disk");
 const os = @import("os");
 const statefs = @import("statefs");
@@ -54,14 +55,14 @@ const Gate = struct {
     }
 
     pub fn denied(_: *Gate, sender: u64, path: []const u8) void {
-        os.print("statefsd: access denied path={f} sender=0x{x:0>16}", .{
+        os.print(marker.state_denied, .{
             std.ascii.hexEscape(path, .lower),
             sender,
         });
     }
 
     pub fn abandoned(_: *Gate, sender: u64) void {
-        os.print("statefsd: transaction abandoned sender=0x{x:0>16}", .{sender});
+        os.print(marker.state_abandoned, .{sender});
     }
 
     pub fn now(_: *Gate) u64 {
@@ -77,7 +78,7 @@ const Service = struct {
         const now = server.store.generation();
         if (now != server.told_generation) {
             server.told_generation = now;
-            os.print("statefsd: compaction done (gen={d}, entries={d})", .{
+            os.print(marker.state_compacted, .{
                 now,
                 server.store.contents.entries(),
             });
@@ -101,9 +102,9 @@ pub fn main() !void {
     if (disk.Disk.open()) |opened| {
         drive = opened;
         medium.is_disk = true;
-        os.print("blk: virtio-blk up (ss={d} nsec={d})", .{ disk.sector_bytes, drive.sectors() });
+        os.print(marker.drive_up, .{ disk.sector_bytes, drive.sectors() });
     } else |err| switch (err) {
-        error.NoDisk => os.print("statefsd: no disk, state ends with the machine", .{}),
+        error.NoDisk => os.print(marker.state_no_disk, .{}),
         else => return err,
     }
     server.settings = try .parse(try os.config(&section));
@@ -115,11 +116,11 @@ pub fn main() !void {
     // A disk that cannot be read is told and answered for: nobody waits for a service in vain.
     server.open(&medium) catch {};
     if (server.is_unreadable) {
-        os.print("statefsd: disk unreadable", .{});
+        os.print(marker.state_unreadable, .{});
     } else if (server.store.damage == .none) {
-        os.print("statefsd: journal v2 mounted (2PC)", .{});
+        os.print(marker.state_mounted, .{});
     } else {
-        os.print("statefsd: journal damaged ({t})", .{server.store.damage});
+        os.print(marker.state_damaged, .{server.store.damage});
     }
     svc.ready();
     try svc.serve(&service);

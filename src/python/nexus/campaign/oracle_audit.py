@@ -7,7 +7,6 @@ machine's last start is in no log any more, and is not asked for.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -17,9 +16,11 @@ from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Line, Observation
 from nexus.campaign.oracle_state import FOLDER
 from nexus.campaign.workload_history import Call, History, history_of
+from nexus.contract import audit, marker
+from nexus.wire.line import pattern_of, start_of
 
-_RECORD: Final = re.compile(r"audit remote statefs (put|delete) (.+) peer=(\S+) key=(\S+)")
-_OF_CONSOLE: Final = "dsoftbusd: "
+_RECORD: Final = pattern_of(audit.STATE_CHANGE, ending=".+")
+_OF_CONSOLE: Final = start_of(marker.PRINTED)
 
 # A record is confirmed or printed within this of the answer (journal.zig), and a client prints
 # somewhat later than it was answered.

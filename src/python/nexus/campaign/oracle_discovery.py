@@ -7,7 +7,6 @@ The dialler's own marker comes up to a handshake's time after it has looked, and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,10 +14,12 @@ from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Line, Observation
 from nexus.campaign.oracle_wire import is_genuine
 from nexus.config.node import DSoftBus
+from nexus.contract import marker
 from nexus.harness.report.packet import decode
 from nexus.wire.announce import PORT
+from nexus.wire.line import pattern_of
 
-_SESSION: Final = re.compile(r"dsoftbusd: cross-vm session ok (\S+)")
+_SESSION: Final = pattern_of(marker.SESSION_OK)
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_US: Final = 1_000
 

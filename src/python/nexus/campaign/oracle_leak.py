@@ -14,9 +14,11 @@ from typing import Final
 from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Line, Observation
 from nexus.campaign.workload_history import history_of
+from nexus.contract import marker
+from nexus.wire.line import pattern_of
 
 _USAGE: Final = re.compile(r"workload: usage (\S+)((?: [0-9]+)+)")
-_RESTART: Final = re.compile(r"init: restart (\S+) ")
+_RESTART: Final = pattern_of(marker.INIT_RESTART)
 
 # Routes that a service asks for when it first needs them, and answers that are under way.
 _CAPABILITIES_MORE: Final = 6

@@ -16,7 +16,9 @@ from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Line, Observation
 from nexus.campaign.oracle_wire import is_genuine
 from nexus.campaign.workload_history import PREFIX
+from nexus.contract import marker
 from nexus.harness.report.event import Event
+from nexus.wire.line import pattern_of
 
 # From an event, the machine that printed, the marker's groups, and the node of each device id.
 _Causes = Callable[[Event, str, Sequence[str], dict[str, str]], bool]
@@ -72,20 +74,20 @@ def _announces(event: Event, machine: str, groups: Sequence[str], ids: dict[str,
 
 
 _ROWS: Final = (
-    _Row(re.compile(r"dsoftbusd: cross-vm session ok (\S+)"), _session),
+    _Row(pattern_of(marker.SESSION_OK), _session),
     _Row(
-        re.compile(r"dsoftbusd: remote statefs served"),
+        pattern_of(marker.STATE_SERVED),
         _served("statefsd", ("put", "delete")),
         is_counted=False,
     ),
     _Row(
-        re.compile(r"dsoftbusd: remote packagefs served"),
+        pattern_of(marker.PACKAGES_SERVED),
         _served("packagefsd", ("stat", "open", "read", "close")),
         is_counted=False,
     ),
-    _Row(re.compile(r"dsoftbusd: remote proxy ok \(peer=(\S+) service=(\S+)\)"), _proxied),
-    _Row(re.compile(r"dsoftbusd: discovery peer learned"), _announced, is_counted=False),
-    _Row(re.compile(r"dsoftbusd: discovery announce sent"), _announces, is_counted=False),
+    _Row(pattern_of(marker.PROXY_OK), _proxied),
+    _Row(pattern_of(marker.PEER_LEARNED), _announced, is_counted=False),
+    _Row(pattern_of(marker.ANNOUNCE_SENT), _announces, is_counted=False),
 )
 
 # What a client of the workload asks for, and the answer on the wire without which it has none.

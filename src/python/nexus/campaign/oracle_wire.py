@@ -14,13 +14,17 @@ from typing import Final
 from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Observation
 from nexus.config.keys import derive_test_secret
+from nexus.contract import audit, marker
 from nexus.harness.plan import NodeIdentity
+from nexus.wire.line import start_of
 
 # What a node says only to a peer that has proven an identity which the node knows.
 _OF_A_SESSION: Final = ("stream", "data", "credit", "keepalive", "call", "answer")
 
 # A service says so on its console, or a client that reads its node's log.
-_BROKEN: Final = re.compile(r"outcome=denied-decrypt|dsoftbusd: mux rejected")
+_BROKEN: Final = re.compile(
+    f"outcome={audit.Outcome.DECRYPT.value}|{re.escape(start_of(marker.MUX_REJECTED))}"
+)
 
 
 def is_genuine(identity: NodeIdentity) -> bool:

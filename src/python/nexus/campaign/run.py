@@ -15,6 +15,7 @@ from nexus.campaign.observation import Line, Observation, Step, WireFrame
 from nexus.campaign.prepare import Prepared
 from nexus.campaign.publics import Publics
 from nexus.campaign.recipe import Recipe
+from nexus.contract import marker
 from nexus.core.randomness import KeyedRandom
 from nexus.harness.console import Garbled, LineAssembler
 from nexus.harness.instruments import Instruments
@@ -26,6 +27,7 @@ from nexus.simulation.faults.party import Faults
 from nexus.simulation.machine import STOP_STUCK
 from nexus.simulation.world import Step as WorldStep
 from nexus.simulation.world import World
+from nexus.wire.line import start_of
 
 if TYPE_CHECKING:
     from nexus.coverage.executed import Executed
@@ -37,7 +39,7 @@ FRAMES_MAX: Final = 200_000
 _NOWHERE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (("", ()),)
 
 # What the kernel and init say of a service that could not go on: of one that was killed, once.
-_KILLED: Final = ("kernel: service crashed ", "init: service crashed ")
+_KILLED: Final = (start_of(marker.KERNEL_CRASHED), start_of(marker.INIT_CRASHED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 from nexus.contract import audit
 from nexus.dsoftbus.mux_transitions import Reject
 from nexus.dsoftbus.policy import SERVICES
-from nexus.wire.gateway import REQUEST_HEAD_BYTES, Type
+from nexus.wire.gateway import REQUEST_HEAD_BYTES, SERVICE_AT, Type
 from nexus.wire.log import Append, Level
 
 SCOPE: Final = audit.SCOPE
@@ -43,9 +43,11 @@ class AuditRecord:
         """The text that logd gets."""
         service = "-" if self.service is None else service_name(self.service) or f"#{self.service}"
         opcode = "-" if self.opcode is None else str(self.opcode)
-        return (
-            f"audit remote call outcome={self.outcome.value} peer={printable(self.peer or '-')}"
-            f" service={service} op={opcode}"
+        return audit.CALL.format(
+            outcome=self.outcome.value,
+            peer=printable(self.peer or "-"),
+            service=service,
+            op=opcode,
         )
 
     def append(self, nonce: int | None = None) -> Append:
@@ -68,7 +70,7 @@ class MuxRecord:
     @property
     def message(self) -> str:
         """The text that logd gets."""
-        return f"audit mux outcome={self.reject.value} peer={printable(self.peer)}"
+        return audit.MUX.format(reject=self.reject.value, peer=printable(self.peer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class FaultRecord:
     @property
     def message(self) -> str:
         """The text that logd gets."""
-        return f"audit session outcome=fault peer={printable(self.peer or '-')}"
+        return audit.FAULT.format(peer=printable(self.peer or "-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class AddressRecord:
     def message(self) -> str:
         """The text that logd gets."""
         where = f"{self.address}:{self.port}"
-        return f"audit address outcome=unproven peer={printable(self.peer)} address={where}"
+        return audit.ADDRESS.format(peer=printable(self.peer), address=where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,12 @@ class StrangersRecord:
     @property
     def message(self) -> str:
         """The text that logd gets."""
-        return (
-            f"audit strangers source={printable(self.source)} refused={self.refused}"
-            f" evicted={self.evicted} timeout={self.timed_out} ms={self.span_ms}"
+        return audit.STRANGERS.format(
+            source=printable(self.source),
+            refused=self.refused,
+            evicted=self.evicted,
+            timeout=self.timed_out,
+            ms=self.span_ms,
         )
 
 
@@ -148,7 +153,8 @@ class DenialsRecord:
     @property
     def message(self) -> str:
         """The text that logd gets."""
-        return f"audit denials peer={printable(self.peer)} count={self.count} ms={self.span_ms}"
+        peer = printable(self.peer)
+        return audit.DENIALS.format(peer=peer, count=self.count, ms=self.span_ms)
 
 
 Record = AuditRecord | MuxRecord | FaultRecord | AddressRecord | StrangersRecord | DenialsRecord
@@ -157,7 +163,7 @@ Record = AuditRecord | MuxRecord | FaultRecord | AddressRecord | StrangersRecord
 def record_of(outcome: Outcome, peer: str | None, frame: bytes = b"") -> AuditRecord:
     """Make the record of a frame, as far as the frame says what it is about."""
     is_request = len(frame) >= REQUEST_HEAD_BYTES and frame[0] == Type.REQUEST
-    service = frame[1] if is_request else None
+    service = frame[SERVICE_AT] if is_request else None
     opcode = frame[REQUEST_HEAD_BYTES + 3] if len(frame) >= REQUEST_HEAD_BYTES + 4 else None
     return AuditRecord(outcome, peer, service, opcode if is_request else None)
 

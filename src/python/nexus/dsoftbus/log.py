@@ -15,6 +15,7 @@ from nexus.dsoftbus.rooms import Room, Rooms
 from nexus.wire.error import Reason, RemoteProtocolError
 from nexus.wire.gateway import RESPONSE_PAYLOAD_MAX
 from nexus.wire.log import (
+    MAGIC,
     RECORD_HEAD_BYTES,
     Append,
     Level,
@@ -26,6 +27,7 @@ from nexus.wire.log import (
     Status,
     decode_request,
 )
+from nexus.wire.octets import REPLY_BIT
 
 # The number of the service at a node's gateway.
 SERVICE: Final = 5
@@ -138,8 +140,8 @@ def _cut(text: str, most: int) -> str:
 
 def _refuse(frame: bytes, status: Status) -> bytes:
     """Refuse what cannot be decoded, as far as its head can be."""
-    if len(frame) < 4 or frame[:2] != b"LO":
-        return b"LO\x01\x80" + bytes([Status.MALFORMED])
+    if len(frame) < 4 or frame[:2] != MAGIC:
+        return MAGIC + bytes([1, REPLY_BIT, Status.MALFORMED])
     has_nonce = frame[2] == 2 and len(frame) >= 12
-    head = b"LO" + bytes([2 if has_nonce else 1, frame[3] | 0x80, status])
+    head = MAGIC + bytes([2 if has_nonce else 1, frame[3] | REPLY_BIT, status])
     return head + frame[4:12] if has_nonce else head

@@ -16,6 +16,7 @@ from nexus.config.keys import TestSeedKey
 from nexus.config.load import load_any
 from nexus.config.world import Cut as ConfiguredCut
 from nexus.config.world import Link, Reboot, World
+from nexus.contract import marker
 from nexus.core.errors import did_you_mean
 from nexus.core.text import printable
 from nexus.emulator import payload
@@ -48,7 +49,7 @@ _NS_PER_US: Final = 1_000
 _ONLY_LABEL: Final = "A"
 
 # Where a marker given on the command line belongs: the last word of a guest ends the run.
-_PHASE_OF_MARKER: Final = {"SELFTEST: end": Phase.END}
+_PHASE_OF_MARKER: Final = {marker.SELFTEST_END: Phase.END}
 
 # More than any guest needs, far less than would hurt: a wrong file is told from an image.
 _IMAGE_BYTES_MAX: Final = 64 << 20

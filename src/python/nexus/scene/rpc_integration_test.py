@@ -6,19 +6,23 @@ Needs what Pants puts beside the test (see BUILD).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from nexus.contract import rpc as contract
+from nexus.contract.state import PutParams
 from nexus.emulator.native_interpreter_support import native_interpreter
 from nexus.netstack.library import Library
 from nexus.scene.packaged_support import CONFIG, LIBRARY, SYSTEM
 from nexus.scene.state_scene import Scene
-from nexus.wire import rpc
+from nexus.wire import rpc, state
 from nexus.wire.gateway import Status
-from nexus.wire.rpc_answer import encode_refusal
+from nexus.wire.methods import BY_NAME
+from nexus.wire.rpc_answer import encode_refusal, read_answer, read_results
+from nexus.wire.rpc_call import encode_call
 
 CASES: Final[dict[str, Any]] = json.loads(Path("src/guest/lib/dsoftbus/rpc_cases.json").read_text())
 CALLER, READER = "host-1", "host-2"
@@ -113,3 +117,59 @@ def test_what_has_no_next_message_ends_its_stream_and_nothing_else(scene: Scene)
         said = f"denied-{case['verdict']} peer={CALLER} service=- op=-"
         assert any(said in record.message for record in scene.records(READER)), case["name"]
         assert peer.is_ready
+
+
+KEY: Final = "/state/shared/once"
+EPOCH: Final = 7 << 32
+_PUT: Final = BY_NAME["statefsd", "put"]
+
+Ask = Callable[[Scene, Calls, int, bytes], Status]
+
+
+def put_by_frame(scene: Scene, _: Calls, name: int, value: bytes) -> Status:
+    """Put under this name of a call by a frame without a nonce; return how the call ended."""
+    frame = state.Request(state.Op.PUT, KEY, value).encode()
+    return scene.call(CALLER, _PUT.service, frame, name).status
+
+
+def put_by_frame_with_nonce(scene: Scene, _: Calls, name: int, value: bytes) -> Status:
+    frame = state.Request(state.Op.PUT, KEY, value, nonce=5).encode()
+    return scene.call(CALLER, _PUT.service, frame, name).status
+
+
+def put_by_message(_: Scene, calls: Calls, name: int, value: bytes) -> Status:
+    message = encode_call(_PUT, name, 1000, PutParams(KEY, value))
+    answered = read_answer(calls.ask(message))
+    assert answered.correlation == name % (1 << rpc.NUMBER_BITS)
+    if answered.status is Status.OK:
+        assert read_results(_PUT, answered).status is state.Status.OK
+    return answered.status
+
+
+# How a put is said first, and how it is said again under its name; whether that is the same call.
+# A nonce is a part of a frame, and no message has one.
+REPETITIONS: Final[list[tuple[Ask, Ask, bool]]] = [
+    (put_by_frame, put_by_message, True),
+    (put_by_message, put_by_frame, True),
+    (put_by_message, put_by_message, True),
+    (put_by_frame_with_nonce, put_by_message, False),
+    (put_by_message, put_by_frame_with_nonce, False),
+]
+
+
+def test_a_change_that_is_repeated_in_the_other_encoding_acts_once(scene: Scene) -> None:
+    calls = Calls(scene)
+    for number, (first, again, is_same) in enumerate(REPETITIONS, 1):
+        name, value = EPOCH + number, b"%d" % number
+        assert first(scene, calls, name, value) is Status.OK
+        # Another change comes in between: a repetition that acted would undo it.
+        assert put_by_message(scene, calls, EPOCH + 100 + number, b"later") is Status.OK
+        assert again(scene, calls, name, value) is (Status.OK if is_same else Status.FAILED)
+        assert scene.value(CALLER, KEY) == b"later"
+        # Something else under the name fails, in either encoding.
+        for ask in (put_by_frame, put_by_message):
+            assert ask(scene, calls, name, b"other") is Status.FAILED
+        assert scene.value(CALLER, KEY) == b"later"
+    said = [record.message for record in scene.records(READER)]
+    puts = [message for message in said if message.startswith("audit remote statefs put allow ")]
+    assert len(puts) == 2 * len(REPETITIONS)

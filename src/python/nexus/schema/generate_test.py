@@ -46,6 +46,11 @@ MISTAKES = [
     ('struct F $A.frame { a @0 :Data = "ab" $A.width(3) $A.always; }', 0, "2 bytes always"),
     ("enum E { a @0; } struct F $A.frame { a @0 :E; }", 0, "x.E has no numbers"),
     ('struct L $A.line("{b} {a}") { a @0 :Text; b @1 :Text; }', 0, "its line has b, a; the struct"),
+    (
+        'const up :Text = "x"; struct Up $A.line("x") {}',
+        0,
+        "Up is a line and a constant by its name",
+    ),
     ('struct L $A.line("{a}") { a @0 :Data; }', 0, "L.a: Data; a line has numbers"),
     ("const s :S = (a = 1); struct S { a @0 :UInt8; }", 0, "constants are numbers"),
 ]

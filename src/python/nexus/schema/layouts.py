@@ -150,9 +150,9 @@ def read_line(name: str, node: Any, scope: Scope) -> Line:
 
 def _form(slot: _Slot) -> str:
     if slot.kind.kind == "text":
-        return "shown" if "shown" in slot.marks else "text"
+        return next((form for form in ("shown", "member") if form in slot.marks), "text")
     if slot.kind.kind == "enum":
         return "member"
     if slot.kind.kind == "int":
-        return "hex" if "hex" in slot.marks else "number"
+        return f"hex{slot.marks['hex']}" if "hex" in slot.marks else "number"
     raise SchemaError(f"{slot.own}: {slot.kind}; a line has numbers, texts and members")

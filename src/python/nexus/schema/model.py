@@ -206,8 +206,8 @@ class Line:
     """A line of text with fields in it: a name in braces each.
 
     A field is its name, how it is written, and what it is.  Forms: `text` as it is, `shown` with
-    every byte outside of `!`..`~` replaced, `member` of an enumeration, `number`, and `hex` of 16
-    digits.
+    every byte outside of `!`..`~` replaced, `member` of an enumeration, `number`, and
+    `hex16` of so many digits at least.
     """
 
     name: str

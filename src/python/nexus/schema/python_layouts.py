@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from nexus.schema import names
 from nexus.schema.model import Frame, Line, Part
-
-# As `str.format` has them.
-_FORMATS: Final = {"hex": ":016x"}
 
 
 def write_frame(frame: Frame) -> Iterator[str]:
@@ -35,11 +31,17 @@ def _part(frame: Frame, part: Part) -> Iterator[str]:
     yield ")"
 
 
+def _format(form: str) -> str:
+    """How `str.format` has a form: `hex16` as `:016x`."""
+    digits = int(form.removeprefix("hex")) if form.startswith("hex") else None
+    return "" if digits is None else f":0{digits}x" if digits else ":x"
+
+
 def write_line(line: Line) -> Iterator[str]:
     """Write one line."""
     text = line.text
     for name, form, _ in line.fields:
-        text = text.replace(f"{{{name}}}", f"{{{names.snake(name)}{_FORMATS.get(form, '')}}}")
+        text = text.replace(f"{{{name}}}", f"{{{names.snake(name)}{_format(form)}}}")
     yield from (f"# {each}".rstrip() for each in line.doc.split("\n") if line.doc)
     said = text.replace("\\", "\\\\").replace('"', '\\"')
     yield f'{names.upper(line.name)}: Final = "{said}"'

@@ -129,6 +129,12 @@ def _module(name: str, root: Any, scope: Scope, enumerations: Mapping[str, Enume
             case "const":
                 doc = scope.docs.get(own, "")
                 constants.append(_constant(name, own, parsed.as_const_value(), doc))
+    named = [constant.name for constant in constants]
+    for line in lines:
+        if line.name[0].lower() + line.name[1:] in named:
+            raise SchemaError(
+                f"{name}.capnp: {line.name} is a line and a constant, in one spelling"
+            )
     return Module(
         name,
         scope.docs.get("", ""),

@@ -9,7 +9,7 @@ from typing import Final
 from nexus.schema import names
 from nexus.schema.model import Frame, Line, Part, Piece
 
-_FORMATS: Final = {"text": "s", "shown": "f", "member": "t", "number": "d", "hex": "x:0>16"}
+_FORMATS: Final = {"text": "s", "shown": "f", "member": "t", "number": "d"}
 
 
 def write_frame(frame: Frame) -> Iterator[str]:
@@ -129,10 +129,16 @@ def write_line(line: Line) -> Iterator[str]:
     """Write one line."""
     text = line.text
     for name, form, _ in line.fields:
-        text = text.replace(f"{{{name}}}", f"{{{_FORMATS[form]}}}")
+        text = text.replace(f"{{{name}}}", f"{{{_FORMATS.get(form) or _hex(form)}}}")
     yield from _comment(line.doc)
     said = text.replace("\\", "\\\\").replace('"', '\\"')
     yield f'pub const {names.zig_quoted(names.snake(line.name))} = "{said}";'
+
+
+def _hex(form: str) -> str:
+    """`hex16` as a print has it."""
+    digits = int(form.removeprefix("hex"))
+    return f"x:0>{digits}" if digits else "x"
 
 
 def _comment(text: str, indent: str = "") -> Iterator[str]:

@@ -30,6 +30,7 @@ PING_BYTES: Final = _KEEPALIVE_HEAD.size
 _REQUEST: Final = _REQUEST_HEAD.struct
 _RESPONSE: Final = _RESPONSE_HEAD.struct
 _CORRELATION: Final = slice(_REQUEST_HEAD.at("correlation"), _REQUEST_HEAD.at("deadline_ms"), None)
+SERVICE_AT: Final = _REQUEST_HEAD.at("service")
 _STATUS_AT: Final = _RESPONSE_HEAD.at("status")
 
 Type = contract.Type

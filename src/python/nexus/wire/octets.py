@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NoReturn, TypeVar
 
+from nexus.contract import gateway
 from nexus.core.octets import Reader, Writer
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.part import Part
 
 # Replies of every local service carry the request's operation with this bit set.
-REPLY_BIT: Final = 0x80
+REPLY_BIT: Final = gateway.REPLY_BIT
 
 ChoiceT = TypeVar("ChoiceT", bound=IntEnum)
 

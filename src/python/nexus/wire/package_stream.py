@@ -3,7 +3,7 @@
     request, 24 + n                             reply, 32
     0   2  'PR'                                 0   2  'PR'
     2   1  version = 1                          2   1  version = 1
-    3   1  op: 1 read, 2 list                   3   1  op | 0x80
+    3   1  op: 1 read, 2 list                   3   1  op, with the bit of replies
     4   2  n, the path's length                 4   1  status, of `PK`
     6   2  0                                    5   1  kind: 0 file, 1 folder
     8   8  offset; of a list 0                  6   2  0
@@ -30,7 +30,7 @@ from typing import Final
 
 from nexus.contract import packagefs as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.octets import FrameReader, FrameWriter, check_length, open_frame
+from nexus.wire.octets import REPLY_BIT, FrameReader, FrameWriter, check_length, open_frame
 from nexus.wire.packagefs import PATH_BYTES_MAX, Kind, Status
 
 STREAM: Final = contract.STREAM_NAME
@@ -96,7 +96,7 @@ class Reply:
         flaw = _flaw_of_reply(self)
         if flaw:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, flaw)
-        out = FrameWriter(REPLY_BYTES).put(MAGIC).u8(VERSIONS[0]).u8(self.op | 0x80)
+        out = FrameWriter(REPLY_BYTES).put(MAGIC).u8(VERSIONS[0]).u8(self.op | REPLY_BIT)
         out.u8(self.status).u8(self.kind).u16(0)
         return out.u64(self.size).u64(self.state).u64(self.length).finish()
 

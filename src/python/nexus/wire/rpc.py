@@ -24,6 +24,7 @@ from nexus.contract.message import Limits, NoRoom, Struct
 from nexus.contract.message_writer import encode
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.flat import flat_of
+from nexus.wire.part import Part
 
 LIMITS: Final = Limits(
     contract.MESSAGE_WORDS_MAX, contract.TRAVERSAL_WORDS_MAX, contract.NESTING_MAX
@@ -38,6 +39,7 @@ Mode = contract.Mode
 
 NUMBER_BITS: Final = 32
 NUMBER_MAX: Final = (1 << NUMBER_BITS) - 1
+_TABLE: Final = Part(contract.TABLE_HEAD).struct
 
 
 def message_length(head: bytes | bytearray) -> int:
@@ -46,8 +48,9 @@ def message_length(head: bytes | bytearray) -> int:
     Raises:
         RemoteProtocolError: OVERSIZED, or another reason: there is no next message.
     """
-    words = int.from_bytes(head[4:8], "little")
-    if head[:4] != bytes(4) or not words:
+    table: tuple[int, int] = _TABLE.unpack_from(head)
+    segments, words = table
+    if segments or not words:
         raise RemoteProtocolError(Reason.OUT_OF_RANGE, "no table of one segment")
     if words > contract.MESSAGE_WORDS_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"{words} words")

@@ -2,6 +2,7 @@
 //! there, and where; that it is alive only its session says.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const announce = @import("../announce.zig");
 const edge = @import("edge.zig");
 
@@ -33,7 +34,7 @@ pub const Beacon = struct {
         }
         self.packet_len = (try announce.encode(&self.packet, &own)).len;
         self.next_ns = node.now_ns;
-        node.edge.print("dsoftbusd: discovery cross-vm up", .{});
+        node.edge.print(marker.discovery_up, .{});
     }
 
     /// True: a configured peer was heard, and identities may now be bound.
@@ -51,7 +52,7 @@ pub const Beacon = struct {
     fn say(self: *Beacon, node: anytype, ip: [4]u8) void {
         if (!node.edge.say(ip, self.packet[0..self.packet_len]) or self.is_told) return;
         self.is_told = true;
-        node.edge.print("dsoftbusd: discovery announce sent", .{});
+        node.edge.print(marker.announce_sent, .{});
     }
 
     fn receive(self: *Beacon, node: anytype) bool {
@@ -70,7 +71,7 @@ pub const Beacon = struct {
     fn take(self: *Beacon, node: anytype, datagram: edge.Datagram) bool {
         const heard = announce.decode(datagram.bytes) catch {
             if (self.mayComplain(node.now_ns, .malformed))
-                node.edge.print("dsoftbusd: announce ignored (malformed)", .{});
+                node.edge.print(marker.announce_malformed, .{});
             return false;
         };
         // Multicast comes back to its sender; whoever else uses our name is not a peer either.
@@ -83,7 +84,7 @@ pub const Beacon = struct {
         if (!std.mem.eql(u8, &pinned.key, &heard.key)) {
             if (self.mayComplain(node.now_ns, .key))
                 node.edge.print(
-                    "dsoftbusd: announce ignored (key mismatch peer={f})",
+                    marker.announce_mismatch,
                     .{pinned.id},
                 );
             return false;
@@ -95,7 +96,7 @@ pub const Beacon = struct {
         }
         if (known.is_learned) return true;
         known.is_learned = true;
-        node.edge.print("dsoftbusd: discovery peer learned", .{});
+        node.edge.print(marker.peer_learned, .{});
         return true;
     }
 

@@ -2,6 +2,7 @@
 //! refusal costs its peer a token at most, and this node a record and a line.
 
 const std = @import("std");
+const contract = @import("contract");
 const edge = @import("edge.zig");
 const Id = @import("../id.zig").Id;
 
@@ -39,7 +40,7 @@ pub fn message(out: *[message_bytes_max]u8, peer: *const Id, count: u64) []const
     const ms = interval_ns / std.time.ns_per_ms;
     return std.fmt.bufPrint(
         out,
-        "audit denials peer={f} count={d} ms={d}",
+        contract.audit.denials,
         .{ peer.*, count, ms },
     ) catch unreachable; // an id and two numbers
 }

@@ -2,6 +2,8 @@
 //! loss. Which address is next, `candidates` says.
 
 const std = @import("std");
+const marker = @import("contract").marker;
+const contract = @import("contract");
 const edge = @import("edge.zig");
 const entry = @import("entry.zig");
 const audit = @import("../audit.zig");
@@ -43,9 +45,9 @@ fn tellUnproven(node: anytype, peer: u8, address: edge.Address) void {
     var buffer: [audit.bytes_max]u8 = undefined;
     const text = std.fmt.bufPrint(
         &buffer,
-        "audit address outcome=unproven peer={f} address={f}",
+        contract.audit.address,
         .{ id.*, address },
     ) catch unreachable; // an id and an address
     node.journal.add(node, .{ .room = .refusal, .source = id.slice() }, .warn, text);
-    node.edge.print("dsoftbusd: dial unproven peer={f} address={f}", .{ id.*, address });
+    node.edge.print(marker.dial_unproven, .{ id.*, address });
 }

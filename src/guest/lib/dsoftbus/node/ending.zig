@@ -1,6 +1,7 @@
 //! The end of a connection, for whatever reason.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const clients = @import("clients.zig");
 const gateway = @import("../gateway.zig");
 const moving = @import("moving.zig");
@@ -15,7 +16,7 @@ pub const Manner = enum { close, abort };
 /// The connection is over, for whatever reason.
 pub fn lose(node: anytype, line: *Line, manner: Manner) void {
     if (line.bound) |peer| {
-        node.edge.print("dsoftbusd: session lost peer={f}", .{node.config.peers()[peer].id});
+        node.edge.print(marker.session_lost, .{node.config.peers()[peer].id});
     }
     if (line.dialled) |peer| {
         node.peers[peer].backoff.failed(node.now_ns);

@@ -2,6 +2,7 @@
 //! of their handshakes, and the binding of what a peer claims to what is known of it.
 
 const binding = @import("../binding.zig");
+const marker = @import("contract").marker;
 const edge = @import("edge.zig");
 const ending = @import("ending.zig");
 const refusals = @import("refusals.zig");
@@ -137,7 +138,7 @@ pub fn becomeReady(node: anytype, line: *Line) void {
     const known = &node.peers[peer];
     known.backoff.succeeded();
     if (line.dialled != null) known.candidates.succeeded(line.address);
-    node.edge.print("dsoftbusd: cross-vm session ok {f}", .{node.config.peers()[peer].id});
+    node.edge.print(marker.session_ok, .{node.config.peers()[peer].id});
     const config = &node.config;
     node.talks[peer].begin(line.dialled != null, config.is_proving, config.rpc, node.now_ns);
     node.packages[peer] = .{};

@@ -2,6 +2,7 @@
 //! status: samgrd, bundlemgrd, logd.
 
 const wire = @import("wire");
+const cursor = @import("wire").cursor;
 const calls = @import("calls.zig");
 const services = @import("services.zig");
 const frames = @import("../frames.zig");
@@ -42,5 +43,5 @@ fn fit(answer: []u8) ?[]const u8 {
 /// The service did what it was asked, and not only answered.
 fn isGood(call: *const Call, answer: []const u8) bool {
     const op = call.subject.opcode orelse return false;
-    return answer.len > status_at and answer[3] == op | 0x80 and answer[status_at] == 0;
+    return answer.len > status_at and answer[3] == op | cursor.reply_bit and answer[status_at] == 0;
 }

@@ -34,7 +34,7 @@ pub fn begin(node: anytype, call: *Call) void {
 
 fn reject(node: anytype, call: *Call, op: sf.Op, why: sf_gate.Reject) void {
     var buffer: [sf_gate.reply_bytes_max]u8 = undefined;
-    const told: sf.Refusal = .{ .op = op, .status = why.status() };
+    const told: sf.Refusal = .{ .op = op, .status = sf_gate.statusOf(why) };
     call.op = op;
     finishWith(node, call, sf.encodeRefusal(&buffer, told) catch unreachable, .{ .reject = why });
 }

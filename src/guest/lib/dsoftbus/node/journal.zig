@@ -2,6 +2,7 @@
 //! the console, so that none is lost, and is counted, so that the log itself shows its gap.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const wire = @import("wire");
 const edge = @import("edge.zig");
 const audit = @import("../audit.zig");
@@ -108,12 +109,12 @@ pub const Journal = struct {
         self.loss.told();
         if (more != 0) self.loss.add(node.now_ns);
         self.loss.count = more;
-        node.edge.print("dsoftbusd: {s}", .{place.message()});
+        node.edge.print(marker.printed, .{place.message()});
     }
 
     fn lose(self: *Journal, node: anytype, message: []const u8) void {
         self.loss.add(node.now_ns);
-        node.edge.print("dsoftbusd: {s}", .{message});
+        node.edge.print(marker.printed, .{message});
     }
 
     fn isTelling(self: *const Journal) bool {

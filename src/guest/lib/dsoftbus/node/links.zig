@@ -6,6 +6,7 @@
 //! strangers, keeps the others waiting.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const clients = @import("clients.zig");
 const edge = @import("edge.zig");
 const ending = @import("ending.zig");
@@ -233,7 +234,7 @@ fn take(node: anytype, line: *Line, frame: []const u8) void {
             .responses => |encoding| settle(node, line, encoding),
             .unheard => |encoding| clients.forsake(node, peer, encoding),
             .serving => node.tellUp(),
-            .agreed => node.edge.print("dsoftbusd: calls by schema peer={f}", .{
+            .agreed => node.edge.print(marker.calls_by_schema, .{
                 node.config.peers()[peer].id,
             }),
         },

@@ -43,7 +43,7 @@ pub fn Host(comptime NodePtr: type) type {
             if (!gateway.allows(node.config.rules(), rule)) return self.deny(head, .service);
             if (self.known(head, request)) |reply| return .{ .done = reply };
             const why = sf_gate.judgeTransfer(head, key) orelse return .go;
-            const reply: codec.Reply = .{ .op = head.op, .status = why.status() };
+            const reply: codec.Reply = .{ .op = head.op, .status = sf_gate.statusOf(why) };
             const how: sf_gate.Outcome = .{ .reject = why };
             state.record(node, peer, subject, codec.inner(head.op), how, key orelse "");
             remember(node, peer, head, request, reply);

@@ -11,6 +11,7 @@
 //! `isHot`.
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const backoff = @import("../backoff.zig");
 const beacon = @import("beacon.zig");
 const calls = @import("calls.zig");
@@ -138,7 +139,7 @@ pub fn Node(comptime Edge: type) type {
             try self.beacon.open(self);
             for (self.config.peers()) |*peer| {
                 if (peer.dial) continue;
-                self.edge.print("dsoftbusd: cross-vm accept wait", .{});
+                self.edge.print(marker.accept_wait, .{});
                 return;
             }
         }
@@ -236,7 +237,7 @@ pub fn Node(comptime Edge: type) type {
 
         fn say(self: *Self, about: journal.About, text: []const u8) void {
             self.journal.add(self, about, .warn, text);
-            self.edge.print("dsoftbusd: {s}", .{text});
+            self.edge.print(marker.printed, .{text});
         }
 
         // What its parts have in common
@@ -266,12 +267,12 @@ pub fn Node(comptime Edge: type) type {
         pub fn tellOnce(self: *Self, what: Once) void {
             if (self.told.contains(what)) return;
             self.told.insert(what);
-            self.edge.print("dsoftbusd: {s}", .{switch (what) {
-                .dial => "cross-vm dial start",
-                .rx => "remote proxy rx",
-                .up => "remote proxy up",
-                .packages => "remote packagefs served",
-                .state => "remote statefs served",
+            self.edge.print("{s}", .{switch (what) {
+                .dial => marker.dial_start,
+                .rx => marker.proxy_request,
+                .up => marker.proxy_up,
+                .packages => marker.packages_served,
+                .state => marker.state_served,
             }});
         }
 
@@ -286,7 +287,7 @@ pub fn Node(comptime Edge: type) type {
                 .packagefsd => self.tellOnce(.packages),
                 .statefsd => self.tellOnce(.state),
                 .samgrd, .bundlemgrd, .logd => |known| self.edge.print(
-                    "dsoftbusd: remote proxy ok (peer={f} service={t})",
+                    marker.proxy_ok,
                     .{ self.config.peers()[peer].id, known },
                 ),
             }

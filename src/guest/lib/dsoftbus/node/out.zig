@@ -2,6 +2,7 @@
 //! far as the connection takes it.
 
 const edge = @import("edge.zig");
+const marker = @import("contract").marker;
 const moving = @import("moving.zig");
 const Line = @import("lines.zig").Line;
 
@@ -58,12 +59,12 @@ fn tellServed(node: anytype, peer: u8) void {
 pub fn tellLadder(node: anytype, peer: u8) void {
     const ladder = if (node.talks[peer].ladder) |*ladder| ladder else return;
     while (ladder.news()) |milestone| node.edge.print("{s}", .{switch (milestone) {
-        .session_up => "dsoftbus:mux crossvm session up",
-        .data_ok => "dsoftbus:mux crossvm data ok",
-        .control_ok => "SELFTEST: mux crossvm pri control ok",
-        .bulk_ok => "SELFTEST: mux crossvm bulk ok",
-        .backpressure_ok => "SELFTEST: mux crossvm backpressure ok",
-        .failed => "dsoftbus:mux crossvm fail",
+        .session_up => marker.ladder_up,
+        .data_ok => marker.ladder_data,
+        .control_ok => marker.ladder_control,
+        .bulk_ok => marker.ladder_bulk,
+        .backpressure_ok => marker.ladder_backpressure,
+        .failed => marker.ladder_failed,
     }});
     if (!ladder.isRunning()) node.tellUp();
 }

@@ -1,6 +1,7 @@
 //! Records of what the gateway decided about an admitted peer, and the lines that go with them.
 
 const audit = @import("../audit.zig");
+const marker = @import("contract").marker;
 const gateway = @import("../gateway.zig");
 
 /// The record of a decision.
@@ -21,7 +22,7 @@ pub fn refuse(node: anytype, peer: u8, reason: gateway.Reason, subject: gateway.
 
 pub fn tellDenied(node: anytype, reason: gateway.Reason, subject: gateway.Subject) void {
     if (reason != .service)
-        return node.edge.print("dsoftbusd: remote proxy denied ({t})", .{reason});
+        return node.edge.print(marker.proxy_denied, .{reason});
     const name = subject.serviceName();
-    node.edge.print("dsoftbusd: remote proxy denied (service={s})", .{name});
+    node.edge.print(marker.proxy_denied_service, .{name});
 }

@@ -3,6 +3,7 @@
 //! (`denials`).
 
 const std = @import("std");
+const marker = @import("contract").marker;
 const audit = @import("../audit.zig");
 const records = @import("records.zig");
 const mux = @import("../mux.zig");
@@ -20,7 +21,7 @@ pub fn count(node: anytype, ip: [4]u8, kind: strangers.Kind) void {
 pub fn identity(node: anytype, ip: [4]u8, claimed: Id) void {
     if (!node.strangers.note(ip, .refused, node.now_ns)) return;
     refuseStranger(node, ip, &claimed);
-    node.edge.print("dsoftbusd: identity mismatch peer={f}", .{claimed});
+    node.edge.print(marker.identity_mismatch, .{claimed});
 }
 
 /// The session refused what came and is closed.
@@ -45,7 +46,7 @@ pub fn streams(node: anytype, peer: u8, reject: mux.Reject) void {
     var buffer: [audit.bytes_max]u8 = undefined;
     const text = audit.muxMessage(&buffer, label, id);
     node.journal.add(node, .{ .source = id.slice() }, .warn, text);
-    node.edge.print("dsoftbusd: mux rejected peer={f} ({s})", .{ id.*, label });
+    node.edge.print(marker.mux_rejected, .{ id.*, label });
 }
 
 /// A record in the room of strangers, under where it came from and whom it claimed to be.

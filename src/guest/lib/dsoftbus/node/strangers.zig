@@ -8,6 +8,7 @@
 //!    each source of which there is something to tell, and one for all sources without a place.
 
 const std = @import("std");
+const contract = @import("contract");
 const edge = @import("edge.zig");
 
 pub const interval_ns: u64 = 10 * std.time.ns_per_s;
@@ -41,7 +42,7 @@ pub fn message(out: *[message_bytes_max]u8, source: *const Source) []const u8 {
     var name: [name_bytes_max]u8 = undefined;
     return std.fmt.bufPrint(
         out,
-        "audit strangers source={s} refused={d} evicted={d} timeout={d} ms={d}",
+        contract.audit.strangers,
         .{
             nameOf(&name, source.ip),
             source.count(.refused),

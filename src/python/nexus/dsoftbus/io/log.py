@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
+from nexus.contract import audit
 from nexus.core.duration import check_timeout_s
 from nexus.dsoftbus.audit import SCOPE, Record
 from nexus.dsoftbus.audit_desk import room_of
@@ -70,7 +71,7 @@ class NodeLog:
         if lost and now_ns >= self._tell_ns:
             self._told += lost
             self._tell_ns = now_ns + _LOSSES_NS
-            text = f"audit lost={lost}"
+            text = audit.LOST.format(count=lost)
             self._ring.append(log.Level.WARN, SCOPE, text, now_ns, Room.LOSSES)
         self._ring.append(level, SCOPE, message, now_ns, room)
 

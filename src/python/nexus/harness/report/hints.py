@@ -10,17 +10,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from nexus.contract import marker
 from nexus.core.text import show
 from nexus.harness.report.event import Event
 from nexus.harness.summary import Deterministic
+from nexus.wire.line import start_of
 
 Cause = Callable[[Deterministic, Sequence[Event]], Iterator[str]]
 HINTS_MAX: Final = 6
 _NS_PER_MS: Final = 1_000_000
 
-_CRASH: Final = re.compile(r"kernel: service crashed .*|.*panic.*")
+_CRASH: Final = re.compile(f"{re.escape(start_of(marker.KERNEL_CRASHED))}.*|.*panic.*")
 _MISMATCH: Final = re.compile(r".*(identity mismatch|key mismatch) .*")
-_DENIED: Final = re.compile(r"dsoftbusd: remote proxy denied .*")
+_DENIED: Final = re.compile(re.escape(start_of(marker.PROXY_DENIED)) + ".*")
 
 
 def hints_of(run: Deterministic, events: Sequence[Event]) -> list[str]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
+from nexus.contract import audit
 from nexus.contract import state as contract
 from nexus.wire.log import Level
 from nexus.wire.state import VALUE_BYTES_MAX as STORED_BYTES_MAX
@@ -34,15 +34,8 @@ NAMESPACE: Final = contract.PEER_NAMESPACE
 _ESCAPES: Final = ("\0", "\\", "//", "/./", "/../")
 
 
-class Reject(Enum):
-    """Why a frame is not let through.  The values are words of the record."""
-
-    BAD_REQUEST = "bad_request"
-    UNAUTHENTICATED = "unauthenticated"
-    OUTSIDE_ACL = "outside_acl"
-    PREFIX_ESCAPE = "prefix_escape"
-    OVERSIZED = "oversized"
-
+# Why a frame is not let through.  The values are words of the record.
+Reject = contract.Reject
 
 # What the peer is told, in five bytes of version 1.
 STATUS: Final[Mapping[Reject, Status]] = {
@@ -54,8 +47,11 @@ STATUS: Final[Mapping[Reject, Status]] = {
 }
 
 _KEYED: Final = (Op.PUT, Op.GET, Op.DELETE, Op.LIST)
-_VERBS: Final[Mapping[Op, str]] = {Op.PUT: "put", Op.DELETE: "delete"}
-_ALLOW: Final = "allow"
+_VERBS: Final[Mapping[Op, str]] = {
+    Op.PUT: contract.Verb.PUT.value,
+    Op.DELETE: contract.Verb.DELETE.value,
+}
+_ALLOW: Final = contract.Ending.ALLOW.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +83,9 @@ class ChangeRecord:
     @property
     def message(self) -> str:
         """The text that logd gets."""
-        who = f"peer={self.peer} key={self.key_hash}"
-        return f"audit remote statefs {self.verb} {self.ending} {who}"
+        return audit.STATE_CHANGE.format(
+            verb=self.verb, ending=self.ending, peer=self.peer, key=self.key_hash
+        )
 
 
 def judge(is_authenticated: bool, frame: bytes) -> Request | Rejection:
@@ -109,9 +106,9 @@ def record_of(op: Op, outcome: Reject | Status, peer: str, key: str) -> ChangeRe
     if verb is None:
         return None
     if isinstance(outcome, Reject):
-        ending = f"reject {outcome.value}"
+        ending = f"{contract.Ending.REJECT.value} {outcome.value}"
     else:
-        ending = _ALLOW if outcome is Status.OK else "reject status"
+        ending = _ALLOW if outcome is Status.OK else contract.Ending.STATUS.value
     digest = hashlib.sha256(key.encode()).hexdigest()[:16] if key else "-"
     return ChangeRecord(verb, ending, peer, digest)
 
