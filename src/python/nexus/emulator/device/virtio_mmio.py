@@ -180,7 +180,7 @@ class VirtioMmio:
         if offset == R_QUEUE_SIZE:
             queue.size = value if 0 < value <= QUEUE_SIZE_MAX else queue.size
         elif offset == R_QUEUE_READY:
-            queue.is_ready = bool(value & 1)
+            queue.is_ready = bool(value)
         elif ring:
             shift = 32 if offset & 4 else 0
             kept = getattr(queue, ring) & ~(0xFFFF_FFFF << shift)
