@@ -1,7 +1,8 @@
 """`python -m nexus.bench pipeline`: what the pipeline itself costs, in clones of this repository.
 
     cold       everything built and tested from a fresh clone and an empty home; where the time goes
-    remote     a fresh clone that finds everything in a shared cache, against one with a warm store
+    remote     a fresh clone that finds everything in a shared cache, behind a link of 1 ms and
+               1 Gbit/s, against one with a warm store
     unchanged  `test ::` with nothing changed and the daemon running, against `list ::`
     edited     one constant of one guest service changed: which processes run again
 
@@ -18,12 +19,14 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
+from nexus.bench.link import linked
 from nexus.bench.machine import describe_machine
 from nexus.bench.pipeline_run import (
     PIPELINE,
@@ -36,6 +39,8 @@ from nexus.bench.pipeline_run import (
     shared_cache,
 )
 from nexus.entry.program import run_program
+
+ADDRESS_SETTING: Final = "PANTS_REMOTE_STORE_ADDRESS"
 
 COLD_SECONDS_MAX: Final = 600.0
 REMOTE_RATIO_MAX: Final = 1.5
@@ -124,11 +129,20 @@ def _measure(folder: Path, root: Path, rounds: int, clones: list[Clone]) -> Iter
         environment = {**environment_of(home), **PIPELINE}
         cold = make_clone(root, folder / "cold", {**environment, **settings})
         yield _cold(cold)
-        yield _remote(folder, root, rounds, environment, settings)
+        with behind_a_link(settings) as linked_settings:
+            yield _remote(folder, root, rounds, environment, linked_settings)
     daemon = Clone(cold.folder, environment_of(home))
     clones.append(daemon)
     yield _unchanged(daemon, rounds)
     yield _edited(daemon)
+
+
+@contextmanager
+def behind_a_link(settings: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The settings of a cache on this machine, as if it were on another."""
+    host, _, port = settings[ADDRESS_SETTING].rpartition(":")
+    with linked(int(port)) as near:
+        yield {**settings, ADDRESS_SETTING: f"{host}:{near}"}
 
 
 def _cold(clone: Clone) -> Figure:
