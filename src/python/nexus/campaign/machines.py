@@ -19,7 +19,7 @@ from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.harness.instruments import Instruments
 from nexus.harness.plan import MachinePlan, Plan, PlanError
-from nexus.scene.engine import REFERENCE, EngineCode
+from nexus.scene.engine import EngineCode
 from nexus.scene.machine import RecordedEntropy, options_of
 from nexus.simulation.entropy import EntropyStream
 from nexus.simulation.faults.drive import FaultyDrive
@@ -128,7 +128,7 @@ class Yard:
         saved = snapshot.save(self._machines[label])
         # A restored device takes what its guest has had from the source, which is not new here.
         self._is_restoring = True
-        options = self._options(label, Code(REFERENCE), observer)
+        options = self._options(label, self._code, observer)
         machine = self._machines[label] = snapshot.restore(options, saved)
         self._is_restoring = False
         return machine

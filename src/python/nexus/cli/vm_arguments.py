@@ -108,8 +108,10 @@ def parse(argv: Sequence[str]) -> Options:
     blob = given.native_blob or find_beside(NATIVE_INTERPRETER)
     engine = one_of("--engine", given.engine, ENGINES)
     if engine == AUTO:
-        is_watched = given.trace is not None or given.gdb is not None
-        engine = "reference" if is_watched else _fastest(blob, given.translations)
+        # A trace of every instruction leaves nothing to generated code but the way to Python.
+        engine = (
+            "reference" if given.trace == "instructions" else _fastest(blob, given.translations)
+        )
     if engine == "translated" and given.coverage is not None:
         engine = "native"  # Which does the same, and knows which instructions it has decoded.
     cache = given.translate_cache
@@ -179,9 +181,6 @@ def _check_together(options: Options) -> None:
     ):
         if path is not None and options.gdb is not None:
             raise UsageError(f"{option}: does not go with --gdb")
-    for option, wanted in (("--trace", options.trace), ("--gdb", options.gdb)):
-        if wanted is not None and options.engine in GENERATED:
-            raise UsageError(f"{option}: goes with --engine reference, which does the same slower")
     if options.engine in GENERATED and options.native_blob is None:
         raise UsageError(
             f"--engine {options.engine}: its code was not given; name it with --native-blob"

@@ -18,6 +18,7 @@ from nexus.cli.vm_support import (
     write_guest,
 )
 from nexus.emulator.gdb_packet import Deframer, Packet, encode
+from nexus.emulator.isa.assemble import assemble_with_symbols
 from nexus.emulator.program_support import EXIT
 
 GDB = shutil.which("gdb-multiarch")
@@ -48,7 +49,7 @@ def test_a_trace_of_traps_can_go_to_a_file(tmp_path: Path) -> None:
         (("--trace", "trap"), "did you mean 'traps'"),
         (("--trace-out", "x"), "goes with --trace"),
         (("--trace", "traps", "--gdb", "0"), "does not go with --gdb"),
-        (("--gdb", "0", "--engine", "native", "--native-blob", "x"), "--engine reference"),
+        (("--gdb", "0", "--engine", "native"), "name it with --native-blob"),
         (("--gdb", "70000"), "not a port"),
         (("--gdb", "no/such/folder/socket"), "--gdb: no/such/folder/socket"),
     ],
@@ -137,6 +138,62 @@ def test_when_the_debugger_leaves_the_guest_goes_on_unless_it_was_killed(
     assert debugged.end() == (exit_code, "seen\n" if exit_code == 6 else "")
 
 
+ENDLESS = """
+again:
+    addi s0, s0, 1
+    j again
+"""
+
+
+@pytest.mark.parametrize("leave", [b"D", b"D;1", None], ids=["detach", "detach-one", "lost"])
+@pytest.mark.parametrize("place", ["0", "socket"])
+def test_a_debugger_can_come_back_however_the_last_one_left(
+    tmp_path: Path, place: str, leave: bytes | None
+) -> None:
+    """The guest has gone on meanwhile, and no breakpoint of the first is left."""
+    where = place if place == "0" else str(tmp_path / "gdb")
+    debugged = Debugged(write_guest(tmp_path, ENDLESS), where)
+    again = assemble_with_symbols(ENDLESS)[1]["again"]
+    counted = []
+    for _ in range(3):
+        with connect(debugged.address) as connection:
+            assert ask(connection, b"?") == b"S05"
+            ask(connection, b"vCont;s")
+            counted.append(int.from_bytes(bytes.fromhex(ask(connection, b"p8").decode()), "little"))
+            assert ask(connection, b"Z0,%x,4" % again) == b"OK"
+            assert ask(connection, b"vCont;c") == b"S05"
+            if leave is not None:
+                assert ask(connection, leave) == b"OK"
+    assert counted == sorted(set(counted)), "it has gone on in between"
+    with connect(debugged.address) as connection:
+        assert ask(connection, b"vKill;1") == b"OK"
+    assert debugged.end()[0] == 130
+
+
+def test_a_client_that_is_lost_while_the_guest_runs_can_come_back(tmp_path: Path) -> None:
+    debugged = Debugged(write_guest(tmp_path, ENDLESS), "0")
+    with connect(debugged.address) as connection:
+        ask(connection, b"?")
+        connection.sendall(encode(b"c"))
+    with connect(debugged.address) as connection:
+        assert ask(connection, b"?") == b"S05"
+        # The past of the first debugger is not the second one's.
+        assert b"replaylog:begin" in ask(connection, b"bs")
+        assert ask(connection, b"vKill;1") == b"OK"
+    assert debugged.end()[0] == 130
+
+
+def connect(address: str) -> socket.socket:
+    """Connect as a debugger does to where the program says that it waits."""
+    if "/" in address:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(address)
+        return connection
+    host, port = address.split(":")
+    return socket.create_connection((host, int(port)), TIMEOUT_S)
+
+
 COUNT = f"""
     li s0, 5
     la s1, counter
@@ -168,8 +225,6 @@ def run_gdb(script: list[str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(GDB is None, reason="gdb-multiarch is not installed on this host")
 def test_gdb_itself_debugs_in_both_directions(tmp_path: Path) -> None:
-    from nexus.emulator.isa.assemble import assemble_with_symbols
-
     symbols = assemble_with_symbols(COUNT)[1]
     again, counter = symbols["again"], symbols["counter"]
     debugged = Debugged(write_guest(tmp_path, COUNT), "0")
@@ -230,8 +285,6 @@ here: fadd.d fa2, fa0, fa1
 
 @pytest.mark.skipif(GDB is None, reason="gdb-multiarch is not installed on this host")
 def test_gdb_itself_reads_and_changes_floating_point_registers(tmp_path: Path) -> None:
-    from nexus.emulator.isa.assemble import assemble_with_symbols
-
     here = assemble_with_symbols(FLOAT)[1]["here"]
     debugged = Debugged(write_guest(tmp_path, FLOAT), "0")
     script = [

@@ -20,8 +20,15 @@ from nexus.core.errors import UsageError
         (("--native-blob", "b", "--translations", "t"), "x86_64", "translated"),
         (("--native-blob", "b", "--translate-cache", "d"), "x86_64", "native"),
         (("--native-blob", "b"), "riscv64", "reference"),
-        (("--native-blob", "b", "--trace", "traps"), "x86_64", "reference"),
-        (("--native-blob", "b", "--gdb", "0"), "x86_64", "reference"),
+        (("--native-blob", "b", "--trace", "traps"), "x86_64", "native"),
+        (("--native-blob", "b", "--trace", "instructions"), "x86_64", "reference"),
+        (
+            ("--native-blob", "b", "--trace", "instructions", "--engine", "native"),
+            "x86_64",
+            "native",
+        ),
+        (("--native-blob", "b", "--gdb", "0"), "x86_64", "native"),
+        (("--native-blob", "b", "--translations", "t", "--gdb", "0"), "x86_64", "translated"),
         (("--native-blob", "b", "--engine", "reference"), "x86_64", "reference"),
     ],
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from nexus.cli import vm_arguments
 from nexus.cli.vm_arguments import Options
 from nexus.cli.vm_session import (
-    EXIT_DEADLOCK,
+    DEADLOCK,
     EXIT_HOST,
     EXIT_INTERRUPTED,
     EXIT_UNAVAILABLE,
@@ -119,10 +119,7 @@ def _run_parts(options: Options, parts: Parts, typed: bytes) -> Ending:
     if options.gdb is not None:
         from nexus.cli.vm_gdb import debug
 
-        session = debug(options, parts, typed, show)
-        if session is None:
-            return Ending(EXIT_INTERRUPTED)
-        return run_plain(session)
+        return debug(options, parts, typed, show)
     with tracing(options, parts) as (observer, tracer):
         machine = _power_on(options, parts, observer)
         if tracer is not None:
@@ -203,8 +200,8 @@ def run_plain(session: Session) -> Ending:
         show(output)
         if ending is not None:
             return ending
-        if session.sleeps_until_ns is None and not session.has_input:
-            return Ending(EXIT_DEADLOCK, "the guest waits for ever: no timer, and nobody types")
+        if session.waits_for_ever:
+            return DEADLOCK
 
 
 def _run_interactive(session: Session, terminal: Terminal) -> Ending:

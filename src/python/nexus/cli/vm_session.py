@@ -36,6 +36,9 @@ class Ending:
     details: tuple[str, ...] = ()  # Further lines, about the machine.
 
 
+DEADLOCK: Final = Ending(EXIT_DEADLOCK, "the guest waits for ever: no timer, and nobody types")
+
+
 class Search:
     """Looks for a text in a stream that comes in pieces."""
 
@@ -84,6 +87,16 @@ class Session:
     def has_input(self) -> bool:
         """Whether something typed has not reached the guest yet."""
         return bool(self._typed)
+
+    @property
+    def untyped(self) -> bytes:
+        """What was typed and has not reached the guest yet."""
+        return self._typed
+
+    @property
+    def waits_for_ever(self) -> bool:
+        """Whether nothing will ever happen, if nobody else types."""
+        return self.sleeps_until_ns is None and not self.has_input
 
     @property
     def sleeps_until_ns(self) -> int | None:

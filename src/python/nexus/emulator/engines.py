@@ -11,9 +11,9 @@ from nexus.emulator.reference.hart import Hart
 def hart_of(options: MachineOptions, ram: Ram, bus: Bus, start: int) -> Hart:
     """The hart of these options, about to execute `start`."""
     if options.observer is not None:
-        from nexus.emulator.observe import ObservedHart
+        from nexus.emulator.observed import make_hart as make_observed
 
-        return ObservedHart(ram, bus, start, options.observer, options.cpu)
+        return make_observed(ram, bus, start, options)
     if options.coverage is not None:
         from nexus.emulator.covered import make_hart
 

@@ -21,7 +21,8 @@ from nexus.emulator.gdb_threads import GdbThreads
 from nexus.emulator.history import History
 from nexus.emulator.observe import Hit
 
-# Between two looks at the debugger's socket: some ten milliseconds on the reference engine.
+# Between two looks at the debugger, unless its owner knows better: some ten milliseconds on the
+# reference engine.
 SLICE_STEPS: Final = 20_000
 
 _ERROR_ANNEX: Final = b"E00"
@@ -103,10 +104,10 @@ class GdbSession:
                 output += b"-"
         return output
 
-    def advance(self) -> bytes:
-        """Run a stretch; return the bytes to send, if it ended the run."""
+    def advance(self, steps: int = SLICE_STEPS) -> bytes:
+        """Run a stretch of at most so many steps; return the bytes to send, if it ended the run."""
         timeline = self._timeline
-        limit = timeline.position + SLICE_STEPS if self._step_to is None else self._step_to
+        limit = timeline.position + steps if self._step_to is None else self._step_to
         hit = timeline.advance(limit, is_resumed=self._is_resumed)
         self._is_resumed = False
         if hit is not None and hit.is_turn:
@@ -146,6 +147,11 @@ class GdbSession:
         """A stop reply, about a hart; without one, about the one whose turn it is."""
         said = self._threads.stopped(hart) + reason
         return b"T" + signal + said if said else b"S" + signal
+
+    @property
+    def position(self) -> int:
+        """Instructions executed."""
+        return self._timeline.position
 
     # -- Running ---------------------------------------------------------------------------------
 

@@ -226,10 +226,10 @@ class Machine:
         """A hart by its number, to look at and to change by hand."""
         return self._hart if self._turns is None else self._turns.core(number)
 
-    def stop_when_stuck(self) -> None:
+    def stop_when_stuck(self, is_wanted: bool = True) -> None:
         """From now on a loop of traps ends the run, if there is one hart to be caught in it."""
         # A hart that gets nowhere does not keep the others from it.
-        self._hart.stops_when_stuck = self._options.harts == 1
+        self._hart.stops_when_stuck = is_wanted and self._options.harts == 1
 
     @property
     def ram(self) -> Ram:

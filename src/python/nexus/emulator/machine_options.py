@@ -54,7 +54,7 @@ class MachineOptions:
     translations: bytes | None = None  # What native/translate.py made; for engine "translated".
     translation_source: TranslationSource | None = None  # Instead: who has them page by page.
     stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
-    observer: Observer | None = None  # For debuggers and traces; on the reference engine.
+    observer: Observer | None = None  # For debuggers and traces.
     coverage: Recorder | None = None  # Takes down what is executed.
     profile: Sampler | None = None  # Takes down where the machine is, now and then.
 
@@ -86,8 +86,6 @@ class MachineOptions:
             )
         if self.coverage and (self.observer or self.engine == "translated"):
             raise ValueError("coverage: does not go with an observer or engine='translated'")
-        if self.observer is not None and self.engine != "reference":
-            raise ValueError(f"observer: expected with engine='reference', not {self.engine!r}")
 
     @property
     def identity(self) -> bytes:

@@ -1,8 +1,8 @@
 """A hart that can be watched: stop before an instruction, after an access, tell about every trap.
 
-It is the reference engine with hooks, so what is seen is what every engine does.  Blocks of code
-still run compiled where nothing is watched: a page without breakpoints, and no hook on
-instructions or data.
+The hooks are the same on every engine, and so is what is seen.  On the reference engine blocks of
+code still run compiled where nothing is watched: a page without breakpoints, and no hook on
+instructions or data.  `native/observed.py` has the other engines.
 """
 
 from __future__ import annotations
@@ -65,14 +65,10 @@ class Observer:
         return self.on_instruction is not None or bool(self.watches)
 
 
-class ObservedHart(Hart):
-    """The reference engine, telling an observer."""
+class ObservingHart(Hart):
+    """What the engines have in common when they tell an observer."""
 
-    def __init__(
-        self, ram: Ram, bus: Bus, entry: int, observer: Observer, cpu: Cpu = RV64IMAC
-    ) -> None:
-        super().__init__(ram, bus, entry, cpu=cpu)
-        self.observer = observer
+    observer: Observer
 
     def run(self, budget: int) -> int:
         """Execute up to `budget` steps, unless this is the turn that somebody waits for."""
@@ -82,52 +78,6 @@ class ObservedHart(Hart):
             observer.hit = Hit(self.state[s.PC], is_turn=True)
             return 0
         return super().run(budget)
-
-    def _run_blocks(self) -> None:
-        observer = self.observer
-        if observer.needs_every_step:
-            return
-        if observer.breakpoints:
-            page = self.state[s.PC] >> 12
-            if any(address >> 12 == page for address in observer.breakpoints):
-                return
-            self._run_block()
-            return
-        super()._run_blocks()
-
-    def _run_block(self) -> None:
-        """Run one compiled block: the next one may be in a page with breakpoints."""
-        entry = self._context.blocks.get(self.state[s.PC])
-        if entry is None or entry.run is None or entry.length > self._left:
-            return
-        left = self._left
-        self._left = entry.length
-        try:
-            super()._run_blocks()
-        finally:
-            self._left += left - entry.length
-
-    def _run_slowly(self) -> None:
-        observer = self.observer
-        state = self.state
-        if self._stops_here():
-            return
-        is_first = True
-        for operation in self._operations():
-            if not is_first and self._stops_here():
-                return
-            is_first = False
-            pc = state[s.PC]
-            if observer.on_instruction is not None:
-                observer.on_instruction(pc)
-            try:
-                state[s.PC] = operation[0](self, state, *operation[1:], pc)
-            except TrapError as trap:
-                self._trap(trap)
-            self._left -= 1
-            if self.attention or self.leave:
-                self._attend()
-                return
 
     def _stops_here(self) -> bool:
         observer = self.observer
@@ -187,3 +137,59 @@ class ObservedHart(Hart):
         value = super().load_reserved(address, size)
         self._touched(address, size, READ)
         return value
+
+
+class ObservedHart(ObservingHart):
+    """The reference engine, telling an observer."""
+
+    def __init__(
+        self, ram: Ram, bus: Bus, entry: int, observer: Observer, cpu: Cpu = RV64IMAC
+    ) -> None:
+        super().__init__(ram, bus, entry, cpu=cpu)
+        self.observer = observer
+
+    def _run_blocks(self) -> None:
+        observer = self.observer
+        if observer.needs_every_step:
+            return
+        if observer.breakpoints:
+            page = self.state[s.PC] >> 12
+            if any(address >> 12 == page for address in observer.breakpoints):
+                return
+            self._run_block()
+            return
+        super()._run_blocks()
+
+    def _run_block(self) -> None:
+        """Run one compiled block: the next one may be in a page with breakpoints."""
+        entry = self._context.blocks.get(self.state[s.PC])
+        if entry is None or entry.run is None or entry.length > self._left:
+            return
+        left = self._left
+        self._left = entry.length
+        try:
+            super()._run_blocks()
+        finally:
+            self._left += left - entry.length
+
+    def _run_slowly(self) -> None:
+        observer = self.observer
+        state = self.state
+        if self._stops_here():
+            return
+        is_first = True
+        for operation in self._operations():
+            if not is_first and self._stops_here():
+                return
+            is_first = False
+            pc = state[s.PC]
+            if observer.on_instruction is not None:
+                observer.on_instruction(pc)
+            try:
+                state[s.PC] = operation[0](self, state, *operation[1:], pc)
+            except TrapError as trap:
+                self._trap(trap)
+            self._left -= 1
+            if self.attention or self.leave:
+                self._attend()
+                return

@@ -23,6 +23,10 @@ from nexus.emulator.snapshot import restore, save
 
 # A tenth of a second of the slowest engine: what a step backwards takes at most, at first.
 INTERVAL_STEPS: Final = 100_000
+# With a stopwatch: the interval doubles while it takes less than so many times as long as taking a
+# checkpoint, which is a twentieth of the time then, and halves if it takes ten times that.
+WORTH: Final = 20
+WORTH_MAX: Final = 200
 # When there are more, every other one goes and the interval doubles.
 CHECKPOINTS_MAX: Final = 32
 CHECKPOINT_BYTES_MAX: Final = 1 << 29
@@ -47,10 +51,18 @@ class Timeline:
         self,
         make_options: Callable[[Observer], MachineOptions],
         interval_steps: int = INTERVAL_STEPS,
+        stopwatch: Callable[[], float] | None = None,
     ) -> None:
-        """Power a machine on.  `make_options` is called for every new one, with fresh sources."""
+        """Power a machine on.  `make_options` is called for every new one, with fresh sources.
+
+        `stopwatch` tells the seconds that the process has worked.  How far checkpoints lie apart
+        follows it, so that they cost a small part of the run on engines of any speed; nothing else
+        does, and no position can be gone to that could not be without it.
+        """
         self._make_options = make_options
-        self._interval = interval_steps
+        self._interval = self._interval_min = interval_steps
+        self._stopwatch = stopwatch
+        self._taken_at = self._cost = 0.0
         self.observer = Observer()
         self.machine = Machine(make_options(self.observer))
         self._log: list[tuple[int, bytes]] = []  # What was typed, and when, in ns.
@@ -100,6 +112,18 @@ class Timeline:
         self.observer.breakpoints.clear()
         self.observer.watches.clear()
         self.observer.hit = self.observer.awaited = None
+
+    def rejoin(self, untyped: bytes) -> None:
+        """Somebody else has run the machine for a while: history begins where it is now.
+
+        They have shown what the guest printed, and leave what they were to type.
+        """
+        self._log.clear()
+        self._typed_count = 0
+        self._pending = untyped
+        self._stopped_at = -1
+        self.machine.settle()
+        self._checkpoints = [self._checkpoint()]
 
     def edited(self) -> None:
         """Registers or memory were changed by hand: forget the past and the input to come."""
@@ -274,11 +298,30 @@ class Timeline:
 
     def _checkpoint(self) -> Checkpoint:
         self._take_console()
-        return Checkpoint(self.position, save(self.machine), self._typed_count, self._printed)
+        began = self._worked()
+        snapshot = save(self.machine)
+        self._taken_at = self._worked()
+        self._cost = self._taken_at - began
+        return Checkpoint(self.position, snapshot, self._typed_count, self._printed)
+
+    def _worked(self) -> float:
+        return 0.0 if self._stopwatch is None else self._stopwatch()
+
+    def _is_worth_it(self) -> bool:
+        """Whether the last interval has taken long enough for a checkpoint; adapts the next one."""
+        took = self._worked() - self._taken_at
+        if took < WORTH * self._cost:
+            self._interval *= 2
+            return False
+        if took > WORTH_MAX * self._cost:
+            self._interval = max(self._interval // 2, self._interval_min)
+        return True
 
     def _remember(self) -> None:
         """Take a checkpoint here, unless there is a later one from before we went back."""
         if self._checkpoints[-1].position >= self.position:
+            return
+        if self._stopwatch is not None and not self._is_worth_it():
             return
         self._checkpoints.append(self._checkpoint())
         size = sum(len(checkpoint.snapshot) for checkpoint in self._checkpoints)

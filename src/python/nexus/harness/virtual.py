@@ -163,8 +163,8 @@ def boot(
 ) -> VirtualEngine:
     """Power on the plan's machines on the named engine of the emulator.
 
-    `debuggers` (label -> port or unix socket) are awaited; a debugged machine runs on the
-    reference interpreter, which does the same.  With `instruments`, machines are recorded.
+    `debuggers` (label -> port or unix socket) are awaited.  With `instruments`, machines are
+    recorded.
 
     Raises:
         PlanError: an image is none, or the native code is not this version's.
@@ -201,12 +201,11 @@ def boot(
     }
 
     def make(machine: MachinePlan, observer: Observer | None = None) -> EmulatedMachine:
-        chosen = engine if observer is None else REFERENCE
         options = options_of(
             machine,
             drives[machine.label],
             entropy[machine.label],
-            EngineCode(chosen, native_code, translations),
+            EngineCode(engine, native_code, translations),
             observer,
         )
         return EmulatedMachine(

@@ -1,20 +1,15 @@
-"""Connects one debugger, by a port of the loopback interface or a unix socket, to a session."""
+"""Where debuggers connect: a port of the loopback interface, or a unix socket."""
 
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from nexus.emulator.gdb_session import GdbSession, State
-
 LOOPBACK: Final = "127.0.0.1"
 PORT_MAX: Final = 65535
-_READ_BYTES: Final = 1 << 16
 
 
 class ListenError(ValueError):
@@ -22,7 +17,7 @@ class ListenError(ValueError):
 
 
 class GdbServer:
-    """A place where one debugger may connect; closed, it leaves no file behind."""
+    """A place where debuggers may connect; closed, it leaves no file behind."""
 
     def __init__(self, where: str) -> None:
         """Listen on a port (0: any that is free), or on a unix socket of this path.
@@ -56,10 +51,13 @@ class GdbServer:
         name = self._socket.getsockname()
         return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
 
+    def fileno(self) -> int:
+        """For `select`: readable when a debugger is waiting."""
+        return self._socket.fileno()
+
     def accept(self) -> socket.socket:
-        """Wait for the debugger; nobody else can connect from then on."""
+        """Wait for the next debugger; others may connect, and wait for their turn."""
         connection, _ = self._socket.accept()
-        self.close()
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
@@ -73,26 +71,3 @@ class GdbServer:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_ino == inode:
                     path.unlink()
-
-
-def serve(server: GdbServer, session: GdbSession, on_progress: Callable[[], None]) -> None:
-    """Wait for one debugger and serve it until it leaves; a lost connection is a detaching.
-
-    `on_progress` is called whenever the guest may have printed something.
-    """
-    with server.accept() as connection:
-        while session.state in (State.STOPPED, State.RUNNING):
-            is_running = session.state is State.RUNNING
-            ready, _, _ = select.select([connection], [], [], 0 if is_running else None)
-            if ready:
-                data = connection.recv(_READ_BYTES)
-                if not data:
-                    return
-                reply = session.feed(data)
-            else:
-                reply = session.advance()
-            if reply:
-                on_progress()  # Before the debugger says that it stopped.
-                connection.sendall(reply)
-            elif is_running:
-                on_progress()

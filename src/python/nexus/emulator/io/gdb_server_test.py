@@ -11,7 +11,7 @@ import pytest
 from nexus.emulator.io.gdb_server import GdbServer, ListenError
 
 
-def test_a_unix_socket_is_gone_once_the_debugger_is_there(tmp_path: Path) -> None:
+def test_a_unix_socket_is_there_until_the_run_has_ended(tmp_path: Path) -> None:
     where = tmp_path / "gdb"
     server = GdbServer(str(where))
     assert server.address == str(where)
@@ -19,10 +19,11 @@ def test_a_unix_socket_is_gone_once_the_debugger_is_there(tmp_path: Path) -> Non
     with socket.socket(socket.AF_UNIX) as debugger:
         debugger.connect(str(where))
         with server.accept() as connection:
-            assert not where.exists()
+            assert where.is_socket(), "for the one that comes next"
             debugger.sendall(b"+")
             assert connection.recv(1) == b"+"
     server.close()
+    assert not where.exists()
 
 
 def test_a_unix_socket_is_gone_if_no_debugger_ever_came(
@@ -45,11 +46,13 @@ def test_the_socket_of_a_later_run_stays(tmp_path: Path) -> None:
     assert not where.exists()
 
 
-def test_a_port_is_taken_by_one_debugger() -> None:
+def test_a_port_is_for_one_debugger_after_the_other() -> None:
     server = GdbServer("0")
     host, port = server.address.split(":")
-    with socket.create_connection((host, int(port))):
-        server.accept().close()
+    for _ in range(2):
+        with socket.create_connection((host, int(port))):
+            server.accept().close()
+    server.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Final
 
-from nexus.emulator import board, memory
+from nexus.emulator import board, memory, observe
 from nexus.emulator.device import clint, fw_cfg, plic, uart
 from nexus.emulator.isa import cpu
 from nexus.emulator.native import layout
@@ -36,6 +36,8 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **_numbers(uart, "UART_REGISTER_"),
     **_numbers(mmu, "MMU_"),
     **_numbers(layout),
+    "WATCH_READ": observe.READ,
+    "WATCH_ANY": observe.READ | observe.WRITE,
     **{f"CAUSE_{cause.name}": int(cause) for cause in trap.Cause},
     **{f"EXIT_{reason.name}": int(reason) for reason in layout.Exit},
     "PLIC_BASE": board.PLIC_BASE,

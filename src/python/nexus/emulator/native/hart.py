@@ -6,6 +6,7 @@ executes that one instruction, and generated code goes on after it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from nexus.emulator.bus import Bus
@@ -162,6 +163,10 @@ class NativeHart(Hart):
         elif reason == layout.Exit.REGION:
             first, length = state[layout.LOW], state[layout.HIGH]
             self._give_up_regions(state[layout.FRESH_PAGE], first, first + length - 1)
+        elif reason == layout.Exit.STOPS:
+            self._find_stops(state[layout.FRESH_PAGE])
+        elif reason == layout.Exit.ATTEND:
+            self._attend()
 
     def _sample(self, source: TranslationSource) -> None:
         """A slice ends: say where, if that is easily told."""
@@ -176,13 +181,20 @@ class NativeHart(Hart):
         assert self._translations is not None
         content = self.ram.buffer[number << PAGE_SHIFT : number + 1 << PAGE_SHIFT]
         place = self._record(number, 0) - self._pool.start
-        found = self._translations.find(content)
+        found = self._usable(number, self._translations.find(content))
         for at, slot, _ in found:
             self._pool.memory[place + at : place + at + layout.SLOT_BYTES] = slot
         if found:
             self._set_regions(number, list(found))
             self.ram.marks[number] |= MARK_CODE
             self._drop_caches()  # They may let stores to the page through.
+
+    def _usable(self, number: int, found: Sequence[Found]) -> Sequence[Found]:
+        """What of a page's translation may run; all of it, unless somebody wants to stop there."""
+        return found
+
+    def _find_stops(self, number: int) -> None:
+        """A page with stops is about to be executed; who has stops overrides this."""
 
     def _give_up_regions(self, number: int, first: int, last: int) -> None:
         """The guest is about to write to what was translated: interpret it from now on."""

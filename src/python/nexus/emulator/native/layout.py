@@ -77,10 +77,20 @@ from nexus.emulator.reference.state import STATE_WORDS
     FILE_BYTES,  # and how many there are.
     ALONE,  # Nonzero if there is one hart: registers of interrupts are the running hart's then.
     FUSED_UNIT,  # Nonzero if the host has a unit for fused sums.
-) = range(STATE_WORDS, STATE_WORDS + 38)
+    # Of an observer; see `native/stops.py`.
+    TELLS,  # Nonzero: leave traps and interrupts to Python, which tells about them.
+    STOPS,  # Host address of where to stop, and how many words there are.
+    STOP_COUNT,
+    STOP_PAGES,  # Host address of the pages that these are in, and how many there are:
+    STOP_PAGE_COUNT,  # two words each, the virtual page and the page of RAM that Python knows.
+    STOP_PLACES,  # Host address of where in RAM these have been found, and how many there are.
+    STOP_PLACE_COUNT,
+    WATCHES,  # Host address of the data to watch, and how much there is:
+    WATCH_COUNT,  # three words each, first and last address and the accesses, as in `observe.py`.
+) = range(STATE_WORDS, STATE_WORDS + 47)
 
 # Two words for each bank: mode and satp.
-KEYS: Final = FUSED_UNIT + 1
+KEYS: Final = WATCH_COUNT + 1
 BANK_COUNT: Final = 8
 # Of the interrupt controller: see `device/plic.py`.
 PLIC: Final = KEYS + 2 * BANK_COUNT
@@ -155,10 +165,12 @@ class Exit(IntEnum):
     PAGE = 3  # A page is about to be executed for the first time.
     REGION = 4  # The instruction at pc is about to store to what was translated.
     TRAP = 5  # A trap was entered, and the chain of traps has become long.
+    STOPS = 6  # A page with a stop is about to be executed where Python has not seen it yet.
+    ATTEND = 7  # An interrupt may be due, and somebody wants to hear of it.
 
 
 # Raise when generated code changes in a way that its inputs below do not show.
-GENERATOR_VERSION: Final = 12
+GENERATOR_VERSION: Final = 13
 
 
 def table_digest() -> bytes:

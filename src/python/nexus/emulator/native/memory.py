@@ -12,6 +12,8 @@ _MISSES: Final = """
 def load_miss():
     address = state[ACCESS]
     length = state[ACCESS_LAST] - address + 1
+    if unlikely(state[WATCH_COUNT]) and watched(address, state[ACCESS_LAST], WATCH_READ):
+        become(slow)
     if (address & 4095) + length > 4096:
         become(load_across)
     offset = translate(address, MMU_LOAD, length)
@@ -24,12 +26,17 @@ def load_miss():
         become(after_trap)
     window = bank + (address >> 12 & TLB_ENTRIES - 1) * WINDOWS_BYTES
     host = state[RAM_HOST] + (offset & ~4095)
+    if unlikely(state[WATCH_COUNT]):
+        spare_watched(address, WATCH_READ)
     set_window(window, address & ~4095, host, state[LOW], state[HIGH])
     dispatch()
 
 def store_miss():
     address = state[ACCESS]
     length = state[ACCESS_LAST] - address + 1
+    # Atomics read through a store's window, so that it is closed to whatever is watched.
+    if unlikely(state[WATCH_COUNT]) and watched(address, state[ACCESS_LAST], WATCH_ANY):
+        become(slow)
     if (address & 4095) + length > 4096:
         become(store_across)
     offset = translate(address, MMU_STORE, length)
@@ -50,6 +57,8 @@ def store_miss():
         become(store_over_region)
     if dropped:
         bank = switch_context()
+    if unlikely(state[WATCH_COUNT]):
+        spare_watched(address, WATCH_ANY)
     low = max(state[LOW], free_below(offset))
     high = min(state[HIGH], free_above(offset + length - 1))
     if unlikely(low > first or high < first + length):

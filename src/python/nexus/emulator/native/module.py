@@ -14,6 +14,7 @@ from nexus.emulator.native.pages import page_handlers, page_routines
 from nexus.emulator.native.processor import Processor
 from nexus.emulator.native.processor_source import fused_units, way_in
 from nexus.emulator.native.registers import register_handlers, register_routines
+from nexus.emulator.native.stops import stops
 from nexus.emulator.native.system import clock_routines, csr_handlers
 from nexus.emulator.native.traps import trap_handlers, trap_routines
 from nexus.emulator.native.walk import walks
@@ -40,6 +41,7 @@ def module_text(processor: Processor) -> str:
         *contexts(),
         *coherence(),
         *walks(),
+        *stops(),
         *decoder.functions(),
     ]
     return "\n".join(parts) + METADATA

@@ -15,11 +15,22 @@ def fetch():
         state[WHY] = EXIT_BUDGET
         leave()
     address = state[PC]
+    marked = 0
+    if unlikely(state[STOP_PAGE_COUNT]):
+        marked = stop_page(address)
+        if marked and holds(state[STOPS], state[STOP_COUNT], address):
+            become(unseen)
     offset = translate(address, MMU_FETCH, 2)
     if lts(offset, 0):
         is_page = offset == REFUSED_PAGE
         enter_trap(CAUSE_INSTRUCTION_PAGE if is_page else CAUSE_INSTRUCTION_ACCESS, address, left)
         become(after_trap)
+    if unlikely(marked):
+        if u64[marked + 8] != offset >> 12:
+            state[FRESH_PAGE] = offset >> 12
+            state[LEFT] = left
+            state[WHY] = EXIT_STOPS
+            leave()
     guard = 0
     if state[LOW] != 0 or state[HIGH] != 4096:
         guard = state[PMP_EPOCH] << 2 | state[PRIVILEGE]
@@ -61,6 +72,9 @@ def undecoded():
     place = slot - page >> 3
     code = u64[page + TAIL_RAM]
     offset = code - state[RAM_HOST] + place
+    if unlikely(state[STOP_PLACE_COUNT]):
+        if holds(state[STOP_PLACES], state[STOP_PLACE_COUNT], offset):
+            become(slow)
     if u64[page + TAIL_GUARD]:
         if not protected(RAM_BASE + offset, MMU_FETCH, 2, state[PRIVILEGE]):
             state[PC] = pc()
@@ -118,7 +132,10 @@ def cross():
     go(pc())
 
 def after_trap():
-    # The reference looks at long chains of traps.
+    # The reference looks at long chains of traps, and tells about traps if somebody listens: then
+    # the trap has not been entered, and it executes the instruction.
+    if unlikely(state[TELLS]):
+        become(unseen)
     left -= 1
     if unlikely(state[CHAIN_COUNT] >= state[CHAIN_LOOK]) and state[CHAIN_LOOK]:
         state[LEFT] = left
@@ -130,6 +147,12 @@ def after_trap():
 def slow():
     # Return to Python before the instruction in the slot.
     state[PC] = pc()
+    state[LEFT] = left
+    state[WHY] = EXIT_SLOW
+    leave()
+
+def unseen():
+    # The same before the instruction at the state's pc, whose slot is not known.
     state[LEFT] = left
     state[WHY] = EXIT_SLOW
     leave()

@@ -10,6 +10,8 @@ from nexus.emulator.native.routine import handlers, routines
 _ENTRY: Final = """
 def enter_trap(cause, value, left):
     # A synchronous trap, of the step that begins with so many left.
+    if unlikely(state[TELLS]):
+        return 0
     enter_handler(cause, value, state[MEDELEG] >> cause & 1)
     note_trap(state[TICKS_END] - left)
     return 0
@@ -97,6 +99,10 @@ def attend():
     # Mode, enable bits or pending bits may have changed: go on as they say.
     waiting = pending()
     if waiting:
+        if unlikely(state[TELLS]):
+            state[LEFT] = left
+            state[WHY] = EXIT_ATTEND
+            leave()
         interrupt(waiting)
     bank = switch_context()
     go(state[PC])
