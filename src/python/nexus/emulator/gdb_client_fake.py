@@ -7,6 +7,7 @@ from typing import Final
 from nexus.emulator.gdb_packet import Deframer, Packet, encode
 from nexus.emulator.gdb_session import GdbSession, State
 from nexus.emulator.isa.assemble import assemble_with_symbols
+from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.observe import Observer
 from nexus.emulator.program_support import EXIT, program
@@ -16,12 +17,14 @@ from nexus.emulator.timeline import Timeline
 class Client:
     """Speaks to a session as GDB would."""
 
-    def __init__(self, text: str, harts: int = 1) -> None:
+    def __init__(self, text: str, harts: int = 1, cpu: Cpu = RV64IMAC) -> None:
         kernel = program(text)
         self.symbols = assemble_with_symbols(text)[1]
 
         def options(observer: Observer) -> MachineOptions:
-            return MachineOptions(kernel=kernel, ram_bytes=1 << 20, harts=harts, observer=observer)
+            return MachineOptions(
+                kernel=kernel, ram_bytes=1 << 20, harts=harts, cpu=cpu, observer=observer
+            )
 
         self.timeline = Timeline(options, 50)
         self.session = GdbSession(self.timeline)

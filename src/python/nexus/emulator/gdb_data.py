@@ -13,6 +13,8 @@ from nexus.emulator.inspect import read_memory_from, write_memory
 
 ERROR_ARGUMENT: Final = b"E16"  # EINVAL
 _ERROR_MEMORY: Final = b"E0e"  # EFAULT
+# A register without a value.
+_UNAVAILABLE: Final = b"x" * (2 * gdb_target.WORD_BYTES)
 
 
 class GdbData:
@@ -42,7 +44,10 @@ class GdbData:
 
     def read_one(self, rest: bytes) -> bytes:
         """`p`: one register."""
-        value = gdb_target.read_register(self._threads.core, number(rest))
+        which = number(rest)
+        if gdb_target.is_unavailable(self._threads.core, which):
+            return _UNAVAILABLE
+        value = gdb_target.read_register(self._threads.core, which)
         return ERROR_ARGUMENT if value is None else _hex(value)
 
     def write_one(self, rest: bytes) -> bytes:

@@ -12,6 +12,7 @@ from typing import Final
 
 from nexus.emulator import gdb_target
 from nexus.emulator.gdb_data import ERROR_ARGUMENT, GdbData
+from nexus.emulator.gdb_monitor import GdbMonitor
 from nexus.emulator.gdb_number import content, pair
 from nexus.emulator.gdb_packet import PACKET_BYTES_MAX, Again, Bad, Break, Deframer, Packet, encode
 from nexus.emulator.gdb_points import BREAKPOINTS_MAX as BREAKPOINTS_MAX  # A session's bound.
@@ -29,9 +30,6 @@ _ERROR_ANNEX: Final = b"E00"
 _TRAP: Final = b"05"
 _INTERRUPTED: Final = b"02"
 _BEGIN: Final = b"replaylog:begin;"
-
-# How much of a command that is unknown its answer repeats.
-_SHOWN_BYTES_MAX: Final = 40
 
 _FEATURES: Final = (
     b"PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;ReverseStep+;ReverseContinue+;"
@@ -63,6 +61,7 @@ class GdbSession:
         self._points = GdbPoints(timeline.observer)
         self._threads = GdbThreads(timeline)
         self._stop_reason = self._signal(_TRAP)
+        self._monitor = GdbMonitor(timeline, self._threads)
         data = GdbData(timeline, self._threads)
         self._commands: dict[bytes, Callable[[bytes], bytes | None]] = {
             b"?": lambda rest: self._stop_reason,
@@ -232,23 +231,10 @@ class GdbSession:
         if name == b"Xfer" and argument.startswith(b"features:read:"):
             return self._description(*argument.split(b":")[2:])
         if rest.startswith(b"Rcmd,"):
-            return self._monitor(content(rest[5:]))
+            return self._monitor.answer(content(rest[5:])).encode().hex().encode()
         if rest == b"Attached":
             return b"1"
         return self._threads.query(rest) or b""
-
-    def _monitor(self, text: bytes) -> bytes:
-        """`monitor position`: where we are, and how far back we can go."""
-        timeline = self._timeline
-        if text.strip() != b"position":
-            shown = text[:_SHOWN_BYTES_MAX].decode(errors="replace").strip()
-            return f"{shown!r} is unknown; expected position\n".encode().hex().encode()
-        machine = timeline.machine
-        said = (
-            f"{timeline.position} instructions, {machine.now_ns} ns; "
-            f"history from {timeline.beginning}\n"
-        )
-        return said.encode().hex().encode()
 
     def _set(self, rest: bytes) -> bytes:
         if rest == b"StartNoAckMode":
@@ -261,7 +247,7 @@ class GdbSession:
         offset, length = pair(wanted[-1])
         if wanted[:-1] != (b"target.xml",):
             return _ERROR_ANNEX
-        text = gdb_target.target_xml(self._threads.core)
+        text = gdb_target.target_xml()
         if offset > len(text):
             return ERROR_ARGUMENT
         more = offset + length < len(text)
