@@ -47,19 +47,19 @@ def _workloads(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
         return []
     engines = list(next(iter(figures.values())))
     rows = []
-    ratios: dict[str, list[float]] = {engine: [] for engine in engines}
     for name, found in figures.items():
         cells = [name]
         for engine in engines:
             mips = found[engine]["mips"]
-            ratio = mips / found[_QEMU]["mips"] if _QEMU in found else None
-            cells.append(f"{mips:.0f}" + (f" ({ratio:.2f})" if ratio is not None else ""))
-            if ratio is not None and WORKLOADS[name].is_compute:
-                ratios[engine].append(ratio)
+            ratio = f" ({mips / found[_QEMU]['mips']:.2f})" if _QEMU in found else ""
+            cells.append(f"{mips:.0f}{ratio}")
         rows.append(cells)
-    if all(ratios.values()):
-        means = [f"({geometric_mean(ratios[engine]):.2f})" for engine in engines]
-        rows.append(["geometric mean of the compute workloads", *means])
+    own = [name for name in figures if WORKLOADS[name].is_compute]
+    others = [name for name in figures if WORKLOADS[name].is_held_out]
+    for label, names in (("the compute workloads", own), ("those held out", others)):
+        if names and _QEMU in engines:
+            means = [_mean(figures, names, engine) for engine in engines]
+            rows.append([f"geometric mean of {label}", *means])
     steady = _table(["steady state, MIPS (QEMU = 1)", *engines], rows)
     whole = [engine for engine in engines if engine != "reference"]  # Its runs are shorter.
     walls = [
@@ -67,6 +67,12 @@ def _workloads(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for name, found in figures.items()
     ]
     return [*steady, "", *_table(["whole process, s", *whole], walls)]
+
+
+def _mean(figures: Mapping[str, Mapping[str, Any]], names: list[str], engine: str) -> str:
+    """The mean ratio of an engine's rates to QEMU's."""
+    ratios = [figures[name][engine]["mips"] / figures[name][_QEMU]["mips"] for name in names]
+    return f"({geometric_mean(ratios):.2f})"
 
 
 def _pairs(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.bench.guest_float import LINEAR_ALGEBRA
+from nexus.bench.guest_held_out import BITS, HASHES, bytecode, limbs
 from nexus.bench.guest_paging import PAGING
 from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
@@ -254,6 +255,7 @@ class Workload:
     source: Callable[[], str]
     rounds: int  # About 0.2 s on QEMU on a machine of 2026.
     is_compute: bool = True
+    is_held_out: bool = False  # Computes too, and has a mean of its own.
     harts: int = 1
 
     def elf(self, divisor: int = 1) -> bytes:
@@ -262,11 +264,19 @@ class Workload:
         return executable(assemble(start + self.source() + _FINISH))
 
 
+def _held_out(source: Callable[[], str], rounds: int) -> Workload:
+    return Workload(source, rounds, is_compute=False, is_held_out=True)
+
+
 WORKLOADS: Final[Mapping[str, Workload]] = {
     "integer": Workload(lambda: _INTEGER, 250),
     "memory": Workload(lambda: _MEMORY, 500),
     "crypto": Workload(_crypto, 200_000),
     "calls": Workload(lambda: _CALLS, 5000),
+    "held out: bytecode": _held_out(bytecode, 4000),
+    "held out: bits": _held_out(lambda: BITS, 250),
+    "held out: hashes": _held_out(lambda: HASHES, 5000),
+    "held out: limbs": _held_out(limbs, 800_000),
     # Not among the compute workloads whose mean is followed since before it was there.
     "linear algebra": Workload(lambda: LINEAR_ALGEBRA, 400, is_compute=False),
     "traps": Workload(lambda: PAGING, 200_000, is_compute=False),
