@@ -19,6 +19,7 @@ from nexus.bench.guest_harts import HARTS
 from nexus.bench.guest_kernel import DISK_BYTES, KERNEL
 from nexus.bench.guest_workload import EMPTY, WORKLOADS
 from nexus.bench.process import Cost, run
+from nexus.contract.node import DeviceSlot
 from nexus.harness.qemu_command import PROGRAM
 
 # The reference is hundreds of times slower; its rate is measured on shorter runs.
@@ -222,7 +223,7 @@ def _qemu_disk(path: str) -> tuple[str, ...]:
     return (
         *("-global", "virtio-mmio.force-legacy=false"),
         *("-drive", f"file={path},if=none,id=disk,format=raw"),
-        *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.2"),
+        *("-device", f"virtio-blk-device,drive=disk,bus=virtio-mmio-bus.{int(DeviceSlot.STATE)}"),
     )
 
 

@@ -24,6 +24,7 @@ from nexus.cli.vm_cpu import qemu_cpu_of
 from nexus.cli.vm_drives import DriveOption
 from nexus.cli.vm_machine import read
 from nexus.cli.vm_session import EXIT_HOST, Ending, Search, ending_of
+from nexus.contract.node import DeviceSlot
 from nexus.core.errors import UsageError
 from nexus.core.text import printable
 from nexus.emulator.elf import ImageError
@@ -62,7 +63,7 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
         *("-global", "virtio-mmio.force-legacy=false"),
         *("-serial", "mon:stdio" if is_terminal else "stdio"),
-        *("-device", "virtio-rng-device,bus=virtio-mmio-bus.1"),
+        *("-device", f"virtio-rng-device,bus=virtio-mmio-bus.{int(DeviceSlot.ENTROPY)}"),
     ]
     for name, path in options.fw_cfg.items():
         words += ["-fw_cfg", f"name={name},file={_escape(path)}"]

@@ -17,6 +17,7 @@ from nexus.config.bus_rules import Allowance, BusPeer, find_duplicates, find_one
 from nexus.config.error import Problem, show, show_key
 from nexus.config.keys import FileKey
 from nexus.config.node import Bundles, DSoftBus, NodeConfig, Peer, Policy, Selftest, StateShares
+from nexus.contract.node import DeviceSlot
 from nexus.core.errors import did_you_mean
 
 Problems = Iterator[Problem]
@@ -137,6 +138,13 @@ def _drives(node: NodeConfig) -> Problems:
         yield Problem("state", "expected exactly one of disk_kib and disk")
 
 
+# Tables that take a slot of the board, which no other drive may have then.
+_DRIVES: Final = (
+    ("state", int(DeviceSlot.STATE)),
+    ("packages", int(DeviceSlot.PACKAGES)),
+)
+
+
 def _boot(node: NodeConfig) -> Problems:
     if node.boot.kernel is not None and node.node.image != "system":
         yield Problem("boot.kernel", f"{show(node.boot.kernel)}; node.image names another one")
@@ -144,7 +152,7 @@ def _boot(node: NodeConfig) -> Problems:
         where = f"boot.drive[{index}]"
         if (drive.image is None) == (drive.disk_kib is None):
             yield Problem(where, "expected exactly one of image and disk_kib")
-        for table, slot in (("state", 2), ("packages", 3)):
+        for table, slot in _DRIVES:
             if getattr(node, table) is not None and drive.slot == slot:
                 yield Problem(f"{where}.slot", f"{slot} is the slot of [{table}]")
     slots = (str(drive.slot) for drive in node.boot.drive)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from nexus.contract.node import FIRMWARE_FILE
+from nexus.contract.node import FIRMWARE_FILE, DeviceSlot
 from nexus.emulator.isa.cpu import OPTIONAL, Cpu, parse_cpu
 from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.plan import MachinePlan
@@ -103,8 +103,8 @@ def build(
         *("-global", "virtio-mmio.force-legacy=false"),
         *_configuration(version, config),
         *("-netdev", f"stream,id=n0,server=off,addr.type=fd,addr.str={network}"),
-        *("-device", f"virtio-net-device,netdev=n0,mac={mac},bus=virtio-mmio-bus.0"),
-        *("-device", "virtio-rng-device,bus=virtio-mmio-bus.1"),
+        *("-device", f"virtio-net-device,netdev=n0,mac={mac},{_bus_of(DeviceSlot.NETWORK)}"),
+        *("-device", f"virtio-rng-device,{_bus_of(DeviceSlot.ENTROPY)}"),
         *(word for drive in machine.drives for word in _drive(drive, drives[drive.slot])),
     ]
 
@@ -134,10 +134,15 @@ def qemu_cpu(cpu: Cpu, version: str) -> str:
     return ",".join(words)
 
 
+def _bus_of(slot: int) -> str:
+    """Where on the board a device is."""
+    return f"bus=virtio-mmio-bus.{int(slot)}"
+
+
 def _drive(drive: DrivePlan, path: Path) -> tuple[str, ...]:
     name = f"drive{drive.slot}"
     access = "on" if drive.is_read_only else "off"
-    device = f"virtio-blk-device,drive={name},serial={name},bus=virtio-mmio-bus.{drive.slot}"
+    device = f"virtio-blk-device,drive={name},serial={name},{_bus_of(drive.slot)}"
     return (
         *("-drive", f"if=none,id={name},format=raw,readonly={access},file={path}"),
         *("-device", device),

@@ -11,14 +11,14 @@ from typing import Final
 
 from nexus.config.checked import CheckedNode
 from nexus.config.compile import compile_node
-from nexus.contract.node import FIRMWARE_FILE
+from nexus.contract.node import FIRMWARE_FILE, DeviceSlot
 
 # Where the guest's init finds the node configuration (docs/spec/node-config.md).
 CONFIG_FILE: Final = FIRMWARE_FILE
 
 # Where guests look for their disks (docs/spec/machine.md).
-STATE_SLOT: Final = 2
-PACKAGES_SLOT: Final = 3
+STATE_SLOT: Final = int(DeviceSlot.STATE)
+PACKAGES_SLOT: Final = int(DeviceSlot.PACKAGES)
 
 RAM_BYTES_DEFAULT: Final = 64 << 20
 

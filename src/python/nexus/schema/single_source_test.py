@@ -271,6 +271,18 @@ def test_no_service_operation_or_status_is_a_bare_number() -> None:
     assert [place for place in places if not _NOTHING_YET.search(place)] == []
 
 
+def test_no_slot_of_a_device_is_a_number_on_the_host() -> None:
+    """In a command of QEMU, or as a constant of its name."""
+    slot = re.compile(r"virtio-mmio-bus\.\d|\b(?:STATE|PACKAGES|NETWORK|ENTROPY)_SLOT: Final = \d")
+    places = [path for path, source in host_texts().items() if slot.search(source)]
+    places += [
+        path
+        for path, source in host_texts().items()
+        if re.search(r'\("(?:state|packages)", \d\)', source)
+    ]
+    assert places == []
+
+
 def test_the_bit_of_a_reply_is_a_number_nowhere() -> None:
     bit = re.compile(r"\|=? 0x80\b|& 0x7[fF]\b")
     rooms = [*guest_sources().items(), *host_texts().items()]
