@@ -192,3 +192,8 @@ test "of the call whose place is taken nothing is left: not its answer, nor a lo
         }
     }
 }
+
+test "how much is remembered is what the specification says" {
+    try testing.expectEqual(2, replay.epochs_max);
+    try testing.expectEqual(8, replay.retired_max);
+}

@@ -247,6 +247,7 @@ test "between two flushes a window is written and not one byte more" {
         try wide_engine.put("b", long[0..size]);
         try testing.expectEqual(flushes, wide.flushes);
     }
+    try testing.expectEqual(65_536, root.journal.window_bytes); // the host's as well
 }
 
 test "a peer's change has the limits of a node's own" {

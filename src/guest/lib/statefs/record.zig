@@ -211,6 +211,9 @@ test "each damage has its name, and the first test that fails gives it" {
         .{ "FSXN\x01\x01\x00\x01\x00\x01\x00" ++ "\x00" ** 4, error.OverCaps },
         .{ "FSXN\x01\x00\x00" ++ "\x00" ** 8, error.BadShape },
         .{ &hex("4653584e03000000000000fe9d2203"), error.BadShape },
+        // A call has a head and a peer of at least one byte.
+        .{ "FSXN\x15\x00\x00" ++ .{call.head_bytes} ++ "\x00" ** 7, error.BadShape },
+        .{ "FSXN\x15\x00\x00" ++ .{call.head_bytes + 1} ++ "\x00" ** 7, error.Short },
         .{ put[0 .. put.len - 1], error.Short },
         .{ put[0 .. put.len - 1] ++ "\x00", error.BadChecksum },
         .{ "FSXN\x01\x01\x00\x00\x00\x00\x00\xff\x00\x00\x00\x00", error.BadChecksum },

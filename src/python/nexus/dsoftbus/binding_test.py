@@ -56,3 +56,7 @@ def test_only_an_announced_peer_with_the_pinned_key_is_dialled() -> None:
     assert not may_dial(pin, None)
     assert not may_dial(pin, entry(key=OTHER))
     assert not may_dial(pin, entry("node-b"))
+
+
+def test_a_pin_that_is_printed_shows_no_key() -> None:
+    assert repr(Pin("node-a", KEY)) == "Pin(device_id='node-a')"

@@ -89,6 +89,10 @@ def test_epochs_are_bounded_and_a_late_end_of_a_forgotten_one_is_ignored() -> No
     assert table.begin("a", (2 << 32) + 1, 4, PUT)[0] is Verdict.RUNNING
 
 
+def test_how_much_is_remembered_is_what_the_specification_says() -> None:
+    assert (EPOCHS_MAX, RETIRED_MAX) == (4, 64)
+
+
 def test_the_epoch_that_was_used_longest_ago_makes_room() -> None:
     table = ReplayTable()
     for epoch in range(1, EPOCHS_MAX + 1):

@@ -164,6 +164,7 @@ def test_between_two_flushes_a_window_is_written_and_not_one_byte_more(beyond: i
     store.put("a", bytes(first))
     store.put("b", bytes(rest + beyond))
     assert len(flushes) == (beyond > 0)
+    assert WINDOW_BYTES == 65_536, "the other engine's, and that of docs/spec/statefs.md"
 
 
 def test_a_peers_change_has_the_limits_of_a_nodes_own() -> None:

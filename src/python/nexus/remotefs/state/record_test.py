@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nexus.remotefs.state.call import HEAD_BYTES
 from nexus.remotefs.state.checksum import crc32c
 from nexus.remotefs.state.record import (
     KEY_BYTES_MAX,
@@ -100,6 +101,9 @@ def test_regions() -> None:
         (b"FSXN\x11\1\0\7\0\0\0" + bytes(4), Fault.SHAPE),
         (b"FSXN\x11\1\0\x09\x20\0\0" + bytes(4), Fault.SHAPE),
         (b"FSXN\x14\1\0" + bytes(8), Fault.SHAPE),
+        # A call has a head and a peer of at least one byte.
+        (b"FSXN\x15\0\0" + HEAD_BYTES.to_bytes(4, "little") + bytes(4), Fault.SHAPE),
+        (b"FSXN\x15\0\0" + (HEAD_BYTES + 1).to_bytes(4, "little") + bytes(4), Fault.SHORT),
         (bytes.fromhex(VECTORS["journal_reject_checkpoint_empty_value"]), Fault.SHAPE),
         (PUT[:-1], Fault.SHORT),
         (PUT[:-1] + b"\0", Fault.CRC),
