@@ -34,7 +34,7 @@ pub const Line = struct {
     /// Dial and start a handshake under this identity; message 1 is not sent yet.
     pub fn startSession(line: *Line, id: *const dsoftbus.Id, static: noise.KeyPair) !void {
         line.* = try dial();
-        try line.session.initiator(.{
+        try line.session.dial(.{
             .id = id,
             .static = static,
             .ephemeral = try self.freshKey(),
@@ -78,7 +78,7 @@ pub const Line = struct {
         const until = os.after(self.patience_ns);
         while (true) {
             try line.flush();
-            if (line.session.next(os.nsec())) |event| return event;
+            if (line.session.take(os.nsec())) |event| return event;
             var buffer: [dsoftbus.session.wire_bytes_max]u8 = undefined;
             switch (try line.read(buffer[0..line.session.room()], until)) {
                 .data => |bytes| _ = line.session.feed(bytes),
@@ -89,13 +89,13 @@ pub const Line = struct {
     }
 
     pub fn flush(line: *Line) !void {
-        const bytes = line.session.pending();
+        const bytes = line.session.output();
         if (line.recorded) |space| if (bytes.len != 0) {
             @memcpy(space[0..bytes.len], bytes);
             line.recorded = space[0..bytes.len];
         };
         try line.write(bytes);
-        line.session.consume(bytes.len);
+        line.session.takeOutput(bytes.len);
     }
 
     /// True if the target closes the connection, whatever it says before.

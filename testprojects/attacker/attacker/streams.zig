@@ -22,7 +22,7 @@ pub fn start(line: *Line) !void {
 
 /// Put a frame on the gateway's stream.
 pub fn ask(line: *Line, frame: []const u8) !void {
-    if (mux.write(gateway, frame) != frame.len) return error.NoCredit;
+    if (mux.send(gateway, frame) != frame.len) return error.NoCredit;
     try push(line);
 }
 

@@ -21,7 +21,7 @@ pub const Peer = struct {
         peer.socket = try self.net.connect(self.target_address);
         errdefer peer.hangUp();
         try self.net.watch(peer.socket, os.abi.slot.server_send);
-        try peer.session.initiator(.{
+        try peer.session.dial(.{
             .id = &who.id,
             .static = who.static,
             .ephemeral = try self.freshKey(),
@@ -51,7 +51,7 @@ pub const Peer = struct {
         const until = os.after(patience_ns);
         while (true) {
             try peer.flush(until);
-            if (peer.session.next(os.nsec())) |event| return event;
+            if (peer.session.take(os.nsec())) |event| return event;
             var buffer: [dsoftbus.session.wire_bytes_max]u8 = undefined;
             const room = buffer[0..peer.session.room()];
             if (try self.net.read(peer.socket, room)) |bytes| {
@@ -65,9 +65,9 @@ pub const Peer = struct {
     }
 
     fn flush(peer: *Peer, until: u64) !void {
-        while (peer.session.pending().len != 0) {
-            const taken = try self.net.write(peer.socket, peer.session.pending());
-            peer.session.consume(taken);
+        while (peer.session.output().len != 0) {
+            const taken = try self.net.write(peer.socket, peer.session.output());
+            peer.session.takeOutput(taken);
             if (taken != 0) continue;
             if (os.nsec() >= until) return error.TimedOut;
             try self.wait(until);

@@ -104,7 +104,7 @@ pub const Mux = struct {
     }
 
     /// How many of the bytes were taken over; the rest would block.
-    pub fn write(self: *Mux, id: u32, bytes: []const u8) usize {
+    pub fn send(self: *Mux, id: u32, bytes: []const u8) usize {
         self.is_quiet = false;
         return if (self.find(id)) |stream| stream.put(bytes) else 0;
     }

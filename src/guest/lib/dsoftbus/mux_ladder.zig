@@ -272,7 +272,7 @@ pub const Ladder = struct {
             for (bytes[0..len], leg.sent..) |*byte, i| {
                 byte.* = patternAt(i, self.side == .acceptor, leg.priority);
             }
-            const taken = mux.write(leg.id, bytes[0..len]);
+            const taken = mux.send(leg.id, bytes[0..len]);
             leg.sent += taken;
             if (taken < len) return;
         }

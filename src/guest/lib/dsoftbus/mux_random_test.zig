@@ -74,7 +74,7 @@ const End = struct {
         const half = &self.half[id];
         for (bytes[0..len], half.sent..) |*byte, i| byte.* = byteAt(id, self.dialler, i);
         const room = self.mux.room(id);
-        const taken = self.mux.write(id, bytes[0..len]);
+        const taken = self.mux.send(id, bytes[0..len]);
         std.debug.assert(taken == @min(room, len));
         half.sent += taken;
     }

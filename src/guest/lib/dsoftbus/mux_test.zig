@@ -62,14 +62,14 @@ test "settings first, and nothing else before the peer's" {
 test "open, data both ways, half-close, close" {
     try join();
     const id = try opened("bulk", 4);
-    try expectEqual(5, a.write(id, "there"));
+    try expectEqual(5, a.send(id, "there"));
     try expectData("there", try pass(&a, &b));
     try a.close(id);
     try expectEqual(id, (try pass(&a, &b)).?.closed);
     try expectEqual(.half_closed_local, a.find(id).?.state());
     try expectEqual(.half_closed_remote, b.find(id).?.state());
-    try expectEqual(0, a.write(id, "more"));
-    try expectEqual(4, b.write(id, "back"));
+    try expectEqual(0, a.send(id, "more"));
+    try expectEqual(4, b.send(id, "back"));
     try b.close(id);
     try expectData("back", try pass(&b, &a));
     try expectEqual(id, (try pass(&b, &a)).?.closed);
@@ -94,12 +94,12 @@ test "ids are odd of the dialler, even of the other, and increase on the wire" {
 test "data may follow its opening at once; an answer must not precede the acknowledgement" {
     try join();
     const id = try a.open("gateway", 0);
-    try expectEqual(3, a.write(id, "ask"));
+    try expectEqual(3, a.send(id, "ask"));
     _ = (try pass(&a, &b)).?.opened;
-    try expectEqual(0, b.write(id, "early"));
+    try expectEqual(0, b.send(id, "early"));
     b.accept(id);
     try expectData("ask", try pass(&a, &b));
-    try expectEqual(6, b.write(id, "answer"));
+    try expectEqual(6, b.send(id, "answer"));
     try expectEqual(id, (try pass(&b, &a)).?.acknowledged);
     try expectData("answer", try pass(&b, &a));
 }
@@ -110,20 +110,20 @@ test "credit: all of it, then nothing, then what was given back" {
     const kilobyte: [1024]u8 = @splat('x');
     var got: usize = 0;
     for (0..8) |_| {
-        _ = a.write(id, &kilobyte);
+        _ = a.send(id, &kilobyte);
         const event = pass(&a, &b) catch break;
         got += event.?.data.bytes.len;
     }
     try expectEqual(mux.own.initial_credit, got);
     try expectEqual(0, a.credit(id));
-    try expectEqual(0, a.write(id, "x"));
+    try expectEqual(0, a.send(id, "x"));
     b.grant(id, 2047);
     var out: [1024]u8 = undefined;
     try expectEqual(null, b.poll(&out)); // not for so little
     b.grant(id, 1);
     try expectEqual(id, (try pass(&b, &a)).?.credit);
     try expectEqual(2048, a.credit(id));
-    try expectEqual(1, a.write(id, "x"));
+    try expectEqual(1, a.send(id, "x"));
     try expectData("x", try pass(&a, &b));
 }
 
@@ -132,7 +132,7 @@ test "data is cut to what the peer takes, and to the stream's own limit" {
     a.peer.?.message_bytes_max = 512;
     const id = try opened("bulk", 4);
     const bytes: [600]u8 = @splat('x');
-    _ = a.write(id, &bytes);
+    _ = a.send(id, &bytes);
     try expectEqual(507, (try pass(&a, &b)).?.data.bytes.len);
     a.limitData(id, 2);
     try expectEqual(2, (try pass(&a, &b)).?.data.bytes.len);
@@ -141,12 +141,12 @@ test "data is cut to what the peer takes, and to the stream's own limit" {
 test "reset: told once, late frames ignored, the name free" {
     try join();
     const id = try opened("bulk", 4);
-    _ = a.write(id, "late");
+    _ = a.send(id, "late");
     b.reset(id, .nonsense);
     b.reset(id, .unwanted);
     try std.testing.expectError(error.Reset, b.close(id));
     try expectEqual(null, try pass(&a, &b)); // before it is told
-    _ = a.write(id, "later");
+    _ = a.send(id, "later");
     const told = try frameOf(&b);
     var copy: [16]u8 = undefined;
     @memcpy(copy[0..told.len], told);
@@ -184,7 +184,7 @@ test "the caller's mistakes" {
     try std.testing.expectError(error.DuplicateStreamName, a.open("x", 1));
     try std.testing.expectError(error.InvalidStreamName, a.open("", 0));
     try std.testing.expectError(error.InvalidStreamName, a.open("x" ** 65, 0));
-    try expectEqual(0, a.write(99, "x"));
+    try expectEqual(0, a.send(99, "x"));
     try std.testing.expectError(error.Reset, a.close(99));
 }
 

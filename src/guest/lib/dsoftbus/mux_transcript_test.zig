@@ -39,14 +39,14 @@ fn act(event: mux.Event) !void {
     switch (event) {
         .settings => {
             const id = try guest.open("gateway", 0);
-            try std.testing.expectEqual(3, guest.write(id, "ask"));
+            try std.testing.expectEqual(3, guest.send(id, "ask"));
         },
         .opened => |stream| if (stream.priority == 7) guest.reset(stream.id, .unknown_stream) else {
             guest.accept(stream.id);
         },
         .data => |data| if (data.id == 2) {
             try std.testing.expectEqualStrings("more", data.bytes);
-            try std.testing.expectEqual(4, guest.write(2, "done"));
+            try std.testing.expectEqual(4, guest.send(2, "done"));
         } else try std.testing.expectEqualStrings("answer", data.bytes),
         .closed => |id| if (id == 2) {
             try guest.close(2);

@@ -92,8 +92,8 @@ pub const Session = struct {
     out: [3 * wire_bytes_max]u8 = undefined,
     out_len: usize = 0,
 
-    /// The dialler's side; message 1 is in `pending` at once.
-    pub fn initiator(self: *Session, options: Options, pinned: [32]u8) Error!void {
+    /// The dialler's side; message 1 is in `output` at once.
+    pub fn dial(self: *Session, options: Options, pinned: [32]u8) Error!void {
         const ephemeral = options.ephemeral.?;
         self.begin(
             options,
@@ -102,7 +102,7 @@ pub const Session = struct {
         return self.writeHandshake("");
     }
 
-    pub fn responder(self: *Session, options: Options) void {
+    pub fn accept(self: *Session, options: Options) void {
         const none: noise.KeyPair = .{ .secret = @splat(0), .public = @splat(0) };
         const ephemeral = options.ephemeral orelse none;
         self.begin(options, noise.Handshake.responder(prologue, options.static, ephemeral));
@@ -128,7 +128,7 @@ pub const Session = struct {
         };
     }
 
-    /// Take bytes from the connection. Returns how many fitted; call `next` until null before
+    /// Take bytes from the connection. Returns how many fitted; call `take` until null before
     /// feeding the rest.
     pub fn feed(self: *Session, bytes: []const u8) usize {
         if (self.state == .closed) return bytes.len;
@@ -145,7 +145,7 @@ pub const Session = struct {
 
     /// The next thing that happened. Null: nothing until more bytes come (or, in `proven`, until
     /// the owner decides).
-    pub fn next(self: *Session, now_ns: u64) ?Event {
+    pub fn take(self: *Session, now_ns: u64) ?Event {
         // A peer that pings and never reads must not make us produce without end.
         while (self.canAnswer()) {
             if (self.tell_ready) {
@@ -217,11 +217,11 @@ pub const Session = struct {
     }
 
     /// Bytes for the connection, and how many of them it took.
-    pub fn pending(self: *const Session) []const u8 {
+    pub fn output(self: *const Session) []const u8 {
         return self.out[0..self.out_len];
     }
 
-    pub fn consume(self: *Session, count: usize) void {
+    pub fn takeOutput(self: *Session, count: usize) void {
         std.mem.copyForwards(u8, &self.out, self.out[count..self.out_len]);
         self.out_len -= count;
     }
@@ -249,7 +249,7 @@ pub const Session = struct {
         return null;
     }
 
-    /// Forget everything. What is pending may still be written.
+    /// Forget everything. What is in `output` may still be written.
     pub fn close(self: *Session) void {
         if (self.state == .closed) return;
         if (self.state == .confirming or self.state == .ready) self.transport.wipe();

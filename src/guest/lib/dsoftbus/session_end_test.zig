@@ -26,14 +26,14 @@ fn begin() !void {
         .ephemeral = key(0xA2),
         .now_ns = 0,
     };
-    try a.initiator(options, key(0xB1).public);
-    b.responder(.{ .id = &id_b, .static = key(0xB1), .ephemeral = key(0xB2), .now_ns = 0 });
+    try a.dial(options, key(0xB1).public);
+    b.accept(.{ .id = &id_b, .static = key(0xB1), .ephemeral = key(0xB2), .now_ns = 0 });
 }
 
 fn carry(from: *Session, to: *Session) void {
-    while (from.pending().len != 0) {
-        from.consume(to.feed(from.pending()));
-        while (to.next(0)) |_| {}
+    while (from.output().len != 0) {
+        from.takeOutput(to.feed(from.output()));
+        while (to.take(0)) |_| {}
     }
 }
 
@@ -46,7 +46,7 @@ fn go(steps: usize) !void {
     if (steps >= 4) carry(&a, &b);
     if (steps >= 5) try b.admit(0);
     if (steps >= 6) {
-        while (b.next(0)) |_| {}
+        while (b.take(0)) |_| {}
         carry(&b, &a);
         try testing.expectEqual(.ready, a.state);
     }
@@ -133,7 +133,7 @@ test "a session that is refused, lost or late forgets as much as one that is clo
             .late => _ = a.tick(session.handshake_ns).?.refused,
             .silent => _ = a.tick(session.lost_ns).?.refused,
         }
-        while (a.next(0)) |_| {}
+        while (a.take(0)) |_| {}
         try testing.expectEqual(.closed, a.state);
         try expectWithout(&a, secrets);
     }
@@ -147,7 +147,7 @@ test "a closed session sends, takes and says nothing, and its place can be used 
     try testing.expectError(error.NotReady, a.request(1, "x", 5));
     try testing.expectError(error.NotReady, a.admit(0));
     try testing.expectEqual(3, a.feed("abc"));
-    try testing.expectEqual(null, a.next(0));
+    try testing.expectEqual(null, a.take(0));
     try testing.expectEqual(null, a.tick(std.math.maxInt(u64)));
     try testing.expectEqual(std.math.maxInt(u64), a.deadline());
     try go(7);
@@ -170,16 +170,16 @@ test "timers: an instant before, at, and after" {
         if (event) |each| try testing.expectEqual(.timeout, each.refused);
     };
     try go(6);
-    const before = a.pending().len;
+    const before = a.output().len;
     _ = a.tick(session.ping_ns - 1);
-    try testing.expectEqual(before, a.pending().len);
+    try testing.expectEqual(before, a.output().len);
     try testing.expectEqual(session.ping_ns, a.deadline());
     _ = a.tick(session.ping_ns);
-    const once = a.pending().len;
+    const once = a.output().len;
     try testing.expect(once > before);
     _ = a.tick(session.ping_ns);
     _ = a.tick(2 * session.ping_ns - 1);
-    try testing.expectEqual(once, a.pending().len);
+    try testing.expectEqual(once, a.output().len);
     _ = a.tick(2 * session.ping_ns);
-    try testing.expect(a.pending().len > once);
+    try testing.expect(a.output().len > once);
 }

@@ -30,7 +30,7 @@ const Stream = struct {
     /// Like the daemon, speak only when the last word has left: two sides that both insist would
     /// wait for each other.
     fn send(self: *Stream, from: *Session) !void {
-        if (from.state != .ready or from.pending().len != 0) return;
+        if (from.state != .ready or from.output().len != 0) return;
         var buffer: [frames.plaintext_bytes_max]u8 = undefined;
         try from.send(fill(self.sent, &buffer));
         self.sent += 1;
@@ -44,10 +44,10 @@ const Stream = struct {
 };
 
 fn carry(random: std.Random, from: *Session, to: *Session, stream: *Stream, now_ns: u64) !void {
-    const pending = from.pending();
+    const pending = from.output();
     const piece = @min(pending.len, random.uintAtMost(usize, pieces_max));
-    from.consume(to.feed(pending[0..piece]));
-    while (to.next(now_ns)) |event| switch (event) {
+    from.takeOutput(to.feed(pending[0..piece]));
+    while (to.take(now_ns)) |event| switch (event) {
         .key_wanted => unreachable, // all have theirs from the beginning
         .proven => try to.admit(now_ns),
         .ready => {},
@@ -64,13 +64,13 @@ test "every frame arrives once, whole and in order" {
         var a: Session = undefined;
         var b: Session = undefined;
         const ephemeral = key(2);
-        try a.initiator(.{
+        try a.dial(.{
             .id = &id,
             .static = key(1),
             .ephemeral = ephemeral,
             .now_ns = 0,
         }, key(3).public);
-        b.responder(.{ .id = &id, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
+        b.accept(.{ .id = &id, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
         var up: Stream = .{};
         var down: Stream = .{};
         for (0..steps) |step| {
@@ -101,8 +101,8 @@ test "random bytes at any stage: refused or awaited, never a frame" {
                 .ephemeral = key(2),
                 .now_ns = 0,
             };
-            try target.initiator(options, key(3).public);
-        } else target.responder(.{ .id = &id, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
+            try target.dial(options, key(3).public);
+        } else target.accept(.{ .id = &id, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
         var noise_bytes: [300]u8 = undefined;
         random.bytes(&noise_bytes);
         // Often a plausible length, so that the bytes behind it are looked at.
@@ -112,7 +112,7 @@ test "random bytes at any stage: refused or awaited, never a frame" {
             std.mem.writeInt(u16, noise_bytes[0..2], len, .big);
         }
         _ = target.feed(&noise_bytes);
-        while (target.next(0)) |event| {
+        while (target.take(0)) |event| {
             try std.testing.expectEqual(session.Refusal.unauthenticated, event.refused);
         }
         try std.testing.expectEqual(session.State.closed, target.state);

@@ -24,22 +24,22 @@ const Two = struct {
     fn init(self: *Two) !void {
         const id_a = try Id.from("node-a");
         const id_b = try Id.from("node-b");
-        try self.a.initiator(
+        try self.a.dial(
             .{ .id = &id_a, .static = key(1), .ephemeral = key(2), .now_ns = 0 },
             key(3).public,
         );
-        self.b.responder(.{ .id = &id_b, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
+        self.b.accept(.{ .id = &id_b, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
         self.now_ns = 0;
     }
 
     /// Carry what `from` has pending to `to`, `chunk` bytes at a time; the last event wins.
     fn carry(self: *Two, from: *Session, to: *Session, chunk: usize) ?Event {
         var last: ?Event = null;
-        while (from.pending().len != 0) {
-            const bytes = from.pending()[0..@min(chunk, from.pending().len)];
+        while (from.output().len != 0) {
+            const bytes = from.output()[0..@min(chunk, from.output().len)];
             const taken = to.feed(bytes);
-            from.consume(taken);
-            while (to.next(self.now_ns)) |event| last = event;
+            from.takeOutput(taken);
+            while (to.take(self.now_ns)) |event| last = event;
         }
         return last;
     }
@@ -56,8 +56,8 @@ const Two = struct {
         try expectEqual(key(1).public, a_at_b.key);
         try expectEqual(session.State.confirming, self.a.state);
         try self.b.admit(self.now_ns);
-        try expectEqual(Event.ready, self.b.next(self.now_ns).?);
-        try expectEqual(@as(?Event, null), self.b.next(self.now_ns)); // answers the ping
+        try expectEqual(Event.ready, self.b.take(self.now_ns).?);
+        try expectEqual(@as(?Event, null), self.b.take(self.now_ns)); // answers the ping
         try expectEqual(Event.ready, self.carry(&self.b, &self.a, chunk).?);
     }
 };
@@ -78,12 +78,12 @@ test "handshake, admission, request and response, whatever the pieces" {
 test "lengths on the wire are those of the specification" {
     var two: Two = undefined;
     try two.init();
-    try expectEqual(@as(usize, 2 + 48), two.a.pending().len);
+    try expectEqual(@as(usize, 2 + 48), two.a.output().len);
     _ = two.carry(&two.a, &two.b, 4096);
-    try expectEqual(@as(usize, 2 + 48 + 6), two.b.pending().len);
+    try expectEqual(@as(usize, 2 + 48 + 6), two.b.output().len);
     _ = two.carry(&two.b, &two.a, 4096);
     try two.a.admit(0);
-    try expectEqual(@as(usize, (2 + 64 + 6) + (2 + 16 + 16)), two.a.pending().len);
+    try expectEqual(@as(usize, (2 + 64 + 6) + (2 + 16 + 16)), two.a.output().len);
 }
 
 test "no frame is sent or delivered before admission" {
@@ -99,9 +99,9 @@ test "no frame is sent or delivered before admission" {
     try expect(two.carry(&two.a, &two.b, 4096).? == .proven);
     try std.testing.expectError(error.NotReady, two.b.send("x"));
     // The ping behind message 3 waits, undecrypted, until the owner decides.
-    try expectEqual(@as(?Event, null), two.b.next(0));
+    try expectEqual(@as(?Event, null), two.b.take(0));
     two.b.close();
-    try expectEqual(@as(usize, 0), two.b.pending().len);
+    try expectEqual(@as(usize, 0), two.b.output().len);
     try expect(two.a.state == .confirming);
     try expectEqual(Refusal.timeout, two.a.tick(session.handshake_ns).?.refused);
 }
@@ -110,7 +110,7 @@ fn refusalOf(target: *Session, bytes: []const u8) ?Refusal {
     var rest = bytes;
     while (true) {
         rest = rest[target.feed(rest)..];
-        while (target.next(0)) |event| switch (event) {
+        while (target.take(0)) |event| switch (event) {
             .refused => |refusal| return refusal,
             else => {},
         };
@@ -125,7 +125,7 @@ test "garbage instead of message 1 is refused at its length" {
         try two.init();
         try expectEqual(@as(?Refusal, .unauthenticated), refusalOf(&two.b, bytes));
         try expectEqual(session.State.closed, two.b.state);
-        try expectEqual(@as(usize, 0), two.b.pending().len);
+        try expectEqual(@as(usize, 0), two.b.output().len);
     }
     var two: Two = undefined;
     try two.init();
@@ -172,7 +172,7 @@ test "a replayed message ends the session" {
     try two.connect(4096);
     _ = try two.a.request(1, "SM\x01\x06\x01x", 300);
     var record: [256]u8 = undefined;
-    const wire = two.a.pending();
+    const wire = two.a.output();
     @memcpy(record[0..wire.len], wire);
     try expect(two.carry(&two.a, &two.b, 4096).? == .frame);
     try expectEqual(@as(?Refusal, .decrypt), refusalOf(&two.b, record[0..wire.len]));
@@ -183,7 +183,7 @@ test "any damaged message ends the session, any cut one is awaited" {
     var two: Two = undefined;
     try two.connect(4096);
     _ = try two.a.request(1, "SM\x01\x06\x01x", 300);
-    const wire = two.a.pending();
+    const wire = two.a.output();
     for (0..wire.len) |len| {
         var far = two.b;
         try expectEqual(@as(?Refusal, null), refusalOf(&far, wire[0..len]));
@@ -215,9 +215,9 @@ test "keepalive: a ping after a silent second, its pong, loss after three" {
     const second = std.time.ns_per_s;
     try expectEqual(second, two.a.deadline());
     try expectEqual(@as(?Event, null), two.a.tick(second - 1));
-    try expectEqual(@as(usize, 0), two.a.pending().len);
+    try expectEqual(@as(usize, 0), two.a.output().len);
     try expectEqual(@as(?Event, null), two.a.tick(second));
-    try expectEqual(@as(usize, 2 + 16 + 16), two.a.pending().len);
+    try expectEqual(@as(usize, 2 + 16 + 16), two.a.output().len);
     two.now_ns = second;
     try expectEqual(@as(?Event, null), two.carry(&two.a, &two.b, 4096));
     try expectEqual(@as(?Event, null), two.carry(&two.b, &two.a, 4096));
@@ -236,22 +236,22 @@ test "a peer that never reads cannot make the session produce without end" {
     const ping = frames.encodePing(.ping, 1);
     for (0..200) |_| {
         two.a.send(&ping) catch break;
-        _ = refusalOfFull(&two.b, two.a.pending());
+        _ = refusalOfFull(&two.b, two.a.output());
         two.a.out_len = 0;
         if (two.b.in_len == two.b.in.len) break;
     } else return error.TestUnexpectedResult;
     try expect(two.b.state == .ready);
     try expect(two.b.out_len <= two.b.out.len);
     // Once the peer reads, everything goes on.
-    two.b.consume(two.b.out_len);
-    try expectEqual(@as(?Event, null), two.b.next(0));
+    two.b.takeOutput(two.b.out_len);
+    try expectEqual(@as(?Event, null), two.b.take(0));
     try expect(two.b.out_len != 0);
 }
 
 /// Feed once, without waiting for room.
 fn refusalOfFull(target: *Session, bytes: []const u8) usize {
     const taken = target.feed(bytes);
-    while (target.next(0)) |_| {}
+    while (target.take(0)) |_| {}
     return taken;
 }
 
@@ -263,14 +263,14 @@ test "closing overwrites what was secret" {
     try expect(two.b.transport.sending.k == null and two.b.transport.receiving.k == null);
     try expect(std.mem.eql(u8, &zero, &two.b.handshake.s.secret));
     try expectEqual(std.math.maxInt(u64), two.b.deadline());
-    try expectEqual(@as(?Event, null), two.b.next(0));
+    try expectEqual(@as(?Event, null), two.b.take(0));
 }
 
 test "a claimed id that is not text is refused" {
     var two: Two = undefined;
     const bad: Id = .{ .bytes = @splat(0xff), .len = 6 };
     try two.init();
-    try two.a.initiator(
+    try two.a.dial(
         .{ .id = &bad, .static = key(1), .ephemeral = key(2), .now_ns = 0 },
         key(3).public,
     );

@@ -37,14 +37,14 @@ fn key(seed: u8) noise.KeyPair {
 fn expectPending(from: *Session, hex: []const u8) !void {
     var bytes: [512]u8 = undefined;
     const expected = try std.fmt.hexToBytes(&bytes, hex);
-    try std.testing.expectEqualSlices(u8, expected, from.pending());
+    try std.testing.expectEqualSlices(u8, expected, from.output());
 }
 
 /// What `from` says is `hex`; give it to `to`.
 fn carry(from: *Session, to: *Session, hex: []const u8) !void {
     try expectPending(from, hex);
-    try std.testing.expectEqual(from.pending().len, to.feed(from.pending()));
-    from.consume(from.pending().len);
+    try std.testing.expectEqual(from.output().len, to.feed(from.output()));
+    from.takeOutput(from.output().len);
 }
 
 test "a whole session, byte for byte" {
@@ -54,32 +54,32 @@ test "a whole session, byte for byte" {
     var b: Session = undefined;
     const options_a: session.Options =
         .{ .id = &id_a, .static = key(1), .ephemeral = key(2), .now_ns = 0 };
-    try a.initiator(options_a, key(3).public);
-    b.responder(.{ .id = &id_b, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
+    try a.dial(options_a, key(3).public);
+    b.accept(.{ .id = &id_b, .static = key(3), .ephemeral = key(4), .now_ns = 0 });
 
     try carry(&a, &b, hello);
-    try std.testing.expect(b.next(0) == null);
+    try std.testing.expect(b.take(0) == null);
     try carry(&b, &a, reply);
-    try std.testing.expect(a.next(0).?.proven.claimed.eql("node-b"));
+    try std.testing.expect(a.take(0).?.proven.claimed.eql("node-b"));
     try a.admit(0);
     try carry(&a, &b, proof_and_ping);
-    try std.testing.expect(b.next(0).?.proven.claimed.eql("node-a"));
+    try std.testing.expect(b.take(0).?.proven.claimed.eql("node-a"));
     try b.admit(0);
-    try std.testing.expect(b.next(0).? == .ready);
-    try std.testing.expect(b.next(0) == null);
+    try std.testing.expect(b.take(0).? == .ready);
+    try std.testing.expect(b.take(0) == null);
     try carry(&b, &a, pong);
-    try std.testing.expect(a.next(0).? == .ready);
-    try std.testing.expect(a.next(0) == null);
+    try std.testing.expect(a.take(0).? == .ready);
+    try std.testing.expect(a.take(0) == null);
 
     _ = try a.request(1, "SM\x01\x06\x01x", 300);
     try carry(&a, &b, request);
-    const asked = try frames.decodeRequest(b.next(0).?.frame);
+    const asked = try frames.decodeRequest(b.take(0).?.frame);
     try std.testing.expectEqual(@as(u64, 1), asked.correlation);
     var frame: [frames.response_head + frames.response_payload_max]u8 = undefined;
     const answer = "SM\x01\x86" ++ "\x00" ** 9;
     const told: frames.Response = .{ .status = .ok, .correlation = 1, .payload = answer };
     try b.send(try frames.encodeResponse(&frame, told));
     try carry(&b, &a, response);
-    const answered = try frames.decodeResponse(a.next(0).?.frame);
+    const answered = try frames.decodeResponse(a.take(0).?.frame);
     try std.testing.expectEqualStrings(answer, answered.payload);
 }

@@ -148,7 +148,7 @@ class Serving:
             return self._take_last(streams, stream)
         frame = bytes(self._buffer[:length])
         del self._buffer[:length]
-        streams.consume(stream, length)
+        streams.grant(stream, length)
         self._count += 1
         return Pulled(frame, stream, self._is_message)
 
@@ -214,7 +214,7 @@ class Asking:
         assert self.stream is not None, "answers without a stream"
         self._buffer += data
         if streams.state(self.stream) is not None:
-            streams.consume(self.stream, len(data))
+            streams.grant(self.stream, len(data))
         answers: list[Answered] = []
         while len(self._buffer) >= self._kind.answer_head:
             length = self._kind.answer_length(self._buffer)

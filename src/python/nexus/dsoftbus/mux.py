@@ -84,7 +84,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Bytes of a stream; `consume` them when they have been dealt with."""
+    """Bytes of a stream; `grant` their room when they have been dealt with."""
 
     stream: int
     data: bytes
@@ -227,7 +227,7 @@ class Mux:
             found.step_local(StreamStep.SEND_DATA)
         return found.put(data)
 
-    def consume(self, stream: int, count: int) -> bool:
+    def grant(self, stream: int, count: int) -> bool:
         """Say that bytes which arrived are dealt with; the peer may send that many more.
 
         Returns:
@@ -240,7 +240,7 @@ class Mux:
             self._find_accepted(stream)  # Which says what is wrong.
         found.credit_due += count
         outstanding = found.window + found.credit_due
-        assert outstanding <= found.window_max, f"{stream}: consumed more than arrived"
+        assert outstanding <= found.window_max, f"{stream}: granted more than arrived"
         # In halves of the window: a credit for every frame would double the frames.
         if found.credit_due * 2 >= found.window_max:
             if found.window_max < self._window_max:

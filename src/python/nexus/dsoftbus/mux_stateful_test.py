@@ -90,13 +90,13 @@ class TwoMuxes(RuleBasedStateMachine):
         self.sides[side].reset(stream)
 
     @rule(side=SIDES, stream=STREAMS, part=st.integers(1, 4))
-    def consume(self, side: int, stream: int, part: int) -> None:
+    def grant(self, side: int, stream: int, part: int) -> None:
         """Deal with some of what arrived."""
         key = (side, stream)
         count = self.unread.get(key, 0) // part
         if count:
             self.unread[key] -= count
-            self.sides[side].consume(stream, count)
+            self.sides[side].grant(stream, count)
 
     @rule(side=SIDES, count=st.integers(1, 6))
     def emit(self, side: int, count: int) -> None:
@@ -136,7 +136,7 @@ class TwoMuxes(RuleBasedStateMachine):
                 for (owner, stream), count in list(self.unread.items()):
                     if owner == side and count:
                         self.unread[(owner, stream)] = 0
-                        self.sides[side].consume(stream, count)
+                        self.sides[side].grant(stream, count)
                 self.emit(side, 50)
                 self.deliver(side, len(self.wire[side]) or 1)
             if not any(self.wire) and not any(mux.has_output for mux in self.sides):

@@ -67,12 +67,12 @@ def test_data_is_cut_to_the_peers_messages_and_never_beyond_its_credit() -> None
     events = move(pair.a, pair.b)
     assert data_of(events, stream) == data[:100]
     with pytest.raises(LocalProtocolError):
-        pair.b.consume(stream, 1)
+        pair.b.grant(stream, 1)
     pair.b.accept(stream)
     assert move(pair.b, pair.a) == [Acknowledged(stream)]
-    pair.b.consume(stream, 49)
+    pair.b.grant(stream, 49)
     assert not pair.b.has_output  # Less than half a window is not worth a frame.
-    pair.b.consume(stream, 1)
+    pair.b.grant(stream, 1)
     at_a, at_b = pair.cross()
     assert (at_a, data_of(at_b, stream)) == ([], data[100:150])
 
@@ -98,7 +98,7 @@ def test_a_reader_that_keeps_up_gets_the_models_buffer_as_its_window() -> None:
     half = MODEL.initial_credit // 2
     pair.a.send(stream, bytes(half))
     pair.cross()
-    pair.b.consume(stream, half)
+    pair.b.grant(stream, half)
     pair.cross()
     pair.a.send(stream, bytes(BUFFER_BYTES_MAX))
     _, at_b = pair.cross()
@@ -168,7 +168,7 @@ def test_credit_that_crosses_the_last_close_is_no_offence() -> None:
     pair.cross()
     pair.b.accept(stream)
     pair.cross()
-    pair.b.consume(stream, 60)
+    pair.b.grant(stream, 60)
     pair.b.close(stream)
     pair.a.close(stream)
     assert move(pair.a, pair.b) == [HalfClosed(stream)]

@@ -33,7 +33,7 @@ def _frames(module: str) -> list[bytes]:
 
 
 class _MuxUser:
-    """The owner of a mux, who keeps the one rule that an assertion guards: consume what came."""
+    """The owner of a mux, who keeps the one rule that an assertion guards: grant what came."""
 
     def __init__(self, role: Role) -> None:
         self.mux = Mux(role, SMALL)
@@ -57,11 +57,11 @@ class _MuxUser:
         if isinstance(event, Arrived):
             self._unread[event.stream] = self._unread.get(event.stream, 0) + len(event.data)
 
-    def consume(self, stream: int) -> None:
+    def grant(self, stream: int) -> None:
         """Give back half of what waits, or the last byte."""
         unread = self._unread.get(stream, 0)
         count = -(-unread // 2)
-        self.mux.consume(stream, count)
+        self.mux.grant(stream, count)
         self._unread[stream] = unread - count
 
 
@@ -69,7 +69,7 @@ _CALLS: tuple[Callable[[_MuxUser, int], object], ...] = (
     lambda user, stream: user.mux.open(f"s{stream}", stream % 8),
     lambda user, stream: user.mux.accept(stream),
     lambda user, stream: user.mux.send(stream, bytes(stream)),
-    lambda user, stream: user.consume(stream),
+    lambda user, stream: user.grant(stream),
     lambda user, stream: user.mux.close(stream),
     lambda user, stream: user.mux.reset(stream),
     lambda user, stream: user.mux.send(stream, bytes(BUFFER_BYTES_MAX)),

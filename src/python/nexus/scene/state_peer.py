@@ -122,7 +122,7 @@ class VirtualPeer(SwitchNode):
                     self.answers[response.correlation] = response
                 case mux.Arrived(stream, data):
                     self.streams[stream].data += data
-                    self._mux.consume(stream, len(data))
+                    self._mux.grant(stream, len(data))
                 case mux.HalfClosed(stream):
                     self.streams[stream].is_closed = True
                 case mux.WasReset(stream, reason):

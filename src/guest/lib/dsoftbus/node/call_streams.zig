@@ -163,7 +163,7 @@ pub const CallStreams = struct {
         const asking = self.asking.getPtr(encoding);
         if (asking.id == 0) self.open(mux, encoding);
         if (mux.room(asking.id) < bytes.len) return false;
-        return mux.write(asking.id, bytes) == bytes.len;
+        return mux.send(asking.id, bytes) == bytes.len;
     }
 
     pub fn abandon(
@@ -241,7 +241,7 @@ pub const CallStreams = struct {
         const id = self.serving.getPtr(encoding).id;
         if (id == 0) return true; // nobody waits for it any more
         if (mux.room(id) < bytes.len) return false;
-        return mux.write(id, bytes) == bytes.len;
+        return mux.send(id, bytes) == bytes.len;
     }
 
     /// All answers are on their way.

@@ -40,7 +40,7 @@ fn begin(node: anytype, line: *Line, socket: edge.Socket, address: edge.Address)
 fn startHandshake(node: anytype, line: *Line) !void {
     const pinned = node.config.peers()[line.dialled.?].key;
     const key = node.ephemeral() orelse return error.NoKey;
-    try line.session.initiator(optionsWith(node, key), pinned);
+    try line.session.dial(optionsWith(node, key), pinned);
     line.state = .open;
     line.is_unsent = true;
 }
@@ -91,7 +91,7 @@ pub fn accept(node: anytype) void {
         begin(node, line, accepted.socket, .{ .ip = accepted.ip, .port = 0 });
         line.state = .open;
         line.busy = true;
-        line.session.responder(optionsWith(node, null));
+        line.session.accept(optionsWith(node, null));
     }
 }
 

@@ -144,7 +144,7 @@ fn pumpOne(node: anytype, line: *Line) void {
         out.flush(node, line) catch return ending.lose(node, line, .abort);
         if (mustWait(node, line)) return;
         if (serve(node, line)) continue;
-        if (line.session.next(node.now_ns)) |event| {
+        if (line.session.take(node.now_ns)) |event| {
             handle(node, line, event);
             if (line.state != .open) return;
             continue;

@@ -91,7 +91,7 @@ fn fill(node: anytype, line: *Line) error{Changed}!void {
         const room = @min(talk.mux.room(slot.id), buffer.len);
         const bytes = try slot.machine.pull(&host, buffer[0..room], node.now_ns);
         if (bytes.len == 0) break;
-        std.debug.assert(talk.mux.write(slot.id, bytes) == bytes.len);
+        std.debug.assert(talk.mux.send(slot.id, bytes) == bytes.len);
     }
     if (!slot.machine.isSaid()) return;
     talk.mux.close(slot.id) catch unreachable; // it would be idle

@@ -10,15 +10,15 @@ const Line = @import("lines.zig").Line;
 pub fn flush(node: anytype, line: *Line) error{Failed}!void {
     push(node, line);
     line.is_unsent = false;
-    while (line.session.pending().len != 0) {
+    while (line.session.output().len != 0) {
         if (line.writes_left == 0) {
             line.is_unsent = true;
             return;
         }
         line.writes_left -= 1;
-        const taken = try node.edge.write(line.socket, line.session.pending());
+        const taken = try node.edge.write(line.socket, line.session.output());
         if (taken == 0) return; // the writable event wakes us
-        line.session.consume(taken);
+        line.session.takeOutput(taken);
         push(node, line);
     }
     if (line.bound) |peer| tellServed(node, peer);

@@ -66,7 +66,7 @@ test "after a stream of calls has ended the next one is served, and not closed a
         try testing.expectEqual(null, try carry());
         var out: [274]u8 = undefined;
         const request = requestOf(&out, encoding);
-        try testing.expectEqual(request.len, peer.write(second, request));
+        try testing.expectEqual(request.len, peer.send(second, request));
         _ = try carry();
         try testing.expectEqualSlices(u8, request, (try next(encoding)).?);
         // Only when all is answered and no more is asked is it closed.
@@ -93,14 +93,14 @@ test "half a request of a stream that was reset is not part of the next one's" {
         const first = try open(encoding);
         var out: [274]u8 = undefined;
         const request = requestOf(&out, encoding);
-        _ = peer.write(first, request[0..5]);
+        _ = peer.send(first, request[0..5]);
         _ = try carry();
         try testing.expectEqual(null, try next(encoding));
         peer.reset(first, .unwanted);
         _ = try carry();
         try testing.expectEqual(@as(u32, 0), servingId(encoding));
         const second = try open(encoding);
-        _ = peer.write(second, request);
+        _ = peer.send(second, request);
         _ = try carry();
         try testing.expectEqualSlices(u8, request, (try next(encoding)).?);
     }

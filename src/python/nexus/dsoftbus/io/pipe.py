@@ -88,7 +88,7 @@ class Pipe:
         if len(data) > count_max:
             self._arrived.appendleft(data[count_max:])
             data = data[:count_max]
-        if self._failure is None and self._mux.consume(self.number, len(data)):
+        if self._failure is None and self._mux.grant(self.number, len(data)):
             self._flush()  # A credit: half a window, which the peer may be waiting for.
         return data
 
