@@ -109,6 +109,7 @@ class Run:
             _, said = self.process.communicate(timeout=60)
         finally:
             self.process.kill()
+            self.debugger.leave()
         self.said = said
         return self.process.returncode
 

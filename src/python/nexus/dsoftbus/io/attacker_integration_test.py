@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -48,6 +48,13 @@ class Victim:
     b: Node
     a: Node
     reached: list[Call]
+    attackers: list[Attacker] = field(default_factory=list)
+
+    async def attacked(self) -> Attacker:
+        """Connect to B from outside; the connection is closed with the run."""
+        attacker = await Attacker.connect(self.b.port)
+        self.attackers.append(attacker)
+        return attacker
 
     def outcomes(self) -> list[tuple[str, str | None]]:
         """What B's audit says of everybody but A."""
@@ -75,7 +82,7 @@ class Victim:
         """C is a peer like A, with a session of its own; what it does with it is another thing."""
         self.announce(KEY_C, "node-c")
         await self.until(lambda: self.b.discovery.find("node-c") is not None)
-        attacker = await Attacker.connect(self.b.port)
+        attacker = await self.attacked()
         await attacker.shake_hands(KEY_C, "node-c", KEY_B.public)
         assert attacker.is_ready
         return attacker
@@ -104,7 +111,12 @@ def run(scenario: Callable[[Victim], Awaitable[None]]) -> None:
             peer = await a.connect("node-b")
             assert await peer.resolve("x")
             honest = peer.link
-            await scenario(Victim(b, a, reached))
+            victim = Victim(b, a, reached)
+            try:
+                await scenario(victim)
+            finally:
+                for attacker in victim.attackers:
+                    attacker.writer.close()
             # The honest session is the one it was, and works.
             assert peer.link is honest
             assert await peer.resolve("x")
@@ -150,7 +162,7 @@ def test_a_flood_of_invented_names_does_not_push_out_a_peer() -> None:
 def test_an_identity_that_does_not_bind(key: NodeKey, claims: str, audited: str) -> None:
     async def scenario(victim: Victim) -> None:
         before = len(victim.b.audit_log)
-        attacker = await Attacker.connect(victim.b.port)
+        attacker = await victim.attacked()
         await attacker.shake_hands(key, claims, KEY_B.public)
         assert not attacker.is_ready
         new = list(victim.b.audit_log)[before:]
@@ -164,7 +176,7 @@ def test_an_identity_that_does_not_bind(key: NodeKey, claims: str, audited: str)
 
 def test_an_enrolled_key_that_was_never_announced_waits_in_vain() -> None:
     async def scenario(victim: Victim) -> None:
-        attacker = await Attacker.connect(victim.b.port)
+        attacker = await victim.attacked()
         await attacker.shake_hands(KEY_C, "node-c", KEY_B.public)  # Until B's deadline of 2 s.
         assert not attacker.is_ready
         assert victim.outcomes() == [("denied-unauthenticated", "node-c")]
@@ -186,7 +198,7 @@ def test_an_enrolled_key_that_was_never_announced_waits_in_vain() -> None:
 )
 def test_garbage_and_data_before_authentication(first: bytes) -> None:
     async def scenario(victim: Victim) -> None:
-        attacker = await Attacker.connect(victim.b.port)
+        attacker = await victim.attacked()
         await attacker.send(first)
         said = await attacker.closed()
         # All zeros is the form of a first message, but of no key that gives a secret.
@@ -199,7 +211,7 @@ def test_garbage_and_data_before_authentication(first: bytes) -> None:
 
 def test_data_in_the_middle_of_the_handshake() -> None:
     async def scenario(victim: Victim) -> None:
-        attacker = await Attacker.connect(victim.b.port)
+        attacker = await victim.attacked()
         shaking = asyncio.create_task(
             attacker.shake_hands(KEY_C, "node-c", KEY_B.public, admits=False)
         )
@@ -270,7 +282,6 @@ def test_what_an_enrolled_peer_is_refused(frame: bytes, reason: str, on_stream: 
         assert (response.status, response.payload) == (Status.REFUSED, b"")
         assert victim.outcomes() == [(f"denied-{reason}", "node-c")]
         assert victim.reached == []
-        attacker.writer.close()
 
     run(scenario)
 
@@ -284,21 +295,17 @@ def test_a_flood_of_calls_costs_only_its_maker() -> None:
         outcomes = [outcome for outcome, _ in victim.outcomes()]
         assert outcomes[:8] == ["ok"] * 8
         assert outcomes.count("denied-rate") >= 30
-        attacker.writer.close()
 
     run(scenario)
 
 
 def test_a_flood_of_silent_connections_leaves_room_for_a_peer() -> None:
     async def scenario(victim: Victim) -> None:
-        crowd = [await Attacker.connect(victim.b.port) for _ in range(HANDSHAKES_MAX + 20)]
+        crowd = [await victim.attacked() for _ in range(HANDSHAKES_MAX + 20)]
         for silent in crowd[:20]:  # The oldest made room.
             assert await silent.closed() == b""
         assert victim.b.counters.connections_evicted >= 20
         attacker = await victim.enrol()
         assert attacker.is_ready
-        for silent in crowd:
-            silent.writer.close()
-        attacker.writer.close()
 
     run(scenario)

@@ -23,7 +23,12 @@ async def answer(value: int = 7) -> int:
 def looping() -> Iterator[asyncio.AbstractEventLoop]:
     """Run a loop on another thread."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+
+    def run() -> None:
+        loop.run_forever()
+        loop.run_until_complete(end_tasks())
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         yield loop
@@ -31,6 +36,14 @@ def looping() -> Iterator[asyncio.AbstractEventLoop]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def end_tasks() -> None:
+    """Cancel what the loop has not begun or ended, as `asyncio.run` does."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def test_the_result_and_the_error_of_a_call() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -52,9 +52,8 @@ async def silent_listener(address: str) -> AsyncIterator[tuple[int, list[object]
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         came.append(writer.get_extra_info("peername"))
-        with suppress(ConnectionError):
+        with closing(writer), suppress(ConnectionError):
             await reader.read()
-        writer.close()
 
     server = await asyncio.start_server(hold, address, 0)
     try:
@@ -174,8 +173,8 @@ def test_an_honest_peer_gets_in_while_three_hundred_sockets_loop() -> None:
         while True:
             with suppress(OSError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                await reader.read()
-                writer.close()
+                with closing(writer):
+                    await reader.read()
             await asyncio.sleep(0.05)
 
     async def main() -> None:

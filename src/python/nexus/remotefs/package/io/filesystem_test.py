@@ -94,6 +94,8 @@ def test_the_configuration_by_variable_by_fsspec_and_by_folder(
             read()
 
 
+# fsspec's `mmap` cache leaves its temporary file to the collector.
+@pytest.mark.filterwarnings("ignore:unclosed file <_io.BufferedRandom:ResourceWarning")
 def test_files_are_read_whole_and_in_part(files: BusFileSystem) -> None:
     assert files.cat(f"{ROOT}/data/noise.bin") == NOISE
     for start, end in ((0, 10), (100, 110), (-5, None), (10, -99_000), (99_990, 400_000), (9, 3)):
