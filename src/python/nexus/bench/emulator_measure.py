@@ -101,6 +101,7 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
             }
             for engine, found in samples.items()
         },
+        "debugged": _measure_debugged(engines, kernels[0], say),
         "programs": _measure_programs(settings, kernels[0]["empty"], say),
         "worlds": worlds,
     }
@@ -225,6 +226,23 @@ def _qemu_disk(path: str) -> tuple[str, ...]:
         *("-drive", f"file={path},if=none,id=disk,format=raw"),
         *("-device", f"virtio-blk-device,drive=disk,bus=virtio-mmio-bus.{int(DeviceSlot.STATE)}"),
     )
+
+
+def _measure_debugged(
+    engines: Mapping[str, Command], kernels: Mapping[str, Path], say: Say
+) -> dict[str, dict[str, float]]:
+    """The speed under a debugger that stops nowhere, against that without: name, engine, ratio."""
+    found: dict[str, dict[str, float]] = {}
+    for name in kernels:
+        if name not in WORKLOADS or not WORKLOADS[name].is_compute:
+            continue
+        say(f"{name}, with a debugger and without")
+        for engine in engines:
+            if engine in ("native", "translated"):
+                words = engines[engine](kernels[name], "", 1)
+                words = [word.replace("run_guest", "run_debugged") for word in words]
+                found.setdefault(name, {})[engine] = json.loads(run(words).output)["ratio"]
+    return found
 
 
 def _measure_foreign(

@@ -24,6 +24,8 @@ def as_text(result: Mapping[str, Any]) -> str:
     figures = result["workloads"]
     lines += _workloads({name: found for name, found in figures.items() if name in WORKLOADS})
     lines += ["", *_pairs(figures), "", *_storms(figures, result["divisor"])]
+    if result["debugged"]:
+        lines += ["", *_debugged(result["debugged"])]
     lines += ["", *_harts(figures), "", *_start(result["start"])]
     if result["programs"]:
         lines += ["", *_programs(result["programs"], result["start"])]
@@ -133,6 +135,13 @@ def _harts(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
         rows.append(cells)
     head = "the same work, processor time (one hart = 1; s)"
     return _table([head, *figures[ONE_HART]], rows)
+
+
+def _debugged(ratios: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What is left of an engine's speed while a debugger waits for a stop that does not come."""
+    engines = list(next(iter(ratios.values())))
+    rows = [[name, *(f"{found[e]:.2f}" for e in engines)] for name, found in ratios.items()]
+    return _table(["speed between stops of a debugger (without one = 1)", *engines], rows)
 
 
 def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -63,7 +63,8 @@ class GdbMonitor:
         satp = self._threads.core.state[s.SATP]
         if not satp >> 60:
             return "satp is bare: every address is a physical one\n"
-        lines, more = [], 0
+        lines: list[str] = []
+        more = 0
         ending = ""
         try:
             for found in mappings(self._timeline.machine.ram, satp):
