@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from nexus.emulator.isa.decode import Decoded, decode
 from nexus.emulator.memory import RAM_BASE, Ram
+from nexus.emulator.reference.access_steps import ACCESS_STEPS
 from nexus.emulator.reference.core import Step
 from nexus.emulator.reference.entry import Block, Entry, Operation, Run, step_operands
 from nexus.emulator.reference.mmu import MARK_CODE, BailError, Context, Mmu
@@ -45,6 +46,8 @@ def _ends_run(name: str) -> tuple[bool, bool]:
 def _step(name: str) -> Step:
     if name in SYSTEM_STEPS:
         return SYSTEM_STEPS[name]
+    if name in ACCESS_STEPS:
+        return ACCESS_STEPS[name]
     from nexus.emulator.reference.source import step_function
 
     return step_function(name)
