@@ -59,7 +59,7 @@ class MemoryDevice:
 
     def write(self, sector: int, data: bytes) -> None:
         """Write whole sectors."""
-        assert len(data) % SECTOR_BYTES == 0, f"{len(data)} bytes are no whole sectors"
+        assert len(data) % SECTOR_BYTES == 0, f"{len(data)} bytes, expected whole sectors"
         start = self._place(sector, len(data) // SECTOR_BYTES)
         self.content[start : start + len(data)] = data
 
