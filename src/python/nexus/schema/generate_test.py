@@ -49,7 +49,7 @@ MISTAKES = [
     (
         'const up :Text = "x"; struct Up $A.line("x") {}',
         0,
-        "Up is a line and a constant by its name",
+        "Up is a line and a constant",
     ),
     ('struct L $A.line("{a}") { a @0 :Data; }', 0, "L.a: Data; a line has numbers"),
     ("const s :S = (a = 1); struct S { a @0 :UInt8; }", 0, "constants are numbers"),

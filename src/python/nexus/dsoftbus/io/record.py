@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, RootModel
 
 from nexus.config.fields import Model
+from nexus.contract import state
 from nexus.dsoftbus.audit import (
     AddressRecord,
     AuditRecord,
@@ -28,6 +29,11 @@ from nexus.wire.log import Level
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _REJECTS = tuple(reject.value for reject in Reject)
+_ENDINGS = (
+    state.Ending.ALLOW.value,
+    state.Ending.STATUS.value,
+    *(f"{state.Ending.REJECT.value} {reject.value}" for reject in state.Reject),
+)
 
 
 class CallRecord(Model):
@@ -98,15 +104,7 @@ class StateChange(Model):
     level: Literal["info", "warn"]
     operation: Literal["put", "delete"]
     # Refused before the store was asked, and for what; or by the store.
-    outcome: Literal[
-        "allow",
-        "reject status",
-        "reject bad_request",
-        "reject unauthenticated",
-        "reject outside_acl",
-        "reject prefix_escape",
-        "reject oversized",
-    ]
+    outcome: Literal[_ENDINGS]  # type: ignore[valid-type]  # The tables are the type.
     peer: str
     key_hash: Annotated[str, Field(pattern="^([0-9a-f]{16}|-)$")]
 
