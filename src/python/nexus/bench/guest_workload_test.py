@@ -77,6 +77,7 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
                 "sstatus": {"native": engine, "qemu": {**engine, "steady_s": 3.0}},
             },
             "start": {**start, "qemu": {**start["native"], "cpu_s": 0.02}},
+            "debugged": {"calls": {"native": 0.9}},
             "programs": {"packaged: nexus --help": {"wall_s": 0.2, "cpu_s": 0.1, "rss_kib": 1}},
             "worlds": {"boot": {"native": {"wall_s": 2.0, "cpu_s": 1.0, "rss_kib": 1024}}},
         }
@@ -87,4 +88,5 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
     assert "| boot: wall | 2.00 |" in text
     assert "| 4 harts | 1.50 (1.50) |" in text
     assert "| packaged: nexus --help | 200 | 100 (5.0) |" in text
+    assert "| calls | 0.90 |" in text
     assert "DISAGREE" in text
