@@ -58,8 +58,8 @@ DISPROVABLE: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
     ),
     (re.compile(r"no ([\w.+-]+) on this host"), lambda program: shutil.which(program) is None),
     (
-        re.compile(r"the compiled engines? (?:is|are) for (x86-64)"),
-        lambda _: platform.machine() != "x86_64",
+        re.compile(r"the compiled engines? (?:is|are) for (x86-64 and AArch64)"),
+        lambda _: platform.machine() not in ("x86_64", "aarch64"),
     ),
 )
 

@@ -198,3 +198,24 @@ def test_no_state_of_the_output_changes_the_verdict(shell: str, arguments: str, 
     assert done.returncode == code
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("machine", "last"),
+    [
+        ("x86_64", "1 passed, 1 failed"),
+        ("aarch64", "1 passed, 1 failed"),
+        ("riscv64", "1 passed, 0 failed"),
+    ],
+)
+def test_skip_of_a_compiled_engine_is_right_only_where_there_is_none(
+    tmp_path: Path,
+    machine: str,
+    last: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    (tmp_path / "a.xml").write_text(skipped("the compiled engines are for x86-64 and AArch64"))
+
+    assert run(capsys, f"test=0={tmp_path}")[1][-1] == last

@@ -1,17 +1,20 @@
 """The emulator's native interpreter as a build product: compiled once, cached, given to every boot.
 
 The program that compiles it lives in a resolve of its own, because it needs LLVM and nothing that
-runs does.  A release has the product, and an option names it.  If neither is there, the product is
-left out; the runner then interprets.
+runs does.  It compiles for every processor on each of them, so each has a product with a key of its
+own; boots get the one of the host.  A release has the products, and an option names them.  If there
+are none, the runner interprets.
 """
 
 from __future__ import annotations
 
+import os.path
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from pants.engine.addresses import Address
-from pants.engine.fs import EMPTY_DIGEST, Digest
+from pants.engine.fs import EMPTY_DIGEST, Digest, PathGlobs, Snapshot
+from pants.engine.platform import Platform
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.util.logging import LogLevel
@@ -27,10 +30,33 @@ from nexus_os.programs.program_process import ProgramProcess
 
 FILE = "native-interpreter.bin"
 
+# What a field says that leaves the processor to the host.
+HOST = "host"
+AARCH64 = "aarch64"
+X86_64 = "x86_64"
+PROCESSORS = (X86_64, AARCH64)
+
+_ARM = (Platform.linux_arm64, Platform.macos_arm64)
+
 
 @dataclass(frozen=True)
 class NativeCodeRequest:
-    """Asks for the code, or for nothing where none is wanted."""
+    """Asks for the code of a processor, or for nothing where none is wanted."""
+
+    processor: str = HOST
+
+
+def processor_of(asked: str, platform: Platform) -> str:
+    """The processor that is meant on this platform, as the programs take it."""
+    if asked != HOST:
+        return asked
+    return AARCH64 if platform in _ARM else X86_64
+
+
+def for_processor(path: str, processor: str) -> str:
+    """Where the product of a processor that need not be the host's lies beside the host's own."""
+    stem, extension = os.path.splitext(path)
+    return f"{stem}.{processor}{extension}"
 
 
 @dataclass(frozen=True)
@@ -64,26 +90,35 @@ async def find_native_code_builders(
 
 
 @rule(desc="Compile the native interpreter", level=LogLevel.DEBUG)
-async def build_native_code(request: NativeCodeRequest, nexus_os: NexusOs) -> NativeCode:
+async def build_native_code(
+    request: NativeCodeRequest, nexus_os: NexusOs, platform: Platform
+) -> NativeCode:
+    processor = processor_of(request.processor, platform)
     if nexus_os.native_interpreter:
+        # A release has those of other processors beside the one that the option names.
+        other = for_processor(nexus_os.native_interpreter, processor)
+        found = await Get(Snapshot, PathGlobs([other]))
+        if found.files:
+            return NativeCode(found.digest, other)
         released = await Get(
             ReleasedFile, ReleasedFileRequest("native_interpreter", nexus_os.native_interpreter)
         )
         return NativeCode(released.digest, released.path)
     if not _is_compiled(nexus_os):
         return NativeCode(EMPTY_DIGEST, None)
+    name = FILE if request.processor == HOST else for_processor(FILE, processor)
     process = await Get(
         Process,
         ProgramProcess(
             ProgramRequest(nexus_os.native_module, nexus_os.native_resolve),
-            argv=("--out", FILE),
+            argv=("--processor", processor, "--out", name),
             inputs=EMPTY_DIGEST,
-            output_files=(FILE,),
-            description="Compile the native interpreter of the emulator",
+            output_files=(name,),
+            description=f"Compile the native interpreter of the emulator for {processor}",
         ),
     )
     result = await Get(ProcessResult, Process, process)
-    return NativeCode(result.output_digest, FILE)
+    return NativeCode(result.output_digest, name)
 
 
 def rules():

@@ -15,6 +15,7 @@ from pants.core.goals.package import (
 )
 from pants.engine.addresses import Address
 from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest
+from pants.engine.platform import Platform
 from pants.engine.process import Process
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import (
@@ -28,7 +29,7 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from nexus_os.emulator.native_code import FILE, NativeCode, NativeCodeRequest
+from nexus_os.emulator.native_code import NativeCode, NativeCodeRequest, processor_of
 from nexus_os.images.built_images import BuiltImages
 from nexus_os.options import NexusOs
 from nexus_os.programs.first_party import ProgramAddresses, ProgramRequest
@@ -39,6 +40,7 @@ from nexus_os.references.field_targets import FieldTarget, TargetReference
 from nexus_os.targets.images import CODE_IMAGES
 from nexus_os.targets.translations import (
     InterpreterMarkField,
+    ProcessorField,
     Rv64Translation,
     TranslationDependenciesField,
     TranslationImageField,
@@ -53,6 +55,7 @@ class TranslationFieldSet(PackageFieldSet):
     required_fields = (TranslationImageField, TranslationDependenciesField)
 
     image: TranslationImageField
+    processor: ProcessorField
     output_path: OutputPathField
 
 
@@ -63,7 +66,9 @@ def _image(field: TranslationImageField) -> ImageReferences:
 
 
 @rule(desc="Translate a guest image", level=LogLevel.DEBUG)
-async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs) -> BuiltPackage:
+async def package_translation(
+    field_set: TranslationFieldSet, nexus_os: NexusOs, platform: Platform
+) -> BuiltPackage:
     images = await Get(BuiltImages, ImageReferences, _image(field_set.image))
     path = field_set.output_path.value_or_default(file_ending="translations")
     name = os.path.basename(path)
@@ -73,6 +78,7 @@ async def package_translation(field_set: TranslationFieldSet, nexus_os: NexusOs)
             ProgramRequest(nexus_os.translate_module, nexus_os.native_resolve),
             argv=(
                 *("--elf", *(image for _, image in images.paths)),
+                *("--processor", processor_of(field_set.processor.value, platform)),
                 *("--out", name, "--processes", "{pants_concurrency}"),
             ),
             inputs=images.digest,
@@ -113,27 +119,28 @@ async def infer_translation_dependencies(
 
 @dataclass(frozen=True)
 class InterpreterFieldSet(PackageFieldSet):
-    required_fields = (InterpreterMarkField,)
+    required_fields = (InterpreterMarkField, ProcessorField)
 
+    processor: ProcessorField
     output_path: OutputPathField
 
 
 @rule(desc="Package the native interpreter", level=LogLevel.DEBUG)
-async def package_interpreter(field_set: InterpreterFieldSet) -> BuiltPackage:
-    code = await Get(NativeCode, NativeCodeRequest())
+async def package_interpreter(field_set: InterpreterFieldSet, nexus_os: NexusOs) -> BuiltPackage:
+    code = await Get(NativeCode, NativeCodeRequest(field_set.processor.value))
     if code.path is None:
         raise InvalidFieldException(
             f"{field_set.address} is the native interpreter, but the option `native_module` of "
             "`[nexus-os]` is empty. Give the module that compiles it."
         )
-    if code.path != FILE:
+    if nexus_os.native_interpreter:
         raise InvalidFieldException(
             f"{field_set.address} is the native interpreter, but the option `native_interpreter` "
             f"of `[nexus-os]` names it already: {code.path}. Remove the target."
         )
     folder = field_set.address.spec_path
     digest = await Get(Digest, AddPrefix(code.digest, folder))
-    return BuiltPackage(digest, (BuiltPackageArtifact(os.path.join(folder, FILE)),))
+    return BuiltPackage(digest, (BuiltPackageArtifact(os.path.join(folder, code.path)),))
 
 
 @dataclass(frozen=True)

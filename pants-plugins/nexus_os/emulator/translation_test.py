@@ -17,6 +17,7 @@ from pants.engine.fs import (
     FileContent,
 )
 from pants.engine.internals.scheduler import ExecutionError
+from pants.engine.platform import Platform
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, rule
 from pants.engine.unions import UnionRule
@@ -47,15 +48,18 @@ class Result:
     output_digest = EMPTY_DIGEST
 
 
-def package() -> Tuple[ProgramProcess, BuiltPackage]:
+def package(
+    platform: Platform = Platform.linux_x86_64, **fields: str
+) -> Tuple[ProgramProcess, BuiltPackage]:
     """Run the rule; hand back how it called the program, and what it built."""
-    target = Rv64Translation({"image": "//guest:system"}, Address("ci", target_name="t"))
+    target = Rv64Translation({"image": "//guest:system", **fields}, Address("ci", target_name="t"))
     calls: List[ProgramProcess] = []
     built = run_rule_with_mocks(
         package_translation,
         rule_args=[
             TranslationFieldSet.create(target),
             create_subsystem(NexusOs, translate_module="some.program", native_resolve="llvm"),
+            platform,
         ],
         mock_gets=[
             MockGet(
@@ -75,13 +79,22 @@ def test_image_reaches_the_program_of_the_compilers_resolve() -> None:
     call, built = package()
 
     assert call.argv == (
-        *("--elf", "guest/system.elf", "--out", "t.translations"),
+        *("--elf", "guest/system.elf", "--processor", "x86_64", "--out", "t.translations"),
         *("--processes", "{pants_concurrency}"),
     )
     assert call.concurrency_available > 1
     assert call.output_files == ("t.translations",)
     assert call.program == PROGRAM
     assert [artifact.relpath for artifact in built.artifacts] == ["ci/t.translations"]
+
+
+def test_code_is_for_the_host_unless_a_processor_is_named() -> None:
+    def processor(call: ProgramProcess) -> str:
+        return call.argv[call.argv.index("--processor") + 1]
+
+    assert processor(package(Platform.linux_arm64)[0]) == "aarch64"
+    assert processor(package(processor="aarch64")[0]) == "aarch64"
+    assert processor(package(Platform.linux_arm64, processor="x86_64")[0]) == "x86_64"
 
 
 def test_image_without_code_is_told_by_field(rule_runner: RuleRunner) -> None:

@@ -21,7 +21,8 @@ from pants.backend.python.util_rules.pex import (
 )
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
 from pants.backend.python.util_rules.pex_requirements import EntireLockfile, Lockfile, Resolve
-from pants.engine.fs import EMPTY_DIGEST, Digest, MergeDigests
+from pants.engine.fs import EMPTY_DIGEST, Digest, MergeDigests, PathGlobs, Snapshot
+from pants.engine.platform import Platform
 from pants.engine.process import Process, ProcessResult
 from pants.testutil.option_util import create_subsystem
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
@@ -144,16 +145,28 @@ def test_release_is_one_pex_that_is_told_which_program() -> None:
     assert process.output_files == ("x",)
 
 
-def released_native_code(**options: str) -> NativeCode:
+def released_native_code(*others: str, **options: str) -> NativeCode:
+    """What an arm64 host takes, where a release has these files, too."""
     values = {"native_interpreter": "", "native_module": "some.builder", "programs": "", **options}
     native: NativeCode = run_rule_with_mocks(
         build_native_code,
-        rule_args=[NativeCodeRequest(), create_subsystem(NexusOs, **values)],
+        rule_args=[
+            NativeCodeRequest(),
+            create_subsystem(NexusOs, **values),
+            Platform.linux_arm64,
+        ],
         mock_gets=[
             MockGet(
                 ReleasedFile,
                 (ReleasedFileRequest,),
                 lambda r: ReleasedFile(EMPTY_DIGEST, r.path),
+            ),
+            MockGet(
+                Snapshot,
+                (PathGlobs,),
+                lambda globs: SimpleNamespace(
+                    files=tuple(set(globs.globs) & set(others)), digest=EMPTY_DIGEST
+                ),
             ),
             MockGet(Process, (ProgramProcess,), lambda _: pytest.fail("nothing is to be built")),
             MockGet(ProcessResult, (Process,), lambda _: pytest.fail("nothing is to be built")),
@@ -165,6 +178,12 @@ def released_native_code(**options: str) -> NativeCode:
 def test_release_brings_the_interpreter_and_compiles_none() -> None:
     assert released_native_code(native_interpreter="nexus/i.bin").path == "nexus/i.bin"
     assert released_native_code(programs="nexus/nexus.pex").path is None
+
+
+def test_release_with_code_for_more_processors_brings_that_of_the_host() -> None:
+    others = ("nexus/i.aarch64.bin", "nexus/i.x86_64.bin")
+    code = released_native_code(*others, native_interpreter="nexus/i.bin")
+    assert code.path == "nexus/i.aarch64.bin"
 
 
 def take(request: ProgramRequest) -> Program:

@@ -13,6 +13,8 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
+from nexus_os.emulator.native_code import HOST, PROCESSORS
+
 
 class TranslationDependenciesField(Dependencies):
     help = "Seldom needed: the image is depended on by itself."
@@ -31,6 +33,19 @@ class TranslationImageField(StringField, AsyncFieldMixin):
     )
 
 
+class ProcessorField(StringField):
+    alias = "processor"
+    default = HOST
+    value: str
+    valid_choices = (HOST, *PROCESSORS)
+    help = help_text(
+        """
+        What the code is for: `host`, or a processor by its name. Each has a product of its own,
+        which every host makes alike; only a host with that processor runs it.
+        """
+    )
+
+
 class Rv64Translation(Target):
     alias = "rv64_translation"
     core_fields = (
@@ -38,10 +53,11 @@ class Rv64Translation(Target):
         TranslationDependenciesField,
         OutputPathField,
         TranslationImageField,
+        ProcessorField,
     )
     help = help_text(
         """
-        The code of a guest image, compiled for the host's processor: what the emulator's engine
+        The code of a guest image, compiled for a processor: what the emulator's engine
         `translated` runs instead of interpreting.
 
         `package` builds it, on all processors and once for a content, at about 200 ms of processor
@@ -65,14 +81,17 @@ class InterpreterMarkField(BoolField):
 
 class NativeInterpreter(Target):
     alias = "native_interpreter"
-    core_fields = (*COMMON_TARGET_FIELDS, OutputPathField, InterpreterMarkField)
+    core_fields = (*COMMON_TARGET_FIELDS, OutputPathField, InterpreterMarkField, ProcessorField)
     help = help_text(
         """
         The emulator's native interpreter as a file. Tests and runs that boot machines have it
         without this; the target is for what calls the emulator by itself, with `--native-blob`.
+        The file of the host is `native-interpreter.bin`; one of a named processor has that name
+        in its own.
 
         Example:
 
             native_interpreter(name="interpreter")
+            native_interpreter(name="for_arm", processor="aarch64")
         """
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 from nexus.campaign import simulate
 from nexus.campaign.prepare import load_once
 from nexus.cli.main import main as nexus
-from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
 
 IMAGE: Final = Path("src.guest/system.elf").resolve()
 PACKAGES: Final = Path("testprojects.packages/packages.img").resolve()
@@ -92,9 +91,7 @@ def check(observation):
         yield Violation("three-lost", "B", lost[2].sent_ns, "three frames were lost")
 """
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled engines are for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 def run(folder: Path, text: str, *more: str, name: str = "short") -> tuple[int, dict[str, Any]]:

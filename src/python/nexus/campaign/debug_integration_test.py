@@ -7,7 +7,6 @@ command has to start by itself.
 from __future__ import annotations
 
 import os
-import platform
 import signal
 import socket
 import subprocess
@@ -21,7 +20,7 @@ import pytest
 
 from nexus.campaign import simulate
 from nexus.cli.main import main as nexus
-from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
 from nexus.harness.debugger_support import PC, Debugger
 
 IMAGE: Final = Path("src.guest/system.elf").resolve()
@@ -68,9 +67,7 @@ with socket.socket(socket.AF_UNIX) as connection:
     connection.recv(100)
 """
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled engines are for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 @pytest.fixture

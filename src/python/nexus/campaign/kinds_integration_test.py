@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +11,7 @@ from nexus.campaign.machines import Code
 from nexus.campaign.prepare import Prepared, prepare
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.run import Ran, run
-from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
 from nexus.simulation.faults.kinds import KINDS, Place, Shape
 
 IMAGES: Final = {
@@ -40,9 +39,7 @@ most = "1/2"
 length_ms = [240, 248]
 """
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled engines are for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 def prepared(folder: Path, kind: str) -> Prepared:

@@ -5,7 +5,6 @@ Numbers are left out of the comparison: instants change with each guest.
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from nexus.campaign import simulate
 from nexus.cli.main import main as nexus
-from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
 
 PAGE: Final = Path("docs/fault-worlds.md")
 IMAGE: Final = Path("src.guest/system.elf").resolve()
@@ -25,9 +24,7 @@ NATIVE: Final = ("--native-blob", str(Path(INTERPRETER).resolve()))
 
 _BLOCK: Final = re.compile(r"^```\w+\n# (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled engines are for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 def without_numbers(lines: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions
-from nexus.emulator.native_interpreter_support import RUNS_HERE, native_interpreter
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, RUNS_HERE, native_interpreter
 from nexus.emulator.program_support import program
 from nexus.emulator.random_kernel_cases import random_kernel
 from nexus.emulator.random_program_cases import random_program
@@ -23,7 +23,7 @@ from nexus.emulator.turns_guest_cases import ring
 RAM_BYTES: Final = 1 << 20
 _NS_PER_INSTRUCTION: Final = 10
 
-pytestmark = pytest.mark.skipif(not RUNS_HERE, reason="the compiled engine is for x86-64")
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 @settings(max_examples=40, deadline=None)

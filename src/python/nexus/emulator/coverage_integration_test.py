@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nexus.emulator.coverage import EXECUTED, NOT_TAKEN, TAKEN, Recorder
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.memory import RAM_BASE
-from nexus.emulator.native_interpreter_support import RUNS_HERE, native_interpreter
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, RUNS_HERE, native_interpreter
 from nexus.emulator.program_support import EXIT, program
 from nexus.emulator.random_kernel_cases import random_kernel
 from nexus.emulator.random_program_cases import random_program
@@ -28,7 +28,7 @@ ENGINES: Final = (
     "reference",
     pytest.param(
         "native",
-        marks=pytest.mark.skipif(not RUNS_HERE, reason="the compiled engine is for x86-64"),
+        marks=pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS),
     ),
 )
 
@@ -137,14 +137,14 @@ def agree(kernel: bytes) -> None:
     assert sum(native.get(at) != flags for at, flags in reference.items()) <= REWRITTEN_MAX
 
 
-@pytest.mark.skipif(not RUNS_HERE, reason="the compiled engine is for x86-64")
+@pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_both_engines_record_the_same_of_programs(seed: int) -> None:
     agree(program(random_program(seed, 120)))
 
 
-@pytest.mark.skipif(not RUNS_HERE, reason="the compiled engine is for x86-64")
+@pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_both_engines_record_the_same_of_kernels(seed: int) -> None:

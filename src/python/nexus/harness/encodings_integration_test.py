@@ -6,7 +6,6 @@ compiled interpreter, which Pants puts beside the test (see BUILD).
 
 from __future__ import annotations
 
-import platform
 import re
 from collections import Counter
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 
 from nexus.core.randomness import KeyedRandom
 from nexus.emulator.machine import Machine
-from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
 from nexus.harness import arguments
 from nexus.harness.loading import load_plan
 from nexus.scene.engine import engine_with
@@ -38,9 +37,7 @@ RECORD: Final = re.compile(
     rb"|audit remote statefs [a-z]+ [a-z_ ]+ peer=node-a key=[0-9a-f]{16}"
 )
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled interpreter is for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 def run(world: str) -> tuple[dict[str, Counter[bytes]], set[bytes]]:

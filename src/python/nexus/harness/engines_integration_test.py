@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import random
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from nexus.config.node import NodeConfig
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.hart import NativeHart
 from nexus.emulator.native.translation import Translations
-from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
 from nexus.harness import os2vm
 
 IMAGE: Final = Path("src.guest/system.elf")
@@ -39,9 +38,7 @@ COMPARED: Final = ("uart-A.log", "uart-B.log", "capture.pcapng", "trace.txt")
 _SLICES: Final = (1, 3, 1_000, 50_000, 10_000_000)
 _NS_PER_INSTRUCTION: Final = 10
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled engines are for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 def _machine(engine: str, blob: bytes) -> Machine:
