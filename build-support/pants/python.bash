@@ -4,6 +4,8 @@
 # newer ones work, too.  Our own code needs one of the second list in any case.
 RUN_PANTS=(3.9 3.10 3.11 3.12 3.13 3.14)
 RUN_NEXUS=(3.11 3.12 3.13 3.14)
+# Of the lock for 3.9, psutil has no wheel for Linux on arm64.
+if [[ $(uname -s)-$(uname -m) == Linux-aarch64 ]]; then RUN_PANTS=("${RUN_PANTS[@]:1}"); fi
 
 # What is installed where there is none of these and a tool that can.
 PREFERRED=3.13
