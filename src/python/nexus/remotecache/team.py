@@ -25,12 +25,16 @@ CASES: Final = {
     case.__name__: case for case in (*team_cases.CASES, *team_access.CASES, *team_clients.CASES)
 }
 
-# What every run of the proof plays; the others take minutes of waiting and are played by name.
+# What every run of the proof plays, beside its other cases; the others are played by name.
 ALWAYS: Final = (
     "links_take_their_time",
     "both_workers_execute",
     "interface_is_whole",
     "worker_killed",
+    "worker_frozen",
+    "cable_cut",
+    "server_restarted",
+    "worker_disk_full",
     "token_revoked",
     "certificates_prove_names",
     "clients_share",
