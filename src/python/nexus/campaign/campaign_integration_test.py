@@ -138,8 +138,11 @@ def test_a_seed_is_one_run_in_every_process_and_on_every_engine(tmp_path: Path) 
     assert expected["runs"][0]["happened"]
 
 
-def test_how_many_processes_run_it_does_not_matter(tmp_path: Path) -> None:
+def test_how_many_processes_run_it_does_not_matter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = run(tmp_path, SHORT, "--seeds", "4", "--jobs", "1")
+    assert "simulate: short: 4 runs, 0 failed, 0 virtual s, faults: " in capsys.readouterr().out
     two = run(tmp_path, SHORT, "--seeds", "4", "--jobs", "2")
     assert one == two
     assert len({result["digest"] for result in one[1]["runs"]}) == 4

@@ -90,6 +90,13 @@ class ScenarioTotal:
         """Virtual seconds per second of one processor."""
         return self.virtual_ns / 1e6 / self.wall_ms if self.wall_ms else 0.0
 
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in self.happened.items())
+        return (
+            f"{self.name}: {self.seeds} runs, {self.failed} failed, "
+            f"{self.virtual_ns / 1e9:.0f} virtual s, faults: {kinds or 'none'}"
+        )
+
 
 def total_of(name: str, text: str, results: Sequence[SeedResult]) -> ScenarioTotal:
     """Add up the results of one scenario."""

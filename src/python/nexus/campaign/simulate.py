@@ -205,6 +205,7 @@ class _Campaign:
             for name, prepared in self._prepared.items()
         ]
         for total in totals:
+            print(f"simulate: {total}")
             for kind in total.requested:
                 if not total.happened.get(kind):
                     sys.stderr.write(f"simulate: {total.name}: no {kind} has happened\n")
