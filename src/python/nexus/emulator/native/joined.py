@@ -3,7 +3,8 @@
 What an interpreter costs is mostly the way from one instruction to the next, so frequent pairs have
 a handler that goes it once.  When an instruction is decoded beside another one and there is such a
 handler, the slot of the first gets it.  The second keeps its own, for jumps to it.  When the
-second is forgotten, the first is decoded anew.
+second is forgotten, the first is decoded anew, so that the second of every pair is decoded: stores
+find what they overwrite by that.
 
 A first one never jumps and never ends a page, so whoever executes it gets to the second; with one
 step left, it is executed alone.
@@ -122,17 +123,26 @@ def join_around(decoded, place, length):
     return 0
 
 def part(decoded, place):
-    # An instruction is about to be forgotten: decode anew what is joined with it.
+    # An instruction is about to be forgotten: let what is joined with it be alone.
+    #
+    # That is decoded anew at once.  It may itself be the second of a pair, and what a pair does
+    # must be seen by stores, which look for slots that are decoded.
+    code = u64[decoded + TAIL_RAM]
     distance = 2
     while distance <= 4 and distance <= place:
-        slot = decoded + (place - distance << 3)
+        before = place - distance
+        slot = decoded + (before << 3)
         bits = u8[slot + SLOT_COVERED]
-        if bits & JOINED:
-            u64[slot] = symbol(undecoded)
-            u8[slot + SLOT_COVERED] = bits & COVERED
+        if bits & JOINED and (bits >> KIND_SHIFT & 1) == distance >> 2:
+            word = u32[code + before] if distance == 4 else u16[code + before]
+            decode(slot, word, before)
         distance += 2
-    slot = decoded + (place << 3)
-    u8[slot + SLOT_COVERED] = u8[slot + SLOT_COVERED] & COVERED
+    forget_kind(decoded + (place << 3))
+    return 0
+
+def forget_kind(slot):
+    # Keep a slot out of pairs: its handler is not that of its kind, or is about to be another.
+    u8[slot + SLOT_COVERED] &= COVERED
     return 0
 """
 

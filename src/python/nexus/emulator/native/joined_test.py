@@ -182,6 +182,41 @@ def test_either_of_two_can_be_overwritten(distance: int, total: int) -> None:
     assert machine.register(19) == total
 
 
+# Each of three is joined with the next; the last is overwritten after one round, and the middle one
+# after two, when only its pair with the first is left.
+CHAIN = """
+    la s0, second
+    li s1, {word}
+    li s2, 5
+again: and a0, a0, zero
+    addi a0, a0, 1
+second: addi a0, a0, 2
+    addi a0, a0, 4
+    add s3, s3, a0
+    addi s2, s2, -1
+    li t0, 4
+    bne s2, t0, later
+    sw s1, 4(s0)
+later: li t0, 3
+    bne s2, t0, keep
+    sw s1, 0(s0)
+keep: bnez s2, again
+stop: j stop
+"""
+
+
+def test_the_middle_of_three_can_be_overwritten_after_the_last() -> None:
+    word = 100 << 20 | 10 << 15 | 10 << 7 | 0x13  # addi a0, a0, 100
+    kernel = program(CHAIN.format(word=word))
+    machine = Machine(
+        MachineOptions(
+            kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=native_blob()
+        )
+    )
+    machine.run(2_000)
+    assert machine.register(19) == (1 + 2 + 4) + (1 + 2 + 100) + 3 * (1 + 100 + 100)
+
+
 # The second half of `second`, with 100 for 2, is written after it was executed once.
 STRADDLING = """
     li s2, 2

@@ -119,7 +119,7 @@ def straddle():
         found = decode(slot, word, 4094)
         u64[page + TAIL_HANDLER] = u64[slot]
         u64[slot] = symbol(straddle)
-        u8[slot + SLOT_COVERED] &= COVERED
+        forget_kind(slot)
         if not found:
             state[PC] = pc()
             enter_trap(CAUSE_ILLEGAL_INSTRUCTION, word, left)
