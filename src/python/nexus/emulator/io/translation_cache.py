@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ _HOT_PART: Final = 200
 FOLDER_BYTES_MAX: Final = 256 << 20
 # How many pages are watched: a guest that writes code anew all the time must not grow the host.
 _WATCHED_MAX: Final = 1024
+# NAME/KK/KEY, as `path_of` makes it, perhaps with the number of the process that is writing it.
+_PAGE_FILE: Final = re.compile(r"[0-9a-f]{16}/([0-9a-f]{2})/\1[0-9a-f]{30}(\.[0-9]+)?")
 
 Piece = tuple[bytes, int]  # A page and the offset of an instruction that was executed.
 
@@ -121,10 +124,13 @@ def read_work(path: Path) -> list[Piece]:
 def trim(folder: Path, bytes_max: int = FOLDER_BYTES_MAX) -> None:
     """Remove the translations that were not used for longest until the rest is small enough.
 
-    Those of other versions count too: nobody else removes them.
+    Those of other versions count too: nobody else removes them.  Files of any other name are not
+    ours: a user may have named a folder that holds more than translations.
     """
     found = []
     for path in folder.glob("*/*/*"):
+        if not _PAGE_FILE.fullmatch(path.relative_to(folder).as_posix()):
+            continue
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             found.append((status.st_mtime_ns, str(path), status.st_size))

@@ -112,6 +112,26 @@ def test_what_was_not_used_for_longest_goes_when_there_is_too_much(tmp_path: Pat
     assert [path_of(cache.folder, page).exists() for page in pages] == [False, False, True, True]
 
 
+def test_files_that_are_not_translations_stay_whatever_their_size(tmp_path: Path) -> None:
+    """The folder may be one that somebody has used for other things before."""
+    cache = TranslationCache(tmp_path, COMPILER)
+    page = path_of(cache.folder, bytes(4096))
+    others = [
+        tmp_path / "letters/2026/mine",
+        tmp_path / "letters" / page.parent.name / page.name,
+        cache.folder / "ab" / page.name,
+        page.with_name(f"{page.name}.txt"),
+    ]
+    for path in (page, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+    assert page.parent.name != "ab"
+    (tmp_path / "letters/2026/folder").mkdir()
+    trim(tmp_path, 0)
+    assert not page.exists()
+    assert all(path.exists() for path in others)
+
+
 def test_pages_that_are_hardly_ever_run_stay_as_they_are(tmp_path: Path) -> None:
     cache = TranslationCache(tmp_path, COMPILER)
     for _ in range(1000):
