@@ -4,10 +4,10 @@
 //! delegates every trap that S-mode can handle, hands over the timer (Sstc), measures RAM, and is
 //! never entered again.
 
+const builtin = @import("builtin");
 const board = @import("board.zig");
 const csr = @import("csr.zig");
 
-const builtin = @import("builtin");
 /// On the host, where the kernel is tested, a model stands for what is in assembly here.
 const assembly = if (builtin.is_test) @import("machine_fake.zig") else struct {
     extern fn machineTrap() void;

@@ -4,14 +4,12 @@
 const std = @import("std");
 const testing = std.testing;
 const abi = @import("abi");
-const board = @import("board.zig");
 const caps = @import("caps.zig");
 const endpoints = @import("endpoints.zig");
 const fake = @import("task_fake.zig");
 const frames = @import("frames.zig");
 const machine = @import("machine_fake.zig");
 const sched = @import("sched.zig");
-const task = @import("task.zig");
 
 const both = abi.Right.send | abi.Right.recv;
 

@@ -6,7 +6,6 @@ const abi = @import("abi");
 const board = @import("board.zig");
 const endpoints = @import("endpoints.zig");
 const fake = @import("task_fake.zig");
-const frames = @import("frames.zig");
 const machine = @import("machine_fake.zig");
 const reaper = @import("reaper.zig");
 const sched = @import("sched.zig");

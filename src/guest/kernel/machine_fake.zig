@@ -20,7 +20,8 @@ var claimed: u32 = 0;
 pub var enabled: u32 = 0;
 pub var completions: usize = 0;
 
-/// Every register that was written, in order; cut at what fits.
+/// The registers that were written first, in order. Booting writes a dozen; what a scheduler writes
+/// in a long test is not kept.
 pub var writes: [64]struct { name: []const u8, value: u64 } = undefined;
 pub var writes_count: usize = 0;
 
@@ -128,7 +129,7 @@ pub fn write(comptime name: []const u8, value: u64) void {
     if (comptime std.mem.eql(u8, name, "satp")) satp = value;
 }
 
-/// What a register was written with last; null is never.
+/// What a register was written with last, as far as writes are kept; null if it was not.
 pub fn written(name: []const u8) ?u64 {
     var at = writes_count;
     while (at > 0) {

@@ -1,7 +1,6 @@
 //! What a task mapped at run time: shared memory and device registers, handed out upwards from
 //! `layout.map_base` with an unmapped guard page after each.
 
-const std = @import("std");
 const abi = @import("abi");
 const board = @import("board.zig");
 const csr = @import("csr.zig");

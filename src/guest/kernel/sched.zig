@@ -3,7 +3,6 @@
 //! A task that must wait is blocked inside its system call and repeats that call when woken:
 //! nothing of a call is kept in the kernel, and a deadline is checked by the call itself.
 
-const std = @import("std");
 const csr = @import("csr.zig");
 const irq = @import("irq.zig");
 const task = @import("task.zig");

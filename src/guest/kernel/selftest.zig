@@ -1,7 +1,6 @@
 //! What the kernel proves about itself at every boot, before the first task runs. A line is printed
 //! only after the thing was tried; a failure is a panic.
 
-const std = @import("std");
 const marker = @import("contract").marker;
 const abi = @import("abi");
 const board = @import("board.zig");

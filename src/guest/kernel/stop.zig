@@ -1,11 +1,11 @@
 //! The two ways a board ends: a kernel panic, or a trap nobody can handle.
 
-const board = @import("board.zig");
+const builtin = @import("builtin");
 const marker = @import("contract").marker;
+const board = @import("board.zig");
 const csr = @import("csr.zig");
 const uart = @import("uart.zig");
 
-const builtin = @import("builtin");
 /// On the host, where the kernel is tested, the end of the board is the end of a process.
 const machine = if (builtin.is_test) @import("machine_fake.zig") else struct {};
 

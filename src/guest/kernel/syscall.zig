@@ -5,7 +5,6 @@
 //! the set of errors from here. It stands beside the table that turns each error into a result, so
 //! that neither grows alone.
 
-const std = @import("std");
 const abi = @import("abi");
 const calls_cap = @import("calls_cap.zig");
 const calls_ipc = @import("calls_ipc.zig");

@@ -4,6 +4,7 @@
 //! In user mode sscratch holds the task's context; in the kernel it is zero, which is how the entry
 //! tells.
 
+const builtin = @import("builtin");
 const std = @import("std");
 const csr = @import("csr.zig");
 const irq = @import("irq.zig");
@@ -13,7 +14,6 @@ const stop = @import("stop.zig");
 const syscall = @import("syscall.zig");
 const task = @import("task.zig");
 
-const builtin = @import("builtin");
 /// On the host, where the kernel is tested, a model stands for what is in assembly here.
 const assembly = if (builtin.is_test) @import("machine_fake.zig") else struct {
     extern fn trapEntry() void;

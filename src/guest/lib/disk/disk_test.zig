@@ -2,7 +2,6 @@
 //! failures, and what is durable when.
 
 const std = @import("std");
-const os = @import("os");
 const os_fake = @import("os_fake");
 const disk = @import("root.zig");
 const virtio = @import("virtio");

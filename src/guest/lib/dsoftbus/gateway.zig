@@ -6,7 +6,6 @@
 //!     ready → shape → size → rate → service → operation on the allowlist → forward
 
 const std = @import("std");
-const marker = @import("contract").marker;
 const contract = @import("contract");
 const frames = @import("frames.zig");
 const rate = @import("rate.zig");

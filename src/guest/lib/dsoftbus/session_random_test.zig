@@ -44,9 +44,9 @@ const Stream = struct {
 };
 
 fn carry(random: std.Random, from: *Session, to: *Session, stream: *Stream, now_ns: u64) !void {
-    const pending = from.output();
-    const piece = @min(pending.len, random.uintAtMost(usize, pieces_max));
-    from.takeOutput(to.feed(pending[0..piece]));
+    const output = from.output();
+    const piece = @min(output.len, random.uintAtMost(usize, pieces_max));
+    from.takeOutput(to.feed(output[0..piece]));
     while (to.take(now_ns)) |event| switch (event) {
         .key_wanted => unreachable, // all have theirs from the beginning
         .proven => try to.admit(now_ns),

@@ -32,7 +32,7 @@ const Two = struct {
         self.now_ns = 0;
     }
 
-    /// Carry what `from` has pending to `to`, `chunk` bytes at a time; the last event wins.
+    /// Carry the output of `from` to `to`, `chunk` bytes at a time; the last event wins.
     fn carry(self: *Two, from: *Session, to: *Session, chunk: usize) ?Event {
         var last: ?Event = null;
         while (from.output().len != 0) {

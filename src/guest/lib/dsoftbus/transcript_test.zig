@@ -34,7 +34,7 @@ fn key(seed: u8) noise.KeyPair {
     return noise.KeyPair.fromSecret(@splat(seed)) catch unreachable;
 }
 
-fn expectPending(from: *Session, hex: []const u8) !void {
+fn expectOutput(from: *Session, hex: []const u8) !void {
     var bytes: [512]u8 = undefined;
     const expected = try std.fmt.hexToBytes(&bytes, hex);
     try std.testing.expectEqualSlices(u8, expected, from.output());
@@ -42,7 +42,7 @@ fn expectPending(from: *Session, hex: []const u8) !void {
 
 /// What `from` says is `hex`; give it to `to`.
 fn carry(from: *Session, to: *Session, hex: []const u8) !void {
-    try expectPending(from, hex);
+    try expectOutput(from, hex);
     try std.testing.expectEqual(from.output().len, to.feed(from.output()));
     from.takeOutput(from.output().len);
 }

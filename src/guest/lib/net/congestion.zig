@@ -1,7 +1,6 @@
 //! How much may be on its way: slow start, congestion avoidance, fast retransmit and recovery
 //! (RFC 5681 and NewReno, RFC 6582), with the earlier trigger of RFC 5827 for small windows.
 
-const std = @import("std");
 const connection = @import("connection.zig");
 const segment = @import("segment.zig");
 const sequence = @import("sequence.zig");

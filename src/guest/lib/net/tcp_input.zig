@@ -1,7 +1,6 @@
 //! What a segment does to a connection: RFC 9293 section 3.10.7, with the checks of RFC 5961.
 //! The order of the steps is the standard's, and each is named by its words.
 
-const std = @import("std");
 const connection = @import("connection.zig");
 const congestion = @import("congestion.zig");
 const segment = @import("segment.zig");

@@ -2,8 +2,6 @@
 //! segments set the window (RFC 9293, SND.WL1 and SND.WL2), which are inside of ours (Table 6).
 
 const std = @import("std");
-const connection = @import("connection.zig");
-const congestion = @import("congestion.zig");
 const fake = @import("link_fake.zig");
 const tcp_fake = @import("tcp_fake.zig");
 const Pair = tcp_fake.Pair;

@@ -1,6 +1,5 @@
 //! Syscalls, one function each.
 
-const std = @import("std");
 const builtin = @import("builtin");
 const abi = @import("abi");
 

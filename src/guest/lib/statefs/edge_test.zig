@@ -1,4 +1,5 @@
-//! Where a journal ends exactly at its region's end, what lies behind it, and two of something.
+//! Where a journal ends exactly at its region's end, where there are two of something, and what a
+//! store knows after a write that failed in part.
 
 const std = @import("std");
 const testing = std.testing;
@@ -158,40 +159,6 @@ test "nothing is compacted where nothing may be written" {
     try testing.expectEqualSlices(u8, &before, &disk.bytes);
 }
 
-test "what a cut left behind the end is cleared by the first change" {
-    const window = root.journal.window_sectors;
-    for ([_]bool{ false, true }) |compacted| for ([_]usize{ 1, 489, 600 }) |size| {
-        wide = .{};
-        try wide_engine.open(&wide, &pool, &items);
-        try wide_engine.put("/state/a", value[0..size]);
-        if (compacted) try testing.expect(try wide_engine.compact());
-        try wide_engine.sync();
-        const start = wide_engine.journal.region.start * 512;
-        const end = wide_engine.journal.end;
-        const limit = (end / 512 + window) * 512;
-        image = wide.bytes;
-        try wide_engine.put("/state/b", "next");
-        try wide_engine.sync();
-        clean = wide.bytes;
-        for ([_]u64{ end, end + 1, end + 511, end + 512, limit - 1 }) |at| {
-            wide = .{ .bytes = image };
-            wide.bytes[@intCast(start + at)] = 0xA5;
-            try wide_engine.open(&wide, &pool, &items);
-            try testing.expectEqualStrings(value[0..size], (try wide_engine.get("/state/a")).?);
-            try wide_engine.put("/state/b", "next");
-            try wide_engine.sync();
-            try testing.expect(std.mem.eql(u8, &clean, &wide.bytes));
-        }
-        if (compacted) continue;
-        // What lies beyond is left alone.
-        wide = .{ .bytes = image };
-        wide.bytes[@intCast(start + limit)] = 0xA5;
-        try wide_engine.open(&wide, &pool, &items);
-        try wide_engine.put("/state/b", "next");
-        try testing.expectEqual(0xA5, wide.bytes[@intCast(start + limit)]);
-    };
-}
-
 test "behind a write that failed in part the store goes on as if nothing had been" {
     for ([_]bool{ false, true }) |compacted| {
         for ([_]?usize{ null, 0, 1, 2 }) |sectors_taken| {
@@ -236,66 +203,3 @@ test "a journal has no more records than a replay takes" {
     try engine.journal.countRecord();
     try testing.expectError(error.TooMany, engine.journal.countRecord());
 }
-
-test "between two flushes a window is written and not one byte more" {
-    const first = 40_000;
-    const rest = root.journal.window_bytes - first - 2 * (record.overhead_bytes + 1);
-    for ([_]usize{ rest - 1, rest, rest + 1 }, [_]usize{ 0, 0, 1 }) |size, flushes| {
-        wide = .{};
-        try wide_engine.open(&wide, &wide_pool, &items);
-        try wide_engine.put("a", long[0..first]);
-        try wide_engine.put("b", long[0..size]);
-        try testing.expectEqual(flushes, wide.flushes);
-    }
-    try testing.expectEqual(65_536, root.journal.window_bytes); // the host's as well
-}
-
-test "a peer's change has the limits of a node's own" {
-    wide = .{};
-    try wide_engine.open(&wide, &wide_pool, &items);
-    const call: root.Call = .{ .peer = "node-b", .id = 7 << 32 | 1, .digest = @splat(0) };
-    const most = record.value_bytes_max;
-    const key = "k" ** (record.key_bytes_max + 1);
-    try testing.expectError(error.TooLarge, wide_engine.put("/state/a", long[0 .. most + 1]));
-    try testing.expectError(
-        error.TooLarge,
-        wide_engine.putFor(call, "/state/a", long[0 .. most + 1]),
-    );
-    try testing.expectError(error.KeyTooLong, wide_engine.put(key, "v"));
-    try testing.expectError(error.KeyTooLong, wide_engine.putFor(call, key, "v"));
-    try testing.expectError(error.KeyTooLong, wide_engine.deleteFor(call, key, 1));
-    try testing.expectEqual(0, wide_engine.journal.records);
-    try wide_engine.putFor(call, "/state/a", long[0..most]);
-    try testing.expectEqual(most, (try wide_engine.get("/state/a")).?.len);
-}
-
-const long: [record.value_bytes_max + 1]u8 = @splat('v');
-var wide_pool: [256 * 1024]u8 = undefined;
-
-/// A disk that is wider than two windows.
-const Wide = struct {
-    const count = 2 * root.journal.window_sectors + 20;
-    bytes: [count * 512]u8 = @splat(0),
-    flushes: usize = 0,
-
-    pub fn sectors(_: *const Wide) u64 {
-        return count;
-    }
-
-    pub fn read(self: *Wide, sector: u64, buffer: []u8) error{Broken}!void {
-        @memcpy(buffer, self.bytes[@intCast(sector * 512)..][0..buffer.len]);
-    }
-
-    pub fn write(self: *Wide, sector: u64, bytes: []const u8) error{Broken}!void {
-        @memcpy(self.bytes[@intCast(sector * 512)..][0..bytes.len], bytes);
-    }
-
-    pub fn flush(self: *Wide) error{Broken}!void {
-        self.flushes += 1;
-    }
-};
-
-var wide: Wide = undefined;
-var wide_engine: root.Store(Wide) = undefined;
-var image: [Wide.count * 512]u8 = undefined;
-var clean: [Wide.count * 512]u8 = undefined;

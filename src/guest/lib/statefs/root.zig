@@ -33,6 +33,7 @@ test {
     _ = @import("golden_test.zig");
     _ = @import("cut_test.zig");
     _ = @import("edge_test.zig");
+    _ = @import("window_test.zig");
     _ = @import("mount_test.zig");
     _ = @import("flush_test.zig");
 }

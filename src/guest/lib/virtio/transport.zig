@@ -1,6 +1,5 @@
 //! Registers of a modern virtio-mmio device (virtio 1.1, section 4.2), and its initialisation.
 
-const std = @import("std");
 const builtin = @import("builtin");
 
 /// Register numbers, in 32-bit words from the device's base.

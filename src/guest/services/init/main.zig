@@ -5,8 +5,8 @@
 //! and the kernel switches the board off, because a system without init has ended.
 
 const std = @import("std");
-const marker = @import("contract").marker;
 const contract = @import("contract");
+const marker = contract.marker;
 const nxbf = @import("nxbf");
 const os = @import("os");
 const config = @import("init_config");

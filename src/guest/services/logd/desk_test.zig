@@ -1,7 +1,6 @@
 //! logd as it runs, on a stand-in for the kernel: its records' times and senders.
 
 const std = @import("std");
-const os = @import("os");
 const os_fake = @import("os_fake");
 const lo = @import("wire").lo;
 const service = @import("main.zig");

@@ -2,7 +2,6 @@
 //! waits, and gives what a test has it receive. Out of memory ends the test.
 
 const std = @import("std");
-const os = @import("os");
 const os_fake = @import("os_fake");
 const virtio = @import("virtio");
 const Kernel = os_fake.Kernel;

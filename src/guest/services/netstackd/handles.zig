@@ -4,7 +4,6 @@
 //! not be delivered stays in `owed` until it can. So nothing is lost and nothing is queued: eight
 //! bits a socket are the bound.
 
-const std = @import("std");
 const net = @import("net");
 const ns = @import("ns");
 

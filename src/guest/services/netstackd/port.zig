@@ -1,8 +1,8 @@
 //! The interface of this node: card, address, secret, and frames between card and stack.
 
 const std = @import("std");
-const marker = @import("contract").marker;
 const contract = @import("contract");
+const marker = contract.marker;
 const core = @import("netstackd_core");
 const net = @import("net");
 const os = @import("os");

@@ -2,7 +2,6 @@
 //! what is said of one that is not.
 
 const std = @import("std");
-const os = @import("os");
 const os_fake = @import("os_fake");
 const pf = @import("wire").pf;
 const service = @import("main.zig");

@@ -1,6 +1,5 @@
 //! The services of a host in memory that ask of other nodes, and what they are answered.
 
-const std = @import("std");
 const ds = @import("wire").ds;
 const sf = @import("wire").sf;
 const fake = @import("pair_fake.zig");

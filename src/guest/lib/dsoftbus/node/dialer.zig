@@ -2,8 +2,8 @@
 //! loss. Which address is next, `candidates` says.
 
 const std = @import("std");
-const marker = @import("contract").marker;
 const contract = @import("contract");
+const marker = contract.marker;
 const edge = @import("edge.zig");
 const entry = @import("entry.zig");
 const audit = @import("../audit.zig");

@@ -2,7 +2,7 @@
 //! status: samgrd, bundlemgrd, logd.
 
 const wire = @import("wire");
-const cursor = @import("wire").cursor;
+const cursor = wire.cursor;
 const calls = @import("calls.zig");
 const services = @import("services.zig");
 const frames = @import("../frames.zig");
