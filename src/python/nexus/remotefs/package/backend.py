@@ -48,7 +48,7 @@ class ListingBackend(Backend, Protocol):
     """A backend that can also say what there is."""
 
     def children(self, name: str) -> list[tuple[str, File | Folder]] | None:
-        """List a folder, the empty name being that of all bundles; None is not a folder."""
+        """List a folder, the empty name being that of all bundles; None if it is not a folder."""
         ...
 
 
@@ -64,7 +64,7 @@ class MemoryBackend:
         return self._tree.find(name)
 
     def children(self, name: str) -> list[tuple[str, File | Folder]] | None:
-        """List a folder, the empty name being that of all bundles; None is not a folder."""
+        """List a folder, the empty name being that of all bundles; None if it is not a folder."""
         return self._tree.children(name)
 
     def read(self, file: File, offset: int, length: int) -> bytes:
@@ -86,7 +86,7 @@ class ImageBackend:
         return self._tree.find(name)
 
     def children(self, name: str) -> list[tuple[str, File | Folder]] | None:
-        """List a folder, the empty name being that of all bundles; None is not a folder."""
+        """List a folder, the empty name being that of all bundles; None if it is not a folder."""
         return self._tree.children(name)
 
     def read(self, file: File, offset: int, length: int) -> bytes:

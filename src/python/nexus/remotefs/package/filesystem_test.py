@@ -54,7 +54,7 @@ def test_files_are_read_by_any_name() -> None:
     )
 
 
-def test_an_open_file_says_its_name_and_size() -> None:
+def test_an_open_file_says_its_size_and_that_it_is_for_reading() -> None:
     for how in ({}, {"cache_type": "none"}):
         with filesystem().open("demo/data/b.bin", "rb", **how) as file:
             assert (file.size, file.read(1)) == (70_000, hashlib.shake_256(b"b").digest(1))

@@ -23,7 +23,7 @@ def split_bundle(name: str) -> tuple[str, str]:
 
 
 def children(listed: Iterable[Listed], inner: str) -> list[Entry]:
-    """Return what lies in a folder of a bundle, by name; empty is that it is not a folder."""
+    """Return what lies in a folder of a bundle, by name; empty if it is not a folder."""
     prefix = f"{inner}/" if inner else ""
     found: dict[str, Entry] = {}
     for file in listed:

@@ -58,7 +58,7 @@ class Tree(Generic[T]):
         """List a folder in the order of bytes; the empty name is that of all bundles.
 
         Returns:
-            Names without their folder, `bundle@version` of bundles; None is not a folder.
+            Names without their folder, `bundle@version` of bundles; None if it is not a folder.
         """
         if not name:
             bundles = sorted({(b, v) for b, v, _ in self._folders}, key=_as_bytes)

@@ -59,7 +59,8 @@ class MemoryDevice:
 
     def write(self, sector: int, data: bytes) -> None:
         """Write whole sectors."""
-        assert len(data) % SECTOR_BYTES == 0, f"{len(data)} bytes, expected whole sectors"
+        said = f"a write of {len(data)} bytes, expected a multiple of {SECTOR_BYTES}"
+        assert len(data) % SECTOR_BYTES == 0, said
         start = self._place(sector, len(data) // SECTOR_BYTES)
         self.content[start : start + len(data)] = data
 

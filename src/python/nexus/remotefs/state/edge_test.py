@@ -1,6 +1,6 @@
-"""Where a journal ends exactly at its region's end, what lies behind it, and two of something.
+"""Where a journal ends exactly at its region's end, what lies behind it, and where there are two.
 
-The guest's `edge_test.zig` asks the same of its engine.
+The guest's `edge_test.zig` and `window_test.zig` ask the same of its engine.
 """
 
 from __future__ import annotations

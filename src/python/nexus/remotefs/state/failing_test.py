@@ -111,7 +111,7 @@ def test_a_store_knows_of_its_disk_what_the_next_one_finds(seed: int) -> None:
                 store.set_durably(key, value)
         except StateError:
             failures += 1
-            if store._writer.has_failed:  # It was changing over: only opening tells.
+            if store._writer.has_failed:  # It was changing over: opening shows what is in force.
                 store = Store(device)
             continue
         finally:
