@@ -67,7 +67,7 @@ def do_replay(options: Namespace) -> int:
     _tell(ran)
     leave(options.out, prepared, ran)
     if ran.digest != found.file.digest:
-        _say(f"not the same run: digest {ran.digest[:16]}, expected {found.file.digest[:16]}")
+        _say(f"not the same run: digest {ran.digest[:16]}; expected {found.file.digest[:16]}")
         return EXIT_OTHER
     _say(f"the same run: digest {ran.digest[:16]}")
     return 0

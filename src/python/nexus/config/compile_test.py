@@ -156,7 +156,7 @@ def test_a_node_that_breaks_a_rule_is_nothing_to_compile() -> None:
 def test_a_section_that_no_message_carries_is_refused() -> None:
     text = NODE_B_START.replace('"logd", ', '"logd", "x", ')
     text += f'[service.x]\n1 = "{"00" * 7997}"\n'
-    with pytest.raises(ConfigError, match="section of 8001 bytes: expected up to 8000"):
+    with pytest.raises(ConfigError, match="section of 8001 bytes; expected up to 8000"):
         compile_node(node_of(text))
 
 

@@ -36,7 +36,7 @@ class BlobError(NexusError):
 def pack(sections: Mapping[int, Records]) -> bytes:
     """Build a blob of sections by service id, sorted."""
     if not 1 <= len(sections) <= SECTIONS_MAX:
-        raise BlobError(f"{len(sections)} sections: expected 1..{SECTIONS_MAX}")
+        raise BlobError(f"{len(sections)} sections; expected 1..{SECTIONS_MAX}")
     table = bytearray()
     body = bytearray()
     start = _HEADER.size + _ENTRY.size * len(sections)
@@ -47,7 +47,7 @@ def pack(sections: Mapping[int, Records]) -> bytes:
     rest = bytes(table + body)
     total = _HEADER.size + len(rest)
     if total > BLOB_BYTES_MAX:
-        raise BlobError(f"{total} bytes of configuration: expected up to {BLOB_BYTES_MAX}")
+        raise BlobError(f"{total} bytes of configuration; expected up to {BLOB_BYTES_MAX}")
     return _HEADER.pack(MAGIC, VERSION, len(sections), total, sha256(rest).digest()) + rest
 
 
@@ -55,7 +55,7 @@ def pack_records(records: Records) -> bytes:
     """Build one section."""
     out = b"".join(_RECORD.pack(tag, len(value)) + value for tag, value in records)
     if len(out) > SECTION_BYTES_MAX:
-        raise BlobError(f"section of {len(out)} bytes: expected up to {SECTION_BYTES_MAX}")
+        raise BlobError(f"section of {len(out)} bytes; expected up to {SECTION_BYTES_MAX}")
     return out
 
 
@@ -65,7 +65,7 @@ def unpack(blob: bytes) -> dict[int, list[tuple[int, bytes]]]:
         raise BlobError(f"{len(blob)} bytes: shorter than the header")
     magic, version, count, total, digest = _HEADER.unpack_from(blob)
     if magic != MAGIC or version != VERSION:
-        raise BlobError(f"magic {magic!r} version {version}: expected NXCF 1")
+        raise BlobError(f"magic {magic!r} version {version}; expected NXCF 1")
     if total != len(blob) or total > BLOB_BYTES_MAX:
         raise BlobError(f"length {total} written, {len(blob)} found")
     if sha256(blob[_HEADER.size :]).digest() != digest:

@@ -59,7 +59,7 @@ def find(service: str, name: str) -> Method:
     """Find a method by the names that a configuration has.
 
     Raises:
-        UsageError: there is none; says which there are.
+        UsageError: there is no such method; the text says which there are.
     """
     services = list(dict.fromkeys(method.service_name for method in METHODS))
     if service not in services:
@@ -70,8 +70,7 @@ def find(service: str, name: str) -> Method:
     methods = {method.name: method for method in METHODS if method.service_name == service}
     if name not in methods:
         raise UsageError(
-            f"method: {service} has no {name!r}, but {', '.join(methods)}"
-            f"{did_you_mean(name, methods)}"
+            f"method: {name!r} is not one of {', '.join(methods)}{did_you_mean(name, methods)}"
         )
     return methods[name]
 
@@ -80,7 +79,7 @@ def parse(method: Method, values: Sequence[str]) -> Any:
     """Make a method's parameters of `key=value` texts.
 
     Raises:
-        UsageError: a key that it has not, twice the same, or a value that cannot be one.
+        UsageError: a key is unknown, missing or given twice, or its value is not of its kind.
     """
     fields = {field.name: field for field in method.params.LAYOUT.fields}
     given: dict[str, Any] = {}
@@ -106,13 +105,13 @@ def _value(field: Field, text: str) -> Any:
         try:
             value: Any = bytes.fromhex(text[len(HEX) :])
         except ValueError as exc:
-            raise UsageError(f"{field.name}: {text!r}, expected hex: and pairs of digits") from exc
+            raise UsageError(f"{field.name}: {text!r}; expected hex: and pairs of digits") from exc
     else:
         value = text.encode() if kind.name == "data" else text
     length = len(value if kind.name == "data" else value.encode())
     most = field.bytes_max or field.service_max
     if most and length > most:
-        raise UsageError(f"{field.name}: {length} bytes, expected at most {most}")
+        raise UsageError(f"{field.name}: {length} bytes; expected at most {most}")
     return value
 
 
@@ -123,7 +122,7 @@ def _number(field: Field, text: str) -> int:
     except ValueError:
         value = -1
     if not 0 <= value <= most:
-        raise UsageError(f"{field.name}: {text!r}, expected a number from 0 to {most}")
+        raise UsageError(f"{field.name}: {text!r}; expected a number from 0 to {most}")
     return value
 
 

@@ -29,16 +29,21 @@ def test_parameters_are_read(service: str, name: str, values: list[str], params:
 MISTAKES = [
     ("statefs", "get", [], "service: 'statefs' is not one of samgrd"),
     ("statefs", "get", [], "did you mean 'statefsd'"),
-    ("statefsd", "got", [], "method: statefsd has no 'got', but put, get, delete"),
+    ("statefsd", "got", [], "method: 'got' is not one of put, get, delete"),
     ("statefsd", "get", ["kee=1"], "get takes key=...; did you mean 'key'"),
     ("statefsd", "get", ["key"], "'key': get takes key=..."),
     ("statefsd", "get", ["key=a", "key=b"], "key: given twice"),
     ("statefsd", "put", ["key=a"], "put needs value=..."),
     ("statefsd", "sync", ["a=b"], "sync takes no parameters"),
-    ("statefsd", "get", ["key=" + "k" * 97], "key: 97 bytes, expected at most 96"),
-    ("statefsd", "put", ["key=a", "value=hex:0"], "expected hex: and pairs of digits"),
-    ("statefsd", "list", ["prefix=", "limit=-1"], "limit: '-1', expected a number from 0 to 65535"),
-    ("statefsd", "list", ["prefix=", "limit=x"], "expected a number from 0 to 65535"),
+    ("statefsd", "get", ["key=" + "k" * 97], "key: 97 bytes; expected at most 96"),
+    (
+        "statefsd",
+        "put",
+        ["key=a", "value=hex:0"],
+        "value: 'hex:0'; expected hex: and pairs of digits",
+    ),
+    ("statefsd", "list", ["prefix=", "limit=-1"], "limit: '-1'; expected a number from 0 to 65535"),
+    ("statefsd", "list", ["prefix=", "limit=x"], "limit: 'x'; expected a number from 0 to 65535"),
 ]
 
 

@@ -26,8 +26,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _resolve(options: Namespace) -> Result:
-    if not 1 <= len(options.name.encode()) <= RESOLVE_NAME_BYTES_MAX:
-        raise UsageError(f"name: expected 1..{RESOLVE_NAME_BYTES_MAX} bytes")
+    length = len(options.name.encode())
+    if not 1 <= length <= RESOLVE_NAME_BYTES_MAX:
+        raise UsageError(f"name: {length} bytes; expected 1..{RESOLVE_NAME_BYTES_MAX}")
 
     async def call(peer: Peer) -> Result:
         is_there = await peer.resolve(options.name, options.timeout)

@@ -51,7 +51,7 @@ def _read(options: Namespace) -> bytes:
             value = file.read(TRANSFER_BYTES_MAX + 1)
     if not 1 <= len(value) <= TRANSFER_BYTES_MAX:
         size = f"more than {TRANSFER_BYTES_MAX}" if value else "0"
-        raise UsageError(f"{options.file}: {size} bytes, expected 1..{TRANSFER_BYTES_MAX}")
+        raise UsageError(f"{options.file}: {size} bytes; expected 1..{TRANSFER_BYTES_MAX}")
     return value
 
 
