@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from nexus.config.load import load_any
+from nexus.config.settings import Setting
+from nexus.config.world import World
 
 NODE_A: Final = """\
 [node]
@@ -83,3 +88,10 @@ def write_world(
     (folder / "node-b.toml").write_text(b)
     (folder / "world.toml").write_text(world)
     return folder / "world.toml"
+
+
+def load_world(path: Path, settings: Sequence[Setting] = ()) -> World:
+    """Read and check a world's file and those of its nodes."""
+    world = load_any(path, settings)
+    assert isinstance(world, World), f"{path} is a node's file"
+    return world

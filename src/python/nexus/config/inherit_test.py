@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus.config.config_cases import NODE_A, WORLD, write_world
+from nexus.config.config_cases import NODE_A, WORLD, load_world, write_world
 from nexus.config.error import ConfigError
 from nexus.config.inherit import DEPTH_MAX, FILES_MAX
 from nexus.config.keys import derive_test_secret
-from nexus.config.load import load_any, load_node, load_world
+from nexus.config.load import load_any, load_node
 from nexus.config.node import NodeConfig
 from nexus.config.world import World
 

@@ -57,18 +57,12 @@ def load_node(path: str | Path, settings: Sequence[Setting] = ()) -> CheckedNode
     return _node_of(apply(layer, settings, None)).config
 
 
-def load_world(path: str | Path, settings: Sequence[Setting] = ()) -> World:
-    """Read and check a world's file and those of its nodes.
+def load_any(path: str | Path, settings: Sequence[Setting] = ()) -> CheckedNode | World:
+    """Read and check either kind of file, told apart by content: only a node has `[node]`.
 
     Raises:
         ConfigError: with one line for every mistake.
     """
-    layer, _ = load_extended(Path(path), Kind.WORLD)
-    return _world_of(layer, settings).config
-
-
-def load_any(path: str | Path, settings: Sequence[Setting] = ()) -> CheckedNode | World:
-    """Read either kind of file, told apart by content: only a node has `[node]`."""
     return load_with_origins(path, settings).config
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from nexus.config import files
-from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, write_world
+from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, load_world, write_world
 from nexus.config.error import ConfigError
 from nexus.config.keys import derive_test_secret
-from nexus.config.load import load_any, load_node, load_world
+from nexus.config.load import load_any, load_node
 from nexus.config.node import NodeConfig
 from nexus.config.world import World
 from nexus.core.randomness import Ratio

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nexus.config.check import main
-from nexus.config.config_cases import NODE_A, WORLD, write_world
+from nexus.config.config_cases import NODE_A, WORLD, load_world, write_world
 from nexus.config.error import ConfigError, show
-from nexus.config.load import load_any, load_node, load_world
+from nexus.config.load import load_any, load_node
 
 
 def mistakes(path: Path) -> list[str]:

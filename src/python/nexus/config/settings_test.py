@@ -9,10 +9,10 @@ import pytest
 
 from nexus.config import blob, check
 from nexus.config.compile import compile_node
-from nexus.config.config_cases import NODE_A, WORLD, write_world
+from nexus.config.config_cases import NODE_A, WORLD, load_world, write_world
 from nexus.config.error import ConfigError
 from nexus.config.keys import derive_test_secret
-from nexus.config.load import load_any, load_node, load_world
+from nexus.config.load import load_any, load_node
 from nexus.config.node import NodeConfig
 from nexus.config.settings import SETTINGS_MAX, parse_settings
 from nexus.core.errors import UsageError

@@ -104,16 +104,6 @@ class Handshake:
         return self._is_poisoned or self._messages_done == len(OVERHEAD_BYTES)
 
     @property
-    def is_poisoned(self) -> bool:
-        """Whether a message failed."""
-        return self._is_poisoned
-
-    @property
-    def messages_done(self) -> int:
-        """How many messages went either way, 0..3."""
-        return self._messages_done
-
-    @property
     def remote_static(self) -> bytes:
         """The peer's static key; proven once it has sent the message that depends on it."""
         key = getattr(self._state.rs, "public_bytes", None)

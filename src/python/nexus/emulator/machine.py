@@ -186,17 +186,6 @@ class Machine:
         """Type on the console as much as the UART can hold unread; return how many bytes."""
         return self._devices.uart.receive(data)
 
-    def write_console(self, data: bytes) -> None:
-        """Type on the console.
-
-        Raises:
-            ValueError: More than the UART can hold unread.
-        """
-        if self.offer_console(data) < len(data):
-            raise ValueError(
-                f"console input: {len(data)} bytes do not fit, the guest is not reading"
-            )
-
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Ethernet frames sent since the last call, with their virtual time in ns."""
         net = self._devices.net

@@ -78,7 +78,7 @@ def test_typed_and_printed_bytes_and_sleep_survive() -> None:
     straight, broken = Machine(options), Machine(options)
     for machine in (straight, broken):
         machine.run(3000)
-        machine.write_console(b"typed before")
+        assert machine.offer_console(b"typed before") == len("typed before")
     instant = 3000
     while instant < 200_000:
         instant += 1230

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from nexus.dsoftbus.audit import AuditRecord, Outcome
+from nexus.dsoftbus.half_open import HALF_OPEN_MAX
 from nexus.dsoftbus.io.attacker_fake import Attacker
 from nexus.dsoftbus.io.keyfile import NodeKey, make_key
-from nexus.dsoftbus.io.node import HANDSHAKES_MAX, Node
+from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_scene import (
     HANDLERS,
     KEY_A,
@@ -301,7 +302,7 @@ def test_a_flood_of_calls_costs_only_its_maker() -> None:
 
 def test_a_flood_of_silent_connections_leaves_room_for_a_peer() -> None:
     async def scenario(victim: Victim) -> None:
-        crowd = [await victim.attacked() for _ in range(HANDSHAKES_MAX + 20)]
+        crowd = [await victim.attacked() for _ in range(HALF_OPEN_MAX + 20)]
         for silent in crowd[:20]:  # The oldest made room.
             assert await silent.closed() == b""
         assert victim.b.counters.connections_evicted >= 20

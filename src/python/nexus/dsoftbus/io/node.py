@@ -22,7 +22,6 @@ from nexus.core.duration import check_timeout_s
 from nexus.dsoftbus.audit import Record
 from nexus.dsoftbus.discovery import Entry
 from nexus.dsoftbus.gateway import Gateway
-from nexus.dsoftbus.half_open import HALF_OPEN_MAX
 from nexus.dsoftbus.io.audit_trail import AuditTrail
 from nexus.dsoftbus.io.calls import Calls
 from nexus.dsoftbus.io.clock import Clock, LoopClock, after_ns, deadline
@@ -46,9 +45,6 @@ from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Identity
 from nexus.wire.announce import Announce
 from nexus.wire.gateway import FRAME_BYTES_MAX
-
-# Connections whose peer is not admitted yet; beyond it the oldest of the source with the most goes.
-HANDSHAKES_MAX: Final = HALF_OPEN_MAX
 
 # A peer needs one session each way; a restarted one leaves its old ones behind for 3 s.
 SESSIONS_PER_PEER_MAX: Final = 4

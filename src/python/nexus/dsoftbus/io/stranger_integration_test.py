@@ -19,8 +19,9 @@ from nexus.dsoftbus.audit import (
     StrangersRecord,
 )
 from nexus.dsoftbus.audit_desk import DENIALS
+from nexus.dsoftbus.half_open import HALF_OPEN_MAX
 from nexus.dsoftbus.io.dialler import ATTEMPT_S, BACKOFF_MAX_S
-from nexus.dsoftbus.io.node import HANDSHAKES_MAX, Node
+from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_scene import (
     HANDLERS,
     KEY_A,
@@ -184,7 +185,7 @@ def test_an_honest_peer_gets_in_while_three_hundred_sockets_loop() -> None:
             await until(lambda: nodes.b.counters.connections_evicted >= 300)
             peer = await nodes.a.connect("node-b", BOUND_S)
             assert await peer.resolve("x")
-            assert nodes.b.counters.connections_evicted > HANDSHAKES_MAX
+            assert nodes.b.counters.connections_evicted > HALF_OPEN_MAX
             for task in loops:
                 task.cancel()
             await asyncio.gather(*loops, return_exceptions=True)

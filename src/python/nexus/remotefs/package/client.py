@@ -69,11 +69,6 @@ class PackageClient:
         return self._channel.session
 
     @property
-    def outstanding_count(self) -> int:
-        """How many responses are awaited."""
-        return len(self._pending)
-
-    @property
     def outstanding_max(self) -> int:
         """How many may be."""
         return self._outstanding_max
