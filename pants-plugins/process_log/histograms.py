@@ -20,7 +20,10 @@ INNER = struct.Struct(">iiiiqqd")
 
 # No histogram of a run is larger; what unpacks to more is not one.
 UNPACKED_BYTES_MAX = 16 * 1024 * 1024
+# The form allows no more; Pants keeps three.
 DIGITS_MAX = 5
+# Each bucket doubles the values of the one before, and values have 64 bits.
+BUCKETS_MAX = 64
 # The ninth byte of a number has eight bits of it.
 NUMBER_BYTES_MAX = 9
 
@@ -76,6 +79,8 @@ def values_of(blob: bytes) -> Iterator[Tuple[int, int]]:
             continue
         # The first bucket has twice as many steps as the others, whose steps double each time.
         bucket = max(0, (index >> half_bits) - 1)
+        if bucket >= BUCKETS_MAX:
+            raise HistogramError(f"a count at {index}; expected one of {BUCKETS_MAX} buckets")
         step = index if index >> half_bits == 0 else index - (bucket << half_bits)
         shift = bucket + unit_bits
         yield (step << shift) + (1 << shift >> 1), count

@@ -76,7 +76,8 @@ def test_what_breaks_off_is_refused() -> None:
 
 
 def test_what_is_not_one_is_refused() -> None:
-    for blob in (b"", bytes(40), histogram([1], digits=9), histogram([1], lowest=0)):
+    far = histogram([-(2**50), 1])  # A value of 2^40 bits.
+    for blob in (b"", bytes(40), histogram([1], digits=9), histogram([1], lowest=0), far):
         with pytest.raises(HistogramError):
             total_of(blob)
     bomb = zlib.compress(bytes(20_000_000))
