@@ -76,58 +76,52 @@ def size(count: int) -> str:
     return f"{count / MIB:.1f} MiB" if count >= MIB else f"{count} bytes"
 
 
-def parse(text: str, name: str) -> list[Process]:
-    """Read the processes of a run.
+@dataclass(frozen=True)
+class Log:
+    """What a file of `--process-log-path` says, of all runs that it has lines of."""
 
-    Raises:
-        CostError: a line is neither of a process nor of bytes.
-    """
-    return [one for one in parse_lines(text, name) if isinstance(one, Process)]
-
-
-def parse_bytes(text: str, name: str) -> Bytes | None:
-    """Read what went to and fro, in all runs of a file; nothing where it does not say.
-
-    Raises:
-        CostError: a line is neither of a process nor of bytes.
-    """
-    found = [one for one in parse_lines(text, name) if isinstance(one, Bytes)]
-    if not found:
-        return None
-    return Bytes(sum(one.fetched for one in found), sum(one.written for one in found))
+    processes: list[Process]
+    # None where no line says it: the file is older than these lines.
+    moved: Bytes | None
 
 
-def parse_lines(text: str, name: str) -> list[Process | Bytes]:
-    """Read the lines of a run.
+def parse(text: str, name: str) -> Log:
+    """Read the lines of a file.
 
     Raises:
         CostError: one is neither of a process nor of bytes.
     """
-    found: list[Process | Bytes] = []
+    processes: list[Process] = []
+    moved: Bytes | None = None
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             entry: dict[str, Any] = json.loads(line)
             if "bytes" in entry:
-                counts = entry["bytes"]
-                found.append(Bytes(int(counts["fetched"]), int(counts["written"])))
-                continue
-            found.append(
-                Process(
-                    description=str(entry["description"]),
-                    source=str(entry["source"]),
-                    elapsed_ms=int(entry["elapsed_ms"]),
-                    saved_ms=int(entry["saved_ms"]),
-                    argv=tuple(map(str, entry["argv"])),
-                    env={str(key): str(value) for key, value in entry["env"].items()},
-                    inputs=str(entry["inputs"]),
+                counts, before = entry["bytes"], moved or Bytes(0, 0)
+                moved = Bytes(
+                    before.fetched + int(counts["fetched"]), before.written + int(counts["written"])
                 )
-            )
+            else:
+                processes.append(process_of(entry))
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise CostError(
-                f"{name}: line {number} is not a process ({exc!r}); expected a file of "
-                "--process-log-path"
+                f"{name}: line {number} is neither a process nor bytes ({exc!r}); expected a file "
+                "of --process-log-path"
             ) from exc
-    return found
+    return Log(processes, moved)
+
+
+def process_of(entry: Mapping[str, Any]) -> Process:
+    """Make a process of its line."""
+    return Process(
+        description=str(entry["description"]),
+        source=str(entry["source"]),
+        elapsed_ms=int(entry["elapsed_ms"]),
+        saved_ms=int(entry["saved_ms"]),
+        argv=tuple(map(str, entry["argv"])),
+        env={str(key): str(value) for key, value in entry["env"].items()},
+        inputs=str(entry["inputs"]),
+    )
 
 
 def table(processes: Sequence[Process]) -> list[str]:

@@ -137,20 +137,20 @@ def test_a_line_that_is_not_a_process_is_named() -> None:
         {"description": "d", "source": "Ran", "elapsed_ms": 1, "saved_ms": 0, "argv": [],
          "env": {}, "inputs": "e3b0/0"}
     )  # fmt: skip
-    assert len(cost.parse(f"{good}\n{good}\n", "f")) == 2
+    assert len(cost.parse(f"{good}\n{good}\n", "f").processes) == 2
     for bad in ("{}", "[]", "x", good[:-1], good.replace("{}", "3")):
-        with pytest.raises(CostError, match="f: line 2 is not a process"):
+        with pytest.raises(CostError, match="f: line 2 is neither a process nor bytes"):
             cost.parse(f"{good}\n{bad}\n", "f")
 
 
 def test_the_bytes_of_all_runs_of_a_file_are_added() -> None:
     line = json.dumps({"bytes": {"fetched": 3 * 1024 * 1024, "written": 7}})
-    assert cost.parse_bytes(f"{line}\n{line}\n", "f") == cost.Bytes(6 * 1024 * 1024, 14)
-    assert str(cost.parse_bytes(line, "f")) == (
+    assert cost.parse(f"{line}\n{line}\n", "f").moved == cost.Bytes(6 * 1024 * 1024, 14)
+    assert str(cost.parse(line, "f").moved) == (
         "3.0 MiB of outputs fetched instead of made, 7 bytes written"
     )
-    assert cost.parse(line, "f") == []
-    assert cost.parse_bytes("", "f") is None
+    assert cost.parse(line, "f").processes == []
+    assert cost.parse("", "f") == cost.Log([], None)
     for bad in ('{"bytes": {}}', '{"bytes": 3}', '{"bytes": {"fetched": "x", "written": 1}}'):
-        with pytest.raises(CostError, match="f: line 1 is not a process"):
-            cost.parse_bytes(bad, "f")
+        with pytest.raises(CostError, match="f: line 1 is neither a process nor bytes"):
+            cost.parse(bad, "f")

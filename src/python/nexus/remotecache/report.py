@@ -14,9 +14,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import UsageError
@@ -28,8 +28,6 @@ from nexus.remotecache.trees import Digest, TreeError
 SERVED: Final = 0
 NOT_SERVED: Final = 1
 UNKNOWN: Final = 2
-
-Found = TypeVar("Found")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -84,34 +82,25 @@ def costs(arguments: argparse.Namespace) -> str:
     Raises:
         UsageError: a file is not one of processes.
     """
-    text = text_of("--processes", arguments.processes)
-    now = read("--processes", arguments.processes, text, cost.parse)
-    moved = read("--processes", arguments.processes, text, cost.parse_bytes)
+    now = log_of("--processes", arguments.processes)
     before = None
     if arguments.before is not None:
-        older = text_of("--before", arguments.before)
-        before = read("--before", arguments.before, older, cost.parse)
-    lines = cost.table(now)
-    if moved is not None:
-        lines += ["", str(moved)]
-    with objects(arguments.store) as read_blob:
-        if ran := cost.misses(now, before, read_blob):
+        before = log_of("--before", arguments.before).processes
+    lines = cost.table(now.processes)
+    if now.moved is not None:
+        lines += ["", str(now.moved)]
+    with objects(arguments.store) as read:
+        if ran := cost.misses(now.processes, before, read):
             lines += ["", "the most expensive that were not found:", *ran]
     return "\n".join(lines) + "\n"
 
 
-def text_of(option: str, path: Path) -> str:
-    """The text of a file of processes."""
+def log_of(option: str, path: Path) -> cost.Log:
+    """Read a file of processes."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return cost.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
     except OSError as exc:
         raise UsageError(f"{option}: {path}: {exc.strerror}") from exc
-
-
-def read(option: str, path: Path, text: str, parse_text: Callable[[str, str], Found]) -> Found:
-    """Read what a file of processes says."""
-    try:
-        return parse_text(text, str(path))
     except cost.CostError as exc:
         raise UsageError(f"{option}: {exc}") from exc
 

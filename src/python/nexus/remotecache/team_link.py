@@ -89,6 +89,20 @@ def open_end(name: str) -> int:
     return descriptor
 
 
+def open_cable(switch_name: str, host_name: str) -> tuple[int, int]:
+    """Make both ends of a cable, or none.
+
+    Raises:
+        OSError: this machine does not allow it.
+    """
+    at_switch = open_end(switch_name)
+    try:
+        return at_switch, open_end(host_name)
+    except OSError:
+        os.close(at_switch)
+        raise
+
+
 def start(at_switch: int, at_host: int) -> subprocess.Popen[bytes]:
     """Pass frames between two ends in a process of its own, and let go of them here."""
     code = (

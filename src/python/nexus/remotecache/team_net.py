@@ -126,7 +126,7 @@ class Network:
         """Connect a host by a cable with delay, or without where this machine has no TAP."""
         far = f"far-{host.process}"
         try:
-            ends = team_link.open_end(host.link), team_link.open_end(far)
+            ends = team_link.open_cable(host.link, far)
         except OSError as exc:
             self.without_delay = f"{team_link.DEVICE}: {exc.strerror}"
             run("ip", "link", "add", host.link, "type", "veth", "peer", "name", far)
