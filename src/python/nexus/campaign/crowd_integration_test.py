@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from nexus.campaign.machines import Code
 from nexus.campaign.prepare import prepare
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.run import run
-from nexus.emulator.native_interpreter_support import INTERPRETER
+from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, INTERPRETER, RUNS_HERE
 
 IMAGES: Final = {
     "system": Path("src.guest/system.elf").resolve(),
@@ -28,9 +27,7 @@ TRUNK_US: Final = 200  # Of each trunk, if a scenario does not say.
 SWITCHES: Final = 4
 ARRIVED: Final = ("receive", "nobuffer")
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the compiled engines are for x86-64"
-)
+pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
 
 
 def test_thirty_two_nodes_on_a_line_of_switches_all_keep_their_sessions(tmp_path: Path) -> None:
