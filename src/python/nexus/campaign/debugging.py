@@ -58,7 +58,7 @@ def do_debug(options: Namespace) -> int:
     one_of("--machine", label, labels)
     end_ns = ran.observation.end_ns if first is None else first.ns
     at_ns = max(0, end_ns - _BEFORE_NS) if options.at_ms is None else _ns(options.at_ms, end_ns)
-    # A debugger may never come: whoever ends the command then is to find nothing left behind.
+    # A debugger may never come: a command that is ended while it waits leaves nothing behind.
     catch_ending(signal.default_int_handler)
     with _place(options.gdb) as where:
         return _debug(prepared, found, label, at_ns // _TICK_NS * _TICK_NS, where, options.gdb)

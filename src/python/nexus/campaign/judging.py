@@ -29,10 +29,10 @@ VIOLATIONS_MAX: Final = 100
 ORACLE_SECONDS_MAX: Final = 120
 # The same for one that waits, in wall time: a busy host takes long over an oracle that is well.
 ORACLE_WAIT_SECONDS_MAX: Final = 3600
-# It is asked again and again, and ended and again, should the oracle catch what ends it.
+# How often both times are looked at.  Should the oracle catch what ends it, the next look ends it.
 _REPEAT_S: Final = 1.0
 
-# What somebody else's code may end with: its own mistake, and no verdict.
+# What somebody else's code may end with: its own mistake, and not a verdict.
 _ITS_OWN: Final = (Exception, SystemExit)
 
 

@@ -86,8 +86,8 @@ class Hunted:
     violation: Violation | None = None
     false: Violation | None = None
     other: tuple[str, ...] = ()  # Rules that were broken and are not those expected.
-    faults: int | None = None  # So many are left when the run was shrunk,
-    shrink_s: float = 0.0  # which took so many seconds of a processor.
+    faults: int | None = None  # So many are left after shrinking; None is that it was not asked.
+    shrink_s: float = 0.0  # Shrinking took so many seconds of a processor.
 
     @property
     def is_found(self) -> bool:

@@ -87,7 +87,7 @@ class Replay:
 def write(prepared: Prepared, ran: Ran, commit: str) -> str:
     """Write the file of a run."""
     recipe = ran.recipe
-    # A partition is called by its machines; its name when there were more is void now.
+    # A partition is named after its machines: a name from before one was left out is void.
     drawn = _drawn(prepared, recipe)
     first: Violation | None = ran.violations[0] if ran.violations else None
     turn = recipe.reseed
@@ -235,7 +235,7 @@ def _drawn(prepared: Prepared, recipe: Recipe) -> frozenset[str]:
 
 
 def scenario_digest(prepared: Prepared) -> str:
-    """SHA-256 over a scenario: its file, its world's, its oracles', and what the nodes are told."""
+    """SHA-256 over a scenario: its file, its world's, its oracles', and the nodes' blobs."""
     scenario = prepared.scenario
     digest = hashlib.sha256()
     for path in (scenario.path, scenario.world_path, *scenario.oracles):

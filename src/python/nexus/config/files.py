@@ -20,9 +20,9 @@ from nexus.config.layers import Layer, Origin, layer, render
 from nexus.config.lines import Location, find_lines
 from nexus.core.errors import did_you_mean
 
-# A hundred times what a real file needs; beyond it something else was named by mistake.  It also
-# bounds the time that one file takes: a line for each mistake of a file that is nothing but
-# mistakes takes about a second.
+# Over twenty times the largest node or world file here; beyond it something else was named by
+# mistake.  It also bounds the time that one file takes, which is about a second for a file that is
+# nothing but mistakes.
 FILE_BYTES_MAX: Final = 1 << 17
 
 # How long a pipe may keep quiet, such as one that a shell makes for `<(command)`.

@@ -18,6 +18,8 @@ from nexus.mutation.verdict import Fate, Verdict
 # A changed program may compute longer; this much longer it is taken for one that never ends.
 CPU_FACTOR: Final = 5.0
 CPU_SECONDS: Final = 3.0
+# Of a processor, for a file of tests that is run without a change: the slowest take some seconds.
+_CLEAN_SECONDS_MAX: Final = 300.0
 
 
 class PythonJudge:
@@ -126,7 +128,7 @@ class PythonJudge:
         if key in self._steady or failed in batch:
             return False
         job = {
-            "tests": [[test, 300.0] for test in batch],
+            "tests": [[test, _CLEAN_SECONDS_MAX] for test in batch],
             "skip": [name for test in batch for name in self._skip[test]],
             "is_first": False,
         }
@@ -141,7 +143,7 @@ class PythonJudge:
         """Run a test without a change: how long it takes, and what needs more than Python."""
         if test in self._skip:
             return
-        answer = self._ask({"tests": [[test, 300.0]], "skip": [], "is_first": False})
+        answer = self._ask({"tests": [[test, _CLEAN_SECONDS_MAX]], "skip": [], "is_first": False})
         self._skip[test] = answer["failed"]
         if answer["how"] != "timeout" and test not in answer["failed"]:
             self._cpu[test] = answer["cpu"][test]

@@ -23,6 +23,7 @@ ZIG_FOLDERS: Final = ("src/guest", "schemas")
 _RUNNER: Final = "src/python/nexus/mutation/runner.zig"
 _BEGIN: Final = re.compile(r"^begin (\d+)$", re.MULTILINE)
 _TIME: Final = re.compile(r"^(\d+) (\d+)$", re.MULTILINE)
+# Compiling takes seconds, or minutes on a busy host; a compiler that hangs must end.
 _COMPILE_SECONDS_MAX: Final = 1200
 # Compiling costs more than running: a file that every service has in it is not compiled into all of
 # their tests.
