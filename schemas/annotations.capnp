@@ -52,9 +52,10 @@ annotation always(field) :Void;
 # In every frame of the kind the field is its default.
 
 annotation reserved(field) :Void;
-# The field is zero, and a frame in which it is not is none.
+# The field is zero: a frame in which it is anything else is refused.
 
 annotation bigEndian(field) :Void;
+# A number whose first byte is its highest; all others are little-endian.
 
 annotation width(field) :UInt32;
 # Data or a text of exactly so many bytes.
@@ -70,7 +71,8 @@ annotation line(struct) :Text;
 # The struct is a line of text: its fields stand in it, in their order and in braces.
 
 annotation shown(field) :Void;
-# A text of unknown origin: what is outside of `!`..`~` is written as `?`.
+# A text of unknown origin: it is written with `?` for each byte outside of `!`..`~`, unless the
+# field says otherwise.
 
 annotation hex(field) :UInt8;
 # A number in hexadecimal digits, of which there are so many at least.

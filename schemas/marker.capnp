@@ -69,6 +69,8 @@ const stateUnreadable :Text = "statefsd: disk unreadable";
 struct StateDamaged $A.line("statefsd: journal damaged ({why})") { why @0 :Text $A.member; }
 struct StateDenied $A.line("statefsd: access denied path={path} sender=0x{sender}") {
   path @0 :Text $A.shown;
+  # With spaces as they are; of another byte that does not print the two digits, behind a backslash
+  # and an x.
   sender @1 :UInt64 $A.hex(16);
 }
 struct StateAbandoned $A.line("statefsd: transaction abandoned sender=0x{sender}") {

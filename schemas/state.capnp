@@ -134,7 +134,7 @@ struct TransferReply $A.frame $A.headBytes(.transferReplyBytes) {
   magic @0 :Data = "ST" $A.width(2) $A.always;
   version @1 :UInt8 = 1 $A.always;
   op @2 :TransferOp;
-  # With 0x80 added.
+  # With the `replyBit` of gateway.capnp.
   status @3 :Status;
   stage @4 :Stage;
   reserved @5 :UInt16 $A.reserved;

@@ -15,17 +15,15 @@ from typing import Final, TypeVar
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
+from nexus.schema.layout_model import Frame, Line, Part
 from nexus.schema.model import (
     Constant,
     Enumeration,
     Field,
-    Frame,
     Interface,
-    Line,
     Member,
     Method,
     Module,
-    Part,
     Struct,
 )
 from nexus.schema.reading import read_modules
@@ -125,8 +123,10 @@ def _frame(at: str, old: Frame, new: Frame) -> Iterator[str]:
         if before.tail is not None and after.tail is not None:
             for limit in ("bytes_max", "items_max"):
                 was, now = getattr(before.tail, limit), getattr(after.tail, limit)
-                if now < was:
-                    yield f"{own}.{after.tail.name}: {now} is below the released {was}"
+                # Zero stands for no bound.
+                if now and (now < was or not was):
+                    released = was or "none"
+                    yield f"{own}.{after.tail.name}: {now} is below the released {released}"
 
 
 def _bytes_of(part: Part) -> object:

@@ -60,6 +60,7 @@ CHANGES = [
     ("= 3 $A.always", "= 4 $A.always", "Ping: the layout of its bytes"),
     ("(64);\n}\nstruct Up", "(63);\n}\nstruct Up", "Ping.name: 63 is below the released 64"),
     ("(64);\n}\nstruct Up", "(65);\n}\nstruct Up", None),
+    (" $A.bytesMax(64);\n}\nstruct Up", ";\n}\nstruct Up", None),
     ('"up {name}"', '"is up {name}"', "Up: 'is up {name}', released as"),
     ("id @0 :UInt64", "id @0 :UInt32", "Call.id: UInt32, released as UInt64"),
     ("id @0 :UInt64", "id @0 :Int64", "Call.id: Int64, released as UInt64"),

@@ -1,4 +1,4 @@
-"""Reads structs that are bytes on the wire and no messages: frames, and lines of text.
+"""Reads structs that are bytes on the wire and not messages: frames, and lines of text.
 
 A frame's fields are packed in their order, little-endian unless they say otherwise.  Fields of a
 fixed width that stand together are a part; a text, data or a list ends it, and has its length in a
@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nexus.schema.model import Enumeration, Frame, Line, Part, Piece, SchemaError, Tail
+from nexus.schema.layout_model import Frame, Line, Part, Piece, Tail
+from nexus.schema.model import Enumeration, SchemaError
 from nexus.schema.structs import Scope, marks_of, type_of
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
@@ -58,6 +59,9 @@ def read_frame(name: str, node: Any, scope: Scope, known: Mapping[str, Enumerati
     pieces: list[Piece] = []
     at, after = 0, ""
     for slot in _slots(name, node, scope):
+        end = parts[-1].tail if parts else None
+        if end is not None and not end.length:
+            raise SchemaError(f"{slot.own}: behind {end.name}, which goes on to the frame's end")
         if slot.kind.kind in _VARIABLE and "width" not in slot.marks:
             tail = _tail(slot, pieces)
             parts.append(Part(after, tuple(pieces), tail))
@@ -121,6 +125,8 @@ def _tail(slot: _Slot, pieces: list[Piece]) -> Tail:
     item = slot.kind.item
     if item is not None and (item.kind != "text" or slot.marks.get("prefix") != 8):
         raise SchemaError(f"{slot.own}: {slot.kind}; a list in bytes is of texts with `prefix(8)`")
+    if item is not None and not (length and "itemsMax" in slot.marks):
+        raise SchemaError(f"{slot.own}: a list in bytes has `lengthIn` and `itemsMax`")
     return Tail(
         slot.name,
         slot.kind.kind,

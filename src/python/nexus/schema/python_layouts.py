@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nexus.schema import names
-from nexus.schema.model import Frame, Line, Part
+from nexus.schema.layout_model import Frame, Line, Part
 
 
 def write_frame(frame: Frame) -> Iterator[str]:

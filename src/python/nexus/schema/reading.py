@@ -13,13 +13,12 @@ from typing import Any, Final
 import capnp
 
 from nexus.schema.comments import comments_of
+from nexus.schema.layout_model import Frame, Line
 from nexus.schema.layouts import read_frame, read_line
 from nexus.schema.model import (
     Constant,
     Enumeration,
-    Frame,
     Interface,
-    Line,
     Member,
     Method,
     Module,

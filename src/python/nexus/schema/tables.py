@@ -15,17 +15,15 @@ from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.schema import names
+from nexus.schema.layout_model import Frame, Piece, Tail
 from nexus.schema.model import (
     Constant,
     Enumeration,
     Field,
-    Frame,
     Interface,
     Member,
     Module,
-    Piece,
     Struct,
-    Tail,
     services_of,
 )
 from nexus.schema.python_code import word_of
@@ -163,7 +161,9 @@ def _of_tail(tail: Tail) -> str:
 def _lines(module: Module) -> Iterator[str]:
     yield from ("", "| line | text | |", "|---|---|---|")
     for line in module.lines:
-        yield f"| {line.name} | `{line.text}` | {_cell(line.doc)} |"
+        fields = [f"`{name}`: {doc}" for name, _, doc in line.fields if doc]
+        about = " ".join([*[line.doc] * bool(line.doc), *fields])
+        yield f"| {line.name} | `{line.text}` | {_cell(about)} |"
 
 
 def _struct(struct: Struct) -> Iterator[str]:

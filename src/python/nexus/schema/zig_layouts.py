@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from nexus.schema import names
-from nexus.schema.model import Frame, Line, Part, Piece
+from nexus.schema.layout_model import Frame, Line, Part, Piece
 
 _FORMATS: Final = {"text": "s", "shown": "f", "member": "t", "number": "d"}
 
