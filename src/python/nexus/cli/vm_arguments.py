@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,9 +152,9 @@ def _fastest(blob: Path | None, translations: Path | None) -> str:
     """What `auto` stands for on this host; every engine gives the same bytes."""
     if blob is None:
         return "reference"
-    from nexus.emulator.native.processor import HOSTS
+    from nexus.emulator.native.processor import host
 
-    if platform.machine() not in HOSTS:
+    if host() is None:
         return "reference"
     return "native" if translations is None else "translated"
 

@@ -39,15 +39,17 @@ class GdbServer:
         path = Path(where)
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
             path.unlink()  # Left behind by a run that was killed.
-        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        server.bind(where)
-        self._file = (path.absolute(), path.stat().st_ino)
-        server.listen(1)
+        with contextlib.ExitStack() as unfinished:
+            server = unfinished.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            server.bind(where)
+            self._file = (path.absolute(), path.stat().st_ino)
+            server.listen(1)
+            unfinished.pop_all()
         return server
 
     @property
     def address(self) -> str:
-        """What to tell `target remote`."""
+        """The argument of a debugger's `target remote`."""
         name = self._socket.getsockname()
         return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
 

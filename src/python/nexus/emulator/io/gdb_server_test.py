@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -57,10 +58,14 @@ def test_a_port_is_for_one_debugger_after_the_other() -> None:
         socket.create_connection((host, int(port)))
 
 
-def test_a_place_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_had_is_named(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
     for where in ("70000", str(tmp_path / "no" / "gdb"), str(file), "x" * 200):
         with pytest.raises(ListenError, match=where[-5:]):
             GdbServer(where)
     assert file.read_text() == "mine"
+    gc.collect()
+    assert not recwarn.list, "no socket is left open"
