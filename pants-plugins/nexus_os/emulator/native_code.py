@@ -2,8 +2,8 @@
 
 The program that compiles it lives in a resolve of its own, because it needs LLVM and nothing that
 runs does.  It compiles for every processor on each of them, so each has a product with a key of its
-own; boots get the one of the host.  A release has the products, and an option names them.  If there
-are none, the runner interprets.
+own; boots get the one of the host.  A release has the products, and an option names them.  Without
+a product the runner interprets.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(chunk)
             await writer.drain()
     except OSError:
-        # Who is gone has nothing more to say in the other direction either.
+        # A side that is gone has nothing more to say in the other direction either.
         writer.close()
     finally:
         taking.cancel()

@@ -32,7 +32,7 @@ def debug(options: Options, parts: Parts, typed: bytes, show: Callable[[bytes], 
     except ListenError as error:
         raise UsageError(f"--gdb: {error}") from error
     link = GdbLink(server, timeline, lambda: show(timeline.take_output()))
-    # Whoever ends the command is to find no socket left behind.
+    # A command that is ended from outside is to leave no socket behind.
     before = catch_ending(signal.default_int_handler)
     try:
         sys.stderr.write(f"nexus vm run: debugger: target remote {server.address}\n")

@@ -1,8 +1,8 @@
 """`nexus vm run --translate-cache`: what one run finds hot, a process behind it translates.
 
 The run itself never waits for a compiler, and gives the same bytes with and without translations.
-Who names no folder has one where caches are kept, if a compiler is here or was: `auto` then uses
-what it finds there.
+A run that names no folder has one where the host keeps caches, if a compiler is here, or was when
+that folder was made: `auto` then uses what it finds there.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def open_cache(folder: Path, blob: bytes) -> TranslationCache:
 def start_translator(cache: TranslationCache, *, is_asked: bool) -> None:
     """Translate what was hot and missing in a process of its own, which outlives this one.
 
-    Who did not ask for that hears nothing of it, and short runs leave nothing to do.
+    A run that did not ask for it prints nothing about it, and leaves nothing to do if it was short.
     """
     if not cache.missing() or not (is_asked or cache.slices >= _WORTH_SLICES):
         return

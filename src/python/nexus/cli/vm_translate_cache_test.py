@@ -1,4 +1,4 @@
-"""The folder of translations that a run has by itself, and who fills it."""
+"""The folder of translations that a run has by itself, and the program that fills it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nexus.core.errors import UsageError
 from nexus.emulator.io.translation_cache import TranslationCache
 
 PAGE = bytes(4096)
-# An hour of virtual time, so to speak: more than any bound.
+# Slices of a long run: more than any bound.
 MANY = 10_000
 
 
@@ -96,7 +96,7 @@ def json_folder() -> str:
         ("--gdb", "0"),
     ],
 )
-def test_who_chooses_otherwise_has_no_folder(tmp_path: Path, more: tuple[str, ...]) -> None:
+def test_a_run_that_chooses_otherwise_has_no_folder(tmp_path: Path, more: tuple[str, ...]) -> None:
     (tmp_path / ".cache/nexus/translations").mkdir(parents=True)
     assert options(*more).translate_cache is None
 
@@ -145,7 +145,7 @@ def test_a_run_that_nobody_asked_to_keep_is_kept_if_it_was_long(
 
 
 @pytest.mark.parametrize(("is_asked", "said"), [(True, "llvmlite) is not installed"), (False, "")])
-def test_only_who_asked_hears_that_there_is_no_compiler(
+def test_only_a_run_that_asked_says_that_there_is_no_compiler(
     is_asked: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start_translator(sampled(tmp_path, MANY), is_asked=is_asked)

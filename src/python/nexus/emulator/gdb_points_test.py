@@ -1,4 +1,4 @@
-"""Break- and watchpoints: what a debugger may repeat, and what it hears of them."""
+"""Break- and watchpoints: what a debugger may repeat, and what it is told."""
 
 from __future__ import annotations
 

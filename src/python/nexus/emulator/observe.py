@@ -1,4 +1,4 @@
-"""A hart that can be watched: stop before an instruction, after an access, tell about every trap.
+"""A hart that can be watched: it stops before an instruction or after an access, and reports traps.
 
 The hooks are the same on every engine, and so is what is seen.  On the reference engine blocks of
 code still run compiled where nothing is watched: a page without breakpoints, and no hook on
@@ -66,7 +66,7 @@ class Observer:
 
 
 class ObservingHart(Hart):
-    """What the engines have in common when they tell an observer."""
+    """What the engines have in common when they report to an observer."""
 
     observer: Observer
 
@@ -140,7 +140,7 @@ class ObservingHart(Hart):
 
 
 class ObservedHart(ObservingHart):
-    """The reference engine, telling an observer."""
+    """The reference engine, reporting to an observer."""
 
     def __init__(
         self, ram: Ram, bus: Bus, entry: int, observer: Observer, cpu: Cpu = RV64IMAC

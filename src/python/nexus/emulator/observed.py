@@ -1,4 +1,4 @@
-"""The engines with somebody who looks; imported by runs that want one."""
+"""The engines with an observer; imported by runs that want one."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Timeline:
     ) -> None:
         """Power a machine on.  `make_options` is called for every new one, with fresh sources.
 
-        `stopwatch` tells the seconds that the process has worked.  How far checkpoints lie apart
+        `stopwatch` gives the seconds that the process has worked.  How far checkpoints lie apart
         follows it, so that they cost a small part of the run on engines of any speed; nothing else
         does, and no position can be gone to that could not be without it.
         """

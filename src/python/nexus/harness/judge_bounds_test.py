@@ -186,7 +186,7 @@ def test_what_is_forbidden_everywhere_and_what_means_a_crash() -> None:
 
 
 def test_a_run_that_goes_on_is_judged_behind_its_verdict() -> None:
-    """A campaign plays until all is healed: who panics after the last marker has failed."""
+    """A campaign plays until all is healed: a guest that panics after its last marker fails."""
     for goes_on, expected in ((False, Outcome.PASSED), (True, Outcome.GUEST_PANIC)):
         judge = Judge(plan_fake.plan([HELLO, OTHER], "AB"), goes_on=goes_on)
         judge.on_line("A", "hello", 1)

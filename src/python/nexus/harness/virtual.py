@@ -167,7 +167,7 @@ def boot(
     recorded.
 
     Raises:
-        PlanError: an image is none, or the native code is not this version's.
+        PlanError: an image is not a kernel, or the native code is not this version's.
         EngineUnavailableError: the engine is not here.
     """
     from nexus.emulator.machine import ENGINES

@@ -8,7 +8,7 @@ from typing import Final
 from nexus.emulator.native.build import build
 from nexus.emulator.native.processor import X86_64, host
 
-# Whose code tests run: this host's, on every host that has code.
+# The processor whose code tests run: this host's, on every host that has code.
 HOST: Final = host() or X86_64
 
 

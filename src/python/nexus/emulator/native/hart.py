@@ -169,7 +169,7 @@ class NativeHart(Hart):
             self._attend()
 
     def _sample(self, source: TranslationSource) -> None:
-        """A slice ends: say where, if that is easily told."""
+        """A slice ends: say where, if that is easily found."""
         address = self.state[layout.PAGE_ADDRESS]
         if not self.state[s.WAITING] and self.state[s.PC] & ~4095 == address:
             ram_page = self.state[layout.CURRENT] - self.state[layout.RAM_HOST]
@@ -190,11 +190,11 @@ class NativeHart(Hart):
             self._drop_caches()  # They may let stores to the page through.
 
     def _usable(self, number: int, found: Sequence[Found]) -> Sequence[Found]:
-        """What of a page's translation may run; all of it, unless somebody wants to stop there."""
+        """What of a page's translation may run; all of it, unless an observer has a stop there."""
         return found
 
     def _find_stops(self, number: int) -> None:
-        """A page with stops is about to be executed; who has stops overrides this."""
+        """A page with stops is about to be executed; a hart that has stops overrides this."""
 
     def _give_up_regions(self, number: int, first: int, last: int) -> None:
         """The guest is about to write to what was translated: interpret it from now on."""

@@ -110,7 +110,7 @@ class Handler(Function):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{CONVENTION} void @{name}({PARAMETERS})")
-        # Of the instruction at hand: its slot, and the steps left before and after it.
+        # The slot of the instruction that is written, and the steps left before and after it.
         self.slot, self.left, self.after = "%slot", "%left", "%after"
 
     def tail(

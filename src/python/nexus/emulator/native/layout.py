@@ -78,7 +78,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     ALONE,  # Nonzero if there is one hart: registers of interrupts are the running hart's then.
     FUSED_UNIT,  # Nonzero if the host has a unit for fused sums.
     # Of an observer; see `native/stops.py`.
-    TELLS,  # Nonzero: leave traps and interrupts to Python, which tells about them.
+    REPORTS,  # Nonzero: leave traps and interrupts to Python, which reports them.
     STOPS,  # Host address of where to stop, and how many words there are.
     STOP_COUNT,
     STOP_PAGES,  # Host address of the pages that these are in, and how many there are:
@@ -166,7 +166,7 @@ class Exit(IntEnum):
     REGION = 4  # The instruction at pc is about to store to what was translated.
     TRAP = 5  # A trap was entered, and the chain of traps has become long.
     STOPS = 6  # A page with a stop is about to be executed where Python has not seen it yet.
-    ATTEND = 7  # An interrupt may be due, and somebody wants to hear of it.
+    ATTEND = 7  # An interrupt may be due, which Python has to report.
 
 
 # Raise when generated code changes in a way that its inputs below do not show.

@@ -1,8 +1,8 @@
-"""The native engine, telling an observer; with translations, the translated one.
+"""The native engine, reporting to an observer; with translations, the translated one.
 
 Between stops it is as quick as without an observer.  Where one could be, generated code leaves the
 instruction to Python (`stops.py`), which stops or executes it as the reference does.  So do traps
-and interrupts while somebody listens to them.  Who wants to see every instruction gets them one by
+and interrupts while somebody listens to them.  An observer of every instruction gets them one by
 one, from Python.
 
 What the observer asks for is looked at whenever the hart is run.  A page of RAM whose stops have
@@ -61,7 +61,7 @@ class ObservedNativeHart(ObservingHart, NativeHart):
     def run(self, budget: int) -> int:
         """Execute up to `budget` steps, with what the observer asks for now."""
         observer = self.observer
-        self.state[layout.TELLS] = int(observer.on_trap is not None)
+        self.state[layout.REPORTS] = int(observer.on_trap is not None)
         if observer.breakpoints != self._breakpoints:
             self._set_breakpoints(frozenset(observer.breakpoints))
         if tuple(observer.watches) != self._watches:

@@ -132,9 +132,9 @@ def cross():
     go(pc())
 
 def after_trap():
-    # The reference looks at long chains of traps, and tells about traps if somebody listens: then
-    # the trap has not been entered, and it executes the instruction.
-    if unlikely(state[TELLS]):
+    # The reference looks at long chains of traps, and reports traps if somebody listens: then the
+    # trap has not been entered, and the reference executes the instruction.
+    if unlikely(state[REPORTS]):
         become(unseen)
     left -= 1
     if unlikely(state[CHAIN_COUNT] >= state[CHAIN_LOOK]) and state[CHAIN_LOOK]:

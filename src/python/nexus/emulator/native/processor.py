@@ -1,6 +1,6 @@
 """The processors that code is generated for: one product each, of the same sources.
 
-A product holds the number of its processor.  Its numbers stay for ever, so that a file of another
+A product holds the number of its processor.  A number stays for ever, so that a file of another
 processor is refused by name.
 """
 
@@ -31,7 +31,7 @@ def named(name: str) -> Processor:
     """The processor of this name.
 
     Raises:
-        ValueError: There is none; says which there are.
+        ValueError: No processor has this name; the message lists those that there are.
     """
     for processor in PROCESSORS:
         if name == processor.name:
@@ -40,7 +40,7 @@ def named(name: str) -> Processor:
 
 
 def numbered(number: int) -> Processor | None:
-    """The processor that a product names; None if this version knows none of that number."""
+    """The processor that a product names; None if this version does not know the number."""
     return next((it for it in PROCESSORS if it.number == number), None)
 
 

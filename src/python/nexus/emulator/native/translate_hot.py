@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _translate(work: Path) -> None:
-    """Make the file of every page that has none."""
-    processor = host() or X86_64  # Whoever runs translations has generated code.
+    """Make the files that are missing, one for each page."""
+    processor = host() or X86_64  # A host that samples has generated code.
     for content, offset in read_work(work):
         path = path_of(work.parent, content)
         if path.exists():

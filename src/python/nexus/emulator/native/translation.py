@@ -174,7 +174,7 @@ class Translations:
 
 
 def _check(data: bytes, compiler: str) -> tuple[Processor, bytes]:
-    """Check the header; return whom it is for, and the index."""
+    """Check the header; return the processor that it is for, and the index."""
     if len(data) < _HEADER.size:
         raise BlobError(f"translations: {len(data)} bytes, the header alone has {_HEADER.size}")
     magic, version, processor, digest, made_by, pages, checksum = _HEADER.unpack_from(data)

@@ -10,7 +10,7 @@ from nexus.emulator.native.routine import handlers, routines
 _ENTRY: Final = """
 def enter_trap(cause, value, left):
     # A synchronous trap, of the step that begins with so many left.
-    if unlikely(state[TELLS]):
+    if unlikely(state[REPORTS]):
         return 0
     enter_handler(cause, value, state[MEDELEG] >> cause & 1)
     note_trap(state[TICKS_END] - left)
@@ -99,7 +99,7 @@ def attend():
     # Mode, enable bits or pending bits may have changed: go on as they say.
     waiting = pending()
     if waiting:
-        if unlikely(state[TELLS]):
+        if unlikely(state[REPORTS]):
             state[LEFT] = left
             state[WHY] = EXIT_ATTEND
             leave()
