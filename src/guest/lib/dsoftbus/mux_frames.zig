@@ -2,28 +2,26 @@
 //! the schema; what they mean is in docs/spec/streams.md.
 
 const std = @import("std");
-const contract = @import("contract");
-const layout = contract.mux;
+const layout = @import("contract").mux;
 
-pub const version = contract.mux.version;
 /// Of every kind of session; what a side really accepts it says in its SETTINGS.
-pub const data_bytes_max = contract.mux.data_bytes_max;
-pub const name_bytes_max = contract.mux.name_bytes_max;
+pub const data_bytes_max = layout.data_bytes_max;
+pub const name_bytes_max = layout.name_bytes_max;
 pub const settings_bytes = layout.SettingsFrameHead.bytes;
 pub const open_head = layout.OpenFrameHead.bytes;
 pub const data_head = layout.DataFrameHead.bytes;
-pub const message_bytes_least = contract.mux.message_bytes_least;
-pub const message_bytes_most = contract.mux.message_bytes_most;
-pub const priorities = contract.mux.priority_max + 1;
+pub const message_bytes_least = layout.message_bytes_least;
+pub const message_bytes_most = layout.message_bytes_most;
+pub const priorities = layout.priority_max + 1;
 
-pub const Type = contract.mux.Type;
+pub const Type = layout.Type;
 
 /// Why a stream is reset.
-pub const Reason = contract.mux.ResetReason;
+pub const Reason = layout.ResetReason;
 
 /// Everything that ends a session on account of its streams.
-pub const Reject = contract.mux.Reject;
-pub const label = contract.mux.rejectText;
+pub const Reject = layout.Reject;
+pub const label = layout.rejectText;
 
 pub const Settings = struct {
     /// Streams that the other side may have open.

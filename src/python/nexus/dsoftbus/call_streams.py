@@ -22,6 +22,7 @@ from nexus.wire.gateway import (
     RESPONSE_HEAD_BYTES,
     RESPONSE_PAYLOAD_MAX,
     Type,
+    payload_length,
 )
 
 # Half of a stream's buffer: what is being served when requests are no longer taken still fits.
@@ -71,12 +72,12 @@ class Pulled:
 def _frame_length(head: bytearray) -> int | Outcome:
     if head[0] != Type.REQUEST:
         return Outcome.MALFORMED
-    length = REQUEST_HEAD_BYTES + int.from_bytes(head[2:4], "little")
+    length = REQUEST_HEAD_BYTES + payload_length(head)
     return Outcome.OVERSIZED if length > FRAME_BYTES_MAX else length
 
 
 def _response_length(head: bytearray) -> int | None:
-    payload = int.from_bytes(head[2:4], "little")
+    payload = payload_length(head)
     is_one = head[0] == Type.RESPONSE and payload <= RESPONSE_PAYLOAD_MAX
     return RESPONSE_HEAD_BYTES + payload if is_one else None
 
@@ -97,12 +98,20 @@ GATEWAY: Final = "gateway"
 GATEWAY_PRIORITY: Final = 0
 
 FRAMES: Final = Kind(
-    *(GATEWAY, GATEWAY_PRIORITY, REQUEST_HEAD_BYTES, RESPONSE_HEAD_BYTES),
-    *(_frame_length, _response_length),
+    name=GATEWAY,
+    priority=GATEWAY_PRIORITY,
+    request_head=REQUEST_HEAD_BYTES,
+    answer_head=RESPONSE_HEAD_BYTES,
+    request_length=_frame_length,
+    answer_length=_response_length,
 )
 MESSAGES: Final = Kind(
-    *(rpc.STREAM, rpc.STREAM_PRIORITY, rpc.HEAD_BYTES, rpc.HEAD_BYTES),
-    *(_message_length, _answer_length),
+    name=rpc.STREAM,
+    priority=rpc.STREAM_PRIORITY,
+    request_head=rpc.HEAD_BYTES,
+    answer_head=rpc.HEAD_BYTES,
+    request_length=_message_length,
+    answer_length=_answer_length,
 )
 
 

@@ -29,7 +29,10 @@ PING_BYTES: Final = _KEEPALIVE_HEAD.size
 # Requests and responses are most of what a busy session carries: each head is read at once.
 _REQUEST: Final = _REQUEST_HEAD.struct
 _RESPONSE: Final = _RESPONSE_HEAD.struct
-_CORRELATION: Final = slice(_REQUEST_HEAD.at("correlation"), _REQUEST_HEAD.at("deadline_ms"), None)
+_CORRELATION: Final = _REQUEST_HEAD.span("correlation")
+# At the same place of either head.
+_LENGTH: Final = _REQUEST_HEAD.span("length")
+assert _RESPONSE_HEAD.span("length") == _LENGTH, "requests and responses have one place for it"
 SERVICE_AT: Final = _REQUEST_HEAD.at("service")
 _STATUS_AT: Final = _RESPONSE_HEAD.at("status")
 
@@ -133,6 +136,11 @@ def decode_frame(frame: bytes) -> Frame:
     nonce = walk.number("nonce")
     reader.end()
     return Ping(nonce) if is_ping else Pong(nonce)
+
+
+def payload_length(head: bytes | bytearray) -> int:
+    """Return how long the payload is behind the head of a request or of a response."""
+    return int.from_bytes(head[_LENGTH], "little")
 
 
 def correlation_of(frame: bytes) -> int:

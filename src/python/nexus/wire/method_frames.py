@@ -226,8 +226,13 @@ def reply_frame(spoken: Spoken, results: Any) -> bytes:
 def _log_reply(results: Any, nonce: int | None) -> bytes:
     records = tuple(
         log.Record(
-            *(each.id, each.time_ns, each.level, each.service),
-            *(each.scope, each.message, each.fields),
+            id=each.id,
+            time_ns=each.time_ns,
+            level=each.level,
+            service=each.service,
+            scope=each.scope,
+            message=each.message,
+            fields=each.fields,
         )
         for each in results.records
     )

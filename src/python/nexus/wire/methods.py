@@ -120,8 +120,13 @@ def _queried(frame: bytes) -> log_contract.QueryResults:
     _require(reply.op is log.Op.QUERY, "query")
     records = tuple(
         log_contract.Record(
-            *(each.id, each.time_ns, each.level, each.service),
-            *(each.scope, each.message, each.fields),
+            id=each.id,
+            time_ns=each.time_ns,
+            level=each.level,
+            service=each.service,
+            scope=each.scope,
+            message=each.message,
+            fields=each.fields,
         )
         for each in reply.records
     )

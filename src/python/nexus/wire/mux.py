@@ -12,7 +12,7 @@ from typing import Final
 
 from nexus.contract import mux as contract
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
-from nexus.wire.octets import FrameReader, FrameWriter, check_length
+from nexus.wire.octets import FrameReader, FrameWriter, Walk, check_length
 from nexus.wire.part import Part
 
 VERSION: Final = contract.VERSION
@@ -34,9 +34,10 @@ DATA_HEAD_BYTES: Final = _DATA.size
 Type = contract.Type
 
 STREAM_TYPE_FIRST: Final = min(Type)
+_FIRST: Final = bytes((STREAM_TYPE_FIRST,))
 _DATA_TYPE: Final = int(Type.DATA)
 _CREDIT_TYPE: Final = int(Type.CREDIT)
-_STREAM: Final = slice(_DATA.at("stream"), _DATA.size, None)
+_STREAM: Final = _DATA.span("stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class Settings:
         """Return the frame."""
         if not MESSAGE_BYTES_LEAST <= self.message_bytes_max <= MESSAGE_BYTES_MAX:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"messages of {self.message_bytes_max}")
-        values = (self.streams_max, self.message_bytes_max, self.initial_credit)
-        return FrameWriter(_HEAD_BYTES_MAX).part(_SETTINGS, *values).finish()
+        out = FrameWriter(_HEAD_BYTES_MAX)
+        out.part(_SETTINGS, self.streams_max, self.message_bytes_max, self.initial_credit)
+        return out.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,6 @@ class Reset:
 Frame = Settings | Open | OpenAck | Data | Credit | Close | Reset
 
 
-_FIRST: Final = bytes((STREAM_TYPE_FIRST,))
-
-
 def encode_data(stream: int, pieces: list[bytes | memoryview]) -> bytes:
     """Return the DATA frame of pieces that are within the limits: `Data.encode` with one copy."""
     return b"".join((_DATA.struct.pack(_DATA_TYPE, stream), *pieces))
@@ -176,21 +175,20 @@ def _decode_data(frame: bytes) -> Data:
 
 
 def _decode_settings(reader: FrameReader) -> Settings:
-    walk = reader.walk(_SETTINGS)
-    walk.number("type")
+    walk = _behind_type(_SETTINGS, reader)
     version = walk.number("version")
     if version != VERSION:
         raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
-    fields = ("streams_max", "message_bytes_max", "initial_credit")
-    settings = Settings(*(walk.number(name) for name in fields))
-    if not MESSAGE_BYTES_LEAST <= settings.message_bytes_max <= MESSAGE_BYTES_MAX:
-        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"messages of {settings.message_bytes_max}")
+    streams_max = walk.number("streams_max")
+    message_bytes_max = walk.number("message_bytes_max")
+    settings = Settings(streams_max, message_bytes_max, walk.number("initial_credit"))
+    if not MESSAGE_BYTES_LEAST <= message_bytes_max <= MESSAGE_BYTES_MAX:
+        raise RemoteProtocolError(Reason.OUT_OF_RANGE, f"messages of {message_bytes_max}")
     return settings
 
 
 def _decode_open(reader: FrameReader) -> Open:
-    walk = reader.walk(_OPEN)
-    walk.number("type")
+    walk = _behind_type(_OPEN, reader)
     stream, priority = walk.number("stream"), walk.number("priority")
     length = walk.number("name_length")
     if priority > PRIORITY_MAX:
@@ -200,19 +198,32 @@ def _decode_open(reader: FrameReader) -> Open:
     return Open(stream, priority, reader.text(length))
 
 
-def _numbers(part: Part, reader: FrameReader) -> list[int]:
-    """The fields of a frame that is numbers alone, behind its type."""
+def _decode_credit(reader: FrameReader) -> Credit:
+    walk = _behind_type(_CREDIT, reader)
+    stream = walk.number("stream")
+    return Credit(stream, walk.number("count"))
+
+
+def _decode_reset(reader: FrameReader) -> Reset:
+    walk = _behind_type(_RESET, reader)
+    stream = walk.number("stream")
+    return Reset(stream, walk.number("reason"))
+
+
+def _behind_type(part: Part, reader: FrameReader) -> Walk:
+    """Begin behind the type, which chose the decoder."""
     walk = reader.walk(part)
-    return [walk.number(name) for name, *_ in part.rows][1:]
+    walk.number("type")
+    return walk
 
 
 _DECODERS: Final[Mapping[Type, Callable[[FrameReader], Frame]]] = {
     Type.SETTINGS: _decode_settings,
     Type.OPEN: _decode_open,
-    Type.OPEN_ACK: lambda reader: OpenAck(*_numbers(_OPEN_ACK, reader)),
-    Type.CREDIT: lambda reader: Credit(*_numbers(_CREDIT, reader)),
-    Type.CLOSE: lambda reader: Close(*_numbers(_CLOSE, reader)),
-    Type.RESET: lambda reader: Reset(*_numbers(_RESET, reader)),
+    Type.OPEN_ACK: lambda reader: OpenAck(_behind_type(_OPEN_ACK, reader).number("stream")),
+    Type.CREDIT: _decode_credit,
+    Type.CLOSE: lambda reader: Close(_behind_type(_CLOSE, reader).number("stream")),
+    Type.RESET: _decode_reset,
 }
 
 

@@ -16,7 +16,7 @@ _CODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 class Part:
     """Where the fields are, and all of them at once as `struct`."""
 
-    __slots__ = ("_at", "rows", "struct")
+    __slots__ = ("_spans", "rows", "struct")
 
     def __init__(self, rows: Sequence[Row]) -> None:
         """Take the rows that are generated from the schema."""
@@ -25,10 +25,10 @@ class Part:
         assert len(is_big) < 2, "numbers of both orders in one part"
         codes = (f"{width}s" if data else _CODES[width] for _, width, data, _, _ in rows)
         self.struct = Struct((">" if True in is_big else "<") + "".join(codes))
-        self._at = {}
+        self._spans = {}
         at = 0
         for name, width, _, _, _ in rows:
-            self._at[name] = at
+            self._spans[name] = slice(at, at + width)
             at += width
 
     @property
@@ -37,11 +37,9 @@ class Part:
         return self.struct.size
 
     def at(self, name: str) -> int:
-        """Where a field is, from the start of the part."""
-        return self._at[name]
+        """Where a field begins, from the start of the part."""
+        return self.span(name).start
 
-    def always(self, name: str) -> int:
-        """The number that a field has in every frame."""
-        (found,) = (row[4] for row in self.rows if row[0] == name)
-        assert isinstance(found, int), f"{name} varies"
-        return found
+    def span(self, name: str) -> slice[int, int, None]:
+        """Where a field's bytes are, from the start of the part."""
+        return self._spans[name]

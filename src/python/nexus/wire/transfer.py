@@ -45,8 +45,8 @@ class Head:
         """Return the bytes before the key."""
         if self.op is Op.GET and self.value_bytes:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"get with {self.value_bytes} bytes")
-        values = (self.op, self.identity, self.key_bytes, self.value_bytes)
-        return FrameWriter(HEAD_BYTES).part(_HEAD, *values).finish()
+        out = FrameWriter(HEAD_BYTES)
+        return out.part(_HEAD, self.op, self.identity, self.key_bytes, self.value_bytes).finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ class Reply:
         flaw = _flaw_of(self)
         if flaw:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, flaw)
-        values = (self.op | REPLY_BIT, self.status, self.stage, self.value_bytes)
-        return FrameWriter(REPLY_BYTES).part(_REPLY, *values).finish()
+        op, out = self.op | REPLY_BIT, FrameWriter(REPLY_BYTES)
+        return out.part(_REPLY, op, self.status, self.stage, self.value_bytes).finish()
 
 
 def decode_head(data: bytes) -> Head:
