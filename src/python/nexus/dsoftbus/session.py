@@ -151,9 +151,10 @@ class Session:
         return self._transport.handshake_hash
 
     def receive(self, data: bytes | memoryview, now_ns: int) -> list[Event]:
-        """Take bytes from the connection; return what happened, in order.
+        """Take bytes from the connection; return all that happened, in order.
 
-        A view is used until this returns, and not afterwards.
+        It is `feed`, `take` until there is nothing, and `keep`.  A view is used until this returns,
+        and not afterwards.
         """
         self.feed(data, now_ns)
         events = self._run(now_ns)
