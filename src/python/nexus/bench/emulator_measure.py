@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from nexus.bench.guest_cliff import CLIFFS, STORMS
 from nexus.bench.guest_harts import HARTS
 from nexus.bench.guest_kernel import DISK_BYTES, KERNEL
 from nexus.bench.guest_workload import EMPTY, WORKLOADS
+from nexus.bench.machine import machine_facts
 from nexus.bench.process import Cost, run
 from nexus.contract.node import DeviceSlot
 from nexus.harness.qemu_command import PROGRAM
@@ -31,6 +30,8 @@ PROGRAMS: Final = {**WORKLOADS, **CLIFFS, **STORMS, **HARTS, "empty": EMPTY}
 Say = Callable[[str], None]
 Command = Callable[[Path, str, int], list[str]]  # Of a kernel, a disk, or none, and harts.
 
+_RUN_GUEST: Final = "nexus.bench.run_guest"
+_RUN_DEBUGGED: Final = "nexus.bench.run_debugged"
 _FOREIGN: Final = "a foreign kernel to its prompt"
 
 
@@ -88,19 +89,12 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
     if settings.images:
         worlds |= _measure_worlds(settings, say)
     return {
-        "host": _host(),
+        "host": machine_facts(PROGRAM),
         "rounds": settings.rounds,
         "divisor": settings.divisor,
         "answers_agree": _agree(samples, names),
         "workloads": {name: _figures(samples, name) for name in names},
-        "start": {
-            engine: {
-                "wall_s": found.median("empty", lambda cost: cost.wall_s),
-                "cpu_s": found.median("empty", lambda cost: cost.cpu_s),
-                "rss_kib": found.median("empty", lambda cost: cost.rss_kib),
-            }
-            for engine, found in samples.items()
-        },
+        "start": _medians({engine: found.costs["empty"] for engine, found in samples.items()}),
         "debugged": _measure_debugged(engines, kernels[0], say),
         "programs": _measure_programs(settings, kernels[0]["empty"], say),
         "worlds": worlds,
@@ -109,54 +103,30 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
 
 def _engines(settings: Settings, say: Say) -> dict[str, Command]:
     """The command that runs a kernel, for every engine that is here."""
-    python = [sys.executable, "-m", "nexus.bench.run_guest"]
-    engines: dict[str, Command] = {
-        "reference": lambda kernel, disk, harts: [
-            *python,
-            "reference",
-            str(kernel),
-            disk,
-            str(harts),
-        ],
-    }
     blob = settings.native_blob
+    engines: dict[str, Command] = {"reference": partial(_guest, "reference", ())}
     if blob is not None:
-        engines["native"] = lambda kernel, disk, harts: [
-            *python,
-            "native",
-            str(kernel),
-            disk,
-            str(harts),
-            str(blob),
-        ]
+        engines["native"] = partial(_guest, "native", (blob,))
         if settings.translator:
-            engines["translated"] = lambda kernel, disk, harts: [
-                *python,
-                "translated",
-                str(kernel),
-                disk,
-                str(harts),
-                str(blob),
-                str(_translate(settings, kernel)),
-            ]
+            engines["translated"] = lambda kernel, disk, harts: _guest(
+                "translated", (blob, _translate(settings, kernel)), kernel, disk, harts
+            )
     if shutil.which(PROGRAM):
         engines["qemu"] = lambda kernel, disk, harts: [
             PROGRAM,
-            "-M",
-            "virt",
-            "-bios",
-            "none",
-            "-m",
-            "64M",
-            "-nodefaults",
-            "-smp",
-            str(harts),
+            *("-M", "virt", "-bios", "none", "-m", "64M", "-nodefaults", "-smp", str(harts)),
             *("-display", "none", "-serial", "stdio", "-kernel", str(kernel)),
             *(_qemu_disk(disk) if disk else ()),
         ]
     else:
         say(f"{PROGRAM} is not here: no ratios")
     return engines
+
+
+def _guest(engine: str, code: tuple[Path, ...], kernel: Path, disk: str, harts: int) -> list[str]:
+    """The command of one of our engines; `code` is what it needs besides the kernel."""
+    words = [engine, str(kernel), disk, str(harts), *map(str, code)]
+    return [sys.executable, "-m", _RUN_GUEST, *words]
 
 
 def _translate(settings: Settings, kernel: Path) -> Path:
@@ -240,7 +210,7 @@ def _measure_debugged(
         for engine in engines:
             if engine in ("native", "translated"):
                 words = engines[engine](kernels[name], "", 1)
-                words = [word.replace("run_guest", "run_debugged") for word in words]
+                words[words.index(_RUN_GUEST)] = _RUN_DEBUGGED  # It takes the same arguments.
                 found.setdefault(name, {})[engine] = json.loads(run(words).output)["ratio"]
     return found
 
@@ -319,23 +289,3 @@ def _world_command(settings: Settings, world: Path, more: list[str]) -> list[str
     needed = settings.images if world == settings.world else {"system": settings.images["system"]}
     images = [word for name, path in needed.items() for word in ("--image", f"{name}={path}")]
     return [*harness, *images, "--out", str(out), *more]
-
-
-def _host() -> dict[str, str]:
-    """What the figures depend on."""
-    cpu = "unknown"
-    info = Path("/proc/cpuinfo")
-    for line in info.read_text().splitlines() if info.exists() else []:
-        if line.startswith("model name"):
-            cpu = line.partition(":")[2].strip()
-    qemu = "absent"
-    if shutil.which(PROGRAM):
-        said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
-        qemu = said.stdout.splitlines()[0].removeprefix("QEMU emulator ").strip()
-    return {
-        "cpu": cpu,
-        "python": platform.python_version(),
-        "qemu": qemu,
-        "system": f"{platform.system()} {platform.machine()}",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-    }
