@@ -20,13 +20,10 @@ from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.observe import Hit, Observer
 from nexus.emulator.reference import state as s
 from nexus.emulator.snapshot import restore, save
+from nexus.emulator.spacing import Spacing
 
 # A tenth of a second of the slowest engine: what a step backwards takes at most, at first.
 INTERVAL_STEPS: Final = 100_000
-# With a stopwatch: the interval doubles while it takes less than so many times as long as taking a
-# checkpoint, which is a twentieth of the time then, and halves if it takes ten times that.
-WORTH: Final = 20
-WORTH_MAX: Final = 200
 # When there are more, every other one goes and the interval doubles.
 CHECKPOINTS_MAX: Final = 32
 CHECKPOINT_BYTES_MAX: Final = 1 << 29
@@ -56,20 +53,16 @@ class Timeline:
         """Power a machine on.  `make_options` is called for every new one, with fresh sources.
 
         `stopwatch` gives the seconds that the process has worked.  How far checkpoints lie apart
-        follows it, so that they cost a small part of the run on engines of any speed; nothing else
-        does, and no position can be gone to that could not be without it.
+        follows it (`spacing.py`), and nothing else: the same positions can be gone to without it.
         """
         self._make_options = make_options
-        self._interval = self._interval_min = interval_steps
-        self._stopwatch = stopwatch
-        self._taken_at = self._cost = 0.0
+        self._spacing = Spacing(interval_steps, stopwatch)
         self.observer = Observer()
         self.machine = Machine(make_options(self.observer))
         self._log: list[tuple[int, bytes]] = []  # What was typed, and when, in ns.
         self._typed_count = 0
         self._pending = b""
-        self._printed = 0
-        self._shown = 0
+        self._printed = self._shown = 0
         self._output = bytearray()
         self._stopped_at = -1  # Where a watched access stopped us.
         self.machine.settle()
@@ -144,7 +137,7 @@ class Timeline:
         self.observer.accessed_at, self._stopped_at = self._stopped_at, -1
         while self.position < limit and not self.is_over:
             self._offer()
-            room = self._checkpoints[-1].position + self._interval - self.position
+            room = self._checkpoints[-1].position + self._spacing.steps - self.position
             before = self.position
             hit = self._run(min(limit, self.position + max(room, 1)))
             if hit is not None:
@@ -154,7 +147,7 @@ class Timeline:
                 return hit
             if self.position == before:
                 break  # Asleep for ever.
-            if self.position - self._checkpoints[-1].position >= self._interval:
+            if self.position - self._checkpoints[-1].position >= self._spacing.steps:
                 self._remember()
         return None
 
@@ -167,9 +160,7 @@ class Timeline:
             if until is None:
                 break
             stop = machine.run(until)
-            if stop is Stop.OBSERVED:
-                break
-            if stop in (Stop.FINISHED, Stop.RESET):
+            if stop in (Stop.OBSERVED, Stop.FINISHED, Stop.RESET):
                 break
             self._type_logged()
         hit, self.observer.hit = self.observer.hit, None
@@ -185,8 +176,7 @@ class Timeline:
         typed = self._log[self._typed_count][0] if self._typed_count < len(self._log) else None
         if event is not None and event <= machine.now_ns:
             event = machine.now_ns + NS_PER_TICK * (limit - machine.instructions)
-        candidates = [instant for instant in (event, typed) if instant is not None]
-        return min(candidates, default=None)
+        return min((instant for instant in (event, typed) if instant is not None), default=None)
 
     def _arrive(self) -> None:
         """Sleep what there is to sleep, and take the interrupt that is due."""
@@ -230,11 +220,8 @@ class Timeline:
 
     def go_to(self, position: int) -> None:
         """Go to a position between the beginning and the present one."""
-        checkpoint = max(
-            (c for c in self._checkpoints if c.position <= position), key=lambda c: c.position
-        )
         self._stopped_at = -1
-        self._restore(checkpoint)
+        self._restore(next(c for c in reversed(self._checkpoints) if c.position <= position))
         self._replay(position)
 
     def step_back(self) -> bool:
@@ -298,33 +285,15 @@ class Timeline:
 
     def _checkpoint(self) -> Checkpoint:
         self._take_console()
-        began = self._worked()
-        snapshot = save(self.machine)
-        self._taken_at = self._worked()
-        self._cost = self._taken_at - began
+        snapshot = self._spacing.take(lambda: save(self.machine))
         return Checkpoint(self.position, snapshot, self._typed_count, self._printed)
-
-    def _worked(self) -> float:
-        return 0.0 if self._stopwatch is None else self._stopwatch()
-
-    def _is_worth_it(self) -> bool:
-        """Whether the last interval has taken long enough for a checkpoint; adapts the next one."""
-        took = self._worked() - self._taken_at
-        if took < WORTH * self._cost:
-            self._interval *= 2
-            return False
-        if took > WORTH_MAX * self._cost:
-            self._interval = max(self._interval // 2, self._interval_min)
-        return True
 
     def _remember(self) -> None:
         """Take a checkpoint here, unless there is a later one from before we went back."""
-        if self._checkpoints[-1].position >= self.position:
-            return
-        if self._stopwatch is not None and not self._is_worth_it():
+        if self._checkpoints[-1].position >= self.position or not self._spacing.is_worth_it():
             return
         self._checkpoints.append(self._checkpoint())
         size = sum(len(checkpoint.snapshot) for checkpoint in self._checkpoints)
         if len(self._checkpoints) > CHECKPOINTS_MAX or size > CHECKPOINT_BYTES_MAX:
-            self._interval *= 2
+            self._spacing.widen()
             del self._checkpoints[1::2]
