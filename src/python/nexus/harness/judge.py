@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from nexus.harness.outcome import GUEST_FAULTS, MISSING, Outcome
+from nexus.harness.outcome import FAULT_TEXTS, GUEST_FAULTS, MISSING, Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
 from nexus.harness.verdict import PhaseTimes as PhaseTimes
@@ -32,13 +32,6 @@ SETTLE_NS: Final = 100_000_000
 # After a guest's fault the world runs on for this long, unjudged: a panic has more lines than its
 # first, and they are what a person looks for.
 AFTERMATH_NS: Final = 10_000_000
-
-# What no console may say, and what it means if one does.  First match wins.
-FAULT_TEXTS: Final = (
-    ("kernel: service crashed", Outcome.SERVICE_CRASH),
-    ("panic", Outcome.GUEST_PANIC),
-    (" FAIL", Outcome.FORBIDDEN_MARKER),
-)
 
 
 class Judge:
@@ -78,9 +71,8 @@ class Judge:
     @property
     def _is_final(self) -> bool:
         """Whether nothing can change the verdict any more."""
-        if self.verdict is None:
-            return False
-        return not self._goes_on or self.verdict.outcome in GUEST_FAULTS
+        verdict = self.verdict
+        return verdict is not None and (not self._goes_on or verdict.outcome in GUEST_FAULTS)
 
     @property
     def is_complete(self) -> bool:
@@ -297,8 +289,7 @@ class Judge:
         phase: Phase | None = expectation.phase if expectation else self.phase
         if outcome is Outcome.PASSED:
             phase = None
-        gives_way = self._goes_on and outcome in GUEST_FAULTS and not self._is_final
-        if self.verdict is None or gives_way:
+        if self.verdict is None or (outcome in GUEST_FAULTS and not self._is_final):
             self.verdict = Verdict(
                 outcome,
                 message,

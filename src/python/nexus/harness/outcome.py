@@ -6,6 +6,7 @@ Only `PASSED` is 0, and there is one path to it.  The codes are an interface: ne
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from nexus.harness.phase import Phase
 
@@ -66,4 +67,11 @@ GUEST_FAULTS = frozenset(
         Outcome.SERVICE_CRASH,
         Outcome.MISPLACED_MARKER,
     }
+)
+
+# What no console may say, and what it means if one does.  First match wins.
+FAULT_TEXTS: Final = (
+    ("kernel: service crashed", Outcome.SERVICE_CRASH),
+    ("panic", Outcome.GUEST_PANIC),
+    (" FAIL", Outcome.FORBIDDEN_MARKER),
 )
