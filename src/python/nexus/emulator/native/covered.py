@@ -146,7 +146,7 @@ class CoveredNativeHart(NativeHart):
         self._cover(number, start, end, b"\0")
         lines = self._record(number, layout.RECORD_REGIONS)
         for line in range(start // _LINE_SLOTS, (end - 1) // _LINE_SLOTS + 1):
-            if not any(self._covered(number, line)):
+            if not self._is_covered(number, line):
                 lines &= ~(1 << line)
         self._set_record(number, layout.RECORD_REGIONS, lines)
 
@@ -158,11 +158,13 @@ class CoveredNativeHart(NativeHart):
         )
         self._pool.memory[places] = flag * (end - start)
 
-    def _covered(self, number: int, line: int) -> bytes:
+    def _is_covered(self, number: int, line: int) -> bool:
+        """Whether a store to any slot of a line comes to us first."""
         place = self._record(number, 0) - self._pool.start + layout.SLOT_COVERED
         start = place + line * _LINE_SLOTS * layout.SLOT_BYTES
         end = start + _LINE_SLOTS * layout.SLOT_BYTES
-        return self._pool.memory[start : end : layout.SLOT_BYTES]
+        bits = self._pool.memory[start : end : layout.SLOT_BYTES]  # With the kinds of instructions.
+        return any(it & layout.COVERED for it in bits)
 
     def _forget(self, page: int) -> None:
         if self._record(page, 0):
