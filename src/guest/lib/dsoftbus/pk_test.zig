@@ -252,7 +252,7 @@ test "another session's handle is none" {
     try other.expect("PK\x01\x04\x01\x00\x00\x00", "PK\x01\x84\x06");
 }
 
-test "who is not authenticated gets nothing, whatever is asked" {
+test "a peer that is not authenticated gets nothing, whatever is asked" {
     var server: Fixture = .{};
     for ([_][]const u8{ "", good_path, "PK\x01\x04\x01\x00\x00\x00", "PK\x01\x09" }) |frame| {
         const handles = &server.handles;

@@ -5,8 +5,8 @@
 //!
 //! Rules of this file
 //! ------------------
-//! 1. An unasked reply creates no entry, and changes only one that is already there: who wants to
-//!    lie to us must at least wait until we talk to the one it pretends to be.
+//! 1. An unasked reply creates no entry, and changes only one that is already there: a
+//!    liar must at least wait until we talk to the one it pretends to be.
 //! 2. A request for our own address creates one, because we are about to answer its sender.
 //! 3. A full table gives up the known entry that expires first, never one we are asking for.
 

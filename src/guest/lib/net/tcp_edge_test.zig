@@ -130,7 +130,7 @@ test "a repetition into a small window is sent, however small" {
     try expectEqual(@as(usize, 54 + 100), flight.len);
 }
 
-test "who has filled the window stands at its edge, and is heard" {
+test "a peer that has filled the window stands at its edge, and is heard" {
     const world = try World.create(21, .{});
     defer world.destroy();
     const pair = try Pair.open(world);

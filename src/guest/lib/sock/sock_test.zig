@@ -128,7 +128,7 @@ test "a datagram: as long as one packet, and no byte more" {
     try testing.expectEqualSlices(u8, "\xc0\x05", world.asked()[8..10]);
 }
 
-test "every status has its own meaning, and what is not an answer none" {
+test "every status has its own meaning, and bytes that are not an answer have none" {
     var world: World = .{};
     defer world.kernel.deinit();
     try world.setUp();

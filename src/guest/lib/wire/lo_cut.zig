@@ -61,7 +61,7 @@ test "a query reply is cut behind a whole record, at whatever length" {
             while (try records.next()) |found| try std.testing.expectEqualDeep(record, found);
             try std.testing.expect(records.reader.atEnd());
         }
-        // What is not a whole answer, or none to a query, is not passed on as one.
+        // Bytes that are not a whole answer to a query are not passed on as one.
         for (0..frame.len) |len| {
             var copy = whole;
             try std.testing.expectEqual(null, cutQueryReply(copy[0..len], 512));

@@ -62,7 +62,7 @@ pub fn Shelf(comptime places: usize) type {
             return kept.source == owner.source and kept.head.service == owner.service;
         }
 
-        /// Who has the most; of equals the one with the oldest record.
+        /// The owner that has the most; of equals the one with the oldest record.
         fn fullest(self: *const Self) Owner {
             var services: Counts(u64, places) = .{};
             var owners: Counts(Owner, places) = .{};

@@ -30,7 +30,8 @@ const never = std.math.maxInt(u64);
 
 pub fn main() !void {
     server.init();
-    // Whoever finds us by the registry shall find a network; who has a route is answered anyhow.
+    // A service that finds us by the registry shall find a network; one that has a route already is
+    // answered anyhow.
     if (port.bringUp(&server)) svc.ready();
     os.print(marker.net_up, .{});
     while (true) {

@@ -340,7 +340,7 @@ test "a share and what all of them come to are counted to the byte and to the ke
     const Case = struct { []const u8, core.share.Limits, ?core.share.Lack };
     const wide = 1 << 20;
     for ([_]Case{
-        // One who has nothing yet, and one who has.
+        // A peer that has nothing yet, and one that has.
         .{ "host-2", limitsOf(1, cost, 2, spent + cost), null },
         .{ "host-2", limitsOf(0, wide, wide, wide), error.OverShare },
         .{ "host-2", limitsOf(wide, cost - 1, wide, wide), error.OverShare },

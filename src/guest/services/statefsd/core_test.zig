@@ -159,7 +159,7 @@ test "a transaction belongs to the sender that began it; what a cut left open is
     const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
     try expectStatus(.ok, alice, chunk);
     try expectStatus(.access_denied, bob, chunk);
-    // Who may write as well has no such transaction, whatever is asked of it.
+    // Another sender that may write has no such transaction, whatever is asked of it.
     try expectStatus(.not_found, carol, chunk);
     try expectStatus(.not_found, carol, .{ .op = .txn_commit, .txn = txn });
     try expectStatus(.not_found, carol, .{ .op = .txn_abort, .txn = txn });

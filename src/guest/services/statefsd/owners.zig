@@ -6,7 +6,7 @@ const txns_max = statefs.contents.txns_max;
 const peer_bytes_max = statefs.call.peer_bytes_max;
 
 /// Nothing is compacted while a transaction is open, and an owner that had no answer in time does
-/// not know of its own. A request takes milliseconds; who is silent for this long has given up.
+/// not know of its own. A request takes milliseconds; an owner that is silent so long has given up.
 pub const idle_ns_max = 30 * std.time.ns_per_s;
 
 /// A peer transfers one value a session; of another session there may be one that is not over.

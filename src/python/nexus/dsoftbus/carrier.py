@@ -178,7 +178,7 @@ class Carrier:
         streams = self.streams
         if streams is None:
             return None
-        # Messages first: who has both streams sends by frames what messages cannot say.
+        # Messages first: a peer with both streams sends by frames what messages cannot say.
         return self._served_messages.take(streams) or self._served_frames.take(streams)
 
     def open(self, name: str, priority: int) -> int:

@@ -40,7 +40,7 @@ def children(listed: Iterable[Listed], inner: str) -> list[Entry]:
 
 
 def entry_of(listed: Iterable[Listed], inner: str) -> Entry | None:
-    """Return what a path in a bundle names; None is nothing."""
+    """Return what a path in a bundle names; None if it names nothing."""
     listed = list(listed)
     for file in listed:
         if file.path == inner:

@@ -42,7 +42,7 @@ class Tree(Generic[T]):
                 self._folders.add((bundle, version, "/".join(parents[: depth + 1])))
 
     def find(self, name: str) -> T | Folder | None:
-        """Return what a name without scheme leads to; None is nothing."""
+        """Return what a name without scheme leads to; None if it leads nowhere."""
         first, _, path = name.partition("/")
         bundle, at, version = first.partition("@")
         if not at:

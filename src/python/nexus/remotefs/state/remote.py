@@ -101,7 +101,7 @@ class RemoteState:
         return room_for(self._store.contents, limits, peer, key, value)
 
     def get(self, key: str) -> bytes | None:
-        """Return a value for a stream; None is no such key."""
+        """Return a value for a stream; None if there is no such key."""
         return self._store.get(key)
 
     def _serve(self, request: Request, call: Call) -> Reply:

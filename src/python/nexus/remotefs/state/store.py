@@ -116,7 +116,7 @@ class Store:
         return dict(self._contents.entries)
 
     def get(self, key: str) -> bytes | None:
-        """Return a value; None is no such key."""
+        """Return a value; None if there is no such key."""
         return self._contents.entries.get(key)
 
     def list_keys(self, prefix: str, limit: int, after: str = "") -> Sequence[str]:

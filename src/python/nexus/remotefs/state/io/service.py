@@ -28,9 +28,8 @@ from nexus.remotefs.state.transfer import ServedTransfer
 
 SILENCE_S: Final = TRANSFER_SILENCE_NS / 10**9
 _SHARE: Final = Share()
-LONGEST_S: Final = (
-    TRANSFER_LONGEST_NS / 10**9
-)  # 1 KiB a second: who is slower holds what others could use.
+# 1 KiB a second: a slower peer holds what others could use.
+LONGEST_S: Final = TRANSFER_LONGEST_NS / 10**9
 
 
 class StateService:
