@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,52 +14,9 @@ from nexus.dsoftbus.noise import (
     TAG_BYTES,
     Handshake,
     Role,
-    Transport,
 )
+from nexus.dsoftbus.noise_scene import VECTOR, initiator, octets, pair_after, responder, transports
 from nexus.wire.error import LocalProtocolError, ProtocolError, Reason, RemoteProtocolError
-
-VECTOR = json.loads(
-    (
-        Path(__file__).parents[4] / "third_party/vectors/noise_xk_25519_chachapoly_blake2s.json"
-    ).read_text()
-)["vectors"][0]
-
-
-def octets(name: str) -> bytes:
-    return bytes.fromhex(VECTOR[name])
-
-
-def initiator(*, prologue: bytes = b"p", remote: bytes | None = None) -> Handshake:
-    return Handshake(
-        Role.INITIATOR,
-        prologue=prologue,
-        static_secret=octets("init_static"),
-        ephemeral_secret=octets("init_ephemeral"),
-        remote_static=remote or octets("init_remote_static"),
-    )
-
-
-def responder(*, prologue: bytes = b"p") -> Handshake:
-    return Handshake(
-        Role.RESPONDER,
-        prologue=prologue,
-        static_secret=octets("resp_static"),
-        ephemeral_secret=octets("resp_ephemeral"),
-    )
-
-
-def pair_after(messages: int) -> tuple[Handshake, Handshake]:
-    """Two sides after so many messages."""
-    sides = (initiator(), responder())
-    for number in range(messages):
-        sender, receiver = sides[number % 2], sides[1 - number % 2]
-        assert receiver.read(sender.write(b"%d" % number)) == b"%d" % number
-    return sides
-
-
-def transports() -> tuple[Transport, Transport]:
-    left, right = pair_after(3)
-    return left.into_transport(), right.into_transport()
 
 
 def test_the_published_vector() -> None:
@@ -279,76 +233,6 @@ def test_arbitrary_bytes_raise_nothing_else(number: int, data: bytes) -> None:
     receiver = pair_after(number)[1 - number % 2]
     with pytest.raises(ProtocolError):
         receiver.read(data)
-
-
-OPENERS = pytest.mark.parametrize("is_into", [False, True], ids=["decrypt", "decrypt_into"])
-
-
-def opened(end: Transport, message: bytes, *, is_into: bool) -> bytes:
-    """Open a message, in the one way or in the other."""
-    if not is_into:
-        return end.decrypt(message)
-    room = bytearray(MESSAGE_BYTES_MAX)
-    return bytes(room[: end.decrypt_into(message, memoryview(room))])
-
-
-@OPENERS
-def test_each_message_is_opened_once_and_in_its_turn(is_into: bool) -> None:
-    left, right = transports()
-    messages = [left.encrypt(text) for text in (b"", b"one", b"two")]
-    for number, text in enumerate((b"", b"one", b"two")):
-        for other in messages[:number] + messages[number + 1 :]:
-            with pytest.raises(RemoteProtocolError) as caught:
-                opened(right, other, is_into=is_into)
-            assert caught.value.reason is Reason.DECRYPT
-        assert right.messages_received == number
-        assert opened(right, messages[number], is_into=is_into) == text
-    assert right.messages_received == left.messages_sent == 3
-
-
-@OPENERS
-def test_a_message_has_room_for_a_tag_and_is_no_longer_than_noise_allows(is_into: bool) -> None:
-    left, right = transports()
-    for length in (0, TAG_BYTES - 1, MESSAGE_BYTES_MAX + 1):
-        with pytest.raises(RemoteProtocolError) as caught:
-            opened(right, bytes(length), is_into=is_into)
-        assert caught.value.reason is Reason.TRUNCATED
-    for length in (TAG_BYTES, MESSAGE_BYTES_MAX):
-        with pytest.raises(RemoteProtocolError) as caught:
-            opened(right, bytes(length), is_into=is_into)
-        assert caught.value.reason is Reason.DECRYPT
-    assert right.messages_received == 0
-    for plaintext in (b"", bytes(MESSAGE_BYTES_MAX - TAG_BYTES)):
-        assert opened(right, left.encrypt(plaintext), is_into=is_into) == plaintext
-
-
-@OPENERS
-def test_a_nonce_is_used_up_to_the_last_but_one_and_the_refusal_stays(is_into: bool) -> None:
-    left, right = transports()
-    for end in (left, right):
-        end.skip_to_nonce_for_testing_only(NONCE_MAX - 2)
-    message = b""
-    for _ in range(2):
-        message = left.encrypt(b"late")
-        assert opened(right, message, is_into=is_into) == b"late"
-    for _ in range(2):
-        with pytest.raises(LocalProtocolError) as local:
-            left.encrypt(b"one more")
-        with pytest.raises(RemoteProtocolError) as remote:
-            opened(right, message, is_into=is_into)
-        assert local.value.reason is remote.value.reason is Reason.NONCE_EXHAUSTED
-    assert left.messages_sent == right.messages_received == NONCE_MAX
-
-
-def test_a_plaintext_that_is_too_long_says_what_is_accepted_and_uses_no_nonce() -> None:
-    left, _ = transports()
-    most = MESSAGE_BYTES_MAX - TAG_BYTES
-    with pytest.raises(LocalProtocolError, match=f"up to {most}"):
-        left.encrypt_into(bytes(most + 1), bytearray(MESSAGE_BYTES_MAX + 1))
-    assert left.messages_sent == 0
-    room = bytearray(MESSAGE_BYTES_MAX)
-    left.encrypt_into(bytes(most), room)
-    assert left.messages_sent == 1
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
