@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nexus.schema.layout_model import Frame, Line, Part, Piece, Tail
-from nexus.schema.model import Enumeration, SchemaError
+from nexus.schema.model import Enumeration, SchemaError, Type
 from nexus.schema.structs import Scope, marks_of, type_of
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
@@ -26,7 +26,7 @@ class _Slot:
 
     own: str
     name: str
-    kind: Any
+    kind: Type
     marks: Mapping[str, Any]
     value: Any
     doc: str
@@ -111,8 +111,8 @@ def _piece(slot: _Slot, at: int, known: Mapping[str, Enumeration]) -> Piece:
     )
 
 
-def _octets(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)
+def _octets(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
 
 
 def _tail(slot: _Slot, pieces: list[Piece]) -> Tail:
