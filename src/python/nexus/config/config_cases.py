@@ -90,6 +90,13 @@ def write_world(
     return folder / "world.toml"
 
 
+def write_node(folder: Path, text: str) -> Path:
+    """Write a node's file; returns its path."""
+    path = folder / "node-a.toml"
+    path.write_text(text)
+    return path
+
+
 def load_world(path: Path, settings: Sequence[Setting] = ()) -> World:
     """Read and check a world's file and those of its nodes."""
     world = load_any(path, settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nexus.config.check import main
-from nexus.config.config_cases import NODE_A, WORLD, load_world, write_world
+from nexus.config.config_cases import NODE_A, NODE_B_START, WORLD, load_world, write_world
 from nexus.config.error import ConfigError, show
 from nexus.config.load import load_any, load_node
 
@@ -199,3 +199,18 @@ def test_the_files_of_tests_have_no_mistakes(tmp_path: Path) -> None:
 )
 def test_values_are_shown_as_toml(value: object, shown: str) -> None:
     assert show(value) == shown
+
+
+def test_every_bad_node_of_a_world_is_named(tmp_path: Path) -> None:
+    bad_a, bad_b = NODE_A.replace("mac", "mca"), NODE_B_START.replace("/24", "")
+    path = write_world(tmp_path, world=WORLD + 'oops = "x"\n', a=bad_a, b=bad_b)
+    with pytest.raises(ConfigError, match="oops"):
+        load_world(path)
+    with pytest.raises(ConfigError) as caught:
+        load_world(write_world(tmp_path, a=bad_a, b=bad_b))
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ")[0].rsplit("/")[-1] for line in lines] == [
+        "node-a.toml:1",
+        "node-a.toml:3",
+        "node-b.toml:7",
+    ]
