@@ -203,7 +203,7 @@ class Register:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Grant]]:
-        """Change the grants, one process at a time; who reads sees the old file or the new one."""
+        """Change the grants, one process at a time; a reader sees the old or the new file."""
         lock = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
         with os.fdopen(lock, "w"):
             fcntl.flock(lock, fcntl.LOCK_EX)

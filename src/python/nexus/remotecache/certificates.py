@@ -133,7 +133,7 @@ def parse_names(text: str) -> tuple[str, ...]:
     for name in names:
         if not is_host(name):
             raise CertificateError(
-                f"--name: {name!r} is neither a host's name nor an address; expected such as "
+                f"--name: {name!r} is neither a host's name nor an address; expected one like "
                 "cache.example.org or 10.0.0.5"
             )
     if all(is_address(name) for name in names):

@@ -86,6 +86,15 @@ def parser() -> CommandLine:
         metavar="PORT",
         help="answer /health and /metrics there, without TLS",
     )
+    add_files(made)
+    add_scheduling(made)
+    add_tokens(made)
+    return made
+
+
+def add_files(made: CommandLine) -> None:
+    """Add options of what the server keeps, and where."""
+    add = made.add_argument
     add("--authority", type=Path, metavar="FILE", help="the team's own, with the next two")
     add("--certificate", type=Path, metavar="FILE", help="of the server; default: one is made")
     add("--key", type=Path, metavar="FILE", help="of that certificate")
@@ -100,6 +109,11 @@ def parser() -> CommandLine:
         help="where runners keep that file and their token",
     )
     add("--verbose", action="store_true", help="a line in the log for each call")
+
+
+def add_scheduling(made: CommandLine) -> None:
+    """Add options of the scheduler, and of a worker beside it."""
+    add = made.add_argument
     add("--schedule", action="store_true", help="take processes for workers")
     add(
         "--database",
@@ -123,12 +137,16 @@ def parser() -> CommandLine:
         default=[],
         help="of that worker: a folder that processes may read, besides the system's",
     )
+
+
+def add_tokens(made: CommandLine) -> None:
+    """Add options that manage the tokens of a folder's server."""
+    add = made.add_argument
     add("--grant", metavar="NAME", help="make a token of that name")
     add("--scopes", metavar="SCOPE[,SCOPE]", help="read, write, execute, work, admin")
     add("--with-certificate", action="store_true", help="for --grant: a client's certificate, too")
     add("--revoke", metavar="NAME", help="let the tokens of that name hold no more")
     add("--grants", action="store_true", help="list the tokens there are")
-    return made
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -142,12 +160,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     hold_number("--worker-seconds", given.worker_seconds, 3600)
     hold_number("--jobs", given.jobs, JOBS_MAX)
     if QUOTA.fullmatch(given.quota) is None:
-        raise UsageError(f"--quota: {given.quota!r} is not a size; expected such as 500M or 10G")
+        raise UsageError(f"--quota: {given.quota!r} is not a size; expected one like 500M or 10G")
     try:
         address = ipaddress.ip_address(given.listen)
     except ValueError as exc:
         raise UsageError(
-            f"--listen: {given.listen!r} is not an address; expected such as 0.0.0.0, :: or "
+            f"--listen: {given.listen!r} is not an address; expected one like 0.0.0.0, :: or "
             "10.0.0.5 (names go into --name)"
         ) from exc
     if given.name is None and not address.is_loopback:

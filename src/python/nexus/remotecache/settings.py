@@ -106,8 +106,7 @@ def front_configuration(
     Strings are written as JSON, which YAML reads as the same strings, whatever is in a path.
     Who may call what is decided by our gate, which takes the place of `authorization`.
     """
-    store = json.dumps(f"unix:{paths.store_socket}")
-    instance = json.dumps(INSTANCE)
+    store, instance = json.dumps(f"unix:{paths.store_socket}"), json.dumps(INSTANCE)
     channels = channel(address_of(listening.address, listening.port), paths)
     if listening.certificates_port:
         address = address_of(listening.address, listening.certificates_port)
