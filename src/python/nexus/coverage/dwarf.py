@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any, Final
 
@@ -63,22 +63,18 @@ def read_lines(elf: bytes, part: Part, what: str, root: str = "") -> PartLines:
         list(_without_columns(compact)),
         _located(symbols, compact, part),
         sorted(set(part.branches())),
-        [
-            Inline(
-                it.start,
-                it.end,
-                it.depth,
-                Declared(numbers[it.path], it.line, it.name),
-                numbers[it.call_path],
-                it.call_line,
-            )
-            for it in within_others
-        ],
+        [_inline(it, numbers) for it in within_others],
     )
 
 
 def _is_in(part: Part, address: int) -> bool:
     return any(it.virtual <= address < it.virtual + len(it.data) for it in part.stretches)
+
+
+def _inline(it: Inlined, numbers: Mapping[str, int]) -> Inline:
+    """Make the entry of an inlined function; `numbers` are those of the paths."""
+    declared = Declared(numbers[it.path], it.line, it.name)
+    return Inline(it.start, it.end, it.depth, declared, numbers[it.call_path], it.call_line)
 
 
 def _read(file: Any, root: str) -> tuple[list[tuple[int, str, int]], list[Inlined]]:

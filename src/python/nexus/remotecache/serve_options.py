@@ -69,7 +69,7 @@ def parser() -> CommandLine:
         "--name",
         metavar="HOST[,HOST]",
         help="names and addresses of this machine, for its "
-        "certificate; the first is what runners are told; default: localhost",
+        "certificate; runners get the first; default: localhost",
     )
     add("--port", type=port_number, default=0, help="default: one that is free")
     add(
