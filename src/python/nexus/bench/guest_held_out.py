@@ -20,23 +20,25 @@ _NEXT: Final = """
 _NAMES: Final = ("push", "add", "load", "store", "branch", "multiply", "xor", "halt")
 
 
-def bytecode() -> str:
-    """A stack machine with eight operations and its variables in memory; 200 turns of a loop."""
-    table = "\n".join(f"la t0, op_{name}\nsd t0, {8 * i}(s1)" for i, name in enumerate(_NAMES))
+_TABLE: Final = "\n".join(f"la t0, op_{name}\nsd t0, {8 * i}(s1)" for i, name in enumerate(_NAMES))
 
-    def binary(name: str, operation: str) -> str:
-        return f"""op_{name}: ld t1, -8(s2)
+
+def _binary(name: str, operation: str) -> str:
+    """The operation that puts what it makes of the two topmost numbers in their place."""
+    return f"""op_{name}: ld t1, -8(s2)
     ld t2, -16(s2)
     {operation} t1, t2, t1
     addi s2, s2, -8
     sd t1, -8(s2)
     {_NEXT}"""
 
-    return f"""
+
+# A stack machine with eight operations and its variables in memory; 200 turns of a loop.
+BYTECODE: Final = f"""
     li s1, 0x80101000
     li s2, 0x80102000
     li s3, 0x80103000
-    {table}
+    {_TABLE}
 round: la s0, code
     {_NEXT}
 op_push: lb t1, 0(s0)
@@ -67,9 +69,9 @@ op_branch: lb t1, 0(s0)
     beqz t2, go_on
     add s0, s0, t1
 go_on: {_NEXT}
-{binary("add", "add")}
-{binary("multiply", "mul")}
-{binary("xor", "xor")}
+{_binary("add", "add")}
+{_binary("multiply", "mul")}
+{_binary("xor", "xor")}
 op_halt: ld s10, 16(s3)
     addi s11, s11, -1
     bnez s11, round

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.bench.guest_float import LINEAR_ALGEBRA
-from nexus.bench.guest_held_out import BITS, HASHES, bytecode, limbs
+from nexus.bench.guest_held_out import BITS, BYTECODE, HASHES, limbs
 from nexus.bench.guest_paging import PAGING
 from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
@@ -273,7 +273,7 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
     "memory": Workload(lambda: _MEMORY, 500),
     "crypto": Workload(_crypto, 200_000),
     "calls": Workload(lambda: _CALLS, 5000),
-    "held out: bytecode": _held_out(bytecode, 8000),
+    "held out: bytecode": _held_out(lambda: BYTECODE, 8000),
     "held out: bits": _held_out(lambda: BITS, 1500),
     "held out: hashes": _held_out(lambda: HASHES, 8000),
     "held out: limbs": _held_out(limbs, 3_000_000),

@@ -11,50 +11,32 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from pathlib import Path
+from functools import partial
 from typing import Final
 
+from nexus.bench.run_guest import UNTIL_NS, options_of
 from nexus.emulator.gdb_packet import encode
 from nexus.emulator.gdb_session import GdbSession, State
 from nexus.emulator.io.pace import Pace
-from nexus.emulator.isa.cpu import RV64GC
-from nexus.emulator.machine import Machine, MachineOptions
+from nexus.emulator.machine import Machine
 from nexus.emulator.memory import PAGE_BYTES, RAM_BASE
-from nexus.emulator.observe import Observer
 from nexus.emulator.timeline import Timeline
 from nexus.entry.program import run_program
 
 _ROUNDS: Final = 3
-_UNTIL_NS: Final = 1000 * 10**9
 _BREAKPOINT: Final = RAM_BASE + PAGE_BYTES - 2
 _WATCHED: Final = RAM_BASE + PAGE_BYTES - 16
 
 
 def main(argv: list[str]) -> int:
-    """Run the program; DISK is not used."""
-    engine, kernel, _, harts, *code = argv
-    values = {
-        name: Path(path).read_bytes()
-        for name, path in zip(("native_blob", "translations"), code, strict=False)
-    }
-
-    def options(observer: Observer | None) -> MachineOptions:
-        return MachineOptions(
-            kernel=Path(kernel).read_bytes(),
-            cpu=RV64GC,
-            harts=int(harts),
-            engine=engine,
-            observer=observer,
-            **values,  # type: ignore[arg-type]  # Of mixed types.
-        )
-
+    """Run the program."""
     ratios = []
     for _ in range(_ROUNDS):
-        machine = Machine(options(None))
+        machine = Machine(options_of(argv))
         began = time.process_time()
-        machine.run(_UNTIL_NS)
+        machine.run(UNTIL_NS)
         plain_s = time.process_time() - began
-        timeline = Timeline(options, stopwatch=time.process_time)
+        timeline = Timeline(partial(options_of, argv), stopwatch=time.process_time)
         debugged_s = _debug(timeline)
         assert timeline.position == machine.instructions, "a debugger changed the run"
         ratios.append(plain_s / debugged_s)
