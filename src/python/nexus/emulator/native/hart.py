@@ -69,6 +69,22 @@ class NativeHart(Hart):
         self._banks = Pool(layout.BANK_COUNT * layout.BANK_BYTES)
         self._undecoded = self._code.table.view[layout.UNDECODED].to_bytes(8, "little")
         self._pool = Pool(layout.POOL_PAGES * layout.DECODED_PAGE_BYTES)
+        self._share_addresses(ram)
+        self.state[layout.FRESH] = int(translations is not None)
+        self.state[layout.ALONE] = 1
+        self.state[layout.FUSED_UNIT] = int(cpu.has_float and has_fused_unit())
+        self._record_words = memoryview(self._records.memory).cast("Q")
+        # What was translated of a page.
+        self._regions: dict[int, list[Found]] = {}
+        self._known_entries: tuple[Entry, ...] | None = None
+        self._uart: Uart | None = None
+        self._uart_output = bytearray(layout.UART_OUTPUT_BYTES)
+        self.state[layout.UART_OUTPUT] = address_of(self._uart_output)
+        self.mmu.on_change = self._drop_caches
+        self._drop_caches()
+
+    def _share_addresses(self, ram: Ram) -> None:
+        """Give generated code the places of memory and of all that it shares with us."""
         for word, value in (
             (layout.RAM_HOST, address_of(ram.buffer)),
             (layout.RAM_BYTES, ram.size_bytes),
@@ -79,20 +95,8 @@ class NativeHart(Hart):
             (layout.POOL_END, self._pool.end),
             (layout.HANDLERS, self._code.table.address),
             (layout.BANKS, self._banks.start),
-            (layout.FRESH, int(translations is not None)),
-            (layout.ALONE, 1),
-            (layout.FUSED_UNIT, int(cpu.has_float and has_fused_unit())),
         ):
             self.state[word] = value
-        self._record_words = memoryview(self._records.memory).cast("Q")
-        # What was translated of a page.
-        self._regions: dict[int, list[Found]] = {}
-        self._known_entries: tuple[Entry, ...] | None = None
-        self._uart: Uart | None = None
-        self._uart_output = bytearray(layout.UART_OUTPUT_BYTES)
-        self.state[layout.UART_OUTPUT] = address_of(self._uart_output)
-        self.mmu.on_change = self._drop_caches
-        self._drop_caches()
 
     def have_company(self) -> None:
         """Leave the registers of interrupts to Python: they are not all of the running hart."""
