@@ -62,7 +62,7 @@ pub const Options = struct {
     id: *const Id,
     static: noise.KeyPair,
     /// Fresh from the entropy device, used for this session only. A responder may leave it out
-    /// until there is a message to answer: most who connect and are not peers never send one.
+    /// until there is a message to answer: most strangers that connect never send one.
     ephemeral: ?noise.KeyPair,
     now_ns: u64,
 };

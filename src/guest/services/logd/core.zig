@@ -185,7 +185,7 @@ pub const Log = struct {
         var text: [message_bytes_max]u8 = undefined;
         const source = if (key) |who| who.source.slice() else "others";
         const message = std.fmt.bufPrint(&text, audit.log_refused, .{ count, source }) catch
-            unreachable;
+            unreachable; // 106 bytes at most
         _ = self.put(.refusal, .{
             .level = .warn,
             .scope = if (key) |who| who.scope.slice() else "logd",

@@ -13,7 +13,7 @@ def pattern_of(line: str, **fields: str) -> re.Pattern[str]:
 
     Args:
         line: The line as the contract has it, with a name in braces for each field.
-        fields: What a field may be, as a regular expression; without it, no white space.
+        fields: What a field may be, as a regular expression; a field without one has no spaces.
     """
     parts = []
     at = 0
