@@ -1,5 +1,5 @@
-//! Where a journal ends exactly at its region's end, where there are two of something, and what a
-//! store knows after a write that failed in part.
+//! A journal that ends exactly at its region's end, two snapshots, the most that is remembered of
+//! peers, and what a store knows after a write that failed in part.
 
 const std = @import("std");
 const testing = std.testing;

@@ -1,4 +1,4 @@
-"""Where a journal ends exactly at its region's end, what lies behind it, and where there are two.
+"""A journal that ends exactly at its region's end, what lies behind one, and two snapshots of it.
 
 The guest's `edge_test.zig` and `window_test.zig` ask the same of its engine.
 """
