@@ -27,14 +27,9 @@ from nexus_os.programs.first_party import (
     ReleasedFileRequest,
 )
 from nexus_os.programs.program_process import ProgramProcess
+from nexus_os.targets.translations import AARCH64, HOST, X86_64
 
 FILE = "native-interpreter.bin"
-
-# What a field says that leaves the processor to the host.
-HOST = "host"
-AARCH64 = "aarch64"
-X86_64 = "x86_64"
-PROCESSORS = (X86_64, AARCH64)
 
 _ARM = (Platform.linux_arm64, Platform.macos_arm64)
 

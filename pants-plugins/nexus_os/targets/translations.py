@@ -13,7 +13,11 @@ from pants.engine.target import (
 )
 from pants.util.strutil import help_text
 
-from nexus_os.emulator.native_code import HOST, PROCESSORS
+# What a field says that leaves the processor to the host.
+HOST = "host"
+AARCH64 = "aarch64"
+X86_64 = "x86_64"
+PROCESSORS = (X86_64, AARCH64)
 
 
 class TranslationDependenciesField(Dependencies):
