@@ -1,7 +1,7 @@
 """What the state store promises of one key, as a model for the checker of `oracle_linear`.
 
 A state is the value that readers see, and the values that a power cut may bring back: the durable
-one and every one since.  None is no such key.
+one and every one since.  None stands for a key that is not there.
 
     put, delete   readers see another value; the one before is one that may come back
     get           what readers see, and nothing else

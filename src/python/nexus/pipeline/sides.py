@@ -20,7 +20,7 @@ RUN_SECONDS_MAX: Final = 1800
 
 LOG_TAIL_CHARS: Final = 4000
 
-# Who the second side is, where the machine allows it.
+# The user of the second side, where the machine allows it.
 OTHER_USER: Final = 4711
 OTHER_NAME: Final = "somebody-else"
 

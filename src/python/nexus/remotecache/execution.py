@@ -3,7 +3,7 @@
 Between the two stand some differences, and each makes processes fail or lose their outputs:
 
 - Pants names outputs in `output_files` and `output_directories`; the runner heeds `output_paths`
-  alone, and a process whose outputs it was not told succeeds without any.
+  alone, and a process whose outputs are not named there succeeds without any.
 - Pants leaves `{chroot}` in arguments and variables, which it replaces itself when it runs them
   locally.
 - The runner makes the inputs the root of the file system, where some programs do not work: zig

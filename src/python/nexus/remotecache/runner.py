@@ -62,7 +62,7 @@ def render(variables: dict[str, str], authority: str, folder: Path) -> str:
         else:
             lines.append(f"export {name}={shlex.quote(value)}")
     lines += [
-        "# Who may only read:",
+        "# With a token that may only read:",
         "#   export PANTS_REMOTE_CACHE_WRITE=false PANTS_REMOTE_EXECUTION=false",
     ]
     lines += [": <<'AUTHORITY'", authority.strip(), "AUTHORITY"]
@@ -76,7 +76,7 @@ def print_settings(running: server.CacheServer, arguments: argparse.Namespace) -
     where = place.host if place.host != LOCAL_NAME else "localhost"
     print(f"# remote_cache: serving on {where}:{running.port}, process {os.getpid()}")
     print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
-    print("# Who may only read sets instead:")
+    print("# With a token that may only read, set instead:")
     print("#   export PANTS_REMOTE_CACHE_WRITE=false")
     reader = shlex.quote(str(made.token(settings.READER)))
     print(f"#   export PANTS_REMOTE_OAUTH_BEARER_TOKEN_PATH={reader}", flush=True)

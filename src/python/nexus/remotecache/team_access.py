@@ -1,4 +1,4 @@
-"""Who is let in, by what proof, and what those are told who are not."""
+"""Cases of access: which proof lets a client or a worker in, and what a refused one reads."""
 
 from __future__ import annotations
 

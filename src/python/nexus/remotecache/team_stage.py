@@ -131,7 +131,7 @@ class Team:
             f"--runner-folder={self.folder / 'runner'}",
             "--schedule",
         )
-        self.server.wait_for("Who may only read")
+        self.server.wait_for("that may only read")
         return self.server
 
     def start_worker(

@@ -1,7 +1,7 @@
 """`./pants run ci:workflows`: what runs where, checked; `-- --run JOB` runs a job on this machine.
 
 A job's command runs in its environment, with nothing of this process's but what a machine needs.
-What only prepares a runner (packages, actions, credentials) is told and not run.
+What only prepares a runner (packages, actions, credentials) is shown and not run.
 
 Exit codes: 0 all is well; 18 the files are not what they must be; 20 wrong arguments or a file that
 cannot be read; else that of the first command that failed.
