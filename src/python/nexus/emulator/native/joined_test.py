@@ -106,6 +106,17 @@ def kernel_of(seed: int, rounds: int = 3) -> bytes:
     return program(FRAME.format(rounds=rounds, body=body, text=text))
 
 
+def reference(kernel: bytes) -> Machine:
+    return Machine(MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES))
+
+
+def native(kernel: bytes) -> Machine:
+    options = MachineOptions(
+        kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=native_blob()
+    )
+    return Machine(options)
+
+
 def joined(machine: Machine) -> int:
     """How many slots have a handler of two instructions."""
     hart = machine.hart
@@ -117,18 +128,18 @@ def joined(machine: Machine) -> int:
     )
 
 
-def agree(reference: Machine, machine: Machine, chance: random.Random) -> None:
+def agree(expected: Machine, machine: Machine, chance: random.Random) -> None:
     """Compare at random instants, which the machine reaches in random slices."""
     instant = 0
     for bound in [20] * 20 + [300] * 10 + [5000]:
         instant += 10 * chance.randrange(1, bound)
-        stop = reference.run(instant)
+        stop = expected.run(instant)
         while machine.now_ns < instant:
             step = 10 * chance.choice((1, 1, 2, 3, 7, 100_000))
             if machine.run(min(instant, machine.now_ns + step)) is not Stop.REACHED:
                 break
-        assert machine.state_digest() == reference.state_digest(), f"at {instant} ns"
-        assert save(machine) == save(reference), f"at {instant} ns"
+        assert machine.state_digest() == expected.state_digest(), f"at {instant} ns"
+        assert save(machine) == save(expected), f"at {instant} ns"
         if stop is not Stop.REACHED:
             break
 
@@ -136,18 +147,13 @@ def agree(reference: Machine, machine: Machine, chance: random.Random) -> None:
 @pytest.mark.parametrize("seed", range(2 * SEEDS))
 def test_pairs_leave_the_same_state(seed: int) -> None:
     kernel = kernel_of(seed)
-    options = MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES)
-    native = MachineOptions(
-        kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=native_blob()
-    )
-    agree(Machine(options), Machine(native), random.Random(seed))
+    agree(reference(kernel), native(kernel), random.Random(seed))
 
 
 @pytest.mark.parametrize("seed", [1, 5])
 def test_pairs_beside_translations_leave_the_same_state(seed: int) -> None:
     kernel = kernel_of(seed)
-    options = MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES)
-    agree(Machine(options), Machine(translated(kernel, RAM_BYTES)), random.Random(seed))
+    agree(reference(kernel), Machine(translated(kernel, RAM_BYTES)), random.Random(seed))
 
 
 REWRITTEN = """
@@ -171,11 +177,7 @@ stop: j stop
 def test_either_of_two_can_be_overwritten(distance: int, total: int) -> None:
     word = 100 << 20 | 10 << 15 | 10 << 7 | 0x13  # addi a0, a0, 100
     kernel = program(REWRITTEN.format(word=word, distance=distance))
-    machine = Machine(
-        MachineOptions(
-            kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=native_blob()
-        )
-    )
+    machine = native(kernel)
     machine.run(250)
     assert joined(machine), "nothing was joined, so nothing is tested"
     machine.run(2_000)
@@ -208,13 +210,62 @@ stop: j stop
 def test_the_middle_of_three_can_be_overwritten_after_the_last() -> None:
     word = 100 << 20 | 10 << 15 | 10 << 7 | 0x13  # addi a0, a0, 100
     kernel = program(CHAIN.format(word=word))
-    machine = Machine(
-        MachineOptions(
-            kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=native_blob()
-        )
-    )
+    machine = native(kernel)
     machine.run(2_000)
     assert machine.register(19) == (1 + 2 + 4) + (1 + 2 + 100) + 3 * (1 + 100 + 100)
+
+
+# A row of additions that is called again and again, and overwritten in between.
+ROW = """
+    la s0, row
+{calls}
+stop: j stop
+    .align 8
+    .space {space}
+row:
+{row}
+    ret
+"""
+
+
+def rewritten_row(seed: int) -> bytes:
+    """A program that overwrites some of its row before each call: whole words, or parts of them."""
+    chance = random.Random(seed)
+    row, places, at = [], [], 0
+    for _ in range(14):
+        length = chance.choice((4, 4, 2))
+        row.append(f".{'word' if length == 4 else 'half'} {addition(length, chance)}")
+        places.append((at, length))
+        at += length
+    calls = []
+    for _ in range(12):
+        for place, length in chance.choices(places, k=chance.choice((0, 1, 1, 2))):
+            word = addition(length, chance)
+            part = chance.choice(("sw", "sh", "sb")) if length == 4 else "sh"
+            if part == "sb":  # The last byte, which has a part of the number.
+                place, word = place + 3, word >> 24
+            calls.append(f"li t1, {word & 0xFFFF if part == 'sh' else word}")
+            calls.append(f"{part} t1, {place}(s0)")
+        start = chance.choice((0, 0, 0, chance.choice(places)[0]))
+        calls.append(f"addi t2, s0, {start}\n jalr ra, 0(t2)")
+    lines = {"calls": "\n".join(calls), "row": "\n".join(row)}
+    return program(ROW.format(**lines, space=chance.choice((0, 2, 30, 62))))
+
+
+def addition(length: int, chance: random.Random) -> int:
+    """Adds some number to a0."""
+    if length == 2:
+        return 0x0501 | chance.randrange(1, 8) << 2
+    return chance.getrandbits(11) << 20 | 10 << 15 | 10 << 7 | 0x13
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_rows_that_are_overwritten_leave_the_same_state(seed: int) -> None:
+    kernel = rewritten_row(seed)
+    machines = (reference(kernel), native(kernel))
+    for machine in machines:
+        machine.run(8_000)
+    assert machines[0].state_digest() == machines[1].state_digest()
 
 
 # The second half of `second`, with 100 for 2, is written after it was executed once.
@@ -238,10 +289,6 @@ stop: j stop
 def test_what_goes_on_on_the_next_page_is_read_every_time() -> None:
     word = 100 << 20 | 10 << 15 | 10 << 7 | 0x13
     kernel = program(STRADDLING.format(half=word >> 16))
-    machine = Machine(
-        MachineOptions(
-            kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=native_blob()
-        )
-    )
+    machine = native(kernel)
     machine.run(2_000)
     assert machine.register(10) == 2 + 1 + 100
