@@ -120,14 +120,18 @@ def start_translator(cache: TranslationCache, *, is_asked: bool) -> None:
         return
     if work is None:
         return
-    subprocess.Popen(
-        [*translator.command, str(work)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, **translator.environment},
-    )
+    try:
+        subprocess.Popen(
+            [*translator.command, str(work)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, **translator.environment},
+        )
+    except OSError as error:  # The run is over and was right: it does not fail for this.
+        work.unlink(missing_ok=True)
+        _say(is_asked, f"no translator can be started: {error.strerror}")
 
 
 def _say(is_asked: bool, message: str) -> None:

@@ -144,6 +144,17 @@ def test_a_run_that_nobody_asked_to_keep_is_kept_if_it_was_long(
         assert Path(command[1]).read_bytes() == bytes(2) + PAGE
 
 
+def test_a_translator_that_cannot_be_started_leaves_no_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = Translator((str(tmp_path / "absent"),))
+    monkeypatch.setattr(vm_translate_cache, "find_translator", lambda: absent)
+    cache = sampled(tmp_path, MANY)
+    start_translator(cache, is_asked=True)
+    assert "no translator can be started: No such file" in capsys.readouterr().err
+    assert list(cache.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(("is_asked", "said"), [(True, "llvmlite) is not installed"), (False, "")])
 def test_only_a_run_that_asked_says_that_there_is_no_compiler(
     is_asked: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
