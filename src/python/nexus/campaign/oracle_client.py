@@ -13,11 +13,16 @@ from nexus.campaign.judging import Violation
 from nexus.campaign.observation import Observation
 from nexus.campaign.oracle_wire import is_genuine
 from nexus.campaign.workload_history import Call, History, history_of
+from nexus.contract import marker
 from nexus.simulation.faults.kinds import LYING
+from nexus.wire.line import pattern_of
 
 # After healing: a session that is dead is noticed within some seconds of keepalive, dialled within
 # a backoff of at most two, and an ask waits four at most; then it is all round trips.
 ALIVE_NS: Final = 15_000_000_000
+
+_CRASHED: Final = pattern_of(marker.INIT_CRASHED)
+_POLICY: Final = "policyd"
 
 _NS_PER_MS: Final = 1_000_000
 _END: Final = "workload: end"
@@ -40,7 +45,12 @@ def check(observation: Observation) -> Iterator[Violation]:
         elif call.details == "HandleLost" and call.call_ns > observation.heal_ns:
             text = f"{call.name} {call.what}: a handle that is in use was closed"
             yield Violation("handle-lost", call.machine, call.return_ns or call.call_ns, text)
-        elif call.what != "abuse" and call.answer == "refused" and not _is_excused(call, lies):
+        elif (
+            call.what != "abuse"
+            and call.answer == "refused"
+            and not _is_excused(call, lies)
+            and not _is_unjudged(call, observation)
+        ):
             text = f"{call.name} {call.what} was refused ({call.details}), which it may do"
             yield Violation("refused", call.machine, call.return_ns or call.call_ns, text)
     yield from _liveness(observation, history)
@@ -50,6 +60,20 @@ def check(observation: Observation) -> Iterator[Violation]:
 def _is_excused(call: Call, lies: bool) -> bool:
     """Whether the store could not but refuse: it sees that its disk has lied."""
     return lies and call.details in ("integrity_violation", "rollback_detected")
+
+
+def _is_unjudged(call: Call, observation: Observation) -> bool:
+    """Whether the policy that was asked crashed meanwhile: no answer in time counts as a no."""
+    return (
+        call.details == "access_denied"
+        and call.return_ns is not None
+        and any(
+            found[1] == _POLICY
+            for line in observation.lines
+            if call.call_ns <= line.ns <= call.return_ns
+            and (found := _CRASHED.fullmatch(line.text)) is not None
+        )
+    )
 
 
 def _handles(observation: Observation, history: History) -> Iterator[Violation]:

@@ -31,6 +31,9 @@ class _Row:
     pattern: re.Pattern[str]
     causes: _Causes
     is_counted: bool = True
+    is_sent_later: bool = (
+        False  # Its cause is known when the marker is printed, not yet on the wire.
+    )
 
 
 def _session(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
@@ -44,15 +47,35 @@ def _session(event: Event, machine: str, groups: Sequence[str], ids: dict[str, s
 
 def _served(service: str, operations: tuple[str, ...]) -> _Causes:
     def causes(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
-        return (
-            event.kind == "answer"
-            and event.machine == machine
-            and event.values.get("service") == service
-            and event.values.get("operation") in operations
-            and str(event.values.get("status", "")).startswith("ok")
-        )
+        values = event.values
+        if values.get("service") != service or values.get("operation") not in operations:
+            return False
+        if event.kind == "call":
+            return values.get("to") == machine
+        is_answer = event.kind == "answer" and event.machine == machine
+        return is_answer and str(values.get("status", "")).startswith("ok")
 
     return causes
+
+
+def _begun(said: Sequence[Event]) -> list[Event]:
+    """Answers at the instant of their calls, and calls that were never answered.
+
+    An answer waits in its machine while TCP repeats what was lost before it, and is never sent if
+    the session or the run ends meanwhile.
+    """
+    answered = {
+        (event.machine, event.values.get("correlation")) for event in said if event.kind == "answer"
+    }
+    begun: list[Event] = []
+    for event in said:
+        values = event.values
+        if event.kind == "answer":
+            began_ns = event.ns - int(values.get("latency_ns", 0))
+            begun.append(event.model_copy(update={"ns": began_ns}))
+        elif event.kind == "call" and (values.get("to"), values.get("correlation")) not in answered:
+            begun.append(event)
+    return begun
 
 
 def _proxied(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
@@ -79,11 +102,13 @@ _ROWS: Final = (
         pattern_of(marker.STATE_SERVED),
         _served("statefsd", ("put", "delete")),
         is_counted=False,
+        is_sent_later=True,
     ),
     _Row(
         pattern_of(marker.PACKAGES_SERVED),
         _served("packagefsd", ("stat", "open", "read", "close")),
         is_counted=False,
+        is_sent_later=True,
     ),
     _Row(pattern_of(marker.PROXY_OK), _proxied),
     _Row(pattern_of(marker.PEER_LEARNED), _announced, is_counted=False),
@@ -107,6 +132,7 @@ def check(observation: Observation) -> Iterator[Violation]:
     identities = observation.secrets.identities
     ids = {label: each.device_id for label, each in identities.items() if is_genuine(each)}
     said = [event for event in observation.events if event.kind not in ("frame", "console")]
+    begun = _begun(said)
     for row in _ROWS:
         seen: dict[tuple[str, tuple[str, ...]], int] = {}
         for line in observation.lines:
@@ -117,7 +143,7 @@ def check(observation: Observation) -> Iterator[Violation]:
             count = seen[line.machine, groups] = seen.get((line.machine, groups), 0) + 1
             causes = sum(
                 row.causes(event, line.machine, groups, ids)
-                for event in said
+                for event in (begun if row.is_sent_later else said)
                 if event.ns <= line.ns
             )
             if causes < (count if row.is_counted else 1):

@@ -252,6 +252,45 @@ def test_a_marker_has_its_cause(text: str, cause: Event) -> None:
     assert names(oracle_marker.check(seen([later], lines=lines(text)))) == ["false-marker"]
 
 
+SERVED = "B| dsoftbusd: remote statefs served"
+
+
+def put(at_ms: int) -> Event:
+    values = {"service": "statefsd", "operation": "put", "to": "B"}
+    return event(at_ms, "A", "call", **values, correlation=7)
+
+
+def put_answer(at_ms: int, status: str, after_ms: int) -> Event:
+    values = {"service": "statefsd", "operation": "put", "to": "A", "status": status}
+    return event(at_ms, "B", "answer", **values, correlation=7, latency_ns=after_ms * MS)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([put(0), put_answer(9, "ok, ok", 9)], []),  # TCP had something to repeat before it.
+        ([put(0)], []),  # The session ended before it was sent.
+        ([put(1), put_answer(9, "ok, ok", 8)], ["false-marker"]),
+        ([put(1)], ["false-marker"]),
+        ([put(0), put_answer(5, "denied", 5)], ["false-marker"]),
+    ],
+)
+def test_what_was_served_may_be_answered_later(events: list[Event], expected: list[str]) -> None:
+    assert names(oracle_marker.check(seen(events, lines=lines(SERVED)))) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("policyd", []), ("logd", ["refused"]), ("policyd2", ["refused"])]
+)
+def test_a_policy_that_crashed_meanwhile_refuses(name: str, expected: list[str]) -> None:
+    texts = (
+        "workload: call a.0.0 put 1 a.0.0",
+        f"B| init: service crashed name={name} cause=12",
+        "workload: done a.0.0 refused access_denied",
+    )
+    assert names(oracle_client.check(seen(lines=lines(*texts)))) == expected
+
+
 def test_a_client_has_its_answer_from_the_wire() -> None:
     good = seen([answer(0, "statefsd", "put")], lines=lines(*PUT))
     assert names(oracle_marker.check(good)) == []
