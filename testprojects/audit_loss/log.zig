@@ -3,13 +3,13 @@
 const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
-const lo = wire.lo;
+const log = wire.log;
 
 const call_ns = 3 * std.time.ns_per_s;
 
 var logd: os.Slot = undefined;
-var request: [lo.append_bytes_max]u8 = undefined;
-var reply: [lo.reply_bytes_max]u8 = undefined;
+var request: [log.append_bytes_max]u8 = undefined;
+var reply: [log.reply_bytes_max]u8 = undefined;
 var nonce: u64 = 0;
 
 pub fn open() !void {
@@ -18,7 +18,7 @@ pub fn open() !void {
 
 /// Waits for a place in the queue, and for nothing else.
 pub fn tell(message: []const u8) !void {
-    const frame = try lo.encodeRequest(&request, null, .{ .append = .{
+    const frame = try log.encodeRequest(&request, null, .{ .append = .{
         .level = .info,
         .scope = "loss",
         .message = message,
@@ -26,12 +26,12 @@ pub fn tell(message: []const u8) !void {
     try os.send(logd, frame, .{ .deadline_ns = os.after(call_ns) });
 }
 
-pub fn stats() !lo.Stats {
-    var tail = lo.replyTail(try ask(.stats), .{ .op = .stats, .nonce = nonce }) orelse {
+pub fn stats() !log.Stats {
+    var tail = log.replyTail(try ask(.stats), .{ .op = .stats, .nonce = nonce }) orelse {
         return error.NotThisReply;
     };
-    var found: lo.Stats = undefined;
-    inline for (@typeInfo(lo.Stats).@"struct".fields) |field| {
+    var found: log.Stats = undefined;
+    inline for (@typeInfo(log.Stats).@"struct".fields) |field| {
         @field(found, field.name) = try tail.int(field.type);
     }
     return found;
@@ -55,7 +55,7 @@ const Found = struct {
     count: u64 = 0,
     sum: u64 = 0,
     first_id: u64 = 0,
-    counters: lo.Counters = undefined,
+    counters: log.Counters = undefined,
 };
 
 fn read(service: u64, prefix: []const u8) !Found {
@@ -64,7 +64,7 @@ fn read(service: u64, prefix: []const u8) !Found {
     var since_ns: u64 = 0;
     while (true) {
         const bytes = try ask(.{ .query = .{ .since_ns = since_ns, .max = 64 } });
-        var records = lo.decodeQueryReply(bytes, nonce) orelse return error.NotThisReply;
+        var records = log.decodeQueryReply(bytes, nonce) orelse return error.NotThisReply;
         if (last_id == 0) found.counters = records.counters;
         const before = last_id;
         while (try records.next()) |record| {
@@ -82,7 +82,7 @@ fn read(service: u64, prefix: []const u8) !Found {
     }
 }
 
-fn ask(body: lo.Body) ![]const u8 {
+fn ask(body: log.Body) ![]const u8 {
     nonce += 1;
-    return os.call(logd, try lo.encodeRequest(&request, nonce, body), &reply, call_ns);
+    return os.call(logd, try log.encodeRequest(&request, nonce, body), &reply, call_ns);
 }

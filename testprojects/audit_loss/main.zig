@@ -49,9 +49,9 @@ fn call() !void {
 }
 
 fn resolves(dsoftbusd: os.Slot) !bool {
-    var request: [wire.ds.request_bytes_max]u8 = undefined;
-    var reply: [wire.ds.reply_bytes_max]u8 = undefined;
-    const frame = try wire.ds.encodeRequest(&request, .{ .resolve = "samgrd" });
+    var request: [wire.front.request_bytes_max]u8 = undefined;
+    var reply: [wire.front.reply_bytes_max]u8 = undefined;
+    const frame = try wire.front.encodeRequest(&request, .{ .resolve = "samgrd" });
     // The front itself waits for a session, and gives up after four seconds.
     const answer = os.call(dsoftbusd, frame, &reply, 2 * call_ns) catch return false;
     return answer.len >= 5 and answer[4] == 0;

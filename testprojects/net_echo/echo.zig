@@ -17,7 +17,7 @@ var net: sock.Net = undefined;
 var datagrams: sock.Id = undefined;
 var listener: sock.Id = undefined;
 var connection: ?sock.Id = null;
-var buffer: [sock.ns.datagram_bytes_max]u8 = undefined;
+var buffer: [sock.netstack.datagram_bytes_max]u8 = undefined;
 /// What was read and not yet taken back.
 var rest: []u8 = buffer[0..0];
 var inbox: [64]u8 = undefined;
@@ -38,7 +38,7 @@ pub fn main() !void {
     }
 }
 
-var datagram: [sock.ns.datagram_bytes_max]u8 = undefined;
+var datagram: [sock.netstack.datagram_bytes_max]u8 = undefined;
 
 fn returnDatagrams() !void {
     while (try net.recvFrom(datagrams, &datagram)) |got| {

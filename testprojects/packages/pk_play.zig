@@ -4,7 +4,7 @@ const std = @import("std");
 const pk_cases = @import("pk_cases");
 const dsoftbus = @import("dsoftbus");
 const pkgimg = @import("pkgimg");
-const pk_server = dsoftbus.pk_server;
+const packagefs_server = dsoftbus.packagefs_server;
 const testing = std.testing;
 
 const entry_bytes = 24;
@@ -36,11 +36,11 @@ const Image = struct {
         return .{ .index = try .parse(bytes.written(), starts, head), .files = files };
     }
 
-    pub fn stat(self: *Image, path: []const u8) pk_server.Failure!u64 {
+    pub fn stat(self: *Image, path: []const u8) packagefs_server.Failure!u64 {
         return (try self.open(path)).size;
     }
 
-    pub fn open(self: *Image, path: []const u8) pk_server.Failure!pk_server.File {
+    pub fn open(self: *Image, path: []const u8) packagefs_server.Failure!packagefs_server.File {
         return switch (self.index.find(path)) {
             .none => error.NotFound,
             .directory => error.Io,
@@ -48,7 +48,7 @@ const Image = struct {
         };
     }
 
-    pub fn read(self: *Image, file: u32, offset: u32, out: []u8) pk_server.Failure!void {
+    pub fn read(self: *Image, file: u32, offset: u32, out: []u8) packagefs_server.Failure!void {
         @memcpy(out, self.files[file].text[offset..][0..out.len]);
     }
 };
@@ -60,12 +60,12 @@ test "every case of the table" {
     var image: Image = try .build(arena.allocator(), table.files);
     var steps: usize = 0;
     for (table.cases) |case| {
-        var sessions: [2]pk_server.Handles = @splat(.{});
+        var sessions: [2]packagefs_server.Handles = @splat(.{});
         for (case.steps, 0..) |step, i| {
             var request: [pk_cases.frame_bytes_max]u8 = undefined;
             var expected: [pk_cases.frame_bytes_max]u8 = undefined;
-            var out: [dsoftbus.pk.reply_bytes_max]u8 = undefined;
-            const outcome = try pk_server.serve(
+            var out: [dsoftbus.packagefs.reply_bytes_max]u8 = undefined;
+            const outcome = try packagefs_server.serve(
                 &sessions[step.session],
                 try pk_cases.bytesOf(step.request, &request),
                 step.authenticated,

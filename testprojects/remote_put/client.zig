@@ -7,7 +7,7 @@ const os = @import("os");
 const noise = @import("noise");
 const svc = @import("svc");
 const wire = @import("wire");
-const sf = wire.sf;
+const state_frames = wire.state;
 
 pub const panic = os.panic;
 comptime {
@@ -53,7 +53,7 @@ fn measure() !void {
     os.print("remote_put: end", .{});
 }
 
-fn timed(state: *svc.State, name: []const u8, request: sf.Request) !void {
+fn timed(state: *svc.State, name: []const u8, request: state_frames.Request) !void {
     const begun = os.nsec();
     const reply = try state.ask(request);
     const ended = os.nsec();
@@ -63,13 +63,13 @@ fn timed(state: *svc.State, name: []const u8, request: sf.Request) !void {
 
 /// The least that a node is asked: nothing of it is a disk's or a long value's.
 fn timedResolve(bus: os.Slot) !void {
-    var request: [wire.ds.request_bytes_max]u8 = undefined;
-    var reply: [wire.ds.reply_bytes_max]u8 = undefined;
-    const frame = try wire.ds.encodeRequest(&request, .{ .resolve = "statefsd" });
+    var request: [wire.front.request_bytes_max]u8 = undefined;
+    var reply: [wire.front.reply_bytes_max]u8 = undefined;
+    const frame = try wire.front.encodeRequest(&request, .{ .resolve = "statefsd" });
     const begun = os.nsec();
     const answer = try os.call(bus, frame, &reply, os.call_timeout_ns);
     const ended = os.nsec();
-    if (wire.ds.decodeStatus(answer, .resolve) != .ok) return error.Refused;
+    if (wire.front.decodeStatus(answer, .resolve) != .ok) return error.Refused;
     os.print("remote_put: resolve from {d} to {d} ns", .{ begun, ended });
 }
 

@@ -36,8 +36,8 @@ fn sendGarbage() !void {
     os.print("snoop: garbage answered", .{});
 }
 
-fn append(fields: []const u8) !wire.lo.Status {
-    const request = try wire.lo.encodeRequest(&frame, null, .{ .append = .{
+fn append(fields: []const u8) !wire.log.Status {
+    const request = try wire.log.encodeRequest(&frame, null, .{ .append = .{
         .level = .info,
         .scope = "snoop",
         .message = "flood",

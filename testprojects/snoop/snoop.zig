@@ -12,7 +12,7 @@ comptime {
 
 const selftest_id = os.serviceId("selftest-client");
 
-var request_buffer: [wire.lo.append_bytes_max]u8 = undefined;
+var request_buffer: [wire.log.append_bytes_max]u8 = undefined;
 var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 
 pub fn main() !void {
@@ -34,22 +34,22 @@ fn beDeniedARoute() !void {
 }
 
 fn beRefusedTheBundles() !void {
-    const reply = try ask("bundlemgrd", try wire.bn.encodeRequest(&request_buffer, .list));
-    const list = wire.bn.decodeListReply(reply) orelse return error.NotThisReply;
+    const reply = try ask("bundlemgrd", try wire.bundle.encodeRequest(&request_buffer, .list));
+    const list = wire.bundle.decodeListReply(reply) orelse return error.NotThisReply;
     if (list.status != .unsupported or list.count != 0) return error.WrongStatus;
     os.print("snoop: bundle list refused", .{});
 }
 
 /// Under another's name, and then as one who may ask about others, which it may not.
 fn askForAnother() !void {
-    for ([_]wire.po.Op{ .check_cap, .check_cap_delegated }) |op| {
-        const reply = try ask("policyd", try wire.po.encodeRequest(&request_buffer, .{
+    for ([_]wire.policy.Op{ .check_cap, .check_cap_delegated }) |op| {
+        const reply = try ask("policyd", try wire.policy.encodeRequest(&request_buffer, .{
             .op = op,
             .nonce = 1,
             .subject = selftest_id,
             .capability = "bundle.query",
         }));
-        if (wire.po.decodeReply(reply, op, 1) != .deny) return error.WrongStatus;
+        if (wire.policy.decodeReply(reply, op, 1) != .deny) return error.WrongStatus;
     }
     os.print("snoop: another's capability denied", .{});
 }
@@ -62,9 +62,9 @@ fn findTheAudit() !void {
         "audit v1 op=check_cap_delegated decision=deny subject=0x{x:0>16} reason=policy",
         .{os.serviceId(os.name())},
     );
-    const query: wire.lo.Body = .{ .query = .{ .since_ns = 0, .max = 16 } };
-    const reply = try ask("logd", try wire.lo.encodeRequest(&request_buffer, 9, query));
-    var records = wire.lo.decodeQueryReply(reply, 9) orelse return error.NotThisReply;
+    const query: wire.log.Body = .{ .query = .{ .since_ns = 0, .max = 16 } };
+    const reply = try ask("logd", try wire.log.encodeRequest(&request_buffer, 9, query));
+    var records = wire.log.decodeQueryReply(reply, 9) orelse return error.NotThisReply;
     while (try records.next()) |record| {
         if (!std.mem.eql(u8, record.message, wanted)) continue;
         if (record.service != os.serviceId("policyd") or record.level != .warn)

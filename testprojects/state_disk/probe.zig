@@ -4,7 +4,7 @@
 const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
-const sf = @import("wire").sf;
+const state_frames = @import("wire").state;
 
 pub const panic = os.panic;
 comptime {
@@ -31,15 +31,15 @@ pub fn main() !void {
     os.print("probe: end", .{});
 }
 
-fn tell(what: []const u8, reply: anyerror!sf.Reply) void {
+fn tell(what: []const u8, reply: anyerror!state_frames.Reply) void {
     if (reply) |got| {
         os.print("probe: {s} {d}", .{ what, @intFromEnum(got.status) });
     } else |err| os.print("probe: {s} {s}", .{ what, @errorName(err) });
 }
 
-fn tellValue(key: []const u8, reply: anyerror!sf.Reply) void {
+fn tellValue(key: []const u8, reply: anyerror!state_frames.Reply) void {
     const got = reply catch return tell(key, reply);
     if (got.status != .ok) return tell(key, reply);
-    const value = sf.valueOf(got) orelse return tell(key, error.NoValue);
+    const value = state_frames.valueOf(got) orelse return tell(key, error.NoValue);
     os.print("probe: {s} 0 {x}", .{ key, value });
 }

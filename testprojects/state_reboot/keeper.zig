@@ -5,7 +5,7 @@
 const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
-const sf = @import("wire").sf;
+const state_frames = @import("wire").state;
 
 pub const panic = os.panic;
 comptime {
@@ -39,7 +39,7 @@ fn write() !void {
     if (try persist(.{ .op = .put, .key = key, .value = value }) != .ok) return error.PutRefused;
     if (try status(.{ .op = .sync }) != .ok) return error.SyncRefused;
     // Acknowledged, and never asked to be durable.
-    const late: sf.Request = .{ .op = .put, .key = unsynced_key, .value = "x" };
+    const late: state_frames.Request = .{ .op = .put, .key = unsynced_key, .value = "x" };
     if (try status(late) != .ok) return error.PutRefused;
     os.print("keeper: written and synced", .{});
     svc.sleep(away_ns);
@@ -55,13 +55,13 @@ fn write() !void {
 
 fn compare() !void {
     const got = try state.ask(.{ .op = .get, .key = key });
-    const bytes = sf.valueOf(got) orelse return error.NoValue;
+    const bytes = state_frames.valueOf(got) orelse return error.NoValue;
     if (!std.mem.eql(u8, bytes, value)) return error.OtherValue;
     os.print("keeper: the value is kept", .{});
 }
 
 /// Ask until there is an answer of the store itself.
-fn persist(request: sf.Request) !sf.Status {
+fn persist(request: state_frames.Request) !state_frames.Status {
     const until = os.after(patience_ns);
     while (true) {
         if (status(request)) |answer| {
@@ -72,6 +72,6 @@ fn persist(request: sf.Request) !sf.Status {
     }
 }
 
-fn status(request: sf.Request) !sf.Status {
+fn status(request: state_frames.Request) !state_frames.Status {
     return (try state.ask(request)).status;
 }

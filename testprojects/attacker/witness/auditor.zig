@@ -39,17 +39,17 @@ pub fn testify() !void {
     }
 }
 
-var reply_buffer: [wire.lo.reply_bytes_max]u8 = undefined;
+var reply_buffer: [wire.log.reply_bytes_max]u8 = undefined;
 
 fn readLog(found: *[expected.len]bool) !void {
     const logd = try os.route("logd");
     var since_ns: u64 = 0;
     for (0..pages_max) |_| {
         var request: [32]u8 = undefined;
-        const body: wire.lo.Body = .{ .query = .{ .since_ns = since_ns, .max = 64 } };
-        const frame = try wire.lo.encodeRequest(&request, null, body);
+        const body: wire.log.Body = .{ .query = .{ .since_ns = since_ns, .max = 64 } };
+        const frame = try wire.log.encodeRequest(&request, null, body);
         const reply = try os.call(logd, frame, &reply_buffer, call_ns);
-        var records = wire.lo.decodeQueryReply(reply, null) orelse return error.Unexpected;
+        var records = wire.log.decodeQueryReply(reply, null) orelse return error.Unexpected;
         if (records.left == 0) return;
         while (try records.next()) |record| {
             since_ns = record.time_ns + 1;
@@ -58,7 +58,7 @@ fn readLog(found: *[expected.len]bool) !void {
     }
 }
 
-fn note(record: wire.lo.Record, found: *[expected.len]bool) void {
+fn note(record: wire.log.Record, found: *[expected.len]bool) void {
     if (record.service != author) return;
     for (expected, found) |message, *is_there| {
         if (isLike(message, record.message)) is_there.* = true;

@@ -29,20 +29,20 @@ fn report(name: []const u8, result: anyerror!void) void {
 
 fn resolve() !void {
     const reply = try ask(.{ .resolve = "bundlemgrd" });
-    if (wire.ds.decodeStatus(reply, .resolve) != .ok) return error.Refused;
+    if (wire.front.decodeStatus(reply, .resolve) != .ok) return error.Refused;
 }
 
 fn query() !void {
     const reply = try ask(.bundle_list);
-    if ((wire.ds.decodeBundleCount(reply) orelse 0) == 0) return error.Refused;
+    if ((wire.front.decodeBundleCount(reply) orelse 0) == 0) return error.Refused;
 }
 
 var dsoftbusd: ?os.Slot = null;
 var answer: [64]u8 = undefined;
 
-fn ask(request: wire.ds.Request) ![]u8 {
+fn ask(request: wire.front.Request) ![]u8 {
     const slot = dsoftbusd orelse try os.route("dsoftbusd");
     dsoftbusd = slot;
-    var buffer: [wire.ds.request_bytes_max]u8 = undefined;
-    return os.call(slot, try wire.ds.encodeRequest(&buffer, request), &answer, call_ns);
+    var buffer: [wire.front.request_bytes_max]u8 = undefined;
+    return os.call(slot, try wire.front.encodeRequest(&buffer, request), &answer, call_ns);
 }

@@ -6,7 +6,7 @@ const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
 const wire = @import("wire");
-const lo = wire.lo;
+const log = wire.log;
 
 pub const panic = os.panic;
 comptime {
@@ -17,8 +17,8 @@ const call_ns = 6 * std.time.ns_per_s;
 const pause_ns = std.time.ns_per_s / 4;
 const patience_ns = 20 * std.time.ns_per_s;
 
-var request: [lo.append_bytes_max]u8 = undefined;
-var reply: [lo.reply_bytes_max]u8 = undefined;
+var request: [log.append_bytes_max]u8 = undefined;
+var reply: [log.reply_bytes_max]u8 = undefined;
 
 /// Which node this is the configuration says (mode 1 is the client's).
 pub fn main() !void {
@@ -37,7 +37,7 @@ pub fn main() !void {
 
 fn call() !void {
     const dsoftbusd = try os.route("dsoftbusd");
-    const frame = try wire.ds.encodeRequest(&request, .{ .resolve = "samgrd" });
+    const frame = try wire.front.encodeRequest(&request, .{ .resolve = "samgrd" });
     const until = os.after(patience_ns);
     while (os.nsec() < until) {
         const answer = os.call(dsoftbusd, frame, &reply, call_ns) catch continue;
@@ -50,9 +50,9 @@ fn call() !void {
 fn isTold() !bool {
     const logd = try os.route("logd");
     defer os.sys.capClose(logd);
-    const query: lo.Body = .{ .query = .{ .since_ns = 0, .max = 16 } };
-    const bytes = try os.call(logd, try lo.encodeRequest(&request, 1, query), &reply, call_ns);
-    var records = lo.decodeQueryReply(bytes, 1) orelse return error.NotThisReply;
+    const query: log.Body = .{ .query = .{ .since_ns = 0, .max = 16 } };
+    const bytes = try os.call(logd, try log.encodeRequest(&request, 1, query), &reply, call_ns);
+    var records = log.decodeQueryReply(bytes, 1) orelse return error.NotThisReply;
     while (try records.next()) |record| {
         const is_own = record.service == os.serviceId("dsoftbusd");
         if (is_own and std.mem.eql(u8, record.message, "audit unlogged=1")) return true;

@@ -6,7 +6,7 @@ const std = @import("std");
 const os = @import("os");
 const svc = @import("svc");
 const wire = @import("wire");
-const ds = wire.ds;
+const front = wire.front;
 
 const path = "pkg:/system/build.prop";
 const piece_bytes = 64;
@@ -20,7 +20,7 @@ const close_pause_ns = 300 * std.time.ns_per_ms;
 /// One file from its size to its end. It is closed, too, if it could not be read.
 pub fn read(ask: anytype) !void {
     const said = try ask(.{ .package_stat = path }, .package_stat);
-    const stat = ds.decodePackageTail(said, .package_stat);
+    const stat = front.decodePackageTail(said, .package_stat);
     const size = std.mem.readInt(u64, (stat orelse return error.NotThisReply)[0..8], .little);
     const handle = try open(ask);
     const piece = readPiece(ask, handle, size);
@@ -52,10 +52,10 @@ fn close(ask: anytype, handle: u32) !void {
 }
 
 fn readPiece(ask: anytype, handle: u32, size: u64) !void {
-    const what: ds.Request = .{
+    const what: front.Request = .{
         .package_read = .{ .handle = handle, .offset = 0, .len = piece_bytes },
     };
-    const tail = ds.decodePackageTail(try ask(what, .package_read), .package_read);
+    const tail = front.decodePackageTail(try ask(what, .package_read), .package_read);
     const bytes = (tail orelse return error.NotThisReply)[2..];
     if (bytes.len != @min(size, piece_bytes)) return error.WrongValue;
     if (!std.mem.startsWith(u8, bytes, "ro.nexus.build=")) return error.WrongValue;
@@ -84,7 +84,7 @@ pub fn fill(ask: anytype) !void {
 
 /// Is it open?
 fn probe(ask: anytype, handle: u32) !void {
-    const what: ds.Request = .{ .package_read = .{ .handle = handle, .offset = 0, .len = 1 } };
+    const what: front.Request = .{ .package_read = .{ .handle = handle, .offset = 0, .len = 1 } };
     _ = ask(what, .package_read) catch |err| {
         return if (err == error.BadHandle) error.HandleLost else err;
     };

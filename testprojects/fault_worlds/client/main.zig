@@ -16,8 +16,8 @@ const svc = @import("svc");
 const wire = @import("wire");
 const files = @import("files.zig");
 const plan_file = @import("plan.zig");
-const ds = wire.ds;
-const sf = wire.sf;
+const front = wire.front;
+const state = wire.state;
 const Step = plan_file.Step;
 
 pub const panic = os.panic;
@@ -43,11 +43,11 @@ const abuses = [_]Abuse{
     .{ .name = "reopen", .request = .{ .op = .reopen } },
     .{ .name = "begin", .request = .{ .op = .txn_begin } },
 };
-const Abuse = struct { name: []const u8, request: sf.Request };
+const Abuse = struct { name: []const u8, request: state.Request };
 
 var section: [8192]u8 = undefined;
 var request_buffer: [os.abi.payload_bytes_max]u8 = undefined;
-var envelope: [ds.request_bytes_max]u8 = undefined;
+var envelope: [front.request_bytes_max]u8 = undefined;
 var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 
 var plan: plan_file.Plan = .{};
@@ -79,9 +79,9 @@ fn printUsage() void {
         const slot = os.route(name) catch continue;
         defer os.sys.capClose(slot);
         const patience_ns = std.time.ns_per_s / 2;
-        const said = os.call(slot, wire.us.request, &reply_buffer, patience_ns) catch continue;
-        var numbers: [wire.us.numbers_max]u16 = undefined;
-        const held = wire.us.decodeReply(said, &numbers) orelse continue;
+        const said = os.call(slot, wire.usage.request, &reply_buffer, patience_ns) catch continue;
+        var numbers: [wire.usage.numbers_max]u16 = undefined;
+        const held = wire.usage.decodeReply(said, &numbers) orelse continue;
         var text: [64]u8 = undefined;
         var out: std.Io.Writer = .fixed(&text);
         for (held) |number| out.print(" {d}", .{number}) catch unreachable; // six bytes each
@@ -92,9 +92,9 @@ fn printUsage() void {
 /// From the entropy device: that one life draws what another did is not to be expected.
 fn drawTag() !void {
     const rngd = try os.route("rngd");
-    const frame = try wire.rn.encodeRequest(&request_buffer, tag.len / 2);
+    const frame = try wire.entropy.encodeRequest(&request_buffer, tag.len / 2);
     const answer = try os.call(rngd, frame, &reply_buffer, call_ns);
-    const reply = wire.rn.decodeReply(answer) orelse return error.NoEntropy;
+    const reply = wire.entropy.decodeReply(answer) orelse return error.NoEntropy;
     if (reply.status != .ok or reply.bytes.len != tag.len / 2) return error.NoEntropy;
     _ = std.fmt.bufPrint(&tag, "{x}", .{reply.bytes}) catch unreachable; // two digits a byte
 }
@@ -153,7 +153,7 @@ fn make(step: Step, name: Name) bool {
         .abuse => os.print("workload: call {f} abuse {s}", .{ name, abuseOf(step).name }),
         else => os.print("workload: call {f} {t}", .{ name, step.op }),
     }
-    const request: sf.Request = switch (step.op) {
+    const request: state.Request = switch (step.op) {
         .put => .{ .op = .put, .key = key, .value = value },
         .get => .{ .op = .get, .key = key },
         .delete => .{ .op = .delete, .key = key },
@@ -174,21 +174,21 @@ fn unknown(name: Name, reason: anyerror) bool {
     return false;
 }
 
-fn askState(request: sf.Request) !sf.Reply {
+fn askState(request: state.Request) !state.Reply {
     nonce += 1;
     var numbered = request;
     numbered.nonce = nonce;
-    const frame = try sf.encodeRequest(&request_buffer, numbered);
+    const frame = try state.encodeRequest(&request_buffer, numbered);
     const answer = try ask(.{ .state = frame }, .state);
-    const inner = ds.decodeState(answer) orelse return error.NotThisReply;
-    return sf.decodeReply(inner, request.op, nonce) orelse error.NotThisReply;
+    const inner = front.decodeState(answer) orelse return error.NotThisReply;
+    return state.decodeReply(inner, request.op, nonce) orelse error.NotThisReply;
 }
 
 /// The whole answer, which says ok.
-fn ask(request: ds.Request, op: ds.Op) ![]const u8 {
-    const frame = try ds.encodeRequestTo(&envelope, plan.peer, request);
+fn ask(request: front.Request, op: front.Op) ![]const u8 {
+    const frame = try front.encodeRequestTo(&envelope, plan.peer, request);
     const answer = try os.call(dsoftbusd, frame, &reply_buffer, call_ns);
-    const status = ds.decodeStatus(answer, op) orelse return error.NotThisReply;
+    const status = front.decodeStatus(answer, op) orelse return error.NotThisReply;
     return switch (status) {
         .ok => answer,
         .fail => error.Failed,
@@ -198,11 +198,11 @@ fn ask(request: ds.Request, op: ds.Op) ![]const u8 {
     };
 }
 
-fn tellState(op: sf.Op, reply: sf.Reply, name: Name) bool {
+fn tellState(op: state.Op, reply: state.Reply, name: Name) bool {
     switch (reply.status) {
         .ok => if (op != .get) {
             os.print("workload: done {f} ok", .{name});
-        } else if (sf.valueOf(reply)) |value| {
+        } else if (state.valueOf(reply)) |value| {
             os.print("workload: done {f} value {s}", .{ name, value[0..@min(value.len, 64)] });
         } else return unknown(name, error.NotThisReply),
         .not_found => os.print("workload: done {f} absent", .{name}),
@@ -230,7 +230,7 @@ fn resolve() !void {
 
 fn query() !void {
     const answer = try ask(.bundle_list, .bundle_list);
-    if ((ds.decodeBundleCount(answer) orelse 0) == 0) return error.WrongValue;
+    if ((front.decodeBundleCount(answer) orelse 0) == 0) return error.WrongValue;
 }
 
 /// Every record of the gateway's and of the log itself, oldest first.
@@ -240,11 +240,11 @@ fn printLog() !void {
     var last: u64 = 0;
     while (true) {
         nonce += 1;
-        const query_frame = try wire.lo.encodeRequest(&request_buffer, nonce, .{
+        const query_frame = try wire.log.encodeRequest(&request_buffer, nonce, .{
             .query = .{ .since_ns = since_ns, .max = 64 },
         });
         const answer = try os.call(logd, query_frame, &reply_buffer, call_ns);
-        var records = wire.lo.decodeQueryReply(answer, nonce) orelse return error.NotThisReply;
+        var records = wire.log.decodeQueryReply(answer, nonce) orelse return error.NotThisReply;
         var news: usize = 0;
         while (try records.next()) |record| {
             since_ns = record.time_ns;

@@ -96,8 +96,8 @@ fn check(step: pk_cases.Step) !void {
 
 fn countBundles() !void {
     var request: [8]u8 = undefined;
-    const frame = try wire.bn.encodeRequest(&request, .list);
+    const frame = try wire.bundle.encodeRequest(&request, .list);
     const response = try (try peerOf(0)).ask(bundle_list_service, frame);
-    const list = wire.bn.decodeListReply(response.payload) orelse return error.Malformed;
+    const list = wire.bundle.decodeListReply(response.payload) orelse return error.Malformed;
     if (list.status != .ok or list.count != bundles_expected) return error.OtherCount;
 }

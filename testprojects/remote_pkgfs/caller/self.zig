@@ -75,11 +75,11 @@ pub fn sayHello(who: *const Identity) !void {
 }
 
 pub fn freshKey() !noise.KeyPair {
-    var request: [wire.rn.request_bytes]u8 = undefined;
-    var answer: [wire.rn.reply_header_bytes + 32]u8 = undefined;
-    const frame = try wire.rn.encodeRequest(&request, 32);
+    var request: [wire.entropy.request_bytes]u8 = undefined;
+    var answer: [wire.entropy.reply_header_bytes + 32]u8 = undefined;
+    const frame = try wire.entropy.encodeRequest(&request, 32);
     const bytes = try os.call(rngd, frame, &answer, os.call_timeout_ns);
-    const reply = wire.rn.decodeReply(bytes) orelse return error.Unexpected;
+    const reply = wire.entropy.decodeReply(bytes) orelse return error.Unexpected;
     if (reply.status != .ok or reply.bytes.len != 32) return error.Unexpected;
     return noise.KeyPair.fromSecret(reply.bytes[0..32].*);
 }

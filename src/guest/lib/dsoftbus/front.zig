@@ -2,17 +2,17 @@
 
 const std = @import("std");
 const wire = @import("wire");
-const pk = @import("pk.zig");
+const packagefs = @import("packagefs.zig");
 
 pub const inner_bytes_max = @max(
-    wire.ds.state_request_max,
-    @max(pk.request_bytes_max, wire.sm.request_bytes_max),
+    wire.front.state_request_max,
+    @max(packagefs.request_bytes_max, wire.samgr.request_bytes_max),
 );
-pub const reply_bytes_max = wire.ds.reply_bytes_max;
+pub const reply_bytes_max = wire.front.reply_bytes_max;
 
 comptime {
-    std.debug.assert(pk.path_bytes_max == wire.ds.path_bytes_max);
-    std.debug.assert(pk.read_bytes_max == wire.ds.package_read_bytes_max);
+    std.debug.assert(packagefs.path_bytes_max == wire.front.path_bytes_max);
+    std.debug.assert(packagefs.read_bytes_max == wire.front.package_read_bytes_max);
 }
 
 /// A handle of the remote node is good for one session, and its numbers start anew with each. So
@@ -24,18 +24,18 @@ const Handle = packed struct(u32) { remote: u24, epoch: u8 };
 /// on the next session if one was lost before it answered: they change nothing, or what they change
 /// is the same after a second time; but for a handle, which is gone with its session.
 pub const Ask = struct {
-    op: wire.ds.Op,
+    op: wire.front.Op,
     /// Which peer is asked, by its place in the configuration: it stays with it when it is sent
     /// again.
     peer: u8 = 0,
     /// A name, a path, or a whole frame of the state store.
-    text: [wire.ds.state_request_max]u8 = undefined,
+    text: [wire.front.state_request_max]u8 = undefined,
     text_len: u16 = 0,
     handle: Handle = @bitCast(@as(u32, 0)),
     offset: u32 = 0,
     len: u16 = 0,
 
-    pub fn of(request: wire.ds.Request) Ask {
+    pub fn of(request: wire.front.Request) Ask {
         return switch (request) {
             .resolve => |name| withText(.resolve, name),
             .bundle_list => .{ .op = .bundle_list },
@@ -52,7 +52,7 @@ pub const Ask = struct {
         };
     }
 
-    fn withText(op: wire.ds.Op, text: []const u8) Ask {
+    fn withText(op: wire.front.Op, text: []const u8) Ask {
         var ask: Ask = .{ .op = op, .text_len = @intCast(text.len) };
         @memcpy(ask.text[0..text.len], text);
         return ask;
@@ -79,19 +79,19 @@ pub const Ask = struct {
     /// The frame for that service.
     pub fn inner(self: *const Ask, out: *[inner_bytes_max]u8) []const u8 {
         const text = self.text[0..self.text_len];
-        const packet = out[0..pk.request_bytes_max];
+        const packet = out[0..packagefs.request_bytes_max];
         const frame = switch (self.op) {
-            .resolve => wire.sm.encodeRequest(out, .{ .resolve_status = text }),
-            .bundle_list => wire.bn.encodeRequest(out, .list),
+            .resolve => wire.samgr.encodeRequest(out, .{ .resolve_status = text }),
+            .bundle_list => wire.bundle.encodeRequest(out, .list),
             .state => return text,
-            .package_stat => pk.encodePath(packet, .stat, text),
-            .package_open => pk.encodePath(packet, .open, text),
-            .package_read => pk.encodeRead(packet, .{
+            .package_stat => packagefs.encodePath(packet, .stat, text),
+            .package_open => packagefs.encodePath(packet, .open, text),
+            .package_read => packagefs.encodeRead(packet, .{
                 .handle = self.handle.remote,
                 .offset = self.offset,
                 .len = self.len,
             }),
-            .package_close => pk.encodeClose(packet, self.handle.remote),
+            .package_close => packagefs.encodeClose(packet, self.handle.remote),
             else => unreachable, // `of` makes no other
         };
         return frame catch unreachable; // a name of 48 bytes fits
@@ -114,29 +114,33 @@ pub const Ask = struct {
     }
 
     /// Every failure is short.
-    pub fn fail(self: *const Ask, out: *[reply_bytes_max]u8, status: wire.ds.Status) []const u8 {
-        return wire.ds.encodeReply(out, self.op, status) catch unreachable;
+    pub fn fail(self: *const Ask, out: *[reply_bytes_max]u8, status: wire.front.Status) []const u8 {
+        return wire.front.encodeReply(out, self.op, status) catch unreachable;
     }
 
     fn answerPackage(self: *const Ask, out: []u8, reply: ?[]const u8, session: u8) !?[]u8 {
-        const frame = reply orelse return try wire.ds.encodeReply(out, self.op, .io);
-        const op: pk.Op = switch (self.op) {
+        const frame = reply orelse return try wire.front.encodeReply(out, self.op, .io);
+        const op: packagefs.Op = switch (self.op) {
             .package_stat => .stat,
             .package_open => .open,
             .package_read => .read,
             else => .close,
         };
-        const good = pk.decodeReply(frame, op) orelse {
-            return try wire.ds.encodeReply(out, self.op, .io);
+        const good = packagefs.decodeReply(frame, op) orelse {
+            return try wire.front.encodeReply(out, self.op, .io);
         };
         if (good.status != .ok) {
-            return try wire.ds.encodeReply(out, self.op, @enumFromInt(@intFromEnum(good.status)));
+            return try wire.front.encodeReply(
+                out,
+                self.op,
+                @enumFromInt(@intFromEnum(good.status)),
+            );
         }
-        const answered = try wire.ds.encodePackageReply(out, self.op, good.tail);
+        const answered = try wire.front.encodePackageReply(out, self.op, good.tail);
         if (op == .open) {
             const remote = std.mem.readInt(u32, good.tail[0..4], .little);
             const number = std.math.cast(u24, remote) orelse {
-                return try wire.ds.encodeReply(out, self.op, .io);
+                return try wire.front.encodeReply(out, self.op, .io);
             };
             const handle: Handle = .{ .remote = number, .epoch = session };
             std.mem.writeInt(u32, answered[5..9], @bitCast(handle), .little);
@@ -146,21 +150,22 @@ pub const Ask = struct {
 
     fn succeed(self: *const Ask, out: []u8, reply: ?[]const u8) !?[]u8 {
         const frame = reply orelse return null;
-        if (self.op == .state) return wire.ds.encodeStateReply(out, frame) catch null;
+        if (self.op == .state) return wire.front.encodeStateReply(out, frame) catch null;
         if (self.op == .resolve) {
-            const resolved = wire.sm.decodeReply(frame, .resolve_status) orelse return null;
+            const resolved = wire.samgr.decodeReply(frame, .resolve_status) orelse return null;
             if (resolved.status != .ok) return null;
-            return try wire.ds.encodeReply(out, .resolve, .ok);
+            return try wire.front.encodeReply(out, .resolve, .ok);
         }
-        const list = wire.bn.decodeListReply(frame) orelse return null;
-        return if (list.status == .ok) try wire.ds.encodeBundleListReply(out, list.count) else null;
+        const list = wire.bundle.decodeListReply(frame) orelse return null;
+        if (list.status != .ok) return null;
+        return try wire.front.encodeBundleListReply(out, list.count);
     }
 };
 
 const testing = std.testing;
 
 fn askOf(frame: []const u8) Ask {
-    return .of(wire.ds.decodeRequest(frame).request);
+    return .of(wire.front.decodeRequest(frame).request);
 }
 
 test "requests become the frames of the remote services" {
@@ -188,7 +193,7 @@ test "only a good answer of the right service is ok" {
         .{ "DS\x01\x02", "", "DS\x01\x82\x01" },
         .{ "DS\x01\x02", null, "DS\x01\x82\x01" },
     };
-    var out: [wire.ds.reply_bytes_max]u8 = undefined;
+    var out: [wire.front.reply_bytes_max]u8 = undefined;
     for (table) |row| {
         const ask = askOf(row[0]);
         try testing.expectEqualSlices(u8, row[2], ask.answer(&out, row[1], 0));

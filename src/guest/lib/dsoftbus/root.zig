@@ -14,8 +14,8 @@
 //!     front       the `DS` protocol of the node's own services
 //!     desk        asks of those services: waiting, travelling, answered
 //!     backoff     when to dial again
-//!     pk          the remote package file system: frames; pk_server: handles and answers
-//!     sf_gate     what of a peer's request may reach the state store
+//!     packagefs   the remote package file system: frames; packagefs_server: handles, answers
+//!     remote_state  what of a peer's request may reach the state store
 //!     transfer    a value above a frame's, on a stream of its own (transfer_head)
 //!     config      the section of the node configuration
 //!     mux         streams inside a session (mux_poll, mux_frames, mux_stream,
@@ -39,15 +39,15 @@ pub const frames = @import("frames.zig");
 pub const front = @import("front.zig");
 pub const gateway = @import("gateway.zig");
 pub const loss = @import("loss.zig");
-pub const pk = @import("pk.zig");
-pub const pk_server = @import("pk_server.zig");
+pub const packagefs = @import("packagefs.zig");
+pub const packagefs_server = @import("packagefs_server.zig");
 pub const mux = @import("mux.zig");
 pub const mux_frames = @import("mux_frames.zig");
 pub const mux_ladder = @import("mux_ladder.zig");
 pub const rate = @import("rate.zig");
 pub const replay = @import("replay.zig");
 pub const rpc = @import("rpc.zig");
-pub const sf_gate = @import("sf_gate.zig");
+pub const remote_state = @import("remote_state.zig");
 pub const transfer = @import("transfer.zig");
 pub const transfer_head = @import("transfer_head.zig");
 pub const Session = @import("session.zig").Session;
@@ -84,8 +84,8 @@ test {
     _ = front;
     _ = gateway;
     _ = loss;
-    _ = pk;
-    _ = pk_server;
+    _ = packagefs;
+    _ = packagefs_server;
     _ = mux;
     _ = mux_frames;
     _ = @import("mux_stream.zig");
@@ -100,7 +100,7 @@ test {
     _ = @import("rpc_fields.zig");
     _ = @import("rpc_methods.zig");
     _ = @import("rpc_cases_test.zig");
-    _ = sf_gate;
+    _ = remote_state;
     _ = transfer;
     _ = session;
     _ = @import("id.zig");
@@ -108,7 +108,7 @@ test {
     _ = @import("session_end_test.zig");
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");
-    _ = @import("pk_test.zig");
+    _ = @import("packagefs_test.zig");
     _ = @import("session_test.zig");
     _ = @import("session_random_test.zig");
     _ = @import("transcript_test.zig");

@@ -18,15 +18,15 @@
 //! The host does what is to be done:
 //!
 //!     fn admit(self, head: Head, request: []const u8, key: ?[]const u8) Verdict
-//!     fn ask(self, request: sf.Request) void      its answer comes by `settle`
+//!     fn ask(self, request: state.Request) void      its answer comes by `settle`
 //!     fn abort(self, txn: u64) void               nobody waits for the answer
 //!     fn ended(self, head: Head, request: []const u8, end: End) void
 //!     fn malformed(self) void
 
 const std = @import("std");
 const contract = @import("contract");
-const sf = @import("wire").sf;
-const sf_gate = @import("sf_gate.zig");
+const state = @import("wire").state;
+const remote_state = @import("remote_state.zig");
 const codec = @import("transfer_head.zig");
 const Reason = @import("mux_frames.zig").Reason;
 pub const Head = codec.Head;
@@ -45,7 +45,7 @@ pub const Verdict = union(enum) {
 };
 
 /// How a put or the first piece of a get ended. `reply` is null where the number stays free.
-pub const End = struct { status: ?sf.Status, reply: ?codec.Reply };
+pub const End = struct { status: ?state.Status, reply: ?codec.Reply };
 const nobody: End = .{ .status = null, .reply = null };
 
 /// What the store was asked and has not answered.
@@ -58,7 +58,7 @@ pub const Transfer = struct {
     until_ns: u64 = 0,
     head: Head = undefined,
     request_len: usize = 0,
-    request: [codec.head_bytes + sf_gate.key_bytes_max]u8 = undefined,
+    request: [codec.head_bytes + remote_state.key_bytes_max]u8 = undefined,
     /// Of the value: what has come, or has been read.
     moved: u32 = 0,
     total: u32 = 0,
@@ -186,10 +186,10 @@ pub const Transfer = struct {
     }
 
     /// The store's answer to what was asked; null: there is none.
-    pub fn settle(self: *Transfer, host: anytype, reply: ?sf.Reply) ?Reason {
+    pub fn settle(self: *Transfer, host: anytype, reply: ?state.Reply) ?Reason {
         const step = self.asked;
         self.asked = .none;
-        const status: sf.Status = if (reply) |known| known.status else .io_error;
+        const status: state.Status = if (reply) |known| known.status else .io_error;
         switch (step) {
             .none => return null,
             .begin => self.settleBegin(host, status, reply),
@@ -248,7 +248,7 @@ pub const Transfer = struct {
             .answering, .over => {
                 self.ignored += rest.len;
                 self.done_with += rest.len;
-                const is_put = self.head.op == .put and self.ignored <= sf.value_bytes_max;
+                const is_put = self.head.op == .put and self.ignored <= state.value_bytes_max;
                 return if (is_put) null else self.end(.nonsense);
             },
         };
@@ -276,7 +276,7 @@ pub const Transfer = struct {
         }
     }
 
-    fn ask(self: *Transfer, host: anytype, step: Step, request: sf.Request) void {
+    fn ask(self: *Transfer, host: anytype, step: Step, request: state.Request) void {
         self.asked = step;
         host.ask(request);
     }
@@ -300,7 +300,7 @@ pub const Transfer = struct {
         if (self.request_len == codec.head_bytes) {
             self.head = try codec.decode(self.request[0..codec.head_bytes]);
         }
-        const is_long = self.head.key_len > sf_gate.key_bytes_max;
+        const is_long = self.head.key_len > remote_state.key_bytes_max;
         const whole = codec.head_bytes + @as(usize, self.head.key_len);
         if (!is_long and self.request_len < whole) return;
         // A key that is too long is not awaited.
@@ -327,14 +327,14 @@ pub const Transfer = struct {
 
     // Put
 
-    fn settleBegin(self: *Transfer, host: anytype, status: sf.Status, reply: ?sf.Reply) void {
+    fn settleBegin(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
         if (status == .ok) {
             if (txnOf(reply.?)) |txn| {
                 self.txn = txn;
                 return self.say(.{ .op = .put, .stage = .go_ahead });
             }
         }
-        const told: sf.Status = if (status == .ok) .io_error else status;
+        const told: state.Status = if (status == .ok) .io_error else status;
         host.ended(self.head, self.asRequested(), .{ .status = told, .reply = null });
         self.answer(.{ .op = .put, .status = told });
     }
@@ -354,7 +354,7 @@ pub const Transfer = struct {
         });
     }
 
-    fn settleCommit(self: *Transfer, host: anytype, status: sf.Status) void {
+    fn settleCommit(self: *Transfer, host: anytype, status: state.Status) void {
         if (status != .ok) host.abort(self.txn);
         const taken = if (status == .ok) self.total else 0;
         const reply: codec.Reply = .{ .op = .put, .status = status, .value_len = taken };
@@ -363,7 +363,7 @@ pub const Transfer = struct {
     }
 
     /// Nothing of it is kept; null is that nobody waits for an answer.
-    fn fail(self: *Transfer, host: anytype, status: ?sf.Status) void {
+    fn fail(self: *Transfer, host: anytype, status: ?state.Status) void {
         host.abort(self.txn);
         host.ended(self.head, self.asRequested(), .{ .status = status, .reply = null });
         if (status) |told| self.answer(.{ .op = .put, .status = told });
@@ -386,12 +386,12 @@ pub const Transfer = struct {
         self.askRead(host);
     }
 
-    fn settleRead(self: *Transfer, host: anytype, status: sf.Status, reply: ?sf.Reply) void {
-        const piece = if (reply) |known| sf.pieceOf(known) else null;
+    fn settleRead(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
+        const piece = if (reply) |known| state.pieceOf(known) else null;
         const is_first = !self.is_begun;
         self.is_begun = true;
         const is_good = status == .ok and piece != null and piece.?.bytes.len <= chunk_bytes;
-        const told: sf.Status = if (status == .ok and !is_good) .io_error else status;
+        const told: state.Status = if (status == .ok and !is_good) .io_error else status;
         if (is_first) {
             host.ended(self.head, self.asRequested(), .{ .status = told, .reply = null });
             self.answer(.{
@@ -446,7 +446,7 @@ pub const Transfer = struct {
 };
 
 /// The transaction in the store's answer to a begin.
-pub fn txnOf(reply: sf.Reply) ?u64 {
+pub fn txnOf(reply: state.Reply) ?u64 {
     if (reply.status != .ok or reply.tail.len != 8) return null;
     return std.mem.readInt(u64, reply.tail[0..8], .little);
 }

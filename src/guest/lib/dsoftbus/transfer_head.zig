@@ -1,9 +1,9 @@
 //! `ST` v1: the heads on a stream that moves one value of a state store (docs/spec/statefs.md,
-//! *Transfer*). Shape only: whether a key or a length may be is `sf_gate`'s to say.
+//! *Transfer*). Shape only: whether a key or a length may be is `remote_state`'s to say.
 
 const std = @import("std");
 const contract = @import("contract");
-const sf = @import("wire").sf;
+const state = @import("wire").state;
 const cursor = @import("wire").cursor;
 const Request = contract.state.TransferRequestHead;
 const Answer = contract.state.TransferReplyHead;
@@ -15,7 +15,7 @@ pub const reply_bytes = Answer.bytes;
 pub const Op = contract.state.TransferOp;
 
 /// The operation of the allowlist, and of a request that fits a frame.
-pub fn inner(op: Op) sf.Op {
+pub fn inner(op: Op) state.Op {
     return if (op == .put) .put else .get;
 }
 
@@ -26,7 +26,7 @@ pub const Head = struct { op: Op, id: u64, key_len: u16, value_len: u32 };
 
 pub const Reply = struct {
     op: Op,
-    status: sf.Status = .ok,
+    status: state.Status = .ok,
     stage: Stage = .done,
     /// Of a put the bytes taken, of a get the value's length; 0 unless done and ok.
     value_len: u32 = 0,

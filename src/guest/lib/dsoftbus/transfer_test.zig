@@ -2,13 +2,13 @@
 
 const std = @import("std");
 const testing = std.testing;
-const sf = @import("wire").sf;
+const state = @import("wire").state;
 const codec = @import("transfer_head.zig");
 const file = @import("transfer.zig");
 const Reason = @import("mux_frames.zig").Reason;
 const Transfer = file.Transfer;
 
-const most = sf.value_bytes_max;
+const most = state.value_bytes_max;
 const key = "/state/shared/k";
 const head_len = codec.head_bytes + key.len;
 
@@ -25,16 +25,16 @@ const Host = struct {
     malformed_count: u32 = 0,
     end_count: u32 = 0,
     last: ?file.End = null,
-    asked: ?sf.Request = null,
+    asked: ?state.Request = null,
     verdict: file.Verdict = .go,
     judged: u32 = 0,
     judged_key: ?[]const u8 = null,
     /// What fails, and which chunk.
-    begin_status: sf.Status = .ok,
-    chunk_status: sf.Status = .ok,
+    begin_status: state.Status = .ok,
+    chunk_status: state.Status = .ok,
     chunk_at: usize = 0,
-    commit_status: sf.Status = .ok,
-    read_status: sf.Status = .ok,
+    commit_status: state.Status = .ok,
+    read_status: state.Status = .ok,
 
     pub fn admit(
         self: *Host,
@@ -51,7 +51,7 @@ const Host = struct {
     }
 
     /// One request at a time; it is carried out by `drive`, as a store would later.
-    pub fn ask(self: *Host, request: sf.Request) void {
+    pub fn ask(self: *Host, request: state.Request) void {
         std.debug.assert(self.asked == null);
         self.asked = request;
     }
@@ -63,7 +63,7 @@ const Host = struct {
     }
 
     /// The store's answer to what was asked; null if nothing was.
-    fn answer(self: *Host, out: []u8) ?sf.Reply {
+    fn answer(self: *Host, out: []u8) ?state.Reply {
         const request = self.asked orelse return null;
         self.asked = null;
         return switch (request.op) {
@@ -75,7 +75,7 @@ const Host = struct {
         };
     }
 
-    fn begin(self: *Host) sf.Reply {
+    fn begin(self: *Host) state.Reply {
         if (self.begin_status != .ok) return .{ .status = self.begin_status, .tail = "" };
         std.debug.assert(!self.is_open);
         self.is_open = true;
@@ -83,7 +83,7 @@ const Host = struct {
         return .{ .status = .ok, .tail = "\x07" ++ "\x00" ** 7 };
     }
 
-    fn chunk(self: *Host, request: sf.Request) sf.Status {
+    fn chunk(self: *Host, request: state.Request) state.Status {
         const bytes = request.value;
         std.debug.assert(self.is_open and request.txn == 7 and std.mem.eql(u8, request.key, key));
         std.debug.assert(bytes.len != 0 and bytes.len <= file.chunk_bytes);
@@ -93,7 +93,7 @@ const Host = struct {
         return .ok;
     }
 
-    fn commit(self: *Host, txn: u64) sf.Status {
+    fn commit(self: *Host, txn: u64) state.Status {
         std.debug.assert(self.is_open and txn == 7);
         if (self.commit_status != .ok) return self.commit_status;
         self.is_open = false;
@@ -104,18 +104,18 @@ const Host = struct {
         return .ok;
     }
 
-    fn read(self: *Host, request: sf.Request, out: []u8) sf.Reply {
+    fn read(self: *Host, request: state.Request, out: []u8) state.Reply {
         std.debug.assert(std.mem.eql(u8, request.key, key));
         if (self.read_status != .ok) return .{ .status = self.read_status, .tail = "" };
         const from = @min(request.offset, self.len);
         const len = @min(request.length, self.len - from);
-        var writer = sf.startReply(out, .read, .ok, null) catch unreachable;
-        sf.putPiece(&writer, .{
+        var writer = state.startReply(out, .read, .ok, null) catch unreachable;
+        state.putPiece(&writer, .{
             .total = @intCast(self.len),
             .version = self.version,
             .bytes = self.value[from..][0..len],
         }) catch unreachable;
-        return sf.decodeReply(writer.done(), .read, null).?;
+        return state.decodeReply(writer.done(), .read, null).?;
     }
 
     pub fn ended(self: *Host, _: file.Head, _: []const u8, end: file.End) void {

@@ -9,12 +9,12 @@
 
 const std = @import("std");
 const os = @import("os");
-pub const ns = @import("ns.zig");
+pub const netstack = @import("netstack.zig");
 
 pub const Id = u32;
 pub const Ip = [4]u8;
-pub const Events = ns.Events;
-pub const Event = ns.Event;
+pub const Events = netstack.Events;
+pub const Event = netstack.Event;
 /// Any local address: a UDP socket bound to it also receives multicast of the joined group.
 pub const any: Ip = .{ 0, 0, 0, 0 };
 
@@ -35,9 +35,9 @@ pub const LocalAddress = struct { ip: Ip, prefix: u8 };
 
 /// The event in a message, if it is one and netstackd itself sent it.
 pub fn eventOf(message: os.Message) ?Event {
-    if (message.header.type != ns.event_type) return null;
+    if (message.header.type != netstack.event_type) return null;
     if (message.sender != comptime os.serviceId("netstackd")) return null;
-    return ns.decodeEvent(message.payload);
+    return netstack.decodeEvent(message.payload);
 }
 
 /// What a READ_LATER has brought: bytes, none at the end, null for a connection that failed.
@@ -45,12 +45,12 @@ pub const Late = struct { token: u64, data: ?[]const u8 };
 
 /// The answer to a READ_LATER in a message, if it is one and netstackd itself sent it.
 pub fn lateOf(message: os.Message) ?Late {
-    if (message.header.type != ns.later_type) return null;
+    if (message.header.type != netstack.later_type) return null;
     if (message.sender != comptime os.serviceId("netstackd")) return null;
     const frame = message.payload;
-    if (frame.len < 5 + ns.nonce_bytes) return null;
-    const token_at = frame.len - ns.nonce_bytes;
-    const token = std.mem.readInt(u64, frame[token_at..][0..ns.nonce_bytes], .little);
+    if (frame.len < 5 + netstack.nonce_bytes) return null;
+    const token_at = frame.len - netstack.nonce_bytes;
+    const token = std.mem.readInt(u64, frame[token_at..][0..netstack.nonce_bytes], .little);
     const tail = parse(.read_later, frame[0..token_at], 2) catch
         return .{ .token = token, .data = null };
     const len = std.mem.readInt(u16, tail[0..2], .little);
@@ -59,8 +59,8 @@ pub fn lateOf(message: os.Message) ?Late {
 
 // Large frames live here and not on the stack: a service has one thread, stacks are small, and
 // filling an undefined local costs more than the call. Nothing returned points into them.
-var request_frame: [ns.frame_bytes_max]u8 = undefined;
-var answer_frame: [ns.frame_bytes_max]u8 = undefined;
+var request_frame: [netstack.frame_bytes_max]u8 = undefined;
+var answer_frame: [netstack.frame_bytes_max]u8 = undefined;
 
 pub const Net = struct {
     slot: os.Slot,
@@ -83,9 +83,9 @@ pub const Net = struct {
         return self.bind(.connect, to.ip, to.port);
     }
 
-    /// At most `ns.datagram_bytes_max` bytes. A datagram may be lost anywhere, as datagrams are.
+    /// At most `netstack.datagram_bytes_max` bytes. A datagram may be lost anywhere.
     pub fn sendTo(self: Net, id: Id, to: Address, data: []const u8) Error!void {
-        if (data.len > ns.datagram_bytes_max) return error.TooBig;
+        if (data.len > netstack.datagram_bytes_max) return error.TooBig;
         const request = &request_frame;
         head(request, .udp_send_to, id);
         @memcpy(request[8..12], &to.ip);
@@ -93,17 +93,17 @@ pub const Net = struct {
         std.mem.writeInt(u16, request[14..16], @intCast(data.len), .little);
         @memcpy(request[16..][0..data.len], data);
         var answer: [16]u8 = undefined;
-        _ = try self.call(.udp_send_to, request[0 .. ns.send_to_head + data.len], &answer, 0);
+        _ = try self.call(.udp_send_to, request[0 .. netstack.send_to_head + data.len], &answer, 0);
     }
 
     /// Null: nothing waits. A datagram longer than `buffer` is cut.
     pub fn recvFrom(self: Net, id: Id, buffer: []u8) Error!?Datagram {
-        const want = @min(buffer.len, ns.datagram_bytes_max);
+        const want = @min(buffer.len, netstack.datagram_bytes_max);
         const tail = self.ask(.udp_recv_from, id, want, &answer_frame) catch |err| switch (err) {
             error.WouldBlock => return null,
             else => return err,
         };
-        const data = try counted(tail, ns.recv_from_reply_head - 5, buffer);
+        const data = try counted(tail, netstack.recv_from_reply_head - 5, buffer);
         return .{ .from = .{ .ip = tail[2..6].*, .port = readPort(tail[6..8]) }, .data = data };
     }
 
@@ -124,26 +124,31 @@ pub const Net = struct {
 
     /// Null: nothing yet. An empty slice: the peer has closed its direction. `error.Io`: reset.
     pub fn read(self: Net, id: Id, buffer: []u8) Error!?[]u8 {
-        const want = @min(buffer.len, ns.read_bytes_max);
+        const want = @min(buffer.len, netstack.read_bytes_max);
         const tail = self.ask(.read, id, want, &answer_frame) catch |err| switch (err) {
             error.WouldBlock => return null,
             else => return err,
         };
-        return try counted(tail, ns.read_reply_head - 5, buffer);
+        return try counted(tail, netstack.read_reply_head - 5, buffer);
     }
 
     /// Ask for what comes next, at most `len` bytes of it: it comes as a message to `endpoint` (a
     /// SEND slot, which stays ours), for `lateOf`, with this token.
     pub fn readLater(self: Net, id: Id, len: usize, token: u64, endpoint: os.Slot) Error!void {
-        var request: [10 + ns.nonce_bytes]u8 = undefined;
+        var request: [10 + netstack.nonce_bytes]u8 = undefined;
         head(&request, .read_later, id);
-        std.mem.writeInt(u16, request[8..10], @intCast(@min(len, ns.read_bytes_max)), .little);
+        std.mem.writeInt(
+            u16,
+            request[8..10],
+            @intCast(@min(len, netstack.read_bytes_max)),
+            .little,
+        );
         std.mem.writeInt(u64, request[10..18], token, .little);
         const clone = try os.sys.capClone(endpoint, os.abi.Right.send);
         errdefer os.sys.capClose(clone);
         const deadline = os.after(os.call_timeout_ns);
         const how: os.SendOptions = .{
-            .type = ns.later_type,
+            .type = netstack.later_type,
             .move = clone,
             .deadline_ns = deadline,
         };
@@ -152,13 +157,13 @@ pub const Net = struct {
 
     /// How many bytes were taken; 0: no room (or not connected) yet. `error.Io`: reset or closed.
     pub fn write(self: Net, id: Id, data: []const u8) Error!usize {
-        const part = data[0..@min(data.len, ns.write_bytes_max)];
+        const part = data[0..@min(data.len, netstack.write_bytes_max)];
         const request = &request_frame;
         head(request, .write, id);
         std.mem.writeInt(u16, request[8..10], @intCast(part.len), .little);
         @memcpy(request[10..][0..part.len], part);
         var answer: [16]u8 = undefined;
-        const frame = request[0 .. ns.write_head + part.len];
+        const frame = request[0 .. netstack.write_head + part.len];
         const tail = self.call(.write, frame, &answer, 2) catch |err| switch (err) {
             error.WouldBlock => return 0,
             else => return err,
@@ -211,7 +216,7 @@ pub const Net = struct {
         return (try self.call(.mac, "NS\x01\x0e", &answer, 6))[0..6].*;
     }
 
-    fn bind(self: Net, op: ns.Op, ip: Ip, port: u16) Error!Id {
+    fn bind(self: Net, op: netstack.Op, ip: Ip, port: u16) Error!Id {
         var request: [10]u8 = undefined;
         opHead(&request, op);
         @memcpy(request[4..8], &ip);
@@ -220,31 +225,37 @@ pub const Net = struct {
         return std.mem.readInt(u32, (try self.call(op, &request, &answer, 4))[0..4], .little);
     }
 
-    fn plain(self: Net, op: ns.Op, id: Id) Error!void {
+    fn plain(self: Net, op: netstack.Op, id: Id) Error!void {
         var request: [8]u8 = undefined;
         head(&request, op, id);
         var answer: [16]u8 = undefined;
         _ = try self.call(op, &request, &answer, 0);
     }
 
-    fn ask(self: Net, op: ns.Op, id: Id, want: usize, answer: []u8) Error![]u8 {
+    fn ask(self: Net, op: netstack.Op, id: Id, want: usize, answer: []u8) Error![]u8 {
         var request: [10]u8 = undefined;
         head(&request, op, id);
         std.mem.writeInt(u16, request[8..10], @intCast(want), .little);
         return self.call(op, &request, answer, 2);
     }
 
-    fn call(self: Net, op: ns.Op, request: []const u8, answer: []u8, tail_min: usize) Error![]u8 {
+    fn call(
+        self: Net,
+        op: netstack.Op,
+        request: []const u8,
+        answer: []u8,
+        tail_min: usize,
+    ) Error![]u8 {
         return parse(op, try os.call(self.slot, request, answer, os.call_timeout_ns), tail_min);
     }
 };
 
-fn opHead(request: []u8, op: ns.Op) void {
-    @memcpy(request[0..3], ns.magic);
+fn opHead(request: []u8, op: netstack.Op) void {
+    @memcpy(request[0..3], netstack.magic);
     request[3] = @intFromEnum(op);
 }
 
-fn head(request: []u8, op: ns.Op, id: Id) void {
+fn head(request: []u8, op: netstack.Op, id: Id) void {
     opHead(request, op);
     std.mem.writeInt(u32, request[4..8], id, .little);
 }
@@ -254,10 +265,10 @@ fn readPort(bytes: *const [2]u8) u16 {
 }
 
 /// What follows the status of an answer to `op`.
-fn parse(op: ns.Op, frame: []u8, tail_min: usize) Error![]u8 {
-    if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], ns.magic)) return error.Unexpected;
-    if (frame[3] != @intFromEnum(op) | ns.reply_bit) return error.Unexpected;
-    switch (@as(ns.Status, @enumFromInt(frame[4]))) {
+fn parse(op: netstack.Op, frame: []u8, tail_min: usize) Error![]u8 {
+    if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], netstack.magic)) return error.Unexpected;
+    if (frame[3] != @intFromEnum(op) | netstack.reply_bit) return error.Unexpected;
+    switch (@as(netstack.Status, @enumFromInt(frame[4]))) {
         .ok => {},
         .not_found => return error.NotFound,
         .malformed => return error.Malformed,

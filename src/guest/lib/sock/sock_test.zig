@@ -5,7 +5,7 @@ const std = @import("std");
 const os = @import("os");
 const os_fake = @import("os_fake");
 const sock = @import("root.zig");
-const ns = sock.ns;
+const netstack = sock.netstack;
 const testing = std.testing;
 const Kernel = os_fake.Kernel;
 
@@ -13,7 +13,7 @@ const netstackd = os_fake.route_slot;
 
 /// Behind the status of the next answer, and the status.
 var tail: []const u8 = "";
-var status: ns.Status = .ok;
+var status: netstack.Status = .ok;
 /// What is done to the head of the answer.
 var spoil: ?struct { usize, u8 } = null;
 
@@ -22,8 +22,8 @@ fn answer(_: *Kernel, _: os.Slot, request: []const u8) ?[]const u8 {
         var reply: [2048]u8 = undefined;
     };
     const reply = &Static.reply;
-    @memcpy(reply[0..3], ns.magic);
-    reply[3] = request[3] | ns.reply_bit;
+    @memcpy(reply[0..3], netstack.magic);
+    reply[3] = request[3] | netstack.reply_bit;
     reply[4] = @intFromEnum(status);
     if (spoil) |fault| reply[fault[0]] ^= fault[1];
     @memcpy(reply[5..][0..tail.len], tail);
@@ -132,7 +132,7 @@ test "every status has its own meaning, and bytes that are not an answer have no
     var world: World = .{};
     defer world.kernel.deinit();
     try world.setUp();
-    const Case = struct { ns.Status, anyerror };
+    const Case = struct { netstack.Status, anyerror };
     for ([_]Case{
         .{ .not_found, error.NotFound },
         .{ .malformed, error.Malformed },
@@ -169,7 +169,7 @@ const late = "NS\x01\x8f\x00" ++ "\x02\x00hi" ++ "\x09\x00\x00\x00\x00\x00\x00\x
 
 test "what was asked for and comes late, from netstackd alone" {
     var buffer: [64]u8 = undefined;
-    const kind = ns.later_type;
+    const kind = netstack.later_type;
     const found = sock.lateOf(message(kind, itself, late, &buffer)).?;
     try testing.expectEqual(@as(u64, 0x0100_0000_0000_0009), found.token);
     try testing.expectEqualStrings("hi", found.data.?);
@@ -188,8 +188,8 @@ test "what was asked for and comes late, from netstackd alone" {
 
 test "an event, from netstackd alone" {
     var buffer: [64]u8 = undefined;
-    const frame = ns.encodeEvent(3, .{ .failed = true });
-    const kind = ns.event_type;
+    const frame = netstack.encodeEvent(3, .{ .failed = true });
+    const kind = netstack.event_type;
     const event = sock.eventOf(message(kind, itself, &frame, &buffer)).?;
     try testing.expectEqual(@as(u32, 3), event.id);
     try testing.expect(event.events.failed and !event.events.connected);

@@ -6,8 +6,8 @@ const audit = @import("contract").audit;
 const os = @import("os");
 const wire = @import("wire");
 
-pub const Level = wire.lo.Level;
-pub const Room = wire.lo.Room;
+pub const Level = wire.log.Level;
+pub const Room = wire.log.Room;
 const never: u64 = std.math.maxInt(u64);
 
 /// How long after a loss it is told, or tried again to be.
@@ -57,8 +57,8 @@ pub const Logger = struct {
     fn trySend(self: *Logger, room: Room, level: Level, message: []const u8) !void {
         const logd = self.logd orelse return error.NotFound;
         // Records of services carry no fields.
-        var buffer: [16 + wire.lo.scope_bytes_max + wire.lo.message_bytes_max]u8 = undefined;
-        const frame = try wire.lo.encodeRequest(&buffer, null, .{ .note = .{
+        var buffer: [16 + wire.log.scope_bytes_max + wire.log.message_bytes_max]u8 = undefined;
+        const frame = try wire.log.encodeRequest(&buffer, null, .{ .note = .{
             .room = room,
             .source = "",
             .append = .{ .level = level, .scope = self.scope, .message = message },

@@ -19,16 +19,16 @@ pub const Policy = struct {
     pub fn permits(self: *Policy, subject: u64, capability: []const u8) bool {
         const policyd = self.policyd orelse return false;
         self.nonce +%= 1;
-        const check: wire.po.Check = .{
+        const check: wire.policy.Check = .{
             .op = .check_cap_delegated,
             .nonce = self.nonce,
             .subject = subject,
             .capability = capability,
         };
-        var request: [wire.po.request_bytes_max]u8 = undefined;
-        var answer: [wire.po.reply_bytes]u8 = undefined;
-        const frame = wire.po.encodeRequest(&request, check) catch return false;
+        var request: [wire.policy.request_bytes_max]u8 = undefined;
+        var answer: [wire.policy.reply_bytes]u8 = undefined;
+        const frame = wire.policy.encodeRequest(&request, check) catch return false;
         const reply = os.call(policyd, frame, &answer, timeout_ns) catch return false;
-        return wire.po.decodeReply(reply, check.op, check.nonce) == .allow;
+        return wire.policy.decodeReply(reply, check.op, check.nonce) == .allow;
     }
 };

@@ -10,8 +10,8 @@ const wire = @import("wire");
 
 pub const usage = @import("usage.zig");
 pub const Logger = @import("logger.zig").Logger;
-pub const Level = wire.lo.Level;
-pub const Room = wire.lo.Room;
+pub const Level = wire.log.Level;
+pub const Room = wire.log.Room;
 pub const Policy = @import("policy.zig").Policy;
 pub const State = @import("state.zig").State;
 
@@ -28,8 +28,8 @@ pub fn ready() void {
 
 fn register() !void {
     const samgrd = try os.route("samgrd");
-    var buffer: [wire.sm.request_bytes_max]u8 = undefined;
-    const frame = try wire.sm.encodeRequest(&buffer, .{ .register = .{
+    var buffer: [wire.samgr.request_bytes_max]u8 = undefined;
+    const frame = try wire.samgr.encodeRequest(&buffer, .{ .register = .{
         .name = os.name(),
         .slots = .{ .send = os.abi.slot.server_send, .recv = os.abi.slot.server_recv },
     } });

@@ -3,7 +3,7 @@
 const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
-const sf = wire.sf;
+const state = wire.state;
 
 /// The other node may be some round trips away.
 const timeout_ns = 3_000_000_000;
@@ -11,7 +11,7 @@ const timeout_ns = 3_000_000_000;
 /// A service has one thread, and a reply is used up before the next request. With room for the
 /// largest that a service may send or receive.
 var request_buffer: [os.abi.payload_bytes_max]u8 = undefined;
-var envelope_buffer: [wire.ds.request_bytes_max]u8 = undefined;
+var envelope_buffer: [wire.front.request_bytes_max]u8 = undefined;
 var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 
 /// What stands in for the selftest has its name, and its section of the configuration.
@@ -51,26 +51,26 @@ pub const State = struct {
     }
 
     /// Whatever the store says to it; borrowed until the next request.
-    pub fn ask(self: *State, request: sf.Request) anyerror!sf.Reply {
+    pub fn ask(self: *State, request: state.Request) anyerror!state.Reply {
         self.nonce += 1;
         var numbered = request;
         numbered.nonce = self.nonce;
-        const frame = try sf.encodeRequest(&request_buffer, numbered);
+        const frame = try state.encodeRequest(&request_buffer, numbered);
         const answer = try self.call(frame);
-        return sf.decodeReply(answer, request.op, self.nonce) orelse error.NotThisReply;
+        return state.decodeReply(answer, request.op, self.nonce) orelse error.NotThisReply;
     }
 
     /// Only if the store did it.
-    pub fn demand(self: *State, request: sf.Request) !sf.Reply {
+    pub fn demand(self: *State, request: state.Request) !state.Reply {
         const reply = try self.ask(request);
         return if (reply.status == .ok) reply else error.WrongStatus;
     }
 
     fn call(self: *const State, frame: []const u8) ![]const u8 {
         if (!self.is_remote) return os.call(self.service, frame, &reply_buffer, timeout_ns);
-        const request: wire.ds.Request = .{ .state = frame };
-        const envelope = try wire.ds.encodeRequestTo(&envelope_buffer, self.peer, request);
+        const request: wire.front.Request = .{ .state = frame };
+        const envelope = try wire.front.encodeRequestTo(&envelope_buffer, self.peer, request);
         const answer = try os.call(self.service, envelope, &reply_buffer, timeout_ns);
-        return wire.ds.decodeState(answer) orelse error.NoAnswer;
+        return wire.front.decodeState(answer) orelse error.NoAnswer;
     }
 };

@@ -2,16 +2,16 @@
 
 const std = @import("std");
 const os = @import("os");
-const us = @import("wire").us;
+const usage = @import("wire").usage;
 
 pub fn isAsked(message: os.Message) bool {
-    return std.mem.eql(u8, message.payload, us.request);
+    return std.mem.eql(u8, message.payload, usage.request);
 }
 
 /// `own` are the numbers behind that of capabilities.
 pub fn answer(message: os.Message, own: []const u16) void {
-    var buffer: [us.reply_bytes_max]u8 = undefined;
-    os.reply(message, us.encodeReply(&buffer, capabilities(), own));
+    var buffer: [usage.reply_bytes_max]u8 = undefined;
+    os.reply(message, usage.encodeReply(&buffer, capabilities(), own));
 }
 
 /// How many slots of the caller's table hold one; that of the request is among them.

@@ -7,30 +7,30 @@
 const std = @import("std");
 
 pub const cursor = @import("cursor.zig");
-pub const sm = @import("sm.zig");
-pub const bn = @import("bn.zig");
-pub const lo = @import("lo.zig");
-pub const po = @import("po.zig");
-pub const rn = @import("rn.zig");
-pub const pf = @import("pf.zig");
-pub const sf = @import("sf.zig");
-pub const so = @import("so.zig");
-pub const ds = @import("ds.zig");
-pub const us = @import("us.zig");
+pub const samgr = @import("samgr.zig");
+pub const bundle = @import("bundle.zig");
+pub const log = @import("log.zig");
+pub const policy = @import("policy.zig");
+pub const entropy = @import("entropy.zig");
+pub const packages = @import("packages.zig");
+pub const state = @import("state.zig");
+pub const behalf = @import("behalf.zig");
+pub const front = @import("front.zig");
+pub const usage = @import("usage.zig");
 pub const nxbi = @import("nxbi.zig");
 
 test {
     _ = cursor;
-    _ = sm;
-    _ = bn;
-    _ = lo;
-    _ = po;
-    _ = rn;
-    _ = pf;
-    _ = sf;
-    _ = so;
-    _ = ds;
-    _ = us;
+    _ = samgr;
+    _ = bundle;
+    _ = log;
+    _ = policy;
+    _ = entropy;
+    _ = packages;
+    _ = state;
+    _ = behalf;
+    _ = front;
+    _ = usage;
     _ = nxbi;
 }
 
@@ -66,38 +66,38 @@ test "no bytes stop a decoder" {
 }
 
 fn decodeEverything(frame: []u8) void {
-    _ = sm.decodeRequest(frame);
-    _ = sm.decodeReply(frame, .lookup);
-    _ = sm.decodePidReply(frame);
-    _ = sm.decodeServiceIdReply(frame);
-    _ = bn.decodeRequest(frame);
-    _ = bn.decodeListReply(frame);
-    _ = bn.decodeImageReply(frame);
-    _ = lo.decodeRequest(frame);
-    _ = lo.decodeAppendReply(frame, null);
-    if (lo.decodeQueryReply(frame, 0)) |found| {
+    _ = samgr.decodeRequest(frame);
+    _ = samgr.decodeReply(frame, .lookup);
+    _ = samgr.decodePidReply(frame);
+    _ = samgr.decodeServiceIdReply(frame);
+    _ = bundle.decodeRequest(frame);
+    _ = bundle.decodeListReply(frame);
+    _ = bundle.decodeImageReply(frame);
+    _ = log.decodeRequest(frame);
+    _ = log.decodeAppendReply(frame, null);
+    if (log.decodeQueryReply(frame, 0)) |found| {
         var records = found;
         while (records.next() catch null) |_| {}
     }
-    _ = po.decodeRequest(frame);
-    _ = po.decodeReply(frame, .check_cap, 0);
-    _ = rn.decodeRequest(frame);
-    _ = rn.decodeReply(frame);
-    _ = pf.decodeRequest(frame);
-    _ = sf.decodeRequest(frame);
-    if (sf.decodeReply(frame, .get, 0)) |reply| _ = sf.valueOf(reply);
-    if (pf.decodeReply(frame, .list)) |reply| if (pf.decodeList(reply.tail)) |found| {
+    _ = policy.decodeRequest(frame);
+    _ = policy.decodeReply(frame, .check_cap, 0);
+    _ = entropy.decodeRequest(frame);
+    _ = entropy.decodeReply(frame);
+    _ = packages.decodeRequest(frame);
+    _ = state.decodeRequest(frame);
+    if (state.decodeReply(frame, .get, 0)) |reply| _ = state.valueOf(reply);
+    if (packages.decodeReply(frame, .list)) |reply| if (packages.decodeList(reply.tail)) |found| {
         var listing = found;
         while (listing.next()) |_| {}
     };
-    _ = so.decodeCall(frame);
-    _ = so.decodeReply(frame);
-    _ = ds.decodeRequest(frame);
-    _ = ds.peerOf(frame);
-    _ = ds.decodeBundleCount(frame);
+    _ = behalf.decodeCall(frame);
+    _ = behalf.decodeReply(frame);
+    _ = front.decodeRequest(frame);
+    _ = front.peerOf(frame);
+    _ = front.decodeBundleCount(frame);
     if (nxbi.iterate(frame)) |found| {
         var files = found;
         while (files.next() catch null) |_| {}
     } else |_| {}
-    _ = lo.cutQueryReply(frame, 48); // last: it writes
+    _ = log.cutQueryReply(frame, 48); // last: it writes
 }

@@ -5,7 +5,7 @@ const std = @import("std");
 const contract = @import("contract");
 const records = @import("os").records;
 const wire = @import("wire");
-const bn = wire.bn;
+const bundle_frames = wire.bundle;
 pub const Shelf = @import("shelf.zig").Shelf;
 
 /// What one message of the kernel carries.
@@ -44,7 +44,7 @@ pub const Bundles = struct {
         shelf: anytype,
         out: *[reply_bytes_max]u8,
     ) []const u8 {
-        const op = switch (bn.decodeRequest(frame)) {
+        const op = switch (bundle_frames.decodeRequest(frame)) {
             .refusal => |refusal| return refuse(out, refusal),
             .request => |op| op,
         };
@@ -59,26 +59,30 @@ pub const Bundles = struct {
             .fetch_image => self.fetchImage(shelf, out),
             else => {
                 const count = shelf.count() orelse bundle_count;
-                return bn.encodeListReply(out, .list, .ok, count) catch unreachable;
+                return bundle_frames.encodeListReply(out, .list, .ok, count) catch unreachable;
             },
         };
     }
 
     fn fetchImage(self: *const Bundles, shelf: anytype, out: *[reply_bytes_max]u8) []const u8 {
-        const room = out[bn.image_header_bytes..];
+        const room = out[bundle_frames.image_header_bytes..];
         const image = shelf.image(room) orelse wire.nxbi.encode(room, &.{.{
             .bundle = bundle,
             .version = bundle_version,
             .path = "build.prop",
             .data = self.build,
         }}) catch unreachable; // A section of at most 8000 bytes and 54 of our own.
-        const header = bn.encodeImageHeader(out, .ok, @intCast(image.len)) catch unreachable;
+        const header = bundle_frames.encodeImageHeader(
+            out,
+            .ok,
+            @intCast(image.len),
+        ) catch unreachable;
         return out[0 .. header.len + image.len];
     }
 };
 
-fn refuse(out: *[reply_bytes_max]u8, refusal: bn.Refusal) []const u8 {
-    return bn.encodeRefusal(out, refusal) catch unreachable; // 9 bytes at most.
+fn refuse(out: *[reply_bytes_max]u8, refusal: bundle_frames.Refusal) []const u8 {
+    return bundle_frames.encodeRefusal(out, refusal) catch unreachable; // 9 bytes at most.
 }
 
 const testing = std.testing;
@@ -119,8 +123,10 @@ test "list and image, for senders that may ask" {
     var gate: FakeGate = .{};
     const list = bundles.handle("BN\x01\x01", 0xA, &gate, bare, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x01\x00\x00", list);
-    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply)).?;
-    try testing.expectEqual(bn.Status.ok, image.status);
+    const image = bundle_frames.decodeImageReply(
+        bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply),
+    ).?;
+    try testing.expectEqual(bundle_frames.Status.ok, image.status);
     var files = try wire.nxbi.iterate(image.image);
     const file = (try files.next()).?;
     try testing.expectEqualStrings("system", file.bundle);
@@ -166,7 +172,9 @@ test "the configuration's text, up to the longest section" {
     try testing.expectError(error.Malformed, Bundles.parse("\x01\x00\x04\x00a=b"));
     bundles.build = "x" ** 8000;
     var gate: FakeGate = .{};
-    const image = bn.decodeImageReply(bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply)).?;
+    const image = bundle_frames.decodeImageReply(
+        bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply),
+    ).?;
     var files = try wire.nxbi.iterate(image.image);
     try testing.expectEqual(@as(usize, 8000), (try files.next()).?.data.len);
 }
@@ -179,7 +187,7 @@ test "a package image goes before the configuration" {
     const list = bundles.handle("BN\x01\x01", 0xA, &gate, shelf, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x03\x00\x00", list);
     const answer = bundles.handle("BN\x01\x03", 0xA, &gate, shelf, &reply);
-    var files = try wire.nxbi.iterate(bn.decodeImageReply(answer).?.image);
+    var files = try wire.nxbi.iterate(bundle_frames.decodeImageReply(answer).?.image);
     try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
 }
 

@@ -8,9 +8,9 @@ const wire = @import("wire");
 const service = @import("main.zig");
 const testing = std.testing;
 const Kernel = os_fake.Kernel;
-const bn = wire.bn;
-const pf = wire.pf;
-const po = wire.po;
+const bundle = wire.bundle;
+const packages = wire.packages;
+const policy = wire.policy;
 
 const alice = 0xA;
 const policyd = os_fake.route_slot;
@@ -20,23 +20,23 @@ const list = "BN\x01\x01";
 const ask: os_fake.Step = .{ .message = .{ .sender = alice, .payload = list } };
 
 /// The next decisions of policyd; null is silence.
-var decisions: []const ?po.Status = &.{};
+var decisions: []const ?policy.Status = &.{};
 /// What is added to the nonce of its answers.
 var nonce_off: u32 = 0;
-var answered_op: po.Op = .check_cap_delegated;
+var answered_op: policy.Op = .check_cap_delegated;
 
 fn answer(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     const Static = struct {
-        var reply: [po.reply_bytes]u8 = undefined;
+        var reply: [policy.reply_bytes]u8 = undefined;
     };
-    if (slot != policyd) return pf.encodeRefusal(&Static.reply, .list, .io) catch unreachable;
-    const check = po.decodeRequest(request).request;
-    testing.expectEqual(po.Op.check_cap_delegated, check.op) catch @panic("another question");
+    if (slot != policyd) return packages.encodeRefusal(&Static.reply, .list, .io) catch unreachable;
+    const check = policy.decodeRequest(request).request;
+    testing.expectEqual(policy.Op.check_cap_delegated, check.op) catch @panic("another question");
     testing.expectEqual(@as(u64, alice), check.subject) catch @panic("another subject");
     testing.expectEqualStrings("bundle.query", check.capability) catch @panic("another name");
     defer decisions = decisions[1..];
     const status = decisions[0] orelse return null;
-    return po.encodeReply(&Static.reply, answered_op, check.nonce +% nonce_off, status) catch
+    return policy.encodeReply(&Static.reply, answered_op, check.nonce +% nonce_off, status) catch
         unreachable;
 }
 
@@ -49,8 +49,8 @@ fn run(kernel: *Kernel) !void {
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
 }
 
-fn expectStatus(kernel: *Kernel, index: u32, status: bn.Status) !void {
-    try testing.expectEqual(status, bn.decodeListReply(try kernel.replyTo(index)).?.status);
+fn expectStatus(kernel: *Kernel, index: u32, status: bundle.Status) !void {
+    try testing.expectEqual(status, bundle.decodeListReply(try kernel.replyTo(index)).?.status);
 }
 
 test "policyd decides each time, and silence is no" {
@@ -59,7 +59,7 @@ test "policyd decides each time, and silence is no" {
     var kernel = start(&.{ ask, ask, ask, ask });
     defer kernel.deinit();
     try run(&kernel);
-    for ([_]bn.Status{ .ok, .unsupported, .unsupported, .ok }, 0..) |status, index| {
+    for ([_]bundle.Status{ .ok, .unsupported, .unsupported, .ok }, 0..) |status, index| {
         try expectStatus(&kernel, @intCast(index), status);
     }
     const told = "bundlemgrd: sender denied id=0x000000000000000a\n";
@@ -71,7 +71,7 @@ test "policyd decides each time, and silence is no" {
     const asked = kernel.sentTo(policyd);
     try testing.expectEqual(@as(usize, 4), asked.len);
     for (asked, 1..) |each, nonce| {
-        try testing.expectEqual(nonce, po.decodeRequest(each.bytes).request.nonce);
+        try testing.expectEqual(nonce, policy.decodeRequest(each.bytes).request.nonce);
     }
     // Three tenths of a second are waited for one that does not answer.
     try testing.expectEqual(@as(u64, 301_000_000), kernel.now_ns);
@@ -109,7 +109,7 @@ test "packagefsd is asked where it is, and a silent one is waited for a moment" 
     kernel.answer = silentFiles;
     defer kernel.deinit();
     try run(&kernel);
-    try testing.expectEqual(@as(u16, 1), bn.decodeListReply(try kernel.replyTo(0)).?.count);
+    try testing.expectEqual(@as(u16, 1), bundle.decodeListReply(try kernel.replyTo(0)).?.count);
     try testing.expectEqual(@as(usize, 1), kernel.sentTo(packagefsd).len);
     try testing.expectEqual(@as(u64, 301_000_000), kernel.now_ns);
 }
@@ -124,7 +124,7 @@ test "the configuration's section is what the bundle has in it; a wrong one stop
     kernel.config = "\x01\x00\x03\x00a=b";
     defer kernel.deinit();
     try run(&kernel);
-    const image = bn.decodeImageReply(try kernel.replyTo(0)).?.image;
+    const image = bundle.decodeImageReply(try kernel.replyTo(0)).?.image;
     var files = try wire.nxbi.iterate(image);
     try testing.expectEqualStrings("a=b", (try files.next()).?.data);
     var wrong: Kernel = .{ .name = "bundlemgrd", .config = "\x02\x00\x00\x00" };

@@ -6,10 +6,10 @@
 
 const std = @import("std");
 const wire = @import("wire");
-const pf = wire.pf;
+const packages = wire.packages;
 
 /// Of a file that is copied into the bundle image: one message of packagefsd.
-const file_bytes_max = pf.read_bytes_max;
+const file_bytes_max = packages.read_bytes_max;
 /// A page of the list goes on where the last one ended; more than an image has entries.
 const pages_max = 65_536;
 
@@ -18,9 +18,9 @@ pub fn Shelf(comptime Files: type) type {
         const Self = @This();
 
         files: Files,
-        bundle_page: [pf.reply_bytes_max]u8 = undefined,
-        file_page: [pf.reply_bytes_max]u8 = undefined,
-        file: [pf.reply_bytes_max]u8 = undefined,
+        bundle_page: [packages.reply_bytes_max]u8 = undefined,
+        file_page: [packages.reply_bytes_max]u8 = undefined,
+        file: [packages.reply_bytes_max]u8 = undefined,
 
         /// How many bundles there are, each version counted; null without an image.
         pub fn count(self: *Self) ?u16 {
@@ -55,32 +55,34 @@ pub fn Shelf(comptime Files: type) type {
             }
         }
 
-        fn read(self: *Self, bundle: []const u8, file: pf.Listing.Entry) ?[]const u8 {
+        fn read(self: *Self, bundle: []const u8, file: packages.Listing.Entry) ?[]const u8 {
             if (file.size == 0) return "";
-            var text: [pf.path_bytes_max]u8 = undefined;
+            var text: [packages.path_bytes_max]u8 = undefined;
             const path = std.fmt.bufPrint(&text, "{s}/{s}", .{ bundle, file.name }) catch
                 return null;
             const found = self.ask(.{ .open = path }, .open) orelse return null;
-            const opened = pf.decodeOpen(found) orelse return null;
-            const what: pf.Read =
+            const opened = packages.decodeOpen(found) orelse return null;
+            const what: packages.Read =
                 .{ .file = opened.file, .offset = 0, .len = @intCast(file.size) };
-            const bytes = pf.decodeRead(self.ask(.{ .read = what }, .read) orelse return null);
+            const bytes = packages.decodeRead(
+                self.ask(.{ .read = what }, .read) orelse return null,
+            );
             return if (bytes != null and bytes.?.len == file.size) bytes else null;
         }
 
-        fn ask(self: *Self, request: pf.Request, op: pf.Op) ?wire.cursor.Reader {
+        fn ask(self: *Self, request: packages.Request, op: packages.Op) ?wire.cursor.Reader {
             return askFor(&self.files, request, op, &self.file);
         }
 
         /// The entries of a directory, over all pages.
         const Walk = struct {
             path: []const u8,
-            page: ?pf.Listing = null,
+            page: ?packages.Listing = null,
             pages: u32 = 0,
             /// packagefsd has answered, so far.
             is_good: bool = false,
 
-            fn next(self: *Walk, files: *Files, buffer: []u8) ?pf.Listing.Entry {
+            fn next(self: *Walk, files: *Files, buffer: []u8) ?packages.Listing.Entry {
                 while (true) {
                     const cursor = if (self.page) |*page| blk: {
                         if (page.next()) |entry| return entry;
@@ -90,23 +92,28 @@ pub fn Shelf(comptime Files: type) type {
                     self.is_good = false;
                     self.pages += 1;
                     if (self.pages > pages_max) return null;
-                    const request: pf.Request = .{ .list = .{
+                    const request: packages.Request = .{ .list = .{
                         .cursor = cursor,
-                        .limit = pf.list_entries_max,
+                        .limit = packages.list_entries_max,
                         .path = self.path,
                     } };
                     const tail = askFor(files, request, .list, buffer) orelse return null;
-                    self.page = pf.decodeList(tail) orelse return null;
+                    self.page = packages.decodeList(tail) orelse return null;
                     self.is_good = true;
                 }
             }
         };
 
-        fn askFor(files: *Files, request: pf.Request, op: pf.Op, buffer: []u8) ?wire.cursor.Reader {
-            var frame: [pf.request_bytes_max]u8 = undefined;
-            const bytes = pf.encodeRequest(&frame, request) catch return null;
+        fn askFor(
+            files: *Files,
+            request: packages.Request,
+            op: packages.Op,
+            buffer: []u8,
+        ) ?wire.cursor.Reader {
+            var frame: [packages.request_bytes_max]u8 = undefined;
+            const bytes = packages.encodeRequest(&frame, request) catch return null;
             const answer = files.call(bytes, buffer) orelse return null;
-            const reply = pf.decodeReply(answer, op) orelse return null;
+            const reply = packages.decodeReply(answer, op) orelse return null;
             return if (reply.status == .ok) reply.tail else null;
         }
     };
@@ -119,27 +126,27 @@ const FakeFiles = struct {
     is_there: bool = true,
 
     pub fn call(self: *FakeFiles, request: []const u8, reply: []u8) ?[]const u8 {
-        if (!self.is_there) return pf.encodeRefusal(reply, .list, .io) catch unreachable;
+        if (!self.is_there) return packages.encodeRefusal(reply, .list, .io) catch unreachable;
         return answer(request, reply) catch unreachable;
     }
 
     fn answer(request: []const u8, reply: []u8) ![]const u8 {
-        switch (pf.decodeRequest(request).request) {
+        switch (packages.decodeRequest(request).request) {
             .list => |list| {
                 const names: []const []const u8 =
                     if (list.path.len == 0) &.{ "a@1", "a@2" } else &.{ "big", "dir", "small" };
                 const sizes = [_]u64{ 4097, 0, 3 };
-                var page: pf.Page = try .begin(reply);
+                var page: packages.Page = try .begin(reply);
                 const is_file = list.path.len != 0 and list.cursor != 1;
                 const name = names[list.cursor];
                 try page.add(if (is_file) .file else .directory, sizes[list.cursor], &.{name});
                 return page.done(list.cursor + 1, list.cursor + 1 == names.len);
             },
             .open => |path| return if (std.mem.endsWith(u8, path, "/small"))
-                pf.encodeOpenReply(reply, 7, 3)
+                packages.encodeOpenReply(reply, 7, 3)
             else
-                pf.encodeRefusal(reply, .open, .not_found),
-            .read => return pf.encodeReadReply(reply, "abc"),
+                packages.encodeRefusal(reply, .open, .not_found),
+            .read => return packages.encodeReadReply(reply, "abc"),
             .stat => unreachable,
         }
     }

@@ -34,7 +34,7 @@ const ms = std.time.ns_per_ms;
 fn event(comptime id: u8, comptime bits: u8, comptime sender: u64) Step {
     return .{ .message = .{
         .sender = sender,
-        .type = sock.ns.event_type,
+        .type = sock.netstack.event_type,
         .payload = "NS\x01\x40" ++ [_]u8{ id, 0, 0, 0, bits },
         .wants_reply = false,
     } };
@@ -56,14 +56,14 @@ fn run(kernel: *Kernel) !void {
     try kernel.play(service.main);
 }
 
-fn count(kernel: *Kernel, op: sock.ns.Op) usize {
+fn count(kernel: *Kernel, op: sock.netstack.Op) usize {
     var list: [128]os_fake.Sent = undefined;
     return fake.asked(kernel, op, &list).len;
 }
 
 test "a node without peers answers every request with a refusal, and opens no socket" {
-    var request: [wire.ds.request_bytes_max]u8 = undefined;
-    const frame = try wire.ds.encodeRequest(&request, .bundle_list);
+    var request: [wire.front.request_bytes_max]u8 = undefined;
+    const frame = try wire.front.encodeRequest(&request, .bundle_list);
     var kernel: Kernel = .{ .name = "dsoftbusd", .routes = fake.routes, .script = &.{
         .{ .message = .{ .sender = client, .type = 3, .payload = frame } },
         .{ .message = .{ .sender = client, .payload = "nonsense" } },
@@ -71,8 +71,8 @@ test "a node without peers answers every request with a refusal, and opens no so
     } };
     defer kernel.deinit();
     try run(&kernel);
-    const fail: ?wire.ds.Status = .fail;
-    try testing.expectEqual(fail, wire.ds.decodeStatus(try kernel.replyTo(0), .bundle_list));
+    const fail: ?wire.front.Status = .fail;
+    try testing.expectEqual(fail, wire.front.decodeStatus(try kernel.replyTo(0), .bundle_list));
     try testing.expectEqual(@as(u16, 3), kernel.sentTo(os_fake.client_slot)[0].type);
     _ = try kernel.replyTo(1);
     try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot + 2).len);
@@ -204,7 +204,7 @@ test "a stranger is let in, read from, and let go when the connection fails" {
 fn late(comptime sender: u64) Step {
     return .{ .message = .{
         .sender = sender,
-        .type = sock.ns.later_type,
+        .type = sock.netstack.later_type,
         .payload = "NS\x01\x8f\x04" ++ "\xb3\xb2\xb2\x32\x00\x00\x00\x00",
         .wants_reply = false,
     } };
@@ -242,8 +242,8 @@ test "a stranger that says nothing is let go in time, and the log hears of it" {
 }
 
 test "a local request without a session is answered in the end; what is not a request at once" {
-    var request: [wire.ds.request_bytes_max]u8 = undefined;
-    const frame = try wire.ds.encodeRequest(&request, .bundle_list);
+    var request: [wire.front.request_bytes_max]u8 = undefined;
+    const frame = try wire.front.encodeRequest(&request, .bundle_list);
     var kernel = start(&.{
         .{ .message = .{ .sender = client, .type = 3, .payload = frame } },
         .{ .message = .{ .sender = client, .type = 4, .payload = "nonsense" } },
@@ -264,8 +264,8 @@ test "a local request without a session is answered in the end; what is not a re
     try testing.expectEqual(@as(u16, 3), answered.type);
     try testing.expect(answered.at_ns > 1000 * ms);
     try testing.expectEqual(
-        @as(?wire.ds.Status, .fail),
-        wire.ds.decodeStatus(try kernel.replyTo(0), .bundle_list),
+        @as(?wire.front.Status, .fail),
+        wire.front.decodeStatus(try kernel.replyTo(0), .bundle_list),
     );
     const refused = kernel.sentTo(os_fake.client_slot + 1)[0];
     try testing.expectEqual(@as(u64, 1 * ms), refused.at_ns);

@@ -101,12 +101,12 @@ pub const Edge = struct {
     }
 
     fn draw(self: *Edge) ![32]u8 {
-        var request: [wire.rn.request_bytes]u8 = undefined;
-        var drawn: [wire.rn.reply_header_bytes + 32]u8 = undefined;
+        var request: [wire.entropy.request_bytes]u8 = undefined;
+        var drawn: [wire.entropy.reply_header_bytes + 32]u8 = undefined;
         defer std.crypto.secureZero(u8, &drawn);
-        const frame = try wire.rn.encodeRequest(&request, 32);
+        const frame = try wire.entropy.encodeRequest(&request, 32);
         const bytes = try os.call(self.rngd, frame, &drawn, os.call_timeout_ns);
-        const reply = wire.rn.decodeReply(bytes) orelse return error.Unexpected;
+        const reply = wire.entropy.decodeReply(bytes) orelse return error.Unexpected;
         if (reply.status != .ok or reply.bytes.len != 32) return error.Unexpected;
         return reply.bytes[0..32].*;
     }

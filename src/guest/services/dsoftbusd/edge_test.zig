@@ -23,7 +23,7 @@ const World = struct {
         try self.edge.open(0x1234);
     }
 
-    fn asked(self: *World, op: @import("sock").ns.Op) []os_fake.Sent {
+    fn asked(self: *World, op: @import("sock").netstack.Op) []os_fake.Sent {
         return fake.asked(&self.kernel, op, &self.list);
     }
 

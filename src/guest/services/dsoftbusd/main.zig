@@ -98,11 +98,11 @@ fn tell(daemon: *Daemon, event: sock.Event) void {
 fn serveAlone(daemon: *Daemon) !void {
     while (true) {
         const message = try os.recv(os.abi.slot.server_recv, &daemon.inbox, 0);
-        var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
-        const op = switch (wire.ds.decodeRequest(message.payload)) {
-            .request => |request| wire.ds.opOf(request),
+        var buffer: [wire.front.reply_bytes_max]u8 = undefined;
+        const op = switch (wire.front.decodeRequest(message.payload)) {
+            .request => |request| wire.front.opOf(request),
             .refusal => |op| op,
         };
-        if (message.sender != 0) os.reply(message, try wire.ds.encodeReply(&buffer, op, .fail));
+        if (message.sender != 0) os.reply(message, try wire.front.encodeReply(&buffer, op, .fail));
     }
 }

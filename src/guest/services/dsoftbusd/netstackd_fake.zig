@@ -6,7 +6,7 @@ const os = @import("os");
 const os_fake = @import("os_fake");
 const sock = @import("sock");
 const wire = @import("wire");
-const ns = sock.ns;
+const netstack = sock.netstack;
 
 pub const routes: []const []const u8 = &.{ "netstackd", "rngd", "samgrd", "statefsd" };
 pub const netstackd = os_fake.route_slot;
@@ -16,11 +16,11 @@ pub const statefsd = os_fake.route_slot + 3;
 
 /// What the next answers to an operation are: a status and a tail. Without one: ok, or that there
 /// is nothing.
-pub const Chosen = struct { op: ns.Op, status: ns.Status = .ok, tail: []const u8 = "" };
+pub const Chosen = struct { op: netstack.Op, status: netstack.Status = .ok, tail: []const u8 = "" };
 pub var chosen: []const Chosen = &.{};
 /// What rngd gives.
 pub var entropy: []const u8 = "e" ** 32;
-pub var entropy_status: wire.rn.Status = .ok;
+pub var entropy_status: wire.entropy.Status = .ok;
 
 var reply: [512]u8 = undefined;
 var next_id: u32 = 0;
@@ -35,12 +35,12 @@ pub fn reset() void {
 pub fn answer(_: *os_fake.Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     if (slot == rngd) {
         // The buffer takes more than a test has rngd give.
-        return wire.rn.encodeReply(&reply, entropy_status, entropy) catch unreachable;
+        return wire.entropy.encodeReply(&reply, entropy_status, entropy) catch unreachable;
     }
     if (slot != netstackd) return null;
-    const op: ns.Op = @enumFromInt(request[3]);
-    @memcpy(reply[0..3], ns.magic);
-    reply[3] = request[3] | ns.reply_bit;
+    const op: netstack.Op = @enumFromInt(request[3]);
+    @memcpy(reply[0..3], netstack.magic);
+    reply[3] = request[3] | netstack.reply_bit;
     if (chosen.len > 0 and chosen[0].op == op) {
         defer chosen = chosen[1..];
         return finish(chosen[0].status, chosen[0].tail);
@@ -57,14 +57,14 @@ pub fn answer(_: *os_fake.Kernel, slot: os.Slot, request: []const u8) ?[]const u
     };
 }
 
-fn finish(status: ns.Status, tail: []const u8) []const u8 {
+fn finish(status: netstack.Status, tail: []const u8) []const u8 {
     reply[4] = @intFromEnum(status);
     @memcpy(reply[5..][0..tail.len], tail);
     return reply[0 .. 5 + tail.len];
 }
 
 /// The requests of one operation, in order.
-pub fn asked(kernel: *os_fake.Kernel, op: ns.Op, into: []os_fake.Sent) []os_fake.Sent {
+pub fn asked(kernel: *os_fake.Kernel, op: netstack.Op, into: []os_fake.Sent) []os_fake.Sent {
     var count: usize = 0;
     for (kernel.sentTo(netstackd)) |each| {
         if (each.bytes[3] != @intFromEnum(op)) continue;

@@ -327,7 +327,7 @@ test "a registry that begins anew learns from init who runs" {
     try follow(&kernel, "samgrd", &services, .{});
     const sent = kernel.sentTo(71);
     try testing.expectEqual(@as(usize, 1), sent.len);
-    const registered = wire.sm.decodeRequest(sent[0].bytes).request.register;
+    const registered = wire.samgr.decodeRequest(sent[0].bytes).request.register;
     try testing.expectEqualStrings("logd", registered.name);
     try testing.expectEqual(slot.server_send, registered.slots.send);
 }

@@ -123,8 +123,8 @@ pub const Server = struct {
     fn introduce(self: *const Server, samgrd: *const spawn.Service) void {
         for (self.services) |*service| {
             if (service.pid == 0 or service == samgrd) continue;
-            var buffer: [wire.sm.request_bytes_max]u8 = undefined;
-            const frame = wire.sm.encodeRequest(&buffer, .{ .register = .{
+            var buffer: [wire.samgr.request_bytes_max]u8 = undefined;
+            const frame = wire.samgr.encodeRequest(&buffer, .{ .register = .{
                 .name = service.name,
                 .slots = .{ .send = os.abi.slot.server_send, .recv = os.abi.slot.server_recv },
             } }) catch continue; // a longer name was never registered either

@@ -9,7 +9,7 @@
 
 const std = @import("std");
 const audit = @import("contract").audit;
-const lo = @import("wire").lo;
+const log = @import("wire").log;
 const tally = @import("tally");
 const fields = @import("fields.zig");
 const Limiter = @import("limiter.zig").Limiter;
@@ -17,7 +17,7 @@ const Ring = @import("ring.zig").Ring;
 const rooms = @import("rooms.zig");
 const Room = rooms.Room;
 
-pub const reply_bytes_max = lo.reply_bytes_max;
+pub const reply_bytes_max = log.reply_bytes_max;
 pub const never: u64 = tally.never;
 
 /// Strangers that are told apart; the others of an interval are counted together.
@@ -30,7 +30,7 @@ pub const Sender = struct { id: u64, is_waiting: bool = true };
 /// Who refused whom.
 const Refused = struct {
     sender: u64,
-    source: Padded(lo.source_bytes_max),
+    source: Padded(log.source_bytes_max),
     scope: Padded(scope_bytes_max),
 };
 
@@ -56,7 +56,7 @@ pub const Log = struct {
         out: *[reply_bytes_max]u8,
     ) []const u8 {
         self.tick(now_ns);
-        return switch (lo.decodeRequest(frame)) {
+        return switch (log.decodeRequest(frame)) {
             .refusal => |refusal| status(out, refusal.header, refusal.status),
             .request => |request| switch (request.body) {
                 .append => |record| self.append(request.header, record, sender, now_ns, out),
@@ -69,8 +69,8 @@ pub const Log = struct {
 
     fn append(
         self: *Log,
-        header: lo.Header,
-        record: lo.Append,
+        header: log.Header,
+        record: log.Append,
         sender: Sender,
         now_ns: u64,
         out: []u8,
@@ -89,8 +89,8 @@ pub const Log = struct {
     /// of it, and refusals are counted instead.
     fn take(
         self: *Log,
-        header: lo.Header,
-        wanted: lo.Note,
+        header: log.Header,
+        wanted: log.Note,
         sender: Sender,
         now_ns: u64,
         out: []u8,
@@ -121,9 +121,9 @@ pub const Log = struct {
 
     fn keep(
         self: *Log,
-        header: lo.Header,
+        header: log.Header,
         room: Room,
-        record: lo.Append,
+        record: log.Append,
         service: u64,
         source: []const u8,
         now_ns: u64,
@@ -132,8 +132,8 @@ pub const Log = struct {
         return self.acknowledge(header, self.put(room, record, service, source, now_ns), out);
     }
 
-    fn acknowledge(self: *const Log, header: lo.Header, id: u64, out: []u8) ![]const u8 {
-        var writer = try lo.startReply(out, header, .ok);
+    fn acknowledge(self: *const Log, header: log.Header, id: u64, out: []u8) ![]const u8 {
+        var writer = try log.startReply(out, header, .ok);
         try writer.int(u64, id);
         try writer.int(u64, self.rooms.dropped());
         return writer.done();
@@ -142,7 +142,7 @@ pub const Log = struct {
     fn put(
         self: *Log,
         room: Room,
-        record: lo.Append,
+        record: log.Append,
         service: u64,
         source: []const u8,
         now_ns: u64,
@@ -202,7 +202,7 @@ pub const Log = struct {
     ) void {
         var text: [message_bytes_max]u8 = undefined;
         const message = std.fmt.bufPrint(&text, format, values) catch unreachable;
-        const record: lo.Append = .{ .level = .warn, .scope = "logd", .message = message };
+        const record: log.Append = .{ .level = .warn, .scope = "logd", .message = message };
         _ = self.put(room, record, self.own_id, "", now_ns);
     }
 
@@ -212,8 +212,8 @@ pub const Log = struct {
     }
 
     /// The oldest records from `since_ns` on that fit whole; the caller asks on from the last.
-    fn query(self: *const Log, header: lo.Header, wanted: lo.Query, out: []u8) ![]const u8 {
-        var writer = try lo.startReply(out, header, .ok);
+    fn query(self: *const Log, header: log.Header, wanted: log.Query, out: []u8) ![]const u8 {
+        var writer = try log.startReply(out, header, .ok);
         try writer.int(u64, self.rooms.total);
         try writer.int(u64, self.rooms.dropped());
         const count_at = writer.len;
@@ -224,7 +224,7 @@ pub const Log = struct {
         while (count < wanted.max) {
             const record = each.next() orelse break;
             if (record.time_ns < wanted.since_ns) continue;
-            lo.putRecord(&writer, record) catch break;
+            log.putRecord(&writer, record) catch break;
             count += 1;
         }
         std.mem.writeInt(u16, out[count_at..][0..2], count, .little);
@@ -232,10 +232,10 @@ pub const Log = struct {
     }
 
     /// Counts and uses are of all rooms together, the caps those of the plain one.
-    fn stats(self: *const Log, header: lo.Header, out: []u8) ![]const u8 {
+    fn stats(self: *const Log, header: log.Header, out: []u8) ![]const u8 {
         const use = self.rooms.use();
-        var writer = try lo.startReply(out, header, .ok);
-        try lo.putStats(&writer, .{
+        var writer = try log.startReply(out, header, .ok);
+        try log.putStats(&writer, .{
             .total = self.rooms.total,
             .dropped = self.rooms.dropped(),
             .records_cap = Ring.records_max,
@@ -250,8 +250,8 @@ pub const Log = struct {
 /// The longest is of a source of 64 bytes.
 const message_bytes_max = 112;
 
-fn status(out: []u8, header: lo.Header, value: lo.Status) []const u8 {
-    const writer = lo.startReply(out, header, value) catch unreachable; // 13 bytes at most.
+fn status(out: []u8, header: log.Header, value: log.Status) []const u8 {
+    const writer = log.startReply(out, header, value) catch unreachable; // 13 bytes at most.
     return writer.done();
 }
 

@@ -1,7 +1,7 @@
 //! The log's answers: what is kept and where, what is refused, and that nothing is lost unsaid.
 
 const std = @import("std");
-const lo = @import("wire").lo;
+const log_frames = @import("wire").log;
 const tally = @import("tally");
 const core = @import("core.zig");
 
@@ -12,33 +12,37 @@ const own = 0x10;
 
 const Fixture = struct {
     log: core.Log = .{ .own_id = own },
-    request: [lo.append_bytes_max]u8 = undefined,
+    request: [log_frames.append_bytes_max]u8 = undefined,
     reply: [core.reply_bytes_max]u8 = undefined,
 
-    fn ask(self: *Fixture, sender: u64, now_ns: u64, body: lo.Body) ![]const u8 {
-        const frame = try lo.encodeRequest(&self.request, 7, body);
+    fn ask(self: *Fixture, sender: u64, now_ns: u64, body: log_frames.Body) ![]const u8 {
+        const frame = try log_frames.encodeRequest(&self.request, 7, body);
         return self.log.handle(frame, .{ .id = sender }, now_ns, &self.reply);
     }
 
     fn say(self: *Fixture, sender: u64, now_ns: u64, message: []const u8) !?u64 {
-        const body: lo.Body = .{ .append = .{ .level = .info, .scope = "s", .message = message } };
-        return lo.decodeAppendReply(try self.ask(sender, now_ns, body), 7);
+        const body: log_frames.Body = .{
+            .append = .{ .level = .info, .scope = "s", .message = message },
+        };
+        return log_frames.decodeAppendReply(try self.ask(sender, now_ns, body), 7);
     }
 
     /// Without waiting for an answer.
     fn shout(self: *Fixture, sender: u64, now_ns: u64) !void {
-        const body: lo.Body = .{ .append = .{ .level = .info, .scope = "s", .message = "x" } };
-        const frame = try lo.encodeRequest(&self.request, null, body);
+        const body: log_frames.Body = .{
+            .append = .{ .level = .info, .scope = "s", .message = "x" },
+        };
+        const frame = try log_frames.encodeRequest(&self.request, null, body);
         _ = self.log.handle(frame, .{ .id = sender, .is_waiting = false }, now_ns, &self.reply);
     }
 
-    fn read(self: *Fixture, since_ns: u64, max: u16) !lo.RecordIterator {
-        const body: lo.Body = .{ .query = .{ .since_ns = since_ns, .max = max } };
-        return lo.decodeQueryReply(try self.ask(alice, 0, body), 7) orelse error.Refused;
+    fn read(self: *Fixture, since_ns: u64, max: u16) !log_frames.RecordIterator {
+        const body: log_frames.Body = .{ .query = .{ .since_ns = since_ns, .max = max } };
+        return log_frames.decodeQueryReply(try self.ask(alice, 0, body), 7) orelse error.Refused;
     }
 };
 
-fn statusOf(reply: []const u8) lo.Status {
+fn statusOf(reply: []const u8) log_frames.Status {
     return @enumFromInt(reply[4]);
 }
 
@@ -53,7 +57,7 @@ test "what was appended comes back, with the sender the kernel named" {
     try testing.expectEqual(@as(u64, alice), one.service);
     try testing.expectEqual(@as(u64, 100), one.time_ns);
     try testing.expectEqual(@as(u64, 0xB), (try all.next()).?.service);
-    try testing.expectEqual(@as(?lo.Record, null), try all.next());
+    try testing.expectEqual(@as(?log_frames.Record, null), try all.next());
     var later = try it.read(101, 10);
     try testing.expectEqualStrings("two", (try later.next()).?.message);
     const few = try it.read(0, 1);
@@ -74,22 +78,25 @@ test "long text is stored cut, an identity claim is refused even where it would 
     try testing.expectEqual(@as(usize, 32), record.scope.len);
     try testing.expectEqual(@as(usize, 160), record.message.len);
     try testing.expectEqual(@as(usize, 128), record.fields.len);
-    const spoof: lo.Append = .{
+    const spoof: log_frames.Append = .{
         .level = .info,
         .scope = "s",
         .message = "m",
         .fields = "f" ** 200 ++ "\nservice_id=0x1\n",
     };
     const refused = try it.ask(alice, 1, .{ .append = spoof });
-    try testing.expectEqual(lo.Status.invalid, statusOf(refused));
+    try testing.expectEqual(log_frames.Status.invalid, statusOf(refused));
     try testing.expectEqual(@as(u64, 1), it.log.rooms.total);
 }
 
 test "a sender over its rate is refused, others are not" {
     var it: Fixture = .{};
     for (0..24) |_| try testing.expect(try it.say(alice, second, "x") != null);
-    const body: lo.Body = .{ .append = .{ .level = .info, .scope = "s", .message = "x" } };
-    try testing.expectEqual(lo.Status.rate_limited, statusOf(try it.ask(alice, second, body)));
+    const body: log_frames.Body = .{ .append = .{ .level = .info, .scope = "s", .message = "x" } };
+    try testing.expectEqual(
+        log_frames.Status.rate_limited,
+        statusOf(try it.ask(alice, second, body)),
+    );
     try testing.expect(try it.say(0xB, second, "x") != null);
     try testing.expect(try it.say(alice, 2 * second, "x") != null);
 }
@@ -110,7 +117,7 @@ test "what senders were not told is told in the log, once a second, with all of 
     try testing.expectEqualStrings("audit limited=7", record.message);
     try testing.expectEqualStrings("logd", record.scope);
     try testing.expectEqual(@as(u64, own), record.service);
-    try testing.expectEqual(lo.Level.warn, record.level);
+    try testing.expectEqual(log_frames.Level.warn, record.level);
     // Only a source that is refused again is reported again; a caller that waits has its answer.
     for (0..25) |_| try it.shout(alice, 3 * second);
     for (0..30) |_| _ = try it.say(0xB, 3 * second, "x");
@@ -125,14 +132,14 @@ test "senders that find no place are counted like those that are too fast" {
     for (0..64) |sender| try it.shout(sender, second);
     for (0..3) |_| try it.shout(99, second);
     try testing.expectEqual(@as(u64, 3), it.log.untold);
-    try testing.expectEqual(lo.Status.over_limit, statusOf(&it.reply));
+    try testing.expectEqual(log_frames.Status.over_limit, statusOf(&it.reply));
 }
 
 test "a query reply stays within its bound and stops at a whole record" {
     var it: Fixture = .{};
     for (0..20) |i| _ = try it.say(alice, i, "m" ** 160);
     var part = try it.read(0, 100);
-    const fitting = (core.reply_bytes_max - 31) / (lo.Record.fixed_bytes + 161);
+    const fitting = (core.reply_bytes_max - 31) / (log_frames.Record.fixed_bytes + 161);
     try testing.expectEqual(@as(u16, fitting), part.left);
     var last: u64 = 0;
     while (try part.next()) |record| last = record.id;
@@ -158,7 +165,7 @@ fn refuse(it: *Fixture, source: []const u8, now_ns: u64) !u64 {
         .source = source,
         .append = .{ .level = .warn, .scope = "dsoftbusd", .message = "audit refused a frame" },
     } });
-    return lo.decodeNoteReply(frame, 7) orelse error.Refused;
+    return log_frames.decodeNoteReply(frame, 7) orelse error.Refused;
 }
 
 fn change(it: *Fixture, source: []const u8, now_ns: u64, message: []const u8) !u64 {
@@ -167,7 +174,7 @@ fn change(it: *Fixture, source: []const u8, now_ns: u64, message: []const u8) !u
         .source = source,
         .append = .{ .level = .info, .scope = "dsoftbusd", .message = message },
     } });
-    return lo.decodeNoteReply(frame, 7) orelse error.Refused;
+    return log_frames.decodeNoteReply(frame, 7) orelse error.Refused;
 }
 
 /// All records there are, asked for page by page as a reader does; counts those with this text.
@@ -256,7 +263,7 @@ test "what was appended is kept or dropped, in whichever room" {
         var name: [16]u8 = undefined;
         _ = try refuse(&it, try std.fmt.bufPrint(&name, "{d}", .{number}), number * second);
         const reply = try it.ask(alice, number * second, .stats);
-        var tail = lo.replyTail(reply, .{ .op = .stats, .nonce = 7 }).?;
+        var tail = log_frames.replyTail(reply, .{ .op = .stats, .nonce = 7 }).?;
         const total = try tail.int(u64);
         const dropped = try tail.int(u64);
         _ = try tail.int(u64);
@@ -266,19 +273,19 @@ test "what was appended is kept or dropped, in whichever room" {
 
 test "a note in the plain room is an append, and none may claim an identity" {
     var it: Fixture = .{};
-    const note: lo.Note = .{
+    const note: log_frames.Note = .{
         .room = .plain,
         .source = "",
         .append = .{ .level = .info, .scope = "s", .message = "x" },
     };
     for (0..24) |_| _ = try it.ask(alice, 5, .{ .note = note });
     const limited = try it.ask(alice, 5, .{ .note = note });
-    try testing.expectEqual(lo.Status.rate_limited, statusOf(limited));
-    for ([_]lo.Room{ .plain, .audit, .refusal }) |room| {
+    try testing.expectEqual(log_frames.Status.rate_limited, statusOf(limited));
+    for ([_]log_frames.Room{ .plain, .audit, .refusal }) |room| {
         var spoof = note;
         spoof.room = room;
         spoof.append.fields = "service_id=1";
         const refused = try it.ask(0xB, 5, .{ .note = spoof });
-        try testing.expectEqual(lo.Status.invalid, statusOf(refused));
+        try testing.expectEqual(log_frames.Status.invalid, statusOf(refused));
     }
 }

@@ -2,14 +2,14 @@
 
 const std = @import("std");
 const os_fake = @import("os_fake");
-const lo = @import("wire").lo;
+const log = @import("wire").log;
 const service = @import("main.zig");
 const testing = std.testing;
 
 const alice = 0xA;
 
-fn note(buffer: []u8, room: lo.Room) []const u8 {
-    return lo.encodeRequest(buffer, 5, .{ .note = .{
+fn note(buffer: []u8, room: log.Room) []const u8 {
+    return log.encodeRequest(buffer, 5, .{ .note = .{
         .room = room,
         .source = "peer",
         .append = .{ .level = .warn, .scope = "s", .message = "m" },
@@ -17,7 +17,7 @@ fn note(buffer: []u8, room: lo.Room) []const u8 {
 }
 
 fn query(buffer: []u8) []const u8 {
-    return lo.encodeRequest(buffer, 6, .{ .query = .{ .since_ns = 0, .max = 9 } }) catch
+    return log.encodeRequest(buffer, 6, .{ .query = .{ .since_ns = 0, .max = 9 } }) catch
         unreachable;
 }
 
@@ -32,7 +32,7 @@ test "a record has the kernel's word for its sender, and the time at which it ca
     defer kernel.deinit();
     try kernel.play(service.main);
     try testing.expectEqualStrings("logd: not registered: Denied\nlogd: ready\n", kernel.said());
-    const answer = lo.decodeQueryReply(try kernel.replyTo(2), 6).?;
+    const answer = log.decodeQueryReply(try kernel.replyTo(2), 6).?;
     try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot).len);
     var records = answer;
     const record = (try records.next()).?;
@@ -54,7 +54,7 @@ test "refusals of a source are counted, and the number becomes a record in time"
     } };
     defer kernel.deinit();
     try kernel.play(service.main);
-    var records = lo.decodeQueryReply(try kernel.replyTo(3), 6).?;
+    var records = log.decodeQueryReply(try kernel.replyTo(3), 6).?;
     const first = (try records.next()).?;
     try testing.expectEqual(@as(u64, 1_000_000), first.time_ns);
     const counted = (try records.next()).?;
@@ -70,7 +70,7 @@ test "the longest scopes are kept apart, and reported whole" {
     var refusals: [2][]const u8 = undefined;
     const scopes = [_][]const u8{ "s" ** 32, "s" ** 31 ++ "t" };
     for (scopes, &refusals, buffers[0..2]) |scope, *refusal, *buffer| {
-        refusal.* = try lo.encodeRequest(buffer, 5, .{ .note = .{
+        refusal.* = try log.encodeRequest(buffer, 5, .{ .note = .{
             .room = .refusal,
             .source = "peer",
             .append = .{ .level = .warn, .scope = scope, .message = "m" },
@@ -85,7 +85,7 @@ test "the longest scopes are kept apart, and reported whole" {
     } };
     defer kernel.deinit();
     try kernel.play(service.main);
-    var records = lo.decodeQueryReply(try kernel.replyTo(3), 6).?;
+    var records = log.decodeQueryReply(try kernel.replyTo(3), 6).?;
     try testing.expectEqualStrings(scopes[0], (try records.next()).?.scope);
     try testing.expectEqualStrings(scopes[1], (try records.next()).?.scope);
     try testing.expectEqualStrings(scopes[1], (try records.next()).?.scope); // their number

@@ -1,7 +1,7 @@
 //! The newest records, in bounded memory: a ring of heads and a ring of their text.
 
 const std = @import("std");
-const lo = @import("wire").lo;
+const log = @import("wire").log;
 
 const scope_stored_max = 32;
 const message_stored_max = 160;
@@ -17,13 +17,13 @@ pub const Head = struct {
     id: u64,
     time_ns: u64,
     service: u64,
-    level: lo.Level,
+    level: log.Level,
     scope_len: u8,
     message_len: u8,
     fields_len: u8,
 
     /// Of a record whose text is cut to what is stored.
-    pub fn of(append: lo.Append, stamp: Stamp) Head {
+    pub fn of(append: log.Append, stamp: Stamp) Head {
         return .{
             .id = stamp.id,
             .time_ns = stamp.time_ns,
@@ -39,7 +39,7 @@ pub const Head = struct {
         return @as(usize, self.scope_len) + self.message_len + self.fields_len;
     }
 
-    pub fn putTexts(self: Head, append: lo.Append, text: *Text) void {
+    pub fn putTexts(self: Head, append: log.Append, text: *Text) void {
         var at: usize = 0;
         for (self.parts(append)) |part| {
             @memcpy(text[at..][0..part.len], part);
@@ -47,7 +47,7 @@ pub const Head = struct {
         }
     }
 
-    fn parts(self: Head, append: lo.Append) [3][]const u8 {
+    fn parts(self: Head, append: log.Append) [3][]const u8 {
         return .{
             append.scope[0..self.scope_len],
             append.message[0..self.message_len],
@@ -56,7 +56,7 @@ pub const Head = struct {
     }
 
     /// It borrows from `text`.
-    pub fn record(self: Head, text: *const Text) lo.Record {
+    pub fn record(self: Head, text: *const Text) log.Record {
         const fields_at = @as(usize, self.scope_len) + self.message_len;
         return .{
             .id = self.id,
@@ -84,7 +84,7 @@ pub const Ring = struct {
     /// How many records have made room for newer ones.
     dropped: u64 = 0,
 
-    pub fn append(self: *Ring, record: lo.Append, stamp: Stamp) void {
+    pub fn append(self: *Ring, record: log.Append, stamp: Stamp) void {
         const head: Head = .of(record, stamp);
         const needed = head.textLen();
         while (self.count == records_max or bytes_max - self.bytes_used < needed) self.drop();
@@ -116,7 +116,7 @@ pub const Ring = struct {
         text_at: usize,
 
         /// Oldest first. The record borrows from `text`.
-        pub fn next(self: *Iterator, text: *Text) ?lo.Record {
+        pub fn next(self: *Iterator, text: *Text) ?log.Record {
             const ring = self.ring;
             if (self.index == ring.count) return null;
             const head = ring.heads[(ring.oldest + self.index) % records_max];

@@ -1,7 +1,7 @@
 //! All records, in rooms that displace nothing of each other, with ids that count over all of them.
 
 const std = @import("std");
-const lo = @import("wire").lo;
+const log = @import("wire").log;
 const Ring = @import("ring.zig").Ring;
 const Shelf = @import("shelf.zig").Shelf;
 const ring = @import("ring.zig");
@@ -27,7 +27,7 @@ pub const Rooms = struct {
     pub fn append(
         self: *Rooms,
         room: Room,
-        record: lo.Append,
+        record: log.Append,
         service: u64,
         source: []const u8,
         now_ns: u64,
@@ -83,11 +83,11 @@ pub const Iterator = struct {
     refusal: Shelf(refusals_max).Iterator,
     loss: Shelf(losses_max).Iterator,
     /// The next of each room.
-    heads: std.EnumArray(Room, ?lo.Record) = .initFill(null),
+    heads: std.EnumArray(Room, ?log.Record) = .initFill(null),
     text: ring.Text = undefined,
     current: ring.Text = undefined,
 
-    pub fn next(self: *Iterator) ?lo.Record {
+    pub fn next(self: *Iterator) ?log.Record {
         var first: ?Room = null;
         for (std.enums.values(Room)) |room| {
             const head = self.heads.get(room) orelse continue;

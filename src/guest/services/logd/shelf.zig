@@ -5,7 +5,7 @@
 //! displaces its own records, and others keep at least their part.
 
 const std = @import("std");
-const lo = @import("wire").lo;
+const log = @import("wire").log;
 const ring = @import("ring.zig");
 const Head = ring.Head;
 
@@ -26,7 +26,7 @@ pub fn Shelf(comptime places: usize) type {
         }
 
         /// `source`: a digest of whom the record is about.
-        pub fn append(self: *Self, record: lo.Append, head: ring.Stamp, source: u64) void {
+        pub fn append(self: *Self, record: log.Append, head: ring.Stamp, source: u64) void {
             const place = if (self.count < places) self.count else self.drop();
             const kept = &self.all[place];
             kept.source = source;
@@ -87,7 +87,7 @@ pub fn Shelf(comptime places: usize) type {
             index: usize = 0,
 
             /// Oldest first. The record borrows from the shelf.
-            pub fn next(self: *Iterator, _: *ring.Text) ?lo.Record {
+            pub fn next(self: *Iterator, _: *ring.Text) ?log.Record {
                 if (self.index == self.shelf.count) return null;
                 const kept = &self.shelf.all[self.shelf.order[self.index]];
                 self.index += 1;
@@ -134,7 +134,7 @@ fn Counts(comptime Key: type, comptime most: usize) type {
 const testing = std.testing;
 
 fn put(shelf: anytype, id: u64, service: u64, source: u64) void {
-    const record: lo.Append = .{ .level = .info, .scope = "s", .message = "m", .fields = "f" };
+    const record: log.Append = .{ .level = .info, .scope = "s", .message = "m", .fields = "f" };
     shelf.append(record, .{ .id = id, .time_ns = id, .service = service }, source);
 }
 
@@ -142,7 +142,7 @@ fn expectIds(shelf: anytype, expected: []const u64) !void {
     var text: ring.Text = undefined;
     var each = shelf.iterate();
     for (expected) |id| try testing.expectEqual(id, each.next(&text).?.id);
-    try testing.expectEqual(@as(?lo.Record, null), each.next(&text));
+    try testing.expectEqual(@as(?log.Record, null), each.next(&text));
 }
 
 test "a source that floods displaces its own records" {

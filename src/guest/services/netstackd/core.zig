@@ -6,17 +6,22 @@
 
 const std = @import("std");
 const net = @import("net");
-const ns = @import("ns");
+const netstack = @import("netstack");
 const handles = @import("handles.zig");
 const request_module = @import("request.zig");
 const sockets = @import("sockets.zig");
 const address = net.address;
 const Request = request_module.Request;
 
-pub const event_type = ns.event_type;
+pub const event_type = netstack.event_type;
 
-pub const Ping = struct { token: u16, reply_to: u32, sequence: u16, nonce: ?[ns.nonce_bytes]u8 };
-pub const Notice = struct { watcher: u32, frame: [ns.event_bytes]u8, id: u32, events: u8 };
+pub const Ping = struct {
+    token: u16,
+    reply_to: u32,
+    sequence: u16,
+    nonce: ?[netstack.nonce_bytes]u8,
+};
+pub const Notice = struct { watcher: u32, frame: [netstack.event_bytes]u8, id: u32, events: u8 };
 
 /// Who asks, and what came along.
 pub const Caller = struct {
@@ -34,7 +39,7 @@ pub const Outcome = union(enum) {
     /// The caller's capability was kept; an answer (or an event) comes later.
     kept,
     /// The caller's capability is a watcher of nothing: send it this, and close it.
-    no_socket_to_watch: [ns.event_bytes]u8,
+    no_socket_to_watch: [netstack.event_bytes]u8,
     /// Nobody to answer.
     nothing,
 };
@@ -50,7 +55,7 @@ pub const Server = struct {
     released: [2 * handles.handles_max]u32,
     released_count: usize,
     taken_count: usize,
-    frame: [ns.frame_bytes_max]u8,
+    frame: [netstack.frame_bytes_max]u8,
 
     pub fn init(self: *Server) void {
         self.is_up = false;
@@ -112,8 +117,8 @@ pub const Server = struct {
         self: *Server,
         caller: Caller,
         op: u8,
-        nonce: ?[ns.nonce_bytes]u8,
-        status: ns.Status,
+        nonce: ?[netstack.nonce_bytes]u8,
+        status: netstack.Status,
         tail_len: usize,
     ) Outcome {
         if (caller.moved == null) return .nothing;
@@ -123,24 +128,24 @@ pub const Server = struct {
     fn seal(
         self: *Server,
         op: u8,
-        nonce: ?[ns.nonce_bytes]u8,
-        status: ns.Status,
+        nonce: ?[netstack.nonce_bytes]u8,
+        status: netstack.Status,
         tail_len: usize,
     ) []const u8 {
-        @memcpy(self.frame[0..3], ns.magic);
-        self.frame[3] = op | ns.reply_bit;
+        @memcpy(self.frame[0..3], netstack.magic);
+        self.frame[3] = op | netstack.reply_bit;
         self.frame[4] = @intFromEnum(status);
         var len: usize = 5 + if (status == .ok) tail_len else 0;
         if (nonce) |bytes| {
-            self.frame[len..][0..ns.nonce_bytes].* = bytes;
-            len += ns.nonce_bytes;
+            self.frame[len..][0..netstack.nonce_bytes].* = bytes;
+            len += netstack.nonce_bytes;
         }
         return self.frame[0..len];
     }
 
     fn ping(self: *Server, request: Request, caller: Caller, now: u64) Outcome {
         const what = request.body.icmp_ping;
-        const op = @intFromEnum(ns.Op.icmp_ping);
+        const op = @intFromEnum(netstack.Op.icmp_ping);
         const place = for (&self.pings) |*place| {
             if (place.* == null) break place;
         } else return self.finish(caller, op, request.nonce, .would_block, 0);
@@ -162,7 +167,7 @@ pub const Server = struct {
     /// the place of the first, which is never answered.
     fn readLater(self: *Server, request: Request, caller: Caller) Outcome {
         const what = request.body.read_later;
-        const op = @intFromEnum(ns.Op.read_later);
+        const op = @intFromEnum(netstack.Op.read_later);
         var tail_len: usize = 0;
         const status = sockets.read(self, what.id, what.max, caller.service, &tail_len);
         if (status != .would_block)
@@ -186,7 +191,7 @@ pub const Server = struct {
             const status = sockets.read(self, @intCast(id), reader.max, found.owner, &tail_len);
             if (status == .would_block) continue;
             found.reader = null;
-            const op = @intFromEnum(ns.Op.read_later);
+            const op = @intFromEnum(netstack.Op.read_later);
             const frame = self.seal(op, reader.nonce, status, tail_len);
             return .{ .reply_to = reader.reply_to, .sequence = reader.sequence, .frame = frame };
         }
@@ -198,14 +203,14 @@ pub const Server = struct {
     /// The answer to a ping that has ended.
     pub fn nextPingReply(self: *Server) ?LateReply {
         if (!self.is_up) return null;
-        const op = @intFromEnum(ns.Op.icmp_ping);
+        const op = @intFromEnum(netstack.Op.icmp_ping);
         while (self.stack.pings.nextDone()) |done| for (&self.pings) |*place| {
             const waiting = place.* orelse continue;
             if (waiting.token != done.token) continue;
             place.* = null;
             const ms = (done.rtt_ns orelse 0) / std.time.ns_per_ms;
             std.mem.writeInt(u16, self.frame[5..7], std.math.lossyCast(u16, ms), .little);
-            const status: ns.Status = if (done.rtt_ns == null) .timed_out else .ok;
+            const status: netstack.Status = if (done.rtt_ns == null) .timed_out else .ok;
             const frame = self.seal(op, waiting.nonce, status, 2);
             return .{ .reply_to = waiting.reply_to, .sequence = waiting.sequence, .frame = frame };
         };
@@ -215,7 +220,7 @@ pub const Server = struct {
     fn watch(self: *Server, id: u32, caller: Caller) Outcome {
         const watcher = caller.moved orelse return .nothing;
         const found = self.table.find(id, caller.service) orelse {
-            return .{ .no_socket_to_watch = ns.encodeEvent(id, .{ .invalid = true }) };
+            return .{ .no_socket_to_watch = netstack.encodeEvent(id, .{ .invalid = true }) };
         };
         self.release(found.watcher);
         found.watcher = watcher;
@@ -256,7 +261,7 @@ pub const Server = struct {
             const watcher = entry.watcher orelse continue;
             if (entry.owed == 0) continue;
             const id: u32 = @intCast(index + 1);
-            const frame = ns.encodeEvent(id, @bitCast(entry.owed));
+            const frame = netstack.encodeEvent(id, @bitCast(entry.owed));
             return .{ .watcher = watcher, .frame = frame, .id = id, .events = entry.owed };
         }
         return null;

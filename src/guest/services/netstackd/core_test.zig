@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const net = @import("net");
-const ns = @import("ns");
+const netstack = @import("netstack");
 const core = @import("core.zig");
 const handles = @import("handles.zig");
 const expect = std.testing.expect;
@@ -66,14 +66,14 @@ const World = struct {
         };
         const outcome = world.servers[side].handle(frame, caller, world.now);
         const reply = outcome.reply;
-        try expectEqualSlices(u8, ns.magic, reply[0..3]);
-        try expectEqual(frame[3] | ns.reply_bit, reply[3]);
+        try expectEqualSlices(u8, netstack.magic, reply[0..3]);
+        try expectEqual(frame[3] | netstack.reply_bit, reply[3]);
         return .{ .status = @enumFromInt(reply[4]), .tail = reply[5..] };
     }
 
     fn open(world: *World, side: usize, client: u64, frame: []const u8) !u32 {
         const reply = try world.ask(side, client, frame);
-        try expectEqual(ns.Status.ok, reply.status);
+        try expectEqual(netstack.Status.ok, reply.status);
         return std.mem.readInt(u32, reply.tail[0..4], .little);
     }
 
@@ -94,7 +94,7 @@ const World = struct {
     }
 };
 
-const Reply = struct { status: ns.Status, tail: []const u8 };
+const Reply = struct { status: netstack.Status, tail: []const u8 };
 
 const Frame = struct {
     buffer: [64]u8 = undefined,
@@ -117,11 +117,11 @@ const bind_9 = "NS\x01\x06\x09\x00";
 const connect_b_7 = "NS\x01\x03\x0a\x2a\x00\x0b\x07\x00";
 const read_all = "\xff\xff";
 
-const readable = (ns.Events{ .readable = true }).bits();
-const writable = (ns.Events{ .writable = true }).bits();
-const peer_closed = (ns.Events{ .peer_closed = true }).bits();
-const failed = (ns.Events{ .failed = true }).bits();
-const connected = (ns.Events{ .connected = true }).bits();
+const readable = (netstack.Events{ .readable = true }).bits();
+const writable = (netstack.Events{ .writable = true }).bits();
+const peer_closed = (netstack.Events{ .peer_closed = true }).bits();
+const failed = (netstack.Events{ .failed = true }).bits();
+const connected = (netstack.Events{ .connected = true }).bits();
 
 test "a conversation, with its events as edges" {
     const world = try World.create();
@@ -152,7 +152,7 @@ test "a conversation, with its events as edges" {
     const got = try world.ask(1, alice, withId(4, @intCast(b), read_all).bytes());
     try expectEqualSlices(u8, "\x04\x00abcd", got.tail);
     const none = try world.ask(1, alice, withId(4, @intCast(b), read_all).bytes());
-    try expectEqual(ns.Status.would_block, none.status);
+    try expectEqual(netstack.Status.would_block, none.status);
     try expectEqual(@as(u8, 0), world.events(1, b));
     _ = try world.ask(0, alice, withId(11, @intCast(a), "").bytes());
     try expectEqual(@as(?u32, watcher_slot), world.servers[0].nextReleased());
@@ -161,7 +161,7 @@ test "a conversation, with its events as edges" {
     const end = try world.ask(1, alice, withId(4, @intCast(b), read_all).bytes());
     try expectEqualSlices(u8, "\x00\x00", end.tail);
     const gone = try world.ask(0, alice, withId(4, @intCast(a), read_all).bytes());
-    try expectEqual(ns.Status.not_found, gone.status);
+    try expectEqual(netstack.Status.not_found, gone.status);
 }
 
 test "a full buffer blocks, and says when it is worth trying again" {
@@ -178,7 +178,7 @@ test "a full buffer blocks, and says when it is worth trying again" {
         const reply = try world.ask(0, alice, &big);
         try expectEqual(taken, std.mem.readInt(u16, reply.tail[0..2], .little));
     }
-    try expectEqual(ns.Status.would_block, (try world.ask(0, alice, &big)).status);
+    try expectEqual(netstack.Status.would_block, (try world.ask(0, alice, &big)).status);
     try expectEqual(@as(u8, 0), world.events(0, a));
     world.pump();
     try expectEqual(writable, world.events(0, a));
@@ -195,14 +195,14 @@ test "a service that began anew has none of the sockets of its earlier life" {
     world.pump();
     try expectEqual(connected | writable, world.events(0, a));
     const taken = try world.ask(1, alice, listen_7);
-    try expectEqual(ns.Status.io, taken.status);
+    try expectEqual(netstack.Status.io, taken.status);
     world.pid = 9;
     _ = try world.open(1, alice, listen_7);
     try expectEqual(@as(?u32, watcher_slot), world.servers[1].nextReleased());
     try expectEqual(null, world.servers[1].nextReleased());
     world.pid = 3;
     const still = try world.ask(1, mallory, withId(8, @intCast(others), read_all).bytes());
-    try expectEqual(ns.Status.would_block, still.status);
+    try expectEqual(netstack.Status.would_block, still.status);
     // Who was connected to it learns so.
     world.pump();
     try expect(world.events(0, a) & failed != 0);
@@ -226,15 +226,15 @@ test "sockets are their maker's alone" {
     };
     for (attempts) |attempt| {
         const reply = try world.ask(attempt.side, mallory, attempt.frame.bytes());
-        try expectEqual(ns.Status.not_found, reply.status);
+        try expectEqual(netstack.Status.not_found, reply.status);
     }
     const refused = world.watch(0, mallory, a, watcher_slot).no_socket_to_watch;
     try expectEqualSlices(u8, "NS\x01\x40\x01\x00\x00\x00\x80", &refused);
     // The right kind is needed, too.
     const wrong = try world.ask(1, alice, withId(4, udp, read_all).bytes());
-    try expectEqual(ns.Status.not_found, wrong.status);
+    try expectEqual(netstack.Status.not_found, wrong.status);
     const fine = try world.ask(0, alice, withId(5, a, "\x01\x00!").bytes());
-    try expectEqual(ns.Status.ok, fine.status);
+    try expectEqual(netstack.Status.ok, fine.status);
 }
 
 test "what a watcher could not take stays owed, and a new watcher replaces the old" {
@@ -262,7 +262,7 @@ test "what a watcher could not take stays owed, and a new watcher replaces the o
     try expectEqual(@as(?core.Notice, null), server.nextNotice(0));
     // A service that crashed listens no more, and its callers are told.
     const again = try world.ask(1, alice, withId(2, @intCast(listener), "").bytes());
-    try expectEqual(ns.Status.not_found, again.status);
+    try expectEqual(netstack.Status.not_found, again.status);
     world.pump();
     try expectEqual(net.connection.Failure.reset, world.servers[0].stack.connections[0].failure);
 }
@@ -275,9 +275,12 @@ test "a refused connection fails by event, and then by status" {
     world.pump();
     try expectEqual(failed, world.events(0, a));
     for ([_]Frame{ withId(4, a, read_all), withId(5, a, "\x01\x00!") }) |frame| {
-        try expectEqual(ns.Status.io, (try world.ask(0, alice, frame.bytes())).status);
+        try expectEqual(netstack.Status.io, (try world.ask(0, alice, frame.bytes())).status);
     }
-    try expectEqual(ns.Status.ok, (try world.ask(0, alice, withId(11, a, "").bytes())).status);
+    try expectEqual(
+        netstack.Status.ok,
+        (try world.ask(0, alice, withId(11, a, "").bytes())).status,
+    );
 }
 
 test "datagrams with their sender, and a nonce given back" {
@@ -292,7 +295,7 @@ test "datagrams with their sender, and a nonce given back" {
     const got = try world.ask(1, alice, withId(8, b, "\xff\xff" ++ "NONCE-64").bytes());
     try expectEqualSlices(u8, "\x02\x00\x0a\x2a\x00\x0a\x09\x00hiNONCE-64", got.tail);
     const none = try world.ask(1, alice, withId(8, b, "\xff\xff" ++ "NONCE-64").bytes());
-    try expectEqual(ns.Status.would_block, none.status);
+    try expectEqual(netstack.Status.would_block, none.status);
     try expectEqualSlices(u8, "NONCE-64", none.tail);
 }
 
@@ -320,9 +323,9 @@ test "without an interface everything but nonsense is an io error" {
     defer world.destroy();
     world.servers[0].init();
     for ([_][]const u8{ listen_7, connect_b_7, "NS\x01\x0a", "NS\x01\x0e" }) |frame| {
-        try expectEqual(ns.Status.io, (try world.ask(0, alice, frame)).status);
+        try expectEqual(netstack.Status.io, (try world.ask(0, alice, frame)).status);
     }
-    try expectEqual(ns.Status.malformed, (try world.ask(0, alice, "NS\x01\x63")).status);
+    try expectEqual(netstack.Status.malformed, (try world.ask(0, alice, "NS\x01\x63")).status);
 }
 
 test "who gives no way to answer opens nothing" {
@@ -345,11 +348,11 @@ test "address, MAC and bounds" {
     const mac = try world.ask(0, alice, "NS\x01\x0e");
     try expectEqualSlices(u8, "\x52\x54\x00\x00\x00\x0a", mac.tail);
     for (0..net.stack.connections_max) |_| _ = try world.open(0, alice, connect_b_7);
-    try expectEqual(ns.Status.io, (try world.ask(0, alice, connect_b_7)).status);
+    try expectEqual(netstack.Status.io, (try world.ask(0, alice, connect_b_7)).status);
     _ = try world.open(0, alice, bind_9);
-    try expectEqual(ns.Status.io, (try world.ask(0, alice, bind_9)).status);
+    try expectEqual(netstack.Status.io, (try world.ask(0, alice, bind_9)).status);
     const foreign = try world.ask(0, alice, "NS\x01\x06\x0a\x2a\x00\x0b\x0a\x00");
-    try expectEqual(ns.Status.malformed, foreign.status);
+    try expectEqual(netstack.Status.malformed, foreign.status);
 }
 
 fn later(world: *World, side: usize, id: u8, slot: u32, nonce: []const u8) core.Outcome {

@@ -4,8 +4,8 @@
 const std = @import("std");
 const os = @import("os");
 const os_fake = @import("os_fake");
-const ns = @import("ns");
-const rn = @import("wire").rn;
+const netstack = @import("netstack");
+const entropy_frames = @import("wire").entropy;
 const net = @import("net");
 const card_fake = @import("card_fake.zig");
 const service = @import("main.zig");
@@ -33,7 +33,7 @@ fn answer(_: *Kernel, slot: os.Slot, _: []const u8) ?[]const u8 {
         var reply: [64]u8 = undefined;
     };
     if (slot != rngd) return null;
-    return rn.encodeReply(&Static.reply, .ok, entropy) catch unreachable;
+    return entropy_frames.encodeReply(&Static.reply, .ok, entropy) catch unreachable;
 }
 
 fn start(script: []const Step) Kernel {
@@ -281,9 +281,9 @@ test "a watcher is told at once; one whose queue is full a little later" {
     const events = kernel.sentTo(watcher(1));
     try testing.expect(events.len > 0);
     const first = events[events.len - 1];
-    try testing.expectEqual(ns.event_type, first.type);
+    try testing.expectEqual(netstack.event_type, first.type);
     try testing.expect(!first.is_waiting);
-    const event = ns.decodeEvent(first.bytes).?;
+    const event = netstack.decodeEvent(first.bytes).?;
     try testing.expectEqual(@as(u32, 1), event.id);
     try testing.expect(event.events.readable);
     try testing.expect(first.at_ns > 6 * ms and first.at_ns <= 12 * ms);
@@ -312,9 +312,9 @@ test "a watcher that is gone is closed, and so is one of a socket that is not it
     try run(&kernel);
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
     const told = kernel.sentTo(watcher(3))[0];
-    const event = ns.decodeEvent(told.bytes).?;
+    const event = netstack.decodeEvent(told.bytes).?;
     try testing.expect(event.events.invalid and !event.events.readable);
-    try testing.expectEqual(ns.event_type, told.type);
+    try testing.expectEqual(netstack.event_type, told.type);
 }
 
 fn lose(kernel: *Kernel) void {

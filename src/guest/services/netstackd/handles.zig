@@ -5,7 +5,7 @@
 //! bits a socket are the bound.
 
 const net = @import("net");
-const ns = @import("ns");
+const netstack = @import("netstack");
 
 /// As many as the stack has sockets of all kinds.
 pub const handles_max = net.stack.udp_sockets_max + net.stack.listeners_max +
@@ -17,7 +17,7 @@ pub const Kind = enum { free, udp, listener, connection };
 pub const Reader = struct {
     reply_to: u32,
     sequence: u16,
-    nonce: ?[ns.nonce_bytes]u8,
+    nonce: ?[netstack.nonce_bytes]u8,
     max: u16,
 };
 
@@ -35,7 +35,7 @@ pub const Handle = struct {
     reader: ?Reader = null,
 
     /// These are not true now: they are told when they are again.
-    pub fn forget(self: *Handle, events: ns.Events) void {
+    pub fn forget(self: *Handle, events: netstack.Events) void {
         self.told &= ~events.bits();
     }
 };
@@ -73,7 +73,7 @@ pub const Table = struct {
 };
 
 /// What is true of a socket now.
-pub fn conditions(stack: *net.Stack, handle: *const Handle) ns.Events {
+pub fn conditions(stack: *net.Stack, handle: *const Handle) netstack.Events {
     return switch (handle.kind) {
         .free => .{},
         .udp => .{ .readable = stack.udp_sockets[handle.index].count > 0 },
@@ -82,7 +82,7 @@ pub fn conditions(stack: *net.Stack, handle: *const Handle) ns.Events {
     };
 }
 
-fn ofConnection(c: *net.connection.Connection) ns.Events {
+fn ofConnection(c: *net.connection.Connection) netstack.Events {
     // Not for every byte that becomes free: a writer who filled the buffer comes back for a
     // quarter of it.
     if (c.tx.free() >= net.connection.send_buffer_bytes / 4) c.was_full = false;

@@ -171,11 +171,11 @@ fn reason(err: anyerror) []const u8 {
 
 fn readEntropy(out: []u8) !void {
     const rngd = try os.route("rngd");
-    var request: [wire.rn.request_bytes]u8 = undefined;
+    var request: [wire.entropy.request_bytes]u8 = undefined;
     var answer: [64]u8 = undefined;
-    const frame = try wire.rn.encodeRequest(&request, @intCast(out.len));
+    const frame = try wire.entropy.encodeRequest(&request, @intCast(out.len));
     const bytes = try os.call(rngd, frame, &answer, os.call_timeout_ns);
-    const reply = wire.rn.decodeReply(bytes) orelse return error.Malformed;
+    const reply = wire.entropy.decodeReply(bytes) orelse return error.Malformed;
     if (reply.status != .ok or reply.bytes.len != out.len) return error.Refused;
     @memcpy(out, reply.bytes);
 }

@@ -1,7 +1,7 @@
 //! `NS` v1 requests: bytes to values, with every length exact. See docs/spec/netstack.md.
 
 const std = @import("std");
-const ns = @import("ns");
+const netstack = @import("netstack");
 
 pub const Ip = [4]u8;
 
@@ -26,32 +26,35 @@ pub const Body = union(enum) {
 pub const Bind = struct { ip: Ip, port: u16 };
 pub const Peer = Bind;
 
-pub const Request = struct { body: Body, nonce: ?[ns.nonce_bytes]u8 };
+pub const Request = struct { body: Body, nonce: ?[netstack.nonce_bytes]u8 };
 
 /// Null if malformed.
 pub fn parse(frame: []const u8) ?Request {
-    if (frame.len < 4 or frame.len > ns.frame_bytes_max) return null;
-    if (!std.mem.eql(u8, frame[0..3], ns.magic)) return null;
-    const op: ns.Op = @enumFromInt(frame[3]);
+    if (frame.len < 4 or frame.len > netstack.frame_bytes_max) return null;
+    if (!std.mem.eql(u8, frame[0..3], netstack.magic)) return null;
+    const op: netstack.Op = @enumFromInt(frame[3]);
     const base = baseLen(op, frame) orelse return null;
-    const nonce: ?[ns.nonce_bytes]u8 = if (frame.len == base)
+    const nonce: ?[netstack.nonce_bytes]u8 = if (frame.len == base)
         null
-    else if (frame.len == base + ns.nonce_bytes)
-        frame[base..][0..ns.nonce_bytes].*
+    else if (frame.len == base + netstack.nonce_bytes)
+        frame[base..][0..netstack.nonce_bytes].*
     else
         return null;
     return .{ .body = parseBody(op, frame[0..base]) orelse return null, .nonce = nonce };
 }
 
 /// How long the request is without a nonce.
-fn baseLen(op: ns.Op, frame: []const u8) ?usize {
+fn baseLen(op: netstack.Op, frame: []const u8) ?usize {
     return switch (op) {
         // Two forms: with an address and without.
-        .listen, .udp_bind => if (frame.len == 6 or frame.len == 6 + ns.nonce_bytes) 6 else 10,
+        .listen, .udp_bind => switch (frame.len) {
+            6, 6 + netstack.nonce_bytes => 6,
+            else => 10,
+        },
         .accept, .close, .watch, .abort => 8,
         .connect, .read, .read_later, .udp_recv_from, .icmp_ping => 10,
-        .write => withData(frame, ns.write_head),
-        .udp_send_to => withData(frame, ns.send_to_head),
+        .write => withData(frame, netstack.write_head),
+        .udp_send_to => withData(frame, netstack.send_to_head),
         .local_addr, .mac => 4,
         _ => null,
     };
@@ -62,18 +65,18 @@ fn withData(frame: []const u8, head: usize) ?usize {
     return if (frame.len < head) null else head + get16(frame, head - 2);
 }
 
-fn parseBody(op: ns.Op, base: []const u8) ?Body {
+fn parseBody(op: netstack.Op, base: []const u8) ?Body {
     return switch (op) {
         .listen => .{ .listen = bind(base) },
         .udp_bind => .{ .udp_bind = bind(base) },
         .accept => .{ .accept = get32(base, 4) },
         .connect => .{ .connect = bind(base) },
         .read => .{ .read = .{ .id = get32(base, 4), .max = get16(base, 8) } },
-        .write => .{ .write = .{ .id = get32(base, 4), .data = base[ns.write_head..] } },
+        .write => .{ .write = .{ .id = get32(base, 4), .data = base[netstack.write_head..] } },
         .udp_send_to => .{ .udp_send_to = .{
             .id = get32(base, 4),
             .to = .{ .ip = base[8..12].*, .port = get16(base, 12) },
-            .data = base[ns.send_to_head..],
+            .data = base[netstack.send_to_head..],
         } },
         .udp_recv_from => .{ .udp_recv_from = .{ .id = get32(base, 4), .max = get16(base, 8) } },
         .icmp_ping => .{ .icmp_ping = .{ .ip = base[4..8].*, .timeout_ms = get16(base, 8) } },
@@ -131,7 +134,7 @@ test "every other length, magic and op is malformed" {
         @memcpy(buffer[0..frame.len], frame);
         for (0..frame.len + 20) |len| {
             const is_bind = frame[3] == 1;
-            const is_right = len == frame.len or len == frame.len + ns.nonce_bytes or
+            const is_right = len == frame.len or len == frame.len + netstack.nonce_bytes or
                 (is_bind and (len == 10 or len == 18));
             try testing.expectEqual(is_right, parse(buffer[0..len]) != null);
         }

@@ -3,7 +3,7 @@
 
 const std = @import("std");
 const net = @import("net");
-const ns = @import("ns");
+const netstack = @import("netstack");
 const core = @import("core.zig");
 const handles = @import("handles.zig");
 const request = @import("request.zig");
@@ -16,7 +16,7 @@ pub fn dispatch(
     caller: core.Caller,
     now: u64,
     tail_len: *usize,
-) ns.Status {
+) netstack.Status {
     const client = caller.service;
     return switch (body) {
         .listen => |what| listen(server, what, caller, tail_len),
@@ -42,7 +42,7 @@ fn opened(
     index: u8,
     caller: core.Caller,
     tail: *usize,
-) ns.Status {
+) netstack.Status {
     // There are as many handles as sockets.
     const id = server.table.add(kind, index, caller.service, caller.pid).?;
     std.mem.writeInt(u32, server.frame[5..9], id, .little);
@@ -50,14 +50,14 @@ fn opened(
     return .ok;
 }
 
-fn listen(server: *Server, what: request.Bind, caller: core.Caller, tail: *usize) ns.Status {
+fn listen(server: *Server, what: request.Bind, caller: core.Caller, tail: *usize) netstack.Status {
     const ip = address.fromBytes(what.ip);
     if (ip != 0 and ip != server.stack.config.ip) return .malformed;
     const index = net.tcp.listen(&server.stack, what.port) catch |err| return openStatus(err);
     return opened(server, .listener, index, caller, tail);
 }
 
-fn udpBind(server: *Server, what: request.Bind, caller: core.Caller, tail: *usize) ns.Status {
+fn udpBind(server: *Server, what: request.Bind, caller: core.Caller, tail: *usize) netstack.Status {
     const ip = address.fromBytes(what.ip);
     const index = server.stack.udpBind(ip, what.port) catch |err| return openStatus(err);
     return opened(server, .udp, index, caller, tail);
@@ -69,13 +69,13 @@ fn connect(
     caller: core.Caller,
     now: u64,
     tail: *usize,
-) ns.Status {
+) netstack.Status {
     const remote: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
     const index = net.tcp.connect(&server.stack, remote, now) catch |err| return openStatus(err);
     return opened(server, .connection, index, caller, tail);
 }
 
-fn accept(server: *Server, id: u32, caller: core.Caller, tail_len: *usize) ns.Status {
+fn accept(server: *Server, id: u32, caller: core.Caller, tail_len: *usize) netstack.Status {
     const found = server.table.findKind(id, caller.service, .listener) orelse return .not_found;
     const index = net.tcp.accept(&server.stack, found.index) orelse return .would_block;
     const remote = server.stack.connections[index].remote;
@@ -86,11 +86,11 @@ fn accept(server: *Server, id: u32, caller: core.Caller, tail_len: *usize) ns.St
     return status;
 }
 
-pub fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
+pub fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) netstack.Status {
     const found = server.table.findKind(id, client, .connection) orelse return .not_found;
     // A read of nothing would look like the peer's end.
     if (max == 0) return .malformed;
-    const room = server.frame[ns.read_reply_head..][0..@min(max, ns.read_bytes_max)];
+    const room = server.frame[netstack.read_reply_head..][0..@min(max, netstack.read_bytes_max)];
     const len = net.tcp.read(&server.stack, found.index, room) catch |err| return switch (err) {
         error.WouldBlock => .would_block,
         error.Failed => .io,
@@ -102,7 +102,13 @@ pub fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) n
     return .ok;
 }
 
-fn write(server: *Server, id: u32, data: []const u8, client: u64, tail_len: *usize) ns.Status {
+fn write(
+    server: *Server,
+    id: u32,
+    data: []const u8,
+    client: u64,
+    tail_len: *usize,
+) netstack.Status {
     const found = server.table.findKind(id, client, .connection) orelse return .not_found;
     const len = net.tcp.write(&server.stack, found.index, data) catch |err| return switch (err) {
         error.WouldBlock => .would_block,
@@ -119,40 +125,41 @@ fn sendTo(
     to: request.Peer,
     data: []const u8,
     client: u64,
-) ns.Status {
+) netstack.Status {
     const found = server.table.findKind(id, client, .udp) orelse return .not_found;
     const target: address.Endpoint = .{ .ip = address.fromBytes(to.ip), .port = to.port };
     server.stack.udpSend(found.index, target, data) catch |err| return sendStatus(err);
     return .ok;
 }
 
-fn recvFrom(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) ns.Status {
+fn recvFrom(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) netstack.Status {
     const found = server.table.findKind(id, client, .udp) orelse return .not_found;
-    const room_max = ns.frame_bytes_max - ns.recv_from_reply_head - ns.nonce_bytes;
-    const room = server.frame[ns.recv_from_reply_head..][0..@min(max, room_max)];
+    const head_bytes = netstack.recv_from_reply_head + netstack.nonce_bytes;
+    const room_max = netstack.frame_bytes_max - head_bytes;
+    const room = server.frame[netstack.recv_from_reply_head..][0..@min(max, room_max)];
     const got = server.stack.udp_sockets[found.index].pop(room) orelse return .would_block;
     std.mem.writeInt(u16, server.frame[5..7], @intCast(got.len), .little);
     server.frame[7..11].* = address.toBytes(got.from.ip);
     std.mem.writeInt(u16, server.frame[11..13], got.from.port, .little);
-    tail_len.* = ns.recv_from_reply_head - 5 + got.len;
+    tail_len.* = netstack.recv_from_reply_head - 5 + got.len;
     return .ok;
 }
 
-fn localAddress(server: *Server, tail_len: *usize) ns.Status {
+fn localAddress(server: *Server, tail_len: *usize) netstack.Status {
     server.frame[5..9].* = address.toBytes(server.stack.config.ip);
     server.frame[9] = server.stack.config.prefix;
     tail_len.* = 5;
     return .ok;
 }
 
-fn mac(server: *Server, tail_len: *usize) ns.Status {
+fn mac(server: *Server, tail_len: *usize) netstack.Status {
     server.frame[5..11].* = server.stack.config.mac;
     tail_len.* = 6;
     return .ok;
 }
 
 /// End a socket of whatever kind, gracefully or not.
-pub fn close(server: *Server, id: u32, client: u64, is_abort: bool, now: u64) ns.Status {
+pub fn close(server: *Server, id: u32, client: u64, is_abort: bool, now: u64) netstack.Status {
     const found = server.table.find(id, client) orelse return .not_found;
     switch (found.kind) {
         .free => unreachable,
@@ -169,14 +176,14 @@ pub fn close(server: *Server, id: u32, client: u64, is_abort: bool, now: u64) ns
     return .ok;
 }
 
-fn openStatus(err: net.stack.OpenError) ns.Status {
+fn openStatus(err: net.stack.OpenError) netstack.Status {
     return switch (err) {
         error.InUse, error.NoSocket, error.Unroutable => .io,
         error.BadAddress => .malformed,
     };
 }
 
-pub fn sendStatus(err: net.stack.SendError) ns.Status {
+pub fn sendStatus(err: net.stack.SendError) netstack.Status {
     return switch (err) {
         error.WouldBlock => .would_block,
         error.TooBig, error.BadAddress => .malformed,

@@ -8,7 +8,7 @@
 const std = @import("std");
 const pkgimg = @import("pkgimg");
 const wire = @import("wire");
-const pf = wire.pf;
+const packages = wire.packages;
 
 pub const block_bytes = 4096;
 const no_block = std.math.maxInt(u64);
@@ -22,10 +22,14 @@ pub fn Server(comptime Medium: type) type {
         medium: Medium,
         block: [block_bytes]u8 = undefined,
         block_at: u64 = no_block,
-        piece: [pf.read_bytes_max]u8 = undefined,
+        piece: [packages.read_bytes_max]u8 = undefined,
 
-        pub fn handle(self: *Self, frame: []const u8, out: *[pf.reply_bytes_max]u8) []const u8 {
-            const request = switch (pf.decodeRequest(frame)) {
+        pub fn handle(
+            self: *Self,
+            frame: []const u8,
+            out: *[packages.reply_bytes_max]u8,
+        ) []const u8 {
+            const request = switch (packages.decodeRequest(frame)) {
                 .refusal => |refusal| return refuse(out, refusal.op, refusal.status),
                 .request => |request| request,
             };
@@ -40,7 +44,12 @@ pub fn Server(comptime Medium: type) type {
             } catch unreachable; // the buffer takes the longest reply
         }
 
-        fn readFile(self: *Self, index: *const pkgimg.Index, what: pf.Read, out: []u8) ![]const u8 {
+        fn readFile(
+            self: *Self,
+            index: *const pkgimg.Index,
+            what: packages.Read,
+            out: []u8,
+        ) ![]const u8 {
             if (what.file >= index.count()) return refuse(out, .read, .not_found);
             const file = index.entry(what.file);
             const len: usize = @min(what.len, file.len -| what.offset);
@@ -53,7 +62,7 @@ pub fn Server(comptime Medium: type) type {
                 @memcpy(self.piece[done..][0..part], self.block[from..][0..part]);
                 done += part;
             }
-            return pf.encodeReadReply(out, self.piece[0..len]);
+            return packages.encodeReadReply(out, self.piece[0..len]);
         }
 
         fn load(self: *Self, at: u64) error{Io}!void {
@@ -68,8 +77,8 @@ pub fn Server(comptime Medium: type) type {
 fn stat(index: *const pkgimg.Index, path: []const u8, out: []u8) ![]const u8 {
     return switch (index.find(path)) {
         .none => refuse(out, .stat, .not_found),
-        .directory => pf.encodeStatReply(out, 0, .directory),
-        .file => |file| pf.encodeStatReply(out, index.entry(file).len, .file),
+        .directory => packages.encodeStatReply(out, 0, .directory),
+        .file => |file| packages.encodeStatReply(out, index.entry(file).len, .file),
     };
 }
 
@@ -77,17 +86,17 @@ fn open(index: *const pkgimg.Index, path: []const u8, out: []u8) ![]const u8 {
     return switch (index.find(path)) {
         .none => refuse(out, .open, .not_found),
         .directory => refuse(out, .open, .is_directory),
-        .file => |file| pf.encodeOpenReply(out, file, index.entry(file).len),
+        .file => |file| packages.encodeOpenReply(out, file, index.entry(file).len),
     };
 }
 
-fn listPage(index: *const pkgimg.Index, list: pf.List, out: []u8) ![]const u8 {
+fn listPage(index: *const pkgimg.Index, list: packages.List, out: []u8) ![]const u8 {
     switch (index.find(list.path)) {
         .directory => {},
         else => return refuse(out, .list, .not_found),
     }
-    var page: pf.Page = try .begin(out);
-    const limit = std.math.clamp(list.limit, 1, pf.list_entries_max);
+    var page: packages.Page = try .begin(out);
+    const limit = std.math.clamp(list.limit, 1, packages.list_entries_max);
     var cursor = list.cursor;
     while (page.count < limit) {
         const before = cursor;
@@ -103,13 +112,13 @@ fn listPage(index: *const pkgimg.Index, list: pf.List, out: []u8) ![]const u8 {
     return page.done(cursor, is_last);
 }
 
-fn addChild(index: *const pkgimg.Index, page: *pf.Page, child: pkgimg.index.Child) !void {
+fn addChild(index: *const pkgimg.Index, page: *packages.Page, child: pkgimg.index.Child) !void {
     if (child.file) |file| return page.add(.file, index.entry(file).len, &.{child.name});
     const version = child.version orelse return page.add(.directory, 0, &.{child.name});
     try page.add(.directory, 0, &.{ child.name, "@", version });
 }
 
-fn opOf(request: pf.Request) pf.Op {
+fn opOf(request: packages.Request) packages.Op {
     return switch (request) {
         .stat => .stat,
         .read => .read,
@@ -118,8 +127,8 @@ fn opOf(request: pf.Request) pf.Op {
     };
 }
 
-fn refuse(out: []u8, op: pf.Op, status: pf.Status) []const u8 {
-    return pf.encodeRefusal(out, op, status) catch unreachable; // five bytes
+fn refuse(out: []u8, op: packages.Op, status: packages.Status) []const u8 {
+    return packages.encodeRefusal(out, op, status) catch unreachable; // five bytes
 }
 
 const testing = std.testing;
@@ -139,7 +148,7 @@ const Fixture = struct {
     bytes: [512]u8 = undefined,
     starts: [8]u32 = undefined,
     server: Server(Letters) = .{ .index = null, .medium = .{} },
-    out: [pf.reply_bytes_max]u8 = undefined,
+    out: [packages.reply_bytes_max]u8 = undefined,
 
     fn setUp(self: *Fixture) !void {
         const files = [_]struct { []const u8, u64, u64 }{
@@ -162,12 +171,12 @@ const Fixture = struct {
         self.server.index = try .parse(bytes, self.starts[0..files.len], head);
     }
 
-    fn ask(self: *Fixture, request: pf.Request) ![]const u8 {
+    fn ask(self: *Fixture, request: packages.Request) ![]const u8 {
         var buffer: [64]u8 = undefined;
-        return self.server.handle(try pf.encodeRequest(&buffer, request), &self.out);
+        return self.server.handle(try packages.encodeRequest(&buffer, request), &self.out);
     }
 
-    fn status(self: *Fixture, request: pf.Request) !pf.Status {
+    fn status(self: *Fixture, request: packages.Request) !packages.Status {
         return @enumFromInt((try self.ask(request))[4]);
     }
 };
@@ -175,7 +184,7 @@ const Fixture = struct {
 test "stat and open tell files, directories and nothing apart" {
     var fixture: Fixture = .{};
     try fixture.setUp();
-    const Case = struct { []const u8, pf.Status, pf.Status };
+    const Case = struct { []const u8, packages.Status, packages.Status };
     for ([_]Case{
         .{ "system/build.prop", .ok, .ok },
         .{ "system@1/bin/a", .ok, .ok },
@@ -187,13 +196,16 @@ test "stat and open tell files, directories and nothing apart" {
         try testing.expectEqual(case[1], try fixture.status(.{ .stat = case[0] }));
         try testing.expectEqual(case[2], try fixture.status(.{ .open = case[0] }));
     }
-    const reply = pf.decodeReply(try fixture.ask(.{ .open = "system/build.prop" }), .open).?;
-    try testing.expectEqual(pf.Opened{ .file = 2, .size = 3 }, pf.decodeOpen(reply.tail).?);
+    const reply = packages.decodeReply(try fixture.ask(.{ .open = "system/build.prop" }), .open).?;
+    try testing.expectEqual(
+        packages.Opened{ .file = 2, .size = 3 },
+        packages.decodeOpen(reply.tail).?,
+    );
 }
 
 fn read(fixture: *Fixture, file: u32, offset: u64, len: u16) !?[]const u8 {
     const frame = try fixture.ask(.{ .read = .{ .file = file, .offset = offset, .len = len } });
-    return pf.decodeRead((pf.decodeReply(frame, .read) orelse return null).tail);
+    return packages.decodeRead((packages.decodeReply(frame, .read) orelse return null).tail);
 }
 
 test "reads cross blocks, stop at the end, and take a block from the disk once" {
@@ -211,10 +223,10 @@ test "reads cross blocks, stop at the end, and take a block from the disk once" 
 test "a file that is none, and a disk that fails" {
     var fixture: Fixture = .{};
     try fixture.setUp();
-    const none: pf.Request = .{ .read = .{ .file = 3, .offset = 0, .len = 1 } };
-    try testing.expectEqual(pf.Status.not_found, try fixture.status(none));
-    const broken: pf.Request = .{ .read = .{ .file = 1, .offset = 4096, .len = 1 } };
-    try testing.expectEqual(pf.Status.io, try fixture.status(broken));
+    const none: packages.Request = .{ .read = .{ .file = 3, .offset = 0, .len = 1 } };
+    try testing.expectEqual(packages.Status.not_found, try fixture.status(none));
+    const broken: packages.Request = .{ .read = .{ .file = 1, .offset = 4096, .len = 1 } };
+    try testing.expectEqual(packages.Status.io, try fixture.status(broken));
     try testing.expectEqualStrings("c", (try read(&fixture, 1, 0, 1)).?);
 }
 
@@ -226,10 +238,10 @@ test "listings, page by page" {
     for ([_][]const u8{ "", "system", "system@1/bin" }) |path| {
         var cursor: u32 = 0;
         while (true) {
-            const request: pf.Request =
+            const request: packages.Request =
                 .{ .list = .{ .cursor = cursor, .limit = 1, .path = path } };
-            const reply = pf.decodeReply(try fixture.ask(request), .list).?;
-            var page = pf.decodeList(reply.tail).?;
+            const reply = packages.decodeReply(try fixture.ask(request), .list).?;
+            var page = packages.decodeList(reply.tail).?;
             while (page.next()) |entry| try out.print("{s}:{d} ", .{ entry.name, entry.size });
             cursor = page.next_cursor;
             if (page.is_last) break;
@@ -237,20 +249,22 @@ test "listings, page by page" {
     }
     const expected = "system@1:0 bin:0 build.prop:3 a:5000 b:6000 ";
     try testing.expectEqualStrings(expected, out.buffered());
-    const far: pf.Request = .{ .list = .{ .cursor = 999, .limit = 9, .path = "system" } };
-    try testing.expectEqual(pf.Status.ok, try fixture.status(far));
-    const file: pf.Request = .{ .list = .{ .cursor = 0, .limit = 9, .path = "system/build.prop" } };
-    try testing.expectEqual(pf.Status.not_found, try fixture.status(file));
+    const far: packages.Request = .{ .list = .{ .cursor = 999, .limit = 9, .path = "system" } };
+    try testing.expectEqual(packages.Status.ok, try fixture.status(far));
+    const file: packages.Request = .{
+        .list = .{ .cursor = 0, .limit = 9, .path = "system/build.prop" },
+    };
+    try testing.expectEqual(packages.Status.not_found, try fixture.status(file));
 }
 
 test "without an image everything is io, and a malformed request still says so" {
     var fixture: Fixture = .{};
-    for ([_]pf.Request{
+    for ([_]packages.Request{
         .{ .stat = "a" },
         .{ .open = "a" },
         .{ .read = .{ .file = 0, .offset = 0, .len = 1 } },
         .{ .list = .{ .cursor = 0, .limit = 1, .path = "" } },
-    }) |request| try testing.expectEqual(pf.Status.io, try fixture.status(request));
+    }) |request| try testing.expectEqual(packages.Status.io, try fixture.status(request));
     const reply = fixture.server.handle("PF\x01\x01", &fixture.out);
     try testing.expectEqualSlices(u8, "PF\x01\x81\x02", reply);
 }

@@ -3,7 +3,7 @@
 
 const std = @import("std");
 const os_fake = @import("os_fake");
-const pf = @import("wire").pf;
+const packages = @import("wire").packages;
 const service = @import("main.zig");
 const testing = std.testing;
 const Kernel = os_fake.Kernel;
@@ -38,8 +38,8 @@ fn image() [sectors * sector]u8 {
     return bytes;
 }
 
-fn ask(buffer: []u8, request: pf.Request) Step {
-    const frame = pf.encodeRequest(buffer, request) catch unreachable;
+fn ask(buffer: []u8, request: packages.Request) Step {
+    const frame = packages.encodeRequest(buffer, request) catch unreachable;
     return .{ .message = .{ .sender = 0xA, .payload = frame } };
 }
 
@@ -76,7 +76,7 @@ const World = struct {
         try testing.expectEqualStrings(said ++ rest, self.kernel.said());
         for (0..4) |index| {
             const reply = try self.kernel.replyTo(@intCast(index));
-            try testing.expectEqual(@intFromEnum(pf.Status.io), reply[4]);
+            try testing.expectEqual(@intFromEnum(packages.Status.io), reply[4]);
         }
     }
 };
@@ -91,11 +91,16 @@ test "the files of a good image, to the last byte of the disk" {
             "packagefsd: not registered: Denied\npackagefsd: ready\n",
         world.kernel.said(),
     );
-    const opened = pf.decodeReply(try world.kernel.replyTo(0), .open).?;
-    try testing.expectEqual(pf.Opened{ .file = 0, .size = 5000 }, pf.decodeOpen(opened.tail).?);
-    const first = pf.decodeReply(try world.kernel.replyTo(1), .read).?;
-    try testing.expectEqualStrings("aabb", pf.decodeRead(first.tail).?);
-    const rest = pf.decodeRead(pf.decodeReply(try world.kernel.replyTo(2), .read).?.tail).?;
+    const opened = packages.decodeReply(try world.kernel.replyTo(0), .open).?;
+    try testing.expectEqual(
+        packages.Opened{ .file = 0, .size = 5000 },
+        packages.decodeOpen(opened.tail).?,
+    );
+    const first = packages.decodeReply(try world.kernel.replyTo(1), .read).?;
+    try testing.expectEqualStrings("aabb", packages.decodeRead(first.tail).?);
+    const rest = packages.decodeRead(
+        packages.decodeReply(try world.kernel.replyTo(2), .read).?.tail,
+    ).?;
     try testing.expectEqual(@as(usize, 906), rest.len);
     try testing.expectEqualStrings("hhi", rest[0..3]);
     try testing.expectEqual('j', rest[905]);
@@ -149,7 +154,7 @@ test "a disk that fails later fails those who read then" {
     device.answers_left = 2;
     try world.run();
     const opened = try world.kernel.replyTo(0);
-    try testing.expectEqual(@intFromEnum(pf.Status.ok), opened[4]);
+    try testing.expectEqual(@intFromEnum(packages.Status.ok), opened[4]);
     const read = try world.kernel.replyTo(1);
-    try testing.expectEqual(@intFromEnum(pf.Status.io), read[4]);
+    try testing.expectEqual(@intFromEnum(packages.Status.io), read[4]);
 }

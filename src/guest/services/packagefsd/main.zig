@@ -31,7 +31,7 @@ const Medium = struct {
 
 const Service = struct {
     server: core.Server(Medium) = .{ .index = null, .medium = .{} },
-    reply: [wire.pf.reply_bytes_max]u8 = undefined,
+    reply: [wire.packages.reply_bytes_max]u8 = undefined,
 
     pub fn handle(self: *Service, message: os.Message) []const u8 {
         return self.server.handle(message.payload, &self.reply);

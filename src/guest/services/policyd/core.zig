@@ -3,10 +3,10 @@
 const std = @import("std");
 const contract = @import("contract");
 const records = @import("os").records;
-const po = @import("wire").po;
+const policy = @import("wire").policy;
 const tally = @import("tally");
 
-pub const reply_bytes_max = po.reply_bytes;
+pub const reply_bytes_max = policy.reply_bytes;
 pub const grants_max = contract.node.grants_max;
 pub const audit_bytes_max = 144;
 
@@ -36,7 +36,8 @@ pub const Table = struct {
         while (try each.next()) |record| {
             if (record.tag != tag_grant) return error.UnknownTag;
             const value = record.value;
-            if (value.len <= 8 or value.len > 8 + po.capability_bytes_max) return error.Malformed;
+            const longest = 8 + policy.capability_bytes_max;
+            if (value.len <= 8 or value.len > longest) return error.Malformed;
             if (table.count == grants_max) return error.TooManyGrants;
             table.grants[table.count] = .{
                 .subject = std.mem.readInt(u64, value[0..8], .little),
@@ -53,7 +54,7 @@ pub const Table = struct {
         sender: u64,
         out: *[reply_bytes_max]u8,
     ) Answer {
-        switch (po.decodeRequest(frame)) {
+        switch (policy.decodeRequest(frame)) {
             .refusal => |refusal| return .{
                 .reply = encode(out, refusal.op, refusal.nonce, refusal.status),
                 .decision = null,
@@ -87,8 +88,8 @@ pub const Table = struct {
     }
 };
 
-fn encode(out: *[reply_bytes_max]u8, op: po.Op, nonce: u32, status: po.Status) []const u8 {
-    return po.encodeReply(out, op, nonce, status) catch unreachable; // `out` is a reply long.
+fn encode(out: *[reply_bytes_max]u8, op: policy.Op, nonce: u32, status: policy.Status) []const u8 {
+    return policy.encodeReply(out, op, nonce, status) catch unreachable; // `out` is a reply long.
 }
 
 /// Which decisions have a record. A decision has one when it is made, and again when it is made
@@ -152,7 +153,7 @@ const bob = 0xB;
 
 test "the table decides; absent is deny" {
     const table: Table = try .parse(two_grants);
-    const Row = struct { u64, po.Op, u64, []const u8, po.Status };
+    const Row = struct { u64, policy.Op, u64, []const u8, policy.Status };
     const rows = [_]Row{
         .{ alice, .check_cap, alice, "bundle.query", .allow },
         .{ alice, .check_cap, alice, "Bundle.QUERY", .allow },
@@ -166,16 +167,16 @@ test "the table decides; absent is deny" {
     };
     for (rows) |row| {
         const sender, const op, const subject, const capability, const status = row;
-        var request: [po.request_bytes_max]u8 = undefined;
+        var request: [policy.request_bytes_max]u8 = undefined;
         var reply: [reply_bytes_max]u8 = undefined;
-        const frame = try po.encodeRequest(&request, .{
+        const frame = try policy.encodeRequest(&request, .{
             .op = op,
             .nonce = 0xDEADBEEF,
             .subject = subject,
             .capability = capability,
         });
         const answer = table.handle(frame, sender, &reply);
-        try testing.expectEqual(status, po.decodeReply(answer.reply, op, 0xDEADBEEF).?);
+        try testing.expectEqual(status, policy.decodeReply(answer.reply, op, 0xDEADBEEF).?);
         try testing.expectEqual(status == .allow, answer.decision.?.allowed);
         try testing.expectEqual(subject, answer.decision.?.subject);
     }
@@ -183,14 +184,25 @@ test "the table decides; absent is deny" {
 
 test "an empty table denies, and what is malformed decides nothing" {
     const table: Table = try .parse("");
-    var request: [po.request_bytes_max]u8 = undefined;
+    var request: [policy.request_bytes_max]u8 = undefined;
     var reply: [reply_bytes_max]u8 = undefined;
-    const check: po.Check = .{ .op = .check_cap, .nonce = 1, .subject = alice, .capability = "x" };
-    const frame = try po.encodeRequest(&request, check);
+    const check: policy.Check = .{
+        .op = .check_cap,
+        .nonce = 1,
+        .subject = alice,
+        .capability = "x",
+    };
+    const frame = try policy.encodeRequest(&request, check);
     const denied = table.handle(frame, alice, &reply);
-    try testing.expectEqual(@as(?po.Status, .deny), po.decodeReply(denied.reply, .check_cap, 1));
+    try testing.expectEqual(
+        @as(?policy.Status, .deny),
+        policy.decodeReply(denied.reply, .check_cap, 1),
+    );
     const cut = table.handle(frame[0 .. frame.len - 1], alice, &reply);
-    try testing.expectEqual(@as(?po.Status, .malformed), po.decodeReply(cut.reply, .check_cap, 1));
+    try testing.expectEqual(
+        @as(?policy.Status, .malformed),
+        policy.decodeReply(cut.reply, .check_cap, 1),
+    );
     try testing.expectEqual(@as(?Decision, null), cut.decision);
 }
 

@@ -8,7 +8,7 @@ const tally = @import("tally");
 const service = @import("main.zig");
 const testing = std.testing;
 const Kernel = os_fake.Kernel;
-const po = wire.po;
+const policy = wire.policy;
 
 const alice = 0xA;
 const bob = 0xB;
@@ -18,8 +18,8 @@ const samgrd = os_fake.route_slot;
 const logd = os_fake.route_slot + 1;
 const interval = tally.interval_ns;
 
-fn check(buffer: []u8, op: po.Op, subject: u64) []const u8 {
-    return po.encodeRequest(buffer, .{
+fn check(buffer: []u8, op: policy.Op, subject: u64) []const u8 {
+    return policy.encodeRequest(buffer, .{
         .op = op,
         .nonce = 7,
         .subject = subject,
@@ -41,13 +41,13 @@ fn run(kernel: *Kernel) !void {
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
 }
 
-fn noteOf(sent: os_fake.Sent) wire.lo.Note {
-    return wire.lo.decodeRequest(sent.bytes).request.body.note;
+fn noteOf(sent: os_fake.Sent) wire.log.Note {
+    return wire.log.decodeRequest(sent.bytes).request.body.note;
 }
 
 test "decisions are answered, and the audit hears of each kind once and of their number later" {
-    var own: [po.request_bytes_max]u8 = undefined;
-    var other: [po.request_bytes_max]u8 = undefined;
+    var own: [policy.request_bytes_max]u8 = undefined;
+    var other: [policy.request_bytes_max]u8 = undefined;
     const asked = check(&own, .check_cap, alice);
     const delegated = check(&other, .check_cap_delegated, alice);
     var kernel = start(&.{
@@ -62,17 +62,17 @@ test "decisions are answered, and the audit hears of each kind once and of their
     defer kernel.deinit();
     try run(&kernel);
     try testing.expectEqualStrings("policyd: ready\n", kernel.said());
-    const statuses = [_]po.Status{ .allow, .deny, .allow, .allow };
-    const ops = [_]po.Op{ .check_cap, .check_cap, .check_cap_delegated, .check_cap };
+    const statuses = [_]policy.Status{ .allow, .deny, .allow, .allow };
+    const ops = [_]policy.Op{ .check_cap, .check_cap, .check_cap_delegated, .check_cap };
     for (statuses, ops, 0..) |status, op, index| {
         const reply = try kernel.replyTo(@intCast(index));
-        try testing.expectEqual(@as(?po.Status, status), po.decodeReply(reply, op, 7));
+        try testing.expectEqual(@as(?policy.Status, status), policy.decodeReply(reply, op, 7));
     }
     try testing.expectEqual(@as(u32, 6), kernel.messages_given);
     try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot + 5).len);
     try testing.expectEqual(@as(usize, 1), kernel.sentTo(samgrd).len);
     const subject = " subject=0x000000000000000a reason=policy";
-    const Case = struct { wire.lo.Level, []const u8 };
+    const Case = struct { wire.log.Level, []const u8 };
     const told = [_]Case{
         .{ .info, "audit v1 op=check_cap decision=allow" ++ subject },
         .{ .warn, "audit v1 op=check_cap decision=deny" ++ subject },
@@ -83,7 +83,7 @@ test "decisions are answered, and the audit hears of each kind once and of their
     try testing.expectEqual(told.len, notes.len);
     for (told, notes) |case, sent| {
         const note = noteOf(sent);
-        try testing.expectEqual(wire.lo.Room.audit, note.room);
+        try testing.expectEqual(wire.log.Room.audit, note.room);
         try testing.expectEqual(case[0], note.append.level);
         try testing.expectEqualStrings("policyd.audit", note.append.scope);
         try testing.expectEqualStrings(case[1], note.append.message);
@@ -93,7 +93,7 @@ test "decisions are answered, and the audit hears of each kind once and of their
 }
 
 test "notes that logd has no room for are counted, and reported a second later" {
-    var own: [po.request_bytes_max]u8 = undefined;
+    var own: [policy.request_bytes_max]u8 = undefined;
     const asked = check(&own, .check_cap, alice);
     var kernel = start(&.{
         .{ .message = .{ .sender = alice, .payload = asked } },
@@ -112,8 +112,8 @@ test "notes that logd has no room for are counted, and reported a second later" 
     const notes = kernel.sentTo(logd);
     try testing.expectEqual(@as(usize, 1), notes.len);
     try testing.expectEqualStrings("audit unlogged=2", noteOf(notes[0]).append.message);
-    try testing.expectEqual(wire.lo.Level.warn, noteOf(notes[0]).append.level);
-    try testing.expectEqual(wire.lo.Room.audit, noteOf(notes[0]).room);
+    try testing.expectEqual(wire.log.Level.warn, noteOf(notes[0]).append.level);
+    try testing.expectEqual(wire.log.Room.audit, noteOf(notes[0]).room);
     try testing.expectEqual(@as(u64, 1_001_000_000), notes[0].at_ns);
 }
 
@@ -122,7 +122,7 @@ fn hear(kernel: *Kernel) void {
 }
 
 test "without logd and samgrd it serves, and the console hears what was not logged" {
-    var own: [po.request_bytes_max]u8 = undefined;
+    var own: [policy.request_bytes_max]u8 = undefined;
     const asked = check(&own, .check_cap, alice);
     var kernel: Kernel = .{
         .name = "policyd",

@@ -4,7 +4,7 @@
 const std = @import("std");
 const os = @import("os");
 const os_fake = @import("os_fake");
-const rn = @import("wire").rn;
+const entropy = @import("wire").entropy;
 const service = @import("main.zig");
 const testing = std.testing;
 const Kernel = os_fake.Kernel;
@@ -62,8 +62,8 @@ fn run(kernel: *Kernel) !void {
     try kernel.play(service.main);
 }
 
-fn reply(kernel: *Kernel, index: u32) !rn.Reply {
-    return rn.decodeReply(try kernel.replyTo(index)).?;
+fn reply(kernel: *Kernel, index: u32) !entropy.Reply {
+    return entropy.decodeReply(try kernel.replyTo(index)).?;
 }
 
 /// A device that works: each request is answered with `gives` bytes, or all of them if that is 0.
@@ -96,13 +96,13 @@ test "the first request is served first, in pieces as the device gives them, and
     defer kernel.deinit();
     try run(&kernel);
     const first = try reply(&kernel, 0);
-    try testing.expectEqual(rn.Status.ok, first.status);
+    try testing.expectEqual(entropy.Status.ok, first.status);
     try testing.expectEqualStrings("aaaaaaaaaabbbbbb", first.bytes);
     const second_one = try reply(&kernel, 1);
     try testing.expectEqualStrings("cccc", second_one.bytes);
     for (6..8) |index| {
         const refused = try reply(&kernel, @intCast(index));
-        try testing.expectEqual(rn.Status.malformed, refused.status);
+        try testing.expectEqual(entropy.Status.malformed, refused.status);
         try testing.expectEqual(@as(usize, 0), refused.bytes.len);
     }
     // The types of the answers are those of the requests.
@@ -143,7 +143,7 @@ fn expectBroken(gave: u32) !void {
     defer kernel.deinit();
     try run(&kernel);
     for ([_]u32{ 0, 1, 3 }) |index| {
-        try testing.expectEqual(rn.Status.io, (try reply(&kernel, index)).status);
+        try testing.expectEqual(entropy.Status.io, (try reply(&kernel, index)).status);
     }
     const said = kernel.said();
     const last = "rngd: FAIL device does not answer\n";
@@ -167,7 +167,7 @@ test "a device that is silent for a second makes everybody's request fail" {
     defer kernel.deinit();
     try run(&kernel);
     for ([_]u32{ 0, 2, 3 }) |index| {
-        try testing.expectEqual(rn.Status.io, (try reply(&kernel, index)).status);
+        try testing.expectEqual(entropy.Status.io, (try reply(&kernel, index)).status);
     }
     const late = kernel.sentTo(os_fake.client_slot)[0];
     try testing.expectEqual(second + 1_000_000, late.at_ns);
@@ -190,6 +190,6 @@ test "without a device every request is answered, and the console says why" {
     var kernel: Kernel = .{ .name = "rngd", .script = &.{asking(4)} };
     defer kernel.deinit();
     try run(&kernel);
-    try testing.expectEqual(rn.Status.io, (try reply(&kernel, 0)).status);
+    try testing.expectEqual(entropy.Status.io, (try reply(&kernel, 0)).status);
     try testing.expectEqualStrings("rngd: FAIL BadSlot\n", kernel.said());
 }

@@ -9,7 +9,7 @@ const os = @import("os");
 const svc = @import("svc");
 const virtio = @import("virtio");
 const wire = @import("wire");
-const rn = wire.rn;
+const entropy = wire.entropy;
 
 pub const panic = os.panic;
 comptime {
@@ -28,13 +28,13 @@ var waiting: [waiting_max]Waiting = undefined;
 var head: usize = 0;
 var count: usize = 0;
 /// What the first waiting request has got so far.
-var gathered: [rn.bytes_max]u8 = undefined;
+var gathered: [entropy.bytes_max]u8 = undefined;
 var gathered_len: usize = 0;
 var is_asking = false;
 var is_broken = false;
 var deadline_ns: u64 = 0;
 var request_frame: [64]u8 = undefined;
-var reply_frame: [rn.reply_header_bytes + rn.bytes_max]u8 = undefined;
+var reply_frame: [entropy.reply_header_bytes + entropy.bytes_max]u8 = undefined;
 
 pub fn main() !void {
     // Without a device every request is answered `io`: that is better than silence.
@@ -71,7 +71,7 @@ fn handle(message: os.Message) !void {
     }
     if (svc.usage.isAsked(message)) return svc.usage.answer(message, &.{@intCast(count)});
     const reply_to = message.moved orelse return;
-    const len = rn.decodeRequest(message.payload) orelse {
+    const len = entropy.decodeRequest(message.payload) orelse {
         return answer(reply_to, message.header.type, .malformed, &.{});
     };
     if (is_broken or count == waiting_max) {
@@ -108,7 +108,7 @@ fn collect() void {
 }
 
 /// Answer the first request.
-fn finish(status: rn.Status) void {
+fn finish(status: entropy.Status) void {
     const first = waiting[head];
     head = (head + 1) % waiting_max;
     count -= 1;
@@ -127,7 +127,7 @@ fn giveUp() void {
     while (count > 0) finish(.io);
 }
 
-fn answer(reply_to: os.Slot, sequence: u16, status: rn.Status, bytes: []const u8) void {
-    const frame = rn.encodeReply(&reply_frame, status, bytes) catch unreachable;
+fn answer(reply_to: os.Slot, sequence: u16, status: entropy.Status, bytes: []const u8) void {
+    const frame = entropy.encodeReply(&reply_frame, status, bytes) catch unreachable;
     os.replyTo(reply_to, sequence, frame);
 }

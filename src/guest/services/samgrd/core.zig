@@ -1,10 +1,10 @@
 //! The registry: names that services gave themselves, and the answers to questions about them.
 
 const std = @import("std");
-const sm = @import("wire").sm;
+const samgr = @import("wire").samgr;
 const serviceId = @import("abi").serviceId;
 
-pub const reply_bytes_max = sm.reply_bytes_max;
+pub const reply_bytes_max = samgr.reply_bytes_max;
 pub const entries_max = 64;
 /// So that one service cannot fill the registry and keep the others out of it.
 pub const entries_per_sender_max = 16;
@@ -14,9 +14,9 @@ pub const Sender = struct { id: u64, pid: u32, is_init: bool = false };
 
 const Entry = struct {
     owner: u64,
-    slots: sm.Slots,
+    slots: samgr.Slots,
     len: u8,
-    bytes: [sm.register_name_bytes_max]u8,
+    bytes: [samgr.register_name_bytes_max]u8,
 
     fn name(self: *const Entry) []const u8 {
         return self.bytes[0..self.len];
@@ -33,22 +33,22 @@ pub const Registry = struct {
         sender: Sender,
         out: *[reply_bytes_max]u8,
     ) []const u8 {
-        return switch (sm.decodeRequest(frame)) {
-            .refusal => |refusal| sm.encodeRefusal(out, refusal),
+        return switch (samgr.decodeRequest(frame)) {
+            .refusal => |refusal| samgr.encodeRefusal(out, refusal),
             .request => |request| switch (request) {
-                .register => |entry| sm.encodeReply(
+                .register => |entry| samgr.encodeReply(
                     out,
                     .register,
                     self.register(sender, entry.name, entry.slots),
                     entry.slots,
                 ),
                 .lookup => |name| if (self.find(sender.id, name)) |entry|
-                    sm.encodeReply(out, .lookup, .ok, entry.slots)
+                    samgr.encodeReply(out, .lookup, .ok, entry.slots)
                 else
-                    sm.encodeReply(out, .lookup, .not_found, .{}),
-                .sender_pid => sm.encodePidReply(out, .ok, sender.pid),
-                .sender_service_id => sm.encodeServiceIdReply(out, .ok, sender.id),
-                .resolve_status => |name| sm.encodeReply(
+                    samgr.encodeReply(out, .lookup, .not_found, .{}),
+                .sender_pid => samgr.encodePidReply(out, .ok, sender.pid),
+                .sender_service_id => samgr.encodeServiceIdReply(out, .ok, sender.id),
+                .resolve_status => |name| samgr.encodeReply(
                     out,
                     .resolve_status,
                     self.resolve(name),
@@ -59,7 +59,12 @@ pub const Registry = struct {
     }
 
     /// A name that its owner registers again gets the new slots.
-    pub fn register(self: *Registry, sender: Sender, name: []const u8, slots: sm.Slots) sm.Status {
+    pub fn register(
+        self: *Registry,
+        sender: Sender,
+        name: []const u8,
+        slots: samgr.Slots,
+    ) samgr.Status {
         const owner = if (sender.is_init) serviceId(name) else sender.id;
         if (self.find(owner, name)) |entry| {
             entry.slots = slots;
@@ -89,7 +94,7 @@ pub const Registry = struct {
         return count;
     }
 
-    fn resolve(self: *const Registry, name: []const u8) sm.Status {
+    fn resolve(self: *const Registry, name: []const u8) samgr.Status {
         for (self.entries[0..self.count]) |*entry| {
             if (std.mem.eql(u8, entry.name(), name)) return .ok;
         }
@@ -101,16 +106,16 @@ const testing = std.testing;
 const alice: Sender = .{ .id = 0xA, .pid = 3 };
 const bob: Sender = .{ .id = 0xB, .pid = 4 };
 
-fn ask(registry: *Registry, sender: Sender, request: sm.Request) ![]const u8 {
+fn ask(registry: *Registry, sender: Sender, request: samgr.Request) ![]const u8 {
     const Buffers = struct {
-        var frame: [sm.request_bytes_max]u8 = undefined;
+        var frame: [samgr.request_bytes_max]u8 = undefined;
         var reply: [reply_bytes_max]u8 = undefined;
     };
-    const frame = try sm.encodeRequest(&Buffers.frame, request);
+    const frame = try samgr.encodeRequest(&Buffers.frame, request);
     return registry.handle(frame, sender, &Buffers.reply);
 }
 
-fn registration(name: []const u8, send: u32) sm.Request {
+fn registration(name: []const u8, send: u32) samgr.Request {
     return .{ .register = .{ .name = name, .slots = .{ .send = send, .recv = 4 } } };
 }
 
@@ -135,9 +140,9 @@ test "a repeat overwrites, another sender's same name does not" {
     _ = try ask(&registry, alice, registration("x", 7));
     try testing.expectEqual(@as(usize, 2), registry.count);
     const reply = try ask(&registry, alice, .{ .lookup = "x" });
-    try testing.expectEqual(@as(u32, 7), sm.decodeReply(reply, .lookup).?.slots.send);
+    try testing.expectEqual(@as(u32, 7), samgr.decodeReply(reply, .lookup).?.slots.send);
     const bobs = try ask(&registry, bob, .{ .lookup = "x" });
-    try testing.expectEqual(@as(u32, 6), sm.decodeReply(bobs, .lookup).?.slots.send);
+    try testing.expectEqual(@as(u32, 6), samgr.decodeReply(bobs, .lookup).?.slots.send);
 }
 
 test "init registers a service for itself, and nobody else does" {
@@ -146,17 +151,17 @@ test "init registers a service for itself, and nobody else does" {
     const logd: Sender = .{ .id = serviceId("logd"), .pid = 3 };
     _ = try ask(&registry, init, registration("logd", 5));
     const own = try ask(&registry, logd, .{ .lookup = "logd" });
-    try testing.expectEqual(@as(u32, 5), sm.decodeReply(own, .lookup).?.slots.send);
+    try testing.expectEqual(@as(u32, 5), samgr.decodeReply(own, .lookup).?.slots.send);
     _ = try ask(&registry, bob, registration("logd", 9));
     const still = try ask(&registry, logd, .{ .lookup = "logd" });
-    try testing.expectEqual(@as(u32, 5), sm.decodeReply(still, .lookup).?.slots.send);
+    try testing.expectEqual(@as(u32, 5), samgr.decodeReply(still, .lookup).?.slots.send);
 }
 
 test "who asked comes from the kernel" {
     var registry: Registry = .{};
-    const pid = sm.decodePidReply(try ask(&registry, alice, .sender_pid));
+    const pid = samgr.decodePidReply(try ask(&registry, alice, .sender_pid));
     try testing.expectEqual(@as(?u32, 3), pid);
-    const id = sm.decodeServiceIdReply(try ask(&registry, bob, .sender_service_id));
+    const id = samgr.decodeServiceIdReply(try ask(&registry, bob, .sender_service_id));
     try testing.expectEqual(@as(?u64, 0xB), id);
 }
 
@@ -166,19 +171,22 @@ test "the registry is bounded, as a whole and for each sender" {
         const sender: Sender = .{ .id = i / entries_per_sender_max, .pid = 1 };
         var name = [_]u8{@intCast(i)};
         const reply = try ask(&registry, sender, registration(&name, 5));
-        try testing.expectEqual(sm.Status.ok, sm.decodeReply(reply, .register).?.status);
+        try testing.expectEqual(samgr.Status.ok, samgr.decodeReply(reply, .register).?.status);
     }
     const full = try ask(&registry, bob, registration("y", 5));
-    try testing.expectEqual(sm.Status.unsupported, sm.decodeReply(full, .register).?.status);
+    try testing.expectEqual(samgr.Status.unsupported, samgr.decodeReply(full, .register).?.status);
     // What is there can still change.
     const again = try ask(&registry, .{ .id = 0, .pid = 1 }, registration("\x00", 9));
-    try testing.expectEqual(sm.Status.ok, sm.decodeReply(again, .register).?.status);
+    try testing.expectEqual(samgr.Status.ok, samgr.decodeReply(again, .register).?.status);
 
     registry.count = entries_per_sender_max;
     const greedy = try ask(&registry, .{ .id = 0, .pid = 1 }, registration("z", 5));
-    try testing.expectEqual(sm.Status.unsupported, sm.decodeReply(greedy, .register).?.status);
+    try testing.expectEqual(
+        samgr.Status.unsupported,
+        samgr.decodeReply(greedy, .register).?.status,
+    );
     const modest = try ask(&registry, bob, registration("z", 5));
-    try testing.expectEqual(sm.Status.ok, sm.decodeReply(modest, .register).?.status);
+    try testing.expectEqual(samgr.Status.ok, samgr.decodeReply(modest, .register).?.status);
 }
 
 test "garbage is answered as a malformed lookup" {

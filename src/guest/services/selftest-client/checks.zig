@@ -34,12 +34,12 @@ pub const call_timeout_ns = 2 * std.time.ns_per_s;
 /// static node: filling a stack with small buffers is dear to start.
 pub const Room = struct {
     local: struct {
-        request: [wire.lo.append_bytes_max]u8 = undefined,
+        request: [wire.log.append_bytes_max]u8 = undefined,
         reply: [8192]u8 = undefined,
     } = .{},
     remote: struct {
-        request: [wire.ds.request_bytes_max]u8 = undefined,
-        reply: [wire.ds.reply_bytes_max]u8 = undefined,
+        request: [wire.front.request_bytes_max]u8 = undefined,
+        reply: [wire.front.reply_bytes_max]u8 = undefined,
     } = .{},
     /// Of the last request to the state store, so that no answer to an earlier one is taken for
     /// its.

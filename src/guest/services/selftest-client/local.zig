@@ -37,101 +37,108 @@ pub fn Local(comptime Node: type) type {
             return node.call(service, request, &node.room.local.reply, suite.call_timeout_ns);
         }
 
-        fn samgrd(node: *Node, request: wire.sm.Request) ![]const u8 {
-            return ask(node, .samgrd, try wire.sm.encodeRequest(&node.room.local.request, request));
+        fn samgrd(node: *Node, request: wire.samgr.Request) ![]const u8 {
+            return ask(
+                node,
+                .samgrd,
+                try wire.samgr.encodeRequest(&node.room.local.request, request),
+            );
         }
 
         fn senderPid(node: *Node) !void {
-            const pid = wire.sm.decodePidReply(try samgrd(node, .sender_pid));
+            const pid = wire.samgr.decodePidReply(try samgrd(node, .sender_pid));
             try expectEqual(u32, node.pid(), pid);
         }
 
         fn senderServiceId(node: *Node) !void {
-            const id = wire.sm.decodeServiceIdReply(try samgrd(node, .sender_service_id));
+            const id = wire.samgr.decodeServiceIdReply(try samgrd(node, .sender_service_id));
             try expectEqual(u64, node.id(), id);
         }
 
-        fn policy(node: *Node, capability: []const u8, nonce: u32) !wire.po.Status {
-            const frame = try wire.po.encodeRequest(&node.room.local.request, .{
+        fn policy(node: *Node, capability: []const u8, nonce: u32) !wire.policy.Status {
+            const frame = try wire.policy.encodeRequest(&node.room.local.request, .{
                 .op = .check_cap,
                 .nonce = nonce,
                 .subject = node.id(),
                 .capability = capability,
             });
             const reply = try ask(node, .policyd, frame);
-            return wire.po.decodeReply(reply, .check_cap, nonce) orelse Wrong.NotThisReply;
+            return wire.policy.decodeReply(reply, .check_cap, nonce) orelse Wrong.NotThisReply;
         }
 
         fn policyAllow(node: *Node) !void {
-            try expectStatus(wire.po.Status.allow, try policy(node, held, 1));
+            try expectStatus(wire.policy.Status.allow, try policy(node, held, 1));
         }
 
         fn policyDeny(node: *Node) !void {
-            try expectStatus(wire.po.Status.deny, try policy(node, not_held, 2));
+            try expectStatus(wire.policy.Status.deny, try policy(node, not_held, 2));
         }
 
         fn policyMalformed(node: *Node) !void {
             // A check-cap whose capability is one byte shorter than it says.
             const frame = "PO\x02\x04\x03\x00\x00\x00" ++ "\x00" ** 8 ++ "\x02a";
-            const status = wire.po.decodeReply(try ask(node, .policyd, frame), .check_cap, 3);
-            try expectEqual(wire.po.Status, .malformed, status);
+            const status = wire.policy.decodeReply(try ask(node, .policyd, frame), .check_cap, 3);
+            try expectEqual(wire.policy.Status, .malformed, status);
         }
 
-        const slots: wire.sm.Slots = .{ .send = 5, .recv = 4 };
+        const slots: wire.samgr.Slots = .{ .send = 5, .recv = 4 };
 
         fn samgrdRegister(node: *Node) !void {
-            const request: wire.sm.Request =
+            const request: wire.samgr.Request =
                 .{ .register = .{ .name = "selftest", .slots = slots } };
-            const reply = wire.sm.decodeReply(try samgrd(node, request), .register);
-            try expectStatus(wire.sm.Status.ok, (reply orelse return Wrong.NotThisReply).status);
+            const reply = wire.samgr.decodeReply(try samgrd(node, request), .register);
+            try expectStatus(wire.samgr.Status.ok, (reply orelse return Wrong.NotThisReply).status);
         }
 
         fn samgrdLookup(node: *Node) !void {
-            const request: wire.sm.Request = .{ .lookup = "selftest" };
-            const reply = wire.sm.decodeReply(try samgrd(node, request), .lookup) orelse
+            const request: wire.samgr.Request = .{ .lookup = "selftest" };
+            const reply = wire.samgr.decodeReply(try samgrd(node, request), .lookup) orelse
                 return Wrong.NotThisReply;
-            try expectStatus(wire.sm.Status.ok, reply.status);
+            try expectStatus(wire.samgr.Status.ok, reply.status);
             if (!std.meta.eql(reply.slots, slots)) return Wrong.WrongValue;
         }
 
         fn samgrdUnknown(node: *Node) !void {
             const name = "no such service";
-            const found = wire.sm.decodeReply(try samgrd(node, .{ .lookup = name }), .lookup) orelse
+            const found = wire.samgr.decodeReply(
+                try samgrd(node, .{ .lookup = name }),
+                .lookup,
+            ) orelse
                 return Wrong.NotThisReply;
-            try expectStatus(wire.sm.Status.not_found, found.status);
+            try expectStatus(wire.samgr.Status.not_found, found.status);
             const frame = try samgrd(node, .{ .resolve_status = name });
-            const resolved = wire.sm.decodeReply(frame, .resolve_status) orelse
+            const resolved = wire.samgr.decodeReply(frame, .resolve_status) orelse
                 return Wrong.NotThisReply;
-            try expectStatus(wire.sm.Status.not_found, resolved.status);
+            try expectStatus(wire.samgr.Status.not_found, resolved.status);
         }
 
         fn samgrdMalformed(node: *Node) !void {
-            const bad = [_]struct { []const u8, wire.sm.Op, wire.sm.Status }{
+            const bad = [_]struct { []const u8, wire.samgr.Op, wire.samgr.Status }{
                 .{ "SM\x01", .lookup, .malformed },
                 .{ "XX\x01\x02\x01a", .lookup, .malformed },
                 .{ "SM\x01\x06\x02a", .resolve_status, .malformed },
                 .{ "SM\x02\x02\x01a", .lookup, .unsupported },
             };
             for (bad) |row| {
-                const reply = wire.sm.decodeReply(try ask(node, .samgrd, row[0]), row[1]) orelse
+                const reply = wire.samgr.decodeReply(try ask(node, .samgrd, row[0]), row[1]) orelse
                     return Wrong.NotThisReply;
                 try expectStatus(row[2], reply.status);
             }
         }
 
         fn bundleList(node: *Node) !void {
-            const frame = try wire.bn.encodeRequest(&node.room.local.request, .list);
-            const reply = wire.bn.decodeListReply(try ask(node, .bundlemgrd, frame)) orelse
+            const frame = try wire.bundle.encodeRequest(&node.room.local.request, .list);
+            const reply = wire.bundle.decodeListReply(try ask(node, .bundlemgrd, frame)) orelse
                 return Wrong.NotThisReply;
-            try expectStatus(wire.bn.Status.ok, reply.status);
+            try expectStatus(wire.bundle.Status.ok, reply.status);
             if (reply.count == 0) return Wrong.WrongValue;
         }
 
         fn bundleImage(node: *Node) !void {
-            const frame = try wire.bn.encodeRequest(&node.room.local.request, .fetch_image);
-            const reply = wire.bn.decodeImageReply(try ask(node, .bundlemgrd, frame)) orelse
+            const frame = try wire.bundle.encodeRequest(&node.room.local.request, .fetch_image);
+            const reply = wire.bundle.decodeImageReply(try ask(node, .bundlemgrd, frame)) orelse
                 return Wrong.NotThisReply;
-            try expectStatus(wire.bn.Status.ok, reply.status);
+            try expectStatus(wire.bundle.Status.ok, reply.status);
             var found = false;
             var files = try wire.nxbi.iterate(reply.image);
             while (try files.next()) |file| {
@@ -143,28 +150,30 @@ pub fn Local(comptime Node: type) type {
 
         fn bundleMalformed(node: *Node) !void {
             const longer = try ask(node, .bundlemgrd, "BN\x01\x01\x00");
-            const list = wire.bn.decodeListReply(longer) orelse return Wrong.NotThisReply;
-            try expectStatus(wire.bn.Status.malformed, list.status);
-            const image = wire.bn.decodeImageReply(try ask(node, .bundlemgrd, "BN\x02\x03")) orelse
+            const list = wire.bundle.decodeListReply(longer) orelse return Wrong.NotThisReply;
+            try expectStatus(wire.bundle.Status.malformed, list.status);
+            const image = wire.bundle.decodeImageReply(
+                try ask(node, .bundlemgrd, "BN\x02\x03"),
+            ) orelse
                 return Wrong.NotThisReply;
-            try expectStatus(wire.bn.Status.unsupported, image.status);
+            try expectStatus(wire.bundle.Status.unsupported, image.status);
         }
 
         fn logQuery(node: *Node) !void {
             const since_ns = node.now();
             const room = &node.room.local.request;
-            const append = try wire.lo.encodeRequest(room, since_ns, .{ .append = .{
+            const append = try wire.log.encodeRequest(room, since_ns, .{ .append = .{
                 .level = .info,
                 .scope = "selftest",
                 .message = "log query probe",
                 .fields = "check=log",
             } });
-            const id = wire.lo.decodeAppendReply(try ask(node, .logd, append), since_ns) orelse
+            const id = wire.log.decodeAppendReply(try ask(node, .logd, append), since_ns) orelse
                 return Wrong.NotThisReply;
-            const query = try wire.lo.encodeRequest(&node.room.local.request, since_ns, .{
+            const query = try wire.log.encodeRequest(&node.room.local.request, since_ns, .{
                 .query = .{ .since_ns = since_ns, .max = 16 },
             });
-            var records = wire.lo.decodeQueryReply(try ask(node, .logd, query), since_ns) orelse
+            var records = wire.log.decodeQueryReply(try ask(node, .logd, query), since_ns) orelse
                 return Wrong.NotThisReply;
             while (try records.next()) |record| {
                 if (record.id != id) continue;
@@ -178,10 +187,10 @@ pub fn Local(comptime Node: type) type {
         }
 
         fn random(node: *Node, out: *[random_bytes]u8) !void {
-            const frame = try wire.rn.encodeRequest(&node.room.local.request, random_bytes);
-            const reply = wire.rn.decodeReply(try ask(node, .rngd, frame)) orelse
+            const frame = try wire.entropy.encodeRequest(&node.room.local.request, random_bytes);
+            const reply = wire.entropy.decodeReply(try ask(node, .rngd, frame)) orelse
                 return Wrong.NotThisReply;
-            try expectStatus(wire.rn.Status.ok, reply.status);
+            try expectStatus(wire.entropy.Status.ok, reply.status);
             if (reply.bytes.len != random_bytes) return Wrong.WrongValue;
             @memcpy(out, reply.bytes);
         }

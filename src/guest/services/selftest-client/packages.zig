@@ -3,7 +3,7 @@
 
 const std = @import("std");
 const wire = @import("wire");
-const ds = wire.ds;
+const front = wire.front;
 const suite = @import("checks.zig");
 const Remote = @import("remote.zig").Remote;
 const Wrong = suite.Wrong;
@@ -30,14 +30,14 @@ pub fn Packages(comptime Node: type) type {
         var handle: ?u32 = null;
 
         /// The fields of a good answer, borrowed from it.
-        fn ask(node: *Node, request: ds.Request, op: ds.Op) ![]const u8 {
+        fn ask(node: *Node, request: front.Request, op: front.Op) ![]const u8 {
             const reply = try Remote(Node).ask(node, request);
-            const status = ds.decodeStatus(reply, op) orelse return Wrong.NotThisReply;
+            const status = front.decodeStatus(reply, op) orelse return Wrong.NotThisReply;
             if (status == .badf) {
                 handle = null;
                 return error.BadHandle;
             }
-            return ds.decodePackageTail(reply, op) orelse Wrong.WrongStatus;
+            return front.decodePackageTail(reply, op) orelse Wrong.WrongStatus;
         }
 
         fn stat(node: *Node) !void {
@@ -55,7 +55,7 @@ pub fn Packages(comptime Node: type) type {
         /// The open file's bytes from `offset` on.
         fn read(node: *Node, offset: u32) ![]const u8 {
             if (handle == null) try open(node);
-            const request: ds.Request =
+            const request: front.Request =
                 .{ .package_read = .{ .handle = handle.?, .offset = offset, .len = step_bytes } };
             return (try ask(node, request, .package_read))[2..];
         }
@@ -69,7 +69,7 @@ pub fn Packages(comptime Node: type) type {
         /// A handle that was closed is good for nothing any more.
         fn close(node: *Node) !void {
             if (handle == null) try open(node);
-            const closed: ds.Request = .{ .package_close = handle.? };
+            const closed: front.Request = .{ .package_close = handle.? };
             _ = try ask(node, closed, .package_close);
             if (ask(node, closed, .package_close)) |_| return Wrong.WrongValue else |err| {
                 if (err != error.BadHandle) return err;

@@ -29,24 +29,25 @@ pub fn Remote(comptime Node: type) type {
         }
 
         /// Of the peer that the configuration names, and of no other.
-        pub fn ask(node: *Node, request: wire.ds.Request) ![]const u8 {
+        pub fn ask(node: *Node, request: wire.front.Request) ![]const u8 {
             const room = &node.room.remote;
-            const frame = try wire.ds.encodeRequestTo(&room.request, node.peer(), request);
+            const frame = try wire.front.encodeRequestTo(&room.request, node.peer(), request);
             return node.call(.dsoftbusd, frame, &room.reply, call_ns);
         }
 
         fn resolve(node: *Node) !void {
             const reply = try ask(node, .{ .resolve = "bundlemgrd" });
-            const status = wire.ds.decodeStatus(reply, .resolve) orelse return Wrong.NotThisReply;
+            const status = wire.front.decodeStatus(reply, .resolve) orelse
+                return Wrong.NotThisReply;
             if (status != .ok) return Wrong.WrongStatus;
         }
 
         fn query(node: *Node) !void {
             const reply = try ask(node, .bundle_list);
-            const status = wire.ds.decodeStatus(reply, .bundle_list) orelse
+            const status = wire.front.decodeStatus(reply, .bundle_list) orelse
                 return Wrong.NotThisReply;
             if (status != .ok) return Wrong.WrongStatus;
-            if ((wire.ds.decodeBundleCount(reply) orelse 0) == 0) return Wrong.WrongValue;
+            if ((wire.front.decodeBundleCount(reply) orelse 0) == 0) return Wrong.WrongValue;
         }
     };
 }

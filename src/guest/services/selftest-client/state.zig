@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const wire = @import("wire");
-const sf = wire.sf;
+const state = wire.state;
 const suite = @import("checks.zig");
 const Remote = @import("remote.zig").Remote;
 const Wrong = suite.Wrong;
@@ -30,51 +30,51 @@ pub fn State(comptime Node: type) type {
             .{ .name = .@"remote statefs rw", .run = remoteReadWrite },
         };
 
-        fn askRemote(node: *Node, request: sf.Request) !sf.Reply {
+        fn askRemote(node: *Node, request: state.Request) !state.Reply {
             node.room.nonce += 1;
             var numbered = request;
             numbered.nonce = node.room.nonce;
-            const frame = try sf.encodeRequest(&node.room.local.request, numbered);
+            const frame = try state.encodeRequest(&node.room.local.request, numbered);
             const answer = try Remote(Node).ask(node, .{ .state = frame });
-            const inner = wire.ds.decodeState(answer) orelse return Wrong.WrongStatus;
-            return sf.decodeReply(inner, request.op, node.room.nonce) orelse Wrong.NotThisReply;
+            const inner = wire.front.decodeState(answer) orelse return Wrong.WrongStatus;
+            return state.decodeReply(inner, request.op, node.room.nonce) orelse Wrong.NotThisReply;
         }
 
-        fn expectRemote(status: sf.Status, node: *Node, request: sf.Request) !void {
+        fn expectRemote(status: state.Status, node: *Node, request: state.Request) !void {
             if ((try askRemote(node, request)).status != status) return Wrong.WrongStatus;
         }
 
         /// Written, read back, removed, and then not there; and nothing outside of what is shared.
         fn remoteReadWrite(node: *Node) !void {
-            const write: sf.Request = .{ .op = .put, .key = remote_key, .value = remote_value };
+            const write: state.Request = .{ .op = .put, .key = remote_key, .value = remote_value };
             try expectRemote(.ok, node, write);
             try expectRemote(.ok, node, .{ .op = .sync });
             const got = try askRemote(node, .{ .op = .get, .key = remote_key });
-            const found = sf.valueOf(got) orelse return Wrong.WrongStatus;
+            const found = state.valueOf(got) orelse return Wrong.WrongStatus;
             if (!std.mem.eql(u8, found, remote_value)) return Wrong.WrongValue;
             try expectRemote(.access_denied, node, .{ .op = .get, .key = guarded_key });
             try expectRemote(.ok, node, .{ .op = .delete, .key = remote_key });
             try expectRemote(.not_found, node, .{ .op = .get, .key = remote_key });
         }
 
-        fn ask(node: *Node, request: sf.Request) !sf.Reply {
+        fn ask(node: *Node, request: state.Request) !state.Reply {
             node.room.nonce += 1;
             var numbered = request;
             numbered.nonce = node.room.nonce;
             const room = &node.room.local;
-            const frame = try sf.encodeRequest(&room.request, numbered);
+            const frame = try state.encodeRequest(&room.request, numbered);
             const reply = try node.call(.statefsd, frame, &room.reply, suite.call_timeout_ns);
-            return sf.decodeReply(reply, request.op, node.room.nonce) orelse Wrong.NotThisReply;
+            return state.decodeReply(reply, request.op, node.room.nonce) orelse Wrong.NotThisReply;
         }
 
-        fn expect(status: sf.Status, node: *Node, request: sf.Request) !void {
+        fn expect(status: state.Status, node: *Node, request: state.Request) !void {
             if ((try ask(node, request)).status != status) return Wrong.WrongStatus;
         }
 
         fn expectValue(node: *Node, wanted: []const u8) !void {
             const reply = try ask(node, .{ .op = .get, .key = key });
             if (reply.status != .ok) return Wrong.WrongStatus;
-            const found = sf.valueOf(reply) orelse return Wrong.NotThisReply;
+            const found = state.valueOf(reply) orelse return Wrong.NotThisReply;
             if (!std.mem.eql(u8, found, wanted)) return Wrong.WrongValue;
         }
 

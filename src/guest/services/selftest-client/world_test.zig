@@ -133,36 +133,36 @@ const World = struct {
     }
 
     fn rngd(self: *World, request: []const u8, reply: []u8) ![]const u8 {
-        var bytes: [wire.rn.bytes_max]u8 = undefined;
-        const len = wire.rn.decodeRequest(request) orelse return error.Unexpected;
+        var bytes: [wire.entropy.bytes_max]u8 = undefined;
+        const len = wire.entropy.decodeRequest(request) orelse return error.Unexpected;
         if (!self.stuck_random) self.random += 1;
         @memset(bytes[0..len], self.random);
-        return wire.rn.encodeReply(reply, .ok, bytes[0..len]);
+        return wire.entropy.encodeReply(reply, .ok, bytes[0..len]);
     }
 
     /// Of several peers only the named one is asked.
     fn dsoftbusd(self: *World, request: []const u8, reply: []u8) ![]const u8 {
-        if (!std.mem.eql(u8, wire.ds.peerOf(request), peer_id)) return error.WrongPeer;
+        if (!std.mem.eql(u8, wire.front.peerOf(request), peer_id)) return error.WrongPeer;
         const up = self.clock_ns >= self.session_at_ns;
-        return switch (wire.ds.decodeRequest(request).request) {
-            .resolve => wire.ds.encodeReply(reply, .resolve, if (up) .ok else .fail),
+        return switch (wire.front.decodeRequest(request).request) {
+            .resolve => wire.front.encodeReply(reply, .resolve, if (up) .ok else .fail),
             .bundle_list => if (up)
-                wire.ds.encodeBundleListReply(reply, 1)
+                wire.front.encodeBundleListReply(reply, 1)
             else
-                wire.ds.encodeReply(reply, .bundle_list, .fail),
+                wire.front.encodeReply(reply, .bundle_list, .fail),
             .state => |frame| if (up)
-                wire.ds.encodeStateReply(
+                wire.front.encodeStateReply(
                     reply,
                     state_server.handle(frame, my_id, &self.state_gate),
                 )
             else
-                wire.ds.encodeReply(reply, .state, .fail),
+                wire.front.encodeReply(reply, .state, .fail),
             .package_stat => self.package(reply, .package_stat, prop_stat),
             .package_open => self.openPackage(reply),
             .package_read => |read| self.readPackage(reply, read),
             .package_close => |handle| blk: {
                 if (self.open_handle != handle) {
-                    break :blk wire.ds.encodeReply(reply, .package_close, .badf);
+                    break :blk wire.front.encodeReply(reply, .package_close, .badf);
                 }
                 self.open_handle = null;
                 break :blk self.package(reply, .package_close, "");
@@ -170,9 +170,9 @@ const World = struct {
         };
     }
 
-    fn package(self: *World, reply: []u8, op: wire.ds.Op, tail: []const u8) ![]const u8 {
-        if (self.clock_ns < self.session_at_ns) return wire.ds.encodeReply(reply, op, .io);
-        return wire.ds.encodePackageReply(reply, op, tail);
+    fn package(self: *World, reply: []u8, op: wire.front.Op, tail: []const u8) ![]const u8 {
+        if (self.clock_ns < self.session_at_ns) return wire.front.encodeReply(reply, op, .io);
+        return wire.front.encodePackageReply(reply, op, tail);
     }
 
     fn openPackage(self: *World, reply: []u8) ![]const u8 {
@@ -181,17 +181,17 @@ const World = struct {
         return answer;
     }
 
-    fn readPackage(self: *World, reply: []u8, read: wire.ds.PackageRead) ![]const u8 {
+    fn readPackage(self: *World, reply: []u8, read: wire.front.PackageRead) ![]const u8 {
         if (self.drops_handles) {
             self.drops_handles = false;
             self.open_handle = null;
         }
         if (self.open_handle != read.handle) {
-            return wire.ds.encodeReply(reply, .package_read, .badf);
+            return wire.front.encodeReply(reply, .package_read, .badf);
         }
         const from = @min(read.offset, prop.len);
         const bytes = prop[from..@min(prop.len, from + read.len)];
-        var tail: [2 + wire.ds.package_read_bytes_max]u8 = undefined;
+        var tail: [2 + wire.front.package_read_bytes_max]u8 = undefined;
         std.mem.writeInt(u16, tail[0..2], @intCast(bytes.len), .little);
         @memcpy(tail[2..][0..bytes.len], bytes);
         return self.package(reply, .package_read, tail[0 .. 2 + bytes.len]);

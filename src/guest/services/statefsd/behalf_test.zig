@@ -5,8 +5,8 @@ const std = @import("std");
 const testing = std.testing;
 const statefs = @import("statefs");
 const wire = @import("wire");
-const sf = wire.sf;
-const so = wire.so;
+const state = wire.state;
+const behalf = wire.behalf;
 const core = @import("core.zig");
 
 const Memory = @import("memory_fake.zig").Memory(256);
@@ -60,54 +60,54 @@ fn reset() !void {
     try server.open(&memory);
 }
 
-const Answer = struct { ending: so.Ending, status: sf.Status, tail: []const u8 };
+const Answer = struct { ending: behalf.Ending, status: state.Status, tail: []const u8 };
 
-fn askFor(peer: []const u8, call: so.Call, request: sf.Request) !Answer {
+fn askFor(peer: []const u8, call: behalf.Call, request: state.Request) !Answer {
     var inner: [9000]u8 = undefined;
     var outer: [9200]u8 = undefined;
     var whole = call;
     whole.peer = peer;
-    whole.frame = try sf.encodeRequest(&inner, request);
-    const bytes = server.handle(try so.encodeCall(&outer, whole), speaker, &gate);
-    const reply = so.decodeReply(bytes) orelse return error.NoCallReply;
-    const answer = sf.decodeReply(reply.frame, request.op, request.nonce) orelse
+    whole.frame = try state.encodeRequest(&inner, request);
+    const bytes = server.handle(try behalf.encodeCall(&outer, whole), speaker, &gate);
+    const reply = behalf.decodeReply(bytes) orelse return error.NoCallReply;
+    const answer = state.decodeReply(reply.frame, request.op, request.nonce) orelse
         return error.NotThisReply;
     return .{ .ending = reply.ending, .status = answer.status, .tail = answer.tail };
 }
 
-fn callOf(id: u64) so.Call {
-    var digest: so.Digest = @splat(0);
+fn callOf(id: u64) behalf.Call {
+    var digest: behalf.Digest = @splat(0);
     std.mem.writeInt(u64, digest[0..8], id *% 0x9E37_79B9, .little);
     return .{ .peer = "", .id = id, .digest = digest, .frame = "" };
 }
 
 const epoch = 7 << 32;
-const unnamed: so.Call = .{ .peer = "", .frame = "" };
+const unnamed: behalf.Call = .{ .peer = "", .frame = "" };
 
 fn expectAnswer(
-    ending: so.Ending,
-    status: sf.Status,
+    ending: behalf.Ending,
+    status: state.Status,
     peer: []const u8,
-    call: so.Call,
-    request: sf.Request,
+    call: behalf.Call,
+    request: state.Request,
 ) !void {
     const answer = try askFor(peer, call, request);
     try testing.expectEqual(status, answer.status);
     try testing.expectEqual(ending, answer.ending);
 }
 
-fn putOf(key: []const u8, value: []const u8) sf.Request {
+fn putOf(key: []const u8, value: []const u8) state.Request {
     return .{ .op = .put, .key = key, .value = value, .nonce = 3 };
 }
 
-fn askLocally(request: sf.Request) !sf.Status {
+fn askLocally(request: state.Request) !state.Status {
     return (try askAs(local, request)).status;
 }
 
-fn askAs(sender: u64, request: sf.Request) !sf.Reply {
+fn askAs(sender: u64, request: state.Request) !state.Reply {
     var buffer: [9000]u8 = undefined;
-    const reply = server.handle(try sf.encodeRequest(&buffer, request), sender, &gate);
-    return sf.decodeReply(reply, request.op, request.nonce) orelse error.NotThisReply;
+    const reply = server.handle(try state.encodeRequest(&buffer, request), sender, &gate);
+    return state.decodeReply(reply, request.op, request.nonce) orelse error.NotThisReply;
 }
 
 fn expectValue(value: ?[]const u8, key: []const u8) !void {
@@ -140,9 +140,9 @@ test "a change that is asked for again takes effect once, also after a restart" 
     try reset();
     try expectAnswer(.now, .ok, "host-1", callOf(epoch | 1), putOf(a, "1"));
     try expectAnswer(.now, .ok, "host-2", callOf(epoch | 1), putOf(a, "2"));
-    const delete: sf.Request = .{ .op = .delete, .key = b, .nonce = 3 };
+    const delete: state.Request = .{ .op = .delete, .key = b, .nonce = 3 };
     try expectAnswer(.now, .not_found, "host-1", callOf(epoch | 2), delete);
-    try testing.expectEqual(sf.Status.ok, try askLocally(putOf(b, "local")));
+    try testing.expectEqual(state.Status.ok, try askLocally(putOf(b, "local")));
     for (0..2) |_| {
         try expectAnswer(.repeated, .ok, "host-1", callOf(epoch | 1), putOf(a, "1"));
         try expectAnswer(.repeated, .not_found, "host-1", callOf(epoch | 2), delete);
@@ -200,7 +200,7 @@ test "what is forgotten is not run again: the oldest call, where there are most"
     try expectValue("1", a);
 }
 
-fn begin(peer: []const u8, call: so.Call) !u64 {
+fn begin(peer: []const u8, call: behalf.Call) !u64 {
     const answer = try askFor(peer, call, .{ .op = .txn_begin });
     if (answer.status != .ok) return error.NotBegun;
     return std.mem.readInt(u64, answer.tail[0..8], .little);
@@ -210,13 +210,13 @@ test "a transfer that is asked for again takes effect once, also after a restart
     try reset();
     const call = callOf(epoch | 1);
     const txn = try begin("host-1", call);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = "first" };
+    const chunk: state.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = "first" };
     // Another peer's, or a service's, it is not.
     try expectAnswer(.now, .not_found, "host-2", call, chunk);
-    try testing.expectEqual(sf.Status.not_found, try askLocally(chunk));
+    try testing.expectEqual(state.Status.not_found, try askLocally(chunk));
     try expectAnswer(.now, .ok, "host-1", call, chunk);
     try expectAnswer(.now, .ok, "host-1", call, .{ .op = .txn_commit, .txn = txn });
-    try testing.expectEqual(sf.Status.ok, try askLocally(putOf(a, "second")));
+    try testing.expectEqual(state.Status.ok, try askLocally(putOf(a, "second")));
     for (0..2) |_| {
         try expectAnswer(.repeated, .ok, "host-1", call, .{ .op = .txn_begin });
         try server.open(&memory);
@@ -228,18 +228,18 @@ test "a transaction of a service is not another's that may as much" {
     try reset();
     const begun = try askAs(local, .{ .op = .txn_begin });
     const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
-    for ([_]sf.Request{
+    const chunk: state.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
+    for ([_]state.Request{
         chunk,
         .{ .op = .txn_commit, .txn = txn },
         .{ .op = .txn_abort, .txn = txn },
     }) |request| {
-        try testing.expectEqual(sf.Status.not_found, (try askAs(local + 1, request)).status);
+        try testing.expectEqual(state.Status.not_found, (try askAs(local + 1, request)).status);
         try expectAnswer(.now, .access_denied, "host-1", unnamed, chunk);
     }
-    try testing.expectEqual(sf.Status.ok, (try askAs(local, chunk)).status);
-    const commit: sf.Request = .{ .op = .txn_commit, .txn = txn };
-    try testing.expectEqual(sf.Status.ok, (try askAs(local, commit)).status);
+    try testing.expectEqual(state.Status.ok, (try askAs(local, chunk)).status);
+    const commit: state.Request = .{ .op = .txn_commit, .txn = txn };
+    try testing.expectEqual(state.Status.ok, (try askAs(local, commit)).status);
     try expectValue("x", "/state/a");
 }
 
@@ -247,11 +247,14 @@ test "only who speaks for peers may, and only below what is shared" {
     try reset();
     var inner: [64]u8 = undefined;
     var outer: [256]u8 = undefined;
-    const frame = try sf.encodeRequest(&inner, putOf(a, "1"));
-    const call: so.Call = .{ .peer = "host-1", .frame = frame };
-    const bytes = server.handle(try so.encodeCall(&outer, call), local, &gate);
-    const reply = so.decodeReply(bytes).?;
-    try testing.expectEqual(sf.Status.access_denied, sf.decodeReply(reply.frame, .put, 3).?.status);
+    const frame = try state.encodeRequest(&inner, putOf(a, "1"));
+    const call: behalf.Call = .{ .peer = "host-1", .frame = frame };
+    const bytes = server.handle(try behalf.encodeCall(&outer, call), local, &gate);
+    const reply = behalf.decodeReply(bytes).?;
+    try testing.expectEqual(
+        state.Status.access_denied,
+        state.decodeReply(reply.frame, .put, 3).?.status,
+    );
     try expectAnswer(.now, .access_denied, "host-1", unnamed, putOf("/state/a", "1"));
     try expectAnswer(.now, .access_denied, "host-1", unnamed, .{ .op = .reopen });
     try testing.expectEqual(@as(u32, 3), gate.denied_count);
@@ -264,8 +267,8 @@ test "only who speaks for peers may, and only below what is shared" {
 
 fn askForRaw(frame: []const u8) ![]const u8 {
     var outer: [256]u8 = undefined;
-    const call: so.Call = .{ .peer = "host-1", .frame = frame };
-    return server.handle(try so.encodeCall(&outer, call), speaker, &gate);
+    const call: behalf.Call = .{ .peer = "host-1", .frame = frame };
+    return server.handle(try behalf.encodeCall(&outer, call), speaker, &gate);
 }
 
 var name_buffer: [64]u8 = undefined;
@@ -300,9 +303,9 @@ test "a peer that fills its share leaves the others theirs, and services their r
     try expectAnswer(.now, .io_error, "host-3", unnamed, request);
     for (0..8) |number| {
         const own = putOf(numbered("/state/local/", number), "v");
-        try testing.expectEqual(sf.Status.ok, try askLocally(own));
+        try testing.expectEqual(state.Status.ok, try askLocally(own));
     }
-    const delete: sf.Request = .{ .op = .delete, .key = "/state/shared/one/1" };
+    const delete: state.Request = .{ .op = .delete, .key = "/state/shared/one/1" };
     try expectAnswer(.now, .ok, "host-1", unnamed, delete);
     try expectAnswer(.now, .ok, "host-1", unnamed, putOf("/state/shared/one/more", "v"));
 }
@@ -319,7 +322,7 @@ test "bytes are shared like keys, also those of a transaction, and after a compa
     const more = putOf("/state/shared/one/3", value[0..2000]);
     try expectAnswer(.now, .over_share, "host-1", unnamed, more);
     const txn = try begin("host-1", unnamed);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = value[0..1000] };
+    const chunk: state.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = value[0..1000] };
     try expectAnswer(.now, .ok, "host-1", unnamed, chunk);
     try expectAnswer(.now, .over_share, "host-1", unnamed, chunk);
     // Another peer's key becomes the peer's who sets it.
@@ -372,7 +375,7 @@ test "transactions of peers leave room for those of services" {
         try expectAnswer(.now, .txn_limit, peer, unnamed, .{ .op = .txn_begin });
     }
     try expectAnswer(.now, .txn_limit, "host-4", unnamed, .{ .op = .txn_begin });
-    for (0..2) |_| try testing.expectEqual(sf.Status.ok, try askLocally(.{ .op = .txn_begin }));
+    for (0..2) |_| try testing.expectEqual(state.Status.ok, try askLocally(.{ .op = .txn_begin }));
     try testing.expectEqual(@as(u32, 0), gate.abandoned_count);
 }
 
@@ -381,9 +384,9 @@ test "a service does not wait for room that a peer's open transaction keeps from
     const value: [8_000]u8 = @splat('v');
     const txn = try begin("host-1", unnamed);
     for (0..40) |_| {
-        try testing.expectEqual(sf.Status.ok, try askLocally(putOf("/state/local", &value)));
+        try testing.expectEqual(state.Status.ok, try askLocally(putOf("/state/local", &value)));
     }
     try testing.expectEqual(@as(u32, 1), gate.abandoned_count);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = "x" };
+    const chunk: state.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = "x" };
     try expectAnswer(.now, .not_found, "host-1", unnamed, chunk);
 }

@@ -5,8 +5,8 @@ const contract = @import("contract");
 const statefs = @import("statefs");
 const wire = @import("wire");
 const rights = @import("rights.zig");
-const sf = wire.sf;
-const so = wire.so;
+const state = wire.state;
+const behalf = wire.behalf;
 
 /// What a message of the kernel carries, less the frames around a value.
 pub const inline_value_max = 8_128;
@@ -16,7 +16,7 @@ const peers_namespace = contract.state.peer_namespace;
 /// Who asks: a service of this node, or a peer through dsoftbusd.
 pub const Caller = struct {
     sender: u64,
-    call: ?so.Call = null,
+    call: ?behalf.Call = null,
 
     pub fn peer(self: Caller) []const u8 {
         return if (self.call) |call| call.peer else "";
@@ -31,10 +31,10 @@ pub const Caller = struct {
     /// Null: it may. `speaker` is the service that speaks for peers.
     pub fn refuses(
         self: Caller,
-        request: sf.Request,
+        request: state.Request,
         speaker: u64,
         gate: anytype,
-    ) ?sf.Status {
+    ) ?state.Status {
         if (self.call != null) {
             const is_shared = std.mem.startsWith(u8, request.key, peers_namespace);
             const is_keyed = request.key.len != 0;

@@ -12,8 +12,8 @@
 const std = @import("std");
 const statefs = @import("statefs");
 const wire = @import("wire");
-const sf = wire.sf;
-const so = wire.so;
+const state = wire.state;
+const behalf = wire.behalf;
 const Caller = @import("caller.zig").Caller;
 const owners = @import("owners.zig");
 const reading = @import("reading.zig");
@@ -48,8 +48,8 @@ pub fn Server(comptime Device: type) type {
         now_ns: u64 = 0,
         /// What was found, or compacted to and told.
         told_generation: u32 = 0,
-        ending: so.Ending = .now,
-        out: [so.reply_head_bytes + reply_bytes_max]u8 = undefined,
+        ending: behalf.Ending = .now,
+        out: [behalf.reply_head_bytes + reply_bytes_max]u8 = undefined,
 
         const Self = @This();
 
@@ -96,18 +96,18 @@ pub fn Server(comptime Device: type) type {
         }
 
         pub fn handle(self: *Self, frame: []const u8, sender: u64, gate: anytype) []const u8 {
-            if (!so.isCall(frame)) return self.answer(frame, .{ .sender = sender }, gate);
-            const call = so.decodeCall(frame) orelse {
+            if (!behalf.isCall(frame)) return self.answer(frame, .{ .sender = sender }, gate);
+            const call = behalf.decodeCall(frame) orelse {
                 return self.refuse(.{ .op = .sync, .status = .malformed });
             };
             self.ending = .now;
             const reply = self.answer(call.frame, .{ .sender = sender, .call = call }, gate);
-            so.encodeReplyHead(self.out[0..so.reply_head_bytes], self.ending);
-            return self.out[0 .. so.reply_head_bytes + reply.len];
+            behalf.encodeReplyHead(self.out[0..behalf.reply_head_bytes], self.ending);
+            return self.out[0 .. behalf.reply_head_bytes + reply.len];
         }
 
         fn answer(self: *Self, frame: []const u8, caller: Caller, gate: anytype) []const u8 {
-            const request = switch (sf.decodeRequest(frame)) {
+            const request = switch (state.decodeRequest(frame)) {
                 .refusal => |refusal| return self.refuse(refusal),
                 .request => |request| request,
             };
@@ -136,7 +136,7 @@ pub fn Server(comptime Device: type) type {
         }
 
         /// The answer to a peer's change that is not to be made: it was, or may have been.
-        fn known(self: *Self, request: sf.Request, caller: Caller) ?[]const u8 {
+        fn known(self: *Self, request: state.Request, caller: Caller) ?[]const u8 {
             const call = caller.remembered() orelse return null;
             switch (request.op) {
                 .put, .delete, .txn_begin, .txn_commit => {},
@@ -152,7 +152,7 @@ pub fn Server(comptime Device: type) type {
             };
         }
 
-        fn serve(self: *Self, request: sf.Request, caller: Caller) Failure![]const u8 {
+        fn serve(self: *Self, request: state.Request, caller: Caller) Failure![]const u8 {
             switch (request.op) {
                 .put => try self.put(request, caller),
                 .delete => try self.delete(request, caller),
@@ -183,7 +183,7 @@ pub fn Server(comptime Device: type) type {
             return self.start(request).done();
         }
 
-        fn put(self: *Self, request: sf.Request, caller: Caller) Failure!void {
+        fn put(self: *Self, request: state.Request, caller: Caller) Failure!void {
             if (caller.remembered()) |call| {
                 try self.checkShare(caller, request.key, request.value.len, 0);
                 try self.store.putFor(call, request.key, request.value);
@@ -191,8 +191,8 @@ pub fn Server(comptime Device: type) type {
             self.versions.mark(request.key);
         }
 
-        fn delete(self: *Self, request: sf.Request, caller: Caller) Failure!void {
-            const absent = @intFromEnum(sf.Status.not_found);
+        fn delete(self: *Self, request: state.Request, caller: Caller) Failure!void {
+            const absent = @intFromEnum(state.Status.not_found);
             const is_gone = if (caller.remembered()) |call|
                 try self.store.deleteFor(call, request.key, absent)
             else
@@ -201,7 +201,7 @@ pub fn Server(comptime Device: type) type {
             self.versions.mark(request.key);
         }
 
-        fn begin(self: *Self, request: sf.Request, caller: Caller) Failure![]const u8 {
+        fn begin(self: *Self, request: state.Request, caller: Caller) Failure![]const u8 {
             if (!self.owners.hasRoom(caller.peer())) return error.TxnLimit;
             try self.makeRoom();
             const txn = try self.store.begin();
@@ -245,7 +245,7 @@ pub fn Server(comptime Device: type) type {
             return owner;
         }
 
-        fn read(self: *Self, request: sf.Request) Failure![]const u8 {
+        fn read(self: *Self, request: state.Request) Failure![]const u8 {
             var writer = self.start(request);
             switch (request.op) {
                 .get => try reading.get(&self.store, request, &writer),
@@ -258,32 +258,40 @@ pub fn Server(comptime Device: type) type {
             return writer.done();
         }
 
-        fn start(self: *Self, request: sf.Request) wire.cursor.Writer {
-            const out = self.out[so.reply_head_bytes..];
-            return sf.startReply(out, request.op, .ok, request.nonce) catch unreachable;
+        fn start(self: *Self, request: state.Request) wire.cursor.Writer {
+            const out = self.out[behalf.reply_head_bytes..];
+            return state.startReply(out, request.op, .ok, request.nonce) catch unreachable;
         }
 
-        fn fail(self: *Self, request: sf.Request, status: sf.Status) []const u8 {
-            const out = self.out[so.reply_head_bytes..];
-            return sf.encodeFailure(out, request.op, status, request.nonce) catch
+        fn fail(self: *Self, request: state.Request, status: state.Status) []const u8 {
+            const out = self.out[behalf.reply_head_bytes..];
+            return state.encodeFailure(out, request.op, status, request.nonce) catch
                 unreachable; // 21 bytes at most
         }
 
         /// Nothing is done, for a reason that the status does not tell.
-        fn stop(self: *Self, request: sf.Request, status: sf.Status, ending: so.Ending) []const u8 {
+        fn stop(
+            self: *Self,
+            request: state.Request,
+            status: state.Status,
+            ending: behalf.Ending,
+        ) []const u8 {
             self.ending = ending;
             return self.fail(request, status);
         }
 
-        fn refuse(self: *Self, refusal: sf.Refusal) []const u8 {
-            return sf.encodeRefusal(self.out[so.reply_head_bytes..], refusal) catch unreachable;
+        fn refuse(self: *Self, refusal: state.Refusal) []const u8 {
+            return state.encodeRefusal(
+                self.out[behalf.reply_head_bytes..],
+                refusal,
+            ) catch unreachable;
         }
     };
 }
 
 const Failure = statefs.Error || error{OverShare};
 
-fn statusOf(err: Failure) sf.Status {
+fn statusOf(err: Failure) state.Status {
     return switch (err) {
         error.Io => .io_error,
         error.Integrity => .integrity_violation,

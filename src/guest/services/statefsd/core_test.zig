@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const statefs = @import("statefs");
-const sf = @import("wire").sf;
+const state = @import("wire").state;
 const core = @import("core.zig");
 const rights = core.rights;
 const testing = std.testing;
@@ -57,14 +57,14 @@ fn reset() !void {
     try server.open(&memory);
 }
 
-fn ask(sender: u64, request: sf.Request) !sf.Reply {
+fn ask(sender: u64, request: state.Request) !state.Reply {
     var buffer: [9000]u8 = undefined;
-    const frame = try sf.encodeRequest(&buffer, request);
+    const frame = try state.encodeRequest(&buffer, request);
     const reply = server.handle(frame, sender, &fake_gate);
-    return sf.decodeReply(reply, request.op, request.nonce) orelse error.NotThisReply;
+    return state.decodeReply(reply, request.op, request.nonce) orelse error.NotThisReply;
 }
 
-fn expectStatus(status: sf.Status, sender: u64, request: sf.Request) !void {
+fn expectStatus(status: state.Status, sender: u64, request: state.Request) !void {
     try testing.expectEqual(status, (try ask(sender, request)).status);
 }
 
@@ -75,7 +75,7 @@ test "put, get, delete, list, and again after opening anew" {
     try expectStatus(.ok, alice, .{ .op = .sync });
     try expectStatus(.ok, alice, .{ .op = .reopen });
     const got = try ask(bob, .{ .op = .get, .key = "/state/a", .nonce = 9 });
-    try testing.expectEqualStrings("1", sf.valueOf(got).?);
+    try testing.expectEqualStrings("1", state.valueOf(got).?);
     const listed = try ask(bob, .{ .op = .list, .key = "/state", .limit = 0 });
     try testing.expectEqualSlices(u8, "\x01\x00\x08\x00/state/a", listed.tail);
     const all = try ask(bob, .{ .op = .list, .key = "/state/", .limit = 9 });
@@ -109,7 +109,7 @@ test "what is not a request or no path is answered without asking policyd" {
     const most = long[0..core.inline_value_max];
     try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = most });
     const got = try ask(alice, .{ .op = .get, .key = "/state/a", .nonce = 1 });
-    try testing.expectEqual(most.len, sf.valueOf(got).?.len);
+    try testing.expectEqual(most.len, state.valueOf(got).?.len);
 }
 
 test "a list has no key that its reader may not read, nor more keys than fit" {
@@ -137,7 +137,7 @@ test "a list goes on behind the last key, until there are no more" {
     var after: []const u8 = "";
     var found: u16 = 0;
     for ([_]u16{ 10, 10, 5, 0 }) |wanted| {
-        const request: sf.Request =
+        const request: state.Request =
             .{ .op = .list, .key = "/state/shared/", .limit = 64, .after = after };
         const tail = (try ask(bob, request)).tail;
         try testing.expectEqual(wanted, std.mem.readInt(u16, tail[0..2], .little));
@@ -156,7 +156,7 @@ test "a transaction belongs to the sender that began it; what a cut left open is
     try reset();
     const begun = try ask(alice, .{ .op = .txn_begin });
     const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
+    const chunk: state.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
     try expectStatus(.ok, alice, chunk);
     try expectStatus(.access_denied, bob, chunk);
     // Another sender that may write has no such transaction, whatever is asked of it.
@@ -167,16 +167,16 @@ test "a transaction belongs to the sender that began it; what a cut left open is
     try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = txn });
     try expectStatus(.not_found, alice, .{ .op = .txn_commit, .txn = txn });
     const got = try ask(bob, .{ .op = .get, .key = "/state/a" });
-    try testing.expectEqualStrings("x", sf.valueOf(got).?);
+    try testing.expectEqualStrings("x", state.valueOf(got).?);
     for (0..statefs.contents.txns_max) |_| try expectStatus(.ok, alice, .{ .op = .txn_begin });
     try expectStatus(.txn_limit, alice, .{ .op = .txn_begin });
     try server.open(&memory);
     try expectStatus(.ok, alice, .{ .op = .txn_begin });
 }
 
-fn piece(key: []const u8, offset: u32, length: u16) !sf.Piece {
+fn piece(key: []const u8, offset: u32, length: u16) !state.Piece {
     const reply = try ask(bob, .{ .op = .read, .key = key, .offset = offset, .length = length });
-    return sf.pieceOf(reply) orelse error.NoPiece;
+    return state.pieceOf(reply) orelse error.NoPiece;
 }
 
 test "pieces of a value that is longer than a message, and whether it changed meanwhile" {
@@ -185,7 +185,12 @@ test "pieces of a value that is longer than a message, and whether it changed me
     const begun = try ask(alice, .{ .op = .txn_begin });
     const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
     for ([_][]const u8{ long[0..5000], long[5000..] }) |chunk| {
-        const part: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = chunk };
+        const part: state.Request = .{
+            .op = .txn_put,
+            .txn = txn,
+            .key = "/state/a",
+            .value = chunk,
+        };
         try expectStatus(.ok, alice, part);
     }
     try expectStatus(.not_found, bob, .{ .op = .read, .key = "/state/a", .length = 9 });
@@ -211,7 +216,7 @@ test "pieces of a value that is longer than a message, and whether it changed me
 test "every kind of change is another version, and so is reading the journal again" {
     try reset();
     var last: u64 = 0;
-    const put: sf.Request = .{ .op = .put, .key = "/state/a", .value = "x" };
+    const put: state.Request = .{ .op = .put, .key = "/state/a", .value = "x" };
     for (0..3) |_| {
         try expectStatus(.ok, alice, put);
         const found = try piece("/state/a", 0, 9);
@@ -225,7 +230,7 @@ test "every kind of change is another version, and so is reading the journal aga
     last = (try piece("/state/a", 0, 9)).version;
     const begun = try ask(alice, .{ .op = .txn_begin });
     const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
+    const chunk: state.Request = .{ .op = .txn_put, .txn = txn, .key = "/state/a", .value = "x" };
     try expectStatus(.ok, alice, chunk);
     try testing.expectEqual(last, (try piece("/state/a", 0, 9)).version);
     try expectStatus(.ok, alice, .{ .op = .txn_commit, .txn = txn });
@@ -239,7 +244,7 @@ test "a transaction that nobody goes on with ends, and one that is used does not
     try reset();
     try expectStatus(.ok, alice, .{ .op = .txn_begin });
     const used = std.mem.readInt(u64, (try ask(alice, .{ .op = .txn_begin })).tail[0..8], .little);
-    const chunk: sf.Request = .{ .op = .txn_put, .txn = used, .key = "/state/a", .value = "x" };
+    const chunk: state.Request = .{ .op = .txn_put, .txn = used, .key = "/state/a", .value = "x" };
     fake_gate.now_ns = core.idle_ns_max;
     try expectStatus(.ok, alice, chunk);
     try testing.expectEqual(@as(usize, 2), server.store.contents.open_count);
@@ -271,7 +276,7 @@ test "who goes on with a transaction that was ended learns it" {
 
 test "reading a piece takes what reading takes" {
     try reset();
-    const secret: sf.Request = .{ .op = .read, .key = "/state/keystore/a", .length = 9 };
+    const secret: state.Request = .{ .op = .read, .key = "/state/keystore/a", .length = 9 };
     try expectStatus(.access_denied, alice, secret);
     try expectStatus(.invalid_key, alice, .{ .op = .read, .key = "/state/../a", .length = 9 });
     try expectStatus(.not_found, bob, .{ .op = .read, .key = "/state/a", .length = 9 });
@@ -292,7 +297,7 @@ test "a disk that cannot be read has one answer, until it can be read" {
     try expectStatus(.ok, alice, .{ .op = .put, .key = "/state/a", .value = "1" });
     memory.is_silent = true;
     try expectStatus(.io_error, alice, .{ .op = .reopen });
-    for ([_]sf.Request{
+    for ([_]state.Request{
         .{ .op = .get, .key = "/state/a" },
         .{ .op = .put, .key = "/state/a", .value = "2" },
         .{ .op = .delete, .key = "/state/a" },
@@ -303,7 +308,7 @@ test "a disk that cannot be read has one answer, until it can be read" {
     try expectStatus(.access_denied, bob, .{ .op = .put, .key = "/state/a", .value = "2" });
     memory.is_silent = false;
     try expectStatus(.ok, alice, .{ .op = .reopen });
-    try testing.expectEqualStrings("1", sf.valueOf(try ask(bob, .{
+    try testing.expectEqualStrings("1", state.valueOf(try ask(bob, .{
         .op = .get,
         .key = "/state/a",
     })).?);
@@ -320,7 +325,7 @@ test "a disk that cannot be written to is read, a transaction left open or not" 
     try expectStatus(.io_error, alice, .{ .op = .put, .key = "/state/a", .value = "2" });
     try expectStatus(.io_error, alice, .{ .op = .delete, .key = "/state/a" });
     try expectStatus(.io_error, alice, .{ .op = .txn_begin });
-    try testing.expectEqualStrings("1", sf.valueOf(try ask(bob, .{
+    try testing.expectEqualStrings("1", state.valueOf(try ask(bob, .{
         .op = .get,
         .key = "/state/a",
     })).?);

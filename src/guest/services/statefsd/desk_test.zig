@@ -9,8 +9,8 @@ const service = @import("main.zig");
 const testing = std.testing;
 const Kernel = os_fake.Kernel;
 const Step = os_fake.Step;
-const sf = wire.sf;
-const po = wire.po;
+const state = wire.state;
+const policy = wire.policy;
 
 const flush_feature = os_fake.disk.flush_feature;
 const alice = 0xA;
@@ -26,16 +26,16 @@ fn serve(kernel: *Kernel) void {
 /// Alice may everything, bob nothing.
 fn judge(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     const Static = struct {
-        var reply: [po.reply_bytes]u8 = undefined;
+        var reply: [policy.reply_bytes]u8 = undefined;
     };
     if (slot != policyd) return null;
-    const check = po.decodeRequest(request).request;
-    const status: po.Status = if (check.subject == alice) .allow else .deny;
-    return po.encodeReply(&Static.reply, check.op, check.nonce, status) catch unreachable;
+    const check = policy.decodeRequest(request).request;
+    const status: policy.Status = if (check.subject == alice) .allow else .deny;
+    return policy.encodeReply(&Static.reply, check.op, check.nonce, status) catch unreachable;
 }
 
-fn ask(buffer: []u8, sender: u64, request: sf.Request) Step {
-    const frame = sf.encodeRequest(buffer, request) catch unreachable;
+fn ask(buffer: []u8, sender: u64, request: state.Request) Step {
+    const frame = state.encodeRequest(buffer, request) catch unreachable;
     return .{ .message = .{ .sender = sender, .payload = frame } };
 }
 
@@ -62,7 +62,7 @@ const World = struct {
         device.deinit();
     }
 
-    fn add(self: *World, sender: u64, request: sf.Request) void {
+    fn add(self: *World, sender: u64, request: state.Request) void {
         defer self.buffers_used += 1;
         self.script[self.buffers_used] = ask(&self.buffers[self.buffers_used], sender, request);
         self.kernel.script = self.script[0 .. self.buffers_used + 1];
@@ -72,8 +72,8 @@ const World = struct {
         try self.kernel.play(service.main);
     }
 
-    fn reply(self: *World, index: u32, op: sf.Op) !sf.Reply {
-        return sf.decodeReply(try self.kernel.replyTo(index), op, null).?;
+    fn reply(self: *World, index: u32, op: state.Op) !state.Reply {
+        return state.decodeReply(try self.kernel.replyTo(index), op, null).?;
     }
 
     fn expectSaid(self: *World, comptime lines: []const u8) !void {
@@ -94,9 +94,9 @@ test "a change is on the disk, and is there again when the machine starts anew" 
     try world.expectSaid(
         "blk: virtio-blk up (ss=512 nsec=128)\nstatefsd: journal v2 mounted (2PC)\n",
     );
-    try testing.expectEqual(sf.Status.ok, (try world.reply(0, .put)).status);
-    try testing.expectEqual(sf.Status.access_denied, (try world.reply(1, .get)).status);
-    try testing.expectEqual(sf.Status.ok, (try world.reply(2, .sync)).status);
+    try testing.expectEqual(state.Status.ok, (try world.reply(0, .put)).status);
+    try testing.expectEqual(state.Status.access_denied, (try world.reply(1, .get)).status);
+    try testing.expectEqual(state.Status.ok, (try world.reply(2, .sync)).status);
     try testing.expect(device.countOf(.flush) > 0);
 
     device.cutPower();
@@ -106,8 +106,8 @@ test "a change is on the disk, and is there again when the machine starts anew" 
     again.add(alice, .{ .op = .get, .key = "/state/a" });
     try again.run();
     const found = try again.reply(0, .get);
-    try testing.expectEqual(sf.Status.ok, found.status);
-    try testing.expectEqualStrings("one", sf.valueOf(found).?);
+    try testing.expectEqual(state.Status.ok, found.status);
+    try testing.expectEqualStrings("one", state.valueOf(found).?);
 }
 
 test "a denied sender is named on the console, with what was asked for" {
@@ -125,12 +125,12 @@ test "a denied sender is named on the console, with what was asked for" {
 test "a call of a peer that may not be is named by its key, and one without a key by a dash" {
     var inner: [128]u8 = undefined;
     var outer: [2][256]u8 = undefined;
-    const requests = [_]sf.Request{ .{ .op = .get, .key = "/state/a" }, .{ .op = .sync } };
+    const requests = [_]state.Request{ .{ .op = .get, .key = "/state/a" }, .{ .op = .sync } };
     var script: [2]Step = undefined;
     for (requests, &outer, &script) |request, *buffer, *step| {
-        const call: wire.so.Call =
-            .{ .peer = "node-b", .frame = try sf.encodeRequest(&inner, request) };
-        const frame = try wire.so.encodeCall(buffer, call);
+        const call: wire.behalf.Call =
+            .{ .peer = "node-b", .frame = try state.encodeRequest(&inner, request) };
+        const frame = try wire.behalf.encodeCall(buffer, call);
         step.* = .{ .message = .{ .sender = bob, .payload = frame } };
     }
     var world: World = .{};
@@ -155,7 +155,7 @@ test "without a disk the state ends with the machine" {
     try world.expectSaid(
         "statefsd: no disk, state ends with the machine\nstatefsd: journal v2 mounted (2PC)\n",
     );
-    try testing.expectEqualStrings("one", sf.valueOf(try world.reply(1, .get)).?);
+    try testing.expectEqualStrings("one", state.valueOf(try world.reply(1, .get)).?);
 }
 
 test "a disk with something else on it is reported and not written to" {
@@ -179,7 +179,7 @@ test "a disk that cannot be read has one answer for everybody" {
     try world.expectSaid(
         "blk: virtio-blk up (ss=512 nsec=128)\nstatefsd: disk unreadable\n",
     );
-    try testing.expectEqual(sf.Status.io_error, (try world.reply(0, .get)).status);
+    try testing.expectEqual(state.Status.io_error, (try world.reply(0, .get)).status);
 }
 
 test "another device in the disk's place, or a section that cannot be read, stops the service" {

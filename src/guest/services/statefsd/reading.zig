@@ -6,13 +6,13 @@ const statefs = @import("statefs");
 const wire = @import("wire");
 const rights = @import("rights.zig");
 const inline_value_max = @import("caller.zig").inline_value_max;
-const sf = wire.sf;
+const state = wire.state;
 const Writer = wire.cursor.Writer;
 
 pub const list_reply_max = 512;
 pub const list_max = contract.state.list_max;
 
-pub fn get(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!void {
+pub fn get(store: anytype, request: state.Request, writer: *Writer) statefs.Error!void {
     const value = try store.get(request.key) orelse return error.NotFound;
     // Another engine, with larger messages, may have put it there.
     if (value.len > inline_value_max) return error.TooLarge;
@@ -24,14 +24,14 @@ pub fn get(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!v
 /// whether two pieces are of one value.
 pub fn read(
     store: anytype,
-    request: sf.Request,
+    request: state.Request,
     version: u64,
     writer: *Writer,
 ) statefs.Error!void {
     const value = try store.get(request.key) orelse return error.NotFound;
     const from = @min(request.offset, value.len);
     const len = @min(request.length, inline_value_max, value.len - from);
-    sf.putPiece(writer, .{
+    state.putPiece(writer, .{
         .total = @intCast(value.len),
         .version = version,
         .bytes = value[from..][0..len],
@@ -41,7 +41,7 @@ pub fn read(
 /// In the order of keys, whole ones only, from the first that may be one of the list. Keys that
 /// reading takes another capability for are not told to a sender that may read only the paths
 /// above.
-pub fn list(store: anytype, request: sf.Request, writer: *Writer) statefs.Error!void {
+pub fn list(store: anytype, request: state.Request, writer: *Writer) statefs.Error!void {
     if (!store.is_served) return error.Integrity;
     const contents = &store.contents;
     const limit = std.math.clamp(request.limit, 1, list_max);

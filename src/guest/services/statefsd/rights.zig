@@ -1,7 +1,7 @@
 //! Which capability an operation needs, and which paths are paths.
 
 const std = @import("std");
-const Op = @import("wire").sf.Op;
+const Op = @import("wire").state.Op;
 
 const Guarded = struct { prefix: []const u8, capability: []const u8 };
 

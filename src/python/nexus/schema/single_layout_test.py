@@ -19,7 +19,7 @@ from nexus.schema.single_source_support import (
 
 # Where a frame has no layout in the schema yet: those of packagefsd, and records of the
 # configuration.
-UNLAID = ("lib/dsoftbus/pk.zig", "lib/dsoftbus/config.zig")
+UNLAID = ("lib/dsoftbus/packagefs.zig", "lib/dsoftbus/config.zig")
 
 _ZIG_OFFSET = re.compile(r"\b(?:frame|bytes|body|head)\[\d+\.\.\d+\]")
 _ZIG_MAGIC = re.compile(r'"([A-Z]{2,4})(?:\\x[0-9a-f]{2})*"')

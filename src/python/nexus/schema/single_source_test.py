@@ -31,10 +31,10 @@ LOCAL_ENUMS = {
     "lib/dsoftbus/mux.zig": "a bit of a stream's number",
     "services/init/serve.zig": "init's answers to services of its node",
     "abi/root.zig": "the kernel's calls",
-    "lib/wire/lo.zig": "rooms of the log",
-    "lib/wire/pf.zig": "packagefsd's frames for services of its node",
-    "lib/wire/rn.zig": "rngd's frames",
-    "lib/wire/so.zig": "dsoftbusd's frames for statefsd",
+    "lib/wire/log.zig": "rooms of the log",
+    "lib/wire/packages.zig": "packagefsd's frames for services of its node",
+    "lib/wire/entropy.zig": "rngd's frames",
+    "lib/wire/behalf.zig": "dsoftbusd's frames for statefsd",
     "services/netstackd/request.zig": "netstackd's frames",
 }
 

@@ -1,8 +1,8 @@
 //! Calls between nodes in a world of memory: slow services, late answers, repetitions, shares.
 
 const std = @import("std");
-const ds = @import("wire").ds;
-const sf = @import("wire").sf;
+const front = @import("wire").front;
+const state_frames = @import("wire").state;
 const calls = @import("calls.zig");
 const client = @import("client_fake.zig");
 const denials = @import("denials.zig");
@@ -36,11 +36,11 @@ fn three(mode: Mode) !*World {
     return world;
 }
 
-fn ask(world: *World, host: u8, number: u16, request: ds.Request) !void {
+fn ask(world: *World, host: u8, number: u16, request: front.Request) !void {
     try client.ask(world, host, callee, number, request);
 }
 
-fn state(world: *World, host: u8, number: u16, request: sf.Request) !void {
+fn state(world: *World, host: u8, number: u16, request: state_frames.Request) !void {
     try client.state(world, host, callee, number, request);
 }
 
@@ -48,7 +48,7 @@ fn put(world: *World, host: u8, number: u16, key: []const u8, value: []const u8)
     try state(world, host, number, .{ .op = .put, .key = key, .value = value });
 }
 
-const list: sf.Request = .{ .op = .list, .key = "/state/shared/", .limit = 64 };
+const list: state_frames.Request = .{ .op = .list, .key = "/state/shared/", .limit = 64 };
 
 test "a slow store holds up neither another peer's session, nor its calls at other services" {
     for (modes) |mode| {
@@ -95,7 +95,7 @@ test "a change that is answered late is recorded as made, once, and not as rejec
         try put(world, 0, 1, key, "v");
         world.run(world.now_ns + 1200 * ms, &services);
         // The peer had a deadline of a second.
-        try expectEqual(sf.Status.io_error, (try statusOf(world, 0, 1, .put)).?);
+        try expectEqual(state_frames.Status.io_error, (try statusOf(world, 0, 1, .put)).?);
         try expectEqual(0, world.edges[callee].recorded("statefs put"));
         world.run(world.now_ns + second, &services);
         try expect(services.find(key) != null);
@@ -149,7 +149,7 @@ test "a change that is asked again after a lost session is made once, at the pee
         // Another writer comes in between: it is not overwritten.
         services.find(key).?.value = 'b';
         world.run(world.now_ns + 2 * second, &services);
-        try expectEqual(sf.Status.ok, (try statusOf(world, 0, 1, .put)).?);
+        try expectEqual(state_frames.Status.ok, (try statusOf(world, 0, 1, .put)).?);
         try expectEqual(1, services.puts);
         try expectEqual(@as(u8, 'b'), services.find(key).?.value);
         try expectEqual(1, world.edges[callee].recorded("statefs put allow"));
@@ -167,7 +167,7 @@ test "a repetition that comes while its change is being made waits for the same 
         world.run(world.now_ns + 3 * second, &services);
         try expectEqual(1, services.puts);
         try expectEqual(1, services.asked);
-        try expectEqual(sf.Status.ok, (try statusOf(world, 0, 1, .put)).?);
+        try expectEqual(state_frames.Status.ok, (try statusOf(world, 0, 1, .put)).?);
     }
 }
 
@@ -184,8 +184,8 @@ test "what is asked of one peer is never asked of another, and nobody is guessed
     const both: Both = .{ .stores = &stores };
     world.run(500 * ms, both);
     var buffer: [256]u8 = undefined;
-    var frame: [ds.request_bytes_max]u8 = undefined;
-    const inner = try sf.encodeRequest(&buffer, .{
+    var frame: [front.request_bytes_max]u8 = undefined;
+    const inner = try state_frames.encodeRequest(&buffer, .{
         .op = .put,
         .key = "/state/shared/k",
         .value = "v",
@@ -194,12 +194,12 @@ test "what is asked of one peer is never asked of another, and nobody is guessed
     const second_peer = fake.idOf(1);
     node.onRequest(
         .{ .slot = 1, .sequence = 1 },
-        try ds.encodeRequestTo(&frame, second_peer.slice(), .{ .state = inner }),
+        try front.encodeRequestTo(&frame, second_peer.slice(), .{ .state = inner }),
     );
-    node.onRequest(.{ .slot = 2, .sequence = 1 }, try ds.encodeRequestTo(&frame, "", .{
+    node.onRequest(.{ .slot = 2, .sequence = 1 }, try front.encodeRequestTo(&frame, "", .{
         .state = inner,
     }));
-    node.onRequest(.{ .slot = 3, .sequence = 1 }, try ds.encodeRequestTo(&frame, "node-x", .{
+    node.onRequest(.{ .slot = 3, .sequence = 1 }, try front.encodeRequestTo(&frame, "node-x", .{
         .state = inner,
     }));
     world.run(world.now_ns + 100 * ms, both);
@@ -231,7 +231,7 @@ test "a change whose turn comes after its deadline is withdrawn, and recorded as
         world.run(world.now_ns + 5 * ms, &services);
         try put(world, 0, 2, "/state/shared/withdrawn", "v");
         world.run(world.now_ns + 4 * second, &services);
-        try expectEqual(sf.Status.io_error, (try statusOf(world, 0, 2, .put)).?);
+        try expectEqual(state_frames.Status.io_error, (try statusOf(world, 0, 2, .put)).?);
         try expectEqual(0, services.puts);
         try expectEqual(1, world.edges[callee].recorded("statefs put"));
         const record = "statefs put reject withdrawn peer=node-a";

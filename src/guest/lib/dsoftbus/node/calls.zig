@@ -17,8 +17,8 @@ const edge = @import("edge.zig");
 const frames = @import("../frames.zig");
 const gateway = @import("../gateway.zig");
 const replay = @import("../replay.zig");
-const sf_gate = @import("../sf_gate.zig");
-const sf = @import("wire").sf;
+const remote_state = @import("../remote_state.zig");
+const state_frames = @import("wire").state;
 const peers_max = @import("../config.zig").peers_max;
 
 pub const peer_max = 3;
@@ -33,7 +33,7 @@ pub const give_up_ns: u64 = 30 * std.time.ns_per_s;
 pub const Kind = enum { plain, package, state, transfer };
 
 /// How a call ended, for its record; for state the outcome has more to say.
-pub const Outcome = union(enum) { remote: bool, state: sf_gate.Outcome };
+pub const Outcome = union(enum) { remote: bool, state: remote_state.Outcome };
 
 pub const Call = struct {
     is_used: bool = false,
@@ -57,7 +57,7 @@ pub const Call = struct {
     subject: gateway.Subject = .{},
     /// What was asked, where it must not be run twice.
     digest: ?replay.Digest = null,
-    op: sf.Op = .sync,
+    op: state_frames.Op = .sync,
     txn: u64 = 0,
     /// Of a request of the store: the peer's nonce, where its key is, and how long its value.
     nonce: ?u64 = null,

@@ -1,21 +1,27 @@
 //! The services of a host in memory that ask of other nodes, and what they are answered.
 
-const ds = @import("wire").ds;
-const sf = @import("wire").sf;
+const front = @import("wire").front;
+const state_frames = @import("wire").state;
 const fake = @import("pair_fake.zig");
 const World = fake.World;
 
 /// Ask a peer by its place among the hosts, as the client of this number.
-pub fn ask(world: *World, host: u8, peer: u8, number: u16, request: ds.Request) !void {
-    var buffer: [ds.request_bytes_max]u8 = undefined;
+pub fn ask(world: *World, host: u8, peer: u8, number: u16, request: front.Request) !void {
+    var buffer: [front.request_bytes_max]u8 = undefined;
     const to = fake.idOf(peer);
-    const frame = try ds.encodeRequestTo(&buffer, to.slice(), request);
+    const frame = try front.encodeRequestTo(&buffer, to.slice(), request);
     world.nodes[host].onRequest(.{ .slot = number, .sequence = number }, frame);
 }
 
-pub fn state(world: *World, host: u8, peer: u8, number: u16, request: sf.Request) !void {
+pub fn state(world: *World, host: u8, peer: u8, number: u16, request: state_frames.Request) !void {
     var buffer: [256]u8 = undefined;
-    try ask(world, host, peer, number, .{ .state = try sf.encodeRequest(&buffer, request) });
+    try ask(
+        world,
+        host,
+        peer,
+        number,
+        .{ .state = try state_frames.encodeRequest(&buffer, request) },
+    );
 }
 
 /// The answer that a client has had; null: none yet.
@@ -27,10 +33,10 @@ pub fn answerOf(world: *World, host: u8, number: u16) ?[]const u8 {
     return null;
 }
 
-pub fn statusOf(world: *World, host: u8, number: u16, op: sf.Op) !?sf.Status {
+pub fn statusOf(world: *World, host: u8, number: u16, op: state_frames.Op) !?state_frames.Status {
     const answer = answerOf(world, host, number) orelse return null;
-    const inner = ds.decodeState(answer) orelse return error.NoAnswer;
-    return (sf.decodeReply(inner, op, null) orelse return error.NoReply).status;
+    const inner = front.decodeState(answer) orelse return error.NoAnswer;
+    return (state_frames.decodeReply(inner, op, null) orelse return error.NoReply).status;
 }
 
 /// The connection of this host with its first peer fails.

@@ -17,7 +17,7 @@ pub const Desk = desk.Desk(edge.Client);
 
 /// A request. It is answered at once if it will never be sent.
 pub fn take(node: anytype, client: edge.Client, request: []const u8) void {
-    const decoded = switch (wire.ds.decodeRequest(request)) {
+    const decoded = switch (wire.front.decodeRequest(request)) {
         .request => |decoded| decoded,
         .refusal => |op| return refuse(node, client, op),
     };
@@ -29,14 +29,14 @@ pub fn take(node: anytype, client: edge.Client, request: []const u8) void {
 /// The peer that is named, or the only one there is: a change must not come to another than was
 /// meant, so a node with several guesses none.
 fn peerOf(node: anytype, request: []const u8) ?u8 {
-    const name = wire.ds.peerOf(request);
+    const name = wire.front.peerOf(request);
     if (name.len != 0) return node.config.peerIndex(name);
     return if (node.config.peers().len == 1) 0 else null;
 }
 
-fn refuse(node: anytype, client: edge.Client, op: wire.ds.Op) void {
-    var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
-    node.edge.answer(client, wire.ds.encodeReply(&buffer, op, .fail) catch unreachable);
+fn refuse(node: anytype, client: edge.Client, op: wire.front.Op) void {
+    var buffer: [wire.front.reply_bytes_max]u8 = undefined;
+    node.edge.answer(client, wire.front.encodeReply(&buffer, op, .fail) catch unreachable);
 }
 
 /// Send what waits, as far as there are sessions to send it on.
@@ -145,11 +145,11 @@ pub fn expire(node: anytype) void {
 }
 
 fn finish(node: anytype, entry: *const Desk.Entry, reply: ?[]const u8, epoch: u8) void {
-    var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
+    var buffer: [wire.front.reply_bytes_max]u8 = undefined;
     node.edge.answer(entry.client, entry.ask.answer(&buffer, reply, epoch));
 }
 
-fn fail(node: anytype, entry: Desk.Entry, status: wire.ds.Status) void {
-    var buffer: [wire.ds.reply_bytes_max]u8 = undefined;
+fn fail(node: anytype, entry: Desk.Entry, status: wire.front.Status) void {
+    var buffer: [wire.front.reply_bytes_max]u8 = undefined;
     node.edge.answer(entry.client, entry.ask.fail(&buffer, status));
 }

@@ -5,11 +5,11 @@ const std = @import("std");
 const wire = @import("wire");
 const calls = @import("calls.zig");
 const services = @import("services.zig");
-const pk = @import("../pk.zig");
-const pk_server = @import("../pk_server.zig");
+const packagefs = @import("../packagefs.zig");
+const packagefs_server = @import("../packagefs_server.zig");
 const Call = calls.Call;
 
-const block_bytes = wire.pf.read_bytes_max;
+const block_bytes = wire.packages.read_bytes_max;
 
 /// The block that was read last. A peer takes a file in pieces of at most 128 bytes, one after the
 /// other; an image does not change while it is mounted, so what was true of it stays true.
@@ -44,21 +44,28 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
 
 pub fn fail(call: *Call) void {
     call.outcome = .{ .remote = false };
-    var out: [pk.reply_bytes_max]u8 = undefined;
-    const op: pk.Op = if (call.request_len >= 4) @enumFromInt(call.request[3]) else .stat;
-    call.setAnswer(.ok, pk.encodeRefusal(&out, .{ .op = op, .status = .io }));
+    var out: [packagefs.reply_bytes_max]u8 = undefined;
+    const op: packagefs.Op = if (call.request_len >= 4) @enumFromInt(call.request[3]) else .stat;
+    call.setAnswer(.ok, packagefs.encodeRefusal(&out, .{ .op = op, .status = .io }));
 }
 
 /// What packagefsd said; no bytes: nothing.
 const Said = struct { bytes: ?[]const u8 };
 
 fn attempt(node: anytype, call: *Call, said: ?Said) void {
-    var request: [12 + pk.path_bytes_max]u8 = undefined;
+    var request: [12 + packagefs.path_bytes_max]u8 = undefined;
     var backend: Backend = .{ .block = &node.block, .said = said, .request = &request };
-    var out: [pk.reply_bytes_max]u8 = undefined;
+    var out: [packagefs.reply_bytes_max]u8 = undefined;
     const handles = &node.packages[call.peer];
     const now_ns = node.now_ns;
-    const outcome = pk_server.serve(handles, call.asked(), true, now_ns, &backend, &out) catch {
+    const outcome = packagefs_server.serve(
+        handles,
+        call.asked(),
+        true,
+        now_ns,
+        &backend,
+        &out,
+    ) catch {
         if (services.ask(node, call, backend.asked)) return;
         return attempt(node, call, .{ .bytes = null });
     };
@@ -75,28 +82,28 @@ fn attempt(node: anytype, call: *Call, said: ?Said) void {
 const Backend = struct {
     block: *Block,
     said: ?Said,
-    request: *[12 + pk.path_bytes_max]u8,
+    request: *[12 + packagefs.path_bytes_max]u8,
     /// What packagefsd is to be asked.
     asked: []const u8 = "",
 
-    pub fn stat(self: *Backend, path: []const u8) pk_server.Failure!u64 {
-        const found = wire.pf.decodeStat(try self.ask(.{ .stat = path }, .stat)) orelse {
+    pub fn stat(self: *Backend, path: []const u8) packagefs_server.Failure!u64 {
+        const found = wire.packages.decodeStat(try self.ask(.{ .stat = path }, .stat)) orelse {
             return error.Io;
         };
         return if (found.kind == .file) found.size else error.Io;
     }
 
-    pub fn open(self: *Backend, path: []const u8) pk_server.Failure!pk_server.File {
-        const opened = wire.pf.decodeOpen(try self.ask(.{ .open = path }, .open)) orelse {
+    pub fn open(self: *Backend, path: []const u8) packagefs_server.Failure!packagefs_server.File {
+        const opened = wire.packages.decodeOpen(try self.ask(.{ .open = path }, .open)) orelse {
             return error.Io;
         };
         return .{ .index = opened.file, .size = opened.size };
     }
 
-    pub fn read(self: *Backend, file: u32, offset: u32, out: []u8) pk_server.Failure!void {
+    pub fn read(self: *Backend, file: u32, offset: u32, out: []u8) packagefs_server.Failure!void {
         if (self.block.find(file, offset, out.len)) |bytes| return @memcpy(out, bytes);
-        const what: wire.pf.Read = .{ .file = file, .offset = offset, .len = block_bytes };
-        const bytes = wire.pf.decodeRead(try self.ask(.{ .read = what }, .read)) orelse {
+        const what: wire.packages.Read = .{ .file = file, .offset = offset, .len = block_bytes };
+        const bytes = wire.packages.decodeRead(try self.ask(.{ .read = what }, .read)) orelse {
             return error.Io;
         };
         if (bytes.len > block_bytes or bytes.len < out.len) return error.Io;
@@ -107,14 +114,14 @@ const Backend = struct {
 
     fn ask(
         self: *Backend,
-        request: wire.pf.Request,
-        op: wire.pf.Op,
-    ) pk_server.Failure!wire.cursor.Reader {
+        request: wire.packages.Request,
+        op: wire.packages.Op,
+    ) packagefs_server.Failure!wire.cursor.Reader {
         const said = self.said orelse {
-            self.asked = wire.pf.encodeRequest(self.request, request) catch return error.Io;
+            self.asked = wire.packages.encodeRequest(self.request, request) catch return error.Io;
             return error.Wait;
         };
-        const reply = wire.pf.decodeReply(said.bytes orelse "", op) orelse return error.Io;
+        const reply = wire.packages.decodeReply(said.bytes orelse "", op) orelse return error.Io;
         return switch (reply.status) {
             .ok => reply.tail,
             .not_found => error.NotFound,

@@ -8,12 +8,12 @@ const journal = @import("journal.zig");
 const records = @import("records.zig");
 const audit = @import("../audit.zig");
 const gateway = @import("../gateway.zig");
-const sf_gate = @import("../sf_gate.zig");
-const sf = @import("wire").sf;
+const remote_state = @import("../remote_state.zig");
+const state = @import("wire").state;
 const Call = calls.Call;
 
 pub fn begin(node: anytype, call: *Call) void {
-    switch (sf_gate.judge(true, call.asked())) {
+    switch (remote_state.judge(true, call.asked())) {
         .reject => |refusal| {
             call.setKey(refusal.key);
             reject(node, call, refusal.op, refusal.why);
@@ -32,16 +32,21 @@ pub fn begin(node: anytype, call: *Call) void {
     }
 }
 
-fn reject(node: anytype, call: *Call, op: sf.Op, why: sf_gate.Reject) void {
-    var buffer: [sf_gate.reply_bytes_max]u8 = undefined;
-    const told: sf.Refusal = .{ .op = op, .status = sf_gate.statusOf(why) };
+fn reject(node: anytype, call: *Call, op: state.Op, why: remote_state.Reject) void {
+    var buffer: [remote_state.reply_bytes_max]u8 = undefined;
+    const told: state.Refusal = .{ .op = op, .status = remote_state.statusOf(why) };
     call.op = op;
-    finishWith(node, call, sf.encodeRefusal(&buffer, told) catch unreachable, .{ .reject = why });
+    finishWith(
+        node,
+        call,
+        state.encodeRefusal(&buffer, told) catch unreachable,
+        .{ .reject = why },
+    );
 }
 
 /// statefsd's answer, with the nonce of the peer's request instead of ours; null: there is none.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
-    var buffer: [sf_gate.reply_bytes_max]u8 = undefined;
+    var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     const said = store.unwrap(answer, call.op, call.txn);
     switch (said.ending) {
         .now, _ => {},
@@ -56,14 +61,14 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     }
     const known = said.reply orelse {
         // It was asked, and never said what it did.
-        const outcome: sf_gate.Outcome = if (call.is_late) .unknown else .status;
+        const outcome: remote_state.Outcome = if (call.is_late) .unknown else .status;
         return finishWith(node, call, failure(&buffer, call, .io_error), outcome);
     };
     const is_ok = known.status == .ok;
-    const outcome: sf_gate.Outcome = if (call.is_late)
+    const outcome: remote_state.Outcome = if (call.is_late)
         (if (is_ok) .allow_late else .status_late)
     else if (is_ok) .allow else .status;
-    var writer = sf.startReply(&buffer, call.op, known.status, call.nonce) catch
+    var writer = state.startReply(&buffer, call.op, known.status, call.nonce) catch
         unreachable; // 13 bytes at most
     // What the node's own services put there may be longer than what peers get.
     if (writer.put(known.tail)) |_| {
@@ -79,15 +84,15 @@ fn forget(node: anytype, call: *Call) void {
 }
 
 fn failure(
-    buffer: *[sf_gate.reply_bytes_max]u8,
+    buffer: *[remote_state.reply_bytes_max]u8,
     call: *const Call,
-    status: sf.Status,
+    status: state.Status,
 ) []const u8 {
-    return sf.encodeFailure(buffer, call.op, status, call.nonce) catch
+    return state.encodeFailure(buffer, call.op, status, call.nonce) catch
         unreachable; // 21 bytes at most
 }
 
-fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: sf_gate.Outcome) void {
+fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: remote_state.Outcome) void {
     if (call.digest) |digest| {
         node.replays.finish(.{ .peer = call.peer, .id = call.correlation }, digest, frame);
     }
@@ -98,12 +103,12 @@ fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: sf_gate.Ou
 
 /// Its time is over. What only reads is recorded as failed at once; the record of a change waits.
 pub fn fail(call: *Call) void {
-    var buffer: [sf_gate.reply_bytes_max]u8 = undefined;
+    var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     call.setAnswer(.ok, failure(&buffer, call, .io_error));
     if (!isChange(call.op)) call.outcome = .{ .state = .status };
 }
 
-pub fn isChange(op: sf.Op) bool {
+pub fn isChange(op: state.Op) bool {
     return op == .put or op == .delete;
 }
 
@@ -112,14 +117,14 @@ pub fn record(
     node: anytype,
     peer: u8,
     subject: gateway.Subject,
-    op: sf.Op,
-    outcome: sf_gate.Outcome,
+    op: state.Op,
+    outcome: remote_state.Outcome,
     key: []const u8,
 ) void {
     const id = &node.config.peers()[peer].id;
     const how: audit.Outcome = if (outcome.isGood()) .ok else .failed;
-    var buffer: [sf_gate.record_bytes_max]u8 = undefined;
-    const change = sf_gate.record(&buffer, op, outcome, id, key);
+    var buffer: [remote_state.record_bytes_max]u8 = undefined;
+    const change = remote_state.record(&buffer, op, outcome, id, key);
     const about: journal.About = .{
         .room = if (change == null) .plain else .audit,
         .source = id.slice(),

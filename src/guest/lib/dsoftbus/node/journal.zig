@@ -10,12 +10,12 @@ const Loss = @import("../loss.zig").Loss;
 
 /// logd answers from memory; longer than this and it is gone.
 const timeout_ns: u64 = 250 * std.time.ns_per_ms;
-const frame_bytes_max = 20 + wire.lo.source_bytes_max + audit.scope.len + audit.bytes_max;
+const frame_bytes_max = 20 + wire.log.source_bytes_max + audit.scope.len + audit.bytes_max;
 /// Records that wait for their confirmation.
 pub const pending_max = 8;
 
 pub const Level = enum(u8) { warn = audit.warn, info = audit.info };
-pub const Room = wire.lo.Room;
+pub const Room = wire.log.Room;
 
 /// Where the log keeps a record, and of whom it speaks: what one source causes displaces nothing of
 /// another's (docs/spec/local-services.md, *Rooms*).
@@ -65,9 +65,9 @@ pub const Journal = struct {
         } else return false;
         const ticket = node.nextTicket();
         var buffer: [frame_bytes_max]u8 = undefined;
-        const frame = wire.lo.encodeRequest(&buffer, ticket, .{ .note = .{
+        const frame = wire.log.encodeRequest(&buffer, ticket, .{ .note = .{
             .room = about.room,
-            .source = about.source[0..@min(about.source.len, wire.lo.source_bytes_max)],
+            .source = about.source[0..@min(about.source.len, wire.log.source_bytes_max)],
             .append = .{
                 .level = @enumFromInt(@intFromEnum(level)),
                 .scope = audit.scope,
@@ -88,7 +88,7 @@ pub const Journal = struct {
         const place = for (&self.pending) |*place| {
             if (ticket != 0 and place.ticket == ticket) break place;
         } else return false;
-        self.end(node, place, wire.lo.decodeNoteReply(reply, ticket) != null);
+        self.end(node, place, wire.log.decodeNoteReply(reply, ticket) != null);
         return true;
     }
 

@@ -11,7 +11,7 @@ const moving_host = @import("moving_host.zig");
 const codec = @import("../transfer_head.zig");
 const gateway = @import("../gateway.zig");
 const transfer = @import("../transfer.zig");
-const sf = @import("wire").sf;
+const state_frames = @import("wire").state;
 const Call = calls.Call;
 const Line = @import("lines.zig").Line;
 const Reason = mux_file.Reason;
@@ -124,7 +124,7 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
         call.serial = 0;
         return;
     }
-    const status: ?sf.Status = if (reply) |known| known.status else null;
+    const status: ?state_frames.Status = if (reply) |known| known.status else null;
     switch (call.op) {
         .txn_begin => if (reply) |known| {
             if (transfer.txnOf(known)) |txn| moving_host.abortAt(node, call.peer, txn);
@@ -137,7 +137,7 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     }
 }
 
-fn proceed(node: anytype, call: *const Call, reply: ?sf.Reply) void {
+fn proceed(node: anytype, call: *const Call, reply: ?state_frames.Reply) void {
     const line = node.lines.readyFor(call.peer) orelse return;
     if (line.serial != call.serial) return;
     var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
@@ -145,10 +145,10 @@ fn proceed(node: anytype, call: *const Call, reply: ?sf.Reply) void {
 }
 
 /// A commit of which nobody waits any more for how it ended.
-fn endLate(node: anytype, call: *Call, status: ?sf.Status, is_withdrawn: bool) void {
+fn endLate(node: anytype, call: *Call, status: ?state_frames.Status, is_withdrawn: bool) void {
     const head = moving_host.headOf(call);
     const is_ok = status == .ok;
-    const told: sf.Status = status orelse .io_error;
+    const told: state_frames.Status = status orelse .io_error;
     const answered: codec.Reply = .{
         .op = .put,
         .status = told,

@@ -10,9 +10,9 @@ const store = @import("store.zig");
 const codec = @import("../transfer_head.zig");
 const gateway = @import("../gateway.zig");
 const replay = @import("../replay.zig");
-const sf_gate = @import("../sf_gate.zig");
+const remote_state = @import("../remote_state.zig");
 const transfer = @import("../transfer.zig");
-const sf = @import("wire").sf;
+const state_frames = @import("wire").state;
 const Call = calls.Call;
 const Line = @import("lines.zig").Line;
 const service_id = @intFromEnum(edge.Service.statefsd);
@@ -42,9 +42,9 @@ pub fn Host(comptime NodePtr: type) type {
             };
             if (!gateway.allows(node.config.rules(), rule)) return self.deny(head, .service);
             if (self.known(head, request)) |reply| return .{ .done = reply };
-            const why = sf_gate.judgeTransfer(head, key) orelse return .go;
-            const reply: codec.Reply = .{ .op = head.op, .status = sf_gate.statusOf(why) };
-            const how: sf_gate.Outcome = .{ .reject = why };
+            const why = remote_state.judgeTransfer(head, key) orelse return .go;
+            const reply: codec.Reply = .{ .op = head.op, .status = remote_state.statusOf(why) };
+            const how: remote_state.Outcome = .{ .reject = why };
             state.record(node, peer, subject, codec.inner(head.op), how, key orelse "");
             remember(node, peer, head, request, reply);
             return .{ .done = reply };
@@ -81,7 +81,7 @@ pub fn Host(comptime NodePtr: type) type {
             return false;
         }
 
-        pub fn ask(self: *Self, request: sf.Request) void {
+        pub fn ask(self: *Self, request: state_frames.Request) void {
             const node = self.node;
             const machine = &node.talks[self.line.bound.?].moving.machine;
             const call = node.calls.take(self.line.bound.?, service_id) orelse {
@@ -124,7 +124,7 @@ pub fn Host(comptime NodePtr: type) type {
             const is_ok = how.status == .ok;
             const key = request[codec.head_bytes..];
             if (how.reply) |reply| remember(node, peer, head, request, reply);
-            const outcome: sf_gate.Outcome = if (is_ok) .allow else .status;
+            const outcome: remote_state.Outcome = if (is_ok) .allow else .status;
             state.record(node, peer, subjectOf(head), codec.inner(head.op), outcome, key);
             const slot = &node.talks[peer].moving;
             if (is_ok and head.op == .put) slot.told_id = slot.id;

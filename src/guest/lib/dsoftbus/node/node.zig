@@ -31,7 +31,7 @@ const links = @import("links.zig");
 const noise = @import("noise");
 const out = @import("out.zig");
 const package = @import("gate_package.zig");
-const pk_server = @import("../pk_server.zig");
+const packagefs_server = @import("../packagefs_server.zig");
 const rate = @import("../rate.zig");
 const replay = @import("../replay.zig");
 const strangers = @import("strangers.zig");
@@ -71,7 +71,7 @@ pub fn Node(comptime Edge: type) type {
         /// Whose turn it is among connections without a session.
         turn_of: usize,
         talks: [peers_max]Talk,
-        packages: [peers_max]pk_server.Handles,
+        packages: [peers_max]packagefs_server.Handles,
         block: package.Block,
         calls: calls.Calls,
         replays: replay.Table,

@@ -3,8 +3,8 @@
 
 const std = @import("std");
 const wire = @import("wire");
-const ds = wire.ds;
-const sf = wire.sf;
+const front = wire.front;
+const state_frames = wire.state;
 const client = @import("client_fake.zig");
 const fake = @import("pair_fake.zig");
 const Mode = @import("../rpc.zig").Mode;
@@ -29,11 +29,11 @@ fn pair(caller: Mode, called: Mode) !*World {
     return world;
 }
 
-fn ask(world: *World, number: u16, request: ds.Request) !void {
+fn ask(world: *World, number: u16, request: front.Request) !void {
     try client.ask(world, 0, callee, number, request);
 }
 
-fn state(world: *World, number: u16, request: sf.Request) !void {
+fn state(world: *World, number: u16, request: state_frames.Request) !void {
     try client.state(world, 0, callee, number, request);
 }
 
@@ -75,7 +75,7 @@ test "which encoding a session has: the one both sides speak, and frames otherwi
 test "every operation has the same answer in both encodings" {
     const zero = "\x00" ** 7;
     const key = "/state/shared/k";
-    const requests = [_]ds.Request{
+    const requests = [_]front.Request{
         .{ .resolve = "samgrd" },
         .bundle_list,
         .{ .state = "SF\x02\x01\x07" ++ zero ++ "\x0f\x00\x01\x00\x00\x00" ++ key ++ "v" },
@@ -148,8 +148,11 @@ test "a change that is repeated in the other encoding takes effect once" {
         world.nodes[0].config.rpc = order[1];
         client.drop(world, 0); // before it is answered
         world.run(world.now_ns + 3000 * ms, &services);
-        const inner = ds.decodeState(answerOf(world, 1).?).?;
-        try expectEqual(sf.Status.ok, sf.decodeReply(inner, .put, null).?.status);
+        const inner = front.decodeState(answerOf(world, 1).?).?;
+        try expectEqual(
+            state_frames.Status.ok,
+            state_frames.decodeReply(inner, .put, null).?.status,
+        );
         try expectEqual(1, services.puts);
         try expectEqual(1, world.edges[callee].recorded("statefs put allow peer=node-a"));
         // And again when it is long over, from memory.
@@ -162,8 +165,11 @@ test "a change that is repeated in the other encoding takes effect once" {
             world.edges[0].answer_count = 0;
             try state(world, 1, .{ .op = .put, .key = "/state/shared/once", .value = "a" });
             world.run(world.now_ns + 3000 * ms, &services);
-            const again = ds.decodeState(answerOf(world, 1).?).?;
-            try expectEqual(sf.Status.ok, sf.decodeReply(again, .put, null).?.status);
+            const again = front.decodeState(answerOf(world, 1).?).?;
+            try expectEqual(
+                state_frames.Status.ok,
+                state_frames.decodeReply(again, .put, null).?.status,
+            );
             try expectEqual(1, services.puts);
         }
     }

@@ -4,8 +4,8 @@
 const std = @import("std");
 const fake = @import("pair_fake.zig");
 const edge = @import("edge.zig");
-const sf = @import("wire").sf;
-const so = @import("wire").so;
+const state = @import("wire").state;
+const behalf = @import("wire").behalf;
 
 const keys_max = 64;
 const waiting_max = 16;
@@ -79,13 +79,13 @@ pub const Services = struct {
     }
 
     fn store(self: *Services, world: *fake.World, asked: *const fake.Ask) void {
-        const call = so.decodeCall(asked.request()).?;
-        const request = sf.decodeRequest(call.frame).request;
+        const call = behalf.decodeCall(asked.request()).?;
+        const request = state.decodeRequest(call.frame).request;
         if (call.deadline_ns != 0 and asked.begun_ns > call.deadline_ns) {
             return self.withdraw(world, asked, request);
         }
         var buffer: [512]u8 = undefined;
-        var writer = sf.startReply(&buffer, request.op, self.carry(request), request.nonce) catch
+        var writer = state.startReply(&buffer, request.op, self.carry(request), request.nonce) catch
             unreachable;
         if (request.op == .get) {
             const value = if (self.find(request.key)) |key| (&key.value)[0..1] else "";
@@ -101,10 +101,10 @@ pub const Services = struct {
         self: *Services,
         world: *fake.World,
         asked: *const fake.Ask,
-        request: sf.Request,
+        request: state.Request,
     ) void {
         var buffer: [64]u8 = undefined;
-        const frame = sf.encodeFailure(&buffer, request.op, .io_error, request.nonce) catch
+        const frame = state.encodeFailure(&buffer, request.op, .io_error, request.nonce) catch
             unreachable;
         self.answer(world, asked, .withdrawn, frame);
     }
@@ -113,17 +113,17 @@ pub const Services = struct {
         self: *Services,
         world: *fake.World,
         asked: *const fake.Ask,
-        ending: so.Ending,
+        ending: behalf.Ending,
         frame: []const u8,
     ) void {
         var bytes: [600]u8 = undefined;
-        so.encodeReplyHead(bytes[0..so.reply_head_bytes], ending);
-        @memcpy(bytes[so.reply_head_bytes..][0..frame.len], frame);
-        const reply = bytes[0 .. so.reply_head_bytes + frame.len];
+        behalf.encodeReplyHead(bytes[0..behalf.reply_head_bytes], ending);
+        @memcpy(bytes[behalf.reply_head_bytes..][0..frame.len], frame);
+        const reply = bytes[0 .. behalf.reply_head_bytes + frame.len];
         world.nodes[self.host].onReply(.statefsd, asked.ticket, reply);
     }
 
-    fn carry(self: *Services, request: sf.Request) sf.Status {
+    fn carry(self: *Services, request: state.Request) state.Status {
         switch (request.op) {
             .put => {
                 self.puts += 1;

@@ -3,15 +3,15 @@
 
 const calls = @import("calls.zig");
 const replay = @import("../replay.zig");
-const sf = @import("wire").sf;
-const so = @import("wire").so;
+const state = @import("wire").state;
+const behalf = @import("wire").behalf;
 const Call = calls.Call;
 
 /// The frame for the store, in the node's buffer for it.
-pub fn wrap(node: anytype, call: *const Call, request: sf.Request) []const u8 {
-    const inner = sf.encodeRequest(&node.inner, request) catch unreachable; // it has room
+pub fn wrap(node: anytype, call: *const Call, request: state.Request) []const u8 {
+    const inner = state.encodeRequest(&node.inner, request) catch unreachable; // it has room
     const id = node.config.peers()[call.peer].id.slice();
-    return so.encodeCall(&node.asked, .{
+    return behalf.encodeCall(&node.asked, .{
         .peer = id,
         .deadline_ns = call.deadline_ns,
         .id = if (call.digest == null) 0 else call.correlation,
@@ -20,15 +20,15 @@ pub fn wrap(node: anytype, call: *const Call, request: sf.Request) []const u8 {
     }) catch unreachable;
 }
 
-pub const Said = struct { ending: so.Ending, reply: ?sf.Reply };
+pub const Said = struct { ending: behalf.Ending, reply: ?state.Reply };
 
 /// What the store says. What is not an answer to this request is none.
-pub fn unwrap(answer: ?[]const u8, op: sf.Op, nonce: u64) Said {
+pub fn unwrap(answer: ?[]const u8, op: state.Op, nonce: u64) Said {
     const bytes = answer orelse return .{ .ending = .now, .reply = null };
-    const outer = so.decodeReply(bytes) orelse return .{ .ending = .now, .reply = null };
-    return .{ .ending = outer.ending, .reply = sf.decodeReply(outer.frame, op, nonce) };
+    const outer = behalf.decodeReply(bytes) orelse return .{ .ending = .now, .reply = null };
+    return .{ .ending = outer.ending, .reply = state.decodeReply(outer.frame, op, nonce) };
 }
 
 comptime {
-    if (@sizeOf(so.Digest) != @sizeOf(replay.Digest)) @compileError("one digest for both");
+    if (@sizeOf(behalf.Digest) != @sizeOf(replay.Digest)) @compileError("one digest for both");
 }

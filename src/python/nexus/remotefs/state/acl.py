@@ -6,7 +6,7 @@ reason:
     authenticated -> frame -> length of the key -> escape -> namespace -> leaf -> value or limit
 
 Decided once, from the frame alone, before anything is done; a repeated frame has the same answer.
-The guest's twin is src/guest/lib/dsoftbus/sf_gate.zig.
+The guest's twin is src/guest/lib/dsoftbus/remote_state.zig.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
 //! again when it knows.
 
 const std = @import("std");
-const pk = @import("pk.zig");
+const packagefs = @import("packagefs.zig");
 
 pub const handles_max = 8;
 /// Then a handle may have lost its reader: an answer to OPEN that came too late belongs to nobody,
@@ -67,7 +67,7 @@ pub const Handles = struct {
     }
 };
 
-pub const Outcome = struct { reply: []const u8, op: pk.Op, status: pk.Status };
+pub const Outcome = struct { reply: []const u8, op: packagefs.Op, status: packagefs.Status };
 
 pub fn serve(
     handles: *Handles,
@@ -75,17 +75,17 @@ pub fn serve(
     is_authenticated: bool,
     now_ns: u64,
     backend: anytype,
-    out: *[pk.reply_bytes_max]u8,
+    out: *[packagefs.reply_bytes_max]u8,
 ) error{Wait}!Outcome {
-    switch (pk.parse(frame, is_authenticated)) {
+    switch (packagefs.parse(frame, is_authenticated)) {
         .refusal => |refusal| return .{
-            .reply = pk.encodeRefusal(out, refusal),
+            .reply = packagefs.encodeRefusal(out, refusal),
             .op = refusal.op,
             .status = refusal.status,
         },
         .request => |request| {
-            var bytes: [pk.read_bytes_max]u8 = undefined;
-            var reply: pk.Reply = switch (request) {
+            var bytes: [packagefs.read_bytes_max]u8 = undefined;
+            var reply: packagefs.Reply = switch (request) {
                 .stat => .{ .stat = .{} },
                 .open => .{ .open = 0 },
                 .read => .{ .read = "" },
@@ -97,7 +97,7 @@ pub fn serve(
                 else => statusOf(err),
             };
             return .{
-                .reply = pk.encodeReply(out, status, reply),
+                .reply = packagefs.encodeReply(out, status, reply),
                 .op = @enumFromInt(frame[3]),
                 .status = status,
             };
@@ -108,12 +108,12 @@ pub fn serve(
 /// `reply` is left as it is unless all is well.
 fn run(
     handles: *Handles,
-    request: pk.Request,
+    request: packagefs.Request,
     now_ns: u64,
     backend: anytype,
-    bytes: *[pk.read_bytes_max]u8,
-    reply: *pk.Reply,
-) Failure!pk.Status {
+    bytes: *[packagefs.read_bytes_max]u8,
+    reply: *packagefs.Reply,
+) Failure!packagefs.Status {
     switch (request) {
         .stat => |path| {
             reply.* = .{ .stat = .{ .size = try backend.stat(path) } };
@@ -139,7 +139,7 @@ fn run(
     return .ok;
 }
 
-fn statusOf(err: Failure) pk.Status {
+fn statusOf(err: Failure) packagefs.Status {
     return switch (err) {
         error.NotFound => .not_found,
         error.Io => .io,

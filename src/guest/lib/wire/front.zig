@@ -231,5 +231,5 @@ pub fn decodeBundleCount(frame: []const u8) ?u16 {
 }
 
 test {
-    _ = @import("ds_test.zig");
+    _ = @import("front_test.zig");
 }

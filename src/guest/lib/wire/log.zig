@@ -11,12 +11,12 @@ const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
 const Writer = cursor.Writer;
-const record_codec = @import("lo_record.zig");
+const record_codec = @import("log_record.zig");
 
 pub const Record = record_codec.Record;
 pub const RecordIterator = record_codec.RecordIterator;
 pub const putRecord = record_codec.putRecord;
-pub const cutQueryReply = @import("lo_cut.zig").cutQueryReply;
+pub const cutQueryReply = @import("log_cut.zig").cutQueryReply;
 
 const magic = contract.log.magic;
 pub const scope_bytes_max = contract.log.scope_bytes_max;
@@ -248,6 +248,6 @@ pub fn decodeQueryReply(frame: []const u8, nonce: ?u64) ?RecordIterator {
 }
 
 test {
-    _ = @import("lo_cut.zig");
-    _ = @import("lo_test.zig");
+    _ = @import("log_cut.zig");
+    _ = @import("log_test.zig");
 }

@@ -2,21 +2,21 @@
 
 const std = @import("std");
 const cursor = @import("cursor.zig");
-const lo = @import("lo.zig");
+const log = @import("log.zig");
 
 /// A good answer to query, in place, with the first records that fit whole; null if these bytes
 /// are none, or not even an answer without records fits.
 pub fn cutQueryReply(frame: []u8, bytes_max: usize) ?[]u8 {
-    if (frame.len < 4 or frame[3] != @intFromEnum(lo.Op.query) | cursor.reply_bit) return null;
-    var header: lo.Header = .{ .op = .query };
+    if (frame.len < 4 or frame[3] != @intFromEnum(log.Op.query) | cursor.reply_bit) return null;
+    var header: log.Header = .{ .op = .query };
     if (frame[2] == 2) {
         if (frame.len < 13) return null;
         header.nonce = std.mem.readInt(u64, frame[5..13], .little);
     }
-    const tail = lo.replyTail(frame, header) orelse return null;
+    const tail = log.replyTail(frame, header) orelse return null;
     const count_at = frame.len - tail.rest.len + 16;
     if (count_at + 2 > @min(frame.len, bytes_max)) return null;
-    var records = lo.decodeQueryReply(frame, header.nonce).?;
+    var records = log.decodeQueryReply(frame, header.nonce).?;
     var count: u16 = 0;
     var end = count_at + 2;
     while (records.next() catch return null) |record| {
@@ -29,7 +29,7 @@ pub fn cutQueryReply(frame: []u8, bytes_max: usize) ?[]u8 {
 }
 
 test "a query reply is cut behind a whole record, at whatever length" {
-    const record: lo.Record = .{
+    const record: log.Record = .{
         .id = 1,
         .time_ns = 2,
         .level = .info,
@@ -42,11 +42,11 @@ test "a query reply is cut behind a whole record, at whatever length" {
         const head: usize = if (nonce == null) 23 else 31;
         const each = record.encodedLen();
         var whole: [256]u8 = undefined;
-        var writer = try lo.startReply(&whole, .{ .op = .query, .nonce = nonce }, .ok);
+        var writer = try log.startReply(&whole, .{ .op = .query, .nonce = nonce }, .ok);
         try writer.int(u64, 10);
         try writer.int(u64, 1);
         try writer.int(u16, 3);
-        for (0..3) |_| try lo.putRecord(&writer, record);
+        for (0..3) |_| try log.putRecord(&writer, record);
         const frame = writer.done();
         for (0..frame.len + 1) |most| {
             var copy = whole;
@@ -56,7 +56,7 @@ test "a query reply is cut behind a whole record, at whatever length" {
             };
             const fitting = @min(3, (most - head) / each);
             try std.testing.expectEqual(head + fitting * each, cut.len);
-            var records = lo.decodeQueryReply(cut, nonce).?;
+            var records = log.decodeQueryReply(cut, nonce).?;
             try std.testing.expectEqual(fitting, records.left);
             while (try records.next()) |found| try std.testing.expectEqualDeep(record, found);
             try std.testing.expect(records.reader.atEnd());

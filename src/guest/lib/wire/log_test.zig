@@ -2,52 +2,52 @@
 
 const std = @import("std");
 const cursor = @import("cursor.zig");
-const lo = @import("lo.zig");
+const log = @import("log.zig");
 const testing = std.testing;
 const hex = cursor.fromHex;
 
 test "golden bytes" {
-    var buffer: [lo.append_bytes_max]u8 = undefined;
-    const append: lo.Append = .{
+    var buffer: [log.append_bytes_max]u8 = undefined;
+    const append: log.Append = .{
         .level = .info,
         .scope = "dsoftbusd",
         .message = "dsoftbusd: audit remote statefs put allow",
     };
     const golden = hex("4c4f0201010000000000000002092900000064736f66746275736464736f667462757364" ++
         "3a2061756469742072656d6f746520737461746566732070757420616c6c6f77");
-    const frame = try lo.encodeRequest(&buffer, 1, .{ .append = append });
+    const frame = try log.encodeRequest(&buffer, 1, .{ .append = append });
     try testing.expectEqualSlices(u8, &golden, frame);
-    const request = lo.decodeRequest(&golden).request;
+    const request = log.decodeRequest(&golden).request;
     try testing.expectEqual(@as(?u64, 1), request.header.nonce);
     try testing.expectEqualDeep(append, request.body.append);
 }
 
 test "a note: golden bytes, both ways, and every truncation" {
     var buffer: [64]u8 = undefined;
-    const note: lo.Note = .{
+    const note: log.Note = .{
         .room = .audit,
         .source = "host-1",
         .append = .{ .level = .info, .scope = "s", .message = "put", .fields = "k" },
     };
     const golden = hex("4c4f0110" ++ "0106686f73742d31" ++ "020103000100" ++ "737075746b");
-    const frame = try lo.encodeRequest(&buffer, null, .{ .note = note });
+    const frame = try log.encodeRequest(&buffer, null, .{ .note = note });
     try testing.expectEqualSlices(u8, &golden, frame);
-    try testing.expectEqualDeep(note, lo.decodeRequest(&golden).request.body.note);
+    try testing.expectEqualDeep(note, log.decodeRequest(&golden).request.body.note);
     for (4..golden.len) |len| {
-        const refusal = lo.decodeRequest(golden[0..len]).refusal;
-        try testing.expectEqual(lo.Op.note, refusal.header.op);
-        try testing.expectEqual(lo.Status.malformed, refusal.status);
+        const refusal = log.decodeRequest(golden[0..len]).refusal;
+        try testing.expectEqual(log.Op.note, refusal.header.op);
+        try testing.expectEqual(log.Status.malformed, refusal.status);
     }
-    try testing.expectEqual(lo.Status.malformed, lo.decodeRequest(golden ++ "x").refusal.status);
-    var writer = try lo.startReply(&buffer, .{ .op = .note, .nonce = 3 }, .ok);
+    try testing.expectEqual(log.Status.malformed, log.decodeRequest(golden ++ "x").refusal.status);
+    var writer = try log.startReply(&buffer, .{ .op = .note, .nonce = 3 }, .ok);
     try writer.int(u64, 9);
     try writer.int(u64, 0);
-    try testing.expectEqual(@as(?u64, 9), lo.decodeNoteReply(writer.done(), 3));
-    try testing.expectEqual(@as(?u64, null), lo.decodeAppendReply(writer.done(), 3));
+    try testing.expectEqual(@as(?u64, 9), log.decodeNoteReply(writer.done(), 3));
+    try testing.expectEqual(@as(?u64, null), log.decodeAppendReply(writer.done(), 3));
 }
 
 test "every request survives a round trip in both versions" {
-    const bodies = [_]lo.Body{
+    const bodies = [_]log.Body{
         .{ .append = .{
             .level = .trace,
             .scope = "s" ** 64,
@@ -73,9 +73,9 @@ test "every request survives a round trip in both versions" {
             .append = .{ .level = .err, .scope = "", .message = "" },
         } },
     };
-    var buffer: [lo.note_bytes_max]u8 = undefined;
+    var buffer: [log.note_bytes_max]u8 = undefined;
     for (bodies) |body| for ([_]?u64{ null, 0, 77 }) |nonce| {
-        const request = lo.decodeRequest(try lo.encodeRequest(&buffer, nonce, body)).request;
+        const request = log.decodeRequest(try log.encodeRequest(&buffer, nonce, body)).request;
         try testing.expectEqual(nonce, request.header.nonce);
         try testing.expectEqualDeep(body, request.body);
     };
@@ -83,7 +83,7 @@ test "every request survives a round trip in both versions" {
 
 test "what is refused, and why" {
     const nonce = "\x07" ++ "\x00" ** 7;
-    const table = [_]struct { []const u8, u8, ?u64, lo.Status }{
+    const table = [_]struct { []const u8, u8, ?u64, log.Status }{
         .{ "", 0, null, .malformed },
         .{ "OL\x01\x01", 0, null, .malformed },
         .{ "LO\x03\x01", 1, null, .unsupported },
@@ -105,7 +105,7 @@ test "what is refused, and why" {
         .{ "LO\x02\x01" ++ nonce ++ "\x02\x00\x00\x00\x01\x02", 1, 7, .too_large },
     };
     for (table) |row| {
-        const refusal = lo.decodeRequest(row[0]).refusal;
+        const refusal = log.decodeRequest(row[0]).refusal;
         try testing.expectEqual(row[1], @intFromEnum(refusal.header.op));
         try testing.expectEqual(row[2], refusal.header.nonce);
         try testing.expectEqual(row[3], refusal.status);
@@ -114,12 +114,12 @@ test "what is refused, and why" {
 
 test "a query reply carries records whole" {
     var buffer: [128]u8 = undefined;
-    const header: lo.Header = .{ .op = .query, .nonce = 3 };
-    var writer = try lo.startReply(&buffer, header, .ok);
+    const header: log.Header = .{ .op = .query, .nonce = 3 };
+    var writer = try log.startReply(&buffer, header, .ok);
     try writer.int(u64, 10);
     try writer.int(u64, 1);
     try writer.int(u16, 1);
-    const record: lo.Record = .{
+    const record: log.Record = .{
         .id = 10,
         .time_ns = 5,
         .level = .warn,
@@ -128,10 +128,10 @@ test "a query reply carries records whole" {
         .message = "hello",
         .fields = "k=v",
     };
-    try lo.putRecord(&writer, record);
+    try log.putRecord(&writer, record);
     const len = writer.len;
     // A record that does not fit leaves nothing behind.
-    try testing.expectError(error.NoRoom, lo.putRecord(&writer, .{
+    try testing.expectError(error.NoRoom, log.putRecord(&writer, .{
         .id = 11,
         .time_ns = 6,
         .level = .warn,
@@ -141,24 +141,24 @@ test "a query reply carries records whole" {
         .fields = "",
     }));
     try testing.expectEqual(len, writer.len);
-    var records = lo.decodeQueryReply(writer.done(), 3).?;
-    try testing.expectEqual(lo.Counters{ .total = 10, .dropped = 1 }, records.counters);
-    try testing.expectEqualDeep(@as(?lo.Record, record), try records.next());
-    try testing.expectEqual(@as(?lo.Record, null), try records.next());
-    try testing.expect(lo.decodeQueryReply(writer.done(), 4) == null);
-    try testing.expect(lo.decodeQueryReply(writer.done(), null) == null);
-    var short = lo.decodeQueryReply(buffer[0 .. len - 1], 3).?;
+    var records = log.decodeQueryReply(writer.done(), 3).?;
+    try testing.expectEqual(log.Counters{ .total = 10, .dropped = 1 }, records.counters);
+    try testing.expectEqualDeep(@as(?log.Record, record), try records.next());
+    try testing.expectEqual(@as(?log.Record, null), try records.next());
+    try testing.expect(log.decodeQueryReply(writer.done(), 4) == null);
+    try testing.expect(log.decodeQueryReply(writer.done(), null) == null);
+    var short = log.decodeQueryReply(buffer[0 .. len - 1], 3).?;
     try testing.expectError(error.Truncated, short.next());
 }
 
 test "an append reply gives the record's id only when the append was accepted" {
     var buffer: [64]u8 = undefined;
-    var writer = try lo.startReply(&buffer, .{ .op = .append }, .ok);
+    var writer = try log.startReply(&buffer, .{ .op = .append }, .ok);
     try writer.int(u64, 4);
     try writer.int(u64, 0);
     try testing.expectEqual(@as(usize, 21), writer.len);
-    try testing.expectEqual(@as(?u64, 4), lo.decodeAppendReply(writer.done(), null));
-    const refused = try lo.startReply(&buffer, .{ .op = .append }, .rate_limited);
+    try testing.expectEqual(@as(?u64, 4), log.decodeAppendReply(writer.done(), null));
+    const refused = try log.startReply(&buffer, .{ .op = .append }, .rate_limited);
     try testing.expectEqualSlices(u8, "LO\x01\x81\x06", refused.done());
-    try testing.expectEqual(@as(?u64, null), lo.decodeAppendReply(refused.done(), null));
+    try testing.expectEqual(@as(?u64, null), log.decodeAppendReply(refused.done(), null));
 }

@@ -2,8 +2,8 @@
 
 const std = @import("std");
 const testing = std.testing;
-const pk = @import("pk.zig");
-const pk_server = @import("pk_server.zig");
+const packagefs = @import("packagefs.zig");
+const packagefs_server = @import("packagefs_server.zig");
 
 const prop = "ro.nexus.build=dev\n";
 
@@ -11,18 +11,18 @@ const prop = "ro.nexus.build=dev\n";
 const Backend = struct {
     reads: u32 = 0,
 
-    pub fn stat(self: *Backend, path: []const u8) pk_server.Failure!u64 {
+    pub fn stat(self: *Backend, path: []const u8) packagefs_server.Failure!u64 {
         return (try self.open(path)).size;
     }
 
-    pub fn open(_: *Backend, path: []const u8) pk_server.Failure!pk_server.File {
+    pub fn open(_: *Backend, path: []const u8) packagefs_server.Failure!packagefs_server.File {
         if (std.mem.eql(u8, path, "system/build.prop")) return .{ .index = 4, .size = prop.len };
         if (std.mem.eql(u8, path, "system/broken")) return .{ .index = 5, .size = 100 };
         if (std.mem.eql(u8, path, "system/huge")) return .{ .index = 6, .size = 1 << 32 };
         return if (std.mem.eql(u8, path, "system")) error.Io else error.NotFound;
     }
 
-    pub fn read(self: *Backend, file: u32, offset: u32, out: []u8) pk_server.Failure!void {
+    pub fn read(self: *Backend, file: u32, offset: u32, out: []u8) packagefs_server.Failure!void {
         self.reads += 1;
         if (file != 4) return error.Io;
         @memcpy(out, prop[offset..][0..out.len]);
@@ -30,14 +30,14 @@ const Backend = struct {
 };
 
 const Fixture = struct {
-    handles: pk_server.Handles = .{},
+    handles: packagefs_server.Handles = .{},
     backend: Backend = .{},
-    out: [pk.reply_bytes_max]u8 = undefined,
+    out: [packagefs.reply_bytes_max]u8 = undefined,
     now_ns: u64 = 0,
 
     fn ask(self: *Fixture, frame: []const u8) []const u8 {
         const handles = &self.handles;
-        const outcome = pk_server.serve(
+        const outcome = packagefs_server.serve(
             handles,
             frame,
             true,
@@ -163,8 +163,8 @@ test "frames that are none" {
 }
 
 fn readFrame(handle: u32, offset: u32, len: u16) [14]u8 {
-    var out: [pk.request_bytes_max]u8 = undefined;
-    return pk.encodeRead(&out, .{ .handle = handle, .offset = offset, .len = len })[0..14].*;
+    var out: [packagefs.request_bytes_max]u8 = undefined;
+    return packagefs.encodeRead(&out, .{ .handle = handle, .offset = offset, .len = len })[0..14].*;
 }
 
 test "reads: bounds, ends, and handles that are none" {
@@ -198,7 +198,7 @@ test "a file whose end no offset can name is not opened" {
 
 test "eight handles; a missing file is told before the limit; a closed one makes room" {
     var server: Fixture = .{};
-    for (0..pk_server.handles_max) |i| {
+    for (0..packagefs_server.handles_max) |i| {
         const reply = server.ask(good_path);
         try testing.expectEqual(@as(u8, 0), reply[4]);
         try testing.expectEqual(@as(u8, @intCast(i + 1)), reply[5]);
@@ -213,14 +213,14 @@ test "eight handles; a missing file is told before the limit; a closed one makes
 
 test "of eight handles the one that was not used for the longest time makes room, when it is idle" {
     var server: Fixture = .{};
-    for (0..pk_server.handles_max) |i| {
+    for (0..packagefs_server.handles_max) |i| {
         server.now_ns = i;
         _ = server.ask(good_path);
     }
     // The first one is read from, so the second one is the oldest.
     server.now_ns = 100;
     try server.expect(&readFrame(1, 0, 128), read_19);
-    server.now_ns = pk_server.idle_ns;
+    server.now_ns = packagefs_server.idle_ns;
     try server.expect(good_path, "PK\x01\x82\x08\x00\x00\x00\x00");
     server.now_ns += 1;
     try server.expect(pathFrame(2, "pkg:/nothing"), "PK\x01\x82\x05\x00\x00\x00\x00");
@@ -257,7 +257,7 @@ test "a peer that is not authenticated gets nothing, whatever is asked" {
     for ([_][]const u8{ "", good_path, "PK\x01\x04\x01\x00\x00\x00", "PK\x01\x09" }) |frame| {
         const handles = &server.handles;
         const backend = &server.backend;
-        const outcome = try pk_server.serve(handles, frame, false, 0, backend, &server.out);
+        const outcome = try packagefs_server.serve(handles, frame, false, 0, backend, &server.out);
         try testing.expectEqual(@as(usize, 5), outcome.reply.len);
         try testing.expectEqual(@as(u8, 2), outcome.reply[4]);
     }
@@ -282,7 +282,7 @@ test "whatever the frame: an answer, and no more than eight handles" {
 }
 
 test "answers as the asking side reads them" {
-    const Case = struct { []const u8, pk.Op, ?pk.Status };
+    const Case = struct { []const u8, packagefs.Op, ?packagefs.Status };
     for ([_]Case{
         .{ "PK\x01\x82\x00\x01\x00\x00\x00", .open, .ok },
         .{ "PK\x01\x82\x00\x01\x00\x00", .open, null },
@@ -296,7 +296,7 @@ test "answers as the asking side reads them" {
         .{ "PK\x01\x84", .close, null },
         .{ "SF\x01\x84\x00", .close, null },
     }) |case| {
-        const answer = pk.decodeReply(case[0], case[1]);
+        const answer = packagefs.decodeReply(case[0], case[1]);
         try testing.expectEqual(case[2], if (answer) |it| it.status else null);
     }
 }

@@ -8,7 +8,7 @@
 
 const std = @import("std");
 const contract = @import("contract");
-const sf = @import("wire").sf;
+const state = @import("wire").state;
 const transfer_head = @import("transfer_head.zig");
 const Id = @import("id.zig").Id;
 
@@ -22,7 +22,7 @@ pub const namespace = contract.state.peer_namespace;
 pub const Reject = contract.state.Reject;
 
 /// What the peer is told.
-pub fn statusOf(reject: Reject) sf.Status {
+pub fn statusOf(reject: Reject) state.Status {
     return switch (reject) {
         .bad_request => .malformed,
         .unauthenticated, .outside_acl => .access_denied,
@@ -33,13 +33,13 @@ pub fn statusOf(reject: Reject) sf.Status {
 }
 
 pub const Verdict = union(enum) {
-    accept: sf.Request,
+    accept: state.Request,
     /// The key as far as there is one.
-    reject: struct { op: sf.Op, why: Reject, key: []const u8 },
+    reject: struct { op: state.Op, why: Reject, key: []const u8 },
 };
 
 pub fn judge(is_bound: bool, frame: []const u8) Verdict {
-    const decoded = sf.decodeRequest(frame);
+    const decoded = state.decodeRequest(frame);
     if (!is_bound) return refuse(decoded, .unauthenticated);
     if (frame.len > frame_bytes_max) return refuse(decoded, .oversized);
     switch (decoded) {
@@ -54,7 +54,7 @@ pub fn judge(is_bound: bool, frame: []const u8) Verdict {
     }
 }
 
-fn check(request: sf.Request) ?Reject {
+fn check(request: state.Request) ?Reject {
     switch (request.op) {
         .put, .get, .delete, .list => {},
         // It has no key, so there is nothing of the namespace about it.
@@ -82,7 +82,7 @@ pub fn judgeTransfer(head: transfer_head.Head, key: ?[]const u8) ?Reject {
     if (checkPath(path)) |why| return why;
     if (path.len == namespace.len) return .outside_acl;
     if (head.op == .get) return null;
-    const fits = head.value_len >= 1 and head.value_len <= sf.value_bytes_max;
+    const fits = head.value_len >= 1 and head.value_len <= state.value_bytes_max;
     return if (fits) null else .oversized;
 }
 
@@ -99,7 +99,7 @@ fn isEscape(key: []const u8) bool {
     return std.mem.endsWith(u8, key, "/.") or std.mem.endsWith(u8, key, "/..");
 }
 
-fn refuse(decoded: sf.Decoded, why: Reject) Verdict {
+fn refuse(decoded: state.Decoded, why: Reject) Verdict {
     return switch (decoded) {
         .request => |request| .{ .reject = .{ .op = request.op, .why = why, .key = request.key } },
         .refusal => |refusal| .{ .reject = .{ .op = refusal.op, .why = why, .key = "" } },
@@ -140,7 +140,7 @@ pub const record_bytes_max = 160;
 /// value. Null: nothing was to be changed.
 pub fn record(
     out: *[record_bytes_max]u8,
-    op: sf.Op,
+    op: state.Op,
     outcome: Outcome,
     peer: *const Id,
     key: []const u8,
@@ -152,7 +152,7 @@ pub fn record(
 
 fn write(
     writer: *std.Io.Writer,
-    op: sf.Op,
+    op: state.Op,
     outcome: Outcome,
     peer: *const Id,
     key: []const u8,
@@ -184,14 +184,14 @@ pub fn keyHash(key: []const u8) u64 {
 
 const testing = std.testing;
 
-fn expectReject(op: sf.Op, why: Reject, frame: []const u8) !void {
+fn expectReject(op: state.Op, why: Reject, frame: []const u8) !void {
     const verdict = judge(true, frame);
     try testing.expectEqual(op, verdict.reject.op);
     try testing.expectEqual(why, verdict.reject.why);
 }
 
-fn keyed(out: []u8, op: sf.Op, key: []const u8) ![]const u8 {
-    return sf.encodeRequest(out, .{ .op = op, .key = key, .value = "v", .limit = 1 });
+fn keyed(out: []u8, op: state.Op, key: []const u8) ![]const u8 {
+    return state.encodeRequest(out, .{ .op = op, .key = key, .value = "v", .limit = 1 });
 }
 
 test "each key has one verdict, whatever is asked of it" {
@@ -218,7 +218,7 @@ test "each key has one verdict, whatever is asked of it" {
         .{ "/other/../x", .prefix_escape },
         .{ "/other/../" ++ "x" ** 90, .oversized },
     };
-    for (table) |row| for ([_]sf.Op{ .put, .get, .delete, .list }) |op| {
+    for (table) |row| for ([_]state.Op{ .put, .get, .delete, .list }) |op| {
         const frame = try keyed(&buffer, op, row[0]);
         if (row[1]) |why| try expectReject(op, why, frame) else {
             try testing.expectEqual(op, judge(true, frame).accept.op);
@@ -229,11 +229,11 @@ test "each key has one verdict, whatever is asked of it" {
 
 test "the namespace itself may be listed, and nothing else" {
     var buffer: [64]u8 = undefined;
-    for ([_]sf.Op{ .put, .get, .delete }) |op| {
+    for ([_]state.Op{ .put, .get, .delete }) |op| {
         try expectReject(op, .outside_acl, try keyed(&buffer, op, namespace));
     }
     const listed = judge(true, try keyed(&buffer, .list, namespace));
-    try testing.expectEqual(sf.Op.list, listed.accept.op);
+    try testing.expectEqual(state.Op.list, listed.accept.op);
 }
 
 test "a transfer's key and length have the verdict that a frame's have" {
@@ -268,7 +268,7 @@ test "values, limits, operations, and what is not a frame" {
     var buffer: [512]u8 = undefined;
     const longest = "v" ** 129;
     for ([_]usize{ 0, 1, 128, 129 }) |len| {
-        const frame = try sf.encodeRequest(&buffer, .{
+        const frame = try state.encodeRequest(&buffer, .{
             .op = .put,
             .key = "/state/shared/a",
             .value = longest[0..len],
@@ -278,14 +278,14 @@ test "values, limits, operations, and what is not a frame" {
         } else try expectReject(.put, .oversized, frame);
     }
     for ([_]u16{ 0, 64, 65 }) |limit| {
-        const request: sf.Request = .{ .op = .list, .key = namespace, .limit = limit };
-        const frame = try sf.encodeRequest(&buffer, request);
+        const request: state.Request = .{ .op = .list, .key = namespace, .limit = limit };
+        const frame = try state.encodeRequest(&buffer, request);
         if (limit == 65) try expectReject(.list, .oversized, frame) else {
             try testing.expectEqual(limit, judge(true, frame).accept.limit);
         }
     }
     try expectReject(.list, .oversized, try keyed(&buffer, .list, ""));
-    try testing.expectEqual(sf.Op.sync, judge(true, "SF\x01\x05").accept.op);
+    try testing.expectEqual(state.Op.sync, judge(true, "SF\x01\x05").accept.op);
     try expectReject(.reopen, .bad_request, "SF\x01\x06");
     try expectReject(.txn_begin, .bad_request, "SF\x01\x07");
     try expectReject(.sync, .bad_request, "");
@@ -299,11 +299,11 @@ test "values, limits, operations, and what is not a frame" {
 }
 
 test "what the peer is told" {
-    try testing.expectEqual(sf.Status.access_denied, statusOf(.outside_acl));
-    try testing.expectEqual(sf.Status.access_denied, statusOf(.unauthenticated));
-    try testing.expectEqual(sf.Status.invalid_key, statusOf(.prefix_escape));
-    try testing.expectEqual(sf.Status.value_too_large, statusOf(.oversized));
-    try testing.expectEqual(sf.Status.malformed, statusOf(.bad_request));
+    try testing.expectEqual(state.Status.access_denied, statusOf(.outside_acl));
+    try testing.expectEqual(state.Status.access_denied, statusOf(.unauthenticated));
+    try testing.expectEqual(state.Status.invalid_key, statusOf(.prefix_escape));
+    try testing.expectEqual(state.Status.value_too_large, statusOf(.oversized));
+    try testing.expectEqual(state.Status.malformed, statusOf(.bad_request));
 }
 
 test "changes are recorded, with peer and key, never with a value" {
@@ -321,7 +321,7 @@ test "changes are recorded, with peer and key, never with a value" {
         "audit remote statefs put reject outside_acl peer=node-a key=-",
         record(&out, .put, .{ .reject = .outside_acl }, &peer, "").?,
     );
-    for ([_]sf.Op{ .get, .list, .sync }) |op| {
+    for ([_]state.Op{ .get, .list, .sync }) |op| {
         try testing.expect(record(&out, op, .allow, &peer, "test") == null);
     }
     const longest = try Id.from("p" ** 64);
