@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from nexus.cli.vm_recording import Recording, recording_of
 from nexus.cli.vm_recording import add_options as add_recording
 from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
 from nexus.core.errors import UsageError
+from nexus.core.record import dataclass
 from nexus.core.text import quote
 from nexus.emulator.isa.cpu import Cpu
 from nexus.emulator.turns import HARTS_MAX

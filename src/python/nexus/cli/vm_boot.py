@@ -6,15 +6,14 @@ The options are those of QEMU, and its spelling with one dash is understood, too
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
+from nexus.core.record import dataclass
 from nexus.emulator.elf import ImageError
 from nexus.emulator.loading import BootFiles
 
@@ -160,10 +159,12 @@ def find_firmware(places: tuple[str, ...] = _FIRMWARE_PLACES) -> Path:
     Raises:
         UsageError: There is none.
     """
+    from hashlib import sha256  # Loads OpenSSL: 2 ms.
+
     seen = []
     for place in map(Path, places):
         try:
-            digest = hashlib.sha256(place.read_bytes()).hexdigest()
+            digest = sha256(place.read_bytes()).hexdigest()
         except OSError:
             continue
         if digest in KNOWN_FIRMWARE:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nexus.core.errors import UsageError
+from nexus.core.record import dataclass
 from nexus.core.text import quote
 from nexus.emulator.board import DRIVE_SLOTS, drive_slots
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nexus.cli.vm_arguments import GENERATED, Options
 from nexus.cli.vm_recording import MACHINE
 from nexus.core.errors import UsageError
-from nexus.core.randomness import KeyedRandom
+from nexus.core.record import dataclass
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.io.drive import DriveError, FileDrive
 from nexus.emulator.loading import BootFiles
 from nexus.emulator.machine import MachineOptions
-from nexus.emulator.observe import Observer
-from nexus.simulation.entropy import EntropyStream
 
 if TYPE_CHECKING:
     from nexus.emulator.io.translation_cache import TranslationCache
+    from nexus.emulator.observe import Observer
     from nexus.harness.instruments import Instruments
+    from nexus.simulation.entropy import EntropyStream
 
 # A wrong file is told from an image before it fills the memory.
 _FILE_BYTES_MAX: Final = 256 << 20
@@ -91,7 +91,7 @@ def gather(options: Options) -> Parts:
                 AttachedDrive(wanted.slot, drive, wanted.is_read_only)
                 for drive, wanted in zip(drives, options.drives, strict=True)
             ],
-            entropy=EntropyStream(KeyedRandom(seed), MACHINE),
+            entropy=_entropy(seed),
             engine=options.engine if cache is None else "translated",
             native_blob=blob,
             translations=translations,
@@ -104,6 +104,19 @@ def gather(options: Options) -> Parts:
 
     is_asked = options.is_translate_cache_asked
     return Parts(boot, drives, make_options, cache, is_asked, instruments)
+
+
+def _entropy(seed: int) -> Callable[[int], bytes]:
+    """The entropy device's source, made when the guest first reads: most guests never do."""
+
+    @cache
+    def stream() -> EntropyStream:
+        from nexus.core.randomness import KeyedRandom
+        from nexus.simulation.entropy import EntropyStream
+
+        return EntropyStream(KeyedRandom(seed), MACHINE)
+
+    return lambda count: stream()(count)
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:

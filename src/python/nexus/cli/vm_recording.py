@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
+from nexus.core.record import dataclass
 from nexus.core.text import printable
 from nexus.harness.instrument_options import EVERY_DEFAULT, profile_distance
 

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -92,6 +91,8 @@ def run(options: Options) -> Ending:
 
 def _dump_tree(options: Options, path: Path) -> Ending:
     """Write the device tree that the machine would find, and run nothing."""
+    from dataclasses import asdict
+
     from nexus.cli.vm_machine import read
     from nexus.emulator.elf import ImageError
     from nexus.emulator.loading import prepare
@@ -138,11 +139,11 @@ def _run_parts(options: Options, parts: Parts, typed: bytes) -> Ending:
 def _power_on(options: Options, parts: Parts, observer: Observer | None) -> Machine:
     """A machine at time 0, or where it was saved."""
     from nexus.emulator.machine import Machine
-    from nexus.emulator.snapshot import SnapshotError, restore
 
     if options.snapshot is None:
         return Machine(parts.make_options(observer))
     from nexus.cli.vm_machine import read
+    from nexus.emulator.snapshot import SnapshotError, restore
 
     try:
         return restore(parts.make_options(observer), read("--snapshot", options.snapshot))

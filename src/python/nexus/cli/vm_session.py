@@ -7,9 +7,9 @@ with scripted input gives the same bytes every time.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator.machine import Machine, Stop
 
 # Short enough for a terminal to feel alive on the slowest engine (a twentieth of a second there).

@@ -29,7 +29,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("PEX", raising=False)
     monkeypatch.setattr(vm_translate_cache, "_LLVM", "no_such_compiler")
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("nexus.emulator.native.processor.machine_name", lambda: "x86_64")
 
 
 def options(*more: str) -> Options:

@@ -17,6 +17,11 @@ from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.exits import EXIT_CONFIG as EXIT_CONFIG
 from nexus.core.text import printable, quote
 
+_WIDTH_UNSHOWN: Final = 80
+
+# Messages are in English everywhere.  To look for translations takes a millisecond at each start.
+vars(argparse)["_"] = str
+
 
 class CommandLine(argparse.ArgumentParser):
     """`ArgumentParser` whose `error` raises `UsageError`."""
@@ -26,11 +31,31 @@ class CommandLine(argparse.ArgumentParser):
 
         Abbreviated options are refused: they break when options grow.
         """
+        self._is_shown = False
         super().__init__(prog=_as_typed(prog), description=description, allow_abbrev=False)
         # An empty word is a variable of a script that was not set, and no name of this folder.
         self.register("type", Path, _path)
         self._given: list[str] = []
         self._words: dict[str, tuple[str, ...]] = {}
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        """Ask for the terminal's width to print, and not for each option that is added.
+
+        To ask imports `shutil` with all kinds of compression, 2 ms at each start.
+        """
+        if self._is_shown:
+            return super()._get_formatter()
+        return argparse.HelpFormatter(prog=self.prog, width=_WIDTH_UNSHOWN)
+
+    def format_usage(self) -> str:
+        """Format for the terminal."""
+        self._is_shown = True
+        return super().format_usage()
+
+    def format_help(self) -> str:
+        """Format for the terminal."""
+        self._is_shown = True
+        return super().format_help()
 
     def suggest(self, option: str, words: Iterable[str]) -> None:
         """Name the values of an option or argument that is checked after parsing, for shells."""

@@ -14,9 +14,9 @@ Rules of this file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final
+
+from nexus.core.record import dataclass
 
 # A draw below `n` is 128 bits modulo `n`; with `n` at most 2**64 the bias is under 2**-64.
 BELOW_MAX: Final = 1 << 64
@@ -96,6 +96,8 @@ class KeyedRandom:
         return f"KeyedRandom({self.seed})"
 
     def _block(self, use: _Octets, index: int, names: tuple[Name, ...]) -> _Octets:
+        from hashlib import blake2b  # Loads OpenSSL: 2 ms, which not every run draws for.
+
         state = blake2b(digest_size=_BLOCK_BYTES, key=self.seed.to_bytes(8, "big"), person=use)
         state.update(index.to_bytes(8, "big"))
         for name in names:

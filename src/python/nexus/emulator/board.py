@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from nexus.core.record import dataclass
 from nexus.emulator.bus import Bus
 from nexus.emulator.device import fw_cfg as fw
 from nexus.emulator.device.clint import (
@@ -22,14 +22,16 @@ from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.rom import Rom
 from nexus.emulator.device.rtc import Rtc
 from nexus.emulator.device.uart import Uart
-from nexus.emulator.device.virtio_blk import Drive, VirtioBlk
 from nexus.emulator.device.virtio_mmio import SLOT_BYTES, EmptySlot, VirtioMmio
-from nexus.emulator.device.virtio_net import VirtioNet
-from nexus.emulator.device.virtio_rng import VirtioRng
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.stateful import Stateful
 from nexus.emulator.turns import OneHart
+
+if TYPE_CHECKING:
+    from nexus.emulator.device.virtio_blk import Drive
+    from nexus.emulator.device.virtio_net import VirtioNet
+    from nexus.emulator.device.virtio_rng import VirtioRng
 
 ROM_BASE: Final = 0x1000
 ROM_BYTES: Final = 0xF000
@@ -132,13 +134,21 @@ def attach_devices(
     def irq(slot: int) -> Callable[[bool], None]:
         return lambda level: plic.set_source(VIRTIO_IRQ + slot, level)
 
+    # A kind of device is imported where there is one.
     if mac is not None:
+        from nexus.emulator.device.virtio_net import VirtioNet
+
         net = VirtioNet(mac, ram, irq(NET_SLOT), lambda: hart.ticks * NS_PER_TICK)
         slots[NET_SLOT] = net.transport
-    rng = None if entropy is None else VirtioRng(entropy, ram, irq(RNG_SLOT))
-    if rng is not None:
+    rng = None
+    if entropy is not None:
+        from nexus.emulator.device.virtio_rng import VirtioRng
+
+        rng = VirtioRng(entropy, ram, irq(RNG_SLOT))
         slots[RNG_SLOT] = rng.transport
     for disk in drives:
+        from nexus.emulator.device.virtio_blk import VirtioBlk
+
         serial = b"drive%d" % disk.slot
         blk = VirtioBlk(disk.drive, serial, ram, irq(disk.slot), is_read_only=disk.is_read_only)
         slots[disk.slot] = blk.transport

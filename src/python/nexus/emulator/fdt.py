@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from nexus.core.record import dataclass, field
 
 MAGIC: Final = 0xD00D_FEED
 VERSION: Final = 17

@@ -11,10 +11,10 @@ The places are those of QEMU's `virt`:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator import elf, fdt, payload, reset
 from nexus.emulator.elf import ImageError
 from nexus.emulator.memory import RAM_BASE, Ram

@@ -7,7 +7,6 @@ ticks of 10 ns: an instruction takes one, and a hart in wfi jumps ahead.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -263,7 +262,9 @@ class Machine:
 
     def state_digest(self) -> str:
         """SHA-256 over registers, CSRs and RAM."""
-        digest = hashlib.sha256()
+        from hashlib import sha256  # Loads OpenSSL: 2 ms.
+
+        digest = sha256()
         words = self._visible_words(self._hart.state)
         if self._turns is not None:
             words = [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from nexus.core.record import dataclass, field
 from nexus.emulator import reset
 from nexus.emulator.board import (
     DRIVE_SLOTS,
@@ -90,7 +89,9 @@ class MachineOptions:
     @property
     def identity(self) -> bytes:
         """SHA-256 over what of them cannot be told from a machine's state."""
-        digest = hashlib.sha256()
+        from hashlib import sha256  # Loads OpenSSL: 2 ms.
+
+        digest = sha256()
         parts = [self.kernel, self.mac or b""]
         for name in sorted(self.fw_cfg):
             parts += [name.encode(), self.fw_cfg[name]]

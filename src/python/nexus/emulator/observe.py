@@ -8,9 +8,9 @@ instructions or data.  `native/observed.py` has the other engines.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator.bus import Bus
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.memory import Ram

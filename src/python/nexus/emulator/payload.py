@@ -11,13 +11,11 @@ Only the memory it needs matters here: as on QEMU, the place is the board's choi
 from __future__ import annotations
 
 import struct
-import zlib
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator import elf
 from nexus.emulator.elf import ImageError
-from nexus.emulator.isa.decode import decode
 
 GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31  # A zlib stream in gzip's wrapping.
@@ -99,6 +97,8 @@ def _image(data: bytes, part: str) -> Flat:
 def _begins_with_code(data: bytes) -> bool:
     if data[:_HEADER_BYTES].translate(None, _TEXT) == b"":
         return False  # Its letters may well be instructions.
+    from nexus.emulator.isa.decode import decode  # The table, for nothing but flat code.
+
     word = int.from_bytes(data[:4], "little")
     return decode(word if word & 3 == 3 else word & 0xFFFF) is not None
 
@@ -111,6 +111,8 @@ def unpack(data: bytes, part: str) -> bytes:
     """
     if data[:2] != GZIP:
         return data
+    import zlib
+
     unpacked = bytearray()
     # A file may have several members, one after another; what else follows is padding.
     while data[:2] == GZIP:

@@ -7,9 +7,9 @@ hart starts where the ROM's code would have jumped to, with the registers it wou
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator import board
 from nexus.emulator.fdt import Node, cells, pair, strings
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu
@@ -94,7 +94,10 @@ class BoardOptions:
         return cells(*(cell for pair in pairs for cell in pair))
 
 
-def device_tree(ram_bytes: int, options: BoardOptions = BoardOptions()) -> Node:
+_BOARD: Final = BoardOptions()
+
+
+def device_tree(ram_bytes: int, options: BoardOptions = _BOARD) -> Node:
     """The board's tree."""
     memory = Node(
         f"memory@{RAM_BASE:x}",

@@ -19,8 +19,8 @@ from nexus.emulator.parked import COMMON, ParkedHart, ParkedWords
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.clock import MTIP, TICKS_PER_MTIME
 from nexus.emulator.reference.core import Core
-from nexus.emulator.reference.csr import MENVCFG_STCE, STIP
 from nexus.emulator.reference.hart import Hart
+from nexus.emulator.reference.trap import MENVCFG_STCE, STIP
 
 # 50 us of virtual time: short beside what harts wait for each other, long beside a change of hart.
 TURN_STEPS: Final = 5_000

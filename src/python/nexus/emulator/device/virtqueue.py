@@ -7,9 +7,9 @@ away.  Each of these is a `QueueError`, after which the transport declares the d
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from nexus.core.record import dataclass
 from nexus.emulator.memory import Ram
 
 QUEUE_SIZE_MAX: Final = 1024  # QEMU's limit.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
+
+from nexus.core.record import dataclass
 
 # What rows can require beyond what is always there, and the bit of each in an engine's mask.
 OPTIONAL: Final = ("f", "d", "zicond", "zcb", "zba", "zbb", "zbs", "sv48")

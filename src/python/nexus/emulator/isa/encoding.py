@@ -19,9 +19,10 @@ Rules of this file: no instruction is named here; everything works on the notati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
+
+from nexus.core.record import dataclass
 
 # Where a letter's bits end up: (operand, ...).
 ROLES: Final = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
+from nexus.core.record import dataclass
 from nexus.emulator.isa.encoding import Encoding, parse
 
 # Immediate scatters of the base formats, in the manual's notation.

@@ -8,9 +8,9 @@ length of the code u32 | code
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator.native.layout import table_digest
 from nexus.emulator.native.processor import PROCESSORS, Processor, numbered
 

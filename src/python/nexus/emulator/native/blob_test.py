@@ -86,7 +86,7 @@ def test_an_object_that_needs_others_is_refused(processor: Processor) -> None:
 def test_another_processor_is_told_so(
     monkeypatch: pytest.MonkeyPatch, machine: str, made_for: Processor, message: str
 ) -> None:
-    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("nexus.emulator.native.processor.machine_name", lambda: machine)
     with pytest.raises(BlobError, match=message):
         Code(Blob(enter=0, fill=4, handlers=3, code=b"\xc3" * 8, processor=made_for))
 

@@ -6,7 +6,7 @@ processor is refused by name.
 
 from __future__ import annotations
 
-import platform
+import os
 from typing import Final, NamedTuple
 
 
@@ -44,9 +44,14 @@ def numbered(number: int) -> Processor | None:
     return next((it for it in PROCESSORS if it.number == number), None)
 
 
+def machine_name() -> str:
+    """What the operating system calls this machine; `platform` takes a millisecond to import."""
+    return os.uname().machine
+
+
 def host() -> Processor | None:
     """The processor of this machine; None if no code is generated for it."""
-    machine = platform.machine()
+    machine = machine_name()
     return next((it for it in PROCESSORS if machine in it.machines), None)
 
 
@@ -54,6 +59,6 @@ def refusal(made_for: Processor) -> str | None:
     """Why this host cannot run a product; None if it can."""
     if host() is made_for:
         return None
-    return f"made for {made_for.name}, and this host is {platform.machine() or 'unknown'}; " + (
+    return f"made for {made_for.name}, and this host is {machine_name() or 'unknown'}; " + (
         "give that of this host" if host() else "use the engine reference"
     )

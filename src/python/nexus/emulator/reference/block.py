@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from types import FunctionType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from nexus.emulator.isa.decode import Decoded, decode
 from nexus.emulator.memory import RAM_BASE, Ram
-from nexus.emulator.reference.access_steps import ACCESS_STEPS
-from nexus.emulator.reference.core import Step
 from nexus.emulator.reference.entry import Block, Entry, Operation, Run, step_operands
 from nexus.emulator.reference.mmu import MARK_CODE, BailError, Context, Mmu
-from nexus.emulator.reference.system import SYSTEM_STEPS
+
+if TYPE_CHECKING:
+    from nexus.emulator.isa.decode import Decoded
+    from nexus.emulator.reference.core import Step
 
 # Executions of a block before it is compiled: compiling costs about as much as 20 slow steps an
 # instruction, and most code of a boot runs once.
@@ -32,8 +32,8 @@ BLOCK_INSTRUCTIONS_MAX: Final = 64
 RUNS_MAX: Final = 1 << 16
 
 
-# What generates code from semantics is imported where it is needed: a machine that runs native code
-# needs it for few instructions, or for none.
+# The table of instructions, and what is made from it, is imported where it is needed: a machine
+# that runs native code needs it for few instructions, or for none.
 @cache
 def _ends_run(name: str) -> tuple[bool, bool]:
     """Whether an instruction is simple, and whether it jumps."""
@@ -44,10 +44,14 @@ def _ends_run(name: str) -> tuple[bool, bool]:
 
 
 def _step(name: str) -> Step:
-    if name in SYSTEM_STEPS:
-        return SYSTEM_STEPS[name]
+    from nexus.emulator.reference.access_steps import ACCESS_STEPS
+
     if name in ACCESS_STEPS:
         return ACCESS_STEPS[name]
+    from nexus.emulator.reference.system import SYSTEM_STEPS
+
+    if name in SYSTEM_STEPS:
+        return SYSTEM_STEPS[name]
     from nexus.emulator.reference.source import step_function
 
     return step_function(name)
@@ -61,6 +65,8 @@ def operation_of(instruction: Decoded) -> Operation:
 @lru_cache(maxsize=RUNS_MAX)
 def decode_run(code: bytes, extensions: int) -> Run | None:
     """Decode up to the end of a block or of `code`; `None` if not even one instruction fits."""
+    from nexus.emulator.isa.decode import decode
+
     found: list[Decoded] = []
     offset = 0
     while offset < len(code) and len(found) < BLOCK_INSTRUCTIONS_MAX:

@@ -20,12 +20,11 @@ All of it is a function of the guest's own steps, so every engine stops at the s
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.trap import Cause
@@ -188,7 +187,9 @@ def _is_memory_the_same(state: s.State, ram: Ram) -> bool:
     if state[s.ANCHOR_TRIES] >= _TRIES_MAX:
         return False
     state[s.ANCHOR_TRIES] += 1
-    digest = hashlib.blake2b(ram.buffer, digest_size=8).digest()
+    from hashlib import blake2b  # Loads OpenSSL: 2 ms.
+
+    digest = blake2b(ram.buffer, digest_size=8).digest()
     found, before = int.from_bytes(digest, "little"), state[s.ANCHOR_MEMORY]
     state[s.ANCHOR_MEMORY] = found
     return found == before
@@ -206,4 +207,6 @@ def _interrupts_before(state: s.State, privilege: int) -> int:
 
 def _hash_rest(state: s.State) -> int:
     packed = _PACKED.pack(*(state[index] for index in _REST))
-    return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "little")
+    from hashlib import blake2b  # Loads OpenSSL: 2 ms.
+
+    return int.from_bytes(blake2b(packed, digest_size=8).digest(), "little")

@@ -11,7 +11,7 @@ from nexus.emulator.bus import Bus
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.access import MemoryAccess
-from nexus.emulator.reference.csr import MENVCFG_STCE, STIP
+from nexus.emulator.reference.trap import MENVCFG_STCE, STIP
 
 M64: Final = (1 << 64) - 1
 MTIP: Final = 1 << 7

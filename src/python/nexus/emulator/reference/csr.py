@@ -7,14 +7,21 @@ a reader and a writer.  An absent register is an illegal instruction, as on QEMU
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.record import dataclass
 from nexus.emulator.isa.cpu import HAS_F, HAS_SV48
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.pmp import LOCKED, config_byte
-from nexus.emulator.reference.trap import MSTATUS_FS, MSTATUS_MPP, MSTATUS_SD, MSTATUS_TVM
+from nexus.emulator.reference.trap import (
+    MENVCFG_STCE,
+    MSTATUS_FS,
+    MSTATUS_MPP,
+    MSTATUS_SD,
+    MSTATUS_TVM,
+    STIP,
+)
 
 M64: Final = (1 << 64) - 1
 
@@ -26,9 +33,7 @@ SSTATUS_VISIBLE: Final = SSTATUS_WRITABLE | 3 << 32 | MSTATUS_FS | MSTATUS_SD
 
 INTERRUPTS: Final = 0xAAA
 SUPERVISOR_INTERRUPTS: Final = 0x222
-STIP: Final = 1 << 5
 MEDELEG_WRITABLE: Final = 0xB3FF
-MENVCFG_STCE: Final = 1 << 63
 # Writable bits of menvcfg and senvcfg: FIOM, and the cache block fields, which nothing uses.
 ENVIRONMENT: Final = 0xF1
 COUNTERS: Final = 0xFFFF_FFFF  # cycle, time, instret, and those of events.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nexus.emulator.isa.decode import Decoded
 from nexus.emulator.reference.state import SINK
+
+if TYPE_CHECKING:
+    from nexus.emulator.isa.decode import Decoded
 
 # A step function and its operands.
 Operation = tuple[Callable[..., int], int, int, int, int, int]

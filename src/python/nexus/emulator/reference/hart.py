@@ -12,7 +12,6 @@ from typing import Final
 
 from nexus.emulator.bus import Bus
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu
-from nexus.emulator.isa.decode import decode
 from nexus.emulator.memory import Ram
 from nexus.emulator.reference import chain
 from nexus.emulator.reference import state as s
@@ -205,6 +204,8 @@ class Hart(ClockedMemory):
 
     def fetch(self, pc: int, physical: int) -> Operation:
         """Fetch one instruction that is not cached: at a page's end, illegal, or outside RAM."""
+        from nexus.emulator.isa.decode import decode  # The table: an engine may do without.
+
         word = self._fetch_word(pc, physical)
         instruction = decode(word, self.state[s.EXTENSIONS])
         if instruction is None:

@@ -6,8 +6,7 @@ configured at all: firmware-less kernels must open PMP before they leave machine
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from nexus.core.record import dataclass
 from nexus.emulator.reference.state import (
     MACHINE,
     PMPADDR0,

@@ -45,6 +45,9 @@ MSTATUS_TVM: Final = 1 << 20
 MSTATUS_TW: Final = 1 << 21
 MSTATUS_TSR: Final = 1 << 22
 MSTATUS_SD: Final = 1 << 63  # FS says dirty.
+MENVCFG_STCE: Final = 1 << 63  # The supervisor has a timer of its own.
+
+STIP: Final = 1 << 5
 
 # Pending interrupts are taken in this order.
 INTERRUPT_PRIORITY: Final = (11, 3, 7, 9, 1, 5)
