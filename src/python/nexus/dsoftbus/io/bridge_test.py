@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from nexus.core.duration import TimeoutValueError
 from nexus.dsoftbus.io.bridge import WrongThreadError, wait_from_thread
+from nexus.dsoftbus.io.looping_support import looping
 from nexus.dsoftbus.io.settings import DeadlineError, UnavailableError
 
 
 async def answer(value: int = 7) -> int:
     return value
-
-
-@contextmanager
-def looping() -> Iterator[asyncio.AbstractEventLoop]:
-    """Run a loop on another thread."""
-    loop = asyncio.new_event_loop()
-
-    def run() -> None:
-        loop.run_forever()
-        loop.run_until_complete(end_tasks())
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def end_tasks() -> None:
-    """Cancel what the loop has not begun or ended, as `asyncio.run` does."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def test_the_result_and_the_error_of_a_call() -> None:
@@ -70,11 +43,12 @@ def test_on_the_loops_own_thread_it_raises_instead_of_waiting() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("is_closed", [False, True])
-def test_a_loop_that_does_not_run(is_closed: bool) -> None:
+@pytest.mark.parametrize(
+    "prepare", [lambda loop: None, lambda loop: loop.close()], ids=["new", "closed"]
+)
+def test_a_loop_that_does_not_run(prepare: Callable[[asyncio.AbstractEventLoop], None]) -> None:
     loop = asyncio.new_event_loop()
-    if is_closed:
-        loop.close()
+    prepare(loop)
     with pytest.raises(UnavailableError, match="does not run"):
         wait_from_thread(answer(), loop, 5)
     loop.close()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
 
 from nexus.core.duration import TimeoutValueError
 from nexus.dsoftbus.io.bridge import WrongThreadError
+from nexus.dsoftbus.io.looping_support import looping
 from nexus.dsoftbus.io.settings import DeadlineError, RefusedError, UnavailableError
 from nexus.dsoftbus.io.stream import BusStream
 from nexus.remotefs.package.client import PackageClient
@@ -45,20 +45,6 @@ class Peer:
     async def open_stream(self, name: str, priority: int, timeout_s: float) -> BusStream:
         """Not used here."""
         raise NotImplementedError
-
-
-@contextmanager
-def looping() -> Iterator[asyncio.AbstractEventLoop]:
-    """Run a loop on another thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @pytest.mark.parametrize(
