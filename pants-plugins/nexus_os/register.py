@@ -13,7 +13,7 @@ from nexus_os.boots import (
     playing,
 )
 from nexus_os.emulator import native_code, translation
-from nexus_os.faults import campaign_running, fault_world_testing, mutants
+from nexus_os.faults import campaign_running, campaign_spreading, fault_world_testing, mutants
 from nexus_os.images import (
     built_images,
     guest_image,
@@ -55,6 +55,7 @@ MODULES = (
     native_code,
     translation,
     campaign_running,
+    campaign_spreading,
     fault_world_testing,
     mutants,
     built_images,

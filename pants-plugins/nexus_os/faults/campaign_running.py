@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os.path
 from dataclasses import dataclass
+from typing import Tuple
 
-from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest
+from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior, RunRequest, RunSubsystem
 from pants.engine.fs import Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.util.logging import LogLevel
@@ -13,6 +14,7 @@ from pants.util.logging import LogLevel
 from nexus_os.boots.boot_fields import EngineFields, named_images
 from nexus_os.emulator.native_code import NativeCode, NativeCodeRequest
 from nexus_os.emulator.translation import BuiltTranslations, TranslationsReference
+from nexus_os.faults.campaign_spreading import BATCHES, Spread, SpreadRequest
 from nexus_os.images.built_images import BuiltImages, require_all
 from nexus_os.options import NexusOs
 from nexus_os.programs.first_party import ProgramRequest
@@ -33,7 +35,9 @@ class FaultCampaignFieldSet(EngineFields, RunFieldSet):
 
 
 @rule(desc="Prepare a campaign", level=LogLevel.DEBUG)
-async def prepare_campaign(field_set: FaultCampaignFieldSet, nexus_os: NexusOs) -> RunRequest:
+async def prepare_campaign(
+    field_set: FaultCampaignFieldSet, nexus_os: NexusOs, run_subsystem: RunSubsystem
+) -> RunRequest:
     owner = field_set.address
     images, native, translations = await MultiGet(
         Get(BuiltImages, ImageReferences, named_images(field_set.images, owner)),
@@ -41,22 +45,34 @@ async def prepare_campaign(field_set: FaultCampaignFieldSet, nexus_os: NexusOs) 
         Get(BuiltTranslations, TranslationsReference, field_set.translations_reference),
     )
     require_all(owner, images.missing)
+    code = await Get(Digest, MergeDigests((images.digest, native.digest, translations.digest)))
     files = [path_from_build_file(owner, text) for text in field_set.scenarios.value or ()]
-    argv = [os.path.normpath(path) for path in files]
-    for name, path in images.paths:
-        argv += ["--image", f"{name}={{chroot}}/{path}"]
-    if native.path is not None:
-        argv += ["--native-blob", f"{{chroot}}/{native.path}"]
-        if translations.path is not None:
-            argv += ["--translations", f"{{chroot}}/{translations.path}"]
-    argv += ["--out", field_set.out.value or f"dist/{owner.target_name}"]
-    inputs = await Get(Digest, MergeDigests((images.digest, native.digest, translations.digest)))
+    scenarios = tuple(os.path.normpath(path) for path in files)
+
+    def code_argv(prefix: str) -> Tuple[str, ...]:
+        argv = []
+        for name, path in images.paths:
+            argv += ["--image", f"{name}={os.path.join(prefix, path)}"]
+        if native.path is not None:
+            argv += ["--native-blob", os.path.join(prefix, native.path)]
+            if translations.path is not None:
+                argv += ["--translations", os.path.join(prefix, translations.path)]
+        return tuple(argv)
+
+    given = field_set.extra_args.value or ()
+    asked = SpreadRequest(owner, scenarios, code_argv(""), code, (*given, *run_subsystem.args))
+    gathered: Tuple[str, ...] = ()
+    if asked.is_asked_for:
+        spread = await Get(Spread, SpreadRequest, asked)
+        code = await Get(Digest, MergeDigests((code, spread.digest)))
+        gathered = ("--gather", f"{{chroot}}/{BATCHES}") if spread.is_planned else ()
+    out = ("--out", field_set.out.value or f"dist/{owner.target_name}")
     return await Get(
         RunRequest,
         WorkspaceProgram(
             ProgramRequest(nexus_os.campaign_module),
-            (*argv, *(field_set.extra_args.value or ())),
-            inputs,
+            (*scenarios, *code_argv("{chroot}"), *out, *gathered, *given),
+            code,
         ),
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nexus.campaign import simulate
-from nexus.campaign.campaign_scene import IMAGES, LINES, NATIVE, SHORT, TRANSLATIONS, run
+from nexus.campaign.campaign_scene import FAILING, IMAGES, LINES, NATIVE, SHORT, TRANSLATIONS, run
 from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, RUNS_HERE
 
 pytestmark = pytest.mark.skipif(not RUNS_HERE, reason=FOR_PROCESSORS)
@@ -59,6 +59,28 @@ def test_how_many_processes_run_it_does_not_matter(
     two = run(tmp_path, SHORT, "--seeds", "4", "--jobs", "2")
     assert one == two
     assert len({result["digest"] for result in one[1]["runs"]}) == 4
+
+
+def test_batches_put_together_are_the_same_campaign(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spread = ("--seeds", "4", "--spread", "3")
+    scenario = str(tmp_path / "failing.toml")
+    code, whole = run(tmp_path, FAILING, "--seeds", "4", "--jobs", "2", name="failing")
+    native = (*IMAGES, "--native-blob", str(NATIVE))
+    assert simulate.main([scenario, *spread, "--plan", str(tmp_path / "plan")]) == 0
+    plan = json.loads((tmp_path / "plan" / "batches.json").read_text())
+    for batch in plan["batches"]:
+        out = ("--jobs", "1", "--out", str(tmp_path / "batches" / batch["name"]))
+        simulate.main([batch["scenario"], *native, *batch["arguments"], *out])
+    capsys.readouterr()
+    gather = ("--gather", str(tmp_path / "batches"))
+    assert run(tmp_path, FAILING, *spread, *gather, name="failing") == (code, whole)
+    failed = [r["seed"] for r in whole["runs"] if r["violations"]]
+    assert failed
+    said = capsys.readouterr().out
+    assert [f"FAILED failing seed {seed}: " in said for seed in failed] == [True] * len(failed)
+    assert (tmp_path / "out" / f"failing-{failed[0]}.replay.json").exists()
 
 
 def test_coverage_is_added_up_over_seeds_and_changes_no_run(tmp_path: Path) -> None:

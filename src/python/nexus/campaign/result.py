@@ -13,11 +13,16 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nexus.campaign.run import Ran
+from nexus.core.errors import NexusError
 
 if TYPE_CHECKING:
     from nexus.coverage.executed import Executed
 
 FORMAT = "nexus-campaign-1"
+
+
+class ResultsError(NexusError):
+    """A text is not a file of results; one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,28 @@ def render(results: Iterable[SeedResult], about: Mapping[str, Any], wall: Mappin
     walls = {f"{r.scenario} {r.seed}": r.wall_ms for r in ordered}
     whole = {"format": FORMAT, **about, "runs": runs, "wall": {**wall, "runs_ms": walls}}
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def read(text: str) -> list[SeedResult]:
+    """Read the runs of such a file, with the time that each took.
+
+    Raises:
+        ResultsError: it is not one.
+    """
+    try:
+        whole = json.loads(text)
+        if whole["format"] != FORMAT:
+            raise ResultsError(f"results have the format {whole['format']!r}; expected {FORMAT!r}")
+        walls = whole["wall"]["runs_ms"]
+        return [
+            SeedResult(
+                **{**run, "violations": tuple(Found(**found) for found in run["violations"])},
+                wall_ms=walls[f"{run['scenario']} {run['seed']}"],
+            )
+            for run in whole["runs"]
+        ]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ResultsError(f"results are not those of a campaign: {exc!r}") from exc
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

@@ -10,20 +10,20 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nexus.campaign import junit, page, pool, replay, result
+from nexus.campaign import junit, page, pool, replay, result, spreading
 from nexus.campaign.again import add_futures, do_pinpoint, do_replay, do_shrink
 from nexus.campaign.inputs import add_options, commit_here, prepare_all
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.result import SeedResult
 from nexus.campaign.run import run
+from nexus.campaign.seeds import SEEDS_DEFAULT, Work, work_of
 from nexus.core.commandline import CommandLine, bounded, fail, one_of
 from nexus.core.errors import NexusError, UsageError
 from nexus.core.exits import EXIT_CONFIG, EXIT_HOST, EXIT_INTERRUPTED
@@ -37,17 +37,11 @@ if TYPE_CHECKING:
     from nexus.campaign.covered import Sum
 
 OUT_DEFAULT: Final = Path("dist/simulate")
-SEEDS_DEFAULT: Final = 20
-SEEDS_MAX: Final = 10_000_000
-MINUTES_MAX: Final = 24 * 60
 EXIT_FAILED: Final = 1
 
 # Replay files of one campaign; a rule that every seed breaks is one failure.
 REPLAYS_MAX: Final = 50
-_SEED_MAX: Final = (1 << 63) - 1
 _PROGRESS_S: Final = 5.0
-# Of a commit's hash: so many digits are the first seed, and there is room for as many behind.
-_COMMIT_DIGITS: Final = 12
 
 # What is done with a replay file, with the images that a campaign has.
 _AGAIN: Final = {"replay": do_replay, "shrink": do_shrink, "pinpoint": do_pinpoint}
@@ -60,12 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     try:
         options = parser.parse_args(sys.argv[1:] if argv is None else argv)
+        spreading.hold_options(options)
         for option, do in _AGAIN.items():
             path = getattr(options, option)
             if path is not None:
                 if options.coverage:
                     raise UsageError(f"--coverage: goes with seeds, not with --{option}")
                 return do(Namespace(**{**vars(options), "file": path}))
+        if options.plan is not None:
+            batches = _batches(options, work_of(options, commit_here()))
+            return spreading.write_plan(options.plan, batches, options.engine)
         # A pipeline that ends a campaign gets what was found so far, as a person does.
         catch_ending(signal.default_int_handler)
         return _Campaign(options).play()
@@ -92,6 +90,7 @@ def _parser() -> CommandLine:
     text = "pass if a seed breaks the rule NAME, and only then"
     add("--finds", metavar="NAME", help=text)
     add("--jobs", metavar="N", help="processes; default: one a processor")
+    spreading.add_spreading(parser)
     add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help=f"default {OUT_DEFAULT}")
     add_options(parser)
     text = "add up what all runs execute of the guest: coverage.json, and with --lines more"
@@ -101,32 +100,14 @@ def _parser() -> CommandLine:
     return parser
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Which seeds, and for how long."""
-
-    seeds: Sequence[int] | None  # None: on and on from `base`.
-    base: int
-    until_s: float | None
-
-    def items(self, names: Sequence[str]) -> Iterator[tuple[str, int]]:
-        """Scenario and seed, seed by seed."""
-        for seed in count(self.base) if self.seeds is None else self.seeds:
-            for name in names:
-                yield name, seed
-
-    def is_over(self) -> bool:
-        """Whether no run is to begin any more."""
-        return self.until_s is not None and time.monotonic() >= self.until_s
-
-
 class _Campaign:
     def __init__(self, options: Namespace) -> None:
         self._options = options
         self._commit = commit_here()
-        self._work = _work(options, self._commit)
+        self._work = work_of(options, self._commit)
         jobs = bounded("--jobs", options.jobs, 1, pool.JOBS_MAX)
         self._jobs = pool.jobs_default() if jobs is None else jobs
+        self._batches = _batches(options, self._work)
         prepared = prepare_all(_chosen(options), options)
         self._sum = _sum_of(options)
         self._prepared = {
@@ -141,9 +122,7 @@ class _Campaign:
         """Run, and leave the files behind whatever happens on the way."""
         ended = "interrupted"
         try:
-            work = self._work.items(list(self._prepared))
-            runs = pool.run_all(self._prepared, work, self._jobs, self._work.is_over)
-            with closing(runs):  # However it ends, no process is left.
+            with closing(self._runs()) as runs:  # However it ends, no process is left.
                 for done in runs:
                     self._take(done)
             ended = "clean" if not self._failures else f"{len(self._failures)} failed"
@@ -159,6 +138,18 @@ class _Campaign:
             return 0
         print(f"simulate: --finds {wanted}: {complaint}")
         return EXIT_FAILED
+
+    def _runs(self) -> Generator[SeedResult, None, None]:
+        if self._batches:
+            return spreading.gathered(self._options.gather, self._batches)
+        work = self._work.items(list(self._prepared))
+        return pool.run_all(self._prepared, work, self._jobs, self._work.is_over)
+
+    def _spent_s(self, now_s: float) -> tuple[float, str]:
+        """How long it took, and what that is the time of."""
+        if self._batches:
+            return sum(each.wall_ms for each in self._results) / 1000, " of processors"
+        return now_s - self._began_s, ""
 
     def _take(self, done: SeedResult) -> None:
         if self._sum is not None and done.executed is not None:
@@ -186,11 +177,11 @@ class _Campaign:
         self._files[f"{done.scenario}-{done.seed}.replay.json"] = text.encode()
 
     def _progress(self, now_s: float) -> None:
-        spent_s = max(now_s - self._began_s, 1e-9)
-        rate = len(self._results) * 60 / spent_s
+        spent_s, of_what = self._spent_s(now_s)
+        rate = len(self._results) * 60 / max(spent_s, 1e-9)
         sys.stderr.write(
             f"simulate: {len(self._results)} runs, {len(self._failures)} failed, "
-            f"{rate:.0f} a minute, {spent_s:.0f} s\n"
+            f"{rate:.0f} a minute, {spent_s:.0f} s{of_what}\n"
         )
 
     def _finish(self, ended: str) -> None:
@@ -210,7 +201,8 @@ class _Campaign:
                 if not total.happened.get(kind):
                     sys.stderr.write(f"simulate: {total.name}: no {kind} has happened\n")
         engine = next(iter(self._prepared.values())).code.engine
-        wall = {"seconds": round(now_s - self._began_s, 3), "jobs": self._jobs, "engine": engine}
+        spent_s, jobs = self._spent_s(now_s)[0], len(self._batches) or self._jobs
+        wall = {"seconds": round(spent_s, 3), "jobs": jobs, "engine": engine}
         about = {"commit": self._commit}
         failures = sorted(self._failures, key=lambda pair: (pair[0].scenario, pair[0].seed))
         self._files["results.json"] = result.render(self._results, about, wall).encode()
@@ -254,27 +246,11 @@ def _chosen(options: Namespace) -> list[Path]:
     return [files[one_of("--scenario", name, list(files))] for name in options.scenario]
 
 
-def _work(options: Namespace, commit: str) -> _Work:
-    base = _base(options.base, commit)
-    if options.seed:
-        seeds = [bounded("--seed", text, 0, _SEED_MAX) or 0 for text in options.seed]
-        return _Work(seeds, 0, None)
-    minutes = bounded("--minutes", options.minutes, 1, MINUTES_MAX)
-    if minutes is not None:
-        return _Work(None, base, time.monotonic() + minutes * 60)
-    number = bounded("--seeds", options.seeds, 1, SEEDS_MAX)
-    return _Work(range(base, base + (SEEDS_DEFAULT if number is None else number)), base, None)
-
-
-def _base(text: str, commit: str) -> int:
-    if text != "commit":
-        return bounded("--from", text, 0, _SEED_MAX - SEEDS_MAX) or 0
-    try:
-        return int(commit[:_COMMIT_DIGITS], 16)
-    except ValueError:
-        raise UsageError(
-            "--from commit: this folder is not a work tree of git; give a number"
-        ) from None
+def _batches(options: Namespace, work: Work) -> list[spreading.Batch]:
+    """The batches that others play; none if all is played here."""
+    if options.spread is None or work.seeds is None:
+        return []
+    return spreading.batches_of(_chosen(options), work.seeds, options.spread)
 
 
 if __name__ == "__main__":
