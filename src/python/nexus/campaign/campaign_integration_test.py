@@ -82,6 +82,12 @@ def test_batches_put_together_are_the_same_campaign(
     assert [f"FAILED failing seed {seed}: " in said for seed in failed] == [True] * len(failed)
     assert (tmp_path / "out" / f"failing-{failed[0]}.replay.json").exists()
 
+    for results in (tmp_path / "batches").glob("*/results.json"):
+        text = results.read_text()
+        results.write_text(text.replace(whole["runs"][failed[0]]["digest"], "0" * 64))
+    assert run(tmp_path, FAILING, *spread, *gather, name="failing")[0] == 21
+    assert f"failing seed {failed[0]}: run again here it is another run" in capsys.readouterr().err
+
 
 def test_coverage_is_added_up_over_seeds_and_changes_no_run(tmp_path: Path) -> None:
     recorded = ("--coverage", "--lines", str(LINES))

@@ -173,7 +173,13 @@ class _Campaign:
 
     def _keep_replay(self, done: SeedResult) -> None:
         prepared = self._prepared[done.scenario]
-        text = replay.write(prepared, run(prepared, Recipe(seed=done.seed)), self._commit)
+        ran = run(prepared, Recipe(seed=done.seed))
+        if ran.digest != done.digest:
+            raise HostFaultError(
+                f"{done.scenario} seed {done.seed}: run again here it is another run (digest "
+                f"{ran.digest}, and {done.digest} before): a processor, a worker or an engine errs"
+            )
+        text = replay.write(prepared, ran, self._commit)
         self._files[f"{done.scenario}-{done.seed}.replay.json"] = text.encode()
 
     def _progress(self, now_s: float) -> None:
