@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from nexus.entry.program import Text, run_program
@@ -37,6 +39,8 @@ EXIT_BELOW: Final = 18
 EXIT_CONFIG: Final = 20
 EXIT_HOST: Final = 21
 DEFAULT_PATHS: Final = ("src/python/nexus", "src/guest")
+
+Judge = Callable[[Mutant], Verdict]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -142,37 +146,79 @@ def _found(options: argparse.Namespace) -> Found:
         raise SourcesError(f"--resume: {file} {exc}") from exc
 
 
+class _Report:
+    """The verdicts so far, and the files that say them; two threads add to it."""
+
+    def __init__(self, run: _Run, mutants: Sequence[Mutant]) -> None:
+        """Begin with what is known without a test."""
+        self._options = run.options
+        self._count = len(mutants)
+        self._lock = Lock()
+        self._verdicts = {
+            number: verdict
+            for number, mutant in enumerate(mutants)
+            if (verdict := _known(mutant, run)) is not None
+        }
+        # Of an error in one thread, which is to end the other as well.
+        self.is_over = False
+
+    def find(self, number: int) -> Verdict | None:
+        """Give the verdict on this mutant, if there is one that is not asked for again."""
+        verdict = self._verdicts.get(number)
+        is_again = self._options.again and verdict and verdict.fate is Fate.SURVIVED
+        return None if is_again else verdict
+
+    def add(self, number: int, verdict: Verdict) -> None:
+        """Print a verdict, and write a new one: a run that is stopped loses nothing."""
+        with self._lock:
+            if verdict is not self._verdicts.get(number):
+                self._verdicts[number] = verdict
+                _write(self._options.out, self.verdicts, self._options.seed)
+            print(
+                f"{number + 1}/{self._count} {verdict.fate.value} {verdict.mutant.change.name}"
+                f" [{verdict.by}] {verdict.seconds:.1f} s",
+                flush=True,
+            )
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """List the verdicts in the order of the draw."""
+        return [self._verdicts[at] for at in sorted(self._verdicts)]
+
+
 def _judge_all(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[Verdict]:
+    """Judge Python and zig side by side, each in a copy of the tree."""
     mutants = [
         Mutant(change, (run.tree.root / change.path).read_text(encoding="utf-8"), change.make())
         for change in drawn
     ]
-    verdicts = {
-        number: verdict
-        for number, mutant in enumerate(mutants)
-        if (verdict := _known(mutant, run)) is not None
-    }
+    found = _Report(run, mutants)
     judges = _judges(drawn, run, stack)
+    with ThreadPoolExecutor(len(judges)) as pool:
+        waiting = [pool.submit(_judge_some, *each, mutants, run, found) for each in judges]
+    for each in waiting:
+        each.result()
+    return found.verdicts
+
+
+def _judge_some(
+    suffix: str, tree: Tree, judge: Judge, mutants: Sequence[Mutant], run: _Run, found: _Report
+) -> None:
     asked = run.options.worlds
-    worlds = Worlds(run.tree, is_first_only=asked == "first") if asked else None
-    for number, mutant in enumerate(mutants):
-        verdict = verdicts.get(number)
-        if verdict is None or (verdict.fate is Fate.SURVIVED and run.options.again):
-            verdict = judges[Path(mutant.change.path).suffix](mutant)
-        if verdict.fate is Fate.SURVIVED and worlds is not None:
-            by = worlds.noticing(mutant, ())
-            if by is not None:
-                verdict = replace(verdict, fate=Fate.KILLED, by=by, is_world=True)
-        if verdict is not verdicts.get(number):
-            verdicts[number] = verdict
-            # After each, so that a run that is stopped loses nothing.
-            _write(run.options.out, [verdicts[at] for at in sorted(verdicts)], run.options.seed)
-        print(
-            f"{number + 1}/{len(drawn)} {verdict.fate.value} {mutant.change.name}"
-            f" [{verdict.by}] {verdict.seconds:.1f} s",
-            flush=True,
-        )
-    return [verdicts[at] for at in sorted(verdicts)]
+    worlds = Worlds(tree, is_first_only=asked == "first") if asked else None
+    try:
+        for number, mutant in enumerate(mutants):
+            if found.is_over or not mutant.change.path.endswith(suffix):
+                continue
+            verdict = found.find(number) or judge(mutant)
+            if verdict.fate is Fate.SURVIVED and worlds is not None:
+                by = worlds.noticing(mutant, ())
+                if by is not None:
+                    verdict = replace(verdict, fate=Fate.KILLED, by=by, is_world=True)
+            found.add(number, verdict)
+    except BaseException:
+        found.is_over = True
+        raise
 
 
 def _known(mutant: Mutant, run: _Run) -> Verdict | None:
@@ -182,20 +228,22 @@ def _known(mutant: Mutant, run: _Run) -> Verdict | None:
     return verdict_before(mutant, run.found)
 
 
-def _judges(
-    drawn: Sequence[Change], run: _Run, stack: ExitStack
-) -> dict[str, Callable[[Mutant], Verdict]]:
+def _judges(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[tuple[str, Tree, Judge]]:
+    """Make a judge for each language that was drawn, with a tree of its own."""
     options, tree = run.options, run.tree
     is_given = options.python is not None and options.zig is not None
     tools = {} if is_given else export_tools(run.repository)
     python = (options.python or tools["nexus"]).absolute()
     generate(tree, python)
     zig = tuple(options.zig.split()) if options.zig else (str(tools["zig"]), "-m", "ziglang")
-    judges: dict[str, Callable[[Mutant], Verdict]] = {}
+    judges: list[tuple[str, Tree, Judge]] = []
     if any(change.path.endswith(".py") for change in drawn):
-        judge = stack.enter_context(PythonJudge(tree, python, options.seconds))
-        judges[".py"] = judge.judge
-    judges[".zig"] = ZigJudge(tree, zig, run.scratch, options.seconds).judge
+        own = tree.copy(run.scratch / "python")
+        judge = stack.enter_context(PythonJudge(own, python, options.seconds))
+        judges.append((".py", own, judge.judge))
+    if any(change.path.endswith(".zig") for change in drawn):
+        zig_judge = ZigJudge(tree, zig, run.scratch, options.seconds)
+        judges.append((".zig", tree, zig_judge.judge))
     return judges
 
 

@@ -34,6 +34,10 @@ class Tree:
             if path.name.endswith(suffixes) and path.is_file()
         }
 
+    def copy(self, target: Path) -> Tree:
+        """Copy all of it, for a second one who changes it."""
+        return Tree(Path(shutil.copytree(self.root, target, symlinks=True)))
+
     @contextmanager
     def changed(self, path: str, text: str) -> Iterator[None]:
         """Give a file another text for the time of a block."""
