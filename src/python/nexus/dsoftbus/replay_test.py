@@ -90,7 +90,14 @@ def test_epochs_are_bounded_and_a_late_end_of_a_forgotten_one_is_ignored() -> No
 
 
 def test_how_much_is_remembered_is_what_the_specification_says() -> None:
-    assert (EPOCHS_MAX, RETIRED_MAX) == (4, 64)
+    assert (CALLS_MAX, EPOCHS_MAX, RETIRED_MAX) == (256, 4, 64)
+
+
+def test_numbers_start_at_one_and_below_it_nothing_runs() -> None:
+    table = ReplayTable()
+    assert table.look("a", EPOCH, 4, PUT) == (Verdict.GONE, None)
+    assert table.begin("a", EPOCH, 4, PUT) == (Verdict.GONE, None)
+    assert table.begin("a", EPOCH + 1, 4, PUT) == (Verdict.RUN, None)
 
 
 def test_the_epoch_that_was_used_longest_ago_makes_room() -> None:

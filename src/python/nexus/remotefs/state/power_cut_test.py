@@ -3,7 +3,7 @@
 After each cut the disk must hold the state after a whole number of operations, none of those that
 were synced missing; fsck must find nothing wrong; and writing on must work.  Workloads run as the
 guest does them, every record written at once, and as the host does, where what is not synced waits
-and is written together: 120 to 300 operations on a disk of 72 sectors; a minute of one core.
+and is written together: 120 to 300 operations on a disk of 72 sectors; half a minute of one core.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def run(
 @pytest.mark.parametrize(
     ("kind_of_store", "seed", "operations", "sync_every"),
     [
-        (DirectStore, 1, 300, 2),
+        (DirectStore, 1, 150, 2),
         (DirectStore, 2, 120, 9),
         (DirectStore, 3, 120, 40),
-        (Store, 1, 300, 2),
-        (Store, 2, 300, 9),
+        (Store, 1, 200, 2),
+        (Store, 2, 200, 9),
         (Store, 3, 300, 40),
         (Store, 5, 300, 150),  # Several compactions between two syncs.
     ],
