@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.harness.report.event import Event, TimelineError, parse, render
+from nexus.harness.report.page_test import summary
 from nexus.harness.report.story import merged, of_trace
-from nexus.harness.report.timeline import Filter, explain, line_of, lines_of, part
+from nexus.harness.report.timeline import (
+    CONTEXT,
+    Filter,
+    differing_inputs,
+    explain,
+    line_of,
+    lines_of,
+    part,
+)
 
 
 def console(ms: int, text: str, machine: str = "A") -> Event:
@@ -107,3 +118,76 @@ def test_where_two_runs_part_and_why(second: list[Event], why: str) -> None:
     assert why in text
     assert "after 2 equal events" in text
     assert "Then, in one:" in text
+
+
+def test_what_is_shown_around_a_parting() -> None:
+    """The last events before it, in both, and the first ones of each behind it."""
+    many = [console(number, f"line {number}") for number in range(3 * CONTEXT)]
+    at = 2 * CONTEXT
+    other = [*many[:at], console(at, "another"), *many[at + 1 :]]
+    parting = part(many, other)
+    assert parting is not None
+    lines = list(explain(parting, many, other, ("one", "two")))
+    assert lines[0] == f"The runs part at {at}.000000 ms, after {at} equal events."
+    assert lines[1:3] == ["Why: the text of the event differs", "Before it, in both:"]
+    before = [f"  {line_of(each)}" for each in many[at - CONTEXT : at]]
+    after = [f"  {line_of(each)}" for each in many[at + 1 : at + CONTEXT]]
+    assert lines[3:] == [
+        *before,
+        "Then, in one:",
+        f"  {line_of(many[at])}",
+        *after,
+        "Then, in two:",
+        f"  {line_of(other[at])}",
+        *after,
+    ]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_run_that_ends_before_the_other_has_nothing_more(is_first: bool) -> None:
+    runs = (EVENTS[:1], EVENTS) if is_first else (EVENTS, EVENTS[:1])
+    parting = part(*runs)
+    assert parting is not None
+    text = "\n".join(explain(parting, *runs, ("one", "two")))
+    assert text.startswith("The runs part at 1.000000 ms, after 1 equal events.\nWhy: one run ends")
+    assert f"Then, in {'one' if is_first else 'two'}:\n  nothing more" in text
+
+
+NONE: dict[str, str] = {}
+DIGESTS = {
+    "images": {"system": "1"},
+    "configs": {"A": "1"},
+    "drives": {"A.drive2": "1", "A.drive3": "1"},
+    "logs": NONE,
+    "capture": "",
+    "trace": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, []),
+        ({"world": "other"}, ["world os2vm and other"]),
+        ({"seed": 7}, ["seed 1 and 7"]),
+        ({"until": "session"}, ["until end and session"]),
+        ({"settings": ["link.loss"]}, ["values of --set"]),
+        ({"digests": None}, []),
+        ({"digests": {**DIGESTS, "images": {"system": "2"}}}, ["image system"]),
+        ({"digests": {**DIGESTS, "configs": {"A": "2"}}}, ["configuration of A"]),
+        ({"digests": {**DIGESTS, "configs": {}}}, ["configuration of A"]),
+        (
+            {"digests": {**DIGESTS, "drives": {"A.drive3": "2", "A.drive2": "1", "B.drive1": "1"}}},
+            ["drive A.drive3", "drive B.drive1"],
+        ),
+        (
+            {"seed": 2, "settings": ["x"], "digests": {**DIGESTS, "images": {}}},
+            ["seed 1 and 2", "values of --set", "image system"],
+        ),
+    ],
+)
+def test_what_two_runs_were_given_that_differs(changed: dict[str, Any], said: list[str]) -> None:
+    one = summary(digests=DIGESTS).deterministic
+    other = summary(**{"digests": DIGESTS} | changed).deterministic
+    assert differing_inputs(one, other) == said
+    assert len(differing_inputs(other, one)) == len(said)
