@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -30,6 +31,12 @@ TEST_PROGRAMS: Final = ("src/python/nexus/fuzz/",)
 MADE: Final = ("CHANGELOG.md",)
 
 _IMPORT: Final = re.compile(r"\s*(?:from\s+([\w.]+)\s+import\s|import\s+([\w.]+))")
+_IMPORTS: Final = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([\w.]+))",
+    re.MULTILINE,
+)
+# Folders from which Python imports.
+_ROOTS: Final = ("src/python/", "pants-plugins/")
 _IGNORE: Final = re.compile(
     r"#\s*(type:\s*ignore(\[[\w\-, ]*\])?|noqa(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?)(?P<rest>.*)$"
 )
@@ -181,6 +188,32 @@ def find_stumbles(source: Source) -> Iterator[Finding]:
                 yield Finding(source.path, number, f"{found[0]!r} is hard to read; {instead}")
 
 
+def imported_names(text: str) -> Iterator[str]:
+    """Each name that a module of Python imports and that may be a module itself."""
+    for package, names, module in _IMPORTS.findall(text):
+        yield package or module
+        yield from (f"{package}.{name}" for name in re.findall(r"\w+", names))
+
+
+def find_circles(sources: Iterable[Source]) -> Iterator[Finding]:
+    """Find modules of Python that import each other, also where a function imports."""
+    modules: dict[str, Source] = {}
+    for source in sources:
+        root = next((it for it in _ROOTS if source.path.startswith(it)), "")
+        name = source.path.removeprefix(root).rpartition(".")[0].replace("/", ".")
+        modules[name.removesuffix(".__init__")] = source
+    imports = {
+        name: {it for it in imported_names(source.text) if it in modules and it != name}
+        for name, source in modules.items()
+    }
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as exc:
+        circle: list[str] = exc.args[1]
+        path = modules[circle[0]].path
+        yield Finding(path, 1, f"these modules import each other in a circle: {', '.join(circle)}")
+
+
 Rule = Callable[[Source], Iterator[Finding]]
 
 
@@ -206,6 +239,7 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
         OSError: a file cannot be read.
     """
     findings: list[Finding] = []
+    modules: list[Source] = []
     for path in paths:
         rules = rules_of(path)
         if not rules:
@@ -215,7 +249,9 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
             findings.extend(rule(source))
         if path == "README.md" and len(paths) > 1:
             findings.extend(find_unlisted_folders(source, paths))
-    return findings
+        if path.endswith((".py", ".pyi")):
+            modules.append(source)
+    return [*findings, *find_circles(modules)]
 
 
 def check_message(name: str, message: str) -> Iterator[Finding]:

@@ -87,6 +87,24 @@ def test_message_of_a_commit(message: str, found: str | None) -> None:
     assert found is None or found in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ({"a": "import nexus.b", "b": "import nexus.c", "c": ""}, None),
+        ({"a": "import nexus.b", "b": "from nexus.a import X"}, "nexus.a, nexus.b"),
+        ({"a": "from nexus import b", "b": "from nexus import (\n    a,\n)"}, "nexus.a, nexus.b"),
+        ({"a": "import nexus.b", "b": "def f():\n    from nexus.a import X"}, "nexus.a, nexus.b"),
+    ],
+)
+def test_circles_of_modules_are_found(texts: dict[str, str], found: str | None) -> None:
+    sources = [Source(f"src/python/nexus/{name}.py", text) for name, text in texts.items()]
+
+    lines = [str(finding) for finding in tidy.find_circles(sources)]
+
+    assert (found is None) == (lines == [])
+    assert found is None or found in lines[0] or "nexus.b, nexus.a" in lines[0]
+
+
 def test_program_prints_each_finding_and_says_how_it_went(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,7 +31,7 @@ class TidyRequest(LintFilesRequest):
 
 @rule
 async def partition(request: TidyRequest.PartitionRequest, tidy: Tidy) -> Partitions:
-    known = (".md", ".py", ".pyi", ".zig")
+    known = (".md", ".py", ".pyi", ".zig", ".toml", ".capnp", "BUILD")
     paths = sorted(path for path in request.files if path.endswith(known))
     # One process: some rules look at all paths.
     return Partitions() if tidy.skip or not paths else Partitions.single_partition(paths)

@@ -15,12 +15,16 @@ from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 from tidy import register
 from tidy.register import TidyRequest
 
-FILES = ("b.md", "a.py", "c.zig", "d.toml", "pants")
+FILES = ("b.md", "a.py", "c.zig", "d.toml", "pants", "e.lock")
 
 
 @pytest.mark.parametrize(
     ("skip", "files", "batches"),
-    [(False, FILES, [("a.py", "b.md", "c.zig")]), (True, FILES, []), (False, ("d.toml",), [])],
+    [
+        (False, FILES, [("a.py", "b.md", "c.zig", "d.toml")]),
+        (True, FILES, []),
+        (False, ("e.lock",), []),
+    ],
 )
 def test_all_prose_and_sources_are_one_batch(skip: bool, files, batches) -> None:
     partitions = run_rule_with_mocks(

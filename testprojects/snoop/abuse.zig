@@ -4,7 +4,7 @@
 const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
-const ask = @import("snoop.zig").ask;
+const ask = @import("asking.zig").ask;
 
 const services = [_][]const u8{ "samgrd", "policyd", "logd", "bundlemgrd" };
 const magics = [_][]const u8{ "SM\x01\x01", "PO\x02\x05", "LO\x01\x01", "BN\x01\x03" };

@@ -4,6 +4,7 @@ const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
 const abuse = @import("abuse.zig");
+const ask = @import("asking.zig").ask;
 
 pub const panic = os.panic;
 comptime {
@@ -13,7 +14,6 @@ comptime {
 const selftest_id = os.serviceId("selftest-client");
 
 var request_buffer: [wire.log.append_bytes_max]u8 = undefined;
-var reply_buffer: [os.abi.payload_bytes_max]u8 = undefined;
 
 pub fn main() !void {
     try beDeniedARoute();
@@ -40,7 +40,7 @@ fn beRefusedTheBundles() !void {
     os.print("snoop: bundle list refused", .{});
 }
 
-/// Under another's name, and then as one who may ask about others, which it may not.
+/// Under another's name, and then as one that asks about others, which this service may not do.
 fn askForAnother() !void {
     for ([_]wire.policy.Op{ .check_cap, .check_cap_delegated }) |op| {
         const reply = try ask("policyd", try wire.policy.encodeRequest(&request_buffer, .{
@@ -73,10 +73,4 @@ fn findTheAudit() !void {
         return os.print("snoop: audit found", .{});
     }
     return error.NoAudit;
-}
-
-pub fn ask(service: []const u8, request: []const u8) ![]const u8 {
-    const slot = try os.route(service);
-    defer os.sys.capClose(slot);
-    return os.call(slot, request, &reply_buffer, os.call_timeout_ns);
 }

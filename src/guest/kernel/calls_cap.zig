@@ -6,7 +6,7 @@ const board = @import("board.zig");
 const caps = @import("caps.zig");
 const calls_task = @import("calls_task.zig");
 const irq = @import("irq.zig");
-const Error = @import("syscall.zig").Error;
+const Error = @import("call_error.zig").Error;
 const task = @import("task.zig");
 const usercopy = @import("usercopy.zig");
 

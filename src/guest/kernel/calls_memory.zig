@@ -3,7 +3,7 @@
 const abi = @import("abi");
 const board = @import("board.zig");
 const regions = @import("regions.zig");
-const Error = @import("syscall.zig").Error;
+const Error = @import("call_error.zig").Error;
 const task = @import("task.zig");
 const vmo = @import("vmo.zig");
 

@@ -1,36 +1,15 @@
 //! System calls: number to function, result to register. docs/spec/kernel-abi.md says what each one
 //! means.
-//!
-//! Circle: with calls_cap.zig, calls_ipc.zig, calls_memory.zig and calls_task.zig, which take only
-//! the set of errors from here. It stands beside the table that turns each error into a result, so
-//! that neither grows alone.
 
 const abi = @import("abi");
 const calls_cap = @import("calls_cap.zig");
 const calls_ipc = @import("calls_ipc.zig");
 const calls_memory = @import("calls_memory.zig");
 const calls_task = @import("calls_task.zig");
+const Error = @import("call_error.zig").Error;
 const task = @import("task.zig");
 
 const Task = task.Task;
-
-/// What a call can answer besides a value. `Blocked` means: no answer, the task waits (or is gone)
-/// and repeats the call if it is ever woken.
-pub const Error = error{
-    Denied,
-    NoSuchTask,
-    TooBig,
-    BadSlot,
-    WouldBlock,
-    NoMemory,
-    Fault,
-    Invalid,
-    NoSpace,
-    Broken,
-    Unsupported,
-    TimedOut,
-    Blocked,
-};
 
 const instruction_bytes = 4;
 

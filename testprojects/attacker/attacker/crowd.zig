@@ -7,7 +7,7 @@ const self = @import("self.zig");
 const air = @import("air.zig");
 const enrolled = @import("enrolled.zig");
 const Line = @import("line.zig").Line;
-const Verdict = @import("main.zig").Verdict;
+const Verdict = @import("verdict.zig").Verdict;
 
 /// More than the target lets in before they have said who they are.
 const silent_max = 16;

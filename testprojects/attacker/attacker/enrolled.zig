@@ -8,7 +8,7 @@ const self = @import("self.zig");
 const air = @import("air.zig");
 const streams = @import("streams.zig");
 const Line = @import("line.zig").Line;
-const Verdict = @import("main.zig").Verdict;
+const Verdict = @import("verdict.zig").Verdict;
 const frames = dsoftbus.frames;
 
 /// Permitted, and answered by samgrd.

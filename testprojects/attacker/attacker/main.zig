@@ -19,7 +19,7 @@ comptime {
     _ = os.start;
 }
 
-pub const Verdict = enum { refused, SUCCEEDED };
+const Verdict = @import("verdict.zig").Verdict;
 const Attack = struct { name: []const u8, run: *const fn () anyerror!Verdict };
 
 /// Between two attacks: logd takes 24 records a second of one sender, and each attack makes two.

@@ -6,7 +6,7 @@ const dsoftbus = @import("dsoftbus");
 const self = @import("self.zig");
 const air = @import("air.zig");
 const Line = @import("line.zig").Line;
-const Verdict = @import("main.zig").Verdict;
+const Verdict = @import("verdict.zig").Verdict;
 
 /// Announce a known peer's id with a key of our own, then come as that peer with that key.
 pub fn forgeAnnounce() !Verdict {

@@ -14,6 +14,9 @@ const keys = @import("keys.zig");
 const KeyPair = keys.KeyPair;
 const Error = @import("cipher.zig").Error;
 
+/// Mixed into the first hash (section 5.2, InitializeSymmetric).
+pub const protocol_name = "Noise_XK_25519_ChaChaPoly_BLAKE2s";
+
 pub const Role = enum { initiator, responder };
 const pattern = patterns.xk;
 
@@ -43,7 +46,7 @@ pub const Handshake = struct {
     fn start(role: Role, prologue: []const u8, s: KeyPair, e: KeyPair, rs: ?[32]u8) Handshake {
         var self: Handshake = .{
             .role = role,
-            .symmetric = Symmetric.init(@import("root.zig").protocol_name),
+            .symmetric = Symmetric.init(protocol_name),
             .s = s,
             .e = e,
             .rs = rs,

@@ -9,9 +9,6 @@
 //! 1. A message that is refused leaves the object exactly as it was.
 //! 2. Secrets are overwritten when an object is done with them (`wipe`, `finish`).
 //! 3. An error carries no detail that depends on a secret.
-//!
-//! Circle: with handshake.zig, which takes the name of the protocol from here: it is mixed into the
-//! first hash, and users of the library see the same constant.
 
 pub const pattern = @import("pattern.zig");
 pub const Cipher = @import("cipher.zig").Cipher;
@@ -22,7 +19,7 @@ pub const KeyPair = @import("keys.zig").KeyPair;
 pub const Role = @import("handshake.zig").Role;
 pub const Error = @import("cipher.zig").Error;
 
-pub const protocol_name = "Noise_XK_25519_ChaChaPoly_BLAKE2s";
+pub const protocol_name = @import("handshake.zig").protocol_name;
 pub const key_bytes = 32;
 pub const tag_bytes = 16;
 /// Section 3: "All Noise messages are less than or equal to 65535 bytes in length."

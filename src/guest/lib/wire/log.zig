@@ -2,9 +2,6 @@
 //!
 //!     append  level u8, scope_len u8, message_len u16, fields_len u16, scope, message, fields
 //!     note    room u8, source_len u8, source, then as append
-//!
-//! Circle: with lo_cut.zig, which reads and writes records by the codec here. It is offered as a
-//! function of this codec, since it knows the same layout.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -16,7 +13,6 @@ const record_codec = @import("log_record.zig");
 pub const Record = record_codec.Record;
 pub const RecordIterator = record_codec.RecordIterator;
 pub const putRecord = record_codec.putRecord;
-pub const cutQueryReply = @import("log_cut.zig").cutQueryReply;
 
 const magic = contract.log.magic;
 pub const scope_bytes_max = contract.log.scope_bytes_max;
@@ -248,6 +244,5 @@ pub fn decodeQueryReply(frame: []const u8, nonce: ?u64) ?RecordIterator {
 }
 
 test {
-    _ = @import("log_cut.zig");
     _ = @import("log_test.zig");
 }

@@ -1,4 +1,4 @@
-//! The selftest: checks in order, each told as `ok` only after the thing happened.
+//! The selftest: checks in order, each reported as `ok` only after the thing happened.
 //!
 //! `Node` is what the checks run against: the real one in main.zig, fakes in world_test.zig. It has
 //!
@@ -10,13 +10,8 @@
 //!     fn peer(self) []const u8               // device id of the node that is asked
 //!     fn now(self) u64, fn sleep(self, ns: u64) void
 //!     fn passed(self, name, ending), fn failed(self, name, reason: anyerror)
-//!
-//! Circle: with local.zig, packages.zig, remote.zig and state.zig. This file puts their checks in
-//! order, and they take from it what a check is and what node it has: types without behaviour.
 
-const std = @import("std");
-const wire = @import("wire");
-const Name = @import("contract").marker.Selftest;
+const check_types = @import("check.zig");
 pub const plan = @import("plan.zig");
 pub const Mode = plan.Mode;
 pub const Plan = plan.Plan;
@@ -25,40 +20,11 @@ const Remote = @import("remote.zig").Remote;
 const Packages = @import("packages.zig").Packages;
 const State = @import("state.zig").State;
 
-pub const Service = enum { samgrd, bundlemgrd, policyd, logd, rngd, dsoftbusd, statefsd };
+pub const Room = check_types.Room;
+pub const Service = check_types.Service;
+const Check = check_types.Check;
 
-/// How long a service of this node may take for an answer.
-pub const call_timeout_ns = 2 * std.time.ns_per_s;
-
-/// One frame at a time each way, of a call and of what it carries to the other node. Part of a
-/// static node: filling a stack with small buffers is dear to start.
-pub const Room = struct {
-    local: struct {
-        request: [wire.log.append_bytes_max]u8 = undefined,
-        reply: [8192]u8 = undefined,
-    } = .{},
-    remote: struct {
-        request: [wire.front.request_bytes_max]u8 = undefined,
-        reply: [wire.front.reply_bytes_max]u8 = undefined,
-    } = .{},
-    /// Of the last request to the state store, so that no answer to an earlier one is taken for
-    /// its.
-    nonce: u64 = 0,
-};
-
-/// What a check says when a service answered, but not what it should have.
-pub const Wrong = error{ NotThisReply, WrongStatus, WrongValue };
-
-pub fn Check(comptime Node: type) type {
-    return struct {
-        name: Name,
-        run: *const fn (*Node) anyerror!void,
-        /// How its marker ends.
-        ending: []const u8 = " ok",
-    };
-}
-
-/// A check that fails is told and does not keep the others from running.
+/// A check that fails is reported and does not keep the others from running.
 pub fn run(comptime Node: type, node: *Node, what: Plan) void {
     for (&Local(Node).table) |*check| report(Node, node, check, check.run(node));
     if (node.has(.statefsd)) {

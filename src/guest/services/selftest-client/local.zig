@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const wire = @import("wire");
-const suite = @import("checks.zig");
+const suite = @import("check.zig");
 const Service = suite.Service;
 const Wrong = suite.Wrong;
 

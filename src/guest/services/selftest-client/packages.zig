@@ -4,7 +4,7 @@
 const std = @import("std");
 const wire = @import("wire");
 const front = wire.front;
-const suite = @import("checks.zig");
+const suite = @import("check.zig");
 const Remote = @import("remote.zig").Remote;
 const Wrong = suite.Wrong;
 

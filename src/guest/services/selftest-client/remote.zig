@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const wire = @import("wire");
-const suite = @import("checks.zig");
+const suite = @import("check.zig");
 const Wrong = suite.Wrong;
 
 const call_ns = 3 * std.time.ns_per_s;

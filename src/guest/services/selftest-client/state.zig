@@ -3,7 +3,7 @@
 const std = @import("std");
 const wire = @import("wire");
 const state = wire.state;
-const suite = @import("checks.zig");
+const suite = @import("check.zig");
 const Remote = @import("remote.zig").Remote;
 const Wrong = suite.Wrong;
 

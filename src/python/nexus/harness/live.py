@@ -19,7 +19,7 @@ from rich.text import Text
 
 from nexus.harness.phase import GUEST_PHASES, RANK, Phase
 from nexus.harness.plan import Expectation
-from nexus.harness.progress import format_ns, show_line
+from nexus.harness.wording import format_ns, show_line
 
 # A person sees no more than this many pictures a second, and a step is far shorter.
 _REDRAW_S: Final = 0.05

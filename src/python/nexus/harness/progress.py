@@ -8,20 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from nexus.core.text import printable
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
 from nexus.harness.runner import Reporter
-
-
-def format_ns(ns: int) -> str:
-    """Print a virtual instant in milliseconds, aligned."""
-    return f"{ns // 1_000_000:6d}.{ns // 1_000 % 1_000:03d} ms"
-
-
-def show_line(text: str) -> str:
-    """Escape what a guest must not tell a terminal or a CI host; tabs only move the cursor."""
-    return printable(text, keep="\t")
+from nexus.harness.wording import format_ns, show_line
 
 
 class PlainReporter:

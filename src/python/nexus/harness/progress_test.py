@@ -15,7 +15,8 @@ from rich.live import Live
 from nexus.harness.live import LiveReporter
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
-from nexus.harness.progress import PlainReporter, format_ns, report
+from nexus.harness.progress import PlainReporter, report
+from nexus.harness.wording import format_ns
 
 HELLO = Expectation("A", Phase.LAUNCH, "hello [red]")
 

@@ -1,9 +1,10 @@
-"""How a verdict's message words what is missing and how long something took."""
+"""How verdicts and progress word what is missing, lines of a console, and virtual time."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from nexus.core.text import printable
 from nexus.harness.plan import Expectation
 
 # An unfinished line is shown to be recognised, not to be read.
@@ -24,3 +25,13 @@ def describe_missing(expectation: Expectation, unfinished: bytes) -> str:
 def format_ms(ns: int) -> str:
     """A stretch of virtual time, to the microsecond."""
     return f"{ns // 1_000_000}.{ns // 1_000 % 1_000:03d} ms"
+
+
+def format_ns(ns: int) -> str:
+    """Print a virtual instant in milliseconds, aligned."""
+    return f"{ns // 1_000_000:6d}.{ns // 1_000 % 1_000:03d} ms"
+
+
+def show_line(text: str) -> str:
+    """Escape what a guest must not send to a terminal or a CI host; tabs only move the cursor."""
+    return printable(text, keep="\t")

@@ -37,7 +37,7 @@ pub fn fail(call: *Call) void {
 fn fit(answer: []u8) ?[]const u8 {
     if (answer.len == 0) return null;
     if (answer.len <= frames.response_payload_max) return answer;
-    return wire.log.cutQueryReply(answer, frames.response_payload_max);
+    return wire.log_cut.cutQueryReply(answer, frames.response_payload_max);
 }
 
 /// The service did what it was asked, and not only answered.
