@@ -51,9 +51,13 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench dsoftbus", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
     parser.add_argument(
-        "--guest-image", type=Path, help="of //testprojects/remote_put:system, for `resolve`"
+        "--guest-image",
+        type=Path,
+        help="the image of //testprojects/remote_put:system, for `resolve`",
     )
-    parser.add_argument("--native-blob", type=Path, help="made by nexus.emulator.native.build")
+    parser.add_argument(
+        "--native-blob", type=Path, help="the code that nexus.emulator.native.build makes"
+    )
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(argv)
     host = describe_machine()

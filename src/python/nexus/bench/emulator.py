@@ -54,9 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="interleaved rounds; medians are shown")
     add("--divisor", type=int, default=1, help="make every workload this much shorter")
-    add("--workload", nargs="+", help="only these")
-    add("--native-blob", type=Path, help="made by nexus.emulator.native.build; without: built")
-    add("--translations", type=Path, help="made by nexus.emulator.native.translate of the system")
+    add("--workload", nargs="+", help="run only these workloads")
+    add(
+        "--native-blob",
+        type=Path,
+        help="the code that nexus.emulator.native.build makes; default: it is built",
+    )
+    add(
+        "--translations", type=Path, help="what nexus.emulator.native.translate makes of the system"
+    )
     add("--program", type=Path, help="the packaged nexus.pex, whose start is timed too")
     add(
         "--image",
@@ -66,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=FILE",
         help="an image that the worlds name: with it, boot them too",
     )
-    add("--single", type=Path, default=Path("ci/single.toml"), help="world of one machine")
-    add("--world", type=Path, default=Path("ci/os2vm.toml"), help="world of two machines")
+    add("--single", type=Path, default=Path("ci/single.toml"), help="the world of one machine")
+    add("--world", type=Path, default=Path("ci/os2vm.toml"), help="the world of two machines")
     add("--json", type=Path, help="write the figures here as well")
     return parser

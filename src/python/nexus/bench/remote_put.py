@@ -41,9 +41,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the program."""
     parser = argparse.ArgumentParser(prog="bench remote_put", description=__doc__)
     add = parser.add_argument
-    add("--image", type=Path, required=True, help="of //testprojects/remote_put:system")
+    add("--image", type=Path, required=True, help="the image of //testprojects/remote_put:system")
     add("--world", type=Path, default=WORLD)
-    add("--native-blob", type=Path, help="made by nexus.emulator.native.build; faster")
+    add("--native-blob", type=Path, help="the code that nexus.emulator.native.build makes; faster")
     add("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(argv)
     figures = report(options.world, options.image, options.native_blob)

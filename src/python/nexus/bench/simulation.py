@@ -175,9 +175,11 @@ def _shrink(folder: Path, images: Mapping[str, Path], code: Code) -> dict[str, A
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench simulation", description=__doc__)
     add = parser.add_argument
-    add("--native-blob", type=Path, help="the interpreter; without: Pants packages all")
+    add("--native-blob", type=Path, help="the native interpreter; default: Pants packages it")
     add("--image", type=named_image, action="append", default=[], metavar="NAME=FILE")
-    add("--scenario", type=Path, default=Path("ci/faults/links.toml"), help="of two nodes")
+    add(
+        "--scenario", type=Path, default=Path("ci/faults/links.toml"), help="the world of two nodes"
+    )
     add("--seeds", type=int, default=20, help="runs of each measurement")
     add("--json", type=Path, help="write the figures here as well")
     return parser

@@ -46,8 +46,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=11, help="turns of each side (default 11)")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the file system to try")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
-    parser.add_argument("--guest-image", type=Path, help="of //testprojects/remote_put:system")
-    parser.add_argument("--native-blob", type=Path, help="made by nexus.emulator.native.build")
+    parser.add_argument(
+        "--guest-image", type=Path, help="the image of //testprojects/remote_put:system"
+    )
+    parser.add_argument(
+        "--native-blob", type=Path, help="the code that nexus.emulator.native.build makes"
+    )
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-statefs-") as name:
         folder = Path(name)

@@ -140,7 +140,7 @@ def test_what_is_not_synced_is_on_the_disk_or_not_only_after_a_cut() -> None:
 
 
 def test_nothing_else_is_an_action() -> None:
-    with pytest.raises(ValueError, match="'swap' is nothing a store does"):
+    with pytest.raises(ValueError, match="'swap' is not an operation of the store"):
         check([Operation("o", 1, 2, "swap")], step, INITIAL)
 
 

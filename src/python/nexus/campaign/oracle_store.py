@@ -68,7 +68,9 @@ def step(state: Hashable, operation: Operation) -> Iterable[Hashable]:
             known_values = state.before | {current}
             return [State(value, known_values) for value in known_values]
         case other:
-            raise ValueError(f"operation {operation.name}: {other!r} is nothing a store does")
+            raise ValueError(
+                f"operation {operation.name}: {other!r} is not an operation of the store"
+            )
 
 
 def check_store(

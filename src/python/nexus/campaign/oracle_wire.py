@@ -41,7 +41,7 @@ def check(observation: Observation) -> Iterator[Violation]:
             text = f"before or outside of an authenticated session: {event.text}"
             yield Violation("unauthenticated-bytes", event.machine, event.ns, text)
         elif event.kind in _OF_A_SESSION and event.values.get("to") in impostors:
-            text = f"said to {event.values['to']}, which is not who it says: {event.text}"
+            text = f"said to {event.values['to']}, another node than named: {event.text}"
             yield Violation("impostor", event.machine, event.ns, text)
     for line in observation.lines:
         if _BROKEN.search(line.text):

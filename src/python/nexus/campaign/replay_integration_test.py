@@ -76,7 +76,7 @@ def test_a_replay_of_something_else_is_one_line_and_20(
         ("times", {"loss/A>C/0": [1, 2]}, "times: 'loss/A>C/0' is unknown"),
         ("times", {"loss/A>B/0": [2, 1]}, "times.loss/A>B/0: 2, 1; expected an end behind"),
         ("without_machines", ["C"], "without_machines: 'C' is unknown; expected A, B"),
-        ("without_machines", ["A", "B"], "machine: none; a run needs at least one"),
+        ("without_machines", ["A", "B"], "machine: the list is empty; a run needs at least one"),
         ("without_steps", [1], "without_steps: '1' is unknown; expected nothing"),
     ):
         file.write_text(json.dumps({**json.loads(written), name: value}))

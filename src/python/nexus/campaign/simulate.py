@@ -77,9 +77,16 @@ def _parser() -> CommandLine:
     parser = CommandLine("./pants run ci:simulate --", _DESCRIPTION)
     add = parser.add_argument
     add("files", nargs="+", type=Path, metavar="SCENARIO.toml", help="scenarios")
-    add("--scenario", action="append", metavar="NAME", help="of these only NAME (repeatable)")
+    add(
+        "--scenario",
+        action="append",
+        metavar="NAME",
+        help="run only this one of the scenarios (repeatable)",
+    )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--seeds", metavar="N", help=f"of each scenario; default {SEEDS_DEFAULT}")
+    how.add_argument(
+        "--seeds", metavar="N", help=f"seeds of each scenario; default {SEEDS_DEFAULT}"
+    )
     how.add_argument("--minutes", metavar="M", help="as many seeds as fit into this wall time")
     how.add_argument("--seed", action="append", metavar="S", help="this seed (repeatable)")
     for option in _AGAIN:

@@ -209,7 +209,11 @@ def _configure(machine: MachinePlan, steps: Sequence[bytes]) -> MachinePlan:
         if steps:
             raise ConfigError(
                 f"machine {machine.label}",
-                [Problem("service", f"[service.{SERVICE}] is missing, so nobody does its steps")],
+                [
+                    Problem(
+                        "service", f"[service.{SERVICE}] is missing; its steps need this service"
+                    )
+                ],
             )
         return machine
     kept = [(tag, value) for tag, value in own if tag != _TAG_STEP]

@@ -54,7 +54,9 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
         UsageError: This version cannot do it.
     """
     if options.fw_cfg and int(version.split(".")[0]) < _FW_CFG_MAJOR_MIN:
-        raise UsageError(f"--fw-cfg: QEMU {version} cannot do that on this board; needed is 8.0")
+        raise UsageError(
+            f"--fw-cfg: QEMU {version} cannot do that on this board; it must be 8.0 or newer"
+        )
     words = [
         program,
         *("-M", "virt", "-smp", str(options.harts), "-m", f"{options.ram_bytes >> 10}K"),

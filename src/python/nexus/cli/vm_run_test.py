@@ -229,8 +229,8 @@ def test_on_qemu_it_is_the_same(tmp_path: Path) -> None:
     [
         (b"", "0 bytes, an ELF64 header has 64"),
         (b"#!/bin/sh\n" * 10, "magic"),
-        (build_elf({0x8000_0000: bytes(8)}, machine=62), "machine 62, expected 243"),
-        (build_elf({0x8000_0000: bytes(8)}, elf_class=1), "class 1, expected 2"),
+        (build_elf({0x8000_0000: bytes(8)}, machine=62), "machine 62; expected 243"),
+        (build_elf({0x8000_0000: bytes(8)}, elf_class=1), "class 1; expected 2"),
         (build_elf({0x8000_0000: bytes(64)})[:-9], "truncated"),
         (build_elf({0x8000_0000: bytes(64), 0x8000_0020: bytes(8)}), "overlap"),
         (build_elf({0x1000: bytes(8)}), "outside RAM"),
@@ -297,7 +297,7 @@ def test_a_drive_that_is_no_whole_number_of_sectors_is_refused(tmp_path: Path) -
     (tmp_path / "disk").write_bytes(bytes(513))
     done = run_vm("--kernel", write_guest(tmp_path, "nop"), "--drive", tmp_path / "disk")
     assert done.returncode == 20
-    assert "513 bytes, expected a multiple of 512" in done.stderr
+    assert "513 bytes; expected a multiple of 512" in done.stderr
 
 
 @pytest.mark.parametrize(

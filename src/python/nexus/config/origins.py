@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     """Explain every file."""
     parser = CommandLine("nexus config explain", "Show each value and where it came from.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     add_option(parser)
     try:
         options = parser.parse_args(arguments)

@@ -117,9 +117,9 @@ def _selftest(node: NodeConfig) -> Problems:
     mode, peer = node.selftest.mode, node.selftest.peer
     if mode != "client":
         if peer is not None:
-            yield Problem("selftest.peer", f"{show(peer)}; accepted only with mode 'client'")
+            yield Problem("selftest.peer", f"{show(peer)} is accepted only with mode 'client'")
         if node.selftest.prove:
-            yield Problem("selftest.prove", "accepted only with mode 'client'")
+            yield Problem("selftest.prove", "is accepted only with mode 'client'")
         return
     yield from find_duplicates(node.selftest.prove, "selftest.prove", "", "proof")
     peers = [p.id for p in node.dsoftbus.peer if p.dial] if node.dsoftbus else []

@@ -83,7 +83,7 @@ def _reboots(world: WorldConfig) -> Iterator[Problem]:
         if reboot.of is not None:
             yield from _known(reboot.of, labels, f"{field}.of")
             if reboot.after is None:
-                yield Problem(f"{field}.of", "names whose line is awaited; accepted with after")
+                yield Problem(f"{field}.of", "is accepted only with after, whose machine it names")
 
 
 def _known(value: str, accepted: Iterable[str], field: str) -> Iterator[Problem]:

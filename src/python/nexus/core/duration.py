@@ -29,5 +29,5 @@ def check_timeout_s(timeout_s: object, name: str = "timeout_s") -> float:
         and isfinite(timeout_s)
     ):
         return float(timeout_s)
-    text = f"{name}: {timeout_s!r}, expected seconds above 0 and up to {TIMEOUT_S_MAX:g}"
+    text = f"{name}: {timeout_s!r}; expected seconds above 0 and up to {TIMEOUT_S_MAX:g}"
     raise TimeoutValueError(text)

@@ -153,7 +153,7 @@ class Carrier:
         if self.mode is Mode.BARE:
             return self._receive_bare(frame)
         if not is_stream_frame:
-            raise MuxRejectError(Reject.MALFORMED, "a bare frame beside streams")
+            raise MuxRejectError(Reject.MALFORMED, "a frame outside the streams of this session")
         assert self._mux is not None, "streams without a mux"
         event = self._mux.receive(frame)
         return [] if event is None else self._route(self._mux, event)

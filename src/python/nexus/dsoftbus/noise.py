@@ -117,7 +117,7 @@ class Handshake:
             raise LocalProtocolError(Reason.STATE, "it is not our turn to write")
         most = MESSAGE_BYTES_MAX - OVERHEAD_BYTES[self._messages_done]
         if len(payload) > most:
-            raise LocalProtocolError(Reason.OVERSIZED, f"payload, expected up to {most}")
+            raise LocalProtocolError(Reason.OVERSIZED, f"payload; expected up to {most}")
         try:
             message = bytes(self._connection.write_message(payload))
         except _LIBRARY_ERRORS as exc:
@@ -191,7 +191,7 @@ class Transport:
         """Seal the next message into a buffer of exactly its length and the tag's."""
         if len(plaintext) > MESSAGE_BYTES_MAX - TAG_BYTES:
             most = MESSAGE_BYTES_MAX - TAG_BYTES
-            raise LocalProtocolError(Reason.OVERSIZED, f"plaintext, expected up to {most}")
+            raise LocalProtocolError(Reason.OVERSIZED, f"plaintext; expected up to {most}")
         if self.messages_sent >= NONCE_MAX:
             raise LocalProtocolError(Reason.NONCE_EXHAUSTED, "make a new session")
         self._sealing.encrypt_into(_nonce(self.messages_sent), plaintext, None, room)

@@ -117,10 +117,10 @@ def _headers(image: bytes) -> tuple[int, list[ProgramHeader]]:
         raise ImageError(f"{len(image)} bytes, an ELF64 header has {_HEADER.size}")
     ident, kind, machine, _, entry, offset, _, _, _, size, count, *_ = _HEADER.unpack_from(image)
     if ident[:4] != b"\x7fELF":
-        raise ImageError(f"magic {ident[:4]!r}, expected b'\\x7fELF'")
+        raise ImageError(f"magic {ident[:4]!r}; expected b'\\x7fELF'")
     if machine != EM_RISCV and machine in _MACHINES:
         raise ImageError(
-            f"machine {machine}, expected {EM_RISCV}: it was built for {_MACHINES[machine]}, and"
+            f"machine {machine}; expected {EM_RISCV}: it was built for {_MACHINES[machine]}, and"
             " this board is RISC-V"
         )
     for name, value, expected, why in (
@@ -133,9 +133,9 @@ def _headers(image: bytes) -> tuple[int, list[ProgramHeader]]:
         if value not in expected:
             accepted = " or ".join(map(str, expected))
             more = f": {why}" if why else ""
-            raise ImageError(f"{name} {value}, expected {accepted}{more}")
+            raise ImageError(f"{name} {value}; expected {accepted}{more}")
     if not 0 < count <= SEGMENTS_MAX:
-        raise ImageError(f"{count} program headers, expected 1..{SEGMENTS_MAX}")
+        raise ImageError(f"{count} program headers; expected 1..{SEGMENTS_MAX}")
     if offset + count * _PROGRAM_HEADER.size > len(image):
         raise ImageError("truncated, program headers end after the file")
     places = range(offset, offset + count * size, size)

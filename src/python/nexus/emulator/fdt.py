@@ -116,16 +116,16 @@ def parse(data: bytes) -> Node:
     try:
         magic, total, at_structure, at_strings, _, version, *_ = _HEADER.unpack_from(data)
         if magic != MAGIC:
-            raise TreeError(f"device tree: magic {magic:#x}, expected {MAGIC:#x}")
+            raise TreeError(f"device tree: magic {magic:#x}; expected {MAGIC:#x}")
         if version < VERSION:
-            raise TreeError(f"device tree: version {version}, expected at least {VERSION}")
+            raise TreeError(f"device tree: version {version}; expected at least {VERSION}")
         if total > len(data):
             raise TreeError(f"device tree: {len(data)} bytes, its header says {total}")
         reader = _Reader(data, at_structure, at_strings)
         while (token := reader.word()) == _NOP:
             pass
         if token != _BEGIN:
-            raise TreeError(f"device tree: token {token}, expected {_BEGIN}")
+            raise TreeError(f"device tree: token {token}; expected {_BEGIN}")
         return reader.node()
     except (struct.error, ValueError, IndexError) as error:
         raise (

@@ -77,7 +77,7 @@ def read(data: bytes, part: str, *, may_be_flat: bool) -> elf.Image | Flat:
             part,
         )
     raise ImageError(
-        f"{part} image: magic {data[:4]!r} is of none that can be booted; expected {ACCEPTED};"
+        f"{part} image: magic {data[:4]!r} is not that of a bootable image; expected {ACCEPTED};"
         " flat code needs firmware before it (--bios)",
         part,
     )

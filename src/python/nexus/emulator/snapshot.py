@@ -100,9 +100,9 @@ def _checked(snapshot: bytes) -> memoryview:
         raise SnapshotError(f"snapshot: {len(snapshot)} bytes, the header alone has {_HEADER.size}")
     magic, version, _, digest = _HEADER.unpack_from(snapshot)
     if magic != MAGIC:
-        raise SnapshotError(f"snapshot: magic {magic!r}, expected {MAGIC!r}")
+        raise SnapshotError(f"snapshot: magic {magic!r}; expected {MAGIC!r}")
     if version != FORMAT:
-        raise SnapshotError(f"snapshot: format {version}, expected {FORMAT}")
+        raise SnapshotError(f"snapshot: format {version}; expected {FORMAT}")
     body = memoryview(snapshot)[_HEADER.size :]
     if hashlib.sha256(body).digest() != digest:
         raise SnapshotError("snapshot: damaged, its digest does not match")

@@ -47,7 +47,9 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> Namespace:
     parser = CommandLine("ci:fuzz", "Search for inputs that a parser or a session breaks on.")
     parser.add_argument("name", metavar="NAME", help="a group (dsoftbus, storage, wire) or target")
-    parser.add_argument("--seconds", type=int, default=60, metavar="N", help="for all; default 60")
+    parser.add_argument(
+        "--seconds", type=int, default=60, metavar="N", help="seconds for all targets; default 60"
+    )
     parser.add_argument(
         "--corpus", type=Path, default=CORPUS, metavar="DIR", help=f"default {CORPUS}"
     )

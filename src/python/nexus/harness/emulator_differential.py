@@ -118,7 +118,9 @@ def find_qemu() -> tuple[str, str]:
     """
     program = shutil.which(PROGRAM)
     if program is None:
-        raise EngineUnavailableError(f"{PROGRAM} is not on the path, so there is nobody to ask")
+        raise EngineUnavailableError(
+            f"{PROGRAM} is not on the path, so there is no other emulator to compare with"
+        )
     shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     return program, check_version(shown.stdout)
 
@@ -126,11 +128,16 @@ def find_qemu() -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; return its exit code."""
     parser = CommandLine("emulator_differential", __doc__ or "")
-    parser.add_argument("--seed", type=int, default=1, help="of the first program")
-    parser.add_argument("--programs", type=int, default=PROGRAMS_DEFAULT, help="how many")
-    parser.add_argument("--probes", type=int, default=PROBES_DEFAULT, help="of each program")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first program")
+    parser.add_argument("--programs", type=int, default=PROGRAMS_DEFAULT, help="how many programs")
     parser.add_argument(
-        "--rounds", type=int, default=_ROUNDS_DEFAULT, help="of arithmetic, a row; 0: none"
+        "--probes", type=int, default=PROBES_DEFAULT, help="instructions of each program"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=_ROUNDS_DEFAULT,
+        help="rounds of arithmetic for each row; 0 for no arithmetic",
     )
     parser.add_argument("--native-blob", type=Path, help="the native interpreter's code")
     try:

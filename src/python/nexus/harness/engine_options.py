@@ -21,4 +21,4 @@ def add_engine(
         metavar="PATH",
         help="native interpreter; default: beside this program",
     )
-    add("--translations", type=Path, metavar="PATH", help=f"what the {translated} translated to")
+    add("--translations", type=Path, metavar="PATH", help=f"translations of the {translated}")

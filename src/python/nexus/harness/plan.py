@@ -107,7 +107,7 @@ class Plan:
     def __post_init__(self) -> None:
         labels = [machine.label for machine in self.machines]
         if not labels:
-            raise PlanError(f"{self.name}: machine: none; a run needs at least one")
+            raise PlanError(f"{self.name}: machine: the list is empty; a run needs at least one")
         if len(set(labels)) != len(labels):
             raise PlanError(f"{self.name}: machine: labels {labels} are not distinct")
         if not self.due and not self.may_expect_nothing:

@@ -16,7 +16,7 @@ HELLO = Expectation("A", Phase.LAUNCH, "hello")
     [
         ([], "A", Phase.END, "expects nothing proves nothing"),
         ([Expectation("A", Phase.END, "x")], "A", Phase.LAUNCH, "no marker up to phase 'launch'"),
-        ([HELLO], "", Phase.END, "machine: none"),
+        ([HELLO], "", Phase.END, "machine: the list is empty"),
         ([HELLO], "AA", Phase.END, "not distinct"),
         ([Expectation("Z", Phase.END, "x")], "A", Phase.END, "machine 'Z' is not one of"),
         ([Expectation("A", Phase.END, " ")], "A", Phase.END, "the marker is empty"),

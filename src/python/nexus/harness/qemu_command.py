@@ -55,11 +55,11 @@ def check_version(text: str) -> str:
     if match is None:
         said = text.strip().splitlines()[:1] or ["nothing"]
         raise EngineUnavailableError(
-            f"engine 'qemu': {PROGRAM} --version says {said[0]!r}; needed is QEMU {wanted} or newer"
+            f"engine 'qemu': {PROGRAM} --version says {said[0]!r}; expected QEMU {wanted} or newer"
         )
     if _numbers(match.group(1)) < VERSION_MIN:
         raise EngineUnavailableError(
-            f"engine 'qemu': {PROGRAM} is version {match.group(1)}; needed is {wanted} or newer"
+            f"engine 'qemu': {PROGRAM} is version {match.group(1)}; it must be {wanted} or newer"
         )
     return match.group(1)
 
@@ -130,7 +130,7 @@ def qemu_cpu(cpu: Cpu, version: str) -> str:
             words.append(f"{name}={'true' if is_there else 'false'}")
         elif is_there:
             needed = ".".join(map(str, _NEWER_VERSION_MIN))
-            raise LackingError(f"QEMU {version} does not have {name!r}; needed is {needed}")
+            raise LackingError(f"QEMU {version} does not have {name!r}; it must be {needed}")
     return ",".join(words)
 
 

@@ -27,7 +27,7 @@ def test_version_that_will_do(text: str, version: str) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("QEMU emulator version 7.1.9\n", "is version 7.1.9; needed is 7.2 or newer"),
+        ("QEMU emulator version 7.1.9\n", "is version 7.1.9; it must be 7.2 or newer"),
         ("QEMU emulator version 6.2.0\n", "is version 6.2.0"),
         ("bochs 2.7\nmore", "says 'bochs 2.7'"),
         ("", "says 'nothing'"),

@@ -175,7 +175,7 @@ def test_missing_qemu_is_said_in_one_line(bin_folder: Path) -> None:
 
 def test_old_qemu_is_refused_before_anything_starts(bin_folder: Path) -> None:
     _install(bin_folder, "talk", version="6.2.0")
-    with pytest.raises(EngineUnavailableError, match=r"6\.2\.0; needed is 7\.2"):
+    with pytest.raises(EngineUnavailableError, match=r"6\.2\.0; it must be 7\.2"):
         qemu.boot(plan_fake.plan())
 
 

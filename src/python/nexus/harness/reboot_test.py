@@ -80,7 +80,7 @@ after = "done"
         (['machine = "C"', "at_ms = 1"], "reboot[0].machine", "'C' is an unknown machine"),
         (['machine = "B"'], "reboot[0]", "exactly one of at_ms and after"),
         (['machine = "B"', "at_ms = 1", 'after = "x"'], "reboot[0]", "exactly one of"),
-        (['machine = "B"', "at_ms = 1", 'of = "A"'], "reboot[0].of", "accepted with after"),
+        (['machine = "B"', "at_ms = 1", 'of = "A"'], "reboot[0].of", "accepted only with after"),
         (['machine = "B"', 'after = "x"', 'of = "D"'], "reboot[0].of", "'D' is an unknown machine"),
         (['machine = "B"', "at_ms = 0"], "reboot[0].at_ms", "0; expected 1"),
         (['machine = "B"', "at_ms = 5", "off_ms = 0"], "reboot[0].off_ms", "0; expected 1"),

@@ -46,7 +46,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--out", required=True, type=Path, metavar="FOLDER", help="a folder to make"
     )
-    parser.add_argument("--bundle", metavar="NAME[@VERSION]", help="only this bundle; default all")
+    parser.add_argument(
+        "--bundle", metavar="NAME[@VERSION]", help="extract only this bundle; default: all"
+    )
     try:
         options = parser.parse_args(arguments)
         image = load_image(options.image)

@@ -186,11 +186,11 @@ def read_image(image: bytes) -> PackageImage:
     magic, version, flags, *places, digest = SUPERBLOCK.unpack_from(image)
     index_off, index_len, data_off, data_len = places
     if magic != MAGIC:
-        _refuse(Fault.MAGIC, f"{magic!r}, expected {MAGIC!r}")
+        _refuse(Fault.MAGIC, f"{magic!r}; expected {MAGIC!r}")
     if version != VERSION:
-        _refuse(Fault.VERSION, f"{version}, expected {VERSION}")
+        _refuse(Fault.VERSION, f"{version}; expected {VERSION}")
     if flags:
-        _refuse(Fault.FLAGS, f"{flags:#06x}, expected 0")
+        _refuse(Fault.FLAGS, f"{flags:#06x}; expected 0")
     if index_len > INDEX_BYTES_MAX or data_off + data_len > IMAGE_BYTES_MAX:
         _refuse(Fault.LIMIT, f"index of {index_len}, data at {data_off}+{data_len}")
     _check_places(index_off, index_len, data_off, data_len, len(image))
@@ -203,7 +203,7 @@ def read_image(image: bytes) -> PackageImage:
 
 def _check_places(index_off: int, index_len: int, data_off: int, data_len: int, size: int) -> None:
     if index_off != SUPERBLOCK.size or index_len < _COUNT.size:
-        _refuse(Fault.BOUNDS, f"index at {index_off}+{index_len}, expected {SUPERBLOCK.size}")
+        _refuse(Fault.BOUNDS, f"index at {index_off}+{index_len}; expected {SUPERBLOCK.size}")
     if data_off < index_off + index_len or data_off % SECTOR_BYTES:
         _refuse(Fault.BOUNDS, f"data at {data_off}, behind the index on {SECTOR_BYTES} bytes")
     if data_off + data_len > size:
@@ -213,7 +213,7 @@ def _check_places(index_off: int, index_len: int, data_off: int, data_len: int, 
 def _read_index(index: bytes, data_len: int) -> Iterator[Entry]:
     (count,) = _COUNT.unpack_from(index)
     if count > ENTRIES_MAX:
-        _refuse(Fault.LIMIT, f"{count} entries, expected up to {ENTRIES_MAX}")
+        _refuse(Fault.LIMIT, f"{count} entries; expected up to {ENTRIES_MAX}")
     position = _COUNT.size
     previous: tuple[bytes, bytes, bytes] | None = None
     for number in range(count):

@@ -53,7 +53,7 @@ def read_files(package: bytes, patterns: Sequence[str]) -> dict[str, bytes]:
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if member.size > _FILE_BYTES_MAX:
-        raise PackageError(f"{member.name}: {member.size} bytes, expected at most 256 MiB")
+        raise PackageError(f"{member.name}: {member.size} bytes; expected at most 256 MiB")
     file = archive.extractfile(member)
     assert file is not None, "it is a regular file"
     return file.read()
@@ -61,7 +61,7 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 def _members(package: bytes) -> Iterator[tuple[str, bytes]]:
     if package[:8] != _MAGIC:
-        raise PackageError(f"the package begins with {package[:8]!r}, expected {_MAGIC!r}")
+        raise PackageError(f"the package begins with {package[:8]!r}; expected {_MAGIC!r}")
     at = len(_MAGIC)
     while at + _HEADER_BYTES <= len(package):
         header = package[at : at + _HEADER_BYTES]

@@ -158,7 +158,7 @@ def _download(folder: Path, name: str) -> Package:
     for expected in (wanted, pinned):
         if expected is not None and digest != expected:
             path.unlink()
-            raise FetchError(f"package {name}: sha256 {digest}, expected {expected}")
+            raise FetchError(f"package {name}: sha256 {digest}; expected {expected}")
     return Package(name, fields["Version"], path, digest, pinned is not None)
 
 

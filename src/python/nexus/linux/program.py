@@ -178,15 +178,28 @@ def parse(argv: Sequence[str]) -> Options:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--only", action="append", metavar="CASE", help=f"one of {', '.join(CASES)} (repeatable)")
-    add("--folder", type=Path, metavar="DIR", help="where packages are kept; ~/.cache/nexus-linux")
-    add("--mirror", default=fetch.MIRROR_DEFAULT, metavar="URL", help="where Debian is")
+    add(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="the folder that keeps packages; default: ~/.cache/nexus-linux",
+    )
+    add(
+        "--mirror", default=fetch.MIRROR_DEFAULT, metavar="URL", help="address of the Debian mirror"
+    )
     add(
         "--native-blob",
         type=Path,
         metavar="PATH",
         help="native interpreter; default: Pants makes it",
     )
-    add("--out", type=Path, default=OUT_DEFAULT, metavar="DIR", help="for logs and the report")
+    add(
+        "--out",
+        type=Path,
+        default=OUT_DEFAULT,
+        metavar="DIR",
+        help="the folder for logs and the report",
+    )
     parser.suggest("--only", CASES)
     given = parser.parse_args(list(argv))
     return Options(

@@ -76,7 +76,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("paths", nargs="*", metavar="PATH", help="files or folders; default: all of Python and zig")
     add("--sample", type=_from_1, metavar="N", help="how many lines are changed; default: all")
     add("--every", action="store_true", help="every fault of each line, not one")
-    add("--seed", type=int, default=1, metavar="S", help="of the draw; default 1")
+    add("--seed", type=int, default=1, metavar="S", help="seed of the draw; default 1")
     add("--since", metavar="COMMIT", help="only lines that differ from this commit's")
     add("--last-commit", action="store_true", help="only lines that the last commit changed")
     add("--least", type=float, default=0.0, metavar="PERCENT", help="exit 18 below this")
@@ -90,10 +90,27 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     add("--resume", action="store_true", help="keep what --out says of the same faults")
     add("--again", action="store_true", help="with --resume: try its survivors again")
-    add("--seconds", type=float, default=20.0, metavar="N", help="of tests for one mutant, at most")
-    add("--out", type=Path, default=Path("dist/mutate"), metavar="DIR", help="for the reports")
-    add("--python", type=Path, metavar="FILE", help="interpreter with what tests import")
-    add("--zig", metavar="COMMAND", help="the compiler")
+    add(
+        "--seconds",
+        type=float,
+        default=20.0,
+        metavar="N",
+        help="seconds of tests for one mutant, at most",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("dist/mutate"),
+        metavar="DIR",
+        help="the folder for the reports",
+    )
+    add(
+        "--python",
+        type=Path,
+        metavar="FILE",
+        help="a Python interpreter that has the packages of the tests",
+    )
+    add("--zig", metavar="COMMAND", help="the zig compiler")
     add("--root", type=Path, default=Path(), metavar="DIR", help="the repository")
     return parser.parse_args(argv)
 

@@ -191,5 +191,5 @@ def test_no_library_and_no_interface(library: Library, tmp_path: Path) -> None:
     )
     with pytest.raises(NetworkStackError, match="init: an argument"):
         StackHost(library, loopback, 10)
-    with pytest.raises(ValueError, match="secret: 4 bytes, expected 16"):
+    with pytest.raises(ValueError, match="secret: 4 bytes; expected 16"):
         Interface(mac=bytes(6), address=IPv4Interface("10.0.0.1/8"), secret=bytes(4))

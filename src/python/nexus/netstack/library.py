@@ -129,7 +129,7 @@ class Library:
             self._library = ctypes.CDLL(str(path.resolve()))
             abi = self._bind("abi", ctypes.c_uint32)()
             if abi != ABI:
-                raise NetworkStackError(f"network stack {path}: version {abi}, expected {ABI}")
+                raise NetworkStackError(f"network stack {path}: version {abi}; expected {ABI}")
             self.size: int = self._bind("size", ctypes.c_size_t)()
             self.alignment: int = self._bind("alignment", ctypes.c_size_t)()
             self.receive = self._bind("receive", None, _STATE, *_BYTES, _NOW)

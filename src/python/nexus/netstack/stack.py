@@ -71,9 +71,9 @@ class Interface:
 
     def __post_init__(self) -> None:
         if len(self.mac) != _MAC_BYTES:
-            raise ValueError(f"mac: {len(self.mac)} bytes, expected {_MAC_BYTES}")
+            raise ValueError(f"mac: {len(self.mac)} bytes; expected {_MAC_BYTES}")
         if len(self.secret) != _SECRET_BYTES:
-            raise ValueError(f"secret: {len(self.secret)} bytes, expected {_SECRET_BYTES}")
+            raise ValueError(f"secret: {len(self.secret)} bytes; expected {_SECRET_BYTES}")
         _port(self.port_seed)
 
 

@@ -72,9 +72,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")
     parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="cases side by side")
     parser.add_argument("--address", metavar="URL", help="ask a server, grpcs://HOST:PORT, instead")
-    parser.add_argument("--token", type=Path, metavar="FILE", help="for --address")
-    parser.add_argument("--authority", type=Path, metavar="FILE", help="of --address's certificate")
-    parser.add_argument("--instance", default=settings.INSTANCE, help="of --address")
+    parser.add_argument("--token", type=Path, metavar="FILE", help="a token for --address")
+    parser.add_argument(
+        "--authority",
+        type=Path,
+        metavar="FILE",
+        help="the authority that signed --address's certificate",
+    )
+    parser.add_argument(
+        "--instance", default=settings.INSTANCE, help="the instance name of --address"
+    )
     arguments = parser.parse_args(argv)
     if arguments.address is not None:
         return ask(arguments)

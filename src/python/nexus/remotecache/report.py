@@ -57,7 +57,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = CommandLine("cache_report", __doc__.split("\n")[0])
     parser.add_argument("log", type=Path, nargs="?", help="what a run of Pants printed")
     parser.add_argument("--all-found", action="store_true", help="every process must be found")
-    parser.add_argument("--found-min", type=int, default=0, help="as many must be found")
+    parser.add_argument("--found-min", type=int, default=0, help="as many processes must be found")
     parser.add_argument(
         "--processes", type=Path, metavar="FILE", help="what --process-log-path wrote in that run"
     )

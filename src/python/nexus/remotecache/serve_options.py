@@ -95,9 +95,19 @@ def parser() -> CommandLine:
 def add_files(made: CommandLine) -> None:
     """Add options of what the server keeps, and where."""
     add = made.add_argument
-    add("--authority", type=Path, metavar="FILE", help="the team's own, with the next two")
-    add("--certificate", type=Path, metavar="FILE", help="of the server; default: one is made")
-    add("--key", type=Path, metavar="FILE", help="of that certificate")
+    add(
+        "--authority",
+        type=Path,
+        metavar="FILE",
+        help="the team's authority; goes with --certificate and --key",
+    )
+    add(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="certificate of the server; default: one is made",
+    )
+    add("--key", type=Path, metavar="FILE", help="private key of that certificate")
     add("--quota", default="10G", help="size of the store, such as 500M or 10G")
     add("--days", type=int, default=30, help="how long keys and tokens are valid")
     add("--settings", type=Path, metavar="FILE", help="also write the settings of a runner there")
@@ -119,7 +129,7 @@ def add_scheduling(made: CommandLine) -> None:
         "--database",
         default="",
         metavar="URL",
-        help="of the scheduler: postgresql://...; default: SQLite in the folder",
+        help="database of the scheduler: postgresql://...; default: SQLite in the folder",
     )
     add(
         "--worker-seconds",
@@ -129,13 +139,13 @@ def add_scheduling(made: CommandLine) -> None:
         help="a worker that is silent for so long is gone, and others run what it ran",
     )
     add("--execute", action="store_true", help="schedule, and be a worker as well, in bubblewrap")
-    add("--jobs", type=int, default=own_capacity(), help="of that worker: as many at once")
+    add("--jobs", type=int, default=own_capacity(), help="with --execute: processes at once")
     add(
         "--mount",
         type=Path,
         action="append",
         default=[],
-        help="of that worker: a folder that processes may read, besides the system's",
+        help="a folder that the worker's processes may read, besides the system's",
     )
 
 
@@ -144,9 +154,13 @@ def add_tokens(made: CommandLine) -> None:
     add = made.add_argument
     add("--grant", metavar="NAME", help="make a token of that name")
     add("--scopes", metavar="SCOPE[,SCOPE]", help="read, write, execute, work, admin")
-    add("--with-certificate", action="store_true", help="for --grant: a client's certificate, too")
-    add("--revoke", metavar="NAME", help="let the tokens of that name hold no more")
-    add("--grants", action="store_true", help="list the tokens there are")
+    add(
+        "--with-certificate",
+        action="store_true",
+        help="with --grant: also make a client's certificate",
+    )
+    add("--revoke", metavar="NAME", help="revoke the tokens of that name")
+    add("--grants", action="store_true", help="list the tokens and when they expire")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

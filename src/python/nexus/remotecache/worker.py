@@ -118,18 +118,23 @@ def parser() -> CommandLine:
         type=Path,
         required=True,
         metavar="FILE",
-        help="who signed the server's certificate: a file with it, such as a runner's settings",
+        help="the authority behind the server's certificate; a file such as a runner's settings",
     )
-    add("--token", type=Path, required=True, metavar="FILE", help="one with the scope work")
-    add("--folder", type=Path, required=True, help="what the local store keeps")
-    add("--id", default=socket.gethostname(), help="who this is; default: the host's name")
-    add("--jobs", type=int, default=own_capacity(), help="default: by cores and memory")
+    add("--token", type=Path, required=True, metavar="FILE", help="a token with the scope work")
+    add("--folder", type=Path, required=True, help="the folder of the local store")
+    add("--id", default=socket.gethostname(), help="the worker's name; default: the host's name")
+    add(
+        "--jobs",
+        type=int,
+        default=own_capacity(),
+        help="processes at once; default: by cores and memory",
+    )
     add(
         "--property",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help=f"of this machine; a request matches by {', '.join(settings.MATCHED_PROPERTIES)}",
+        help=f"what this machine is; requests match by {', '.join(settings.MATCHED_PROPERTIES)}",
     )
     add(
         "--mount",
@@ -140,7 +145,9 @@ def parser() -> CommandLine:
     )
     add("--quota", default="10G", help="size of the local store")
     add("--free", type=int, default=FREE_BYTES_MIN, metavar="BYTES", help="room to keep")
-    add("--drain-seconds", type=int, default=3600, help="how long what runs may take to end")
+    add(
+        "--drain-seconds", type=int, default=3600, help="how long running processes may take to end"
+    )
     return made
 
 

@@ -70,5 +70,5 @@ def decode_announce(datagram: bytes) -> Announce:
 def _name(reader: FrameReader, reason: Reason) -> str:
     length = reader.u8()
     if not 1 <= length <= NAME_BYTES_MAX:
-        raise RemoteProtocolError(reason, f"{length}, expected 1..{NAME_BYTES_MAX}")
+        raise RemoteProtocolError(reason, f"{length}; expected 1..{NAME_BYTES_MAX}")
     return reader.text(length)

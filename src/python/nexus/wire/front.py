@@ -142,7 +142,7 @@ def decode_reply(frame: bytes) -> Reply:
 def _take_inner(reader: FrameReader, low: int, high: int) -> bytes:
     size = reader.u16()
     if not low <= size <= high:
-        raise RemoteProtocolError(Reason.OVERSIZED, f"{size}, expected {low}..{high}")
+        raise RemoteProtocolError(Reason.OVERSIZED, f"{size}; expected {low}..{high}")
     return reader.take(size)
 
 

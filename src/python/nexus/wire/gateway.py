@@ -60,7 +60,7 @@ class Request:
         """Return the frame."""
         if len(self.payload) > REQUEST_PAYLOAD_MAX:
             raise LocalProtocolError(
-                Reason.OVERSIZED, f"{len(self.payload)}, expected up to {REQUEST_PAYLOAD_MAX}"
+                Reason.OVERSIZED, f"{len(self.payload)}; expected up to {REQUEST_PAYLOAD_MAX}"
             )
         if not 1 <= self.deadline_ms <= DEADLINE_MS_MAX:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"deadline of {self.deadline_ms} ms")
@@ -85,7 +85,7 @@ class Response:
         """Return the frame."""
         if len(self.payload) > RESPONSE_PAYLOAD_MAX:
             raise LocalProtocolError(
-                Reason.OVERSIZED, f"{len(self.payload)}, expected up to {RESPONSE_PAYLOAD_MAX}"
+                Reason.OVERSIZED, f"{len(self.payload)}; expected up to {RESPONSE_PAYLOAD_MAX}"
             )
         if self.payload and self.status is not Status.OK:
             raise LocalProtocolError(Reason.OUT_OF_RANGE, f"payload with {self.status.name}")
@@ -190,7 +190,7 @@ def _payload(frame: bytes, head: int, length: int) -> bytes:
 
 def _check(value: int, most: int, what: str) -> None:
     if not 0 <= value <= most:
-        raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{what} {value}, expected 0..{most}")
+        raise LocalProtocolError(Reason.OUT_OF_RANGE, f"{what} {value}; expected 0..{most}")
 
 
 def _encode_keepalive(kind: Type, nonce: int) -> bytes:

@@ -107,7 +107,7 @@ class FrameWriter(Writer):
             value = next(given) if always is None else always
             if is_data:
                 assert isinstance(value, bytes), "data is bytes"
-                assert len(value) == width, f"{len(value)} bytes, expected {width}"
+                assert len(value) == width, f"{len(value)} bytes; expected {width}"
                 self.put(value)
             else:
                 assert isinstance(value, int), "a number"
@@ -129,7 +129,7 @@ def open_frame(frame: bytes, magic: bytes, versions: tuple[int, ...]) -> tuple[F
     reader = FrameReader(frame)
     found = reader.take(len(magic))
     if found != magic:
-        raise RemoteProtocolError(Reason.BAD_MAGIC, f"{found!r}, expected {magic!r}")
+        raise RemoteProtocolError(Reason.BAD_MAGIC, f"{found!r}; expected {magic!r}")
     version = reader.u8()
     if version not in versions:
         raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")
@@ -146,5 +146,5 @@ def _choose(kind: type[ChoiceT], byte: int, reason: Reason) -> ChoiceT:
 def check_length(value: bytes, low: int, high: int, reason: Reason) -> bytes:
     """Refuse to encode a value of another length."""
     if not low <= len(value) <= high:
-        raise LocalProtocolError(reason, f"{len(value)}, expected {low}..{high}")
+        raise LocalProtocolError(reason, f"{len(value)}; expected {low}..{high}")
     return value

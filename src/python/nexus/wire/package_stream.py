@@ -182,14 +182,14 @@ def _flaw_of_head(head: Head) -> str | None:
     if head.op is Op.LIST and (head.offset or head.length):
         return f"a list with {head.offset} and {head.length}"
     if head.length > LENGTH_MAX:
-        return f"a length of {head.length}, expected up to {LENGTH_MAX}"
+        return f"a length of {head.length}; expected up to {LENGTH_MAX}"
     return None
 
 
 def _flaw_of_reply(reply: Reply) -> str | None:
     """Say what of a reply contradicts the rest of it."""
     if reply.length > LENGTH_MAX:
-        return f"a length of {reply.length}, expected up to {LENGTH_MAX}"
+        return f"a length of {reply.length}; expected up to {LENGTH_MAX}"
     if reply.status is not Status.OK and (reply.kind, reply.size, reply.state, reply.length) != (
         Kind.FILE,
         0,

@@ -66,7 +66,7 @@ class ReadRequest:
         """Return the frame."""
         if not 1 <= self.length <= READ_BYTES_MAX:
             raise LocalProtocolError(
-                Reason.OUT_OF_RANGE, f"read of {self.length}, expected 1..{READ_BYTES_MAX}"
+                Reason.OUT_OF_RANGE, f"read of {self.length}; expected 1..{READ_BYTES_MAX}"
             )
         out = _start(Op.READ, REQUEST_BYTES_MAX)
         return out.u32(self.handle).u32(self.offset).u16(self.length).finish()

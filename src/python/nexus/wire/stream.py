@@ -109,6 +109,6 @@ class MessageReader:
 
     def _refuse(self, length: int, low: int, high: int) -> NoReturn:
         reason = Reason.OVERSIZED if length > high else Reason.TRUNCATED
-        self._poison = RemoteProtocolError(reason, f"message of {length}, expected {low}..{high}")
+        self._poison = RemoteProtocolError(reason, f"message of {length}; expected {low}..{high}")
         self._buffer, self._position = b"", 0
         raise self._poison

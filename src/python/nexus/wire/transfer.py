@@ -122,7 +122,7 @@ def _open(reader: FrameReader, part: Part) -> Walk:
     walk = reader.walk(part)
     magic = walk.data("magic")
     if magic != MAGIC:
-        raise RemoteProtocolError(Reason.BAD_MAGIC, f"{magic!r}, expected {MAGIC!r}")
+        raise RemoteProtocolError(Reason.BAD_MAGIC, f"{magic!r}; expected {MAGIC!r}")
     version = walk.number("version")
     if version not in VERSIONS:
         raise RemoteProtocolError(Reason.UNSUPPORTED_VERSION, f"{version}")

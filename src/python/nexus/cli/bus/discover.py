@@ -23,7 +23,11 @@ def main(arguments: Sequence[str]) -> int:
         "--seconds 2",
     )
     parser.add_argument(
-        "--seconds", type=whole(1, 60), default=2, metavar="S", help="how long (default 2)"
+        "--seconds",
+        type=whole(1, 60),
+        default=2,
+        metavar="S",
+        help="how long to listen (default 2)",
     )
     return run(parser, arguments, _discover)
 

@@ -22,7 +22,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     add_peer(parser)
     parser.add_argument(
-        "--count", type=whole(1, COUNT_MAX), default=3, metavar="N", help="how often (default 3)"
+        "--count",
+        type=whole(1, COUNT_MAX),
+        default=3,
+        metavar="N",
+        help="how many pings (default 3)",
     )
     return run(parser, arguments, _ping)
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         type=whole(0, BUNDLES_MAX),
         default=0,
         metavar="N",
-        help="how many bundles it has (default 0)",
+        help="how many bundles this node reports (default 0)",
     )
     return run(parser, arguments, _serve)
 

@@ -55,7 +55,10 @@ def main(arguments: Sequence[str]) -> int:
         help="from this nanosecond of the peer's clock on (default 0)",
     )
     parser.add_argument(
-        "--limit", type=whole(1, _U64_MAX), metavar="N", help="at most the first N (default all)"
+        "--limit",
+        type=whole(1, _U64_MAX),
+        metavar="N",
+        help="at most the first N records (default all)",
     )
     parser.add_argument("--scope", metavar="S", help="only records of this scope")
     parser.add_argument("--level", choices=_LEVELS, help="only records as grave as this")

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
         "Write a peer's package file to the standard output.",
         "node-b pkg:/system/build.prop",
     )
-    parser.add_argument("name", help="such as pkg:/bundle/file")
+    parser.add_argument("name", help="a file, such as pkg:/bundle/file")
     return run(parser, arguments, _cat)
 
 

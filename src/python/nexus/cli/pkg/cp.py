@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         "Copy a peer's package file. It is compared with the SHA-256 that its bundle lists.",
         "node-b pkg:/system/build.prop build.prop",
     )
-    parser.add_argument("name", help="such as pkg:/bundle/file")
+    parser.add_argument("name", help="a file, such as pkg:/bundle/file")
     parser.add_argument("target", type=Path, help="a file, or the folder to put it into")
     return run(parser, arguments, _copy)
 

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         " cannot be asked.",
         "node-b pkg:/system",
     )
-    parser.add_argument("bundle", help="such as pkg:/bundle or pkg:/bundle@version")
+    parser.add_argument("bundle", help="a folder, such as pkg:/bundle or pkg:/bundle@version")
     return run(parser, arguments, _list)
 
 

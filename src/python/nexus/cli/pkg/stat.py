@@ -16,7 +16,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = command_line(
         "stat", "Print the size of a peer's package files.", "node-b pkg:/system/build.prop"
     )
-    parser.add_argument("name", nargs="+", help="such as pkg:/bundle/file, /packages/bundle@1/file")
+    parser.add_argument(
+        "name", nargs="+", help="a file, such as pkg:/bundle/file, /packages/bundle@1/file"
+    )
     return run(parser, arguments, _stat)
 
 

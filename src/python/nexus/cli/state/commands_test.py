@@ -254,7 +254,7 @@ def test_a_share_that_cannot_be_is_one_line(
 
 
 @pytest.mark.parametrize(
-    ("image", "said"), [("none.img", "cannot open"), ("bus.toml", "bytes, expected multiples")]
+    ("image", "said"), [("none.img", "cannot open"), ("bus.toml", "bytes; expected multiples")]
 )
 def test_what_cannot_be_served(
     folder: Path, image: str, said: str, capsys: pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
         "Remove a key. A key that is missing has an exit code of its own.",
         "node-b /state/shared/colour",
     )
-    parser.add_argument("key", help="such as /state/shared/colour")
+    parser.add_argument("key", help="a key, such as /state/shared/colour")
     return run(parser, arguments, _delete)
 
 

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
         "Write a peer's value to the standard output as it is; with --json in hexadecimal.",
         "node-b /state/shared/colour",
     )
-    parser.add_argument("key", help="such as /state/shared/colour")
+    parser.add_argument("key", help="a key, such as /state/shared/colour")
     return run(parser, arguments, _get)
 
 

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         "--limit",
         type=whole(1, KEYS_MAX),
         metavar="N",
-        help="at most so many (default: all)",
+        help="list at most so many keys (default: all)",
     )
     return run(parser, arguments, _list)
 

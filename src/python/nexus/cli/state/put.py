@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         " `nexus state sync`, a Python node's at once.",
         "node-b /state/shared/colour green",
     )
-    parser.add_argument("key", help="such as /state/shared/colour")
+    parser.add_argument("key", help="a key, such as /state/shared/colour")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("value", nargs="?", help="the value, as UTF-8")
     source.add_argument("--file", metavar="FILE", help="take the value from a file; - is stdin")

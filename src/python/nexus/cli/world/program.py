@@ -27,7 +27,13 @@ def run(
 def add_filter(parser: CommandLine) -> None:
     """Add the options that choose events."""
     add = parser.add_argument
-    add("--machine", action="append", default=[], metavar="LABEL", help="only this one; repeatable")
+    add(
+        "--machine",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="only this machine; repeatable",
+    )
     add(
         "--kind",
         action="append",

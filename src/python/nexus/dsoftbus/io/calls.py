@@ -317,9 +317,9 @@ def _future() -> asyncio.Future[Response]:
 def _check(service: int, payload: bytes) -> None:
     """Refuse what no request can say."""
     if not isinstance(payload, bytes):
-        raise MisuseTypeError(f"payload: {type(payload).__name__}, expected bytes")
+        raise MisuseTypeError(f"payload: {type(payload).__name__}; expected bytes")
     if len(payload) > REQUEST_PAYLOAD_MAX:
-        text = f"payload: {len(payload)} bytes, expected at most {REQUEST_PAYLOAD_MAX}"
+        text = f"payload: {len(payload)} bytes; expected at most {REQUEST_PAYLOAD_MAX}"
         raise MisuseError(f"{text}; use a stream for more")
     if isinstance(service, bool) or not isinstance(service, int) or not 0 <= service <= 0xFF:
-        raise MisuseError(f"service: {service!r}, expected a number from 0 to 255")
+        raise MisuseError(f"service: {service!r}; expected a number from 0 to 255")

@@ -85,7 +85,7 @@ def read_key(path: Path) -> NodeKey:
             raise KeyFileError(f"{path} belongs to user {status.st_uid}, not to you")
         if status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
-            raise KeyFileError(f"{path} has mode {mode:04o}, expected 0600: chmod 600 {path}")
+            raise KeyFileError(f"{path} has mode {mode:04o}; expected 0600: chmod 600 {path}")
         content = os.read(descriptor, _FILE_BYTES_MAX + 1)
     finally:
         os.close(descriptor)
@@ -118,6 +118,6 @@ def _check_id(device_id: str) -> None:
     is_plain = all(0x21 <= byte <= 0x7E and byte not in b'"\\' for byte in octets)
     if not 1 <= len(octets) <= DEVICE_ID_BYTES_MAX or not is_plain:
         raise KeyFileError(
-            f"device_id: {device_id!r}, expected 1..{DEVICE_ID_BYTES_MAX} visible ASCII"
+            f"device_id: {device_id!r}; expected 1..{DEVICE_ID_BYTES_MAX} visible ASCII"
             " characters without quotes and backslashes"
         )

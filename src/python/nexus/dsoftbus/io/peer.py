@@ -142,7 +142,7 @@ class Peer:
         try:
             request = samgr.Request(samgr.Op.RESOLVE_STATUS, name).encode()
         except (LocalProtocolError, UnicodeError, AttributeError) as exc:
-            raise MisuseError(f"name: {name!r}, expected the name of a service") from exc
+            raise MisuseError(f"name: {name!r}; expected the name of a service") from exc
         try:
             reply = samgr.decode_reply(await self.call(1, request, timeout_s))
         except RemoteProtocolError as exc:
@@ -312,10 +312,10 @@ def _check_stream(name: str, priority: int) -> None:
     try:
         length = len(name.encode())
     except (AttributeError, UnicodeError) as exc:
-        raise MisuseError(f"name: {name!r}, expected text") from exc
+        raise MisuseError(f"name: {name!r}; expected text") from exc
     most = NAME_BYTES_MAX - _NUMBER_BYTES
     if not 1 <= length <= most:
-        raise MisuseError(f"name: {name!r} has {length} bytes, expected 1 to {most}")
+        raise MisuseError(f"name: {name!r} has {length} bytes; expected 1 to {most}")
     is_number = isinstance(priority, int) and not isinstance(priority, bool)
     if not is_number or not 0 <= priority <= PRIORITY_MAX:
-        raise MisuseError(f"priority: {priority!r}, expected 0 (first) to {PRIORITY_MAX}")
+        raise MisuseError(f"priority: {priority!r}; expected 0 (first) to {PRIORITY_MAX}")

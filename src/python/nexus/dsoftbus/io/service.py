@@ -171,7 +171,7 @@ class Service:
         if isinstance(reply, bytearray | memoryview):
             return bytes(reply)
         name = type(reply).__name__
-        self._report(f"returned {name}, expected bytes or None", forward, None)
+        self._report(f"returned {name}; expected bytes or None", forward, None)
         return None
 
     def _report(self, what: str, forward: Forward, exc: BaseException | None) -> None:

@@ -86,7 +86,7 @@ class BusStream:
         """
         if not isinstance(data, bytes):
             if not isinstance(data, bytearray | memoryview):
-                raise MisuseTypeError(f"write: {type(data).__name__}, expected bytes")
+                raise MisuseTypeError(f"write: {type(data).__name__}; expected bytes")
             data = bytes(data)
         await self._pipe.write(data)
 
@@ -138,9 +138,9 @@ class BusStream:
 
 def _check_count(count: int, least: int) -> int:
     if isinstance(count, bool) or not isinstance(count, int):
-        raise MisuseTypeError(f"read: {count!r}, expected a number of bytes")
+        raise MisuseTypeError(f"read: {count!r}; expected a number of bytes")
     if count < least:
-        raise MisuseError(f"read: {count}, expected a number of bytes, {least} or more")
+        raise MisuseError(f"read: {count}; expected a number of bytes, {least} or more")
     return count
 
 

@@ -134,7 +134,7 @@ def test_reading_and_writing_as_elsewhere() -> None:
             buffer[:] = b"XXXXX"
             await stream.write(memoryview(b" second"))
             assert await stream.read(0) == b""
-            with pytest.raises(TypeError, match="str, expected bytes"):
+            with pytest.raises(TypeError, match="str; expected bytes"):
                 await stream.write("text")  # type: ignore[arg-type]  # The mistake that is tested.
             with pytest.raises(ValueError, match="-2"):
                 await stream.read(-2)

@@ -148,7 +148,7 @@ class FwCfg:
 def _items(files: Mapping[str, bytes], harts: int) -> dict[int, bytes]:
     """Lay out the fixed items, the directory and the files, sorted by name as QEMU does."""
     if len(files) > FILES_MAX:
-        raise ValueError(f"fw_cfg: {len(files)} files, expected at most {FILES_MAX}")
+        raise ValueError(f"fw_cfg: {len(files)} files; expected at most {FILES_MAX}")
     items = {
         KEY_SIGNATURE: b"QEMU",
         KEY_ID: ID_TRADITIONAL_AND_DMA.to_bytes(4, "little"),
@@ -158,7 +158,7 @@ def _items(files: Mapping[str, bytes], harts: int) -> dict[int, bytes]:
     for index, name in enumerate(sorted(files)):
         encoded = name.encode()
         if not 0 < len(encoded) <= NAME_BYTES_MAX:
-            raise ValueError(f"fw_cfg: name {name!r}, expected 1..{NAME_BYTES_MAX} bytes")
+            raise ValueError(f"fw_cfg: name {name!r}; expected 1..{NAME_BYTES_MAX} bytes")
         items[KEY_FILES + index] = bytes(files[name])
         directory.append(struct.pack(">IHH56s", len(files[name]), KEY_FILES + index, 0, encoded))
     items[KEY_DIRECTORY] = b"".join(directory)

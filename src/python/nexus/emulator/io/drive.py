@@ -47,7 +47,7 @@ class FileDrive:
             size = os.fstat(self._file.fileno()).st_size
             if not 0 < size <= DRIVE_BYTES_MAX or size % SECTOR_BYTES:
                 raise DriveError(
-                    f"{path}: {size} bytes, expected a multiple of {SECTOR_BYTES} "
+                    f"{path}: {size} bytes; expected a multiple of {SECTOR_BYTES} "
                     f"in {SECTOR_BYTES}..{DRIVE_BYTES_MAX}"
                 )
             self.content = bytearray(self._file.read())

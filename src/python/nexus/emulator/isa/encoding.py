@@ -99,7 +99,7 @@ def parse(pattern: str, immediate: str = "") -> Encoding:
     bits = pattern.replace(" ", "")
     width = len(bits)
     if width not in (16, 32):
-        raise EncodingError(f"{pattern!r}: {width} bits, expected 16 or 32")
+        raise EncodingError(f"{pattern!r}: {width} bits; expected 16 or 32")
     if set(bits) - set("01-dabxiDAB"):
         raise EncodingError(f"{pattern!r}: unknown letter in {sorted(set(bits))}")
     fields = _fields(pattern)

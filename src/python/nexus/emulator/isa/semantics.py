@@ -191,7 +191,7 @@ def parse_semantics(name: str, text: str) -> Semantics:
 
 
 def _unknown(what: str, node: ast.AST) -> SemanticsError:
-    return SemanticsError(f"{ast.unparse(node)!r} is no {what} of the language")
+    return SemanticsError(f"{ast.unparse(node)!r} is unknown; expected a form of {what}")
 
 
 def _call(node: ast.expr) -> tuple[str, list[ast.expr]]:

@@ -69,10 +69,10 @@ def unpack(data: bytes) -> Blob:
         ("length", len(data) - _HEADER.size, length),
     ):
         if value != expected:
-            raise BlobError(f"native blob: {name} {value!r}, expected {expected!r}")
+            raise BlobError(f"native blob: {name} {value!r}; expected {expected!r}")
     made_for = numbered(processor)
     if made_for is None:
-        raise BlobError(f"native blob: processor {processor}, expected {NUMBERS}")
+        raise BlobError(f"native blob: processor {processor}; expected {NUMBERS}")
     if digest != table_digest():
         raise BlobError("native blob: made from another instruction table, build it again")
     if not (enter < length and fill < length):

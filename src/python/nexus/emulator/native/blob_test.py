@@ -25,7 +25,7 @@ def test_a_blob_round_trips() -> None:
         (b"", "0 bytes"),
         (b"ELF!" + GOOD[4:], "magic"),
         (GOOD[:4] + b"\x09" + GOOD[5:], "format"),
-        (GOOD[:6] + b"\x09" + GOOD[7:], "processor 9, expected 1 .x86_64. or 2 .aarch64."),
+        (GOOD[:6] + b"\x09" + GOOD[7:], "processor 9; expected 1 .x86_64. or 2 .aarch64."),
         (GOOD[:8] + bytes([GOOD[8] ^ 1]) + GOOD[9:], "another instruction table"),
         (GOOD[:-1], "length"),
         (Blob(enter=8, fill=0, handlers=0, code=b"\xc3" * 8, processor=HOST).pack(), "outside"),

@@ -52,7 +52,7 @@ def add_processor(parser: argparse.ArgumentParser) -> None:
         "--processor",
         choices=NAMES,
         default=(host() or X86_64).name,
-        help="what the code is for; default: what this host has",
+        help="the processor of the code; default: that of this host",
     )
 
 

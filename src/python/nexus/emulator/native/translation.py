@@ -184,10 +184,10 @@ def _check(data: bytes, compiler: str) -> tuple[Processor, bytes]:
         ("compiler", made_by.rstrip(b"\0").decode("ascii", "replace"), compiler),
     ):
         if value != expected:
-            raise BlobError(f"translations: {name} {value!r}, expected {expected!r}")
+            raise BlobError(f"translations: {name} {value!r}; expected {expected!r}")
     made_for = numbered(processor)
     if made_for is None:
-        raise BlobError(f"translations: processor {processor}, expected {NUMBERS}")
+        raise BlobError(f"translations: processor {processor}; expected {NUMBERS}")
     if reason := refusal(made_for):
         raise BlobError(f"translations: {reason}")
     if digest != translator_digest():

@@ -226,7 +226,7 @@ GOOD = pack(
         (b"", "0 bytes"),
         (b"ELF!" + GOOD[4:], "magic"),
         (GOOD[:4] + b"\x09" + GOOD[5:], "format"),
-        (GOOD[:6] + b"\x09" + GOOD[7:], "processor 9, expected 1 .x86_64. or 2 .aarch64."),
+        (GOOD[:6] + b"\x09" + GOOD[7:], "processor 9; expected 1 .x86_64. or 2 .aarch64."),
         (GOOD[:8] + bytes([GOOD[8] ^ 1]) + GOOD[9:], "another version"),
         (GOOD[:41] + b"x" + GOOD[42:], "compiler"),
         (GOOD[:110] + bytes([GOOD[110] ^ 1]) + GOOD[111:], "checksum of the index"),

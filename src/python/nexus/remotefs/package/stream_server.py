@@ -147,7 +147,7 @@ class ServedRead:
         while offset < end:
             data = self._backend.read(file, offset, min(self._piece_bytes, end - offset))
             if not data:
-                raise BackendError(f"the file ended at {offset}, expected up to {end}")
+                raise BackendError(f"the file ended at {offset}; expected up to {end}")
             offset += len(data)
             yield data
 

@@ -44,7 +44,7 @@ class MemoryDevice:
     def __init__(self, content: bytes) -> None:
         """Take the content, which is whole sectors."""
         if len(content) % SECTOR_BYTES:
-            raise DeviceError(f"{len(content)} bytes, expected multiples of {SECTOR_BYTES}")
+            raise DeviceError(f"{len(content)} bytes; expected multiples of {SECTOR_BYTES}")
         self.content = bytearray(content)
 
     @property
@@ -59,7 +59,7 @@ class MemoryDevice:
 
     def write(self, sector: int, data: bytes) -> None:
         """Write whole sectors."""
-        said = f"a write of {len(data)} bytes, expected a multiple of {SECTOR_BYTES}"
+        said = f"a write of {len(data)} bytes; expected a multiple of {SECTOR_BYTES}"
         assert len(data) % SECTOR_BYTES == 0, said
         start = self._place(sector, len(data) // SECTOR_BYTES)
         self.content[start : start + len(data)] = data

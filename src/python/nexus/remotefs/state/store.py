@@ -355,6 +355,6 @@ def _encode_key(key: str) -> bytes:
     if not encoded:
         raise StateError(Status.INVALID_KEY, "empty key")
     if len(encoded) > KEY_BYTES_MAX:
-        text = f"{len(encoded)} bytes, expected 1..{KEY_BYTES_MAX}"
+        text = f"{len(encoded)} bytes; expected 1..{KEY_BYTES_MAX}"
         raise StateError(Status.KEY_TOO_LONG, text)
     return encoded

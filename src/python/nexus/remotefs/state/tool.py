@@ -56,7 +56,7 @@ class FileDevice:
         self._sectors = size // SECTOR_BYTES
         if size % SECTOR_BYTES or size == 0:
             os.close(self._file)
-            raise DeviceError(f"{path}: {size} bytes, expected multiples of {SECTOR_BYTES}")
+            raise DeviceError(f"{path}: {size} bytes; expected multiples of {SECTOR_BYTES}")
 
     def __enter__(self) -> Self:
         """Use the file."""
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     action = checking.add_mutually_exclusive_group()
     action.add_argument("--repair", action="store_true", help="clear what a cut left")
-    action.add_argument("--dry-run", action="store_true", help="only look; the default")
+    action.add_argument("--dry-run", action="store_true", help="change nothing; the default")
     listing.add_argument("--values", action="store_true", help="show the values, in hexadecimal")
     for command in (checking, listing, rewriting):
         command.add_argument("image", type=Path, metavar="IMAGE", help="a state disk image")

@@ -94,7 +94,7 @@ class StateClient:
     ) -> Listing:
         """List the first keys that begin with a prefix, behind `after`.  Raises StateError."""
         if not 1 <= limit <= LIST_MAX:
-            detail = f"a limit of {limit}, expected 1..{LIST_MAX}"
+            detail = f"a limit of {limit}; expected 1..{LIST_MAX}"
             raise StateError(Status.VALUE_TOO_LARGE, detail)
         keys = (await self._ask(Request(Op.LIST, prefix, limit=limit, after=after))).keys
         return Listing(keys, is_last_page(keys, limit))
