@@ -1,4 +1,4 @@
-//! The errors of system calls. `syscall.zig` turns each into a result, and its `switch` has them all.
+//! The errors of system calls. `syscall.zig` turns each into a result.
 
 /// What a call can answer besides a value. `Blocked` means: no answer, the task waits (or is gone)
 /// and repeats the call if it is ever woken.
