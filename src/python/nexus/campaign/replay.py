@@ -23,6 +23,7 @@ from nexus.campaign.recipe import Recipe, Reseed
 from nexus.campaign.run import Ran
 from nexus.campaign.scenario import RUN_MS_MAX
 from nexus.core.errors import NexusError, did_you_mean
+from nexus.entry.reading import read_bounded
 from nexus.harness.report.reading import ReadingError, hold_to_schema
 
 FORMAT: Final = "nexus-replay-1"
@@ -133,8 +134,7 @@ def read(path: Path) -> Replay:
         ReplayError: it is none; the line names the field and what is accepted.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(FILE_BYTES_MAX + 1)
+        content = read_bounded(path, FILE_BYTES_MAX)
     except OSError as exc:
         raise ReplayError(f"{path}: cannot be read: {exc.strerror}") from exc
     if len(content) > FILE_BYTES_MAX:

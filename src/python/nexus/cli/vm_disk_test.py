@@ -103,6 +103,13 @@ def test_one_disk_twice_in_one_machine_is_refused(tmp_path: Path, disk: Path) ->
     assert run_vm("--kernel", guest, "--drive", disk).returncode == 0
 
 
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_a_pipe_is_not_a_disk_and_is_not_waited_for(tmp_path: Path, *, is_read_only: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DriveError, match="is not a disk image; expected a regular file"):
+        FileDrive(tmp_path / "pipe", is_read_only=is_read_only)
+
+
 def test_a_disk_is_free_after_its_machine_and_after_a_refusal(tmp_path: Path, disk: Path) -> None:
     drive = FileDrive(disk, is_read_only=False)
     drive.write(512, b"x" * 512)

@@ -15,6 +15,7 @@ from nexus.emulator.board import AttachedDrive
 from nexus.emulator.io.drive import DriveError, FileDrive
 from nexus.emulator.loading import BootFiles
 from nexus.emulator.machine import MachineOptions
+from nexus.entry.reading import read_bounded
 
 if TYPE_CHECKING:
     from nexus.emulator.io.translation_cache import TranslationCache
@@ -138,8 +139,7 @@ def read(option: str, path: Path) -> bytes:
         UsageError: It cannot be read, or is far too large.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_FILE_BYTES_MAX + 1)
+        content = read_bounded(path, _FILE_BYTES_MAX)
     except OSError as error:
         raise UsageError(f"{option}: {path}: {error.strerror}") from error
     if len(content) > _FILE_BYTES_MAX:

@@ -159,7 +159,10 @@ def _run_plain(words: list[str], options: Options) -> Ending:
     with ExitStack() as stack:
         source: IO[bytes] | int = subprocess.DEVNULL
         if options.script is not None:
-            source = stack.enter_context(options.script.open("rb"))
+            # What `vm run` would type: all of a file, a pipe or a device, within the bounds.
+            source = stack.enter_context(tempfile.TemporaryFile())
+            source.write(read("--input", options.script))
+            source.seek(0)
         process, errors = stack.enter_context(_started(words, source, subprocess.PIPE))
         assert process.stdout is not None
         while data := process.stdout.read1(_READ_BYTES):  # type: ignore[attr-defined]  # Buffered.

@@ -63,7 +63,7 @@ def run(options: Options) -> Ending:
         from nexus.cli.vm_qemu import run_qemu
 
         return run_qemu(options)
-    from nexus.cli.vm_machine import gather
+    from nexus.cli.vm_machine import gather, read
     from nexus.emulator.elf import ImageError
     from nexus.emulator.elf_needs import describe_needs
 
@@ -75,7 +75,7 @@ def run(options: Options) -> Ending:
         option = "--bios" if options.boot.kernel is None else "--kernel"
         note = f"note: {option} {options.boot.first}: {needs}"
         sys.stderr.write(f"nexus vm run: {printable(note)}\n")
-    typed = b"" if options.script is None else _read_script(options.script)
+    typed = b"" if options.script is None else read("--input", options.script)
     lines = options.recording.read_lines()
     try:
         ending = _run_parts(options, parts, typed)
@@ -167,13 +167,6 @@ def tracing(options: Options, parts: Parts) -> Iterator[tuple[Observer | None, T
         observer, tracer = Observer(), Tracer(symbols.parse(parts.kernel), out.write)
         tracer.watch(observer, options.trace)
         yield observer, tracer
-
-
-def _read_script(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"--input: {path}: {error.strerror}") from error
 
 
 def _run_here(session: Session) -> Ending:

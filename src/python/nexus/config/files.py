@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import select
 import stat
 import tomllib
 from pathlib import Path
@@ -19,14 +18,13 @@ from nexus.config.keys import FileKey
 from nexus.config.layers import Layer, Origin, layer, render
 from nexus.config.lines import Location, find_lines
 from nexus.core.errors import did_you_mean
+from nexus.entry.reading import open_bounded, read_bounded, read_descriptor
 
 # Over twenty times the largest node or world file here; beyond it something else was named by
 # mistake.  It also bounds the time that one file takes, which is about a second for a file that is
 # nothing but mistakes.
 FILE_BYTES_MAX: Final = 1 << 17
 
-# How long a pipe may keep quiet, such as one that a shell makes for `<(command)`.
-PIPE_SECONDS_MAX: Final = 10.0
 _KEY_FILE_BYTES_MAX: Final = 66
 
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -61,7 +59,7 @@ _TOO_DEEP: Final = Problem("", "is nested too deeply")
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        content = _read_bytes(path)
+        content = read_bounded(path, FILE_BYTES_MAX)
         if len(content) > FILE_BYTES_MAX:
             raise ConfigError(str(path), [Problem("", f"larger than {FILE_BYTES_MAX} bytes")])
         text = content.decode("utf-8-sig")  # Some editors begin a file with a byte order mark.
@@ -81,35 +79,6 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except RecursionError:
         problem = _TOO_DEEP
     raise ConfigError(str(path), [problem])
-
-
-def _read_bytes(path: Path) -> bytes:
-    """Read what is in a file, a byte too much of one that is too large.
-
-    Raises:
-        OSError: it cannot be read, or is a pipe that keeps quiet.
-    """
-    # A pipe that nobody writes into would not be open before somebody does.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-        if not stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode):
-            os.set_blocking(stream.fileno(), True)
-            return stream.read(FILE_BYTES_MAX + 1)  # A device has no size to ask for first.
-        return _read_pipe(stream.fileno())
-
-
-def _read_pipe(descriptor: int) -> bytes:
-    content = b""
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    while len(content) <= FILE_BYTES_MAX:
-        if not waiting.poll(1000 * PIPE_SECONDS_MAX):
-            text = f"nothing came out of this pipe for {PIPE_SECONDS_MAX:g} s"
-            raise TimeoutError(errno.ETIMEDOUT, text)
-        chunk = os.read(descriptor, FILE_BYTES_MAX + 1 - len(content))
-        if not chunk:
-            break
-        content += chunk
-    return content
 
 
 def _find_long_integer(text: str) -> Problem | None:
@@ -152,10 +121,14 @@ def read_key(origin: Origin, key: FileKey) -> None:
     """
     path = origin.folder / key.file
     try:
-        with path.open("rb") as stream:
+        descriptor = open_bounded(path)
+        try:
             # Asked of the open file, so that what is checked is what is read.
-            mode = os.fstat(stream.fileno()).st_mode
-            content = stream.read(_KEY_FILE_BYTES_MAX) if stat.S_ISREG(mode) else b""
+            mode = os.fstat(descriptor).st_mode
+            is_file = stat.S_ISREG(mode)
+            content = read_descriptor(descriptor, _KEY_FILE_BYTES_MAX) if is_file else b""
+        finally:
+            os.close(descriptor)
     except OSError as exc:
         text = f"cannot read {show(key.file)}: {exc.strerror}"
         problem = Problem(origin.field, text, line=origin.line)

@@ -14,6 +14,7 @@ from nexus.config.config_cases import NODE_A, load_world, write_node
 from nexus.config.error import ConfigError
 from nexus.config.keys import derive_test_secret
 from nexus.config.load import load_any, load_node
+from nexus.entry import reading
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, content: bytes, sai
 def test_a_pipe_that_keeps_quiet_is_refused_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "PIPE_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(reading, "QUIET_SECONDS_MAX", 0.01)
     path = tmp_path / "pipe"
     os.mkfifo(path)
     said = "pipe: cannot read: nothing came out of this pipe for 0.01 s"
@@ -126,6 +127,12 @@ def test_a_bad_key_file_is_refused_without_showing_it(
         load_node(write_key(tmp_path, content, mode))
     assert SECRET[:16] not in str(caught.value)
     assert "dsoftbus.static_key.file" in str(caught.value)
+
+
+def test_a_pipe_instead_of_a_key_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "node.key", 0o600)
+    with pytest.raises(ConfigError, match="64 hexadecimal digits"):
+        load_node(write_node(tmp_path, KEY_IN_FILE))
 
 
 @pytest.mark.parametrize(

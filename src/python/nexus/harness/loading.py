@@ -22,6 +22,7 @@ from nexus.core.text import printable
 from nexus.emulator import payload
 from nexus.emulator.elf import ImageError
 from nexus.emulator.isa.cpu import RV64GC, CpuError, parse_cpu
+from nexus.entry.reading import read_bounded
 from nexus.harness.arguments import Options
 from nexus.harness.phase import GUEST_PHASES, Phase
 from nexus.harness.plan import (
@@ -306,8 +307,7 @@ def _read_image(name: str, path: Path, *, has_firmware: bool) -> bytes:
 
 def _read(option: str, path: Path, bytes_max: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(bytes_max + 1)
+        content = read_bounded(path, bytes_max)
     except OSError as exc:
         raise PlanError(f"{option}: cannot read {path}: {exc.strerror}") from exc
     if not content:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
+from nexus.entry.reading import read_bounded
 from nexus.image.error import ImageError
 from nexus.image.package_image import IMAGE_BYTES_MAX, PackageImage, read_image
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """Read a regular file of at most so many bytes.
+    """Read a file of at most so many bytes.
 
     Raises:
         ImageError: it is missing, too long or no file.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ImageError(f"{path}: is not a file")
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
+        content = read_bounded(path, limit)
+    except IsADirectoryError as exc:
+        raise ImageError(f"{path}: is not a file") from exc
     except OSError as exc:
         raise ImageError(f"{path}: cannot read: {exc.strerror}") from exc
     if len(content) > limit:

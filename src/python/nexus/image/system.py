@@ -11,12 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
+from nexus.entry.reading import read_bounded
 from nexus.image import bootfs, elf
 from nexus.image.error import ImageError
+
+# What a machine boots of at most; a larger file was named by mistake.
+_FILE_BYTES_MAX: Final = 64 << 20
 
 
 def build_system(kernel: bytes, services: Sequence[tuple[str, bytes]]) -> bytes:
@@ -54,9 +59,12 @@ def _read_service(text: str) -> tuple[str, bytes]:
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        return path.read_bytes()
+        content = read_bounded(path, _FILE_BYTES_MAX)
     except OSError as exc:
         raise ImageError(f"{what}: cannot read {path}: {exc.strerror}") from exc
+    if len(content) > _FILE_BYTES_MAX:
+        raise ImageError(f"{what}: {path}: larger than {_FILE_BYTES_MAX} bytes")
+    return content
 
 
 def _write(path: Path, image: bytes) -> None:

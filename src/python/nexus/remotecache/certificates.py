@@ -12,7 +12,11 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 
+from nexus.entry.reading import read_bounded
 from nexus.remotecache.credentials import ServerFiles
+
+# Certificates of a whole company are a few hundred kilobytes.
+_FILE_BYTES_MAX: Final = 1 << 20
 
 # Our own certificate is signed anew if it ends within this time.
 RENEWAL: Final = timedelta(days=7)
@@ -73,7 +77,7 @@ def check_key(leaf: x509.Certificate, files: ServerFiles) -> None:
         CertificateError: it is another's, or cannot be read without a password.
     """
     try:
-        key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+        key = serialization.load_pem_private_key(read_bounded(files.key, _FILE_BYTES_MAX), None)
     except (OSError, ValueError, TypeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "is not a PEM key without password"
         raise CertificateError(f"{files.key}: {reason}") from exc
@@ -89,7 +93,7 @@ def load_all(path: Path) -> list[x509.Certificate]:
         CertificateError: there is none.
     """
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
+        return x509.load_pem_x509_certificates(read_bounded(path, _FILE_BYTES_MAX))
     except OSError as exc:
         raise CertificateError(f"{path}: {exc.strerror}") from exc
     except ValueError as exc:

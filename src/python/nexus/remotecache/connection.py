@@ -13,8 +13,12 @@ from typing import Any, Final
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 
 from nexus.core.errors import UsageError
+from nexus.entry.reading import read_bounded
 from nexus.remotecache.certificates import is_host
 from nexus.remotecache.processes import ServerError, SettingError
+
+# Certificates of a whole company are a few hundred kilobytes.
+FILE_BYTES_MAX: Final = 1 << 20
 
 # For an answer of a machine that is there.
 CONNECT_SECONDS_MAX: Final = 10.0
@@ -57,9 +61,11 @@ class Remote:
         """A channel; it connects when it is used, and again when it was lost."""
         if self.insecure:
             return grpc.insecure_channel(self.address, options=KEEPALIVE)
-        trusted = self.authority.read_bytes() if self.authority else None
+        trusted = read_bounded(self.authority, FILE_BYTES_MAX) if self.authority else None
         certificate, key = (
-            (path.read_bytes() for path in self.identity) if self.identity else (None, None)
+            (read_bounded(path, FILE_BYTES_MAX) for path in self.identity)
+            if self.identity
+            else (None, None)
         )
         shown = grpc.ssl_channel_credentials(trusted, key, certificate)
         return grpc.secure_channel(self.address, shown, options=KEEPALIVE)
@@ -78,7 +84,7 @@ def read_token(path: Path) -> str:
         SettingError: there is none.
     """
     try:
-        text = path.read_text(encoding="ascii").strip()
+        text = read_bounded(path, FILE_BYTES_MAX)[:FILE_BYTES_MAX].decode("ascii").strip()
     except OSError as exc:
         raise SettingError(f"--token: {path}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:

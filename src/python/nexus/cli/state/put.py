@@ -12,6 +12,7 @@ from typing import Final
 from nexus.cli.state.program import Answer, run, state_command_line
 from nexus.core.errors import UsageError
 from nexus.entry.program import run_program
+from nexus.entry.reading import read_bounded, read_descriptor
 from nexus.remotefs.state.acl import TRANSFER_BYTES_MAX
 from nexus.remotefs.state.io.client import StateClient
 
@@ -45,14 +46,23 @@ def _read(options: Namespace) -> bytes:
     if options.file is None:
         return os.fsencode(options.value)
     if options.file == STANDARD_INPUT:
-        value = sys.stdin.buffer.read(TRANSFER_BYTES_MAX + 1)
+        value = _read_input()
     else:
-        with Path(options.file).open("rb") as file:
-            value = file.read(TRANSFER_BYTES_MAX + 1)
+        value = read_bounded(Path(options.file), TRANSFER_BYTES_MAX)
     if not 1 <= len(value) <= TRANSFER_BYTES_MAX:
         size = f"more than {TRANSFER_BYTES_MAX}" if value else "0"
         raise UsageError(f"{options.file}: {size} bytes; expected 1..{TRANSFER_BYTES_MAX}")
     return value
+
+
+def _read_input() -> bytes:
+    """Whoever types a value takes as long as it takes; a pipe does not."""
+    if sys.stdin.isatty():
+        return sys.stdin.buffer.read(TRANSFER_BYTES_MAX + 1)
+    try:
+        return read_descriptor(sys.stdin.fileno(), TRANSFER_BYTES_MAX)
+    except OSError as exc:
+        raise UsageError(f"{STANDARD_INPUT}: {exc.strerror}") from exc
 
 
 if __name__ == "__main__":

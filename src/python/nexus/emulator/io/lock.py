@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import struct
 from typing import Final
 
@@ -53,11 +54,16 @@ def open_locked(path: os.PathLike[str], *, is_writable: bool, for_qemu: bool = F
     """Open an image and lock it; return the descriptor.
 
     Raises:
-        LockError: It cannot be locked.
+        LockError: It cannot be locked, or could not be a disk at all.
         OSError: It cannot be opened.
     """
-    descriptor = os.open(path, (os.O_RDWR if is_writable else os.O_RDONLY) | os.O_CLOEXEC)
+    # Not blocking: a pipe by this name would otherwise hold us until somebody writes into it.
+    flags = (os.O_RDWR if is_writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(path, flags)
     try:
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            raise LockError("is not a disk image; expected a regular file")
         lock_image(descriptor, is_writable=is_writable, for_qemu=for_qemu)
     except BaseException:
         os.close(descriptor)

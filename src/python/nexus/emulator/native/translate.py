@@ -28,9 +28,13 @@ from nexus.emulator.native.target import parse, target_machine
 from nexus.emulator.native.translation import Entry, Page, key_of, pack
 from nexus.emulator.reference.state import SINK
 from nexus.entry.program import run_program
+from nexus.entry.reading import read_bounded
 
 # As everywhere: what was asked for cannot be done.
 EXIT_CONFIG: Final = 20
+
+# What a machine boots of at most.
+_IMAGE_BYTES_MAX: Final = 64 << 20
 
 _MAGIC: Final = b"\x7fELF\x02\x01\x01"
 _SEGMENT: Final = struct.Struct("<IIQQQQQQ")
@@ -141,6 +145,17 @@ def translate(images: Sequence[bytes], processor: Processor, processes: int = 1)
     return pack(dict(zip(pieces, pages, strict=True)), compiler(), processor)
 
 
+def _read(parser: argparse.ArgumentParser, path: Path) -> bytes:
+    try:
+        content = read_bounded(path, _IMAGE_BYTES_MAX)
+    except OSError as error:
+        parser.exit(EXIT_CONFIG, f"translate: --elf {path}: {error.strerror}\n")
+    if len(content) > _IMAGE_BYTES_MAX:
+        said = f"larger than {_IMAGE_BYTES_MAX} bytes; expected a guest's image"
+        parser.exit(EXIT_CONFIG, f"translate: --elf {path}: {said}\n")
+    return content
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program."""
     parser = argparse.ArgumentParser(description="Translate the code of guest images.")
@@ -149,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     add_processor(parser)
     options = parser.parse_args(argv)
-    images = [path.read_bytes() for path in options.elf]
+    images = [_read(parser, path) for path in options.elf]
     for path, image in zip(options.elf, images, strict=True):
         if not any(pages_of(image)):
             parser.exit(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nexus.core.errors import NexusError
 from nexus.core.text import show
+from nexus.entry.reading import read_bounded
 from nexus.harness.report.capture import CaptureError, Frame, read_capture
 from nexus.harness.report.event import Event, TimelineError, parse
 from nexus.harness.report.keys import KeyLogError, SessionKeys
@@ -33,8 +34,7 @@ class ReadingError(NexusError):
 def read_bytes(path: Path) -> bytes:
     """Read a whole file within the bound."""
     try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
+        data = read_bounded(path, FILE_BYTES_MAX)
     except OSError as exc:
         raise ReadingError(f"cannot read {show(str(path))}: {exc.strerror}") from exc
     if len(data) > FILE_BYTES_MAX:

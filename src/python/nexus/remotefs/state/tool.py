@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -42,17 +43,26 @@ class FileDevice:
     def __init__(self, path: Path, *, is_writable: bool) -> None:
         """Open the file."""
         try:
-            self._file = os.open(path, os.O_RDWR if is_writable else os.O_RDONLY)
+            # Not blocking: a pipe by this name would hold us until somebody writes into it.
+            flags = (os.O_RDWR if is_writable else os.O_RDONLY) | os.O_NONBLOCK | os.O_CLOEXEC
+            self._file = os.open(path, flags)
         except OSError as exc:
             raise DeviceError(f"cannot open {path}: {exc.strerror}") from exc
+        mode = os.fstat(self._file).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            os.close(self._file)
+            raise DeviceError(f"{path} is not a disk image; expected a regular file")
         try:
             # A store has one owner: a second writer would append over the first one's records.
-            mode = fcntl.LOCK_EX if is_writable else fcntl.LOCK_SH
-            fcntl.flock(self._file, mode | fcntl.LOCK_NB)
+            lock = fcntl.LOCK_EX if is_writable else fcntl.LOCK_SH
+            fcntl.flock(self._file, lock | fcntl.LOCK_NB)
         except OSError as exc:
             os.close(self._file)
             raise DeviceError(f"{path}: in use by another program") from exc
-        size = os.lseek(self._file, 0, os.SEEK_END)
+        try:
+            size = os.lseek(self._file, 0, os.SEEK_END)
+        except OSError:  # A file of the kernel that has no size, such as those of /proc.
+            size = 0
         self._sectors = size // SECTOR_BYTES
         if size % SECTOR_BYTES or size == 0:
             os.close(self._file)

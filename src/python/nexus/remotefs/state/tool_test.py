@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,17 @@ def test_mistakes_are_one_line(image: Path, capsys: pytest.CaptureFixture[str]) 
         message = capsys.readouterr().err
         assert message.startswith("error: ")
         assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["fsck", "dump", "compact"])
+def test_what_is_not_a_disk_image_is_said_to_be_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Nobody writes into the pipe: to wait for somebody would be for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    assert main([command, str(tmp_path / "pipe")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}/pipe is not a disk image; expected a regular file\n"
+    )
+    assert main([command, "/proc/self/stat"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
