@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import pytest
 
 from nexus.cli.vm_arguments import parse
 from nexus.core.errors import UsageError
+from nexus.emulator.native import processor as native_processor
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from nexus.core.errors import UsageError
 def test_the_fastest_engine_that_can_do_it_runs(
     given: tuple[str, ...], processor: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: processor)
+    monkeypatch.setattr(native_processor, "machine_name", lambda: processor)
     assert parse(["--kernel", "k.elf", *given]).engine == engine
 
 

@@ -22,7 +22,7 @@ from nexus.cli.vm_session import (
 from nexus.core.commandline import EXIT_CONFIG
 from nexus.core.errors import NexusError, UsageError
 from nexus.core.text import printable
-from nexus.entry.program import run_program
+from nexus.entry.program import end_at_once, run_program
 from nexus.harness.engine import EngineUnavailableError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ending = Ending(EXIT_HOST, f"the host failed: {error}")
     except KeyboardInterrupt:
         ending = Ending(EXIT_INTERRUPTED, "interrupted")
+    end_at_once()
     if ending.message is not None:
         sys.stderr.write(f"nexus vm run: {printable(ending.message)}\n")
     for line in ending.details:

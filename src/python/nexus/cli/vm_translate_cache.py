@@ -7,16 +7,13 @@ that folder was made: `auto` then uses what it finds there.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import subprocess
 import sys
-from dataclasses import dataclass, field
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
 from nexus.core.errors import UsageError
+from nexus.core.record import dataclass, field
 from nexus.emulator.io.translation_cache import TranslationCache
 from nexus.emulator.native.blob import BlobError, unpack
 from nexus.entry.beside import find_beside
@@ -46,6 +43,8 @@ def find_translator() -> Translator | None:
     packaged = find_beside(_WITH_LLVM)
     if packaged is not None:
         return Translator((sys.executable, str(packaged)), {"PEX_MODULE": _PROGRAM})
+    from importlib.machinery import PathFinder
+
     packaged = find_beside(_WITHOUT_LLVM)
     folders = _folders_of_packages()
     if packaged is not None and PathFinder.find_spec(_LLVM, folders) is not None:
@@ -55,8 +54,10 @@ def find_translator() -> Translator | None:
 
 
 def _is_importable(name: str) -> bool:
+    from importlib.util import find_spec
+
     try:
-        return importlib.util.find_spec(name) is not None
+        return find_spec(name) is not None
     except ModuleNotFoundError:  # Of a package that is not there either.
         return False
 
@@ -120,6 +121,8 @@ def start_translator(cache: TranslationCache, *, is_asked: bool) -> None:
         return
     if work is None:
         return
+    import subprocess  # With threads, selectors and signals: only a run that was long needs it.
+
     try:
         subprocess.Popen(
             [*translator.command, str(work)],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from nexus.core.record import dataclass
 
@@ -67,7 +67,8 @@ class Image:
     segments: tuple[Segment, ...]
 
 
-class ProgramHeader(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ProgramHeader:
     """A segment as the file describes it, in the order of its fields there."""
 
     kind: int

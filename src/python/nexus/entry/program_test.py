@@ -176,6 +176,20 @@ def test_however_a_main_ends(body: str, code: int, said: bytes) -> None:
     assert done.stderr.count(b"\n") == bool(said)
 
 
+@pytest.mark.parametrize(
+    ("code", "shell", "ended"), [(0, "", 0), (10, "", 10), (0, ">/dev/full", 21)]
+)
+def test_a_program_that_ends_at_once_loses_no_text(code: int, shell: str, ended: int) -> None:
+    body = (
+        "import atexit; from nexus.entry.program import end_at_once; end_at_once();"
+        " atexit.register(print, 'late'); print('said'); sys.stderr.write('reported\\n');"
+        f" return {code}"
+    )
+    done = run(body, shell)
+    assert (done.returncode, done.stdout) == (ended, b"" if shell else b"said\n")
+    assert done.stderr.startswith(b"reported\n")
+
+
 def test_a_defect_shows_its_traceback_if_asked_to() -> None:
     done = run("raise KeyError('seven')", environment={TRACEBACK: "1"})
     assert b"Traceback" in done.stderr

@@ -12,12 +12,10 @@ goes when there is too much.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -35,16 +33,18 @@ FOLDER_BYTES_MAX: Final = 256 << 20
 # How many pages are watched: a guest that writes code anew all the time must not grow the host.
 _WATCHED_MAX: Final = 1024
 # NAME/KK/KEY, as `path_of` makes it, perhaps with the number of the process that is writing it.
-_PAGE_FILE: Final = re.compile(r"[0-9a-f]{16}/([0-9a-f]{2})/\1[0-9a-f]{30}(\.[0-9]+)?")
+_PAGE_FILE: Final = r"[0-9a-f]{16}/([0-9a-f]{2})/\1[0-9a-f]{30}(\.[0-9]+)?"
 
 Piece = tuple[bytes, int]  # A page and the offset of an instruction that was executed.
 
 
 def name_for(compiler: str) -> str:
     """The folder of translations that this version and this compiler make for this processor."""
+    from hashlib import sha256  # Loads OpenSSL: 2 ms.
+
     processor = host()
     depends = f"{compiler} {processor.name if processor else ''}"
-    return hashlib.sha256(translator_digest() + depends.encode()).hexdigest()[:16]
+    return sha256(translator_digest() + depends.encode()).hexdigest()[:16]
 
 
 def path_of(folder: Path, content: bytes) -> Path:
@@ -58,7 +58,7 @@ class TranslationCache:
 
     def __init__(self, folder: Path, compiler: str) -> None:
         """Use a folder, which need not exist yet."""
-        self.folder = folder / name_for(compiler)
+        self._above = folder
         self._compiler = compiler
         self._files: list[Translations] = []  # Machines run what is mapped by them.
         self._translated: set[bytes] = set()  # Keys of pages; only asked for, never listed.
@@ -66,9 +66,16 @@ class TranslationCache:
         self._samples: Counter[bytes] = Counter()
         self._offsets: dict[bytes, int] = {}
 
+    @cached_property
+    def folder(self) -> Path:
+        """Where the translations of this version are."""
+        return self._above / name_for(self._compiler)
+
     def find(self, content: bytes) -> Sequence[Found]:
         """The translation of a page; nothing if there is none, or it is damaged."""
         found: Sequence[Found] = ()
+        if not self._above.is_dir():
+            return found  # Nothing was ever translated here, so that nothing need be hashed.
         with contextlib.suppress(OSError, BlobError):
             path = path_of(self.folder, content)
             file = Translations(path.read_bytes(), self._compiler)
@@ -100,6 +107,8 @@ class TranslationCache:
         Raises:
             OSError: The folder cannot be written.
         """
+        import tempfile
+
         pieces = self.missing()
         if not pieces:
             return None
@@ -127,9 +136,11 @@ def trim(folder: Path, bytes_max: int = FOLDER_BYTES_MAX) -> None:
     Those of other versions count too: nobody else removes them.  Files of any other name are not
     ours: a user may have named a folder that holds more than translations.
     """
+    import re
+
     found = []
     for path in folder.glob("*/*/*"):
-        if not _PAGE_FILE.fullmatch(path.relative_to(folder).as_posix()):
+        if not re.fullmatch(_PAGE_FILE, path.relative_to(folder).as_posix()):
             continue
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()

@@ -11,7 +11,7 @@ import struct
 from typing import Final
 
 from nexus.core.record import dataclass
-from nexus.emulator.native.layout import table_digest
+from nexus.emulator.native.layout import MADE_FROM
 from nexus.emulator.native.processor import PROCESSORS, Processor, numbered
 
 MAGIC: Final = b"NXNI"
@@ -43,7 +43,7 @@ class Blob:
             MAGIC,
             FORMAT,
             self.processor.number,
-            table_digest(),
+            MADE_FROM,
             self.compiler.encode(),
             self.enter,
             self.fill,
@@ -73,7 +73,7 @@ def unpack(data: bytes) -> Blob:
     made_for = numbered(processor)
     if made_for is None:
         raise BlobError(f"native blob: processor {processor}; expected {NUMBERS}")
-    if digest != table_digest():
+    if digest != MADE_FROM:
         raise BlobError("native blob: made from another instruction table, build it again")
     if not (enter < length and fill < length):
         raise BlobError(f"native blob: entries {enter}, {fill} outside its {length} bytes")

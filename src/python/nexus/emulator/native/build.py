@@ -18,12 +18,18 @@ from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.flatten import flatten
 from nexus.emulator.native.module import module_text
 from nexus.emulator.native.processor import NAMES, X86_64, Processor, host, named
+from nexus.emulator.native.table import check_digest
 from nexus.emulator.native.target import parse, target_machine
 from nexus.entry.program import run_program
 
 
 def compile_object(text: str, processor: Processor) -> bytes:
-    """Compile IR text to a relocatable object."""
+    """Compile IR text to a relocatable object.
+
+    Raises:
+        StaleDigestError: Products would say that they are made from other sources.
+    """
+    check_digest()
     machine = target_machine(processor, 2)
     module = parse(text, processor)
     module.verify()

@@ -7,17 +7,14 @@ executes that one instruction, and generated code goes on after it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.emulator.bus import Bus
-from nexus.emulator.device.fw_cfg import FwCfg
-from nexus.emulator.device.plic import WORDS as PLIC_WORDS
-from nexus.emulator.device.plic import Plic
-from nexus.emulator.device.uart import Uart
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu
 from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, Ram
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob import unpack
+from nexus.emulator.native.devices import DeviceHart
 from nexus.emulator.native.mapping import (
     Code,
     Pool,
@@ -26,19 +23,21 @@ from nexus.emulator.native.mapping import (
     has_fused_unit,
     state_words,
 )
-from nexus.emulator.native.translation import Found, TranslationSource, load_translations
 from nexus.emulator.reference import state as s
 from nexus.emulator.reference.chain import is_watched
-from nexus.emulator.reference.hart import Hart
 from nexus.emulator.reference.mmu import FETCH, MARK_CODE
 from nexus.emulator.reference.pmp import Entry
 from nexus.emulator.reference.trap import TrapError
 
+if TYPE_CHECKING:
+    from nexus.emulator.native.translation import Found, TranslationSource
+
 _ALL_KINDS: Final = int.from_bytes(bytes([0xFF ^ layout.COVERED]) * layout.PAGE_SLOTS, "little")
+_ACCESSES: Final = (layout.Exit.LOAD, layout.Exit.STORE)
 _KEY_WORDS: Final = range(layout.KEYS, layout.KEYS + 2 * layout.BANK_COUNT, 2)
 
 
-class NativeHart(Hart):
+class NativeHart(DeviceHart):
     """A hart that runs mostly in generated code."""
 
     def __init__(
@@ -59,6 +58,8 @@ class NativeHart(Hart):
         self._code = Code(unpacked)
         self._translations: TranslationSource | None = None
         if isinstance(translations, bytes):
+            from nexus.emulator.native.translation import load_translations
+
             self._translations = load_translations(translations, unpacked.compiler)
         elif translations is not None:
             self._translations = translations
@@ -77,7 +78,6 @@ class NativeHart(Hart):
         # What was translated of a page.
         self._regions: dict[int, list[Found]] = {}
         self._known_entries: tuple[Entry, ...] | None = None
-        self._uart: Uart | None = None
         self._uart_output = bytearray(layout.UART_OUTPUT_BYTES)
         self.state[layout.UART_OUTPUT] = address_of(self._uart_output)
         self.mmu.on_change = self._drop_caches
@@ -97,27 +97,6 @@ class NativeHart(Hart):
             (layout.BANKS, self._banks.start),
         ):
             self.state[word] = value
-
-    def have_company(self) -> None:
-        """Leave the registers of interrupts to Python: they are not all of the running hart."""
-        self.state[layout.ALONE] = 0
-
-    def share_uart(self, uart: Uart) -> None:
-        """Let generated code read the line status and transmit; nobody else runs meanwhile."""
-        self._uart = uart
-
-    def share_plic(self, plic: Plic) -> None:
-        """Let generated code serve the interrupt controller."""
-        plic.share(self._words.view[layout.PLIC : layout.PLIC + PLIC_WORDS])
-
-    def share_files(self, files: FwCfg) -> None:
-        """Let generated code read the selected item."""
-        files.share(self._words.view[layout.FILE_POSITION : layout.FILE_BYTES], self._select_file)
-
-    def _select_file(self, item: bytes) -> None:
-        self._file = bytearray(item + b"\0")  # Never empty, so that it has an address.
-        self.state[layout.FILE_HOST] = address_of(self._file)
-        self.state[layout.FILE_BYTES] = len(item)
 
     def load(self, address: int, size: int) -> int:
         """Load without caches of our own: generated code has them."""
@@ -155,6 +134,8 @@ class NativeHart(Hart):
         reason = state[layout.WHY]
         if reason == layout.Exit.SLOW and self._left:
             self._step()
+        elif reason in _ACCESSES and self._left:
+            self._access(is_store=reason == layout.Exit.STORE)
         elif reason == layout.Exit.BUDGET:
             if self._translations is not None:
                 self._sample(self._translations)

@@ -78,6 +78,10 @@ class ObservedNativeHart(ObservingHart, NativeHart):
         if not self._stops_here():
             super()._step()
 
+    def _access(self, *, is_store: bool) -> None:
+        """Have it reported as any other instruction that Python executes."""
+        self._step()
+
     def _execute(self, pc: int) -> int:
         observer = self.observer
         if observer.on_instruction is None:

@@ -7,10 +7,13 @@ processor is refused by name.
 from __future__ import annotations
 
 import os
-from typing import Final, NamedTuple
+from typing import Final
+
+from nexus.core.record import dataclass
 
 
-class Processor(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Processor:
     """A processor that can be a host."""
 
     name: str  # As Linux gives it, and as programs take it.

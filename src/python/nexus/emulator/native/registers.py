@@ -17,11 +17,11 @@ def load_device():
     physical = state[PHYSICAL]
     length = state[ACCESS_LAST] - state[ACCESS] + 1
     if physical & (length - 1):
-        become(slow)
+        become(ask_to_load)
     if physical == UART_BASE + UART_REGISTER_LSR and length == 1:
         state[RESULT] = state[UART_STATUS]
         if state[UART_STATUS] & UART_REGISTER_LSR_OE:
-            become(slow)  # Reading it clears that.
+            become(ask_to_load)  # Reading it clears that.
         become(finish_load)
     if physical - CLINT_BASE < 0x10000:
         become(load_clint)
@@ -34,23 +34,23 @@ def load_device():
             state[RESULT] = 0
             become(finish_load)
         if place + length > state[FILE_BYTES]:
-            become(slow)
+            become(ask_to_load)
         state[FILE_POSITION] = place + length
         state[RESULT] = get(state[FILE_HOST] + place, length)
         become(finish_load)
-    become(slow)
+    become(ask_to_load)
 
 def store_device():
     # A store that goes to PHYSICAL.
     physical = state[PHYSICAL]
     length = state[ACCESS_LAST] - state[ACCESS] + 1
     if physical & (length - 1):
-        become(slow)
+        become(ask_to_store)
     value = state[u8[slot + SLOT_RS2]]
     if physical == UART_BASE + UART_REGISTER_RBR_THR and length == 1:
         count = state[UART_COUNT]
         if count >= state[UART_ROOM]:
-            become(slow)
+            become(ask_to_store)
         u8[state[UART_OUTPUT] + count] = value
         state[UART_COUNT] = count + 1
         become(finish)
@@ -61,13 +61,13 @@ def store_device():
         state[PC] = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
         left -= 1
         become(attend)
-    become(slow)
+    become(ask_to_store)
 
 def load_clint():
     offset = state[PHYSICAL] - CLINT_BASE
     length = state[ACCESS_LAST] - state[ACCESS] + 1
     if length < 4 or (state[ALONE] == 0 and offset & ~7 != 0xbff8):
-        become(slow)
+        become(ask_to_load)
     if offset == 0 and length == 4:
         state[RESULT] = state[MIP_LINE] >> 3 & 1
         become(finish_load)
@@ -78,14 +78,14 @@ def load_clint():
     if offset & ~7 == 0xbff8:
         state[RESULT] = cut(clock(left) >> shift, length)
         become(finish_load)
-    become(slow)
+    become(ask_to_load)
 
 def store_clint():
     offset = state[PHYSICAL] - CLINT_BASE
     length = state[ACCESS_LAST] - state[ACCESS] + 1
     value = state[u8[slot + SLOT_RS2]]
     if length < 4 or state[ALONE] == 0:
-        become(slow)
+        become(ask_to_store)
     next_pc = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
     if offset == 0 and length == 4:
         state[MIP_LINE] = state[MIP_LINE] & ~8 | (value & 1) << 3
@@ -100,7 +100,22 @@ def store_clint():
         left = timers(left)
         state[PC] = next_pc
         become(attend)
-    become(slow)
+    become(ask_to_store)
+
+def ask_to_load():
+    # Python does the access, which it need not decode.
+    state[RESULT] = u8[slot + SLOT_RD]
+    state[PC] = pc()
+    state[LEFT] = left
+    state[WHY] = EXIT_LOAD
+    leave()
+
+def ask_to_store():
+    state[RESULT] = state[u8[slot + SLOT_RS2]]
+    state[PC] = pc()
+    state[LEFT] = left
+    state[WHY] = EXIT_STORE
+    leave()
 """
 
 _ROUTINES: Final = """

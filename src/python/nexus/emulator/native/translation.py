@@ -16,14 +16,13 @@ executes a small part of an image.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from nexus.emulator.native.blob import NUMBERS, BlobError
-from nexus.emulator.native.layout import table_digest
+from nexus.emulator.native.layout import MADE_FROM
 from nexus.emulator.native.mapping import Executable
 from nexus.emulator.native.processor import Processor, numbered, refusal
 
@@ -64,12 +63,20 @@ class Page(NamedTuple):
 
 def key_of(content: bytes) -> bytes:
     """What a page's translation is found by."""
-    return hashlib.blake2b(content, digest_size=_KEY_BYTES).digest()
+    from hashlib import blake2b  # Loads OpenSSL: 2 ms, here and below.
+
+    return blake2b(content, digest_size=_KEY_BYTES).digest()
 
 
 def translator_digest() -> bytes:
     """Identifies everything that a translation depends on besides the page and the compiler."""
-    return hashlib.sha256(table_digest() + bytes([TRANSLATOR_VERSION])).digest()
+    return _sha256(MADE_FROM + bytes([TRANSLATOR_VERSION]))
+
+
+def _sha256(content: bytes) -> bytes:
+    from hashlib import sha256
+
+    return sha256(content).digest()
 
 
 def _pack_entry(entry: Entry) -> bytes:
@@ -104,7 +111,7 @@ def pack(pages: Mapping[bytes, Page], compiler: str, processor: Processor) -> by
         translator_digest(),
         compiler.encode(),
         len(pages),
-        hashlib.sha256(index).digest(),
+        _sha256(bytes(index)),
     )
     return header + bytes(index + body)
 
@@ -193,7 +200,7 @@ def _check(data: bytes, compiler: str) -> tuple[Processor, bytes]:
     if digest != translator_digest():
         raise BlobError("translations: made by another version, translate again")
     index = data[_HEADER.size : _HEADER.size + pages * _PAGE.size]
-    if hashlib.sha256(index).digest() != checksum:
+    if _sha256(index) != checksum:
         raise BlobError("translations: damaged, the checksum of the index is wrong")
     return made_for, index
 
