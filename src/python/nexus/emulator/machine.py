@@ -57,11 +57,10 @@ class Machine:
         load(self._ram, boot)
         bus = Bus()
         self._hart = hart_of(options, self._ram, bus, boot.start)
-        if options.stops_when_stuck:
-            self.stop_when_stuck()
         for number, value in reset.registers(boot.tree, boot.start).items():
             self._hart.state[number] = value
         self._turns = Turns(self._hart, options.harts) if options.harts > 1 else None
+        self._hart.stops_when_stuck = options.stops_when_stuck
         self._devices = attach_devices(
             bus,
             self._hart,
@@ -215,9 +214,8 @@ class Machine:
         return self._hart if self._turns is None else self._turns.core(number)
 
     def stop_when_stuck(self, is_wanted: bool = True) -> None:
-        """From now on a loop of traps ends the run, if there is one hart to be caught in it."""
-        # A hart that gets nowhere does not keep the others from it.
-        self._hart.stops_when_stuck = is_wanted and self._options.harts == 1
+        """From now on a loop of traps ends the run, unless another hart has something to do."""
+        self._hart.stops_when_stuck = is_wanted
 
     @property
     def ram(self) -> Ram:

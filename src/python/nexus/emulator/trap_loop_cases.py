@@ -247,3 +247,67 @@ FREE: Final = {
         tick: li a0, 0
         {EXIT}""",
 }
+
+# On two harts, of which at least one is stuck, and nobody is left to change that.
+_SECOND: Final = "csrr t0, mhartid\nbnez t0, second\n"
+STUCK_TOGETHER: Final = {
+    "both-before-mtvec": "sd zero, 0(zero)",
+    "the-first-while-the-second-waits": f"{_SECOND} sd zero, 0(zero)\nsecond: wfi\nj second",
+    "the-second-while-the-first-waits": f"{_SECOND} first: wfi\nj first\nsecond: sd zero, 0(zero)",
+    "the-first-while-the-second-waits-for-it": f"""{_SECOND}
+        .word 0
+        second: li t0, 8
+        csrw mie, t0
+        asleep: wfi
+        j asleep""",
+    "the-second-is-stuck-first": f"""{_SECOND}
+        li t1, 20000
+        work: addi t1, t1, -1
+        bnez t1, work
+        first: wfi
+        j first
+        second: sd zero, 0(zero)""",
+    "both-with-a-handler-that-returns": f"{_VECTOR} ld a0, 8(zero)\n.align 4\nhandler: mret",
+}
+
+# On two harts: one is stuck for a while, and the other helps it or ends the run.
+FREE_TOGETHER: Final = {
+    # The second is where the first has not put its code yet: a word of zeros is illegal.
+    "code-comes-later": f"""{_SECOND}
+        li t1, 20000
+        work: addi t1, t1, -1
+        bnez t1, work
+        la t1, spot
+        li t2, 0x13
+        sw t2, 0(t1)
+        asleep: wfi
+        j asleep
+        second: la t0, spot
+        csrw mtvec, t0
+        .align 3
+        spot: .word 0
+        li a0, 0
+        {EXIT}""",
+    "the-other-ends-the-run": f"""{_SECOND}
+        li t1, 20000
+        work: addi t1, t1, -1
+        bnez t1, work
+        li a0, 0
+        {EXIT}
+        second: sd zero, 0(zero)""",
+    # A timer of the hart that waits is more than nothing.
+    "a-timer-is-set": f"""{_SECOND}{_VECTOR}
+        li t0, 0x02004000
+        li t1, 3000
+        sd t1, 0(t0)
+        li t0, 0x80
+        csrw mie, t0
+        li t0, 8
+        csrw mstatus, t0
+        first: wfi
+        j first
+        .align 4
+        handler: li a0, 0
+        {EXIT}
+        second: sd zero, 0(zero)""",
+}

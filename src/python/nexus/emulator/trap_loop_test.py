@@ -7,7 +7,7 @@ import pytest
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.program_support import boot, program
 from nexus.emulator.snapshot import restore, save
-from nexus.emulator.trap_loop_cases import FREE, STUCK, Stuck
+from nexus.emulator.trap_loop_cases import FREE, FREE_TOGETHER, STUCK, STUCK_TOGETHER, Stuck
 
 BUDGET_NS = 100_000_000
 
@@ -28,6 +28,25 @@ def test_a_guest_that_is_caught_in_traps_is_stopped(guest: Stuck) -> None:
 @pytest.mark.parametrize("name", FREE)
 def test_a_guest_that_gets_on_is_left_alone(name: str) -> None:
     machine = boot(FREE[name], stops_when_stuck=True)
+    assert machine.run(BUDGET_NS) is Stop.FINISHED
+    assert machine.exit_code == 0
+
+
+@pytest.mark.parametrize("name", STUCK_TOGETHER)
+@pytest.mark.parametrize("slice_ns", [BUDGET_NS, 1_770])
+def test_harts_that_are_all_at_their_end_are_stopped(name: str, slice_ns: int) -> None:
+    whole, sliced = (boot(STUCK_TOGETHER[name], harts=2, stops_when_stuck=True) for _ in range(2))
+    assert whole.run(BUDGET_NS) is Stop.STUCK
+    assert whole.trap_loop is not None
+    while sliced.run(sliced.now_ns + slice_ns) is not Stop.STUCK:
+        assert sliced.now_ns < whole.now_ns
+    assert sliced.now_ns == whole.now_ns
+    assert sliced.state_digest() == whole.state_digest()
+
+
+@pytest.mark.parametrize("name", FREE_TOGETHER)
+def test_a_hart_that_another_can_help_is_left_alone(name: str) -> None:
+    machine = boot(FREE_TOGETHER[name], harts=2, stops_when_stuck=True)
     assert machine.run(BUDGET_NS) is Stop.FINISHED
     assert machine.exit_code == 0
 

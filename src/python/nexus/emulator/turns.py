@@ -27,6 +27,9 @@ TURN_STEPS: Final = 5_000
 HARTS_MAX: Final = 8
 _M64: Final = (1 << 64) - 1
 
+# Interrupts that only a hart can send: MSIP and SSIP.
+_BY_HARTS: Final = 1 << 3 | 1 << 1
+
 _PROTECTION: Final = slice(s.PMPCFG0, s.PMPADDR0 + s.PMPADDR_COUNT)
 
 
@@ -60,6 +63,7 @@ class Turns:
     def __init__(self, hart: Hart, count: int) -> None:
         """Make `count` harts of one that has just been reset; number 0 begins."""
         self._hart = hart
+        hart.is_left_alone = self._are_others_over
         self.count = count
         self._current = 0
         self._ends_at = TURN_STEPS
@@ -134,6 +138,19 @@ class Turns:
     def is_anybody_ready(self) -> bool:
         """Whether a hart has something to do."""
         return any(self._is_ready(number) for number in range(self.count))
+
+    def _are_others_over(self) -> bool:
+        """Whether a loop of traps of the present hart is the end of all of them.
+
+        A hart is over that is in such a loop itself, or waits for an interrupt that only another
+        hart could send.  A device or a timer that may wake it is more than that.
+        """
+        return all(
+            not words[s.CHAIN_LOOK]
+            or (words[s.WAITING] and not words[s.MIE] & ~_BY_HARTS and not self._is_ready(number))
+            for number, words in enumerate(self._parked)
+            if number != self._current
+        )
 
     def _is_ready(self, number: int) -> bool:
         if number == self._current:
@@ -210,6 +227,9 @@ class Turns:
         else:
             state[: s.STATE_WORDS] = memoryview(coming)
         self._current = number
+        if not coming[s.CHAIN_LOOK] and self._are_others_over():
+            # It was stuck while others ran, who may have changed that: it is looked at once more.
+            state[s.CHAIN_LOOK] = state[s.CHAIN_COUNT] + 1
         hart.attention = True
         hart.update_timers()
         if leaving[_PROTECTION] != coming[_PROTECTION]:

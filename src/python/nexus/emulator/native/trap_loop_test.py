@@ -10,18 +10,22 @@ from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.translation_support import translated
 from nexus.emulator.program_support import boot, program
 from nexus.emulator.snapshot import save
-from nexus.emulator.trap_loop_cases import FREE, STUCK
+from nexus.emulator.trap_loop_cases import FREE, FREE_TOGETHER, STUCK, STUCK_TOGETHER
 
 BUDGET_NS = 100_000_000
-GUESTS = {guest.name: guest.text for guest in STUCK} | FREE
+ALONE = {guest.name: guest.text for guest in STUCK} | FREE
+TOGETHER = STUCK_TOGETHER | FREE_TOGETHER
 
 
-@pytest.mark.parametrize("name", GUESTS)
+@pytest.mark.parametrize(
+    ("name", "harts"), [*((name, 1) for name in ALONE), *((name, 2) for name in TOGETHER)]
+)
 @pytest.mark.parametrize("engine", ["native", "translated"])
-def test_every_engine_stops_at_the_same_trap(name: str, engine: str) -> None:
-    kernel = program(GUESTS[name])
+def test_every_engine_stops_at_the_same_trap(name: str, harts: int, engine: str) -> None:
+    source = (ALONE | TOGETHER)[name]
+    kernel = program(source)
     if engine == "translated":
-        options = replace(translated(kernel, 1 << 20), stops_when_stuck=True)
+        options = replace(translated(kernel, 1 << 20), stops_when_stuck=True, harts=harts)
     else:
         options = MachineOptions(
             kernel=kernel,
@@ -29,8 +33,9 @@ def test_every_engine_stops_at_the_same_trap(name: str, engine: str) -> None:
             engine=engine,
             native_blob=native_blob(),
             stops_when_stuck=True,
+            harts=harts,
         )
-    reference, other = boot(GUESTS[name], stops_when_stuck=True), Machine(options)
+    reference, other = boot(source, stops_when_stuck=True, harts=harts), Machine(options)
     chance = random.Random(name)
     instant = 0
     while reference.run(instant) is Stop.REACHED:

@@ -49,6 +49,8 @@ class Hart(ClockedMemory):
         self.blocks = BlockCache(ram, self.mmu, cpu.mask)
         ram.forget = self._forget
         self.stops_when_stuck = False
+        # Whether every other hart is stuck as well, or waits for what none of them will do.
+        self.is_left_alone: Callable[[], bool] = lambda: True
         # Whether a network could write to memory behind the guest's back.
         self.is_connected: Callable[[], bool] = lambda: False
 
@@ -159,7 +161,7 @@ class Hart(ClockedMemory):
     @property
     def is_to_stop(self) -> bool:
         """Whether the hart is stuck and is to stop there."""
-        return self.stops_when_stuck and not self.state[s.CHAIN_LOOK]
+        return self.stops_when_stuck and not self.state[s.CHAIN_LOOK] and self.is_left_alone()
 
     @property
     def trap_loop(self) -> chain.TrapLoop | None:
