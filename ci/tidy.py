@@ -62,6 +62,14 @@ _STUMBLES: Final = (
         "use `is not a`",
     ),
     (
+        re.compile(r"\b(?:that|which|it|they|bytes|these|this) (?:is|are|was|were) none\b"),
+        "name what it is not: `a malformed frame`",
+    ),
+    (
+        re.compile(r"\bnever no\b|\b(?:needed|accepted) (?:is|are) (?!not\b)[a-z0-9{]"),
+        "use `always` or a verb: `it needs`",
+    ),
+    (
         re.compile(r"\b(?:for|to|of|from|with) who\b", re.IGNORECASE),
         "name the subject: `for a sender that`",
     ),

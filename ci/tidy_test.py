@@ -45,6 +45,13 @@ HASH = "#"  # So that no line here silences a checker itself.
         ("a.md", "A torn tail is told of.", "'told of' is hard to read; use `report`"),
         ("a.zig", "// These bytes are no call.", "'are no c' is hard to read; use `is not a`"),
         ("a.py", 'raise X(f"{x} is no phase")', "'is no p' is hard to read"),
+        (
+            "a.zig",
+            "/// Null if these bytes are none.",
+            "'bytes are none' is hard to read; name what",
+        ),
+        ("a.md", "An answer has never no bytes.", "'never no' is hard to read; use `always`"),
+        ("a.py", 'raise X("needed is 8.0")', "'needed is 8' is hard to read"),
         ("a.toml", "# For who transfers it.", "'For who' is hard to read; name the subject"),
         ("a.md", "There is no key, and it is no longer kept. It is no worse.", None),
         ("a.md", "Nobody knows who called, and who waits. For whoever asks.", None),

@@ -70,7 +70,8 @@ fn writeExecute() void {
     uart.print(marker.kernel_write_execute, .{});
 }
 
-/// A file that is none is refused with its reason; a good one becomes a task, which is undone.
+/// A file that is not an executable is refused with its reason; a good one becomes a task, which is
+/// undone.
 fn spawnReasons() void {
     const good = executableWithFlags(5);
     var bad = good;

@@ -159,7 +159,7 @@ pub fn encodeClose(out: *[request_bytes_max]u8, handle: u32) []u8 {
 
 pub const Answer = struct { status: Status, tail: []const u8 };
 
-/// Status and fields of an answer to `op`; null if these bytes are none. The tail of a good answer
+/// Status and fields of an answer to `op`; null if it is malformed. The tail of a good answer
 /// has the length that the operation demands, that of any other is empty.
 pub fn decodeReply(frame: []const u8, op: Op) ?Answer {
     if (frame.len < 5 or !std.mem.eql(u8, frame[0..3], frame_start)) return null;

@@ -135,7 +135,7 @@ test "paths, in the order of the checks" {
     }
 }
 
-test "frames that are none" {
+test "malformed frames" {
     const Case = struct { []const u8, []const u8 };
     const zeros = "\x00" ** 10;
     for ([_]Case{
@@ -167,7 +167,7 @@ fn readFrame(handle: u32, offset: u32, len: u16) [14]u8 {
     return packagefs.encodeRead(&out, .{ .handle = handle, .offset = offset, .len = len })[0..14].*;
 }
 
-test "reads: bounds, ends, and handles that are none" {
+test "reads: bounds, ends, and unknown handles" {
     var server: Fixture = .{};
     _ = server.ask(good_path);
     const Case = struct { u32, u32, u16, []const u8 };
@@ -196,7 +196,7 @@ test "a file whose end no offset can name is not opened" {
     try server.expect(pathFrame(2, "pkg:/system/huge"), "PK\x01\x82\x09\x00\x00\x00\x00");
 }
 
-test "eight handles; a missing file is told before the limit; a closed one makes room" {
+test "eight handles; a missing file is reported before the limit; a closed one makes room" {
     var server: Fixture = .{};
     for (0..packagefs_server.handles_max) |i| {
         const reply = server.ask(good_path);

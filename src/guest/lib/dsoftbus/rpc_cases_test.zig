@@ -319,7 +319,7 @@ test "no part of a message is a call, and no bytes stop a reader" {
     }
 }
 
-test "a reply that is none of the method's is not an answer" {
+test "a reply of another method is not an answer" {
     const cases = try load();
     defer cases.deinit();
     var hex: Hex = .{};

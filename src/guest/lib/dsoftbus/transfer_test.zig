@@ -276,7 +276,7 @@ test "a byte too many" {
     try testing.expectEqual(1, host.end_count);
 }
 
-test "what is not a head is told as soon as it can be" {
+test "what is not a head is refused as soon as it can be" {
     for ([_]usize{ 0, 1, 2, 3, 14, 15 }) |at| {
         reset();
         var bytes = requestOf(.put, 3);

@@ -1,4 +1,4 @@
-//! What comes in: each frame is taken apart, checked, and handed to whom it concerns.
+//! What comes in: each frame is taken apart, checked, and handed to the part that it concerns.
 
 const std = @import("std");
 const address = @import("address.zig");

@@ -10,7 +10,7 @@ pub const Level = wire.log.Level;
 pub const Room = wire.log.Room;
 const never: u64 = std.math.maxInt(u64);
 
-/// How long after a loss it is told, or tried again to be.
+/// How long after a loss it is reported, or the report is tried again.
 const retry_ns = std.time.ns_per_s;
 
 pub const Logger = struct {
@@ -45,7 +45,7 @@ pub const Logger = struct {
         const message = std.fmt.bufPrint(&buffer, audit.unlogged, .{self.lost}) catch
             unreachable; // 35 bytes at most
         self.trySend(.audit, .warn, message) catch {
-            // Without a logd the UART is where it is told; it is not told again and again.
+            // Without a logd it is printed on the UART, and not again and again.
             self.tell_ns = os.after(retry_ns);
             if (self.logd != null) return;
         };

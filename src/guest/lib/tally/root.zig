@@ -1,4 +1,4 @@
-//! What happens again and again is recorded once, then counted, and the count is told when an
+//! What happens again and again is recorded once, then counted, and the count is reported when an
 //! interval is over: so nothing is lost, and nobody fills a log by repeating.
 //!
 //!     first ──▶ a record at once          more of it within the interval ──▶ counted
@@ -79,7 +79,7 @@ pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
 const testing = std.testing;
 const Small = Tally(u8, 2);
 
-test "the first is a record, the others are counted, and the count is told" {
+test "the first is a record, the others are counted, and the count is reported" {
     var tally: Small = .{};
     try testing.expectEqual(never, tally.deadline());
     try testing.expectEqual(Small.Verdict.record, tally.add(1, 5));

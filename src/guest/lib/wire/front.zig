@@ -206,7 +206,7 @@ pub fn decodePackageTail(frame: []const u8, op: Op) ?[]const u8 {
     return if (status == .ok) frame[5..] else null;
 }
 
-/// Status of an answer to `op`; null if these bytes are none.
+/// Status of an answer to `op`; null if it is malformed.
 pub fn decodeStatus(frame: []const u8, op: Op) ?Status {
     if (!cursor.hasHeader(frame, magic, version, @intFromEnum(op) | cursor.reply_bit)) return null;
     if (frame.len < 5) return null;

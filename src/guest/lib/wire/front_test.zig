@@ -18,7 +18,7 @@ test "golden bytes" {
     try testing.expectEqual(@as(?u16, 1), front.decodeBundleCount(reply));
 }
 
-test "a request that names its peer is one of version 2, and every truncation of it is none" {
+test "a request that names its peer is one of version 2, and no truncation of it is a request" {
     var buffer: [front.request_bytes_max]u8 = undefined;
     var plain_buffer: [front.request_bytes_max]u8 = undefined;
     const requests = [_]front.Request{

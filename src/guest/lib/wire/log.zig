@@ -48,7 +48,7 @@ pub const Room = enum(u8) {
     refusal = 2,
 };
 
-/// A record, and of whom it speaks.
+/// A record, and its subject: the peer or source that it is about.
 pub const Note = struct { room: Room, source: []const u8, append: Append };
 
 pub const note_bytes_max = append_bytes_max + 2 + source_bytes_max;
@@ -197,7 +197,7 @@ pub fn putStats(writer: *Writer, stats: Stats) cursor.Error!void {
         try writer.int(field.type, @field(stats, field.name));
 }
 
-/// Tail of a good answer to `header`; null if these bytes are none.
+/// Tail of a good answer to `header`; null if it is malformed.
 pub fn replyTail(frame: []const u8, header: Header) ?Reader {
     const version: u8 = if (header.nonce == null) 1 else 2;
     const op = @intFromEnum(header.op) | cursor.reply_bit;

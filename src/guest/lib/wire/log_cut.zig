@@ -5,7 +5,7 @@ const cursor = @import("cursor.zig");
 const log = @import("log.zig");
 
 /// A good answer to query, in place, with the first records that fit whole; null if these bytes
-/// are none, or not even an answer without records fits.
+/// are not such an answer, or not even one without records fits.
 pub fn cutQueryReply(frame: []u8, bytes_max: usize) ?[]u8 {
     if (frame.len < 4 or frame[3] != @intFromEnum(log.Op.query) | cursor.reply_bit) return null;
     var header: log.Header = .{ .op = .query };

@@ -20,7 +20,7 @@ pub fn encodeReply(buffer: *[reply_bytes_max]u8, capabilities: u16, own: []const
     return out.buffered();
 }
 
-/// The numbers of a reply; null if it is none.
+/// The numbers of a reply; null if it is malformed.
 pub fn decodeReply(reply: []const u8, out: *[numbers_max]u16) ?[]const u16 {
     if (reply.len < reply_head.len + 1 or !std.mem.startsWith(u8, reply, reply_head)) return null;
     const count = reply[reply_head.len];

@@ -25,7 +25,7 @@ pub fn Shelf(comptime places: usize) type {
             std.debug.assert(places <= 256);
         }
 
-        /// `source`: a digest of whom the record is about.
+        /// `source`: a digest of the subject of the record.
         pub fn append(self: *Self, record: log.Append, head: ring.Stamp, source: u64) void {
             const place = if (self.count < places) self.count else self.drop();
             const kept = &self.all[place];

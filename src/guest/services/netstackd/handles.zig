@@ -27,7 +27,7 @@ pub const Handle = struct {
     owner: u64 = 0,
     /// Which life of the owner.
     pid: u32 = 0,
-    /// Capability slot of whom to tell.
+    /// Capability slot of the watcher.
     watcher: ?u32 = null,
     told: u8 = 0,
     owed: u8 = 0,

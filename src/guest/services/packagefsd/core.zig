@@ -220,7 +220,7 @@ test "reads cross blocks, stop at the end, and take a block from the disk once" 
     try testing.expectEqual(@as(usize, 4096), (try read(&fixture, 0, 0, 4096)).?.len);
 }
 
-test "a file that is none, and a disk that fails" {
+test "a path that is not a file, and a disk that fails" {
     var fixture: Fixture = .{};
     try fixture.setUp();
     const none: packages.Request = .{ .read = .{ .file = 3, .offset = 0, .len = 1 } };

@@ -146,7 +146,7 @@ test "a board without the disk" {
     try world.expectRefused("packagefsd: no image\n");
 }
 
-test "a disk that fails later fails those who read then" {
+test "a disk that fails later fails the reads of that time" {
     var world: World = .{};
     world.setUp(read_only, &image());
     defer world.tearDown();

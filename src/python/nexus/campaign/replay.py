@@ -131,7 +131,7 @@ def read(path: Path) -> Replay:
     """Read a file.
 
     Raises:
-        ReplayError: it is none; the line names the field and what is accepted.
+        ReplayError: the file is not a replay; the line names the field and what is accepted.
     """
     try:
         content = read_bounded(path, FILE_BYTES_MAX)

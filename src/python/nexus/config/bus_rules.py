@@ -49,7 +49,7 @@ def find_duplicates(values: Iterable[str], field: str, key: str, what: str) -> P
 
 
 def find_one_of(value: str, accepted: Iterable[str], field: str, nothing: str = "none") -> Problems:
-    """Find a value that is none of those accepted; `nothing`: what is said if there are none."""
+    """Find a value that is not accepted; `nothing` is said where no value would be."""
     names = list(accepted)
     if value not in names:
         listed = ", ".join(names) if names else nothing

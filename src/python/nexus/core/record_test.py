@@ -14,7 +14,7 @@ from nexus.core.record import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Fields with and without defaults, and an attribute that is none."""
+    """Fields with and without defaults, and an attribute that is not a field."""
 
     LIMIT: ClassVar[int] = 7
 

@@ -317,7 +317,7 @@ class Carrier:
                 return [event]
 
     def _serve(self, streams: Mux, stream: int, name: str) -> bool:
-        """Serve a stream of calls that the peer has opened; False if it is none."""
+        """Serve a stream of calls that the peer has opened; False if it is another stream."""
         if name == GATEWAY:
             self._served_frames.begin(streams, stream)
         elif name == rpc.STREAM and self._rpc is not rpc.Mode.FRAMES:

@@ -68,7 +68,7 @@ class Answer:
 
 
 def of_frame(frame: bytes) -> Request | Outcome:
-    """Make a request of a frame, or say why it is none."""
+    """Make a request of a frame, or say why it is malformed."""
     try:
         request = decode_frame(frame)
     except RemoteProtocolError:
@@ -77,7 +77,7 @@ def of_frame(frame: bytes) -> Request | Outcome:
 
 
 def of_message(read: rpc_call.Read) -> Request | Outcome:
-    """Make a request of a message that was read, or say why it is none."""
+    """Make a request of a message that was read, or say why it is malformed."""
     if read.request is not None:
         return read.request
     return Outcome.OVERSIZED if read.reason is Reason.OVERSIZED else Outcome.MALFORMED
@@ -126,7 +126,7 @@ class Gateway:
         self._buckets = {peer: Bucket(limit, now_ns) for peer in peers}
 
     def receive(self, peer: str | None, frame: bytes, now_ns: int) -> Forward | Answer:
-        """Judge one frame of a session, or (peer None) of a connection that is none."""
+        """Judge one frame of a session, or (peer None) of a connection without one."""
         decision = self._decide(peer, of_frame(frame), now_ns)
         if isinstance(decision, Outcome):
             response = None

@@ -163,7 +163,7 @@ class Mux:
         return any(stream.can_emit for stream in self._streams.values())
 
     def state(self, stream: int) -> StreamState | None:
-        """Return a live stream's state; None if it is none."""
+        """Return a live stream's state; None if the stream is not live."""
         found = self._streams.get(stream)
         return None if found is None else found.state
 

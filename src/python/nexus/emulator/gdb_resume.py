@@ -33,7 +33,7 @@ def parse_resume(packet: bytes) -> Resume:
     """Read a `c`, `s`, `C` or `S` packet.
 
     Raises:
-        ValueError: A number in it is none.
+        ValueError: A number in it cannot be read.
     """
     command, rest = packet[:1], packet[1:]
     if command in b"CS":

@@ -129,7 +129,7 @@ class GdbSession:
             return b""
         try:
             return command(packet[1:])
-        except ValueError:  # A number that is none.
+        except ValueError:  # A number that cannot be read.
             return ERROR_ARGUMENT
 
     def _send(self, reply: bytes) -> bytes:

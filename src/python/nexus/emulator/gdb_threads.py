@@ -81,7 +81,7 @@ class GdbThreads:
         return b"OK"
 
     def query(self, rest: bytes) -> bytes | None:
-        """The queries about harts; None if it is none of them."""
+        """The queries about harts; None for any other."""
         if rest == b"C":
             return b"QC%x" % (self.current + 1)
         if rest == b"fThreadInfo":

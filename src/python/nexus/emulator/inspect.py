@@ -57,7 +57,7 @@ def _parts(
 def read_memory(
     machine: Machine, address: int, length: int, core: Core | None = None
 ) -> bytes | None:
-    """Read virtual memory; None if a part of it is none."""
+    """Read virtual memory; None if a part of it is not mapped."""
     parts = _parts(machine, address, length, core)
     if parts is None:
         return None
@@ -80,7 +80,7 @@ def read_memory_from(
 
 
 def write_memory(machine: Machine, address: int, data: bytes, core: Core | None = None) -> bool:
-    """Write virtual memory, read-only pages too; False if a part of it is none."""
+    """Write virtual memory, read-only pages too; False if a part is not mapped."""
     parts = _parts(machine, address, len(data), core)
     if parts is None:
         return False

@@ -200,7 +200,7 @@ FREE: Final = {
         addi t0, t0, 4
         csrw mepc, t0
         mret""",
-    # A test of words that are none, whose handler never returns.
+    # A test of words that are not instructions, whose handler never returns.
     "tries-words": f"""{_VECTOR} li s1, 5000
         next: .word 0
         .align 4

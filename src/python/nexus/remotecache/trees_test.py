@@ -1,4 +1,4 @@
-"""Directories as the protocol's own classes write them, and bytes that are none."""
+"""Directories as the protocol's own classes write them, and malformed bytes."""
 
 from __future__ import annotations
 

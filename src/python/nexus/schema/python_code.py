@@ -83,7 +83,7 @@ class Service:
     never: frozenset[int]  # Opcodes that no configuration allows.
 
     def opcode_of(self, frame: bytes) -> int | None:
-        """Return the operation of a frame of this service; None if it is none."""
+        """Return the operation of a frame of this service; None for other bytes."""
         if len(frame) < 4 or frame[:2] != self.magic:
             return None
         return frame[3] if 1 <= frame[2] <= self.version_max else None

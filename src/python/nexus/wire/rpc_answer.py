@@ -69,7 +69,7 @@ def read_answer(message: bytes) -> Answered:
     """Read an answer; its results are read with `read_results`.
 
     Raises:
-        RemoteProtocolError: it is none.
+        RemoteProtocolError: it is not an answer.
     """
     if _has_results(message):
         return Answered(int.from_bytes(message[16:24], "little"), Status.OK, message, True)

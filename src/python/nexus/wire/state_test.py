@@ -1,4 +1,4 @@
-"""Replies whose refusal has a form of its own, and the status of each request that is none."""
+"""Replies whose refusal has a form of its own, and the status of each malformed request."""
 
 from __future__ import annotations
 

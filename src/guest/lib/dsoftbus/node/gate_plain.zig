@@ -32,7 +32,7 @@ pub fn fail(call: *Call) void {
     call.setAnswer(.failed, "");
 }
 
-/// What of a local answer goes to a peer: an answer has never no bytes, and of a log as many
+/// What of a local answer goes to a peer: an answer always has a byte, and of a log as many
 /// records as there is room for.
 fn fit(answer: []u8) ?[]const u8 {
     if (answer.len == 0) return null;

@@ -17,7 +17,7 @@ pub const pending_max = 8;
 pub const Level = enum(u8) { warn = audit.warn, info = audit.info };
 pub const Room = wire.log.Room;
 
-/// Where the log keeps a record, and of whom it speaks: what one source causes displaces nothing of
+/// Where the log keeps a record, and its subject: what one source causes displaces nothing of
 /// another's (docs/spec/local-services.md, *Rooms*).
 pub const About = struct { room: Room = .plain, source: []const u8 = "" };
 
@@ -211,7 +211,7 @@ test "what the log confirms is not printed; what it refuses or never answers is,
     node.now_ns = journal.deadline();
     journal.tick(&node);
     try testing.expectEqual(3, outside.asked);
-    // The tale of the loss is lost too: nothing is printed, and it is told later.
+    // The tale of the loss is lost too: nothing is printed, and it is reported later.
     node.now_ns = journal.deadline();
     journal.tick(&node);
     try testing.expectEqual(1, outside.printed);

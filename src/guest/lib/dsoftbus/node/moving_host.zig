@@ -131,7 +131,7 @@ pub fn Host(comptime NodePtr: type) type {
         }
 
         pub fn malformed(self: *Self) void {
-            // It costs a token, like a frame that is none.
+            // It costs a token, like a malformed frame.
             const peer = self.line.bound.?;
             _ = self.node.peers[peer].bucket.take(self.node.now_ns);
             records.refuse(self.node, peer, .malformed, .{ .service = service_id });

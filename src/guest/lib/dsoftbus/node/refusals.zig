@@ -1,5 +1,5 @@
-//! What is told and recorded of connections and sessions that are refused. What strangers cause is
-//! told a few times and then counted (`strangers`); what an admitted peer causes is its own
+//! What is printed and recorded of connections and sessions that are refused. Refusals of strangers
+//! are reported a few times and then counted (`strangers`); those of an admitted peer are its own
 //! (`denials`).
 
 const std = @import("std");

@@ -174,7 +174,7 @@ class Peer:
             timeout_s: Seconds in all.
 
         Raises:
-            As `call`; also FailedError for an answer that is none of this method.
+            As `call`; also FailedError for an answer that is not this method's.
         """
         found = BY_NAME.get((service, method))
         if found is None:

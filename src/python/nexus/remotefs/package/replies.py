@@ -88,7 +88,7 @@ def parse_contents(text: bytes, name: str) -> Iterator[Listed]:
     """Read a bundle's listing: a line `<sha256> <size> <path>` for every other file.
 
     Raises:
-        PackageError: it is none.
+        PackageError: it is not a listing.
     """
     try:
         # A path may hold every other line end that Unicode knows.

@@ -133,7 +133,7 @@ class AsyncPackageClient:
         """List a folder, such as `pkg:/system/data`; `pkg:/` is that of all bundles.
 
         Raises:
-            PackageError: it is none, or may not be looked at; NOT_FOUND or IO.
+            PackageError: the name is malformed, or may not be looked at; NOT_FOUND or IO.
         """
         if name not in SCHEMES:
             check_name(name)
