@@ -283,6 +283,64 @@ test "a device that lies about index, id or length breaks the queue and nothing 
     }
 }
 
+test "a device cannot give the same request back twice" {
+    var fake: Fake = .{};
+    fake.setUp();
+    for (0..2) |_| fake.queue.submit(fake.queue.freeId().?, 0, 100, .from_device);
+    fake.use(0, 1);
+    try testing.expectEqual(@as(?Used, .{ .id = 0, .len = 1 }), try fake.queue.take());
+    fake.use(0, 1);
+    try testing.expectError(error.Broken, fake.queue.take());
+}
+
+test "a queue that is broken stays so, even if the device mends its ways" {
+    var fake: Fake = .{};
+    fake.setUp();
+    fake.queue.submit(0, 0, 100, .from_device);
+    fake.use(0, 101);
+    try testing.expectError(error.Broken, fake.queue.take());
+    fake.queue.elements[0].len = 1;
+    try testing.expectError(error.Broken, fake.queue.take());
+    fake.queue.used[1] = 0;
+    try testing.expectError(error.Broken, fake.queue.take());
+}
+
+/// What a device would find at each fence: its index, and the newest place of the ring.
+const Glance = struct {
+    var of: *Fake = undefined;
+    var seen: [4]struct { index: u16, first: u16, flags: u16 } = undefined;
+    var count: usize = 0;
+
+    fn look() void {
+        const available = of.queue.available;
+        const flags = of.queue.descriptors[0].flags;
+        seen[count] = .{ .index = available[1], .first = available[2], .flags = flags };
+        count += 1;
+    }
+};
+
+test "a device sees what is offered before it sees that something is" {
+    defer transport.on_fence = null;
+    var fake: Fake = .{};
+    fake.setUp();
+    fake.queue.available[2] = 0xFFFF;
+    Glance.of = &fake;
+    transport.on_fence = Glance.look;
+    fake.queue.submit(0, 0, 1, .from_device);
+    try testing.expectEqual(1, Glance.count);
+    const glance = Glance.seen[0];
+    try testing.expectEqual(0, glance.index);
+    try testing.expectEqual(0, glance.first);
+    try testing.expectEqual(writable_flag, glance.flags);
+    try testing.expectEqual(1, fake.queue.available[1]);
+    // Wishes are seen before the next look, and what came is read behind the index.
+    fake.queue.wantInterrupts(false);
+    _ = fake.queue.wantsNotify();
+    fake.use(0, 1);
+    _ = try fake.queue.take();
+    try testing.expectEqual(4, Glance.count);
+}
+
 test "no device writes into what it shall only read" {
     var fake: Fake = .{};
     fake.setUp();

@@ -11,5 +11,6 @@ pub const Memory = queue.Memory;
 
 test {
     @import("std").testing.refAllDecls(@This());
+    _ = @import("device_test.zig");
     _ = @import("transport_test.zig");
 }

@@ -52,8 +52,15 @@ const is_guest = builtin.cpu.arch == .riscv64;
 /// Called for each register that is written on the host, where a test stands in for the device.
 pub var on_store: ?*const fn (regs: [*]volatile u32, register: usize) void = null;
 
+/// Called for each register that is read for what a device may change at any time.
+pub var on_load: ?*const fn (regs: [*]volatile u32, register: usize) void = null;
+
+/// Called at each fence on the host: what stands before it is there for a device to see.
+pub var on_fence: ?*const fn () void = null;
+
 /// Accesses before it are seen, by the device and by us, before those behind it.
 pub fn fence() void {
+    if (!is_guest) if (on_fence) |look| look();
     if (is_guest) {
         asm volatile ("fence iorw, iorw" ::: .{ .memory = true });
     } else asm volatile ("" ::: .{ .memory = true });
@@ -116,6 +123,11 @@ pub const Transport = struct {
         if (!is_guest) if (on_store) |tell| tell(self.regs, register);
     }
 
+    fn load(self: Transport, register: usize) u32 {
+        if (!is_guest) if (on_load) |look| look(self.regs, register);
+        return self.regs[register];
+    }
+
     fn fail(self: Transport, why: Error) Error {
         self.store(Reg.status, Status.failed);
         return why;
@@ -165,9 +177,9 @@ pub const Transport = struct {
         // The configuration of our devices never changes; a device whose generation never settles
         // shall not hang us.
         for (0..16) |_| {
-            const before = self.regs[Reg.config_generation];
+            const before = self.load(Reg.config_generation);
             for (out, 0..) |*byte, i| byte.* = bytes[i];
-            if (self.regs[Reg.config_generation] == before) return;
+            if (self.load(Reg.config_generation) == before) return;
         }
     }
 };

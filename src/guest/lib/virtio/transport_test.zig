@@ -18,6 +18,14 @@ const status = 0x070 / 4;
 const config = 0x100 / 4;
 
 const Write = struct { usize, u32 };
+/// In the place of a register: what was written before it is seen before what follows.
+const fence: Write = .{ 0x1000, 0 };
+
+fn forget() void {
+    transport.on_store = null;
+    transport.on_load = null;
+    transport.on_fence = null;
+}
 
 /// A device with these features, that notes what is written to it.
 const Device = struct {
@@ -37,6 +45,12 @@ const Device = struct {
         self.registers[queue_size_max] = 8;
         current = self;
         transport.on_store = react;
+        transport.on_fence = noteFence;
+    }
+
+    fn noteFence() void {
+        current.writes[current.count] = fence;
+        current.count += 1;
     }
 
     fn react(registers: [*]volatile u32, register: usize) void {
@@ -59,7 +73,7 @@ const mac = transport.Feature.net_mac;
 const version_1 = transport.Feature.version_1;
 
 test "the order of an initialisation, and each half of the features" {
-    defer transport.on_store = null;
+    defer forget();
     var device: Device = .{ .features = version_1 | mac | 1 << 40 | 1 << 3 };
     device.install();
     const found: Transport = try .beginWith(&device.registers, 1, mac, 1 << 40 | 1 << 41);
@@ -74,6 +88,7 @@ test "the order of an initialisation, and each half of the features" {
     found.notify(1);
     try testing.expectEqualSlices(Write, &.{
         .{ 0x70, 0 },
+        fence,
         .{ 0x70, 1 },
         .{ 0x70, 3 },
         .{ 0x14, 0 },
@@ -83,6 +98,7 @@ test "the order of an initialisation, and each half of the features" {
         .{ 0x24, 1 },
         .{ 0x20, 1 | 1 << 8 },
         .{ 0x70, 11 },
+        fence,
         .{ 0x30, 1 },
         .{ 0x38, 8 },
         .{ 0x80, 0x8000_0000 },
@@ -91,14 +107,17 @@ test "the order of an initialisation, and each half of the features" {
         .{ 0x94, 2 },
         .{ 0xA0, 0x8000_0200 },
         .{ 0xA4, 3 },
+        fence,
         .{ 0x44, 1 },
+        fence,
         .{ 0x70, 15 },
+        fence,
         .{ 0x50, 1 },
     }, device.written());
 }
 
 test "a device that lacks a feature, or takes back what was agreed, is told that it failed" {
-    defer transport.on_store = null;
+    defer forget();
     for ([_]Device{
         .{ .features = mac },
         .{ .features = version_1 },
@@ -113,7 +132,7 @@ test "a device that lacks a feature, or takes back what was agreed, is told that
 }
 
 test "what is not a device of ours is not written to" {
-    defer transport.on_store = null;
+    defer forget();
     for ([_]Write{ .{ magic, 0x7472_6977 }, .{ version, 1 }, .{ version, 3 } }) |fault| {
         var device: Device = .{ .features = version_1 };
         device.install();
@@ -127,8 +146,20 @@ test "what is not a device of ours is not written to" {
     try testing.expectEqual(@as(usize, 0), device.count);
 }
 
+test "no feature is agreed upon that one of both did not name" {
+    defer forget();
+    var offering: Device = .{ .features = version_1 | 1 };
+    offering.install();
+    const plain: Transport = try .begin(&offering.registers, 1, 0);
+    try testing.expectEqual(version_1, plain.features);
+    var silent: Device = .{ .features = version_1 };
+    silent.install();
+    const hopeful: Transport = try .beginWith(&silent.registers, 1, 0, 1 | mac);
+    try testing.expectEqual(version_1, hopeful.features);
+}
+
 test "a queue that is in use, or too small by one" {
-    defer transport.on_store = null;
+    defer forget();
     const at: transport.QueueAddresses = .{ .descriptors = 0, .available = 0, .used = 0 };
     for ([_]Write{ .{ queue_ready, 1 }, .{ queue_size_max, 7 } }) |fault| {
         var device: Device = .{ .features = version_1 };
@@ -141,13 +172,13 @@ test "a queue that is in use, or too small by one" {
 }
 
 test "an interrupt is acknowledged as it was found, and no bit more" {
-    defer transport.on_store = null;
+    defer forget();
     var device: Device = .{ .features = version_1 };
     device.install();
     const found: Transport = .{ .regs = &device.registers };
     device.registers[interrupt_status] = 0xFFFF_FFFD;
     found.acknowledgeInterrupt();
-    try testing.expectEqualSlices(Write, &.{.{ 0x64, 1 }}, device.written());
+    try testing.expectEqualSlices(Write, &.{ .{ 0x64, 1 }, fence }, device.written());
 }
 
 test "the configuration's bytes, in their order" {
@@ -158,4 +189,42 @@ test "the configuration's bytes, in their order" {
     var bytes: [6]u8 = undefined;
     found.readConfig(&bytes);
     try testing.expectEqualSlices(u8, "\x01\x02\x03\x04\x05\x06", &bytes);
+}
+
+/// A configuration that is another at each look until its generation stays.
+const Restless = struct {
+    const generation = 0x0FC / 4;
+    var loads: usize = 0;
+    var changes_left: usize = 0;
+
+    fn look(registers: [*]volatile u32, register: usize) void {
+        if (register != generation) return;
+        loads += 1;
+        // It changes between the bytes and the second look at the generation.
+        if (loads % 2 != 0 or changes_left == 0) return;
+        changes_left -= 1;
+        registers[generation] += 1;
+        registers[config] += 1;
+    }
+};
+
+test "a configuration that changes is read anew, but not for ever" {
+    defer forget();
+    transport.on_load = Restless.look;
+    const Case = struct { changes: usize, reads: usize, byte: u8 };
+    for ([_]Case{
+        .{ .changes = 0, .reads = 1, .byte = 0 },
+        .{ .changes = 2, .reads = 3, .byte = 2 },
+        .{ .changes = 15, .reads = 16, .byte = 15 },
+        .{ .changes = 100, .reads = 16, .byte = 15 },
+    }) |case| {
+        var device: Device = .{ .features = version_1 };
+        Restless.loads = 0;
+        Restless.changes_left = case.changes;
+        const found: Transport = .{ .regs = &device.registers };
+        var bytes: [1]u8 = undefined;
+        found.readConfig(&bytes);
+        try testing.expectEqual(2 * case.reads, Restless.loads);
+        try testing.expectEqual(case.byte, bytes[0]);
+    }
 }
