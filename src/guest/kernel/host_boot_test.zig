@@ -117,6 +117,7 @@ test "a timer interrupt ends a slice that is over, and repeats no instruction" {
 
 test "a device's interrupt becomes a message, and the task goes on" {
     const all = try two();
+    irq.init();
     const driver = try fake.spawn("driver");
     const endpoint = try endpoints.create(1);
     const slot = try fake.give(driver, endpoint, abi.Right.recv);

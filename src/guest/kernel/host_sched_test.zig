@@ -157,6 +157,7 @@ test "queues: the first, the middle and the last may leave" {
 
 fn listener(depth: u32) !struct { *fake.Task, *endpoints.Endpoint, u32 } {
     _ = try ready(0);
+    irq.init();
     const driver = try fake.spawn("driver");
     const endpoint = try endpoints.create(depth);
     const slot = try fake.give(driver, endpoint, abi.Right.recv);

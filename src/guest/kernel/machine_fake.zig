@@ -14,7 +14,14 @@ pub var satp: u64 = 0;
 pub var stval: u64 = 0;
 pub var fences: usize = 0;
 
-/// The PLIC: what devices ask for, what is claimed, what is enabled.
+/// The PLIC: what devices ask for, what is claimed, what is enabled. A line counts if its priority
+/// is above the threshold, and nobody has set either when a machine is switched on.
+const plic_threshold_unset = 7;
+const plic_enable = 0x2080;
+const plic_threshold = 0x20_1000;
+const plic_claim = 0x20_1004;
+var priority: [board.irq_max + 1]u32 = @splat(0);
+var threshold: u32 = plic_threshold_unset;
 pub var pending: u32 = 0;
 var claimed: u32 = 0;
 pub var enabled: u32 = 0;
@@ -78,6 +85,8 @@ pub fn reset() void {
     pending = 0;
     claimed = 0;
     enabled = 0;
+    priority = @splat(0);
+    threshold = plic_threshold_unset;
     completions = 0;
     fences = 0;
 }
@@ -115,7 +124,7 @@ pub fn read(comptime name: []const u8) u64 {
     if (comptime std.mem.eql(u8, name, "stval")) return stval;
     if (comptime std.mem.eql(u8, name, "sip")) {
         const timer: u64 = if (now_ticks >= stimecmp) 1 << 5 else 0;
-        return timer | @as(u64, if (pending & enabled & ~claimed != 0) 1 << 9 else 0);
+        return timer | @as(u64, if (ready() != 0) 1 << 9 else 0);
     }
     @compileError("the model has no register " ++ name);
 }
@@ -244,12 +253,21 @@ pub fn endOf(function: *const fn () noreturn) End {
     };
 }
 
+/// Lines that the PLIC would give to a claim now, a bit each.
+fn ready() u32 {
+    var lines = pending & enabled & ~claimed;
+    for (priority, 0..) |each, line| {
+        if (each <= threshold) lines &= ~(@as(u32, 1) << @intCast(line));
+    }
+    return lines;
+}
+
 pub fn plicRead(offset: u64) u32 {
-    if (offset == 0x2080) return enabled;
-    std.debug.assert(offset == 0x20_1004);
-    const ready = pending & enabled & ~claimed;
-    if (ready == 0) return 0;
-    const line: u5 = @intCast(@ctz(ready));
+    if (offset == plic_enable) return enabled;
+    std.debug.assert(offset == plic_claim);
+    const lines = ready();
+    if (lines == 0) return 0;
+    const line: u5 = @intCast(@ctz(lines));
     claimed |= @as(u32, 1) << line;
     pending &= ~(@as(u32, 1) << line);
     return line;
@@ -257,14 +275,19 @@ pub fn plicRead(offset: u64) u32 {
 
 pub fn plicWrite(offset: u64, value: u32) void {
     switch (offset) {
-        0x2080 => enabled = value,
-        0x20_1004 => {
+        plic_enable => enabled = value,
+        plic_threshold => threshold = value,
+        plic_claim => {
             // As the PLIC does: a completion of a line that is disabled is ignored.
             const bit = @as(u32, 1) << @intCast(value);
             if (enabled & bit == 0 or claimed & bit == 0) return;
             claimed &= ~bit;
             completions += 1;
         },
-        else => {},
+        // A word of priority for each line, from the first byte of the PLIC; line 0 has none.
+        else => {
+            std.debug.assert(offset % 4 == 0 and offset >= 4 and offset / 4 < priority.len);
+            priority[offset / 4] = value;
+        },
     }
 }

@@ -178,6 +178,26 @@ test "streams: as many as were said" {
     try std.testing.expectError(error.Limit, a.open("x", 0));
 }
 
+test "what a guest accepts is what it has memory for, in numbers" {
+    begin();
+    try std.testing.expectEqualSlices(u8, settings, try frameOf(&a));
+}
+
+test "late frames of the last thirty-two streams that were reset are ignored, no older ones" {
+    try join();
+    for (0..33) |_| {
+        const id = try opened("again", 0);
+        b.reset(id, .unwanted);
+        _ = try pass(&b, &a);
+    }
+    for (1..33) |i| {
+        const id: u8 = @intCast(2 * i + 1);
+        try expectEqual(null, try b.receive(&.{ 0x13, id, 0, 0, 0, 'x' }));
+    }
+    const oldest = b.receive("\x13\x01\x00\x00\x00x");
+    try std.testing.expectError(error.InvalidStreamStateTransition, oldest);
+}
+
 test "the caller's mistakes" {
     try join();
     _ = try a.open("x", 0);

@@ -21,8 +21,8 @@ pub const Field = struct {
     width: u8 = 0,
     /// In frames, the members of an enumeration by ordinal. None: a number as it is.
     codes: []const u8 = "",
-    bytes_max: u32 = 0,
-    items_max: u32 = 0,
+    bytes_max: u32,
+    items_max: u32,
     /// Of records.
     item: ?*const Shape = null,
 };

@@ -257,6 +257,35 @@ test "listings, page by page" {
     try testing.expectEqual(packages.Status.not_found, try fixture.status(file));
 }
 
+/// How many entries a page of the folder `system` has, and where the next one begins.
+fn pageOf(fixture: *Fixture, cursor: u32, limit: u16) !struct { usize, u32, bool } {
+    const request: pf.Request =
+        .{ .list = .{ .cursor = cursor, .limit = limit, .path = "system" } };
+    const reply = pf.decodeReply(try fixture.ask(request), .list).?;
+    var page = pf.decodeList(reply.tail).?;
+    var count: usize = 0;
+    while (page.next()) |_| count += 1;
+    return .{ count, page.next_cursor, page.is_last };
+}
+
+test "a page has as many entries as were asked for, and never none while there are more" {
+    var fixture: Fixture = .{};
+    try fixture.setUp();
+    for ([_]u16{ 0, 1 }) |limit| {
+        const count, const cursor, const is_last = try pageOf(&fixture, 0, limit);
+        try testing.expectEqual(1, count);
+        try testing.expectEqual(false, is_last);
+        const rest, _, const is_end = try pageOf(&fixture, cursor, limit);
+        try testing.expectEqual(1, rest);
+        try testing.expectEqual(true, is_end);
+    }
+    for ([_]u16{ 2, 3, std.math.maxInt(u16) }) |limit| {
+        const count, _, const is_last = try pageOf(&fixture, 0, limit);
+        try testing.expectEqual(2, count);
+        try testing.expectEqual(true, is_last);
+    }
+}
+
 test "without an image everything is io, and a malformed request still says so" {
     var fixture: Fixture = .{};
     for ([_]packages.Request{
