@@ -231,3 +231,46 @@ test "an interrupt for a driver that has ended is silent, and wakes nobody" {
     irq.release(7);
     try testing.expectEqual(1, machine.completions);
 }
+
+test "who runs next runs in its own address space" {
+    const all = try ready(2);
+    _ = sched.next();
+    const first = machine.satp;
+    sched.yield();
+    try testing.expectEqual(all[1], sched.next());
+    try testing.expect(machine.satp != first);
+    sched.yield();
+    _ = sched.next();
+    try testing.expectEqual(first, machine.satp);
+}
+
+test "a device that asks while nobody can run wakes its driver" {
+    const driver, const endpoint, const slot = try listener(1);
+    irq.retain(4);
+    irq.bind(4, endpoint);
+    fake.run(driver);
+    try testing.expectError(error.Blocked, fake.receive(driver, slot, .{ .flags = 0 }));
+    machine.wake_ticks = &.{7};
+    machine.pending = 1 << 4;
+    try testing.expectEqual(driver, sched.next());
+    try testing.expectEqual(7, machine.now_ticks);
+    irq.release(4);
+}
+
+test "whoever idles sleeps until the deadline that there is, not one that was" {
+    const all = try ready(1);
+    deadlineOf(all[0], 1000);
+    sched.wakeAll(&queue); // before its time
+    try testing.expectEqual(all[0], sched.next());
+    deadlineOf(all[0], 5000);
+    machine.waits = 0;
+    try testing.expectEqual(all[0], sched.next());
+    try testing.expectEqual(51, machine.now_ticks);
+    try testing.expectEqual(1, machine.waits);
+}
+
+test "a timer that has just been switched on rings for nobody" {
+    fake.begin();
+    timer.init();
+    try testing.expectEqual(std.math.maxInt(u64), machine.stimecmp);
+}

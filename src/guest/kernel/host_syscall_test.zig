@@ -6,6 +6,7 @@ const abi = @import("abi");
 const board = @import("board.zig");
 const endpoints = @import("endpoints.zig");
 const fake = @import("task_fake.zig");
+const irq = @import("irq.zig");
 const machine = @import("machine_fake.zig");
 const reaper = @import("reaper.zig");
 const sched = @import("sched.zig");
@@ -71,7 +72,7 @@ test "every refusal has the number that it has in the ABI" {
     try expectError(.srch, call(who, .task_resume, &.{1 << 32}));
     while (who.caps.freeSlot()) |slot| {
         who.caps.put(slot, .{ .object = .{ .irq = 1 } });
-        @import("irq.zig").retain(1);
+        irq.retain(1);
     } else |_| {}
     try expectError(.no_space, call(who, .vmo_create, &.{1}));
     try expectError(.no_space, call(who, .endpoint_create, &.{ abi.slot.factory, 1 }));

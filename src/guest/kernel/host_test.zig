@@ -2,8 +2,11 @@
 
 test {
     _ = @import("host_boot_test.zig");
+    _ = @import("host_calls_test.zig");
+    _ = @import("host_frames_test.zig");
     _ = @import("host_ipc_test.zig");
     _ = @import("host_memory_test.zig");
+    _ = @import("host_messages_test.zig");
     _ = @import("host_sched_test.zig");
     _ = @import("host_syscall_test.zig");
 }

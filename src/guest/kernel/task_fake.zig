@@ -98,6 +98,8 @@ pub const Receiving = struct {
     payload: u64 = data,
     flags: u32 = abi.RecvFlag.nonblock,
     deadline_ns: u64 = 0,
+    /// A byte of the descriptor that is another.
+    damaged_at: ?u64 = null,
 };
 
 pub fn receive(who: *Task, slot: u32, how: Receiving) !u64 {
@@ -112,6 +114,7 @@ pub fn receive(who: *Task, slot: u32, how: Receiving) !u64 {
         .flags = how.flags,
         .deadline_ns = how.deadline_ns,
     };
+    if (how.damaged_at) |at| bytes(who, words)[64 + at] ^= 0x80;
     return calls_ipc.receive(who, desc_at);
 }
 
