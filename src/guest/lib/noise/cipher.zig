@@ -110,6 +110,19 @@ test "of a wiped cipher nothing is left" {
     try std.testing.expectEqual(1, cipher.n);
 }
 
+test "without a key everything passes as it is, into a buffer that is large enough" {
+    var cipher: Cipher = .{};
+    try std.testing.expectEqual(0, cipher.overhead());
+    var out: [3]u8 = undefined;
+    for (2..4) |room| {
+        try std.testing.expectEqualStrings("ab", try cipher.encrypt("ad", "ab", out[0..room]));
+        try std.testing.expectEqualStrings("cd", try cipher.decrypt("ad", "cd", out[0..room]));
+    }
+    try std.testing.expectError(error.Buffer, cipher.encrypt("ad", "ab", out[0..1]));
+    try std.testing.expectError(error.Buffer, cipher.decrypt("ad", "ab", out[0..1]));
+    try std.testing.expectEqual(0, cipher.n);
+}
+
 test "a refused ciphertext does not advance the nonce" {
     var sender = Cipher.init(@splat(1));
     var receiver = Cipher.init(@splat(1));

@@ -159,4 +159,42 @@ test "no message is longer than 65535 bytes" {
     try expectError(error.Length, near.encrypt(big[0 .. 65535 - 15], out));
     _ = try near.encrypt(big[0 .. 65535 - 16], out);
     try expectError(error.Length, near.decrypt(big[0..65536], out));
+    // The longest is a message like any other.
+    var far = try two.far.finish();
+    const plain = try std.testing.allocator.alloc(u8, 65535 - 16);
+    defer std.testing.allocator.free(plain);
+    try expectError(error.Buffer, far.decrypt(out[0..65535], plain[0 .. plain.len - 1]));
+    try std.testing.expectEqual(65535 - 16, (try far.decrypt(out[0..65535], plain)).len);
+}
+
+test "no message of the handshake is longer than 65535 bytes, either" {
+    var two = Two.init();
+    const big = try std.testing.allocator.alloc(u8, 65536);
+    defer std.testing.allocator.free(big);
+    const payload = try std.testing.allocator.alloc(u8, 65536 - 48);
+    defer std.testing.allocator.free(payload);
+    @memset(payload, 'x');
+    const before = two.near;
+    try expectError(error.Length, two.near.write(payload, big));
+    try std.testing.expect(sameState(&before, &two.near));
+    const message = try two.near.write(payload[1..], big);
+    try std.testing.expectEqual(65535, message.len);
+    try expectError(error.Length, two.far.read(big, payload));
+    try std.testing.expectEqual(65535 - 48, (try two.far.read(message, payload)).len);
+}
+
+test "a handshake that was wiped on its way says and hears nothing more" {
+    for (0..3) |step| {
+        var two = Two.init();
+        try two.advance(step);
+        two.near.wipe();
+        two.far.wipe();
+        var wire: [128]u8 = undefined;
+        for ([_]*Handshake{ &two.near, &two.far }) |each| {
+            try expectError(error.Turn, each.write("id", &wire));
+            try expectError(error.Turn, each.read(&wire, &wire));
+            try expectError(error.Turn, each.finish());
+            try std.testing.expect(each.isOver());
+        }
+    }
 }
