@@ -5,6 +5,7 @@ test {
     _ = @import("host_calls_test.zig");
     _ = @import("host_frames_test.zig");
     _ = @import("host_ipc_test.zig");
+    _ = @import("host_loader_test.zig");
     _ = @import("host_memory_test.zig");
     _ = @import("host_messages_test.zig");
     _ = @import("host_sched_test.zig");

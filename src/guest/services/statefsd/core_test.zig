@@ -126,6 +126,39 @@ test "a list has no key that its reader may not read, nor more keys than fit" {
     try testing.expect(listed.tail.len + 5 <= core.list_reply_max);
 }
 
+test "a list that is exactly full, one byte longer, and nothing behind what did not fit" {
+    for ([_]usize{ 0, 1 }) |more| {
+        try reset();
+        var names: [2][256]u8 = @splat(@splat('n'));
+        const room = core.list_reply_max - 5 - 2 - 2 * 2;
+        const lens = [_]usize{ room / 2, room - room / 2 + more };
+        for (&names, lens, "ab") |*name, len, letter| {
+            @memcpy(name[0..7], "/state/");
+            name[7] = letter;
+            try server.store.put(name[0..len], "");
+        }
+        try server.store.put("/state/c", "");
+        const listed = try ask(bob, .{ .op = .list, .key = "/state/", .limit = 64 });
+        const count = std.mem.readInt(u16, listed.tail[0..2], .little);
+        try testing.expectEqual(2 - more, count);
+        const wanted = if (more == 0) core.list_reply_max else 5 + 2 + 2 + lens[0];
+        try testing.expectEqual(wanted, listed.tail.len + 5);
+    }
+}
+
+test "a transaction that is over leaves its place, however it ended" {
+    try reset();
+    for ([_]state.Op{ .txn_commit, .txn_abort }) |end| {
+        for (0..2 * statefs.contents.txns_max) |_| {
+            const begun = try ask(alice, .{ .op = .txn_begin });
+            try testing.expectEqual(state.Status.ok, begun.status);
+            const txn = std.mem.readInt(u64, begun.tail[0..8], .little);
+            try expectStatus(.ok, alice, .{ .op = end, .txn = txn });
+            try testing.expect(!server.owners.isAny());
+        }
+    }
+}
+
 test "a list goes on behind the last key, until there are no more" {
     try reset();
     var name: [64]u8 = undefined;
