@@ -105,6 +105,7 @@ test {
     _ = session;
     _ = @import("id.zig");
     _ = @import("cases_test.zig");
+    _ = @import("config_test.zig");
     _ = @import("session_end_test.zig");
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");
