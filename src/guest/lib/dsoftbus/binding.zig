@@ -55,3 +55,31 @@ test "all five must agree: the whole matrix" {
     }
     try std.testing.expectEqual(Verdict.unknown, check("node-a", null, null, key));
 }
+
+test "each of the five that does not agree has a name of its own" {
+    const Id = @import("id.zig").Id;
+    const key: [32]u8 = @splat(1);
+    var off_by_one = key;
+    off_by_one[31] ^= 1;
+    const pin: Pin = .{ .id = "node-a", .key = key };
+    const right: Entry = .{
+        .id = try Id.from("node-a"),
+        .ip = .{ 10, 42, 0, 10 },
+        .tcp_port = 1,
+        .key = key,
+        .configured = true,
+        .heard_ns = 0,
+    };
+    var other_id = right;
+    other_id.id = try Id.from("node-b");
+    var other_key = right;
+    other_key.key = off_by_one;
+    const expectEqual = std.testing.expectEqual;
+    try expectEqual(.bound, check("node-a", &right, pin, key));
+    try expectEqual(.unknown, check("node-a", &right, null, key));
+    try expectEqual(.unknown, check("node-b", &right, pin, key));
+    try expectEqual(.pinned_key, check("node-a", &right, pin, off_by_one));
+    try expectEqual(.not_discovered, check("node-a", null, pin, key));
+    try expectEqual(.not_discovered, check("node-a", &other_id, pin, key));
+    try expectEqual(.announced_key, check("node-a", &other_key, pin, key));
+}

@@ -47,4 +47,7 @@ test "a stranger's id cannot forge a log line" {
     const id = try Id.from("a\nSELFTEST: end\x1b");
     const text = try std.fmt.bufPrint(&line, "peer={f}", .{id});
     try std.testing.expectEqualStrings("peer=a?SELFTEST:?end?", text);
+    // The first and the last byte that may be in a line, and their neighbours.
+    const edges = try std.fmt.bufPrint(&line, "{f}", .{try Id.from(" !~\x7f")});
+    try std.testing.expectEqualStrings("?!~?", edges);
 }

@@ -69,6 +69,7 @@ test {
     _ = @import("node/call_test.zig");
     _ = @import("node/talk_test.zig");
     _ = @import("node/identity_test.zig");
+    _ = @import("node/journal_test.zig");
     _ = @import("node/rpc_test.zig");
     _ = @import("node/node.zig");
     _ = @import("node/denials.zig");
