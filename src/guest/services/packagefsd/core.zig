@@ -259,10 +259,10 @@ test "listings, page by page" {
 
 /// How many entries a page of the folder `system` has, and where the next one begins.
 fn pageOf(fixture: *Fixture, cursor: u32, limit: u16) !struct { usize, u32, bool } {
-    const request: pf.Request =
+    const request: packages.Request =
         .{ .list = .{ .cursor = cursor, .limit = limit, .path = "system" } };
-    const reply = pf.decodeReply(try fixture.ask(request), .list).?;
-    var page = pf.decodeList(reply.tail).?;
+    const reply = packages.decodeReply(try fixture.ask(request), .list).?;
+    var page = packages.decodeList(reply.tail).?;
     var count: usize = 0;
     while (page.next()) |_| count += 1;
     return .{ count, page.next_cursor, page.is_last };
