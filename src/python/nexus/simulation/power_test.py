@@ -125,3 +125,37 @@ def test_cuts_are_bounded() -> None:
         world.schedule(PowerCut("B", 10, 20, FakeMachine))
     with pytest.raises(ValueError, match="waiting already"):
         world.schedule(PowerCut("B", 10, 20, FakeMachine))
+
+
+def test_another_machine_may_take_the_place_of_one_in_any_of_its_lives() -> None:
+    """As when a debugger leaves: the same machine goes on in another interpreter."""
+    for has_rebooted in (False, True):
+        listener, first = FakeMachine([(60 * MS, Say(b"late\n"))]), FakeMachine()
+        second = FakeMachine([], (), mac(2))
+        world = make_world(listener, first)
+        if has_rebooted:
+            world.schedule(PowerCut("B", 10 * MS, 20 * MS, lambda machine=second: machine))
+        for _ in range(100):
+            if world.now_ns < 30 * MS:
+                world.step(30 * MS)
+        assert world.now_ns == 30 * MS
+        replaced = second if has_rebooted else first
+        assert world.machines()["B"] is replaced
+        local_ns = (15 if has_rebooted else 35) * MS
+        other = FakeMachine([(local_ns, Send(b"hello"))], (), mac(2))
+        other.run(replaced.now_ns)
+        world.exchange("B", other)
+        assert world.machines() == {"A": listener, "B": other}
+        play(world)
+        assert [at_ns for at_ns, _ in listener.received] == [36 * MS]
+
+
+@pytest.mark.parametrize("by_ns", [-10, 10])
+def test_a_machine_of_another_instant_takes_no_ones_place(by_ns: int) -> None:
+    world = make_world(FakeMachine(), FakeMachine([(0, Spin())]))
+    world.step(10 * MS)
+    now_ns = world.machines()["B"].now_ns
+    other = FakeMachine()
+    other.run(now_ns + by_ns)
+    with pytest.raises(ValueError, match=f"machine B: is at {now_ns + by_ns} ns, not at {now_ns}"):
+        world.exchange("B", other)

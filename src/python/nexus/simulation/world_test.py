@@ -229,3 +229,17 @@ def test_what_a_caller_does_to_a_machine_that_sleeps_happens_now() -> None:
     sleeper.deliver(mac(2) + mac(1) + b"\x88\xb5" + b"go" + bytes(60))
 
     assert [frame.sent_ns for frame in world.step(2 * at_ns).frames] == [at_ns]
+
+
+def test_a_frame_that_a_machine_has_no_room_for_is_recorded_as_such() -> None:
+    class Full(FakeMachine):
+        def deliver(self, frame: bytes) -> bool:
+            super().deliver(frame)
+            return False
+
+    script = [(MS, Send(b"x"))]
+    for machine, event in ((FakeMachine(), "receive"), (Full(), "nobuffer")):
+        world = _world({"A": FakeMachine(script), "B": machine}, delay_ns=MS)
+        _run(world)
+        assert [line.split()[2] for line in world.trace.text().splitlines()] == ["send", event]
+        assert len(machine.received) == 1

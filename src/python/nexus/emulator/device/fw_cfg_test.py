@@ -72,6 +72,41 @@ def test_dma_selects_skips_and_reads(ram: Ram) -> None:
     assert ram.read(RAM_BASE + 64, 6) == b"blob\0\0"
 
 
+def test_dma_that_only_selects_stands_at_the_start(ram: Ram) -> None:
+    device = FwCfg(FILES, ram)
+    for control in (0x21 << 16 | 8, 0):  # Nothing is asked for: nothing moves.
+        assert dma(device, ram, control, 5, RAM_BASE + 64) == 0
+        assert ram.read(RAM_BASE + 64, 6) == bytes(6)
+    assert take(device, 9) == b"NXCF-blob"
+
+
+def test_nobody_skips_beyond_the_end(ram: Ram) -> None:
+    device = FwCfg(FILES, ram)
+    assert dma(device, ram, 0x21 << 16 | 8 | 4, 8, 0) == 0
+    assert dma(device, ram, 4, 1 << 20, 0) == 0
+    assert take(device, 2) == bytes(2)
+
+
+def test_a_descriptor_may_be_named_at_once_and_one_that_is_not_memory_is_left_alone(
+    ram: Ram,
+) -> None:
+    device = FwCfg(FILES, ram)
+    ram.write(RAM_BASE, struct.pack(">IIQ", 0x21 << 16 | 8 | 2, 4, RAM_BASE + 64))
+    before = bytes(ram.buffer)
+    for place in (0, RAM_BASE + (1 << 16) - 15):
+        device.write(16, 8, int.from_bytes(place.to_bytes(8, "big"), "little"))
+    assert bytes(ram.buffer) == before
+    device.write(16, 8, int.from_bytes(RAM_BASE.to_bytes(8, "big"), "little"))
+    assert ram.read(RAM_BASE + 64, 4) == b"NXCF"
+    assert ram.read(RAM_BASE, 4) == bytes(4)
+
+
+@pytest.mark.parametrize(("offset", "size"), [(8, 1), (8, 4), (16, 2), (20, 8), (24, 4), (9, 2)])
+def test_there_are_no_other_registers(ram: Ram, offset: int, size: int) -> None:
+    with pytest.raises(BusError):
+        FwCfg(FILES, ram).write(offset, size, 0)
+
+
 @pytest.mark.parametrize(
     ("control", "length", "address"), [(2, 8, 0x1000), (2, 1 << 20, RAM_BASE), (16, 1, RAM_BASE)]
 )

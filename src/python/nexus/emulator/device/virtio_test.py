@@ -79,6 +79,57 @@ def test_an_empty_slot_has_no_device() -> None:
     assert [slot.read(r, 4) for r in (0, 4, 8, 0x70)] == [0x74726976, 2, 0, 0]
 
 
+def test_after_a_reset_every_register_is_as_at_power_on(ram: Ram, irq: Irq) -> None:
+    device = VirtioNet(MAC, ram, irq, lambda: 0).transport
+    names = (mmio.R_FEATURES, mmio.R_QUEUE_READY, mmio.R_INTERRUPT, mmio.R_STATUS)
+    before = [device.read(name, 4) for name in names]
+    driver = Driver(device, ram, 0, queues=2)
+    driver.offer(TRANSMIT, [bytes(12) + FRAME])
+    device.write(mmio.R_QUEUE_SEL, 4, 1)
+    device.write(mmio.R_FEATURES_SEL, 4, 1)
+    device.write(mmio.R_ACCEPTED_SEL, 4, 1)
+    assert [device.read(name, 4) for name in names] == [1, 1, 1, 15]
+    assert irq.level
+    device.write(mmio.R_STATUS, 4, 0)
+    assert [device.read(name, 4) for name in names] == before
+    assert not irq.level
+    assert not device.is_live
+    assert device.accepted_features == 0
+    # What is written now is the lower word again, and of queue 0.
+    device.write(mmio.R_ACCEPTED, 4, 1 << 5)
+    assert device.accepted_features == 1 << 5
+    device.write(mmio.R_QUEUE_READY, 4, 1)
+    assert [queue.is_ready for queue in device.queues] == [True, False]
+
+
+def test_a_wide_access_is_two_narrow_ones_and_others_are_none(ram: Ram, irq: Irq) -> None:
+    device = VirtioNet(MAC, ram, irq, lambda: 0).transport
+    assert device.read(mmio.R_MAGIC, 8) == 2 << 32 | 0x74726976
+    assert EmptySlot().read(0, 8) == 2 << 32 | 0x74726976
+    assert [device.read(mmio.R_MAGIC, size) for size in (1, 2)] == [0, 0]
+    device.write(mmio.R_FEATURES, 8, 1 << 32)  # The upper half is the selector.
+    assert device.read(mmio.R_FEATURES, 4) == 1
+    for size in (1, 2):
+        device.write(mmio.R_FEATURES_SEL, size, 0)
+    assert device.read(mmio.R_FEATURES, 4) == 1
+
+
+@pytest.mark.parametrize("selected", [2, 3, 1 << 31])
+def test_there_are_two_words_of_features_and_as_many_queues_as_there_are(
+    ram: Ram, irq: Irq, selected: int
+) -> None:
+    device = VirtioNet(MAC, ram, irq, lambda: 0).transport
+    for selector in (mmio.R_FEATURES_SEL, mmio.R_ACCEPTED_SEL, mmio.R_QUEUE_SEL):
+        device.write(selector, 4, selected)
+    assert device.read(mmio.R_FEATURES, 4) == 0
+    device.write(mmio.R_ACCEPTED, 4, 1)
+    assert device.accepted_features == 0
+    assert [device.read(r, 4) for r in (mmio.R_QUEUE_MAX, mmio.R_QUEUE_READY)] == [0, 0]
+    device.write(mmio.R_QUEUE_READY, 4, 1)
+    device.write(mmio.R_NOTIFY, 4, selected)
+    assert [queue.is_ready for queue in device.queues] == [False, False]
+
+
 @pytest.mark.parametrize("accepted", [1 << 32 | 1 << 50, 1 << 3])
 def test_wrong_feature_sets_are_refused(ram: Ram, irq: Irq, accepted: int) -> None:
     device = VirtioNet(MAC, ram, irq, lambda: 0).transport
@@ -172,6 +223,7 @@ def test_rng_fills_what_is_writable(ram: Ram, irq: Irq) -> None:
     address = driver.offer(0, [32])[0]
     assert driver.used(0) == [32]
     assert ram.read(address, 32) == b"\xa5" * 32
+    assert irq.level
 
 
 def test_rng_of_a_dry_source_answers_when_it_is_served_again(ram: Ram, irq: Irq) -> None:
@@ -180,8 +232,10 @@ def test_rng_of_a_dry_source_answers_when_it_is_served_again(ram: Ram, irq: Irq)
     driver = Driver(transport, ram)
     address = driver.offer(0, [32])[0]
     assert driver.used(0) == []
+    assert not irq.level
     transport.serve(0)
     assert driver.used(0) == [32]
+    assert irq.level
     assert ram.read(address, 32) == b"\x5a" * 32
 
 

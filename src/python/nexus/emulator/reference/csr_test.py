@@ -120,3 +120,26 @@ def test_the_address_below_a_locked_range_of_the_next_register() -> None:
     machine = boot(text)
     machine.run(100_000)
     assert (machine.register(20), machine.register(21)) == (0, 5)
+
+
+@pytest.mark.parametrize("delegated", [0x222, 0x202, 0])
+def test_sie_is_the_delegated_part_of_mie_and_leaves_the_rest_alone(delegated: int) -> None:
+    text = f"""
+        li t0, {delegated}
+        csrw mideleg, t0
+        li t0, 0xaaa
+        csrw mie, t0
+        csrw sie, zero
+        csrr s2, mie
+        li t0, -1
+        csrw sie, t0
+        csrr s3, sie
+        csrw mie, zero
+        csrw sie, t0
+        csrr s4, mie
+        li a0, 0
+    """
+    machine = boot(text + EXIT)
+    assert machine.run(100_000) is Stop.FINISHED
+    assert machine.register(18) == 0xAAA & ~delegated
+    assert machine.register(19) == machine.register(20) == delegated

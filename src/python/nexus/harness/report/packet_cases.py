@@ -8,9 +8,9 @@ from ipaddress import IPv4Address
 _MACS = bytes.fromhex("5254000000025254000000 01".replace(" ", ""))
 
 
-def arp(source: str, target: str) -> bytes:
-    """A question for an address."""
-    body = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1) + _MACS[6:]
+def arp(source: str, target: str, operation: int = 1) -> bytes:
+    """A question for an address; operation 2 is an answer."""
+    body = struct.pack(">HHBBH", 1, 0x0800, 6, 4, operation) + _MACS[6:]
     body += IPv4Address(source).packed + bytes(6) + IPv4Address(target).packed
     return _MACS + b"\x08\x06" + body
 
@@ -35,6 +35,19 @@ def tcp(
     return _ipv4(source, target, 6, head, payload, b"\0\0")
 
 
+def icmp(source: str, target: str, kind: int, payload: bytes) -> bytes:
+    """A message of ICMP."""
+    head = bytes((kind, 0))
+    check = _sum(head + b"\0\0" + payload)
+    inner = head + struct.pack(">H", check) + payload
+    return _MACS + b"\x08\x00" + _header(source, target, 1, len(inner)) + inner
+
+
+def ipv4(source: str, target: str, protocol: int, inner: bytes) -> bytes:
+    """A packet of another protocol."""
+    return _MACS + b"\x08\x00" + _header(source, target, protocol, len(inner)) + inner
+
+
 def _ipv4(
     source: str, target: str, protocol: int, head: bytes, payload: bytes, behind: bytes
 ) -> bytes:
@@ -43,9 +56,13 @@ def _ipv4(
     pseudo = addresses + struct.pack(">BBH", 0, protocol, length)
     check = _sum(pseudo + head + b"\0\0" + behind + payload)
     inner = head + struct.pack(">H", check) + behind + payload
+    return _MACS + b"\x08\x00" + _header(source, target, protocol, length) + inner
+
+
+def _header(source: str, target: str, protocol: int, length: int) -> bytes:
+    addresses = IPv4Address(source).packed + IPv4Address(target).packed
     start = struct.pack(">BBHHHBB", 0x45, 0, 20 + length, 0, 0, 64, protocol)
-    header = start + struct.pack(">H", _sum(start + b"\0\0" + addresses)) + addresses
-    return _MACS + b"\x08\x00" + header + inner
+    return start + struct.pack(">H", _sum(start + b"\0\0" + addresses)) + addresses
 
 
 def _sum(data: bytes) -> int:

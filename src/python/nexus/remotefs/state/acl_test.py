@@ -176,6 +176,16 @@ def test_a_peers_state_is_a_mapping() -> None:
     assert len(shared) == 1
 
 
+@pytest.mark.parametrize(
+    ("length", "why"),
+    [(255, Reject.BAD_REQUEST), (256, Reject.BAD_REQUEST), (257, Reject.OVERSIZED)],
+)
+def test_a_frame_is_too_long_before_it_is_anything_else(length: int, why: Reject) -> None:
+    verdict = judge(True, b"x" * length)
+    assert isinstance(verdict, Rejection)
+    assert verdict.why is why
+
+
 def test_an_answer_to_something_else_is_none() -> None:
     shared = StateMap(lambda _: Reply(Op.GET, Status.OK, b"x", nonce=99).encode())
     with pytest.raises(StateError):

@@ -62,6 +62,33 @@ def test_a_peer_is_text_and_the_reserved_byte_is_zero() -> None:
     assert decode(bad, 0) is Fault.CALL
 
 
+@pytest.mark.parametrize(
+    ("peer_bytes", "is_one"), [(0, False), (1, True), (63, True), (64, True), (65, False)]
+)
+def test_the_name_of_a_peer_has_its_bounds(peer_bytes: int, is_one: bool) -> None:
+    data = bytes([1, 0, peer_bytes, 0]) + bytes(24) + b"x" * 80
+    found = decode_call(1, data)
+    assert (found is not None) == is_one
+    if found is not None:
+        assert (len(found.call.peer), len(found.rest)) == (peer_bytes, 80 - peer_bytes)
+
+
+def test_what_is_remembered_is_measured_as_it_is_written() -> None:
+    store = Store(MemoryDevice(bytes(400 * 512)))
+    for number in range(1, 40):
+        peer, epoch = f"host-{number % 3}", (number % 4 + 1) << 32
+        key = f"/state/shared/{number % 7}"
+        store.set_durably(key, bytes(number), Call(peer, epoch | number, b"d" * 16))
+    store.put("/state/own", b"of no peer")
+    contents = store.contents
+    written = list(contents.calls.snapshot(sorted(contents.entries), contents.owners))
+    assert contents.calls.measure(15) == (
+        len(written),
+        sum(15 + len(value) for value in written),
+    )
+    assert len(written) > 12, "each peer owns something and has called in each epoch"
+
+
 def test_both_engines_know_a_request_by_the_same_digest() -> None:
     # Computed by src/guest/lib/dsoftbus/replay.zig as well.
     assert digest_of(4, b"SF\1\5").hex() == "62d8a11d6cc6d142c806992901499c36"

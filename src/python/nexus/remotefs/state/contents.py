@@ -18,7 +18,6 @@ from nexus.remotefs.state.record import (
     VALUE_BYTES_MAX,
     Op,
     Record,
-    decode_checkpoint,
     decode_id,
     put_bytes,
 )
@@ -53,7 +52,6 @@ class Contents:
         self.entries: dict[str, bytes] = {}
         self.open: dict[int, Transaction] = {}
         self.next_id = 1
-        self.checkpoint: tuple[int, int] | None = None
         self.calls = Calls()
         self.owners: dict[str, str] = {}  # Of each key that a peer set: which one.
         self._entry_bytes = CHECKPOINT_BYTES
@@ -71,7 +69,7 @@ class Contents:
             case Op.DELETE:
                 self._remove(record.key)
             case Op.CHECKPOINT:
-                self._reset(decode_checkpoint(record.value))
+                self._reset()
             case Op.SYNC:
                 pass
             case Op.CALL:
@@ -203,10 +201,9 @@ class Contents:
             del self.entries[key]
             self._entry_bytes -= put_bytes(key, value)
 
-    def _reset(self, checkpoint: tuple[int, int]) -> None:
+    def _reset(self) -> None:
         self.entries.clear()
         self.open.clear()
-        self.checkpoint = checkpoint
         self.calls = Calls()
         self.owners.clear()
         self._entry_bytes = CHECKPOINT_BYTES
