@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from nexus.core.randomness import KeyedRandom
@@ -127,6 +129,10 @@ def test_cuts_are_bounded() -> None:
         world.schedule(PowerCut("B", 10, 20, FakeMachine))
 
 
+def _given(machine: FakeMachine) -> FakeMachine:
+    return machine
+
+
 def test_another_machine_may_take_the_place_of_one_in_any_of_its_lives() -> None:
     """As when a debugger leaves: the same machine goes on in another interpreter."""
     for has_rebooted in (False, True):
@@ -134,7 +140,7 @@ def test_another_machine_may_take_the_place_of_one_in_any_of_its_lives() -> None
         second = FakeMachine([], (), mac(2))
         world = make_world(listener, first)
         if has_rebooted:
-            world.schedule(PowerCut("B", 10 * MS, 20 * MS, lambda machine=second: machine))
+            world.schedule(PowerCut("B", 10 * MS, 20 * MS, partial(_given, second)))
         for _ in range(100):
             if world.now_ns < 30 * MS:
                 world.step(30 * MS)

@@ -1,4 +1,4 @@
-"""A hart after a reset, and what a handler is told of its trap, from the words of its state."""
+"""A hart after a reset, and what the words of its state say about a trap."""
 
 from __future__ import annotations
 
