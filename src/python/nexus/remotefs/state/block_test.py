@@ -9,7 +9,7 @@ from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
 
 @pytest.mark.parametrize("length", [1, SECTOR_BYTES - 1, SECTOR_BYTES + 1])
 def test_half_a_sector_is_no_disk(length: int) -> None:
-    with pytest.raises(DeviceError, match=f"{length} bytes, expected multiples of 512"):
+    with pytest.raises(DeviceError, match=f"{length} bytes; expected multiples of 512"):
         MemoryDevice(bytes(length))
 
 
