@@ -1,4 +1,4 @@
-"""A link of 1 ms and 1 Gbit/s on one machine: a relay of connections in a process of its own.
+"""A link (`core.line`) on one machine: a relay of connections in a process of its own.
 
 What comes in on one side goes out on the other when it is due: after the bytes before it, at the
 link's speed, and after the link's delay, each way.  Opening a connection takes no time of the link,
@@ -13,29 +13,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-DELAY_SECONDS: Final = 0.001
-BITS_PER_SECOND: Final = 1e9
+from nexus.core.line import Line
 
 CHUNK_BYTES: Final = 64 * 1024
 # On the way at once, each way of a connection: more than the link holds in its delay.
 CHUNKS_MAX: Final = 64
-
-
-@dataclass
-class Line:
-    """One direction.  Pure: the time is given."""
-
-    delay: float = DELAY_SECONDS
-    bits_per_second: float = BITS_PER_SECOND
-    free_at: float = 0.0
-
-    def due(self, length: int, now: float) -> float:
-        """When so many bytes that are given now have arrived."""
-        self.free_at = max(now, self.free_at) + length * 8 / self.bits_per_second
-        return self.free_at + self.delay
 
 
 @contextlib.contextmanager

@@ -6,18 +6,10 @@ import socket
 import threading
 import time
 
-import pytest
-
-from nexus.bench.link import DELAY_SECONDS, Line, linked
+from nexus.bench.link import linked
+from nexus.core.line import DELAY_SECONDS
 
 PATIENCE_SECONDS = 60.0
-
-
-def test_bytes_arrive_after_those_before_them_and_the_delay() -> None:
-    line = Line(delay=0.5, bits_per_second=8.0)
-    assert line.due(1, now=10.0) == pytest.approx(11.5)
-    assert line.due(2, now=10.0) == pytest.approx(13.5)
-    assert line.due(1, now=20.0) == pytest.approx(21.5)
 
 
 def echo(server: socket.socket) -> None:

@@ -26,6 +26,28 @@ MISSES_SHOWN: Final = 10
 # Trees deeper than this are not Pants's.
 DEPTH_MAX: Final = 64
 
+# How descriptions of processes begin, and for which kinds of target such processes are; the first
+# that fits counts.  A process for no target looks at the machine or makes a tool.
+TARGET_KINDS: Final = (
+    ("Run Pytest", "python_test"),
+    ("Boot ", "guest_marker_test, two_vm_test"),
+    ("Play ", "fault_world_test, fault_campaign"),
+    ("Plan the batches", "fault_world_test, fault_campaign"),
+    ("Hunt ", "guest_mutants"),
+    ("Test binary ", "(the machine)"),
+    ("Searching for ", "(the machine)"),
+    ("Find interpreter", "(the machine)"),
+    ("Try to hide ", "(the machine)"),
+    ("Test ", "zig_test"),
+    ("Translate ", "rv64_translation"),
+    ("Compile the native interpreter", "native_interpreter"),
+    ("Read the lines of ", "rv64_lines"),
+    ("Build ", "images, libraries"),
+    ("Generate ", "capnp_python"),
+    ("Validate ", "node_config, world_config"),
+    ("Building ", "pex_binary, requirements"),
+)
+
 # `Running the `shell_command` at `//:step1``: the kind of target is in it.
 NAMED_KIND: Final = re.compile(r"Running the `([a-z0-9_]+)` at ")
 # Otherwise the words before the subject: a path, a number, a name in quotes.
@@ -52,9 +74,12 @@ class Process:
 
     @property
     def kind(self) -> str:
-        """What sort of process it is."""
+        """For which kind of target it is; else the words that say what it does."""
         if named := NAMED_KIND.search(self.description):
             return named[1]
+        for beginning, kind in TARGET_KINDS:
+            if self.description.startswith(beginning):
+                return kind
         return SUBJECT.sub("", self.description).strip() or self.description[:40]
 
 
@@ -66,6 +91,8 @@ class Bytes:
     written: int
 
     def __str__(self) -> str:
+        if not self.fetched and not self.written:
+            return "nothing was fetched from a shared cache, and nothing written to one"
         return (
             f"{size(self.fetched)} of outputs fetched instead of made, {size(self.written)} written"
         )
@@ -158,6 +185,8 @@ def misses(processes: Sequence[Process], before: Sequence[Process] | None, read:
         lines.append(f"{process.elapsed_ms / 1000:.1f} s  {process.description}")
         if before is not None:
             lines.append(f"        {why(process, before, read)}")
+    if lines and before is None:
+        lines.append("what had changed: give an older file of processes, --before FILE")
     return lines
 
 

@@ -57,11 +57,17 @@ class Store:
 @pytest.mark.parametrize(
     ("description", "kind"),
     [
-        ("Run Pytest - src/a_test.py:tests", "Run Pytest"),
+        ("Run Pytest for src/a_test.py:tests", "python_test"),
+        ("Test src/guest/lib/wire:tests", "zig_test"),
+        ("Play links-0-19 of ci:simulate", "fault_world_test, fault_campaign"),
+        ("Typecheck with mypy - 5 files", "Typecheck with mypy"),
         ("Running the `shell_command` at `//:step1`", "shell_command"),
-        ("Building 4 requirements for requirements.pex from the x.lock", "Building"),
-        ("Searching for `bash` on PATH=/usr/bin", "Searching"),
-        ("Test binary /bin/bash.", "Test binary"),
+        (
+            "Building 4 requirements for requirements.pex from the x.lock",
+            "pex_binary, requirements",
+        ),
+        ("Searching for `bash` on PATH=/usr/bin", "(the machine)"),
+        ("Test binary /bin/bash.", "(the machine)"),
     ],
 )
 def test_processes_are_counted_by_kind(description: str, kind: str) -> None:
@@ -77,7 +83,7 @@ def test_the_table_says_hits_and_seconds_by_kind_and_in_all() -> None:
         ]
     )
     assert [line.split() for line in lines[1:]] == [
-        ["Run", "Pytest", "2", "1", "1", "50%", "1.5", "2.5"],
+        ["python_test", "2", "1", "1", "50%", "1.5", "2.5"],
         ["Lint", "1", "1", "0", "100%", "0.0", "0.1"],
         ["all", "3", "2", "1", "66%", "1.5", "2.6"],
     ]
@@ -88,6 +94,7 @@ def test_the_most_expensive_misses_come_first_and_are_ten() -> None:
     lines = cost.misses(
         [*ran, process(source="HitRemotely", elapsed_ms=10**6)], None, lambda _: None
     )
+    assert lines.pop() == "what had changed: give an older file of processes, --before FILE"
     assert len(lines) == 10
     assert lines[0] == "1.9 s  Lint - 19"
 
@@ -149,6 +156,7 @@ def test_the_bytes_of_all_runs_of_a_file_are_added() -> None:
     assert str(cost.parse(line, "f").moved) == (
         "3.0 MiB of outputs fetched instead of made, 7 bytes written"
     )
+    assert str(cost.Bytes(0, 0)).startswith("nothing was fetched from a shared cache")
     assert cost.parse(line, "f").processes == []
     assert cost.parse("", "f") == cost.Log([], None)
     for bad in ('{"bytes": {}}', '{"bytes": 3}', '{"bytes": {"fetched": "x", "written": 1}}'):

@@ -10,10 +10,10 @@ import urllib.request
 from collections.abc import Callable
 from typing import Final
 
+from nexus.core.line import DELAY_SECONDS
 from nexus.remotecache import conformance
 from nexus.remotecache.processes import python_argv
 from nexus.remotecache.proof_stage import NotTriedError, expect
-from nexus.remotecache.team_link import DELAY_SECONDS
 from nexus.remotecache.team_net import SERVER_NAME
 from nexus.remotecache.team_stage import (
     BOUND_SECONDS,

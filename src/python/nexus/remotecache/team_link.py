@@ -1,4 +1,4 @@
-"""A cable between two hosts that takes its time: 1 ms, 1 Gbit/s, in a process of its own.
+"""A cable between two hosts that takes its time (`core.line`), in a process of its own.
 
 Not every kernel has `netem`, so frames go through here: each end of a cable is a TAP device, and
 what comes out of one is written into the other when it is due.  Towards the switch a frame is
@@ -19,10 +19,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-DEVICE: Final = "/dev/net/tun"
+from nexus.core.line import Line
 
-DELAY_SECONDS: Final = 0.001
-BITS_PER_SECOND: Final = 1e9
+DEVICE: Final = "/dev/net/tun"
 
 # As many frames as `netem` keeps unless it is told otherwise; what is more is lost, as on a cable
 # whose switch is full.
@@ -44,20 +43,17 @@ IDLE_SECONDS: Final = 1.0
 
 
 @dataclass
-class Line:
+class Frames:
     """Frames on the way in one direction, first in, first out.  Pure: the time is given."""
 
-    delay: float
-    bits_per_second: float = BITS_PER_SECOND
-    free_at: float = 0.0
+    line: Line
     waiting: deque[tuple[float, bytes]] = field(default_factory=deque)
 
     def put(self, frame: bytes, now: float) -> bool:
         """Take a frame, unless too many are on the way; say whether it was taken."""
         if len(self.waiting) >= FRAMES_MAX:
             return False
-        self.free_at = max(now, self.free_at) + len(frame) * 8 / self.bits_per_second
-        self.waiting.append((self.free_at + self.delay, frame))
+        self.waiting.append((self.line.due(len(frame), now), frame))
         return True
 
     def due(self, now: float) -> list[bytes]:
@@ -119,21 +115,21 @@ def start(at_switch: int, at_host: int) -> subprocess.Popen[bytes]:
 
 def relay(at_switch: int, at_host: int, parent: int) -> None:
     """Pass frames on until the process that started this one is gone."""
-    lines = {at_switch: (Line(DELAY_SECONDS), at_host), at_host: (Line(0.0), at_switch)}
+    ways = {at_switch: (Frames(Line()), at_host), at_host: (Frames(Line(delay=0.0)), at_switch)}
     while os.getppid() == parent:
-        pass_on(lines.values())
-        waiting = [at for line, _ in lines.values() if (at := line.next_at()) is not None]
+        pass_on(ways.values())
+        waiting = [at for frames, _ in ways.values() if (at := frames.next_at()) is not None]
         pause = max(0.0, min(waiting) - time.monotonic()) if waiting else IDLE_SECONDS
-        for end in select.select(list(lines), [], [], pause)[0]:
-            line, _ = lines[end]
+        for end in select.select(list(ways), [], [], pause)[0]:
+            frames, _ = ways[end]
             for frame in arrived(end):
-                line.put(frame, time.monotonic())
+                frames.put(frame, time.monotonic())
 
 
-def pass_on(lines: Iterable[tuple[Line, int]]) -> None:
+def pass_on(ways: Iterable[tuple[Frames, int]]) -> None:
     """Write what is due; an end that is down takes nothing, as a cable that is cut."""
-    for line, end in lines:
-        for frame in line.due(time.monotonic()):
+    for frames, end in ways:
+        for frame in frames.due(time.monotonic()):
             try:
                 os.write(end, frame)
             except OSError:
