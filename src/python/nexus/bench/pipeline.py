@@ -5,11 +5,15 @@
                1 Gbit/s, against one with a warm store
     unchanged  `test ::` with nothing changed and the daemon running, against `list ::`
     edited     one constant of one guest service changed: which processes run again
+    workers    a cold `test` on two workers of one processor each, against one
+    seeds      a campaign in batches (`ci:simulate -- --spread`), likewise
 
-The first two have the settings of pipelines (`pants.ci.toml`), the others a developer's: a daemon,
-and neither reports nor statistics.  The cold build also fills the shared cache, whose servers are
+The first two have the settings of pipelines (`pants.ci.toml`), the next two those of developers:
+a daemon, no reports, no statistics.  The cold build also fills the shared cache, whose servers are
 those of `ci:remote_cache`.  What ran in `edited` must depend on the edited file, and each dependent
-test must have run.  Takes twenty minutes on two processors.
+test must have run.  `workers` and `seeds` are measured in turns, from the beginning of the first
+process to the end of the last.  All of it takes an hour on two processors: `--only` takes some
+rows, and `--slice` some targets in place of all.
 """
 
 from __future__ import annotations
@@ -26,25 +30,41 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from nexus.bench import pipeline_team
 from nexus.bench.link import linked
 from nexus.bench.machine import describe_machine
+from nexus.bench.pipeline_judging import (
+    Figure,
+    WrongProcessesError,
+    breakdown,
+    require_all_found,
+    require_dependents_only,
+)
 from nexus.bench.pipeline_run import (
     PIPELINE,
     Clone,
-    PipelineProcess,
-    PipelineRun,
     RunFailedError,
     environment_of,
     make_clone,
     shared_cache,
 )
+from nexus.bench.pipeline_team import ADDRESS_SETTING
+from nexus.core.commandline import CommandLine, bounded, fail, one_of
+from nexus.core.errors import UsageError
+from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import run_program
-
-ADDRESS_SETTING: Final = "PANTS_REMOTE_STORE_ADDRESS"
 
 COLD_SECONDS_MAX: Final = 600.0
 REMOTE_RATIO_MAX: Final = 1.5
 UNCHANGED_RATIO_MAX: Final = 1.5
+WORKERS_RATIO_MIN: Final = 1.6
+SEEDS_RATIO_MIN: Final = 1.7
+
+ROUNDS_MAX: Final = 100
+
+ROWS: Final = ("cold", "remote", "unchanged", "edited", "workers", "seeds")
+SERVER_TARGET: Final = "ci:remote_cache"
+SERVER_FILE: Final = "dist/ci/remote_cache.pex"
 
 # The edit: a constant of policyd that reaches its machine code and that no test asks for.
 EDITED_FILE: Final = "src/guest/services/policyd/core.zig"
@@ -52,62 +72,43 @@ EDITED_TARGET: Final = "src/guest/services/policyd:policyd"
 EDITED_TEXT: Final = re.compile(r"(?<=audited_max = )64(?=;)")
 
 TEST_TYPES: Final = "python_test,zig_test,guest_marker_test,two_vm_test"
-# How descriptions of processes begin, and what such processes are for.
-KINDS: Final = (
-    ("Test binary ", "else"),
-    ("Run Pytest", "Python tests"),
-    ("Boot ", "boots of machines"),
-    ("Test ", "zig tests"),
-    ("Build ", "images, libraries, machine code"),
-    ("Building ", "Python requirements"),
-    ("", "else"),
-)
-# Those of one target each, which they name at their end.
-TARGET_KINDS: Final = ("Run Pytest", "Boot ", "Test ", "Build ")
-ADDRESS: Final = re.compile(r"\S+:\S+$")
-
-
-class WrongProcessesError(RuntimeError):
-    """Pants ran something that it need not run, or left out what it must; the text says what."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the result; the value is to be at most the target."""
+class Bench:
+    """What is measured, and where."""
 
-    name: str
-    value: float
-    target: float
-    told: str
+    root: Path
+    folder: Path
+    rounds: int
+    rows: Sequence[str]
+    slice: Sequence[str]  # Of the targets: what is tested.
+    program: Path | None  # A packaged `ci:remote_cache`; without it, one is packaged.
 
     @property
-    def is_met(self) -> bool:
-        """Whether the target is met."""
-        return self.value <= self.target
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name:<10}{self.value:>8.2f}, at most {self.target:g}"
-            f"  {'ok' if self.is_met else 'MISSED'}   {self.told}"
-        )
+    def user(self) -> dict[str, str]:
+        """The environment of this user, in a pipeline: what it makes is not measured."""
+        return {**environment_of(Path.home()), **PIPELINE}
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the program; 1 if a target is missed or the wrong processes ran."""
-    parser = argparse.ArgumentParser(prog="bench pipeline", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each side (default 3)")
-    parser.add_argument("--root", type=Path, default=Path(), help="this repository")
-    parser.add_argument("--json", type=Path, help="write the figures here as well")
-    options = parser.parse_args(argv)
-    host = describe_machine()
-    print(host)
     figures: list[Figure] = []
     clones: list[Clone] = []
+    host = describe_machine()
     try:
+        options = parse(argv)
+        rounds = bounded("--rounds", options.rounds, 1, ROUNDS_MAX) or 1
+        rows = [one_of("--only", name, ROWS) for name in options.only or ROWS]
+        print(host)
         with tempfile.TemporaryDirectory(prefix="nexus-bench-") as name:
-            for figure in _measure(Path(name), options.root, options.rounds, clones):
+            chosen = options.slice or ["::"]
+            bench = Bench(options.root, Path(name), rounds, rows, chosen, options.program)
+            for figure in _measure(bench, clones):
                 figures.append(figure)
                 print(figure, flush=True)
+    except UsageError as exc:
+        return fail(exc, EXIT_CONFIG)
     except (RunFailedError, WrongProcessesError) as exc:
         print(f"bench pipeline: {exc}", file=sys.stderr)
         return 1
@@ -120,21 +121,67 @@ def main(argv: Sequence[str]) -> int:
     return 0 if all(figure.is_met for figure in figures) else 1
 
 
-def _measure(folder: Path, root: Path, rounds: int, clones: list[Clone]) -> Iterable[Figure]:
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = CommandLine("bench pipeline", __doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("--rounds", default="3", metavar="N", help="turns of each side (default 3)")
+    add("--only", action="append", metavar="ROW", help=f"of {', '.join(ROWS)} (repeatable)")
+    text = "targets to test in cold, remote and workers (repeatable; default ::)"
+    add("--slice", action="append", metavar="TARGET", help=text)
+    add("--program", type=Path, metavar="FILE", help=f"a packaged {SERVER_TARGET}")
+    add("--root", type=Path, default=Path(), help="this repository")
+    add("--json", type=Path, help="write the figures here as well")
+    return parser.parse_args(argv)
+
+
+def _measure(bench: Bench, clones: list[Clone]) -> Iterable[Figure]:
+    folder, rows = bench.folder, bench.rows
     home = folder / "home"
     home.mkdir()
-    # The servers are not what is measured: they are built in this user's home.
-    servers = make_clone(root, folder / "servers", {**environment_of(Path.home()), **PIPELINE})
-    with shared_cache(servers, folder / "shared") as settings:
-        environment = {**environment_of(home), **PIPELINE}
-        cold = make_clone(root, folder / "cold", {**environment, **settings})
-        yield _cold(cold)
-        with behind_a_link(settings) as linked_settings:
-            yield _remote(folder, root, rounds, environment, linked_settings)
+    environment = {**environment_of(home), **PIPELINE}
+    cold = Clone(folder / "cold", environment)
+    if {"cold", "remote", "unchanged", "edited"} & set(rows):
+        # The servers are not what is measured: they are built in this user's home.
+        servers = make_clone(bench.root, folder / "servers", bench.user)
+        with shared_cache(servers, folder / "shared") as settings:
+            cold = make_clone(bench.root, cold.folder, {**environment, **settings})
+            figure = _cold(cold, bench.slice)
+            if "cold" in rows:
+                yield figure
+            if "remote" in rows:
+                with behind_a_link(settings) as linked_settings:
+                    yield _remote(bench, environment, linked_settings)
     daemon = Clone(cold.folder, environment_of(home))
     clones.append(daemon)
-    yield _unchanged(daemon, rounds)
-    yield _edited(daemon)
+    if "unchanged" in rows:
+        yield _unchanged(daemon, bench.rounds)
+    if "edited" in rows:
+        yield _edited(daemon)
+    if {"workers", "seeds"} & set(rows):
+        yield from _team(bench)
+
+
+def _team(bench: Bench) -> Iterable[Figure]:
+    """Workers see the interpreters and the Pants of this user, as those of a team do."""
+    clone = make_clone(bench.root, bench.folder / "team", bench.user)
+    program = bench.program
+    if program is None:
+        clone.pants("--no-pantsd", "package", SERVER_TARGET)
+        program = clone.folder / SERVER_FILE
+    program = program.resolve()
+    if "workers" in bench.rows:
+        place = bench.folder / "workers"
+        turns = pipeline_team.cold_turns(program, clone, place, bench.rounds, bench.slice)
+        ratio, told = pipeline_team.compare(turns)
+        told = f"{told}, {turns[1][0].executed} processes"
+        yield Figure("workers", ratio, WORKERS_RATIO_MIN, told, is_least=True)
+    if "seeds" in bench.rows:
+        turns = pipeline_team.seed_turns(program, clone, bench.folder / "seeds", bench.rounds)
+        ratio, told = pipeline_team.compare(turns)
+        told = f"{told}, {pipeline_team.SEEDS} seeds a turn"
+        yield Figure("seeds", ratio, SEEDS_RATIO_MIN, told, is_least=True)
 
 
 @contextmanager
@@ -145,9 +192,9 @@ def behind_a_link(settings: dict[str, str]) -> Iterator[dict[str, str]]:
         yield {**settings, ADDRESS_SETTING: f"{host}:{near}"}
 
 
-def _cold(clone: Clone) -> Figure:
+def _cold(clone: Clone, targets: Sequence[str]) -> Figure:
     launcher = clone.pants("--version")
-    run = clone.pants("--no-pantsd", "test", "::", watched=True)
+    run = clone.pants("--no-pantsd", "test", *targets, watched=True)
     for line in breakdown(run.processes):
         print(line)
     seconds = launcher.seconds + run.seconds
@@ -157,60 +204,23 @@ def _cold(clone: Clone) -> Figure:
     return Figure("cold", seconds, COLD_SECONDS_MAX, told)
 
 
-def breakdown(processes: Iterable[PipelineProcess]) -> list[str]:
-    """Where the time went: seconds of processes that ran, by kind, the most first."""
-    sums = dict.fromkeys((kind for _, kind in KINDS), (0, 0))
-    for process in processes:
-        if process.ran:
-            kind = next(kind for begin, kind in KINDS if process.description.startswith(begin))
-            count, elapsed_ms = sums[kind]
-            sums[kind] = (count + 1, elapsed_ms + process.elapsed_ms)
-    order = sorted(sums.items(), key=lambda entry: (-entry[1][1], entry[0]))
-    return [f"    {ms / 1000:>7.1f} s  {count:>4}  {kind}" for kind, (count, ms) in order if count]
-
-
-def _remote(
-    folder: Path,
-    root: Path,
-    rounds: int,
-    environment: dict[str, str],
-    settings: dict[str, str],
-) -> Figure:
+def _remote(bench: Bench, environment: dict[str, str], settings: dict[str, str]) -> Figure:
     found: list[float] = []
     warm: list[float] = []
     asked = 0
-    for turn in range(rounds):
-        place = folder / f"turn-{turn}"
+    for turn in range(bench.rounds):
+        place = bench.folder / f"turn-{turn}"
         reader = {**environment, **settings, "PANTS_REMOTE_CACHE_WRITE": "false"}
-        fresh = make_clone(root, place / "fresh", reader)
+        fresh = make_clone(bench.root, place / "fresh", reader)
         empty = (f"--local-store-dir={place}/store", f"--named-caches-dir={place}/caches")
-        run = fresh.pants("--no-pantsd", *empty, "test", "::", watched=True)
+        run = fresh.pants("--no-pantsd", *empty, "test", *bench.slice, watched=True)
         asked = require_all_found(run)
         found.append(run.seconds)
-        local = make_clone(root, place / "local", environment)
-        warm.append(local.pants("--no-pantsd", "test", "::", watched=True).seconds)
+        local = make_clone(bench.root, place / "local", environment)
+        warm.append(local.pants("--no-pantsd", "test", *bench.slice, watched=True).seconds)
     ratio = median(there / here for there, here in zip(found, warm, strict=True))
     told = f"{median(found):.1f} s against {median(warm):.1f} s, {asked} of {asked} found"
     return Figure("remote", ratio, REMOTE_RATIO_MAX, told)
-
-
-def require_all_found(run: PipelineRun) -> int:
-    """How many processes the shared cache was asked for, if it had them all.
-
-    One that ended here before the answer came is not a miss: small ones are run meanwhile.
-
-    Raises:
-        WrongProcessesError: It was not asked, or did not have all of them.
-    """
-    asked = run.counter("remote_cache_requests")
-    found = run.counter("remote_cache_requests_cached")
-    here_first = run.counter("remote_cache_speculation_local_completed_first")
-    if not asked or found + here_first < asked:
-        ran = [process.description for process in run.processes if process.ran]
-        raise WrongProcessesError(
-            f"the shared cache had {found} of {asked} processes; ran here: {', '.join(ran)}"
-        )
-    return asked
 
 
 def _unchanged(clone: Clone, rounds: int) -> Figure:
@@ -241,36 +251,6 @@ def _edited(clone: Clone) -> Figure:
     again = require_dependents_only(run.processes, concerned, len(tests))
     told = f"processes ran again, among them the {len(tests)} tests that depend, and no other"
     return Figure("edited", again, again, told)
-
-
-def require_dependents_only(
-    processes: Iterable[PipelineProcess], concerned: frozenset[str], tests: int
-) -> int:
-    """Count what ran for a target, if it depends on the edit and each dependent test is among it.
-
-    Raises:
-        WrongProcessesError: A process of another target ran, or a dependent test was left out.
-    """
-    ran = tested = 0
-    for process in processes:
-        address = address_of(process.description)
-        if address is None or not process.ran:
-            continue
-        if address not in concerned:
-            raise WrongProcessesError(f"ran without need: {process.description}")
-        ran += 1
-        tested += not process.description.startswith("Build ")
-    if tested != tests:
-        raise WrongProcessesError(f"{tests} tests depend on the edit, and {tested} ran")
-    return ran
-
-
-def address_of(description: str) -> str | None:
-    """The target that a process is for; none if it looks at the machine or makes a tool."""
-    if not description.startswith(TARGET_KINDS):
-        return None
-    found = ADDRESS.search(description)
-    return found[0] if found else None
 
 
 if __name__ == "__main__":

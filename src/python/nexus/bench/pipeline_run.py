@@ -48,6 +48,9 @@ class PipelineProcess:
     description: str
     source: str  # Ran, HitLocally, HitRemotely, Memoized
     elapsed_ms: int
+    # Of the machine's clock: what is between them is waiting, too.
+    began_s: float = 0.0
+    ended_s: float = 0.0
 
     @property
     def ran(self) -> bool:
@@ -133,9 +136,16 @@ def parse_work_units(texts: list[str]) -> tuple[PipelineProcess, ...]:
             unit["description"].removeprefix(_SCHEDULING),
             unit["metadata"]["source"],
             unit["metadata"].get("total_elapsed_ms", 0),
+            *_times_of(unit),
         )
         for unit in processes
     )
+
+
+def _times_of(unit: Mapping[str, Any]) -> tuple[float, float]:
+    """When it began and ended, in seconds; a unit that did not end has no duration."""
+    began_s = unit["start_secs"] + unit["start_nanos"] / 1e9
+    return began_s, began_s + unit.get("duration_secs", 0) + unit.get("duration_nanos", 0) / 1e9
 
 
 def environment_of(home: Path) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nexus.bench.pipeline import (
+from nexus.bench.pipeline_judging import (
+    Figure,
     WrongProcessesError,
     address_of,
     breakdown,
@@ -17,9 +18,11 @@ from nexus.bench.pipeline import (
 from nexus.bench.pipeline_run import (
     PipelineProcess,
     PipelineRun,
+    RunFailedError,
     parse_settings,
     parse_work_units,
 )
+from nexus.bench.pipeline_team import Turn, compare, span_of
 
 IMAGE = PipelineProcess("Build src/guest/services/policyd:policyd", "Ran", 400)
 BOOT = PipelineProcess("Boot ci:os2vm_test", "Ran", 600)
@@ -37,6 +40,8 @@ def test_work_units_of_processes_in_the_order_of_their_beginnings() -> None:
         unit(
             description="Scheduling: Boot b:b",
             start_secs=2,
+            duration_secs=3,
+            duration_nanos=500_000_000,
             metadata={"source": "Ran", "total_elapsed_ms": 7},
         ),
         unit(name="setup_sandbox", description="other", metadata={}),
@@ -44,8 +49,8 @@ def test_work_units_of_processes_in_the_order_of_their_beginnings() -> None:
         unit(description="Scheduling: Boot c:c", metadata={}),
     ]
     assert parse_work_units([json.dumps(units)]) == (
-        PipelineProcess("Boot a:a", "HitRemotely", 0),
-        PipelineProcess("Boot b:b", "Ran", 7),
+        PipelineProcess("Boot a:a", "HitRemotely", 0, began_s=1.0, ended_s=1.0),
+        PipelineProcess("Boot b:b", "Ran", 7, began_s=2.0, ended_s=5.5),
     )
 
 
@@ -98,3 +103,27 @@ def test_a_shared_cache_that_has_not_all(asked: int, found: int) -> None:
     log = f"  remote_cache_requests: {asked}\n  remote_cache_requests_cached: {found}\n"
     with pytest.raises(WrongProcessesError, match=f"had {found} of {asked}"):
         require_all_found(PipelineRun(1.0, log, ()))
+
+
+def test_workers_are_measured_from_the_first_process_to_the_last() -> None:
+    processes = [
+        PipelineProcess("Boot a:a", "Ran", 7, began_s=12.0, ended_s=15.0),
+        PipelineProcess("Boot b:b", "Ran", 7, began_s=10.0, ended_s=11.0),
+    ]
+    assert span_of(processes) == 5.0
+    with pytest.raises(RunFailedError):
+        span_of([])
+
+
+def test_two_workers_are_compared_with_one_by_the_middle_of_their_turns() -> None:
+    turns = {1: [Turn(30.0, 5), Turn(90.0, 5), Turn(34.0, 5)], 2: [Turn(17.0, 5)] * 3}
+    ratio, told = compare(turns)
+    assert ratio == 2.0
+    assert told == "34 s on one worker, 17 s on two, 3 turns each"
+
+
+@pytest.mark.parametrize(
+    ("is_least", "text"), [(True, "at least 1.6  ok"), (False, "at most 1.6  MISSED")]
+)
+def test_a_figure_is_held_to_its_side_of_the_target(is_least: bool, text: str) -> None:
+    assert text in str(Figure("workers", 1.9, 1.6, "told", is_least=is_least))

@@ -1,0 +1,219 @@
+"""What a second worker is worth: the same work on one worker, and on two of one processor each.
+
+The server and the workers are those of `ci:remote_cache`, all on this machine.  Every process of
+a turn is executed, and turns alternate.  Pants needs a processor of its own before its first
+process; what is measured begins with the first process and ends with the last.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from nexus.bench.pipeline_run import (
+    Clone,
+    PipelineProcess,
+    PipelineRun,
+    RunFailedError,
+    parse_settings,
+)
+
+ADDRESS_SETTING: Final = "PANTS_REMOTE_STORE_ADDRESS"
+AUTHORITY_SETTING: Final = "PANTS_REMOTE_CA_CERTS_PATH"
+START_SECONDS_MAX: Final = 300
+LOOK_SECONDS: Final = 0.2
+STOP_SECONDS_MAX: Final = 30
+
+# Of one scenario, a turn: some minutes of a processor, and several batches for each worker.
+SEEDS: Final = 60
+SEEDS_A_BATCH: Final = 5
+
+# Two workers, since that is what a second one is compared with, and each has a processor.
+WORKERS: Final = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run: how long its processes took, and how many they were."""
+
+    seconds: float
+    executed: int
+
+
+def span_of(processes: Sequence[PipelineProcess]) -> float:
+    """Seconds from the beginning of the first process to the end of the last.
+
+    Raises:
+        RunFailedError: there is none.
+    """
+    if not processes:
+        raise RunFailedError("no process was wanted")
+    return max(p.ended_s for p in processes) - min(p.began_s for p in processes)
+
+
+def compare(turns: Mapping[int, Sequence[Turn]]) -> tuple[float, str]:
+    """How many times as fast two workers are, and the words for it."""
+    one, two = (median(turn.seconds for turn in turns[count]) for count in WORKERS)
+    return one / two, f"{one:.0f} s on one worker, {two:.0f} s on two, {len(turns[1])} turns each"
+
+
+def processors() -> tuple[int, int]:
+    """Two processors that this process may use.
+
+    Raises:
+        RunFailedError: there are none.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < len(WORKERS):
+        raise RunFailedError("two workers need two processors; this process may use one")
+    return allowed[0], allowed[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A server that is running, and what its users set."""
+
+    program: Path
+    folder: Path
+    settings: Mapping[str, str]
+
+    @contextmanager
+    def workers(self, count: int) -> Iterator[None]:
+        """So many workers, each pinned to a processor; they keep what they had the last time.
+
+        Raises:
+            RunFailedError: one of them did not start in time.
+        """
+        address = self.settings[ADDRESS_SETTING].partition("://")[2]
+        with ExitStack() as stack:
+            for number, processor in enumerate(processors()[:count], start=1):
+                working = [
+                    *("taskset", "--cpu-list", str(processor), str(self.program), "--worker"),
+                    f"--server={address}",
+                    f"--authority={self.settings[AUTHORITY_SETTING]}",
+                    f"--token={self.folder / 'cache' / 'keys' / 'worker.token'}",
+                    f"--folder={self.folder / f'worker-{number}'}",
+                    *(f"--id=worker-{number}", "--jobs=1", "--drain-seconds=1"),
+                ]
+                log = self.folder / f"worker-{number}.log"
+                stack.enter_context(_running(working, log, "joined as"))
+            yield
+
+    def run(self, clone: Clone, *what: str) -> PipelineRun:
+        """Run Pants, with stores of this team's own.
+
+        Raises:
+            RunFailedError: it failed, or not all was executed by workers.
+        """
+        place = Clone(clone.folder, {**clone.environment, **self.settings})
+        own = (f"--local-store-dir={self.folder}/store", f"--named-caches-dir={self.folder}/caches")
+        run = place.pants("--no-pantsd", *own, "--remote-execution", *what, watched=True)
+        executed = run.counter("remote_execution_success")
+        if not executed or run.counter("local_execution_requests"):
+            raise RunFailedError(f"{executed} processes were executed by workers, others here")
+        return run
+
+
+@contextmanager
+def serving(program: Path, folder: Path) -> Iterator[Team]:
+    """A server with nothing in its store.
+
+    Raises:
+        RunFailedError: it did not start in time.
+    """
+    folder.mkdir(parents=True)
+    settings = folder / "settings.sh"
+    argv = [str(program), f"--folder={folder / 'cache'}", f"--settings={settings}", "--schedule"]
+    with _running(argv, folder / "server.log", "that may only read"):
+        yield Team(program, folder, parse_settings(settings.read_text(encoding="utf-8")))
+
+
+@contextmanager
+def _running(argv: Sequence[str], log: Path, ready: str) -> Iterator[None]:
+    """A program, from when it says that it is ready."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while ready not in (said := log.read_text(encoding="utf-8", errors="replace")):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RunFailedError(f"{' '.join(argv)} did not start\n{said[-2000:]}")
+            time.sleep(LOOK_SECONDS)
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def cold_turns(
+    program: Path, clone: Clone, folder: Path, rounds: int, targets: Sequence[str]
+) -> dict[int, list[Turn]]:
+    """Test in turns, each from empty stores: all that a test needs is built as well.
+
+    Raises:
+        RunFailedError: a run failed, or a process was not executed by a worker.
+    """
+    turns = _no_turns()
+    for number, count in _order(rounds):
+        with serving(program, folder / f"{number}-{count}") as team, team.workers(count):
+            run = team.run(clone, "test", *targets)
+            turns[count].append(
+                Turn(span_of(run.processes), run.counter("remote_execution_success"))
+            )
+    return turns
+
+
+def seed_turns(program: Path, clone: Clone, folder: Path, rounds: int) -> dict[int, list[Turn]]:
+    """Play seeds of one scenario in turns, each time others: what was played is not played again.
+
+    Images and tools are there, by a campaign before that is not measured.
+
+    Raises:
+        RunFailedError: a seed failed, or a process was not executed by a worker.
+    """
+    turns = _no_turns()
+    with serving(program, folder) as team:
+        with team.workers(WORKERS[-1]):
+            _play(team, clone, 0, len(WORKERS), 1)
+        first = len(WORKERS)
+        for _, count in _order(rounds):
+            with team.workers(count):
+                run = _play(team, clone, first, SEEDS, SEEDS_A_BATCH)
+            first += SEEDS
+            batches = [each for each in run.processes if each.description.startswith("Play ")]
+            turns[count].append(Turn(span_of(batches), len(batches)))
+    return turns
+
+
+def _play(team: Team, clone: Clone, first: int, seeds: int, size: int) -> PipelineRun:
+    how = (f"--from={first}", f"--seeds={seeds}", f"--spread={size}")
+    return team.run(clone, "run", "ci:simulate", "--", "--scenario=links", *how)
+
+
+def _order(rounds: int) -> Iterator[tuple[int, int]]:
+    """Rounds and numbers of workers; who begins changes, so what slows this machine slows both."""
+    for number in range(rounds):
+        for count in WORKERS if number % 2 == 0 else reversed(WORKERS):
+            yield number, count
+
+
+def _no_turns() -> dict[int, list[Turn]]:
+    return {count: [] for count in WORKERS}
