@@ -140,7 +140,7 @@ def prepare_postgresql(url: str) -> None:
                 )
     except sqlalchemy.exc.SQLAlchemyError as exc:
         reason = str(exc.__cause__ or exc).strip().splitlines()[0]
-        raise DatabaseError(f"{shown}: {reason}") from exc
+        raise DatabaseError(f"--database: {shown}: {reason}") from exc
     finally:
         engine.dispose()
 

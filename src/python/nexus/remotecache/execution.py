@@ -10,7 +10,8 @@ Between the two stand some differences, and each makes processes fail or lose th
   takes all that is below its folder for the sources of one module, its own library with them.  So
   the inputs go into a folder, and that is what `{chroot}` means.
 - Pants asks once in a run for the variables of the machine (`env -0`), for those few processes that
-  declare one.  The runner has none; that one command is told the PATH.
+  declare one.  The runner has none; that one command is told the PATH, and how the server reaches
+  the network, since what a lock names is installed over there.
 
 The result belongs to an action that the client does not know, so Pants writes it under its own.
 """
@@ -18,7 +19,7 @@ The result belongs to an action that the client does not know, so Pants writes i
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
@@ -48,12 +49,12 @@ stream_updates = ExecutionInstance.stream_operation_updates
 create_session = BaseBotsService._create_bot_session
 
 
-def install(search_path: str) -> None:
+def install(variables: Mapping[str, str]) -> None:
     """Let BuildGrid rewrite actions, drop those that nobody waits for, and look at workers."""
     watch = Watch()
 
     def execute(instance: ExecutionInstance, *, action_digest: Any, **rest: Any) -> str:
-        mended = rewritten_action(instance.scheduler.storage, action_digest, search_path)
+        mended = rewritten_action(instance.scheduler.storage, action_digest, variables)
         return str(queue_execution(instance, action_digest=mended, **rest))
 
     def stream(instance: ExecutionInstance, name: str, context: Any) -> Iterator[Operation]:
@@ -117,7 +118,9 @@ class Watch:
             return
 
 
-def rewritten_action(storage: Any, digest: messages.Digest, search_path: str) -> messages.Digest:
+def rewritten_action(
+    storage: Any, digest: messages.Digest, variables: Mapping[str, str]
+) -> messages.Digest:
     """Write the action that stands for a client's, and name it.
 
     Raises:
@@ -125,7 +128,7 @@ def rewritten_action(storage: Any, digest: messages.Digest, search_path: str) ->
     """
     action = read(storage, digest, messages.Action)
     command = read(storage, action.command_digest, messages.Command)
-    mended = rewritten_command(command, search_path).SerializeToString(deterministic=True)
+    mended = rewritten_command(command, variables).SerializeToString(deterministic=True)
     root = root_around(action.input_root_digest).SerializeToString(deterministic=True)
     action.command_digest.CopyFrom(digest_of(mended))
     action.input_root_digest.CopyFrom(digest_of(root))
@@ -157,7 +160,7 @@ def root_around(inputs: messages.Digest) -> messages.Directory:
     return messages.Directory(directories=[messages.DirectoryNode(name=INPUTS, digest=inputs)])
 
 
-def rewritten_command(command: messages.Command, search_path: str) -> messages.Command:
+def rewritten_command(command: messages.Command, variables: Mapping[str, str]) -> messages.Command:
     """The same command in the runner's form.  Outputs are relative to the working directory."""
     result = messages.Command()
     result.CopyFrom(command)
@@ -165,7 +168,8 @@ def rewritten_command(command: messages.Command, search_path: str) -> messages.C
     for variable in result.environment_variables:
         variable.value = expand(variable.value)
     if tuple(command.arguments) == ASKING:
-        result.environment_variables.add(name="PATH", value=search_path)
+        for name, value in sorted(variables.items()):
+            result.environment_variables.add(name=name, value=value)
     result.working_directory = f"{INPUTS}/{command.working_directory}".rstrip("/")
     result.platform.CopyFrom(shaping(command.platform))
     if not command.output_paths:

@@ -34,7 +34,7 @@ COMMAND = messages.Command(
         properties=[messages.Platform.Property(name="OSFamily", value="Linux")]
     ),
 )
-SEARCH_PATH = "/usr/bin:/bin"
+VARIABLES = {"https_proxy": "http://proxy:3128", "PATH": "/usr/bin:/bin"}
 
 # Long enough for a busy machine; nothing waits for it when all is well.
 PATIENCE_SECONDS = 60.0
@@ -100,7 +100,7 @@ def test_every_mention_of_the_chroot_is_expanded() -> None:
 
 
 def test_a_command_is_rewritten_for_the_runner() -> None:
-    rewritten = rewritten_command(COMMAND, SEARCH_PATH)
+    rewritten = rewritten_command(COMMAND, VARIABLES)
 
     assert list(rewritten.arguments) == ["/bin/tool", "/inputs/in", "--root=/inputs"]
     assert rewritten.environment_variables[0].value == "/inputs/shims:/usr/bin"
@@ -114,7 +114,7 @@ def test_the_runner_is_told_only_the_properties_that_it_knows() -> None:
     platform = messages.Platform()
     for name, value in (("OSFamily", "Linux"), ("pool", "big"), ("network", "on")):
         platform.properties.add(name=name, value=value)
-    told = rewritten_command(messages.Command(platform=platform), SEARCH_PATH).platform.properties
+    told = rewritten_command(messages.Command(platform=platform), VARIABLES).platform.properties
 
     assert [(one.name, one.value) for one in told] == [
         ("network", "on"),
@@ -124,22 +124,25 @@ def test_the_runner_is_told_only_the_properties_that_it_knows() -> None:
 
 
 def test_a_command_without_a_working_directory_gets_the_folder_of_inputs() -> None:
-    assert rewritten_command(messages.Command(), SEARCH_PATH).working_directory == "inputs"
+    assert rewritten_command(messages.Command(), VARIABLES).working_directory == "inputs"
 
 
 def test_only_who_asks_for_the_variables_of_the_machine_is_told_its_path() -> None:
     asking = messages.Command(arguments=["env", "-0"])
-    told = rewritten_command(asking, SEARCH_PATH).environment_variables
+    told = rewritten_command(asking, VARIABLES).environment_variables
 
-    assert [(variable.name, variable.value) for variable in told] == [("PATH", SEARCH_PATH)]
+    assert [(variable.name, variable.value) for variable in told] == [
+        ("PATH", "/usr/bin:/bin"),
+        ("https_proxy", "http://proxy:3128"),
+    ]
     other = messages.Command(arguments=["env"])
-    assert not rewritten_command(other, SEARCH_PATH).environment_variables
+    assert not rewritten_command(other, VARIABLES).environment_variables
 
 
 def test_the_command_that_was_asked_for_is_left_alone() -> None:
     before = COMMAND.SerializeToString()
 
-    rewritten_command(COMMAND, SEARCH_PATH)
+    rewritten_command(COMMAND, VARIABLES)
 
     assert COMMAND.SerializeToString() == before
 
@@ -147,7 +150,7 @@ def test_the_command_that_was_asked_for_is_left_alone() -> None:
 def test_what_is_executed_is_the_rewritten_action_with_its_inputs_in_a_folder() -> None:
     store: Any = Store()
 
-    executed = rewritten_action(store, asked(store), SEARCH_PATH)
+    executed = rewritten_action(store, asked(store), VARIABLES)
 
     action = messages.Action.FromString(store.blobs[executed.hash])
     root = messages.Directory.FromString(store.blobs[action.input_root_digest.hash])
@@ -155,21 +158,21 @@ def test_what_is_executed_is_the_rewritten_action_with_its_inputs_in_a_folder() 
     assert action.platform == COMMAND.platform
     assert root == root_around(messages.Digest(hash="1" * 64, size_bytes=1))
     command = store.blobs[action.command_digest.hash]
-    assert messages.Command.FromString(command) == rewritten_command(COMMAND, SEARCH_PATH)
+    assert messages.Command.FromString(command) == rewritten_command(COMMAND, VARIABLES)
 
 
 def test_an_action_that_is_not_in_the_store_is_refused() -> None:
     missing = messages.Digest(hash="2" * 64, size_bytes=2)
 
     with pytest.raises(FailedPreconditionError, match="not in the store: 2222"):
-        rewritten_action(Store(), missing, SEARCH_PATH)
+        rewritten_action(Store(), missing, VARIABLES)
 
 
 def test_an_action_that_the_store_has_no_room_for_is_refused() -> None:
     store = Store(full=True)
 
     with pytest.raises(FailedPreconditionError, match="not stored: no room"):
-        rewritten_action(store, asked(store), SEARCH_PATH)
+        rewritten_action(store, asked(store), VARIABLES)
 
 
 def test_an_execution_that_nobody_waits_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

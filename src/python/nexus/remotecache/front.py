@@ -151,7 +151,7 @@ def main(path: str) -> None:
     settings = front_settings.parse(Path(path).read_text(encoding="utf-8"))
     if settings.database:
         database.install()
-        execution.install(settings.search_path)
+        execution.install({**settings.network, "PATH": settings.search_path})
     cmd_server._create_server_from_config = lambda raw: gated_server(settings, raw)
     sys.argv[0] = "bgd"
     cli()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Front:
     metrics_port: int = 0
     database: str = ""
     search_path: str = ""
+    network: Mapping[str, str] = field(default_factory=dict)
 
     def render(self) -> str:
         """As the text of a file."""

@@ -228,24 +228,6 @@ def reachable(address: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
 
 
-def refuse_taken(address: str, port: int, option: str = "--port") -> None:
-    """Look whether another program listens there already.
-
-    Raises:
-        ServerError: it does, this user may not listen there, or the address is not this machine's.
-    """
-    with socket.socket(family_of(address)) as probe:
-        # Connections that ended a moment ago do not hold a port; what listens does.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as exc:
-            raise ServerError(
-                f"{option} {port}: {os.strerror(exc.errno or 0)} on {address}; name a port that no "
-                "other program uses and an address of this machine"
-            ) from exc
-
-
 def free_port(address: str = "127.0.0.1") -> int:
     """A port that was free a moment ago; if it is taken by now, the front says so and ends."""
     with socket.socket(family_of(address)) as probe:

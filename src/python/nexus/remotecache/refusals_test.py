@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.remotecache import credentials, database, serve, server
+from nexus.remotecache import credentials, database, serve, server, worker
 from nexus.remotecache.processes import ENDING, free_port
 
 DAY = timedelta(days=1)
@@ -142,6 +142,23 @@ def no_url(_place: Path, _stack: ExitStack) -> list[str]:
     return ["--database=postgresql://user:secret@127.0.0.1:port/jobs"]
 
 
+def a_file(place: Path, _stack: ExitStack) -> list[str]:
+    (place / "server").touch()
+    return []
+
+
+def settings_nowhere(place: Path, _stack: ExitStack) -> list[str]:
+    return [f"--settings={place / 'nowhere' / 'settings.sh'}"]
+
+
+def no_mount(_place: Path, _stack: ExitStack) -> list[str]:
+    return ["--mount=/nowhere"]
+
+
+def no_number(_place: Path, _stack: ExitStack) -> list[str]:
+    return ["--days=x"]
+
+
 @pytest.mark.parametrize(
     ("make", "code", "said"),
     [
@@ -151,7 +168,15 @@ def no_url(_place: Path, _stack: ExitStack) -> list[str]:
         (other_key, CONFIG, "server.key: is not the key of"),
         (own_authority_expired, CONFIG, "ca.crt: expired 20"),
         (taken, HOST, "Address already in use on 127.0.0.1; name a port that no other program"),
-        (not_here, HOST, "annot assign requested address on 192.0.2.1; name a port"),
+        (
+            not_here,
+            HOST,
+            "--listen: 192.0.2.1: Cannot assign requested address; expected an address",
+        ),
+        (a_file, CONFIG, "server: it is a file; expected a folder of this user"),
+        (settings_nowhere, CONFIG, "nowhere/settings.sh cannot be written; expected a file in"),
+        (no_mount, CONFIG, "--mount: /nowhere is not a folder of this machine"),
+        (no_number, CONFIG, "--days: 'x' is not a whole number in 1..3650"),
         (something_else, CONFIG, "holds something else; give an empty folder, or a new one"),
         (other_version, CONFIG, "is a server's of 'format 1'; this version has 'format 2'"),
         (without_scopes, CONFIG, "is of an earlier version, whose keys know no scopes; delete"),
@@ -180,3 +205,41 @@ def test_what_keeps_a_server_from_starting_is_one_line_and_a_code(
     assert printed.err.count("\n") == 1
     assert said in printed.err
     assert "secret" not in printed.err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--folder={place}/token", "token: it is a file; expected a folder of this user"),
+        ("--mount=/nowhere", "--mount: /nowhere is not a folder of this machine"),
+        ("--quota=much", "--quota: 'much' is not a size; expected one like 500M or 10G"),
+        ("--free=-1", "--free: '-1' is not a whole number in 0.."),
+        ("--jobs=0", "--jobs: '0' is not a whole number in 1..1024"),
+        ("--drain-seconds=x", "--drain-seconds: 'x' is not a whole number in 0.."),
+        ("--server=cache", "--server: 'cache' is not an address; expected HOST:PORT"),
+        ("--id=a/b", "--id: 'a/b' is not 1 to 64 letters, digits"),
+    ],
+)
+def test_what_keeps_a_worker_from_asking_is_one_line_and_20(
+    option: str,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "take_ending", lambda *_: ENDING)
+    monkeypatch.setattr(worker, "refusal", lambda: None)
+    monkeypatch.setattr(worker, "look", lambda *_: pytest.fail("the server was asked"))
+    (tmp_path / "token").write_text("a.b.c\n")
+    given = {
+        "--server": "cache.example.org:8980",
+        "--authority": f"{tmp_path}/token",
+        "--token": f"{tmp_path}/token",
+        "--folder": f"{tmp_path}/worker",
+    }
+    name, _, value = option.format(place=tmp_path).partition("=")
+    given[name] = value
+    assert worker.main([f"{name}={value}" for name, value in given.items()]) == CONFIG
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert said in printed.err

@@ -32,8 +32,14 @@ from nexus.remotecache.processes import (
     child,
     ignore_ending,
     python_argv,
-    refuse_taken,
     take_ending,
+)
+from nexus.remotecache.refusing import (
+    make_private,
+    refuse_missing,
+    refuse_strange,
+    refuse_taken,
+    refuse_unwritable,
 )
 from nexus.remotecache.runner import print_settings
 from nexus.remotecache.sandbox import refusal, tool_folders, visible_folders
@@ -41,6 +47,21 @@ from nexus.remotecache.serve_options import parse
 
 # Between two looks at whether the servers still live.
 LOOK_SECONDS: Final = 0.5
+
+# How a machine reaches the network, by the names that `[subprocess-environment]` of Pants asks for.
+NETWORK: Final = (
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
 
 # A folder that begins with this file is a server's.
 MARK: Final = "nexus-remote-cache"
@@ -85,9 +106,7 @@ def choose_folder(given: Path | None, stack: contextlib.ExitStack) -> Path:
             raise SettingError(
                 f"--folder: {given} holds something else; give an empty folder, or a new one"
             )
-    given.mkdir(mode=0o700, parents=True, exist_ok=True)
-    given.chmod(0o700)
-    return given.resolve()
+    return make_private(given)
 
 
 def mark(folder: Path) -> None:
@@ -153,6 +172,7 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
     """Run the servers until one ends or a signal comes."""
     if arguments.execute and (reason := refusal()) is not None:
         raise ServerError(f"--execute: {reason}")
+    refuse_strange(arguments.listen)
     for port, option in (
         (arguments.port, "--port"),
         (arguments.certificates_port, "--certificates-port"),
@@ -170,6 +190,8 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
             database.prepare(url)
         except database.DatabaseError as exc:
             raise SettingError(str(exc)) from exc
+    refuse_unwritable(arguments.settings)
+    refuse_missing(arguments.mount)
     tools = tool_folders(os.environ, visible_folders(os.environ, arguments.mount))
     place = server.Place(
         address=arguments.listen,
@@ -180,6 +202,7 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
         quota=arguments.quota,
         database=url,
         search_path=os.pathsep.join(tools),
+        network={name: os.environ[name] for name in NETWORK if os.environ.get(name)},
         verbose=arguments.verbose,
         worker_seconds=arguments.worker_seconds,
     )

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import CommandLine
+from nexus.core.commandline import CommandLine, bounded
 from nexus.core.errors import UsageError
 from nexus.core.text import quote
 from nexus.remotecache.access import NAME, NAME_FORM, AccessError, parse_scopes
 from nexus.remotecache.certificates import CertificateError, parse_names
 from nexus.remotecache.credentials import LOCAL_NAME, ServerFiles
 from nexus.remotecache.joining import own_capacity
-from nexus.remotecache.settings import WORKER_SECONDS_MAX
+from nexus.remotecache.settings import JOBS_MAX, QUOTA, WORKER_SECONDS_MAX
 
 PORT_MAX: Final = 65535
 DAYS_MAX: Final = 3650
-JOBS_MAX: Final = 1024
-QUOTA: Final = re.compile(r"[1-9][0-9]{0,11}[KMGT]?")
 
 DESCRIPTION: Final = """A shared cache, and a scheduler for workers, until it is told to stop.
 With `--worker` (see `--worker --help`) a machine that executes for such a server.
@@ -109,7 +106,7 @@ def add_files(made: CommandLine) -> None:
     )
     add("--key", type=Path, metavar="FILE", help="private key of that certificate")
     add("--quota", default="10G", help="size of the store, such as 500M or 10G")
-    add("--days", type=int, default=30, help="how long keys and tokens are valid")
+    add("--days", default="30", metavar="N", help="how long keys and tokens are valid; default 30")
     add("--settings", type=Path, metavar="FILE", help="also write the settings of a runner there")
     add(
         "--runner-folder",
@@ -133,13 +130,13 @@ def add_scheduling(made: CommandLine) -> None:
     )
     add(
         "--worker-seconds",
-        type=int,
-        default=WORKER_SECONDS_MAX,
+        default=str(WORKER_SECONDS_MAX),
         metavar="SECONDS",
         help="a worker that is silent for so long is gone, and others run what it ran",
     )
     add("--execute", action="store_true", help="schedule, and be a worker as well, in bubblewrap")
-    add("--jobs", type=int, default=own_capacity(), help="with --execute: processes at once")
+    text = "with --execute: processes at once; default: by cores and memory"
+    add("--jobs", metavar="N", help=text)
     add(
         "--mount",
         type=Path,
@@ -170,9 +167,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         UsageError: a value is not one, or options do not go together.
     """
     given = parser().parse_args(argv)
-    hold_number("--days", given.days, DAYS_MAX)
-    hold_number("--worker-seconds", given.worker_seconds, 3600)
-    hold_number("--jobs", given.jobs, JOBS_MAX)
+    given.days = bounded("--days", given.days, 1, DAYS_MAX)
+    given.worker_seconds = bounded("--worker-seconds", given.worker_seconds, 1, 3600)
+    given.jobs = bounded("--jobs", given.jobs, 1, JOBS_MAX) or own_capacity()
     if QUOTA.fullmatch(given.quota) is None:
         raise UsageError(f"--quota: {given.quota!r} is not a size; expected one like 500M or 10G")
     try:
@@ -197,12 +194,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     hold_ports(given)
     hold_management(given)
     return given
-
-
-def hold_number(option: str, value: int, most: int) -> None:
-    """Hold a number to its range."""
-    if not 1 <= value <= most:
-        raise UsageError(f"{option}: {value} is not in 1..{most}")
 
 
 def hold_ports(given: argparse.Namespace) -> None:

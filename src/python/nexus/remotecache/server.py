@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,10 +30,10 @@ from nexus.remotecache.processes import (
     program,
     python_argv,
     reachable,
-    refuse_taken,
     socket_in,
     wait_until_answers,
 )
+from nexus.remotecache.refusing import refuse_taken
 
 SOCKET: Final = "store.socket"
 
@@ -52,6 +52,8 @@ class Place:
     database: str = ""
     # The PATH of workers' machines, for those few processes that ask for one.
     search_path: str = ""
+    # And how they reach the network: variables of certificates and proxies.
+    network: Mapping[str, str] = field(default_factory=dict)
     verbose: bool = False
     worker_seconds: int = settings.WORKER_SECONDS_MAX
     store_prefix: Sequence[str] = ()
@@ -152,6 +154,7 @@ def front_argv(folder: Path, credentials: Credentials, place: Place, port: int) 
         metrics_port=place.metrics_port,
         database=place.database,
         search_path=place.search_path,
+        network=place.network,
     )
     (folder / "front.json").write_text(ours.render(), encoding="utf-8")
     verbose = ("-v",) if place.verbose else ()

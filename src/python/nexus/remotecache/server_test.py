@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nexus.core.errors import UsageError
-from nexus.remotecache import processes, serve_options, settings
+from nexus.remotecache import processes, refusing, serve_options, settings
 
 # Long enough for a busy machine; nothing waits for it when all is well.
 PATIENCE_SECONDS = 60.0
@@ -63,8 +63,8 @@ def test_a_port_that_somebody_listens_on_is_refused(address: str) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(processes.ServerError, match=f"--port {port}: Address already in use"):
-            processes.refuse_taken("127.0.0.1", port)
-    processes.refuse_taken("127.0.0.1", port)
+            refusing.refuse_taken("127.0.0.1", port)
+    refusing.refuse_taken("127.0.0.1", port)
 
 
 def test_the_front_shares_its_port_with_nobody() -> None:

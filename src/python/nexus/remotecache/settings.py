@@ -7,6 +7,7 @@ BuildGrid 0.4.4's configuration file and of the options of Pants 2.17.1.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +36,10 @@ EXECUTION_PROPERTIES: Final = (("network", "on"), ("unixUID", "65534"), ("unixGI
 MATCHED_PROPERTIES: Final = ("OSFamily", "ISA", "tool", "pool")
 RUNNER_PROPERTIES: Final = ("network", "unixUID", "unixGID")
 SHAPING_PROPERTIES: Final = (*RUNNER_PROPERTIES, "container-image", "Arch")
+
+# Processes at once of one worker, and how the size of a store is written.
+JOBS_MAX: Final = 1024
+QUOTA: Final = re.compile(r"[1-9][0-9]{0,11}[KMGT]?")
 
 # A worker of which nothing is heard for so long is gone, and its processes go to others.
 WORKER_SECONDS_MAX: Final = 30

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-from nexus.core.commandline import CommandLine, fail
+from nexus.core.commandline import CommandLine, bounded, fail
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import Text, run_program
@@ -42,9 +42,13 @@ from nexus.remotecache.processes import (
 from nexus.remotecache.processes import (
     program as program_of,
 )
+from nexus.remotecache.refusing import make_private, refuse_missing
 from nexus.remotecache.sandbox import Sandbox, refusal, visible_folders
+from nexus.remotecache.settings import JOBS_MAX, QUOTA
 
 SOCKET: Final = "worker.socket"
+DRAIN_SECONDS_MAX: Final = 7 * 24 * 3600
+BYTES_MAX: Final = 1 << 60
 PROPERTY: Final = re.compile(r"[A-Za-z0-9._-]{1,64}=[A-Za-z0-9._+-]{1,128}")
 
 # With less room than this a process could fail for want of it, and so none is taken.
@@ -123,12 +127,8 @@ def parser() -> CommandLine:
     add("--token", type=Path, required=True, metavar="FILE", help="a token with the scope work")
     add("--folder", type=Path, required=True, help="the folder of the local store")
     add("--id", default=socket.gethostname(), help="the worker's name; default: the host's name")
-    add(
-        "--jobs",
-        type=int,
-        default=own_capacity(),
-        help="processes at once; default: by cores and memory",
-    )
+    text = "processes at once; default: by cores and memory"
+    add("--jobs", metavar="N", help=text)
     add(
         "--property",
         action="append",
@@ -144,10 +144,9 @@ def parser() -> CommandLine:
         help="a folder that processes may read, besides the system's",
     )
     add("--quota", default="10G", help="size of the local store")
-    add("--free", type=int, default=FREE_BYTES_MIN, metavar="BYTES", help="room to keep")
-    add(
-        "--drain-seconds", type=int, default=3600, help="how long running processes may take to end"
-    )
+    add("--free", default=str(FREE_BYTES_MIN), metavar="BYTES", help="room to keep")
+    text = "how long running processes may take to end; default 3600"
+    add("--drain-seconds", default="3600", metavar="SECONDS", help=text)
     return made
 
 
@@ -159,8 +158,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     given = parser().parse_args(argv)
     given.host, given.port = parse_address("--server", given.server)
-    if not 1 <= given.jobs <= 1024:
-        raise UsageError(f"--jobs: {given.jobs} is not in 1..1024")
+    given.jobs = bounded("--jobs", given.jobs, 1, JOBS_MAX) or own_capacity()
+    given.free = bounded("--free", given.free, 0, BYTES_MAX)
+    given.drain_seconds = bounded("--drain-seconds", given.drain_seconds, 0, DRAIN_SECONDS_MAX)
+    if QUOTA.fullmatch(given.quota) is None:
+        raise UsageError(f"--quota: {given.quota!r} is not a size; expected one like 500M or 10G")
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given.id):
         raise UsageError(f"--id: {given.id!r} is not 1 to 64 letters, digits, '.', '_' or '-'")
     for item in given.property:
@@ -186,6 +188,8 @@ def main(argv: Sequence[str]) -> int:
         given = parse(argv)
         remote = Remote(given.host, given.port, given.authority, given.token)
         read_token(given.token)
+        given.folder = make_private(given.folder)
+        refuse_missing(given.mount)
         if (reason := refusal()) is not None:
             raise ServerError(f"--worker: {reason}")
         look(remote)
@@ -201,9 +205,7 @@ def main(argv: Sequence[str]) -> int:
 
 def work(given: argparse.Namespace, remote: Remote, wish: Wish) -> None:
     """Join, and execute until told to stop."""
-    folder = given.folder.resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    folder = given.folder
     caches = folder / "caches"
     caches.mkdir(exist_ok=True)
     with local_store(folder, given, remote) as socket_path:
