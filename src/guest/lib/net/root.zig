@@ -33,5 +33,6 @@ test {
     _ = @import("tcp_edge_test.zig");
     _ = @import("tcp_rules_test.zig");
     _ = @import("tcp_test.zig");
+    _ = @import("unit_test.zig");
     _ = @import("fuzz_test.zig");
 }
