@@ -103,3 +103,7 @@ fn decodeEverything(frame: []u8) void {
     } else |_| {}
     _ = log_cut.cutQueryReply(frame, 48); // last: it writes
 }
+
+test {
+    _ = @import("bounds_test.zig");
+}
