@@ -73,3 +73,29 @@ test "a query reply is cut behind a whole record, at whatever length" {
         }
     }
 }
+
+test "behind a record that does not fit nothing is taken, however short" {
+    const texts = [_][]const u8{ "a", "a longer one", "b" };
+    var whole: [256]u8 = undefined;
+    var writer = try log.startReply(&whole, .{ .op = .query }, .ok);
+    try writer.int(u64, 10);
+    try writer.int(u64, 1);
+    try writer.int(u16, texts.len);
+    var lens: [texts.len]usize = undefined;
+    for (texts, &lens) |text, *len| {
+        const record: log.Record = .{
+            .id = 1,
+            .time_ns = 2,
+            .level = .info,
+            .service = 3,
+            .scope = "s",
+            .message = text,
+            .fields = "",
+        };
+        len.* = record.encodedLen();
+        try log.putRecord(&writer, record);
+    }
+    const frame = writer.done();
+    const cut = cutQueryReply(frame, 23 + lens[0] + lens[2]).?;
+    try std.testing.expectEqual(23 + lens[0], cut.len);
+}
