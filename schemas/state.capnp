@@ -13,6 +13,19 @@ const chunkBytesMax :UInt16 = 8192;
 const listMax :UInt16 = 256;
 # Keys in one listing.
 
+const transactionsMax :UInt8 = 8;
+# Open at a time.
+const transactionKeysMax :UInt8 = 32;
+# Set by one transaction.
+const transactionBytesMax :UInt32 = 131072;
+# Values of one transaction, together.
+const transactionsBytesMax :UInt32 = 262144;
+# Values of all open transactions, together.
+const transactionSilenceNs :UInt64 = 30000000000;
+# A transaction that nobody went on with for so long is aborted.
+const transactionLongestNs :UInt64 = 64000000000;
+# A peer's is aborted then in any case: while one is open, a store may not be compacted.
+
 const peerFrameBytesMax :UInt16 = 256;
 # A peer's request.
 const peerReplyBytesMax :UInt16 = 512;
@@ -34,7 +47,7 @@ enum Op $A.bits(8) {
   reopen @5 $A.code(6);
   txnBegin @6 $A.code(7);
   txnPut @7 $A.code(8);
-  txnCommit @8 $A.code(9);
+  txnCommit @8 $A.code(9) $A.changes;
   txnAbort @9 $A.code(10);
   read @10 $A.code(11);
 }
@@ -61,6 +74,11 @@ enum Verb {
   # What a record of a peer's change says it was.
   put @0;
   delete @1;
+  txnPut @2 $A.word("txn-put");
+  # A value is to be set, by a transaction.
+  txnCommit @3 $A.word("txn-commit");
+  txnAbort @4 $A.word("txn-abort");
+  # By the peer, or since its session or its time was over.
 }
 
 enum Reject {
@@ -158,4 +176,13 @@ interface StateFs $A.serves("statefsd") {
   # The keys that begin so, sorted, from the first one behind `after` on.
   sync @4 () -> (status :Status);
   # What was acknowledged before is durable afterwards.
+  txnBegin @5 () -> (status :Status, txn :UInt64);
+  # Begin a transaction, one at a time in a session; it ends with the session at the latest.
+  txnPut @6 (txn :UInt64, key :Text $A.serviceMax(.peerKeyBytesMax),
+            value :Data $A.serviceMax(.peerValueBytesMax)) -> (status :Status);
+  # Add to the value that a key is to have; parts of one key are joined in their order.
+  txnCommit @7 (txn :UInt64) -> (status :Status);
+  # Set all of its keys at once; done once, however often it is repeated over lost sessions.
+  txnAbort @8 (txn :UInt64) -> (status :Status);
+  # Forget it.
 }

@@ -56,17 +56,17 @@ pub fn judge(is_bound: bool, frame: []const u8) Verdict {
 
 fn check(request: state.Request) ?Reject {
     switch (request.op) {
-        .put, .get, .delete, .list => {},
-        // It has no key, so there is nothing of the namespace about it.
-        .sync => return null,
-        .reopen, .txn_begin, .txn_put, .txn_commit, .txn_abort, .read => return .bad_request,
+        .put, .get, .delete, .list, .txn_put => {},
+        // Without a key there is nothing of the namespace about it.
+        .sync, .txn_begin, .txn_commit, .txn_abort => return null,
+        .reopen, .read => return .bad_request,
     }
     const key = request.key;
     if (key.len == 0 or key.len > key_bytes_max) return .oversized;
     if (checkPath(key)) |why| return why;
     if (request.op != .list and key.len == namespace.len) return .outside_acl;
     switch (request.op) {
-        .put => if (request.value.len == 0 or request.value.len > value_bytes_max)
+        .put, .txn_put => if (request.value.len == 0 or request.value.len > value_bytes_max)
             return .oversized,
         .list => if (request.limit > list_max) return .oversized,
         else => {},
@@ -160,6 +160,9 @@ fn write(
     const verb: contract.state.Verb = switch (op) {
         .put => .put,
         .delete => .delete,
+        .txn_put => .@"txn-put",
+        .txn_commit => .@"txn-commit",
+        .txn_abort => .@"txn-abort",
         else => return error.NoChange,
     };
     try writer.print(contract.audit.state_change, .{ verb, outcome, peer.*, Key{ .key = key } });
@@ -287,7 +290,8 @@ test "values, limits, operations, and what is not a frame" {
     try expectReject(.list, .oversized, try keyed(&buffer, .list, ""));
     try testing.expectEqual(state.Op.sync, judge(true, "SF\x01\x05").accept.op);
     try expectReject(.reopen, .bad_request, "SF\x01\x06");
-    try expectReject(.txn_begin, .bad_request, "SF\x01\x07");
+    try testing.expectEqual(state.Op.txn_begin, judge(true, "SF\x01\x07").accept.op);
+    try expectReject(.read, .bad_request, "SF\x01\x0b");
     try expectReject(.sync, .bad_request, "");
     try expectReject(.sync, .bad_request, "SF\x09\x01");
     try expectReject(.get, .bad_request, "SF\x01\x02\x00\x00");

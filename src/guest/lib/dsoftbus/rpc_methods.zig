@@ -58,9 +58,8 @@ const table = rows: {
 fn lengthBytes(comptime T: type, comptime name: []const u8) u8 {
     if (T == samgr.ResolveStatusParams) return 1;
     if (T == log.Record and std.mem.eql(u8, name, "scope")) return 1;
-    const is_value = (T == state.PutParams or T == state.GetResults) and
-        std.mem.eql(u8, name, "value");
-    return if (is_value) 4 else 2;
+    const has_value = T == state.PutParams or T == state.TxnPutParams or T == state.GetResults;
+    return if (has_value and std.mem.eql(u8, name, "value")) 4 else 2;
 }
 
 fn paddingOf(comptime Results: type) u8 {

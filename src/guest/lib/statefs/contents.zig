@@ -2,6 +2,7 @@
 //! of peers' calls. Nothing is allocated, so a store runs for ever in its memory.
 
 const std = @import("std");
+const contract = @import("contract");
 const record = @import("record.zig");
 const call_file = @import("call.zig");
 const calls_file = @import("calls.zig");
@@ -10,10 +11,10 @@ const Table = table_file.Table;
 pub const Item = table_file.Item;
 const Owner = calls_file.Owner;
 
-pub const txns_max = 8;
-pub const txn_keys_max = 32;
-pub const txn_bytes_max = 128 * 1024;
-pub const txns_bytes_max = 256 * 1024;
+pub const txns_max = contract.state.transactions_max;
+pub const txn_keys_max = contract.state.transaction_keys_max;
+pub const txn_bytes_max = contract.state.transaction_bytes_max;
+pub const txns_bytes_max = contract.state.transactions_bytes_max;
 pub const checkpoint_bytes = record.overhead_bytes + 8;
 
 pub const Error = error{

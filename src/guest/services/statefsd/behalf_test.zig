@@ -354,7 +354,7 @@ test "a share and what all of them come to are counted to the byte and to the ke
         .{ "host-1", limitsOf(wide, spent + cost - 1, wide, wide), error.OverShare },
     }) |case| {
         const peer, const limits, const lack = case;
-        const found = core.share.check(contents, limits, peer, b, 10, 0);
+        const found = core.share.check(contents, limits, peer, .of(contents, peer, b, 10));
         if (lack) |err| try testing.expectError(err, found) else try found;
     }
 }

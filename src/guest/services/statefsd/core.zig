@@ -162,12 +162,18 @@ pub fn Server(comptime Device: type) type {
                 .txn_begin => return self.begin(request, caller),
                 .txn_put => {
                     const owner = try self.ownerOf(request.txn, caller);
-                    const waiting = self.owners.waitingOf(owner, &self.store.contents);
-                    try self.checkShare(caller, request.key, request.value.len, waiting);
+                    const contents = &self.store.contents;
+                    const chunk_len = request.value.len;
+                    const added = self.owners.addedBy(owner, contents, request.key, chunk_len);
+                    try self.checkShare(caller, added);
                     try self.store.putChunk(request.txn, request.key, request.value);
                 },
                 .txn_commit => {
                     const owner = try self.ownerOf(request.txn, caller);
+                    // The peer may have set other keys meanwhile.
+                    const contents = &self.store.contents;
+                    const peer = caller.peer();
+                    try self.checkShare(caller, .ofTransaction(contents, peer, request.txn));
                     self.versions.markAll(&self.store.contents, request.txn);
                     if (caller.remembered()) |call| {
                         try self.store.commitFor(call, request.txn);
@@ -185,7 +191,9 @@ pub fn Server(comptime Device: type) type {
 
         fn put(self: *Self, request: state.Request, caller: Caller) Failure!void {
             if (caller.remembered()) |call| {
-                try self.checkShare(caller, request.key, request.value.len, 0);
+                const contents = &self.store.contents;
+                const key = request.key;
+                try self.checkShare(caller, .of(contents, call.peer, key, request.value.len));
                 try self.store.putFor(call, request.key, request.value);
             } else try self.store.put(request.key, request.value);
             self.versions.mark(request.key);
@@ -211,18 +219,11 @@ pub fn Server(comptime Device: type) type {
             return writer.done();
         }
 
-        fn checkShare(
-            self: *const Self,
-            caller: Caller,
-            key: []const u8,
-            value_len: usize,
-            waiting: u64,
-        ) share.Lack!void {
+        fn checkShare(self: *const Self, caller: Caller, added: share.Added) share.Lack!void {
             if (caller.call == null) return;
             const there_is = share.capacityIn(&self.store, self.pool.len, self.keys_max);
             const limits: share.Limits = .of(self.settings, there_is);
-            const contents = &self.store.contents;
-            try share.check(contents, limits, caller.peer(), key, value_len, waiting);
+            try share.check(&self.store.contents, limits, caller.peer(), added);
         }
 
         /// For the longest value, while nothing is open: from then on the journal only grows.

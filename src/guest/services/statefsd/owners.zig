@@ -1,15 +1,17 @@
 //! Who began which transaction: it belongs to them, until they end it or are silent for too long.
 
 const std = @import("std");
+const contract = @import("contract");
+const share = @import("share.zig");
 const statefs = @import("statefs");
 const txns_max = statefs.contents.txns_max;
 const peer_bytes_max = statefs.call.peer_bytes_max;
 
 /// Nothing is compacted while a transaction is open, and an owner that had no answer in time does
 /// not know of its own. A request takes milliseconds; an owner that is silent so long has given up.
-pub const idle_ns_max = 30 * std.time.ns_per_s;
+pub const idle_ns_max = contract.state.transaction_silence_ns;
 
-/// A peer transfers one value a session; of another session there may be one that is not over.
+/// A peer has a transaction of its own in a session, and one of a value that it transfers.
 const of_peer_max = 2;
 /// The others are for services of this node.
 const of_peers_max = txns_max - 2;
@@ -72,18 +74,29 @@ pub const Owners = struct {
         return null;
     }
 
-    /// What the transactions of the same peer hold already.
-    pub fn waitingOf(
+    /// What the transactions of a peer would add, with a chunk more in this one.
+    pub fn addedBy(
         self: *const Owners,
         of: *const Owner,
         contents: *const statefs.Contents,
-    ) u64 {
-        var sum: u64 = 0;
+        key: []const u8,
+        chunk_len: usize,
+    ) share.Added {
+        const peer = of.peer();
+        var added: share.Added = .{};
+        var is_joined = false;
         for (&self.all) |*owner| {
-            if (owner.txn == 0 or !std.mem.eql(u8, owner.peer(), of.peer())) continue;
-            for (contents.itemsOf(owner.txn)) |item| sum += item.value_len;
+            if (owner.txn == 0 or !std.mem.eql(u8, owner.peer(), peer)) continue;
+            for (contents.itemsOf(owner.txn)) |item| {
+                const held = contents.table.keyOf(item);
+                const is_this = owner == of and std.mem.eql(u8, held, key);
+                is_joined = is_joined or is_this;
+                const more = if (is_this) chunk_len else 0;
+                added.set(contents, peer, held, item.value_len + more);
+            }
         }
-        return sum;
+        if (!is_joined) added.set(contents, peer, key, chunk_len);
+        return added;
     }
 
     /// One that nobody went on with; call until null.

@@ -110,15 +110,56 @@ pub const Lack = error{
     Io,
 };
 
-/// May this peer set a key to a value of so many bytes? `waiting` are bytes that its transactions
-/// hold already.
+/// What a peer would add: entries, and those that they take the place of.
+pub const Added = struct {
+    new: Account = .{},
+    own_freed: Account = .{},
+    freed: Account = .{},
+
+    pub fn of(
+        contents: *const Contents,
+        peer: []const u8,
+        key: []const u8,
+        value_len: usize,
+    ) Added {
+        var added: Added = .{};
+        added.set(contents, peer, key, value_len);
+        return added;
+    }
+
+    /// All that a transaction would set.
+    pub fn ofTransaction(contents: *const Contents, peer: []const u8, txn: u64) Added {
+        var added: Added = .{};
+        for (contents.itemsOf(txn)) |item| {
+            added.set(contents, peer, contents.table.keyOf(item), item.value_len);
+        }
+        return added;
+    }
+
+    /// Another key is set to a value of so many bytes.
+    pub fn set(
+        self: *Added,
+        contents: *const Contents,
+        peer: []const u8,
+        key: []const u8,
+        value_len: usize,
+    ) void {
+        self.new.add(.{ .keys = 1, .bytes = cost(key.len, value_len) });
+        const item = contents.find(key) orelse return;
+        if (item.peer == 0) return;
+        const old: Account = .{ .keys = 1, .bytes = cost(item.key_len, item.value_len) };
+        self.freed.add(old);
+        const owner = contents.calls.ownerOf(peer) orelse 0;
+        if (item.peer == owner) self.own_freed.add(old);
+    }
+};
+
+/// May this peer add so much?
 pub fn check(
     contents: *const Contents,
     limits: Limits,
     peer: []const u8,
-    key: []const u8,
-    value_len: usize,
-    waiting: u64,
+    added: Added,
 ) Lack!void {
     const calls = &contents.calls;
     const owner = calls.ownerOf(peer) orelse 0;
@@ -133,18 +174,12 @@ pub fn check(
         all.add(account);
         if (number == owner) own = account;
     }
-    var own_freed: Account = .{};
-    var freed: Account = .{};
-    if (contents.find(key)) |item| if (item.peer != 0) {
-        freed = .{ .keys = 1, .bytes = cost(item.key_len, item.value_len) };
-        if (item.peer == owner) own_freed = freed;
-    };
-    const new: Account = .{ .keys = 1, .bytes = cost(key.len, value_len) + waiting };
-    if (!isWithin(own.keys, new.keys, own_freed.keys, limits.peer_keys) or
-        !isWithin(own.bytes, new.bytes, own_freed.bytes, limits.peer_bytes))
+    const new = added.new;
+    if (!isWithin(own.keys, new.keys, added.own_freed.keys, limits.peer_keys) or
+        !isWithin(own.bytes, new.bytes, added.own_freed.bytes, limits.peer_bytes))
         return error.OverShare;
-    if (!isWithin(all.keys, new.keys, freed.keys, limits.all_keys) or
-        !isWithin(all.bytes, new.bytes, freed.bytes, limits.all_bytes)) return error.Io;
+    if (!isWithin(all.keys, new.keys, added.freed.keys, limits.all_keys) or
+        !isWithin(all.bytes, new.bytes, added.freed.bytes, limits.all_bytes)) return error.Io;
 }
 
 const Account = struct {

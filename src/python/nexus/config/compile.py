@@ -28,6 +28,9 @@ from nexus.core.identity import service_id
 
 Section = list[tuple[int, bytes]]
 
+# Operations of the store with which a peer sets keys.
+_SETS = frozenset(("put", "txn-commit"))
+
 
 def compile_node(node: CheckedNode) -> bytes:
     """Build the blob.
@@ -66,7 +69,9 @@ def list_writers(node: NodeConfig) -> list[str]:
     """List the peers that may set keys of this node's store."""
     rules = node.dsoftbus.allow if node.dsoftbus else ()
     writers = (
-        rule.peer for rule in rules if rule.service == "statefsd" and "put" in rule.operations
+        rule.peer
+        for rule in rules
+        if rule.service == "statefsd" and _SETS.intersection(rule.operations)
     )
     return list(dict.fromkeys(writers))
 

@@ -59,8 +59,9 @@ def _module(old: Module, new: Module) -> Iterator[str]:
     at = f"{old.name}.capnp: "
     for constant, now, gone in _pairs(at, old.constants, new.constants, "constant"):
         yield from [gone] if now is None else _constant(at, constant, now)
+    added = _methods(new) - _methods(old)
     for enumeration, its, gone in _pairs(at, old.enumerations, new.enumerations, "enumeration"):
-        yield from [gone] if its is None else _enumeration(at, enumeration, its)
+        yield from [gone] if its is None else _enumeration(at, enumeration, its, added)
     for struct, other, gone in _pairs(at, old.structs, new.structs, "struct"):
         yield from [gone] if other is None else _struct(at, struct, other)
     for frame, laid, gone in _pairs(at, old.frames, new.frames, "frame"):
@@ -89,23 +90,31 @@ def _constant(at: str, old: Constant, new: Constant) -> Iterator[str]:
         yield f"{at}{old.name}: {after!r}, released as {before!r}; it must stay"
 
 
-def _enumeration(at: str, old: Enumeration, new: Enumeration) -> Iterator[str]:
+def _methods(module: Module) -> frozenset[str]:
+    """Return the names of what a peer may ask."""
+    return frozenset(each.name for interface in module.interfaces for each in interface.methods)
+
+
+def _enumeration(
+    at: str, old: Enumeration, new: Enumeration, added: frozenset[str]
+) -> Iterator[str]:
     at = f"{at}{old.name}"
     if (old.bits, old.is_failures) != (new.bits, new.is_failures):
         yield f"{at}: {new.bits} bits, released with {old.bits}; they must stay"
     if old.is_open and not new.is_open:
         yield f"{at}: no longer open; a peer may have later members"
     for member, now, gone in _pairs(f"{at}.", old.members, new.members, "member"):
-        yield from [gone] if now is None else _member(at, member, now)
+        yield from [gone] if now is None else _member(at, member, now, added)
 
 
-def _member(at: str, old: Member, new: Member) -> Iterator[str]:
+def _member(at: str, old: Member, new: Member, added: frozenset[str]) -> Iterator[str]:
     own = f"{at}.{old.name}"
     if old.code != new.code:
         yield f"{own}: number {new.code}, released as {old.code}; give a new member the new number"
     if old.word != new.word:
         yield f"{own}: text {new.word!r}, released as {old.word!r}; it must stay"
-    for what in ("changes", "never"):
+    # What no peer could ask by the release is free to be what it is as a method.
+    for what in ("never",) if old.name in added else ("changes", "never"):
         if getattr(old, what) != getattr(new, what):
             yield f"{own}: `{what}` was {getattr(old, what)} in the release; it must stay"
 

@@ -103,6 +103,16 @@ def test_a_change_is_free_or_refused(tmp_path: Path, old: str, new: str, said: s
         assert all(breach.startswith("x.capnp: ") for breach in breaches)
 
 
+def test_what_no_peer_could_ask_may_change_something_when_it_can(tmp_path: Path) -> None:
+    without_method = RELEASED.replace("  put @1 (key :Text) -> ();\n", "")
+    released = without_method.replace("$A.code(3) $A.changes", "$A.code(3)")
+    before = read(tmp_path / "old", released)
+    assert find_breaches(before, read(tmp_path / "new", RELEASED)) == []
+    # Without its method, services of a node may know it as it was.
+    (breach,) = find_breaches(before, read(tmp_path / "newer", without_method))
+    assert "Op.put: `changes` was False" in breach
+
+
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     assert find_breaches(read(tmp_path, RELEASED), []) == ["x: the file is gone; keep it"]
 

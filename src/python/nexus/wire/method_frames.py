@@ -26,6 +26,7 @@ _HEAD_BYTES: Final = 4
 
 _U16: Final = Layout("<H")
 _U32: Final = Layout("<I")
+_U64: Final = Layout("<Q")
 _PUT: Final = Layout("<HI")
 _LIST: Final = Layout("<HH")
 _READ: Final = Layout("<IIH")
@@ -68,6 +69,10 @@ def _write_list(params: Any) -> bytes:
     return _LIST.pack(len(prefix), params.limit) + prefix + rest
 
 
+def _write_txn_put(params: Any) -> bytes:
+    return _U64.pack(params.txn) + _write_put(params)
+
+
 def _write_nothing(_: Any) -> bytes:
     return b""
 
@@ -95,6 +100,11 @@ def _read_put(tail: bytes) -> _Fields:
     return (tail[_PUT.size : end].decode(), tail[end:])
 
 
+def _read_txn_put(tail: bytes) -> _Fields:
+    found = _read_put(tail[_U64.size :])
+    return None if found is None else (*_U64.unpack_from(tail), *found)
+
+
 def _read_list(tail: bytes) -> _Fields:
     if len(tail) < _LIST.size:
         return None
@@ -120,6 +130,8 @@ _TEXT_PATH: Final[_Tail] = (lambda params: _write_text(params.path), _read_text)
 _TEXT_KEY: Final[_Tail] = (lambda params: _write_text(params.key), _read_text)
 _NOTHING: Final = (_write_nothing, _read_fixed(_EMPTY))
 
+_TXN: Final[_Tail] = (lambda params: _U64.pack(params.txn), _read_fixed(_U64))
+
 # What stands behind the operation: how it is written of the parameters, and read.
 _TAILS: Final[Mapping[tuple[str, str], _Tail]] = {
     ("samgrd", "resolve-status"): (_write_name, _read_name),
@@ -136,6 +148,10 @@ _TAILS: Final[Mapping[tuple[str, str], _Tail]] = {
     ("statefsd", "delete"): _TEXT_KEY,
     ("statefsd", "list"): (_write_list, _read_list),
     ("statefsd", "sync"): _NOTHING,
+    ("statefsd", "txn-begin"): _NOTHING,
+    ("statefsd", "txn-put"): (_write_txn_put, _read_txn_put),
+    ("statefsd", "txn-commit"): _TXN,
+    ("statefsd", "txn-abort"): _TXN,
     ("logd", "query"): (
         lambda params: _QUERY.pack(params.since_ns, params.max),
         _read_fixed(_QUERY),
@@ -215,7 +231,9 @@ def reply_frame(spoken: Spoken, results: Any) -> bytes:
             return packagefs.CloseReply(results.status).encode()
         case "statefsd", _:
             fields = {
-                name: getattr(results, name) for name in ("value", "keys") if hasattr(results, name)
+                name: getattr(results, name)
+                for name in ("value", "keys", "txn")
+                if hasattr(results, name)
             }
             op = state.Op(method.opcode)
             return state.Reply(op, results.status, nonce=nonce, **fields).encode()

@@ -90,7 +90,7 @@ def _state_request(op: state.Op) -> Callable[[Any], bytes]:
     def request(params: Any) -> bytes:
         fields = {
             name: getattr(params, name)
-            for name in ("key", "value", "limit")
+            for name in ("txn", "key", "value", "limit")
             if hasattr(params, name)
         }
         if op is state.Op.LIST:
@@ -107,7 +107,7 @@ def _state_reply(op: state.Op, results: type[Any]) -> Callable[[bytes], Any]:
         _require(reply.op is op, op.name.lower())
         found = {
             name: getattr(reply, name)
-            for name in ("value", "keys")
+            for name in ("value", "keys", "txn")
             if name in results.__dataclass_fields__
         }
         return results(status=reply.status, **found)
@@ -180,7 +180,7 @@ _ROWS: Final[Mapping[tuple[str, str], _Row]] = {
         _package_reply,
     ),
     **{
-        ("statefsd", op.name.lower()): (
+        ("statefsd", op.name.lower().replace("_", "-")): (
             params,
             results,
             _state_request(op),
@@ -192,6 +192,10 @@ _ROWS: Final[Mapping[tuple[str, str], _Row]] = {
             (state.Op.DELETE, state_contract.DeleteParams, state_contract.DeleteResults),
             (state.Op.LIST, state_contract.ListParams, state_contract.ListResults),
             (state.Op.SYNC, state_contract.SyncParams, state_contract.SyncResults),
+            (state.Op.TXN_BEGIN, state_contract.TxnBeginParams, state_contract.TxnBeginResults),
+            (state.Op.TXN_PUT, state_contract.TxnPutParams, state_contract.TxnPutResults),
+            (state.Op.TXN_COMMIT, state_contract.TxnCommitParams, state_contract.TxnCommitResults),
+            (state.Op.TXN_ABORT, state_contract.TxnAbortParams, state_contract.TxnAbortResults),
         )
     },
     ("logd", "query"): (

@@ -87,6 +87,30 @@ ROWS: list[tuple[str, str, Any, bytes, bytes, Any]] = [
         state_contract.SyncResults(state.Status.OK),
     ),
     (
+        *("statefsd", "txn-begin", state_contract.TxnBeginParams()),
+        state.Request(state.Op.TXN_BEGIN).encode(),
+        state.Reply(state.Op.TXN_BEGIN, state.Status.OK, txn=7).encode(),
+        state_contract.TxnBeginResults(state.Status.OK, 7),
+    ),
+    (
+        *("statefsd", "txn-put", state_contract.TxnPutParams(7, "/state/shared/a", b"v")),
+        state.Request(state.Op.TXN_PUT, "/state/shared/a", b"v", txn=7).encode(),
+        state.Reply(state.Op.TXN_PUT, state.Status.TXN_LIMIT).encode(),
+        state_contract.TxnPutResults(state.Status.TXN_LIMIT),
+    ),
+    (
+        *("statefsd", "txn-commit", state_contract.TxnCommitParams(7)),
+        state.Request(state.Op.TXN_COMMIT, txn=7).encode(),
+        state.Reply(state.Op.TXN_COMMIT, state.Status.OK).encode(),
+        state_contract.TxnCommitResults(state.Status.OK),
+    ),
+    (
+        *("statefsd", "txn-abort", state_contract.TxnAbortParams(7)),
+        state.Request(state.Op.TXN_ABORT, txn=7).encode(),
+        state.Reply(state.Op.TXN_ABORT, state.Status.NOT_FOUND).encode(),
+        state_contract.TxnAbortResults(state.Status.NOT_FOUND),
+    ),
+    (
         *("logd", "query", log_contract.QueryParams(5, 2)),
         log.Query(5, 2).encode(),
         log.Reply(

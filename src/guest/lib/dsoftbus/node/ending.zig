@@ -6,6 +6,7 @@ const clients = @import("clients.zig");
 const gateway = @import("../gateway.zig");
 const moving = @import("moving.zig");
 const out = @import("out.zig");
+const transactions = @import("transactions.zig");
 const Line = @import("lines.zig").Line;
 
 /// A peer that takes what it is sent as fast as we make it would keep the node for as long.
@@ -28,6 +29,7 @@ pub fn lose(node: anytype, line: *Line, manner: Manner) void {
 pub fn discard(node: anytype, line: *Line, manner: Manner) void {
     if (line.bound) |peer| {
         moving.abandon(node, line);
+        transactions.abandon(node, peer);
         for (std.enums.values(gateway.Encoding)) |encoding| {
             clients.forsake(node, peer, encoding);
         }

@@ -4,6 +4,7 @@
 const calls = @import("calls.zig");
 const services = @import("services.zig");
 const store = @import("store.zig");
+const transactions = @import("transactions.zig");
 const journal = @import("journal.zig");
 const records = @import("records.zig");
 const audit = @import("../audit.zig");
@@ -23,11 +24,16 @@ pub fn begin(node: anytype, call: *Call) void {
             call.nonce = accepted.nonce;
             call.value_len = @intCast(accepted.value.len);
             call.setKey(accepted.key);
+            if (transactions.refuses(node, call.peer, accepted)) |status| {
+                var buffer: [remote_state.reply_bytes_max]u8 = undefined;
+                return finishWith(node, call, failure(&buffer, call, status), .status);
+            }
             var ours = accepted;
             ours.nonce = node.nextNonce();
             call.txn = ours.nonce.?;
             const frame = store.wrap(node, call, ours);
-            if (!services.ask(node, call, frame)) finish(node, call, null);
+            if (!services.ask(node, call, frame)) return finish(node, call, null);
+            if (call.ticket != 0) transactions.asked(node, call.peer, ours);
         },
     }
 }
@@ -48,6 +54,8 @@ fn reject(node: anytype, call: *Call, op: state.Op, why: remote_state.Reject) vo
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     const said = store.unwrap(answer, call.op, call.txn);
+    const is_ok = if (said.reply) |known| known.status == .ok else false;
+    transactions.settle(node, call, said.reply, is_ok);
     switch (said.ending) {
         .now, _ => {},
         // The first time has its record.
@@ -64,7 +72,6 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
         const outcome: remote_state.Outcome = if (call.is_late) .unknown else .status;
         return finishWith(node, call, failure(&buffer, call, .io_error), outcome);
     };
-    const is_ok = known.status == .ok;
     const outcome: remote_state.Outcome = if (call.is_late)
         (if (is_ok) .allow_late else .status_late)
     else if (is_ok) .allow else .status;
@@ -97,7 +104,7 @@ fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: remote_sta
         node.replays.finish(.{ .peer = call.peer, .id = call.correlation }, digest, frame);
     }
     if (call.owes_record) call.outcome = .{ .state = outcome };
-    call.is_told = outcome == .allow and isChange(call.op);
+    call.is_told = outcome == .allow and (isChange(call.op) or call.op == .txn_commit);
     if (!call.is_late) call.setAnswer(.ok, frame);
 }
 
@@ -105,11 +112,19 @@ fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: remote_sta
 pub fn fail(call: *Call) void {
     var buffer: [remote_state.reply_bytes_max]u8 = undefined;
     call.setAnswer(.ok, failure(&buffer, call, .io_error));
-    if (!isChange(call.op)) call.outcome = .{ .state = .status };
+    if (!isRecorded(call.op)) call.outcome = .{ .state = .status };
 }
 
 pub fn isChange(op: state.Op) bool {
     return op == .put or op == .delete;
+}
+
+/// Has it a record of its own?
+fn isRecorded(op: state.Op) bool {
+    return switch (op) {
+        .txn_put, .txn_commit, .txn_abort => true,
+        else => isChange(op),
+    };
 }
 
 /// One record of each request: of a change its own, of anything else the gateway's.

@@ -17,6 +17,7 @@ const gateway = @import("../gateway.zig");
 const rpc = @import("../rpc.zig");
 const records = @import("records.zig");
 const moving = @import("moving.zig");
+const transactions = @import("transactions.zig");
 const out = @import("out.zig");
 const refusals = @import("refusals.zig");
 const session_file = @import("../session.zig");
@@ -89,6 +90,7 @@ fn tickOpen(node: anytype, line: *Line) void {
     if (node.now_ns < talk.deadline(node.now_ns)) return;
     if (talk.ladder) |*ladder| ladder.expire(&talk.mux, node.now_ns);
     moving.tick(node, line);
+    transactions.tick(node, peer);
     line.is_unsent = true;
     out.tellLadder(node, peer);
 }

@@ -125,14 +125,14 @@ test "what no method says goes in a frame beside the messages, or not at all" {
         defer world.destroy();
         var services: Services = .{ .host = callee };
         try ask(world, 1, .{ .resolve = "samgrd" });
-        try state(world, 2, .{ .op = .txn_begin });
+        try state(world, 2, .{ .op = .reopen });
         try ask(world, 3, .{ .resolve = "samgrd" });
         world.run(world.now_ns + 50 * ms, &services);
         try expectEqual(1, world.edges[0].printed(by_schema));
         for ([_]u16{ 1, 3 }) |number| try expectEqual(@as(u8, 0), answerOf(world, number).?[4]);
-        // Its gateway refuses a transaction, if it comes to that.
+        // Its gateway refuses it, if it comes to that.
         try expectEqual(@as(u8, 1), answerOf(world, 2).?[4]);
-        const denial = "outcome=denied-service peer=node-a service=statefsd op=7";
+        const denial = "outcome=denied-service peer=node-a service=statefsd op=6";
         const asked: usize = if (mode == .auto) 1 else 0;
         try expectEqual(asked, world.edges[callee].recorded(denial));
     }

@@ -26,6 +26,7 @@ pub const Services = struct {
     keys: [keys_max]Key = @splat(.{}),
     /// Changes that were made.
     puts: usize = 0,
+    aborts: usize = 0,
     asked: usize = 0,
     most_waiting: usize = 0,
 
@@ -135,6 +136,7 @@ pub const Services = struct {
             .get => if (self.find(request.key) == null) return .not_found,
             .delete => (self.find(request.key) orelse return .not_found).len = 0,
             .txn_commit => self.puts += 1,
+            .txn_abort => self.aborts += 1,
             else => {},
         }
         return .ok;

@@ -9,6 +9,7 @@ const mux_file = @import("../mux.zig");
 const codec = @import("../transfer_head.zig");
 const CallStreams = call_streams.CallStreams;
 const Ladder = @import("../mux_ladder.zig").Ladder;
+const transactions = @import("transactions.zig");
 const Transfer = @import("../transfer.zig").Transfer;
 const Mux = mux_file.Mux;
 pub const Reject = mux_file.Reject;
@@ -43,6 +44,8 @@ pub const Talk = struct {
     ladder: ?Ladder,
     calls: CallStreams,
     moving: Moving,
+    /// The peer's transaction at the store.
+    txn: transactions.Open,
     /// Answers on their way that a marker will report, by service.
     served: [8]u8,
     served_count: u16,
@@ -65,6 +68,7 @@ pub const Talk = struct {
         self.moving.told_id = 0;
         self.moving.is_unasked = false;
         self.moving.machine.stage = .idle;
+        self.txn = .{};
         self.served = @splat(0);
         self.served_count = 0;
     }
@@ -112,8 +116,8 @@ pub const Talk = struct {
     }
 
     pub fn deadline(self: *const Talk, now_ns: u64) u64 {
-        if (self.kind == .direct) return edge.never;
+        if (self.kind == .direct) return self.txn.deadline();
         const proof = if (self.ladder) |*ladder| ladder.deadline(now_ns) else edge.never;
-        return @min(proof, self.moving.machine.deadline());
+        return @min(proof, @min(self.moving.machine.deadline(), self.txn.deadline()));
     }
 };

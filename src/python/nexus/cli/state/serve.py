@@ -73,7 +73,8 @@ def _share_of(options: Namespace) -> Share:
         if number is not None:
             given[name.replace("kib", "bytes")] = number * unit
     rules = read_settings(options, is_listening=True).rules
-    peers = {rule.peer for rule in rules if (rule.service, rule.opcode) == (SERVICE, Op.PUT)}
+    setting = {(SERVICE, op) for op in (Op.PUT, Op.TXN_COMMIT)}
+    peers = {rule.peer for rule in rules if (rule.service, rule.opcode) in setting}
     return replace(Share(), peers=max(1, len(peers)), **given)
 
 
@@ -91,7 +92,8 @@ async def _serve(options: Namespace, share: Share) -> None:
         state = StateService(store, changed, share=share)
         sink = state.without_changes(node_log.keeping(printer.record))
         handlers: dict[int, Handler] = {SERVICE: state, log.SERVICE: node_log}
-        node = Node(settings, handlers, sink, {STREAM: state.transfer})
+        streams = {STREAM: state.transfer}
+        node = Node(settings, handlers, sink, streams, state.session_ended)
         note = f"; read only, {store.damage}" if store.damage else ""
         await serve_until_stopped(node, printer, note, {"damage": store.damage})
         if not store.damage:

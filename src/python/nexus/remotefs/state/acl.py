@@ -46,11 +46,18 @@ STATUS: Final[Mapping[Reject, Status]] = {
     Reject.OVERSIZED: Status.VALUE_TOO_LARGE,
 }
 
-_KEYED: Final = (Op.PUT, Op.GET, Op.DELETE, Op.LIST)
+_KEYED: Final = (Op.PUT, Op.GET, Op.DELETE, Op.LIST, Op.TXN_PUT)
+_KEYLESS: Final = (Op.SYNC, Op.TXN_BEGIN, Op.TXN_COMMIT, Op.TXN_ABORT)
+_SETTING: Final = (Op.PUT, Op.TXN_PUT)
 _VERBS: Final[Mapping[Op, str]] = {
     Op.PUT: contract.Verb.PUT.value,
     Op.DELETE: contract.Verb.DELETE.value,
+    Op.TXN_PUT: contract.Verb.TXN_PUT.value,
+    Op.TXN_COMMIT: contract.Verb.TXN_COMMIT.value,
+    Op.TXN_ABORT: contract.Verb.TXN_ABORT.value,
 }
+# Operations that have a record of their own, let through or not.
+RECORDED: Final = frozenset(_VERBS)
 _ALLOW: Final = contract.Ending.ALLOW.value
 
 
@@ -143,14 +150,14 @@ def judge_transfer(op: Op, key: bytes | None, value_bytes: int) -> str | Rejecti
 
 
 def _find_reason(request: Request) -> Reject | None:
-    if request.op is Op.SYNC:
+    if request.op in _KEYLESS:
         return None
     if request.op not in _KEYED:
         return Reject.BAD_REQUEST
     found = _find_reason_of_key(request.op, request.key)
     if found is not None:
         return found
-    if request.op is Op.PUT and not 1 <= len(request.value) <= VALUE_BYTES_MAX:
+    if request.op in _SETTING and not 1 <= len(request.value) <= VALUE_BYTES_MAX:
         return Reject.OVERSIZED
     if request.op is Op.LIST and request.limit > LIST_MAX:
         return Reject.OVERSIZED

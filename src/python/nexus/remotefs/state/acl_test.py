@@ -9,6 +9,7 @@ import pytest
 from nexus.dsoftbus.io.record import change_fields
 from nexus.remotefs.state.acl import (
     NAMESPACE,
+    RECORDED,
     STATUS,
     ChangeRecord,
     Reject,
@@ -69,7 +70,16 @@ def test_each_key_has_one_verdict_whatever_is_asked_of_it(key: str, op: Op) -> N
         (b"", Op.SYNC, Reject.BAD_REQUEST),
         (b"SF\x09\1", Op.SYNC, Reject.BAD_REQUEST),
         (b"SF\1\6", Op.REOPEN, Reject.BAD_REQUEST),
-        (b"SF\1\7", Op.TXN_BEGIN, Reject.BAD_REQUEST),
+        (b"SF\1\7\0", Op.TXN_BEGIN, Reject.BAD_REQUEST),
+        (b"SF\1\x09\1", Op.TXN_COMMIT, Reject.BAD_REQUEST),
+        (Request(Op.TXN_PUT, NAMESPACE + "a", txn=1).encode(), Op.TXN_PUT, Reject.OVERSIZED),
+        (
+            Request(Op.TXN_PUT, NAMESPACE + "a", bytes(129), txn=1).encode(),
+            Op.TXN_PUT,
+            Reject.OVERSIZED,
+        ),
+        (Request(Op.TXN_PUT, NAMESPACE, b"v", txn=1).encode(), Op.TXN_PUT, Reject.OUTSIDE_ACL),
+        (Request(Op.TXN_PUT, "/state/x", b"v").encode(), Op.TXN_PUT, Reject.OUTSIDE_ACL),
         (Request(Op.READ, f"{NAMESPACE}a", length=9).encode(), Op.READ, Reject.BAD_REQUEST),
         (b"SF\1\2\0\0", Op.GET, Reject.BAD_REQUEST),
         (b"SF\1\2\1\0\xff", Op.GET, Reject.BAD_REQUEST),
@@ -94,7 +104,7 @@ def test_what_is_refused_and_what_nothing_of_it_does(frame: bytes, op: Op, why: 
     for peer, status in (("node-a", STATUS[why]), (None, Status.ACCESS_DENIED)):
         reply, record = remote.handle(peer, frame)
         assert reply == b"SF\1" + bytes([op | 0x80, status])
-        assert (record is None) == (op not in (Op.PUT, Op.DELETE))
+        assert (record is None) == (op not in RECORDED)
     assert not any(device.content)
 
 

@@ -7,9 +7,11 @@ replay that meets it forgets the transaction, so its COMMIT means nothing.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from nexus.contract import state as contract
 from nexus.remotefs.state.call import CallValue, Kind, decode_call
 from nexus.remotefs.state.calls import Account, Calls
 from nexus.remotefs.state.record import (
@@ -24,10 +26,10 @@ from nexus.remotefs.state.record import (
 from nexus.wire.state import Status
 
 # The original's; a guest keeps all open transactions in memory.
-TXNS_MAX: Final = 8
-TXN_KEYS_MAX: Final = 32
-TXN_BYTES_MAX: Final = 128 * 1024
-TXNS_BYTES_MAX: Final = 256 * 1024
+TXNS_MAX: Final = contract.TRANSACTIONS_MAX
+TXN_KEYS_MAX: Final = contract.TRANSACTION_KEYS_MAX
+TXN_BYTES_MAX: Final = contract.TRANSACTION_BYTES_MAX
+TXNS_BYTES_MAX: Final = contract.TRANSACTIONS_BYTES_MAX
 
 # What is remembered of peers: their calls, and which keys are whose.
 Memory = tuple[Calls, dict[str, str]]
@@ -91,11 +93,12 @@ class Contents:
         """Return what is remembered of peers now, for `restore`."""
         return self.calls.copy(), dict(self.owners)
 
-    def restore(self, key: str, value: bytes | None, memory: Memory) -> None:
-        """Undo a change of one key; None is that there was none before."""
-        self._remove(key)
-        if value is not None:
-            self.put(key, value, put_bytes(key, value))
+    def restore(self, old: Mapping[str, bytes | None], memory: Memory) -> None:
+        """Undo a change of these keys; None is that there was none before."""
+        for key, value in old.items():
+            self._remove(key)
+            if value is not None:
+                self.put(key, value, put_bytes(key, value))
         self.calls, self.owners = memory
 
     def check_chunk(self, txn: int, key: str, chunk: bytes) -> Status:

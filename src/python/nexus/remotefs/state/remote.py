@@ -10,6 +10,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from nexus.remotefs.state.acl import (
@@ -25,10 +26,19 @@ from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.replies import SERVICE
 from nexus.remotefs.state.share import Room, Share, limits_of, room_for
 from nexus.remotefs.state.store import COMPACT_ENTRIES_MAX, StateError, Store
+from nexus.remotefs.state.transactions import Open, Transactions
 from nexus.wire.state import Op, Reply, Request, Status
 
 _CHANGES: Final = (Op.PUT, Op.DELETE)
+_TRANSACTION_STEPS: Final = (Op.TXN_BEGIN, Op.TXN_PUT, Op.TXN_COMMIT, Op.TXN_ABORT)
+# Those that are not made again when they are asked again.
+_REMEMBERED: Final = (*_CHANGES, Op.TXN_COMMIT)
 _DEFAULT: Final = Share()
+_ROOMS: Final = {
+    Room.ENOUGH: Status.OK,
+    Room.OVER_SHARE: Status.OVER_SHARE,
+    Room.FULL: Status.IO_ERROR,
+}
 
 
 class RemoteState:
@@ -38,9 +48,15 @@ class RemoteState:
         """Serve a store, of which a peer may use its share."""
         self._store = store
         self._share = share
+        self._transactions = Transactions()
 
     def handle(
-        self, peer: str | None, frame: bytes, identity: int = 0
+        self,
+        peer: str | None,
+        frame: bytes,
+        identity: int = 0,
+        session: int = 0,
+        now_ns: int = 0,
     ) -> tuple[bytes, ChangeRecord | None]:
         """Answer one frame of a peer (None: of a connection that is not a session).
 
@@ -48,6 +64,8 @@ class RemoteState:
             peer: Who asks.
             frame: What.
             identity: The call's correlation id; with an epoch the call is remembered.
+            session: The session that it came by, to which a transaction belongs.
+            now_ns: When.
 
         Returns:
             The reply, and the record for the log; None where nothing was to be changed.
@@ -59,7 +77,7 @@ class RemoteState:
             record = record_of(verdict.op, verdict.why, name, verdict.key)
             return reply.encode(), record
         call = Call(name, identity, digest_of(SERVICE, frame))
-        reply = self._serve(verdict, call)
+        reply = self._serve(verdict, call, session, now_ns)
         encoded = reply.encode()
         if len(encoded) > REPLY_BYTES_MAX:
             # What the node's own services put there may be longer than what peers get.
@@ -70,7 +88,7 @@ class RemoteState:
     def repeat(self, peer: str, frame: bytes, identity: int) -> bytes | Known:
         """Return the answer to a frame that was asked before, or whether it is to be handled."""
         request = judge(True, frame)
-        if isinstance(request, Rejection) or request.op not in _CHANGES:
+        if isinstance(request, Rejection) or request.op not in _REMEMBERED:
             return Known.RUN
         known = self._store.judge(Call(peer, identity, digest_of(SERVICE, frame)))
         if isinstance(known, Known):
@@ -87,25 +105,36 @@ class RemoteState:
         OK is that no cut can undo it.  Without a call it is a change of this node's own.
         """
         if call and value is not None:
-            room = self._room_for(call.peer, key, value)
-            if room is not Room.ENOUGH:
-                return Status.OVER_SHARE if room is Room.OVER_SHARE else Status.IO_ERROR
+            status = self._room_for(call.peer, {key: value})
+            if status is not Status.OK:
+                return status
         try:
             is_done = self._store.set_durably(key, value, call)
         except StateError as exc:
             return exc.status
         return Status.OK if is_done else Status.NOT_FOUND
 
-    def _room_for(self, peer: str, key: str, value: bytes) -> Room:
+    def end_session(self, session: int) -> ChangeRecord | None:
+        """Abort what a session that is over has begun; return the record of that."""
+        ended = self._transactions.end(session)
+        return None if ended is None else _record_of_abort(ended)
+
+    def end_late(self, now_ns: int) -> list[ChangeRecord]:
+        """Abort the transactions whose time is over; return the records of that."""
+        return [_record_of_abort(each) for each in self._transactions.end_late(now_ns)]
+
+    def _room_for(self, peer: str, values: Mapping[str, bytes]) -> Status:
         limits = limits_of(self._share, COMPACT_ENTRIES_MAX, self._store.room_bytes)
-        return room_for(self._store.contents, limits, peer, key, value)
+        return _ROOMS[room_for(self._store.contents, limits, peer, values)]
 
     def get(self, key: str) -> bytes | None:
         """Return a value for a stream; None if there is no such key."""
         return self._store.get(key)
 
-    def _serve(self, request: Request, call: Call) -> Reply:
+    def _serve(self, request: Request, call: Call, session: int, now_ns: int) -> Reply:
         try:
+            if request.op in _TRANSACTION_STEPS:
+                return self._step(request, call, session, now_ns)
             return self._do(request, call)
         except StateError as exc:
             return Reply(request.op, exc.status, nonce=request.nonce)
@@ -126,6 +155,32 @@ class RemoteState:
         self._store.sync()
         return Reply(op, Status.OK, nonce=nonce)
 
+    def _step(self, request: Request, call: Call, session: int, now_ns: int) -> Reply:
+        """Go on with the transaction of a session; only its commit changes the store."""
+        op, nonce = request.op, request.nonce
+        if op is Op.TXN_BEGIN:
+            txn = self._transactions.begin(session, call.peer, now_ns)
+            return Reply(op, Status.OK, txn=txn, nonce=nonce)
+        transaction = self._transactions.find(session, request.txn, now_ns)
+        status = Status.OK
+        if op is Op.TXN_PUT:
+            status = self._add(transaction, request.key, request.value)
+        elif op is Op.TXN_COMMIT:
+            status = self._room_for(call.peer, transaction.values)
+            if status is Status.OK:
+                self._store.set_all_durably(transaction.values, call)
+                self._transactions.end(session)
+        else:
+            self._transactions.end(session)
+        return Reply(op, status, nonce=nonce)
+
+    def _add(self, transaction: Open, key: str, chunk: bytes) -> Status:
+        self._transactions.check(transaction, key, chunk)
+        status = self._room_for(transaction.peer, transaction.joined(key, chunk))
+        if status is Status.OK:
+            transaction.pieces.setdefault(key, bytearray()).extend(chunk)
+        return status
+
     def _list(self, request: Request) -> Reply:
         """List whole keys, as many as a reply has room for."""
         keys: list[str] = []
@@ -136,3 +191,9 @@ class RemoteState:
                 break
             keys.append(key)
         return Reply(request.op, Status.OK, keys=tuple(keys), nonce=request.nonce)
+
+
+def _record_of_abort(ended: Open) -> ChangeRecord:
+    record = record_of(Op.TXN_ABORT, Status.OK, ended.peer, "")
+    assert record is not None, "an abort has a record"
+    return record

@@ -7,6 +7,7 @@ an account is refused: a peer with too much may always make it less.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -62,30 +63,38 @@ class Room(Enum):
     FULL = "peers together have as much as they may"
 
 
-def room_for(contents: Contents, limits: Limits, peer: str, key: str, value: bytes) -> Room:
-    """Say whether a peer may set a key to this value."""
+def room_for(contents: Contents, limits: Limits, peer: str, values: Mapping[str, bytes]) -> Room:
+    """Say whether a peer may set these keys to their values."""
     accounts = contents.calls.peers
     own = accounts.get(peer)
     own_keys, own_bytes = (own.keys, own.bytes) if own else (0, 0)
     all_keys = sum(account.keys for account in accounts.values())
     all_bytes = sum(account.bytes for account in accounts.values())
-    owner, old = contents.owners.get(key), contents.entries.get(key)
-    freed = put_bytes(key, old) if owner and old is not None else 0
-    own_freed = freed if owner == peer else 0
-    size = put_bytes(key, value)
+    # Entries that these take the place of, of any peer and of this one.
+    old = {
+        key: contents.entries[key]
+        for key in values
+        if key in contents.owners and key in contents.entries
+    }
+    mine = {key: value for key, value in old.items() if contents.owners[key] == peer}
+    size, freed, own_freed = _size_of(values), _size_of(old), _size_of(mine)
     own_size = own_bytes + own_keys * OVERHEAD_BYTES
     all_size = all_bytes + all_keys * OVERHEAD_BYTES
     if not (
-        _is_within(own_keys, 1 - bool(own_freed), limits.peer_keys)
+        _is_within(own_keys, len(values) - len(mine), limits.peer_keys)
         and _is_within(own_size, size - own_freed, limits.peer_bytes)
     ):
         return Room.OVER_SHARE
     if not (
-        _is_within(all_keys, 1 - bool(freed), limits.all_keys)
+        _is_within(all_keys, len(values) - len(old), limits.all_keys)
         and _is_within(all_size, size - freed, limits.all_bytes)
     ):
         return Room.FULL
     return Room.ENOUGH
+
+
+def _size_of(values: Mapping[str, bytes]) -> int:
+    return sum(put_bytes(key, value) for key, value in values.items())
 
 
 def _is_within(before: int, more: int, limit: int) -> bool:

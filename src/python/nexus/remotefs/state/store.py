@@ -15,18 +15,20 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from heapq import nsmallest
 from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError
+from nexus.remotefs.state.call import PREFIX_BYTES_MAX as CALL_PREFIX_BYTES_MAX
 from nexus.remotefs.state.call import Call, CallValue, Kind
 from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.contents import TXNS_MAX, Contents
 from nexus.remotefs.state.mount import WINDOW_BYTES, Mount, mount
 from nexus.remotefs.state.record import (
+    CHUNK_BYTES_MAX,
     KEY_BYTES_MAX,
     OVERHEAD_BYTES,
     VALUE_BYTES_MAX,
@@ -193,11 +195,45 @@ class Store:
         try:
             self.sync()
         except StateError:
-            contents.restore(key, old, memory)
+            contents.restore({key: old}, memory)
             if not self._writer.has_failed:
                 self._unmarked -= self._writer.take_back()
             raise
         return is_done
+
+    def set_all_durably(self, values: Mapping[str, bytes], call: Call) -> None:
+        """Set several keys for a peer, all or none, and return when no cut can undo that.
+
+        Raises:
+            StateError: memory holds what it held before.  After IO_ERROR the disk holds the old
+                or the new values; only opening it again shows which.
+        """
+        self.sync()
+        contents, writer = self._contents, self._writer
+        chunks = [(key, chunk) for key, value in values.items() for chunk in _chunks(value)]
+        steps = len(chunks) + 2
+        size = steps * (OVERHEAD_BYTES + CALL_PREFIX_BYTES_MAX + KEY_BYTES_MAX)
+        # While the transaction is open there is no making room.
+        if not writer.fits(size + sum(map(len, values.values()))):
+            self._switch()
+        old, memory = {key: contents.entries.get(key) for key in values}, contents.memory()
+        txn = self.begin()
+        try:
+            for key, chunk in chunks:
+                self.put_chunk(txn, key, chunk)
+            self.commit_for(call, txn)
+        except StateError:
+            with suppress(StateError):
+                self.abort(txn)
+            contents.open.pop(txn, None)  # Also where there was no room to say so.
+            raise
+        try:
+            self.sync()
+        except StateError:
+            contents.restore(old, memory)
+            # How many of its records the disk has is not known.
+            writer.has_failed = True
+            raise
 
     def _set(self, key: str, value: bytes | None, call: Call | None) -> bool:
         if value is None:
@@ -347,6 +383,12 @@ class Store:
         self._unmarked = 0
         self._is_dirty = True
         return True
+
+
+def _chunks(value: bytes) -> Iterator[bytes]:
+    """Cut a value of a transaction; an empty one is a chunk, too."""
+    for at in range(0, max(len(value), 1), CHUNK_BYTES_MAX):
+        yield value[at : at + CHUNK_BYTES_MAX]
 
 
 def _encode_key(key: str) -> bytes:

@@ -26,6 +26,7 @@ from nexus.remotefs.state.acl import (
     VALUE_BYTES_MAX,
 )
 from nexus.remotefs.state.io import transfer
+from nexus.remotefs.state.io.transaction import Transaction, txn_of
 from nexus.remotefs.state.listing import Walk, is_last_page
 from nexus.remotefs.state.replies import ADVICE, SERVICE, check_key, check_reply, check_status
 from nexus.remotefs.state.store import StateError
@@ -33,6 +34,7 @@ from nexus.wire.error import LocalProtocolError
 from nexus.wire.state import Op, Reply, Request, Status
 
 TIMEOUT_S: Final = 5.0
+_STEPS: Final = (Op.TXN_BEGIN, Op.TXN_PUT, Op.TXN_COMMIT, Op.TXN_ABORT)
 
 
 class Caller(transfer.Carrier, Protocol):
@@ -110,6 +112,10 @@ class StateClient:
             for key in walk.take(await self._exchange(request)):
                 yield key
 
+    async def begin(self) -> Transaction:
+        """Begin a transaction; a session has one at a time.  Raises StateError."""
+        return Transaction(self._ask, txn_of(await self._ask(Request(Op.TXN_BEGIN))))
+
     async def sync(self) -> None:
         """Return when every change answered before survives a power cut.  Raises StateError."""
         await self._ask(Request(Op.SYNC))
@@ -123,6 +129,8 @@ class StateClient:
             answer = await self._peer.call(SERVICE, frame, self._timeout_s)
         except RefusedError as exc:
             text = "the peer does not permit this operation to this node, or not so often"
+            if request.op in _STEPS:
+                text += "; or it is of a version without transactions"
             raise StateError(Status.ACCESS_DENIED, text) from exc
         except FailedError as exc:
             text = f"the peer's store did not answer: {ADVICE[Status.IO_ERROR]}"

@@ -24,7 +24,7 @@ from nexus.wire.transfer import STREAM
 KEY_C = make_key("node-c")
 CALLERS = (KEY_A, KEY_C)
 KEY = f"{NAMESPACE}k"
-RULES = tuple(Rule(key.device_id, SERVICE, op) for key in CALLERS for op in range(1, 8))
+RULES = tuple(Rule(key.device_id, SERVICE, op) for key in CALLERS for op in range(1, 11))
 PLENTY = Limit(10_000, 10_000)
 
 
@@ -68,7 +68,8 @@ async def running(
     callers = (peer_of(key) for key in CALLERS)
     settings = replace(settings_of(KEY_B, *callers), rules=rules, rate=rate)
     sink = service.without_changes(world.others.append)
-    b = Node(settings, {SERVICE: service}, sink, {STREAM: service.transfer})
+    streams = {STREAM: service.transfer}
+    b = Node(settings, {SERVICE: service}, sink, streams, service.session_ended)
     view = peer_of(KEY_B, is_deduplicating=is_deduplicating)
     a, c = (Node(settings_of(key, view)) for key in CALLERS)
     async with asyncio.timeout(30), a, b, c:

@@ -1,7 +1,8 @@
 """A state store as a service of a node, and the records of what its peers changed.
 
     state = StateService(store, print_record)
-    Node(settings, {SERVICE: state}, state.without_changes(audit), {STREAM: state.transfer})
+    sink, streams = state.without_changes(audit), {STREAM: state.transfer}
+    Node(settings, {SERVICE: state}, sink, streams, state.session_ended)
 
 The node's gateway judges the session, the rate and the allowlist first, and runs a change that
 is repeated after a reconnect once (docs/spec/session.md); keys and sizes are judged here.
@@ -10,6 +11,7 @@ is repeated after a reconnect once (docs/spec/session.md); keys and sizes are ju
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,8 +19,7 @@ from nexus.contract.state import TRANSFER_LONGEST_NS, TRANSFER_SILENCE_NS
 from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
 from nexus.dsoftbus.io.settings import AuditSink, Call
 from nexus.dsoftbus.io.stream import BusStream
-from nexus.dsoftbus.policy import MUTATIONS
-from nexus.remotefs.state.acl import ChangeRecord
+from nexus.remotefs.state.acl import RECORDED, ChangeRecord
 from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.replies import SERVICE
@@ -42,6 +43,7 @@ class StateService:
         silence_s: float = SILENCE_S,
         longest_s: float = LONGEST_S,
         share: Share = _SHARE,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """Serve a store.
 
@@ -51,11 +53,13 @@ class StateService:
             silence_s: A transfer of which nothing comes for so long is given up.
             longest_s: So is one that takes longer in all.
             share: What a peer may use, and what is left to this node's own programs.
+            clock_ns: Nanoseconds; says how long a transaction was not used.
         """
         self._remote = RemoteState(store, share)
         self._sink = audit
         self._silence_s = silence_s
         self._longest_s = longest_s
+        self._clock_ns = clock_ns
 
     def __call__(self, call: Call) -> bytes | None:
         """Answer a call; only permitted ones of authenticated sessions come here.
@@ -69,10 +73,21 @@ class StateService:
             return None
         if isinstance(known, bytes):
             return known
-        reply, record = self._remote.handle(call.peer, call.payload, call.correlation)
+        now_ns = self._clock_ns()
+        for late in self._remote.end_late(now_ns):
+            self._audit(late)
+        reply, record = self._remote.handle(
+            call.peer, call.payload, call.correlation, call.session, now_ns
+        )
         if record is not None:
             self._audit(record)
         return reply
+
+    def session_ended(self, number: int) -> None:
+        """Abort the transaction of a session that is over."""
+        record = self._remote.end_session(number)
+        if record is not None:
+            self._audit(record)
 
     async def transfer(self, stream: BusStream) -> None:
         """Serve a stream that moves one value, up to the store's largest."""
@@ -122,5 +137,5 @@ def _is_recorded_here(record: Record) -> bool:
         isinstance(record, AuditRecord)
         and record.outcome is Outcome.OK
         and record.service == SERVICE
-        and record.opcode in MUTATIONS[SERVICE]
+        and record.opcode in RECORDED
     )

@@ -1,0 +1,106 @@
+//! A peer's transaction at the store: one in a session, and it ends with that session.
+//!
+//!     none ──begin──▶ beginning ──answered──▶ open ──commit, abort──▶ none
+//!       ▲                 └─too late, or of a lost session: aborted
+//!       └── the session is over, nobody went on with it, or it is open for too long: aborted
+//!
+//! Who a transaction belongs to is said by the channel alone: a number that is not this session's
+//! does not exist for its peer.
+
+const contract = @import("contract");
+const calls = @import("calls.zig");
+const edge = @import("edge.zig");
+const gate_state = @import("gate_state.zig");
+const gateway = @import("../gateway.zig");
+const moving_host = @import("moving_host.zig");
+const state = @import("wire").state;
+
+const transfer = @import("../transfer.zig");
+const Call = calls.Call;
+
+const silence_ns = contract.state.transaction_silence_ns;
+const longest_ns = contract.state.transaction_longest_ns;
+
+/// What a session has open.
+pub const Open = struct {
+    stage: enum { none, beginning, open } = .none,
+    /// The store's number of it.
+    txn: u64 = 0,
+    /// Of the request that begins it.
+    nonce: u64 = 0,
+    begun_ns: u64 = 0,
+    used_ns: u64 = 0,
+
+    pub fn deadline(self: *const Open) u64 {
+        if (self.stage != .open) return edge.never;
+        return @min(self.used_ns +| silence_ns, self.begun_ns +| longest_ns);
+    }
+};
+
+/// What a request is answered with that is not this session's to make; null: it may go on.
+pub fn refuses(node: anytype, peer: u8, request: state.Request) ?state.Status {
+    const open = &node.talks[peer].txn;
+    switch (request.op) {
+        .txn_begin => return if (open.stage == .none) null else .txn_limit,
+        .txn_put, .txn_commit, .txn_abort => {
+            if (open.stage != .open or open.txn != request.txn) return .not_found;
+            open.used_ns = node.now_ns;
+            return null;
+        },
+        else => return null,
+    }
+}
+
+/// The store has been asked, under this nonce.
+pub fn asked(node: anytype, peer: u8, request: state.Request) void {
+    if (request.op != .txn_begin) return;
+    node.talks[peer].txn = .{
+        .stage = .beginning,
+        .nonce = request.nonce.?,
+        .begun_ns = node.now_ns,
+        .used_ns = node.now_ns,
+    };
+}
+
+/// The store has answered, or will not (null). `is_done`: it made what was asked, now or before.
+pub fn settle(node: anytype, call: *const Call, reply: ?state.Reply, is_done: bool) void {
+    const open = &node.talks[call.peer].txn;
+    switch (call.op) {
+        .txn_begin => {
+            const is_this = open.stage == .beginning and open.nonce == call.txn;
+            if (is_this) open.stage = .none;
+            const txn = if (reply) |known| transfer.txnOf(known) orelse return else return;
+            if (!is_this or call.is_late) return moving_host.abortAt(node, call.peer, txn);
+            open.stage = .open;
+            open.txn = txn;
+            open.used_ns = node.now_ns;
+        },
+        .txn_commit, .txn_abort => {
+            const asked_for = switch (state.decodeRequest(call.asked())) {
+                .request => |request| request.txn,
+                .refusal => return,
+            };
+            const is_over = is_done or (if (reply) |known| known.status == .not_found else false);
+            if (is_over and open.stage == .open and open.txn == asked_for) open.stage = .none;
+        },
+        else => {},
+    }
+}
+
+/// The session is over, or the transaction's time.
+pub fn abandon(node: anytype, peer: u8) void {
+    const open = &node.talks[peer].txn;
+    const stage = open.stage;
+    open.stage = .none;
+    if (stage != .open) return;
+    moving_host.abortAt(node, peer, open.txn);
+    const subject: gateway.Subject = .{
+        .service = @intFromEnum(edge.Service.statefsd),
+        .opcode = @intFromEnum(state.Op.txn_abort),
+    };
+    gate_state.record(node, peer, subject, .txn_abort, .allow, "");
+}
+
+pub fn tick(node: anytype, peer: u8) void {
+    if (node.now_ns >= node.talks[peer].txn.deadline()) abandon(node, peer);
+}

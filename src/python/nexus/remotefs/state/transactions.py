@@ -1,0 +1,109 @@
+"""Transactions of peers: what each session has begun, until it is committed.
+
+Nothing of one is in the store before its commit, so an open one keeps nobody from anything but the
+memory that it has here, which is bounded.
+
+Rules of this file
+------------------
+1. A transaction is its session's: to any other there is none of that number.
+2. A session has one at a time; it ends with the session, or if nobody goes on with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from nexus.contract import state as contract
+from nexus.remotefs.state.contents import (
+    TXN_BYTES_MAX,
+    TXN_KEYS_MAX,
+    TXNS_BYTES_MAX,
+    TXNS_MAX,
+)
+from nexus.remotefs.state.record import CHUNK_BYTES_MAX, VALUE_BYTES_MAX
+from nexus.remotefs.state.store import StateError
+from nexus.wire.state import Status
+
+SILENCE_NS: Final = contract.TRANSACTION_SILENCE_NS
+LONGEST_NS: Final = contract.TRANSACTION_LONGEST_NS
+
+
+@dataclass(slots=True)
+class Open:
+    """What one session has begun."""
+
+    txn: int
+    peer: str
+    begun_ns: int
+    used_ns: int
+    pieces: dict[str, bytearray] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """What its values come to."""
+        return sum(map(len, self.pieces.values()))
+
+    @property
+    def values(self) -> dict[str, bytes]:
+        """What it sets."""
+        return {key: bytes(value) for key, value in self.pieces.items()}
+
+    def is_over(self, now_ns: int) -> bool:
+        """Say whether its time is over."""
+        is_silent = now_ns - self.used_ns >= SILENCE_NS
+        return is_silent or now_ns - self.begun_ns >= LONGEST_NS
+
+    def joined(self, key: str, chunk: bytes) -> dict[str, bytes]:
+        """Return what it would set with this chunk."""
+        return {**self.values, key: bytes(self.pieces.get(key, b"")) + chunk}
+
+
+class Transactions:
+    """Those of all sessions of a node."""
+
+    def __init__(self) -> None:
+        """Nothing is open."""
+        self._open: dict[int, Open] = {}
+        self._last = 0
+
+    def begin(self, session: int, peer: str, now_ns: int) -> int:
+        """Begin one, return its number.  Raises StateError: TXN_LIMIT."""
+        if session in self._open:
+            raise StateError(Status.TXN_LIMIT, "a session has one transaction at a time")
+        if len(self._open) >= TXNS_MAX:
+            raise StateError(Status.TXN_LIMIT, f"{len(self._open)} are open")
+        self._last += 1
+        self._open[session] = Open(self._last, peer, now_ns, now_ns)
+        return self._last
+
+    def find(self, session: int, txn: int, now_ns: int) -> Open:
+        """Return a session's own transaction, used now.  Raises StateError: NOT_FOUND."""
+        found = self._open.get(session)
+        if found is None or found.txn != txn:
+            raise StateError(Status.NOT_FOUND, f"transaction {txn}")
+        found.used_ns = now_ns
+        return found
+
+    def check(self, transaction: Open, key: str, chunk: bytes) -> None:
+        """Refuse a chunk for which there is no room.  Raises StateError, as the store would."""
+        held = transaction.pieces.get(key, b"")
+        if len(chunk) > CHUNK_BYTES_MAX or len(held) + len(chunk) > VALUE_BYTES_MAX:
+            raise StateError(Status.VALUE_TOO_LARGE, f"transaction {transaction.txn}")
+        keys = len(transaction.pieces) + (key not in transaction.pieces)
+        total = sum(each.size for each in self._open.values())
+        if (
+            keys > TXN_KEYS_MAX
+            or transaction.size + len(chunk) > TXN_BYTES_MAX
+            or total + len(chunk) > TXNS_BYTES_MAX
+        ):
+            raise StateError(Status.TXN_LIMIT, f"transaction {transaction.txn}")
+
+    def end(self, session: int) -> Open | None:
+        """Forget what a session has begun; None if it has nothing."""
+        return self._open.pop(session, None)
+
+    def end_late(self, now_ns: int) -> list[Open]:
+        """Forget those whose time is over."""
+        late = [session for session, each in self._open.items() if each.is_over(now_ns)]
+        return [self._open.pop(session) for session in late]
