@@ -25,6 +25,13 @@ const grantsMax :UInt16 = 64;
 const stateKeysMax :UInt16 = 2048;
 # Keys that statefsd holds, beside open transactions.
 
+const sharePeerKeys :UInt16 = 512;
+# What a peer may have of a store, unless the configuration says otherwise.
+const sharePeerBytes :UInt32 = 262144;
+const shareReserveKeys :UInt16 = 128;
+# What peers together leave to services of the node.
+const shareReserveBytes :UInt32 = 65536;
+
 const archiveMagic :Data = "NXBF";
 const archiveVersion :UInt16 = 1;
 const archivePageBytes :UInt16 = 4096;

@@ -112,7 +112,7 @@ fn apply(config: *Config, tag: u16, value: []const u8) Error!void {
 
 fn addName(config: *Config, value: []const u8) Error!void {
     if (config.name_count == config.names.len) return error.Malformed;
-    if (value.len == 0 or value.len > 64) return error.Malformed;
+    if (value.len == 0 or value.len > contract.announce.name_bytes_max) return error.Malformed;
     var name: Name = .{ .bytes = undefined, .len = @intCast(value.len) };
     @memcpy(name.bytes[0..value.len], value);
     config.names[config.name_count] = name;

@@ -1,6 +1,7 @@
 //! What the node's own services ask of dsoftbusd (`DS` v1), and what that becomes on the wire.
 
 const std = @import("std");
+const contract = @import("contract");
 const wire = @import("wire");
 const packagefs = @import("packagefs.zig");
 
@@ -9,6 +10,8 @@ pub const inner_bytes_max = @max(
     @max(packagefs.request_bytes_max, wire.samgr.request_bytes_max),
 );
 pub const reply_bytes_max = wire.front.reply_bytes_max;
+
+const package_service = @intFromEnum(contract.gateway.Service.packagefsd);
 
 comptime {
     std.debug.assert(packagefs.path_bytes_max == wire.front.path_bytes_max);
@@ -60,12 +63,13 @@ pub const Ask = struct {
 
     /// Gateway id of the remote service that answers it.
     pub fn service(self: *const Ask) u8 {
-        return switch (self.op) {
-            .resolve => 1,
-            .bundle_list => 2,
-            .state => 4,
-            else => 3,
+        const who: contract.gateway.Service = switch (self.op) {
+            .resolve => .samgrd,
+            .bundle_list => .bundlemgrd,
+            .state => .statefsd,
+            else => .packagefsd,
         };
+        return @intFromEnum(who);
     }
 
     /// The session it has a handle of, if it has one: it cannot travel on another.
@@ -105,7 +109,7 @@ pub const Ask = struct {
         reply: ?[]const u8,
         session: u8,
     ) []const u8 {
-        const ok = if (self.service() == 3)
+        const ok = if (self.service() == package_service)
             self.answerPackage(out, reply, session)
         else
             self.succeed(out, reply);

@@ -4,13 +4,14 @@
 //! version and of a directory each lie together and are found by bisection.
 
 const std = @import("std");
+const contract = @import("contract");
 const name = @import("name.zig");
 const Superblock = @import("superblock.zig").Superblock;
 const readInt = std.mem.readInt;
 
-pub const entries_max = 65_536;
-pub const file_bytes_max = 32 << 20;
-const file_align = 4096;
+pub const entries_max = contract.image.entries_max;
+pub const file_bytes_max = contract.image.file_bytes_max;
+const file_align = contract.image.file_align_bytes;
 const head_bytes = 24;
 
 pub const Error = error{

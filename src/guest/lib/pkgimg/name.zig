@@ -1,9 +1,10 @@
 //! What may name a bundle, a version of it, and a file in it.
 
 const std = @import("std");
+const contract = @import("contract");
 
-pub const name_bytes_max = 256;
-pub const path_bytes_max = 1024;
+pub const name_bytes_max = contract.image.name_bytes_max;
+pub const path_bytes_max = contract.image.path_bytes_max;
 
 /// A bundle or a version: one segment, without the `@` that stands between the two.
 pub fn isName(text: []const u8) bool {

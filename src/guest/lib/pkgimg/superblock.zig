@@ -1,12 +1,13 @@
 //! The first 76 bytes of an image.
 
 const std = @import("std");
+const contract = @import("contract");
 const readInt = std.mem.readInt;
 
 pub const bytes = 76;
-pub const image_bytes_max = 128 << 20;
-pub const index_bytes_max = 8 << 20;
-const data_align = 512;
+pub const image_bytes_max = contract.image.image_bytes_max;
+pub const index_bytes_max = contract.image.index_bytes_max;
+const data_align = contract.image.data_align_bytes;
 
 pub const Error = error{ BadMagic, BadVersion, BadFlags, BadBounds, TooLarge, BadDigest };
 
@@ -18,8 +19,9 @@ pub const Superblock = struct {
 
     /// `disk_bytes` is what there is to read; what follows the data is not looked at.
     pub fn parse(head: *const [bytes]u8, disk_bytes: u64) Error!Superblock {
-        if (!std.mem.eql(u8, head[0..8], "PKGIMGV2")) return error.BadMagic;
-        if (readInt(u16, head[8..10], .little) != 2) return error.BadVersion;
+        if (!std.mem.eql(u8, head[0..8], contract.image.package_magic)) return error.BadMagic;
+        const version = readInt(u16, head[8..10], .little);
+        if (version != contract.image.package_version) return error.BadVersion;
         if (readInt(u16, head[10..12], .little) != 0) return error.BadFlags;
         const self: Superblock = .{
             .index_len = readInt(u64, head[20..28], .little),
@@ -47,7 +49,7 @@ pub const Superblock = struct {
 
 fn example() [bytes]u8 {
     var head: [bytes]u8 = @splat(0);
-    @memcpy(head[0..8], "PKGIMGV2");
+    @memcpy(head[0..8], contract.image.package_magic);
     head[8] = 2;
     std.mem.writeInt(u64, head[12..20], 76, .little);
     std.mem.writeInt(u64, head[20..28], 4, .little);

@@ -9,9 +9,10 @@
 //! The first four kinds stand in a journal, the last two only in a snapshot, behind its entries.
 
 const std = @import("std");
+const contract = @import("contract");
 
-pub const peer_bytes_max = 64;
-pub const digest_bytes = 16;
+pub const peer_bytes_max = contract.bus.device_id_bytes_max;
+pub const digest_bytes = contract.journal.digest_bytes;
 pub const head_bytes = 28;
 /// Before the rest.
 pub const prefix_bytes_max = head_bytes + peer_bytes_max;
@@ -20,21 +21,7 @@ pub const entry_bytes = 4 + 1 + digest_bytes;
 
 pub const Digest = [digest_bytes]u8;
 
-pub const Kind = enum(u8) {
-    /// It changed nothing, and that was its answer. No rest.
-    nothing = 0,
-    /// The record's key is set. Rest: the value.
-    put = 1,
-    /// The record's key is removed. No rest.
-    delete = 2,
-    /// A transaction is committed. Rest: its id, u64.
-    commit = 3,
-    /// Entries are the peer's. Rest: u16 each, its place in the order of keys.
-    own = 4,
-    /// What is remembered of an epoch. The number in the id: none up to it is run, but what is
-    /// remembered. Rest: the calls, oldest first.
-    epoch = 5,
-};
+pub const Kind = contract.journal.CallKind;
 
 /// Who asked, and under which name it is asked again. The upper half of the id 0: under none.
 pub const Call = struct {
@@ -101,7 +88,7 @@ pub fn decode(key_len: usize, bytes: []const u8) ?Value {
     };
 }
 
-const value_bytes_max = 65_536;
+const value_bytes_max = contract.state.value_bytes_max;
 
 const testing = std.testing;
 

@@ -9,16 +9,17 @@
 //!    that no peer can have another's forgotten.
 
 const std = @import("std");
+const contract = @import("contract");
 const call_file = @import("call.zig");
 const Call = call_file.Call;
 const Digest = call_file.Digest;
 
 /// Twice what a node is configured with, for a node that is configured anew.
-pub const peers_max = 16;
+pub const peers_max = contract.journal.callers_max;
 /// A peer that starts again has a new epoch, and may be late with something of its last ones.
-pub const epochs_max = 8;
+pub const epochs_max = contract.journal.epochs_max;
 /// Of all peers together: of eight peers each has sixteen, one alone has all.
-pub const calls_max = 128;
+pub const calls_max = contract.journal.calls_max;
 
 /// A place in the table of peers, from 1; 0 is nobody's.
 pub const Owner = u8;

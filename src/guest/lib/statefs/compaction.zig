@@ -1,6 +1,7 @@
 //! Compaction: whether it pays, where to, and the snapshot.
 
 const std = @import("std");
+const contract = @import("contract");
 const record = @import("record.zig");
 const layout = @import("superblock.zig");
 const contents_file = @import("contents.zig");
@@ -13,8 +14,8 @@ const Region = layout.Region;
 const Superblock = layout.Superblock;
 const sector_bytes = layout.sector_bytes;
 
-pub const bytes_min = 8_192;
-pub const entries_max = 8_192;
+pub const bytes_min = contract.journal.compact_bytes_min;
+pub const entries_max = contract.journal.compact_entries_max;
 
 pub fn pays(end: u64, live_bytes: u64) bool {
     return end >= bytes_min and end >= 2 * live_bytes;

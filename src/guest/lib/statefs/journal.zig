@@ -1,13 +1,14 @@
 //! The sectors of one journal: records read from its beginning, and appended at its end.
 
 const std = @import("std");
+const contract = @import("contract");
 const record = @import("record.zig");
 const layout = @import("superblock.zig");
 const Record = record.Record;
 const Region = layout.Region;
 const sector_bytes = layout.sector_bytes;
 
-pub const window_bytes = 65_536;
+pub const window_bytes = contract.journal.window_bytes;
 pub const records_max = 100_000;
 
 /// How far behind the end writes without a flush may have come.

@@ -5,30 +5,20 @@
 //!      5  key_len u16                   CRC-32C u32 of all before it
 
 const std = @import("std");
+const contract = @import("contract");
 const call = @import("call.zig");
 const Crc32c = std.hash.crc.Crc32Iscsi;
 
-pub const magic = "FSXN";
-pub const key_bytes_max = 255;
-pub const value_bytes_max = 65_536;
-pub const chunk_bytes_max = 8_192;
+pub const magic = contract.journal.record_magic;
+pub const key_bytes_max = contract.state.key_bytes_max;
+pub const value_bytes_max = contract.state.value_bytes_max;
+pub const chunk_bytes_max = contract.state.chunk_bytes_max;
 pub const header_bytes = 11;
 pub const overhead_bytes = 15;
 pub const call_value_bytes_max = call.prefix_bytes_max + value_bytes_max;
 pub const record_bytes_max = overhead_bytes + key_bytes_max + call_value_bytes_max;
 
-pub const Op = enum(u8) {
-    put = 1,
-    delete = 2,
-    checkpoint = 3,
-    /// What a peer changed; its value is one of call.zig.
-    call = 0x15,
-    prepare = 0x10,
-    payload = 0x11,
-    commit = 0x12,
-    abort = 0x13,
-    sync = 0x14,
-};
+pub const Op = contract.journal.RecordOp;
 
 pub const Fault = error{
     ShortHeader,

@@ -4,10 +4,11 @@
 //!     superblock        region A (0)      region B (1)
 
 const std = @import("std");
+const contract = @import("contract");
 const crc32c = @import("record.zig").crc32c;
 
-pub const sector_bytes = 512;
-pub const magic = "NXS2";
+pub const sector_bytes = contract.journal.sector_bytes;
+pub const magic = contract.journal.superblock_magic;
 pub const bytes_len = 20;
 
 pub const Superblock = struct {
@@ -19,7 +20,7 @@ pub const Superblock = struct {
     pub fn encode(self: Superblock, out: *[sector_bytes]u8) void {
         @memset(out, 0);
         @memcpy(out[0..4], magic);
-        out[4] = 1;
+        out[4] = contract.journal.superblock_version;
         out[5] = self.active;
         std.mem.writeInt(u32, out[8..12], self.generation, .little);
         std.mem.writeInt(u32, out[12..16], self.entries, .little);
@@ -30,7 +31,8 @@ pub const Superblock = struct {
     pub fn decode(bytes: []const u8) ?Superblock {
         if (bytes.len < bytes_len) return null;
         if (std.mem.readInt(u32, bytes[16..20], .little) != crc32c(bytes[0..16])) return null;
-        if (!std.mem.eql(u8, bytes[0..5], magic ++ "\x01")) return null;
+        const version = contract.journal.superblock_version;
+        if (!std.mem.eql(u8, bytes[0..4], magic) or bytes[4] != version) return null;
         if (bytes[5] > 1 or bytes[6] != 0 or bytes[7] != 0) return null;
         return .{
             .active = @intCast(bytes[5]),

@@ -9,6 +9,7 @@
 //! The answer is `SO`, 1, 0x81, how it ended u8, and the frame of `SF` that answers.
 
 const std = @import("std");
+const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
 const Writer = cursor.Writer;
@@ -17,8 +18,8 @@ const magic = "SO";
 const version: u8 = 1;
 const op_ask: u8 = 1;
 
-pub const peer_bytes_max = 64;
-pub const digest_bytes = 16;
+pub const peer_bytes_max = contract.bus.device_id_bytes_max;
+pub const digest_bytes = contract.journal.digest_bytes;
 /// Before the frame of `SF`, at most.
 pub const head_bytes_max = 49 + peer_bytes_max;
 pub const reply_head_bytes = 5;

@@ -12,7 +12,7 @@ pub const version: u8 = contract.front.version;
 /// Of requests that name their peer, between the header and the tail.
 pub const version_to_peer: u8 = contract.front.version_to_peer;
 /// A device id.
-pub const peer_bytes_max = 64;
+pub const peer_bytes_max = contract.bus.device_id_bytes_max;
 pub const name_bytes_max = contract.front.name_bytes_max;
 /// A path of a package with its scheme, the longest text there is.
 pub const path_bytes_max = contract.front.path_bytes_max;

@@ -19,7 +19,7 @@ pub const Plan = struct {
 const tag_mode = @intFromEnum(contract.node.SelftestTag.mode);
 const tag_peer = @intFromEnum(contract.node.SelftestTag.peer);
 const tag_proof = @intFromEnum(contract.node.SelftestTag.proof);
-const peer_bytes_max = 64;
+const peer_bytes_max = contract.bus.device_id_bytes_max;
 
 /// From the service's section of the node configuration. No section: one machine alone.
 pub fn parse(section: []const u8) error{ Malformed, UnknownTag, NoPeer }!Plan {

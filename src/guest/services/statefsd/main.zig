@@ -4,7 +4,7 @@
 //! not written to, and the service stays: whoever asks learns that it is so.
 
 const std = @import("std");
-const marker = @import("contract").marker;
+const contract = @import("contract");
 const disk = @import("disk");
 const os = @import("os");
 const statefs = @import("statefs");
@@ -21,7 +21,7 @@ const memory_sectors = 64;
 /// All open transactions at their largest, and twice as much for what is kept.
 const pool_bytes = 3 * statefs.contents.txns_bytes_max;
 /// Enough that each of eight peers has a part of it.
-const keys_max = 2048;
+const keys_max = contract.node.state_keys_max;
 const items_max = keys_max + statefs.contents.txns_max * statefs.contents.txn_keys_max;
 
 /// The disk, or memory in its place.
@@ -55,14 +55,14 @@ const Gate = struct {
     }
 
     pub fn denied(_: *Gate, sender: u64, path: []const u8) void {
-        os.print(marker.state_denied, .{
+        os.print(contract.marker.state_denied, .{
             std.ascii.hexEscape(path, .lower),
             sender,
         });
     }
 
     pub fn abandoned(_: *Gate, sender: u64) void {
-        os.print(marker.state_abandoned, .{sender});
+        os.print(contract.marker.state_abandoned, .{sender});
     }
 
     pub fn now(_: *Gate) u64 {
@@ -78,7 +78,7 @@ const Service = struct {
         const now = server.store.generation();
         if (now != server.told_generation) {
             server.told_generation = now;
-            os.print(marker.state_compacted, .{
+            os.print(contract.marker.state_compacted, .{
                 now,
                 server.store.contents.entries(),
             });
@@ -102,9 +102,9 @@ pub fn main() !void {
     if (disk.Disk.open()) |opened| {
         drive = opened;
         medium.is_disk = true;
-        os.print(marker.drive_up, .{ disk.sector_bytes, drive.sectors() });
+        os.print(contract.marker.drive_up, .{ disk.sector_bytes, drive.sectors() });
     } else |err| switch (err) {
-        error.NoDisk => os.print(marker.state_no_disk, .{}),
+        error.NoDisk => os.print(contract.marker.state_no_disk, .{}),
         else => return err,
     }
     server.settings = try .parse(try os.config(&section));
@@ -116,11 +116,11 @@ pub fn main() !void {
     // A disk that cannot be read is told and answered for: nobody waits for a service in vain.
     server.open(&medium) catch {};
     if (server.is_unreadable) {
-        os.print(marker.state_unreadable, .{});
+        os.print(contract.marker.state_unreadable, .{});
     } else if (server.store.damage == .none) {
-        os.print(marker.state_mounted, .{});
+        os.print(contract.marker.state_mounted, .{});
     } else {
-        os.print(marker.state_damaged, .{server.store.damage});
+        os.print(contract.marker.state_damaged, .{server.store.damage});
     }
     svc.ready();
     try svc.serve(&service);

@@ -9,7 +9,7 @@ const inline_value_max = @import("caller.zig").inline_value_max;
 const state = wire.state;
 const Writer = wire.cursor.Writer;
 
-pub const list_reply_max = 512;
+pub const list_reply_max = contract.state.peer_reply_bytes_max;
 pub const list_max = contract.state.list_max;
 
 pub fn get(store: anytype, request: state.Request, writer: *Writer) statefs.Error!void {

@@ -12,10 +12,10 @@ const Contents = statefs.Contents;
 
 /// From this service's section of the node configuration (docs/spec/node-config.md).
 pub const Settings = struct {
-    peer_keys: u16 = 512,
-    peer_bytes: u32 = 256 * 1024,
-    reserve_keys: u16 = 128,
-    reserve_bytes: u32 = 64 * 1024,
+    peer_keys: u16 = contract.node.share_peer_keys,
+    peer_bytes: u32 = contract.node.share_peer_bytes,
+    reserve_keys: u16 = contract.node.share_reserve_keys,
+    reserve_bytes: u32 = contract.node.share_reserve_bytes,
     /// Peers that may set keys: what is not in reserve is divided among them.
     peers: u8 = 1,
 
@@ -58,7 +58,7 @@ pub const Settings = struct {
 pub const Capacity = struct { keys: u32, bytes: u64 };
 
 /// The longest value with the longest key a peer may use: a peer can always have two.
-const largest_bytes = cost(96, statefs.record.value_bytes_max);
+const largest_bytes = cost(contract.state.peer_key_bytes_max, statefs.record.value_bytes_max);
 const part_bytes_min = 2 * largest_bytes;
 /// No more than so much of what there is becomes reserve: a small disk has room for peers too.
 const reserve_part = 4;

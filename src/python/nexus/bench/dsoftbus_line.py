@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from nexus.bench.dsoftbus_measure import KEY_A, KEY_B, RESOLVE, RESOLVE_OK, settings_of
+from nexus.contract.gateway import Service
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.peer import Peer
 from nexus.dsoftbus.io.stream import BusStream
@@ -63,7 +64,7 @@ async def _percentile(peer: Peer) -> float:
     waits = []
     for _ in range(CALLS):
         begun_s = time.monotonic()
-        await peer.call(1, RESOLVE, 60)
+        await peer.call(Service.SAMGRD, RESOLVE, 60)
         waits.append(time.monotonic() - begun_s)
     return sorted(waits)[CALLS * 99 // 100]
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from noise.connection import Keypair, NoiseConnection
 
+from nexus.contract.gateway import Service
 from nexus.dsoftbus.io.keyfile import NodeKey, make_key
 from nexus.dsoftbus.io.link import Link
 from nexus.dsoftbus.io.node import Node
@@ -145,7 +146,7 @@ async def _calls() -> float:
 
         async def work() -> None:
             for _ in range(CALLS // IN_FLIGHT):
-                await peer.call(1, RESOLVE)
+                await peer.call(Service.SAMGRD, RESOLVE)
 
         begun_s = time.process_time()
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
@@ -273,7 +274,7 @@ def settings_of(key: NodeKey, other: NodeKey, port: int | None = None) -> Settin
         announce_ms=100,
         peer_ttl_ms=60_000,
         peers=(peer,),
-        rules=(Rule(other.device_id, 1, 6),),
+        rules=(Rule(other.device_id, Service.SAMGRD, samgr.Op.RESOLVE_STATUS),),
         rate=Limit(60_000, 60_000),
     )
 

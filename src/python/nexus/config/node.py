@@ -33,6 +33,7 @@ from nexus.config.fields import (
 )
 from nexus.config.keys import PublicKey, StaticKey, public_bytes
 from nexus.config.partial import partial_of
+from nexus.contract import node as contract
 
 
 class Node(Model):
@@ -184,10 +185,12 @@ class State(Model):
 class StateShares(Model):
     """`[statefsd]`: what of the store a peer may use, and what is left to the node's services."""
 
-    peer_keys: Annotated[int, Within(1, bounds.STATE_KEYS_MAX)] = 512
-    peer_kib: Annotated[int, Within(1, bounds.STATE_KIB_MAX)] = 256
-    reserve_keys: Annotated[int, Within(0, bounds.STATE_KEYS_MAX)] = 128
-    reserve_kib: Annotated[int, Within(0, bounds.STATE_KIB_MAX)] = 64
+    peer_keys: Annotated[int, Within(1, bounds.STATE_KEYS_MAX)] = contract.SHARE_PEER_KEYS
+    peer_kib: Annotated[int, Within(1, bounds.STATE_KIB_MAX)] = contract.SHARE_PEER_BYTES >> 10
+    reserve_keys: Annotated[int, Within(0, bounds.STATE_KEYS_MAX)] = contract.SHARE_RESERVE_KEYS
+    reserve_kib: Annotated[int, Within(0, bounds.STATE_KIB_MAX)] = (
+        contract.SHARE_RESERVE_BYTES >> 10
+    )
 
 
 class Route(Model):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from nexus.contract.gateway import Service
 from nexus.core.identity import service_id
 from nexus.dsoftbus.rooms import Room, Rooms
 from nexus.wire.error import Reason, RemoteProtocolError
@@ -30,7 +31,7 @@ from nexus.wire.log import (
 from nexus.wire.octets import REPLY_BIT
 
 # The number of the service at a node's gateway.
-SERVICE: Final = 5
+SERVICE: Final = Service.LOGD
 
 # Some minutes of a peer that uses its whole allowance on what is denied; 180 KiB at most.
 RECORDS_MAX: Final = 512

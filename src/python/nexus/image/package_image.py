@@ -24,20 +24,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NoReturn
 
+from nexus.contract import image
 from nexus.image.error import ImageError
 
-MAGIC: Final = b"PKGIMGV2"
-VERSION: Final = 2
-SECTOR_BYTES: Final = 512
-FILE_ALIGN_BYTES: Final = 4096
+MAGIC: Final = image.PACKAGE_MAGIC
+VERSION: Final = image.PACKAGE_VERSION
+SECTOR_BYTES: Final = image.DATA_ALIGN_BYTES
+FILE_ALIGN_BYTES: Final = image.FILE_ALIGN_BYTES
 
 # Those of the original system.
-IMAGE_BYTES_MAX: Final = 128 << 20
-INDEX_BYTES_MAX: Final = 8 << 20
-ENTRIES_MAX: Final = 65_536
-PATH_BYTES_MAX: Final = 1024
-NAME_BYTES_MAX: Final = 256
-FILE_BYTES_MAX: Final = 32 << 20
+IMAGE_BYTES_MAX: Final = image.IMAGE_BYTES_MAX
+INDEX_BYTES_MAX: Final = image.INDEX_BYTES_MAX
+ENTRIES_MAX: Final = image.ENTRIES_MAX
+PATH_BYTES_MAX: Final = image.PATH_BYTES_MAX
+NAME_BYTES_MAX: Final = image.NAME_BYTES_MAX
+FILE_BYTES_MAX: Final = image.FILE_BYTES_MAX
 
 SUPERBLOCK: Final = struct.Struct("<8sHHQQQQ32s")
 ENTRY: Final = struct.Struct("<HHHHQQ")

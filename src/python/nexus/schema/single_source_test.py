@@ -17,10 +17,13 @@ import pytest
 from nexus.schema import names
 from nexus.schema.single_source_support import (
     GUEST_ROOMS,
+    HOST_ROOMS,
     contract,
     guest_sources,
     host_sources,
     host_texts,
+    number_of,
+    project_sources,
     text_of,
 )
 
@@ -28,6 +31,7 @@ from nexus.schema.single_source_support import (
 # inside a store.
 LOCAL_ENUMS = {
     "dsoftbus/io/session_table.py": "an order of phases",
+    "remotefs/state/fsck.py": "exit codes of a tool",
     "lib/dsoftbus/mux.zig": "a bit of a stream's number",
     "services/init/serve.zig": "init's answers to services of its node",
     "abi/root.zig": "the kernel's calls",
@@ -63,18 +67,21 @@ def is_copy(name: str, value: object) -> bool:
 def zig_value(text: str) -> object:
     """The value of a literal of zig; None of anything else."""
     try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
         return None
+    return node.value if isinstance(node, ast.Constant) else number_of(node)
 
 
 def literal_assignments(tree: ast.Module) -> Iterator[tuple[str, object]]:
     for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant):
-            yield ast.unparse(node.target), node.value.value
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            for target in node.targets:
-                yield ast.unparse(target), node.value.value
+        if not isinstance(node, ast.AnnAssign | ast.Assign) or node.value is None:
+            continue
+        value = node.value
+        literal = value.value if isinstance(value, ast.Constant) else number_of(value)
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        for target in targets:
+            yield ast.unparse(target), literal
 
 
 def numbered_enums(tree: ast.Module) -> Iterator[str]:
@@ -131,7 +138,7 @@ def test_no_enumeration_of_the_hosts_protocols_has_numbers_of_its_own() -> None:
     copies = [
         f"{path}: {name}"
         for path, tree in host_sources().items()
-        if path.startswith(("wire/", "dsoftbus/", "config/")) and path not in LOCAL_ENUMS
+        if path.startswith(HOST_ROOMS) and path not in LOCAL_ENUMS
         for name in numbered_enums(tree)
     ]
     assert copies == []
@@ -170,3 +177,70 @@ def test_a_value_that_is_nothing_elses_stands_nowhere_else(value: str | int) -> 
         if any(value in (each, text_of(each)) for each in literals):
             places.append(path)
     assert places == []
+
+
+# What says on purpose what no encoder would, or is a value of tests in their own file.
+RAW = {
+    "lib/dsoftbus/frames.zig": "a request of its tests",
+    "lib/dsoftbus/node/journal.zig": "an answer of its tests",
+    "services/logd/ring.zig": "records of its tests",
+    "services/selftest-client/local.zig": "sends what services are to refuse",
+    "attacker/attacker/enrolled.zig": "a node of the bus that breaks its rules",
+    "attacker/attacker/stranger.zig": "sends a request where a handshake belongs",
+    "remote_pkgfs/caller/main.zig": "compares replies byte by byte",
+    "snoop/abuse.zig": "sends the beginnings of requests",
+}
+
+_ZIG_SERVICE = re.compile(r"\bservice(?:_id)?\b *(?:=|==|!=) *[1-9]|\w+_service\b[^=\n]*= *[1-9]")
+_ZIG_STATUS = re.compile(r"\b(?:status|opcode|reason)\b *(?:==|!=|>=|<=) *[1-9]")
+_FRAME = re.compile(r'"(SM|BN|PK|SF|LO|DS|PO)\\x0[12]')
+
+
+def zig_sources() -> dict[str, str]:
+    both = {**guest_sources(), **project_sources()}
+    return {path: source for path, source in both.items() if path not in RAW}
+
+
+def test_no_frame_of_a_service_is_written_as_bytes() -> None:
+    found = [
+        path for path, text in {**zig_sources(), **host_texts()}.items() if _FRAME.search(text)
+    ]
+    assert found == []
+
+
+def test_no_service_status_or_operation_is_a_bare_number_in_zig() -> None:
+    found = [
+        f"{path}: {match[0]}"
+        for path, source in zig_sources().items()
+        for pattern in (_ZIG_SERVICE, _ZIG_STATUS)
+        for match in pattern.finditer(source)
+    ]
+    assert found == []
+
+
+def bare_numbers(tree: ast.Module) -> Iterator[str]:
+    """Expressions in which a service, a status or an operation is a number."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).split(".")[-1]
+            values = [word.value for word in node.keywords if word.arg in ("service", "opcode")]
+            values += node.args[:1] if name == "call" else node.args[1:3] if name == "Rule" else []
+            if any(number_of(value) for value in values):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Compare):
+            name = ast.unparse(node.left).split(".")[-1].lstrip("_")
+            if name in ("service", "status", "opcode") and any(map(number_of, node.comparators)):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            name = ast.unparse(node.target).lstrip("_")
+            if name in ("SERVICE", "OPCODE", "STATUS") and number_of(node.value):
+                yield ast.unparse(node)
+
+
+def test_no_service_status_or_operation_is_a_bare_number_on_the_host() -> None:
+    found = [
+        f"{path}: {text}"
+        for path, source in host_texts().items()
+        for text in bare_numbers(ast.parse(source))
+    ]
+    assert found == []

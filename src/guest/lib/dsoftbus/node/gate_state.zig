@@ -104,7 +104,7 @@ fn finishWith(node: anytype, call: *Call, frame: []const u8, outcome: remote_sta
         node.replays.finish(.{ .peer = call.peer, .id = call.correlation }, digest, frame);
     }
     if (call.owes_record) call.outcome = .{ .state = outcome };
-    call.is_told = outcome == .allow and (isChange(call.op) or call.op == .txn_commit);
+    call.is_told = outcome == .allow and isChange(call.op);
     if (!call.is_late) call.setAnswer(.ok, frame);
 }
 
@@ -116,13 +116,13 @@ pub fn fail(call: *Call) void {
 }
 
 pub fn isChange(op: state.Op) bool {
-    return op == .put or op == .delete;
+    return op == .put or op == .delete or op == .txn_commit;
 }
 
 /// Has it a record of its own?
 fn isRecorded(op: state.Op) bool {
     return switch (op) {
-        .txn_put, .txn_commit, .txn_abort => true,
+        .txn_put, .txn_abort => true,
         else => isChange(op),
     };
 }

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from nexus.contract import clients
+from nexus.contract.gateway import Service
 from nexus.core.duration import check_timeout_s
 from nexus.core.errors import did_you_mean
 from nexus.dsoftbus.carrier import Offer
@@ -144,7 +145,7 @@ class Peer:
         except (LocalProtocolError, UnicodeError, AttributeError) as exc:
             raise MisuseError(f"name: {name!r}; expected the name of a service") from exc
         try:
-            reply = samgr.decode_reply(await self.call(1, request, timeout_s))
+            reply = samgr.decode_reply(await self.call(Service.SAMGRD, request, timeout_s))
         except RemoteProtocolError as exc:
             raise FailedError(f"{self.device_id} answered with {exc}") from exc
         return reply.status is samgr.Status.OK
@@ -157,7 +158,9 @@ class Peer:
         """
         request = bundle.Request(bundle.Op.LIST)
         try:
-            reply = bundle.decode_reply(await self.call(2, request.encode(), timeout_s))
+            reply = bundle.decode_reply(
+                await self.call(Service.BUNDLEMGRD, request.encode(), timeout_s)
+            )
         except RemoteProtocolError as exc:
             raise FailedError(f"{self.device_id} answered with {exc}") from exc
         if not isinstance(reply, bundle.ListReply) or reply.status is not bundle.Status.OK:

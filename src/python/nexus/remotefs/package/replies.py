@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.contract.gateway import Service
 from nexus.remotefs.package.path import FolderError, PackageError
 from nexus.wire.error import RemoteProtocolError
 from nexus.wire.packagefs import (
@@ -19,7 +20,7 @@ from nexus.wire.packagefs import (
 )
 
 # Number of the service behind a gateway.
-SERVICE: Final = 3
+SERVICE: Final = Service.PACKAGEFSD
 
 # As many as a peer's token bucket admits at once by default, and as a file of 4 KiB has blocks.
 OUTSTANDING_MAX: Final = 32

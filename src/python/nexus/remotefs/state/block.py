@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from nexus.contract import journal
 from nexus.core.errors import NexusError
 
-SECTOR_BYTES: Final = 512
+SECTOR_BYTES: Final = journal.SECTOR_BYTES
 
 
 class DeviceError(NexusError):

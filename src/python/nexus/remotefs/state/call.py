@@ -16,12 +16,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from hashlib import blake2s
 from typing import Final
 
-PEER_BYTES_MAX: Final = 64
-DIGEST_BYTES: Final = 16
+from nexus.contract import bus, journal
+from nexus.contract.state import VALUE_BYTES_MAX
+
+PEER_BYTES_MAX: Final = bus.DEVICE_ID_BYTES_MAX
+DIGEST_BYTES: Final = journal.DIGEST_BYTES
 HEAD_BYTES: Final = 28
 PREFIX_BYTES_MAX: Final = HEAD_BYTES + PEER_BYTES_MAX
 # A remembered call in the record of an epoch: number, status, digest.
@@ -32,15 +34,8 @@ _NUMBER_BITS: Final = 32
 _NUMBER_MASK: Final = (1 << _NUMBER_BITS) - 1
 
 
-class Kind(IntEnum):
-    """What such a record does."""
-
-    NOTHING = 0  # The call changed nothing, and that was its answer.
-    PUT = 1  # The record's key is set; the rest is the value.
-    DELETE = 2  # The record's key is removed.
-    COMMIT = 3  # A transaction is committed; the rest is its id, u64.
-    OWN = 4  # Entries are the peer's; the rest has each one's place in the order of keys, u16.
-    EPOCH = 5  # What is forgotten (the number in the id) and remembered of an epoch.
+# What such a record does.
+Kind = journal.CallKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +81,11 @@ class CallValue:
 # Whether the record has a key, and of what length its rest is: at most so much, in steps.
 _SHAPES: Final[Mapping[Kind, tuple[bool, int, int, int]]] = {
     Kind.NOTHING: (False, 0, 0, 1),
-    Kind.PUT: (True, 0, 65_536, 1),
+    Kind.PUT: (True, 0, VALUE_BYTES_MAX, 1),
     Kind.DELETE: (True, 0, 0, 1),
     Kind.COMMIT: (False, 8, 8, 8),
-    Kind.OWN: (False, 0, 65_536, 2),
-    Kind.EPOCH: (False, 0, 65_536, ENTRY_BYTES),
+    Kind.OWN: (False, 0, VALUE_BYTES_MAX, 2),
+    Kind.EPOCH: (False, 0, VALUE_BYTES_MAX, ENTRY_BYTES),
 }
 
 

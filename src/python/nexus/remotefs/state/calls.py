@@ -20,14 +20,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from nexus.contract import journal
 from nexus.remotefs.state.call import ENTRY_BYTES, HEAD_BYTES, Call, CallValue, Kind
 
 # Twice what a guest is configured with, for a node that is configured anew.
-PEERS_MAX: Final = 16
+PEERS_MAX: Final = journal.CALLERS_MAX
 # A peer that starts again has a new epoch, and may be late with something of its last ones.
-EPOCHS_MAX: Final = 8
+EPOCHS_MAX: Final = journal.EPOCHS_MAX
 # Of all peers together: of eight peers each has sixteen, one alone has all.
-CALLS_MAX: Final = 128
+CALLS_MAX: Final = journal.CALLS_MAX
 
 _ENTRY: Final = struct.Struct("<IB16s")
 

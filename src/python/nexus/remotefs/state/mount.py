@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from nexus.contract import journal
 from nexus.remotefs.state import superblock as layout
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice
 from nexus.remotefs.state.contents import Contents
@@ -43,7 +44,7 @@ from nexus.remotefs.state.superblock import (
 )
 
 # Records written between two flushes: as long as the longest one alone may be.
-WINDOW_BYTES: Final = 65_536
+WINDOW_BYTES: Final = journal.WINDOW_BYTES
 
 BAD_SUPERBLOCK: Final = "invalid superblock"
 TOO_SMALL: Final = "device too small for v2 layout"

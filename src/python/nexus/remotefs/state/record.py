@@ -13,14 +13,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Final
 
+from nexus.contract import journal
 from nexus.contract import state as contract
 from nexus.remotefs.state.call import HEAD_BYTES, PREFIX_BYTES_MAX, decode_call
 from nexus.remotefs.state.checksum import crc32c
 
-MAGIC: Final = b"FSXN"
+MAGIC: Final = journal.RECORD_MAGIC
 KEY_BYTES_MAX: Final = contract.KEY_BYTES_MAX
 VALUE_BYTES_MAX: Final = contract.VALUE_BYTES_MAX
 CHUNK_BYTES_MAX: Final = contract.CHUNK_BYTES_MAX
@@ -33,19 +34,8 @@ _HEAD: Final = struct.Struct("<4sBHI")
 _CRC: Final = struct.Struct("<I")
 
 
-class Op(IntEnum):
-    """What a record does."""
-
-    PUT = 1
-    DELETE = 2
-    CHECKPOINT = 3
-    PREPARE = 0x10
-    PAYLOAD = 0x11
-    COMMIT = 0x12
-    ABORT = 0x13
-    SYNC = 0x14
-    CALL = 0x15  # What a peer changed: see nexus.remotefs.state.call.
-
+# What a record does.
+Op = journal.RecordOp
 
 # (shortest key, longest key, shortest value, longest value) of each operation.
 SHAPES: Final[Mapping[int, tuple[int, int, int, int]]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from nexus.contract.gateway import Service
 from nexus.remotefs.state.acl import (
     KEY_BYTES_MAX,
     LIST_MAX,
@@ -20,7 +21,7 @@ from nexus.wire.error import RemoteProtocolError
 from nexus.wire.state import Reply, Request, Status, decode_reply
 
 # The number of the service at a peer's gateway.
-SERVICE: Final = 4
+SERVICE: Final = Service.STATEFSD
 
 ADVICE: Final[Mapping[Status, str]] = {
     Status.NOT_FOUND: "there is no such key",

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from nexus.contract.state import PEER_KEY_BYTES_MAX
 from nexus.remotefs.state.contents import Contents
 from nexus.remotefs.state.record import OVERHEAD_BYTES, VALUE_BYTES_MAX, put_bytes
 
 # The longest value with the longest key that a peer may use: a peer can always have two.
-_LARGEST_BYTES: Final = OVERHEAD_BYTES + 96 + VALUE_BYTES_MAX
+_LARGEST_BYTES: Final = OVERHEAD_BYTES + PEER_KEY_BYTES_MAX + VALUE_BYTES_MAX
 _PART_BYTES_MIN: Final = 2 * _LARGEST_BYTES
 # No more than so much of what there is becomes reserve: a small disk has room for peers too.
 _RESERVE_PART: Final = 4

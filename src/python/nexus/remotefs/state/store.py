@@ -20,6 +20,7 @@ from contextlib import suppress
 from heapq import nsmallest
 from typing import Final
 
+from nexus.contract import journal
 from nexus.core.errors import NexusError
 from nexus.remotefs.state.block import SECTOR_BYTES, BlockDevice, DeviceError
 from nexus.remotefs.state.call import PREFIX_BYTES_MAX as CALL_PREFIX_BYTES_MAX
@@ -43,9 +44,9 @@ from nexus.remotefs.state.writer import Writer
 from nexus.wire.state import Status
 
 # Compaction pays when the journal is at least this long, and twice what it would come to.
-COMPACT_BYTES_MIN: Final = 8_192
+COMPACT_BYTES_MIN: Final = journal.COMPACT_BYTES_MIN
 COMPACT_RATIO: Final = 2
-COMPACT_ENTRIES_MAX: Final = 8_192
+COMPACT_ENTRIES_MAX: Final = journal.COMPACT_ENTRIES_MAX
 _TXN_MAX: Final = (1 << 64) - 1
 
 

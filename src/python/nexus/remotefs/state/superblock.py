@@ -15,10 +15,11 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.contract import journal
 from nexus.remotefs.state.block import SECTOR_BYTES
 from nexus.remotefs.state.checksum import crc32c
 
-MAGIC: Final = b"NXS2"
+MAGIC: Final = journal.SUPERBLOCK_MAGIC
 SUPERBLOCK_BYTES: Final = 20
 # One sector a region holds nothing but a checkpoint and leaves no room for the zero sector.
 REGION_SECTORS_MIN: Final = 2
@@ -37,7 +38,9 @@ class Superblock:
 
     def encode(self) -> bytes:
         """Return the 20 bytes."""
-        body = _BODY.pack(MAGIC, 1, self.active, 0, self.generation, self.entries)
+        body = _BODY.pack(
+            MAGIC, journal.SUPERBLOCK_VERSION, self.active, 0, self.generation, self.entries
+        )
         return body + _CRC.pack(crc32c(body))
 
 
