@@ -14,6 +14,7 @@ const records = @import("records.zig");
 const plain = @import("gate_plain.zig");
 const package = @import("gate_package.zig");
 const state = @import("gate_state.zig");
+const state_records = @import("state_records.zig");
 const frames = @import("../frames.zig");
 const gateway = @import("../gateway.zig");
 const replay = @import("../replay.zig");
@@ -234,7 +235,9 @@ pub fn record(node: anytype) void {
             .remote => |is_ok| {
                 records.note(node, call.peer, if (is_ok) .ok else .failed, call.subject);
             },
-            .state => |how| state.record(node, call.peer, call.subject, call.op, how, call.key()),
+            .state => |how| {
+                state_records.record(node, call.peer, call.subject, call.op, how, call.key());
+            },
         }
         node.calls.release(call);
     }

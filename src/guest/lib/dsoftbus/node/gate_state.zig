@@ -5,10 +5,7 @@ const calls = @import("calls.zig");
 const services = @import("services.zig");
 const store = @import("store.zig");
 const transactions = @import("transactions.zig");
-const journal = @import("journal.zig");
 const records = @import("records.zig");
-const audit = @import("../audit.zig");
-const gateway = @import("../gateway.zig");
 const remote_state = @import("../remote_state.zig");
 const state = @import("wire").state;
 const Call = calls.Call;
@@ -125,25 +122,4 @@ fn isRecorded(op: state.Op) bool {
         .txn_put, .txn_abort => true,
         else => isChange(op),
     };
-}
-
-/// One record of each request: of a change its own, of anything else the gateway's.
-pub fn record(
-    node: anytype,
-    peer: u8,
-    subject: gateway.Subject,
-    op: state.Op,
-    outcome: remote_state.Outcome,
-    key: []const u8,
-) void {
-    const id = &node.config.peers()[peer].id;
-    const how: audit.Outcome = if (outcome.isGood()) .ok else .failed;
-    var buffer: [remote_state.record_bytes_max]u8 = undefined;
-    const change = remote_state.record(&buffer, op, outcome, id, key);
-    const about: journal.About = .{
-        .room = if (change == null) .plain else .audit,
-        .source = id.slice(),
-    };
-    const text = change orelse audit.message(&buffer, how, id, subject);
-    node.journal.add(node, about, if (outcome.isGood()) .info else .warn, text);
 }

@@ -4,7 +4,6 @@
 const std = @import("std");
 const calls = @import("calls.zig");
 const edge = @import("edge.zig");
-const state = @import("gate_state.zig");
 const store = @import("store.zig");
 const mux_file = @import("../mux.zig");
 const moving_host = @import("moving_host.zig");

@@ -5,7 +5,7 @@ const calls = @import("calls.zig");
 const edge = @import("edge.zig");
 const records = @import("records.zig");
 const services = @import("services.zig");
-const state = @import("gate_state.zig");
+const state_records = @import("state_records.zig");
 const store = @import("store.zig");
 const codec = @import("../transfer_head.zig");
 const gateway = @import("../gateway.zig");
@@ -45,7 +45,7 @@ pub fn Host(comptime NodePtr: type) type {
             const why = remote_state.judgeTransfer(head, key) orelse return .go;
             const reply: codec.Reply = .{ .op = head.op, .status = remote_state.statusOf(why) };
             const how: remote_state.Outcome = .{ .reject = why };
-            state.record(node, peer, subject, codec.inner(head.op), how, key orelse "");
+            state_records.record(node, peer, subject, codec.inner(head.op), how, key orelse "");
             remember(node, peer, head, request, reply);
             return .{ .done = reply };
         }
@@ -125,7 +125,7 @@ pub fn Host(comptime NodePtr: type) type {
             const key = request[codec.head_bytes..];
             if (how.reply) |reply| remember(node, peer, head, request, reply);
             const outcome: remote_state.Outcome = if (is_ok) .allow else .status;
-            state.record(node, peer, subjectOf(head), codec.inner(head.op), outcome, key);
+            state_records.record(node, peer, subjectOf(head), codec.inner(head.op), outcome, key);
             const slot = &node.talks[peer].moving;
             if (is_ok and head.op == .put) slot.told_id = slot.id;
         }

@@ -10,7 +10,7 @@
 const contract = @import("contract");
 const calls = @import("calls.zig");
 const edge = @import("edge.zig");
-const gate_state = @import("gate_state.zig");
+const state_records = @import("state_records.zig");
 const gateway = @import("../gateway.zig");
 const moving_host = @import("moving_host.zig");
 const state = @import("wire").state;
@@ -98,7 +98,7 @@ pub fn abandon(node: anytype, peer: u8) void {
         .service = @intFromEnum(edge.Service.statefsd),
         .opcode = @intFromEnum(state.Op.txn_abort),
     };
-    gate_state.record(node, peer, subject, .txn_abort, .allow, "");
+    state_records.record(node, peer, subject, .txn_abort, .allow, "");
 }
 
 pub fn tick(node: anytype, peer: u8) void {
