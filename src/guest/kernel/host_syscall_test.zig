@@ -153,7 +153,7 @@ test "an exit and a crash are reported to init, each with what happened" {
     const control = try endpoints.create(1);
     const slot = try fake.give(init, control, abi.Right.recv);
     reaper.adoptControl(control);
-    defer reaper.forgetControl();
+    defer reaper.control = null;
     const crashing = try fake.spawn("crashing");
     fake.run(who);
     const pids = [_]u32{ who.pid, crashing.pid };

@@ -14,15 +14,10 @@ const uart = @import("uart.zig");
 pub const init_pid: u32 = 1;
 
 /// Where child exits go: the first endpoint that init creates.
-var control: ?*endpoints.Endpoint = null;
+pub var control: ?*endpoints.Endpoint = null;
 
 pub fn adoptControl(endpoint: *endpoints.Endpoint) void {
     if (control == null) control = endpoint;
-}
-
-/// For tests, in which one kernel after another is switched on.
-pub fn forgetControl() void {
-    control = null;
 }
 
 pub fn exit(leaving: *task.Task, code: u64) void {

@@ -87,17 +87,8 @@ class Stats:
 Request = Append | Query | Stats
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One stored record."""
-
-    id: int
-    time_ns: int
-    level: Level
-    service: int
-    scope: str
-    message: str
-    fields: str
+# One stored record: the same in a frame and in a message.
+Record = contract.Record
 
 
 @dataclass(frozen=True, slots=True)

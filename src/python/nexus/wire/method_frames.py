@@ -242,24 +242,12 @@ def reply_frame(spoken: Spoken, results: Any) -> bytes:
 
 
 def _log_reply(results: Any, nonce: int | None) -> bytes:
-    records = tuple(
-        log.Record(
-            id=each.id,
-            time_ns=each.time_ns,
-            level=each.level,
-            service=each.service,
-            scope=each.scope,
-            message=each.message,
-            fields=each.fields,
-        )
-        for each in results.records
-    )
     reply = log.Reply(
         log.Op.QUERY,
         results.status,
         nonce,
         total=results.total,
         dropped=results.dropped,
-        records=records,
+        records=tuple(results.records),
     )
     return reply.encode()

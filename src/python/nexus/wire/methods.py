@@ -118,19 +118,7 @@ def _state_reply(op: state.Op, results: type[Any]) -> Callable[[bytes], Any]:
 def _queried(frame: bytes) -> log_contract.QueryResults:
     reply = log.decode_reply(frame)
     _require(reply.op is log.Op.QUERY, "query")
-    records = tuple(
-        log_contract.Record(
-            id=each.id,
-            time_ns=each.time_ns,
-            level=each.level,
-            service=each.service,
-            scope=each.scope,
-            message=each.message,
-            fields=each.fields,
-        )
-        for each in reply.records
-    )
-    return log_contract.QueryResults(reply.status, reply.total, reply.dropped, records)
+    return log_contract.QueryResults(reply.status, reply.total, reply.dropped, reply.records)
 
 
 def _counted(frame: bytes) -> log_contract.StatsResults:
