@@ -5,14 +5,15 @@
     calls        100 in flight, over loopback           against  an asyncio echo, 100 in flight
     schema       typed calls as messages, 100 in flight against  the same calls as frames
     resolve      a resolve between two guests by        against  by frames
-                 messages, in virtual time; it needs
-                 --guest-image
+                 messages, in virtual time
     tls          a stream, 16 KiB writes                against  asyncio's TLS 1.3, as many bytes
     grpc         calls, 100 in flight                   against  grpc.aio, unary, 16 bytes
     urgent       a call of priority 0 beside eight      against  60 ms
                  saturating streams at 5 MB/s: the 99th
                  percentile over that of the idle line
     memory       an end of an idle session, of 1000     against  20 KiB
+
+The guests of `resolve` are made by Pants, in the folder where this is run, unless they are given.
 
 grpcio is needed by nothing else of the project: without it its row is left out, and that is said.
 
@@ -32,11 +33,27 @@ from typing import Final
 from nexus.bench import dsoftbus_line as line
 from nexus.bench import dsoftbus_measure as measure
 from nexus.bench import dsoftbus_rivals as rivals
+from nexus.bench.emulator_tools import INTERPRETER, package
 from nexus.bench.figure import Figure
 from nexus.bench.machine import describe_machine
 from nexus.bench.remote_put import WORLD
 from nexus.bench.remote_put_measure import waited_us
+from nexus.core.commandline import fail
+from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
+
+ROWS: Final = (
+    "bulk",
+    "handshakes",
+    "calls",
+    "schema",
+    "resolve",
+    "tls",
+    "grpc",
+    "urgent",
+    "memory",
+)
+GUESTS: Final = ("testprojects/remote_put:system", "testprojects.remote_put/system.elf")
 
 SESSION_BYTES_MAX: Final = 20 * 1024
 URGENT_MS_MAX: Final = 60.0
@@ -46,26 +63,38 @@ RESOLVE_TARGET: Final = 1 / 1.3
 WORLD_SCHEMA: Final = WORLD.with_name("world_schema.toml")
 
 
+class NoGuestsError(NexusError):
+    """The guests were not given and cannot be made here."""
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the program; 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="bench dsoftbus", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
     parser.add_argument(
-        "--guest-image",
-        type=Path,
-        help="the image of //testprojects/remote_put:system, for `resolve`",
+        "--only", action="append", choices=ROWS, help="measure this row alone; may be repeated"
     )
     parser.add_argument(
-        "--native-blob", type=Path, help="the code that nexus.emulator.native.build makes"
+        "--guest-image",
+        type=Path,
+        help="the image of //testprojects/remote_put:system; without it Pants makes it",
+    )
+    parser.add_argument(
+        "--native-blob",
+        type=Path,
+        help="the code that nexus.emulator.native.build makes; without it Pants makes it",
     )
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(argv)
     host = describe_machine()
     print(host)
     figures = []
-    for figure in _measure(options.rounds, options.guest_image, options.native_blob):
-        figures.append(figure)
-        print(figure, flush=True)
+    try:
+        for figure in _measure(options, tuple(options.only or ROWS)):
+            figures.append(figure)
+            print(figure, flush=True)
+    except NoGuestsError as exc:
+        return fail(str(exc))
     if options.json is not None:
         result = {"host": host, "figures": [asdict(figure) for figure in figures]}
         options.json.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
@@ -82,22 +111,52 @@ _SIDES: Final[dict[str, tuple[Callable[[], float], Callable[[], float]]]] = {
 }
 
 
-def _measure(rounds: int, image: Path | None, native: Path | None) -> Iterator[Figure]:
-    yield _rate("bulk", "MB/s", measure.BULK_BYTES / 1e6, 0.5, rounds)
-    yield _rate("handshakes", "/s", measure.HANDSHAKES, 0.85, rounds)
-    yield _rate("calls", "/s", measure.CALLS, 0.3, rounds)
-    yield _rate("schema", "/s", measure.CALLS, 0.9, rounds)
-    if image is None:
-        print("resolve    not measured: it needs --guest-image")
-    else:
-        yield _resolve(image, native)
-    yield _rate("tls", "MB/s", measure.BULK_BYTES / 1e6, 1.0, rounds)
-    if rivals.has_grpc():
-        yield _rate("grpc", "/s", measure.CALLS, 8.0, rounds)
-    else:
-        print("grpc       not measured: grpcio is not installed here")
-    yield _urgent(rounds)
-    yield _memory()
+# How much one turn of these is, in which unit, and what the ratio is to be.
+_RATES: Final[dict[str, tuple[str, float, float]]] = {
+    "bulk": ("MB/s", measure.BULK_BYTES / 1e6, 0.5),
+    "handshakes": ("/s", measure.HANDSHAKES, 0.85),
+    "calls": ("/s", measure.CALLS, 0.3),
+    "schema": ("/s", measure.CALLS, 0.9),
+    "tls": ("MB/s", measure.BULK_BYTES / 1e6, 1.0),
+    "grpc": ("/s", measure.CALLS, 8.0),
+}
+
+
+def _measure(options: argparse.Namespace, rows: Sequence[str]) -> Iterator[Figure]:
+    rounds = options.rounds
+    for row in (row for row in ROWS if row in rows):
+        match row:
+            case "resolve":
+                yield _resolve(*provide(options.guest_image, options.native_blob))
+            case "urgent":
+                yield _urgent(rounds)
+            case "memory":
+                yield _memory()
+            case "grpc" if not rivals.has_grpc():
+                print("grpc       not measured: grpcio is not installed here")
+            case _:
+                yield _rate(row, *_RATES[row], rounds)
+
+
+def provide(
+    image: Path | None,
+    native: Path | None,
+    make: Callable[[Path, list[str]], None] = package,
+) -> tuple[Path, Path]:
+    """Return the guests' image and the interpreter; what is not given is made by Pants."""
+    root = Path.cwd()
+    wanted = [
+        target for given, (target, _) in ((image, GUESTS), (native, INTERPRETER)) if not given
+    ]
+    if wanted:
+        if not (root / "pants").exists():
+            raise NoGuestsError(
+                f"{root}: expected the repository's folder, where ./pants makes the guests; run it"
+                " there, or give --guest-image and --native-blob"
+            )
+        make(root, wanted)
+    dist = root / "dist"
+    return image or dist / GUESTS[1], native or dist / INTERPRETER[1]
 
 
 def _rate(name: str, unit: str, amount: float, target: float, rounds: int) -> Figure:
