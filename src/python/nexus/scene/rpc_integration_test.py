@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,15 +15,18 @@ import pytest
 
 from nexus.contract import rpc as contract
 from nexus.contract.state import PutParams
+from nexus.dsoftbus.gateway import of_message
 from nexus.emulator.native_interpreter_support import native_interpreter
 from nexus.netstack.library import Library
 from nexus.scene.packaged_support import CONFIG, LIBRARY, SYSTEM
 from nexus.scene.state_scene import Scene
+from nexus.schema.judged.message_cases import CASES as BAD
+from nexus.schema.judged.message_cases import GOOD, NAME, Case, struct
 from nexus.wire import rpc, state
-from nexus.wire.gateway import Status
+from nexus.wire.gateway import Request, Status
 from nexus.wire.methods import BY_NAME
 from nexus.wire.rpc_answer import encode_refusal, read_answer, read_results
-from nexus.wire.rpc_call import encode_call
+from nexus.wire.rpc_call import encode_call, read_call
 
 CASES: Final[dict[str, Any]] = json.loads(Path("src/guest/lib/dsoftbus/rpc_cases.json").read_text())
 CALLER, READER = "host-1", "host-2"
@@ -117,6 +121,49 @@ def test_what_has_no_next_message_ends_its_stream_and_nothing_else(scene: Scene)
         said = f"denied-{case['verdict']} peer={CALLER} service=- op=-"
         assert any(said in record.message for record in scene.records(READER)), case["name"]
         assert peer.is_ready
+
+
+_RESOLVE: Final = BY_NAME["samgrd", "resolve-status"]
+_NUMBER: Final = 9
+
+
+def as_parameters(case: Case) -> bytes:
+    """A call of resolve-status whose parameters are what the case has for a message.
+
+    Pointers count from where they stand, so its words mean behind a call what they mean alone.
+    """
+    head = (struct(0, 3, 1), _NUMBER, 1000, _RESOLVE.service | _RESOLVE.number << 16)
+    return replace(case, words=(*head, *case.words)).message()
+
+
+# The cases of parameters; what is wrong with a table is among the heads.
+PARAMETERS: Final = [
+    case
+    for case in (*BAD, *GOOD)
+    if case.kind == NAME
+    and case.table is None
+    and not case.tail
+    and len(case.words) < contract.MESSAGE_WORDS_MAX - 4
+]
+
+
+def test_a_guest_reads_parameters_as_the_library_does(scene: Scene) -> None:
+    calls = Calls(scene)
+    verdicts = {}
+    for case in PARAMETERS:
+        message = as_parameters(case)
+        verdicts[case.name] = isinstance(of_message(read_call(message)), Request)
+        answer = calls.ask(message)
+        is_refused = answer == encode_refusal(_NUMBER, Status.REFUSED)
+        assert is_refused is not verdicts[case.name], case.name
+        scene.run_for(PAUSE_NS)
+    # Before the segment there is nothing; before the parameters there is the call.
+    read = {case.name for case in BAD if verdicts.get(case.name)}
+    assert read == {"text-before-the-segment"}
+    assert all(verdicts[case.name] for case in GOOD if case.name in verdicts)
+    said = [record.message for record in scene.records(READER)]
+    assert not any("denied-rate" in message for message in said)
+    assert "panic" not in scene.console
 
 
 KEY: Final = "/state/shared/once"
