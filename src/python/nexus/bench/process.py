@@ -5,11 +5,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
+from typing import Final
 
 # A benchmark that hangs is a failed one.
 _SECONDS_MAX = 300
+
+# A process begins as a copy of the one that starts it, and the peak of its memory is never less
+# than that copy.  So it is started by a small one, which also says what it took.
+_STARTER: Final = """
+import os, sys, time
+words = sys.argv[2:]
+began = time.perf_counter()
+child = os.posix_spawnp(words[0], words, os.environ)
+status, usage = os.wait4(child, 0)[1:]
+wall = time.perf_counter() - began
+cost = f"{wall} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}"
+os.write(int(sys.argv[1]), cost.encode())
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+_COST_BYTES_MAX: Final = 100
+
+# Users start programs that are compiled already, and Python keeps what it prints until it is much.
+_LEFT_OUT: Final = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +50,24 @@ def run(command: list[str]) -> Cost:
     Raises:
         ProcessFailedError: It did not end well.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    began = time.perf_counter()
-    child = subprocess.Popen(
-        ["timeout", str(_SECONDS_MAX), *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env=environment,
-    )
-    assert child.stdout is not None
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
+    kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    environment = kept | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    reading, writing = os.pipe()
+    starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(writing)]
+    try:
+        child = subprocess.run(
+            ["timeout", str(_SECONDS_MAX), *starter, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env=environment,
+            pass_fds=(writing,),
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    with open(reading, "rb") as pipe:
+        said = pipe.read(_COST_BYTES_MAX)
+    if child.returncode or not said:
         raise ProcessFailedError(f"exit {child.returncode}: {' '.join(command)}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return Cost(wall, cpu, usage.ru_maxrss, output.decode("utf-8", "replace"))
+    wall, cpu, rss = said.split()
+    return Cost(float(wall), float(cpu), int(rss), child.stdout.decode("utf-8", "replace"))

@@ -1,0 +1,33 @@
+"""What a process took is its own, not that of the benchmark that started it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from nexus.bench.process import ProcessFailedError, run
+
+_LARGE_BYTES = 128 << 20
+
+
+def test_the_peak_of_memory_is_that_of_the_process_alone() -> None:
+    ours = bytearray(b"x") * _LARGE_BYTES
+    cost = run(["true"])
+    assert len(ours) == _LARGE_BYTES
+    assert 0 < cost.rss_kib < _LARGE_BYTES >> 11
+    code = f"x = bytearray(b'x') * {_LARGE_BYTES}; print(len(x))"
+    large = run([sys.executable, "-c", code])
+    assert large.output == f"{_LARGE_BYTES}\n"
+    assert large.rss_kib > _LARGE_BYTES >> 10
+
+
+def test_a_process_takes_time() -> None:
+    cost = run([sys.executable, "-c", "sum(range(1000000))"])
+    assert cost.cpu_s > 0
+    assert cost.wall_s > 0
+
+
+def test_a_process_that_fails_is_not_measured() -> None:
+    with pytest.raises(ProcessFailedError, match="exit 3: sh -c exit 3"):
+        run(["sh", "-c", "exit 3"])
