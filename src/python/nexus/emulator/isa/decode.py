@@ -13,6 +13,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from nexus.emulator.isa.bits import ZBA, ZBB, ZBS, ZICOND
 from nexus.emulator.isa.compressed import RV64C, RV64DC, ZCB
 from nexus.emulator.isa.cpu import ALL_EXTENSIONS, mask_of
+from nexus.emulator.isa.encoding import fixed_bits
 from nexus.emulator.isa.floating import FLOATING
 from nexus.emulator.isa.integer import RV64I, RV64M
 from nexus.emulator.isa.row import Compressed, Instruction
@@ -49,9 +50,10 @@ class _Matcher(Generic[RowT]):
     def __init__(self, rows: tuple[RowT, ...]) -> None:
         groups: dict[int, dict[int, RowT]] = {}
         for row in rows:
-            group = groups.setdefault(row.encoding.mask, {})
-            assert row.encoding.match not in group, f"{row.name}: encoding taken"
-            group[row.encoding.match] = row
+            mask, match = fixed_bits(row.pattern)
+            group = groups.setdefault(mask, {})
+            assert match not in group, f"{row.name}: encoding taken"
+            group[match] = row
         self._groups: list[tuple[int, dict[int, RowT]]] = sorted(
             groups.items(), key=lambda item: -item[0].bit_count()
         )

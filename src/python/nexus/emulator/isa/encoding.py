@@ -94,6 +94,19 @@ class Encoding:
         return word
 
 
+# A pattern's letters and digits as the bits of a mask, and of what is under it.
+_MASK_BITS: Final = str.maketrans("01-dabxiDAB", "11" + "0" * 9, " ")
+_MATCH_BITS: Final = str.maketrans("01-dabxiDAB", "01" + "0" * 9, " ")
+
+
+def fixed_bits(pattern: str) -> tuple[int, int]:
+    """What words of a pattern have in common: a mask, and what is under it.
+
+    A decoder needs that of all rows, and the rest (`parse`), which takes longer, of few.
+    """
+    return int(pattern.translate(_MASK_BITS), 2), int(pattern.translate(_MATCH_BITS), 2)
+
+
 def parse(pattern: str, immediate: str = "") -> Encoding:
     """Parse a pattern and its immediate scatter."""
     bits = pattern.replace(" ", "")

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.emulator.isa.decode import BASE, COMPRESSED
-from nexus.emulator.isa.encoding import Encoding, EncodingError, parse
+from nexus.emulator.isa.encoding import Encoding, EncodingError, fixed_bits, parse
+from nexus.emulator.isa.row import Compressed, Instruction
 
 ENCODINGS = [
     *(pytest.param(row.encoding, 32, id=row.name) for row in BASE),
@@ -22,6 +23,11 @@ def test_every_row_has_its_width_and_round_trips(encoding: Encoding, width: int)
     for seed in (0, encoding.mask ^ covered, 0x5A5A5A5A & covered):
         word = encoding.match | seed & covered & ~encoding.mask
         assert encoding.insert(encoding.operands(word)) == word
+
+
+@pytest.mark.parametrize("row", [*BASE, *COMPRESSED], ids=lambda row: row.name)
+def test_a_decoder_finds_by_the_bits_that_are_parsed(row: Instruction | Compressed) -> None:
+    assert fixed_bits(row.pattern) == (row.encoding.mask, row.encoding.match)
 
 
 @given(st.integers(-(1 << 12), (1 << 12) - 2).map(lambda v: v & ~1))
