@@ -60,7 +60,7 @@ def test_a_change_that_is_taken_back_is_not_remembered() -> None:
     size, memory = contents.live_bytes, contents.memory()
     contents.apply(called(Kind.PUT, KEY, b"after"))
     assert (contents.owners, contents.calls.judge(CALL)) == ({KEY: "host-1"}, 0)
-    contents.restore(KEY, b"before", memory)
+    contents.restore({KEY: b"before"}, memory)
     assert (contents.entries, contents.owners) == ({KEY: b"before"}, {})
     assert contents.calls.judge(CALL) is Known.RUN
     assert contents.live_bytes == size
