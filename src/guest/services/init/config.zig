@@ -162,6 +162,7 @@ const testing = std.testing;
 
 test {
     _ = lives;
+    _ = @import("config_test.zig");
 }
 
 fn example(buffer: []u8, section: []const u8) []u8 {
