@@ -4,6 +4,7 @@
 const std = @import("std");
 const testing = std.testing;
 const abi = @import("abi");
+const archive = @import("archive.zig");
 const board = @import("board.zig");
 const calls_task = @import("calls_task.zig");
 const elf = @import("elf.zig");
@@ -41,7 +42,7 @@ fn parent() !*fake.Task {
     const who = try fake.spawn("parent");
     who.caps.put(abi.slot.factory, .{ .object = .factory });
     const file = fake.bytes(who, fake.data);
-    for (file[0x200..], 0..) |*byte, i| byte.* = @truncate(i *% 7 +% 1);
+    for (file[0x200..], 0..) |*byte, i| byte.* = @truncate(i *% 7 +% i / 256 +% 1);
     @memcpy(file[0..7], "\x7fELF\x02\x01\x01");
     put(u16, file, 16, 2);
     put(u16, file, 18, 243);
@@ -157,6 +158,8 @@ test "a file that ends too soon, or that the caller cannot read to its end, is r
     for ([_]u64{ 0, elf.header_bytes - 1, 0x2FF, 0x4FF }) |len| {
         try testing.expectError(error.Invalid, exec(who, len));
     }
+    const nameless = calls_task.exec(who, fake.data, page, stack_pages, fake.data, 0);
+    try testing.expectError(error.Invalid, nameless);
     _ = try exec(who, 0x500);
     const less = frames.freeCount();
     segment(file, 1, .{
@@ -169,4 +172,38 @@ test "a file that ends too soon, or that the caller cannot read to its end, is r
     try testing.expectError(error.Fault, exec(who, 3 * page));
     try testing.expectEqual(less, frames.freeCount());
     try testing.expect(less < free);
+}
+
+test "whole pages of the archive that nobody writes to are shared; all others are copies" {
+    const Case = struct { flags: u32, offset: u64, in_memory: u64, is_shared: bool };
+    for ([_]Case{
+        .{ .flags = 5, .offset = page, .in_memory = page, .is_shared = true },
+        .{ .flags = 6, .offset = page, .in_memory = page, .is_shared = false },
+        .{ .flags = 5, .offset = page, .in_memory = page + 1, .is_shared = false },
+        .{ .flags = 5, .offset = page - 8, .in_memory = page, .is_shared = false },
+        .{ .flags = 5, .offset = 0, .in_memory = page, .is_shared = false },
+    }) |case| {
+        const who = try parent();
+        const shared = frames.bytes(who.space.translate(fake.data + page, .read).?);
+        archive.content = .{ .bytes = shared, .count = 0 };
+        defer archive.content = .{ .bytes = &.{}, .count = 0 };
+        segment(fake.bytes(who, fake.data), 1, .{
+            .flags = case.flags,
+            .offset = case.offset,
+            .address = elf.image_low + page,
+            .in_file = page,
+            .in_memory = case.in_memory,
+        });
+        const free = frames.freeCount();
+        const child = try exec(who, 2 * page);
+        const at = child.space.translate(elf.image_low + page, .read).?;
+        try testing.expectEqual(case.is_shared, at == @intFromPtr(shared));
+        for (0..page) |i| {
+            const want = byteOf(who, fake.data + case.offset + i);
+            try testing.expectEqual(want, byteOf(child, elf.image_low + page + i));
+        }
+        // The archive's pages are not the child's to give back.
+        task.release(child);
+        try testing.expectEqual(free, frames.freeCount());
+    }
 }

@@ -269,6 +269,14 @@ test "whoever idles sleeps until the deadline that there is, not one that was" {
     try testing.expectEqual(1, machine.waits);
 }
 
+test "whoever waits for ever sets no timer" {
+    const all = try ready(2);
+    deadlineOf(all[1], 0);
+    fake.run(all[0]);
+    _ = sched.next();
+    try testing.expectEqual(std.math.maxInt(u64), machine.stimecmp);
+}
+
 test "a timer that has just been switched on rings for nobody" {
     fake.begin();
     timer.init();
