@@ -10,6 +10,23 @@ stream (docs/spec/rpc.md), else as frames on `gateway`.
     receive(session frame) -> events          next_frame() -> session frame to seal
     take_request() -> the next request        send_call, send_request, send_response
 
+How it works
+------------
+The mode is decided once, by the peer's first frame:
+
+    UNDECIDED --SETTINGS--> STREAMS       UNDECIDED --anything else--> BARE
+
+Until then calls wait in `_held` and frames in `_out`.  On STREAMS the offer of messages follows
+what the peer does with our stream `rpc/2`:
+
+    NONE --a call--> MADE --OPEN_ACK--> TAKEN --the stream ends--> NONE
+                     MADE --RESET--> DECLINED
+
+While it is MADE calls wait in `_held`.  They leave it as messages on TAKEN and as frames on
+DECLINED; those that may go as messages only are reported as `Unsaid`.  Each stream of calls has one
+direction: `Asking` sends requests and takes responses, `Serving` the reverse, one of each for each
+encoding.  A peer's bare requests wait in `_bare`, since no credit holds them back.
+
 Rules of this file
 ------------------
 1. Requests are taken one by one: what is not taken keeps its credit, so that a peer whose calls
