@@ -403,3 +403,29 @@ def test_pmp_hides_memory_from_supervisor() -> None:
     code, machine = finish(text)
     assert code == 7  # Readable, not writable.
     assert machine.register(8) == 0x8001_0000
+
+
+def test_a_fetch_that_traps_costs_one_step() -> None:
+    """Time is counted in steps, so a trap must not be free, nor cost more than it says."""
+
+    def steps_of(rounds: int) -> int:
+        machine = boot(
+            f"""
+                li s1, {rounds}
+                li a1, 0x90000000
+                la t0, caught
+                csrw mtvec, t0
+                jr a1
+            caught:
+                addi s1, s1, -1
+                beq s1, zero, over
+                jr a1
+            over:
+                li a0, 0
+            """
+            + EXIT
+        )
+        assert machine.run(RUN_NS) is Stop.FINISHED
+        return machine.instructions
+
+    assert [steps_of(rounds) - steps_of(1) for rounds in (2, 5)] == [4, 16]

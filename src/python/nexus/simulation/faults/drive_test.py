@@ -95,3 +95,16 @@ def test_a_torn_write_leaves_some_sectors() -> None:
     content = bytes(disk.drive.content)
     kept = [content[at : at + SECTOR_BYTES] for at in range(0, SIZE, SECTOR_BYTES)]
     assert set(kept) == {DATA, bytes(SECTOR_BYTES)}
+
+
+def test_any_bit_of_what_is_read_may_rot() -> None:
+    disk = Disk("latent")
+    before, found = bytes(SIZE), set()
+    for _ in range(400):
+        disk.drive.read(SECTOR_BYTES, SECTOR_BYTES)
+        after = bytes(disk.drive.content)
+        (at,) = [at for at in range(SIZE) if before[at] != after[at]]
+        assert SECTOR_BYTES <= at < 2 * SECTOR_BYTES
+        found.add(before[at] ^ after[at])
+        before = after
+    assert found == {1 << bit for bit in range(8)}
