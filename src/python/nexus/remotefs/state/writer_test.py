@@ -10,9 +10,11 @@ import pytest
 from nexus.core.randomness import KeyedRandom
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check
+from nexus.remotefs.state.mount import mount
 from nexus.remotefs.state.power_cut_fake import DirectStore
-from nexus.remotefs.state.record import OVERHEAD_BYTES, SYNC_BYTES
+from nexus.remotefs.state.record import OVERHEAD_BYTES, SYNC_BYTES, Op
 from nexus.remotefs.state.store import StateError, Store
+from nexus.remotefs.state.writer import WAITING_BYTES_MAX, Writer
 
 
 class CountingDevice(MemoryDevice):
@@ -129,3 +131,39 @@ def test_behind_every_window_that_is_not_synced_stands_a_mark() -> None:
         store.put(f"/state/{number}", bytes(40_000))
     # Each but the first would be more than a window behind the mark before it.
     assert store.journal_bytes - before == 5 * (size + 40_000) + 4 * len(SYNC_BYTES)
+
+
+def test_what_waits_is_written_beyond_its_bound_and_not_before() -> None:
+    device = CountingDevice(bytes((1 + 2 * 5000) * 512))
+    writer = Writer(device, mount(device))
+
+    def append(size: int) -> None:
+        writer.append(Op.PUT, b"/k", bytes(size - 17), size)
+
+    for _ in range(2):
+        before = device.written
+        for _ in range(15):
+            append(WAITING_BYTES_MAX // 16)
+        append(WAITING_BYTES_MAX // 16 - 20)
+        append(20)
+        assert writer.take_back() == 20
+        append(20)
+        assert device.written == before, "exactly full"
+        append(17)
+        assert device.written > before
+        writer.write_out()
+
+
+@pytest.mark.parametrize(("records", "fits"), [(99_996, True), (99_997, True), (99_998, False)])
+def test_a_record_more_stays_free_for_the_last_mark(records: int, fits: bool) -> None:
+    device = MemoryDevice(bytes(64 * 512))
+    writer = Writer(device, mount(device))
+    writer.records = records
+    assert writer.fits(20) is fits
+
+
+@pytest.mark.parametrize(("by", "fits"), [(0, True), (1, False)])
+def test_a_record_may_end_where_its_region_ends(by: int, fits: bool) -> None:
+    device = MemoryDevice(bytes(64 * 512))
+    writer = Writer(device, mount(device))
+    assert writer.fits(writer.region.bytes - writer.end + by) is fits
