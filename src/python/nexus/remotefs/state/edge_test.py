@@ -12,12 +12,12 @@ import pytest
 from nexus.remotefs.state import record
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.call import Call
-from nexus.remotefs.state.mount import WINDOW_BYTES, window_sectors
+from nexus.remotefs.state.mount import WINDOW_BYTES, stale_sector, window_sectors
 from nexus.remotefs.state.power_cut_fake import DirectStore
-from nexus.remotefs.state.record import OVERHEAD_BYTES, Op, Record
+from nexus.remotefs.state.record import OVERHEAD_BYTES, Op, Record, encode_checkpoint
 from nexus.remotefs.state.replay import RECORDS_MAX, ReplayLimitError, Walk
 from nexus.remotefs.state.store import StateError, Store
-from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, regions, whole
+from nexus.remotefs.state.superblock import SUPERBLOCK_BYTES, Superblock, regions, whole
 from nexus.wire.state import Status
 
 SECTORS = 72
@@ -183,3 +183,20 @@ def test_a_peers_change_has_the_limits_of_a_nodes_own() -> None:
     assert store.snapshot() == {"/state/a": bytes(most)}
     with pytest.raises(StateError):
         store.delete_for(call, "k" * (record.KEY_BYTES_MAX + 1))
+
+
+def test_what_looks_like_a_snapshot_within_the_journal_in_force_is_no_stale_one() -> None:
+    """A journal of version 1 reaches over both regions; a value of it may hold anything."""
+    device = MemoryDevice(bytes(33 * SECTOR_BYTES))
+    pair = regions(device.sectors)
+    assert pair is not None
+    idle = pair[1].start
+    device.write(idle, encode_checkpoint(9, 0).encode().ljust(SECTOR_BYTES, b"\0"))
+    begin = idle * SECTOR_BYTES
+    assert stale_sector(device, None, begin + 1) is None
+    assert stale_sector(device, None, begin - 1) == idle
+    for generation, found in ((8, idle), (9, None), (10, None)):
+        assert stale_sector(device, Superblock(0, generation, 0), begin + 1) == found
+        assert stale_sector(device, Superblock(0, generation, 0), 0) == found
+    device.write(1, encode_checkpoint(9, 0).encode().ljust(SECTOR_BYTES, b"\0"))
+    assert stale_sector(device, Superblock(1, 8, 0), 10 * SECTOR_BYTES) == 1
