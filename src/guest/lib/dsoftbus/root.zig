@@ -102,6 +102,7 @@ test {
     _ = @import("rpc_fields.zig");
     _ = @import("rpc_methods.zig");
     _ = @import("rpc_cases_test.zig");
+    _ = @import("rpc_fields_test.zig");
     _ = remote_state;
     _ = transfer;
     _ = session;

@@ -212,11 +212,12 @@ test "packages: paths and names at their longest, kinds, pages that end" {
         var listing = packages.decodeList(reply.tail).?;
         try testing.expectEqual(is_last, listing.is_last);
         try testing.expectEqual(9, listing.next_cursor);
+        try testing.expectEqual(2, listing.left);
         try testing.expectEqualStrings(name, listing.next().?.name);
         const second = listing.next().?;
         try testing.expectEqualStrings("a@b", second.name);
         try testing.expectEqual(.directory, second.kind);
-        try testing.expectEqual(null, listing.next());
+        try testing.expectEqual(0, listing.left);
         try testing.expectEqual(null, listing.next());
     }
     for (0..3) |kind| {
