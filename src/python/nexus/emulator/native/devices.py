@@ -60,7 +60,7 @@ class DeviceHart(Hart):
                 if shape & layout.SHAPE_SIGNED and value >> 8 * size - 1:
                     value -= 1 << 8 * size
                 state[state[result]] = value & _M64
-            state[s.PC] += shape & layout.SHAPE_LENGTH
+            state[s.PC] = state[s.PC] + (shape & layout.SHAPE_LENGTH) & _M64
         except TrapError as trap:
             self._trap(trap)
         self._left -= 1
