@@ -9,12 +9,14 @@ Exit codes: 0 nothing was found, 1 something was, 2 wrong arguments.
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -45,6 +47,8 @@ _VARIABLE: Final = re.compile(r"(pub\s+)?(threadlocal\s+)?var\s+(\w+)")
 _SUBJECT: Final = re.compile(r"[a-z0-9][\w./ ,-]*: [a-z]")
 # What a wrapped line cannot break: a span of code, a link, an address.
 _UNBREAKABLE: Final = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|https?://\S+")
+
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # Turns of phrase at which a reader stumbles, and what says the same.  "There is no" is English, and
 # so are the comparisons; a question may begin with "who" behind "and", "by" and "than".
@@ -185,6 +189,24 @@ def find_unlisted_folders(source: Source, paths: Iterable[str]) -> Iterator[Find
             yield Finding(source.path, 1, f"no line is about `src/python/nexus/{name}/`")
 
 
+def find_test_branches(source: Source) -> Iterator[Finding]:
+    """Find branches in tests, but not in their own functions: one that is not taken goes unseen."""
+    lines = source.text.splitlines()
+    nodes = ast.walk(ast.parse(source.text)) if source.path.endswith("_test.py") else ()
+    tests = [n for n in nodes if isinstance(n, _FUNCTIONS) and n.name.startswith("test_")]
+    for number in chain.from_iterable(map(_branches, tests)):
+        word = lines[number - 1].split()[0].strip(":")
+        yield Finding(source.path, number, f"`{word}` in a test; parameters or a helper can decide")
+
+
+def _branches(parent: ast.AST) -> Iterator[int]:
+    for node in ast.iter_child_nodes(parent):
+        if isinstance(node, ast.If | ast.Match | ast.ExceptHandler):
+            yield node.lineno
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            yield from _branches(node)
+
+
 def find_stumbles(source: Source) -> Iterator[Finding]:
     """Find turns of phrase that are not plain English, in prose, comments and messages."""
     if source.path in _HOLDS_STUMBLES:
@@ -230,7 +252,7 @@ def rules_of(path: str) -> tuple[Rule, ...]:
     if path.endswith(".md"):
         return () if path in MADE else (find_wide_prose, find_stumbles)
     if path.endswith((".py", ".pyi")):
-        return (find_test_support, find_bare_ignores, find_stumbles)
+        return (find_test_support, find_bare_ignores, find_test_branches, find_stumbles)
     if path.endswith(".zig"):
         in_services = path.startswith("src/guest/services/")
         everywhere = (find_wide_zig, find_stumbles)

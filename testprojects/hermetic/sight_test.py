@@ -72,7 +72,9 @@ def test_loopback_is_the_only_interface_and_works() -> None:
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()),
     ):
-        assert server.accept()[0].fileno() >= 0
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.fileno() >= 0
 
 
 def test_home_is_empty_but_for_what_python_runs_from() -> None:

@@ -134,10 +134,16 @@ def test_a_socket_of_this_machine_is_out_of_reach(runner: RuleRunner, listener: 
     assert exit_codes(runner, "-c", CONNECT, str(listener)) == (0, 1)
 
 
-def test_a_file_in_the_home_is_out_of_sight(runner: RuleRunner) -> None:
-    home = pwd.getpwuid(os.getuid()).pw_dir
-    if not os.access(home, os.W_OK):
+@pytest.fixture
+def home() -> str:
+    """The folder of this user, as the system knows it."""
+    folder = pwd.getpwuid(os.getuid()).pw_dir
+    if not os.access(folder, os.W_OK):
         pytest.skip("this user has no home")
+    return folder
+
+
+def test_a_file_in_the_home_is_out_of_sight(runner: RuleRunner, home: str) -> None:
     with tempfile.NamedTemporaryFile(dir=home) as file:
         assert exit_codes(runner, "-I", "-c", READ, file.name) == (0, 1)
 

@@ -86,18 +86,18 @@ def test_what_batches_found_comes_in_the_order_of_batches(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("ending", "words"),
+    ("endings", "words"),
     [
-        ("exit code 21: out of memory\n", "exit code 21: out of memory$"),
-        (None, "was not played$"),
+        (["exit code 21: out of memory\n"], "exit code 21: out of memory$"),
+        ([], "was not played$"),
     ],
 )
 def test_a_batch_without_results_is_named_after_all_others_were_read(
-    tmp_path: Path, ending: str | None, words: str
+    tmp_path: Path, endings: list[str], words: str
 ) -> None:
     first, second = batches_of(FILES[:1], range(4), "2")
     (tmp_path / first.name).mkdir()
-    if ending is not None:
+    for ending in endings:
         (tmp_path / first.name / spreading.ENDING).write_text(ending)
     leave(tmp_path, second, one("links", 2), one("links", 3))
     runs = gathered(tmp_path, [first, second])

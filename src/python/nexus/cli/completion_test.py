@@ -54,13 +54,18 @@ def ask(shell: str, words: Sequence[str], word: str) -> list[str]:
     return [line.split("\t")[0] for line in done.stdout.split("\n")]
 
 
+def need(program: str) -> None:
+    """Skip a test on a machine without this program."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not on this machine")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize(("words", "word", "offered", "not_offered"), CASES)
 def test_what_a_shell_offers(
     shell: str, words: list[str], word: str, offered: list[str], not_offered: list[str]
 ) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not on this machine")
+    need(shell)
     found = ask(shell, words, word)
     assert set(offered) <= set(found)
     assert not set(not_offered) & set(found)
@@ -79,8 +84,7 @@ def test_what_a_shell_offers(
 def test_an_option_and_its_value_in_one_word(
     shell: str, words: list[str], word: str, offered: list[str]
 ) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not on this machine")
+    need(shell)
     assert sorted(filter(None, ask(shell, words, word))) == offered
 
 
@@ -113,8 +117,7 @@ def test_the_manual_knows_every_command_and_option() -> None:
 
 
 def test_the_manual_is_a_page() -> None:
-    if shutil.which("man") is None:
-        pytest.skip("man is not on this machine")
+    need("man")
     done = subprocess.run(
         ["man", "--warnings", "-E", "UTF-8", "-l", "-"],
         input=page().encode(),

@@ -38,21 +38,20 @@ def running(
     *arguments: str | Path, on_hangup: signal.Handlers = signal.SIG_DFL
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A machine that has begun to run, whether or not these tests themselves ignore a hangup."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         vm_command(*arguments),
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, on_hangup),
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == READY
-        yield process
-    finally:
-        process.kill()
-        process.wait(TIMEOUT_S)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == READY
+            yield process
+        finally:
+            process.kill()
 
 
 ENGINES = ["reference", pytest.param("qemu", marks=needs_qemu)]

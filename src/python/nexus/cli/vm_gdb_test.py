@@ -10,6 +10,7 @@ import pytest
 
 from nexus.cli.vm_debug_support import ENDLESS, Debugged
 from nexus.cli.vm_support import TIMEOUT_S, write_guest
+from nexus.emulator import gdb_client_fake
 from nexus.emulator.isa.assemble import assemble_with_symbols
 from nexus.emulator.program_support import EXIT
 
@@ -18,18 +19,8 @@ GDB = shutil.which("gdb-multiarch")
 pytestmark = pytest.mark.skipif(GDB is None, reason="gdb-multiarch is not installed on this host")
 
 COUNT = f"""
-    li s0, 5
-    la s1, counter
     li s2, 0x123456789abcdef0
-again:
-    sd s0, 0(s1)
-    addi s0, s0, -1
-    bnez s0, again
-    li a0, 3
-{EXIT}
-.align 8
-counter: .dword 0
-"""
+{gdb_client_fake.COUNT}"""
 
 
 def run_gdb(script: list[str]) -> subprocess.CompletedProcess[str]:
@@ -122,7 +113,7 @@ def test_gdb_itself_reads_and_changes_floating_point_registers(tmp_path: Path) -
     done = run_gdb(script)
     shown = [line for line in done.stdout.splitlines() if line[:2] in ("A ", "B ")]
     assert shown == ["A 1.5", "B 4.25 0"], done.stdout + done.stderr
-    assert debugged.process.wait(TIMEOUT_S) == 4
+    assert debugged.end()[0] == 4
 
 
 # The ABI in an ELF's flags, in which a program hands over numbers: lp64, lp64f, lp64d.

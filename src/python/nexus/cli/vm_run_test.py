@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -301,10 +302,19 @@ def test_a_drive_that_is_no_whole_number_of_sectors_is_refused(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("keys", "shown", "exit_code"), [(b"aq", b">br", 5), (b"\x01x", b">", 130), (None, b">", 130)]
+    ("act", "shown", "exit_code"),
+    [
+        (lambda process, keyboard: os.write(keyboard, b"aq"), b">br", 5),
+        (lambda process, keyboard: os.write(keyboard, b"\x01x"), b">", 130),
+        (lambda process, keyboard: process.terminate(), b">", 130),
+    ],
+    ids=["keys", "keys that end it", "a signal"],
 )
 def test_on_a_terminal_keys_reach_the_guest_and_the_terminal_is_put_back(
-    tmp_path: Path, keys: bytes | None, shown: bytes, exit_code: int
+    tmp_path: Path,
+    act: Callable[[subprocess.Popen[bytes], int], object],
+    shown: bytes,
+    exit_code: int,
 ) -> None:
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
@@ -315,10 +325,7 @@ def test_on_a_terminal_keys_reach_the_guest_and_the_terminal_is_put_back(
     try:
         seen = os.read(ours, 1)
         assert not termios.tcgetattr(theirs)[3] & (termios.ECHO | termios.ICANON)
-        if keys is None:
-            process.terminate()
-        else:
-            os.write(ours, keys)
+        act(process, ours)
         assert process.wait(TIMEOUT_S) == exit_code
         assert termios.tcgetattr(theirs) == before
         # What was written reaches this side of a terminal by and by, also after the writer's end.

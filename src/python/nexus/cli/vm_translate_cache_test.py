@@ -139,9 +139,7 @@ def test_a_run_that_nobody_asked_to_keep_is_kept_if_it_was_long(
     monkeypatch.setattr(subprocess, "Popen", lambda command, **_: commands.append(command))
     start_translator(sampled(tmp_path, times), is_asked=is_asked)
     assert bool(commands) is started
-    if started:
-        (command,) = commands
-        assert Path(command[1]).read_bytes() == bytes(2) + PAGE
+    assert [Path(command[1]).read_bytes() for command in commands] == [bytes(2) + PAGE] * started
 
 
 def test_a_translator_that_cannot_be_started_leaves_no_work(

@@ -218,15 +218,16 @@ SECRET = derive_test_secret("hidden").hex()
 )
 @pytest.mark.parametrize("place", ["derived", "base", "list"])
 def test_a_secret_in_any_file_is_never_repeated(tmp_path: Path, inline: str, place: str) -> None:
-    tables = {"derived": DERIVED, "base": BASE.replace("static_key", "port = 1 #")}
-    tables["base"] = tables["base"].replace("port = 34567", "", 1)
-    if place == "list":
-        tables["derived"] += f"[[dsoftbus]]\n{inline}\n"
-    elif place == "derived":
-        tables["derived"] += f"[dsoftbus]\n{inline}\n"
-    else:
-        tables["base"] = tables["base"].replace("[dsoftbus]", f"[dsoftbus]\n{inline} #", 1)
-    lines = mistakes(write(tmp_path, **tables))
+    base = BASE.replace("static_key", "port = 1 #").replace("port = 34567", "", 1)
+    tables = {
+        "derived": {"derived": f"{DERIVED}[dsoftbus]\n{inline}\n", "base": base},
+        "list": {"derived": f"{DERIVED}[[dsoftbus]]\n{inline}\n", "base": base},
+        "base": {
+            "derived": DERIVED,
+            "base": base.replace("[dsoftbus]", f"[dsoftbus]\n{inline} #", 1),
+        },
+    }
+    lines = mistakes(write(tmp_path, **tables[place]))
     assert not any(SECRET[:12] in line for line in lines), lines
 
 

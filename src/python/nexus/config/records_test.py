@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from hashlib import sha256
 
@@ -78,10 +79,8 @@ def test_any_records_read_back(records: list[tuple[int, bytes]]) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    try:
+    with contextlib.suppress(BlobError):
         unpack_records(data)
-    except BlobError:
-        return
 
 
 HEADER, ENTRY = struct.Struct("<4sHHI32s"), struct.Struct("<QII")
@@ -97,11 +96,14 @@ def sealed(*entries: tuple[int, int, int], count: int | None = None) -> bytes:
     return HEADER.pack(b"NXCF", 1, number, total, sha256(rest).digest()) + rest
 
 
+@pytest.mark.parametrize("length", [4, 8])
+def test_a_table_within_its_bounds_is_read(length: int) -> None:
+    assert list(unpack(sealed((1, START, length), (2, START + length, 8 - length)))) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
-        ((1, START, 4), (2, START + 4, 4), None),
-        ((1, START, 8), (2, START + 8, 0), None),
         ((1, START, 4), (1, START + 4, 4), "section 1: not sorted"),
         ((2, START, 4), (1, START + 4, 4), "section 1: not sorted"),
         ((1, START - 1, 4), (2, START + 4, 4), "section 0: lies at"),
@@ -110,12 +112,9 @@ def sealed(*entries: tuple[int, int, int], count: int | None = None) -> bytes:
     ],
 )
 def test_a_table_whose_digest_is_right_is_still_held_to_its_bounds(
-    first: tuple[int, int, int], second: tuple[int, int, int], said: str | None
+    first: tuple[int, int, int], second: tuple[int, int, int], said: str
 ) -> None:
     blob = sealed(first, second)
-    if said is None:
-        assert list(unpack(blob)) == [1, 2]
-        return
     with pytest.raises(BlobError, match=said):
         unpack(blob)
 

@@ -16,19 +16,24 @@ def entry(device_id: str = "node-a", key: bytes = KEY) -> Entry:
     return Entry(device_id, "10.42.0.10", 1, key, (), True, 0)
 
 
+def verdict_if(
+    claims_right: bool,
+    is_live: bool,
+    announced_right: bool,
+    pinned_right: bool,
+    proven_right: bool,
+) -> Verdict:
+    return bind(
+        "node-a" if claims_right else "node-x",
+        entry(key=KEY if announced_right else OTHER) if is_live else None,
+        Pin("node-a", KEY if pinned_right else b"\x03" * 32),
+        KEY if proven_right else b"\x04" * 32,
+    )
+
+
 def test_all_five_must_agree() -> None:
-    bound = []
-    for case in product((False, True), repeat=5):
-        claims_right, is_live, announced_right, pinned_right, proven_right = case
-        verdict = bind(
-            "node-a" if claims_right else "node-x",
-            entry(key=KEY if announced_right else OTHER) if is_live else None,
-            Pin("node-a", KEY if pinned_right else b"\x03" * 32),
-            KEY if proven_right else b"\x04" * 32,
-        )
-        if verdict is Verdict.BOUND:
-            bound.append(case)
-    assert bound == [(True,) * 5]
+    cases = product((False, True), repeat=5)
+    assert [case for case in cases if verdict_if(*case) is Verdict.BOUND] == [(True,) * 5]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,13 +93,13 @@ def test_a_round_is_short_and_begins_with_what_is_trusted(
     for what, host, port, wait in steps:
         now_ns += wait
         address = (f"10.42.0.{host}", port)
-        if what == "h":
-            here.hear(*address, now_ns)
-        elif what == "p":
-            here.prove(address)
-            proven = address
-        else:
-            here.fail(address)
+        happenings = {
+            "h": partial(here.hear, *address, now_ns),
+            "p": partial(here.prove, address),
+            "f": partial(here.fail, address),
+        }
+        happenings[what]()
+        proven = address if what == "p" else proven
         tried = here.round(now_ns)
         assert tried[0] == HOME
         assert len(tried) == len(set(tried)) <= 2 + HOME_MAX + 1

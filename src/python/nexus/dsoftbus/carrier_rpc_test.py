@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,38 @@ def settle(a: Carrier, b: Carrier) -> list[Event]:
     while a.has_output or b.has_output:
         events += carry(a, b) + carry(b, a)
     return events
+
+
+def talk(
+    a: Carrier, peer: Mux, answer: Callable[[Opened], None]
+) -> tuple[list[Event], list[object]]:
+    """Let both say all that they have, and answer each stream as it opens; return what they saw."""
+    at_a: list[Event] = []
+    at_peer: list[object] = []
+    while a.has_output or peer.has_output:
+        while (frame := peer.next_frame()) is not None:
+            at_a += a.receive(frame)
+        while (frame := a.next_frame()) is not None:
+            event = peer.receive(frame)
+            at_peer.append(event)
+            if isinstance(event, Opened):
+                answer(event)
+    return at_a, at_peer
+
+
+def refuse_settings(b: Carrier) -> None:
+    """Answer the SETTINGS that a peer without streams takes for a request, if this is one."""
+    if b.streams is None:
+        assert b.take_request() is not None
+        b.send_response(b"\2" + bytes([Status.REFUSED]) + bytes(14), None)
+
+
+def cut(whole: bytes, lengths: list[int]) -> Iterator[bytes]:
+    """Cut bytes into parts of these lengths, and the rest; none of them is empty."""
+    for length in [*lengths, len(whole)]:
+        part, whole = whole[:length], whole[length:]
+        if part:
+            yield part
 
 
 def pair(a: Mode = Mode.AUTO, b: Mode = Mode.AUTO) -> tuple[Carrier, Carrier]:
@@ -121,18 +155,15 @@ def test_a_peer_that_never_heard_of_it_sees_one_stream_that_it_does_not_know() -
     a = Carrier(Role.INITIATOR, MODEL, Mode.AUTO)
     old = Mux(Role.RESPONDER)
     old.start()
-    seen: list[object] = []
+
+    def answer(opened: Opened) -> None:
+        if opened.name == "gateway":
+            old.accept(opened.stream)
+        else:
+            old.reset(opened.stream, ResetReason.UNKNOWN_STREAM)
+
     a.send_call(ask())
-    while a.has_output or old.has_output:
-        while (frame := old.next_frame()) is not None:
-            a.receive(frame)
-        while (frame := a.next_frame()) is not None:
-            event = old.receive(frame)
-            if isinstance(event, Opened) and event.name != "gateway":
-                old.reset(event.stream, ResetReason.UNKNOWN_STREAM)
-            elif isinstance(event, Opened):
-                old.accept(event.stream)
-            seen.append(event)
+    _, seen = talk(a, old, answer)
     names = [event.name for event in seen if isinstance(event, Opened)]
     assert names == [STREAM, "gateway"]
     assert [event.data for event in seen if hasattr(event, "data")] == [ask().frame()]
@@ -143,39 +174,27 @@ def test_any_reset_before_the_acknowledgement_is_a_no(reason: ResetReason) -> No
     a, b = Carrier(Role.INITIATOR, MODEL, Mode.MESSAGES), Mux(Role.RESPONDER)
     b.start()
     a.send_call(ask(7))
-    events: list[Event] = []
-    while a.has_output or b.has_output:
-        while (frame := b.next_frame()) is not None:
-            events += a.receive(frame)
-        while (frame := a.next_frame()) is not None:
-            if isinstance(opened := b.receive(frame), Opened):
-                b.reset(opened.stream, reason)
+    events, _ = talk(a, b, lambda opened: b.reset(opened.stream, reason))
     assert events[-1] == Unsaid((7,))
     with pytest.raises(LocalProtocolError):
         a.send_call(ask(8))
 
 
 def test_calls_made_before_anything_is_known_wait_and_then_go_the_way_there_is() -> None:
-    for own, mode, found in (
-        (MODEL, Mode.AUTO, []),
-        (None, Mode.AUTO, []),
-        (None, Mode.MESSAGES, [Unsaid((1,))]),
+    for own, mode, found, came in (
+        (MODEL, Mode.AUTO, [], [True]),
+        (None, Mode.AUTO, [], [False]),
+        (None, Mode.MESSAGES, [Unsaid((1,))], []),
     ):
         a, b = Carrier(Role.INITIATOR, MODEL, mode), Carrier(Role.RESPONDER, own, Mode.AUTO)
         assert a.send_call(ask())
         carry(a, b)
-        if own is None:
-            # What it takes SETTINGS for is answered, and that is the first that is heard of it.
-            assert b.take_request() is not None
-            b.send_response(b"\2" + bytes([Status.REFUSED]) + bytes(14), None)
+        refuse_settings(b)
         events = [event for event in settle(a, b) if not isinstance(event, Answered)]
         assert [event for event in events if isinstance(event, Unsaid)] == found
-        pulled = b.take_request()
-        if found:
-            assert pulled is None
-        else:
-            assert isinstance(pulled, Pulled)
-            assert pulled.is_message is (own is not None)
+        pulled = [request for request in (b.take_request(),) if request is not None]
+        assert [request.is_message for request in pulled if isinstance(request, Pulled)] == came
+        assert len(pulled) == len(came)
 
 
 def test_a_peer_with_one_stream_is_not_asked() -> None:
@@ -214,20 +233,16 @@ def test_an_answer_comes_out_whole_however_its_bytes_came(pieces: list[int]) -> 
     a, peer = Carrier(Role.INITIATOR, MODEL, Mode.AUTO), Mux(Role.RESPONDER)
     peer.start()
     a.send_call(ask())
-    stream = 0
-    while a.has_output or peer.has_output:
-        while (frame := peer.next_frame()) is not None:
-            a.receive(frame)
-        while (frame := a.next_frame()) is not None:
-            if isinstance(opened := peer.receive(frame), Opened):
-                stream = opened.stream
-                peer.accept(stream)
-    whole = ANSWER * 8
+    opened: list[int] = []
+
+    def accept(event: Opened) -> None:
+        peer.accept(event.stream)
+        opened.append(event.stream)
+
+    talk(a, peer, accept)
     came: list[Event] = []
-    for piece in [*pieces, len(whole)]:
-        part, whole = whole[:piece], whole[piece:]
-        if part:
-            peer.send(stream, part)
+    for part in cut(ANSWER * 8, pieces):
+        peer.send(opened[-1], part)
         while (frame := peer.next_frame()) is not None:
             came += a.receive(frame)
     assert came == [Answered(ANSWER, is_message=True)] * 8
@@ -299,14 +314,16 @@ def test_a_stream_that_the_peer_gives_up_after_all_is_opened_again() -> None:
 def test_calls_are_not_taken_while_their_answers_have_no_room() -> None:
     peer = Peer(own=wire.Settings(4, 600, 0))
     stream = peer.mux.open(STREAM, 0)
-    for _ in range(200):
+
+    def is_served() -> bool:
         peer.mux.send(stream, ask().message())
         peer.exchange()
         if peer.carrier.take_request() is None:
-            break
+            return False
         peer.carrier.send_response(encode_refusal(1, Status.BUSY) * 40, stream)
-    else:
-        pytest.fail("a peer that takes no answers is served for ever")
+        return True
+
+    assert not all(is_served() for _ in range(200)), "served for ever, and takes no answers"
 
 
 def test_the_names_of_calls_are_not_the_users_to_open() -> None:

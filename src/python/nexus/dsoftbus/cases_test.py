@@ -39,17 +39,18 @@ def key(letter: str) -> bytes:
     return letter.encode() * 32
 
 
+def named(word: str) -> list[list[str]]:
+    """Return the name and the letter of `NAME:LETTER`, and nothing for `-`."""
+    return [word.split(":")] if word != "-" else []
+
+
 @pytest.mark.parametrize("line", cases("bind"))
 def test_the_first_thing_that_does_not_agree(line: str) -> None:
     claimed, live, pinned, proven, verdict = line.split()
-    entry, pin = None, None
-    if live != "-":
-        name, _, letter = live.partition(":")
-        entry = Entry(name, "10.42.0.10", 1, key(letter), (), True, 0)
-    if pinned != "-":
-        name, _, letter = pinned.partition(":")
-        pin = Pin(name, key(letter))
-    assert bind(claimed, entry, pin, key(proven)).name.lower() == verdict
+    entries = [Entry(name, "10.42.0.10", 1, key(x), (), True, 0) for name, x in named(live)]
+    pins = [Pin(name, key(letter)) for name, letter in named(pinned)]
+    found = bind(claimed, next(iter(entries), None), next(iter(pins), None), key(proven))
+    assert found.name.lower() == verdict
 
 
 def value_of(text: str) -> int:
@@ -75,22 +76,25 @@ def calls_of(verb: str, words: list[str]) -> list[int]:
     return [id_of(epoch[0], n) for n in numbers] if epoch else [id_of(n, 1) for n in numbers]
 
 
+def take_replay_step(table: ReplayTable, step: str) -> None:
+    """Ask, or let calls run, as a step of a line says."""
+    verb, *words = step.split()
+    if verb not in ("is", "other"):
+        for correlation in calls_of(verb, words):
+            assert table.begin("peer", correlation, 4, b"put")[0] is Verdict.RUN, step
+            table.finish("peer", correlation, b"ok")
+        return
+    request = b"other" if verb == "other" else b"put"
+    verdict, reply = table.look("peer", name_of(words[0]), 4, request)
+    wanted = b"ok" if verdict is Verdict.DONE else None
+    assert (verdict.name.lower(), reply) == (words[1], wanted), step
+
+
 @pytest.mark.parametrize("line", cases("replay"))
 def test_what_runs_what_is_answered_again_what_is_refused(line: str) -> None:
     table = ReplayTable()
     for step in line.partition(" | ")[2].split("; "):
-        verb, *words = step.split()
-        if verb in ("is", "other"):
-            request = b"other" if verb == "other" else b"put"
-            verdict, reply = table.look("peer", name_of(words[0]), 4, request)
-            assert (verdict.name.lower(), reply) == (
-                words[1],
-                b"ok" if verdict is Verdict.DONE else None,
-            ), step
-            continue
-        for correlation in calls_of(verb, words):
-            assert table.begin("peer", correlation, 4, b"put")[0] is Verdict.RUN, step
-            table.finish("peer", correlation, b"ok")
+        take_replay_step(table, step)
 
 
 def hear(table: PeerTable, name: str, now_ns: int) -> bool:
@@ -99,22 +103,27 @@ def hear(table: PeerTable, name: str, now_ns: int) -> bool:
     return table.hear(announce, "10.42.0.9", is_configured=is_configured, now_ns=now_ns)
 
 
+def take_discovery_step(table: PeerTable, step: str) -> None:
+    """Let a table hear, or look into it, as a step of a line says."""
+    verb, first, last = step.split()
+    at = value_of(last)
+    if verb == "flood":
+        for number in range(value_of(first), at + 1):
+            hear(table, f"x{number}", number)
+    elif verb == "live":
+        assert len(table.live(value_of(first))) == at, step
+    elif verb in ("is", "not"):
+        assert (table.find(first, at) is not None) is (verb == "is"), step
+    else:
+        assert hear(table, first, at) is (verb == "new"), step
+
+
 @pytest.mark.parametrize("line", cases("discover"))
 def test_who_is_known_until_when_and_who_makes_room(line: str) -> None:
     ttl, _, steps = line.partition(" | ")
     table = PeerTable(int(ttl))
     for step in steps.split("; "):
-        verb, first, last = step.split()
-        at = value_of(last)
-        if verb == "flood":
-            for number in range(value_of(first), at + 1):
-                hear(table, f"x{number}", number)
-        elif verb == "live":
-            assert len(table.live(value_of(first))) == at, step
-        elif verb in ("is", "not"):
-            assert (table.find(first, at) is not None) is (verb == "is"), step
-        else:
-            assert hear(table, first, at) is (verb == "new"), step
+        take_discovery_step(table, step)
 
 
 def test_both_have_cases() -> None:

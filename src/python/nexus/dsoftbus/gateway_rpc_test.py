@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.dsoftbus.audit import Outcome
@@ -19,6 +19,7 @@ from nexus.wire.rpc_answer import read_answer
 from nexus.wire.rpc_call import _read_any_call, encode_call, read_call
 
 PEER = "node-b"
+EVERYTHING = frozenset((method.service, method.opcode) for method in METHODS)
 
 
 def gateway(rules: frozenset[tuple[int, int]], tokens: int = 1) -> Gateway:
@@ -46,7 +47,34 @@ names = st.integers(0, (1 << 64) - 1)
 rules = st.frozensets(st.sampled_from([(m.service, m.opcode) for m in METHODS]))
 
 
-@given(calls, names, st.integers(1, 60_000), rules, st.integers(0, 1))
+def has_frame(call: tuple[Method, Any]) -> bool:
+    """Whether a call can be written as a frame: a long name has no room there."""
+    method, params = call
+    return read_call(encode_call(method, 1, 1, params)).request is not None
+
+
+def frame_of(request: Request, name: int, deadline_ms: int) -> bytes:
+    """Write a request as a frame, also one whose payload is too long for it."""
+    head = Request(request.service, name, deadline_ms, b"").encode()
+    length = len(request.payload).to_bytes(2, "little")
+    return head[:2] + length + head[4:] + request.payload
+
+
+def essence(verdict: Forward | Answer) -> object:
+    """What is the same for a message and its frame."""
+    if isinstance(verdict, Forward):
+        return verdict.request, verdict.opcode, verdict.deadline_ns
+    return verdict.audit
+
+
+def check_refusal(verdict: Forward | Answer, correlation: int) -> None:
+    """If a message was refused, its answer says so to the call by its number."""
+    if isinstance(verdict, Answer):
+        answer = read_answer(verdict.encode() or b"")
+        assert (answer.status, answer.correlation) == (Status.REFUSED, correlation)
+
+
+@given(calls.filter(has_frame), names, st.integers(1, 60_000), rules, st.integers(0, 1))
 def test_a_message_is_judged_as_its_frame(
     call: tuple[Method, Any],
     name: int,
@@ -58,63 +86,57 @@ def test_a_message_is_judged_as_its_frame(
     message = encode_call(method, name, deadline_ms, params)
     by_message = gateway(allowed, tokens).receive_message(PEER, message, 0)
     request = read_call(message).request
-    if request is None:
-        # A name that has no room in its frame: as long as that is, the payload is too long.
-        assert isinstance(by_message, Answer)
-        assert by_message.audit.outcome is Outcome.OVERSIZED
-        return
-    head = Request(request.service, name, deadline_ms, b"").encode()
-    length = len(request.payload).to_bytes(2, "little")
-    frame = head[:2] + length + head[4:] + request.payload
+    assert request is not None
+    frame = frame_of(request, name, deadline_ms)
     by_frame = gateway(allowed, tokens).receive(PEER, frame, 0)
-    assert type(by_message) is type(by_frame)
-    if isinstance(by_message, Forward):
-        assert isinstance(by_frame, Forward)
-        assert by_message.request == by_frame.request
-        assert by_message.opcode == by_frame.opcode == method.opcode
-        assert by_message.deadline_ns == by_frame.deadline_ns
-        return
-    assert isinstance(by_frame, Answer)
-    assert by_message.audit == by_frame.audit
-    assert by_frame.response is not None
-    answer = read_answer(by_message.encode() or b"")
-    assert (answer.status, answer.correlation) == (Status.REFUSED, name & rpc.NUMBER_MAX)
-    assert by_frame.response.correlation == correlation_of(frame)
+    assert essence(by_message) == essence(by_frame)
+    check_refusal(by_message, name & rpc.NUMBER_MAX)
+    assert getattr(by_frame, "opcode", method.opcode) == method.opcode
+    response = getattr(by_frame, "response", None)
+    assert response is None or response.correlation == correlation_of(frame)
 
 
-@given(calls)
+@given(st.integers(0x100, 300), names)
+def test_a_name_that_no_frame_has_room_for_is_oversized(length: int, name: int) -> None:
+    resolve = METHODS[0]
+    message = encode_call(resolve, name, 1000, resolve.params("k" * length))
+    verdict = gateway(EVERYTHING).receive_message(PEER, message, 0)
+    assert isinstance(verdict, Answer)
+    assert verdict.audit.outcome is Outcome.OVERSIZED
+
+
+@given(calls.filter(lambda call: has_frame(call) and call[0].name != "stats"))
 def test_a_frame_is_the_call_that_it_was_written_of(call: tuple[Method, Any]) -> None:
     method, params = call
-    if len(getattr(params, "name", "").encode()) > 0xFF:
-        return
     spoken = read_request(method.service, request_frame(method, params))
-    if method.name != "stats":
-        assert spoken is not None
-        assert (spoken.method, spoken.params, spoken.nonce) == (method, params, None)
+    assert spoken is not None
+    assert (spoken.method, spoken.params, spoken.nonce) == (method, params, None)
+
+
+def check_reading(whole: bytes) -> None:
+    """Both readers make the same of a message, and the gateway judges what they read."""
+    read = read_call(whole)
+    assert read == _read_any_call(whole)
+    verdict = gateway(EVERYTHING).receive_message(PEER, whole, 0)
+    check_refusal(verdict, read.correlation)
+    assert read.request == getattr(verdict, "request", read.request)
+
+
+def test_a_whole_message_has_one_reading() -> None:
+    check_reading(encode_call(METHODS[0], 1, 1000, METHODS[0].params("logd")))
 
 
 @given(calls, names, st.data())
-@example((METHODS[0], METHODS[0].params("logd")), 1, None)
 def test_a_damaged_message_has_one_reading_and_always_an_answer(
-    call: tuple[Method, Any], name: int, data: Any
+    call: tuple[Method, Any], name: int, data: st.DataObject
 ) -> None:
     method, params = call
     message = bytearray(encode_call(method, name, 1000, params))
-    if data is not None:
-        for _ in range(data.draw(st.integers(1, 4))):
-            at = data.draw(st.integers(8, len(message) - 1))
-            message[at] = data.draw(st.sampled_from((0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF)))
-        del message[data.draw(st.integers(len(message) // 2, len(message))) :]
-    whole = bytes(message)
-    read = read_call(whole)
-    assert read == _read_any_call(whole)
-    everything = frozenset((m.service, m.opcode) for m in METHODS)
-    verdict = gateway(everything).receive_message(PEER, whole, 0)
-    if isinstance(verdict, Answer):
-        answer = read_answer(verdict.encode() or b"")
-        assert (answer.status, answer.correlation) == (Status.REFUSED, read.correlation)
-    else:
-        assert read.request == verdict.request
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(8, len(message) - 1))
+        message[at] = data.draw(st.sampled_from((0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF)))
+    del message[data.draw(st.integers(len(message) // 2, len(message))) :]
+    check_reading(bytes(message))
 
 
 @given(st.binary(max_size=200))

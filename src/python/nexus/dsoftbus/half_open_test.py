@@ -36,19 +36,24 @@ def test_one_that_ends_makes_room() -> None:
     assert pool.add(2, "a") is None
 
 
+def take_step(pool: HalfOpen, number: int, step: int, source: str) -> None:
+    """Remove an earlier connection, or let the last one advance and a new one in."""
+    if step == 0:
+        pool.remove(number - 2)
+        return
+    pool.advance(number - 1, step)
+    evicted = pool.add(number, source)
+    assert number in pool
+    assert evicted is None or evicted not in pool
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), max_size=60))
 def test_the_pool_is_bounded_and_a_newcomer_is_always_let_in(
     steps: list[tuple[int, str]],
 ) -> None:
     pool = HalfOpen(5)
     for number, (step, source) in enumerate(steps):
-        if step == 0:
-            pool.remove(number - 2)
-            continue
-        pool.advance(number - 1, step)
-        evicted = pool.add(number, source)
-        assert number in pool
-        assert evicted is None or evicted not in pool
+        take_step(pool, number, step, source)
         assert len(pool) <= 5
 
 

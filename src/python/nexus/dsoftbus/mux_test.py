@@ -181,9 +181,8 @@ def test_a_name_and_a_place_are_free_again_when_the_stream_is_over() -> None:
         for name in "abc":
             pair.a.open(name, 0)
         _, at_b = pair.cross()
-        for event in at_b:
-            if isinstance(event, Opened):
-                pair.b.reset(event.stream, ResetReason.UNKNOWN_STREAM)
+        for opened in [event for event in at_b if isinstance(event, Opened)]:
+            pair.b.reset(opened.stream, ResetReason.UNKNOWN_STREAM)
         pair.cross()
     assert pair.a.stream_count == pair.b.stream_count == 0
 

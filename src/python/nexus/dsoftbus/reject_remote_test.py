@@ -97,13 +97,14 @@ def responses(served: NodeB) -> list[Response]:
 ALLOWED = Rule("node-a", 1, 6)
 
 
-@pytest.mark.parametrize("when", ["at once", "after message 1", "after message 2"])
-def test_reject_remote_unauthenticated_remote_call(when: str) -> None:
+@pytest.mark.parametrize(
+    "messages", [0, 1, 2], ids=["at once", "after message 1", "after message 2"]
+)
+def test_reject_remote_unauthenticated_remote_call(messages: int) -> None:
     served = node(ALLOWED)
-    if when != "at once":
-        served.pair.b.receive(served.pair.a.take_output(), 0)
-    if when == "after message 2":
-        served.pair.a.receive(served.pair.b.take_output(), 0)
+    a, b = served.pair.a, served.pair.b
+    for sender, receiver in ((a, b), (b, a))[:messages]:
+        receiver.receive(sender.take_output(), 0)
     call = frame_message(Request(1, 1, 1000, RESOLVE).encode())
     served.pair.events_b += served.pair.b.receive(call, 0)
     served.pair.a.close()

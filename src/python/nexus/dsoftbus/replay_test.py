@@ -146,6 +146,11 @@ def test_ids_without_an_epoch() -> None:
     assert has_epoch(1 << 32)
 
 
+def finish(table: ReplayTable, correlations: list[int]) -> None:
+    for correlation in correlations:
+        table.finish("a", correlation, b"")
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.integers(1, 600), st.booleans()), max_size=400),
     st.sampled_from([1, 9]),
@@ -159,10 +164,8 @@ def test_no_number_ever_runs_twice(steps: list[tuple[int, int, bool]], epochs: i
         verdict, reply = table.begin("a", correlation, 4, PUT)
         # Looking says the same, but for whether there is room.
         assert looked == (verdict, reply) or (looked[0], verdict) == (Verdict.RUN, Verdict.GONE)
-        if verdict is Verdict.RUN:
-            assert correlation not in ran
-            ran.add(correlation)
-            if finishes:
-                table.finish("a", correlation, b"")
-        else:
-            assert correlation in ran or verdict is Verdict.GONE
+        runs = verdict is Verdict.RUN
+        assert runs or correlation in ran or verdict is Verdict.GONE
+        assert not (runs and correlation in ran)
+        ran |= {correlation} if runs else set()
+        finish(table, [correlation] if runs and finishes else [])

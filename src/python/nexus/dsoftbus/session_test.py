@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Callable
+from itertools import count, product
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -18,7 +19,7 @@ from nexus.dsoftbus.session import (
     PING_NS,
     Session,
 )
-from nexus.dsoftbus.session_events import Proven, Ready, Received, Refusal, Refused
+from nexus.dsoftbus.session_events import Event, Proven, Ready, Received, Refusal, Refused
 from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair, identity
 from nexus.dsoftbus.transitions import TRANSITIONS, State, Step
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
@@ -67,6 +68,11 @@ def test_the_lengths_on_the_wire() -> None:
     assert len(pair.a.take_output()) == 2 + 64 + len("node-a") + 2 + 16 + 16
 
 
+def admit_proven(side: Session, events: list[Event]) -> None:
+    if side.state is State.PROVEN:
+        events += side.admit(0)
+
+
 def test_byte_by_byte() -> None:
     pair = Pair(KEY_B)
     for _ in range(8):
@@ -74,9 +80,8 @@ def test_byte_by_byte() -> None:
             pair.events_b += pair.b.receive(bytes([byte]), 0)
         for byte in pair.b.take_output():
             pair.events_a += pair.a.receive(bytes([byte]), 0)
-        for side, events in ((pair.a, pair.events_a), (pair.b, pair.events_b)):
-            if side.state is State.PROVEN:
-                events += side.admit(0)
+        admit_proven(pair.a, pair.events_a)
+        admit_proven(pair.b, pair.events_b)
     assert pair.a.state is pair.b.state is State.READY
 
 
@@ -144,15 +149,15 @@ def test_an_id_of_any_length_up_to_the_longest_is_claimed_and_proven(length: int
 
 
 def test_nothing_secret_is_kept_by_a_session_that_has_ended() -> None:
-    for end in ("close", "refused", "lost"):
+    ends: tuple[Callable[[Session], object], ...] = (
+        lambda session: session.close(),
+        lambda session: session.receive(bytes(39), 0),
+        lambda session: session.tick(LOST_NS),
+    )
+    for end in ends:
         pair = ready_pair()
         pair.a.feed(b"\x00\x30" + bytes(9), 0)
-        if end == "close":
-            pair.a.close()
-        elif end == "refused":
-            pair.a.receive(bytes(39), 0)
-        else:
-            pair.a.tick(LOST_NS)
+        end(pair.a)
         assert pair.a.state is State.CLOSED
         assert (pair.a._transport, pair.a._handshake, pair.a._waiting) == (None, None, None)
         assert pair.a._reader.buffered == 0
@@ -275,12 +280,15 @@ def test_silence_is_loss() -> None:
     assert pair.a.tick(LOST_NS) == []
 
 
-@pytest.mark.parametrize("admitted", [False, True])
-def test_a_handshake_that_does_not_end_is_ended(admitted: bool) -> None:
+def prove_and_admit(pair: Pair) -> None:
+    pair.run()
+    pair.a.admit(1)
+
+
+@pytest.mark.parametrize("begin", [lambda pair: None, prove_and_admit], ids=["silent", "admitted"])
+def test_a_handshake_that_does_not_end_is_ended(begin: Callable[[Pair], None]) -> None:
     pair = Pair(KEY_B)
-    if admitted:
-        pair.run()
-        pair.a.admit(1)
+    begin(pair)
     assert pair.a.deadline_ns() == HANDSHAKE_NS
     assert pair.a.tick(HANDSHAKE_NS - 1) == []
     assert pair.a.tick(HANDSHAKE_NS) == [Refused(Refusal.TIMEOUT)]
@@ -316,18 +324,27 @@ def test_our_own_backlog_is_bounded() -> None:
     assert pair.b.state is State.READY  # What was sealed before is whole.
 
 
+def session_in(role: Role, state: State) -> Session:
+    session = (
+        Session.dial(identity("node-a", SECRET_A), KEY_B, 0)
+        if role is Role.INITIATOR
+        else Session.accept(identity("node-b", SECRET_B), 0)
+    )
+    session.state = state
+    return session
+
+
+def test_every_step_of_the_table_is_taken() -> None:
+    for (role, state, step), wanted in TRANSITIONS.items():
+        session = session_in(role, state)
+        session._move(step)
+        assert session.state is wanted
+
+
 def test_every_step_that_the_table_lacks_is_refused() -> None:
-    for role, state, step in product(Role, State, Step):
-        session = (
-            Session.dial(identity("node-a", SECRET_A), KEY_B, 0)
-            if role is Role.INITIATOR
-            else Session.accept(identity("node-b", SECRET_B), 0)
-        )
-        session.state = state
-        if (role, state, step) in TRANSITIONS:
-            session._move(step)
-            assert session.state is TRANSITIONS[(role, state, step)]
-            continue
+    lacking = [key for key in product(Role, State, Step) if key not in TRANSITIONS]
+    for role, state, step in lacking:
+        session = session_in(role, state)
         with pytest.raises(LocalProtocolError) as caught:
             session._move(step)
         assert caught.value.reason is Reason.STATE
@@ -366,8 +383,7 @@ def test_arbitrary_bytes_never_raise_and_never_become_a_frame(
 ) -> None:
     pair = Pair(KEY_B)
     receiver = feed_up_to(pair, min(stage, 2))
-    if stage == 3:
-        pair.make_ready()
+    (lambda: None, pair.make_ready)[stage == 3]()
     for piece in pieces:
         events = receiver.receive(piece, 0)
         assert all(isinstance(event, Refused) for event in events)
@@ -399,14 +415,16 @@ def test_bytes_without_a_frame_hold_a_session_only_so_long() -> None:
     pair = ready_pair()
     pair.a.send_plaintext(bytes(1024))
     message = pair.a.take_output()
-    now_ns = 0
-    for byte in message:
-        now_ns += LOST_NS - 1
+
+    def is_held(byte: int, now_ns: int) -> bool:
         pair.b.receive(bytes([byte]), now_ns)
-        if pair.b.tick(now_ns):
-            break
+        is_over = bool(pair.b.tick(now_ns))
         pair.b.take_output()
-    assert FRAME_NS <= now_ns < FRAME_NS + LOST_NS
+        return not is_over
+
+    slowly = zip(message, count(LOST_NS - 1, LOST_NS - 1), strict=False)
+    ended_ns = next(now_ns for byte, now_ns in slowly if not is_held(byte, now_ns))
+    assert FRAME_NS <= ended_ns < FRAME_NS + LOST_NS
 
 
 def test_what_a_frame_leads_to_is_there_before_the_next_is_taken() -> None:

@@ -35,6 +35,13 @@ ACCESSES = st.lists(
 Access = tuple[tuple[int, int], int, int, int | None]
 
 
+def read_or_write(bus: Bus, address: int, size: int, value: int | None) -> None:
+    if value is None:
+        assert 0 <= bus.read(address, size) < 1 << 8 * size
+    else:
+        bus.write(address, size, value & (1 << 8 * size) - 1)
+
+
 @given(ACCESSES, st.binary(max_size=2048))
 def test_any_access_is_answered_or_refused(accesses: Sequence[Access], contents: bytes) -> None:
     ram = Ram(1 << 16)
@@ -52,10 +59,7 @@ def test_any_access_is_answered_or_refused(accesses: Sequence[Access], contents:
     for (base, length), offset, size, value in accesses:
         address = base + offset % length
         with contextlib.suppress(BusError):
-            if value is None:
-                assert 0 <= bus.read(address, size) < 1 << 8 * size
-            else:
-                bus.write(address, size, value & (1 << 8 * size) - 1)
+            read_or_write(bus, address, size, value)
 
 
 def test_slots_without_a_device_are_empty() -> None:

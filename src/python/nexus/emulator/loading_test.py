@@ -114,10 +114,14 @@ def test_headers_in_front_of_the_code_do_not_matter(base: int, kind: int) -> Non
     machine = Machine(MachineOptions(firmware=firmware))
     machine.run(10_000)
     assert machine.exit_code == 3
-    if base < RAM_BASE:
-        machine = Machine(MachineOptions(kernel=firmware))
-        machine.run(10_000)
-        assert machine.exit_code == 3
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_headers_below_ram_do_not_matter_to_a_kernel_either(kind: int) -> None:
+    base = RAM_BASE - 0x1000
+    machine = Machine(MachineOptions(kernel=with_headers(base, RAM_BASE, kind)))
+    machine.run(10_000)
+    assert machine.exit_code == 3
 
 
 def test_headers_that_are_far_from_the_memory_are_left_out() -> None:

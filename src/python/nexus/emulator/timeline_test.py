@@ -29,16 +29,22 @@ def look(line: Timeline) -> tuple[int, int, str]:
     return line.position, line.machine.now_ns, line.machine.state_digest()
 
 
-@pytest.mark.parametrize("text", [BUSY, SLEEPY, random_program(3, 100)])
-def test_every_position_can_be_gone_back_to(text: str) -> None:
-    line = timeline(text)
+def look_at_each(line: Timeline, most: int) -> list[tuple[int, int, str]]:
+    """Step to the end, or to a position; return what is seen at each one."""
     seen = [look(line)]
-    while line.position < 300:
+    while line.position < most:
         before = line.position
-        line.advance(line.position + 1)
+        line.advance(before + 1)
         if line.position == before:
             break
         seen.append(look(line))
+    return seen
+
+
+@pytest.mark.parametrize("text", [BUSY, SLEEPY, random_program(3, 100)])
+def test_every_position_can_be_gone_back_to(text: str) -> None:
+    line = timeline(text)
+    seen = look_at_each(line, 300)
     assert [position for position, _, _ in seen] == list(range(len(seen)))
     while line.position:
         assert look(line) == seen[line.position]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import permutations
 
 import pytest
@@ -19,6 +20,7 @@ from nexus.image.package_image import (
     Entry,
     Fault,
     PackageFile,
+    PackageImage,
     PackageImageError,
     build_image,
     read_image,
@@ -175,6 +177,13 @@ def test_every_flipped_bit_of_head_and_index_is_refused() -> None:
             read_image(bytes(bent))
 
 
+def accepted(data: bytes) -> list[PackageImage]:
+    """Return what bytes are read as; nothing if they are not an image."""
+    with suppress(PackageImageError):
+        return [read_image(data)]
+    return []
+
+
 @given(st.data())
 def test_a_bent_index_with_a_right_hash_stays_in_bounds(data: st.DataObject) -> None:
     bent = bytearray(IMAGE)
@@ -182,13 +191,9 @@ def test_a_bent_index_with_a_right_hash_stays_in_bounds(data: st.DataObject) -> 
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(SUPERBLOCK.size, SUPERBLOCK.size + index_len - 1))
         bent[place] = data.draw(st.integers(0, 255))
-    try:
-        read = read_image(rehash(bytes(bent)))
-    except PackageImageError:
-        return
-    for entry in read.entries:
-        assert len(read.read(entry)) == entry.size
-        assert ".." not in entry.path.split("/")
+    for read in accepted(rehash(bytes(bent))):
+        assert all(len(read.read(entry)) == entry.size for entry in read.entries)
+        assert not any(".." in entry.path.split("/") for entry in read.entries)
 
 
 @given(st.binary(max_size=300))

@@ -91,9 +91,15 @@ def test_what_a_side_sees_of_its_surroundings_is_found(
     assert left[0] != left[1]
 
 
-def test_what_a_side_sees_of_its_user_is_found(tmp_path: Path) -> None:
+@pytest.fixture
+def other_user() -> None:
+    """Skip a test where a side cannot be another user."""
     if not sides.can_be_other_user():
         pytest.skip("this machine gives this user no user namespace")
+
+
+@pytest.mark.usefixtures("other_user")
+def test_what_a_side_sees_of_its_user_is_found(tmp_path: Path) -> None:
     assert verdict(project(tmp_path / "a", seen="os.getuid()")) == NOT_REPRODUCIBLE[1]
 
 

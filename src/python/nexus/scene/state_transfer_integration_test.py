@@ -5,6 +5,7 @@ Needs what Pants puts beside the test (see BUILD).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256, shake_256
 from typing import Final
 
@@ -171,23 +172,48 @@ def test_what_is_no_head(scene: Scene, place: int) -> None:
     assert scene.put(WRITER, KEY, WORDS) == done(MOST)
 
 
-@pytest.mark.parametrize("how", ["too early", "too late", "reset", "silent"])
-def test_a_put_that_does_not_end_as_it_should(scene: Scene, how: str) -> None:
-    writer = scene.peers[WRITER]
-    for _ in range(OFTEN if how != "silent" else 1):
+def close_early(scene: Scene, stream: int) -> None:
+    scene.peers[WRITER].say(stream, WORDS[:8999])
+    scene.peers[WRITER].close(stream)
+    check_end(scene, stream, SENSELESS)
+
+
+def say_too_much(scene: Scene, stream: int) -> None:
+    scene.peers[WRITER].say(stream, WORDS[:9001])
+    check_end(scene, stream, SENSELESS)
+
+
+def give_up(scene: Scene, stream: int) -> None:
+    scene.peers[WRITER].say(stream, WORDS[:8999])
+    scene.run_for(MEANWHILE_NS)
+    scene.peers[WRITER].reset(stream)
+    scene.run_for(MEANWHILE_NS)
+
+
+def fall_silent(scene: Scene, stream: int) -> None:
+    scene.peers[WRITER].say(stream, WORDS[:8999])
+    check_end(scene, stream, UNWANTED)
+
+
+def check_end(scene: Scene, stream: int, reason: int) -> None:
+    """The guest resets the stream, and only a silent one after a while."""
+    before = scene.world.now_ns
+    assert scene.wait_reset(WRITER, stream) == reason
+    assert (scene.world.now_ns - before >= SILENCE_NS) == (reason == UNWANTED)
+
+
+@pytest.mark.parametrize(
+    ("end", "times"),
+    [(close_early, OFTEN), (say_too_much, OFTEN), (give_up, OFTEN), (fall_silent, 1)],
+    ids=["too early", "too late", "reset", "silent"],
+)
+def test_a_put_that_does_not_end_as_it_should(
+    scene: Scene, end: Callable[[Scene, int], None], times: int
+) -> None:
+    for _ in range(times):
         stream = scene.begin_transfer(WRITER, Head(Way.PUT, 0, KEY, 9000).encode())
         assert scene.reply(WRITER, stream).stage is Stage.GO_AHEAD
-        writer.say(stream, WORDS[: 9001 if how == "too late" else 8999])
-        if how == "too early":
-            writer.close(stream)
-        if how == "reset":
-            scene.run_for(MEANWHILE_NS)
-            writer.reset(stream)
-            scene.run_for(MEANWHILE_NS)
-            continue
-        before = scene.world.now_ns
-        assert scene.wait_reset(WRITER, stream) == (UNWANTED if how == "silent" else SENSELESS)
-        assert (scene.world.now_ns - before >= SILENCE_NS) == (how == "silent")
+        end(scene, stream)
     assert scene.get(OTHER, KEY) == OLD
     assert set(put_records(scene)) == {"reject status"}
     assert scene.put(WRITER, KEY, WORDS) == done(MOST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import Final
 
 import pytest
 
@@ -100,15 +101,17 @@ _BARE = re.compile(r"\b(?:service|opcode|op|status)(?:_id|_number)?(?: ==| !=|=|
 _NOTHING_YET = re.compile(r"= 0$")
 
 
+_GUEST_PLACES: Final = ("lib/dsoftbus/",)
+_HOST_PLACES: Final = ("wire/", "dsoftbus/", "remotefs/")
+
+
 def test_no_service_operation_or_status_is_a_bare_number() -> None:
     """Beside a name for one; enumerations of other protocols have their own members."""
-    places = []
-    for path, source in guest_sources().items():
-        if path.startswith("lib/dsoftbus/"):
-            places += [f"{path}: {found}" for found in _BARE.findall(source)]
-    for path, source in host_texts().items():
-        if path.startswith(("wire/", "dsoftbus/", "remotefs/")):
-            places += [f"{path}: {found}" for found in _BARE.findall(source)]
+    sources = [
+        *((path, text) for path, text in guest_sources().items() if path.startswith(_GUEST_PLACES)),
+        *((path, text) for path, text in host_texts().items() if path.startswith(_HOST_PLACES)),
+    ]
+    places = [f"{path}: {found}" for path, text in sources for found in _BARE.findall(text)]
     assert [place for place in places if not _NOTHING_YET.search(place)] == []
 
 
@@ -137,12 +140,16 @@ def lines() -> list[str]:
     return sorted(start for start in starts if len(start) >= 6)
 
 
+def constants(source: str) -> list[object]:
+    """Return the literals of a module."""
+    return [n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant)]
+
+
 @pytest.mark.parametrize("start", lines())
 def test_a_line_is_written_in_the_schema_alone(start: str) -> None:
     beginning = re.compile(rf'"{re.escape(start)}')
     places = [path for path, source in guest_sources().items() if beginning.search(source)]
     for path, source in host_texts().items():
-        if start in source:
-            literals = (n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant))
-            places += [path for each in literals if str(text_of(each)).startswith(start)]
+        literals = constants(source) if start in source else []
+        places += [path for each in literals if str(text_of(each)).startswith(start)]
     assert places == []

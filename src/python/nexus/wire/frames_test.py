@@ -7,6 +7,7 @@ a decoder gives a value or raises `RemoteProtocolError`, and what it gives encod
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,8 @@ def test_every_truncation_is_refused(case: Case) -> None:
 @each_case
 def test_trailing_bytes(case: Case) -> None:
     frame = frame_of(case) + b"\0"
-    if case.ignores_trailing:
+    with nullcontext() if case.ignores_trailing else pytest.raises(RemoteProtocolError):
         assert case.decode(frame) == case.value
-        return
-    with pytest.raises(RemoteProtocolError):
-        case.decode(frame)
 
 
 @each_case

@@ -147,10 +147,9 @@ def test_every_method_has_a_row_here_and_its_number() -> None:
 def test_the_answer_to_another_method_is_none(
     row: tuple[str, str, Any, bytes, bytes, Any],
 ) -> None:
-    for other in ROWS:
-        if other[:2] != row[:2]:
-            with pytest.raises(RemoteProtocolError):
-                read_results(BY_NAME[row[0], row[1]], other[4])
+    for other in [other for other in ROWS if other[:2] != row[:2]]:
+        with pytest.raises(RemoteProtocolError):
+            read_results(BY_NAME[row[0], row[1]], other[4])
     with pytest.raises(RemoteProtocolError):
         read_results(BY_NAME[row[0], row[1]], row[4][:-1])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,8 +44,5 @@ def test_a_stream_that_cannot_be_is_not_encoded(stream: int) -> None:
 def test_arbitrary_bytes_raise_nothing_else(tail: bytes) -> None:
     for kind in range(16, 24):
         frame = bytes([kind]) + tail
-        try:
-            decoded = mux.decode_frame(frame)
-        except RemoteProtocolError:
-            continue
-        assert decoded.encode() == frame
+        with suppress(RemoteProtocolError):
+            assert mux.decode_frame(frame).encode() == frame

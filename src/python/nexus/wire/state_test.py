@@ -90,9 +90,7 @@ def test_a_list_that_goes_on_behind_a_key() -> None:
     assert decode_request(frame) == request
     # Without what it begins behind it is the frame that it always was.
     whole = len(Request(Op.LIST, "/state/", limit=3).encode())
-    for length in range(len(frame)):
-        if length == whole:
-            continue
+    for length in (*range(whole), *range(whole + 1, len(frame))):
         with pytest.raises(RequestError) as caught:
             decode_request(frame[:length])
         assert caught.value.status is Status.MALFORMED

@@ -264,8 +264,8 @@ REFUSED: list[tuple[str, bytes, str]] = [
 @pytest.mark.parametrize("on_stream", [False, True], ids=["bare", "stream"])
 @pytest.mark.parametrize(("frame", "reason"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
 def test_what_an_enrolled_peer_is_refused(frame: bytes, reason: str, on_stream: bool) -> None:
-    if reason == "oversized":
-        frame = frame[:2] + (257).to_bytes(2, "little") + frame[4:] + b"x"
+    too_long = frame[:2] + (257).to_bytes(2, "little") + frame[4:] + b"x"
+    frame = too_long if reason == "oversized" else frame
 
     async def scenario(victim: Victim) -> None:
         attacker = await victim.enrol()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -79,18 +80,18 @@ def test_what_is_no_key_is_refused_without_repeating_it(tmp_path: Path, content:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("length", "is_read"), [(511, True), (512, True), (513, False)])
+@pytest.mark.parametrize(
+    ("length", "end"),
+    [(511, nullcontext()), (512, nullcontext()), (513, pytest.raises(KeyFileError))],
+)
 def test_a_file_that_is_exactly_as_long_as_may_be(
-    tmp_path: Path, length: int, is_read: bool
+    tmp_path: Path, length: int, end: AbstractContextManager[object]
 ) -> None:
     path = tmp_path / "k"
     path.write_text(GOOD.ljust(length - 1, "#") + "\n")
     path.chmod(0o600)
-    if is_read:
+    with end:
         assert read_key(path).device_id == "host-1"
-    else:
-        with pytest.raises(KeyFileError):
-            read_key(path)
 
 
 @pytest.mark.parametrize("device_id", ["", "x" * 65, 'a"b', "a\\b", "a b", "é", "\udcfc"])

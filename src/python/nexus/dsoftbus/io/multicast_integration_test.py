@@ -45,12 +45,17 @@ asyncio.run(main())
 NO_NAMESPACE = 77
 
 
-def test_nodes_find_each_other_by_the_group_alone() -> None:
+def run_in_namespace() -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     child = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=30
     )
     if child.returncode == NO_NAMESPACE:
         pytest.skip("this system gives no network namespace")
+    return child
+
+
+def test_nodes_find_each_other_by_the_group_alone() -> None:
+    child = run_in_namespace()
     assert child.returncode == 0, child.stderr
     assert child.stdout == "resolved True\n"

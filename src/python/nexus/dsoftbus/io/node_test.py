@@ -164,25 +164,18 @@ def _raise(call: Call) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("handler", "error"),
-    [(lambda call: None, FailedError), (_raise, FailedError), (None, FailedError)],
-    ids=["no reply", "raises", "absent"],
+    "failing", [{2: lambda call: None}, {2: _raise}, {}], ids=["no reply", "raises", "absent"]
 )
-def test_a_failing_handler_costs_its_caller_one_answer(
-    handler: Handler | None, error: type[Exception]
-) -> None:
+def test_a_failing_handler_costs_its_caller_one_answer(failing: dict[int, Handler]) -> None:
     async def scenario(nodes: TwoNodes) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         peer = await nodes.a.connect("node-b")
-        with pytest.raises(error):
+        with pytest.raises(FailedError):
             await peer.call(2, b"BN\1\1")
         assert await peer.resolve("x")
 
-    handlers = dict(HANDLERS)
-    del handlers[2]
-    if handler is not None:
-        handlers[2] = handler
-    run(scenario, handlers=handlers)
+    others = {number: handler for number, handler in HANDLERS.items() if number != 2}
+    run(scenario, handlers=others | failing)
 
 
 def test_over_the_rate_is_refused() -> None:

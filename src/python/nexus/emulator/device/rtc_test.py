@@ -55,9 +55,8 @@ def test_the_clock_shows_the_epoch_and_virtual_time() -> None:
 
 def test_an_alarm_wakes_a_sleeping_hart_to_the_tick() -> None:
     machine = boot(ALARM, epoch_s=EPOCH_S)
-    while (event := machine.next_event_ns()) is not None:
-        if machine.run(max(event, machine.now_ns + 10)) is Stop.FINISHED:
-            break
+    while machine.exit_code is None and (event := machine.next_event_ns()) is not None:
+        machine.run(max(event, machine.now_ns + 10))
     armed, fired, source, after_ns = (machine.register(number) for number in (19, 20, 21, 22))
     assert (armed, fired, source) == (1, 0, 11)
     assert 5_000_000 <= after_ns < 5_000_200

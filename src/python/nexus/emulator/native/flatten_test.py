@@ -51,8 +51,8 @@ def test_an_address_on_aarch64_is_a_page_and_an_offset() -> None:
     assert _pages(place, page) + (offset >> 10 & 0xFFF) == flat.symbols["after"]
 
 
-def test_a_load_on_aarch64_counts_in_units_of_its_size() -> None:
-    flat = flatten(compile_object(_TEXT, AARCH64))
+def _loads(flat: Flat) -> dict[int, int]:
+    """Where each load of `constant` reads from, by its size in bytes."""
     found = {}
     pages: dict[int, int] = {}
     for place, word in _words(flat, "constant"):
@@ -61,6 +61,12 @@ def test_a_load_on_aarch64_counts_in_units_of_its_size() -> None:
         for size, opcode in ((8, 0b1111100101), (1, 0b0011100101)):
             if word >> 22 == opcode:
                 found[size] = pages[word >> 5 & 31] + (word >> 10 & 0xFFF) * size
+    return found
+
+
+def test_a_load_on_aarch64_counts_in_units_of_its_size() -> None:
+    flat = flatten(compile_object(_TEXT, AARCH64))
+    found = _loads(flat)
     assert flat.code[found[8] : found[8] + 8] == (81985529216486895).to_bytes(8, "little")
     assert flat.code[found[1]] == 7
 

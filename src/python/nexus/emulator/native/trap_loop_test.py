@@ -1,7 +1,9 @@
 """The compiled engines notice traps that lead nowhere at the same instruction as the reference."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 import pytest
 
@@ -17,24 +19,25 @@ ALONE = {guest.name: guest.text for guest in STUCK} | FREE
 TOGETHER = STUCK_TOGETHER | FREE_TOGETHER
 
 
+def native(kernel: bytes) -> MachineOptions:
+    return MachineOptions(
+        kernel=kernel, ram_bytes=1 << 20, engine="native", native_blob=native_blob()
+    )
+
+
+OPTIONS: Final[dict[str, Callable[[bytes], MachineOptions]]] = {
+    "native": native,
+    "translated": lambda kernel: translated(kernel, 1 << 20),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "harts"), [*((name, 1) for name in ALONE), *((name, 2) for name in TOGETHER)]
 )
-@pytest.mark.parametrize("engine", ["native", "translated"])
+@pytest.mark.parametrize("engine", OPTIONS)
 def test_every_engine_stops_at_the_same_trap(name: str, harts: int, engine: str) -> None:
     source = (ALONE | TOGETHER)[name]
-    kernel = program(source)
-    if engine == "translated":
-        options = replace(translated(kernel, 1 << 20), stops_when_stuck=True, harts=harts)
-    else:
-        options = MachineOptions(
-            kernel=kernel,
-            ram_bytes=1 << 20,
-            engine=engine,
-            native_blob=native_blob(),
-            stops_when_stuck=True,
-            harts=harts,
-        )
+    options = replace(OPTIONS[engine](program(source)), stops_when_stuck=True, harts=harts)
     reference, other = boot(source, stops_when_stuck=True, harts=harts), Machine(options)
     chance = random.Random(name)
     instant = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 import pytest
@@ -103,51 +104,63 @@ def is_finite(*values: int) -> bool:
     return all(it & 0x7FF << 52 != 0x7FF << 52 for it in values)
 
 
-@given(DOUBLES, DOUBLES, DOUBLES, MODES)
-def test_a_fused_sum_is_rounded_once(a: int, b: int, c: int, mode: Rounding) -> None:
-    truth = Fraction(0)
-    if is_finite(a, b, c):
-        truth = exact(DOUBLE, a) * exact(DOUBLE, b) + exact(DOUBLE, c)
+FINITE = DOUBLES.filter(is_finite)
+NOT_FINITE = st.integers(0, (1 << 64) - 1).map(lambda bits: bits | DOUBLE.infinity) | (
+    st.sampled_from([DOUBLE.infinity, DOUBLE.sign | DOUBLE.infinity])
+)
+NONZERO = FINITE.filter(lambda bits: bits & ~DOUBLE.sign != 0)
+
+
+def check_unless_zero(truth: Fraction, result: tuple[int, int], mode: Rounding) -> None:
+    """Check all but a zero, whose sign has rules of its own."""
     if truth:
-        check(DOUBLE, truth, arithmetic.fused(DOUBLE, a, b, c, mode), mode)
+        check(DOUBLE, truth, result, mode)
 
 
-@given(DOUBLES, DOUBLES, MODES)
-def test_sums_products_and_quotients_are_rounded_once(a: int, b: int, mode: Rounding) -> None:
-    if not is_finite(a, b):
-        return
+@given(FINITE, FINITE, FINITE, MODES)
+def test_a_fused_sum_is_rounded_once(a: int, b: int, c: int, mode: Rounding) -> None:
+    truth = exact(DOUBLE, a) * exact(DOUBLE, b) + exact(DOUBLE, c)
+    check_unless_zero(truth, arithmetic.fused(DOUBLE, a, b, c, mode), mode)
+
+
+@given(FINITE, FINITE, MODES)
+def test_sums_are_rounded_once(a: int, b: int, mode: Rounding) -> None:
     one, other = exact(DOUBLE, a), exact(DOUBLE, b)
-    if one + other:
-        check(DOUBLE, one + other, arithmetic.add(DOUBLE, a, b, mode), mode)
-    if one - other:
-        check(DOUBLE, one - other, arithmetic.subtract(DOUBLE, a, b, mode), mode)
-    if one and other:
-        check(DOUBLE, one * other, arithmetic.multiply(DOUBLE, a, b, mode), mode)
-        check(DOUBLE, one / other, arithmetic.divide(DOUBLE, a, b, mode), mode)
+    check_unless_zero(one + other, arithmetic.add(DOUBLE, a, b, mode), mode)
+    check_unless_zero(one - other, arithmetic.subtract(DOUBLE, a, b, mode), mode)
 
 
-@given(DOUBLES, MODES)
+@given(NONZERO, NONZERO, MODES)
+def test_products_and_quotients_are_rounded_once(a: int, b: int, mode: Rounding) -> None:
+    one, other = exact(DOUBLE, a), exact(DOUBLE, b)
+    check(DOUBLE, one * other, arithmetic.multiply(DOUBLE, a, b, mode), mode)
+    check(DOUBLE, one / other, arithmetic.divide(DOUBLE, a, b, mode), mode)
+
+
+def is_rounded_root(
+    truth: Fraction, below: Fraction, found: Fraction, above: Fraction, mode: Rounding
+) -> bool:
+    """Whether `found`, of three neighbours, is the right root of a number."""
+    if mode in (Rounding.DOWN, Rounding.TOWARDS_ZERO):
+        return found * found <= truth < above * above
+    if mode is Rounding.UP:
+        return below * below < truth <= found * found
+    return ((below + found) / 2) ** 2 < truth < ((found + above) / 2) ** 2
+
+
+@given(NONZERO, MODES)
 def test_roots_are_rounded_once(a: int, mode: Rounding) -> None:
     a &= ~DOUBLE.sign
-    if not is_finite(a) or not a:
-        return
     bits, flags = arithmetic.root(DOUBLE, a, mode)
     below, above = neighbours(DOUBLE, bits)
     truth, found = exact(DOUBLE, a), exact(DOUBLE, bits)
     assert bool(flags & INEXACT) == (found * found != truth)
-    if mode in (Rounding.DOWN, Rounding.TOWARDS_ZERO):
-        assert found * found <= truth < above * above
-    elif mode is Rounding.UP:
-        assert below * below < truth <= found * found
-    else:
-        assert ((below + found) / 2) ** 2 < truth < ((found + above) / 2) ** 2
+    assert is_rounded_root(truth, below, found, above, mode)
 
 
-@given(DOUBLES, MODES)
+@given(NONZERO, MODES)
 def test_a_shorter_format_is_rounded_to_once(a: int, mode: Rounding) -> None:
-    if is_finite(a) and exact(DOUBLE, a):
-        result = arithmetic.convert(DOUBLE, SINGLE, a, mode)
-        check(SINGLE, exact(DOUBLE, a), result, mode)
+    check(SINGLE, exact(DOUBLE, a), arithmetic.convert(DOUBLE, SINGLE, a, mode), mode)
 
 
 @given(DOUBLES, DOUBLES)
@@ -156,8 +169,7 @@ def test_the_hosts_unit_agrees_in_its_only_mode(a: int, b: int) -> None:
     assert arithmetic.add(DOUBLE, a, b, mode)[0] == bits_of(one + other)
     assert arithmetic.subtract(DOUBLE, a, b, mode)[0] == bits_of(one - other)
     assert arithmetic.multiply(DOUBLE, a, b, mode)[0] == bits_of(one * other)
-    if other:
-        assert arithmetic.divide(DOUBLE, a, b, mode)[0] == bits_of(one / other)
+    assert other == 0 or arithmetic.divide(DOUBLE, a, b, mode)[0] == bits_of(one / other)
     flags = INVALID if math.isnan(one) or math.isnan(other) else 0
     assert arithmetic.less(DOUBLE, a, b) == (one < other, flags)
     assert arithmetic.less_or_equal(DOUBLE, a, b) == (one <= other, flags)
@@ -166,31 +178,32 @@ def test_the_hosts_unit_agrees_in_its_only_mode(a: int, b: int) -> None:
     assert raised in (0, flags)  # A quiet NaN is equal to nothing and raises no flag.
 
 
-@given(DOUBLES, MODES)
+INTEGER_OF: Mapping[Rounding, Callable[[Fraction], int]] = {
+    Rounding.NEAREST_EVEN: round,
+    Rounding.DOWN: math.floor,
+    Rounding.UP: math.ceil,
+    Rounding.TOWARDS_ZERO: math.trunc,
+    Rounding.NEAREST_AWAY: lambda truth: (
+        math.floor(abs(truth) + Fraction(1, 2)) * (-1 if truth < 0 else 1)
+    ),
+}
+LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
+
+
+@given(FINITE, MODES)
 def test_integers_are_rounded_as_asked(a: int, mode: Rounding) -> None:
-    lowest, highest = -(1 << 63), (1 << 63) - 1
-    found, flags = arithmetic.to_integer(DOUBLE, a, lowest, highest, mode)
-    if not is_finite(a):
-        is_low = a == DOUBLE.sign | DOUBLE.infinity
-        assert (found, flags) == (lowest if is_low else highest, INVALID)
-        return
     truth = exact(DOUBLE, a)
-    if flags & INVALID:
-        assert abs(truth) > highest
-        return
-    assert bool(flags & INEXACT) == (truth != found)
-    assert abs(found - truth) < 1
-    match mode:
-        case Rounding.NEAREST_EVEN:
-            assert found == round(truth)
-        case Rounding.DOWN:
-            assert found == math.floor(truth)
-        case Rounding.UP:
-            assert found == math.ceil(truth)
-        case Rounding.TOWARDS_ZERO:
-            assert found == math.trunc(truth)
-        case Rounding.NEAREST_AWAY:
-            assert found == math.floor(abs(truth) + Fraction(1, 2)) * (-1 if truth < 0 else 1)
+    rounded = INTEGER_OF[mode](truth)
+    fits = LOWEST <= rounded <= HIGHEST
+    found, flags = arithmetic.to_integer(DOUBLE, a, LOWEST, HIGHEST, mode)
+    assert found == min(max(rounded, LOWEST), HIGHEST)
+    assert flags == (INEXACT if truth != rounded else 0) if fits else flags == INVALID
+
+
+@given(NOT_FINITE, MODES)
+def test_what_is_not_finite_is_the_integer_at_its_end(a: int, mode: Rounding) -> None:
+    end = LOWEST if a == DOUBLE.sign | DOUBLE.infinity else HIGHEST
+    assert arithmetic.to_integer(DOUBLE, a, LOWEST, HIGHEST, mode) == (end, INVALID)
 
 
 INF, NAN, SNAN, ONE = 0x7FF << 52, 0x7FF8 << 48, (0x7FF << 52) + 1, 0x3FF << 52

@@ -5,6 +5,7 @@ The guest's `edge_test.zig` and `window_test.zig` ask the same of its engine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -41,6 +42,15 @@ def fill_to(store: Store, room: int) -> int:
     return txn
 
 
+def takes(store: Store, key: str, value: bytes) -> bool:
+    """Put a value; return whether there was room for it."""
+    try:
+        store.put(key, value)
+    except StateError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("active", [0, 1])
 @pytest.mark.parametrize("room", [0, 1, SIZE - 1, SIZE, SIZE + 1])
 def test_a_journal_that_ends_exactly_at_its_regions_end_writes_nothing_beyond_it(
@@ -59,11 +69,7 @@ def test_a_journal_that_ends_exactly_at_its_regions_end_writes_nothing_beyond_it
     device.content[place] = b"\xa5" * other.bytes
     fill_to(store, room)
     store._writer.write_out()
-    try:
-        store.put("x", b"0123456789")
-        is_taken = True
-    except StateError:
-        is_taken = False
+    is_taken = takes(store, "x", b"0123456789")
     assert is_taken is (room >= SIZE)
     store._writer.write_out()
     assert device.content[place] == b"\xa5" * other.bytes
@@ -103,15 +109,16 @@ WINDOW = window_sectors()
 
 
 @pytest.mark.parametrize("size", [1, 512 - OVERHEAD_BYTES - 8, 600])
-@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize(
+    "prepare", [lambda store: None, lambda store: store.compact()], ids=["as it is", "compacted"]
+)
 def test_what_a_cut_left_behind_the_end_is_cleared_by_the_first_change(
-    size: int, compacted: bool
+    size: int, prepare: Callable[[Store], object]
 ) -> None:
     clean = MemoryDevice(bytes((2 * WINDOW + 20) * SECTOR_BYTES))
     store = Store(clean)
     store.put("/state/a", bytes(size))
-    if compacted:
-        store.compact()
+    prepare(store)
     store.sync()
     start = store._writer.region.start * SECTOR_BYTES
     end, limit = store._writer.end, (store._writer.end // SECTOR_BYTES + WINDOW) * SECTOR_BYTES

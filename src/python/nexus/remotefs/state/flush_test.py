@@ -63,6 +63,14 @@ def run(store: DirectStore, step: str) -> None:
             store.commit(txn)
 
 
+def play(store: DirectStore, device: NotingDevice, step: str) -> DirectStore:
+    """Do a step of a line; return the store that the next one is done to."""
+    if step == "open":
+        return DirectStore(device)
+    run(store, step)
+    return store
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_what_reaches_the_disk_and_where_a_flush_stands(line: str) -> None:
     steps, _, events = line.partition(" | ")
@@ -71,9 +79,6 @@ def test_what_reaches_the_disk_and_where_a_flush_stands(line: str) -> None:
     assert device.taken() == "-"
     found = []
     for step in steps.split("; "):
-        if step == "open":
-            store = DirectStore(device)
-        else:
-            run(store, step)
+        store = play(store, device, step)
         found.append(device.taken())
     assert "; ".join(found) == events

@@ -9,6 +9,7 @@ and is written together: 120 to 300 operations on a disk of 72 sectors; half a m
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 
 import pytest
 
@@ -150,18 +151,19 @@ def test_records_of_another_life_never_continue_the_journal() -> None:
 
 def test_a_cut_in_the_recovery_from_a_cut(capsys: pytest.CaptureFixture[str]) -> None:
     work = run(bytes(SECTORS * SECTOR_BYTES), 4, 60, 9)
-    survivors, outer = Survivors(), 0
-    for count in write_points(work.device):
-        for image in images_after(work.device, count):
-            outer += 1
-            if outer % CUT_AGAIN_EVERY:
-                continue
-            left = Store(MemoryDevice(image)).snapshot()
-            second = run(image, count, 4, 2)
-            assert second.states[0] == left
-            for again in write_points(second.device):
-                for inner in images_after(second.device, again):
-                    survivors.judge(inner, second.acceptable(again))
+    survivors = Survivors()
+    cuts = (
+        (count, image)
+        for count in write_points(work.device)
+        for image in images_after(work.device, count)
+    )
+    for count, image in islice(cuts, CUT_AGAIN_EVERY - 1, None, CUT_AGAIN_EVERY):
+        left = Store(MemoryDevice(image)).snapshot()
+        second = run(image, count, 4, 2)
+        assert second.states[0] == left
+        for again in write_points(second.device):
+            for inner in images_after(second.device, again):
+                survivors.judge(inner, second.acceptable(again))
     with capsys.disabled():
         print(f"\npower cuts in recoveries: {survivors.cuts}")
     assert survivors.cuts > 1000

@@ -6,6 +6,7 @@ and a disk fails at every one of its operations.  Values reach from one byte to 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import pytest
@@ -106,6 +107,12 @@ def changes_of(seed: int, count: int, longest: int) -> list[Change]:
     return changes
 
 
+def changed(state: dict[str, bytes], change: Change) -> dict[str, bytes]:
+    """Return what a state is after a change."""
+    others = {key: value for key, value in state.items() if key != change.key}
+    return others if change.value is None else others | {change.key: change.value}
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_cut_after_every_sector_write_keeps_what_was_answered(
     seed: int, capsys: pytest.CaptureFixture[str]
@@ -114,11 +121,10 @@ def test_a_cut_after_every_sector_write_keeps_what_was_answered(
     store = Store(work.device)
     caller = Caller(RemoteState(store))
     for change in changes_of(seed, 120, 1500):
-        state = dict(work.states[-1])
-        is_there = state.pop(change.key, None) is not None
-        if change.value is not None:
-            state[change.key] = change.value
-        wanted = Status.OK if change.value is not None or is_there else Status.NOT_FOUND
+        before = work.states[-1]
+        state = changed(before, change)
+        is_known = change.value is not None or change.key in before
+        wanted = Status.OK if is_known else Status.NOT_FOUND
         said: list[Status] = []
 
         def ask(change: Change = change, said: list[Status] = said) -> None:
@@ -195,13 +201,13 @@ class BreakingDevice(MemoryDevice):
 def test_a_disk_that_fails_anywhere_is_never_answered_ok(is_lasting: bool) -> None:
     """Refused is not seen; answered ok is on the disk, whatever failed before or after."""
     changes = changes_of(3, 40, 1500)
-    number = 0
-    while True:
+
+    def has_failed(number: int) -> bool:
         device = BreakingDevice(bytes(SECTORS * SECTOR_BYTES), number, is_lasting=is_lasting)
-        if not survive(device, changes):
-            break
-        number += 1
-    assert number > 100, "the disk failed at few places"
+        return survive(device, changes)
+
+    places = len(list(itertools.takewhile(has_failed, itertools.count())))
+    assert places > 100, "the disk failed at few places"
 
 
 def survive(device: BreakingDevice, changes: list[Change]) -> bool:
@@ -245,12 +251,8 @@ def test_a_cut_leaves_a_change_and_what_is_remembered_of_it_both_or_neither() ->
         op = Op.DELETE if change.value is None else Op.PUT
         frame = Request(op, change.key, change.value or b"").encode()
         remote.handle("node-a", frame, EPOCH | number)
-        state = dict(states[-1])
-        state.pop(change.key, None)
-        if change.value is not None:
-            state[change.key] = change.value
         frames.append(frame)
-        states.append(state)
+        states.append(changed(states[-1], change))
         answered.append(len(device.events))
     for count in range(len(device.events) + 1):
         least = sum(events <= count for events in answered) - 1

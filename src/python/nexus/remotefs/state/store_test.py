@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import chain
 
 import pytest
 
@@ -126,14 +127,14 @@ def test_compaction_alternates_and_keeps_everything() -> None:
     device = disk(80)
     store = Store(device)
     wanted = {}
-    for number in range(400):
-        key, value = f"/state/{number % 7}", bytes([number % 256]) * (number % 90)
-        store.put(key, value)
-        wanted[key] = value
-        if number % 20 == 19:
-            store.sync()
+    for turn in range(0, 400, 20):
+        for number in range(turn, turn + 20):
+            key, value = f"/state/{number % 7}", bytes([number % 256]) * (number % 90)
+            store.put(key, value)
+            wanted[key] = value
+            assert store.journal_bytes <= 39 * 512
+        store.sync()
         assert store.journal_bytes <= 39 * 512
-    store.sync()
     assert store.generation > 2
     again = Store(device)
     assert again.snapshot() == wanted
@@ -244,22 +245,25 @@ def test_a_disk_that_fails_while_it_compacts(broken: str) -> None:
     assert Store(device).snapshot() == {A: b"1"}
 
 
+def put_numbers(store: Store, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        store.put(f"/state/{number}", bytes([number]) * number)
+        store.sync()
+
+
 @pytest.mark.parametrize("compacted", [False, True])
 def test_every_flipped_bit_of_synced_data_is_noticed(compacted: bool) -> None:
     device = disk(24)
     store = Store(device)
-    for number in range(6):
-        store.put(f"/state/{number}", bytes([number]) * number)
-        store.sync()
-        if compacted and number == 3:
-            assert store.compact()
+    put_numbers(store, range(4))
+    assert not compacted or store.compact()
+    put_numbers(store, range(4, 6))
     image, wanted = bytes(device.content), store.snapshot()
     start = 1 + 11 if compacted else 0
     # But for the last mark: behind it nothing proves anything, and nothing is lost with it.
-    spans = [range(start * 512 * 8, (start * 512 + store.journal_bytes - 15) * 8)]
-    if compacted:
-        spans.append(range(20 * 8))
-    for bit in (bit for span in spans for bit in span):
+    journal = range(start * 512 * 8, (start * 512 + store.journal_bytes - 15) * 8)
+    superblock = range(20 * 8 if compacted else 0)
+    for bit in chain(journal, superblock):
         bad = bytearray(image)
         bad[bit // 8] ^= 1 << bit % 8
         look_at_damage(bytes(bad), wanted, is_superblock=compacted and bit < 160)

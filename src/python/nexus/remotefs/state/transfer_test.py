@@ -111,12 +111,10 @@ def test_every_truncation_changes_nothing() -> None:
             said, reset = node.exchange(*pieces)
             assert reset is ResetReason.NONSENSE
             assert node.store.get(KEY) is None
-            if length < head:
-                assert said == b""
-                assert (node.endings, node.others) == ([], [(Outcome.MALFORMED, SERVICE, None)])
-            else:
-                assert said == GO_AHEAD
-                assert (node.endings, node.others) == (["reject status"], [])
+            is_begun = length >= head
+            assert said == (GO_AHEAD if is_begun else b"")
+            assert node.endings == (["reject status"] if is_begun else [])
+            assert node.others == ([] if is_begun else [(Outcome.MALFORMED, SERVICE, None)])
             # Its number stays free.
             assert node.exchange(sent)[0] == GO_AHEAD + done(Op.PUT, Status.OK, 200)
 

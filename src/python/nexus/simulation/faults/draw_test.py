@@ -39,6 +39,10 @@ def drawn(seed: int, *rules: Rule) -> tuple[Fault, ...]:
     return draw(rules, MACHINES, KeyedRandom(seed))
 
 
+def is_at_most_a_quarter(ratio: Ratio) -> bool:
+    return 0 < ratio.numerator * 4 <= ratio.denominator
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn_within_its_bounds(kind: str) -> None:
     row = KINDS[kind]
@@ -51,12 +55,9 @@ def test_every_kind_is_drawn_within_its_bounds(kind: str) -> None:
             assert fault.start_ns % 1000 == fault.end_ns % 1000 == 0
             assert row.amount_low <= fault.amount <= row.amount_high
             assert (fault.end_ns == fault.start_ns) is (row.shape is Shape.INSTANT)
-            if row.shape is Shape.RATIO:
-                assert 0 < fault.ratio.numerator * 4 <= fault.ratio.denominator
-            if row.place is not Place.GROUP:
-                assert fault.place in rule(kind).places
-            else:
-                assert 0 < len(fault.place.split("+")) < len(MACHINES)
+            assert row.shape is not Shape.RATIO or is_at_most_a_quarter(fault.ratio)
+            is_group = 0 < len(fault.place.split("+")) < len(MACHINES)
+            assert is_group if row.place is Place.GROUP else fault.place in rule(kind).places
 
 
 def test_a_seed_is_a_swarm_and_seeds_differ() -> None:

@@ -54,16 +54,19 @@ def test_from_a_python_node(image: bytes, tmp_path: Path) -> None:
         assert read_tables(root, served.config, READER.resolve(), wheel()) == WANTED
 
 
-def test_from_a_guest(image: bytes, tmp_path: Path) -> None:
+@pytest.fixture
+def qemu() -> tuple[str, str]:
+    """QEMU's path and version."""
     try:
-        qemu, version = find()
+        return find()
     except EngineUnavailableError as exc:
         pytest.skip(str(exc))
-    (tmp_path / "packages.img").write_bytes(image)
-    program = guest_tables_support.__name__
-    arguments = [str(IMAGE.resolve()), str(tmp_path), qemu, version]
+
+
+def run_in_namespace(*words: str) -> subprocess.CompletedProcess[str]:
+    """Let a program of this folder talk with the guest, where no other network is."""
     child = subprocess.run(
-        [sys.executable, "-m", program, *arguments, str(READER.resolve()), str(wheel())],
+        [sys.executable, "-m", guest_tables_support.__name__, *words],
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
         capture_output=True,
         text=True,
@@ -71,6 +74,14 @@ def test_from_a_guest(image: bytes, tmp_path: Path) -> None:
     )
     if child.returncode == NO_NAMESPACE:
         pytest.skip("this system gives no network namespace")
+    return child
+
+
+def test_from_a_guest(image: bytes, tmp_path: Path, qemu: tuple[str, str]) -> None:
+    (tmp_path / "packages.img").write_bytes(image)
+    child = run_in_namespace(
+        str(IMAGE.resolve()), str(tmp_path), *qemu, str(READER.resolve()), str(wheel())
+    )
     assert child.returncode == 0, child.stderr
     assert json.loads(child.stdout) == WANTED
     assert "packagefsd: v2 mounted (pkgimg)" in (tmp_path / "uart.log").read_text()

@@ -28,6 +28,18 @@ ORDERS = [
 ROUNDS = 40
 
 
+def modelled(order: Sequence[str]) -> bytes:
+    """Return the value at the end, by one dictionary and one step after the other."""
+    value, seen = b"0", dict[str, bytes]()
+    for step in order:
+        who, _, what = step.partition(" ")
+        if what == "reads":
+            seen[who] = value
+        else:
+            value = seen[who] + who.encode()
+    return value
+
+
 @pytest.mark.parametrize("order", ORDERS, ids=", ".join)
 def test_a_read_modify_race_has_the_result_of_its_order(order: Sequence[str]) -> None:
     """Both add their letter to what they read."""
@@ -47,14 +59,7 @@ def test_a_read_modify_race_has_the_result_of_its_order(order: Sequence[str]) ->
             assert values == {world.store.get(KEY)}
             return values.pop()
 
-    # The model: one dictionary, one step after the other.
-    value, seen = b"0", {}
-    for step in order:
-        who, _, what = step.partition(" ")
-        if what == "reads":
-            seen[who] = value
-        else:
-            value = seen[who] + who.encode()
+    value = modelled(order)
     assert asyncio.run(run()) == value
     is_apart = order[1] in ("a writes", "c writes")
     assert len(value) == (3 if is_apart else 2), "where they overlap, one change is lost"
