@@ -53,7 +53,7 @@ MESSAGE_CHARACTERS_SHOWN = 160
 # Reasons that this machine can disprove: the pattern of one, and what must be true of its word.
 DISPROVABLE: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
     (
-        re.compile(r"([\w.+-]+) is not (?:installed )?on this (?:host|machine)"),
+        re.compile(r"([\w.+-]+) is not (?:installed )?on (?:this (?:host|machine)|PATH)"),
         lambda program: shutil.which(program) is None,
     ),
     (re.compile(r"no ([\w.+-]+) on this host"), lambda program: shutil.which(program) is None),

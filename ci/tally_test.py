@@ -96,7 +96,12 @@ def test_skips_are_counted_by_their_reason(
 
 @pytest.mark.parametrize(
     "reason",
-    ["{} is not on this machine", "{} is not installed on this host", "no {} on this host"],
+    [
+        "{} is not on this machine",
+        "{} is not installed on this host",
+        "no {} on this host",
+        "engine 'x': {} is not on PATH; a package has it",
+    ],
 )
 def test_skip_for_the_lack_of_what_is_there_is_a_failure(
     reason: str,

@@ -13,7 +13,11 @@ from typing import Final
 import pytest
 
 from nexus.core.randomness import Ratio
-from nexus.emulator.native_interpreter_support import RUNS_HERE, native_interpreter
+from nexus.emulator.native_interpreter_support import (
+    FOR_PROCESSORS,
+    RUNS_HERE,
+    native_interpreter,
+)
 from nexus.netstack.library import Library
 from nexus.remotefs.package.client import PackageClient
 from nexus.remotefs.package.path import PackageError
@@ -85,7 +89,7 @@ def test_many_outstanding_reads_are_faster_than_one(node: VirtualNode) -> None:
 
 @pytest.mark.skipif(
     not RUNS_HERE,
-    reason="half a billion instructions: ten minutes on the reference engine",
+    reason=f"{FOR_PROCESSORS}; the reference takes ten minutes for this",
 )
 def test_a_mebibyte(node: VirtualNode) -> None:
     assert node.world is not None
