@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from nexus.harness import plan_fake
+from nexus.harness import plan_support
 from nexus.harness.judge import AFTERMATH_NS, SETTLE_NS, Verdict
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
-from nexus.harness.plan_fake import MS, Silent, say
+from nexus.harness.plan_support import MS, Silent, say
 from nexus.harness.runner import Record, Runner
 from nexus.simulation.machine_fake import FakeMachine, PowerOff, Reset, Say, Spin
 
@@ -23,19 +23,19 @@ END = Expectation("A", Phase.END, "SELFTEST: end")
 
 def _play(plan: Plan, machines: Mapping[str, FakeMachine]) -> Record:
     runner = Runner(plan, Silent(), lambda: None, lambda: 0.0)
-    return runner.run(plan_fake.engine(plan, machines))
+    return runner.run(plan_support.engine(plan, machines))
 
 
 def _verdict(*expectations: Expectation, script: Any, labels: str = "A", **given: Any) -> Verdict:
     """One scripted machine A; further machines do nothing."""
-    plan = plan_fake.plan(expectations, labels, **given)
+    plan = plan_support.plan(expectations, labels, **given)
     machines = {label: FakeMachine() for label in labels}
     machines["A"] = FakeMachine(script)
     return _play(plan, machines).verdict
 
 
 def test_two_nodes_pass() -> None:
-    record = _play(plan_fake.plan(), plan_fake.passing_machines())
+    record = _play(plan_support.plan(), plan_support.passing_machines())
     assert record.verdict.outcome is Outcome.PASSED
     assert record.verdict.message == "8 of 8 markers seen in 40.500 ms"
     phases = [(times.phase, times.end_ns is not None) for times in record.judge.phases]
@@ -97,7 +97,7 @@ def test_missing_when_all_said_that_they_are_at_the_end() -> None:
 
 def test_marker_right_after_the_end_still_counts() -> None:
     remote = Expectation("B", Phase.REMOTE, "served")
-    plan = plan_fake.plan([remote, END], "AB")
+    plan = plan_support.plan([remote, END], "AB")
     machines = {"A": FakeMachine(say(1, "SELFTEST: end")), "B": FakeMachine(say(2, "served"))}
     assert _play(plan, machines).verdict.outcome is Outcome.PASSED
 
@@ -112,7 +112,7 @@ def test_marker_right_after_the_end_still_counts() -> None:
     ],
 )
 def test_fault_ends_the_run_at_once_under_its_own_name(line: str, outcome: Outcome) -> None:
-    plan = plan_fake.plan([HELLO], "A", forbidden=("moon",))
+    plan = plan_support.plan([HELLO], "A", forbidden=("moon",))
     script = [(0, Spin()), *say(2, line), *say(9, "what came after")]
     record = _play(plan, {"A": FakeMachine(script)})
     assert record.verdict.outcome is outcome
@@ -149,7 +149,7 @@ def test_machine_that_switches_off_after_its_markers_passes() -> None:
 
 
 def test_machine_that_switches_off_before_its_markers_misses_them_at_once() -> None:
-    plan = plan_fake.plan([HELLO, Expectation("B", Phase.LAUNCH, "other")], "AB")
+    plan = plan_support.plan([HELLO, Expectation("B", Phase.LAUNCH, "other")], "AB")
     machines = {"A": FakeMachine([(MS, PowerOff(0))]), "B": FakeMachine([(0, Spin())])}
     record = _play(plan, machines)
     assert record.verdict.outcome is Outcome.MISSING_LAUNCH
@@ -173,7 +173,7 @@ def test_unordered_markers_come_when_they_like() -> None:
 
 def test_no_order_across_machines_or_phases() -> None:
     other = Expectation("B", Phase.LAUNCH, "hello b")
-    plan = plan_fake.plan([HELLO, other, END], "AB")
+    plan = plan_support.plan([HELLO, other, END], "AB")
     machines = {
         "A": FakeMachine(say(1, "SELFTEST: end", "hello")),
         "B": FakeMachine(say(9, "hello b")),
@@ -191,7 +191,7 @@ def test_marker_on_the_wrong_machine() -> None:
 
 def test_shared_marker_may_appear_elsewhere() -> None:
     shared = Expectation("B", Phase.LAUNCH, "hello", is_exclusive=False)
-    plan = plan_fake.plan([shared], "AB")
+    plan = plan_support.plan([shared], "AB")
     machines = {"A": FakeMachine(say(1, "hello")), "B": FakeMachine(say(2, "hello"))}
     assert _play(plan, machines).verdict.outcome is Outcome.PASSED
 
@@ -226,25 +226,25 @@ def test_instruction_budget() -> None:
 def test_until_stops_after_a_phase_and_ignores_what_follows() -> None:
     script = [*say(1, "hello"), *say(2, "SELFTEST: end")]
     record = _play(
-        plan_fake.plan([HELLO, END], "A", until=Phase.LAUNCH), {"A": FakeMachine(script)}
+        plan_support.plan([HELLO, END], "A", until=Phase.LAUNCH), {"A": FakeMachine(script)}
     )
     assert record.verdict.outcome is Outcome.PASSED
     assert record.judge.plan.due == (HELLO,)
 
 
 def test_watchdog_ends_the_run_with_its_own_outcome() -> None:
-    plan = plan_fake.plan([HELLO], "A")
+    plan = plan_support.plan([HELLO], "A")
     answers = iter([None, None, (Outcome.INTERRUPTED, "interrupted by SIGTERM")])
     runner = Runner(plan, Silent(), lambda: next(answers), lambda: 0.0)
-    record = runner.run(plan_fake.engine(plan, {"A": FakeMachine([(0, Spin())])}))
+    record = runner.run(plan_support.engine(plan, {"A": FakeMachine([(0, Spin())])}))
     assert record.verdict.outcome is Outcome.INTERRUPTED
     assert record.verdict.marker == "hello"
 
 
 def test_same_seed_gives_the_same_record() -> None:
     def run(seed: int) -> tuple[dict[str, bytes], bytes, str]:
-        plan = plan_fake.plan(seed=seed)
-        engine = plan_fake.engine(plan, plan_fake.passing_machines())
+        plan = plan_support.plan(seed=seed)
+        engine = plan_support.engine(plan, plan_support.passing_machines())
         record = Runner(plan, Silent(), lambda: None, lambda: 0.0).run(engine)
         logs = {label: bytes(data) for label, data in record.consoles.items()}
         return logs, record.capture.content(), engine.trace_digest()

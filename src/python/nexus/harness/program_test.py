@@ -13,13 +13,13 @@ import jsonschema
 import pytest
 
 from nexus.core.errors import NexusError
-from nexus.harness import arguments, plan_fake
+from nexus.harness import arguments, plan_support
 from nexus.harness.arguments import Options
 from nexus.harness.engine import Engine, EngineUnavailableError, HostFaultError
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan, PlanError
-from nexus.harness.plan_fake import MS, say
+from nexus.harness.plan_support import MS, say
 from nexus.harness.program import Program
 from nexus.harness.summary import json_schema
 from nexus.simulation.machine_fake import FakeMachine, Spin
@@ -42,18 +42,18 @@ Booter = Callable[[Plan, Options], Engine]
 
 
 def _passing(plan: Plan, options: Options) -> Engine:
-    return plan_fake.engine(plan, plan_fake.passing_machines())
+    return plan_support.engine(plan, plan_support.passing_machines())
 
 
 def _silent(plan: Plan, options: Options) -> Engine:
-    return plan_fake.engine(plan, {label: FakeMachine() for label in plan.labels})
+    return plan_support.engine(plan, {label: FakeMachine() for label in plan.labels})
 
 
 def _execute(
     out: Path, boot: Booter = _passing, *args: str, plan: Plan | None = None
 ) -> tuple[int, dict[str, Any]]:
     options = arguments.parse(["--world", "fake.toml", "--out", str(out), *args])
-    chosen = plan or plan_fake.plan(seed=options.seed or 1, until=options.until)
+    chosen = plan or plan_support.plan(seed=options.seed or 1, until=options.until)
     code = Program(options, lambda _: chosen, boot).run()
     return code, json.loads((out / "summary.json").read_text())
 
@@ -80,11 +80,11 @@ def test_passing_run_leaves_everything_behind(
 def test_failed_run_leaves_the_same_and_names_the_marker(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    machines = plan_fake.passing_machines()
+    machines = plan_support.passing_machines()
     machines["B"] = FakeMachine([*say(3, "init: ready"), (0, Spin())])
 
     def boot(plan: Plan, options: Options) -> Engine:
-        return plan_fake.engine(plan, machines)
+        return plan_support.engine(plan, machines)
 
     code, summary = _execute(tmp_path, boot)
     assert code == Outcome.MISSING_SESSION.exit_code == 41
@@ -250,7 +250,7 @@ def test_signal_leaves_artifacts(tmp_path: Path, number: signal.Signals) -> None
 
     def boot(plan: Plan, options: Options) -> Engine:
         machines = {"A": Alarming([*say(1, "init: ready"), (0, Spin())]), "B": FakeMachine()}
-        return plan_fake.engine(plan, machines)
+        return plan_support.engine(plan, machines)
 
     before = signal.getsignal(number)
     code, summary = _execute(tmp_path, boot)
@@ -274,14 +274,14 @@ def test_output_folder_that_cannot_be_written_is_one_line(
 ) -> None:
     (tmp_path / "file").write_text("")
     options = arguments.parse(["--world", "w.toml", "--out", str(tmp_path / "file" / "out")])
-    assert Program(options, lambda _: plan_fake.plan(), _passing).run() == 21
+    assert Program(options, lambda _: plan_support.plan(), _passing).run() == 21
     assert "host-fault: cannot write to" in capsys.readouterr().err
 
 
 def test_verbose_shows_every_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def boot(plan: Plan, options: Options) -> Engine:
-        return plan_fake.engine(plan, {"A": FakeMachine(say(1, "chatter", "hello"))})
+        return plan_support.engine(plan, {"A": FakeMachine(say(1, "chatter", "hello"))})
 
-    plan = plan_fake.plan([Expectation("A", Phase.LAUNCH, "hello")], "A")
+    plan = plan_support.plan([Expectation("A", Phase.LAUNCH, "hello")], "A")
     assert _execute(tmp_path, boot, "--verbose", plan=plan)[0] == 0
     assert "chatter" in capsys.readouterr().out

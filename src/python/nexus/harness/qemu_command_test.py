@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.harness import plan_fake, qemu_command
+from nexus.harness import plan_support, qemu_command
 from nexus.harness.engine import EngineUnavailableError
 from nexus.scene.guest import DrivePlan
 
@@ -41,7 +41,7 @@ def test_version_that_will_not_do(text: str, complaint: str) -> None:
 
 
 def _command(version: str, *drives: DrivePlan) -> str:
-    machine = replace(plan_fake.machine_plan("A", 10), drives=drives)
+    machine = replace(plan_support.machine_plan("A", 10), drives=drives)
     files = (Path("a.elf"), Path("a.node"))
     paths = {drive.slot: Path(f"a.{drive.slot}") for drive in drives}
     return " ".join(qemu_command.build("qemu", version, machine, *files, network=7, drives=paths))
@@ -79,7 +79,7 @@ def test_older_qemu_gets_the_configuration_in_its_flash() -> None:
 
 def test_processor_is_that_of_the_node() -> None:
     assert "-cpu rv64,h=false,zbc=false,f=false,d=false," in _command("8.0.1")
-    machine = plan_fake.machine_plan("A", 10)
+    machine = plan_support.machine_plan("A", 10)
     machine = replace(machine, boot=replace(machine.boot, cpu="rv64gc_zcb"))
     files = (Path("a.elf"), Path("a.node"))
     words = qemu_command.build("qemu", "8.0.1", machine, *files, network=7, drives={})

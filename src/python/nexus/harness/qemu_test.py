@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from nexus.core.randomness import Ratio
-from nexus.harness import plan_fake, qemu
+from nexus.harness import plan_support, qemu
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan, PlanError
-from nexus.harness.plan_fake import Silent
+from nexus.harness.plan_support import Silent
 from nexus.harness.runner import Record, Runner
 from nexus.harness.summary import digest
 from nexus.scene.guest import DrivePlan
@@ -113,7 +113,7 @@ def test_two_processes_talk_over_the_switch(bin_folder: Path) -> None:
         _expect("B", "heard ping"),
         _expect("A", "heard pong"),
     ]
-    plan = plan_fake.plan(expected).with_budgets_times(10)
+    plan = plan_support.plan(expected).with_budgets_times(10)
     record = _play(plan)
     assert record.verdict.outcome is Outcome.PASSED
     assert record.capture.frames == {"A": 1, "B": 1}
@@ -122,7 +122,7 @@ def test_two_processes_talk_over_the_switch(bin_folder: Path) -> None:
 
 def test_drives_are_files_of_the_run(bin_folder: Path) -> None:
     _install(bin_folder, "disks")
-    plan = plan_fake.plan([_expect("A", "[b'state', b'packages']")], "A").with_budgets_times(10)
+    plan = plan_support.plan([_expect("A", "[b'state', b'packages']")], "A").with_budgets_times(10)
     drives = (DrivePlan(2, b"state", False), DrivePlan(3, b"packages", True))
     machine = replace(plan.machines[0], drives=drives)
     assert _play(replace(plan, machines=(machine,))).verdict.outcome is Outcome.PASSED
@@ -134,7 +134,7 @@ def test_drives_are_files_of_the_run(bin_folder: Path) -> None:
 )
 def test_guest_that_switches_off(bin_folder: Path, part: str, outcome: Outcome) -> None:
     _install(bin_folder, part)
-    record = _play(plan_fake.plan([_expect("A", "never")], "A").with_budgets_times(10))
+    record = _play(plan_support.plan([_expect("A", "never")], "A").with_budgets_times(10))
     assert record.verdict.outcome is outcome
     assert bytes(record.consoles["A"]) == b"init: ready image of A\n"
 
@@ -146,7 +146,7 @@ def test_guest_that_switches_off(bin_folder: Path, part: str, outcome: Outcome) 
 def test_qemu_that_fails_is_a_host_fault(bin_folder: Path, part: str, text: str) -> None:
     _install(bin_folder, part)
     with pytest.raises(HostFaultError, match=text):
-        _play(plan_fake.plan([_expect("A", "never")], "A").with_budgets_times(10))
+        _play(plan_support.plan([_expect("A", "never")], "A").with_budgets_times(10))
 
 
 def test_process_that_will_not_stop_is_killed(
@@ -154,7 +154,7 @@ def test_process_that_will_not_stop_is_killed(
 ) -> None:
     monkeypatch.setattr(qemu, "_STOP_SECONDS", 0.05)
     _install(bin_folder, "stubborn")
-    plan = plan_fake.plan([_expect("A", "stubborn")], "A").with_budgets_times(10)
+    plan = plan_support.plan([_expect("A", "stubborn")], "A").with_budgets_times(10)
     engine = qemu.boot(plan)
     record = Runner(plan, Silent(), lambda: None, lambda: 0.0).run(engine)
     assert record.verdict.outcome is Outcome.PASSED
@@ -167,7 +167,7 @@ def test_process_that_will_not_stop_is_killed(
 
 def test_missing_qemu_is_said_in_one_line(bin_folder: Path) -> None:
     with pytest.raises(EngineUnavailableError) as caught:
-        qemu.boot(plan_fake.plan())
+        qemu.boot(plan_support.plan())
     assert "qemu-system-riscv64 is not on PATH" in str(caught.value)
     assert "qemu-system-misc" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -176,18 +176,18 @@ def test_missing_qemu_is_said_in_one_line(bin_folder: Path) -> None:
 def test_old_qemu_is_refused_before_anything_starts(bin_folder: Path) -> None:
     _install(bin_folder, "talk", version="6.2.0")
     with pytest.raises(EngineUnavailableError, match=r"6\.2\.0; it must be 7\.2"):
-        qemu.boot(plan_fake.plan())
+        qemu.boot(plan_support.plan())
 
 
 def test_qemu_that_does_not_start_is_unavailable(bin_folder: Path) -> None:
     (bin_folder / "qemu-system-riscv64").write_bytes(b"\x7fELF, but not really")
     (bin_folder / "qemu-system-riscv64").chmod(0o755)
     with pytest.raises(EngineUnavailableError, match="does not start"):
-        qemu.boot(plan_fake.plan())
+        qemu.boot(plan_support.plan())
 
 
 def test_network_faults_are_refused_rather_than_ignored(bin_folder: Path) -> None:
     _install(bin_folder, "talk")
-    plan = plan_fake.plan(link=LinkOptions(loss=Ratio(1, 2)))
+    plan = plan_support.plan(link=LinkOptions(loss=Ratio(1, 2)))
     with pytest.raises(PlanError, match="link: jitter, loss"):
         qemu.boot(plan)

@@ -8,12 +8,12 @@ import pytest
 
 from nexus.config.config_cases import write_world
 from nexus.config.error import ConfigError
-from nexus.harness import arguments, plan_fake, qemu
+from nexus.harness import arguments, plan_support, qemu
 from nexus.harness.loading import load_plan
 from nexus.harness.outcome import Outcome
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan, PlanError, RebootPlan
-from nexus.harness.plan_fake import MS, Silent, say
+from nexus.harness.plan_support import MS, Silent, say
 from nexus.harness.runner import Record, Runner
 from nexus.harness.virtual import VirtualEngine
 from nexus.image.elf_cases import fake_elf
@@ -100,7 +100,7 @@ def test_reboots_are_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reboot", [AFTER_LINE, RebootPlan("B", 20 * MS, at_ns=31 * MS)])
 def test_what_only_the_second_life_says_is_seen(reboot: RebootPlan) -> None:
-    plan = plan_fake.plan(EXPECTED, reboots=(reboot,))
+    plan = plan_support.plan(EXPECTED, reboots=(reboot,))
     record, engine = play(plan, ["put ok"])
     assert record.verdict.outcome is Outcome.PASSED
     assert record.consoles["B"] == b"init: ready\ninit: ready\nkept\n"
@@ -109,18 +109,18 @@ def test_what_only_the_second_life_says_is_seen(reboot: RebootPlan) -> None:
 
 
 def test_without_the_line_there_is_no_reboot() -> None:
-    record, engine = play(plan_fake.plan(EXPECTED, reboots=(AFTER_LINE,)), ["put okay"])
+    record, engine = play(plan_support.plan(EXPECTED, reboots=(AFTER_LINE,)), ["put okay"])
     assert record.verdict.outcome is Outcome.DEADLOCK
     assert engine.fault_counts() == {}
 
 
 def test_a_line_reboots_once_however_often_it_is_said() -> None:
-    plan = plan_fake.plan(EXPECTED, reboots=(AFTER_LINE,))
+    plan = plan_support.plan(EXPECTED, reboots=(AFTER_LINE,))
     _, engine = play(plan, ["put ok", "put ok"])
     assert engine.fault_counts() == {"power-cut": 1}
 
 
 def test_qemu_refuses_and_says_where_it_can_be_done() -> None:
-    plan = plan_fake.plan(EXPECTED, reboots=(AFTER_LINE,))
+    plan = plan_support.plan(EXPECTED, reboots=(AFTER_LINE,))
     with pytest.raises(PlanError, match=r"reboot: .* only on the emulator"):
         qemu.boot(plan)

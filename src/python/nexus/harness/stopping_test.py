@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from nexus.config.config_cases import WORLD, write_world
-from nexus.harness import arguments, plan_fake
+from nexus.harness import arguments, plan_support
 from nexus.harness.loading import load_plan
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation
-from nexus.harness.plan_fake import say
+from nexus.harness.plan_support import say
 from nexus.harness.program import Program
 from nexus.harness.stopping import BrokenOffError, Stopper
 from nexus.simulation.machine_fake import FakeMachine
@@ -28,9 +28,9 @@ LINE = "x" * 48
 
 def run(out: Path, *more: str, expected: Expectation = ENDLESS) -> tuple[int, dict[str, Any]]:
     options = arguments.parse(["--world", "fake.toml", "--out", str(out), *more])
-    plan = plan_fake.plan((expected,), "AB")
+    plan = plan_support.plan((expected,), "AB")
     machines = {"A": FakeMachine(say(1, "first", LINE)), "B": FakeMachine(say(1, "of the other"))}
-    code = Program(options, lambda _: plan, lambda *_: plan_fake.engine(plan, machines)).run()
+    code = Program(options, lambda _: plan, lambda *_: plan_support.engine(plan, machines)).run()
     return code, json.loads((out / "summary.json").read_text())
 
 
