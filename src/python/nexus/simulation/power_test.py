@@ -139,11 +139,11 @@ def test_another_machine_may_take_the_place_of_one_in_any_of_its_lives() -> None
         listener, first = FakeMachine([(60 * MS, Say(b"late\n"))]), FakeMachine()
         second = FakeMachine([], (), mac(2))
         world = make_world(listener, first)
-        if has_rebooted:
-            world.schedule(PowerCut("B", 10 * MS, 20 * MS, partial(_given, second)))
-        for _ in range(100):
-            if world.now_ns < 30 * MS:
-                world.step(30 * MS)
+        cuts = [PowerCut("B", 10 * MS, 20 * MS, partial(_given, second))] if has_rebooted else []
+        for cut in cuts:
+            world.schedule(cut)
+        while world.now_ns < 30 * MS:
+            world.step(30 * MS)
         assert world.now_ns == 30 * MS
         replaced = second if has_rebooted else first
         assert world.machines()["B"] is replaced

@@ -69,9 +69,12 @@ def test_a_change_that_is_taken_back_is_not_remembered() -> None:
 @pytest.mark.parametrize("is_open", [True, False])
 def test_a_transaction_that_a_peer_commits_is_its_own_and_its_id_is_used(is_open: bool) -> None:
     contents = Contents()
-    if is_open:
-        contents.apply(Record(Op.PREPARE, "", encode_id(6)))
-        contents.apply(Record(Op.PAYLOAD, KEY, encode_id(6) + b"value"))
+    opening = [
+        Record(Op.PREPARE, "", encode_id(6)),
+        Record(Op.PAYLOAD, KEY, encode_id(6) + b"value"),
+    ]
+    for record in opening if is_open else []:
+        contents.apply(record)
     contents.apply(called(Kind.COMMIT, rest=encode_id(6)))
     assert contents.next_id == 7
     assert contents.entries == ({KEY: b"value"} if is_open else {})
