@@ -119,7 +119,7 @@ def find_qemu() -> tuple[str, str]:
     program = shutil.which(PROGRAM)
     if program is None:
         raise EngineUnavailableError(
-            f"{PROGRAM} is not on the path, so there is no other emulator to compare with"
+            f"{PROGRAM} is not on the path; the comparison needs another emulator"
         )
     shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     return program, check_version(shown.stdout)
