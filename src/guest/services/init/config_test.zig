@@ -98,6 +98,9 @@ test "a section lies behind the table and ends with the blob" {
             try testing.expectEqual(case.len, (try parsed).section(1).?.len);
         } else try testing.expectError(error.BadSection, parsed);
     }
+    // A table with nothing behind it is a whole blob.
+    const empty = try config.parse(blobOf(&.{.{ .id = 1, .len = 0 }}));
+    try testing.expectEqual(0, empty.section(1).?.len);
     // More sections than there is table.
     _ = blobOf(&.{.{ .id = 1, .len = 10 }});
     put(u16, 6, 2);
