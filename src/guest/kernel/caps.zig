@@ -85,12 +85,14 @@ pub const Table = struct {
 
     pub fn put(self: *Table, slot: u32, cap: Cap) void {
         std.debug.assert(self.slots[slot].object == .none);
+        std.debug.assert(cap.object != .none);
         self.slots[slot] = cap;
     }
 
     /// Take a capability out of its slot without dropping it.
     pub fn take(self: *Table, slot: u64) Cap {
         const cap = self.slots[slot];
+        std.debug.assert(cap.object != .none); // the caller has looked
         self.slots[slot] = .{};
         return cap;
     }

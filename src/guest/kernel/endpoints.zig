@@ -1,6 +1,19 @@
 //! Endpoints: bounded queues of messages with the tasks that wait for them. An endpoint lives as
 //! long as anybody can receive from it; then its messages are dropped and every sender learns
 //! EPIPE.
+//!
+//! How IPC works:
+//!
+//!     send ── room? ──▶ message from the pool, payload copied in ──▶ post ──▶ wake receivers
+//!       └── full ──▶ block in waiting_senders; the woken task repeats the whole call
+//!     receive ── pop ──▶ payload copied out, capability moved in ──▶ wake senders
+//!       └── empty ──▶ block in waiting_receivers; likewise
+//!
+//! - A message belongs to exactly one of: a system call that makes or takes it, a queue, the pool.
+//! - Three counts say who can still do what. `receivers` at 0 ends the endpoint, `senders` at 0
+//!   wakes those that wait for messages in vain, `references` at 0 frees the place.
+//! - All that wait are woken, and race in the order of arrival: nothing is handed from task to
+//!   task, so a woken task that dies takes nothing with it.
 
 const std = @import("std");
 const abi = @import("abi");
@@ -27,6 +40,7 @@ pub const Endpoint = struct {
         self.references += 1;
         if (rights & abi.Right.recv != 0) self.receivers += 1;
         if (rights & abi.Right.send != 0) self.senders += 1;
+        self.check();
     }
 
     pub fn release(self: *Endpoint, rights: u32) void {
@@ -39,6 +53,15 @@ pub const Endpoint = struct {
             if (self.senders == 0) sched.wakeAll(&self.waiting_receivers);
         }
         self.references -= 1;
+        self.check();
+    }
+
+    /// What holds between any two calls.
+    fn check(self: *const Endpoint) void {
+        std.debug.assert(self.receivers <= self.references);
+        std.debug.assert(self.senders <= self.references);
+        std.debug.assert((self.first == null) == (self.queued == 0));
+        std.debug.assert((self.first == null) == (self.last == null));
     }
 
     /// Nobody can receive any more. Dropping a queued capability may end further endpoints: each
@@ -63,6 +86,7 @@ pub const Endpoint = struct {
         if (self.last) |last| last.next = message else self.first = message;
         self.last = message;
         self.queued += 1;
+        self.check();
         sched.wakeAll(&self.waiting_receivers);
     }
 
@@ -72,6 +96,7 @@ pub const Endpoint = struct {
         self.first = message.next;
         if (self.first == null) self.last = null;
         self.queued -= 1;
+        self.check();
         sched.wakeAll(&self.waiting_senders);
         return message;
     }

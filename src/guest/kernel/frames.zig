@@ -21,6 +21,7 @@ var hint: usize = 0;
 pub fn init(start: u64, end: u64) void {
     first = std.mem.alignForward(u64, start, board.page_bytes);
     count = (end - first) / board.page_bytes;
+    std.debug.assert(count <= frames_max);
     free_count = count;
     hint = 0;
     const words = (count + 63) / 64;
@@ -76,11 +77,13 @@ pub fn allocRun(wanted: u64) Error!u64 {
 }
 
 pub fn free(frame: u64) void {
+    std.debug.assert(frame >= first);
     const index = (frame - first) / board.page_bytes;
     std.debug.assert(frame % board.page_bytes == 0 and index < count and isTaken(index));
     taken[index / 64] &= ~(@as(u64, 1) << @intCast(index % 64));
     hint = @min(hint, index / 64);
     free_count += 1;
+    std.debug.assert(free_count <= count);
 }
 
 pub fn freeRun(frame: u64, frames: u64) void {

@@ -53,6 +53,7 @@ pub fn release(line: u32) void {
 
 /// Interrupts of `line` become messages at `endpoint`, to which the binding counts as a sender.
 pub fn bind(line: u32, endpoint: *endpoints.Endpoint) void {
+    std.debug.assert(line != 0 and line <= board.irq_max);
     endpoint.retain(abi.Right.send);
     unbind(line);
     lines[line].bound = endpoint;

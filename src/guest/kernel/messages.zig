@@ -111,6 +111,7 @@ pub fn fromUser(
 
 /// A message from the kernel itself: sender 0, short.
 pub fn fromKernel(kind: u16, payload: []const u8) error{NoMemory}!*Message {
+    std.debug.assert(payload.len <= inline_bytes);
     const message = try alloc();
     message.header = .{ .type = kind, .len = @intCast(payload.len) };
     message.sender = 0;

@@ -1,6 +1,7 @@
 //! What a task mapped at run time: shared memory and device registers, handed out upwards from
 //! `layout.map_base` with an unmapped guard page after each.
 
+const std = @import("std");
 const abi = @import("abi");
 const board = @import("board.zig");
 const csr = @import("csr.zig");
@@ -27,6 +28,7 @@ pub const Table = struct {
         write: bool,
         object: ?*vmo.Vmo,
     ) Error!u64 {
+        std.debug.assert(len != 0);
         if (self.count == regions_max) return error.NoMemory;
         const address = try self.place(len);
         var done: u64 = 0;

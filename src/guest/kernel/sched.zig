@@ -2,7 +2,20 @@
 //!
 //! A task that must wait is blocked inside its system call and repeats that call when woken:
 //! nothing of a call is kept in the kernel, and a deadline is checked by the call itself.
+//!
+//! How it works:
+//!
+//!     suspended ──resume──▶ ready ──next──▶ current ──slice over, yield──▶ ready, at the end
+//!                             ▲                └── block ──▶ blocked, in one queue
+//!                             └── wakeAll, or its deadline has passed ──────┘
+//!
+//! - A task is in at most one queue, and the current one is in none.
+//! - One timer serves all: it is armed for the earliest deadline, or for the end of the slice if
+//!   another task is ready. Nothing ticks while nobody waits for time.
+//! - `earliest_ns` may be too early, never too late: a woken task leaves its instant behind, and
+//!   idling computes it anew. Too early costs one look at the table of tasks.
 
+const std = @import("std");
 const csr = @import("csr.zig");
 const irq = @import("irq.zig");
 const task = @import("task.zig");
@@ -21,6 +34,7 @@ var slice_end_ns: u64 = 0;
 var earliest_ns: u64 = timer.never;
 
 pub fn makeReady(runnable: *Task) void {
+    std.debug.assert(runnable.state != .free and runnable.queue == null);
     runnable.state = .ready;
     runnable.deadline_ns = 0;
     ready.push(runnable);
@@ -29,6 +43,8 @@ pub fn makeReady(runnable: *Task) void {
 /// The current task waits in `queue`; deadline 0 waits for ever.
 pub fn block(queue: *task.Queue, deadline_ns: u64) void {
     const waiting = current.?;
+    std.debug.assert(queue != &ready);
+    std.debug.assert(waiting.state == .ready and waiting.queue == null);
     waiting.state = .blocked;
     waiting.deadline_ns = deadline_ns;
     if (deadline_ns != 0) earliest_ns = @min(earliest_ns, deadline_ns);
@@ -64,6 +80,7 @@ pub fn next() *Task {
         } else idle();
     }
     timer.arm(@min(earliest_ns, if (ready.head != null) slice_end_ns else timer.never));
+    std.debug.assert(current.?.state == .ready and current.?.queue == null);
     current.?.space.activate();
     return current.?;
 }

@@ -63,6 +63,7 @@ pub const Queue = struct {
 
     pub fn push(self: *Queue, task: *Task) void {
         std.debug.assert(task.queue == null);
+        std.debug.assert((self.head == null) == (self.tail == null));
         task.queue = self;
         task.next = null;
         if (self.tail) |tail| tail.next = task else self.head = task;
@@ -84,6 +85,7 @@ pub const Queue = struct {
         if (self.tail == task) self.tail = previous;
         task.queue = null;
         task.next = null;
+        std.debug.assert((self.head == null) == (self.tail == null));
     }
 };
 
@@ -96,6 +98,7 @@ pub fn init() void {
 
 /// A suspended task with an empty space and table; the caller fills it or calls `release`.
 pub fn create(name: []const u8, parent: u32) vm.Error!*Task {
+    std.debug.assert(name.len <= abi.name_bytes_max);
     const task = for (&all) |*candidate| {
         if (candidate.state == .free) break candidate;
     } else return error.NoMemory;
@@ -119,6 +122,7 @@ pub fn create(name: []const u8, parent: u32) vm.Error!*Task {
 /// Give back everything the task held. Peers that wait for it are told by the objects that die
 /// here.
 pub fn release(task: *Task) void {
+    std.debug.assert(task.state != .free);
     if (task.queue) |queue| queue.remove(task);
     task.caps.closeAll();
     task.regions.releaseAll();

@@ -15,6 +15,7 @@ pub const Vmo = struct {
     references: u32,
 
     pub fn retain(self: *Vmo) void {
+        std.debug.assert(self.references != 0); // else its frames are another's by now
         self.references += 1;
     }
 

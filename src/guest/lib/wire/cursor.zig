@@ -49,6 +49,7 @@ pub const Writer = struct {
     }
 
     pub fn put(self: *Writer, bytes: []const u8) Error!void {
+        std.debug.assert(self.len <= self.buffer.len);
         if (self.buffer.len - self.len < bytes.len) return error.NoRoom;
         @memcpy(self.buffer[self.len..][0..bytes.len], bytes);
         self.len += bytes.len;
