@@ -57,6 +57,7 @@ pub const Assembly = struct {
 
     /// The first `count` bytes are dealt with.
     pub fn drop(self: *Assembly, count: usize) void {
+        std.debug.assert(count != 0 and count <= self.len);
         std.mem.copyForwards(u8, &self.bytes, self.bytes[count..self.len]);
         self.len -= count;
     }

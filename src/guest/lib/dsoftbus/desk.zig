@@ -66,6 +66,7 @@ pub fn Desk(comptime Client: type) type {
             const slot = for (&self.entries) |*slot| {
                 if (slot.*) |*entry| if (entry == waiting_entry) break slot;
             } else unreachable; // it came from `waiting`
+            std.debug.assert(waiting_entry.sent == null);
             defer slot.* = null;
             return waiting_entry.*;
         }

@@ -7,6 +7,18 @@
 //! Received bytes are not kept: the owner takes them from the event and calls `grant` when it is
 //! done with them. It never holds more than `own.initial_credit` of a stream, unless it grants.
 //!
+//! How it works:
+//!
+//! - Nothing is queued but bytes of streams. What is to be said of a stream is a flag of the stream
+//!   (`say_open`, `say_acknowledge`, `say_reset`, `owed`, `closing`), and `poll` looks for flags in
+//!   the order of what must be said first. So no peer can make it hold more than its streams.
+//! - Credit is counted on both ends of a direction. `credit` is what we may still take over to
+//!   send, `window` what the peer may still send, `owed` what its owner has dealt with and `poll`
+//!   has not given back: window and owed together never exceed what was granted.
+//! - An id is never used twice. Ours grow from `next_id`, and those above `mine_known` the peer
+//!   cannot know; its own must grow above `theirs_known`. So a frame is for a live stream, late for
+//!   one that is over, or a reject; `live` decides that in one place.
+//!
 //! Circle: with mux_poll.zig, which is the method `poll` of this type: the order of what is said
 //! next. It is a file of its own for its length, and nobody else imports it.
 
@@ -91,6 +103,7 @@ pub const Mux = struct {
         stream.mine = true;
         stream.say_open = true;
         self.next_id += 2;
+        std.debug.assert(self.isMine(stream.id) and stream.id > self.mine_known);
         return stream.id;
     }
 
@@ -169,6 +182,8 @@ pub const Mux = struct {
     }
 
     fn create(self: *Mux, id: u32, name: []const u8, priority: u3) ?*Stream {
+        std.debug.assert(id != 0 and self.find(id) == null);
+        std.debug.assert(name.len != 0 and name.len <= frames.name_bytes_max);
         const stream = for (&self.streams, 1..) |*stream, end| {
             if (stream.id != 0) continue;
             self.top = @max(self.top, end);
@@ -291,6 +306,7 @@ pub const Mux = struct {
 
     /// Its place is free for another.
     pub fn release(stream: *Stream) void {
+        std.debug.assert(stream.id != 0);
         stream.id = 0;
     }
 };

@@ -69,11 +69,13 @@ pub const Stream = struct {
         @memcpy(self.ring[0 .. count - first], bytes[first..count]);
         self.len += count;
         self.credit -= @intCast(count);
+        std.debug.assert(self.len <= self.ring.len);
         return count;
     }
 
     /// Move up to `out.len` waiting bytes out.
     pub fn take(self: *Stream, out: []u8) []u8 {
+        std.debug.assert(self.start < self.ring.len and self.len <= self.ring.len);
         const count = @min(out.len, self.len);
         const first = @min(count, self.ring.len - self.start);
         @memcpy(out[0..first], self.ring[self.start..][0..first]);

@@ -23,6 +23,7 @@ pub const Bucket = struct {
         self.at_ns = @max(self.at_ns, now_ns);
         if (self.credit < token) return false;
         self.credit -= token;
+        std.debug.assert(self.credit <= capacity(self.limit));
         return true;
     }
 

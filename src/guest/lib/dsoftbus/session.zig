@@ -222,6 +222,7 @@ pub const Session = struct {
     }
 
     pub fn takeOutput(self: *Session, count: usize) void {
+        std.debug.assert(count <= self.out_len);
         std.mem.copyForwards(u8, &self.out, self.out[count..self.out_len]);
         self.out_len -= count;
     }
@@ -336,6 +337,7 @@ pub const Session = struct {
     }
 
     fn becomeReady(self: *Session) void {
+        std.debug.assert(self.state == .proven or self.state == .confirming);
         self.state = .ready;
         self.tell_ready = true;
     }
@@ -358,6 +360,7 @@ pub const Session = struct {
     }
 
     fn seal(self: *Session, frame: []const u8) Error!void {
+        std.debug.assert(self.state == .confirming or self.state == .ready);
         if (frame.len > frames.plaintext_bytes_max) return error.TooLong;
         const space = self.out[self.out_len..];
         if (space.len < head_bytes + frame.len + tag_bytes) return error.Backlog;
@@ -372,10 +375,12 @@ pub const Session = struct {
     fn commit(self: *Session, len: usize) void {
         std.mem.writeInt(u16, self.out[self.out_len..][0..2], @intCast(len), .big);
         self.out_len += head_bytes + len;
+        std.debug.assert(self.out_len <= self.out.len);
     }
 
     fn drop(self: *Session, count: usize) void {
         if (self.in_len == 0) return; // closed meanwhile
+        std.debug.assert(count <= self.in_len);
         std.mem.copyForwards(u8, &self.in, self.in[count..self.in_len]);
         self.in_len -= count;
     }

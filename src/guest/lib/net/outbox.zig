@@ -46,6 +46,7 @@ pub const Outbox = struct {
         const entry = &self.packets[self.order[self.count]];
         self.count += 1;
         self.answers += @intFromBool(is_answer);
+        std.debug.assert(self.answers <= self.count);
         entry.next_hop = null;
         entry.is_answer = is_answer;
         entry.len = len;
@@ -58,6 +59,7 @@ pub const Outbox = struct {
     }
 
     pub fn remove(self: *Outbox, position: usize) void {
+        std.debug.assert(position < self.count);
         const index = self.order[position];
         self.answers -= @intFromBool(self.packets[index].is_answer);
         self.count -= 1;

@@ -29,7 +29,7 @@ pub const Handshake = struct {
     rs: ?[32]u8,
     re: ?[32]u8 = null,
 
-    /// The dialler's side; `responder_static` is the pinned key of whom it means to reach.
+    /// The dialler's side; `responder_static` is the pinned key of the peer it means to reach.
     pub fn initiator(
         prologue: []const u8,
         static: KeyPair,
@@ -83,6 +83,7 @@ pub const Handshake = struct {
         len += (try next.symmetric.encryptAndHash(payload, out[len..])).len;
         if (len > 65535) return error.Length;
         next.step += 1;
+        std.debug.assert(next.step <= pattern.messages.len);
         self.* = next;
         return out[0..len];
     }
@@ -138,6 +139,7 @@ pub const Handshake = struct {
     pub fn finish(self: *Handshake) Error!Transport {
         const remote = self.rs orelse return error.Turn;
         if (!self.isOver() or self.symmetric.cipher.k == null) return error.Turn;
+        std.debug.assert(self.step == pattern.messages.len);
         const pair = self.symmetric.split();
         const mine: usize = if (self.role == .initiator) 0 else 1;
         defer self.wipe();

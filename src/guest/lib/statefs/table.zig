@@ -74,7 +74,11 @@ pub const Table = struct {
 
     /// To its place in the order; there is one.
     pub fn insert(self: *Table, item: Item) void {
-        const index = self.placeOf(item.owner, self.keyOf(item)).index;
+        std.debug.assert(!self.isFull());
+        std.debug.assert(item.at + item.len() <= self.used);
+        const place = self.placeOf(item.owner, self.keyOf(item));
+        std.debug.assert(!place.is_found);
+        const index = place.index;
         const later = self.items[index..self.count];
         // Item by item: they are whole words.
         std.mem.copyBackwards(Item, self.items[index + 1 .. self.count + 1], later);
@@ -84,6 +88,7 @@ pub const Table = struct {
     }
 
     pub fn take(self: *Table, index: usize) Item {
+        std.debug.assert(index < self.count);
         const item = self.items[index];
         self.count -= 1;
         const later = self.items[index + 1 .. self.count + 1];
@@ -94,7 +99,9 @@ pub const Table = struct {
 
     /// In place of one with the same owner and key.
     pub fn replace(self: *Table, index: usize, item: Item) Item {
+        std.debug.assert(index < self.count);
         const old = self.items[index];
+        std.debug.assert(old.owner == item.owner and old.key_len == item.key_len);
         self.items[index] = item;
         self.held_bytes = self.held_bytes - old.len() + item.len();
         return old;

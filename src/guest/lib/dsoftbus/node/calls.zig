@@ -129,6 +129,7 @@ pub const Call = struct {
     }
 
     pub fn setAnswer(self: *Call, status: frames.Status, payload: []const u8) void {
+        std.debug.assert(self.is_used and payload.len <= self.answer.len);
         self.status = status;
         self.answer_len = @intCast(payload.len);
         @memcpy(self.answer[0..payload.len], payload);
@@ -162,6 +163,7 @@ pub const Calls = struct {
         call.reset();
         call.peer = peer;
         call.service = service;
+        std.debug.assert(self.count(null, service) <= service_max);
         return call;
     }
 
