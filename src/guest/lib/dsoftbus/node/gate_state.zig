@@ -21,11 +21,13 @@ pub fn begin(node: anytype, call: *Call) void {
             call.nonce = accepted.nonce;
             call.value_len = @intCast(accepted.value.len);
             call.setKey(accepted.key);
-            if (transactions.refuses(node, call.peer, accepted)) |status| {
+            var ours = accepted;
+            if (transactions.isRepetition(node, call, accepted)) {
+                ours.txn = 0; // no transaction has it: nothing can be committed so
+            } else if (transactions.refuses(node, call.peer, accepted)) |status| {
                 var buffer: [remote_state.reply_bytes_max]u8 = undefined;
                 return finishWith(node, call, failure(&buffer, call, status), .status);
             }
-            var ours = accepted;
             ours.nonce = node.nextNonce();
             call.txn = ours.nonce.?;
             const frame = store.wrap(node, call, ours);

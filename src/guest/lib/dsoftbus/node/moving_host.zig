@@ -4,7 +4,6 @@
 const calls = @import("calls.zig");
 const edge = @import("edge.zig");
 const records = @import("records.zig");
-const services = @import("services.zig");
 const state_records = @import("state_records.zig");
 const store = @import("store.zig");
 const codec = @import("../transfer_head.zig");
@@ -102,11 +101,8 @@ pub fn Host(comptime NodePtr: type) type {
             call.setKey(call.asked()[codec.head_bytes..]);
             const is_named = request.op == .txn_commit and isKept(machine.head);
             call.digest = if (is_named) digestOf(call.asked()) else null;
-            const frame = store.wrap(node, call, ours);
-            call.ticket = node.nextTicket();
-            if (node.edge.ask(.statefsd, call.ticket, frame) == .sent) return;
-            call.is_used = false;
-            node.talks[self.line.bound.?].moving.is_unasked = true;
+            const is_sent = send(node, call, store.wrap(node, call, ours));
+            if (!is_sent) node.talks[self.line.bound.?].moving.is_unasked = true;
         }
 
         pub fn abort(self: *Self, txn: u64) void {
@@ -143,7 +139,15 @@ pub fn headOf(call: *const Call) codec.Head {
     return codec.decode(call.request[0..codec.head_bytes]) catch unreachable; // it was judged
 }
 
-/// Not answered in time it is carried out all the same: the request stays in the queue.
+/// Ask the store. False: it cannot be asked now, and the place of the call is free again.
+fn send(node: anytype, call: *Call, frame: []const u8) bool {
+    call.ticket = node.nextTicket();
+    call.is_used = node.edge.ask(.statefsd, call.ticket, frame) == .sent;
+    return call.is_used;
+}
+
+/// Not answered in time it is carried out all the same: the request stays in the queue. Where there
+/// is no room for it, the store ends the transaction itself, since nobody goes on with it.
 pub fn abortAt(node: anytype, peer: u8, txn: u64) void {
     const call = node.calls.take(peer, service_id) orelse return;
     call.kind = .transfer;
@@ -151,12 +155,11 @@ pub fn abortAt(node: anytype, peer: u8, txn: u64) void {
     call.nonce = node.nextNonce();
     // It is to be done, however late.
     call.deadline_ns = node.now_ns +| calls.give_up_ns;
-    const frame = store.wrap(node, call, .{
+    _ = send(node, call, store.wrap(node, call, .{
         .op = .txn_abort,
         .txn = txn,
         .nonce = call.nonce,
-    });
-    if (!services.ask(node, call, frame)) call.is_used = false;
+    }));
 }
 
 pub fn remember(

@@ -18,6 +18,10 @@ pub const Services = struct {
     /// How long the store takes for a request, one after the other; null: it never answers.
     store_ns: ?u64 = 0,
     store_until_ns: u64 = 0,
+    /// The store has ended the transaction, for a service of its own node.
+    has_ended: bool = false,
+    /// The store knows every commit from before its node was started again.
+    knows_commits: bool = false,
     /// What the others say of their status.
     status: u8 = 0,
     /// Requests of the store that wait.
@@ -95,7 +99,8 @@ pub const Services = struct {
         }
         if (request.op == .txn_begin) writer.int(u64, 7) catch unreachable;
         if (request.op == .list) writer.int(u16, 0) catch unreachable;
-        self.answer(world, asked, .now, writer.done());
+        const is_known = self.knows_commits and request.op == .txn_commit;
+        self.answer(world, asked, if (is_known) .repeated else .now, writer.done());
     }
 
     fn withdraw(
@@ -126,6 +131,10 @@ pub const Services = struct {
 
     fn carry(self: *Services, request: state.Request) state.Status {
         switch (request.op) {
+            .txn_put, .txn_commit, .txn_abort => if (self.has_ended) return .not_found,
+            else => {},
+        }
+        switch (request.op) {
             .put => {
                 self.puts += 1;
                 const key = self.find(request.key) orelse self.free();
@@ -135,7 +144,12 @@ pub const Services = struct {
             },
             .get => if (self.find(request.key) == null) return .not_found,
             .delete => (self.find(request.key) orelse return .not_found).len = 0,
-            .txn_commit => self.puts += 1,
+            .txn_commit => {
+                if (self.knows_commits) return .ok;
+                // A transaction of this number is never begun.
+                if (request.txn == 0) return .not_found;
+                self.puts += 1;
+            },
             .txn_abort => self.aborts += 1,
             else => {},
         }

@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const state = @import("wire").state;
+const calls = @import("calls.zig");
 const client = @import("client_fake.zig");
 const fake = @import("pair_fake.zig");
 const gateway = @import("../gateway.zig");
@@ -115,6 +116,42 @@ test "it ends with its session, which another session does not go on with" {
     try expectEqual(1, pair.services.aborts);
     try expectEqual(state.Status.not_found, try pair.step(.txn_commit, 7));
     try expectEqual(state.Status.ok, try pair.step(.txn_begin, 0));
+}
+
+test "one that the store has ended is over, and another may be begun at once" {
+    var pair: Pair = try .init(.messages);
+    defer pair.world.destroy();
+    try expectEqual(state.Status.ok, try pair.step(.txn_begin, 0));
+    pair.services.has_ended = true;
+    try expectEqual(state.Status.not_found, try pair.step(.txn_put, 7));
+    try expectEqual(state.Status.ok, try pair.step(.txn_begin, 0));
+}
+
+test "a commit that was made before the node started again has its first answer" {
+    for ([_]Mode{ .frames, .messages }) |mode| {
+        var pair: Pair = try .init(mode);
+        defer pair.world.destroy();
+        pair.services.knows_commits = true;
+        try expectEqual(state.Status.ok, try pair.step(.txn_commit, 9));
+        try expectEqual(0, pair.services.puts);
+        // It had its record when it was made.
+        try expectEqual(0, pair.recorded("statefs txn-commit"));
+    }
+}
+
+test "an abort for which the store has no room costs nothing for good" {
+    var pair: Pair = try .init(.messages);
+    defer pair.world.destroy();
+    const outside = &pair.world.edges[callee];
+    // Once more than there are places for calls of one service.
+    for (0..calls.service_max + 1) |_| {
+        try expectEqual(state.Status.ok, try pair.step(.txn_begin, 0));
+        outside.verdict.set(.statefsd, .full);
+        client.drop(pair.world, 0);
+        pair.run(100 * ms);
+        outside.verdict.set(.statefsd, .sent);
+    }
+    try expectEqual(0, pair.recorded("denied-busy"));
 }
 
 test "one that the store begins too late for its session is aborted" {

@@ -37,6 +37,14 @@ pub const Open = struct {
     }
 };
 
+/// A commit with a name that is not of this session's transaction: the store may remember it from
+/// another session, also from before this node was started again. It is asked for that alone.
+pub fn isRepetition(node: anytype, call: *const Call, request: state.Request) bool {
+    const open = &node.talks[call.peer].txn;
+    const is_own = open.stage == .open and open.txn == request.txn;
+    return request.op == .txn_commit and call.digest != null and !is_own;
+}
+
 /// What a request is answered with that is not this session's to make; null: it may go on.
 pub fn refuses(node: anytype, peer: u8, request: state.Request) ?state.Status {
     const open = &node.talks[peer].txn;
@@ -75,12 +83,15 @@ pub fn settle(node: anytype, call: *const Call, reply: ?state.Reply, is_done: bo
             open.txn = txn;
             open.used_ns = node.now_ns;
         },
-        .txn_commit, .txn_abort => {
+        .txn_put, .txn_commit, .txn_abort => {
             const asked_for = switch (state.decodeRequest(call.asked())) {
                 .request => |request| request.txn,
                 .refusal => return,
             };
-            const is_over = is_done or (if (reply) |known| known.status == .not_found else false);
+            const is_ended = is_done and call.op != .txn_put;
+            // The store may have ended it for a service of its own node.
+            const is_gone = if (reply) |known| known.status == .not_found else false;
+            const is_over = is_ended or is_gone;
             if (is_over and open.stage == .open and open.txn == asked_for) open.stage = .none;
         },
         else => {},
