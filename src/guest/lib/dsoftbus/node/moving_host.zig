@@ -146,8 +146,8 @@ fn send(node: anytype, call: *Call, frame: []const u8) bool {
     return call.is_used;
 }
 
-/// Not answered in time it is carried out all the same: the request stays in the queue. Where there
-/// is no room for it, the store ends the transaction itself, since nobody goes on with it.
+/// Not answered in time it is carried out all the same: the request stays in the queue. A queue
+/// without room does not take it. Then the store ends the transaction, since nobody goes on with it.
 pub fn abortAt(node: anytype, peer: u8, txn: u64) void {
     const call = node.calls.take(peer, service_id) orelse return;
     call.kind = .transfer;
