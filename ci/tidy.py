@@ -9,22 +9,21 @@ Exit codes: 0 nothing was found, 1 something was, 2 wrong arguments.
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+# Python finds what is beside a program that it is given by its path, but not the package it is in.
+sys.path.append(str(Path(__file__).parent.parent))
+
+from ci.tidy_python import find_circles, find_test_branches
+from ci.tidy_source import TEST_SUPPORT, Finding, Source
+
 COLUMNS_MAX: Final = 100
 SUBJECT_COLUMNS_MAX: Final = 72
-
-# Modules that serve tests, by the end of their names.
-TEST_SUPPORT: Final = ("_fake", "_cases", "_scene", "_support", "_test", "conftest")
 
 # Folders whose programs are tests themselves: a fuzzer begins with the cases that tests know.
 TEST_PROGRAMS: Final = ("src/python/nexus/fuzz/",)
@@ -33,12 +32,6 @@ TEST_PROGRAMS: Final = ("src/python/nexus/fuzz/",)
 MADE: Final = ("CHANGELOG.md",)
 
 _IMPORT: Final = re.compile(r"\s*(?:from\s+([\w.]+)\s+import\s|import\s+([\w.]+))")
-_IMPORTS: Final = re.compile(
-    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([\w.]+))",
-    re.MULTILINE,
-)
-# Folders from which Python imports.
-_ROOTS: Final = ("src/python/", "pants-plugins/")
 _IGNORE: Final = re.compile(
     r"#\s*(type:\s*ignore(\[[\w\-, ]*\])?|noqa(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?)(?P<rest>.*)$"
 )
@@ -47,8 +40,6 @@ _VARIABLE: Final = re.compile(r"(pub\s+)?(threadlocal\s+)?var\s+(\w+)")
 _SUBJECT: Final = re.compile(r"[a-z0-9][\w./ ,-]*: [a-z]")
 # What a wrapped line cannot break: a span of code, a link, an address.
 _UNBREAKABLE: Final = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|https?://\S+")
-
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # Turns of phrase at which a reader stumbles, and what says the same.  "There is no" is English, and
 # so are the comparisons; a question may begin with "who" behind "and", "by" and "than".
@@ -84,31 +75,6 @@ _HOLDS_STUMBLES: Final = (
     "ci/tidy_test.py",
     "src/python/nexus/config/language_test.py",
 )
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file: its path from the root of the project, and its text."""
-
-    path: str
-    text: str
-
-    @property
-    def is_test(self) -> bool:
-        """Whether the file is a test or serves tests."""
-        return PurePosixPath(self.path).stem.endswith(TEST_SUPPORT)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One broken habit: where, and what is wanted instead."""
-
-    path: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.message}"
 
 
 def too_wide(source: Source, number: int, line: str) -> Finding:
@@ -189,24 +155,6 @@ def find_unlisted_folders(source: Source, paths: Iterable[str]) -> Iterator[Find
             yield Finding(source.path, 1, f"no line is about `src/python/nexus/{name}/`")
 
 
-def find_test_branches(source: Source) -> Iterator[Finding]:
-    """Find branches in tests, but not in their own functions: one that is not taken goes unseen."""
-    lines = source.text.splitlines()
-    nodes = ast.walk(ast.parse(source.text)) if source.path.endswith("_test.py") else ()
-    tests = [n for n in nodes if isinstance(n, _FUNCTIONS) and n.name.startswith("test_")]
-    for number in chain.from_iterable(map(_branches, tests)):
-        word = lines[number - 1].split()[0].strip(":")
-        yield Finding(source.path, number, f"`{word}` in a test; parameters or a helper can decide")
-
-
-def _branches(parent: ast.AST) -> Iterator[int]:
-    for node in ast.iter_child_nodes(parent):
-        if isinstance(node, ast.If | ast.Match | ast.ExceptHandler):
-            yield node.lineno
-        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            yield from _branches(node)
-
-
 def find_stumbles(source: Source) -> Iterator[Finding]:
     """Find turns of phrase that are not plain English, in prose, comments and messages."""
     if source.path in _HOLDS_STUMBLES:
@@ -216,32 +164,6 @@ def find_stumbles(source: Source) -> Iterator[Finding]:
             found = pattern.search(line)
             if found:
                 yield Finding(source.path, number, f"{found[0]!r} is hard to read; {instead}")
-
-
-def imported_names(text: str) -> Iterator[str]:
-    """Each name that a module of Python imports and that may be a module itself."""
-    for package, names, module in _IMPORTS.findall(text):
-        yield package or module
-        yield from (f"{package}.{name}" for name in re.findall(r"\w+", names))
-
-
-def find_circles(sources: Iterable[Source]) -> Iterator[Finding]:
-    """Find modules of Python that import each other, also where a function imports."""
-    modules: dict[str, Source] = {}
-    for source in sources:
-        root = next((it for it in _ROOTS if source.path.startswith(it)), "")
-        name = source.path.removeprefix(root).rpartition(".")[0].replace("/", ".")
-        modules[name.removesuffix(".__init__")] = source
-    imports = {
-        name: {it for it in imported_names(source.text) if it in modules and it != name}
-        for name, source in modules.items()
-    }
-    try:
-        TopologicalSorter(imports).prepare()
-    except CycleError as exc:
-        circle: list[str] = exc.args[1]
-        path = modules[circle[0]].path
-        yield Finding(path, 1, f"these modules import each other in a circle: {', '.join(circle)}")
 
 
 Rule = Callable[[Source], Iterator[Finding]]
@@ -279,7 +201,7 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
             findings.extend(rule(source))
         if path == "README.md" and len(paths) > 1:
             findings.extend(find_unlisted_folders(source, paths))
-        if path.endswith((".py", ".pyi")):
+        if path.endswith(".py"):
             modules.append(source)
     return [*findings, *find_circles(modules)]
 

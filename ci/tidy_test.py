@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ci import tidy
-from ci.tidy import Source
+from ci.tidy_python import find_circles
+from ci.tidy_source import Source
 
 LONG = "word " * 21
 HASH = "#"  # So that no line here silences a checker itself.
@@ -62,6 +63,8 @@ HASH = "#"  # So that no line here silences a checker itself.
         ("x_test.py", "class A:\n    def test_a():\n        if b: c", "`if` in a test"),
         ("x_test.py", "def test_a():\n    match b:\n        case 1: c", "`match` in a test"),
         ("x_test.py", "def test_a():\n    try: b\n    except C: d", "`except` in a test"),
+        ("x_test.py", "\ndef test_a(:\n    b", "x_test.py:2: this is not Python"),
+        ("x_test.py", "def test_a():\n    '\0'", "this is not Python: source code string cannot"),
         ("x_test.py", "def test_a():\n    try: b\n    finally: c", None),
         ("x_test.py", "def test_a():\n    while b: c(d if e else f)", None),
         ("x_test.py", "def test_a():\n    def b():\n        if c: d", None),
@@ -120,7 +123,7 @@ def test_message_of_a_commit(message: str, found: str | None) -> None:
 def test_circles_of_modules_are_found(texts: dict[str, str], found: str | None) -> None:
     sources = [Source(f"src/python/nexus/{name}.py", text) for name, text in texts.items()]
 
-    lines = [str(finding) for finding in tidy.find_circles(sources)]
+    lines = [str(finding) for finding in find_circles(sources)]
 
     assert (found is None) == (lines == [])
     assert found is None or found in lines[0] or "nexus.b, nexus.a" in lines[0]

@@ -15,6 +15,8 @@ from pants.option.subsystem import Subsystem
 from pants.util.logging import LogLevel
 
 PROGRAM = "ci/tidy.py"
+# With what it imports.
+SOURCES = (PROGRAM, "ci/tidy_python.py", "ci/tidy_source.py")
 
 
 class Tidy(Subsystem):
@@ -45,7 +47,7 @@ async def run_tidy(request: TidyRequest.Batch) -> LintResult:
         interpreter_constraints=InterpreterConstraints(["CPython>=3.11,<3.15"]),
     )
     tool = await Get(VenvPex, PexRequest, interpreter)
-    inputs = await Get(Digest, PathGlobs([PROGRAM, *request.elements]))
+    inputs = await Get(Digest, PathGlobs([*SOURCES, *request.elements]))
     result = await Get(
         FallibleProcessResult,
         VenvPexProcess(

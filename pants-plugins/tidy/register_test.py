@@ -57,7 +57,7 @@ def test_the_program_is_an_input_beside_the_files() -> None:
         ],
     )
 
-    assert sorted(asked[0].globs) == ["a.md", "b.md", "ci/tidy.py"]
+    assert sorted(asked[0].globs) == ["a.md", "b.md", *register.SOURCES]
     assert calls[0].argv == ("ci/tidy.py", "a.md", "b.md")
     assert isinstance(result, LintResult)
     assert (result.exit_code, result.stdout) == (1, "a.md:1: wide\n")
