@@ -74,6 +74,13 @@ def check_refusal(verdict: Forward | Answer, correlation: int) -> None:
         assert (answer.status, answer.correlation) == (Status.REFUSED, correlation)
 
 
+def check_frame_refusal(verdict: Forward | Answer, frame: bytes) -> None:
+    """If a frame was refused, a response says so to the call by its number."""
+    if isinstance(verdict, Answer):
+        assert verdict.response is not None
+        assert verdict.response.correlation == correlation_of(frame)
+
+
 @given(calls.filter(has_frame), names, st.integers(1, 60_000), rules, st.integers(0, 1))
 def test_a_message_is_judged_as_its_frame(
     call: tuple[Method, Any],
@@ -92,8 +99,7 @@ def test_a_message_is_judged_as_its_frame(
     assert essence(by_message) == essence(by_frame)
     check_refusal(by_message, name & rpc.NUMBER_MAX)
     assert getattr(by_frame, "opcode", method.opcode) == method.opcode
-    response = getattr(by_frame, "response", None)
-    assert response is None or response.correlation == correlation_of(frame)
+    check_frame_refusal(by_frame, frame)
 
 
 @given(st.integers(0x100, 300), names)
