@@ -22,7 +22,9 @@ CONFIG, HOST = 20, 21
 
 @pytest.fixture(autouse=True)
 def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that would start is a failure, and signals stay the test's own."""
+    """A server that would start is a failure; signals and proxies stay the test's own."""
+    for name in serve.NETWORK:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(serve, "take_ending", lambda _handler: ENDING)
     monkeypatch.setattr(server, "running", lambda *_: pytest.fail("it was started"))
     monkeypatch.setattr(database, "OPEN_SECONDS_MAX", 1)
@@ -205,6 +207,22 @@ def test_what_keeps_a_server_from_starting_is_one_line_and_a_code(
     assert printed.err.count("\n") == 1
     assert said in printed.err
     assert "secret" not in printed.err
+
+
+@pytest.mark.parametrize("variable", ["https_proxy", "HTTP_PROXY", "all_proxy"])
+def test_a_proxy_that_names_its_user_is_refused_where_workers_would_be_told(
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, "http://user:secret@proxy:3128")
+    assert serve.main([f"--folder={tmp_path / 'server'}", "--schedule"]) == CONFIG
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert f"{variable}: the address names a user" in printed.err
+    assert "secret" not in printed.err
+    assert not (tmp_path / "server" / "keys").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nexus.remotecache.processes import ServerError, SettingError, family_of, free_port
@@ -86,3 +86,19 @@ def refuse_missing(folders: Iterable[Path]) -> None:
     for folder in folders:
         if not folder.is_dir():
             raise SettingError(f"--mount: {folder} is not a folder of this machine")
+
+
+def refuse_passwords(network: Mapping[str, str]) -> None:
+    """Look whether an address of a proxy names a user, with a password or without.
+
+    Processes are told these addresses, and the store keeps what they are told.
+
+    Raises:
+        SettingError: one does.
+    """
+    for name, address in network.items():
+        if "@" in address:
+            raise SettingError(
+                f"{name}: the address names a user, and every client of this server could read it; "
+                "expected a proxy that asks for none, such as http://HOST:PORT"
+            )

@@ -37,6 +37,7 @@ from nexus.remotecache.processes import (
 from nexus.remotecache.refusing import (
     make_private,
     refuse_missing,
+    refuse_passwords,
     refuse_strange,
     refuse_taken,
     refuse_unwritable,
@@ -180,6 +181,12 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
     ):
         if port:
             refuse_taken(arguments.listen, port, option)
+    refuse_unwritable(arguments.settings)
+    refuse_missing(arguments.mount)
+    # Without workers there is nobody to say it to.
+    names = NETWORK if arguments.schedule else ()
+    network = {name: os.environ[name] for name in names if os.environ.get(name)}
+    refuse_passwords(network)
     made = keys(folder, arguments)
     url = ""
     if arguments.schedule:
@@ -190,8 +197,6 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
             database.prepare(url)
         except database.DatabaseError as exc:
             raise SettingError(str(exc)) from exc
-    refuse_unwritable(arguments.settings)
-    refuse_missing(arguments.mount)
     tools = tool_folders(os.environ, visible_folders(os.environ, arguments.mount))
     place = server.Place(
         address=arguments.listen,
@@ -202,7 +207,7 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
         quota=arguments.quota,
         database=url,
         search_path=os.pathsep.join(tools),
-        network={name: os.environ[name] for name in NETWORK if os.environ.get(name)},
+        network=network,
         verbose=arguments.verbose,
         worker_seconds=arguments.worker_seconds,
     )
