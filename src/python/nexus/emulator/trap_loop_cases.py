@@ -284,8 +284,71 @@ FREE_TOGETHER: Final = {
         j asleep
         second: la t0, spot
         csrw mtvec, t0
-        .align 3
+        .align 4
         spot: .word 0
+        li a0, 0
+        {EXIT}""",
+    # As above, but the first is stuck itself once it has put the code there.
+    "code-comes-from-one-that-is-stuck-then": f"""{_SECOND}
+        li t1, 20000
+        work: addi t1, t1, -1
+        bnez t1, work
+        la t1, spot
+        li t2, 0x13
+        sw t2, 0(t1)
+        sd zero, 0(zero)
+        second: la t0, spot
+        csrw mtvec, t0
+        .align 4
+        spot: .word 0
+        li t1, 20000
+        more: addi t1, t1, -1
+        bnez t1, more
+        li a0, 0
+        {EXIT}""",
+    # The second is freed, and has long to do, before the first is stuck.
+    "the-one-that-was-freed-has-work": f"""{_SECOND}
+        li t1, 20000
+        work: addi t1, t1, -1
+        bnez t1, work
+        la t1, spot
+        li t2, 0x13
+        sw t2, 0(t1)
+        li t1, 20000
+        wait: addi t1, t1, -1
+        bnez t1, wait
+        sd zero, 0(zero)
+        second: la t0, spot
+        csrw mtvec, t0
+        .align 4
+        spot: .word 0
+        li t1, 60000
+        more: addi t1, t1, -1
+        bnez t1, more
+        li a0, 0
+        {EXIT}""",
+    # The second is freed and then waits for its timer, which the first knows nothing of.
+    "the-one-that-was-freed-sleeps": f"""{_SECOND}
+        li t1, 20000
+        work: addi t1, t1, -1
+        bnez t1, work
+        la t1, spot
+        li t2, 0x13
+        sw t2, 0(t1)
+        li t1, 20000
+        wait: addi t1, t1, -1
+        bnez t1, wait
+        sd zero, 0(zero)
+        second: la t0, spot
+        csrw mtvec, t0
+        .align 4
+        spot: .word 0
+        li t0, 0x02004008
+        li t1, 20000
+        sd t1, 0(t0)
+        li t0, 0x80
+        csrw mie, t0
+        wfi
         li a0, 0
         {EXIT}""",
     "the-other-ends-the-run": f"""{_SECOND}

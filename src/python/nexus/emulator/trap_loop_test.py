@@ -44,6 +44,12 @@ def test_harts_that_are_all_at_their_end_are_stopped(name: str, slice_ns: int) -
     assert sliced.state_digest() == whole.state_digest()
 
 
+def test_more_than_two_harts_are_looked_at_again_one_after_the_other() -> None:
+    machine = boot("sd zero, 0(zero)", harts=4, stops_when_stuck=True)
+    assert machine.run(BUDGET_NS) is Stop.STUCK
+    assert machine.now_ns < BUDGET_NS // 100
+
+
 @pytest.mark.parametrize("name", FREE_TOGETHER)
 def test_a_hart_that_another_can_help_is_left_alone(name: str) -> None:
     machine = boot(FREE_TOGETHER[name], harts=2, stops_when_stuck=True)

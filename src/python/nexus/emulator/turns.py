@@ -17,6 +17,7 @@ from typing import ClassVar, Final
 
 from nexus.emulator.parked import COMMON, ParkedHart, ParkedWords
 from nexus.emulator.reference import state as s
+from nexus.emulator.reference.chain import DOUBTED
 from nexus.emulator.reference.clock import MTIP, TICKS_PER_MTIME
 from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.hart import Hart
@@ -29,6 +30,8 @@ _M64: Final = (1 << 64) - 1
 
 # Interrupts that only a hart can send: MSIP and SSIP.
 _BY_HARTS: Final = 1 << 3 | 1 << 1
+# CHAIN_LOOK of a hart that is stuck, or was when it was looked at last.
+_STUCK: Final = (0, DOUBTED)
 
 _PROTECTION: Final = slice(s.PMPCFG0, s.PMPADDR0 + s.PMPADDR_COUNT)
 
@@ -139,18 +142,36 @@ class Turns:
         """Whether a hart has something to do."""
         return any(self._is_ready(number) for number in range(self.count))
 
-    def _are_others_over(self) -> bool:
+    def _are_others_over(self, sure: tuple[int, ...] = (0,)) -> bool:
         """Whether a loop of traps of the present hart is the end of all of them.
 
         A hart is over that is in such a loop itself, or waits for an interrupt that only another
         hart could send.  A device or a timer that may wake it is more than that.
         """
         return all(
-            not words[s.CHAIN_LOOK]
-            or (words[s.WAITING] and not words[s.MIE] & ~_BY_HARTS and not self._is_ready(number))
+            not words[s.MIE] & ~_BY_HARTS and not self._is_ready(number)
+            if words[s.WAITING]
+            else words[s.CHAIN_LOOK] in sure
             for number, words in enumerate(self._parked)
             if number != self._current
         )
+
+    def _doubt_others(self) -> None:
+        """The present hart may have freed those that were stuck, or may do so in this turn."""
+        for number, words in enumerate(self._parked):
+            if number != self._current and not words[s.CHAIN_LOOK]:
+                words[s.CHAIN_LOOK] = DOUBTED
+
+    def _look_again(self) -> None:
+        """If all may be stuck, look whether the present hart still is: others ran meanwhile.
+
+        So each of them is looked at in turn, and the run ends when none has got on.
+        """
+        state = self._hart.state
+        if state[s.CHAIN_LOOK] in _STUCK and self._are_others_over(_STUCK):
+            state[s.CHAIN_LOOK] = state[s.CHAIN_COUNT] + 1
+        elif state[s.CHAIN_LOOK]:
+            self._doubt_others()
 
     def _is_ready(self, number: int) -> bool:
         if number == self._current:
@@ -212,6 +233,8 @@ class Turns:
         hart = self._hart
         state = hart.state
         assert isinstance(state, list | memoryview), "a list, or memory shared with an engine"
+        if state[s.CHAIN_LOOK]:
+            self._doubt_others()
         leaving, coming = self._parked[self._current], self._parked[number]
         if isinstance(state, list):
             leaving[:] = array("Q", state[: s.STATE_WORDS])
@@ -227,9 +250,7 @@ class Turns:
         else:
             state[: s.STATE_WORDS] = memoryview(coming)
         self._current = number
-        if not coming[s.CHAIN_LOOK] and self._are_others_over():
-            # It was stuck while others ran, who may have changed that: it is looked at once more.
-            state[s.CHAIN_LOOK] = state[s.CHAIN_COUNT] + 1
+        self._look_again()
         hart.attention = True
         hart.update_timers()
         if leaving[_PROTECTION] != coming[_PROTECTION]:

@@ -41,6 +41,8 @@ WINDOW: Final = 64
 WINDOW_TICKS: Final = 1 << 16
 # So often the same but for the stack pointer: no program does that on purpose.
 NEAR_MAX: Final = 8
+# CHAIN_LOOK of a hart that was stuck before others went on; a count that is never reached.
+DOUBTED: Final = 1 << 62
 # Hashing memory takes a while; a loop that writes something new each time is not worth more.
 _TRIES_MAX: Final = 4
 
@@ -145,8 +147,8 @@ def disturbed(state: s.State) -> None:
 
 
 def loop_of(state: s.State) -> TrapLoop | None:
-    """What the hart is stuck in, if it is."""
-    if state[s.CHAIN_LOOK]:
+    """What the hart is stuck in, if it is, or was when it was looked at last."""
+    if state[s.CHAIN_LOOK] not in (0, DOUBTED):
         return None
     first = Trap(*(state[s.CHAIN_PC + number] for number in range(4)))
     return TrapLoop(first, last_trap(state), state[s.CHAIN_COUNT])
