@@ -18,6 +18,8 @@ from typing import Final
 QUIET_SECONDS_MAX: Final = 10.0
 # How long all of it may take: a pipe that drips a byte a second is never quiet.
 SECONDS_MAX: Final = 30.0
+# Whatever comes so fast may take longer: an image of 256 MiB through a slow line is no mistake.
+BYTES_PER_SECOND_MIN: Final = 1 << 18
 
 _CHUNK_BYTES: Final = 1 << 20
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -52,27 +54,22 @@ def open_bounded(path: Path) -> int:
         raise
 
 
-def read_descriptor(descriptor: int, bytes_max: int) -> bytes:
-    """Read what an open file has, as `read_bounded` does."""
+def read_descriptor(
+    descriptor: int, bytes_max: int, quiet_seconds_max: float | None = None
+) -> bytes:
+    """Read what an open file has, as `read_bounded` does; a pipe may keep quiet so long."""
     if os.isatty(descriptor):
         raise OSError(errno.EINVAL, "is a terminal; expected a file or a pipe")
-    chunks: list[bytes] = []
-    size = 0
     status = os.fstat(descriptor)
     chunk_bytes = max(_CHUNK_BYTES, status.st_size)
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    end = time.monotonic() + SECONDS_MAX
+    # A file has an end, and takes as long as its disk or its network does.
+    has_end = stat.S_ISREG(status.st_mode)
+    wait = _Wait(descriptor, status.st_mode, quiet_seconds_max)
+    chunks: list[bytes] = []
+    size = 0
     while size <= bytes_max:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(errno.ETIMEDOUT, f"does not end within {SECONDS_MAX:g} s")
-        if not waiting.poll(1000 * min(left, QUIET_SECONDS_MAX)):
-            if left < QUIET_SECONDS_MAX:
-                continue
-            kind = "pipe" if stat.S_ISFIFO(status.st_mode) else "device"
-            text = f"nothing came out of this {kind} for {QUIET_SECONDS_MAX:g} s"
-            raise TimeoutError(errno.ETIMEDOUT, text)
+        if not has_end:
+            wait.until_readable(size)
         try:
             chunk = os.read(descriptor, min(chunk_bytes, bytes_max + 1 - size))
         except BlockingIOError:  # Another reader of the same pipe was faster.
@@ -82,3 +79,31 @@ def read_descriptor(descriptor: int, bytes_max: int) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
     return b"".join(chunks)
+
+
+class _Wait:
+    """Waits for more of what may have no end."""
+
+    def __init__(self, descriptor: int, mode: int, quiet_seconds_max: float | None) -> None:
+        self._kind = "device" if stat.S_ISCHR(mode) else "pipe"
+        self._quiet_seconds_max = quiet_seconds_max or QUIET_SECONDS_MAX
+        self._seconds_max = SECONDS_MAX + (quiet_seconds_max or 0)
+        self._began = time.monotonic()
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def until_readable(self, size: int) -> None:
+        """Wait for what follows the first `size` bytes.
+
+        Raises:
+            TimeoutError: Nothing comes, or too slowly.
+        """
+        seconds = max(self._seconds_max, size / BYTES_PER_SECOND_MIN)
+        left = self._began + seconds - time.monotonic()
+        quiet = self._quiet_seconds_max
+        if left > 0 and self._poll.poll(1000 * min(left, quiet)):
+            return
+        text = f"does not end within {seconds:g} s"
+        if left >= quiet:
+            text = f"nothing came out of this {self._kind} for {quiet:g} s"
+        raise TimeoutError(errno.ETIMEDOUT, text)

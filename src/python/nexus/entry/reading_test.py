@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import re
@@ -9,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,6 +96,32 @@ def test_a_pipe_that_keeps_quiet_is_left(pipe: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(TimeoutError, match=re.escape("nothing came out of this pipe for 0.01 s")):
         read_bounded(pipe, BYTES_MAX)
     os.close(holder)
+
+
+def test_a_pipe_that_is_fast_enough_may_take_longer(
+    dripping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(0, 20)  # A second look is 20 s after the first.
+    monkeypatch.setattr(reading, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(reading, "BYTES_PER_SECOND_MIN", 0.01)
+    assert read_bounded(dripping, 40) == b"#" * 41
+
+
+def test_a_file_takes_as_long_as_its_disk_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "SECONDS_MAX", 0.0)
+    monkeypatch.setattr(reading, "QUIET_SECONDS_MAX", 0.0)
+    (tmp_path / "file").write_bytes(bytes(BYTES_MAX))
+    assert read_bounded(tmp_path / "file", BYTES_MAX) == bytes(BYTES_MAX)
+
+
+def test_a_caller_says_how_long_a_pipe_may_keep_quiet(pipe: Path) -> None:
+    reader, writer = os.open(pipe, os.O_RDWR), os.open(pipe, os.O_RDWR)
+    with pytest.raises(TimeoutError, match=re.escape("for 0.02 s")):
+        read_descriptor(reader, BYTES_MAX, 0.02)
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_terminal_is_refused_at_once() -> None:

@@ -18,6 +18,9 @@ from nexus.remotefs.state.io.client import StateClient
 
 STANDARD_INPUT: Final = "-"
 
+# What writes into the pipe may have to ask its user for a password first, as `ssh` does.
+_INPUT_QUIET_SECONDS_MAX: Final = 300.0
+
 
 def main(arguments: Sequence[str]) -> int:
     """Set one value."""
@@ -56,11 +59,11 @@ def _read(options: Namespace) -> bytes:
 
 
 def _read_input() -> bytes:
-    """Whoever types a value takes as long as it takes; a pipe does not."""
+    """A person who types a value takes as long as it takes; a pipe does not."""
     if sys.stdin.isatty():
         return sys.stdin.buffer.read(TRANSFER_BYTES_MAX + 1)
     try:
-        return read_descriptor(sys.stdin.fileno(), TRANSFER_BYTES_MAX)
+        return read_descriptor(sys.stdin.fileno(), TRANSFER_BYTES_MAX, _INPUT_QUIET_SECONDS_MAX)
     except OSError as exc:
         raise UsageError(f"{STANDARD_INPUT}: {exc.strerror}") from exc
 
