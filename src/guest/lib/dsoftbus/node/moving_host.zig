@@ -147,7 +147,7 @@ fn send(node: anytype, call: *Call, frame: []const u8) bool {
 }
 
 /// Not answered in time it is carried out all the same: the request stays in the queue. A queue
-/// without room does not take it. Then the store ends the transaction, since nobody goes on with it.
+/// without room does not take it; then the store ends the transaction, as one that is not used.
 pub fn abortAt(node: anytype, peer: u8, txn: u64) void {
     const call = node.calls.take(peer, service_id) orelse return;
     call.kind = .transfer;

@@ -46,6 +46,28 @@ class Transaction:
     bytes: int = 0
 
 
+def judge_chunk(pieces: Mapping[str, bytearray], total: int, key: str, chunk: bytes) -> Status:
+    """Say whether a transaction may take a chunk.
+
+    Args:
+        pieces: What it has.
+        total: Bytes of all open transactions, this one too.
+        key: Of which value the chunk is a part.
+        chunk: The bytes.
+    """
+    held = len(pieces.get(key, b""))
+    own = sum(map(len, pieces.values()))
+    if len(chunk) > CHUNK_BYTES_MAX or held + len(chunk) > VALUE_BYTES_MAX:
+        return Status.VALUE_TOO_LARGE
+    if (
+        len(pieces) + (key not in pieces) > TXN_KEYS_MAX
+        or own + len(chunk) > TXN_BYTES_MAX
+        or total + len(chunk) > TXNS_BYTES_MAX
+    ):
+        return Status.TXN_LIMIT
+    return Status.OK
+
+
 class Contents:
     """Entries by key, open transactions by id."""
 
@@ -106,18 +128,8 @@ class Contents:
         transaction = self.open.get(txn)
         if transaction is None:
             return Status.NOT_FOUND
-        held = transaction.pieces.get(key)
-        keys = len(transaction.pieces) + (held is None)
-        if len(chunk) > CHUNK_BYTES_MAX or len(held or b"") + len(chunk) > VALUE_BYTES_MAX:
-            return Status.VALUE_TOO_LARGE
         total = sum(other.bytes for other in self.open.values())
-        if (
-            keys > TXN_KEYS_MAX
-            or transaction.bytes + len(chunk) > TXN_BYTES_MAX
-            or total + len(chunk) > TXNS_BYTES_MAX
-        ):
-            return Status.TXN_LIMIT
-        return Status.OK
+        return judge_chunk(transaction.pieces, total, key, chunk)
 
     def _apply_call(self, record: Record) -> None:
         value = decode_call(len(record.key.encode()), record.value)

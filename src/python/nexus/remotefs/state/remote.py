@@ -45,7 +45,11 @@ class RemoteState:
     """A store as peers see it."""
 
     def __init__(self, store: Store, share: Share = _DEFAULT) -> None:
-        """Serve a store, of which a peer may use its share."""
+        """Serve a store, of which a peer may use its share.
+
+        Transactions that are open in it are aborted: a cut left them, and they have no session.
+        """
+        store.abort_all()
         self._store = store
         self._share = share
         self._transactions = Transactions()
@@ -175,8 +179,10 @@ class RemoteState:
         return Reply(op, status, nonce=nonce)
 
     def _add(self, transaction: Open, key: str, chunk: bytes) -> Status:
-        self._transactions.check(transaction, key, chunk)
+        # In the order of the guest's store, so that both answer alike.
         status = self._room_for(transaction.peer, transaction.joined(key, chunk))
+        if status is Status.OK:
+            status = self._transactions.judge(transaction, key, chunk)
         if status is Status.OK:
             transaction.pieces.setdefault(key, bytearray()).extend(chunk)
         return status

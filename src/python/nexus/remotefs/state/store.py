@@ -224,9 +224,7 @@ class Store:
                 self.put_chunk(txn, key, chunk)
             self.commit_for(call, txn)
         except StateError:
-            with suppress(StateError):
-                self.abort(txn)
-            contents.open.pop(txn, None)  # Also where there was no room to say so.
+            self._forget(txn)
             raise
         try:
             self.sync()
@@ -272,6 +270,14 @@ class Store:
         """Forget a transaction."""
         self._finish(Op.ABORT, txn)
 
+    def abort_all(self) -> None:
+        """Forget all open transactions.
+
+        Those that a cut left open have no owner, and keep the journal from being compacted.
+        """
+        for txn in self.open_transactions:
+            self._forget(txn)
+
     def sync(self) -> None:
         """Return when everything done before survives a cut."""
         if not self._is_dirty:
@@ -312,6 +318,12 @@ class Store:
         self.write_out()
         self._is_dirty = False
         return True
+
+    def _forget(self, txn: int) -> None:
+        """Abort a transaction, also where the journal has no room to say so."""
+        with suppress(StateError):
+            self.abort(txn)
+        self._contents.open.pop(txn, None)
 
     def _finish(self, op: Op, txn: int) -> None:
         if txn not in self._contents.open:

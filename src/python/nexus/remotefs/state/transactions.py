@@ -15,13 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexus.contract import state as contract
-from nexus.remotefs.state.contents import (
-    TXN_BYTES_MAX,
-    TXN_KEYS_MAX,
-    TXNS_BYTES_MAX,
-    TXNS_MAX,
-)
-from nexus.remotefs.state.record import CHUNK_BYTES_MAX, VALUE_BYTES_MAX
+from nexus.remotefs.state.contents import TXNS_MAX, judge_chunk
 from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Status
 
@@ -85,19 +79,10 @@ class Transactions:
         found.used_ns = now_ns
         return found
 
-    def check(self, transaction: Open, key: str, chunk: bytes) -> None:
-        """Refuse a chunk for which there is no room.  Raises StateError, as the store would."""
-        held = transaction.pieces.get(key, b"")
-        if len(chunk) > CHUNK_BYTES_MAX or len(held) + len(chunk) > VALUE_BYTES_MAX:
-            raise StateError(Status.VALUE_TOO_LARGE, f"transaction {transaction.txn}")
-        keys = len(transaction.pieces) + (key not in transaction.pieces)
+    def judge(self, transaction: Open, key: str, chunk: bytes) -> Status:
+        """Say whether a transaction may take a chunk, as the store would."""
         total = sum(each.size for each in self._open.values())
-        if (
-            keys > TXN_KEYS_MAX
-            or transaction.size + len(chunk) > TXN_BYTES_MAX
-            or total + len(chunk) > TXNS_BYTES_MAX
-        ):
-            raise StateError(Status.TXN_LIMIT, f"transaction {transaction.txn}")
+        return judge_chunk(transaction.pieces, total, key, chunk)
 
     def end(self, session: int) -> Open | None:
         """Forget what a session has begun; None if it has nothing."""

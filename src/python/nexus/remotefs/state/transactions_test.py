@@ -9,6 +9,7 @@ import pytest
 from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
 from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
 from nexus.remotefs.state.call import Call
+from nexus.remotefs.state.power_cut_fake import RecordingDevice, images_after
 from nexus.remotefs.state.remote import RemoteState
 from nexus.remotefs.state.share import Share
 from nexus.remotefs.state.store import StateError, Store
@@ -157,6 +158,15 @@ def test_keys_and_bytes_are_bounded() -> None:
     assert len(scene.store.snapshot()) == 32
 
 
+def test_a_chunk_beyond_share_and_limit_is_beyond_the_share_as_on_a_guest() -> None:
+    scene = Scene(share=Share(peer_keys=32))
+    txn = scene.begin()
+    for number in range(32):
+        assert scene.put(txn, f"{NAMESPACE}{number}", b"v") is Status.OK
+    assert scene.put(txn, f"{NAMESPACE}32", b"v") is Status.OVER_SHARE
+    assert scene.commit(txn) is Status.OK
+
+
 def test_a_share_holds_for_all_keys_of_a_transaction_also_at_its_commit() -> None:
     scene = Scene(share=Share(peer_keys=3))
     txn = scene.begin()
@@ -219,6 +229,21 @@ def test_a_store_without_room_for_it_is_as_it_was() -> None:
     assert store.open_transactions == ()
     store.set_all_durably({A: b"fits"}, Call("node-a"))
     assert store.snapshot() == {A: b"fits"}
+
+
+def test_what_a_cut_left_open_does_not_keep_the_journal_from_being_compacted() -> None:
+    device = RecordingDevice(bytes(72 * SECTOR_BYTES))
+    values = {f"{NAMESPACE}{number}": bytes(400) for number in range(8)}
+    Store(device).set_all_durably(values, Call("node-a"))
+    counts = range(len(device.events) + 1)
+    images = [image for count in counts for image in images_after(device, count)]
+    cut = next(image for image in images if Store(MemoryDevice(image)).open_transactions)
+    scene = Scene(MemoryDevice(cut))
+    assert scene.store.open_transactions == ()
+    # Many times what the disk holds.
+    for number in range(500):
+        assert scene.ask(Request(Op.PUT, A, bytes([number % 250]) * 128)).status is Status.OK
+    assert scene.store.snapshot() == {A: bytes([499 % 250]) * 128}
 
 
 def test_the_journal_is_compacted_for_a_transaction_that_has_room_then() -> None:

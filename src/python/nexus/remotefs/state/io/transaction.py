@@ -22,8 +22,8 @@ from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status
 
 _OVER: Final = (
-    "the transaction is over, nothing of it is set: its session was lost, or nobody went on with it"
-    f" for {TRANSACTION_SILENCE_NS // 10**9} s; begin another"
+    "the transaction is over, nothing of it is set: its session was lost, nobody went on with it"
+    f" for {TRANSACTION_SILENCE_NS // 10**9} s, or the peer ended it; begin another"
 )
 
 
