@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nexus.core.randomness import KeyedRandom
-from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
+from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
 from nexus.remotefs.state.fsck import Verdict, check, repair
 from nexus.remotefs.state.store import Store
 
@@ -188,3 +188,39 @@ def go_on(image: bytes) -> None:
 
 def write_points(device: RecordingDevice) -> list[int]:
     return [n for n, event in enumerate(device.events, 1) if event.data is not None]
+
+
+class BreakingDevice(MemoryDevice):
+    """A disk of which one operation fails, once or from then on."""
+
+    def __init__(self, content: bytes, number: int, *, is_lasting: bool) -> None:
+        """Fail at operation `number` of reads, writes and flushes, counted from 0."""
+        super().__init__(content)
+        self.left = number
+        self.is_lasting = is_lasting
+        self.has_failed = False
+
+    def read(self, sector: int, count: int) -> bytes:
+        """Read or fail."""
+        self._count("read")
+        return super().read(sector, count)
+
+    def write(self, sector: int, data: bytes) -> None:
+        """Write, or write the first half and fail."""
+        try:
+            self._count("write")
+        except DeviceError:
+            half = len(data) // SECTOR_BYTES // 2 * SECTOR_BYTES
+            super().write(sector, data[:half])
+            raise
+        super().write(sector, data)
+
+    def flush(self) -> None:
+        """Flush or fail."""
+        self._count("flush")
+
+    def _count(self, what: str) -> None:
+        self.left -= 1
+        if self.left == -1 or (self.is_lasting and self.left < 0):
+            self.has_failed = True
+            raise DeviceError(what)

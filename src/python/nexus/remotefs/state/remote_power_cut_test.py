@@ -15,11 +15,12 @@ from nexus.core.randomness import KeyedRandom
 from nexus.dsoftbus.audit import Outcome
 from nexus.dsoftbus.replay import Verdict
 from nexus.remotefs.state.acl import NAMESPACE, ChangeRecord
-from nexus.remotefs.state.block import SECTOR_BYTES, DeviceError, MemoryDevice
+from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.calls import Known
 from nexus.remotefs.state.fsck import Verdict as Soundness
 from nexus.remotefs.state.fsck import check
 from nexus.remotefs.state.power_cut_fake import (
+    BreakingDevice,
     RecordingDevice,
     Survivors,
     Workload,
@@ -159,42 +160,6 @@ def test_a_cut_within_one_whole_value(size: int) -> None:
             left = Store(MemoryDevice(image))
             assert left.damage is None
             assert left.get(key) in ((new,) if is_answered else (old, new))
-
-
-class BreakingDevice(MemoryDevice):
-    """A disk of which one operation fails, once or from then on."""
-
-    def __init__(self, content: bytes, number: int, *, is_lasting: bool) -> None:
-        """Fail at operation `number` of reads, writes and flushes, counted from 0."""
-        super().__init__(content)
-        self.left = number
-        self.is_lasting = is_lasting
-        self.has_failed = False
-
-    def read(self, sector: int, count: int) -> bytes:
-        """Read or fail."""
-        self._count("read")
-        return super().read(sector, count)
-
-    def write(self, sector: int, data: bytes) -> None:
-        """Write, or write the first half and fail."""
-        try:
-            self._count("write")
-        except DeviceError:
-            half = len(data) // SECTOR_BYTES // 2 * SECTOR_BYTES
-            super().write(sector, data[:half])
-            raise
-        super().write(sector, data)
-
-    def flush(self) -> None:
-        """Flush or fail."""
-        self._count("flush")
-
-    def _count(self, what: str) -> None:
-        self.left -= 1
-        if self.left == -1 or (self.is_lasting and self.left < 0):
-            self.has_failed = True
-            raise DeviceError(what)
 
 
 @pytest.mark.parametrize("is_lasting", [False, True])
