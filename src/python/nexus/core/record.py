@@ -3,7 +3,8 @@
 They mean what those of `dataclasses` mean, and type checkers take them for these.  The library's
 import takes 5 ms, half of it for `inspect`, and each class 0.4 ms, because it compiles the
 methods of each; here they are shared closures, and a class takes 0.03 ms.  An instance takes a
-microsecond longer to make.  Functions of `dataclasses`, such as `replace`, work on both kinds.
+microsecond longer to make.  Functions of `dataclasses`, such as `replace`, work on both kinds; a
+class of one kind cannot derive from one of the other.  Why: ADR 22.
 """
 
 from __future__ import annotations
@@ -81,16 +82,24 @@ class _LibraryFields:
 def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
     fields = {}
     for base in reversed(cls.__mro__[1:]):
+        if hasattr(base, "__dataclass_params__"):
+            raise TypeError(
+                f"{cls.__name__}: {base.__name__} is of `dataclasses`; expected a record"
+            )
         fields.update(base.__dict__.get(_FIELDS, {}))
     body = dict(cls.__dict__)
     own = []
     for name, annotation in cls.__annotations__.items():
         if annotation.startswith("ClassVar"):
             continue
+        if annotation.startswith(("InitVar", "KW_ONLY")):
+            raise TypeError(f"{cls.__name__}.{name}: {annotation} is of `dataclasses` alone")
         own.append(name)
         fields[name] = it = _Field(annotation, kw_only)
         if name in body:
             it.has_default, it.default = True, body[name]
+            if type(it.default).__hash__ is None:
+                raise ValueError(f"{cls.__name__}.{name}: instances would share it; use `field`")
             if slots or isinstance(it.default, _Factory):
                 del body[name]
     body[_FIELDS] = fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+from dataclasses import InitVar
 from typing import ClassVar
 
 import pytest
@@ -112,6 +113,40 @@ def test_records_that_change_have_lists_of_their_own_and_no_hash() -> None:
     assert (second.children, first == second, copy.deepcopy(first)) == ([], False, first)
     with pytest.raises(TypeError):
         hash(first)
+
+
+def test_a_default_that_all_would_share_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Shared\.children: instances would share it"):
+
+        @dataclass
+        class Shared:
+            children: list[int] = []  # noqa: RUF012  # It is the mistake that is tested.
+
+
+def test_what_only_the_library_has_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Given\.first: InitVar\[int\] is of `dataclasses` alone"):
+
+        @dataclass
+        class Given:
+            first: InitVar[int]
+
+    with pytest.raises(TypeError, match="order"):
+
+        @dataclass(order=True)
+        class Ordered:
+            first: int
+
+
+def test_a_base_whose_fields_would_be_missed_is_refused() -> None:
+    @dataclasses.dataclass
+    class Library:
+        first: int
+
+    with pytest.raises(TypeError, match="Library is of `dataclasses`; expected a record"):
+
+        @dataclass
+        class Mixed(Library):
+            second: int
 
 
 def take_apart(place: Place) -> tuple[str, int]:

@@ -36,4 +36,7 @@ def check_digest() -> None:
     """
     found = table_digest()
     if found != MADE_FROM:
-        raise StaleDigestError(f'layout.MADE_FROM: expected bytes.fromhex("{found.hex()}")')
+        raise StaleDigestError(
+            "layout.MADE_FROM is the digest of other sources; "
+            f'write bytes.fromhex("{found.hex()}") there'
+        )
