@@ -18,7 +18,7 @@ from typing import Final
 QUIET_SECONDS_MAX: Final = 10.0
 # How long all of it may take: a pipe that drips a byte a second is never quiet.
 SECONDS_MAX: Final = 30.0
-# Whatever comes so fast may take longer: an image of 256 MiB through a slow line is no mistake.
+# Whatever comes so fast may take longer, such as an image of 256 MiB through a slow line.
 BYTES_PER_SECOND_MIN: Final = 1 << 18
 
 _CHUNK_BYTES: Final = 1 << 20
