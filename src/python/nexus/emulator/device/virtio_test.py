@@ -102,7 +102,7 @@ def test_after_a_reset_every_register_is_as_at_power_on(ram: Ram, irq: Irq) -> N
     assert [queue.is_ready for queue in device.queues] == [True, False]
 
 
-def test_a_wide_access_is_two_narrow_ones_and_others_are_none(ram: Ram, irq: Irq) -> None:
+def test_a_wide_access_is_two_narrow_ones_and_others_do_nothing(ram: Ram, irq: Irq) -> None:
     device = VirtioNet(MAC, ram, irq, lambda: 0).transport
     assert device.read(mmio.R_MAGIC, 8) == 2 << 32 | 0x74726976
     assert EmptySlot().read(0, 8) == 2 << 32 | 0x74726976

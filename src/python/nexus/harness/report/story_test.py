@@ -86,7 +86,7 @@ class Wire:
         self.frames.append(Frame(number, machine, number * 1_000_000, data))
 
 
-def told(listener: Listener, wire: Wire) -> list[Event]:
+def heard(listener: Listener, wire: Wire) -> list[Event]:
     """What is said in the frames, besides the frames."""
     return [event for event in _all(listener, wire) if event.kind != "frame"]
 
@@ -118,7 +118,7 @@ def test_what_two_nodes_say(way: str) -> None:
     opened: list[Opened] = []
     secrets = BY_PLAYING if way == "played" else Secrets(known={PUBLIC_A: wire.keys})
     listener = Listener(secrets, opened.append)
-    events = told(listener, wire)
+    events = heard(listener, wire)
     assert [(e.machine, e.kind, e.text) for e in events] == [
         ("A", "handshake", "message 1 (e, es), 48 bytes"),
         ("B", "handshake", "message 2 (e, ee), 54 bytes"),
@@ -140,7 +140,7 @@ def test_values_are_those_that_the_page_counts() -> None:
     wire = Wire()
     for machine, frame, _, _ in SAID:
         wire.say(machine, frame)
-    by_text = {event.text: event.values for event in told(Listener(BY_PLAYING), wire)}
+    by_text = {event.text: event.values for event in heard(Listener(BY_PLAYING), wire)}
     to_a, to_b = {"connection": 1, "to": "A"}, {"connection": 1, "to": "B"}
     assert by_text["SETTINGS 32 streams, credit 9000"] == {"credit": 9000} | to_b
     assert by_text["DATA 1 'files' 5 bytes"] == {"stream": "1 'files'", "bytes": 5} | to_b
@@ -157,7 +157,7 @@ def test_a_call_and_its_answer_have_their_values() -> None:
     wire.say("B", Response(Status.OK, 6, reply).encode())
     wire.say("B", Response(Status.REFUSED, 7).encode())
     wire.say("B", Response(Status.FAILED, 8).encode())
-    events = told(Listener(BY_PLAYING), wire)[4:]
+    events = heard(Listener(BY_PLAYING), wire)[4:]
     assert [event.text for event in events] == [
         "samgrd resolve_status #6",
         "service 200 ? #7",
@@ -193,7 +193,7 @@ def test_without_keys_messages_are_named_by_their_lengths() -> None:
         Secrets(known={public_key_of(EPHEMERAL_B): wire.keys}),
     ):
         listener = Listener(secrets)
-        events = told(listener, wire)
+        events = heard(listener, wire)
         assert [event.kind for event in events] == ["handshake"] * 3 + ["sealed"]
         assert events[-1].text == "26 bytes, no key"
         assert listener.keys == {}
@@ -203,7 +203,7 @@ def test_a_message_that_is_not_authentic_costs_no_nonce() -> None:
     wire = Wire()
     wire.send("A", bytes(40))
     wire.say("A", Ping(1).encode())
-    events = told(Listener(BY_PLAYING), wire)[4:]
+    events = heard(Listener(BY_PLAYING), wire)[4:]
     assert [event.text for event in events] == ["40 bytes that are not authentic", "ping"]
 
 
@@ -212,7 +212,7 @@ def test_a_frame_that_cannot_be_read_is_said_and_what_follows_is_read() -> None:
     wire.say("B", bytes([mux.STREAM_TYPE_FIRST]) + b"\xff")
     wire.say("B", b"\xff")
     wire.say("B", Pong(1).encode())
-    events = told(Listener(BY_PLAYING), wire)[4:]
+    events = heard(Listener(BY_PLAYING), wire)[4:]
     assert [event.kind for event in events] == ["stream", "stream", "keepalive"]
     assert all("a frame that cannot be read: " in event.text for event in events[:2])
 
@@ -222,7 +222,7 @@ def test_a_length_that_no_message_has_is_said_once() -> None:
     for _ in range(3):
         wire._segment("A", ACK, b"\0\0\0\0")
     wire.say("B", Pong(1).encode())
-    events = told(Listener(BY_PLAYING), wire)[4:]
+    events = heard(Listener(BY_PLAYING), wire)[4:]
     assert [(event.machine, event.kind, event.text) for event in events] == [
         ("A", "sealed", "a length that no message has"),
         ("B", "keepalive", "pong"),
@@ -258,7 +258,7 @@ def test_an_announcement_is_read_and_a_damaged_one_is_named() -> None:
     wire.put("A", udp(A[0], PORT, "239.42.0.1", PORT, b"NXSB"))
     wire.put("A", udp(A[0], PORT, "239.42.0.1", PORT + 1, announces[0].encode()))
     wire.put("A", udp(A[0], PORT, "239.42.0.1", PORT, announces[0].encode())[:-1])
-    events = told(Listener(Secrets()), wire)
+    events = heard(Listener(Secrets()), wire)
     assert [(event.ns, event.kind) for event in events] == [
         (number * 1_000_000, "announce") for number in (1, 2, 3)
     ]
