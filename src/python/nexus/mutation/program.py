@@ -176,7 +176,7 @@ class _Report:
             for number, mutant in enumerate(mutants)
             if (verdict := _known(mutant, run)) is not None
         }
-        # Of an error in one thread, which is to end the other as well.
+        # Set by an error in one thread, or by an interrupt: no further mutant is tried.
         self.is_over = False
 
     def find(self, number: int) -> Verdict | None:
@@ -213,8 +213,13 @@ def _judge_all(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[Ver
     judges = _judges(drawn, run, stack)
     with ThreadPoolExecutor(len(judges)) as pool:
         waiting = [pool.submit(_judge_some, *each, mutants, run, found) for each in judges]
-    for each in waiting:
-        each.result()
+        try:
+            for each in waiting:
+                each.result()
+        except BaseException:
+            # Somebody ends the run: what is under way is the last.
+            found.is_over = True
+            raise
     return found.verdicts
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +93,32 @@ def test_only_the_lines_of_a_change_are_tried(
     git(root, "commit", "-qam", "second")
     assert run(root, "src/python", "--last-commit") == 0
     assert fates(root) == {2: "killed"}
+
+
+def test_a_run_that_is_interrupted_tries_no_more_and_keeps_what_it_found(root: Path) -> None:
+    number = 40
+    text = "".join(f"def low_{n}(n):\n    return n < {n}\n\n\n" for n in range(number))
+    (root / "src/python/nexus/a/rate.py").write_text(text)
+    (root / "src/python/nexus/a/rate_test.py").write_text("from nexus.a import rate\n")
+    options = ["--root", str(root), "--python", sys.executable, "--zig", "zig"]
+    words = [*options, "--out", str(root / "out"), "src/python/nexus/a"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nexus.mutation.program", *words],
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert first.startswith("1/40 ")
+    assert process.returncode not in (0, EXIT_BELOW)
+    tried = 1 + rest.count("/40 ")
+    assert tried < number
+    assert len(fates(root)) == tried
 
 
 def test_a_run_goes_on_where_an_earlier_one_ended(root: Path) -> None:

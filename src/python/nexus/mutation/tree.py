@@ -35,7 +35,7 @@ class Tree:
         }
 
     def copy(self, target: Path) -> Tree:
-        """Copy all of it, for a second one who changes it."""
+        """Copy all of it, for a second judge, which changes it too."""
         return Tree(Path(shutil.copytree(self.root, target, symlinks=True)))
 
     @contextmanager
