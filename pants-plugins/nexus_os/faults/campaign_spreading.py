@@ -31,7 +31,7 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 from pants.vcs.git import GitWorktreeRequest, MaybeGitWorktree
 
-from nexus_os.faults.fault_world_testing import NamedFile
+from nexus_os.faults.fault_world_testing import NamedFile, beside
 from nexus_os.options import NexusOs
 from nexus_os.programs.first_party import ProgramRequest
 from nexus_os.programs.program_process import ProgramProcess
@@ -112,10 +112,12 @@ async def find_files_of_scenario(request: ScenarioRequest) -> ScenarioFiles:
     scenario = await Get(Snapshot, NamedFile(owner, field, path, ".toml"))
     contents = await Get(DigestContents, Digest, scenario.digest)
     content = parse(contents[0].content.decode(errors="replace"))
+    named, names = content.get("world"), content.get("oracles", [])
+    if not isinstance(named, str) or not isinstance(names, list):
+        # The program says what is wrong: it reads all scenarios before it puts anything together.
+        return ScenarioFiles(scenario.digest)
     folder = os.path.dirname(path)
-    world = os.path.normpath(os.path.join(folder, str(content.get("world", ""))))
-    names = content.get("oracles", ())
-    oracles = [os.path.normpath(os.path.join(folder, str(name))) for name in names]
+    world, *oracles = (beside(folder, name) for name in (named, *names))
     config = await Get(ConfigTarget, ConfigReference(owner, field, f"//{world}", (WorldConfig,)))
     closure, *judges = await MultiGet(
         Get(TransitiveTargets, TransitiveTargetsRequest([config.target.address])),
@@ -141,7 +143,7 @@ class CommitRequest:
 
 @dataclass(frozen=True)
 class CommitVariable:
-    """What tells the program, which does not see the work tree."""
+    """What names the commit to the program, which does not see the work tree."""
 
     environment: FrozenDict[str, str]
 
@@ -204,15 +206,19 @@ async def play_batch(request: BatchRequest, nexus_os: NexusOs) -> PlayedBatch:
     result = await Get(FallibleProcessResult, Process, process)
     if result.output_digest != EMPTY_DIGEST:
         return PlayedBatch(result.output_digest)
-    ending = ending_of(result.exit_code, result.stderr)
+    ending = ending_of(result.exit_code, result.stderr, result.stdout)
     return PlayedBatch(
         await Get(Digest, CreateDigest([FileContent(f"{out}/ending.txt", ending.encode())]))
     )
 
 
-def ending_of(exit_code: int, stderr: bytes) -> str:
-    """How a batch ended that left no results: the code, and the last line that it said."""
-    lines = stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+def ending_of(exit_code: int, stderr: bytes, stdout: bytes = b"") -> str:
+    """How a batch ended that left no results: the code, and the last line that it said.
+
+    Of a process that took too long Pants says so, on the one stream or the other.
+    """
+    said = stderr.strip() or stdout.strip() or b"it said nothing"
+    lines = said.decode(errors="replace").splitlines()
     return f"exit code {exit_code}: {lines[-1][:_ENDING_CHARS_MAX]}"
 
 

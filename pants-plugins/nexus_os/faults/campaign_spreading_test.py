@@ -6,10 +6,31 @@ import json
 from typing import Tuple
 
 import pytest  # pants: no-infer-dep
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
-from pants.engine.fs import EMPTY_DIGEST
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    EMPTY_SNAPSHOT,
+    Digest,
+    DigestContents,
+    FileContent,
+    MergeDigests,
+    Snapshot,
+)
+from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
+from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 
-from nexus_os.faults.campaign_spreading import Batch, SpreadRequest, ending_of, read_plan
+from nexus_os.faults.campaign_spreading import (
+    Batch,
+    ScenarioFiles,
+    ScenarioRequest,
+    SpreadRequest,
+    ending_of,
+    find_files_of_scenario,
+    read_plan,
+)
+from nexus_os.faults.fault_world_testing import NamedFile
+from nexus_os.references.addresses import ConfigReference, ConfigTarget
 
 
 @pytest.mark.parametrize(
@@ -37,12 +58,36 @@ def test_a_plan_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stderr", "words"),
+    ("stderr", "stdout", "words"),
     [
-        (b"", "exit code 21: it said nothing"),
-        (b"first\nerror: last\n", "exit code 21: error: last"),
-        (b"\xff" + b"x" * 600, "exit code 21: \ufffd" + "x" * 499),
+        (b"", b"", "exit code 21: it said nothing"),
+        (b"first\nerror: last\n", b"simulate: 2 runs\n", "exit code 21: error: last"),
+        (b"\n", b"Exceeded timeout of 3600.0 s\n", "exit code 21: Exceeded timeout of 3600.0 s"),
+        (b"\xff" + b"x" * 600, b"", "exit code 21: \ufffd" + "x" * 499),
     ],
 )
-def test_a_batch_that_left_nothing_is_said_to_have_ended_so(stderr: bytes, words: str) -> None:
-    assert ending_of(21, stderr) == words
+def test_a_batch_that_left_nothing_is_said_to_have_ended_so(
+    stderr: bytes, stdout: bytes, words: str
+) -> None:
+    assert ending_of(21, stderr, stdout) == words
+
+
+@pytest.mark.parametrize("text", ["world = ", "", "world = 3", 'world = "w.toml"\noracles = 3'])
+def test_a_scenario_that_is_not_one_is_left_to_the_program(text: str) -> None:
+    files = run_rule_with_mocks(
+        find_files_of_scenario,
+        rule_args=[ScenarioRequest(Address("ci"), "ci/a.toml")],
+        mock_gets=[
+            MockGet(Snapshot, (NamedFile,), lambda _: EMPTY_SNAPSHOT),
+            MockGet(
+                DigestContents,
+                (Digest,),
+                lambda _: DigestContents([FileContent("ci/a.toml", text.encode())]),
+            ),
+            MockGet(ConfigTarget, (ConfigReference,), lambda _: pytest.fail("no world is named")),
+            MockGet(TransitiveTargets, (TransitiveTargetsRequest,), lambda _: None),
+            MockGet(SourceFiles, (SourceFilesRequest,), lambda _: None),
+            MockGet(Digest, (MergeDigests,), lambda _: None),
+        ],
+    )
+    assert files == ScenarioFiles(EMPTY_SNAPSHOT.digest)

@@ -107,12 +107,12 @@ def complete_scenario(
     head = []
     if "world" not in content:
         head.append(f"world = {json.dumps(os.path.relpath(world, folder or '.'))}")
-    elif _beside(folder, content["world"]) != world:
+    elif beside(folder, content["world"]) != world:
         raise InvalidFieldException(
             f"The `world` field of {owner} stands for {world}, and its `faults`, {path}, have "
             f"{content['world']!r} as their world. Remove `world` from that file, or name the same."
         )
-    own = tuple(_beside(folder, name) for name in content.get("oracles", ()))
+    own = tuple(beside(folder, name) for name in content.get("oracles", ()))
     if not own and oracles:
         names = [os.path.relpath(oracle, folder or ".") for oracle in oracles]
         head.append(f"oracles = {json.dumps(names)}")
@@ -124,7 +124,8 @@ def complete_scenario(
     return "".join(f"{line}\n" for line in head) + text, own or oracles
 
 
-def _beside(folder: str, name: Any) -> str:
+def beside(folder: str, name: Any) -> str:
+    """The path of a file that one in `folder` names."""
     return os.path.normpath(os.path.join(folder, str(name)))
 
 

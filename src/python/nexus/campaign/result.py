@@ -156,7 +156,7 @@ def read(text: str) -> list[SeedResult]:
             )
             for run in whole["runs"]
         ]
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise ResultsError(f"results are not those of a campaign: {exc!r}") from exc
 
 

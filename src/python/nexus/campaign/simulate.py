@@ -115,6 +115,8 @@ class _Campaign:
         jobs = bounded("--jobs", options.jobs, 1, pool.JOBS_MAX)
         self._jobs = pool.jobs_default() if jobs is None else jobs
         self._batches = _batches(options, self._work)
+        if self._batches and options.gather is None:
+            raise UsageError("--spread: Pants plays the batches; start it by `./pants run`")
         prepared = prepare_all(_chosen(options), options)
         self._sum = _sum_of(options)
         self._prepared = {
@@ -135,6 +137,9 @@ class _Campaign:
             ended = "clean" if not self._failures else f"{len(self._failures)} failed"
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
+        except HostFaultError:
+            ended = "incomplete"
+            raise
         finally:
             self._finish(ended)
         wanted: str | None = self._options.finds

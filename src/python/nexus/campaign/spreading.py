@@ -22,7 +22,7 @@ from nexus.harness.engine import HostFaultError
 
 FORMAT: Final = "nexus-batches-1"
 RESULTS: Final = "results.json"
-# In its place, where there are none: how the batch ended.
+# What a batch without results leaves instead: how it ended.
 ENDING: Final = "ending.txt"
 
 # Some seconds to a minute of work: much longer than a start, short enough to be spread evenly.
@@ -31,7 +31,7 @@ SEEDS_A_BATCH_MAX: Final = 1000
 # Each is a process that Pants and a scheduler hold in memory.
 BATCHES_MAX: Final = 10_000
 
-# What is of no use in batches, and why.
+# Options that are of no use in batches, and why.
 _HERE_ONLY: Final = {
     "minutes": "how many seeds fit is not known before; give --seeds",
     "jobs": "Pants decides how many batches run at once",
@@ -51,7 +51,7 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """Name of a folder; no two batches of a campaign have one."""
+        """Name of a folder; no two batches of a campaign share one."""
         return f"{self.scenario.stem}-{self.seeds[0]}-{self.seeds[-1]}"
 
     def __str__(self) -> str:
@@ -116,15 +116,12 @@ def write_plan(folder: Path, batches: Sequence[Batch], engine: str) -> int:
     return 0
 
 
-def gathered(folder: Path | None, batches: Sequence[Batch]) -> Generator[SeedResult, None, None]:
-    """Read what batches have found, in their order; those that ended without come last.
+def gathered(folder: Path, batches: Sequence[Batch]) -> Generator[SeedResult, None, None]:
+    """Read what batches have found, in their order; one without results is an error at the end.
 
     Raises:
         HostFaultError: a batch has no results, or not those of its seeds.
-        UsageError: nobody has played them.
     """
-    if folder is None:
-        raise UsageError("--spread: Pants plays the batches; start it by `./pants run`")
     complaints = []
     for batch in batches:
         try:

@@ -34,7 +34,9 @@ def test_results_are_read_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": "other"}', '{"format": "nexus-campaign-1"}']
+    "text",
+    ["", "[]", "[" * 9999, "{}", '{"format": "other"}', '{"format": "nexus-campaign-1"}'],
+    ids=["empty", "list", "deep", "bare", "other", "without runs"],
 )
 def test_what_are_no_results_is_refused(text: str) -> None:
     with pytest.raises(ResultsError):
@@ -135,6 +137,7 @@ def test_a_plan_says_how_each_batch_is_played(tmp_path: Path) -> None:
         (("--plan", "x"), "--plan: goes with --spread"),
         (("--gather", "x"), "--gather: goes with --spread"),
         (("--spread", "-1", "--plan", "x"), "--spread"),
+        (("--spread",), "--spread: Pants plays the batches; start it by `./pants run`"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_line_and_20(
