@@ -16,7 +16,7 @@ from nexus.entry.reading import read_bounded
 from nexus.remotecache.credentials import ServerFiles
 
 # Certificates of a whole company are a few hundred kilobytes.
-_FILE_BYTES_MAX: Final = 1 << 20
+FILE_BYTES_MAX: Final = 1 << 20
 
 # Our own certificate is signed anew if it ends within this time.
 RENEWAL: Final = timedelta(days=7)
@@ -77,7 +77,7 @@ def check_key(leaf: x509.Certificate, files: ServerFiles) -> None:
         CertificateError: it is another's, or cannot be read without a password.
     """
     try:
-        key = serialization.load_pem_private_key(read_bounded(files.key, _FILE_BYTES_MAX), None)
+        key = serialization.load_pem_private_key(read_bounded(files.key, FILE_BYTES_MAX), None)
     except (OSError, ValueError, TypeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "is not a PEM key without password"
         raise CertificateError(f"{files.key}: {reason}") from exc
@@ -93,7 +93,7 @@ def load_all(path: Path) -> list[x509.Certificate]:
         CertificateError: there is none.
     """
     try:
-        return x509.load_pem_x509_certificates(read_bounded(path, _FILE_BYTES_MAX))
+        return x509.load_pem_x509_certificates(read_bounded(path, FILE_BYTES_MAX))
     except OSError as exc:
         raise CertificateError(f"{path}: {exc.strerror}") from exc
     except ValueError as exc:

@@ -14,11 +14,8 @@ import grpc  # pants: no-infer-dep; it comes with BuildGrid
 
 from nexus.core.errors import UsageError
 from nexus.entry.reading import read_bounded
-from nexus.remotecache.certificates import is_host
+from nexus.remotecache.certificates import FILE_BYTES_MAX, is_host
 from nexus.remotecache.processes import ServerError, SettingError
-
-# Certificates of a whole company are a few hundred kilobytes.
-FILE_BYTES_MAX: Final = 1 << 20
 
 # For an answer of a machine that is there.
 CONNECT_SECONDS_MAX: Final = 10.0

@@ -16,7 +16,7 @@ from nexus.remotecache.access import NAME, NAME_FORM, AccessError, parse_scopes
 from nexus.remotecache.certificates import CertificateError, parse_names
 from nexus.remotecache.credentials import LOCAL_NAME, ServerFiles
 from nexus.remotecache.joining import own_capacity
-from nexus.remotecache.settings import JOBS_MAX, QUOTA, WORKER_SECONDS_MAX
+from nexus.remotecache.settings import JOBS_MAX, WORKER_SECONDS_MAX, hold_quota
 
 PORT_MAX: Final = 65535
 DAYS_MAX: Final = 3650
@@ -170,8 +170,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     given.days = bounded("--days", given.days, 1, DAYS_MAX)
     given.worker_seconds = bounded("--worker-seconds", given.worker_seconds, 1, 3600)
     given.jobs = bounded("--jobs", given.jobs, 1, JOBS_MAX) or own_capacity()
-    if QUOTA.fullmatch(given.quota) is None:
-        raise UsageError(f"--quota: {given.quota!r} is not a size; expected one like 500M or 10G")
+    hold_quota(given.quota)
     try:
         address = ipaddress.ip_address(given.listen)
     except ValueError as exc:

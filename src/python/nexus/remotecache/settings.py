@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nexus.core.errors import UsageError
+
 INSTANCE: Final = "main"
 
 # Both sides must name the same audience, or both none.
@@ -39,7 +41,7 @@ SHAPING_PROPERTIES: Final = (*RUNNER_PROPERTIES, "container-image", "Arch")
 
 # Processes at once of one worker, and how the size of a store is written.
 JOBS_MAX: Final = 1024
-QUOTA: Final = re.compile(r"[1-9][0-9]{0,11}[KMGT]?")
+_QUOTA: Final = re.compile(r"[1-9][0-9]{0,11}[KMGT]?")
 
 # A worker of which nothing is heard for so long is gone, and its processes go to others.
 WORKER_SECONDS_MAX: Final = 30
@@ -59,6 +61,16 @@ SANDBOX_CACHES: Final = "/nexus-caches"
 
 # Jobs that ended are forgotten after a day: who asks later executes anew.
 JOB_DAYS_KEPT: Final = 1
+
+
+def hold_quota(text: str) -> None:
+    """Hold the option `--quota` to how the size of a store is written.
+
+    Raises:
+        UsageError: it is not a size.
+    """
+    if _QUOTA.fullmatch(text) is None:
+        raise UsageError(f"--quota: {text!r} is not a size; expected one like 500M or 10G")
 
 
 @dataclass(frozen=True, kw_only=True)

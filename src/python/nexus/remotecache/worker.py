@@ -44,7 +44,7 @@ from nexus.remotecache.processes import (
 )
 from nexus.remotecache.refusing import make_private, refuse_missing
 from nexus.remotecache.sandbox import Sandbox, refusal, visible_folders
-from nexus.remotecache.settings import JOBS_MAX, QUOTA
+from nexus.remotecache.settings import JOBS_MAX, hold_quota
 
 SOCKET: Final = "worker.socket"
 DRAIN_SECONDS_MAX: Final = 7 * 24 * 3600
@@ -161,8 +161,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     given.jobs = bounded("--jobs", given.jobs, 1, JOBS_MAX) or own_capacity()
     given.free = bounded("--free", given.free, 0, BYTES_MAX)
     given.drain_seconds = bounded("--drain-seconds", given.drain_seconds, 0, DRAIN_SECONDS_MAX)
-    if QUOTA.fullmatch(given.quota) is None:
-        raise UsageError(f"--quota: {given.quota!r} is not a size; expected one like 500M or 10G")
+    hold_quota(given.quota)
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given.id):
         raise UsageError(f"--id: {given.id!r} is not 1 to 64 letters, digits, '.', '_' or '-'")
     for item in given.property:
