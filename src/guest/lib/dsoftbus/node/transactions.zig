@@ -4,8 +4,8 @@
 //!       ▲                 └─too late, or of a lost session: aborted
 //!       └── the session is over, nobody went on with it, or it is open for too long: aborted
 //!
-//! Who a transaction belongs to is said by the channel alone: a number that is not this session's
-//! does not exist for its peer.
+//! The channel alone says to which session a transaction belongs. To every other session there is
+//! no transaction of that number.
 
 const contract = @import("contract");
 const calls = @import("calls.zig");
@@ -98,7 +98,7 @@ pub fn settle(node: anytype, call: *const Call, reply: ?state.Reply, is_done: bo
     }
 }
 
-/// The session is over, or the transaction's time.
+/// The session is over, or the time of the transaction: abort it, and record that.
 pub fn abandon(node: anytype, peer: u8) void {
     const open = &node.talks[peer].txn;
     const stage = open.stage;

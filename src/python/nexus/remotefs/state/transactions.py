@@ -1,12 +1,13 @@
 """Transactions of peers: what each session has begun, until it is committed.
 
-Nothing of one is in the store before its commit, so an open one keeps nobody from anything but the
-memory that it has here, which is bounded.
+The store knows nothing of a transaction before its commit. So an open one costs only memory here,
+which is bounded.
 
 Rules of this file
 ------------------
-1. A transaction is its session's: to any other there is none of that number.
-2. A session has one at a time; it ends with the session, or if nobody goes on with it.
+1. A transaction belongs to its session: to every other there is no transaction of that number.
+2. A session has one at a time.  It ends with the session, after a silence, or after its longest
+   time.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Open:
 
 
 class Transactions:
-    """Those of all sessions of a node."""
+    """The open transactions of all sessions of a node."""
 
     def __init__(self) -> None:
         """Nothing is open."""
