@@ -176,19 +176,19 @@ def test_a_session_without_streams_carries_frames_only(a: Mode) -> None:
 
 
 def test_what_the_contract_has_no_word_for_goes_as_a_frame_or_not_at_all() -> None:
-    begin = frames.Request(frames.Op.TXN_BEGIN).encode()
+    reopen = frames.Request(frames.Op.REOPEN).encode()
 
     async def auto(nodes: TwoNodes, peer: Peer) -> None:
         assert await peer.resolve("x")
         with pytest.raises(RefusedError):
-            await peer.call(4, begin)
+            await peer.call(4, reopen)
         assert audit_of(nodes)[1:] == [
-            "audit remote call outcome=denied-service peer=node-a service=statefsd op=7"
+            "audit remote call outcome=denied-service peer=node-a service=statefsd op=6"
         ]
 
     async def schema(nodes: TwoNodes, peer: Peer) -> None:
         with pytest.raises(MisuseError, match="not a method of the contract"):
-            await peer.call(4, begin)
+            await peer.call(4, reopen)
 
     run(auto, Mode.AUTO, Mode.AUTO)
     run(schema, Mode.MESSAGES, Mode.AUTO)
