@@ -67,6 +67,8 @@ pub const Call = struct {
     /// The record that is owed, as soon as it is known what it says.
     owes_record: bool = false,
     outcome: ?Outcome = null,
+    /// A commit whose session is over: if the store refuses it, its transaction was aborted.
+    owes_abort: bool = false,
     /// Say so in a line once the answer has left.
     is_told: bool = false,
     request_len: u16 = 0,
@@ -99,6 +101,7 @@ pub const Call = struct {
         self.value_len = 0;
         self.owes_record = false;
         self.outcome = null;
+        self.owes_abort = false;
         self.is_told = false;
         self.request_len = 0;
         self.answer_len = 0;

@@ -22,6 +22,8 @@ pub const Services = struct {
     has_ended: bool = false,
     /// The store knows every commit from before its node was started again.
     knows_commits: bool = false,
+    /// Peers have as much as they may: the store takes no commit.
+    is_full: bool = false,
     /// What the others say of their status.
     status: u8 = 0,
     /// Requests of the store that wait.
@@ -146,6 +148,7 @@ pub const Services = struct {
             .delete => (self.find(request.key) orelse return .not_found).len = 0,
             .txn_commit => {
                 if (self.knows_commits) return .ok;
+                if (self.is_full) return .over_share;
                 // A transaction of this number is never begun.
                 if (request.txn == 0) return .not_found;
                 self.puts += 1;

@@ -154,6 +154,23 @@ test "an abort for which the store has no room costs nothing for good" {
     try expectEqual(0, pair.recorded("denied-busy"));
 }
 
+test "a session that is lost while it commits has an abort on record only if that is refused" {
+    for ([_]bool{ false, true }) |is_refused| {
+        var pair: Pair = try .init(.messages);
+        defer pair.world.destroy();
+        try expectEqual(state.Status.ok, try pair.step(.txn_begin, 0));
+        pair.services.is_full = is_refused;
+        pair.services.store_ns = 500 * ms;
+        try client.state(pair.world, 0, callee, 99, .{ .op = .txn_commit, .txn = 7 });
+        pair.run(100 * ms);
+        client.drop(pair.world, 0);
+        pair.run(5000 * ms);
+        try expectEqual(@intFromBool(!is_refused), pair.services.puts);
+        try expectEqual(1, pair.recorded("statefs txn-commit"));
+        try expectEqual(@intFromBool(is_refused), pair.recorded("statefs txn-abort allow"));
+    }
+}
+
 test "one that the store begins too late for its session is aborted" {
     var pair: Pair = try .init(.messages);
     defer pair.world.destroy();

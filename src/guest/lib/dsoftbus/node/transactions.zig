@@ -84,14 +84,12 @@ pub fn settle(node: anytype, call: *const Call, reply: ?state.Reply, is_done: bo
             open.used_ns = node.now_ns;
         },
         .txn_put, .txn_commit, .txn_abort => {
-            const asked_for = switch (state.decodeRequest(call.asked())) {
-                .request => |request| request.txn,
-                .refusal => return,
-            };
+            const asked_for = txnOf(call);
             const is_ended = is_done and call.op != .txn_put;
             // The store may have ended it for a service of its own node.
             const is_gone = if (reply) |known| known.status == .not_found else false;
             const is_over = is_ended or is_gone;
+            if (call.owes_abort and reply != null and !is_over) recordAbort(node, call.peer);
             if (is_over and open.stage == .open and open.txn == asked_for) open.stage = .none;
         },
         else => {},
@@ -104,7 +102,30 @@ pub fn abandon(node: anytype, peer: u8) void {
     const stage = open.stage;
     open.stage = .none;
     if (stage != .open) return;
+    // Behind a commit that is under way: it has an effect only where the store refuses that.
     moving_host.abortAt(node, peer, open.txn);
+    if (commitOf(node, peer, open.txn)) |call| {
+        call.owes_abort = true;
+    } else recordAbort(node, peer);
+}
+
+fn commitOf(node: anytype, peer: u8, txn: u64) ?*Call {
+    for (node.calls.used()) |*call| {
+        const is_commit = call.is_used and call.kind == .state and call.op == .txn_commit;
+        if (!is_commit or call.ticket == 0 or call.peer != peer) continue;
+        if (txnOf(call) == txn) return call;
+    }
+    return null;
+}
+
+fn txnOf(call: *const Call) ?u64 {
+    return switch (state.decodeRequest(call.asked())) {
+        .request => |request| request.txn,
+        .refusal => null,
+    };
+}
+
+fn recordAbort(node: anytype, peer: u8) void {
     const subject: gateway.Subject = .{
         .service = @intFromEnum(edge.Service.statefsd),
         .opcode = @intFromEnum(state.Op.txn_abort),
