@@ -165,6 +165,7 @@ def _measure(bench: Bench, clones: list[Clone]) -> Iterable[Figure]:
 
 def _team(bench: Bench) -> Iterable[Figure]:
     """Workers see the interpreters and the Pants of this user, as those of a team do."""
+    pipeline_team.processors()  # Too few are said before anything is built.
     clone = make_clone(bench.root, bench.folder / "team", bench.user)
     program = bench.program
     if program is None:
