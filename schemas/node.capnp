@@ -112,7 +112,7 @@ enum StateTag $A.bits(16) {
   reserve @1 $A.code(2);
   # What is left to the node's own services: keys u16, bytes u32.
   peers @2 $A.code(3);
-  # u8: how many may `put`.
+  # u8: how many may set keys.
 }
 
 enum BundleTag $A.bits(16) {

@@ -153,7 +153,7 @@ test "the largest object is a matter of memory, one byte more of the rules" {
     try testing.expectEqual(object.base + 2 * page, who.space.translate(at + page, .read).?);
 }
 
-test "who yields or closes has 0 for an answer" {
+test "a task that yields or closes has 0 for an answer" {
     const who = try factory();
     fake.run(who);
     try testing.expectEqual(0, call(who, .yield, &.{}));

@@ -232,7 +232,7 @@ test "an interrupt for a driver that has ended is silent, and wakes nobody" {
     try testing.expectEqual(1, machine.completions);
 }
 
-test "who runs next runs in its own address space" {
+test "the task that is next runs in its own address space" {
     const all = try ready(2);
     _ = sched.next();
     const first = machine.satp;

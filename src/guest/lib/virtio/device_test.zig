@@ -162,7 +162,7 @@ test "a frame comes whole, one without a byte is counted and its buffer used aga
     try testing.expectEqual(2, device.queues[0].notified);
 }
 
-test "eight frames are under way at once, and who waits for room is interrupted" {
+test "eight frames are under way at once, and a sender that waits for room is interrupted" {
     var card: Card = .{};
     try card.setUp();
     defer card.device.uninstall();

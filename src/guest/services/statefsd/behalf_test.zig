@@ -219,8 +219,12 @@ test "a transfer that is asked for again takes effect once, also after a restart
     try testing.expectEqual(state.Status.ok, try askLocally(putOf(a, "second")));
     for (0..2) |_| {
         try expectAnswer(.repeated, .ok, "host-1", call, .{ .op = .txn_begin });
+        // As dsoftbusd asks where the transaction is not of the session.
+        try expectAnswer(.repeated, .ok, "host-1", call, .{ .op = .txn_commit });
         try server.open(&memory);
     }
+    const another = callOf(epoch | 99);
+    try expectAnswer(.now, .not_found, "host-1", another, .{ .op = .txn_commit });
     try expectValue("second", a);
 }
 
