@@ -1,0 +1,60 @@
+"""The packaged program, started as a release starts it, under variables of other programs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from nexus.core.version import VERSION
+
+PACKAGED: Final = Path("src.python.nexus.cli/nexus.pex")
+# With each of these alone, `nexus.pex` itself ends with a traceback, or does something else.
+HOSTILE: Final = {
+    "PEX_PATH": "/none",
+    "PEX_ROOT": "/proc/none",
+    "PEX_INTERPRETER": "1",
+    "PEX_MODULE": "none",
+    "PEX_SCRIPT": "none",
+    "PEX_PYTHON": "/none",
+    "PEX_PYTHON_PATH": "/none",
+    "PEX_TOOLS": "1",
+    "__PEX_ENTRY_POINT__": "/none",
+    "PYTHONHOME": "/none",
+    "PYTHONIOENCODING": "none",
+    "PYTHONMALLOC": "none",
+    "PYTHONHASHSEED": "none",
+    "PYTHONEXECUTABLE": "/none",
+}
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("a release")
+    shutil.copy(PACKAGED, folder / "nexus.pex")
+    shutil.copy(Path(__file__).with_name("nexus.sh"), folder / "nexus")
+    (folder / ".pexrc").write_text("PEX_MODULE=none\n")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "python3").symlink_to(sys.executable)
+    return folder
+
+
+@pytest.mark.parametrize("hostile", [*HOSTILE, None])
+def test_variables_of_other_programs_change_nothing(hostile: str | None, release: Path) -> None:
+    names = HOSTILE if hostile is None else (hostile,)
+    done = subprocess.run(
+        [release / "nexus", "--version"],
+        env={
+            "PATH": os.pathsep.join([str(release / "bin"), os.defpath]),
+            "HOME": str(release),
+            **{name: HOSTILE[name] for name in names},
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"nexus {VERSION}\n".encode(), b"")

@@ -1,0 +1,149 @@
+"""The release's `nexus` starts its program whatever the environment says to other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+SCRIPT: Final = Path(__file__).with_name("nexus.sh")
+# Says how it was started, or ends as it is told.
+PROGRAM: Final = """\
+import json, os, signal, sys
+if sys.argv[1:2] == ["exit"]:
+    sys.exit(int(sys.argv[2]))
+if sys.argv[1:2] == ["die"]:
+    os.kill(os.getpid(), signal.SIGTERM)
+seen = {
+    "arguments": sys.argv[1:],
+    "isolated": sys.flags.isolated,
+    "variables": dict(os.environ),
+    "pid": os.getpid(),
+}
+print(json.dumps(seen))
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+# What the program is started by, in a folder with the links of `linked`.
+STARTS: Final = ("a release/nexus", "./link", "links/again", "nexus")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A release with a program that is small, and links to it."""
+    release = tmp_path / "a release"
+    release.mkdir()
+    shutil.copy(SCRIPT, release / "nexus")
+    with zipfile.ZipFile(release / "nexus.pex", "w") as program:
+        program.writestr("__main__.py", PROGRAM)
+    (tmp_path / "link").symlink_to("a release/nexus")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "again").symlink_to("../link")
+    (tmp_path / "links" / "nexus").symlink_to(release / "nexus")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    bin_folder = folder / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "python3").symlink_to(sys.executable)
+
+    def start(
+        *words: str, more: Mapping[str, str] | None = None, shell: str = ""
+    ) -> subprocess.CompletedProcess[bytes]:
+        path = os.pathsep.join([str(folder / "links"), str(bin_folder), os.defpath])
+        return subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *words],
+            cwd=folder,
+            env={"PATH": path, "HOME": "/nonexistent", **(more or {})},
+            capture_output=True,
+            check=False,
+        )
+
+    return start
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_the_program_is_found_and_gets_its_arguments(start: str, run: Run) -> None:
+    done = run(start, "a b", "", "--help")
+    assert done.stderr == b""
+    assert json.loads(done.stdout)["arguments"] == ["a b", "", "--help"]
+    assert json.loads(done.stdout)["isolated"] == 1
+
+
+def test_no_variable_of_pex_or_python_gets_through(run: Run) -> None:
+    hostile = {
+        "PEX": "/none",
+        "PEX_PATH": "/none",
+        "PEX_NEWER": "two\nPEX_lines=1",
+        "PEX_ROOT": "",
+        "__PEX_ENTRY_POINT__": "\udcff",
+        "_PEX_OTHER": "1",
+        "PYTHONHOME": "/none",
+        "PYTHONIOENCODING": "none",
+    }
+    kept = {"EPEX_X": "1", "MY_PYTHONHOME": "b\nc", "NOTE": "a=b\n-x"}
+    done = run("nexus", more=hostile | kept)
+    seen = json.loads(done.stdout)["variables"]
+    assert {name for name in seen if "PEX" in name or "PYTHON" in name} == {
+        "EPEX_X",
+        "MY_PYTHONHOME",
+        "PEX_IGNORE_RCFILES",
+    }
+    assert {name: seen[name] for name in kept} == kept
+
+
+def test_the_place_to_unpack_to_can_be_chosen(run: Run) -> None:
+    done = run("nexus", more={"PEX_ROOT": "/none", "NEXUS_UNPACK_TO": "/a place"})
+    assert json.loads(done.stdout)["variables"]["PEX_ROOT"] == "/a place"
+
+
+@pytest.mark.parametrize("shell", ["", "<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])
+def test_the_exit_code_is_the_programs_whatever_the_streams_are(shell: str, run: Run) -> None:
+    assert run("nexus", "exit", "30", more={"PEX_PATH": "/none"}, shell=shell).returncode == 30
+
+
+def test_a_signal_is_the_programs_and_no_shell_stays(run: Run, folder: Path) -> None:
+    assert run("nexus", "die").returncode == -signal.SIGTERM
+    with subprocess.Popen(
+        [folder / "a release" / "nexus"], stdout=subprocess.PIPE, env={"PATH": os.defpath}
+    ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.read())["pid"] == process.pid
+
+
+def test_a_release_that_is_read_only_works(run: Run, folder: Path) -> None:
+    (folder / "a release").chmod(0o555)
+    assert run("nexus").returncode == 0
+    assert sorted(os.listdir(folder / "a release")) == ["nexus", "nexus.pex"]
+
+
+def test_a_file_that_was_copied_away_says_what_to_do(run: Run, folder: Path) -> None:
+    shutil.copy(SCRIPT, folder / "copied")
+    done = run("./copied")
+    assert done.returncode == 21
+    assert done.stderr == (
+        b"error: ./nexus.pex: is not there; keep this file in the release's folder"
+        b" and link to it (ln -s)\n"
+    )
+
+
+def test_a_host_without_python_says_what_is_needed(run: Run, folder: Path) -> None:
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("env", "sed", "readlink"):
+        (tools / name).symlink_to(shutil.which(name) or "/none")
+    done = run("./link", more={"PATH": str(tools)})
+    assert done.returncode == 21
+    assert done.stderr == b"error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14\n"
