@@ -13,6 +13,9 @@ from nexus.emulator.observe import Observer
 from nexus.emulator.program_support import EXIT, program
 from nexus.emulator.timeline import Timeline
 
+# GDB takes replies that are longer than the packets it may send.
+_REPLY_BYTES_MAX: Final = 1 << 20
+
 
 class Client:
     """Speaks to a session as GDB would."""
@@ -28,7 +31,7 @@ class Client:
 
         self.timeline = Timeline(options, 50)
         self.session = GdbSession(self.timeline)
-        self._deframer = Deframer()
+        self._deframer = Deframer(_REPLY_BYTES_MAX)
         assert self.ask("QStartNoAckMode") == "OK"
 
     def ask(self, command: str | bytes) -> str:

@@ -5,6 +5,7 @@ Bytes in, events out; nothing is known here of what the packets mean.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ PACKET_BYTES_MAX: Final = 0x4000
 _START, _END, _ESCAPE, _BREAK = b"$#}\x03"
 _ACK, _NAK = b"+-"
 _FLIP: Final = 0x20
+_STOP: Final = re.compile(rb"[$#]")
 _MUST_ESCAPE: Final = frozenset(b"$#}*")
 
 
@@ -58,8 +60,11 @@ def encode(data: bytes) -> bytes:
 class Deframer:
     """Takes a stream apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = PACKET_BYTES_MAX) -> None:
+        """`longest`: the bytes between `$` and `#` that a packet may have."""
+        self._longest = longest
         self._buffer = bytearray()
+        self._is_too_long = False  # The packet that is coming; it was reported already.
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that these bytes complete."""
@@ -74,16 +79,34 @@ class Deframer:
                 elif first == _NAK:
                     events.append(Again())
                 continue  # An acknowledgement, or noise between packets.
-            end = self._buffer.find(_END)
-            if end < 0 or len(self._buffer) < end + 3:
-                if len(self._buffer) > PACKET_BYTES_MAX:
-                    self._buffer.clear()
-                    events.append(Bad())
+            if not self._take(events):
                 break
-            checksum = bytes(self._buffer[end + 1 : end + 3])
-            events.append(self._packet(bytes(self._buffer[1:end]), checksum))
-            del self._buffer[: end + 3]
         return events
+
+    def _take(self, events: list[Event]) -> bool:
+        """Take the packet at the start; return whether it was there to its end."""
+        found = _STOP.search(self._buffer, 1)
+        stop = found.start() if found else len(self._buffer)
+        if stop - 1 > self._longest:
+            if not self._is_too_long:
+                events.append(Bad())
+            self._is_too_long = True
+            # Its end is still to come; it must not be taken for what may be between packets.
+            del self._buffer[1:stop]
+            stop = 1
+        if found and self._buffer[stop] == _START:
+            # Within a packet this byte is escaped, so the one before was given up.
+            del self._buffer[:stop]
+            self._is_too_long = False
+            return True
+        if not found or len(self._buffer) < stop + 3:
+            return False
+        if not self._is_too_long:
+            checksum = bytes(self._buffer[stop + 1 : stop + 3])
+            events.append(self._packet(bytes(self._buffer[1:stop]), checksum))
+        self._is_too_long = False
+        del self._buffer[: stop + 3]
+        return True
 
     def _packet(self, raw: bytes, checksum: bytes) -> Event:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nexus.emulator.gdb_client_fake import LOOP, Client
+from nexus.emulator.gdb_packet import PACKET_BYTES_MAX
 from nexus.emulator.gdb_session import State
 
 
@@ -85,6 +86,30 @@ def test_memory_is_read_as_far_as_it_goes() -> None:
     assert client.ask("m800ffffe,10") == "0000"
     assert client.ask("m80100000,10") == "E0e"
     assert client.ask("mfffffffffffffffe,10") == "E0e"
+
+
+@pytest.mark.parametrize("length", ["ffffffff", "f" * 16, "2001"])
+def test_a_reply_fits_a_packet_whatever_length_is_asked_for(length: str) -> None:
+    assert len(Client(LOOP).ask(f"m80000000,{length}")) == PACKET_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    "packet",
+    ["M{},2:00", "M{},0:00", "M{},1:000", "M{},ffffffff:00", "X{},2:a", "X{},0:a", "X{},1:"],
+)
+def test_a_write_of_another_length_writes_nothing(packet: str) -> None:
+    client = Client(LOOP)
+    before = client.timeline.machine.state_digest()
+    assert client.ask(packet.format(client.at("cell"))) == "E16"
+    assert client.timeline.machine.state_digest() == before
+
+
+@pytest.mark.parametrize("packet", ["M800ffffe,4:01020304", "X800ffffe,4:abcd"])
+def test_a_write_that_memory_does_not_hold_whole_writes_nothing(packet: str) -> None:
+    client = Client(LOOP)
+    before = client.timeline.machine.state_digest()
+    assert client.ask(packet) == "E0e"
+    assert client.timeline.machine.state_digest() == before
 
 
 def test_csrs_and_the_privilege_can_be_changed() -> None:

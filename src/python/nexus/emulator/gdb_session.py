@@ -89,6 +89,8 @@ class GdbSession:
         """Take bytes from the debugger; return the bytes to send."""
         output = b""
         for event in self._deframer.feed(data):
+            if self.state in (State.DETACHED, State.KILLED):
+                break  # Whoever has left resumes nothing.
             if isinstance(event, Packet):
                 output += b"+" if self._acknowledges else b""
                 reply = self._execute(event.data)

@@ -181,6 +181,22 @@ def test_leaving() -> None:
     assert client.session.state is State.KILLED
 
 
+@pytest.mark.parametrize("leaving", ["D", "D;1", "k", "vKill;1"])
+def test_who_has_left_resumes_nothing(leaving: str) -> None:
+    client = Client(COUNT)
+    client.session.feed(encode(leaving.encode()) + encode(b"c") + b"\x03")
+    assert client.session.state in (State.DETACHED, State.KILLED)
+    assert client.timeline.position == 0
+
+
+def test_a_debugger_leaves_while_the_guest_runs() -> None:
+    client = Client("again: j again")
+    client.session.feed(encode(b"c"))
+    client.session.advance()
+    assert client.session.feed(encode(b"D")) == encode(b"OK")
+    assert client.session.state is State.DETACHED
+
+
 def test_garbled_packets_are_asked_for_again() -> None:
     client = Client(COUNT)
     session = GdbSession(client.timeline)
