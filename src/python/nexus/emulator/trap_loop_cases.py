@@ -13,6 +13,7 @@ RAM_BASE: Final = 0x8000_0000
 # The exact rule needs the first look and two comparisons; loops over two handlers twice as long.
 _SOON: Final = LOOKS[0] + WINDOW
 _VECTOR: Final = "la t0, handler\ncsrw mtvec, t0\n"
+_STACK: Final = ".dword 0\n" * 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,34 @@ STUCK: Final = (
         (2, 0),
         (2, 0),
         traps_max=ENDLESS,
+    ),
+    # What it read is another value each time, so nothing repeats.
+    Stuck(
+        "a-handler-that-reads-the-cycles",
+        f"{_VECTOR} .word 0\n.align 4\nhandler: csrr a0, mcycle\n.word 0",
+        (2, 0),
+        (2, 0),
+        traps_max=ENDLESS,
+    ),
+    # It notices that its stack is used up, and dies of that in itself.
+    Stuck(
+        "a-guard-of-the-stack-in-the-handler",
+        f"""{_VECTOR} la sp, stack
+        ecall
+        .align 4
+        handler: addi sp, sp, -128
+        sd ra, 0(sp)
+        csrr a0, mcause
+        la t0, guard
+        bltu sp, t0, over
+        ld a1, 8(zero)
+        over: ebreak
+        .align 8
+        guard: .dword 0
+        {_STACK}
+        stack: .dword 0""",
+        (11, 0),
+        (-1, -1),
     ),
     Stuck(
         "a-timer-that-would-interrupt-the-code",
