@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,20 @@ COMMANDS: Final = {
 }
 # One of each way to print.
 KINDS: Final = ("vm", "os2vm", "os2vm fails", "schema", "mistake", "bus mistake", "fsck")
+_BUNDLE: Final = """
+[bundle]
+name = "b"
+version = "1"
+[[file]]
+path = "a"
+generate = { bytes = 1, seed = "s" }
+"""
+# What makes the files that the commands of a group read.
+_PREPARING: Final = defaultdict(
+    lambda: "--version",
+    pkg="pkg build --manifest b.toml --out b.img",
+    world=f"os2vm --node node.toml --image system=guest.elf --expect '{_MARKER}' --out out",
+)
 # What is a verdict, or a mistake, survives whatever the output does.
 VERDICTS: Final = ("os2vm", "os2vm fails", "mistake")
 
@@ -97,6 +112,38 @@ def test_a_full_device_is_a_fault_of_the_host_in_one_line(name: str, run: Run) -
     assert done.returncode == (code if name in VERDICTS else 21)
     assert done.stderr.count(b"No space left on device") <= 1
     assert run(command, "2>/dev/full").returncode == code
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--version",
+        "help",
+        "help pkg",
+        "manual",
+        "completion bash",
+        "bus schema config",
+        "config describe node.toml",
+        "config validate node.toml",
+        "pkg schema",
+        "pkg inspect b.img",
+        "state compact state.img",
+        "state dump --help",
+        "world diff out out",
+        "world report out",
+        "world timeline out",
+    ],
+)
+def test_an_answer_that_is_lost_is_a_fault_of_the_host(
+    command: str, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "b.toml").write_text(_BUNDLE)
+    assert run(_PREPARING[command.split()[0]]).returncode == 0
+    for shell, code in ((">/dev/full", 21), (">&-", 0), ("2>/dev/full", 0), ("2>&-", 0)):
+        done = run(command, shell)
+        check_quiet(done)
+        assert done.returncode == code, (shell, done.stderr)
+        assert done.stderr.count(b"\n") == bool(code)
 
 
 @pytest.mark.parametrize("name", KINDS)
