@@ -45,12 +45,16 @@ def _case(result: SeedResult) -> Case:
 
 
 def render(name: str, cases: Sequence[Case]) -> str:
-    """Make a file of one suite."""
-    failed = sum(case.failure is not None for case in cases)
-    suite = ElementTree.Element("testsuite", name=name, tests=str(len(cases)), failures=str(failed))
+    """Make a file of one suite: well-formed, whatever a scenario or a rule is called."""
+    suite = ElementTree.Element(
+        "testsuite",
+        name=printable(name),
+        tests=str(len(cases)),
+        failures=str(sum(case.failure is not None for case in cases)),
+    )
     for case in cases:
         element = ElementTree.SubElement(
-            suite, "testcase", classname=case.classname, name=case.name
+            suite, "testcase", classname=printable(case.classname), name=printable(case.name)
         )
         if case.failure is not None:
             ElementTree.SubElement(element, "failure", message=printable(case.failure))

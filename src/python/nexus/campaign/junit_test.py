@@ -43,3 +43,12 @@ def test_a_rule_that_no_seed_has_broken_is_a_failure(broken: tuple[str, ...], li
     message = f"no seed has broken this rule; broken were: {listed}"
     assert cases(report) == {"simulate finds lost": message}
     assert ElementTree.fromstring(report).get("failures") == "1"
+
+
+@pytest.mark.parametrize(
+    "odd", ["\0", "\x07", "\x0c", "\x85", "\u2028", "\udcfc", "\uffff", ']]>&<"']
+)
+def test_the_report_parses_whatever_scenarios_and_rules_are_called(odd: str) -> None:
+    result = SeedResult(odd, 1, "d", 1, 1, 1, {}, {}, (Found(odd, odd, 1, odd),), 0.0)
+    for report in (junit.build([result]), junit.build([result], f"no {odd}")):
+        assert len(ElementTree.fromstring(report.encode())) == 1

@@ -29,7 +29,7 @@ def build(cases: list[Case]) -> str:
         skipped=str(sum(case.is_skipped for case in cases)),
     )
     for case in cases:
-        element = ET.SubElement(suite, "testcase", classname="linux", name=case.name)
+        element = ET.SubElement(suite, "testcase", classname="linux", name=printable(case.name))
         text = printable(case.said)
         if case.has_failed:
             ET.SubElement(element, "failure", message=text)
