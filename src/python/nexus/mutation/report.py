@@ -115,10 +115,15 @@ def junit_of(verdicts: Sequence[Verdict]) -> bytes:
     for verdict in verdicts:
         change = verdict.mutant.change
         case = ElementTree.SubElement(
-            suite, "testcase", classname=change.path, name=f"{change.line}:{change.column}"
+            suite,
+            "testcase",
+            classname=_printable(change.path),
+            name=f"{change.line}:{change.column}",
         )
         if verdict.fate is Fate.SURVIVED:
-            failure = ElementTree.SubElement(case, "failure", message=f"survived: {change.name}")
+            failure = ElementTree.SubElement(
+                case, "failure", message=_printable(f"survived: {change.name}")
+            )
             failure.text = _printable(f"{verdict.mutant.diff()}nearest test: {verdict.by}")
         elif verdict.fate in (Fate.INVALID, Fate.EQUIVALENT):
             message = verdict.reason or "does not compile"

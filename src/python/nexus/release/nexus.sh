@@ -8,9 +8,12 @@
 #
 #     NEXUS_UNPACK_TO     where the program is unpacked at its first start; unset: ~/.cache/pex
 
+# For tools of the host, also where PATH leads to a Python and nothing else.
+tools=/usr/bin:/bin${PATH:+:$PATH}
+
 program=$0
 if [ -h "$program" ]; then
-  program=$(readlink -f -- "$program")
+  program=$(PATH=$tools && readlink -f -- "$program")
 fi
 case $program in
   */*) folder=${program%/*} ;;
@@ -19,6 +22,7 @@ esac
 
 # By their first letters, since each release of pex and of Python has some more.
 for name in $(
+  PATH=$tools
   env | LC_ALL=C sed -n \
     -e 's/^\(_*PEX[A-Za-z0-9_]*\)=.*/\1/p' \
     -e 's/^\(_*PYTHON[A-Za-z0-9_]*\)=.*/\1/p'

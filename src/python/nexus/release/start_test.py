@@ -139,11 +139,13 @@ def test_a_file_that_was_copied_away_says_what_to_do(run: Run, folder: Path) -> 
     )
 
 
-def test_a_host_without_python_says_what_is_needed(run: Run, folder: Path) -> None:
-    tools = folder / "tools"
-    tools.mkdir()
-    for name in ("env", "sed", "readlink"):
-        (tools / name).symlink_to(shutil.which(name) or "/none")
-    done = run("./link", more={"PATH": str(tools)})
+def test_a_path_with_python_alone_is_enough(run: Run, folder: Path) -> None:
+    done = run("./link", more={"PATH": str(folder / "bin"), "PEX_PATH": "/none"})
+    assert done.stderr == b""
+    assert "PEX_PATH" not in json.loads(done.stdout)["variables"]
+
+
+def test_a_path_without_python_says_what_is_needed(run: Run, folder: Path) -> None:
+    done = run("./link", more={"PATH": str(folder / "links")})
     assert done.returncode == 21
     assert done.stderr == b"error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14\n"
