@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 
 from nexus.cli.bus.bus_scene import serving, write_files
 from nexus.cli.main import COMMANDS, main
+from nexus.dsoftbus.io.configuration import load_settings
+from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.record import record_schema
+from nexus.remotefs.state.io.client import StateClient
 from nexus.remotefs.state.store import Store
 from nexus.remotefs.state.tool import FileDevice
 
@@ -22,7 +26,9 @@ per_second = 65535
 [[allow]]
 peer = "host-1"
 service = "statefsd"
-operations = ["put", "get", "delete", "list", "sync"]
+operations = [
+    "put", "get", "delete", "list", "sync", "txn-begin", "txn-put", "txn-commit", "txn-abort",
+]
 
 [[allow]]
 peer = "host-1"
@@ -73,6 +79,27 @@ def test_every_command_and_what_is_recorded(
     assert main(["state", "dump", "--values", "state.img"]) == 0
     assert capfdbinary.readouterr().out == f"'{KEY}'  5 bytes  {b'green'.hex()}\n".encode()
     assert main(["state", "fsck", "state.img"]) == 0
+
+
+def test_each_step_of_a_transaction_is_recorded(folder: Path) -> None:
+    async def change() -> None:
+        async with Node(load_settings("bus.toml")) as node:
+            client = StateClient(await node.connect("node-b"))
+            async with await client.begin() as kept:
+                await kept.put(KEY, b"green")
+            dropped = await client.begin()
+            await dropped.put(KEY, b"red")
+
+    with serving(folder, *SERVE) as said:
+        asyncio.run(change())
+        assert main(["state", "get", "node-b", KEY]) == 0
+    steps = [line.split()[3:5] for line in said if line.startswith("audit remote statefs")]
+    assert steps == [
+        ["txn-put", "allow"],
+        ["txn-commit", "allow"],
+        ["txn-put", "allow"],
+        ["txn-abort", "allow"],
+    ]
 
 
 def test_keys_of_every_script_are_listed_as_they_are(

@@ -29,6 +29,7 @@ from nexus.wire.log import Level
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _REJECTS = tuple(reject.value for reject in Reject)
+_VERBS = tuple(verb.value for verb in state.Verb)
 _ENDINGS = (
     state.Ending.ALLOW.value,
     state.Ending.STATUS.value,
@@ -102,7 +103,7 @@ class StateChange(Model):
 
     event: Literal["state-change"] = "state-change"
     level: Literal["info", "warn"]
-    operation: Literal["put", "delete"]
+    operation: Literal[_VERBS]  # type: ignore[valid-type]  # The table is the type.
     # Refused before the store was asked, and for what; or by the store.
     outcome: Literal[_ENDINGS]  # type: ignore[valid-type]  # The tables are the type.
     peer: str

@@ -7,6 +7,7 @@ from itertools import product
 import jsonschema
 import pytest
 
+from nexus.contract import state
 from nexus.dsoftbus.audit import (
     AddressRecord,
     AuditRecord,
@@ -63,6 +64,15 @@ def test_every_other_record_is_described_by_the_schema(record: Record) -> None:
     fields = record_fields(record)
     jsonschema.validate(fields, record_schema())
     assert "\n" not in str(fields)
+
+
+@pytest.mark.parametrize("verb", state.Verb)
+def test_every_change_of_a_peer_is_described_by_the_schema(verb: state.Verb) -> None:
+    fields = change_fields(
+        level=Level.INFO, operation=verb.value, outcome="allow", peer="node-a", key_hash="-"
+    )
+    jsonschema.validate(fields, record_schema())
+    assert fields["operation"] == verb.value
 
 
 def test_a_change_of_state_is_described_by_the_schema() -> None:
