@@ -1,4 +1,4 @@
-"""A campaign in batches, each an ordinary process: caches keep them, and workers take them.
+"""A campaign in batches, each an ordinary process that caches keep.
 
 The program says which batches there are (`--plan`), plays them one by one, and in the end puts
 together what they have found (`--gather`); here is only how they become processes.

@@ -6,14 +6,13 @@
     unchanged  `test ::` with nothing changed and the daemon running, against `list ::`
     edited     one constant of one guest service changed: which processes run again
     workers    a cold `test` on two workers of one processor each, against one
-    seeds      a campaign in batches (`ci:simulate -- --spread`), likewise
 
 The first two have the settings of pipelines (`pants.ci.toml`), the next two those of developers:
 a daemon, no reports, no statistics.  The cold build also fills the shared cache, whose servers are
 those of `ci:remote_cache`.  What ran in `edited` must depend on the edited file, and each dependent
-test must have run.  `workers` and `seeds` are measured in turns, from the beginning of the first
-process to the end of the last.  All of it takes an hour on two processors: `--only` takes some
-rows, and `--slice` some targets in place of all.
+test must have run.  `workers` is measured in turns, from the beginning of the first process to the
+end of the last.  All of it takes an hour on two processors: `--only` takes some rows, and
+`--slice` some targets in place of all.
 """
 
 from __future__ import annotations
@@ -58,11 +57,10 @@ COLD_SECONDS_MAX: Final = 600.0
 REMOTE_RATIO_MAX: Final = 1.5
 UNCHANGED_RATIO_MAX: Final = 1.5
 WORKERS_RATIO_MIN: Final = 1.6
-SEEDS_RATIO_MIN: Final = 1.7
 
 ROUNDS_MAX: Final = 100
 
-ROWS: Final = ("cold", "remote", "unchanged", "edited", "workers", "seeds")
+ROWS: Final = ("cold", "remote", "unchanged", "edited", "workers")
 SERVER_TARGET: Final = "ci:remote_cache"
 SERVER_FILE: Final = "dist/ci/remote_cache.pex"
 
@@ -159,11 +157,11 @@ def _measure(bench: Bench, clones: list[Clone]) -> Iterable[Figure]:
         yield _unchanged(daemon, bench.rounds)
     if "edited" in rows:
         yield _edited(daemon)
-    if {"workers", "seeds"} & set(rows):
-        yield from _team(bench)
+    if "workers" in rows:
+        yield _workers(bench)
 
 
-def _team(bench: Bench) -> Iterable[Figure]:
+def _workers(bench: Bench) -> Figure:
     """Workers see the interpreters and the Pants of this user, as those of a team do."""
     pipeline_team.processors()  # Too few are said before anything is built.
     clone = make_clone(bench.root, bench.folder / "team", bench.user)
@@ -171,18 +169,11 @@ def _team(bench: Bench) -> Iterable[Figure]:
     if program is None:
         clone.pants("--no-pantsd", "package", SERVER_TARGET)
         program = clone.folder / SERVER_FILE
-    program = program.resolve()
-    if "workers" in bench.rows:
-        place = bench.folder / "workers"
-        turns = pipeline_team.cold_turns(program, clone, place, bench.rounds, bench.slice)
-        ratio, told = pipeline_team.compare(turns)
-        told = f"{told}, {turns[1][0].executed} processes"
-        yield Figure("workers", ratio, WORKERS_RATIO_MIN, told, is_least=True)
-    if "seeds" in bench.rows:
-        turns = pipeline_team.seed_turns(program, clone, bench.folder / "seeds", bench.rounds)
-        ratio, told = pipeline_team.compare(turns)
-        told = f"{told}, {pipeline_team.SEEDS} seeds a turn"
-        yield Figure("seeds", ratio, SEEDS_RATIO_MIN, told, is_least=True)
+    place = bench.folder / "workers"
+    turns = pipeline_team.cold_turns(program.resolve(), clone, place, bench.rounds, bench.slice)
+    ratio, told = pipeline_team.compare(turns)
+    told = f"{told}, {turns[1][0].executed} processes"
+    return Figure("workers", ratio, WORKERS_RATIO_MIN, told, is_least=True)
 
 
 @contextmanager

@@ -31,10 +31,6 @@ START_SECONDS_MAX: Final = 300
 LOOK_SECONDS: Final = 0.2
 STOP_SECONDS_MAX: Final = 30
 
-# Of one scenario, a turn: some minutes of a processor, and several batches for each worker.
-SEEDS: Final = 60
-SEEDS_A_BATCH: Final = 5
-
 # Two workers, since that is what a second one is compared with, and each has a processor.
 WORKERS: Final = (1, 2)
 
@@ -171,7 +167,7 @@ def cold_turns(
     Raises:
         RunFailedError: a run failed, or a process was not executed by a worker.
     """
-    turns = _no_turns()
+    turns: dict[int, list[Turn]] = {count: [] for count in WORKERS}
     for number, count in _order(rounds):
         with serving(program, folder / f"{number}-{count}") as team, team.workers(count):
             run = team.run(clone, "test", *targets)
@@ -181,39 +177,8 @@ def cold_turns(
     return turns
 
 
-def seed_turns(program: Path, clone: Clone, folder: Path, rounds: int) -> dict[int, list[Turn]]:
-    """Play seeds of one scenario in turns, each time others: what was played is not played again.
-
-    Images and tools are there, by a campaign before that is not measured.
-
-    Raises:
-        RunFailedError: a seed failed, or a process was not executed by a worker.
-    """
-    turns = _no_turns()
-    with serving(program, folder) as team:
-        with team.workers(WORKERS[-1]):
-            _play(team, clone, 0, len(WORKERS), 1)
-        first = len(WORKERS)
-        for _, count in _order(rounds):
-            with team.workers(count):
-                run = _play(team, clone, first, SEEDS, SEEDS_A_BATCH)
-            first += SEEDS
-            batches = [each for each in run.processes if each.description.startswith("Play ")]
-            turns[count].append(Turn(span_of(batches), len(batches)))
-    return turns
-
-
-def _play(team: Team, clone: Clone, first: int, seeds: int, size: int) -> PipelineRun:
-    how = (f"--from={first}", f"--seeds={seeds}", f"--spread={size}")
-    return team.run(clone, "run", "ci:simulate", "--", "--scenario=links", *how)
-
-
 def _order(rounds: int) -> Iterator[tuple[int, int]]:
     """Rounds and numbers of workers; who begins changes, so what slows this machine slows both."""
     for number in range(rounds):
         for count in WORKERS if number % 2 == 0 else reversed(WORKERS):
             yield number, count
-
-
-def _no_turns() -> dict[int, list[Turn]]:
-    return {count: [] for count in WORKERS}

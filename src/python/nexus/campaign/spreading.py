@@ -1,8 +1,7 @@
 """A campaign in batches that others play: which there are, and what all of them have found.
 
-Pants starts a program per batch, so that workers of a remote execution take them and caches keep
-what they found.  A batch is some seeds of one scenario.  Its name says which, so the same seeds are
-the same batch in any campaign.
+Pants starts a program per batch, so that caches keep what they found.  A batch is some seeds of one
+scenario.  Its name says which, so the same seeds are the same batch in any campaign.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ class Batch:
 def add_spreading(parser: CommandLine) -> None:
     """Add the option that asks for batches, and those by which Pants plays them."""
     add = parser.add_argument
-    text = f"play N seeds a process (default {SEEDS_A_BATCH}), which workers and caches may take"
+    text = f"play N seeds a process (default {SEEDS_A_BATCH}), which caches keep"
     add("--spread", nargs="?", const=SEEDS_A_BATCH, metavar="N", help=text)
     add("--plan", type=Path, metavar="DIR", help="for Pants: only write there which batches it has")
     add("--gather", type=Path, metavar="DIR", help="for Pants: where it has put what batches left")
