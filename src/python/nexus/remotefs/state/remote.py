@@ -16,6 +16,7 @@ from typing import Final
 from nexus.remotefs.state.acl import (
     REPLY_BYTES_MAX,
     STATUS,
+    TRANSACTION_STEPS,
     ChangeRecord,
     Rejection,
     judge,
@@ -30,7 +31,6 @@ from nexus.remotefs.state.transactions import Open, Transactions
 from nexus.wire.state import Op, Reply, Request, Status
 
 _CHANGES: Final = (Op.PUT, Op.DELETE)
-_TRANSACTION_STEPS: Final = (Op.TXN_BEGIN, Op.TXN_PUT, Op.TXN_COMMIT, Op.TXN_ABORT)
 # Those that are not made again when they are asked again.
 _REMEMBERED: Final = (*_CHANGES, Op.TXN_COMMIT)
 _DEFAULT: Final = Share()
@@ -137,7 +137,7 @@ class RemoteState:
 
     def _serve(self, request: Request, call: Call, session: int, now_ns: int) -> Reply:
         try:
-            if request.op in _TRANSACTION_STEPS:
+            if request.op in TRANSACTION_STEPS:
                 return self._step(request, call, session, now_ns)
             return self._do(request, call)
         except StateError as exc:

@@ -22,6 +22,7 @@ from nexus.remotefs.state.acl import (
     KEY_BYTES_MAX,
     LIST_MAX,
     NAMESPACE,
+    TRANSACTION_STEPS,
     TRANSFER_BYTES_MAX,
     VALUE_BYTES_MAX,
 )
@@ -34,7 +35,6 @@ from nexus.wire.error import LocalProtocolError
 from nexus.wire.state import Op, Reply, Request, Status
 
 TIMEOUT_S: Final = 5.0
-_STEPS: Final = (Op.TXN_BEGIN, Op.TXN_PUT, Op.TXN_COMMIT, Op.TXN_ABORT)
 
 
 class Caller(transfer.Carrier, Protocol):
@@ -129,7 +129,7 @@ class StateClient:
             answer = await self._peer.call(SERVICE, frame, self._timeout_s)
         except RefusedError as exc:
             text = "the peer does not permit this operation to this node, or not so often"
-            if request.op in _STEPS:
+            if request.op in TRANSACTION_STEPS:
                 text += "; or it is of a version without transactions"
             raise StateError(Status.ACCESS_DENIED, text) from exc
         except FailedError as exc:
