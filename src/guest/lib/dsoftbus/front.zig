@@ -119,7 +119,7 @@ pub const Ask = struct {
 
     /// Every failure is short.
     pub fn fail(self: *const Ask, out: *[reply_bytes_max]u8, status: wire.front.Status) []const u8 {
-        return wire.front.encodeReply(out, self.op, status) catch unreachable;
+        return wire.front.encodeReply(out, self.op, status) catch unreachable; // a head
     }
 
     fn answerPackage(self: *const Ask, out: []u8, reply: ?[]const u8, session: u8) !?[]u8 {

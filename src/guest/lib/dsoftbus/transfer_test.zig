@@ -109,6 +109,7 @@ const Host = struct {
         if (self.read_status != .ok) return .{ .status = self.read_status, .tail = "" };
         const from = @min(request.offset, self.len);
         const len = @min(request.length, self.len - from);
+        // The caller gives room for the longest reply.
         var writer = state.startReply(out, .read, .ok, null) catch unreachable;
         state.putPiece(&writer, .{
             .total = @intCast(self.len),

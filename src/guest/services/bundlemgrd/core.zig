@@ -59,6 +59,7 @@ pub const Bundles = struct {
             .fetch_image => self.fetchImage(shelf, out),
             else => {
                 const count = shelf.count() orelse bundle_count;
+                // `out` is the longest reply long, and this one has no image.
                 return bundle_frames.encodeListReply(out, .list, .ok, count) catch unreachable;
             },
         };
@@ -76,7 +77,7 @@ pub const Bundles = struct {
             out,
             .ok,
             @intCast(image.len),
-        ) catch unreachable;
+        ) catch unreachable; // `room` is what a header leaves of `out`.
         return out[0 .. header.len + image.len];
     }
 };

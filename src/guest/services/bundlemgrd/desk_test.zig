@@ -29,6 +29,7 @@ fn answer(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     const Static = struct {
         var reply: [policy.reply_bytes]u8 = undefined;
     };
+    // Five bytes.
     if (slot != policyd) return packages.encodeRefusal(&Static.reply, .list, .io) catch unreachable;
     const check = policy.decodeRequest(request).request;
     testing.expectEqual(policy.Op.check_cap_delegated, check.op) catch @panic("another question");

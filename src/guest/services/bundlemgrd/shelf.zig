@@ -126,6 +126,7 @@ const FakeFiles = struct {
     is_there: bool = true,
 
     pub fn call(self: *FakeFiles, request: []const u8, reply: []u8) ?[]const u8 {
+        // Five bytes.
         if (!self.is_there) return packages.encodeRefusal(reply, .list, .io) catch unreachable;
         return answer(request, reply) catch unreachable;
     }

@@ -33,6 +33,7 @@ fn answer(_: *Kernel, slot: os.Slot, _: []const u8) ?[]const u8 {
         var reply: [64]u8 = undefined;
     };
     if (slot != rngd) return null;
+    // The buffer takes more than a test has rngd give.
     return entropy_frames.encodeReply(&Static.reply, .ok, entropy) catch unreachable;
 }
 

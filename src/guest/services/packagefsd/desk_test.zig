@@ -39,6 +39,7 @@ fn image() [sectors * sector]u8 {
 }
 
 fn ask(buffer: []u8, request: packages.Request) Step {
+    // Tests give room for what they ask.
     const frame = packages.encodeRequest(buffer, request) catch unreachable;
     return .{ .message = .{ .sender = 0xA, .payload = frame } };
 }

@@ -128,6 +128,7 @@ fn giveUp() void {
 }
 
 fn answer(reply_to: os.Slot, sequence: u16, status: entropy.Status, bytes: []const u8) void {
+    // `reply_frame` is as long as the longest reply.
     const frame = entropy.encodeReply(&reply_frame, status, bytes) catch unreachable;
     os.replyTo(reply_to, sequence, frame);
 }

@@ -261,6 +261,7 @@ pub fn Server(comptime Device: type) type {
 
         fn start(self: *Self, request: state.Request) wire.cursor.Writer {
             const out = self.out[behalf.reply_head_bytes..];
+            // A head is a small part of the longest reply.
             return state.startReply(out, request.op, .ok, request.nonce) catch unreachable;
         }
 
@@ -285,7 +286,7 @@ pub fn Server(comptime Device: type) type {
             return state.encodeRefusal(
                 self.out[behalf.reply_head_bytes..],
                 refusal,
-            ) catch unreachable;
+            ) catch unreachable; // It is a head alone.
         }
     };
 }

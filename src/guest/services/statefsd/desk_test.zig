@@ -31,10 +31,12 @@ fn judge(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     if (slot != policyd) return null;
     const check = policy.decodeRequest(request).request;
     const status: policy.Status = if (check.subject == alice) .allow else .deny;
+    // `reply` is as long as a reply is.
     return policy.encodeReply(&Static.reply, check.op, check.nonce, status) catch unreachable;
 }
 
 fn ask(buffer: []u8, sender: u64, request: state.Request) Step {
+    // Tests give room for what they ask.
     const frame = state.encodeRequest(buffer, request) catch unreachable;
     return .{ .message = .{ .sender = sender, .payload = frame } };
 }

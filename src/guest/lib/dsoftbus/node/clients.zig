@@ -35,6 +35,7 @@ fn peerOf(node: anytype, request: []const u8) ?u8 {
 }
 
 fn refuse(node: anytype, client: edge.Client, op: wire.front.Op) void {
+    // The longest reply fits.
     var buffer: [wire.front.reply_bytes_max]u8 = undefined;
     node.edge.answer(client, wire.front.encodeReply(&buffer, op, .fail) catch unreachable);
 }

@@ -44,7 +44,7 @@ fn reject(node: anytype, call: *Call, op: state.Op, why: remote_state.Reject) vo
     finishWith(
         node,
         call,
-        state.encodeRefusal(&buffer, told) catch unreachable,
+        state.encodeRefusal(&buffer, told) catch unreachable, // shorter than a reply
         .{ .reject = why },
     );
 }

@@ -27,6 +27,7 @@ const Edge = struct {
     }
 
     pub fn print(self: *Edge, comptime fmt: []const u8, args: anytype) void {
+        // No text of a test is longer than the buffer.
         self.text_len = (std.fmt.bufPrint(&self.text, fmt, args) catch unreachable).len;
     }
 
