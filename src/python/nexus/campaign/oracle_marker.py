@@ -31,9 +31,8 @@ class _Row:
     pattern: re.Pattern[str]
     causes: _Causes
     is_counted: bool = True
-    is_sent_later: bool = (
-        False  # Its cause is known when the marker is printed, not yet on the wire.
-    )
+    # Its cause is known when the marker is printed, not yet on the wire.
+    is_sent_later: bool = False
 
 
 def _session(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:

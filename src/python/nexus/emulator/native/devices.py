@@ -69,4 +69,4 @@ class DeviceHart(Hart):
 
     def _step(self) -> None:
         """Execute the instruction at pc in the reference."""
-        raise NotImplementedError
+        raise NotImplementedError  # The hart of the engine, which derives from this, does it.
