@@ -35,12 +35,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "config describe": ("nexus.config.describe", "say in words what a file comes to"),
     "config explain": ("nexus.config.origins", "show each value that counts and its origin"),
     "config schema": ("nexus.config.schema", "print the JSON Schema of a file"),
+    "config validate": ("nexus.cli.validate", "hold files to their JSON Schemas"),
     "coverage lines": ("nexus.cli.coverage.lines", "write the lines of an image's instructions"),
     "coverage merge": ("nexus.cli.coverage.merge", "add up what several runs have executed"),
     "coverage report": ("nexus.cli.coverage.report", "show which lines of the guest were executed"),
-    "config validate": ("nexus.cli.validate", "hold files to their JSON Schemas"),
     "image system": ("nexus.image.system", "join a kernel and its services into one ELF"),
     "log": ("nexus.cli.log.read", "print the log of a peer"),
+    "manual": ("nexus.cli.manual", "print the manual page: nexus manual | man -l -"),
+    "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
     "pkg build": ("nexus.image.package", "build a package image of bundles of files"),
     "pkg cat": ("nexus.cli.pkg.cat", "write a peer's package file to the standard output"),
     "pkg cp": ("nexus.cli.pkg.cp", "copy a peer's package file"),
@@ -51,10 +53,6 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pkg serve": ("nexus.cli.pkg.serve", "let permitted peers read a package image"),
     "pkg stat": ("nexus.cli.pkg.stat", "print the size of a peer's package files"),
     "pkg verify": ("nexus.image.package_verify", "verify a package image and its listings"),
-    "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),
-    "vm translate": ("nexus.cli.vm_translate", "compile the code of guest images"),
-    "manual": ("nexus.cli.manual", "print the manual page: nexus manual | man -l -"),
-    "os2vm": ("nexus.harness.os2vm", "boot a world and prove what its consoles must show"),
     "state compact": ("nexus.remotefs.state.tool:compact", "rewrite an image without what is dead"),
     "state del": ("nexus.cli.state.delete", "remove a key of a peer"),
     "state dump": ("nexus.remotefs.state.tool:dump", "list the entries of a state disk image"),
@@ -63,6 +61,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "state ls": ("nexus.cli.state.ls", "list keys of a peer"),
     "state put": ("nexus.cli.state.put", "set a value of a peer"),
     "state serve": ("nexus.cli.state.serve", "let permitted peers read and write a state image"),
+    "state sync": ("nexus.cli.state.sync", "wait until a peer's changes survive a power cut"),
+    "vm run": ("nexus.cli.vm_run", "boot one machine and connect its console"),
+    "vm translate": ("nexus.cli.vm_translate", "compile the code of guest images"),
     "world debug": ("nexus.cli.world.debug", "debug a failing seed just before it fails"),
     "world diff": ("nexus.cli.world.diff", "say where the timelines of two runs part"),
     "world frames": ("nexus.cli.world.frames", "print the frames of a capture, decoded"),
@@ -71,9 +72,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "world report": ("nexus.cli.world.report", "make the report of a run again"),
     "world shrink": ("nexus.cli.world.shrink", "make a failing seed small"),
     "world timeline": ("nexus.cli.world.timeline", "print what happened in a run, in one order"),
-    "state sync": ("nexus.cli.state.sync", "wait until a peer's changes survive a power cut"),
 }
-
 
 GROUPS: Final = tuple(dict.fromkeys(name.split()[0] for name in COMMANDS if " " in name))
 
@@ -99,6 +98,9 @@ def main(arguments: Sequence[str]) -> int:
     if not words:
         sys.stdout.write(_USAGE.format(commands=_list(COMMANDS)))
         return EXIT_CONFIG
+    if len(words) == 1 and words[0] in GROUPS:
+        _help(words)
+        return EXIT_CONFIG  # A group alone runs nothing, no more than no word at all.
     if words[0] in ("-V", "--version", "version") and len(words) == 1:
         sys.stdout.write(f"nexus {VERSION}\n")
         return 0
@@ -107,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     name = find_command(words)
     if name is not None:
         return run(name, words[len(name.split()) :])
-    if words[0] in GROUPS and (len(words) == 1 or words[1] in _HELP):
+    if words[0] in GROUPS and words[1] in _HELP:
         return _help([words[0], *words[2:]])
     return _refuse(words)
 

@@ -67,6 +67,10 @@ def test_help_lists_the_commands(
     assert all(shown.count(f"  {name} ") == 1 for name in COMMANDS)
 
 
+def test_the_commands_are_listed_in_their_order() -> None:
+    assert list(COMMANDS) == sorted(COMMANDS)
+
+
 @pytest.mark.parametrize("option", ["--version", "-V", "version"])
 def test_the_version_is_one_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([option]) == 0
@@ -99,11 +103,11 @@ def test_the_groups() -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("more", [[], ["--help"], ["-h"], ["help"]])
+@pytest.mark.parametrize(("more", "code"), [([], 20), (["--help"], 0), (["-h"], 0), (["help"], 0)])
 def test_a_group_lists_its_commands_and_no_others(
-    group: str, more: list[str], capsys: pytest.CaptureFixture[str]
+    group: str, more: list[str], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([group, *more]) == 0
+    assert main([group, *more]) == code
     shown = capsys.readouterr()
     listed = [line for line in shown.out.splitlines() if line.startswith("  ")]
     mine = [name for name in COMMANDS if name.startswith(f"{group} ")]
