@@ -38,7 +38,6 @@ pub fn Journal(comptime Device: type) type {
         pub fn open(self: *Self, device: *Device) void {
             self.device = device;
             self.region = .{ .start = 0, .sectors = 0 };
-            self.loaded_sector = 0;
             self.rewind();
         }
 
@@ -126,10 +125,9 @@ pub fn Journal(comptime Device: type) type {
 
         /// The bytes from `end` on: at least `need` of them, fewer only at the region's end.
         fn load(self: *Self, need: usize) error{Io}![]const u8 {
-            const base = self.loaded_sector * sector_bytes;
-            if (self.loaded_bytes == 0 or self.end < base or
-                self.end + need > base + self.loaded_bytes)
-            {
+            const is_loaded = self.loaded_bytes != 0 and
+                self.end + need <= self.loaded_sector * sector_bytes + self.loaded_bytes;
+            if (!is_loaded) {
                 self.loaded_sector = self.end / sector_bytes;
                 const inside: usize = @intCast(self.end % sector_bytes);
                 const wanted = sectorsFor(@max(inside + need, read_ahead_bytes));

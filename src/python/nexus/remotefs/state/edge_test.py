@@ -207,3 +207,69 @@ def test_what_looks_like_a_snapshot_within_the_journal_in_force_is_no_stale_one(
         assert stale_sector(device, Superblock(0, generation, 0), 0) == found
     device.write(1, encode_checkpoint(9, 0).encode().ljust(SECTOR_BYTES, b"\0"))
     assert stale_sector(device, Superblock(1, 8, 0), 10 * SECTOR_BYTES) == 1
+
+
+@pytest.mark.parametrize("end", [511, 512, 513, 1023, 1024, 1025])
+def test_a_record_that_ends_on_a_boundary_has_a_sector_of_zeros_behind_it(end: int) -> None:
+    device = MemoryDevice(bytes(SECTORS * SECTOR_BYTES))
+    store = Store(device)
+    store.put("k", b"")
+    store._writer.write_out()
+    device.content[SECTOR_BYTES:] = b"\xa5" * (len(device.content) - SECTOR_BYTES)
+    store.put("k", b"v" * (end - 2 * (OVERHEAD_BYTES + 1)))
+    store._writer.write_out()
+    assert store._writer.end == end
+    zeros = (end // SECTOR_BYTES + 1) * SECTOR_BYTES
+    assert not any(device.content[end:zeros])
+    assert set(device.content[zeros:]) == {0xA5}
+
+
+_LONG_VALUES = (1, 300, record.VALUE_BYTES_MAX - 1, record.VALUE_BYTES_MAX)
+
+
+@pytest.mark.parametrize("place", [0, 16, 511, 512, 4000, 8176, 8177, 8178, 8191, 8192])
+def test_the_longest_records_are_read_again_wherever_they_begin(place: int) -> None:
+    key = "k" * record.KEY_BYTES_MAX
+    call = Call("p" * 64, 7 << 32 | 1, bytes(16))
+    for length in _LONG_VALUES:
+        for is_peers in (False, True):
+            device = MemoryDevice(bytes((2 * WINDOW + 20) * SECTOR_BYTES))
+            store = Store(device)
+            if place:
+                store.put("f", bytes(place - OVERHEAD_BYTES - 1))
+            put = partial(store.put_for, call) if is_peers else store.put
+            put(key, bytes(length))
+            store.put("g", b"behind")
+            store.sync()
+            again = Store(device)
+            assert again._writer.end == store._writer.end
+            assert again.snapshot() == store.snapshot()
+            assert len(again.snapshot()[key]) == length
+
+
+@pytest.mark.parametrize(
+    ("op", "key", "value"),
+    [
+        (1, 1, 0xFFFF_FFFF),
+        (1, 0xFFFF, 1),
+        (1, 0xFFFF, 0xFFFF_FFFF),
+        (1, 0xFFFF, record.VALUE_BYTES_MAX),
+        (1, record.KEY_BYTES_MAX, record.VALUE_BYTES_MAX + 1),
+        (0x15, record.KEY_BYTES_MAX, record.VALUE_BYTES_MAX + 93),
+        (0xFF, 0, 0xFFFF_FFFF),
+    ],
+)
+def test_what_claims_to_be_longer_than_any_record_is_not_read_as_one(
+    op: int, key: int, value: int
+) -> None:
+    device = MemoryDevice(bytes((2 * WINDOW + 20) * SECTOR_BYTES))
+    store = Store(device)
+    store.put("k", b"v")
+    store._writer.write_out()
+    end = store._writer.end
+    head = record.MAGIC + bytes([op]) + key.to_bytes(2, "little") + value.to_bytes(4, "little")
+    device.content[end : end + len(head)] = head
+    again = Store(device)
+    assert again.damage is None
+    assert again._writer.end == end
+    assert again.snapshot() == {"k": b"v"}
