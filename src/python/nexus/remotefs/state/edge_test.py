@@ -224,27 +224,29 @@ def test_a_record_that_ends_on_a_boundary_has_a_sector_of_zeros_behind_it(end: i
     assert set(device.content[zeros:]) == {0xA5}
 
 
-_LONG_VALUES = (1, 300, record.VALUE_BYTES_MAX - 1, record.VALUE_BYTES_MAX)
+def filled_to(place: int) -> Store:
+    """Return a store whose journal ends at this place, on a disk of over two windows."""
+    store = Store(MemoryDevice(bytes((2 * WINDOW + 20) * SECTOR_BYTES)))
+    if place:
+        store.put("f", bytes(place - OVERHEAD_BYTES - 1))
+    return store
 
 
+@pytest.mark.parametrize("length", [1, 300, record.VALUE_BYTES_MAX - 1, record.VALUE_BYTES_MAX])
 @pytest.mark.parametrize("place", [0, 16, 511, 512, 4000, 8176, 8177, 8178, 8191, 8192])
-def test_the_longest_records_are_read_again_wherever_they_begin(place: int) -> None:
+def test_the_longest_records_are_read_again_wherever_they_begin(place: int, length: int) -> None:
     key = "k" * record.KEY_BYTES_MAX
     call = Call("p" * 64, 7 << 32 | 1, bytes(16))
-    for length in _LONG_VALUES:
-        for is_peers in (False, True):
-            device = MemoryDevice(bytes((2 * WINDOW + 20) * SECTOR_BYTES))
-            store = Store(device)
-            if place:
-                store.put("f", bytes(place - OVERHEAD_BYTES - 1))
-            put = partial(store.put_for, call) if is_peers else store.put
-            put(key, bytes(length))
-            store.put("g", b"behind")
-            store.sync()
-            again = Store(device)
-            assert again._writer.end == store._writer.end
-            assert again.snapshot() == store.snapshot()
-            assert len(again.snapshot()[key]) == length
+    own, peers = filled_to(place), filled_to(place)
+    own.put(key, bytes(length))
+    peers.put_for(call, key, bytes(length))
+    for store in (own, peers):
+        store.put("g", b"behind")
+        store.sync()
+        again = Store(store._writer._device)
+        assert again._writer.end == store._writer.end
+        assert again.snapshot() == store.snapshot()
+        assert len(again.snapshot()[key]) == length
 
 
 @pytest.mark.parametrize(
