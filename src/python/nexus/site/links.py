@@ -1,7 +1,8 @@
 """Links between the project's documents: which file and heading each names, and which lead nowhere.
 
 Text in, values out.  It knows the Markdown that the documents use: inline links, ATX headings and
-fenced code; not reference links, which they do not use.
+fenced code; not reference links, which they do not use.  A link may go on in the next line, as the
+text of an image often does; a blank line ends it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-LINK: Final = re.compile(r"!?\[(?:[^\]\\]|\\.)*\]\(([^()\s]+)\)")
+LINK: Final = re.compile(r"!?\[(?:[^\]\\\n]|\\.|\n(?! *\n))*\]\(([^()\s]+)\)")
 HEADING: Final = re.compile(r"#{1,6} +(.*?) *#*$")
 FENCE: Final = re.compile(r" {0,3}(```|~~~)")
-CODE_SPAN: Final = re.compile(r"`[^`]*`")
+CODE_SPAN: Final = re.compile(r"`(?:[^`\n]|\n(?! *\n))*`")
 
 # A link with one of these schemes leaves the repository; whether it works is not ours to say.
 FOREIGN: Final = ("http:", "https:", "mailto:")
@@ -31,10 +32,8 @@ class Link:
 
 def links_of(text: str) -> Iterator[Link]:
     """Yield the links of a document that stay in the repository, with their lines from 1."""
-    for number, line in _prose(text):
-        for match in LINK.finditer(CODE_SPAN.sub("", line)):
-            if not match[1].startswith(FOREIGN):
-                yield Link(number, match[1])
+    for match in _matches(text):
+        yield Link(text.count("\n", 0, match.start(1)) + 1, match[1])
 
 
 def anchors_of(text: str) -> frozenset[str]:
@@ -52,16 +51,18 @@ def anchors_of(text: str) -> frozenset[str]:
 
 
 def without_links(text: str, keeps: Callable[[str], bool]) -> str:
-    """Return a Markdown document in which links whose target is not kept are only their text."""
-    lines = text.split("\n")
-    for number, line in _prose(text):
-        lines[number - 1] = LINK.sub(
-            lambda match: (
-                match[0] if match[1].startswith(FOREIGN) or keeps(match[1]) else _text_of(match[0])
-            ),
-            line,
-        )
-    return "\n".join(lines)
+    """Return a Markdown document in which links whose target is not kept are only their text.
+
+    Images are always kept: their target is a file that is shown, never a page.
+    """
+    parts = []
+    begin = 0
+    for match in _matches(text):
+        if match[0].startswith("!") or keeps(match[1]):
+            continue
+        parts += [text[begin : match.start()], _text_of(text[match.start() : match.end()])]
+        begin = match.end()
+    return "".join([*parts, text[begin:]])
 
 
 def broken(documents: Mapping[str, str], others: frozenset[str]) -> Iterator[str]:
@@ -82,6 +83,22 @@ def broken(documents: Mapping[str, str], others: frozenset[str]) -> Iterator[str
                 yield f"{path}:{link.line}: the link {link.target!r} names no file or folder"
             elif anchor and anchor not in anchors.get(target, frozenset()):
                 yield f"{path}:{link.line}: {target} has no heading for '#{anchor}'"
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """Yield what `LINK` finds in the prose of a document, without foreign links, at its places."""
+    lines = [" " * len(line) for line in text.split("\n")]
+    for number, line in _prose(text):
+        lines[number - 1] = line
+    prose = "\n".join(lines)
+    for match in LINK.finditer(CODE_SPAN.sub(_blank, prose)):
+        if not match[1].startswith(FOREIGN):
+            yield match
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Return as many characters that are not a link, and the same line ends."""
+    return re.sub(r"[^\n]", "_", match[0])
 
 
 def _prose(text: str) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,20 @@ def test_links_are_found_with_their_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["![a\nb](a.png)", "![a\n`b` c](a.png)", "[`a`\n`b`](a.png)", "`x\ny`\n[b](a.png) `c`"],
+)
+def test_a_link_may_go_on_in_the_next_line(text: str) -> None:
+    assert list(links_of(text)) == [Link(text.count("\n") + 1, "a.png")]
+    assert list(broken({"docs/a.md": text}, frozenset({"docs/a.png"}))) == []
+
+
+@pytest.mark.parametrize("text", ["[a\n\nb](a.md)", "[a\n    b](a.md)", "[a\n```\n```\nb](a.md)"])
+def test_the_end_of_a_paragraph_ends_a_link(text: str) -> None:
+    assert list(links_of(text)) == []
+
+
+@pytest.mark.parametrize(
     "text", ["`[a](a.md)`", "```\n[a](a.md)\n```", "~~~\n```\n[a](a.md)\n~~~", "    [a](a.md)"]
 )
 def test_code_has_no_links(text: str) -> None:
@@ -55,3 +69,13 @@ def test_a_link_that_is_not_kept_becomes_its_text() -> None:
     assert without_links(text, lambda target: target.endswith(".md")) == (
         "see [`a`](a.md), b and [x](https://x.example)\n    [b](b.py)\n"
     )
+
+
+@pytest.mark.parametrize("text", ["![a](b.png)\n", "![a\n`b`](b.png)\n", "| ![a](b.svg) |\n"])
+def test_an_image_is_kept(text: str) -> None:
+    assert without_links(text, lambda target: target.endswith(".md")) == text
+
+
+def test_a_link_over_two_lines_becomes_its_text() -> None:
+    text = "see [`a` and\nb](b.py), [c](c.py)\n"
+    assert without_links(text, lambda _: False) == "see `a` and\nb, c\n"
