@@ -33,7 +33,7 @@ enum Status $A.bits(8) $A.open {
   # How a call ended.
   ok @0;
   refused @1;
-  # The gateway did not let the call through; the caller is not told why.
+  # The gateway did not let the call through; the caller does not learn why.
   failed @2;
   # The service gave no answer in time, or none that fits.
   busy @3;

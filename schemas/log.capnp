@@ -17,7 +17,7 @@ enum Op $A.bits(8) $A.open {
   query @1 $A.code(2);
   stats @2 $A.code(3);
   note @3 $A.code(16) $A.guest;
-  # A record, and of whom it speaks.
+  # A record, with the source that it is about.
 }
 
 enum Level $A.bits(8) {

@@ -66,6 +66,6 @@ struct Answer {
     results @1 :AnyPointer;
     # The struct of the method's results: the service answered.
     refusal @2 :Gateway.Status;
-    # It did not, and why as far as a peer is told.
+    # It did not; the reason, as far as a peer may know it.
   }
 }

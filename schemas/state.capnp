@@ -100,7 +100,7 @@ enum Ending {
   status @1 $A.word("reject status");
   # The store said no.
   allowLate @2 $A.word("allow late");
-  # The peer had been told by then that it was not answered.
+  # By then the peer had the answer that the store gave none.
   statusLate @3 $A.word("reject status late");
   unknown @4;
   # The store was asked, and never said what it did.

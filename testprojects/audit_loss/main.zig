@@ -57,7 +57,7 @@ fn resolves(dsoftbusd: os.Slot) !bool {
     return answer.len >= 5 and answer[4] == 0;
 }
 
-/// Records for which no answer is awaited: nobody tells us that most were refused.
+/// Records for which no answer is awaited: their sender does not learn that most were refused.
 fn shout() !void {
     for (0..shouts) |_| try log.tell("shout");
     svc.sleep(second + second / 10);

@@ -1,6 +1,6 @@
 """The wall clock reaches neither what is built nor what a guest does.
 
-A process cannot set this machine's clock, so each is told another time by what Python would ask.
+A process cannot set this machine's clock, so each gets another time from what Python would ask.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-//! Asks the state store of its own node for everything there is to ask, and tells every status.
+//! Asks the state store of its own node for everything there is to ask, and prints every status.
 //! What disk the store has is the test's to choose; nothing here takes an answer for granted.
 
 const std = @import("std");

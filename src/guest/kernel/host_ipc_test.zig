@@ -1,5 +1,5 @@
-//! Endpoints and the calls that send and receive, on the host: who is woken, what a refused call
-//! leaves, and what is exactly full.
+//! Endpoints and the calls that send and receive, on the host: which task is woken, what a refused
+//! call leaves, and what is exactly full.
 
 const std = @import("std");
 const testing = std.testing;
@@ -85,7 +85,7 @@ test "one less than full, full, one more; and a place again after each receive" 
     }
 }
 
-test "everybody who waits is woken, in the order in which they came" {
+test "every waiting task is woken, in the order in which they came" {
     const p = try pair(1);
     var waiting: [3]*fake.Task = undefined;
     for (&waiting) |*each| {

@@ -1,4 +1,4 @@
-//! Who runs, on the host: slices, deadlines, idling, and what devices ask for.
+//! Which task runs, tried on the host: slices, deadlines, idling, and what devices ask for.
 
 const std = @import("std");
 const testing = std.testing;
@@ -59,7 +59,7 @@ test "a slice ends at its instant, not before, and only if somebody else is read
     try testing.expectEqual(all[1], sched.current.?);
 }
 
-test "round and round: who yields comes last" {
+test "round and round: a task that yields comes last" {
     const all = try ready(3);
     for (0..7) |turn| {
         try testing.expectEqual(all[turn % 3], sched.next());

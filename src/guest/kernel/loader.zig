@@ -112,7 +112,7 @@ fn mapOwned(space: vm.Space, virtual: u64, frame: u64, access: vm.Access) vm.Err
     };
 }
 
-/// Who the task is, in a page it can read and nobody can write.
+/// The identity of the task, in a page that it can read and no task can write.
 fn mapInfoPage(new: *task.Task) Error!void {
     const frame = try frames.allocZeroed();
     const info: abi.InfoPage = .{

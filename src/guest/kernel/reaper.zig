@@ -1,4 +1,4 @@
-//! The end of a task, wanted or not: free what it held, tell `init`.
+//! The end of a task, wanted or not: free what it held, and report it to `init`.
 
 const std = @import("std");
 const marker = @import("contract").marker;

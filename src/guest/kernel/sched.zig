@@ -1,4 +1,4 @@
-//! Who runs: round-robin over ready tasks, a fixed slice each, and `wfi` when nobody is ready.
+//! Which task runs: round-robin over ready tasks, a fixed slice each, and `wfi` when none is ready.
 //!
 //! A task that must wait is blocked inside its system call and repeats that call when woken:
 //! nothing of a call is kept in the kernel, and a deadline is checked by the call itself.

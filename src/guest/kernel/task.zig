@@ -119,8 +119,7 @@ pub fn create(name: []const u8, parent: u32) vm.Error!*Task {
     return task;
 }
 
-/// Give back everything the task held. Peers that wait for it are told by the objects that die
-/// here.
+/// Give back everything the task held. The objects that die here wake the peers that wait for them.
 pub fn release(task: *Task) void {
     std.debug.assert(task.state != .free);
     if (task.queue) |queue| queue.remove(task);

@@ -1,8 +1,8 @@
 //! The way into the kernel and out of it. There is one entry, one kernel stack, and no trap from
 //! the kernel itself: it runs with interrupts off, and a fault of its own is a panic.
 //!
-//! In user mode sscratch holds the task's context; in the kernel it is zero, which is how the entry
-//! tells.
+//! In user mode sscratch holds the task's context; in the kernel it is zero. By that the entry sees
+//! where a trap came from.
 
 const builtin = @import("builtin");
 const std = @import("std");

@@ -1,4 +1,4 @@
-//! Who the attacker is and whom it attacks: its section of the node configuration, and its sources
+//! The attacker and its target: its section of the node configuration, and its sources
 //! of everything else.
 
 const std = @import("std");

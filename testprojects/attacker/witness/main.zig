@@ -3,7 +3,7 @@
 //!     0  caller   on the honest peer: calls the attacked node before and after, through dsoftbusd
 //!     1  auditor  on the attacked node: reads in the log what was refused
 //!
-//! Whether the session of the second call is still the first one shows in the log: dsoftbusd tells
+//! Whether the session of the second call is still the first one shows in the log: dsoftbusd says
 //! of every loss.
 
 const std = @import("std");

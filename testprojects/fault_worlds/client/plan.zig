@@ -1,4 +1,4 @@
-//! What the node configuration asks of the workload client: whom it asks, and for what, step by
+//! What the node configuration asks of the workload client: its peer, and its requests, step by
 //! step. Pure: bytes in, values or a named refusal out.
 
 const std = @import("std");

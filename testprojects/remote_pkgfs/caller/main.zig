@@ -37,7 +37,7 @@ pub fn main() !void {
     try self.awaitTarget();
     for (table.cases) |case| {
         if (play(case)) |played| {
-            // What no peer can send is not told as proven.
+            // A frame that no peer can send is not reported as proven.
             if (played != 0) os.print("PKCASE: {s} ok", .{case.name});
         } else |err| {
             os.print("PKCASE: {s} FAIL ({s})", .{ case.name, @errorName(err) });

@@ -1,5 +1,5 @@
-//! Who this peer is, and where its target is: from the configuration, and from the target's
-//! announce.
+//! The identity of this peer, and where its target is: from the configuration, and from the
+//! target's announce.
 
 const std = @import("std");
 const os = @import("os");

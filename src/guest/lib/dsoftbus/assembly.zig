@@ -8,7 +8,7 @@ const mux = @import("mux.zig");
 const rpc = @import("rpc.zig");
 
 pub const Error = error{
-    /// A type that is not the stream's: where the next frame begins cannot be told.
+    /// A type that is not the stream's: the place of the next frame is unknown.
     Malformed,
     /// Longer than any frame may be.
     Oversized,

@@ -5,7 +5,8 @@
 //! 1. The configured address is always a candidate; announces add others, up to a bound.
 //! 2. An address at which the peer's key was proven is tried like the configured one. Of three
 //!    attempts in a row without a session, one goes to an address where it was not, and never the
-//!    first two: who announces in a peer's name takes a third of our attempts, at any rate.
+//!    first two: a sender that announces in a peer's name takes a third of our attempts, at any
+//!    rate.
 //! 3. What makes room is the unproven candidate that was heard longest ago.
 
 const std = @import("std");

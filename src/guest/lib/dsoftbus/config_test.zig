@@ -1,5 +1,5 @@
-//! The node's configuration: who it is, whom it knows, and who may do what. Each bound at one less,
-//! exactly and one more; each field that an identity needs, missing by itself.
+//! The node's configuration: its identity, the peers that it knows, and their rights. Each bound at
+//! one less, exactly and one more; each field that an identity needs, missing by itself.
 
 const std = @import("std");
 const testing = std.testing;

@@ -18,7 +18,7 @@ pub const Loss = struct {
         self.count += 1;
     }
 
-    /// When the log is to be told.
+    /// When the loss is to be reported to the log.
     pub fn deadline(self: *const Loss) u64 {
         return self.at_ns;
     }
@@ -35,7 +35,7 @@ pub const Loss = struct {
     }
 };
 
-test "told a second after the first one, then at doubling intervals" {
+test "a loss is reported a second after the first one, then at doubling intervals" {
     var loss: Loss = .{};
     try std.testing.expectEqual(std.math.maxInt(u64), loss.deadline());
     loss.add(5);

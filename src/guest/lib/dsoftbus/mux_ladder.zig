@@ -88,7 +88,7 @@ pub const Ladder = struct {
         return self.state != .done and self.state != .failed;
     }
 
-    /// What has been reached and was not told yet, in order.
+    /// The next milestone that was reached and not reported yet, in order.
     pub fn news(self: *Ladder) ?Milestone {
         for (std.enums.values(Milestone)) |milestone| {
             if (!self.reached.contains(milestone) or self.told.contains(milestone)) continue;

@@ -1,4 +1,4 @@
-//! Two joined cores, and one that is told what no honest peer says.
+//! Two joined cores, and one that receives what no honest peer says.
 
 const std = @import("std");
 const mux = @import("mux.zig");
@@ -84,7 +84,7 @@ test "ids are odd of the dialler, even of the other, and increase on the wire" {
     try expectEqual(1, try a.open("p", 0));
     try expectEqual(3, try a.open("q", 0));
     try expectEqual(2, try b.open("p", 0));
-    a.reset(1, .unwanted); // never told
+    a.reset(1, .unwanted); // never sent
     try expectEqual(5, try a.open("r", 0));
     try expectEqual(3, (try pass(&a, &b)).?.opened.id);
     try expectEqual(5, (try pass(&a, &b)).?.opened.id);
@@ -138,14 +138,14 @@ test "data is cut to what the peer takes, and to the stream's own limit" {
     try expectEqual(2, (try pass(&a, &b)).?.data.bytes.len);
 }
 
-test "reset: told once, late frames ignored, the name free" {
+test "a reset is sent once, late frames are ignored, the name is free" {
     try join();
     const id = try opened("bulk", 4);
     _ = a.send(id, "late");
     b.reset(id, .nonsense);
     b.reset(id, .unwanted);
     try std.testing.expectError(error.Reset, b.close(id));
-    try expectEqual(null, try pass(&a, &b)); // before it is told
+    try expectEqual(null, try pass(&a, &b)); // before it is sent
     _ = a.send(id, "later");
     const told = try frameOf(&b);
     var copy: [16]u8 = undefined;
@@ -208,8 +208,8 @@ test "the caller's mistakes" {
     try std.testing.expectError(error.Reset, a.close(99));
 }
 
-/// Stream 1 of the peer is open, 3 is reset here and told, 5 is over; 2 is ours and acknowledged,
-/// 4 ours and not, 6 not told yet.
+/// Stream 1 of the peer is open, 3 is reset here and the reset is sent, 5 is over. Of ours, 2 is
+/// acknowledged, 4 is not, and 6 is not sent yet.
 fn scene() !void {
     try join();
     inline for (.{ "one", "three", "five" }) |name| _ = try opened(name, 0);

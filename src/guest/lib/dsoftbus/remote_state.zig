@@ -21,7 +21,7 @@ pub const namespace = contract.state.peer_namespace;
 
 pub const Reject = contract.state.Reject;
 
-/// What the peer is told.
+/// The answer to the peer.
 pub fn statusOf(reject: Reject) state.Status {
     return switch (reject) {
         .bad_request => .malformed,
@@ -106,8 +106,8 @@ fn refuse(decoded: state.Decoded, why: Reject) Verdict {
     };
 }
 
-/// How a request ended, for the record. What is late ended after the peer had been told that it
-/// was not answered; what is unknown was asked of a store that never said how it ended.
+/// How a request ended, for the record. A late request ended after the peer had got the answer that
+/// there was none. An unknown end is that of a request whose store never said how it ended.
 pub const Outcome = union(enum) {
     allow,
     status,
@@ -302,7 +302,7 @@ test "values, limits, operations, and what is not a frame" {
     try testing.expectEqual(Reject.unauthenticated, judge(false, "").reject.why);
 }
 
-test "what the peer is told" {
+test "the answers to the peer" {
     try testing.expectEqual(state.Status.access_denied, statusOf(.outside_acl));
     try testing.expectEqual(state.Status.access_denied, statusOf(.unauthenticated));
     try testing.expectEqual(state.Status.invalid_key, statusOf(.prefix_escape));

@@ -25,7 +25,7 @@ pub const reply_bytes_max = 32;
 const Hash = std.crypto.hash.blake2.Blake2s128;
 pub const Digest = [Hash.digest_length]u8;
 
-/// Who asks, and under which correlation id.
+/// The peer that asks, and its correlation id.
 pub const Name = struct { peer: u8, id: u64 };
 
 pub const Verdict = union(enum) {

@@ -135,7 +135,7 @@ test "zero is not a number of a call, and an id without an epoch is not a repeat
     try testing.expect(replay.hasEpoch(id(1, 0)));
 }
 
-test "against a memory without bounds: nothing runs twice, and what is told is right" {
+test "against a memory without bounds: nothing runs twice, and each answer is right" {
     table = .{};
     var random_source = std.Random.DefaultPrng.init(11);
     const random = random_source.random();

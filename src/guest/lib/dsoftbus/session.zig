@@ -80,9 +80,9 @@ pub const Session = struct {
     correlation: u64 = 0,
     /// The ephemeral key has yet to be provided.
     lacks_key: bool = false,
-    /// `ready` has been reached but not told yet.
+    /// `ready` has been reached but not reported yet.
     tell_ready: bool = false,
-    /// A decrypted frame that waits for `ready` to be told first.
+    /// A decrypted frame that waits until `ready` is reported.
     held: ?usize = null,
     in: [wire_bytes_max]u8 = undefined,
     in_len: usize = 0,

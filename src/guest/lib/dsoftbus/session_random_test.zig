@@ -1,5 +1,5 @@
 //! Two sessions under random use, from fixed seeds: frames of random sizes in both directions, in
-//! random pieces, with pings between; and strangers who send random bytes at every stage.
+//! random pieces, with pings between; and strangers that send random bytes at every stage.
 
 const std = @import("std");
 const noise = @import("noise");

@@ -56,7 +56,7 @@ pub const State = enum {
 
 pub const Failure = enum { none, refused, reset, timed_out, unreachable_peer };
 
-/// Who answers for a connection: a listener's backlog, a user, or nobody any more.
+/// The owner of a connection: a listener's backlog, a user, or none any more.
 pub const Holder = enum { nobody, backlog, user };
 
 pub const ReadError = error{ WouldBlock, Failed };
@@ -169,7 +169,7 @@ pub const Connection = struct {
         self.snd_wl2 = seg.ack;
     }
 
-    /// The end of it, for a reason that the user is told.
+    /// The end of it, for a reason that the user learns.
     pub fn fail(self: *Connection, why: Failure) void {
         self.failure = why;
         self.finish();

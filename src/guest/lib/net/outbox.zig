@@ -6,7 +6,7 @@ const address = @import("address.zig");
 const packet = @import("packet.zig");
 
 /// Enough for every socket's datagram in flight; a device that takes nothing fills it in one
-/// burst, and the senders are told so.
+/// burst, and the senders get an error.
 pub const packets_max = 16;
 /// Answers to strangers take at most this many places, so that a flood of pings does not keep our
 /// own datagrams from going out.

@@ -77,7 +77,7 @@ pub const Pings = struct {
     }
 };
 
-test "a reply counts only from whom it was asked of, and silence ends" {
+test "a reply counts only from the address that was asked, and silence ends" {
     var pings: Pings = .{};
     const first = pings.begin(7, 100, 1000).?;
     const second = pings.begin(7, 100, 500).?;

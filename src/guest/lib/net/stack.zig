@@ -199,7 +199,7 @@ pub const Stack = struct {
         return frame[packet.payload_at..];
     }
 
-    /// The token under which `pings.nextDone` tells the end.
+    /// The token under which `pings.nextDone` reports the end.
     pub fn sendPing(self: *Stack, to: Ip, now: u64, timeout_ns: u64) SendError!u16 {
         if (!address.isHost(to)) return error.BadAddress;
         if (self.nextHop(to) == null) return error.Unroutable;

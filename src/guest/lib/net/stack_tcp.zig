@@ -1,4 +1,5 @@
-//! The connections of a stack: which one a segment belongs to, who listens, whose turn it is.
+//! The connections of a stack: which one a segment belongs to, which ports listen, which one has
+//! its turn.
 
 const std = @import("std");
 const address = @import("address.zig");
@@ -42,7 +43,7 @@ pub fn listen(stack: *Stack, port: u16) OpenError!u8 {
     return error.NoSocket;
 }
 
-/// Stop listening; who waits in the backlog is reset.
+/// Stop listening; connections that wait in the backlog are reset.
 pub fn unlisten(stack: *Stack, index: u8) void {
     stack.listeners[index].in_use = false;
     for (&stack.connections, 0..) |*c, i| {

@@ -47,7 +47,7 @@ test "a dial that gives up early leaves the next a way past a damaged address" {
         const peer = if (side == 0) fake.ip_b else fake.ip_a;
         world.stacks[side].cache.learn(peer, damaged, true, world.now);
         const first = try tcp.connect(world.a(), there, world.now);
-        // Who dials waits for two seconds (dsoftbusd), which is one repetition, and dials anew.
+        // dsoftbusd waits for two seconds when it dials, which is one repetition, and dials anew.
         if (side == 1) world.a().cache.learn(fake.ip_b, world.b().config.mac, true, world.now);
         world.run(1900 * ms);
         tcp.abort(world.a(), first);
@@ -205,7 +205,7 @@ test "listeners and connections are bounded and their ports are their own" {
     try std.testing.expectError(error.Unroutable, tcp.connect(a, far, world.now));
 }
 
-test "stopping to listen resets who waits" {
+test "stopping to listen resets the connections that wait" {
     const world = try World.create(16, .{});
     defer world.destroy();
     const listener = try tcp.listen(world.b(), port);

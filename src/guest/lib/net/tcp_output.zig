@@ -39,7 +39,7 @@ pub fn output(c: *Connection, now: u64) ?Out {
         }
     }
     if (nextLength(c)) |len| return outputFrom(c, c.snd_nxt, len, now);
-    // Something waits for a window: look again when the timer fires, should nobody tell us.
+    // Something waits for a window: look again when the timer fires, if nothing comes.
     if (c.retransmit_at == never and c.snd_nxt != queuedEnd(c)) {
         c.retransmit_at = now +| c.trip.timeout;
     }

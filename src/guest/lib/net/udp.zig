@@ -50,7 +50,7 @@ pub const Socket = struct {
         return true;
     }
 
-    /// Take the oldest datagram; what does not fit into `out` of it is lost, and `full_len` tells.
+    /// Take the oldest datagram; what does not fit into `out` is lost, and `full_len` shows that.
     pub fn pop(self: *Socket, out: []u8) ?Received {
         if (self.count == 0) return null;
         const entry = self.entries[self.head];

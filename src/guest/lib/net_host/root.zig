@@ -214,7 +214,7 @@ export fn nexus_net_tcp_connect(stack: *Stack, to: *const Endpoint, now: u64) i3
 /// The number of bytes; 0: the peer has closed its direction.
 export fn nexus_net_tcp_read(stack: *Stack, handle: i32, out: [*]u8, capacity: usize) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
-    // Nothing could be told from the end of the data.
+    // A result without bytes would look like the end of the data.
     if (capacity == 0) return answer(error.BadArgument);
     const len = net.tcp.read(stack, index, out[0..capacity]) catch |err| return answer(err);
     return @intCast(len);
@@ -234,7 +234,7 @@ export fn nexus_net_tcp_close(stack: *Stack, handle: i32, now: u64) i32 {
     return 0;
 }
 
-/// The handle ends at once, and the peer is told by a reset.
+/// The handle ends at once, and the peer gets a reset.
 export fn nexus_net_tcp_abort(stack: *Stack, handle: i32) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     net.tcp.abort(stack, index);

@@ -156,7 +156,7 @@ test "a line is one call, and a long one is cut" {
     try testing.expectEqualStrings("x" ** 254 ++ "2\n", kernel.said());
 }
 
-test "memory is zeroed, and a device is told where it lies" {
+test "memory is zeroed, and a device learns where it lies" {
     var kernel: Kernel = .{ .name = "a" };
     defer kernel.deinit();
     kernel.install();

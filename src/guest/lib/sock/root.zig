@@ -1,5 +1,5 @@
 //! Typed client of netstackd. No call but `ping` waits for the network: what is not there yet is
-//! `null` or 0, and `watch` tells when to try again. Conditions are edges: after an event, read
+//! `null` or 0, and `watch` says when to try again. Conditions are edges: after an event, read
 //! until `null` (accept until `null`, write until it takes less than asked).
 //!
 //!     const net = try sock.Net.open();

@@ -176,7 +176,7 @@ test "what was asked for and comes late, from netstackd alone" {
     try testing.expectEqual(null, sock.lateOf(message(kind + 1, itself, late, &buffer)));
     try testing.expectEqual(null, sock.lateOf(message(kind, itself + 1, late, &buffer)));
     try testing.expectEqual(null, sock.lateOf(message(kind, itself, late[0..12], &buffer)));
-    // Thirteen bytes say that it failed, and for whom.
+    // Thirteen bytes say that it failed, and for which socket.
     const failed = "NS\x01\x8f\x04" ++ "\x09\x00\x00\x00\x00\x00\x00\x00";
     const none = sock.lateOf(message(kind, itself, failed, &buffer)).?;
     try testing.expectEqual(@as(u64, 9), none.token);

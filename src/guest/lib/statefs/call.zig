@@ -1,4 +1,4 @@
-//! Records of what peers changed: who asked, under which name, and what was answered, in one record
+//! Records of peers' changes: the peer, the name of its call, and the answer, in one record
 //! with the change itself, so that a cut leaves both or neither.
 //!
 //!      0  kind     u8      4  id      u64: epoch and number      28  peer, 1..64 bytes
@@ -23,7 +23,7 @@ pub const Digest = [digest_bytes]u8;
 
 pub const Kind = contract.journal.CallKind;
 
-/// Who asked, and under which name it is asked again. The upper half of the id 0: under none.
+/// The peer that asked, and the name of its call. The upper half of the id 0: it has no name.
 pub const Call = struct {
     peer: []const u8,
     id: u64 = 0,
@@ -40,7 +40,7 @@ pub const Call = struct {
 
 pub const Value = struct {
     kind: Kind,
-    /// As the store's client was told it.
+    /// As the store's client got it.
     status: u8 = 0,
     call: Call,
     rest: []const u8 = "",

@@ -156,7 +156,7 @@ test "every flipped bit of synced data is noticed, and a damaged disk is not wri
             try testing.expectEqual(@as(usize, 0), disk.writes);
         }
         if (!is_compacted) continue;
-        // Of a superblock the snapshot tells what it was to say, but for its first byte.
+        // The snapshot shows the intended superblock, except for its first byte.
         for (8..root.superblock.bytes_len * 8) |bit| {
             try flip(&disk, &good, bit);
             try testing.expectEqual(root.store.Damage.none, engine.damage);

@@ -16,8 +16,8 @@ const retry_ns = std.time.ns_per_s;
 pub const Logger = struct {
     logd: ?os.Slot = null,
     scope: []const u8,
-    /// Records that logd's full queue (or no logd at all) made us drop, and nobody has been told
-    /// of.
+    /// Records that logd's full queue (or the lack of a logd) made us drop, and that were not
+    /// reported yet.
     lost: u64 = 0,
     tell_ns: u64 = never,
 

@@ -45,7 +45,7 @@ pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
             return .record;
         }
 
-        /// What is to be told now; call until null.
+        /// The next summary that is due; call until null.
         pub fn due(self: *Self, now_ns: u64) ?Summary {
             var index: usize = 0;
             while (index < self.len) {

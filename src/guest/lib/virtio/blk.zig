@@ -117,7 +117,7 @@ pub const Blk = struct {
         if (self.queue.wantsNotify()) self.transport.notify(0);
     }
 
-    /// Is the request done? False: not yet, an interrupt will tell.
+    /// Is the request done? False: not yet, an interrupt will come.
     pub fn finished(self: *Blk) Failure!bool {
         _ = try self.queue.take() orelse return false;
         return switch (self.status().*) {

@@ -48,7 +48,7 @@ pub const Device = struct {
     features: u64,
     memory: []u8,
     queues: [2]Queue = @splat(.{}),
-    /// It was told that it may work.
+    /// The driver has said that it may work.
     is_live: bool = false,
 
     var current: *Device = undefined;

@@ -1,4 +1,4 @@
-//! The three drivers against a device that finds everything where it was told, and nowhere else.
+//! The three drivers against a device that finds everything where the driver said, and only there.
 
 const std = @import("std");
 const testing = std.testing;
@@ -12,7 +12,7 @@ const Feature = transport.Feature;
 
 const version_1 = Feature.version_1;
 
-test "a disk finds header, data and status of each request, and is told once that there is one" {
+test "a disk finds header, data and status of each request, and is notified once" {
     var memory: [blk_file.memory_bytes]u8 align(4096) = @splat(0);
     var device: Device = .{ .features = version_1 | Feature.blk_flush, .memory = &memory };
     device.install(transport.DeviceId.block);
@@ -101,7 +101,7 @@ const Card = struct {
     }
 };
 
-test "a card has all of its buffers from the start, and is told so once it may work" {
+test "a card has all of its buffers from the start, and is notified once it may work" {
     var card: Card = .{};
     try card.setUp();
     defer card.device.uninstall();

@@ -92,13 +92,13 @@ pub const Net = struct {
         self.receive_queue.submit(id, self.memory.physical + at, buffer_bytes, .from_device);
     }
 
-    /// Tell the device of recycled buffers.
+    /// Announce recycled buffers to the device.
     pub fn kickReceive(self: *Net) void {
         if (self.receive_queue.wantsNotify()) self.transport.notify(receive_index);
     }
 
     /// Room for a frame, to be filled and passed to `send`. Null: the device has all of it;
-    /// an interrupt will tell when that changes.
+    /// an interrupt comes when that changes.
     pub fn room(self: *Net) queue_module.Error!?Frame {
         while (try self.transmit_queue.take()) |_| {}
         const id = self.transmit_queue.freeId() orelse {

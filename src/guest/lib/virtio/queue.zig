@@ -254,7 +254,7 @@ test "a device cannot give back the middle of a chain, or more than the chain ta
     }
 }
 
-test "parts lie where the device is told" {
+test "parts lie where the device learns they are" {
     var fake: Fake = .{};
     fake.setUp();
     const at = fake.queue.addresses();

@@ -116,7 +116,7 @@ test "the order of an initialisation, and each half of the features" {
     }, device.written());
 }
 
-test "a device that lacks a feature, or takes back what was agreed, is told that it failed" {
+test "a device that lacks a feature, or takes back what was agreed, gets the status failed" {
     defer forget();
     for ([_]Device{
         .{ .features = mac },

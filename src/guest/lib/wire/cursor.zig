@@ -9,7 +9,7 @@ pub const Error = error{
     NoRoom,
 };
 
-/// Bit of the operation byte that tells a reply from a request.
+/// Bit of the operation byte that marks a reply.
 pub const reply_bit: u8 = @import("contract").gateway.reply_bit;
 
 pub const Reader = struct {

@@ -44,7 +44,7 @@ pub const Request = union(enum) {
 /// Either a request or the operation under which its failure is answered.
 pub const Decoded = union(enum) { request: Request, refusal: Op };
 
-/// Of either version; `peerOf` says whom it names.
+/// Of either version; `peerOf` says which peer it names.
 pub fn decodeRequest(frame: []const u8) Decoded {
     if (frame.len < 4 or !std.mem.eql(u8, frame[0..2], magic)) return .{ .refusal = .malformed };
     const op: Op = @enumFromInt(frame[3]);

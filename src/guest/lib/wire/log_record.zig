@@ -17,7 +17,7 @@ pub const Record = struct {
     id: u64,
     time_ns: u64,
     level: Level,
-    /// Who wrote it, as the kernel says.
+    /// The service that wrote it, as the kernel says.
     service: u64,
     scope: []const u8,
     message: []const u8,

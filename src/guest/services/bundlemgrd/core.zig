@@ -10,7 +10,7 @@ pub const Shelf = @import("shelf.zig").Shelf;
 
 /// What one message of the kernel carries.
 pub const reply_bytes_max = 8192;
-/// Refusals told on the console; further ones are answered just the same.
+/// Refusals reported on the console; further ones are answered just the same.
 pub const denials_told_max = 8;
 
 const tag_build = @intFromEnum(contract.node.BundleTag.build);

@@ -1,4 +1,4 @@
-//! bundlemgrd: what is installed (`BN` v1), for whom policyd permits `bundle.query`.
+//! bundlemgrd: what is installed (`BN` v1), for senders that policyd permits `bundle.query`.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -16,7 +16,7 @@ const files_timeout_ns = 300 * std.time.ns_per_ms;
 
 const capability = "bundle.query";
 
-/// What the core asks and tells about a sender.
+/// What the core asks and reports about a sender.
 const Gate = struct {
     policy: svc.Policy,
 

@@ -131,7 +131,7 @@ test "each peer is dialled where the configuration says that it is" {
     for (dialled) |each| {
         const host = each.bytes[7];
         try testing.expect(host == 11 or host == 12);
-        // The port tells which of them it is.
+        // The port says which of them it is.
         try testing.expectEqual(host - 3, each.bytes[8]);
         met[host - 11] = true;
     }

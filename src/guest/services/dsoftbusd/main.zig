@@ -41,7 +41,7 @@ pub fn main() !void {
         daemon.node.turn(os.nsec());
         // All sessions are gone with the sockets: a new life has nothing to mend.
         if (daemon.edge.has_lost_net) return error.BeginAnew;
-        // Who was answered need not wait for what is left to do.
+        // A caller that has its answer need not wait for the rest of the work.
         if (daemon.edge.hasAnswered()) os.sys.yield();
         if (try next(daemon)) |message| take(daemon, message);
     }

@@ -89,7 +89,7 @@ pub fn parse(bytes: []const u8) Error!Blob {
 
 pub const Route = struct { client: u64, server: u64 };
 
-/// What init is told to do: whom to start, in order, and who may reach whom.
+/// The orders to init: the services to start, in order, and which of them may reach which.
 pub const Plan = struct {
     starts: [services_max][]const u8 = undefined,
     start_count: usize = 0,

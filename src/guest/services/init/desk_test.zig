@@ -217,7 +217,7 @@ fn follow(kernel: *Kernel, name: []const u8, services: []spawn.Service, map: dev
     try testing.expectError(error.Broken, server.run());
 }
 
-test "who may reach whom, whose section is whose, and what ended" {
+test "which service may reach which, its section, and what ended" {
     const exited = child(101, 0, 3);
     const crashed = child(102, 1, 13);
     const unknown = child(7, 0, 0);

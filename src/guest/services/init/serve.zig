@@ -1,5 +1,5 @@
 //! What init does after start-up: answer `RT` requests, report services that end, and start those
-//! again that broke. Who asks is what the kernel says; what nobody permitted is denied.
+//! again that broke. The kernel says which service asks; a request without a permission is denied.
 
 const std = @import("std");
 const marker = @import("contract").marker;
@@ -118,8 +118,8 @@ pub const Server = struct {
         service.bury();
     }
 
-    /// A registry that began anew knows nobody, and nobody would tell it: init does, of all that
-    /// run. The registry takes no other's word for a service.
+    /// A registry that began anew knows no service. init introduces all that run, because the
+    /// registry takes no other's word for a service.
     fn introduce(self: *const Server, samgrd: *const spawn.Service) void {
         for (self.services) |*service| {
             if (service.pid == 0 or service == samgrd) continue;

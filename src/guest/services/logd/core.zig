@@ -24,10 +24,10 @@ pub const never: u64 = tally.never;
 pub const sources_max = 32;
 const scope_bytes_max = 32;
 
-/// Who sent a frame, as the kernel says, and whether it awaits the answer.
+/// The sender of a frame, as the kernel says, and whether it awaits the answer.
 pub const Sender = struct { id: u64, is_waiting: bool = true };
 
-/// Who refused whom.
+/// Which service refused which sender.
 const Refused = struct {
     sender: u64,
     source: Padded(log.source_bytes_max),
@@ -35,12 +35,12 @@ const Refused = struct {
 };
 
 pub const Log = struct {
-    /// Who writes the log's own records.
+    /// The writer of the log's own records.
     own_id: u64,
     rooms: rooms.Rooms = .{},
     limiter: Limiter = .{},
     refusals: tally.Tally(Refused, sources_max) = .{},
-    /// Records refused by the limiter whose senders do not know it, and when that is told.
+    /// Records refused by the limiter whose senders do not know it, and when that is reported.
     untold: u64 = 0,
     tell_ns: u64 = never,
     /// For each room: how many displaced records were reported, and when the rest will be.
@@ -155,7 +155,7 @@ pub const Log = struct {
         return id;
     }
 
-    /// When `tick` has something to tell.
+    /// When `tick` has something to report.
     pub fn deadline(self: *const Log) u64 {
         var at = @min(self.tell_ns, self.refusals.deadline());
         for (self.tell_dropped_ns.values) |each| at = @min(at, each);

@@ -101,7 +101,7 @@ test "a sender over its rate is refused, others are not" {
     try testing.expect(try it.say(alice, 2 * second, "x") != null);
 }
 
-test "what senders were not told is told in the log, once a second, with all of them" {
+test "refusals that senders do not know are reported in the log, once a second, all of them" {
     var it: Fixture = .{};
     for (0..30) |_| try it.shout(alice, second);
     for (0..25) |_| try it.shout(0xB, second + 5);
@@ -228,7 +228,7 @@ test "refusals of a source are one record, and then a count when their interval 
     it.log.tick(5 + tally.interval_ns);
     try testing.expectEqual(@as(usize, 1), try countOf(&it, "audit refused=600 source=10.42.0.66"));
     it.log.tick(9 + tally.interval_ns);
-    // Who came once has one record and no count.
+    // A source that came once has one record and no count.
     try testing.expectEqual(@as(usize, 0), try countOf(&it, "source=10.42.0.67"));
 }
 

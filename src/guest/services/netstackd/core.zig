@@ -23,12 +23,12 @@ pub const Ping = struct {
 };
 pub const Notice = struct { watcher: u32, frame: [netstack.event_bytes]u8, id: u32, events: u8 };
 
-/// Who asks, and what came along.
+/// The caller, and what came along.
 pub const Caller = struct {
     service: u64,
     /// Tells this life of the service from an earlier one, whose sockets are nobody's.
     pid: u32 = 0,
-    /// Slot of the moved capability: where to answer, or whom to tell.
+    /// Slot of the moved capability: where to answer, or where to send events.
     moved: ?u32,
     /// To be given back with the answer.
     sequence: u16,
@@ -77,7 +77,7 @@ pub const Server = struct {
             return self.finish(caller, op, null, .malformed, 0);
         };
         if (request.body == .watch) return self.watch(request.body.watch, caller);
-        // Who gives no address for the answer could never name the socket.
+        // A caller without an address for the answer could never name the socket.
         if (caller.moved == null and !isSilent(request.body)) return .nothing;
         if (!self.is_up) return self.finish(caller, op, request.nonce, .io, 0);
         if (request.body == .icmp_ping) return self.ping(request, caller, now);
@@ -255,7 +255,7 @@ pub const Server = struct {
         }
     }
 
-    /// What is owed to the watcher of the first socket from `start` on; `sent` tells the end of it.
+    /// The events owed to the watcher of the first socket from `start` on; `sent` says which left.
     pub fn nextNotice(self: *Server, start: u32) ?Notice {
         for (self.table.handles[start..], start..) |*entry, index| {
             const watcher = entry.watcher orelse continue;

@@ -138,7 +138,7 @@ test "a conversation, with its events as edges" {
     const accepted = try world.ask(1, alice, withId(2, @intCast(listener), "").bytes());
     const b = std.mem.readInt(u32, accepted.tail[0..4], .little);
     try expectEqualSlices(u8, "\x0a\x2a\x00\x0a", accepted.tail[4..8]);
-    // Watching tells at once what is true already.
+    // Watching reports at once what is true already.
     _ = world.watch(1, alice, @intCast(b), watcher_slot);
     try expectEqual(connected | writable, world.events(1, b));
     const wrote = try world.ask(0, alice, withId(5, @intCast(a), "\x03\x00abc").bytes());
@@ -203,7 +203,7 @@ test "a service that began anew has none of the sockets of its earlier life" {
     world.pid = 3;
     const still = try world.ask(1, mallory, withId(8, @intCast(others), read_all).bytes());
     try expectEqual(netstack.Status.would_block, still.status);
-    // Who was connected to it learns so.
+    // The peer that was connected to it learns so.
     world.pump();
     try expect(world.events(0, a) & failed != 0);
 }
@@ -260,7 +260,7 @@ test "what a watcher could not take stays owed, and a new watcher replaces the o
     try expectEqual(@as(?u32, watcher_slot + 1), server.nextReleased());
     server.notice();
     try expectEqual(@as(?core.Notice, null), server.nextNotice(0));
-    // A service that crashed listens no more, and its callers are told.
+    // A service that crashed listens no more, and its callers get an answer.
     const again = try world.ask(1, alice, withId(2, @intCast(listener), "").bytes());
     try expectEqual(netstack.Status.not_found, again.status);
     world.pump();
@@ -328,7 +328,7 @@ test "without an interface everything but nonsense is an io error" {
     try expectEqual(netstack.Status.malformed, (try world.ask(0, alice, "NS\x01\x63")).status);
 }
 
-test "who gives no way to answer opens nothing" {
+test "a caller without a way to answer opens nothing" {
     const world = try World.create();
     defer world.destroy();
     const caller: core.Caller = .{ .service = alice, .moved = null, .sequence = 0 };
@@ -401,7 +401,7 @@ test "a later read is answered when there is something, once, and then it is ask
     try expectEqualSlices(u8, "NS\x01\x8f\x01", foreign.reply);
 }
 
-test "what comes behind a read that took all is told, though nobody has looked in between" {
+test "bytes behind a read that took all are reported, though no reader looked in between" {
     const world = try World.create();
     defer world.destroy();
     const listener: u8 = @intCast(try world.open(1, alice, listen_7));

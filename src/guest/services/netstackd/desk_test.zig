@@ -1,5 +1,5 @@
 //! netstackd as it runs, on stand-ins for the kernel, rngd and the card: how the interface comes
-//! up, or why it does not; frames in, frames out, and events to those who watch.
+//! up, or why it does not; frames in, frames out, and events to watchers.
 
 const std = @import("std");
 const os = @import("os");
@@ -186,7 +186,7 @@ fn askOften(kernel: *Kernel) void {
     for (0..6) |_| ask(kernel);
 }
 
-test "a frame is answered when the card interrupts, and the card is told that it was heard" {
+test "a frame is answered when the card interrupts, and the interrupt is acknowledged" {
     var kernel = start(&.{
         .{ .does = work },
         .{ .does = ask },
@@ -266,7 +266,7 @@ fn watcher(number: u32) os.Slot {
     return os_fake.client_slot + number;
 }
 
-test "a watcher is told at once; one whose queue is full a little later" {
+test "a watcher gets its event at once; one whose queue is full a little later" {
     var kernel = start(&.{
         bind,
         watch(alice),

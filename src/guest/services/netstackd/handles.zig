@@ -1,8 +1,8 @@
-//! Which socket a client's id names, whose it is, and what its owner is still to be told.
+//! Which socket a client's id names, whose it is, and which events its owner still has to get.
 //!
-//! A condition is told when it becomes true (`told` remembers what was true last time); what could
-//! not be delivered stays in `owed` until it can. So nothing is lost and nothing is queued: eight
-//! bits a socket are the bound.
+//! A condition is reported when it becomes true (`told` remembers what was true last time). An
+//! event that could not be delivered stays in `owed` until it can. So nothing is lost and nothing
+//! is queued: eight bits a socket are the bound.
 
 const net = @import("net");
 const netstack = @import("netstack");
@@ -31,10 +31,10 @@ pub const Handle = struct {
     watcher: ?u32 = null,
     told: u8 = 0,
     owed: u8 = 0,
-    /// Who waits for what comes.
+    /// The caller that waits for the next event.
     reader: ?Reader = null,
 
-    /// These are not true now: they are told when they are again.
+    /// These are not true now: they are reported when they are again.
     pub fn forget(self: *Handle, events: netstack.Events) void {
         self.told &= ~events.bits();
     }

@@ -80,7 +80,7 @@ fn serve(message: os.Message, now: u64) void {
     };
     switch (server.handle(message.payload, caller, now)) {
         .reply => |frame| {
-            // What was written leaves before its writer is told.
+            // What was written leaves before its writer gets the answer.
             if (server.is_up) port.transmit(&server.stack, now);
             os.reply(message, frame);
         },

@@ -181,7 +181,7 @@ const Fixture = struct {
     }
 };
 
-test "stat and open tell files, directories and nothing apart" {
+test "stat and open distinguish a file, a directory and a path without either" {
     var fixture: Fixture = .{};
     try fixture.setUp();
     const Case = struct { []const u8, packages.Status, packages.Status };

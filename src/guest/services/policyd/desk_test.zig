@@ -1,4 +1,5 @@
-//! policyd as it runs, on a stand-in for the kernel: who is answered what, and what logd hears.
+//! policyd as it runs, on a stand-in for the kernel: the answer to each caller, and the records for
+//! logd.
 
 const std = @import("std");
 const os = @import("os");

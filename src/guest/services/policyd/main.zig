@@ -1,5 +1,5 @@
-//! policyd: who may use which capability (`PO` v2). Its answers wait for nobody: the audit record
-//! goes to logd without an acknowledgement.
+//! policyd: which service may use which capability (`PO` v2). Its answers never wait: the audit
+//! record goes to logd without an acknowledgement.
 
 const os = @import("os");
 const svc = @import("svc");

@@ -119,7 +119,7 @@ fn finish(status: entropy.Status) void {
     gathered_len = 0;
 }
 
-/// The device is broken: everybody is told, now and from now on.
+/// The device is broken: every caller gets that answer, now and from now on.
 fn giveUp() void {
     if (!is_broken) os.print(marker.entropy_silent, .{});
     is_broken = true;

@@ -9,7 +9,8 @@ pub const entries_max = 64;
 /// So that one service cannot fill the registry and keep the others out of it.
 pub const entries_per_sender_max = 16;
 
-/// Who asks, as the kernel says. init may register every service by its name: it started them.
+/// The service that asks, as the kernel says. init may register every service by its name: it
+/// started them.
 pub const Sender = struct { id: u64, pid: u32, is_init: bool = false };
 
 const Entry = struct {
@@ -157,7 +158,7 @@ test "init registers a service for itself, and nobody else does" {
     try testing.expectEqual(@as(u32, 5), samgr.decodeReply(still, .lookup).?.slots.send);
 }
 
-test "who asked comes from the kernel" {
+test "the identity of a caller comes from the kernel" {
     var registry: Registry = .{};
     const pid = samgr.decodePidReply(try ask(&registry, alice, .sender_pid));
     try testing.expectEqual(@as(?u32, 3), pid);

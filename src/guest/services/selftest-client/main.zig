@@ -1,4 +1,4 @@
-//! selftest-client: uses every service of the node, and those of the other node, and tells in
+//! selftest-client: uses every service of the node, and those of the other node, and says in
 //! markers what works.
 
 const std = @import("std");

@@ -434,6 +434,6 @@ test "the state store of the node, where there is one" {
         .broken = .statefsd,
         .broken_reply = "SF\x01\x81\x00",
     });
-    // Who lets everybody read keys fails the check that is about it.
+    // A node that lets every service read keys fails the check that is about it.
     try expectState("+-+", .{ .table = undefined, .state_gate = .{ .permits_all = true } });
 }

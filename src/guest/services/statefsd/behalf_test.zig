@@ -129,7 +129,7 @@ test "a request that was not begun by its deadline is not begun at all, and its 
     call.deadline_ns = 101;
     try expectAnswer(.now, .ok, "host-1", call, putOf(a, "1"));
     try expectValue("1", a);
-    // It was carried out: a repetition after its deadline is told so no more.
+    // It was carried out; a repetition after its deadline does not get that answer any more.
     gate.now_ns = 200;
     try expectAnswer(.withdrawn, .io_error, "host-1", call, putOf(a, "1"));
     call.deadline_ns = 0;

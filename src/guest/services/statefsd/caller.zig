@@ -1,4 +1,4 @@
-//! Who asks, and whether they may: of policyd about services, and of peers only through dsoftbusd.
+//! Callers and their rights: policyd knows those of services; peers come only through dsoftbusd.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -13,7 +13,7 @@ pub const inline_value_max = 8_128;
 /// All that is a peer's.
 const peers_namespace = contract.state.peer_namespace;
 
-/// Who asks: a service of this node, or a peer through dsoftbusd.
+/// The caller: a service of this node, or a peer through dsoftbusd.
 pub const Caller = struct {
     sender: u64,
     call: ?behalf.Call = null,

@@ -1,4 +1,4 @@
-//! The state store's requests (`SF`): who may, then the engine, then an answer to everything. And
+//! The state store's requests (`SF`): the right, then the engine, then an answer to everything. And
 //! those of peers (`SO`), which dsoftbusd asks on their behalf.
 //!
 //! Whether a sender may is asked before anything else is done for it, and only about requests that
@@ -46,7 +46,7 @@ pub fn Server(comptime Device: type) type {
         is_unreadable: bool = false,
         /// When the request came that is served, where that matters.
         now_ns: u64 = 0,
-        /// What was found, or compacted to and told.
+        /// The generation that was found, or that was compacted to and reported.
         told_generation: u32 = 0,
         ending: behalf.Ending = .now,
         out: [behalf.reply_head_bytes + reply_bytes_max]u8 = undefined,
@@ -84,7 +84,7 @@ pub fn Server(comptime Device: type) type {
         }
 
         /// A local writer does not wait for what a peer has begun: while a transaction is open
-        /// nothing is compacted. Who began it is told at its next step.
+        /// nothing is compacted. The peer that began it learns that at its next step.
         fn endOfPeers(self: *Self, gate: anytype) bool {
             var is_any = false;
             while (self.owners.takePeers()) |owner| {
@@ -271,7 +271,7 @@ pub fn Server(comptime Device: type) type {
                 unreachable; // 21 bytes at most
         }
 
-        /// Nothing is done, for a reason that the status does not tell.
+        /// Nothing is done, for a reason that the status does not show.
         fn stop(
             self: *Self,
             request: state.Request,

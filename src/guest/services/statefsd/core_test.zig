@@ -1,4 +1,4 @@
-//! The store's answers: who may, what is kept, and that every request has one.
+//! The store's answers: rights, what is kept, and that every request has one.
 
 const std = @import("std");
 const statefs = @import("statefs");
@@ -85,7 +85,7 @@ test "put, get, delete, list, and again after opening anew" {
     try expectStatus(.not_found, bob, .{ .op = .get, .key = "/state/a" });
 }
 
-test "a sender that may not is told so, and nothing happens" {
+test "a sender without the right is refused, and nothing happens" {
     try reset();
     try expectStatus(.access_denied, bob, .{ .op = .put, .key = "/state/a", .value = "1" });
     try expectStatus(.access_denied, bob, .{ .op = .sync });
@@ -290,7 +290,7 @@ test "a transaction that nobody goes on with ends, and one that is used does not
     try expectStatus(.ok, bob, .{ .op = .get, .key = "/state/a" });
 }
 
-test "who goes on with a transaction that was ended learns it" {
+test "a caller that goes on with a transaction that was ended learns it" {
     try reset();
     const begun = try ask(alice, .{ .op = .txn_begin });
     const txn = std.mem.readInt(u64, begun.tail[0..8], .little);

@@ -1,7 +1,7 @@
 //! statefsd: the node's state store (`SF`), on the writable disk.
 //!
-//! Without a disk it serves from memory, which ends with the machine. A damaged disk is told and
-//! not written to, and the service stays: whoever asks learns that it is so.
+//! Without a disk it serves from memory, which ends with the machine. A damaged disk is reported
+//! and not written to, and the service stays: its callers learn the state of the disk.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -113,7 +113,7 @@ pub fn main() !void {
     server.pool = &pool;
     server.items = &items;
     server.versions = .{};
-    // A disk that cannot be read is told and answered for: nobody waits for a service in vain.
+    // A disk that cannot be read is reported, and requests get an answer: no caller waits in vain.
     server.open(&medium) catch {};
     if (server.is_unreadable) {
         os.print(contract.marker.state_unreadable, .{});

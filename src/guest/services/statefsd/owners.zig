@@ -1,4 +1,4 @@
-//! Who began which transaction: it belongs to them, until they end it or are silent for too long.
+//! The owner of each transaction: the caller that began it, until it ends it or is silent too long.
 
 const std = @import("std");
 const contract = @import("contract");

@@ -61,7 +61,7 @@ pub fn note(node: anytype, socket: edge.Socket, events: edge.Events) void {
         if (!events.connected) return;
         return startHandshake(node, line) catch ending.lose(node, line, .abort);
     }
-    // How a connection ends is told by what was awaited of it: an event may be one of an earlier
+    // The call that waits for a connection reports its end: an event may be one of an earlier
     // connection, which had the same number.
     line.is_unsent = line.is_unsent or events.writable;
 }

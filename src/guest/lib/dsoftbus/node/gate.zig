@@ -182,7 +182,7 @@ pub fn settle(node: anytype, service: edge.Service, ticket: u16, answer: []u8) v
     end(node, call, answer);
 }
 
-/// Time is over: the peer is told so, and then nothing more is waited for.
+/// Time is over: the peer gets that answer, and then nothing more is awaited.
 pub fn expire(node: anytype) void {
     while (node.calls.expired(node.now_ns)) |call| {
         if (call.is_late) {

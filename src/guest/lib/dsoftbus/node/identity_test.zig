@@ -1,4 +1,4 @@
-//! Who proves another key than the configuration pins: refused, named, and in the log.
+//! A peer that proves another key than the configuration pins is refused, named, and in the log.
 
 const std = @import("std");
 const fake = @import("pair_fake.zig");
@@ -21,6 +21,6 @@ test "a peer with another key than the pinned one has no session, and the log sa
     }
     try expect(world.edges[b].printed("identity mismatch peer=node-a") >= 1);
     try expect(world.edges[b].recorded("outcome=denied-unauthenticated peer=node-a") >= 1);
-    // It is not told again and again.
+    // It is not reported again and again.
     try expect(world.edges[b].recorded("outcome=denied-unauthenticated") <= 8);
 }

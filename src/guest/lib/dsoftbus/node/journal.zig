@@ -39,7 +39,7 @@ pub const Journal = struct {
     pending: [pending_max]Pending = @splat(.{}),
     loss: Loss = .{},
 
-    /// Tell the log. `node` has `edge`, `now_ns` and `nextTicket`.
+    /// Report to the log. `node` has `edge`, `now_ns` and `nextTicket`.
     pub fn add(
         self: *Journal,
         node: anytype,

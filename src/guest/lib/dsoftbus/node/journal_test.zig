@@ -109,7 +109,7 @@ test "eight wait, each for a quarter of a second" {
     try testing.expectEqual(7 + 250 * ms + 3, journal.deadline());
 }
 
-test "what is lost while a loss is told is told next, with its own number" {
+test "a loss during the report of a loss is reported next, with its own number" {
     var outside: Edge = .{ .verdict = .absent };
     var node: Node = .{ .edge = &outside };
     var journal: Journal = .{};
@@ -123,7 +123,7 @@ test "what is lost while a loss is told is told next, with its own number" {
     try testing.expectEqualStrings("audit unlogged=1", told.append.message);
     try testing.expectEqual(.audit, told.room);
     try testing.expectEqual(.warn, told.append.level);
-    // The number is under way: it is not told twice, and what is lost now is not in it.
+    // The number is under way: it is not reported twice, and does not count what is lost now.
     const asked = outside.asked;
     journal.tick(&node);
     try testing.expectEqual(asked, outside.asked);

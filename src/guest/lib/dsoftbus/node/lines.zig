@@ -1,4 +1,4 @@
-//! Connections: who is on them, and which must make room.
+//! Connections: which peer is on each, and which must make room.
 //!
 //! Rules of this file
 //! 1. There is a place for each peer that is dialled and for each session that stands, so that no

@@ -1,5 +1,5 @@
-//! Connections and the sessions on them: who comes in, whom they turn out to be, what their frames
-//! are handed to, and how they end.
+//! Connections and the sessions on them: how they begin, which peer is at their other end, where
+//! their frames go, and how they end.
 //!
 //! A turn serves each connection a little (`events_per_turn`, `writes_per_turn`) and makes at most
 //! one step of a handshake, which costs more than anything else: so no peer, and no number of

@@ -87,7 +87,8 @@ pub fn Node(comptime Edge: type) type {
         /// Frames that are written at once; not on the stack, where filling them would cost more.
         plain: [frames.plaintext_bytes_max]u8,
         frame: [frames.plaintext_bytes_max]u8,
-        /// What the store is asked: a chunk of a transfer and a key, and around it who asks.
+        /// What the store is asked: a chunk of a transfer and a key, and around it the peer that
+        /// asks.
         inner: [transfer.chunk_bytes + 256]u8,
         asked: [transfer.chunk_bytes + 512]u8,
 

@@ -187,7 +187,7 @@ test "an honest peer gets in while strangers hold every connection they can" {
         try expectEqual(1, sessions(world, 1));
         try expect(world.edges[1].lastPrinted("cross-vm session ok").? < 500 * ms);
         try expectEqual(0, world.edges[1].printed("session lost"));
-        // Each place that was taken was counted, and told.
+        // Each place that was taken was counted, and reported.
         while (world.now_ns < 12 * second) {
             for (strangers[0..hosts]) |*stranger| stranger.press(world, 1, 16 / hosts + 1);
             world.run(world.now_ns + 20 * ms, fake.Nobody{});

@@ -17,7 +17,7 @@ pub fn count(node: anytype, ip: [4]u8, kind: strangers.Kind) void {
     _ = node.strangers.note(ip, kind, node.now_ns);
 }
 
-/// The handshake ended, but not with whom the configuration and the announces know.
+/// The handshake ended, but not with a peer that configuration and announces know.
 pub fn identity(node: anytype, ip: [4]u8, claimed: Id) void {
     if (!node.strangers.note(ip, .refused, node.now_ns)) return;
     refuseStranger(node, ip, &claimed);
@@ -49,7 +49,7 @@ pub fn streams(node: anytype, peer: u8, reject: mux.Reject) void {
     node.edge.print(marker.mux_rejected, .{ id.*, label });
 }
 
-/// A record in the room of strangers, under where it came from and whom it claimed to be.
+/// A record in the room of strangers, under the address and the identity that was claimed.
 fn refuseStranger(node: anytype, ip: [4]u8, claimed: ?*const Id) void {
     var name: [strangers.name_bytes_max]u8 = undefined;
     var source: [strangers.name_bytes_max + 1 + 64]u8 = undefined;

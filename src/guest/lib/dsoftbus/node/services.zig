@@ -4,7 +4,7 @@ const calls = @import("calls.zig");
 const records = @import("records.zig");
 
 /// False: there is no such service, and the call is to end without its answer. A service that has
-/// no room for a request is the peer's to ask again: it is told so.
+/// no room for a request makes the answer *busy*, and the peer may ask again.
 pub fn ask(node: anytype, call: *calls.Call, request: []const u8) bool {
     const ticket = node.nextTicket();
     switch (node.edge.ask(@enumFromInt(call.service), ticket, request)) {

@@ -1,11 +1,11 @@
-//! What is refused to strangers, who are not admitted peers: recorded one by one while there is
+//! Refusals of strangers, which are not admitted peers: recorded one by one while there is
 //! little of it, and counted otherwise, by source and interval, so that strangers can displace
 //! nothing.
 //!
 //! Rules of this file
 //! 1. A source has few records of its own an interval, and all sources together a few more.
 //! 2. What has no record of its own is counted: at the end of the interval there is one record for
-//!    each source of which there is something to tell, and one for all sources without a place.
+//!    each source with something to report, and one for all sources without a place.
 
 const std = @import("std");
 const contract = @import("contract");
@@ -92,7 +92,7 @@ pub const Strangers = struct {
         return &self.sources[self.count - 1];
     }
 
-    /// At the end of the interval: a source of which there is something to tell; call until null.
+    /// At the end of the interval: a source with something to report; call until null.
     pub fn next(self: *Strangers, now_ns: u64) ?Source {
         if (now_ns < self.until_ns) return null;
         while (self.count != 0) {
@@ -111,7 +111,7 @@ pub const Strangers = struct {
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 
-test "the first few of a source have records, the rest is counted and told once" {
+test "the first few of a source have records, the rest is counted and reported once" {
     var strangers: Strangers = .{};
     const ip: [4]u8 = .{ 10, 42, 0, 77 };
     for (0..600) |n| try expectEqual(n < own_records_max, strangers.note(ip, .refused, n));

@@ -19,7 +19,7 @@ fn begin() !void {
     _ = try carry();
 }
 
-/// Carry frames both ways until there are none; what the peer was told last.
+/// Carry frames both ways until there are none; returns the last event of the peer.
 fn carry() !?mux.Event {
     var out: [mux.own.message_bytes_max]u8 = undefined;
     var last: ?mux.Event = null;
