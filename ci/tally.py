@@ -45,7 +45,7 @@ class Count:
     failures: tuple[str, ...] = ()
 
 
-# Of one step: who sees more than these looks at the reports, and a log stays readable.
+# Of one step: more than these are in the reports, and a log stays readable.
 FAILURES_SHOWN = 20
 MESSAGE_CHARACTERS_SHOWN = 160
 

@@ -196,8 +196,8 @@ def lay_out(owner: Address, layout: Mapping[str, str], files) -> Mapping[str, st
         places[name] = path
     if unused := sorted(set(layout) - used):
         raise InvalidFieldException(
-            f"The `layout` field of {owner} has places for files that nothing brings: "
-            f"{', '.join(unused)}. Add to `dependencies` what does."
+            f"The `layout` field of {owner} has places for files that no dependency provides: "
+            f"{', '.join(unused)}. Add the targets of these files to `dependencies`."
         )
     return places
 

@@ -89,7 +89,7 @@ def construct_callback(_: ProcessLogRequest, options: ProcessLog) -> WorkunitsCa
 
 
 def rules() -> Iterable[Rule]:
-    """What Pants is told."""
+    """The options that Pants gets."""
     return [
         UnionRule(WorkunitsCallbackFactoryRequest, ProcessLogRequest),
         *collect_rules(),

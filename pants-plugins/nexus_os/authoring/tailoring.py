@@ -83,7 +83,7 @@ def guest_targets(
 ) -> List[PutativeTarget]:
     """What the sources of a folder that nothing owns come to."""
     linked = sorted({ROOT_SOURCE} & names) or sorted(n for n in names if n.endswith(_C_ENDINGS))
-    # With several scripts, which one it is cannot be told.
+    # With several scripts, nothing says which one belongs to the guest.
     if linked and len(scripts) == 1:
         (script,) = scripts
         kwargs = {} if script == GuestLinkerScriptField.default else {"linker_script": script}

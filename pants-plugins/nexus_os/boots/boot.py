@@ -155,7 +155,7 @@ async def prepare_boot(request: BootRequest, nexus_os: NexusOs) -> Boot:
 
 
 def _require_expectation(request: BootRequest, is_world: bool) -> None:
-    """A node is told what to print; a world knows."""
+    """A node needs the lines that it must print; a world has its own."""
     owner = request.config.owner
     if is_world and (request.expect or request.forbid):
         raise InvalidFieldException(
@@ -172,7 +172,7 @@ def _require_expectation(request: BootRequest, is_world: bool) -> None:
 def _require_known_images(images: ImageReferences, configurations: Iterable[bytes]) -> None:
     """Refuse a name that only looks like one that the machines ask for.
 
-    What is missing otherwise, the runner tells, with the machine and the field that wanted it.
+    The runner reports other missing names, with the machine and the field that need them.
     """
     wanted = {SINGLE_IMAGE}
     for content in configurations:
@@ -183,8 +183,8 @@ def _require_known_images(images: ImageReferences, configurations: Iterable[byte
         if near:
             raise InvalidFieldException(
                 f"The `{images.field}` field of {images.owner} gives an image under the name "
-                f"{name!r}, which no machine asks for.{near} Asked for are "
-                f"{', '.join(map(repr, sorted(wanted)))}."
+                f"{name!r}, which no machine asks for.{near} Expected names that the machines "
+                f"ask for: {', '.join(map(repr, sorted(wanted)))}."
             )
 
 

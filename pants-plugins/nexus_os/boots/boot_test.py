@@ -152,6 +152,6 @@ def test_images_that_may_be_meant_are_left_to_the_runner(images: Dict[str, str])
 def test_name_of_an_image_that_looks_like_a_missing_one_is_refused() -> None:
     with pytest.raises(
         InvalidFieldException,
-        match=r"`images` field of ci:t .*name 'pakages', .*Did you mean 'packages'\? Asked for",
+        match=r"`images` field of ci:t .*name 'pakages', .*Did you mean 'packages'\? Expected",
     ):
         _require_known_images(given(kernel=":k", pakages=":p"), [WORLD, NODE])

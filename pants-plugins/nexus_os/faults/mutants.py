@@ -113,12 +113,14 @@ def read_mutants(
             )
         found[values[0]] = Substitution(owner, *values)
     if not found:
-        raise InvalidFieldException(f"{owner}: {path} has no [[mutant]], or is not TOML.")
+        raise InvalidFieldException(
+            f"{owner}: {path} lists no mutant. Expected a TOML file with tables [[mutant]]."
+        )
     for name in tested:
         if name not in found:
             raise InvalidFieldException(
                 f"The `tested` field of {owner} names {name!r}, which is not a mutant of {path}."
-                f"{did_you_mean(name, found)} There are {', '.join(found)}."
+                f"{did_you_mean(name, found)} Expected some of {', '.join(found)}."
             )
     return tuple(found[name] for name in tested or found)
 

@@ -50,7 +50,7 @@ KERNEL = "kernel"
 
 
 class LinesDependenciesField(Dependencies):
-    help = "Seldom needed: the image is depended on by itself."
+    help = "Seldom needed: the dependency on the image is inferred."
 
 
 class LinesImageField(StringField, AsyncFieldMixin):

@@ -1,4 +1,4 @@
-"""Dependencies that configurations tell by themselves: bases, nodes, and files of keys."""
+"""Dependencies inferred from configurations: bases, nodes, and files of keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dependencies that zig sources tell by themselves: `@import` of modules, `@embedFile` of files.
+"""Dependencies inferred from zig sources: `@import` of modules, `@embedFile` of files.
 
 A name that several modules have is an error where it is imported, because either could be meant.
 A name that none has is a warning: the compiler will say the same, with the line.

@@ -1,4 +1,4 @@
-"""Imports become dependencies, and names that mean two things or none are told."""
+"""Imports become dependencies; ambiguous and unknown names are reported."""
 
 from __future__ import annotations
 

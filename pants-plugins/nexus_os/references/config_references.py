@@ -25,7 +25,7 @@ _DEPTH_MAX = 16
 
 
 def parse(text: str) -> Dict[str, Any]:
-    """The file's content; empty if it is not TOML, of which `check` tells the author more."""
+    """The file's content; empty if it is not TOML, which `check` reports to the author."""
     try:
         return dict(tomllib.loads(text))
     # What the two parsers raise on damaged input differs, and goes beyond their own errors.

@@ -23,7 +23,7 @@ from pants.util.strutil import help_text
 from nexus_os.sealing import seal
 from nexus_os.sealing.process_sealing import Seal, checked_parts, program_text
 
-# What tells an installed plugin of pytest is this folder beside its module.
+# Pytest recognizes an installed plugin by this folder beside its module.
 INSTALLED = "nexus_seal-1.dist-info"
 
 PLUGIN = """\

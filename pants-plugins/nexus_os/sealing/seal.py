@@ -103,7 +103,7 @@ def seal(parts: tuple[str, ...] = PARTS, script: str = "") -> None:
 
 
 def namespace_reason(number: int) -> str:
-    """What to tell somebody to whom the kernel gives no namespace, by the error's number."""
+    """Why the kernel gives this user no namespace, by the error's number."""
     return _NAMESPACE_REASONS.get(number) or os.strerror(number)
 
 

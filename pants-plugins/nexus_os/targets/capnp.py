@@ -34,8 +34,8 @@ class CapnpPackageField(StringField):
     help = help_text(
         """
         The dotted name of the Python package that is generated, below the source root of this
-        target's folder. Left out, no Python is generated here; a `capnp_python` target may do so
-        elsewhere.
+        target's folder. Without this field no Python is generated here; a `capnp_python` target
+        may do so elsewhere.
         """
     )
 

@@ -184,7 +184,7 @@ class PrebuiltServiceField(BoolField):
 
 
 class PrebuiltDependenciesField(Dependencies):
-    help = "Seldom needed: what `generated_by` names is depended on by itself."
+    help = "Seldom needed: the dependency on the target in `generated_by` is inferred."
 
 
 class Rv64PrebuiltImage(Target):
@@ -238,7 +238,7 @@ class SystemServicesField(StringSequenceField):
 
 
 class SystemDependenciesField(Dependencies):
-    help = "Seldom needed: the kernel and the services are depended on by themselves."
+    help = "Seldom needed: dependencies on the kernel and the services are inferred."
 
 
 class Rv64SystemImage(Target):

@@ -37,14 +37,14 @@ class TestOutcomeField(ChoiceField):
     valid_choices = OUTCOMES
     help = help_text(
         """
-        The name of the outcome that makes the test pass. With another one than `passed` this is a
-        test that a fault is noticed, and named right; `message` says what the explanation of it
+        The name of the outcome that makes the test pass. With an outcome other than `passed`, the
+        test shows that a fault is noticed and named correctly; `message` says what its explanation
         must contain.
 
         The guest's fault: `forbidden-marker`, `guest-panic`, `service-crash`, `garbled-log`,
-        `misplaced-marker`, `deadlock` (nobody will ever move again), `time-budget`,
-        `instruction-budget`, and `missing-` with the phase of the first line that did not come: of
-        a single node, `missing-launch`. The author's: `bad-configuration`.
+        `misplaced-marker`, `deadlock` (no machine can ever go on), `time-budget`,
+        `instruction-budget`, and `missing-` with the phase of the first line that did not come; for
+        a single node that is `missing-launch`. The author's fault: `bad-configuration`.
         """
     )
 
@@ -54,7 +54,7 @@ class TestMessageField(StringField):
     help = help_text(
         """
         Text that the explanation of the outcome must contain, so that a test that must fail does so
-        for the reason that is meant. What the explanation is, the test prints.
+        for the reason that is meant. The test prints the explanation.
 
         Example: `outcome="guest-panic", message="kernel: panic: init exited"`
         """

@@ -21,8 +21,8 @@ from nexus_os.targets.outcomes import TestMessageField, TestOutcomeField
 class BootDependenciesField(Dependencies):
     help = help_text(
         """
-        Seldom needed: what the other fields name is depended on by itself, with all that belongs to
-        it. A file that the runner is given by `extra_args` is to be listed here.
+        Seldom needed: dependencies on the targets that other fields name, and on all that these
+        need, are inferred. List here a file that `extra_args` gives to the runner.
         """
     )
 

@@ -21,7 +21,7 @@ PROCESSORS = (X86_64, AARCH64)
 
 
 class TranslationDependenciesField(Dependencies):
-    help = "Seldom needed: the image is depended on by itself."
+    help = "Seldom needed: the dependency on the image is inferred."
 
 
 class TranslationImageField(StringField, AsyncFieldMixin):
@@ -30,9 +30,9 @@ class TranslationImageField(StringField, AsyncFieldMixin):
     help = help_text(
         """
         Address of the `rv64_system_image`, `rv64_guest_image` or `rv64_prebuilt_image` whose code
-        is translated. Of a system image that is the kernel and every service in the archive;
-        naming the kernel alone translates the kernel alone, which is quicker and fits every image
-        that has it.
+        is translated. For a system image, the kernel and every service in the archive are
+        translated. The address of the kernel alone translates only the kernel, which is quicker
+        and fits every image with that kernel.
         """
     )
 
@@ -64,10 +64,10 @@ class Rv64Translation(Target):
         The code of a guest image, compiled for a processor: what the emulator's engine
         `translated` runs instead of interpreting.
 
-        `package` builds it, on all processors and once for a content, at about 200 ms of processor
-        time for a KiB of code. A page of guest memory is looked up by what it holds, so a
-        translation of another image is never wrong: what it lacks is interpreted. Name it in the
-        field `translations` of a test or of a `guest_run`, or give the file to
+        `package` builds it on all processors, in about 200 ms of processor time for a KiB of code;
+        the same code is translated once. A page of guest memory is looked up by its content, so a
+        translation of another image is never wrong: a page that it lacks is interpreted. Name it in
+        the field `translations` of a test or of a `guest_run`, or give the file to
         `nexus vm run --engine translated --translations FILE`.
 
         Example:
@@ -80,7 +80,7 @@ class Rv64Translation(Target):
 class InterpreterMarkField(BoolField):
     alias = "_native_interpreter"
     default = True
-    help = "Tells this target from others."
+    help = "Marks this target as the native interpreter."
 
 
 class NativeInterpreter(Target):
@@ -89,9 +89,9 @@ class NativeInterpreter(Target):
     help = help_text(
         """
         The emulator's native interpreter as a file. Tests and runs that boot machines have it
-        without this; the target is for what calls the emulator by itself, with `--native-blob`.
-        The file of the host is `native-interpreter.bin`; one of a named processor has that name
-        in its own.
+        without this; the target is for programs that call the emulator themselves, with
+        `--native-blob`. The file for the host is `native-interpreter.bin`; a file for a named
+        processor has the processor's name in its own.
 
         Example:
 

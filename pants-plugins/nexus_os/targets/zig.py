@@ -39,12 +39,12 @@ class ZigModuleSourcesField(ZigSourcesField):
 class ZigDependenciesField(Dependencies):
     help = help_text(
         """
-        Addresses of what the sources need and do not tell by themselves. `@import("name")` finds
-        the `zig_module` of that name, and `@embedFile` the `files` or `resources` target that owns
-        the file, without being listed here.
+        Addresses of targets that the sources need, and that Pants cannot infer from them. It
+        infers the `zig_module` behind `@import("name")`, and the `files` or `resources` target
+        that owns the file of an `@embedFile`.
 
-        To be listed are headers of other targets, for C; and a module whose name several targets
-        have. An address with `!` before it takes an inferred dependency away.
+        List headers of other targets, for C; and a module whose name several targets have. An
+        address with `!` before it takes an inferred dependency away.
         """
     )
 
@@ -95,7 +95,7 @@ class ZigTestTimeoutField(IntField):
 
 
 class ZigModuleAddressDependenciesField(Dependencies):
-    help = "Seldom needed: the module is depended on by itself."
+    help = "Seldom needed: the dependency on the module is inferred."
 
 
 class ZigTest(Target):

@@ -67,7 +67,7 @@ class PipelineRun:
     processes: tuple[PipelineProcess, ...]
 
     def counter(self, name: str) -> int:
-        """Sum of a counter of `[stats]`; zero if it is not told."""
+        """Sum of a counter of `[stats]`; zero if the log lacks it."""
         return sum(int(value) for key, value in _COUNTER.findall(self.log) if key == name)
 
 
@@ -149,7 +149,7 @@ def _times_of(unit: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """The environment of a user with that home, who has nothing else set."""
+    """The environment of a user with that home and no other setting."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     pyenv = Path.home() / ".pyenv"
     if pyenv.is_dir():  # Interpreters are part of the machine, wherever they are.

@@ -47,7 +47,7 @@ _END: Final = b"remote_put: end\n"
 
 @dataclass(slots=True)
 class Request:
-    """One request: who had it, in ns, by part and then by machine."""
+    """One request: the time in ns that it spent in each part, and then on each machine."""
 
     name: str
     begun_ns: int
@@ -177,7 +177,7 @@ def _console_of(rig: Rig) -> bytes:
 
 
 def _watch(rig: Rig, request: Request, delay_ns: int, ciphers: Ciphers) -> None:
-    """Advance through a request, see who has each moment, and charge those on its way."""
+    """Advance through a request, find the part that has each moment, and charge it."""
     world = rig.world
     seen: list[tuple[int, int, dict[str, str]]] = []
     frames: list[SentFrame] = []

@@ -86,7 +86,7 @@ def test_batches_put_together_are_the_same_campaign(
         text = results.read_text()
         results.write_text(text.replace(whole["runs"][failed[0]]["digest"], "0" * 64))
     assert run(tmp_path, FAILING, *spread, *gather, name="failing")[0] == 21
-    assert f"failing seed {failed[0]}: run again here it is another run" in capsys.readouterr().err
+    assert f"failing seed {failed[0]}: this machine gives another run" in capsys.readouterr().err
 
 
 def test_coverage_is_added_up_over_seeds_and_changes_no_run(tmp_path: Path) -> None:

@@ -106,7 +106,9 @@ def read_list(path: Path) -> tuple[MutantConfig, ...]:
     names = [each.name for each in found]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        raise ConfigError(str(path), [Problem("mutant", f"two are called {double[0]!r}")])
+        raise ConfigError(
+            str(path), [Problem("mutant", f"{double[0]!r} is given twice; each name once")]
+        )
     return found
 
 
@@ -217,7 +219,7 @@ def _prepare(options: Namespace) -> dict[str, tuple[MutantConfig, Prepared, Prep
     listed = {each.name: each for each in read_list(options.mutants)}
     given = named_paths("--mutant", options.mutant or [], _FORM)
     if not given:
-        raise UsageError(f"--mutant: none is given; expected {_FORM}")
+        raise UsageError(f"--mutant: is missing; expected {_FORM}")
     chosen = [one_of("--only", name, list(given)) for name in options.only or given]
     images, code = images_of(options), code_of(options)
     folder = options.mutants.parent

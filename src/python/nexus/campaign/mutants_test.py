@@ -57,7 +57,7 @@ def test_what_is_said_of_a_mutant(tmp_path: Path) -> None:
         ("", "mutant"),
         (ENTRY.replace("seeds = 3", "seeds = 0"), "seeds"),
         (ENTRY.replace("rules", "rule"), "did you mean 'rules'"),
-        (ENTRY + ENTRY, "two are called 'one'"),
+        (ENTRY + ENTRY, "'one' is given twice"),
     ],
 )
 def test_what_is_no_list(tmp_path: Path, text: str, message: str) -> None:
@@ -70,7 +70,7 @@ def test_a_hunt_without_mutants_is_refused(
 ) -> None:
     path = str(listed(tmp_path, ENTRY))
     assert main(["--mutants", path]) == EXIT_CONFIG
-    assert "--mutant: none is given" in capsys.readouterr().err
+    assert "--mutant: is missing" in capsys.readouterr().err
     mutants = ["--mutants", path, "--mutant"]
     assert main([*mutants, "one=x.elf"]) == EXIT_CONFIG
     assert "--image: 'system' is not given" in capsys.readouterr().err

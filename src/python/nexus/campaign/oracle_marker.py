@@ -1,8 +1,9 @@
 """Oracle: no marker without its cause.
 
 A marker is a claim; its cause is on the wire, decoded and opened with the world's keys.  Each row
-says of a marker what must have been said before it, and by whom; and there is never a marker more
-than there are causes.  A line's instant is the end of a step, so one of the same instant counts.
+names for a marker the lines that must precede it, and their machines; and there is never a marker
+more than there are causes.  A line's instant is the end of a step, so one of the same instant
+counts.
 """
 
 from __future__ import annotations

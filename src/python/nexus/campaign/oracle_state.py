@@ -34,7 +34,7 @@ def check(observation: Observation) -> Iterator[Violation]:
     history = history_of(observation)
     for call in history.calls:
         if call.what == "get" and call.answer == "value" and not _is_written(call.details, history):
-            text = f"{call.name} read {call.details!r}, which nobody has written"
+            text = f"{call.name} read {call.details!r}, which no client has written"
             yield Violation("unwritten-value", call.machine, call.return_ns or 0, text)
     lies = _has_lied(observation, keeper)
     found = _disk(observation, keeper)

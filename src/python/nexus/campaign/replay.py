@@ -180,16 +180,17 @@ def check(replay: Replay, prepared: Prepared, commit: str) -> None:
     file, path = replay.file, replay.path
     if commit != file.commit:
         raise ReplayError(
-            f"{path}: commit: it is of {file.commit[:12]}, this is {commit[:12]}; check that one "
-            "out, or find the seed again with `./pants run ci:simulate`"
+            f"{path}: commit: the run was at {file.commit[:12]}, this folder is at "
+            f"{commit[:12]}; check the former out, or find the seed again with "
+            "`./pants run ci:simulate`"
         )
     for name, digest in file.images.items():
         found = prepared.digests.get(name)
         if found != digest:
             shown = "missing" if found is None else found[:12]
             raise ReplayError(
-                f"{path}: images.{name}: it is of {digest[:12]}, this one is {shown}; package the "
-                "image of that commit, and name it with --image"
+                f"{path}: images.{name}: the run had {digest[:12]}, this image is {shown}; "
+                "package the image of that commit, and name it with --image"
             )
     if scenario_digest(prepared) != file.scenario_sha256:
         raise ReplayError(

@@ -67,7 +67,7 @@ def test_a_replay_of_something_else_is_one_line_and_20(
     other.write_bytes(IMAGE.read_bytes() + b"\0")
     assert "images.system: it is of" in refused("--image", f"system={other}")
     monkeypatch.setenv("NEXUS_COMMIT", "abd")
-    assert "commit: it is of abc, this is abd" in refused()
+    assert "commit: the run was at abc, this folder is at abd" in refused()
     monkeypatch.setenv("NEXUS_COMMIT", "abc")
     written = file.read_text()
     for name, value, words in (

@@ -17,13 +17,13 @@ from nexus.simulation.machine import Machine
 _INFO_PAGE: Final = 0x2000_1000
 _VERSION: Final = 2
 _NAME_BYTES_MAX: Final = 48
-# Nobody starts these again: without the first a system has ended, and the second is what tells a
-# judge of the others.
+# These are not started again: without the first a system has ended, and the second reports to a
+# judge what the others do.
 _SPARED: Final = (b"init", b"workload-client")
 
 
 def service_of(machine: Machine) -> bytes | None:
-    """What tells the program that runs in user mode from others; None for nobody of interest."""
+    """Identity of the program that runs in user mode; None for a program of no interest."""
     assert isinstance(machine, EmulatedMachine), "the yard made it"
     state = machine.hart.state
     if state[s.PRIVILEGE] != s.USER or state[s.WAITING]:

@@ -188,8 +188,9 @@ class _Campaign:
         ran = run(prepared, Recipe(seed=done.seed))
         if ran.digest != done.digest:
             raise HostFaultError(
-                f"{done.scenario} seed {done.seed}: run again here it is another run (digest "
-                f"{ran.digest}, and {done.digest} before): a processor, a worker or an engine errs"
+                f"{done.scenario} seed {done.seed}: this machine gives another run than the one "
+                f"before (digest {ran.digest}, before {done.digest}): a processor, a worker or an "
+                "engine errs"
             )
         text = replay.write(prepared, ran, self._commit)
         self._files[f"{done.scenario}-{done.seed}.replay.json"] = text.encode()

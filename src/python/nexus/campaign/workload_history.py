@@ -45,7 +45,7 @@ class Call:
 
     @property
     def is_known(self) -> bool:
-        """Whether the client was told how it ended."""
+        """Whether the client learned how it ended."""
         return self.answer != "unknown"
 
 

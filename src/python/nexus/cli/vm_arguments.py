@@ -187,14 +187,14 @@ def _check_together(options: Options) -> None:
     sources = [options.translations, options.translate_cache]
     if options.engine == "translated" and sources == [None, None]:
         raise UsageError(
-            "--engine translated: name what the kernel became with --translations, or a folder"
-            " that fills by itself with --translate-cache"
+            "--engine translated: no translations were given; name their file with --translations,"
+            " or a folder that fills by itself with --translate-cache"
         )
     if options.translate_cache is not None:
         if options.engine not in GENERATED:
             raise UsageError(
-                f"--translate-cache: goes with --engine native or translated, and {options.engine}"
-                " runs; for native name its code with --native-blob"
+                f"--translate-cache: goes with --engine native or translated, not {options.engine};"
+                " for native, name its code with --native-blob"
             )
         if options.translations is not None:
             raise UsageError("--translate-cache: does not go with --translations")

@@ -123,7 +123,7 @@ def test_a_disk_is_free_after_its_machine_and_after_a_refusal(tmp_path: Path, di
 
 
 def qemu_by_hand(disk: Path, *more: str) -> list[str]:
-    """A QEMU that nobody told about our locks; -S: it does not run its guest."""
+    """A QEMU that knows nothing of our locks; -S: it does not run its guest."""
     return [
         str(QEMU),
         "-M",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nexus.harness.instruments import Instruments
     from nexus.simulation.entropy import EntropyStream
 
-# A wrong file is told from an image before it fills the memory.
+# A wrong file is recognized before it fills the memory.
 _FILE_BYTES_MAX: Final = 256 << 20
 
 # The seed of a run that names none.

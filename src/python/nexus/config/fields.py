@@ -214,7 +214,7 @@ def _check_interface(value: str) -> str:
         raise ValueError("expected prefix lengths 8..30")
     _check_host(interface.ip)
     if interface.ip in (network.network_address, network.broadcast_address):
-        raise ValueError(f"that is not a host of {network}; the first and last are kept")
+        raise ValueError(f"is not a host of {network}, whose first and last address are reserved")
     return value
 
 
@@ -284,7 +284,7 @@ MODELLED: Final = (
 
 def _check_free_service(value: str) -> str:
     if value in MODELLED:
-        raise ValueError("this service has tables of its own")
+        raise ValueError(f"{value!r} has tables of its own; expected a service without one")
     return _check_service(value)
 
 

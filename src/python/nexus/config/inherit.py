@@ -78,13 +78,13 @@ class _Inheritance:
             text = f"{name!r} is the {len(self.chain)}th base of a base; expected"
             text += f" {DEPTH_MAX - 1} of them"
         elif text is None and self.files >= FILES_MAX:
-            text = f"{name!r} is one file too many; expected {FILES_MAX} altogether"
+            text = f"{name!r} is one file too many; expected at most {FILES_MAX} altogether"
         if text is not None:
             raise ConfigError(source, [replace(place, text=text)])
 
 
 def load_extended(path: Path, kind: Kind | None = None) -> tuple[Layer, Kind | None]:
-    """Read a file with everything it extends; says which kind it is, if that can be told.
+    """Read a file with everything it extends; says which kind it is, if its keys show that.
 
     Raises:
         ConfigError: one line that names the file in which the wrong value stands.

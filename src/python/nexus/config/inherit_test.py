@@ -201,7 +201,7 @@ def test_many_files_are_not_read_over_and_over(tmp_path: Path) -> None:
         bases = ", ".join([f'"{number + 1}.toml"'] * 8)
         (tmp_path / f"{number}.toml").write_text(f"extends = [{bases}]\n")
     (tmp_path / "6.toml").write_text(NODE_A)
-    assert f"is one file too many; expected {FILES_MAX}" in mistakes(tmp_path / "0.toml")[0]
+    assert f"is one file too many; expected at most {FILES_MAX}" in mistakes(tmp_path / "0.toml")[0]
 
 
 SECRET = derive_test_secret("hidden").hex()

@@ -1,4 +1,4 @@
-"""Node file or world file: told by the keys, of which the two have none in common."""
+"""Node file or world file: the keys decide, since the two kinds have no key in common."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BOTH: Final = ("extends",)
 
 
 def kind_of(data: Mapping[str, Any]) -> Kind | None:
-    """Tell the kind; None if no key says it.  `[node]` decides, a world never has it."""
+    """Return the kind; None if no key shows it.  `[node]` decides, a world never has it."""
     if "node" in data:
         return Kind.NODE
     for kind in (Kind.WORLD, Kind.NODE):

@@ -1,9 +1,9 @@
 """Finds out to which part of an image an executed page belongs.
 
-Services are linked to the same addresses, so an address alone does not tell.  A page belongs to a
-part if it has the bytes that the part has there.  Should several parts have these very bytes at the
-same address, the place in memory decides, if the kernel executes the boot archive in place; else
-the part of the page that the same machine executed last.
+Services are linked to the same addresses, so an address alone does not identify one.  A page
+belongs to a part if it has the bytes that the part has there.  Several parts may have these very
+bytes at the same address.  Then the place in memory decides, if the kernel executes the boot
+archive in place; else the page belongs to the part that the same machine executed last.
 """
 
 from __future__ import annotations

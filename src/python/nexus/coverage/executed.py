@@ -52,7 +52,7 @@ class CoverageFile(BaseModel):
 
     format: int = Field(ge=FORMAT, le=FORMAT)
     runs: int = Field(ge=1)
-    # Whether every run tells which way branches went; those of older versions need not.
+    # Whether every run records which way branches went; older versions may not.
     has_branches: bool
     # Pages of code that belong to no part: of other images, or written by the guest itself.
     pages_unknown: int = Field(ge=0)

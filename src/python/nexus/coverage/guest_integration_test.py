@@ -1,8 +1,8 @@
 """The real guest: its line table has the code that runs, and the worlds reach most of its lines.
 
 The figures are shares of the lines of each part, in per cent, that the two nodes of `ci/os2vm.toml`
-execute.  They must not fall: who adds code to a service adds a marker that reaches it, or says here
-why not.  `./pants test --use-coverage ci:: testprojects::` adds up all worlds.
+execute.  They must not fall: a change that adds code to a service adds a marker that reaches it, or
+says here why not.  `./pants test --use-coverage ci:: testprojects::` adds up all worlds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Nobody causes records without bound, nothing is forgotten silently, changes are always told."""
+"""Records are bounded, nothing is forgotten silently, changes are always reported."""
 
 from __future__ import annotations
 

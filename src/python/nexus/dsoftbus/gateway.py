@@ -202,7 +202,7 @@ def _failed(forward: Forward) -> Answer:
 
 
 def _told(response: Response, audit: AuditRecord, peer: str | None) -> Answer:
-    """Tell the caller of a message; a connection that is not a session is not told anything."""
+    """Tell the caller of a message; a connection without a session gets no answer."""
     if peer is None:
         return Answer(None, audit)
     return Answer(response, audit, rpc_answer.encode_refusal(response.correlation, response.status))

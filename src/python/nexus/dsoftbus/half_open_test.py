@@ -1,4 +1,4 @@
-"""Who loses a place when strangers take all of them."""
+"""Which connection loses its place when strangers take all of them."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Mux:
         """Prepare; `start` begins.
 
         Args:
-            role: Who dialled: the initiator opens odd numbers, the responder even ones.
+            role: Which side it is: the initiator opens odd numbers, the responder even ones.
             own: What we accept.
         """
         self.own = own

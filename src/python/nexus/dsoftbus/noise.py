@@ -43,7 +43,7 @@ _LIBRARY_ERRORS: Final = (InvalidTag, NoiseInvalidMessage, NoiseValueError, Valu
 
 
 class Role(Enum):
-    """Who dialled."""
+    """The side that dialled, or the other one."""
 
     __hash__ = object.__hash__  # Looked up for every frame; an enumeration has its own, slower.
 

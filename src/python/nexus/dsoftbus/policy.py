@@ -1,4 +1,4 @@
-"""Who may call what: the allowlist of (peer, service, operation).  Deny by default."""
+"""The rights of peers: the allowlist of (peer, service, operation).  Deny by default."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Session:
         """Prepare either side.
 
         Args:
-            identity: Who we are.
+            identity: Our id and keys.
             pinned: The key that a dialler expects; None makes a responder.
             now_ns: The instant.
             frame_bytes_max: The longest plaintext that we accept.

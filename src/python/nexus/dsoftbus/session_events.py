@@ -1,4 +1,4 @@
-"""What a session is told about itself, and what it tells its owner."""
+"""The events that a session receives, and those that it gives its owner."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Event = Proven | Ready | Received | Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who we are in one session."""
+    """Our id and keys in one session."""
 
     device_id: str
     static_secret: bytes = field(repr=False)

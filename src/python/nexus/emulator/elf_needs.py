@@ -3,7 +3,7 @@
 An ELF says so in two places: the flags of its header (how floating-point values are passed) and
 the attribute `Tag_RISCV_arch` (psABI, "ELF Object Files").  Neither proves that an instruction
 of the extension is ever executed: firmware that is built for everything asks `misa` first.  So it
-is something to be told at load, and no reason to refuse.
+is reported at load; it is not a reason to refuse.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Break- and watchpoints: what a debugger may repeat, and what it is told."""
+"""Break- and watchpoints: what a debugger may repeat, and which answers it gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What GDB is told about the machine's registers, and how their numbers map to ours.
+"""The description of the machine's registers for GDB, and how their numbers map to ours.
 
 0..31 are x0..x31, 32 is pc, 33..64 are f0..f31; csrs and the privilege level have the numbers GDB
 gives them itself.

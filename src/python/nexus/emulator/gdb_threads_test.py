@@ -119,7 +119,7 @@ def test_looking_does_not_change_what_harts_do(harts: int) -> None:
 
 
 def test_every_position_of_several_harts_can_be_gone_back_to() -> None:
-    """An interrupt is due just where a turn ends: who looks must not take it for another hart."""
+    """An interrupt is due just where a turn ends: a debugger must not take it for another hart."""
     text = f"""
     csrr s0, mhartid
     la t0, handler

@@ -239,7 +239,7 @@ class Machine:
 
     @property
     def identity(self) -> bytes:
-        """SHA-256 over what of the options cannot be told from the state."""
+        """SHA-256 over the options that do not show in the state."""
         return self._options.identity
 
     @property

@@ -51,7 +51,7 @@ class MachineOptions:
     engine: str = "reference"
     native_blob: bytes | None = None  # What native/build.py made; for all but the reference.
     translations: bytes | None = None  # What native/translate.py made; for engine "translated".
-    translation_source: TranslationSource | None = None  # Instead: who has them page by page.
+    translation_source: TranslationSource | None = None  # Instead: one that has them page by page.
     stops_when_stuck: bool = False  # In a loop of traps without a way out, with `Stop.STUCK`.
     observer: Observer | None = None  # For debuggers and traces.
     coverage: Recorder | None = None  # Takes down what is executed.
@@ -88,7 +88,7 @@ class MachineOptions:
 
     @property
     def identity(self) -> bytes:
-        """SHA-256 over what of them cannot be told from a machine's state."""
+        """SHA-256 over the options that do not show in a machine's state."""
         from hashlib import sha256  # Loads OpenSSL: 2 ms.
 
         digest = sha256()

@@ -116,24 +116,24 @@ class ObservingHart(Hart):
                 return
 
     def load(self, address: int, size: int) -> int:
-        """Load, and tell."""
+        """Load, and report it."""
         value = super().load(address, size)
         self._touched(address, size, READ)
         return value
 
     def store(self, address: int, value: int, size: int) -> None:
-        """Store, and tell."""
+        """Store, and report it."""
         super().store(address, value, size)
         self._touched(address, size, WRITE)
 
     def load_for_store(self, address: int, size: int) -> int:
-        """The load of an atomic, and tell."""
+        """Load for an atomic, and report it."""
         value = super().load_for_store(address, size)
         self._touched(address, size, READ)
         return value
 
     def load_reserved(self, address: int, size: int) -> int:
-        """Load and reserve, and tell."""
+        """Load and reserve, and report it."""
         value = super().load_reserved(address, size)
         self._touched(address, size, READ)
         return value

@@ -1,4 +1,4 @@
-"""What a device tells about itself so that a snapshot can hold it."""
+"""The state of a device, as a snapshot holds it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Tracer:
         assert self.machine is not None
         word = instruction_at(self.machine, pc)
         if word is None:
-            return  # Fetching it will trap, and that is told.
+            return  # Fetching it will trap, and the trap is recorded.
         digits = 8 if word & 3 == 3 else 4
         text = disassemble(word, pc)
         self._write(f"{self._place(pc)}: {word:0{digits}x}{'':{8 - digits}}  {text}\n")

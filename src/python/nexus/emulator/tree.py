@@ -1,4 +1,4 @@
-"""Fills what a boot loader tells the kernel into a device tree: `/chosen`."""
+"""Fills what a boot loader has to say to the kernel into a device tree: `/chosen`."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def _frames(module: str) -> list[bytes]:
 
 
 class _MuxUser:
-    """The owner of a mux, who keeps the one rule that an assertion guards: grant what came."""
+    """The owner of a mux, which keeps the one rule that an assertion guards: grant what came."""
 
     def __init__(self, role: Role) -> None:
         self.mux = Mux(role, SMALL)

@@ -58,7 +58,7 @@ class Engine(Protocol):
         """The last state of each machine that can be looked into, a line each."""
 
     def instructions(self) -> dict[str, int]:
-        """Instructions retired per machine; empty if the engine cannot tell."""
+        """Instructions retired per machine; empty if the engine does not count them."""
 
     def fault_counts(self) -> dict[str, int]:
         """How often each network fault was injected."""

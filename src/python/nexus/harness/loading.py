@@ -52,7 +52,7 @@ _ONLY_LABEL: Final = "A"
 # Where a marker given on the command line belongs: the last word of a guest ends the run.
 _PHASE_OF_MARKER: Final = {marker.SELFTEST_END: Phase.END}
 
-# More than any guest needs, far less than would hurt: a wrong file is told from an image.
+# More than any guest needs, far less than would hurt: a wrong file is recognized.
 _IMAGE_BYTES_MAX: Final = 64 << 20
 
 # The most a package image may have; a disk that fits is read whole into memory.

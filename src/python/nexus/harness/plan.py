@@ -67,7 +67,7 @@ class RebootPlan:
 
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """Who a machine is on the bus; the secret opens the capture of a test world."""
+    """The identity of a machine on the bus; the secret opens the capture of a test world."""
 
     device_id: str
     static_secret: bytes = field(repr=False)

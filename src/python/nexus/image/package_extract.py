@@ -64,7 +64,7 @@ def _write(image: PackageImage, entries: Sequence[Entry], folder: Path) -> None:
         for entry in entries:
             path = folder / entry.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Two names that this disk takes for one are told, not written over each other.
+            # Two names that this disk takes for one are reported, not written over each other.
             with path.open("xb") as stream:
                 stream.write(image.read(entry))
     except OSError as exc:

@@ -49,7 +49,7 @@ _PATH_RULE: Final = "segments between '/', none empty, '.' or '..', without '\\'
 
 
 class Fault(Enum):
-    """Why an image is refused.  The first that applies, in this order, is the one told."""
+    """Why an image is refused.  The first that applies, in this order, is reported."""
 
     TRUNCATED = "truncated"
     MAGIC = "bad magic"

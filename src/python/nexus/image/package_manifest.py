@@ -147,7 +147,7 @@ _WORDS: Final = {
 
 
 def _explain(error: ValidationError) -> list[str]:
-    """Say each mistake once: a table with a bad entry is not told again as too short."""
+    """Report each mistake once: a table with a bad entry is not reported again as too short."""
     found = error.errors(include_url=False)
     places = [details["loc"] for details in found]
     lines = []

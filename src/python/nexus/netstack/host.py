@@ -42,7 +42,7 @@ class StackHost:
 
         Args:
             library: Where the stack comes from.
-            interface: Who this host is.
+            interface: The addresses of this host.
             timer_ns: Between two ticks.
         """
         if timer_ns <= 0 or timer_ns % TICK_NS:

@@ -59,7 +59,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """Who a stack is."""
+    """The addresses of a stack."""
 
     mac: bytes
     address: IPv4Interface

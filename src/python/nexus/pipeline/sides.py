@@ -27,7 +27,7 @@ OTHER_NAME: Final = "somebody-else"
 # From <sched.h>.
 _NEW_USER: Final = 0x10000000
 
-# What would tell one side of the other, or give the second a cache.
+# Variables that would show one side to the other, or give the second a cache.
 _DROPPED: Final = ("PANTS_", "PEX", "XDG_", "PYTHON")
 
 

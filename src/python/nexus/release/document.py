@@ -1,4 +1,4 @@
-"""A document whose commands can be run: what it tells a reader to type, and what comes of it.
+"""A document whose commands can be run: what a reader types, and what comes of it.
 
 A code block of the kind `console` holds commands after `$ `, and below each the lines that it
 prints.  Pure: text in, steps out.

@@ -1,4 +1,4 @@
-"""Who may call what: scopes of tokens, and the register that says which tokens hold.
+"""The rights of callers: scopes of tokens, and the register that says which tokens are valid.
 
 A token proves a name and a number; the register says what the number may do, until when, and
 whether it was revoked.  So a token can be revoked, or its scopes changed, while servers run: they
@@ -171,10 +171,10 @@ class Register:
         return self._grants
 
     def add(self, grant: Grant) -> None:
-        """Put one grant in; its name must not hold already.
+        """Put one grant in; its name must not have a valid token already.
 
         Raises:
-            AccessError: it does, or is not a name.
+            AccessError: it has one, or it is not a name.
         """
         if NAME.fullmatch(grant.name) is None:
             raise AccessError(f"{grant.name!r} is not a name; expected {NAME_FORM}")
@@ -186,17 +186,17 @@ class Register:
             grants[grant.number] = grant
 
     def revoke(self, name: str, now: datetime) -> None:
-        """Let no token of a name hold any more.
+        """Make all tokens of a name invalid.
 
         Raises:
-            AccessError: there is none.
+            AccessError: the name has no valid token.
         """
         with self._changing() as grants:
             held = [grant for grant in grants.values() if grant.name == name and not grant.revoked]
             if not held:
                 known = sorted({grant.name for grant in grants.values() if not grant.revoked})
                 raise AccessError(
-                    f"{name!r} has no token that holds; there are: {', '.join(known) or 'none'}"
+                    f"{name!r} has no valid token; expected one of: {', '.join(known) or 'none'}"
                 )
             for grant in held:
                 grants[grant.number] = replace(grant, revoked=stamp(now))

@@ -23,7 +23,7 @@ FILES_KEPT: Final = 8
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a call: the name and number that were proven, and the address of the peer."""
+    """The caller: the name and number that were proven, and the address of the peer."""
 
     name: str
     number: str

@@ -89,7 +89,7 @@ class Gate(AuthManager):  # type: ignore[misc]  # BuildGrid has no types.
                 if g.name == name and (g.number == number if number else not g.revoked)
             ]
             if not held:
-                raise RefusedError(f"certificate of {name[:64]!r}, which holds no grant")
+                raise RefusedError(f"certificate of {name[:64]!r}, which has no grant")
             return held[-1]
         sent = str(metadata.get("authorization", ""))
         if not sent.startswith(BEARER):

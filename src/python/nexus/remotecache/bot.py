@@ -169,7 +169,7 @@ class Bot:
         return answer.result()
 
     def news(self, told: bots_pb2.BotSession) -> bool:
-        """Whether the server was told something that is not so any more."""
+        """Whether the last report to the server is out of date."""
         ended = any(
             held.future.done() and held.state is State.RUNNING for held in self.held.values()
         )

@@ -58,14 +58,14 @@ def check_dates(certificate: x509.Certificate, path: Path, now: datetime) -> Non
     """Hold a certificate to its dates.
 
     Raises:
-        CertificateError: it does not hold now.
+        CertificateError: it is not valid now.
     """
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if now >= ends:
-        raise CertificateError(f"{path}: expired {ends:%Y-%m-%d %H:%M} UTC; give one that holds")
+        raise CertificateError(f"{path}: expired {ends:%Y-%m-%d %H:%M} UTC; give a valid one")
     if now < begins:
         raise CertificateError(
-            f"{path}: holds from {begins:%Y-%m-%d %H:%M} UTC and this machine's clock says "
+            f"{path}: is valid from {begins:%Y-%m-%d %H:%M} UTC on, and this machine's clock says "
             f"{now:%Y-%m-%d %H:%M}; set the clock, or give another"
         )
 

@@ -39,7 +39,7 @@ WRONG_NAME: Final = (62, 64)
 
 @dataclass(frozen=True)
 class Remote:
-    """A server, whom its certificate must be signed by, and what proves who we are."""
+    """A server, the authority that must have signed its certificate, and our token."""
 
     host: str
     port: int
@@ -109,7 +109,7 @@ def look(remote: Remote) -> None:
 
     Raises:
         ServerError: it is not there.
-        SettingError: it is somebody else, or its certificate does not hold.
+        SettingError: it is another server, or its certificate is not valid.
     """
     try:
         with socket.create_connection((remote.host, remote.port), CONNECT_SECONDS_MAX) as plain:
@@ -150,7 +150,7 @@ def certificate_refusal(remote: Remote, code: int, message: str) -> str:
             f"{remote.address}: its certificate expired; start the server again, or give a new one"
         )
     if code == NOT_YET:
-        return f"{remote.address}: its certificate does not hold yet; set this machine's clock"
+        return f"{remote.address}: its certificate is not valid yet; set this machine's clock"
     given = remote.authority or "this machine's authorities"
     return (
         f"{remote.address}: its certificate is not signed by {given} ({message}); take the "

@@ -108,7 +108,7 @@ def grant(
     """Put a name into the register, and write its token.
 
     Raises:
-        AccessError: the name is not one, or has a token that holds.
+        AccessError: the name is not one, or has a valid token.
     """
     expires = datetime.now(UTC) + lifetime
     entry = Grant(

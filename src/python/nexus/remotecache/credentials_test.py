@@ -1,4 +1,4 @@
-"""Keys: who may read them, what they sign, and until when."""
+"""Keys: which users may read them, what they sign, and until when."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The scheduler's state in a database that lasts: SQLite for one server, PostgreSQL by URL.
 
 BuildGrid 0.4.4 takes PostgreSQL alone.  What it uses of it that SQLite lacks is little, and is
-given here.  Messages to those who wait for a job (`NOTIFY` and `LISTEN`) go through this process,
-which is the only one.  Rows that another transaction holds cannot be met, since a transaction that
-may write has the database to itself; what only looks has a connection of its own.
+given here.  Messages to clients that wait for a job (`NOTIFY` and `LISTEN`) go through this
+process, which is the only one.  Rows that another transaction holds cannot be met, since a
+transaction that may write has the database to itself; what only looks has a connection of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ POSTGRESQL: Final = ("postgresql://", "postgresql+psycopg2://")
 # SQLAlchemy since 2.1 takes another driver for a URL that names none.
 DRIVER: Final = "postgresql+psycopg2://"
 
-# A transaction takes milliseconds; who waits longer than this for the database gets an error.
+# A transaction takes milliseconds; a call that waits longer than this for the database gets an
+# error.
 LOCK_SECONDS_MAX: Final = 30
 
 # Which tables there are: raised with each version of BuildGrid that changes them.
@@ -167,7 +168,7 @@ class Messages:
                 self.listeners.remove(entry)
 
     def send(self, channel: str, payload: str) -> None:
-        """Wake those who wait for it."""
+        """Wake the clients that wait for it."""
         with self.lock:
             hearing = [notifier for name, notifier in self.listeners if name == channel]
         for notifier in hearing:

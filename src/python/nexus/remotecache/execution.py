@@ -10,7 +10,7 @@ Between the two stand some differences, and each makes processes fail or lose th
   takes all that is below its folder for the sources of one module, its own library with them.  So
   the inputs go into a folder, and that is what `{chroot}` means.
 - Pants asks once in a run for the variables of the machine (`env -0`), for those few processes that
-  declare one.  The runner has none; that one command is told the PATH, and how the server reaches
+  declare one.  The runner has none; that one command is given the PATH, and how the server reaches
   the network, since what a lock names is installed over there.
 
 The result belongs to an action that the client does not know, so Pants writes it under its own.
@@ -132,7 +132,7 @@ def rewritten_action(
     root = root_around(action.input_root_digest).SerializeToString(deterministic=True)
     action.command_digest.CopyFrom(digest_of(mended))
     action.input_root_digest.CopyFrom(digest_of(root))
-    # The scheduler matches by the action's properties; the runner is told by the command's.
+    # The scheduler matches by the action's properties; the runner gets those of the command.
     if not action.HasField("platform"):
         action.platform.CopyFrom(command.platform)
     executed = action.SerializeToString(deterministic=True)

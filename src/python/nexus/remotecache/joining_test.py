@@ -1,4 +1,4 @@
-"""Who may join, and how much a machine takes."""
+"""Which workers may join, and how much a machine takes."""
 
 from __future__ import annotations
 

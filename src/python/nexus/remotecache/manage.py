@@ -47,7 +47,9 @@ def keys_of(folder: Path) -> Path:
     """
     keys = folder.resolve() / "keys"
     if not (keys / "tokens.json").is_file():
-        raise SettingError(f"--folder: {folder} holds no server's keys; start one with it first")
+        raise SettingError(
+            f"--folder: {folder} has no keys of a server; start a server with this folder first"
+        )
     return keys
 
 

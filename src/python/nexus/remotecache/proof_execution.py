@@ -69,7 +69,7 @@ def executes_remotely(stage: Stage) -> None:
             expect("exit code of a process that seals itself", sealed, 0)
             asked, variables = execute(channel, how, ASKING)
             expect("exit code of a process that asks for variables", asked, 0)
-            expect("PATH is told", b"PATH=/usr/bin:/bin" in variables.split(b"\0"), True)
+            expect("PATH is given", b"PATH=/usr/bin:/bin" in variables.split(b"\0"), True)
 
 
 def worker_argv(cache: server.CacheServer, name: str, *, jobs: int) -> list[str]:
@@ -102,7 +102,7 @@ def connection(
 
 
 def code_of_execution(channel: grpc.Channel, how: dict[str, Any]) -> str:
-    """What somebody is answered who asks to execute what is not there."""
+    """The answer to a request to execute an action that is not there."""
     request = messages.ExecuteRequest(
         instance_name=settings.INSTANCE, action_digest=digest_of(b"whatever")
     )
@@ -116,7 +116,7 @@ def code_of_execution(channel: grpc.Channel, how: dict[str, Any]) -> str:
 def execute(
     channel: grpc.Channel, how: dict[str, Any], arguments: Sequence[str]
 ) -> tuple[int, bytes]:
-    """The exit code and the output of a command, with the properties that Pants is told."""
+    """The exit code and the output of a command, with the properties from the settings of Pants."""
     properties = [
         messages.Platform.Property(name=name, value=value)
         for name, value in settings.EXECUTION_PROPERTIES

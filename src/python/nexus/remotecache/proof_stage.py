@@ -230,7 +230,7 @@ def expect_all_found(run: Run) -> None:
 
 
 def expect_one_missing(run: Run) -> None:
-    """All but one came from the cache, and whoever wants all is told."""
+    """All but one came from the cache, and a client that wants all learns that."""
     expect_counters(run, requests=PROCESSES, requests_cached=PROCESSES - 1)
     # If it ended first all the same, it is not known whether it would have been found.
     first = run.stats["speculation_local_completed_first"]

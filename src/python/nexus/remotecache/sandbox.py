@@ -31,7 +31,7 @@ class Sandbox:
     caches: Path
 
     def arguments(self) -> list[str]:
-        """What the runner is told.
+        """The configuration of the runner.
 
         A link such as `/bin` to `usr/bin` cannot be mounted, so what it points to is.
         """

@@ -1,4 +1,4 @@
-"""What the servers of a shared cache are told, and what Pants must be told to use them.
+"""The settings of the servers of a shared cache, and those with which Pants uses them.
 
 Pure: text and tables of settings, no files, no processes.  The names and shapes are those of
 BuildGrid 0.4.4's configuration file and of the options of Pants 2.17.1.
@@ -59,7 +59,7 @@ ABANDONED_SECONDS_MAX: Final = 60
 # Where every sandbox has the caches that processes share on their machine.
 SANDBOX_CACHES: Final = "/nexus-caches"
 
-# Jobs that ended are forgotten after a day: who asks later executes anew.
+# Jobs that ended are forgotten after a day: a later request executes anew.
 JOB_DAYS_KEPT: Final = 1
 
 
@@ -249,8 +249,8 @@ def execution_environment(
     """What to set on top of that so that processes run on the server's machine.
 
     Reading and writing stay on: Pants's executions never look for a result, its lookups do.
-    There is no PATH over there, so what is looked for on it must be told.  What tests and builds
-    find on theirs is for `[pex].executable_search_paths` to say; this repository says: nothing.
+    There is no PATH over there, so programs that are looked for on it need a setting.  What tests
+    and builds find on theirs is for `[pex].executable_search_paths` to say; it is empty here.
     """
     properties = [f"{name}={value}" for name, value in EXECUTION_PROPERTIES]
     return {

@@ -82,9 +82,13 @@ def complaints(stats: CacheStats, *, all_found: bool, found_min: int) -> list[st
         )
     missed = stats["requests_uncached"] + stats["read_errors"] + stats["request_timeouts"]
     if all_found and missed:
-        said.append(f"{missed} of {stats['requests']} processes were not found, and all should be")
+        said.append(
+            f"{missed} of {stats['requests']} processes were not found; expected to find all"
+        )
     if stats["requests_cached"] < found_min:
-        said.append(f"{stats['requests_cached']} processes were found, at least {found_min} should")
+        said.append(
+            f"{stats['requests_cached']} processes were found; expected at least {found_min}"
+        )
     return said
 
 

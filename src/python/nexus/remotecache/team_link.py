@@ -38,7 +38,8 @@ IFF_NO_PI: Final = 0x1000
 IFF_VNET_HDR: Final = 0x4000
 OFFLOAD_CHECKSUMS_AND_SEGMENTS: Final = 0x01 | 0x02 | 0x04
 
-# With nothing on the way the relay looks this often whether those who started it are still there.
+# With nothing on the way the relay looks this often whether the processes that started it are still
+# there.
 IDLE_SECONDS: Final = 1.0
 
 

@@ -97,7 +97,7 @@ class Condition:
         say(f"a process could not be run: {reason[:1000]}")
 
     def health(self) -> Health:
-        """What the server is told now."""
+        """The report to the server now."""
         if self.wish.asked:
             return Health.ENDING
         room = os.statvfs(self.disk)

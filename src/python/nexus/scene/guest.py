@@ -1,4 +1,4 @@
-"""One guest as a value: what it boots, what it is told, and what it is on the network.
+"""One guest as a value: what it boots, its configuration, and what it is on the network.
 
 The harness's plans, fault worlds, benchmarks and tests make their machines from this, in one way
 (`nexus.scene.machine`).

@@ -153,7 +153,7 @@ def test_the_log_is_read_and_not_written_to(scene: Scene) -> None:
     assert stats.total > len(records)
     append = log.Append(log.Level.INFO, "host", "forged")
     assert scene.call(OTHER, LOG, append.encode()).status is Outcome.REFUSED
-    # Who is on no allowlist reads nothing.
+    # A peer on no allowlist reads nothing.
     assert scene.call(WRITER, LOG, log.Stats().encode()).status is Outcome.REFUSED
     assert scene.console.count("dsoftbusd: remote proxy denied (service=logd)") == 2
     assert all("forged" not in record.message for record in scene.records(OTHER))

@@ -69,7 +69,7 @@ def test_a_value_goes_and_comes_back(scene: Scene, size: int) -> None:
     assert put_records(scene) == ["allow"]
     gets = records(scene, "outcome=ok peer=host-3 service=statefsd op=2")
     assert len(gets) == 1
-    # Who asks by a frame is told that it is too large for one, or has it.
+    # A peer that asks by a frame gets the value, or learns that it is too large for a frame.
     reply = scene.state(OTHER, Request(Op.GET, KEY))
     assert reply is not None
     assert (reply.status is Status.OK) == (size <= 129)

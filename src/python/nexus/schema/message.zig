@@ -65,7 +65,7 @@ pub const Any = struct { at: ?usize = null };
 /// Where a struct is, and how long.
 pub const Place = struct { at: usize, data_words: u16, pointers: u16 };
 
-/// The items of a list, of those who write or in the bytes that were read.
+/// The items of a list: the writer's values, or those in the bytes that were read.
 pub fn List(comptime Item: type) type {
     return struct {
         items: []const Item = &.{},
@@ -117,7 +117,7 @@ pub const Reader = struct {
         return readStruct(T, self, try self.structAt(at) orelse return .{}, self.nesting - 1);
     }
 
-    // For those who read by rows at run time, with the same limits.
+    // For readers by rows at run time, with the same limits.
 
     /// Where the struct of a field of unknown type is; one that is not there has defaults alone.
     pub fn placeOf(self: *Reader, any: Any) Error!Place {

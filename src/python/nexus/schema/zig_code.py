@@ -60,7 +60,7 @@ _SERVICES: Final = """\
 
 pub const Service = struct {{
     id: u8,
-    /// Who answers, on this node.
+    /// The service of this node that answers.
     name: []const u8,
     magic: *const [2]u8,
     version_max: u8,

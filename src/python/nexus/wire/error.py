@@ -1,6 +1,6 @@
 """The two errors of every protocol here: ours, and the peer's.
 
-A peer is told neither: it gets the one refusal its protocol has.  The reason is for our own
+A peer learns neither: it gets the one refusal that its protocol has.  The reason is for our own
 branches, records and tests.
 """
 

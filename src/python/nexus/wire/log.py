@@ -41,7 +41,7 @@ Status = contract.Status
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Store one record; who stores it is the kernel's to say."""
+    """Store one record; the kernel says which service stores it."""
 
     level: Level
     scope: str

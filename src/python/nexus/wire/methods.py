@@ -1,7 +1,7 @@
 """Methods of the contract as frames: the one place where the two encodings of a call meet.
 
 A service of a node speaks frames.  What a caller says as a method's parameters is its request's
-frame here, and the reply's frame is the method's results: for the caller who has only frames to
+frame here, and the reply's frame is the method's results: for a caller that has only frames to
 send, and for the gateway that was sent a message.
 """
 

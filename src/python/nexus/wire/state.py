@@ -127,7 +127,7 @@ class RequestError(RemoteProtocolError):
     """A frame that is not a request, with the status and operation of its refusal."""
 
     def __init__(self, status: Status, op: Op, reason: Reason, detail: str = "") -> None:
-        """Keep what the peer is told besides why."""
+        """Keep the answer to the peer besides the reason."""
         self.status = status
         self.op = op
         super().__init__(reason, detail)
@@ -152,7 +152,7 @@ def decode_request(frame: bytes) -> Request:
 
 
 def op_of(frame: bytes) -> Op:
-    """Return the operation a refusal is told under: SYNC where none can be read."""
+    """Return the operation that a refusal names: SYNC if the operation cannot be read."""
     is_readable = len(frame) >= 4 and frame[:2] == MAGIC and frame[2] in VERSIONS
     if not is_readable or frame[3] not in list(Op):
         return Op.SYNC

@@ -1,4 +1,4 @@
-"""`nexus bus discover`: who announces itself?"""
+"""`nexus bus discover`: which nodes announce themselves?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def _discover(options: Namespace) -> Result:
         await asyncio.sleep(options.seconds)
         entries = node.live()
         mismatches = node.discovery.mismatch_count
-    lines = [_describe(entry) for entry in entries] or ["nobody was heard"]
+    lines = [_describe(entry) for entry in entries] or ["no node was heard"]
     if mismatches:
         lines.append(f"{mismatches} announces of a configured peer had another key: ignored")
     fields: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """`nexus log`: the log of a peer, as far as the peer permits.
 
-One line a record: seconds of the peer's clock, level, who wrote it, its scope, the text.  What was
-there when the command began is read and no more, since each look into a guest's log adds to it.
+One line a record: seconds of the peer's clock, level, the service that wrote it, its scope, the
+text.  What was there when the command began is read and no more, since each look into a guest's log
+adds to it.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def test_how_commands_end(
             (["cp", "node-b", "file:/x", "target"], 20, "NON_PACKAGEFS_SCHEME"),
             (["cp", "node-b", "pkg:/none/x", "target"], 70, "NOT_FOUND"),
             (["cp", "node-b", "pkg:/big/noise", "no/where"], 20, "there is no folder"),
-            (["cp", "node-b", "pkg:/big/bad", "target"], 72, "listed is"),
+            (["cp", "node-b", "pkg:/big/bad", "target"], 72, "its bundle lists"),
             (["stat", "node-x", "pkg:/big/noise"], 74, "not a configured peer"),
         ):
             assert main(["pkg", *arguments]) == code, arguments

@@ -49,7 +49,9 @@ async def _copy(client: AsyncPackageClient, options: Namespace) -> None:
         with partial.open("xb") as out:
             digest = await _fetch(client, name, out.write)
         if listed is not None and digest != listed:
-            raise PackageError(Status.IO, f"{name}: SHA-256 {digest}, listed is {listed}")
+            raise PackageError(
+                Status.IO, f"{name}: its SHA-256 is {digest}; its bundle lists {listed}"
+            )
         partial.replace(target)
     except BaseException:
         partial.unlink(missing_ok=True)

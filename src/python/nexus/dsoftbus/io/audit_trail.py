@@ -41,7 +41,7 @@ class AuditTrail:
         self._arm()
 
     def close(self) -> None:
-        """Tell what was counted until now."""
+        """Report the counts until now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

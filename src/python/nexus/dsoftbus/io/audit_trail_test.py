@@ -1,4 +1,4 @@
-"""What is counted is told when its interval is over, at the end, and whatever a sink does wrong."""
+"""Counts are reported when their interval is over and at the end, whatever a sink does wrong."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_each_interval_has_a_summary_of_its_own() -> None:
 
 
 def test_a_timer_that_was_late_is_set_again() -> None:
-    """What was told with another record leaves a timer behind, which finds nothing due."""
+    """A count reported with another record leaves a timer behind, which finds nothing due."""
     node = Node()
     node.trail.count(Trouble.EVICTED, SOURCE)
     node.clock.at_ns = INTERVAL_NS + 10

@@ -17,8 +17,8 @@ from nexus.core.duration import check_timeout_s
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.settings import DeadlineError, UnavailableError
 
-# The coroutine has the caller's timeout; who waits for it waits longer, so that its own error
-# comes through.  More than this much later the loop is taken for stopped.
+# The coroutine has the caller's timeout; the thread that waits for it waits longer, so that its own
+# error comes through.  More than this much later the loop is taken for stopped.
 _GRACE_S: Final = 5.0
 
 Result = TypeVar("Result")

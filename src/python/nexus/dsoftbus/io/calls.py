@@ -67,7 +67,7 @@ class Calls:
         """Wait for nothing.
 
         Args:
-            settings: Who the peer is.
+            settings: The identity of the peer.
             epoch: 32 bits that no earlier start of this node had.
             sessions: Where its sessions are found.
             clock: The node's.

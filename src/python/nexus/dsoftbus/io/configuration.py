@@ -1,4 +1,4 @@
-"""A node's `bus.toml`: who it is, whom it knows, and what they may ask.
+"""A node's `bus.toml`: its identity, its peers, and what they may ask.
 
 key_file = "host.key"                  # made by `nexus bus keygen`; relative to this file
 address = "10.42.0.1"                  # what is listened on and announced from

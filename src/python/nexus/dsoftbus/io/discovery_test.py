@@ -37,7 +37,7 @@ class Wire(asyncio.DatagramTransport):
         self.is_closed = True
 
     def taken(self) -> list[tuple[str, int]]:
-        """Return whom something was sent to since this was asked last."""
+        """Return the addresses that something was sent to since the last call."""
         targets = [address for _, address in self.sent]
         self.sent.clear()
         return targets

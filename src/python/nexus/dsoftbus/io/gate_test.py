@@ -1,4 +1,4 @@
-"""What handlers of streams may, for whom, at which instant, and what is recorded of it."""
+"""The rights of handlers of streams, for which peer, at which instant, and their records."""
 
 from __future__ import annotations
 

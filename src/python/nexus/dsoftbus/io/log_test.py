@@ -38,7 +38,7 @@ def _unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
 async def reading(
     *, rules: tuple[Rule, ...] = RULES, rate: Limit = PLENTY
 ) -> AsyncIterator[tuple[Peer, NodeLog, list[Record]]]:
-    """Give A's view of B, B's log, and what B's own sink was told."""
+    """Give A's view of B, B's log, and the records of B's own sink."""
     kept, told = NodeLog(), list[Record]()
     settings = replace(settings_of(KEY_B, peer_of(KEY_A)), rules=rules, rate=rate)
     b = Node(settings, {**HANDLERS, SERVICE: kept}, kept.keeping(told.append))

@@ -76,7 +76,7 @@ class Node:
         """Prepare a node; entering it opens its sockets.
 
         Args:
-            settings: Who it is and whom it knows.
+            settings: Its identity and its peers.
             handlers: What serves permitted calls, by number of service.
             audit: Gets every record of the audit.
             streams: What serves the streams that peers open, by name.

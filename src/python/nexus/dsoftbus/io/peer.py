@@ -58,7 +58,7 @@ class Peer:
         """Stand for a configured peer; `Node` makes one for each.
 
         Args:
-            settings: Who it is.
+            settings: Its identity.
             epoch: 32 bits that no earlier start of this node had.
             calls: The node's calls to it; without them it never has a session.
             interceptors: Stand around every call.

@@ -127,7 +127,7 @@ class Pipe:
             self.fail_reset(None)
             self._wake()
 
-    # What the table tells.
+    # The events from the table.
 
     @property
     def is_waiting_for_room(self) -> bool:

@@ -38,7 +38,7 @@ _ENDINGS = (
 
 
 class CallRecord(Model):
-    """A decision about a remote call: who asked what of whom, and how it ended."""
+    """A decision about a remote call: the peer, the service, the operation, and how it ended."""
 
     event: Literal["remote-call"] = "remote-call"
     level: Literal["info", "warn"]

@@ -1,4 +1,5 @@
-"""Two nodes and the encoding of their calls: what they agree on, and with whom they cannot."""
+"""Two nodes and the encoding of their calls: what they agree on, and with which peers they
+cannot."""
 
 from __future__ import annotations
 

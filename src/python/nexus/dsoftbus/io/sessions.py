@@ -84,7 +84,7 @@ class Sessions:
         self._changed = asyncio.Event()
         self.is_closing = False
 
-    # What links tell (`link_owner.Owner`).
+    # The events of links (`link_owner.Owner`).
 
     def opened(self, link: Link, source: str) -> None:
         """Enter a connection; a stranger makes room for it if there is none."""

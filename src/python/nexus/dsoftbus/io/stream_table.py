@@ -124,7 +124,7 @@ class StreamTable:
                     del self._pipes[number]
             case mux.WasReset(number, reason):
                 # A stream that both sides had closed is not in the table any more, and its
-                # handler may run on: it is told as it is when they come apart.
+                # handler may run on: it sees the same events as when they come apart.
                 pipe = self._pipes.pop(number, None)
                 if pipe is not None:
                     pipe.fail_reset(reason)

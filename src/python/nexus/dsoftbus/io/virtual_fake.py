@@ -68,7 +68,7 @@ class MemoryTransport:
         self._name = name
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        """Know only whom it is connected with."""
+        """Know only the peer that it is connected with."""
         return (self._name, 1) if name == "peername" else default
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:

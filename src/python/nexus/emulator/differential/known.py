@@ -14,7 +14,7 @@ _M64: Final = (1 << 64) - 1
 _FOREIGN_INTERRUPTS: Final = 1 << 2 | 1 << 6 | 1 << 10 | 1 << 12 | 1 << 13
 # Exceptions of the hypervisor; ecall from machine mode, which cannot be delegated; reserved ones.
 _FOREIGN_EXCEPTIONS: Final = 0xF0_0C00
-# FS, VS, XS, SD: no unit whose state they would tell.  UXL, SXL: QEMU lets them be written.
+# FS, VS, XS, SD: there is no unit whose state they would show.  UXL, SXL: writable on QEMU.
 STATUS_FIELDS: Final = 0x600 | 0x6000 | 0x1_8000 | 1 << 63 | 0xF << 32 | 3 << 38
 
 # By csr: bits of its value that are not compared.

@@ -107,7 +107,7 @@ class CoveredNativeHart(NativeHart):
 
     def _execute(self, pc: int) -> int:
         if not is_watched(self.state, self.ticks):
-            return super()._execute(pc)  # The instruction of a slot, which tells.
+            return super()._execute(pc)  # The slot shows its instruction.
         physical = self.mmu.translate(pc, FETCH, 2)
         operation = self.fetch(pc, physical)
         number = physical - RAM_BASE >> PAGE_SHIFT

@@ -84,7 +84,7 @@ def _zext32(function: Function, a: str) -> str:
 
 
 def _high(first: str, second: str) -> Callable[[Function, str, str], str]:
-    """The upper half of a product; the operands are extended as told."""
+    """The upper half of a product; the operands are extended as asked."""
 
     def multiply(function: Function, a: str, b: str) -> str:
         wide_a = function.value(f"{first} i64 {a} to i128")

@@ -125,7 +125,7 @@ class Found(NamedTuple):
 
 
 class TranslationSource(Protocol):
-    """Who has translations, page by page."""
+    """A source of translations, page by page."""
 
     def find(self, content: bytes, /) -> Sequence[Found]:
         """Where to put which slots into the decoded page of this content."""

@@ -58,7 +58,7 @@ class MemoryAccess:
         return value
 
     def _heard_from_device(self) -> None:
-        """A device was read; who looks for loops wants to know."""
+        """A device was read; a search for loops must know that."""
 
     def store(self, address: int, value: int, size: int) -> None:
         """Store the low `size` bytes of a value."""

@@ -1,4 +1,4 @@
-"""Control and status registers: who may access which, and what a write changes.
+"""Control and status registers: which mode may access which, and what a write changes.
 
 Registers that are plain storage are rows of a table (state index, writable bits); the others have
 a reader and a writer.  An absent register is an illegal instruction, as on QEMU.

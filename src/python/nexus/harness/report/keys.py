@@ -37,7 +37,7 @@ class KeyLogError(NexusError):
 
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
-    """What opens one session, and between whom it is."""
+    """The keys of one session, and its two machines."""
 
     initiator: str
     responder: str

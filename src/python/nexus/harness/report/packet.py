@@ -51,7 +51,7 @@ class Packet:
     flaw: str = ""
 
     def __str__(self) -> str:
-        """One line: who to whom, what."""
+        """One line: the sender, the receiver, the content."""
         ends = [self.source, self.target]
         if self.protocol in ("TCP", "UDP"):
             ends = [f"{self.source}:{self.source_port}", f"{self.target}:{self.target_port}"]

@@ -110,7 +110,7 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
         try:
             return Entry(Kind.FILE, path, self._client.stat(_SCHEME + path))
         except PackageError as exc:
-            # The peer says the same of a folder as of a broken medium; the listing tells.
+            # The peer says the same of a folder as of a broken medium; the listing shows which.
             if exc.status is not Status.IO or not self._is_folder(path):
                 raise
         return Entry(Kind.FOLDER, path)

@@ -48,7 +48,7 @@ HANDLES_MAX: Final = 8
 # Longer than any call that might still use the handle.
 IDLE_NS: Final = 10_000_000_000
 
-# How the peer is told what is wrong with a frame; what is not here is a bad request.
+# The status for each fault of a frame; any other fault is a bad request.
 _STATUS: Final = {Reason.NAME_LENGTH: Status.OVERSIZED, Reason.OUT_OF_RANGE: Status.OVERSIZED}
 
 

@@ -37,7 +37,7 @@ _ESCAPES: Final = ("\0", "\\", "//", "/./", "/../")
 # Why a frame is not let through.  The values are words of the record.
 Reject = contract.Reject
 
-# What the peer is told, in five bytes of version 1.
+# The answer to the peer, in five bytes of version 1.
 STATUS: Final[Mapping[Reject, Status]] = {
     Reject.BAD_REQUEST: Status.MALFORMED,
     Reject.UNAUTHENTICATED: Status.ACCESS_DENIED,
@@ -74,7 +74,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
-    """Who changed what, and how it ended.
+    """The peer, its change, and how it ended.
 
     Of the key the first eight bytes of its SHA-256; never the value.
     """

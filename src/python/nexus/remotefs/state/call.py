@@ -1,4 +1,4 @@
-"""Records of what peers changed: who asked, under which name, and what was answered.
+"""Records of peers' changes: the peer, the name of its call, and the answer.
 
 They are one record with the change itself, so that a cut leaves both or neither.  The value of
 such a record:
@@ -40,7 +40,7 @@ Kind = journal.CallKind
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asked, and under which name it is asked again.
+    """The peer that asked, and the name of its call.
 
     `identity` has the epoch in its upper half, the number in its lower; with epoch 0 the call
     has no name, and nothing is remembered of it.
@@ -109,5 +109,5 @@ def decode_call(key_bytes: int, data: bytes) -> CallValue | None:
 
 
 def digest_of(service: int, asked: bytes) -> bytes:
-    """Return what tells one request to a service from another, the same on every engine."""
+    """Return a digest that differs for different requests, and is the same on every engine."""
     return blake2s(bytes([service]) + asked, digest_size=DIGEST_BYTES).digest()

@@ -284,7 +284,7 @@ def test_a_disk_that_does_not_flush() -> None:
 @pytest.mark.parametrize("sectors", [1, 2, 3, 4, 5, 6, 63, 64, 65, 2049])
 @pytest.mark.parametrize("is_compacted", [False, True])
 def test_a_disk_of_any_size(sectors: int, is_compacted: bool) -> None:
-    """An empty one works, or is full; one that was of another size is told from one in order."""
+    """An empty one works, or is full; one that had another size is recognized."""
     empty = bytes(sectors * SECTOR_BYTES)
     assert judge(empty, *boot(empty))
     image, _ = a_disk(is_compacted=is_compacted)

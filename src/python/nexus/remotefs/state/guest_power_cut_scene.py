@@ -41,7 +41,7 @@ class States:
         self.after.append({name: kept for name, kept in self.after[-1].items() if name != key})
 
     def sync(self, number: int) -> None:
-        """What was done so far is durable once the guest tells this round."""
+        """What was done so far is durable once the guest reports this round."""
         self.synced[number] = len(self.after) - 1
 
 
@@ -83,9 +83,9 @@ def cut_everywhere(
 ) -> Cuts:
     """Hold every image of a cut after every sector write to what was acknowledged before it.
 
-    It must hold the state after some whole number of operations, none before the last SYNC that
-    was told missing, by the host's engine and by fsck.  At about `boots` of the points the guest
-    mounts one of the images, which `choose` takes out of them, and does all its work again.
+    It must hold the state after some whole number of operations; none from before the last
+    acknowledged SYNC may be missing.  The host's engine and fsck judge that.  At about `boots` of
+    the points the guest mounts one of the images, which `choose` selects, and repeats all its work.
     """
     events = run.device.events
     points = [count for count, event in enumerate(events, 1) if event.data is not None]

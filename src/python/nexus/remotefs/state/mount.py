@@ -1,11 +1,11 @@
 """What is on a disk: which journal is in force, what it holds, and whether it is sound.
 
 A cut may leave an end that is torn, records behind it that were never synced, and half a
-superblock; all of that is in order and is told apart from damage:
+superblock; all of that is in order, and distinguished from damage:
 
 * behind torn records no SYNC mark stands (see nexus.remotefs.state.store, rule 3);
 * a superblock is written only after the region it chooses is complete and durable, so of one
-  torn in writing the newest complete snapshot tells what it was to say.
+  torn in writing the newest complete snapshot shows what it was to say.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def test_regions() -> None:
         (PUT[:-1], Fault.SHORT),
         (PUT[:-1] + b"\0", Fault.CRC),
         (with_crc(b"FSXN\1\1\0\0\0\0\0\xff"), Fault.UTF8),
-        # A checksum that is wrong is told before a key that is.
+        # A wrong checksum is reported before a wrong key.
         (b"FSXN\1\1\0\0\0\0\0\xff\0\0\0\0", Fault.CRC),
     ],
 )

@@ -65,7 +65,7 @@ class RemoteState:
         """Answer one frame of a peer (None: of a connection that is not a session).
 
         Args:
-            peer: Who asks.
+            peer: The peer that asks.
             frame: What.
             identity: The call's correlation id; with an epoch the call is remembered.
             session: The session that it came by, to which a transaction belongs.

@@ -51,7 +51,7 @@ _TXN_MAX: Final = (1 << 64) - 1
 
 
 class StateError(NexusError):
-    """The store refuses or fails; `status` is what a client is told."""
+    """The store refuses or fails; `status` is the answer to a client."""
 
     def __init__(self, status: Status, detail: str = "") -> None:
         """Join the status and what a person wants to know."""
@@ -66,7 +66,7 @@ class Store:
         """Replay what the disk holds; nothing is written before the first mutation.
 
         Raises:
-            StateError: INTEGRITY_VIOLATION where no journal can be told, IO_ERROR where the
+            StateError: INTEGRITY_VIOLATION where no journal is recognized, IO_ERROR where the
                 disk fails.
         """
         self._device = device

@@ -208,7 +208,7 @@ def test_a_disk_that_fails() -> None:
     device.broken = "flush"
     assert refused(store.sync) is Status.IO_ERROR
     device.broken = ""
-    # What a failed flush lost nobody knows: only opening again tells.
+    # After a failed flush, only opening again shows what was lost.
     assert refused(store.sync) is Status.IO_ERROR
     assert refused(lambda: store.put(B, b"5")) is Status.IO_ERROR
     assert Store(device).snapshot() == {A: b"2", B: b"4"}

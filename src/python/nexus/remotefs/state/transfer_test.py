@@ -54,7 +54,7 @@ class Node:
         return self.table.begin(self.peer, correlation, service, payload)
 
     def finish(self, correlation: int, reply: bytes) -> None:
-        """Tell the table."""
+        """Pass it to the table."""
         self.table.finish(self.peer, correlation, reply)
 
     def serve(self) -> ServedTransfer:

@@ -232,7 +232,7 @@ class AsyncPackageClient:
         try:
             return await self.stat(name)
         except PackageError as exc:
-            # The peer says the same of a folder as of a broken medium; the listing tells.
+            # The peer says the same of a folder as of a broken medium; the listing shows which.
             if exc.status is Status.IO and await self._is_folder(name):
                 raise FolderError(name) from exc
             raise

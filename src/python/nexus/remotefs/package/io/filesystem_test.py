@@ -144,7 +144,7 @@ def test_folders_are_listed_and_walked(files: BusFileSystem) -> None:
 
 
 def listed(files: BusFileSystem, path: str) -> list[str] | tuple[int | None, str]:
-    """Return what is in a folder, or why that cannot be told, and what to do."""
+    """Return what is in a folder, or why that is unknown, and what to do."""
     try:
         found: list[str] = files.ls(path, detail=False)
     except OSError as exc:

@@ -106,7 +106,7 @@ class OpenFile:
         return await await_for(self.path, submit(self._node, self.path, reading))
 
     def close(self) -> None:
-        """Let it go; the peer is told without waiting for it.  Safe to call again."""
+        """Let it go; the peer gets a note, for which nothing waits.  Safe to call again."""
         file, self._file = self._file, None
         if file is not None and self._node.is_running:
             with suppress(NexusError):

@@ -42,11 +42,11 @@ class Streamer(Protocol):
 
     @property
     def device_id(self) -> str:
-        """Who it is."""
+        """The id of the peer."""
         ...
 
     def turn(self, stream: str) -> AbstractAsyncContextManager[Any]:
-        """Keep those apart who want a stream of one name."""
+        """Let one caller after the other open a stream of one name."""
 
     def open_stream(
         self, name: str, priority: int, timeout_s: float

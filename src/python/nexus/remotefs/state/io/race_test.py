@@ -1,4 +1,4 @@
-"""Two peers read and change one key at the same time: what comes out is told, and nothing else.
+"""Two peers read and change one key at the same time: the records say what came of it.
 
 There is no compare-and-set, so a change may be lost; which one, the order in which the changes
 reach the node decides, and the records are in that order.
@@ -76,7 +76,7 @@ async def change(client: StateClient, name: str, seen: list[bytes]) -> None:
 
 
 def history_of(world: World) -> list[tuple[str, bytes]]:
-    """Who made each change, and the value that it left, from the records alone."""
+    """The peer behind each change, and the value that it left, from the records alone."""
     counts = dict.fromkeys(NAMES, 0)
     history = []
     for peer, verb, ending in world.told:

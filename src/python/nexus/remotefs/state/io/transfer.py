@@ -1,7 +1,7 @@
 """Values above a frame: put to a peer and got from it on streams of their own.
 
 A put whose session is lost is repeated under its number, to a peer that is known to remember; a
-get always.  Everything else is told as what it is.
+get always.  Everything else is reported under its own status.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from nexus.wire.transfer import Op, Reply, Request, Stage
 # A value that changes while a guest reads it in pieces makes it give up; then it is asked again.
 GETS_MAX: Final = 3
 
-# Both have said what they had to say; who does not close in time is not waited for.
+# Both have said what they had to say; a peer that does not close in time is not awaited.
 _CLOSING_S: Final = 1.0
 
 Result = TypeVar("Result")
@@ -43,13 +43,13 @@ class Carrier(Protocol):
 
     @property
     def settings(self) -> PeerSettings:
-        """Who it is, and whether it remembers."""
+        """The id of the peer, and whether it remembers calls."""
 
     def next_correlation(self) -> int:
         """Return a new number for a call."""
 
     def turn(self, stream: str) -> AbstractAsyncContextManager[Any]:
-        """Keep those apart who want a stream of one name."""
+        """Let one caller after the other open a stream of one name."""
 
     def open_stream(
         self, name: str, priority: int, timeout_s: float
