@@ -178,7 +178,7 @@ def cold_turns(
 
 
 def _order(rounds: int) -> Iterator[tuple[int, int]]:
-    """Rounds and numbers of workers; the first one changes, so what slows this machine slows
-    both."""  for number in range(rounds):
+    """Rounds and numbers of workers; the first one changes, so a slow machine slows both."""
+    for number in range(rounds):
         for count in WORKERS if number % 2 == 0 else reversed(WORKERS):
             yield number, count

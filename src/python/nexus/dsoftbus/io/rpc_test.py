@@ -1,5 +1,4 @@
-"""Two nodes and the encoding of their calls: what they agree on, and with which peers they
-cannot."""
+"""Two nodes and the encoding of their calls: what they agree on, and when they cannot."""
 
 from __future__ import annotations
 
