@@ -2,6 +2,7 @@
 //! is said of it, and that policyd is asked about each sender.
 
 const std = @import("std");
+const contract = @import("contract");
 const os = @import("os");
 const os_fake = @import("os_fake");
 const wire = @import("wire");
@@ -16,6 +17,7 @@ const flush_feature = os_fake.disk.flush_feature;
 const alice = 0xA;
 const bob = 0xB;
 const policyd = os_fake.route_slot;
+const steps_max = 12;
 
 var device: os_fake.Disk = undefined;
 
@@ -23,14 +25,15 @@ fn serve(kernel: *Kernel) void {
     device.serve(kernel);
 }
 
-/// Alice may everything, bob nothing.
+/// Alice may everything, and who speaks for peers; bob nothing.
 fn judge(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     const Static = struct {
         var reply: [policy.reply_bytes]u8 = undefined;
     };
     if (slot != policyd) return null;
     const check = policy.decodeRequest(request).request;
-    const status: policy.Status = if (check.subject == alice) .allow else .deny;
+    const may = check.subject == alice or check.subject == os.serviceId("dsoftbusd");
+    const status: policy.Status = if (may) .allow else .deny;
     // `reply` is as long as a reply is.
     return policy.encodeReply(&Static.reply, check.op, check.nonce, status) catch unreachable;
 }
@@ -48,8 +51,8 @@ const World = struct {
         .answer = judge,
         .routes = &.{"policyd"},
     },
-    buffers: [4][256]u8 = undefined,
-    script: [4]Step = undefined,
+    buffers: [steps_max][9000]u8 = undefined,
+    script: [steps_max]Step = undefined,
     buffers_used: usize = 0,
 
     fn withDisk() World {
@@ -68,6 +71,22 @@ const World = struct {
         defer self.buffers_used += 1;
         self.script[self.buffers_used] = ask(&self.buffers[self.buffers_used], sender, request);
         self.kernel.script = self.script[0 .. self.buffers_used + 1];
+    }
+
+    fn addFor(self: *World, peer: []const u8, request: state.Request) !void {
+        var inner: [256]u8 = undefined;
+        const frame = try state.encodeRequest(&inner, request);
+        const call: wire.behalf.Call = .{ .peer = peer, .frame = frame };
+        const payload = try wire.behalf.encodeCall(&self.buffers[self.buffers_used], call);
+        const sender = os.serviceId("dsoftbusd");
+        self.script[self.buffers_used] = .{ .message = .{ .sender = sender, .payload = payload } };
+        defer self.buffers_used += 1;
+        self.kernel.script = self.script[0 .. self.buffers_used + 1];
+    }
+
+    fn replyFor(self: *World, index: u32, op: state.Op) !state.Status {
+        const outer = wire.behalf.decodeReply(try self.kernel.replyTo(index)).?;
+        return state.decodeReply(outer.frame, op, null).?.status;
     }
 
     fn run(self: *World) !void {
@@ -194,4 +213,83 @@ test "another device in the disk's place, or a section that cannot be read, stop
     defer wrong.deinit();
     wrong.install();
     try testing.expect(std.meta.isError(service.main()));
+}
+
+test "a peer's call comes through its speaker, who has the share that the node says" {
+    // One key a peer, and no bound in bytes; then no record, and 255 peers to divide among.
+    const one_key = "\x01\x00\x06\x00\x01\x00\xff\xff\xff\x7f";
+    const divided = "\x03\x00\x01\x00\xff";
+    const most = (contract.node.state_keys_max - contract.node.share_reserve_keys) / 255;
+    const Case = struct { config: []const u8, keys: usize };
+    for ([_]Case{
+        .{ .config = one_key, .keys = 1 },
+        .{ .config = divided, .keys = most },
+    }) |case| {
+        var world: World = .withDisk();
+        defer world.tearDown();
+        world.kernel.config = case.config;
+        for (0..case.keys + 1) |number| {
+            const key = "/state/shared/".* ++ [1]u8{@intCast('a' + number)};
+            try world.addFor("node-b", .{ .op = .put, .key = &key, .value = "v" });
+        }
+        try world.run();
+        for (0..case.keys) |index| {
+            try testing.expectEqual(.ok, try world.replyFor(@intCast(index), .put));
+        }
+        try testing.expectEqual(.over_share, try world.replyFor(@intCast(case.keys), .put));
+    }
+}
+
+test "a transaction of which nobody heard again is told by its sender" {
+    var world: World = .withDisk();
+    defer world.tearDown();
+    world.add(alice, .{ .op = .txn_begin });
+    world.script[1] = .{ .until_ns = 3600 * std.time.ns_per_s };
+    world.buffers_used += 1;
+    world.add(alice, .{ .op = .txn_begin });
+    try world.run();
+    const line = "statefsd: transaction abandoned sender=0x000000000000000a\n";
+    try testing.expect(std.mem.endsWith(u8, world.kernel.said(), line));
+}
+
+test "a compaction is told once, and not those that were before this start" {
+    const value: [8_000]u8 = @splat('v');
+    const line = "statefsd: compaction done (gen=1, entries=1)\n";
+    var world: World = .withDisk();
+    defer world.tearDown();
+    for (0..5) |_| world.add(alice, .{ .op = .put, .key = "/state/a", .value = &value });
+    world.add(alice, .{ .op = .sync });
+    try world.run();
+    const said = world.kernel.said();
+    try testing.expectEqual(1, std.mem.count(u8, said, "compaction"));
+    try testing.expect(std.mem.indexOf(u8, said, line) != null);
+    const get: state.Request = .{ .op = .get, .key = "/state/a" };
+    device.cutPower();
+    var again: World = .{};
+    defer again.kernel.deinit();
+    again.kernel.registers = &device.registers;
+    again.add(alice, get);
+    try again.run();
+    try testing.expectEqual(state.Status.ok, (try again.reply(0, .get)).status);
+    try testing.expectEqual(0, std.mem.count(u8, again.kernel.said(), "compaction"));
+    // Nor is it one where the next disk has had none.
+    var other: World = .{};
+    defer other.kernel.deinit();
+    other.add(alice, get);
+    try other.run();
+    try testing.expectEqual(0, std.mem.count(u8, other.kernel.said(), "compaction"));
+}
+
+test "memory in a disk's place is read like one" {
+    var world: World = .{};
+    defer world.kernel.deinit();
+    const value: [3_000]u8 = @splat('m');
+    world.add(alice, .{ .op = .put, .key = "/state/b", .value = value[0..1000] });
+    world.add(alice, .{ .op = .put, .key = "/state/c", .value = &value });
+    world.add(alice, .{ .op = .reopen });
+    world.add(alice, .{ .op = .get, .key = "/state/b" });
+    world.add(alice, .{ .op = .get, .key = "/state/c" });
+    try world.run();
+    try testing.expectEqual(1000, state.valueOf(try world.reply(3, .get)).?.len);
+    try testing.expectEqualStrings(&value, state.valueOf(try world.reply(4, .get)).?);
 }
