@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import inspect
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
@@ -58,6 +59,10 @@ def wait_from_thread(
     except TimeoutError as exc:
         if future.done():
             raise  # It is the call's own.
+        if not loop.is_running():
+            if inspect.getcoroutinestate(call) == inspect.CORO_CREATED:
+                call.close()  # It stood in the queue of a loop that was stopped before its turn.
+            raise UnavailableError("the node's event loop was stopped during the call") from exc
         raise DeadlineError(f"the node's event loop gave no answer in {timeout_s:g} s") from exc
     finally:
         future.cancel()  # Where the wait was interrupted nobody takes the result.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -64,6 +65,16 @@ def test_a_call_that_is_cancelled_with_its_loop() -> None:
         pytest.raises(UnavailableError, match="was stopped during the call"),
     ):
         wait_from_thread(cancel_all(), loop, 5)
+
+
+def test_a_loop_that_stops_before_the_call_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nexus.dsoftbus.io.bridge._GRACE_S", 0.0)
+    loop = asyncio.new_event_loop()
+    # It says that it runs, and never runs what it is given.
+    monkeypatch.setattr(loop, "is_running", chain([True], repeat(False)).__next__)
+    with pytest.raises(UnavailableError, match="was stopped during the call"):
+        wait_from_thread(answer(), loop, 0.01)
+    loop.close()
 
 
 def test_a_loop_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:

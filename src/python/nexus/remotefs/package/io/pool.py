@@ -31,6 +31,9 @@ from nexus.remotefs.package.io.client import AsyncPackageClient
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
 
+# What a call says that comes after the end, or that was under way then.
+CLOSED: Final = "this node was closed; the next use of its file starts another one"
+
 Result = TypeVar("Result")
 
 
@@ -48,8 +51,12 @@ class SharedNode:
         # It only calls, so that several programs can be this node at once.
         self._node = Node(replace(settings, is_listening=False))
         self._clients: dict[tuple[str, int, float], AsyncPackageClient] = {}
+        # Held where a call is queued, so that none is queued behind the end, where it would wait
+        # for ever.
+        self._queue = threading.Lock()
+        self._is_ending = False
         name = f"nexus node {settings.device_id}"
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         is_started = threading.Event()
         self._loop.call_soon(is_started.set)
         self._thread.start()
@@ -68,18 +75,19 @@ class SharedNode:
     @property
     def is_running(self) -> bool:
         """Whether it can be used."""
-        return self._thread.is_alive() and not self._loop.is_closed()
+        return self._thread.is_alive() and not self._is_ending
 
     def submit(self, call: Coroutine[Any, Any, Result]) -> Future[Result]:
-        """Run a coroutine on the node's loop.
+        """Run a coroutine on the node's loop; where the node is closed first, it is cancelled.
 
         Raises:
             UnavailableError: the node was closed.
         """
-        if not self.is_running:
-            call.close()
-            raise UnavailableError("this node was closed")
-        return asyncio.run_coroutine_threadsafe(call, self._loop)
+        with self._queue:
+            if self.is_running:
+                return asyncio.run_coroutine_threadsafe(call, self._loop)
+        call.close()
+        raise UnavailableError(CLOSED)
 
     async def client(self, peer: str, outstanding: int, timeout_s: float) -> AsyncPackageClient:
         """Return a client of a peer that has a session; to be awaited on the node's loop.
@@ -105,10 +113,27 @@ class SharedNode:
         return wait_from_thread(call, self._loop, timeout_s)
 
     def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with self._queue:
+            if self._is_ending:
+                return
+            self._is_ending = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_STOP_S)
-        if not self._thread.is_alive():
+
+    def _run(self) -> None:
+        """Serve the loop until it is stopped, then end what is left, as `asyncio.run` does."""
+        try:
+            self._loop.run_forever()
+            self._loop.run_until_complete(_cancel_others())
+        finally:
             self._loop.close()
+
+
+async def _cancel_others() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Pool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.settings import BusError, UnavailableError
 from nexus.remotefs.package.io.client import AsyncFile, AsyncPackageClient
-from nexus.remotefs.package.io.pool import POOL, SharedNode
+from nexus.remotefs.package.io.pool import CLOSED, POOL, SharedNode
 from nexus.remotefs.package.oserror import as_os_error
 from nexus.remotefs.package.path import SCHEMES, PackageError
 from nexus.remotefs.package.window import ChangedError
@@ -133,6 +133,8 @@ def wait_for(path: str, future: Future[Result]) -> Result:
         return future.result()
     except _FAILURES as exc:
         raise as_os_error(exc, path) from exc
+    except CancelledError as exc:
+        raise as_os_error(UnavailableError(CLOSED), path) from exc
     finally:
         future.cancel()  # Where the wait was interrupted nobody takes the result.
 
@@ -143,6 +145,11 @@ async def await_for(path: str, future: Future[Result]) -> Result:
         return await asyncio.wrap_future(future)
     except _FAILURES as exc:
         raise as_os_error(exc, path) from exc
+    except asyncio.CancelledError as exc:
+        own = asyncio.current_task()
+        if own is None or own.cancelling():
+            raise  # Whoever waits here was cancelled, not the call alone.
+        raise as_os_error(UnavailableError(CLOSED), path) from exc
 
 
 async def _open(client: AsyncPackageClient, name: str) -> AsyncFile:

@@ -54,7 +54,7 @@ def serving(
         has_streams: Whether ranges are read over streams; a guest has none.
         allow: What `b.toml` permits.
     """
-    _write_files(folder, allow)
+    write_files(folder, allow)
     packages = PackageService(backend)
     served = Served(folder / "bus.toml", packages)
     started = threading.Event()
@@ -81,7 +81,8 @@ def serving(
         thread.join(10)
 
 
-def _write_files(folder: Path, allow: str) -> None:
+def write_files(folder: Path, allow: str = ALLOW) -> None:
+    """Write the keys and the configuration of both nodes, `bus.toml` and `b.toml`."""
     host, node = make_key("host-1"), make_key("node-b")
     write_key(folder / "host.key", host)
     write_key(folder / "b.key", node)

@@ -1,0 +1,106 @@
+"""A shared node that is closed under calls: each ends, none is left behind, none begins later."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import errno
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nexus.dsoftbus.io.configuration import load_settings
+from nexus.dsoftbus.io.settings import UnavailableError
+from nexus.remotefs.package.io.pool import SharedNode
+from nexus.remotefs.package.io.reach import await_for, submit, wait_for
+from nexus.remotefs.package.io.served_scene import write_files
+
+# Nothing here takes that long; a call that never ends shows as a failure.
+BOUND_S = 20.0
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[SharedNode]:
+    write_files(tmp_path)
+    made = SharedNode(load_settings(tmp_path / "bus.toml"))
+    yield made
+    made.close()
+
+
+async def never(began: threading.Event) -> None:
+    began.set()
+    await asyncio.Event().wait()
+
+
+def test_a_call_under_way_ends_with_its_node(node: SharedNode) -> None:
+    began = threading.Event()
+    future = submit(node, "node-b/x", never(began))
+    assert began.wait(BOUND_S)
+    node.close()
+    # It is over, so the wait takes no time.
+    assert future.done()
+    with pytest.raises(ConnectionError, match="this node was closed") as caught:
+        wait_for("node-b/x", future)
+    assert (caught.value.errno, caught.value.filename) == (errno.EHOSTUNREACH, "node-b/x")
+
+
+def test_an_awaited_call_ends_with_its_node(node: SharedNode) -> None:
+    async def run() -> None:
+        began = threading.Event()
+        future = submit(node, "node-b/x", never(began))
+        awaiting = asyncio.create_task(await_for("node-b/x", future))
+        assert await asyncio.to_thread(began.wait, BOUND_S)
+        await asyncio.to_thread(node.close)
+        with pytest.raises(ConnectionError, match="this node was closed"):
+            await awaiting
+
+    asyncio.run(run())
+
+
+def test_who_is_cancelled_is_not_said_to_have_a_closed_node(node: SharedNode) -> None:
+    async def run() -> None:
+        began = threading.Event()
+        awaiting = asyncio.create_task(
+            await_for("node-b/x", submit(node, "node-b/x", never(began)))
+        )
+        assert await asyncio.to_thread(began.wait, BOUND_S)
+        awaiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await awaiting
+
+    asyncio.run(run())
+
+
+def test_a_call_after_the_end_does_not_begin(node: SharedNode) -> None:
+    node.close()
+    node.close()
+    with pytest.raises(UnavailableError, match="this node was closed"):
+        node.submit(never(threading.Event()))
+    assert not node.is_running
+
+
+def test_calls_from_many_threads_all_end(node: SharedNode) -> None:
+    """Each is begun before the end or after it; none is queued on a loop that stands."""
+    ends: list[type[BaseException]] = []
+    ready = threading.Barrier(5)
+
+    def ask() -> None:
+        for _ in range(100_000):
+            node.submit(asyncio.sleep(0)).result(BOUND_S)
+
+    def use() -> None:
+        ready.wait(BOUND_S)
+        with pytest.raises((UnavailableError, concurrent.futures.CancelledError)) as caught:
+            ask()
+        ends.append(caught.type)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    ready.wait(BOUND_S)
+    node.close()
+    for thread in threads:
+        thread.join(BOUND_S)
+    assert len(ends) == 4
