@@ -108,6 +108,7 @@ test {
     _ = session;
     _ = @import("id.zig");
     _ = @import("cases_test.zig");
+    _ = @import("policy_cases_test.zig");
     _ = @import("config_test.zig");
     _ = @import("session_end_test.zig");
     _ = @import("announce_test.zig");
