@@ -3,9 +3,14 @@
 This file runs by itself, in an interpreter that has pytest and what the tests import: what is slow
 to import is imported once, and each fork begins from there.  It must import nothing of `nexus`.
 
-A job is JSON: `{"tests": [[FILE, CPU_SECONDS_MAX], ...], "skip": [TEST, ...], "is_first": BOOL}`.
-The answer is `{"ran": N, "failed": [TEST, ...], "how": "passed"|"failed"|"timeout", "cpu":
-{FILE: SECONDS}}`.  With `is_first` the job ends at the first test that fails.
+A job is JSON.  `{"measure": FILE}` runs a file of tests and is answered by what each of them takes
+and executes: `{"how", "failed", "cpu": {TEST: SECONDS}, "codes": [[FILE, LINE], ...], "touched":
+{TEST: [CODE, ...]}, "before": [CODE, ...], "starters": [TEST, ...]}`.  A code is a function, by the
+line where it begins; `before` are those that ran while the tests were collected, and starters are
+tests that start another process, of which nothing is known.
+
+`{"tests": [[TEST, CPU_SECONDS_MAX], ...]}` runs these tests in this order, to the first that fails:
+`{"how": "passed"|"failed"|"timeout", "failed": [TEST, ...], "cpu": {TEST: SECONDS}}`.
 """
 
 from __future__ import annotations
@@ -18,54 +23,161 @@ import resource
 import select
 import signal
 import sys
+import threading
+from collections.abc import Callable, Generator
+from types import CodeType, FrameType
 from typing import Any, Final
 
+import pytest
+
 PRELOADED: Final = (
-    "pytest",
-    "hypothesis",
-    "pydantic",
+    "_hypothesis_pytestplugin",
+    "asyncio",
     "cryptography",
-    "noise",
     "fsspec",
+    "hypothesis",
+    "hypothesis.stateful",
     "jsonschema",
+    "noise",
+    "pydantic",
+    "unittest.mock",
 )
 # A test that waits instead of computing is stopped by the clock.  On a busy machine it may compute
 # so slowly that it seems to wait, so it is stopped only if it used hardly any time of a processor;
 # timers that go on while it waits do use some.
-WALL_SECONDS: Final = 60.0
-IDLE_CPU_SECONDS: Final = 1.5
+WALL_SECONDS: Final = 30.0
+IDLE_CPU_SECONDS: Final = 0.75
 MEMORY_BYTES_MAX: Final = 8 << 30
+# Of a processor: for a test without a change, the slowest take some seconds; and for what is done
+# before the first test of a job.
+CLEAN_CPU_SECONDS: Final = 300.0
+# A test that has called nothing new in so many calls is not looked at any longer: to look costs
+# more than the call.
+QUIET_CALLS: Final = 300_000
+STARTING: Final = ("os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen")
+
+Write = Callable[[list[Any]], None]
 
 
 class Watch:
-    """A plugin of pytest: skips what is not to run and remembers what failed."""
+    """A plugin of pytest: says when each test begins and ends, and what failed."""
 
-    def __init__(self, skip: frozenset[str]) -> None:
-        """Skip tests by their identifiers, such as `a/b_test.py::test_c`."""
-        self.skip = skip
-        self.failed: list[str] = []
+    def __init__(self, write: Write, limits: dict[str, float] | None) -> None:
+        """With `limits` only these tests run, in this order, each with its seconds at most."""
+        self._write = write
+        self._limits = limits
+        self._failed = False
 
-    def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
-        """Take out what is not to run."""
-        items[:] = [item for item in items if item.nodeid not in self.skip]
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Keep what is asked for."""
+        if self._limits is not None:
+            order = {test: at for at, test in enumerate(self._limits)}
+            kept = [item for item in items if item.nodeid in order]
+            items[:] = sorted(kept, key=lambda item: order[item.nodeid])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any) -> Generator[None, object, object]:
+        """Bound a test's time and take it."""
+        test = item.nodeid
+        self._write(["begin", test])
+        self._failed = False
+        began = _cpu()
+        limit_cpu(CLEAN_CPU_SECONDS if self._limits is None else self._limits[test])
+        try:
+            return (yield)
+        finally:
+            limit_cpu(CLEAN_CPU_SECONDS)
+            self._write(["end", test, _cpu() - began, self._failed])
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Remember a test whose setup, call or teardown failed."""
-        if report.failed and report.nodeid not in self.failed:
-            self.failed.append(report.nodeid)
+        self._failed = self._failed or report.failed
 
     def pytest_collectreport(self, report: Any) -> None:
-        """Remember a file that cannot be imported."""
-        if report.failed and report.nodeid not in self.failed:
-            self.failed.append(report.nodeid)
+        """Say which file cannot be imported."""
+        if report.failed:
+            self._write(["failed", report.nodeid])
+
+
+class Touched:
+    """A plugin of pytest: which functions of the sources each test calls."""
+
+    def __init__(self, root: str) -> None:
+        """Nothing was called yet; `root` is the folder of the sources, with a slash behind."""
+        self._root = root
+        self._codes: dict[tuple[str, int], int] = {}
+        self._now: dict[int, CodeType] = {}
+        self._left = 0
+        self._before: list[int] | None = None
+        self._touched: dict[str, list[int]] = {}
+        self._starters: list[str] = []
+        self._is_starter = False
+        sys.addaudithook(self._hear)
+        self._begin()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any) -> Generator[None, object, object]:
+        """Note what a test calls, its fixtures included."""
+        self._end_collection()
+        self._begin()
+        try:
+            return (yield)
+        finally:
+            self._touched[item.nodeid] = self._numbers()
+            if self._is_starter:
+                self._starters.append(item.nodeid)
+
+    def found(self) -> dict[str, Any]:
+        """Give what is answered."""
+        sys.settrace(None)
+        self._end_collection()
+        return {
+            "codes": list(self._codes),
+            "before": self._before,
+            "touched": self._touched,
+            "starters": self._starters,
+        }
+
+    def _begin(self) -> None:
+        self._now = {}
+        self._left = QUIET_CALLS
+        self._is_starter = False
+        threading.settrace(self._trace)
+        sys.settrace(self._trace)
+
+    def _end_collection(self) -> None:
+        if self._before is None:
+            self._before = self._numbers()
+
+    def _trace(self, frame: FrameType, event: str, argument: object) -> None:
+        code = frame.f_code
+        if id(code) not in self._now:
+            self._now[id(code)] = code
+            self._left = QUIET_CALLS
+        elif self._left > 0:
+            self._left -= 1
+        else:
+            sys.settrace(None)
+
+    def _hear(self, event: str, arguments: object) -> None:
+        if event in STARTING:
+            self._is_starter = True
+
+    def _numbers(self) -> list[int]:
+        places = {
+            (code.co_filename.removeprefix(self._root), code.co_firstlineno)
+            for code in list(self._now.values())
+            if code.co_filename.startswith(self._root)
+        }
+        return sorted(self._codes.setdefault(place, len(self._codes)) for place in places)
 
 
 def main() -> None:
     """Answer jobs until the input ends."""
     sys.path.insert(0, os.path.join(os.getcwd(), "src", "python"))
-    sys.path[:] = [
-        entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))
-    ]
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if entry != here]
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -74,7 +186,7 @@ def main() -> None:
 
 
 def _run(job: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"ran": 0, "failed": [], "how": "passed", "cpu": {}}
+    answer: dict[str, Any] = {"how": "passed", "failed": [], "cpu": {}}
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -90,24 +202,29 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _follow(job: dict[str, Any], child: int, reader: int, answer: dict[str, Any]) -> None:
-    """Read the events of a child: `[FILE, CPU, FAILED]` after each file."""
+    """Read the events of a child into the answer."""
+    at = job["measure"] if "measure" in job else job["tests"][0][0]
     rest = b""
-    for path, _ in job["tests"]:
+    while True:
         while b"\n" not in rest:
-            data = os.read(reader, 65536) if _waits_for(child, reader) else b""
+            data = os.read(reader, 1 << 20) if _waits_for(child, reader) else b""
             if not data:  # Silent for too long, or ended by a limit or a crash.
                 answer["how"] = "timeout"
-                answer["failed"].append(path)
+                answer["failed"].append(at)
                 return
             rest += data
         line, _, rest = rest.partition(b"\n")
-        _, cpu, failed = json.loads(line)
-        answer["ran"] += 1
-        answer["cpu"][path] = cpu
-        answer["failed"] += failed
-        if failed:
+        event, *values = json.loads(line)
+        if event == "over":
+            answer.update(values[0])
+            return
+        at = values[0]
+        if event == "end":
+            answer["cpu"][at] = values[1]
+        if event == "failed" or (event == "end" and values[2]):
             answer["how"] = "failed"
-            if job["is_first"]:
+            answer["failed"].append(at)
+            if "tests" in job:
                 return
 
 
@@ -134,36 +251,47 @@ def _work(job: dict[str, Any], writer: int) -> None:
     sink = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(sink, descriptor)
-    sys.dont_write_bytecode = bool(job["is_first"])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
-    skip = frozenset(job["skip"])
-    options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
-    if job["is_first"]:
-        options.append("-x")
-    import pytest
+    limit_cpu(CLEAN_CPU_SECONDS)
 
-    for path, cpu_max in job["tests"]:
-        began = _cpu()
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(began + cpu_max) + 2, hard))
-        watch = Watch(skip)
-        try:
-            code = int(pytest.main([*options, path], plugins=[watch]))
-        except BaseException:  # The change made even the runner fail.
-            code = 3
-        if code not in (0, 5) and not watch.failed:
-            watch.failed.append(path)
-        event = json.dumps([path, _cpu() - began, watch.failed])
-        os.write(writer, event.encode() + b"\n")
-        if watch.failed and job["is_first"]:
-            break
+    def write(event: list[Any]) -> None:
+        data = json.dumps(event).encode() + b"\n"
+        while data:
+            data = data[os.write(writer, data) :]
+
+    options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+    if "measure" in job:
+        touched = Touched(os.getcwd() + "/")
+        _run_pytest([*options, job["measure"]], [Watch(write, None), touched], write)
+        write(["over", touched.found()])
+    else:
+        sys.dont_write_bytecode = True
+        limits = dict(job["tests"])
+        files = list(dict.fromkeys(test.partition("::")[0] for test in limits))
+        _run_pytest(["-x", *options, *files], [Watch(write, limits)], write)
+        write(["over", {}])
     os._exit(0)
 
 
+def _run_pytest(arguments: list[str], plugins: list[Any], write: Write) -> None:
+    try:
+        code = int(pytest.main(arguments, plugins=plugins))
+    except BaseException:  # The change made even the runner fail.
+        code = 3
+    # 1: a test failed; 5: none was found; what else went wrong no test has said.
+    if code not in (0, 1, 5):
+        write(["failed", arguments[-1]])
+
+
+def limit_cpu(seconds: float) -> None:
+    """End this process when it has used so much more of a processor."""
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(_cpu() + seconds) + 1, hard))
+
+
 def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 
 
 if __name__ == "__main__":

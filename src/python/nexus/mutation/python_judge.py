@@ -12,14 +12,18 @@ from typing import Any, Final, Self
 
 from nexus.mutation.change import Mutant
 from nexus.mutation.graph import SOURCE_ROOT, dependent_tests, importers
+from nexus.mutation.touched import Code, Measured, codes_at, measured_of
 from nexus.mutation.tree import Tree
 from nexus.mutation.verdict import Fate, Verdict
 
 # A changed program may compute longer; this much longer it is taken for one that never ends.
 CPU_FACTOR: Final = 5.0
 CPU_SECONDS: Final = 3.0
-# Of a processor, for a file of tests that is run without a change: the slowest take some seconds.
-_CLEAN_SECONDS_MAX: Final = 300.0
+# Files are looked at, nearest first, until their tests take this many times what may be run: of
+# many tests few call the function that is changed.
+LOOKED_FACTOR: Final = 8.0
+# A test that takes more than this share of the bound waits for the quick ones of other files.
+SLOW_SHARE: Final = 0.1
 
 
 class PythonJudge:
@@ -30,9 +34,9 @@ class PythonJudge:
         self._tree = tree
         self._cpu_seconds_max = cpu_seconds_max
         self._imported_by = importers(tree.read_all(SOURCE_ROOT.rstrip("/"), ".py"))
-        self._cpu: dict[str, float] = {}
-        self._skip: dict[str, list[str]] = {}
-        # Files that were run together without a change.
+        self._measured: dict[str, Measured] = {}
+        # Tests that fail without a change behind others, and orders in which none of them does.
+        self._unsteady: set[str] = set()
         self._steady: set[tuple[str, ...]] = set()
         environment = dict(os.environ, CI="true", PYTHONPATH=str(tree.root / SOURCE_ROOT))
         self._process = subprocess.Popen(
@@ -62,91 +66,118 @@ class PythonJudge:
         self._process.stdout.close()
 
     def judge(self, mutant: Mutant) -> Verdict:
-        """Run the tests that depend on the mutant's file, nearest first, until one fails."""
+        """Run the tests that the mutant can concern, nearest and quick first, until one fails."""
+        path = mutant.change.path
         try:
-            compile(mutant.after, mutant.change.path, "exec")
+            compile(mutant.after, path, "exec")
         except (SyntaxError, ValueError):
             return Verdict(mutant, Fate.INVALID)
-        available = dependent_tests(mutant.change.path, self._imported_by)
-        tried = 0
+        available = dependent_tests(path, self._imported_by)
+        codes = codes_at(path, mutant.before, mutant.change.line)
+        files: set[str] = set()
         spent = 0.0
-        for batch in self._batches(available):
+        for batch in self._batches(available, codes):
             answer = self._try(mutant, batch)
             while answer["failed"] and self._fails_as_it_is(batch, answer["failed"][0]):
                 answer = self._try(mutant, batch)
-            tried += answer["ran"]
+            files.update(test.partition("::")[0] for test in answer["cpu"])
             spent += sum(answer["cpu"].values())
             if answer["failed"]:
                 fate = Fate.KILLED if answer["how"] == "failed" else Fate.TIMEOUT
                 by = answer["failed"][0]
                 return Verdict(
-                    mutant, fate, by, tried=tried, available=len(available), seconds=spent
+                    mutant, fate, by, tried=len(files), available=len(available), seconds=spent
                 )
         by = available[0] if available else ""
         return Verdict(
-            mutant, Fate.SURVIVED, by, tried=tried, available=len(available), seconds=spent
+            mutant, Fate.SURVIVED, by, tried=len(files), available=len(available), seconds=spent
         )
 
-    def _batches(self, tests: list[str]) -> Iterator[list[str]]:
-        """Group the nearest tests whose time is within the bound: one, then two, then four.
+    def _batches(self, files: list[str], codes: frozenset[Code]) -> Iterator[list[str]]:
+        """Group tests whose time is within the bound: of one file, then of two, then of four.
 
-        The first one is run in any case.  A test's time is found when its group is.
+        First come quick tests that call what is changed, then slow ones, then what else is in
+        their files.  Where nothing is called, because a module's own lines are changed, every test
+        of every file counts as one that does.
         """
-        spent = 0.0
-        size = 1
+        left = self._cpu_seconds_max
+        slow: list[str] = []
+        others: list[str] = []
         batch: list[str] = []
+        size, count = 1, 0
+        for number, measured in enumerate(self._looked_at(files)):
+            concerned = measured.concerned(codes) if codes else list(measured.cpu)
+            quick = [t for t in concerned if measured.cpu[t] <= SLOW_SHARE * self._cpu_seconds_max]
+            slow += [test for test in concerned if test not in quick]
+            if not number or measured.is_near(codes):
+                others += [test for test in measured.cpu if test not in concerned]
+            batch += quick
+            count += bool(quick)
+            if count == size:
+                left, within = self._within(left, batch)
+                yield from within
+                size, count, batch = 2 * size, 0, []
+        for rest in (batch, slow, others):
+            left, within = self._within(left, rest)
+            yield from within
+
+    def _looked_at(self, files: list[str]) -> Iterator[Measured]:
+        seconds = 0.0
+        for file in files:
+            if seconds > LOOKED_FACTOR * self._cpu_seconds_max:
+                return
+            measured = self._measure(file)
+            seconds += measured.seconds
+            if measured.cpu:
+                yield measured
+
+    def _within(self, left: float, tests: list[str]) -> tuple[float, list[list[str]]]:
+        """Keep the tests that still may run, as one batch, if there are any."""
+        is_first = left == self._cpu_seconds_max
+        kept: list[str] = []
         for test in tests:
-            self._measure(test)
-            if test not in self._cpu:
-                continue
-            if spent and spent + self._cpu[test] > self._cpu_seconds_max:
-                break
-            spent += self._cpu[test]
-            batch.append(test)
-            if len(batch) == size:
-                yield batch
-                size *= 2
-                batch = []
-        if batch:
-            yield batch
+            seconds = self._seconds(test)
+            if seconds <= left or (is_first and not kept):
+                left -= seconds
+                kept.append(test)
+        return left, [kept] if kept else []
 
     def _try(self, mutant: Mutant, tests: list[str]) -> dict[str, Any]:
-        job = {
-            "tests": [[test, CPU_FACTOR * self._cpu[test] + CPU_SECONDS] for test in tests],
-            "skip": [name for test in tests for name in self._skip[test]],
-            "is_first": True,
-        }
         with self._tree.changed(mutant.change.path, mutant.after):
-            return self._ask(job)
+            return self._run([test for test in tests if test not in self._unsteady])
+
+    def _run(self, tests: list[str]) -> dict[str, Any]:
+        if not tests:
+            return {"how": "passed", "failed": [], "cpu": {}}
+        limits = [[test, CPU_FACTOR * self._seconds(test) + CPU_SECONDS] for test in tests]
+        return self._ask({"tests": limits})
 
     def _fails_as_it_is(self, batch: list[str], failed: str) -> bool:
         """Whether a test fails without a change, where those before it in the batch ran.
 
-        Each file was measured by itself.  What fails so is left out from then on.
+        Each was measured in the order of its own file.  What fails so is left out from then on.
         """
-        key = tuple(batch)
-        if key in self._steady or failed in batch:
+        if failed not in batch:  # A file that cannot be imported, and could be without a change.
             return False
-        job = {
-            "tests": [[test, _CLEAN_SECONDS_MAX] for test in batch],
-            "skip": [name for test in batch for name in self._skip[test]],
-            "is_first": False,
-        }
-        unsteady = [name for name in self._ask(job)["failed"] if name not in batch]
-        self._steady.add(key)
-        for name in unsteady:
-            print(f"left out: {name} fails without a change, behind others", flush=True)
-            self._skip[name.partition("::")[0]].append(name)
-        return failed in unsteady
+        tests = [test for test in batch[: batch.index(failed) + 1] if test not in self._unsteady]
+        if tuple(tests) in self._steady:
+            return False
+        unsteady = self._run(tests)["failed"]
+        if not unsteady:
+            self._steady.add(tuple(tests))
+        for test in unsteady:
+            print(f"left out: {test} fails without a change, behind others", flush=True)
+            self._unsteady.add(test)
+        return bool(unsteady)
 
-    def _measure(self, test: str) -> None:
-        """Run a test without a change: how long it takes, and what needs more than Python."""
-        if test in self._skip:
-            return
-        answer = self._ask({"tests": [[test, _CLEAN_SECONDS_MAX]], "skip": [], "is_first": False})
-        self._skip[test] = answer["failed"]
-        if answer["how"] != "timeout" and test not in answer["failed"]:
-            self._cpu[test] = answer["cpu"][test]
+    def _measure(self, file: str) -> Measured:
+        """Run a file without a change, once: what its tests take, call, and which of them fail."""
+        if file not in self._measured:
+            self._measured[file] = measured_of(self._ask({"measure": file}))
+        return self._measured[file]
+
+    def _seconds(self, test: str) -> float:
+        return self._measured[test.partition("::")[0]].cpu[test]
 
     def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None

@@ -59,6 +59,9 @@ _NAMES: Final = (
     "ZeroIterationForLoop",
 )
 _LEAVE_OUT: Final = "LeaveOutStatement"
+# An operator that makes two changes of one place: each has a name of its own, so that a draw may
+# take either.
+_VARIANTS: Final = {"NumberReplacer": ("NumberReplacer+1", "NumberReplacer-1")}
 
 # Subtrees without behaviour of their own: a parameter with its annotation, imports, decorators,
 # texts with values in them.
@@ -85,7 +88,8 @@ def _change(
     path: str, source: str, start: tuple[int, int], name: str, node: int, index: int
 ) -> Change:
     line, column = start
-    return Change(path, line, column, name, lambda: _applied(source, name, node, index))
+    shown = _VARIANTS[name][index] if name in _VARIANTS else name
+    return Change(path, line, column, shown, lambda: _applied(source, name, node, index))
 
 
 def _applied(source: str, name: str, number: int, index: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nexus.mutation.change import draw
 from nexus.mutation.python_operators import python_changes
 
 
@@ -63,3 +64,17 @@ def test_a_change_names_its_place_and_touches_only_it() -> None:
         "    return a < 3 and a <= 4",
         "    return a < 3 and a >= 4",
     }
+
+
+def test_two_changes_of_one_number_have_two_names() -> None:
+    changes = {change.name: change.make() for change in python_changes("a.py", "x = 7\n")}
+    assert changes == {
+        "a.py:1:4: NumberReplacer+1": "x = 8\n",
+        "a.py:1:4: NumberReplacer-1": "x = 6\n",
+    }
+
+
+def test_a_draw_takes_either_neighbour_of_a_number() -> None:
+    source = "".join(f"x{n} = {n}\n" for n in range(10, 30))
+    drawn = draw(python_changes("a.py", source), 1, None)
+    assert {change.operator for change in drawn} == {"NumberReplacer+1", "NumberReplacer-1"}

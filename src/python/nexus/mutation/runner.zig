@@ -2,8 +2,8 @@
 //! that is noticed costs little.
 //!
 //! `runner --list` names every test. `runner FIRST SECOND ...` runs the tests of these numbers and
-//! prints `NUMBER NANOSECONDS` after each; a test that fails is the last one named by a line
-//! `begin NUMBER`.
+//! prints `NUMBER NANOSECONDS` (of a processor) after each; a test that fails is the last one named
+//! by a line `begin NUMBER`.
 const builtin = @import("builtin");
 const std = @import("std");
 
@@ -21,10 +21,10 @@ pub fn main(init: std.process.Init.Minimal) void {
     const io = std.Io.Threaded.global_single_threaded.io();
     for (args[1..]) |arg| {
         const number = std.fmt.parseUnsigned(usize, arg, 10) catch @panic("not a number");
-        const began: std.Io.Timestamp = .now(io, .awake);
+        const began: std.Io.Timestamp = .now(io, .cpu_process);
         std.debug.print("begin {d}\n", .{number});
         if (!passes(init, number)) std.process.exit(1);
-        const spent = began.durationTo(.now(io, .awake));
+        const spent = began.durationTo(.now(io, .cpu_process));
         std.debug.print("{d} {d}\n", .{ number, spent.toNanoseconds() });
     }
 }

@@ -66,14 +66,17 @@ class ZigJudge:
         for program in programs:
             self._measure(program)
             available += len(self._names[program.name])
-            order = self._steady_order(program, path, left)
-            if not order:
+            fate, count, by = Fate.SURVIVED, 0, ""
+            with self._tree.changed(path, mutant.after):
+                if self._order(program, path, left) and not self._compile(program):
+                    return Verdict(mutant, Fate.INVALID, available=available)
+            while order := self._order(program, path, left):
+                fate, count, by = self._run(program, order, self._binary(program))
+                if fate is Fate.SURVIVED or self._passes_as_it_is(program, order[:count]):
+                    break
+            else:
                 continue
             left -= sum(self._seconds[program.name][at] for at in order)
-            with self._tree.changed(path, mutant.after):
-                if not self._compile(program):
-                    return Verdict(mutant, Fate.INVALID, available=available)
-                fate, count, by = self._run(program, order, self._binary(program))
             tried += count
             if fate is not Fate.SURVIVED:
                 seconds = time.monotonic() - began
@@ -115,27 +118,24 @@ class ZigJudge:
             seconds[int(match[1])] = int(match[2]) / 1e9
         self._seconds[program.name] = seconds
 
-    def _steady_order(self, program: Program, path: str, seconds_max: float) -> list[int]:
-        """Order tests as `_order` does, if they pass in this order as they are.
+    def _passes_as_it_is(self, program: Program, order: list[int]) -> bool:
+        """Say whether these tests pass in this order without a change: the last one has failed.
 
-        Where they do not, the order is that of the text, in which they were measured; what fails
-        even so, because of the tests that are not among them, is left out.
+        Where they do not, the order is that of the text from then on, in which they were measured;
+        what fails even so, because of the tests that are not among them, is left out.
         """
-        while True:
-            order = self._order(program, path, seconds_max)
-            if program.name in self._in_text_order:
-                order.sort()
-            if not order or (program.name, tuple(order)) in self._steady_orders:
-                return order
-            fate, count, by = self._run(program, order, self._clean_binary(program))
-            if fate is Fate.SURVIVED:
-                self._steady_orders.add((program.name, tuple(order)))
-                return order
-            if program.name not in self._in_text_order:
-                self._in_text_order.add(program.name)
-                continue
+        key = (program.name, tuple(order))
+        if key in self._steady_orders:
+            return True
+        fate, count, by = self._run(program, order, self._clean_binary(program))
+        if fate is Fate.SURVIVED:
+            self._steady_orders.add(key)
+            return True
+        if program.name in self._in_text_order:
             print(f"left out: {by} fails without a change, in another order", flush=True)
             self._unsteady.setdefault(program.name, set()).add(order[count - 1])
+        self._in_text_order.add(program.name)
+        return False
 
     def _order(self, program: Program, path: str, seconds_max: float) -> list[int]:
         """Order tests: those of the file's own name, then the quick ones, within the bound.
@@ -158,7 +158,7 @@ class ZigJudge:
                 break
             chosen.append(at)
             spent += seconds[at]
-        return chosen
+        return sorted(chosen) if program.name in self._in_text_order else chosen
 
     def _run(self, program: Program, order: list[int], binary: str) -> tuple[Fate, int, str]:
         if not order:
