@@ -129,3 +129,23 @@ test "golden bytes, both ways, and what is no such value" {
     odd[28] = 0xFF;
     try testing.expectEqual(null, decode(1, &odd));
 }
+
+test "a peer's name is as long as it says, and has its bounds" {
+    var bytes: [head_bytes + 80]u8 = @splat('x');
+    @memset(bytes[0..head_bytes], 0);
+    bytes[0] = @intFromEnum(Kind.put);
+    for ([_]u8{ 1, 63, peer_bytes_max }) |len| {
+        bytes[2] = len;
+        const found = decode(1, &bytes).?;
+        try testing.expectEqual(len, found.call.peer.len);
+        try testing.expectEqual(80 - @as(usize, len), found.rest.len);
+        // All that there is may be the name.
+        const exact = decode(1, bytes[0 .. head_bytes + @as(usize, len)]).?;
+        try testing.expectEqual(0, exact.rest.len);
+        try testing.expectEqual(null, decode(1, bytes[0 .. head_bytes + @as(usize, len) - 1]));
+    }
+    for ([_]u8{ 0, peer_bytes_max + 1, 255 }) |len| {
+        bytes[2] = len;
+        try testing.expectEqual(null, decode(1, &bytes));
+    }
+}

@@ -32,6 +32,7 @@ test {
     _ = @import("store_test.zig");
     _ = @import("golden_test.zig");
     _ = @import("cut_test.zig");
+    _ = @import("calls_cases_test.zig");
     _ = @import("edge_test.zig");
     _ = @import("window_test.zig");
     _ = @import("mount_test.zig");
