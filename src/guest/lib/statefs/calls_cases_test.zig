@@ -2,11 +2,11 @@
 //! makes room for what. The host's `calls_cases_test.py` reads the same lines, so a case that is
 //! added here is asked of both.
 //!
-//! `NAME | STEP; STEP`: `do PEER EPOCH.NUMBER` sets a key for a peer, `gone` removes one that is not
-//! there, `fill PEER EPOCH FIRST LAST` does many numbers, `epochs PEER FIRST LAST` the first number
-//! of each, and so does `peers FIRST LAST` of the peers p1, p2 and so on. `is PEER EPOCH.NUMBER
-//! VERDICT` asks about it, `other` asks about another request of that name. C stands for
-//! `calls_max`, H for half of it, E for `epochs_max`, P for `peers_max`.
+//! `NAME | STEP; STEP`: `do PEER EPOCH.NUMBER` sets a key for a peer, `gone` removes one that is
+//! not there, `fill PEER EPOCH FIRST LAST` does many numbers, `epochs PEER FIRST LAST` the first
+//! number of each, and so does `peers FIRST LAST` of the peers p1, p2 and so on.
+//! `is PEER EPOCH.NUMBER VERDICT` asks about it, `other` asks about another request of that name.
+//! C stands for `calls_max`, H for half of it, E for `epochs_max`, P for `peers_max`.
 //!
 //! Each line is taken as it is, then with the store opened anew before each question, then with the
 //! journal written anew as well: what is remembered must not depend on that.

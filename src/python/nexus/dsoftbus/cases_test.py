@@ -127,4 +127,4 @@ def test_who_is_known_until_when_and_who_makes_room(line: str) -> None:
 
 
 def test_both_have_cases() -> None:
-    assert [len(cases(kind)) for kind in ("rate", "bind", "discover", "replay")] == [8, 15, 9, 16]
+    assert [len(cases(kind)) for kind in ("rate", "bind", "discover", "replay")] == [8, 15, 9, 17]
