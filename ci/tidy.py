@@ -19,6 +19,12 @@ from typing import Final
 # Python finds what is beside a program that it is given by its path, but not the package it is in.
 sys.path.append(str(Path(__file__).parent.parent))
 
+from ci.tidy_language import (
+    PICTURE,
+    find_missing_services,
+    find_stumbles,
+    find_unshown_images,
+)
 from ci.tidy_python import find_circles, find_test_branches
 from ci.tidy_source import TEST_SUPPORT, Finding, Source
 
@@ -40,41 +46,6 @@ _VARIABLE: Final = re.compile(r"(pub\s+)?(threadlocal\s+)?var\s+(\w+)")
 _SUBJECT: Final = re.compile(r"[a-z0-9][\w./ ,-]*: [a-z]")
 # What a wrapped line cannot break: a span of code, a link, an address.
 _UNBREAKABLE: Final = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|https?://\S+")
-
-# Turns of phrase at which a reader stumbles, and what says the same.  "There is no" is English, and
-# so are the comparisons; a question may begin with "who" behind "and", "by" and "than".
-_STUMBLES: Final = (
-    (
-        re.compile(r"\b(?:told of|tells? of|telling of)\b", re.IGNORECASE),
-        "use `report`, `say` or `show`",
-    ),
-    (
-        re.compile(
-            r"(?<!\bthere )\b(?:is|are|was|were|be) no "
-            r"(?!(?:longer|more|less|fewer|later|worse|one|other|such|need)\b)[a-z]",
-            re.IGNORECASE,
-        ),
-        "use `is not a`",
-    ),
-    (
-        re.compile(r"\b(?:that|which|it|they|bytes|these|this) (?:is|are|was|were) none\b"),
-        "name what it is not: `a malformed frame`",
-    ),
-    (
-        re.compile(r"\bnever no\b|\b(?:needed|accepted) (?:is|are) (?!not\b)[a-z0-9{]"),
-        "use `always` or a verb: `it needs`",
-    ),
-    (
-        re.compile(r"\b(?:for|to|of|from|with) who\b", re.IGNORECASE),
-        "name the subject: `for a sender that`",
-    ),
-)
-# These hold the phrases themselves, to find them.
-_HOLDS_STUMBLES: Final = (
-    "ci/tidy.py",
-    "ci/tidy_test.py",
-    "src/python/nexus/config/language_test.py",
-)
 
 
 def too_wide(source: Source, number: int, line: str) -> Finding:
@@ -155,17 +126,6 @@ def find_unlisted_folders(source: Source, paths: Iterable[str]) -> Iterator[Find
             yield Finding(source.path, 1, f"no line is about `src/python/nexus/{name}/`")
 
 
-def find_stumbles(source: Source) -> Iterator[Finding]:
-    """Find turns of phrase that are not plain English, in prose, comments and messages."""
-    if source.path in _HOLDS_STUMBLES:
-        return
-    for number, line in enumerate(source.text.splitlines(), 1):
-        for pattern, instead in _STUMBLES:
-            found = pattern.search(line)
-            if found:
-                yield Finding(source.path, number, f"{found[0]!r} is hard to read; {instead}")
-
-
 Rule = Callable[[Source], Iterator[Finding]]
 
 
@@ -192,17 +152,24 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
     """
     findings: list[Finding] = []
     modules: list[Source] = []
+    documents: dict[str, str] = {}
     for path in paths:
         rules = rules_of(path)
-        if not rules:
+        if not rules and path != PICTURE:
             continue
         source = Source(path, Path(path).read_text(encoding="utf-8", errors="replace"))
         for rule in rules:
             findings.extend(rule(source))
         if path == "README.md" and len(paths) > 1:
             findings.extend(find_unlisted_folders(source, paths))
+        if path == PICTURE:
+            findings.extend(find_missing_services(source, paths))
+        if path.endswith(".md"):
+            documents[path] = source.text
         if path.endswith(".py"):
             modules.append(source)
+    if "README.md" in documents and len(paths) > 1:
+        findings.extend(find_unshown_images(documents, paths))
     return [*findings, *find_circles(modules)]
 
 

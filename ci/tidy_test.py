@@ -53,6 +53,15 @@ HASH = "#"  # So that no line here silences a checker itself.
         ),
         ("a.md", "An answer has never no bytes.", "'never no' is hard to read; use `always`"),
         ("a.py", 'raise X("needed is 8.0")', "'needed is 8' is hard to read"),
+        ("a.md", "A loss is told. It", "'is told' is hard to read; use `is reported`"),
+        ("a.zig", "/// It was told by the log.", "'was told' is hard to read"),
+        ("a.py", "    # Wake those who wait.", "'those who' is hard to read; name them"),
+        ("a.md", "It knows to whom it talks.", "'to whom' is hard to read; name them"),
+        ("a.zig", "/// Who asks, as the kernel says.", "'Who' is hard to read; name the subject"),
+        ("a.md", "All is kept. Who asks has it.", "'Who' is hard to read; name the subject"),
+        ("a.py", '    """Who may call what."""', "'Who' is hard to read; name the subject"),
+        ("a.md", "All is zero, but for one bit.", "'but for' is hard to read; use `except`"),
+        ("a.md", "The rule and the limit therein.", "'therein' is hard to read"),
         ("a.toml", "# For who transfers it.", "'For who' is hard to read; name the subject"),
         ("x_test.py", "def test_a():\n    if b:\n        c", "x_test.py:2: `if` in a test"),
         (
@@ -72,6 +81,8 @@ HASH = "#"  # So that no line here silences a checker itself.
         ("x.py", "def test_a():\n    if b: c", None),
         ("a.md", "There is no key, and it is no longer kept. It is no worse.", None),
         ("a.md", "Nobody knows who called, and who waits. For whoever asks.", None),
+        ("a.md", "Who may call? It was told to wait, and is told why.", None),
+        ("schemas/released/a.capnp", "# A record, and of whom it is.", None),
     ],
 )
 def test_habit(path: str, text: str, found: str | None) -> None:
@@ -155,3 +166,41 @@ def test_range_that_git_does_not_know_is_an_error(
 
     assert tidy.main(["--commits", "x..y"]) == 2
     assert capsys.readouterr().err == "tidy: git: fatal: bad revision 'x..y'\n"
+
+
+def _tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> list[str]:
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return [str(finding) for finding in tidy.check_files(list(files))]
+
+
+README = "`docs/`\n![a](docs/images/a.png)\n"
+SERVICE = "src/guest/services/logd/main.zig"
+
+
+def test_an_image_that_no_document_shows_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"README.md": README, "docs/images/a.png": "", "docs/images/b.png": ""}
+    found = _tree(tmp_path, monkeypatch, files)
+    assert found == ["docs/images/b.png:1: no document shows this image"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("<text>logd</text>", []),
+        (
+            "<text>logdx</text>",
+            ["docs/images/architecture.svg:1: the picture does not show the service logd"],
+        ),
+    ],
+)
+def test_the_picture_shows_every_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, found: list[str]
+) -> None:
+    files = {"docs/images/architecture.svg": text, SERVICE: ""}
+    assert _tree(tmp_path, monkeypatch, files) == found

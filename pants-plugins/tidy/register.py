@@ -16,13 +16,13 @@ from pants.util.logging import LogLevel
 
 PROGRAM = "ci/tidy.py"
 # With what it imports.
-SOURCES = (PROGRAM, "ci/tidy_python.py", "ci/tidy_source.py")
+SOURCES = (PROGRAM, "ci/tidy_language.py", "ci/tidy_python.py", "ci/tidy_source.py")
 
 
 class Tidy(Subsystem):
     options_scope = "tidy"
     name = "tidy"
-    help = "Width of prose, imports of test support, silenced checks, hidden state; `ci/tidy.py`."
+    help = "Plain words, width of prose, imports of test support, silenced checks; `ci/tidy.py`."
 
     skip = SkipOption("lint")
 
@@ -33,7 +33,7 @@ class TidyRequest(LintFilesRequest):
 
 @rule
 async def partition(request: TidyRequest.PartitionRequest, tidy: Tidy) -> Partitions:
-    known = (".md", ".py", ".pyi", ".zig", ".toml", ".capnp", "BUILD")
+    known = (".md", ".py", ".pyi", ".zig", ".toml", ".capnp", ".svg", ".png", "BUILD")
     paths = sorted(path for path in request.files if path.endswith(known))
     # One process: some rules look at all paths.
     return Partitions() if tidy.skip or not paths else Partitions.single_partition(paths)
