@@ -64,7 +64,7 @@ fn shout() !void {
     const kept = try log.count(os.serviceId(os.name()), "shout");
     const limited = try log.number(os.serviceId("logd"), "audit limited=");
     if (kept != logd_second_max or limited != shouts - logd_second_max) return error.NotCounted;
-    os.print("loss: what the limiter refused is told", .{});
+    os.print("loss: refusals of the limiter are reported", .{});
 }
 
 fn accountForCalls() !void {

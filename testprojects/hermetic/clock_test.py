@@ -76,7 +76,7 @@ def run(time: tuple[str, str], module: str, *arguments: str | Path) -> str:
 
 
 def boot(time: tuple[str, str], out: Path) -> dict[str, str]:
-    """Boot the guest at a time: every file it leaves, by digest, but for the part named `wall`."""
+    """Boot the guest at a time: every file it leaves, by digest, without the part named `wall`."""
     assert IMAGE.is_file(), f"{IMAGE} is missing: run this test with Pants"
     node = out.parent / "node.toml"
     node.write_text(NODE)

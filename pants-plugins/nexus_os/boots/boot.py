@@ -56,7 +56,7 @@ class BootRequest:
 
 @dataclass(frozen=True)
 class Boot:
-    """A run, ready but for the place where it happens."""
+    """A run, ready except for the place where it happens."""
 
     program: ProgramRequest
     inputs: Digest

@@ -1,8 +1,8 @@
 """From what a BUILD file says in a field to the target that is meant.
 
 Several fields hold an address, or a map of names to addresses, or the name of a configuration
-file.  They are turned into targets here, once, with errors that name the field.  Pants is told
-about the same targets as dependencies, so `dependents` and `--changed-since` follow them.
+file.  They are turned into targets here, once, with errors that name the field.  The same
+targets are dependencies for Pants, so `dependents` and `--changed-since` follow them.
 """
 
 from __future__ import annotations

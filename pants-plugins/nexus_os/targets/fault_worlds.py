@@ -1,4 +1,4 @@
-"""The target of a test that plays a world with faults, for whoever's guest."""
+"""The target of a test that plays a world with faults, for any guest."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ pub fn main() !void {
         if (os.nsec() >= until) return error.NotTold;
         svc.sleep(pause_ns);
     }
-    os.print("slow: what was not confirmed is told", .{});
+    os.print("slow: records without an answer are reported", .{});
 }
 
 fn call() !void {

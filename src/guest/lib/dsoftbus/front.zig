@@ -25,7 +25,7 @@ const Handle = packed struct(u32) { remote: u24, epoch: u8 };
 
 /// A request that outlives its frame, because it waits for a session. All of them may be sent again
 /// on the next session if one was lost before it answered: they change nothing, or what they change
-/// is the same after a second time; but for a handle, which is gone with its session.
+/// is the same after a second time; except for a handle, which is gone with its session.
 pub const Ask = struct {
     op: wire.front.Op,
     /// Which peer is asked, by its place in the configuration: it stays with it when it is sent

@@ -1,4 +1,4 @@
-//! Device ids: 1..64 bytes of UTF-8, chosen by whoever sends them.
+//! Device ids: 1..64 bytes of UTF-8, chosen by their sender.
 
 const std = @import("std");
 const contract = @import("contract");

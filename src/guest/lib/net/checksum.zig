@@ -1,9 +1,9 @@
 //! The Internet checksum (RFC 1071), four bytes at a time.
 //!
-//! Theory: a one's complement sum does not depend on byte order but for a final swap, and carries
-//! may be folded at any time. So 32-bit little-endian loads are summed in 64 bits (no overflow
-//! below 16 GiB) and folded once. On an address that is not even the bytes go one by one: our
-//! drivers place packets so that this never happens to them.
+//! Theory: a one's complement sum does not depend on byte order except for a final swap, and
+//! carries may be folded at any time. So 32-bit little-endian loads are summed in 64 bits (no
+//! overflow below 16 GiB) and folded once. On an address that is not even the bytes go one by one:
+//! our drivers place packets so that this never happens to them.
 
 const std = @import("std");
 

@@ -1,4 +1,4 @@
-//! Frames that are complete but for the link address of their target: answers, datagrams, pings.
+//! Frames that are complete except for the link address of their target: answers, datagrams, pings.
 //! A packet whose next hop is not known yet waits here while others pass it.
 
 const std = @import("std");

@@ -1,6 +1,6 @@
 //! A network stack as a pure state machine: Ethernet, ARP, IPv4, ICMP echo, UDP, TCP.
 //!
-//! Reading order: `stack.zig` (rules, and what belongs to whom), `packet.zig`, `arp.zig`,
+//! Reading order: `stack.zig` (rules, and what belongs to which part), `packet.zig`, `arp.zig`,
 //! `connection.zig`, `tcp_input.zig`, `tcp_output.zig`.
 
 pub const address = @import("address.zig");

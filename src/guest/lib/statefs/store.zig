@@ -2,7 +2,7 @@
 //!
 //! Rules of this file
 //! 1. A record is on the disk before it is in memory; a refused operation changes neither.
-//! 2. Everything behind the end of the journal is zero, but for what at most `window_bytes` of
+//! 2. Everything behind the end of the journal is zero, except for what at most `window_bytes` of
 //!    writes without a flush may have left there before a cut; the first mutation clears it.
 //! 3. Behind every flush stands a SYNC mark. A mark behind damage proves that the damage was once
 //!    durable: such a journal is never written to again, only read as far as it goes.

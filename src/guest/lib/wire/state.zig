@@ -34,7 +34,7 @@ pub const Refusal = struct { op: Op, status: Status };
 
 pub const Decoded = union(enum) { request: Request, refusal: Refusal };
 
-/// Lengths and UTF-8 are checked here; paths are for whoever serves.
+/// Lengths and UTF-8 are checked here; paths are for the server to judge.
 pub fn decodeRequest(frame: []const u8) Decoded {
     var refusal: Refusal = .{ .op = .sync, .status = .malformed };
     if (frame.len < 4 or !std.mem.eql(u8, frame[0..2], magic)) return .{ .refusal = refusal };

@@ -1,5 +1,5 @@
 //! The world of a node of the bus, as a service of this system has it: netstackd, rngd, the
-//! services that the gateway knows, and the console. No function of it waits, but for netstackd,
+//! services that the gateway knows, and the console. No function of it waits, except for netstackd,
 //! rngd and init, which answer from memory.
 
 const std = @import("std");

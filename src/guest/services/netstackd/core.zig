@@ -272,7 +272,7 @@ pub const Server = struct {
     }
 
     /// The watcher's endpoint is gone for good, and with it the service that held the socket: end
-    /// it, so that the peer need not wait for somebody who crashed.
+    /// it, so that the peer need not wait for a service that crashed.
     pub fn abandon(self: *Server, what: Notice, now: u64) void {
         const owner = self.table.handles[what.id - 1].owner;
         _ = sockets.close(self, what.id, owner, true, now);

@@ -11,7 +11,7 @@ const Step = os_fake.Step;
 
 const read_only = os_fake.disk.read_only_feature;
 const sector = 512;
-/// The image fills the disk but for the last bytes of its last block.
+/// The image fills the disk except for the last bytes of its last block.
 const sectors = 12;
 const data_at = 512;
 

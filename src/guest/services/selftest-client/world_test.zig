@@ -271,7 +271,7 @@ const local_names = [_][]const u8{
     "net tcp listen",
 };
 
-/// Every local check as passed, but for those whose name starts with one of these.
+/// Every local check as passed, except for those whose name starts with one of these.
 fn expectLocal(told: []const u8, failing: []const []const u8) ![]const u8 {
     var rest = told;
     for (local_names) |name| {

@@ -240,7 +240,7 @@ test "a peer's call comes through its speaker, who has the share that the node s
     }
 }
 
-test "a transaction of which nobody heard again is told by its sender" {
+test "an abandoned transaction is reported with its sender" {
     var world: World = .withDisk();
     defer world.tearDown();
     world.add(alice, .{ .op = .txn_begin });
@@ -252,7 +252,7 @@ test "a transaction of which nobody heard again is told by its sender" {
     try testing.expect(std.mem.endsWith(u8, world.kernel.said(), line));
 }
 
-test "a compaction is told once, and not those that were before this start" {
+test "a compaction is reported once, and not those from before this start" {
     const value: [8_000]u8 = @splat('v');
     const line = "statefsd: compaction done (gen=1, entries=1)\n";
     var world: World = .withDisk();

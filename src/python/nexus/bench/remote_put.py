@@ -5,10 +5,10 @@ into node B's state, again and again, and then syncs (testprojects/remote_put). 
 virtual, so every run gives the same figures; 10 ns are one instruction.
 
 While a request is on its way the world is advanced in steps of a tenth of a microsecond, and each
-step is charged to whoever the machine was at then: the service whose address space it was in, or
-the kernel.  Where the request is (on A, on the wire, on B, on the wire, on A) the frames say, so
-the parts add up to the whole.  Of dsoftbusd's time the ciphers are told apart by calculation:
-the messages in the frames, times what the client found one of that length to take.
+step is charged to the program that the machine was in then: the service whose address space it was
+in, or the kernel.  Where the request is (on A, on the wire, on B, on the wire, on A) the frames
+say, so the parts add up to the whole.  Of dsoftbusd's time the ciphers are told apart by
+calculation: the messages in the frames, times what the client found one of that length to take.
 """
 
 from __future__ import annotations

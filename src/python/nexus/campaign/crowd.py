@@ -11,7 +11,7 @@ from typing import Final
 
 MACHINES_MAX: Final = 32
 _PORT: Final = 34567
-# On a world of one node there is nobody to dial.
+# In a world of one node there is no peer to dial.
 MACHINES_MIN: Final = 2
 
 _NODE: Final = """\

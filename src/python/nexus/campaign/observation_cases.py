@@ -1,4 +1,4 @@
-"""Observations for tests of what judges them: nothing happened, but for what a test says."""
+"""Observations for tests of what judges them: nothing happened, except for what a test says."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _RESTART: Final = pattern_of(marker.INIT_RESTART)
 _CAPABILITIES_MORE: Final = 6
 # netstackd has for each socket a watcher and a reader.
 _CAPABILITIES_A_SOCKET: Final = 2
-# Of dsoftbusd itself: for announcements, and for whoever dials.
+# Of dsoftbusd itself: for announcements, and for peers that dial.
 _SOCKETS: Final = 2
 # Of one session: requests and answers both ways, and values.
 _STREAMS_A_SESSION: Final = 6

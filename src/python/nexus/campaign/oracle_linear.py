@@ -46,7 +46,7 @@ class Operation:
         return_ns: when its answer was there; None is that its outcome is not known.
         action: what the model does, such as `put`.
         value: of a put, what is written; None for others.
-        answer: what the client was told: of a get the value, None for no such key.
+        answer: what the client got: for a get the value, None for no such key.
     """
 
     name: str

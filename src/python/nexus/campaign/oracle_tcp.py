@@ -2,8 +2,8 @@
 
 Seen from outside: the first copy of a segment with data did not arrive.  Then its first byte is
 sent again within a bound, unless the connection or its sender has ended meanwhile.  The guests'
-timer is measured by the handshake and some hundred milliseconds then, but for what was lost before;
-a connection whose handshake was repeated is left out, since it begins with two seconds.
+timer is measured by the handshake and some hundred milliseconds then, except for what was lost
+before; a connection whose handshake was repeated is left out, since it begins with two seconds.
 """
 
 from __future__ import annotations

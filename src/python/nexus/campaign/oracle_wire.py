@@ -33,7 +33,7 @@ def is_genuine(identity: NodeIdentity) -> bool:
 
 
 def check(observation: Observation) -> Iterator[Violation]:
-    """Yield what was said to somebody who had not proven who he is."""
+    """Yield what was said to a peer that had not proven its identity."""
     identities = observation.secrets.identities
     impostors = {label for label, each in identities.items() if not is_genuine(each)}
     for event in observation.events:

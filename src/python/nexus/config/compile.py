@@ -98,7 +98,7 @@ def _sections(node: CheckedNode) -> Iterator[tuple[str, Section]]:
     if "selftest-client" in start:
         yield "selftest-client", _selftest(node)
     if "statefsd" in start and list_writers(node):
-        # Without a peer that may set keys there is nobody to share with.
+        # Without a peer that may set keys there is nothing to share.
         yield "statefsd", _statefsd(node)
     if "bundlemgrd" in start:
         yield "bundlemgrd", [(BundleTag.BUILD, node.bundlemgrd.build.encode())]

@@ -1,4 +1,4 @@
-"""The schemas and the models accept the same files, but for what a table lists."""
+"""The schemas and the models accept the same files, except for what a table lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway: which calls of a peer reach a local service, and what the peer is told.
+"""The gateway: which calls of a peer reach a local service, and which answer the peer gets.
 
 The order of the checks is part of the contract (docs/spec/session.md), so that a refusal has one
 reason:

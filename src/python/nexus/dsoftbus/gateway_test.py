@@ -1,4 +1,4 @@
-"""The whole matrix of small policies, the order of the checks, and what a peer is told."""
+"""The whole matrix of small policies, the order of the checks, and the answers to a peer."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_no_number_ever_runs_twice(steps: list[tuple[int, int, bool]], epochs: i
         correlation = (min(epoch, epochs) << 32) + number
         looked = table.look("a", correlation, 4, PUT)
         verdict, reply = table.begin("a", correlation, 4, PUT)
-        # Looking says the same, but for whether there is room.
+        # Looking says the same, except for whether there is room.
         assert looked == (verdict, reply) or (looked[0], verdict) == (Verdict.RUN, Verdict.GONE)
         runs = verdict is Verdict.RUN
         assert runs or correlation in ran or verdict is Verdict.GONE

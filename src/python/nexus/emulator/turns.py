@@ -108,7 +108,7 @@ class Turns:
     # -- Whose turn it is ------------------------------------------------------------------------
 
     def choose(self) -> int:
-        """Give the turn to whoever has it now; return the tick at which it is over."""
+        """Give the turn to the hart that has it now; return the tick at which it is over."""
         now = self._hart.ticks
         if now < self._ends_at and self._is_ready(self._current):
             return self._ends_at

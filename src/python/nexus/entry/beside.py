@@ -9,7 +9,7 @@ from typing import Final
 # What makes machines fast: the release and `./pants package ci:interpreter` call it so.
 NATIVE_INTERPRETER: Final = "native-interpreter.bin"
 
-# In which a packaged program is told its own path; links are followed.
+# In which a packaged program finds its own path; links are followed.
 _PROGRAM: Final = "PEX"
 
 

@@ -1,4 +1,4 @@
-"""Signals that ask for the end are taken and given back, but for those that are ignored."""
+"""Signals that ask for the end are taken and given back, except for those that are ignored."""
 
 from __future__ import annotations
 

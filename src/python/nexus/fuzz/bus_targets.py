@@ -116,7 +116,7 @@ def _run_gateway(data: bytes) -> None:
 
 
 def _run_rpc(data: bytes) -> None:
-    """Every message has an answer that can be read, or goes on; so has whatever its call is told.
+    """Every message has an answer that can be read, or goes on; so has any answer to its call.
 
     The first word of a piece may be the table of the rest: a stream would have cut it there.
     """

@@ -274,7 +274,7 @@ class Judge:
         self._end(MISSING[missing.phase], f"{reason} without {self._describe(missing)}", missing)
 
     def _describe(self, expectation: Expectation) -> str:
-        """What is missing, and whether it is there but for its newline."""
+        """What is missing, and whether it is there except for its newline."""
         return describe_missing(expectation, self.unfinished(expectation.machine))
 
     def _end(
@@ -285,7 +285,7 @@ class Judge:
         *,
         machine: str | None = None,
     ) -> None:
-        """Commit the verdict; the first one stands, but for one of a run that goes on."""
+        """Commit the verdict; the first one stands, except for one of a run that goes on."""
         phase: Phase | None = expectation.phase if expectation else self.phase
         if outcome is Outcome.PASSED:
             phase = None

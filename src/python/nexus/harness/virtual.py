@@ -70,7 +70,7 @@ class VirtualEngine:
         return step
 
     def _watch(self, step: Step) -> None:
-        """Cut the power of whoever was to be cut after one of these lines, each once."""
+        """Cut the power of each machine that was to be cut after one of these lines, once."""
         for machine, data in step.consoles:
             for line in self._lines[machine].feed(data):
                 due = next((r for r in self._awaited if r.after == (machine, line)), None)
@@ -80,7 +80,7 @@ class VirtualEngine:
 
     def _schedule(self, reboot: RebootPlan, at_ns: int) -> None:
         power_on = self._power_on
-        assert power_on is not None, "reboots need somebody who makes machines"
+        assert power_on is not None, "reboots need a maker of machines"
         self._world.schedule(
             PowerCut(reboot.machine, at_ns, at_ns + reboot.off_ns, lambda: power_on(reboot.machine))
         )

@@ -1,4 +1,4 @@
-"""Ways to bend a good package image, for tests of whoever reads one."""
+"""Ways to bend a good package image, for tests of its readers."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 SCRIPT: Final = Path(__file__).with_name("nexus.sh")
-# Says how it was started, or ends as it is told.
+# Says how it was started, or ends as its arguments say.
 PROGRAM: Final = """\
 import json, os, signal, sys
 if sys.argv[1:2] == ["exit"]:

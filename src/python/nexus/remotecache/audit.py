@@ -1,8 +1,8 @@
 """The audit: which client wrote which result, and which was refused.  One JSON object a line.
 
-Who it was comes from the channel or the proven token, never from what a message says of its
-sender.  No token is ever written.  Refusals have a file of their own, so that a stranger who is
-refused often displaces no line about a result.
+The client is known from the channel or the proven token, never from a message.  No token is ever
+written.  Refusals have a file of their own, so that a stranger with many of them displaces no line
+about a result.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class Gate(AuthManager):  # type: ignore[misc]  # BuildGrid has no types.
         return True
 
     def grant_of(self, metadata: Mapping[str, Any], channel: Mapping[str, Any]) -> Grant:
-        """The grant of whoever proved a name.
+        """The grant of a caller that proved a name.
 
         Raises:
             RefusedError: nobody did.

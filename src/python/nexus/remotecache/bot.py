@@ -185,7 +185,7 @@ class Bot:
         return session
 
     def report(self, before: bots_pb2.BotSession) -> bots_pb2.BotSession:
-        """What the server is told: our health, and each lease as it is."""
+        """The report to the server: our health, and each lease as it is."""
         session = self.introduction()
         session.name, session.version = before.name, before.version
         for name, held in self.held.items():

@@ -53,7 +53,7 @@ class Answer:
 
 
 class Server:
-    """Answers each call with the next thing, and keeps what it was told."""
+    """Answers each call with the next thing, and keeps what came."""
 
     def __init__(self, *answers: bots_pb2.BotSession | Exception) -> None:
         self.answers = list(answers)

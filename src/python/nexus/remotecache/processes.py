@@ -109,12 +109,12 @@ ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def take_ending(handler: Handler, numbers: Iterable[int] = ENDING) -> None:
-    """Let `handler` take these signals, but for those that are ignored from the start.
+    """Let `handler` take these signals, except for those that are ignored from the start.
 
     An interrupt that a shell ignores for its background jobs is this process's alone to ignore.  It
     does nothing here, and programs that we start take it as usual: a test that is executed for
     somebody else must not see how this worker was started, and a server's processes have to end
-    when they are told.  A hangup goes on being ignored by them all, which is what nohup is for.
+    on an interrupt.  A hangup goes on being ignored by them all, which is what nohup is for.
     """
     taken = catch_ending(handler, numbers)
     for number in {signal.SIGINT, signal.SIGTERM}.intersection(numbers).difference(taken):

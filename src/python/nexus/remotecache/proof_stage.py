@@ -87,7 +87,7 @@ class Stage:
         subject: str = settings.WRITER,
         instance: str = settings.INSTANCE,
     ) -> dict[str, str]:
-        """What a writer sets; the reader's token with it is somebody who tries."""
+        """What a writer sets; the reader's token with it is an attempt."""
         return dict(
             settings.pants_environment(
                 port=cache.port,

@@ -17,7 +17,7 @@ BROKEN = f"Error: {proof.BREAKDOWN}. Final error was: Invalid argument"
 def play(
     logs: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> tuple[Verdict, list[str]]:
-    """Play a case whose runs leave these logs, one a try, and fail but for the last."""
+    """Play a case whose runs leave these logs, one a try, and fail except for the last."""
     salts: list[str] = []
 
     def case(stage: Stage) -> None:

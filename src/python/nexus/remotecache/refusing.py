@@ -91,7 +91,7 @@ def refuse_missing(folders: Iterable[Path]) -> None:
 def refuse_passwords(network: Mapping[str, str]) -> None:
     """Look whether an address of a proxy names a user, with a password or without.
 
-    Processes are told these addresses, and the store keeps what they are told.
+    Processes are given these addresses, and the store keeps what they are given.
 
     Raises:
         SettingError: one does.

@@ -183,7 +183,7 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
             refuse_taken(arguments.listen, port, option)
     refuse_unwritable(arguments.settings)
     refuse_missing(arguments.mount)
-    # Without workers there is nobody to say it to.
+    # Without workers there is no receiver for it.
     names = NETWORK if arguments.schedule else ()
     network = {name: os.environ[name] for name in names if os.environ.get(name)}
     refuse_passwords(network)

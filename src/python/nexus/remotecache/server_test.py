@@ -31,7 +31,7 @@ with server.child(Path({folder!r}), "sleeper", command) as sleeper:
 
 
 def lives(process: int) -> bool:
-    """Whether it runs; one that waits for somebody to read its exit code does not."""
+    """Whether it runs; a process whose exit code waits to be read does not."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

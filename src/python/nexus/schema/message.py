@@ -18,7 +18,7 @@ _ITEM_BITS: Final = (0, 1, 8, 16, 32, 64, 64, 0)
 
 
 class MalformedMessage(Exception):
-    """Bytes that are not a message of the kind that is read; a peer is told no more than that."""
+    """Bytes that are not a message of the kind that is read; a peer learns no more than that."""
 
 
 class NoRoom(Exception):

@@ -94,8 +94,8 @@ class Field:
 
     `offset` counts in units of the field's own size: bits of a bool, pointers of a pointer.
     `default` is of integers.  `member` is the number of a union's member, None of any other field.
-    `bytes_max` and `items_max` are 0 without a limit; `service_max` is one that callers are told
-    of and readers do not hold to.  What is optional may be left out by a caller.
+    `bytes_max` and `items_max` are 0 without a limit; `service_max` is one that is documented
+    for callers and that readers do not hold to.  A caller may leave out an optional field.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Power that fails and comes back: the machine is another one then, the world's time goes on.
 
 A new machine counts from its own power-on; `Rebooted` shows it to the world as the one before,
-later.  What outlives the cut (drives, entropy not yet drawn) is for whoever makes the new machine.
+later.  What outlives the cut (drives, entropy not yet drawn) goes to the maker of the new machine.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Where its fields are is in the schema (docs/spec/contract.md, `Announce`).  Bytes after the last
 service are ignored, so that a later version may add some.  Nothing here is authentic: a reader
-learns whom to ask, never whom to believe.
+learns which address to ask, never which peer to believe.
 """
 
 from __future__ import annotations

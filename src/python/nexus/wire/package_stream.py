@@ -19,7 +19,7 @@ The bytes follow on the stream without a frame.  Those of a list are entries, on
     4   8  size; of a folder 0
     12  n  the name, which has no slash
 
-What a path may look like is the business of whoever serves, since its refusal has a status.
+The server judges what a path may look like, since its refusal has a status.
 """
 
 from __future__ import annotations

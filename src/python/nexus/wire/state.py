@@ -17,7 +17,7 @@ Version 2 puts a nonce u64 behind the header of a request and behind the status 
     11 read      key_len u16, offset u32, length u16,     total u32, version u64,
                  key                                      count u16, bytes
 
-Lengths and UTF-8 are checked here, paths are not: those are the business of whoever serves.
+Lengths and UTF-8 are checked here, paths are not: the server judges those.
 """
 
 from __future__ import annotations

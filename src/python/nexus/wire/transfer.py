@@ -2,7 +2,7 @@
 
 Where their fields are is in the schema (docs/spec/contract.md, `TransferRequest`, `TransferReply`).
 The value itself follows on the stream without a frame.  Shape is checked here; whether a key or a
-length may be is the business of whoever serves, since its refusal has a status.
+length may be is for the server to judge, since its refusal has a status.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-//! Calls that go to the local service as they are, and whose answer comes back unread but for its
-//! status: samgrd, bundlemgrd, logd.
+//! Calls that go to the local service as they are, and whose answer comes back unread except for
+//! its status: samgrd, bundlemgrd, logd.
 
 const wire = @import("wire");
 const cursor = wire.cursor;

@@ -74,7 +74,7 @@ fn tickOpen(node: anytype, line: *Line) void {
     awaitDue(node, line);
     if (line.state != .open) return;
     if (node.now_ns >= line.session.deadline()) {
-        // A peer that was never discovered is told apart from one that never finished.
+        // The log distinguishes a peer that was never discovered from one that never finished.
         const claimed = if (line.session.state == .proven) line.session.claimed else null;
         const is_stranger = line.isHalfOpen();
         if (line.session.tick(node.now_ns)) |event| {

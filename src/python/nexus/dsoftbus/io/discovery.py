@@ -1,9 +1,9 @@
 """Announces on a UDP socket: sent on a fixed schedule, heard into the peer table.
 
 Sent to every configured peer's address, and to the group if multicast is wanted.  A peer that
-announces itself from another port of its configured address is told there too, while it does: that
-is how several programs are one node at once.  What is heard proves nothing; it says where a peer
-may be dialled, and the handshake says who answered.
+announces itself from another port of its configured address gets them there too, while it does:
+that is how several programs are one node at once.  What is heard proves nothing; it says where a
+peer may be dialled, and the handshake says who answered.
 """
 
 from __future__ import annotations

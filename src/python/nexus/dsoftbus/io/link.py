@@ -2,7 +2,7 @@
 
 Rules of this file
 ------------------
-1. Nothing is decided here: the owner is told what happened, in order, one frame after the other.
+1. Nothing is decided here: the owner learns what happened, in order, one frame after the other.
 2. Nothing raises out of a callback of the transport or of a timer.  What a stream does wrong is
    reset where it is dispatched; everything else ends this session, in `_end`, with its cause.
 3. Frames a turn are bounded, so that a peer with many small ones leaves others their turns.
@@ -224,7 +224,7 @@ class Link(asyncio.BufferedProtocol):
         return None if self.carrier is None else self.carrier.take_request()
 
     def send_response(self, frame: bytes, stream: int | None) -> None:
-        """Answer where the request came from; without a session there is nobody to answer."""
+        """Answer where the request came from; without a session there is no peer to answer."""
         if self.carrier is not None:
             self.carrier.send_response(frame, stream)
             self.wake()

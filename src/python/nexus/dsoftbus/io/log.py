@@ -107,7 +107,7 @@ async def read_log(
 
     Raises:
         RefusedError: the peer does not permit it.
-        FailedError, DeadlineError, UnavailableError: as of any call.
+        FailedError, DeadlineError, UnavailableError: as for any call.
     """
     clock = LoopClock() if clock is None else clock
     at_ns = after_ns(clock, check_timeout_s(timeout_s))

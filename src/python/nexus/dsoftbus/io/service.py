@@ -232,7 +232,7 @@ class ServedSession:
             to.hold()
 
     def end(self) -> None:
-        """Cancel what is being served: there is nobody to answer."""
+        """Cancel the calls being served: there is no peer to answer."""
         self._to = None
         for task in list(self._tasks):
             task.cancel()

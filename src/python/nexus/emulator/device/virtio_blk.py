@@ -28,7 +28,7 @@ _HEADER: Final = struct.Struct("<IIQ")
 
 
 class MediumError(Exception):
-    """The medium failed: the guest is told so, and goes on."""
+    """The medium failed: the guest gets an error status, and goes on."""
 
 
 class Drive(Protocol):

@@ -21,7 +21,7 @@ from nexus.emulator.native.walk import walks
 
 
 def module_text(processor: Processor) -> str:
-    """Generate the module; the same text every time, but for the little that names a processor."""
+    """Generate the module; the text is always the same, except where it names a processor."""
     parts = [
         *(handler.text() for handler in row_handlers()),
         *(handler.text() for handler in joined_handlers()),

@@ -39,7 +39,7 @@ ENDLESS: Final = 1 << 17
 WINDOW: Final = 64
 # Handlers that take longer than this many ticks between two traps do something.
 WINDOW_TICKS: Final = 1 << 16
-# So often the same but for the stack pointer: no program does that on purpose.
+# So often the same except for the stack pointer: no program does that on purpose.
 NEAR_MAX: Final = 8
 # CHAIN_LOOK of a hart that was stuck before others went on; a count that is never reached.
 DOUBTED: Final = 1 << 62

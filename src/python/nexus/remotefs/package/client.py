@@ -1,4 +1,4 @@
-"""A client of a peer's packages that waits: for tools, and for whoever has no event loop.
+"""A client of a peer's packages that waits: for tools, and for programs without an event loop.
 
     client = PackageClient(channel)
     with client.open("pkg:/system/build.prop") as file:
@@ -238,4 +238,4 @@ class RemoteFile(io.RawIOBase):
             self._window.arrived(piece, data_of(payload_of(response, self.name), self.name))
         except (PackageError, ChangedError) as exc:
             self._window.gave_up(piece)
-            self._error = exc  # Told to whoever reads next: nothing that follows can be right.
+            self._error = exc  # For the next reader: nothing that follows can be right.

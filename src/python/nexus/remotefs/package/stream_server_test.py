@@ -43,7 +43,7 @@ NAME = "pkg:/system/data/noise"
 
 @dataclass
 class Gate:
-    """Permits what it is told, and remembers what it recorded."""
+    """Permits what a test says, and remembers what it recorded."""
 
     permitted: tuple[int, ...] = (packagefs.Op.OPEN, packagefs.Op.READ)
     records: list[Outcome] = field(default_factory=list)

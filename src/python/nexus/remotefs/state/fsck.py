@@ -1,4 +1,4 @@
-"""Check a disk: sound, sound but for leftovers, or beyond repair.
+"""Check a disk: sound, sound except for leftovers, or beyond repair.
 
 Repair does two things only: it writes ABORT for transactions a cut left open, in the order in
 which they were begun, and it clears what never was acknowledged (a torn end, a torn superblock).

@@ -22,7 +22,7 @@ _READ_SECTORS: Final = 256
 
 
 class ReplayLimitError(Exception):
-    """More records than any writer makes; turned into the error of whoever asked."""
+    """More records than any writer makes; turned into the caller's own error."""
 
 
 @dataclass(slots=True)

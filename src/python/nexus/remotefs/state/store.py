@@ -6,7 +6,7 @@ the operations issued, none of them before the last `sync` that returned missing
 Rules of this file
 1. A record is in the journal before it is in memory; a refused operation changes neither.  The
    end of the journal waits in nexus.remotefs.state.writer until `sync`, or until much waits.
-2. Everything behind the end of the journal is zero, but for what at most WINDOW_BYTES of writes
+2. Everything behind the end of the journal is zero, except for what at most WINDOW_BYTES of writes
    without a flush may have left there before a cut.  The first mutation after opening clears it,
    so that no record of another life can continue the journal.
 3. Behind every flush stands a SYNC mark.  A mark behind damage proves that the damage was once

@@ -260,7 +260,7 @@ def test_every_flipped_bit_of_synced_data_is_noticed(compacted: bool) -> None:
     put_numbers(store, range(4, 6))
     image, wanted = bytes(device.content), store.snapshot()
     start = 1 + 11 if compacted else 0
-    # But for the last mark: behind it nothing proves anything, and nothing is lost with it.
+    # Except for the last mark: behind it nothing proves anything, and nothing is lost with it.
     journal = range(start * 512 * 8, (start * 512 + store.journal_bytes - 15) * 8)
     superblock = range(20 * 8 if compacted else 0)
     for bit in chain(journal, superblock):

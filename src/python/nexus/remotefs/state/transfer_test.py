@@ -26,7 +26,7 @@ EPOCH = 9 << 32
 
 @dataclass
 class Node:
-    """A store, a gate that permits what it is told, and what was recorded."""
+    """A store, a gate that permits what a test says, and what was recorded."""
 
     permitted: tuple[int, ...] = (1, 2)
     store: Store = field(default_factory=lambda: Store(MemoryDevice(bytes(512 * 512))))

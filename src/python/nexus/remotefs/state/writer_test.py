@@ -67,7 +67,7 @@ class Twins:
         self._before = 0
 
     def sync(self, number: int, random: KeyedRandom, every: int) -> None:
-        """Sync after some steps; the disks are the same then, but for compactions left out."""
+        """Sync after some steps; the disks are the same then, except for compactions left out."""
         if random.below(every, "sync", number) != 0:
             return
         for store in self.stores:

@@ -85,7 +85,7 @@ class FaultyDrive:
         self._durable.clear()
 
     def lose_power(self) -> None:
-        """Forget what was not flushed, but for the sectors that a torn write leaves."""
+        """Forget what was not flushed, except for the sectors that a torn write leaves."""
         for start, piece in sorted(self._durable.items()):
             number, self._torn = self._torn, self._torn + 1
             if not self._falling("torn-write", number):

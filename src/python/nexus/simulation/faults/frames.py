@@ -60,7 +60,7 @@ def befall(chances: Sequence[Chance], frame: bytes, number: int, sent_ns: int) -
 
 
 def flip_bit(data: bytes | bytearray, bit: int) -> bytes:
-    """The same bytes but for one bit."""
+    """The same bytes except for one bit."""
     byte, shift = divmod(bit, 8)
     return bytes([*data[:byte], data[byte] ^ (1 << shift), *data[byte + 1 :]])
 

@@ -1,7 +1,7 @@
 """The faults that a world can have: one table, from which drawing, checks and documents follow.
 
 A fault of a ratio happens to single frames, reads or writes.  A fault of a window has an instant
-at which it begins and, but for instants such as a jump of a clock, one at which it is healed.
+at which it begins and, except for instants such as a jump of a clock, one at which it is healed.
 """
 
 from __future__ import annotations

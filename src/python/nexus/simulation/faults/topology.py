@@ -1,6 +1,6 @@
 """How switches are joined, and how far apart that puts the machines on them.
 
-Switches that learn and flood are to machines as one, but for the time that a frame takes: so a
+Switches that learn and flood are to machines as one, except for the time that a frame takes: so a
 topology is a delay for each path.  A trunk that fails is a partition of the machines on its sides.
 """
 

@@ -96,7 +96,7 @@ class AsyncRemoteFile(PeerFile):
             self._window.arrived(piece, data_of(frame, self.name))
         except (PackageError, ChangedError, BusError) as exc:
             self._window.gave_up(piece)
-            self._error = exc  # Told to whoever reads next: nothing that follows can be right.
+            self._error = exc  # For the next reader: nothing that follows can be right.
 
     def _check_session(self) -> None:
         if self._client.session != self._session:

@@ -1,4 +1,4 @@
-"""A node of this process for whoever has none: on a thread of its own, started when first used.
+"""A node of this process for callers without one: on a thread of its own, started when first used.
 
     shared = POOL.node_of(Path("bus.toml"))
     shared.submit(use(shared)).result()

@@ -42,7 +42,7 @@ class World:
 
     @property
     def told(self) -> list[tuple[str, str, str]]:
-        """The records of changes, but for the keys."""
+        """The records of changes, except for the keys."""
         return [(record.peer, record.verb, record.ending) for record in self.changes]
 
     def changed(self, record: ChangeRecord) -> None:

@@ -66,7 +66,7 @@ class StateService:
 
         None is that it may have been made before and is forgotten.
 
-        It does not wait but for the disk, so that no other call comes in between.
+        It waits for the disk alone, so that no other call comes in between.
         """
         known = self._remote.repeat(call.peer, call.payload, call.correlation)
         if known is Known.FORGOTTEN:

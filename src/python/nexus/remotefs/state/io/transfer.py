@@ -87,7 +87,7 @@ async def get(peer: Carrier, key: str, timeout_s: float) -> bytes:
 
     Raises:
         StateError: the peer refused, has none, or does not know transfers (UNSUPPORTED).
-        DeadlineError, UnavailableError: as of any call.
+        DeadlineError, UnavailableError: as for any call.
     """
 
     async def once(stream: BusStream) -> bytes:
