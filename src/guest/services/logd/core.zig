@@ -259,7 +259,7 @@ fn status(out: []u8, header: log.Header, value: log.Status) []const u8 {
 fn Padded(comptime most: usize) type {
     return struct {
         bytes: [most]u8 = @splat(0),
-        len: u8 = 0,
+        len: u8,
 
         fn of(text: []const u8) @This() {
             var self: @This() = .{ .len = @intCast(@min(text.len, most)) };

@@ -146,6 +146,31 @@ test "a query reply stays within its bound and stops at a whole record" {
     try testing.expectEqual(@as(u64, fitting), last);
 }
 
+test "what is shorter than the record that did not fit does not come before it" {
+    var it: Fixture = .{};
+    const fitting = (core.reply_bytes_max - 31) / (log_frames.Record.fixed_bytes + 161);
+    for (0..fitting + 1) |i| _ = try it.say(alice, i, "m" ** 160);
+    _ = try it.say(alice, fitting + 1, "short");
+    var part = try it.read(0, 100);
+    var last: u64 = 0;
+    while (try part.next()) |record| : (last = record.id) {
+        try testing.expectEqual(last + 1, record.id);
+    }
+    try testing.expectEqual(@as(u64, fitting), last);
+}
+
+test "the bytes in use are those of all rooms" {
+    var it: Fixture = .{};
+    _ = try it.say(alice, 1, "abc");
+    _ = try change(&it, "host-1", 1, "changed");
+    _ = try refuse(&it, "host-2", 1);
+    const stats = try it.ask(alice, 1, .stats);
+    const use = stats[stats.len - 8 ..];
+    try testing.expectEqual(3, std.mem.readInt(u32, use[0..4], .little));
+    const texts = "sabc".len + "dsoftbusdchanged".len + "dsoftbusdaudit refused a frame".len;
+    try testing.expectEqual(texts, std.mem.readInt(u32, use[4..8], .little));
+}
+
 test "stats and refusals echo version and nonce" {
     var it: Fixture = .{};
     _ = try it.say(alice, 1, "abc");

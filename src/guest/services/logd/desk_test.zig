@@ -91,3 +91,49 @@ test "the longest scopes are kept apart, and reported whole" {
     try testing.expectEqualStrings(scopes[1], (try records.next()).?.scope); // their number
     try testing.expectEqual(null, try records.next());
 }
+
+test "appends beyond the rate are counted where their sender does not wait for an answer" {
+    var buffers: [2][512]u8 = undefined;
+    const append = try log.encodeRequest(&buffers[0], 5, .{
+        .append = .{ .level = .info, .scope = "s", .message = "m" },
+    });
+    for ([_]bool{ false, true }) |is_waiting| {
+        const each: os_fake.Step =
+            .{ .message = .{ .sender = alice, .payload = append, .wants_reply = is_waiting } };
+        const since: log.Query = .{ .since_ns = 2_000_000, .max = 9 };
+        const asked = try log.encodeRequest(&buffers[1], 6, .{ .query = since });
+        var kernel: os_fake.Kernel = .{
+            .name = "logd",
+            .script = &(.{each} ** 27 ++ .{
+                os_fake.Step{ .until_ns = 5_000_000_000 },
+                os_fake.Step{ .message = .{ .sender = 0xB, .payload = asked } },
+            }),
+        };
+        defer kernel.deinit();
+        try kernel.play(service.main);
+        var records = log.decodeQueryReply(try kernel.replyTo(27), 6).?;
+        if (!is_waiting) {
+            const told = (try records.next()).?;
+            try testing.expectEqualStrings("logd", told.scope);
+            try testing.expect(std.mem.indexOf(u8, told.message, "3") != null);
+        }
+        try testing.expectEqual(null, try records.next());
+    }
+}
+
+test "whoever asks what the service holds has numbers, and nothing of it is logged" {
+    var buffer: [512]u8 = undefined;
+    var kernel: os_fake.Kernel = .{ .name = "logd", .script = &.{
+        .{ .message = .{ .sender = alice, .payload = "US\x01\x01" } },
+        .{ .message = .{ .sender = alice, .payload = "US\x01\x01" } },
+        .{ .message = .{ .sender = alice, .payload = query(&buffer) } },
+    } };
+    defer kernel.deinit();
+    try kernel.play(service.main);
+    for (0..2) |index| {
+        const answer = try kernel.replyTo(@intCast(index));
+        try testing.expect(std.mem.startsWith(u8, answer, "US\x01\x81\x01"));
+    }
+    var records = log.decodeQueryReply(try kernel.replyTo(2), 6).?;
+    try testing.expectEqual(null, try records.next());
+}

@@ -185,3 +185,29 @@ test "long records: their text is the bound, and wraps anywhere" {
     // As full as it can be: one more of the longest would not have fitted.
     try testing.expect(ring.bytes_used > Ring.bytes_max - 2 * 165);
 }
+
+test "text that fills the ring exactly displaces nothing, and a byte more does" {
+    const longest = scope_stored_max + message_stored_max + fields_stored_max;
+    const whole = Ring.bytes_max / longest;
+    const rest = Ring.bytes_max % longest;
+    const letters = "x" ** (message_stored_max + 1);
+    for ([_]usize{ rest - 1, rest, rest + 1 }) |len| {
+        var ring: Ring = .{};
+        const stamp: Stamp = .{ .id = 1, .time_ns = 0, .service = 1 };
+        // A byte more than is stored of each.
+        for (0..whole) |_| ring.append(.{
+            .level = .info,
+            .scope = letters[0 .. scope_stored_max + 1],
+            .message = letters,
+            .fields = letters[0 .. fields_stored_max + 1],
+        }, stamp);
+        try testing.expectEqual(whole * longest, ring.bytes_used);
+        ring.append(.{ .level = .info, .scope = "", .message = letters[0..len] }, stamp);
+        const dropped: usize = if (len > rest) 1 else 0;
+        try testing.expectEqual(dropped, ring.dropped);
+        try testing.expectEqual(whole + 1 - dropped, ring.count);
+        // A record without text needs no room for any.
+        ring.append(.{ .level = .info, .scope = "", .message = "" }, stamp);
+        try testing.expectEqual(dropped, ring.dropped);
+    }
+}

@@ -105,7 +105,7 @@ pub fn Shelf(comptime places: usize) type {
 fn Counts(comptime Key: type, comptime most: usize) type {
     return struct {
         keys: [most]Key = undefined,
-        counts: [most]usize = undefined,
+        counts: [most]usize = @splat(0),
         len: usize = 0,
 
         fn find(self: *const @This(), key: Key) ?usize {
@@ -119,7 +119,6 @@ fn Counts(comptime Key: type, comptime most: usize) type {
             const index = self.find(key) orelse self.len;
             if (index == self.len) {
                 self.keys[index] = key;
-                self.counts[index] = 0;
                 self.len += 1;
             }
             self.counts[index] += 1;
@@ -165,4 +164,19 @@ test "a service that floods under many sources displaces its own records" {
     put(&shelf, 2, 5, 7);
     for (3..60) |id| put(&shelf, id, 6, id);
     try expectIds(&shelf, &.{ 2, 57, 58, 59 });
+}
+
+test "the service with the most is found behind one that has fewer than another" {
+    var shelf: Shelf(6) = .{};
+    for ([_]u64{ 1, 1, 2, 3, 3, 3 }, 1..) |service, id| put(&shelf, id, service, 7);
+    put(&shelf, 7, 2, 7);
+    try expectIds(&shelf, &.{ 1, 2, 3, 5, 6, 7 });
+    // Of one source two services have rooms apart, and so have two sources of one service.
+    var other: Shelf(4) = .{};
+    put(&other, 1, 1, 7);
+    put(&other, 2, 2, 7);
+    put(&other, 3, 2, 8);
+    put(&other, 4, 2, 8);
+    put(&other, 5, 1, 7);
+    try expectIds(&other, &.{ 1, 2, 4, 5 });
 }
