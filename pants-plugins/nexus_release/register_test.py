@@ -37,5 +37,5 @@ def test_two_files_of_one_name_are_refused() -> None:
 
 
 def test_place_that_nothing_fills_is_named() -> None:
-    with pytest.raises(InvalidFieldException, match=r"nothing brings: z/"):
+    with pytest.raises(InvalidFieldException, match=r"no dependency provides: z/"):
         lay_out(OWNER, {"a/": "", "z/": ""}, ("a/x",))

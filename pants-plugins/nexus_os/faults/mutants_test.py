@@ -28,7 +28,7 @@ def test_lists_that_cannot_be_used() -> None:
         read_mutants(OWNER, "m.toml", LIST, ("tow",))
     with pytest.raises(InvalidFieldException, match=r"mutant\[0\] must have the texts name"):
         read_mutants(OWNER, "m.toml", "[[mutant]]\nname = 1\n", ())
-    with pytest.raises(InvalidFieldException, match=r"has no \[\[mutant\]\], or is not TOML"):
+    with pytest.raises(InvalidFieldException, match=r"lists no mutant\. Expected a TOML file"):
         read_mutants(OWNER, "m.toml", "", ())
 
 
