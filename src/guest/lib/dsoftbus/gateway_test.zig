@@ -153,4 +153,12 @@ test "what a refusal was about" {
         "unknown",
         gateway.Subject.of(frameOf(&out, 77, "")).serviceName(),
     );
+    for ([_][]const u8{ "", "SM\x01", "SM\x01\x06", "SM\x01\x06\x01" }) |payload| {
+        const frame = frameOf(&out, 1, payload);
+        const opcode: ?u8 = if (payload.len < 4) null else 6;
+        const known: gateway.Subject = .{ .service = 1, .opcode = opcode };
+        try std.testing.expectEqual(known, gateway.Subject.of(frame));
+        const cut = gateway.Subject.of(frame[0 .. frames.request_head - 1]);
+        try std.testing.expectEqual(gateway.Subject{}, cut);
+    }
 }

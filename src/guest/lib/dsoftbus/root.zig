@@ -110,6 +110,7 @@ test {
     _ = @import("cases_test.zig");
     _ = @import("policy_cases_test.zig");
     _ = @import("config_test.zig");
+    _ = @import("session_edge_test.zig");
     _ = @import("session_end_test.zig");
     _ = @import("announce_test.zig");
     _ = @import("gateway_test.zig");

@@ -344,7 +344,6 @@ pub const Session = struct {
 
     /// True if the frame was keepalive, and is dealt with.
     fn absorb(self: *Session, frame: []const u8) bool {
-        if (frame.len == 0) return false;
         const nonce = frames.decodePing(frame) catch return false;
         switch (@as(frames.Type, @enumFromInt(frame[0]))) {
             .ping => self.seal(&frames.encodePing(.pong, nonce)) catch {},
