@@ -45,6 +45,7 @@ from pants.util.strutil import help_text
 
 from nexus_os.programs.first_party import ProgramRequest
 from nexus_os.programs.program_process import ProgramProcess
+from nexus_release import quick_pex
 
 PROGRAM = "nexus.release.archive"
 LIST = "release-files.json"
@@ -213,8 +214,12 @@ def find_entry(layout: Mapping[str, str], path: str) -> Optional[str]:
 
 
 def target_types():
-    return [ReleaseArchive]
+    return [ReleaseArchive, quick_pex.QuickPex]
 
 
 def rules():
-    return [*collect_rules(), UnionRule(PackageFieldSet, ReleaseFieldSet)]
+    return [
+        *collect_rules(),
+        UnionRule(PackageFieldSet, ReleaseFieldSet),
+        *quick_pex.rules(),
+    ]

@@ -8,6 +8,7 @@ chooses its exit code.  A program is imported when it is run, so that no command
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
@@ -17,6 +18,7 @@ from nexus.core.errors import did_you_mean
 from nexus.core.exits import EXIT_CONFIG, EXIT_HOST
 from nexus.core.version import VERSION
 from nexus.entry.program import report_only, run_program
+from nexus.entry.quick_start import VARIABLE, remember_start
 
 # Name: (module with `main(arguments) -> exit code`, or module:function; what it does).
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -131,7 +133,9 @@ def run(name: str, arguments: Sequence[str]) -> int:
 
 
 def entry() -> NoReturn:
-    """Be the `nexus` command of an installed package."""
+    """Be the `nexus` command, of an installed package or of a packaged program."""
+    if VARIABLE in os.environ:
+        remember_start()
     run_program(main)
 
 

@@ -31,20 +31,11 @@ for name in $(
 done
 PEX_IGNORE_RCFILES=1
 export PEX_IGNORE_RCFILES
-if [ -n "${NEXUS_UNPACK_TO-}" ]; then
-  PEX_ROOT=$NEXUS_UNPACK_TO
-  export PEX_ROOT
-fi
 
 if ! [ -f "$folder/nexus.pex" ]; then
   echo "error: $folder/nexus.pex: is not there; keep this file in the release's folder" \
     "and link to it (ln -s)" >&2
   exit 21
 fi
-for python in python3 python3.14 python3.13 python3.12 python3.11; do
-  if command -v "$python" >/dev/null; then
-    exec "$python" -I "$folder/nexus.pex" "$@"
-  fi
-done
-echo "error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14" >&2
-exit 21
+# It begins with a text for the shell, and is started so also where it may not be executed.
+exec /bin/sh "$folder/nexus.pex" "$@"

@@ -58,3 +58,31 @@ def test_variables_of_other_programs_change_nothing(hostile: str | None, release
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"nexus {VERSION}\n".encode(), b"")
+
+
+def test_a_start_after_the_first_does_without_the_loader(release: Path) -> None:
+    path = os.pathsep.join([str(release / "bin"), os.defpath])
+
+    def start(*words: str) -> bytes:
+        *starter, name = words
+        done = subprocess.run(
+            [*starter, release / name, "--version"],
+            env={"PATH": path, "HOME": str(release)},
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout
+
+    ways = (("nexus",), ("sh", "nexus.pex"), ("python3", "nexus.pex"))
+    for words in (ways[0], *ways):
+        assert start(*words) == f"nexus {VERSION}\n".encode()
+    (link,) = (release / ".cache/pex/quick").glob("**/python3")
+    assert (link / "bin" / "python").exists()
+    # Something else in the place of what was unpacked shows that nothing else is looked at.
+    aside = link.rename(link.with_name("aside"))
+    (link / "bin").mkdir(parents=True)
+    (link / "bin" / "python").symlink_to(sys.executable)
+    (link / "pex").write_text("print('unpacked')")
+    assert {start(*words) for words in ways} == {b"unpacked\n"}
+    shutil.rmtree(link)
+    aside.rename(link)

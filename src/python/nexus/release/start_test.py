@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from nexus.release.quick import quicken
 
 SCRIPT: Final = Path(__file__).with_name("nexus.sh")
 # Says how it was started, or ends as its arguments say.
@@ -44,8 +47,10 @@ def folder(tmp_path: Path) -> Path:
     release = tmp_path / "a release"
     release.mkdir()
     shutil.copy(SCRIPT, release / "nexus")
-    with zipfile.ZipFile(release / "nexus.pex", "w") as program:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as program:
         program.writestr("__main__.py", PROGRAM)
+    (release / "nexus.pex").write_bytes(quicken(b"#!python3\n" + packed.getvalue()))
     (tmp_path / "link").symlink_to("a release/nexus")
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "again").symlink_to("../link")

@@ -1,0 +1,161 @@
+"""Give a PEX a start that does not go through its loader once it is unpacked.
+
+    python -m nexus.release.quick --pex nexus.pex --out quick/nexus.pex
+
+A PEX of the execution mode `venv` unpacks itself once.  Each further start still reads the zip and
+imports the loader, in a Python of its own, to find out where: three times what the program's own
+start takes.  So two things come before the loader, and both look for a link to what is unpacked:
+
+- a text for the shell, before the zip, where the file itself is started;
+- a few lines in the zip's `__main__.py`, where `python3 nexus.pex` is.
+
+The link is named after the content of the PEX and the path of the interpreter, and a program that
+finds none makes it (`nexus.entry.quick_start`).  What the loader can do besides is still there:
+each variable that asks for it (`PEX_MODULE`, `PEX_TOOLS`, ...) leads to the loader.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from nexus.core.commandline import EXIT_CONFIG, CommandLine
+from nexus.core.errors import NexusError
+from nexus.entry.program import run_program
+from nexus.entry.quick_start import MAIN, VARIABLE
+
+# The oldest time that a zip file can name.
+_TIME: Final = (1980, 1, 1, 0, 0, 0)
+
+_LOADER: Final = "__main__.py"
+
+# The folder of links, beside what pex keeps in its own.
+_LINKS: Final = "quick"
+
+# For users of NEXUS_UNPACK_TO see docs/cli.md; PEX_ROOT is pex's own name for the same.
+_SHELL: Final = """\
+#!/bin/sh
+# Starts the program behind this text, a zip file that pex has made: python3 takes it as well.
+if [ -n "${NEXUS_UNPACK_TO-}" ]; then
+  PEX_ROOT=$NEXUS_UNPACK_TO
+  export PEX_ROOT
+fi
+root=${PEX_ROOT:-${HOME:+$HOME/.cache/pex}}
+for name in python3 python3.14 python3.13 python3.12 python3.11; do
+  python=$(command -v "$name") || continue
+  case "$root|$python" in
+    /*"|"/*) link=$root/@LINKS@/@CONTENT@$python ;;
+    *) link= ;;
+  esac
+  if [ -x "$link/bin/python" ] && [ -f "$link/@MAIN@" ] &&
+    [ -z "${PEX_TOOLS-}${PEX_PATH-}${PEX_PYTHON-}${PEX_PYTHON_PATH-}${PEX_INHERIT_PATH-}" ]; then
+    PEX=$0
+    export PEX
+    exec "$link/bin/python" -I "$link/@MAIN@" "$@"
+  fi
+  @VARIABLE@=$link
+  export @VARIABLE@
+  exec "$python" -I "$0" "$@"
+done
+echo "error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14" >&2
+exit 21
+"""
+
+_PYTHON: Final = '''\
+def _start_quickly():
+    """Become what is unpacked; return if nothing is, or if a variable asks for the loader."""
+    import os
+    import sys
+
+    environ = os.environ
+    if environ.get("NEXUS_UNPACK_TO"):
+        environ["PEX_ROOT"] = environ["NEXUS_UNPACK_TO"]
+    kept = ("PEX_ROOT", "PEX_IGNORE_RCFILES")
+    if any(n.lstrip("_").startswith("PEX_") and n not in kept for n in environ):
+        return
+    if "@VARIABLE@" in environ or not sys.executable:
+        return
+    root = environ.get("PEX_ROOT") or os.path.expanduser("~/.cache/pex")
+    link = root + "/@LINKS@/@CONTENT@" + sys.executable
+    python, main = link + "/bin/python", link + "/@MAIN@"
+    if not os.access(python, os.X_OK) or not os.path.isfile(main):
+        environ["@VARIABLE@"] = link
+        return
+    environ["PEX"] = os.path.realpath(sys.argv[0])
+    options = sys.orig_argv[1 : -len(sys.argv)]
+    os.execv(python, [python, *options, "-I", main, *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    _start_quickly()
+
+'''
+
+
+class QuickError(NexusError):
+    """The file is not a PEX that can be given a quick start."""
+
+
+def quicken(pex: bytes) -> bytes:
+    """Put the quick start before the loader of a PEX.
+
+    Raises:
+        QuickError: It is not a PEX, or has a quick start already.
+    """
+    content = hashlib.sha256(pex).hexdigest()
+    shell, python = (
+        text.replace("@LINKS@", _LINKS)
+        .replace("@CONTENT@", content)
+        .replace("@MAIN@", MAIN)
+        .replace("@VARIABLE@", VARIABLE)
+        for text in (_SHELL, _PYTHON)
+    )
+    _, newline, rest = pex.partition(b"\n")
+    if not pex.startswith(b"#!") or not newline or not rest.startswith(b"PK"):
+        raise QuickError("is not a PEX: expected a line with #! and a zip file behind it")
+    out = io.BytesIO()
+    out.write(shell.encode() + rest)
+    try:
+        with zipfile.ZipFile(out, "a") as archive:
+            old = archive.getinfo(_LOADER)
+            loader = python.encode() + archive.read(old)
+            # By the library's own lists: what is in neither is not in the archive's directory.
+            archive.filelist.remove(old)
+            del archive.NameToInfo[_LOADER]
+            new = zipfile.ZipInfo(_LOADER, _TIME)
+            new.external_attr = old.external_attr
+            archive.writestr(new, loader, zipfile.ZIP_DEFLATED)
+    except (KeyError, zipfile.BadZipFile) as exc:
+        raise QuickError(f"is not a PEX: {exc}") from exc
+    return out.getvalue()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read, change, write; one line a mistake and exit code 20 for whatever is wrong."""
+    parser = CommandLine("nexus.release.quick", "Give a PEX a start without its loader.")
+    parser.add_argument("--pex", required=True, type=Path, metavar="FILE")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    try:
+        options = parser.parse_args(arguments)
+        quick = quicken(options.pex.read_bytes())
+        options.out.write_bytes(quick)
+        options.out.chmod(0o755)
+    except OSError as exc:
+        sys.stderr.write(f"error: {exc.filename}: {exc.strerror}\n")
+        return EXIT_CONFIG
+    except QuickError as exc:
+        sys.stderr.write(f"error: --pex: {options.pex}: {exc}\n")
+        return EXIT_CONFIG
+    except NexusError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return EXIT_CONFIG
+    return 0
+
+
+if __name__ == "__main__":
+    run_program(main)
