@@ -15,8 +15,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from nexus.bench.emulator_measure import Settings, measure
+from nexus.bench.emulator_measure import measure
 from nexus.bench.emulator_report import as_text
+from nexus.bench.emulator_settings import Settings
 from nexus.bench.emulator_tools import provide
 from nexus.bench.images import named_image
 

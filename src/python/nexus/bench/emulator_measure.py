@@ -6,12 +6,14 @@ import json
 import shutil
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from nexus.bench.emulator_settings import Say, Settings
+from nexus.bench.emulator_worlds import measure_worlds, medians
 from nexus.bench.guest_cliff import CLIFFS, STORMS
 from nexus.bench.guest_harts import HARTS
 from nexus.bench.guest_kernel import DISK_BYTES, KERNEL
@@ -27,29 +29,11 @@ _REFERENCE_DIVISOR: Final = 200
 # Everything that is run by itself.
 PROGRAMS: Final = {**WORKLOADS, **CLIFFS, **STORMS, **HARTS, "empty": EMPTY}
 
-Say = Callable[[str], None]
 Command = Callable[[Path, str, int], list[str]]  # Of a kernel, a disk, or none, and harts.
 
 _RUN_GUEST: Final = "nexus.bench.run_guest"
 _RUN_DEBUGGED: Final = "nexus.bench.run_debugged"
 _FOREIGN: Final = "a foreign kernel to its prompt"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What to measure."""
-
-    folder: Path
-    rounds: int = 5
-    divisor: int = 1
-    native_blob: Path | None = None
-    translator: tuple[str, ...] = ()  # The program that translates images; empty: none is here.
-    translations: Path | None = None
-    program: Path | None = None  # The packaged `nexus`.
-    images: dict[str, Path] = field(default_factory=dict)
-    world: Path = Path("ci/os2vm.toml")
-    single: Path = Path("ci/single.toml")
-    workloads: list[str] | None = None
 
 
 @dataclass(slots=True)
@@ -87,14 +71,14 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
                 _sample(samples[engine], name, words)
     worlds = _measure_foreign(settings, engines, say) if settings.workloads is None else {}
     if settings.images:
-        worlds |= _measure_worlds(settings, say)
+        worlds |= measure_worlds(settings, say)
     return {
         "host": machine_facts(PROGRAM),
         "rounds": settings.rounds,
         "divisor": settings.divisor,
         "answers_agree": _agree(samples, names),
         "workloads": {name: _figures(samples, name) for name in names},
-        "start": _medians({engine: found.costs["empty"] for engine, found in samples.items()}),
+        "start": medians({engine: found.costs["empty"] for engine, found in samples.items()}),
         "debugged": _measure_debugged(engines, kernels[0], say),
         "programs": _measure_programs(settings, kernels[0]["empty"], say),
         "worlds": worlds,
@@ -227,65 +211,26 @@ def _measure_foreign(
         say(f"{_FOREIGN}, round {number + 1} of {settings.rounds}")
         for engine, command in engines.items():
             costs.setdefault(engine, []).append(run(command(kernel, str(disk), 1)))
-    return {_FOREIGN: _medians(costs)}
+    return {_FOREIGN: medians(costs)}
 
 
 def _measure_programs(settings: Settings, kernel: Path, say: Say) -> dict[str, dict[str, float]]:
     """The `nexus` command itself, from its modules and packaged: a help text, and a short guest."""
     commands = {"modules": [sys.executable, "-m", "nexus.cli.main"]}
     if settings.program is not None:
-        commands["packaged"] = [sys.executable, str(settings.program)]
+        commands["packaged"] = [str(settings.program)]
+        commands["packaged, by python3"] = [sys.executable, str(settings.program)]
     blob = settings.native_blob
     native = ["--native-blob", str(blob)] if blob is not None else []
     guest = ["vm", "run", "--kernel", str(kernel), "--no-translate-cache", *native]
     costs: dict[str, list[Cost]] = {}
     for command in commands.values():
-        run([*command, "--help"])  # A packaged program unpacks itself at the first start.
+        for _ in range(2):  # The first start unpacks a packaged program, for each interpreter.
+            run([*command, "--help"])
     for number in range(settings.rounds):
         say(f"starts, round {number + 1} of {settings.rounds}")
         for name, command in commands.items():
             costs.setdefault(f"{name}: nexus --help", []).append(run([*command, "--help"]))
             label = f"{name}: nexus vm run, a guest that ends at once"
             costs.setdefault(label, []).append(run([*command, *guest]))
-    return _medians(costs)
-
-
-def _medians(costs: Mapping[str, list[Cost]]) -> dict[str, dict[str, float]]:
-    values = ("wall_s", "cpu_s", "rss_kib")
-    return {
-        engine: {name: statistics.median(getattr(cost, name) for cost in found) for name in values}
-        for engine, found in costs.items()
-    }
-
-
-def _measure_worlds(settings: Settings, say: Say) -> dict[str, Any]:
-    """The real guest: one machine, and two that talk, each as a whole process."""
-    figures: dict[str, Any] = {}
-    for label, world in (("boot", settings.single), ("os2vm", settings.world)):
-        costs: dict[str, list[Cost]] = {}
-        for number in range(settings.rounds):
-            say(f"{label}, round {number + 1} of {settings.rounds}")
-            for engine, more in _world_engines(settings):
-                costs.setdefault(engine, []).append(run(_world_command(settings, world, more)))
-        figures[label] = _medians(costs)
-    return figures
-
-
-def _world_engines(settings: Settings) -> Iterator[tuple[str, list[str]]]:
-    blob = settings.native_blob
-    yield "reference", ["--engine", "reference"]
-    if blob is not None:
-        yield "native", ["--engine", "native", "--native-blob", str(blob)]
-        if settings.translations is not None:
-            translated = ["--engine", "translated", "--native-blob", str(blob)]
-            yield "translated", [*translated, "--translations", str(settings.translations)]
-    if shutil.which(PROGRAM):
-        yield "qemu", ["--engine", "qemu"]
-
-
-def _world_command(settings: Settings, world: Path, more: list[str]) -> list[str]:
-    out = settings.folder / "out"
-    harness = [sys.executable, "-m", "nexus.harness.os2vm", "--plain", "--world", str(world)]
-    needed = settings.images if world == settings.world else {"system": settings.images["system"]}
-    images = [word for name, path in needed.items() for word in ("--image", f"{name}={path}")]
-    return [*harness, *images, "--out", str(out), *more]
+    return medians(costs)

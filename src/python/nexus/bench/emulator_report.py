@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
 from typing import Any, Final
 
+from nexus.bench.bare_qemu import BARE
 from nexus.bench.guest_cliff import FAULTS, OPERATIONS, PAIRS, STORMS
 from nexus.bench.guest_harts import HARTS, ONE_HART
 from nexus.bench.guest_workload import WORKLOADS
 
 _QEMU: Final = "qemu"
+
+# How much of the wall time of two bare QEMUs the world of two machines is to save.
+_BARE_TARGET: Final = 2.5
 
 
 def as_text(result: Mapping[str, Any]) -> str:
@@ -31,6 +35,7 @@ def as_text(result: Mapping[str, Any]) -> str:
         lines += ["", *_programs(result["programs"], result["start"])]
     if result["worlds"]:
         lines += ["", *_worlds(result["worlds"])]
+        lines += ["", *_bare(result["worlds"])]
     if not result["answers_agree"]:
         lines += ["", "THE ENGINES DISAGREE: checksums differ."]
     return "\n".join(lines)
@@ -171,6 +176,7 @@ def _programs(
 
 def _worlds(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
     engines = list(dict.fromkeys(engine for found in figures.values() for engine in found))
+    engines = [engine for engine in engines if engine != BARE]
     rows = []
     for label, found in figures.items():
         for value, name in (("wall_s", "wall"), ("cpu_s", "processor")):
@@ -189,3 +195,19 @@ def _worlds(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[st
         )
         rows.append([f"{label}: resident, MiB", *sizes])
     return _table(["whole process, s (QEMU = 1)", *engines], rows)
+
+
+def _bare(figures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """Whole processes of ours against QEMUs that nothing of ours starts, feeds or watches."""
+    worlds = {label: found for label, found in figures.items() if BARE in found}
+    if not worlds:
+        return []
+    engines = list(next(iter(worlds.values())))
+    rows = []
+    for label, found in worlds.items():
+        for value, name in (("wall_s", "wall"), ("cpu_s", "processor")):
+            base = found[BARE][value]
+            seconds = [found[engine][value] for engine in engines]
+            rows.append([f"{label}: {name}", *(f"{s:.2f} ({base / s:.2f})" for s in seconds)])
+    head = f"whole process, s (one bare QEMU a machine = 1; os2vm: target {_BARE_TARGET})"
+    return _table([head, *engines], rows)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from nexus.bench.emulator_measure import Settings
+from nexus.bench.emulator_settings import Settings
 from nexus.bench.process import run
 
 # Target, and what it becomes below `dist`.
