@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from nexus.core.record import dataclass
 from nexus.emulator.reference.state import SINK
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 Operation = tuple[Callable[..., int], int, int, int, int, int]
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Run:
     """Decoded instructions, wherever they are."""
 
     instructions: tuple[Decoded, ...]
@@ -29,7 +31,9 @@ class Block:
     __slots__ = ("code", "heat", "instructions", "is_simple", "operations")
 
     def __init__(self, run: Run) -> None:
-        self.instructions, self.operations, self.is_simple = run
+        self.instructions = run.instructions
+        self.operations = run.operations
+        self.is_simple = run.is_simple
         self.heat = 0
         self.code: CodeType | None = None
 
