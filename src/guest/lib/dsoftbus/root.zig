@@ -67,6 +67,7 @@ test {
     _ = @import("node/lines.zig");
     _ = @import("node/node_test.zig");
     _ = @import("node/call_test.zig");
+    _ = @import("node/calls_test.zig");
     _ = @import("node/talk_test.zig");
     _ = @import("node/identity_test.zig");
     _ = @import("node/journal_test.zig");
