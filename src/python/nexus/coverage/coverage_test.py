@@ -96,7 +96,7 @@ def test_ways_of_branches_are_counted() -> None:
     executed = Attribution(list(PARTS.values())).attribute(pages)
     coverage = combine(executed, [lines_of(PARTS["kernel"])])
     assert coverage.ways == (1, 2)
-    assert "1 of 2 ways of branches were gone, 50.0 %." in text.render(coverage, executed)
+    assert "1 of 2 ways of branches were taken, 50.0 %." in text.render(coverage, executed)
 
 
 INLINED: Final = [(4, 12, 1, "outer"), (8, 12, 2, "inner"), (0, 4, 1, "before")]

@@ -30,7 +30,7 @@ def _lines(coverage: Coverage, executed: Executed) -> Iterator[str]:
     share = percent(coverage.hit, coverage.found)
     gone, ways = coverage.ways
     if ways:
-        yield f"{gone} of {ways} ways of branches were gone, {percent(gone, ways)} %."
+        yield f"{gone} of {ways} ways of branches were taken, {percent(gone, ways)} %."
     yield f"{coverage.hit} of {coverage.found} lines were executed, {share} %."
 
 

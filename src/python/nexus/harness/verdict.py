@@ -1,4 +1,4 @@
-"""What the judge says in the end: the verdict, and the phases that were gone through."""
+"""The last word of the judge: the verdict, and the phases that the run went through."""
 
 from __future__ import annotations
 

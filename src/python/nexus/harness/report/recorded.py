@@ -16,7 +16,7 @@ STACKS: Final = "profile.folded"
 ACTIVITY: Final = "activity.json"
 _FILES_MAX: Final = 5_000
 _STACKS_MAX: Final = 100_000
-# In lcov's words: lines executed and with code; ways of branches that were gone, and all.
+# In lcov's words: lines executed and with code; ways of branches that were taken, and all.
 _COUNTS: Final = ("LH", "LF", "BRH", "BRF")
 
 
