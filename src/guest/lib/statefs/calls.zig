@@ -81,14 +81,11 @@ pub const Calls = struct {
     count: usize,
     uses: u64,
 
+    /// What a place holds besides, `admit` sets.
     pub fn reset(self: *Calls) void {
         for (&self.peers) |*peer| {
             peer.name_len = 0;
             peer.used_at = 0;
-            peer.epoch_count = 0;
-            peer.calls = 0;
-            peer.keys = 0;
-            peer.bytes = 0;
         }
         self.count = 0;
         self.uses = 0;
