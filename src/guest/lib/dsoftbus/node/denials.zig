@@ -61,3 +61,17 @@ test "a flood has few records, and one with the number of the others" {
         message(&out, &try Id.from("node-c"), 984),
     );
 }
+
+test "an interval begins with the first denial, not with the last one" {
+    var denials: Denials = .{};
+    try std.testing.expectEqual(null, denials.take(edge.never - 1));
+    for (0..records_max + 1) |n| _ = denials.note(100 + n);
+    try std.testing.expectEqual(100 + interval_ns, denials.until_ns);
+    try std.testing.expectEqual(1, denials.take(100 + interval_ns).?);
+    try std.testing.expectEqual(edge.never, denials.until_ns);
+    // What is denied next has its own interval, and records again.
+    for (0..records_max) |_| try std.testing.expect(denials.note(7 * interval_ns));
+    try std.testing.expect(!denials.note(7 * interval_ns));
+    try std.testing.expectEqual(null, denials.take(8 * interval_ns - 1));
+    try std.testing.expectEqual(1, denials.take(8 * interval_ns).?);
+}

@@ -160,3 +160,33 @@ test "a log that confirms another record has not confirmed this one" {
     );
     try testing.expectEqual(1, journal.loss.count);
 }
+
+test "a ticket of 0 is that of no record, also where places are free" {
+    var outside: Edge = .{};
+    var node: Node = .{ .edge = &outside };
+    var journal: Journal = .{};
+    for (0..2) |_| {
+        try testing.expect(!journal.awaits(0));
+        try testing.expect(!journal.settle(&node, 0, &confirmed(0)));
+        journal.add(&node, .{}, .warn, "one");
+        try testing.expect(journal.settle(&node, node.last, &confirmed(node.last)));
+    }
+    try testing.expectEqual(0, journal.loss.count);
+    try testing.expectEqual(0, outside.text_len);
+}
+
+test "a place that carried the number of lost records carries a record next" {
+    var outside: Edge = .{ .verdict = .absent };
+    var node: Node = .{ .edge = &outside };
+    var journal: Journal = .{};
+    journal.add(&node, .{}, .warn, "lost");
+    outside.verdict = .sent;
+    node.now_ns = journal.deadline();
+    journal.tick(&node);
+    try testing.expect(journal.settle(&node, node.last, &confirmed(node.last)));
+    // Nobody confirms this one: it is on the console, and is counted.
+    journal.add(&node, .{}, .warn, "next");
+    try testing.expect(journal.settle(&node, node.last, "LO\x02\x90\x06"));
+    try testing.expectEqualStrings("dsoftbusd: next", outside.text[0..outside.text_len]);
+    try testing.expectEqual(1, journal.loss.count);
+}

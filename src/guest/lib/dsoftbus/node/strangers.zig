@@ -146,3 +146,45 @@ test "many sources have few records in all, and one sum for those without a plac
     try expect(lines <= sources_max + 1);
     try expectEqual(750 - records_max, sum);
 }
+
+test "each kind alone is something to report, under its own name" {
+    for (std.enums.values(Kind)) |kind| {
+        var strangers: Strangers = .{};
+        const ip: [4]u8 = .{ 10, 42, 0, 7 };
+        const records: usize = if (kind == .refused) own_records_max else 0;
+        for (0..records) |_| try expect(strangers.note(ip, kind, 5));
+        // Records alone are not counted: there is nothing to report of them.
+        if (records != 0) {
+            try expectEqual(null, strangers.next(5 + interval_ns));
+            for (0..records) |_| try expect(strangers.note(ip, kind, 5));
+        }
+        try expect(!strangers.note(ip, kind, 5));
+        try expectEqual(5 + interval_ns, strangers.until_ns);
+        const found = strangers.next(5 + interval_ns).?;
+        try expectEqual(ip, found.ip.?);
+        for (std.enums.values(Kind)) |each| {
+            try expectEqual(@intFromBool(each == kind), found.count(each));
+        }
+        try expectEqual(null, strangers.next(5 + interval_ns));
+        try expectEqual(0, strangers.records);
+    }
+}
+
+test "as many sources as there are places, one more, and whose count is whose" {
+    var strangers: Strangers = .{};
+    for (0..sources_max + 2) |last| for (0..last + 1) |_| {
+        try expect(!strangers.note(.{ 10, 42, 0, @intCast(last) }, .timeout, 0));
+    };
+    try expectEqual(sources_max, strangers.count);
+    var seen: usize = 0;
+    while (strangers.next(interval_ns)) |source| : (seen += 1) {
+        const wanted: u64 = if (source.ip) |ip| ip[3] + 1 else 2 * sources_max + 3;
+        try expectEqual(wanted, source.count(.timeout));
+        try expectEqual(seen == sources_max, source.ip == null);
+    }
+    try expectEqual(sources_max + 1, seen);
+    // A source without a place has records too, while there are any.
+    for (0..sources_max) |last| _ = strangers.note(.{ 10, 42, 0, @intCast(last) }, .timeout, 0);
+    for (0..own_records_max) |_| try expect(strangers.note(.{ 9, 9, 9, 9 }, .refused, 0));
+    try expect(!strangers.note(.{ 9, 9, 9, 8 }, .refused, 0));
+}
