@@ -45,7 +45,6 @@ pub fn writeSnapshot(
     region: Region,
     chosen: Superblock,
 ) error{Io}!void {
-    journal.loaded_bytes = 0;
     var writer: Writer(@TypeOf(journal)) = .{ .journal = journal, .sector = region.start };
     var head: [8]u8 = undefined;
     std.mem.writeInt(u32, head[0..4], chosen.generation, .little);

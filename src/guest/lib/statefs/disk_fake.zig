@@ -26,7 +26,9 @@ pub const Disk = struct {
         return disk_sectors;
     }
 
+    /// A read of nothing is one, too: a drive refuses it behind its last sector.
     pub fn read(self: *Disk, sector: u64, buffer: []u8) error{Broken}!void {
+        std.debug.assert(buffer.len != 0);
         @memcpy(buffer, self.bytes[@intCast(sector * sector_bytes)..][0..buffer.len]);
     }
 

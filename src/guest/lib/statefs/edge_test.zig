@@ -63,6 +63,24 @@ test "a journal that ends exactly at its region's end writes nothing beyond it" 
     };
 }
 
+test "a mark that ends exactly at the region's end is read again" {
+    const size = record.sync_bytes.len;
+    for ([_]u64{ size - 1, size, size + 1 }) |room| {
+        disk = .{};
+        try open();
+        try engine.put("k", "v");
+        try fillTo(room);
+        const before = engine.journal.end;
+        try engine.sync();
+        const end = before + if (room >= size) size else 0;
+        try testing.expectEqual(end, engine.journal.end);
+        try open();
+        try testing.expectEqual(end, engine.journal.end);
+        try testing.expectEqual(root.store.Damage.none, engine.damage);
+        try testing.expectEqualStrings("v", (try engine.get("k")).?);
+    }
+}
+
 test "of two complete snapshots behind a torn superblock the newer is in force" {
     for (1..5) |compactions| {
         disk = .{};

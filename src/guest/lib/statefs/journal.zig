@@ -23,7 +23,8 @@ pub fn Journal(comptime Device: type) type {
         device: *Device,
         /// For whole sectors on their way; what `append` and `nextRecord` return lies here.
         scratch: [scratch_bytes]u8 = undefined,
-        /// Which sectors of the region `scratch` holds while records are read.
+        /// Which sectors of the region `scratch` holds while records are read: from a `rewind` on,
+        /// until anything else is read or written.
         loaded_sector: u64 = 0,
         loaded_bytes: usize = 0,
         region: Region = .{ .start = 0, .sectors = 0 },
@@ -73,7 +74,6 @@ pub fn Journal(comptime Device: type) type {
             var sectors = sectorsFor(filled);
             if (filled % sector_bytes == 0 and first + sectors < self.region.sectors) sectors += 1;
             @memset(self.scratch[filled .. sectors * sector_bytes], 0);
-            self.loaded_bytes = 0;
             try self.writeSectors(first, self.scratch[0 .. sectors * sector_bytes]);
             self.end += size;
             self.records += 1;
@@ -140,7 +140,6 @@ pub fn Journal(comptime Device: type) type {
         }
 
         pub fn readWindow(self: *Self) error{Io}![]u8 {
-            self.loaded_bytes = 0;
             const first = self.end / sector_bytes;
             const count: u64 = @min(window_sectors, self.region.sectors - first);
             const window = self.scratch[0..@intCast(count * sector_bytes)];

@@ -60,6 +60,8 @@ test "what a cut left behind the end is cleared by the first change" {
             try engine.open(&disk, &pool, &items);
             try testing.expectEqualStrings(long[0..size], (try engine.get("/state/a")).?);
             try engine.put("/state/b", "next");
+            // What was cleared is so before anything stands there.
+            try testing.expectEqual(1, disk.flushes);
             try engine.sync();
             try testing.expect(std.mem.eql(u8, &clean, &disk.bytes));
         }

@@ -205,8 +205,8 @@ pub fn Server(comptime Device: type) type {
                 try self.store.deleteFor(call, request.key, absent)
             else
                 try self.store.delete(request.key);
+            // A key that is not there has no version; who sets it again marks it.
             if (!is_gone) return error.NotFound;
-            self.versions.mark(request.key);
         }
 
         fn begin(self: *Self, request: state.Request, caller: Caller) Failure![]const u8 {

@@ -106,6 +106,16 @@ fn askFor(peer: []const u8, deadline_ns: u64, request: state.Request) !Answer {
     return .{ .ending = reply.ending, .status = answer.status };
 }
 
+fn beginFor(peer: []const u8) !u64 {
+    var inner: [64]u8 = undefined;
+    var outer: [256]u8 = undefined;
+    const frame = try state.encodeRequest(&inner, .{ .op = .txn_begin });
+    const call: behalf.Call = .{ .peer = peer, .frame = frame };
+    const bytes = server.handle(try behalf.encodeCall(&outer, call), speaker, &gate);
+    const reply = state.decodeReply(behalf.decodeReply(bytes).?.frame, .txn_begin, null).?;
+    return std.mem.readInt(u64, reply.tail[0..8], .little);
+}
+
 fn putOf(key: []const u8, len: usize) state.Request {
     return .{ .op = .put, .key = key, .value = value[0..len] };
 }
@@ -278,16 +288,8 @@ test "what transactions of a peer would add is counted, whichever place they hav
     try reset();
     const contents = &server.store.contents;
     var txns: [3]u64 = undefined;
-    for (&txns, [_][]const u8{ "host-2", "host-1", "host-1" }) |*txn, peer| {
-        var inner: [64]u8 = undefined;
-        var outer: [256]u8 = undefined;
-        const frame = try state.encodeRequest(&inner, .{ .op = .txn_begin });
-        const call: behalf.Call = .{ .peer = peer, .frame = frame };
-        const bytes = server.handle(try behalf.encodeCall(&outer, call), speaker, &gate);
-        const reply = state.decodeReply(behalf.decodeReply(bytes).?.frame, .txn_begin, null).?;
-        txn.* = std.mem.readInt(u64, reply.tail[0..8], .little);
-    }
     const peers = [_][]const u8{ "host-2", "host-1", "host-1" };
+    for (&txns, peers) |*txn, peer| txn.* = try beginFor(peer);
     for (txns, peers, "pqr") |txn, peer, letter| {
         const key = "/state/shared/".* ++ [1]u8{letter};
         const request: state.Request =
@@ -310,6 +312,25 @@ test "what transactions of a peer would add is counted, whichever place they hav
         const abort: state.Request = .{ .op = .txn_abort, .txn = txns[0] };
         const status = (try askFor("host-2", 0, abort)).status;
         try testing.expect(status == .ok or status == .not_found);
+    }
+}
+
+test "what a peer set while its transaction was open counts when that is committed" {
+    for ([_]u16{ 2, 3 }) |most| {
+        try reset();
+        server.settings.peer_keys = most;
+        const txn = try beginFor("host-1");
+        const chunk: state.Request =
+            .{ .op = .txn_put, .txn = txn, .key = a, .value = value[0..10] };
+        try testing.expectEqual(state.Status.ok, (try askFor("host-1", 0, chunk)).status);
+        for ([_][]const u8{ "/state/shared/b", "/state/shared/c" }) |key| {
+            const status = (try askFor("host-1", 0, putOf(key, 1))).status;
+            try testing.expectEqual(state.Status.ok, status);
+        }
+        const commit: state.Request = .{ .op = .txn_commit, .txn = txn };
+        const wanted: state.Status = if (most == 3) .ok else .over_share;
+        try testing.expectEqual(wanted, (try askFor("host-1", 0, commit)).status);
+        try testing.expectEqual(most == 3, try server.store.get(a) != null);
     }
 }
 

@@ -60,6 +60,16 @@ test "room: one peer, all peers, everybody; and again after an end" {
     try testing.expect(!all.hasRoom("host-1")); // a peer of its own has room, but there is no place
 }
 
+test "what stands behind a free place is counted" {
+    var all: Owners = .{};
+    all.add(1, 1, "host-2", 0);
+    all.add(2, 1, "host-1", 0);
+    all.add(3, 1, "host-1", 0);
+    all.find(1, 1, "host-2").?.* = .{};
+    try testing.expect(!all.hasRoom("host-1"));
+    try testing.expect(all.hasRoom("host-2"));
+}
+
 test "idle: an instant before, at, behind; and two at once" {
     const start = 1000;
     for ([_]struct { u64, bool }{ .{ 0, false }, .{ 1, true } }) |case| {
