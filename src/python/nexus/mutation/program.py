@@ -105,6 +105,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help="the folder for the reports",
     )
     add(
+        "--measured",
+        type=Path,
+        default=Path("dist/mutate-measured"),
+        metavar="DIR",
+        help="where to keep what tests of Python call, for the next run",
+    )
+    add(
         "--python",
         type=Path,
         metavar="FILE",
@@ -261,7 +268,7 @@ def _judges(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[tuple[
     judges: list[tuple[str, Tree, Judge]] = []
     if any(change.path.endswith(".py") for change in drawn):
         own = tree.copy(run.scratch / "python")
-        judge = stack.enter_context(PythonJudge(own, python, options.seconds))
+        judge = stack.enter_context(PythonJudge(own, python, options.seconds, options.measured))
         judges.append((".py", own, judge.judge))
     if any(change.path.endswith(".zig") for change in drawn):
         zig_judge = ZigJudge(tree, zig, run.scratch, options.seconds)

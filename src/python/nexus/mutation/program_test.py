@@ -51,7 +51,8 @@ def root(tmp_path: Path) -> Path:
 
 def run(root: Path, *arguments: str) -> int:
     options = ("--root", str(root), "--python", sys.executable, "--zig", "zig")
-    return main([*options, "--out", str(root / "out"), *arguments])
+    folders = ("--out", str(root / "out"), "--measured", str(root / "measured"))
+    return main([*options, *folders, *arguments])
 
 
 def fates(root: Path) -> dict[int, str]:
@@ -101,7 +102,8 @@ def test_a_run_that_is_interrupted_tries_no_more_and_keeps_what_it_found(root: P
     (root / "src/python/nexus/a/rate.py").write_text(text)
     (root / "src/python/nexus/a/rate_test.py").write_text("from nexus.a import rate\n")
     options = ["--root", str(root), "--python", sys.executable, "--zig", "zig"]
-    words = [*options, "--out", str(root / "out"), "src/python/nexus/a"]
+    folders = ("--out", str(root / "out"), "--measured", str(root / "measured"))
+    words = [*options, *folders, "src/python/nexus/a"]
     with subprocess.Popen(
         [sys.executable, "-m", "nexus.mutation.program", *words],
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),

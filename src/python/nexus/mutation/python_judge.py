@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from nexus.mutation.change import Mutant
 from nexus.mutation.graph import SOURCE_ROOT, dependent_tests, importers
+from nexus.mutation.remembered import Remembered
 from nexus.mutation.touched import Code, Measured, codes_at, measured_of
 from nexus.mutation.tree import Tree
 from nexus.mutation.verdict import Fate, Verdict
@@ -29,11 +30,16 @@ SLOW_SHARE: Final = 0.1
 class PythonJudge:
     """Judges mutants of Python; a context manager, since it owns a process."""
 
-    def __init__(self, tree: Tree, python: Path, cpu_seconds_max: float) -> None:
-        """`cpu_seconds_max` bounds the tests of one mutant, as they take without a change."""
+    def __init__(self, tree: Tree, python: Path, cpu_seconds_max: float, measured: Path) -> None:
+        """`cpu_seconds_max` bounds the tests of one mutant, as they take without a change.
+
+        What is measured is kept in the folder `measured`.
+        """
         self._tree = tree
         self._cpu_seconds_max = cpu_seconds_max
-        self._imported_by = importers(tree.read_all(SOURCE_ROOT.rstrip("/"), ".py"))
+        files = tree.read_all(SOURCE_ROOT.rstrip("/"), ".py")
+        self._imported_by = importers(files)
+        self._remembered = Remembered(measured, files, self._imported_by)
         self._measured: dict[str, Measured] = {}
         # Tests that fail without a change behind others, and orders in which none of them does.
         self._unsteady: set[str] = set()
@@ -173,7 +179,11 @@ class PythonJudge:
     def _measure(self, file: str) -> Measured:
         """Run a file without a change, once: what its tests take, call, and which of them fail."""
         if file not in self._measured:
-            self._measured[file] = measured_of(self._ask({"measure": file}))
+            answer = self._remembered.find(file)
+            if answer is None:
+                answer = self._ask({"measure": file})
+                self._remembered.keep(file, answer)
+            self._measured[file] = measured_of(answer)
         return self._measured[file]
 
     def _seconds(self, test: str) -> float:

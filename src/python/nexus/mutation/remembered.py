@@ -1,0 +1,62 @@
+"""What tests take and call, kept in a folder from one run to the next.
+
+A file of tests is measured again when it is another, or something that it imports is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+# Of everything else that an answer depends on: the program that measures.
+_PROGRAM: Final = "src/python/nexus/mutation/judge.py"
+
+
+class Remembered:
+    """A folder with an answer of the judge for each file of tests."""
+
+    def __init__(
+        self, folder: Path, files: Mapping[str, str], imported_by: Mapping[str, set[str]]
+    ) -> None:
+        """Look among these files and at who imports what; the folder may be missing."""
+        self._folder = folder
+        self._files = files
+        self._imports: dict[str, set[str]] = {}
+        for path, others in imported_by.items():
+            for other in others:
+                self._imports.setdefault(other, set()).add(path)
+
+    def find(self, test: str) -> Any:
+        """Return the answer for a file of tests as it is now; None if there is none."""
+        try:
+            return json.loads(self._path(test).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def keep(self, test: str, answer: Mapping[str, Any]) -> None:
+        """Keep an answer in the place of older ones."""
+        path = self._path(test)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for old in self._folder.glob(f"{_digest(test)}-*"):
+            old.unlink(missing_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(answer), encoding="utf-8")
+        partial.replace(path)
+
+    def _path(self, test: str) -> Path:
+        reached = {test}
+        waiting = deque([test])
+        while waiting:
+            for other in self._imports.get(waiting.popleft(), set()) - reached:
+                reached.add(other)
+                waiting.append(other)
+        texts = (f"{path}\0{self._files.get(path, '')}" for path in sorted(reached | {_PROGRAM}))
+        return self._folder / f"{_digest(test)}-{_digest(chr(0).join(texts))}.json"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
