@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,16 @@ def test_a_pipe_instead_of_a_key_file_is_refused_and_not_waited_for(tmp_path: Pa
     os.mkfifo(tmp_path / "node.key", 0o600)
     with pytest.raises(ConfigError, match="64 hexadecimal digits"):
         load_node(write_node(tmp_path, KEY_IN_FILE))
+
+
+@pytest.mark.parametrize("content", [SECRET, "no key"])
+def test_a_key_file_is_closed_however_it_was(tmp_path: Path, content: str) -> None:
+    path = write_key(tmp_path, content, 0o600)
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        with suppress(ConfigError):
+            load_node(path)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 @pytest.mark.parametrize(

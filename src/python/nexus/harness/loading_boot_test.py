@@ -10,6 +10,7 @@ from nexus.core.errors import NexusError
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.program_support import EXIT, build_elf
 from nexus.harness import arguments
+from nexus.harness.engine import EngineUnavailableError
 from nexus.harness.loading import load_plan
 from nexus.harness.plan import Plan
 from nexus.harness.virtual import boot
@@ -68,6 +69,22 @@ def test_the_machine_begins_with_its_firmware(folder: Path) -> None:
     engine = boot(_load(folder), "reference")
     step = engine.step(1_000_000)
     assert [stopped.machine for stopped in step.stopped] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "code", "said"),
+    [
+        ("fast", None, "engine 'fast' is not built in here; available: reference, native"),
+        ("native", None, "engine 'native': its code was not given; name it with --native-blob"),
+        ("translated", None, "engine 'translated': its code was not given"),
+        ("translated", b"x", "engine 'translated': nothing is translated; name a file with"),
+    ],
+)
+def test_an_engine_without_what_it_needs_is_named(
+    folder: Path, engine: str, code: bytes | None, said: str
+) -> None:
+    with pytest.raises(EngineUnavailableError, match=said):
+        boot(_load(folder), engine, code)
 
 
 @pytest.mark.parametrize(

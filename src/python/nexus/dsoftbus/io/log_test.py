@@ -21,6 +21,7 @@ from nexus.dsoftbus.log import SERVICE, STRANGERS_MAX
 from nexus.dsoftbus.log_reader import LogReader
 from nexus.dsoftbus.policy import Rule
 from nexus.dsoftbus.rate import Limit
+from nexus.dsoftbus.rooms import Room
 from nexus.wire import log
 
 RULES = (Rule("node-a", 1, 6), Rule("node-a", SERVICE, 2))
@@ -202,3 +203,26 @@ def test_strangers_push_no_change_out_of_the_log_and_what_is_lost_is_a_record() 
     counted = sum(int(text.rpartition("=")[2]) for text in lost)
     # All but what was lost in the last ten seconds.
     assert reply.dropped - 1000 <= counted <= reply.dropped
+
+
+def test_losses_become_a_record_at_once_and_then_every_ten_seconds() -> None:
+    now_ns = 5
+    kept = NodeLog(lambda: now_ns)
+
+    def append() -> None:
+        kept.append(log.Level.INFO, "a stranger", Room.STRANGERS)
+
+    def told() -> list[str]:
+        return [record.message for record in kept.records() if "lost=" in record.message]
+
+    for _ in range(STRANGERS_MAX + 1):
+        append()
+    assert told() == [], "what is lost is counted when the next record comes"
+    append()
+    assert told() == ["audit lost=1"]
+    now_ns += 9_999_999_999
+    append()
+    assert told() == ["audit lost=1"]
+    now_ns += 1
+    append()
+    assert told() == ["audit lost=1", "audit lost=2"]
