@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nexus.bench.bare_qemu import BARE
 from nexus.bench.guest_cliff import FAULTS, OPERATIONS, PAIRS, STORMS
-from nexus.bench.guest_harts import HARTS, ONE_HART
+from nexus.bench.guest_harts import HARTS, MOST, ONE_HART
 from nexus.bench.guest_workload import WORKLOADS
 
 _QEMU: Final = "qemu"
@@ -136,8 +136,11 @@ def _harts(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
         cells = [name]
         for engine, figure in figures[name].items():
             ratio = figure["steady_s"] / figures[ONE_HART][engine]["steady_s"]
-            cells.append(f"{ratio:.2f} ({figure['steady_s']:.2f})")
+            missed = ", **missed**" if ratio > MOST.get(engine, ratio) else ""
+            cells.append(f"{ratio:.2f} ({figure['steady_s']:.2f}){missed}")
         rows.append(cells)
+    engines = figures[ONE_HART]
+    rows.append(["at most", *(f"{MOST[it]}" if it in MOST else "" for it in engines)])
     head = "the same work, processor time (one hart = 1; s)"
     return _table([head, *figures[ONE_HART]], rows)
 

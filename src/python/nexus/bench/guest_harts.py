@@ -64,6 +64,8 @@ def _work(harts: int) -> Workload:
 
 
 ONE_HART: Final = "1 hart"
+# What several busy harts may cost at most, one = 1: more would be a cliff for every such kernel.
+MOST: Final[Mapping[str, float]] = {"native": 1.2, "translated": 1.5}
 HARTS: Final[Mapping[str, Workload]] = {
     ONE_HART: _work(1),
     **{f"{count} harts": _work(count) for count in (2, 4, 8)},

@@ -15,6 +15,7 @@ from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, RUNS_HERE, native_interpreter
 from nexus.emulator.program_support import program
+from nexus.emulator.random_harts_cases import random_harts
 from nexus.emulator.random_kernel_cases import random_kernel
 from nexus.emulator.random_program_cases import random_program
 from nexus.emulator.snapshot import save
@@ -63,6 +64,18 @@ def test_they_agree_on_protection_shared_pages_and_registers(seed: int, pauses: 
 )
 def test_they_agree_on_harts_that_take_turns(harts: int, pauses: list[int]) -> None:
     _agree(program(ring(harts)), pauses, harts=harts)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    harts=st.integers(2, 8),
+    pauses=st.lists(st.integers(1, 15_000), min_size=1, max_size=6),
+)
+def test_they_agree_on_what_harts_do_to_each_other(
+    seed: int, harts: int, pauses: list[int]
+) -> None:
+    _agree(program(random_harts(seed)), pauses, harts=harts)
 
 
 def test_what_is_written_to_x0_is_in_no_snapshot() -> None:

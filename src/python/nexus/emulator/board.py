@@ -90,7 +90,7 @@ class SharesDevices(Protocol):
     """An engine that serves frequent registers itself; others ask the bus for all of them."""
 
     def have_company(self) -> None:
-        """Leave the registers of interrupts to Python: they are not all of the running hart."""
+        """Leave the interrupt controller to Python: its lines go to several harts."""
 
     def share_uart(self, uart: Uart) -> None:
         """Serve the line status, and what is transmitted."""

@@ -109,8 +109,10 @@ class Machine:
             target = until if self._turns is None else self._turn_ends(self._turns, until)
             timer = hart.next_timer_ticks(enabled_only=False)
             target = target if timer is None else min(target, timer)
+            limit = until
             if (alarm := rtc.alarm_in_ns) is not None:
-                target = min(target, hart.ticks + -(-alarm // NS_PER_TICK))
+                limit = min(limit, hart.ticks + -(-alarm // NS_PER_TICK))
+            target = min(target, limit)
             if hart.state[s.WAITING] and hart.has_wakeup:
                 hart.state[s.WAITING] = 0
             if hart.ticks >= until:
@@ -118,15 +120,20 @@ class Machine:
             if hart.state[s.WAITING]:
                 hart.state[s.IDLE] += target - hart.ticks
             else:
-                self._execute(target - hart.ticks)
+                self._execute(target - hart.ticks, limit)
         return ended
 
-    def _execute(self, budget: int) -> None:
-        sampler = self._options.profile
-        if sampler is None:
+    def _execute(self, budget: int, limit: int) -> None:
+        """Let the hart work; an engine that can may change turns before the tick `limit`."""
+        sampler, turns, observer = self._options.profile, self._turns, self._observer
+        if sampler is not None:
+            sampler.run(self._hart, budget, self._ram)
+        elif turns is None or (observer is not None and observer.awaited is not None):
             self._hart.run(budget)
         else:
-            sampler.run(self._hart, budget, self._ram)
+            turns.set_limit(limit)
+            self._hart.run(budget)
+            turns.set_limit(0)
 
     def _turn_ends(self, turns: Turns, until: int) -> int:
         """Let the hart run whose turn it is; return the tick at which to look again."""

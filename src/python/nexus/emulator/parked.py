@@ -6,7 +6,6 @@ where the hart is that executes.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from typing import Final
 
@@ -26,7 +25,7 @@ class ParkedWords:
     """Its state words, as they will be when it has the turn."""
 
     def __init__(
-        self, hart: Hart, words: array[int], lines_of: Callable[[array[int]], int]
+        self, hart: Hart, words: memoryview[int], lines_of: Callable[[memoryview[int]], int]
     ) -> None:
         self._hart = hart
         self._words = words

@@ -3,17 +3,18 @@
 There is one engine, and one clock that every step of every hart moves on; what harts have of their
 own is their state words.  The hart whose turn it is runs until its turn is over or it waits; the
 next in order that has something to do follows at once.  Nobody else decides who runs, so the order
-is the same on every engine and for every way to slice the time.
+is the same on every engine and for every way to slice the time.  (The native engine changes turns
+by itself, by the same rules, as long as nothing has to be looked at here: `native/turns.py`.)
 
-A parked hart is an array of state words, except for those that the machine has once.  Its timers
-are looked at when it could run, and devices raise its interrupt lines where it is parked.
+A parked hart is its state words, except for those that the machine has once.  Its timers are looked
+at when it could run, and devices raise its interrupt lines where it is parked.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 from nexus.emulator.parked import COMMON, ParkedHart, ParkedWords
 from nexus.emulator.reference import state as s
@@ -22,9 +23,8 @@ from nexus.emulator.reference.clock import MTIP, TICKS_PER_MTIME
 from nexus.emulator.reference.core import Core
 from nexus.emulator.reference.hart import Hart
 from nexus.emulator.reference.trap import MENVCFG_STCE, STIP
+from nexus.emulator.turn_words import TURN_STEPS, TurnWords
 
-# 50 us of virtual time: short beside what harts wait for each other, long beside a change of hart.
-TURN_STEPS: Final = 5_000
 HARTS_MAX: Final = 8
 _M64: Final = (1 << 64) - 1
 
@@ -34,6 +34,14 @@ _BY_HARTS: Final = 1 << 3 | 1 << 1
 _STUCK: Final = (0, DOUBTED)
 
 _PROTECTION: Final = slice(s.PMPCFG0, s.PMPADDR0 + s.PMPADDR_COUNT)
+
+
+@runtime_checkable
+class ChangesTurns(Protocol):
+    """An engine that changes turns by itself; others return when one is over."""
+
+    def share_turns(self, words: TurnWords) -> None:
+        """Find the harts whose turn it is not there."""
 
 
 class OneHart:
@@ -68,12 +76,30 @@ class Turns:
         self._hart = hart
         hart.is_left_alone = self._are_others_over
         self.count = count
-        self._current = 0
-        self._ends_at = TURN_STEPS
-        self._parked = [array("Q", self._words()) for _ in range(count)]
+        self._block = TurnWords(count, self._words())
+        self._block.ends_at = TURN_STEPS
+        self._parked = self._block.harts
+        if isinstance(hart, ChangesTurns):
+            hart.share_turns(self._block)
         for number, words in enumerate(self._parked):
             words[s.HART] = number
             words[10] = number  # a0, as the reset ROM's code leaves it.
+
+    @property
+    def _current(self) -> int:
+        return self._hart.state[s.HART]
+
+    @_current.setter
+    def _current(self, number: int) -> None:
+        self._hart.state[s.HART] = number
+
+    @property
+    def _ends_at(self) -> int:
+        return self._block.ends_at
+
+    @_ends_at.setter
+    def _ends_at(self, ticks: int) -> None:
+        self._block.ends_at = ticks
 
     @property
     def _kept(self) -> list[list[int]]:
@@ -84,7 +110,8 @@ class Turns:
 
     @_kept.setter
     def _kept(self, values: list[list[int]]) -> None:
-        self._parked = [array("Q", words) for words in values]
+        for words, kept in zip(self._parked, values, strict=True):
+            words[:] = array("Q", kept)
 
     def restored(self) -> None:
         """The words of the present hart are restored with the engine."""
@@ -106,6 +133,10 @@ class Turns:
         return ParkedHart(self._hart, words)
 
     # -- Whose turn it is ------------------------------------------------------------------------
+
+    def set_limit(self, ticks: int) -> None:
+        """Let an engine that can change turns do so before this tick."""
+        self._block.set_limit(ticks)
 
     def choose(self) -> int:
         """Give the turn to the hart that has it now; return the tick at which it is over."""
@@ -181,7 +212,7 @@ class Turns:
             return True
         return bool((words[s.MIP_SOFT] | self._lines_of(words)) & words[s.MIE])
 
-    def _lines_of(self, words: array[int]) -> int:
+    def _lines_of(self, words: memoryview[int]) -> int:
         """A parked hart's interrupt lines, with those of its timers as the clock says."""
         now = self._hart.mtime
         lines = words[s.MIP_LINE] & ~(MTIP | STIP)
@@ -191,7 +222,7 @@ class Turns:
             lines |= STIP
         return lines
 
-    def _timers_of(self, words: array[int]) -> list[int]:
+    def _timers_of(self, words: memoryview[int]) -> list[int]:
         """When enabled timers of a parked hart will go off, in ticks."""
         hart, now = self._hart, self._hart.mtime
         comparators = []
@@ -239,17 +270,13 @@ class Turns:
         if isinstance(state, list):
             leaving[:] = array("Q", state[: s.STATE_WORDS])
         else:
-            memoryview(leaving)[:] = state[: s.STATE_WORDS]
+            leaving[:] = state[: s.STATE_WORDS]
         # Only its own steps count as its instructions; until it is back, these are of others.
         leaving[s.INSTRET_OFFSET] = leaving[s.INSTRET_OFFSET] + leaving[s.STEPS] & _M64
         for index in COMMON:
             coming[index] = leaving[index]
         coming[s.INSTRET_OFFSET] = coming[s.INSTRET_OFFSET] - leaving[s.STEPS] & _M64
-        if isinstance(state, list):
-            state[: s.STATE_WORDS] = coming
-        else:
-            state[: s.STATE_WORDS] = memoryview(coming)
-        self._current = number
+        state[: s.STATE_WORDS] = coming
         self._look_again()
         hart.attention = True
         hart.update_timers()

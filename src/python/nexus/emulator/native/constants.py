@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Final
 
-from nexus.emulator import board, memory, observe
+from nexus.emulator import board, memory, observe, turn_words
 from nexus.emulator.device import clint, fw_cfg, plic, uart
 from nexus.emulator.isa import cpu
 from nexus.emulator.native import layout
-from nexus.emulator.reference import clock, csr, mmu, pmp, state, trap
+from nexus.emulator.reference import chain, clock, csr, mmu, pmp, state, trap
 
 
 def _numbers(module: ModuleType, prefix: str = "") -> dict[str, int]:
@@ -33,6 +33,10 @@ CONSTANTS: Final[Mapping[str, int]] = {
     **_numbers(clint, "CLINT_"),
     **_numbers(fw_cfg, "FW_CFG_"),
     **_numbers(plic, "PLIC_"),
+    **_numbers(turn_words),
+    "CHAIN_DOUBTED": chain.DOUBTED,
+    # What `next_ready` returns instead of a number.
+    "TURN_NOBODY": (1 << 64) - 1,
     **_numbers(uart, "UART_REGISTER_"),
     **_numbers(mmu, "MMU_"),
     **_numbers(layout),

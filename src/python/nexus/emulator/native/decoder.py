@@ -28,6 +28,7 @@ from nexus.emulator.native.slots import (
 )
 from nexus.emulator.native.system import csr_handler, csr_handlers
 from nexus.emulator.native.traps import trap_handlers
+from nexus.emulator.native.turns import turn_handlers
 from nexus.emulator.reference.state import EXTENSIONS, SINK
 
 # The rows whose handler does not depend on operands.
@@ -36,12 +37,14 @@ _FIXED_SYSTEM: Final = {
     "mret": "do_mret",
     "sret": "do_sret",
     "sfence.vma": "do_sfence_vma",
+    "wfi": "do_wfi",
 }
 
 
 def handler_table() -> list[str]:
     """The symbols of all handlers that slots hold or translations need, in the table's order."""
     names = [*page_handlers(), *memory_handlers(), *trap_handlers(), *csr_handlers()]
+    names += turn_handlers()
     names.remove("undecoded")
     plain, noting = branch_handlers(is_noting=False), branch_handlers(is_noting=True)
     assert len(plain) == layout.BRANCH_COUNT, "or the parts of the table are elsewhere"

@@ -24,7 +24,7 @@ class DeviceHart(Hart):
     _uart: Uart | None = None
 
     def have_company(self) -> None:
-        """Leave the registers of interrupts to Python: they are not all of the running hart."""
+        """Leave the interrupt controller to Python: its lines go to several harts."""
         self.state[layout.ALONE] = 0
 
     def share_uart(self, uart: Uart) -> None:

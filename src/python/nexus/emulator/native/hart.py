@@ -31,6 +31,7 @@ from nexus.emulator.reference.trap import TrapError
 
 if TYPE_CHECKING:
     from nexus.emulator.native.translation import Found, TranslationSource
+    from nexus.emulator.turn_words import TurnWords
 
 _ALL_KINDS: Final = int.from_bytes(bytes([0xFF ^ layout.COVERED]) * layout.PAGE_SLOTS, "little")
 _ACCESSES: Final = (layout.Exit.LOAD, layout.Exit.STORE)
@@ -98,6 +99,10 @@ class NativeHart(DeviceHart):
         ):
             self.state[word] = value
 
+    def share_turns(self, words: TurnWords) -> None:
+        """Let generated code change turns."""
+        self.state[layout.TURNS] = address_of(words.memory)
+
     def load(self, address: int, size: int) -> int:
         """Load without caches of our own: generated code has them."""
         if (address & 4095) + size > 4096:
@@ -127,7 +132,8 @@ class NativeHart(DeviceHart):
         state[layout.CUT] = 0
         self._code.enter(self._words.address, self._left)
         self._left = state[layout.LEFT]
-        self._end -= state[layout.CUT]
+        cut = state[layout.CUT]
+        self._end -= cut - (cut >> 63 << 64)
         if uart is not None and (count := state[layout.UART_COUNT]):
             state[layout.UART_COUNT] = 0
             uart.transmitted(bytes(self._uart_output[:count]))
@@ -152,6 +158,8 @@ class NativeHart(DeviceHart):
             self._find_stops(state[layout.FRESH_PAGE])
         elif reason == layout.Exit.ATTEND:
             self._attend()
+        elif reason == layout.Exit.WAIT:
+            self.leave = True
 
     def _sample(self, source: TranslationSource) -> None:
         """A slice ends: say where, if that is easily found."""

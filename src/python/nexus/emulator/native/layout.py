@@ -42,7 +42,8 @@ from nexus.emulator.reference.state import STATE_WORDS
     PAGE_ADDRESS,  # Virtual address of the page that pc is in.
     CURRENT,  # Host address of that page's bytes, when the budget ended.
     TICKS_END,  # Ticks at the end of the budget.
-    CUT,  # Steps by which generated code shortened the budget, for a timer.
+    CUT,  # Steps by which generated code shortened the budget, for a timer; negative if it has
+    # lengthened it, for the turn of another hart.
     ACCESS,  # Address of the access whose page was not cached ...
     ACCESS_LAST,  # ... of its last byte ...
     ACCESS_SHAPE,  # ... and what instruction it is of: see below.
@@ -73,7 +74,8 @@ from nexus.emulator.reference.state import STATE_WORDS
     FILE_HOST,  # Host address of the item that fw_cfg's data register reads,
     FILE_POSITION,  # the offset of its next byte,
     FILE_BYTES,  # and how many there are.
-    ALONE,  # Nonzero if there is one hart: registers of interrupts are the running hart's then.
+    ALONE,  # Nonzero if there is one hart: the interrupt controller has its lines alone then.
+    TURNS,  # Host address of the harts whose turn it is not (`turn_words.py`); 0 if there are none.
     FUSED_UNIT,  # Nonzero if the host has a unit for fused sums.
     # Of an observer; see `native/stops.py`.
     REPORTS,  # Nonzero: leave traps and interrupts to Python, which reports them.
@@ -85,7 +87,7 @@ from nexus.emulator.reference.state import STATE_WORDS
     STOP_PLACE_COUNT,
     WATCHES,  # Host address of the data to watch, and how much there is:
     WATCH_COUNT,  # three words each, first and last address and the accesses, as in `observe.py`.
-) = range(STATE_WORDS, STATE_WORDS + 47)
+) = range(STATE_WORDS, STATE_WORDS + 48)
 
 # Two words for each bank: mode and satp.
 KEYS: Final = WATCH_COUNT + 1
@@ -167,9 +169,10 @@ class Exit(IntEnum):
     ATTEND = 7  # An interrupt may be due, which Python has to report.
     LOAD = 8  # The instruction at pc loads from a device, into the register in RESULT.
     STORE = 9  # The instruction at pc stores what is in RESULT to a device.
+    WAIT = 10  # The hart waits for an interrupt, and no other one has the turn yet.
 
 
 # What generated code is made from, as `table.py` computes it: a product made from anything else is
 # refused.  It is written here because to compute it takes a tenth of a start.  No product is made
 # while it is wrong; a test says what it has to be.
-MADE_FROM: Final = bytes.fromhex("500a76ae0e97d2669f8fb66804213afeaa57bde62c9fab6ec1fe175a5120f49a")
+MADE_FROM: Final = bytes.fromhex("f2414e51befc7f7a0d48a01d337daafcf3b6f3b126345d8590c1bdc22672efe5")

@@ -17,6 +17,7 @@ from nexus.emulator.native.registers import register_handlers, register_routines
 from nexus.emulator.native.stops import stops
 from nexus.emulator.native.system import clock_routines, csr_handlers
 from nexus.emulator.native.traps import trap_handlers, trap_routines
+from nexus.emulator.native.turns import turn_handlers, turn_routines
 from nexus.emulator.native.walk import walks
 
 
@@ -28,6 +29,8 @@ def module_text(processor: Processor) -> str:
         *joining(),
         *csr_handlers().values(),
         *trap_handlers().values(),
+        *turn_handlers().values(),
+        *turn_routines(),
         *memory.functions(),
         *page_handlers().values(),
         *page_routines(),

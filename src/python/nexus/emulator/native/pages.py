@@ -11,9 +11,7 @@ _CODE: Final = """
 def fetch():
     # Continue at the state's pc, whose page is not in the fetch cache.
     if lts(left, 1):
-        state[LEFT] = left
-        state[WHY] = EXIT_BUDGET
-        leave()
+        become(slice_over)
     address = state[PC]
     marked = 0
     if unlikely(state[STOP_PAGE_COUNT]):
@@ -160,9 +158,7 @@ def unseen():
 def out_of_steps():
     state[PC] = pc()
     state[CURRENT] = u64[page + TAIL_RAM]
-    state[LEFT] = left
-    state[WHY] = EXIT_BUDGET
-    leave()
+    become(slice_over)
 """
 
 _PAGES: Final = """

@@ -66,41 +66,53 @@ def store_device():
 def load_clint():
     offset = state[PHYSICAL] - CLINT_BASE
     length = state[ACCESS_LAST] - state[ACCESS] + 1
-    if length < 4 or (state[ALONE] == 0 and offset & ~7 != 0xbff8):
+    if length < 4:
         become(ask_to_load)
-    if offset == 0 and length == 4:
-        state[RESULT] = state[MIP_LINE] >> 3 & 1
-        become(finish_load)
     shift = (offset & 4) << 3
-    if offset & ~7 == 0x4000:
-        state[RESULT] = cut(state[MTIMECMP] >> shift, length)
-        become(finish_load)
     if offset & ~7 == 0xbff8:
         state[RESULT] = cut(clock(left) >> shift, length)
         become(finish_load)
-    become(ask_to_load)
+    if offset < 0x4000:
+        words = hart_words(offset >> 2)
+        if length != 4 or words == 0:
+            become(ask_to_load)
+        state[RESULT] = u64[words + 8 * MIP_LINE] >> 3 & 1
+        become(finish_load)
+    words = hart_words(offset - 0x4000 >> 3)
+    if words == 0:
+        become(ask_to_load)
+    state[RESULT] = cut(u64[words + 8 * MTIMECMP] >> shift, length)
+    become(finish_load)
 
 def store_clint():
     offset = state[PHYSICAL] - CLINT_BASE
     length = state[ACCESS_LAST] - state[ACCESS] + 1
     value = state[u8[slot + SLOT_RS2]]
-    if length < 4 or state[ALONE] == 0:
+    if length < 4:
         become(ask_to_store)
     next_pc = pc() + (state[ACCESS_SHAPE] & SHAPE_LENGTH)
-    if offset == 0 and length == 4:
-        state[MIP_LINE] = state[MIP_LINE] & ~8 | (value & 1) << 3
+    if offset < 0x4000:
+        words = hart_words(offset >> 2)
+        if length != 4 or words == 0:
+            become(ask_to_store)
+        u64[words + 8 * MIP_LINE] = u64[words + 8 * MIP_LINE] & ~8 | (value & 1) << 3
         state[PC] = next_pc
         left -= 1
         become(attend)
-    if offset & ~7 == 0x4000 and clock(left) < TIMER_NEVER - CLOCK_NEAR:
-        if length == 4:
-            shift = (offset & 4) << 3
-            value = state[MTIMECMP] & ~(0xffffffff << shift) | cut(value, 4) << shift
-        state[MTIMECMP] = value
+    number = offset - 0x4000 >> 3
+    words = hart_words(number)
+    if words == 0 or clock(left) >= TIMER_NEVER - CLOCK_NEAR:
+        become(ask_to_store)
+    if length == 4:
+        shift = (offset & 4) << 3
+        value = u64[words + 8 * MTIMECMP] & ~(0xffffffff << shift) | cut(value, 4) << shift
+    u64[words + 8 * MTIMECMP] = value
+    if number == state[HART]:
         left = timers(left)
-        state[PC] = next_pc
-        become(attend)
-    become(ask_to_store)
+    else:
+        left -= 1  # Whoever waits has no turn before the present one is over.
+    state[PC] = next_pc
+    become(attend)
 
 def ask_to_load():
     # Python does the access, which it need not decode.
@@ -119,6 +131,15 @@ def ask_to_store():
 """
 
 _ROUTINES: Final = """
+def hart_words(number):
+    # Host address of the words of a hart; 0 if there is none of this number.
+    turns = state[TURNS]
+    if number == state[HART]:
+        return state_address()
+    if turns == 0 or number >= u64[turns + 8 * TURN_HARTS]:
+        return 0
+    return turns + 8 * (TURN_HEADER_WORDS + number * STATE_WORDS)
+
 def cut(value, length):
     return value & 0xffffffff if length == 4 else value
 """
