@@ -213,3 +213,63 @@ test "each damage has its name, and the first test that fails gives it" {
     std.mem.writeInt(u32, odd[12..16], crc32c(odd[0..12]), .little);
     try testing.expectError(error.BadUtf8, decode(&odd));
 }
+
+/// A record of these lengths, whether or not it may be one.
+fn rawOf(out: []u8, op: Op, key_len: usize, value_len: usize) []const u8 {
+    const body = header_bytes + key_len + value_len;
+    @memset(out[0 .. body + 4], 'x');
+    @memcpy(out[0..4], magic);
+    out[4] = @intFromEnum(op);
+    std.mem.writeInt(u16, out[5..7], @intCast(key_len), .little);
+    std.mem.writeInt(u32, out[7..11], @intCast(value_len), .little);
+    std.mem.writeInt(u32, out[body..][0..4], crc32c(out[0..body]), .little);
+    return out[0 .. body + 4];
+}
+
+var raw: [record_bytes_max + 16]u8 = undefined;
+
+test "each kind of record has its own least and most of key and value" {
+    const Case = struct { op: Op, key: [2]usize, value: [2]usize };
+    const longest = value_bytes_max;
+    for ([_]Case{
+        .{ .op = .put, .key = .{ 1, 255 }, .value = .{ 0, longest } },
+        .{ .op = .delete, .key = .{ 1, 255 }, .value = .{ 0, 0 } },
+        .{ .op = .payload, .key = .{ 1, 255 }, .value = .{ 8, 8 + 8192 } },
+        .{ .op = .checkpoint, .key = .{ 0, 0 }, .value = .{ 8, 8 } },
+        .{ .op = .prepare, .key = .{ 0, 0 }, .value = .{ 8, 8 } },
+        .{ .op = .commit, .key = .{ 0, 0 }, .value = .{ 8, 8 } },
+        .{ .op = .abort, .key = .{ 0, 0 }, .value = .{ 8, 8 } },
+        .{ .op = .sync, .key = .{ 0, 0 }, .value = .{ 0, 0 } },
+    }) |case| {
+        for ([_]usize{ 0, 1, 2, 255, 256 }) |key_len| {
+            const near = case.value;
+            for ([_]usize{ near[0] -| 1, near[0], near[0] + 1, near[1], near[1] + 1 }) |len| {
+                const is_one = key_len >= case.key[0] and key_len <= case.key[1] and
+                    len >= near[0] and len <= near[1];
+                const is_over = key_len > 255 or len > longest;
+                const bytes = rawOf(&raw, case.op, key_len, len);
+                if (is_one) {
+                    try testing.expectEqual(len, (try decode(bytes)).value.len);
+                } else {
+                    const wanted = if (is_over) error.OverCaps else error.BadShape;
+                    try testing.expectError(wanted, decode(bytes));
+                }
+                const claimed = if (is_over) overhead_bytes else bytes.len;
+                try testing.expectEqual(claimed, claimedSize(bytes));
+            }
+        }
+    }
+}
+
+test "a peer's change may be as long as a value with its head, and not a byte longer" {
+    const least = call.head_bytes + 1;
+    for ([_]usize{ least - 1, least, call_value_bytes_max, call_value_bytes_max + 1 }) |len| {
+        const bytes = rawOf(&raw, .call, 1, len);
+        const is_over = len > call_value_bytes_max;
+        // Its lengths may be right, what is in it is not.
+        const shape = if (len < least) error.BadShape else error.BadCall;
+        const wanted = if (is_over) error.OverCaps else shape;
+        try testing.expectError(wanted, decode(bytes));
+        try testing.expectEqual(if (is_over) overhead_bytes else bytes.len, claimedSize(bytes));
+    }
+}

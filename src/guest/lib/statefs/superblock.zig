@@ -73,4 +73,10 @@ test "the vector, both ways, and every flipped bit" {
     }
     try std.testing.expectEqual(@as(?[2]Region, null), regions(4));
     try std.testing.expectEqual(@as(u64, 32), regions(64).?[1].start);
+    try std.testing.expectEqual(@as(?Superblock, block), Superblock.decode(&golden));
+    for (0..bytes_len) |len| {
+        try std.testing.expectEqual(@as(?Superblock, null), Superblock.decode(golden[0..len]));
+    }
+    try std.testing.expectEqual(@as(u64, 2), regions(5).?[0].sectors);
+    try std.testing.expectEqual(@as(u64, 2), regions(6).?[1].sectors);
 }
