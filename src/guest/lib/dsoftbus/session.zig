@@ -189,7 +189,6 @@ pub const Session = struct {
         if (dialled) try self.writeHandshake(self.id.slice());
         self.transport = self.handshake.finish() catch return error.Crypto;
         self.heard_ns = now_ns;
-        self.pinged_ns = now_ns;
         if (dialled) {
             self.state = .confirming;
             try self.ping();

@@ -32,8 +32,9 @@ pub const Disk = struct {
         @memcpy(buffer, self.bytes[@intCast(sector * sector_bytes)..][0..buffer.len]);
     }
 
-    /// A write beyond the disk is our own mistake.
+    /// A write beyond the disk is our own mistake, and so is one of nothing.
     pub fn write(self: *Disk, sector: u64, bytes: []const u8) error{Broken}!void {
+        std.debug.assert(bytes.len != 0);
         for (0..bytes.len / sector_bytes) |index| {
             if (self.writes == self.power) return error.Broken;
             self.writes += 1;

@@ -4,7 +4,6 @@
 const std = @import("std");
 const testing = std.testing;
 const root = @import("root.zig");
-const mounting = @import("mount.zig");
 const record = root.record;
 const fake = @import("disk_fake.zig");
 const Disk = fake.Disk;
@@ -230,50 +229,4 @@ test "a journal has no more records than a replay takes" {
     engine.journal.records = records_max - 2;
     try engine.journal.countRecord();
     try testing.expectError(error.TooMany, engine.journal.countRecord());
-}
-
-test "what looks like a snapshot within the journal in force is no stale one" {
-    // A journal of version 1 reaches over both regions; a value of it may hold anything.
-    const pair = root.superblock.regions(33).?;
-    const Stand = struct {
-        device: *Device,
-        end: u64,
-
-        const Device = struct {
-            first: u64,
-
-            pub fn sectors(_: *const Device) u64 {
-                return 33;
-            }
-
-            /// A checkpoint of generation 9, at the beginning of a region.
-            pub fn read(self: *Device, sector: u64, buffer: []u8) error{Broken}!void {
-                @memset(buffer, 0);
-                if (sector != self.first) return;
-                const head = "\x09\x00\x00\x00\x00\x00\x00\x00";
-                const each: record.Record = .{ .op = .checkpoint, .value = head };
-                each.encode(buffer[0..each.size()]);
-            }
-        };
-    };
-    var device: Stand.Device = .{ .first = pair[1].start };
-    const begin = pair[1].start * root.sector_bytes;
-    for ([_]u64{ 0, begin - 1, begin, begin + 1 }) |end| {
-        const stand: Stand = .{ .device = &device, .end = end };
-        const found = try mounting.staleSector(&stand, null);
-        const wanted: ?u64 = if (end > begin) null else pair[1].start;
-        try testing.expectEqual(wanted, found);
-        // With a superblock it is in the idle region, wherever the journal ends.
-        for ([_]u32{ 8, 9, 10 }) |generation| {
-            const chosen: root.superblock.Superblock =
-                .{ .active = 0, .generation = generation, .entries = 0 };
-            const stale = try mounting.staleSector(&stand, chosen);
-            try testing.expectEqual(if (generation < 9) pair[1].start else null, stale);
-        }
-    }
-    device.first = pair[0].start;
-    const chosen: root.superblock.Superblock = .{ .active = 1, .generation = 8, .entries = 0 };
-    const stand: Stand = .{ .device = &device, .end = 1 };
-    try testing.expectEqual(pair[0].start, try mounting.staleSector(&stand, chosen));
-    try testing.expectEqual(null, try mounting.staleSector(&stand, null));
 }

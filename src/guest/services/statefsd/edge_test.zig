@@ -284,6 +284,34 @@ test "a peer that has more than its share may replace a value by one as long, no
     try testing.expectError(error.OverShare, share.check(contents, narrow, "host-1", longer));
 }
 
+test "what takes the place of an entry frees exactly that, in keys and in bytes" {
+    try reset();
+    try testing.expectEqual(state.Status.ok, (try askFor("host-1", 0, putOf(a, 100))).status);
+    const contents = &server.store.contents;
+    const cost = statefs.record.overhead_bytes + a.len + 100;
+    const wide = 1 << 20;
+    for ([_]u64{ 0, 1 }) |less| {
+        // A longer value in its place.
+        const bytes: share.Limits = .{
+            .peer_keys = 1,
+            .peer_bytes = cost + 7 - less,
+            .all_keys = 1,
+            .all_bytes = wide,
+        };
+        const longer: share.Added = .of(contents, "host-1", a, 107);
+        const found = share.check(contents, bytes, "host-1", longer);
+        if (less == 0) try found else try testing.expectError(error.OverShare, found);
+        // One in its place, and another one.
+        var two = longer;
+        two.set(contents, "host-1", "/state/shared/b", 1);
+        const keys = limitsOf(2 - less, 2);
+        const both = share.check(contents, keys, "host-1", two);
+        if (less == 0) try both else try testing.expectError(error.OverShare, both);
+        const all = share.check(contents, limitsOf(2, 2 - less), "host-1", two);
+        if (less == 0) try all else try testing.expectError(error.Io, all);
+    }
+}
+
 test "what transactions of a peer would add is counted, whichever place they have" {
     try reset();
     const contents = &server.store.contents;
