@@ -354,3 +354,23 @@ test "each outcome has its words, and two of them are good" {
         try testing.expectEqual(row[2], row[0].isGood());
     }
 }
+
+test "a frame is too long before it is anything else, and each reject has its status" {
+    const letters = "x" ** (frame_bytes_max + 1);
+    for ([_]usize{ frame_bytes_max - 1, frame_bytes_max }) |len| {
+        try testing.expectEqual(Reject.bad_request, judge(true, letters[0..len]).reject.why);
+        try testing.expectEqual(Reject.unauthenticated, judge(false, letters[0..len]).reject.why);
+    }
+    try testing.expectEqual(Reject.oversized, judge(true, letters).reject.why);
+    try testing.expectEqual(Reject.unauthenticated, judge(false, letters).reject.why);
+    const Row = struct { Reject, state.Status };
+    for ([_]Row{
+        .{ .bad_request, .malformed },
+        .{ .unauthenticated, .access_denied },
+        .{ .outside_acl, .access_denied },
+        .{ .prefix_escape, .invalid_key },
+        .{ .oversized, .value_too_large },
+        .{ .busy, .io_error },
+        .{ .withdrawn, .io_error },
+    }) |row| try testing.expectEqual(row[1], statusOf(row[0]));
+}
