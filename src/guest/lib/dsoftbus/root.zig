@@ -73,6 +73,7 @@ test {
     _ = @import("node/journal_test.zig");
     _ = @import("node/rpc_test.zig");
     _ = @import("node/transaction_test.zig");
+    _ = @import("node/transactions_test.zig");
     _ = @import("node/node.zig");
     _ = @import("node/denials.zig");
     _ = @import("node/calls.zig");
