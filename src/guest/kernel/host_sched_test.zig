@@ -236,6 +236,8 @@ test "the task that is next runs in its own address space" {
     const all = try ready(2);
     _ = sched.next();
     const first = machine.satp;
+    // Sv39, and the page of the space's first table.
+    try testing.expectEqual(8 << 60 | all[0].space.root >> 12, first);
     sched.yield();
     try testing.expectEqual(all[1], sched.next());
     try testing.expect(machine.satp != first);

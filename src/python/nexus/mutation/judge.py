@@ -16,6 +16,7 @@ tests that start another process, of which nothing is known.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -181,6 +182,7 @@ def main() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.freeze()  # pytest collects garbage at its end, five times; not among all this.
     for line in sys.stdin:
         print(json.dumps(_run(json.loads(line))), flush=True)
 
@@ -188,8 +190,7 @@ def main() -> None:
 def _run(job: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"how": "passed", "failed": [], "cpu": {}}
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
+    if (child := os.fork()) == 0:
         os.close(reader)
         _work(job, writer)
     os.close(writer)
