@@ -72,6 +72,7 @@ test {
     _ = @import("node/identity_test.zig");
     _ = @import("node/journal_test.zig");
     _ = @import("node/rpc_test.zig");
+    _ = @import("node/gate_plain_test.zig");
     _ = @import("node/transaction_test.zig");
     _ = @import("node/transactions_test.zig");
     _ = @import("node/node.zig");

@@ -44,9 +44,11 @@ const cases =
     \\two epochs too many | epochs a 1 E+2; is a 1.1 run; is a 2.1 run; is a 3.1 ok; do a 1.1; is a 1.1 ok; is a 3.1 run
     \\an epoch of that number of another peer stays | do b 1.1; epochs a 1 E+1; is b 1.1 ok; is a 1.1 run
     \\the calls of an epoch that goes make room | fill a 1 1 C; epochs a 2 E+1; is a 1.2 run; fill b 1 1 C-E; is a 2.1 ok; is b 1.1 ok
+    \\and do not count as its calls any more | fill a 1 1 C; epochs a 2 E+1; fill b 1 1 C-E; do c 7.1; is a 2.1 ok; is b 1.1 forgotten; is c 7.1 ok
     \\peers exactly full | peers 1 P; is p1 1.1 ok; is pP 1.1 ok; is pP+1 1.1 run
     \\a peer too many | peers 1 P+1; is p1 1.1 run; is p2 1.1 ok; is pP+1 1.1 ok; is pP+1 1.2 run
     \\the peer used longest ago goes | peers 1 P; do p1 1.2; peers P+1 P+1; is p1 1.1 ok; is p2 1.1 run; is p3 1.1 ok
+    \\their order is kept as well | peers 1 P; do p1 1.2; is p1 1.1 ok; peers P+1 P+1; is p1 1.1 ok; is p2 1.1 run; is p3 1.1 ok
     \\a peer that comes back begins anew | peers 1 P+1; do p1 1.5; is p1 1.1 run; is p1 1.5 ok; is p2 1.1 run; is p3 1.1 ok
     \\the calls of a peer that goes make room | fill p1 1 1 C-P+1; peers 2 P+1; fill p2 1 2 C-P+1; is p2 1.1 ok; is p3 1.1 ok; is pP+1 1.1 ok
 ;
@@ -92,7 +94,7 @@ test "which calls are known, and what makes room for what" {
             }
         }
     }
-    try testing.expectEqual(33, 1 + std.mem.count(u8, cases, "\n"));
+    try testing.expectEqual(35, 1 + std.mem.count(u8, cases, "\n"));
 }
 
 fn take(step: []const u8, way: Way) !void {

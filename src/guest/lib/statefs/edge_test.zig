@@ -143,6 +143,8 @@ fn displaceOne(prefix: []const u8) !void {
         for (1..peers_max + 1) |number| {
             const owner = calls.ownerOf(try peerOf(&name, prefix, number)).?;
             try testing.expectEqual(@as(u32, 1), calls.of(owner).keys);
+            const digits: usize = if (number < 10) 1 else 2;
+            try testing.expectEqual("/v".len + digits, calls.of(owner).bytes);
             try testing.expectEqual(@as(usize, 1), calls.of(owner).calls);
         }
         try testing.expectEqual(@as(root.calls.Owner, 0), engine.contents.find("/0").?.peer);
