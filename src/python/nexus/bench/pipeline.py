@@ -42,12 +42,12 @@ from nexus.bench.pipeline_judging import (
 from nexus.bench.pipeline_run import (
     PIPELINE,
     Clone,
-    RunFailedError,
     environment_of,
     make_clone,
     shared_cache,
 )
 from nexus.bench.pipeline_team import ADDRESS_SETTING
+from nexus.bench.started import RunFailedError
 from nexus.core.commandline import CommandLine, bounded, fail, one_of
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG

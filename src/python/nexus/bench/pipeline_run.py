@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from nexus.bench.started import RunFailedError, started
+
 # The longest is a cold build, some minutes; one that hangs must not hang the benchmark.
 _RUN_SECONDS_MAX: Final = 3600
-_SERVER_SECONDS_MAX: Final = 300
-_STOP_SECONDS_MAX: Final = 30
 
 _WORK_UNITS: Final = (
     "--backend-packages=+['pants.backend.experimental.tools.workunit_logger']",
@@ -35,10 +35,6 @@ PIPELINE: Final = {"CI": "true", "PANTS_CONFIG_FILES": "pants.ci.toml"}
 _ADDRESS: Final = re.compile(r"\S+:\S+")
 _COUNTER: Final = re.compile(r"^  ([a-z_]+): (\d+)$", re.MULTILINE)
 _SCHEDULING: Final = "Scheduling: "
-
-
-class RunFailedError(RuntimeError):
-    """A run that is measured must succeed; the text is the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,38 +172,15 @@ def shared_cache(clone: Clone, folder: Path) -> Iterator[dict[str, str]]:
     settings = folder / "settings.sh"
     folder.mkdir(parents=True)
     arguments = ["--folder", str(folder / "cache"), "--settings", str(settings)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                str(clone.folder / "pants"),
-                "--no-pantsd",
-                "run",
-                "ci:remote_cache",
-                "--",
-                *arguments,
-            ],
-            cwd=clone.folder,
-            env=dict(clone.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + _SERVER_SECONDS_MAX
-        while not (settings.is_file() and settings.read_text(encoding="utf-8").endswith("\n")):
-            if server.poll() is not None or time.monotonic() > deadline:
-                text = (folder / "log").read_text(encoding="utf-8", errors="replace")
-                raise RunFailedError(f"ci:remote_cache did not start\n{text[-2000:]}")
-            time.sleep(0.2)
+    pants = str(clone.folder / "pants")
+    argv = [pants, "--no-pantsd", "run", "ci:remote_cache", "--", *arguments]
+
+    def is_ready(_: str) -> bool:
+        return settings.is_file() and settings.read_text(encoding="utf-8").endswith("\n")
+
+    log, place, variables = folder / "log", clone.folder, clone.environment
+    with started(argv, log, is_ready, folder=place, environment=variables, is_group=True):
         yield parse_settings(settings.read_text(encoding="utf-8"))
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGINT)
-        try:
-            server.wait(_STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
 
 
 def parse_settings(text: str) -> dict[str, str]:

@@ -8,28 +8,18 @@ process; what is measured begins with the first process and ends with the last.
 from __future__ import annotations
 
 import os
-import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from nexus.bench.pipeline_run import (
-    Clone,
-    PipelineProcess,
-    PipelineRun,
-    RunFailedError,
-    parse_settings,
-)
+from nexus.bench.pipeline_run import Clone, PipelineProcess, PipelineRun, parse_settings
+from nexus.bench.started import RunFailedError, started
 
 ADDRESS_SETTING: Final = "PANTS_REMOTE_STORE_ADDRESS"
 AUTHORITY_SETTING: Final = "PANTS_REMOTE_CA_CERTS_PATH"
-START_SECONDS_MAX: Final = 300
-LOOK_SECONDS: Final = 0.2
-STOP_SECONDS_MAX: Final = 30
 
 # Two workers, since that is what a second one is compared with, and each has a processor.
 WORKERS: Final = (1, 2)
@@ -99,7 +89,7 @@ class Team:
                     *(f"--id=worker-{number}", "--jobs=1", "--drain-seconds=1"),
                 ]
                 log = self.folder / f"worker-{number}.log"
-                stack.enter_context(_running(working, log, "joined as"))
+                stack.enter_context(started(working, log, lambda said: "joined as" in said))
             yield
 
     def run(self, clone: Clone, *what: str) -> PipelineRun:
@@ -127,36 +117,8 @@ def serving(program: Path, folder: Path) -> Iterator[Team]:
     folder.mkdir(parents=True)
     settings = folder / "settings.sh"
     argv = [str(program), f"--folder={folder / 'cache'}", f"--settings={settings}", "--schedule"]
-    with _running(argv, folder / "server.log", "that may only read"):
+    with started(argv, folder / "server.log", lambda said: "that may only read" in said):
         yield Team(program, folder, parse_settings(settings.read_text(encoding="utf-8")))
-
-
-@contextmanager
-def _running(argv: Sequence[str], log: Path, ready: str) -> Iterator[None]:
-    """A program, from when it says that it is ready."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while ready not in (said := log.read_text(encoding="utf-8", errors="replace")):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RunFailedError(f"{' '.join(argv)} did not start\n{said[-2000:]}")
-            time.sleep(LOOK_SECONDS)
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def cold_turns(

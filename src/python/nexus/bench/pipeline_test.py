@@ -18,11 +18,11 @@ from nexus.bench.pipeline_judging import (
 from nexus.bench.pipeline_run import (
     PipelineProcess,
     PipelineRun,
-    RunFailedError,
     parse_settings,
     parse_work_units,
 )
 from nexus.bench.pipeline_team import Turn, compare, span_of
+from nexus.bench.started import RunFailedError
 
 IMAGE = PipelineProcess("Build src/guest/services/policyd:policyd", "Ran", 400)
 BOOT = PipelineProcess("Boot ci:os2vm_test", "Ran", 600)
