@@ -5,8 +5,8 @@ const std = @import("std");
 const os = @import("os");
 const sock = @import("sock");
 const noise = @import("noise");
-const wire = @import("wire");
 const dsoftbus = @import("dsoftbus");
+const parts = @import("peer_parts");
 const announce = dsoftbus.announce;
 
 pub const Identity = struct { id: dsoftbus.Id, static: noise.KeyPair };
@@ -75,21 +75,10 @@ pub fn sayHello(who: *const Identity) !void {
 }
 
 pub fn freshKey() !noise.KeyPair {
-    var request: [wire.entropy.request_bytes]u8 = undefined;
-    var answer: [wire.entropy.reply_header_bytes + 32]u8 = undefined;
-    const frame = try wire.entropy.encodeRequest(&request, 32);
-    const bytes = try os.call(rngd, frame, &answer, os.call_timeout_ns);
-    const reply = wire.entropy.decodeReply(bytes) orelse return error.Unexpected;
-    if (reply.status != .ok or reply.bytes.len != 32) return error.Unexpected;
-    return noise.KeyPair.fromSecret(reply.bytes[0..32].*);
+    return parts.freshKey(rngd);
 }
 
 /// Let something happen: one event of netstackd, or nothing until `until_ns`.
 pub fn wait(until_ns: u64) !void {
-    const buffer = &message_buffer;
-    const message = os.recv(os.abi.slot.server_recv, buffer, until_ns) catch |err| switch (err) {
-        error.TimedOut => return,
-        else => return err,
-    };
-    if (message.moved) |extra| os.sys.capClose(extra);
+    return parts.wait(&message_buffer, until_ns);
 }

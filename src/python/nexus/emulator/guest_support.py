@@ -55,3 +55,18 @@ PAGING = """
     li t0, 0x8000000000080008
     csrw satp, t0
 """
+
+# After PAGING: the first half of an `addi a0, a0, ...` at the end of the page at 0x80010000.  Its
+# second half begins the page behind it, where it adds 1, or that at 0x80012000, where it adds 2;
+# `ret` follows in both.
+SPLIT_INSTRUCTION = """
+    li a0, 0x80010ffe
+    li a1, 0x513
+    sh a1, 0(a0)
+    li a0, 0x80011000
+    li a1, 0x80820015
+    sw a1, 0(a0)
+    li a0, 0x80012000
+    li a1, 0x80820025
+    sw a1, 0(a0)
+"""

@@ -299,6 +299,24 @@ STUCK_TOGETHER: Final = {
     "both-with-a-handler-that-returns": f"{_VECTOR} ld a0, 8(zero)\n.align 4\nhandler: mret",
 }
 
+# The first puts the code of the second in its place, and is stuck itself long after that.
+_FREED_EARLY: Final = f"""{_SECOND}
+        li t1, 20000
+        work: addi t1, t1, -1
+        bnez t1, work
+        la t1, spot
+        li t2, 0x13
+        sw t2, 0(t1)
+        li t1, 20000
+        wait: addi t1, t1, -1
+        bnez t1, wait
+        sd zero, 0(zero)
+        second: la t0, spot
+        csrw mtvec, t0
+        .align 4
+        spot: .word 0
+"""
+
 # On two harts: one is stuck for a while, and the other helps it or ends the run.
 FREE_TOGETHER: Final = {
     # The second is where the first has not put its code yet: a word of zeros is illegal.
@@ -336,43 +354,13 @@ FREE_TOGETHER: Final = {
         li a0, 0
         {EXIT}""",
     # The second is freed, and has long to do, before the first is stuck.
-    "the-one-that-was-freed-has-work": f"""{_SECOND}
-        li t1, 20000
-        work: addi t1, t1, -1
-        bnez t1, work
-        la t1, spot
-        li t2, 0x13
-        sw t2, 0(t1)
-        li t1, 20000
-        wait: addi t1, t1, -1
-        bnez t1, wait
-        sd zero, 0(zero)
-        second: la t0, spot
-        csrw mtvec, t0
-        .align 4
-        spot: .word 0
-        li t1, 60000
+    "the-one-that-was-freed-has-work": f"""{_FREED_EARLY}        li t1, 60000
         more: addi t1, t1, -1
         bnez t1, more
         li a0, 0
         {EXIT}""",
     # The second is freed and then waits for its timer, which the first knows nothing of.
-    "the-one-that-was-freed-sleeps": f"""{_SECOND}
-        li t1, 20000
-        work: addi t1, t1, -1
-        bnez t1, work
-        la t1, spot
-        li t2, 0x13
-        sw t2, 0(t1)
-        li t1, 20000
-        wait: addi t1, t1, -1
-        bnez t1, wait
-        sd zero, 0(zero)
-        second: la t0, spot
-        csrw mtvec, t0
-        .align 4
-        spot: .word 0
-        li t0, 0x02004008
+    "the-one-that-was-freed-sleeps": f"""{_FREED_EARLY}        li t0, 0x02004008
         li t1, 20000
         sd t1, 0(t0)
         li t0, 0x80

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, SPLIT_INSTRUCTION, drop_to
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.native import layout
 from nexus.emulator.native.blob_support import native_blob
@@ -79,16 +79,7 @@ def test_an_instruction_across_pages_is_decoded_anew_when_its_end_changes() -> N
     li t1, 0x400
     add s4, t0, t1
     add s5, s4, t1
-    li a0, 0x80010ffe
-    li a1, 0x513
-    sh a1, 0(a0)
-    li a0, 0x80011000
-    li a1, 0x80820015
-    sw a1, 0(a0)
-    li a0, 0x80012000
-    li a1, 0x80820025
-    sw a1, 0(a0)
-    {drop_to(1, "super")}
+    {SPLIT_INSTRUCTION}{drop_to(1, "super")}
     super: li a0, 0
     li a5, 0x1ffe
     li s6, 30

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nexus.emulator.guest_support import OPEN_PMP, PAGING, REPORT, drop_to
+from nexus.emulator.guest_support import OPEN_PMP, PAGING, REPORT, SPLIT_INSTRUCTION, drop_to
 from nexus.emulator.machine import Machine, Stop
 from nexus.emulator.program_support import EXIT, boot
 from nexus.emulator.reference.state import MTVEC, PC
@@ -226,16 +226,7 @@ def test_an_instruction_across_two_pages_follows_both_mappings() -> None:
     add t0, t0, t1
     sd t0, 16(s2)
     add s5, t0, t1
-    li a0, 0x80010ffe
-    li a1, 0x513
-    sh a1, 0(a0)
-    li a0, 0x80011000
-    li a1, 0x80820015
-    sw a1, 0(a0)
-    li a0, 0x80012000
-    li a1, 0x80820025
-    sw a1, 0(a0)
-    {drop_to(1, "super")}
+    {SPLIT_INSTRUCTION}{drop_to(1, "super")}
     super: li a0, 0
     li a5, 0x1ffe
     jalr ra, 0(a5)
