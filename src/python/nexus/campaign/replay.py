@@ -22,9 +22,9 @@ from nexus.campaign.prepare import Prepared
 from nexus.campaign.recipe import Recipe, Reseed
 from nexus.campaign.run import Ran
 from nexus.campaign.scenario import RUN_MS_MAX
+from nexus.config.held_file import ReadingError, hold_to_schema
 from nexus.core.errors import NexusError, did_you_mean
 from nexus.entry.reading import read_bounded
-from nexus.harness.report.reading import ReadingError, hold_to_schema
 
 FORMAT: Final = "nexus-replay-1"
 # A thousand times what a small one has; a larger one was named by mistake.

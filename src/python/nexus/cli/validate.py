@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from nexus.cli.world.program import run
 from nexus.config.files import read_toml
+from nexus.config.held_file import ReadingError, hold_to_schema, read_text
 from nexus.config.kinds import Kind, kind_of
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.core.text import show
 from nexus.entry.program import run_program
-from nexus.harness.report.reading import ReadingError, hold_to_schema, read_text
 
 Schema = Mapping[str, Any]
 

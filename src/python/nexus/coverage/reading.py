@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from nexus.config.held_file import ReadingError, hold_to_schema, read_bytes, read_text
 from nexus.core.text import show
 from nexus.coverage import executed, lines
 from nexus.coverage.code import parts_of
 from nexus.coverage.executed import CoverageFile, Executed
 from nexus.coverage.lines import LinesFile, PartLines
-from nexus.harness.report.reading import ReadingError, hold_to_schema, read_bytes, read_text
 
 _ELF: Final = b"\x7fELF"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nexus.cli.world.program import run
+from nexus.config.held_file import read_bytes
 from nexus.core.commandline import CommandLine, named_paths
 from nexus.core.text import show
 from nexus.coverage.code import Part, parts_of
@@ -15,7 +16,6 @@ from nexus.coverage.error import CoverageError
 from nexus.coverage.lines import PartLines, render
 from nexus.entry.program import run_program
 from nexus.harness import artifacts
-from nexus.harness.report.reading import read_bytes
 
 
 def main(arguments: Sequence[str]) -> int:

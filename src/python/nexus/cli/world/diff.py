@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from nexus.cli.world.program import run
+from nexus.config.held_file import ReadingError
 from nexus.core.commandline import CommandLine
 from nexus.entry.program import run_program
-from nexus.harness.report.reading import ReadingError, read_summary, read_timeline
+from nexus.harness.report.reading import read_summary, read_timeline
 from nexus.harness.report.remains import SUMMARY
 from nexus.harness.report.timeline import differing_inputs, explain, part
 

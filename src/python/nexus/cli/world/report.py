@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nexus.cli.world.program import run
+from nexus.config.held_file import ReadingError
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 from nexus.harness import artifacts
 from nexus.harness.report.page import of_files
-from nexus.harness.report.reading import ReadingError
 from nexus.harness.report.remains import REPORT, read_remains
 
 

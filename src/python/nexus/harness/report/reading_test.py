@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from nexus.config.held_file import ReadingError
 from nexus.harness.report.page_test import summary
-from nexus.harness.report.reading import ReadingError, read_summary, read_timeline
+from nexus.harness.report.reading import read_summary, read_timeline
 
 
 def changed(path: Path, place: str, value: Any) -> Path:

@@ -11,18 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from nexus.config.held_file import ReadingError, read_bytes, read_text
 from nexus.core.text import show
 from nexus.harness.phase import Phase
 from nexus.harness.report.event import Event, TimelineError, parse
 from nexus.harness.report.page import CONSOLE_PREFIX, UNKNOWN
-from nexus.harness.report.reading import (
-    ReadingError,
-    read_bytes,
-    read_frames,
-    read_keys,
-    read_summary,
-    read_text,
-)
+from nexus.harness.report.reading import read_frames, read_keys, read_summary
 from nexus.harness.report.recorded import ACTIVITY, COVERAGE, STACKS
 from nexus.harness.report.story import Listener, Secrets
 from nexus.harness.summary import Summary, Wall, describe_unrun, digest

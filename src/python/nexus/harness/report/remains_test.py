@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from nexus.config.held_file import ReadingError
 from nexus.harness.pcapng import Capture
 from nexus.harness.report import event, keys
 from nexus.harness.report.event import Event
 from nexus.harness.report.page_test import summary
-from nexus.harness.report.reading import ReadingError, read_frames, read_keys
+from nexus.harness.report.reading import read_frames, read_keys
 from nexus.harness.report.remains import read_remains
 from nexus.harness.report.story_test import PUBLIC_A, Wire
 from nexus.harness.summary import digest
