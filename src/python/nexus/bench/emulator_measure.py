@@ -17,6 +17,7 @@ from nexus.bench.emulator_worlds import measure_worlds, medians
 from nexus.bench.guest_cliff import CLIFFS, STORMS
 from nexus.bench.guest_harts import HARTS
 from nexus.bench.guest_kernel import DISK_BYTES, KERNEL
+from nexus.bench.guest_stops import STOPS
 from nexus.bench.guest_workload import EMPTY, WORKLOADS
 from nexus.bench.machine import machine_facts
 from nexus.bench.process import Cost, run
@@ -33,6 +34,7 @@ Command = Callable[[Path, str, int], list[str]]  # Of a kernel, a disk, or none,
 
 _RUN_GUEST: Final = "nexus.bench.run_guest"
 _RUN_DEBUGGED: Final = "nexus.bench.run_debugged"
+_RUN_STOPS: Final = "nexus.bench.run_stops"
 _FOREIGN: Final = "a foreign kernel to its prompt"
 
 
@@ -80,6 +82,7 @@ def measure(settings: Settings, say: Say) -> dict[str, Any]:
         "workloads": {name: _figures(samples, name) for name in names},
         "start": medians({engine: found.costs["empty"] for engine, found in samples.items()}),
         "debugged": _measure_debugged(engines, kernels[0], say),
+        "stops": _measure_stops(engines, settings.folder, say) if not settings.workloads else {},
         "programs": _measure_programs(settings, kernels[0]["empty"], say),
         "worlds": worlds,
     }
@@ -196,6 +199,24 @@ def _measure_debugged(
                 words = engines[engine](kernels[name], "", 1)
                 words[words.index(_RUN_GUEST)] = _RUN_DEBUGGED  # It takes the same arguments.
                 found.setdefault(name, {})[engine] = json.loads(run(words).output)["ratio"]
+    return found
+
+
+def _measure_stops(
+    engines: Mapping[str, Command], folder: Path, say: Say
+) -> dict[str, dict[str, dict[str, float]]]:
+    """What is left of the speed with a stop, and what one costs that is met: what, name, engine."""
+    kernel = folder / "stops.elf"
+    kernel.write_bytes(STOPS.elf())
+    found: dict[str, dict[str, dict[str, float]]] = {"left": {}, "met_us": {}}
+    for engine in engines:
+        if engine in ("native", "translated"):
+            say(f"stops of a debugger, {engine}")
+            words = engines[engine](kernel, "", 1)
+            words[words.index(_RUN_GUEST)] = _RUN_STOPS  # It takes the same arguments.
+            for what, figures in json.loads(run(words).output).items():
+                for name, value in figures.items():
+                    found[what].setdefault(name, {})[engine] = value
     return found
 
 

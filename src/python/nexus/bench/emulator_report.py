@@ -30,6 +30,8 @@ def as_text(result: Mapping[str, Any]) -> str:
     lines += ["", *_pairs(figures), "", *_storms(figures, result["divisor"])]
     if result["debugged"]:
         lines += ["", *_debugged(result["debugged"])]
+    if result["stops"].get("left"):
+        lines += ["", *_stops(result["stops"])]
     lines += ["", *_harts(figures), "", *_start(result["start"])]
     if result["programs"]:
         lines += ["", *_programs(result["programs"], result["start"])]
@@ -150,6 +152,16 @@ def _debugged(ratios: Mapping[str, Mapping[str, float]]) -> list[str]:
     engines = list(next(iter(ratios.values())))
     rows = [[name, *(f"{found[e]:.2f}" for e in engines)] for name, found in ratios.items()]
     return _table(["speed between stops of a debugger (without one = 1)", *engines], rows)
+
+
+def _stops(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """A stop that is never met, as speed; and one that is met, as time."""
+    engines = list(next(iter(found["left"].values())))
+    rows = [[name, *(f"{of[e]:.2f}" for e in engines)] for name, of in found["left"].items()]
+    times = [[name, *(f"{of[e]:.0f} us" for e in engines)] for name, of in found["met_us"].items()]
+    return _table(
+        ["a stop (speed without one = 1; time of one that is met)", *engines], rows + times
+    )
 
 
 def _start(figures: Mapping[str, Mapping[str, float]]) -> list[str]:

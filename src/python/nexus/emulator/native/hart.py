@@ -175,7 +175,7 @@ class NativeHart(DeviceHart):
         content = self.ram.buffer[number << PAGE_SHIFT : number + 1 << PAGE_SHIFT]
         place = self._record(number, 0) - self._pool.start
         found = self._usable(number, self._translations.find(content))
-        for at, slot, _ in found:
+        for at, slot, *_ in found:
             self._pool.memory[place + at : place + at + layout.SLOT_BYTES] = slot
         if found:
             self._set_regions(number, list(found))

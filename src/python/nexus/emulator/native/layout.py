@@ -92,8 +92,12 @@ from nexus.emulator.reference.state import STATE_WORDS
 # Two words for each bank: mode and satp.
 KEYS: Final = WATCH_COUNT + 1
 BANK_COUNT: Final = 8
+# Of an observer: a bit for each offset of a page, set if a translated block that begins there has a
+# stop.  One table for all pages: a block that has none is interpreted if another page's has.
+STOP_BITS: Final = KEYS + 2 * BANK_COUNT
+STOP_BIT_WORDS: Final = 32
 # Of the interrupt controller: see `device/plic.py`.
-PLIC: Final = KEYS + 2 * BANK_COUNT
+PLIC: Final = STOP_BITS + STOP_BIT_WORDS
 STATE_BYTES: Final = 8 * (PLIC + PLIC_WORDS)
 
 # A key's mode word that belongs to no context.
@@ -175,4 +179,4 @@ class Exit(IntEnum):
 # What generated code is made from, as `table.py` computes it: a product made from anything else is
 # refused.  It is written here because to compute it takes a tenth of a start.  No product is made
 # while it is wrong; a test says what it has to be.
-MADE_FROM: Final = bytes.fromhex("f2414e51befc7f7a0d48a01d337daafcf3b6f3b126345d8590c1bdc22672efe5")
+MADE_FROM: Final = bytes.fromhex("168fb29a99f0b2f8d97a8ee0776f534d321d333780b8fc81a701fdd124175509")

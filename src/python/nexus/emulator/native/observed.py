@@ -6,7 +6,8 @@ and interrupts while somebody listens to them.  An observer of every instruction
 one, from Python.
 
 What the observer asks for is looked at whenever the hart is run.  A page of RAM whose stops have
-changed is forgotten: it is decoded anew, with those of its translated regions that have no stop.
+changed is forgotten: it is decoded anew, with those of its translated regions that have no stop, or
+look for it (`guarded.py`).
 """
 
 from __future__ import annotations
@@ -125,6 +126,8 @@ class ObservedNativeHart(ObservingHart, NativeHart):
         self._set_table(layout.STOP_PAGES, pages)
         self.state[layout.STOP_PAGE_COUNT] = len(self._pages)
         frames, self._frames = self._frames, {}
+        for word in range(layout.STOP_BIT_WORDS):
+            self.state[layout.STOP_BITS + word] = 0
         self._set_places()
         for frame in frames:
             self._forget(frame)
@@ -157,15 +160,23 @@ class ObservedNativeHart(ObservingHart, NativeHart):
         self.state[layout.STOP_PLACE_COUNT] = len(places)
 
     def _usable(self, number: int, found: Sequence[Found]) -> Sequence[Found]:
-        """Leave out the regions that have a stop."""
+        """Leave out the regions that have a stop where they do not look for one."""
         stops = self._frames.get(number)
         if not stops:
             return found
-        return [
-            region
-            for region in found
-            if not any(start <= stop < end for start, end in region.extents for stop in stops)
-        ]
+        kept = []
+        for region in found:
+            within = {stop for stop in stops if _hold(region.extents, stop)}
+            blocks = [block for block in region.guarded if _hold((block,), *within)]
+            if not all(_hold(blocks, stop) for stop in within):
+                continue
+            for start, _ in blocks:
+                word, bit = divmod(start >> 1, 64)
+                self.state[layout.STOP_BITS + word] |= 1 << bit
+            # A block that is entered by its own slot does not look.
+            if 2 * region.place // layout.SLOT_BYTES not in dict(blocks):
+                kept.append(region)
+        return kept
 
     def _set_table(self, word: int, values: Iterable[int]) -> None:
         """Put values where generated code finds them, by the address in a state word."""
@@ -175,3 +186,8 @@ class ObservedNativeHart(ObservingHart, NativeHart):
             table.view[index] = value
         self._tables[word] = table
         self.state[word] = table.address
+
+
+def _hold(ranges: Iterable[tuple[int, int]], *stops: int) -> bool:
+    """True if one of these half-open ranges has one of these stops."""
+    return any(start <= stop < end for start, end in ranges for stop in stops)

@@ -34,6 +34,7 @@ from nexus.emulator.native import layout
 from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.float_source import either, is_legal, mode_of
+from nexus.emulator.native.guarded import guarded
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
 from nexus.emulator.native.lookup import go_to, loaded, may_use_float, window
 from nexus.emulator.native.page_values import Names, Way, own_handler
@@ -61,6 +62,7 @@ class RegionSource(Handler):
         self._budgets = budgets(region)
         # Ways out that are rarely taken: label, offset, steps to give back, registers.
         self._cold: list[tuple[str, int, int, Way]] = []
+        self._guarded = guarded(region)
         self._way = Way(frozenset())
         self._body: Body = ()
         self._float_asked = 0  # 1: registers may be read; 2: and changed.
@@ -113,17 +115,19 @@ class RegionSource(Handler):
         self.emit("%base = load i64, ptr %base_at")
         first, *others = self._region.entries
         if not others:
-            self.jump(f"b{first}")
+            self.jump(self._entry(first))
             return
         slot = self.value("ptrtoint ptr %slot to i64")
         page = self.value("ptrtoint ptr %page to i64")
         offset = self.op("sub", slot, page)
-        cases = " ".join(f"i64 {8 * entry}, label %b{entry}" for entry in others)
-        self.emit(f"switch i64 {offset}, label %b{first} [{cases}]")
+        cases = " ".join(f"i64 {8 * entry}, label %{self._entry(entry)}" for entry in others)
+        self.emit(f"switch i64 {offset}, label %{self._entry(first)} [{cases}]")
 
     def _block(self, block: Block) -> None:
         self.label(f"b{block.start}")
         self._way = Way(self._changed[block.start])
+        if block.start in self._guarded:
+            self._look_for_stops(block)
         left = self.load("i64", "%steps")
         self._after = self.op("sub", left, len(block.body))
         if block.start in self._budgets:
@@ -137,6 +141,24 @@ class RegionSource(Handler):
             if not self._instruction(offset, instruction, remaining):
                 return
         self._go_on(block.end)
+
+    def _look_for_stops(self, block: Block) -> None:
+        """Leave a block with a stop to the interpreter, whose slot of the stop leads to Python.
+
+        Where the block can be entered, that is behind this: its slot leads here, unless the stop
+        is this page's own.
+        """
+        word, bit = divmod(block.start >> 1, 64)
+        bits = self.op("and", self.word(layout.STOP_BITS + word), 1 << bit)
+        stopped, on = self.name(), f"e{block.start}"
+        self.branch(self.compare("eq", bits, 0), on, stopped, LIKELY)
+        self.label(stopped)
+        self._leave(block.start, self.load("i64", "%steps"), self._way)
+        self.label(on)
+
+    def _entry(self, offset: int) -> str:
+        """The label at which the region is entered for the slot of this offset."""
+        return f"e{offset}" if offset in self._guarded else f"b{offset}"
 
     def _bail(self, offset: int, remaining: int) -> str:
         """A label at which the instruction at `offset` is handed to the interpreter.

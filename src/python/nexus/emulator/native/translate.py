@@ -21,6 +21,7 @@ from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
 from nexus.emulator.native.build import add_processor, compiler
 from nexus.emulator.native.flatten import flatten
+from nexus.emulator.native.guarded import guarded
 from nexus.emulator.native.page_source import page_module
 from nexus.emulator.native.processor import Processor, named
 from nexus.emulator.native.region import Region, regions, straddles
@@ -102,6 +103,7 @@ def translate_page(piece: Piece, processor: Processor) -> Page:
             flat.symbols[_symbol(region)],
             _operands(region, offset),
             region.extents,
+            tuple(sorted(guarded(region).items())),
         )
         for region in found
         for offset in region.entries

@@ -1,0 +1,73 @@
+"""Blocks beside the way of a hot loop look for stops; those that each turn passes do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from nexus.emulator.isa.assemble import assemble_with_symbols
+from nexus.emulator.machine import MachineOptions
+from nexus.emulator.memory import PAGE_BYTES
+from nexus.emulator.native.guarded import guarded
+from nexus.emulator.native.region import regions
+from nexus.emulator.native.translation_support import translated
+from nexus.emulator.observe import Hit, Observer
+from nexus.emulator.program_support import EXIT, program
+from nexus.emulator.stop_cases import rounds
+
+# A loop with an inner one, a piece that is left out on most turns, and one behind the end.
+SOURCE = f"""
+start: li t0, 50
+turn: andi t1, t0, 7
+    bnez t1, usual
+rare: addi t2, t2, 1
+usual: li t3, 3
+inner: addi t3, t3, -1
+    bnez t3, inner
+    addi t0, t0, -1
+    bnez t0, turn
+behind: li a0, 0
+    blt a0, zero, never
+    {EXIT}
+never: j never
+"""
+RAM_BYTES = 1 << 20
+
+
+def guards() -> tuple[set[int], dict[str, int]]:
+    code, names = assemble_with_symbols(SOURCE, 0)
+    page = code.ljust(PAGE_BYTES, b"\0")
+    return {start for region in regions(page) for start in guarded(region)}, names
+
+
+@pytest.mark.parametrize("name", ["rare", "behind"])
+def test_a_block_that_a_turn_can_leave_out_looks(name: str) -> None:
+    found, names = guards()
+    assert names[name] in found
+
+
+@pytest.mark.parametrize("name", ["inner", "never"])
+def test_a_block_that_is_a_loop_by_itself_does_not(name: str) -> None:
+    found, names = guards()
+    assert names[name] not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "times"), [("rare", 6), ("usual", 40), ("inner", 40), ("behind", 1), ("never", 0)]
+)
+def test_a_stop_is_met_each_time_and_nowhere_else(name: str, times: int) -> None:
+    kernel, address = program(SOURCE), assemble_with_symbols(SOURCE)[1][name]
+    found = []
+    compiled = translated(kernel, RAM_BYTES)
+    for options in (MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES), compiled):
+        observer = Observer()
+        observer.breakpoints.add(address)
+        found.append(list(rounds(partial(_observed, options), observer)))
+    assert found[0] == found[1]
+    assert [met.hit for met in found[0] if met.hit is not None] == [Hit(address)] * times
+
+
+def _observed(options: MachineOptions, observer: Observer) -> MachineOptions:
+    return replace(options, observer=observer)
