@@ -15,6 +15,7 @@ import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from nexus.core.errors import UsageError
 from nexus.entry.reading import read_bounded
 from nexus.remotecache.certificates import FILE_BYTES_MAX, is_host
+from nexus.remotecache.credentials import LOCAL_NAME
 from nexus.remotecache.processes import ServerError, SettingError
 
 # For an answer of a machine that is there.
@@ -30,6 +31,9 @@ KEEPALIVE: Final = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.max_reconnect_backoff_ms", 5_000),
 )
+
+# How settings begin to say where a server is that only its own machine can reach.
+LOCAL_ADDRESS: Final = f"export PANTS_REMOTE_STORE_ADDRESS=grpcs://{LOCAL_NAME}:"
 
 # Codes of OpenSSL's verification, and what they say of a server.
 EXPIRED: Final = 10
@@ -127,7 +131,7 @@ def look(remote: Remote) -> None:
         ) from exc
     except ssl.SSLError as exc:
         if remote.authority and "NO_CERTIFICATE_OR_CRL_FOUND" in str(exc):
-            raise SettingError(f"--authority: {remote.authority} holds no certificate") from exc
+            raise SettingError(missing_certificate(remote.authority)) from exc
         raise ServerError(f"{remote.address}: does not speak TLS ({exc.reason})") from exc
     except OSError as exc:
         if remote.authority and not remote.authority.is_file():
@@ -136,6 +140,19 @@ def look(remote: Remote) -> None:
             f"{remote.address}: {exc.strerror or exc}; start the server, or give the address where "
             "it listens"
         ) from exc
+
+
+def missing_certificate(path: Path) -> str:
+    """Say what a file is that holds no certificate, and which file does."""
+    complaint = f"--authority: {path} holds no certificate"
+    text = read_bounded(path, FILE_BYTES_MAX).decode("utf-8", "replace")
+    if not any(line.startswith(LOCAL_ADDRESS) for line in text.splitlines()):
+        return f"{complaint}; expected one in PEM, or the settings that a server with --name wrote"
+    return (
+        f"{complaint}: these settings are of a server named {LOCAL_NAME}, for its machine only; "
+        "start it with --listen ADDRESS --name HOST --settings FILE and give that FILE, or, on its "
+        "own machine, keys/ca.crt of its folder"
+    )
 
 
 def certificate_refusal(remote: Remote, code: int, message: str) -> str:

@@ -107,6 +107,31 @@ def test_a_wrong_server_is_named_and_why(tmp_path: Path) -> None:
         look(port, made.ca)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "; expected one in PEM, or the settings that a server with --name wrote"),
+        ("export PANTS_REMOTE_STORE_ADDRESS=grpcs://cache:1\n", "; expected one in PEM"),
+        (
+            "export A=b\nexport PANTS_REMOTE_STORE_ADDRESS=grpcs://localhost:1\n",
+            ": these settings are of a server named localhost, for its machine only; start it "
+            "with --listen ADDRESS --name HOST --settings FILE and give that FILE, or, on its own "
+            "machine, keys/ca.crt of its folder",
+        ),
+    ],
+    ids=["nothing", "settings-of-another", "settings-of-localhost"],
+)
+def test_a_file_without_a_certificate_is_named_and_what_it_is(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=DAY)
+    given = tmp_path / "given"
+    given.write_text(text)
+    with listening(made) as port, pytest.raises(SettingError) as caught:
+        look(port, given)
+    assert str(caught.value).startswith(f"--authority: {given} holds no certificate{said}")
+
+
 def test_nobody_and_somebody_else_are_told_apart(tmp_path: Path) -> None:
     made = credentials.create(tmp_path / "keys", lifetime=DAY)
     with pytest.raises(ServerError, match="Connection refused; start the server"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from nexus.remotecache import database, server, settings
 from nexus.remotecache.digest import digest_of
 from nexus.remotecache.execution import ASKING
 from nexus.remotecache.processes import child, python_argv
-from nexus.remotecache.proof_project import NAMES, PROCESSES
+from nexus.remotecache.proof_project import NAMES, PROCESSES, STARTED, VARIABLE
 from nexus.remotecache.proof_stage import NotTriedError, Stage, expect, expect_all_found
 from nexus.remotecache.sandbox import refusal
 
@@ -61,6 +61,7 @@ def executes_remotely(stage: Stage) -> None:
         if executed < PROCESSES:
             raise AssertionError(f"{executed} processes executed, at least {PROCESSES} expected")
         expect_all_found(stage.run(environment, held=NAMES))
+        starts_here(stage, environment)
         for subject, code in CODES.items():
             with connection(cache, subject) as (channel, how):
                 expect(f"answer to a {subject}", code_of_execution(channel, how), code)
@@ -70,6 +71,14 @@ def executes_remotely(stage: Stage) -> None:
             asked, variables = execute(channel, how, ASKING)
             expect("exit code of a process that asks for variables", asked, 0)
             expect("PATH is given", b"PATH=/usr/bin:/bin" in variables.split(b"\0"), True)
+
+
+def starts_here(stage: Stage, environment: Mapping[str, str]) -> None:
+    """What a person starts runs where Pants runs, with the variables of that machine."""
+    run = stage.run({**environment, VARIABLE: stage.salt}, goals=("run", "//:start"))
+    expect("local executions", run.stats.counters.get("local_execution_requests", 0), 0)
+    if f"{STARTED} {stage.salt}\n" not in run.log:
+        raise AssertionError(f"the program did not say its variable: {run.log[-1000:]}")
 
 
 def worker_argv(cache: server.CacheServer, name: str, *, jobs: int) -> list[str]:

@@ -63,11 +63,25 @@ experimental_test_shell_command(
 )
 """
 
+# The backend of this repository by which programs are started where Pants runs.
+PLUGIN: Final = "run_here"
+
+# What a person starts.  It says a variable of the machine where Pants runs, which no worker has.
+VARIABLE: Final = "NEXUS_PROOF_CALLER"
+STARTED: Final = "started by"
+START: Final = f"""
+run_shell_command(
+    name="start",
+    command="echo {STARTED} ${VARIABLE}",
+)
+"""
+
 # Healthy servers on a busy machine must never be too late; the case of a hanging one sets less.
 CONFIGURATION: Final = """
 [GLOBAL]
 pants_version = "{version}"
-backend_packages = ["pants.backend.shell"]
+pythonpath = ["%(buildroot)s/plugins"]
+backend_packages = ["pants.backend.shell", "{plugin}"]
 pantsd = false
 dynamic_ui = false
 colors = false
@@ -117,7 +131,12 @@ def write(folder: Path, root: Path, salt: str, holds: Path) -> None:
         r'^pants_version = "(.+)"$', (root / "pants.toml").read_text(), re.MULTILINE
     )
     assert version is not None, "pants.toml names its version"
-    (folder / "pants.toml").write_text(CONFIGURATION.format(version=version[1]))
+    (folder / "pants.toml").write_text(CONFIGURATION.format(version=version[1], plugin=PLUGIN))
+    shutil.copytree(
+        root / "pants-plugins" / PLUGIN,
+        folder / "plugins" / PLUGIN,
+        ignore=shutil.ignore_patterns("BUILD", "*_test.py", "__pycache__"),
+    )
 
     def held(name: str, command: str) -> str:
         return HOLD.format(hold=holds / name, tenths=HOLD_TENTHS_MAX, command=command)
@@ -137,7 +156,7 @@ def write(folder: Path, root: Path, salt: str, holds: Path) -> None:
         timeout=PROCESS_SECONDS_MAX,
         steps_named=", ".join(f'":step{n}"' for n in numbers),
     )
-    (folder / "BUILD").write_text(text)
+    (folder / "BUILD").write_text(text + START)
 
 
 def run_pants(

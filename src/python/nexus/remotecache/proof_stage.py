@@ -103,6 +103,7 @@ class Stage:
         environment: Mapping[str, str],
         *,
         held: tuple[str, ...] = (),
+        goals: tuple[str, ...] = ("test", "::"),
         meanwhile: Callable[[subprocess.Popen[bytes], Path], None] | None = None,
     ) -> Run:
         """Run the small project as a machine that has nothing; it must succeed."""
@@ -117,7 +118,7 @@ class Stage:
                 self.release(name)
         state = self.folder / f"{self.salt}-{number}-state"
         launcher = self.root / "pants"
-        return self.run_pants(launcher, project, state, ("test", "::"), environment, meanwhile)
+        return self.run_pants(launcher, project, state, goals, environment, meanwhile)
 
     def run_pants(
         self,

@@ -24,6 +24,14 @@ TOKEN_FILE: Final = "token"
 TOKEN_VARIABLE: Final = "NEXUS_CACHE_TOKEN"
 SETTINGS_VARIABLE: Final = "NEXUS_CACHE_SETTINGS"
 
+# What is set with a token that may only read: it may neither write nor execute.
+READS_ONLY: Final = "export PANTS_REMOTE_CACHE_WRITE=false PANTS_REMOTE_EXECUTION=false"
+
+# The first line of settings that no other machine can use.
+FOR_THIS_MACHINE: Final = (
+    f"# For this machine alone: the server is named {LOCAL_NAME}.  For others: --listen, --name."
+)
+
 
 def environment(
     running: server.CacheServer, arguments: argparse.Namespace, ca: str, token: str
@@ -63,7 +71,7 @@ def render(variables: dict[str, str], authority: str, folder: Path) -> str:
             lines.append(f"export {name}={shlex.quote(value)}")
     lines += [
         "# With a token that may only read:",
-        "#   export PANTS_REMOTE_CACHE_WRITE=false PANTS_REMOTE_EXECUTION=false",
+        f"#   {READS_ONLY}",
     ]
     lines += [": <<'AUTHORITY'", authority.strip(), "AUTHORITY"]
     return "\n".join(lines) + "\n"
@@ -77,13 +85,14 @@ def print_settings(running: server.CacheServer, arguments: argparse.Namespace) -
     print(f"# remote_cache: serving on {where}:{running.port}, process {os.getpid()}")
     print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
     print("# With a token that may only read, set instead:")
-    print("#   export PANTS_REMOTE_CACHE_WRITE=false")
+    print(f"#   {READS_ONLY}")
     reader = shlex.quote(str(made.token(settings.READER)))
     print(f"#   export PANTS_REMOTE_OAUTH_BEARER_TOKEN_PATH={reader}", flush=True)
     if arguments.settings is None:
         return
     if place.host == LOCAL_NAME:
-        text = "".join(f"export {n}={shlex.quote(v)}\n" for n, v in variables.items())
+        lines = (f"export {n}={shlex.quote(v)}\n" for n, v in variables.items())
+        text = f"{FOR_THIS_MACHINE}\n{''.join(lines)}"
     else:
         authority = made.ca.read_text(encoding="ascii")
         text = render(variables, authority, arguments.runner_folder)
