@@ -47,10 +47,15 @@ def visible_folders(environment: Mapping[str, str], more: Sequence[Path]) -> tup
     Pants names tools by where it finds them on its machine, among them the interpreter it runs on.
     """
     pyenv = Path(environment.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    caches = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    pants = Path(environment.get("NEXUS_PANTS_CACHE") or caches / "nexus-pants")
     system = [Path(folder) for folder in SYSTEM]
-    return tuple(folder for folder in (*system, pyenv, pants, *more) if folder.is_dir())
+    found = (*system, pyenv, pants_cache(environment), *more)
+    return tuple(folder for folder in found if folder.is_dir())
+
+
+def pants_cache(environment: Mapping[str, str]) -> Path:
+    """Where the launcher keeps Pants's own venv."""
+    caches = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(environment.get("NEXUS_PANTS_CACHE") or caches / "nexus-pants")
 
 
 def tool_folders(environment: Mapping[str, str], folders: Sequence[Path]) -> tuple[str, ...]:

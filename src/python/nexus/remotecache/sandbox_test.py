@@ -7,6 +7,7 @@ from pathlib import Path
 from nexus.remotecache.sandbox import (
     Sandbox,
     interpreter_folders,
+    pants_cache,
     tool_folders,
     visible_folders,
 )
@@ -59,3 +60,13 @@ def test_every_version_that_pyenv_has_is_found(tmp_path: Path) -> None:
     found = interpreter_folders([tmp_path, tmp_path / "pyenv"])
 
     assert found == tuple(str(folder) for folder in versions)
+
+
+def test_the_folder_of_pants_is_where_the_launcher_keeps_it(tmp_path: Path) -> None:
+    caches = {"XDG_CACHE_HOME": str(tmp_path)}
+
+    assert pants_cache({}) == Path.home() / ".cache" / "nexus-pants"
+    assert pants_cache(caches) == tmp_path / "nexus-pants"
+    assert pants_cache({**caches, "NEXUS_PANTS_CACHE": "/opt/nexus-pants"}) == Path(
+        "/opt/nexus-pants"
+    )

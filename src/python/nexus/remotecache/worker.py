@@ -43,7 +43,7 @@ from nexus.remotecache.processes import (
     program as program_of,
 )
 from nexus.remotecache.refusing import make_private, refuse_missing
-from nexus.remotecache.sandbox import Sandbox, refusal, visible_folders
+from nexus.remotecache.sandbox import Sandbox, pants_cache, refusal, visible_folders
 from nexus.remotecache.settings import JOBS_MAX, hold_quota
 
 SOCKET: Final = "worker.socket"
@@ -192,6 +192,11 @@ def main(argv: Sequence[str]) -> int:
         if (reason := refusal()) is not None:
             raise ServerError(f"--worker: {reason}")
         look(remote)
+        if not (pants := pants_cache(os.environ)).is_dir():
+            say(
+                f"{pants} is not there; the processes of Pants need it where the runners have it: "
+                "start ./pants once here, with the runners' NEXUS_PANTS_CACHE, and start this again"
+            )
         work(given, remote, wish)
     except UsageError as exc:
         return fail(exc, EXIT_CONFIG)
