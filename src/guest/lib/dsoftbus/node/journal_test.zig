@@ -190,3 +190,29 @@ test "a place that carried the number of lost records carries a record next" {
     try testing.expectEqualStrings("dsoftbusd: next", outside.text[0..outside.text_len]);
     try testing.expectEqual(1, journal.loss.count);
 }
+
+test "the log is tried again after one second, then after two and four, and from one again" {
+    var outside: Edge = .{ .verdict = .absent };
+    var node: Node = .{ .edge = &outside, .now_ns = 5 };
+    var journal: Journal = .{};
+    // It is told at once that it lost one, and is not there.
+    journal.add(&node, .{}, .warn, "first");
+    try testing.expectEqual(5 + 2000 * ms, journal.deadline());
+    node.now_ns = journal.deadline();
+    journal.tick(&node);
+    try testing.expectEqual(5 + 6000 * ms, journal.deadline());
+    outside.verdict = .sent;
+    node.now_ns = journal.deadline();
+    journal.tick(&node);
+    // While the number is under way there is only its own time.
+    try testing.expectEqual(node.now_ns + 250 * ms, journal.deadline());
+    // It is refused once more, which counts as an attempt, and then confirmed.
+    try testing.expect(journal.settle(&node, node.last, "LO\x02\x90\x06"));
+    try testing.expectEqual(node.now_ns + 8000 * ms, journal.deadline());
+    node.now_ns = journal.deadline();
+    journal.tick(&node);
+    try testing.expect(journal.settle(&node, node.last, &confirmed(node.last)));
+    outside.verdict = .absent;
+    journal.add(&node, .{}, .warn, "second");
+    try testing.expectEqual(node.now_ns + 2000 * ms, journal.deadline());
+}
