@@ -80,3 +80,19 @@ test "the vector, both ways, and every flipped bit" {
     try std.testing.expectEqual(@as(u64, 2), regions(5).?[0].sectors);
     try std.testing.expectEqual(@as(u64, 2), regions(6).?[1].sectors);
 }
+
+test "each field has its values, however right the checksum is" {
+    var sector: [sector_bytes]u8 = undefined;
+    for ([_]u1{ 0, 1 }) |active| {
+        const block: Superblock = .{ .active = active, .generation = 7, .entries = 9 };
+        block.encode(&sector);
+        try std.testing.expectEqual(@as(?Superblock, block), Superblock.decode(&sector));
+        for (0..8) |at| for ([_]u8{ 0, 1, 2, 3, 0xFF }) |byte| {
+            var odd = sector;
+            odd[at] = byte;
+            std.mem.writeInt(u32, odd[16..20], crc32c(odd[0..16]), .little);
+            const is_right = byte == sector[at] or (at == 5 and byte <= 1);
+            try std.testing.expectEqual(is_right, Superblock.decode(&odd) != null);
+        };
+    }
+}

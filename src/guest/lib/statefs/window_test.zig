@@ -207,3 +207,16 @@ test "a disk without sectors leaves nothing of the one that was open before" {
     try testing.expect(!engine.journal.hasRoom(1));
     try testing.expectError(error.Integrity, engine.get("k"));
 }
+
+test "zeros are zeros at any length, and one other byte anywhere is seen" {
+    var bytes: [40]u8 = @splat(0);
+    for (0..bytes.len + 1) |len| {
+        try testing.expect(root.journal.isZero(bytes[0..len]));
+        for (0..len) |at| {
+            bytes[at] = 1;
+            defer bytes[at] = 0;
+            try testing.expect(!root.journal.isZero(bytes[0..len]));
+            try testing.expect(root.journal.isZero(bytes[0..at]));
+        }
+    }
+}
