@@ -8,8 +8,11 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-# A benchmark that hangs is a failed one.
-_SECONDS_MAX = 300
+# A benchmark that hangs is a failed one.  The longest run of all takes some ten seconds.
+SECONDS_MAX: Final = 300
+# Of `timeout`, if it had to end the process; and if the process was killed for not ending then.
+_OVERDUE: Final = (124, 137)
+_KILL_SECONDS: Final = 10
 
 # A process begins as a copy of the one that starts it, and the peak of its memory is never less
 # than that copy.  So it is started by a small one, which also says what it took.
@@ -25,6 +28,7 @@ os.write(int(sys.argv[1]), cost.encode())
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 _COST_BYTES_MAX: Final = 100
+_SHOWN_CHARS: Final = 200
 
 # Users start programs that are compiled already, and Python keeps what it prints until it is much.
 _LEFT_OUT: Final = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
@@ -44,11 +48,11 @@ class ProcessFailedError(RuntimeError):
     """A measured process ended badly: there is nothing to measure."""
 
 
-def run(command: list[str]) -> Cost:
+def run(command: list[str], seconds_max: float = SECONDS_MAX) -> Cost:
     """Run a command.
 
     Raises:
-        ProcessFailedError: It did not end well.
+        ProcessFailedError: It did not end well, or not within `seconds_max`.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     environment = kept | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -56,7 +60,7 @@ def run(command: list[str]) -> Cost:
     starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(writing)]
     try:
         child = subprocess.run(
-            ["timeout", str(_SECONDS_MAX), *starter, *command],
+            ["timeout", f"--kill-after={_KILL_SECONDS}", str(seconds_max), *starter, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             env=environment,
@@ -67,6 +71,11 @@ def run(command: list[str]) -> Cost:
         os.close(writing)
     with open(reading, "rb") as pipe:
         said = pipe.read(_COST_BYTES_MAX)
+    if child.returncode in _OVERDUE and not said:
+        last = child.stdout.decode("utf-8", "replace")[-_SHOWN_CHARS:]
+        raise ProcessFailedError(
+            f"did not end within {seconds_max:g} s, printed {last!r} last: {' '.join(command)}"
+        )
     if child.returncode or not said:
         raise ProcessFailedError(f"exit {child.returncode}: {' '.join(command)}")
     wall, cpu, rss = said.split()

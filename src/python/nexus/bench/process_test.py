@@ -31,3 +31,8 @@ def test_a_process_takes_time() -> None:
 def test_a_process_that_fails_is_not_measured() -> None:
     with pytest.raises(ProcessFailedError, match="exit 3: sh -c exit 3"):
         run(["sh", "-c", "exit 3"])
+
+
+def test_a_process_that_never_ends_is_named() -> None:
+    with pytest.raises(ProcessFailedError, match=r"did not end within 0.2 s, .*: sleep 60"):
+        run(["sleep", "60"], seconds_max=0.2)
