@@ -178,3 +178,112 @@ test "no image, no bundles of one" {
     var room: [128]u8 = undefined;
     try testing.expectEqual(@as(?[]u8, null), shelf.image(&room));
 }
+
+/// One bundle with these files, and what goes wrong with it.
+const OddFiles = struct {
+    const File = struct { name: []const u8, size: u64, given: usize };
+
+    files: []const File,
+    /// Of a listing so many pages are answered.
+    pages: u32 = 100,
+    is_endless: bool = false,
+    lists: u32 = 0,
+    opens: u32 = 0,
+
+    pub fn call(self: *OddFiles, request: []const u8, reply: []u8) ?[]const u8 {
+        return self.answer(request, reply) catch unreachable;
+    }
+
+    fn answer(self: *OddFiles, request: []const u8, reply: []u8) ![]const u8 {
+        switch (packages.decodeRequest(request).request) {
+            .list => |list| {
+                self.lists += 1;
+                if (self.lists > self.pages) return packages.encodeRefusal(reply, .list, .io);
+                var page: packages.Page = try .begin(reply);
+                if (list.path.len == 0) {
+                    try page.add(.directory, 0, &.{"a@1"});
+                    return page.done(1, true);
+                }
+                const file = self.files[list.cursor % self.files.len];
+                try page.add(.file, file.size, &.{file.name});
+                const next = list.cursor + 1;
+                return page.done(next, next == self.files.len and !self.is_endless);
+            },
+            .open => |path| {
+                self.opens += 1;
+                for (self.files, 0..) |file, number| {
+                    if (!std.mem.endsWith(u8, path, file.name)) continue;
+                    return packages.encodeOpenReply(reply, @intCast(number), file.size);
+                }
+                unreachable;
+            },
+            .read => |what| {
+                const file = self.files[what.file];
+                try testing.expectEqual(0, what.offset);
+                try testing.expectEqual(file.size, what.len);
+                return packages.encodeReadReply(reply, letters[0..file.given]);
+            },
+            .stat => unreachable,
+        }
+    }
+};
+
+const letters: [file_bytes_max]u8 = @splat('x');
+
+fn expectFiles(files: *OddFiles, wanted: []const []const u8) !void {
+    var shelf: Shelf(OddFiles) = .{ .files = files.* };
+    var room: [3 * file_bytes_max]u8 = undefined;
+    var found = try wire.nxbi.iterate(shelf.image(&room).?);
+    for (wanted) |name| {
+        const file = (try found.next()).?;
+        try testing.expectEqualStrings(name, file.path);
+        for (files.files) |each| {
+            if (std.mem.eql(u8, each.name, name)) try testing.expectEqual(each.size, file.data.len);
+        }
+    }
+    try testing.expectEqual(null, try found.next());
+    files.* = shelf.files;
+}
+
+test "a file of the most bytes is taken, an empty one is not even opened, a cut one is left out" {
+    const most = file_bytes_max;
+    var files: OddFiles = .{ .files = &.{
+        .{ .name = "longest", .size = most, .given = most },
+        .{ .name = "longer", .size = most + 1, .given = 0 },
+        .{ .name = "empty", .size = 0, .given = 0 },
+        .{ .name = "cut", .size = 5, .given = 4 },
+        .{ .name = "one", .size = 1, .given = 1 },
+    } };
+    try expectFiles(&files, &.{ "longest", "empty", "one" });
+    try testing.expectEqual(3, files.opens);
+}
+
+test "a file that has no room leaves a smaller one behind it its own" {
+    var files: OddFiles = .{ .files = &.{
+        .{ .name = "1", .size = file_bytes_max, .given = file_bytes_max },
+        .{ .name = "2", .size = file_bytes_max, .given = file_bytes_max },
+        .{ .name = "3", .size = file_bytes_max, .given = file_bytes_max },
+        .{ .name = "4", .size = 4, .given = 4 },
+    } };
+    try expectFiles(&files, &.{ "1", "2", "4" });
+}
+
+test "a listing that fails on its way is none, and one without an end is left" {
+    // They are too long to be asked for.
+    const long: []const OddFiles.File = &.{
+        .{ .name = "1", .size = file_bytes_max + 1, .given = 0 },
+        .{ .name = "2", .size = file_bytes_max + 1, .given = 0 },
+    };
+    var room: [256]u8 = undefined;
+    var none: Shelf(OddFiles) = .{ .files = .{ .files = long, .pages = 0 } };
+    try testing.expectEqual(null, none.count());
+    try testing.expectEqual(1, none.files.lists);
+    var endless: Shelf(OddFiles) = .{ .files = .{
+        .files = long,
+        .pages = std.math.maxInt(u32),
+        .is_endless = true,
+    } };
+    _ = endless.image(&room);
+    // The bundles' page, and as many of its files.
+    try testing.expectEqual(1 + pages_max, endless.files.lists);
+}
