@@ -71,6 +71,7 @@ test {
     _ = @import("node/talk_test.zig");
     _ = @import("node/identity_test.zig");
     _ = @import("node/journal_test.zig");
+    _ = @import("node/records_test.zig");
     _ = @import("node/rpc_test.zig");
     _ = @import("node/gate_plain_test.zig");
     _ = @import("node/transaction_test.zig");
