@@ -184,7 +184,11 @@ test "the backlog is bounded, and half-open strangers give way" {
     const index = try tcp.connect(world.a(), there, world.now);
     world.run(50 * ms);
     try expectEqual(connection.State.established, world.a().connections[index].state);
-    try expect(tcp.accept(world.b(), listener) != null);
+    const taken = tcp.accept(world.b(), listener).?;
+    // Once, and then it is the user's: it outlives its listener.
+    try expectEqual(@as(?u8, null), tcp.accept(world.b(), listener));
+    tcp.unlisten(world.b(), listener);
+    try expectEqual(connection.State.established, world.b().connections[taken].state);
 }
 
 test "listeners and connections are bounded and their ports are their own" {

@@ -21,6 +21,14 @@ def test_writes_into_a_new_directory_and_replaces(tmp_path: Path) -> None:
     }
 
 
+def test_a_name_may_have_folders_which_are_made(tmp_path: Path) -> None:
+    files = {"a/b/c.txt": b"deep", "a/d.txt": b"", "e.txt": b"flat"}
+    for _ in range(2):
+        artifacts.write_all(tmp_path, files)
+    found = {path.relative_to(tmp_path): path for path in tmp_path.rglob("*") if path.is_file()}
+    assert {str(name): path.read_bytes() for name, path in found.items()} == files
+
+
 def test_interrupted_write_leaves_the_old_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
