@@ -25,7 +25,7 @@ from ci.tidy_language import (
     find_stumbles,
     find_unshown_images,
 )
-from ci.tidy_python import find_circles, find_test_branches
+from ci.tidy_python import find_circles, find_open_types, find_test_branches
 from ci.tidy_source import TEST_SUPPORT, Finding, Source
 
 COLUMNS_MAX: Final = 100
@@ -134,7 +134,13 @@ def rules_of(path: str) -> tuple[Rule, ...]:
     if path.endswith(".md"):
         return () if path in MADE else (find_wide_prose, find_stumbles)
     if path.endswith((".py", ".pyi")):
-        return (find_test_support, find_bare_ignores, find_test_branches, find_stumbles)
+        return (
+            find_test_support,
+            find_bare_ignores,
+            find_test_branches,
+            find_open_types,
+            find_stumbles,
+        )
     if path.endswith(".zig"):
         in_services = path.startswith("src/guest/services/")
         everywhere = (find_wide_zig, find_stumbles)

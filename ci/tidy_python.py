@@ -1,10 +1,10 @@
-"""Rules of `tidy.py` about Python: branches in tests, and modules that import each other."""
+"""Rules of `tidy.py` about Python: branches in tests, circles of imports, types left open."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from typing import Final
@@ -15,6 +15,8 @@ _IMPORTS: Final = re.compile(
     r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([\w.]+))",
     re.MULTILINE,
 )
+# `from typing import Any, Final  # Any: the library publishes no types.`
+_REASONED_IMPORT: Final = re.compile(r"^from typing import .*\bAny\b[^#]*  # Any: \w")
 # Folders from which Python imports.
 _ROOTS: Final = ("src/python/", "pants-plugins/")
 
@@ -56,7 +58,7 @@ def imported_names(text: str) -> Iterator[str]:
 
 
 def find_circles(sources: Iterable[Source]) -> Iterator[Finding]:
-    """Find modules of Python that import each other, also where a function imports."""
+    """Find modules, and packages, of Python that import each other, also where a function does."""
     modules: dict[str, Source] = {}
     for source in sources:
         root = next((it for it in _ROOTS if source.path.startswith(it)), "")
@@ -66,9 +68,52 @@ def find_circles(sources: Iterable[Source]) -> Iterator[Finding]:
         name: {it for it in imported_names(source.text) if it in modules and it != name}
         for name, source in modules.items()
     }
+    circle = _circle_of(imports)
+    if circle:
+        path = modules[circle[0]].path
+        yield Finding(path, 1, f"these modules import each other in a circle: {', '.join(circle)}")
+        return
+    packages: dict[str, set[str]] = {}
+    for name, imported in imports.items():
+        own = _package_of(name)
+        # Tests use whatever is below them, and stand on top of all packages.
+        if not modules[name].is_test:
+            packages.setdefault(own, set()).update(map(_package_of, imported))
+    circle = _circle_of({own: others - {own} for own, others in packages.items()})
+    if circle:
+        first = min(name for name in modules if _package_of(name) == circle[0])
+        path = modules[first].path
+        yield Finding(path, 1, f"these packages import each other in a circle: {', '.join(circle)}")
+
+
+def _package_of(module: str) -> str:
+    """The package below the root: `nexus.harness` of `nexus.harness.report.page`."""
+    return ".".join(module.split(".")[:2])
+
+
+def _circle_of(imports: Mapping[str, Iterable[str]]) -> list[str]:
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as exc:
-        circle: list[str] = exc.args[1]
-        path = modules[circle[0]].path
-        yield Finding(path, 1, f"these modules import each other in a circle: {', '.join(circle)}")
+        found: list[str] = exc.args[1]
+        return found
+    return []
+
+
+def find_open_types(source: Source) -> Iterator[Finding]:
+    """Find `Any` without a reason: on its line, or behind the import for the whole of a module."""
+    lines = source.text.splitlines()
+    if any(map(_REASONED_IMPORT.search, lines)):
+        return
+    try:
+        nodes = list(ast.walk(ast.parse(source.text)))
+    except (SyntaxError, ValueError):
+        return  # `find_test_branches` says so.
+    used = {node.lineno for node in nodes if isinstance(node, ast.Name) and node.id == "Any"}
+    for number in sorted(used):
+        if "  # " not in lines[number - 1]:
+            yield Finding(
+                source.path,
+                number,
+                "`Any` needs its reason on this line, or behind its import; `object` checks more",
+            )

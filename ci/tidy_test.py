@@ -37,6 +37,11 @@ HASH = "#"  # So that no line here silences a checker itself.
         ("x.py", f"a = b  {HASH} type: ignore[misc]  # Of no type.", None),
         ("x.py", f"a = b  {HASH} noqa: B009", "'noqa: B009' needs its reason"),
         ("x.py", f"a = b  {HASH} noqa: B009, E501 - private", None),
+        ("x.py", "from typing import Any\na: Any = 1", "x.py:2: `Any` needs its reason"),
+        ("x.py", f"from typing import Any\na: Any = 1  {HASH} Of capnp.", None),
+        ("x.py", f"from typing import Any  {HASH} Any: of capnp.\na: Any = 1", None),
+        ("x.py", f"from typing import Any  {HASH} of capnp\na: Any = 1", "`Any` needs its reason"),
+        ("x.py", '"""Any one."""\nfrom typing import Any', None),
         ("src/guest/services/logd/core.zig", "var x: u8 = 0;", "`var x` is state"),
         ("src/guest/services/logd/core.zig", "pub var x: u8 = 0;", "`var x` is state"),
         ("src/guest/services/logd/core.zig", "    var x: u8 = 0;", None),
@@ -129,9 +134,14 @@ def test_message_of_a_commit(message: str, found: str | None) -> None:
         ({"a": "import nexus.b", "b": "from nexus.a import X"}, "nexus.a, nexus.b"),
         ({"a": "from nexus import b", "b": "from nexus import (\n    a,\n)"}, "nexus.a, nexus.b"),
         ({"a": "import nexus.b", "b": "def f():\n    from nexus.a import X"}, "nexus.a, nexus.b"),
+        ({"a/x": "import nexus.b.x", "b/x": "", "b/y": "import nexus.c", "c": ""}, None),
+        ({"a/x": "import nexus.b.x", "b/x": "", "b/y": "import nexus.a.y", "a/y": ""}, "packages"),
+        ({"a/x": "import nexus.b.x", "b/x": "", "b/y_test": "import nexus.a.y", "a/y": ""}, None),
     ],
 )
-def test_circles_of_modules_are_found(texts: dict[str, str], found: str | None) -> None:
+def test_circles_of_modules_and_packages_are_found(
+    texts: dict[str, str], found: str | None
+) -> None:
     sources = [Source(f"src/python/nexus/{name}.py", text) for name, text in texts.items()]
 
     lines = [str(finding) for finding in find_circles(sources)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional  # Any: work units are JSON, as Pants has it.
 
 
 def line_of(workunit: Mapping[str, Any]) -> Optional[str]:

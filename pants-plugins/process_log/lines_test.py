@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Any, Dict  # Any: work units are JSON, as Pants has it.
 
 import pytest
 

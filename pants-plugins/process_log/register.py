@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, Iterable, Optional, Tuple  # Any: work units are JSON, as Pants has it.
 
 from pants.engine.internals.scheduler import Workunit
 from pants.engine.rules import Rule, collect_rules, rule

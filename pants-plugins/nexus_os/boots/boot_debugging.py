@@ -8,7 +8,7 @@ outside of any sandbox, and without the test's limit of wall time, since a perso
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any  # Any: Pants gives batches of tests no metadata.
 
 from pants.core.goals.run import RunRequest
 from pants.core.goals.test import TestDebugRequest, TestSubsystem

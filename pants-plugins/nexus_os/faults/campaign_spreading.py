@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os.path
 from dataclasses import dataclass
-from typing import Any, Mapping, Tuple
+from typing import Any, Mapping, Tuple  # Any: JSON, as it is read.
 
 from pants.core.target_types import FileSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os.path
 from dataclasses import dataclass
-from typing import Any, Mapping, Tuple
+from typing import Any, Mapping, Tuple  # Any: contents of files, and batches of tests.
 
 from pants.backend.python.target_types import PythonSourceField
 from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple  # Any: a stand-in for what Pants awaits.
 
 import pytest  # pants: no-infer-dep
 from pants.backend.python.dependency_inference.module_mapper import (

@@ -10,7 +10,7 @@ This knows no more of the models than where paths stand:
 from __future__ import annotations
 
 import os.path
-from typing import Any, Dict, Iterator, List, Mapping, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Set, Tuple  # Any: contents of files.
 
 try:
     import tomllib

@@ -13,7 +13,7 @@ import ssl
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -104,7 +104,7 @@ def _contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 async def _grpc_calls() -> float:
     import grpc  # pants: no-infer-dep
 
-    async def echo(request: bytes, context: Any) -> bytes:
+    async def echo(request: bytes, context: object) -> bytes:
         return request
 
     server = grpc.aio.server()

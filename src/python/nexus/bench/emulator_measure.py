@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: figures, as JSON has them.
 
 from nexus.bench.emulator_settings import Say, Settings
 from nexus.bench.emulator_worlds import measure_worlds, medians

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from statistics import geometric_mean
-from typing import Any, Final
+from typing import Any, Final  # Any: figures, as JSON has them.
 
 from nexus.bench.bare_qemu import BARE
 from nexus.bench.guest_cliff import FAULTS, OPERATIONS, PAIRS, STORMS

@@ -7,7 +7,7 @@ import statistics
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: figures, as JSON has them.
 
 from nexus.bench.bare_qemu import BARE, plan_of, run_bare
 from nexus.bench.emulator_settings import Say, Settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -31,7 +30,7 @@ FOUND = PipelineProcess("Boot ci:single_test", "HitLocally", 600)
 CONCERNED = frozenset({"src/guest/services/policyd:policyd", "ci:os2vm_test"})
 
 
-def unit(**values: Any) -> dict[str, Any]:
+def unit(**values: object) -> dict[str, object]:
     return {"name": "process", "start_secs": 1, "start_nanos": 0, **values}
 
 

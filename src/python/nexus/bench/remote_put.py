@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final  # Any: figures, as JSON has them.
 
 from nexus.bench.remote_put_measure import LINK, Request, measure
 

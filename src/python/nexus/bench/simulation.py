@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.bench.emulator_tools import IMAGES, INTERPRETER, package
 from nexus.bench.images import named_image
@@ -86,9 +86,9 @@ def _provided(options: argparse.Namespace) -> tuple[Path, dict[str, Path]]:
 
 def _measure(
     options: argparse.Namespace, code: Code, images: Mapping[str, Path], folder: Path
-) -> dict[str, Any]:
+) -> dict[str, object]:
     links = prepare(options.scenario, images, code)
-    figures: dict[str, Any] = {}
+    figures: dict[str, object] = {}
     spent_s, virtual_s = _seeds(links, options.seeds)
     figures["two-node fault worlds a minute, one core"] = round(options.seeds * 60 / spent_s)
     figures["virtual seconds per second of a core"] = round(virtual_s / spent_s, 2)
@@ -116,7 +116,7 @@ def _seeds(prepared: Prepared, count: int) -> tuple[float, float]:
     return time.process_time() - began_s, virtual_ns / 1e9
 
 
-def _scaling(prepared: Prepared, seeds: int) -> dict[str, Any]:
+def _scaling(prepared: Prepared, seeds: int) -> dict[str, object]:
     """One process against two, in turn: of each the round that others disturbed least."""
     rounds = [[_play(prepared, jobs, seeds) for jobs in (1, 2)] for _ in range(_ROUNDS)]
     (one_s, one_core_s), (two_s, two_core_s) = (
@@ -151,7 +151,7 @@ def _ring(folder: Path, count: int, images: Mapping[str, Path], code: Code) -> P
     return prepare(scenario, images, code)
 
 
-def _shrink(folder: Path, images: Mapping[str, Path], code: Code) -> dict[str, Any]:
+def _shrink(folder: Path, images: Mapping[str, Path], code: Code) -> dict[str, object]:
     """Shrink a run of four nodes that a user's oracle complains of."""
     place = folder / "shrink"
     place.mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, as it is read.
 
 from nexus.campaign import simulate
 from nexus.emulator.native_interpreter_support import INTERPRETER

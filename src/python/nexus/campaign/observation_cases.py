@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any  # Any: keyword arguments of several types.
 
 from nexus.campaign.observation import Observation
 from nexus.harness.report.story import Secrets

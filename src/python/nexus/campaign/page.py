@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import jinja2
 
@@ -31,7 +31,7 @@ class Covered:
 def render(
     totals: Sequence[ScenarioTotal],
     failures: Sequence[tuple[SeedResult, str]],
-    facts: Mapping[str, Any],
+    facts: Mapping[str, object],
     covered: Covered | None = None,
 ) -> str:
     """Make the page.

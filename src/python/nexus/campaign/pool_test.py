@@ -8,7 +8,7 @@ import select
 import signal
 import time
 from contextlib import closing
-from typing import Any, Final
+from typing import Any, Final  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 

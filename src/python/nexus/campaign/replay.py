@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -92,7 +92,7 @@ def write(prepared: Prepared, ran: Ran, commit: str) -> str:
     drawn = _drawn(prepared, recipe)
     first: Violation | None = ran.violations[0] if ran.violations else None
     turn = recipe.reseed
-    whole: dict[str, Any] = {
+    whole: dict[str, object] = {
         "format": FORMAT,
         "commit": commit,
         "scenario": str(prepared.scenario.path),

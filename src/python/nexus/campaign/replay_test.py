@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from nexus.campaign.replay import ReplayError, commit_of, read
 
 SHA: Final = "0" * 64
-GOOD: Final[dict[str, Any]] = {
+GOOD: Final[dict[str, object]] = {
     "format": "nexus-replay-1",
     "commit": "abc",
     "scenario": "ci/faults/links.toml",
@@ -64,7 +64,7 @@ def test_a_file_gives_its_recipe(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(
-    tmp_path: Path, change: dict[str, Any], words: str
+    tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
     with pytest.raises(ReplayError) as caught:
         read(written(tmp_path, json.dumps({**GOOD, **change})))

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nexus.campaign.run import Ran
 from nexus.core.errors import NexusError
@@ -125,7 +125,9 @@ def total_of(name: str, text: str, results: Sequence[SeedResult]) -> ScenarioTot
     )
 
 
-def render(results: Iterable[SeedResult], about: Mapping[str, Any], wall: Mapping[str, Any]) -> str:
+def render(
+    results: Iterable[SeedResult], about: Mapping[str, object], wall: Mapping[str, object]
+) -> str:
     """Write the file: results in the order of scenario and seed, then what the host did."""
     ordered = sorted(results, key=lambda result: (result.scenario, result.seed))
     runs = []

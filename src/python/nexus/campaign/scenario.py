@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
@@ -120,7 +120,7 @@ class ScenarioConfig(Model):
     must_pass: bool = False  # The world's own expectations must all be met.
     budget: Budget = Budget()
     fault: Annotated[Many[FaultRule], Count(0, FAULTS_MAX)] = ()
-    workload: Annotated[dict[str, Any], BeforeValidator(_as_table)] = Field(default_factory=dict)
+    workload: Annotated[dict[str, object], BeforeValidator(_as_table)] = Field(default_factory=dict)
     until: Annotated[Many[Until], Count(0, 32)] = ()
 
 

@@ -23,7 +23,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from nexus.campaign.observation import Step
 from nexus.config import records
@@ -98,7 +98,7 @@ class WorkloadConfig(Model):
 
 
 def read_config(
-    table: Mapping[str, Any], machines: Sequence[str], source: str = _WHERE
+    table: Mapping[str, object], machines: Sequence[str], source: str = _WHERE
 ) -> WorkloadConfig:
     """Read the table of a scenario's file; `source` names both.
 
@@ -127,7 +127,7 @@ def read_config(
 
 
 def draw(
-    table: Mapping[str, Any], machines: Sequence[str], random: KeyedRandom
+    table: Mapping[str, object], machines: Sequence[str], random: KeyedRandom
 ) -> tuple[Step, ...]:
     """Draw the steps of one run.
 

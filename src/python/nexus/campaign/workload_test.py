@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from nexus.campaign.observation import Line, Step
@@ -27,7 +25,7 @@ from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, MachinePlan, Plan
 
 MACHINES = ("A", "B", "C")
-TABLE: dict[str, Any] = {"clients": ["A", "C"], "auditor": "B", "steps": 20, "keys": 2}
+TABLE: dict[str, object] = {"clients": ["A", "C"], "auditor": "B", "steps": 20, "keys": 2}
 SERVICE = service_id("workload-client")
 
 
@@ -84,7 +82,7 @@ def test_a_step_is_encoded_as_the_guest_reads_it() -> None:
         ({"from_ms": 3000}, "3000; expected less than until_ms, which is 2000"),
     ],
 )
-def test_what_is_no_workload(changed: dict[str, Any], message: str) -> None:
+def test_what_is_no_workload(changed: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read_config({**TABLE, **changed}, MACHINES)
 

@@ -11,7 +11,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.cli.world.program import run
 from nexus.config.files import read_toml
@@ -22,7 +22,7 @@ from nexus.core.errors import NexusError
 from nexus.core.text import show
 from nexus.entry.program import run_program
 
-Schema = Mapping[str, Any]
+Schema = Mapping[str, object]
 
 
 def _of_config(kind: str) -> Callable[[], Schema]:
@@ -157,7 +157,7 @@ def _lines_of(path: Path) -> Iterator[tuple[str, object]]:
             yield f"line {number}", _parse(f"{show(str(path))}: line {number}", line)
 
 
-def _parse(name: str, text: str) -> Any:
+def _parse(name: str, text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as exc:

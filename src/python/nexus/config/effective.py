@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -42,7 +42,7 @@ class Value:
     """One value, of TOML; of a secret the name of its file, in angle brackets."""
 
     field: str
-    value: Any
+    value: object
     source: Source
     file: str | None = None
     line: int | None = None
@@ -83,7 +83,7 @@ def _section(title: str, label: str | None, model: BaseModel, layer: Layer) -> S
     return Section(title, label, tuple(values))
 
 
-def _leaves(value: Any, place: Location) -> Iterator[tuple[Location, Any]]:
+def _leaves(value: object, place: Location) -> Iterator[tuple[Location, object]]:
     if isinstance(value, FileKey):
         yield place, value
     elif isinstance(value, BaseModel):
@@ -101,7 +101,7 @@ def _leaves(value: Any, place: Location) -> Iterator[tuple[Location, Any]]:
         yield place, list(value) if isinstance(value, tuple) else value
 
 
-def _value(place: Location, held: Any, layer: Layer) -> Value:
+def _value(place: Location, held: object, layer: Layer) -> Value:
     is_secret = isinstance(held, FileKey)
     shown = f"<file {held.file}>" if isinstance(held, FileKey) else held
     origin: Origin | None = layer.find_origin(place)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar  # Any: pydantic's own hooks have it.
 
 from pydantic import (
     AfterValidator,

@@ -11,7 +11,7 @@ import re
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.config.error import ConfigError, Problem, show
 from nexus.config.keys import FileKey
@@ -49,7 +49,7 @@ def read_layer(path: Path) -> Layer:
     raise ConfigError(source, [problem])
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file."""
     return _read(path)[1]
 
@@ -57,7 +57,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 _TOO_DEEP: Final = Problem("", "is nested too deeply")
 
 
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
+def _read(path: Path) -> tuple[str, dict[str, object]]:
     try:
         content = read_bounded(path, FILE_BYTES_MAX)
         if len(content) > FILE_BYTES_MAX:

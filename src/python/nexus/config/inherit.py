@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ConfigDict, ValidationError
 
@@ -94,7 +94,7 @@ def load_extended(path: Path, kind: Kind | None = None) -> tuple[Layer, Kind | N
 
 def _bases(own: Layer) -> list[tuple[str, str, int]]:
     """List what a file extends, each with the name of the field and its line."""
-    data: Mapping[str, Any] = own.data
+    data: Mapping[str, object] = own.data
     is_list = isinstance(data.get(KEY), list)
     try:
         names = _Head.model_validate(dict(data)).extends

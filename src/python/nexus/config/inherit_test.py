@@ -6,7 +6,6 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -247,7 +246,7 @@ def test_a_node_that_two_machines_share_is_wrong_once(tmp_path: Path) -> None:
     assert len(mistakes(path)) == 1
 
 
-def write_value(value: Any) -> str:
+def write_value(value: object) -> str:
     """Write a value as TOML, tables in line."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {write_value(v)}" for key, v in value.items()) + " }"
@@ -256,10 +255,10 @@ def write_value(value: Any) -> str:
     return json.dumps(value)
 
 
-def split(draw: st.DrawFn, table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(draw: st.DrawFn, table: dict[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """Cut a table in two that make it up again; the base may have what is then replaced."""
-    base: dict[str, Any] = {}
-    over: dict[str, Any] = {}
+    base: dict[str, object] = {}
+    over: dict[str, object] = {}
     for key, value in table.items():
         match draw(st.sampled_from(["base", "over", "replaced", "both"])):
             case "both" if isinstance(value, dict) and key not in ("static_key", "state"):
@@ -278,7 +277,7 @@ def test_a_file_cut_in_parts_anywhere_means_the_same(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     whole = tomllib.loads(NODE_A + "[state]\ndisk_kib = 8\n")
-    rest: dict[str, Any] = whole
+    rest: dict[str, object] = whole
     folder = tmp_path_factory.mktemp("parts")
     stems = ["derived", *(f"base{number}" for number in range(data.draw(st.integers(1, 3))))]
     parts = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -25,7 +25,7 @@ MODELS: Final[Mapping[Kind, type[BaseModel]]] = {Kind.NODE: NodeConfig, Kind.WOR
 _BOTH: Final = ("extends",)
 
 
-def kind_of(data: Mapping[str, Any]) -> Kind | None:
+def kind_of(data: Mapping[str, object]) -> Kind | None:
     """Return the kind; None if no key shows it.  `[node]` decides, a world never has it."""
     if "node" in data:
         return Kind.NODE

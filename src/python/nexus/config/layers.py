@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: contents of files, before they are checked.
 
 from nexus.config.error import Problem, show_key
 from nexus.config.lines import Location

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nexus.config.error import Problem
 from nexus.config.layers import Given, Layer, Origin, layer, lift, list_locations, merge, render
 
-VALUES: st.SearchStrategy[Any] = st.recursive(
+VALUES: st.SearchStrategy[object] = st.recursive(
     st.integers(0, 3),
     lambda inner: st.one_of(
         st.lists(inner, max_size=2), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
@@ -20,7 +18,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 TABLES = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
 
 
-def of(source: str, data: dict[str, Any], given: Given = Given.FILE) -> Layer:
+def of(source: str, data: dict[str, object], given: Given = Given.FILE) -> Layer:
     return layer(source, data, lambda place: Origin(source, 1, render(place), given))
 
 
@@ -33,7 +31,7 @@ def agree(one: object, other: object) -> bool:
 
 @given(TABLES, TABLES, TABLES)
 def test_merging_is_associative_and_every_value_has_a_place(
-    first: dict[str, Any], second: dict[str, Any], third: dict[str, Any]
+    first: dict[str, object], second: dict[str, object], third: dict[str, object]
 ) -> None:
     # A value between two tables replaces the first of them, whichever pair is merged before.
     assume(agree(first, second) and agree(second, third) and agree(first, third))
@@ -45,7 +43,7 @@ def test_merging_is_associative_and_every_value_has_a_place(
 
 
 @given(TABLES)
-def test_nothing_and_itself_change_nothing(data: dict[str, Any]) -> None:
+def test_nothing_and_itself_change_nothing(data: dict[str, object]) -> None:
     assert merge(of("1", {}), of("2", data)).data == data
     assert merge(of("1", data), of("2", {})).data == data
     assert merge(of("1", data), of("2", data)) == of("2", data)

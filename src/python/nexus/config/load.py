@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -182,7 +182,7 @@ def _parse_layer(model: type[ModelT], layer: Layer) -> ModelT:
     raise ConfigError(layer.source, problems)
 
 
-def parse(model: type[ModelT], data: dict[str, Any], source: str) -> ModelT:
+def parse(model: type[ModelT], data: dict[str, object], source: str) -> ModelT:
     """Check the shape of every value of a file's content."""
     try:
         return model.model_validate(data)

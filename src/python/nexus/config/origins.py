@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from nexus.config.effective import Section, Value, list_effective, list_files
 from nexus.config.load import load_with_origins
@@ -38,14 +38,14 @@ def show_lines(sections: Sequence[Section]) -> Iterator[str]:
         yield ""
 
 
-def write(value: Any) -> str:
+def write(value: object) -> str:
     """Write a value as TOML does."""
     if isinstance(value, list):
         return f"[{', '.join(write(entry) for entry in value)}]"
     return json.dumps(value, ensure_ascii=False)
 
 
-def to_json(path: str, sections: Sequence[Section]) -> dict[str, Any]:
+def to_json(path: str, sections: Sequence[Section]) -> dict[str, object]:
     """Say the same for programs."""
     return {
         "file": path,
@@ -61,7 +61,7 @@ def to_json(path: str, sections: Sequence[Section]) -> dict[str, Any]:
     }
 
 
-def _json_of(value: Value) -> dict[str, Any]:
+def _json_of(value: Value) -> dict[str, object]:
     place = {"file": value.file, "line": value.line} if value.file is not None else {}
     return {"field": value.field, "value": value.value, "from": value.source.value, **place}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, get_args
+from typing import Any, get_args  # Any: JSON Schema, whose leaves are of any type.
 
 from pydantic import BaseModel, Field, create_model
 

@@ -15,7 +15,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal  # Any: JSON Schema, whose leaves are of any type.
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema

@@ -9,7 +9,7 @@ import copy
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any  # Any: contents of files, right or wrong.
 
 from hypothesis import strategies as st
 

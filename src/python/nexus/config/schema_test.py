@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: contents of files, right or wrong.
 
 import jsonschema
 import pytest

@@ -9,7 +9,7 @@ class of one kind cannot derive from one of the other.  Why: ADR 22.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any  # Any: it makes classes, whose fields it cannot know.
 
 if TYPE_CHECKING:
     from collections.abc import Callable

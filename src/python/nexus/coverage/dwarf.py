@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final  # Any: pyelftools publishes no types.
 
 from elftools.elf.elffile import ELFFile
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -195,7 +195,7 @@ def of_file(file: CoverageFile) -> Executed:
     return executed
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """The JSON Schema of the file."""
     schema = CoverageFile.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

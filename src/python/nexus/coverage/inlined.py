@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final  # Any: pyelftools publishes no types.
 
 from elftools.dwarf.descriptions import describe_form_class
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
-from typing import Any
 
 import jinja2
 
@@ -61,7 +60,7 @@ def _resource(name: str) -> str:
     return files("nexus.coverage").joinpath(name).read_text()
 
 
-def _part(name: str, hit: int, found: int, note: str) -> dict[str, Any]:
+def _part(name: str, hit: int, found: int, note: str) -> dict[str, object]:
     return {
         "name": name,
         "hit": hit,
@@ -71,7 +70,7 @@ def _part(name: str, hit: int, found: int, note: str) -> dict[str, Any]:
     }
 
 
-def _row(file: FileCoverage) -> dict[str, Any]:
+def _row(file: FileCoverage) -> dict[str, object]:
     functions = file.functions.values()
     gone, ways = file.ways
     return {
@@ -83,7 +82,7 @@ def _row(file: FileCoverage) -> dict[str, Any]:
     }
 
 
-def _lines(file: FileCoverage, source: str | None) -> Iterator[dict[str, Any]]:
+def _lines(file: FileCoverage, source: str | None) -> Iterator[dict[str, object]]:
     """The lines of a file with what is known of each; without the source, those with code."""
     texts = {} if source is None else dict(enumerate(source.split("\n"), start=1))
     branches: dict[int, list[str]] = {}

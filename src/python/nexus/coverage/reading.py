@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -70,7 +70,7 @@ def read_sources(root: Path, paths: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _held_to(path: Path, text: str, schema: Mapping[str, Any]) -> object:
+def _held_to(path: Path, text: str, schema: Mapping[str, object]) -> object:
     try:
         held: object = json.loads(text)
     except (ValueError, RecursionError) as exc:

@@ -19,7 +19,7 @@ Ephemeral keys are parameters, fresh from the caller's entropy, used for one han
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final  # Any: noiseprotocol publishes no types.
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305

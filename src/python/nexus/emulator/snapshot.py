@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final  # Any: what `struct` unpacks depends on the layout.
 
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.memory import PAGE_BYTES, PAGE_SHIFT, RAM_BASE

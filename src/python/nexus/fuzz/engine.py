@@ -18,7 +18,7 @@ from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final  # Any: atheris publishes no types.
 
 from nexus.core.errors import NexusError
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """No atheris: `fake.result` is what every target comes to."""
     state = SimpleNamespace(result=engine.Result(9, 5), plans=[])
 
-    def fuzz(atheris: Any, run: Any, plan: engine.Plan) -> engine.Result:
+    def fuzz(atheris: object, run: object, plan: engine.Plan) -> engine.Result:
         state.plans.append((plan, sorted(path.name for path in plan.inputs.iterdir())))
         result: engine.Result = state.result
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
 
 from nexus.contract import log, rpc, samgr, state
 from nexus.contract.message import Limits, MalformedMessage, Reader, Unread, decode

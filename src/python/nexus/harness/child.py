@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import signal
 import subprocess
-from typing import Any, Final
+from typing import Any, Final  # Any: symbols of libc have no types.
 
 _PR_SET_PDEATHSIG: Final = 1
 # A QEMU told to stop does so within milliseconds; after this it is killed.

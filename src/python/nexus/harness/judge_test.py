@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final  # Any: pyelftools publishes no types.
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final  # Any: keyword arguments of several types.
 
 from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, MachinePlan, Plan

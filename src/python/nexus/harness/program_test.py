@@ -7,7 +7,7 @@ import signal
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: JSON, as it is read, and stand-ins.
 
 import jsonschema
 import pytest

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: JSON, as it is read.
 
 import pytest
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final  # Any: pyelftools publishes no types.
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile

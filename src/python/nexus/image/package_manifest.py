@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 import unicodedata
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar  # Any: TOML, as it is read.
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 

@@ -27,7 +27,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, and what pytest hands to its hooks.
 
 import pytest
 

@@ -7,7 +7,7 @@ run.  Annotations, imports, decorators and the text of messages stay as they are
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final  # Any: the nodes of parso publish no types.
 
 from cosmic_ray.ast import get_ast
 from cosmic_ray.operators.provider import OperatorProvider

@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, as it is read.
 
 # Of everything else that an answer depends on: the program that measures.
 _PROGRAM: Final = "src/python/nexus/mutation/judge.py"

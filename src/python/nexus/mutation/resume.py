@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any  # Any: JSON, as it is read.
 
 from nexus.mutation.change import Mutant
 from nexus.mutation.verdict import Fate, Verdict

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import CO_OPTIMIZED
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, or what pytest hands to its hooks.
 
 # A function of a file, by the line where it begins; a decorator's, if it has one.
 Code = tuple[str, int]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: JSON, or what pytest hands to its hooks.
 
 import pytest
 

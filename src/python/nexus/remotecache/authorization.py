@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final  # Any: claims of a token, and a fake of gRPC.
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import jwt

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: claims of a token, and a fake of gRPC.
 
 import jwt
 import pytest

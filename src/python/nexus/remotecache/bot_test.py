@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: gRPC and BuildGrid publish no types.
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import pytest

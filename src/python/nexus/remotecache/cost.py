@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, as it is read.
 
 from nexus.remotecache.trees import Digest, entries, parse_digest
 

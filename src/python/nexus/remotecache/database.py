@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
 
 import sqlalchemy  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid.server.scheduler.impl import Scheduler

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
 
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation

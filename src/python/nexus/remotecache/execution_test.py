@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any  # Any: gRPC and BuildGrid publish no types.
 
 import pytest
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages

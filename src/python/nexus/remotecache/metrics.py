@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from buildgrid._protos.build.buildgrid.monitoring_pb2 import MetricRecord

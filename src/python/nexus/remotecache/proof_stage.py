@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: gRPC and BuildGrid publish no types.
 
 from nexus.remotecache import proof_project, report, server, settings
 from nexus.remotecache.credentials import Credentials

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, as it is read.
 
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 

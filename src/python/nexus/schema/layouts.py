@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final  # Any: pycapnp publishes no types.
 
 from nexus.schema.layout_model import Frame, Line, Part, Piece, Tail
 from nexus.schema.model import Enumeration, SchemaError, Type

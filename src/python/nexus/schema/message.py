@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar  # Any: fields of generated kinds.
 
 _WORD: Final = 8
 _BYTE_ITEMS: Final = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
 
 from nexus.schema.message import Field, Kind, Layout, Limits, NoRoom, Struct, Unread
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final  # Any: pycapnp publishes no types.
 
 from nexus.schema.model import Field, SchemaError, Struct, Type
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: settings of Sphinx are of any type.
 
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError

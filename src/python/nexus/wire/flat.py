@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import attrgetter
 from struct import Struct as Layout
-from typing import Any, Final
+from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
 
 from nexus.contract.message import Field
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any  # Any: fields of generated kinds, known when it runs.
 
 import pytest
 from hypothesis import given

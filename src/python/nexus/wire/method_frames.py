@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from struct import Struct as Layout
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple  # Any: fields of generated kinds, known when it runs.
 
 from nexus.contract import services
 from nexus.contract.message import Struct

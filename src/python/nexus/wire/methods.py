@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
 
 from nexus.contract import bundle as bundle_contract
 from nexus.contract import log as log_contract

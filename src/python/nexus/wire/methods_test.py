@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from nexus.contract import bundle as bundle_contract
@@ -19,7 +17,7 @@ from nexus.wire.methods import BY_NAME, METHODS, read_results
 RECORD = (1, 2, log.Level.WARN, 3, "s", "m", "f")
 
 # Names, parameters, the request's frame; the reply's frame, results.
-ROWS: list[tuple[str, str, Any, bytes, bytes, Any]] = [
+ROWS: list[tuple[str, str, object, bytes, bytes, object]] = [
     (
         *("samgrd", "resolve-status", samgr_contract.ResolveStatusParams("logd")),
         samgr.Request(samgr.Op.RESOLVE_STATUS, "logd").encode(),
@@ -128,7 +126,7 @@ ROWS: list[tuple[str, str, Any, bytes, bytes, Any]] = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}.{row[1]}")
-def test_a_method_is_its_frames(row: tuple[str, str, Any, bytes, bytes, Any]) -> None:
+def test_a_method_is_its_frames(row: tuple[str, str, object, bytes, bytes, object]) -> None:
     service, name, params, request, reply, results = row
     method = BY_NAME[service, name]
     assert method.request(params) == request
@@ -145,7 +143,7 @@ def test_every_method_has_a_row_here_and_its_number() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}.{row[1]}")
 def test_the_answer_to_another_method_is_none(
-    row: tuple[str, str, Any, bytes, bytes, Any],
+    row: tuple[str, str, object, bytes, bytes, object],
 ) -> None:
     for other in [other for other in ROWS if other[:2] != row[:2]]:
         with pytest.raises(RemoteProtocolError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from struct import Struct as Layout
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple  # Any: fields of generated kinds, known when it runs.
 
 from nexus.contract import rpc as contract
 from nexus.contract.message import MalformedMessage, Reader, Struct

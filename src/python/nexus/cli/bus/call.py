@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final  # Any: fields of generated kinds, known when it runs.
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
 from nexus.contract.message import Field, Kind

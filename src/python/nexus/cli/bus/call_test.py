@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from nexus.cli.main import main
 from nexus.contract import log, packagefs, state
 from nexus.core.errors import UsageError
 
-PARSED: list[tuple[str, str, list[str], Any]] = [
+PARSED: list[tuple[str, str, list[str], object]] = [
     ("statefsd", "put", ["key=/k", "value=a=b"], state.PutParams("/k", b"a=b")),
     ("statefsd", "put", ["value=hex:00ff", "key=/k"], state.PutParams("/k", b"\0\xff")),
     ("statefsd", "list", ["prefix=", "limit=0x10"], state.ListParams("", 16)),
@@ -22,7 +21,7 @@ PARSED: list[tuple[str, str, list[str], Any]] = [
 
 
 @pytest.mark.parametrize(("service", "name", "values", "params"), PARSED)
-def test_parameters_are_read(service: str, name: str, values: list[str], params: Any) -> None:
+def test_parameters_are_read(service: str, name: str, values: list[str], params: object) -> None:
     assert parse(find(service, name), values) == params
 
 

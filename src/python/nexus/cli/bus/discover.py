@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
 
 from nexus.cli.bus.program import Outcome, Result, command_line, read_settings, run, whole
 from nexus.dsoftbus.audit import printable
@@ -40,7 +39,7 @@ async def _discover(options: Namespace) -> Result:
     lines = [_describe(entry) for entry in entries] or ["no node was heard"]
     if mismatches:
         lines.append(f"{mismatches} announces of a configured peer had another key: ignored")
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "key_mismatches": mismatches,
         "nodes": [_fields(entry) for entry in entries],
     }
@@ -55,7 +54,7 @@ def _describe(entry: Entry) -> str:
     return f"{printable(entry.device_id)}  {where}  {mark}  offers {services}"
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
+def _fields(entry: Entry) -> dict[str, object]:
     return {
         "address": entry.address,
         "device_id": entry.device_id,

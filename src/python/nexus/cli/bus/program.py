@@ -16,7 +16,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final  # Any: what a method answers with is of its own kind.
 
 from nexus.config.error import ConfigError
 from nexus.core.commandline import CommandLine

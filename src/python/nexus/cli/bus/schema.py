@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from nexus.cli.bus.call import methods_schema
 from nexus.core.commandline import CommandLine, fail
@@ -13,7 +13,7 @@ from nexus.core.errors import UsageError
 from nexus.dsoftbus.io.record import config_schema, record_schema
 from nexus.entry.program import run_program
 
-SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
+SCHEMAS: Final[Mapping[str, Callable[[], dict[str, object]]]] = {
     "config": config_schema,
     "methods": methods_schema,
     "record": record_schema,

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from nexus.cli.bus.program import emit
 from nexus.dsoftbus.audit import Record
@@ -21,7 +20,7 @@ class Printer:
 
     is_json: bool = False
 
-    def say(self, line: str, fields: Mapping[str, Any]) -> None:
+    def say(self, line: str, fields: Mapping[str, object]) -> None:
         """Print one or the other, at once."""
         if self.is_json:
             emit(fields)
@@ -35,7 +34,7 @@ class Printer:
 
 
 async def serve_until_stopped(
-    node: Node, printer: Printer, note: str = "", fields: Mapping[str, Any] | None = None
+    node: Node, printer: Printer, note: str = "", fields: Mapping[str, object] | None = None
 ) -> None:
     """Be a node until SIGINT or SIGTERM; say where it listens, and what else there is to say."""
     stopped = asyncio.Event()

@@ -11,7 +11,7 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from nexus.cli.bus.program import (
     Outcome,
@@ -111,7 +111,7 @@ def _show(record: Record, *, is_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _fields(record: Record) -> dict[str, Any]:
+def _fields(record: Record) -> dict[str, object]:
     return {
         "id": record.id,
         "time_ns": record.time_ns,

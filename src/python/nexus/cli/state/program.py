@@ -12,7 +12,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from nexus.cli.bus.program import (
     Outcome,
@@ -44,7 +44,7 @@ class Answer:
     """What a command prints: bytes for the standard output, or fields of its JSON object."""
 
     output: bytes = b""
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 Action = Callable[[StateClient, Namespace], Awaitable[Answer]]

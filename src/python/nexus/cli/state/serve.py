@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.cli.bus.program import Outcome, command_line, fail, read_settings
 from nexus.cli.bus.serving import Printer, serve_until_stopped
@@ -100,7 +100,7 @@ async def _serve(options: Namespace, share: Share) -> None:
             store.sync()
 
 
-def _fields_of(record: ChangeRecord) -> dict[str, Any]:
+def _fields_of(record: ChangeRecord) -> dict[str, object]:
     return change_fields(
         level=record.level,
         operation=record.verb,

@@ -12,7 +12,7 @@ import asyncio
 import concurrent.futures
 import inspect
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from nexus.core.duration import check_timeout_s
 from nexus.core.errors import NexusError
@@ -30,7 +30,7 @@ class WrongThreadError(NexusError, RuntimeError):
 
 
 def wait_from_thread(
-    call: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop, timeout_s: float
+    call: Coroutine[object, None, Result], loop: asyncio.AbstractEventLoop, timeout_s: float
 ) -> Result:
     """Run a coroutine on another thread's loop and wait for its result.
 

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from itertools import chain, repeat
-from typing import Any
 
 import pytest
 
@@ -104,7 +103,7 @@ def test_many_threads_at_once() -> None:
     with looping() as loop:
 
         def use(value: int) -> None:
-            call: Coroutine[Any, Any, int] = slow(value)
+            call: Coroutine[object, None, int] = slow(value)
             results.append(wait_from_thread(call, loop, 5))
 
         threads = [threading.Thread(target=use, args=(number,)) for number in range(20)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final  # Any: what a method answers with is of its own kind.
 
 from nexus.dsoftbus.ask import Ask
 from nexus.dsoftbus.io.clock import NS_PER_S, Clock, deadline

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.config.defaults import RPC_MODES
 from nexus.dsoftbus.io.guest_scene import HOST_PORT, guest_peer, host_secret, run_with_guest
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     return run_with_guest(rest, more, meet, dials=dials, rpc=guest)
 
 
-async def _meet(mode: str, rpc_mode: Mode, uart: Path) -> dict[str, Any]:
+async def _meet(mode: str, rpc_mode: Mode, uart: Path) -> dict[str, object]:
     served: list[int] = []
 
     def registry(call: Call) -> bytes:
@@ -66,9 +66,9 @@ async def _meet(mode: str, rpc_mode: Mode, uart: Path) -> dict[str, Any]:
         return {"served": served, "sessions": node.session_count}
 
 
-async def _call_guest(node: Node) -> dict[str, Any]:
+async def _call_guest(node: Node) -> dict[str, object]:
     peer = await node.connect("node-g", 50)
-    result: dict[str, Any] = {
+    result: dict[str, object] = {
         "registered": [await peer.resolve(name) for name in ("bundlemgrd", "nothing")],
         "bundles": await peer.bundle_count(),
     }

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.config.compile import compile_node
 from nexus.config.keys import derive_test_secret, public_key_of
@@ -52,7 +52,7 @@ dial = {dials}
 """
 
 # What meets the guest; it gets the guest's console, and what it returns is printed as JSON.
-Meeting = Callable[[Path], Awaitable[dict[str, Any]]]
+Meeting = Callable[[Path], Awaitable[dict[str, object]]]
 
 
 def run_with_guest(
@@ -99,7 +99,7 @@ def host_secret() -> bytes:
     return derive_test_secret("host-1")
 
 
-async def _within_time(meet: Meeting, uart: Path) -> dict[str, Any]:
+async def _within_time(meet: Meeting, uart: Path) -> dict[str, object]:
     async with asyncio.timeout(60):
         return await meet(uart)
 

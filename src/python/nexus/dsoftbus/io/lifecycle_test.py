@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 from hypothesis import settings
 from hypothesis import strategies as st

@@ -10,7 +10,7 @@ async for records in read_log(peer, reader): ...
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol  # Any: asyncio's own coroutines have it.
 
 from nexus.contract import audit
 from nexus.core.duration import check_timeout_s

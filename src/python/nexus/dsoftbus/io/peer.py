@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final  # Any: what a method answers with is of its own kind.
 
 from nexus.contract import clients
 from nexus.contract.gateway import Service

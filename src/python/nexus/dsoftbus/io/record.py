@@ -5,7 +5,7 @@ The models here are for documents: the records themselves are made in `nexus.dso
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal  # Any: JSON Schema, whose leaves are of any type.
 
 from pydantic import Field, RootModel
 

@@ -7,7 +7,7 @@ import inspect
 import logging
 import pickle
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 

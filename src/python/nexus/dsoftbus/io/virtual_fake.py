@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar  # Any: private fields of asyncio.
 
 from nexus.dsoftbus.io.link import Link
 from nexus.dsoftbus.io.node import Node, _Phase

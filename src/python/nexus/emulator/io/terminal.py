@@ -10,7 +10,7 @@ import select
 import termios
 import tty
 from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self  # Any: termios says no more of what it saves.
 
 from nexus.entry.ending import Taken, catch_ending, release_ending
 

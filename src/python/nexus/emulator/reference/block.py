@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference.entry import Block, Entry, Operation, Run, step_operands
@@ -118,7 +118,7 @@ class BlockCache:
             block = page[offset & 4095] = Block(run)
         return block
 
-    def bind(self, entry: Entry, context: Context, state: Any) -> None:
+    def bind(self, entry: Entry, context: Context, state: object) -> None:
         """Give an entry its compiled function, compiling the block if nobody did."""
         block = entry.block
         if block.code is None:
@@ -128,7 +128,7 @@ class BlockCache:
         entry.run = FunctionType(block.code, context_namespace(context), argdefs=(state,))
 
 
-def context_namespace(context: Context) -> dict[str, Any]:
+def context_namespace(context: Context) -> dict[str, object]:
     """The global names that block functions refer to, for one context."""
     if not context.namespace:
         from nexus.emulator.isa.python_source import NAMESPACE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any  # Any: generated code, of its own signature.
 
 from nexus.core.record import dataclass
 from nexus.emulator.reference.state import SINK

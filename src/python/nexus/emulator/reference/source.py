@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from types import CodeType
-from typing import Any, Final, assert_never
+from typing import Any, Final, assert_never  # Any: the namespace of generated code.
 
 from nexus.emulator.isa.decode import Decoded
 from nexus.emulator.isa.encoding import FLOAT_BASE

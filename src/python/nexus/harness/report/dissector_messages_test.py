@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from enum import Enum, IntEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: rows of a table in JSON.
 
 import pytest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, get_args  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 import jinja2
 
@@ -108,7 +108,7 @@ def of_files(
     return render(summary, events, consoles, list(artifacts), notes, artifacts)
 
 
-def _run(summary: Summary) -> dict[str, Any]:
+def _run(summary: Summary) -> dict[str, object]:
     run = summary.deterministic
     is_known = summary.outcome != UNKNOWN
     return {
@@ -156,7 +156,7 @@ def _is_of_sessions(event: Event) -> bool:
     return event.kind == "console" and ("audit" in event.text or "denied" in event.text)
 
 
-def _row(event: Event) -> dict[str, Any]:
+def _row(event: Event) -> dict[str, object]:
     return {
         "ns": event.ns,
         "ms": _ms(event.ns),
@@ -166,7 +166,7 @@ def _row(event: Event) -> dict[str, Any]:
     }
 
 
-def _call(event: Event) -> dict[str, Any]:
+def _call(event: Event) -> dict[str, object]:
     values = event.values
     status = str(values.get("status", "?"))
     return {
@@ -182,7 +182,7 @@ def _call(event: Event) -> dict[str, Any]:
     }
 
 
-def _markers(run: Deterministic) -> Iterator[dict[str, Any]]:
+def _markers(run: Deterministic) -> Iterator[dict[str, object]]:
     for entry in run.expectations:
         yield {
             "phase": entry.phase,
@@ -192,7 +192,7 @@ def _markers(run: Deterministic) -> Iterator[dict[str, Any]]:
         }
 
 
-def _machines(run: Deterministic) -> Iterator[dict[str, Any]]:
+def _machines(run: Deterministic) -> Iterator[dict[str, object]]:
     for label, instructions in run.instructions.items():
         busy = min(1.0, instructions * TICK_NS / run.virtual_ns) if run.virtual_ns else 0.0
         yield {
@@ -205,7 +205,7 @@ def _machines(run: Deterministic) -> Iterator[dict[str, Any]]:
         }
 
 
-def _data(run: Deterministic, events: Sequence[Event], labels: list[str]) -> dict[str, Any]:
+def _data(run: Deterministic, events: Sequence[Event], labels: list[str]) -> dict[str, object]:
     """What the script gets: events as short lists, since there may be very many."""
     index_of = {label: index for index, label in enumerate(labels)}
     kind_of = {kind: index for index, kind in enumerate(KINDS)}

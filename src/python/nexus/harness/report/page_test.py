@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from nexus.harness.report.page_test import summary
 from nexus.harness.report.reading import read_summary, read_timeline
 
 
-def changed(path: Path, place: str, value: Any) -> Path:
+def changed(path: Path, place: str, value: object) -> Path:
     held = json.loads(summary().to_json())
     *parents, last = place.split(".")
     target = held
@@ -43,7 +42,9 @@ def test_a_summary_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("deterministic.machine_states", {"A": 3}, "machine_states.A: 3: expected string"),
     ],
 )
-def test_a_mistake_names_its_place(tmp_path: Path, place: str, value: Any, complaint: str) -> None:
+def test_a_mistake_names_its_place(
+    tmp_path: Path, place: str, value: object, complaint: str
+) -> None:
     with pytest.raises(ReadingError) as caught:
         read_summary(changed(tmp_path / "summary.json", place, value))
     assert complaint in str(caught.value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,9 +33,9 @@ def capture() -> bytes:
     return file.content()
 
 
-def digests(**changed: Any) -> dict[str, Any]:
+def digests(**changed: object) -> dict[str, object]:
     none: dict[str, str] = {}
-    given: dict[str, Any] = {
+    given: dict[str, object] = {
         "images": none,
         "configs": none,
         "drives": none,
@@ -92,7 +91,7 @@ def write(name: str, content: bytes) -> Callable[[Path], None]:
     return change
 
 
-def keep(**changed: Any) -> Callable[[Path], None]:
+def keep(**changed: object) -> Callable[[Path], None]:
     return write("summary.json", summary(**changed).to_json().encode())
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,7 +184,7 @@ DIGESTS = {
         ),
     ],
 )
-def test_what_two_runs_were_given_that_differs(changed: dict[str, Any], said: list[str]) -> None:
+def test_what_two_runs_were_given_that_differs(changed: dict[str, object], said: list[str]) -> None:
     one = summary(digests=DIGESTS).deterministic
     other = summary(**{"digests": DIGESTS} | changed).deterministic
     assert differing_inputs(one, other) == said

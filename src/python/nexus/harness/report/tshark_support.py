@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, as it is read.
 
 from nexus.harness.report.opened import Opened, write
 from nexus.wire import mux, rpc

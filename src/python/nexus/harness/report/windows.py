@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from nexus.core.text import show
 from nexus.harness.report.event import Event
@@ -26,7 +25,7 @@ class Window:
     least: int | None = None  # The smallest that the window ever was; None if it is not known.
 
 
-def windows_of(events: Iterable[Event]) -> list[dict[str, Any]]:
+def windows_of(events: Iterable[Event]) -> list[dict[str, object]]:
     """Follow the streams of a run; rows in the order in which the streams were used first."""
     allowed: dict[tuple[int, str], int] = {}  # Connection and sender: what settings allow.
     windows: dict[Key, Window] = {}
@@ -48,7 +47,7 @@ def windows_of(events: Iterable[Event]) -> list[dict[str, Any]]:
     return [_row(key, window, allowed.get(key[:2])) for key, window in windows.items()]
 
 
-def _row(key: Key, window: Window, first: int | None) -> dict[str, Any]:
+def _row(key: Key, window: Window, first: int | None) -> dict[str, object]:
     connection, sender, stream = key
     return {
         "connection": connection,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable  # Any: a token is the backend's own.
 
 from nexus.core.errors import NexusError
 from nexus.image.package_image import Entry, PackageFile, PackageImage

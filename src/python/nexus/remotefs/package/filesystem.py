@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 import threading
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar  # Any: fsspec publishes no types.
 
 from nexus.core.optional import MissingPackageError
 from nexus.dsoftbus.io.settings import BusError

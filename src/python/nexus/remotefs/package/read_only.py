@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from nexus.remotefs.package.oserror import refuse_write
 
@@ -36,7 +36,7 @@ _METHODS: Final = (
 class ReadOnly:
     """Put in front of a file system's base class."""
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         """Refuse, with and without an event loop."""
         super().__init_subclass__(**options)
         for name in _METHODS:

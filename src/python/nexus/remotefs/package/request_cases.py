@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: rows of a table in JSON.
 
 from nexus.image.package_image import PackageFile
 

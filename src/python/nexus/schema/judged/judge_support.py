@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: pycapnp publishes no types.
 
 import capnp
 from capnp.lib.capnp import _StructModule

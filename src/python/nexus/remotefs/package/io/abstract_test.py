@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any  # Any: fixtures of fsspec, which publishes no types.
 
 import fsspec
 import pytest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 import pytest
 
@@ -38,7 +37,7 @@ class Peer:
             raise self.error
         return b"answer"
 
-    def turn(self, stream: str) -> AbstractAsyncContextManager[Any]:
+    def turn(self, stream: str) -> AbstractAsyncContextManager[object]:
         """Not used here."""
         raise NotImplementedError
 

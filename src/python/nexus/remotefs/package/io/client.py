@@ -18,7 +18,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from nexus.core.duration import check_timeout_s
 from nexus.dsoftbus.io.settings import FailedError, RefusedError
@@ -74,7 +74,9 @@ class Caller(Streamer, Protocol):
         """The session that there is now."""
         ...
 
-    def call(self, service: int, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
+    def call(
+        self, service: int, payload: bytes, timeout_s: float
+    ) -> Coroutine[object, None, bytes]:
         """Call a service of the peer."""
         ...
 
@@ -246,7 +248,7 @@ class AsyncPackageClient:
             return entry is not None and entry.kind is Kind.FOLDER
         return False
 
-    async def _ask_stream(self, asking: Coroutine[Any, Any, Found]) -> Found:
+    async def _ask_stream(self, asking: Coroutine[object, None, Found]) -> Found:
         session = self.session
         if session is not None and session == self._without_streams:
             asking.close()

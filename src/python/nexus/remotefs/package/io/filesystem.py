@@ -15,7 +15,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: fsspec publishes no types.
 
 from nexus.core.duration import check_timeout_s
 from nexus.core.optional import MissingPackageError

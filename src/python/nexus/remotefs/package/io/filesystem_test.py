@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import pytest
@@ -46,7 +45,7 @@ URL = f"nexus-pkg://{ROOT}"
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["streams", "calls"])
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> object:
     """A node with packages; with streams, and without as a guest is."""
     register()
     folder = tmp_path_factory.mktemp("nodes")
@@ -333,7 +332,7 @@ def test_it_is_closed_and_used_again(files: BusFileSystem) -> None:
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("inf"), None, "5"])
-def test_a_timeout_that_is_not_one(served: Served, timeout_s: Any) -> None:
+def test_a_timeout_that_is_not_one(served: Served, timeout_s: object) -> None:
     with pytest.raises(TimeoutValueError):
         fsspec.filesystem("nexus-pkg", config=served.config, timeout_s=timeout_s)
 

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.bridge import wait_from_thread
@@ -77,7 +77,7 @@ class SharedNode:
         """Whether it can be used."""
         return self._thread.is_alive() and not self._is_ending
 
-    def submit(self, call: Coroutine[Any, Any, Result]) -> Future[Result]:
+    def submit(self, call: Coroutine[object, None, Result]) -> Future[Result]:
         """Run a coroutine on the node's loop; where the node is closed first, it is cancelled.
 
         Raises:
@@ -109,7 +109,7 @@ class SharedNode:
             self._wait(self._node.close(), _STOP_S)
         self._stop()
 
-    def _wait(self, call: Coroutine[Any, Any, Result], timeout_s: float) -> Result:
+    def _wait(self, call: Coroutine[object, None, Result], timeout_s: float) -> Result:
         return wait_from_thread(call, self._loop, timeout_s)
 
     def _stop(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.settings import BusError, UnavailableError
@@ -25,7 +25,7 @@ _CLOSING_S: Final = 1.0
 _FAILURES: Final = (BusError, PackageError, ChangedError)
 
 Result = TypeVar("Result")
-Use = Callable[[AsyncPackageClient, str], Coroutine[Any, Any, Result]]
+Use = Callable[[AsyncPackageClient, str], Coroutine[object, None, Result]]
 
 
 class Reach:
@@ -119,7 +119,7 @@ class OpenFile:
         return self._file
 
 
-def submit(node: SharedNode, path: str, call: Coroutine[Any, Any, Result]) -> Future[Result]:
+def submit(node: SharedNode, path: str, call: Coroutine[object, None, Result]) -> Future[Result]:
     """Begin something on a node's loop.  Raises OSError."""
     try:
         return node.submit(call)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.settings import (
@@ -45,12 +45,12 @@ class Streamer(Protocol):
         """The id of the peer."""
         ...
 
-    def turn(self, stream: str) -> AbstractAsyncContextManager[Any]:
+    def turn(self, stream: str) -> AbstractAsyncContextManager[object]:
         """Let one caller after the other open a stream of one name."""
 
     def open_stream(
         self, name: str, priority: int, timeout_s: float
-    ) -> Coroutine[Any, Any, BusStream]:
+    ) -> Coroutine[object, None, BusStream]:
         """Open a stream."""
         ...
 

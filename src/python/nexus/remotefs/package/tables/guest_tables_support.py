@@ -13,7 +13,7 @@ import asyncio
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from nexus.config.keys import derive_test_secret, public_key_of
 from nexus.dsoftbus.io.guest_scene import (
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     return run_with_guest(guest, GUEST, meet, dials=False)
 
 
-async def _meet(reader: Path, wheel: Path, uart: Path) -> dict[str, Any]:
+async def _meet(reader: Path, wheel: Path, uart: Path) -> dict[str, object]:
     folder = uart.parent
     write_key(folder / "host.key", NodeKey("host-1", host_secret()))
     public_key = public_key_of(derive_test_secret("node-g")).hex()

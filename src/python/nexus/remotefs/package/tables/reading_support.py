@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 READER: Final = Path("src.python.nexus.remotefs.package.tables/reader.pex")
 
@@ -44,7 +44,7 @@ print(json.dumps({
 """
 
 # What reading gives, from wherever it is read.
-WANTED: Final[dict[str, Any]] = {
+WANTED: Final[dict[str, object]] = {
     "pandas csv": [58, 72, 80],
     "pandas parquet": [58, 72, 80],
     "pyarrow": [58, 72, 80],
@@ -59,9 +59,11 @@ def write_tables(folder: Path, reader: Path, wheel: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
-def read_tables(root: str, config: Path, reader: Path, wheel: Path) -> dict[str, Any]:
+def read_tables(root: str, config: Path, reader: Path, wheel: Path) -> dict[str, object]:
     """Read the tables below a URL."""
-    found: dict[str, Any] = json.loads(_run(reader, wheel, config.parent, _READ, root, str(config)))
+    found: dict[str, object] = json.loads(
+        _run(reader, wheel, config.parent, _READ, root, str(config))
+    )
     return found
 
 

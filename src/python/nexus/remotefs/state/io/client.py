@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from nexus.core.duration import check_timeout_s
 from nexus.dsoftbus.io.settings import FailedError, RefusedError
@@ -40,7 +40,9 @@ TIMEOUT_S: Final = 5.0
 class Caller(transfer.Carrier, Protocol):
     """The part of `nexus.dsoftbus.io.peer.Peer` that is used."""
 
-    def call(self, service: int, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
+    def call(
+        self, service: int, payload: bytes, timeout_s: float
+    ) -> Coroutine[object, None, bytes]:
         """Call a service of the peer."""
         ...
 

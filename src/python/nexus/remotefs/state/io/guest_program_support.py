@@ -12,7 +12,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final  # Any: JSON, as it is read.
 
 from nexus.dsoftbus.io.guest_scene import (
     GUEST_DISCOVERY_PORT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from nexus.dsoftbus.io.settings import (
     DeadlineError,
@@ -48,12 +48,12 @@ class Carrier(Protocol):
     def next_correlation(self) -> int:
         """Return a new number for a call."""
 
-    def turn(self, stream: str) -> AbstractAsyncContextManager[Any]:
+    def turn(self, stream: str) -> AbstractAsyncContextManager[object]:
         """Let one caller after the other open a stream of one name."""
 
     def open_stream(
         self, name: str, priority: int, timeout_s: float
-    ) -> Coroutine[Any, Any, BusStream]:
+    ) -> Coroutine[object, None, BusStream]:
         """Open a stream."""
 
 
