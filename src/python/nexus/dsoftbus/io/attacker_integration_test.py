@@ -305,7 +305,9 @@ def test_a_flood_of_silent_connections_leaves_room_for_a_peer() -> None:
         crowd = [await victim.attacked() for _ in range(HALF_OPEN_MAX + 20)]
         for silent in crowd[:20]:  # The oldest made room.
             assert await silent.closed() == b""
-        assert victim.b.counters.connections_evicted >= 20
+        # On a slow machine some are given up for their age before others need their room.
+        counters = victim.b.counters
+        assert counters.connections_evicted + counters.connections_timed_out >= 20
         attacker = await victim.enrol()
         assert attacker.is_ready
 
