@@ -41,25 +41,32 @@ def window(
     f: Function, address: str, size: int, *, is_store: bool, bank: str = "%bank"
 ) -> tuple[str, str]:
     """The host address of an access of any length, and whether its window covers it."""
+    first, bound, addend = window_bounds(f, address, size, is_store=is_store, bank=bank)
+    known = f.compare("ult", f.op("sub", address, first), bound)
+    return f.pointer(f.op("add", address, addend)), known
+
+
+def window_bounds(
+    f: Function, address: str, size: int, *, is_store: bool, bank: str = "%bank"
+) -> tuple[str, str, str]:
+    """What the window of an address says: an access at first + n is allowed if n < bound.
+
+    The third is what makes a host address of an address.
+    """
     shift = 12 - (layout.WINDOWS_BYTES.bit_length() - 1)
     mask = (layout.TLB_ENTRIES - 1) * layout.WINDOWS_BYTES
     index = f.op("and", f.op("lshr", address, shift), mask)
     entry = f.at(bank, index)
     base = layout.STORE_WINDOW if is_store else 0
-    offset = f.op("sub", address, f.load("i64", f.at(entry, base)))
-    if size in _BOUND_OF:
-        at = base + layout.WINDOW_BOUNDS + _BOUND_OF[size]
-        bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
-        known = f.compare("ult", offset, bound)
-    else:
-        bound = f.value(
-            f"zext i16 {f.load('i16', f.at(entry, base + layout.WINDOW_BOUNDS))} to i64"
-        )
-        last = f.op("sub", bound, size)
-        is_long = f.compare("sge", last, 0)
-        known = f.op("and", is_long, f.compare("ule", offset, last), "i1")
-    addend = f.load("i64", f.at(entry, base + layout.WINDOW_ADDEND))
-    return f.pointer(f.op("add", address, addend)), known
+    first = f.load("i64", f.at(entry, base))
+    at = base + layout.WINDOW_BOUNDS + _BOUND_OF.get(size, 0)
+    bound = f.value(f"zext i16 {f.load('i16', f.at(entry, at))} to i64")
+    if size not in _BOUND_OF:
+        # Of one byte's bound; no access of this length is allowed if that is too short.
+        less = f.op("sub", bound, size - 1)
+        is_long = f.compare("sgt", less, 0)
+        bound = f.value(f"select i1 {is_long}, i64 {less}, i64 0")
+    return first, bound, f.load("i64", f.at(entry, base + layout.WINDOW_ADDEND))
 
 
 def loaded(function: Function, place: str, size: int, extend: Extend) -> str:

@@ -47,11 +47,13 @@ def store_miss():
         cause = CAUSE_STORE_PAGE if offset == REFUSED_PAGE else CAUSE_STORE_ACCESS
         enter_trap(cause, address, left)
         become(after_trap)
+    if unlikely(state[PMP_OPEN] != 3) and not readable(offset, length):
+        become(store_once)
     first = offset & 4095
     here = slot - page >> 3
     if u64[record_of(offset)] == page and here < first + length:
         if here + (state[ACCESS_SHAPE] & SHAPE_LENGTH) > first:
-            become(store_over_itself)
+            become(store_once)
     dropped = release(offset, length)
     if dropped == REFUSED_PAGE:
         become(store_over_region)
@@ -68,7 +70,8 @@ def store_miss():
     note_window(offset, window)
     dispatch()
 
-def store_over_itself():
+def store_once():
+    # A store that opens no window: it changes its own instruction, or where loads are refused.
     if state[ACCESS_SHAPE] & SHAPE_ATOMIC:
         become(slow)
     address = state[ACCESS]
@@ -158,6 +161,13 @@ def finish():
 """
 
 _BYTES: Final = """
+def readable(offset, length):
+    # Whether protection lets loads go where a store goes: translated loads use windows of stores.
+    privilege = state[PRIVILEGE]
+    if state[MSTATUS] & MSTATUS_MPRV:
+        privilege = state[MSTATUS] >> 11 & 3
+    return protected(RAM_BASE + offset, MMU_LOAD, length, privilege)
+
 def get(place, length):
     value = 0
     while length:

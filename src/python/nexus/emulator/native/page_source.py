@@ -36,15 +36,17 @@ from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.float_source import either, is_legal, mode_of
 from nexus.emulator.native.guarded import guarded
 from nexus.emulator.native.ir import LIKELY, METADATA, Handler
-from nexus.emulator.native.lookup import go_to, loaded, may_use_float, window
+from nexus.emulator.native.looks import Groups, Looks
+from nexus.emulator.native.lookup import go_to, loaded, may_use_float
 from nexus.emulator.native.page_values import Names, Way, own_handler
-from nexus.emulator.native.reach import Body, Group, reach
+from nexus.emulator.native.reach import Body
 from nexus.emulator.native.region import (
     Block,
     Region,
     budgets,
     changed_before,
     needed_by,
+    origins,
     used,
 )
 from nexus.emulator.reference import state as s
@@ -66,7 +68,10 @@ class RegionSource(Handler):
         self._way = Way(frozenset())
         self._body: Body = ()
         self._float_asked = 0  # 1: registers may be read; 2: and changed.
-        self._groups: dict[tuple[bool, str], Group] = {}  # By kind and value of the register.
+        self._looks = Looks(self, region)
+        # What is known at the end of a block that one other alone leads to from there.
+        self._known: dict[int, tuple[Way, Groups, int]] = {}
+        self._origins = origins(region)
         self._after = "0"
         self._enter()
         for block in region.blocks.values():
@@ -76,6 +81,7 @@ class RegionSource(Handler):
                 left = self.op("add", self._after, remaining)
                 self._leave(offset, left, way, is_own=True)
             self._cold.clear()
+        self._lines[self._declared_at : self._declared_at] = self._looks.declarations()
 
     def tail(
         self,
@@ -106,6 +112,7 @@ class RegionSource(Handler):
             self.label(lacking)
             self.tail("@undecoded")
             self.label(there)
+        self._declared_at = len(self._lines)
         self.emit("%steps = alloca i64")
         self.store("i64", "%left", "%steps")
         for number in sorted(used(self._region)):
@@ -128,19 +135,23 @@ class RegionSource(Handler):
         self._way = Way(self._changed[block.start])
         if block.start in self._guarded:
             self._look_for_stops(block)
+        way, groups, self._float_asked = self._known.get(
+            self._origins.get(block.start, -1), (Way(frozenset()), {}, 0)
+        )
+        self._way.update(way)
+        self._looks.begin(block.start, groups)
         left = self.load("i64", "%steps")
         self._after = self.op("sub", left, len(block.body))
         if block.start in self._budgets:
             enough = self.compare("sge", left, self._budgets[block.start])
             self.require(enough, self._bail(block.start, len(block.body)), LIKELY)
         self._body = block.body
-        self._groups.clear()
-        self._float_asked = 0
+        goes_on = True
         for index, (offset, instruction) in enumerate(block.body):
-            remaining = len(block.body) - index
-            if not self._instruction(offset, instruction, remaining):
-                return
-        self._go_on(block.end)
+            goes_on = self._instruction(offset, instruction, len(block.body) - index)
+        if goes_on:
+            self._go_on(block.end)
+        self._known[block.start] = self._way.copy(), self._looks.groups, self._float_asked
 
     def _look_for_stops(self, block: Block) -> None:
         """Leave a block with a stop to the interpreter, whose slot of the stop leads to Python.
@@ -193,7 +204,7 @@ class RegionSource(Handler):
             case Assign(target, value):
                 self._assign(target, self._value(value), instruction.rd)
             case Load(_, size, extend):
-                place = self._access(instruction, size, remaining, is_store=False)
+                place = self._access(instruction, size, remaining)
                 self._set(instruction.rd, loaded(self, place, size, extend))
             case Store(_, value, size):
                 self._store(instruction, size, self._value(value), remaining)
@@ -232,22 +243,18 @@ class RegionSource(Handler):
             self._names[target] = value
 
     def _store(self, instruction: Decoded, size: int, value: str, remaining: int) -> None:
-        place = self._access(instruction, size, remaining, is_store=True)
+        place = self._access(instruction, size, remaining)
         narrow = value if size == 8 else self.value(f"trunc i64 {value} to i{8 * size}")
         self.store(f"i{8 * size}", narrow, place)
 
-    def _access(self, it: Decoded, size: int, remaining: int, *, is_store: bool) -> str:
+    def _access(self, it: Decoded, size: int, remaining: int) -> str:
         """The host address of an access that a window covers; others are the interpreter's."""
+        index = len(self._body) - remaining
+        offset = self._body[index][0]
         base = self.get(it.rs1)
-        group = self._groups.get((is_store, base))
-        if group is None or not group.low <= it.imm <= group.high - size:
-            index = len(self._body) - remaining
-            low, high = reach(self._body, index)
-            address = self.op("add", base, low)
-            host, known = window(self, address, high - low, is_store=is_store)
-            self.require(known, self._bail(self._body[index][0], remaining), LIKELY)
-            group = self._groups[is_store, base] = Group(low, high, host)
-        return self.at(group.host, it.imm - group.low)
+        return self._looks.place(
+            self._body, index, base, size, lambda: self._bail(offset, remaining)
+        )
 
     def _branch(self, it: Condition, offset: int, instruction: Decoded) -> None:
         test = condition(self, it, self._names)

@@ -3,6 +3,9 @@
 A function saves its registers below one stack pointer, a loop copies words behind two pointers.
 The first access of such a group checks for all of them; if the window does not cover them all, the
 interpreter does that access, and everything up to the next place where translated code begins.
+
+A load that a store through the same value follows looks at the window of stores alone: what may be
+written to may be read, too (`memory.py` opens no window of stores where it may not).
 """
 
 from __future__ import annotations
@@ -22,16 +25,16 @@ _SPAN_MAX: Final = 256
 Body = Sequence[tuple[int, Decoded]]
 
 
-class Group(NamedTuple):
-    """What was checked: offsets from the register's value, and the host address of the first."""
+class Reach(NamedTuple):
+    """What one look has to cover: offsets from the register's value, from and to."""
 
+    is_store: bool
     low: int
     high: int
-    host: str
 
 
 @cache
-def _kind_of(name: str) -> tuple[bool, int] | None:
+def kind_of(name: str) -> tuple[bool, int] | None:
     """Whether an instruction stores, and how many bytes; None if it accesses no memory."""
     access = semantics_of(name).access
     if access is None:
@@ -40,18 +43,29 @@ def _kind_of(name: str) -> tuple[bool, int] | None:
     return isinstance(access, Store), access.size
 
 
-def reach(body: Body, index: int) -> tuple[int, int]:
-    """The offsets, from and to, of the group that begins with the access at `index`."""
-    first = body[index][1]
-    kind = _kind_of(first.name)
+def reach(body: Body, index: int) -> Reach:
+    """The group that begins with the access at `index`."""
+    kind = kind_of(body[index][1].name)
     assert kind is not None
-    low, high = first.imm, first.imm + kind[1]
+    if not kind[0]:
+        found, has_store = _reach(body, index, (False, True))
+        if has_store:
+            return Reach(True, *found)
+    found, _ = _reach(body, index, (kind[0],))
+    return Reach(kind[0], *found)
+
+
+def _reach(body: Body, index: int, kinds: tuple[bool, ...]) -> tuple[tuple[int, int], bool]:
+    """The offsets of accesses of these kinds, and whether a store is among them."""
+    first = body[index][1]
+    low, high, has_store = first.imm, first.imm, False
     for _, instruction in body[index:]:
-        found = _kind_of(instruction.name)
-        if found and found[0] == kind[0] and instruction.rs1 == first.rs1:
+        found = kind_of(instruction.name)
+        if found and found[0] in kinds and instruction.rs1 == first.rs1:
             wider = min(low, instruction.imm), max(high, instruction.imm + found[1])
             if wider[1] - wider[0] <= _SPAN_MAX:
                 low, high = wider
+                has_store |= found[0]
         if written(instruction) == first.rs1:
             break
-    return low, high
+    return (low, high), has_store

@@ -242,6 +242,19 @@ def budgets(region: Region) -> dict[int, int]:
     return {offset: longest[offset] for offset in looking & longest.keys()}
 
 
+def origins(region: Region) -> dict[int, int]:
+    """The block that a block can be reached from, where it is the only one, and comes before it."""
+    before: dict[int, list[int]] = {}
+    for offset, block in region.blocks.items():
+        for successor in dict.fromkeys(block.successors()):
+            before.setdefault(successor, []).append(offset)
+    return {
+        offset: found[0]
+        for offset, found in before.items()
+        if len(found) == 1 and found[0] < offset and offset in region.blocks.keys() - region.entries
+    }
+
+
 def changed_before(region: Region) -> dict[int, frozenset[int]]:
     """For each block, the registers that may differ from the state when it begins."""
     own = {o: {written(it) for _, it in b.body} - {0} for o, b in region.blocks.items()}
