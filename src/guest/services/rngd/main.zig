@@ -27,14 +27,15 @@ var device: virtio.entropy.Entropy = undefined;
 var waiting: [waiting_max]Waiting = undefined;
 var head: usize = 0;
 var count: usize = 0;
-/// What the first waiting request has got so far.
-var gathered: [entropy.bytes_max]u8 = undefined;
+/// What the first waiting request has got so far. Nothing of an answer stays in it once that is
+/// sent, nor in `reply_frame`: both are there to be looked at.
+pub var gathered: [entropy.bytes_max]u8 = undefined;
 var gathered_len: usize = 0;
 var is_asking = false;
 var is_broken = false;
 var deadline_ns: u64 = 0;
 var request_frame: [64]u8 = undefined;
-var reply_frame: [entropy.reply_header_bytes + entropy.bytes_max]u8 = undefined;
+pub var reply_frame: [entropy.reply_header_bytes + entropy.bytes_max]u8 = undefined;
 
 pub fn main() !void {
     // Without a device every request is answered `io`: that is better than silence.
