@@ -10,8 +10,9 @@ import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
 
-from nexus.remotecache.connection import Remote
+from nexus.remotecache.connection import Remote, describe
 from nexus.remotecache.digest import digest_of
+from nexus.remotecache.processes import ServerError, SettingError
 from nexus.remotecache.settings import EXECUTION_PROPERTIES, INSTANCE
 
 # For a call that is answered at once, on a machine with other work.
@@ -182,3 +183,22 @@ class Client:
 TRIES_MAX: Final = 10
 
 CODES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+def show_token(remote: Remote) -> None:
+    """Ask the server something small, before other programs are refused in words of their own.
+
+    Raises:
+        SettingError: it does not know the token.
+        ServerError: it did not answer.
+    """
+    try:
+        with Client(remote) as client:
+            client.missing()
+    except grpc.RpcError as exc:
+        if exc.code() is grpc.StatusCode.UNAUTHENTICATED:
+            raise SettingError(
+                f"--token: {remote.token}: {remote.address} does not take it ({describe(exc)}); "
+                "give one that --grants lists there, neither revoked nor expired"
+            ) from exc
+        raise ServerError(f"{remote.address}: {describe(exc)}") from exc

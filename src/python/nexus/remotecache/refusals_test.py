@@ -182,7 +182,7 @@ def no_number(_place: Path, _stack: ExitStack) -> list[str]:
         (something_else, CONFIG, "holds something else; give an empty folder, or a new one"),
         (other_version, CONFIG, "is a server's of 'format 1'; this version has 'format 2'"),
         (without_scopes, CONFIG, "is of an earlier version, whose keys know no scopes; delete"),
-        (served, CONFIG, "another remote_cache serves it"),
+        (served, CONFIG, "another remote_cache uses it"),
         (locked, CONFIG, "jobs.sqlite: database is locked; another program has it open; end that"),
         (other_schema, CONFIG, "jobs.sqlite: tables of schema 7; this version has "),
         (damaged, CONFIG, "jobs.sqlite: file is not a database; move it away"),
@@ -229,6 +229,7 @@ def test_a_proxy_that_names_its_user_is_refused_where_workers_would_be_told(
     ("option", "said"),
     [
         ("--folder={place}/token", "token: it is a file; expected a folder of this user"),
+        ("--folder={place}/server", "server is a server's; give the worker a folder of its own"),
         ("--mount=/nowhere", "--mount: /nowhere is not a folder of this machine"),
         ("--quota=much", "--quota: 'much' is not a size; expected one like 500M or 10G"),
         ("--free=-1", "--free: '-1' is not a whole number in 0.."),
@@ -249,6 +250,7 @@ def test_what_keeps_a_worker_from_asking_is_one_line_and_20(
     monkeypatch.setattr(worker, "refusal", lambda: None)
     monkeypatch.setattr(worker, "look", lambda *_: pytest.fail("the server was asked"))
     (tmp_path / "token").write_text("a.b.c\n")
+    (tmp_path / "server" / "keys").mkdir(parents=True)
     given = {
         "--server": "cache.example.org:8980",
         "--authority": f"{tmp_path}/token",

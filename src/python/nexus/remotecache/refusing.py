@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from nexus.remotecache.processes import ServerError, SettingError, family_of, free_port
@@ -102,3 +104,28 @@ def refuse_passwords(network: Mapping[str, str]) -> None:
                 f"{name}: the address names a user, and every client of this server could read it; "
                 "expected a proxy that asks for none, such as http://HOST:PORT"
             )
+
+
+def lock(folder: Path, stack: ExitStack) -> None:
+    """Keep others out of a folder: two stores on the same files would evict what the other has.
+
+    Raises:
+        SettingError: somebody has it.
+    """
+    file = stack.enter_context((folder / "lock").open("w"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise SettingError(
+            f"--folder: {folder}: another remote_cache uses it; give each a folder of its own"
+        ) from exc
+
+
+def refuse_servers(folder: Path) -> None:
+    """Look whether a folder, which a worker was given, is that of a server.
+
+    Raises:
+        SettingError: it is.
+    """
+    if (folder / "keys").exists():
+        raise SettingError(f"--folder: {folder} is a server's; give the worker a folder of its own")

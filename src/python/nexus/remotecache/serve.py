@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
 import subprocess
 import tempfile
@@ -35,6 +34,7 @@ from nexus.remotecache.processes import (
     take_ending,
 )
 from nexus.remotecache.refusing import (
+    lock,
     make_private,
     refuse_missing,
     refuse_passwords,
@@ -129,19 +129,6 @@ def mark(folder: Path) -> None:
             f"--folder: {folder} is a server's of {found.strip()[:64]!r}; this version has "
             f"{MARK_TEXT.strip()!r}: use the version that made it, or another folder"
         )
-
-
-def lock(folder: Path, stack: contextlib.ExitStack) -> None:
-    """Keep others out of a folder: two stores on the same files would evict what the other serves.
-
-    Raises:
-        SettingError: somebody has it.
-    """
-    file = stack.enter_context((folder / "lock").open("w"))
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        raise SettingError(f"--folder: {folder}: another remote_cache serves it") from exc
 
 
 def keys(folder: Path, arguments: argparse.Namespace) -> Credentials:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.remotecache import serve, server
+from nexus.remotecache import refusing, serve, server
 
 
 def test_a_folder_is_made_private(tmp_path: Path) -> None:
@@ -19,11 +19,11 @@ def test_a_folder_is_made_private(tmp_path: Path) -> None:
 
 def test_a_folder_is_served_by_one(tmp_path: Path) -> None:
     with contextlib.ExitStack() as first:
-        serve.lock(tmp_path, first)
+        refusing.lock(tmp_path, first)
         with (
             contextlib.ExitStack() as second,
             pytest.raises(server.ServerError, match="another remote_cache"),
         ):
-            serve.lock(tmp_path, second)
+            refusing.lock(tmp_path, second)
     with contextlib.ExitStack() as third:
-        serve.lock(tmp_path, third)
+        refusing.lock(tmp_path, third)

@@ -116,6 +116,8 @@ def strangers_are_told_why(team: Team) -> None:
     shutil.copyfile("/etc/hosts", team.folder / "no.crt")
     foreign = credentials.create(team.folder / "foreign", lifetime=timedelta(hours=1))
     shutil.copyfile(foreign.ca, other)
+    unknown = team.folder / "unknown.token"
+    unknown.write_text("of.another.server\n", encoding="ascii")
     refused = "does not take this worker: "
     table: list[tuple[str, dict[str, str], int, str]] = [
         (SERVE, {"--server": f"{team.server_host.address}:{PORT}"}, 20, "certificate is not for"),
@@ -124,6 +126,7 @@ def strangers_are_told_why(team: Team) -> None:
         (SERVE, {"--authority": str(other)}, 20, "its certificate is not signed by"),
         (SERVE, {"--authority": str(team.folder / "no.crt")}, 20, "holds no certificate"),
         (SERVE, {"--token": str(reader)}, 20, f"{refused}UNAUTHENTICATED"),
+        (SERVE, {"--token": str(unknown)}, 20, "does not take it (UNAUTHENTICATED"),
         (SERVE, {"--token": str(team.folder / "none")}, 20, "No such file or directory"),
         (SERVE, {"--property": "colour=red"}, 20, "'colour' is unknown; expected OSFamily"),
         (OTHER_VERSION, {}, 20, f"{refused}FAILED_PRECONDITION: a worker with nexus-worker '0+"),

@@ -28,6 +28,7 @@ from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import Text, run_program
 from nexus.remotecache import settings
 from nexus.remotecache.bot import Bot, Health, RejectedError
+from nexus.remotecache.client import show_token
 from nexus.remotecache.connection import Remote, look, parse_address, read_token
 from nexus.remotecache.executing import Runner
 from nexus.remotecache.joining import PROPERTIES_MAX, own_capacity, own_properties
@@ -42,7 +43,12 @@ from nexus.remotecache.processes import (
 from nexus.remotecache.processes import (
     program as program_of,
 )
-from nexus.remotecache.refusing import make_private, refuse_missing
+from nexus.remotecache.refusing import (
+    lock,
+    make_private,
+    refuse_missing,
+    refuse_servers,
+)
 from nexus.remotecache.sandbox import Sandbox, pants_cache, refusal, visible_folders
 from nexus.remotecache.settings import JOBS_MAX, hold_quota
 
@@ -187,17 +193,21 @@ def main(argv: Sequence[str]) -> int:
         given = parse(argv)
         remote = Remote(given.host, given.port, given.authority, given.token)
         read_token(given.token)
+        refuse_servers(given.folder)
         given.folder = make_private(given.folder)
         refuse_missing(given.mount)
         if (reason := refusal()) is not None:
             raise ServerError(f"--worker: {reason}")
         look(remote)
+        show_token(remote)
         if not (pants := pants_cache(os.environ)).is_dir():
             say(
                 f"{pants} is not there; the processes of Pants need it where the runners have it: "
                 "start ./pants once here, with the runners' NEXUS_PANTS_CACHE, and start this again"
             )
-        work(given, remote, wish)
+        with contextlib.ExitStack() as stack:
+            lock(given.folder, stack)
+            work(given, remote, wish)
     except UsageError as exc:
         return fail(exc, EXIT_CONFIG)
     except RejectedError as exc:
