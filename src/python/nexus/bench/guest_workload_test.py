@@ -78,6 +78,7 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
             },
             "start": {**start, "qemu": {**start["native"], "cpu_s": 0.02}},
             "debugged": {"calls": {"native": 0.9}},
+            "stops": {},
             "programs": {"packaged: nexus --help": {"wall_s": 0.2, "cpu_s": 0.1, "rss_kib": 1}},
             "worlds": {"boot": {"native": {"wall_s": 2.0, "cpu_s": 1.0, "rss_kib": 1024}}},
         }
@@ -86,7 +87,8 @@ def test_the_report_shows_ratios_and_says_when_engines_disagree() -> None:
     assert "| a locked word, against open to machine mode | 0.50 |" in text
     assert "(3.00)" in text
     assert "| boot: wall | 2.00 |" in text
-    assert "| 4 harts | 1.50 (1.50) |" in text
+    assert "| 4 harts | 1.50 (1.50), **missed** |" in text
+    assert "| at most | 1.2 |" in text
     assert "| packaged: nexus --help | 200 | 100 (5.0) |" in text
     assert "| calls | 0.90 |" in text
     assert "DISAGREE" in text
