@@ -222,24 +222,34 @@ test "which service may reach which, its section, and what ended" {
     const crashed = child(102, 1, 13);
     const unknown = child(7, 0, 0);
     const ended = os.abi.KernelMsg.child_exit;
-    var kernel: Kernel = .{ .name = "init", .script = &.{
-        route(policyd, "logd"),
-        route(logd, "policyd"),
-        route(policyd, "gone"),
-        route(policyd, "nobody"),
-        .{ .message = .{ .sender = policyd, .payload = "RT\x01\x40\x05logd" } },
-        .{ .message = .{ .sender = policyd, .payload = "RT\x01\x40\x00" } },
-        .{ .message = .{ .sender = policyd, .payload = "RT\x01\x42" } },
-        .{ .message = .{ .sender = logd, .payload = "RT\x01\x42" } },
-        .{ .message = .{ .sender = policyd, .payload = "RT\x01\x42\x00" } },
-        .{ .message = .ofKernel(ended, std.mem.asBytes(&exited)) },
-        .{ .message = .ofKernel(ended, std.mem.asBytes(&crashed)) },
-        .{ .message = .ofKernel(ended, std.mem.asBytes(&unknown)) },
-        .{ .message = .ofKernel(ended, std.mem.asBytes(&exited)[0..39]) },
-        .{ .message = .ofKernel(ended - 1, std.mem.asBytes(&exited)) },
-    } };
+    var kernel: Kernel = .{
+        .name = "init",
+        .script = &.{
+            route(policyd, "logd"),
+            route(logd, "policyd"),
+            route(policyd, "gone"),
+            route(policyd, "nobody"),
+            .{ .message = .{ .sender = policyd, .payload = "RT\x01\x40\x05logd" } },
+            .{ .message = .{ .sender = policyd, .payload = "RT\x01\x40\x00" } },
+            .{ .message = .{ .sender = policyd, .payload = "RT\x01\x42" } },
+            .{ .message = .{ .sender = logd, .payload = "RT\x01\x42" } },
+            .{ .message = .{ .sender = policyd, .payload = "RT\x01\x42\x00" } },
+            // A name has a letter at least, and 48 at most.
+            .{ .message = .{ .sender = policyd, .payload = "RT\x01\x40" } },
+            route(policyd, "l"),
+            route(policyd, "l" ** 48),
+            route(policyd, "l" ** 49),
+            .{ .message = .ofKernel(ended, std.mem.asBytes(&exited)) },
+            .{ .message = .ofKernel(ended, std.mem.asBytes(&crashed)) },
+            .{ .message = .ofKernel(ended, std.mem.asBytes(&unknown)) },
+            .{ .message = .ofKernel(ended, std.mem.asBytes(&exited)[0..39]) },
+            .{ .message = .ofKernel(ended - 1, std.mem.asBytes(&exited)) },
+        },
+    };
     defer kernel.deinit();
     var services = [_]spawn.Service{
+        // It may be reached, and does not run.
+        .{ .name = "gone", .id = os.serviceId("gone"), .endpoint = 73 },
         .{ .name = "logd", .id = logd, .pid = 101, .endpoint = 71 },
         .{ .name = "probe", .id = policyd, .pid = 102, .endpoint = 72 },
     };
@@ -257,6 +267,10 @@ test "which service may reach which, its section, and what ended" {
         "RT\x01\x41\x02\x00\x00\x00\x00",
         "RT\x01\x43\x00\x03\x00own",
         "RT\x01\x43\x01\x00\x00",
+        "RT\x01\x41\x02\x00\x00\x00\x00",
+        "RT\x01\x41\x02\x00\x00\x00\x00",
+        "RT\x01\x41\x03\x00\x00\x00\x00",
+        "RT\x01\x41\x03\x00\x00\x00\x00",
         "RT\x01\x41\x02\x00\x00\x00\x00",
     };
     for (answers, 0..) |expected, index| {
