@@ -6,8 +6,12 @@ const contract = @import("contract");
 const edge = @import("edge.zig");
 const transactions = @import("transactions.zig");
 const calls = @import("calls.zig");
+const journal = @import("journal.zig");
+const Id = @import("../id.zig").Id;
 const state = @import("wire").state;
+const behalf = @import("wire").behalf;
 const Open = transactions.Open;
+const Stage = @TypeOf((Open{}).stage);
 
 const silence = contract.state.transaction_silence_ns;
 const longest = contract.state.transaction_longest_ns;
@@ -20,7 +24,7 @@ const Node = struct {
 
 test "a transaction is open until it was silent for too long, or open for too long" {
     var open: Open = .{ .begun_ns = 7, .used_ns = 7 };
-    for ([_]@TypeOf(open.stage){ .none, .beginning }) |stage| {
+    for ([_]Stage{ .none, .beginning }) |stage| {
         open.stage = stage;
         try testing.expectEqual(edge.never, open.deadline());
     }
@@ -35,7 +39,6 @@ test "a transaction is open until it was silent for too long, or open for too lo
 }
 
 test "each request has its answer at each stage, and only what goes on is a use" {
-    const Stage = @TypeOf((Open{}).stage);
     const Case = struct { op: state.Op, txn: u64, at: [3]?state.Status };
     const not_found: ?state.Status = .not_found;
     for ([_]Case{
@@ -95,4 +98,189 @@ test "a named commit that is not of this session's transaction is a repetition" 
     try testing.expect(!transactions.isRepetition(&node, &call, put));
     call.digest = null;
     try testing.expect(!transactions.isRepetition(&node, &call, commit));
+}
+
+const Told = struct {
+    count: usize = 0,
+
+    pub fn add(
+        self: *Told,
+        _: anytype,
+        about: journal.About,
+        _: journal.Level,
+        message: []const u8,
+    ) void {
+        self.count += 1;
+        std.debug.assert(about.room == .audit);
+        std.debug.assert(std.mem.indexOf(u8, message, " txn-abort allow ") != null);
+    }
+};
+
+/// Counts what the store is asked: nothing but aborts.
+const Edge = struct {
+    aborts: usize = 0,
+
+    pub fn ask(self: *Edge, service: edge.Service, _: u16, frame: []const u8) edge.Asked {
+        std.debug.assert(service == .statefsd);
+        const call = behalf.decodeCall(frame).?;
+        std.debug.assert(state.decodeRequest(call.frame).request.op == .txn_abort);
+        self.aborts += 1;
+        return .sent;
+    }
+};
+
+const Peer = struct { id: Id };
+const Config = struct {
+    all: [2]Peer,
+
+    pub fn peers(self: *const Config) []const Peer {
+        return &self.all;
+    }
+};
+
+/// A node with a store.
+const Whole = struct {
+    talks: [2]struct { txn: Open = .{} } = @splat(.{}),
+    now_ns: u64 = 50,
+    calls: calls.Calls = .{},
+    config: Config,
+    edge: Edge = .{},
+    journal: Told = .{},
+    inner: [1024]u8 = undefined,
+    asked: [2048]u8 = undefined,
+    nonce: u64 = 100,
+
+    pub fn nextNonce(self: *Whole) u64 {
+        self.nonce += 1;
+        return self.nonce;
+    }
+
+    pub fn nextTicket(self: *Whole) u16 {
+        return self.calls.nextTicket();
+    }
+
+    fn expect(self: *const Whole, stage: Stage, aborts: usize, told: usize) !void {
+        try testing.expectEqual(stage, self.talks[1].txn.stage);
+        try testing.expectEqual(aborts, self.edge.aborts);
+        try testing.expectEqual(told, self.journal.count);
+    }
+};
+
+var whole: Whole = undefined;
+
+fn begin(open: Open) !void {
+    whole = .{ .config = .{ .all = .{
+        .{ .id = try .from("node-a") },
+        .{ .id = try .from("node-b") },
+    } } };
+    whole.talks[1].txn = open;
+}
+
+const five = "\x05\x00\x00\x00\x00\x00\x00\x00";
+
+fn replyOf(buffer: []u8, op: state.Op, status: state.Status, tail: []const u8) !state.Reply {
+    var writer = try state.startReply(buffer, op, status, 1);
+    try writer.put(tail);
+    return state.decodeReply(writer.done(), op, 1) orelse error.NoReply;
+}
+
+test "what the store began is the session's, unless it is late or another's: then it is aborted" {
+    const Case = struct {
+        nonce: u64 = 9,
+        is_late: bool = false,
+        status: ?state.Status = .ok,
+        stage: Stage,
+        aborts: usize = 0,
+    };
+    for ([_]Case{
+        .{ .stage = .open },
+        .{ .nonce = 8, .stage = .beginning, .aborts = 1 },
+        .{ .is_late = true, .stage = .none, .aborts = 1 },
+        .{ .status = .txn_limit, .stage = .none },
+        .{ .status = null, .stage = .none },
+        .{ .nonce = 8, .status = null, .stage = .beginning },
+    }) |case| {
+        try begin(.{ .stage = .beginning, .nonce = 9, .begun_ns = 3, .used_ns = 3 });
+        var buffer: [64]u8 = undefined;
+        const call: calls.Call =
+            .{ .peer = 1, .op = .txn_begin, .txn = case.nonce, .is_late = case.is_late };
+        const tail = if (case.status == .ok) five else "";
+        const reply = if (case.status) |status|
+            try replyOf(&buffer, .txn_begin, status, tail)
+        else
+            null;
+        transactions.settle(&whole, &call, reply, case.status == .ok);
+        try whole.expect(case.stage, case.aborts, 0);
+        if (case.stage != .open) continue;
+        try testing.expectEqual(5, whole.talks[1].txn.txn);
+        try testing.expectEqual(50, whole.talks[1].txn.used_ns);
+    }
+}
+
+fn stepOf(call: *calls.Call, op: state.Op, txn: u64) !void {
+    const request: state.Request =
+        .{ .op = op, .txn = txn, .key = if (op == .txn_put) "k" else "", .value = "" };
+    const frame = try state.encodeRequest(&call.request, request);
+    call.request_len = @intCast(frame.len);
+    call.peer = 1;
+    call.op = op;
+}
+
+test "a commit or an abort that was made ends it, a put does not, and what is gone is over" {
+    const Case = struct {
+        op: state.Op,
+        txn: u64 = 5,
+        status: ?state.Status,
+        is_open: bool,
+        told: usize = 0,
+    };
+    for ([_]Case{
+        .{ .op = .txn_put, .status = .ok, .is_open = true },
+        .{ .op = .txn_commit, .status = .ok, .is_open = false },
+        .{ .op = .txn_abort, .status = .ok, .is_open = false },
+        .{ .op = .txn_put, .status = .not_found, .is_open = false },
+        .{ .op = .txn_commit, .status = .not_found, .is_open = false },
+        .{ .op = .txn_commit, .status = .over_share, .is_open = true, .told = 1 },
+        .{ .op = .txn_commit, .status = null, .is_open = true },
+        .{ .op = .txn_commit, .txn = 6, .status = .ok, .is_open = true },
+        .{ .op = .txn_abort, .txn = 4, .status = .not_found, .is_open = true },
+    }) |case| for ([_]bool{ false, true }) |owes_abort| {
+        try begin(.{ .stage = .open, .txn = 5 });
+        var buffer: [64]u8 = undefined;
+        var call: calls.Call = .{ .owes_abort = owes_abort };
+        try stepOf(&call, case.op, case.txn);
+        const reply = if (case.status) |status| try replyOf(&buffer, case.op, status, "") else null;
+        transactions.settle(&whole, &call, reply, case.status == .ok);
+        const is_put = case.op == .txn_put and case.status == .ok;
+        const told = if (!owes_abort) 0 else if (is_put) 1 else case.told;
+        try whole.expect(if (case.is_open) .open else .none, 0, told);
+    };
+}
+
+test "at its last instant it is aborted and recorded; behind its commit only if that is refused" {
+    for ([_]u64{ silence - 1, silence }) |at| {
+        try begin(.{ .stage = .open, .txn = 5 });
+        whole.now_ns = at;
+        transactions.tick(&whole, 1);
+        const is_over: usize = if (at == silence) 1 else 0;
+        try whole.expect(if (is_over == 1) .none else .open, is_over, is_over);
+    }
+    for ([_]Stage{ .none, .beginning }) |stage| {
+        try begin(.{ .stage = stage, .txn = 5 });
+        transactions.abandon(&whole, 1);
+        try whole.expect(.none, 0, 0);
+    }
+    const Near = enum { it, other_txn, other_peer, asked_no_more, a_put };
+    for (std.enums.values(Near)) |near| {
+        try begin(.{ .stage = .open, .txn = 5 });
+        const call = whole.calls.take(1, 4).?;
+        call.kind = .state;
+        try stepOf(call, if (near == .a_put) .txn_put else .txn_commit, 5);
+        if (near == .other_txn) try stepOf(call, .txn_commit, 6);
+        if (near == .other_peer) call.peer = 0;
+        call.ticket = if (near == .asked_no_more) 0 else 1;
+        transactions.abandon(&whole, 1);
+        try whole.expect(.none, 1, if (near == .it) 0 else 1);
+        try testing.expectEqual(near == .it, call.owes_abort);
+    }
 }
