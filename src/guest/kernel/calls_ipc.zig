@@ -92,6 +92,7 @@ fn deliver(
     if (message.header.len > desc.payload_cap and desc.flags & abi.RecvFlag.truncate == 0) {
         return error.TooBig;
     }
+    std.debug.assert(endpoint.first == message);
     const len = @min(message.header.len, desc.payload_cap);
     var header = message.header;
     const carries = message.moved.object != .none;

@@ -33,6 +33,7 @@ pub const Cap = struct {
 
     /// A second capability to the same object with some of the rights.
     pub fn copy(self: Cap, rights: u32) Cap {
+        std.debug.assert(self.object != .none);
         std.debug.assert(rights & ~self.rights == 0);
         const new: Cap = .{ .object = self.object, .rights = rights };
         switch (new.object) {
@@ -86,6 +87,8 @@ pub const Table = struct {
     pub fn put(self: *Table, slot: u32, cap: Cap) void {
         std.debug.assert(self.slots[slot].object == .none);
         std.debug.assert(cap.object != .none);
+        // See `freeSlot`: nothing else ever stands there.
+        std.debug.assert(slot != abi.slot.factory or cap.object == .factory);
         self.slots[slot] = cap;
     }
 

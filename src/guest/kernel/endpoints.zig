@@ -62,6 +62,11 @@ pub const Endpoint = struct {
         std.debug.assert(self.senders <= self.references);
         std.debug.assert((self.first == null) == (self.queued == 0));
         std.debug.assert((self.first == null) == (self.last == null));
+        if (self.receivers == 0) std.debug.assert(self.waiting_receivers.head == null);
+        if (self.references != 0) return;
+        // Its place is given to another: nothing may point there.
+        std.debug.assert(self.queued == 0);
+        std.debug.assert(self.waiting_receivers.head == null and self.waiting_senders.head == null);
     }
 
     /// Nobody can receive any more. Dropping a queued capability may end further endpoints: each
@@ -82,6 +87,7 @@ pub const Endpoint = struct {
     /// Append and wake a receiver. The kernel's own messages may exceed the depth: they are bounded
     /// by the number of tasks and of interrupt lines, and must not be lost.
     pub fn post(self: *Endpoint, message: *messages.Message) void {
+        std.debug.assert(message != self.last);
         message.next = null;
         if (self.last) |last| last.next = message else self.first = message;
         self.last = message;

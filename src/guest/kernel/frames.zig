@@ -36,6 +36,7 @@ pub fn freeCount() u64 {
 /// One frame, content undefined.
 pub fn alloc() Error!u64 {
     const words = (count + 63) / 64;
+    std.debug.assert(free_count <= count);
     while (hint < words) : (hint += 1) {
         if (taken[hint] == all_taken) continue;
         const bit: u6 = @intCast(@ctz(~taken[hint]));
@@ -43,6 +44,7 @@ pub fn alloc() Error!u64 {
         free_count -= 1;
         return first + (hint * 64 + bit) * board.page_bytes;
     }
+    std.debug.assert(free_count == 0);
     return error.NoMemory;
 }
 
@@ -104,5 +106,6 @@ pub fn zero(frame: u64) void {
 }
 
 pub fn bytes(frame: u64) *[board.page_bytes]u8 {
+    std.debug.assert(frame >= first and frame % board.page_bytes == 0);
     return @ptrFromInt(frame);
 }

@@ -42,11 +42,14 @@ pub fn init() void {
 }
 
 pub fn retain(line: u32) void {
+    std.debug.assert(line != 0 and line <= board.irq_max);
     lines[line].references += 1;
 }
 
 /// The last capability is gone: the line falls silent.
 pub fn release(line: u32) void {
+    std.debug.assert(line != 0 and line <= board.irq_max);
+    std.debug.assert(lines[line].references != 0);
     lines[line].references -= 1;
     if (lines[line].references == 0) unbind(line);
 }
@@ -54,6 +57,7 @@ pub fn release(line: u32) void {
 /// Interrupts of `line` become messages at `endpoint`, to which the binding counts as a sender.
 pub fn bind(line: u32, endpoint: *endpoints.Endpoint) void {
     std.debug.assert(line != 0 and line <= board.irq_max);
+    std.debug.assert(lines[line].references != 0); // the caller's
     endpoint.retain(abi.Right.send);
     unbind(line);
     lines[line].bound = endpoint;
@@ -70,6 +74,7 @@ fn unbind(line: u32) void {
 }
 
 pub fn acknowledge(line: u32) void {
+    std.debug.assert(line != 0 and line <= board.irq_max);
     if (!lines[line].claimed) return;
     lines[line].claimed = false;
     store(claim_offset, line);

@@ -56,6 +56,8 @@ pub const Message = struct {
 
     /// Give the memory back; a capability still inside is dropped.
     pub fn free(self: *Message) void {
+        std.debug.assert(self != free_list); // else the list would never end
+        std.debug.assert(self.header.len <= abi.payload_bytes_max);
         for (self.pages[0..self.pageCount()]) |page| frames.free(page);
         self.next = free_list;
         free_list = self;
@@ -106,6 +108,7 @@ pub fn fromUser(
         );
         try usercopy.in(space, message.piece(index, header.len), source + done);
     }
+    std.debug.assert(message.header.len == header.len);
     return message;
 }
 

@@ -28,7 +28,12 @@ pub const Table = struct {
         write: bool,
         object: ?*vmo.Vmo,
     ) Error!u64 {
-        std.debug.assert(len != 0);
+        std.debug.assert(len != 0 and len % board.page_bytes == 0);
+        std.debug.assert(physical % board.page_bytes == 0);
+        if (object) |shared| {
+            std.debug.assert(physical >= shared.base and len <= shared.len);
+            std.debug.assert(physical - shared.base <= shared.len - len);
+        }
         if (self.count == regions_max) return error.NoMemory;
         const address = try self.place(len);
         var done: u64 = 0;
@@ -38,6 +43,7 @@ pub const Table = struct {
         }
         csr.fenceAddressSpace(); // the absence of these pages may be cached
         if (object) |shared| shared.retain();
+        std.debug.assert(address >= abi.layout.map_base and address + len <= vm.user_end);
         self.list[self.count] = .{ .address = address, .len = len, .object = object };
         self.count += 1;
         return address;
@@ -45,6 +51,7 @@ pub const Table = struct {
 
     /// Exactly one whole region: parts of one cannot be unmapped.
     pub fn unmap(self: *Table, space: vm.Space, address: u64, len: u64) Error!void {
+        std.debug.assert(self.count <= regions_max);
         for (self.list[0..self.count], 0..) |region, i| {
             if (region.address != address or region.len != len) continue;
             unmapPages(space, address, len);

@@ -35,6 +35,7 @@ var earliest_ns: u64 = timer.never;
 
 pub fn makeReady(runnable: *Task) void {
     std.debug.assert(runnable.state != .free and runnable.queue == null);
+    std.debug.assert(runnable != current);
     runnable.state = .ready;
     runnable.deadline_ns = 0;
     ready.push(runnable);
@@ -54,7 +55,11 @@ pub fn block(queue: *task.Queue, deadline_ns: u64) void {
 
 /// Everyone waiting tries again, in the order of arrival.
 pub fn wakeAll(queue: *task.Queue) void {
-    while (queue.pop()) |waiting| makeReady(waiting);
+    std.debug.assert(queue != &ready); // it would never be empty
+    while (queue.pop()) |waiting| {
+        std.debug.assert(waiting.state == .blocked);
+        makeReady(waiting);
+    }
 }
 
 /// The current task stays ready but goes to the end of the line.
@@ -86,7 +91,9 @@ pub fn next() *Task {
 }
 
 fn idle() void {
-    earliest_ns = earliestDeadline();
+    const earliest = earliestDeadline();
+    std.debug.assert(earliest_ns <= earliest);
+    earliest_ns = earliest;
     timer.arm(earliest_ns);
     csr.waitForInterrupt();
     const pending = csr.read("sip");

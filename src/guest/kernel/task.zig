@@ -52,6 +52,7 @@ pub const Task = struct {
     deadline_ns: u64,
 
     pub fn name(self: *const Task) []const u8 {
+        std.debug.assert(self.state != .free);
         return self.name_buffer[0..self.name_len];
     }
 };
@@ -71,6 +72,7 @@ pub const Queue = struct {
     }
 
     pub fn pop(self: *Queue) ?*Task {
+        std.debug.assert((self.head == null) == (self.tail == null));
         const task = self.head orelse return null;
         self.remove(task);
         return task;
@@ -129,6 +131,8 @@ pub fn release(task: *Task) void {
     task.space.destroy();
     // A task that was never seen by anybody (its ELF could not be loaded) gives its number back.
     if (task.state == .suspended and task.pid == next_pid - 1) next_pid -= 1;
+    // Whoever was woken meanwhile, it was not this one.
+    std.debug.assert(task.queue == null);
     task.state = .free;
 }
 

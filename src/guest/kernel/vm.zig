@@ -101,6 +101,7 @@ pub const Space = struct {
 
     /// Free the tables and every frame that belongs to the space. It must not be the active one.
     pub fn destroy(self: Space) void {
+        std.debug.assert(active != satp_sv39 | self.root >> 12);
         const top = tableAt(self.root)[0];
         if (top != 0) {
             for (tableAt(physicalOf(top))) |middle| {
@@ -116,6 +117,7 @@ pub const Space = struct {
     }
 
     pub fn activate(self: Space) void {
+        std.debug.assert(self.root != 0 and self.root % board.page_bytes == 0);
         const wanted = satp_sv39 | self.root >> 12;
         if (active == wanted) return;
         active = wanted;
@@ -134,6 +136,7 @@ pub const Space = struct {
     }
 
     pub fn unmap(self: Space, virtual: u64) void {
+        std.debug.assert(virtual < user_end and virtual % board.page_bytes == 0);
         const slot = (self.leaf(virtual, .find) catch unreachable) orelse return;
         if (slot.* & owned != 0) frames.free(physicalOf(slot.*));
         slot.* = 0;

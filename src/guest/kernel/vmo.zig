@@ -20,6 +20,8 @@ pub const Vmo = struct {
     }
 
     pub fn release(self: *Vmo) void {
+        std.debug.assert(self.references != 0);
+        std.debug.assert(self.len != 0 and self.len % board.page_bytes == 0);
         self.references -= 1;
         if (self.references == 0) frames.freeRun(self.base, self.len / board.page_bytes);
     }

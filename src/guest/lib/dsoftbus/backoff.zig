@@ -11,6 +11,7 @@ pub const Backoff = struct {
     step_ns: u64 = first_ns,
 
     pub fn failed(self: *Backoff, now_ns: u64) void {
+        std.debug.assert(self.step_ns >= first_ns and self.step_ns <= most_ns);
         self.at_ns = now_ns + self.step_ns;
         self.step_ns = @min(2 * self.step_ns, most_ns);
     }

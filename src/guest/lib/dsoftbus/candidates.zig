@@ -39,6 +39,14 @@ pub const Candidates = struct {
         return self;
     }
 
+    /// What holds between any two calls.
+    fn check(self: *const Candidates) void {
+        std.debug.assert(self.count >= 1 and self.count <= candidates_max);
+        // Nothing that a peer says moves the configured address or speaks against it.
+        std.debug.assert(self.list[0].is_proven);
+        std.debug.assert(self.in_a_row <= self.attempts);
+    }
+
     /// An announce with the peer's id and key came from here.
     pub fn hear(self: *Candidates, address: Address, now_ns: u64) void {
         if (self.find(address)) |known| {
@@ -50,10 +58,12 @@ pub const Candidates = struct {
             break :blk &self.list[self.count - 1];
         } else self.victim() orelse return;
         place.* = .{ .address = address, .heard_ns = now_ns };
+        self.check();
     }
 
     /// The next address to dial.
     pub fn next(self: *Candidates) Candidate {
+        self.check();
         self.in_a_row += 1;
         self.attempts += 1;
         const is_their_turn = self.in_a_row % unproven_turn == 0;
@@ -72,6 +82,7 @@ pub const Candidates = struct {
     pub fn failed(self: *Candidates, address: Address) void {
         const known = self.find(address) orelse return;
         if (known != &self.list[0]) known.is_proven = false;
+        self.check();
     }
 
     fn find(self: *Candidates, address: Address) ?*Candidate {

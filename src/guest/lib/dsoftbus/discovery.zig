@@ -45,6 +45,7 @@ pub const Table = struct {
             .heard_ns = now_ns,
         };
         self.expire(now_ns);
+        std.debug.assert(self.count <= entries_max);
         for (self.entries[0..self.count]) |*known| {
             if (!known.id.eql(packet.device_id)) continue;
             known.* = entry;
@@ -53,7 +54,12 @@ pub const Table = struct {
         if (self.count < entries_max) {
             self.entries[self.count] = entry;
             self.count += 1;
-        } else self.entries[self.victim()] = entry;
+        } else {
+            const place = self.victim();
+            // Configured peers are fewer than there is room for.
+            std.debug.assert(configured or !self.entries[place].configured);
+            self.entries[place] = entry;
+        }
         return true;
     }
 

@@ -80,6 +80,18 @@ pub const Mux = struct {
         self.* = .{ .side = side, .next_id = if (side == .dialler) 1 else 2 };
     }
 
+    /// What holds between any two calls.
+    pub fn check(self: *const Mux) void {
+        std.debug.assert(self.top <= self.streams.len);
+        std.debug.assert(self.forgotten_next < remembered_max);
+        // Each side counts its own ids, and no id is used twice.
+        std.debug.assert(self.isMine(self.next_id) and self.mine_known < self.next_id);
+        std.debug.assert(self.mine_known == 0 or self.isMine(self.mine_known));
+        std.debug.assert(self.theirs_known == 0 or !self.isMine(self.theirs_known));
+        // Nothing is known of a peer that is not proven.
+        std.debug.assert(self.authenticated or self.peer == null);
+    }
+
     /// The session is ready.
     pub fn start(self: *Mux) void {
         self.is_quiet = false;
@@ -104,6 +116,7 @@ pub const Mux = struct {
         stream.say_open = true;
         self.next_id += 2;
         std.debug.assert(self.isMine(stream.id) and stream.id > self.mine_known);
+        self.check();
         return stream.id;
     }
 
@@ -146,6 +159,8 @@ pub const Mux = struct {
         const stream = self.find(id) orelse return;
         self.is_quiet = false;
         if (!stream.remote_closed) stream.owed += @intCast(bytes);
+        // Given back is what has come, and no byte of it twice.
+        std.debug.assert(stream.owed + stream.window <= own.initial_credit);
     }
 
     pub fn close(self: *Mux, id: u32) error{Reset}!void {
@@ -164,6 +179,7 @@ pub const Mux = struct {
         stream.say_reset = reason;
         self.forgotten[self.forgotten_next] = id;
         self.forgotten_next = (self.forgotten_next + 1) % remembered_max;
+        self.check();
     }
 
     pub fn used(self: *Mux) []Stream {
@@ -197,6 +213,7 @@ pub const Mux = struct {
             .name_len = @intCast(name.len),
         };
         @memcpy(stream.name_bytes[0..name.len], name);
+        stream.check();
         return stream;
     }
 
@@ -205,6 +222,7 @@ pub const Mux = struct {
     /// Judge a frame of the peer. An error ends the session; null: nothing for the owner.
     pub fn receive(self: *Mux, bytes: []const u8) Reject!?Event {
         if (!self.authenticated) return error.UnauthenticatedSession;
+        defer self.check();
         self.is_quiet = false;
         if (bytes.len > own.message_bytes_max) return error.FrameOversize;
         const frame = try frames.decode(bytes);
@@ -249,6 +267,7 @@ pub const Mux = struct {
         if (stream.remote_closed) return error.InvalidStreamStateTransition;
         if (bytes.len > stream.window) return error.WindowCreditOverflowOrUnderflow;
         stream.window -= @intCast(bytes.len);
+        stream.check();
         return .{ .data = .{ .id = id, .bytes = bytes } };
     }
 

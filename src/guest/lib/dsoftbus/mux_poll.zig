@@ -9,9 +9,13 @@ const Stream = mux.Stream;
 
 /// The next frame for the peer, in `out`, which holds at least `message_bytes_least`.
 pub fn poll(self: *Mux, out: []u8) ?[]u8 {
+    std.debug.assert(out.len >= frames.message_bytes_least);
     if (!self.authenticated or self.is_quiet) return null;
     const frame = next(self, out);
     self.is_quiet = frame == null;
+    // The peer has said how long a frame may be, and would end the session over a longer one.
+    if (self.peer) |peer| if (frame) |said| std.debug.assert(said.len <= peer.message_bytes_max);
+    self.check();
     return frame;
 }
 

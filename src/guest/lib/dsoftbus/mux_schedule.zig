@@ -18,7 +18,10 @@ pub const Schedule = struct {
     last: [frames.priorities]usize = @splat(0),
 
     pub fn next(self: *Schedule, streams: []Stream) ?*Stream {
-        return self.ofPriority(self.priority(streams) orelse return null, streams);
+        const chosen = self.ofPriority(self.priority(streams) orelse return null, streams);
+        // A lower one that waits has its turn behind so many.
+        std.debug.assert(self.burst <= burst_max);
+        return chosen;
     }
 
     fn priority(self: *Schedule, streams: []const Stream) ?u3 {

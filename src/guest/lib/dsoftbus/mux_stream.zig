@@ -38,6 +38,19 @@ pub const Stream = struct {
     len: usize = 0,
     ring: [buffer_bytes]u8 = undefined,
 
+    /// What holds between any two calls, of a stream that is in use.
+    pub fn check(self: *const Stream) void {
+        std.debug.assert(self.id != 0);
+        std.debug.assert(self.start < self.ring.len and self.len <= self.ring.len);
+        // CLOSE stands behind the data, and is said once the owner has closed.
+        std.debug.assert(!self.close_sent or (self.closing and self.len == 0));
+        // What is to be said of its opening is said by the side that it is up to.
+        std.debug.assert(!self.say_open or (self.mine and !self.acknowledged));
+        std.debug.assert(!self.say_acknowledge or (!self.mine and self.acknowledged));
+        // Nothing is given back behind the peer's last byte.
+        std.debug.assert(!self.remote_closed or self.owed == 0);
+    }
+
     pub fn name(self: *const Stream) []const u8 {
         return self.name_bytes[0..self.name_len];
     }
@@ -69,13 +82,13 @@ pub const Stream = struct {
         @memcpy(self.ring[0 .. count - first], bytes[first..count]);
         self.len += count;
         self.credit -= @intCast(count);
-        std.debug.assert(self.len <= self.ring.len);
+        self.check();
         return count;
     }
 
     /// Move up to `out.len` waiting bytes out.
     pub fn take(self: *Stream, out: []u8) []u8 {
-        std.debug.assert(self.start < self.ring.len and self.len <= self.ring.len);
+        self.check();
         const count = @min(out.len, self.len);
         const first = @min(count, self.ring.len - self.start);
         @memcpy(out[0..first], self.ring[self.start..][0..first]);

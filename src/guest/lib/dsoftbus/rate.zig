@@ -18,12 +18,12 @@ pub const Bucket = struct {
     }
 
     pub fn take(self: *Bucket, now_ns: u64) bool {
+        std.debug.assert(self.credit <= capacity(self.limit));
         const elapsed = now_ns -| self.at_ns;
         self.credit = @min(capacity(self.limit), self.credit +| elapsed *| self.limit.per_second);
         self.at_ns = @max(self.at_ns, now_ns);
         if (self.credit < token) return false;
         self.credit -= token;
-        std.debug.assert(self.credit <= capacity(self.limit));
         return true;
     }
 

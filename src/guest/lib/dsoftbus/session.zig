@@ -128,10 +128,22 @@ pub const Session = struct {
         };
     }
 
+    /// What holds between any two calls.
+    fn check(self: *const Session) void {
+        std.debug.assert(self.in_len <= self.in.len and self.out_len <= self.out.len);
+        // Nothing is reported or decrypted before the peer is proven and admitted.
+        std.debug.assert(!self.tell_ready or self.state == .ready);
+        if (self.held) |len| {
+            std.debug.assert(self.state == .ready and len <= self.plain.len);
+        }
+        std.debug.assert(!self.lacks_key or self.state == .handshake or self.state == .closed);
+    }
+
     /// Take bytes from the connection. Returns how many fitted; call `take` until null before
     /// feeding the rest.
     pub fn feed(self: *Session, bytes: []const u8) usize {
         if (self.state == .closed) return bytes.len;
+        self.check();
         const count = @min(bytes.len, self.room());
         @memcpy(self.in[self.in_len..][0..count], bytes[0..count]);
         self.in_len += count;
@@ -146,6 +158,7 @@ pub const Session = struct {
     /// The next thing that happened. Null: nothing until more bytes come (or, in `proven`, until
     /// the owner decides).
     pub fn take(self: *Session, now_ns: u64) ?Event {
+        defer self.check();
         // A peer that pings and never reads must not make us produce without end.
         while (self.canAnswer()) {
             if (self.tell_ready) {
@@ -185,6 +198,8 @@ pub const Session = struct {
     /// The claimed identity is bound to the proven key: the session may carry frames.
     pub fn admit(self: *Session, now_ns: u64) Error!void {
         if (self.state != .proven) return error.NotReady;
+        std.debug.assert(self.claimed.slice().len != 0 and !self.lacks_key);
+        defer self.check();
         const dialled = self.handshake.isMyTurn();
         if (dialled) try self.writeHandshake(self.id.slice());
         self.transport = self.handshake.finish() catch return error.Crypto;
@@ -198,6 +213,7 @@ pub const Session = struct {
     /// Seal a frame for the peer.
     pub fn send(self: *Session, frame: []const u8) Error!void {
         if (self.state != .ready) return error.NotReady;
+        self.check();
         return self.seal(frame);
     }
 
@@ -252,6 +268,7 @@ pub const Session = struct {
     /// Forget everything. What is in `output` may still be written.
     pub fn close(self: *Session) void {
         if (self.state == .closed) return;
+        defer self.check();
         if (self.state == .confirming or self.state == .ready) self.transport.wipe();
         self.handshake.wipe();
         std.crypto.secureZero(u8, &self.plain);

@@ -102,10 +102,22 @@ pub const Transfer = struct {
         self.restart(0);
     }
 
+    /// What holds between any two calls.
+    fn check(self: *const Transfer) void {
+        std.debug.assert(self.request_len <= self.request.len);
+        std.debug.assert(self.waiting_len <= self.waiting.len);
+        std.debug.assert(self.start <= self.filled and self.filled <= self.chunk.len);
+        std.debug.assert(self.said_start <= self.said_len and self.said_len <= self.said.len);
+        std.debug.assert(self.moved <= self.total);
+        // The store works for a stream that is there, and bytes wait for nothing else.
+        std.debug.assert(self.asked == .none or self.stage != .idle);
+    }
+
     /// Bytes of the peer, never more than it has credit for. A reason: the stream is to be reset,
     /// and this is idle again.
     pub fn feed(self: *Transfer, host: anytype, bytes: []const u8, now_ns: u64) ?Reason {
         if (self.stage == .idle) return null;
+        self.check();
         self.heard_ns = now_ns;
         if (self.asked == .none) return self.take(host, bytes);
         std.debug.assert(bytes.len <= self.waiting.len - self.waiting_len);
@@ -170,6 +182,7 @@ pub const Transfer = struct {
             len += part;
         }
         if (len != 0) self.heard_ns = now_ns;
+        self.check();
         return out[0..len];
     }
 
@@ -188,6 +201,7 @@ pub const Transfer = struct {
     /// The store's answer to what was asked; null: there is none.
     pub fn settle(self: *Transfer, host: anytype, reply: ?state.Reply) ?Reason {
         const step = self.asked;
+        self.check();
         self.asked = .none;
         const status: state.Status = if (reply) |known| known.status else .io_error;
         switch (step) {

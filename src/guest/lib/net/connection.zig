@@ -131,7 +131,24 @@ pub const Connection = struct {
         }
     }
 
+    /// What holds between any two calls, whatever a peer has sent.
+    pub fn check(self: *const Connection) void {
+        // The drawing above: acknowledged, sent, and ever sent are in that order.
+        std.debug.assert(sequence.beforeOrAt(self.snd_una, self.snd_nxt));
+        std.debug.assert(sequence.beforeOrAt(self.snd_nxt, self.snd_max));
+        // The window that the peer knows of never moved left, and is memory that is there.
+        std.debug.assert(sequence.beforeOrAt(self.rcv_nxt, self.rcv_edge));
+        std.debug.assert(self.rcv_edge -% self.rcv_nxt <= buffer_bytes);
+        if (self.isConnected()) {
+            std.debug.assert(self.mss >= segment.mss_min and self.mss <= segment.mss_ours);
+            std.debug.assert(self.cwnd != 0);
+        }
+        // What is over waits for nothing.
+        if (self.state == .closed) std.debug.assert(self.nextDeadline() == never);
+    }
+
     pub fn open(self: *Connection, state: State, iss: u32, now: u64) void {
+        std.debug.assert(self.tx.len == 0 and self.rx.len == 0);
         self.in_use = true;
         self.state = state;
         self.opened_ns = now;
@@ -198,6 +215,7 @@ pub const Connection = struct {
 
     /// Number of bytes; 0 means that the peer has closed its direction.
     pub fn read(self: *Connection, out: []u8) ReadError!usize {
+        self.check();
         if (self.rx.len > 0) {
             const count = self.rx.read(out);
             // Starting over keeps most messages in one piece, and their copies fast. Bytes that
@@ -224,6 +242,7 @@ pub const Connection = struct {
 
     /// Graceful: what was written still goes out, then FIN. Nobody holds the connection any more.
     pub fn close(self: *Connection, now: u64) void {
+        defer self.check();
         self.holder = .nobody;
         switch (self.state) {
             .closed, .syn_sent => self.finish(),

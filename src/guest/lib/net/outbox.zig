@@ -46,7 +46,7 @@ pub const Outbox = struct {
         const entry = &self.packets[self.order[self.count]];
         self.count += 1;
         self.answers += @intFromBool(is_answer);
-        std.debug.assert(self.answers <= self.count);
+        std.debug.assert(self.answers <= self.count and self.answers <= answers_max);
         entry.next_hop = null;
         entry.is_answer = is_answer;
         entry.len = len;
@@ -66,6 +66,7 @@ pub const Outbox = struct {
         const rest = self.order[position .. self.count + 1];
         std.mem.copyForwards(u8, rest[0 .. rest.len - 1], rest[1..]);
         self.order[self.count] = index;
+        std.debug.assert(self.answers <= self.count);
     }
 
     /// Drop what waits for a next hop that does not answer; how many packets that were.

@@ -17,6 +17,7 @@ pub const Reassembly = struct {
 
     /// Note that [start, end) is in place. False: no room for another range.
     pub fn add(self: *Reassembly, start: u32, end: u32) bool {
+        std.debug.assert(sequence.before(start, end) and self.count <= ranges_max);
         var merged: Range = .{ .start = start, .end = end };
         var kept: [ranges_max]Range = undefined;
         var kept_count: usize = 0;
@@ -54,6 +55,7 @@ pub const Reassembly = struct {
             // What was passed over may touch the new end.
             i = 0;
         }
+        std.debug.assert(!sequence.before(end, next));
         return end;
     }
 };

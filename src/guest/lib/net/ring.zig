@@ -20,6 +20,7 @@ pub fn Ring(comptime capacity: usize) type {
         }
 
         pub fn free(self: *const Self) usize {
+            std.debug.assert(self.start < capacity and self.len <= capacity);
             return capacity - self.len;
         }
 

@@ -16,6 +16,7 @@ pub const Verdict = union(enum) {
 };
 
 pub fn input(c: *Connection, seg: Segment, now: u64) Verdict {
+    defer c.check();
     return switch (c.state) {
         .closed => .done,
         .syn_sent => inputSynSent(c, seg, now),

@@ -21,6 +21,7 @@ pub const Out = struct {
 
 /// The next segment, if there is one. Its sending is taken as done.
 pub fn output(c: *Connection, now: u64) ?Out {
+    defer c.check();
     switch (c.state) {
         .closed => return null,
         .syn_sent, .syn_received => return outputSyn(c, now),

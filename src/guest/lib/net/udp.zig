@@ -33,12 +33,21 @@ pub const Socket = struct {
         self.bytes.clear();
     }
 
+    /// What holds between any two calls.
+    fn check(self: *const Socket) void {
+        std.debug.assert(self.in_use);
+        std.debug.assert(self.head < datagrams_max and self.count <= datagrams_max);
+        // No byte is anybody's but a datagram's.
+        std.debug.assert(self.count != 0 or self.bytes.len == 0);
+    }
+
     pub fn matches(self: *const Socket, target: address.Ip, port: u16) bool {
         return self.in_use and self.port == port and (self.ip == 0 or self.ip == target);
     }
 
     /// False: no room, the newcomer is dropped (what waits longest is most likely still wanted).
     pub fn push(self: *Socket, from: address.Endpoint, data: []const u8) bool {
+        self.check();
         if (self.count == datagrams_max or data.len > self.bytes.free()) {
             self.dropped +|= 1;
             return false;
@@ -52,6 +61,7 @@ pub const Socket = struct {
 
     /// Take the oldest datagram; what does not fit into `out` is lost, and `full_len` shows that.
     pub fn pop(self: *Socket, out: []u8) ?Received {
+        self.check();
         if (self.count == 0) return null;
         const entry = self.entries[self.head];
         const len = self.bytes.read(out[0..@min(out.len, entry.len)]);

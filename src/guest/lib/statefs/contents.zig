@@ -51,7 +51,20 @@ pub const Contents = struct {
         self.calls.reset();
     }
 
+    /// What holds between any two calls.
+    fn check(self: *const Contents) void {
+        // Entries come first in the table, since their owner is 0; the rest is of transactions.
+        std.debug.assert(self.entry_count <= self.table.count);
+        std.debug.assert(self.open_count <= txns_max);
+        std.debug.assert(self.open_count != 0 or self.entry_count == self.table.count);
+        std.debug.assert(self.entry_bytes >=
+            checkpoint_bytes + self.entry_count * record.overhead_bytes);
+        std.debug.assert(self.next_id != 0);
+    }
+
     pub fn apply(self: *Contents, each: record.Record) Error!void {
+        self.check();
+        defer self.check();
         switch (each.op) {
             .put => try self.set(0, each.key, each.value, 0),
             .delete => self.remove(0, each.key),

@@ -66,6 +66,7 @@ pub fn Journal(comptime Device: type) type {
         pub fn append(self: *Self, each: Record, more: []const u8) error{Io}![]const u8 {
             const inside: usize = @intCast(self.end % sector_bytes);
             const size = each.size() + more.len;
+            std.debug.assert(self.hasRoom(size)); // the caller has looked
             @memcpy(self.scratch[0..inside], self.tail[0..inside]);
             const encoded = self.scratch[inside..][0..size];
             encodeJoined(each, more, encoded);
@@ -77,6 +78,7 @@ pub fn Journal(comptime Device: type) type {
             try self.writeSectors(first, self.scratch[0 .. sectors * sector_bytes]);
             self.end += size;
             self.records += 1;
+            std.debug.assert(self.end <= self.region.bytes());
             const rest: usize = @intCast(self.end % sector_bytes);
             @memcpy(self.tail[0..rest], self.scratch[filled - rest .. filled]);
             return encoded;
@@ -97,6 +99,7 @@ pub fn Journal(comptime Device: type) type {
         }
 
         pub fn zero(self: *Self, region: Region, start: u64, stop: u64) error{Io}!void {
+            std.debug.assert(stop <= region.sectors);
             @memset(&self.scratch, 0);
             var sector = start;
             while (sector < stop) {
@@ -120,6 +123,7 @@ pub fn Journal(comptime Device: type) type {
             if (header.len < record.overhead_bytes) return error.ShortHeader;
             const each = try record.decode(try self.load(record.claimedSize(header)));
             self.end += each.size();
+            std.debug.assert(self.end <= self.region.bytes());
             return each;
         }
 

@@ -3,7 +3,8 @@
 //! Rules of this file
 //! 1. A record is on the disk before it is in memory; a refused operation changes neither.
 //! 2. Everything behind the end of the journal is zero, except for what at most `window_bytes` of
-//!    writes without a flush may have left there before a cut; the first mutation clears it.
+//!    writes without a flush, or one record that is longer, may have left there before a cut; the
+//!    first mutation clears it.
 //! 3. Behind every flush stands a SYNC mark. A mark behind damage proves that the damage was once
 //!    durable: such a journal is never written to again, only read as far as it goes.
 
@@ -70,6 +71,7 @@ pub fn Store(comptime Device: type) type {
                 error.TooMany => .too_many_records,
             };
             self.is_served = self.damage == .none or self.damage == .torn_journal;
+            std.debug.assert(!self.is_superblock_lost or self.superblock != null);
         }
 
         fn mount(self: *Self) mounting.Error!Damage {
@@ -224,6 +226,8 @@ pub fn Store(comptime Device: type) type {
             };
             self.unmarked += size;
             self.is_dirty = true;
+            // Rule 2: what a cut may leave behind the end is bounded by this.
+            std.debug.assert(self.unmarked <= window_bytes or self.unmarked == size);
         }
 
         fn write(self: *Self, each: Record, more: []const u8) error{ Io, Full }!void {
@@ -316,6 +320,7 @@ pub fn Store(comptime Device: type) type {
             self.superblock = chosen;
             const records = 1 + chosen.entries + self.contents.memory().records;
             self.journal.goTo(region, self.contents.liveBytes(), records);
+            std.debug.assert(self.is_clean and self.journal.end <= region.bytes());
             self.is_dirty = false;
             self.unmarked = 0;
         }

@@ -37,6 +37,13 @@ pub const Table = struct {
         self.held_bytes = 0;
     }
 
+    /// What holds between any two calls.
+    pub fn check(self: *const Table) void {
+        std.debug.assert(self.count <= self.items.len);
+        std.debug.assert(self.used <= self.pool.len);
+        std.debug.assert(self.held_bytes <= self.used);
+    }
+
     pub fn isFull(self: *const Table) bool {
         return self.count == self.items.len;
     }
@@ -85,6 +92,7 @@ pub const Table = struct {
         self.items[index] = item;
         self.count += 1;
         self.held_bytes += item.len();
+        self.check();
     }
 
     pub fn take(self: *Table, index: usize) Item {
@@ -94,6 +102,7 @@ pub const Table = struct {
         const later = self.items[index + 1 .. self.count + 1];
         std.mem.copyForwards(Item, self.items[index..self.count], later);
         self.held_bytes -= item.len();
+        self.check();
         return item;
     }
 
@@ -104,6 +113,7 @@ pub const Table = struct {
         std.debug.assert(old.owner == item.owner and old.key_len == item.key_len);
         self.items[index] = item;
         self.held_bytes = self.held_bytes - old.len() + item.len();
+        self.check();
         return old;
     }
 
@@ -114,6 +124,7 @@ pub const Table = struct {
 
     /// Where so many bytes are free in one piece; null if there are not as many.
     pub fn reserve(self: *Table, size: u32) ?u32 {
+        self.check();
         if (self.pool.len - self.used < size) self.reclaim();
         if (self.pool.len - self.used < size) return null;
         defer self.used += size;
