@@ -124,7 +124,8 @@ def test_functions_that_are_part_of_others_are_known(run: Path, coverage: Covera
 
 
 def test_the_profile_names_machines_parts_and_functions(run: Path) -> None:
-    stacks = [line.rpartition(" ")[0].split(";") for line in (run / "profile.folded").open()]
+    lines = (run / "profile.folded").read_text().splitlines()
+    stacks = [line.rpartition(" ")[0].split(";") for line in lines]
     assert {stack[0] for stack in stacks} == {"A", "B"}
     assert {stack[1] for stack in stacks} >= {"kernel", "dsoftbusd"}
     named = [stack for stack in stacks if re.fullmatch(r"[A-Za-z].*", stack[-1])]
