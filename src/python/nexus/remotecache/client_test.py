@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import pytest
@@ -24,7 +23,7 @@ class Blobs(calls.ContentAddressableStorageServicer):  # type: ignore[misc]  # h
     def __init__(self, code: grpc.StatusCode) -> None:
         self.code = code
 
-    def FindMissingBlobs(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def FindMissingBlobs(self, request: object, context: grpc.ServicerContext) -> object:
         if ("authorization", "Bearer known") not in context.invocation_metadata():
             context.abort(self.code, "no")
         return messages.FindMissingBlobsResponse()
