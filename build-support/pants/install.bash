@@ -30,18 +30,19 @@ wheel_platform() {
 }
 
 make_venv() {
-  "$python" -I -m venv "$1" >&2
+  # The caller says what it means, so that `set -e` ends nothing here.
+  "$python" -I -m venv "$1" >&2 || return
   if [[ $version == 3.9 ]]; then
     pip_in "$1" install -r "$support/pants.lock.txt"
     return
   fi
-  pip_in "$1" install -r "$support/pants-newer.lock.txt"
+  pip_in "$1" install -r "$support/pants-newer.lock.txt" || return
   # Their metadata declares 3.9 only; the second is for tests of plugins.
   locked pantsbuild-pants pants.lock.txt >"$1/pants.txt"
   locked pantsbuild-pants-testutil tools.lock.txt >>"$1/pants.txt"
   pip_in "$1" install --no-deps --ignore-requires-python --platform "$(wheel_platform)" \
     --python-version 3.9 --implementation cp --abi cp39 \
-    --target "$1/lib/python$version/site-packages" -r "$1/pants.txt"
+    --target "$1/lib/python$version/site-packages" -r "$1/pants.txt" || return
   cp "$support/nexus_pants_stdio.py" "$1/lib/python$version/site-packages/"
   echo 'import nexus_pants_stdio' >"$1/lib/python$version/site-packages/nexus_pants_stdio.pth"
 }
@@ -56,7 +57,7 @@ make_pex_tool() {
   local scratch=$1/pex-scratch
   mkdir "$scratch"
   locked pex tools.lock.txt >"$scratch/pex.txt"
-  pip_in "$1" download --no-deps -d "$scratch" -r "$scratch/pex.txt"
+  pip_in "$1" download --no-deps -d "$scratch" -r "$scratch/pex.txt" || return
   "$1/bin/python" -I -m zipfile -e "$scratch"/pex-"$TOOL_VERSION"-*.whl "$scratch/pex"
   PEX_ROOT=$scratch/root PYTHONPATH=$scratch/pex "$1/bin/python" -m pex --no-pypi --no-build \
     --no-compile --no-compress --no-use-system-time --no-strip-pex-env \

@@ -11,6 +11,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -356,6 +357,15 @@ exec "$3/venv/bin/python" -I -c 'import small; print(small.value)'
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
+@pytest.mark.parametrize("settings", ["pants.toml", "testprojects/template/pants.toml"])
+def test_pants_knows_every_version_that_it_runs_on(settings: str) -> None:
+    """Plugins are tested on one alone, and Pants ends where it knows no version that fits."""
+    text = Path(__file__).with_name("python.bash").read_text()
+    known = tomllib.loads(Path(settings).read_text())["python"]["interpreter_versions_universe"]
+    found = re.findall(r"^RUN_\w+=\(([0-9. ]*)\)$", text, re.MULTILINE)
+    assert {version for line in found for version in line.split()} == set(known)
 
 
 @pytest.mark.parametrize("settings", ["pants.toml", "testprojects/template/pants.toml"])

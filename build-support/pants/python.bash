@@ -1,16 +1,20 @@
 # Sourced by `pants`: which interpreters there are, and which one runs Pants.
 
 # Upstream supports 3.9.  The wheel's native part uses the stable part of the interpreter's ABI, so
-# newer ones work, too.  Our own code needs one of the second list in any case.
-RUN_PANTS=(3.9 3.10 3.11 3.12 3.13 3.14)
+# newer ones work, too, up to 3.13: on 3.14 Pants ends when it is imported ("Cannot subclass
+# ForwardRef").  Our own code needs one of the second list in any case.
+RUN_PANTS=(3.9 3.10 3.11 3.12 3.13)
 RUN_NEXUS=(3.11 3.12 3.13 3.14)
 # Of the lock for 3.9, psutil has no wheel for Linux on arm64.
 if [[ $(uname -s)-$(uname -m) == Linux-aarch64 ]]; then RUN_PANTS=("${RUN_PANTS[@]:1}"); fi
 
+# Which of the first list is taken unasked, the best one first.
+TAKEN=(3.9 3.11 3.12 3.13)
+
 # What is installed where there is none of these and a tool that can.
 PREFERRED=3.13
 
-NEEDS_PYTHON="needs CPython 3.11, 3.12, 3.13 or 3.14 with venv; Debian, Ubuntu: apt-get install\
+NEEDS_PYTHON="needs CPython 3.11, 3.12 or 3.13 with venv; Debian, Ubuntu: apt-get install\
  python3-venv; Fedora: dnf install python3; macOS: brew install python@$PREFERRED; anywhere: uv python\
  install $PREFERRED; or name an interpreter in NEXUS_PANTS_PYTHON"
 
@@ -109,17 +113,20 @@ choose_interpreter() {
   if [[ -n ${NEXUS_PANTS_PYTHON:-} ]]; then
     named_interpreter
     add_to_path "$python"
+    found=$python$'\n'$version
+  else
+    found=$(find_cpython "${TAKEN[@]}") || found=
   fi
-  if ! product=$(find_cpython "${RUN_NEXUS[@]}"); then
+  product=$(find_cpython "${RUN_NEXUS[@]}") || product=
+  if [[ -z $found || -z $product ]]; then
     if lacking=$(incomplete); then refuse 21 "$lacking"; fi
     install_python
-    product=$(find_cpython "${RUN_NEXUS[@]}") || refuse 21 "$NEEDS_PYTHON"
+    found=${found:-$(find_cpython "${TAKEN[@]}" || true)}
+    product=${product:-$(find_cpython "${RUN_NEXUS[@]}" || true)}
+    if [[ -z $found || -z $product ]]; then refuse 21 "$NEEDS_PYTHON"; fi
   fi
-  if [[ -z ${NEXUS_PANTS_PYTHON:-} ]]; then
-    found=$(find_cpython 3.9) || found=$product
-    python=${found%%$'\n'*}
-    version=${found#*$'\n'}
-  fi
+  python=${found%%$'\n'*}
+  version=${found#*$'\n'}
   add_to_path "${product%%$'\n'*}"
 }
 

@@ -40,6 +40,7 @@ from nexus.bench.remote_put import WORLD
 from nexus.bench.remote_put_measure import waited_us
 from nexus.core.commandline import fail
 from nexus.core.errors import NexusError
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 
 ROWS: Final = (
@@ -69,7 +70,7 @@ class NoGuestsError(NexusError):
 
 def main(argv: Sequence[str]) -> int:
     """Run the program; 1 if a target is missed."""
-    parser = argparse.ArgumentParser(prog="bench dsoftbus", description=__doc__)
+    parser = ArgumentParser("ci:bench dsoftbus", __doc__ or "")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
     parser.add_argument(
         "--only", action="append", choices=ROWS, help="measure this row alone; may be repeated"

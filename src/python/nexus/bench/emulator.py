@@ -8,7 +8,6 @@ processes are wall time.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from nexus.bench.emulator_report import as_text
 from nexus.bench.emulator_settings import Settings
 from nexus.bench.emulator_tools import provide
 from nexus.bench.images import named_image
+from nexus.entry.arguments import ArgumentParser
 
 
 def main(argv: Sequence[str]) -> int:
@@ -50,8 +50,8 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench emulator", description=__doc__)
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("ci:bench emulator", __doc__ or "")
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="interleaved rounds; medians are shown")
     add("--divisor", type=int, default=1, help="make every workload this much shorter")

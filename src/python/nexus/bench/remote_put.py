@@ -13,7 +13,6 @@ calculation: the messages in the frames, times what the client found one of that
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from statistics import median
 from typing import Any, Final  # Any: figures, as JSON has them.
 
 from nexus.bench.remote_put_measure import LINK, Request, measure
+from nexus.entry.arguments import ArgumentParser
 
 WORLD: Final = Path("testprojects/remote_put/world.toml")
 
@@ -39,7 +39,7 @@ REST: Final = "anything else"
 
 def main(argv: Sequence[str]) -> int:
     """Run the program."""
-    parser = argparse.ArgumentParser(prog="bench remote_put", description=__doc__)
+    parser = ArgumentParser("ci:bench remote_put", __doc__ or "")
     add = parser.add_argument
     add("--image", type=Path, required=True, help="the image of //testprojects/remote_put:system")
     add("--world", type=Path, default=WORLD)

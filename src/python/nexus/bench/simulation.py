@@ -27,6 +27,7 @@ from nexus.campaign.prepare import Prepared, prepare
 from nexus.campaign.recipe import Recipe
 from nexus.campaign.run import run
 from nexus.campaign.shrink import Shrinker, count_faults
+from nexus.entry.arguments import ArgumentParser
 
 NODES: Final = (2, 4, 8, 16, 32)
 # What a node of the ring runs: all that keeps sessions, and no selftest.
@@ -172,8 +173,8 @@ def _shrink(folder: Path, images: Mapping[str, Path], code: Code) -> dict[str, o
     }
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench simulation", description=__doc__)
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("ci:bench simulation", __doc__ or "")
     add = parser.add_argument
     add("--native-blob", type=Path, help="the native interpreter; default: Pants packages it")
     add("--image", type=named_image, action="append", default=[], metavar="NAME=FILE")

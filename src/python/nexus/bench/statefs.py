@@ -14,7 +14,6 @@ else a disk has to do slows both sides of a turn.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sqlite3
 import tempfile
@@ -28,6 +27,7 @@ from nexus.bench import remote_put
 from nexus.bench import statefs_measure as measure
 from nexus.bench.figure import Figure
 from nexus.bench.machine import describe_machine
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 
 RATIO_MIN: Final = 1.0
@@ -42,7 +42,7 @@ _FIGURES: Final[tuple[tuple[str, int, _Side, _Side], ...]] = (
 
 def main(argv: Sequence[str]) -> int:
     """Run the program; 1 if a target is missed."""
-    parser = argparse.ArgumentParser(prog="bench statefs", description=__doc__)
+    parser = ArgumentParser("ci:bench statefs", __doc__ or "")
     parser.add_argument("--rounds", type=int, default=11, help="turns of each side (default 11)")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the file system to try")
     parser.add_argument("--json", type=Path, help="write the figures here as well")

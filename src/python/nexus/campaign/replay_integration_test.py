@@ -65,7 +65,7 @@ def test_a_replay_of_something_else_is_one_line_and_20(
 
     other = tmp_path / "other.elf"
     other.write_bytes(IMAGE.read_bytes() + b"\0")
-    assert "images.system: it is of" in refused("--image", f"system={other}")
+    assert "images.system: the run had" in refused("--image", f"system={other}")
     monkeypatch.setenv("NEXUS_COMMIT", "abd")
     assert "commit: the run was at abc, this folder is at abd" in refused()
     monkeypatch.setenv("NEXUS_COMMIT", "abc")

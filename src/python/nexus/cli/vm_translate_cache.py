@@ -130,11 +130,22 @@ def start_translator(cache: TranslationCache, *, is_asked: bool) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env={**os.environ, **translator.environment},
+            env={**_environment(), **translator.environment},
         )
     except OSError as error:  # The run is over and was right: it does not fail for this.
         work.unlink(missing_ok=True)
         _say(is_asked, f"no translator can be started: {error.strerror}")
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what a packaged program's start keeps away from it, too."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lstrip("_").startswith(("PEX", "PYTHON"))
+    }
+    unpack_to = os.environ.get("NEXUS_UNPACK_TO")
+    return kept | {"PEX_IGNORE_RCFILES": "1"} | ({"PEX_ROOT": unpack_to} if unpack_to else {})
 
 
 def _say(is_asked: bool, message: str) -> None:

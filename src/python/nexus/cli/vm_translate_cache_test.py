@@ -142,6 +142,26 @@ def test_a_run_that_nobody_asked_to_keep_is_kept_if_it_was_long(
     assert [Path(command[1]).read_bytes() for command in commands] == [bytes(2) + PAGE] * started
 
 
+def test_a_translator_sees_no_variable_of_other_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PEX_PATH", "__PEX_ENTRY_POINT__", "PYTHONHOME"):
+        monkeypatch.setenv(name, "/none")
+    monkeypatch.setenv("NEXUS_UNPACK_TO", "/a place")
+    monkeypatch.setenv("EPEX", "kept")
+    given: list[dict[str, str]] = []
+    told = Translator(("translate",), {"PEX_MODULE": "hot"})
+    monkeypatch.setattr(vm_translate_cache, "find_translator", lambda: told)
+    monkeypatch.setattr(subprocess, "Popen", lambda _, *, env, **more: given.append(env))
+    start_translator(sampled(tmp_path, MANY), is_asked=True)
+    assert {name: text for name, text in given[0].items() if "PEX" in name or "PYTHON" in name} == {
+        "EPEX": "kept",
+        "PEX_IGNORE_RCFILES": "1",
+        "PEX_MODULE": "hot",
+        "PEX_ROOT": "/a place",
+    }
+
+
 def test_a_translator_that_cannot_be_started_leaves_no_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

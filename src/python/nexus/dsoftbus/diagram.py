@@ -15,6 +15,7 @@ from typing import Final
 from nexus.dsoftbus.mux_transitions import STREAM_TRANSITIONS
 from nexus.dsoftbus.noise import Role
 from nexus.dsoftbus.transitions import TRANSITIONS
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 
 
@@ -61,6 +62,7 @@ DIAGRAMS: Final = {
 
 def main(arguments: list[str]) -> None:
     """Print the diagrams of every page; there are no arguments."""
+    ArgumentParser("nexus.dsoftbus.diagram", __doc__.split("\n")[0]).parse_args(arguments)
     for page, diagrams in DIAGRAMS.items():
         sys.stdout.write("\n".join([f"{page}:", *diagrams]))
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import Text, run_program
 from nexus.mutation import equivalent, report
 from nexus.mutation.change import Change, Mutant, draw, only_on
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="ci:mutate", description=(__doc__ or "").split("\n")[0])
+    parser = ArgumentParser("ci:mutate", (__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="files or folders; default: all of Python and zig")
     add("--sample", type=_from_1, metavar="N", help="how many lines are changed; default: all")

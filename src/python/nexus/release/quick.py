@@ -46,6 +46,7 @@ if [ -n "${NEXUS_UNPACK_TO-}" ]; then
   export PEX_ROOT
 fi
 root=${PEX_ROOT:-${HOME:+$HOME/.cache/pex}}
+others=
 for name in python3 python3.14 python3.13 python3.12 python3.11; do
   python=$(command -v "$name") || continue
   case "$root|$python" in
@@ -58,11 +59,21 @@ for name in python3 python3.14 python3.13 python3.12 python3.11; do
     export PEX
     exec "$link/bin/python" -I "$link/@MAIN@" "$@"
   fi
+  # The loader would say it in many lines.
+  "$python" -I -S -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \\
+    2>/dev/null || {
+    others="$others${others:+, }$python"
+    continue
+  }
   @VARIABLE@=$link
   export @VARIABLE@
   exec "$python" -I "$0" "$@"
 done
-echo "error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14" >&2
+if [ -n "$others" ]; then
+  echo "error: PATH has only $others; nexus needs CPython 3.11 to 3.14" >&2
+else
+  echo "error: python3 is not in PATH; nexus needs CPython 3.11 to 3.14" >&2
+fi
 exit 21
 """
 

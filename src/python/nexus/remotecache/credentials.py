@@ -39,6 +39,19 @@ FIRST_GRANTS: Final = (
 # The name that everybody on the same machine can use.
 LOCAL_NAME: Final = "localhost"
 
+# What the authority's key is for (RFC 5280, 4.2.1.3): certificates, and nothing else.
+_USAGE_OF_AUTHORITY: Final = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -138,6 +151,8 @@ def write_authority(made: Credentials, lifetime: timedelta) -> None:
     authority = (
         _builder(name, name, key.public_key(), lifetime + CLOCK_DIFFERENCE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_USAGE_OF_AUTHORITY, critical=True)
+        .add_extension(_identifier(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     write_private(made.own_ca, _pem(authority))
@@ -187,10 +202,20 @@ def _sign(
         _builder(_name(name), authority.subject, key.public_key(), lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(_issuer(authority_key.public_key()), critical=False)
     )
     if names is not None:
         builder = builder.add_extension(names, critical=False)
     return _pem(builder.sign(authority_key, hashes.SHA256())), _key_pem(key)
+
+
+def _identifier(key: ec.EllipticCurvePublicKey) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key)
+
+
+def _issuer(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
+    """Name the key that signs, as RFC 5280 wants and CPython 3.13 insists on."""
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
 
 
 def _builder(

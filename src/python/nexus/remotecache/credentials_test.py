@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,6 +37,23 @@ def test_the_certificate_is_of_localhost_and_signed_by_the_authority(tmp_path: P
     server.verify_directly_issued_by(authority)
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+
+
+def test_a_client_that_insists_on_all_rules_takes_the_certificate(tmp_path: Path) -> None:
+    """CPython 3.13 and later do, without being asked to."""
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(made.server_certificate, made.folder / "server.key")
+    asking = ssl.create_default_context(cafile=str(made.ca))
+    asking.verify_flags |= ssl.VERIFY_X509_STRICT
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = serving.wrap_bio(to_server, to_client, server_side=True)
+    client = asking.wrap_bio(to_client, to_server, server_hostname="localhost")
+    for _ in range(3):
+        for end in (client, server):
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    assert client.version() == "TLSv1.3"
 
 
 @pytest.mark.parametrize("subject", [WRITER, READER])

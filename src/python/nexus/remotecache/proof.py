@@ -24,6 +24,7 @@ from nexus.core.commandline import fail
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
 from nexus.core.text import printable
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import Text, run_program
 from nexus.remotecache import (
     conformance,
@@ -66,7 +67,7 @@ NEW_BEGINNINGS_MAX: Final = 2
 
 def main(argv: Sequence[str]) -> int:
     """Play every case, or those named; 0 if all went as they must."""
-    parser = argparse.ArgumentParser(prog="remote_cache_proof", description=__doc__.split("\n")[0])
+    parser = ArgumentParser("ci:remote_cache_proof", __doc__.split("\n")[0])
     parser.add_argument("cases", nargs="*", help="names of cases; default: all")
     parser.add_argument("--out", type=Path, default=Path("dist/remote-cache"))
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 
 ROOT: Final = Path(__file__).parents[4]
@@ -43,6 +44,7 @@ def _digest(paths: Sequence[Path]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Refresh, and say so."""
+    ArgumentParser("nexus.schema.develop", __doc__.split("\n")[0]).parse_args(arguments)
     print("generated" if refresh() else "up to date")
     return 0
 

@@ -9,7 +9,6 @@ wrong arguments; 21 the site cannot be written.
 
 from __future__ import annotations
 
-import argparse
 import os
 import posixpath
 import re
@@ -22,11 +21,11 @@ from typing import Any, Final  # Any: settings of Sphinx are of any type.
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 from nexus.site.links import broken, without_links
 
 EXIT_WRONG: Final = 19
-EXIT_CONFIG: Final = 20
 EXIT_HOST: Final = 21
 
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -47,13 +46,10 @@ SETTINGS: Final[dict[str, Any]] = {
 
 def main(argv: Sequence[str]) -> int:
     """Check the links, then build the pages."""
-    parser = argparse.ArgumentParser(prog="docs:site", description=__doc__.split("\n")[0])
+    parser = ArgumentParser("docs:site", __doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("dist/site"), metavar="DIR")
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")
-    try:
-        options = parser.parse_args(argv)
-    except SystemExit as exc:
-        return EXIT_CONFIG if exc.code else 0
+    options = parser.parse_args(argv)
     try:
         complaints = list(check(options.root))
         if not complaints:

@@ -9,7 +9,6 @@ cannot be read; else that of the first command that failed.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import Text, run_program
 from nexus.workflows.files import (
     GITHUB,
@@ -41,7 +41,7 @@ NOT_HERE: Final = ("NEXUS_PANTS_CACHE", "XDG_CACHE_HOME")
 
 def main(argv: Sequence[str]) -> int:
     """Check, and run what was asked for."""
-    parser = argparse.ArgumentParser(prog="ci:workflows", description=__doc__.split("\n")[0])
+    parser = ArgumentParser("ci:workflows", __doc__.split("\n")[0])
     parser.add_argument("--run", action="append", default=[], metavar="JOB")
     parser.add_argument("--host", choices=("github", "gitlab"), default="github")
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")

@@ -7,7 +7,6 @@ and on nothing of the machine it is built on.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from nexus.emulator.native.module import module_text
 from nexus.emulator.native.processor import NAMES, X86_64, Processor, host, named
 from nexus.emulator.native.table import check_digest
 from nexus.emulator.native.target import parse, target_machine
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 
 
@@ -52,7 +52,7 @@ def build(processor: Processor) -> bytes:
     return Blob(*entries, len(handler_table()), flat.code, processor, compiler()).pack()
 
 
-def add_processor(parser: argparse.ArgumentParser) -> None:
+def add_processor(parser: ArgumentParser) -> None:
     """Let a program make code for another processor than its own."""
     parser.add_argument(
         "--processor",
@@ -64,7 +64,7 @@ def add_processor(parser: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program."""
-    parser = argparse.ArgumentParser(description="Compile the native interpreter.")
+    parser = ArgumentParser("native:build", "Compile the native interpreter.")
     parser.add_argument("--out", type=Path, required=True, help="where to write the blob")
     add_processor(parser)
     options = parser.parse_args(argv)

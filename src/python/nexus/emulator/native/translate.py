@@ -6,7 +6,6 @@ archive has them.  Needs LLVM, like `build`; what it makes is used without.
 
 from __future__ import annotations
 
-import argparse
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from nexus.emulator.native.region import Region, regions, straddles
 from nexus.emulator.native.target import parse, target_machine
 from nexus.emulator.native.translation import Entry, Page, key_of, pack
 from nexus.emulator.reference.state import SINK
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 from nexus.entry.reading import read_bounded
 
@@ -147,7 +147,7 @@ def translate(images: Sequence[bytes], processor: Processor, processes: int = 1)
     return pack(dict(zip(pieces, pages, strict=True)), compiler(), processor)
 
 
-def _read(parser: argparse.ArgumentParser, path: Path) -> bytes:
+def _read(parser: ArgumentParser, path: Path) -> bytes:
     try:
         content = read_bounded(path, _IMAGE_BYTES_MAX)
     except OSError as error:
@@ -160,7 +160,7 @@ def _read(parser: argparse.ArgumentParser, path: Path) -> bytes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program."""
-    parser = argparse.ArgumentParser(description="Translate the code of guest images.")
+    parser = ArgumentParser("native:translate", "Translate the code of guest images.")
     parser.add_argument("--elf", type=Path, nargs="+", required=True, help="guest images")
     parser.add_argument("--out", type=Path, required=True, help="where to write the translations")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)

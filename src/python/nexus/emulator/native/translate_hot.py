@@ -7,7 +7,6 @@ translator leaves its work undone.
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from nexus.emulator.native.processor import X86_64, host
 from nexus.emulator.native.region import sweep
 from nexus.emulator.native.translate import EXIT_CONFIG, translate_page
 from nexus.emulator.native.translation import key_of, pack
+from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import run_program
 
 _NICE: Final = 19
@@ -27,7 +27,7 @@ _NICE: Final = 19
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program."""
-    parser = argparse.ArgumentParser(description="Translate pages that a run found hot.")
+    parser = ArgumentParser("translate_hot", "Translate pages that a run found hot.")
     parser.add_argument("work", type=Path, help="the pages")
     work: Path = parser.parse_args(argv).work
     if name_for(compiler()) != work.parent.name:
