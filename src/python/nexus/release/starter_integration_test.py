@@ -14,7 +14,6 @@ import pytest
 # What is packaged, and how `--help` ends: here, Python has no LLVM.
 PROGRAMS: Final = {
     "ci/cache_report.pex": 0,
-    "ci/remote_cache.pex": 0,
     "src.python.nexus.emulator.native/compilers.pex": 21,
 }
 HOSTILE: Final = {
