@@ -9,7 +9,7 @@ from nexus.emulator.machine import MachineOptions, Stop
 from nexus.emulator.observe import Observer
 from nexus.emulator.program_support import EXIT, boot, program
 from nexus.emulator.timeline import Timeline
-from nexus.emulator.turns import TURN_STEPS
+from nexus.emulator.turn_words import TURN_STEPS
 from nexus.emulator.turns_guest_cases import ring
 
 _PC, _SP, _S0, _S1, _MHARTID, _MINSTRET = 32, 2, 8, 9, 65 + 0xF14, 65 + 0xB02

@@ -9,7 +9,7 @@ from nexus.emulator.board import CLINT_BASE, PLIC_BASE
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.program_support import EXIT, boot, program
 from nexus.emulator.snapshot import restore, save
-from nexus.emulator.turns import TURN_STEPS
+from nexus.emulator.turn_words import TURN_STEPS
 from nexus.emulator.turns_guest_cases import COUNTERS, ROUNDS, ring
 
 
