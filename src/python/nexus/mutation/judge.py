@@ -43,6 +43,8 @@ PRELOADED: Final = (
     "pydantic",
     "unittest.mock",
 )
+# Where warnings are errors: pytest cannot rewrite the asserts of a plugin that was imported before.
+_PRELOADED_QUIETLY: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 # A test that waits instead of computing is stopped by the clock.  On a busy machine it may compute
 # so slowly that it seems to wait, so it is stopped only if it used hardly any time of a processor;
 # timers that go on while it waits do use some.
@@ -261,7 +263,7 @@ def _work(job: dict[str, Any], writer: int) -> None:
         while data:
             data = data[os.write(writer, data) :]
 
-    options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+    options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", *_PRELOADED_QUIETLY]
     if "measure" in job:
         touched = Touched(os.getcwd() + "/")
         _run_pytest([*options, job["measure"]], [Watch(write, None), touched], write)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nexus.mutation import judge
-from nexus.mutation.program import EXIT_BELOW, EXIT_CONFIG, main
+from nexus.mutation.program import EXIT_BELOW, EXIT_CONFIG, EXIT_HOST, main
 
 HERE = Path(__file__).parent
 RATE = "def is_open(n):\n    return n < 3\n\n\ndef spin(n):\n    while n > 0:\n        n = n - 1\n"
@@ -79,6 +79,23 @@ def test_a_fault_that_no_test_meets_survives(
     assert run(root, "src/python/nexus/a", "--least", "50") == EXIT_BELOW
     assert set(fates(root).values()) == {"survived"}
     assert "nearest test: src/python/nexus/a/rate_test.py (1 of 1 ran)" in capsys.readouterr().out
+
+
+def test_warnings_may_be_errors(root: Path) -> None:
+    (root / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    run(root, "src/python/nexus/a/rate.py")
+    assert fates(root)[2] == "killed"
+
+
+def test_a_fault_whose_only_tests_cannot_run_is_not_called_a_survivor(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = "src/python/nexus/a/rate_test.py"
+    (root / test).write_text("from nexus.a.rate import missing\n")
+    assert run(root, "src/python/nexus/a") == EXIT_HOST
+    said = capsys.readouterr()
+    assert f"left out: {test} fails without a change" in said.out
+    assert f"{test}: fails without a change, and nothing else tests" in said.err
 
 
 def test_only_the_lines_of_a_change_are_tried(

@@ -41,6 +41,7 @@ class PythonJudge:
         self._imported_by = importers(files)
         self._remembered = Remembered(measured, files, self._imported_by)
         self._measured: dict[str, Measured] = {}
+        self._broken: set[str] = set()  # Files that cannot be run even without a change.
         # Tests that fail without a change behind others, and orders in which none of them does.
         self._unsteady: set[str] = set()
         self._steady: set[tuple[str, ...]] = set()
@@ -95,6 +96,8 @@ class PythonJudge:
                     mutant, fate, by, tried=len(files), available=len(available), seconds=spent
                 )
         by = available[0] if available else ""
+        if available and self._broken.issuperset(available):
+            raise RuntimeError(f"{by}: fails without a change, and nothing else tests {path}")
         return Verdict(
             mutant, Fate.SURVIVED, by, tried=len(files), available=len(available), seconds=spent
         )
@@ -182,7 +185,11 @@ class PythonJudge:
             answer = self._remembered.find(file)
             if answer is None:
                 answer = self._ask({"measure": file})
-                self._remembered.keep(file, answer)
+                if file not in answer["failed"]:
+                    self._remembered.keep(file, answer)
+            if file in answer["failed"]:
+                print(f"left out: {file} fails without a change", flush=True)
+                self._broken.add(file)
             self._measured[file] = measured_of(answer)
         return self._measured[file]
 
