@@ -22,10 +22,15 @@ def remember_start() -> None:
     link = os.environ.pop(VARIABLE, "")
     if not os.path.isabs(link) or not os.path.isfile(os.path.join(sys.prefix, MAIN)):
         return
+    if os.stat(sys.prefix).st_uid != os.geteuid():
+        return  # The next start would not follow it.
     fresh = f"{link}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(os.path.realpath(sys.prefix), fresh)
-        os.replace(fresh, link)
-    except OSError:  # A home that is read-only, or another start that was there first.
+    except OSError:  # A home that is read-only.
         return
+    try:
+        os.replace(fresh, link)
+    except OSError:  # Something else is in its place, such as a folder.
+        os.unlink(fresh)

@@ -62,6 +62,27 @@ def test_an_environment_of_others_is_not_linked_to(
     assert not os.path.lexists(tmp_path / "link")
 
 
+def test_another_users_environment_is_not_linked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "link"))
+    remember_start()
+    assert not os.path.lexists(tmp_path / "link")
+
+
+def test_a_folder_in_the_place_of_the_link_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "links" / "python3"
+    link.mkdir(parents=True)
+    monkeypatch.setenv(VARIABLE, str(link))
+    remember_start()
+    assert link.is_dir()
+    assert os.listdir(link.parent) == ["python3"]
+
+
 def test_a_place_that_cannot_be_written_is_no_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

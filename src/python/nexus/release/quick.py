@@ -10,8 +10,10 @@ start takes.  So two things come before the loader, and both look for a link to 
 - a few lines in the zip's `__main__.py`, where `python3 nexus.pex` is.
 
 The link is named after the content of the PEX and the path of the interpreter, and a program that
-finds none makes it (`nexus.entry.quick_start`).  What the loader can do besides is still there:
-each variable that asks for it (`PEX_MODULE`, `PEX_TOOLS`, ...) leads to the loader.
+finds none makes it (`nexus.entry.quick_start`).  It leads to code, so what it leads to has to
+belong to the user who starts the program.  Under `sudo`, or where several users unpack to one
+folder, the start goes through the loader.  What the loader can do besides is still there: each
+variable that asks for it (`PEX_MODULE`, `PEX_TOOLS`, ...) leads to the loader.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ for name in python3 python3.14 python3.13 python3.12 python3.11; do
     *) link= ;;
   esac
   if [ -x "$link/bin/python" ] && [ -f "$link/@MAIN@" ] &&
+    [ -O "$link" ] && [ -O "$link/bin" ] && [ -O "$link/@MAIN@" ] &&
     [ -z "${PEX_TOOLS-}${PEX_PATH-}${PEX_PYTHON-}${PEX_PYTHON_PATH-}${PEX_INHERIT_PATH-}" ]; then
     PEX=$0
     export PEX
@@ -92,9 +95,13 @@ def _start_quickly():
     if "@VARIABLE@" in environ or not sys.executable:
         return
     root = environ.get("PEX_ROOT") or os.path.expanduser("~/.cache/pex")
+    if not os.path.isabs(root):
+        return
     link = root + "/@LINKS@/@CONTENT@" + sys.executable
     python, main = link + "/bin/python", link + "/@MAIN@"
-    if not os.access(python, os.X_OK) or not os.path.isfile(main):
+    is_there = os.access(python, os.X_OK) and os.path.isfile(main)
+    parts = (link, link + "/bin", main)
+    if not is_there or any(os.stat(part).st_uid != os.geteuid() for part in parts):
         environ["@VARIABLE@"] = link
         return
     environ["PEX"] = os.path.realpath(sys.argv[0])

@@ -31,6 +31,10 @@ print(json.dumps(dict(loader=False, arguments=sys.argv[1:], pex=os.environ["PEX"
                       isolated=sys.flags.isolated, utf8=sys.flags.utf8_mode)))
 """
 
+OTHER_USER: Final = 65534
+# Only root can give a folder away; others can put a link to a file of root's there.
+GIVEN_AWAY: Final = (".", "bin", "pex") if os.geteuid() == 0 else ("pex",)
+
 Seen = dict[str, object]
 Start = Callable[..., Seen]
 
@@ -38,9 +42,9 @@ Start = Callable[..., Seen]
 def make_pex(loader: str = LOADER) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("PEX-INFO", "{}")
-        archive.writestr("__main__.py", loader)
-        archive.writestr("nexus/x.py", "x = 1")
+        files = {"PEX-INFO": "{}", "__main__.py": loader, "nexus/x.py": "x = 1"}
+        for name, content in files.items():  # Without a time, as pex makes them.
+            archive.writestr(zipfile.ZipInfo(name), content)
     return b"#!/usr/bin/env python3\n" + packed.getvalue()
 
 
@@ -119,6 +123,22 @@ def test_a_folder_that_was_half_removed_is_unpacked_again(missing: str, start: S
     link = unpack(start()["link"])
     (link / missing).unlink()
     assert start()["loader"] is True
+
+
+@pytest.mark.parametrize("part", GIVEN_AWAY)
+def test_another_users_program_is_not_started(part: str, start: Start) -> None:
+    link = unpack(start()["link"])
+    if os.geteuid() == 0:
+        os.chown(link / part, OTHER_USER, OTHER_USER)
+    else:
+        (link / part).unlink()
+        (link / part).symlink_to("/etc/passwd")
+    assert start()["loader"] is True
+
+
+def test_a_place_that_depends_on_the_current_folder_is_not_looked_at(start: Start) -> None:
+    unpack(start()["link"])
+    assert start(PEX_ROOT=".cache/pex")["loader"] is True
 
 
 @pytest.mark.parametrize("name", ["NEXUS_UNPACK_TO", "PEX_ROOT"])
