@@ -87,6 +87,15 @@ def unpack(link: object) -> Path:
     return folder
 
 
+def give_away(path: Path) -> None:
+    """Let something be another user's."""
+    if os.geteuid() == 0:
+        os.chown(path, OTHER_USER, OTHER_USER)
+    else:
+        path.unlink()
+        path.symlink_to("/etc/passwd")
+
+
 def test_the_first_start_goes_through_the_loader_and_names_the_link(
     start: Start, home: Path
 ) -> None:
@@ -128,11 +137,7 @@ def test_a_folder_that_was_half_removed_is_unpacked_again(missing: str, start: S
 @pytest.mark.parametrize("part", GIVEN_AWAY)
 def test_another_users_program_is_not_started(part: str, start: Start) -> None:
     link = unpack(start()["link"])
-    if os.geteuid() == 0:
-        os.chown(link / part, OTHER_USER, OTHER_USER)
-    else:
-        (link / part).unlink()
-        (link / part).symlink_to("/etc/passwd")
+    give_away(link / part)
     assert start()["loader"] is True
 
 
