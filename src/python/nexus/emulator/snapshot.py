@@ -86,6 +86,10 @@ def restore(options: MachineOptions, snapshot: bytes) -> Machine:
                 f"snapshot: it was made of another machine: {name} {found}, not {expected}"
             )
     words = reader.unpack(f"<{count}Q")
+    if words[s.HART] >= machine.harts:
+        raise SnapshotError(
+            f"snapshot: hart {words[s.HART]} has the turn; expected one below {machine.harts}"
+        )
     _restore_ram(machine, reader)
     values = reader.value()
     if reader.rest:

@@ -14,9 +14,12 @@ from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
 from nexus.emulator.program_support import EXIT, program
 from nexus.emulator.random_program_cases import random_program
+from nexus.emulator.reference import state as s
 from nexus.emulator.snapshot import SnapshotError, restore, save
 
 RAM_BYTES = 1 << 20
+# Behind the header, the size of memory, a digest, and how many words there are.
+WORDS_AT = 40 + 8 + 32 + 4
 
 
 def options_of(text: str, **more: object) -> MachineOptions:
@@ -212,6 +215,20 @@ def test_a_snapshot_whose_digest_is_right_may_still_be_nonsense() -> None:
         bad = corrupted(snapshot, offset, resealed=True)
         with suppress(SnapshotError):
             assert save(restore(options, bad)) == bad
+
+
+def test_a_hart_that_the_machine_lacks_cannot_have_the_turn() -> None:
+    options = options_of("nop")
+    bad = corrupted(save(Machine(options)), WORDS_AT + 8 * s.HART, resealed=True)
+    with pytest.raises(SnapshotError, match="hart 1 has the turn; expected one below 1"):
+        restore(options, bad)
+
+
+def test_every_hart_keeps_its_own_number() -> None:
+    options = options_of("nop", harts=3)
+    machine = Machine(options)
+    machine.core(2).state[s.HART] = 1 << 40
+    assert restore(options, save(machine)).core(2).state[s.HART] == 2
 
 
 @pytest.mark.parametrize(

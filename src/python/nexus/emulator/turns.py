@@ -110,8 +110,9 @@ class Turns:
 
     @_kept.setter
     def _kept(self, values: list[list[int]]) -> None:
-        for words, kept in zip(self._parked, values, strict=True):
+        for number, (words, kept) in enumerate(zip(self._parked, values, strict=True)):
             words[:] = array("Q", kept)
+            words[s.HART] = number  # Engines find words by it, so it is not left to a snapshot.
 
     def restored(self) -> None:
         """The words of the present hart are restored with the engine."""

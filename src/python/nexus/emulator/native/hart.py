@@ -101,6 +101,7 @@ class NativeHart(DeviceHart):
 
     def share_turns(self, words: TurnWords) -> None:
         """Let generated code change turns."""
+        self._turn_words = words  # As long as generated code has its address.
         self.state[layout.TURNS] = address_of(words.memory)
 
     def load(self, address: int, size: int) -> int:
