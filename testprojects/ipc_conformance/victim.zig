@@ -1,5 +1,5 @@
-//! Dies in the way it is told to. It first hands its client a capability to its own inbox, so that
-//! the client can see what is left of it afterwards.
+//! Dies in the way that its client asks for. It first hands its client a capability to its own
+//! inbox, so that the client can see what is left of it afterwards.
 
 const std = @import("std");
 const os = @import("os");

@@ -131,7 +131,7 @@ pub fn release(task: *Task) void {
     task.space.destroy();
     // A task that was never seen by anybody (its ELF could not be loaded) gives its number back.
     if (task.state == .suspended and task.pid == next_pid - 1) next_pid -= 1;
-    // Whoever was woken meanwhile, it was not this one.
+    // Nothing above may have woken this task.
     std.debug.assert(task.queue == null);
     task.state = .free;
 }

@@ -48,7 +48,7 @@ pub fn load() !void {
     try net.watch(socket, os.abi.slot.server_send);
 }
 
-/// There is one other node: whoever announces is the target.
+/// There is one other node: the sender of an announce is the target.
 pub fn awaitTarget() !void {
     const until = os.after(discovery_ns);
     var buffer: [announce.bytes_max]u8 = undefined;

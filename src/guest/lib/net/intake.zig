@@ -29,7 +29,7 @@ fn takeArp(stack: *Stack, bytes: []const u8, now: u64) void {
     const is_near = (heard.sender_ip ^ stack.config.ip) & address.mask(stack.config.prefix) == 0;
     const is_question = heard.operation == packet.Arp.request;
     const is_asking_us = is_question and heard.target_ip == stack.config.ip;
-    // Whoever waited for this neighbour is looked at by the next `transmit`.
+    // The next `transmit` looks at connections that waited for this neighbour.
     if (is_near) stack.cache.learn(heard.sender_ip, heard.sender_mac, is_asking_us, now);
     if (!is_asking_us or !address.isUnicastMac(heard.sender_mac)) return;
     const len = packet.ethernet_bytes + packet.arp_bytes;

@@ -100,7 +100,7 @@ fn isAcceptable(c: *const Connection, seg: Segment) bool {
     const window = sequence.distance(c.rcv_nxt, c.rcv_edge);
     const len = seg.length();
     const first = sequence.distance(c.rcv_nxt, seg.seq);
-    // One that says nothing new may stand at the edge itself: whoever has filled the window and
+    // One that says nothing new may stand at the edge itself: a peer that has filled the window and
     // only acknowledges is there. (The table asks for less than the edge; then such a peer would
     // not be heard until its last segment, if lost, has come again.)
     if (len == 0) return first >= 0 and first <= @max(window, 0);

@@ -28,9 +28,9 @@ const cases =
     \\one more than full | fill a 7 1 C+1; is a 7.1 forgotten; is a 7.2 ok; is a 7.C+1 ok; other a 7.1 forgotten
     \\out of order | do a 7.900; fill a 7 1 C; is a 7.900 forgotten; is a 7.899 forgotten; is a 7.901 run; is a 7.1 ok
     \\still out of order | do a 7.900; fill a 7 1 C+1; is a 7.1 forgotten; is a 7.899 forgotten; is a 7.2 ok; is a 7.901 run
-    \\who has most makes room | fill a 7 1 C-1; do b 7.1; do b 7.2; is a 7.1 forgotten; is a 7.2 ok; is b 7.1 ok; is b 7.2 ok
-    \\whoever asks | do a 7.1; fill b 7 1 C-1; do a 7.2; is a 7.1 ok; is b 7.1 forgotten; is b 7.2 ok
-    \\who has fewest is not the last that is asked | fill a 7 1 9; do b 7.1; fill c 7 1 C-10; do b 7.2; is a 7.1 ok; is c 7.1 forgotten; is c 7.2 ok
+    \\the peer with the most makes room | fill a 7 1 C-1; do b 7.1; do b 7.2; is a 7.1 forgotten; is a 7.2 ok; is b 7.1 ok; is b 7.2 ok
+    \\also when another peer asks | do a 7.1; fill b 7 1 C-1; do a 7.2; is a 7.1 ok; is b 7.1 forgotten; is b 7.2 ok
+    \\the peer with the fewest is not the last that is asked | fill a 7 1 9; do b 7.1; fill c 7 1 C-10; do b 7.2; is a 7.1 ok; is c 7.1 forgotten; is c 7.2 ok
     \\of equals the one used longest ago | fill a 7 1 H; fill b 7 1 H; do c 7.1; is a 7.1 forgotten; is b 7.1 ok
     \\then the other | fill a 7 1 H; fill b 7 1 H; do c 7.1; do c 7.2; is a 7.2 ok; is b 7.1 forgotten; is b 7.2 ok
     \\a use counts, not the place | fill a 7 1 H; fill b 7 1 H-1; gone a 0.9; do b 7.H; do a 0.1; do c 7.1; is b 7.1 forgotten; is a 7.1 ok

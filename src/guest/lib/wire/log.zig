@@ -18,7 +18,7 @@ const magic = contract.log.magic;
 pub const scope_bytes_max = contract.log.scope_bytes_max;
 pub const message_bytes_max = contract.log.message_bytes_max;
 pub const fields_bytes_max = contract.log.fields_bytes_max;
-/// Whom a note is about: a device id or an address.
+/// The subject of a note: a device id or an address.
 pub const source_bytes_max = 64;
 pub const append_bytes_max = 18 + scope_bytes_max + message_bytes_max + fields_bytes_max;
 pub const reply_bytes_max = contract.log.reply_bytes_max;

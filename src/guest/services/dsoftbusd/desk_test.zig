@@ -270,7 +270,7 @@ test "a local request without a session is answered in the end; what is not a re
     const refused = kernel.sentTo(os_fake.client_slot + 1)[0];
     try testing.expectEqual(@as(u64, 1 * ms), refused.at_ns);
     try testing.expectEqual(@as(u16, 4), refused.type);
-    // Whoever was answered gets its turn before anything else is done.
+    // A caller that was answered gets its turn before anything else is done.
     try testing.expectEqual(@as(usize, 2), kernel.countOf(.yield));
     try testing.expectEqual(@as(usize, 0), kernel.sentTo(os_fake.client_slot + 2).len);
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);

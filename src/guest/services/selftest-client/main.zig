@@ -73,7 +73,7 @@ const Node = struct {
     }
 
     pub fn failed(_: *Node, name: []const u8, reason: anyerror) void {
-        // The reason first: whoever watches may stop the machine at the word FAIL.
+        // The reason first: a harness may stop the machine at the word FAIL.
         os.print(marker.selftest_reason, .{ name, @errorName(reason) });
         os.print(marker.selftest_failed, .{name});
     }

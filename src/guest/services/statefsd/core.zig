@@ -205,7 +205,7 @@ pub fn Server(comptime Device: type) type {
                 try self.store.deleteFor(call, request.key, absent)
             else
                 try self.store.delete(request.key);
-            // A key that is not there has no version; who sets it again marks it.
+            // A key that is not there has no version; the next change of it marks it.
             if (!is_gone) return error.NotFound;
         }
 

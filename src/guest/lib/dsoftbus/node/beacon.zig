@@ -74,7 +74,7 @@ pub const Beacon = struct {
                 node.edge.print(marker.announce_malformed, .{});
             return false;
         };
-        // Multicast comes back to its sender; whoever else uses our name is not a peer either.
+        // Multicast comes back to its sender; nor is another sender with our name a peer.
         if (node.config.id.eql(heard.device_id)) return false;
         const peer = node.config.peerIndex(heard.device_id) orelse {
             _ = node.table.hear(&heard, datagram.ip, false, node.now_ns) catch {};

@@ -199,7 +199,7 @@ pub const CallStreams = struct {
 
     // The peer asks
 
-    /// The next request, if its answer has room; whoever takes it calls `dropRequest`. Behind the
+    /// The next request, if its answer has room; its taker calls `dropRequest`. Behind the
     /// peer's CLOSE the beginning of one is all that will come of it.
     pub fn nextRequest(
         self: *CallStreams,

@@ -107,7 +107,7 @@ pub const Lines = struct {
         return false;
     }
 
-    /// Whom an accepted connection displaces; null: there is room for it.
+    /// The line that an accepted connection displaces; null: there is room for it.
     pub fn victim(self: *Lines, known: []const config.Peer) ?*Line {
         var count: usize = 0;
         var worst: ?*Line = null;

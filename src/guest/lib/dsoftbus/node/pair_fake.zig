@@ -390,7 +390,7 @@ pub const World = struct {
         return flight;
     }
 
-    /// A datagram to the discovery port, whoever says it.
+    /// A datagram to the discovery port, of any sender.
     pub fn announce(world: *World, to: u8, from_ip: [4]u8, packet: []const u8) void {
         if (world.random.random().uintLessThan(u16, 1000) < world.loss) return;
         const flight = world.send(to, 0, .datagram) orelse return;
