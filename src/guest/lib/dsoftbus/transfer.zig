@@ -404,7 +404,8 @@ pub const Transfer = struct {
         const piece = if (reply) |known| state.pieceOf(known) else null;
         const is_first = !self.is_begun;
         self.is_begun = true;
-        const is_good = status == .ok and piece != null and piece.?.bytes.len <= chunk_bytes;
+        const is_good = status == .ok and piece != null and
+            piece.?.bytes.len <= @min(chunk_bytes, piece.?.total);
         const told: state.Status = if (status == .ok and !is_good) .io_error else status;
         if (is_first) {
             host.ended(self.head, self.asRequested(), .{ .status = told, .reply = null });

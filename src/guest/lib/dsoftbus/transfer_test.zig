@@ -35,6 +35,8 @@ const Host = struct {
     chunk_at: usize = 0,
     commit_status: state.Status = .ok,
     read_status: state.Status = .ok,
+    /// The length that it gives for the value, if not the right one.
+    total: ?u32 = null,
 
     pub fn admit(
         self: *Host,
@@ -112,7 +114,7 @@ const Host = struct {
         // The caller gives room for the longest reply.
         var writer = state.startReply(out, .read, .ok, null) catch unreachable;
         state.putPiece(&writer, .{
-            .total = @intCast(self.len),
+            .total = self.total orelse @intCast(self.len),
             .version = self.version,
             .bytes = self.value[from..][0..len],
         }) catch unreachable;
@@ -383,6 +385,18 @@ test "a get whose value changes, goes, or grows on the way ends there" {
             else => host.len += 1,
         }
         try testing.expectError(error.Changed, heard(&out, 100));
+    }
+}
+
+test "a piece that is longer than the whole value ends a get" {
+    for ([_]u32{ 0, 9 }) |total| {
+        reset();
+        host.len = 10;
+        host.total = total;
+        try testing.expectEqual(null, feed(&requestOf(.get, 0), 99));
+        try expectHeard(.{ .op = .get, .status = .io_error });
+        try testing.expect(transfer.isSaid());
+        try testing.expectEqual(file.End{ .status = .io_error, .reply = null }, host.last.?);
     }
 }
 
