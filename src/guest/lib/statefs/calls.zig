@@ -81,12 +81,8 @@ pub const Calls = struct {
     count: usize,
     uses: u64,
 
-    /// What a place holds besides, `admit` sets.
     pub fn reset(self: *Calls) void {
-        for (&self.peers) |*peer| {
-            peer.name_len = 0;
-            peer.used_at = 0;
-        }
+        for (&self.peers) |*peer| peer.* = .{};
         self.count = 0;
         self.uses = 0;
     }

@@ -23,8 +23,8 @@ pub fn Journal(comptime Device: type) type {
         device: *Device,
         /// For whole sectors on their way; what `append` and `nextRecord` return lies here.
         scratch: [scratch_bytes]u8 = undefined,
-        /// Which sectors of the region `scratch` holds while records are read: from a `rewind` on,
-        /// until anything else is read or written.
+        /// Which sectors of the region `scratch` holds while records are read. After a mount it
+        /// holds none: whatever writes reads the window first.
         loaded_sector: u64 = 0,
         loaded_bytes: usize = 0,
         region: Region = .{ .start = 0, .sectors = 0 },
@@ -144,6 +144,7 @@ pub fn Journal(comptime Device: type) type {
         }
 
         pub fn readWindow(self: *Self) error{Io}![]u8 {
+            self.loaded_bytes = 0; // what a mount has loaded is no longer there
             const first = self.end / sector_bytes;
             const count: u64 = @min(window_sectors, self.region.sectors - first);
             const window = self.scratch[0..@intCast(count * sector_bytes)];
