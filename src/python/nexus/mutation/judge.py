@@ -9,8 +9,9 @@ and executes: `{"how", "failed", "cpu": {TEST: SECONDS}, "codes": [[FILE, LINE],
 line where it begins; `before` are those that ran while the tests were collected, and starters are
 tests that start another process, of which nothing is known.
 
-`{"tests": [[TEST, CPU_SECONDS_MAX], ...]}` runs these tests in this order, to the first that fails:
-`{"how": "passed"|"failed"|"timeout", "failed": [TEST, ...], "cpu": {TEST: SECONDS}}`.
+`{"tests": [[TEST, CPU_SECONDS_MAX], ...], "siblings": {TEST: BEGINNING}}` runs these tests in this
+order, to the first that fails: `{"how": "passed"|"failed"|"timeout", "failed": [TEST, ...], "cpu":
+{TEST: SECONDS}}`.  For a test that a change renamed, those run that begin as its siblings.
 """
 
 from __future__ import annotations
@@ -45,17 +46,15 @@ PRELOADED: Final = (
 )
 # Where warnings are errors: pytest cannot rewrite the asserts of a plugin that was imported before.
 _PRELOADED_QUIETLY: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
-# A test that waits instead of computing is stopped by the clock.  On a busy machine it may compute
-# so slowly that it seems to wait, so it is stopped only if it used hardly any time of a processor;
-# timers that go on while it waits do use some.
+# A test that waits is stopped by the clock, unless it used more of a processor than the timers do
+# that go on meanwhile: on a busy machine a test that computes may seem to wait.
 WALL_SECONDS: Final = 30.0
 IDLE_CPU_SECONDS: Final = 0.75
 MEMORY_BYTES_MAX: Final = 8 << 30
 # Of a processor: for a test without a change, the slowest take some seconds; and for what is done
 # before the first test of a job.
 CLEAN_CPU_SECONDS: Final = 300.0
-# A test that has called nothing new in so many calls is not looked at any longer: to look costs
-# more than the call.
+# A test that called nothing new in so many calls is not looked at any longer: looking costs more.
 QUIET_CALLS: Final = 300_000
 STARTING: Final = ("os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen")
 
@@ -65,19 +64,22 @@ Write = Callable[[list[Any]], None]
 class Watch:
     """A plugin of pytest: says when each test begins and ends, and what failed."""
 
-    def __init__(self, write: Write, limits: dict[str, float] | None) -> None:
+    def __init__(self, write: Write, limits: dict[str, float], siblings: dict[str, str]) -> None:
         """With `limits` only these tests run, in this order, each with its seconds at most."""
         self._write = write
         self._limits = limits
+        self._siblings = siblings
         self._failed = False
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Keep what is asked for."""
-        if self._limits is not None:
+        """Keep what is asked for, and the siblings of what is gone."""
+        if self._limits:
             order = {test: at for at, test in enumerate(self._limits)}
-            kept = [item for item in items if item.nodeid in order]
-            items[:] = sorted(kept, key=lambda item: order[item.nodeid])
+            gone = order.keys() - {item.nodeid for item in items}
+            begin = tuple(self._siblings[test] for test in gone if test in self._siblings)
+            kept = [it for it in items if it.nodeid in order or it.nodeid.startswith(begin)]
+            items[:] = sorted(kept, key=lambda item: order.get(item.nodeid, len(order)))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> Generator[None, object, object]:
@@ -86,7 +88,7 @@ class Watch:
         self._write(["begin", test])
         self._failed = False
         began = _cpu()
-        limit_cpu(CLEAN_CPU_SECONDS if self._limits is None else self._limits[test])
+        limit_cpu(self._limits.get(test, max(self._limits.values(), default=CLEAN_CPU_SECONDS)))
         try:
             return (yield)
         finally:
@@ -110,14 +112,11 @@ class Touched:
         """Nothing was called yet; `root` is the folder of the sources, with a slash behind."""
         self._root = root
         self._codes: dict[tuple[str, int], int] = {}
-        self._now: dict[int, CodeType] = {}
-        self._left = 0
         self._before: list[int] | None = None
         self._touched: dict[str, list[int]] = {}
         self._starters: list[str] = []
-        self._is_starter = False
-        sys.addaudithook(self._hear)
         self._begin()
+        sys.addaudithook(self._hear)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> Generator[None, object, object]:
@@ -143,7 +142,7 @@ class Touched:
         }
 
     def _begin(self) -> None:
-        self._now = {}
+        self._now: dict[int, CodeType] = {}
         self._left = QUIET_CALLS
         self._is_starter = False
         threading.settrace(self._trace)
@@ -266,13 +265,13 @@ def _work(job: dict[str, Any], writer: int) -> None:
     options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", *_PRELOADED_QUIETLY]
     if "measure" in job:
         touched = Touched(os.getcwd() + "/")
-        _run_pytest([*options, job["measure"]], [Watch(write, None), touched], write)
+        _run_pytest([*options, job["measure"]], [Watch(write, {}, {}), touched], write)
         write(["over", touched.found()])
     else:
         sys.dont_write_bytecode = True
         limits = dict(job["tests"])
         files = list(dict.fromkeys(test.partition("::")[0] for test in limits))
-        _run_pytest(["-x", *options, *files], [Watch(write, limits)], write)
+        _run_pytest(["-x", *options, *files], [Watch(write, limits, job["siblings"])], write)
         write(["over", {}])
     os._exit(0)
 

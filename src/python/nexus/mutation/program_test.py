@@ -215,3 +215,29 @@ def test_a_test_that_fails_behind_another_without_a_change_says_nothing(
     run(root, "src/python/nexus/a/rate.py")
     assert set(fates(root).values()) == {"survived"}
     assert "two_test.py::test_two fails without a change" in capsys.readouterr().out
+
+
+def test_tests_that_a_fault_gives_other_names_run_under_these(root: Path) -> None:
+    folder = root / "src/python/nexus/a"
+    (folder / "rate.py").write_text("LIMIT = 3\n")
+    (folder / "rate_test.py").write_text(
+        "import pytest\n\nfrom nexus.a.rate import LIMIT\n\n\n"
+        "@pytest.mark.parametrize('n', [LIMIT])\ndef test_limit(n):\n    assert n == 3\n"
+    )
+    run(root, "src/python/nexus/a/rate.py")
+    assert fates(root) == {1: "killed"}
+
+
+def test_a_test_that_failed_once_without_a_fault_is_measured_again(root: Path) -> None:
+    busy = root / "busy"
+    busy.touch()
+    (root / "src/python/nexus/a/rate_test.py").write_text(
+        "import os\n\nfrom nexus.a.rate import is_open\n\n\ndef test_is_open():\n"
+        f"    assert not os.path.exists({str(busy)!r})\n"
+        "    assert is_open(2) and not is_open(3)\n"
+    )
+    run(root, "src/python/nexus/a", "--sample", "1")
+    assert list(fates(root).values()) == ["survived"]
+    busy.unlink()
+    run(root, "src/python/nexus/a")
+    assert fates(root)[2] == "killed"

@@ -13,7 +13,7 @@ from typing import Any, Final, Self  # Any: JSON, as it is read.
 from nexus.mutation.change import Mutant
 from nexus.mutation.graph import SOURCE_ROOT, dependent_tests, importers
 from nexus.mutation.remembered import Remembered
-from nexus.mutation.touched import Code, Measured, codes_at, measured_of
+from nexus.mutation.touched import Code, Measured, codes_at, function_of, measured_of
 from nexus.mutation.tree import Tree
 from nexus.mutation.verdict import Fate, Verdict
 
@@ -39,7 +39,8 @@ class PythonJudge:
         self._cpu_seconds_max = cpu_seconds_max
         files = tree.read_all(SOURCE_ROOT.rstrip("/"), ".py")
         self._imported_by = importers(files)
-        self._remembered = Remembered(measured, files, self._imported_by)
+        settings = tree.read_all(".", "pytest.ini")
+        self._remembered = Remembered(measured, files | settings, self._imported_by)
         self._measured: dict[str, Measured] = {}
         self._broken: set[str] = set()  # Files that cannot be run even without a change.
         # Tests that fail without a change behind others, and orders in which none of them does.
@@ -159,7 +160,18 @@ class PythonJudge:
         if not tests:
             return {"how": "passed", "failed": [], "cpu": {}}
         limits = [[test, CPU_FACTOR * self._seconds(test) + CPU_SECONDS] for test in tests]
-        return self._ask({"tests": limits})
+        return self._ask({"tests": limits, "siblings": self._siblings(tests)})
+
+    def _siblings(self, tests: list[str]) -> dict[str, str]:
+        """Say of tests with parameters how the names of their function's other tests begin.
+
+        Only of functions whose tests all pass without a change.
+        """
+        broken = set(map(function_of, self._unsteady))
+        for file in {test.partition("::")[0] for test in tests}:
+            broken |= self._measured[file].broken
+        functions = {test: function_of(test) for test in tests if "[" in test}
+        return {test: f"{name}[" for test, name in functions.items() if name not in broken}
 
     def _fails_as_it_is(self, batch: list[str], failed: str) -> bool:
         """Whether a test fails without a change, where those before it in the batch ran.
@@ -185,7 +197,8 @@ class PythonJudge:
             answer = self._remembered.find(file)
             if answer is None:
                 answer = self._ask({"measure": file})
-                if file not in answer["failed"]:
+                # What fails may do so because this host is busy, and not another time.
+                if answer["how"] == "passed":
                     self._remembered.keep(file, answer)
             if file in answer["failed"]:
                 print(f"left out: {file} fails without a change", flush=True)

@@ -12,8 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final  # Any: JSON, as it is read.
 
-# Of everything else that an answer depends on: the program that measures.
-_PROGRAM: Final = "src/python/nexus/mutation/judge.py"
+# What an answer depends on besides its imports: the program that measures, and pytest's settings.
+_ALWAYS: Final = (
+    "pytest.ini",
+    "src/python/nexus/conftest.py",
+    "src/python/nexus/mutation/judge.py",
+)
 
 
 class Remembered:
@@ -22,7 +26,7 @@ class Remembered:
     def __init__(
         self, folder: Path, files: Mapping[str, str], imported_by: Mapping[str, set[str]]
     ) -> None:
-        """Look among these files and at who imports what; the folder may be missing."""
+        """Look among these files, by what imports each; the folder may be missing."""
         self._folder = folder
         self._files = files
         self._imports: dict[str, set[str]] = {}
@@ -48,13 +52,13 @@ class Remembered:
         partial.replace(path)
 
     def _path(self, test: str) -> Path:
-        reached = {test}
-        waiting = deque([test])
+        reached = {test, *_ALWAYS}
+        waiting = deque(reached)
         while waiting:
             for other in self._imports.get(waiting.popleft(), set()) - reached:
                 reached.add(other)
                 waiting.append(other)
-        texts = (f"{path}\0{self._files.get(path, '')}" for path in sorted(reached | {_PROGRAM}))
+        texts = (f"{path}\0{self._files.get(path, '')}" for path in sorted(reached))
         return self._folder / f"{_digest(test)}-{_digest(chr(0).join(texts))}.json"
 
 

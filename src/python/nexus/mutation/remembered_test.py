@@ -14,6 +14,7 @@ FILES = {
     "src/python/nexus/a/other.py": "from nexus.a import rate\n",
     "src/python/nexus/mutation/judge.py": "",
 }
+PLACES = {"settings": "pytest.ini"}
 IMPORTED_BY = {
     "src/python/nexus/a/rate.py": {TEST, "src/python/nexus/a/other.py"},
     "src/python/nexus/a/clock.py": {"src/python/nexus/a/rate.py"},
@@ -22,14 +23,16 @@ IMPORTED_BY = {
 
 def test_an_answer_holds_for_these_very_texts(tmp_path: Path) -> None:
     def remembered(**changed: str) -> Remembered:
-        texts = FILES | {f"src/python/nexus/{name}.py": text for name, text in changed.items()}
+        texts = FILES | {
+            PLACES.get(name, f"src/python/nexus/{name}.py"): text for name, text in changed.items()
+        }
         return Remembered(tmp_path / "kept", texts, IMPORTED_BY)
 
     assert remembered().find(TEST) is None
     remembered().keep(TEST, {"how": "passed"})
     assert remembered().find(TEST) == {"how": "passed"}
     assert remembered(**{"a/other": "x = 1\n"}).find(TEST) == {"how": "passed"}
-    for name in ("a/rate_test", "a/rate", "a/clock", "mutation/judge"):
+    for name in ("a/rate_test", "a/rate", "a/clock", "mutation/judge", "conftest", "settings"):
         assert remembered(**{name: "x = 1\n"}).find(TEST) is None, name
 
 

@@ -26,6 +26,7 @@ class Measured:
     touched: Mapping[str, frozenset[Code]]
     shared: frozenset[Code]  # What any of them calls, and what collecting them does.
     starters: frozenset[str]  # Tests that start other processes.
+    broken: frozenset[str]  # Functions with a test that fails, as `function_of` names them.
 
     @property
     def seconds(self) -> float:
@@ -50,7 +51,7 @@ def measured_of(answer: Mapping[str, Any]) -> Measured:
     """Read the answer of a job that measures; what failed or did not end is not in it."""
     failed = set(answer["failed"])
     if answer["how"] == "timeout" or "codes" not in answer:
-        return Measured({}, {}, _NOTHING, frozenset())
+        return Measured({}, {}, _NOTHING, frozenset(), frozenset())
     codes = [(path, line) for path, line in answer["codes"]]
     touched = {
         test: frozenset(codes[at] for at in numbers) for test, numbers in answer["touched"].items()
@@ -59,7 +60,13 @@ def measured_of(answer: Mapping[str, Any]) -> Measured:
     cpu = {test: seconds for test, seconds in answer["cpu"].items() if test not in failed}
     if any("::" not in name for name in failed):  # The file itself.
         cpu = {}
-    return Measured(cpu, touched, shared, frozenset(answer["starters"]))
+    starters, broken = frozenset(answer["starters"]), frozenset(map(function_of, failed))
+    return Measured(cpu, touched, shared, starters, broken)
+
+
+def function_of(test: str) -> str:
+    """Name the function of a test, without the parameters of this one."""
+    return test.partition("[")[0]
 
 
 def codes_at(path: str, source: str, line: int) -> frozenset[Code]:
