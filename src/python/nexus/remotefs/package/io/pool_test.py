@@ -59,7 +59,7 @@ def test_an_awaited_call_ends_with_its_node(node: SharedNode) -> None:
     asyncio.run(run())
 
 
-def test_who_is_cancelled_is_not_said_to_have_a_closed_node(node: SharedNode) -> None:
+def test_a_caller_that_is_cancelled_is_not_said_to_have_a_closed_node(node: SharedNode) -> None:
     async def run() -> None:
         began = threading.Event()
         awaiting = asyncio.create_task(
