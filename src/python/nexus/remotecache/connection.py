@@ -21,6 +21,10 @@ from nexus.remotecache.processes import ServerError, SettingError
 # For an answer of a machine that is there.
 CONNECT_SECONDS_MAX: Final = 10.0
 
+# What gRPC sends in a header.
+TOKEN: Final = re.compile(r"[!-~]+")
+NO_TOKEN: Final = "not a token; expected one line of visible ASCII"
+
 ADDRESS: Final = re.compile(r"(?:grpcs://)?(\[[0-9a-fA-F:.]+\]|[^:/\[\]]+):([0-9]{1,5})")
 ADDRESS_FORM: Final = "expected HOST:PORT, such as cache.example.org:8980"
 PORT_MAX: Final = 65535
@@ -89,9 +93,9 @@ def read_token(path: Path) -> str:
     except OSError as exc:
         raise SettingError(f"--token: {path}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
-        raise SettingError(f"--token: {path} is not a token") from exc
-    if not text or any(character.isspace() for character in text):
-        raise SettingError(f"--token: {path} is not a token; expected one line")
+        raise SettingError(f"--token: {path} is {NO_TOKEN}") from exc
+    if not TOKEN.fullmatch(text):
+        raise SettingError(f"--token: {path} is {NO_TOKEN}")
     return text
 
 

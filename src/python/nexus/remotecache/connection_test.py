@@ -42,7 +42,7 @@ def test_what_is_not_an_address_is_named(text: str) -> None:
         connection.parse_address("--server", text)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "two lines\nof it", "a b"])
+@pytest.mark.parametrize("text", ["", "\n", "two lines\nof it", "a b", "a\0", "a\x7f"])
 def test_what_is_not_a_token_is_named(text: str, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(text)
