@@ -3,7 +3,8 @@
 Pants 2.17.1 gives a program that is started for a person the environment of its processes, and with
 remote execution refuses it: "Only local environments support running processes interactively".
 What the program is made of was built by workers and found in the cache; only its start is here.
-The same holds for `repl`, for `test --debug`, and for whatever else starts something for a person.
+The same holds for `repl`.  `test --debug` and `publish` name an environment when they start
+something, so Pants takes the engine's own rule for them, and refuses them as before.
 """
 
 from __future__ import annotations
