@@ -8,7 +8,7 @@ very instruction, which finds everything as if it had run all along.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import assert_never
 
 from nexus.emulator.isa.decode import Decoded
 from nexus.emulator.isa.semantics import semantics_of
@@ -31,11 +31,10 @@ from nexus.emulator.isa.statement import (
 )
 from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
-from nexus.emulator.native.decoder import handler_table
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.float_source import either, is_legal, mode_of
 from nexus.emulator.native.guarded import guarded
-from nexus.emulator.native.ir import LIKELY, METADATA, Handler
+from nexus.emulator.native.ir import LIKELY, METADATA
 from nexus.emulator.native.looks import Groups, Looks
 from nexus.emulator.native.lookup import go_to, loaded, may_use_float
 from nexus.emulator.native.page_values import Names, Way, own_handler
@@ -49,12 +48,11 @@ from nexus.emulator.native.region import (
     origins,
     used,
 )
+from nexus.emulator.native.region_values import RegionValues
 from nexus.emulator.reference import state as s
 
-_INDICES: Final = {name: index for index, name in enumerate(handler_table())}
 
-
-class RegionSource(Handler):
+class RegionSource(RegionValues):
     """The function of one region."""
 
     def __init__(self, region: Region) -> None:
@@ -65,7 +63,6 @@ class RegionSource(Handler):
         # Ways out that are rarely taken: label, offset, steps to give back, registers.
         self._cold: list[tuple[str, int, int, Way]] = []
         self._guarded = guarded(region)
-        self._way = Way(frozenset())
         self._body: Body = ()
         self._float_asked = 0  # 1: registers may be read; 2: and changed.
         self._looks = Looks(self, region)
@@ -82,23 +79,6 @@ class RegionSource(Handler):
                 self._leave(offset, left, way, is_own=True)
             self._cold.clear()
         self._lines[self._declared_at : self._declared_at] = self._looks.declarations()
-
-    def tail(
-        self,
-        target: str,
-        slot: str = "%slot",
-        left: str = "%left",
-        page: str = "%page",
-        bank: str = "%bank",
-    ) -> None:
-        """Continue in another handler; those of the interpreter are found in its table."""
-        if target.startswith("@"):
-            target = self._interpreter(target[1:])
-        super().tail(target, slot, left, page, bank)
-
-    def _interpreter(self, name: str) -> str:
-        table = self.pointer(self.word(layout.HANDLERS))
-        return self.load("ptr", self.at(table, 8 * _INDICES[name]))
 
     def _enter(self) -> None:
         """Load the registers the region uses, then go to the block of the slot.
@@ -230,9 +210,6 @@ class RegionSource(Handler):
             self.require(is_legal(self, mode), self._bail(offset, remaining), LIKELY)
         self._set(instruction.rd, either(self, it, sources, mode, self._call))
 
-    def _call(self, name: str, kind: str, arguments: str) -> str:
-        return self.value(f"call {kind} {self._interpreter(name)}({arguments})")
-
     def _value(self, it: Expression) -> str:
         return expression(self, it, self._names)
 
@@ -306,24 +283,6 @@ class RegionSource(Handler):
             self.tail(handler, slot, left)
         else:
             self.dispatch(slot, left)
-
-    def _write_back(self, way: Way) -> None:
-        for number in sorted(way.changed):
-            value = way.get(number) or self.load("i64", f"%x{number}")
-            self.set_word(number, value)
-
-    def get(self, number: int) -> str:
-        """The value of a register."""
-        if number == 0:
-            return "0"
-        if number not in self._way:
-            self._way[number] = self.load("i64", f"%x{number}")
-        return self._way[number]
-
-    def _set(self, number: int, value: str) -> None:
-        if number:
-            self._way[number] = value
-            self._way.changed.add(number)
 
 
 def page_module(found: Sequence[Region]) -> str:
