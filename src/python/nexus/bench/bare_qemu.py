@@ -81,11 +81,11 @@ def run_bare(plan: Plan, folder: Path) -> Cost:
         _command(program, version, machine, cable, folder)
         for machine, cable in zip(plan.machines, cables, strict=True)
     ]
-    job = folder / "bare.json"
-    last = {"commands": commands, "cables": cables, "last": f"{marker.SELFTEST_END}\n"}
-    job.write_text(json.dumps(last), encoding="utf-8")
+    job = {"commands": commands, "cables": cables, "last": f"{marker.SELFTEST_END}\n"}
+    path = folder / "bare.json"
+    path.write_text(json.dumps(job), encoding="utf-8")
     wall_s, cpu_s, rss_kib = json.loads(
-        run([sys.executable, "-I", "-S", "-c", _STARTER, str(job)]).output
+        run([sys.executable, "-I", "-S", "-c", _STARTER, str(path)]).output
     )
     return Cost(wall_s, cpu_s, rss_kib, "")
 

@@ -28,9 +28,9 @@ def remember_start() -> None:
     try:
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(os.path.realpath(sys.prefix), fresh)
+        try:
+            os.replace(fresh, link)
+        except OSError:  # Something else is in its place, such as a folder.
+            os.unlink(fresh)
     except OSError:  # A home that is read-only.
         return
-    try:
-        os.replace(fresh, link)
-    except OSError:  # Something else is in its place, such as a folder.
-        os.unlink(fresh)
