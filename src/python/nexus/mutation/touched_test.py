@@ -106,7 +106,7 @@ def ask(root: Path, job: dict[str, Any]) -> Any:
     done = subprocess.run(
         [sys.executable, judge.__file__],
         cwd=root,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(root / "src/python"), *sys.path])),
+        env=dict(os.environ, PYTHONPATH=str(root / "src/python")),  # As PythonJudge gives it.
         input=json.dumps(job) + "\n",
         stdout=subprocess.PIPE,
         text=True,
