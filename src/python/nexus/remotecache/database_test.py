@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def test_what_was_made_is_taken_again(url: str) -> None:
 
 
 def test_one_of_another_schema_is_refused(tmp_path: Path, url: str) -> None:
-    with sqlite3.connect(tmp_path / "jobs.sqlite") as other:
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)) as other:
         other.execute("PRAGMA user_version = 7")
     with pytest.raises(
         DatabaseError, match=f"tables of schema 7; this version has {database.SCHEMA}"
@@ -49,7 +51,7 @@ def test_one_of_another_schema_is_refused(tmp_path: Path, url: str) -> None:
 
 def test_tables_of_somebody_else_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.sqlite"
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("CREATE TABLE theirs (x)")
     with pytest.raises(DatabaseError, match="tables of schema 0"):
         database.prepare(f"{database.SQLITE}{path}")
@@ -94,15 +96,27 @@ def test_a_url_of_postgresql_gets_the_driver_that_is_installed(scheme: str) -> N
     assert complete == "postgresql+psycopg2://u@h:5/d?sslmode=require"
 
 
+@pytest.fixture
+def providers(url: str) -> Iterator[tuple[SqlProvider, SqlProvider]]:
+    """A provider that writes and one that looks; the connections of both are closed at the end."""
+    made = SqlProvider(connection_string=url), SqlProvider(connection_string=url, name=LOOKING)
+    yield made
+    for provider in made:
+        with provider.session() as session:
+            engine = session.get_bind()
+        engine.dispose()
+
+
 def take_back(provider: SqlProvider) -> None:
     with provider.session() as session:
         session.execute(sqlalchemy.text("NOTIFY job_assigned, 'bot';"))
         raise ZeroDivisionError
 
 
-def test_a_message_comes_after_the_change_and_not_at_all_if_that_is_taken_back(url: str) -> None:
-    provider = SqlProvider(connection_string=url)
-    looking = SqlProvider(connection_string=url, name=LOOKING)
+def test_a_message_comes_after_the_change_and_not_at_all_if_that_is_taken_back(
+    providers: tuple[SqlProvider, SqlProvider],
+) -> None:
+    provider, looking = providers
     notifier = BotNotifier(provider)
     bot = "INSERT INTO instance_quotas (bot_cohort, instance_name) VALUES ('a', :name)"
     with notifier, notifier.subscription("bot") as told:

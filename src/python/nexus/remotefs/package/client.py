@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -225,6 +226,12 @@ class RemoteFile(io.RawIOBase):
         super().close()
         if self._client.session == self._session:
             self._client.close_handle(self._handle, self.name)
+
+    def __del__(self) -> None:
+        """Close a file that nobody closed; if that fails, its handle goes with the session."""
+        # From Python 3.13 on, what a finalizer raises is printed.
+        with suppress(PackageError, ChangedError, OSError):
+            self.close()
 
     def _fill(self) -> None:
         while self._client.can_send() and (piece := self._window.next_piece()) is not None:
