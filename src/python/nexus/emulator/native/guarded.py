@@ -1,9 +1,9 @@
 """Which blocks of a region look for a stop before they run.
 
 A debugger's stop is in a block, and a region without such a look must not run while the stop is
-set.  A look is one test of memory.  So a block has one where it may lie beside the way that a hot
-loop takes, and none where every turn of a loop passes it: a stop there is met on each turn, and no
-code is quick then.
+set.  Blocks outside of all loops have one.  In a loop it costs too much, even in a branch that is
+hardly taken: a block with a way out cannot become a part of the one before it, and loops with short
+branches lost a quarter of their speed.
 """
 
 from __future__ import annotations
@@ -19,29 +19,11 @@ def guarded(region: Region) -> dict[int, int]:
         offset: [to for to in block.successors() if to in region.blocks]
         for offset, block in region.blocks.items()
     }
-    loops = _loops(following)
     return {
         offset: block.end
         for offset, block in region.blocks.items()
-        if offset not in loops or _has_cycle(following, loops[offset] - {offset})
+        if offset not in _reached(following, following[offset])
     }
-
-
-def _loops(following: dict[int, list[int]]) -> dict[int, frozenset[int]]:
-    """For each block of a loop, all blocks that it reaches and is reached from."""
-    before: dict[int, list[int]] = {offset: [] for offset in following}
-    for offset, others in following.items():
-        for other in others:
-            before[other].append(offset)
-    found: dict[int, frozenset[int]] = {}
-    for offset in following:
-        if offset in found:
-            continue
-        ahead = _reached(following, following[offset])
-        if offset in ahead:
-            loop = frozenset(ahead & _reached(before, before[offset]))
-            found.update(dict.fromkeys(loop, loop))
-    return found
 
 
 def _reached(following: dict[int, list[int]], first: Iterable[int]) -> set[int]:
@@ -53,22 +35,3 @@ def _reached(following: dict[int, list[int]], first: Iterable[int]) -> set[int]:
             found.add(offset)
             work += following[offset]
     return found
-
-
-def _has_cycle(following: dict[int, list[int]], among: frozenset[int]) -> bool:
-    """True if some of these blocks still form a loop without any other."""
-    waiting = dict.fromkeys(among, 0)
-    for offset in among:
-        for to in following[offset]:
-            if to in waiting:
-                waiting[to] += 1
-    free = [offset for offset, count in waiting.items() if not count]
-    while free:
-        offset = free.pop()
-        del waiting[offset]
-        for to in following[offset]:
-            if to in waiting:
-                waiting[to] -= 1
-                if not waiting[to]:
-                    free.append(to)
-    return bool(waiting)

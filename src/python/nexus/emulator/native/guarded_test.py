@@ -1,4 +1,4 @@
-"""Blocks beside the way of a hot loop look for stops; those that each turn passes do not."""
+"""Blocks outside of loops look for stops; those of a loop do not."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def guards() -> tuple[set[int], dict[str, int]]:
     return {start for region in regions(page) for start in guarded(region)}, names
 
 
-@pytest.mark.parametrize("name", ["rare", "behind"])
-def test_a_block_that_a_turn_can_leave_out_looks(name: str) -> None:
+@pytest.mark.parametrize("name", ["start", "behind"])
+def test_a_block_outside_of_loops_looks(name: str) -> None:
     found, names = guards()
     assert names[name] in found
 
 
-@pytest.mark.parametrize("name", ["inner", "never"])
-def test_a_block_that_is_a_loop_by_itself_does_not(name: str) -> None:
+@pytest.mark.parametrize("name", ["rare", "usual", "inner", "never"])
+def test_a_block_of_a_loop_does_not(name: str) -> None:
     found, names = guards()
     assert names[name] not in found
 

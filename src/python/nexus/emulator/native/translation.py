@@ -30,7 +30,7 @@ from nexus.emulator.native.processor import Processor, numbered, refusal
 MAGIC: Final = b"NXTR"
 FORMAT: Final = 5
 # Raise when the translator changes what it makes of a page.
-TRANSLATOR_VERSION: Final = 6
+TRANSLATOR_VERSION: Final = 7
 
 _KEY_BYTES: Final = 16
 _HEADER: Final = struct.Struct("<4sHH32s16sI32s")
