@@ -10,6 +10,7 @@ const Session = session.Session;
 const Id = @import("id.zig").Id;
 
 fn key(seed: u8) noise.KeyPair {
+    // A secret of equal bytes has a key.
     return noise.KeyPair.fromSecret(@splat(seed)) catch unreachable;
 }
 

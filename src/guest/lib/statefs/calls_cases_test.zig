@@ -174,6 +174,7 @@ fn numberOf(text: []const u8) usize {
         'H' => root.calls.calls_max / 2,
         'E' => root.calls.epochs_max,
         'P' => root.calls.peers_max,
+        // The table has no other words.
         else => std.fmt.parseInt(usize, text, 10) catch unreachable,
     };
 }

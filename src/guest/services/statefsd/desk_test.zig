@@ -215,7 +215,7 @@ test "another device in the disk's place, or a section that cannot be read, stop
     try testing.expect(std.meta.isError(service.main()));
 }
 
-test "a peer's call comes through its speaker, who has the share that the node says" {
+test "a peer's call comes through its speaker, with the share that the node gives" {
     // One key a peer, and no bound in bytes; then no record, and 255 peers to divide among.
     const one_key = "\x01\x00\x06\x00\x01\x00\xff\xff\xff\x7f";
     const divided = "\x03\x00\x01\x00\xff";

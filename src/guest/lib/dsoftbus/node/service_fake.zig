@@ -91,7 +91,7 @@ pub const Services = struct {
         if (call.deadline_ns != 0 and asked.begun_ns > call.deadline_ns) {
             return self.withdraw(world, asked, request);
         }
-        var buffer: [512]u8 = undefined;
+        var buffer: [512]u8 = undefined; // Of the replies of a test each is shorter.
         var writer = state.startReply(&buffer, request.op, self.carry(request), request.nonce) catch
             unreachable;
         if (request.op == .get) {
@@ -111,7 +111,7 @@ pub const Services = struct {
         asked: *const fake.Ask,
         request: state.Request,
     ) void {
-        var buffer: [64]u8 = undefined;
+        var buffer: [64]u8 = undefined; // A refusal is shorter.
         const frame = state.encodeFailure(&buffer, request.op, .io_error, request.nonce) catch
             unreachable;
         self.answer(world, asked, .withdrawn, frame);
