@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -31,14 +31,7 @@ def dependent_tests(path: str, imported_by: Mapping[str, set[str]]) -> list[str]
 
     Of two that are as near, one whose name says that it is long comes later.
     """
-    distance = {path: 0}
-    waiting = deque([path])
-    while waiting:
-        at = waiting.popleft()
-        for other in sorted(imported_by.get(at, ())):
-            if other not in distance:
-                distance[other] = distance[at] + 1
-                waiting.append(other)
+    distance = distances([path], imported_by)
     own = PurePosixPath(path)
 
     def key(test: str) -> tuple[bool, int, bool, bool, str]:
@@ -48,6 +41,19 @@ def dependent_tests(path: str, imported_by: Mapping[str, set[str]]) -> list[str]
         return (not is_own, distance[test] + is_long, its.parent != own.parent, is_long, test)
 
     return sorted((other for other in distance if other.endswith("_test.py")), key=key)
+
+
+def distances(starts: Iterable[str], edges: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """Map each file that is reached from one of these to the length of the shortest way."""
+    found = dict.fromkeys(starts, 0)
+    waiting = deque(found)
+    while waiting:
+        at = waiting.popleft()
+        for other in edges.get(at, ()):
+            if other not in found:
+                found[other] = found[at] + 1
+                waiting.append(other)
+    return found
 
 
 def _module(path: str) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final  # Any: JSON, as it is read.
+
+from nexus.mutation.graph import distances
 
 # What an answer depends on besides its imports: the program that measures, and pytest's settings.
 _ALWAYS: Final = (
@@ -52,12 +53,7 @@ class Remembered:
         partial.replace(path)
 
     def _path(self, test: str) -> Path:
-        reached = {test, *_ALWAYS}
-        waiting = deque(reached)
-        while waiting:
-            for other in self._imports.get(waiting.popleft(), set()) - reached:
-                reached.add(other)
-                waiting.append(other)
+        reached = distances([test, *_ALWAYS], self._imports)
         texts = (f"{path}\0{self._files.get(path, '')}" for path in sorted(reached))
         return self._folder / f"{_digest(test)}-{_digest(chr(0).join(texts))}.json"
 
