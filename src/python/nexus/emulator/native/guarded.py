@@ -8,30 +8,13 @@ branches lost a quarter of their speed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from nexus.emulator.native.region import Region
+from nexus.emulator.native.region import Region, reachable
 
 
 def guarded(region: Region) -> dict[int, int]:
     """The blocks that look for a stop: start to end."""
-    following = {
-        offset: [to for to in block.successors() if to in region.blocks]
-        for offset, block in region.blocks.items()
-    }
     return {
         offset: block.end
         for offset, block in region.blocks.items()
-        if offset not in _reached(following, following[offset])
+        if not any(offset in reachable(region.blocks, to) for to in block.successors())
     }
-
-
-def _reached(following: dict[int, list[int]], first: Iterable[int]) -> set[int]:
-    found: set[int] = set()
-    work = list(first)
-    while work:
-        offset = work.pop()
-        if offset not in found:
-            found.add(offset)
-            work += following[offset]
-    return found

@@ -17,7 +17,7 @@ from nexus.emulator.isa.decode import Decoded
 from nexus.emulator.native.ir import LIKELY, Handler
 from nexus.emulator.native.lookup import window, window_bounds
 from nexus.emulator.native.reach import Body, kind_of, reach
-from nexus.emulator.native.region import Region, written
+from nexus.emulator.native.region import Region, predecessors, written
 
 # A pointer that moves by more at a time is soon in another page.
 _STRIDE_MAX: Final = 256
@@ -131,11 +131,7 @@ def _is_small_step(it: Decoded) -> bool:
 
 def _loops(region: Region) -> list[frozenset[int]]:
     """The blocks of each loop: those that lead to a jump backwards without its target."""
-    before: dict[int, set[int]] = {offset: set() for offset in region.blocks}
-    for offset, block in region.blocks.items():
-        for successor in block.successors():
-            if successor in before:
-                before[successor].add(offset)
+    before = predecessors(region)
     loops = []
     for head in region.blocks:
         for end in before[head]:

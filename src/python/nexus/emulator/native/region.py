@@ -7,7 +7,7 @@ a region that nobody enters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -172,17 +172,18 @@ def regions(code: bytes, start: int = 0) -> Iterator[Region]:
 
 def _split(group: dict[int, Block], entries: tuple[int, ...]) -> Iterator[Region]:
     """A region for each entry with what it reaches, unless that repeats too much code."""
-    reachable = {entry: _reachable(group, entry) for entry in entries}
+    reached = {entry: reachable(group, entry) for entry in entries}
     size = sum(len(block.body) for block in group.values())
-    repeated = sum(len(group[o].body) for found in reachable.values() for o in found)
+    repeated = sum(len(group[o].body) for found in reached.values() for o in found)
     if repeated > _REPETITION_MAX * size:
         yield Region(group, entries)
         return
-    for entry, found in reachable.items():
+    for entry, found in reached.items():
         yield Region({o: group[o] for o in sorted(found)}, (entry,))
 
 
-def _reachable(group: dict[int, Block], entry: int) -> set[int]:
+def reachable(group: Mapping[int, Block], entry: int) -> set[int]:
+    """The blocks of a group to which a block leads, and itself."""
     found: set[int] = set()
     work = [entry]
     while work:
@@ -244,15 +245,21 @@ def budgets(region: Region) -> dict[int, int]:
 
 def origins(region: Region) -> dict[int, int]:
     """The block that a block can be reached from, where it is the only one, and comes before it."""
-    before: dict[int, list[int]] = {}
-    for offset, block in region.blocks.items():
-        for successor in dict.fromkeys(block.successors()):
-            before.setdefault(successor, []).append(offset)
     return {
-        offset: found[0]
-        for offset, found in before.items()
-        if len(found) == 1 and found[0] < offset and offset in region.blocks.keys() - region.entries
+        offset: min(found)
+        for offset, found in predecessors(region).items()
+        if len(found) == 1 and min(found) < offset and offset not in region.entries
     }
+
+
+def predecessors(region: Region) -> dict[int, set[int]]:
+    """For each block, those of the region that lead to it at once."""
+    before: dict[int, set[int]] = {offset: set() for offset in region.blocks}
+    for offset, block in region.blocks.items():
+        for successor in block.successors():
+            if successor in before:
+                before[successor].add(offset)
+    return before
 
 
 def changed_before(region: Region) -> dict[int, frozenset[int]]:

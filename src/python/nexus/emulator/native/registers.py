@@ -138,7 +138,7 @@ def hart_words(number):
         return state_address()
     if turns == 0 or number >= u64[turns + 8 * TURN_HARTS]:
         return 0
-    return turns + 8 * (TURN_HEADER_WORDS + number * STATE_WORDS)
+    return parked_words(turns, number)
 
 def cut(value, length):
     return value & 0xffffffff if length == 4 else value

@@ -101,6 +101,10 @@ def timer_wait(time, comparator):
         return TIMER_NEVER
     return comparator - time
 
+def parked_words(turns, number):
+    # Host address of the words of a hart in the block.
+    return turns + 8 * (TURN_HEADER_WORDS + number * STATE_WORDS)
+
 def next_ready(turns, time):
     # The hart with something to do that comes after the present one, which is the last to be asked.
     count = u64[turns + 8 * TURN_HARTS]
@@ -114,14 +118,14 @@ def next_ready(turns, time):
             if not state[WAITING] or pending():
                 return number
         else:
-            words = turns + 8 * (TURN_HEADER_WORDS + number * STATE_WORDS)
+            words = parked_words(turns, number)
             if not u64[words + 8 * WAITING]:
                 return number
-            lines = u64[words + 8 * MIP_LINE] & ~(MTIP | STIP)
-            if time >= u64[words + 8 * MTIMECMP]:
-                lines |= MTIP
-            if u64[words + 8 * MENVCFG] & MENVCFG_STCE and time >= u64[words + 8 * STIMECMP]:
-                lines |= STIP
+            timer = u64[words + 8 * STIMECMP]
+            if not u64[words + 8 * MENVCFG] & MENVCFG_STCE:
+                timer = TIMER_NEVER
+            lines = u64[words + 8 * MIP_LINE]
+            lines = timer_lines(time, lines, u64[words + 8 * MTIMECMP], timer)
             if (lines | u64[words + 8 * MIP_SOFT]) & u64[words + 8 * MIE]:
                 return number
     return TURN_NOBODY
@@ -130,11 +134,10 @@ def switch_hart(turns, number, steps):
     # Park the present hart after so many steps of the machine, and take the place of another.
     #
     # Returns 0, and has changed nothing, if only Python can do it.
-    first = turns + 8 * TURN_HEADER_WORDS
-    leaving = first + 8 * STATE_WORDS * state[HART]
-    coming = first + 8 * STATE_WORDS * number
-    hart = first
-    end = first + 8 * STATE_WORDS * u64[turns + 8 * TURN_HARTS]
+    leaving = parked_words(turns, state[HART])
+    coming = parked_words(turns, number)
+    hart = parked_words(turns, 0)
+    end = parked_words(turns, u64[turns + 8 * TURN_HARTS])
     while hart < end:
         look = state[CHAIN_LOOK] if hart == leaving else u64[hart + 8 * CHAIN_LOOK]
         if look == 0 or look == CHAIN_DOUBTED:
