@@ -113,9 +113,10 @@ class NexusOs(Subsystem):
         default=["network", "home"],
         help=help_text(
             """
-            What builds, boots and Python tests cannot see: `network` (there is loopback and nothing
-            else) and `home` (an empty folder that cannot be written; the user and the machine have
-            other names). Where the machine does not allow that, a warning says so and they see it.
+            Parts of the machine that are hidden from builds, boots and Python tests. `network`
+            leaves loopback alone. `home` gives an empty folder that cannot be written, and other
+            names for the user and the machine. A part that this machine cannot hide stays visible,
+            and a warning says so.
             """
         ),
     )
@@ -123,8 +124,8 @@ class NexusOs(Subsystem):
         default=False,
         help=help_text(
             """
-            Fail where the machine does not allow to hide what `hide` names, instead of warning. For
-            pipelines: a result of a build that saw the host's network or home must not be shared.
+            Fail, instead of warning, on a machine that cannot hide what `hide` names. This is for
+            pipelines: the result of a build that saw the host's network or home must not be shared.
             """
         ),
     )

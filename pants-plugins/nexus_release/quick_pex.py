@@ -82,7 +82,7 @@ def find_pex(owner: Address, targets: Targets) -> Target:
         return targets[0]
     found = ", ".join(f"{target.address} (`{target.alias}`)" for target in targets) or "nothing"
     raise InvalidFieldException(
-        f"The `dependencies` field of {owner} comes to {found}. Expected one `pex_binary`."
+        f"The `dependencies` field of {owner} is {found}. Expected one `pex_binary`."
     )
 
 

@@ -21,9 +21,9 @@ def test_the_one_pex_is_found() -> None:
 @pytest.mark.parametrize(
     ("targets", "said"),
     [
-        ([], "comes to nothing"),
-        ([SOURCES], r"comes to cli:sources \(`python_sources`\)"),
-        ([PROGRAM, PROGRAM], "comes to cli:program .*, cli:program "),
+        ([], "is nothing"),
+        ([SOURCES], r"is cli:sources \(`python_sources`\)"),
+        ([PROGRAM, PROGRAM], "is cli:program .*, cli:program "),
     ],
 )
 def test_anything_else_is_named(targets, said: str) -> None:

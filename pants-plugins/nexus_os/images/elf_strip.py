@@ -27,13 +27,13 @@ def strip(elf: bytes) -> bytes:
     try:
         return _strip(elf)
     except (struct.error, IndexError) as exc:
-        raise ValueError(f"an ELF64 file is expected, with section headers: {exc}") from None
+        raise ValueError(f"expected an ELF64 file with section headers: {exc}") from None
 
 
 def _strip(elf: bytes) -> bytes:
     header = list(_HEADER.unpack_from(elf))
     if elf[:6] != b"\x7fELF\x02\x01":
-        raise ValueError("a little-endian ELF64 file is expected")
+        raise ValueError("expected a little-endian ELF64 file")
     table, count, names_index = header[6], header[12], header[13]
     sections = [list(_SECTION.unpack_from(elf, table + i * _SECTION.size)) for i in range(count)]
     names_at = sections[names_index][_OFFSET]

@@ -51,9 +51,9 @@ class HostAccessField(StringSequenceField):
     default = ()
     help = help_text(
         """
-        What these tests must see of the machine they run on, although it is hidden from all others:
-        `network` and `home`, which `[nexus-os].hide` hides, and `tools`, the programs on the PATH,
-        which `[pex].executable_search_paths` hides.
+        Parts of the machine that these tests may see, although all others may not. `network` and
+        `home` are hidden by `[nexus-os].hide`; `tools`, the programs on the PATH, by
+        `[pex].executable_search_paths`.
 
         Loopback always works. A test that sees more than its inputs may pass here and fail there,
         so say in a comment why it must.

@@ -57,8 +57,8 @@ class NodeConfig(Target):
         """
         The configuration of one machine: addresses, keys, peers, policy, services.
 
-        `check` validates it. At run time it is compiled to the blob the guest reads. The least
-        that is one:
+        `check` validates it. At run time it is compiled to the blob that the guest reads. The
+        smallest one:
 
             [node]
             id = "node-a"
@@ -112,7 +112,7 @@ class WorldConfig(Target):
         Several machines, the network between them, and what is expected of them.
 
         `check` validates it, together with the node files that it names; each of them needs a
-        target of its own, and is then found by its name. The least that is one:
+        target of its own, and is then found by its name. The smallest one:
 
             [[machine]]
             label = "A"
