@@ -118,7 +118,7 @@ def do_pinpoint(options: Namespace) -> int:
 def add_futures(parser: CommandLine) -> None:
     """Let a command take how many futures it tries at each instant."""
     parser.add_argument(
-        "--futures", metavar="N", help=f"futures tried at each instant; {FUTURES_DEFAULT}"
+        "--futures", metavar="N", help=f"futures tried at each instant; default {FUTURES_DEFAULT}"
     )
 
 

@@ -78,7 +78,7 @@ class FileOracle:
             with _bounded():
                 for violation in self.function(observation):
                     if not isinstance(violation, Violation):
-                        raise TypeError(f"gave {violation!r}, not a Violation")
+                        raise TypeError(f"check() yielded {violation!r}; expected a Violation")
                     yield violation
         except _ITS_OWN as exc:
             text = f"{type(exc).__name__}: {exc}".splitlines()[0]
@@ -107,7 +107,7 @@ def load_oracle(path: Path) -> FileOracle:
         raise OracleError(f"oracle: {path}: {text}") from exc
     function = getattr(module, "check", None)
     if not callable(function):
-        raise OracleError(f"oracle: {path} has no function check(observation)")
+        raise OracleError(f"oracle: {path} has no function check(observation); add one")
     return FileOracle(path, function)
 
 
@@ -121,7 +121,7 @@ def _bounded() -> Iterator[None]:
 
     def on_alarm(number: int, frame: FrameType | None) -> None:
         if time.process_time() - began_core_s >= ORACLE_SECONDS_MAX:
-            raise TimeoutError(f"not finished after {ORACLE_SECONDS_MAX} s of a processor")
+            raise TimeoutError(f"not finished after {ORACLE_SECONDS_MAX} s of processor time")
         if time.monotonic() - began_s >= ORACLE_WAIT_SECONDS_MAX:
             raise TimeoutError(f"not finished after {ORACLE_WAIT_SECONDS_MAX} s of wall time")
 

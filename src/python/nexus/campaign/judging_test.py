@@ -58,7 +58,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "words"), [("return [1]", "not a Violation"), ("return o.no", "AttributeError")]
+    ("body", "words"), [("return [1]", "expected a Violation"), ("return o.no", "AttributeError")]
 )
 def test_an_oracle_that_fails_is_named_with_the_seed(tmp_path: Path, body: str, words: str) -> None:
     oracle = load_oracle(written(tmp_path, f"def check(o):\n    {body}\n"))

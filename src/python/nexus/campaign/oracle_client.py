@@ -33,7 +33,7 @@ def check(observation: Observation) -> Iterator[Violation]:
     history = history_of(observation)
     lies = any(each.fault.split("/")[0] in LYING for each in observation.happened)
     for line in history.stray:
-        text = f"an answer to no call that is under way: {line.text!r}"
+        text = f"an answer to a call that is not under way: {line.text!r}"
         yield Violation("stray-answer", line.machine, line.ns, text)
     for call in history.calls:
         if call.what == "abuse" and call.answer in ("ok", "absent", "value"):
@@ -51,7 +51,7 @@ def check(observation: Observation) -> Iterator[Violation]:
             and not _is_excused(call, lies)
             and not _is_unjudged(call, observation)
         ):
-            text = f"{call.name} {call.what} was refused ({call.details}), which it may do"
+            text = f"{call.name} {call.what} was refused ({call.details}), but is permitted"
             yield Violation("refused", call.machine, call.return_ns or call.call_ns, text)
     yield from _liveness(observation, history)
     yield from _handles(observation, history)
@@ -82,7 +82,7 @@ def _handles(observation: Observation, history: History) -> Iterator[Violation]:
     for machine in sorted({step.machine for step in observation.steps if " handles," in step.text}):
         tries = [c for c in history.calls if c.what == "handles" and c.machine == machine]
         if machine in ended and not any(each.answer == "ok" for each in tries):
-            text = f"not as many files as a session may have could be open, in {len(tries)} tries"
+            text = f"no session could open as many files as it may, in {len(tries)} tries"
             yield Violation("leak", machine, ended[machine], text)
 
 
@@ -101,5 +101,5 @@ def _liveness(observation: Observation, history: History) -> Iterator[Violation]
         alive = [line.ns for line in history.alive if line.machine == machine]
         is_late = not alive and observation.end_ns > until_ns
         if is_late or (alive and alive[-1] > until_ns):
-            text = f"not alive within {ALIVE_NS // _NS_PER_MS} ms of a network that is well"
+            text = f"not alive within {ALIVE_NS // _NS_PER_MS} ms after the network was well"
             yield Violation("not-alive", machine, until_ns, text)

@@ -47,7 +47,7 @@ def check(observation: Observation) -> Iterator[Violation]:
         heard_ns = _heard(observation, line, peer)
         if heard_ns is None or line.ns - heard_ns > allowed_ns:
             when = "never" if heard_ns is None else f"{(line.ns - heard_ns) // _NS_PER_MS} ms ago"
-            text = f"{line.text!r}, and the last announcement of {peer} to reach it was {when}"
+            text = f"{line.text!r}, but the last announcement of {peer} reached it {when}"
             yield Violation("stale-discovery", line.machine, line.ns, text)
 
 

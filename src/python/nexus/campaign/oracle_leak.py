@@ -75,7 +75,7 @@ def _too_much(
     if service == "netstackd":
         allowed += _CAPABILITIES_A_SOCKET * max(0, last.number(0) - first.number(0))
     if last.capabilities > allowed:
-        yield f"{last.capabilities} capabilities, and {first.capabilities} when it had begun"
+        yield f"{last.capabilities} capabilities; it held {first.capabilities} at its start"
     bus = reports.get("dsoftbusd", [])
     connections_max = machines - 1 + _CONNECTIONS_MORE
     if service == "netstackd" and bus:
@@ -84,10 +84,10 @@ def _too_much(
             yield f"{last.number(0)} sockets, for {bus[-1].number(0)} connections of dsoftbusd"
     if service == "dsoftbusd":
         if last.number(0) > connections_max:
-            yield f"{last.number(0)} connections, with {machines - 1} peers"
+            yield f"{last.number(0)} connections; its peers: {machines - 1}"
         if last.number(2):
-            yield f"{last.number(2)} requests of its own services that wait for no answer"
+            yield f"{last.number(2)} requests of its own services that no call waits for"
         if last.number(4) > _STREAMS_A_SESSION * connections_max:
             yield f"{last.number(4)} streams, in {last.number(0)} connections"
         if last.number(5) > machines:
-            yield f"{last.number(5)} nodes that it has heard of, of {machines}"
+            yield f"{last.number(5)} discovered nodes, but the world has {machines}"

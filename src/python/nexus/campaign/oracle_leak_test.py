@@ -26,15 +26,15 @@ def usage(service: str, *numbers: int) -> str:
     ("service", "first", "last", "words"),
     [
         ("logd", (9,), (15,), None),
-        ("logd", (9,), (16,), "logd holds 16 capabilities, and 9 when it had begun"),
+        ("logd", (9,), (16,), "logd holds 16 capabilities; it held 9 at its start"),
         ("rngd", (9, 0), (9, 0), None),
         ("netstackd", (9, 2), (21, 5), None),
         ("netstackd", (9, 2), (22, 5), "22 capabilities"),
         ("dsoftbusd", (9, 0, 0, 0, 0, 0, 1), (15, 2, 3, 0, 8, 12, 2), None),
-        ("dsoftbusd", (9, 0, 0, 0, 0, 0, 1), (9, 3, 0, 0, 0, 0, 2), "3 connections, with 1 peers"),
+        ("dsoftbusd", (9, 0, 0, 0, 0, 0, 1), (9, 3, 0, 0, 0, 0, 2), "3 connections; its peers: 1"),
         ("dsoftbusd", (9, 0, 0, 0, 0, 0, 1), (9, 1, 0, 1, 0, 0, 2), "1 requests of its own"),
         ("dsoftbusd", (9, 0, 0, 0, 0, 0, 1), (9, 1, 0, 0, 0, 13, 2), "13 streams, in 1"),
-        ("dsoftbusd", (9, 0, 0, 0, 0, 0, 1), (9, 1, 0, 0, 0, 0, 3), "3 nodes that it has heard of"),
+        ("dsoftbusd", (9, 0, 0, 0, 0, 0, 1), (9, 1, 0, 0, 0, 0, 3), "3 discovered nodes"),
     ],
 )
 def test_what_a_service_may_hold_in_the_end(

@@ -147,7 +147,7 @@ def check(observation: Observation) -> Iterator[Violation]:
                 if event.ns <= line.ns
             )
             if causes < (count if row.is_counted else 1):
-                text = f"{line.text!r} is printed {count} times by now, and has {causes} causes"
+                text = f"{line.text!r} was printed {count} times, but has {causes} causes"
                 yield Violation("false-marker", line.machine, line.ns, text)
     yield from _answers(observation, said)
 
@@ -174,5 +174,5 @@ def _answers(observation: Observation, said: Sequence[Event]) -> Iterator[Violat
             and event.ns <= line.ns
             for event in said
         ):
-            text = f"{line.text!r} without an answer of {' '.join(wanted)} on the wire"
+            text = f"{line.text!r} was printed without an answer of {' '.join(wanted)} on the wire"
             yield Violation("false-answer", line.machine, line.ns, text)

@@ -230,12 +230,14 @@ def _rule_problems(
         problems.append(Problem(f"{where}.at", str(exc)))
     low, high = rule.length_ms
     if not 1 <= low <= high:
-        text = f"{low}, {high}; expected two lengths, the smaller first, from 1"
+        text = f"{low}, {high}; expected two lengths of at least 1 ms, the smaller first"
         problems.append(Problem(f"{where}.length_ms", text))
     if rule.amount is not None:
         problems += _amount_problems(where, row, rule.amount)
     if row.shape is Shape.RATIO and not rule.ratio.numerator:
-        problems.append(Problem(f"{where}.most", f"{rule.most!r} never happens; expected above 0"))
+        problems.append(
+            Problem(f"{where}.most", f"{rule.most!r} never happens; expected more than 0")
+        )
     begin, end = window_ms(rule, budget)
     if not budget.faults_from_ms <= begin < end <= budget.heal_ms:
         text = (

@@ -48,7 +48,7 @@ def load(folder: Path, text: str) -> Scenario:
         (FAULT + 'kind = "loss"\nat = ["N0>N9"]\n', "'N0>N9' is not a path, such as N0>N1"),
         (FAULT + 'kind = "crash"\nat = ["X"]\n', "'X' is not a machine"),
         (FAULT + 'kind = "loss"\nmost = "2/1"\n', "expected a ratio n/m between 0 and 1"),
-        (FAULT + 'kind = "loss"\nmost = "0"\n', "never happens; expected above 0"),
+        (FAULT + 'kind = "loss"\nmost = "0"\n', "never happens; expected more than 0"),
         (FAULT + 'kind = "loss"\namount = [1, 2]\n', "'loss' has no amount"),
         (FAULT + 'kind = "mtu"\namount = [1, 2]\n', "in 60..1514 bytes"),
         (FAULT + 'kind = "pause"\nlength_ms = [9, 2]\n', "the smaller first"),

@@ -62,8 +62,13 @@ def add_spreading(parser: CommandLine) -> None:
     add = parser.add_argument
     text = f"play N seeds a process (default {SEEDS_A_BATCH}), which caches keep"
     add("--spread", nargs="?", const=SEEDS_A_BATCH, metavar="N", help=text)
-    add("--plan", type=Path, metavar="DIR", help="for Pants: only write there which batches it has")
-    add("--gather", type=Path, metavar="DIR", help="for Pants: where it has put what batches left")
+    add("--plan", type=Path, metavar="DIR", help="for Pants: only write the list of batches")
+    add(
+        "--gather",
+        type=Path,
+        metavar="DIR",
+        help="for Pants: the folder with the results of batches",
+    )
 
 
 def hold_options(options: Namespace) -> None:
