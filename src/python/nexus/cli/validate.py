@@ -1,4 +1,4 @@
-"""`nexus config validate`: hold files to the JSON Schemas of what they are.
+"""`nexus config validate`: check files against the JSON Schemas of their kinds.
 
 Any file that the tools write and read back, and the files that people write: told apart by ending
 and content, or named by `--kind`.
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
     """Validate every file, also after the first bad one."""
     parser = CommandLine(
         "nexus config validate",
-        "Hold files to the JSON Schemas of what they are: node and world files, and what runs, "
+        "Check files against the JSON Schemas of their kinds: node and world files, and what runs, "
         "campaigns and peers have left.",
     )
     add = parser.add_argument

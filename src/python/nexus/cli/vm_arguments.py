@@ -222,12 +222,12 @@ def _parser() -> CommandLine:
         metavar="FILE[,readonly][,slot=N]",
         help="a disk (repeatable), in slot 0 or 2 to 7; default: the first free one from 2 on",
     )
-    add("--ram", default=str(RAM_MIB_DEFAULT), metavar="N[K|M|G]", help="memory in MiB; 64")
+    add("--ram", default=str(RAM_MIB_DEFAULT), metavar="N[K|M|G]", help="memory in MiB; default 64")
     add_cpu_option(parser)
-    add("--smp", "-smp", metavar="N", help=f"harts, 1 to {HARTS_MAX}, which take turns; 1")
-    add("--seed", metavar="N", help="seed of the entropy device; 1")
+    add("--smp", "-smp", metavar="N", help=f"harts that take turns, 1 to {HARTS_MAX}; default 1")
+    add("--seed", metavar="N", help="seed of the entropy device; default 1")
     add("--until", metavar="TEXT", help="end with 0 once the console has shown this")
-    add("--max-instructions", metavar="N", help="give up after so many")
+    add("--max-instructions", metavar="N", help="end with 15 after N instructions")
     add_engine(parser, ENGINES, "kernel was")
     add("--translate-cache", type=Path, metavar="DIR", help="translate what is hot for later runs")
     add("--no-translate-cache", action="store_true", help="neither make nor use such translations")

@@ -18,7 +18,7 @@ def add_option(parser: CommandLine) -> None:
         "--cpu",
         default=CPU_DEFAULT,
         metavar="NAME",
-        help=f"the hart's extensions: {ACCEPTED}; {CPU_DEFAULT}",
+        help=f"the hart's extensions: {ACCEPTED}; default {CPU_DEFAULT}",
     )
     parser.suggest("--cpu", (str(RV64IMAC), CPU_DEFAULT))
 

@@ -91,7 +91,11 @@ def add_options(parser: CommandLine) -> None:
         metavar="FILE",
         help=f"write folded stacks; a flame graph if it ends in {_DRAWING}",
     )
-    add("--profile-every", metavar="N", help=f"instructions between samples; {EVERY_DEFAULT}")
+    add(
+        "--profile-every",
+        metavar="N",
+        help=f"instructions between samples; default {EVERY_DEFAULT}",
+    )
     add(
         "--lines",
         type=Path,

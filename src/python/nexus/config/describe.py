@@ -132,7 +132,7 @@ def _world(world: World) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Describe every file."""
-    parser = CommandLine("nexus config describe", "Say what a configuration file comes to.")
+    parser = CommandLine("nexus config describe", "Describe a configuration file in words.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
     try:
         files = parser.parse_args(arguments).files

@@ -75,10 +75,10 @@ class _Inheritance:
             names = [step.name for step in self.chain[self.chain.index(_identity(path)) :]]
             text = f"{name!r} extends itself: {' > '.join([*names, path.name])}"
         elif text is None and len(self.chain) >= DEPTH_MAX:
-            text = f"{name!r} is the {len(self.chain)}th base of a base; expected"
-            text += f" {DEPTH_MAX - 1} of them"
+            text = f"{name!r} is base {len(self.chain)} of a chain; expected at most"
+            text += f" {DEPTH_MAX - 1} bases"
         elif text is None and self.files >= FILES_MAX:
-            text = f"{name!r} is one file too many; expected at most {FILES_MAX} altogether"
+            text = f"{name!r} is file {self.files} of this tree; expected at most {FILES_MAX}"
         if text is not None:
             raise ConfigError(source, [replace(place, text=text)])
 

@@ -1,4 +1,4 @@
-"""Each value that counts is shown, with the place it came from, and no secret is."""
+"""Each effective value is shown, with the place it came from, and no secret is."""
 
 from __future__ import annotations
 

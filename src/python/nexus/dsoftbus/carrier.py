@@ -241,7 +241,7 @@ class Carrier:
                 self._held.append(ask)
                 return True
         if self._rpc is rpc.Mode.MESSAGES:
-            raise LocalProtocolError(Reason.STATE, "the peer takes no calls as messages")
+            raise LocalProtocolError(Reason.STATE, "the peer does not take calls as messages")
         return self.send_request(ask.frame())
 
     def send_request(self, frame: bytes) -> bool:

@@ -158,7 +158,7 @@ def _parser() -> CommandLine:
     add_engine(parser, ENGINES)
     add("--expect-outcome", default=Outcome.PASSED.label, metavar="NAME", help="exit 0 only then")
     add("--expect-message", metavar="TEXT", help="what the explanation must contain")
-    add("--wall-seconds", metavar="N", help=f"end a run that hangs; {WALL_SECONDS_DEFAULT}")
+    add("--wall-seconds", metavar="N", help=f"end a run that hangs; default {WALL_SECONDS_DEFAULT}")
     parser.suggest("--until", (phase.value for phase in GUEST_PHASES))
     parser.suggest("--expect-outcome", BY_LABEL)
     add("--gdb", action="append", metavar="MACHINE=PORT|PATH", help="wait for a debugger on it")

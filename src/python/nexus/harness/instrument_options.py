@@ -21,7 +21,7 @@ def add_instruments(parser: CommandLine) -> None:
         nargs="?",
         const=str(EVERY_DEFAULT),
         metavar="N",
-        help=f"sample where the guest is every N instructions; {EVERY_DEFAULT}",
+        help=f"sample where the guest is every N instructions; default {EVERY_DEFAULT}",
     )
     add(
         "--lines",

@@ -67,8 +67,8 @@ def test_verify_compares_files_with_listings(
     assert package_verify.main([str(path)]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("error: demo@0.9: listed, but not so in the image")
-    assert lines[1].startswith("error: demo@0.9: in the image, but not so listed")
+    assert lines[0].startswith("error: demo@0.9: the listing has a line that the image contradicts")
+    assert lines[1].startswith("error: demo@0.9: the image has a file that the listing lacks")
 
 
 def test_verify_notices_what_is_not_listed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,9 +37,9 @@ def find_problems(image: PackageImage) -> Iterator[str]:
             and entry.path != CONTENTS
         ]
         for line in sorted(set(described) - set(present)):
-            yield f"{bundle}: listed, but not so in the image: {line.rstrip()!r}"
+            yield f"{bundle}: the listing has a line that the image contradicts: {line.rstrip()!r}"
         for line in sorted(set(present) - set(described)):
-            yield f"{bundle}: in the image, but not so listed: {line.rstrip()!r}"
+            yield f"{bundle}: the image has a file that the listing lacks: {line.rstrip()!r}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
             tree = copy_tree(repository, scratch / "tree")
             drawn = _drawn(repository, tree, options)
             if not drawn:
-                print("NOT TRIED: no line of the change can be changed")
+                print("NOT TRIED: the change has no line that can be mutated")
                 return 0
             known = equivalent.parse((tree.root / equivalent.FILE).read_text(encoding="utf-8"))
             run = _Run(repository, tree, scratch, options, known, _found(options))

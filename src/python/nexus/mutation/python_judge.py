@@ -187,7 +187,7 @@ class PythonJudge:
         if not unsteady:
             self._steady.add(tuple(tests))
         for test in unsteady:
-            print(f"left out: {test} fails without a change, behind others", flush=True)
+            print(f"left out: {test} fails without a change when it runs after others", flush=True)
             self._unsteady.add(test)
         return bool(unsteady)
 

@@ -132,7 +132,7 @@ class ZigJudge:
             self._steady_orders.add(key)
             return True
         if program.name in self._in_text_order:
-            print(f"left out: {by} fails without a change, in another order", flush=True)
+            print(f"left out: {by} fails without a change when the order is another", flush=True)
             self._unsteady.setdefault(program.name, set()).add(order[count - 1])
         self._in_text_order.add(program.name)
         return False

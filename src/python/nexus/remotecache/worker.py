@@ -99,7 +99,7 @@ class Condition:
         is_full = room.f_bavail * room.f_frsize < ROOM_BYTES_MIN
         if is_ours or is_full or refusal() is not None:
             self.ill_until = time.monotonic() + ILL_SECONDS
-            reason = f"nothing is taken for {ILL_SECONDS:.0f} s: {reason}"
+            reason = f"no process is taken for {ILL_SECONDS:.0f} s: {reason}"
         say(f"a process could not be run: {reason[:1000]}")
 
     def health(self) -> Health:

@@ -169,7 +169,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         except ValueError:
             value = low - 1
         if not low <= value <= high:
-            raise ArgumentTypeError(f"{text!r}; expected {low}..{high}")
+            raise ArgumentTypeError(f"{text!r} is not a whole number in {low}..{high}")
         return value
 
     return parse
@@ -181,5 +181,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= 3600:  # Not a number is not within it either.
-        raise ArgumentTypeError(f"{text!r}; expected seconds, above 0 and up to 3600")
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and up to 3600")
     return value

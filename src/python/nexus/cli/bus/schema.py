@@ -27,7 +27,9 @@ def main(arguments: Sequence[str]) -> int:
         "Print the JSON Schema of bus.toml or of a record, or the methods of a peer's services.",
     )
     parser.add_argument(
-        "kind", choices=sorted(SCHEMAS), help="the schema of what: the file, calls, or a record"
+        "kind",
+        choices=sorted(SCHEMAS),
+        help="which schema: of the file, of methods, or of a record",
     )
     try:
         kind = parser.parse_args(list(arguments)).kind

@@ -1,4 +1,4 @@
-"""`nexus bus serve`: be a node that permitted peers may call.
+"""`nexus bus serve`: run a node that permitted peers may call.
 
 It has a service registry and a bundle manager, as a guest has: what is registered and how many
 bundles there are is given on the command line.
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = command_line(
         "serve",
         "Announce this node and serve the calls that its configuration permits: a service"
-        " registry, a bundle manager, and the log of its decisions. Each is printed too. Ends with"
-        " SIGINT or SIGTERM.",
+        " registry, a bundle manager, and the log of its decisions. Each decision is printed, too."
+        " The command ends with SIGINT or SIGTERM.",
         "--register samgrd bundlemgrd --bundles 3",
     )
     parser.add_argument(

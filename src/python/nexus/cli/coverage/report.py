@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         metavar="FILE",
         help="lines.json of the image, or an ELF with debug information; repeatable",
     )
-    add("--all", action="store_true", help="files of the compiler's library, too")
+    add("--all", action="store_true", help="show files of the compiler's library, too")
     add("--sources", type=Path, metavar="DIR", help="where paths begin; shows the sources in HTML")
     add("--out", type=Path, metavar="DIR", help="write coverage.info and index.html here")
     add("--minimum", metavar="N", help="end with 1 if fewer lines than this were executed")

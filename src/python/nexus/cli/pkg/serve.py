@@ -30,7 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandLine(
         "nexus pkg serve",
         "Announce this node and let the peers that its configuration permits read a package"
-        " image, and the log of its decisions. Each is printed too. Ends with SIGINT or SIGTERM."
+        " image, and the log of its decisions. Each decision is printed, too. The command ends with"
+        " SIGINT or SIGTERM."
         " Example: nexus pkg serve packages.img",
     )
     parser.epilog = EXITS

@@ -27,8 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = state_command_line(
         "put",
         f"Set a value of 1 to {TRANSFER_BYTES_MAX} bytes. When the command returns, the value"
-        " outlives the peer's program; a guest's also survives a power cut after"
-        " `nexus state sync`, a Python node's at once.",
+        " outlives the peer's program. On a Python node it also survives a power cut; on a guest"
+        " it does after `nexus state sync`.",
         "node-b /state/shared/colour green",
     )
     parser.add_argument("key", help="a key, such as /state/shared/colour")

@@ -44,8 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = command_line(
         "serve",
         "Announce this node and let the peers that its configuration permits use a state disk"
-        " image, below /state/shared/, and read the log of its decisions. Each is printed too."
-        " Ends with SIGINT or SIGTERM."
+        " image, below /state/shared/, and read the log of its decisions. Each decision is printed,"
+        " too. The command ends with SIGINT or SIGTERM."
         " A new image is zeros: `truncate -s 1M state.img`.",
         "state.img",
         group="state",

@@ -21,7 +21,9 @@ EXIT_DIFFERENT: Final = 1
 
 def main(arguments: Sequence[str]) -> int:
     """Compare; 0 if the timelines are equal, 1 if they part."""
-    parser = CommandLine("nexus world diff", "Say where the timelines of two runs part; 1 if so.")
+    parser = CommandLine(
+        "nexus world diff", "Show where the timelines of two runs part; 1 if they do."
+    )
     parser.add_argument("first", type=Path, help="the artifacts of a run")
     parser.add_argument("second", type=Path, help="those of another run")
     return run(parser, arguments, _compare)

@@ -269,7 +269,7 @@ class Calls:
             pending.future.set_exception(exc)
 
     def _deaf(self) -> NoMessagesError:
-        text = f"{self.settings.device_id} takes no calls as messages, and `rpc` is"
+        text = f"{self.settings.device_id} does not take calls as messages, and `rpc` is"
         return NoMessagesError(f'{text} "schema"; with "auto" it is called by frames')
 
     async def _wait(self, pending: _Pending) -> Response:

@@ -64,11 +64,11 @@ class ClosedError(UnavailableError):
 
 
 class NoStreamsError(UnavailableError):
-    """The peer speaks no streams; asking again changes nothing."""
+    """The peer does not support streams; asking again changes nothing."""
 
 
 class NoMessagesError(UnavailableError):
-    """The peer takes no calls as messages, and this node makes no others."""
+    """The peer does not take calls as messages, and this node makes no others."""
 
 
 class SessionLostError(UnavailableError):

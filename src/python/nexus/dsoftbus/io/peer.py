@@ -267,11 +267,11 @@ class Peer:
             async with deadline(self._clock, after_ns(self._clock, timeout_s)):
                 await link.settled.wait()
         except TimeoutError as exc:
-            raise UnavailableError(f"{self.device_id} says nothing in {timeout_s:g} s") from exc
+            raise UnavailableError(f"{self.device_id} said nothing for {timeout_s:g} s") from exc
         if link.carrier is None:
             raise SessionLostError(f"the session with {self.device_id} was lost")
         if link.carrier.streams is None or record.streams is None:
-            raise NoStreamsError(f"{self.device_id} speaks no streams")
+            raise NoStreamsError(f"{self.device_id} does not support streams")
         try:
             number = link.carrier.open(name, priority)
         except LocalProtocolError as exc:
@@ -306,7 +306,9 @@ class Peer:
         if response.status is Status.REFUSED:
             raise RefusedError(f"{self.device_id} refused the call")
         if response.status is Status.BUSY:
-            raise BusyError(f"the service of {self.device_id} takes no more calls now")
+            raise BusyError(
+                f"the service of {self.device_id} takes no more calls now; try again later"
+            )
         if response.status is Status.FAILED:
             raise FailedError(f"the service of {self.device_id} did not answer")
 

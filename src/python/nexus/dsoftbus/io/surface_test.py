@@ -283,7 +283,7 @@ def test_a_busy_service_is_an_error_of_its_own() -> None:
         await asyncio.sleep(0)
         (correlation,) = peer._calls._pending
         peer._calls.answered(Response(Status.BUSY, correlation))
-        with pytest.raises(errors.BusyError, match="takes no more calls now"):
+        with pytest.raises(errors.BusyError, match="takes no more calls now; try again later"):
             await calling
 
     run(scenario)

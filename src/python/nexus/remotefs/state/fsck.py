@@ -67,7 +67,10 @@ def repair(device: BlockDevice) -> Report:
         return Report(Verdict.UNRECOVERABLE, (*before.lines, f"repair: {exc}"))
     after = check(device)
     if after.verdict is not Verdict.CLEAN:
-        return Report(Verdict.UNRECOVERABLE, (*before.lines, "repair: did not help", *after.lines))
+        return Report(
+            Verdict.UNRECOVERABLE,
+            (*before.lines, "repair: the image is still damaged", *after.lines),
+        )
     if before.verdict is Verdict.CLEAN:
         return before
     return Report(before.verdict, (*before.lines, "repaired", *after.lines))

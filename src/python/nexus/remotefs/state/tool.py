@@ -33,7 +33,7 @@ EXIT_BAD: Final = 2
 COMMANDS: Final = {
     "fsck": "check an image",
     "dump": "list the entries",
-    "compact": "rewrite the journal without what is dead",
+    "compact": "rewrite the journal without dead records",
 }
 
 
