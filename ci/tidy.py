@@ -19,6 +19,12 @@ from typing import Final
 # Python finds what is beside a program that it is given by its path, but not the package it is in.
 sys.path.append(str(Path(__file__).parent.parent))
 
+from ci.tidy_documents import (
+    find_missing_files,
+    find_missing_modules,
+    find_missing_options,
+    find_missing_targets,
+)
 from ci.tidy_language import (
     PICTURE,
     find_missing_services,
@@ -159,6 +165,7 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
     findings: list[Finding] = []
     modules: list[Source] = []
     documents: dict[str, str] = {}
+    builds: dict[str, str] = {}
     for path in paths:
         rules = rules_of(path)
         if not rules and path != PICTURE:
@@ -174,8 +181,15 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
             documents[path] = source.text
         if path.endswith(".py"):
             modules.append(source)
+        if PurePosixPath(path).name == "BUILD":
+            builds[path.removesuffix("BUILD").rstrip("/")] = source.text
     if "README.md" in documents and len(paths) > 1:
+        programs = [module.text for module in modules if not module.is_test]
         findings.extend(find_unshown_images(documents, paths))
+        findings.extend(find_missing_files(documents, paths))
+        findings.extend(find_missing_modules(documents, paths))
+        findings.extend(find_missing_targets(documents, builds))
+        findings.extend(find_missing_options(documents, [*programs, *builds.values()]))
     return [*findings, *find_circles(modules)]
 
 

@@ -214,3 +214,37 @@ def test_the_picture_shows_every_service(
 ) -> None:
     files = {"docs/images/architecture.svg": text, SERVICE: ""}
     assert _tree(tmp_path, monkeypatch, files) == found
+
+
+CLAIMS = {
+    "README.md": "`docs/`\n`ci/`\n",
+    "ci/BUILD": 'guest_run(name="os2vm")\n',
+    "ci/run.py": 'add("--seed")\n',
+    "ci/run_test.py": 'add("--unused")\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "found"),
+    [
+        ("docs/a.md", "`run.py`, `ci/run_test.py`, `ci/*.py`, `ci/NAME.py`, `_test.py`", None),
+        ("docs/a.md", "`gone.py`", "docs/a.md:1: no file is called 'gone.py'; name one"),
+        ("docs/a.md", "`docs/run.py`", "no file is called 'docs/run.py'"),
+        ("docs/adr/1.md", "`gone.py`, ci:gone, --gone", None),
+        ("docs/a.md", "./pants run ci:os2vm, //ci:os2vm, ci:ci and elsewhere:any", None),
+        ("docs/a.md", "./pants run ci:gone", "docs/a.md:1: ci/BUILD has no target 'gone'"),
+        ("docs/a.md", "grpcs://ci:gone", None),
+        ("docs/a.md", "    run --seed 7 -- --check, a --> b, x --a-- y", None),
+        ("docs/a.md", "    run --gone", "docs/a.md:1: no program has the option '--gone'"),
+        ("docs/a.md", "    run --unused", "no program has the option '--unused'"),
+        ("ci/README.md", "| module | |\n|---|---|\n| `run`, `r*` | |", None),
+        ("ci/README.md", "| word | |\n|---|---|\n| `gone` | |", None),
+        ("ci/README.md", "| module | |\n|---|---|\n| `gone/` | |", "README.md:3: nothing beside"),
+    ],
+)
+def test_what_a_document_names_is_there(
+    page: str, text: str, found: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = _tree(tmp_path, monkeypatch, {**CLAIMS, page: f"{text}\n"})
+    assert len(findings) == (found is not None)
+    assert found is None or found in findings[0]

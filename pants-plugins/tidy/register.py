@@ -16,13 +16,19 @@ from pants.util.logging import LogLevel
 
 PROGRAM = "ci/tidy.py"
 # With what it imports.
-SOURCES = (PROGRAM, "ci/tidy_language.py", "ci/tidy_python.py", "ci/tidy_source.py")
+SOURCES = (
+    PROGRAM,
+    "ci/tidy_documents.py",
+    "ci/tidy_language.py",
+    "ci/tidy_python.py",
+    "ci/tidy_source.py",
+)
 
 
 class Tidy(Subsystem):
     options_scope = "tidy"
     name = "tidy"
-    help = "Plain words, width of prose, imports of test support, silenced checks; `ci/tidy.py`."
+    help = "Plain words, names in documents, width of prose, silenced checks; `ci/tidy.py`."
 
     skip = SkipOption("lint")
 
