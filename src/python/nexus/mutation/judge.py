@@ -134,12 +134,8 @@ class Touched:
         """Give what is answered."""
         sys.settrace(None)
         self._end_collection()
-        return {
-            "codes": list(self._codes),
-            "before": self._before,
-            "touched": self._touched,
-            "starters": self._starters,
-        }
+        found = {"codes": list(self._codes), "before": self._before}
+        return {**found, "touched": self._touched, "starters": self._starters}
 
     def _begin(self) -> None:
         self._now: dict[int, CodeType] = {}

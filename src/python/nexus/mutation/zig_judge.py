@@ -176,13 +176,11 @@ class ZigJudge:
                 preexec_fn=partial(_limit_cpu, int(limit) + 1),
             )
         except subprocess.TimeoutExpired as expired:
-            begun = _BEGIN.findall((expired.stderr or b"").decode(errors="replace"))
-            return Fate.TIMEOUT, len(begun), f"{program.name}: {names[int(begun[-1])]}"
-        begun = _BEGIN.findall(run.stderr.decode(errors="replace"))
-        if run.returncode == 0:
-            return Fate.SURVIVED, len(begun), ""
-        fate = Fate.TIMEOUT if run.returncode == -signal.SIGXCPU else Fate.KILLED
-        return fate, len(begun), f"{program.name}: {names[int(begun[-1])]}"
+            fate, begun = outcome_of(order, None, expired.stderr or b"")
+        else:
+            fate, begun = outcome_of(order, run.returncode, run.stderr)
+        by = "" if fate is Fate.SURVIVED else f"{program.name}: {names[begun[-1]]}"
+        return fate, len(begun), by
 
     def _compile(self, program: Program) -> bool:
         environment = dict(
@@ -219,6 +217,22 @@ class ZigJudge:
 
     def _clean_binary(self, program: Program) -> str:
         return str(self._scratch / f"clean-{program.name}")
+
+
+def outcome_of(order: list[int], returncode: int | None, output: bytes) -> tuple[Fate, list[int]]:
+    """Say how a program of tests ended, and which tests had begun: the last one is to blame.
+
+    Args:
+        order: The tests that were to run, at least one.
+        returncode: What it ended with; None if the clock stopped it.
+        output: What it wrote. A program that ends before its first test has begun, because it
+            cannot even start, counts as one whose first test failed.
+    """
+    begun = [int(number) for number in _BEGIN.findall(output.decode(errors="replace"))]
+    if returncode == 0:
+        return Fate.SURVIVED, begun
+    is_stopped = returncode is None or returncode == -signal.SIGXCPU
+    return Fate.TIMEOUT if is_stopped else Fate.KILLED, begun or order[:1]
 
 
 def _limit_cpu(seconds: int) -> None:
