@@ -363,24 +363,18 @@ class Session:
 
     def _absorb(self, frame: bytes) -> bool:
         """Deal with keepalive.  What cannot be read is delivered: the gateway answers it."""
-        if frame[:1] not in _KEEPALIVE:
-            return False
         try:
             decoded = decode_frame(frame)
         except RemoteProtocolError:
             return False
-        match decoded:
-            case Ping(nonce):
-                # A peer that pings and never reads gets no more pongs than the backlog holds.
-                if self.output_bytes < self._backlog_bytes_max // 2:
-                    self._seal(Pong(nonce).encode())
-                return True
-            case Pong(nonce):
-                if nonce <= self._ping_nonce:  # What was never asked has no answer.
-                    self.pong_nonce = max(self.pong_nonce, nonce)
-                return True
-            case _:
-                return False
+        if isinstance(decoded, Ping):
+            # A peer that pings and never reads gets no more pongs than the backlog holds.
+            if self.output_bytes < self._backlog_bytes_max // 2:
+                self._seal(Pong(decoded.nonce).encode())
+        elif isinstance(decoded, Pong) and decoded.nonce <= self._ping_nonce:
+            # What was never asked has no answer.
+            self.pong_nonce = max(self.pong_nonce, decoded.nonce)
+        return True
 
     def _ready(self) -> Ready:
         assert self.peer_id is not None, "ready without a peer"
@@ -420,8 +414,7 @@ class Session:
 
 
 def _decode_id(payload: bytes) -> str:
-    if not 1 <= len(payload) <= DEVICE_ID_BYTES_MAX:
-        raise RemoteProtocolError(Reason.DEVICE_ID_LENGTH, f"{len(payload)}")
+    assert 1 <= len(payload) <= DEVICE_ID_BYTES_MAX, f"{len(payload)}: EXPECTED lets no other pass"
     try:
         return payload.decode()
     except UnicodeDecodeError as exc:

@@ -63,7 +63,7 @@ def test_live_shows_markers_lanes_phases_and_what_is_waited_for() -> None:
     shown = screen.getvalue()
     for text in ("chatter", "waiting for A: hello [red]", "settling", "✓ launch", "> discovery"):
         assert text in shown
-    for text in ("1 marker", "0 markers", "2.500 ms", "last words of B"):
+    for text in ("1 marker ", "0 markers", "2.500 ms", "last words of B"):
         assert text in shown
 
 
@@ -126,3 +126,39 @@ def test_what_a_guest_prints_cannot_act_on_a_terminal_or_a_log(
         live.progress(Phase.LAUNCH, 0, Expectation("A", Phase.LAUNCH, line))
     assert "\u202e" not in out.getvalue()
     assert "[2J" not in out.getvalue().replace(r"\x1b[2J", "")
+
+
+def test_a_terminal_has_the_picture_and_keeps_the_markers(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout", screen)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "100"), ("LINES", "24")):
+        monkeypatch.setenv(name, value)
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    with report(("A",), is_plain=False, is_verbose=False) as reporter:
+        assert isinstance(reporter, LiveReporter)
+        reporter.marker(Expectation("A", Phase.LAUNCH, "up 12 of 34"), 2_000_000)
+        # What draws by itself, from a thread, would do so between these two.
+        before = screen.getvalue()
+        assert "waiting for A" not in before
+        reporter.progress(Phase.LAUNCH, 1_000, HELLO)
+    shown = screen.getvalue()
+    assert "waiting for A: hello [red]" in shown
+    assert "\x1b[32mup 12 of 34\x1b[0m" in shown, "numbers have no colour of their own"
+    # The picture is wiped: after the last line that it had, only movements and wiping follow.
+    end = shown.rpartition("waiting for A")[2]
+    assert re.search(r"\x1b\[(1A|2K)", end)
+
+
+def test_picture_of_machines_that_have_said_nothing() -> None:
+    screen = io.StringIO()
+    with live_on(screen, "A", width=60, color=False) as reporter:
+        reporter.progress(Phase.LAUNCH, 0, HELLO)
+        reporter.marker(HELLO, 5_000_000)
+        reporter.marker(HELLO, 6_000_000)
+        reporter.progress(Phase.LAUNCH, 7_000_000, HELLO)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert re.search("A 0 markers - +\n", shown)
+    assert re.search(r"A 2 markers 6\.000 ms hello \[red\] +\n", shown)
+    assert "7.000 ms  waiting for A: hello [red]" in shown

@@ -130,3 +130,54 @@ def test_the_selector_cannot_be_read(ram: Ram) -> None:
 def test_bad_files_are_refused(ram: Ram, files: dict[str, bytes], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FwCfg(files, ram)
+
+
+def test_items_of_the_firmware_have_their_numbers(ram: Ram) -> None:
+    device = FwCfg({"b": b"two", "a": b"1"}, ram)
+    items = {0x00: b"QEMU", 0x01: b"\3\0\0\0", 0x05: b"\1\0", 0x20: b"1", 0x21: b"two", 0x22: b""}
+    directory = struct.pack(">I", 2)
+    directory += struct.pack(">IHH56s", 1, 0x20, 0, b"a") + struct.pack(">IHH56s", 3, 0x21, 0, b"b")
+    for key, content in {**items, 0x19: directory}.items():
+        for bit in (0, 0x4000):  # A bit of earlier times.
+            device.write(8, 2, int.from_bytes((key | bit).to_bytes(2, "big"), "little"))
+            read = bytes(device.read(0, 1) for _ in range(len(content) + 1))
+            assert read == content + b"\0", hex(key)
+    device.write(8, 2, 0x0080)  # 0x8000, in the other order.
+    assert device.read(0, 8) == 0
+    assert [device.read(at, 4) for at in (16, 20)] == [
+        int.from_bytes(text, "little") for text in (b"QEMU", b" CFG")
+    ]
+    for offset in (8, 9, 15):
+        with pytest.raises(BusError):
+            device.read(offset, 1)
+
+
+@pytest.mark.parametrize("count", [32, 33])
+def test_there_may_be_32_files_with_names_of_55_bytes(ram: Ram, count: int) -> None:
+    files = {f"{number:055}": b"" for number in range(count)}
+    if count == 32:
+        assert FwCfg(files, ram).read(0, 1) == ord("Q")
+    else:
+        with pytest.raises(ValueError, match=r"^fw_cfg: 33 files; expected at most 32$"):
+            FwCfg(files, ram)
+    with pytest.raises(ValueError, match=r"; expected 1\.\.55 bytes$"):
+        FwCfg({"n" * 56: b""}, ram)
+
+
+def test_who_shares_the_position_hears_of_each_selected_item(ram: Ram) -> None:
+    device = FwCfg({"a": b"first"}, ram)
+    device.read(0, 1)
+    place = [0]
+    heard: list[bytes] = []
+    device.share(place, heard.append)
+    assert (place, heard) == ([1], [b"QEMU"]), "where it stands, and in which item"
+    assert device.read(0, 2) == int.from_bytes(b"EM", "little")
+    assert place == [3]
+    place[0] = 0  # The engine has moved it.
+    assert device.read(0, 4) == int.from_bytes(b"QEMU", "little")
+    device.write(8, 2, 0x2000)
+    assert (place, heard[1:]) == ([0], [b"first"])
+    device.restored()
+    assert heard[2:] == [b"first"], "another item may be selected after a restore"
+    device.write(8, 2, 0x7777)
+    assert heard[3:] == [b""]

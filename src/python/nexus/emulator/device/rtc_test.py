@@ -1,6 +1,7 @@
 """The real-time clock: virtual time from an epoch on, one alarm."""
 
 from nexus.emulator.board import RTC_BASE
+from nexus.emulator.device.rtc import Rtc
 from nexus.emulator.machine import Stop
 from nexus.emulator.program_support import EXIT, boot
 
@@ -86,3 +87,60 @@ def test_the_guest_can_set_the_clock() -> None:
     machine.run(1_000_000)
     assert machine.register(18) == 7
     assert machine.register(9) < 1_000
+
+
+def test_a_clock_has_32_bit_registers_at_these_places() -> None:
+    now = [5 << 32 | 9]
+    lines: list[bool] = []
+    looked: list[None] = []
+    clock = Rtc(lambda: now[0], lines.append, lambda: looked.append(None))
+    assert [clock.read(at, 4) for at in range(0, 0x24, 4)] == [9, 5, 0, 0, 0, 0, 0, 0, 0]
+    # The high half is the one of the last time that the low half was read.
+    now[0] = 6 << 32 | 1
+    assert (clock.read(4, 4), clock.read(0, 4), clock.read(4, 4)) == (5, 1, 6)
+    clock.write(0x0C, 4, 7)
+    assert clock.alarm_in_ns is None
+    assert clock.read(0x18, 4) == 0
+    clock.write(0x08, 4, 3)
+    assert [clock.read(at, 4) for at in (0x08, 0x0C, 0x10, 0x18)] == [3, 7, 0, 1]
+    assert clock.alarm_in_ns == (7 << 32 | 3) - now[0]
+    assert len(looked) == 1
+    clock.write(0x14, 4, 1)
+    assert [clock.alarm_in_ns, clock.read(0x18, 4), len(looked)] == [None, 0, 2]
+    clock.write(0x08, 4, 4)
+    assert clock.alarm_in_ns == (7 << 32 | 4) - now[0], "the high half stays"
+    now[0] = 7 << 32 | 3
+    clock.update()
+    assert clock.read(0x18, 4) == 1
+    now[0] += 1
+    clock.update()
+    assert [clock.read(0x18, 4), clock.alarm_in_ns] == [0, None]
+    assert lines == [False]
+    for value, is_enabled in ((2, False), (3, True)):
+        clock.write(0x10, 4, value)
+        assert (clock.is_enabled, clock.read(0x10, 4)) == (is_enabled, int(is_enabled))
+        assert lines[-1] is is_enabled
+    clock.write(0x1C, 4, 1)
+    assert lines[-1] is False
+    clock.write(0x10, 4, 1)
+    assert lines[-1] is False, "it was taken back"
+
+
+def test_a_clock_that_is_set_counts_on_and_wraps_at_64_bits() -> None:
+    now = [100]
+    looked: list[None] = []
+    clock = Rtc(lambda: now[0], lambda is_high: None, lambda: looked.append(None))
+    clock.write(4, 4, 2)
+    assert clock.read(0, 4) == 100, "nothing is set before the low half"
+    clock.write(0, 4, 50)
+    assert len(looked) == 1, "what waits for the alarm looks again"
+    now[0] += 7
+    assert (clock.read(0, 4), clock.read(4, 4)) == (57, 2)
+    clock.write(4, 4, 0xFFFF_FFFF)
+    clock.write(0, 4, 0xFFFF_FFFF)
+    assert (clock.read(0, 4), clock.read(4, 4)) == (0xFFFF_FFFF, 0xFFFF_FFFF)
+    now[0] += 1
+    assert (clock.read(0, 4), clock.read(4, 4)) == (0, 0)
+    clock.write(8, 4, 0)
+    clock.update()
+    assert clock.read(0x18, 4) == 0, "an alarm of this very moment goes off"

@@ -1,0 +1,187 @@
+"""A session's timers to the nanosecond, the room that is lent to it, and its keepalive."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from nexus.dsoftbus.session import Session
+from nexus.dsoftbus.session_events import Received, Refusal, Refused
+from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair, identity
+from nexus.dsoftbus.transitions import State
+from nexus.wire.error import LocalProtocolError
+from nexus.wire.gateway import Ping, Pong, decode_frame
+
+SECOND = 1_000_000_000
+KEY_B = X25519PrivateKey.from_private_bytes(SECRET_B).public_key().public_bytes_raw()
+
+
+def ready_pair() -> Pair:
+    pair = Pair(KEY_B)
+    pair.make_ready()
+    return pair
+
+
+def ready_in_a_room(room: bytearray) -> Pair:
+    """A pair whose responder takes frames as long as the room that is lent to it."""
+    pair = Pair(KEY_B)
+    whole, name = len(room), "node-b"
+    pair.b = Session.accept(identity(name, SECRET_B), 0, whole, memoryview(room))
+    pair.a = Session.dial(identity("node-a", SECRET_A), KEY_B, 0, whole)
+    pair.make_ready()
+    return pair
+
+
+def test_a_silent_peer_is_asked_each_second_and_lost_after_three() -> None:
+    session = ready_pair().b
+    assert session.deadline_ns() == SECOND
+    assert session.tick(SECOND - 1) == []
+    assert session.output_bytes == 0
+    for due in (SECOND, 2 * SECOND):
+        assert session.tick(due) == []
+        assert session.output_bytes > 0
+        session.take_output()
+        assert session.deadline_ns() == due + SECOND
+    assert session.tick(3 * SECOND - 1) == []
+    assert session.output_bytes == 0
+    assert session.tick(3 * SECOND) == [Refused(Refusal.TIMEOUT)]
+    assert session.state is State.CLOSED
+    assert session.deadline_ns() is None
+    assert session.tick(9 * SECOND) == [], "it is over once"
+
+
+def test_a_peer_that_was_not_read_is_not_a_silent_one() -> None:
+    session = ready_pair().b
+    session.excuse(3 * SECOND - 1)
+    assert session.deadline_ns() == 4 * SECOND - 1
+    assert session.tick(6 * SECOND - 2) == []
+    assert session.tick(6 * SECOND - 1) == [Refused(Refusal.TIMEOUT)]
+    session.excuse(7 * SECOND)
+    assert session.tick(20 * SECOND) == []
+
+
+def test_a_handshake_has_two_seconds_and_no_excuse() -> None:
+    for session in (Pair(KEY_B).a, Pair(KEY_B).b):
+        session.excuse(SECOND)
+        assert session.deadline_ns() == 2 * SECOND
+        assert session.tick(2 * SECOND - 1) == []
+        assert session.tick(2 * SECOND) == [Refused(Refusal.TIMEOUT)]
+        assert session.deadline_ns() is None
+
+
+def test_admission_begins_the_timers_anew() -> None:
+    pair = Pair(KEY_B)
+    pair.run()
+    pair.a.admit(SECOND)
+    pair.run(SECOND)
+    pair.b.admit(SECOND + 5)
+    assert pair.b.deadline_ns() == 2 * SECOND + 5
+
+
+def test_bytes_alone_hold_a_session_for_sixty_seconds() -> None:
+    pair = ready_pair()
+    pair.a.send_plaintext(bytes(1000))
+    message = pair.a.take_output()
+    for second in range(1, 60):
+        assert pair.b.receive(message[second - 1 : second], second * SECOND) == []
+        assert pair.b.tick(second * SECOND) == []
+        pair.b.take_output()
+    assert pair.b.receive(message[59:60], 60 * SECOND - 1) == []
+    assert pair.b.tick(60 * SECOND - 1) == []
+    assert pair.b.tick(60 * SECOND) == [Refused(Refusal.TIMEOUT)]
+
+
+@pytest.mark.parametrize(("length", "is_view"), [(1, False), (1024, False), (1025, True)])
+def test_a_long_frame_is_a_view_of_the_room_and_counts_as_heard(length: int, is_view: bool) -> None:
+    room = bytearray(4096)
+    pair = ready_in_a_room(room)
+    frame = bytes([0x10]) + bytes(length - 1)
+    pair.a.send_plaintext(frame)
+    pair.b.feed(pair.a.take_output(), SECOND // 2)
+    taken = pair.b.take(SECOND // 2)
+    assert isinstance(taken, memoryview) is is_view
+    assert isinstance(taken, bytes | memoryview)
+    assert bytes(taken) == frame
+    if is_view:
+        room[0] ^= 0xFF
+        assert taken[0] == frame[0] ^ 0xFF, "it is the room itself"
+    assert pair.b.deadline_ns() == SECOND // 2 + SECOND
+    assert pair.b.take(SECOND // 2) is None
+    assert pair.b.keep() is None
+
+
+def test_a_frame_longer_than_what_was_agreed_ends_the_session() -> None:
+    for length, is_taken in ((4096, True), (4097, False)):
+        pair = ready_in_a_room(bytearray(4096))
+        pair.a.send_plaintext(bytes(length))
+        events = pair.b.receive(pair.a.take_output(), 0)
+        if is_taken:
+            assert events == [Received(bytes(length))]
+        else:
+            assert events == [Refused(Refusal.OVERSIZED)]
+
+
+def test_keepalive_is_dealt_with_also_in_a_room() -> None:
+    pair = ready_in_a_room(bytearray(4096))
+    nonce = pair.a.ping()
+    assert pair.a.pong_nonce < nonce
+    assert pair.b.receive(pair.a.take_output(), SECOND) == []
+    assert pair.b.deadline_ns() == 2 * SECOND
+    assert pair.a.receive(pair.b.take_output(), SECOND) == []
+    assert pair.a.pong_nonce == nonce
+    # An older pong does not take that back, and one of what was not asked yet is not an answer.
+    for other in (nonce - 1, nonce + 1):
+        pair.b.send(Pong(other))
+        assert pair.a.receive(pair.b.take_output(), SECOND) == []
+        assert pair.a.pong_nonce == nonce
+    assert pair.a.ping() == nonce + 1
+
+
+def test_a_ping_that_cannot_be_read_is_delivered() -> None:
+    pair = ready_pair()
+    for whole in (Ping(5).encode(), Pong(5).encode()):
+        for frame in (whole[:-1], whole + b"\0"):
+            pair.a.send_plaintext(frame)
+            assert pair.b.receive(pair.a.take_output(), 0) == [Received(frame)]
+    assert pair.b.output_bytes == 0
+
+
+def test_pongs_and_pings_fill_half_of_the_backlog_and_no_more() -> None:
+    pair = ready_pair()
+    half, ping_bytes = 16 * 1042 // 2, 2 + 16 + 16
+    for _ in range(1000):
+        pair.b.ping()
+    assert half <= pair.b.output_bytes < half + ping_bytes
+    filled = pair.b.output_bytes
+    pair.a.ping()
+    pair.b.receive(pair.a.take_output(), 0)
+    assert pair.b.output_bytes == filled, "no pong either"
+    pair.b.take_output()
+    pair.a.ping()
+    pair.b.receive(pair.a.take_output(), 0)
+    assert pair.b.output_bytes == ping_bytes, "there is room again"
+
+
+def test_a_ready_session_has_input_while_bytes_wait() -> None:
+    pair = ready_pair()
+    assert not pair.b.has_input
+    pair.a.send_plaintext(b"x")
+    output = pair.a.take_output()
+    pair.b.feed(output[:1], 0)
+    assert pair.b.has_input
+    assert pair.b.take(0) is None
+    pair.b.feed(output[1:], 0)
+    assert pair.b.take(0) == b"x"
+    assert not pair.b.has_input
+
+
+def test_requests_are_numbered_from_one_and_a_refused_one_takes_no_number() -> None:
+    pair = ready_pair()
+    assert pair.a.request(1, b"SM\1\6\1x", 1000) == 1
+    for event in pair.b.receive(pair.a.take_output(), 0):
+        assert isinstance(event, Received)
+        assert decode_frame(event.frame) is not None
+    assert pair.a.request(1, b"SM\1\6\1x", 1000) == 2
+    with pytest.raises(LocalProtocolError):
+        pair.a.request(1, bytes(2000), 1000)
+    assert pair.a.request(1, b"SM\1\6\1x", 1000) == 3
