@@ -152,14 +152,11 @@ def test_items_of_the_firmware_have_their_numbers(ram: Ram) -> None:
             device.read(offset, 1)
 
 
-@pytest.mark.parametrize("count", [32, 33])
-def test_there_may_be_32_files_with_names_of_55_bytes(ram: Ram, count: int) -> None:
-    files = {f"{number:055}": b"" for number in range(count)}
-    if count == 32:
-        assert FwCfg(files, ram).read(0, 1) == ord("Q")
-    else:
-        with pytest.raises(ValueError, match=r"^fw_cfg: 33 files; expected at most 32$"):
-            FwCfg(files, ram)
+def test_there_may_be_32_files_with_names_of_55_bytes(ram: Ram) -> None:
+    files = {f"{number:055}": b"" for number in range(32)}
+    assert FwCfg(files, ram).read(0, 1) == ord("Q")
+    with pytest.raises(ValueError, match=r"^fw_cfg: 33 files; expected at most 32$"):
+        FwCfg({**files, "one more": b""}, ram)
     with pytest.raises(ValueError, match=r"; expected 1\.\.55 bytes$"):
         FwCfg({"n" * 56: b""}, ram)
 
