@@ -34,7 +34,7 @@ enum Type $A.bits(8) $A.open {
 enum ResetReason $A.bits(8) $A.open {
   # Why a stream is reset.
   unwanted @0;
-  # Nobody here takes, or still wants, this stream.
+  # This side does not take, or no longer wants, this stream.
   unknownStream @1;
   # No stream of this name is served here.
   nonsense @2;

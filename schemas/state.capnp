@@ -22,7 +22,7 @@ const transactionBytesMax :UInt32 = 131072;
 const transactionsBytesMax :UInt32 = 262144;
 # Values of all open transactions, together.
 const transactionSilenceNs :UInt64 = 30000000000;
-# A transaction that nobody went on with for so long is aborted.
+# A transaction without a request for so long is aborted.
 const transactionLongestNs :UInt64 = 64000000000;
 # A peer's is aborted then in any case: while one is open, a store may not be compacted.
 

@@ -69,7 +69,7 @@ pub const Endpoint = struct {
         std.debug.assert(self.waiting_receivers.head == null and self.waiting_senders.head == null);
     }
 
-    /// Nobody can receive any more. Dropping a queued capability may end further endpoints: each
+    /// No task can receive any more. Dropping a queued capability may end further endpoints: each
     /// loses its messages once, so this ends.
     fn die(self: *Endpoint) void {
         sched.wakeAll(&self.waiting_senders);

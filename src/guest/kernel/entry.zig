@@ -95,7 +95,7 @@ pub var ram_bytes: u64 = 0;
 
 const mstatus_mpp_supervisor: u64 = 1 << 11;
 const sstc_enable: u64 = 1 << 63;
-/// Every exception that user mode can cause; ECALL from S (9) and M (11) stay, nobody makes them.
+/// Every exception that user mode can cause; ECALL from S (9) and M (11) stay: no task makes them.
 const delegated_exceptions: u64 = 0xB1FF;
 const delegated_interrupts: u64 = 0x222;
 const counters_all: u64 = 7;

@@ -148,7 +148,7 @@ test "every other cause ends the task, under the name that the manual gives it" 
         .{ 13, "load-page-fault" },
         .{ 15, "store-page-fault" },
         .{ 14, "unknown" },
-        .{ interrupt | 1, "unknown" }, // a software interrupt, which nobody enables
+        .{ interrupt | 1, "unknown" }, // a software interrupt, which the kernel never enables
     };
     for (cases) |case| {
         const all = try two();

@@ -161,7 +161,7 @@ test "a task that yields or closes has 0 for an answer" {
     try testing.expectEqual(0, call(who, .cap_close, &.{inbox}));
 }
 
-test "children's ends go to the endpoint of init, and to nobody else's" {
+test "children's ends go to the endpoint of init, and to no other" {
     const who = try factory();
     const other = try fake.spawn("other");
     const slot = call(who, .endpoint_create, &.{ abi.slot.factory, 4 });

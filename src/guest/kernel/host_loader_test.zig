@@ -174,7 +174,7 @@ test "a file that ends too soon, or that the caller cannot read to its end, is r
     try testing.expect(less < free);
 }
 
-test "whole pages of the archive that nobody writes to are shared; all others are copies" {
+test "whole pages of the archive that are never written are shared; all others are copies" {
     const Case = struct { flags: u32, offset: u64, in_memory: u64, is_shared: bool };
     for ([_]Case{
         .{ .flags = 5, .offset = page, .in_memory = page, .is_shared = true },

@@ -66,7 +66,7 @@ test "round and round: a task that yields comes last" {
         sched.yield();
     }
     sched.current = null;
-    sched.yield(); // nobody runs: nothing to do
+    sched.yield(); // no task runs: nothing to do
 }
 
 test "the timer is set to the slice's end, or to an earlier deadline, or not at all" {
@@ -109,7 +109,7 @@ test "two deadlines that pass together, one later, one never" {
     try testing.expectEqual(.blocked, all[3].state);
 }
 
-test "nobody can run: the clock goes on until a deadline, also past an interrupt for nobody" {
+test "no task can run: the clock goes on until a deadline, also past a stray interrupt" {
     const all = try ready(2);
     deadlineOf(all[0], 30_000);
     deadlineOf(all[1], 20_000);
@@ -218,7 +218,7 @@ test "a line that ends while it is claimed can be used again" {
     irq.release(2);
 }
 
-test "an interrupt for a driver that has ended is silent, and wakes nobody" {
+test "an interrupt for a driver that has ended is silent, and wakes no task" {
     const driver, const endpoint, const slot = try listener(4);
     irq.retain(7);
     irq.bind(7, endpoint);
@@ -246,7 +246,7 @@ test "the task that is next runs in its own address space" {
     try testing.expectEqual(first, machine.satp);
 }
 
-test "a device that asks while nobody can run wakes its driver" {
+test "a device that asks while no task can run wakes its driver" {
     const driver, const endpoint, const slot = try listener(1);
     irq.retain(4);
     irq.bind(4, endpoint);
@@ -279,7 +279,7 @@ test "whoever waits for ever sets no timer" {
     try testing.expectEqual(std.math.maxInt(u64), machine.stimecmp);
 }
 
-test "a timer that has just been switched on rings for nobody" {
+test "a timer that has just been switched on wakes no task" {
     fake.begin();
     timer.init();
     try testing.expectEqual(std.math.maxInt(u64), machine.stimecmp);

@@ -16,7 +16,7 @@ pub var stval: u64 = 0;
 pub var fences: usize = 0;
 
 /// The PLIC: what devices ask for, what is claimed, what is enabled. A line counts if its priority
-/// is above the threshold, and nobody has set either when a machine is switched on.
+/// is above the threshold, and neither is set when a machine is switched on.
 const plic_threshold_unset = 7;
 const plic_enable = 0x2080;
 const plic_threshold = 0x20_1000;
@@ -157,7 +157,7 @@ pub fn fence() void {
 pub fn waitForInterrupt() void {
     waits += 1;
     if (wake_ticks.len == 0) {
-        std.debug.assert(stimecmp != std.math.maxInt(u64)); // nobody would ever wake it
+        std.debug.assert(stimecmp != std.math.maxInt(u64)); // nothing would ever wake it
         now_ticks = @max(now_ticks, stimecmp);
         return;
     }

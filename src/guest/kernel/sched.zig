@@ -11,7 +11,7 @@
 //!
 //! - A task is in at most one queue, and the current one is in none.
 //! - One timer serves all: it is armed for the earliest deadline, or for the end of the slice if
-//!   another task is ready. Nothing ticks while nobody waits for time.
+//!   another task is ready. Nothing ticks while no task waits for time.
 //! - `earliest_ns` may be too early, never too late: a woken task leaves its instant behind, and
 //!   idling computes it anew. Too early costs one look at the table of tasks.
 
@@ -76,7 +76,7 @@ pub fn tick() void {
     if (now >= slice_end_ns and ready.head != null) yield();
 }
 
-/// Decide who runs next, waiting for an interrupt if nobody can, and load the address space.
+/// Decide who runs next, waiting for an interrupt if no task can, and load the address space.
 pub fn next() *Task {
     while (current == null) {
         if (ready.pop()) |chosen| {

@@ -1,4 +1,4 @@
-//! The two ways a board ends: a kernel panic, or a trap nobody can handle.
+//! The two ways a board ends: a kernel panic, or a trap that no handler takes.
 
 const builtin = @import("builtin");
 const marker = @import("contract").marker;

@@ -1,5 +1,5 @@
 //! Tasks: one user thread with its own address space and capability table. The table is static;
-//! pids are never used twice, so a stale pid names nobody.
+//! pids are never used twice, so a stale pid names no task.
 
 const std = @import("std");
 const abi = @import("abi");

@@ -22,7 +22,7 @@ pub const Error = virtio.blk.Failure || error{
 
 pub const Disk = struct {
     blk: Blk,
-    /// It broke the rules or did not answer: whatever it says later belongs to nobody.
+    /// It broke the rules or did not answer: whatever it says later belongs to no request.
     is_lost: bool = false,
 
     /// `error.NoDisk`: the board has none for this service.

@@ -42,7 +42,7 @@ fn expectRefused(further: []const Record) !void {
     try testing.expectError(error.Malformed, parse(&config, further));
 }
 
-/// A peer whose key and name nobody else has.
+/// A peer whose key and name no other peer has.
 const Peer = struct {
     value: [39 + 6]u8,
 

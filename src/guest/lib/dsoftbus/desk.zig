@@ -71,7 +71,7 @@ pub fn Desk(comptime Client: type) type {
             return waiting_entry.*;
         }
 
-        /// A response came. Null if nobody waits for it (any more).
+        /// A response came. Null if no call waits for it (any more).
         pub fn settle(self: *Self, link: u8, correlation: u64) ?Entry {
             for (&self.entries) |*slot| {
                 const entry = if (slot.*) |*entry| entry else continue;
@@ -128,7 +128,7 @@ test "an ask waits, travels, and is answered once" {
     try testing.expectEqual(std.math.maxInt(u64), desk.deadline());
 }
 
-test "what a lost link carried travels again, and its late answer is nobody's" {
+test "what a lost link carried travels again, and its late answer has no receiver" {
     var desk: Desk(u32) = .{};
     _ = desk.take(list, 1, 0);
     desk.waiting(0).?.sent = .{ .link = 0, .correlation = 1 };

@@ -20,7 +20,7 @@
 //!   one that is over, or a reject; `live` decides that in one place.
 //!
 //! Circle: with mux_poll.zig, which is the method `poll` of this type: the order of what is said
-//! next. It is a file of its own for its length, and nobody else imports it.
+//! next. It is a file of its own for its length, and no other file imports it.
 
 const std = @import("std");
 const frames = @import("mux_frames.zig");

@@ -12,7 +12,7 @@ const std = @import("std");
 const packagefs = @import("packagefs.zig");
 
 pub const handles_max = 8;
-/// Then a handle may have lost its reader: an answer to OPEN that came too late belongs to nobody,
+/// Then a handle may have lost its reader: an answer to OPEN that came too late has no receiver,
 /// and a program that ended closes nothing. Longer than any call that might still use it.
 pub const idle_ns: u64 = 10 * std.time.ns_per_s;
 

@@ -19,7 +19,7 @@
 //!
 //!     fn admit(self, head: Head, request: []const u8, key: ?[]const u8) Verdict
 //!     fn ask(self, request: state.Request) void      its answer comes by `settle`
-//!     fn abort(self, txn: u64) void               nobody waits for the answer
+//!     fn abort(self, txn: u64) void               no call waits for the answer
 //!     fn ended(self, head: Head, request: []const u8, end: End) void
 //!     fn malformed(self) void
 
@@ -376,7 +376,7 @@ pub const Transfer = struct {
         self.answer(reply);
     }
 
-    /// Nothing of it is kept; null is that nobody waits for an answer.
+    /// Nothing of it is kept; null: no peer waits for an answer.
     fn fail(self: *Transfer, host: anytype, status: ?state.Status) void {
         host.abort(self.txn);
         host.ended(self.head, self.asRequested(), .{ .status = status, .reply = null });

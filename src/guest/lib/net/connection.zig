@@ -240,7 +240,7 @@ pub const Connection = struct {
         return if (count == 0 and data.len > 0) error.WouldBlock else count;
     }
 
-    /// Graceful: what was written still goes out, then FIN. Nobody holds the connection any more.
+    /// Graceful: what was written still goes out, then FIN. The connection has no holder any more.
     pub fn close(self: *Connection, now: u64) void {
         defer self.check();
         self.holder = .nobody;

@@ -60,7 +60,7 @@ fn takeIpv4(stack: *Stack, bytes: []const u8, is_ours: bool, now: u64) void {
     if (!is_sane or is_from_us != is_ours) return count(&stack.drops.bad_source);
     switch (ip.protocol) {
         packet.Protocol.udp => takeUdp(stack, ip),
-        // What is not for us alone is answered by nobody.
+        // A packet that is not for us alone gets no answer.
         packet.Protocol.icmp => if (is_unicast) takeIcmp(stack, ip, now),
         packet.Protocol.tcp => if (is_unicast) tcp.receive(stack, ip, now),
         else => count(&stack.drops.no_protocol),

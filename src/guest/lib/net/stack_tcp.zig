@@ -300,7 +300,7 @@ pub fn poll(stack: *Stack, now: u64) void {
     }
 }
 
-/// Nobody answers for `hop`: connections that wait to begin through it never will.
+/// No host answers for `hop`: connections that wait to begin through it never will.
 pub fn neighbourFailed(stack: *Stack, hop: address.Ip) void {
     for (&stack.connections) |*c| {
         if (c.state != .syn_sent or stack.nextHop(c.remote.ip) != hop) continue;

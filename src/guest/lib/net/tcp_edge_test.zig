@@ -144,7 +144,7 @@ test "a peer that has filled the window stands at its edge, and is heard" {
     try expectEqual(una +% 4, b.snd_una);
 }
 
-test "nobody speaks from beyond a window that was taken back" {
+test "a peer does not send beyond a window that was taken back" {
     const world = try World.create(22, .{});
     defer world.destroy();
     const pair = try Pair.open(world);

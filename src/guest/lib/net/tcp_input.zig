@@ -223,7 +223,7 @@ fn gotText(c: *Connection, seg: Segment, now: u64) void {
     const fresh: usize = @intCast(sequence.distance(c.rcv_nxt, end));
     c.rx.extend(fresh);
     c.rcv_nxt = end;
-    // Nobody will read it: the peer shall be able to end in good order all the same.
+    // No user will read it: the peer shall be able to end in good order all the same.
     if (c.holder == .nobody) c.rx.clear();
     // RFC 1122 4.2.3.2: acknowledge every second full segment at once, the rest a little later.
     c.segments_unacked += 1;

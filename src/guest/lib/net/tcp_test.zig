@@ -134,7 +134,7 @@ test "a closed window is probed until it opens, however long that takes" {
     try expectEqual(sent, got);
 }
 
-test "nobody listens: refused at once" {
+test "a port without a listener refuses at once" {
     const world = try World.create(6, .{});
     defer world.destroy();
     const index = try tcp.connect(world.a(), there, world.now);
@@ -147,7 +147,7 @@ test "nobody listens: refused at once" {
     try expectIdle(world);
 }
 
-test "nobody there: unreachable; nobody answers: timed out" {
+test "a host that is not there is unreachable; one that does not answer times out" {
     const world = try World.create(7, .{});
     defer world.destroy();
     const nobody: address.Endpoint = .{ .ip = address.fromBytes(.{ 10, 42, 0, 99 }), .port = 1 };

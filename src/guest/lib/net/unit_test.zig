@@ -34,7 +34,7 @@ test "pings: four at once, each with a number of its own, ended at its own insta
     }
     try testing.expectEqual(null, pings.nextDone());
     try testing.expectEqual(900, pings.nextDeadline());
-    // Their places are used again, and what is late for them is for nobody.
+    // Their places are used again, and what is late for them has no receiver.
     const fifth = pings.begin(8, 800, 5000).?;
     try testing.expectEqual(5, fifth);
     pings.gotReply(7, ping.ident, 4, 850);

@@ -347,7 +347,7 @@ fn echo(_: *Kernel, _: os.Slot, request: []const u8) ?[]const u8 {
     return if (request.len > 0) request else null;
 }
 
-test "routes, calls, and a call that nobody answers" {
+test "routes, calls, and a call without an answer" {
     var kernel: Kernel = .{ .name = "a", .routes = &.{"b"}, .answer = echo };
     defer kernel.deinit();
     kernel.install();

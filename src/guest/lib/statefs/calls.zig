@@ -21,7 +21,7 @@ pub const epochs_max = contract.journal.epochs_max;
 /// Of all peers together: of eight peers each has sixteen, one alone has all.
 pub const calls_max = contract.journal.calls_max;
 
-/// A place in the table of peers, from 1; 0 is nobody's.
+/// A place in the table of peers, from 1; 0 stands for no peer.
 pub const Owner = u8;
 
 pub const Epoch = struct {

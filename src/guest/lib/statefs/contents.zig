@@ -225,7 +225,7 @@ pub const Contents = struct {
         self.account(item.*, 1);
     }
 
-    /// A peer makes room for another: what was its own is nobody's from now on.
+    /// A peer makes room for another: what was its own has no owner from now on.
     fn disown(self: *Contents, owner: Owner) void {
         for (self.table.items[0..self.entry_count]) |*item| {
             if (item.peer == owner) self.give(item, 0);

@@ -120,7 +120,7 @@ test "a peer's commit of a transaction that is not open means nothing" {
 
 const peers_max = root.calls.peers_max;
 
-test "a peer too many displaces the one that was used longest ago, whose keys are nobody's then" {
+test "a peer too many displaces the one that was used longest ago, whose keys have no owner then" {
     // A name may be a letter alone.
     for ([_][]const u8{ "host-", "" }) |prefix| try displaceOne(prefix);
 }

@@ -1,5 +1,5 @@
 //! What happens again and again is recorded once, then counted, and the count is reported when an
-//! interval is over: so nothing is lost, and nobody fills a log by repeating.
+//! interval is over: so nothing is lost, and no sender fills a log by repeating.
 //!
 //!     first ──▶ a record at once          more of it within the interval ──▶ counted
 //!     interval over: a summary if there was more, and another interval; else it is forgotten

@@ -99,7 +99,7 @@ const dialling = record(1, "node-a") ++ record(2, "s" ** 32) ++ record(3, "\x07\
     record(5, "\x01\x0a\x2a\x00\x0b\x08\x87" ++ "k" ** 32 ++ "node-b") ++
     record(5, "\x01\x0a\x2a\x00\x0c\x09\x87" ++ "l" ** 32 ++ "node-c");
 
-/// Both say that they are there, from an address that nobody has proven.
+/// Both say that they are there, from an address that is not proven.
 fn announceBoth(kernel: *Kernel) void {
     const gpa = kernel.arena.allocator();
     const heard = gpa.alloc(fake.Chosen, 2) catch unreachable;
@@ -247,9 +247,9 @@ test "a local request without a session is answered in the end; what is not a re
     var kernel = start(&.{
         .{ .message = .{ .sender = client, .type = 3, .payload = frame } },
         .{ .message = .{ .sender = client, .type = 4, .payload = "nonsense" } },
-        // A way back, but from the kernel: nobody waits there.
+        // A way back, but from the kernel, which waits for no answer.
         .{ .message = .{ .sender = 0, .payload = frame } },
-        // An answer that nobody asked for.
+        // An answer without a question.
         .{ .message = .{
             .sender = os.serviceId("samgrd"),
             .type = 1,

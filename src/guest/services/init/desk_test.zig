@@ -62,7 +62,7 @@ test "each driver gets the device of its kind in its own place" {
     try testing.expectEqual(@as(?u32, null), map.slotOf("logd"));
 }
 
-test "another kind of device, an older one, or none, is given to nobody" {
+test "another kind of device, an older one, or none, is given to no service" {
     const registers = try testing.allocator.alignedAlloc(u32, .of(u64), 8 * slot_words);
     defer testing.allocator.free(registers);
     for (0..4) |fault| {

@@ -1,4 +1,4 @@
-//! logd: what services have to say (`LO` v1 and v2). Waits for nobody, so everybody may call it.
+//! logd: the records of services (`LO` v1 and v2). It waits for no service, so each may call it.
 
 const os = @import("os");
 const svc = @import("svc");

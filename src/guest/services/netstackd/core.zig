@@ -26,7 +26,7 @@ pub const Notice = struct { watcher: u32, frame: [netstack.event_bytes]u8, id: u
 /// The caller, and what came along.
 pub const Caller = struct {
     service: u64,
-    /// Tells this life of the service from an earlier one, whose sockets are nobody's.
+    /// Tells this life of the service from an earlier one, whose sockets have no owner.
     pid: u32 = 0,
     /// Slot of the moved capability: where to answer, or where to send events.
     moved: ?u32,
@@ -40,7 +40,7 @@ pub const Outcome = union(enum) {
     kept,
     /// The caller's capability is a watcher of nothing: send it this, and close it.
     no_socket_to_watch: [netstack.event_bytes]u8,
-    /// Nobody to answer.
+    /// There is no sender to answer.
     nothing,
 };
 
@@ -50,7 +50,7 @@ pub const Server = struct {
     is_up: bool,
     table: handles.Table,
     pings: [net.ping.pings_max]?Ping,
-    /// Slots that nobody needs any more, to be closed by the edge before the next request. At most
+    /// Slots that are no longer needed, to be closed by the edge before the next request. At most
     /// two a socket: its watcher and its reader.
     released: [2 * handles.handles_max]u32,
     released_count: usize,

@@ -101,7 +101,7 @@ test "no capability, no card, another card, and one without what we need" {
         .{ 2, 4, "unsupported" },
         .{ 4, 0, "virtio-features" },
         .{ 0x34 / 4, 4, "unsupported" },
-        // A group address is nobody's own.
+        // A group address belongs to no single node.
         .{ 0x100 / 4, 0x5453, "unsupported" },
     }) |case| {
         var kernel = start(&.{});
@@ -124,7 +124,7 @@ test "a card that takes nothing, or breaks the rules" {
     try expectFailure(&liar, "device-silent");
 }
 
-test "addresses that cannot be, and records that nobody knows" {
+test "addresses that cannot be, and records of an unknown kind" {
     inline for (.{
         "\x01\x00\x04\x00\x0a\x2a\x00\x0a",
         "\x01\x00\x05\x00\x0a\x2a\x00\x0a\x21",

@@ -1,4 +1,4 @@
-//! rngd: bytes of the virtio entropy device (`RN` v1). Calls nobody but samgrd at its start.
+//! rngd: bytes of the virtio entropy device (`RN` v1). It calls only samgrd, at its start.
 //!
 //! One loop on one endpoint: requests and interrupts. Requests that wait for the device queue up
 //! in order; a device that stays silent makes them fail, so that no client hangs.

@@ -146,7 +146,7 @@ test "a repeat overwrites, another sender's same name does not" {
     try testing.expectEqual(@as(u32, 6), samgr.decodeReply(bobs, .lookup).?.slots.send);
 }
 
-test "init registers a service for itself, and nobody else does" {
+test "init registers a service for itself, and no other service does" {
     var registry: Registry = .{};
     const init: Sender = .{ .id = 0x1, .pid = 1, .is_init = true };
     const logd: Sender = .{ .id = serviceId("logd"), .pid = 3 };

@@ -37,5 +37,5 @@ test "it is in its own registry, and says of a sender what the kernel says" {
     try testing.expectEqual(@as(u16, 12), kernel.sentTo(os_fake.client_slot + 1)[0].type);
     try testing.expectEqual(@as(?u64, 0xABCD), samgr.decodeServiceIdReply(try kernel.replyTo(2)));
     try testing.expectEqual(@as(usize, 3), kernel.sent.items.len);
-    try testing.expectEqual(@as(usize, 1), kernel.open.items.len); // Nobody answers a sender of 0.
+    try testing.expectEqual(@as(usize, 1), kernel.open.items.len); // A sender of 0 gets no answer.
 }

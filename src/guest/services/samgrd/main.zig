@@ -1,4 +1,4 @@
-//! samgrd: which service is there under which name (`SM` v1). Calls nobody.
+//! samgrd: which service is there under which name (`SM` v1). It calls no service.
 
 const os = @import("os");
 const marker = @import("contract").marker;

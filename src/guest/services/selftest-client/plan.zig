@@ -12,7 +12,7 @@ pub const Proof = contract.node.Proof;
 pub const Plan = struct {
     mode: Mode = .single,
     proofs: std.EnumSet(Proof) = .{},
-    /// Device id of the node that is asked; borrowed from the section. Empty: nobody is.
+    /// Device id of the node that is asked; borrowed from the section. Empty: no node is.
     peer: []const u8 = "",
 };
 

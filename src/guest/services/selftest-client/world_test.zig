@@ -375,7 +375,7 @@ test "remote package files are proven where the configuration asks for it" {
     try world.init();
     world.drops_handles = true;
     try testing.expectEqualStrings(package_lines, try expectLocal(world.prove(plan), &.{}));
-    // Nobody but a client proves anything of another node.
+    // Only a client proves anything about another node.
     try world.init();
     const server: checks.Plan = .{ .mode = .server, .proofs = .initOne(.packages) };
     try testing.expectEqualStrings("", try expectLocal(world.prove(server), &.{}));

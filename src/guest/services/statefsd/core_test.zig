@@ -273,7 +273,7 @@ test "every kind of change is another version, and so is reading the journal aga
     try testing.expect((try piece("/state/a", 0, 9)).version != last);
 }
 
-test "a transaction that nobody goes on with ends, and one that is used does not" {
+test "a transaction without requests ends, and one that is used does not" {
     try reset();
     try expectStatus(.ok, alice, .{ .op = .txn_begin });
     const used = std.mem.readInt(u64, (try ask(alice, .{ .op = .txn_begin })).tail[0..8], .little);

@@ -128,7 +128,7 @@ test "the first instant is a deadline like any other, and none is none" {
     gate.asked = 0;
     const unbounded = try askFor("host-1", 0, putOf(a, 1));
     try testing.expectEqual(Answer{ .ending = .now, .status = .ok }, unbounded);
-    // Where time does not matter nobody asks for it.
+    // Where time does not matter the service does not ask for it.
     try testing.expectEqual(0, gate.asked);
 }
 
@@ -325,7 +325,7 @@ test "what transactions of a peer would add is counted, whichever place they hav
         try testing.expectEqual(state.Status.ok, (try askFor(peer, 0, request)).status);
     }
     const cost = statefs.record.overhead_bytes + "/state/shared/q".len + 10;
-    // The first place is another peer's, then nobody's.
+    // The first place is another peer's, then free.
     for (0..2) |_| {
         const of = server.owners.find(txns[2], speaker, "host-1").?;
         const joined = server.owners.addedBy(of, contents, "/state/shared/r", 5);

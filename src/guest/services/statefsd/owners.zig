@@ -99,7 +99,7 @@ pub const Owners = struct {
         return added;
     }
 
-    /// One that nobody went on with; call until null.
+    /// A transaction without requests for too long; call until null.
     pub fn takeIdle(self: *Owners, now_ns: u64) ?Owner {
         for (&self.all) |*owner| {
             if (owner.txn == 0 or now_ns -| owner.used_ns <= idle_ns_max) continue;

@@ -24,7 +24,7 @@ test "the transaction, the sender and the peer must all agree" {
     for (others) |other| try testing.expectEqual(null, all.find(other[0], other[1], other[2]));
 }
 
-test "a place that was left is free, and belongs to nobody" {
+test "a place that was left is free, and has no owner" {
     var all: Owners = .{};
     try testing.expect(!all.isAny());
     all.add(5, 1, "host-1", 0);

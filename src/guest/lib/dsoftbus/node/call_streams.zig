@@ -69,7 +69,7 @@ pub const CallStreams = struct {
         self.is_declined = false;
     }
 
-    /// What the peer says of a stream that is nobody else's.
+    /// What the peer says of a stream that no other owner has.
     pub fn take(self: *CallStreams, mux: *Mux, event: mux_file.Event) Happening {
         switch (event) {
             .opened => |stream| return self.serve(mux, stream.id, stream.name),
@@ -239,7 +239,7 @@ pub const CallStreams = struct {
     /// Put an answer on the stream of its request. False: it has no room now.
     pub fn answer(self: *CallStreams, mux: *Mux, encoding: Encoding, bytes: []const u8) bool {
         const id = self.serving.getPtr(encoding).id;
-        if (id == 0) return true; // nobody waits for it any more
+        if (id == 0) return true; // no call waits for it any more
         if (mux.room(id) < bytes.len) return false;
         return mux.send(id, bytes) == bytes.len;
     }

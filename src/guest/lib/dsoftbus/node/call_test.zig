@@ -171,7 +171,7 @@ test "a repetition that comes while its change is being made waits for the same 
     }
 }
 
-test "what is asked of one peer is never asked of another, and nobody is guessed" {
+test "what is asked of one peer is never asked of another, and no peer is guessed" {
     const world = try World.create();
     defer world.destroy();
     for (0..3) |_| _ = world.add();

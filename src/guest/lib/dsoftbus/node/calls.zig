@@ -223,7 +223,7 @@ pub const Calls = struct {
         return false;
     }
 
-    /// The session is over: nobody waits for its answers.
+    /// The session is over: no peer waits for its answers.
     pub fn forsake(self: *Calls, serial: u32) void {
         for (self.all[0..self.top]) |*call| {
             if (!call.is_used or call.serial != serial) continue;

@@ -60,7 +60,7 @@ test "a place that is taken again has nothing of the call before it" {
     try testing.expectEqual(0, second.response().payload.len);
 }
 
-test "a call is over when nobody waits, nothing is asked and no record is owed" {
+test "a call is over when no peer waits, nothing is asked and no record is owed" {
     calls = .{};
     const call = calls.take(0, 4).?;
     try testing.expect(call.isOver());

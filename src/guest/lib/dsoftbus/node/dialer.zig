@@ -38,7 +38,7 @@ fn dial(node: anytype, peer: u8) void {
     entry.dial(node, peer, candidate.address) catch known.backoff.failed(node.now_ns);
 }
 
-/// Somebody says that the peer is there, and nobody has proven it.
+/// An announcement says that the peer is there, and nothing has proven it.
 fn tellUnproven(node: anytype, peer: u8, address: edge.Address) void {
     const id = &node.config.peers()[peer].id;
     if (!node.peers[peer].denials.note(node.now_ns)) return;

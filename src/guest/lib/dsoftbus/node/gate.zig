@@ -175,7 +175,7 @@ fn end(node: anytype, call: *Call, answer: ?[]u8) void {
     node.calls.release(call);
 }
 
-/// A local service has answered. An answer that nobody waits for is dropped.
+/// A local service has answered. An answer that no call waits for is dropped.
 pub fn settle(node: anytype, service: edge.Service, ticket: u16, answer: []u8) void {
     const call = node.calls.ofTicket(@intFromEnum(service), ticket) orelse return;
     call.ticket = 0;

@@ -34,7 +34,7 @@ pub fn begin(node: anytype, call: *Call) void {
 
 /// packagefsd has answered, or has not.
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
-    // Nobody waits for it: a handle would be one of another session.
+    // No call waits for it: a handle would be one of another session.
     if (call.is_late or call.serial == 0) {
         call.owes_record = call.owes_record and call.outcome != null;
         return;

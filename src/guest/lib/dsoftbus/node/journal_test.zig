@@ -184,7 +184,7 @@ test "a place that carried the number of lost records carries a record next" {
     node.now_ns = journal.deadline();
     journal.tick(&node);
     try testing.expect(journal.settle(&node, node.last, &confirmed(node.last)));
-    // Nobody confirms this one: it is on the console, and is counted.
+    // The log does not confirm this one: it is on the console, and is counted.
     journal.add(&node, .{}, .warn, "next");
     try testing.expect(journal.settle(&node, node.last, "LO\x02\x90\x06"));
     try testing.expectEqualStrings("dsoftbusd: next", outside.text[0..outside.text_len]);

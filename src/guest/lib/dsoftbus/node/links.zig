@@ -28,7 +28,7 @@ const connect_ns: u64 = session_file.handshake_ns;
 /// A service that answers from memory has answered by then.
 const await_pause_ns: u64 = std.time.ns_per_ms / 2;
 
-/// What comes next is to be asked for: in the next turn, since nobody waits for that, or, while a
+/// What comes next is to be asked for: in the next turn, since no peer waits for that, or, while a
 /// call is under way, a little later, since its answer is likely to be the next thing to do.
 fn awaitMore(node: anytype, line: *Line) void {
     if (line.is_awaiting or line.session.room() == 0) return;

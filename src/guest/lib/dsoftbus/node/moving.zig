@@ -37,7 +37,7 @@ pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
     }
 }
 
-/// The stream is over, for whatever reason: what the store still owes is nobody's.
+/// The stream is over, for whatever reason: what the store still owes has no receiver.
 pub fn abandon(node: anytype, line: *Line) void {
     const slot = &node.talks[line.bound.?].moving;
     var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
@@ -143,7 +143,7 @@ fn proceed(node: anytype, call: *const Call, reply: ?state_frames.Reply) void {
     go(node, line, node.talks[call.peer].moving.machine.settle(&host, reply));
 }
 
-/// A commit of which nobody waits any more for how it ended.
+/// A commit whose end no peer waits for any more.
 fn endLate(node: anytype, call: *Call, status: ?state_frames.Status, is_withdrawn: bool) void {
     const head = moving_host.headOf(call);
     const is_ok = status == .ok;

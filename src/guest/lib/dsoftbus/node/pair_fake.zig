@@ -81,7 +81,7 @@ pub const Edge = struct {
     ask_count: usize = 0,
     /// What a service says to being asked.
     verdict: std.EnumArray(edge.Service, edge.Asked) = .initFill(.sent),
-    /// logd answers at once, as long as nobody says otherwise.
+    /// logd answers at once, unless a test says otherwise.
     has_log: bool = true,
     records: [prints_max]Line = undefined,
     record_count: usize = 0,
@@ -104,7 +104,7 @@ pub const Edge = struct {
             flight.from_socket = socket;
             flight.len = to.port;
         }
-        return socket; // nobody there: it never connects
+        return socket; // no node there: it never connects
     }
 
     fn free(self: *Edge) ?edge.Socket {

@@ -180,12 +180,12 @@ test "one that the store begins too late for its session is aborted" {
     client.drop(pair.world, 0);
     pair.services.store_ns = 300 * ms;
     pair.run(6000 * ms);
-    // The first is nobody's; the request was sent again, and has one of its own.
+    // The first has no owner; the request was sent again, and has one of its own.
     try expectEqual(1, pair.services.aborts);
     try expectEqual(state.Status.ok, (try client.statusOf(pair.world, 0, 1, .txn_begin)).?);
 }
 
-test "one that nobody goes on with, or that goes on for too long, is aborted" {
+test "a transaction without requests, or one that goes on for too long, is aborted" {
     for ([_]struct { u64, usize }{ .{ 31_000, 1 }, .{ 20_000, 4 } }) |row| {
         const pause_ms, const steps = row;
         var pair: Pair = try .init(.messages);

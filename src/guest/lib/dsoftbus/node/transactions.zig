@@ -2,7 +2,7 @@
 //!
 //!     none ──begin──▶ beginning ──answered──▶ open ──commit, abort──▶ none
 //!       ▲                 └─too late, or of a lost session: aborted
-//!       └── the session is over, nobody went on with it, or it is open for too long: aborted
+//!       └── the session is over, no request came for it, or it is open for too long: aborted
 //!
 //! The channel alone says to which session a transaction belongs. To every other session there is
 //! no transaction of that number.
