@@ -77,7 +77,7 @@ def test_where_hiding_is_required_a_refusal_is_an_error() -> None:
         process_sealing.NotHiddenError, match=r"The home cannot .*require_hidden.*: full"
     ):
         found(said="home: full\n", require_hidden=True)
-    # What nobody asks to hide may be refused.
+    # A part that no option asks to hide may be refused.
     assert found(hide=("network",), said="home: full\n", require_hidden=True).parts == ("network",)
     with pytest.raises(process_sealing.NotHiddenError, match="no fork"):
         found(exit_code=1, require_hidden=True)

@@ -45,7 +45,7 @@ _FIRMWARE: Final = """
     csrw pmpcfg0, t0
 """
 
-# A locked word in the midst of memory that nobody touches, and an open rest.
+# A locked word in the midst of memory that is never touched, and an open rest.
 _LOCKED: Final = """
     li t0, 0x20100101
     csrw pmpaddr0, t0

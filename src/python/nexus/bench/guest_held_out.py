@@ -1,4 +1,4 @@
-"""Compute programs that nobody tuned a translator on: their mean says what a stranger's code gets.
+"""Compute programs on which no translator was tuned: their mean says what a stranger's code gets.
 
 A virtual machine for bytes, a sieve of bits, a hash table with linear probing, and multiplication
 of numbers in five limbs of 51 bits as X25519 has them.  A program that a change was made for no

@@ -29,7 +29,7 @@ class WireFrame:
     number: int  # Of the frame, in the order of sending; one that is flooded has several ways.
     sent_ns: int
     source: str  # A machine's label.
-    destination: str  # "" if there was nobody to hear it.
+    destination: str  # "" if no machine could hear it.
     fates: tuple[str, ...]  # Kinds of faults; empty if it went as it was sent.
     data: bytes = field(repr=False)  # As it was sent.
 

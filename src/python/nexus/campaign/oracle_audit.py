@@ -34,7 +34,7 @@ def check(observation: Observation) -> Iterator[Violation]:
     """Yield records that are missing, and those that are false."""
     history = history_of(observation)
     if not history.audited:
-        return  # Nobody has read the log.
+        return  # No machine has read the log.
     read = history.audited[-1]
     auditor = read.machine
     since_ns = max((line.ns for line in history.boots if line.machine == auditor), default=-1)

@@ -62,7 +62,7 @@ GOOD: dict[str, list[Operation]] = {
 }
 
 BAD: dict[str, list[Operation]] = {
-    "what nobody wrote": [get("g", 1, 2, "x")],
+    "a value that was never written": [get("g", 1, 2, "x")],
     "an answered put is not seen": [put("a", 1, 2), get("g", 3, 4, None)],
     "time goes back": [put("a", 1, 9), get("g", 2, 3, "a"), get("h", 4, 5, None)],
     "a put took effect twice": [

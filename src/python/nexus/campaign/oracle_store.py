@@ -83,7 +83,7 @@ def check_store(
     Args:
         by_key: puts, gets and deletes of each key.
         common: what happens to all keys alike: syncs and power cuts.
-        final: what the disk holds in the end, of every key; None if nobody has looked.
+        final: what the disk holds in the end, of every key; None if it was not looked at.
     """
     bad = {}
     for key in sorted(by_key):

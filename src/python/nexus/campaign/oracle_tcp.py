@@ -18,7 +18,7 @@ from nexus.campaign.oracle_discovery import ARRIVING
 from nexus.harness.report.packet import FIN, RST, SYN, Packet, decode
 
 # Timers of 200 ms (round_trip.zig), three times backed off; a handshake that stalls is given up
-# after two seconds, and then nobody asks any more.
+# after two seconds, and then no side asks any more.
 BOUND_NS: Final = 1_700_000_000
 
 _WRAP: Final = 1 << 32
@@ -67,7 +67,7 @@ def check(observation: Observation) -> Iterator[Violation]:
         way = (packet.source, packet.source_port, packet.target, packet.target_port)
         back = (packet.target, packet.target_port, packet.source, packet.source_port)
         if packet.flags & (RST | FIN):
-            # It ends; what was lost lately is nobody's any more.
+            # It ends; what was lost lately is not missed any more.
             for each in (way, back):
                 yield from _overdue(ways.pop(each, _Sent()), frame.sent_ns)
             continue

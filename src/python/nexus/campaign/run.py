@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Of one run; a machine that floods the network is bounded by its card, and so is memory by this.
 FRAMES_MAX: Final = 200_000
 
-# The ways of a frame that reaches nobody: a machine is alone, or all others are off.
+# The ways of a frame that reaches no machine: a machine is alone, or all others are off.
 _NOWHERE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (("", ()),)
 
 # What the kernel and init say of a service that could not go on: of one that was killed, once.

@@ -59,7 +59,7 @@ The exit code is the guest's own (255 if it is larger), and apart from that:
      0  the guest switched the machine off, or printed the text of --until
      1  the guest ended well, but never printed the text of --until
     11  the guest asked for a reset, or is caught in a loop of traps
-    13  the guest waits for ever: no timer, and nobody types
+    13  the guest waits for ever: no timer is set, and no input comes
     15  the instructions of --max-instructions are spent
     20  an option or a file is wrong; nothing ran
     21  the host failed

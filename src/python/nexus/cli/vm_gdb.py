@@ -22,7 +22,7 @@ def debug(options: Options, parts: Parts, typed: bytes, show: Callable[[bytes], 
     """Wait for a debugger and serve it, and those that come later; return how the run ended.
 
     Raises:
-        UsageError: Nobody can connect to where --gdb says.
+        UsageError: no debugger can connect to where --gdb says.
     """
     timeline = Timeline(parts.make_options, stopwatch=time.process_time)
     timeline.type(typed)

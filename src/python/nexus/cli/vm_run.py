@@ -189,7 +189,7 @@ def show(output: bytes) -> None:
 
 
 def run_plain(session: Session) -> Ending:
-    """Nobody types: as fast as it goes, to an ending or to eternal sleep."""
+    """Without a keyboard: as fast as it goes, to an ending or to eternal sleep."""
     while True:
         output, ending = session.advance()
         show(output)

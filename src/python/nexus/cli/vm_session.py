@@ -36,7 +36,9 @@ class Ending:
     details: tuple[str, ...] = ()  # Further lines, about the machine.
 
 
-DEADLOCK: Final = Ending(EXIT_DEADLOCK, "the guest waits for ever: no timer, and nobody types")
+DEADLOCK: Final = Ending(
+    EXIT_DEADLOCK, "the guest waits for ever: no timer is set, and no input comes"
+)
 
 
 class Search:
@@ -95,7 +97,7 @@ class Session:
 
     @property
     def waits_for_ever(self) -> bool:
-        """Whether nothing will ever happen, if nobody else types."""
+        """Whether nothing will ever happen, unless a user types."""
         return self.sleeps_until_ns is None and not self.has_input
 
     @property

@@ -79,7 +79,7 @@ def _folders_of_packages() -> list[str]:
 def default_folder() -> Path | None:
     """Where a run that names no folder has its translations.
 
-    None if nobody could fill that folder and nobody has, or if the host keeps no caches.
+    None if no compiler could fill that folder and none has, or if the host keeps no caches.
     """
     home = os.environ.get("HOME")
     cache = os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")

@@ -81,7 +81,7 @@ def test_the_section_of_statefsd_says_what_is_shared_and_among_how_many() -> Non
         (1, bytes.fromhex("0a0000040000")),
         (2, bytes.fromhex("000000080000")),
     ]
-    # Nobody is there to share with: the guest's own defaults do.
+    # There is no peer to share with: the guest's own defaults do.
     assert service_id("statefsd") not in unpack(compile_node(node_of(NODE_A)))
 
 

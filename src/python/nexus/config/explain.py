@@ -27,7 +27,7 @@ _UNIONS: Final = ("static_key", "public_key")
 # More tables with one key than this are not a hint.
 _PLACES_MAX: Final = 2
 
-# Nobody reads more, and looking for what each may have meant takes time.
+# A reader takes in no more, and looking for what each may have meant takes time.
 _PROBLEMS_MAX: Final = 100
 
 # What pydantic puts after a key that is wrong itself.

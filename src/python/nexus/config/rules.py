@@ -175,7 +175,7 @@ def _services(node: NodeConfig) -> Problems:
 
 
 def _started(node: NodeConfig, table: str, service: str) -> Problems:
-    """Refuse a table that nobody reads: its author believes that it has an effect."""
+    """Refuse a table that no service reads: its author believes that it has an effect."""
     started = node.node.start
     if service not in started:
         text = f"is for {show(service)}, which is not started: add it to node.start"

@@ -1,6 +1,6 @@
 """Which decisions become records of their own, and which are counted into a summary.
 
-A record costs its reader and the memory of a node, so nobody may cause them without bound:
+A record costs its reader and the memory of a node, so no sender may cause them without bound:
 
 * A stranger, known by its source address only, causes a few an interval; what it does beyond
   that, and what has no record of its own (connections evicted or timed out), is counted and told

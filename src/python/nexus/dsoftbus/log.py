@@ -1,7 +1,7 @@
 """A node's own log: a bounded ring of records, and what a permitted peer may read.
 
 The frames are those of the guests' logd (docs/spec/local-services.md): query and stats.  Append is
-nobody's to ask from outside.
+not to be asked from outside.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose turn it is to send: high priorities first, and nobody starves.
+"""Whose turn it is to send: high priorities first, and no stream starves.
 
 The lowest number goes first.  After a burst of eight frames during which a lower priority had
 something to send, one frame of a lower priority is forced; the lower priorities take turns, and
@@ -22,7 +22,7 @@ class Schedule:
     __slots__ = ("_burst", "_last_forced", "_last_stream")
 
     def __init__(self) -> None:
-        """Begin with nobody served."""
+        """Begin with no stream served."""
         self._burst = 0
         self._last_forced = -1
         self._last_stream: dict[int, int] = {}  # By priority: at most eight entries.

@@ -1,4 +1,4 @@
-"""Any interleaving of calls and deliveries: every stream is a pipe, and nobody is rejected.
+"""Any interleaving of calls and deliveries: every stream is a pipe, and no peer is rejected.
 
 Method: hypothesis drives two connected sides.  The model is, for each stream and direction, the
 bytes that were sent and the bytes that arrived.

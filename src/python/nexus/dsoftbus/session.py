@@ -253,7 +253,7 @@ class Session:
         return b"".join(self.take_pieces())
 
     def take_pieces(self) -> list[Piece]:
-        """Take the bytes for the connection as they are: nobody else has these buffers."""
+        """Take the bytes for the connection as they are: no other owner has these buffers."""
         return self._outbox.take()
 
     def deadline_ns(self) -> int | None:

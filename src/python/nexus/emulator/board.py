@@ -45,13 +45,13 @@ VIRTIO_STRIDE: Final = 0x1000
 VIRTIO_SLOTS: Final = 8
 VIRTIO_IRQ: Final = 1  # Of slot 0; the others follow.
 NET_SLOT, RNG_SLOT = 0, 1
-DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)  # Of disks that nobody chose a slot for.
+DRIVE_SLOTS: Final = range(2, VIRTIO_SLOTS)  # Of disks without a chosen slot.
 FW_CFG_BASE: Final = 0x1010_0000
 
 PLIC_BYTES: Final = 0x60_0000
 UART_IRQ: Final = 10
 RTC_IRQ: Final = 11
-# Where the clock begins if nobody says: 2026-01-01 00:00 UTC.
+# Where the clock begins unless an option says: 2026-01-01 00:00 UTC.
 EPOCH_S_DEFAULT: Final = 1_767_225_600
 NS_PER_TICK: Final = 10
 NS_PER_S: Final = 1_000_000_000

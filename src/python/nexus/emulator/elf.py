@@ -34,7 +34,7 @@ _MACHINES: Final = {
     258: "LoongArch",
 }
 
-# What an ELF is that nobody can start.
+# Kinds of ELF that cannot be started.
 _KINDS: Final = {1: "it is an object file; link it to an executable", 4: "it is a core dump"}
 
 # A kernel with its boot archive has a handful; the bound keeps a hostile count from mattering.

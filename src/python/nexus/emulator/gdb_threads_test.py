@@ -99,7 +99,7 @@ def test_time_goes_back_over_changes_of_turn() -> None:
 
 @pytest.mark.parametrize("harts", [2, 3])
 def test_looking_does_not_change_what_harts_do(harts: int) -> None:
-    """Every way to stop, and the end is the one of a run that nobody looked at."""
+    """Every way to stop, and the end is the one of a run without a debugger."""
     plain = boot(ring(harts), harts=harts)
     assert plain.run(5_000_000) is Stop.FINISHED
     client = Client(ring(harts), harts=harts)

@@ -11,7 +11,7 @@ from nexus.emulator.observe import Hit, Observer
 class History(Protocol):
     """A run that can be walked, at least forwards.  A position is a count of instructions."""
 
-    # Whether the machine has nobody else to wait for: a sleep without a timer is one for ever, and
+    # Whether the machine has nothing else to wait for: a sleep without a timer is one for ever, and
     # a step can be made at once.
     is_alone: bool
     observer: Observer

@@ -277,7 +277,7 @@ FREE: Final = {
         {EXIT}""",
 }
 
-# On two harts, of which at least one is stuck, and nobody is left to change that.
+# On two harts, of which at least one is stuck, and no hart is left to change that.
 _SECOND: Final = "csrr t0, mhartid\nbnez t0, second\n"
 STUCK_TOGETHER: Final = {
     "both-before-mtvec": "sd zero, 0(zero)",

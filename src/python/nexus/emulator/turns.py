@@ -2,7 +2,7 @@
 
 There is one engine, and one clock that every step of every hart moves on; what harts have of their
 own is their state words.  The hart whose turn it is runs until its turn is over or it waits; the
-next in order that has something to do follows at once.  Nobody else decides who runs, so the order
+next in order that has something to do follows at once.  Nothing else decides who runs, so the order
 is the same on every engine and for every way to slice the time.  (The native engine changes turns
 by itself, by the same rules, as long as nothing has to be looked at here: `native/turns.py`.)
 
@@ -166,7 +166,7 @@ class Turns:
 
     @property
     def is_present_ready(self) -> bool:
-        """Whether the hart whose turn it is has something to do; once chosen, nobody else has."""
+        """Whether the hart whose turn it is has something to do; once chosen, no other hart has."""
         return self._is_ready(self._current)
 
     @property

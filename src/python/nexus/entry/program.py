@@ -57,7 +57,7 @@ def end_at_once() -> None:
 def run_program(main: Main, text: Text = Text.ANSWER) -> NoReturn:
     """Run a main with the process's arguments and end the process with its exit code.
 
-    Whatever the standard streams are (closed, full, read by nobody, of another encoding), neither
+    Whatever the standard streams are (closed, full, without a reader, of another encoding), neither
     a traceback nor Python's exit code 120 comes of it; see README.md for what comes instead.
     """
     gc.set_threshold(_YOUNG_OBJECTS)
@@ -114,7 +114,7 @@ def _defect(exc: Exception) -> int:
 
 
 def _stop(loss: OSError) -> None:
-    """End a program whose answer nobody gets; its own clean-up still runs."""
+    """End a program whose answer has no reader; its own clean-up still runs."""
     raise SystemExit(EXIT_UNREAD if streams.is_unread(loss) else EXIT_HOST)
 
 

@@ -1,6 +1,6 @@
 """Reads a file that a user names, with a bound in bytes and in time, whatever it is.
 
-A name may lead to a pipe that nobody writes into, a producer that never ends, a terminal or a
+A name may lead to a pipe without a writer, a producer that never ends, a terminal or a
 device.  To open or to read such a file would hold a program for ever.
 """
 

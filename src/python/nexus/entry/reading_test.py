@@ -22,7 +22,7 @@ BYTES_MAX = 1000
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Path:
-    """A pipe with a name, that nobody has opened."""
+    """A pipe with a name that no process has opened."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     return path

@@ -1,6 +1,6 @@
 """Standard streams that cannot fail: what they do not take is dropped, and the loss is kept.
 
-Python leaves three traps in a stream that is closed, full or read by nobody: `sys.stdout` may be
+Python leaves three traps in a stream that is closed, full or without a reader: `sys.stdout` may be
 None, any write may raise, and the flush at the end of the process turns every exit code into 120.
 A stream of this module has none of them.
 """

@@ -111,7 +111,7 @@ def _sealed_and_disturbed(pair: Pair, source: Input, now_ns: int) -> None:
 
 def _unsealed(pair: Pair, source: Input, now_ns: int) -> None:
     for event in _receive(pair.b, source.piece(), now_ns):
-        assert isinstance(event, Refused), f"{event} from bytes that nobody sealed"
+        assert isinstance(event, Refused), f"{event} from bytes that no peer sealed"
 
 
 _STEPS: tuple[Callable[[Pair, Input, int], None], ...] = (

@@ -27,7 +27,7 @@ class DebuggedMachine:
         """Listen on a port or a unix socket; the world begins once a debugger is there.
 
         Raises:
-            PlanError: Nobody can connect there.
+            PlanError: no debugger can connect there.
         """
         self.machine = machine
         self._label = label

@@ -278,7 +278,7 @@ class _Images:
         )
 
     def check_all_used(self, world: str) -> None:
-        """Refuse an image nobody needs: it is a mistyped name."""
+        """Refuse an image that no machine needs: it is a mistyped name."""
         unused = sorted(set(self._paths) - set(self._read) - set(self._drives))
         if unused:
             raise PlanError(f"{world}: --image: {unused[0]!r} is used by no machine")

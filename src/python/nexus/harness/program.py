@@ -109,7 +109,7 @@ class Program:
     def _read(self) -> Plan:
         """Read everything that was given.
 
-        A file may be a pipe that nobody writes to, and a pattern may take ages even on an empty
+        A file may be a pipe without a writer, and a pattern may take ages even on an empty
         line: a signal and the wall time break this off, too.
         """
         with self._stopper.breakable():
@@ -209,7 +209,7 @@ class Program:
         return _Ended(outcome, message, deterministic, options.engine, False, {}, dict(files or {}))
 
     def _without_sandbox(self, text: str) -> str:
-        """Let paths begin where the repository does; a temporary folder helps nobody."""
+        """Let paths begin where the repository does; a temporary folder helps no reader."""
         return text.replace(f"{self._sandbox}/", "") if self._sandbox else text
 
     @property

@@ -132,7 +132,7 @@ class QemuEngine:
         return {}
 
     def fault_counts(self) -> dict[str, int]:
-        """Frames nobody took off the cable, if there were any."""
+        """Frames that no machine took off the cable, if there were any."""
         lost = self._switch.frames_lost if self._switch else 0
         return {"overflow": lost} if lost else {}
 

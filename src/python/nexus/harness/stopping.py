@@ -2,7 +2,7 @@
 
 A signal is noted, and the runner asks between two steps.  Two things may take longer than any step:
 a pattern of the user, for which Python's matcher can need ages, and reading what was given, which
-may be a pipe that nobody writes to.  While one of them is going on, a signal, and the alarm of the
+may be a pipe without a writer.  While one of them is going on, a signal, and the alarm of the
 wall time, break it off by an exception.
 """
 
@@ -42,7 +42,7 @@ class Stopper:
         self._previous = catch_ending(
             self._on_signal, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
         )
-        # The alarm is our own: nobody else has a reason to ignore it.
+        # The alarm is our own: no other program has a reason to ignore it.
         self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._on_signal)
         left_s = (self._end_ms - self._clock_ms()) / _MS_PER_S
         signal.setitimer(signal.ITIMER_REAL, max(left_s, _MOMENT_S))

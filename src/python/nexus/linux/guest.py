@@ -33,7 +33,7 @@ MODULES: Final = (
     "fs/jbd2/jbd2",
     "fs/ext4/ext4",
 )
-# The kernel tests its own cryptography at each boot, which nobody here uses.
+# The kernel tests its own cryptography at each boot, which is not used here.
 ARGUMENTS: Final = "console=ttyS0 quiet cryptomgr.notests"
 RAM_MIB: Final = 256
 SHELL_MARKER: Final = "linux: shell"

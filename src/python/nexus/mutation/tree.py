@@ -1,4 +1,4 @@
-"""A copy of the repository in which files are changed, so that nobody's own tree ever is."""
+"""A copy of the repository in which files are changed, so that a user's own tree never is."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ class Listener(_Socket):
         return Connection(self._stack, self._call("tcp_accept"))
 
     def close(self) -> None:
-        """Listen no more; connections that nobody has taken are reset."""
+        """Listen no more; connections that wait to be taken are reset."""
         self._end("tcp_unlisten")
 
 

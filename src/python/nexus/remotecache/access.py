@@ -32,7 +32,7 @@ READING_CALLS: Final = (
 )
 
 # Writing blobs: whoever executes writes inputs, and a worker writes outputs.  A blob is named by
-# its hash, so nobody can change one that others read.
+# its hash, so no client can change one that others read.
 BLOB_CALLS: Final = ("BatchUpdateBlobs", "Write")
 
 # What each scope allows; the names are those of the calls of the Remote Execution API, and of the
@@ -156,7 +156,7 @@ class Register:
         """The grants as they are now.
 
         Raises:
-            AccessError: the file is damaged or cannot be read; then nobody is let in.
+            AccessError: the file is damaged or cannot be read; then no client is let in.
         """
         try:
             found = self.path.stat()

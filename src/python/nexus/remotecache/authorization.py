@@ -24,7 +24,7 @@ BEARER: Final = "Bearer "
 
 
 class RefusedError(Exception):
-    """Nobody's name was proven; the text says why."""
+    """The caller has proven no name; the text says why."""
 
 
 class Gate(AuthManager):  # type: ignore[misc]  # BuildGrid has no types.
@@ -75,7 +75,7 @@ class Gate(AuthManager):  # type: ignore[misc]  # BuildGrid has no types.
         """The grant of a caller that proved a name.
 
         Raises:
-            RefusedError: nobody did.
+            RefusedError: it has proven none.
             AccessError: there is no register to look into.
         """
         grants = self.register.grants()

@@ -63,7 +63,7 @@ class Asked:
             yield client
 
     def blob(self, text: str) -> bytes:
-        """Bytes that nobody has written before."""
+        """Bytes that no client has written before."""
         return f"{self.salt} {text}".encode()
 
 

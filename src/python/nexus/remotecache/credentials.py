@@ -256,7 +256,7 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a new file that nobody else could read at any moment."""
+    """Write a new file that no other user could read at any moment."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)

@@ -26,7 +26,7 @@ SAID_BYTES_MAX: Final = 2000
 # does not.
 OVERTIME_SECONDS: Final = 60
 
-# A process whose end nobody would hear shall end with us.  A program says so to the kernel, since
+# A process whose end would be lost shall end with us.  A program says so to the kernel, since
 # this process has threads, in which nothing may run between fork and exec.
 LAST_WISH: Final = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 

@@ -50,7 +50,7 @@ create_session = BaseBotsService._create_bot_session
 
 
 def install(variables: Mapping[str, str]) -> None:
-    """Let BuildGrid rewrite actions, drop those that nobody waits for, and look at workers."""
+    """Let BuildGrid rewrite actions, drop those that no client waits for, and look at workers."""
     watch = Watch()
 
     def execute(instance: ExecutionInstance, *, action_digest: Any, **rest: Any) -> str:
@@ -75,7 +75,7 @@ def _create_session(service: Any, scheduler: Any, request: Any, context: Any) ->
 
 
 class Watch:
-    """Ends executions for which nobody has waited for a while.
+    """Ends executions for which no client has waited for a while.
 
     A client that went away cannot use a result; one that lost its connection comes back soon.
     There is one entry for each operation that somebody follows or has left a moment ago.
@@ -182,7 +182,7 @@ def rewritten_command(command: messages.Command, variables: Mapping[str, str]) -
 def shaping(platform: messages.Platform) -> messages.Platform:
     """What of the properties the runner knows; it refuses the names by which workers are chosen.
 
-    Nobody is root in a sandbox unless a client says so.
+    No process is root in a sandbox unless a client says so.
     """
     known = {p.name: p.value for p in platform.properties if p.name in RUNNER_PROPERTIES}
     defaults = {name: value for name, value in EXECUTION_PROPERTIES if name.startswith("unix")}

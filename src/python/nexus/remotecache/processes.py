@@ -61,7 +61,7 @@ def child(
     """A process that ends with the block, with its output in a file.
 
     It gets a session of its own, so that Ctrl-C reaches us alone and the order of ends is ours.  If
-    we are killed it ends, too: nobody would know of a server that goes on listening.
+    we are killed it ends, too: a server that went on listening would go unnoticed.
     """
     parent = os.getpid()
     process = subprocess.Popen(

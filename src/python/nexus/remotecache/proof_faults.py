@@ -45,7 +45,7 @@ def read_only_token(stage: Stage) -> None:
 
 
 def server_down(stage: Stage) -> None:
-    """Nobody listens."""
+    """No server listens."""
     environment = stage.environment(stage.shared)
     environment["PANTS_REMOTE_STORE_ADDRESS"] = f"grpcs://localhost:{processes.free_port()}"
     expect_nothing_served(stage.run_until_noticed(environment))

@@ -1,7 +1,7 @@
 """A project of four processes that a fault can be tried on, without anything to install.
 
 Three steps write a file each, and a test reads the three.  The salt is part of every file, so a new
-salt is a project nobody has built.
+salt is a project that was never built.
 
 A process that runs locally waits while its file in the folder of holds is there.  That is how a
 case decides who comes first, the answer of the cache or the local run, however busy the machine is:
@@ -169,7 +169,7 @@ def run_pants(
 ) -> Run:
     """Run Pants in a project, with nothing local; what remains in `state` is the log.
 
-    `meanwhile` gets the process and its log, which is a file, so that nobody need empty a pipe.
+    `meanwhile` gets the process and its log, which is a file, so that there is no pipe to empty.
     """
     state.mkdir(parents=True, exist_ok=True)
     log = state / "pants.log"

@@ -242,7 +242,7 @@ def expect_nothing_served(run: Run) -> None:
     """A cache that cannot be used: no process found, no process written, and the run says so."""
     expect_counters(run, requests_cached=0, write_successes=0)
     if run.stats["read_errors"] + run.stats["request_timeouts"] == 0:
-        raise AssertionError("no error is counted, so nobody would notice")
+        raise AssertionError("no error is counted, so no user would notice")
     expect_report(run, report.NOT_SERVED)
 
 

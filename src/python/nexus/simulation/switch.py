@@ -1,6 +1,6 @@
 """An Ethernet switch: it learns which port a sender sits on and says where a frame goes.
 
-It only answers "to which ports?"; delay, loss and queues belong to the links, sockets to nobody.
+It only answers "to which ports?"; delay, loss and queues belong to the links; it has no sockets.
 The world and the harness's QEMU engine use the same class.
 
 Rules of this file

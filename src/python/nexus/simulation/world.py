@@ -219,7 +219,7 @@ class World:
         self.power_cuts += 1
         self.trace.add(self.now_ns, node.name, "power-off")
         while (arrival_ns := node.next_arrival_ns()) is not None:
-            node.collect(arrival_ns)  # Nobody hears it.
+            node.collect(arrival_ns)  # No machine hears it.
         if node.is_midline:  # It is not to run into the first line of the next life.
             consoles.append((node.name, b"\n"))
             node.is_midline = False
@@ -285,7 +285,7 @@ class World:
             ways = []
             for target in self._switch.forward(port, frame):
                 if self._nodes[target].stopped is not None:
-                    continue  # Nobody will ever take it off the queue.
+                    continue  # Nothing will ever take it off the queue.
                 link = self._links[port, target]
                 faults = link.offer(frame, sent_ns)
                 for fault in faults:

@@ -2,7 +2,7 @@
 
     value = wait_from_thread(client.get(key), loop, timeout_s)
 
-The thread waits, the loop works.  On the loop's own thread nobody would be left to do the work:
+The thread waits, the loop works.  On the loop's own thread nothing would be left to do the work:
 there it raises instead of waiting for ever.
 """
 
@@ -65,7 +65,7 @@ def wait_from_thread(
             raise UnavailableError("the node's event loop was stopped during the call") from exc
         raise DeadlineError(f"the node's event loop gave no answer in {timeout_s:g} s") from exc
     finally:
-        future.cancel()  # Where the wait was interrupted nobody takes the result.
+        future.cancel()  # Where the wait was interrupted no caller takes the result.
 
 
 def check_loop(loop: asyncio.AbstractEventLoop) -> None:

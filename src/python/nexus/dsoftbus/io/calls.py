@@ -201,14 +201,14 @@ class Calls:
                 pending.future.set_exception(UnavailableError(text))
 
     def answered(self, response: Response) -> None:
-        """Take a response; one that nobody waits for is dropped."""
+        """Take a response; one that no call waits for is dropped."""
         pending = self._pending.pop(response.correlation, None)
         if pending is not None and not pending.future.done():
             self._counters.calls_answered += 1
             pending.future.set_result(response)
 
     def answered_message(self, message: bytes) -> None:
-        """Take an answer that is a message; one that nobody waits for is dropped."""
+        """Take an answer that is a message; one that no call waits for is dropped."""
         try:
             answer = rpc_answer.read_answer(message)
         except RemoteProtocolError as exc:

@@ -89,7 +89,7 @@ class Dialler:
         return False
 
     async def _connect(self, address: Address) -> Link | None:
-        """Connect, and wait until there is a session or none; None if nobody is there."""
+        """Connect, and wait until there is a session or none; None if no node is there."""
         loop = asyncio.get_running_loop()
         link = self._make_link(self._peer.public_key)
         try:

@@ -1,10 +1,10 @@
-"""A node's secret key in a file that nobody else can read.
+"""A node's secret key in a file that no other user can read.
 
     device_id = "host-1"
     secret_key = "64 hexadecimal digits"
 
 A file that others may read or write is refused, like an SSH key: a secret that may have been seen
-identifies nobody.  What is wrong with the content is said without repeating it.
+identifies no node.  What is wrong with the content is said without repeating it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Method: hypothesis drives two nodes over a line in memory, in virtual time.  It 
 split and joined into reads, how long nothing arrives, what is called, opened, written, read, closed
 and reset, and which of the tasks that do so is cancelled, at whatever await it stands.  The model
 is, for each stream, what was written; for each call, what it must be answered.  Whatever happens,
-nothing is at fault here, nobody is rejected, and what was not cancelled ends.
+nothing is at fault here, no session is rejected, and what was not cancelled ends.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class TwoNodes(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_at_fault(self) -> None:
-        """Neither a stream nor a session, and nobody is rejected."""
+        """Neither a stream nor a session ends, and no peer is rejected."""
         assert self.problems == []
         for node in self.nodes:
             assert node.counters.sessions_faulted == node.counters.streams_faulted == 0

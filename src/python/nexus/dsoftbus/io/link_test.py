@@ -282,7 +282,7 @@ def test_streams_of_high_priority_get_more_of_a_slow_line() -> None:
 
     run_virtual(main())
     assert got[0] > 4 * max(got[1:])  # Eight frames of the first for one of the others.
-    assert min(got[1:]) > 0  # Nobody starves.
+    assert min(got[1:]) > 0  # No stream starves.
 
 
 def test_a_peer_that_only_pings_and_never_reads_is_bounded() -> None:

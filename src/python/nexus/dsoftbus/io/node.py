@@ -206,7 +206,7 @@ class Node:
     async def close(self) -> None:
         """Stop: no new work, a grace for what is being served, then every connection ends.
 
-        Cancelled, it waits for nobody any more; the node is closed all the same.
+        Cancelled, it does not wait any more; the node is closed all the same.
         """
         if self._phase is _Phase.NEW:
             self._phase = _Phase.CLOSED

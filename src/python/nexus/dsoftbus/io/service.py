@@ -1,9 +1,9 @@
 """The serving side of sessions: judged calls go to handlers, answers go back.
 
 A handler that takes longer than the caller's deadline is cancelled.  What it raises costs its
-caller an answer of `failed` and nobody else anything.  A mutation that its caller may repeat after
-a reconnect outlives its session, so that the repetition finds its answer; it is recorded once, by
-itself, however often it is asked for.
+caller an answer of `failed` and no other caller anything.  A mutation that its caller may repeat
+after a reconnect outlives its session, so that the repetition finds its answer; it is recorded
+once, by itself, however often it is asked for.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class PeerSettings:
     # Where announces to it are sent, and where it is dialled before any other address.
     address: str
     discovery_port: int = PORT
-    # Where it listens for sessions; None leaves it to its announces.  With it, nobody who forges
+    # Where it listens for sessions; None leaves it to its announces.  With it, no forger of
     # announces can keep this node from dialling the right place.
     port: int | None = None
     # It remembers answered mutations (docs/spec/session.md), so that they may be repeated to it.

@@ -1,4 +1,4 @@
-"""What nobody can take from another: addresses, records, places, tokens."""
+"""What no peer can take from another: addresses, records, places, tokens."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class VirtioMmio:
         if value == 0:
             self._reset()
             return
-        # Nobody has to accept VERSION_1: as on QEMU, a driver need not know the upper word.
+        # A driver need not accept VERSION_1: as on QEMU, a driver need not know the upper word.
         is_new = value & STATUS_FEATURES_OK and not self._status & STATUS_FEATURES_OK
         if is_new and self._accepted & ~self._offered:
             value &= ~STATUS_FEATURES_OK  # The driver reads it back and gives up.

@@ -20,7 +20,7 @@ _READ_BYTES: Final = 1 << 16
 
 
 def _nothing() -> None:
-    """Nobody wants to know of progress."""
+    """Progress is not shown."""
 
 
 class GdbLink:

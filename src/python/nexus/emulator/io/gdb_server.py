@@ -13,7 +13,7 @@ PORT_MAX: Final = 65535
 
 
 class ListenError(ValueError):
-    """Nobody can connect there; the message says why."""
+    """No debugger can connect there; the message says why."""
 
 
 class GdbServer:

@@ -133,7 +133,7 @@ def read_work(path: Path) -> list[Piece]:
 def trim(folder: Path, bytes_max: int = FOLDER_BYTES_MAX) -> None:
     """Remove the translations that were not used for longest until the rest is small enough.
 
-    Those of other versions count too: nobody else removes them.  Files of any other name are not
+    Those of other versions count too: nothing else removes them.  Files of any other name are not
     ours: a user may have named a folder that holds more than translations.
     """
     import re

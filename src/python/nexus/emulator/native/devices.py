@@ -28,7 +28,7 @@ class DeviceHart(Hart):
         self.state[layout.ALONE] = 0
 
     def share_uart(self, uart: Uart) -> None:
-        """Let generated code read the line status and transmit; nobody else runs meanwhile."""
+        """Let generated code read the line status and transmit; no other hart runs meanwhile."""
         self._uart = uart
 
     def share_plic(self, plic: Plic) -> None:

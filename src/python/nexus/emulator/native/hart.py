@@ -268,7 +268,7 @@ class NativeHart(DeviceHart):
         self._drop_caches()
 
     def _drop_caches(self) -> None:
-        """Make every bank belong to nobody, so that it is emptied before it is used again."""
+        """Make every bank belong to no mode, so that it is emptied before it is used again."""
         state = self.state
         for word in _KEY_WORDS:
             state[word] = layout.NO_CONTEXT

@@ -2,7 +2,7 @@
 
 Nothing here has to be right about where instructions begin: a region says what the bytes of the
 page mean if they are entered at its entries, which holds wherever that is.  A wrong guess costs
-a region that nobody enters.
+a region that is never entered.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A stretch of steps ends with a turn, when a timer goes off, or because the hart waits.  What comes
 next is found here, with the words of the other harts in the block of `emulator/turn_words.py`, as
-long as the machine does not have to look: at its limit, when nobody has anything to do, when the
+long as the machine does not have to look: at its limit, when no hart has anything to do, when the
 next hart has another protection of memory, and when a hart is in a long chain of traps.
 """
 

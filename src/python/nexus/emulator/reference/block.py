@@ -119,7 +119,7 @@ class BlockCache:
         return block
 
     def bind(self, entry: Entry, context: Context, state: object) -> None:
-        """Give an entry its compiled function, compiling the block if nobody did."""
+        """Give an entry its compiled function, compiling the block if it is not compiled."""
         block = entry.block
         if block.code is None:
             from nexus.emulator.reference.source import block_code

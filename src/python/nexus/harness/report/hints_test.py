@@ -86,7 +86,7 @@ def test_who_is_silent_while_others_announce_themselves() -> None:
     hints = ["Machine B never announced itself.", "Machine C never announced itself."]
     assert hints_of(both, [event("announce", "node-a")]) == hints
     assert hints_of(both, [event("announce", machine=label) for label in "ABC"]) == []
-    assert hints_of(both, [event("frame")]) == [], "nobody announces: that says nothing of one"
+    assert hints_of(both, [event("frame")]) == [], "no machine announces: that says nothing of one"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -57,7 +57,7 @@ class PackageClient:
     """Files of one peer."""
 
     def __init__(self, channel: Channel, outstanding_max: int = OUTSTANDING_MAX) -> None:
-        """Use a channel that nobody else receives from."""
+        """Use a channel that no other client receives from."""
         if outstanding_max < 1:
             raise PackageError(Status.LIMIT, f"{outstanding_max} outstanding; expected at least 1")
         self._channel = channel
@@ -228,7 +228,7 @@ class RemoteFile(io.RawIOBase):
             self._client.close_handle(self._handle, self.name)
 
     def __del__(self) -> None:
-        """Close a file that nobody closed; if that fails, its handle goes with the session."""
+        """Close a file that was left open; if that fails, its handle goes with the session."""
         # From Python 3.13 on, what a finalizer raises is printed.
         with suppress(PackageError, ChangedError, OSError):
             self.close()

@@ -8,7 +8,7 @@ reason:
 Rules of this file
 ------------------
 1. Every frame gets one answer, whatever it is.
-2. Handles belong to the session and die with it; there are at most eight.  A handle that nobody
+2. Handles belong to the session and die with it; there are at most eight.  A handle that no client
    used for a while gives its place to a file that finds none: its reader may never have learned of
    it, since an answer to OPEN can come too late.
 3. Nothing is asked of the backend before a request is wholly checked.

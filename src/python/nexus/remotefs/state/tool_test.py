@@ -98,7 +98,7 @@ def test_mistakes_are_one_line(image: Path, capsys: pytest.CaptureFixture[str]) 
 def test_what_is_not_a_disk_image_is_said_to_be_that(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    """Nobody writes into the pipe: to wait for somebody would be for ever."""
+    """The pipe has no writer: to wait for one would be for ever."""
     os.mkfifo(tmp_path / "pipe")
     assert main([command, str(tmp_path / "pipe")]) == 2
     assert capsys.readouterr().err == (

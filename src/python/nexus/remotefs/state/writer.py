@@ -2,7 +2,7 @@
 
 Nothing that is not synced need be on the disk, so records wait, and so does a compaction.  When
 they are written out, the disk gets what it would hold if each had been written at once; only what
-nobody can see in between is left out: writes of one sector again and again, flushes between
+no reader can see in between is left out: writes of one sector again and again, flushes between
 records of which none is acknowledged, and all compactions but the last.
 
 A *leg* is a stretch of work in one region.  The first goes on behind what the disk holds; a

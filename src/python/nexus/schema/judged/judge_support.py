@@ -89,7 +89,7 @@ def fields_of(kind: type[Any]) -> list[str]:
 
 
 def without_unread(value: Any) -> Any:
-    """A value without what stands in fields of unknown type, which nobody writes again."""
+    """A value without what stands in fields of unknown type, which are not written again."""
     unread = {field.name for field in value.LAYOUT.fields if field.kind.name == "any"}
     names = fields_of(type(value))
     return type(value)(**{n: Unread() if n in unread else getattr(value, n) for n in names})

@@ -136,7 +136,7 @@ def wait_for(path: str, future: Future[Result]) -> Result:
     except CancelledError as exc:
         raise as_os_error(UnavailableError(CLOSED), path) from exc
     finally:
-        future.cancel()  # Where the wait was interrupted nobody takes the result.
+        future.cancel()  # Where the wait was interrupted no caller takes the result.
 
 
 async def await_for(path: str, future: Future[Result]) -> Result:

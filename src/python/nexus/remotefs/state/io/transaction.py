@@ -22,7 +22,7 @@ from nexus.remotefs.state.store import StateError
 from nexus.wire.state import Op, Reply, Request, Status
 
 _OVER: Final = (
-    "the transaction is over, nothing of it is set: its session was lost, nobody went on with it"
+    "the transaction is over, nothing of it is set: its session was lost, no request came for it"
     f" for {TRANSACTION_SILENCE_NS // 10**9} s, or the peer ended it; begin another"
 )
 
