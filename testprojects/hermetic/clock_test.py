@@ -86,7 +86,7 @@ def boot(time: tuple[str, str], out: Path) -> dict[str, str]:
         *("--node", node, "--image", f"system={IMAGE}", "--out", out),
         *("--expect", "hello: done"),
     )
-    # Otherwise another time was told to nobody.
+    # Otherwise no process saw another time.
     assert "asked 0" not in said
     summary = json.loads((out / "summary.json").read_text())
     assert summary["is_reproducible"] is True

@@ -20,10 +20,10 @@ import pytest
 # From <sched.h>: user, network, mount and host name namespaces.
 NAMESPACES: Final = 0x10000000 | 0x40000000 | 0x00020000 | 0x04000000
 
-# What nobody's machine is called by accident: the seal's host name.
+# The seal's host name, which no machine has by accident.
 SEALED: Final = "sealed"
 
-# Nobody has these: for documentation (RFC 5737, RFC 3849), a group, a broadcast, the next hop.
+# No host has these: for documentation (RFC 5737, RFC 3849), a group, a broadcast, the next hop.
 ELSEWHERE: Final = ("192.0.2.1", "198.51.100.7", "8.8.8.8", "10.0.2.2", "169.254.169.254")
 
 

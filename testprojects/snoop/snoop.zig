@@ -1,4 +1,4 @@
-//! A service that nobody granted anything: what it tries must be refused, and leave a trace.
+//! A service without any grant: what it tries must be refused, and leave a trace.
 
 const std = @import("std");
 const os = @import("os");

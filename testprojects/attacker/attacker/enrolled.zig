@@ -81,7 +81,7 @@ fn breakStreams(wrong: []const []const u8) !Verdict {
     return if (try line.isRefused()) .refused else .SUCCEEDED;
 }
 
-/// Data for a stream that nobody opened.
+/// Data for a stream that was never opened.
 pub fn useUnknownStream() !Verdict {
     return breakStreams(&.{"\x13\x07\x00\x00\x00x"});
 }

@@ -16,7 +16,7 @@ pub fn forgeAnnounce() !Verdict {
     return comeAs(&self.victim, key);
 }
 
-/// Announce ourselves honestly, with a key that nobody has enrolled.
+/// Announce ourselves honestly, with a key that no node has enrolled.
 pub fn useUnknownKey() !Verdict {
     const key = try self.freshKey();
     const id = try dsoftbus.Id.from("node-x");

@@ -46,7 +46,7 @@ fn call() !void {
     return error.NoSession;
 }
 
-/// The record itself is there too, since it only waited; whether it would be, nobody knew.
+/// The record itself is there too, since it only waited; that was not certain before.
 fn isTold() !bool {
     const logd = try os.route("logd");
     defer os.sys.capClose(logd);

@@ -38,7 +38,7 @@ fn open(ask: anytype) !u32 {
     return std.mem.readInt(u32, opened[5..9], .little);
 }
 
-/// A node that has had too many calls refuses this one, too; nobody else will close the file.
+/// A node that has had too many calls refuses this one, too; no other client will close the file.
 fn close(ask: anytype, handle: u32) !void {
     for (1..closes_max) |_| {
         _ = ask(.{ .package_close = handle }, .package_close) catch |err| {

@@ -1,4 +1,4 @@
-"""What must never be, whatever the network does: an answer out of turn, or from nobody."""
+"""What must never be, whatever the network does: an answer out of turn, or without a sender."""
 
 from __future__ import annotations
 
