@@ -11,7 +11,7 @@ var second: [os.abi.payload_bytes_max]u8 = undefined;
 pub fn senderIdentity() !void {
     const echo = try os.route("echo");
     defer os.sys.capClose(echo);
-    // The payload claims to be somebody else; only the kernel's word counts.
+    // The payload claims to be another service; only the kernel's word counts.
     const claim = std.mem.asBytes(&os.serviceId("samgrd"));
     const answer = try os.call(echo, claim, &buffer, os.call_timeout_ns);
     try expect.that(answer.len == 20, "length of the echo");

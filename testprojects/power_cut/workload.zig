@@ -1,4 +1,4 @@
-//! Puts of many sizes, and deletes on the state store of its own node, told as they
+//! Puts of many sizes, and deletes on the state store of its own node, reported as they
 //! are acknowledged. The test beside nexus.remotefs.state knows the same table.
 
 const std = @import("std");

@@ -27,7 +27,7 @@ pub fn exit(caller: *task.Task, code: u64) Error!u64 {
     return error.Blocked;
 }
 
-/// Only who holds the factory makes tasks, and the caller becomes the parent.
+/// Only a task that holds the factory makes tasks, and the caller becomes the parent.
 pub fn exec(
     caller: *task.Task,
     elf: u64,

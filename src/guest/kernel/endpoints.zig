@@ -1,5 +1,5 @@
 //! Endpoints: bounded queues of messages with the tasks that wait for them. An endpoint lives as
-//! long as anybody can receive from it; then its messages are dropped and every sender learns
+//! long as a task can receive from it; then its messages are dropped and every sender learns
 //! EPIPE.
 //!
 //! How IPC works:

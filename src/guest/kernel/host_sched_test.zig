@@ -39,7 +39,7 @@ fn deadlineOf(waiting: *fake.Task, deadline_ns: u64) void {
     sched.block(&queue, deadline_ns);
 }
 
-test "a slice ends at its instant, not before, and only if somebody else is ready" {
+test "a slice ends at its instant, not before, and only if another task is ready" {
     const all = try ready(2);
     try testing.expectEqual(all[0], sched.next());
     machine.now_ticks = slice_ticks - 1;
@@ -259,7 +259,7 @@ test "a device that asks while no task can run wakes its driver" {
     irq.release(4);
 }
 
-test "whoever idles sleeps until the deadline that there is, not one that was" {
+test "an idle hart sleeps until the deadline that there is, not one that was" {
     const all = try ready(1);
     deadlineOf(all[0], 1000);
     sched.wakeAll(&queue); // before its time
@@ -271,7 +271,7 @@ test "whoever idles sleeps until the deadline that there is, not one that was" {
     try testing.expectEqual(1, machine.waits);
 }
 
-test "whoever waits for ever sets no timer" {
+test "a wait without a deadline sets no timer" {
     const all = try ready(2);
     deadlineOf(all[1], 0);
     fake.run(all[0]);

@@ -53,7 +53,7 @@ pub fn block(queue: *task.Queue, deadline_ns: u64) void {
     current = null;
 }
 
-/// Everyone waiting tries again, in the order of arrival.
+/// Every waiting task tries again, in the order of arrival.
 pub fn wakeAll(queue: *task.Queue) void {
     std.debug.assert(queue != &ready); // it would never be empty
     while (queue.pop()) |waiting| {
@@ -76,7 +76,7 @@ pub fn tick() void {
     if (now >= slice_end_ns and ready.head != null) yield();
 }
 
-/// Decide who runs next, waiting for an interrupt if no task can, and load the address space.
+/// Choose the next task, waiting for an interrupt if no task can run, and load its address space.
 pub fn next() *Task {
     while (current == null) {
         if (ready.pop()) |chosen| {

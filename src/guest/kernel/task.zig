@@ -129,7 +129,7 @@ pub fn release(task: *Task) void {
     task.regions.releaseAll();
     vm.activateKernel();
     task.space.destroy();
-    // A task that was never seen by anybody (its ELF could not be loaded) gives its number back.
+    // A task that no other task has seen (its ELF could not be loaded) gives its number back.
     if (task.state == .suspended and task.pid == next_pid - 1) next_pid -= 1;
     // Nothing above may have woken this task.
     std.debug.assert(task.queue == null);

@@ -30,7 +30,7 @@ pub fn holdSlots() !Verdict {
     return .refused;
 }
 
-/// Make records until none is left of anybody else. What is left of them the auditor sees.
+/// Make records until none is left of any other host. What is left of them the auditor sees.
 pub fn floodLog() !Verdict {
     for (0..words_max) |_| {
         var line = Line.dial() catch continue;

@@ -1,4 +1,4 @@
-//! Attacks that anybody on the network can try.
+//! Attacks that any host on the network can try.
 
 const os = @import("os");
 const noise = @import("noise");

@@ -1,4 +1,4 @@
-//! Announce packet v1 (`NXSB`): who a node is, where it listens, what it offers.
+//! Announce packet v1 (`NXSB`): a node's id and key, where it listens, what it offers.
 //!
 //! Where its fields are is in the schema (docs/spec/contract.md). Bytes behind the last service are
 //! ignored, so that a later version may append.

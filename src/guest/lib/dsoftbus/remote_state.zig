@@ -136,7 +136,7 @@ pub const Outcome = union(enum) {
 
 pub const record_bytes_max = 160;
 
-/// The record of a change, let through or not: who, how it ended, and a hash of the key; never the
+/// The record of a change, let through or not: peer, outcome, and a hash of the key; never the
 /// value. Null: nothing was to be changed.
 pub fn record(
     out: *[record_bytes_max]u8,

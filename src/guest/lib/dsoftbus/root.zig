@@ -2,7 +2,7 @@
 //! The wire is described in docs/spec/session.md.
 //!
 //!     announce    the discovery datagram
-//!     discovery   who was heard lately, and from where
+//!     discovery   nodes that were heard lately, and from where
 //!     session     bytes in, events out: framing and Noise XK
 //!     binding     may this identity become a session?
 //!     frames      what travels inside a session

@@ -24,7 +24,7 @@ pub fn take(stack: *Stack, frame: []const u8, is_ours: bool, now: u64) void {
 
 fn takeArp(stack: *Stack, bytes: []const u8, now: u64) void {
     const heard = packet.Arp.parse(bytes) orelse return count(&stack.drops.malformed);
-    // Our own address in somebody else's mouth: never learnt.
+    // Our own address, claimed by another host: never learnt.
     if (heard.sender_ip == stack.config.ip) return count(&stack.drops.bad_source);
     const is_near = (heard.sender_ip ^ stack.config.ip) & address.mask(stack.config.prefix) == 0;
     const is_question = heard.operation == packet.Arp.request;

@@ -141,7 +141,7 @@ pub const Stack = struct {
             return out[0..frame.len];
         }
         if (tcp.transmit(self, out, now)) |frame| return frame;
-        // The search above may have begun to ask for somebody.
+        // The search above may have begun to ask for a neighbour.
         return if (self.cache.nextRequest()) |ip| self.arpRequest(out, ip) else null;
     }
 

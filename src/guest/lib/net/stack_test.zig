@@ -55,7 +55,7 @@ test "packets to a silent neighbour do not hold up the others" {
     try expectEqual(address.Endpoint{ .ip = fake.ip_a, .port = 5000 }, got.from);
 }
 
-test "multicast reaches who listens to any address, and nobody else" {
+test "multicast reaches sockets that listen to any address, and no others" {
     const world = try World.create(4, .{});
     defer world.destroy();
     const from = try world.a().udpBind(0, 5000);
@@ -165,7 +165,7 @@ test "damage, fragments and false senders are refused and counted" {
     try expectEqual(@as(usize, 2), world.b().udp_sockets[to].count);
 }
 
-test "our own address in somebody else's mouth is not believed" {
+test "our own address, claimed by another host, is not believed" {
     const world = try World.create(9, .{});
     defer world.destroy();
     var frame: [42]u8 align(8) = undefined;

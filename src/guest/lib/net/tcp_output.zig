@@ -134,7 +134,7 @@ fn outputSyn(c: *Connection, now: u64) ?Out {
 }
 
 /// An acknowledgement, alone or to be completed. SND.MAX and not SND.NXT: after a timeout the
-/// latter lies behind what the peer has, who would not look at the rest of the segment then. For
+/// latter lies behind what the peer has, which would not look at the rest of the segment then. For
 /// the same reason never beyond the window, should the peer have taken back a part of it.
 fn bare(c: *Connection) Out {
     c.ack_now = false;

@@ -37,7 +37,7 @@ pub const Socket = struct {
     fn check(self: *const Socket) void {
         std.debug.assert(self.in_use);
         std.debug.assert(self.head < datagrams_max and self.count <= datagrams_max);
-        // No byte is anybody's but a datagram's.
+        // Every byte belongs to a datagram.
         std.debug.assert(self.count != 0 or self.bytes.len == 0);
     }
 

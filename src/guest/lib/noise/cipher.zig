@@ -10,7 +10,7 @@ pub const Error = error{
     Length,
     /// The caller's buffer cannot hold the result.
     Buffer,
-    /// The message is not authentic. The only thing anybody learns.
+    /// The message is not authentic. A caller learns nothing more.
     Decrypt,
     /// A Diffie-Hellman result was all zero.
     WeakKey,

@@ -20,7 +20,7 @@ pub const KeyPair = struct {
 };
 
 /// A public key of small order gives an all-zero result, which would make the shared secret known
-/// to everybody: refused.
+/// to every peer: refused.
 pub fn dh(pair: *const KeyPair, public: [32]u8) Error![32]u8 {
     return X25519.scalarmult(pair.secret, public) catch return error.WeakKey;
 }

@@ -2,7 +2,7 @@
 //!
 //! Files are the specification's objects: `cipher` (section 5.1), `symmetric` (5.2), `handshake`
 //! (5.3), `pattern` (7), `transport` (what Split leaves). All cryptography is the standard
-//! library's. The code has no entropy of its own: ephemeral keys come from the caller, who takes
+//! library's. The code has no entropy of its own: ephemeral keys come from the caller, which takes
 //! them from the entropy device and uses each for one handshake.
 //!
 //! Rules of this library:

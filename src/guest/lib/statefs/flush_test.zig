@@ -149,7 +149,7 @@ test "what an engine knew of one disk it does not believe of the next" {
     for ([_][]const u8{ "put a 9", "compact", "compact" }) |step| try run(step);
     device = .{};
     const rest = device.bytes[40 * 512 ..][0..512];
-    @memset(rest, 0xAA); // left there by somebody, behind where a snapshot will be
+    @memset(rest, 0xAA); // left there by an earlier user, behind where a snapshot will be
     try engine.open(&device, &pool, &items);
     for ([_][]const u8{ "put a 9", "compact" }) |step| try run(step);
     try testing.expect(!std.mem.allEqual(u8, device.bytes[36 * 512 ..][0..512], 0));

@@ -2,7 +2,7 @@
 //!
 //! Order of calls, so that no two services can wait for each other: samgrd and logd wait for
 //! nobody; what goes to them from here waits for no answer. policyd answers from its own table.
-//! So a synchronous call to any of the three always ends, whoever makes it.
+//! So a synchronous call to any of the three always ends, from every service.
 
 const os = @import("os");
 const marker = @import("contract").marker;

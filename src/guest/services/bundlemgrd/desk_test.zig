@@ -97,7 +97,7 @@ test "an answer to another question is not a permission" {
     try expectStatus(&kernel, 0, .unsupported);
 }
 
-test "without policyd everybody is denied" {
+test "without policyd every sender is denied" {
     var kernel: Kernel = .{ .name = "bundlemgrd", .script = &.{ask} };
     defer kernel.deinit();
     try run(&kernel);

@@ -211,7 +211,7 @@ fn late(comptime sender: u64) Step {
 }
 
 fn expectStillThere(kernel: *Kernel) void {
-    if (count(kernel, .abort) + count(kernel, .close) != 0) @panic("anybody can end a connection");
+    if (count(kernel, .abort) + count(kernel, .close) != 0) @panic("a stranger ends a connection");
 }
 
 fn bringStranger(_: *Kernel) void {

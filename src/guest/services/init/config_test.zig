@@ -72,7 +72,7 @@ test "sections: one at least, as many as are allowed, in order and no service tw
     try testing.expectError(error.BadSection, config.parse(blobOf(sections[0..2])));
     sections[1].id = 0;
     try testing.expectError(error.BadSection, config.parse(blobOf(sections[0..2])));
-    sections[0].id = 0; // the first may be anybody's
+    sections[0].id = 0; // the first may be of any service
     _ = try config.parse(blobOf(sections[0..1]));
 }
 

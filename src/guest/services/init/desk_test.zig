@@ -330,7 +330,7 @@ test "a driver that crashed begins anew three times, on its endpoint and a devic
     try testing.expectEqual(@as(u32, 0), services[0].pid);
 }
 
-test "a registry that begins anew learns from init who runs" {
+test "a registry that begins anew learns from init which services run" {
     const death = child(50, 1, 13);
     var kernel: Kernel = .{ .name = "init", .script = &.{ends(&death)} };
     defer kernel.deinit();

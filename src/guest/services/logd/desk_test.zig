@@ -59,7 +59,7 @@ test "refusals of a source are counted, and the number becomes a record in time"
     try testing.expectEqual(@as(u64, 1_000_000), first.time_ns);
     const counted = (try records.next()).?;
     try testing.expectEqual(@as(u64, alice), counted.service);
-    // Ten seconds after the first, and not only when somebody asks.
+    // Ten seconds after the first, and not only when a sender asks.
     try testing.expectEqual(@as(u64, 10_001_000_000), counted.time_ns);
     try testing.expect(std.mem.indexOf(u8, counted.message, "2") != null);
     try testing.expectEqual(null, try records.next());
@@ -121,7 +121,7 @@ test "appends beyond the rate are counted where their sender does not wait for a
     }
 }
 
-test "whoever asks what the service holds has numbers, and nothing of it is logged" {
+test "every sender that asks gets numbers of what the service holds, and nothing is logged" {
     var buffer: [512]u8 = undefined;
     var kernel: os_fake.Kernel = .{ .name = "logd", .script = &.{
         .{ .message = .{ .sender = alice, .payload = "US\x01\x01" } },

@@ -1,4 +1,4 @@
-//! Fields of a record: lines `key=value`, written by its sender and not to be believed about who
+//! Fields of a record: lines `key=value`, written by its sender, which may be another than it says
 //! that is.
 
 const std = @import("std");

@@ -83,7 +83,7 @@ pub fn conditions(stack: *net.Stack, handle: *const Handle) netstack.Events {
 }
 
 fn ofConnection(c: *net.connection.Connection) netstack.Events {
-    // Not for every byte that becomes free: a writer who filled the buffer comes back for a
+    // Not for every byte that becomes free: a writer that filled the buffer comes back for a
     // quarter of it.
     if (c.tx.free() >= net.connection.send_buffer_bytes / 4) c.was_full = false;
     return .{

@@ -95,7 +95,7 @@ pub fn read(server: *Server, id: u32, max: u16, client: u64, tail_len: *usize) n
         error.WouldBlock => .would_block,
         error.Failed => .io,
     };
-    // What comes behind it is news, even if it comes before anybody has looked.
+    // What comes behind it is news, even if it comes before a reader has looked.
     if (server.stack.connections[found.index].rx.len == 0) found.forget(.{ .readable = true });
     std.mem.writeInt(u16, server.frame[5..7], @intCast(len), .little);
     tail_len.* = 2 + len;

@@ -93,7 +93,7 @@ fn encode(out: *[reply_bytes_max]u8, op: policy.Op, nonce: u32, status: policy.S
 }
 
 /// Which decisions have a record. A decision has one when it is made, and again when it is made
-/// another time: so that a service that asks in a loop cannot push everybody else's records out of
+/// another time: so that a service that asks in a loop cannot push all other records out of
 /// the log, repetitions of an interval are counted, and their number is a record.
 pub const Audit = struct {
     tally: tally.Tally(Decision, audited_max) = .{},
@@ -159,7 +159,7 @@ test "the table decides; absent is deny" {
         .{ alice, .check_cap, alice, "Bundle.QUERY", .allow },
         .{ alice, .check_cap, alice, "bundle.quer", .deny },
         .{ alice, .check_cap, alice, "policy.delegate", .deny },
-        // About somebody else only with the right to ask, whatever the table says of them.
+        // About another service only with the right to ask, whatever the table says of it.
         .{ bob, .check_cap, alice, "bundle.query", .deny },
         .{ bob, .check_cap_delegated, alice, "bundle.query", .allow },
         .{ bob, .check_cap_delegated, bob, "bundle.query", .deny },

@@ -160,7 +160,7 @@ test "a device that gives nothing, or more than was asked for, is not believed a
     try expectBroken(300);
 }
 
-test "a device that is silent for a second makes everybody's request fail" {
+test "a device that is silent for a second makes every request fail" {
     var kernel = start(&.{
         asking(16),
         .{ .message = .ofKernel(os.abi.KernelMsg.child_exit, "") },

@@ -120,7 +120,7 @@ fn registration(name: []const u8, send: u32) samgr.Request {
     return .{ .register = .{ .name = name, .slots = .{ .send = send, .recv = 4 } } };
 }
 
-test "lookup sees only the caller's own, resolve-status everybody's" {
+test "lookup sees only the caller's own, resolve-status those of all" {
     var registry: Registry = .{};
     const registered = try ask(&registry, alice, registration("logd", 5));
     try testing.expectEqualSlices(u8, "SM\x01\x81\x00\x05\x00\x00\x00\x04\x00\x00\x00", registered);

@@ -337,7 +337,7 @@ test "each value is looked at, not only the shape of the reply" {
     world.bundles.build = "";
     _ = try expectLocal(world.run(.single), &.{"bundlemgrd v1 image"});
 
-    // samgrd that thinks everybody is somebody else.
+    // samgrd that takes every sender for another one.
     try world.init();
     world.broken = .samgrd;
     world.broken_reply = "SM\x01\x84\x00\x07\x00\x00\x00";

@@ -247,7 +247,7 @@ test "a transaction of a service is not another's that may as much" {
     try expectValue("x", "/state/a");
 }
 
-test "only who speaks for peers may, and only below what is shared" {
+test "only the service that speaks for peers may, and only below what is shared" {
     try reset();
     var inner: [64]u8 = undefined;
     var outer: [256]u8 = undefined;
@@ -329,7 +329,7 @@ test "bytes are shared like keys, also those of a transaction, and after a compa
     const chunk: state.Request = .{ .op = .txn_put, .txn = txn, .key = a, .value = value[0..1000] };
     try expectAnswer(.now, .ok, "host-1", unnamed, chunk);
     try expectAnswer(.now, .over_share, "host-1", unnamed, chunk);
-    // Another peer's key becomes the peer's who sets it.
+    // Another peer's key then belongs to the peer that sets it.
     try expectAnswer(.now, .ok, "host-2", unnamed, putOf("/state/shared/one/0", "small"));
     try expectAnswer(.now, .ok, "host-1", unnamed, chunk);
     try expectAnswer(.now, .ok, "host-1", unnamed, .{ .op = .txn_commit, .txn = txn });

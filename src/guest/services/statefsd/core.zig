@@ -238,7 +238,7 @@ pub fn Server(comptime Device: type) type {
             if (is_first or gained >= gain_bytes_min) _ = try self.store.compact();
         }
 
-        /// To anybody else there is no such transaction.
+        /// For every other sender there is no such transaction.
         fn ownerOf(self: *Self, txn: u64, caller: Caller) statefs.Error!*owners.Owner {
             const owner = self.owners.find(txn, caller.sender, caller.peer()) orelse
                 return error.NotFound;

@@ -25,7 +25,7 @@ fn serve(kernel: *Kernel) void {
     device.serve(kernel);
 }
 
-/// Alice may everything, and who speaks for peers; bob nothing.
+/// Alice may do everything, and so may the speaker for peers; bob may do nothing.
 fn judge(_: *Kernel, slot: os.Slot, request: []const u8) ?[]const u8 {
     const Static = struct {
         var reply: [policy.reply_bytes]u8 = undefined;
@@ -191,7 +191,7 @@ test "a disk with something else on it is reported and not written to" {
     try testing.expectEqual(@as(usize, 0), device.countOf(.write));
 }
 
-test "a disk that cannot be read has one answer for everybody" {
+test "a disk that cannot be read has one answer for every sender" {
     var world: World = .withDisk();
     defer world.tearDown();
     device.status = 1;

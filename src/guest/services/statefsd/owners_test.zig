@@ -38,7 +38,7 @@ test "a place that was left is free, and has no owner" {
     try testing.expectEqual(null, all.takePeers());
 }
 
-test "room: one peer, all peers, everybody; and again after an end" {
+test "room: one peer, all peers, peers and node; and again after an end" {
     var all: Owners = .{};
     for (1..3) |txn| {
         try testing.expect(all.hasRoom("host-1"));

@@ -92,7 +92,7 @@ test "what is live is much, and is written again for ever" {
     try testing.expect(server.store.generation() > 0);
 }
 
-/// A value in chunks, as who transfers it does.
+/// A value in chunks, as a transfer sends it.
 fn move(key: []const u8, len: usize) !state.Status {
     const begun = try ask(.{ .op = .txn_begin });
     if (begun.status != .ok) return begun.status;

@@ -156,7 +156,7 @@ pub fn Node(comptime Edge: type) type {
             entry.receive(self, token, data);
         }
 
-        /// Somebody connects.
+        /// A host connects.
         pub fn onListener(self: *Self) void {
             self.is_accepting = true;
         }
@@ -171,7 +171,7 @@ pub fn Node(comptime Edge: type) type {
             gate.settle(self, service, ticket, reply);
         }
 
-        /// Does anybody wait for such an answer?
+        /// Does a call wait for such an answer?
         pub fn awaits(self: *Self, service: edge_file.Service, ticket: u16) bool {
             if (service == .logd and self.journal.awaits(ticket)) return true;
             return self.calls.ofTicket(@intFromEnum(service), ticket) != null;

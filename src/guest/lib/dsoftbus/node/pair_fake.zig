@@ -196,7 +196,7 @@ pub const Edge = struct {
         return .{ .ip = first.from_ip, .bytes = out[0..first.len] };
     }
 
-    /// Only announces to everybody travel: those to one peer would be the same once more.
+    /// Only announces to all nodes travel: those to one peer would be the same once more.
     pub fn say(self: *Edge, ip: [4]u8, packet: []const u8) bool {
         if (ip[0] != 239) return true;
         for (0..self.world.count) |host| if (host != self.host) {

@@ -78,7 +78,7 @@ test "begun, put, committed; and one at a time in a session" {
         for (1..3) |round| {
             try expectEqual(state.Status.ok, try pair.step(.txn_begin, 0));
             try expectEqual(state.Status.txn_limit, try pair.step(.txn_begin, 0));
-            // Another number is not this session's, whoever else has it.
+            // Another number is not this session's, even if another session has it.
             for ([_]state.Op{ .txn_put, .txn_commit, .txn_abort }) |op| {
                 try expectEqual(state.Status.not_found, try pair.step(op, 8));
             }
