@@ -66,7 +66,7 @@ class Boot:
     image_paths: Tuple[Tuple[str, str], ...]
     native_path: Optional[str] = None
     translations_path: Optional[str] = None
-    # Of images that somebody would have to fetch first: why each of them is not there.
+    # Images that have to be fetched first: why each of them is not there.
     missing: Tuple[str, ...] = ()
 
     @property

@@ -37,7 +37,7 @@ class BuiltImages:
 
     digest: Digest
     paths: Tuple[Tuple[str, str], ...]
-    # Of files that somebody would have to fetch first: why each of them is not there.
+    # Files that have to be fetched first: why each of them is not there.
     missing: Tuple[str, ...] = ()
 
 

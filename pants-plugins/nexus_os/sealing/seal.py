@@ -115,7 +115,7 @@ def home_of(user: int) -> str:
         home = os.path.realpath(pwd.getpwuid(user).pw_dir)
     except KeyError:
         return ""
-    # Somebody who lives in the root folder keeps what everybody sees.
+    # A user whose home is the root folder keeps what all users see.
     return home if os.path.isdir(home) and home != "/" else ""
 
 

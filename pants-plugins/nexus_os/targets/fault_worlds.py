@@ -26,7 +26,7 @@ from nexus_os.targets.runs import (
     WorldField,
 )
 
-# More take longer than anybody waits for a test; a `fault_campaign` runs as many as one likes.
+# More take longer than a developer waits for a test; a `fault_campaign` runs as many as one likes.
 SEEDS_MAX = 1000
 
 
@@ -137,7 +137,7 @@ class FaultWorldTest(Target):
     help = help_text(
         """
         Plays a world seed by seed with faults of its network, its machines and its disks, and lets
-        oracles judge each run. The guest may be anybody's.
+        oracles judge each run. The guest may be any.
 
         A run is deterministic: a seed that fails does so again, and what it leaves under
         `dist/test` has a file that `nexus world replay` plays. A result is cached like that of any

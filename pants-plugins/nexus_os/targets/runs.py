@@ -76,7 +76,7 @@ class ImagesField(DictStringToStringField, AsyncFieldMixin):
         The images that the machines of the world use, by the names that the world and its nodes
         have for them: `image` of a machine or of a `[node]`, which is `system` unless they say
         otherwise, and those of drives. One name serves any number of machines. Beside what is built
-        here, an image may be a `file` or a `fetched_file`: somebody else's kernel, firmware,
+        here, an image may be a `file` or a `fetched_file`: a foreign kernel, firmware,
         initial RAM disk or disk, as it is.
 
         Example: `images={"system": "//src/guest:system", "packages": "//pkgs:packages"}`

@@ -70,7 +70,7 @@ class ZigModule(Target):
     help = help_text(
         """
         A zig module: what `@import("name")` gives. Its name is the name of the target, which by
-        default is that of the folder. One name for one module in the repository saves everybody
+        default is that of the folder. One name for one module in the repository saves its users
         the `dependencies`.
 
         Example:

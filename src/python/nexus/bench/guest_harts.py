@@ -1,7 +1,7 @@
 """The same work on one hart and on several, so that what several cost is a ratio.
 
 Rounds are numbers that harts take from one counter until there are none; what a round computes
-depends on its number alone, so the answer is the same whoever did it.
+depends on its number alone, so the answer is the same on every hart.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A small kernel of somebody else: what teaching kernels do from reset to their prompt.
+"""A small foreign kernel: what teaching kernels do from reset to their prompt.
 
 Machine mode opens memory by one TOR entry, takes timer interrupts from the CLINT and passes them
 on.  Supervisor mode fills its free list page by page, maps memory by 4 KiB pages, turns paging on,

@@ -111,7 +111,7 @@ class Rig:
         self._texts = _texts_of(plan.machines[0].image)
 
     def part_of(self, label: str) -> str:
-        """Say who a machine is at: nobody, the kernel, or a service."""
+        """Say which program a machine executes: none, the kernel, or a service."""
         machine = self.machines[label]
         state = machine.hart.state
         if state[s.WAITING]:

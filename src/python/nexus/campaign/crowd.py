@@ -1,7 +1,7 @@
 """Worlds of many nodes, written as files: a ring, each node dialling the next.
 
 Benchmarks and tests of size use them: what people run, they write by hand.  Each node knows its two
-neighbours, and hears the announcements of everybody.
+neighbours, and hears the announcements of all.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def test_thirty_two_nodes_on_a_line_of_switches_all_keep_their_sessions(tmp_path
     told = Counter(line.machine for line in ran.observation.lines if line.text.startswith(SESSION))
     assert told == {f"N{n}": 2 for n in range(MACHINES_MAX)}
 
-    # The first frame of N0, to everybody.  All say who they are at once: a buffer may be missing.
+    # The first frame of N0, to all.  All announce themselves at once: a buffer may be missing.
     events = [line.split(" ") for line in ran.trace.splitlines() if not line.startswith("#")]
     sent_ns, _, _, content = next(e for e in events if e[1:3] == ["N0", "send"])
     arrivals = {(at, to) for at, to, kind, *what in events if kind in ARRIVED and what == [content]}

@@ -32,7 +32,7 @@ ORACLE_WAIT_SECONDS_MAX: Final = 3600
 # How often both times are looked at.  Should the oracle catch what ends it, the next look ends it.
 _REPEAT_S: Final = 1.0
 
-# What somebody else's code may end with: its own mistake, and not a verdict.
+# What a user's code may end with: its own mistake, and not a verdict.
 _ITS_OWN: Final = (Exception, SystemExit)
 
 
@@ -113,7 +113,7 @@ def load_oracle(path: Path) -> FileOracle:
 
 @contextmanager
 def _bounded() -> Iterator[None]:
-    """End somebody else's code when its time is over; signals reach the main thread alone."""
+    """End a user's code when its time is over; signals reach the main thread alone."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

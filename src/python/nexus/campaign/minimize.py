@@ -15,7 +15,7 @@ def minimize(items: Sequence[T], still_fails: Callable[[Sequence[T]], bool]) -> 
     """Leave out as much as can go; without any one of what is left, it does not fail.
 
     `still_fails` is asked about parts only: the whole is known to fail.  If it stops giving true
-    because somebody's patience is over, what was found so far is the answer.
+    because the caller's patience is over, what was found so far is the answer.
     """
     if items and still_fails([]):
         return []

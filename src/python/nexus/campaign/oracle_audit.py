@@ -1,6 +1,6 @@
 """Oracle: every remote mutation has a true record in the audit, and there is none of what was not.
 
-A record says who changed which key and how that ended.  What the log did not take is on the
+A record says which peer changed which key, and how that ended.  What the log did not take is on the
 console (docs/spec/statefs.md, *Records*), so both are read.  The log is memory: what was before its
 machine's last start is in no log any more, and is not asked for.
 """

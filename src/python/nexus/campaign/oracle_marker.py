@@ -37,7 +37,7 @@ class _Row:
 
 
 def _session(event: Event, machine: str, groups: Sequence[str], ids: dict[str, str]) -> bool:
-    """A handshake with the peer is complete, whoever dialled."""
+    """A handshake with the peer is complete, from whichever side."""
     ends = {event.machine, str(event.values.get("to", ""))}
     others = [label for label in ends if label != machine]
     return (

@@ -1,8 +1,8 @@
 """Oracle: what nodes say to each other, opened with the world's keys.
 
-No application byte before authentication; no message that is not authentic; nothing at all for
-who is not who it says.  A network that loses, repeats and damages frames breaks no session by what
-arrives: TCP lets only whole data through, in order and once.
+No application byte before authentication; no message that is not authentic; nothing at all
+for a node that is not what it claims.  A network that loses, repeats and damages frames breaks no
+session by what arrives: TCP lets only whole data through, in order and once.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def run_all(
                     yield future.result()
         except BrokenProcessPool as exc:
             raise HostFaultError("a process of the campaign was killed; is memory short?") from exc
-        except BaseException:  # Whoever interrupts does not wait for what is running.
+        except BaseException:  # An interrupt does not wait for what is running.
             for process in multiprocessing.active_children():
                 process.kill()
             raise

@@ -55,7 +55,7 @@ def test_the_processes_die_with_the_campaign(monkeypatch: pytest.MonkeyPatch) ->
     campaign.start()
     try:
         assert is_ready(heard), "no run has begun"
-        # This descriptor is of that process, whoever has its number later.
+        # This descriptor is of that process, even if another has its number later.
         watched = os.pidfd_open(int(os.read(heard, 20)))
     finally:
         campaign.kill()

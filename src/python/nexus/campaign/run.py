@@ -44,7 +44,7 @@ _KILLED: Final = (start_of(marker.KERNEL_CRASHED), start_of(marker.INIT_CRASHED)
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """An instant at which somebody looks at the world, or puts something into it."""
+    """An instant at which the world is looked at, or something is put into it."""
 
     at_ns: int
     look: Callable[[World, Yard], None]

@@ -200,7 +200,7 @@ def run_plain(session: Session) -> Ending:
 
 
 def _run_interactive(session: Session, terminal: Terminal) -> Ending:
-    """Somebody types.  A guest that sleeps does so in the host's time, and any key wakes it."""
+    """With a keyboard.  A guest that sleeps does so in the host's time, and any key wakes it."""
     while True:
         output, ending = session.advance()
         show(output)

@@ -61,7 +61,7 @@ GRANTS: Final[tuple[tuple[str, str], ...]] = (
     ("selftest-client", "bundle.query"),
     # The remote bundle list is asked by dsoftbusd, under its own identity.
     ("dsoftbusd", "bundle.query"),
-    # bundlemgrd asks policyd about whoever sent it a request.
+    # bundlemgrd asks policyd about the sender of a request.
     ("bundlemgrd", "policy.delegate"),
     # So does statefsd.
     ("statefsd", "policy.delegate"),

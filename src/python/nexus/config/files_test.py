@@ -44,7 +44,7 @@ def test_a_pipe_that_keeps_quiet_is_refused_in_time(
     said = "pipe: cannot read: nothing came out of this pipe for 0.01 s"
     with pytest.raises(ConfigError, match=said):
         load_any(path)
-    # Nor does one that somebody holds open without a word.
+    # Nor does one that a writer holds open without a word.
     holder = os.open(path, os.O_RDWR)
     try:
         with pytest.raises(ConfigError, match=said):

@@ -1,6 +1,6 @@
 """Static keys of a node, and how none of them ever reaches a message or a log.
 
-Keys derived from a seed name are for test worlds: whoever knows the name knows the secret.
+Keys derived from a seed name are for test worlds: a reader of the name knows the secret.
 
     secret = clamp(BLAKE2s-256("nexus test key" || seed name)), an X25519 private key
 """

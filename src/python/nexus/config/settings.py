@@ -23,7 +23,7 @@ from nexus.core.errors import UsageError, did_you_mean
 OPTION: Final = "--set"
 FORM: Final = "KEY=VALUE in TOML, such as node.ram_mib=128 or 'node.image=\"system\"'"
 
-# As many as anybody types.
+# As many as a user types.
 SETTINGS_MAX: Final = 64
 
 _LABELLED: Final = re.compile(r"([A-Za-z0-9_-]+):(.*)", re.DOTALL)

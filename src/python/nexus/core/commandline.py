@@ -96,7 +96,7 @@ def _path(text: str) -> Path:
 
 
 class _Described(BaseException):
-    """A parser that was about to read arguments, while somebody asked what it is."""
+    """A parser that was about to read arguments, while a caller asked what it is."""
 
     def __init__(self, parser: CommandLine) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ Rules of this file
 1. No hidden state, no `random`, no floats.  A draw is keyed BLAKE2b over the names given.
 2. Names are encoded injectively (kind, length, value), so ("a", "b") and ("ab",) differ, and
    so do 1 and "1".
-3. This is for simulations and test worlds.  It makes no secrets: whoever knows the seed knows all.
+3. This is for simulations and test worlds.  It makes no secrets: a reader of the seed knows all.
 """
 
 from __future__ import annotations

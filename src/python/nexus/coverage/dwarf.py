@@ -140,7 +140,7 @@ class _Names(dict[int, str]):
             shorter, count = pattern.subn(name, path)
             if count:
                 return shorter
-        return path.rpartition("/")[2]  # No path of somebody's machine.
+        return path.rpartition("/")[2]  # No path of the machine that compiled it.
 
 
 def _text(value: bytes) -> str:

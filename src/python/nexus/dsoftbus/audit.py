@@ -100,7 +100,7 @@ class AddressRecord:
 
     @property
     def level(self) -> Level:
-        """Someone else may claim to be there."""
+        """Another host may claim to be there."""
         return Level.WARN
 
     @property

@@ -17,7 +17,7 @@ from nexus.emulator.reference import state as s
 
 # How much of a command that is unknown its answer repeats.
 _SHOWN_CHARS_MAX: Final = 40
-# More than anybody reads; the rest is counted.
+# More than a user reads; the rest is counted.
 MAPPINGS_SHOWN_MAX: Final = 1000
 _COLUMNS: Final = 4
 

@@ -90,7 +90,7 @@ class GdbSession:
         output = b""
         for event in self._deframer.feed(data):
             if self.state in (State.DETACHED, State.KILLED):
-                break  # Whoever has left resumes nothing.
+                break  # A debugger that has left resumes nothing.
             if isinstance(event, Packet):
                 output += b"+" if self._acknowledges else b""
                 reply = self._execute(event.data)

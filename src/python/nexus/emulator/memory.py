@@ -40,7 +40,7 @@ class Ram:
         return self.buffer[offset : offset + length]
 
     def write(self, address: int, data: bytes) -> None:
-        """Write a range that `contains` accepts, whoever does it: hart, device or loader."""
+        """Write a range that `contains` accepts, for a hart, a device or the loader."""
         if not data:
             return
         offset = address - RAM_BASE

@@ -40,7 +40,7 @@ class Hit:
 
     address: int
     watch: Watch | None = None
-    is_turn: bool = False  # It has the turn, which somebody waited for.
+    is_turn: bool = False  # It has the turn, which a caller waited for.
 
 
 class Observer:
@@ -71,7 +71,7 @@ class ObservingHart(Hart):
     observer: Observer
 
     def run(self, budget: int) -> int:
-        """Execute up to `budget` steps, unless this is the turn that somebody waits for."""
+        """Execute up to `budget` steps, unless this is the turn that a caller waits for."""
         observer = self.observer
         if budget and observer.awaited == self.state[s.HART]:
             observer.awaited = None

@@ -52,7 +52,7 @@ class ParkedWords:
 
 
 class ParkedHart:
-    """The rest of what csrs need of a hart: the clock is everybody's."""
+    """The rest of what csrs need of a hart: the clock is common to all."""
 
     attention = False
     leave = False

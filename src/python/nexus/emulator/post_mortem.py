@@ -1,7 +1,7 @@
 """What there is to say about a machine that did not do what it should: its last state, in words.
 
 Looking changes nothing, and the same machine gives the same text.  Addresses become names by
-`Place`, which whoever has the symbols hands in.
+`Place`, which the owner of the symbols hands in.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ snapshot before it, and run up to it.  A *position* is a number of executed inst
 position the machine is about to execute the next one: it has slept what there was to sleep, and
 taken the interrupt that was due.  Output that was seen once is not shown again.
 
-Rules of this file: a snapshot is only taken at a position; whoever changes the machine by hand
+Rules of this file: a snapshot is only taken at a position; a caller that changes the machine
 calls `edited`, and history begins anew.
 """
 
@@ -101,13 +101,13 @@ class Timeline:
         return rest + self._pending
 
     def release(self) -> None:
-        """Look at nothing any more: the machine will be run by somebody else."""
+        """Look at nothing any more: the machine will be run by another owner."""
         self.observer.breakpoints.clear()
         self.observer.watches.clear()
         self.observer.hit = self.observer.awaited = None
 
     def rejoin(self, untyped: bytes) -> None:
-        """Somebody else has run the machine for a while: history begins where it is now.
+        """Another owner has run the machine for a while: history begins where it is now.
 
         They have shown what the guest printed, and leave what they were to type.
         """

@@ -1,7 +1,7 @@
 """The harts whose turn it is not, in one block of words: an engine may change turns by itself.
 
     TURN_ENDS_AT    tick at which the present turn is over
-    TURN_LIMIT      tick from which on only the machine may say who is next
+    TURN_LIMIT      tick from which on only the machine may say which hart is next
     TURN_HARTS      how many harts there are
     a free word     then the state words of every hart, one after the other
 

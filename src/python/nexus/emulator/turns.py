@@ -2,7 +2,7 @@
 
 There is one engine, and one clock that every step of every hart moves on; what harts have of their
 own is their state words.  The hart whose turn it is runs until its turn is over or it waits; the
-next in order that has something to do follows at once.  Nothing else decides who runs, so the order
+next in order that has something to do follows at once.  Nothing else chooses a hart, so the order
 is the same on every engine and for every way to slice the time.  (The native engine changes turns
 by itself, by the same rules, as long as nothing has to be looked at here: `native/turns.py`.)
 
@@ -255,7 +255,7 @@ class Turns:
             self._hart.timers_changed()
         else:
             self._parked[number][s.MTIMECMP] = value
-            self._hart.leave = True  # Whoever waits may have to be woken earlier.
+            self._hart.leave = True  # A waiting hart may have to be woken earlier.
 
     # -- The change ------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Several harts take turns: together they count right, and nothing depends on who slices time."""
+"""Several harts take turns: together they count right, and no result depends on the slices."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _run_rpc(data: bytes) -> None:
 
 
 def _run_discovery(data: bytes) -> None:
-    """Datagrams of anybody: the table stays small, and what it holds was announced."""
+    """Datagrams of any host: the table stays small, and what it holds was announced."""
     source = Input(data)
     table = PeerTable(5 * _TICK_NS)
     now_ns = 0

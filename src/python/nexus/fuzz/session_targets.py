@@ -67,7 +67,7 @@ def _disturbed(source: Input, data: bytes) -> bytes:
 
 
 def _run_handshake(data: bytes) -> None:
-    """Disturb messages between two honest sides; whoever is admitted, was not deceived."""
+    """Disturb messages between two honest sides; a side that admits the other was not deceived."""
     source = Input(data)
     pair = Pair(_KEY_B)
     for _ in range(_CROSSINGS_MAX):

@@ -16,7 +16,7 @@ STOP_SECONDS: Final = 2
 def die_with_parent() -> None:
     """For `preexec_fn`: ask Linux to kill this process when its parent is gone.
 
-    Elsewhere whoever started it must do so.
+    Elsewhere its parent must do so.
     """
     with contextlib.suppress(OSError, AttributeError):
         libc: Any = ctypes.CDLL(None)

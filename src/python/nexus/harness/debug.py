@@ -2,7 +2,7 @@
 
 The world asks the machine to run, and the machine serves the debugger in between: while the guest
 is stopped, inside of that call.  So no virtual time passes, nothing is lost on the network, and the
-run is the same as without a debugger until somebody changes a register or memory.
+run is the same as without a debugger until a debugger changes a register or memory.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class HostFaultError(NexusError):
 
 
 class EndedByUserError(NexusError):
-    """Somebody at a debugger wants the run to end."""
+    """A user at a debugger wants the run to end."""
 
 
 class Engine(Protocol):

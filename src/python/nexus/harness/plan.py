@@ -71,7 +71,7 @@ class NodeIdentity:
 
     device_id: str
     static_secret: bytes = field(repr=False)
-    is_test_key: bool  # Derived from a name in a file, so no secret from anybody.
+    is_test_key: bool  # Derived from a name in a file, so not a secret.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

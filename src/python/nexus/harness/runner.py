@@ -28,7 +28,7 @@ LINES_KEPT_MAX: Final = 100_000
 
 
 class Reporter(Protocol):
-    """Somebody who watches a run."""
+    """An observer of a run."""
 
     def line(self, machine: str, line: str, now_ns: int) -> None:
         """A machine printed a line."""

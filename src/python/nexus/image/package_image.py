@@ -12,7 +12,7 @@
 
 It knows bytes, not where they come from.  The same files give the same image, in any order.  A
 reader trusts nothing: `read_image` gives a `PackageImage` in which everything is in bounds, or one
-`Fault`.  The data itself has no hash here; whoever wants one puts it into a file of the bundle.
+`Fault`.  The data itself has no hash here; a bundle that wants one puts it into a file.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@
     path = "noise.bin"
     generate = { bytes = 4096, seed = "noise" }   # ... or made here, the same every time
 
-It opens no file: whoever calls hands over the text, and fetches what `source` names.
+It opens no file: the caller hands over the text, and fetches what `source` names.
 """
 
 from __future__ import annotations

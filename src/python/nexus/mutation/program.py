@@ -225,7 +225,7 @@ def _judge_all(drawn: Sequence[Change], run: _Run, stack: ExitStack) -> list[Ver
             for each in waiting:
                 each.result()
         except BaseException:
-            # Somebody ends the run: what is under way is the last.
+            # A user ends the run: what is under way is the last.
             found.is_over = True
             raise
     return found.verdicts

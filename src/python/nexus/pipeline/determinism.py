@@ -1,4 +1,4 @@
-"""`./pants run ci:determinism`: what was built and has passed, built again by somebody else.
+"""`./pants run ci:determinism`: what was built and has passed, built again by another user.
 
 Targets that are deterministic are packaged and tested in two copies of this repository: once as
 this user does, with all caches, and once under another path, home, user and time zone, with none.

@@ -56,7 +56,7 @@ def first_side(folder: Path) -> Side:
 
 
 def second_side(folder: Path, is_other_user: bool) -> Side:
-    """Somebody else's."""
+    """The other user's."""
     away = folder / "away"
     temporary, home = away / "tmp", away / "home" / OTHER_NAME
     for each in (temporary, home):
@@ -86,7 +86,7 @@ def _environment() -> dict[str, str]:
 
 
 def _become_other_user() -> None:
-    """Be another user to all who ask, with the rights of this one."""
+    """Be another user to every program that asks, with the rights of this one."""
     lines = (("setgroups", "deny"),)
     maps = (("uid_map", os.getuid()), ("gid_map", os.getgid()))
     if ctypes.CDLL(None, use_errno=True).unshare(_NEW_USER) != 0:

@@ -24,7 +24,7 @@ from nexus.core.commandline import EXIT_CONFIG, CommandLine
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
 
-# 1980-01-01, the oldest time that zip files know: whoever packs these files again can keep it.
+# 1980-01-01, the oldest time that zip files know, so a zip of these files can keep it.
 TIME: Final = 315_532_800
 
 # A release has about a hundred files; a list of this length is a mistake.

@@ -150,7 +150,7 @@ def environment(given: Mapping[str, str], folder: Path, new_home: bool) -> dict[
     if new_home:
         home = folder / "home"
         home.mkdir()
-        # An interpreter that somebody installed for himself stays one.
+        # An interpreter that a user installed stays one.
         kept.setdefault("PYENV_ROOT", str(Path(kept.get("HOME", "/nonexistent")) / ".pyenv"))
         kept["HOME"] = str(home)
         for name in ("XDG_CACHE_HOME", "NEXUS_PANTS_CACHE"):

@@ -31,7 +31,7 @@ READING_CALLS: Final = (
     "GetTree",
 )
 
-# Writing blobs: whoever executes writes inputs, and a worker writes outputs.  A blob is named by
+# Writing blobs: executing writes inputs, and a worker writes outputs.  A blob is named by
 # its hash, so no client can change one that others read.
 BLOB_CALLS: Final = ("BatchUpdateBlobs", "Write")
 
@@ -45,7 +45,7 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
     ),
     # A machine that executes for others.
     "work": frozenset((*READING_CALLS, *BLOB_CALLS, "CreateBotSession", "UpdateBotSession")),
-    # What concerns everybody's work.
+    # Calls that concern the work of all clients.
     "admin": frozenset(
         (
             *READING_CALLS,

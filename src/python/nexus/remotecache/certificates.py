@@ -1,4 +1,4 @@
-"""Whether a certificate will do, before anybody meets it: names, dates, authority, key."""
+"""Whether a certificate will do, before a client meets it: names, dates, authority, key."""
 
 from __future__ import annotations
 

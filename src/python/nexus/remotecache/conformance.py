@@ -242,7 +242,7 @@ def a_wrong_instance_is_refused(asked: Asked) -> None:
 
 
 def who_has_no_token_is_refused(asked: Asked) -> None:
-    """Whoever writes results decides what everybody builds."""
+    """A writer of results decides what all others build."""
     if asked.remote.token is None:
         raise NotAskedError("no --token was given")
     with asked.client(replace(asked.remote, token=None)) as client:

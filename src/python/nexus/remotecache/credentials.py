@@ -36,7 +36,7 @@ FIRST_GRANTS: Final = (
     (ADMIN, ("admin",)),
 )
 
-# The name that everybody on the same machine can use.
+# The name that all users of the same machine can use.
 LOCAL_NAME: Final = "localhost"
 
 # What the authority's key is for (RFC 5280, 4.2.1.3): certificates, and nothing else.

@@ -39,7 +39,7 @@ LOCK_SECONDS_MAX: Final = 30
 # Which tables there are: raised with each version of BuildGrid that changes them.
 SCHEMA: Final = 404_01
 
-# For an answer from a database that is somebody else's.
+# For an answer from a database that is not ours.
 OPEN_SECONDS_MAX: Final = 2
 
 create_provider = SqlProvider.__init__

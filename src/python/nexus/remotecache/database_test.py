@@ -128,7 +128,7 @@ def test_a_message_comes_after_the_change_and_not_at_all_if_that_is_taken_back(
         with provider.session() as session:
             session.execute(sqlalchemy.text(bot), {"name": "i"})
             session.execute(sqlalchemy.text("NOTIFY job_assigned, 'bot';"))
-            # Somebody looks in the middle, on the same thread.
+            # A reader looks in the middle, on the same thread.
             with looking.session() as other:
                 count = sqlalchemy.text("SELECT count(*) FROM instance_quotas")
                 assert other.execute(count).scalar() == 0

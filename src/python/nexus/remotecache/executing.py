@@ -1,4 +1,4 @@
-"""One process of somebody else's, in a sandbox: inputs from the local store, outputs into it."""
+"""One process of a client, in a sandbox: inputs from the local store, outputs into it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Runner:
         """Start the runner and wait for it."""
         with self.lock:
             if name in self.ended:
-                return 1, "told to end before it began"
+                return 1, "ended before it began"
             process = subprocess.Popen(
                 [*LAST_WISH, *argv],
                 stdin=subprocess.DEVNULL,

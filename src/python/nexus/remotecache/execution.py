@@ -78,7 +78,7 @@ class Watch:
     """Ends executions for which no client has waited for a while.
 
     A client that went away cannot use a result; one that lost its connection comes back soon.
-    There is one entry for each operation that somebody follows or has left a moment ago.
+    There is one entry for each operation that a client follows or has left a moment ago.
     """
 
     def __init__(self, seconds: float = ABANDONED_SECONDS_MAX) -> None:
@@ -107,7 +107,7 @@ class Watch:
                 timer.start()
 
     def drop(self, scheduler: Any, name: str) -> None:
-        """Cancel an operation unless somebody follows it by now."""
+        """Cancel an operation unless a client follows it by now."""
         with self.lock:
             if self.followers.get(name) != 0:
                 return

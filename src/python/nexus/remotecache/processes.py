@@ -104,7 +104,7 @@ def _write_log(process: subprocess.Popen[bytes], path: Path) -> None:
             handler.emit(logging.LogRecord("", 0, "", 0, text, (), None))
 
 
-# What asks these programs to end: a terminal that is closed, Ctrl-C, and everybody else.
+# What asks these programs to end: a terminal that is closed, Ctrl-C, and any other process.
 ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -113,7 +113,7 @@ def take_ending(handler: Handler, numbers: Iterable[int] = ENDING) -> None:
 
     An interrupt that a shell ignores for its background jobs is this process's alone to ignore.  It
     does nothing here, and programs that we start take it as usual: a test that is executed for
-    somebody else must not see how this worker was started, and a server's processes have to end
+    a client must not see how this worker was started, and a server's processes have to end
     on an interrupt.  A hangup goes on being ignored by them all, which is what nohup is for.
     """
     taken = catch_ending(handler, numbers)
@@ -140,7 +140,7 @@ def end_with(parent: int) -> None:
         return
     set_signal_at_death_of_parent = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
     ctypes.CDLL(None).prctl(set_signal_at_death_of_parent, signal.SIGTERM)
-    # It may have died before that; then somebody else is the parent by now.
+    # It may have died before that; then another process is the parent by now.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -44,7 +44,7 @@ from nexus.remotecache.proof_stage import NotTriedError, Stage, Verdict
 
 Case = Callable[[Stage], None]
 
-# The longest first, so that it is not what everybody waits for in the end.
+# The longest first, so that the others do not wait for it in the end.
 CASES: Final[Mapping[str, Case]] = {
     case.__name__: case
     for case in (
@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def ask(arguments: argparse.Namespace) -> int:
-    """Ask a server that is somebody else's: 0 if it does what ours does, 1 if not."""
+    """Ask a foreign server: 0 if it does what ours does, 1 if not."""
     try:
         scheme, _, place = arguments.address.partition("://")
         if scheme not in ("grpc", "grpcs"):

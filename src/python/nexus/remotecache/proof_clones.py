@@ -87,7 +87,7 @@ def linked_images(objects: Path) -> list[Path]:
 def run_in_clone(stage: Stage, source: Path, clone: Path, environment: dict[str, str]) -> Run:
     """Clone what is committed, and build there with nothing local.
 
-    The later ones are clones of the first, since somebody may commit in the meantime.
+    The later ones are clones of the first, since a user may commit in the meantime.
     """
     clone.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["git", "clone", "-q", "--depth=1", source.as_uri(), str(clone)], check=True)

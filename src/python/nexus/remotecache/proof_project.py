@@ -89,7 +89,7 @@ process_execution_local_parallelism = 4
 remote_cache_rpc_timeout_millis = 60000
 
 [shell-setup]
-# Where processes run for somebody else there is no PATH.
+# A worker's processes have no PATH.
 executable_search_paths = ["/usr/bin", "/bin"]
 
 [stats]

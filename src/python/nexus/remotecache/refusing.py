@@ -110,7 +110,7 @@ def lock(folder: Path, stack: ExitStack) -> None:
     """Keep others out of a folder: two stores on the same files would evict what the other has.
 
     Raises:
-        SettingError: somebody has it.
+        SettingError: another process has it.
     """
     file = stack.enter_context((folder / "lock").open("w"))
     try:

@@ -1,7 +1,7 @@
 """What a runner is given: one file of settings, and one token.
 
 The file is a shell's: `source` it.  It also holds the certificate of the server's authority, in a
-text that the shell skips; whoever reads certificates finds it there.
+text that the shell skips; a reader of certificates finds it there.
 """
 
 from __future__ import annotations

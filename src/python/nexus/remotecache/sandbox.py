@@ -1,4 +1,4 @@
-"""What a process that is executed for somebody else may see of this machine.
+"""What a process that is executed for a client may see of this machine.
 
 The runner starts each process under bubblewrap: in the root are its inputs, `/tmp` is empty, and
 of the machine there are the folders named here.  None can be written to, save the caches.

@@ -1,4 +1,4 @@
-"""The processes of a shared cache: the store, and the front that everybody talks to.
+"""The processes of a shared cache: the store, and the front that all clients talk to.
 
     Pants --TLS, token--> BuildGrid (our gate) --unix socket--> buildbox-casd --> files
     worker --TLS, token--> BuildGrid (scheduler, database)

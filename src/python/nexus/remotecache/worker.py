@@ -68,7 +68,7 @@ ILL_SECONDS: Final = 20.0
 
 
 class Wish:
-    """How often somebody asked for the end: once to drain, twice to end at once."""
+    """How often the end was asked for: once to drain, twice to end at once."""
 
     def __init__(self) -> None:
         self.asked = 0

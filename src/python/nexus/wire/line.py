@@ -1,4 +1,4 @@
-"""Lines of the contract from the reader's side: markers and records that somebody looks for."""
+"""Lines of the contract from the reader's side: markers and records that a reader looks for."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Attacker:
     async def shake_hands(
         self, key: NodeKey, device_id: str, responder: bytes, *, admits: bool = True
     ) -> None:
-        """Run the handshake as someone; return when it is through or refused."""
+        """Run the handshake under an identity; return when it is through or refused."""
         identity = Identity(
             device_id=device_id, static_secret=key.secret, ephemeral_secret=os.urandom(32)
         )

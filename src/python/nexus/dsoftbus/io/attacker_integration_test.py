@@ -58,7 +58,7 @@ class Victim:
         return attacker
 
     def outcomes(self) -> list[tuple[str, str | None]]:
-        """What B's audit says of everybody but A."""
+        """What B's audit says of all but A."""
         return [
             (record.outcome.value, record.peer)
             for record in self.b.audit_log
@@ -66,7 +66,7 @@ class Victim:
         ]
 
     def announce(self, key: NodeKey, device_id: str) -> None:
-        """Announce to B as anybody, in a datagram of its own."""
+        """Announce to B in any name, in a datagram of its own."""
         datagram = Announce(device_id, 1, key.public).encode()
         self.datagram(datagram)
 

@@ -135,7 +135,7 @@ class Discovery(asyncio.DatagramProtocol):
             return
         device_id = announce.device_id
         if device_id == self._settings.device_id:
-            return  # Our own, back from the group; or someone who claims to be us.
+            return  # Our own, back from the group; or a host that claims to be us.
         pinned = self._pins.get(device_id)
         if pinned is not None and pinned.public_key != announce.public_key:
             # It must not take the place of the real peer's announce.

@@ -28,7 +28,7 @@ class RefusedError(BusError, PermissionError):
     """The peer refused the call.  It says no more; asking again changes nothing."""
 
     def __init__(self, text: str) -> None:
-        """Say who refused."""
+        """Name the peer that refused."""
         super().__init__(text)
         self.errno = errno.EACCES
 

@@ -185,7 +185,7 @@ class Node:
         return peer
 
     def live(self) -> list[Entry]:
-        """Return who was heard lately.  It proves nothing; what a session proves, `peers` know."""
+        """Return the nodes that were heard lately.  That proves nothing; `peers` are proven."""
         return self.discovery.entries()
 
     @property

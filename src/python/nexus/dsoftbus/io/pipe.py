@@ -131,7 +131,7 @@ class Pipe:
 
     @property
     def is_waiting_for_room(self) -> bool:
-        """Whether `drained` would wake somebody."""
+        """Whether `drained` would wake a writer."""
         return bool(self._writers)
 
     def arrive(self, data: bytes) -> None:

@@ -47,7 +47,7 @@ class Rtc:
         Args:
             machine_ns: The time, in ns since 1970, as long as the guest does not set it.
             set_irq: Drives the interrupt line.
-            alarm_changed: The next alarm is another: whoever runs the hart must look again.
+            alarm_changed: The next alarm is another: the engine of the hart must look again.
         """
         self._machine_ns = machine_ns
         self._set_irq = set_irq

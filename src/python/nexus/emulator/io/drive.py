@@ -2,7 +2,7 @@
 
 The file is read whole, so that what a guest reads never depends on what else happens to the file
 during the run.  Written sectors go back to the file when the guest flushes, and at the end.  Until
-then the file is locked: whoever wrote to it meanwhile would lose what they wrote, or we would.
+then the file is locked: another writer would lose what it wrote meanwhile, or we would.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class GdbServer:
         return connection
 
     def close(self) -> None:
-        """Listen no more, and remove the file, unless it is somebody else's by now."""
+        """Listen no more, and remove the file, unless it belongs to another process by now."""
         self._socket.close()
         file, self._file = self._file, None
         if file is not None:

@@ -2,7 +2,7 @@
 
 Our own programs lock with `flock`.  QEMU locks single bytes of an image with open file description
 locks (its source: block/file-posix.c): byte 100 + n says "I use permission n", 200 + n says "nobody
-else may".  We do the same, so that a QEMU that somebody started by hand is noticed, and notices us.
+else may".  We do the same, so that a QEMU that was started by hand is noticed, and notices us.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def open_locked(path: os.PathLike[str], *, is_writable: bool, for_qemu: bool = F
         LockError: It cannot be locked, or could not be a disk at all.
         OSError: It cannot be opened.
     """
-    # Not blocking: a pipe by this name would otherwise hold us until somebody writes into it.
+    # Not blocking: a pipe by this name would otherwise hold us until a writer comes.
     flags = (os.O_RDWR if is_writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK
     descriptor = os.open(path, flags)
     try:
@@ -82,7 +82,7 @@ def _take(descriptor: int, byte: int) -> None:
 
 
 def _is_taken(descriptor: int, byte: int) -> bool:
-    """Whether somebody else shares a byte's lock."""
+    """Whether another process shares a byte's lock."""
     asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
     try:
         answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked)

@@ -17,7 +17,7 @@ from nexus.entry.ending import Taken, catch_ending, release_ending
 ESCAPE: Final = 0x01
 _QUIT: Final = frozenset(b"xX")
 
-# More than anybody types at once; a paste comes in several reads.
+# More than a user types at once; a paste comes in several reads.
 _READ_BYTES: Final = 1024
 
 _OUTPUT_FLAGS: Final = 1  # Place in what tcgetattr returns.

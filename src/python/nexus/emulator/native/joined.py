@@ -6,7 +6,7 @@ handler, the slot of the first gets it.  The second keeps its own, for jumps to 
 second is forgotten, the first is decoded anew, so that the second of every pair is decoded: stores
 find what they overwrite by that.
 
-A first one never jumps and never ends a page, so whoever executes it gets to the second; with one
+A first one never jumps and never ends a page, so its handler always gets to the second; with one
 step left, it is executed alone.
 """
 

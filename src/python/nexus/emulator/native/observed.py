@@ -2,7 +2,7 @@
 
 Between stops it is as quick as without an observer.  Where one could be, generated code leaves the
 instruction to Python (`stops.py`), which stops or executes it as the reference does.  So do traps
-and interrupts while somebody listens to them.  An observer of every instruction gets them one by
+and interrupts while an observer listens to them.  An observer of every instruction gets them one by
 one, from Python.
 
 What the observer asks for is looked at whenever the hart is run.  A page of RAM whose stops have

@@ -29,7 +29,7 @@ def table_digest() -> bytes:
 
 
 def check_digest() -> None:
-    """Hold the digest that products get to the sources; whoever makes one asks.
+    """Hold the digest that products get to the sources; the maker of a product asks.
 
     Raises:
         StaleDigestError: It is that of other sources.

@@ -113,7 +113,7 @@ def test_what_was_not_used_for_longest_goes_when_there_is_too_much(tmp_path: Pat
 
 
 def test_files_that_are_not_translations_stay_whatever_their_size(tmp_path: Path) -> None:
-    """The folder may be one that somebody has used for other things before."""
+    """The folder may be one that was used for other things before."""
     cache = TranslationCache(tmp_path, COMPILER)
     page = path_of(cache.folder, bytes(4096))
     others = [

@@ -1,7 +1,7 @@
 """Reads a packet capture back: pcapng of Ethernet, as `nexus.harness.pcapng` or Wireshark write it.
 
 Bounded and strict: a block that is damaged ends the reading with one error that says where; what
-was read before it is kept by the caller, who gets it piece by piece.  Format: the pcapng draft of
+was read before it is kept by the caller, which gets it piece by piece.  Format: the pcapng draft of
 the IETF (draft-ietf-opsawg-pcapng), sections 3 and 4.
 """
 

@@ -1,7 +1,7 @@
 """Two nodes in one process: a client's channel to a server behind sessions and a gateway.
 
 Everything between is real, the handshake, the sealing, the judging, except for the wire, which
-carries bytes when somebody waits.  `rounds` counts how often it had to be waited for.
+carries bytes when a caller waits.  `rounds` counts how often it had to be waited for.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class FileDevice:
     def __init__(self, path: Path, *, is_writable: bool) -> None:
         """Open the file."""
         try:
-            # Not blocking: a pipe by this name would hold us until somebody writes into it.
+            # Not blocking: a pipe by this name would hold us until a writer comes.
             flags = (os.O_RDWR if is_writable else os.O_RDONLY) | os.O_NONBLOCK | os.O_CLOEXEC
             self._file = os.open(path, flags)
         except OSError as exc:

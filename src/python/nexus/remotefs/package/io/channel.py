@@ -71,7 +71,7 @@ class ThreadChannel:
             raise DeadlineError(text) from exc
 
     def _answered(self, number: int, future: Future[bytes]) -> None:
-        """Keep an answer; whatever a call ends with, somebody waits for it."""
+        """Keep an answer; whatever a call ends with, a thread waits for it."""
         try:
             response = Response(Status.OK, number, future.result())
         except RefusedError:

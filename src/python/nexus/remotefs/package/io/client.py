@@ -7,7 +7,7 @@
 Rules of this file
 ------------------
 1. A call that waited for another session is asked again there by the peer object, where a handle
-   is somebody else's: an answer counts only if its session is the file's, before and after.
+   is another file's: an answer counts only if its session is the file's, before and after.
 2. What is outstanding is bounded for the client, whatever the number of its files.
 3. A peer that serves streams of packages is read from with these; else with calls.
 """

@@ -148,7 +148,7 @@ async def await_for(path: str, future: Future[Result]) -> Result:
     except asyncio.CancelledError as exc:
         own = asyncio.current_task()
         if own is None or own.cancelling():
-            raise  # Whoever waits here was cancelled, not the call alone.
+            raise  # The waiting task was cancelled, not the call alone.
         raise as_os_error(UnavailableError(CLOSED), path) from exc
 
 
