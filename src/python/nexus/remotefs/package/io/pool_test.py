@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from nexus.dsoftbus.io.configuration import load_settings
+from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import UnavailableError
-from nexus.remotefs.package.io.pool import SharedNode
+from nexus.remotefs.package.io.pool import Pool, SharedNode
 from nexus.remotefs.package.io.reach import await_for, submit, wait_for
 from nexus.remotefs.package.io.served_scene import write_files
 
@@ -104,3 +105,64 @@ def test_calls_from_many_threads_all_end(node: SharedNode) -> None:
     for thread in threads:
         thread.join(BOUND_S)
     assert len(ends) == 4
+
+
+def test_a_file_has_one_node_until_it_is_closed_and_another_one_then(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    config, pool = tmp_path / "bus.toml", Pool()
+    try:
+        first = pool.node_of(config)
+        assert pool.node_of(tmp_path / "." / "bus.toml") is first
+        assert first.is_running
+        assert threading.active_count() > 1
+        pool.close(tmp_path / "other.toml")
+        assert first.is_running
+        pool.close(config)
+        assert not first.is_running
+        first.close()
+        assert first._loop.is_closed()
+        assert not first._thread.is_alive()
+        second = pool.node_of(config)
+        assert second is not first
+        second.close()
+        third = pool.node_of(config)
+        assert third is not second, "one that was closed by itself is not used again"
+        pool.close()
+        assert not third.is_running
+    finally:
+        pool.close()
+
+
+def test_a_child_process_forgets_the_nodes_of_its_parent_and_leaves_them_alone(
+    tmp_path: Path,
+) -> None:
+    write_files(tmp_path)
+    pool = Pool()
+    node = pool.node_of(tmp_path / "bus.toml")
+    try:
+        with pool._lock:
+            pool.forget()  # As after a fork, when another thread may have held the lock.
+            assert not pool._lock.locked()
+        pool.close()
+        assert node.is_running
+    finally:
+        node.close()
+
+
+def test_a_node_that_cannot_open_its_sockets_leaves_no_thread_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(node: Node) -> Node:
+        raise OSError(errno.EADDRINUSE, "in use")
+
+    write_files(tmp_path)
+    monkeypatch.setattr(Node, "__aenter__", fail)
+    before = set(threading.enumerate())
+    with pytest.raises(OSError, match="in use"):
+        SharedNode(load_settings(tmp_path / "bus.toml"))
+    assert set(threading.enumerate()) == before
+
+
+def test_peers_are_those_of_the_file(node: SharedNode) -> None:
+    assert node.peers == ("node-b",)
+    assert node._thread.daemon, "a program may end without closing it"
