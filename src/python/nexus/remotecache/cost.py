@@ -130,7 +130,14 @@ def parse(text: str, name: str) -> Log:
                 )
             else:
                 processes.append(process_of(entry))
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as exc:
             raise CostError(
                 f"{name}: line {number} is neither a process nor bytes ({exc!r}); expected a file "
                 "of --process-log-path"

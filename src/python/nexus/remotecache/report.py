@@ -13,21 +13,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from nexus.core.commandline import CommandLine, fail
+from nexus.core.commandline import CommandLine, bounded, fail
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import run_program
+from nexus.entry.reading import read_bounded
 from nexus.remotecache import cost, stats
 from nexus.remotecache.trees import Digest, TreeError
 
 SERVED: Final = 0
 NOT_SERVED: Final = 1
 UNKNOWN: Final = 2
+
+# A run of some thousand processes leaves a few megabytes; a directory in a store is much smaller.
+LOG_BYTES_MAX: Final = 1 << 30
+TREE_BYTES_MAX: Final = 1 << 26
+PROCESSES_MAX: Final = 1_000_000_000
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,7 +64,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = CommandLine("cache_report", __doc__.split("\n")[0])
     parser.add_argument("log", type=Path, nargs="?", help="what a run of Pants printed")
     parser.add_argument("--all-found", action="store_true", help="every process must be found")
-    parser.add_argument("--found-min", type=int, default=0, help="as many processes must be found")
+    text = "as many processes must be found; default 0"
+    parser.add_argument("--found-min", default="0", metavar="N", help=text)
     parser.add_argument(
         "--processes", type=Path, metavar="FILE", help="what --process-log-path wrote in that run"
     )
@@ -69,6 +77,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         help="where input trees can be read: the folder of a server that executed the runs",
     )
     found = parser.parse_args(argv)
+    found.found_min = bounded("--found-min", found.found_min, 0, PROCESSES_MAX)
     if found.log is None and found.processes is None:
         raise UsageError("LOG: is missing; give what a run printed, or --processes")
     if found.before is not None and found.processes is None:
@@ -98,11 +107,23 @@ def costs(arguments: argparse.Namespace) -> str:
 def log_of(option: str, path: Path) -> cost.Log:
     """Read a file of processes."""
     try:
-        return cost.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
+        return cost.parse(read(path), str(path))
     except OSError as exc:
         raise UsageError(f"{option}: {path}: {exc.strerror}") from exc
     except cost.CostError as exc:
         raise UsageError(f"{option}: {exc}") from exc
+
+
+def read(path: Path) -> str:
+    """Read a file, which may be a pipe, within a bound.
+
+    Raises:
+        OSError: it cannot be read, is too large, or does not end.
+    """
+    text = read_bounded(path, LOG_BYTES_MAX)
+    if len(text) > LOG_BYTES_MAX:
+        raise OSError(errno.EFBIG, f"has more than {LOG_BYTES_MAX} bytes", str(path))
+    return text.decode("utf-8", "replace")
 
 
 @contextlib.contextmanager
@@ -115,19 +136,22 @@ def objects(folder: Path | None) -> Iterator[cost.Read]:
     if not place.is_dir():
         raise UsageError(f"--store: {folder} is not the folder of a server")
 
-    def read(digest: Digest) -> bytes | None:
+    def blob(digest: Digest) -> bytes | None:
         with contextlib.suppress(OSError):
-            return (place / digest.hash[:2] / digest.hash[2:]).read_bytes()
+            found = read_bounded(place / digest.hash[:2] / digest.hash[2:], TREE_BYTES_MAX)
+            return found if len(found) <= TREE_BYTES_MAX else None
         return None
 
-    yield read
+    yield blob
 
 
 def judge(log: Path, *, all_found: bool = False, found_min: int = 0) -> tuple[int, str]:
     """The exit code, and what to say."""
     try:
-        found = stats.parse(log.read_text(encoding="utf-8", errors="replace"))
-    except (OSError, stats.NoCountersError) as exc:
+        found = stats.parse(read(log))
+    except OSError as exc:
+        return UNKNOWN, f"cache_report: {log}: {exc.strerror}\n"
+    except stats.NoCountersError as exc:
         return UNKNOWN, f"cache_report: {log}: {exc}\n"
     wrong = stats.complaints(found, all_found=all_found, found_min=found_min)
     text = stats.render(found) + "".join(f"not served: {line}\n" for line in wrong)

@@ -7,6 +7,7 @@ own classes come with a server of a quarter of a gigabyte.  Fields and numbers a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,9 @@ FIXED64: Final = 1
 BYTES: Final = 2
 FIXED32: Final = 5
 VARINT_BYTES_MAX: Final = 10
+
+# A hash in hex, as names of files have it, and a size below 2 to the power of 63.
+DIGEST: Final = re.compile(r"([0-9a-f]{1,128})/([0-9]{1,18})")
 
 
 class TreeError(Exception):
@@ -36,8 +40,8 @@ class Digest:
 
 def parse_digest(text: str) -> Digest | None:
     """Read `HASH/SIZE`; nothing if it is not one."""
-    found, _, size = text.partition("/")
-    return Digest(found, int(size)) if size.isascii() and size.isdecimal() else None
+    found = DIGEST.fullmatch(text)
+    return Digest(found[1], int(found[2])) if found else None
 
 
 def entries(directory: bytes) -> dict[str, tuple[str, str]]:
