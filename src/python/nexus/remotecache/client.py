@@ -34,6 +34,10 @@ class Done:
     cached: bool = False
 
 
+class EndedError(Exception):
+    """An execution was given up by the server or by the network."""
+
+
 class Client:
     """A connection; each call proves who we are anew."""
 
@@ -56,10 +60,10 @@ class Client:
         """How each call is made."""
         return {"metadata": self.remote.metadata(), "timeout": seconds}
 
-    def describe(self) -> messages.ServerCapabilities:
+    def describe(self, seconds: float = CALL_SECONDS_MAX) -> messages.ServerCapabilities:
         """What the server says that it can do."""
         request = messages.GetCapabilitiesRequest(instance_name=self.instance)
-        return self.capabilities.GetCapabilities(request, **self.how())
+        return self.capabilities.GetCapabilities(request, **self.how(seconds))
 
     def put(self, *blobs: bytes) -> list[int]:
         """Write blobs: the code of each, 0 if it was taken."""
@@ -147,7 +151,7 @@ class Client:
                     name = operation.name
                     if operation.done:
                         return self.done(operation)
-                raise AssertionError("the server ended its answer before the process")
+                raise EndedError("the server ended its answer before the process")
             except grpc.RpcError as exc:
                 if exc.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise
@@ -158,7 +162,7 @@ class Client:
                     if name
                     else self.executions.Execute(request, **again)
                 )
-        raise AssertionError(f"the connection was lost {TRIES_MAX} times")
+        raise EndedError(f"the connection was lost {TRIES_MAX} times")
 
     def done(self, operation: Any) -> Done:
         """What an operation that has ended says."""

@@ -10,20 +10,18 @@ under names that no build asks for.
 from __future__ import annotations
 
 import contextlib
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.bytestream import bytestream_pb2, bytestream_pb2_grpc
 
-from nexus.remotecache.client import Client
-from nexus.remotecache.connection import Remote, describe
+from nexus.remotecache.asking import REFUSALS, Asked, NotAskedError, Row, code_of, expect, play
 from nexus.remotecache.digest import digest_of
-from nexus.remotecache.settings import EXECUTION_PROPERTIES, INSTANCE
+from nexus.remotecache.settings import EXECUTION_PROPERTIES
 
 # A message of gRPC holds 4 MiB: what is larger goes by streams.
 LARGE_BYTES: Final = 5 * 1024 * 1024
@@ -34,88 +32,6 @@ LOOKUPS: Final = 128
 
 # An execution that is not taken up in this time has no worker.
 EXECUTE_SECONDS: Final = 60.0
-
-REFUSALS: Final = ("UNAUTHENTICATED", "PERMISSION_DENIED")
-
-
-class DifferentError(Exception):
-    """The server does something else; the text says what."""
-
-
-class NotAskedError(Exception):
-    """The case needs something that is not there; the text says what."""
-
-
-@dataclass
-class Asked:
-    """A server, and a salt that no earlier run has used."""
-
-    remote: Remote
-    instance: str = INSTANCE
-    salt: str = field(default_factory=lambda: secrets.token_hex(8))
-
-    @contextlib.contextmanager
-    def client(self, remote: Remote | None = None, instance: str | None = None) -> Iterator[Client]:
-        """A connection, with another token or instance if told."""
-        with Client(
-            remote or self.remote, self.instance if instance is None else instance
-        ) as client:
-            yield client
-
-    def blob(self, text: str) -> bytes:
-        """Bytes that no client has written before."""
-        return f"{self.salt} {text}".encode()
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    verdict: str
-    text: str = ""
-
-
-def ask(asked: Asked) -> list[Row]:
-    """Play every case."""
-    return [play(case, asked) for case in CASES]
-
-
-def play(case: Callable[[Asked], None], asked: Asked) -> Row:
-    """Play one."""
-    name = case.__name__.replace("_", " ")
-    try:
-        case(asked)
-    except NotAskedError as exc:
-        return Row(name, "NOT TRIED", str(exc))
-    except DifferentError as exc:
-        return Row(name, "differs", str(exc))
-    except grpc.RpcError as exc:
-        return Row(name, "differs", describe(exc))
-    return Row(name, "same")
-
-
-def render(rows: Sequence[Row]) -> str:
-    """The table."""
-    width = max(len(row.name) for row in rows)
-    return "".join(
-        f"{row.name:{width}}  {row.verdict:9}  {row.text}".rstrip() + "\n" for row in rows
-    )
-
-
-def expect(what: str, seen: object, wanted: object) -> None:
-    """Compare."""
-    if seen != wanted:
-        raise DifferentError(f"{what}: {seen!r}, ours {wanted!r}")
-
-
-def code_of(call: Callable[[], object]) -> str:
-    """How a call ended."""
-    try:
-        call()
-    except grpc.RpcError as exc:
-        return str(exc.code().name)
-    return "OK"
 
 
 def sha256_is_offered(asked: Asked) -> None:
@@ -352,3 +268,8 @@ CASES: Final[tuple[Callable[[Asked], None], ...]] = (
     a_worker_is_found_by_its_system,
     an_unknown_property_is_refused,
 )
+
+
+def ask(asked: Asked) -> list[Row]:
+    """Play every case."""
+    return [play(case, asked) for case in CASES]

@@ -20,13 +20,14 @@ from types import FrameType
 from typing import Final
 from xml.etree import ElementTree
 
-from nexus.core.commandline import fail
+from nexus.core.commandline import bounded, fail
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
 from nexus.core.text import printable
 from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import Text, run_program
 from nexus.remotecache import (
+    asking,
     conformance,
     connection,
     credentials,
@@ -57,6 +58,7 @@ CASES: Final[Mapping[str, Case]] = {
 
 # Each has its Pants and mostly waits for it or for a server to start: half a GB and a processor.
 SIDE_BY_SIDE: Final = 2
+SIDE_BY_SIDE_MAX: Final = 64
 
 # Pants 2.17.1 writes a script and starts it while another thread forks: now and then the kernel
 # says that the file is busy, and the second try of Pants always fails.  Then the run ends, whatever
@@ -71,7 +73,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("cases", nargs="*", help="names of cases; default: all")
     parser.add_argument("--out", type=Path, default=Path("dist/remote-cache"))
     parser.add_argument("--root", type=Path, default=Path(), help="this repository")
-    parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="cases side by side")
+    text = f"cases side by side; default {SIDE_BY_SIDE}"
+    parser.add_argument("--jobs", default=str(SIDE_BY_SIDE), metavar="N", help=text)
     parser.add_argument("--address", metavar="URL", help="ask a server, grpcs://HOST:PORT, instead")
     parser.add_argument("--token", type=Path, metavar="FILE", help="a token for --address")
     parser.add_argument(
@@ -83,7 +86,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--instance", default=settings.INSTANCE, help="the instance name of --address"
     )
-    arguments = parser.parse_args(argv)
+    try:
+        arguments = parser.parse_args(argv)
+        arguments.jobs = bounded("--jobs", arguments.jobs, 1, SIDE_BY_SIDE_MAX)
+        if arguments.address is not None and arguments.cases:
+            raise UsageError(
+                f"{arguments.cases[0]!r}: --address asks everything that can be asked from "
+                "outside; give no names of cases"
+            )
+    except UsageError as exc:
+        return fail(exc, EXIT_CONFIG)
     if arguments.address is not None:
         return ask(arguments)
     if unknown := [name for name in arguments.cases if name not in (*CASES, *team.CASES)]:
@@ -116,12 +128,14 @@ def ask(arguments: argparse.Namespace) -> int:
         if remote.token is not None:
             connection.read_token(remote.token)
         connection.look(remote)
+        asked = asking.Asked(remote, arguments.instance)
+        asking.hold_answer(asked)
     except UsageError as exc:
         return fail(exc, EXIT_CONFIG)
     except ServerError as exc:
         return fail(exc, exc.exit_code)
-    rows = conformance.ask(conformance.Asked(remote, arguments.instance))
-    print(conformance.render(rows), end="")
+    rows = conformance.ask(asked)
+    print(asking.render(rows), end="")
     different = sum(row.verdict == "differs" for row in rows)
     print(f"remote_cache_proof: {different} of {len(rows)} cases differ", flush=True)
     return 1 if different else 0

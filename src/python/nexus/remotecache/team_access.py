@@ -11,7 +11,7 @@ from typing import Any, Final  # Any: JSON, as it is read.
 
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 
-from nexus.remotecache import conformance, credentials, settings
+from nexus.remotecache import asking, credentials, settings
 from nexus.remotecache.access import Grant
 from nexus.remotecache.client import Client
 from nexus.remotecache.connection import Remote
@@ -39,10 +39,10 @@ def token_revoked(team: Team) -> None:
         team.manage("--revoke=guest")
         expect(
             "lookup after revocation",
-            conformance.code_of(lambda: client.result(action)),
+            asking.code_of(lambda: client.result(action)),
             "UNAUTHENTICATED",
         )
-        expect("write", conformance.code_of(lambda: client.put(b"x")), "UNAUTHENTICATED")
+        expect("write", asking.code_of(lambda: client.put(b"x")), "UNAUTHENTICATED")
     with team.client() as client:
         expect("others are let in", client.result(action) is not None, True)
     lines = audit(team, "results.jsonl")
@@ -77,20 +77,20 @@ def certificates_prove_names(team: Team) -> None:
     ]
     for what, remote, wanted in table:
         seen = lookup(remote)
-        seen = "refused" if seen in conformance.REFUSALS else seen
+        seen = "refused" if seen in asking.REFUSALS else seen
         expect(f"certificate: {what}", seen, wanted)
     with Client(table[0][1]) as client:
         action = client.put_action(["/bin/true", "robot"])
         client.write_result(action, messages.ActionResult(stdout_raw=b"by a robot"))
-        code = conformance.code_of(lambda: client.execute(action, seconds=60))
-        expect("beyond its scopes", code in conformance.REFUSALS, True)
+        code = asking.code_of(lambda: client.execute(action, seconds=60))
+        expect("beyond its scopes", code in asking.REFUSALS, True)
     written = [line["by"] for line in audit(team, "results.jsonl")]
     expect("who wrote the last result", written[-1], "robot")
     team.manage("--revoke=robot")
-    expect("revoked", lookup(table[0][1]) in conformance.REFUSALS, True)
+    expect("revoked", lookup(table[0][1]) in asking.REFUSALS, True)
     # The name that is granted anew does not revive what was revoked.
     team.manage("--grant=robot", "--scopes=read")
-    expect("granted anew", lookup(table[0][1]) in conformance.REFUSALS, True)
+    expect("granted anew", lookup(table[0][1]) in asking.REFUSALS, True)
     team.say(f"{len(table) + 4} ways")
 
 
@@ -101,7 +101,7 @@ def lookup(remote: Remote) -> str:
             instance_name=client.instance, action_digest=digest_of(b"no action")
         )
         how = {**client.how(20.0), "wait_for_ready": False}
-        return conformance.code_of(lambda: client.results.GetActionResult(request, **how))
+        return asking.code_of(lambda: client.results.GetActionResult(request, **how))
 
 
 def strangers_are_told_why(team: Team) -> None:

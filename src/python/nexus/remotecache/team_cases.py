@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nexus.core.line import DELAY_SECONDS
-from nexus.remotecache import conformance
+from nexus.remotecache import asking, conformance
 from nexus.remotecache.processes import python_argv
 from nexus.remotecache.proof_stage import NotTriedError, expect
 from nexus.remotecache.team_net import SERVER_NAME
@@ -71,7 +71,7 @@ def both_workers_execute(team: Team) -> None:
 
 def interface_is_whole(team: Team) -> None:
     """Every case that can be asked of any server is answered by this one as it must be."""
-    rows = conformance.ask(conformance.Asked(team.remote()))
+    rows = conformance.ask(asking.Asked(team.remote()))
     expect("what differs", [row for row in rows if row.verdict != "same"], [])
     team.say(f"{len(rows)} cases")
 
