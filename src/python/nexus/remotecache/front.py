@@ -28,7 +28,7 @@ from buildgrid.server.exceptions import NotFoundError, ResourceExhaustedError
 from buildgrid.server.monitoring import set_monitoring_bus
 from buildgrid.server.server import Server
 
-from nexus.remotecache import database, execution, front_settings, metrics
+from nexus.remotecache import database, execution, front_settings, health, metrics, queueing
 from nexus.remotecache.access import Register
 from nexus.remotecache.audit import Audit
 from nexus.remotecache.authorization import Gate
@@ -128,12 +128,10 @@ def gated_server(settings: front_settings.Front, configuration: dict[str, Any]) 
         Gate(register, secret, audit, lambda call: measured.refusals.labels(method=call).inc())
     )
     if settings.metrics_port:
-        socket_path, disk = Path(settings.store_socket), Path(settings.disk)
-
-        def sick() -> str:
-            return metrics.sickness(socket_path, disk, lambda: "")
-
-        metrics.serve(measured, settings.metrics_address, settings.metrics_port, sick, disk)
+        looked_at = health.Health(
+            Path(settings.store_socket), Path(settings.disk), Path(settings.certificate)
+        )
+        health.serve(measured, looked_at, settings.metrics_address, settings.metrics_port)
     return server
 
 
@@ -151,6 +149,7 @@ def main(path: str) -> None:
     settings = front_settings.parse(Path(path).read_text(encoding="utf-8"))
     if settings.database:
         database.install()
+        queueing.install()
         execution.install({**settings.network, "PATH": settings.search_path})
     cmd_server._create_server_from_config = lambda raw: gated_server(settings, raw)
     sys.argv[0] = "bgd"

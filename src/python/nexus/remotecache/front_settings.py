@@ -16,6 +16,7 @@ class Front:
     audit: str
     store_socket: str
     disk: str
+    certificate: str
     metrics_address: str = ""
     metrics_port: int = 0
     database: str = ""

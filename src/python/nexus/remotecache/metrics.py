@@ -1,4 +1,4 @@
-"""What the front measures, for Prometheus, and whether it is healthy, for balancers of load.
+"""What the front measures, for Prometheus.
 
 BuildGrid measures itself and hands records to a bus.  This bus counts those that the table names;
 a label can have only values that the server chooses, so no client can make the page grow.
@@ -6,24 +6,13 @@ a label can have only values that the server chooses, so no client can make the 
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from buildgrid._protos.build.buildgrid.monitoring_pb2 import MetricRecord
 from buildgrid.server.monitoring import MonitoringBus, MonitoringOutputType
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
-
-# A store that does not take a connection within this time is not healthy.
-STORE_SECONDS_MAX: Final = 2.0
-
-# Between two requests on one connection of a scraper.
-REQUEST_SECONDS_MAX: Final = 10.0
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # From a lookup to a build that takes hours.
 SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0, 600.0, 3600.0)
@@ -123,58 +112,3 @@ def _labelled(row: Row, metric: Any, record: Any) -> Any:
     if not row.labels:
         return metric
     return metric.labels(**{name: record.metadata.get(key, "") for name, key in row.labels.items()})
-
-
-def sickness(store_socket: Path, disk: Path, more: Callable[[], str]) -> str:
-    """Say why the server could not serve now; empty if it could."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(STORE_SECONDS_MAX)
-            probe.connect(str(store_socket))
-    except OSError as exc:
-        return f"the store does not answer: {exc.strerror or exc}"
-    if not os.statvfs(disk).f_bavail:
-        return "the disk of the store is full"
-    return more()
-
-
-def serve(
-    metrics: Metrics, address: str, port: int, sick: Callable[[], str], disk: Path
-) -> WSGIServer:
-    """Answer `/metrics` and `/health` from a thread of its own; 503 and a reason when sick."""
-    Gauge(
-        "nexus_cache_disk_free_bytes", "free on the disk of the store", registry=metrics.registry
-    ).set_function(lambda: os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize)
-    Gauge("nexus_cache_healthy", "1 if `/health` says so", registry=metrics.registry).set_function(
-        lambda: 0 if sick() else 1
-    )
-    page = make_wsgi_app(metrics.registry)
-
-    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
-            found: Iterable[bytes] = page(environ, start)
-            return found
-        reason = sick() if path == "/health" else "there are /health and /metrics"
-        status = "200 OK" if not reason else "503 Service Unavailable"
-        start(status if path == "/health" else "404 Not Found", [("Content-Type", "text/plain")])
-        return [f"{reason or 'ok'}\n".encode()]
-
-    server = make_server(address, port, answer, _Server, _Handler)
-    threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
-    return server
-
-
-class _Server(WSGIServer):
-    # Addresses of version 6 as well.
-    def __init__(self, address: tuple[str, int], handler: Any) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, handler)
-
-
-class _Handler(WSGIRequestHandler):
-    # One scraper that hangs must not keep others out for ever.
-    timeout = REQUEST_SECONDS_MAX
-
-    def log_message(self, *_arguments: object) -> None:
-        """Say nothing of each request."""

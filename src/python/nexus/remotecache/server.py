@@ -150,6 +150,7 @@ def front_argv(folder: Path, credentials: Credentials, place: Place, port: int) 
         audit=str(folder / "audit"),
         store_socket=str(folder / SOCKET),
         disk=str(folder),
+        certificate=str(credentials.server_certificate),
         metrics_address=place.address,
         metrics_port=place.metrics_port,
         database=place.database,

@@ -42,9 +42,16 @@ SHAPING_PROPERTIES: Final = (*RUNNER_PROPERTIES, "container-image", "Arch")
 # Processes at once of one worker, and how the size of a store is written.
 JOBS_MAX: Final = 1024
 _QUOTA: Final = re.compile(r"[1-9][0-9]{0,11}[KMGT]?")
+_UNITS: Final = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
+
+# A compiler's wheel has 100 MB, and a blob that is larger than the store can never be written.
+QUOTA_BYTES_MIN: Final = 200 * 1000**2
+QUOTA_BYTES_MAX: Final = 1000 * 1000**4
 
 # A worker of which nothing is heard for so long is gone, and its processes go to others.
 WORKER_SECONDS_MAX: Final = 30
+# BuildGrid gives nothing to a worker that it hears of more often than every 3 s.
+WORKER_SECONDS_MIN: Final = 5
 
 # A process runs at most this long, and is given to so many workers that die of it.
 EXECUTION_SECONDS_MAX: Final = 7200
@@ -52,6 +59,11 @@ JOB_ATTEMPTS_MAX: Final = 5
 
 # As many processes wait for workers with the same properties; more are refused.
 QUEUE_MAX: Final = 10_000
+
+# A process for which no worker with its properties has been there for so long is ended: enough for
+# a worker that is replaced.  It is looked for this often.
+WORKERLESS_SECONDS_MAX: Final = 600
+WORKERLESS_LOOK_SECONDS: Final = 30
 
 # An execution for which no client waits for so long is ended.
 ABANDONED_SECONDS_MAX: Final = 60
@@ -64,13 +76,19 @@ JOB_DAYS_KEPT: Final = 1
 
 
 def hold_quota(text: str) -> None:
-    """Hold the option `--quota` to how the size of a store is written.
+    """Hold the option `--quota` to how the size of a store is written, and to useful sizes.
 
     Raises:
-        UsageError: it is not a size.
+        UsageError: it is not a size, or not a useful one.
     """
     if _QUOTA.fullmatch(text) is None:
         raise UsageError(f"--quota: {text!r} is not a size; expected one like 500M or 10G")
+    size = int(text.rstrip("KMGT")) * _UNITS[text.lstrip("0123456789")]
+    if not QUOTA_BYTES_MIN <= size <= QUOTA_BYTES_MAX:
+        raise UsageError(
+            f"--quota: {text!r} is {'too small' if size < QUOTA_BYTES_MIN else 'too large'}; "
+            "expected 200M to 1000T"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +175,8 @@ instances:
         storage: *storage
 {SCHEDULED_SERVICES if database else ""}\
 thread-pool-size: {THREADS}
+# It would be answered without a token.
+server-reflection: false
 grpc-server-options:
   # Unless told, the system shares a port among all servers that ask for it: each client would meet
   # one of them by chance, and half of them the wrong certificate.
@@ -201,6 +221,10 @@ schedulers:
     bot-locality-hint-limit: 0
     max-job-attempts: {JOB_ATTEMPTS_MAX}
     max-queue-size: {QUEUE_MAX}
+    queue-timeout-job-max-age:
+      seconds: {WORKERLESS_SECONDS_MAX}
+    queue-timeout-period:
+      seconds: {WORKERLESS_LOOK_SECONDS}
     pruner-job-max-age:
       days: {JOB_DAYS_KEPT}
     assigners:

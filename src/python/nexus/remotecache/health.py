@@ -1,0 +1,140 @@
+"""Whether a server could serve now, for balancers of load, and the pages that say so."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any, Final  # Any: gRPC publishes no types, and WSGI has dictionaries.
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import grpc  # pants: no-infer-dep; it comes with BuildGrid
+from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
+from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc as calls
+from prometheus_client import Gauge, make_wsgi_app
+
+from nexus.remotecache.certificates import load_all
+from nexus.remotecache.metrics import Metrics
+from nexus.remotecache.settings import INSTANCE
+
+# A store that does not answer within this time is not healthy.
+STORE_SECONDS_MAX: Final = 2.0
+
+# The store keeps 2 GB of its disk free, and makes room for that by itself.  Where half of it is
+# gone there was nothing left to evict, and nothing is taken any more.
+FREE_BYTES_MIN: Final = 1_000_000_000
+
+# For one request, from its first byte to the last of its answer; and requests at once.  Whoever
+# drips bytes, or opens connections without end, must not keep a scraper out.
+REQUEST_SECONDS_MAX: Final = 10.0
+REQUESTS_MAX: Final = 16
+
+
+class Health:
+    """What a server must have to serve: a store that answers, room, a certificate."""
+
+    def __init__(self, store_socket: Path, disk: Path, certificate: Path) -> None:
+        self.disk = disk
+        self.ends = load_all(certificate)[0].not_valid_after_utc
+        # One that is stopped still takes connections, so it is asked something.
+        self.store = calls.CapabilitiesStub(grpc.insecure_channel(f"unix:{store_socket}"))
+
+    def complaint(self) -> str:
+        """Say why it could not serve now; empty if it could."""
+        request = messages.GetCapabilitiesRequest(instance_name=INSTANCE)
+        try:
+            self.store.GetCapabilities(request, timeout=STORE_SECONDS_MAX, wait_for_ready=True)
+        except grpc.RpcError as exc:
+            return f"the store does not answer: {exc.code().name}"
+        try:
+            free = self.free_bytes()
+        except OSError as exc:
+            return f"the folder of the store: {exc.strerror}"
+        if free < FREE_BYTES_MIN:
+            return f"the disk of the store is full: {free} bytes are free, {FREE_BYTES_MIN} needed"
+        if self.seconds_left() < 0:
+            return f"the certificate expired {self.ends:%Y-%m-%d %H:%M} UTC: start the server again"
+        return ""
+
+    def free_bytes(self) -> int:
+        """The room on the disk."""
+        room = os.statvfs(self.disk)
+        return room.f_bavail * room.f_frsize
+
+    def seconds_left(self) -> float:
+        """How long the certificate that was loaded at the start is valid."""
+        return (self.ends - datetime.now(UTC)).total_seconds()
+
+
+def serve(metrics: Metrics, health: Health, address: str, port: int) -> WSGIServer:
+    """Answer `/metrics` and `/health` from threads of its own; 503 and a reason when sick."""
+    for name, text, measure in (
+        ("disk_free_bytes", "free on the disk of the store", health.free_bytes),
+        ("healthy", "1 if `/health` says so", lambda: 0 if health.complaint() else 1),
+        ("certificate_seconds", "until the server's certificate ends", health.seconds_left),
+    ):
+        gauge = Gauge(f"nexus_cache_{name}", text, registry=metrics.registry)
+        gauge.set_function(measure)
+    page = make_wsgi_app(metrics.registry)
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            found: Iterable[bytes] = page(environ, start)
+            return found
+        reason = health.complaint() if path == "/health" else "there are /health and /metrics"
+        status = "200 OK" if not reason else "503 Service Unavailable"
+        start(status if path == "/health" else "404 Not Found", [("Content-Type", "text/plain")])
+        return [f"{reason or 'ok'}\n".encode()]
+
+    server = make_server(address, port, answer, _Server, _Handler)
+    threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
+    return server
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], handler: Any) -> None:
+        # Addresses of version 6 as well.
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.places = threading.BoundedSemaphore(REQUESTS_MAX)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a request if there is a place for it."""
+        if self.places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer one, and end it when its time is over."""
+        timer = threading.Timer(REQUEST_SECONDS_MAX, _end, (request,))
+        timer.daemon = True
+        timer.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            timer.cancel()
+            self.places.release()
+
+    def handle_error(self, _request: Any, _client_address: Any) -> None:
+        """A client that went away is not worth a traceback."""
+
+
+def _end(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # It has ended by itself.
+
+
+class _Handler(WSGIRequestHandler):
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing of each request."""
