@@ -80,6 +80,11 @@ class Grant:
     expires: str
     revoked: str = ""
 
+    def holds(self, now: datetime | None) -> bool:
+        """Whether it is neither revoked nor, at a moment, expired."""
+        is_over = now is not None and now >= datetime.fromisoformat(self.expires)
+        return not self.revoked and not is_over
+
     def refusal(self, call: str, now: datetime) -> str:
         """Say why a call is refused; empty if it is allowed."""
         if self.revoked:
@@ -127,15 +132,34 @@ def parse_register(text: str, source: str) -> dict[str, Grant]:
             Grant(**{**entry, "scopes": tuple(entry["scopes"])}) for entry in document["grants"]
         ]
         for grant in grants:
-            datetime.fromisoformat(grant.expires)
+            hold_form(grant)
             if unknown := [scope for scope in grant.scopes if scope not in SCOPES]:
                 raise AccessError(
                     f"{source}: {grant.name}: {unknown[0]!r} is not a scope; expected one of "
                     f"{', '.join(SCOPES)}"
                 )
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise AccessError(f"{source}: is not a register of tokens: {exc}") from exc
-    return {grant.number: grant for grant in grants}
+    found_grants = {grant.number: grant for grant in grants}
+    if len(found_grants) < len(grants):
+        raise AccessError(f"{source}: is not a register of tokens: a number is there twice")
+    return found_grants
+
+
+def hold_form(grant: Grant) -> None:
+    """Hold what was read to the form of a grant, since people edit registers.
+
+    Raises:
+        ValueError: it is of another; a time without a zone could mean any.
+    """
+    if not all(isinstance(text, str) for text in (grant.number, grant.name, grant.revoked)):
+        raise ValueError("number, name and revoked must be text")
+    if NAME.fullmatch(grant.name) is None:
+        raise ValueError(f"{grant.name!r} is not a name; expected {NAME_FORM}")
+    if datetime.fromisoformat(grant.expires).tzinfo is None:
+        raise ValueError(
+            f"{grant.name}: expires {grant.expires!r} has no time zone, such as +00:00"
+        )
 
 
 def render_register(grants: Iterable[Grant]) -> str:
@@ -168,10 +192,12 @@ class Register:
                 self._seen = state
         except OSError as exc:
             raise AccessError(f"{self.path}: {exc.strerror}") from exc
+        except UnicodeDecodeError as exc:
+            raise AccessError(f"{self.path}: is not a register of tokens: {exc.reason}") from exc
         return self._grants
 
-    def add(self, grant: Grant) -> None:
-        """Put one grant in; its name must not have a valid token already.
+    def add(self, grant: Grant, now: datetime | None = None) -> None:
+        """Put one grant in; its name must not have a token already, save one that expired by now.
 
         Raises:
             AccessError: it has one, or it is not a name.
@@ -179,7 +205,7 @@ class Register:
         if NAME.fullmatch(grant.name) is None:
             raise AccessError(f"{grant.name!r} is not a name; expected {NAME_FORM}")
         with self._changing() as grants:
-            if any(held.name == grant.name and not held.revoked for held in grants.values()):
+            if any(held.name == grant.name and held.holds(now) for held in grants.values()):
                 raise AccessError(
                     f"{grant.name!r} has a token already; revoke it first, or choose another name"
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,12 @@ READS = ("GetActionResult", "Read", "BatchReadBlobs")
 
 def grant(name: str = "somebody", *scopes: str, number: str = "1") -> Grant:
     return Grant(number=number, name=name, scopes=scopes or ("read",), expires=LATER)
+
+
+def render(**changes: object) -> str:
+    """A register of one grant, as somebody has changed it by hand."""
+    entry = {**asdict(grant()), **changes}
+    return json.dumps({"format": access.FORMAT, "grants": [entry]})
 
 
 @pytest.mark.parametrize(
@@ -100,6 +107,14 @@ def test_scopes_are_read_and_a_wrong_one_is_named() -> None:
         ('{"format": 2, "grants": []}', "format 2; this version reads 1"),
         ('{"format": 1, "grants": [{}]}', "is not a register"),
         ('{"format": 1, "grants": 3}', "is not a register"),
+        ("[" * 100_000, "is not a register"),
+        (render(expires="2026-01-02T03:04:05"), "has no time zone"),
+        (render(expires=7), "is not a register"),
+        (render(name="../x"), "'../x' is not a name"),
+        (render(revoked=True), "must be text"),
+        (render(number=1), "must be text"),
+        (render(scopes="read"), "'r' is not a scope"),
+        (render(more=1), "is not a register"),
     ],
 )
 def test_a_register_that_is_damaged_lets_nobody_in(text: str, said: str, tmp_path: Path) -> None:
@@ -107,6 +122,17 @@ def test_a_register_that_is_damaged_lets_nobody_in(text: str, said: str, tmp_pat
     path.write_text(text)
     with pytest.raises(AccessError, match=said):
         Register(path).grants()
+
+
+def test_bytes_that_are_no_text_let_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_bytes(b"\xff")
+    with pytest.raises(AccessError, match="is not a register"):
+        Register(tmp_path / "r.json").grants()
+
+
+def test_a_number_that_is_there_twice_lets_nobody_in() -> None:
+    with pytest.raises(AccessError, match="a number is there twice"):
+        access.parse_register(access.render_register([grant("a"), grant("b")]), "r")
 
 
 def test_a_register_with_a_scope_of_another_version_is_refused() -> None:

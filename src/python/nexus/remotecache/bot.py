@@ -12,21 +12,23 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final, Protocol  # Any: gRPC and BuildGrid publish no types.
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.devtools.remoteworkers.v1test2 import bots_pb2, bots_pb2_grpc
-from buildgrid._protos.google.rpc import code_pb2
 
 from nexus.remotecache.connection import Remote, describe
 from nexus.remotecache.leases import State, Told, plan
+from nexus.remotecache.reporting import RESULT_BYTES_MAX, Health, Outcome, fill
 from nexus.remotecache.settings import INSTANCE
 
 # How long the server may keep a call; it hears of us at least this often.
 CALL_SECONDS_MAX: Final = 15.0
 CREATE_SECONDS_MAX: Final = 5.0
+
+# For the last reports of one that was told to end at once, also where the server is away.
+HURRY_SECONDS_MAX: Final = 10.0
 
 # Between two calls that are answered at once, and after one that failed.
 PAUSE_SECONDS: Final = 2.0
@@ -39,35 +41,25 @@ LOST: Final = (
     grpc.StatusCode.ABORTED,
     grpc.StatusCode.NOT_FOUND,
 )
-# Nothing that waiting would mend.
-FINAL: Final = (
-    grpc.StatusCode.UNAUTHENTICATED,
-    grpc.StatusCode.PERMISSION_DENIED,
-    grpc.StatusCode.FAILED_PRECONDITION,
-    grpc.StatusCode.UNIMPLEMENTED,
+# Two workers of one name take the session from each other for ever, and end what the other runs.
+# One whose sessions end this soon, so often in a row, is the second of two.
+SHORT_SECONDS: Final = 60.0
+SHORT_SESSIONS_MAX: Final = 3
+
+# Nothing that waiting would mend, and what would.
+GIVE_TOKEN: Final = (
+    "the token must be valid and have the scope work; on the server: --grant NAME --scopes work"
 )
-
-
-class Health(Enum):
-    """What we report to the server about us."""
-
-    OK = bots_pb2.OK
-    # Of no use now; leases that run go on.
-    UNHEALTHY = bots_pb2.UNHEALTHY
-    # Ends when what runs has ended.
-    ENDING = bots_pb2.BOT_TERMINATING
+FINAL: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: GIVE_TOKEN,
+    grpc.StatusCode.PERMISSION_DENIED: GIVE_TOKEN,
+    grpc.StatusCode.FAILED_PRECONDITION: "",
+    grpc.StatusCode.UNIMPLEMENTED: "it takes no processes; start it with --schedule",
+}
 
 
 class RejectedError(Exception):
     """The server does not take this worker; the text says why."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a lease ended: a result, or why there is none; the latter is tried elsewhere."""
-
-    result: messages.ActionResult | None
-    failure: str = ""
 
 
 class Execution(Protocol):
@@ -83,6 +75,8 @@ class Held:
     """A lease of ours."""
 
     future: Future[Outcome]
+    # Its own name of the execution: the same lease may come again while the first still ends.
+    run: str
     state: State = State.RUNNING
 
 
@@ -111,20 +105,41 @@ class Bot:
         self.pool = ThreadPoolExecutor(jobs, "lease")
         self.session: bots_pb2.BotSession | None = None
         self.trouble = ""
+        self.runs = 0
+        self.joined = 0.0
+        self.short_sessions = 0
+        self.deadline: float | None = None
 
     def wake(self) -> None:
         """Something has changed here: say it to the server soon."""
         self.woken.set()
 
+    def hurry(self) -> None:
+        """End what runs, and do not wait for a server that is away; from any thread."""
+        self.deadline = time.monotonic() + HURRY_SECONDS_MAX
+        for held in list(self.held.values()):
+            self.stop(held)
+        self.wake()
+
+    def patience(self) -> float:
+        """How long a call may take now."""
+        if self.deadline is None:
+            return CALL_SECONDS_MAX
+        return min(CALL_SECONDS_MAX, max(0.1, self.deadline - time.monotonic()))
+
+    def is_late(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
     def run(self, ended: Callable[[], bool]) -> None:
-        """Work until told to end and nothing runs any more.
+        """Work until told to end and nothing runs any more, or until the end of a hurry.
 
         Raises:
             RejectedError: the server does not take us.
         """
         with self.remote.channel() as channel:
             stub = bots_pb2_grpc.BotsStub(channel)
-            while not (ended() and not self.held):
+            while not (ended() and not self.held) and not self.is_late():
                 try:
                     self.talk(stub)
                     self.trouble = ""
@@ -142,6 +157,7 @@ class Bot:
             self.session = stub.CreateBotSession(
                 request, metadata=self.remote.metadata(), timeout=CREATE_SECONDS_MAX
             )
+            self.joined = time.monotonic()
             self.say(f"joined as {self.name}, {self.jobs} processes at once")
         else:
             told = self.report(self.session)
@@ -157,11 +173,11 @@ class Bot:
         """Update the session; give the call up when something ended here, and make it again."""
         request = bots_pb2.UpdateBotSessionRequest(name=session.name, bot_session=session)
         answer = stub.UpdateBotSession.future(
-            request, metadata=self.remote.metadata(), timeout=CALL_SECONDS_MAX
+            request, metadata=self.remote.metadata(), timeout=self.patience()
         )
         answer.add_done_callback(lambda _answer: self.woken.set())
-        while not answer.done() and not self.news(session):
-            self.woken.wait(CALL_SECONDS_MAX)
+        while not answer.done() and not self.news(session) and not self.is_late():
+            self.woken.wait(self.patience())
             self.woken.clear()
         if not answer.done():
             answer.cancel()
@@ -188,11 +204,18 @@ class Bot:
         """The report to the server: our health, and each lease as it is."""
         session = self.introduction()
         session.name, session.version = before.name, before.version
+        room = RESULT_BYTES_MAX
         for name, held in self.held.items():
-            lease = session.leases.add(id=name, state=bots_pb2.ACTIVE)
+            lease = bots_pb2.Lease(id=name, state=bots_pb2.ACTIVE)
             if held.future.done():
-                held.state = State.ENDED
                 fill(lease, held.future)
+                if lease.ByteSize() > room:
+                    # The next call is made at once, since this one is out of date.
+                    lease = bots_pb2.Lease(id=name, state=bots_pb2.ACTIVE)
+                else:
+                    room -= lease.ByteSize()
+                    held.state = State.ENDED
+            session.leases.append(lease)
         return session
 
     def obey(self, leases: Any) -> None:
@@ -205,19 +228,21 @@ class Bot:
         ]
         asked = plan({name: held.state for name, held in self.held.items()}, told)
         for name in asked.end:
-            self.execution.end(name)
-            self.forget(name)
+            self.stop(self.held.pop(name))
         for name in asked.forget:
             self.held.pop(name)
         for lease in asked.begin:
             action = messages.Action.FromString(lease.payload)
-            future = self.pool.submit(self.execution.run, lease.name, action)
+            self.runs += 1
+            run = f"{lease.name}#{self.runs}"
+            future = self.pool.submit(self.execution.run, run, action)
             future.add_done_callback(lambda _future: self.woken.set())
-            self.held[lease.name] = Held(future)
+            self.held[lease.name] = Held(future, run)
 
-    def forget(self, name: str) -> None:
-        """Let a lease go whose process was told to end; its thread ends by itself."""
-        self.held.pop(name, None)
+    def stop(self, held: Held) -> None:
+        """End the execution of a lease, unless it has ended; its thread ends by itself."""
+        if not held.future.cancel() and not held.future.done():
+            self.execution.end(held.run)
 
     def failed(self, error: grpc.RpcError) -> None:
         """Wait, begin a new session, or give up.
@@ -230,7 +255,8 @@ class Bot:
             return
         if code in FINAL:
             self.lose()
-            raise RejectedError(describe(error))
+            hint = FINAL[code]
+            raise RejectedError(f"{describe(error)}; {hint}" if hint else describe(error))
         text = describe(error)[:200]
         if code in LOST:
             # What the server's library says of it names neither reason.
@@ -244,23 +270,27 @@ class Bot:
         self.trouble = text
         if code in LOST and self.session is not None:
             self.lose()
+            self.count_session()
         time.sleep(RETRY_SECONDS)
+
+    def count_session(self) -> None:
+        """Give up where sessions end as soon as they begin.
+
+        Raises:
+            RejectedError: that is so.
+        """
+        is_short = time.monotonic() - self.joined < SHORT_SECONDS
+        self.short_sessions = self.short_sessions + 1 if is_short else 0
+        if self.short_sessions >= SHORT_SESSIONS_MAX:
+            raise RejectedError(
+                f"{self.short_sessions} sessions in a row were taken away within "
+                f"{SHORT_SECONDS:.0f} s: another worker joins as {self.name}; "
+                "give each its own --id"
+            )
 
     def lose(self) -> None:
         """End what runs: the server has given it to others, or will."""
         self.session = None
-        for name in list(self.held):
-            self.execution.end(name)
-            self.forget(name)
-
-
-def fill(lease: bots_pb2.Lease, future: Future[Outcome]) -> None:
-    """Say how a lease ended."""
-    lease.state = bots_pb2.COMPLETED
-    error = future.exception()
-    outcome = Outcome(None, f"{type(error).__name__}") if error else future.result()
-    if outcome.result is None:
-        lease.status.code = code_pb2.UNAVAILABLE
-        lease.status.message = outcome.failure[:500]
-    else:
-        lease.result.Pack(outcome.result)
+        for held in self.held.values():
+            self.stop(held)
+        self.held.clear()

@@ -14,8 +14,9 @@ from buildgrid._protos.google.devtools.remoteworkers.v1test2 import bots_pb2
 from buildgrid._protos.google.rpc import code_pb2
 
 from nexus.remotecache import bot as bots
-from nexus.remotecache.bot import Bot, Health, Outcome, RejectedError
+from nexus.remotecache.bot import Bot, RejectedError
 from nexus.remotecache.connection import Remote
+from nexus.remotecache.reporting import RESULT_BYTES_MAX, Health, Outcome
 
 PATIENCE_SECONDS = 60.0
 
@@ -37,25 +38,30 @@ class Failure(grpc.RpcError):  # type: ignore[misc]  # grpc has no types.
 class Answer:
     """A call that is under way."""
 
-    def __init__(self, session: bots_pb2.BotSession | Exception) -> None:
+    def __init__(self, session: bots_pb2.BotSession | Exception | None) -> None:
         self.session = session
 
+    def cancel(self) -> None:
+        """Nothing is waited for here."""
+
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        callback(self)
+        if self.done():
+            callback(self)
 
     def done(self) -> bool:
-        return True
+        return self.session is not None
 
     def result(self) -> bots_pb2.BotSession:
         if isinstance(self.session, Exception):
             raise self.session
+        assert self.session is not None, "a call without an answer has no result"
         return self.session
 
 
 class Server:
-    """Answers each call with the next thing, and keeps what came."""
+    """Answers each call with the next thing, and keeps what came; None is no answer."""
 
-    def __init__(self, *answers: bots_pb2.BotSession | Exception) -> None:
+    def __init__(self, *answers: bots_pb2.BotSession | Exception | None) -> None:
         self.answers = list(answers)
         self.told: list[bots_pb2.BotSession] = []
         self.UpdateBotSession = self
@@ -150,7 +156,7 @@ def test_a_lease_is_run_once_and_its_result_told_until_the_server_knows(place: P
         assert told.leases[0].state == bots_pb2.COMPLETED
         assert told.leases[0].result.Unpack(result)
         assert result.exit_code == 3
-    assert place.execution.began == ["a"]
+    assert place.execution.began == ["a#1"]
     assert place.bot.held == {}
 
 
@@ -172,7 +178,7 @@ def test_what_was_taken_away_is_ended(answer: bots_pb2.BotSession, place: Place)
     server = Server(session(a=bots_pb2.PENDING), answer)
     place.bot.talk(server)
     place.bot.talk(server)
-    assert place.execution.ended == ["a"]
+    assert place.execution.ended == ["a#1"]
     assert place.bot.held == {}
 
 
@@ -180,7 +186,7 @@ def test_a_session_that_is_lost_ends_what_ran_in_it_and_begins_anew(place: Place
     server = Server(session(a=bots_pb2.PENDING), session())
     place.bot.talk(server)
     place.bot.failed(Failure(grpc.StatusCode.INVALID_ARGUMENT, "Bot does not exist"))
-    assert place.execution.ended == ["a"]
+    assert place.execution.ended == ["a#1"]
     # Two machines of one name take the session from each other for ever.
     assert "another worker joined as me; give each its own --id (INVALID_" in place.said[-1]
     place.bot.talk(server)
@@ -214,3 +220,76 @@ def test_who_drains_begins_no_session_and_says_so_in_one_that_is(place: Place) -
     place.bot.session = None
     place.bot.talk(server)
     assert len(server.told) == 2
+
+
+@pytest.mark.parametrize("answer", [None, Failure(grpc.StatusCode.UNAVAILABLE, "gone")])
+def test_one_that_is_told_to_end_at_once_does_not_wait_for_a_server_that_is_away(
+    answer: Exception | None, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bots, "HURRY_SECONDS_MAX", 0.2)
+    server = Server(session(a=bots_pb2.PENDING), *[answer] * 100_000)
+    monkeypatch.setattr(f"{bots.__name__}.bots_pb2_grpc.BotsStub", lambda _channel: server)
+    place.bot.talk(server)
+    place.state = Health.ENDING
+    place.bot.hurry()
+    place.bot.run(lambda: True)
+    assert place.execution.ended == ["a#1"]
+
+
+def test_the_second_worker_of_a_name_gives_up(place: Place) -> None:
+    server = Server(*[session()] * bots.SHORT_SESSIONS_MAX)
+    for _ in range(bots.SHORT_SESSIONS_MAX - 1):
+        place.bot.talk(server)
+        place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "mismatch"))
+    place.bot.talk(server)
+    with pytest.raises(RejectedError, match="another worker joins as me; give each its own --id"):
+        place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "mismatch"))
+
+
+def test_one_that_has_worked_for_long_does_not(place: Place) -> None:
+    server = Server(*[session()] * 10)
+    for _ in range(10):
+        place.bot.talk(server)
+        place.bot.joined -= bots.SHORT_SECONDS
+        place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "mismatch"))
+
+
+def test_a_result_that_no_call_holds_is_a_failure_that_no_other_worker_meets(place: Place) -> None:
+    place.execution.outcome = Outcome(messages.ActionResult(stdout_raw=bytes(RESULT_BYTES_MAX)))
+    place.execution.go.set()
+    server = Server(session(a=bots_pb2.PENDING), session())
+    place.bot.talk(server)
+    place.bot.held["a"].future.result(PATIENCE_SECONDS)
+    place.bot.talk(server)
+    lease = server.told[1].leases[0]
+    assert lease.status.code == code_pb2.FAILED_PRECONDITION
+    assert "a call holds" in lease.status.message
+    assert server.told[1].ByteSize() < RESULT_BYTES_MAX
+
+
+def test_results_that_no_call_holds_together_go_by_several(place: Place) -> None:
+    half = messages.ActionResult(stdout_raw=bytes(RESULT_BYTES_MAX // 2))
+    place.execution.outcome = Outcome(half)
+    place.execution.go.set()
+    both = session(a=bots_pb2.PENDING, b=bots_pb2.PENDING)
+    server = Server(both, session(b=bots_pb2.ACTIVE), session())
+    place.bot.talk(server)
+    for held in place.bot.held.values():
+        held.future.result(PATIENCE_SECONDS)
+    place.bot.talk(server)
+    place.bot.talk(server)
+    states = [[lease.state for lease in told.leases] for told in server.told[1:]]
+    assert states == [[bots_pb2.COMPLETED, bots_pb2.ACTIVE], [bots_pb2.COMPLETED]]
+    assert all(told.ByteSize() <= RESULT_BYTES_MAX + 4096 for told in server.told)
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        (grpc.StatusCode.UNAUTHENTICATED, "have the scope work; on the server: --grant NAME"),
+        (grpc.StatusCode.UNIMPLEMENTED, "takes no processes; start it with --schedule"),
+    ],
+)
+def test_a_refusal_says_what_would_be_taken(code: grpc.StatusCode, hint: str, place: Place) -> None:
+    with pytest.raises(RejectedError, match=hint):
+        place.bot.failed(Failure(code, "no"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -11,9 +11,10 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from nexus.entry.reading import read_bounded
-from nexus.remotecache.credentials import ServerFiles
+from nexus.remotecache.credentials import Credentials, ServerFiles
 
 # Certificates of a whole company are a few hundred kilobytes.
 FILE_BYTES_MAX: Final = 1 << 20
@@ -32,26 +33,91 @@ def check(files: ServerFiles, names: Sequence[str], now: datetime) -> None:
     Raises:
         CertificateError: one of them will not do.
     """
-    authorities = load_all(files.authority)
-    chain = load_all(files.certificate)
-    leaf = chain[0]
-    for certificate, path in [
-        *((a, files.authority) for a in authorities),
-        (leaf, files.certificate),
-    ]:
-        check_dates(certificate, path, now)
-    if not any(issued(leaf, issuer) for issuer in (*chain[1:], *authorities)):
-        raise CertificateError(
-            f"{files.certificate}: signed by {leaf.issuer.rfc4514_string()!r}, which is not in "
-            f"{files.authority}; give the authority that signed it"
-        )
-    if missing := [name for name in names if name not in names_of(leaf)]:
+    leaf, *between = load_all(files.certificate)
+    check_dates(leaf, files.certificate, now)
+    check_issuers(leaf, between, files, now)
+    check_usage(leaf, files.certificate)
+    if missing := [name for name in names if not covers(names_of(leaf), name)]:
         raise CertificateError(
             f"{files.certificate}: is not for {missing[0]!r}; it is for "
             f"{', '.join(names_of(leaf)) or 'no name'}: give --name one of these, or another "
             "certificate"
         )
     check_key(leaf, files)
+
+
+def check_issuers(
+    leaf: x509.Certificate, between: Sequence[x509.Certificate], files: ServerFiles, now: datetime
+) -> None:
+    """Follow the signatures from a certificate, by those in its file, to one of the authority's.
+
+    Raises:
+        CertificateError: they do not lead there, or one on the way is not valid now.
+    """
+    authorities = load_all(files.authority)
+    signed, left = leaf, list(between)
+    while not (ends := [a for a in authorities if issued(signed, a)]):
+        issuer = next((candidate for candidate in left if issued(signed, candidate)), None)
+        if issuer is None:
+            raise CertificateError(
+                f"{files.certificate}: signed by {signed.issuer.rfc4514_string()!r}, which is not "
+                f"in {files.authority}; give the authority that signed it"
+            )
+        check_dates(issuer, files.certificate, now)
+        left.remove(issuer)
+        signed = issuer
+    # Of an authority that was renewed with its key, one that is valid will do.
+    valid = (a for a in ends if a.not_valid_before_utc <= now < a.not_valid_after_utc)
+    check_dates(next(valid, ends[0]), files.authority, now)
+
+
+def check_usage(leaf: x509.Certificate, path: Path) -> None:
+    """Hold a certificate to its purpose.
+
+    Raises:
+        CertificateError: it is for other things than being a server.
+    """
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    accepted = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+    if not any(usage in accepted for usage in found):
+        raise CertificateError(f"{path}: is not for a server (serverAuth); give one that is")
+
+
+def covers(names: Iterable[str], name: str) -> bool:
+    """Whether a certificate for some names is for one; `*.` stands for one label."""
+    _, _, parent = name.lower().partition(".")
+    accepted = (name.lower(), f"*.{parent}" if parent and not is_address(name) else "")
+    return any(held.lower() in accepted for held in names)
+
+
+def check_tokens(made: Credentials) -> None:
+    """Look at what tokens are judged by, which people or a full disk may have changed.
+
+    Raises:
+        CertificateError: the secret that tokens are signed with will not do.
+        AccessError: the register of tokens will not do.
+    """
+    made.register.grants()
+    try:
+        if not made.token_secret.read_text(encoding="ascii").strip():
+            raise CertificateError(f"{made.token_secret}: is empty")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "is not text"
+        raise CertificateError(f"{made.token_secret}: {reason}") from exc
+
+
+def check_own(made: Credentials, now: datetime) -> None:
+    """Look at the authority that this program made.
+
+    Raises:
+        CertificateError: it expired, is damaged, or has another key.
+    """
+    authority = load_all(made.own_ca)[0]
+    check_dates(authority, made.own_ca, now)
+    check_key(authority, ServerFiles(made.own_ca, made.own_ca, made.ca_key))
 
 
 def check_dates(certificate: x509.Certificate, path: Path, now: datetime) -> None:
@@ -120,8 +186,15 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def ends_soon(path: Path, names: Sequence[str]) -> bool:
-    """Whether our own certificate must be signed anew: other names, or little time left."""
-    certificate = load_all(path)[0]
+    """Whether our own certificate must be signed anew: other names, or little time left.
+
+    One that cannot be read, or has another key beside it, must, too.
+    """
+    try:
+        certificate = load_all(path)[0]
+        check_key(certificate, ServerFiles(path, path, path.with_suffix(".key")))
+    except CertificateError:
+        return True
     if set(names_of(certificate)) != set(names):
         return True
     return certificate.not_valid_after_utc - datetime.now(UTC) < RENEWAL
@@ -133,7 +206,7 @@ def parse_names(text: str) -> tuple[str, ...]:
     Raises:
         CertificateError: one is neither.
     """
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    names = tuple(dict.fromkeys(plain(part.strip()) for part in text.split(",")))
     for name in names:
         if not is_host(name):
             raise CertificateError(
@@ -145,6 +218,11 @@ def parse_names(text: str) -> tuple[str, ...]:
             f"--name: {text!r} has no host name; Pants refuses TLS to an address, so name the host"
         )
     return names
+
+
+def plain(name: str) -> str:
+    """A name as certificates have it: addresses in their shortest form, hosts in small letters."""
+    return str(ipaddress.ip_address(name)) if is_address(name) else name.lower()
 
 
 def is_address(name: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nexus.remotecache import certificates, credentials
+from nexus.remotecache.access import AccessError
 from nexus.remotecache.certificates import CertificateError
 from nexus.remotecache.credentials import Credentials, ServerFiles
 
@@ -86,6 +87,92 @@ def test_ours_is_signed_anew_when_names_change_or_it_ends_soon(made: Credentials
 def test_what_is_not_a_host_is_named(text: str) -> None:
     with pytest.raises(CertificateError, match="is neither a host's name nor an address"):
         certificates.parse_names(text)
+
+
+@pytest.mark.parametrize(
+    ("held", "name", "wanted"),
+    [
+        ("*.example.org", "cache.example.org", True),
+        ("Cache.Example.ORG", "cache.example.org", True),
+        ("*.example.org", "a.cache.example.org", False),
+        ("*.example.org", "example.org", False),
+        ("*.0.0.5", "10.0.0.5", False),
+        ("*", "cache", False),
+        ("cache.example.org", "cache.example.com", False),
+    ],
+)
+def test_a_certificate_covers_what_clients_say_it_covers(
+    held: str, name: str, wanted: bool
+) -> None:
+    assert certificates.covers([held], name) is wanted
+
+
+def bundle(path: Path, *parts: Path) -> Path:
+    """One file of several certificates."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def test_an_authority_that_only_the_server_brings_is_foreign(
+    made: Credentials, tmp_path: Path
+) -> None:
+    other = credentials.create(tmp_path / "other", lifetime=DAY)
+    chain = bundle(tmp_path / "chain.crt", made.server_certificate, made.ca)
+    files = files_of(made, authority=other.ca, certificate=chain)
+    with pytest.raises(CertificateError, match=r"which is not in .*other/ca\.crt"):
+        certificates.check(files, NAMES, datetime.now(UTC))
+    certificates.check(files_of(made, certificate=chain), NAMES, datetime.now(UTC))
+
+
+def test_authorities_that_have_nothing_to_do_with_it_may_have_expired(
+    made: Credentials, tmp_path: Path
+) -> None:
+    old = credentials.create(tmp_path / "old", lifetime=-DAY)
+    both = bundle(tmp_path / "both.crt", old.ca, made.ca)
+    certificates.check(files_of(made, authority=both), NAMES, datetime.now(UTC))
+
+
+def test_a_certificate_of_a_client_is_no_server_s(made: Credentials) -> None:
+    entry, _ = credentials.grant(made, "robot", ["read"], lifetime=DAY)
+    certificate, key = credentials.sign_client(made, entry, DAY)
+    files = files_of(made, certificate=certificate, key=key)
+    with pytest.raises(CertificateError, match=r"robot\.crt: is not for a server"):
+        certificates.check(files, NAMES, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("suffix", ["crt", "key"])
+@pytest.mark.parametrize("text", [None, "", "hello"])
+def test_a_certificate_of_ours_that_was_damaged_is_signed_anew(
+    made: Credentials, suffix: str, text: str | None
+) -> None:
+    path = made.folder / f"server.{suffix}"
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    assert certificates.ends_soon(made.server_certificate, NAMES)
+    credentials.sign_server(made, timedelta(days=30), NAMES)
+    assert not certificates.ends_soon(made.server_certificate, NAMES)
+
+
+def check_all(made: Credentials) -> None:
+    certificates.check_tokens(made)
+    certificates.check_own(made, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("name", ["tokens.json", "tokens.secret", "ca.crt", "ca.key"])
+@pytest.mark.parametrize("text", [None, "", "\xff"])
+def test_keys_that_were_damaged_are_named(made: Credentials, name: str, text: str | None) -> None:
+    path = made.folder / name
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text.encode("latin-1"))
+    with pytest.raises((CertificateError, AccessError), match=name):
+        check_all(made)
+
+
+def test_names_are_written_as_certificates_have_them() -> None:
+    names = certificates.parse_names("Cache.Example.org,2001:DB8:0::5,cache.example.org")
+    assert names == ("cache.example.org", "2001:db8::5")
 
 
 def test_an_address_alone_is_refused_since_pants_needs_a_name() -> None:

@@ -7,9 +7,11 @@ certificate ends soon.  A team that has an authority gives its own files instead
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import secrets
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +24,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from nexus.remotecache.access import Grant, Register, stamp, write_whole
+from nexus.remotecache.access import (
+    NAME,
+    NAME_FORM,
+    AccessError,
+    Grant,
+    Register,
+    stamp,
+    write_whole,
+)
 from nexus.remotecache.settings import ADMIN, AUDIENCE, READER, WORKER, WRITER
 
 # Clocks of runners differ; a certificate or token of a clock ahead of theirs must work at once.
@@ -35,6 +45,15 @@ FIRST_GRANTS: Final = (
     (WORKER, ("work",)),
     (ADMIN, ("admin",)),
 )
+
+# An authority must outlive all that it signs, for every runner and worker trusts it by its file.
+# Its key never leaves the server.
+AUTHORITY_LIFETIME: Final = timedelta(days=20 * 365)
+
+# A field of 64 characters (RFC 5280, appendix A.1).
+COMMON_NAME_CHARACTERS_MAX: Final = 64
+# A client's holds the name, a colon, and a number of 16.
+CERTIFIED_NAME_CHARACTERS_MAX: Final = 47
 
 # The name that all users of the same machine can use.
 LOCAL_NAME: Final = "localhost"
@@ -104,15 +123,20 @@ class ServerFiles:
 def create(
     folder: Path, *, lifetime: timedelta, names: Sequence[str] = (LOCAL_NAME,)
 ) -> Credentials:
-    """Make a set of keys in a new folder."""
-    folder.mkdir(mode=0o700)
-    made = Credentials(folder)
+    """Make a set of keys in a new folder, whole or not at all."""
+    if folder.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)  # Of one that was ended in the middle of this.
+    fresh.mkdir(mode=0o700)
+    made = Credentials(fresh)
     write_private(made.token_secret, secrets.token_urlsafe(48))
     write_authority(made, lifetime)
     sign_server(made, lifetime, names)
     for subject, scopes in FIRST_GRANTS:
         grant(made, subject, scopes, lifetime=lifetime)
-    return made
+    fresh.rename(folder)
+    return Credentials(folder)
 
 
 def grant(
@@ -121,16 +145,23 @@ def grant(
     """Put a name into the register, and write its token.
 
     Raises:
-        AccessError: the name is not one, or has a valid token.
+        AccessError: the name is not one, or has a token that is neither revoked nor expired.
     """
+    if NAME.fullmatch(name) is None:
+        raise AccessError(f"{name!r} is not a name; expected {NAME_FORM}")
     expires = datetime.now(UTC) + lifetime
     entry = Grant(
         number=secrets.token_hex(8), name=name, scopes=tuple(scopes), expires=stamp(expires)
     )
-    made.register.add(entry)
     path = made.token(name)
-    path.unlink(missing_ok=True)  # Of a name that was revoked.
-    write_token(made, path, name, lifetime=lifetime, number=entry.number)
+    fresh = path.with_name(f"{path.name}.{entry.number}")
+    try:
+        # A disk that is full must not leave a name that is granted and has no token.
+        write_token(made, fresh, name, lifetime=lifetime, number=entry.number)
+        made.register.add(entry, datetime.now(UTC))
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return entry, path
 
 
@@ -145,11 +176,12 @@ def write_token(
 
 
 def write_authority(made: Credentials, lifetime: timedelta) -> None:
-    """An authority of its own; it outlives what it signs."""
+    """An authority of its own; it outlives what it signs, unless that has ended by now."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Nexus cache authority")
+    own = max(lifetime, AUTHORITY_LIFETIME) if lifetime > timedelta() else lifetime
     authority = (
-        _builder(name, name, key.public_key(), lifetime + CLOCK_DIFFERENCE)
+        _builder(name, name, key.public_key(), own + CLOCK_DIFFERENCE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_USAGE_OF_AUTHORITY, critical=True)
         .add_extension(_identifier(key.public_key()), critical=False)
@@ -164,7 +196,7 @@ def sign_server(made: Credentials, lifetime: timedelta, names: Sequence[str]) ->
     entries = [_general_name(name) for name in names]
     certificate, key = _sign(
         made,
-        names[0],
+        names[0][:COMMON_NAME_CHARACTERS_MAX],  # Clients look at the names below.
         lifetime,
         ExtendedKeyUsageOID.SERVER_AUTH,
         x509.SubjectAlternativeName(entries),
@@ -177,6 +209,7 @@ def sign_client(made: Credentials, entry: Grant, lifetime: timedelta) -> tuple[P
     """Sign a certificate that proves a grant to the port that asks for one.
 
     The grant's number is in it: a name that is granted anew does not revive what was revoked.
+    A name has at most `CERTIFIED_NAME_CHARACTERS_MAX` characters.
     """
     subject = f"{entry.name}:{entry.number}"
     certificate, key = _sign(made, subject, lifetime, ExtendedKeyUsageOID.CLIENT_AUTH, None)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 import stat
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import jwt
 import pytest
 from cryptography import x509
 
-from nexus.remotecache import credentials
+from nexus.core.errors import UsageError
+from nexus.remotecache import certificates, credentials, serve_options
+from nexus.remotecache.access import AccessError
 from nexus.remotecache.settings import AUDIENCE, READER, WRITER
 
 HOUR = timedelta(hours=1)
@@ -69,3 +73,76 @@ def test_a_token_names_its_subject_and_ends(subject: str, tmp_path: Path) -> Non
         jwt.decode(
             expired.read_text(encoding="ascii"), secret, algorithms=["HS256"], audience=AUDIENCE
         )
+
+
+def test_a_name_longer_than_a_field_of_certificates_is_in_the_certificate(tmp_path: Path) -> None:
+    name = ".".join(["a" * 60] * 3)
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR, names=(name,))
+    assert certificates.names_of(certificates.load_all(made.server_certificate)[0]) == (name,)
+
+
+def test_the_longest_name_that_is_taken_for_a_certificate_fits(tmp_path: Path) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    name = "a" * credentials.CERTIFIED_NAME_CHARACTERS_MAX
+    entry, _ = credentials.grant(made, name, ["read"], lifetime=HOUR)
+    certificate, _ = credentials.sign_client(made, entry, HOUR)
+    subject = certificates.load_all(certificate)[0].subject.rfc4514_string()
+    assert subject == f"CN={name}:{entry.number}"
+    options = [f"--folder={tmp_path}", f"--grant={name}a", "--scopes=read", "--with-certificate"]
+    with pytest.raises(UsageError, match="too long for a certificate; expected at most 47"):
+        serve_options.parse(options)
+
+
+def test_the_authority_outlives_what_it_signs_later(tmp_path: Path) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    credentials.sign_server(made, timedelta(days=3650), ["localhost"])
+    ends = [
+        certificates.load_all(path)[0].not_valid_after_utc
+        for path in (made.server_certificate, made.ca)
+    ]
+    assert ends == sorted(ends)
+
+
+def test_keys_that_were_ended_in_the_making_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(credentials, "sign_server", full)
+        with pytest.raises(OSError, match="No space"):
+            credentials.create(tmp_path / "keys", lifetime=HOUR)
+    assert not (tmp_path / "keys").exists()
+    credentials.create(tmp_path / "keys", lifetime=HOUR)
+
+
+def test_a_token_that_cannot_be_written_is_not_granted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    before = sorted(made.folder.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(credentials, "write_private", full)
+        with pytest.raises(OSError, match="No space"):
+            credentials.grant(made, "ci", ["read"], lifetime=HOUR)
+    assert sorted(made.folder.iterdir()) == before
+    credentials.grant(made, "ci", ["read"], lifetime=HOUR)
+
+
+def test_a_second_token_of_a_name_leaves_the_first_as_it_is(tmp_path: Path) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    token = made.token(WRITER).read_text()
+    with pytest.raises(AccessError, match="has a token already; revoke it first"):
+        credentials.grant(made, WRITER, ["read"], lifetime=HOUR)
+    assert made.token(WRITER).read_text() == token
+
+
+def test_a_token_that_expired_is_renewed_by_the_same_command(tmp_path: Path) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    credentials.grant(made, "ci", ["read"], lifetime=-HOUR)
+    entry, path = credentials.grant(made, "ci", ["read"], lifetime=HOUR)
+    claims = jwt.decode(path.read_text(), options={"verify_signature": False})
+    assert claims["jti"] == entry.number
+
+
+def full(*_arguments: object, **_options: object) -> NoReturn:
+    """A disk that is full."""
+    raise OSError(errno.ENOSPC, "No space left on device")

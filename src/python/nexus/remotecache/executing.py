@@ -16,7 +16,7 @@ from typing import Final
 
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 
-from nexus.remotecache.bot import Outcome
+from nexus.remotecache.reporting import Outcome
 from nexus.remotecache.settings import EXECUTION_SECONDS_MAX
 
 # What is kept of what a runner says when it fails.
@@ -55,6 +55,9 @@ class Runner:
             reason = f"{exc.filename or 'this machine'}: {exc.strerror}"
             self.failed(reason, True)
             return Outcome(None, reason)
+        finally:
+            with self.lock:
+                self.ended.discard(name)
 
     def attempt(self, name: str, action: messages.Action) -> Outcome:
         """Run one action, if this machine lets us."""
@@ -70,13 +73,10 @@ class Runner:
                 reason = f"the runner ended with {code}: {said.strip()[-SAID_BYTES_MAX:]}"
                 with self.lock:
                     told = name in self.ended
-                    self.ended.discard(name)
                 if not told:
                     self.failed(reason, False)
                 return Outcome(None, reason)
             result = messages.ActionResult.FromString(answered.read_bytes())
-        with self.lock:
-            self.ended.discard(name)
         result.execution_metadata.worker = self.name
         result.execution_metadata.worker_start_timestamp.FromDatetime(began)
         result.execution_metadata.worker_completed_timestamp.FromDatetime(datetime.now(UTC))
@@ -109,6 +109,8 @@ class Runner:
     def end(self, name: str) -> None:
         """End an action that is not wanted any more; the runner ends its sandbox with it."""
         with self.lock:
+            if name in self.ended:
+                return
             self.ended.add(name)
             process = self.running.get(name)
         if process is not None:

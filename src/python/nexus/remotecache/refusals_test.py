@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus.remotecache import credentials, database, serve, server, worker
+from nexus.remotecache import credentials, database, folders, serve, server, worker
 from nexus.remotecache.processes import ENDING, free_port
 
 DAY = timedelta(days=1)
@@ -88,7 +88,7 @@ def something_else(place: Path, _stack: ExitStack) -> list[str]:
 
 def other_version(place: Path, _stack: ExitStack) -> list[str]:
     (place / "server").mkdir()
-    (place / "server" / serve.MARK).write_text("format 1\n")
+    (place / "server" / folders.SERVER.mark).write_text("format 1\n")
     return []
 
 
@@ -100,7 +100,7 @@ def without_scopes(place: Path, _stack: ExitStack) -> list[str]:
 
 def served(place: Path, stack: ExitStack) -> list[str]:
     (place / "server").mkdir()
-    (place / "server" / serve.MARK).write_text(serve.MARK_TEXT)
+    (place / "server" / folders.SERVER.mark).write_text(folders.SERVER.text)
     file = stack.enter_context((place / "server" / "lock").open("w"))
     fcntl.flock(file, fcntl.LOCK_EX)
     return []
@@ -109,7 +109,7 @@ def served(place: Path, stack: ExitStack) -> list[str]:
 def jobs(place: Path) -> Path:
     """Where a server keeps its jobs; the folder is one of a server."""
     (place / "server").mkdir()
-    (place / "server" / serve.MARK).write_text(serve.MARK_TEXT)
+    (place / "server" / folders.SERVER.mark).write_text(folders.SERVER.text)
     return place / "server" / "jobs.sqlite"
 
 
@@ -157,6 +157,25 @@ def no_mount(_place: Path, _stack: ExitStack) -> list[str]:
     return ["--mount=/nowhere"]
 
 
+def quota_of_one_blob(_place: Path, _stack: ExitStack) -> list[str]:
+    return ["--quota=1M"]
+
+
+def quota_of_everything(_place: Path, _stack: ExitStack) -> list[str]:
+    return ["--quota=999999999999T"]
+
+
+def restless_workers(_place: Path, _stack: ExitStack) -> list[str]:
+    return ["--worker-seconds=1"]
+
+
+def keys_half_gone(place: Path, _stack: ExitStack) -> list[str]:
+    jobs(place)
+    credentials.create(place / "server" / "keys", lifetime=DAY)
+    (place / "server" / "keys" / "ca.key").write_text("")
+    return []
+
+
 def no_number(_place: Path, _stack: ExitStack) -> list[str]:
     return ["--days=x"]
 
@@ -179,6 +198,10 @@ def no_number(_place: Path, _stack: ExitStack) -> list[str]:
         (settings_nowhere, CONFIG, "nowhere/settings.sh cannot be written; expected a file in"),
         (no_mount, CONFIG, "--mount: /nowhere is not a folder of this machine"),
         (no_number, CONFIG, "--days: 'x' is not a whole number in 1..3650"),
+        (quota_of_one_blob, CONFIG, "--quota: '1M' is too small; expected 200M to 1000T"),
+        (quota_of_everything, CONFIG, "--quota: '999999999999T' is too large; expected 200M to"),
+        (restless_workers, CONFIG, "--worker-seconds: '1' is not a whole number in 5..3600"),
+        (keys_half_gone, CONFIG, "ca.key: is not a PEM key without password; if it cannot be"),
         (something_else, CONFIG, "holds something else; give an empty folder, or a new one"),
         (other_version, CONFIG, "is a server's of 'format 1'; this version has 'format 2'"),
         (without_scopes, CONFIG, "is of an earlier version, whose keys know no scopes; delete"),
@@ -230,7 +253,11 @@ def test_a_proxy_that_names_its_user_is_refused_where_workers_would_be_told(
     [
         ("--folder={place}/token", "token: it is a file; expected a folder of this user"),
         ("--folder={place}/server", "server is a server's; give the worker a folder of its own"),
+        ("--folder={place}", "holds something else; give an empty folder, or a new one"),
+        ("--folder={place}/a:b", "a worker's folder must not have ':' in its path"),
+        ("--folder={place}/\udcff", "\\udcff' is not UTF-8 text"),
         ("--mount=/nowhere", "--mount: /nowhere is not a folder of this machine"),
+        ("--mount={place}/c:d", "c:d: must not have ':' in its path"),
         ("--quota=much", "--quota: 'much' is not a size; expected one like 500M or 10G"),
         ("--free=-1", "--free: '-1' is not a whole number in 0.."),
         ("--jobs=0", "--jobs: '0' is not a whole number in 1..1024"),
@@ -250,7 +277,10 @@ def test_what_keeps_a_worker_from_asking_is_one_line_and_20(
     monkeypatch.setattr(worker, "refusal", lambda: None)
     monkeypatch.setattr(worker, "look", lambda *_: pytest.fail("the server was asked"))
     (tmp_path / "token").write_text("a.b.c\n")
-    (tmp_path / "server" / "keys").mkdir(parents=True)
+    (tmp_path / "server").mkdir()
+    (tmp_path / "server" / folders.SERVER.mark).touch()
+    (tmp_path / "c:d").mkdir()
+    mode = tmp_path.stat().st_mode
     given = {
         "--server": "cache.example.org:8980",
         "--authority": f"{tmp_path}/token",
@@ -263,3 +293,6 @@ def test_what_keeps_a_worker_from_asking_is_one_line_and_20(
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
     assert said in printed.err
+    # A folder that is not the worker's stays as it is.
+    assert tmp_path.stat().st_mode == mode
+    assert not (tmp_path / folders.WORKER.mark).exists()

@@ -1,14 +1,13 @@
-"""What a server or a worker looks at before it starts anything: addresses, folders, files."""
+"""What a server or a worker looks at before it starts anything: addresses and files."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
+from nexus.remotecache.folders import ENDS_A_NAME
 from nexus.remotecache.processes import ServerError, SettingError, family_of, free_port
 
 
@@ -45,24 +44,6 @@ def refuse_strange(address: str) -> None:
         ) from exc
 
 
-def make_private(folder: Path) -> Path:
-    """Make a folder that only its owner may look into, unless it is there; its full path.
-
-    Raises:
-        SettingError: it cannot be one.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-    except OSError as exc:
-        reason = "it is a file" if folder.is_file() else os.strerror(exc.errno or 0)
-        raise SettingError(
-            f"--folder: {folder}: {reason}; expected a folder of this user, or a place where this "
-            "user may make one"
-        ) from exc
-    return folder.resolve()
-
-
 def refuse_unwritable(path: Path | None) -> None:
     """Look whether the file of `--settings` can be written, before anything has started.
 
@@ -88,6 +69,8 @@ def refuse_missing(folders: Iterable[Path]) -> None:
     for folder in folders:
         if not folder.is_dir():
             raise SettingError(f"--mount: {folder} is not a folder of this machine")
+        if ENDS_A_NAME in os.fspath(folder.absolute()):
+            raise SettingError(f"--mount: {folder}: must not have ':' in its path")
 
 
 def refuse_passwords(network: Mapping[str, str]) -> None:
@@ -104,28 +87,3 @@ def refuse_passwords(network: Mapping[str, str]) -> None:
                 f"{name}: the address names a user, and every client of this server could read it; "
                 "expected a proxy that asks for none, such as http://HOST:PORT"
             )
-
-
-def lock(folder: Path, stack: ExitStack) -> None:
-    """Keep others out of a folder: two stores on the same files would evict what the other has.
-
-    Raises:
-        SettingError: another process has it.
-    """
-    file = stack.enter_context((folder / "lock").open("w"))
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        raise SettingError(
-            f"--folder: {folder}: another remote_cache uses it; give each a folder of its own"
-        ) from exc
-
-
-def refuse_servers(folder: Path) -> None:
-    """Look whether a folder, which a worker was given, is that of a server.
-
-    Raises:
-        SettingError: it is.
-    """
-    if (folder / "keys").exists():
-        raise SettingError(f"--folder: {folder} is a server's; give the worker a folder of its own")

@@ -23,19 +23,28 @@ from nexus.core.commandline import fail
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import Text, run_program
-from nexus.remotecache import certificates, credentials, database, manage, server, settings, worker
+from nexus.remotecache import (
+    certificates,
+    credentials,
+    database,
+    folders,
+    manage,
+    server,
+    settings,
+    worker,
+)
+from nexus.remotecache.access import AccessError
 from nexus.remotecache.credentials import Credentials
 from nexus.remotecache.processes import (
     ServerError,
     SettingError,
     child,
+    ending,
     ignore_ending,
     python_argv,
     take_ending,
 )
 from nexus.remotecache.refusing import (
-    lock,
-    make_private,
     refuse_missing,
     refuse_passwords,
     refuse_strange,
@@ -64,10 +73,6 @@ NETWORK: Final = (
     "no_proxy",
 )
 
-# A folder that begins with this file is a server's.
-MARK: Final = "nexus-remote-cache"
-MARK_TEXT: Final = "format 2\n"
-
 
 class StopRequestedError(Exception):
     """A signal asked for the end."""
@@ -86,10 +91,10 @@ def main(argv: Sequence[str]) -> int:
         if arguments.grant or arguments.revoke or arguments.grants:
             return manage.manage(arguments)
         with contextlib.ExitStack() as stack:
-            folder = choose_folder(arguments.folder, stack)
-            lock(folder, stack)
-            mark(folder)
-            serve(folder, arguments)
+            given = arguments.folder or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="nexus-cache-"))
+            )
+            serve(folders.take(given, folders.SERVER, stack), arguments)
     except StopRequestedError:
         return 0
     except ServerError as exc:
@@ -97,63 +102,37 @@ def main(argv: Sequence[str]) -> int:
     return 1
 
 
-def choose_folder(given: Path | None, stack: contextlib.ExitStack) -> Path:
-    """The folder of everything; only its owner may look into it."""
-    if given is None:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nexus-cache-")))
-    if given.is_dir() and not (given / MARK).exists() and any(given.iterdir()):
-        known = (given / "keys").is_dir() and (given / "store").is_dir()
-        if not known:
-            raise SettingError(
-                f"--folder: {given} holds something else; give an empty folder, or a new one"
-            )
-    return make_private(given)
-
-
-def mark(folder: Path) -> None:
-    """Say in a folder whose it is.
-
-    Raises:
-        SettingError: it is of a server of another version.
-    """
-    path = folder / MARK
-    if not path.exists():
-        if (folder / "keys").exists() and not (folder / "keys" / "tokens.json").exists():
-            raise SettingError(
-                f"--folder: {folder} is of an earlier version, whose keys know no scopes; delete "
-                f"{folder / 'keys'} for new ones (blobs and results stay)"
-            )
-        path.write_text(MARK_TEXT, encoding="ascii")
-    elif (found := path.read_text(encoding="utf-8", errors="replace")) != MARK_TEXT:
-        raise SettingError(
-            f"--folder: {folder} is a server's of {found.strip()[:64]!r}; this version has "
-            f"{MARK_TEXT.strip()!r}: use the version that made it, or another folder"
-        )
-
-
 def keys(folder: Path, arguments: argparse.Namespace) -> Credentials:
     """Make keys, or take those there are; look at what others will be shown.
 
     Raises:
-        SettingError: a certificate will not do.
+        SettingError: keys or a certificate will not do.
     """
     lifetime = timedelta(days=arguments.days)
     place = folder / "keys"
-    names = tuple(dict.fromkeys((*arguments.names, credentials.LOCAL_NAME)))
-    if place.exists():
-        made = Credentials(place)
-        if certificates.ends_soon(made.server_certificate, names):
-            credentials.sign_server(made, lifetime, names)
-    else:
-        made = credentials.create(place, lifetime=lifetime, names=names)
+    names = tuple(dict.fromkeys((*arguments.names, credentials.LOCAL_NAME, own_host(arguments))))
+    if not place.exists():
+        credentials.create(place, lifetime=lifetime, names=names)
+    made = Credentials(place)
+    now = datetime.now(UTC)
     try:
-        if arguments.files is not None:
-            certificates.check(arguments.files, arguments.names, datetime.now(UTC))
-            return Credentials(place, arguments.files)
-        certificates.check_dates(certificates.load_all(made.ca)[0], made.ca, datetime.now(UTC))
+        certificates.check_tokens(made)
+        if arguments.files is None:
+            certificates.check_own(made, now)
+            if certificates.ends_soon(made.server_certificate, names):
+                credentials.sign_server(made, lifetime, names)
+    except (certificates.CertificateError, AccessError) as exc:
+        raise SettingError(
+            f"{exc}; if it cannot be mended, move {place} away for new keys, and give all users "
+            "the new settings and tokens"
+        ) from exc
+    if arguments.files is None:
+        return made
+    try:
+        certificates.check(arguments.files, arguments.names, now)
     except certificates.CertificateError as exc:
         raise SettingError(str(exc)) from exc
-    return made
+    return Credentials(place, arguments.files)
 
 
 def serve(folder: Path, arguments: argparse.Namespace) -> None:
@@ -202,9 +181,20 @@ def serve(folder: Path, arguments: argparse.Namespace) -> None:
         print_settings(running, arguments)
         while (ended := running.ended()) is None:
             if helper is not None and helper.poll() is not None:
-                raise ServerError(f"the worker ended with {helper.returncode}")
+                raise ServerError(ending(folder, "worker", helper.returncode))
             time.sleep(LOOK_SECONDS)
     raise ServerError(ended)
+
+
+def own_host(arguments: argparse.Namespace) -> str:
+    """The name or address by which a worker beside the server reaches it.
+
+    The server's own certificate is for it, too; a team's is for the names that were given.
+    """
+    if arguments.files is not None:
+        return str(arguments.names[0])
+    is_local = arguments.listen in ("127.0.0.1", "0.0.0.0", "::")
+    return credentials.LOCAL_NAME if is_local else str(arguments.listen)
 
 
 @contextlib.contextmanager
@@ -217,7 +207,7 @@ def own_worker(
         return
     made = running.credentials
     command = [
-        f"--server=localhost:{running.port}",
+        f"--server={settings.address_of(own_host(arguments), running.port)}",
         f"--authority={made.ca}",
         f"--token={made.token(settings.WORKER)}",
         f"--folder={running.folder / 'worker'}",

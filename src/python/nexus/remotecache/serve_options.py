@@ -14,9 +14,9 @@ from nexus.core.errors import UsageError
 from nexus.core.text import quote
 from nexus.remotecache.access import NAME, NAME_FORM, AccessError, parse_scopes
 from nexus.remotecache.certificates import CertificateError, parse_names
-from nexus.remotecache.credentials import LOCAL_NAME, ServerFiles
+from nexus.remotecache.credentials import CERTIFIED_NAME_CHARACTERS_MAX, LOCAL_NAME, ServerFiles
 from nexus.remotecache.joining import own_capacity
-from nexus.remotecache.settings import JOBS_MAX, WORKER_SECONDS_MAX, hold_quota
+from nexus.remotecache.settings import JOBS_MAX, WORKER_SECONDS_MAX, WORKER_SECONDS_MIN, hold_quota
 
 PORT_MAX: Final = 65535
 DAYS_MAX: Final = 3650
@@ -168,7 +168,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     given = parser().parse_args(argv)
     given.days = bounded("--days", given.days, 1, DAYS_MAX)
-    given.worker_seconds = bounded("--worker-seconds", given.worker_seconds, 1, 3600)
+    given.worker_seconds = bounded(
+        "--worker-seconds", given.worker_seconds, WORKER_SECONDS_MIN, 3600
+    )
     given.jobs = bounded("--jobs", given.jobs, 1, JOBS_MAX) or own_capacity()
     hold_quota(given.quota)
     try:
@@ -178,6 +180,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             f"--listen: {given.listen!r} is not an address; expected one like 0.0.0.0, :: or "
             "10.0.0.5 (names go into --name)"
         ) from exc
+    given.listen = str(address)
     if given.name is None and not address.is_loopback:
         raise UsageError("--name: is missing; say by which names other machines find this one")
     try:
@@ -214,6 +217,11 @@ def hold_management(given: argparse.Namespace) -> None:
     for option, name in (("--grant", given.grant), ("--revoke", given.revoke)):
         if name is not None and NAME.fullmatch(name) is None:
             raise UsageError(f"{option}: {name!r} is not a name; expected {NAME_FORM}")
+    if given.with_certificate and len(given.grant or "") > CERTIFIED_NAME_CHARACTERS_MAX:
+        raise UsageError(
+            f"--grant: {given.grant!r} is too long for a certificate; expected at most "
+            f"{CERTIFIED_NAME_CHARACTERS_MAX} characters"
+        )
     if given.grant is None and (given.scopes or given.with_certificate):
         raise UsageError("--scopes and --with-certificate: go with --grant NAME")
 

@@ -1,29 +1,37 @@
-"""Folders of a server: private, and served by one at a time."""
+"""How a worker beside its server finds it, wherever that listens."""
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import pytest
 
-from nexus.remotecache import refusing, serve, server
+from nexus.remotecache import certificates, serve, serve_options
+
+NAME = "--name=cache.example.org"
+FILES = ("--authority=a", "--certificate=c", "--key=k")
 
 
-def test_a_folder_is_made_private(tmp_path: Path) -> None:
-    with contextlib.ExitStack() as stack:
-        folder = serve.choose_folder(tmp_path / "new" / "cache", stack)
-
-        assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_folder_is_served_by_one(tmp_path: Path) -> None:
-    with contextlib.ExitStack() as first:
-        refusing.lock(tmp_path, first)
-        with (
-            contextlib.ExitStack() as second,
-            pytest.raises(server.ServerError, match="another remote_cache"),
-        ):
-            refusing.lock(tmp_path, second)
-    with contextlib.ExitStack() as third:
-        refusing.lock(tmp_path, third)
+@pytest.mark.parametrize(
+    ("options", "host"),
+    [
+        ([], "localhost"),
+        ([NAME, "--listen=0.0.0.0"], "localhost"),
+        ([NAME, "--listen=::"], "localhost"),
+        ([NAME, "--listen=10.0.0.5"], "10.0.0.5"),
+        ([NAME, "--listen=2001:DB8:0::5"], "2001:db8::5"),
+        (["--listen=::1"], "::1"),
+        ([NAME, "--listen=10.0.0.5", *FILES], "cache.example.org"),
+    ],
+)
+def test_the_server_s_certificate_is_for_the_worker_beside_it(
+    options: list[str], host: str, tmp_path: Path
+) -> None:
+    arguments = serve_options.parse(options)
+    assert serve.own_host(arguments) == host
+    arguments.files = None if FILES[0] not in options else arguments.files
+    if arguments.files is None:
+        made = serve.keys(tmp_path, arguments)
+        held = certificates.names_of(certificates.load_all(made.server_certificate)[0])
+        assert certificates.covers(held, host)
+        assert not certificates.ends_soon(made.server_certificate, held)

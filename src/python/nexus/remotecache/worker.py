@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import signal
 import socket
 import sys
@@ -22,16 +21,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-from nexus.core.commandline import CommandLine, bounded, fail
+from nexus.core.commandline import fail
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
 from nexus.entry.program import Text, run_program
-from nexus.remotecache import settings
-from nexus.remotecache.bot import Bot, Health, RejectedError
+from nexus.remotecache import folders, settings
+from nexus.remotecache.bot import Bot, RejectedError
 from nexus.remotecache.client import show_token
-from nexus.remotecache.connection import Remote, look, parse_address, read_token
+from nexus.remotecache.connection import Remote, look, read_token
 from nexus.remotecache.executing import Runner
-from nexus.remotecache.joining import PROPERTIES_MAX, own_capacity, own_properties
 from nexus.remotecache.processes import (
     ServerError,
     SettingError,
@@ -43,23 +41,12 @@ from nexus.remotecache.processes import (
 from nexus.remotecache.processes import (
     program as program_of,
 )
-from nexus.remotecache.refusing import (
-    lock,
-    make_private,
-    refuse_missing,
-    refuse_servers,
-)
+from nexus.remotecache.refusing import refuse_missing
+from nexus.remotecache.reporting import Health
 from nexus.remotecache.sandbox import Sandbox, pants_cache, refusal, visible_folders
-from nexus.remotecache.settings import JOBS_MAX, hold_quota
+from nexus.remotecache.worker_options import parse
 
 SOCKET: Final = "worker.socket"
-DRAIN_SECONDS_MAX: Final = 7 * 24 * 3600
-BYTES_MAX: Final = 1 << 60
-PROPERTY: Final = re.compile(r"[A-Za-z0-9._-]{1,64}=[A-Za-z0-9._+-]{1,128}")
-
-# With less room than this a process could fail for want of it, and so none is taken.
-FREE_BYTES_MIN: Final = 256 * 1024 * 1024
-
 # With less than this even a small output is in vain.
 ROOM_BYTES_MIN: Final = 16 * 1024 * 1024
 
@@ -118,72 +105,6 @@ def say(text: str) -> None:
     print(f"worker: {line}", flush=True)
 
 
-def parser() -> CommandLine:
-    """Make the parser."""
-    made = CommandLine("remote_cache --worker", __doc__.split("\n")[0])
-    add = made.add_argument
-    add("--server", required=True, metavar="HOST:PORT")
-    add(
-        "--authority",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the authority behind the server's certificate; a file such as a runner's settings",
-    )
-    add("--token", type=Path, required=True, metavar="FILE", help="a token with the scope work")
-    add("--folder", type=Path, required=True, help="the folder of the local store")
-    add("--id", default=socket.gethostname(), help="the worker's name; default: the host's name")
-    text = "processes at once; default: by cores and memory"
-    add("--jobs", metavar="N", help=text)
-    add(
-        "--property",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"what this machine is; requests match by {', '.join(settings.MATCHED_PROPERTIES)}",
-    )
-    add(
-        "--mount",
-        type=Path,
-        action="append",
-        default=[],
-        help="a folder that processes may read, besides the system's",
-    )
-    add("--quota", default="10G", help="size of the local store")
-    add("--free", default=str(FREE_BYTES_MIN), metavar="BYTES", help="room to keep")
-    text = "how long running processes may take to end; default 3600"
-    add("--drain-seconds", default="3600", metavar="SECONDS", help=text)
-    return made
-
-
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line.
-
-    Raises:
-        UsageError: a value is not one.
-    """
-    given = parser().parse_args(argv)
-    given.host, given.port = parse_address("--server", given.server)
-    given.jobs = bounded("--jobs", given.jobs, 1, JOBS_MAX) or own_capacity()
-    given.free = bounded("--free", given.free, 0, BYTES_MAX)
-    given.drain_seconds = bounded("--drain-seconds", given.drain_seconds, 0, DRAIN_SECONDS_MAX)
-    hold_quota(given.quota)
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given.id):
-        raise UsageError(f"--id: {given.id!r} is not 1 to 64 letters, digits, '.', '_' or '-'")
-    for item in given.property:
-        if PROPERTY.fullmatch(item) is None:
-            raise UsageError(f"--property: {item!r} is not NAME=VALUE, such as pool=big")
-        if item.partition("=")[0] not in settings.MATCHED_PROPERTIES:
-            raise UsageError(
-                f"--property: {item.partition('=')[0]!r} is unknown; expected "
-                f"{', '.join(settings.MATCHED_PROPERTIES)}"
-            )
-    given.properties = own_properties([tuple(item.split("=", 1)) for item in given.property])
-    if len(given.properties) > PROPERTIES_MAX:
-        raise UsageError(f"--property: more than {PROPERTIES_MAX - 3} are given")
-    return given
-
-
 def main(argv: Sequence[str]) -> int:
     """Work until told to stop: 0; 20 if the server does not take us, 21 if this machine failed."""
     wish = Wish()
@@ -193,8 +114,7 @@ def main(argv: Sequence[str]) -> int:
         given = parse(argv)
         remote = Remote(given.host, given.port, given.authority, given.token)
         read_token(given.token)
-        refuse_servers(given.folder)
-        given.folder = make_private(given.folder)
+        folders.refuse_others(given.folder, folders.WORKER)
         refuse_missing(given.mount)
         if (reason := refusal()) is not None:
             raise ServerError(f"--worker: {reason}")
@@ -206,7 +126,7 @@ def main(argv: Sequence[str]) -> int:
                 "start ./pants once here, with the runners' NEXUS_PANTS_CACHE, and start this again"
             )
         with contextlib.ExitStack() as stack:
-            lock(given.folder, stack)
+            given.folder = folders.take(given.folder, folders.WORKER, stack)
             work(given, remote, wish)
     except UsageError as exc:
         return fail(exc, EXIT_CONFIG)
@@ -244,7 +164,7 @@ def work(given: argparse.Namespace, remote: Remote, wish: Wish) -> None:
 
 @contextlib.contextmanager
 def waking(bot: Bot, wish: Wish, seconds: int) -> Iterator[None]:
-    """Tell the bot of signals; a second one, or a drain that takes too long, ends what runs."""
+    """Report signals to the bot; a second one, or a drain that takes too long, ends what runs."""
     over = threading.Event()
 
     def watch() -> None:
@@ -256,8 +176,8 @@ def waking(bot: Bot, wish: Wish, seconds: int) -> Iterator[None]:
                 bot.wake()
             late = seen and time.monotonic() - wish.since > seconds
             if seen > 1 or late:
-                for name in list(bot.held):
-                    bot.execution.end(name)
+                bot.hurry()
+                return
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
