@@ -59,7 +59,7 @@ class Answer:
 
 
 class Server:
-    """Answers each call with the next thing, and keeps what came; None is no answer."""
+    """Answers each call with the next thing, and keeps what came; None stands for silence."""
 
     def __init__(self, *answers: bots_pb2.BotSession | Exception | None) -> None:
         self.answers = list(answers)

@@ -140,15 +140,19 @@ def test_a_certificate_of_a_client_is_no_server_s(made: Credentials) -> None:
         certificates.check(files, NAMES, datetime.now(UTC))
 
 
+def damage(path: Path, text: str | None) -> None:
+    """Take a file away, and put another in its place if there is a text."""
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text.encode("latin-1"))
+
+
 @pytest.mark.parametrize("suffix", ["crt", "key"])
 @pytest.mark.parametrize("text", [None, "", "hello"])
 def test_a_certificate_of_ours_that_was_damaged_is_signed_anew(
     made: Credentials, suffix: str, text: str | None
 ) -> None:
-    path = made.folder / f"server.{suffix}"
-    path.unlink()
-    if text is not None:
-        path.write_text(text)
+    damage(made.folder / f"server.{suffix}", text)
     assert certificates.ends_soon(made.server_certificate, NAMES)
     credentials.sign_server(made, timedelta(days=30), NAMES)
     assert not certificates.ends_soon(made.server_certificate, NAMES)
@@ -162,10 +166,7 @@ def check_all(made: Credentials) -> None:
 @pytest.mark.parametrize("name", ["tokens.json", "tokens.secret", "ca.crt", "ca.key"])
 @pytest.mark.parametrize("text", [None, "", "\xff"])
 def test_keys_that_were_damaged_are_named(made: Credentials, name: str, text: str | None) -> None:
-    path = made.folder / name
-    path.unlink()
-    if text is not None:
-        path.write_bytes(text.encode("latin-1"))
+    damage(made.folder / name, text)
     with pytest.raises((CertificateError, AccessError), match=name):
         check_all(made)
 

@@ -18,7 +18,7 @@ from nexus.remotecache.processes import SettingError
 
 @dataclass(frozen=True)
 class Kind:
-    """An owner of folders: the file that says so, its text, and what was there before such files."""
+    """An owner of folders: its mark, the text of that, and what came before there were marks."""
 
     owner: str
     mark: str

@@ -28,8 +28,8 @@ STORE_SECONDS_MAX: Final = 2.0
 # gone there was nothing left to evict, and nothing is taken any more.
 FREE_BYTES_MIN: Final = 1_000_000_000
 
-# For one request, from its first byte to the last of its answer; and requests at once.  A client that
-# drips bytes, or opens connections without end, must not keep a scraper out.
+# For one request, from its first byte to the last of its answer; and requests at once.  A client
+# that drips bytes, or opens connections without end, must not keep a scraper out.
 REQUEST_SECONDS_MAX: Final = 10.0
 REQUESTS_MAX: Final = 16
 

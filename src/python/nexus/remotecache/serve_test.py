@@ -21,7 +21,6 @@ FILES = ("--authority=a", "--certificate=c", "--key=k")
         ([NAME, "--listen=10.0.0.5"], "10.0.0.5"),
         ([NAME, "--listen=2001:DB8:0::5"], "2001:db8::5"),
         (["--listen=::1"], "::1"),
-        ([NAME, "--listen=10.0.0.5", *FILES], "cache.example.org"),
     ],
 )
 def test_the_server_s_certificate_is_for_the_worker_beside_it(
@@ -29,9 +28,12 @@ def test_the_server_s_certificate_is_for_the_worker_beside_it(
 ) -> None:
     arguments = serve_options.parse(options)
     assert serve.own_host(arguments) == host
-    arguments.files = None if FILES[0] not in options else arguments.files
-    if arguments.files is None:
-        made = serve.keys(tmp_path, arguments)
-        held = certificates.names_of(certificates.load_all(made.server_certificate)[0])
-        assert certificates.covers(held, host)
-        assert not certificates.ends_soon(made.server_certificate, held)
+    made = serve.keys(tmp_path, arguments)
+    held = certificates.names_of(certificates.load_all(made.server_certificate)[0])
+    assert certificates.covers(held, host)
+    assert not certificates.ends_soon(made.server_certificate, held)
+
+
+def test_a_team_s_certificate_is_for_the_names_that_were_given() -> None:
+    arguments = serve_options.parse([NAME, "--listen=10.0.0.5", *FILES])
+    assert serve.own_host(arguments) == "cache.example.org"
