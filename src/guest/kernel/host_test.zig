@@ -10,4 +10,5 @@ test {
     _ = @import("host_messages_test.zig");
     _ = @import("host_sched_test.zig");
     _ = @import("host_syscall_test.zig");
+    _ = @import("host_vm_test.zig");
 }

@@ -32,7 +32,7 @@ pub const version = "0.1.0";
 /// Supervisor mode starts here, with paging off, interrupts off, and a stack.
 pub fn supervisorMain() callconv(.c) noreturn {
     trap.init();
-    vm.init(entry.ram_bytes);
+    vm.init(entry.ram_bytes, .ofLinker());
     uart.init();
     uart.print(marker.kernel_started, .{version});
     archive.init(board.ram_base + entry.ram_bytes) catch |err| switch (err) {

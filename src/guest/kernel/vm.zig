@@ -30,10 +30,27 @@ const Table = [entries]u64;
 pub const Access = struct { write: bool = false, execute: bool = false, owned: bool = false };
 pub const Error = error{ WriteExecute, OutOfRange, AlreadyMapped, NoMemory };
 
-extern const __text_start: u8;
-extern const __rodata_start: u8;
-extern const __data_start: u8;
-extern const __stack_guard: u8;
+/// Where the parts of the kernel's image begin. Its text begins with RAM.
+pub const Image = struct {
+    rodata: u64,
+    data: u64,
+    /// A page that nothing is mapped to, below the stack.
+    guard: u64,
+
+    const linker = struct {
+        extern const __rodata_start: u8;
+        extern const __data_start: u8;
+        extern const __stack_guard: u8;
+    };
+
+    pub fn ofLinker() Image {
+        return .{
+            .rodata = @intFromPtr(&linker.__rodata_start),
+            .data = @intFromPtr(&linker.__data_start),
+            .guard = @intFromPtr(&linker.__stack_guard),
+        };
+    }
+};
 
 /// The kernel's own root; every task's root starts as a copy of its upper entries.
 var kernel_root: Table align(4096) = undefined;
@@ -62,16 +79,15 @@ fn tableAt(physical: u64) *Table {
 }
 
 /// Map the kernel: text RX, rodata R, everything else RW, each exactly once, and switch paging on.
-pub fn init(ram_bytes: u64) void {
+pub fn init(ram_bytes: u64, image: Image) void {
     const rw = (permissionBits(.{ .write = true }) catch unreachable) | global;
     const megapage: u64 = 2 << 20;
     kernel_root = @splat(0);
     kernel_ram = @splat(0);
     for (1..ram_bytes / megapage) |i| kernel_ram[i] = entry(board.ram_base + i * megapage, rw);
-    for (&kernel_image, 0..) |*pte, i| pte.* = kernelPage(
-        board.ram_base + i * board.page_bytes,
-        rw,
-    );
+    for (&kernel_image, 0..) |*pte, i| {
+        pte.* = kernelPage(board.ram_base + i * board.page_bytes, rw, image);
+    }
     kernel_ram[0] = entry(@intFromPtr(&kernel_image), valid);
     kernel_root[2] = entry(@intFromPtr(&kernel_ram), valid);
     kernel_root[3] = entry(0, rw);
@@ -80,12 +96,12 @@ pub fn init(ram_bytes: u64) void {
     board.pagingIsOn();
 }
 
-fn kernelPage(address: u64, rw: u64) u64 {
+fn kernelPage(address: u64, rw: u64, image: Image) u64 {
     const rx = (permissionBits(.{ .execute = true }) catch unreachable) | global;
     const r = (permissionBits(.{}) catch unreachable) | global;
-    if (address < @intFromPtr(&__rodata_start)) return entry(address, rx);
-    if (address < @intFromPtr(&__data_start)) return entry(address, r);
-    if (address == @intFromPtr(&__stack_guard)) return 0;
+    if (address < image.rodata) return entry(address, rx);
+    if (address < image.data) return entry(address, r);
+    if (address == image.guard) return 0;
     return entry(address, rw);
 }
 

@@ -16,7 +16,7 @@ const unknown: isize = -3;
 
 /// Read a message of the kind of this name, such as `log.Record`, and write what was read. The
 /// length written, or why there is none. What stands in a field of unknown type is left out.
-export fn contract_rewrite(
+pub export fn contract_rewrite(
     name: [*]const u8,
     name_len: usize,
     in: [*]const u8,
@@ -37,7 +37,7 @@ export fn contract_rewrite(
 
 /// As above; then read what stands in the field `field` as a message of the kind `inner`. 0 if both
 /// are well-formed.
-export fn contract_judge_call(
+pub export fn contract_judge_call(
     inner: [*]const u8,
     inner_len: usize,
     in: [*]const u8,
@@ -71,3 +71,7 @@ const kinds = found: {
     }
     break :found list;
 };
+
+test {
+    _ = @import("host_test.zig");
+}

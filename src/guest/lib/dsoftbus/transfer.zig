@@ -54,8 +54,8 @@ pub const Step = enum { none, begin, chunk, commit, read };
 pub const Transfer = struct {
     stage: enum { idle, head, value, answering, over } = .idle,
     asked: Step = .none,
-    heard_ns: u64 = 0,
-    until_ns: u64 = 0,
+    heard_ns: u64 = undefined,
+    until_ns: u64 = undefined,
     head: Head = undefined,
     request_len: usize = 0,
     request: [codec.head_bytes + remote_state.key_bytes_max]u8 = undefined,
@@ -63,8 +63,8 @@ pub const Transfer = struct {
     moved: u32 = 0,
     total: u32 = 0,
     ignored: usize = 0,
-    txn: u64 = 0,
-    version: u64 = 0,
+    txn: u64 = undefined,
+    version: u64 = undefined,
     is_peer_closed: bool = false,
     /// A get has read its first piece.
     is_begun: bool = false,
@@ -86,20 +86,7 @@ pub const Transfer = struct {
 
     /// The peer has opened the stream.
     pub fn begin(self: *Transfer, now_ns: u64) void {
-        self.stage = .head;
-        self.asked = .none;
-        self.heard_ns = now_ns;
-        self.until_ns = now_ns +| longest_ns;
-        self.request_len = 0;
-        self.is_peer_closed = false;
-        self.is_begun = false;
-        self.is_broken = false;
-        self.waiting_len = 0;
-        self.done_with = 0;
-        self.ignored = 0;
-        self.said_start = 0;
-        self.said_len = 0;
-        self.restart(0);
+        self.* = .{ .stage = .head, .heard_ns = now_ns, .until_ns = now_ns +| longest_ns };
     }
 
     /// What holds between any two calls.
@@ -469,4 +456,5 @@ pub fn txnOf(reply: state.Reply) ?u64 {
 test {
     _ = codec;
     _ = @import("transfer_test.zig");
+    _ = @import("transfer_step_test.zig");
 }

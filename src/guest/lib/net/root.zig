@@ -29,9 +29,11 @@ pub const never = connection.never;
 
 test {
     @import("std").testing.refAllDecls(@This());
+    _ = @import("stack_rule_test.zig");
     _ = @import("stack_test.zig");
     _ = @import("tcp_edge_test.zig");
     _ = @import("tcp_rules_test.zig");
+    _ = @import("tcp_state_test.zig");
     _ = @import("tcp_test.zig");
     _ = @import("unit_test.zig");
     _ = @import("fuzz_test.zig");

@@ -42,6 +42,11 @@ pub const Segment = struct {
         return @as(u32, @intCast(self.data.len)) + ends;
     }
 
+    /// Number of the first byte of text: a SYN comes before it.
+    pub fn textStart(self: Segment) u32 {
+        return self.seq +% @intFromBool(self.flags.syn);
+    }
+
     pub fn parse(ip: packet.Ipv4) Error!Segment {
         const bytes = ip.payload;
         if (bytes.len < header_bytes) return error.Malformed;

@@ -83,7 +83,9 @@ fn inputSynchronized(c: *Connection, seg: Segment, now: u64) Verdict {
     if (c.state == .closed or c.state == .time_wait) return .done;
     gotText(c, seg, now);
     // "Eighth, check the FIN bit".
-    if (seg.flags.fin and c.fin_at == null) c.fin_at = seg.seq +% @as(u32, @intCast(seg.data.len));
+    if (seg.flags.fin and c.fin_at == null) {
+        c.fin_at = seg.textStart() +% @as(u32, @intCast(seg.data.len));
+    }
     if (c.fin_at) |at| if (at == c.rcv_nxt and !c.is_peer_closed) gotFin(c, now);
     return .done;
 }
@@ -192,7 +194,7 @@ fn gotText(c: *Connection, seg: Segment, now: u64) void {
     }
     // Cut off what came already and what lies beyond the window.
     var data = seg.data;
-    var at = sequence.distance(c.rcv_nxt, seg.seq);
+    var at = sequence.distance(c.rcv_nxt, seg.textStart());
     if (at < 0) {
         data = data[@min(data.len, @as(usize, @intCast(-at)))..];
         at = 0;

@@ -94,20 +94,20 @@ fn connection(stack: *Stack, handle: i32) Misuse!u8 {
     return if (c.in_use and c.holder == .user) index else error.BadHandle;
 }
 
-export fn nexus_net_abi() u32 {
+pub export fn nexus_net_abi() u32 {
     return abi;
 }
 
 /// How much memory a stack takes, and to what it is aligned.
-export fn nexus_net_size() usize {
+pub export fn nexus_net_size() usize {
     return @sizeOf(Stack);
 }
 
-export fn nexus_net_alignment() usize {
+pub export fn nexus_net_alignment() usize {
     return @alignOf(Stack);
 }
 
-export fn nexus_net_init(memory: *anyopaque, size: usize, config: *const Config) i32 {
+pub export fn nexus_net_init(memory: *anyopaque, size: usize, config: *const Config) i32 {
     return answer(initialise(memory, size, config));
 }
 
@@ -130,38 +130,38 @@ fn initialise(memory: *anyopaque, size: usize, config: *const Config) Misuse!i32
     return 0;
 }
 
-export fn nexus_net_receive(stack: *Stack, bytes: [*]const u8, len: usize, now: u64) void {
+pub export fn nexus_net_receive(stack: *Stack, bytes: [*]const u8, len: usize, now: u64) void {
     stack.receive(bytes[0..len], now);
 }
 
-export fn nexus_net_poll(stack: *Stack, now: u64) void {
+pub export fn nexus_net_poll(stack: *Stack, now: u64) void {
     stack.poll(now);
 }
 
 /// All bits set: never.
-export fn nexus_net_deadline(stack: *const Stack) u64 {
+pub export fn nexus_net_deadline(stack: *const Stack) u64 {
     return stack.nextDeadline();
 }
 
 /// The length of the next frame; 0 if there is none.
-export fn nexus_net_transmit(stack: *Stack, out: [*]u8, capacity: usize, now: u64) i32 {
+pub export fn nexus_net_transmit(stack: *Stack, out: [*]u8, capacity: usize, now: u64) i32 {
     if (capacity < net.packet.frame_bytes_max) return @intFromEnum(Code.bad_argument);
     const frame = stack.transmit(out[0..capacity], now) orelse return 0;
     return @intCast(frame.len);
 }
 
 /// A handle of a socket. An `ip` of 0: whatever address of ours.
-export fn nexus_net_udp_bind(stack: *Stack, ip: u32, port: u16) i32 {
+pub export fn nexus_net_udp_bind(stack: *Stack, ip: u32, port: u16) i32 {
     return opened(stack.udpBind(ip, port));
 }
 
-export fn nexus_net_udp_close(stack: *Stack, handle: i32) i32 {
+pub export fn nexus_net_udp_close(stack: *Stack, handle: i32) i32 {
     const index = udpSocket(stack, handle) catch |err| return answer(err);
     stack.udpClose(index);
     return 0;
 }
 
-export fn nexus_net_udp_send(
+pub export fn nexus_net_udp_send(
     stack: *Stack,
     handle: i32,
     to: *const Endpoint,
@@ -175,7 +175,7 @@ export fn nexus_net_udp_send(
 }
 
 /// The length of the oldest datagram; what does not fit into `capacity` of it is lost.
-export fn nexus_net_udp_receive(
+pub export fn nexus_net_udp_receive(
     stack: *Stack,
     handle: i32,
     from: *Endpoint,
@@ -190,29 +190,29 @@ export fn nexus_net_udp_receive(
 }
 
 /// A handle of a listener.
-export fn nexus_net_tcp_listen(stack: *Stack, port: u16) i32 {
+pub export fn nexus_net_tcp_listen(stack: *Stack, port: u16) i32 {
     return opened(net.tcp.listen(stack, port));
 }
 
-export fn nexus_net_tcp_unlisten(stack: *Stack, handle: i32) i32 {
+pub export fn nexus_net_tcp_unlisten(stack: *Stack, handle: i32) i32 {
     const index = listener(stack, handle) catch |err| return answer(err);
     net.tcp.unlisten(stack, index);
     return 0;
 }
 
 /// A handle of a connection.
-export fn nexus_net_tcp_accept(stack: *Stack, handle: i32) i32 {
+pub export fn nexus_net_tcp_accept(stack: *Stack, handle: i32) i32 {
     const index = listener(stack, handle) catch |err| return answer(err);
     return net.tcp.accept(stack, index) orelse answer(error.WouldBlock);
 }
 
 /// A handle of a connection, which is not there yet: writing would block until it is.
-export fn nexus_net_tcp_connect(stack: *Stack, to: *const Endpoint, now: u64) i32 {
+pub export fn nexus_net_tcp_connect(stack: *Stack, to: *const Endpoint, now: u64) i32 {
     return opened(net.tcp.connect(stack, .{ .ip = to.ip, .port = to.port }, now));
 }
 
 /// The number of bytes; 0: the peer has closed its direction.
-export fn nexus_net_tcp_read(stack: *Stack, handle: i32, out: [*]u8, capacity: usize) i32 {
+pub export fn nexus_net_tcp_read(stack: *Stack, handle: i32, out: [*]u8, capacity: usize) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     // A result without bytes would look like the end of the data.
     if (capacity == 0) return answer(error.BadArgument);
@@ -221,27 +221,27 @@ export fn nexus_net_tcp_read(stack: *Stack, handle: i32, out: [*]u8, capacity: u
 }
 
 /// The number of bytes taken, which may be less than all.
-export fn nexus_net_tcp_write(stack: *Stack, handle: i32, bytes: [*]const u8, len: usize) i32 {
+pub export fn nexus_net_tcp_write(stack: *Stack, handle: i32, bytes: [*]const u8, len: usize) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     const taken = net.tcp.write(stack, index, bytes[0..len]) catch |err| return answer(err);
     return @intCast(taken);
 }
 
 /// The handle ends at once; what was written still goes out.
-export fn nexus_net_tcp_close(stack: *Stack, handle: i32, now: u64) i32 {
+pub export fn nexus_net_tcp_close(stack: *Stack, handle: i32, now: u64) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     net.tcp.close(stack, index, now);
     return 0;
 }
 
 /// The handle ends at once, and the peer gets a reset.
-export fn nexus_net_tcp_abort(stack: *Stack, handle: i32) i32 {
+pub export fn nexus_net_tcp_abort(stack: *Stack, handle: i32) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     net.tcp.abort(stack, index);
     return 0;
 }
 
-export fn nexus_net_tcp_status(stack: *Stack, handle: i32, out: *Status) i32 {
+pub export fn nexus_net_tcp_status(stack: *Stack, handle: i32, out: *Status) i32 {
     const index = connection(stack, handle) catch |err| return answer(err);
     const c = &stack.connections[index];
     out.* = .{
@@ -314,4 +314,8 @@ test "a datagram to ourselves, and what is refused on the way" {
     try std.testing.expectEqualStrings("word", out[0..4]);
     const empty = nexus_net_udp_receive(&stack, socket, &from, &out, out.len);
     try std.testing.expectEqual(@intFromEnum(Code.would_block), empty);
+}
+
+test {
+    _ = @import("host_test.zig");
 }

@@ -201,3 +201,7 @@ test "an event, from netstackd alone" {
         try testing.expectEqual(null, sock.eventOf(message(kind, itself, &bad, &buffer)));
     }
 }
+
+test {
+    _ = @import("sock_calls_test.zig");
+}

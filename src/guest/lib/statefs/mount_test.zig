@@ -3,9 +3,10 @@
 //!
 //! `SECTORS | WORDS | FOUND`. The words lay bytes on a disk of zeros, one thing behind the other:
 //! `super A G E` is a superblock (active region, generation, entries), `check G E` a checkpoint,
-//! `put`, `del` and `sync` are records; `text XY` is text, `hex 0f` bytes, and `sum` the checksum
-//! of the 16 bytes before it. `A` and `B` go to the beginning of a region, `at N` to a byte of the
-//! region that was gone to last, or of the disk.
+//! `put`, `del` and `sync` are records, and so are `prepare N`, `payload N`, `commit N` and
+//! `abort N` of transaction N; `text XY` is text, `hex 0f` bytes, and `sum` the checksum of the 16
+//! bytes before it. `A` and `B` go to the beginning of a region, `at N` to a byte of the region
+//! that was gone to last, or of the disk.
 //!
 //! What is found is the damage, or `none`; `lost` if the superblock was torn; then the first sector
 //! of the region in force, how many records it has, and the sector of a snapshot that never came
@@ -85,6 +86,16 @@ const cases =
     \\9 | put text FSXN at 900 del | none 0 1 -
     \\9 | put hex 01 sync | torn_journal 0 1
     \\9 | put sync put | none 0 3 -
+    \\9 | put prepare 1 payload 1 commit 1 abort 1 sync | none 0 6 -
+    \\9 | put prepare 18446744073709551615 sync | none 0 3 -
+    \\9 | put prepare 0 | none 0 1 -
+    \\9 | put prepare 0 sync | torn_journal 0 1
+    \\9 | put payload 0 sync | torn_journal 0 1
+    \\9 | put commit 0 sync | torn_journal 0 1
+    \\9 | put abort 0 sync | torn_journal 0 1
+    \\9 | prepare 0 sync | torn_journal 0 0
+    \\9 | super 0 1 0 A check 1 0 prepare 0 sync | torn_journal 1 1
+    \\9 | super 0 1 1 A check 1 1 put prepare 0 commit 0 | none 1 2 -
     \\301 | super 0 1 0 A check 1 0 at 67057 sync | torn_journal 1 1
     \\301 | super 0 1 0 A check 1 0 at 67058 sync | none 1 1 -
     \\301 | super 1 1 0 B check 1 0 at 67057 sync | torn_journal 151 1
@@ -168,8 +179,11 @@ fn layRecord(word: []const u8, rest: anytype, out: []u8) !usize {
         .{ .op = .delete, .key = "k" }
     else if (std.mem.eql(u8, word, "sync"))
         .{ .op = .sync }
-    else
-        return error.UnknownWord;
+    else blk: {
+        const op = std.meta.stringToEnum(record.Op, word) orelse return error.UnknownWord;
+        std.mem.writeInt(u64, &value, try number(u64, rest), .little);
+        break :blk .{ .op = op, .key = if (op == .payload) "k" else "", .value = &value };
+    };
     each.encode(out[0..each.size()]);
     return each.size();
 }

@@ -30,6 +30,7 @@ pub const Fault = error{
     BadChecksum,
     BadUtf8,
     BadCall,
+    BadTransaction,
 };
 
 pub const Record = struct {
@@ -99,7 +100,16 @@ pub fn decode(bytes: []const u8) Fault!Record {
     if (!std.unicode.utf8ValidateSlice(key)) return error.BadUtf8;
     const value = bytes[header_bytes + key_len .. body];
     if (op == .call and call.decode(key_len, value) == null) return error.BadCall;
+    if (isStep(op) and std.mem.allEqual(u8, value[0..8], 0)) return error.BadTransaction;
     return .{ .op = op, .key = key, .value = value };
+}
+
+/// Of a transaction, whose number its value begins with. 0 is none: entries have that owner.
+fn isStep(op: Op) bool {
+    return switch (op) {
+        .prepare, .payload, .commit, .abort => true,
+        .put, .delete, .checkpoint, .sync, .call => false,
+    };
 }
 
 pub fn crc32c(bytes: []const u8) u32 {
@@ -212,6 +222,22 @@ test "each damage has its name, and the first test that fails gives it" {
     var odd: [16]u8 = "FSXN\x01\x01\x00\x00\x00\x00\x00\xff\x00\x00\x00\x00".*;
     std.mem.writeInt(u32, odd[12..16], crc32c(odd[0..12]), .little);
     try testing.expectError(error.BadUtf8, decode(&odd));
+}
+
+test "a transaction has a number, and 0 is none" {
+    for ([_]Op{ .prepare, .payload, .commit, .abort, .checkpoint, .put }) |op| {
+        const key = if (op == .payload or op == .put) "k" else "";
+        for ([_]usize{ 8, 0, 7 }) |place| {
+            var value: [8]u8 = @splat(0);
+            if (place < 8) value[place] = 1;
+            const each: Record = .{ .op = op, .key = key, .value = &value };
+            each.encode(raw[0..each.size()]);
+            const is_refused = place == 8 and op != .checkpoint and op != .put;
+            if (is_refused) {
+                try testing.expectError(error.BadTransaction, decode(raw[0..each.size()]));
+            } else try testing.expectEqualDeep(each, try decode(raw[0..each.size()]));
+        }
+    }
 }
 
 /// A record of these lengths, whether or not it may be one.

@@ -358,3 +358,7 @@ test "a program that ended, and a service that meant to, are not started again" 
     try testing.expectEqual(@as(usize, 0), kernel.countOf(.exec));
     try testing.expectEqual(@as(usize, 0), kernel.open.items.len);
 }
+
+test {
+    _ = @import("start_test.zig");
+}

@@ -115,13 +115,15 @@ pub fn fail(node: anytype, call: *Call) void {
 pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
     const said = store.unwrap(answer, call.op, call.nonce.?);
     const reply = said.reply;
+    const is_withdrawn = call.op == .txn_commit and said.ending == .withdrawn;
     // The transaction of a change that was not made now is to go.
     if (call.op == .txn_commit and said.ending != .now)
         moving_host.abortAt(node, call.peer, call.txn);
     if (call.serial != 0) {
-        proceed(node, call, reply);
+        // A commit that was not begun leaves its name free: the machine remembers nothing of it.
+        proceed(node, call, if (is_withdrawn) null else reply);
         call.serial = 0;
-        return;
+        if (!is_withdrawn) return;
     }
     const status: ?state_frames.Status = if (reply) |known| known.status else null;
     switch (call.op) {
@@ -129,8 +131,9 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
             if (transfer.txnOf(known)) |txn| moving_host.abortAt(node, call.peer, txn);
         },
         .txn_commit => {
-            if (status != null and status.? != .ok) moving_host.abortAt(node, call.peer, call.txn);
-            endLate(node, call, status, said.ending == .withdrawn);
+            const is_refused = status != null and status.? != .ok and said.ending == .now;
+            if (is_refused) moving_host.abortAt(node, call.peer, call.txn);
+            endLate(node, call, status, is_withdrawn);
         },
         else => {},
     }

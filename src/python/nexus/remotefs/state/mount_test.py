@@ -16,7 +16,7 @@ from nexus.remotefs.state import mount as mounting
 from nexus.remotefs.state.block import SECTOR_BYTES, MemoryDevice
 from nexus.remotefs.state.checksum import crc32c
 from nexus.remotefs.state.mount import mount, stale_sector
-from nexus.remotefs.state.record import Op, Record, encode_checkpoint
+from nexus.remotefs.state.record import Op, Record, encode_checkpoint, encode_id
 from nexus.remotefs.state.superblock import Superblock
 
 SOURCE: Final = Path(__file__).parents[5] / "src/guest/lib/statefs/mount_test.zig"
@@ -60,6 +60,10 @@ def lay(sectors: int, words: Iterator[str]) -> MemoryDevice:
                 data = Superblock(*fields).encode().ljust(SECTOR_BYTES, b"\0")
             case "check":
                 data = encode_checkpoint(int(next(words)), int(next(words))).encode()
+            case "prepare" | "payload" | "commit" | "abort":
+                op = Op[word.upper()]
+                key = "k" if op is Op.PAYLOAD else ""
+                data = Record(op, key, encode_id(int(next(words)))).encode()
             case _:
                 data = RECORDS[word].encode()
         device.content[at : at + len(data)] = data

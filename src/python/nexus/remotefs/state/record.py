@@ -5,7 +5,8 @@
      5  key_len u16                                         CRC-32C u32 of all before it
 
 The order of the tests is part of the format, so that one damage has one name on every machine:
-header, magic, op, length caps, shape, bytes present, checksum, UTF-8, a call's value.
+header, magic, op, length caps, shape, bytes present, checksum, UTF-8, a call's value, a
+transaction's number.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ SHAPES: Final[Mapping[int, tuple[int, int, int, int]]] = {
     Op.CALL: (0, KEY_BYTES_MAX, HEAD_BYTES + 1, CALL_BYTES_MAX),
 }
 
+# Of transactions, whose number their values begin with.  0 is none: entries have that owner.
+_STEPS: Final = frozenset({Op.PREPARE, Op.PAYLOAD, Op.COMMIT, Op.ABORT})
+
 
 class Fault(Enum):
     """Why bytes are not a record.  The values are the words of reports."""
@@ -63,6 +67,7 @@ class Fault(Enum):
     CRC = "crc mismatch"
     UTF8 = "invalid key encoding"
     CALL = "invalid call"
+    TRANSACTION = "invalid transaction"
 
     @property
     def is_end(self) -> bool:
@@ -132,6 +137,8 @@ def decode(data: bytes | bytearray, offset: int) -> tuple[Record, int] | Fault:
     record = Record(Op(op), key, bytes(data[start + key_len : end]))
     if op == Op.CALL and decode_call(key_len, record.value) is None:
         return Fault.CALL
+    if op in _STEPS and decode_id(record.value) == 0:
+        return Fault.TRANSACTION
     return record, end + _CRC.size
 
 

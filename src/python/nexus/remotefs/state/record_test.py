@@ -108,6 +108,12 @@ def test_regions() -> None:
         (PUT[:-1], Fault.SHORT),
         (PUT[:-1] + b"\0", Fault.CRC),
         (with_crc(b"FSXN\1\1\0\0\0\0\0\xff"), Fault.UTF8),
+        (with_crc(b"FSXN\x10\0\0\x08\0\0\0" + bytes(8)), Fault.TRANSACTION),
+        (with_crc(b"FSXN\x11\1\0\x08\0\0\0k" + bytes(8)), Fault.TRANSACTION),
+        (with_crc(b"FSXN\x12\0\0\x08\0\0\0" + bytes(8)), Fault.TRANSACTION),
+        (with_crc(b"FSXN\x13\0\0\x08\0\0\0" + bytes(8)), Fault.TRANSACTION),
+        # A wrong key is reported before a wrong number.
+        (with_crc(b"FSXN\x11\1\0\x08\0\0\0\xff" + bytes(8)), Fault.UTF8),
         # A wrong checksum is reported before a wrong key.
         (b"FSXN\1\1\0\0\0\0\0\xff\0\0\0\0", Fault.CRC),
     ],
