@@ -340,3 +340,7 @@ test "the status of what is not a request" {
         try testing.expectEqual(row[2], refusal.status);
     }
 }
+
+test {
+    _ = @import("state_test.zig");
+}

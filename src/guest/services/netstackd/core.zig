@@ -283,4 +283,5 @@ test {
     _ = request_module;
     _ = handles;
     _ = @import("core_test.zig");
+    _ = @import("handles_test.zig");
 }
