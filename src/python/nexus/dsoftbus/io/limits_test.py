@@ -22,6 +22,7 @@ from nexus.dsoftbus import (
 )
 from nexus.dsoftbus.io import calls, dialler, discovery, link_owner, node, peer, service, settings
 from nexus.dsoftbus.io import log as sending
+from nexus.dsoftbus.rate import Limit
 from nexus.wire import rpc
 
 SECOND = 1_000_000_000
@@ -77,3 +78,18 @@ KIB = 1024
 )
 def test_a_limit_is_what_the_documents_promise(what: str, limit: object, promised: object) -> None:
     assert limit == promised, what
+
+
+def test_a_node_without_settings_of_its_own_is_this() -> None:
+    given = settings.Settings(device_id="a", secret=b"s")
+    assert (given.address, given.port, given.discovery_port) == ("127.0.0.1", 0, 37020)
+    assert given.is_listening
+    assert not given.is_multicast
+    assert (given.announce, given.peers, given.rules) == ((), (), ())
+    assert (given.announce_ms, given.peer_ttl_ms, given.grace_ms) == (250, 1500, 1000)
+    assert given.rate == Limit(burst=32, per_second=16)
+    assert given.streams == mux.MODEL
+    assert given.rpc_mode is rpc.Mode.AUTO
+    known = settings.PeerSettings(device_id="b", public_key=b"k", address="10.0.0.1")
+    assert (known.discovery_port, known.port, known.is_deduplicating) == (37020, None, False)
+    assert settings.Call("b", 1, 4, b"").correlation == 0
