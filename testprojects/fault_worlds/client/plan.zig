@@ -82,7 +82,7 @@ fn parseStep(bytes: []const u8) error{Malformed}!Step {
 
 const testing = std.testing;
 
-test "a peer and steps" {
+test "a peer and steps are read" {
     const peer = "\x01\x00\x06\x00node-b";
     const plan = try parse(peer ++ "\x02\x00\x07\x00\x01\x03\x02\xe8\x03\x00\x00");
     try testing.expectEqualStrings("node-b", plan.peer);

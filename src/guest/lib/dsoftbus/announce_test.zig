@@ -21,7 +21,7 @@ const single_node_b = hex("4e58534201066e6f64652d628708" ++
     "ba9f625f38c5663d272ae4ad91849d9fd075b2c95bbb7dee6b3d799db77e4526" ++
     "010964736f667462757364");
 
-test "golden packets, both ways" {
+test "golden packets are read and written" {
     inline for (.{
         .{ &node_9, "node9", 37020, &[_][]const u8{ "samgrd", "bundlemgrd" } },
         .{ &node_a, "node-a", 34567, &[_][]const u8{ "samgrd", "bundlemgrd" } },
@@ -47,7 +47,7 @@ test "bytes behind the last service are ignored" {
     try std.testing.expectEqual(@as(usize, 2), (try announce.decode(&longer)).count);
 }
 
-test "labelled refusals" {
+test "a wrong packet is refused with its label" {
     const Case = struct { at: usize, byte: u8, label: []const u8 };
     const cases = [_]Case{
         .{ .at = 0, .byte = 'X', .label = "bad magic" },

@@ -93,7 +93,7 @@ const Number = struct {
     }
 };
 
-test "records" {
+test "a decision becomes its record" {
     var out: [bytes_max]u8 = undefined;
     const peer = try Id.from("node-a");
     try std.testing.expectEqualStrings(

@@ -173,7 +173,7 @@ fn parseFake(config: *Config, records: Fake) Error!void {
     return parse(config, records, records);
 }
 
-test "a whole section" {
+test "a whole section is read" {
     var config: Config = .{};
     try parseFake(&config, .{ .records = &.{
         .{ 1, "node-a" },           .{ 2, "s" ** 32 },
@@ -203,7 +203,7 @@ test "an empty section is single mode" {
     try std.testing.expect(!config.is_proving);
 }
 
-test "refused sections" {
+test "a wrong section is refused" {
     const identity = .{ .{ 1, "node-a" }, .{ 2, "s" ** 32 }, .{ 3, "\x07\x87" } };
     inline for (.{
         .{.{ 99, "" }},

@@ -117,7 +117,7 @@ pub fn decodePing(frame: []const u8) error{Malformed}!u64 {
 const golden_request = "\x01\x01\x05\x00" ++ "\x02\x00\x00\x00\x00\x00\x00\x00" ++
     "\xe8\x03\x00\x00\x00\x00" ++ "SM\x01\x06x";
 
-test "request, both ways" {
+test "a request is read and written" {
     var out: [request_head + request_payload_max]u8 = undefined;
     const request: Request = .{
         .service = 1,
@@ -172,7 +172,7 @@ test "response, both ways, and its refusals" {
     try std.testing.expectError(error.Malformed, decodeResponse(frame));
 }
 
-test "ping" {
+test "a ping is read and written" {
     const frame = encodePing(.ping, 0x0102);
     try std.testing.expectEqual(@as(u64, 0x0102), try decodePing(&frame));
     try std.testing.expectError(error.Malformed, decodePing(frame[0..15]));

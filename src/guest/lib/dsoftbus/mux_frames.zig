@@ -149,7 +149,7 @@ const golden = [_]struct { []const u8, Frame }{
     .{ "\x16\x02\x00\x00\x00\x01", .{ .reset = .{ .id = 2, .reason = .unknown_stream } } },
 };
 
-test "every frame, both ways" {
+test "every frame is read and written" {
     for (golden) |row| {
         var out: [128]u8 = undefined;
         try std.testing.expectEqualSlices(u8, row[0], encode(&out, row[1]));
@@ -169,7 +169,7 @@ test "every truncation and every longer frame is malformed" {
     }
 }
 
-test "values out of range" {
+test "values out of range are refused" {
     const Row = struct { []const u8, Reject };
     for ([_]Row{
         .{ "\x0f", error.MalformedFrame },

@@ -198,7 +198,7 @@ test "late frames of the last thirty-two streams that were reset are ignored, no
     try std.testing.expectError(error.InvalidStreamStateTransition, oldest);
 }
 
-test "the caller's mistakes" {
+test "a caller's mistake is an error and no frame" {
     try join();
     _ = try a.open("x", 0);
     try std.testing.expectError(error.DuplicateStreamName, a.open("x", 1));
@@ -300,7 +300,7 @@ test "data beyond the credit, and after the close" {
     try std.testing.expectError(error.InvalidStreamStateTransition, twice);
 }
 
-test "before settings only settings" {
+test "a frame before settings is rejected" {
     begin();
     const first = b.receive("\x11\x01\x00\x00\x00\x00\x01x");
     try std.testing.expectError(error.InvalidStreamStateTransition, first);

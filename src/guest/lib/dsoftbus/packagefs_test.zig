@@ -64,7 +64,7 @@ const good_path = pathFrame(2, "pkg:/system/build.prop");
 const read_19 = "PK\x01\x83\x00\x13\x00" ++ prop;
 const badf_read = "PK\x01\x83\x06\x00\x00";
 
-test "the golden round trip" {
+test "golden requests have golden replies" {
     var server: Fixture = .{};
     try server.expect(
         pathFrame(1, "pkg:/system/build.prop"),
@@ -135,7 +135,7 @@ test "paths, in the order of the checks" {
     }
 }
 
-test "malformed frames" {
+test "a malformed frame has its status" {
     const Case = struct { []const u8, []const u8 };
     const zeros = "\x00" ** 10;
     for ([_]Case{

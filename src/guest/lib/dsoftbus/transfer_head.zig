@@ -93,7 +93,7 @@ test "a head, and every byte that makes it none" {
     try std.testing.expectEqual(Op.get, (try decode(&get)).op);
 }
 
-test "a reply, and back" {
+test "a reply is written and read back" {
     const reply: Reply = .{ .op = .get, .value_len = 0x0102 };
     const bytes = encodeReply(reply);
     try std.testing.expectEqualSlices(u8, "ST\x01\x82\x00\x01\x00\x00\x02\x01\x00\x00", &bytes);

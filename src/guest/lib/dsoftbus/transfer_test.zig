@@ -270,7 +270,7 @@ test "every truncation, however it ends, changes nothing and has one record at m
     };
 }
 
-test "a byte too many" {
+test "a byte too many resets the stream" {
     reset();
     try testing.expectEqual(null, feed(&requestOf(.put, 3), 99));
     try testing.expectEqual(Reason.nonsense, feed("abcd", 99));

@@ -45,7 +45,7 @@ pub fn isUnicastMac(mac: Mac) bool {
     return mac[0] & 1 == 0;
 }
 
-test "masks, groups and hosts" {
+test "masks tell groups and hosts apart" {
     try std.testing.expectEqual(@as(Ip, 0xFFFFFF00), mask(24));
     try std.testing.expectEqual(@as(Ip, 0xFFFFFFFF), mask(32));
     try std.testing.expectEqual(@as(Ip, 0), mask(0));

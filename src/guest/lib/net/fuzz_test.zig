@@ -49,7 +49,7 @@ fn mutate(random: std.Random, frame: []u8) usize {
     return len;
 }
 
-test "mutated traffic and noise" {
+test "mutated traffic and noise break no stack" {
     for ([_]u64{ 1, 2, 3 }) |seed| {
         const world = try World.create(seed, .{});
         defer world.destroy();

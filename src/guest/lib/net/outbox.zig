@@ -80,7 +80,7 @@ pub const Outbox = struct {
     }
 };
 
-test "order, bounds and removal" {
+test "an outbox keeps order and bounds, and removes" {
     var box: Outbox = undefined;
     box.reset();
     for (0..answers_max) |_| _ = box.add(60, true).?;

@@ -16,7 +16,7 @@ pub fn distance(a: u32, b: u32) i32 {
     return @bitCast(b -% a);
 }
 
-test "comparison across the wrap" {
+test "numbers compare across the wrap" {
     try std.testing.expect(before(0xFFFF_FFF0, 0x10));
     try std.testing.expect(!before(0x10, 0xFFFF_FFF0));
     try std.testing.expect(beforeOrAt(5, 5) and !before(5, 5));

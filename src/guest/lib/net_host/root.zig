@@ -280,7 +280,7 @@ test "a stack is not made of what cannot be one" {
     for (&wrong) |*c| try expectEqual(bad, nexus_net_init(&stack, @sizeOf(Stack), c));
 }
 
-test "handles that name nothing" {
+test "a handle that names nothing is refused" {
     var stack: Stack = undefined;
     try std.testing.expectEqual(0, nexus_net_init(&stack, @sizeOf(Stack), &test_config));
     const bad = @intFromEnum(Code.bad_handle);

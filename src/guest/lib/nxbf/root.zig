@@ -105,7 +105,7 @@ test "files are found by name; memory behind the archive does not belong to it" 
     }
 }
 
-test "no archive" {
+test "bytes that are not an archive are refused" {
     try testing.expectError(error.NoArchive, parse(""));
     try testing.expectError(error.NoArchive, parse("NXBF\x01\x00\x00"));
     var sample: Sample = .init();

@@ -69,7 +69,7 @@ const good = [_]File{
     at("system", "1.0.0", "build.prop", 0, 19),
 };
 
-test "files, directories and nothing" {
+test "a name leads to a file, a directory or nothing" {
     const image: Image = .of(&good);
     var starts: [16]u32 = undefined;
     const files = try image.parse(&starts);
@@ -123,7 +123,7 @@ fn expectList(files: *const Index, path: []const u8, expected: []const u8) !void
     try testing.expectEqualStrings(expected, out.buffered());
 }
 
-test "an image without files" {
+test "an image without files is sound" {
     var starts: [1]u32 = undefined;
     const image: Image = .of(&.{});
     const files = try image.parse(&starts);
@@ -167,7 +167,7 @@ test "entries that are refused, and why" {
     }
 }
 
-test "order and repetition" {
+test "entries out of order or twice are refused" {
     var starts: [2]u32 = undefined;
     const Case = struct { File, File, index.Error };
     for ([_]Case{

@@ -30,7 +30,7 @@ fn isSegment(text: []const u8) bool {
     return std.mem.indexOfAny(u8, text, "\\\x00") == null;
 }
 
-test "names and paths" {
+test "names and paths are judged by their rules" {
     const expectEqual = std.testing.expectEqual;
     const Case = struct { []const u8, bool, bool };
     for ([_]Case{

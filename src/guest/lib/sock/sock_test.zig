@@ -68,7 +68,7 @@ test "an echo: the round trip, or why there is none" {
     try testing.expectEqual(os.call_timeout_ns + 500 * std.time.ns_per_ms, waited);
 }
 
-test "the node's own addresses" {
+test "the node's own addresses are asked for" {
     var world: World = .{};
     defer world.kernel.deinit();
     try world.setUp();

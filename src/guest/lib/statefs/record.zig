@@ -148,7 +148,7 @@ fn hex(comptime text: []const u8) [text.len / 2]u8 {
     return bytes;
 }
 
-test "the vectors, both ways" {
+test "the vectors are read and written" {
     try testing.expectEqual(@as(u32, 0xe3069283), crc32c("123456789"));
     const seven = "\x07" ++ "\x00" ** 7;
     const path = "/state/shared/selftest/remote-rw";

@@ -192,7 +192,7 @@ test "a superblock torn at any byte" {
     }
 }
 
-test "a disk that fails" {
+test "a disk that fails refuses changes until it is opened again" {
     var disk: Disk = .{};
     try engine.open(&disk, &pool, &items);
     try engine.put("/state/a", "one");
@@ -209,7 +209,7 @@ test "a disk that fails" {
     try testing.expectError(error.Io, engine.open(&disk, &pool, &items));
 }
 
-test "no disk of ours" {
+test "a disk that is not ours is left alone" {
     var disk: Disk = .{};
     disk.bytes[0] = 0xEB;
     try engine.open(&disk, &pool, &items);

@@ -111,7 +111,7 @@ pub fn decodeReply(bytes: []const u8) ?Reply {
 
 const testing = std.testing;
 
-test "golden bytes, both ways" {
+test "golden bytes are read and written" {
     const golden = cursor.fromHex("534f0101" ++ "0203000000000000" ++ "0700000001000000" ++
         "00" ** 12 ++ "64" ** 16 ++ "06" ++ "6e6f64652d61" ++ "53460105");
     const call: Call = .{
@@ -153,7 +153,7 @@ test "a peer has 1 to 64 bytes of UTF-8" {
     }
 }
 
-test "answers" {
+test "an answer is written and read back" {
     var bytes: [9]u8 = undefined;
     encodeReplyHead(bytes[0..5], .withdrawn);
     bytes[5..9].* = "SF\x01\x85".*;

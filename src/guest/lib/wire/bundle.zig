@@ -90,7 +90,7 @@ pub fn decodeImageReply(frame: []const u8) ?ImageReply {
 const testing = std.testing;
 const hex = cursor.fromHex;
 
-test "golden bytes" {
+test "golden bytes are read and written" {
     var buffer: [list_reply_bytes]u8 = undefined;
     try testing.expectEqualSlices(u8, &hex("424e0101"), try encodeRequest(&buffer, .list));
     const reply = try encodeListReply(&buffer, .list, .ok, 1);

@@ -47,7 +47,7 @@ pub fn decodeReply(frame: []const u8) ?Reply {
     return .{ .status = @enumFromInt(frame[4]), .bytes = frame[reply_header_bytes..] };
 }
 
-test "requests and replies" {
+test "requests and replies are read and written" {
     const testing = std.testing;
     var buffer: [64]u8 = undefined;
     const request = try encodeRequest(&buffer, 256);

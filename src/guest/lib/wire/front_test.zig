@@ -6,7 +6,7 @@ const front = @import("front.zig");
 const testing = std.testing;
 const hex = cursor.fromHex;
 
-test "golden bytes" {
+test "golden bytes are read and written" {
     var buffer: [front.request_bytes_max]u8 = undefined;
     const resolve = try front.encodeRequest(&buffer, .{ .resolve = "bundlemgrd" });
     try testing.expectEqualSlices(u8, &hex("445301010a62756e646c656d677264"), resolve);
@@ -81,7 +81,7 @@ test "what is refused, and as which operation" {
     }
 }
 
-test "package operations, both ways" {
+test "package operations are read and written" {
     var buffer: [front.request_bytes_max]u8 = undefined;
     const path = "pkg:/system/build.prop";
     const stat = try front.encodeRequest(&buffer, .{ .package_stat = path });
@@ -117,7 +117,7 @@ test "an answer has the length that its operation and status demand" {
     try testing.expectEqualStrings("\x02\x00ab", tail);
 }
 
-test "state requests, both ways" {
+test "state requests are read and written" {
     var buffer: [front.reply_bytes_max]u8 = undefined;
     const sync = try front.encodeRequest(&buffer, .{ .state = "SF\x01\x05" });
     try testing.expectEqualSlices(u8, &hex("44530107040053460105"), sync);

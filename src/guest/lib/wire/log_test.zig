@@ -6,7 +6,7 @@ const log = @import("log.zig");
 const testing = std.testing;
 const hex = cursor.fromHex;
 
-test "golden bytes" {
+test "golden bytes are read and written" {
     var buffer: [log.append_bytes_max]u8 = undefined;
     const append: log.Append = .{
         .level = .info,

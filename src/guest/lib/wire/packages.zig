@@ -291,7 +291,7 @@ test "what is refused, and how" {
     }
 }
 
-test "replies, both ways" {
+test "replies are written and read back" {
     var buffer: [128]u8 = undefined;
     const stat = decodeReply(try encodeStatReply(&buffer, 19, .file), .stat).?;
     try testing.expectEqual(Stat{ .size = 19, .kind = .file }, decodeStat(stat.tail).?);

@@ -78,7 +78,7 @@ pub fn decodeReply(frame: []const u8, op: Op, nonce: u32) ?Status {
 const testing = std.testing;
 const hex = cursor.fromHex;
 
-test "golden bytes" {
+test "golden bytes are read and written" {
     var buffer: [request_bytes_max]u8 = undefined;
     const check: Check = .{
         .op = .check_cap_delegated,

@@ -163,7 +163,7 @@ fn replyStatus(frame: []const u8, op: Op, len: usize) ?Status {
 const testing = std.testing;
 const hex = cursor.fromHex;
 
-test "golden bytes" {
+test "golden bytes are read and written" {
     var buffer: [64]u8 = undefined;
     try testing.expectEqualSlices(
         u8,

@@ -227,7 +227,7 @@ const path = "/state/shared/selftest/remote-rw";
 const path_hex = "2f73746174652f7368617265642f73656c66746573742f72656d6f74652d7277";
 const value_hex = "72656d6f74652d737461746566732d72772d7631";
 
-test "golden requests, both ways" {
+test "golden requests are read and written" {
     var buffer: [512]u8 = undefined;
     const golden = .{
         .{

@@ -340,7 +340,7 @@ test "a caller without a way to answer opens nothing" {
     for (world.servers[0].table.handles) |handle| try expectEqual(handles.Kind.free, handle.kind);
 }
 
-test "address, MAC and bounds" {
+test "address and MAC are answered, bounds are kept" {
     const world = try World.create();
     defer world.destroy();
     const own = try world.ask(0, alice, "NS\x01\x0a");

@@ -244,7 +244,7 @@ test "a path that is not a file, and a disk that fails" {
     try testing.expectEqual(packages.Status.io, try fixture.status(broken));
 }
 
-test "listings, page by page" {
+test "a folder is listed page by page" {
     var fixture: Fixture = .{};
     try fixture.setUp();
     var text: [128]u8 = undefined;

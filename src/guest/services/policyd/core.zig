@@ -221,7 +221,7 @@ test "a bad section is refused whole" {
     try testing.expectEqual(grants_max, (try Table.parse(grant ** 64)).count);
 }
 
-test "audit lines" {
+test "a decision becomes its audit line" {
     var buffer: [audit_bytes_max]u8 = undefined;
     try testing.expectEqualStrings(
         "audit v1 op=check_cap decision=allow subject=0x000000000000000a reason=policy",

@@ -55,7 +55,7 @@ test "capabilities by operation and path" {
     for (table) |row| try std.testing.expectEqualStrings(row[2], ofKey(row[0], row[1]));
 }
 
-test "keys and prefixes" {
+test "a key or a prefix needs its right" {
     for ([_][]const u8{ "/state/a", "/state//a", "/state/..a", "/state/a.", "/state/" }) |key| {
         try std.testing.expect(isKey(key));
     }
