@@ -90,7 +90,9 @@ HASH = "#"  # So that no line here silences a checker itself.
         ("schemas/released/a.capnp", "# A record, and of whom it is.", None),
     ],
 )
-def test_habit(path: str, text: str, found: str | None) -> None:
+def test_a_broken_habit_is_found_and_a_kept_one_is_not(
+    path: str, text: str, found: str | None
+) -> None:
     source = Source(path, text)
     lines = [str(finding) for rule in tidy.rules_of(path) for finding in rule(source)]
     assert (found is None) == (lines == [])

@@ -97,7 +97,7 @@ def test_user_has_no_name_and_no_home() -> None:
 
 
 @pytest.mark.parametrize("name", ["HOME", "USER", "LOGNAME", "MAIL", "XDG_CACHE_HOME", "SHELL"])
-def test_environment_always_lacks(name: str) -> None:
+def test_a_variable_of_the_user_is_never_in_the_environment(name: str) -> None:
     assert name not in os.environ
 
 

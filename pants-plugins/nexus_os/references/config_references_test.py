@@ -49,7 +49,7 @@ def test_world_names_its_nodes_and_keys_relative_to_itself() -> None:
         ("", ()),
     ],
 )
-def test_other_forms(text: str, expected) -> None:
+def test_other_forms_of_a_reference_are_read(text: str, expected) -> None:
     assert paths(text) == expected
 
 

@@ -33,7 +33,7 @@ def test_workloads_end_with_an_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*CLIFFS, *STORMS])
-def test_cliffs_end(name: str) -> None:
+def test_each_cliff_ends_with_a_checksum(name: str) -> None:
     assert len(_answer({**CLIFFS, **STORMS}[name], _DIVISOR).strip()) == 16
 
 

@@ -107,12 +107,12 @@ BAD: dict[str, list[Operation]] = {
 
 
 @pytest.mark.parametrize("history", GOOD.values(), ids=GOOD)
-def test_good_histories(history: list[Operation]) -> None:
+def test_a_history_with_an_order_is_linearizable(history: list[Operation]) -> None:
     assert check(history, step, INITIAL).verdict is Verdict.LINEARIZABLE
 
 
 @pytest.mark.parametrize("history", BAD.values(), ids=BAD)
-def test_bad_histories(history: list[Operation]) -> None:
+def test_a_history_without_an_order_is_impossible(history: list[Operation]) -> None:
     finding = check(history, step, INITIAL)
     assert finding.verdict is Verdict.IMPOSSIBLE
     assert finding.stuck, "it says what fits nowhere"

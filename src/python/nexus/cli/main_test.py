@@ -98,7 +98,7 @@ def test_help_of_a_command_names_it_as_it_is_typed(
     assert capsys.readouterr().out.startswith(f"usage: nexus {name}")
 
 
-def test_the_groups() -> None:
+def test_the_groups_are_the_first_words_of_commands() -> None:
     assert sorted(GROUPS) == ["bus", "config", "coverage", "image", "pkg", "state", "vm", "world"]
 
 

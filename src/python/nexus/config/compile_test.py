@@ -60,7 +60,7 @@ def test_how_a_node_calls_is_said_where_it_is_not_by_frames(word: str, record: b
     assert compile_node(node_of(frames)) == compile_node(node_of(NODE_A))
 
 
-def test_the_other_sections() -> None:
+def test_the_other_services_get_their_sections() -> None:
     assert section_of(NODE_A, "netstackd") == [(1, bytes([10, 42, 0, 10, 24]))]
     assert section_of(NODE_A, "selftest-client") == [(1, b"\x01"), (2, b"node-b")]
     assert section_of(NODE_A, "bundlemgrd") == [(1, defaults.BUILD_PROP.encode())]

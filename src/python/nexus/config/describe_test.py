@@ -12,7 +12,7 @@ from nexus.config.keys import derive_test_secret, public_key_of
 from nexus.config.load import load_any
 
 
-def test_a_node(tmp_path: Path) -> None:
+def test_a_node_is_described_without_its_secret(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(NODE_A)
     lines = describe(load_any(tmp_path / "a.toml"))
     assert lines[0] == "node node-a: 52:54:00:12:34:0a, image system, 64 MiB"
@@ -25,7 +25,9 @@ def test_a_node(tmp_path: Path) -> None:
     assert derive_test_secret("node-a").hex() not in "\n".join(lines)
 
 
-def test_a_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_world_is_described_with_its_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([str(write_world(tmp_path))]) == 0
     shown = capsys.readouterr().out
     assert "seed 7, 2 machines" in shown

@@ -22,7 +22,7 @@ from nexus.config.world import World
 from nexus.core.randomness import Ratio
 
 
-def test_a_node_loads(tmp_path: Path) -> None:
+def test_the_values_of_a_node_are_read(tmp_path: Path) -> None:
     node = load_node(write_node(tmp_path, NODE_A))
     assert node.node.mac_bytes == bytes.fromhex("52540012340a")
     assert node.node.ram_mib == 64
@@ -32,7 +32,7 @@ def test_a_node_loads(tmp_path: Path) -> None:
     assert node.dsoftbus.peer[0].dial
 
 
-def test_a_world_loads(tmp_path: Path) -> None:
+def test_the_values_of_a_world_are_read(tmp_path: Path) -> None:
     world = load_world(write_world(tmp_path))
     assert [(m.label, m.image, m.node.node.id) for m in world.machines] == [
         ("A", "system", "node-a"),

@@ -57,7 +57,9 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize("change", ACCEPTED)
-def test_just_accepted(tmp_path: Path, change: tuple[str, str]) -> None:
+def test_a_value_just_within_its_bounds_is_accepted(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
     assert problems(tmp_path, change) == []
 
 
@@ -100,7 +102,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "said"), REFUSED)
-def test_just_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+def test_a_value_just_beyond_its_bounds_is_refused(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
     assert said in problems(tmp_path, change)
 
 
@@ -144,7 +148,9 @@ def drive(slot: int, what: str) -> tuple[str, str]:
         ),
     ],
 )
-def test_mistaken_drives(tmp_path: Path, slot: int, what: str, said: str) -> None:
+def test_a_drive_without_one_content_and_a_free_slot_is_refused(
+    tmp_path: Path, slot: int, what: str, said: str
+) -> None:
     assert said in problems(tmp_path, drive(slot, what))
 
 
@@ -156,7 +162,9 @@ def test_mistaken_drives(tmp_path: Path, slot: int, what: str, said: str) -> Non
         (3, "disk_kib = 64\n[state]\ndisk_kib = 64"),
     ],
 )
-def test_drives(tmp_path: Path, slot: int, what: str) -> None:
+def test_a_drive_with_one_content_and_a_free_slot_is_accepted(
+    tmp_path: Path, slot: int, what: str
+) -> None:
     assert problems(tmp_path, drive(slot, what)) == []
 
 

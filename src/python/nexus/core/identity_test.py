@@ -21,15 +21,15 @@ from nexus.core.identity import is_service_name, service_id
         ("selftest-client", 0x52C6C4A34FFB3F69),
     ],
 )
-def test_service_ids(name: str, expected: int) -> None:
+def test_a_service_id_is_the_hash_of_its_name(name: str, expected: int) -> None:
     assert service_id(name) == expected
 
 
 @pytest.mark.parametrize("name", ["a", "selftest-client", "x" * 32, "s2"])
-def test_good_names(name: str) -> None:
+def test_a_name_by_the_rules_is_accepted(name: str) -> None:
     assert is_service_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "2s", "A", "a b", "a>b", "x" * 33, "é", "a\n", "-a"])
-def test_bad_names(name: str) -> None:
+def test_a_name_against_the_rules_is_refused(name: str) -> None:
     assert not is_service_name(name)

@@ -21,7 +21,7 @@ from nexus.core.text import mask, printable, show
         ("", ""),
     ],
 )
-def test_what_is_shown(text: str, shown: str) -> None:
+def test_a_shown_text_has_quotes_and_escapes(text: str, shown: str) -> None:
     assert show(text) == shown
 
 
@@ -45,7 +45,7 @@ def test_a_mask_has_one_sign_for_all_that_is_not_shown() -> None:
         ("x ##[error]no ##vso[task.x] ## [fine]", r"x \x23#[error]no \x23#vso[task.x] ## [fine]"),
     ],
 )
-def test_what_is_printable(text: str, shown: str) -> None:
+def test_a_printable_text_has_no_controls(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 

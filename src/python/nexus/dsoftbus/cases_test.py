@@ -126,5 +126,5 @@ def test_who_is_known_until_when_and_who_makes_room(line: str) -> None:
         take_discovery_step(table, step)
 
 
-def test_both_have_cases() -> None:
+def test_the_table_has_all_its_cases() -> None:
     assert [len(cases(kind)) for kind in ("rate", "bind", "discover", "replay")] == [8, 15, 9, 17]

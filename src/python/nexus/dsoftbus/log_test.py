@@ -43,7 +43,7 @@ def read_all(ring: LogRing, since_ns: int = 0) -> tuple[list[Record], LogReader]
     raise AssertionError("the reader runs after its own tail")
 
 
-def test_an_empty_log() -> None:
+def test_an_empty_log_answers_without_records() -> None:
     ring = LogRing()
     assert ask(ring, Query(0, 9)) == Reply(Op.QUERY, Status.OK)
     assert read_all(ring)[0] == []

@@ -282,7 +282,9 @@ REJECTS: list[tuple[str, Reject, list[bytes]]] = [
 @pytest.mark.parametrize(
     ("reject", "frames"), [r[1:] for r in REJECTS], ids=[r[0] for r in REJECTS]
 )
-def test_reject(reject: Reject, frames: list[bytes]) -> None:
+def test_a_broken_rule_ends_the_session_with_its_reject(
+    reject: Reject, frames: list[bytes]
+) -> None:
     mux = fresh()
     for frame in frames[:-1]:
         mux.receive(frame)

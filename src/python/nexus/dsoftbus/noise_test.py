@@ -19,7 +19,7 @@ from nexus.dsoftbus.noise_scene import VECTOR, initiator, octets, pair_after, re
 from nexus.wire.error import LocalProtocolError, ProtocolError, Reason, RemoteProtocolError
 
 
-def test_the_published_vector() -> None:
+def test_the_published_vector_is_reproduced() -> None:
     assert VECTOR["protocol_name"].encode() == PROTOCOL_NAME
     left = initiator(prologue=octets("init_prologue"))
     right = responder(prologue=octets("resp_prologue"))

@@ -71,5 +71,5 @@ def test_what_counts_as_a_change(line: str) -> None:
     assert is_mutation(int(service), payload_of(word)) is (answer == "yes")
 
 
-def test_both_have_cases() -> None:
+def test_the_table_has_all_its_cases() -> None:
     assert [len(cases(kind)) for kind in ("gate", "change", "key")] == [19, 15, 25]

@@ -18,7 +18,7 @@ EPOCH = 7 << 32
 PUT = b"SF\1\1k=v"
 
 
-def test_run_wait_answer() -> None:
+def test_a_repeated_call_waits_and_gets_the_first_answer() -> None:
     table = ReplayTable()
     assert table.begin("a", EPOCH + 1, 4, PUT) == (Verdict.RUN, None)
     assert table.begin("a", EPOCH + 1, 4, PUT) == (Verdict.RUNNING, None)

@@ -40,7 +40,7 @@ def ready_pair(number: int = 0) -> Pair:
     return pair
 
 
-def test_a_whole_session() -> None:
+def test_a_session_becomes_ready_on_both_sides() -> None:
     pair = Pair(KEY_B)
     pair.run()
     assert pair.events_a == [Proven("node-b", KEY_B)]
@@ -73,7 +73,7 @@ def admit_proven(side: Session, events: list[Event]) -> None:
         events += side.admit(0)
 
 
-def test_byte_by_byte() -> None:
+def test_a_session_fed_byte_by_byte_becomes_ready() -> None:
     pair = Pair(KEY_B)
     for _ in range(8):
         for byte in pair.a.take_output():
@@ -260,7 +260,7 @@ def test_a_frame_that_cannot_be_read_is_the_gateways_to_answer(frame: bytes) -> 
     assert pair.b.state is State.READY
 
 
-def test_keepalive() -> None:
+def test_a_silent_session_sends_pings() -> None:
     pair = ready_pair()
     assert pair.a.deadline_ns() == PING_NS
     assert pair.a.tick(PING_NS - 1) == []

@@ -43,7 +43,7 @@ def test_damage_is_an_error_or_another_tree(data: st.DataObject) -> None:
         parse(bytes(flat[: data.draw(st.integers(0, len(flat)))]))
 
 
-def test_values() -> None:
+def test_values_of_properties_are_big_endian() -> None:
     assert cells(1, 0x8000_0000) == bytes.fromhex("0000000180000000")
     assert pair(0x1000, 2) == bytes.fromhex("00000000000010000000000000000002")
     assert strings("a", "bc") == b"a\0bc\0"

@@ -44,13 +44,13 @@ def test_every_way_to_step(packet: str) -> None:
 
 
 @pytest.mark.parametrize("packet", ["c{}", "C05;{}"])
-def test_going_on_elsewhere(packet: str) -> None:
+def test_a_continue_with_an_address_goes_on_there(packet: str) -> None:
     client = Client(LOOP)
     assert client.ask(packet.format(client.at("out"))) == "W00"
 
 
 @pytest.mark.parametrize("packet", ["s{}", "S05;{}"])
-def test_a_step_elsewhere(packet: str) -> None:
+def test_a_step_with_an_address_begins_there(packet: str) -> None:
     client = Client(LOOP)
     client.ask(packet.format(client.at("out")))
     assert client.pc == client.symbols["out"] + 4

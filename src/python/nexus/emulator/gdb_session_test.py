@@ -12,7 +12,7 @@ from nexus.emulator.gdb_session import GdbSession, State
 from nexus.emulator.guest_support import OPEN_PMP, PAGING, drop_to
 
 
-def test_the_first_words() -> None:
+def test_the_first_packets_are_answered() -> None:
     client = Client(COUNT)
     assert "ReverseContinue+" in client.ask("qSupported:multiprocess+;swbreak+;hwbreak+")
     assert client.ask("?") == "S05"
@@ -170,7 +170,7 @@ def test_a_sleep_without_end_is_a_stop() -> None:
     assert Client("again: wfi\n j again").ask("c") == "S02"
 
 
-def test_leaving() -> None:
+def test_a_detach_goes_on_and_a_kill_ends_the_guest() -> None:
     client = Client(COUNT)
     client.ask(f"Z0,{client.at('again')},4")
     assert client.ask("D") == "OK"

@@ -136,7 +136,7 @@ def test_a_runnable_machine_has_work_now() -> None:
 
 
 @pytest.mark.parametrize(("command", "code"), [(0x5555, 0), (0x3333, 0), (7 << 16 | 0x3333, 7)])
-def test_finisher_codes(command: int, code: int) -> None:
+def test_the_finisher_ends_the_run_with_its_code(command: int, code: int) -> None:
     machine = boot(f"li t0, 0x100000\n li t1, {command}\n sw t1, 0(t0)\n loop: j loop")
     assert machine.run(10_000) is Stop.FINISHED
     assert machine.exit_code == code

@@ -38,7 +38,9 @@ WORLD = ["--world", "w.toml"]
         ([*WORLD, "--frobnicate"], "is not an option"),
     ],
 )
-def test_refused(argv: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_refused_in_one_line(
+    argv: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(UsageError) as caught:
         arguments.parse(argv)
     assert text in str(caught.value)
@@ -48,7 +50,7 @@ def test_refused(argv: list[str], text: str, capsys: pytest.CaptureFixture[str])
     assert error.count("\n") == 1
 
 
-def test_defaults() -> None:
+def test_options_that_are_not_given_have_defaults() -> None:
     options = arguments.parse(WORLD)
     assert str(options.out) == "dist/os2vm"
     assert options.until is Phase.END

@@ -31,7 +31,7 @@ def test_cutting_the_bytes_changes_nothing(size: int) -> None:
         (b"x" * (LINE_BYTES_MAX + 2), "longer than"),
     ],
 )
-def test_garbled(data: bytes, reason: str) -> None:
+def test_output_that_is_not_text_is_garbled(data: bytes, reason: str) -> None:
     last = LineAssembler().feed(data)[-1]
     assert isinstance(last, Garbled)
     assert reason in last.reason

@@ -74,7 +74,7 @@ def test_budget_of_a_phase_begins_when_the_phase_before_is_done() -> None:
     assert _verdict(HELLO, late, script=script, budget_ms=budgets).outcome is Outcome.PASSED
 
 
-def test_total_budget() -> None:
+def test_a_spent_total_budget_ends_the_run() -> None:
     verdict = _verdict(HELLO, script=[(0, Spin())], total_ms=7)
     assert verdict.outcome is Outcome.TIME_BUDGET
     assert verdict.message.startswith("the budget of 7.000 ms is spent; first missing: ")
@@ -211,13 +211,13 @@ def test_marker_is_the_whole_line(line: str) -> None:
     assert _verdict(HELLO, script=say(1, line)).outcome is Outcome.DEADLOCK
 
 
-def test_garbled_log() -> None:
+def test_a_control_byte_ends_the_run_as_garbled() -> None:
     verdict = _verdict(HELLO, script=[(10, Say(b"he\x00llo\n"))])
     assert verdict.outcome is Outcome.GARBLED_LOG
     assert "control byte 0x00" in verdict.message
 
 
-def test_instruction_budget() -> None:
+def test_a_spent_instruction_budget_ends_the_run() -> None:
     verdict = _verdict(HELLO, script=[(0, Spin())], instructions_max=1_000_000)
     assert verdict.outcome is Outcome.INSTRUCTION_BUDGET
     assert verdict.machine == "A"

@@ -25,7 +25,9 @@ HELLO = Expectation("A", Phase.LAUNCH, "hello")
         ([HELLO], "A", Phase.BUILD, "no marker up to|no phase of a guest"),
     ],
 )
-def test_refused(expectations: list[Expectation], labels: str, until: Phase, text: str) -> None:
+def test_a_plan_that_proves_nothing_is_refused(
+    expectations: list[Expectation], labels: str, until: Phase, text: str
+) -> None:
     with pytest.raises(PlanError, match=text):
         plan_support.plan(expectations, labels, until=until)
 

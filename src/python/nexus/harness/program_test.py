@@ -154,7 +154,7 @@ def test_until_stops_early_and_passes(tmp_path: Path) -> None:
         (["--expect-outcome", "guest-panic"], 18, "2"),
     ],
 )
-def test_expected_outcome(
+def test_only_the_expected_outcome_passes(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     args: Sequence[str],
@@ -261,7 +261,9 @@ def test_signal_leaves_artifacts(tmp_path: Path, number: signal.Signals) -> None
     assert signal.getsignal(number) is before
 
 
-def test_wall_clock_watchdog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wall_clock_ends_a_run_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ticks = iter(range(0, 10**9, 700))
     monkeypatch.setattr("nexus.harness.program._clock_ms", lambda: float(next(ticks)))
     code, summary = _execute(tmp_path, _passing, "--wall-seconds", "1")

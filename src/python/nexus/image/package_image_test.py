@@ -128,7 +128,7 @@ def test_every_field_of_an_entry(number: int, field: str, value: int, fault: Fau
     ("count", "fault"),
     [(0, Fault.TRAILING), (2, Fault.TRAILING), (4, Fault.BOUNDS), (65_537, Fault.LIMIT)],
 )
-def test_the_count(count: int, fault: Fault) -> None:
+def test_a_wrong_count_of_entries_is_refused(count: int, fault: Fault) -> None:
     bent = bytearray(IMAGE)
     struct.pack_into("<I", bent, _COUNT_AT, count)
     with pytest.raises(PackageImageError) as caught:
@@ -238,7 +238,7 @@ def test_limits_hold_for_builder_and_reader(
 
 
 @pytest.mark.parametrize("limit", [100, 4096 * 3])
-def test_the_images_limit(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_beyond_the_limit_is_refused(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_image, "IMAGE_BYTES_MAX", limit)
     checks: list[Callable[[], object]] = [lambda: build_image(FILES), lambda: read_image(IMAGE)]
     for check in checks:

@@ -91,7 +91,7 @@ def test_many_outstanding_reads_are_faster_than_one(node: VirtualNode) -> None:
     not RUNS_HERE,
     reason=f"{FOR_PROCESSORS}; the reference takes ten minutes for this",
 )
-def test_a_mebibyte(node: VirtualNode) -> None:
+def test_a_mebibyte_is_read_whole_and_ahead(node: VirtualNode) -> None:
     assert node.world is not None
     client = PackageClient(node)
     with client.open(NAME) as file:
@@ -117,7 +117,7 @@ def _as_counted(step: Step, reply: bytes, opened: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("case", _CASES, ids=lambda case: case.name)
-def test_the_table(node: VirtualNode, case: Case) -> None:
+def test_a_sequence_of_the_table_has_its_replies(node: VirtualNode, case: Case) -> None:
     opened: list[int] = []
     # Across a session every step is authenticated: that is what a session is.
     for step in filter(attrgetter("is_authenticated"), case.steps):

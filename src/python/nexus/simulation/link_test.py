@@ -44,7 +44,9 @@ def test_equal_delays_keep_the_order() -> None:
     ],
     ids=lambda value: value.value if isinstance(value, Fault) else None,
 )
-def test_each_fault_alone(options: dict[str, Any], fault: Fault, arrived: int) -> None:
+def test_a_fault_alone_decides_a_frame_s_fate(
+    options: dict[str, Any], fault: Fault, arrived: int
+) -> None:
     link = _link(**options)
     assert link.offer(FRAME, 5) == (fault,)
     assert [event.fault for event in link.faults] == [fault]

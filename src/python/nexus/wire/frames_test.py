@@ -44,7 +44,7 @@ def test_every_truncation_is_refused(case: Case) -> None:
 
 
 @each_case
-def test_trailing_bytes(case: Case) -> None:
+def test_trailing_bytes_are_refused_where_a_frame_has_an_end(case: Case) -> None:
     frame = frame_of(case) + b"\0"
     with nullcontext() if case.ignores_trailing else pytest.raises(RemoteProtocolError):
         assert case.decode(frame) == case.value

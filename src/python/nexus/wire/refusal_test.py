@@ -124,7 +124,7 @@ def test_what_the_protocol_cannot_say_is_not_sent(
     assert caught.value.reason is reason
 
 
-def test_the_widest_announce() -> None:
+def test_the_widest_announce_is_read_back() -> None:
     wide = announce.Announce("d" * 64, 65535, KEY, tuple(f"{i:02}" + "s" * 62 for i in range(16)))
     frame = wide.encode()
     assert len(frame) == announce.ANNOUNCE_BYTES_MAX == 1145

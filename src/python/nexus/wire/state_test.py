@@ -30,7 +30,7 @@ def test_a_get_that_finds_nothing_keeps_its_shape() -> None:
 
 
 @pytest.mark.parametrize("op", [Op.GET, Op.LIST, Op.TXN_BEGIN, Op.READ])
-def test_a_bare_refusal(op: Op) -> None:
+def test_a_bare_refusal_has_five_bytes(op: Op) -> None:
     bare = Reply(op, Status.ACCESS_DENIED, is_bare=True)
     assert bare.encode() == b"SF\1" + bytes([op | 0x80, 2])
     assert decode_reply(bare.encode()) == bare

@@ -17,13 +17,13 @@ def test_the_length_is_big_endian() -> None:
     assert frame_message(bytes(258))[:2] == b"\x01\x02"
 
 
-def test_whole() -> None:
+def test_messages_in_one_piece_are_read() -> None:
     reader = MessageReader()
     assert reader.receive(STREAM) == MESSAGES
     assert reader.buffered == 0
 
 
-def test_byte_by_byte() -> None:
+def test_messages_in_single_bytes_are_read() -> None:
     reader = MessageReader()
     got = [message for byte in STREAM for message in reader.receive(bytes([byte]))]
     assert got == MESSAGES

@@ -121,7 +121,9 @@ def test_a_peer_that_does_not_permit_it(
     ],
 )
 @pytest.mark.usefixtures("files")
-def test_how_it_ends(options: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_one_line_and_its_exit_code(
+    options: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["log", "node-b", "--timeout=0.2", *options]) == code
     assert capsys.readouterr().err.count("\n") == 1
 

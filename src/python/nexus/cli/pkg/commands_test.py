@@ -67,7 +67,7 @@ def serving(folder: Path, allow: str = ALLOW) -> Iterator[None]:
         thread.join(10)
 
 
-def test_every_command(
+def test_every_command_reads_from_a_serving_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -90,7 +90,7 @@ def test_every_command(
         assert capfdbinary.readouterr() == (b"", b"")
 
 
-def test_how_commands_end(
+def test_each_failure_of_a_command_has_its_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -23,7 +23,7 @@ operations = ["query"]
 """
 
 
-def test_serve_and_read(
+def test_what_is_served_is_read_and_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -165,7 +165,9 @@ def test_what_was_answered_outlives_the_server(
     assert value.hex().encode() in capfdbinary.readouterr().out
 
 
-def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_is_one_object_for_each_command(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
 
     def told(*arguments: str) -> tuple[int, dict[str, object]]:
         code = main(["state", *arguments, "--json"])
@@ -208,7 +210,9 @@ def test_the_log_has_what_is_printed(folder: Path, capsys: pytest.CaptureFixture
     assert "colour" not in told
 
 
-def test_how_commands_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_failure_of_a_command_has_its_exit_code(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "empty").write_bytes(b"")
     (folder / "long").write_bytes(bytes(65_537))
     with serving(folder, *SERVE):

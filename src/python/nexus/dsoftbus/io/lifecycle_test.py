@@ -191,7 +191,7 @@ def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
 @pytest.mark.skipif(
     importlib.util.find_spec("uvloop") is None, reason="uvloop is an extra that is not installed"
 )
-def test_uvloop() -> None:
+def test_a_node_works_on_uvloop() -> None:
     async def main() -> None:
         async with asyncio.timeout(10):
             a, b = Node(A), Node(B, HANDLERS, streams={"echo": _echo})

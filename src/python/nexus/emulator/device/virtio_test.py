@@ -267,7 +267,7 @@ def test_blk_reads_what_is_on_the_disk(ram: Ram, irq: Irq, lengths: list[int]) -
         pytest.param([request(99, 0), 1], 2, 1, id="unknown"),
     ],
 )
-def test_blk_requests(
+def test_a_disk_request_has_its_status_and_effect(
     ram: Ram, irq: Irq, parts: list[bytes | int], status: int, written: int
 ) -> None:
     disk = Disk()

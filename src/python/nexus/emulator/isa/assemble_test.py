@@ -26,7 +26,7 @@ def test_labels_reach_both_ways() -> None:
     ]
 
 
-def test_data_and_directives() -> None:
+def test_data_and_directives_become_bytes() -> None:
     assert assemble(".byte 1, 2\n.align 4\n.half 3\n.org 8\n.word -1 # tail\n") == (
         b"\1\2\0\0\3\0\0\0\xff\xff\xff\xff"
     )

@@ -60,7 +60,7 @@ def test_no_two_rows_claim_the_same_word_without_one_being_narrower() -> None:
         (0x00F7A7AF, Decoded("amoadd.w", 15, 15, 15, 0, 4)),  # amoadd.w a5,a5,(a5)
     ],
 )
-def test_known_words(word: int, expected: Decoded) -> None:
+def test_a_known_word_is_decoded(word: int, expected: Decoded) -> None:
     assert decode(word) == expected
 
 

@@ -40,7 +40,7 @@ def after_write(name: str, value: int) -> int:
         ("mcountinhibit", ONES, 0),
     ],
 )
-def test_writable_bits(name: str, written: int, read: int) -> None:
+def test_only_writable_bits_of_a_csr_change(name: str, written: int, read: int) -> None:
     assert after_write(name, written) == read
 
 

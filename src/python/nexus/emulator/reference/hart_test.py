@@ -46,7 +46,7 @@ def finish(text: str) -> tuple[int, Machine]:
         (drop_to(1, "s") + "s: nop", 2, 0x30200073),
     ],
 )
-def test_exceptions(text: str, cause: int, value: int) -> None:
+def test_an_exception_has_its_cause_and_value(text: str, cause: int, value: int) -> None:
     code, machine = finish(text + "\n li a0, 99\n")
     assert (code, machine.register(8)) == (cause, value)
 
@@ -88,7 +88,7 @@ V, R, W, X, U, A, D = 1, 2, 4, 8, 16, 64, 128
         (V | X | U, "jr a0", 12),
     ],
 )
-def test_page_permissions(flags: int, access: str, cause: int) -> None:
+def test_an_access_beyond_a_page_s_permissions_faults(flags: int, access: str, cause: int) -> None:
     code, machine = access_page(flags, access)
     assert (code, machine.register(8)) == (cause, 0x1000)
 
@@ -294,7 +294,9 @@ def test_store_conditional_needs_its_reservation(between: str, expected: int, st
         ("amomaxu.w", 0xFFFFFFFF, 1, 0xFFFFFFFF),
     ],
 )
-def test_atomics(name: str, old: int, operand: int, new: int) -> None:
+def test_an_atomic_returns_the_old_value_and_stores_the_new(
+    name: str, old: int, operand: int, new: int
+) -> None:
     text = f"""
     li a0, 0x80010000
     li a1, {old}

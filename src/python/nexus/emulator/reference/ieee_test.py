@@ -244,7 +244,9 @@ MINUS = 1 << 63
         (arithmetic.fused(DOUBLE, 1, 0xBCA << 52, 1 << 52, 0), 1 << 52, INEXACT),
     ],
 )
-def test_special_cases(found: tuple[int, int], bits: int, flags: int) -> None:
+def test_a_special_operand_has_its_result_and_flags(
+    found: tuple[int, int], bits: int, flags: int
+) -> None:
     assert found == (bits, flags)
 
 

@@ -34,7 +34,7 @@ def make(*entries: tuple[int, int]) -> Pmp:
         ),
     ],
 )
-def test_user_accesses(
+def test_entries_decide_an_access_from_user_mode(
     entries: tuple[tuple[int, int], ...], address: int, length: int, access: int, expected: bool
 ) -> None:
     assert make(*entries).allows(address, length, access, USER) is expected

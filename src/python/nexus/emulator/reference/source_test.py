@@ -76,7 +76,9 @@ def machine_state(rs1: int, rs2: int) -> list[int]:
         ("remuw", 0xFFFF_FFFF, 0, M64),
     ],
 )
-def test_arithmetic(name: str, rs1: int, rs2: int, expected: int) -> None:
+def test_a_step_and_a_block_compute_the_same_result(
+    name: str, rs1: int, rs2: int, expected: int
+) -> None:
     for run in (run_step, run_block):
         state = machine_state(rs1, rs2)
         assert run(Decoded(name, 7, 5, 6, 0, 4), state, 0x8000_0000) == 0x8000_0004
@@ -94,7 +96,9 @@ def test_arithmetic(name: str, rs1: int, rs2: int, expected: int) -> None:
         ("bgeu", M64, 0, True),
     ],
 )
-def test_branches(name: str, rs1: int, rs2: int, is_taken: bool) -> None:
+def test_a_step_and_a_block_take_the_same_branch(
+    name: str, rs1: int, rs2: int, is_taken: bool
+) -> None:
     for run in (run_step, run_block):
         reached = run(Decoded(name, 0, 5, 6, -16, 4), machine_state(rs1, rs2), 0)
         assert reached == (-16 & M64 if is_taken else 4)

@@ -12,19 +12,19 @@ from nexus.harness.report.packet import ACK, FIN, PSH, RST, SYN, decode
 from nexus.harness.report.packet_cases import arp, icmp, ipv4, tcp, udp
 
 
-def test_arp() -> None:
+def test_an_arp_request_is_decoded() -> None:
     packet = decode(arp("10.0.0.1", "10.0.0.2"))
     assert str(packet) == "ARP 10.0.0.1 > 10.0.0.2 who has 10.0.0.2?"
 
 
-def test_udp() -> None:
+def test_a_udp_datagram_is_decoded() -> None:
     packet = decode(udp("10.0.0.1", 5, "10.0.0.2", 6, b"hello"))
     assert str(packet) == "UDP 10.0.0.1:5 > 10.0.0.2:6 5 bytes"
     assert packet.payload == b"hello"
     assert not packet.flaw
 
 
-def test_tcp() -> None:
+def test_a_tcp_segment_is_decoded() -> None:
     packet = decode(tcp("10.0.0.1", 5, "10.0.0.2", 6, 100, PSH | ACK, b"hello"))
     assert str(packet) == "TCP 10.0.0.1:5 > 10.0.0.2:6 PSH,ACK seq 100 ack 0 win 0 5 bytes"
     assert (packet.sequence, packet.payload) == (100, b"hello")

@@ -72,7 +72,7 @@ def test_a_line_that_is_no_event_is_named(line: str, place: str) -> None:
         (Filter(machines=("B",), kinds=("frame",), from_ns=1, to_ns=9_000_000), [3]),
     ],
 )
-def test_filters(chosen: Filter, indices: list[int]) -> None:
+def test_a_filter_keeps_its_events_in_order(chosen: Filter, indices: list[int]) -> None:
     assert list(lines_of(EVENTS, chosen)) == [line_of(EVENTS[index]) for index in indices]
 
 

@@ -49,7 +49,7 @@ def test_the_table_across_a_session(case: Case) -> None:
         assert (response.status, response.payload.hex()) == wanted
 
 
-def test_a_round_trip() -> None:
+def test_a_file_is_read_and_its_handle_closed() -> None:
     world = nodes()
     client = PackageClient(world)
     assert client.stat("pkg:/system/build.prop") == 19
@@ -231,7 +231,7 @@ def test_a_rate_that_is_too_low_fails_the_read_and_not_the_session() -> None:
         file.read(10_000)
 
 
-def test_a_listing() -> None:
+def test_the_listing_of_a_bundle_is_read() -> None:
     client = PackageClient(nodes())
     digest = hashlib.sha256(b"1").hexdigest()
     assert client.contents("pkg:/system/") == [Listed("x y", 1, digest)]
@@ -242,7 +242,7 @@ def test_a_listing() -> None:
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"00 1 x", b"x" * 64 + b" 1 p", b"0" * 64 + b" -1 p"])
-def test_a_bad_listing(text: bytes) -> None:
+def test_a_damaged_listing_is_refused(text: bytes) -> None:
     with pytest.raises(PackageError, match="is not a listing"):
         list(parse_contents(text, "n"))
 

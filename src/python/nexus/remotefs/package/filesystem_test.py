@@ -120,7 +120,7 @@ def test_what_is_not_permitted() -> None:
         filesystem(()).cat("demo/readme")
 
 
-def test_nothing_is_written() -> None:
+def test_every_way_to_write_is_refused() -> None:
     files = filesystem()
     for mode in ("wb", "ab", "r+b"):
         with pytest.raises(PermissionError, match="read-only"):

@@ -45,7 +45,7 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_table(case: Case, backend: str) -> None:
+def test_a_sequence_of_the_table_has_its_replies(case: Case, backend: str) -> None:
     source = BACKENDS[backend]()
     servers = [PackageServer(source), PackageServer(source)]
     for step in case.steps:

@@ -57,7 +57,7 @@ def test_nothing_demanded_is_here_at_once(offset: int, length: int) -> None:
     assert ask_all(window) == []
 
 
-def test_an_empty_file() -> None:
+def test_an_empty_file_asks_for_no_block() -> None:
     window = Window(0, 4)
     window.demand(0, 100)
     assert (window.take(), ask_all(window)) == (b"", [])

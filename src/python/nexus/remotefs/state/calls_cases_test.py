@@ -98,5 +98,5 @@ def test_which_calls_are_known_and_what_makes_room_for_what(
         store = take(store, step, again)
 
 
-def test_there_are_cases() -> None:
+def test_the_table_has_all_its_cases() -> None:
     assert len(LINES) == 35

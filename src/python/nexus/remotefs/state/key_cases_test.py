@@ -38,5 +38,5 @@ def test_which_keys_a_peer_may_name(line: str) -> None:
     assert is_usable(key) is (verdict == "let")
 
 
-def test_there_are_cases() -> None:
+def test_the_table_has_all_its_cases() -> None:
     assert len(LINES) == 25

@@ -45,7 +45,7 @@ def with_crc(body: bytes) -> bytes:
     return body + crc32c(body).to_bytes(4, "little")
 
 
-def test_the_checksum() -> None:
+def test_the_checksum_is_that_of_the_vector() -> None:
     assert f"{crc32c(b'123456789'):08x}" == VECTORS["crc32c_check_123456789"]
 
 
@@ -76,7 +76,7 @@ def test_a_superblock_of_another_kind(body: bytes) -> None:
     assert decode_superblock(with_crc(body + bytes(8))) is None
 
 
-def test_regions() -> None:
+def test_a_disk_is_divided_into_two_regions() -> None:
     assert regions(4) is None
     pair = regions(64)
     assert pair is not None
@@ -130,7 +130,7 @@ def test_every_flipped_bit_is_found() -> None:
             assert isinstance(decode(bad, 0), Fault)
 
 
-def test_the_longest_record() -> None:
+def test_the_longest_record_is_read_back() -> None:
     record = Record(Op.PUT, "k" * KEY_BYTES_MAX, bytes(VALUE_BYTES_MAX))
     data = record.encode()
     assert len(data) == RECORD_BYTES_MAX

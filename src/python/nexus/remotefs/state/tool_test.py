@@ -24,7 +24,7 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def test_fsck(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fsck_reports_and_repairs_an_image(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = image.read_bytes()
     assert main(["fsck", str(image)]) == 1
     assert main(["fsck", "--dry-run", str(image)]) == 1
@@ -40,14 +40,14 @@ def test_fsck(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dump", str(image)]) == 2
 
 
-def test_dump(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dump_lists_the_entries(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dump", str(image)]) == 0
     assert capsys.readouterr().out == "'/state/shared/a'  2 bytes\n"
     assert main(["dump", "--values", str(image)]) == 0
     assert capsys.readouterr().out == "'/state/shared/a'  2 bytes  0102\n"
 
 
-def test_compact(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compact_starts_a_new_generation(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compact", str(image)]) == 1
     main(["fsck", "--repair", str(image)])
     assert main(["compact", str(image)]) == 0

@@ -138,7 +138,7 @@ def test_what_is_not_permitted_is_not_looked_at(op: Op, opcode: int) -> None:
     assert node.table.look("node-a", EPOCH + 1, SERVICE, sent)[0] is Verdict.RUN
 
 
-def test_a_get() -> None:
+def test_a_get_sends_the_whole_value() -> None:
     node = Node()
     node.store.put(KEY, b"value")
     node.store.put(f"{KEY}0", b"")

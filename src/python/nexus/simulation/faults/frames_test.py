@@ -36,7 +36,9 @@ def chance(
         ("reorder", 50, [None]),
     ],
 )
-def test_each_fault_alone(kind: str, amount: int, arrivals: list[int | None]) -> None:
+def test_a_fault_alone_decides_a_frame_s_fate(
+    kind: str, amount: int, arrivals: list[int | None]
+) -> None:
     fault, happened = chance(kind, ALWAYS, amount)
     fate = befall([fault], FRAME, 3, 150)
     late = [late_ns for late_ns, _ in fate.copies]

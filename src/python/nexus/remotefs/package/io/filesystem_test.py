@@ -226,7 +226,7 @@ WRITES: list[Use] = [
 
 @pytest.mark.parametrize("use", WRITES)
 @pytest.mark.parametrize("path", [f"{ROOT}/readme", f"{ROOT}/new"])
-def test_nothing_is_written(files: BusFileSystem, use: Use, path: str) -> None:
+def test_every_way_to_write_is_refused(files: BusFileSystem, use: Use, path: str) -> None:
     with pytest.raises(OSError, match="read-only") as caught:
         use(files, path)
     assert caught.value.errno == errno.EROFS

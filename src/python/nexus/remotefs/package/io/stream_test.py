@@ -106,7 +106,7 @@ def test_many_readers_at_once() -> None:
     asyncio.run(run())
 
 
-def test_what_there_is() -> None:
+def test_folders_and_files_of_a_peer_are_listed() -> None:
     async def run() -> None:
         async with reaching_b() as peer:
             client = AsyncPackageClient(peer)

@@ -77,7 +77,7 @@ def run_in_namespace(*words: str) -> subprocess.CompletedProcess[str]:
     return child
 
 
-def test_from_a_guest(image: bytes, tmp_path: Path, qemu: tuple[str, str]) -> None:
+def test_tables_of_a_guest_are_opened(image: bytes, tmp_path: Path, qemu: tuple[str, str]) -> None:
     (tmp_path / "packages.img").write_bytes(image)
     child = run_in_namespace(
         str(IMAGE.resolve()), str(tmp_path), *qemu, str(READER.resolve()), str(wheel())

@@ -25,7 +25,7 @@ from nexus.wire.gateway import Response
 from nexus.wire.state import Op, Request, Status, decode_reply
 
 
-def test_round_trip() -> None:
+def test_a_value_is_set_read_and_removed() -> None:
     async def run() -> None:
         async with running() as world:
             state = StateClient(world.peers[0])

@@ -289,7 +289,7 @@ async def drip(stream: BusStream) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_byte_by_byte() -> None:
+def test_a_transfer_in_single_bytes_is_whole() -> None:
     async def scenario(world: World) -> None:
         stream = await world.peers[0].open_stream(STREAM, PRIORITY)
         for byte in Request(Op.PUT, 0, KEY, 200).encode():
