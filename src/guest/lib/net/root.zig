@@ -29,6 +29,8 @@ pub const never = connection.never;
 
 test {
     @import("std").testing.refAllDecls(@This());
+    _ = @import("neighbour_test.zig");
+    _ = @import("packet_test.zig");
     _ = @import("stack_rule_test.zig");
     _ = @import("stack_test.zig");
     _ = @import("tcp_edge_test.zig");

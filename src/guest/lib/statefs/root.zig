@@ -35,6 +35,7 @@ test {
     _ = @import("calls_cases_test.zig");
     _ = @import("edge_test.zig");
     _ = @import("limits_test.zig");
+    _ = @import("refusal_test.zig");
     _ = @import("snapshot_test.zig");
     _ = @import("window_test.zig");
     _ = @import("mount_test.zig");
