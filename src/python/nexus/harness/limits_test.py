@@ -5,7 +5,9 @@ Other tests reach these bounds, and take them from the code or make them small.
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any  # Any: dataclasses of many kinds.
 
 import pytest
 
@@ -27,7 +29,19 @@ from nexus.harness import (
     runner,
     wording,
 )
-from nexus.harness.report import capture, connection, hints, keys, packet, page, recorded, session
+from nexus.harness.phase import Phase
+from nexus.harness.report import (
+    capture,
+    connection,
+    hints,
+    keys,
+    packet,
+    page,
+    recorded,
+    session,
+    timeline,
+    windows,
+)
 
 MS = 1_000_000
 
@@ -97,3 +111,34 @@ MS = 1_000_000
 )
 def test_a_limit_is_what_is_promised(what: str, limit: object, promised: object) -> None:
     assert limit == promised, what
+
+
+def left_out(kind: Any) -> dict[str, object]:
+    """The values of a kind's fields where they are left out, if these are not empty."""
+    empty: tuple[object, ...] = (MISSING, None, "", b"", (), frozenset())
+    found = {each.name: each.default for each in fields(kind)}
+    return {name: value for name, value in found.items() if value not in empty}
+
+
+def test_what_a_run_is_where_nothing_is_said() -> None:
+    assert left_out(arguments.Options) == {
+        "opens_sessions": True,
+        "covers": False,
+        "allows_unused_images": False,
+    }
+    assert left_out(plan.Expectation) == {
+        "is_pattern": False,
+        "is_ordered": True,
+        "is_exclusive": True,
+    }
+    assert left_out(plan.MachinePlan) == {"ram_bytes": 64 << 20}
+    assert left_out(plan.Plan) == {
+        "instructions_max": 4_000_000_000,
+        "until": Phase.END,
+        "may_expect_nothing": False,
+    }
+    assert left_out(runner.Record) == {"now_ns": 0}
+    ports = ("source_port", "target_port", "sequence", "flags")
+    assert left_out(packet.Packet) == dict.fromkeys(ports, 0)
+    assert left_out(timeline.Filter) == {"from_ns": 0}
+    assert left_out(windows.Window) == {"sent": 0, "granted": 0}

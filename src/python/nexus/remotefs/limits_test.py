@@ -5,6 +5,9 @@ Other tests reach these bounds, and take them from the code or make them small.
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
+from typing import Any  # Any: dataclasses of many kinds.
+
 import pytest
 
 from nexus.remotefs.package import replies, server, stream_server
@@ -16,6 +19,9 @@ from nexus.remotefs.state import tool as state_tool
 from nexus.remotefs.state.io import client as state_client
 from nexus.remotefs.state.io import service as state_service
 from nexus.remotefs.state.io import transfer
+from nexus.remotefs.state.mount import Mount
+from nexus.remotefs.state.share import Share
+from nexus.remotefs.state.transfer import Step
 
 KIB = 1024
 
@@ -52,3 +58,32 @@ KIB = 1024
 )
 def test_a_limit_is_what_is_promised(what: str, limit: object, promised: object) -> None:
     assert limit == promised, what
+
+
+def left_out(kind: Any) -> dict[str, object]:
+    """The values of a kind's fields where they are left out, if these are not empty."""
+    empty: tuple[object, ...] = (MISSING, None, "", b"", (), frozenset())
+    found = {each.name: each.default for each in fields(kind)}
+    return {name: value for name, value in found.items() if value not in empty}
+
+
+def test_what_a_store_and_its_calls_are_where_nothing_is_said() -> None:
+    assert left_out(Share) == {
+        "peer_keys": 4096,
+        "peer_bytes": 4096 * KIB,
+        "reserve_keys": 512,
+        "reserve_bytes": 1024 * KIB,
+        "peers": 1,
+    }
+    assert left_out(call.Call) == {"identity": 0, "digest": bytes(16)}
+    assert left_out(call.CallValue) == {"status": 0}
+    assert left_out(Mount) == {
+        "region": superblock.NO_REGION,
+        "is_superblock_lost": False,
+        "end": 0,
+        "records": 0,
+        "fault": record.Fault.SHORT_HEADER,
+        "has_residue": False,
+    }
+    assert (superblock.NO_REGION.start, superblock.NO_REGION.sectors) == (0, 0)
+    assert left_out(Step) == {"is_over": False}

@@ -5,10 +5,17 @@ Other tests reach these bounds, and take them from the code or make them small.
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
+from typing import Any  # Any: dataclasses of many kinds.
+
 import pytest
 
+from nexus.core.randomness import Ratio
 from nexus.simulation import entropy, link, machine, power, schedule, switch, trace, world
 from nexus.simulation.faults import drive
+from nexus.simulation.faults.fault import Fault
+from nexus.simulation.faults.kinds import Kind
+from nexus.simulation.pace import Stretch
 
 
 @pytest.mark.parametrize(
@@ -32,3 +39,25 @@ from nexus.simulation.faults import drive
 )
 def test_a_limit_is_what_is_promised(what: str, limit: int, promised: int) -> None:
     assert limit == promised, what
+
+
+def left_out(kind: Any) -> dict[str, object]:
+    """The values of a kind's fields where they are left out, if these are not empty."""
+    empty: tuple[object, ...] = (MISSING, None, "", b"", (), frozenset())
+    found = {each.name: each.default for each in fields(kind)}
+    return {name: value for name, value in found.items() if value not in empty}
+
+
+def test_what_links_and_faults_are_where_nothing_is_said() -> None:
+    never = Ratio(0, 1)
+    assert left_out(link.LinkOptions) == {
+        "delay_ns": 500_000,
+        "jitter_ns": 0,
+        "loss": never,
+        "duplicate": never,
+        "corrupt": never,
+        "queue_frames_max": 256,
+    }
+    assert left_out(Fault) == {"ratio": never, "amount": 0, "rule": 0}
+    assert left_out(Kind) == {"amount_low": 0, "amount_high": 0}
+    assert left_out(Stretch) == {"base": 1}

@@ -22,6 +22,7 @@ from nexus.dsoftbus import (
 )
 from nexus.dsoftbus.io import calls, dialler, discovery, link_owner, node, peer, service, settings
 from nexus.dsoftbus.io import log as sending
+from nexus.dsoftbus.io.counters import Counters
 from nexus.dsoftbus.rate import Limit
 from nexus.wire import rpc
 
@@ -93,3 +94,9 @@ def test_a_node_without_settings_of_its_own_is_this() -> None:
     known = settings.PeerSettings(device_id="b", public_key=b"k", address="10.0.0.1")
     assert (known.discovery_port, known.port, known.is_deduplicating) == (37020, None, False)
     assert settings.Call("b", 1, 4, b"").correlation == 0
+
+
+def test_a_node_that_has_done_nothing_has_counted_nothing() -> None:
+    counted = Counters().snapshot()
+    assert set(counted.values()) == {0}
+    assert len(counted) == 20
