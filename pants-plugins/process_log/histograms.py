@@ -88,7 +88,7 @@ def values_of(blob: bytes) -> Iterator[Tuple[int, int]]:
 
 
 def unpacked(blob: bytes) -> bytes:
-    """What is deflated in it."""
+    """The bytes that are deflated in it."""
     if len(blob) < OUTER.size:
         raise HistogramError(f"{len(blob)} bytes are not a header of {OUTER.size}")
     cookie, length = OUTER.unpack_from(blob)

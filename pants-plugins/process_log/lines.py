@@ -38,5 +38,5 @@ def digest_text(digest: Mapping[str, Any]) -> str:
 
 
 def digest_of(value: str) -> str:
-    """What stands for a value."""
+    """The digest that stands for a value."""
     return hashlib.sha256(value.encode()).hexdigest()[:16]

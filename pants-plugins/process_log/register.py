@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProcessLog(Subsystem):
-    """What a run executed, and what it found."""
+    """The processes that a run executed or found."""
 
     options_scope = "process-log"
     help = "A file with one line for each process of a run."

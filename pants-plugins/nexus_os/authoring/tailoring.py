@@ -81,7 +81,7 @@ async def propose_guest_targets(
 def guest_targets(
     folder: str, names: Set[str], scripts: Set[str], *, tested: bool
 ) -> List[PutativeTarget]:
-    """What the sources of a folder that nothing owns come to."""
+    """The targets that tailor proposes for unowned sources of a folder."""
     linked = sorted({ROOT_SOURCE} & names) or sorted(n for n in names if n.endswith(_C_ENDINGS))
     # With several scripts, nothing says which one belongs to the guest.
     if linked and len(scripts) == 1:
@@ -135,7 +135,7 @@ async def propose_config_targets(
 
 
 def config_targets(folder: str, contents: Mapping[str, str]) -> List[PutativeTarget]:
-    """What the TOML files of a folder that nothing owns come to."""
+    """The targets that tailor proposes for unowned TOML files of a folder."""
     parsed = {name: parse(text) for name, text in sorted(contents.items())}
     nodes = [name for name, content in parsed.items() if is_node(content)]
     worlds = [name for name, content in parsed.items() if is_world(content)]

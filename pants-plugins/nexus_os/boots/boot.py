@@ -42,7 +42,7 @@ SINGLE_IMAGE = "system"
 
 @dataclass(frozen=True)
 class BootRequest:
-    """What a target asks to be booted: a world, or a node with the lines it must print."""
+    """The boot that a target asks for: a world, or a node with the lines it must print."""
 
     config: ConfigReference
     images: ImageReferences

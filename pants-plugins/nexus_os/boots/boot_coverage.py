@@ -54,13 +54,13 @@ class BootLines:
 
     @property
     def argv(self) -> Tuple[str, ...]:
-        """What the runner is told to record."""
+        """The runner's options that ask for a record."""
         return ("--coverage", *(word for path in self.paths for word in ("--lines", path)))
 
 
 @dataclass(frozen=True)
 class GuestCoverageData(CoverageData):
-    """What one test has executed, and the lines of its images."""
+    """The record of one test's executed code, and the lines of its images."""
 
     address: Address
     executed: Digest

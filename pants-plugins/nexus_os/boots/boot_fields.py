@@ -149,13 +149,13 @@ class BootTest:
 
     @property
     def argv(self) -> Tuple[str, ...]:
-        """What the runner must know to be a test, besides what to boot."""
+        """The arguments that make the runner a test, besides those of the boot."""
         outcome, wanted = self.verdict_argv[:2], self.verdict_argv[2:]
         return (*outcome, "--wall-seconds", str(self.timeout_seconds), *wanted)
 
     @property
     def verdict_argv(self) -> Tuple[str, ...]:
-        """What it must end with."""
+        """The options that demand an outcome of the run."""
         wanted = ["--expect-outcome", self.outcome]
         if self.message is not None:
             wanted += ["--expect-message", self.message]
@@ -164,7 +164,7 @@ class BootTest:
 
 @dataclass(frozen=True)
 class JudgedFields(BootFields):
-    """What makes a test of a run: how it must end, and when Pants stops waiting."""
+    """The fields that make a run a test: how it must end, and when Pants stops waiting."""
 
     outcome: TestOutcomeField
     message: TestMessageField

@@ -143,7 +143,7 @@ class CommitRequest:
 
 @dataclass(frozen=True)
 class CommitVariable:
-    """What names the commit to the program, which does not see the work tree."""
+    """The variable that names the commit to the program, which does not see the work tree."""
 
     environment: FrozenDict[str, str]
 
@@ -180,7 +180,7 @@ class BatchRequest:
 
 @dataclass(frozen=True)
 class PlayedBatch:
-    """What a batch left: its results, or how it ended without."""
+    """The end of a batch: its results, or why there are none."""
 
     digest: Digest
 

@@ -68,7 +68,7 @@ class MutantsRequest:
 
 @dataclass(frozen=True)
 class Hunt:
-    """What the program is started with."""
+    """The arguments of the program."""
 
     program: ProgramRequest
     inputs: Digest

@@ -55,7 +55,7 @@ class SystemImageFieldSet(PackageFieldSet):
 
 @dataclass(frozen=True)
 class SystemParts:
-    """What a system is made of, as references that can be found or built."""
+    """The parts of a system, as references that can be found or built."""
 
     kernel: ImageReferences
     services: ImageReferences
@@ -100,7 +100,7 @@ class MutatedSystemImage:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What a system is joined from, built."""
+    """The parts of a system, built."""
 
     owner: Address
     path: str

@@ -39,7 +39,7 @@ class NotHiddenError(Exception):
 
 @dataclass(frozen=True)
 class Seal:
-    """What can be hidden from a command here; may be nothing."""
+    """The parts of this machine that can be hidden from a command; there may be none."""
 
     parts: Tuple[str, ...]
     python: str

@@ -1,4 +1,4 @@
-"""What the emulator's benchmark is to measure."""
+"""The settings of the emulator's benchmark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What to measure."""
+    """The programs to measure, and how often."""
 
     folder: Path
     rounds: int = 5

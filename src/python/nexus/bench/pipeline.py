@@ -74,7 +74,7 @@ TEST_TYPES: Final = "python_test,zig_test,guest_marker_test,two_vm_test"
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What is measured, and where."""
+    """The rows that are measured, and the folder for it."""
 
     root: Path
     folder: Path

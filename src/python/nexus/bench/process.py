@@ -36,7 +36,7 @@ _LEFT_OUT: Final = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took, and what it printed."""
+    """The cost of one process, and its output."""
 
     wall_s: float
     cpu_s: float

@@ -72,7 +72,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Ciphers:
-    """What sealing and opening a message takes, by its length."""
+    """The time to seal and to open a message, by its length."""
 
     lengths: list[int]
     seal_ns: list[int]

@@ -18,7 +18,7 @@ NS_PER_MS: Final = 1_000_000
 
 
 def rules_of(scenario: Scenario) -> tuple[Rule, ...]:
-    """What the file says, as the drawing takes it."""
+    """The faults of the file, as the drawing takes them."""
     numbers: Counter[str] = Counter()
     rules = []
     for given in scenario.config.fault:

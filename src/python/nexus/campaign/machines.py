@@ -90,7 +90,7 @@ class Yard:
         return world
 
     def disks(self) -> dict[tuple[str, int], bytes]:
-        """What is on every writable disk."""
+        """The content of every writable disk."""
         return {
             (label, attached.slot): bytes(attached.drive.content)
             for label, drives in self.drives.items()

@@ -72,7 +72,7 @@ class MutantList(Model):
 
 @dataclass(frozen=True, slots=True)
 class Hunted:
-    """What became of one mutant.
+    """The end of the hunt for one mutant.
 
     `seed` is the one that found it, and `tried` how many were run; None is that it survived.
     `seconds` are those of a processor.

@@ -36,7 +36,7 @@ def events_of(ran: Ran) -> list[Event]:
 
 
 def tell(ran: Ran, from_ns: int = 0, to_ns: int | None = None) -> Iterator[str]:
-    """What was asked for, and what led to the first violation."""
+    """The faults of a run, and the events up to the first violation."""
     seen = ran.observation
     yield f"scenario {seen.scenario}, seed {seen.seed}, machines {', '.join(seen.machines)}"
     for fault in seen.requested:

@@ -29,7 +29,7 @@ CONFIGURATIONS_MAX: Final = 200_000
 
 
 class Verdict(Enum):
-    """What the search came to."""
+    """The result of a search."""
 
     LINEARIZABLE = "linearizable"
     IMPOSSIBLE = "impossible"

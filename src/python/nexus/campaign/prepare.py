@@ -52,7 +52,7 @@ class Prepared:
         return tuple(s for s in drawn if s.number not in gone and s.machine not in off)
 
     def plan_of(self, recipe: Recipe, steps: Sequence[Step]) -> Plan:
-        """What is booted."""
+        """The image that is booted."""
         plan = _load(self)
         if self.scenario.config.workload:
             plan = workload.configure(plan, steps)

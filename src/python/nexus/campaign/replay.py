@@ -78,7 +78,7 @@ class ReplayFile(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a file says."""
+    """The content of a replay file."""
 
     file: ReplayFile
     recipe: Recipe

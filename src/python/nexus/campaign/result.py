@@ -59,7 +59,7 @@ class SeedResult:
 
 
 def result_of(ran: Ran, wall_ms: float) -> SeedResult:
-    """What a campaign keeps of a run."""
+    """The part of a run that a campaign keeps."""
     seen = ran.observation
     return SeedResult(
         scenario=seen.scenario,

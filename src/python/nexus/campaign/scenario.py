@@ -70,7 +70,7 @@ class FaultRule(Model):
 
     @property
     def row(self) -> Kind:
-        """What the table says of its kind."""
+        """The row of its kind in the table."""
         return KINDS[self.kind]
 
     @property

@@ -44,7 +44,7 @@ _STEP: Final = struct.Struct("<BBBI")
 
 
 class Op(IntEnum):
-    """What a client asks for; the numbers are the guest's."""
+    """An operation of a client; the numbers are the guest's."""
 
     PUT = 1
     GET = 2

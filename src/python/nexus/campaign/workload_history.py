@@ -120,7 +120,7 @@ def syncs(history: History) -> list[Operation]:
 
 
 def cuts(observation: Observation, machine: str) -> Iterator[Operation]:
-    """What befell the disk of the machine that keeps the state."""
+    """The power cuts of the machine that keeps the state."""
     for happened in observation.happened:
         kind, place = happened.fault.split("/")[:2]
         if kind in _CUTS and place == machine:

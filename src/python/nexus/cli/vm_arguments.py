@@ -72,7 +72,7 @@ See docs/emulator.md.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was asked for."""
+    """The options of a run, read and checked."""
 
     boot: BootOptions
     drives: tuple[DriveOption, ...]

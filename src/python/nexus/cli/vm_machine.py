@@ -32,7 +32,7 @@ _SEED_DEFAULT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What machines are made from: several in a row, when a debugger goes back in time."""
+    """The parts of which machines are made: several in a row, if a debugger goes back in time."""
 
     files: BootFiles
     drives: tuple[FileDrive, ...]
@@ -43,7 +43,7 @@ class Parts:
 
     @property
     def kernel(self) -> bytes:
-        """What the symbols are of."""
+        """The file with the symbols."""
         return self.files.kernel or self.files.firmware
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ _DRAWING: Final = ".svg"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What was asked for."""
+    """The records that the options ask for."""
 
     coverage: Path | None
     profile: Path | None
@@ -37,7 +37,7 @@ class Recording:
         return self.coverage is not None or self.profile is not None
 
     def make(self) -> Instruments:
-        """What records the machine."""
+        """The recorder of the machine."""
         from nexus.harness.instruments import Instruments
 
         return Instruments(

@@ -154,7 +154,7 @@ def _power_on(options: Options, parts: Parts, observer: Observer | None) -> Mach
 
 @contextmanager
 def tracing(options: Options, parts: Parts) -> Iterator[tuple[Observer | None, Tracer | None]]:
-    """What a machine needs to be made with for --trace, if there is one."""
+    """The observer with which --trace wants the machine made, if any."""
     if options.trace is None:
         yield None, None
         return

@@ -62,7 +62,7 @@ class Search:
 
 
 def ending_of(exit_code: int, until: bytes | None) -> Ending:
-    """What it means that the guest switched the machine off."""
+    """The ending of a guest that switched the machine off."""
     if exit_code:
         return Ending(min(exit_code, EXIT_GUEST_MAX))
     if until is None:
@@ -92,7 +92,7 @@ class Session:
 
     @property
     def untyped(self) -> bytes:
-        """What was typed and has not reached the guest yet."""
+        """Typed bytes that have not reached the guest yet."""
         return self._typed
 
     @property

@@ -28,7 +28,7 @@ class BusPeer:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one peer may ask of one service."""
+    """The operations of one service that one peer may call."""
 
     peer: str
     service: str

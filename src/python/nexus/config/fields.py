@@ -92,7 +92,7 @@ class Limit(ABC):
 
     @abstractmethod
     def _keywords(self) -> dict[str, Any]:
-        """What JSON Schema says of it."""
+        """The range as JSON Schema writes it."""
 
 
 @dataclass(frozen=True, slots=True)

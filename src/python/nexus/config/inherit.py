@@ -33,7 +33,7 @@ KEY: Final = "extends"
 
 
 class _Head(Model):
-    """What is read of a file before it is known what it extends."""
+    """The one key of a file that is read before its bases."""
 
     model_config = ConfigDict(extra="ignore")
 

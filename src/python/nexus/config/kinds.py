@@ -13,7 +13,7 @@ from nexus.config.world import WorldConfig
 
 
 class Kind(Enum):
-    """What a file describes."""
+    """The kind of a file: a node or a world."""
 
     NODE = "node"
     WORLD = "world"

@@ -41,7 +41,7 @@ class Origin:
 
     @property
     def folder(self) -> Path:
-        """What a relative path that stands there starts from."""
+        """The folder from which a relative path of this place starts."""
         return Path(self.source).parent if self.given is not Given.OPTION else Path()
 
 

@@ -26,7 +26,7 @@ PAGES_MAX: Final = 1 << 18
 
 
 class PageBits(BaseModel):
-    """What was executed of one page."""
+    """The executed instructions of one page."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class PageBits(BaseModel):
 
 
 class PartRecord(BaseModel):
-    """What was executed of one part."""
+    """The executed instructions of one part."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -184,7 +184,7 @@ def _pages(pages: dict[int, Page]) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def of_file(file: CoverageFile) -> Executed:
-    """What a file says, once it has been checked."""
+    """The content of a file, checked."""
     executed = Executed(file.runs, file.has_branches, file.pages_unknown)
     for part in file.parts:
         executed.parts.setdefault((part.name, part.digest), {})

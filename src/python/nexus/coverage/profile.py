@@ -120,7 +120,7 @@ def _is_leaving(code: bytes, at: int) -> bool:
 
 
 class Naming:
-    """What names the samples of all machines of one image."""
+    """The naming of samples of all machines of one image."""
 
     def __init__(self, attribution: Attribution, lines: Iterable[PartLines]) -> None:
         known = {(it.name, it.digest): it for it in lines}

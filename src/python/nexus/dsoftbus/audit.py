@@ -35,7 +35,7 @@ class AuditRecord:
 
     @property
     def level(self) -> Level:
-        """What went well is information, everything else a warning."""
+        """INFO for a call that went well, WARN for every other."""
         return Level.INFO if self.outcome is Outcome.OK else Level.WARN
 
     @property
@@ -112,7 +112,7 @@ class AddressRecord:
 
 @dataclass(frozen=True, slots=True)
 class StrangersRecord:
-    """What connections of one source came to in an interval, beyond those with a record."""
+    """The connections of one source in an interval, beyond those with a record."""
 
     source: str
     refused: int

@@ -41,7 +41,7 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class Trouble(Enum):
-    """What a stranger's connection came to."""
+    """The end of a stranger's connection."""
 
     REFUSED = "refused"
     EVICTED = "evicted"
@@ -50,7 +50,7 @@ class Trouble(Enum):
 
 @dataclass(slots=True)
 class _Source:
-    """What one stranger did in this interval."""
+    """The connections of one stranger in this interval, counted."""
 
     records: int = 0
     refused: int = 0

@@ -135,7 +135,7 @@ class Carrier:
 
     @property
     def multiplexer(self) -> Mux | None:
-        """What the streams will be, if the peer knows them; None if this side does not."""
+        """The streams to be, if the peer knows them; None if this side does not."""
         return self._mux
 
     @property

@@ -22,7 +22,7 @@ ENTRIES_MAX: Final = contract.PEERS_HEARD_MAX
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was last heard of a peer, and when."""
+    """The last announcement of a peer, and when it was heard."""
 
     device_id: str
     address: str

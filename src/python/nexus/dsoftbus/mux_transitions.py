@@ -31,7 +31,7 @@ class StreamState(Enum):
 
 
 class StreamStep(Enum):
-    """What can happen to a stream."""
+    """An event of a stream."""
 
     __hash__ = object.__hash__  # Looked up for every frame; an enumeration has its own, slower.
 

@@ -33,7 +33,7 @@ _NUMBER_BITS: Final = 32
 
 
 class Verdict(Enum):
-    """What to do with a call."""
+    """The decision about a call."""
 
     RUN = "run it, then call `finish`"
     RUNNING = "it runs: wait for its answer"

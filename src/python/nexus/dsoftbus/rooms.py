@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Room(Enum):
-    """What a record is about."""
+    """The room of a record, by its subject."""
 
     CHANGES = "changes that admitted peers asked for"
     PEERS = "everything else that admitted peers did"

@@ -145,7 +145,7 @@ class Session:
 
     @property
     def handshake_hash(self) -> bytes:
-        """What no other session has; only after `admit`."""
+        """The hash of the handshake, which no other session has; only after `admit`."""
         if self._transport is None:
             raise LocalProtocolError(Reason.STATE, "no session yet")
         return self._transport.handshake_hash

@@ -36,7 +36,7 @@ class State(Enum):
 
 
 class Step(Enum):
-    """What can happen to a connection."""
+    """An event of a connection."""
 
     __hash__ = object.__hash__  # Looked up for every frame; an enumeration has its own, slower.
 

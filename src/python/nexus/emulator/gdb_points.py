@@ -25,7 +25,7 @@ _WATCH_NAMES: Final = {WRITE: b"watch", READ: b"rwatch", READ | WRITE: b"awatch"
 
 
 class GdbPoints:
-    """What one debugger has inserted, and how it wants to hear about it."""
+    """The stops that one debugger has inserted, and how it wants to hear of them."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

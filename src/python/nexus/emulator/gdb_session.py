@@ -38,7 +38,7 @@ _FEATURES: Final = (
 
 
 class State(Enum):
-    """What the session is doing."""
+    """The state of the session."""
 
     STOPPED = "stopped"
     RUNNING = "running"

@@ -44,7 +44,7 @@ def csr_numbers() -> list[int]:
 
 
 def name_of_csr(number: int) -> str:
-    """What GDB calls a register."""
+    """GDB's name of a register."""
     named = CSR_NAMES.get(number)
     if named is not None:
         return named

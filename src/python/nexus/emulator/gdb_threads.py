@@ -53,7 +53,7 @@ class GdbThreads:
         return found
 
     def stopped(self, hart: int | None) -> bytes:
-        """What a stop reply says about the hart that stopped, which is looked at from now on."""
+        """The stop reply about the hart that stopped, which is looked at from now on."""
         self._chosen = hart
         return b"" if self.count == 1 else b"thread:%x;" % (self.current + 1)
 

@@ -1,4 +1,4 @@
-"""What a debugger's session needs of the run it looks at."""
+"""The view of a run that a debugger's session needs."""
 
 from __future__ import annotations
 

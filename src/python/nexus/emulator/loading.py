@@ -1,4 +1,4 @@
-"""What is in memory when a machine is switched on, and where its hart begins.
+"""The memory of a machine at power-on, and the place where its hart begins.
 
 The places are those of QEMU's `virt`:
 
@@ -26,7 +26,7 @@ _INITRD_DISTANCE_MAX: Final = 128 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootFiles:
-    """What a machine boots, as files' contents; empty is not given."""
+    """The contents of the files that a machine boots; empty is not given."""
 
     kernel: bytes = b""
     firmware: bytes = b""

@@ -241,7 +241,7 @@ class Machine:
 
     @property
     def kernel(self) -> bytes:
-        """What was booted, for its symbols."""
+        """The booted image, for its symbols."""
         return self._options.kernel or self._options.firmware
 
     @property

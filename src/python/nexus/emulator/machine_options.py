@@ -1,4 +1,4 @@
-"""What a machine is made of, checked."""
+"""The parts and settings of a machine, checked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENGINES: Final = ("reference", "native", "translated")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineOptions:
-    """What a machine is made of."""
+    """The parts and settings of a machine."""
 
     kernel: bytes = b""
     firmware: bytes = b""  # In machine mode, before the kernel; without it the kernel is first.
@@ -106,7 +106,7 @@ class MachineOptions:
 
     @property
     def files(self) -> BootFiles:
-        """What is to be booted."""
+        """The files to boot."""
         return BootFiles(
             kernel=self.kernel,
             firmware=self.firmware,
@@ -117,5 +117,5 @@ class MachineOptions:
 
     @property
     def board(self) -> reset.BoardOptions:
-        """What the board's device tree depends on."""
+        """The settings on which the board's device tree depends."""
         return reset.BoardOptions(has_clock=not self.files.is_bare, cpu=self.cpu, harts=self.harts)

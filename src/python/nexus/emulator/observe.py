@@ -44,7 +44,7 @@ class Hit:
 
 
 class Observer:
-    """What to look for, and what was found."""
+    """The stops to look for, and the one that was found."""
 
     def __init__(self) -> None:
         self.breakpoints: set[int] = set()
@@ -66,7 +66,7 @@ class Observer:
 
 
 class ObservingHart(Hart):
-    """What the engines have in common when they report to an observer."""
+    """The common part of engines that report to an observer."""
 
     observer: Observer
 

@@ -1,4 +1,4 @@
-"""What there is to say about a machine that did not do what it should: its last state, in words.
+"""The last state of a machine, in words, for a run that failed.
 
 Looking changes nothing, and the same machine gives the same text.  Addresses become names by
 `Place`, which the owner of the symbols hands in.
@@ -82,7 +82,7 @@ def is_floating_point(word: int) -> bool:
 
 
 def _last_traps(machine: Machine, place: Place) -> list[str]:
-    """What the csrs say about the last trap into each mode, if there was one."""
+    """The last trap into each mode, as the csrs have it."""
     state = machine.hart.state
     lines = []
     for mode, cause, epc, value in (

@@ -55,13 +55,13 @@ def rom(tree: int, start: int = RAM_BASE, next_stage: int = RAM_BASE) -> bytes:
 
 
 def registers(tree: int, start: int = RAM_BASE) -> dict[int, int]:
-    """What the ROM's code leaves in which register: t0, a1 and a2."""
+    """The registers as the ROM's code leaves them: t0, a1 and a2."""
     return {5: start, 11: tree, 12: board.ROM_BASE + _FIRMWARE_INFO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardOptions:
-    """What of the board its tree depends on."""
+    """The part of the board on which its tree depends."""
 
     # The real-time clock is named to guests that come by the standard boot path only: our own
     # kernel's tree, and with it every digest of its memory, is older than the clock.

@@ -96,7 +96,7 @@ class Timeline:
 
     @property
     def untyped(self) -> bytes:
-        """What there was no room for yet, or is to be typed again."""
+        """Input that had no room yet, or is to be typed again."""
         rest = b"".join(data for _, data in self._log[self._typed_count :])
         return rest + self._pending
 

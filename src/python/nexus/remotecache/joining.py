@@ -30,7 +30,7 @@ PROCESS_MEMORY_BYTES: Final = 1024**3
 
 
 def own_version() -> str:
-    """What decides how a worker executes."""
+    """The properties that decide how a worker executes."""
     return f"{LAYOUT}+buildstream-{metadata.version('BuildStream')}"
 
 

@@ -30,7 +30,7 @@ class Told:
 
 @dataclass
 class Plan:
-    """What an answer asks for."""
+    """The steps that an answer asks for."""
 
     begin: list[Told] = field(default_factory=list)
     end: list[str] = field(default_factory=list)

@@ -114,7 +114,7 @@ class Run:
 
 
 def output_of_step(number: int, salt: str) -> bytes:
-    """What a step writes."""
+    """The text that a step writes."""
     return f"step {number} {salt}\n".encode()
 
 

@@ -54,7 +54,7 @@ class Stage:
 
     @property
     def salt(self) -> str:
-        """What sets this case's results and folders apart from all others."""
+        """The word that sets this case's results and folders apart from all others."""
         return f"{self.name}-{self.attempt}"
 
     @property

@@ -19,7 +19,7 @@ LEASE_BYTES: Final = 4096
 
 
 class Health(Enum):
-    """What we report to the server about us."""
+    """This worker's report to the server."""
 
     OK = bots_pb2.OK
     # Of no use now; leases that run go on.

@@ -59,7 +59,7 @@ def pants_cache(environment: Mapping[str, str]) -> Path:
 
 
 def tool_folders(environment: Mapping[str, str], folders: Sequence[Path]) -> tuple[str, ...]:
-    """What is visible of PATH."""
+    """The folders of PATH that are visible."""
     on_path = [Path(entry) for entry in environment.get("PATH", os.defpath).split(os.pathsep)]
     return tuple(
         str(candidate)

@@ -24,7 +24,7 @@ _DEADLINE_MS: Final = 60_000
 
 @dataclass(slots=True)
 class Heard:
-    """What came on a stream of ours."""
+    """The bytes that came on a stream of ours."""
 
     data: bytearray = field(default_factory=bytearray)
     is_closed: bool = False

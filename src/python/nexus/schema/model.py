@@ -138,7 +138,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """What a service answers to a peer; `serves` is the service's name."""
+    """The methods that a service answers to a peer; `serves` is the service's name."""
 
     name: str
     serves: str

@@ -55,7 +55,7 @@ class SentFrame:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of the world brought forth."""
+    """The events of one step of the world."""
 
     now_ns: int
     consoles: tuple[tuple[str, bytes], ...]
@@ -129,7 +129,7 @@ class World:
         return {node.name: node.machine.instructions for node in self._nodes}
 
     def states(self) -> dict[str, str]:
-        """What each machine is up to, in words for a person who wonders why nothing happens."""
+        """The state of each machine, in words for a reader of a run that stands still."""
         return {node.name: describe(node) for node in self._nodes}
 
     def machines(self) -> dict[str, Machine]:

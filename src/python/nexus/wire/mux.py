@@ -42,7 +42,7 @@ _STREAM: Final = _DATA.span("stream")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the sender accepts."""
+    """The bounds that the sender accepts."""
 
     streams_max: int
     message_bytes_max: int

@@ -82,7 +82,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What there is, and how much of it follows."""
+    """The head of an answer: status, kind and size, and how many bytes follow."""
 
     op: Op
     status: Status

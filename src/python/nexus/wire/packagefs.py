@@ -102,7 +102,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StatReply:
-    """What a path names, and how large it is."""
+    """The kind and size of a path's target."""
 
     status: Status
     size: int = 0

@@ -152,7 +152,7 @@ def _strings(mapping: Mapping[str, Any]) -> dict[str, str]:
 
 
 def complaints(jobs: tuple[Job, ...]) -> Iterator[str]:
-    """What is wrong with the jobs of all files together."""
+    """The mistakes in the jobs of all files together."""
     for job in jobs:
         for command in job.ours:
             if not command.startswith(OURS):

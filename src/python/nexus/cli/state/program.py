@@ -41,7 +41,7 @@ _BY_STATUS: Final[Mapping[Status, Outcome]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command prints: bytes for the standard output, or fields of its JSON object."""
+    """The output of a command: bytes for the standard output, or fields of its JSON object."""
 
     output: bytes = b""
     fields: Mapping[str, object] = field(default_factory=dict)

@@ -46,7 +46,7 @@ def _compare(options: Namespace) -> int:
 
 
 def _inputs(first: Path, second: Path) -> Iterator[str]:
-    """What the runs were given, if both still say it."""
+    """The inputs in which the runs differ, if both still name them."""
     try:
         one, other = (read_summary(folder / SUMMARY).deterministic for folder in (first, second))
     except ReadingError:

@@ -41,7 +41,7 @@ class NodeKey:
 
     @property
     def public(self) -> bytes:
-        """What peers pin."""
+        """The public key, which peers pin."""
         return X25519PrivateKey.from_private_bytes(self.secret).public_key().public_bytes_raw()
 
 

@@ -190,7 +190,7 @@ class Node:
 
     @property
     def public_key(self) -> bytes:
-        """What peers pin."""
+        """The public key of this node, which peers pin."""
         return self._public
 
     @property

@@ -72,7 +72,7 @@ class Peer:
 
     @property
     def settings(self) -> PeerSettings:
-        """What the configuration says of it."""
+        """The peer's entry in the configuration."""
         return self._calls.settings
 
     @property
@@ -93,7 +93,7 @@ class Peer:
 
     @property
     def encoding(self) -> str:
-        """What carries calls to it in the session that is used now: `messages` or `frames`."""
+        """The encoding of calls to it in the present session: `messages` or `frames`."""
         carrier = None if self.link is None else self.link.carrier
         is_taken = carrier is not None and carrier.offer is Offer.TAKEN
         return "messages" if is_taken else "frames"

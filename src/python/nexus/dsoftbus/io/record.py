@@ -77,7 +77,7 @@ class UnprovenAddress(Model):
 
 
 class Strangers(Model):
-    """What connections of one source came to in an interval, beyond those with a record."""
+    """The connections of one source in an interval, beyond those with a record."""
 
     event: Literal["strangers"] = "strangers"
     level: Literal["warn"] = "warn"

@@ -50,7 +50,7 @@ class PeerSettings:
 
     @property
     def pin(self) -> Pin:
-        """What identity binding compares with."""
+        """The peer as identity binding compares it."""
         return Pin(self.device_id, self.public_key)
 
 

@@ -20,7 +20,7 @@ class Clock(Protocol):
 
     @property
     def mtime(self) -> int:
-        """What it shows."""
+        """The value that the clock shows."""
         ...
 
     def set_mtime(self, value: int) -> None:

@@ -80,7 +80,7 @@ class Uart:
         """The interrupt line is part of what the PLIC restores."""
 
     def take_output(self) -> bytes:
-        """What the guest wrote since the last call."""
+        """The bytes that the guest wrote since the last call."""
         data = bytes(self._output)
         self._output.clear()
         return data
@@ -107,7 +107,7 @@ class Uart:
         return OUTPUT_BYTES_MAX - len(self._output)
 
     def transmitted(self, data: bytes) -> None:
-        """What was transmitted while there was `quiet_room` for it."""
+        """The bytes that were transmitted while there was `quiet_room` for them."""
         self._transmit_pending = True
         self._output += data
 

@@ -153,7 +153,7 @@ finished:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is tried: rows, each for so many rounds."""
+    """The rows that are tried, each for so many rounds."""
 
     rows: tuple[Instruction, ...]
     seed: int
@@ -163,7 +163,7 @@ class Program:
 
     @property
     def names(self) -> list[str]:
-        """What is tried, in order."""
+        """The names of the rows and of the others, in order."""
         return [*(row.name for row in self.rows), *self.others]
 
     @property
@@ -215,7 +215,7 @@ def _edges() -> str:
 
 
 def _kind_of(row: Instruction) -> str:
-    """What its sources are."""
+    """The kind of its source operands."""
     if not row.encoding.float_operands & {"rs1"}:
         return "i"
     if row.name in ("fcvt.d.s", "fcvt.s.d"):

@@ -48,7 +48,7 @@ def numbered(number: int) -> Processor | None:
 
 
 def machine_name() -> str:
-    """What the operating system calls this machine; `platform` takes a millisecond to import."""
+    """The operating system's name of this machine; `platform` takes a millisecond to import."""
     return os.uname().machine
 
 

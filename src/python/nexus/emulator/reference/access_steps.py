@@ -16,7 +16,7 @@ _M64: Final = (1 << 64) - 1
 
 
 class Memory(Protocol):
-    """What of a hart an access needs."""
+    """The part of a hart that an access needs."""
 
     def load(self, address: int, size: int, /) -> int:
         """The bytes at an address, zero-extended."""

@@ -58,7 +58,7 @@ def _step(name: str) -> Step:
 
 
 def operation_of(instruction: Decoded) -> Operation:
-    """What executes one instruction on its own."""
+    """The function that executes one instruction on its own."""
     return (_step(instruction.name), *step_operands(instruction))
 
 

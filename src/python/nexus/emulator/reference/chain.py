@@ -147,7 +147,7 @@ def disturbed(state: s.State) -> None:
 
 
 def loop_of(state: s.State) -> TrapLoop | None:
-    """What the hart is stuck in, if it is, or was when it was looked at last."""
+    """The loop in which the hart is stuck, or was when it was looked at last; None if in none."""
     if state[s.CHAIN_LOOK] not in (0, DOUBTED):
         return None
     first = Trap(*(state[s.CHAIN_PC + number] for number in range(4)))

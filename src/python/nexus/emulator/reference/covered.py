@@ -26,7 +26,7 @@ LENGTH: Final = 5
 
 @cache
 def branch_steps() -> frozenset[Step]:
-    """What executes a conditional branch."""
+    """The function that executes a conditional branch."""
     names = [row.name for row in BASE if semantics_of(row.name).is_conditional]
     return frozenset(step_function(name) for name in names)
 

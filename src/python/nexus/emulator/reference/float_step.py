@@ -97,7 +97,7 @@ def _operations(layout: Layout) -> dict[FloatOperation, Operation]:
 
 
 def name_of(operation: FloatOperation, kind: Format) -> str:
-    """What generated source calls."""
+    """The functions that generated source calls."""
     return f"float_{operation}_{kind}"
 
 

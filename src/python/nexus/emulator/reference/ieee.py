@@ -48,7 +48,7 @@ class Layout:
 
     @property
     def bias(self) -> int:
-        """What the exponent field has for 2**0."""
+        """The exponent field of 2**0."""
         return (1 << self.exponent_bits - 1) - 1
 
     @property

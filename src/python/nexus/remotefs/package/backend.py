@@ -28,7 +28,7 @@ class File:
 
 
 class Backend(Protocol):
-    """What a server asks."""
+    """The questions that a server asks."""
 
     def find(self, name: str) -> File | Folder | None:
         """Return what a name without scheme leads to."""

@@ -59,7 +59,7 @@ class _Open:
 
 
 class PackageServer:
-    """What one session may read, and what it has open."""
+    """The server of one session: what it may read, and its open files."""
 
     def __init__(self, backend: Backend) -> None:
         """Serve from a backend; nothing is open."""

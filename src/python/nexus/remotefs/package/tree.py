@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What is found where files lie below."""
+    """A name below which files lie."""
 
 
 FOLDER = Folder()

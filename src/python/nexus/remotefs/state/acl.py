@@ -86,7 +86,7 @@ class ChangeRecord:
 
     @property
     def level(self) -> Level:
-        """What was done is information, what was not a warning."""
+        """INFO for a change that was made, WARN for one that was not."""
         return Level.INFO if self.ending == _ALLOW else Level.WARN
 
     @property

@@ -82,7 +82,7 @@ class Contents:
 
     @property
     def live_bytes(self) -> int:
-        """What a snapshot comes to."""
+        """The bytes of a snapshot."""
         return self._entry_bytes + self.calls.measure(OVERHEAD_BYTES)[1]
 
     def apply(self, record: Record) -> None:

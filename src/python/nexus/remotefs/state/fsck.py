@@ -25,7 +25,7 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found.  `lines` are for people."""
+    """The findings.  `lines` are for people."""
 
     verdict: Verdict
     lines: tuple[str, ...]

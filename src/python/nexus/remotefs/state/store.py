@@ -93,12 +93,12 @@ class Store:
 
     @property
     def contents(self) -> Contents:
-        """What the journal comes to; for reading."""
+        """The contents of the journal; for reading."""
         return self._contents
 
     @property
     def room_bytes(self) -> int:
-        """What entries may come to, less the last sector and what is remembered of peers."""
+        """The room of entries, less the last sector and the memory of peers' calls."""
         pair = regions(self._device.sectors)
         journal = self._writer.region.bytes
         capacity = capacity_of(pair[0].bytes if pair else journal, journal)

@@ -26,7 +26,7 @@ LONGEST_NS: Final = contract.TRANSACTION_LONGEST_NS
 
 @dataclass(slots=True)
 class Open:
-    """What one session has begun."""
+    """The transaction of one session."""
 
     txn: int
     peer: str
@@ -36,12 +36,12 @@ class Open:
 
     @property
     def size(self) -> int:
-        """What its values come to."""
+        """The bytes of its values."""
         return sum(map(len, self.pieces.values()))
 
     @property
     def values(self) -> dict[str, bytes]:
-        """What it sets."""
+        """The values that it sets, by key."""
         return {key: bytes(value) for key, value in self.pieces.items()}
 
     def is_over(self, now_ns: int) -> bool:

@@ -75,7 +75,7 @@ class _Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do with the stream: send, and then end it or not."""
+    """A step on the stream: send, and then end it or not."""
 
     send: bytes = b""
     is_over: bool = False

@@ -28,7 +28,7 @@ _EXCLUSIVE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What may be drawn of one kind; times in ns, each a multiple of a microsecond."""
+    """The bounds of a draw of one kind; times in ns, each a multiple of a microsecond."""
 
     kind: str
     number: int  # Among the rules of its kind.
@@ -43,7 +43,7 @@ class Rule:
 
     @property
     def row(self) -> Kind:
-        """What the table says of the kind."""
+        """The row of the kind in the table."""
         return KINDS[self.kind]
 
 

@@ -33,7 +33,7 @@ class Fault:
 
     @property
     def row(self) -> Kind:
-        """What the table says of its kind."""
+        """The row of its kind in the table."""
         return KINDS[self.kind]
 
     def __str__(self) -> str:

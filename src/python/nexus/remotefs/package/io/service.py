@@ -27,7 +27,7 @@ _STATE_MASK: Final = (1 << 64) - 1
 
 
 class PackageService:
-    """What sessions have open.  The node bounds how many sessions there are."""
+    """The open files of sessions.  The node bounds how many sessions there are."""
 
     def __init__(
         self,

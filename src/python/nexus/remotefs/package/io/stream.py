@@ -57,7 +57,7 @@ class Streamer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the peer has under a name, and the bytes that were asked for."""
+    """The peer's answer about a name, and the bytes that were asked for."""
 
     reply: Reply
     data: bytes
