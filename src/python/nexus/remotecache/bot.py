@@ -45,6 +45,9 @@ LOST: Final = (
 # One whose sessions end this soon, so often in a row, is the second of two.
 SHORT_SECONDS: Final = 60.0
 SHORT_SESSIONS_MAX: Final = 3
+# What the server says of a session in whose place there is another.  One that is gone because the
+# server or this worker was away is another matter.
+TAKEN: Final = "Mismatch between"
 
 # Nothing that waiting would mend, and what would.
 GIVE_TOKEN: Final = (
@@ -268,19 +271,19 @@ class Bot:
             # Once: a server that is away for a night would fill a disk.
             self.say(text)
         self.trouble = text
-        if code in LOST and self.session is not None:
+        if code in LOST:
+            self.count_session(is_taken=TAKEN in text or code is grpc.StatusCode.DATA_LOSS)
             self.lose()
-            self.count_session()
         time.sleep(RETRY_SECONDS)
 
-    def count_session(self) -> None:
-        """Give up where sessions end as soon as they begin.
+    def count_session(self, *, is_taken: bool) -> None:
+        """Give up where another worker takes sessions as soon as they begin, or before.
 
         Raises:
             RejectedError: that is so.
         """
-        is_short = time.monotonic() - self.joined < SHORT_SECONDS
-        self.short_sessions = self.short_sessions + 1 if is_short else 0
+        is_long = self.session is not None and time.monotonic() - self.joined >= SHORT_SECONDS
+        self.short_sessions = self.short_sessions + 1 if is_taken and not is_long else 0
         if self.short_sessions >= SHORT_SESSIONS_MAX:
             raise RejectedError(
                 f"{self.short_sessions} sessions in a row were taken away within "

@@ -246,6 +246,20 @@ def test_the_second_worker_of_a_name_gives_up(place: Place) -> None:
         place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "mismatch"))
 
 
+def test_the_second_worker_gives_up_also_where_no_session_begins(place: Place) -> None:
+    for _ in range(bots.SHORT_SESSIONS_MAX - 1):
+        place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "Bot not found"))
+    with pytest.raises(RejectedError, match="give each its own --id"):
+        place.bot.failed(Failure(grpc.StatusCode.INVALID_ARGUMENT, "Mismatch between client and"))
+
+
+def test_a_server_that_is_started_again_and_again_is_joined_again(place: Place) -> None:
+    server = Server(*[session()] * 10)
+    for _ in range(10):
+        place.bot.talk(server)
+        place.bot.failed(Failure(grpc.StatusCode.INVALID_ARGUMENT, "Bot does not exist"))
+
+
 def test_one_that_has_worked_for_long_does_not(place: Place) -> None:
     server = Server(*[session()] * 10)
     for _ in range(10):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
+from buildgrid._protos.google.rpc import code_pb2
 
 from nexus.remotecache.reporting import Outcome
 from nexus.remotecache.settings import EXECUTION_SECONDS_MAX
@@ -25,6 +26,18 @@ SAID_BYTES_MAX: Final = 2000
 # The runner ends a process that takes longer than its action allows; this is for a runner that
 # does not.
 OVERTIME_SECONDS: Final = 60
+
+# How the runner of the locked wheel ends when a process takes longer than its action allows (a
+# shell's number for SIGALRM), and how it ends when we have to.
+TIME_IS_OVER: Final = (128 + signal.SIGALRM, -signal.SIGKILL)
+
+# What the runner says of outputs that it cannot hand over: a link, a pipe, a path that leads out.
+# It would say so on every machine.
+OF_PROCESSES: Final = (
+    "is not a file or directory: st_mode",
+    "is outside of input root",
+    "has leading or trailing slashes",
+)
 
 # A process whose end would be lost shall end with us.  A program says so to the kernel, since
 # this process has threads, in which nothing may run between fork and exec.
@@ -73,9 +86,10 @@ class Runner:
                 reason = f"the runner ended with {code}: {said.strip()[-SAID_BYTES_MAX:]}"
                 with self.lock:
                     told = name in self.ended
-                if not told:
+                verdict = judged(code, reason, action.timeout.seconds)
+                if not told and verdict.code == code_pb2.UNAVAILABLE:
                     self.failed(reason, False)
-                return Outcome(None, reason)
+                return verdict
             result = messages.ActionResult.FromString(answered.read_bytes())
         result.execution_metadata.worker = self.name
         result.execution_metadata.worker_start_timestamp.FromDatetime(began)
@@ -117,6 +131,15 @@ class Runner:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             threading.Timer(5.0, kill, (process,)).start()
+
+
+def judged(code: int, reason: str, seconds: int) -> Outcome:
+    """What a failure of the runner is: the machine's, or the process's own on every machine."""
+    if code in TIME_IS_OVER and seconds:
+        return Outcome(None, f"it took longer than its {seconds} s", code_pb2.DEADLINE_EXCEEDED)
+    if any(text in reason for text in OF_PROCESSES):
+        return Outcome(None, reason, code_pb2.FAILED_PRECONDITION)
+    return Outcome(None, reason)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

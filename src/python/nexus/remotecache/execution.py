@@ -25,7 +25,7 @@ from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
 from buildgrid.server.bots.service import BaseBotsService
-from buildgrid.server.exceptions import FailedPreconditionError, NotFoundError
+from buildgrid.server.exceptions import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from buildgrid.server.execution.instance import ExecutionInstance
 
 from nexus.remotecache.digest import digest_of
@@ -125,9 +125,11 @@ def rewritten_action(
 
     Raises:
         FailedPreconditionError: the client's is not in the store.
+        InvalidArgumentError: a path in it leads out of its inputs.
     """
     action = read(storage, digest, messages.Action)
     command = read(storage, action.command_digest, messages.Command)
+    hold_paths(command)
     mended = rewritten_command(command, variables).SerializeToString(deterministic=True)
     root = root_around(action.input_root_digest).SerializeToString(deterministic=True)
     action.command_digest.CopyFrom(digest_of(mended))
@@ -153,6 +155,21 @@ def read(storage: Any, digest: messages.Digest, kind: Any) -> Any:
     if found is None:
         raise FailedPreconditionError(f"not in the store: {digest.hash}")
     return found
+
+
+def hold_paths(command: messages.Command) -> None:
+    """Hold paths to what the interface allows: relative ones that stay below the inputs.
+
+    Raises:
+        InvalidArgumentError: one does not.
+    """
+    for field in ("working_directory", "output_paths", "output_files", "output_directories"):
+        value = getattr(command, field)
+        for path in [value] if isinstance(value, str) else value:
+            if path.startswith("/") or ".." in path.split("/"):
+                raise InvalidArgumentError(
+                    f"{field}: {path[:256]!r} leads out of the inputs; expected a relative path"
+                )
 
 
 def root_around(inputs: messages.Digest) -> messages.Directory:

@@ -10,7 +10,7 @@ import pytest
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
 from buildgrid._protos.google.rpc.status_pb2 import Status
-from buildgrid.server.exceptions import FailedPreconditionError
+from buildgrid.server.exceptions import FailedPreconditionError, InvalidArgumentError
 
 from nexus.remotecache import execution
 from nexus.remotecache.digest import digest_of
@@ -208,3 +208,21 @@ def test_an_execution_that_has_ended_is_left_alone(monkeypatch: pytest.MonkeyPat
     assert [operation.done for operation in watch.follow(instance, "job", None)] == [False, True]
     assert watch.followers == {}
     assert instance.scheduler.cancelled == []
+
+
+@pytest.mark.parametrize(
+    "field", ["working_directory", "output_paths", "output_files", "output_directories"]
+)
+@pytest.mark.parametrize("path", ["/etc/shadow", "../a", "a/../../b", "a/.."])
+def test_a_path_that_leads_out_of_the_inputs_is_refused(field: str, path: str) -> None:
+    value = path if field == "working_directory" else [path]
+    store = Store()
+    command = store.put(messages.Command(**{field: value}))
+    action = store.put(messages.Action(command_digest=command))
+    with pytest.raises(InvalidArgumentError, match=f"{field}: '{path}' leads out of the inputs"):
+        rewritten_action(store, action, {})
+
+
+@pytest.mark.parametrize("path", ["", "a/b", "..a", "a..b/c"])
+def test_a_path_below_the_inputs_is_taken(path: str) -> None:
+    execution.hold_paths(messages.Command(working_directory=path, output_paths=[path]))

@@ -30,10 +30,14 @@ class Health(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a lease ended: a result, or why there is none; the latter is tried elsewhere."""
+    """How a lease ended: a result, or why there is none.
+
+    Of codes the scheduler tries `UNAVAILABLE` elsewhere; others are the client's to read.
+    """
 
     result: messages.ActionResult | None
     failure: str = ""
+    code: int = code_pb2.UNAVAILABLE
 
 
 def fill(lease: Any, future: Future[Outcome]) -> None:
@@ -52,7 +56,7 @@ def fill(lease: Any, future: Future[Outcome]) -> None:
             f"{RESULT_BYTES_MAX - LEASE_BYTES}; name folders in place of their files"
         )
     elif outcome.result is None:
-        lease.status.code = code_pb2.UNAVAILABLE
+        lease.status.code = outcome.code
         lease.status.message = outcome.failure[:500]
     else:
         lease.result.Pack(outcome.result)
