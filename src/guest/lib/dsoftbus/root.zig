@@ -66,6 +66,7 @@ test {
     _ = candidates;
     _ = @import("node/lines.zig");
     _ = @import("node/lines_test.zig");
+    _ = @import("node/call_streams_test.zig");
     _ = @import("node/gate_test.zig");
     _ = @import("node/links_test.zig");
     _ = @import("node/node_test.zig");
