@@ -69,6 +69,7 @@ test {
     _ = @import("node/call_streams_test.zig");
     _ = @import("node/gate_test.zig");
     _ = @import("node/links_test.zig");
+    _ = @import("node/node_hand_test.zig");
     _ = @import("node/node_test.zig");
     _ = @import("node/call_test.zig");
     _ = @import("node/calls_test.zig");
