@@ -67,6 +67,7 @@ test {
     _ = @import("node/lines.zig");
     _ = @import("node/lines_test.zig");
     _ = @import("node/call_streams_test.zig");
+    _ = @import("node/gate_package_test.zig");
     _ = @import("node/gate_test.zig");
     _ = @import("node/links_test.zig");
     _ = @import("node/node_hand_test.zig");
