@@ -36,6 +36,8 @@ _FOREIGN: Final = frozenset(
         # towncrier, apt-get, debootstrap, systemd-nspawn and docker.
         *("--draft", "--no-install-recommends", "--variant"),
         *("--isolation", "--privileged", "--security-opt"),
+        # Chromium, which takes the pictures.
+        *("--headless", "--hide-scrollbars", "--no-sandbox", "--screenshot", "--window-size"),
         # Shell scripts: .ci/hosts.
         *("--edge", "--full", "--quick"),
         # Options that our programs build from a name.

@@ -80,7 +80,7 @@ test "as many peers as there is room for, each with its index, its address and i
     try expectRefused(&records);
 }
 
-test "a key is one peer's, and nobody's key is not a key" {
+test "a key is one peer's, and a key of zeros is not a key" {
     const first: Peer = .of(0);
     var second: Peer = .of(1);
     @memcpy(second.value[7..39], first.value[7..39]);

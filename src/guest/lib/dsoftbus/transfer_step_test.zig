@@ -218,7 +218,7 @@ test "what it was asking for decides what is left to do when the stream ends" {
     try testing.expectEqual(null, host.aborted);
 }
 
-test "a store that does not answer: nothing is made, and of a commit nobody knows" {
+test "a store that does not answer: nothing is made, and the end of a commit is unknown" {
     const failed: codec.Reply = .{ .op = .put, .status = .io_error };
     try start(.put, 2, 0);
     try testing.expectEqual(null, transfer.settle(&host, null));

@@ -64,7 +64,7 @@ test "an answer counts for a minute, and ends a search" {
     cache = .{};
     cache.learn(ipOf(9), mac, true, 0);
     cache.poll(60_000 * ms);
-    // It is over, and a reply that nobody asked for does not bring it back.
+    // It is over, and a reply without a question does not bring it back.
     cache.learn(ipOf(9), mac, false, 60_000 * ms);
     try testing.expectEqual(null, cache.lookup(ipOf(9), 60_000 * ms));
 }

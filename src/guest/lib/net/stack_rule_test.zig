@@ -176,7 +176,7 @@ test "where datagrams may go and come from" {
             _ = try stack.udpBind(row[0], row[1]);
         } else try testing.expectError(error.InUse, stack.udpBind(row[0], row[1]));
     }
-    // One that was closed is in nobody's way.
+    // One that was closed blocks no other.
     stack.udpClose(0);
     try testing.expectEqual(0, try stack.udpBind(all, 5000));
     stack.config.group = null;

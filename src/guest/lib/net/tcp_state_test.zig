@@ -376,7 +376,7 @@ test "text goes in segments of the peer's size, as far as its window; the last o
     try testing.expectEqual(0, c.retransmissions);
 }
 
-test "a SYN is said five times with twice the pause each, then nobody is there" {
+test "a SYN is said five times with twice the pause each, then the host is not there" {
     begin(.syn_sent);
     var pause: u64 = 1000 * ms;
     for (0..5) |_| {
@@ -519,7 +519,7 @@ test "a FIN is taken when all before it has come, and once" {
     try expectRead("");
 }
 
-test "what nobody reads is taken and forgotten, so that the peer can end in good order" {
+test "bytes without a reader are taken and forgotten, so that the peer can end in good order" {
     try establish();
     c.close(now);
     try expectDone(hear(.{ .seq = 1, .ack = 1, .data = "abc" }));

@@ -93,7 +93,7 @@ test "a connection from its call to its end, with a status at each step" {
     try expectCode(.bad_handle, host.nexus_net_tcp_accept(&stack, listener));
 }
 
-test "a call that nobody takes fails, and says so in its status" {
+test "a call that is not taken fails, and says so in its status" {
     try begin(0);
     const caller = host.nexus_net_tcp_connect(&stack, &.{ .ip = own, .port = 81 }, now);
     try pump();

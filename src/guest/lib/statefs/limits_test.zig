@@ -80,7 +80,7 @@ test "items lie in the order of owner and key, wherever they are put in and take
     }
 }
 
-test "what was taken away is room again, to the last byte, and moves nobody's value" {
+test "what was taken away is room again, to the last byte, and moves no other value" {
     var in = table(12, 4);
     try add(&in, 0, "b", "222");
     try add(&in, 0, "a", "111");

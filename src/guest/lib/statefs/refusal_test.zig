@@ -57,7 +57,7 @@ test "a key has 1 to 255 bytes of UTF-8, in each operation that has one" {
     try testing.expect(try engine.deleteFor(callOf(2), most, 1));
 }
 
-test "a value is at most 65,536 bytes, and one byte more is too large, whoever sets it" {
+test "a value is at most 65,536 bytes, and one byte more is too large, in every way to set it" {
     const long: [record.value_bytes_max + 1]u8 = @splat('v');
     try begin();
     try testing.expectError(error.TooLarge, engine.put("k", &long));

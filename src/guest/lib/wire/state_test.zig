@@ -92,7 +92,7 @@ test "a failure has what a good reply of its operation has, all zero" {
         try testing.expectEqual(@intFromEnum(Status.io_error), frame[4]);
         try testing.expect(std.mem.allEqual(u8, frame[head..], 0));
         const reply = state.decodeReply(frame, row[0], number);
-        // A reply of version 1 names nobody's number.
+        // A reply of version 1 names no number.
         try testing.expectEqual(Status.io_error, reply.?.status);
         try testing.expectEqual(row[1], reply.?.tail.len);
     };

@@ -176,11 +176,11 @@ fn expectQuiet(kernel: *Kernel) void {
 
 fn expectHeard(kernel: *Kernel) void {
     if (count(kernel, .udp_recv_from) != 1) @panic("the datagram is left lying");
-    if (count(kernel, .accept) != 0) @panic("nobody has come");
+    if (count(kernel, .accept) != 0) @panic("no host has come");
 }
 
 fn expectAccepted(kernel: *Kernel) void {
-    if (count(kernel, .accept) == 0) @panic("nobody is let in");
+    if (count(kernel, .accept) == 0) @panic("no host is let in");
 }
 
 test "a stranger is let in, read from, and let go when the connection fails" {

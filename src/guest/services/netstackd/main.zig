@@ -108,8 +108,8 @@ fn sendEvent(watcher: os.Slot, frame: []const u8) os.Error!void {
     return os.send(watcher, frame, .{ .type = core.event_type, .nonblock = true });
 }
 
-/// Deliver what is owed to watchers. A full queue delays it; anything else means that nobody is
-/// left to take it.
+/// Deliver what is owed to watchers. A full queue delays it; anything else means that no
+/// watcher is left to take it.
 fn tell(now: u64) void {
     server.notice();
     retry_at = never;

@@ -29,7 +29,7 @@ def grant(name: str = "somebody", *scopes: str, number: str = "1") -> Grant:
 
 
 def render(**changes: object) -> str:
-    """A register of one grant, as somebody has changed it by hand."""
+    """A register of one grant, changed by hand."""
     entry = {**asdict(grant()), **changes}
     return json.dumps({"format": access.FORMAT, "grants": [entry]})
 

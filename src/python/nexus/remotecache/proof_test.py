@@ -110,7 +110,7 @@ class Blobs(calls.ContentAddressableStorageServicer):  # type: ignore[misc]  # h
 
 @contextmanager
 def serving(*, is_closed: bool = False) -> Iterator[int]:
-    """A server of blobs alone; a closed one lets nobody in."""
+    """A server of blobs alone; a closed one lets no client in."""
 
     class Closed(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
         def intercept_service(self, proceed: Any, details: Any) -> Any:

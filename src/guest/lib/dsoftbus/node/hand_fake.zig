@@ -42,7 +42,7 @@ pub const Ask = struct {
 pub const Edge = struct {
     sockets: [sockets_max]Socket = @splat(.{}),
     used: u32 = 0,
-    /// Connections that nobody has accepted yet.
+    /// Connections that are not accepted yet.
     arriving: usize = 0,
     arriving_ip: [4]u8 = ip_b,
     may_await: bool = true,
@@ -276,7 +276,7 @@ pub const Hand = struct {
         return &self.outside.sockets[self.socket];
     }
 
-    /// Somebody connects. Its socket is the next.
+    /// A host connects. Its socket is the next.
     pub fn arrive(self: *Hand) void {
         self.socket = self.outside.used;
         self.outside.arriving += 1;

@@ -20,7 +20,7 @@ fn begin() void {
     }
 }
 
-/// Taken, and of nobody yet.
+/// Taken, and without a peer yet.
 fn take(state: @FieldType(Line, "state"), number: u32) *Line {
     const line = lines.free().?;
     line.state = state;

@@ -43,7 +43,7 @@ fn expectSilent() !void {
     try testing.expectEqual(null, hand.heard());
 }
 
-test "a session comes about whoever dials, and is reported once" {
+test "a session comes about from either side's dial, and is reported once" {
     for ([_]bool{ false, true }) |is_dialling| {
         try hand.join(.{ .is_dialling = is_dialling });
         try testing.expectEqual(1, hand.printed("session ok node-b"));

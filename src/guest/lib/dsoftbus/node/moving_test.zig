@@ -440,7 +440,7 @@ test "a put that is being committed for a session that is over is not made a sec
     try scene.expectSaid(&.{taken});
 }
 
-test "how a commit ended that nobody waits for is recorded, remembered, and its rest is aborted" {
+test "the end of a commit without a waiter is recorded and remembered, and its rest is aborted" {
     const Case = struct {
         ending: behalf.Ending = .now,
         status: ?state.Status,
@@ -533,7 +533,7 @@ test "a commit that is withdrawn while its peer waits leaves its name free" {
     try scene.expectSaid(&.{ go_ahead, taken });
 }
 
-test "a transaction that begins for nobody is aborted, with the time that an abort has" {
+test "a transaction that begins without a waiter is aborted, with the time that an abort has" {
     for ([_]bool{ false, true }) |is_left| {
         try scene.init();
         defer scene.deinit();
@@ -560,7 +560,7 @@ test "a transaction that begins for nobody is aborted, with the time that an abo
         try testing.expectEqual(7, abort.txn);
         try testing.expectEqual(0, abort.id);
         try testing.expectEqual(scene.node.now_ns + calls.give_up_ns, abort.deadline_ns);
-        // Nobody waits for it: its place is free when it is answered.
+        // No peer waits for it: its place is free when it is answered.
         try testing.expectEqual(1, scene.node.calls.count(0, store_service));
         scene.node.onReply(.statefsd, abort.ticket, try late(abort, .now, .ok));
         try testing.expectEqual(0, scene.node.calls.count(null, null));

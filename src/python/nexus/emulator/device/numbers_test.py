@@ -24,7 +24,7 @@ FRAME = bytes(range(60))
 
 
 def ignore(is_high: bool) -> None:
-    """An interrupt line that nobody looks at."""
+    """An interrupt line that no hart looks at."""
 
 
 @pytest.fixture

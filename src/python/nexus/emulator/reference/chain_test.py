@@ -127,7 +127,7 @@ def test_memory_that_goes_on_changing_is_compared_four_times_in_a_stretch() -> N
     assert not loop.is_stuck
     assert loop.state[s.ANCHOR_TRIES] == 4
     loop.trap_until(95)
-    assert not loop.is_stuck, "it is the same from now on, and nobody looks any more"
+    assert not loop.is_stuck, "it is the same from now on, and the hart is not looked at any more"
 
 
 def test_a_stretch_is_64_traps_and_the_next_ones_begin_at_512_4096_and_32768() -> None:

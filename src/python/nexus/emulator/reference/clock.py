@@ -76,7 +76,7 @@ class ClockedMemory(MemoryAccess):
             comparators.append(state[s.MTIMECMP])
         if mask & STIP and state[s.MENVCFG] & MENVCFG_STCE:
             comparators.append(state[s.STIMECMP])
-        # The topmost value is how guests say "never", unless somebody set the clock near to it.
+        # The topmost value is how guests say "never", unless the guest set the clock near to it.
         is_far = now < s.TIMER_NEVER - CLOCK_NEAR
         future = [c for c in comparators if now < c and not (is_far and c == s.TIMER_NEVER)]
         if not enabled_only and not is_far:
