@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any  # Any: what stand-ins are asked with.
 
 import pytest
 
+from nexus.emulator.differential.frame import RAM_BYTES
 from nexus.harness import emulator_differential as differential
+from nexus.harness.engine import HostFaultError
 from nexus.harness.qemu_command import PROGRAM
 
 
@@ -57,3 +60,100 @@ def test_mistakes_are_one_line(arguments: list[str], capsys: pytest.CaptureFixtu
 @pytest.mark.skipif(shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not on this host")
 def test_qemu_agrees(capsys: pytest.CaptureFixture[str]) -> None:
     assert differential.main(["--programs", "3", "--seed", "1000"]) == 0, capsys.readouterr().out
+
+
+PROGRAMS: Any = ["--programs", "2", "--probes", "3", "--rounds", "0", "--seed", "5"]
+
+
+class Compared:
+    """A QEMU that gives these records, and machines of ours that give others."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, found: int) -> None:
+        self.asked: list[Any] = []
+        monkeypatch.setattr(differential, "find_qemu", lambda: ("qemu", "7.2.0"))
+        monkeypatch.setattr(differential, "run_qemu", lambda *words: self.asked.append(words))
+        monkeypatch.setattr(differential, "run_here", lambda *words: self.asked.append(words))
+        monkeypatch.setattr(differential, "build", lambda probes: b"%d probes" % len(probes))
+        monkeypatch.setattr(
+            differential, "differences", lambda *both: [f"difference {n}" for n in range(found)]
+        )
+
+
+@pytest.mark.parametrize(("found", "code"), [(0, 0), (1, 1), (10, 1), (11, 1)])
+def test_differences_are_shown_up_to_ten_a_program_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], found: int, code: int
+) -> None:
+    Compared(monkeypatch, found)
+    assert differential.main(PROGRAMS) == code
+    shown = [f"reference: difference {number}" for number in range(min(found, 10))]
+    more = ["reference: and 1 more"] * (found == 11)
+    assert capsys.readouterr().out.splitlines() == [
+        *(f"seed 5, {line}" for line in shown + more),
+        *(f"seed 6, {line}" for line in shown + more),
+        f"6 probes on QEMU 7.2.0 and reference: {2 * found} differences",
+    ]
+
+
+def test_with_native_code_both_engines_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compared = Compared(monkeypatch, 0)
+    (tmp_path / "blob").write_bytes(b"code")
+    assert differential.main([*PROGRAMS, "--native-blob", str(tmp_path / "blob")]) == 0
+    assert [words[:2] for words in compared.asked if words[0] != "qemu"] == [
+        *((b"3 probes", None), (b"3 probes", b"code")) * 2
+    ]
+    assert "7.2.0 and reference, native: 0 differences" in capsys.readouterr().out
+    assert differential.main([*PROGRAMS, "--native-blob", str(tmp_path / "none")]) == 21
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "accepted"),
+    [
+        *(("--programs", value, "1..100000") for value in (0, 100_001)),
+        *(("--probes", value, "1..1000") for value in (0, 1001)),
+        *(("--rounds", value, "0..10000000") for value in (-1, 10_000_001)),
+    ],
+)
+def test_a_number_that_is_too_small_or_too_large_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    value: int,
+    accepted: str,
+) -> None:
+    Compared(monkeypatch, 0)
+    assert differential.main([f"{option}={value}"]) == 20
+    assert f"{option}: {value} is not in {accepted}" in capsys.readouterr().err
+
+
+def test_the_largest_numbers_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def compare(*words: Any) -> int:
+        asked.append(words)
+        return 0
+
+    Compared(monkeypatch, 0)
+    monkeypatch.setattr(differential, "compare_all", compare)
+    monkeypatch.setattr(differential, "compare_arithmetic", compare)
+    assert differential.main(["--programs=100000", "--probes=1000", "--rounds=10000000"]) == 0
+    assert (asked[0][2], asked[0][3], asked[1][2].rounds) == (range(1, 100_001), 1000, 10_000_000)
+
+
+def test_qemu_gets_the_board_of_the_emulator_and_its_output_is_the_answer(tmp_path: Path) -> None:
+    stand_in(tmp_path, 'echo "$@"')
+    said = differential.run_qemu(str(tmp_path / PROGRAM), b"kernel", tmp_path).decode().split()
+    assert said == [
+        *("-M", "virt", "-cpu", differential.CPU, "-m"),
+        *(f"{RAM_BYTES >> 20}M", "-bios", "none"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
+        *("-serial", "stdio", "-kernel", str(tmp_path / "probes.elf")),
+    ]
+    assert (tmp_path / "probes.elf").read_bytes() == b"kernel"
+
+
+def test_a_qemu_that_does_not_end_is_a_fault_of_the_host(tmp_path: Path) -> None:
+    stand_in(tmp_path, "exec sleep 60")
+    with pytest.raises(HostFaultError, match=r"^QEMU did not end within 0\.2 s$"):
+        differential.run_qemu(str(tmp_path / PROGRAM), b"", tmp_path, seconds=0.2)  # type: ignore[arg-type]  # Shorter than users wait.

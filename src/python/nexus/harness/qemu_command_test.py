@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nexus.emulator.isa.cpu import parse_cpu
 from nexus.harness import plan_support, qemu_command
 from nexus.harness.engine import EngineUnavailableError
 from nexus.scene.guest import DrivePlan
@@ -86,3 +87,45 @@ def test_processor_is_that_of_the_node() -> None:
     assert "f=true,d=true,zicond=false,zcb=true" in words[words.index("-cpu") + 1]
     with pytest.raises(qemu_command.LackingError, match=r"QEMU 7\.2\.22 does not have 'zcb'"):
         qemu_command.build("qemu", "7.2.22", machine, *files, network=7, drives={})
+
+
+@pytest.mark.parametrize(
+    ("version", "has_all"), [("7.2.22", False), ("7.99", False), ("8.0.0", True), ("10.1", True)]
+)
+def test_extensions_and_the_configuration_depend_on_the_version(
+    version: str, has_all: bool
+) -> None:
+    assert qemu_command.has_newer_extensions(version) is has_all
+    words = qemu_command.qemu_cpu(parse_cpu("rv64imac"), version)
+    assert ("zicond=false" in words, "zcb=false" in words) == (has_all, has_all)
+    assert ("-fw_cfg" in _command(version)) is has_all
+    assert ("loader," in _command(version)) is not has_all
+
+
+def test_the_words_for_a_processor_name_what_is_on_and_what_is_off() -> None:
+    assert qemu_command.qemu_cpu(parse_cpu("rv64gc_zba_zbs_sv48"), "7.2.22") == (
+        "rv64,h=false,zbc=false,f=true,d=true,zba=true,zbb=false,zbs=true"
+    )
+    with pytest.raises(qemu_command.LackingError, match=r"'zicond'; it must be 8\.0$"):
+        qemu_command.qemu_cpu(parse_cpu("rv64gc_zicond"), "7.2.22")
+
+
+def test_the_whole_command_of_a_guest_of_another_make() -> None:
+    machine = plan_support.machine_plan("A", 0xAB)
+    boot = replace(machine.boot, harts=3, append="console=ttyS0 quiet")
+    machine = replace(machine, boot=boot, ram_bytes=96 << 20, drives=())
+    files = (Path("a.elf"), Path("a.node"))
+    loaded = {"bios": Path("a.bios"), "initrd": Path("a.initrd")}
+    words = qemu_command.build("q", "9.0", machine, *files, network=5, drives={}, loaded=loaded)
+    assert words == [
+        *("q", "-cpu", qemu_command.qemu_cpu(parse_cpu(boot.cpu), "9.0")),
+        *("-M", "virt", "-smp", "3", "-m", "96M", "-bios", "a.bios", "-kernel", "a.elf"),
+        *("-initrd", "a.initrd", "-append", "console=ttyS0 quiet"),
+        *("-nodefaults", "-no-user-config", "-no-reboot"),
+        *("-display", "none", "-monitor", "none", "-serial", "stdio"),
+        *("-global", "virtio-mmio.force-legacy=false"),
+        *("-fw_cfg", "name=opt/org.nexus/node,file=a.node"),
+        *("-netdev", "stream,id=n0,server=off,addr.type=fd,addr.str=5"),
+        *("-device", "virtio-net-device,netdev=n0,mac=52:54:00:00:00:ab,bus=virtio-mmio-bus.0"),
+        *("-device", "virtio-rng-device,bus=virtio-mmio-bus.1"),
+    ]
