@@ -20,6 +20,7 @@ from nexus.emulator.device.clint import (
 from nexus.emulator.device.finisher import Finisher
 from nexus.emulator.device.plic import Plic
 from nexus.emulator.device.rom import Rom
+from nexus.emulator.device.rtc import LENGTH as RTC_BYTES
 from nexus.emulator.device.rtc import Rtc
 from nexus.emulator.device.uart import Uart
 from nexus.emulator.device.virtio_mmio import SLOT_BYTES, EmptySlot, VirtioMmio
@@ -175,7 +176,7 @@ def attach_devices(
         lambda level: plic.set_source(RTC_IRQ, level),
         stop,
     )
-    bus.attach(RTC_BASE, 0x1000, rtc, (4,))
+    bus.attach(RTC_BASE, RTC_BYTES, rtc, (4, 8))
     bus.attach(ROM_BASE, ROM_BYTES, Rom(rom), (1, 2, 4, 8))
     stateful: list[Stateful] = [uart, plic, finisher, files]
     stateful += [device for device in (rng, net) if device is not None]

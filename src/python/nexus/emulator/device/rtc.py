@@ -1,9 +1,9 @@
 """The goldfish real-time clock, on virtual time: the same run, the same dates.
 
-Registers of 32 bits, times in ns since 1970:
+Registers of 32 bits, of which an access of 8 bytes has two; times in ns since 1970:
 
 +0x00 time, low half; reading it keeps the high half for the next read of
-+0x04 time, high half; writing it first, then the low half, sets the clock
++0x04 time, high half; writing a half sets the clock, whose other half goes on
 +0x08 alarm, low half; writing it, after the high half, arms it
 +0x0c alarm, high half
 +0x10 1: the alarm interrupts
@@ -22,6 +22,9 @@ _ENABLED, _CLEAR_ALARM, _ARMED, _CLEAR_INTERRUPT = 0x10, 0x14, 0x18, 0x1C
 _M32: Final = (1 << 32) - 1
 _M64: Final = (1 << 64) - 1
 
+# Behind the registers is nothing.
+LENGTH: Final = 0x24
+
 
 class Rtc:
     """A clock that follows the machine's virtual time from an epoch on, and one alarm."""
@@ -33,7 +36,6 @@ class Rtc:
         "_is_armed",
         "_is_pending",
         "_is_enabled",
-        "_time_high",
     )
 
     def __init__(
@@ -53,7 +55,6 @@ class Rtc:
         self._set_irq = set_irq
         self._alarm_changed = alarm_changed
         self._offset = 0
-        self._time_high = 0
         self._high = 0
         self._alarm = 0
         self._is_armed = False
@@ -81,7 +82,9 @@ class Rtc:
             self._drive()
 
     def read(self, offset: int, size: int) -> int:
-        """Read a register."""
+        """Read a register, or two."""
+        if size == 8:
+            return self.read(offset, 4) | self.read(offset + 4, 4) << 32
         if offset == _TIME_LOW:
             now = self._now
             self._high = now >> 32
@@ -95,16 +98,18 @@ class Rtc:
         }.get(offset, 0)
 
     def write(self, offset: int, size: int, value: int) -> None:
-        """Write a register."""
-        if offset == _TIME_LOW:
-            wanted = self._time_high << 32 | value
-            self._offset = wanted - self._machine_ns() & _M64
-            self._alarm_changed()
+        """Write a register, or two."""
+        if size == 8:
+            self.write(offset, 4, value & _M32)
+            self.write(offset + 4, 4, value >> 32)
+        elif offset == _TIME_LOW:
+            self._set(self._now & ~_M32 | value)
         elif offset == _TIME_HIGH:
-            self._time_high = value
+            self._set(self._now & _M32 | value << 32)
         elif offset == _ALARM_LOW:
             self._alarm = self._alarm & ~_M32 | value
             self._is_armed = True
+            self.update()  # An alarm in the past goes off at once.
             self._alarm_changed()
         elif offset == _ALARM_HIGH:
             self._alarm = self._alarm & _M32 | value << 32
@@ -121,6 +126,10 @@ class Rtc:
     @property
     def _now(self) -> int:
         return self._machine_ns() + self._offset & _M64
+
+    def _set(self, wanted: int) -> None:
+        self._offset = wanted - self._machine_ns() & _M64
+        self._alarm_changed()
 
     def _drive(self) -> None:
         self._set_irq(self._is_pending and self._is_enabled)

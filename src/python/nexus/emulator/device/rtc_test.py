@@ -1,5 +1,7 @@
 """The real-time clock: virtual time from an epoch on, one alarm."""
 
+import pytest
+
 from nexus.emulator.board import RTC_BASE
 from nexus.emulator.device.rtc import Rtc
 from nexus.emulator.machine import Stop
@@ -131,9 +133,9 @@ def test_a_clock_that_is_set_counts_on_and_wraps_at_64_bits() -> None:
     looked: list[None] = []
     clock = Rtc(lambda: now[0], lambda is_high: None, lambda: looked.append(None))
     clock.write(4, 4, 2)
-    assert clock.read(0, 4) == 100, "nothing is set before the low half"
+    assert (clock.read(0, 4), clock.read(4, 4)) == (100, 2), "each half is set alone"
     clock.write(0, 4, 50)
-    assert len(looked) == 1, "what waits for the alarm looks again"
+    assert len(looked) == 2, "what waits for the alarm looks again"
     now[0] += 7
     assert (clock.read(0, 4), clock.read(4, 4)) == (57, 2)
     clock.write(4, 4, 0xFFFF_FFFF)
@@ -144,3 +146,44 @@ def test_a_clock_that_is_set_counts_on_and_wraps_at_64_bits() -> None:
     clock.write(8, 4, 0)
     clock.update()
     assert clock.read(0x18, 4) == 0, "an alarm of this very moment goes off"
+
+
+NOW = 0x1122_3344_5566_7788
+
+
+@pytest.fixture
+def clock() -> Rtc:
+    return Rtc(lambda: NOW, lambda level: None, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "value", "shown"),
+    [
+        (0, 4, 5, 0x1122_3344_0000_0005),
+        (4, 4, 5, 0x0000_0005_5566_7788),
+        (0, 8, 5, 5),
+    ],
+)
+def test_either_half_of_the_time_is_set_alone(
+    clock: Rtc, offset: int, size: int, value: int, shown: int
+) -> None:
+    clock.write(offset, size, value)
+    assert clock.read(0, 8) == shown
+    assert clock.read(0, 4) == shown & 0xFFFF_FFFF
+    assert clock.read(4, 4) == shown >> 32
+
+
+def test_the_upper_half_is_that_of_the_last_read_of_the_lower(clock: Rtc) -> None:
+    assert clock.read(0, 4) == NOW & 0xFFFF_FFFF
+    clock.write(4, 4, 7)
+    assert clock.read(4, 4) == NOW >> 32
+    clock.read(0, 4)
+    assert clock.read(4, 4) == 7
+
+
+def test_an_alarm_in_the_past_goes_off_at_the_write() -> None:
+    lines: list[bool] = []
+    clock = Rtc(lambda: NOW, lines.append, lambda: None)
+    clock.write(0x10, 4, 1)
+    clock.write(8, 4, 1)
+    assert (lines[-1], clock.read(0x18, 4), clock.alarm_in_ns) == (True, 0, None)

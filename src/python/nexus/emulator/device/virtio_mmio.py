@@ -116,9 +116,7 @@ class VirtioMmio:
     def read(self, offset: int, size: int) -> int:
         """Read a register (32 bits) or the configuration (any size)."""
         if offset >= CONFIG:
-            start = offset - CONFIG
-            data = self._backend.config[start : start + size]
-            return int.from_bytes(data, "little")
+            return self._read_config(offset - CONFIG, size)
         if size == 8:  # The bus splits it, on QEMU too.
             return self.read(offset, 4) | self.read(offset + 4, 4) << 32
         if size != 4:
@@ -163,6 +161,11 @@ class VirtioMmio:
             self._queue_sel = value
         else:
             self._write_queue(offset, value)
+
+    def _read_config(self, start: int, size: int) -> int:
+        """Read the configuration; what is not wholly in it reads as ones, as on QEMU."""
+        data = self._backend.config[start : start + size]
+        return int.from_bytes(data, "little") if len(data) == size else (1 << 8 * size) - 1
 
     @property
     def _offered(self) -> int:

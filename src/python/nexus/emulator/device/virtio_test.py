@@ -71,6 +71,7 @@ def test_identification_and_features(ram: Ram, irq: Irq) -> None:
     assert device.read(mmio.R_FEATURES, 4) == 1
     assert device.read(mmio.CONFIG, 1) == MAC[0]
     assert device.read(mmio.CONFIG + 6, 2) == 1
+    assert device.read(mmio.CONFIG + 6, 4) == device.read(mmio.CONFIG + 8, 4) == 0xFFFF_FFFF
     assert device.read(0xB0, 4) == 0xFFFF_FFFF
 
 
