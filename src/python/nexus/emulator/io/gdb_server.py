@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import re
 import socket
 import stat
 from pathlib import Path
 from typing import Final
 
+from nexus.core.text import quote
+
 LOOPBACK: Final = "127.0.0.1"
 PORT_MAX: Final = 65535
+
+# What looks like a number is meant as a port.
+_NUMBER: Final = re.compile(r"[+-]?\d+")
 
 
 class ListenError(ValueError):
@@ -32,12 +39,16 @@ class GdbServer:
             raise ListenError(f"{where}: {error.strerror or error}") from error
 
     def _listen(self, where: str) -> socket.socket:
-        if where.isdecimal():
-            if int(where) > PORT_MAX:
-                raise ListenError(f"{where!r} is not a port in 0..{PORT_MAX}")
-            return socket.create_server((LOOPBACK, int(where)))
+        if _NUMBER.fullmatch(where):
+            return socket.create_server((LOOPBACK, _port(where)))
+        if not where or not where.isprintable() or (":" in where and "/" not in where):
+            raise ListenError(
+                f"{quote(where)} is neither a port in 0..{PORT_MAX}, such as 1234, nor a path"
+            )
         path = Path(where)
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+            if _is_listening(path):
+                raise ListenError(f"{where}: another program listens there; end that first")
             path.unlink()  # Left behind by a run that was killed.
         with contextlib.ExitStack() as unfinished:
             server = unfinished.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -73,3 +84,25 @@ class GdbServer:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_ino == inode:
                     path.unlink()
+
+
+def _port(text: str) -> int:
+    digits = text.lstrip("0") or "0"
+    is_port = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(PORT_MAX))
+    if not is_port or int(digits) > PORT_MAX:
+        raise ListenError(f"{quote(text)} is not a port in 0..{PORT_MAX}")
+    return int(digits)
+
+
+def _is_listening(path: Path) -> bool:
+    """Whether a program has this socket.
+
+    It is not to notice: a debugger that comes and goes would let its guest run on.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError as error:
+            # A socket that somebody has is of the wrong type, one left behind refuses.
+            return error.errno == errno.EPROTOTYPE
+    return True  # Somebody's socket of datagrams.
