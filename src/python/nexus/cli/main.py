@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 
 from nexus.core.errors import did_you_mean
 from nexus.core.exits import EXIT_CONFIG, EXIT_HOST
+from nexus.core.text import QUOTED_CHARS_MAX, quote
 from nexus.core.version import VERSION
 from nexus.entry.program import report_only, run_program
 from nexus.entry.quick_start import VARIABLE, remember_start
@@ -82,6 +83,9 @@ GROUPS: Final = tuple(dict.fromkeys(name.split()[0] for name in COMMANDS if " " 
 REPORTS: Final = frozenset({"bus serve", "os2vm", "pkg serve", "state serve"})
 
 _HELP: Final = ("-h", "--help", "help")
+
+# First words beside commands; they may be misspelt as well.
+_ALONE: Final = ("help", "--help", "--version")
 
 _USAGE: Final = """\
 usage: nexus COMMAND [ARGUMENTS]
@@ -180,9 +184,10 @@ def _refuse(words: Sequence[str]) -> int:
         accepted = f"after {words[0]!r} expected {', '.join(inner)}"
     else:
         accepted = f"expected {', '.join(sorted({name.split()[0] for name in COMMANDS}))}"
-    known = COMMANDS if len(words) > 1 else [*COMMANDS, *GROUPS]
-    hint = did_you_mean(" ".join(words[:2]), known)
-    sys.stderr.write(f"error: {name!r} is not a command; {accepted}{hint} (see nexus help)\n")
+    known = COMMANDS if len(words) > 1 else [*COMMANDS, *GROUPS, *_ALONE]
+    hint = did_you_mean(" ".join(words[:2])[:QUOTED_CHARS_MAX], known)
+    said = f"{quote(name)} is not a command; {accepted}{hint} (see nexus help)"
+    sys.stderr.write(f"error: {said}\n")
     return EXIT_CONFIG
 
 

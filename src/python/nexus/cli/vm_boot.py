@@ -16,6 +16,7 @@ from nexus.core.errors import UsageError
 from nexus.core.record import dataclass
 from nexus.emulator.elf import ImageError
 from nexus.emulator.loading import BootFiles
+from nexus.entry.options import file_name
 
 NONE: Final = "none"
 DEFAULT: Final = "default"
@@ -104,6 +105,7 @@ def add_options(parser: CommandLine) -> None:
     add("--kernel", "-kernel", type=Path, metavar="FILE", help="an ELF or a Linux Image to boot")
     add(
         *("--bios", "-bios"),
+        type=file_name,
         default=NONE,
         metavar="FILE|none|default",
         help="firmware in machine mode; default: this host's OpenSBI; none",

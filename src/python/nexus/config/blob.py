@@ -14,13 +14,14 @@ from nexus.config.load import load_node
 from nexus.config.settings import add_option, parse_settings
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
+from nexus.entry.options import file_name
 from nexus.entry.program import run_program
 
 
 def main(arguments: Sequence[str]) -> int:
     """Read, compile, write."""
     parser = CommandLine("nexus config blob", "Compile a node's file into the guest's blob.")
-    parser.add_argument("node", metavar="NODE.toml", help="the node's file")
+    parser.add_argument("node", type=file_name, metavar="NODE.toml", help="the node's file")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the blob to write")
     add_option(parser)
     try:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from nexus.config.compile import compile_node
 from nexus.config.load import load_any
 from nexus.config.node import NodeConfig
-from nexus.config.settings import Setting, add_option, parse_settings
+from nexus.config.settings import Setting, add_files, add_option, parse_settings
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
@@ -34,7 +34,7 @@ def check_file(path: str, given: Sequence[Setting] = ()) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Check every file, also after the first bad one."""
     parser = CommandLine("nexus config check", "Check node and world files.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
+    add_files(parser)
     add_option(parser)
     try:
         options = parser.parse_args(arguments)

@@ -16,6 +16,7 @@ from nexus.config.compile import compile_node, list_grants, list_routes, list_wr
 from nexus.config.load import load_any
 from nexus.config.node import Boot, DSoftBus, NodeConfig
 from nexus.config.records import unpack
+from nexus.config.settings import add_files
 from nexus.config.world import PHASES, World
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
@@ -133,7 +134,7 @@ def _world(world: World) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     """Describe every file."""
     parser = CommandLine("nexus config describe", "Describe a configuration file in words.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
+    add_files(parser)
     try:
         files = parser.parse_args(arguments).files
         lines = [line for path in files for line in describe(load_any(path))]

@@ -15,7 +15,7 @@ from typing import Final
 
 from nexus.config.effective import Section, Value, list_effective, list_files
 from nexus.config.load import load_with_origins
-from nexus.config.settings import add_option, parse_settings
+from nexus.config.settings import add_files, add_option, parse_settings
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.entry.program import run_program
@@ -69,7 +69,7 @@ def _json_of(value: Value) -> dict[str, object]:
 def main(arguments: Sequence[str]) -> int:
     """Explain every file."""
     parser = CommandLine("nexus config explain", "Show each value and where it came from.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="node or world files (TOML)")
+    add_files(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     add_option(parser)
     try:

@@ -19,6 +19,7 @@ from nexus.config.error import ConfigError, Problem, show
 from nexus.config.layers import Given, Layer, Origin, layer, merge, render
 from nexus.config.lines import Location
 from nexus.core.errors import UsageError, did_you_mean
+from nexus.entry.options import file_name
 
 OPTION: Final = "--set"
 FORM: Final = "KEY=VALUE in TOML, such as node.ram_mib=128 or 'node.image=\"system\"'"
@@ -36,6 +37,13 @@ class Setting:
     label: str | None
     layer: Layer
     key: str  # As it was given, with the label; the value may be a key of another kind.
+
+
+def add_files(parser: ArgumentParser) -> None:
+    """Let a program take the files it is about."""
+    parser.add_argument(
+        "files", nargs="+", type=file_name, metavar="FILE", help="node or world files (TOML)"
+    )
 
 
 def add_option(parser: ArgumentParser) -> None:

@@ -7,6 +7,7 @@ the exit code of a bad configuration.  `argparse` prints a usage page and exits 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
@@ -16,26 +17,23 @@ from typing import Final, NoReturn
 from nexus.core.errors import UsageError, did_you_mean
 from nexus.core.exits import EXIT_CONFIG as EXIT_CONFIG
 from nexus.core.text import printable, quote
+from nexus.entry.options import StrictParser
 
 _WIDTH_UNSHOWN: Final = 80
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
 
 # Messages are in English everywhere.  To look for translations takes a millisecond at each start.
 vars(argparse)["_"] = str
 
 
-class CommandLine(argparse.ArgumentParser):
+class CommandLine(StrictParser):
     """`ArgumentParser` whose `error` raises `UsageError`."""
 
     def __init__(self, prog: str, description: str) -> None:
-        """Create the parser of a command, such as `nexus config check`.
-
-        Abbreviated options are refused: they break when options grow.
-        """
+        """Create the parser of a command, such as `nexus config check`."""
         self._is_shown = False
-        super().__init__(prog=_as_typed(prog), description=description, allow_abbrev=False)
-        # An empty word is a variable of a script that was not set, and no name of this folder.
-        self.register("type", Path, _path)
-        self._given: list[str] = []
+        super().__init__(_as_typed(prog), description)
         self._words: dict[str, tuple[str, ...]] = {}
 
     def _get_formatter(self) -> argparse.HelpFormatter:
@@ -70,29 +68,18 @@ class CommandLine(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # The base class is overloaded on `namespace`.
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Keep what was given, for `error`."""
+        """Read arguments, unless somebody wants to know what the parser is."""
         if _is_described.get():
             raise _Described(self)
-        self._given = list(sys.argv[1:] if args is None else args)
         return super().parse_known_args(args, namespace)
 
+    def near(self, word: str, accepted: Iterable[str]) -> str:
+        """Say which accepted word may have been meant."""
+        return did_you_mean(word, accepted)
+
     def error(self, message: str) -> NoReturn:
-        """Raise what `argparse` found wrong; an unknown option comes before what is missing."""
-        before = self._given[: self._given.index("--")] if "--" in self._given else self._given
-        known = self._option_string_actions
-        for word in before:
-            option = word.partition("=")[0]
-            if option.startswith("--") and option not in known:
-                shown = repr(option) if not option.isprintable() else option
-                message = f"{shown}: is not an option{did_you_mean(option, known)}"
-                break
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("'' is not a path; expected the name of a file or folder")
-    return Path(text)
+        """Raise what is wrong."""
+        raise UsageError(f"{self.explain(message)} (see {self.prog} --help)")
 
 
 class _Described(BaseException):
@@ -142,7 +129,8 @@ def bounded(option: str, text: str | None, low: int, high: int) -> int | None:
     if text is None:
         return None
     try:
-        value = int(text, 0)
+        # Python also takes spaces around a number, and the digits of every script.
+        value = int(text, 0) if _NUMBER.fullmatch(text) else low - 1
     except ValueError:
         value = low - 1
     if not low <= value <= high:

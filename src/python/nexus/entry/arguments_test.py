@@ -24,7 +24,7 @@ def parser() -> ArgumentParser:
         ([], "the following arguments are required: --out"),
         (["--out", "x", "a\nb"], r"'unrecognized arguments: a\nb'"),
         (["--out", "x", "--gr\xfcn\u20ac"], "--gr\xfcn\u20ac: is not an option"),
-        (["--out", "x", "y" * 999], f"unrecognized arguments: {'y' * 176}..."),
+        (["--out", "x", "y" * 999], f"unrecognized arguments: {'y' * 376}..."),
     ],
 )
 def test_a_mistake_is_one_line(

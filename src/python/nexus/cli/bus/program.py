@@ -32,6 +32,7 @@ from nexus.dsoftbus.io.settings import (
     Settings,
     UnavailableError,
 )
+from nexus.entry.options import file_name
 
 CONFIG: Final = "bus.toml"
 EXITS: Final = (
@@ -84,6 +85,7 @@ def command_line(
     if has_config:
         parser.add_argument(
             "--config",
+            type=file_name,
             default=CONFIG,
             metavar="FILE",
             help=f"this node's file (default {CONFIG}); `nexus bus schema config` describes it",

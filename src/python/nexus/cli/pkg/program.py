@@ -17,6 +17,7 @@ from nexus.cli.bus.program import outcome_of as bus_outcome_of
 from nexus.core.commandline import CommandLine, fail
 from nexus.core.errors import NexusError
 from nexus.dsoftbus.io.node import Node
+from nexus.entry.options import file_name
 from nexus.remotefs.package.io.client import AsyncPackageClient
 from nexus.remotefs.package.path import PackageError
 from nexus.remotefs.package.replies import OUTSTANDING_MAX
@@ -43,6 +44,7 @@ def command_line(name: str, text: str, example: str) -> CommandLine:
     add_peer(parser)
     parser.add_argument(
         "--config",
+        type=file_name,
         default=CONFIG,
         metavar="FILE",
         help=f"this node's file (default {CONFIG}); `nexus bus schema config` describes it",

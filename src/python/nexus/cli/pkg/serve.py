@@ -16,6 +16,7 @@ from nexus.dsoftbus import log
 from nexus.dsoftbus.io.log import NodeLog
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.settings import Handler
+from nexus.entry.options import file_name
 from nexus.entry.program import Text, run_program
 from nexus.image.error import ImageError
 from nexus.image.package_file import load_image
@@ -37,7 +38,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.epilog = EXITS
     parser.add_argument("image", type=Path, help="a package image; it is verified first")
     parser.add_argument(
-        "--config", default=CONFIG, metavar="FILE", help=f"this node's file (default {CONFIG})"
+        "--config",
+        type=file_name,
+        default=CONFIG,
+        metavar="FILE",
+        help=f"this node's file (default {CONFIG})",
     )
     try:
         asyncio.run(_serve(parser.parse_args(list(arguments))))

@@ -11,6 +11,7 @@ from typing import Final
 
 from nexus.cli.state.program import Answer, run, state_command_line
 from nexus.core.errors import UsageError
+from nexus.entry.options import file_name
 from nexus.entry.program import run_program
 from nexus.entry.reading import read_bounded, read_descriptor
 from nexus.remotefs.state.acl import TRANSFER_BYTES_MAX
@@ -34,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("key", help="a key, such as /state/shared/colour")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("value", nargs="?", help="the value, as UTF-8")
-    source.add_argument("--file", metavar="FILE", help="take the value from a file; - is stdin")
+    source.add_argument(
+        "--file", type=file_name, metavar="FILE", help="take the value from a file; - is stdin"
+    )
     return run(parser, arguments, _put)
 
 
