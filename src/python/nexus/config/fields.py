@@ -127,8 +127,11 @@ class Count(Limit):
 
     def _check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not self.low <= len(value) <= self.high:
-            found = f"{len(value)} entries" if value else "is empty"
-            raise CountError(f"{found}; expected {self.low}..{self.high} entries")
+            found = (
+                f"{len(value)} {'entry' if len(value) == 1 else 'entries'}" if value else "is empty"
+            )
+            wanted = str(self.low) if self.low == self.high else f"{self.low}..{self.high}"
+            raise CountError(f"{found}; expected {wanted} entries")
         return value
 
 

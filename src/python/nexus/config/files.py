@@ -27,7 +27,13 @@ FILE_BYTES_MAX: Final = 1 << 17
 
 _KEY_FILE_BYTES_MAX: Final = 66
 
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+# Byte order marks of what is not UTF-8; the first begins with the second.
+_WIDE: Final = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"\0\0\xfe\xff": "UTF-32",
+}
 
 # `int` reads no more than 4300 digits.
 _LONG_INTEGER: Final = re.compile(r"[0-9][0-9_]{4300,}")
@@ -69,9 +75,8 @@ def _read(path: Path) -> tuple[str, dict[str, object]]:
     except OSError as exc:
         problem = Problem("", f"cannot read: {exc.strerror}")
     except UnicodeDecodeError:
-        is_wide = content.startswith(_UTF_16)
-        found = "is UTF-16 text" if is_wide else "is not UTF-8 text"
-        problem = Problem("", f"{found}; expected UTF-8" if is_wide else found)
+        wide = next((name for mark, name in _WIDE.items() if content.startswith(mark)), None)
+        problem = Problem("", f"is {wide} text; expected UTF-8" if wide else "is not UTF-8 text")
     except ValueError as exc:
         is_syntax = isinstance(exc, tomllib.TOMLDecodeError)
         long_integer = None if is_syntax else _find_long_integer(text)

@@ -20,7 +20,7 @@ from nexus.config.error import ConfigError, Problem
 from nexus.config.explain import explain
 from nexus.config.fields import Extends, Model
 from nexus.config.files import find_missing, read_layer
-from nexus.config.kinds import Kind, kind_of
+from nexus.config.kinds import Kind, has_keys_of, kind_of
 from nexus.config.layers import Layer, cut, merge, render
 
 # Longer chains are not followed by readers either.
@@ -51,7 +51,11 @@ class _Inheritance:
     def load(self, path: Path, kind: Kind | None) -> tuple[Layer, Kind | None]:
         """Read a file and, below it, its bases."""
         own = self.read(path)
-        kind = kind or kind_of(own.data)
+        found = kind_of(own.data)
+        if kind and found and kind is not found and not has_keys_of(kind, own.data):
+            text = f"is a {found.value} file; expected a {kind.value} file"
+            raise ConfigError(own.source, [Problem("", text)])
+        kind = kind or found
         merged: Layer | None = None
         self.chain.append(_identity(path))
         for name, place, line in _bases(own):

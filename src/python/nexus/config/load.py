@@ -18,7 +18,7 @@ from nexus.config.explain import explain
 from nexus.config.files import find_missing, read_key, read_toml
 from nexus.config.inherit import load_extended
 from nexus.config.keys import FileKey
-from nexus.config.kinds import Kind, kind_of
+from nexus.config.kinds import Kind, find_foreign_keys, kind_of
 from nexus.config.layers import Given, Layer, lift, merge
 from nexus.config.node import NodeConfig
 from nexus.config.settings import Setting, apply, check_labels
@@ -71,7 +71,10 @@ def load_with_origins(
 ) -> LoadedNode | LoadedWorld:
     """Read either kind of file, and keep where each value stands."""
     layer, kind = load_extended(Path(path))
-    if (kind or kind_of(layer.data)) is Kind.NODE:
+    kind = kind or kind_of(layer.data)
+    if kind is None:
+        raise _refusal(layer, list(find_foreign_keys(layer.data)))
+    if kind is Kind.NODE:
         check_labels(settings, ())
         return _node_of(apply(layer, settings, None))
     return _world_of(layer, settings)

@@ -149,6 +149,69 @@ def test_a_node_file_that_is_no_file(kind: str, tmp_path: Path) -> None:
     assert f"machine[1].node: 'node-b.toml' {said[kind]}" in line
 
 
+@pytest.mark.parametrize("text", [WORLD, 'extends = "more.toml"\n[[machine]]\n'])
+def test_a_node_file_that_is_a_world(text: str, tmp_path: Path) -> None:
+    path = write_world(tmp_path)
+    (tmp_path / "node-b.toml").write_text(text)
+    assert mistakes(path) == ["node-b.toml: is a world file; expected a node file"]
+
+
+def test_a_node_file_with_a_key_of_a_world_is_still_one(tmp_path: Path) -> None:
+    path = write_world(tmp_path)
+    named = tmp_path / "node-b.toml"
+    named.write_text(f"seed = 3\n{named.read_text().replace('[node]', '[nodes]')}")
+    assert any("did you mean 'node'?" in line for line in mistakes(path))
+
+
+EXPECTED = "expected [node] of a node's file, or [[machine]] of a world's"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", [f"x.toml: says nothing; {EXPECTED}"]),
+        ("# a note\n", [f"x.toml: says nothing; {EXPECTED}"]),
+        ("extends = []\n", ["x.toml:1: extends: []; expected 1..8 files"]),
+        (
+            "[nod]\n[machines]\nfoo = 1\n",
+            [
+                f"x.toml:1: nod: unknown key; {EXPECTED}; did you mean 'node'?",
+                f"x.toml:2: machines: unknown key; {EXPECTED}; did you mean 'machine'?",
+            ],
+        ),
+    ],
+)
+def test_a_file_that_is_neither_a_node_nor_a_world(
+    text: str, said: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    assert mistakes(path) == said
+
+
+def test_of_very_many_keys_the_first_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("".join(f"k{number} = 1\n" for number in range(3_000)))
+    lines = mistakes(path)
+    assert len(lines) == 101
+    assert lines[-1] == "x.toml: has 2900 more mistakes; mend these first"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_list_of_an_exact_length_says_so(count: int, tmp_path: Path) -> None:
+    between = ["A", "B", "A"][:count]
+    cut = f"[[link.cut]]\nstart_ms = 1\nend_ms = 2\nbetween = {between}\n"
+    path = write_world(tmp_path, world=f"{WORLD}{cut}")
+    found = "1 entry" if count == 1 else f"{count} entries"
+    (line,) = mistakes(path)
+    assert line.endswith(f"link.cut[0].between: {found}; expected 2 entries")
+
+
+def test_machines_of_one_label_are_listed_once(tmp_path: Path) -> None:
+    path = write_world(tmp_path, world=WORLD.replace('label = "B"', 'label = "A"', 1))
+    assert any(line.endswith("'B' is an unknown machine; expected A") for line in mistakes(path))
+
+
 @pytest.mark.parametrize("kind", ["folder", "loop", "missing"])
 def test_a_file_that_is_none(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.toml"
@@ -159,6 +222,14 @@ def test_a_file_that_is_none(kind: str, tmp_path: Path, capsys: pytest.CaptureFi
     message = capsys.readouterr().err
     assert message.startswith(f"error: {path}: ")
     assert message.count("\n") == 1
+
+
+def test_an_empty_name_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([""]) == 20
+    assert capsys.readouterr().err == (
+        "error: argument FILE: '' is not a path; expected the name of a file or folder"
+        " (see nexus config check --help)\n"
+    )
 
 
 def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:

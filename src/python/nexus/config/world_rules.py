@@ -87,7 +87,7 @@ def _reboots(world: WorldConfig) -> Iterator[Problem]:
 
 
 def _known(value: str, accepted: Iterable[str], field: str) -> Iterator[Problem]:
-    names = list(accepted)
+    names = list(dict.fromkeys(accepted))
     if value not in names:
         listed = ", ".join(names) if names else "none"
         yield Problem(
