@@ -14,7 +14,7 @@ from typing import Any, Mapping, Tuple  # Any: JSON, as it is read.
 from pants.core.target_types import FileSourceField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
-from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.env_vars import CompleteEnvironmentVars
 from pants.engine.fs import (
     EMPTY_DIGEST,
     CreateDigest,
@@ -24,6 +24,7 @@ from pants.engine.fs import (
     MergeDigests,
     Snapshot,
 )
+from pants.engine.internals.session import SessionValues
 from pants.engine.process import FallibleProcessResult, Process
 from pants.engine.rules import Get, MultiGet, collect_rules, rule
 from pants.engine.target import SourcesField, TransitiveTargets, TransitiveTargetsRequest
@@ -149,12 +150,13 @@ class CommitVariable:
 
 
 @rule
-async def find_commit(request: CommitRequest) -> CommitVariable:
+async def find_commit(request: CommitRequest, values: SessionValues) -> CommitVariable:
     if not any(word.rpartition("=")[2] == "commit" for word in request.arguments):
         return CommitVariable(FrozenDict())
-    given = await Get(EnvironmentVars, EnvironmentVarsRequest([_COMMIT]))
-    if given.get(_COMMIT):
-        return CommitVariable(FrozenDict({_COMMIT: given[_COMMIT]}))
+    # Of the machine where Pants runs: with remote execution a request for variables asks a worker.
+    given = values[CompleteEnvironmentVars].get(_COMMIT)
+    if given:
+        return CommitVariable(FrozenDict({_COMMIT: given}))
     found = await Get(MaybeGitWorktree, GitWorktreeRequest())
     if found.git_worktree is None:
         return CommitVariable(FrozenDict())

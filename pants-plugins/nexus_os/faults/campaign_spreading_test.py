@@ -8,6 +8,7 @@ from typing import Tuple
 import pytest  # pants: no-infer-dep
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.engine.addresses import Address
+from pants.engine.env_vars import CompleteEnvironmentVars
 from pants.engine.fs import (
     EMPTY_DIGEST,
     EMPTY_SNAPSHOT,
@@ -17,15 +18,19 @@ from pants.engine.fs import (
     MergeDigests,
     Snapshot,
 )
+from pants.engine.internals.session import SessionValues
 from pants.engine.target import TransitiveTargets, TransitiveTargetsRequest
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
+from pants.vcs.git import GitWorktreeRequest, MaybeGitWorktree
 
 from nexus_os.faults.campaign_spreading import (
     Batch,
+    CommitRequest,
     ScenarioFiles,
     ScenarioRequest,
     SpreadRequest,
     ending_of,
+    find_commit,
     find_files_of_scenario,
     read_plan,
 )
@@ -91,3 +96,29 @@ def test_a_scenario_that_is_not_one_is_left_to_the_program(text: str) -> None:
         ],
     )
     assert files == ScenarioFiles(EMPTY_SNAPSHOT.digest)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "commit"),
+    [
+        (("--seeds", "5"), {"NEXUS_COMMIT": "abc"}, {}),
+        (("--from", "commit"), {"NEXUS_COMMIT": "abc"}, {"NEXUS_COMMIT": "abc"}),
+        (("--from=commit",), {"NEXUS_COMMIT": "abc"}, {"NEXUS_COMMIT": "abc"}),
+        (("--from=commit",), {"NEXUS_COMMIT": ""}, {}),
+        (("--from=commit",), {}, {}),
+    ],
+)
+def test_the_commit_is_that_of_the_machine_where_pants_runs(
+    arguments: Tuple[str, ...], variables: dict, commit: dict
+) -> None:
+    """Wherever batches are played: variables of a worker are not asked for."""
+    here = SessionValues({CompleteEnvironmentVars: CompleteEnvironmentVars(variables)})
+    no_worktree = MockGet(
+        output_type=MaybeGitWorktree,
+        input_types=(GitWorktreeRequest,),
+        mock=lambda _request: MaybeGitWorktree(),
+    )
+    found = run_rule_with_mocks(
+        find_commit, rule_args=[CommitRequest(arguments), here], mock_gets=[no_worktree]
+    )
+    assert dict(found.environment) == commit
