@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import signal
+import stat
 import socket
 import sys
 import threading
@@ -120,6 +121,8 @@ def main(argv: Sequence[str]) -> int:
             raise ServerError(f"--worker: {reason}")
         look(remote)
         show_token(remote)
+        if given.token.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            say(f"{given.token} can be read by other users of this machine; chmod 600 it")
         if not (pants := pants_cache(os.environ)).is_dir():
             say(
                 f"{pants} is not there; the processes of Pants need it where the runners have it: "
