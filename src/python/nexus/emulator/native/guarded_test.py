@@ -1,4 +1,4 @@
-"""Blocks outside of loops look for stops; those of a loop do not."""
+"""Blocks outside of loops look for stops; those of a loop do in its spare translation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from nexus.emulator.isa.assemble import assemble_with_symbols
 from nexus.emulator.machine import MachineOptions
 from nexus.emulator.memory import PAGE_BYTES
-from nexus.emulator.native.guarded import guarded
+from nexus.emulator.native.guarded import Form, forms
 from nexus.emulator.native.region import regions
 from nexus.emulator.native.translation_support import translated
 from nexus.emulator.observe import Hit, Observer
@@ -36,22 +36,42 @@ never: j never
 RAM_BYTES = 1 << 20
 
 
-def guards() -> tuple[set[int], dict[str, int]]:
-    code, names = assemble_with_symbols(SOURCE, 0)
-    page = code.ljust(PAGE_BYTES, b"\0")
-    return {start for region in regions(page) for start in guarded(region)}, names
+def forms_of(source: str) -> tuple[list[Form], dict[str, int]]:
+    code, names = assemble_with_symbols(source, 0)
+    return forms(list(regions(code.ljust(PAGE_BYTES, b"\0")))), names
+
+
+def guards(*, is_spare: bool) -> tuple[set[int], dict[str, int]]:
+    """The blocks of the source that look for stops, and where its labels are."""
+    found, names = forms_of(SOURCE)
+    chosen = [form for form in found if form.is_spare == is_spare]
+    return {start for form in chosen for start, _ in form.guarded}, names
 
 
 @pytest.mark.parametrize("name", ["start", "behind"])
 def test_a_block_outside_of_loops_looks(name: str) -> None:
-    found, names = guards()
+    found, names = guards(is_spare=False)
     assert names[name] in found
 
 
 @pytest.mark.parametrize("name", ["rare", "usual", "inner", "never"])
 def test_a_block_of_a_loop_does_not(name: str) -> None:
-    found, names = guards()
+    found, names = guards(is_spare=False)
     assert names[name] not in found
+
+
+def test_a_loop_is_translated_again_with_looks_in_every_block() -> None:
+    found, names = guards(is_spare=True)
+    assert found >= {names[name] for name in ("turn", "rare", "usual", "inner")}
+    assert not found & {names[name] for name in ("start", "behind")}
+
+
+def test_a_short_branch_is_looked_for_before_it() -> None:
+    """So the compiler may make conditional moves of it."""
+    found, names = forms_of(SOURCE)
+    looks = {start: asked for form in found if form.is_spare for start, asked in form.looks.items()}
+    assert looks[names["turn"]] == [names["turn"], names["rare"]]
+    assert names["rare"] not in looks
 
 
 @pytest.mark.parametrize(

@@ -184,8 +184,8 @@ class NativeHart(DeviceHart):
             self._drop_caches()  # They may let stores to the page through.
 
     def _usable(self, number: int, found: Sequence[Found]) -> Sequence[Found]:
-        """What of a page's translation may run; all of it, unless an observer has a stop there."""
-        return found
+        """What of a page's translation runs: without an observer, nothing that is spare."""
+        return [it for it in found if not it.is_spare]
 
     def _find_stops(self, number: int) -> None:
         """A page with stops is about to be executed; a hart that has stops overrides this."""

@@ -160,23 +160,26 @@ class ObservedNativeHart(ObservingHart, NativeHart):
         self.state[layout.STOP_PLACE_COUNT] = len(places)
 
     def _usable(self, number: int, found: Sequence[Found]) -> Sequence[Found]:
-        """Leave out the regions that have a stop where they do not look for one."""
+        """Leave out the regions that have a stop where they do not look for one.
+
+        What is spare takes their places.
+        """
         stops = self._frames.get(number)
         if not stops:
-            return found
-        kept = []
-        for region in found:
+            return super()._usable(number, found)
+        kept: dict[int, Found] = {}
+        for region in sorted(found, key=lambda it: it.is_spare):
             within = {stop for stop in stops if _hold(region.extents, stop)}
             blocks = [block for block in region.guarded if _hold((block,), *within)]
-            if not all(_hold(blocks, stop) for stop in within):
+            if region.place in kept or not all(_hold(blocks, stop) for stop in within):
                 continue
             for start, _ in blocks:
                 word, bit = divmod(start >> 1, 64)
                 self.state[layout.STOP_BITS + word] |= 1 << bit
             # A block that is entered by its own slot does not look.
             if 2 * region.place // layout.SLOT_BYTES not in dict(blocks):
-                kept.append(region)
-        return kept
+                kept[region.place] = region
+        return list(kept.values())
 
     def _set_table(self, word: int, values: Iterable[int]) -> None:
         """Put values where generated code finds them, by the address in a state word."""

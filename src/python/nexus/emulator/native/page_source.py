@@ -33,7 +33,7 @@ from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
 from nexus.emulator.native.expression import condition, expression
 from nexus.emulator.native.float_source import either, is_legal, mode_of
-from nexus.emulator.native.guarded import guarded
+from nexus.emulator.native.guarded import Form
 from nexus.emulator.native.ir import LIKELY, METADATA
 from nexus.emulator.native.looks import Groups, Looks
 from nexus.emulator.native.lookup import go_to, loaded, may_use_float
@@ -41,7 +41,6 @@ from nexus.emulator.native.page_values import Names, Way, own_handler
 from nexus.emulator.native.reach import Body
 from nexus.emulator.native.region import (
     Block,
-    Region,
     budgets,
     changed_before,
     needed_by,
@@ -55,14 +54,14 @@ from nexus.emulator.reference import state as s
 class RegionSource(RegionValues):
     """The function of one region."""
 
-    def __init__(self, region: Region) -> None:
-        super().__init__(f"region_{region.entries[0]:03x}")
-        self._region = region
+    def __init__(self, form: Form) -> None:
+        super().__init__(form.symbol)
+        self._region = region = form.region
         self._changed = changed_before(region)
         self._budgets = budgets(region)
         # Ways out that are rarely taken: label, offset, steps to give back, registers.
         self._cold: list[tuple[str, int, int, Way]] = []
-        self._guarded = guarded(region)
+        self._stops = form.looks
         self._body: Body = ()
         self._float_asked = 0  # 1: registers may be read; 2: and changed.
         self._looks = Looks(self, region)
@@ -113,8 +112,8 @@ class RegionSource(RegionValues):
     def _block(self, block: Block) -> None:
         self.label(f"b{block.start}")
         self._way = Way(self._changed[block.start])
-        if block.start in self._guarded:
-            self._look_for_stops(block)
+        if block.start in self._stops:
+            self._look_for_stops(block.start)
         way, groups, self._float_asked = self._known.get(
             self._origins.get(block.start, -1), (Way(frozenset()), {}, 0)
         )
@@ -133,23 +132,25 @@ class RegionSource(RegionValues):
             self._go_on(block.end)
         self._known[block.start] = self._way.copy(), self._looks.groups, self._float_asked
 
-    def _look_for_stops(self, block: Block) -> None:
+    def _look_for_stops(self, start: int) -> None:
         """Leave a block with a stop to the interpreter, whose slot of the stop leads to Python.
 
-        Where the block can be entered, that is behind this: its slot leads here, unless the stop
-        is this page's own.
+        Where the block can be entered, that is behind the first look: its slot leads here, unless
+        the stop is this page's own.  For a branch that it looks for, it leaves in any case.
         """
-        word, bit = divmod(block.start >> 1, 64)
-        bits = self.op("and", self.word(layout.STOP_BITS + word), 1 << bit)
-        stopped, on = self.name(), f"e{block.start}"
-        self.branch(self.compare("eq", bits, 0), on, stopped, LIKELY)
-        self.label(stopped)
-        self._leave(block.start, self.load("i64", "%steps"), self._way)
-        self.label(on)
+        for offset in self._stops[start]:
+            word, bit = divmod(offset >> 1, 64)
+            bits = self.op("and", self.word(layout.STOP_BITS + word), 1 << bit)
+            stopped, on = self.name(), f"e{start}" if offset == start else self.name()
+            self.branch(self.compare("eq", bits, 0), on, stopped, LIKELY)
+            self.label(stopped)
+            left = self.load("i64", "%steps")
+            self._leave(start, left, self._way, is_own=offset != start)
+            self.label(on)
 
     def _entry(self, offset: int) -> str:
         """The label at which the region is entered for the slot of this offset."""
-        return f"e{offset}" if offset in self._guarded else f"b{offset}"
+        return f"e{offset}" if offset in self._stops else f"b{offset}"
 
     def _bail(self, offset: int, remaining: int) -> str:
         """A label at which the instruction at `offset` is handed to the interpreter.
@@ -285,6 +286,6 @@ class RegionSource(RegionValues):
             self.dispatch(slot, left)
 
 
-def page_module(found: Sequence[Region]) -> str:
+def page_module(found: Sequence[Form]) -> str:
     """The regions of one page as a module."""
-    return "\n".join(RegionSource(region).text() for region in found) + METADATA
+    return "\n".join(RegionSource(form).text() for form in found) + METADATA

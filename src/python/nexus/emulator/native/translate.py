@@ -20,7 +20,7 @@ from nexus.emulator.memory import PAGE_BYTES
 from nexus.emulator.native import layout
 from nexus.emulator.native.build import add_processor, compiler
 from nexus.emulator.native.flatten import flatten
-from nexus.emulator.native.guarded import guarded
+from nexus.emulator.native.guarded import forms
 from nexus.emulator.native.page_source import page_module
 from nexus.emulator.native.processor import Processor, named
 from nexus.emulator.native.region import Region, regions, straddles
@@ -93,26 +93,23 @@ def _pieces(data: bytes, start: int) -> Iterator[Piece]:
 def translate_page(piece: Piece, processor: Processor) -> Page:
     """Compile one page."""
     content, start = piece
-    found = list(regions(content, start))
+    found = forms(list(regions(content, start)))
     if not found:
         return Page((), b"")
     flat = flatten(_compile(page_module(found), processor))
     entries = [
         Entry(
             layout.SLOT_BYTES // 2 * offset,
-            flat.symbols[_symbol(region)],
-            _operands(region, offset),
-            region.extents,
-            tuple(sorted(guarded(region).items())),
+            flat.symbols[form.symbol],
+            _operands(form.region, offset),
+            form.region.extents,
+            form.guarded,
+            form.is_spare,
         )
-        for region in found
-        for offset in region.entries
+        for form in found
+        for offset in form.region.entries
     ]
     return Page(tuple(sorted(entries)), flat.code)
-
-
-def _symbol(region: Region) -> str:
-    return f"region_{region.entries[0]:03x}"
 
 
 def _operands(region: Region, offset: int) -> bytes:

@@ -8,7 +8,7 @@ index, sorted: key, 16 bytes | checksum, 16 bytes | place u32 | length of its en
 at its place, from the end of the index, a page's entries, then its code; an entry:
     offset of the slot u32 | offset in the code u32 | the slot's operands, 8 bytes |
     ranges of bytes that its region was made of u16 | its blocks that look for stops u16 |
-    these ranges and blocks, each from u16 to u16
+    1 if it is spare u16 | these ranges and blocks, each from u16 to u16
 
 A page is looked up when it is first executed, and again whenever it has changed, so a translation
 can be missing but never be wrong for its page.  Only what is looked up is checked and mapped: a run
@@ -28,14 +28,14 @@ from nexus.emulator.native.mapping import Executable
 from nexus.emulator.native.processor import Processor, numbered, refusal
 
 MAGIC: Final = b"NXTR"
-FORMAT: Final = 5
+FORMAT: Final = 6
 # Raise when the translator changes what it makes of a page.
-TRANSLATOR_VERSION: Final = 7
+TRANSLATOR_VERSION: Final = 8
 
 _KEY_BYTES: Final = 16
 _HEADER: Final = struct.Struct("<4sHH32s16sI32s")
 _PAGE: Final = struct.Struct(f"<{_KEY_BYTES}s{_KEY_BYTES}sIII")
-_ENTRY: Final = struct.Struct("<II8sHH")
+_ENTRY: Final = struct.Struct("<II8sHHH")
 _EXTENT: Final = struct.Struct("<HH")
 _SLOT: Final = struct.Struct("<Q8s")
 
@@ -54,6 +54,7 @@ class Entry(NamedTuple):
     operands: bytes  # For the interpreter's handler of the same instruction.
     extents: Extents  # Of the region.
     guarded: Extents  # Its blocks that look for a stop: see `guarded.py`.
+    is_spare: bool  # For runs in which a stop forbids the other entry here.
 
 
 class Page(NamedTuple):
@@ -83,17 +84,17 @@ def _sha256(content: bytes) -> bytes:
 
 def _pack_entry(entry: Entry) -> bytes:
     counts = len(entry.extents), len(entry.guarded)
-    head = _ENTRY.pack(entry.slot, entry.code, entry.operands, *counts)
+    head = _ENTRY.pack(entry.slot, entry.code, entry.operands, *counts, entry.is_spare)
     return head + b"".join(_EXTENT.pack(*it) for it in entry.extents + entry.guarded)
 
 
 def _unpack_entries(data: memoryview) -> Iterator[Entry]:
     place = 0
     while place < len(data):
-        slot, code, operands, count, guards = _ENTRY.unpack_from(data, place)
+        slot, code, operands, count, guards, spare = _ENTRY.unpack_from(data, place)
         end = place + _ENTRY.size + (count + guards) * _EXTENT.size
         pairs = tuple(_EXTENT.iter_unpack(data[place + _ENTRY.size : end]))
-        yield Entry(slot, code, operands, pairs[:count], pairs[count:])
+        yield Entry(slot, code, operands, pairs[:count], pairs[count:], bool(spare))
         place = end
 
 
@@ -126,6 +127,7 @@ class Found(NamedTuple):
     slot: bytes
     extents: Extents
     guarded: Extents
+    is_spare: bool
 
 
 class TranslationSource(Protocol):
@@ -179,8 +181,8 @@ class Translations:
         code = Executable(bytes(self._body[middle:end]), self._processor)
         self._mapped.append(code)  # As long as machines may run it.
         return [
-            Found(slot, _SLOT.pack(code.address + offset, operands), extents, guards)
-            for slot, offset, operands, extents, guards in _unpack_entries(self._body[place:middle])
+            Found(it.slot, _SLOT.pack(code.address + it.code, it.operands), *it[3:])
+            for it in _unpack_entries(self._body[place:middle])
         ]
 
 

@@ -212,7 +212,9 @@ def test_a_machine_without_a_match_still_runs() -> None:
 
 COMPILER = unpack(native_blob()).compiler
 GOOD = pack(
-    {key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), ((0, 4),), ()),), b"\xc3")}, COMPILER, HOST
+    {key_of(bytes(4096)): Page((Entry(0, 0, bytes(8), ((0, 4),), (), False),), b"\xc3")},
+    COMPILER,
+    HOST,
 )
 
 
