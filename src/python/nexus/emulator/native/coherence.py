@@ -132,9 +132,11 @@ def release(offset, length):
 def free_below(offset):
     # The lowest offset from which on nothing is remembered up to this one.
     record = record_of(offset)
+    lines = u64[record + RECORD_CODE] | u64[record + RECORD_TABLES] | u64[record + RECORD_REGIONS]
+    if likely(lines == 0):
+        return 0
     decoded = u64[record]
     code = state[RAM_HOST] + (offset & ~4095)
-    lines = u64[record + RECORD_CODE] | u64[record + RECORD_TABLES] | u64[record + RECORD_REGIONS]
     low = offset & 4095
     if lines >> (low >> LINE_SHIFT) & 1 and decoded:
         low = low & ~1
@@ -155,9 +157,11 @@ def free_below(offset):
 def free_above(offset):
     # The highest offset up to which nothing is remembered from this one on.
     record = record_of(offset)
+    lines = u64[record + RECORD_CODE] | u64[record + RECORD_TABLES] | u64[record + RECORD_REGIONS]
+    if likely(lines == 0):
+        return 4096
     decoded = u64[record]
     code = state[RAM_HOST] + (offset & ~4095)
-    lines = u64[record + RECORD_CODE] | u64[record + RECORD_TABLES] | u64[record + RECORD_REGIONS]
     high = offset & 4095
     if lines >> (high >> LINE_SHIFT) & 1 and decoded:
         end = (high | 63) + 1

@@ -41,6 +41,14 @@ if changed or pending():
 slot += 32
 dispatch()
 """
+# Banks belong to nobody if protection has changed.
+_PROTECT: Final = """
+if changed:
+    state[PC] = pc() + 4
+    become(attend)
+slot += 32
+dispatch()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,12 @@ class Kind:
     kept: str = "old"
 
 
-_WORD: Final = "state[u32[slot + SLOT_IMM] & 255]"
+_INDEX: Final = "u32[slot + SLOT_IMM] & 255"
+_WORD: Final = f"state[{_INDEX}]"
 
 
 def _counter(bit: int) -> str:
-    return f"if not counts({bit}):\n    become(slow)\n"
+    return f"if not counts({bit}):\n    become(illegal)\n"
 
 
 _NEAR_THE_END: Final = """
@@ -72,13 +81,15 @@ if clock(left) >= TIMER_NEVER - CLOCK_NEAR:
 
 _FLOAT: Final = """
 if state[MSTATUS] & MSTATUS_FS == 0:
-    become(slow)
+    become(illegal)
 """
 _DIRTY: Final = "state[MSTATUS] |= MSTATUS_FS | MSTATUS_SD"
 
 KINDS: Final = {
     "plain": Kind(_WORD, f"{_WORD} = new"),
     "stored": Kind(_WORD),
+    "pmpcfg": Kind(_WORD, f"changed = write_pmpcfg({_INDEX}, new)", _PROTECT),
+    "pmpaddr": Kind(_WORD, f"changed = write_pmpaddr({_INDEX}, new)", _PROTECT),
     "epc": Kind(_WORD, f"{_WORD} = new & ~1"),
     "enables": Kind(_WORD, f"{_WORD} = new & COUNTERS"),
     "vector": Kind(_WORD, f"if (new & 3) < 2:\n    {_WORD} = new"),
@@ -136,7 +147,7 @@ KINDS: Final = {
         _SWITCH,
         """
         if state[PRIVILEGE] == SUPERVISOR and state[MSTATUS] & MSTATUS_TVM:
-            become(slow)
+            become(illegal)
         """,
     ),
     "stimecmp": Kind(
@@ -146,7 +157,7 @@ KINDS: Final = {
         """
         if state[PRIVILEGE] != MACHINE:
             if not (state[MENVCFG] & MENVCFG_STCE and state[MCOUNTEREN] & 2):
-                become(slow)
+                become(illegal)
         """
         + textwrap.indent(_NEAR_THE_END, "        "),
     ),
@@ -201,9 +212,9 @@ REGISTERS: Final[dict[int, tuple[str, int]]] = {
     0x342: ("plain", s.MCAUSE),
     0x343: ("plain", s.MTVAL),
     0x344: ("mip", 0),
-    0x3A0: ("stored", s.PMPCFG0),
-    0x3A2: ("stored", s.PMPCFG2),
-    **{0x3B0 + i: ("stored", s.PMPADDR0 + i) for i in range(s.PMPADDR_COUNT)},
+    0x3A0: ("pmpcfg", s.PMPCFG0),
+    0x3A2: ("pmpcfg", s.PMPCFG2),
+    **{0x3B0 + i: ("pmpaddr", s.PMPADDR0 + i) for i in range(s.PMPADDR_COUNT)},
     0xB00: ("mcycle", 0),
     0xB02: ("minstret", 0),
     0xC00: ("cycle", 0),

@@ -29,6 +29,7 @@ from nexus.emulator.native.slots import (
 from nexus.emulator.native.system import csr_handler, csr_handlers
 from nexus.emulator.native.traps import trap_handlers
 from nexus.emulator.native.turns import turn_handlers
+from nexus.emulator.reference.csr import CSRS
 from nexus.emulator.reference.state import EXTENSIONS, SINK
 
 # The rows whose handler does not depend on operands.
@@ -142,18 +143,20 @@ class Decoder(Function):
         self._store_index(chosen, operands, kind)
 
     def _csr(self, name: str, operands: dict[str, str]) -> None:
-        """Choose by register and by whether it is written; what is not listed is slow."""
+        """Choose by register and by whether it is written; the reference's other ones are slow."""
         access = name.removeprefix("csrr")
         is_read = self.compare("eq", operands["rs1"], 0)
         labels = {number: self.name() for number in REGISTERS}
-        other = self.name()
-        cases = " ".join(f"i64 {number}, label %{to}" for number, to in labels.items())
-        self.emit(f"switch i64 {operands['imm']}, label %{other} [{cases}]")
-        for number, label in labels.items():
-            self.label(label)
-            kind, imm = REGISTERS[number]
+        slow, missing = self.name(), self.name()
+        labels |= dict.fromkeys(CSRS.keys() - REGISTERS.keys(), slow)
+        cases = " ".join(f"i64 {number}, label %{to}" for number, to in sorted(labels.items()))
+        self.emit(f"switch i64 {operands['imm']}, label %{missing} [{cases}]")
+        for number, (kind, imm) in REGISTERS.items():
+            self.label(labels[number])
             known = {**operands, "imm": str(imm), "rs2": str(number >> 8 & 3)}
             write = csr_handler(kind, access) if KINDS[kind].write else "slow"
+            if number >> 10 == 3:
+                write = "illegal"  # Registers of that range cannot be written.
             if access[0] == "w":
                 self._store(write, known)
                 continue
@@ -163,8 +166,10 @@ class Decoder(Function):
             self._store(csr_handler(kind, "read"), known)
             self.label(no)
             self._store(write, known)
-        self.label(other)
+        self.label(slow)
         self._store("slow", operands)
+        self.label(missing)
+        self._store("illegal", operands)
 
     def _store(self, handler: str, operands: dict[str, str]) -> None:
         self._store_index(str(self._indices[handler]), operands)

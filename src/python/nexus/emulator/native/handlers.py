@@ -78,7 +78,8 @@ class InstructionHandler(Handler):
         self._names.update(known)
         semantics = semantics_of(row.name)
         if semantics.uses_float:
-            self._or_slow(may_use_float(self, is_changing=semantics.changes_float))
+            allowed = may_use_float(self, is_changing=semantics.changes_float)
+            self._or_become("@float_off", allowed)
         for statement in semantics.statements:
             self._statement(statement)
         if not self._ended:
@@ -88,12 +89,12 @@ class InstructionHandler(Handler):
         """Continue after this instruction; the last slots of a page lead out of it."""
         self.dispatch(self.at(self.slot, 8 * self._length), self.after)
 
-    def _or_slow(self, condition: str) -> None:
-        """Leave the instruction to the reference unless the condition holds."""
+    def _or_become(self, target: str, condition: str) -> None:
+        """Continue in another handler unless the condition holds."""
         good, bad = self.name(), self.name()
         self.branch(condition, good, bad, LIKELY)
         self.label(bad)
-        self.tail("@slow")
+        self.tail(target)
         self.label(good)
 
     def _statement(self, statement: Statement) -> None:
@@ -176,7 +177,7 @@ class InstructionHandler(Handler):
         mode = None
         if it.rounding is not None:
             mode = mode_of(self, self._value(it.rounding))
-            self._or_slow(is_legal(self, mode))
+            self._or_become("@slow", is_legal(self, mode))
         asks = may_ask_host(self, it, mode)
         if asks is not None:
             ask, right, other = self.name(), self.name(), self.name()

@@ -79,6 +79,7 @@ class NativeHart(DeviceHart):
         # What was translated of a page.
         self._regions: dict[int, list[Found]] = {}
         self._known_entries: tuple[Entry, ...] | None = None
+        self._known_epoch = 0
         self._uart_output = bytearray(layout.UART_OUTPUT_BYTES)
         self.state[layout.UART_OUTPUT] = address_of(self._uart_output)
         self.mmu.on_change = self._drop_caches
@@ -133,6 +134,8 @@ class NativeHart(DeviceHart):
         state[layout.CUT] = 0
         self._code.enter(self._words.address, self._left)
         self._left = state[layout.LEFT]
+        if state[layout.PMP_EPOCH] != self._known_epoch:
+            self._follow_protection()
         cut = state[layout.CUT]
         self._end -= cut - (cut >> 63 << 64)
         if uart is not None and (count := state[layout.UART_COUNT]):
@@ -267,6 +270,12 @@ class NativeHart(DeviceHart):
         self.state[layout.POOL_FREE] = 0
         self._drop_caches()
 
+    def _follow_protection(self) -> None:
+        """Generated code has changed the protection of memory, and forgotten what depends on it."""
+        self._known_epoch = self.state[layout.PMP_EPOCH]
+        self.mmu.pmp.reload()
+        self._known_entries = self.mmu.pmp.entries
+
     def _drop_caches(self) -> None:
         """Make every bank belong to no mode, so that it is emptied before it is used again."""
         state = self.state
@@ -278,6 +287,7 @@ class NativeHart(DeviceHart):
             state[layout.PMP_OPEN] = pmp.open_modes
             state[layout.PMP_COUNT] = len(pmp.entries)
             state[layout.PMP_EPOCH] += 1
+            self._known_epoch = state[layout.PMP_EPOCH]
             for index, entry in enumerate(pmp.entries):
                 for field, value in enumerate((entry.start, entry.end, entry.config)):
                     self._protection.view[3 * index + field] = value

@@ -13,6 +13,7 @@ from nexus.emulator.native.joined_handlers import joined_handlers
 from nexus.emulator.native.pages import page_handlers, page_routines
 from nexus.emulator.native.processor import Processor
 from nexus.emulator.native.processor_source import fused_units, way_in
+from nexus.emulator.native.protection import protection
 from nexus.emulator.native.registers import register_handlers, register_routines
 from nexus.emulator.native.stops import stops
 from nexus.emulator.native.system import clock_routines, csr_handlers
@@ -44,6 +45,7 @@ def module_text(processor: Processor) -> str:
         *contexts(),
         *coherence(),
         *walks(),
+        *protection(),
         *stops(),
         *decoder.functions(),
     ]

@@ -1,6 +1,6 @@
 """Handlers of csr accesses: one for each kind of register and way to access it.
 
-The rules are those of `reference/csr.py`; what is not listed here, or not permitted, is left to it.
+The rules are those of `reference/csr.py`; what is not listed here is left to it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _handler(name: str, kind: Kind, access: str) -> str:
     lines = [
         "if lts(left, 1):\n    become(out_of_steps)",
         # The lowest privilege that may access the register.
-        "if state[PRIVILEGE] < u8[slot + SLOT_RS2]:\n    become(slow)",
+        "if state[PRIVILEGE] < u8[slot + SLOT_RS2]:\n    become(illegal)",
         kind.check,
         f"old = {kind.read}",
     ]

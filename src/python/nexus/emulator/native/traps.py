@@ -117,6 +117,40 @@ def misaligned_store():
     enter_trap(CAUSE_STORE_MISALIGNED, state[ACCESS], left)
     become(after_trap)
 
+def illegal():
+    # The instruction in the slot is not permitted as things are.
+    if lts(left, 1):
+        become(out_of_steps)
+    place = slot - page >> 3
+    word = u16[u64[page + TAIL_RAM] + place]
+    if word & 3 == 3:
+        if place == 4094:
+            become(slow)
+        word = u32[u64[page + TAIL_RAM] + place]
+    state[PC] = pc()
+    enter_trap(CAUSE_ILLEGAL_INSTRUCTION, word, left)
+    become(after_trap)
+
+def float_off():
+    # An instruction for which floating-point registers are not ready: off, or not dirty yet.
+    #
+    # What can only compute makes them dirty here; what may still trap is the reference's.
+    if state[MSTATUS] & MSTATUS_FS == 0:
+        become(illegal)
+    place = slot - page >> 3
+    word = u16[u64[page + TAIL_RAM] + place]
+    if word & 3 != 3 or place == 4094:
+        become(slow)
+    word = u32[u64[page + TAIL_RAM] + place]
+    mode = word >> 12 & 7
+    if mode == 7:
+        mode = state[FCSR] >> 5
+    # From MADD to OP-FP: no loads.
+    if word & 127 < 0x43 or word & 127 > 0x53 or mode > 4:
+        become(slow)
+    state[MSTATUS] |= MSTATUS_FS | MSTATUS_SD
+    dispatch()
+
 def do_ecall():
     if lts(left, 1):
         become(out_of_steps)
@@ -140,7 +174,7 @@ def do_sret():
     status = state[MSTATUS]
     privilege = state[PRIVILEGE]
     if privilege == USER or (privilege == SUPERVISOR and status & MSTATUS_TSR):
-        become(slow)
+        become(illegal)
     kept = status & ~(MSTATUS_MPRV | MSTATUS_SIE | MSTATUS_SPP)
     state[MSTATUS] = kept | (status & MSTATUS_SPIE) >> 4 | MSTATUS_SPIE
     state[PRIVILEGE] = status >> 8 & 1
@@ -155,7 +189,7 @@ def do_mret():
     status = state[MSTATUS]
     previous = status >> 11 & 3
     if state[PRIVILEGE] != MACHINE or (previous != MACHINE and state[PMP_COUNT] == 0):
-        become(slow)
+        become(illegal)
     if previous != MACHINE:
         status = status & ~MSTATUS_MPRV
     kept = status & ~(MSTATUS_MIE | MSTATUS_MPP)
@@ -172,7 +206,7 @@ def do_sfence_vma():
         become(out_of_steps)
     privilege = state[PRIVILEGE]
     if privilege == USER or (privilege == SUPERVISOR and state[MSTATUS] & MSTATUS_TVM):
-        become(slow)
+        become(illegal)
     left -= 1
     slot += 32
     dispatch()

@@ -2,8 +2,8 @@
 
 A stretch of steps ends with a turn, when a timer goes off, or because the hart waits.  What comes
 next is found here, with the words of the other harts in the block of `emulator/turn_words.py`, as
-long as the machine does not have to look: at its limit, when no hart has anything to do, when the
-next hart has another protection of memory, and when a hart is in a long chain of traps.
+long as the machine does not have to look: at its limit, when no hart has anything to do, and when
+a hart is in a long chain of traps.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def do_wfi():
         become(out_of_steps)
     privilege = state[PRIVILEGE]
     if privilege == USER or (privilege == SUPERVISOR and state[MSTATUS] & MSTATUS_TW):
-        become(slow)
+        become(illegal)
     state[PC] = pc() + 4
     state[WAITING] = 1
     left -= 1
@@ -145,10 +145,10 @@ def switch_hart(turns, number, steps):
         hart += 8 * STATE_WORDS
     if u64[coming + 8 * CHAIN_COUNT] >= u64[coming + 8 * CHAIN_LOOK]:
         return 0
+    protected_otherwise = 0
     word = PMPCFG0
     while word < PMPADDR0 + PMPADDR_COUNT:
-        if u64[coming + 8 * word] != state[word]:
-            return 0
+        protected_otherwise |= u64[coming + 8 * word] ^ state[word]
         word += 1
     # Only its own steps count as its instructions; until it is back, these are of others.
     state[STEPS] = steps
@@ -160,6 +160,8 @@ def switch_hart(turns, number, steps):
     u64[coming + 8 * MTIME_OFFSET] = state[MTIME_OFFSET]
     u64[coming + 8 * INSTRET_OFFSET] -= steps
     copy_hart(coming, state_address())
+    if protected_otherwise:
+        take_over()
     return 1
 """
 

@@ -18,8 +18,8 @@ from nexus.emulator.reference.state import (
 
 READ, WRITE, EXECUTE, LOCKED = 1, 2, 4, 0x80
 
-_ADDRESS_BITS = 56
-_TOR, _NA4 = 1, 2
+ADDRESS_BITS = 56
+TOR, NA4 = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ def entries(state: State) -> tuple[Entry, ...]:
         config = config_byte(state, index)
         mode = config >> 3 & 3
         address = state[PMPADDR0 + index]
-        if mode == _TOR:
+        if mode == TOR:
             start = state[PMPADDR0 + index - 1] << 2 if index else 0
             found.append(Entry(start, address << 2, config))
-        elif mode == _NA4:
+        elif mode == NA4:
             found.append(Entry(address << 2, (address << 2) + 4, config))
         elif mode:
             ones = ((address ^ (address + 1)) + 1) >> 1  # 2**(number of trailing ones).
@@ -87,7 +87,7 @@ class Pmp:
         everyone = (
             first is not None
             and first.start == 0
-            and first.end >= 1 << _ADDRESS_BITS
+            and first.end >= 1 << ADDRESS_BITS
             and first.config & (READ | WRITE | EXECUTE) == READ | WRITE | EXECUTE
         )
         return machine | everyone << 1
