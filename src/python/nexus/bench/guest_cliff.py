@@ -9,6 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from nexus.bench.guest_setup import (
+    FLOAT_ON_DEMAND,
+    FW_CFG,
+    MACHINE_HANDLER,
+    OPEN,
+    PAGED,
+    PLIC,
+    SSTC,
+    SUPERVISOR_HANDLER,
+    TO_SUPERVISOR,
+    TO_USER,
+)
 from nexus.bench.guest_workload import Workload
 
 OPERATIONS: Final = 16  # A round repeats its operation as often.
@@ -17,13 +29,6 @@ _MIX_ROUNDS: Final = 100_000
 
 # Its operations are the steps that are counted, and on QEMU as many as time allows.
 FAULTS: Final = "a fault at its own handler"
-
-_OPEN: Final = """
-    li t0, -1
-    csrw pmpaddr0, t0
-    li t0, 0x1f
-    csrw pmpcfg0, t0
-"""
 
 # What a small kernel sets: one range from zero, as high as the register goes.
 _TOR: Final = """
@@ -53,17 +58,6 @@ _LOCKED: Final = """
     csrw pmpaddr1, t0
     li t0, 0x1f90
     csrw pmpcfg0, t0
-"""
-
-_TO_SUPERVISOR: Final = """
-    li t0, 0x1800
-    csrc mstatus, t0
-    li t0, 0x800
-    csrs mstatus, t0
-    la t0, lower
-    csrw mepc, t0
-    mret
-lower:
 """
 
 _MIX: Final = """
@@ -128,87 +122,10 @@ def _mix(setup: str, body: str = _MIX) -> Workload:
     return Workload(lambda: setup + body, _MIX_ROUNDS, is_compute=False)
 
 
-# Answers calls and faults: the instruction behind is the next one.
-_HANDLER: Final = """
-    j ready
-.align 4
-handler: csrr t6, {epc}
-    addi t6, t6, 4
-    csrw {epc}, t6
-    addi s10, s10, 1
-    {back}
-ready:
-    la t0, handler
-    csrw {vector}, t0
-"""
-_MACHINE_HANDLER: Final = _HANDLER.format(epc="mepc", back="mret", vector="mtvec")
-_SUPERVISOR_HANDLER: Final = _HANDLER.format(epc="sepc", back="sret", vector="stvec")
-
-# The first gigabyte of RAM as one page for supervisor mode, another for user mode at zero; ends
-# by ebreak.
-_PAGED: Final = """
-    li t1, 0x80008000
-    li t0, 0x200000cf
-    sd t0, 16(t1)
-    li t0, 0x200000df
-    sd t0, 0(t1)
-    li t1, 0x80009000
-    li t0, 0x200000cf
-    sd t0, 16(t1)
-    li t0, 0x200000df
-    sd t0, 0(t1)
-    li s3, 0x8000000000080008
-    li s4, 0x8000000000080009
-    csrw satp, s3
-    li t0, 0xb1f7
-    csrw medeleg, t0
-    la t0, paged_end
-    csrw mtvec, t0
-    j paged
-paged_end: csrw satp, zero
-    j finish
-paged:
-"""
-# User mode sees memory at zero.
-_TO_USER: Final = """
-    li t0, 0x1800
-    csrc mstatus, t0
-    la t0, lower
-    li t1, 0x80000000
-    sub t0, t0, t1
-    csrw mepc, t0
-    mret
-lower:
-"""
-
-_SSTC: Final = """
-    li t0, 0x8000000000000000
-    csrw menvcfg, t0
-    li t0, 7
-    csrw mcounteren, t0
-    csrw scounteren, t0
-"""
-
-_PLIC: Final = """
-    li t0, 0x0c000028
-    li t1, 1
-    sw t1, 0(t0)
-    li t0, 0x0c002080
-    li t1, 0x400
-    sw t1, 0(t0)
-    li s1, 0x0c201004
-"""
-
-_FW_CFG: Final = """
-    li s1, 0x10100000
-    li t0, 0x1900
-    sh t0, 8(s1)
-"""
-
 # The handler of supervisor mode is nowhere, so each fetch of it traps again, until the timer of
 # machine mode ends it: a round is a tick.
 _FAULTS: Final = f"""
-{_OPEN}
+{OPEN}
     la t0, faults_end
     csrw mtvec, t0
     li t0, 0xb3ff
@@ -221,12 +138,12 @@ _FAULTS: Final = f"""
     sd t1, 0(t0)
     li t0, 0x80
     csrw mie, t0
-{_TO_SUPERVISOR}
+{TO_SUPERVISOR}
     jr zero
 faults_end: j finish
 """
 
-_S: Final = _OPEN + _TO_SUPERVISOR
+_S: Final = OPEN + TO_SUPERVISOR
 _DELEGATED: Final = "li t0, 0x222\n csrw mideleg, t0"
 
 # Name of a cliff, and of the same code away from it.
@@ -239,10 +156,10 @@ PAIRS: Final[Mapping[str, str]] = {
 
 CLIFFS: Final[Mapping[str, Workload]] = {
     "open to supervisor mode": _mix(_S),
-    "open to machine mode": _mix(_OPEN),
+    "open to machine mode": _mix(OPEN),
     "text and data apart": _mix("", _SHARED.format(distance=0x10000)),
-    "TOR over everything": _mix(_TOR + _TO_SUPERVISOR),
-    "a firmware's protection": _mix(_FIRMWARE + _TO_SUPERVISOR),
+    "TOR over everything": _mix(_TOR + TO_SUPERVISOR),
+    "a firmware's protection": _mix(_FIRMWARE + TO_SUPERVISOR),
     "a locked word": _mix(_LOCKED),
     "text and data in one page": _mix("", _SHARED.format(distance=0)),
 }
@@ -255,21 +172,28 @@ STORMS: Final[Mapping[str, Workload]] = {
     "mip and mie": _storm("li s1, 0x888", "csrr t0, mip\n csrw mie, s1\n csrw mie, zero\n"),
     "mhartid and cycle": _storm("", "csrr t0, mhartid\n csrr t1, cycle\n"),
     "stimecmp": _storm(
-        _SSTC + _S + "li s1, -1", "csrw 0x14d, s1\n addi s10, s10, 1\n", rounds=20_000
+        SSTC + _S + "li s1, -1", "csrw 0x14d, s1\n addi s10, s10, 1\n", rounds=20_000
     ),
-    "ecall and mret": _storm(_OPEN + _MACHINE_HANDLER + _TO_SUPERVISOR, "ecall\n"),
-    "ecall and sret": _storm(
-        _OPEN + _PAGED + _SUPERVISOR_HANDLER + _TO_USER, "ecall\n", "ebreak\n"
-    ),
+    "ecall and mret": _storm(OPEN + MACHINE_HANDLER + TO_SUPERVISOR, "ecall\n"),
+    "ecall and sret": _storm(OPEN + PAGED + SUPERVISOR_HANDLER + TO_USER, "ecall\n", "ebreak\n"),
     "page fault and sret": _storm(
-        _OPEN + _PAGED + _SUPERVISOR_HANDLER + _TO_SUPERVISOR + "li s1, 0x40000000",
+        OPEN + PAGED + SUPERVISOR_HANDLER + TO_SUPERVISOR + "li s1, 0x40000000",
         "lw t0, 0(s1)\n",
         "ebreak",
         40_000,
     ),
     FAULTS: Workload(lambda: _FAULTS, 500_000, is_compute=False),
+    "a register that is not permitted": _storm(
+        OPEN + MACHINE_HANDLER + TO_SUPERVISOR, "csrr t0, time\n"
+    ),
+    "floating point on demand": _storm(FLOAT_ON_DEMAND, "fadd.d f0, f1, f2\n csrc mstatus, s1\n"),
+    "pmp of another task": _storm(
+        OPEN + "li s1, 0x202001ff\n li s2, 0x202801ff\n li s3, 0x1c1f",
+        "csrw pmpaddr1, s1\n csrw pmpcfg0, s3\n csrw pmpaddr1, s2\n csrw pmpcfg0, s3\n",
+        rounds=10_000,
+    ),
     "satp and sfence.vma": _storm(
-        _OPEN + _PAGED + _TO_SUPERVISOR,
+        OPEN + PAGED + TO_SUPERVISOR,
         "csrw satp, s4\n sfence.vma zero, zero\n csrw satp, s3\n sfence.vma zero, zero\n",
         "ebreak",
         1500,  # QEMU forgets all of its translations each time.
@@ -279,8 +203,8 @@ STORMS: Final[Mapping[str, Workload]] = {
         "ld t0, 0(s2)\n sd s3, 0(s1)\n",
         rounds=20_000,
     ),
-    "plic claim and complete": _storm(_PLIC, "lw t0, 0(s1)\n sw t0, 0(s1)\n"),
-    "fw_cfg bytes": _storm(_FW_CFG, "lbu t0, 0(s1)\n addi s10, s10, 1\n"),
+    "plic claim and complete": _storm(PLIC, "lw t0, 0(s1)\n sw t0, 0(s1)\n"),
+    "fw_cfg bytes": _storm(FW_CFG, "lbu t0, 0(s1)\n addi s10, s10, 1\n"),
     "misaligned across pages": _storm(
         "li s1, 0x80900ffd", "ld t0, 0(s1)\n addi t0, t0, 1\n sd t0, 0(s1)\n"
     ),

@@ -12,12 +12,12 @@ from nexus.cli.vm_recording import MACHINE
 from nexus.core.errors import UsageError
 from nexus.core.record import dataclass
 from nexus.emulator.board import AttachedDrive
-from nexus.emulator.io.drive import DriveError, FileDrive
 from nexus.emulator.loading import BootFiles
 from nexus.emulator.machine import MachineOptions
 from nexus.entry.reading import read_bounded
 
 if TYPE_CHECKING:
+    from nexus.emulator.io.drive import FileDrive
     from nexus.emulator.io.translation_cache import TranslationCache
     from nexus.emulator.observe import Observer
     from nexus.harness.instruments import Instruments
@@ -121,6 +121,10 @@ def _entropy(seed: int) -> Callable[[int], bytes]:
 
 
 def _open_drives(options: Options) -> tuple[FileDrive, ...]:
+    if not options.drives:
+        return ()
+    from nexus.emulator.io.drive import DriveError, FileDrive
+
     opened: list[FileDrive] = []
     for drive in options.drives:
         try:

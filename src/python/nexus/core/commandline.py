@@ -33,17 +33,21 @@ class CommandLine(StrictParser):
     def __init__(self, prog: str, description: str) -> None:
         """Create the parser of a command, such as `nexus config check`."""
         self._is_shown = False
+        self._unshown: argparse.HelpFormatter | None = None
         super().__init__(_as_typed(prog), description)
         self._words: dict[str, tuple[str, ...]] = {}
 
     def _get_formatter(self) -> argparse.HelpFormatter:
         """Ask for the terminal's width to print, and not for each option that is added.
 
-        To ask imports `shutil` with all kinds of compression, 2 ms at each start.
+        To ask imports `shutil` with all kinds of compression, 2 ms at each start.  An option that
+        is added has a formatter look at its form, and one does for all.
         """
         if self._is_shown:
             return super()._get_formatter()
-        return argparse.HelpFormatter(prog=self.prog, width=_WIDTH_UNSHOWN)
+        if self._unshown is None:
+            self._unshown = argparse.HelpFormatter(prog=self.prog, width=_WIDTH_UNSHOWN)
+        return self._unshown
 
     def format_usage(self) -> str:
         """Format for the terminal."""
