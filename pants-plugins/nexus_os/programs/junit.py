@@ -1,4 +1,8 @@
-"""JUnit XML for test runners that do not write it themselves."""
+"""JUnit XML for test runners that do not write it themselves.
+
+The plugin imports nothing of `nexus`, so this is a second writer beside `nexus.core.junit`; a test
+holds `printable` to the one of the product.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,17 @@ from xml.etree import ElementTree
 _ZIG_TEST = re.compile(r"^\d+/\d+ (?P<name>.+?)\.\.\.(?P<rest>.*)$")
 
 
-def printable(text: str, keep: str = "") -> str:
-    """Escape what XML 1.0 cannot express and what a reader cannot see; a test may print any of it.
+# What CI hosts take for a command of the log, wherever in a line it stands.
+_LOG_COMMANDS = ("##[", "##vso[")
 
-    `keep` names controls that are wanted, such as line ends.
+
+def printable(text: str, keep: str = "") -> str:
+    """Return a text in which nothing acts on a terminal, a CI host's log or an XML parser.
+
+    A test may print any text.  `keep` names controls that are wanted, such as line ends.
     """
+    for command in _LOG_COMMANDS:
+        text = text.replace(command, f"\\x23{command[1:]}")
     return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from xml.etree import ElementTree
 
 import pytest  # pants: no-infer-dep
@@ -102,6 +103,13 @@ def test_odd_characters_neither_lose_a_case_nor_break_the_report(
     (case,) = root
     assert (case.get("name") or "").startswith("root.test.a")
     assert (case.find("failure") is not None) == is_failed
+
+
+@pytest.mark.parametrize("odd", [*ODD, "##vso[x]", "größe 😀", "a\n\tb\r", "\\"], ids=ascii)
+def test_the_plugin_escapes_as_the_product_does(odd: str) -> None:
+    product = runpy.run_path("src/python/nexus/core/text.py")
+    for keep in ("", "\n\t"):
+        assert junit.printable(odd, keep) == product["printable"](odd, keep)
 
 
 def test_characters_beyond_the_first_plane_are_kept() -> None:

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from nexus.campaign.result import SeedResult
-from nexus.core.text import printable
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One case; `failure` is what was wrong, None if nothing."""
-
-    classname: str
-    name: str
-    failure: str | None
+from nexus.core.junit import Case, document
 
 
 def build(results: Sequence[SeedResult], wanted: str | None = None) -> str:
@@ -26,9 +15,10 @@ def build(results: Sequence[SeedResult], wanted: str | None = None) -> str:
     a seed that breaks the rule is not a failure of the test.
     """
     if wanted is not None:
-        return render("simulate", [Case("simulate", f"finds {wanted}", missed(results, wanted))])
+        case = Case(classname="simulate", name=f"finds {wanted}", failure=missed(results, wanted))
+        return document("simulate", [case]) + "\n"
     ordered = sorted(results, key=lambda result: (result.scenario, result.seed))
-    return render("simulate", [_case(result) for result in ordered])
+    return document("simulate", [_case(result) for result in ordered]) + "\n"
 
 
 def missed(results: Sequence[SeedResult], wanted: str) -> str | None:
@@ -41,21 +31,4 @@ def missed(results: Sequence[SeedResult], wanted: str) -> str | None:
 
 def _case(result: SeedResult) -> Case:
     first = next((f"{each.name}: {each.message}" for each in result.violations), None)
-    return Case(result.scenario, f"seed {result.seed}", first)
-
-
-def render(name: str, cases: Sequence[Case]) -> str:
-    """Make a file of one suite: well-formed, whatever a scenario or a rule is called."""
-    suite = ElementTree.Element(
-        "testsuite",
-        name=printable(name),
-        tests=str(len(cases)),
-        failures=str(sum(case.failure is not None for case in cases)),
-    )
-    for case in cases:
-        element = ElementTree.SubElement(
-            suite, "testcase", classname=printable(case.classname), name=printable(case.name)
-        )
-        if case.failure is not None:
-            ElementTree.SubElement(element, "failure", message=printable(case.failure))
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return Case(classname=result.scenario, name=f"seed {result.seed}", failure=first)

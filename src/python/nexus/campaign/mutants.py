@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Final
 
-from nexus.campaign import junit, pool
+from nexus.campaign import pool
 from nexus.campaign.inputs import add_options, code_of, images_of
 from nexus.campaign.judging import Violation
 from nexus.campaign.prepare import Prepared, prepare
@@ -30,6 +30,7 @@ from nexus.config.error import ConfigError, Problem
 from nexus.config.fields import Count, Line, Many, Model, Within
 from nexus.config.files import read_toml
 from nexus.config.load import parse
+from nexus.core import junit
 from nexus.core.commandline import CommandLine, bounded, fail, named_paths, one_of
 from nexus.core.errors import NexusError, UsageError
 from nexus.core.exits import EXIT_CONFIG
@@ -196,7 +197,7 @@ def _hunt_all(options: Namespace) -> int:
         sys.stdout.flush()
     survivors = [name for name in _work if not results[name].is_found]
     text = json.dumps([_plain(results[name]) for name in _work], indent=1) + "\n"
-    report = junit.render("mutants", [_case(results[name]) for name in _work])
+    report = junit.document("mutants", [_case(results[name]) for name in _work]) + "\n"
     files = {"mutants.json": text.encode(), "junit.xml": report.encode()}
     artifacts.write_all(options.out, files)
     print(f"mutants: {len(_work) - len(survivors)} of {len(_work)} found")
@@ -243,7 +244,7 @@ def _prepare(options: Namespace) -> dict[str, tuple[MutantConfig, Prepared, Prep
 def _case(hunted: Hunted) -> junit.Case:
     mutant = _work[hunted.name][0]
     failure = None if hunted.is_found else describe(hunted, mutant)
-    return junit.Case(mutant.scenario, hunted.name, failure)
+    return junit.Case(classname=mutant.scenario, name=hunted.name, failure=failure)
 
 
 def _plain(hunted: Hunted) -> Mapping[str, object]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
-from nexus.core.text import printable
+from nexus.core import junit
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing that was tried; without a fault and a reason it has passed."""
+    """One thing that was tried: passed, or failed, or skipped; never both of these."""
 
     name: str
     said: str
@@ -20,24 +19,15 @@ class Case:
 
 def build(cases: list[Case]) -> str:
     """Make the file's text."""
-    suite = ET.Element(
-        "testsuite",
-        name="linux",
-        tests=str(len(cases)),
-        failures=str(sum(case.has_failed for case in cases)),
-        errors="0",
-        skipped=str(sum(case.is_skipped for case in cases)),
+    return junit.indented("linux", [_reported(case) for case in cases])
+
+
+def _reported(case: Case) -> junit.Case:
+    has_passed = not case.has_failed and not case.is_skipped
+    return junit.Case(
+        classname="linux",
+        name=case.name,
+        failure=case.said if case.has_failed else None,
+        skipped=case.said if case.is_skipped else None,
+        said=case.said if has_passed else None,
     )
-    for case in cases:
-        element = ET.SubElement(suite, "testcase", classname="linux", name=printable(case.name))
-        text = printable(case.said)
-        if case.has_failed:
-            ET.SubElement(element, "failure", message=text)
-        elif case.is_skipped:
-            ET.SubElement(element, "skipped", message=text)
-        else:
-            ET.SubElement(element, "system-out").text = text
-    root = ET.Element("testsuites")
-    root.append(suite)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from xml.etree import ElementTree
+from dataclasses import dataclass, replace
 
+from nexus.core import junit
 from nexus.mutation.verdict import Fate, Verdict
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -103,37 +100,19 @@ def _object_of(verdict: Verdict) -> dict[str, object]:
 
 def junit_of(verdicts: Sequence[Verdict]) -> bytes:
     """Write a test case for each mutant: a survivor has failed, what does not count is skipped."""
-    skipped = sum(v.fate in (Fate.INVALID, Fate.EQUIVALENT) for v in verdicts)
-    failed = sum(v.fate is Fate.SURVIVED for v in verdicts)
-    suite = ElementTree.Element(
-        "testsuite",
-        name="mutation",
-        tests=str(len(verdicts)),
-        failures=str(failed),
-        skipped=str(skipped),
-    )
-    for verdict in verdicts:
-        change = verdict.mutant.change
-        case = ElementTree.SubElement(
-            suite,
-            "testcase",
-            classname=_printable(change.path),
-            name=f"{change.line}:{change.column}",
-        )
-        if verdict.fate is Fate.SURVIVED:
-            failure = ElementTree.SubElement(
-                case, "failure", message=_printable(f"survived: {change.name}")
-            )
-            failure.text = _printable(f"{verdict.mutant.diff()}nearest test: {verdict.by}")
-        elif verdict.fate in (Fate.INVALID, Fate.EQUIVALENT):
-            message = verdict.reason or "does not compile"
-            ElementTree.SubElement(case, "skipped", message=_printable(message))
-    data: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return data
+    cases = [_case_of(verdict) for verdict in verdicts]
+    return junit.document("mutation", cases, ("tests", "failures", "skipped")).encode()
 
 
-def _printable(text: str) -> str:
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+def _case_of(verdict: Verdict) -> junit.Case:
+    change = verdict.mutant.change
+    case = junit.Case(classname=change.path, name=f"{change.line}:{change.column}")
+    if verdict.fate is Fate.SURVIVED:
+        diff = f"{verdict.mutant.diff()}nearest test: {verdict.by}"
+        return replace(case, failure=f"survived: {change.name}", detail=diff)
+    if verdict.fate in (Fate.INVALID, Fate.EQUIVALENT):
+        return replace(case, skipped=verdict.reason or "does not compile")
+    return case
 
 
 def _percent(part: int, whole: int) -> float:

@@ -82,6 +82,12 @@ def test_the_reports_for_machines() -> None:
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("6", "1", "2")
 
 
+def test_the_report_shows_what_a_mutant_holds_and_obeys_none_of_it() -> None:
+    odd = Mutant(change(1), BEFORE, "a = '\x1b[2J\u202e##[error]'\nb = 2\n")
+    (case,) = ElementTree.fromstring(report.junit_of([Verdict(odd, Fate.SURVIVED, "x_test.py")]))
+    assert r"+a = '\x1b[2J\u202e\x23#[error]'" in (case[0].text or "")
+
+
 def test_an_equivalent_mutant_is_known_by_its_text() -> None:
     known = equivalent.parse(
         '[[mutant]]\npath = "src/python/nexus/x.py"\nbefore = "a = 1"\nafter = "a = 2"\n'

@@ -17,13 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
 
+from nexus.core import junit
 from nexus.core.commandline import CommandLine
 from nexus.core.errors import UsageError
-from nexus.core.text import printable
 from nexus.entry.program import Text, run_program
 from nexus.harness.outcome import Outcome
 from nexus.pipeline import sides
@@ -146,17 +146,15 @@ def judge(
 
 
 def _report(out: Path, names: Sequence[str], differences: Sequence[Difference]) -> None:
-    """JUnit, one case a file."""
+    """Write JUnit, one case a file."""
     by_file = {each.file: each for each in differences}
-    suite = ElementTree.Element("testsuite", name="determinism")
-    for name in names:
-        attributes = {"classname": "determinism", "name": printable(name)}
-        case = ElementTree.SubElement(suite, "testcase", attributes)
-        if name in by_file:
-            found = by_file[name]
-            failure = ElementTree.SubElement(case, "failure", message=printable(found.where))
-            failure.text = printable(str(found), keep="\n\t")
-    _write(out / "junit.xml", ElementTree.tostring(suite, xml_declaration=True, encoding="utf-8"))
+    report = junit.document("determinism", [_case(name, by_file.get(name)) for name in names])
+    _write(out / "junit.xml", report.encode())
+
+
+def _case(name: str, found: Difference | None) -> junit.Case:
+    case = junit.Case(classname="determinism", name=name)
+    return case if found is None else replace(case, failure=found.where, detail=str(found))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -14,16 +14,16 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Final
-from xml.etree import ElementTree
 
+from nexus.core import junit
 from nexus.core.commandline import bounded, fail
 from nexus.core.errors import UsageError
 from nexus.core.exits import EXIT_CONFIG
-from nexus.core.text import printable
 from nexus.entry.arguments import ArgumentParser
 from nexus.entry.program import Text, run_program
 from nexus.remotecache import (
@@ -218,18 +218,17 @@ def tell(verdict: Verdict) -> Verdict:
 
 
 def write_report(path: Path, verdicts: Sequence[Verdict]) -> None:
-    """One case each, as JUnit."""
-    suite = ElementTree.Element("testsuite", name="remote_cache")
-    for verdict in verdicts:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname="remote_cache", name=printable(verdict.name)
-        )
-        if verdict.complaint:
-            failure = ElementTree.SubElement(case, "failure", message="see the text")
-            failure.text = printable(verdict.complaint, keep="\n\t")
-        elif verdict.not_tried:
-            ElementTree.SubElement(case, "skipped", message=printable(verdict.not_tried))
-    ElementTree.ElementTree(suite).write(path, encoding="utf-8")
+    """Write JUnit, one case a verdict."""
+    cases = [_case(verdict) for verdict in verdicts]
+    report = junit.document("remote_cache", cases, ("tests", "failures", "skipped"))
+    path.write_text(report, encoding="utf-8")
+
+
+def _case(verdict: Verdict) -> junit.Case:
+    case = junit.Case(classname="remote_cache", name=verdict.name)
+    if verdict.complaint:
+        return replace(case, failure="see the text", detail=verdict.complaint)
+    return replace(case, skipped=verdict.not_tried or None)
 
 
 def stop(number: int, _frame: FrameType | None) -> None:

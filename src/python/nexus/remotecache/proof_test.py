@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any  # Any: gRPC and BuildGrid publish no types.
+from xml.etree import ElementTree
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 import pytest
@@ -180,3 +181,11 @@ def test_what_cannot_be_asked_for_is_one_line_and_20(
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert said in printed.err
+
+
+def test_the_report_counts_its_verdicts(tmp_path: Path) -> None:
+    verdicts = [Verdict("a"), Verdict("b", complaint="wrong\n"), Verdict("c", not_tried="no root")]
+    proof.write_report(tmp_path / "junit.xml", verdicts)
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    assert [len(case) for case in suite] == [0, 1, 1]
