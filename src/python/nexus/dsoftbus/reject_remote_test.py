@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from nexus.dsoftbus.audit import AuditRecord, Outcome, record_of
 from nexus.dsoftbus.binding import Pin, Verdict, bind
@@ -18,15 +17,13 @@ from nexus.dsoftbus.gateway import Answer, Gateway
 from nexus.dsoftbus.policy import Policy, Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.dsoftbus.session_events import Event, Proven, Received, Refusal, Refused
-from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair
+from nexus.dsoftbus.session_scene import KEY_A, KEY_B, Pair
 from nexus.dsoftbus.transitions import State
 from nexus.wire import samgr
 from nexus.wire.announce import Announce
 from nexus.wire.gateway import Request, Response, Status, decode_frame
 from nexus.wire.stream import frame_message
 
-KEY_A = X25519PrivateKey.from_private_bytes(SECRET_A).public_key().public_bytes_raw()
-KEY_B = X25519PrivateKey.from_private_bytes(SECRET_B).public_key().public_bytes_raw()
 RESOLVE = samgr.Request(samgr.Op.RESOLVE_STATUS, "bundlemgrd").encode()
 REGISTER = samgr.Request(samgr.Op.REGISTER, "evil", 1, 2).encode()
 OK_REPLY = samgr.SlotReply(samgr.Op.RESOLVE_STATUS, samgr.Status.OK).encode()

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Event, Identity
 
 SECRET_A = b"\x0a" * 32
 SECRET_B = b"\x0b" * 32
+
+
+def public_key_of(secret: bytes) -> bytes:
+    """Return what a peer pins."""
+    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+KEY_A, KEY_B = public_key_of(SECRET_A), public_key_of(SECRET_B)
 
 
 def identity(name: str, secret: bytes, number: int = 0) -> Identity:

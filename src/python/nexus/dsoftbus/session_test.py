@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import count, product
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,18 +19,19 @@ from nexus.dsoftbus.session import (
     Session,
 )
 from nexus.dsoftbus.session_events import Event, Proven, Ready, Received, Refusal, Refused
-from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair, identity
+from nexus.dsoftbus.session_scene import (
+    KEY_A,
+    KEY_B,
+    SECRET_A,
+    SECRET_B,
+    Pair,
+    identity,
+    public_key_of,
+)
 from nexus.dsoftbus.transitions import TRANSITIONS, State, Step
 from nexus.wire.error import LocalProtocolError, Reason, RemoteProtocolError
 from nexus.wire.gateway import Ping, Pong, Request, Response, Status, decode_frame
 from nexus.wire.stream import frame_message
-
-
-def public(secret: bytes) -> bytes:
-    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
-
-
-KEY_A, KEY_B = public(SECRET_A), public(SECRET_B)
 
 
 def ready_pair(number: int = 0) -> Pair:
@@ -172,7 +172,7 @@ def test_an_unknown_static_key_is_proven_as_what_it_is() -> None:
     pair.a.admit(0)
     pair.run()
     # The claim is node-a's, the key is not: `bind` refuses that.
-    assert pair.events_b == [Proven("node-a", public(b"\x0c" * 32))]
+    assert pair.events_b == [Proven("node-a", public_key_of(b"\x0c" * 32))]
 
 
 def test_a_responder_without_the_pinned_key_cannot_answer() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Identity, Proven, Ready, Received
+from nexus.dsoftbus.session_scene import public_key_of
 from nexus.wire.gateway import Request, Response, Status, decode_frame
 
 SOURCE = Path(__file__).parents[4] / "src/guest/lib/dsoftbus/transcript_test.zig"
@@ -29,8 +28,7 @@ def key(number: int) -> bytes:
 
 def dialler() -> Session:
     identity = Identity(device_id="node-a", static_secret=key(1), ephemeral_secret=key(2))
-    pinned = X25519PrivateKey.from_private_bytes(key(3)).public_key().public_bytes_raw()
-    return Session.dial(identity, pinned, 0)
+    return Session.dial(identity, public_key_of(key(3)), 0)
 
 
 def responder() -> Session:

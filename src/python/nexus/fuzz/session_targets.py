@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Event, Received, Refused
-from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair, identity
+from nexus.dsoftbus.session_scene import KEY_B, SECRET_A, Pair, identity
 from nexus.dsoftbus.transitions import State
 from nexus.fuzz.target import Input, Target, packed
 from nexus.wire.error import LocalProtocolError
 from nexus.wire.frame_cases import CASES
 
-_KEY_B = X25519PrivateKey.from_private_bytes(SECRET_B).public_key().public_bytes_raw()
 _STEPS_MAX = 32
 _CROSSINGS_MAX = 8  # Three messages and the first ping need five.
 _TICK_NS = 100_000_000
@@ -44,7 +41,7 @@ def _run_unconnected(data: bytes) -> None:
     source = Input(data)
     is_dialler = source.byte() % 2
     name = identity("node-a", SECRET_A)
-    session = Session.dial(name, _KEY_B, 0) if is_dialler else Session.accept(name, 0)
+    session = Session.dial(name, KEY_B, 0) if is_dialler else Session.accept(name, 0)
     for step in source.steps(_STEPS_MAX):
         for event in _receive(session, source.take(step), 0):
             assert isinstance(event, Refused), f"{event} from a stranger"
@@ -69,7 +66,7 @@ def _disturbed(source: Input, data: bytes) -> bytes:
 def _run_handshake(data: bytes) -> None:
     """Disturb messages between two honest sides; a side that admits the other was not deceived."""
     source = Input(data)
-    pair = Pair(_KEY_B)
+    pair = Pair(KEY_B)
     for _ in range(_CROSSINGS_MAX):
         to_b, to_a = pair.a.take_output(), pair.b.take_output()
         _receive(pair.b, _disturbed(source, to_b), 0)
@@ -83,7 +80,7 @@ def _run_handshake(data: bytes) -> None:
 def _run_transport(data: bytes) -> None:
     """Two ready sides; the peer seals what it likes, breaks off, goes silent, sends unsealed."""
     source = Input(data)
-    pair = Pair(_KEY_B)
+    pair = Pair(KEY_B)
     pair.make_ready()
     now_ns = 0
     for step in source.steps(_STEPS_MAX):
@@ -126,7 +123,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "session-unconnected",
         _run_unconnected,
-        (b"\0\x22\0\x20" + bytes(32), b"\1\x32\0\x30" + _KEY_B + bytes(16)),
+        (b"\0\x22\0\x20" + bytes(32), b"\1\x32\0\x30" + KEY_B + bytes(16)),
     ),
     Target("session-handshake", _run_handshake, (b"", b"\0\x81\5\0", b"\0\0\0\2\0\1")),
     Target(

@@ -6,18 +6,15 @@ carries bytes when a caller waits.  `rounds` counts how often it had to be waite
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from nexus.dsoftbus.gateway import Answer, Gateway
 from nexus.dsoftbus.policy import Policy, Rule
 from nexus.dsoftbus.rate import Limit
 from nexus.dsoftbus.session_events import Received
-from nexus.dsoftbus.session_scene import SECRET_B, Pair
+from nexus.dsoftbus.session_scene import KEY_B, Pair
 from nexus.remotefs.package.backend import Backend
 from nexus.remotefs.package.server import PackageServer
 from nexus.wire.gateway import Response, decode_frame
 
-KEY_B = X25519PrivateKey.from_private_bytes(SECRET_B).public_key().public_bytes_raw()
 EVERYTHING = tuple(Rule("node-a", 3, op) for op in (1, 2, 3, 4))
 
 # The most a configuration can say; time stands still, so it is this many requests.
