@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
+from nexus.emulator.device.virtio_blk import SECTOR_BYTES, MemoryDrive
 from nexus.emulator.io.lock import LockError, open_locked
-
-SECTOR_BYTES: Final = 512
 
 # Read into memory; larger disks belong to an emulator for larger guests.
 DRIVE_BYTES_MAX: Final = 1 << 30
@@ -23,10 +22,8 @@ class DriveError(ValueError):
     """The file cannot be a disk; the message names it and says why."""
 
 
-class FileDrive:
+class FileDrive(MemoryDrive):
     """A file's content, and which of its sectors have changed."""
-
-    SAVED: ClassVar[tuple[str, ...]] = ("content",)
 
     def __init__(self, path: Path, *, is_read_only: bool) -> None:
         """Read the file, and lock it until `close`.
@@ -50,7 +47,7 @@ class FileDrive:
                     f"{path}: {size} bytes; expected a multiple of {SECTOR_BYTES} "
                     f"in {SECTOR_BYTES}..{DRIVE_BYTES_MAX}"
                 )
-            self.content = bytearray(self._file.read())
+            super().__init__(self._file.read())
         except OSError as error:
             self._file.close()
             raise DriveError(f"{path}: {error.strerror}") from error
@@ -62,18 +59,9 @@ class FileDrive:
         """The file may have any of it, or not: at the next flush it gets everything."""
         self._dirty.update(range(len(self.content) // SECTOR_BYTES))
 
-    @property
-    def size_bytes(self) -> int:
-        """The capacity."""
-        return len(self.content)
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Read a range inside the device."""
-        return bytes(self.content[offset : offset + length])
-
     def write(self, offset: int, data: bytes) -> None:
         """Write a range inside the device."""
-        self.content[offset : offset + len(data)] = data
+        super().write(offset, data)
         last = offset + len(data) - 1
         self._dirty.update(range(offset // SECTOR_BYTES, last // SECTOR_BYTES + 1))
 

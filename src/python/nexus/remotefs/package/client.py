@@ -17,6 +17,7 @@ from functools import partial
 from typing import Protocol
 
 from nexus.remotefs.package.path import PackageError, check_name
+from nexus.remotefs.package.raw_file import RawFile, sought
 from nexus.remotefs.package.replies import (
     CONTENTS,
     OUTSTANDING_MAX,
@@ -152,7 +153,7 @@ def payload_of(response: Response, name: str) -> bytes:
     return response.payload
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(RawFile):
     """An open file of a peer, as Python's files are."""
 
     def __init__(self, client: PackageClient, name: str, handle: int, size: int) -> None:
@@ -167,36 +168,14 @@ class RemoteFile(io.RawIOBase):
         self._window = Window(size, client.outstanding_max)
         self._error: Exception | None = None
 
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
     def tell(self) -> int:
         """Return the position."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move; beyond the end there is nothing to read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}.get(whence)
-        if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
-        self._position = base + offset
+        self._position = sought(self._position, self.size, offset, whence)
         return self._position
-
-    # The stub wants any buffer, which has no one name in this version of Python.
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # Above.
-        """Read into a buffer as much as it holds."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def readall(self) -> bytes:
-        """Read to the end."""
-        return self.read(-1)
 
     def read(self, size: int | None = -1) -> bytes:
         """Read exactly `size` bytes, fewer only at the end of the file.

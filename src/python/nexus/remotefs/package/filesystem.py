@@ -24,6 +24,7 @@ from nexus.remotefs.package.client import PackageClient, RemoteFile
 from nexus.remotefs.package.folders import children, entry_of, no_bundles, split_bundle
 from nexus.remotefs.package.oserror import as_os_error, refuse_write
 from nexus.remotefs.package.path import SCHEMES, FolderError, PackageError
+from nexus.remotefs.package.raw_file import RawFile
 from nexus.remotefs.package.read_only import ReadOnly
 from nexus.remotefs.package.window import ChangedError
 from nexus.wire.package_stream import Entry
@@ -132,7 +133,7 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
         return [_as_info(f"{path}/{entry.name}", entry) for entry in below]
 
 
-class LockedFile(io.RawIOBase):
+class LockedFile(RawFile):
     """An open file whose client others use at the same time, on other threads."""
 
     def __init__(self, file: RemoteFile, lock: threading.RLock, path: str) -> None:
@@ -143,14 +144,6 @@ class LockedFile(io.RawIOBase):
         self._file = file
         self._lock = lock
 
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
     def tell(self) -> int:
         """Return the position."""
         return self._file.tell()
@@ -158,17 +151,6 @@ class LockedFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move; beyond the end there is nothing to read."""
         return self._file.seek(offset, whence)
-
-    # The stub wants any buffer, which has no one name in this version of Python.
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # Above.
-        """Read into a buffer as much as it holds.  Raises OSError."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def readall(self) -> bytes:
-        """Read to the end.  Raises OSError."""
-        return self.read(-1)
 
     def read(self, size: int | None = -1) -> bytes:
         """Read exactly `size` bytes, fewer only at the end of the file.  Raises OSError."""

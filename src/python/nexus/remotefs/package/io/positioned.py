@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
+from nexus.remotefs.package.raw_file import sought
+
 
 class Positioned(ABC):
     """A file of a known size that is read from a position on."""
@@ -33,10 +35,7 @@ class Positioned(ABC):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move; beyond the end there is nothing to read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}.get(whence)
-        if base is None or base + offset < 0:
-            raise ValueError(f"seek to {offset} from {whence}; expected places from 0 on")
-        self._position = base + offset
+        self._position = sought(self._position, self.size, offset, whence)
         return self._position
 
     @abstractmethod
