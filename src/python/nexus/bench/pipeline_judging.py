@@ -8,19 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.bench.pipeline_run import PipelineProcess, PipelineRun
+from nexus.core.process_kinds import ELSE, PROCESS_KINDS, kind_of
 
-# How descriptions of processes begin, and what such processes are for.
-KINDS: Final = (
-    ("Test binary ", "else"),
-    ("Run Pytest", "Python tests"),
-    ("Boot ", "boots of machines"),
-    ("Test ", "zig tests"),
-    ("Build ", "images, libraries, machine code"),
-    ("Building ", "Python requirements"),
-    ("", "else"),
-)
-# Those of one target each, which they name at their end.
-TARGET_KINDS: Final = ("Run Pytest", "Boot ", "Test ", "Build ")
 ADDRESS: Final = re.compile(r"\S+:\S+$")
 
 
@@ -53,14 +42,17 @@ class Figure:
 
 def breakdown(processes: Iterable[PipelineProcess]) -> list[str]:
     """Where the time went: seconds of processes that ran, by kind, the most first."""
-    sums = dict.fromkeys((kind for _, kind in KINDS), (0, 0))
+    sums = dict.fromkeys((ELSE, *(kind.group for kind in PROCESS_KINDS)), (0, 0))
     for process in processes:
         if process.ran:
-            kind = next(kind for begin, kind in KINDS if process.description.startswith(begin))
-            count, elapsed_ms = sums[kind]
-            sums[kind] = (count + 1, elapsed_ms + process.elapsed_ms)
+            kind = kind_of(process.description)
+            group = kind.group if kind else ELSE
+            count, elapsed_ms = sums[group]
+            sums[group] = (count + 1, elapsed_ms + process.elapsed_ms)
     order = sorted(sums.items(), key=lambda entry: (-entry[1][1], entry[0]))
-    return [f"    {ms / 1000:>7.1f} s  {count:>4}  {kind}" for kind, (count, ms) in order if count]
+    return [
+        f"    {ms / 1000:>7.1f} s  {count:>4}  {group}" for group, (count, ms) in order if count
+    ]
 
 
 def require_all_found(run: PipelineRun) -> int:
@@ -106,7 +98,8 @@ def require_dependents_only(
 
 def address_of(description: str) -> str | None:
     """The target that a process is for; none if it looks at the machine or makes a tool."""
-    if not description.startswith(TARGET_KINDS):
+    kind = kind_of(description)
+    if kind is None or not kind.names_target:
         return None
     found = ADDRESS.search(description)
     return found[0] if found else None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final  # Any: JSON, as it is read.
 
+from nexus.core.process_kinds import kind_of
 from nexus.remotecache.trees import Digest, entries, parse_digest
 
 # Whence a result came, in Pants's words.
@@ -25,28 +26,6 @@ MISSES_SHOWN: Final = 10
 
 # Trees deeper than this are not Pants's.
 DEPTH_MAX: Final = 64
-
-# How descriptions of processes begin, and for which kinds of target such processes are; the first
-# that fits counts.  A process for no target looks at the machine or makes a tool.
-TARGET_KINDS: Final = (
-    ("Run Pytest", "python_test"),
-    ("Boot ", "guest_marker_test, two_vm_test"),
-    ("Play ", "fault_world_test, fault_campaign"),
-    ("Plan the batches", "fault_world_test, fault_campaign"),
-    ("Hunt ", "guest_mutants"),
-    ("Test binary ", "(the machine)"),
-    ("Searching for ", "(the machine)"),
-    ("Find interpreter", "(the machine)"),
-    ("Try to hide ", "(the machine)"),
-    ("Test ", "zig_test"),
-    ("Translate ", "rv64_translation"),
-    ("Compile the native interpreter", "native_interpreter"),
-    ("Read the lines of ", "rv64_lines"),
-    ("Build ", "images, libraries"),
-    ("Generate ", "capnp_python"),
-    ("Validate ", "node_config, world_config"),
-    ("Building ", "pex_binary, requirements"),
-)
 
 # `Running the `shell_command` at `//:step1``: the kind of target is in it.
 NAMED_KIND: Final = re.compile(r"Running the `([a-z0-9_]+)` at ")
@@ -77,9 +56,8 @@ class Process:
         """For which kind of target it is; else the words that say what it does."""
         if named := NAMED_KIND.search(self.description):
             return named[1]
-        for beginning, kind in TARGET_KINDS:
-            if self.description.startswith(beginning):
-                return kind
+        if kind := kind_of(self.description):
+            return kind.targets
         return SUBJECT.sub("", self.description).strip() or self.description[:40]
 
 
