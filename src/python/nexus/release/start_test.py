@@ -8,35 +8,16 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import zipfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from nexus.release.quick import quicken
+from nexus.release.started_support import PROGRAM, Run, check_arguments, starter_in
 
 SCRIPT: Final = Path(__file__).with_name("nexus.sh")
-# Says how it was started, or ends as its arguments say.
-PROGRAM: Final = """\
-import json, os, signal, sys
-if sys.argv[1:2] == ["exit"]:
-    sys.exit(int(sys.argv[2]))
-if sys.argv[1:2] == ["die"]:
-    os.kill(os.getpid(), signal.SIGTERM)
-seen = {
-    "arguments": sys.argv[1:],
-    "isolated": sys.flags.isolated,
-    "variables": dict(os.environ),
-    "pid": os.getpid(),
-}
-print(json.dumps(seen))
-"""
-
-Run = Callable[..., subprocess.CompletedProcess[bytes]]
-
 # What the program is started by, in a folder with the links of `linked`.
 STARTS: Final = ("a release/nexus", "./link", "links/again", "nexus")
 
@@ -60,31 +41,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(folder: Path) -> Run:
-    bin_folder = folder / "bin"
-    bin_folder.mkdir()
-    (bin_folder / "python3").symlink_to(sys.executable)
-
-    def start(
-        *words: str, more: Mapping[str, str] | None = None, shell: str = ""
-    ) -> subprocess.CompletedProcess[bytes]:
-        path = os.pathsep.join([str(folder / "links"), str(bin_folder), os.defpath])
-        return subprocess.run(
-            ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *words],
-            cwd=folder,
-            env={"PATH": path, "HOME": "/nonexistent", **(more or {})},
-            capture_output=True,
-            check=False,
-        )
-
-    return start
+    return starter_in(folder, folder / "links")
 
 
 @pytest.mark.parametrize("start", STARTS)
 def test_the_program_is_found_and_gets_its_arguments(start: str, run: Run) -> None:
-    done = run(start, "a b", "", "--help")
-    assert done.stderr == b""
-    assert json.loads(done.stdout)["arguments"] == ["a b", "", "--help"]
-    assert json.loads(done.stdout)["isolated"] == 1
+    check_arguments(run, start)
 
 
 def test_no_variable_of_pex_or_python_gets_through(run: Run) -> None:

@@ -6,33 +6,17 @@ import ast
 import json
 import os
 import signal
-import subprocess
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-BUILD: Final = Path("BUILD")
-# Says how it was started, or ends as its arguments say.
-PROGRAM: Final = """\
-import json, os, signal, sys
-if sys.argv[1:2] == ["exit"]:
-    sys.exit(int(sys.argv[2]))
-if sys.argv[1:2] == ["die"]:
-    os.kill(os.getpid(), signal.SIGTERM)
-seen = {
-    "arguments": sys.argv[1:],
-    "isolated": sys.flags.isolated,
-    "variables": dict(os.environ),
-    "pid": os.getpid(),
-}
-print(json.dumps(seen))
-"""
+from nexus.release.started_support import PROGRAM, Run, check_arguments, starter_in
 
+BUILD: Final = Path("BUILD")
 # A python3 that none of them can use.
 OTHERS: Final = {
     "older": 'exec {python} -I -S -c "import sys; sys.version_info = (3, 10, 9); $4"',
@@ -40,8 +24,6 @@ OTHERS: Final = {
     "of another make": 'exec {python} -I -S -c "import sys; sys.implementation.name = 1; $4"',
     "broken": "echo no such version is installed >&2; exit 127",
 }
-
-Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 def starter() -> str:
@@ -68,31 +50,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(folder: Path) -> Run:
-    bin_folder = folder / "bin"
-    bin_folder.mkdir()
-    (bin_folder / "python3").symlink_to(sys.executable)
-
-    def start(
-        *words: str, more: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        path = os.pathsep.join([str(bin_folder), os.defpath])
-        return subprocess.run(
-            words,
-            cwd=folder,
-            env={"PATH": path, "HOME": "/nonexistent", **(more or {})},
-            capture_output=True,
-            check=False,
-        )
-
-    return start
+    return starter_in(folder)
 
 
 @pytest.mark.parametrize("start", ["./a program.pex", "./link"])
 def test_the_program_is_found_and_gets_its_arguments(start: str, run: Run) -> None:
-    done = run(start, "a b", "", "--help")
-    assert done.stderr == b""
-    assert json.loads(done.stdout)["arguments"] == ["a b", "", "--help"]
-    assert json.loads(done.stdout)["isolated"] == 1
+    check_arguments(run, start)
 
 
 def test_no_variable_of_pex_or_python_gets_through(run: Run) -> None:
