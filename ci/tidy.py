@@ -31,7 +31,7 @@ from ci.tidy_language import (
     find_stumbles,
     find_unshown_images,
 )
-from ci.tidy_python import find_circles, find_open_types, find_test_branches
+from ci.tidy_python import find_circles, find_open_types, find_splats, find_test_branches
 from ci.tidy_source import TEST_SUPPORT, Finding, Source
 
 COLUMNS_MAX: Final = 100
@@ -62,7 +62,7 @@ def too_wide(source: Source, number: int, line: str) -> Finding:
 def find_wide_prose(source: Source) -> Iterator[Finding]:
     """Find lines of prose that are too wide; tables, code and headings are as wide as they are."""
     in_code = False
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         if line.lstrip().startswith(("```", "~~~")):
             in_code = not in_code
             continue
@@ -76,7 +76,7 @@ def find_wide_prose(source: Source) -> Iterator[Finding]:
 
 def find_wide_zig(source: Source) -> Iterator[Finding]:
     """Find lines of zig that are too wide; `zig fmt` does not wrap."""
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         if len(line) > COLUMNS_MAX and not line.lstrip().startswith("\\\\"):
             yield too_wide(source, number, line)
 
@@ -85,7 +85,7 @@ def find_test_support(source: Source) -> Iterator[Finding]:
     """Find imports of test support in the product."""
     if source.is_test or source.path.startswith(TEST_PROGRAMS):
         return
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         found = _IMPORT.match(line)
         name = (found[1] or found[2]) if found else ""
         if name.split(".")[-1].endswith(TEST_SUPPORT):
@@ -96,7 +96,7 @@ def find_test_support(source: Source) -> Iterator[Finding]:
 
 def find_bare_ignores(source: Source) -> Iterator[Finding]:
     """Find places where a checker is silenced and the line does not say why."""
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         found = _IGNORE.search(line)
         if found and not _REASON.match(found["rest"]):
             yield Finding(
@@ -109,7 +109,7 @@ def find_hidden_state(source: Source) -> Iterator[Finding]:
     path = PurePosixPath(source.path)
     if source.is_test or path.name == "main.zig":
         return
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         found = _VARIABLE.match(line)
         if found:
             yield Finding(
@@ -145,6 +145,7 @@ def rules_of(path: str) -> tuple[Rule, ...]:
             find_bare_ignores,
             find_test_branches,
             find_open_types,
+            find_splats,
             find_stumbles,
         )
     if path.endswith(".zig"):

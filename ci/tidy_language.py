@@ -87,7 +87,7 @@ def find_stumbles(source: Source) -> Iterator[Finding]:
     """Find turns of phrase that are not plain English, in prose, comments and messages."""
     if source.path in _HOLDS_STUMBLES or source.path.startswith(_RELEASED):
         return
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         for pattern, instead in STUMBLES:
             found = pattern.search(line)
             if found:

@@ -1,4 +1,4 @@
-"""Rules of `tidy.py` about Python: branches in tests, circles of imports, types left open."""
+"""Rules of `tidy.py` about Python: branches in tests, circles of imports, open types, splats."""
 
 from __future__ import annotations
 
@@ -28,17 +28,16 @@ def find_test_branches(source: Source) -> Iterator[Finding]:
     if not source.path.endswith("_test.py"):
         return
     try:
-        nodes = ast.walk(ast.parse(source.text))
+        nodes = source.nodes
     except SyntaxError as exc:
         yield Finding(source.path, exc.lineno or 1, f"this is not Python: {exc.msg}")
         return
-    except ValueError as exc:  # Of Python 3.11, where a later one has a syntax error.
+    except ValueError as exc:
         yield Finding(source.path, 1, f"this is not Python: {exc}")
         return
-    lines = source.text.splitlines()
     tests = [n for n in nodes if isinstance(n, _FUNCTIONS) and n.name.startswith("test_")]
     for number in chain.from_iterable(map(_branches, tests)):
-        word = lines[number - 1].split()[0].strip(":")
+        word = source.lines[number - 1].split()[0].strip(":")
         yield Finding(source.path, number, f"`{word}` in a test; parameters or a helper can decide")
 
 
@@ -102,18 +101,34 @@ def _circle_of(imports: Mapping[str, Iterable[str]]) -> list[str]:
 
 def find_open_types(source: Source) -> Iterator[Finding]:
     """Find `Any` without a reason: on its line, or behind the import for the whole of a module."""
-    lines = source.text.splitlines()
-    if any(map(_REASONED_IMPORT.search, lines)):
+    if "Any" not in source.text or any(map(_REASONED_IMPORT.search, source.lines)):
         return
     try:
-        nodes = list(ast.walk(ast.parse(source.text)))
+        nodes = source.nodes
     except (SyntaxError, ValueError):
         return  # `find_test_branches` says so.
     used = {node.lineno for node in nodes if isinstance(node, ast.Name) and node.id == "Any"}
     for number in sorted(used):
-        if "  # " not in lines[number - 1]:
+        if "  # " not in source.lines[number - 1]:
             yield Finding(
                 source.path,
                 number,
                 "`Any` needs its reason on this line, or behind its import; `object` checks more",
+            )
+
+
+def find_splats(source: Source) -> Iterator[Finding]:
+    """Find `*("-M", "virt")`: a splat of written items, which changes nothing but the layout."""
+    if "*(" not in source.text and "*[" not in source.text:
+        return
+    try:
+        nodes = source.nodes
+    except (SyntaxError, ValueError):
+        return  # `find_test_branches` says so.
+    for node in nodes:
+        if not isinstance(node, ast.Starred) or not isinstance(node.ctx, ast.Load):
+            continue
+        if isinstance(node.value, ast.Tuple | ast.List) and node.value.elts:
+            yield Finding(
+                source.path, node.lineno, "a splat of written items only saves lines; write them"
             )

@@ -83,8 +83,14 @@ def boot(time: tuple[str, str], out: Path) -> dict[str, str]:
     said = run(
         time,
         "nexus.harness.os2vm",
-        *("--node", node, "--image", f"system={IMAGE}", "--out", out),
-        *("--expect", "hello: done"),
+        "--node",
+        node,
+        "--image",
+        f"system={IMAGE}",
+        "--out",
+        out,
+        "--expect",
+        "hello: done",
     )
     # Otherwise no process saw another time.
     assert "asked 0" not in said

@@ -137,7 +137,10 @@ async def report_guest_coverage(
             argv=(
                 *runs,
                 *(word for path in lines for word in ("--lines", path)),
-                *("--sources", ".", "--out", REPORT),
+                "--sources",
+                ".",
+                "--out",
+                REPORT,
             ),
             inputs=inputs,
             output_directories=(REPORT,),

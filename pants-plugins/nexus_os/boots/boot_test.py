@@ -42,10 +42,20 @@ def test_node_is_told_what_to_print_one_option_a_line() -> None:
     request = BootRequest(CONFIG, IMAGES, expect=("init: ready", "end"), forbid=("PANIC",))
 
     assert boot(request, is_world=False).argv("out") == (
-        *("--node", "ci/c.toml"),
-        *("--expect", "init: ready", "--expect", "end", "--forbid", "PANIC"),
-        *("--image", "a=guest/a.elf", "--image", "b=guest/b.elf"),
-        *("--out", "out"),
+        "--node",
+        "ci/c.toml",
+        "--expect",
+        "init: ready",
+        "--expect",
+        "end",
+        "--forbid",
+        "PANIC",
+        "--image",
+        "a=guest/a.elf",
+        "--image",
+        "b=guest/b.elf",
+        "--out",
+        "out",
     )
 
 
@@ -53,9 +63,14 @@ def test_run_in_the_workspace_names_its_inputs_where_they_are() -> None:
     argv = boot(BootRequest(CONFIG, IMAGES), is_world=True).argv("dist/os2vm", "{chroot}")
 
     assert argv == (
-        *("--world", "{chroot}/ci/c.toml"),
-        *("--image", "a={chroot}/guest/a.elf", "--image", "b={chroot}/guest/b.elf"),
-        *("--out", "dist/os2vm"),
+        "--world",
+        "{chroot}/ci/c.toml",
+        "--image",
+        "a={chroot}/guest/a.elf",
+        "--image",
+        "b={chroot}/guest/b.elf",
+        "--out",
+        "dist/os2vm",
     )
 
 
@@ -71,8 +86,12 @@ def test_translations_choose_the_engine_that_runs_them() -> None:
     prepared = boot(request, is_world=True, native="n.bin", translations="t.bin")
 
     assert prepared.argv("out")[-6:] == (
-        *("--translations", "t.bin", "--engine", "translated"),
-        *("--out", "out"),
+        "--translations",
+        "t.bin",
+        "--engine",
+        "translated",
+        "--out",
+        "out",
     )
     assert "{chroot}/t.bin" in prepared.argv("out", "{chroot}")
     alone = boot(request, is_world=True, translations="t.bin").argv("out")
@@ -103,8 +122,12 @@ def test_test_tells_the_runner_what_counts_as_passed() -> None:
     request = BootRequest(CONFIG, IMAGES)
 
     assert BootTest(OWNER, request, "guest-panic", "in logd", 60).argv == (
-        *("--expect-outcome", "guest-panic", "--wall-seconds", "60"),
-        *("--expect-message", "in logd"),
+        "--expect-outcome",
+        "guest-panic",
+        "--wall-seconds",
+        "60",
+        "--expect-message",
+        "in logd",
     )
     assert "--expect-message" not in BootTest(OWNER, request, "passed", None, 60).argv
 
@@ -113,7 +136,10 @@ def test_test_under_a_debugger_has_the_verdict_and_no_limit_of_wall_time() -> No
     test = BootTest(OWNER, BootRequest(CONFIG, IMAGES), "guest-panic", "in logd", 60)
 
     assert test.verdict_argv == (
-        *("--expect-outcome", "guest-panic", "--expect-message", "in logd"),
+        "--expect-outcome",
+        "guest-panic",
+        "--expect-message",
+        "in logd",
     )
 
 

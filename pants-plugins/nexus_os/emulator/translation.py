@@ -77,9 +77,14 @@ async def package_translation(
         ProgramProcess(
             ProgramRequest(nexus_os.translate_module, nexus_os.native_resolve),
             argv=(
-                *("--elf", *(image for _, image in images.paths)),
-                *("--processor", processor_of(field_set.processor.value, platform)),
-                *("--out", name, "--processes", "{pants_concurrency}"),
+                "--elf",
+                *(image for _, image in images.paths),
+                "--processor",
+                processor_of(field_set.processor.value, platform),
+                "--out",
+                name,
+                "--processes",
+                "{pants_concurrency}",
             ),
             inputs=images.digest,
             output_files=(name,),

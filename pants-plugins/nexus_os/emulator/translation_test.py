@@ -79,8 +79,14 @@ def test_image_reaches_the_program_of_the_compilers_resolve() -> None:
     call, built = package()
 
     assert call.argv == (
-        *("--elf", "guest/system.elf", "--processor", "x86_64", "--out", "t.translations"),
-        *("--processes", "{pants_concurrency}"),
+        "--elf",
+        "guest/system.elf",
+        "--processor",
+        "x86_64",
+        "--out",
+        "t.translations",
+        "--processes",
+        "{pants_concurrency}",
     )
     assert call.concurrency_available > 1
     assert call.output_files == ("t.translations",)

@@ -73,8 +73,12 @@ def test_manifests_reach_the_program_from_the_root() -> None:
     call, built = package("b/bundle.toml", "a/bundle.toml")
 
     assert call.argv == (
-        *("--manifest", "pkgs/b/bundle.toml", "--manifest", "pkgs/a/bundle.toml"),
-        *("--out", "pkgs.img"),
+        "--manifest",
+        "pkgs/b/bundle.toml",
+        "--manifest",
+        "pkgs/a/bundle.toml",
+        "--out",
+        "pkgs.img",
     )
     assert call.output_files == ("pkgs.img",)
     assert call.program == PROGRAM

@@ -66,8 +66,13 @@ def test_imported_modules_are_depended_on_and_built(rule_runner: RuleRunner) -> 
         ZigProgram, [ZigProgramRequest(rule_runner.get_target(Address("app")))]
     )
     assert program.module_argv == (
-        *("--dep", "os", "-Mroot=app/main.zig"),
-        *("--dep", "abi", "-Mos=os/root.zig", "-Mabi=abi/root.zig"),
+        "--dep",
+        "os",
+        "-Mroot=app/main.zig",
+        "--dep",
+        "abi",
+        "-Mos=os/root.zig",
+        "-Mabi=abi/root.zig",
     )
 
 

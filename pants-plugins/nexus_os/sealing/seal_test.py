@@ -114,7 +114,7 @@ def test_a_refusal_runs_nothing(
 
 
 def test_a_command_that_is_not_there_is_named() -> None:
-    command = [sys.executable, seal.__file__, *("--allow", "network", "--allow", "home")]
+    command = [sys.executable, seal.__file__, "--allow", "network", "--allow", "home"]
     done = subprocess.run([*command, "--", "./none"], stderr=subprocess.PIPE, check=False)
     assert done.returncode == seal.EXIT_REFUSED
     assert done.stderr == b"seal: ./none: No such file or directory\n"

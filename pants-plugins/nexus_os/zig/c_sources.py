@@ -52,7 +52,10 @@ def c_argv(
         *_CHECKED.get(settings.optimize, ()),
         *(f"-D{define}" for define in settings.defines),
         *(arg for folder in _include_folders(settings, all_files) for arg in ("-I", folder)),
-        *("-cflags", *_BOARD_CFLAGS, *settings.flags, "--"),
+        "-cflags",
+        *_BOARD_CFLAGS,
+        *settings.flags,
+        "--",
         *sources,
     )
 

@@ -31,9 +31,19 @@ def test_files_to_compile_stand_behind_their_settings() -> None:
     )
 
     assert c_argv(given, OWN, ALL) == (
-        *("-DA", '-DB="x y"'),
-        *("-I", "fw/app/include", "-I", "lib/board", "-I", "."),
-        *("-cflags", "-ffreestanding", "-fno-sanitize=function", "-std=c11", "--"),
+        "-DA",
+        '-DB="x y"',
+        "-I",
+        "fw/app/include",
+        "-I",
+        "lib/board",
+        "-I",
+        ".",
+        "-cflags",
+        "-ffreestanding",
+        "-fno-sanitize=function",
+        "-std=c11",
+        "--",
         "fw/app/main.c",
         "fw/app/start.S",
     )

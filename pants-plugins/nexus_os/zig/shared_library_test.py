@@ -65,8 +65,12 @@ def test_a_library_is_built_for_any_machine_of_this_kind_without_paths_in_it() -
         "-mcpu=baseline",
         "-fstrip",
         "--build-id=none",
-        *("-O", "ReleaseSafe", *PROGRAM.module_argv),
-        *("--name", "library", "-femit-bin=library.so"),
+        "-O",
+        "ReleaseSafe",
+        *PROGRAM.module_argv,
+        "--name",
+        "library",
+        "-femit-bin=library.so",
     )
     assert call.output_files == ("library.so",)
     assert compiled == [MODULE]

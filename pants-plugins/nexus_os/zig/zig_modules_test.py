@@ -64,9 +64,17 @@ def test_every_module_is_preceded_by_the_names_it_imports(rule_runner: RuleRunne
     program = collect(rule_runner, Address("logd"))
 
     assert program.module_argv == (
-        *("--dep", "abi", "--dep", "os", "--dep", "wire", "-Mroot=logd/main.zig"),
+        "--dep",
+        "abi",
+        "--dep",
+        "os",
+        "--dep",
+        "wire",
+        "-Mroot=logd/main.zig",
         "-Mabi=abi/root.zig",
-        *("--dep", "abi", "-Mos=os/root.zig"),
+        "--dep",
+        "abi",
+        "-Mos=os/root.zig",
         "-Mwire=wire/wire.zig",
     )
     assert program.files == ("abi/root.zig", "logd/main.zig", "os/root.zig", "wire/wire.zig")

@@ -101,8 +101,21 @@ def _engines(settings: Settings, say: Say) -> dict[str, Command]:
     if shutil.which(PROGRAM):
         engines["qemu"] = lambda kernel, disk, harts: [
             PROGRAM,
-            *("-M", "virt", "-bios", "none", "-m", "64M", "-nodefaults", "-smp", str(harts)),
-            *("-display", "none", "-serial", "stdio", "-kernel", str(kernel)),
+            "-M",
+            "virt",
+            "-bios",
+            "none",
+            "-m",
+            "64M",
+            "-nodefaults",
+            "-smp",
+            str(harts),
+            "-display",
+            "none",
+            "-serial",
+            "stdio",
+            "-kernel",
+            str(kernel),
             *(_qemu_disk(disk) if disk else ()),
         ]
     else:
@@ -179,9 +192,12 @@ def _instructions(samples: Mapping[str, _Samples], name: str) -> int:
 def _qemu_disk(path: str) -> tuple[str, ...]:
     """The disk where our board has its first one."""
     return (
-        *("-global", "virtio-mmio.force-legacy=false"),
-        *("-drive", f"file={path},if=none,id=disk,format=raw"),
-        *("-device", f"virtio-blk-device,drive=disk,bus=virtio-mmio-bus.{int(DeviceSlot.STATE)}"),
+        "-global",
+        "virtio-mmio.force-legacy=false",
+        "-drive",
+        f"file={path},if=none,id=disk,format=raw",
+        "-device",
+        f"virtio-blk-device,drive=disk,bus=virtio-mmio-bus.{int(DeviceSlot.STATE)}",
     )
 
 

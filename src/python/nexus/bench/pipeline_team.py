@@ -81,12 +81,18 @@ class Team:
         with ExitStack() as stack:
             for number, processor in enumerate(processors()[:count], start=1):
                 working = [
-                    *("taskset", "--cpu-list", str(processor), str(self.program), "--worker"),
+                    "taskset",
+                    "--cpu-list",
+                    str(processor),
+                    str(self.program),
+                    "--worker",
                     f"--server={address}",
                     f"--authority={self.settings[AUTHORITY_SETTING]}",
                     f"--token={self.folder / 'cache' / 'keys' / 'worker.token'}",
                     f"--folder={self.folder / f'worker-{number}'}",
-                    *(f"--id=worker-{number}", "--jobs=1", "--drain-seconds=1"),
+                    f"--id=worker-{number}",
+                    "--jobs=1",
+                    "--drain-seconds=1",
                 ]
                 log = self.folder / f"worker-{number}.log"
                 stack.enter_context(started(working, log, lambda said: "joined as" in said))

@@ -36,7 +36,12 @@ def test_a_seed_is_one_run_in_every_process_and_on_every_engine(tmp_path: Path) 
             str(NATIVE),
             "--engine",
             engine,
-            *("--seed", "3", "--jobs", "1", "--out", str(out)),
+            "--seed",
+            "3",
+            "--jobs",
+            "1",
+            "--out",
+            str(out),
             *(("--translations", str(TRANSLATIONS)) if engine == "translated" else ()),
         ]
         environment = {

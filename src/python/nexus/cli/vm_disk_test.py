@@ -87,8 +87,16 @@ def test_readers_share(tmp_path: Path, disk: Path, engine: str) -> None:
     shared = f"{disk},readonly"
     with running("--kernel", guest, "--drive", shared, "--engine", engine):
         done = run_vm(
-            *("--kernel", guest, "--drive", shared, "--drive", shared, "--engine", engine),
-            *("--until", "up"),
+            "--kernel",
+            guest,
+            "--drive",
+            shared,
+            "--drive",
+            shared,
+            "--engine",
+            engine,
+            "--until",
+            "up",
         )
         assert done.returncode == 0
         assert run_vm("--kernel", guest, "--drive", disk, "--engine", engine).returncode == 20
@@ -134,8 +142,13 @@ def qemu_by_hand(disk: Path, *more: str) -> list[str]:
         "-nodefaults",
         "-display",
         "none",
-        *("-monitor", "stdio", "-drive", f"if=none,id=d,format=raw,file={disk}"),
-        *("-device", "virtio-blk-device,drive=d", *more),
+        "-monitor",
+        "stdio",
+        "-drive",
+        f"if=none,id=d,format=raw,file={disk}",
+        "-device",
+        "virtio-blk-device,drive=d",
+        *more,
     ]
 
 

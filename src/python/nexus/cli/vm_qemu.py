@@ -59,13 +59,26 @@ def command(options: Options, program: str, version: str, *, is_terminal: bool) 
         )
     words = [
         program,
-        *("-M", "virt", "-smp", str(options.harts), "-m", f"{options.ram_bytes >> 10}K"),
-        *("-cpu", qemu_cpu_of(options.cpu, version)),
+        "-M",
+        "virt",
+        "-smp",
+        str(options.harts),
+        "-m",
+        f"{options.ram_bytes >> 10}K",
+        "-cpu",
+        qemu_cpu_of(options.cpu, version),
         *_boot_words(options.boot),
-        *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-        *("-global", "virtio-mmio.force-legacy=false"),
-        *("-serial", "mon:stdio" if is_terminal else "stdio"),
-        *("-device", f"virtio-rng-device,bus=virtio-mmio-bus.{int(DeviceSlot.ENTROPY)}"),
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-global",
+        "virtio-mmio.force-legacy=false",
+        "-serial",
+        "mon:stdio" if is_terminal else "stdio",
+        "-device",
+        f"virtio-rng-device,bus=virtio-mmio-bus.{int(DeviceSlot.ENTROPY)}",
     ]
     for name, path in options.fw_cfg.items():
         words += ["-fw_cfg", f"name={name},file={_escape(path)}"]

@@ -23,7 +23,7 @@ from nexus.cli.vm_support import (
     vm_command,
     write_guest,
 )
-from nexus.emulator.program_support import EXIT, build_elf
+from nexus.emulator.program_support import EXIT, START_QUEUE, build_elf
 
 QEMU = shutil.which("qemu-system-riscv64")
 
@@ -144,25 +144,7 @@ def test_a_run_imports_nothing_that_only_worlds_and_builds_need(tmp_path: Path) 
 # Writes sector 1 and, if it was allowed, flushes; ends with the status of the write.
 DISK = f"""
     li s0, 0x10003000
-    li t0, 3
-    sw t0, 0x70(s0)
-    li t0, 1
-    sw t0, 0x24(s0)
-    sw t0, 0x20(s0)
-    li t0, 11
-    sw t0, 0x70(s0)
-    li t0, 8
-    sw t0, 0x38(s0)
-    la t0, table
-    sw t0, 0x80(s0)
-    la t0, ring
-    sw t0, 0x90(s0)
-    la t0, used
-    sw t0, 0xa0(s0)
-    li t0, 1
-    sw t0, 0x44(s0)
-    li t0, 15
-    sw t0, 0x70(s0)
+{START_QUEUE}
     la t0, table
     la t1, head
     sd t1, 0(t0)
@@ -219,8 +201,12 @@ def test_on_qemu_it_is_the_same(tmp_path: Path) -> None:
     assert done.returncode == 9
     (tmp_path / "keys").write_bytes(b"HALq")
     done = run_vm(
-        *("--kernel", write_guest(tmp_path, ECHO), "--engine", "qemu"),
-        *("--input", tmp_path / "keys"),
+        "--kernel",
+        write_guest(tmp_path, ECHO),
+        "--engine",
+        "qemu",
+        "--input",
+        tmp_path / "keys",
     )
     assert (done.stdout, done.returncode) == (">IBMr", 5)
 
@@ -273,8 +259,14 @@ def test_a_bad_kernel_is_one_line(tmp_path: Path, image: bytes, said: str) -> No
         (("--translate-cache", "x"), "--translate-cache: goes with --engine native"),
         (
             (
-                *("--engine", "native", "--native-blob", "x"),
-                *("--translations", "y", "--translate-cache", "z"),
+                "--engine",
+                "native",
+                "--native-blob",
+                "x",
+                "--translations",
+                "y",
+                "--translate-cache",
+                "z",
             ),
             "does not go with --translations",
         ),

@@ -15,7 +15,7 @@ from nexus.emulator.coverage import EXECUTED, NOT_TAKEN, TAKEN, Recorder
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.memory import RAM_BASE
 from nexus.emulator.native_interpreter_support import FOR_PROCESSORS, RUNS_HERE, native_interpreter
-from nexus.emulator.program_support import EXIT, program
+from nexus.emulator.program_support import EXIT, flags_of, program
 from nexus.emulator.random_kernel_cases import random_kernel
 from nexus.emulator.random_program_cases import random_program
 
@@ -45,17 +45,7 @@ def executed(kernel: bytes, engine: str) -> dict[int, int]:
     """Run a program; address to flags of what was executed."""
     recorder = Recorder()
     machine_of(kernel, engine, recorder).run(STEPS * _NS_PER_INSTRUCTION)
-    return executed_of(recorder)
-
-
-def executed_of(recorder: Recorder) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for page in recorder.pages():
-        for half, flags in enumerate(page.flags):
-            if flags:
-                address = page.key.physical + 2 * half
-                found[address] = found.get(address, 0) | flags
-    return found
+    return flags_of(recorder)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -130,7 +120,7 @@ def agree(kernel: bytes) -> None:
         machine = machine_of(kernel, engine, recorder)
         machine.run(STEPS * _NS_PER_INSTRUCTION)
         assert machine.state_digest() == plain.state_digest()
-        places.append(executed_of(recorder))
+        places.append(flags_of(recorder))
     native, reference = places
     # What was data, then code, then overwritten: the native engine does not know (`covered.py`).
     assert not [at for at, flags in native.items() if flags & ~reference.get(at, 0)]

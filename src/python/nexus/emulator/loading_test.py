@@ -66,7 +66,8 @@ def places(files: BootFiles, mib: int = 64) -> tuple[Boot, list[tuple[str, int]]
         pytest.param(gzip.compress(image()), 0x8020_0000, 0x8020_0000, id="Image in gzip"),
         pytest.param(
             gzip.compress(image()[:40]) + gzip.compress(image()[40:]) + bytes(9),
-            *(0x8020_0000, 0x8020_0000),
+            0x8020_0000,
+            0x8020_0000,
             id="Image in two members of gzip",
         ),
         pytest.param(CODE, 0x8020_0000, 0x8020_0000, id="flat code"),
@@ -205,7 +206,8 @@ TREE = fdt.build(fdt.Node())
         ({**FIRMWARE, "kernel": image(61 * MIB)}, "kernel", "and the device tree .* overlap"),
         (
             {**FIRMWARE, "kernel": image(), "initrd": bytes(29 * MIB), "ram_bytes": 63 * MIB},
-            *("initrd", "and the device tree .* overlap; expected at most 29884416 bytes"),
+            "initrd",
+            "and the device tree .* overlap; expected at most 29884416 bytes",
         ),
         ({**FIRMWARE, "kernel": image(flags=1)}, "kernel", "its header says big-endian"),
         ({"kernel": gzip.compress(gzip.compress(ELF))}, "kernel", "it is in gzip twice"),

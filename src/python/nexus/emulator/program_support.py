@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from nexus.emulator.coverage import Recorder
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.memory import RAM_BASE
@@ -20,6 +21,30 @@ exit_now:
     sw t5, 0(t6)
 exit_wait:
     j exit_wait
+"""
+
+# Brings the device at s0 up, with one queue of eight: descriptors at `table`, what is offered at
+# `ring`, what is done at `used`.  It uses t0.
+START_QUEUE = """
+    li t0, 3
+    sw t0, 0x70(s0)
+    li t0, 1
+    sw t0, 0x24(s0)
+    sw t0, 0x20(s0)
+    li t0, 11
+    sw t0, 0x70(s0)
+    li t0, 8
+    sw t0, 0x38(s0)
+    la t0, table
+    sw t0, 0x80(s0)
+    la t0, ring
+    sw t0, 0x90(s0)
+    la t0, used
+    sw t0, 0xa0(s0)
+    li t0, 1
+    sw t0, 0x44(s0)
+    li t0, 15
+    sw t0, 0x70(s0)
 """
 
 
@@ -43,6 +68,17 @@ def build_elf(
 def program(text: str) -> bytes:
     """Assemble a program and make it bootable."""
     return build_elf({RAM_BASE: assemble(text)})
+
+
+def flags_of(recorder: Recorder) -> dict[int, int]:
+    """What a machine executed: flags by address, whatever pages lay there one after the other."""
+    found: dict[int, int] = {}
+    for page in recorder.pages():
+        for half, flags in enumerate(page.flags):
+            if flags:
+                address = page.key.physical + 2 * half
+                found[address] = found.get(address, 0) | flags
+    return found
 
 
 def boot(text: str, **options: object) -> Machine:

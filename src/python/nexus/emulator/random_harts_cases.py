@@ -175,6 +175,19 @@ def _say(chance: random.Random, label: str) -> str:
 
 
 _CHOICES: Final[tuple[Callable[[random.Random, str], str], ...]] = (
-    *(_count, _together, _share, _ring, _listen, _time, _wait, _work, _work),
-    *(_rewrite, _call, _call, _look, _set, _say),
+    _count,
+    _together,
+    _share,
+    _ring,
+    _listen,
+    _time,
+    _wait,
+    _work,
+    _work,
+    _rewrite,
+    _call,
+    _call,
+    _look,
+    _set,
+    _say,
 )

@@ -43,8 +43,21 @@ _VALUES: Final = (
 )
 # Accessed more often than others.
 _FREQUENT: Final = (
-    *("sstatus", "mstatus", "sie", "sip", "mie", "mip", "stimecmp", "satp", "cycle", "time"),
-    *("instret", "mhartid", "sscratch", "sepc", "mideleg"),
+    "sstatus",
+    "mstatus",
+    "sie",
+    "sip",
+    "mie",
+    "mip",
+    "stimecmp",
+    "satp",
+    "cycle",
+    "time",
+    "instret",
+    "mhartid",
+    "sscratch",
+    "sepc",
+    "mideleg",
 )
 _NOT_WRITTEN: Final = ("mtvec", "mscratch", "stvec", "medeleg")
 _REGISTERS: Final = ("t0", "t1", "t2", "a0", "a1", "a2", "a3", "s2", "s3", "zero")
@@ -256,9 +269,22 @@ def _device(chance: random.Random, label: str) -> str:
     plic = (0x0C00_0028, 0x0C00_2000, 0x0C00_2080, 0x0C20_0000, 0x0C20_1000, 0x0C20_0004)
     where = chance.choice(
         (
-            *(0x0200_0000, 0x0200_4000, 0x0200_4004, 0x0200_BFF8, 0x0200_BFFC, 0x0200_4008),
-            *(*plic, 0x0C20_1004, 0x0C00_1000, 0x0C00_0000),
-            *(0x1000_0001, 0x1000_0005, 0x1000_0000, 0x1010_0000, 0x1010_0008, 0x1000_1000),
+            0x0200_0000,
+            0x0200_4000,
+            0x0200_4004,
+            0x0200_BFF8,
+            0x0200_BFFC,
+            0x0200_4008,
+            *plic,
+            0x0C20_1004,
+            0x0C00_1000,
+            0x0C00_0000,
+            0x1000_0001,
+            0x1000_0005,
+            0x1000_0000,
+            0x1010_0000,
+            0x1010_0008,
+            0x1000_1000,
         )
     )
     if where == 0x0200_4000 and chance.random() < 0.5:
@@ -286,7 +312,13 @@ def _jump(chance: random.Random, label: str) -> str:
 
 
 _SYSTEM: Final = (
-    *("ecall", "sret", "mret", "ebreak", ".half 0x9002", ".half 0", "sfence.vma a0, a1"),
+    "ecall",
+    "sret",
+    "mret",
+    "ebreak",
+    ".half 0x9002",
+    ".half 0",
+    "sfence.vma a0, a1",
     "csrr t1, time\n addi t1, t1, 20\n li t2, 0x2004000\n sd t1, 0(t2)\n wfi",
 )
 

@@ -276,13 +276,29 @@ def _system(chance: _Chance, number: int, count: int) -> str:
 
 
 _SYSTEM = (
-    *("ecall", "csrr a0, time", "csrr a1, instret", ".half 0", "wfi", "fence.i", "ebreak"),
-    *("csrr a2, cycle", "csrr a2, sstatus", "csrw sscratch, a2", "sret", "mret"),
+    "ecall",
+    "csrr a0, time",
+    "csrr a1, instret",
+    ".half 0",
+    "wfi",
+    "fence.i",
+    "ebreak",
+    "csrr a2, cycle",
+    "csrr a2, sstatus",
+    "csrw sscratch, a2",
+    "sret",
+    "mret",
 )
 
 _FLOAT_SYSTEM = (
-    *("csrr a3, fcsr", "csrw fcsr, zero", "csrrwi zero, frm, 2", "csrrwi a4, frm, 6"),
-    *("csrrwi zero, frm, 4", "csrr a5, fflags", "csrw fcsr, a5", "csrrwi zero, frm, 0"),
+    "csrr a3, fcsr",
+    "csrw fcsr, zero",
+    "csrrwi zero, frm, 2",
+    "csrrwi a4, frm, 6",
+    "csrrwi zero, frm, 4",
+    "csrr a5, fflags",
+    "csrw fcsr, a5",
+    "csrrwi zero, frm, 0",
 )
 
 _CHOICES = (

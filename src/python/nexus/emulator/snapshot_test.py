@@ -12,7 +12,7 @@ from nexus.core.randomness import KeyedRandom
 from nexus.emulator.board import AttachedDrive
 from nexus.emulator.device.virtio_blk import MemoryDrive
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.emulator.program_support import EXIT, program
+from nexus.emulator.program_support import EXIT, START_QUEUE, program
 from nexus.emulator.random_program_cases import random_program
 from nexus.emulator.reference import state as s
 from nexus.emulator.snapshot import SnapshotError, restore, save
@@ -138,27 +138,11 @@ def test_the_entropy_source_goes_on_where_it_was() -> None:
     assert straight.register(20) != 0
 
 
-RNG = """
+RNG = f"""
     li s0, 0x10002000
-    li t0, 3
-    sw t0, 0x70(s0)
-    li t0, 1
-    sw t0, 0x24(s0)
-    sw t0, 0x20(s0)
-    li t0, 11
-    sw t0, 0x70(s0)
-    li t0, 8
-    sw t0, 0x38(s0)
+{START_QUEUE}
     la t1, table
-    sw t1, 0x80(s0)
     la t2, ring
-    sw t2, 0x90(s0)
-    la t0, used
-    sw t0, 0xa0(s0)
-    li t0, 1
-    sw t0, 0x44(s0)
-    li t0, 15
-    sw t0, 0x70(s0)
     la s1, drawn
     sd s1, 0(t1)
 again:

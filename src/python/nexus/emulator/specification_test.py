@@ -34,8 +34,10 @@ def test_qemu_agrees_where_we_say_so(question: Question, tmp_path: Path) -> None
     kernel.write_bytes(question.kernel)
     board = ("-M", "virt", "-m", "64M", "-bios", "none", "-nodefaults", "-display", "none")
     features = (
-        *("-cpu", "rv64,f=false,d=false,h=false,v=false"),
-        *("-global", "virtio-mmio.force-legacy=false"),
+        "-cpu",
+        "rv64,f=false,d=false,h=false,v=false",
+        "-global",
+        "virtio-mmio.force-legacy=false",
     )
     words = (str(QEMU), *board, *features, "-serial", "stdio", "-kernel", str(kernel))
     done = subprocess.run(

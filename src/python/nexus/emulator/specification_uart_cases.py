@@ -19,7 +19,9 @@ def _get(answer: str, register: int) -> str:
     return f"lbu {answer}, {register}(s0)\n"
 
 
-def _uart(name: str, text: str, *answers: int, qemu: tuple[int, ...] | None = None) -> Question:
+def _uart(
+    name: str, text: str, answers: tuple[int, ...], *, qemu: tuple[int, ...] | None = None
+) -> Question:
     return Question(f"uart-{name}", f"li s0, 0x10000000\n{text}", answers, qemu)
 
 
@@ -47,16 +49,15 @@ UART_QUESTIONS: Final = (
         _uart(
             f"loopback-modem-{control:x}",
             _put(_MCR, control) + _get("s4", _MSR) + _get("s5", _MCR),
-            _modem(control),
-            control,
+            (_modem(control), control),
         )
         for control in range(0x10, 0x20)
     ),
-    _uart("no-loopback-modem", _put(_MCR, 0xF) + _get("s4", _MSR), 0xB0),
+    _uart("no-loopback-modem", _put(_MCR, 0xF) + _get("s4", _MSR), (0xB0,)),
     _uart(
         "at-reset",
         "".join(_get(f"s{3 + number}", number) for number in range(1, 7)),
-        *(0, 1, 0, 8, 0x60, 0xB0),
+        (0, 1, 0, 8, 0x60, 0xB0),
     ),
     _uart(
         "writable-bits",
@@ -72,7 +73,7 @@ UART_QUESTIONS: Final = (
         + _get("s7", _SCR)
         + _get("s8", _LSR)
         + _get("s9", _MSR),
-        *(0xF, 0x7F, 0xF, 0xA5, 0x60, 0xB0),
+        (0xF, 0x7F, 0xF, 0xA5, 0x60, 0xB0),
     ),
     _uart(
         "loopback-byte",
@@ -82,7 +83,7 @@ UART_QUESTIONS: Final = (
         + _get("s5", _DATA)
         + _get("s6", _LSR)
         + _get("s7", _DATA),
-        *(0x61, 0x41, 0x60, 0x41),
+        (0x61, 0x41, 0x60, 0x41),
     ),
     _uart(
         "overrun",
@@ -93,7 +94,7 @@ UART_QUESTIONS: Final = (
         + _get("s5", _LSR)
         + _get("s6", _DATA)
         + _get("s7", _LSR),
-        *(0x63, 0x61, 0x42, 0x60),
+        (0x63, 0x61, 0x42, 0x60),
     ),
     _uart(
         "overrun-of-the-fifo",
@@ -106,7 +107,7 @@ UART_QUESTIONS: Final = (
         + _get("s6", _DATA) * 16
         + _get("s7", _LSR)
         + _get("s8", _DATA),
-        *(0x63, 0x61, 0x41, 0x60, 0),
+        (0x63, 0x61, 0x41, 0x60, 0),
     ),
     _uart(
         "overrun-interrupts",
@@ -119,7 +120,7 @@ UART_QUESTIONS: Final = (
         + _get("s7", _DATA)
         + _get("s8", _IIR)
         + _get("s9", _IIR),
-        *(6, 0x63, 4, 1, 2, 1),
+        (6, 0x63, 4, 1, 2, 1),
     ),
     _uart(
         "a-switch-of-fifos-empties-them",
@@ -137,7 +138,7 @@ UART_QUESTIONS: Final = (
         + _get("s7", _LSR)
         + _put(_FCR, 3)
         + _get("s8", _LSR),
-        *(0x60, 0x60, 0, 0x61, 0x60),
+        (0x60, 0x60, 0, 0x61, 0x60),
     ),
     _uart(
         "an-emptied-transmitter-interrupts",
@@ -148,7 +149,7 @@ UART_QUESTIONS: Final = (
         + _get("s6", _IIR)
         + _put(_FCR, 1)
         + _get("s7", _IIR),
-        *(1, 2, 1, 0xC2),
+        (1, 2, 1, 0xC2),
     ),
     *(
         _uart(
@@ -160,7 +161,7 @@ UART_QUESTIONS: Final = (
             + _get("s4", _IIR)
             + _get("s5", _DATA)
             + _until_interrupt("s6"),
-            *(0xC4, 0x41, 0xCC),
+            (0xC4, 0x41, 0xCC),
         )
         for bits, trigger in ((1, 4), (2, 8), (3, 14))
     ),
@@ -176,6 +177,6 @@ UART_QUESTIONS: Final = (
         + _put(_LCR, 3)
         + _get("s8", 1)
         + _get("s9", 0),
-        *(0xC, 0, 0xAB, 0xCD, 0, 0),
+        (0xC, 0, 0xAB, 0xCD, 0, 0),
     ),
 )

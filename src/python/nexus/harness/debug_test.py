@@ -79,8 +79,15 @@ def folder(tmp_path: Path) -> Path:
 
 def command(folder: Path, out: str, *more: str) -> list[str]:
     return [
-        *("--world", str(folder / "world.toml"), "--image", f"system={folder / 'guest.elf'}"),
-        *("--engine", "reference", "--out", str(folder / out), *more),
+        "--world",
+        str(folder / "world.toml"),
+        "--image",
+        f"system={folder / 'guest.elf'}",
+        "--engine",
+        "reference",
+        "--out",
+        str(folder / out),
+        *more,
     ]
 
 

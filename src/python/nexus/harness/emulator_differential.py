@@ -94,9 +94,24 @@ def run_qemu(
     path.write_bytes(kernel)
     words = [
         program,
-        *("-M", "virt", "-cpu", cpu, "-m", f"{RAM_BYTES >> 20}M", "-bios", "none"),
-        *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
-        *("-serial", "stdio", "-kernel", str(path)),
+        "-M",
+        "virt",
+        "-cpu",
+        cpu,
+        "-m",
+        f"{RAM_BYTES >> 20}M",
+        "-bios",
+        "none",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+        "-kernel",
+        str(path),
     ]
     try:
         done = subprocess.run(

@@ -93,18 +93,38 @@ def build(
     mac = ":".join(f"{byte:02x}" for byte in machine.mac)
     return [
         program,
-        *("-cpu", qemu_cpu(parse_cpu(machine.boot.cpu), version)),
-        *("-M", "virt", "-smp", str(machine.boot.harts), "-m", f"{machine.ram_bytes // _MIB}M"),
-        *("-bios", str(loaded.get("bios", "none")), "-kernel", str(kernel)),
+        "-cpu",
+        qemu_cpu(parse_cpu(machine.boot.cpu), version),
+        "-M",
+        "virt",
+        "-smp",
+        str(machine.boot.harts),
+        "-m",
+        f"{machine.ram_bytes // _MIB}M",
+        "-bios",
+        str(loaded.get("bios", "none")),
+        "-kernel",
+        str(kernel),
         *(("-initrd", str(loaded["initrd"])) if "initrd" in loaded else ()),
         *(("-append", machine.boot.append) if machine.boot.append else ()),
-        *("-nodefaults", "-no-user-config", "-no-reboot"),
-        *("-display", "none", "-monitor", "none", "-serial", "stdio"),
-        *("-global", "virtio-mmio.force-legacy=false"),
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+        "-global",
+        "virtio-mmio.force-legacy=false",
         *_configuration(version, config),
-        *("-netdev", f"stream,id=n0,server=off,addr.type=fd,addr.str={network}"),
-        *("-device", f"virtio-net-device,netdev=n0,mac={mac},{_bus_of(DeviceSlot.NETWORK)}"),
-        *("-device", f"virtio-rng-device,{_bus_of(DeviceSlot.ENTROPY)}"),
+        "-netdev",
+        f"stream,id=n0,server=off,addr.type=fd,addr.str={network}",
+        "-device",
+        f"virtio-net-device,netdev=n0,mac={mac},{_bus_of(DeviceSlot.NETWORK)}",
+        "-device",
+        f"virtio-rng-device,{_bus_of(DeviceSlot.ENTROPY)}",
         *(word for drive in machine.drives for word in _drive(drive, drives[drive.slot])),
     ]
 
@@ -144,8 +164,10 @@ def _drive(drive: DrivePlan, path: Path) -> tuple[str, ...]:
     access = "on" if drive.is_read_only else "off"
     device = f"virtio-blk-device,drive={name},serial={name},{_bus_of(drive.slot)}"
     return (
-        *("-drive", f"if=none,id={name},format=raw,readonly={access},file={path}"),
-        *("-device", device),
+        "-drive",
+        f"if=none,id={name},format=raw,readonly={access},file={path}",
+        "-device",
+        device,
     )
 
 

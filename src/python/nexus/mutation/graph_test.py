@@ -51,7 +51,9 @@ def test_a_zig_file_is_tested_by_its_module_and_by_who_imports_that() -> None:
     near = modules.programs_of("src/guest/lib/net/ring.zig")
     assert [(program.name, program.distance) for program in near] == [("net", 0)]
     assert near[0].argv == (
-        *("--dep", "abi", "-Mroot=src/guest/lib/net/root.zig"),
+        "--dep",
+        "abi",
+        "-Mroot=src/guest/lib/net/root.zig",
         "-Mabi=src/guest/abi/root.zig",
     )
     both = modules.programs_of("src/guest/abi/root.zig")

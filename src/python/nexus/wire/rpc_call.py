@@ -58,9 +58,15 @@ def encode_call(method: Method, name: int, deadline_ms: int, params: Struct) -> 
     segment = segment_of(params, _WORDS)
     return (
         _CALL.pack(
-            *(0, _WORDS + len(segment) // 8, _ROOT),
-            *(name & NUMBER_MAX, deadline_ms, name >> NUMBER_BITS),
-            *(method.service, method.number, 0),
+            0,
+            _WORDS + len(segment) // 8,
+            _ROOT,
+            name & NUMBER_MAX,
+            deadline_ms,
+            name >> NUMBER_BITS,
+            method.service,
+            method.number,
+            0,
         )
         + segment
     )

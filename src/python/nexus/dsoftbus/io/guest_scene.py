@@ -123,28 +123,54 @@ def _command(program: str, version: str, image: str, config: Path, disk: Path) -
     drive = []
     if disk.exists():
         drive = [
-            *("-drive", f"if=none,id=state,format=raw,file={disk}"),
-            *("-device", "virtio-blk-device,drive=state,bus=virtio-mmio-bus.2"),
+            "-drive",
+            f"if=none,id=state,format=raw,file={disk}",
+            "-device",
+            "virtio-blk-device,drive=state,bus=virtio-mmio-bus.2",
         ]
     packages = disk.with_name("packages.img")
     if packages.exists():
         drive += [
-            *("-drive", f"if=none,id=packages,format=raw,readonly=on,file={packages}"),
-            *("-device", "virtio-blk-device,drive=packages,bus=virtio-mmio-bus.3"),
+            "-drive",
+            f"if=none,id=packages,format=raw,readonly=on,file={packages}",
+            "-device",
+            "virtio-blk-device,drive=packages,bus=virtio-mmio-bus.3",
         ]
     forward = (
         f"hostfwd=udp:127.0.0.1:{GUEST_DISCOVERY_PORT}-:37020,"
         f"hostfwd=tcp:127.0.0.1:{GUEST_PORT}-:{GUEST_PORT}"
     )
     return [
-        *(program, "-M", "virt", "-smp", "1", "-m", "64M", "-bios", "none", "-kernel", image),
-        *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-        *("-monitor", "none", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false"),
+        program,
+        "-M",
+        "virt",
+        "-smp",
+        "1",
+        "-m",
+        "64M",
+        "-bios",
+        "none",
+        "-kernel",
+        image,
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+        "-global",
+        "virtio-mmio.force-legacy=false",
         *blob,
         *drive,
-        *("-netdev", f"user,id=n0,{forward}"),
-        *("-device", "virtio-net-device,netdev=n0,mac=52:54:00:12:34:0c,bus=virtio-mmio-bus.0"),
-        *("-device", "virtio-rng-device,bus=virtio-mmio-bus.1"),
+        "-netdev",
+        f"user,id=n0,{forward}",
+        "-device",
+        "virtio-net-device,netdev=n0,mac=52:54:00:12:34:0c,bus=virtio-mmio-bus.0",
+        "-device",
+        "virtio-rng-device,bus=virtio-mmio-bus.1",
     ]
 
 

@@ -261,7 +261,14 @@ def test_registers_keep_the_bits_that_they_have() -> None:
     assert [uart.read(at, 1) for at in (IER, MCR, SCR, LCR)] == [0xF, 0x1F, 0xA5, 0x7F]
     fresh, line = uart_of()
     assert [fresh.read(at, 1) for at in (RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR)] == [
-        *(0, 0, 1, 0, 8, 0x60, 0xB0, 0),
+        0,
+        0,
+        1,
+        0,
+        8,
+        0x60,
+        0xB0,
+        0,
     ]
     fresh.write(LCR, 1, 0x80)
     assert (fresh.read(0, 1), fresh.read(1, 1)) == (12, 0)

@@ -12,7 +12,7 @@ import pytest
 from nexus.emulator.coverage import EXECUTED, NOT_TAKEN, TAKEN, Recorder
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.memory import RAM_BASE
-from nexus.emulator.program_support import EXIT, program
+from nexus.emulator.program_support import EXIT, flags_of, program
 from nexus.emulator.random_kernel_cases import random_kernel
 from nexus.emulator.random_program_cases import random_program
 from nexus.emulator.reference import state as s
@@ -59,16 +59,6 @@ def machine_of(kernel: bytes, recorder: Recorder | None) -> Machine:
     return Machine(
         MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES, engine="reference", coverage=recorder)
     )
-
-
-def flags_of(recorder: Recorder) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for page in recorder.pages():
-        for half, flags in enumerate(page.flags):
-            if flags:
-                address = page.key.physical + 2 * half
-                found[address] = found.get(address, 0) | flags
-    return found
 
 
 def stepped(kernel: bytes) -> tuple[set[int], str]:

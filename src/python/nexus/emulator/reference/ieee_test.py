@@ -28,9 +28,23 @@ from nexus.emulator.reference.ieee import (
 )
 
 EDGES_D = (
-    *(0, 1, 2, 0xF_FFFF_FFFF_FFFF, 0x10_0000_0000_0000, 0x10_0000_0000_0001),
-    *(0x3FE << 52, 0x3FF << 52, (0x3FF << 52) + 1, 0x400 << 52, 0x43E << 52, 0x43F << 52),
-    *(0x7FEF_FFFF_FFFF_FFFF, 0x7FF << 52, 0x7FF8 << 48, (0x7FF << 52) + 1, 0x3CA << 52),
+    0,
+    1,
+    2,
+    0xF_FFFF_FFFF_FFFF,
+    0x10_0000_0000_0000,
+    0x10_0000_0000_0001,
+    0x3FE << 52,
+    0x3FF << 52,
+    (0x3FF << 52) + 1,
+    0x400 << 52,
+    0x43E << 52,
+    0x43F << 52,
+    0x7FEF_FFFF_FFFF_FFFF,
+    0x7FF << 52,
+    0x7FF8 << 48,
+    (0x7FF << 52) + 1,
+    0x3CA << 52,
 )
 DOUBLES = st.one_of(
     st.integers(0, (1 << 64) - 1),

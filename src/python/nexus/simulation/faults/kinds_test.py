@@ -17,8 +17,13 @@ PLACES = {
     Place.PATH: {"loss", "duplicate", "corrupt", "reorder", "delay", "one-way"},
     Place.GROUP: {"partition"},
     Place.DISK: {
-        *("read-error", "write-error", "disk-full", "torn-write", "lost-write"),
-        *("misdirected-write", "latent"),
+        "read-error",
+        "write-error",
+        "disk-full",
+        "torn-write",
+        "lost-write",
+        "misdirected-write",
+        "latent",
     },
 }
 
