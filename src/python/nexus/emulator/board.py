@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from nexus.core.record import dataclass
@@ -126,42 +126,17 @@ def attach_devices(
         number, which = divmod(context, len(CONTEXT_LINES))
         harts.set_line(number, CONTEXT_LINES[which], level)
 
+    def irq(source: int) -> Callable[[bool], None]:
+        return lambda level: plic.set_source(source, level)
+
     plic = Plic(set_context, harts.count)
-    uart = Uart(lambda level: plic.set_source(UART_IRQ, level))
+    uart = Uart(irq(UART_IRQ))
     finisher = Finisher(stop)
-    slots: dict[int, VirtioMmio] = {}
-    net = None
-
-    def irq(slot: int) -> Callable[[bool], None]:
-        return lambda level: plic.set_source(VIRTIO_IRQ + slot, level)
-
-    # A kind of device is imported where there is one.
-    if mac is not None:
-        from nexus.emulator.device.virtio_net import VirtioNet
-
-        net = VirtioNet(mac, ram, irq(NET_SLOT), lambda: hart.ticks * NS_PER_TICK)
-        slots[NET_SLOT] = net.transport
-    rng = None
-    if entropy is not None:
-        from nexus.emulator.device.virtio_rng import VirtioRng
-
-        rng = VirtioRng(entropy, ram, irq(RNG_SLOT))
-        slots[RNG_SLOT] = rng.transport
-    for disk in drives:
-        from nexus.emulator.device.virtio_blk import VirtioBlk
-
-        serial = b"drive%d" % disk.slot
-        blk = VirtioBlk(disk.drive, serial, ram, irq(disk.slot), is_read_only=disk.is_read_only)
-        slots[disk.slot] = blk.transport
+    net, rng, slots = _virtio(ram, hart, irq, drives, mac, entropy)
     hart.is_connected = lambda: net is not None and net.transport.is_live
     files = fw.FwCfg(fw_cfg, ram, harts.count)
-    if isinstance(hart, SharesDevices):
-        hart.share_uart(uart)
-        if harts.count == 1:
-            hart.share_plic(plic)
-        else:
-            hart.have_company()
-        hart.share_files(files)
+    _share(hart, harts, uart, plic, files)
+    rtc = Rtc(lambda: epoch_s * NS_PER_S + hart.ticks * NS_PER_TICK, irq(RTC_IRQ), stop)
     for slot in range(VIRTIO_SLOTS):
         base = VIRTIO_BASE + slot * VIRTIO_STRIDE
         bus.attach(base, SLOT_BYTES, slots.get(slot, EmptySlot()), (1, 2, 4, 8))
@@ -171,18 +146,62 @@ def attach_devices(
     bus.attach(CLINT_BASE + SOFTWARE_OFFSET, SOFTWARE_BYTES, SoftwareInterrupt(harts), (4,))
     bus.attach(CLINT_BASE + TIMER_OFFSET, TIMER_BYTES, Timer(hart, harts), (4, 8))
     bus.attach(FINISHER_BASE, 0x1000, finisher, (2, 4))
-    rtc = Rtc(
-        lambda: epoch_s * NS_PER_S + hart.ticks * NS_PER_TICK,
-        lambda level: plic.set_source(RTC_IRQ, level),
-        stop,
-    )
     bus.attach(RTC_BASE, RTC_BYTES, rtc, (4, 8))
     bus.attach(ROM_BASE, ROM_BYTES, Rom(rom), (1, 2, 4, 8))
     stateful: list[Stateful] = [uart, plic, finisher, files]
     stateful += [device for device in (rng, net) if device is not None]
-    # A drive of another kind keeps its own state.
-    stateful += [disk.drive for disk in drives if isinstance(disk.drive, Stateful)]
-    for slot in sorted(slots):
-        stateful += [slots[slot], *slots[slot].queues]
-    stateful.append(rtc)
+    stateful += [*_stateful_of(drives, slots), rtc]
     return Devices(uart=uart, finisher=finisher, net=net, rng=rng, rtc=rtc, stateful=stateful)
+
+
+def _virtio(
+    ram: Ram,
+    hart: Hart,
+    irq: Callable[[int], Callable[[bool], None]],
+    drives: Sequence[AttachedDrive],
+    mac: bytes | None,
+    entropy: Callable[[int], bytes] | None,
+) -> tuple[VirtioNet | None, VirtioRng | None, dict[int, VirtioMmio]]:
+    """Build the virtio devices; a kind of device is imported where there is one."""
+    slots: dict[int, VirtioMmio] = {}
+    net = rng = None
+    if mac is not None:
+        from nexus.emulator.device.virtio_net import VirtioNet
+
+        net = VirtioNet(mac, ram, irq(VIRTIO_IRQ + NET_SLOT), lambda: hart.ticks * NS_PER_TICK)
+        slots[NET_SLOT] = net.transport
+    if entropy is not None:
+        from nexus.emulator.device.virtio_rng import VirtioRng
+
+        rng = VirtioRng(entropy, ram, irq(VIRTIO_IRQ + RNG_SLOT))
+        slots[RNG_SLOT] = rng.transport
+    for disk in drives:
+        from nexus.emulator.device.virtio_blk import VirtioBlk
+
+        serial = b"drive%d" % disk.slot
+        line = irq(VIRTIO_IRQ + disk.slot)
+        blk = VirtioBlk(disk.drive, serial, ram, line, is_read_only=disk.is_read_only)
+        slots[disk.slot] = blk.transport
+    return net, rng, slots
+
+
+def _stateful_of(
+    drives: Sequence[AttachedDrive], slots: Mapping[int, VirtioMmio]
+) -> Iterator[Stateful]:
+    """What a snapshot holds of drives and transports; a drive of another kind keeps its own."""
+    yield from (disk.drive for disk in drives if isinstance(disk.drive, Stateful))
+    for slot in sorted(slots):
+        yield slots[slot]
+        yield from slots[slot].queues
+
+
+def _share(hart: Hart, harts: Harts, uart: Uart, plic: Plic, files: fw.FwCfg) -> None:
+    """Let an engine serve the registers that guests use all the time."""
+    if not isinstance(hart, SharesDevices):
+        return
+    hart.share_uart(uart)
+    if harts.count == 1:
+        hart.share_plic(plic)
+    else:
+        hart.have_company()
+    hart.share_files(files)

@@ -170,11 +170,77 @@ def boot(
         PlanError: an image is not a kernel, or the native code is not this version's.
         EngineUnavailableError: the engine is not here.
     """
-    from nexus.emulator.machine import ENGINES
-    from nexus.emulator.machine import Machine as EmulatedMachine
     from nexus.harness.debug import debug
-    from nexus.scene.drive import VolatileDrive
-    from nexus.scene.machine import RecordedEntropy, new_drives, options_of
+
+    _check_engine(engine, native_code, translations)
+    shown = engine
+    if engine == TRANSLATED and instruments is not None and instruments.covers:
+        engine = NATIVE  # Which does the same, and knows which instructions it has decoded.
+        shown = "native instead of translated, to record coverage"
+    stock = _Stock(plan, EngineCode(engine, native_code, translations), instruments)
+    awaited = debuggers or {}
+    _check_labels(plan, awaited)
+    machines: dict[str, Machine] = {}
+    debugged: dict[str, DebuggedMachine] = {}
+    for machine in plan.machines:
+        where = awaited.get(machine.label)
+        try:
+            if where is None:
+                machines[machine.label] = stock.make(machine)
+            else:
+                watched = debug(machine.label, partial(stock.make, machine), where)
+                debugged[machine.label] = machines[machine.label] = watched
+        except ValueError as exc:  # What the emulator refuses: image, size, native code.
+            raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
+    virtual = VirtualEngine(
+        plan, machines, f"nexus.emulator ({shown})", stock.power_on, stock.entropy, debugged
+    )
+    virtual.instruments = instruments
+    return virtual
+
+
+class _Stock:
+    """What machines of a plan are made of, and what outlives their power: drives and entropy."""
+
+    def __init__(self, plan: Plan, code: EngineCode, instruments: Instruments | None) -> None:
+        from nexus.scene.machine import RecordedEntropy, new_drives
+
+        random = KeyedRandom(plan.seed)
+        self._code = code
+        self._instruments = instruments
+        self._plans = {machine.label: machine for machine in plan.machines}
+        self._drives = {machine.label: new_drives(machine) for machine in plan.machines}
+        # Chance that was not yet drawn stays undrawn.
+        self.entropy = {
+            machine.label: RecordedEntropy(EntropyStream(random, machine.label))
+            for machine in plan.machines
+        }
+
+    def make(self, machine: MachinePlan, observer: Observer | None = None) -> EmulatedMachine:
+        """Make a machine at time 0.  Raises ValueError where the emulator refuses it."""
+        from nexus.emulator.machine import Machine as EmulatedMachine
+        from nexus.scene.machine import options_of
+
+        label = machine.label
+        options = options_of(
+            machine, self._drives[label], self.entropy[label], self._code, observer
+        )
+        equip = self._instruments
+        return EmulatedMachine(options if equip is None else equip.equip(label, options))
+
+    def power_on(self, label: str) -> Machine:
+        """Make the machine of a label anew: its disks have what a cut left on them."""
+        from nexus.scene.drive import VolatileDrive
+
+        for attached in self._drives[label]:
+            assert isinstance(attached.drive, VolatileDrive), "`new_drives` made it"
+            attached.drive.lose_power()
+        return self.make(self._plans[label])
+
+
+def _check_engine(engine: str, native_code: bytes | None, translations: bytes | None) -> None:
+    """Raise EngineUnavailableError where an engine, or the code of one, is not here."""
+    from nexus.emulator.machine import ENGINES
 
     if engine not in ENGINES:
         raise EngineUnavailableError(
@@ -188,56 +254,13 @@ def boot(
         raise EngineUnavailableError(
             f"engine {engine!r}: nothing is translated; name a file with --translations"
         )
-    shown = engine
-    if engine == TRANSLATED and instruments is not None and instruments.covers:
-        engine = NATIVE  # Which does the same, and knows which instructions it has decoded.
-        shown = "native instead of translated, to record coverage"
-    random = KeyedRandom(plan.seed)
-    # What outlives the power of a machine: its drives, and chance that was not yet drawn.
-    drives = {machine.label: new_drives(machine) for machine in plan.machines}
-    entropy = {
-        machine.label: RecordedEntropy(EntropyStream(random, machine.label))
-        for machine in plan.machines
-    }
 
-    def make(machine: MachinePlan, observer: Observer | None = None) -> EmulatedMachine:
-        options = options_of(
-            machine,
-            drives[machine.label],
-            entropy[machine.label],
-            EngineCode(engine, native_code, translations),
-            observer,
-        )
-        return EmulatedMachine(
-            options if instruments is None else instruments.equip(machine.label, options)
-        )
 
-    def power_on(label: str) -> Machine:
-        for attached in drives[label]:
-            assert isinstance(attached.drive, VolatileDrive), "they were made above"
-            attached.drive.lose_power()
-        return make(next(machine for machine in plan.machines if machine.label == label))
-
-    unknown = sorted(set(debuggers or {}) - set(plan.labels))
+def _check_labels(plan: Plan, debuggers: Mapping[str, str]) -> None:
+    """Raise PlanError where a debugger is for a machine that the plan does not have."""
+    unknown = sorted(set(debuggers) - set(plan.labels))
     if unknown:
         raise PlanError(
             f"--gdb: {unknown[0]!r} is not a machine of {plan.name}; expected one of "
             f"{', '.join(plan.labels)}" + did_you_mean(unknown[0], plan.labels)
         )
-    machines: dict[str, Machine] = {}
-    debugged: dict[str, DebuggedMachine] = {}
-    for machine in plan.machines:
-        where = (debuggers or {}).get(machine.label)
-        try:
-            if where is None:
-                machines[machine.label] = make(machine)
-            else:
-                watched = debug(machine.label, partial(make, machine), where)
-                debugged[machine.label] = machines[machine.label] = watched
-        except ValueError as exc:  # What the emulator refuses: image, size, native code.
-            raise PlanError(f"{plan.name}: machine {machine.label}: {exc}") from exc
-    virtual = VirtualEngine(
-        plan, machines, f"nexus.emulator ({shown})", power_on, entropy, debugged
-    )
-    virtual.instruments = instruments
-    return virtual

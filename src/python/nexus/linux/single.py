@@ -65,26 +65,7 @@ def run(
         until: The line; empty waits for the machine's end.
         harts: How many it has.
     """
-    drives = []
-    if disk is not None:
-        drive = MemoryDrive(b"")
-        drive.content = disk
-        drives = [AttachedDrive(_DISK_SLOT, drive)]
-    machine = Machine(
-        MachineOptions(
-            firmware=guest.firmware,
-            kernel=guest.kernel,
-            initrd=guest.initrd,
-            append=f"{ARGUMENTS} role={role}" if role else ARGUMENTS,
-            cpu=RV64GC,
-            harts=harts,
-            ram_bytes=RAM_MIB << 20,
-            drives=drives,
-            entropy=EntropyStream(KeyedRandom(_SEED), "linux"),
-            engine=engine.name,
-            native_blob=engine.native_blob,
-        )
-    )
+    machine = _machine(guest, engine, role, disk, harts)
     console = bytearray()
     wanted = until.encode()
     while True:
@@ -101,4 +82,30 @@ def run(
         machine.now_ns,
         machine.instructions,
         machine.state_digest(),
+    )
+
+
+def _machine(
+    guest: Guest, engine: Engine, role: str, disk: bytearray | None, harts: int
+) -> Machine:
+    """Make the machine; its drive writes into `disk` itself."""
+    drives = []
+    if disk is not None:
+        drive = MemoryDrive(b"")
+        drive.content = disk
+        drives = [AttachedDrive(_DISK_SLOT, drive)]
+    return Machine(
+        MachineOptions(
+            firmware=guest.firmware,
+            kernel=guest.kernel,
+            initrd=guest.initrd,
+            append=f"{ARGUMENTS} role={role}" if role else ARGUMENTS,
+            cpu=RV64GC,
+            harts=harts,
+            ram_bytes=RAM_MIB << 20,
+            drives=drives,
+            entropy=EntropyStream(KeyedRandom(_SEED), "linux"),
+            engine=engine.name,
+            native_blob=engine.native_blob,
+        )
     )

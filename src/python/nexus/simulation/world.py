@@ -22,8 +22,9 @@ from typing import Final
 
 from nexus.core.errors import NexusError
 from nexus.core.randomness import KeyedRandom
+from nexus.simulation import cabling
 from nexus.simulation.faults.fault import Chance
-from nexus.simulation.link import FaultEvent, Link, LinkOptions
+from nexus.simulation.link import FaultEvent, LinkOptions
 from nexus.simulation.machine import STOP_FINISHED, STOP_RESET, STOP_STUCK, TICK_NS, Machine
 from nexus.simulation.node import STOP_CUT as STOP_CUT
 from nexus.simulation.node import Node, bare, describe, is_cut
@@ -101,22 +102,9 @@ class World:
             if node.machine.now_ns != 0:
                 raise ValueError(f"machine {node.name}: is at {node.machine.now_ns} ns, not at 0")
         self._switch = LearningSwitch(len(self._nodes))
-        self._links: dict[tuple[int, int], Link] = {}
-        special = dict(paths or {})
-        quantum_ns = options.delay_ns
-        for source in self._nodes:
-            for target in self._nodes:
-                if source is target:
-                    continue
-                chosen = special.pop((source.name, target.name), options)
-                quantum_ns = min(quantum_ns, chosen.delay_ns)
-                own = (chances or {}).get((source.name, target.name), ())
-                link = Link(f"{source.name}>{target.name}", chosen, random, own)
-                self._links[source.port, target.port] = link
-                target.inbound.append(link)
-        if special:
-            raise ValueError(f"paths: no such machines: {sorted(special)}")
-        self._quantum_ns = quantum_ns
+        self._links, self._quantum_ns = cabling.lay(
+            self._nodes, options, random, paths or {}, chances or {}
+        )
         self._driven = frozenset(driven)
 
     @property

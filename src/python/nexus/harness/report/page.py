@@ -56,14 +56,7 @@ def render(
     """
     run = summary.deterministic
     shown = events[-EVENTS_MAX:]
-    said = list(notes)
-    if len(shown) < len(events):
-        said.append(
-            f"{len(events) - len(shown)} older events are left out; timeline.jsonl has them."
-        )
     calls = [event for event in shown if event.kind == "answer"]
-    if len(calls) > CALLS_MAX:
-        said.append(f"The table of calls has the last {CALLS_MAX} of {len(calls)}.")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
         autoescape=True,
@@ -74,7 +67,7 @@ def render(
         style=_resource("page.css"),
         script=_resource("page.js"),
         run=_run(summary),
-        notes=said,
+        notes=[*notes, *_left_out(len(events) - len(shown), len(calls))],
         missing=_missing(run),
         hints=hints_of(run, shown),
         tails=list(_tails(run, consoles)),
@@ -91,6 +84,14 @@ def render(
         flame=flame_of(recorded or {}),
         data=_data(run, shown, list(consoles)) | {"busy": busy_of(recorded or {}, list(consoles))},
     )
+
+
+def _left_out(events: int, calls: int) -> Iterator[str]:
+    """Say what a long run has and the page has not."""
+    if events:
+        yield f"{events} older events are left out; timeline.jsonl has them."
+    if calls > CALLS_MAX:
+        yield f"The table of calls has the last {CALLS_MAX} of {calls}."
 
 
 def of_files(
