@@ -29,19 +29,41 @@ _PLACEHOLDER: Final = re.compile(r"[A-Z]{2,}")
 _FOREIGN: Final = frozenset(
     {
         # Pants.
-        *("--check", "--force", "--keep-sandboxes", "--output"),
+        "--check",
+        "--force",
+        "--keep-sandboxes",
+        "--output",
         # pip and uv, which lock the launcher's requirements.
-        *("--generate-hashes", "--no-annotate", "--no-config", "--only-binary"),
-        *("--python-platform", "--python-version", "--require-hashes", "--universal"),
+        "--generate-hashes",
+        "--no-annotate",
+        "--no-config",
+        "--only-binary",
+        "--python-platform",
+        "--python-version",
+        "--require-hashes",
+        "--universal",
         # towncrier, apt-get, debootstrap, systemd-nspawn and docker.
-        *("--draft", "--no-install-recommends", "--variant"),
-        *("--isolation", "--privileged", "--security-opt"),
+        "--draft",
+        "--no-install-recommends",
+        "--variant",
+        "--isolation",
+        "--privileged",
+        "--security-opt",
         # Chromium, which takes the pictures.
-        *("--headless", "--hide-scrollbars", "--no-sandbox", "--screenshot", "--window-size"),
+        "--headless",
+        "--hide-scrollbars",
+        "--no-sandbox",
+        "--screenshot",
+        "--window-size",
         # Shell scripts: .ci/hosts.
-        *("--edge", "--full", "--quick"),
+        "--edge",
+        "--full",
+        "--quick",
         # Options that our programs build from a name.
-        *("--no-decrypt", "--pinpoint", "--replay", "--shrink"),
+        "--no-decrypt",
+        "--pinpoint",
+        "--replay",
+        "--shrink",
     }
 )
 

@@ -27,8 +27,9 @@ from nexus.campaign.recipe import Recipe
 from nexus.campaign.run import Ran, run
 from nexus.campaign.shrink import Shrinker, count_faults
 from nexus.config.error import ConfigError, Problem
-from nexus.config.fields import Count, Line, Many, Model, Within
+from nexus.config.fields import Line, Many, Model
 from nexus.config.files import read_toml
+from nexus.config.limits import Count, Within
 from nexus.config.load import parse
 from nexus.core import junit
 from nexus.core.commandline import CommandLine, bounded, fail, named_paths, one_of

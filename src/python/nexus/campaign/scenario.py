@@ -25,18 +25,9 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field
 
 from nexus.config.error import ConfigError, Problem
-from nexus.config.fields import (
-    Choice,
-    Count,
-    Label,
-    Line,
-    Many,
-    Model,
-    RatioText,
-    ServiceName,
-    Within,
-)
+from nexus.config.fields import Label, Line, Many, Model, RatioText, ServiceName
 from nexus.config.files import find_missing, read_toml
+from nexus.config.limits import Choice, Count, Within
 from nexus.config.load import load_any, parse
 from nexus.config.world import World
 from nexus.core.errors import did_you_mean

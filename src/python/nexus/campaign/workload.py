@@ -28,7 +28,8 @@ from typing import Annotated, Final
 from nexus.campaign.observation import Step
 from nexus.config import records
 from nexus.config.error import ConfigError, Problem
-from nexus.config.fields import Count, Label, Many, Model, Within
+from nexus.config.fields import Label, Many, Model
+from nexus.config.limits import Count, Within
 from nexus.config.load import parse
 from nexus.core.errors import did_you_mean
 from nexus.core.identity import service_id

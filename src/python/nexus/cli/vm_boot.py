@@ -104,7 +104,8 @@ def add_options(parser: CommandLine) -> None:
     add = parser.add_argument
     add("--kernel", "-kernel", type=Path, metavar="FILE", help="an ELF or a Linux Image to boot")
     add(
-        *("--bios", "-bios"),
+        "--bios",
+        "-bios",
         type=file_name,
         default=NONE,
         metavar="FILE|none|default",

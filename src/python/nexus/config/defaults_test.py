@@ -8,8 +8,16 @@ from nexus.config.world import Cut, Expectation, Machine, Reboot, WorldConfig
 from nexus.contract.rpc import Mode as RpcMode
 
 ALL = (
-    *("logd", "policyd", "samgrd", "rngd", "packagefsd", "statefsd", "bundlemgrd", "netstackd"),
-    *("dsoftbusd", "selftest-client"),
+    "logd",
+    "policyd",
+    "samgrd",
+    "rngd",
+    "packagefsd",
+    "statefsd",
+    "bundlemgrd",
+    "netstackd",
+    "dsoftbusd",
+    "selftest-client",
 )
 
 

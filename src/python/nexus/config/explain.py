@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from nexus.config.error import Problem, show
-from nexus.config.fields import CountError
 from nexus.config.layers import render
+from nexus.config.limits import CountError
 from nexus.config.lines import Location
 from nexus.core.errors import did_you_mean
 

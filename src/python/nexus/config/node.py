@@ -12,26 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from nexus.config import bounds, defaults
+from nexus.config.addresses import Address, Interface, Mac, mac_bytes
 from nexus.config.fields import (
     U16,
-    Address,
     Capability,
-    Choice,
-    Count,
     DeviceId,
     Extends,
     FreeTables,
-    Interface,
     Line,
-    Mac,
     Many,
     Model,
     Port,
     ServiceName,
-    Within,
-    mac_bytes,
 )
 from nexus.config.keys import PublicKey, StaticKey, public_bytes
+from nexus.config.limits import Choice, Count, Within
 from nexus.config.partial import partial_of
 from nexus.contract import node as contract
 

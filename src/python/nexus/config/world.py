@@ -10,18 +10,8 @@ from typing import Annotated, Literal
 
 from nexus.config import bounds
 from nexus.config.checked import CheckedNode
-from nexus.config.fields import (
-    Count,
-    Extends,
-    Label,
-    Line,
-    Many,
-    Model,
-    RatioText,
-    Regex,
-    ServiceName,
-    Within,
-)
+from nexus.config.fields import Extends, Label, Line, Many, Model, RatioText, Regex, ServiceName
+from nexus.config.limits import Count, Within
 from nexus.config.node import NodeConfigPart
 from nexus.core.randomness import Ratio
 

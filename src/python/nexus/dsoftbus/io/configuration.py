@@ -27,7 +27,8 @@ from pydantic import AfterValidator
 from nexus.config import bus_rules, defaults
 from nexus.config.bus_rules import Allowance, BusPeer
 from nexus.config.error import ConfigError, Problem
-from nexus.config.fields import U16, DeviceId, KeyHex, Line, Many, Model, ServiceName, Within
+from nexus.config.fields import U16, DeviceId, KeyHex, Line, Many, Model, ServiceName
+from nexus.config.limits import Within
 from nexus.config.load import load_model
 from nexus.contract import bus
 from nexus.dsoftbus.io.keyfile import NodeKey, read_key
