@@ -57,7 +57,10 @@ def test_a_device_is_known_by_its_number_and_features(
     rng = VirtioRng(lambda length: bytes(length), ram, ignore)
     transport = {"net": net_of(ram).transport, "rng": rng.transport}[kind]
     assert [transport.read(at, 4) for at in (0x00, 0x04, 0x08, 0x0C)] == [
-        *(0x7472_6976, 2, device_id, 0x554D_4551),
+        0x7472_6976,
+        2,
+        device_id,
+        0x554D_4551,
     ]
     assert [features_of(transport, word) for word in range(3)] == [low, 1, 0]
 
