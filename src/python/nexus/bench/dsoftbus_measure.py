@@ -216,7 +216,7 @@ async def _idle_sessions() -> float:
         gc.collect()
         before = _resident_bytes()
         for _ in range(SESSIONS):
-            link = a._dial(KEY_B.public)
+            link = a.links.dial(KEY_B.public)
             await loop.create_connection(partial(_same, link), "127.0.0.1", b.port)
             await link.settled.wait()
         assert b.session_count == a.session_count == SESSIONS + 1, f"{b.session_count}"

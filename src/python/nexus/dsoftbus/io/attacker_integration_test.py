@@ -242,7 +242,7 @@ def test_a_replayed_message_ends_the_session() -> None:
 
 def test_a_message_over_the_limit_is_not_awaited() -> None:
     async def scenario(victim: Victim) -> None:
-        victim.b.frame_bytes_max = 1024  # As a node with less memory states.
+        victim.b.links.frame_bytes_max = 1024  # As a node with less memory states.
         attacker = await victim.enrol()
         await attacker.send((1041).to_bytes(2, "big"))
         await attacker.closed()

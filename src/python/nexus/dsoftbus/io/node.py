@@ -31,20 +31,16 @@ from nexus.dsoftbus.io.discovery import Discovery
 from nexus.dsoftbus.io.errors import ClosedError, MisuseError, UnavailableError
 from nexus.dsoftbus.io.interceptor import Interceptor
 from nexus.dsoftbus.io.keyfile import NodeKey
-from nexus.dsoftbus.io.link import READ_BYTES, Link
+from nexus.dsoftbus.io.link_maker import LinkMaker
 from nexus.dsoftbus.io.peer import TIMEOUT_S, Peer
 from nexus.dsoftbus.io.service import Service
 from nexus.dsoftbus.io.session_table import SessionTable
 from nexus.dsoftbus.io.sessions import Sessions
 from nexus.dsoftbus.io.settings import AuditSink, Handler, Settings
 from nexus.dsoftbus.io.stream import StreamHandler
-from nexus.dsoftbus.noise import MESSAGE_BYTES_MAX
 from nexus.dsoftbus.policy import Policy
 from nexus.dsoftbus.rooms import Rooms
-from nexus.dsoftbus.session import Session
-from nexus.dsoftbus.session_events import Identity
 from nexus.wire.announce import Announce
-from nexus.wire.gateway import FRAME_BYTES_MAX
 
 # A peer needs one session each way; a restarted one leaves its old ones behind for 3 s.
 SESSIONS_PER_PEER_MAX: Final = 4
@@ -90,11 +86,6 @@ class Node:
         self.counters = Counters()
         self.port = 0
         self.discovery_port = 0
-        self.read_buffer = bytearray(READ_BYTES)
-        own = settings.streams
-        self.frame_bytes_max = FRAME_BYTES_MAX if own is None else own.message_bytes_max
-        # Where frames are opened, one after the other.
-        self._room = memoryview(bytearray(MESSAGE_BYTES_MAX))
         self._clock = clock = LoopClock() if clock is None else clock
         self._phase = _Phase.NEW
         self._public = NodeKey(settings.device_id, settings.secret).public
@@ -125,7 +116,7 @@ class Node:
             per_peer_max=sessions_per_peer_max,
             table=self._table,
         )
-        self._link_count = 0
+        self.links = LinkMaker(settings, self._sessions, clock, self.counters)
         self._dialling: dict[str, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -265,7 +256,9 @@ class Node:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((address, port))
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._accept, sock=sock, start_serving=False)
+            self._server = await loop.create_server(
+                self.links.accept, sock=sock, start_serving=False
+            )
         except OSError as exc:
             sock.close()
             text = f"cannot listen on {address}:{port} (TCP): {exc.strerror}; another program may"
@@ -279,41 +272,10 @@ class Node:
     def _heard(self, device_id: str) -> None:
         self._sessions.heard(device_id)
 
-    def _accept(self) -> Link:
-        now_ns = self._clock.now_ns()
-        most = self.frame_bytes_max
-        return self._make_link(Session.accept(self._identity(), now_ns, most, self._room))
-
-    def _dial(self, public_key: bytes) -> Link:
-        now_ns = self._clock.now_ns()
-        most = self.frame_bytes_max
-        session = Session.dial(self._identity(), public_key, now_ns, most, self._room)
-        return self._make_link(session)
-
-    def _make_link(self, session: Session) -> Link:
-        self._link_count += 1
-        return Link(
-            session,
-            self._sessions,
-            buffer=self.read_buffer,
-            number=self._link_count,
-            streams=self.settings.streams,
-            rpc_mode=self.settings.rpc_mode,
-            clock=self._clock,
-            counters=self.counters,
-        )
-
     def _make_dialler(self, device_id: str) -> Dialler:
         calls = self._calls[device_id]
-        return Dialler(calls, self.discovery, self._trail, self._clock, self._dial)
+        return Dialler(calls, self.discovery, self._trail, self._clock, self.links.dial)
 
     async def _dial_once(self, device_id: str) -> bool:
         """Dial once, whether there is a session or not: for tests of what two do."""
         return await self._make_dialler(device_id).round(is_forced=True)
-
-    def _identity(self) -> Identity:
-        return Identity(
-            device_id=self.settings.device_id,
-            static_secret=self.settings.secret,
-            ephemeral_secret=os.urandom(32),
-        )

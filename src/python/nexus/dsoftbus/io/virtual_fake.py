@@ -147,8 +147,8 @@ class Line:
         for node, other in ((dialler, responder), (responder, dialler)):
             node._phase = _Phase.OPEN
             announce(other, node)
-        self.dialled = dialler._dial(responder.public_key)
-        self.accepted = responder._accept()
+        self.dialled = dialler.links.dial(responder.public_key)
+        self.accepted = responder.links.accept()
         self.near = MemoryTransport(self.dialled, "10.42.0.11")
         self.far = MemoryTransport(self.accepted, "10.42.0.10")
         self.near.other, self.far.other = self.far, self.near
