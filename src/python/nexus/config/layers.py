@@ -6,11 +6,11 @@ in one of several forms, so they are replaced as well: see `WHOLE`.  Pure: no fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final  # Any: contents of files, before they are checked.
+from typing import Any, Final
 
 from nexus.config.error import Problem, show_key
 from nexus.config.lines import Location
@@ -50,7 +50,7 @@ class Layer:
     """Values with their places.  `source` is the file they make up."""
 
     source: str
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
     origins: Mapping[Location, Origin]
 
     def find_origin(self, location: Location) -> Origin | None:
@@ -77,7 +77,9 @@ class Layer:
         return Problem(field, problem.text + suffix, origin.source, line)
 
 
-def layer(source: str, data: Mapping[str, Any], origin_at: Callable[[Location], Origin]) -> Layer:
+def layer(
+    source: str, data: Mapping[str, object], origin_at: Callable[[Location], Origin]
+) -> Layer:
     """Make a layer of one place's values."""
     return Layer(source, data, {place: origin_at(place) for place in list_locations(data)})
 
@@ -101,8 +103,8 @@ def merge(base: Layer, over: Layer) -> Layer:
 
 
 def _merge(
-    base: Mapping[str, Any], over: Mapping[str, Any], place: Location, replaced: set[Location]
-) -> dict[str, Any]:
+    base: Mapping[str, object], over: Mapping[str, object], place: Location, replaced: set[Location]
+) -> dict[str, object]:
     merged = dict(base)
     for key, value in over.items():
         here = (*place, key)
@@ -125,7 +127,7 @@ def cut(whole: Layer, key: str) -> Layer:
 
 def lift(whole: Layer, table: Location, given: Given) -> Layer:
     """Make a layer of one table inside another layer, for laying it over a third."""
-    data: Any = whole.data
+    data: Any = whole.data  # Any: tables, as far as the layer was asked for them.
     for key in table:
         data = data[key]
     origins = {
@@ -136,10 +138,10 @@ def lift(whole: Layer, table: Location, given: Given) -> Layer:
     return Layer(whole.source, data, origins)
 
 
-def list_locations(value: Any, place: Location = ()) -> Iterator[Location]:
+def list_locations(value: object, place: Location = ()) -> Iterator[Location]:
     """List the place of every value, and of every table and list."""
     yield place
-    entries: Any = ()
+    entries: Iterable[tuple[str | int, object]] = ()
     if isinstance(value, dict):
         entries = value.items()
     elif isinstance(value, list):

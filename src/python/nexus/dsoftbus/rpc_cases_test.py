@@ -22,7 +22,8 @@ from nexus.wire.method_frames import method_of, read_request, reply_frame, reque
 from nexus.wire.methods import METHODS, Method, read_results
 
 SOURCE = Path(__file__).parents[4] / "src/guest/lib/dsoftbus/rpc_cases.json"
-CASES: Final[dict[str, list[dict[str, Any]]]] = json.loads(SOURCE.read_text())
+Row = dict[str, Any]
+CASES: Final[dict[str, list[Row]]] = json.loads(SOURCE.read_text())
 PEER: Final = "node-b"
 FORBIDDEN: Final = ("statefsd", "delete")
 RULES: Final = [
@@ -32,9 +33,7 @@ RULES: Final = [
 ]
 
 
-def rows(
-    kind: str, are_meant: Callable[[dict[str, Any]], bool] = lambda row: True
-) -> pytest.MarkDecorator:
+def rows(kind: str, are_meant: Callable[[Row], bool] = lambda row: True) -> pytest.MarkDecorator:
     """Run a test for each row of a table, or for those that are meant."""
     meant = [row for row in CASES[kind] if are_meant(row)]
     return pytest.mark.parametrize("row", meant, ids=lambda row: row.get("name"))
@@ -44,12 +43,12 @@ def gateway(tokens: int = 1) -> Gateway:
     return Gateway(Policy(RULES), Limit(tokens, 1), (PEER,), 0)
 
 
-def name_of(row: dict[str, Any]) -> int:
+def name_of(row: Row) -> int:
     """Return the number that the caller names the row's call by, with its epoch."""
     return int(row["epoch"]) << 32 | int(row["correlation"])
 
 
-def the_method(row: dict[str, Any]) -> Method:
+def the_method(row: Row) -> Method:
     method = method_of(row["service"], row["method"])
     assert method is not None
     return method
@@ -65,19 +64,19 @@ def test_the_negotiation_is_these_frames() -> None:
 
 
 @rows("heads", lambda row: row["verdict"].isdigit())
-def test_a_table_says_how_long_its_message_is(row: dict[str, Any]) -> None:
+def test_a_table_says_how_long_its_message_is(row: Row) -> None:
     assert rpc.message_length(bytes.fromhex(row["head"])) == int(row["verdict"])
 
 
 @rows("heads", lambda row: not row["verdict"].isdigit())
-def test_a_table_without_a_next_message_is_refused(row: dict[str, Any]) -> None:
+def test_a_table_without_a_next_message_is_refused(row: Row) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         rpc.message_length(bytes.fromhex(row["head"]))
     assert (caught.value.reason is Reason.OVERSIZED) == (row["verdict"] == "oversized")
 
 
 @rows("methods")
-def test_a_call_and_its_answer_are_these_bytes(row: dict[str, Any]) -> None:
+def test_a_call_and_its_answer_are_these_bytes(row: Row) -> None:
     method, request = the_method(row), bytes.fromhex(row["request"])
     name = name_of(row)
     read = rpc_call.read_call(bytes.fromhex(row["call"]))
@@ -90,13 +89,13 @@ def test_a_call_and_its_answer_are_these_bytes(row: dict[str, Any]) -> None:
 
 
 @rows("methods", lambda row: the_method(row).name == "stats")
-def test_the_frame_of_stats_has_no_message(row: dict[str, Any]) -> None:
+def test_the_frame_of_stats_has_no_message(row: Row) -> None:
     """Its reply's frame says more than its results."""
     assert read_request(row["service"], bytes.fromhex(row["request"])) is None
 
 
 @rows("methods", lambda row: the_method(row).name != "stats")
-def test_a_frame_is_read_as_the_call_and_written_again(row: dict[str, Any]) -> None:
+def test_a_frame_is_read_as_the_call_and_written_again(row: Row) -> None:
     method, request = the_method(row), bytes.fromhex(row["request"])
     spoken = read_request(row["service"], request)
     assert spoken is not None
@@ -115,7 +114,7 @@ def test_every_method_is_in_the_table() -> None:
 
 
 @rows("refusals")
-def test_a_refusal_is_these_bytes(row: dict[str, Any]) -> None:
+def test_a_refusal_is_these_bytes(row: Row) -> None:
     status = Status.__members__[row["status"].upper()]
     assert status == row["number"]
     assert rpc_answer.encode_refusal(row["correlation"], status).hex() == row["answer"]
@@ -128,7 +127,7 @@ def number(value: int) -> int | None:
 
 
 @rows("calls", lambda row: row["verdict"] == "forward")
-def test_the_gateway_forwards_this_of_a_message(row: dict[str, Any]) -> None:
+def test_the_gateway_forwards_this_of_a_message(row: Row) -> None:
     verdict = gateway().receive_message(PEER, bytes.fromhex(row["message"]), 0)
     assert isinstance(verdict, Forward)
     assert verdict.request.payload.hex() == row["request"]
@@ -137,7 +136,7 @@ def test_the_gateway_forwards_this_of_a_message(row: dict[str, Any]) -> None:
 
 
 @rows("calls", lambda row: row["verdict"] != "forward")
-def test_the_gateway_refuses_a_message_for_this(row: dict[str, Any]) -> None:
+def test_the_gateway_refuses_a_message_for_this(row: Row) -> None:
     verdict = gateway().receive_message(PEER, bytes.fromhex(row["message"]), 0)
     assert isinstance(verdict, Answer)
     assert verdict.audit.outcome.value == f"denied-{row['verdict']}"
@@ -152,7 +151,7 @@ def test_the_gateway_refuses_a_message_for_this(row: dict[str, Any]) -> None:
 
 
 @rows("calls")
-def test_without_a_token_only_the_reason_differs(row: dict[str, Any]) -> None:
+def test_without_a_token_only_the_reason_differs(row: Row) -> None:
     verdict = gateway(tokens=0).receive_message(PEER, bytes.fromhex(row["message"]), 0)
     assert isinstance(verdict, Answer)
     shape = row["verdict"] if row["verdict"] in ("malformed", "oversized") else "rate"
@@ -160,7 +159,7 @@ def test_without_a_token_only_the_reason_differs(row: dict[str, Any]) -> None:
     assert verdict.audit.service == number(row["service"])
 
 
-def fits_a_frame(row: dict[str, Any]) -> bool:
+def fits_a_frame(row: Row) -> bool:
     read = rpc_call.read_call(bytes.fromhex(row["message"]))
     if read.request is None or read.method is None:
         return False
@@ -172,7 +171,7 @@ def essence(verdict: Answer | Forward) -> object:
 
 
 @rows("calls", fits_a_frame)
-def test_a_frame_of_the_same_call_has_the_same_verdict(row: dict[str, Any]) -> None:
+def test_a_frame_of_the_same_call_has_the_same_verdict(row: Row) -> None:
     """The decision is one: what differs is only how the bytes become a request."""
     message = bytes.fromhex(row["message"])
     request = rpc_call.read_call(message).request
@@ -198,13 +197,13 @@ def reading_of(message: bytes) -> tuple[str, int, int]:
 
 
 @rows("answers")
-def test_a_caller_makes_this_of_an_answer(row: dict[str, Any]) -> None:
+def test_a_caller_makes_this_of_an_answer(row: Row) -> None:
     found = reading_of(bytes.fromhex(row["message"]))
     assert found == (row["verdict"], row["correlation"], row["status"])
 
 
 @rows("methods")
-def test_a_call_that_is_cut_anywhere_is_malformed(row: dict[str, Any]) -> None:
+def test_a_call_that_is_cut_anywhere_is_malformed(row: Row) -> None:
     message = bytes.fromhex(row["call"])
     for length in range(1, len(message)):
         verdict = gateway().receive_message(PEER, message[:length], 0)

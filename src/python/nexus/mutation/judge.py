@@ -28,7 +28,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from types import CodeType, FrameType
-from typing import Any, Final  # Any: JSON, and what pytest hands to its hooks.
+from typing import Final, NotRequired, TypedDict
 
 import pytest
 
@@ -58,7 +58,38 @@ CLEAN_CPU_SECONDS: Final = 300.0
 QUIET_CALLS: Final = 300_000
 STARTING: Final = ("os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen")
 
-Write = Callable[[list[Any]], None]
+# An event: its name, a test, and what is to be said of it.
+Event = list[object]
+Write = Callable[[Event], None]
+
+
+class Job(TypedDict):
+    """What is asked: to measure one file, or to run tests with their seconds at most."""
+
+    measure: NotRequired[str]
+    tests: NotRequired[list[tuple[str, float]]]
+    siblings: NotRequired[dict[str, str]]
+
+
+class Found(TypedDict):
+    """Functions by number, those called before any test, and by each; tests that start others."""
+
+    codes: list[tuple[str, int]]
+    before: list[int] | None
+    touched: dict[str, list[int]]
+    starters: list[str]
+
+
+class Answer(TypedDict, total=False):
+    """How the tests ended, which of them failed, and what each cost; of a file also `Found`."""
+
+    how: str
+    failed: list[str]
+    cpu: dict[str, float]
+    codes: list[tuple[str, int]]
+    before: list[int] | None
+    touched: dict[str, list[int]]
+    starters: list[str]
 
 
 class Watch:
@@ -72,7 +103,7 @@ class Watch:
         self._failed = False
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep what is asked for, and the siblings of what is gone."""
         if self._limits:
             order = {test: at for at, test in enumerate(self._limits)}
@@ -82,7 +113,7 @@ class Watch:
             items[:] = sorted(kept, key=lambda item: order.get(item.nodeid, len(order)))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: Any) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Bound a test's time and take it."""
         test = item.nodeid
         self._write(["begin", test])
@@ -95,11 +126,11 @@ class Watch:
             limit_cpu(CLEAN_CPU_SECONDS)
             self._write(["end", test, _cpu() - began, self._failed])
 
-    def pytest_runtest_logreport(self, report: Any) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember a test whose setup, call or teardown failed."""
         self._failed = self._failed or report.failed
 
-    def pytest_collectreport(self, report: Any) -> None:
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Say which file cannot be imported."""
         if report.failed:
             self._write(["failed", report.nodeid])
@@ -119,7 +150,7 @@ class Touched:
         sys.addaudithook(self._hear)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: Any) -> Generator[None, object, object]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Note what a test calls, its fixtures included."""
         self._end_collection()
         self._begin()
@@ -130,12 +161,16 @@ class Touched:
             if self._is_starter:
                 self._starters.append(item.nodeid)
 
-    def found(self) -> dict[str, Any]:
+    def found(self) -> Found:
         """Give what is answered."""
         sys.settrace(None)
         self._end_collection()
-        found = {"codes": list(self._codes), "before": self._before}
-        return {**found, "touched": self._touched, "starters": self._starters}
+        return {
+            "codes": list(self._codes),
+            "before": self._before,
+            "touched": self._touched,
+            "starters": self._starters,
+        }
 
     def _begin(self) -> None:
         self._now: dict[int, CodeType] = {}
@@ -184,8 +219,8 @@ def main() -> None:
         print(json.dumps(_run(json.loads(line))), flush=True)
 
 
-def _run(job: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"how": "passed", "failed": [], "cpu": {}}
+def _run(job: Job) -> Answer:
+    answer: Answer = {"how": "passed", "failed": [], "cpu": {}}
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         os.close(reader)
@@ -199,7 +234,7 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _follow(job: dict[str, Any], child: int, reader: int, answer: dict[str, Any]) -> None:
+def _follow(job: Job, child: int, reader: int, answer: Answer) -> None:
     """Read the events of a child into the answer."""
     at = job["measure"] if "measure" in job else job["tests"][0][0]
     rest = b""
@@ -244,7 +279,7 @@ def _cpu_of(process: int) -> float:
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def _work(job: dict[str, Any], writer: int) -> None:
+def _work(job: Job, writer: int) -> None:
     os.setsid()
     sink = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -253,7 +288,7 @@ def _work(job: dict[str, Any], writer: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     limit_cpu(CLEAN_CPU_SECONDS)
 
-    def write(event: list[Any]) -> None:
+    def write(event: Event) -> None:
         data = json.dumps(event).encode() + b"\n"
         while data:
             data = data[os.write(writer, data) :]
@@ -272,7 +307,7 @@ def _work(job: dict[str, Any], writer: int) -> None:
     os._exit(0)
 
 
-def _run_pytest(arguments: list[str], plugins: list[Any], write: Write) -> None:
+def _run_pytest(arguments: list[str], plugins: list[object], write: Write) -> None:
     try:
         code = int(pytest.main(arguments, plugins=plugins))
     except BaseException:  # The change made even the runner fail.

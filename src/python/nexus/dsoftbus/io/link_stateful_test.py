@@ -10,8 +10,9 @@ nothing is at fault here, no session is rejected, and what was not cancelled end
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any  # Any: a stand-in, or a value of a wrong type.
+from typing import TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -38,6 +39,9 @@ def echo(call: Call) -> bytes:
     return call.payload[::-1]
 
 
+T = TypeVar("T")
+
+
 @dataclass
 class Pipe:
     """A stream to the echo handler: what was written, and what came back."""
@@ -45,7 +49,7 @@ class Pipe:
     stream: BusStream
     written: bytearray = field(default_factory=bytearray)
     read: bytearray = field(default_factory=bytearray)
-    writing: asyncio.Task[Any] | None = None
+    writing: asyncio.Task[object] | None = None
 
 
 async def echo_stream(stream: BusStream) -> None:
@@ -64,16 +68,16 @@ class TwoNodes(RuleBasedStateMachine):
         settings_b = replace(settings_of(KEY_B, peer_of(KEY_A)), rules=rules)
         streams = {"echo": echo_stream}
         self.nodes = (Node(settings_a, {4: echo}), Node(settings_b, {4: echo}, streams=streams))
-        self.calls: list[tuple[bytes, asyncio.Task[Any]]] = []
+        self.calls: list[tuple[bytes, asyncio.Task[object]]] = []
         self.pipes: list[Pipe] = []
-        self.tasks: list[asyncio.Task[Any]] = []
-        self.opening: list[asyncio.Task[Any]] = []
+        self.tasks: list[asyncio.Task[object]] = []
+        self.opening: list[asyncio.Task[object]] = []
         self.count = 0
         self.drops = 0
         self.problems: list[str] = []
         self.run(self.begin())
 
-    def run(self, coroutine: Any) -> Any:
+    def run(self, coroutine: Coroutine[object, object, T]) -> T:
         return self.loop.run_until_complete(coroutine)
 
     async def begin(self) -> None:
@@ -84,13 +88,13 @@ class TwoNodes(RuleBasedStateMachine):
         for _ in range(count):
             await asyncio.sleep(0)
 
-    def spawn(self, coroutine: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = self.loop.create_task(self.guard(coroutine))
+    def spawn(self, coroutine: Coroutine[object, object, object]) -> asyncio.Task[object]:
+        task = self.loop.create_task(self.guard(coroutine))
         self.tasks.append(task)
         self.run(self.turn(1))
         return task
 
-    async def guard(self, coroutine: Any) -> Any:
+    async def guard(self, coroutine: Coroutine[object, object, object]) -> object:
         try:
             return await coroutine
         except NexusError as exc:

@@ -5,9 +5,10 @@ The models here are for documents: the records themselves are made in `nexus.dso
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal  # Any: JSON Schema, whose leaves are of any type.
+from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
+from pydantic.json_schema import JsonSchemaValue
 
 from nexus.config.fields import Model
 from nexus.contract import state
@@ -124,7 +125,11 @@ class AnyRecord(
     """One line of the audit."""
 
 
-def record_fields(record: Record) -> dict[str, Any]:
+# A line of the audit, as JSON has it.
+Fields = dict[str, str | int | None]
+
+
+def record_fields(record: Record) -> Fields:
     """Turn a record into what its schema describes."""
     if isinstance(record, MuxRecord):
         return StreamRecord(outcome=record.reject.value, peer=printable(record.peer)).model_dump()
@@ -144,7 +149,7 @@ def record_fields(record: Record) -> dict[str, Any]:
 
 def _other_fields(
     record: FaultRecord | AddressRecord | StrangersRecord | DenialsRecord,
-) -> dict[str, Any]:
+) -> Fields:
     made: Model
     match record:
         case FaultRecord(peer):
@@ -166,7 +171,7 @@ def _other_fields(
 
 def change_fields(
     *, level: Level, operation: str, outcome: str, peer: str, key_hash: str
-) -> dict[str, Any]:
+) -> Fields:
     """Make the line of a change of state."""
     fields = {
         "level": level.name.lower(),
@@ -178,15 +183,15 @@ def change_fields(
     return StateChange.model_validate(fields).model_dump()
 
 
-def record_schema() -> dict[str, Any]:
+def record_schema() -> JsonSchemaValue:
     """Build the schema of a line of the audit."""
     return _with_dialect(AnyRecord.model_json_schema(mode="serialization"))
 
 
-def config_schema() -> dict[str, Any]:
+def config_schema() -> JsonSchemaValue:
     """Build the schema of `bus.toml`; what holds between its values is not in it."""
     return _with_dialect(BusConfig.model_json_schema())
 
 
-def _with_dialect(schema: dict[str, Any]) -> dict[str, Any]:
+def _with_dialect(schema: JsonSchemaValue) -> JsonSchemaValue:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final  # Any: JSON, as it is read.
+from typing import Final, TypedDict
 
 from pydantic import ValidationError
 
@@ -20,9 +20,34 @@ _STACKS_MAX: Final = 100_000
 _COUNTS: Final = ("LH", "LF", "BRH", "BRF")
 
 
-def coverage_of(artifacts: Mapping[str, bytes]) -> dict[str, Any] | None:
+class Row(TypedDict):
+    """What the page shows of a file, or of all files."""
+
+    path: str
+    hit: int
+    found: int
+    share: str
+    ways: str
+    counts: dict[str, int]
+
+
+class Coverage(TypedDict):
+    """The table of coverage."""
+
+    rows: list[Row]
+    total: Row
+
+
+class Busy(TypedDict):
+    """How long a stretch is, and what share of each each machine was busy, in per cent."""
+
+    ns: int
+    lanes: list[list[int]]
+
+
+def coverage_of(artifacts: Mapping[str, bytes]) -> Coverage | None:
     """Figures by file from the lcov trace file; None if there is none or nothing in it."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     path, counts = "", dict.fromkeys(_COUNTS, 0)
     for line in _text(artifacts, COVERAGE).split("\n"):
         key, _, value = line.partition(":")
@@ -55,7 +80,7 @@ def flame_of(artifacts: Mapping[str, bytes]) -> str:
     return flame.render(stacks)
 
 
-def busy_of(artifacts: Mapping[str, bytes], labels: Sequence[str]) -> dict[str, Any] | None:
+def busy_of(artifacts: Mapping[str, bytes], labels: Sequence[str]) -> Busy | None:
     """Busy time in per cent, stretch by stretch, in the order of the labels; None if unknown.
 
     A file that is not what it should be is as good as none: the page has enough without it.
@@ -68,7 +93,7 @@ def busy_of(artifacts: Mapping[str, bytes], labels: Sequence[str]) -> dict[str, 
     return {"ns": file.stretch_ns, "lanes": [known.get(label, []) for label in labels]}
 
 
-def _row(path: str, counts: Mapping[str, int]) -> dict[str, Any]:
+def _row(path: str, counts: Mapping[str, int]) -> Row:
     hit, found = counts["LH"], counts["LF"]
     tenths = 1000 * hit // found if found else 0
     ways = f"{counts['BRH']} of {counts['BRF']}" if counts["BRF"] else "-"

@@ -16,12 +16,12 @@ from __future__ import annotations
 import io
 import threading
 from contextlib import suppress
-from typing import Any, Final, TypeVar  # Any: fsspec publishes no types.
+from typing import Final, TypeVar
 
 from nexus.core.optional import MissingPackageError
 from nexus.dsoftbus.io.settings import BusError
 from nexus.remotefs.package.client import PackageClient, RemoteFile
-from nexus.remotefs.package.folders import children, entry_of, no_bundles, split_bundle
+from nexus.remotefs.package.folders import Info, children, entry_of, no_bundles, split_bundle
 from nexus.remotefs.package.oserror import as_os_error, refuse_write
 from nexus.remotefs.package.path import SCHEMES, FolderError, PackageError
 from nexus.remotefs.package.raw_file import RawFile
@@ -52,13 +52,13 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
     # An instance is of one client; another client is another peer.
     cachable = False
 
-    def __init__(self, client: PackageClient, **options: Any) -> None:
+    def __init__(self, client: PackageClient, **options: object) -> None:
         """Read through a client."""
         super().__init__(**options)
         self._client = client
         self._lock = threading.RLock()
 
-    def info(self, path: str, **options: Any) -> dict[str, Any]:
+    def info(self, path: str, **options: object) -> Info:
         """Describe a file or folder.
 
         Raises:
@@ -73,7 +73,7 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
         except _FAILURES as exc:
             raise as_os_error(exc, path) from exc
 
-    def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
+    def ls(self, path: str, detail: bool = True, **options: object) -> list[Info] | list[str]:
         """List a folder of a bundle.
 
         Raises:
@@ -87,7 +87,7 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
             raise as_os_error(exc, path) from exc
         return [found[name] if detail else name for name in sorted(found)]
 
-    def _open(self, path: str, mode: str = "rb", **options: Any) -> LockedFile:
+    def _open(self, path: str, mode: str = "rb", **options: object) -> LockedFile:
         if mode != "rb":
             refuse_write(path)
         path = self._strip_protocol(path)
@@ -123,7 +123,7 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
             return entry is not None and entry.kind is Kind.FOLDER
         return False
 
-    def _list(self, path: str) -> list[dict[str, Any]]:
+    def _list(self, path: str) -> list[Info]:
         if not path:
             raise no_bundles(_SCHEME)
         bundle, inner = split_bundle(_SCHEME + path)
@@ -174,6 +174,6 @@ def register() -> None:
     fsspec.register_implementation(PROTOCOL, PackageFileSystem, clobber=True)
 
 
-def _as_info(path: str, entry: Entry) -> dict[str, Any]:
+def _as_info(path: str, entry: Entry) -> Info:
     is_file = entry.kind is Kind.FILE
     return {"name": path, "size": entry.size, "type": "file" if is_file else "directory"}

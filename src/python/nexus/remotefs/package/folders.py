@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypedDict
 
 from nexus.remotefs.package.path import SCHEMES, PackageError, check_name
 from nexus.remotefs.package.replies import Listed
 from nexus.wire.package_stream import Entry
 from nexus.wire.packagefs import Kind, Status
+
+
+class Info(TypedDict):
+    """A file or folder as `fsspec` describes one; `type` is `file` or `directory`."""
+
+    name: str
+    size: int
+    type: str
 
 
 def split_bundle(name: str) -> tuple[str, str]:

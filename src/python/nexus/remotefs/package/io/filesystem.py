@@ -19,6 +19,7 @@ from typing import Any, Final  # Any: fsspec publishes no types.
 
 from nexus.core.duration import check_timeout_s
 from nexus.core.optional import MissingPackageError
+from nexus.remotefs.package.folders import Info
 from nexus.remotefs.package.io.client import CHUNK_BYTES, TIMEOUT_S
 from nexus.remotefs.package.io.pool import POOL
 from nexus.remotefs.package.io.positioned import Positioned
@@ -62,7 +63,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         config: str | os.PathLike[str] | None = None,
         timeout_s: float = TIMEOUT_S,
         outstanding: int = OUTSTANDING_MAX,
-        **options: Any,
+        **options: object,
     ) -> None:
         """Prepare; the node starts with the first question.
 
@@ -81,7 +82,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
             raise PackageError(Status.LIMIT, f"{outstanding} outstanding; expected at least 1")
         self._reach = Reach(lambda: self.config_path, outstanding, check_timeout_s(timeout_s))
 
-    def __reduce__(self) -> tuple[Callable[..., BusFileSystem], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., BusFileSystem], tuple[dict[str, Any]]]:
         """Pickle what makes one like it; a node stays where it is."""
         return _make, ({**self.storage_options, "config": str(self.config_path)},)
 
@@ -97,7 +98,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
 
     # What `fsspec` asks, and makes methods without an event loop of.
 
-    async def _info(self, path: str, **options: Any) -> dict[str, Any]:
+    async def _info(self, path: str, **options: object) -> Info:
         """Describe a file or folder.  Raises OSError."""
         path = self._strip_protocol(path)
         if "/" not in path:
@@ -106,14 +107,16 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
             return _folder(path)
         return _as_info(path, await self._reach.run(path, lambda client, name: client.info(name)))
 
-    async def _ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
+    async def _ls(
+        self, path: str, detail: bool = True, **options: object
+    ) -> list[Info] | list[str]:
         """List a folder; the root has the configured peers.  Raises OSError."""
         path = self._strip_protocol(path)
         found = await self._list(path)
-        found.sort(key=lambda each: str(each["name"]))
+        found.sort(key=lambda each: each["name"])
         return found if detail else [each["name"] for each in found]
 
-    async def _list(self, path: str) -> list[dict[str, Any]]:
+    async def _list(self, path: str) -> list[Info]:
         if not path:
             node = await asyncio.to_thread(self._reach.node)
             return [_folder(peer) for peer in node.peers]
@@ -129,7 +132,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
             return [info]
         return [_as_info(f"{path}/{entry.name}", entry) for entry in entries]
 
-    async def _exists(self, path: str, **options: Any) -> bool:
+    async def _exists(self, path: str, **options: object) -> bool:
         """Say whether there is a file or folder.  Raises OSError: that cannot be said."""
         try:
             await self._info(path)
@@ -140,7 +143,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         return True
 
     async def _cat_file(
-        self, path: str, start: int | None = None, end: int | None = None, **options: Any
+        self, path: str, start: int | None = None, end: int | None = None, **options: object
     ) -> bytes:
         """Read a part of a file; negative places count from its end.  Raises OSError."""
         path = self._strip_protocol(path)
@@ -154,7 +157,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         )
 
     async def _get_file(
-        self, rpath: str, lpath: str, callback: Any = DEFAULT_CALLBACK, **options: Any
+        self, rpath: str, lpath: str, callback: Any = DEFAULT_CALLBACK, **options: object
     ) -> None:
         """Copy a file to a disk, where it appears when it is complete.  Raises OSError."""
         if (await self._info(rpath))["type"] == "directory":
@@ -174,12 +177,12 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
         finally:
             partial.unlink(missing_ok=True)
 
-    def _open(self, path: str, mode: str = "rb", **options: Any) -> PackageFile:
+    def _open(self, path: str, mode: str = "rb", **options: object) -> PackageFile:
         if mode != "rb":
             refuse_write(path)
         return PackageFile(self, self._strip_protocol(path), self._reach, **options)
 
-    async def open_async(self, path: str, mode: str = "rb", **options: Any) -> AsyncReader:
+    async def open_async(self, path: str, mode: str = "rb", **options: object) -> AsyncReader:
         """Open a file for reading on an event loop.  Raises OSError."""
         if mode != "rb":
             refuse_write(path)
@@ -189,7 +192,7 @@ class BusFileSystem(ReadOnly, AsyncFileSystem):  # type: ignore[misc]  # The lib
 class PackageFile(AbstractBufferedFile):  # type: ignore[misc]  # The library has no types.
     """An open file, with the read-ahead that `fsspec` gives."""
 
-    def __init__(self, fs: BusFileSystem, path: str, reach: Reach, **options: Any) -> None:
+    def __init__(self, fs: BusFileSystem, path: str, reach: Reach, **options: object) -> None:
         """Open it.  Raises OSError."""
         self._file: OpenFile | None = None  # If opening fails, it is closed all the same.
         self._file = reach.open(path)
@@ -242,11 +245,11 @@ def _from_end(place: int, size: int) -> int:
     return max(size + place, 0) if place < 0 else place
 
 
-def _as_info(path: str, entry: Entry) -> dict[str, Any]:
+def _as_info(path: str, entry: Entry) -> Info:
     if entry.kind is Kind.FOLDER:
         return _folder(path)
     return {"name": path, "size": entry.size, "type": "file"}
 
 
-def _folder(path: str) -> dict[str, Any]:
+def _folder(path: str) -> Info:
     return {"name": path, "size": 0, "type": "directory"}
