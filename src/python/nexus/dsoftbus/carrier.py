@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from nexus.dsoftbus import call_streams, mux
+from nexus.dsoftbus import call_streams, mux, mux_events
 from nexus.dsoftbus.ask import Ask
 from nexus.dsoftbus.call_streams import GATEWAY as GATEWAY
 from nexus.dsoftbus.call_streams import GATEWAY_PRIORITY as GATEWAY_PRIORITY
@@ -85,7 +85,7 @@ class Unsaid:
     names: tuple[int, ...]
 
 
-Event = Answered | Nonsense | Unsaid | mux.Event
+Event = Answered | Nonsense | Unsaid | mux_events.Event
 
 _NOTHING: Final[list[Event]] = []
 
@@ -302,16 +302,16 @@ class Carrier:
                 return _NOTHING
         return None
 
-    def _route(self, streams: Mux, event: mux.Event) -> list[Event]:
+    def _route(self, streams: Mux, event: mux_events.Event) -> list[Event]:
         """Keep what belongs to the streams of calls, hand on the rest."""
         match event:
-            case mux.Opened(stream, name):
+            case mux_events.Opened(stream, name):
                 return [] if self._serve(streams, stream, name) else [event]
-            case mux.Arrived(stream, data):
+            case mux_events.Arrived(stream, data):
                 taken = self._take_data(streams, stream, data)
                 return [event] if taken is None else taken
-            case mux.HalfClosed(stream) | mux.WasReset(stream, _):
-                is_reset = isinstance(event, mux.WasReset)
+            case mux_events.HalfClosed(stream) | mux_events.WasReset(stream, _):
+                is_reset = isinstance(event, mux_events.WasReset)
                 for served in (self._served_frames, self._served_messages):
                     if stream == served.stream:
                         if is_reset:
@@ -325,10 +325,10 @@ class Carrier:
                 if stream == self._asked_messages.stream:
                     return self._end_messages(streams)
                 return [event]
-            case mux.Acknowledged(stream) if stream == self._asked_messages.stream:
+            case mux_events.Acknowledged(stream) if stream == self._asked_messages.stream:
                 self.offer = Offer.TAKEN
                 return self._release()
-            case mux.Acknowledged(stream) if stream == self._asked_frames.stream:
+            case mux_events.Acknowledged(stream) if stream == self._asked_frames.stream:
                 return []
             case _:
                 return [event]

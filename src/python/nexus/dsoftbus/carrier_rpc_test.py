@@ -13,7 +13,8 @@ from nexus.dsoftbus.ask import Ask
 from nexus.dsoftbus.audit import Outcome
 from nexus.dsoftbus.carrier import Answered, Carrier, Event, Nonsense, Offer, Pulled, Unsaid
 from nexus.dsoftbus.carrier_scene import carry
-from nexus.dsoftbus.mux import MODEL, Acknowledged, HalfClosed, Mux, Opened, WasReset
+from nexus.dsoftbus.mux import MODEL, Mux
+from nexus.dsoftbus.mux_events import Acknowledged, HalfClosed, Opened, WasReset
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason
 from nexus.dsoftbus.noise import Role
 from nexus.wire import mux as wire

@@ -9,7 +9,8 @@ import pytest
 from nexus.dsoftbus.audit import Outcome
 from nexus.dsoftbus.carrier import Answered, Carrier, Mode, Nonsense, Pulled
 from nexus.dsoftbus.carrier_scene import carry
-from nexus.dsoftbus.mux import MODEL, Mux, Opened, WasReset
+from nexus.dsoftbus.mux import MODEL, Mux
+from nexus.dsoftbus.mux_events import Opened, WasReset
 from nexus.dsoftbus.mux_scene import move
 from nexus.dsoftbus.mux_transitions import MuxRejectError, Reject, ResetReason, StreamState
 from nexus.dsoftbus.noise import Role

@@ -14,14 +14,21 @@ Rules of this file
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from nexus.dsoftbus.mux_events import (
+    Acknowledged,
+    Arrived,
+    Event,
+    HalfClosed,
+    Opened,
+    Settled,
+    WasReset,
+)
 from nexus.dsoftbus.mux_schedule import Schedule
 from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, Stream
+from nexus.dsoftbus.mux_table import MuxTable, StreamFrame
 from nexus.dsoftbus.mux_transitions import (
-    STREAM_TRANSITIONS,
     MuxRejectError,
     Reject,
     ResetReason,
@@ -37,75 +44,16 @@ MODEL: Final = wire.Settings(
     streams_max=128, message_bytes_max=wire.MESSAGE_BYTES_MAX, initial_credit=65_536
 )
 
-# Late frames are expected for streams that were reset about a round trip ago.
-_RESETS_REMEMBERED: Final = 256
-
 # Frames besides data that wait for the peer to read: a few for each stream there may be.
 _CONTROL_FRAMES_MAX: Final = 1024
 
 _CAN_SEND: Final = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
-
-_STEPS: Final[Mapping[type, StreamStep]] = {
-    wire.Data: StreamStep.RECEIVE_DATA,
-    wire.Credit: StreamStep.RECEIVE_CREDIT,
-    wire.Close: StreamStep.RECEIVE_CLOSE,
-    wire.Reset: StreamStep.RECEIVE_RESET,
-}
 
 _CODEC_REJECTS: Final = {
     Reason.OVERSIZED: Reject.FRAME_OVERSIZE,
     Reason.NAME_LENGTH: Reject.INVALID_NAME,
     Reason.UTF8: Reject.INVALID_NAME,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The peer speaks streams; ours may be opened."""
-
-    settings: wire.Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The peer opened a stream: `accept` it or `reset` it."""
-
-    stream: int
-    name: str
-    priority: int
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The peer uses a stream of ours."""
-
-    stream: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """Bytes of a stream; `grant` their room when they have been dealt with."""
-
-    stream: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HalfClosed:
-    """The peer sends no more on this stream."""
-
-    stream: int
-
-
-@dataclass(frozen=True, slots=True)
-class WasReset:
-    """The peer gave the stream up."""
-
-    stream: int
-    reason: int
-
-
-Event = Settled | Opened | Acknowledged | Arrived | HalfClosed | WasReset
 
 
 class Mux:
@@ -122,11 +70,8 @@ class Mux:
         self.peer: wire.Settings | None = None
         self._is_started = False
         self._is_dead = False
-        self._streams: dict[int, Stream] = {}
-        self._own_parity = 1 if role is Role.INITIATOR else 0
-        self._next = 2 - self._own_parity
-        self._peer_highest = 0
-        self._reset_here: deque[int] = deque(maxlen=_RESETS_REMEMBERED)
+        self._table = MuxTable(role)
+        self._streams = self._table.live
         self._control: deque[bytes] = deque()
         self._credits: dict[int, int] = {}
         self._schedule = Schedule()
@@ -143,17 +88,11 @@ class Mux:
     @property
     def own_count(self) -> int:
         """How many of the live streams this side opened."""
-        return sum(stream.is_ours for stream in self._streams.values())
+        return len(self._table.of_side(is_ours=True))
 
     def free_name(self, name: str) -> str:
         """Return the name under which this side may open another stream of a name."""
-        taken = {stream.name for stream in self._streams.values() if stream.is_ours}
-        number = 1
-        free = name
-        while free in taken:  # At most as often as there are streams.
-            number += 1
-            free = f"{name}#{number}"
-        return free
+        return self._table.free_name(name)
 
     @property
     def has_output(self) -> bool:
@@ -198,15 +137,15 @@ class Mux:
         self._check_alive()
         if self.peer is None:
             raise LocalProtocolError(Reason.STATE, "the peer has not said what it accepts")
-        ours = [stream for stream in self._streams.values() if stream.is_ours]
+        ours = self._table.of_side(is_ours=True)
         if len(ours) >= self.peer.streams_max:
             raise LocalProtocolError(Reason.STATE, f"{len(ours)} streams are open")
         if any(stream.name == name for stream in ours):
             raise LocalProtocolError(Reason.STATE, f"a stream {name!r} is open")
-        number = self._next
-        frame = wire.Open(number, priority, name).encode()
+        # If the codec refuses the name, the number stays free.
+        frame = wire.Open(self._table.next_number, priority, name).encode()
+        number = self._table.take_number()
         self._control.append(frame)
-        self._next += 2
         self._add(number, name, priority, is_ours=True)
         return number
 
@@ -267,7 +206,7 @@ class Mux:
         if found is None:
             return
         found.step_local(StreamStep.SEND_RESET)
-        self._reset_here.append(stream)
+        self._table.note_reset(stream)
         self._control.append(wire.Reset(stream, reason.value).encode())
         self._remove(found)
 
@@ -347,23 +286,21 @@ class Mux:
         return Settled(settings)
 
     def _take_open(self, frame: wire.Open) -> Event:
-        if frame.stream % 2 == self._own_parity or frame.stream <= self._peer_highest:
+        if not self._table.can_be_opened(frame.stream):
             raise MuxRejectError(Reject.INVALID_TRANSITION, f"open of {frame.stream}")
-        theirs = [stream for stream in self._streams.values() if not stream.is_ours]
+        theirs = self._table.of_side(is_ours=False)
         if len(theirs) >= self.own.streams_max or len(self._control) >= _CONTROL_FRAMES_MAX:
             raise MuxRejectError(Reject.STREAM_LIMIT, f"{len(theirs)} are open")
         if any(stream.name == frame.name for stream in theirs):
             raise MuxRejectError(Reject.DUPLICATE_NAME, repr(frame.name))
-        self._peer_highest = frame.stream
+        self._table.note_opened(frame.stream)
         self._add(frame.stream, frame.name, frame.priority, is_ours=False)
         return Opened(frame.stream, frame.name, frame.priority)
 
-    def _take_other(
-        self, frame: wire.OpenAck | wire.Data | wire.Credit | wire.Close | wire.Reset
-    ) -> Event | None:
+    def _take_other(self, frame: StreamFrame) -> Event | None:
         stream = self._streams.get(frame.stream)
         if stream is None:
-            self._judge_late(frame)
+            self._table.judge_late(frame)
             return None
         is_known = stream.is_acknowledged or not stream.is_ours
         if not is_known and not isinstance(frame, wire.OpenAck | wire.Reset):
@@ -390,21 +327,6 @@ class Mux:
                 stream.step_remote(StreamStep.RECEIVE_RESET)
                 self._remove(stream)
                 return WasReset(frame.stream, frame.reason)
-
-    def _judge_late(
-        self, frame: wire.OpenAck | wire.Data | wire.Credit | wire.Close | wire.Reset
-    ) -> None:
-        """Judge a frame for a stream that is not live: late, impossible, or of no stream ever."""
-        is_ours = frame.stream % 2 == self._own_parity
-        known = self._next - 1 if is_ours else self._peer_highest
-        if not 0 < frame.stream <= known:
-            raise MuxRejectError(Reject.UNKNOWN_FRAME, f"stream {frame.stream}")
-        if frame.stream in self._reset_here:
-            return
-        step = _STEPS.get(type(frame))
-        if step is not None and (StreamState.CLOSED, step) in STREAM_TRANSITIONS:
-            return
-        raise MuxRejectError(Reject.INVALID_TRANSITION, f"stream {frame.stream} is over")
 
     def _emit(self, stream: Stream) -> bytes:
         assert self.peer is not None, "data before SETTINGS"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nexus.dsoftbus.mux import MODEL, Arrived, Event, Mux
+from nexus.dsoftbus.mux import MODEL, Mux
+from nexus.dsoftbus.mux_events import Arrived, Event
 from nexus.dsoftbus.noise import Role
 from nexus.wire import mux as wire
 

@@ -12,7 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from nexus.dsoftbus.mux import Arrived, Event, HalfClosed, Mux, Opened, WasReset
+from nexus.dsoftbus.mux import Mux
+from nexus.dsoftbus.mux_events import Arrived, Event, HalfClosed, Opened, WasReset
 from nexus.dsoftbus.mux_scene import MuxPair
 from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX
 from nexus.dsoftbus.mux_transitions import StreamState

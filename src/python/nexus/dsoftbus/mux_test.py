@@ -6,16 +6,8 @@ from itertools import product
 
 import pytest
 
-from nexus.dsoftbus.mux import (
-    MODEL,
-    Acknowledged,
-    Arrived,
-    HalfClosed,
-    Mux,
-    Opened,
-    Settled,
-    WasReset,
-)
+from nexus.dsoftbus.mux import MODEL, Mux
+from nexus.dsoftbus.mux_events import Acknowledged, Arrived, HalfClosed, Opened, Settled, WasReset
 from nexus.dsoftbus.mux_scene import SMALL, MuxPair, data_of, move
 from nexus.dsoftbus.mux_schedule import BURST_FRAMES
 from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX, CREDIT_MAX

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from nexus.dsoftbus.mux import Arrived, Event, HalfClosed, Mux, Opened, Settled, WasReset
+from nexus.dsoftbus.mux import Mux
+from nexus.dsoftbus.mux_events import Arrived, Event, HalfClosed, Opened, Settled, WasReset
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.dsoftbus.noise import Role
 

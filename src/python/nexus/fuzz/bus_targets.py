@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from nexus.dsoftbus.discovery import ENTRIES_MAX, PeerTable
 from nexus.dsoftbus.gateway import Forward, Gateway
-from nexus.dsoftbus.mux import Arrived, Mux, Opened
+from nexus.dsoftbus.mux import Mux
+from nexus.dsoftbus.mux_events import Arrived, Opened
 from nexus.dsoftbus.mux_scene import SMALL
 from nexus.dsoftbus.mux_stream import BUFFER_BYTES_MAX
 from nexus.dsoftbus.mux_transitions import MuxRejectError

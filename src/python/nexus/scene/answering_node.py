@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nexus.dsoftbus.carrier import Carrier, Mode, Pulled
-from nexus.dsoftbus.mux import Opened
+from nexus.dsoftbus.mux_events import Opened
 from nexus.dsoftbus.mux_transitions import ResetReason
 from nexus.netstack.host import ByteStream
 from nexus.netstack.library import Library, WouldBlockError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from nexus.dsoftbus import mux
+from nexus.dsoftbus import mux, mux_events
 from nexus.dsoftbus.carrier import Answered, Carrier, Mode
 from nexus.dsoftbus.session import Session
 from nexus.netstack.host import ByteStream
@@ -120,12 +120,12 @@ class VirtualPeer(SwitchNode):
                     response = decode_frame(answer)
                     assert isinstance(response, Response), response
                     self.answers[response.correlation] = response
-                case mux.Arrived(stream, data):
+                case mux_events.Arrived(stream, data):
                     self.streams[stream].data += data
                     self._mux.grant(stream, len(data))
-                case mux.HalfClosed(stream):
+                case mux_events.HalfClosed(stream):
                     self.streams[stream].is_closed = True
-                case mux.WasReset(stream, reason):
+                case mux_events.WasReset(stream, reason):
                     self.streams[stream].reset = reason
                 case _:
                     pass

@@ -126,7 +126,7 @@ class AnyRecord(
 
 
 # A line of the audit, as JSON has it.
-Fields = dict[str, str | int | None]
+Fields = dict[str, object]
 
 
 def record_fields(record: Record) -> Fields:

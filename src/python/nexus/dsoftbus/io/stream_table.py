@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from nexus.dsoftbus import mux
+from nexus.dsoftbus import mux, mux_events
 from nexus.dsoftbus.io.clock import Clock
 from nexus.dsoftbus.io.counters import LOGGER, Counters
 from nexus.dsoftbus.io.errors import UnavailableError
@@ -82,7 +82,7 @@ class StreamTable:
         if pipe is not None:
             pipe.arrive(data)
 
-    def happened(self, event: mux.Event) -> None:
+    def happened(self, event: mux_events.Event) -> None:
         """Tell the stream that it is about; one that is at fault is reset."""
         try:
             self._dispatch(event)
@@ -110,19 +110,19 @@ class StreamTable:
         for number in list(self._tasks):
             self._cancel(number)
 
-    def _dispatch(self, event: mux.Event) -> None:
+    def _dispatch(self, event: mux_events.Event) -> None:
         match event:
-            case mux.Arrived(number, data):
+            case mux_events.Arrived(number, data):
                 pipe = self._pipes.get(number)
                 if pipe is not None:
                     pipe.arrive(data)
-            case mux.Opened(number, name):
+            case mux_events.Opened(number, name):
                 self._serve(number, name)
-            case mux.HalfClosed(number) if number in self._pipes:
+            case mux_events.HalfClosed(number) if number in self._pipes:
                 self._pipes[number].end()
                 if self._mux.state(number) is None:
                     del self._pipes[number]
-            case mux.WasReset(number, reason):
+            case mux_events.WasReset(number, reason):
                 # A stream that both sides had closed is not in the table any more, and its
                 # handler may run on: it sees the same events as when they come apart.
                 pipe = self._pipes.pop(number, None)

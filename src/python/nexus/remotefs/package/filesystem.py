@@ -85,7 +85,7 @@ class PackageFileSystem(ReadOnly, AbstractFileSystem):  # type: ignore[misc]  # 
                 found = {each["name"]: each for each in self._list(path)}
         except _FAILURES as exc:
             raise as_os_error(exc, path) from exc
-        return [found[name] if detail else name for name in sorted(found)]
+        return [found[name] for name in sorted(found)] if detail else sorted(found)
 
     def _open(self, path: str, mode: str = "rb", **options: object) -> LockedFile:
         if mode != "rb":
