@@ -12,8 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from nexus.dsoftbus.session import BACKLOG_BYTES_MAX, Session
 from nexus.dsoftbus.session_events import Event, Proven, Ready, Received, Refusal, Refused
-from nexus.dsoftbus.session_scene import Pair
-from nexus.dsoftbus.session_scene import KEY_B
+from nexus.dsoftbus.session_scene import KEY_B, Pair
 from nexus.dsoftbus.transitions import State
 from nexus.wire.gateway import Request, decode_frame
 

@@ -104,7 +104,13 @@ MS = 1_000_000
         (
             "flags of TCP",
             (packet.FIN, packet.SYN, packet.RST, packet.PSH, packet.ACK),
-            (*(1, 2, 4, 8, 16),),
+            (
+                1,
+                2,
+                4,
+                8,
+                16,
+            ),
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

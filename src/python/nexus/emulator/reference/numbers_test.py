@@ -70,12 +70,43 @@ def test_causes_have_their_codes() -> None:
 
 def test_words_of_a_state_are_apart_and_the_visible_ones_come_first() -> None:
     names = [
-        *("SINK", "PC", "PRIVILEGE", "WAITING", "STEPS", "IDLE", "MSTATUS", "MIE", "MIP_SOFT"),
-        *("MIP_LINE", "MEDELEG", "MIDELEG", "MTVEC", "MEPC", "MCAUSE", "MTVAL", "MSCRATCH"),
-        *("MCOUNTEREN", "MTIME_OFFSET", "MENVCFG", "STVEC", "SEPC", "SCAUSE", "STVAL"),
-        *("SSCRATCH", "SCOUNTEREN", "SENVCFG", "SATP", "STIMECMP", "RESERVED_ADDRESS"),
-        *("RESERVED_VALUE", "CYCLE_OFFSET", "INSTRET_OFFSET", "MTIMECMP", "PMPCFG0", "PMPCFG2"),
-        *("PMPADDR0",),
+        "SINK",
+        "PC",
+        "PRIVILEGE",
+        "WAITING",
+        "STEPS",
+        "IDLE",
+        "MSTATUS",
+        "MIE",
+        "MIP_SOFT",
+        "MIP_LINE",
+        "MEDELEG",
+        "MIDELEG",
+        "MTVEC",
+        "MEPC",
+        "MCAUSE",
+        "MTVAL",
+        "MSCRATCH",
+        "MCOUNTEREN",
+        "MTIME_OFFSET",
+        "MENVCFG",
+        "STVEC",
+        "SEPC",
+        "SCAUSE",
+        "STVAL",
+        "SSCRATCH",
+        "SCOUNTEREN",
+        "SENVCFG",
+        "SATP",
+        "STIMECMP",
+        "RESERVED_ADDRESS",
+        "RESERVED_VALUE",
+        "CYCLE_OFFSET",
+        "INSTRET_OFFSET",
+        "MTIMECMP",
+        "PMPCFG0",
+        "PMPCFG2",
+        "PMPADDR0",
     ]
     assert [getattr(s, name) for name in names] == list(range(32, 69))
     assert s.VISIBLE_WORDS == s.CHAIN_COUNT == s.PMPADDR0 + 16
@@ -84,9 +115,15 @@ def test_words_of_a_state_are_apart_and_the_visible_ones_come_first() -> None:
     anchored = ["AT", "REST", "MEMORY", "TRIES", "NEAR", "OPEN", "WORDS"]
     assert [getattr(s, f"ANCHOR_{name}") for name in anchored] == list(range(92, 99))
     assert s.ANCHOR_COUNT == len(chain._COMPARED) == 35
-    assert [
-        *(133, 165, 166, 167, 168, 169, 170),
-    ] == [s.F0, s.FCSR, s.TSELECT, s.EXTENSIONS, s.MISA, s.HART, s.STATE_WORDS]
+    assert [s.F0, s.FCSR, s.TSELECT, s.EXTENSIONS, s.MISA, s.HART, s.STATE_WORDS] == [
+        133,
+        165,
+        166,
+        167,
+        168,
+        169,
+        170,
+    ]
     assert s.FLOAT_WORDS == 34
 
 
