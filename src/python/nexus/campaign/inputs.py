@@ -16,7 +16,7 @@ from nexus.core.commandline import CommandLine, named_paths, one_of
 from nexus.core.errors import UsageError
 from nexus.entry.beside import NATIVE_INTERPRETER, find_beside
 from nexus.harness.engine_options import add_engine
-from nexus.harness.loading import read_native_code, read_translations
+from nexus.harness.image_files import read_native_code, read_translations
 from nexus.scene.engine import REFERENCE, TRANSLATED, choose_engine
 
 ENGINES: Final = ("auto", "reference", "native", "translated")

@@ -34,7 +34,7 @@ def boot(plan: Plan, options: Options) -> Engine:
         from nexus.harness.qemu import boot as boot_qemu
 
         return boot_qemu(plan)
-    from nexus.harness.loading import read_native_code, read_translations
+    from nexus.harness.image_files import read_native_code, read_translations
     from nexus.harness.virtual import boot as boot_virtual
     from nexus.scene.engine import AUTO, REFERENCE, choose_engine
 

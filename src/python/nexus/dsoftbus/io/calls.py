@@ -7,7 +7,6 @@ always, mutations only to a peer that remembers what it has answered.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final  # Any: what a method answers with is of its own kind.
 
@@ -19,37 +18,23 @@ from nexus.dsoftbus.io.errors import (
     DeadlineError,
     FailedError,
     MisuseError,
-    MisuseTypeError,
     NoMessagesError,
     UnavailableError,
 )
+from nexus.dsoftbus.io.misuse import check_call
+from nexus.dsoftbus.io.pending import Pending
 from nexus.dsoftbus.io.session_table import SessionRecord, SessionTable
 from nexus.dsoftbus.io.settings import PeerSettings
 from nexus.dsoftbus.policy import is_mutation
 from nexus.wire import rpc, rpc_answer
 from nexus.wire.error import LocalProtocolError, RemoteProtocolError
-from nexus.wire.gateway import DEADLINE_MS_MAX, REQUEST_PAYLOAD_MAX, Request, Response, Status
+from nexus.wire.gateway import DEADLINE_MS_MAX, Request, Response, Status
 from nexus.wire.method_frames import Spoken, read_request
 
 # More calls wait in `call`; what the peer has to hold for us is bounded by it.
 IN_FLIGHT_MAX: Final = 128
 
 _NS_PER_MS: Final = 1_000_000
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A call that was not answered yet."""
-
-    service: int
-    payload: bytes
-    timeout_s: float
-    deadline_ns: int
-    future: asyncio.Future[Response]
-    spoken: Spoken | None  # The method that it is, if it is one.
-    is_typed: bool  # Its caller wants results, not a frame.
-    number: int | None = None  # The session on which it was sent.
-    results: Any = None
 
 
 class Calls:
@@ -82,7 +67,7 @@ class Calls:
         self._sessions = sessions
         self._counters = counters
         self._rpc = rpc_mode
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, Pending] = {}
         self._capacity = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._changed = asyncio.Event()
         self._is_closed = False
@@ -132,7 +117,7 @@ class Calls:
             MisuseError: what cannot be asked.
         """
         self.check_open()
-        _check(service, payload)
+        check_call(service, payload)
         pending = await self._exchange(service, payload, timeout_s, self._spoken(service, payload))
         return pending.future.result()
 
@@ -148,7 +133,7 @@ class Calls:
         """
         self.check_open()
         service = spoken.method.service
-        _check(service, payload)
+        check_call(service, payload)
         pending = await self._exchange(service, payload, timeout_s, spoken, is_typed=True)
         return pending.future.result(), pending.results
 
@@ -160,7 +145,7 @@ class Calls:
         spoken: Spoken | None,
         *,
         is_typed: bool = False,
-    ) -> _Pending:
+    ) -> Pending:
         at_ns = self.clock.now_ns() + int(timeout_s * NS_PER_S)
         if self._capacity.locked():
             try:
@@ -171,7 +156,8 @@ class Calls:
         else:
             await self._capacity.acquire()
         try:
-            pending = _Pending(service, payload, timeout_s, at_ns, _future(), spoken, is_typed)
+            answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+            pending = Pending(service, payload, timeout_s, at_ns, answer, spoken, is_typed)
             await self._wait(pending)
             return pending
         finally:
@@ -272,7 +258,7 @@ class Calls:
         text = f"{self.settings.device_id} does not take calls as messages, and `rpc` is"
         return NoMessagesError(f'{text} "schema"; with "auto" it is called by frames')
 
-    async def _wait(self, pending: _Pending) -> Response:
+    async def _wait(self, pending: Pending) -> Response:
         self.check_open()
         correlation = self.next_correlation()
         self._pending[correlation] = pending
@@ -293,7 +279,7 @@ class Calls:
     def _late(self, timeout_s: float) -> DeadlineError:
         return DeadlineError(f"{self.settings.device_id} gave no answer in {timeout_s:g} s")
 
-    def _send(self, correlation: int, pending: _Pending) -> None:
+    def _send(self, correlation: int, pending: Pending) -> None:
         record = self.session
         if record is None:
             return  # `attach` sends it.
@@ -308,18 +294,3 @@ class Calls:
             record.link.send_call(ask)
         except LocalProtocolError:
             pending.future.set_exception(self._deaf())
-
-
-def _future() -> asyncio.Future[Response]:
-    return asyncio.get_running_loop().create_future()
-
-
-def _check(service: int, payload: bytes) -> None:
-    """Refuse what no request can say."""
-    if not isinstance(payload, bytes):
-        raise MisuseTypeError(f"payload: {type(payload).__name__}; expected bytes")
-    if len(payload) > REQUEST_PAYLOAD_MAX:
-        text = f"payload: {len(payload)} bytes; expected at most {REQUEST_PAYLOAD_MAX}"
-        raise MisuseError(f"{text}; use a stream for more")
-    if isinstance(service, bool) or not isinstance(service, int) or not 0 <= service <= 0xFF:
-        raise MisuseError(f"service: {service!r}; expected a number from 0 to 255")

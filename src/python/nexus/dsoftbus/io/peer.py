@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final  # Any: what a method answers with is of its own kind.
 
-from nexus.contract import clients
 from nexus.contract.gateway import Service
 from nexus.core.duration import check_timeout_s
 from nexus.core.errors import did_you_mean
@@ -29,6 +28,8 @@ from nexus.dsoftbus.io.errors import (
 )
 from nexus.dsoftbus.io.interceptor import Interceptor, OutgoingCall, wrap_outgoing
 from nexus.dsoftbus.io.link import Link
+from nexus.dsoftbus.io.misuse import check_stream
+from nexus.dsoftbus.io.peer_clients import Clients
 from nexus.dsoftbus.io.session_table import SessionRecord, SessionTable
 from nexus.dsoftbus.io.settings import PeerSettings
 from nexus.dsoftbus.io.stream import BusStream
@@ -37,15 +38,11 @@ from nexus.wire.error import LocalProtocolError, RemoteProtocolError
 from nexus.wire.gateway import Response, Status
 from nexus.wire.method_frames import Spoken
 from nexus.wire.methods import BY_NAME, METHODS, read_results
-from nexus.wire.mux import NAME_BYTES_MAX, PRIORITY_MAX
 
 TIMEOUT_S: Final = 5.0
 
-# What `#n` of several streams of one name may take (docs/spec/streams.md, *Names*).
-_NUMBER_BYTES: Final = 6
 
-
-class Peer:
+class Peer(Clients):
     """One configured peer; its sessions come and go."""
 
     def __init__(
@@ -200,31 +197,6 @@ class Peer:
         except RemoteProtocolError as exc:
             raise FailedError(f"{self.device_id} answered with {exc}") from exc
 
-    @property
-    def samgr(self) -> clients.SamgrClient:
-        """The peer's registry of services."""
-        return clients.SamgrClient(self.invoke)
-
-    @property
-    def bundlemgr(self) -> clients.BundlemgrClient:
-        """The peer's bundle manager."""
-        return clients.BundlemgrClient(self.invoke)
-
-    @property
-    def packagefs(self) -> clients.PackageFsClient:
-        """The peer's package files."""
-        return clients.PackageFsClient(self.invoke)
-
-    @property
-    def statefs(self) -> clients.StateFsClient:
-        """The peer's state store, as far as frames go; `nexus.remotefs.state` has more."""
-        return clients.StateFsClient(self.invoke)
-
-    @property
-    def log(self) -> clients.LogClient:
-        """The peer's log."""
-        return clients.LogClient(self.invoke)
-
     async def ping(self, timeout_s: float = TIMEOUT_S) -> float:
         """Ask the peer's session whether it is there; return the round trip in seconds.
 
@@ -260,7 +232,7 @@ class Peer:
             UnavailableError: no session, or too many streams.
             MisuseError, TimeoutValueError: an argument that cannot be.
         """
-        _check_stream(name, priority)
+        check_stream(name, priority)
         record = await self._ready(check_timeout_s(timeout_s))
         link = record.link
         try:
@@ -311,16 +283,3 @@ class Peer:
             )
         if response.status is Status.FAILED:
             raise FailedError(f"the service of {self.device_id} did not answer")
-
-
-def _check_stream(name: str, priority: int) -> None:
-    try:
-        length = len(name.encode())
-    except (AttributeError, UnicodeError) as exc:
-        raise MisuseError(f"name: {name!r}; expected text") from exc
-    most = NAME_BYTES_MAX - _NUMBER_BYTES
-    if not 1 <= length <= most:
-        raise MisuseError(f"name: {name!r} has {length} bytes; expected 1 to {most}")
-    is_number = isinstance(priority, int) and not isinstance(priority, bool)
-    if not is_number or not 0 <= priority <= PRIORITY_MAX:
-        raise MisuseError(f"priority: {priority!r}; expected 0 (first) to {PRIORITY_MAX}")
