@@ -27,8 +27,34 @@ ENDED_SECONDS_MAX: Final = 60
 # Widths of an access as the protocol calls them, by bytes.
 WIDTHS: Final = {1: "b", 2: "w", 4: "l", 8: "q"}
 VALUES: Final = (
-    *(0, 1, 2, 3, 4, 5, 7, 8, 9, 0xA, 0xF, 0x10, 0x13, 0x1F, 0x20, 0x40, 0x5A, 0x80, 0x83, 0xC1),
-    *(0xFF, 0x100, 0x400, 0xFF00, 1 << 16, 1 << 31, (1 << 32) - 1, (1 << 64) - 1),
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    0xA,
+    0xF,
+    0x10,
+    0x13,
+    0x1F,
+    0x20,
+    0x40,
+    0x5A,
+    0x80,
+    0x83,
+    0xC1,
+    0xFF,
+    0x100,
+    0x400,
+    0xFF00,
+    1 << 16,
+    1 << 31,
+    (1 << 32) - 1,
+    (1 << 64) - 1,
 )
 
 
@@ -40,8 +66,26 @@ def words(*offsets: int) -> list[tuple[int, int]]:
 PLIC_COMMON: Final = (4, 40, 44, 4 * 95, 0x1000, 0x1004, 0x1008, 0x2000, 0x2004, 0x2008, 0x2080)
 # All but the notification, upon which a device works, and in QEMU only while its machine runs.
 VIRTIO: Final = (
-    *(0, 4, 8, 0xC, 0x20, 0x24, 0x30, 0x34, 0x38, 0x44, 0x60, 0x64, 0x70),
-    *(0x80, 0x84, 0x90, 0x94, 0xA0, 0xA4, 0xFC),
+    0,
+    4,
+    8,
+    0xC,
+    0x20,
+    0x24,
+    0x30,
+    0x34,
+    0x38,
+    0x44,
+    0x60,
+    0x64,
+    0x70,
+    0x80,
+    0x84,
+    0x90,
+    0x94,
+    0xA0,
+    0xA4,
+    0xFC,
 )
 DEVICES: Final = {
     "uart": (board.UART_BASE, [(offset, 1) for offset in range(8)]),
@@ -103,9 +147,14 @@ class Qemu:
 def qemu() -> Iterator[Qemu]:
     options = ("-M", "virt", "-m", "64M", "-bios", "none", "-nodefaults", "-display", "none", "-S")
     devices = (
-        *("-serial", "null", "-global", "virtio-mmio.force-legacy=false"),
-        *("-rtc", "base=2026-01-01T00:00:00,clock=vm"),
-        *("-device", f"virtio-rng-device,bus=virtio-mmio-bus.{board.RNG_SLOT}"),
+        "-serial",
+        "null",
+        "-global",
+        "virtio-mmio.force-legacy=false",
+        "-rtc",
+        "base=2026-01-01T00:00:00,clock=vm",
+        "-device",
+        f"virtio-rng-device,bus=virtio-mmio-bus.{board.RNG_SLOT}",
     )
     with subprocess.Popen(
         [str(QEMU), *options, *devices, "-qtest", "stdio"],

@@ -145,10 +145,24 @@ def test_qemu_gets_the_board_of_the_emulator_and_its_output_is_the_answer(tmp_pa
     stand_in(tmp_path, 'echo "$@"')
     said = differential.run_qemu(str(tmp_path / PROGRAM), b"kernel", tmp_path).decode().split()
     assert said == [
-        *("-M", "virt", "-cpu", differential.CPU, "-m"),
-        *(f"{RAM_BYTES >> 20}M", "-bios", "none"),
-        *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"),
-        *("-serial", "stdio", "-kernel", str(tmp_path / "probes.elf")),
+        "-M",
+        "virt",
+        "-cpu",
+        differential.CPU,
+        "-m",
+        f"{RAM_BYTES >> 20}M",
+        "-bios",
+        "none",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+        "-kernel",
+        str(tmp_path / "probes.elf"),
     ]
     assert (tmp_path / "probes.elf").read_bytes() == b"kernel"
 

@@ -124,6 +124,11 @@ def test_opened_messages_are_packets_with_their_direction_and_time() -> None:
 def test_the_kinds_of_events_are_these_and_a_person_reads_twelve_of_them_first() -> None:
     assert len(KINDS) == 18
     assert set(KINDS) - set(MAIN_KINDS) == {
-        *("frame", "data", "credit", "keepalive", "call", "sealed"),
+        "frame",
+        "data",
+        "credit",
+        "keepalive",
+        "call",
+        "sealed",
     }
     assert json.loads(event("call", "A").model_dump_json())["ns"] == 0

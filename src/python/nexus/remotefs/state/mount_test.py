@@ -61,7 +61,7 @@ def lay(sectors: int, words: Iterator[str]) -> MemoryDevice:
             case "check":
                 data = encode_checkpoint(int(next(words)), int(next(words))).encode()
             case "prepare" | "payload" | "commit" | "abort":
-                op = Op[word.upper()]
+                op = Op.__members__[word.upper()]
                 key = "k" if op is Op.PAYLOAD else ""
                 data = Record(op, key, encode_id(int(next(words)))).encode()
             case _:
