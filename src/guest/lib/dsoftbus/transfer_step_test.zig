@@ -125,6 +125,12 @@ test "one that was never begun does nothing, says nothing and waits for nothing"
     try testing.expectEqual(0, (try idle.pull(&host, &out, 9)).len);
     try testing.expectEqual(0, idle.takeGrant());
     try testing.expect(!idle.isSaid());
+    // Nothing has moved, and nothing is to.
+    try testing.expectEqual(0, idle.moved);
+    try testing.expectEqual(0, idle.total);
+    try testing.expectEqual(0, idle.ignored);
+    try testing.expectEqual(0, idle.request_len + idle.waiting_len);
+    try testing.expectEqual(0, idle.start + idle.filled + idle.said_start + idle.said_len);
     try testing.expectEqual(never, idle.deadline());
     idle.abandon(&host);
     try testing.expectEqual(null, host.asked);

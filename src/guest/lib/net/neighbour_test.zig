@@ -69,6 +69,23 @@ test "an answer counts for a minute, and ends a search" {
     try testing.expectEqual(null, cache.lookup(ipOf(9), 60_000 * ms));
 }
 
+test "each entry has its own instant, wherever it stands" {
+    var cache: Cache = .{};
+    cache.learn(ipOf(1), mac, true, 100);
+    _ = cache.lookup(ipOf(2), 0);
+    _ = cache.lookup(ipOf(3), 50);
+    for (0..2) |_| _ = cache.nextRequest();
+    try testing.expectEqual(250 * ms, cache.nextDeadline());
+    cache.poll(250 * ms);
+    try testing.expectEqual(ipOf(2), cache.nextRequest().?);
+    try testing.expectEqual(null, cache.nextRequest());
+    try testing.expectEqual(250 * ms + 50, cache.nextDeadline());
+    cache.poll(60_000 * ms + 100);
+    try testing.expectEqual(ipOf(2), cache.nextRequest().?);
+    try testing.expectEqual(ipOf(3), cache.nextRequest().?);
+    try testing.expectEqual(.free, cache.entries[0].state);
+}
+
 test "a doubt forgets what is known; a check asks, and uses it meanwhile" {
     var cache: Cache = .{};
     cache.learn(ipOf(9), mac, true, 0);

@@ -76,6 +76,34 @@ fn said(now: u64) !?segment.Segment {
 
 const syn: segment.Flags = .{ .syn = true };
 
+test "a stack that has just begun has dropped nothing, holds nothing and waits for nothing" {
+    begin();
+    stack.pending = 5;
+    stack.drops.malformed = 5;
+    stack.has_looped_out = true;
+    stack.turn = 3;
+    begin();
+    inline for (@typeInfo(stack_file.Drops).@"struct".fields) |field| {
+        try testing.expectEqual(0, @field(stack.drops, field.name));
+    }
+    try testing.expectEqual(0, stack.pending);
+    try testing.expectEqual(0, stack.turn);
+    try testing.expectEqual(0, stack.next_port);
+    try testing.expectEqual(0, stack.box.count);
+    try testing.expectEqual(connection.never, stack.nextDeadline());
+    for (&stack.listeners) |*listener| {
+        try testing.expect(!listener.in_use);
+        try testing.expectEqual(0, listener.port);
+    }
+    for (&stack.udp_sockets) |*socket| try testing.expect(!socket.in_use);
+    for (&stack.connections) |*c| try testing.expect(!c.in_use);
+    try testing.expectEqual(null, try said(0));
+    const socket: udp.Socket = .{};
+    try testing.expect(!socket.in_use);
+    try testing.expectEqual(0, socket.ip + socket.port + socket.dropped);
+    try testing.expectEqual(0, socket.head + socket.count + socket.bytes.len);
+}
+
 test "the next hop is the target if it is near, else the gateway, if there is one" {
     const gateway = ipOf(1);
     const Case = struct { target: Ip, prefix: u6 = 24, near: bool };

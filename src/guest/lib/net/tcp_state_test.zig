@@ -499,6 +499,42 @@ test "ten doubtful segments a second are asked about, and ten more in the next" 
     }
 }
 
+test "a place that is given up has nothing of its connection" {
+    try establish();
+    _ = try c.write("abc");
+    try expectDone(hear(.{ .seq = 3, .ack = 1, .flags = fin_ack, .data = "de" }));
+    c.fail(.reset);
+    c.reset();
+    try testing.expect(!c.in_use and !c.is_fin_queued and !c.is_peer_closed and !c.was_full);
+    try testing.expect(!c.is_recovering and !c.resend_first and !c.probe_due and !c.ack_now);
+    try testing.expectEqual(State.closed, c.state);
+    try testing.expectEqual(connection.Failure.none, c.failure);
+    try testing.expectEqual(connection.Holder.nobody, c.holder);
+    try testing.expectEqual(0, c.listener);
+    try testing.expectEqual(0, c.opened_ns);
+    try testing.expectEqual(0, c.local_port);
+    try testing.expectEqual(0, c.remote.ip);
+    try testing.expectEqual(0, c.remote.port);
+    for ([_]u32{
+        c.iss,             c.snd_una, c.snd_nxt,   c.snd_max, c.snd_wnd,  c.snd_wnd_max, c.snd_wl1,
+        c.snd_wl2,         c.irs,     c.data_base, c.rcv_nxt, c.rcv_edge, c.cwnd,        c.recover,
+        c.retransmissions,
+    }) |number| try testing.expectEqual(0, number);
+    try testing.expectEqual(536, c.mss);
+    try testing.expectEqual(0xFFFF, c.ssthresh);
+    for ([_]u8{ c.duplicate_acks, c.retries, c.challenges, c.segments_unacked }) |number| {
+        try testing.expectEqual(0, number);
+    }
+    try testing.expectEqual(0, c.timed_at);
+    try testing.expectEqual(0, c.challenges_since);
+    try testing.expectEqual(null, c.timed_seq);
+    try testing.expectEqual(null, c.fin_at);
+    try testing.expectEqual(never, c.nextDeadline());
+    try testing.expectEqual(0, c.ahead.count);
+    try testing.expectEqual(0, c.rx.len + c.tx.len);
+    try testing.expectEqual(1000 * ms, c.trip.timeout);
+}
+
 test "a FIN is taken when all before it has come, and once" {
     try establish();
     try expectDone(hear(.{ .seq = 4, .ack = 1, .flags = fin_ack, .data = "de" }));

@@ -58,6 +58,11 @@ test "there are as many handles as sockets of all kinds; 0 is none, and another'
     try testing.expectEqual(6, table.add(.listener, 3, 0xB, 8).?);
     const fresh: handles.Handle = .{ .kind = .listener, .index = 3, .owner = 0xB, .pid = 8 };
     try testing.expectEqual(fresh, table.handles[5]);
+    const none: handles.Handle = .{};
+    try testing.expectEqual(.free, none.kind);
+    try testing.expectEqual(0, none.index + none.owner + none.pid);
+    try testing.expectEqual(0, none.told | none.owed);
+    try testing.expect(none.watcher == null and none.reader == null);
 }
 
 test "what is forgotten is reported when it is true again, and nothing else is" {

@@ -4,6 +4,7 @@
 const std = @import("std");
 const testing = std.testing;
 const config = @import("../config.zig");
+const edge = @import("edge.zig");
 const lines_file = @import("lines.zig");
 const Line = lines_file.Line;
 const Lines = lines_file.Lines;
@@ -62,6 +63,11 @@ test "a place that was never taken is free, leads nowhere and is nobody's" {
     try testing.expectEqual(.free, line.state);
     try testing.expect(!line.isReady() and !line.isHalfOpen());
     try testing.expect(!fresh.hasPeer(0));
+    try testing.expectEqual(edge.Address{ .ip = .{ 0, 0, 0, 0 }, .port = 0 }, line.address);
+    try testing.expectEqual(0, line.socket);
+    try testing.expectEqual(0, line.serial);
+    try testing.expectEqual(0, line.opened_ns);
+    try testing.expectEqual(0, line.ready_ns);
     try testing.expect(!line.is_awaiting and !line.busy and !line.is_unsent);
     try testing.expectEqual(0, line.writes_left);
     try testing.expectEqual(std.math.maxInt(u64), line.await_ns);
