@@ -265,6 +265,35 @@ test "a stream's state says who has closed it" {
     try testing.expectEqual(9, theirs.room());
 }
 
+test "a place for a stream that was never used is free, silent and empty" {
+    const fresh: Stream = .{};
+    try testing.expectEqual(0, fresh.id);
+    try testing.expectEqual(0, fresh.priority);
+    try testing.expect(!fresh.mine and !fresh.acknowledged);
+    try testing.expect(!fresh.closing and !fresh.close_sent and !fresh.remote_closed);
+    try testing.expect(!fresh.say_open and !fresh.say_acknowledge and fresh.say_reset == null);
+    try testing.expectEqual(0, fresh.credit + fresh.window + fresh.owed);
+    try testing.expectEqual(32_768, fresh.data_max);
+    try testing.expectEqual(0, fresh.start + fresh.len + fresh.name_len);
+    try testing.expectEqual(1024, fresh.ring.len);
+    // A core that has just begun knows nothing of its peer.
+    for ([_]mux_file.Side{ .dialler, .acceptor }, [_]u32{ 1, 2 }) |side, first| {
+        mux.next_id = 99;
+        mux.top = 3;
+        mux.init(side);
+        try testing.expectEqual(first, mux.next_id);
+        try testing.expect(!mux.authenticated and !mux.said_settings and !mux.is_quiet);
+        try testing.expectEqual(null, mux.peer);
+        try testing.expectEqual(0, mux.mine_known + mux.theirs_known);
+        try testing.expectEqual(0, mux.top + mux.forgotten_next);
+        try testing.expect(std.mem.allEqual(u32, &mux.forgotten, 0));
+        try testing.expectEqual(20, mux.streams.len);
+        try testing.expectEqual(0, mux.schedule.burst);
+        try testing.expectEqual(0, mux.schedule.lower);
+        try testing.expect(std.mem.allEqual(usize, &mux.schedule.last, 0));
+    }
+}
+
 test "what is asked of streams that are not there is nothing" {
     try begin(.dialler);
     for ([_]u32{ 0, 1, 99 }) |id| {

@@ -208,6 +208,56 @@ test "it says who it is and what it offers, to the group and to each peer, on a 
     try outside.expectPrinted("");
 }
 
+test "before it is opened it has nothing to say, and no address is known" {
+    const fresh: beacon_file.Beacon = .{};
+    try testing.expect(!fresh.readable and !fresh.is_told);
+    try testing.expectEqual(never, fresh.next_ns);
+    try testing.expectEqual(0, fresh.packet_len);
+    for (fresh.complained) |at| try testing.expectEqual(never, at);
+    const unknown: candidates.Candidates = .{};
+    try testing.expectEqual(0, unknown.count);
+    try testing.expectEqual(0, unknown.attempts + unknown.in_a_row);
+    const configured: candidates.Candidates = .init(at_b);
+    try testing.expectEqual(1, configured.count);
+    try testing.expectEqual(4, configured.list.len);
+    try testing.expectEqual(at_b, configured.list[0].address);
+    try testing.expect(configured.list[0].is_proven);
+    try testing.expectEqual(0, configured.list[0].heard_ns + configured.list[0].tried_at);
+    const calm: backoff.Backoff = .{};
+    try testing.expectEqual(0, calm.at_ns);
+    try testing.expectEqual(250 * ms, calm.step_ns);
+}
+
+test "the address that was heard longest ago makes room, and a proven one never" {
+    var known: candidates.Candidates = .init(at_b);
+    for ([_]u64{ 30, 10, 20 }, 0..) |heard_ns, n| known.hear(other(n), heard_ns);
+    known.hear(other(3), 40);
+    // The second was oldest.
+    for ([_]usize{ 0, 3, 2 }, known.list[1..]) |n, place| {
+        try testing.expectEqual(other(n), place.address);
+    }
+    // To be heard again is not to be new.
+    known.hear(other(2), 50);
+    known.hear(other(4), 60);
+    for ([_]usize{ 4, 3, 2 }, known.list[1..]) |n, place| {
+        try testing.expectEqual(other(n), place.address);
+    }
+    for (2..5) |n| known.succeeded(other(n));
+    known.hear(other(9), 70);
+    for ([_]usize{ 4, 3, 2 }, known.list[1..]) |n, place| {
+        try testing.expectEqual(other(n), place.address);
+    }
+    // Each has its turn, the one that was tried longest ago first.
+    try testing.expectEqual(at_b, known.next().address);
+    for ([_]usize{ 4, 3, 2 }) |n| try testing.expectEqual(other(n), known.next().address);
+    try testing.expectEqual(at_b, known.next().address);
+    try testing.expectEqual(5, known.attempts);
+}
+
+fn other(n: usize) edge.Address {
+    return .{ .ip = .{ 10, 42, 1, @intCast(n) }, .port = 7 };
+}
+
 test "as long as nothing can be sent it does not say that something was" {
     try begin(0);
     outside.is_deaf = true;
