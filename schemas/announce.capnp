@@ -12,7 +12,7 @@ const group :List(UInt8) = [239, 42, 0, 1];
 # Multicast group that announcements are sent to, besides the configured peers.
 
 const nameBytesMax :UInt8 = 64;
-# Of a device id, and of the name of a service.
+# Longest device id, and longest name of a service.
 const servicesMax :UInt8 = 16;
 # Names of services in one announcement.
 const keyBytes :UInt8 = 32;

@@ -5,7 +5,7 @@ using A = import "annotations.capnp";
 using State = import "state.capnp";
 
 const scope :Text = "dsoftbusd";
-# Of all records, in the log.
+# The scope of all records in the log.
 
 enum Outcome {
   # How a call ended.

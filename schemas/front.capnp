@@ -6,7 +6,7 @@ using A = import "annotations.capnp";
 const magic :Data = "DS";
 const version :UInt8 = 1;
 const versionToPeer :UInt8 = 2;
-# Of requests that name their peer.
+# The version of requests that name their peer.
 const nameBytesMax :UInt8 = 48;
 const pathBytesMax :UInt16 = 192;
 # A path of a package with its scheme.
@@ -29,7 +29,7 @@ enum Op $A.bits(8) $A.open {
 }
 
 enum Status $A.bits(8) $A.open {
-  # Of the package operations it is that of `PK`, io where there was no answer.
+  # Package operations have the status of `PK`, io where there was no answer.
   ok @0;
   fail @1;
   unauthenticated @2;

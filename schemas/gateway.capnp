@@ -86,7 +86,7 @@ struct Response $A.frame $A.headBytes(.responseHeadBytes) {
   status @1 :Status;
   length @2 :UInt16;
   correlation @3 :UInt64;
-  # Of the request.
+  # That of the request.
   reserved @4 :UInt32 $A.reserved;
   payload @5 :Data $A.lengthIn("length") $A.bytesMax(.responsePayloadMax);
   # A frame of the service; empty unless the status is `ok`.

@@ -14,5 +14,5 @@ const indexBytesMax :UInt32 = 8388608;
 const entriesMax :UInt32 = 65536;
 const pathBytesMax :UInt16 = 1024;
 const nameBytesMax :UInt16 = 256;
-# Of a bundle, or of a version.
+# Longest name of a bundle, or of a version.
 const fileBytesMax :UInt32 = 33554432;

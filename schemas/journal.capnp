@@ -21,9 +21,9 @@ const callersMax :UInt8 = 16;
 const epochsMax :UInt8 = 8;
 # Starts of a peer.
 const callsMax :UInt8 = 128;
-# Of all peers together.
+# Calls of all peers together that are remembered.
 const digestBytes :UInt8 = 16;
-# Of what was asked.
+# Length of the digest of what was asked.
 
 enum RecordOp $A.bits(8) {
   # What a record does.

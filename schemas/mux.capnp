@@ -6,7 +6,7 @@ using A = import "annotations.capnp";
 const version :UInt8 = 1;
 
 const nameBytesMax :UInt8 = 64;
-# Of a stream.
+# Longest name of a stream.
 const priorityMax :UInt8 = 7;
 # 0 goes first.
 const dataHeadBytes :UInt8 = 5;

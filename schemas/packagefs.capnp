@@ -51,7 +51,7 @@ const streamReplyBytes :UInt8 = 32;
 const streamLengthMax :UInt32 = 16777216;
 # Bytes that one request may ask for.
 const streamNameBytesMax :UInt16 = 1024;
-# Of a path on such a stream.
+# Longest path on such a stream.
 
 enum StreamOp $A.bits(8) {
   # What is asked on a stream.

@@ -8,7 +8,7 @@ using A = import "annotations.capnp";
 using Gateway = import "gateway.capnp";
 
 const version :UInt8 = 2;
-# Of the encoding: frames are 1.
+# The version of the encoding: frames are 1.
 
 const stream :Text = "rpc/2";
 # The stream of the calls of one side; a peer that acknowledges it reads and writes these messages.
@@ -31,7 +31,7 @@ struct Table $A.frame $A.headBytes(.messageHeadBytes) {
   segments @0 :UInt32 $A.reserved;
   # Segments less one.
   words @1 :UInt32;
-  # Of the segment, 1 to `messageWordsMax`.
+  # Words of the segment, 1 to `messageWordsMax`.
 }
 
 enum Mode $A.bits(8) {
@@ -61,7 +61,7 @@ struct Call {
 struct Answer {
   # How it ended.
   correlation @0 :UInt64;
-  # Of the call.
+  # That of the call.
   union {
     results @1 :AnyPointer;
     # The struct of the method's results: the service answered.

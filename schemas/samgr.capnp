@@ -8,10 +8,10 @@ const version :UInt8 = 1;
 const versionMax :UInt8 = 1;
 
 const registerNameBytesMax :UInt8 = 255;
-# Of a name that is registered or looked up by a service of the node.
+# Longest name that a service of the node registers or looks up.
 
 const resolveNameBytesMax :UInt8 = 48;
-# Of a name that a peer may ask for.
+# Longest name that a peer may ask for.
 
 enum Op $A.bits(8) $A.open {
   # What is asked.

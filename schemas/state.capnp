@@ -9,7 +9,7 @@ const versionMax :UInt8 = 2;
 const keyBytesMax :UInt16 = 255;
 const valueBytesMax :UInt32 = 65536;
 const chunkBytesMax :UInt16 = 8192;
-# Of a value that is written or read in pieces.
+# Longest piece of a value that is written or read in pieces.
 const listMax :UInt16 = 256;
 # Keys in one listing.
 
@@ -67,7 +67,7 @@ enum Status $A.bits(8) $A.open {
   rollbackDetected @10;
   txnLimit @11;
   overShare @12;
-  # Of a peer: it has as much of the store as it may have.
+  # The peer has as much of the store as it may have.
 }
 
 enum Verb {
@@ -143,7 +143,7 @@ struct TransferRequest $A.frame $A.headBytes(.transferHeadBytes) {
   keyLength @4 :UInt16;
   reserved @5 :UInt16 $A.reserved;
   valueLength @6 :UInt32;
-  # Of a put 1 to `valueBytesMax`, of a get 0.
+  # 1 to `valueBytesMax` for a put, 0 for a get.
   key @7 :Text $A.lengthIn("keyLength") $A.bytesMax(.peerKeyBytesMax);
 }
 
@@ -157,7 +157,7 @@ struct TransferReply $A.frame $A.headBytes(.transferReplyBytes) {
   stage @4 :Stage;
   reserved @5 :UInt16 $A.reserved;
   valueLength @6 :UInt32;
-  # Of a put the bytes taken, of a get the value's; 0 unless done and ok.
+  # The bytes taken for a put, those of the value for a get; 0 unless done and ok.
 }
 
 interface StateFs $A.serves("statefsd") {

@@ -10,7 +10,7 @@ const front = wire.front;
 
 const path = "pkg:/system/build.prop";
 const piece_bytes = 64;
-/// Of a session.
+/// Handles of a session.
 const handles_max = 8;
 /// A handle that is not used for so long makes room.
 const idle_ns = 10 * std.time.ns_per_s;

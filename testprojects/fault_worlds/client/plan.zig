@@ -28,7 +28,7 @@ pub const Op = enum(u8) {
 
 pub const Step = struct {
     op: Op,
-    /// Of the state, which key; of an abuse, which one.
+    /// Which key of the state, or which abuse.
     key: u8,
     /// Not before this instant of the node's clock, in milliseconds.
     at_ms: u32,

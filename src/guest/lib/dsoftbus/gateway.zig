@@ -38,7 +38,7 @@ pub const Asked = struct {
     /// To answer it: 0 where it is too short or too odd to have one.
     correlation: u64 = 0,
     subject: Subject = .{},
-    /// Of the service; said by a call of the schema only.
+    /// The service's method; only a call of the schema says it.
     method: u16 = 0,
     /// Null: it has not the shape of a call. Its payload is the service's frame in both encodings.
     request: ?frames.Request = null,

@@ -4,7 +4,7 @@
 const std = @import("std");
 const layout = @import("contract").mux;
 
-/// Of every kind of session; what a side really accepts it says in its SETTINGS.
+/// The bounds of every session; a side says in its SETTINGS what it really accepts.
 pub const data_bytes_max = layout.data_bytes_max;
 pub const name_bytes_max = layout.name_bytes_max;
 pub const settings_bytes = layout.SettingsFrameHead.bytes;

@@ -36,7 +36,7 @@ pub const Milestone = enum {
 const Leg = struct {
     id: u32 = 0,
     priority: u3,
-    /// Of the first exchange: from the dialler, and to it.
+    /// Bytes of the first exchange: from the dialler, and to it.
     out_bytes: usize,
     back_bytes: usize,
     ready: bool = false,

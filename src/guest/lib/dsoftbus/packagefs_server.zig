@@ -21,7 +21,7 @@ pub const Failure = error{ NotFound, Io, Wait };
 
 pub const File = struct { index: u32, size: u64 };
 
-/// Of one session; they die with it, because the session's owner drops this value.
+/// The handles of one session; they die with it, since the session's owner drops this value.
 pub const Handles = struct {
     const Open = struct { handle: u32, file: File, used_ns: u64 };
 

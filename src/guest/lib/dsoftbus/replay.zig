@@ -17,7 +17,7 @@ const peers_max = @import("config.zig").peers_max;
 pub const calls_max = 64;
 /// A peer that starts again has a new epoch, and may be late with something of its last one.
 pub const epochs_max = 2;
-/// Of epochs that had to make room, so many are known by their highest number.
+/// So many epochs that had to make room are known by their highest number.
 pub const retired_max = 8;
 /// Answers to changes have 13 bytes at most, those of a transfer 12.
 pub const reply_bytes_max = 32;

@@ -23,7 +23,7 @@ const limits: message.Limits = .{
     .nesting = rpc.nesting_max,
 };
 
-/// Of a message that begins so: how long it is with its table. Null: that is not there yet.
+/// Length of a message that begins so, with its table. Null: the table is not there yet.
 pub fn lengthOf(bytes: []const u8) error{ Malformed, Oversized }!?usize {
     if (bytes.len < head_bytes) return null;
     if (!rpc.TableHead.holds(bytes[0..head_bytes])) return error.Malformed;

@@ -59,7 +59,7 @@ pub const Transfer = struct {
     head: Head = undefined,
     request_len: usize = 0,
     request: [codec.head_bytes + remote_state.key_bytes_max]u8 = undefined,
-    /// Of the value: what has come, or has been read.
+    /// Bytes of the value that have come, or have been read.
     moved: u32 = 0,
     total: u32 = 0,
     ignored: usize = 0,

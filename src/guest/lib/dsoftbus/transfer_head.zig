@@ -28,7 +28,7 @@ pub const Reply = struct {
     op: Op,
     status: state.Status = .ok,
     stage: Stage = .done,
-    /// Of a put the bytes taken, of a get the value's length; 0 unless done and ok.
+    /// The bytes taken for a put, the value's length for a get; 0 unless done and ok.
     value_len: u32 = 0,
 };
 

@@ -36,7 +36,7 @@ pub fn after(ns: u64) u64 {
     return sys.nsec() + ns;
 }
 
-/// Of the service that a test on the host stands for.
+/// The name of the service that a test on the host stands for.
 pub var name_on_host: []const u8 = "";
 
 pub fn name() []const u8 {

@@ -18,7 +18,7 @@ const Digest = call_file.Digest;
 pub const peers_max = contract.journal.callers_max;
 /// A peer that starts again has a new epoch, and may be late with something of its last ones.
 pub const epochs_max = contract.journal.epochs_max;
-/// Of all peers together: of eight peers each has sixteen, one alone has all.
+/// Calls of all peers together: each of eight peers has sixteen, one alone has all.
 pub const calls_max = contract.journal.calls_max;
 
 /// A place in the table of peers, from 1; 0 stands for no peer.

@@ -104,7 +104,7 @@ pub fn decode(bytes: []const u8) Fault!Record {
     return .{ .op = op, .key = key, .value = value };
 }
 
-/// Of a transaction, whose number its value begins with. 0 is none: entries have that owner.
+/// Whether it is a step of a transaction, with whose number its value begins. Entries have 0.
 fn isStep(op: Op) bool {
     return switch (op) {
         .prepare, .payload, .commit, .abort => true,

@@ -13,7 +13,7 @@ pub const Item = struct {
     at: u32 = 0,
     value_len: u32 = 0,
     key_len: u16 = 0,
-    /// Of an entry: the peer that it counts for.
+    /// The peer that the entry counts for.
     peer: u8 = 0,
 
     pub fn len(self: Item) u32 {

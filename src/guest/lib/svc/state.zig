@@ -39,13 +39,13 @@ pub const State = struct {
         return .{ .service = try os.route("statefsd"), .is_remote = false };
     }
 
-    /// Of the peer that the configuration of the selftest names; else of the one that the node has.
+    /// Open the store of the peer that the selftest's configuration names, else of the only peer.
     pub fn openRemote() !State {
         return openRemoteOf(try configuredPeer());
     }
 
-    /// Of the peer with this device id, which is borrowed; an empty one is that of a node that has
-    /// one peer.
+    /// Open the store of the peer with this device id, which is borrowed; empty on a node with one
+    /// peer.
     pub fn openRemoteOf(peer: []const u8) !State {
         return .{ .service = try os.route("dsoftbusd"), .is_remote = true, .peer = peer };
     }

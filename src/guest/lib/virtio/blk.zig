@@ -12,7 +12,7 @@ const Memory = queue_module.Memory;
 const Transport = transport_module.Transport;
 
 pub const sector_bytes = 512;
-/// Of one request; a longer transfer is several.
+/// Longest transfer of one request; a longer one is several.
 pub const data_bytes_max = 64 * 1024;
 
 /// The longest chain is three.

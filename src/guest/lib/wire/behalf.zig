@@ -35,7 +35,7 @@ pub const Call = struct {
     /// Epoch and number, as docs/spec/session.md has them under *Repeated calls*. The upper half 0:
     /// the call has no name, and nothing is kept of it.
     id: u64 = 0,
-    /// Of what was asked, so that nothing else is taken for a repetition.
+    /// The digest of what was asked, so that nothing else is taken for a repetition.
     digest: Digest = @splat(0),
     /// A frame of `SF`.
     frame: []const u8,

@@ -9,7 +9,7 @@ const Writer = cursor.Writer;
 
 const magic = contract.front.magic;
 pub const version: u8 = contract.front.version;
-/// Of requests that name their peer, between the header and the tail.
+/// The version of requests that name their peer, between the header and the tail.
 pub const version_to_peer: u8 = contract.front.version_to_peer;
 /// A device id.
 pub const peer_bytes_max = contract.bus.device_id_bytes_max;
@@ -25,7 +25,7 @@ pub const reply_bytes_max = 7 + state_reply_max;
 
 pub const Op = contract.front.Op;
 
-/// Of the package operations it is that of `PK`, 9 (io) where there was no answer.
+/// Package operations have the status of `PK`, 9 (io) where there was no answer.
 pub const Status = contract.front.Status;
 
 pub const PackageRead = struct { handle: u32, offset: u32, len: u16 };
@@ -44,7 +44,7 @@ pub const Request = union(enum) {
 /// Either a request or the operation under which its failure is answered.
 pub const Decoded = union(enum) { request: Request, refusal: Op };
 
-/// Of either version; `peerOf` says which peer it names.
+/// Decode a request of either version; `peerOf` says which peer it names.
 pub fn decodeRequest(frame: []const u8) Decoded {
     if (frame.len < 4 or !std.mem.eql(u8, frame[0..2], magic)) return .{ .refusal = .malformed };
     const op: Op = @enumFromInt(frame[3]);
@@ -106,12 +106,12 @@ fn pathOf(tail: []const u8) ?[]const u8 {
     return if (tail.len == 1 + @as(usize, tail[0])) tail[1..] else null;
 }
 
-/// Of the one peer that the node has.
+/// Encode a request for the one peer that the node has.
 pub fn encodeRequest(buffer: []u8, request: Request) cursor.Error![]u8 {
     return encodeRequestTo(buffer, "", request);
 }
 
-/// Of the peer of this name; an empty one is that of a node that has one peer.
+/// Encode a request for the peer of this name; empty if the node has only one peer.
 pub fn encodeRequestTo(buffer: []u8, peer: []const u8, request: Request) cursor.Error![]u8 {
     if (peer.len > peer_bytes_max) return error.NoRoom;
     const op = @intFromEnum(opOf(request));

@@ -23,7 +23,7 @@ pub const Request = struct {
     value: []const u8 = "",
     limit: u16 = 0,
     txn: u64 = 0,
-    /// Of a value, which piece.
+    /// Which piece of a value.
     offset: u32 = 0,
     length: u16 = 0,
     after: []const u8 = "",

@@ -8,7 +8,7 @@ const std = @import("std");
 const wire = @import("wire");
 const packages = wire.packages;
 
-/// Of a file that is copied into the bundle image: one message of packagefsd.
+/// Longest file that is copied into the bundle image: one message of packagefsd.
 const file_bytes_max = packages.read_bytes_max;
 /// A page of the list goes on where the last one ended; more than an image has entries.
 const pages_max = 65_536;

@@ -9,7 +9,7 @@ const slot_bytes: u64 = 0x1000;
 const slots = 8;
 const magic: u32 = 0x7472_6976;
 const modern: u32 = 2;
-/// Of a virtio-mmio device, in words: 0 written to it resets the device.
+/// A register of a virtio-mmio device, in words: 0 written to it resets the device.
 const status_register = 0x070 / 4;
 
 const Slot = contract.node.DeviceSlot;

@@ -22,7 +22,7 @@ pub const Head = struct {
     message_len: u8,
     fields_len: u8,
 
-    /// Of a record whose text is cut to what is stored.
+    /// The head of a record whose text is cut to what is stored.
     pub fn of(append: log.Append, stamp: Stamp) Head {
         return .{
             .id = stamp.id,

@@ -6,7 +6,7 @@ const Ring = @import("ring.zig").Ring;
 const Shelf = @import("shelf.zig").Shelf;
 const ring = @import("ring.zig");
 
-/// Of eight peers at the default rate so much as a second brings, of one peer eight seconds.
+/// As much as eight peers bring in a second at the default rate, or one peer in eight seconds.
 const audits_max = 128;
 /// Firsts and sums of all sources that are told apart, twice.
 const refusals_max = 128;

@@ -20,7 +20,7 @@ pub const Room = struct {
         request: [wire.front.request_bytes_max]u8 = undefined,
         reply: [wire.front.reply_bytes_max]u8 = undefined,
     } = .{},
-    /// Of the last request to the state store, so that no answer to an earlier one is taken for
+    /// The nonce of the last request to the state store: no answer to an earlier one is taken for
     /// its.
     nonce: u64 = 0,
 };

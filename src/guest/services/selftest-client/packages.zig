@@ -12,7 +12,7 @@ const path = "pkg:/system/build.prop";
 /// What every build of the system says first.
 const beginning = "ro.nexus.build=";
 const step_bytes = 64;
-/// Of the file; a longer one is not what this proof is about.
+/// Longest file that this proof reads.
 const file_bytes_max = 1024;
 
 pub fn Packages(comptime Node: type) type {

@@ -28,7 +28,7 @@ pub fn Remote(comptime Node: type) type {
             }
         }
 
-        /// Of the peer that the configuration names, and of no other.
+        /// Ask the peer that the configuration names, and no other.
         pub fn ask(node: *Node, request: wire.front.Request) ![]const u8 {
             const room = &node.room.remote;
             const frame = try wire.front.encodeRequestTo(&room.request, node.peer(), request);

@@ -38,7 +38,7 @@ pub fn Server(comptime Device: type) type {
         /// The service that speaks for peers.
         speaker: u64,
         settings: share.Settings,
-        /// Of the items, so many may be entries.
+        /// So many of the items may be entries.
         keys_max: u32,
         owners: owners.Owners = .{},
         versions: Versions = .{},

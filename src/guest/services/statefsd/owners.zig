@@ -16,7 +16,7 @@ const of_peer_max = 2;
 /// The others are for services of this node.
 const of_peers_max = txns_max - 2;
 
-/// Of a transaction that a peer began through `sender`, that peer; else none.
+/// The owner of a transaction: the sender, and the peer that began it through that sender, if any.
 pub const Owner = struct {
     txn: u64 = 0,
     sender: u64 = 0,

@@ -63,7 +63,7 @@ const part_bytes_min = 2 * largest_bytes;
 /// No more than so much of what there is becomes reserve: a small disk has room for peers too.
 const reserve_part = 4;
 
-/// Of one peer, and of all of them together.
+/// The limits of one peer, and of all of them together.
 pub const Limits = struct {
     peer_keys: u64,
     peer_bytes: u64,

@@ -25,7 +25,7 @@ pub const Builder = writer.Builder;
 pub const Error = error{Malformed};
 
 pub const Limits = struct {
-    /// Of the segment.
+    /// Words of the segment.
     words: u32,
     /// Words that pointers lead to, however often they are the same.
     traversal: u32,
@@ -40,7 +40,7 @@ pub const Field = struct {
     name: []const u8,
     offset: u32,
     kind: Kind = .value,
-    /// Of a list's items.
+    /// The kind of a list's items.
     item: Kind = .value,
     default: u64 = 0,
     /// Its number in the union that it is a member of.

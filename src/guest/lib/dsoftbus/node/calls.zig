@@ -59,7 +59,7 @@ pub const Call = struct {
     digest: ?replay.Digest = null,
     op: state_frames.Op = .sync,
     txn: u64 = 0,
-    /// Of a request of the store: the peer's nonce, where its key is, and how long its value.
+    /// For a request of the store: the peer's nonce, the place of its key, the length of its value.
     nonce: ?u64 = null,
     key_at: u16 = 0,
     key_len: u16 = 0,

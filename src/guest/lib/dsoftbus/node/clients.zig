@@ -112,7 +112,7 @@ fn send(node: anytype, line: *Line, entry: *Desk.Entry) Sent {
     return .sent;
 }
 
-/// Of one peer and one stream; to the desk that is a number.
+/// The link of one peer and one stream, which to the desk is a number.
 fn linkOf(peer: u8, encoding: gateway.Encoding) u8 {
     return peer << 1 | @intFromEnum(encoding);
 }

@@ -15,7 +15,7 @@ pub fn tick(node: anytype) void {
     }
 }
 
-/// Of peers that wait for their next attempt. An undiscovered one waits for an announce instead.
+/// The next instant at which a peer is tried again. An undiscovered peer waits for an announce.
 pub fn deadline(node: anytype) u64 {
     var at = edge.never;
     for (0..node.config.peers().len) |index| {

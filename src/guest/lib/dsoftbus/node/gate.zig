@@ -227,7 +227,7 @@ pub fn record(node: anytype) void {
     for (node.calls.used()) |*call| {
         if (!call.is_used or !call.owes_record) continue;
         const outcome = call.outcome orelse continue;
-        // Of a call that goes on a record may follow: what comes late has its own.
+        // A call that goes on may have another record: a late end has its own.
         if (node.journal.isFull()) return;
         call.owes_record = false;
         call.outcome = null;

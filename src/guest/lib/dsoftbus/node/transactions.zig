@@ -26,7 +26,7 @@ pub const Open = struct {
     stage: enum { none, beginning, open } = .none,
     /// The store's number of it.
     txn: u64 = 0,
-    /// Of the request that begins it.
+    /// The nonce of the request that begins it.
     nonce: u64 = 0,
     begun_ns: u64 = 0,
     used_ns: u64 = 0,
