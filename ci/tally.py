@@ -45,7 +45,7 @@ class Count:
     failures: tuple[str, ...] = ()
 
 
-# Of one step: more than these are in the reports, and a log stays readable.
+# Failures of one step that are shown: the reports have all, and a log stays readable.
 FAILURES_SHOWN = 20
 MESSAGE_CHARACTERS_SHOWN = 160
 

@@ -43,7 +43,7 @@ class _Samples:
     """All costs of one engine, by what was run."""
 
     costs: dict[str, list[Cost]] = field(default_factory=dict)
-    # Of the guest's run alone, where the process says so.
+    # The time of the guest's run alone, where the process says so.
     run_cpu_s: dict[str, list[float]] = field(default_factory=dict)
     instructions: dict[str, int] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)

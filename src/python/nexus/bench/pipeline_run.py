@@ -28,7 +28,7 @@ _WORK_UNITS: Final = (
     "--backend-packages=+['pants.backend.experimental.tools.workunit_logger']",
     "--workunit-logger-enabled",
 )
-# Of a machine's environment only this reaches a measured run.
+# The variables of a machine that reach a measured run.
 _KEPT: Final = ("LANG", "LC_ALL", "PATH", "PYENV_ROOT")
 # What pipelines add to it.
 PIPELINE: Final = {"CI": "true", "PANTS_CONFIG_FILES": "pants.ci.toml"}
@@ -44,7 +44,7 @@ class PipelineProcess:
     description: str
     source: str  # Ran, HitLocally, HitRemotely, Memoized
     elapsed_ms: int
-    # Of the machine's clock: what is between them is waiting, too.
+    # Instants of the machine's clock, so waiting counts, too.
     began_s: float = 0.0
     ended_s: float = 0.0
 

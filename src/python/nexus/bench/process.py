@@ -10,7 +10,7 @@ from typing import Final
 
 # A benchmark that hangs is a failed one.  The longest run of all takes some ten seconds.
 SECONDS_MAX: Final = 300
-# Of `timeout`, if it had to end the process; and if the process was killed for not ending then.
+# Exit codes of `timeout`: it had to end the process; it had to kill it.
 _OVERDUE: Final = (124, 137)
 _KILL_SECONDS: Final = 10
 

@@ -29,7 +29,7 @@ TTL_NS: Final = int(DSoftBus.model_fields["peer_ttl_ms"].default) * _NS_PER_MS
 # A turn of the peer's loop, and the step in which its line is seen.
 _SLACK_NS: Final = 20 * _NS_PER_MS
 
-# Of a frame that arrives, late or twice, or with a bit that is never read; any other fate keeps
+# Fates of a frame that arrives, late or twice, or with a bit that is never read; any other keeps
 # it from being heard.
 ARRIVING: Final = frozenset({"duplicate", "reorder", "delay", "corrupt"})
 

@@ -24,9 +24,9 @@ _RESTART: Final = pattern_of(marker.INIT_RESTART)
 _CAPABILITIES_MORE: Final = 6
 # netstackd has for each socket a watcher and a reader.
 _CAPABILITIES_A_SOCKET: Final = 2
-# Of dsoftbusd itself: for announcements, and for peers that dial.
+# Sockets of dsoftbusd itself: for announcements, and for peers that dial.
 _SOCKETS: Final = 2
-# Of one session: requests and answers both ways, and values.
+# Streams of one session: requests and answers both ways, and values.
 _STREAMS_A_SESSION: Final = 6
 # A peer that was lost and dials anew has two connections until the old one is given up.
 _CONNECTIONS_MORE: Final = 1

@@ -30,7 +30,7 @@ CUT: Final = "cut"
 DOUBT: Final = "doubt"
 FINAL: Final = "final"  # What the disk holds when all is over.
 
-# Of a delete: whether there was such a key.
+# Answers to a delete: whether there was such a key.
 PRESENT: Final = "present"
 ABSENT: Final = "absent"
 

@@ -15,7 +15,7 @@ from nexus.core.text import show
 if TYPE_CHECKING:
     from nexus.coverage.figures import PartFigures
 
-# Of one scenario; the JSON beside it has all.
+# Failures of one scenario that are shown; the JSON beside it has all.
 FAILURES_MAX: Final = 500
 
 

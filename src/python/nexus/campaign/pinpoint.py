@@ -18,7 +18,7 @@ from nexus.core.randomness import KeyedRandom
 
 FUTURES_DEFAULT: Final = 8
 FUTURES_MAX: Final = 100
-# Of the futures; one that escapes may do so by luck.
+# The share of futures that fail; one that escapes may do so by luck.
 _NEARLY_ALL_PERCENT: Final = 85
 # The world's time has a grain of a link's delay; half a millisecond is fine enough.
 _GRAIN_NS: Final = 500_000

@@ -32,7 +32,7 @@ from nexus.wire.line import start_of
 if TYPE_CHECKING:
     from nexus.coverage.executed import Executed
 
-# Of one run; a machine that floods the network is bounded by its card, and so is memory by this.
+# Frames of one run; a machine that floods is bounded by its card, and memory by this.
 FRAMES_MAX: Final = 200_000
 
 # The ways of a frame that reaches no machine: a machine is alone, or all others are off.

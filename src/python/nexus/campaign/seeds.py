@@ -17,7 +17,7 @@ SEEDS_MAX: Final = 10_000_000
 MINUTES_MAX: Final = 24 * 60
 
 _SEED_MAX: Final = (1 << 63) - 1
-# Of a commit's hash: so many digits are the first seed, and there is room for as many behind.
+# So many digits of a commit's hash are the first seed; there is room for as many behind.
 _COMMIT_DIGITS: Final = 12
 
 

@@ -38,7 +38,7 @@ from nexus.harness.plan import MachinePlan, Plan
 
 SERVICE: Final = "workload-client"
 
-# Of the guest (client/plan.zig).
+# The guest's bound (client/plan.zig).
 STEPS_MAX: Final = 64
 _TAG_STEP: Final = 2
 _STEP: Final = struct.Struct("<BBBI")

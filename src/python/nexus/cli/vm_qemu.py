@@ -41,7 +41,7 @@ from nexus.harness.qemu_command import PROGRAM, check_version
 _FW_CFG_MAJOR_MIN: Final = 8
 # What QEMU ends with when it does not even begin; a guest can have this code, too.
 EXIT_QEMU: Final = 1
-# Of what it says on its error stream.
+# Most that is kept of its error stream.
 _ERROR_BYTES_MAX: Final = 1 << 16
 _EXIT_S: Final = 30
 _READ_BYTES: Final = 1 << 16

@@ -22,7 +22,7 @@ from nexus.core.errors import did_you_mean
 
 Problems = Iterator[Problem]
 
-# Of two names: a letter too many, too few or wrong, and not another word.
+# Likeness of two names: a letter too many, too few or wrong, and not another word.
 _NEAR: Final = 0.8
 
 

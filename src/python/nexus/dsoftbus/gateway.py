@@ -44,7 +44,7 @@ class Forward:
     request: Request
     deadline_ns: int
     opcode: int
-    # Of a call that came as a message, which is answered by one.
+    # The method of a call that came as a message, which is answered by one.
     method: Method | None = None
 
 

@@ -26,7 +26,7 @@ CALLS_MAX: Final = 256
 # A peer that restarts has a new epoch; several programs may share its key.
 EPOCHS_MAX: Final = 4
 
-# Of epochs that had to make room, so many are known by their highest number.
+# So many epochs that had to make room are known by their highest number.
 RETIRED_MAX: Final = 64
 
 _NUMBER_BITS: Final = 32

@@ -24,7 +24,7 @@ _MAGIC: Final = b"RSC\x05"
 _HEADER_BYTES: Final = 64
 _SIZE_AND_FLAGS: Final = struct.Struct("<16xQQ")
 _BIG_ENDIAN: Final = 1
-# Of other architectures and formats: where, what, and its name.
+# Other architectures and formats: the place, the bytes there, and the name.
 _OTHERS: Final = (
     (0x38, b"ARM\x64", "an Image for AArch64"),
     (0x24, b"\x18\x28\x6f\x01", "a zImage for Arm"),

@@ -56,7 +56,7 @@ _ROUNDS_DEFAULT: Final = 40
 _ROUNDS_MAX: Final = 10_000_000
 _QEMU_SECONDS: Final = 20
 _QEMU_ROUNDS_PER_SECOND: Final = 500  # A tenth of what it does.
-# Of one program; the rest is more of the same.
+# Differences of one program that are shown; the rest is more of the same.
 _SHOWN_MAX: Final = 10
 
 

@@ -94,14 +94,14 @@ class Plan:
     expectations: tuple[Expectation, ...]
     forbidden: tuple[str, ...] = ()  # Text no line of any machine may contain.
     link: LinkOptions = field(default_factory=LinkOptions)
-    # Of pairs of machines, sender and receiver, whose path is another one than `link`.
+    # Paths of pairs of machines, sender and receiver, that differ from `link`.
     paths: Mapping[tuple[str, str], LinkOptions] = field(default_factory=dict)
     reboots: tuple[RebootPlan, ...] = ()
     budget_ms: Mapping[Phase, int] = field(default_factory=lambda: dict(BUDGET_MS_DEFAULT))
     total_ms: int | None = None  # None: the sum of the phases.
     instructions_max: int = INSTRUCTIONS_MAX_DEFAULT
     until: Phase = Phase.END
-    # Of a world that others judge: it may have lost the machines that were to print something.
+    # For a world that oracles judge: it may have lost the machines that were to print something.
     may_expect_nothing: bool = False
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ MODULES: Final = (
 ARGUMENTS: Final = "console=ttyS0 quiet cryptomgr.notests"
 RAM_MIB: Final = 256
 SHELL_MARKER: Final = "linux: shell"
-# Of what node A sends node B: `seq 1 20000`.
+# The SHA-256 of what node A sends node B: `seq 1 20000`.
 FILE_DIGEST: Final = "f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a"
 
 _COMMON: Final = """\

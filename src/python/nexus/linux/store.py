@@ -17,7 +17,7 @@ from nexus.linux.disk import RECIPE, make_disk
 from nexus.linux.fetch import Package
 from nexus.linux.guest import MODULES, Guest, make_initrd
 
-# Of what a machine boots; a disk is beside them.
+# Names of the files that a machine boots; a disk is beside them.
 NAMES: Final = ("firmware", "kernel", "initrd")
 DISK: Final = "disk"
 # Where the targets `fetched_file` look, from the repository's root.

@@ -51,7 +51,7 @@ _PRELOADED_QUIETLY: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 WALL_SECONDS: Final = 30.0
 IDLE_CPU_SECONDS: Final = 0.75
 MEMORY_BYTES_MAX: Final = 8 << 30
-# Of a processor: for a test without a change, the slowest take some seconds; and for what is done
+# Processor time for a test without a change, the slowest take some seconds; and for what is done
 # before the first test of a job.
 CLEAN_CPU_SECONDS: Final = 300.0
 # A test that called nothing new in so many calls is not looked at any longer: looking costs more.
@@ -275,7 +275,7 @@ def _waits_for(child: int, reader: int) -> bool:
 def _cpu_of(process: int) -> float:
     with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
         fields = file.read().rpartition(")")[2].split()
-    # Of itself and of the processes that it has waited for.
+    # The time of the process and of those that it has waited for.
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 

@@ -28,7 +28,7 @@ from nexus.entry.program import Text, run_program
 from nexus.release.document import Step, find_missing, parse
 from nexus.release.shell import Shell, ShellError
 
-# Of everything that is packaged, what a stranger is given: patterns in `dist`, each of one file.
+# The packages that a stranger is given: patterns in `dist`, each of one file.
 GIVEN: Final = ("nexus-*.tar.gz", "ci/remote_cache.pex")
 
 # What makes them, in this repository.

@@ -73,7 +73,7 @@ def play(case: Callable[[Asked], None], asked: Asked) -> Row:
     except grpc.RpcError as exc:
         return Row(name, "differs", describe(exc))
     except (IndexError, ValueError, DecodeError, EndedError) as exc:
-        # Of another server anything may come.
+        # Another server may answer anything.
         return Row(name, "differs", f"an answer that cannot be: {type(exc).__name__}: {exc}")
     return Row(name, "same")
 

@@ -180,7 +180,7 @@ def why(process: Process, before: Iterable[Process], read: Read) -> str:
     then = [other for other in before if other.description == process.description]
     if not then:
         return "new: the run before had no such process"
-    # Of several of one description, the one that is most alike.
+    # The most similar of several with one description.
     other = max(then, key=lambda candidate: alike(process, candidate))
     if difference := sequence_difference(other.argv, process.argv):
         return f"its command changed: {difference}"

@@ -32,7 +32,7 @@ from nexus.workflows.files import (
 EXIT_WRONG: Final = 18
 EXIT_CONFIG: Final = 20
 
-# Of a machine's environment only this reaches a job.
+# The variables of a machine that reach a job.
 KEPT: Final = ("HOME", "LANG", "PATH", "PYENV_ROOT", "SSL_CERT_DIR", "SSL_CERT_FILE", "USER")
 
 # Where a host keeps what is cached between jobs; here it is where this user has it.

@@ -18,7 +18,7 @@ from nexus.emulator.reference.hart import M64, Hart
 from nexus.emulator.reference.source import step_function
 from nexus.emulator.reference.trap import TrapError
 
-# Of an operation, a tuple of a step function and its operands: the distance of the target, the
+# Places in an operation, a tuple of a step function and its operands: the target's distance, the
 # length of the instruction.
 _DISTANCE: Final = 4
 LENGTH: Final = 5

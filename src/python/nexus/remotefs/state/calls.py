@@ -27,7 +27,7 @@ from nexus.remotefs.state.call import ENTRY_BYTES, HEAD_BYTES, Call, CallValue, 
 PEERS_MAX: Final = journal.CALLERS_MAX
 # A peer that starts again has a new epoch, and may be late with something of its last ones.
 EPOCHS_MAX: Final = journal.EPOCHS_MAX
-# Of all peers together: of eight peers each has sixteen, one alone has all.
+# Calls of all peers together: each of eight peers has sixteen, one alone has all.
 CALLS_MAX: Final = journal.CALLS_MAX
 
 _ENTRY: Final = struct.Struct("<IB16s")

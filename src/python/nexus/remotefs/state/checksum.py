@@ -11,5 +11,5 @@ from typing import Final
 
 import google_crc32c
 
-# Of bytes: reflected polynomial 0x82F63B78, start and end all ones.
+# CRC-32C of bytes: reflected polynomial 0x82F63B78, start and end all ones.
 crc32c: Final[Callable[[bytes], int]] = google_crc32c.value

@@ -51,7 +51,7 @@ SHAPES: Final[Mapping[int, tuple[int, int, int, int]]] = {
     Op.CALL: (0, KEY_BYTES_MAX, HEAD_BYTES + 1, CALL_BYTES_MAX),
 }
 
-# Of transactions, whose number their values begin with.  0 is none: entries have that owner.
+# Steps of a transaction, with whose number their values begin.  Entries have 0.
 _STEPS: Final = frozenset({Op.PREPARE, Op.PAYLOAD, Op.COMMIT, Op.ABORT})
 
 

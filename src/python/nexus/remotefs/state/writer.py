@@ -153,7 +153,7 @@ class Writer:
                 self._extend(first)
         except DeviceError:
             self._is_clean = False
-            # Of two regions it is not known which one is in force: neither may be written to.
+            # It is not known which of the two regions is in force: neither may be written to.
             self.has_failed |= bool(later)
             raise
         self._legs = [Leg(self.region)]

@@ -81,5 +81,5 @@ KINDS: Final = {
     )
 }
 
-# Of these a disk keeps none of its promises, so no file system can keep its own.
+# With these a disk breaks its promises, so no file system can keep its own.
 LYING: Final = frozenset({"lost-write", "misdirected-write", "latent"})
