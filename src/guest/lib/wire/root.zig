@@ -18,7 +18,7 @@ pub const state = @import("state.zig");
 pub const behalf = @import("behalf.zig");
 pub const front = @import("front.zig");
 pub const usage = @import("usage.zig");
-pub const nxbi = @import("nxbi.zig");
+pub const bundle_image = @import("bundle_image.zig");
 
 test {
     _ = cursor;
@@ -33,7 +33,7 @@ test {
     _ = behalf;
     _ = front;
     _ = usage;
-    _ = nxbi;
+    _ = bundle_image;
 }
 
 test "no bytes stop a decoder" {
@@ -97,7 +97,7 @@ fn decodeEverything(frame: []u8) void {
     _ = front.decodeRequest(frame);
     _ = front.peerOf(frame);
     _ = front.decodeBundleCount(frame);
-    if (nxbi.iterate(frame)) |found| {
+    if (bundle_image.iterate(frame)) |found| {
         var files = found;
         while (files.next() catch null) |_| {}
     } else |_| {}

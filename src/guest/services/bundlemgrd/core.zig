@@ -67,12 +67,14 @@ pub const Bundles = struct {
 
     fn fetchImage(self: *const Bundles, shelf: anytype, out: *[reply_bytes_max]u8) []const u8 {
         const room = out[bundle_frames.image_header_bytes..];
-        const image = shelf.image(room) orelse wire.nxbi.encode(room, &.{.{
+        const image = shelf.image(room) orelse wire.bundle_image.encode(room, &.{.{
             .bundle = bundle,
             .version = bundle_version,
             .path = "build.prop",
             .data = self.build,
         }}) catch unreachable; // A section of at most 8000 bytes and 54 of our own.
+        // It lies where the reply has it.
+        std.debug.assert(image.ptr == room.ptr and image.len <= room.len);
         const header = bundle_frames.encodeImageHeader(
             out,
             .ok,
@@ -112,7 +114,8 @@ const FakeShelf = struct {
     }
 
     fn image(self: FakeShelf, room: []u8) ?[]u8 {
-        return if (self.bundles == null) null else wire.nxbi.encode(room, &.{}) catch unreachable;
+        if (self.bundles == null) return null;
+        return wire.bundle_image.encode(room, &.{}) catch unreachable; // a head alone
     }
 };
 
@@ -128,13 +131,13 @@ test "list and image, for senders that may ask" {
         bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply),
     ).?;
     try testing.expectEqual(bundle_frames.Status.ok, image.status);
-    var files = try wire.nxbi.iterate(image.image);
+    var files = try wire.bundle_image.iterate(image.image);
     const file = (try files.next()).?;
     try testing.expectEqualStrings("system", file.bundle);
     try testing.expectEqualStrings("1.0.0-a", file.version);
     try testing.expectEqualStrings("build.prop", file.path);
     try testing.expectEqualStrings(default_build, file.data);
-    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
+    try testing.expectEqual(@as(?wire.bundle_image.Entry, null), try files.next());
 }
 
 test "a sender that may not ask is unsupported, named eight times, and judged each time" {
@@ -176,7 +179,7 @@ test "the configuration's text, up to the longest section" {
     const image = bundle_frames.decodeImageReply(
         bundles.handle("BN\x01\x03", 0xA, &gate, bare, &reply),
     ).?;
-    var files = try wire.nxbi.iterate(image.image);
+    var files = try wire.bundle_image.iterate(image.image);
     try testing.expectEqual(@as(usize, 8000), (try files.next()).?.data.len);
 }
 
@@ -188,8 +191,8 @@ test "a package image goes before the configuration" {
     const list = bundles.handle("BN\x01\x01", 0xA, &gate, shelf, &reply);
     try testing.expectEqualSlices(u8, "BN\x01\x81\x00\x03\x00\x00", list);
     const answer = bundles.handle("BN\x01\x03", 0xA, &gate, shelf, &reply);
-    var files = try wire.nxbi.iterate(bundle_frames.decodeImageReply(answer).?.image);
-    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
+    var files = try wire.bundle_image.iterate(bundle_frames.decodeImageReply(answer).?.image);
+    try testing.expectEqual(@as(?wire.bundle_image.Entry, null), try files.next());
 }
 
 test {

@@ -126,7 +126,7 @@ test "the configuration's section is what the bundle has in it; a wrong one stop
     defer kernel.deinit();
     try run(&kernel);
     const image = bundle.decodeImageReply(try kernel.replyTo(0)).?.image;
-    var files = try wire.nxbi.iterate(image);
+    var files = try wire.bundle_image.iterate(image);
     try testing.expectEqualStrings("a=b", (try files.next()).?.data);
     var wrong: Kernel = .{ .name = "bundlemgrd", .config = "\x02\x00\x00\x00" };
     defer wrong.deinit();

@@ -33,7 +33,7 @@ pub fn Shelf(comptime Files: type) type {
         /// The bundles' own files, without those in directories, and those that are too large for
         /// a message: they are read from packagefsd. Null without an image.
         pub fn image(self: *Self, room: []u8) ?[]u8 {
-            var builder = wire.nxbi.Builder.begin(room) catch return null;
+            var builder = wire.bundle_image.Builder.begin(room) catch return null;
             var bundles: Walk = .{ .path = "" };
             while (bundles.next(&self.files, &self.bundle_page)) |bundle| {
                 self.addBundle(&builder, bundle.name);
@@ -41,7 +41,7 @@ pub fn Shelf(comptime Files: type) type {
             return if (bundles.is_good) builder.done() else null;
         }
 
-        fn addBundle(self: *Self, builder: *wire.nxbi.Builder, name: []const u8) void {
+        fn addBundle(self: *Self, builder: *wire.bundle_image.Builder, name: []const u8) void {
             const at = std.mem.indexOfScalar(u8, name, '@') orelse return;
             var files: Walk = .{ .path = name };
             while (files.next(&self.files, &self.file_page)) |file| {
@@ -157,7 +157,7 @@ test "versions are counted, and their small files collected, over all pages" {
     var shelf: Shelf(FakeFiles) = .{ .files = .{} };
     try testing.expectEqual(@as(?u16, 2), shelf.count());
     var room: [128]u8 = undefined;
-    var files = try wire.nxbi.iterate(shelf.image(&room).?);
+    var files = try wire.bundle_image.iterate(shelf.image(&room).?);
     for ([_][]const u8{ "1", "2" }) |version| {
         const file = (try files.next()).?;
         try testing.expectEqualStrings("a", file.bundle);
@@ -165,11 +165,11 @@ test "versions are counted, and their small files collected, over all pages" {
         try testing.expectEqualStrings("small", file.path);
         try testing.expectEqualStrings("abc", file.data);
     }
-    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try files.next());
+    try testing.expectEqual(@as(?wire.bundle_image.Entry, null), try files.next());
     var little: [30]u8 = undefined;
-    var fewer = try wire.nxbi.iterate(shelf.image(&little).?);
+    var fewer = try wire.bundle_image.iterate(shelf.image(&little).?);
     _ = (try fewer.next()).?;
-    try testing.expectEqual(@as(?wire.nxbi.Entry, null), try fewer.next());
+    try testing.expectEqual(@as(?wire.bundle_image.Entry, null), try fewer.next());
 }
 
 test "no image, no bundles of one" {
@@ -234,7 +234,7 @@ const letters: [file_bytes_max]u8 = @splat('x');
 fn expectFiles(files: *OddFiles, wanted: []const []const u8) !void {
     var shelf: Shelf(OddFiles) = .{ .files = files.* };
     var room: [3 * file_bytes_max]u8 = undefined;
-    var found = try wire.nxbi.iterate(shelf.image(&room).?);
+    var found = try wire.bundle_image.iterate(shelf.image(&room).?);
     for (wanted) |name| {
         const file = (try found.next()).?;
         try testing.expectEqualStrings(name, file.path);

@@ -140,7 +140,7 @@ pub fn Local(comptime Node: type) type {
                 return Wrong.NotThisReply;
             try expectStatus(wire.bundle.Status.ok, reply.status);
             var found = false;
-            var files = try wire.nxbi.iterate(reply.image);
+            var files = try wire.bundle_image.iterate(reply.image);
             while (try files.next()) |file| {
                 found = found or (std.mem.eql(u8, file.bundle, "system") and
                     std.mem.eql(u8, file.path, "build.prop") and file.data.len > 0);
