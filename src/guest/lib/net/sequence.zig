@@ -1,6 +1,20 @@
-//! TCP sequence numbers: comparison modulo 2^32 (RFC 9293 section 3.4).
+//! TCP sequence numbers: where they begin (RFC 6528), and comparison modulo 2^32 (RFC 9293 section
+//! 3.4).
 
 const std = @import("std");
+const Endpoint = @import("address.zig").Endpoint;
+
+/// A clock of 4 microseconds plus a keyed hash of the connection's name: a stranger that knows both
+/// ends cannot guess it.
+pub fn initial(secret: *const [16]u8, local: Endpoint, remote: Endpoint, now: u64) u32 {
+    var name: [12]u8 = undefined;
+    for ([_]Endpoint{ local, remote }, 0..) |end, i| {
+        std.mem.writeInt(u32, name[6 * i ..][0..4], end.ip, .big);
+        std.mem.writeInt(u16, name[6 * i + 4 ..][0..2], end.port, .big);
+    }
+    const hash = std.crypto.auth.siphash.SipHash64(2, 4).toInt(&name, secret);
+    return @as(u32, @truncate(now / 4000)) +% @as(u32, @truncate(hash));
+}
 
 /// Is `a` before `b`? Meaningful while they are less than 2^31 apart.
 pub fn before(a: u32, b: u32) bool {

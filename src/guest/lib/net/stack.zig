@@ -9,7 +9,7 @@
 //! 3. What a stranger can make us keep is bounded; what does not fit is dropped and counted.
 //!
 //! Circle: with intake.zig and stack_tcp.zig, which are methods of this type, parted by what comes
-//! in and by what connections need. They are imported by this room alone.
+//! in and by what connections need. Users see the stack, and what concerns connections as `tcp`.
 
 const std = @import("std");
 const address = @import("address.zig");

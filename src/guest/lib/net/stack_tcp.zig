@@ -219,15 +219,9 @@ fn isPortTaken(stack: *const Stack, port: u16) bool {
     return false;
 }
 
-/// RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection's name.
 fn initialSequence(stack: *const Stack, port: u16, remote: address.Endpoint, now: u64) u32 {
-    var name: [12]u8 = undefined;
-    packet.put32(&name, 0, stack.config.ip);
-    packet.put16(&name, 4, port);
-    packet.put32(&name, 6, remote.ip);
-    packet.put16(&name, 10, remote.port);
-    const hash = std.crypto.auth.siphash.SipHash64(2, 4).toInt(&name, &stack.config.secret);
-    return @as(u32, @truncate(now / 4000)) +% @as(u32, @truncate(hash));
+    const local: address.Endpoint = .{ .ip = stack.config.ip, .port = port };
+    return sequence.initial(&stack.config.secret, local, remote, now);
 }
 
 fn sendReset(stack: *Stack, port: u16, to: address.Endpoint, seq: u32, ack: ?u32) void {
@@ -258,31 +252,16 @@ pub fn transmit(stack: *Stack, out: []u8, now: u64) ?[]u8 {
             continue;
         }
         const mac = stack.linkAddress(hop, now) orelse continue;
-        if (tcp_output.output(c, now)) |what| return build(stack, c, what, mac, out);
+        if (tcp_output.output(c, now)) |what| {
+            return tcp_output.write(c, what, .{
+                .source_mac = stack.config.mac,
+                .source_ip = stack.config.ip,
+                .target_mac = mac,
+            }, out);
+        }
         stack.pending &= ~bit;
     }
     return null;
-}
-
-fn build(stack: *Stack, c: *Connection, what: tcp_output.Out, mac: address.Mac, out: []u8) []u8 {
-    const seg: Segment = .{
-        .source_port = c.local_port,
-        .target_port = c.remote.port,
-        .seq = what.seq,
-        .ack = what.ack,
-        .flags = what.flags,
-        .window = what.window,
-        .mss = what.mss,
-    };
-    const head = seg.headerLen();
-    const len = head + what.data_len;
-    const frame = out[0 .. packet.payload_at + len];
-    packet.putEthernet(frame, mac, stack.config.mac, packet.EtherType.ipv4);
-    const ip = frame[packet.ethernet_bytes..];
-    packet.Ipv4.write(ip, stack.config.ip, c.remote.ip, packet.Protocol.tcp, len);
-    c.tx.peek(what.data_offset, frame[packet.payload_at + head ..]);
-    seg.write(frame[packet.payload_at..], stack.config.ip, c.remote.ip);
-    return frame;
 }
 
 pub fn poll(stack: *Stack, now: u64) void {

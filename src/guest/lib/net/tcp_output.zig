@@ -1,8 +1,10 @@
 //! What a connection has to say, one segment at a time, and its timers.
 
 const std = @import("std");
+const address = @import("address.zig");
 const connection = @import("connection.zig");
 const congestion = @import("congestion.zig");
+const packet = @import("packet.zig");
 const segment = @import("segment.zig");
 const sequence = @import("sequence.zig");
 const Connection = connection.Connection;
@@ -18,6 +20,32 @@ pub const Out = struct {
     data_offset: usize = 0,
     data_len: usize = 0,
 };
+
+/// Between which interfaces a frame travels.
+pub const Path = struct { source_mac: address.Mac, source_ip: address.Ip, target_mac: address.Mac };
+
+/// The frame of a segment, in `out`.
+pub fn write(c: *const Connection, what: Out, path: Path, out: []u8) []u8 {
+    const seg: segment.Segment = .{
+        .source_port = c.local_port,
+        .target_port = c.remote.port,
+        .seq = what.seq,
+        .ack = what.ack,
+        .flags = what.flags,
+        .window = what.window,
+        .mss = what.mss,
+    };
+    const head = seg.headerLen();
+    const len = head + what.data_len;
+    std.debug.assert(len <= segment.header_bytes + segment.mss_ours);
+    const frame = out[0 .. packet.payload_at + len];
+    packet.putEthernet(frame, path.target_mac, path.source_mac, packet.EtherType.ipv4);
+    const ip = frame[packet.ethernet_bytes..];
+    packet.Ipv4.write(ip, path.source_ip, c.remote.ip, packet.Protocol.tcp, len);
+    c.tx.peek(what.data_offset, frame[packet.payload_at + head ..]);
+    seg.write(frame[packet.payload_at..], path.source_ip, c.remote.ip);
+    return frame;
+}
 
 /// The next segment, if there is one. Its sending is taken as done.
 pub fn output(c: *Connection, now: u64) ?Out {

@@ -72,6 +72,8 @@ pub const Server = struct {
 
     /// One request. The reply borrows from the server until the next call.
     pub fn handle(self: *Server, bytes: []const u8, caller: Caller, now: u64) Outcome {
+        // The edge has closed what the last request released, so there is room for all sockets'.
+        std.debug.assert(self.taken_count == self.released_count);
         const op: u8 = if (bytes.len >= 4) bytes[3] else 0;
         const request = request_module.parse(bytes) orelse {
             return self.finish(caller, op, null, .malformed, 0);
@@ -135,6 +137,7 @@ pub const Server = struct {
         @memcpy(self.frame[0..3], netstack.magic);
         self.frame[3] = op | netstack.reply_bit;
         self.frame[4] = @intFromEnum(status);
+        std.debug.assert(5 + tail_len + netstack.nonce_bytes <= self.frame.len);
         var len: usize = 5 + if (status == .ok) tail_len else 0;
         if (nonce) |bytes| {
             self.frame[len..][0..netstack.nonce_bytes].* = bytes;
@@ -231,6 +234,7 @@ pub const Server = struct {
 
     pub fn release(self: *Server, slot: ?u32) void {
         const number = slot orelse return;
+        std.debug.assert(self.taken_count <= self.released_count);
         self.released[self.released_count] = number;
         self.released_count += 1;
     }
@@ -268,14 +272,17 @@ pub const Server = struct {
     }
 
     pub fn sent(self: *Server, what: Notice) void {
+        std.debug.assert(self.table.handles[what.id - 1].watcher == what.watcher);
         self.table.handles[what.id - 1].owed &= ~what.events;
     }
 
     /// The watcher's endpoint is gone for good, and with it the service that held the socket: end
     /// it, so that the peer need not wait for a service that crashed.
     pub fn abandon(self: *Server, what: Notice, now: u64) void {
-        const owner = self.table.handles[what.id - 1].owner;
-        _ = sockets.close(self, what.id, owner, true, now);
+        const entry = &self.table.handles[what.id - 1];
+        std.debug.assert(entry.kind != .free and entry.watcher == what.watcher);
+        const status = sockets.close(self, what.id, entry.owner, true, now);
+        std.debug.assert(status == .ok);
     }
 };
 
@@ -283,5 +290,6 @@ test {
     _ = request_module;
     _ = handles;
     _ = @import("core_test.zig");
+    _ = @import("events_test.zig");
     _ = @import("handles_test.zig");
 }

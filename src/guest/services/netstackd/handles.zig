@@ -4,6 +4,7 @@
 //! event that could not be delivered stays in `owed` until it can. So nothing is lost and nothing
 //! is queued: eight bits a socket are the bound.
 
+const std = @import("std");
 const net = @import("net");
 const netstack = @import("netstack");
 
@@ -45,6 +46,11 @@ pub const Table = struct {
 
     /// The wire's id of a new handle (index + 1, so that 0 is none).
     pub fn add(self: *Table, kind: Kind, index: u8, owner: u64, pid: u32) ?u32 {
+        std.debug.assert(kind != .free);
+        // A socket with two handles would be closed under the second one's owner.
+        for (&self.handles) |*handle| {
+            std.debug.assert(handle.kind != kind or handle.index != index);
+        }
         for (&self.handles, 1..) |*handle, id| {
             if (handle.kind != .free) continue;
             handle.* = .{ .kind = kind, .index = index, .owner = owner, .pid = pid };
