@@ -20,11 +20,13 @@ pub const Loss = struct {
 
     /// When the loss is to be reported to the log.
     pub fn deadline(self: *const Loss) u64 {
+        std.debug.assert(self.count != 0 or self.at_ns == std.math.maxInt(u64));
         return self.at_ns;
     }
 
     /// It was not reached: later, and then still later.
     pub fn postpone(self: *Loss, now_ns: u64) void {
+        std.debug.assert(self.count != 0); // else it would be reported for ever
         self.wait_ns = @min(2 * self.wait_ns, longest_ns);
         self.at_ns = now_ns +| self.wait_ns;
     }

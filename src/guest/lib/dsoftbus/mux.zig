@@ -1,7 +1,7 @@
 //! Streams of one ready session: plaintext frames in, events and plaintext frames out. The model,
 //! the frames and the rejects are in docs/spec/streams.md.
 //!
-//!     peer's frame ──receive──▶ event to the owner          write, open, grant, … from the owner
+//!     peer's frame ──receive──▶ event to the owner          send, open, grant, … from the owner
 //!     poll ◀── SETTINGS, RESET, OPEN, OPEN_ACK, CREDIT, then DATA by priority, CLOSE behind it
 //!
 //! Received bytes are not kept: the owner takes them from the event and calls `grant` when it is
@@ -24,9 +24,13 @@
 
 const std = @import("std");
 const frames = @import("mux_frames.zig");
-const stream_file = @import("mux_stream.zig");
+const events = @import("mux_events.zig");
+const Places = @import("mux_places.zig").Places;
 const Schedule = @import("mux_schedule.zig").Schedule;
-pub const Stream = stream_file.Stream;
+pub const Stream = @import("mux_stream.zig").Stream;
+pub const Side = events.Side;
+pub const Event = events.Event;
+pub const OpenError = events.OpenError;
 pub const Reason = frames.Reason;
 pub const Reject = frames.Reject;
 pub const label = frames.label;
@@ -39,24 +43,7 @@ pub const own: frames.Settings = .{
 };
 /// Streams that a guest itself opens: the gateway, the ladder's two, and one to spare.
 pub const mine_max = 4;
-/// Streams reset here whose late frames are ignored.
-pub const remembered_max = 32;
-
-pub const Side = enum(u1) { acceptor = 0, dialler = 1 };
-
-pub const Event = union(enum) {
-    settings: frames.Settings,
-    /// Call `accept` or `reset`. The name is valid until the next call.
-    opened: frames.Open,
-    acknowledged: u32,
-    /// Valid until the next call; to be granted when dealt with.
-    data: struct { id: u32, bytes: []const u8 },
-    credit: u32,
-    closed: u32,
-    reset: struct { id: u32, reason: Reason },
-};
-
-pub const OpenError = error{ NotReady, Limit, DuplicateStreamName, InvalidStreamName };
+pub const remembered_max = @import("mux_places.zig").remembered_max;
 
 pub const Mux = struct {
     side: Side,
@@ -70,11 +57,7 @@ pub const Mux = struct {
     mine_known: u32 = 0,
     theirs_known: u32 = 0,
     schedule: Schedule = .{},
-    forgotten: [remembered_max]u32 = @splat(0),
-    forgotten_next: usize = 0,
-    /// Places beyond are free: most sessions have few streams.
-    top: usize = 0,
-    streams: [own.streams_max + mine_max]Stream = @splat(.{}),
+    streams: Places(own.streams_max + mine_max) = .{},
 
     pub fn init(self: *Mux, side: Side) void {
         self.* = .{ .side = side, .next_id = if (side == .dialler) 1 else 2 };
@@ -82,8 +65,7 @@ pub const Mux = struct {
 
     /// What holds between any two calls.
     pub fn check(self: *const Mux) void {
-        std.debug.assert(self.top <= self.streams.len);
-        std.debug.assert(self.forgotten_next < remembered_max);
+        self.streams.check();
         // Each side counts its own ids, and no id is used twice.
         std.debug.assert(self.isMine(self.next_id) and self.mine_known < self.next_id);
         std.debug.assert(self.mine_known == 0 or self.isMine(self.mine_known));
@@ -135,18 +117,18 @@ pub const Mux = struct {
         return if (self.find(id)) |stream| stream.put(bytes) else 0;
     }
 
-    /// How many bytes `write` takes now.
+    /// How many bytes `send` takes now.
     pub fn room(self: *const Mux, id: u32) usize {
-        return if (self.findConst(id)) |stream| stream.room() else 0;
+        return if (self.streams.findConst(id)) |stream| stream.room() else 0;
     }
 
     pub fn credit(self: *const Mux, id: u32) usize {
-        return if (self.findConst(id)) |stream| stream.credit else 0;
+        return if (self.streams.findConst(id)) |stream| stream.credit else 0;
     }
 
     /// Bytes taken over that have not left yet.
     pub fn waiting(self: *const Mux, id: u32) usize {
-        return if (self.findConst(id)) |stream| stream.len else 0;
+        return if (self.streams.findConst(id)) |stream| stream.len else 0;
     }
 
     /// From now on make DATA of at most so many bytes of it.
@@ -175,36 +157,24 @@ pub const Mux = struct {
         if (stream.say_reset != null) return;
         self.is_quiet = false;
         // The peer has never heard of it.
-        if (stream.say_open) return release(stream);
+        if (stream.say_open) return stream.release();
         stream.say_reset = reason;
-        self.forgotten[self.forgotten_next] = id;
-        self.forgotten_next = (self.forgotten_next + 1) % remembered_max;
+        self.streams.forget(id);
         self.check();
     }
 
     pub fn used(self: *Mux) []Stream {
-        while (self.top != 0 and self.streams[self.top - 1].id == 0) self.top -= 1;
-        return self.streams[0..self.top];
+        return self.streams.used();
     }
 
     pub fn find(self: *Mux, id: u32) ?*Stream {
-        if (id == 0) return null;
-        for (self.used()) |*stream| if (stream.id == id) return stream;
-        return null;
-    }
-
-    fn findConst(self: *const Mux, id: u32) ?*const Stream {
-        return @constCast(self).find(id);
+        return self.streams.find(id);
     }
 
     fn create(self: *Mux, id: u32, name: []const u8, priority: u3) ?*Stream {
         std.debug.assert(id != 0 and self.find(id) == null);
         std.debug.assert(name.len != 0 and name.len <= frames.name_bytes_max);
-        const stream = for (&self.streams, 1..) |*stream, end| {
-            if (stream.id != 0) continue;
-            self.top = @max(self.top, end);
-            break stream;
-        } else return null;
+        const stream = self.streams.free() orelse return null;
         stream.* = .{
             .id = id,
             .priority = priority,
@@ -284,7 +254,7 @@ pub const Mux = struct {
         if (stream.remote_closed) return error.InvalidStreamStateTransition;
         stream.remote_closed = true;
         stream.owed = 0;
-        if (stream.isOver()) release(stream);
+        if (stream.isOver()) stream.release();
         return .{ .closed = id };
     }
 
@@ -295,7 +265,7 @@ pub const Mux = struct {
         };
         if (stream.say_open) return error.UnknownStreamFrame;
         const known = stream.say_reset != null;
-        release(stream);
+        stream.release();
         return if (known) null else .{ .reset = .{ .id = id, .reason = reason } };
     }
 
@@ -309,8 +279,7 @@ pub const Mux = struct {
         if (id == 0 or id > known) return error.UnknownStreamFrame;
         if (self.find(id)) |stream| return if (stream.say_reset == null) stream else null;
         if (kind == .credit or kind == .reset) return null;
-        for (self.forgotten) |late| if (late == id) return null;
-        return error.InvalidStreamStateTransition;
+        return if (self.streams.isForgotten(id)) null else error.InvalidStreamStateTransition;
     }
 
     /// A stream on which the peer may say more than OPEN_ACK and RESET.
@@ -322,10 +291,4 @@ pub const Mux = struct {
 
     /// The next frame for the peer, in `out`, which holds at least `message_bytes_least`.
     pub const poll = @import("mux_poll.zig").poll;
-
-    /// Its place is free for another.
-    pub fn release(stream: *Stream) void {
-        std.debug.assert(stream.id != 0);
-        stream.id = 0;
-    }
 };

@@ -321,7 +321,7 @@ test "places of streams are taken again, and those behind the last in use are no
     try testing.expectEqual(1, mux.used().len);
     try testing.expectEqual(7, try mux.open("d", 3));
     try testing.expectEqual(2, mux.used().len);
-    try testing.expectEqual(7, mux.streams[1].id);
+    try testing.expectEqual(7, mux.streams.all[1].id);
     // Its own limit of four, in frames of its own priority.
     _ = try mux.open("e", 0);
     _ = try mux.open("f", 0);

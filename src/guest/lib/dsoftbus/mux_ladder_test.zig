@@ -95,8 +95,8 @@ test "both sides reach every step" {
     );
     try std.testing.expectEqual(4096 + 512, a.ladder.bulk.got);
     try std.testing.expectEqual(4096 + 512, b.ladder.bulk.got);
-    for (&a.mux.streams) |*stream| try std.testing.expectEqual(0, stream.id);
-    for (&b.mux.streams) |*stream| try std.testing.expectEqual(0, stream.id);
+    for (&a.mux.streams.all) |*stream| try std.testing.expectEqual(0, stream.id);
+    for (&b.mux.streams.all) |*stream| try std.testing.expectEqual(0, stream.id);
 }
 
 test "a wrong byte anywhere is seen: no later milestone than what went before" {

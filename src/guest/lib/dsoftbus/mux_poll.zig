@@ -43,7 +43,7 @@ fn pollReset(self: *Mux, out: []u8) ?[]u8 {
     for (self.used()) |*stream| {
         if (stream.id == 0) continue;
         const reason = stream.say_reset orelse continue;
-        defer Mux.release(stream);
+        defer stream.release();
         return frames.encode(out, .{ .reset = .{ .id = stream.id, .reason = reason } });
     }
     return null;
@@ -82,7 +82,7 @@ fn pollOne(stream: *Stream, out: []u8) ?[]u8 {
     if (stream.closing and !stream.close_sent and stream.len == 0) {
         stream.close_sent = true;
         const frame = frames.encode(out, .{ .close = stream.id });
-        if (stream.isOver()) Mux.release(stream);
+        if (stream.isOver()) stream.release();
         return frame;
     }
     return null;

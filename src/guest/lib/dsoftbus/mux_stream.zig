@@ -24,7 +24,7 @@ pub const Stream = struct {
     say_open: bool = false,
     say_acknowledge: bool = false,
     say_reset: ?frames.Reason = null,
-    /// What `write` still takes.
+    /// What `put` still takes.
     credit: u32 = 0,
     /// What the peer may still send.
     window: u32 = 0,
@@ -49,6 +49,12 @@ pub const Stream = struct {
         std.debug.assert(!self.say_acknowledge or (!self.mine and self.acknowledged));
         // Nothing is given back behind the peer's last byte.
         std.debug.assert(!self.remote_closed or self.owed == 0);
+    }
+
+    /// Its place is free for another.
+    pub fn release(self: *Stream) void {
+        std.debug.assert(self.id != 0);
+        self.id = 0;
     }
 
     pub fn name(self: *const Stream) []const u8 {

@@ -72,5 +72,5 @@ test "streams with the host, frame for frame" {
     }
     var out: [mux.own.message_bytes_max]u8 = undefined;
     try std.testing.expectEqual(null, guest.poll(&out));
-    for (&guest.streams) |*stream| try std.testing.expectEqual(0, stream.id);
+    for (&guest.streams.all) |*stream| try std.testing.expectEqual(0, stream.id);
 }

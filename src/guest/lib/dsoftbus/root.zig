@@ -3,7 +3,8 @@
 //!
 //!     announce    the discovery datagram
 //!     discovery   nodes that were heard lately, and from where
-//!     session     bytes in, events out: framing and Noise XK
+//!     session     bytes in, events out: Noise XK, then frames (session_events, session_lengths,
+//!                 session_timers); framing: messages behind their lengths
 //!     binding     may this identity become a session?
 //!     frames      what travels inside a session
 //!     gateway     may this peer call that operation?
@@ -18,8 +19,8 @@
 //!     remote_state  what of a peer's request may reach the state store
 //!     transfer    a value above a frame's, on a stream of its own (transfer_head)
 //!     config      the section of the node configuration
-//!     mux         streams inside a session (mux_poll, mux_frames, mux_stream,
-//!                 mux_schedule); mux_ladder: proof
+//!     mux         streams inside a session (mux_events, mux_frames, mux_places, mux_poll,
+//!                 mux_schedule, mux_stream); mux_ladder: proof
 //!     assembly    gateway frames, or messages, out of a stream's bytes
 //!     rpc         calls as messages of the schema; rpc_methods: these as frames, and back
 //!

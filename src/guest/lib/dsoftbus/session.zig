@@ -20,52 +20,24 @@
 const std = @import("std");
 const contract = @import("contract");
 const noise = @import("noise");
+const events = @import("session_events.zig");
 const frames = @import("frames.zig");
+const framing = @import("framing.zig");
+const lengths = @import("session_lengths.zig");
+const timers = @import("session_timers.zig");
 const Id = @import("id.zig").Id;
 
 pub const prologue = contract.bus.prologue;
-const head_bytes = 2;
-const tag_bytes = noise.tag_bytes;
-pub const message_bytes_max = frames.plaintext_bytes_max + tag_bytes;
-pub const wire_bytes_max = head_bytes + message_bytes_max;
-
-pub const handshake_ns: u64 = contract.bus.handshake_ns;
-pub const ping_ns: u64 = contract.bus.ping_ns;
-pub const lost_ns: u64 = contract.bus.lost_ns;
-
-pub const State = enum { handshake, proven, confirming, ready, closed };
-
-pub const Refusal = contract.bus.Refusal;
-
-pub const Event = union(enum) {
-    /// A first message is here, and no key to answer it with: call `provide` or `close`.
-    key_wanted,
-    /// Call `admit` or `close`.
-    proven: struct { claimed: Id, key: [32]u8 },
-    ready,
-    /// A plaintext frame (never a well-formed ping or pong); valid until the next call.
-    frame: []const u8,
-    /// The session is closed.
-    refused: Refusal,
-};
-
-pub const Error = error{
-    /// The session is not ready.
-    NotReady,
-    /// The peer takes nothing; the out buffer is full.
-    Backlog,
-    TooLong,
-    Crypto,
-};
-
-pub const Options = struct {
-    id: *const Id,
-    static: noise.KeyPair,
-    /// Fresh from the entropy device, used for this session only. A responder may leave it out
-    /// until there is a message to answer: most strangers that connect never send one.
-    ephemeral: ?noise.KeyPair,
-    now_ns: u64,
-};
+pub const message_bytes_max = framing.message_bytes_max;
+pub const wire_bytes_max = framing.wire_bytes_max;
+pub const handshake_ns = timers.handshake_ns;
+pub const ping_ns = timers.ping_ns;
+pub const lost_ns = timers.lost_ns;
+pub const State = events.State;
+pub const Refusal = events.Refusal;
+pub const Event = events.Event;
+pub const Error = events.Error;
+pub const Options = events.Options;
 
 pub const Session = struct {
     state: State,
@@ -73,9 +45,7 @@ pub const Session = struct {
     handshake: noise.Handshake,
     transport: noise.Transport = undefined,
     claimed: Id = .{},
-    started_ns: u64,
-    heard_ns: u64,
-    pinged_ns: u64,
+    timers: timers.Timers,
     ping_nonce: u64 = 0,
     correlation: u64 = 0,
     /// The ephemeral key has yet to be provided.
@@ -84,21 +54,14 @@ pub const Session = struct {
     tell_ready: bool = false,
     /// A decrypted frame that waits until `ready` is reported.
     held: ?usize = null,
-    in: [wire_bytes_max]u8 = undefined,
-    in_len: usize = 0,
+    in: framing.Inbox = .{},
     plain: [frames.plaintext_bytes_max]u8 = undefined,
-    /// Room for what streams have to say, beside the answer to one message of any size and what
-    /// the timers add.
-    out: [3 * wire_bytes_max]u8 = undefined,
-    out_len: usize = 0,
+    out: framing.Outbox = .{},
 
     /// The dialler's side; message 1 is in `output` at once.
     pub fn dial(self: *Session, options: Options, pinned: [32]u8) Error!void {
         const ephemeral = options.ephemeral.?;
-        self.begin(
-            options,
-            noise.Handshake.initiator(prologue, options.static, ephemeral, pinned),
-        );
+        self.begin(options, noise.Handshake.initiator(prologue, options.static, ephemeral, pinned));
         return self.writeHandshake("");
     }
 
@@ -117,25 +80,21 @@ pub const Session = struct {
     }
 
     fn begin(self: *Session, options: Options, handshake: noise.Handshake) void {
-        const now = options.now_ns;
         self.* = .{
             .state = .handshake,
             .id = options.id.*,
             .handshake = handshake,
-            .started_ns = now,
-            .heard_ns = now,
-            .pinged_ns = now,
+            .timers = .begin(options.now_ns),
         };
     }
 
     /// What holds between any two calls.
     fn check(self: *const Session) void {
-        std.debug.assert(self.in_len <= self.in.len and self.out_len <= self.out.len);
+        self.in.check();
+        self.out.check();
         // Nothing is reported or decrypted before the peer is proven and admitted.
         std.debug.assert(!self.tell_ready or self.state == .ready);
-        if (self.held) |len| {
-            std.debug.assert(self.state == .ready and len <= self.plain.len);
-        }
+        if (self.held) |len| std.debug.assert(self.state == .ready and len <= self.plain.len);
         std.debug.assert(!self.lacks_key or self.state == .handshake or self.state == .closed);
     }
 
@@ -144,15 +103,12 @@ pub const Session = struct {
     pub fn feed(self: *Session, bytes: []const u8) usize {
         if (self.state == .closed) return bytes.len;
         self.check();
-        const count = @min(bytes.len, self.room());
-        @memcpy(self.in[self.in_len..][0..count], bytes[0..count]);
-        self.in_len += count;
-        return count;
+        return self.in.put(bytes);
     }
 
     /// How many bytes `feed` takes now.
     pub fn room(self: *const Session) usize {
-        return self.in.len - self.in_len;
+        return self.in.room();
     }
 
     /// The next thing that happened. Null: nothing until more bytes come (or, in `proven`, until
@@ -171,12 +127,12 @@ pub const Session = struct {
                 return .{ .frame = self.plain[0..len] };
             }
             if (self.state == .closed or self.state == .proven) return null;
-            const len = self.announcedLength() orelse return null;
-            if (self.unacceptable(len)) |refusal| return self.refuse(refusal);
-            if (self.in_len < head_bytes + len) return null;
+            const len = self.in.announced() orelse return null;
+            const refusal = lengths.refusal(self.state, self.handshake.step, len);
+            if (refusal) |known| return self.refuse(known);
+            const bytes = self.in.first(len) orelse return null;
             if (self.lacks_key) return .key_wanted;
-            const bytes = self.in[head_bytes..][0..len];
-            defer self.drop(head_bytes + len);
+            defer self.in.drop(len);
             if (self.state == .handshake) {
                 if (self.readHandshake(bytes)) |event| return event;
             } else self.open(bytes, now_ns) catch return self.refuse(self.undecryptable());
@@ -186,13 +142,13 @@ pub const Session = struct {
 
     /// There is room for whatever a message may make us say.
     pub fn canAnswer(self: *const Session) bool {
-        return self.out.len - self.out_len >= wire_bytes_max;
+        return self.out.room() >= wire_bytes_max;
     }
 
     /// There is room for a frame beside that: what is sent unasked must not keep us from reading,
     /// or two sides that both insist would wait for each other.
     pub fn hasRoom(self: *const Session) bool {
-        return self.out.len - self.out_len >= 2 * wire_bytes_max;
+        return self.out.room() >= 2 * wire_bytes_max;
     }
 
     /// The claimed identity is bound to the proven key: the session may carry frames.
@@ -203,7 +159,7 @@ pub const Session = struct {
         const dialled = self.handshake.isMyTurn();
         if (dialled) try self.writeHandshake(self.id.slice());
         self.transport = self.handshake.finish() catch return error.Crypto;
-        self.heard_ns = now_ns;
+        self.timers.heard_ns = now_ns;
         if (dialled) {
             self.state = .confirming;
             try self.ping();
@@ -231,37 +187,29 @@ pub const Session = struct {
         return self.correlation;
     }
 
-    /// Bytes for the connection, and how many of them it took.
+    /// Bytes for the connection.
     pub fn output(self: *const Session) []const u8 {
-        return self.out[0..self.out_len];
+        return self.out.written();
     }
 
+    /// The connection took so many of them.
     pub fn takeOutput(self: *Session, count: usize) void {
-        std.debug.assert(count <= self.out_len);
-        std.mem.copyForwards(u8, &self.out, self.out[count..self.out_len]);
-        self.out_len -= count;
+        self.out.drop(count);
     }
 
     /// When `tick` has something to do.
     pub fn deadline(self: *const Session) u64 {
-        return switch (self.state) {
-            .handshake, .proven, .confirming => self.started_ns + handshake_ns,
-            .ready => @min(self.heard_ns + lost_ns, self.pingAt()),
-            .closed => std.math.maxInt(u64),
-        };
+        return self.timers.deadline(self.state);
     }
 
     /// Timers: the handshake's end, keepalive, loss.
     pub fn tick(self: *Session, now_ns: u64) ?Event {
-        if (self.state == .closed) return null;
-        if (self.state != .ready) {
-            return if (now_ns >= self.started_ns + handshake_ns) self.refuse(.timeout) else null;
+        switch (self.timers.due(self.state, now_ns)) {
+            .nothing => {},
+            .timeout => return self.refuse(.timeout),
+            // A full buffer means that the peer takes nothing, and then the session times out.
+            .ping => self.ping() catch {},
         }
-        if (now_ns >= self.heard_ns + lost_ns) return self.refuse(.timeout);
-        if (now_ns < self.pingAt()) return null;
-        self.pinged_ns = now_ns;
-        // A full buffer means the peer takes nothing: the loss timer will tell.
-        self.ping() catch {};
         return null;
     }
 
@@ -275,11 +223,7 @@ pub const Session = struct {
         self.state = .closed;
         self.tell_ready = false;
         self.held = null;
-        self.in_len = 0;
-    }
-
-    fn pingAt(self: *const Session) u64 {
-        return @max(self.heard_ns, self.pinged_ns) + ping_ns;
+        self.in.len = 0;
     }
 
     fn refuse(self: *Session, refusal: Refusal) Event {
@@ -292,40 +236,10 @@ pub const Session = struct {
         return if (self.state == .ready) .decrypt else .unauthenticated;
     }
 
-    /// Length of the message at the head of the buffer.
-    fn announcedLength(self: *const Session) ?usize {
-        if (self.in_len < head_bytes) return null;
-        return std.mem.readInt(u16, self.in[0..2], .big);
-    }
-
-    /// Told by the length alone, before the peer can make us wait for bytes that never come.
-    fn unacceptable(self: *const Session, len: usize) ?Refusal {
-        switch (self.state) {
-            .handshake => {
-                const least: usize, const most: usize = switch (self.handshake.step) {
-                    0 => .{ 48, 48 },
-                    1 => .{ 48 + 1, 48 + 64 },
-                    else => .{ 64 + 1, 64 + 64 },
-                };
-                return if (len < least or len > most) .unauthenticated else null;
-            },
-            .confirming => {
-                const fits = len >= tag_bytes and len <= message_bytes_max;
-                return if (fits) null else .unauthenticated;
-            },
-            else => {
-                if (len > message_bytes_max) return .oversized;
-                return if (len < tag_bytes) .decrypt else null;
-            },
-        }
-    }
-
     fn readHandshake(self: *Session, message: []const u8) ?Event {
         var payload: [64]u8 = undefined;
-        const text = self.handshake.read(
-            message,
-            &payload,
-        ) catch return self.refuse(.unauthenticated);
+        const text = self.handshake.read(message, &payload) catch
+            return self.refuse(.unauthenticated);
         if (self.handshake.role == .responder and !self.handshake.isOver()) {
             self.writeHandshake(self.id.slice()) catch return self.refuse(.unauthenticated);
             return null;
@@ -336,18 +250,17 @@ pub const Session = struct {
     }
 
     fn writeHandshake(self: *Session, payload: []const u8) Error!void {
-        const space = self.out[self.out_len..];
-        if (space.len < head_bytes) return error.Backlog;
-        const message = self.handshake.write(payload, space[head_bytes..]) catch |err| {
+        const space = self.out.space() orelse return error.Backlog;
+        const message = self.handshake.write(payload, space) catch |err| {
             return if (err == error.Buffer) error.Backlog else error.Crypto;
         };
-        self.commit(message.len);
+        self.out.commit(message.len);
     }
 
     /// Decrypt one message into `plain` and hold it.
     fn open(self: *Session, message: []const u8, now_ns: u64) Error!void {
         const frame = self.transport.decrypt(message, &self.plain) catch return error.Crypto;
-        self.heard_ns = now_ns;
+        self.timers.heard_ns = now_ns;
         self.held = frame.len;
         if (self.state == .confirming) self.becomeReady();
     }
@@ -377,26 +290,9 @@ pub const Session = struct {
     fn seal(self: *Session, frame: []const u8) Error!void {
         std.debug.assert(self.state == .confirming or self.state == .ready);
         if (frame.len > frames.plaintext_bytes_max) return error.TooLong;
-        const space = self.out[self.out_len..];
-        if (space.len < head_bytes + frame.len + tag_bytes) return error.Backlog;
-        const message = self.transport.encrypt(
-            frame,
-            space[head_bytes..],
-        ) catch return error.Crypto;
-        self.commit(message.len);
-    }
-
-    /// A message was written behind `out_len`: put its length before it.
-    fn commit(self: *Session, len: usize) void {
-        std.mem.writeInt(u16, self.out[self.out_len..][0..2], @intCast(len), .big);
-        self.out_len += head_bytes + len;
-        std.debug.assert(self.out_len <= self.out.len);
-    }
-
-    fn drop(self: *Session, count: usize) void {
-        if (self.in_len == 0) return; // closed meanwhile
-        std.debug.assert(count <= self.in_len);
-        std.mem.copyForwards(u8, &self.in, self.in[count..self.in_len]);
-        self.in_len -= count;
+        const space = self.out.space() orelse return error.Backlog;
+        if (space.len < frame.len + noise.tag_bytes) return error.Backlog;
+        const message = self.transport.encrypt(frame, space) catch return error.Crypto;
+        self.out.commit(message.len);
     }
 };

@@ -89,13 +89,13 @@ test "a frame is sent where it has room to the byte, and else nothing of it" {
     const size = 2 + frame.len + 16;
     for ([_]usize{ size - 1, size, size + 1 }) |room| {
         try join(0);
-        a.out_len = a.out.len - room;
+        a.out.len = a.out.bytes.len - room;
         if (room < size) {
             try testing.expectError(error.Backlog, a.send(&frame));
-            try testing.expectEqual(a.out.len - room, a.out_len);
+            try testing.expectEqual(a.out.bytes.len - room, a.out.len);
         } else {
             try a.send(&frame);
-            try testing.expectEqual(a.out.len - room + size, a.out_len);
+            try testing.expectEqual(a.out.bytes.len - room + size, a.out.len);
         }
     }
 }
@@ -112,11 +112,11 @@ test "room for an answer is a message, room for a frame beside it another one" {
         .{ .room = 2 * one, .can_answer = true, .has_room = true },
         .{ .room = 3 * one, .can_answer = true, .has_room = true },
     }) |case| {
-        a.out_len = a.out.len - case.room;
+        a.out.len = a.out.bytes.len - case.room;
         try testing.expectEqual(case.can_answer, a.canAnswer());
         try testing.expectEqual(case.has_room, a.hasRoom());
     }
-    try testing.expectEqual(3 * one, a.out.len);
+    try testing.expectEqual(3 * one, a.out.bytes.len);
 }
 
 test "a session that is admitted late is as young as its admission" {
@@ -152,15 +152,15 @@ test "each ping has a number of its own, and each request that was sent" {
     for ([_]u64{ 2, 3, 4 }) |nonce| {
         const before = a.output().len;
         _ = a.tick((nonce - 1) * session.ping_ns / 2 + session.ping_ns);
-        a.pinged_ns = 0;
+        a.timers.pinged_ns = 0;
         const message = a.output()[before..];
         try testing.expectEqual(2 + frames.ping_bytes + 16, message.len);
         const ping = try b.transport.decrypt(message[2..], &buffer);
         try testing.expectEqual(nonce, try frames.decodePing(ping));
     }
-    a.out_len = a.out.len;
+    a.out.len = a.out.bytes.len;
     try testing.expectError(error.Backlog, a.request(1, "SM", 5));
-    a.out_len = 0;
+    a.out.len = 0;
     try testing.expectEqual(1, try a.request(1, "SM", 5));
     try testing.expectError(error.TooLong, a.request(1, &@as([257]u8, @splat(0)), 5));
     try testing.expectEqual(2, try a.request(1, "SM", 5));
@@ -187,7 +187,7 @@ test "what a session was about to report is not reported once it is closed" {
     try testing.expect(a.held != null);
     a.close();
     try testing.expectEqual(null, a.take(0));
-    try testing.expectEqual(a.in.len, a.room());
+    try testing.expectEqual(a.in.bytes.len, a.room());
 }
 
 test "a frame behind a ping is there at once: no more bytes will come" {

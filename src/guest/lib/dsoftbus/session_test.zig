@@ -237,15 +237,15 @@ test "a peer that never reads cannot make the session produce without end" {
     for (0..200) |_| {
         two.a.send(&ping) catch break;
         _ = refusalOfFull(&two.b, two.a.output());
-        two.a.out_len = 0;
-        if (two.b.in_len == two.b.in.len) break;
+        two.a.out.len = 0;
+        if (two.b.in.len == two.b.in.bytes.len) break;
     } else return error.TestUnexpectedResult;
     try expect(two.b.state == .ready);
-    try expect(two.b.out_len <= two.b.out.len);
+    try expect(two.b.out.len <= two.b.out.bytes.len);
     // Once the peer reads, everything goes on.
-    two.b.takeOutput(two.b.out_len);
+    two.b.takeOutput(two.b.out.len);
     try expectEqual(@as(?Event, null), two.b.take(0));
-    try expect(two.b.out_len != 0);
+    try expect(two.b.out.len != 0);
 }
 
 /// Feed once, without waiting for room.

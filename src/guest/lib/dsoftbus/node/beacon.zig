@@ -32,6 +32,7 @@ pub const Beacon = struct {
         for (config.names[0..own.count], own.names[0..own.count]) |*from, *to| {
             to.* = from.bytes[0..from.len];
         }
+        std.debug.assert(config.announce_ns != 0); // the schedule would never catch up
         self.packet_len = (try announce.encode(&self.packet, &own)).len;
         self.next_ns = node.now_ns;
         node.edge.print(marker.discovery_up, .{});

@@ -1,5 +1,14 @@
-//! The streams of calls inside one session: on one the peer asks and is answered, on another this
-//! node does; of each encoding there is one, and its own. Nothing is decided here.
+//! The streams of calls inside one session. Each has one direction: on a stream that the peer
+//! opened it asks and is answered, on one of ours this node asks. There is one of each for each
+//! encoding.
+//!
+//! Frames may go as soon as their stream is opened. Messages may go once the peer has agreed:
+//!
+//!     none ──a call──▶ opened ──OPEN_ACK──▶ agreed ──the stream ends──▶ none
+//!                        └──RESET, CLOSE──▶ declined: calls go in frames, or not at all (`manner`)
+//!
+//! What is not taken from a stream keeps its credit, and a request is taken only while its answer
+//! has room: so a peer that is not served yet cannot send more. Nothing is decided here.
 
 const std = @import("std");
 const frames = @import("../frames.zig");
@@ -153,6 +162,7 @@ pub const CallStreams = struct {
 
     fn open(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
         const asking = self.asking.getPtr(encoding);
+        std.debug.assert(asking.id == 0);
         asking.id = mux.open(names.get(encoding), 0) catch return;
         asking.is_agreed = false;
         asking.responses.begin(if (encoding == .frames) .response else .message);
@@ -173,6 +183,7 @@ pub const CallStreams = struct {
         reason: Reason,
     ) Happening {
         const asking = self.asking.getPtr(encoding);
+        std.debug.assert(asking.id != 0);
         mux.reset(asking.id, reason);
         asking.id = 0;
         if (encoding == .schema and !asking.is_agreed) self.is_declined = true;
@@ -217,6 +228,7 @@ pub const CallStreams = struct {
 
     pub fn dropRequest(self: *CallStreams, mux: *Mux, encoding: Encoding, len: usize) void {
         const serving = self.serving.getPtr(encoding);
+        std.debug.assert(serving.id != 0); // answering a request does not end its stream
         mux.grant(serving.id, len);
         serving.requests.drop(len);
     }
@@ -224,6 +236,7 @@ pub const CallStreams = struct {
     /// The bytes on the stream with requests are not requests: the stream is over.
     pub fn refuseRequests(self: *CallStreams, mux: *Mux, encoding: Encoding) void {
         const serving = self.serving.getPtr(encoding);
+        std.debug.assert(serving.id != 0);
         mux.reset(serving.id, .nonsense);
         serving.id = 0;
     }

@@ -121,6 +121,7 @@ pub const Call = struct {
         if (part.len == 0) return;
         self.key_at = @intCast(@intFromPtr(part.ptr) - @intFromPtr(&self.request));
         self.key_len = @intCast(part.len);
+        std.debug.assert(self.key_at + self.key_len <= self.request_len);
     }
 
     pub fn response(self: *const Call) frames.Response {

@@ -17,6 +17,9 @@ pub const Denials = struct {
 
     /// Something was denied. True: it may have a record and a line of its own, else it is counted.
     pub fn note(self: *Denials, now_ns: u64) bool {
+        // Nothing is kept before an interval begins, or counted before its records are used up.
+        std.debug.assert(self.until_ns != edge.never or self.records == 0);
+        std.debug.assert(self.records == records_max or self.count == 0);
         if (self.until_ns == edge.never) self.until_ns = now_ns +| interval_ns;
         if (self.records < records_max) {
             self.records += 1;

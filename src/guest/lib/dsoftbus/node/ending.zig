@@ -27,6 +27,9 @@ pub fn lose(node: anytype, line: *Line, manner: Manner) void {
 }
 
 pub fn discard(node: anytype, line: *Line, manner: Manner) void {
+    // The number of a socket that is closed twice may be another connection's by then.
+    std.debug.assert(line.state != .free);
+    line.check();
     if (line.bound) |peer| {
         moving.abandon(node, line);
         transactions.abandon(node, peer);
@@ -47,4 +50,6 @@ pub fn discard(node: anytype, line: *Line, manner: Manner) void {
     line.state = .free;
     line.bound = null;
     line.dialled = null;
+    line.check();
+    std.debug.assert(!node.calls.waits(line.serial));
 }

@@ -1,6 +1,7 @@
 //! How connections come about, and whose they turn out to be: dialled and accepted ones, the keys
 //! of their handshakes, and the binding of what a peer claims to what is known of it.
 
+const std = @import("std");
 const binding = @import("../binding.zig");
 const marker = @import("contract").marker;
 const edge = @import("edge.zig");
@@ -13,6 +14,7 @@ const Line = @import("lines.zig").Line;
 const accepts_per_turn = 4;
 
 pub fn dial(node: anytype, peer: u8, to: edge.Address) error{NoSocket}!void {
+    std.debug.assert(!node.lines.hasPeer(peer)); // one connection a peer is dialled
     const line = node.lines.free() orelse return error.NoSocket;
     const socket = node.edge.connect(to) orelse return error.NoSocket;
     begin(node, line, socket, to);
@@ -21,6 +23,7 @@ pub fn dial(node: anytype, peer: u8, to: edge.Address) error{NoSocket}!void {
 }
 
 fn begin(node: anytype, line: *Line, socket: edge.Socket, address: edge.Address) void {
+    std.debug.assert(line.state == .free);
     line.socket = socket;
     line.address = address;
     line.dialled = null;
@@ -126,6 +129,7 @@ pub fn reconsider(node: anytype) void {
 }
 
 pub fn becomeReady(node: anytype, line: *Line) void {
+    std.debug.assert(line.state == .open and line.bound == null);
     const peer = node.config.peerIndex(line.session.claimed.slice()).?;
     line.ready_ns = node.now_ns;
     if (node.lines.readyFor(peer)) |other| {
@@ -143,4 +147,6 @@ pub fn becomeReady(node: anytype, line: *Line) void {
     node.talks[peer].begin(line.dialled != null, config.is_proving, config.rpc, node.now_ns);
     node.packages[peer] = .{};
     line.is_unsent = true;
+    line.check();
+    std.debug.assert(node.lines.readyFor(peer) == line); // one session a peer
 }

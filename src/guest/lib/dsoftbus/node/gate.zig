@@ -166,6 +166,7 @@ fn write(node: anytype, line: *Line, encoding: gateway.Encoding, bytes: []const 
 
 /// The service's answer, or null for none: what is left of the call is its record.
 fn end(node: anytype, call: *Call, answer: ?[]u8) void {
+    std.debug.assert(call.is_used and call.ticket == 0); // the service owes nothing any more
     switch (call.kind) {
         .plain => plain.finish(node, call, answer),
         .package => package.finish(node, call, answer),
@@ -208,6 +209,7 @@ pub fn deliver(node: anytype, line: *Line) bool {
     for (node.calls.used()) |*call| {
         if (!call.is_used or call.serial != line.serial or !call.is_answered) continue;
         if (call.kind == .transfer) continue;
+        std.debug.assert(call.copies != 0); // somebody waits, or it had no session
         const bytes = encodeAnswer(node, call);
         while (call.copies != 0) : (call.copies -= 1) {
             if (!write(node, line, call.encoding, bytes)) return false;
@@ -229,6 +231,7 @@ pub fn record(node: anytype) void {
         const outcome = call.outcome orelse continue;
         // A call that goes on may have another record: a late end has its own.
         if (node.journal.isFull()) return;
+        std.debug.assert(call.kind != .transfer or call.serial == 0);
         call.owes_record = false;
         call.outcome = null;
         switch (outcome) {

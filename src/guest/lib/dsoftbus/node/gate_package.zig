@@ -107,6 +107,7 @@ const Backend = struct {
             return error.Io;
         };
         if (bytes.len > block_bytes or bytes.len < out.len) return error.Io;
+        std.debug.assert(out.len <= block_bytes); // a peer's piece is a part of a block
         self.block.* = .{ .file = file, .at = offset, .len = @intCast(bytes.len) };
         @memcpy(self.block.bytes[0..bytes.len], bytes);
         @memcpy(out, bytes[0..out.len]);

@@ -60,6 +60,7 @@ pub const Journal = struct {
         message: []const u8,
         loss: u64,
     ) bool {
+        std.debug.assert(message.len != 0 and message.len <= audit.bytes_max);
         const place = for (&self.pending) |*place| {
             if (place.ticket == 0) break place;
         } else return false;
@@ -98,6 +99,9 @@ pub const Journal = struct {
     }
 
     fn end(self: *Journal, node: anytype, place: *Pending, is_confirmed: bool) void {
+        std.debug.assert(place.ticket != 0);
+        // What was reported as lost is still counted: the count falls only here.
+        std.debug.assert(place.loss <= self.loss.count);
         place.ticket = 0;
         if (place.loss == 0) {
             if (!is_confirmed) self.lose(node, place.message());
@@ -124,6 +128,8 @@ pub const Journal = struct {
 
     /// Into the log, and where the records themselves went.
     fn tellLoss(self: *Journal, node: anytype) void {
+        // One report at a time, or two would count the same losses.
+        std.debug.assert(self.loss.count != 0 and !self.isTelling());
         var buffer: [audit.bytes_max]u8 = undefined;
         const message = audit.lossMessage(&buffer, self.loss.count);
         const about: About = .{ .room = .audit };

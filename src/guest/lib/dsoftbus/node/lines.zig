@@ -41,6 +41,18 @@ pub const Line = struct {
     writes_left: u8 = 0,
     is_unsent: bool = false,
 
+    /// What holds between any two calls.
+    pub fn check(self: *const Line) void {
+        switch (self.state) {
+            .free => std.debug.assert(self.dialled == null and self.bound == null),
+            // Nobody is known to be there yet.
+            .connecting => std.debug.assert(self.dialled != null and self.bound == null),
+            .open => if (self.bound) |peer| {
+                std.debug.assert(peer == self.dialled orelse peer);
+            },
+        }
+    }
+
     pub fn isReady(self: *const Line) bool {
         return self.state == .open and self.bound != null;
     }

@@ -26,6 +26,7 @@ pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
             // Streams of one name follow each other: the mux lets none in before the last is over.
             if (slot.id != 0) talk.mux.reset(slot.id, .unwanted);
             abandon(node, line);
+            std.debug.assert(slot.id == 0 and slot.machine.stage == .idle);
             slot.id = stream.id;
             slot.machine.begin(node.now_ns);
             talk.mux.accept(stream.id);
@@ -43,6 +44,8 @@ pub fn abandon(node: anytype, line: *Line) void {
     var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
     slot.machine.abandon(&host);
     slot.id = 0;
+    // Of this stream: the next one asks for itself.
+    slot.is_unasked = false;
     for (node.calls.used()) |*call| {
         const is_ours = call.is_used and call.kind == .transfer and call.serial == line.serial;
         if (!is_ours) continue;
@@ -55,6 +58,7 @@ pub fn abandon(node: anytype, line: *Line) void {
 fn go(node: anytype, line: *Line, reason: ?Reason) void {
     const talk = &node.talks[line.bound.?];
     const slot = &talk.moving;
+    std.debug.assert(slot.id != 0);
     talk.mux.grant(slot.id, slot.machine.takeGrant());
     if (reason) |why| {
         talk.mux.reset(slot.id, why);
@@ -90,7 +94,8 @@ fn fill(node: anytype, line: *Line) error{Changed}!void {
         const room = @min(talk.mux.room(slot.id), buffer.len);
         const bytes = try slot.machine.pull(&host, buffer[0..room], node.now_ns);
         if (bytes.len == 0) break;
-        std.debug.assert(talk.mux.send(slot.id, bytes) == bytes.len);
+        const sent = talk.mux.send(slot.id, bytes);
+        std.debug.assert(sent == bytes.len);
     }
     if (!slot.machine.isSaid()) return;
     talk.mux.close(slot.id) catch unreachable; // it would be idle

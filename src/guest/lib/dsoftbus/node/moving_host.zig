@@ -1,6 +1,7 @@
 //! What a transfer may, and does: joins its machine to the gateway's rules, to what is remembered
 //! of changes, and to the store.
 
+const std = @import("std");
 const calls = @import("calls.zig");
 const edge = @import("edge.zig");
 const records = @import("records.zig");
@@ -83,6 +84,8 @@ pub fn Host(comptime NodePtr: type) type {
         pub fn ask(self: *Self, request: state_frames.Request) void {
             const node = self.node;
             const machine = &node.talks[self.line.bound.?].moving.machine;
+            // The machine stands still until it is answered.
+            std.debug.assert(machine.asked != .none);
             const call = node.calls.take(self.line.bound.?, service_id) orelse {
                 node.talks[self.line.bound.?].moving.is_unasked = true;
                 return;
@@ -141,6 +144,7 @@ pub fn headOf(call: *const Call) codec.Head {
 
 /// Ask the store. False: it cannot be asked now, and the place of the call is free again.
 fn send(node: anytype, call: *Call, frame: []const u8) bool {
+    std.debug.assert(call.ticket == 0 and call.kind == .transfer);
     call.ticket = node.nextTicket();
     call.is_used = node.edge.ask(.statefsd, call.ticket, frame) == .sent;
     return call.is_used;

@@ -12,10 +12,8 @@
 
 const std = @import("std");
 const marker = @import("contract").marker;
-const backoff = @import("../backoff.zig");
 const beacon = @import("beacon.zig");
 const calls = @import("calls.zig");
-const candidates = @import("../candidates.zig");
 const clients = @import("clients.zig");
 const config_file = @import("../config.zig");
 const denials = @import("denials.zig");
@@ -32,25 +30,13 @@ const noise = @import("noise");
 const out = @import("out.zig");
 const package = @import("gate_package.zig");
 const packagefs_server = @import("../packagefs_server.zig");
-const rate = @import("../rate.zig");
 const replay = @import("../replay.zig");
 const strangers = @import("strangers.zig");
 const transfer = @import("../transfer.zig");
+const Peer = @import("peer.zig").Peer;
 const Talk = @import("talk.zig").Talk;
 const Config = config_file.Config;
 const peers_max = config_file.peers_max;
-
-/// What a node knows of one configured peer, whether there is a session or not.
-pub const Peer = struct {
-    /// It outlives sessions, so that reconnecting buys nothing.
-    bucket: rate.Bucket,
-    candidates: candidates.Candidates,
-    backoff: backoff.Backoff = .{},
-    denials: denials.Denials = .{},
-    is_learned: bool = false,
-    /// How many calls this node has made of it, over all sessions.
-    calls: u32 = 0,
-};
 
 /// Lines that are said once.
 pub const Once = enum { dial, rx, up, packages, state };
@@ -183,6 +169,7 @@ pub fn Node(comptime Edge: type) type {
 
         /// Do what is due and what there is work for, a bounded part of it.
         pub fn turn(self: *Self, now_ns: u64) void {
+            std.debug.assert(now_ns >= self.now_ns);
             self.now_ns = now_ns;
             if (now_ns >= self.due_ns or self.beacon.readable) self.tick();
             links.pump(self);

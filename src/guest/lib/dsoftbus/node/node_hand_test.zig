@@ -179,8 +179,8 @@ test "what a node holds is counted, each kind for itself" {
     var buffer: [front.request_bytes_max]u8 = undefined;
     const request = try front.encodeRequest(&buffer, .bundle_list);
     for (0..3) |_| hand.node.onRequest(.{ .slot = 1, .sequence = 1 }, request);
-    hand.node.talks[0].mux.streams[0].id = 2;
-    hand.node.talks[0].mux.streams[7].id = 4;
+    hand.node.talks[0].mux.streams.all[0].id = 2;
+    hand.node.talks[0].mux.streams.all[7].id = 4;
     try testing.expectEqual([6]u16{ 2, 2, 3, 0, 2, 1 }, usage.of(&hand.node));
 }
 

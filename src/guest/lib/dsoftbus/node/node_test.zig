@@ -41,9 +41,9 @@ test "a session whose peer falls silent is lost after 3 s and dialled again" {
     defer world.destroy();
     world.run(500 * ms, fake.Nobody{});
     // Nothing arrives any more, but the connections stand.
-    world.is_cut = true;
+    world.net.is_cut = true;
     world.run(world.now_ns + 4 * second, fake.Nobody{});
-    world.is_cut = false;
+    world.net.is_cut = false;
     try expectEqual(1, world.edges[0].printed("session lost peer=node-b"));
     try expectEqual(1, world.edges[1].printed("session lost peer=node-a"));
     world.run(world.now_ns + 10 * second, fake.Nobody{});
@@ -54,7 +54,7 @@ test "two nodes that dial each other keep one session, at any delay" {
     for ([_]u64{ 1, 5, 50, 200 }) |delay_ms| {
         const world = try World.create();
         defer world.destroy();
-        world.delay_ns = delay_ms * ms;
+        world.net.delay_ns = delay_ms * ms;
         for (0..2) |_| _ = world.add();
         world.know(0, 1, true);
         world.know(1, 0, true);
@@ -74,7 +74,7 @@ test "two nodes that dial each other keep one session, at any delay" {
 test "announces may be lost: a session comes all the same" {
     const world = try World.create();
     defer world.destroy();
-    world.loss = 700;
+    world.net.loss = 700;
     for (0..2) |_| _ = world.add();
     world.know(0, 1, true);
     world.know(1, 0, false);
@@ -114,7 +114,7 @@ fn spoof(world: *World, to: u8, whom: u8, ip: [4]u8) !void {
         .tcp_port = fake.portOf(whom),
         .key = fake.keyOf(whom).public,
     };
-    world.announce(to, ip, try announce.encode(&buffer, &words));
+    world.net.announce(to, ip, try announce.encode(&buffer, &words));
 }
 
 test "a spoofer at any rate: the honest session is up within a second of its loss" {
@@ -163,7 +163,7 @@ test "announces move no session, and keep none alive" {
     defer world.destroy();
     world.run(500 * ms, fake.Nobody{});
     const cut_ns = world.now_ns;
-    world.is_cut = true;
+    world.net.is_cut = true;
     while (world.now_ns < cut_ns + 5 * second) {
         try spoof(world, 0, 1, .{ 10, 42, 0, 66 });
         world.run(world.now_ns + 10 * ms, fake.Nobody{});

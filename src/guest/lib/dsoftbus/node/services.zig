@@ -1,11 +1,13 @@
 //! Asks services of this node for a call.
 
+const std = @import("std");
 const calls = @import("calls.zig");
 const records = @import("records.zig");
 
 /// False: there is no such service, and the call is to end without its answer. A service that has
 /// no room for a request makes the answer *busy*, and the peer may ask again.
 pub fn ask(node: anytype, call: *calls.Call, request: []const u8) bool {
+    std.debug.assert(call.is_used and call.ticket == 0); // one question at a time
     const ticket = node.nextTicket();
     switch (node.edge.ask(@enumFromInt(call.service), ticket, request)) {
         .sent => call.ticket = ticket,

@@ -71,6 +71,7 @@ pub const Strangers = struct {
 
     /// Something was refused. True: it may have a record of its own, else it is counted.
     pub fn note(self: *Strangers, ip: [4]u8, kind: Kind, now_ns: u64) bool {
+        self.check();
         if (self.until_ns == edge.never) self.until_ns = now_ns +| interval_ns;
         const source = self.of(ip);
         const is_told = kind == .refused and source.records < own_records_max and
@@ -80,6 +81,14 @@ pub const Strangers = struct {
             self.records += 1;
         } else source.counts[@intFromEnum(kind)] += 1;
         return is_told;
+    }
+
+    /// What holds between any two calls.
+    fn check(self: *const Strangers) void {
+        std.debug.assert(self.count <= sources_max and self.records <= records_max);
+        // All that is kept is of the interval that runs.
+        if (self.until_ns != edge.never) return;
+        std.debug.assert(self.count == 0 and self.records == 0 and !self.other.hasNews());
     }
 
     fn of(self: *Strangers, ip: [4]u8) *Source {

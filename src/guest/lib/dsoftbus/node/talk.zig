@@ -1,5 +1,14 @@
 //! What travels inside one ready session: the streams, or frames alone with a peer that knows no
 //! streams. Frames in, what they ask for out; nothing is decided here.
+//!
+//! The peer's first frame says which of the two it is, once for the session:
+//!
+//!     unknown ──a frame of the mux──▶ streams      all others are of the mux, too
+//!        └──any other frame─────────▶ direct       each frame is a request or a response
+//!
+//! An event of the streams goes to the first of these that knows its stream: the ladder, which
+//! proves that streams work; the stream that moves a value; the streams of calls, which also reset
+//! those of an unknown name.
 
 const std = @import("std");
 const edge = @import("edge.zig");

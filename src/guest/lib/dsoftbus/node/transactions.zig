@@ -7,6 +7,7 @@
 //! The channel alone says to which session a transaction belongs. To every other session there is
 //! no transaction of that number.
 
+const std = @import("std");
 const contract = @import("contract");
 const calls = @import("calls.zig");
 const edge = @import("edge.zig");
@@ -62,6 +63,7 @@ pub fn refuses(node: anytype, peer: u8, request: state.Request) ?state.Status {
 /// The store has been asked, under this nonce.
 pub fn asked(node: anytype, peer: u8, request: state.Request) void {
     if (request.op != .txn_begin) return;
+    std.debug.assert(node.talks[peer].txn.stage == .none); // `refuses` has looked
     node.talks[peer].txn = .{
         .stage = .beginning,
         .nonce = request.nonce.?,

@@ -9,7 +9,7 @@ pub fn of(node: anytype) [6]u16 {
         lines += @intFromBool(line.state != .free);
         if (!line.isReady()) continue;
         const peer = line.bound orelse continue;
-        for (&node.talks[peer].mux.streams) |*stream| streams += @intFromBool(stream.id != 0);
+        for (&node.talks[peer].mux.streams.all) |*stream| streams += @intFromBool(stream.id != 0);
     }
     var calls: u16 = 0;
     for (node.calls.used()) |*call| calls += @intFromBool(call.is_used);

@@ -1,0 +1,43 @@
+//! When a session acts by itself: at the end of the time for its handshake, with a ping after
+//! silence, and when a peer does not answer any more.
+
+const std = @import("std");
+const contract = @import("contract");
+const State = @import("session_events.zig").State;
+
+pub const handshake_ns: u64 = contract.bus.handshake_ns;
+pub const ping_ns: u64 = contract.bus.ping_ns;
+pub const lost_ns: u64 = contract.bus.lost_ns;
+
+pub const Due = enum { nothing, ping, timeout };
+
+pub const Timers = struct {
+    started_ns: u64,
+    heard_ns: u64,
+    pinged_ns: u64,
+
+    pub fn begin(now_ns: u64) Timers {
+        return .{ .started_ns = now_ns, .heard_ns = now_ns, .pinged_ns = now_ns };
+    }
+
+    /// When `due` has something to say.
+    pub fn deadline(self: *const Timers, state: State) u64 {
+        return switch (state) {
+            .handshake, .proven, .confirming => self.started_ns + handshake_ns,
+            .ready => @min(self.heard_ns + lost_ns, self.pingAt()),
+            .closed => std.math.maxInt(u64),
+        };
+    }
+
+    /// What is to be done now; a ping is noted as said.
+    pub fn due(self: *Timers, state: State, now_ns: u64) Due {
+        if (state == .closed or now_ns < self.deadline(state)) return .nothing;
+        if (state != .ready or now_ns >= self.heard_ns + lost_ns) return .timeout;
+        self.pinged_ns = now_ns;
+        return .ping;
+    }
+
+    fn pingAt(self: *const Timers) u64 {
+        return @max(self.heard_ns, self.pinged_ns) + ping_ns;
+    }
+};
