@@ -1,5 +1,6 @@
 //! System calls on memory: objects, mappings, device registers.
 
+const std = @import("std");
 const abi = @import("abi");
 const board = @import("board.zig");
 const regions = @import("regions.zig");
@@ -50,7 +51,7 @@ pub fn mapDevice(caller: *task.Task, slot: u64) Error!u64 {
 
 fn pages(len: u64) Error!u64 {
     if (len == 0 or len > vmo.bytes_max) return error.Invalid;
-    return @import("std").mem.alignForward(u64, len, board.page_bytes);
+    return std.mem.alignForward(u64, len, board.page_bytes);
 }
 
 fn translate(err: regions.Error) Error {

@@ -4,9 +4,10 @@
 //!
 //! Circle: with endpoints.zig, messages.zig, irq.zig, task.zig and sched.zig. A capability names an
 //! endpoint, an endpoint holds messages and waiting tasks, a message carries a capability, and a
-//! task has a table of them; an interrupt line is a capability too, and what it wakes is scheduled.
-//! These are one data structure with pointers into itself. The files part it by what is asked of
-//! it, and each keeps its fields to itself; a lookup that hid a type would only hide the circle.
+//! task has a table of them. An interrupt line is a capability too: it posts to an endpoint, and a
+//! scheduler without a task to run takes what interrupts bring. These are one data structure with
+//! pointers into itself. The files part it by what is asked of it, and each keeps its fields to
+//! itself; a lookup that hid a type would only hide the circle.
 
 const std = @import("std");
 const abi = @import("abi");

@@ -42,6 +42,7 @@ pub const Source = struct {
 };
 
 pub fn load(source: Source, stack_pages: u64, name: []const u8, parent: u32) Error!*task.Task {
+    std.debug.assert(stack_pages >= 1 and stack_pages <= stack_pages_max);
     const image = try parse(source);
     const new = try task.create(name, parent);
     errdefer task.release(new);
@@ -59,6 +60,8 @@ pub fn load(source: Source, stack_pages: u64, name: []const u8, parent: u32) Err
     new.context.setStack(abi.layout.stack_top);
     new.context.setArg(0, abi.layout.info_page);
     csr.fenceInstructions();
+    // Its maker hands it its capabilities before it runs.
+    std.debug.assert(new.state == .suspended and new.queue == null);
     return new;
 }
 

@@ -49,6 +49,8 @@ pub fn crash(guilty: *task.Task, cause: u64) void {
 
 fn finish(leaving: *task.Task, report: abi.ChildExit) void {
     if (leaving.pid == init_pid) stop.panic("init exited", leaving.context.pc);
+    // It is the one that runs: what it waited for would still have it in a queue.
+    std.debug.assert(sched.current == leaving and leaving.queue == null);
     sched.current = null;
     task.release(leaving);
     const endpoint = control orelse return;

@@ -1,6 +1,7 @@
 //! Copies between kernel and task, checked page by page against the task's own tables: the kernel
 //! never follows a user pointer with its own rights.
 
+const std = @import("std");
 const board = @import("board.zig");
 const vm = @import("vm.zig");
 
@@ -26,12 +27,12 @@ pub fn out(space: vm.Space, destination: u64, source: []const u8) Error!void {
 
 pub fn inValue(space: vm.Space, comptime T: type, source: u64) Error!T {
     var value: T = undefined;
-    try in(space, @import("std").mem.asBytes(&value), source);
+    try in(space, std.mem.asBytes(&value), source);
     return value;
 }
 
 pub fn outValue(space: vm.Space, destination: u64, value: anytype) Error!void {
-    try out(space, destination, @import("std").mem.asBytes(&value));
+    try out(space, destination, std.mem.asBytes(&value));
 }
 
 /// The part of [base + done, base + len) that lies in one page, as kernel memory.
@@ -42,6 +43,7 @@ fn window(
     len: usize,
     comptime want: @TypeOf(.e),
 ) Error![]u8 {
+    std.debug.assert(done < len); // a window is never empty, so a copy ends
     const address, const overflow = @addWithOverflow(base, done);
     if (overflow != 0) return error.Fault;
     const physical = space.translate(address, want) orelse return error.Fault;

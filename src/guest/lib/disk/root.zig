@@ -85,6 +85,7 @@ pub const Disk = struct {
 
     fn run(self: *Disk, kind: virtio.blk.Kind, sector: u64, len: usize) Error!void {
         if (self.is_lost) return error.Broken;
+        std.debug.assert(len <= virtio.blk.data_bytes_max and len % sector_bytes == 0);
         // An interrupt of the request before may have come too late to be taken, and been dropped
         // by a call as a message that is not an answer; unacknowledged, there would be no other.
         self.acknowledge();

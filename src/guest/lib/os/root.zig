@@ -88,6 +88,7 @@ fn receive(slot: Slot, buffer: []u8, flags: u32, deadline_ns: u64) Error!Message
     var sender: u64 = 0;
     const all = flags | abi.RecvFlag.truncate;
     const len = try sys.ipcRecv(slot, &header, buffer, &sender, all, deadline_ns);
+    std.debug.assert(len <= header.len);
     const truncated = header.len > len;
     return .{
         .header = header,
@@ -155,6 +156,9 @@ pub fn reply(request: Message, payload: []const u8) void {
 
 /// Answer later: the reply capability and the type of the request were kept by the server.
 pub fn replyTo(to: Slot, sequence: u16, payload: []const u8) void {
+    // The kernel refuses a longer one, and the client would wait for it in vain.
+    std.debug.assert(payload.len <= abi.payload_bytes_max);
+    std.debug.assert(to != abi.slot.factory and to != abi.no_slot);
     send(to, payload, .{ .type = sequence, .nonblock = true }) catch {};
     sys.capClose(to);
 }
@@ -211,6 +215,8 @@ pub const Dma = struct {
         const slot = try sys.vmoCreate(len);
         const address = try sys.vmMap(slot, 0, len, abi.Prot.read | abi.Prot.write);
         const info = try sys.capQuery(slot);
+        // A device is given this address: it must be memory of ours, all of it.
+        std.debug.assert(info.base % 4096 == 0 and info.len >= len);
         const bytes: [*]align(4096) u8 = @ptrFromInt(address);
         return .{ .slot = slot, .virtual = bytes[0..len], .physical = info.base };
     }

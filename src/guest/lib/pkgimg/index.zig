@@ -96,6 +96,7 @@ pub const Index = struct {
         if (path.len == 0) return .directory;
         const place = self.placeOf(path) orelse return .none;
         if (place.rest.len == 0) return .directory;
+        std.debug.assert(place.bundle.len != 0 and place.version.len != 0);
         const i = self.lowerBound(place.bundle, place.version, place.rest, "");
         if (i < self.count() and self.isAt(i, place) and
             std.mem.eql(u8, self.entry(i).path, place.rest)) return .{ .file = i };
@@ -118,6 +119,7 @@ pub const Index = struct {
             return .{ .name = rest, .file = i };
         };
         const end = self.entry(i).path.len - rest.len + cut;
+        std.debug.assert(cut != 0); // no segment of a path is empty
         cursor.* = i + 1;
         while (cursor.* < self.count() and self.shares(i, cursor.*, end + 1)) cursor.* += 1;
         return .{ .name = rest[0..cut], .file = null };

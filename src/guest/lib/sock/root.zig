@@ -135,6 +135,7 @@ pub const Net = struct {
     /// Ask for what comes next, at most `len` bytes of it: it comes as a message to `endpoint` (a
     /// SEND slot, which stays ours), for `lateOf`, with this token.
     pub fn readLater(self: Net, id: Id, len: usize, token: u64, endpoint: os.Slot) Error!void {
+        std.debug.assert(len != 0); // a read of nothing would look like the peer's end
         var request: [10 + netstack.nonce_bytes]u8 = undefined;
         head(&request, .read_later, id);
         std.mem.writeInt(

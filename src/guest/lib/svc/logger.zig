@@ -28,10 +28,18 @@ pub const Logger = struct {
 
     /// Fire and forget: no acknowledgement is asked for, and a full queue loses the record.
     pub fn append(self: *Logger, room: Room, level: Level, message: []const u8) void {
+        self.check();
+        std.debug.assert(message.len != 0 and message.len <= wire.log.message_bytes_max);
         self.trySend(room, level, message) catch {
             if (self.lost == 0) self.tell_ns = os.after(retry_ns);
             self.lost += 1;
         };
+    }
+
+    /// What holds between any two calls: what was lost will be reported.
+    fn check(self: *const Logger) void {
+        std.debug.assert((self.lost == 0) == (self.tell_ns == never));
+        std.debug.assert(self.scope.len != 0 and self.scope.len <= wire.log.scope_bytes_max);
     }
 
     /// When `tick` has something to do.
@@ -41,6 +49,8 @@ pub const Logger = struct {
 
     pub fn tick(self: *Logger) void {
         if (os.nsec() < self.tell_ns) return;
+        std.debug.assert(self.lost != 0);
+        defer self.check();
         var buffer: [40]u8 = undefined;
         const message = std.fmt.bufPrint(&buffer, audit.unlogged, .{self.lost}) catch
             unreachable; // 35 bytes at most

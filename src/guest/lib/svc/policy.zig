@@ -1,5 +1,6 @@
 //! Client of policyd: may some other service use a capability?
 
+const std = @import("std");
 const os = @import("os");
 const wire = @import("wire");
 
@@ -17,6 +18,9 @@ pub const Policy = struct {
     /// Asked anew each time, so that a decision is never older than the request it is for.
     /// No policyd, no answer, a wrong answer: denied.
     pub fn permits(self: *Policy, subject: u64, capability: []const u8) bool {
+        // A name that no request can carry would be denied for ever.
+        std.debug.assert(capability.len != 0);
+        std.debug.assert(capability.len <= wire.policy.capability_bytes_max);
         const policyd = self.policyd orelse return false;
         self.nonce +%= 1;
         const check: wire.policy.Check = .{

@@ -4,6 +4,7 @@
 //! nobody; what goes to them from here waits for no answer. policyd answers from its own table.
 //! So a synchronous call to any of the three always ends, from every service.
 
+const std = @import("std");
 const os = @import("os");
 const marker = @import("contract").marker;
 const wire = @import("wire");
@@ -56,7 +57,9 @@ pub fn serve(service: anytype) os.Error!noreturn {
             usage.answer(message, &.{});
             continue;
         }
-        os.reply(message, service.handle(message));
+        const reply = service.handle(message);
+        std.debug.assert(reply.len != 0); // no protocol here has an empty answer
+        os.reply(message, reply);
         if (has_timer and os.nsec() >= at) service.tick();
     }
 }

@@ -47,11 +47,13 @@ pub const State = struct {
     /// Open the store of the peer with this device id, which is borrowed; empty on a node with one
     /// peer.
     pub fn openRemoteOf(peer: []const u8) !State {
+        std.debug.assert(peer.len <= wire.front.peer_bytes_max);
         return .{ .service = try os.route("dsoftbusd"), .is_remote = true, .peer = peer };
     }
 
     /// Whatever the store says to it; borrowed until the next request.
     pub fn ask(self: *State, request: state.Request) anyerror!state.Reply {
+        std.debug.assert(request.nonce == null); // it is given here
         self.nonce += 1;
         var numbered = request;
         numbered.nonce = self.nonce;

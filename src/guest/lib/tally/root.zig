@@ -30,6 +30,7 @@ pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
 
         /// It happened. `record`: for the first time in this interval.
         pub fn add(self: *Self, key: Key, now_ns: u64) Verdict {
+            self.check();
             for (self.entries[0..self.len]) |*entry| {
                 if (!std.meta.eql(entry.key, key)) continue;
                 entry.more += 1;
@@ -61,10 +62,17 @@ pub fn Tally(comptime Key: type, comptime entries_max: usize) type {
                     return .{ .key = entry.key, .count = entry.more };
                 }
             }
+            self.check();
             if (now_ns < self.others_end_ns) return null;
             defer self.others = 0;
             self.others_end_ns = never;
             return .{ .key = null, .count = self.others };
+        }
+
+        /// What holds between any two calls.
+        fn check(self: *const Self) void {
+            std.debug.assert(self.len <= entries_max);
+            std.debug.assert((self.others == 0) == (self.others_end_ns == never));
         }
 
         /// When `due` has something to say, or something to forget.

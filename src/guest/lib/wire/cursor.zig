@@ -56,6 +56,7 @@ pub const Writer = struct {
     }
 
     pub fn int(self: *Writer, comptime T: type, value: T) Error!void {
+        std.debug.assert(self.len <= self.buffer.len);
         if (self.buffer.len - self.len < @sizeOf(T)) return error.NoRoom;
         std.mem.writeInt(T, self.buffer[self.len..][0..@sizeOf(T)], value, .little);
         self.len += @sizeOf(T);

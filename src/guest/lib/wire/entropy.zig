@@ -22,6 +22,7 @@ pub fn decodeRequest(frame: []const u8) ?u16 {
 }
 
 pub fn encodeRequest(buffer: []u8, len: u16) cursor.Error![]u8 {
+    std.debug.assert(len != 0 and len <= bytes_max); // any other is refused
     var writer = try Writer.frame(buffer, magic, version, read_op);
     try writer.int(u16, len);
     return writer.done();

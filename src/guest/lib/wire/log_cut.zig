@@ -24,6 +24,7 @@ pub fn cutQueryReply(frame: []u8, bytes_max: usize) ?[]u8 {
         end += record.encodedLen();
         count += 1;
     }
+    std.debug.assert(end <= bytes_max and end <= frame.len);
     std.mem.writeInt(u16, frame[count_at..][0..2], count, .little);
     return frame[0..end];
 }

@@ -1,5 +1,6 @@
 //! The records of a query reply of logd.
 
+const std = @import("std");
 const contract = @import("contract");
 const cursor = @import("cursor.zig");
 const Reader = cursor.Reader;
@@ -32,11 +33,14 @@ pub const Record = struct {
 
 pub fn putRecord(writer: *Writer, record: Record) cursor.Error!void {
     if (writer.buffer.len - writer.len < record.encodedLen()) return error.NoRoom;
+    const start = writer.len;
     try writer.int(u64, record.id);
     try writer.int(u64, record.time_ns);
     try writer.int(u8, @intFromEnum(record.level));
     try writer.int(u64, record.service);
     try putTexts(writer, record.scope, record.message, record.fields);
+    // A log is cut behind whole records by what that says.
+    std.debug.assert(writer.len - start == record.encodedLen());
 }
 
 pub fn putTexts(writer: *Writer, scope: []const u8, message: []const u8, fields: []const u8) !void {

@@ -141,6 +141,7 @@ pub fn encodeOpenReply(buffer: []u8, file: u32, size: u64) cursor.Error![]u8 {
 }
 
 pub fn encodeReadReply(buffer: []u8, bytes: []const u8) cursor.Error![]u8 {
+    std.debug.assert(bytes.len <= read_bytes_max); // the request's decoder has looked
     var writer = try replyHeader(buffer, .read, .ok);
     try writer.int(u16, @intCast(bytes.len));
     try writer.put(bytes);
@@ -174,6 +175,9 @@ pub const Page = struct {
 
     pub fn done(self: *Page, next: u32, is_last: bool) []u8 {
         const frame = self.writer.done();
+        // Pages that are empty and not the last would be asked for without end.
+        std.debug.assert(self.count != 0 or is_last);
+        std.debug.assert(frame.len <= reply_bytes_max);
         std.mem.writeInt(u32, frame[5..9], next, .little);
         frame[9] = @intFromBool(is_last);
         std.mem.writeInt(u16, frame[10..12], self.count, .little);

@@ -118,6 +118,8 @@ pub const Edge = struct {
         ticket: u16,
         request: []const u8,
     ) outside.Asked {
+        // The answer has it as its type, and types from there on are netstackd's.
+        std.debug.assert(ticket != 0 and ticket < sock.netstack.event_type);
         const known = &self.routes[@intFromEnum(service) - 1];
         const slot = known.* orelse os.route(@tagName(service)) catch return .absent;
         known.* = slot;

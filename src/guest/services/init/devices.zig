@@ -12,6 +12,12 @@ const modern: u32 = 2;
 /// A register of a virtio-mmio device, in words: 0 written to it resets the device.
 const status_register = 0x070 / 4;
 
+/// A slot that is not there is another device, or none: nobody may have its registers.
+fn addressOf(slot: u32) u64 {
+    std.debug.assert(slot < slots);
+    return slots_base + slot * slot_bytes;
+}
+
 const Slot = contract.node.DeviceSlot;
 const Owner = struct { service: []const u8, slot: u32, device_id: u32 };
 
@@ -53,7 +59,7 @@ pub const Map = struct {
 
 /// Let the device of a service that ended forget it: its queues lie in memory that is free again.
 pub fn reset(slot: u32) os.Error!void {
-    const region = try os.sys.deviceCapCreate(slots_base + slot * slot_bytes, slot_bytes);
+    const region = try os.sys.deviceCapCreate(addressOf(slot), slot_bytes);
     defer os.sys.capClose(region);
     const base = try os.sys.mmioMap(region);
     defer os.sys.vmUnmap(base, slot_bytes) catch {};
@@ -62,7 +68,7 @@ pub fn reset(slot: u32) os.Error!void {
 
 /// Give the child its device: registers in slot 6, interrupt in slot 7.
 pub fn grant(pid: u32, slot: u32) os.Error!void {
-    const registers = try os.sys.deviceCapCreate(slots_base + slot * slot_bytes, slot_bytes);
+    const registers = try os.sys.deviceCapCreate(addressOf(slot), slot_bytes);
     defer os.sys.capClose(registers);
     _ = try os.sys.capTransferTo(pid, registers, os.abi.Right.map, os.abi.slot.mmio);
     const irq = try os.sys.irqCreate(slot + 1);

@@ -31,6 +31,7 @@ pub const Lives = struct {
     /// The number of the restart that is to come, from 1 on; null: no more.
     pub fn next(self: *Lives, now_ns: u64) ?u8 {
         if (now_ns -| self.begun_ns >= good_ns) self.restarts = 0;
+        std.debug.assert(self.restarts <= restarts_max);
         if (self.restarts == restarts_max) return null;
         self.restarts += 1;
         return self.restarts;

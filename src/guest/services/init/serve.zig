@@ -72,6 +72,7 @@ pub const Server = struct {
             return os.reply(request, &.{ 'R', 'T', 1, 0x43, @intFromEnum(Status.not_found), 0, 0 });
         };
         @memcpy(reply[0..5], &[_]u8{ 'R', 'T', 1, 0x43, @intFromEnum(Status.ok) });
+        std.debug.assert(section.len <= reply.len - 7); // `parse` lets no longer one through
         std.mem.writeInt(u16, reply[5..7], @intCast(section.len), .little);
         @memcpy(reply[7..][0..section.len], section);
         os.reply(request, reply[0 .. 7 + section.len]);
@@ -87,6 +88,7 @@ pub const Server = struct {
         const service = for (self.services) |*service| {
             if (service.pid == report.pid) break service;
         } else null;
+        std.debug.assert(report.pid != 0); // that is the number of all that do not run
         const name = if (service) |known| known.name else "?";
         const is_crash = report.reason != 0;
         if (is_crash) {

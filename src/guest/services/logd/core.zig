@@ -164,6 +164,7 @@ pub const Log = struct {
 
     /// What was counted, and whose time has come, becomes a record.
     pub fn tick(self: *Log, now_ns: u64) void {
+        self.check();
         while (self.refusals.due(now_ns)) |sum| self.tellRefused(sum.key, sum.count, now_ns);
         if (now_ns >= self.tell_ns) {
             // Where the refused records would have been.
@@ -179,6 +180,15 @@ pub const Log = struct {
             self.told_dropped.set(room, dropped);
             self.tell(.loss, audit.log_dropped, .{ more, room, dropped }, now_ns);
         }
+    }
+
+    /// What holds between any two calls: what is counted has an instant at which it is reported.
+    fn check(self: *const Log) void {
+        std.debug.assert((self.untold == 0) == (self.tell_ns == never));
+        for (std.enums.values(Room)) |room| {
+            std.debug.assert(self.told_dropped.get(room) <= self.rooms.droppedOf(room));
+        }
+        std.debug.assert(self.tell_dropped_ns.get(.loss) == never);
     }
 
     fn tellRefused(self: *Log, key: ?Refused, count: u64, now_ns: u64) void {

@@ -87,13 +87,23 @@ pub const Ring = struct {
     pub fn append(self: *Ring, record: log.Append, stamp: Stamp) void {
         const head: Head = .of(record, stamp);
         const needed = head.textLen();
+        comptime std.debug.assert(@sizeOf(Text) <= bytes_max); // else the loop would not end
         while (self.count == records_max or bytes_max - self.bytes_used < needed) self.drop();
         self.heads[(self.oldest + self.count) % records_max] = head;
         self.count += 1;
         for (head.parts(record)) |part| self.putText(part);
+        self.check();
+    }
+
+    /// What holds between any two calls.
+    fn check(self: *const Ring) void {
+        std.debug.assert(self.count <= records_max and self.bytes_used <= bytes_max);
+        std.debug.assert(self.oldest < records_max and self.text_start < bytes_max);
+        std.debug.assert(self.count != 0 or self.bytes_used == 0);
     }
 
     fn drop(self: *Ring) void {
+        std.debug.assert(self.count != 0);
         const len = self.heads[self.oldest].textLen();
         self.text_start = (self.text_start + len) % bytes_max;
         self.bytes_used -= len;

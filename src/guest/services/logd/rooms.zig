@@ -39,7 +39,13 @@ pub const Rooms = struct {
             .plain => self.plain.append(record, stamp),
             inline else => |name| @field(self, @tagName(name)).append(record, stamp, digest),
         }
+        // No record is lost in silence: each is here, or counted as dropped.
+        std.debug.assert(self.total == self.records() + self.dropped());
         return self.total;
+    }
+
+    fn records(self: *const Rooms) usize {
+        return self.plain.count + self.audit.count + self.refusal.count + self.loss.count;
     }
 
     pub fn droppedOf(self: *const Rooms, room: Room) u64 {
@@ -56,13 +62,9 @@ pub const Rooms = struct {
     }
 
     pub fn use(self: *const Rooms) struct { records: u32, bytes: u32 } {
-        var records: usize = self.plain.count;
         var bytes: usize = self.plain.bytes_used;
-        inline for (.{ &self.audit, &self.refusal, &self.loss }) |shelf| {
-            records += shelf.count;
-            bytes += shelf.bytesUsed();
-        }
-        return .{ .records = @intCast(records), .bytes = @intCast(bytes) };
+        inline for (.{ &self.audit, &self.refusal, &self.loss }) |shelf| bytes += shelf.bytesUsed();
+        return .{ .records = @intCast(self.records()), .bytes = @intCast(bytes) };
     }
 
     pub fn iterate(self: *const Rooms, each: *Iterator) void {

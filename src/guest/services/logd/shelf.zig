@@ -22,6 +22,7 @@ pub fn Shelf(comptime places: usize) type {
         dropped: u64 = 0,
 
         comptime {
+            // `order` holds a place in a byte.
             std.debug.assert(places <= 256);
         }
 
@@ -32,6 +33,12 @@ pub fn Shelf(comptime places: usize) type {
             kept.source = source;
             kept.head = .of(record, head);
             kept.head.putTexts(record, &kept.text);
+            // A place that is in the order twice would be one record shown as two.
+            std.debug.assert(std.mem.indexOfScalar(
+                u8,
+                self.order[0..self.count],
+                @intCast(place),
+            ) == null);
             self.order[self.count] = @intCast(place);
             self.count += 1;
         }
@@ -44,6 +51,7 @@ pub fn Shelf(comptime places: usize) type {
 
         /// The place that has come free.
         fn drop(self: *Self) usize {
+            std.debug.assert(self.count == places);
             const victim = self.fullest();
             const at = for (self.order[0..self.count], 0..) |place, index| {
                 if (self.isOf(place, victim)) break index;

@@ -53,6 +53,7 @@ pub fn Server(comptime Medium: type) type {
             if (what.file >= index.count()) return refuse(out, .read, .not_found);
             const file = index.entry(what.file);
             const len: usize = @min(what.len, file.len -| what.offset);
+            std.debug.assert(len <= self.piece.len);
             var done: usize = 0;
             while (done < len) {
                 const at = file.offset + what.offset + done;
@@ -66,6 +67,7 @@ pub fn Server(comptime Medium: type) type {
         }
 
         fn load(self: *Self, at: u64) error{Io}!void {
+            std.debug.assert(at % block_bytes == 0);
             if (self.block_at == at) return;
             self.block_at = no_block;
             try self.medium.readBlock(at, &self.block);
@@ -101,6 +103,7 @@ fn listPage(index: *const pkgimg.Index, list: packages.List, out: []u8) ![]const
     while (page.count < limit) {
         const before = cursor;
         const child = index.next(list.path, &cursor) orelse return page.done(before, true);
+        std.debug.assert(cursor > before); // a client that asks on comes to an end
         addChild(index, &page, child) catch {
             // A name that no page takes is an error; any other waits for the next page.
             if (page.count == 0) return refuse(out, .list, .io);

@@ -90,6 +90,7 @@ fn handle(message: os.Message) !void {
 /// Ask the device for what the first request still lacks.
 fn ask() void {
     if (is_asking or count == 0) return;
+    std.debug.assert(!is_broken and gathered_len < waiting[head].len);
     is_asking = true;
     deadline_ns = os.after(device_timeout_ns);
     device.request(waiting[head].len - gathered_len);
@@ -111,6 +112,9 @@ fn collect() void {
 /// Answer the first request.
 fn finish(status: entropy.Status) void {
     const first = waiting[head];
+    std.debug.assert(count != 0 and gathered_len <= first.len);
+    // No caller gets fewer bytes than it asked for, and none of another's.
+    std.debug.assert(status != .ok or gathered_len == first.len);
     head = (head + 1) % waiting_max;
     count -= 1;
     const bytes = if (status == .ok) gathered[0..gathered_len] else gathered[0..0];

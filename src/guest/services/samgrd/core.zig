@@ -66,6 +66,8 @@ pub const Registry = struct {
         name: []const u8,
         slots: samgr.Slots,
     ) samgr.Status {
+        // The decoder lets no empty name through, and every service has one.
+        std.debug.assert(name.len != 0 and name.len <= samgr.register_name_bytes_max);
         const owner = if (sender.is_init) serviceId(name) else sender.id;
         if (self.find(owner, name)) |entry| {
             entry.slots = slots;
@@ -79,6 +81,7 @@ pub const Registry = struct {
         entry.len = @intCast(name.len);
         @memcpy(entry.bytes[0..name.len], name);
         self.count += 1;
+        std.debug.assert(self.owned(owner) <= entries_per_sender_max);
         return .ok;
     }
 

@@ -17,6 +17,7 @@ const behalf = wire.behalf;
 const Caller = @import("caller.zig").Caller;
 const owners = @import("owners.zig");
 const reading = @import("reading.zig");
+const transactions = @import("transactions.zig");
 const Versions = @import("versions.zig").Versions;
 pub const rights = @import("rights.zig");
 pub const share = @import("share.zig");
@@ -25,10 +26,6 @@ pub const inline_value_max = @import("caller.zig").inline_value_max;
 pub const list_reply_max = reading.list_reply_max;
 
 pub const reply_bytes_max = 8_192;
-/// The longest value in small chunks: what a transaction that sets one adds to the journal.
-const transaction_bytes = 72 * 1024;
-/// Less is not worth writing all that is live.
-const gain_bytes_min = 4096;
 
 pub fn Server(comptime Device: type) type {
     return struct {
@@ -62,40 +59,19 @@ pub fn Server(comptime Device: type) type {
             self.is_unreadable = false;
             self.told_generation = self.store.generation();
             if (self.store.damage != .none) return;
-            while (self.store.contents.open_count > 0) self.end(self.store.contents.open[0]);
+            const contents = &self.store.contents;
+            while (contents.open_count > 0) transactions.end(self, contents.open[0]);
         }
 
-        /// A transaction is over without having been committed. It needs no record that says so:
-        /// where there is no room for one (or the disk takes none) there would never be, since
-        /// nothing is compacted while a transaction is open.
-        fn end(self: *Self, txn: u64) void {
-            self.store.abort(txn) catch {
-                var id: [8]u8 = undefined;
-                std.mem.writeInt(u64, &id, txn, .little);
-                self.store.contents.apply(.{ .op = .abort, .value = &id }) catch unreachable;
-            };
-        }
-
-        fn endAbandoned(self: *Self, gate: anytype) void {
-            while (self.owners.takeIdle(self.now_ns)) |owner| {
-                self.end(owner.txn);
-                gate.abandoned(owner.sender);
-            }
-        }
-
-        /// A local writer does not wait for what a peer has begun: while a transaction is open
-        /// nothing is compacted. The peer that began it learns that at its next step.
-        fn endOfPeers(self: *Self, gate: anytype) bool {
-            var is_any = false;
-            while (self.owners.takePeers()) |owner| {
-                self.end(owner.txn);
-                gate.abandoned(owner.sender);
-                is_any = true;
-            }
-            return is_any;
+        /// What holds between any two requests: each open transaction has an owner, which alone
+        /// may go on with it. (Of a damaged store those stay open that were found so.)
+        fn check(self: *const Self) void {
+            if (self.is_unreadable or self.store.damage != .none) return;
+            std.debug.assert(self.owners.count() == self.store.contents.open_count);
         }
 
         pub fn handle(self: *Self, frame: []const u8, sender: u64, gate: anytype) []const u8 {
+            defer self.check();
             if (!behalf.isCall(frame)) return self.answer(frame, .{ .sender = sender }, gate);
             const call = behalf.decodeCall(frame) orelse {
                 return self.refuse(.{ .op = .sync, .status = .malformed });
@@ -119,7 +95,7 @@ pub fn Server(comptime Device: type) type {
             const deadline_ns = if (caller.call) |call| call.deadline_ns else 0;
             if (request.op == .txn_begin or deadline_ns != 0 or self.owners.isAny()) {
                 self.now_ns = gate.now();
-                self.endAbandoned(gate);
+                transactions.endAbandoned(self, gate);
             }
             if (deadline_ns != 0 and self.now_ns >= deadline_ns) {
                 return self.stop(request, .io_error, .withdrawn);
@@ -127,7 +103,7 @@ pub fn Server(comptime Device: type) type {
             if (self.known(request, caller)) |reply| return reply;
             return self.serve(request, caller) catch |err| {
                 const is_lack = err == error.Io or err == error.TxnLimit;
-                if (is_lack and caller.call == null and self.endOfPeers(gate)) {
+                if (is_lack and caller.call == null and transactions.endOfPeers(self, gate)) {
                     return self.serve(request, caller) catch |again|
                         self.fail(request, statusOf(again));
                 }
@@ -159,9 +135,14 @@ pub fn Server(comptime Device: type) type {
                 .read, .get, .list => return self.read(request),
                 .sync => try self.store.sync(),
                 .reopen => self.open(self.store.device) catch return error.Io,
-                .txn_begin => return self.begin(request, caller),
+                .txn_begin => {
+                    const txn = try transactions.begin(self, caller);
+                    var writer = self.start(request);
+                    writer.int(u64, txn) catch unreachable; // it has room for a number
+                    return writer.done();
+                },
                 .txn_put => {
-                    const owner = try self.ownerOf(request.txn, caller);
+                    const owner = try transactions.ownerOf(self, request.txn, caller);
                     const contents = &self.store.contents;
                     const chunk_len = request.value.len;
                     const added = self.owners.addedBy(owner, contents, request.key, chunk_len);
@@ -169,7 +150,7 @@ pub fn Server(comptime Device: type) type {
                     try self.store.putChunk(request.txn, request.key, request.value);
                 },
                 .txn_commit => {
-                    const owner = try self.ownerOf(request.txn, caller);
+                    const owner = try transactions.ownerOf(self, request.txn, caller);
                     // The peer may have set other keys meanwhile.
                     const contents = &self.store.contents;
                     const peer = caller.peer();
@@ -181,8 +162,8 @@ pub fn Server(comptime Device: type) type {
                     owner.* = .{};
                 },
                 .txn_abort => {
-                    const owner = try self.ownerOf(request.txn, caller);
-                    self.end(request.txn);
+                    const owner = try transactions.ownerOf(self, request.txn, caller);
+                    transactions.end(self, request.txn);
                     owner.* = .{};
                 },
             }
@@ -209,41 +190,11 @@ pub fn Server(comptime Device: type) type {
             if (!is_gone) return error.NotFound;
         }
 
-        fn begin(self: *Self, request: state.Request, caller: Caller) Failure![]const u8 {
-            if (!self.owners.hasRoom(caller.peer())) return error.TxnLimit;
-            try self.makeRoom();
-            const txn = try self.store.begin();
-            self.owners.add(txn, caller.sender, caller.peer(), self.now_ns);
-            var writer = self.start(request);
-            writer.int(u64, txn) catch unreachable;
-            return writer.done();
-        }
-
         fn checkShare(self: *const Self, caller: Caller, added: share.Added) share.Lack!void {
             if (caller.call == null) return;
             const there_is = share.capacityIn(&self.store, self.pool.len, self.keys_max);
             const limits: share.Limits = .of(self.settings, there_is);
             try share.check(&self.store.contents, limits, caller.peer(), added);
-        }
-
-        /// For the longest value, if nothing is open yet (the store compacts only then): from now
-        /// on the journal only grows.
-        fn makeRoom(self: *Self) statefs.Error!void {
-            const journal = &self.store.journal;
-            const is_first = self.store.superblock == null;
-            // The one journal of version 1 cannot be compacted beyond the middle of the disk.
-            const room = journal.region.bytes() / @as(u64, if (is_first) 2 else 1);
-            if (journal.end + transaction_bytes <= room) return;
-            const gained = journal.end -| self.store.contents.liveBytes();
-            if (is_first or gained >= gain_bytes_min) _ = try self.store.compact();
-        }
-
-        /// For every other sender there is no such transaction.
-        fn ownerOf(self: *Self, txn: u64, caller: Caller) statefs.Error!*owners.Owner {
-            const owner = self.owners.find(txn, caller.sender, caller.peer()) orelse
-                return error.NotFound;
-            owner.used_ns = self.now_ns;
-            return owner;
         }
 
         fn read(self: *Self, request: state.Request) Failure![]const u8 {

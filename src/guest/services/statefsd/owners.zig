@@ -32,6 +32,12 @@ pub const Owner = struct {
 pub const Owners = struct {
     all: [txns_max]Owner = @splat(.{}),
 
+    pub fn count(self: *const Owners) usize {
+        var open: usize = 0;
+        for (&self.all) |*owner| open += @intFromBool(owner.txn != 0);
+        return open;
+    }
+
     pub fn isAny(self: *const Owners) bool {
         for (&self.all) |*owner| if (owner.txn != 0) return true;
         return false;
@@ -54,6 +60,8 @@ pub const Owners = struct {
 
     /// There is room.
     pub fn add(self: *Owners, txn: u64, sender: u64, peer: []const u8, now_ns: u64) void {
+        std.debug.assert(txn != 0 and self.hasRoom(peer));
+        std.debug.assert(self.find(txn, sender, peer) == null);
         for (&self.all) |*owner| {
             if (owner.txn != 0) continue;
             owner.txn = txn;

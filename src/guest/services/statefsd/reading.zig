@@ -60,5 +60,6 @@ pub fn list(store: anytype, request: state.Request, writer: *Writer) statefs.Err
         writer.put(key) catch unreachable;
         count += 1;
     }
+    std.debug.assert(count <= list_max and writer.len <= @max(list_reply_max, count_at + 2));
     std.mem.writeInt(u16, writer.buffer[count_at..][0..2], count, .little);
 }

@@ -75,6 +75,7 @@ pub const Limits = struct {
         const kept_bytes = @min(settings.reserve_bytes, there_is.bytes / reserve_part);
         const all_keys = there_is.keys - kept_keys;
         const all_bytes = there_is.bytes - kept_bytes;
+        std.debug.assert(settings.peers != 0); // `parse` counts one at least
         const part_bytes = @max(part_bytes_min, all_bytes / settings.peers);
         return .{
             .peer_keys = @min(settings.peer_keys, @max(1, all_keys / settings.peers)),

@@ -30,7 +30,9 @@ pub const Versions = struct {
     }
 
     pub fn of(self: *const Versions, key: []const u8) u64 {
-        return self.changed[classOf(key)];
+        const version = self.changed[classOf(key)];
+        std.debug.assert(version <= self.count); // no change to come will have this number
+        return version;
     }
 
     fn classOf(key: []const u8) usize {

@@ -1,0 +1,72 @@
+//! Open transactions of a store's server: how one begins, whose it is, and what ends it without a
+//! commit. `server` is the one of core.zig.
+
+const std = @import("std");
+const statefs = @import("statefs");
+const Caller = @import("caller.zig").Caller;
+const owners = @import("owners.zig");
+
+/// The longest value in small chunks: what a transaction that sets one adds to the journal.
+const transaction_bytes = 72 * 1024;
+/// Less is not worth writing all that is live.
+const gain_bytes_min = 4096;
+
+/// The number of a new one, which is the caller's from now on.
+pub fn begin(server: anytype, caller: Caller) statefs.Error!u64 {
+    if (!server.owners.hasRoom(caller.peer())) return error.TxnLimit;
+    try makeRoom(server);
+    const txn = try server.store.begin();
+    server.owners.add(txn, caller.sender, caller.peer(), server.now_ns);
+    return txn;
+}
+
+/// For the longest value, if nothing is open yet (the store compacts only then): from now on the
+/// journal only grows.
+fn makeRoom(server: anytype) statefs.Error!void {
+    const journal = &server.store.journal;
+    const is_first = server.store.superblock == null;
+    // The one journal of version 1 cannot be compacted beyond the middle of the disk.
+    const room = journal.region.bytes() / @as(u64, if (is_first) 2 else 1);
+    if (journal.end + transaction_bytes <= room) return;
+    const gained = journal.end -| server.store.contents.liveBytes();
+    if (is_first or gained >= gain_bytes_min) _ = try server.store.compact();
+}
+
+/// For every other sender there is no such transaction.
+pub fn ownerOf(server: anytype, txn: u64, caller: Caller) statefs.Error!*owners.Owner {
+    const owner = server.owners.find(txn, caller.sender, caller.peer()) orelse
+        return error.NotFound;
+    owner.used_ns = server.now_ns;
+    return owner;
+}
+
+/// A transaction is over without having been committed. It needs no record that says so: where
+/// there is no room for one (or the disk takes none) there would never be, since nothing is
+/// compacted while a transaction is open.
+pub fn end(server: anytype, txn: u64) void {
+    server.store.abort(txn) catch {
+        var id: [8]u8 = undefined;
+        std.mem.writeInt(u64, &id, txn, .little);
+        server.store.contents.apply(.{ .op = .abort, .value = &id }) catch unreachable;
+    };
+}
+
+/// Those that nobody went on with.
+pub fn endAbandoned(server: anytype, gate: anytype) void {
+    while (server.owners.takeIdle(server.now_ns)) |owner| {
+        end(server, owner.txn);
+        gate.abandoned(owner.sender);
+    }
+}
+
+/// A local writer does not wait for what a peer has begun: while a transaction is open nothing is
+/// compacted. The peer that began it learns that at its next step.
+pub fn endOfPeers(server: anytype, gate: anytype) bool {
+    var is_any = false;
+    while (server.owners.takePeers()) |owner| {
+        end(server, owner.txn);
+        gate.abandoned(owner.sender);
+        is_any = true;
+    }
+    return is_any;
+}
