@@ -41,8 +41,11 @@ COUNTS: Final = (
     Row("rpc.input_bytes.count", "nexus_cache_received_bytes", "received", {"method": "method"}),
     Row("rpc.output_bytes.count", "nexus_cache_sent_bytes", "sent", {"method": "method"}),
 )
+# These come by kinds of process alone, of which there is one: no property is configured to name it.
+JOBS: Final = "scheduler.jobs.count"
+
 STATES: Final = (
-    Row("scheduler.jobs.count", "nexus_cache_jobs", "processes now", {"state": "state"}),
+    Row(JOBS, "nexus_cache_jobs", "processes now", {"state": "state"}),
     Row("scheduler.bots.count", "nexus_cache_workers", "workers now", {"state": "state"}),
     Row(
         "scheduler.available_bot_capacity.count",
@@ -94,10 +97,10 @@ class Metrics(MonitoringBus):  # type: ignore[misc]  # BuildGrid has no types.
         """Count a record; those of logs, and those that no row names, are let go."""
         if not isinstance(record, MetricRecord):
             return
-        # A state by kinds of worker comes again in total: the total is what is kept.
-        if record.metadata.get("propertyLabel"):
-            return
         name = record.name
+        # A state by kinds of worker comes again in total: the total is what is kept.
+        if record.metadata.get("propertyLabel") and name != JOBS:
+            return
         if name in self.times:
             seconds = record.duration.ToMicroseconds() / 1e6
             _labelled(*self.times[name], record).observe(seconds)

@@ -12,8 +12,8 @@ import argparse
 import contextlib
 import os
 import signal
-import stat
 import socket
+import stat
 import sys
 import threading
 import time
