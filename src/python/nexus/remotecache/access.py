@@ -231,6 +231,7 @@ class Register:
     def _changing(self) -> Iterator[dict[str, Grant]]:
         """Change the grants, one process at a time; a reader sees the old or the new file."""
         lock = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        give_to_owner(lock, self.path.parent)
         with os.fdopen(lock, "w"):
             fcntl.flock(lock, fcntl.LOCK_EX)
             grants = dict(self.grants()) if self.path.exists() else {}
@@ -238,10 +239,21 @@ class Register:
             write_whole(self.path, render_register(grants.values()))
 
 
+def give_to_owner(descriptor: int, folder: Path) -> None:
+    """Let what root writes into a folder belong to the folder's owner.
+
+    A server may run as a user of its own while root manages its tokens; it must read them.
+    """
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Replace a private file in one step."""
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    give_to_owner(descriptor, path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

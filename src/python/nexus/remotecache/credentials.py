@@ -30,6 +30,7 @@ from nexus.remotecache.access import (
     AccessError,
     Grant,
     Register,
+    give_to_owner,
     stamp,
     write_whole,
 )
@@ -291,5 +292,6 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
 def write_private(path: Path, text: str) -> None:
     """Write a new file that no other user could read at any moment."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    give_to_owner(descriptor, path.parent)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)

@@ -143,6 +143,23 @@ def test_a_token_that_expired_is_renewed_by_the_same_command(tmp_path: Path) -> 
     assert claims["jti"] == entry.number
 
 
+def test_what_root_grants_can_be_read_by_a_server_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    given: list[tuple[str, int, int]] = []
+
+    def give(descriptor: int, user: int, group: int) -> None:
+        given.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, user, group))
+
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.fchown", give)
+    entry, _ = credentials.grant(made, "ci", ["read"], lifetime=HOUR)
+    owner = made.folder.stat()
+    names = [f"ci.token.{entry.number}", "tokens.lock", "tokens.json.new"]
+    assert given == [(name, owner.st_uid, owner.st_gid) for name in names]
+
+
 def full(*_arguments: object, **_options: object) -> NoReturn:
     """A disk that is full."""
     raise OSError(errno.ENOSPC, "No space left on device")

@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Iterable, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 # Our own part of what decides how a process is executed: raised when that changes.
@@ -24,6 +25,9 @@ ISAS: Final = {"x86_64": "x86-64", "aarch64": "arm-a64", "riscv64": "rv64"}
 
 # BuildGrid looks at each combination of a worker's properties: 2 to the power of their number.
 PROPERTIES_MAX: Final = 8
+
+# The limits of a container, as it sees them: version 2 of control groups.
+GROUP: Final = Path("/sys/fs/cgroup")
 
 # Memory that a process may need: compilers and Pants's own tools take some hundreds of MB.
 PROCESS_MEMORY_BYTES: Final = 1024**3
@@ -65,7 +69,20 @@ def capacity(cores: int, memory_bytes: int) -> int:
     return max(1, min(cores, memory_bytes // PROCESS_MEMORY_BYTES))
 
 
-def own_capacity() -> int:
+def own_capacity(group: Path = GROUP) -> int:
     """How many this machine takes at once, by what this process may use of it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return capacity(len(os.sched_getaffinity(0)), memory)
+    cores = len(os.sched_getaffinity(0))
+    numbers = [int(word) for word in words_of(group / "memory.max") if word.isdecimal()]
+    shares = [int(word) for word in words_of(group / "cpu.max") if word.isdecimal()]
+    if len(shares) == 2 and shares[1]:
+        cores = min(cores, max(1, shares[0] // shares[1]))
+    return capacity(cores, min([memory, *numbers]))
+
+
+def words_of(path: Path) -> list[str]:
+    """What a file of a control group says: numbers, or `max`; nothing where there is none."""
+    try:
+        return path.read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError):
+        return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nexus.remotecache import joining
@@ -26,3 +28,27 @@ def test_one_of_another_kind_is_told_which(key: str) -> None:
 )
 def test_cores_and_memory_bound_what_is_taken(cores: int, memory: int, jobs: int) -> None:
     assert joining.capacity(cores, memory) == jobs
+
+
+@pytest.mark.parametrize(
+    ("memory", "cpu", "jobs"),
+    [
+        ("max\n", "max 100000\n", 8),
+        (f"{3 * GIB}\n", "max 100000\n", 3),
+        ("max\n", "200000 100000\n", 2),
+        ("max\n", "50000 100000\n", 1),
+        ("0\n", "0 0\n", 1),
+        ("", "", 8),
+        ("much", "1 2 3", 8),
+        ("\xff", "\xff", 8),
+    ],
+)
+def test_a_container_takes_no_more_than_it_is_given(
+    memory: str, cpu: str, jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(8)))
+    monkeypatch.setattr("os.sysconf", lambda name: 64 * GIB if "PAGES" in name else 1)
+    (tmp_path / "memory.max").write_bytes(memory.encode("latin-1"))
+    (tmp_path / "cpu.max").write_bytes(cpu.encode("latin-1"))
+    assert joining.own_capacity(tmp_path) == jobs
+    assert joining.own_capacity(tmp_path / "none") == 8
