@@ -71,14 +71,17 @@ test {
     _ = @import("node/gate_package_test.zig");
     _ = @import("node/gate_test.zig");
     _ = @import("node/links_test.zig");
+    _ = @import("node/links_end_test.zig");
     _ = @import("node/node_hand_test.zig");
     _ = @import("node/node_test.zig");
     _ = @import("node/call_test.zig");
     _ = @import("node/calls_test.zig");
     _ = @import("node/talk_test.zig");
     _ = @import("node/beacon_test.zig");
+    _ = @import("node/dialer_test.zig");
     _ = @import("node/identity_test.zig");
     _ = @import("node/moving_test.zig");
+    _ = @import("node/moving_end_test.zig");
     _ = @import("node/journal_test.zig");
     _ = @import("node/records_test.zig");
     _ = @import("node/rpc_test.zig");
@@ -107,6 +110,7 @@ test {
     _ = @import("mux_schedule.zig");
     _ = @import("mux_test.zig");
     _ = @import("mux_edge_test.zig");
+    _ = @import("ladder_edge_test.zig");
     _ = @import("mux_random_test.zig");
     _ = @import("mux_ladder_test.zig");
     _ = @import("mux_transcript_test.zig");

@@ -457,4 +457,5 @@ test {
     _ = codec;
     _ = @import("transfer_test.zig");
     _ = @import("transfer_step_test.zig");
+    _ = @import("transfer_answer_test.zig");
 }

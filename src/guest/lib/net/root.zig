@@ -31,11 +31,13 @@ test {
     @import("std").testing.refAllDecls(@This());
     _ = @import("neighbour_test.zig");
     _ = @import("packet_test.zig");
+    _ = @import("stack_room_test.zig");
     _ = @import("stack_rule_test.zig");
     _ = @import("stack_test.zig");
     _ = @import("tcp_edge_test.zig");
     _ = @import("tcp_rules_test.zig");
     _ = @import("tcp_state_test.zig");
+    _ = @import("tcp_timer_test.zig");
     _ = @import("tcp_test.zig");
     _ = @import("unit_test.zig");
     _ = @import("fuzz_test.zig");
