@@ -1,7 +1,7 @@
 """Changes of Python: the operators of cosmic-ray, and statements that are left out.
 
 Of cosmic-ray's operators those are used that a test of behaviour can notice and that usually still
-run.  Annotations, imports, decorators and the text of messages stay as they are.
+run.  Annotations, imports, decorators, assertions and the text of messages stay as they are.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _applied(source: str, name: str, number: int, index: int) -> str:
 
 def _nodes(node: Any) -> Iterator[Any]:
     """Walk the tree in the order of the text, without what is quiet."""
-    if node.type in _QUIET or _is_main_guard(node):
+    if node.type in _QUIET or _is_main_guard(node) or _is_strictness(node):
         return
     yield node
     children: list[Any] = list(getattr(node, "children", []))
@@ -125,6 +125,11 @@ def _is_main_guard(node: Any) -> bool:
     return bool(
         node.type == "if_stmt" and node.children[1].get_code().strip().startswith("__name__")
     )
+
+
+def _is_strictness(node: Any) -> bool:
+    """Say whether this is the `strict=True` of a zip: an assertion, which no test can make fail."""
+    return bool(node.type == "argument" and node.get_code().strip() == "strict=True")
 
 
 def _is_statement(node: Any) -> bool:

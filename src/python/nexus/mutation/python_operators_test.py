@@ -46,6 +46,7 @@ def test_a_change_of_each_kind(source: str, expected: str) -> None:
         "@decorator(1)\ndef f(): ...\n",
         'x = f"at {a + 1}"\n',
         "assert a < b\n",
+        "x = list(zip(a, b, strict=True))\n",
         'if __name__ == "__main__":\n    main(1)\n',
         '"""Text."""\n',
         "x = y\n",

@@ -6,7 +6,7 @@ import pytest
 
 from nexus.emulator.memory import RAM_BASE, Ram
 from nexus.emulator.reference import state as s
-from nexus.emulator.reference.mmu import FETCH, LOAD, STORE, A, D, Mmu, R, U, V, W, X
+from nexus.emulator.reference.mmu import FETCH, LOAD, STORE, A, BailError, D, Mmu, R, U, V, W, X
 from nexus.emulator.reference.trap import (
     MSTATUS_MPRV,
     MSTATUS_MXR,
@@ -199,3 +199,56 @@ def test_a_table_that_pmp_hides_is_an_access_fault() -> None:
     state[s.PMPCFG0] = 0x1F << 8 | 0x18
     mmu.pmp_changed()
     assert [cause_of(mmu, access) for access in (LOAD, STORE, FETCH)] == [5, 7, 1]
+
+
+def test_new_protection_forgets_what_was_remembered_and_says_so() -> None:
+    mmu, state, _ = make(root=entry(RAM_BASE, LEAF))
+    context = mmu.context()
+    assert context.loads[8][5] is context.loads[8][5]
+    context.stores[4][5][0] = 7
+    context.code_pages[5] = 1
+    changes: list[None] = []
+    mmu.on_change = lambda: changes.append(None)
+    state[s.PMPCFG0] = 0
+    mmu.pmp_changed()
+    assert len(changes) == 1
+    remembered = (*context.loads.values(), *context.stores.values())
+    assert [len(views) for views in remembered] == [0] * len(remembered)
+    assert (context.blocks, context.code_pages) == ({}, {})
+    with pytest.raises(BailError):
+        context.loads[8][5]
+
+
+def test_a_marked_page_is_stored_to_slowly_and_said_once() -> None:
+    mmu, _, ram = make(root=entry(RAM_BASE, LEAF))
+    context = mmu.context()
+    context.stores[8][6][0] = 9
+    assert context.loads[8][6][0] == 9
+    changes: list[None] = []
+    mmu.on_change = lambda: changes.append(None)
+    for mark, count in ((1, 1), (1, 1), (2, 2), (1, 2)):
+        mmu.mark(6, mark)
+        assert len(changes) == count
+    assert ram.marks[6] == 3
+    assert list(context.stores[8]) == []
+    assert list(context.loads[8]) == [6], "loads may stay"
+    with pytest.raises(BailError):
+        context.stores[8][6]
+    context.stores[8][7][0] = 1
+
+
+def test_each_mode_has_its_own_caches_and_few_of_them_are_kept() -> None:
+    mmu, state, _ = make(root=entry(RAM_BASE, LEAF))
+    first = mmu.context()
+    assert mmu.context() is first
+    state[s.MSTATUS] = MSTATUS_SUM
+    assert mmu.context() is not first
+    state[s.MSTATUS] = 0
+    assert mmu.context() is first
+    state[s.PRIVILEGE] = s.MACHINE
+    bare = mmu.context()
+    state[s.SATP] += 1
+    state[s.MSTATUS] = MSTATUS_SUM | MSTATUS_MXR
+    assert mmu.context() is bare, "what does not count in machine mode makes no difference"
+    state[s.MSTATUS] = MSTATUS_MPRV | s.SUPERVISOR << 11
+    assert mmu.context() is not bare

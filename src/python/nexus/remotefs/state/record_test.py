@@ -10,8 +10,11 @@ import pytest
 from nexus.remotefs.state.call import HEAD_BYTES
 from nexus.remotefs.state.checksum import crc32c
 from nexus.remotefs.state.record import (
+    CALL_BYTES_MAX,
+    CALL_RECORD_BYTES_MAX,
     KEY_BYTES_MAX,
     RECORD_BYTES_MAX,
+    SHAPES,
     SYNC_BYTES,
     VALUE_BYTES_MAX,
     Fault,
@@ -151,3 +154,53 @@ def test_the_longest_record_is_read_back() -> None:
 def test_a_record_of_no_shape_is_our_mistake(record: Record) -> None:
     with pytest.raises(AssertionError):
         record.encode()
+
+
+# Of each operation: its number, the shortest and longest key, the shortest and longest value.
+LENGTHS = (
+    (Op.PUT, 1, 1, 255, 0, 65_536),
+    (Op.DELETE, 2, 1, 255, 0, 0),
+    (Op.CHECKPOINT, 3, 0, 0, 8, 8),
+    (Op.PREPARE, 16, 0, 0, 8, 8),
+    (Op.PAYLOAD, 17, 1, 255, 8, 8 + 8192),
+    (Op.COMMIT, 18, 0, 0, 8, 8),
+    (Op.ABORT, 19, 0, 0, 8, 8),
+    (Op.SYNC, 20, 0, 0, 0, 0),
+)
+
+
+def _encoded(op: Op, key: int, value: int) -> bytes | None:
+    """A record with so many bytes of key and value; None if it is not one."""
+    try:
+        return Record(op, "k" * key, b"\1" * value).encode()
+    except AssertionError:
+        return None
+
+
+@pytest.mark.parametrize(("op", "number", "key_min", "key_max", "value_min", "value_max"), LENGTHS)
+def test_a_record_has_these_lengths_and_no_others(
+    op: Op, number: int, key_min: int, key_max: int, value_min: int, value_max: int
+) -> None:
+    for key in {key_min, key_max}:
+        for value in {value_min, value_max}:
+            data = _encoded(op, key, value)
+            assert data is not None
+            assert (data[4], len(data)) == (number, 15 + key + value)
+            assert decode(data, 0) == (Record(op, "k" * key, b"\1" * value), len(data))
+        assert _encoded(op, key, value_max + 1) is None
+    assert _encoded(op, key_max + 1, value_max) is None
+    for key, value in ((key_min - 1, value_min), (key_min, value_min - 1)):
+        assert (min(key, value) < 0) or _encoded(op, key, value) is None
+
+
+def test_the_longest_records_have_so_many_bytes() -> None:
+    assert RECORD_BYTES_MAX == 15 + 255 + 65_536
+    assert CALL_BYTES_MAX == 28 + 64 + 65_536
+    assert CALL_RECORD_BYTES_MAX == 15 + 255 + CALL_BYTES_MAX
+    assert SHAPES[Op.CALL] == (0, 255, 29, CALL_BYTES_MAX)
+    assert set(SHAPES) == {Op.CALL, *(row[0] for row in LENGTHS)}
+
+
+def test_an_end_is_not_a_damage() -> None:
+    ends = {fault for fault in Fault if fault.is_end}
+    assert ends == {Fault.SHORT_HEADER, Fault.MAGIC, Fault.SHORT}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import errno
+import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,15 @@ def test_a_node_that_cannot_open_its_sockets_leaves_no_thread_behind(
 def test_peers_are_those_of_the_file(node: SharedNode) -> None:
     assert node.peers == ("node-b",)
     assert node._thread.daemon, "a program may end without closing it"
+
+
+def test_several_programs_can_be_one_node_at_once(tmp_path: Path) -> None:
+    """As each only calls, none listens where another does."""
+    write_files(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = replace(load_settings(tmp_path / "bus.toml"), port=port, is_listening=True)
+        nodes = [SharedNode(settings) for _ in range(2)]
+    assert [node.is_running for node in nodes] == [True, True]
+    for node in nodes:
+        node.close()
