@@ -42,6 +42,24 @@ test "how long a frame may be that a side accepts" {
     try testing.expectEqual(8, frames.priorities);
 }
 
+test "a ladder that has just begun has reached nothing, and knows what each side says" {
+    const fresh: ladder_file.Ladder = .{ .side = .dialler, .started_ns = 7 };
+    try testing.expectEqual(.opening, fresh.state);
+    try testing.expect(!fresh.answered and !fresh.stood_still and !fresh.resumed);
+    try testing.expect(!fresh.released and fresh.control_before_bulk == null);
+    try testing.expectEqual(0, fresh.reached.count() + fresh.told.count());
+    for ([_]@TypeOf(fresh.control){ fresh.control, fresh.bulk }) |leg| {
+        try testing.expectEqual(0, leg.id + leg.sent + leg.got);
+        try testing.expect(!leg.ready and !leg.closed);
+    }
+    try testing.expectEqual(0, fresh.control.priority);
+    try testing.expectEqual(4, fresh.bulk.priority);
+    try testing.expectEqual(32, fresh.control.out_bytes);
+    try testing.expectEqual(24, fresh.control.back_bytes);
+    try testing.expectEqual(96, fresh.bulk.out_bytes);
+    try testing.expectEqual(64, fresh.bulk.back_bytes);
+}
+
 test "an acceptor climbs with the dialler's two streams, each of its priority" {
     try begin(.acceptor);
     try testing.expect(!ladder.letsCall(7));

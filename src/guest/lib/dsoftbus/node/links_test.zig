@@ -93,6 +93,24 @@ test "a call whose time is over has failed, and its late answer is dropped" {
     try testing.expectEqual(0, hand.printed("remote proxy ok"));
 }
 
+test "a peer that must wait for its answer holds up no other connection" {
+    try hand.join(.{});
+    try ask(1, resolve, 70, 300);
+    try testing.expect(hand.outside.takeAsk() != null);
+    const waiting = hand.socket;
+    hand.arrive();
+    try testing.expect(!hand.node.isHot());
+    // What the first has said waits; what the second has said does not.
+    hand.node.lines.all[0].busy = true;
+    try testing.expect(!hand.node.isHot());
+    hand.node.lines.all[1].busy = true;
+    try testing.expect(hand.node.isHot());
+    hand.node.onData(hand.slot().awaited.?.token, "GET / HTTP/1.1\r\n\r\n");
+    hand.run();
+    try testing.expectEqual(.closed, hand.slot().ending);
+    try testing.expectEqual(.none, hand.outside.sockets[waiting].ending);
+}
+
 test "what is denied is answered at once" {
     try hand.join(.{});
     try ask(1, "SM\x01\x02", 70, 300);
