@@ -5,8 +5,8 @@ set.  Blocks outside of all loops have one.  In a loop it costs too much, even i
 hardly taken: a block with a way out cannot become a part of the one before it, and loops with short
 branches lost a quarter of their speed.
 
-So loops are translated a second time, by themselves, with looks.  That is a tenth more code in a
-kernel, and it runs only where a stop forbids the region itself.
+So loops are translated a second time, by themselves, with looks.  Those run only where a stop
+forbids the region itself.  A kernel's translations are some percent larger for it.
 """
 
 from __future__ import annotations
