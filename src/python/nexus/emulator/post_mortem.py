@@ -89,7 +89,9 @@ def _last_traps(machine: Machine, place: Place) -> list[str]:
         ("machine", s.MCAUSE, s.MEPC, s.MTVAL),
         ("supervisor", s.SCAUSE, s.SEPC, s.STVAL),
     ):
-        if not (state[cause] or state[epc]):
+        # Cause 0, a misaligned instruction, cannot be: every hart here has compressed ones.  What is
+        # in mepc then, a guest has put there to return to.
+        if not state[cause]:
             continue
         code = state[cause] & ~INTERRUPT
         what = f"{interrupt_name(code)} interrupt ({code})"

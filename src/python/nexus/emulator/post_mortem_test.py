@@ -92,6 +92,14 @@ def test_the_last_state_says_mode_place_trap_wait_and_registers() -> None:
     assert lines[-1].startswith("mstatus 0x")
 
 
+def test_a_mode_that_was_only_left_had_no_trap() -> None:
+    machine = boot(f"{OPEN_PMP} {drop_to(0, 'user')} user: j user")
+    machine.run(5_000)
+    lines = describe(machine, hex)
+    assert lines[0].startswith("in user mode")
+    assert not any(line.startswith("last trap") for line in lines)
+
+
 def test_a_wait_for_nothing_is_called_that() -> None:
     machine = boot("wfi")
     machine.run(1_000)
