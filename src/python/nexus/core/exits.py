@@ -1,11 +1,10 @@
-"""Exit codes that all programs of this project share; each is part of an interface."""
+"""Exit codes that all programs of this project share; each is part of an interface.
+
+The guard around every main has them, since it must not import anything that a host may lack.
+"""
 
 from __future__ import annotations
 
-from typing import Final
-
-# The command line, a file or a value is wrong; nothing was run.
-EXIT_CONFIG: Final = 20
-# This host failed: no space, no permission, no such tool.
-EXIT_HOST: Final = 21
-EXIT_INTERRUPTED: Final = 130
+from nexus.entry.program import EXIT_CONFIG as EXIT_CONFIG
+from nexus.entry.program import EXIT_HOST as EXIT_HOST
+from nexus.entry.program import EXIT_INTERRUPTED as EXIT_INTERRUPTED

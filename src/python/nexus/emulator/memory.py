@@ -19,15 +19,26 @@ PAGE_BYTES: Final = 1 << PAGE_SHIFT
 
 
 class Ram:
-    """A contiguous range of guest physical memory starting at RAM_BASE."""
+    """A contiguous range of guest physical memory starting at RAM_BASE.
+
+    Addresses are physical; pages are numbered from the start of RAM.
+    """
 
     def __init__(self, size_bytes: int) -> None:
+        """Reserve the range; it reads as zeros.
+
+        Raises:
+            ValueError: The size is not a positive multiple of a page.
+        """
         if size_bytes <= 0 or size_bytes % PAGE_BYTES:
-            raise ValueError(f"ram_bytes={size_bytes}: expected a positive multiple of 4096")
+            raise ValueError(
+                f"ram_bytes={size_bytes}: expected a positive multiple of {PAGE_BYTES}"
+            )
         self.size_bytes = size_bytes
         # Private, so that reading an untouched page does not take one from the host.
         self.buffer = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.marks = bytearray(size_bytes >> PAGE_SHIFT)
+        self.marks = bytearray(size_bytes >> PAGE_SHIFT)  # A byte a page: 1 where it is marked.
+        # Gets the number of a page that was marked and is about to be written.
         self.forget: Callable[[int], None] = lambda page: None
 
     def contains(self, address: int, length: int) -> bool:

@@ -11,7 +11,9 @@ from typing import Final, NoReturn
 
 from nexus.entry import streams
 
+# The command line, a file or a value is wrong; nothing was run.
 EXIT_CONFIG: Final = 20
+# This host failed: no space, no permission, no such tool.
 EXIT_HOST: Final = 21
 EXIT_INTERRUPTED: Final = 130
 # What a shell reports of a program that SIGPIPE ended: the reader left, and nothing is wrong.

@@ -29,12 +29,11 @@ from nexus.emulator.image_builder import executable
 from nexus.emulator.isa.assemble import assemble
 from nexus.emulator.isa.cpu import RV64IMAC, Cpu, parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions, Stop
-from nexus.entry.program import Text, run_program
+from nexus.entry.program import EXIT_HOST, Text, run_program
 from nexus.harness.engine import EngineUnavailableError, HostFaultError
 from nexus.harness.qemu_command import PROGRAM, check_version, has_newer_extensions, qemu_cpu
 
 EXIT_DIFFERENT: Final = 1
-EXIT_HOST: Final = 21
 EXIT_UNAVAILABLE: Final = 22
 
 # The processor that has what our machine has, of the extensions that can be switched off.

@@ -11,6 +11,7 @@ from typing import Any  # Any: dataclasses of many kinds.
 
 import pytest
 
+from nexus.entry import program
 from nexus.harness import (
     activity,
     arguments,
@@ -84,7 +85,7 @@ MS = 1_000_000
         ("programs that are compared", emulator_differential.PROGRAMS_DEFAULT, 10),
         ("rounds of arithmetic", emulator_differential._ROUNDS_DEFAULT, 40),
         ("exit code of a difference", emulator_differential.EXIT_DIFFERENT, 1),
-        ("exit code of a host", emulator_differential.EXIT_HOST, 21),
+        ("exit code of a host", program.EXIT_HOST, 21),
         ("exit code without QEMU", emulator_differential.EXIT_UNAVAILABLE, 22),
         ("bytes of a capture", pcapng.CAPTURE_BYTES_MAX, 64 << 20),
         ("bytes of a block that is read", capture.BLOCK_BYTES_MAX, 16 << 20),

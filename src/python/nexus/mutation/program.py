@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Final
 
 from nexus.entry.arguments import ArgumentParser
-from nexus.entry.program import Text, run_program
+from nexus.entry.program import EXIT_CONFIG, EXIT_HOST, Text, run_program
 from nexus.mutation import equivalent, report
 from nexus.mutation.change import Change, Mutant, draw, only_on
 from nexus.mutation.python_judge import PythonJudge
@@ -37,8 +37,6 @@ from nexus.mutation.worlds import Worlds, export_tools
 from nexus.mutation.zig_judge import ZigJudge
 
 EXIT_BELOW: Final = 18
-EXIT_CONFIG: Final = 20
-EXIT_HOST: Final = 21
 DEFAULT_PATHS: Final = ("src/python/nexus", "src/guest")
 
 Judge = Callable[[Mutant], Verdict]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from nexus.entry.program import EXIT_CONFIG, EXIT_HOST
 from nexus.mutation import judge
-from nexus.mutation.program import EXIT_BELOW, EXIT_CONFIG, EXIT_HOST, main
+from nexus.mutation.program import EXIT_BELOW, main
 
 HERE = Path(__file__).parent
 RATE = "def is_open(n):\n    return n < 3\n\n\ndef spin(n):\n    while n > 0:\n        n = n - 1\n"

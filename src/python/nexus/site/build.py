@@ -22,11 +22,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
 from nexus.entry.arguments import ArgumentParser
-from nexus.entry.program import run_program
+from nexus.entry.program import EXIT_HOST, run_program
 from nexus.site.links import broken, without_links
 
 EXIT_WRONG: Final = 19
-EXIT_HOST: Final = 21
 
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 

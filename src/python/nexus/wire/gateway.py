@@ -51,13 +51,17 @@ _U64_MAX: Final = (1 << 64) - 1
 class Request:
     """A call to a service of the peer."""
 
-    service: int
-    correlation: int
-    deadline_ms: int
+    service: int  # The number of its id, 0..255.
+    correlation: int  # Names the call in its session; with an epoch, also across sessions.
+    deadline_ms: int  # From its arrival on, 1..DEADLINE_MS_MAX.
     payload: bytes
 
     def encode(self) -> bytes:
-        """Return the frame."""
+        """Return the frame.
+
+        Raises:
+            LocalProtocolError: a field has a value that no frame can hold.
+        """
         if len(self.payload) > REQUEST_PAYLOAD_MAX:
             raise LocalProtocolError(
                 Reason.OVERSIZED, f"{len(self.payload)}; expected up to {REQUEST_PAYLOAD_MAX}"
@@ -79,10 +83,14 @@ class Response:
 
     status: Status
     correlation: int
-    payload: bytes = b""
+    payload: bytes = b""  # Empty unless the status is OK.
 
     def encode(self) -> bytes:
-        """Return the frame."""
+        """Return the frame.
+
+        Raises:
+            LocalProtocolError: a field has a value that no frame can hold.
+        """
         if len(self.payload) > RESPONSE_PAYLOAD_MAX:
             raise LocalProtocolError(
                 Reason.OVERSIZED, f"{len(self.payload)}; expected up to {RESPONSE_PAYLOAD_MAX}"
@@ -121,7 +129,11 @@ Frame = Request | Response | Ping | Pong
 
 
 def decode_frame(frame: bytes) -> Frame:
-    """Read any frame of a session."""
+    """Read any frame of a session.
+
+    Raises:
+        RemoteProtocolError: it is not one; the reason says which rule it breaks first.
+    """
     if len(frame) > FRAME_BYTES_MAX:
         raise RemoteProtocolError(Reason.OVERSIZED, f"{len(frame)}")
     kind = frame[0] if frame else 0

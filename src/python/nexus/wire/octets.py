@@ -125,7 +125,11 @@ class FrameWriter(Writer):
 
 
 def open_frame(frame: bytes, magic: bytes, versions: tuple[int, ...]) -> tuple[FrameReader, int]:
-    """Check magic and version; return a reader that stands behind them, and the version."""
+    """Check magic and version; return a reader that stands behind them, and the version.
+
+    Raises:
+        RemoteProtocolError: BAD_MAGIC, UNSUPPORTED_VERSION, or TRUNCATED before their end.
+    """
     reader = FrameReader(frame)
     found = reader.take(len(magic))
     if found != magic:
@@ -144,7 +148,11 @@ def _choose(kind: type[ChoiceT], byte: int, reason: Reason) -> ChoiceT:
 
 
 def check_length(value: bytes, low: int, high: int, reason: Reason) -> bytes:
-    """Refuse to encode a value of another length."""
+    """Return a value that is to be encoded.
+
+    Raises:
+        LocalProtocolError: it has fewer than `low` bytes or more than `high`.
+    """
     if not low <= len(value) <= high:
         raise LocalProtocolError(reason, f"{len(value)}; expected {low}..{high}")
     return value

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from nexus.entry.arguments import ArgumentParser
-from nexus.entry.program import Text, run_program
+from nexus.entry.program import EXIT_CONFIG, Text, run_program
 from nexus.workflows.files import (
     GITHUB,
     GITLAB,
@@ -30,7 +30,6 @@ from nexus.workflows.files import (
 )
 
 EXIT_WRONG: Final = 18
-EXIT_CONFIG: Final = 20
 
 # The variables of a machine that reach a job.
 KEPT: Final = ("HOME", "LANG", "PATH", "PYENV_ROOT", "SSL_CERT_DIR", "SSL_CERT_FILE", "USER")

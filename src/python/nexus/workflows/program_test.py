@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nexus.entry.program import EXIT_CONFIG
 from nexus.workflows.files import GITHUB, GITLAB, LOCAL, Job, complaints, parse
-from nexus.workflows.program import EXIT_CONFIG, EXIT_WRONG, main
+from nexus.workflows.program import EXIT_WRONG, main
 
 FILES = (LOCAL, GITHUB, GITLAB)
 JOB = ".ci/job"

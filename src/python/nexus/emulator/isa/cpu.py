@@ -30,6 +30,8 @@ _ALWAYS: Final = ("zicsr", "zifencei", "sstc")
 _COUNTERS: Final = ("zicntr", "zihpm")
 _PAGING: Final = "sv48"  # Shown elsewhere: see `paging`.
 _NEEDS: Final = {"d": "f"}
+# Longer names go by the letter after the z; those of the supervisor come last.
+_FAMILIES: Final = "imafdcb"
 
 _MISA_MODES: Final = ("s", "u")
 _MXL_64: Final = 2 << 62
@@ -42,10 +44,6 @@ ACCEPTED: Final = (
 
 class CpuError(ValueError):
     """The text names no set of extensions that the machine can have; the message says why."""
-
-
-# Longer names go by the letter after the z; those of the supervisor come last.
-_FAMILIES: Final = "imafdcb"
 
 
 def _order(name: str) -> tuple[int, str]:

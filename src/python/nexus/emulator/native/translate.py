@@ -28,11 +28,8 @@ from nexus.emulator.native.target import parse, target_machine
 from nexus.emulator.native.translation import Entry, Page, key_of, pack
 from nexus.emulator.reference.state import SINK
 from nexus.entry.arguments import ArgumentParser
-from nexus.entry.program import run_program
+from nexus.entry.program import EXIT_CONFIG, run_program
 from nexus.entry.reading import read_bounded
-
-# As everywhere: what was asked for cannot be done.
-EXIT_CONFIG: Final = 20
 
 # What a machine boots of at most.
 _IMAGE_BYTES_MAX: Final = 64 << 20

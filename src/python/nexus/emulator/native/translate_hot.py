@@ -17,10 +17,10 @@ from nexus.emulator.io.translation_cache import name_for, path_of, read_work, tr
 from nexus.emulator.native.build import compiler
 from nexus.emulator.native.processor import X86_64, host
 from nexus.emulator.native.region import sweep
-from nexus.emulator.native.translate import EXIT_CONFIG, translate_page
+from nexus.emulator.native.translate import translate_page
 from nexus.emulator.native.translation import key_of, pack
 from nexus.entry.arguments import ArgumentParser
-from nexus.entry.program import run_program
+from nexus.entry.program import EXIT_CONFIG, run_program
 
 _NICE: Final = 19
 

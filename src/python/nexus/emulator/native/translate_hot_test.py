@@ -10,9 +10,9 @@ from nexus.emulator.io.translation_cache import TranslationCache, path_of, trim
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.blob import unpack
 from nexus.emulator.native.blob_support import native_blob
-from nexus.emulator.native.translate import EXIT_CONFIG
 from nexus.emulator.native.translate_hot import main
 from nexus.emulator.program_support import program
+from nexus.entry.program import EXIT_CONFIG
 
 LOOP = """
     li s0, 3

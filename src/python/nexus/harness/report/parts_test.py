@@ -70,8 +70,7 @@ def test_coverage_is_read_file_by_file_and_summed() -> None:
     found = coverage_of({"coverage.info": text.encode()})
     assert found is not None
     rows = [*found["rows"], found["total"]]
-    names = ("path", "hit", "found", "share", "ways")
-    assert [tuple(row[name] for name in names) for row in rows] == [
+    assert [(it["path"], it["hit"], it["found"], it["share"], it["ways"]) for it in rows] == [
         ("one.zig", 5, 8, "62.5", "3 of 4"),
         (r"two\x1b.zig", 0, 0, "0.0", "-"),
         ("all", 5, 8, "62.5", "3 of 4"),
