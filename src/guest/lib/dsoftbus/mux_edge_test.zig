@@ -54,15 +54,15 @@ test "a place for a stream that was never used is free, silent and empty" {
     // A core that has just begun knows nothing of its peer.
     for ([_]mux_file.Side{ .dialler, .acceptor }, [_]u32{ 1, 2 }) |side, first| {
         mux.next_id = 99;
-        mux.top = 3;
+        mux.streams.top = 3;
         mux.init(side);
         try testing.expectEqual(first, mux.next_id);
         try testing.expect(!mux.authenticated and !mux.said_settings and !mux.is_quiet);
         try testing.expectEqual(null, mux.peer);
         try testing.expectEqual(0, mux.mine_known + mux.theirs_known);
-        try testing.expectEqual(0, mux.top + mux.forgotten_next);
-        try testing.expect(std.mem.allEqual(u32, &mux.forgotten, 0));
-        try testing.expectEqual(20, mux.streams.len);
+        try testing.expectEqual(0, mux.streams.top + mux.streams.forgotten_next);
+        try testing.expect(std.mem.allEqual(u32, &mux.streams.forgotten, 0));
+        try testing.expectEqual(20, mux.streams.all.len);
         try testing.expectEqual(0, mux.schedule.burst);
         try testing.expectEqual(0, mux.schedule.lower);
         try testing.expect(std.mem.allEqual(usize, &mux.schedule.last, 0));
