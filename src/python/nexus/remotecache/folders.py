@@ -32,6 +32,9 @@ WORKER: Final = Kind("worker", "nexus-remote-cache-worker", "format 1\n", ("cach
 # A file system of its own is not empty when it is new.
 OF_FILE_SYSTEMS: Final = "lost+found"
 
+# A store listens in its folder, and gRPC reads the address of that as a URL, or as several.
+SPOIL_ADDRESSES: Final = "%#?,"
+
 # A worker's folder is named in options of its runner, which end a name at a colon.
 ENDS_A_NAME: Final = ":"
 
@@ -72,6 +75,8 @@ def refuse_others(folder: Path, kind: Kind) -> None:
         os.fspath(folder).encode()
     except UnicodeEncodeError as exc:
         raise SettingError(f"--folder: {os.fspath(folder)!r} is not UTF-8 text") from exc
+    if spoiling := [mark for mark in SPOIL_ADDRESSES if mark in os.fspath(folder.absolute())]:
+        raise SettingError(f"--folder: {folder}: must not have {spoiling[0]!r} in its path")
     if kind is WORKER and ENDS_A_NAME in os.fspath(folder.absolute()):
         raise SettingError(f"--folder: {folder}: a worker's folder must not have ':' in its path")
     if folder.exists() and not folder.is_dir():

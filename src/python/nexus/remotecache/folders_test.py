@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,17 @@ def test_a_server_s_folder_may_have_a_colon_in_its_path(tmp_path: Path) -> None:
     take(tmp_path / "a:b", SERVER)
     with pytest.raises(SettingError, match="must not have ':' in its path"):
         take(tmp_path / "a:b" / "worker", WORKER)
+
+
+@KINDS
+@pytest.mark.parametrize("mark", folders.SPOIL_ADDRESSES)
+def test_a_path_that_no_address_can_have_is_refused(tmp_path: Path, kind: Kind, mark: str) -> None:
+    with pytest.raises(SettingError, match=f"must not have '{re.escape(mark)}' in its path"):
+        take(tmp_path / f"a{mark}b", kind)
+    assert list(tmp_path.iterdir()) == []
+
+
+@KINDS
+@pytest.mark.parametrize("name", ["a b", "ä", "a;b"])
+def test_other_paths_are_taken(tmp_path: Path, kind: Kind, name: str) -> None:
+    take(tmp_path / name, kind)
