@@ -89,8 +89,8 @@ def _last_traps(machine: Machine, place: Place) -> list[str]:
         ("machine", s.MCAUSE, s.MEPC, s.MTVAL),
         ("supervisor", s.SCAUSE, s.SEPC, s.STVAL),
     ):
-        # Cause 0, a misaligned instruction, cannot be: every hart here has compressed ones.  A guest
-        # has put into mepc then where to return to.
+        # Cause 0, a misaligned instruction, cannot be: all harts have compressed ones.  A guest has
+        # put into mepc then where to return to.
         if not state[cause]:
             continue
         code = state[cause] & ~INTERRUPT
