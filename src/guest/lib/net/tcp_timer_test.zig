@@ -69,6 +69,8 @@ test "a SYN is said five times with twice the pause each, then the host is not t
         pause *= 2;
         const is_more = tcp_output.poll(c, common.now);
         try testing.expectEqual(c.state != .closed, is_more);
+        // There is no window yet that could be too large.
+        try testing.expectEqual(0, c.cwnd);
     }
     try testing.expectEqual(State.closed, c.state);
     try testing.expectEqual(connection.Failure.timed_out, c.failure);
@@ -87,6 +89,9 @@ test "text is said eight times; what is acknowledged begins the count anew" {
             try testing.expectEqual(n, c.retries);
             common.now = c.retransmit_at;
             try testing.expectEqual(n != 7, tcp_output.poll(c, common.now));
+            // What was lost has filled the path: one segment at a time from here on.
+            if (n != 7) try testing.expectEqual(c.mss, c.cwnd);
+            if (n == 0) try testing.expectEqual(2 * 1460, c.ssthresh);
             if (n == 6 and turn == 0) break;
         }
         if (turn == 1) break;
