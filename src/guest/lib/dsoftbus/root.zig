@@ -124,6 +124,7 @@ test {
     _ = remote_state;
     _ = transfer;
     _ = session;
+    _ = @import("fresh_test.zig");
     _ = @import("id.zig");
     _ = @import("cases_test.zig");
     _ = @import("policy_cases_test.zig");
