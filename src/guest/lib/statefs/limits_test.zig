@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const testing = std.testing;
+const calls_file = @import("calls.zig");
 const contents_file = @import("contents.zig");
 const record = @import("record.zig");
 const table_file = @import("table.zig");
@@ -40,6 +41,28 @@ fn expectItems(in: *const Table, want: []const u8) !void {
     }
     try testing.expectEqualStrings(want, writer.buffered());
     try testing.expectEqual(held, in.held_bytes);
+}
+
+test "places that were never used hold nothing" {
+    const item: Item = .{};
+    try testing.expectEqual(0, item.owner + item.at + item.value_len + item.key_len + item.peer);
+    const fresh = table(8, 2);
+    try testing.expectEqual(0, fresh.used + fresh.count + fresh.held_bytes);
+    const contents: Contents = .{ .table = fresh };
+    try testing.expectEqual(0, contents.entry_count + contents.open_count);
+    try testing.expectEqual(1, contents.next_id);
+    try testing.expectEqual(23, contents.entry_bytes);
+    const epoch: calls_file.Epoch = .{ .number = 5 };
+    try testing.expectEqual(0, epoch.forgotten + epoch.calls + epoch.used_at);
+    const peer: calls_file.Peer = .{};
+    try testing.expectEqual(0, peer.name_len + peer.used_at + peer.epoch_count);
+    try testing.expectEqual(0, peer.calls + peer.keys + peer.bytes);
+    try testing.expectEqualStrings("", peer.name());
+    // Opening a store again brings back nothing of the last one.
+    try begin(3);
+    here.init(&pool, &items);
+    try testing.expectEqual(1, here.next_id);
+    try testing.expectEqual(0, here.open_count);
 }
 
 test "items lie in the order of owner and key, wherever they are put in and taken out" {

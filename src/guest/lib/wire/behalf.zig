@@ -139,6 +139,12 @@ test "golden bytes are read and written" {
     }
 }
 
+test "a call of a peer alone has no deadline, no name and no digest" {
+    var buffer: [128]u8 = undefined;
+    const bytes = try encodeCall(&buffer, .{ .peer = "p", .frame = "" });
+    try testing.expectEqualStrings("SO\x01\x01" ++ "\x00" ** 44 ++ "\x01p", bytes);
+}
+
 test "a peer has 1 to 64 bytes of UTF-8" {
     var buffer: [256]u8 = undefined;
     const longest = try encodeCall(&buffer, .{ .peer = "p" ** 64, .frame = "" });

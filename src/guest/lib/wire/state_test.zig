@@ -67,6 +67,27 @@ test "each operation has a shape of its own, and a nonce in front of it" {
     };
 }
 
+test "fields that nobody sets are zero on the wire" {
+    const Row = struct { Op, []const u8 };
+    for ([_]Row{
+        .{ .list, "\x00\x00\x00\x00" },
+        .{ .txn_commit, "\x00" ** 8 },
+        .{ .txn_abort, "\x00" ** 8 },
+        .{ .txn_put, "\x00" ** 14 },
+        .{ .read, "\x00" ** 8 },
+        .{ .put, "\x00" ** 6 },
+        .{ .get, "\x00\x00" },
+        .{ .sync, "" },
+    }) |row| {
+        const frame = try state.encodeRequest(&buffer, .{ .op = row[0] });
+        try testing.expectEqual(1, frame[2]);
+        try testing.expectEqualStrings(row[1], frame[4..]);
+    }
+    var writer = try state.startReply(&buffer, .read, .ok, null);
+    try state.putPiece(&writer, .{});
+    try testing.expectEqualStrings("\x00" ** 14, writer.done()[5..]);
+}
+
 test "the numbers on the wire are those of the specification" {
     const ops = [_]Op{
         .put,     .get,        .delete,    .list, .sync, .reopen, .txn_begin,
