@@ -5,6 +5,7 @@ const std = @import("std");
 const testing = std.testing;
 const calls = @import("calls.zig");
 const gate = @import("gate.zig");
+const moving = @import("moving.zig");
 const transfer = @import("../transfer.zig");
 const codec = @import("../transfer_head.zig");
 const wire = @import("wire");
@@ -266,4 +267,15 @@ test "credit is given back for what was dealt with, and for nothing else" {
     try scene.close();
     try scene.answer(try scene.expectAsked(.txn_commit), .now, .ok, "");
     try scene.expectSaid(&.{ go_ahead, .{ .op = .put, .value_len = words.len } });
+}
+
+test "a step that a given-up transfer could not ask is not held against the next one" {
+    try scene.init();
+    defer scene.deinit();
+    try scene.sendHead(.put, named, key, 2);
+    _ = try scene.expectAsked(.txn_begin);
+    const slot = &scene.node.talks[0].moving;
+    slot.is_unasked = true; // the store had no room for the next step
+    moving.abandon(scene.node, scene.line);
+    try testing.expect(slot.id == 0 and !slot.is_unasked);
 }
