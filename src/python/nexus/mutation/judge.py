@@ -71,7 +71,7 @@ class Job(TypedDict):
     siblings: NotRequired[dict[str, str]]
 
 
-class Found(TypedDict):
+class Found(TypedDict, total=False):
     """Functions by number, those called before any test, and by each; tests that start others."""
 
     codes: list[tuple[str, int]]
@@ -80,16 +80,12 @@ class Found(TypedDict):
     starters: list[str]
 
 
-class Answer(TypedDict, total=False):
-    """How the tests ended, which of them failed, and what each cost; of a file also `Found`."""
+class Answer(Found, total=False):
+    """How the tests ended, which of them failed, and what each cost."""
 
     how: str
     failed: list[str]
     cpu: dict[str, float]
-    codes: list[tuple[str, int]]
-    before: list[int] | None
-    touched: dict[str, list[int]]
-    starters: list[str]
 
 
 class Watch:
