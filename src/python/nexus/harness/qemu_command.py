@@ -39,6 +39,21 @@ _NEWER_VERSION_MIN: Final = (8, 0)
 _VERSION: Final = re.compile(r"QEMU emulator version (\d+\.\d+(?:\.\d+)?)")
 _MIB: Final = 1 << 20
 
+# Nothing but the board and the console, and virtio as it is today.
+_BARE: Final = (
+    "-nodefaults",
+    "-no-user-config",
+    "-no-reboot",
+    "-display",
+    "none",
+    "-monitor",
+    "none",
+    "-serial",
+    "stdio",
+    "-global",
+    "virtio-mmio.force-legacy=false",
+)
+
 
 class LackingError(ValueError):
     """This version of QEMU does not know an extension; the message says which one does."""
@@ -107,17 +122,7 @@ def build(
         str(kernel),
         *(("-initrd", str(loaded["initrd"])) if "initrd" in loaded else ()),
         *(("-append", machine.boot.append) if machine.boot.append else ()),
-        "-nodefaults",
-        "-no-user-config",
-        "-no-reboot",
-        "-display",
-        "none",
-        "-monitor",
-        "none",
-        "-serial",
-        "stdio",
-        "-global",
-        "virtio-mmio.force-legacy=false",
+        *_BARE,
         *_configuration(version, config),
         "-netdev",
         f"stream,id=n0,server=off,addr.type=fd,addr.str={network}",
