@@ -19,5 +19,5 @@ def test_stripping_twice_changes_nothing() -> None:
 
 @pytest.mark.parametrize("length", range(0, len(with_debug_information()), 7))
 def test_a_file_that_is_cut_off_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match="ELF64 file is expected"):
+    with pytest.raises(ValueError, match="expected an ELF64 file with section headers"):
         strip(with_debug_information()[:length])
