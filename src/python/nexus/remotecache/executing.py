@@ -27,9 +27,10 @@ SAID_BYTES_MAX: Final = 2000
 # does not.
 OVERTIME_SECONDS: Final = 60
 
-# How the runner of the locked wheel ends when a process takes longer than its action allows (a
-# shell's number for SIGALRM), and how it ends when we have to.
-TIME_IS_OVER: Final = (128 + signal.SIGALRM, -signal.SIGKILL)
+# How the runner of the locked wheel ends when a process takes longer than its action allows: a
+# shell's number for SIGALRM.  We say the same of one that we had to kill for that; another end by a
+# signal, such as by a kernel without memory, is this machine's alone.
+TIME_IS_OVER: Final = 128 + signal.SIGALRM
 
 # What the runner says of outputs that it cannot hand over: a link, a pipe, a path that leads out.
 # It would say so on every machine.
@@ -115,6 +116,7 @@ class Runner:
         except subprocess.TimeoutExpired:
             kill(process)
             said, _ = process.communicate()
+            return TIME_IS_OVER, said.decode(errors="replace")
         finally:
             with self.lock:
                 del self.running[name]
@@ -135,8 +137,12 @@ class Runner:
 
 def judged(code: int, reason: str, seconds: int) -> Outcome:
     """What a failure of the runner is: the machine's, or the process's own on every machine."""
-    if code in TIME_IS_OVER and seconds:
-        return Outcome(None, f"it took longer than its {seconds} s", code_pb2.DEADLINE_EXCEEDED)
+    if code == TIME_IS_OVER:
+        return Outcome(
+            None,
+            f"it took longer than its {seconds or EXECUTION_SECONDS_MAX} s",
+            code_pb2.DEADLINE_EXCEEDED,
+        )
     if any(text in reason for text in OF_PROCESSES):
         return Outcome(None, reason, code_pb2.FAILED_PRECONDITION)
     return Outcome(None, reason)
