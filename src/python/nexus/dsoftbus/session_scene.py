@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
+from nexus.dsoftbus.io.keyfile import NodeKey
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Event, Identity
 
@@ -13,7 +12,7 @@ SECRET_B = b"\x0b" * 32
 
 def public_key_of(secret: bytes) -> bytes:
     """Return what a peer pins."""
-    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+    return NodeKey("node", secret).public
 
 
 KEY_A, KEY_B = public_key_of(SECRET_A), public_key_of(SECRET_B)
