@@ -193,6 +193,8 @@ test "where the device has no such file the blob is at the beginning of the flas
         var seen: usize = 0;
         for (kernel.calls.items) |each| if (each.number == .device_cap_create) {
             try testing.expectEqual(maps[seen], each.args[1]);
+            const lengths = [_]u64{ 4096, config.blob_bytes_max, 0x8000 };
+            try testing.expectEqual(lengths[seen], each.args[2]);
             seen += 1;
         };
         try testing.expectEqual(@as(usize, if (is_there) 3 else 2), seen);
