@@ -25,6 +25,7 @@ from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
 from buildgrid.server.bots.service import BaseBotsService
+from buildgrid.server.context import instance_context
 from buildgrid.server.exceptions import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from buildgrid.server.execution.instance import ExecutionInstance
 
@@ -33,6 +34,7 @@ from nexus.remotecache.joining import misfit
 from nexus.remotecache.settings import (
     ABANDONED_SECONDS_MAX,
     EXECUTION_PROPERTIES,
+    INSTANCE,
     RUNNER_PROPERTIES,
 )
 
@@ -113,7 +115,9 @@ class Watch:
                 return
             del self.followers[name]
         try:
-            scheduler.cancel_operation(name)
+            # The scheduler looks for the instance in the context of a call, and this is none.
+            with instance_context(INSTANCE):
+                scheduler.cancel_operation(name)
         except NotFoundError:
             return
 

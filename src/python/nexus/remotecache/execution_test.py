@@ -10,6 +10,7 @@ import pytest
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.longrunning.operations_pb2 import Operation
 from buildgrid._protos.google.rpc.status_pb2 import Status
+from buildgrid.server.context import current_instance
 from buildgrid.server.exceptions import FailedPreconditionError, InvalidArgumentError
 
 from nexus.remotecache import execution
@@ -21,6 +22,7 @@ from nexus.remotecache.execution import (
     rewritten_command,
     root_around,
 )
+from nexus.remotecache.settings import INSTANCE
 
 COMMAND = messages.Command(
     arguments=["/bin/tool", "{chroot}/in", "--root={chroot}"],
@@ -70,6 +72,8 @@ class Scheduler:
         self.told = threading.Event()
 
     def cancel_operation(self, name: str) -> None:
+        # As BuildGrid's does, which raises where no instance is set.
+        assert current_instance() == INSTANCE
         self.cancelled.append(name)
         self.told.set()
 
