@@ -72,8 +72,8 @@ def test_a_disk_says_its_number_its_features_and_its_shape(
     transport = blk_of(ram, is_read_only=is_read_only).transport
     assert transport.read(0x08, 4) == 2
     assert features_of(transport, 0) == 1 << 28 | 1 << 9 | 1 << 6 | 1 << 2 | more
-    # Capacity, the largest segment, how many segments, geometry, the size of a block.
-    shape = [(0, 8, 2), (8, 4, 0), (12, 4, 254), (16, 4, 0), (20, 4, 512), (24, 4, 0)]
+    # Capacity, the largest segment, how many segments, geometry, the size of a block, the end.
+    shape = [(0, 8, 2), (8, 4, 0), (12, 4, 254), (16, 4, 0), (20, 4, 512), (24, 4, 0xFFFF_FFFF)]
     for offset, size, value in shape:
         assert transport.read(0x100 + offset, size) == value, offset
 
