@@ -1,9 +1,11 @@
 """Hold the habits of this project that no other linter knows.
 
-    python3 ci/tidy.py FILE...                   files, by their paths from the root of the project
-    python3 ci/tidy.py --commits BASE..HEAD      subjects and bodies of commits
+    python3 ci/tidy.py FILE...                 all files, by their paths from the project's root
+    python3 ci/tidy.py --part FILE...          some files: without the rules that compare files
+    python3 ci/tidy.py --commits BASE..HEAD    subjects and bodies of commits
 
-`./pants lint` runs the first form over all files.  Each finding is one line, `PATH:LINE: message`.
+`./pants lint` runs the first form over all files and the second over some.  Each finding is one
+line, `PATH:LINE: message`.
 Exit codes: 0 nothing was found, 1 something was, 2 wrong arguments.
 """
 
@@ -157,8 +159,8 @@ def rules_of(path: str) -> tuple[Rule, ...]:
     return ()
 
 
-def check_files(paths: Sequence[str]) -> list[Finding]:
-    """Apply to each file its rules.
+def check_files(paths: Sequence[str], *, is_whole: bool = True) -> list[Finding]:
+    """Apply to each file its rules, and to the whole tree the rules that compare files.
 
     Raises:
         OSError: a file cannot be read.
@@ -174,9 +176,9 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
         source = Source(path, Path(path).read_text(encoding="utf-8", errors="replace"))
         for rule in rules:
             findings.extend(rule(source))
-        if path == "README.md" and len(paths) > 1:
+        if path == "README.md" and is_whole:
             findings.extend(find_unlisted_folders(source, paths))
-        if path == PICTURE:
+        if path == PICTURE and is_whole:
             findings.extend(find_missing_services(source, paths))
         if path.endswith(".md"):
             documents[path] = source.text
@@ -184,7 +186,7 @@ def check_files(paths: Sequence[str]) -> list[Finding]:
             modules.append(source)
         if PurePosixPath(path).name == "BUILD":
             builds[path.removesuffix("BUILD").rstrip("/")] = source.text
-    if "README.md" in documents and len(paths) > 1:
+    if is_whole:
         programs = [module.text for module in modules if not module.is_test]
         findings.extend(find_unshown_images(documents, paths))
         findings.extend(find_missing_files(documents, paths))
@@ -229,14 +231,16 @@ def check_commits(span: str) -> list[Finding]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one of the two forms."""
+    """Run one of the three forms."""
     try:
         if arguments[:1] == ["--commits"] and len(arguments) == 2:
             findings = check_commits(arguments[1])
+        elif arguments[:1] == ["--part"] and len(arguments) > 1:
+            findings = check_files(arguments[1:], is_whole=False)
         elif arguments and not arguments[0].startswith("-"):
             findings = check_files(arguments)
         else:
-            sys.stderr.write("tidy: expected FILE... or --commits BASE..HEAD\n")
+            sys.stderr.write("tidy: expected [--part] FILE... or --commits BASE..HEAD\n")
             return 2
     except OSError as exc:
         sys.stderr.write(f"tidy: {exc.filename}: {exc.strerror}\n")

@@ -169,7 +169,7 @@ def test_program_prints_each_finding_and_says_how_it_went(
     assert tidy.main(["none.md"]) == 2
     assert "none.md: No such file or directory" in capsys.readouterr().err
     assert tidy.main(["--all"]) == 2
-    assert "expected FILE... or --commits BASE..HEAD" in capsys.readouterr().err
+    assert "expected [--part] FILE... or --commits BASE..HEAD" in capsys.readouterr().err
 
 
 def test_range_that_git_does_not_know_is_an_error(
@@ -218,7 +218,8 @@ def test_an_image_that_no_document_shows_is_found(
 def test_the_picture_shows_every_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, found: list[str]
 ) -> None:
-    files = {"docs/images/architecture.svg": text, SERVICE: ""}
+    page = "![how it fits](images/architecture.svg)\n"
+    files = {"docs/a.md": page, "docs/images/architecture.svg": text, SERVICE: ""}
     assert _tree(tmp_path, monkeypatch, files) == found
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Tuple
+
 from pants.backend.python.util_rules import pex
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.goals.lint import LintFilesRequest, LintResult
 from pants.core.util_rules.partitions import Partitions
-from pants.engine.fs import Digest, PathGlobs
+from pants.engine.fs import Digest, PathGlobs, Paths
 from pants.engine.process import FallibleProcessResult
 from pants.engine.rules import Get, collect_rules, rule
 from pants.option.option_types import SkipOption
@@ -25,6 +28,10 @@ SOURCES = (
 )
 
 
+# Files that have rules, and the pictures and targets that documents name.
+ENDINGS = (".md", ".py", ".pyi", ".zig", ".toml", ".capnp", ".lua", ".svg", ".png", "BUILD")
+
+
 class Tidy(Subsystem):
     options_scope = "tidy"
     name = "tidy"
@@ -37,12 +44,32 @@ class TidyRequest(LintFilesRequest):
     tool_subsystem = Tidy
 
 
+@dataclass(frozen=True)
+class Files:
+    """What one process looks at: some of the files, or all of them."""
+
+    paths: Tuple[str, ...]
+    is_whole: bool
+
+    @property
+    def description(self) -> None:
+        """Nothing more than the name of the linter."""
+        return None
+
+
 @rule
 async def partition(request: TidyRequest.PartitionRequest, tidy: Tidy) -> Partitions:
-    known = (".md", ".py", ".pyi", ".zig", ".toml", ".capnp", ".svg", ".png", "BUILD")
-    paths = sorted(path for path in request.files if path.endswith(known))
-    # One process: some rules look at all paths.
-    return Partitions() if tidy.skip or not paths else Partitions.single_partition(paths)
+    if tidy.skip:
+        return Partitions()
+    tree = await Get(Paths, PathGlobs([f"**/*{ending}" for ending in ENDINGS]))
+    paths = tuple(sorted(path for path in request.files if path.endswith(ENDINGS)))
+    if not paths:
+        return Partitions()
+    # Pants cuts the elements of a partition into batches of `[lint].batch_size`, and some rules
+    # compare all files.  So there is one element, and the files are what is said about it.
+    return Partitions.single_partition(
+        [PROGRAM], metadata=Files(paths, set(tree.files) <= set(paths))
+    )
 
 
 @rule(desc="Lint with ci/tidy.py", level=LogLevel.DEBUG)
@@ -53,14 +80,16 @@ async def run_tidy(request: TidyRequest.Batch) -> LintResult:
         interpreter_constraints=InterpreterConstraints(["CPython>=3.11,<3.15"]),
     )
     tool = await Get(VenvPex, PexRequest, interpreter)
-    inputs = await Get(Digest, PathGlobs([*SOURCES, *request.elements]))
+    files = request.partition_metadata
+    inputs = await Get(Digest, PathGlobs([*SOURCES, *files.paths]))
+    parts = () if files.is_whole else ("--part",)
     result = await Get(
         FallibleProcessResult,
         VenvPexProcess(
             tool,
-            argv=(PROGRAM, *request.elements),
+            argv=(PROGRAM, *parts, *files.paths),
             input_digest=inputs,
-            description=f"Run {PROGRAM} on {len(request.elements)} files",
+            description=f"Run {PROGRAM} on {len(files.paths)} files",
             level=LogLevel.DEBUG,
         ),
     )

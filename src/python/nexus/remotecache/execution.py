@@ -115,7 +115,7 @@ class Watch:
                 return
             del self.followers[name]
         try:
-            # The scheduler looks for the instance in the context of a call, and this is none.
+            # The scheduler looks for the instance in the context of a call; a timer has none.
             with instance_context(INSTANCE):
                 scheduler.cancel_operation(name)
         except NotFoundError:
