@@ -7,7 +7,7 @@ const events = @import("session_events.zig");
 const id = @import("id.zig");
 
 const tag_bytes = noise.tag_bytes;
-const key_bytes = 32;
+const key_bytes = noise.key_bytes;
 /// A key in the clear, a sealed payload; a sealed key, a sealed payload.
 const clear_bytes = key_bytes + tag_bytes;
 const sealed_bytes = key_bytes + 2 * tag_bytes;

@@ -32,7 +32,7 @@ from nexus.schema.single_source_support import (
 LOCAL_ENUMS = {
     "dsoftbus/io/session_table.py": "an order of phases",
     "remotefs/state/fsck.py": "exit codes of a tool",
-    "lib/dsoftbus/mux.zig": "a bit of a stream's number",
+    "lib/dsoftbus/mux_events.zig": "a bit of a stream's number",
     "services/init/serve.zig": "init's answers to services of its node",
     "abi/root.zig": "the kernel's calls",
     "lib/wire/log.zig": "rooms of the log",
