@@ -72,7 +72,7 @@ class CommandLine(StrictParser):
     def parse_known_args(  # type: ignore[override]  # The base class is overloaded on `namespace`.
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Read arguments, unless somebody wants to know what the parser is."""
+        """Read arguments, unless a caller asked what the parser is."""
         if _is_described.get():
             raise _Described(self)
         return super().parse_known_args(args, namespace)
@@ -124,6 +124,15 @@ def fail(error: object, exit_code: int = EXIT_CONFIG) -> int:
     return exit_code
 
 
+def whole_number(text: str) -> int | None:
+    """Read a number as Python's source has it, such as 7, 0x1f or 1_000; None if it is not one."""
+    try:
+        # `int` also takes spaces around a number, and the digits of every script.
+        return int(text, 0) if _NUMBER.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
 def bounded(option: str, text: str | None, low: int, high: int) -> int | None:
     """Read a whole number in `low..high`, in any base that Python writes; None stays None.
 
@@ -132,12 +141,8 @@ def bounded(option: str, text: str | None, low: int, high: int) -> int | None:
     """
     if text is None:
         return None
-    try:
-        # Python also takes spaces around a number, and the digits of every script.
-        value = int(text, 0) if _NUMBER.fullmatch(text) else low - 1
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
+    value = whole_number(text)
+    if value is None or not low <= value <= high:
         raise UsageError(f"{option}: {quote(text)} is not a whole number in {low}..{high}")
     return value
 
@@ -162,12 +167,17 @@ def named_paths(option: str, given: Sequence[str], form: str) -> dict[str, Path]
     Raises:
         UsageError: an item has another form, or a name is given twice.
     """
-    paths: dict[str, Path] = {}
+    return {name: Path(path) for name, path in named_texts(option, given, form).items()}
+
+
+def named_texts(option: str, given: Sequence[str], form: str) -> dict[str, str]:
+    """Read `NAME=TEXT` items, and keep each text as it is written; see `named_paths`."""
+    texts: dict[str, str] = {}
     for item in given:
-        name, equals, path = item.partition("=")
-        if not (name and equals and path):
+        name, equals, text = item.partition("=")
+        if not (name and equals and text):
             raise UsageError(f"{option}: {quote(item)} is not {form}")
-        if name in paths:
+        if name in texts:
             raise UsageError(f"{option}: {name!r} is given twice")
-        paths[name] = Path(path)
-    return paths
+        texts[name] = text
+    return texts

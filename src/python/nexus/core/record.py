@@ -125,7 +125,7 @@ def _make(cls: type, frozen: bool, slots: bool, kw_only: bool) -> type:
 
 
 def _methods(fields: dict[str, _Field], is_checked: bool) -> dict[str, Any]:
-    """The base of every record."""
+    """Make the methods that every record has."""
     names = tuple(fields)
     positional = tuple(name for name, it in fields.items() if not it.is_kw_only)
     ordered = (*positional, *(name for name, it in fields.items() if it.is_kw_only))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from nexus.config.settings import Setting, add_option, parse_settings
-from nexus.core.commandline import CommandLine, bounded, named_paths, one_of
+from nexus.core.commandline import CommandLine, bounded, named_paths, named_texts, one_of
 from nexus.core.errors import UsageError
 from nexus.core.text import quote
 from nexus.harness.engine_options import add_engine
@@ -103,7 +103,8 @@ def parse(argv: Sequence[str]) -> Options:
             _check_text(option, text)
     if given.expect_message is not None:
         _check_text("--expect-message", given.expect_message)
-    debuggers = named_paths(
+    # As it is written: `./a:1` is a path, and `a:1` looks like a host and a port.
+    debuggers = named_texts(
         "--gdb", given.gdb or [], "MACHINE=PORT or MACHINE=PATH, such as A=1234"
     )
     if debuggers and given.engine == "qemu":
@@ -130,7 +131,7 @@ def parse(argv: Sequence[str]) -> Options:
         is_plain=given.plain,
         is_verbose=given.verbose,
         opens_sessions=given.decrypt,
-        debuggers={label: str(where) for label, where in debuggers.items()},
+        debuggers=debuggers,
         covers=given.coverage,
         profile_every=profile_every,
         lines=tuple(given.lines or ()),

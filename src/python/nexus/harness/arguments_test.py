@@ -50,6 +50,11 @@ def test_wrong_arguments_are_refused_in_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("where", ["1234", "./a:1", "/tmp//gdb", "a=b"])
+def test_the_place_of_a_debugger_is_kept_as_it_is_written(where: str) -> None:
+    assert arguments.parse([*WORLD, "--gdb", f"A={where}"]).debuggers == {"A": where}
+
+
 def test_options_that_are_not_given_have_defaults() -> None:
     options = arguments.parse(WORLD)
     assert str(options.out) == "dist/os2vm"
