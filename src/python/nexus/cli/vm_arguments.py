@@ -222,7 +222,12 @@ def _parser() -> CommandLine:
         metavar="FILE[,readonly][,slot=N]",
         help="a disk (repeatable), in slot 0 or 2 to 7; default: the first free one from 2 on",
     )
-    add("--ram", default=str(RAM_MIB_DEFAULT), metavar="N[K|M|G]", help="memory in MiB; default 64")
+    add(
+        "--ram",
+        default=str(RAM_MIB_DEFAULT),
+        metavar="N[K|M|G]",
+        help=f"memory in MiB; default {RAM_MIB_DEFAULT}",
+    )
     add_cpu_option(parser)
     add("--smp", "-smp", metavar="N", help=f"harts that take turns, 1 to {HARTS_MAX}; default 1")
     add("--seed", metavar="N", help="seed of the entropy device; default 1")

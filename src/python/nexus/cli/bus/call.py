@@ -9,7 +9,9 @@ from typing import Any, Final  # Any: fields of generated kinds, known when it r
 
 from nexus.cli.bus.program import Outcome, Result, add_peer, call_peer, command_line, run
 from nexus.contract.message import Field, Kind
+from nexus.core.commandline import whole_number
 from nexus.core.errors import UsageError, did_you_mean
+from nexus.core.text import quote
 from nexus.dsoftbus.io.peer import Peer
 from nexus.entry.program import run_program
 from nexus.wire.methods import METHODS, Method
@@ -117,12 +119,9 @@ def _value(field: Field, text: str) -> Any:
 
 def _number(field: Field, text: str) -> int:
     most = (1 << abs(field.kind.bits)) - 1
-    try:
-        value = int(text, 0)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= most:
-        raise UsageError(f"{field.name}: {text!r}; expected a number from 0 to {most}")
+    value = whole_number(text)
+    if value is None or not 0 <= value <= most:
+        raise UsageError(f"{field.name}: {quote(text)}; expected a number from 0 to {most}")
     return value
 
 

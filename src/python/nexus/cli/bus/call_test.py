@@ -43,6 +43,7 @@ MISTAKES = [
     ),
     ("statefsd", "list", ["prefix=", "limit=-1"], "limit: '-1'; expected a number from 0 to 65535"),
     ("statefsd", "list", ["prefix=", "limit=x"], "limit: 'x'; expected a number from 0 to 65535"),
+    ("statefsd", "list", ["prefix=", "limit= 7"], "limit: ' 7'; expected a number from 0 to 65535"),
 ]
 
 

@@ -19,9 +19,10 @@ from enum import Enum
 from typing import Any, Final  # Any: what a method answers with is of its own kind.
 
 from nexus.config.error import ConfigError
-from nexus.core.commandline import CommandLine
+from nexus.core.commandline import CommandLine, whole_number
 from nexus.core.commandline import fail as report
 from nexus.core.errors import NexusError, UsageError
+from nexus.core.text import quote
 from nexus.dsoftbus.io.configuration import load_settings
 from nexus.dsoftbus.io.keyfile import KeyFileError
 from nexus.dsoftbus.io.node import Node
@@ -166,12 +167,9 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     """Make a type of option: a whole number of this range."""
 
     def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise ArgumentTypeError(f"{text!r} is not a whole number in {low}..{high}")
+        value = whole_number(text)
+        if value is None or not low <= value <= high:
+            raise ArgumentTypeError(f"{quote(text)} is not a whole number in {low}..{high}")
         return value
 
     return parse
