@@ -19,6 +19,9 @@ _INTEGER_BITS_MAX: Final = 256
 # A longer value says no more to a reader, and a whole table would fill the screen.
 _VALUE_CHARS_MAX = 80
 
+# A reader takes in no more, and looking for what each may have meant takes time.
+PROBLEMS_MAX: Final = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -35,6 +38,11 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.field}: {self.text}" if self.field else self.text
+
+
+def unshown(count: int) -> Problem:
+    """Stand for so many problems behind the first `PROBLEMS_MAX`."""
+    return Problem("", f"has {count} more mistakes; mend these first")
 
 
 class ConfigError(NexusError):

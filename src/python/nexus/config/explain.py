@@ -12,7 +12,7 @@ from typing import Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nexus.config.error import Problem, show
+from nexus.config.error import PROBLEMS_MAX, Problem, show, unshown
 from nexus.config.layers import render
 from nexus.config.limits import CountError
 from nexus.config.lines import Location
@@ -26,9 +26,6 @@ _UNIONS: Final = ("static_key", "public_key")
 
 # More tables with one key than this are not a hint.
 _PLACES_MAX: Final = 2
-
-# A reader takes in no more, and looking for what each may have meant takes time.
-_PROBLEMS_MAX: Final = 100
 
 # What pydantic puts after a key that is wrong itself.
 _OF_KEY: Final = "[key]"
@@ -51,9 +48,9 @@ _LISTS: Final = ("tuple_type", "list_type")
 def explain(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """List the problems in the order of the file's model; of too many, the first and how many."""
     found = error.errors()
-    problems = [_explain_one(details, model) for details in found[:_PROBLEMS_MAX]]
+    problems = [_explain_one(details, model) for details in found[:PROBLEMS_MAX]]
     if more := len(found) - len(problems):
-        problems.append(Problem("", f"has {more} more mistakes; mend these first"))
+        problems.append(unshown(more))
     return list(dict.fromkeys(problems))
 
 

@@ -82,7 +82,7 @@ class _Inheritance:
             text = f"{name!r} is base {len(self.chain)} of a chain; expected at most"
             text += f" {DEPTH_MAX - 1} bases"
         elif text is None and self.files >= FILES_MAX:
-            text = f"{name!r} is file {self.files} of this tree; expected at most {FILES_MAX}"
+            text = f"{name!r} is file {self.files + 1} of this tree; expected at most {FILES_MAX}"
         if text is not None:
             raise ConfigError(source, [replace(place, text=text)])
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from nexus.config.error import Problem
+from nexus.config.error import PROBLEMS_MAX, Problem, unshown
 from nexus.config.layers import render
 from nexus.config.node import NodeConfig
 from nexus.config.world import WorldConfig
@@ -25,9 +25,6 @@ class Kind(Enum):
 MODELS: Final[Mapping[Kind, type[BaseModel]]] = {Kind.NODE: NodeConfig, Kind.WORLD: WorldConfig}
 
 _EXPECTED: Final = "[node] of a node's file, or [[machine]] of a world's"
-
-# Nobody reads more.
-_KEYS_MAX: Final = 100
 
 # Keys that say nothing about the kind.
 _BOTH: Final = ("extends",)
@@ -49,11 +46,11 @@ def find_foreign_keys(data: Mapping[str, object]) -> Iterator[Problem]:
     """Say what is wrong with a file of no kind; of very many keys, with the first ones."""
     names = [name for kind in Kind for name in _names(kind)]
     foreign = [key for key in data if key not in _BOTH]
-    for key in foreign[:_KEYS_MAX]:
+    for key in foreign[:PROBLEMS_MAX]:
         text = f"unknown key; expected {_EXPECTED}{did_you_mean(key, names)}"
         yield Problem(render((key,)), text)
-    if more := len(foreign[_KEYS_MAX:]):
-        yield Problem("", f"has {more} more mistakes; mend these first")
+    if more := len(foreign[PROBLEMS_MAX:]):
+        yield unshown(more)
     if not foreign:
         yield Problem("", f"says nothing; expected {_EXPECTED}")
 

@@ -48,7 +48,7 @@ class Limit(ABC, Generic[T]):
 
     @abstractmethod
     def _keywords(self) -> dict[str, JsonValue]:
-        """The range as JSON Schema writes it."""
+        """Return the keywords by which JSON Schema says the same."""
 
 
 @dataclass(frozen=True, slots=True)

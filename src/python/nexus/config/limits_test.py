@@ -37,7 +37,7 @@ from nexus.config import bounds, error, explain, fields, files, held_file, inher
         ("and how deep", inherit.DEPTH_MAX, 8),
         ("and how many in all", inherit.FILES_MAX, 32),
         ("characters of a text", fields._TEXT_CHARS_MAX, 1000),
-        ("mistakes that are shown", explain._PROBLEMS_MAX, 100),
+        ("mistakes that are shown", error.PROBLEMS_MAX, 100),
         ("places that are hinted at", explain._PLACES_MAX, 2),
         ("bits of a number that is shown", error._INTEGER_BITS_MAX, 256),
     ],
