@@ -5,12 +5,11 @@ Other tests reach these bounds, and take them from the code or make them small.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any  # Any: dataclasses of many kinds.
 
 import pytest
 
+from nexus.core.fields_support import left_out
 from nexus.entry import program
 from nexus.harness import (
     activity,
@@ -105,26 +104,13 @@ MS = 1_000_000
         (
             "flags of TCP",
             (packet.FIN, packet.SYN, packet.RST, packet.PSH, packet.ACK),
-            (
-                1,
-                2,
-                4,
-                8,
-                16,
-            ),
+            (1, 2, 4, 8, 16),
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_limit_is_what_is_promised(what: str, limit: object, promised: object) -> None:
     assert limit == promised, what
-
-
-def left_out(kind: Any) -> dict[str, object]:
-    """The values of a kind's fields where they are left out, if these are not empty."""
-    empty: tuple[object, ...] = (MISSING, None, "", b"", (), frozenset())
-    found = {each.name: each.default for each in fields(kind)}
-    return {name: value for name, value in found.items() if value not in empty}
 
 
 def test_what_a_run_is_where_nothing_is_said() -> None:

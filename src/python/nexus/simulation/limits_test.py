@@ -5,11 +5,9 @@ Other tests reach these bounds, and take them from the code or make them small.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
-from typing import Any  # Any: dataclasses of many kinds.
-
 import pytest
 
+from nexus.core.fields_support import left_out
 from nexus.core.randomness import Ratio
 from nexus.simulation import entropy, link, machine, power, schedule, switch, trace, world
 from nexus.simulation.faults import drive
@@ -39,13 +37,6 @@ from nexus.simulation.pace import Stretch
 )
 def test_a_limit_is_what_is_promised(what: str, limit: int, promised: int) -> None:
     assert limit == promised, what
-
-
-def left_out(kind: Any) -> dict[str, object]:
-    """The values of a kind's fields where they are left out, if these are not empty."""
-    empty: tuple[object, ...] = (MISSING, None, "", b"", (), frozenset())
-    found = {each.name: each.default for each in fields(kind)}
-    return {name: value for name, value in found.items() if value not in empty}
 
 
 def test_what_links_and_faults_are_where_nothing_is_said() -> None:
