@@ -153,7 +153,7 @@ class CommitVariable:
 async def find_commit(request: CommitRequest, values: SessionValues) -> CommitVariable:
     if not any(word.rpartition("=")[2] == "commit" for word in request.arguments):
         return CommitVariable(FrozenDict())
-    # Of the machine where Pants runs: with remote execution a request for variables asks a worker.
+    # The variables of this machine: with remote execution, a request for them asks a worker.
     given = values[CompleteEnvironmentVars].get(_COMMIT)
     if given:
         return CommitVariable(FrozenDict({_COMMIT: given}))

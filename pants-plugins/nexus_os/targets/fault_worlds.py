@@ -137,7 +137,7 @@ class FaultWorldTest(Target):
     help = help_text(
         """
         Plays a world seed by seed with faults of its network, its machines and its disks, and lets
-        oracles judge each run. The guest may be any.
+        oracles judge each run. Any guest will do.
 
         A run is deterministic: a seed that fails does so again, and what it leaves under
         `dist/test` has a file that `nexus world replay` plays. A result is cached like that of any

@@ -58,7 +58,7 @@ def _attribution(image: bytes, name: str) -> Attribution | None:
 
 
 class Sum:
-    """The record of all runs so far."""
+    """The code that all runs so far have executed."""
 
     def __init__(self, lines: Sequence[PartLines]) -> None:
         """Begin with nothing; `lines` are those of the images."""

@@ -52,7 +52,7 @@ class Prepared:
         return tuple(s for s in drawn if s.number not in gone and s.machine not in off)
 
     def plan_of(self, recipe: Recipe, steps: Sequence[Step]) -> Plan:
-        """The image that is booted."""
+        """Return the plan of a run, with the steps of its clients."""
         plan = _load(self)
         if self.scenario.config.workload:
             plan = workload.configure(plan, steps)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from nexus.dsoftbus.session import Session
 from nexus.dsoftbus.session_events import Event, Received, Refusal, Refused
-from nexus.dsoftbus.session_scene import SECRET_A, SECRET_B, Pair, identity
+from nexus.dsoftbus.session_scene import KEY_B, SECRET_A, SECRET_B, Pair, identity
 from nexus.dsoftbus.transitions import State
 from nexus.wire.error import LocalProtocolError
 from nexus.wire.gateway import Ping, Pong, decode_frame
 
 SECOND = 1_000_000_000
-KEY_B = X25519PrivateKey.from_private_bytes(SECRET_B).public_key().public_bytes_raw()
 
 
 def ready_pair() -> Pair:

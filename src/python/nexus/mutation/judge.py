@@ -51,8 +51,8 @@ _PRELOADED_QUIETLY: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 WALL_SECONDS: Final = 30.0
 IDLE_CPU_SECONDS: Final = 0.75
 MEMORY_BYTES_MAX: Final = 8 << 30
-# Processor time for a test without a change, the slowest take some seconds; and for what is done
-# before the first test of a job.
+# Processor time of a test without a change, of which the slowest take some seconds, and of all that
+# is done before the first test of a job.
 CLEAN_CPU_SECONDS: Final = 300.0
 # A test that called nothing new in so many calls is not looked at any longer: looking costs more.
 QUIET_CALLS: Final = 300_000

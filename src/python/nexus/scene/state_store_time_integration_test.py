@@ -1,7 +1,7 @@
 """How long the store of a real guest is busy, in virtual time, by how many keys it has.
 
-A list and a compaction go through the keys in their order once.  While the store is busy no caller
-else is served, so one that went through all keys for each key kept local writers waiting for
+A list and a compaction go through the keys in their order once.  While the store is busy no other
+caller is served, so one that went through all keys for each key kept local writers waiting for
 seconds, and every session of the node was lost.
 """
 

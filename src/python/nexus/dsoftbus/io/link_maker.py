@@ -34,7 +34,7 @@ class LinkMaker:
         self._count = 0
 
     def accept(self) -> Link:
-        """Make the link of a connection that somebody else begins."""
+        """Make the link of a connection that another host begins."""
         now_ns = self._clock.now_ns()
         return self._link(
             Session.accept(self._identity(), now_ns, self.frame_bytes_max, self._room)

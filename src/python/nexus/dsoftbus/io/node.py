@@ -4,8 +4,8 @@
         peer = await node.connect("node-b")
         await peer.resolve("bundlemgrd")
 
-A node is entered once and closed once.  `close` may be cancelled: it then stops waiting for
-anybody, and is over as soon as the sockets are.
+A node is entered once and closed once.  `close` may be cancelled: it then does not wait
+any more, and is over as soon as the sockets are.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def test_a_place_comes_free_when_a_connection_becomes_a_session_or_ends() -> Non
     assert owner.counters.connections_evicted == 1
 
 
-def test_a_node_that_closes_lets_nobody_in() -> None:
+def test_a_node_that_closes_lets_no_connection_in() -> None:
     owner = Owner()
     owner.sessions.is_closing = True
     assert owner.open(0).asked == ["abort"]
@@ -386,7 +386,7 @@ def test_closing_and_aborting_reach_every_connection() -> None:
     assert [link.asked for link in links] == [["close", "abort"], ["close", "abort"]]
 
 
-def test_a_user_whose_callback_fails_costs_nobody_anything(
+def test_a_callback_that_fails_changes_nothing_for_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     owner = Owner()
@@ -400,7 +400,7 @@ def test_a_user_whose_callback_fails_costs_nobody_anything(
     assert "the callback for the end of a session failed" in caplog.text
 
 
-def test_a_source_is_named_only_while_nobody_is_proven() -> None:
+def test_a_source_is_named_only_while_no_peer_is_proven() -> None:
     owner = Owner()
     for number in range(6):
         link = owner.open(number)

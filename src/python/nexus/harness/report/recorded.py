@@ -21,7 +21,7 @@ _COUNTS: Final = ("LH", "LF", "BRH", "BRF")
 
 
 class Row(TypedDict):
-    """What the page shows of a file, or of all files."""
+    """The figures of one file, or of all files, as the page shows them."""
 
     path: str
     hit: int
@@ -39,7 +39,7 @@ class Coverage(TypedDict):
 
 
 class Busy(TypedDict):
-    """How long a stretch is, and what share of each each machine was busy, in per cent."""
+    """The length of a stretch, and how busy each machine was in each stretch, in per cent."""
 
     ns: int
     lanes: list[list[int]]
