@@ -2,7 +2,7 @@
 
 The server waits with its answer until there is something to do, or for some seconds.  When a
 process ends meanwhile, that call is given up and made again with the result in it; a lease that was
-on its way then is in the next answer.
+on its way then is in the next answer.  A call that has a result in it is not given up.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol  # Any: gRPC and BuildGrid publish no types.
+from typing import Any, Final  # Any: gRPC and BuildGrid publish no types.
 
 import grpc  # pants: no-infer-dep; it comes with BuildGrid
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
@@ -20,7 +20,7 @@ from buildgrid._protos.google.devtools.remoteworkers.v1test2 import bots_pb2, bo
 
 from nexus.remotecache.connection import Remote, describe
 from nexus.remotecache.leases import State, Told, plan
-from nexus.remotecache.reporting import RESULT_BYTES_MAX, Health, Outcome, fill
+from nexus.remotecache.reporting import RESULT_BYTES_MAX, Execution, Health, Outcome, fill
 from nexus.remotecache.settings import INSTANCE
 
 # How long the server may keep a call; it hears of us at least this often.
@@ -63,14 +63,6 @@ FINAL: Final = {
 
 class RejectedError(Exception):
     """The server does not take this worker; the text says why."""
-
-
-class Execution(Protocol):
-    """Runs one action; may be told to give up, from another thread."""
-
-    def run(self, name: str, action: messages.Action) -> Outcome: ...
-
-    def end(self, name: str) -> None: ...
 
 
 @dataclass
@@ -163,8 +155,7 @@ class Bot:
             self.joined = time.monotonic()
             self.say(f"joined as {self.name}, {self.jobs} processes at once")
         else:
-            told = self.report(self.session)
-            self.session = self.call(stub, told)
+            self.session = self.call(stub, self.report(self.session))
         self.obey(self.session.leases)
         idle = len(self.held) < self.jobs and self.health() is Health.OK
         if not idle and not any(held.future.done() for held in self.held.values()):
@@ -188,7 +179,9 @@ class Bot:
         return answer.result()
 
     def news(self, told: bots_pb2.BotSession) -> bool:
-        """Whether the last report to the server is out of date."""
+        """Whether the last report to the server is out of date, and its call is to be given up."""
+        if any(lease.state == bots_pb2.COMPLETED for lease in told.leases):
+            return False  # It is answered at once.  Given up, its results might be lost.
         ended = any(
             held.future.done() and held.state is State.RUNNING for held in self.held.values()
         )
@@ -213,7 +206,7 @@ class Bot:
             if held.future.done():
                 fill(lease, held.future)
                 if lease.ByteSize() > room:
-                    # The next call is made at once, since this one is out of date.
+                    # The next call has it: the server answers at once what came before it.
                     lease = bots_pb2.Lease(id=name, state=bots_pb2.ACTIVE)
                 else:
                     room -= lease.ByteSize()
@@ -240,7 +233,10 @@ class Bot:
             run = f"{lease.name}#{self.runs}"
             future = self.pool.submit(self.execution.run, run, action)
             future.add_done_callback(lambda _future: self.woken.set())
-            self.held[lease.name] = Held(future, run)
+            held = self.held[lease.name] = Held(future, run)
+            if self.deadline is not None:
+                # It was on its way when we were told to end at once; the report gives it back.
+                self.stop(held)
 
     def stop(self, held: Held) -> None:
         """End the execution of a lease, unless it has ended; its thread ends by itself."""
@@ -285,6 +281,7 @@ class Bot:
         is_long = self.session is not None and time.monotonic() - self.joined >= SHORT_SECONDS
         self.short_sessions = self.short_sessions + 1 if is_taken and not is_long else 0
         if self.short_sessions >= SHORT_SESSIONS_MAX:
+            self.lose()
             raise RejectedError(
                 f"{self.short_sessions} sessions in a row were taken away within "
                 f"{SHORT_SECONDS:.0f} s: another worker joins as {self.name}; "

@@ -40,9 +40,11 @@ class Answer:
 
     def __init__(self, session: bots_pb2.BotSession | Exception | None) -> None:
         self.session = session
+        self.cancelled = False
 
     def cancel(self) -> None:
-        """Nothing is waited for here."""
+        """The server may not have read what was asked."""
+        self.cancelled = True
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         if self.done():
@@ -237,13 +239,15 @@ def test_one_that_is_told_to_end_at_once_does_not_wait_for_a_server_that_is_away
 
 
 def test_the_second_worker_of_a_name_gives_up(place: Place) -> None:
-    server = Server(*[session()] * bots.SHORT_SESSIONS_MAX)
+    sessions = [session()] * (bots.SHORT_SESSIONS_MAX - 1)
+    server = Server(*sessions, session(a=bots_pb2.PENDING))
     for _ in range(bots.SHORT_SESSIONS_MAX - 1):
         place.bot.talk(server)
         place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "mismatch"))
     place.bot.talk(server)
     with pytest.raises(RejectedError, match="another worker joins as me; give each its own --id"):
         place.bot.failed(Failure(grpc.StatusCode.DATA_LOSS, "mismatch"))
+    assert place.execution.ended == ["a#1"]
 
 
 def test_the_second_worker_gives_up_also_where_no_session_begins(place: Place) -> None:
@@ -295,6 +299,48 @@ def test_results_that_no_call_holds_together_go_by_several(place: Place) -> None
     states = [[lease.state for lease in told.leases] for told in server.told[1:]]
     assert states == [[bots_pb2.COMPLETED, bots_pb2.ACTIVE], [bots_pb2.COMPLETED]]
     assert all(told.ByteSize() <= RESULT_BYTES_MAX + 4096 for told in server.told)
+
+
+class Late(Answer):
+    """An answer that comes when its call was looked at often, unless that was given up by then."""
+
+    def __init__(self, session: bots_pb2.BotSession) -> None:
+        super().__init__(session)
+        self.looks = 0
+
+    def done(self) -> bool:
+        self.looks += 1
+        return self.looks > 9 and not self.cancelled
+
+
+def test_results_are_reported_in_calls_that_are_not_given_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second result does not fit beside the first, and so is news while that is under way."""
+    monkeypatch.setattr(bots, "CALL_SECONDS_MAX", 0.01)
+    half = messages.ActionResult(stdout_raw=bytes(RESULT_BYTES_MAX // 2))
+    place.execution.outcome = Outcome(half)
+    place.execution.go.set()
+    server = Server(session(a=bots_pb2.PENDING, b=bots_pb2.PENDING))
+    place.bot.talk(server)
+    for held in place.bot.held.values():
+        held.future.result(PATIENCE_SECONDS)
+    answers = [Late(session(b=bots_pb2.ACTIVE)), Late(session())]
+    monkeypatch.setattr(server, "future", lambda *_request, **_how: answers.pop(0))
+    first, second = answers
+    place.bot.talk(server)
+    assert list(place.bot.held) == ["b"]
+    place.bot.talk(server)
+    assert (first.cancelled, second.cancelled, place.bot.held) == (False, False, {})
+
+
+def test_a_lease_that_comes_after_the_order_to_end_at_once_is_given_back(place: Place) -> None:
+    server = Server(session(), session(a=bots_pb2.PENDING), session())
+    place.bot.talk(server)
+    place.state = Health.ENDING
+    place.bot.hurry()
+    place.bot.talk(server)
+    assert place.execution.ended == ["a#1"]
 
 
 @pytest.mark.parametrize(

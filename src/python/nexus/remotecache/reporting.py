@@ -1,11 +1,11 @@
-"""What a worker reports to its server: how it is, and how each lease ended."""
+"""What a worker reports to its server: how it is, and how the execution of each lease ended."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final  # Any: BuildGrid publishes no types.
+from typing import Any, Final, Protocol  # Any: BuildGrid publishes no types.
 
 from buildgrid._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as messages
 from buildgrid._protos.google.devtools.remoteworkers.v1test2 import bots_pb2
@@ -38,6 +38,14 @@ class Outcome:
     result: messages.ActionResult | None
     failure: str = ""
     code: int = code_pb2.UNAVAILABLE
+
+
+class Execution(Protocol):
+    """Runs one action; may be told to give up, from another thread."""
+
+    def run(self, name: str, action: messages.Action) -> Outcome: ...
+
+    def end(self, name: str) -> None: ...
 
 
 def fill(lease: Any, future: Future[Outcome]) -> None:
