@@ -41,7 +41,7 @@ if changed or pending():
 slot += 32
 dispatch()
 """
-# Banks belong to nobody if protection has changed.
+# Banks belong to no mode if protection has changed.
 _PROTECT: Final = """
 if changed:
     state[PC] = pc() + 4

@@ -122,6 +122,37 @@ def test_a_kernel_can_switch_the_unit_lazily(engine: str) -> None:
     assert it.state_digest() == _reference_digest(LAZY, it.now_ns)
 
 
+# On zeros, so that no flag goes up.
+_READS = ("feq.d a0, fa1, fa1", "fclass.s a0, fa1", "fcvt.l.d a0, fa1", "fmv.x.d a0, fa1")
+_WRITES = ("fadd.d fa0, fa1, fa1", "fsgnj.d fa0, fa1, fa1", "fcvt.d.l fa0, zero", "fld fa0, (sp)")
+_INITIAL, _CLEAN, _DIRTY = 1, 2, 3
+
+
+@pytest.mark.parametrize("engine", ["reference", "native", "translated"])
+@pytest.mark.parametrize("status", [_INITIAL, _CLEAN])
+def test_what_only_reads_registers_leaves_the_unit_as_clean_as_it_was(
+    engine: str, status: int
+) -> None:
+    instructions = (*_READS, *_WRITES)
+    text = f"li s2, 0x6000\n li s3, {status << 13}\n la sp, zeros\n" + "".join(
+        f"""
+        csrc mstatus, s2
+        csrs mstatus, s3
+        {instruction}
+        csrr t0, mstatus
+        srli t0, t0, 13
+        andi t0, t0, 3
+        slli s4, s4, 4
+        or s4, s4, t0
+        """
+        for instruction in instructions
+    )
+    it = machine(program(text + "stop: j stop\n .align 8\n zeros: .dword 0"), engine)
+    it.run(10_000)
+    noted = [it.register(20) >> 4 * place & 15 for place in reversed(range(len(instructions)))]
+    assert noted == [status] * len(_READS) + [_DIRTY] * len(_WRITES)
+
+
 def _reference_digest(text: str, until_ns: int) -> str:
     it = machine(program(text), "reference")
     it.run(until_ns)

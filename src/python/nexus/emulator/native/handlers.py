@@ -79,7 +79,8 @@ class InstructionHandler(Handler):
         semantics = semantics_of(row.name)
         if semantics.uses_float:
             allowed = may_use_float(self, is_changing=semantics.changes_float)
-            self._or_become("@float_off", allowed)
+            is_sure = semantics.writes_float and not semantics.access
+            self._or_become("@float_clean" if is_sure else "@float_off", allowed)
         for statement in semantics.statements:
             self._statement(statement)
         if not self._ended:

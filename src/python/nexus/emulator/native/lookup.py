@@ -83,7 +83,8 @@ def loaded(function: Function, place: str, size: int, extend: Extend) -> str:
 def may_use_float(function: Function, *, is_changing: bool) -> str:
     """Whether mstatus lets an instruction use floating-point registers as it is.
 
-    They must be on, and dirty already for what changes them: the reference turns them so.
+    They must be on, and dirty already for what changes them: `float_clean`, or the reference,
+    turns them so.
     """
     found = function.op("and", function.word(s.MSTATUS), MSTATUS_FS)
     if is_changing:

@@ -37,7 +37,7 @@ def write_pmpaddr(word, new):
 
 _ENTRIES: Final = """
 def take_over():
-    # Decode the registers.  Returns 1 if the entries have changed, and then no bank is anybody's.
+    # Decode the registers.  Returns 1 if the entries have changed: no bank belongs to a mode then.
     place = state[PMP_ENTRIES]
     count = 0
     changed = 0

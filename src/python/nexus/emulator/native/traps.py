@@ -132,21 +132,23 @@ def illegal():
     become(after_trap)
 
 def float_off():
-    # An instruction for which floating-point registers are not ready: off, or not dirty yet.
-    #
-    # What can only compute makes them dirty here; what may still trap is the reference's.
+    # Floating-point registers are off; or they are clean, and the reference executes what may
+    # leave them so.
+    if state[MSTATUS] & MSTATUS_FS == 0:
+        become(illegal)
+    become(slow)
+
+def float_clean():
+    # The same for a computation that writes one: they become dirty, unless it could still trap.
     if state[MSTATUS] & MSTATUS_FS == 0:
         become(illegal)
     place = slot - page >> 3
-    word = u16[u64[page + TAIL_RAM] + place]
-    if word & 3 != 3 or place == 4094:
+    if place == 4094:
         become(slow)
-    word = u32[u64[page + TAIL_RAM] + place]
-    mode = word >> 12 & 7
+    mode = u32[u64[page + TAIL_RAM] + place] >> 12 & 7
     if mode == 7:
         mode = state[FCSR] >> 5
-    # From MADD to OP-FP: no loads.
-    if word & 127 < 0x43 or word & 127 > 0x53 or mode > 4:
+    if mode > 4:
         become(slow)
     state[MSTATUS] |= MSTATUS_FS | MSTATUS_SD
     dispatch()
