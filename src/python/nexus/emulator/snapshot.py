@@ -24,7 +24,8 @@ from nexus.emulator.reference import state as s
 from nexus.emulator.stateful import Stateful, Value
 
 MAGIC: Final = b"NXVS"
-FORMAT: Final = 3
+# Raise when a device saves other values.
+FORMAT: Final = 4
 
 _HEADER: Final = struct.Struct("<4sHH32s")
 _ZERO_PAGE: Final = bytes(PAGE_BYTES)
@@ -106,7 +107,7 @@ def _checked(snapshot: bytes) -> memoryview:
     if magic != MAGIC:
         raise SnapshotError(f"snapshot: magic {magic!r}; expected {MAGIC!r}")
     if version != FORMAT:
-        raise SnapshotError(f"snapshot: format {version}; expected {FORMAT}")
+        raise SnapshotError(f"snapshot: format {version}; expected {FORMAT}; save it again")
     body = memoryview(snapshot)[_HEADER.size :]
     if hashlib.sha256(body).digest() != digest:
         raise SnapshotError("snapshot: damaged, its digest does not match")

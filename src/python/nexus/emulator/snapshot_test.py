@@ -192,6 +192,15 @@ def test_damage_is_found() -> None:
             restore(options, snapshot[:length])
 
 
+def test_a_snapshot_of_an_earlier_version_is_refused_by_its_format() -> None:
+    """Before format 4 the clock had one value more."""
+    options = options_of("nop")
+    older = bytearray(save(Machine(options)))
+    older[4:6] = (3).to_bytes(2, "little")
+    with pytest.raises(SnapshotError, match=r"^snapshot: format 3; expected 4; save it again$"):
+        restore(options, bytes(older))
+
+
 def test_a_snapshot_whose_digest_is_right_may_still_be_nonsense() -> None:
     options = options_of("nop")
     snapshot = save(Machine(options))
