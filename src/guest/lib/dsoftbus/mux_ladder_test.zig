@@ -48,6 +48,8 @@ const Wire = struct {
     passed: usize = 0,
     bad_frame: ?usize = null,
     data: [64]u8 = undefined,
+    /// How many bytes each of these carries.
+    sizes: [64]usize = undefined,
     data_count: usize = 0,
 
     /// One frame, if there is one.
@@ -63,6 +65,7 @@ const Wire = struct {
         const is_data = frame[0] == @intFromEnum(frames.Type.data);
         if (from == &a and is_data and self.data_count < self.data.len) {
             self.data[self.data_count] = if (frame[1] == 1) 'c' else 'b';
+            self.sizes[self.data_count] = frame.len - frames.data_head;
             self.data_count += 1;
         }
         try to.hear(frame);
@@ -93,6 +96,9 @@ test "both sides reach every step" {
         "ccccccccb" ++ "ccccccccb" ++ "bbbb",
         wire.data[0 .. 18 + 4],
     );
+    for (wire.data[0..22], wire.sizes[0..22]) |kind, size| {
+        try std.testing.expectEqual(@as(usize, if (kind == 'c') 2 else 16), size);
+    }
     try std.testing.expectEqual(4096 + 512, a.ladder.bulk.got);
     try std.testing.expectEqual(4096 + 512, b.ladder.bulk.got);
     for (&a.mux.streams.all) |*stream| try std.testing.expectEqual(0, stream.id);

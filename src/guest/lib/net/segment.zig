@@ -142,6 +142,20 @@ test "a segment survives the wire, with and without the option" {
     }
 }
 
+test "what a segment does not say is zero on the wire" {
+    var bytes: [header_bytes]u8 align(8) = @splat(0xFF);
+    const first: Segment = .{
+        .source_port = 0x0102,
+        .target_port = 0x0304,
+        .seq = 0x0506_0708,
+        .flags = .{ .rst = true },
+    };
+    first.write(&bytes, 1, 2);
+    const head = "\x01\x02\x03\x04" ++ "\x05\x06\x07\x08" ++ "\x00" ** 4 ++ "\x50\x04\x00\x00";
+    try std.testing.expectEqualStrings(head, bytes[0..16]);
+    try std.testing.expectEqual(0, packet.get16(&bytes, 18));
+}
+
 test "options are walked within their bounds" {
     const table = [_]struct { options: []const u8, mss: ?u16 = null, is_bad: bool = false }{
         .{ .options = "\x01\x01\x01\x01" },

@@ -81,6 +81,8 @@ pub const Kernel = struct {
     idle: ?*const fn (kernel: *Kernel) void = null,
     /// Sends to it fail with this.
     deaf: ?struct { slot: os.Slot, errno: abi.Errno } = null,
+    /// No copy of it can be made.
+    single: ?os.Slot = null,
     /// What is in front of the service's devices; mmio_map gives it.
     registers: ?[]align(8) u32 = null,
     now_ns: u64 = 1_000_000,
@@ -316,7 +318,10 @@ fn take(number: abi.Syscall, args: [6]u64) u64 {
         },
         .ipc_send => return self.send(args),
         .ipc_recv => return self.receive(@ptrFromInt(args[0])),
-        .cap_clone => return self.make(),
+        .cap_clone => {
+            if (self.single) |slot| if (slot == args[0]) return failure(.no_space);
+            return self.make();
+        },
         .vmo_create => return self.create(args[0]),
         .vm_map => return @intFromPtr(self.memory.get(@intCast(args[0])).?.ptr),
         .cap_query => return self.query(args),

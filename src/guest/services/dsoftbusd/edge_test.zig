@@ -66,6 +66,8 @@ test "a connection is started and watched; one that cannot be watched is aborted
     try testing.expectEqual(@as(usize, 3), world.asked(.watch).len);
     fake.chosen = &.{.{ .op = .connect, .status = .io }};
     try testing.expectEqual(@as(?u32, null), world.edge.connect(to));
+    try testing.expectEqual(0, world.asked(.abort).len);
+    try testing.expectEqual(3, world.asked(.watch).len);
     // Its own socket is there, but netstackd takes nothing more.
     const slot = world.edge.net.slot;
     world.edge.net.slot = 4321;
@@ -76,6 +78,17 @@ test "a connection is started and watched; one that cannot be watched is aborted
 }
 
 const one_accepted = "\x50\x00\x00\x00" ++ "\x0a\x2a\x00\x63" ++ "\x39\x30";
+
+test "a connection that is there and cannot be watched is given back" {
+    var world: World = .{};
+    try world.setUp();
+    // A watch carries a copy of it.
+    world.kernel.single = own_endpoint;
+    const to: dsoftbus.edge.Address = .{ .ip = .{ 10, 42, 0, 11 }, .port = 0x8708 };
+    try testing.expectEqual(null, world.edge.connect(to));
+    try testing.expectEqualStrings("NS\x01\x0d\x2b\x00\x00\x00", world.asked(.abort)[0].bytes);
+    try world.tearDown();
+}
 
 test "accepting gives the socket and the address that the network saw" {
     var world: World = .{};

@@ -224,6 +224,14 @@ test "settings: defaults, every record, and what is refused" {
     try testing.expectError(error.UnknownTag, Settings.parse("\x04\x00\x00\x00"));
 }
 
+test "a disk too small for a largest value beside the reserve gives all it has" {
+    // Three quarters of a region are what peers get of it.
+    const bound = largest_bytes * 4 / 3;
+    try testing.expectEqual(2 * bound, capacityOf(bound, 2 * bound));
+    try testing.expectEqual(bound, capacityOf(bound, 1));
+    try testing.expectEqual(bound + 1, capacityOf(bound + 1, 2 * bound));
+}
+
 test "what is not in reserve is divided, and a peer has room for two largest values" {
     const there_is: Capacity = .{ .keys = 2048, .bytes = 512 * 1024 };
     const one: Limits = .of(.{}, there_is);

@@ -68,6 +68,14 @@ def test_a_problem_is_placed_at_its_value_or_at_the_table_that_lacks_it() -> Non
     }
 
 
+def test_a_name_that_begins_as_another_one_is_not_placed_there() -> None:
+    both = merge(of("base", {"a": {"port": 1}}), of("own", {"a": {"id": 2}}))
+    assert both.place(Problem("a.port", "bad")).source == "base"
+    assert both.place(Problem("a.ports", "bad")).source == "own"
+    alone = merge(of("base", {"port": 1}), of("own", {"id": 2}))
+    assert alone.place(Problem("ports", "bad")) == Problem("ports", "bad", "own", 0)
+
+
 def test_a_table_of_another_file_keeps_its_names_there() -> None:
     world = of("world", {"machine": [{"override": {"a": {"b": 1}}}]})
     over = lift(world, ("machine", 0, "override"), Given.OVERRIDE)

@@ -153,6 +153,20 @@ def test_resets_that_cross_are_no_offence() -> None:
     assert pair.cross() == ([], [])
 
 
+def test_nothing_is_sent_for_a_stream_behind_its_reset() -> None:
+    pair = MuxPair(own_b=SMALL).settle()
+    stream = pair.a.open("x", 0)
+    pair.a.send(stream, bytes(60))
+    pair.cross()
+    pair.b.accept(stream)
+    pair.cross()
+    assert pair.b.grant(stream, 60), "a credit waits"
+    pair.b.reset(stream)
+    assert pair.b.next_frame() == wire.Reset(stream, ResetReason.UNWANTED.value).encode()
+    assert not pair.b.has_output
+    assert pair.b.next_frame() is None
+
+
 def test_credit_that_crosses_the_last_close_is_no_offence() -> None:
     pair = MuxPair(own_b=SMALL).settle()
     stream = pair.a.open("x", 0)

@@ -8,6 +8,7 @@ from typing import Any  # Any: what stand-ins are asked with.
 
 import pytest
 
+from nexus.emulator.differential.arithmetic import Program
 from nexus.emulator.differential.frame import RAM_BYTES
 from nexus.harness import emulator_differential as differential
 from nexus.harness.engine import HostFaultError
@@ -105,6 +106,23 @@ def test_with_native_code_both_engines_are_asked(
     ]
     assert "7.2.0 and reference, native: 0 differences" in capsys.readouterr().out
     assert differential.main([*PROGRAMS, "--native-blob", str(tmp_path / "none")]) == 21
+
+
+def test_the_first_program_is_that_of_seed_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Compared(monkeypatch, 1)
+    assert differential.main(["--programs", "1", "--probes", "3", "--rounds", "0"]) == 1
+    assert capsys.readouterr().out.startswith("seed 1, reference: difference 0\n")
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_more_rounds_have_more_time(monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
+    monkeypatch.setattr(Program, "differing", lambda *both: [])
+    compared = Compared(monkeypatch, 0)
+    differential.compare_arithmetic("qemu", "8.0.0", Program((), 1, rounds), None, Path())
+    *_, ours_ns = compared.asked[-1]
+    assert ours_ns == 20_000_000 + rounds * 1_000_000
 
 
 @pytest.mark.parametrize(

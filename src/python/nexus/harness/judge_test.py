@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any  # Any: a stand-in, or a value of a wrong type.
 
 import pytest
@@ -14,6 +15,7 @@ from nexus.harness.phase import Phase
 from nexus.harness.plan import Expectation, Plan
 from nexus.harness.plan_support import MS, Silent, say
 from nexus.harness.runner import Record, Runner
+from nexus.harness.stopping import BrokenOffError
 from nexus.simulation.machine_fake import FakeMachine, PowerOff, Reset, Say, Spin
 
 HELLO = Expectation("A", Phase.LAUNCH, "hello")
@@ -119,6 +121,20 @@ def test_fault_ends_the_run_at_once_under_its_own_name(line: str, outcome: Outco
     assert line in record.verdict.message
     assert record.consoles["A"].endswith(b"what came after\n")
     assert record.now_ns < 3 * MS + AFTERMATH_NS
+
+
+def test_a_signal_ends_what_is_watched_behind_a_fault_and_the_verdict_stands() -> None:
+    def breakable() -> AbstractContextManager[None]:
+        if runner.record.judge.verdict is not None:
+            raise BrokenOffError
+        return nullcontext()
+
+    plan = plan_support.plan([HELLO], "A")
+    script = [(0, Spin()), *say(2, "kernel: panic: x"), *say(5, "5 ms"), *say(9, "9 ms")]
+    runner = Runner(plan, Silent(), lambda: None, lambda: 0.0, breakable)
+    record = runner.run(plan_support.engine(plan, {"A": FakeMachine(script)}))
+    assert record.verdict.outcome is Outcome.GUEST_PANIC
+    assert record.consoles["A"].endswith(b"5 ms\n")
 
 
 def test_fault_after_the_last_marker_still_fails() -> None:

@@ -160,6 +160,7 @@ def test_process_that_will_not_stop_is_killed(
     assert record.verdict.outcome is Outcome.PASSED
     process = engine._guests[0].process
     engine.close()
+    assert engine.states() == {}, "a closed engine has no machines"
     assert process.returncode == -signal.SIGKILL
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)

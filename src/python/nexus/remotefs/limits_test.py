@@ -48,6 +48,7 @@ KIB = 1024
         ("keys of a listing", listing.KEYS_MAX, 100_000),
         ("seconds of a call for state", state_client.TIMEOUT_S, 5.0),
         ("seconds of a silent transfer", state_service.SILENCE_S, 5.0),
+        ("seconds of a transfer", state_service.LONGEST_S, 64.0),
         ("transfers that fetch at a time", transfer.GETS_MAX, 3),
         ("exit code where nothing is", state_tool.EXIT_NOTHING, 1),
         ("exit code of a bad disk", state_tool.EXIT_BAD, 2),

@@ -12,6 +12,7 @@ import pytest
 
 from nexus.dsoftbus.audit import AuditRecord, Outcome, Record
 from nexus.dsoftbus.io import log as io_log
+from nexus.dsoftbus.io.hand_clock_fake import HandClock
 from nexus.dsoftbus.io.log import NodeLog, read_log
 from nexus.dsoftbus.io.node import Node
 from nexus.dsoftbus.io.node_scene import HANDLERS, KEY_A, KEY_B, introduce, peer_of, settings_of
@@ -154,6 +155,16 @@ def test_an_answer_that_is_none_ends_the_reading(answer: bytes) -> None:
         peer = Scripted(answer)
         with pytest.raises(FailedError, match="the peer's"):
             await drain(peer, 10)
+        assert len(peer.asked) == 1
+
+    asyncio.run(run())
+
+
+def test_a_log_is_asked_however_little_time_is_left() -> None:
+    async def run() -> None:
+        peer = Scripted(log.Reply(log.Op.QUERY, log.Status.OK).encode())
+        clock = HandClock()
+        assert [records async for records in read_log(peer, LogReader(), 0.5, clock)] == [[]]
         assert len(peer.asked) == 1
 
     asyncio.run(run())

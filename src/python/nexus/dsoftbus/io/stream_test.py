@@ -194,7 +194,7 @@ def test_too_many_streams_and_then_a_call() -> None:
     run(scenario, {"echo": echo})
 
 
-def test_a_handler_that_fails_resets_its_stream_only() -> None:
+def test_a_handler_that_fails_resets_its_stream_only(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(nodes: TwoNodes) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         peer = await nodes.a.connect("node-b")
@@ -202,8 +202,11 @@ def test_a_handler_that_fails_resets_its_stream_only() -> None:
         with pytest.raises(UnavailableError):
             await stream.read()
         assert await peer.resolve("x")
+        assert nodes.b.counters.handlers_failed == 1
 
     run(scenario, {"fail": fail})
+    assert "the handler of the stream 'fail' failed" in caplog.text
+    assert "a defect of the handler" in caplog.text
 
 
 def test_reset_wakes_the_other_side() -> None:

@@ -51,6 +51,13 @@ def test_an_exception_has_its_cause_and_value(text: str, cause: int, value: int)
     assert (code, machine.register(8)) == (cause, value)
 
 
+def test_a_run_that_ends_early_says_how_many_steps_it_took() -> None:
+    hart = boot("nop\n nop\n wfi\n nop\n nop\n" + EXIT)._hart
+    assert hart.run(100) == hart.steps == 3
+    assert hart.run(1) == 1
+    assert hart.steps == 4
+
+
 @pytest.mark.parametrize(
     ("text", "cause"),
     [("addi a0, a0, 1\n amoadd.w a1, a1, (a0)", 6), ("addi a0, a0, 2\n lr.d a1, (a0)", 4)],

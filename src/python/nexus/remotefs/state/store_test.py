@@ -9,6 +9,7 @@ from itertools import chain
 import pytest
 
 from nexus.remotefs.state.block import DeviceError, MemoryDevice
+from nexus.remotefs.state.call import Call
 from nexus.remotefs.state.contents import TXN_BYTES_MAX, TXN_KEYS_MAX, TXNS_MAX
 from nexus.remotefs.state.fsck import Verdict, check, repair
 from nexus.remotefs.state.mount import BAD_SUPERBLOCK, NO_JOURNAL, TOO_SMALL, mount
@@ -157,6 +158,15 @@ def test_a_full_disk_refuses_and_keeps() -> None:
     assert Store(device).snapshot() == accepted
 
 
+def test_entries_have_room_beside_what_is_remembered_of_peers() -> None:
+    store = Store(disk(512))
+    room = store.room_bytes
+    store.put_for(Call("node-b", 1 << 32 | 1), A, b"v")
+    # A record of its epoch and one of its keys, each 15 bytes around a head of 28 and its name of
+    # 6; a key is 2 bytes, a call 21.
+    assert room - store.room_bytes == 2 * (15 + 28 + 6) + 2 + 21
+
+
 def test_no_compaction_while_a_transaction_is_open() -> None:
     store = Store(disk(80))
     txn = store.begin()
@@ -215,6 +225,22 @@ def test_a_disk_that_fails() -> None:
     device.broken = "read"
     assert refused(lambda: Store(device)) is Status.IO_ERROR
     assert check(device).verdict is Verdict.UNRECOVERABLE
+
+
+def test_transactions_are_forgotten_also_where_the_disk_takes_no_record_of_it() -> None:
+    class Broken(MemoryDevice):
+        """Takes writes and loses the flush."""
+
+        def flush(self) -> None:
+            raise DeviceError("flush")
+
+    store = Store(Broken(bytes(200 * 512)))
+    store.begin()
+    store.put_chunk(store.begin(), A, b"1")
+    assert refused(store.sync) is Status.IO_ERROR
+    store.abort_all()
+    assert store.open_transactions == ()
+    assert store.get(A) is None
 
 
 def test_a_disk_that_fails_while_much_waits() -> None:

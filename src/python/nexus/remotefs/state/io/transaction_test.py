@@ -52,6 +52,18 @@ def test_a_block_commits_or_leaves_nothing() -> None:
     run(scenario)
 
 
+def test_what_was_committed_in_its_block_is_over_and_nothing_more_is_asked() -> None:
+    async def scenario(world: World) -> None:
+        async with await StateClient(world.peers[0]).begin() as transaction:
+            await transaction.put(A, b"1")
+            await transaction.commit()
+        await transaction.abort()
+        assert world.store.snapshot() == {A: b"1"}
+        assert [verb for _, verb, _ in world.told] == ["txn-put", "txn-commit"]
+
+    run(scenario)
+
+
 def test_typed_calls_say_the_same() -> None:
     async def scenario(world: World) -> None:
         statefs = world.peers[0].statefs
