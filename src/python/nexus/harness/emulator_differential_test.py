@@ -9,7 +9,6 @@ from typing import Any  # Any: what stand-ins are asked with.
 import pytest
 
 from nexus.emulator.differential.arithmetic import Program
-from nexus.emulator.differential.frame import RAM_BYTES
 from nexus.harness import emulator_differential as differential
 from nexus.harness.engine import HostFaultError
 from nexus.harness.qemu_command import PROGRAM
@@ -168,7 +167,7 @@ def test_qemu_gets_the_board_of_the_emulator_and_its_output_is_the_answer(tmp_pa
         "-cpu",
         differential.CPU,
         "-m",
-        f"{RAM_BYTES >> 20}M",
+        "16M",
         "-bios",
         "none",
         "-nodefaults",
