@@ -1,4 +1,4 @@
-"""What limits a value of a configuration file: a range, a count, a choice, an expression.
+"""Limits of the values in configuration files: a range, a count, a choice, an expression.
 
 Each limit is said once and used twice, by pydantic and in the JSON Schema.  A check raises
 `ValueError` with the accepted values; `nexus.config.explain` adds file, field and the bad value.

@@ -17,7 +17,7 @@ from nexus.core.text import printable
 
 Count = Literal["tests", "failures", "errors", "skipped"]
 
-# What the readers of GitLab and Jenkins ask of a suite in which no case is skipped.
+# The counts that GitLab and Jenkins read of a suite in which no case is skipped.
 COUNTS_DEFAULT: Final[tuple[Count, ...]] = ("tests", "failures")
 
 
@@ -28,15 +28,15 @@ class Case:
     classname: str
     name: str
     failure: str | None = None
-    """What was wrong, in one line."""
+    """The mistake, in one line."""
     detail: str = ""
-    """What a reader of the failure wants besides; it may have many lines."""
+    """Further text for a reader of the failure; it may have many lines."""
     skipped: str | None = None
-    """Why the case was not tried, in one line."""
+    """The reason why the case was not tried, in one line."""
     said: str | None = None
-    """What a case that passed reports, in one line."""
+    """The report of a case that passed, in one line."""
     seconds: str | None = None
-    """How long the case took, as a decimal number."""
+    """The time that the case took, as a decimal number."""
 
 
 def document(name: str, cases: Sequence[Case], counts: Sequence[Count] = COUNTS_DEFAULT) -> str:

@@ -1,4 +1,4 @@
-"""What processes of the pipeline are for, by how Pants and the rules of the plugin describe them.
+"""The kinds of processes of the pipeline, by how Pants and the rules of the plugin describe them.
 
 A log of a run has the description of each process and not its target's kind, so whatever counts
 processes by what they are for begins here.
@@ -20,7 +20,7 @@ class ProcessKind:
     beginning: str
     # Which kinds of target they are for; in parentheses, what is looked at without a target.
     targets: str
-    # What the time went to, in a breakdown of few lines.
+    # The name of their time, in a breakdown of few lines.
     group: str = ELSE
     # Whether the description ends with the address of the one target that it is for.
     names_target: bool = False

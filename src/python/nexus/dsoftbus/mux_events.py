@@ -1,4 +1,4 @@
-"""What happens on the streams of a session, as its owner learns it."""
+"""Events on the streams of a session, as its owner learns them."""
 
 from __future__ import annotations
 

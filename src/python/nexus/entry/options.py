@@ -1,7 +1,7 @@
 """How options are read: what all parsers of arguments refuse, and how they say what is wrong.
 
 `argparse` abbreviates options, reports what is missing before what is misspelt, and repeats what it
-was given at any length.  A subclass says what becomes of a mistake.
+was given at any length.  A subclass decides how a mistake is reported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final  # Any: values of options, which argparse knows as
 _SHOWN_CHARS_MAX: Final = 400
 _VALUE_CHARS_MAX: Final = 60
 
-# What argparse takes for a value although it begins with a dash.
+# Words that argparse takes for values although they begin with a dash.
 _NEGATIVE: Final = re.compile(r"-\d+|-\d*\.\d+")
 _MISSING_VALUE: Final = re.compile(r"argument (\S+): expected one argument")
 

@@ -200,7 +200,7 @@ def boot(
 
 
 class _Stock:
-    """What machines of a plan are made of, and what outlives their power: drives and entropy."""
+    """The parts of a plan's machines, and those that outlive their power: drives and entropy."""
 
     def __init__(self, plan: Plan, code: EngineCode, instruments: Instruments | None) -> None:
         from nexus.scene.machine import RecordedEntropy, new_drives

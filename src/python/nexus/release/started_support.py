@@ -1,4 +1,4 @@
-"""A small program for what starts programs, and a way to start it that hides this environment."""
+"""A small program for tests of starters, and a way to start it that hides this environment."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 def starter_in(folder: Path, *first: Path) -> Run:
-    """Return what runs words in a folder, with folders that come first in PATH and this Python.
+    """Return a function that runs words in a folder, with some folders first in PATH, then Python.
 
-    It takes variables as `more`, and as `shell` what a shell is to redirect.
+    It takes variables as `more`, and redirections of a shell as `shell`.
     """
     bin_folder = folder / "bin"
     bin_folder.mkdir()

@@ -1,4 +1,4 @@
-"""What every packaged program begins with, as BUILD has it."""
+"""The beginning of every packaged program, as BUILD has it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BUILD: Final = Path("BUILD")
 
 
 def starter() -> str:
-    """Read what comes after `#!`."""
+    """Read the text that comes after `#!`."""
     for line in ast.parse(BUILD.read_text("utf-8")).body:
         if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "STARTER":
             text = ast.literal_eval(line.value)

@@ -73,7 +73,7 @@ class Line(asyncio.BufferedProtocol, ABC):
         self._is_paused = False
         self._is_slow = False  # The line is slower than we are: seal one frame at a time.
 
-    # What becomes of it above.
+    # Decisions of the layer above.
 
     @abstractmethod
     def _begun(self, source: str) -> None:
@@ -85,7 +85,7 @@ class Line(asyncio.BufferedProtocol, ABC):
 
     @abstractmethod
     def _dispatch(self, event: Proven | Ready | Received | Refused) -> None:
-        """Deal with what happened by itself, as time went on."""
+        """Deal with an event that only time has brought."""
 
     @abstractmethod
     def _sealed(self) -> None:
@@ -103,7 +103,7 @@ class Line(asyncio.BufferedProtocol, ABC):
     def _forgotten(self) -> None:
         """Learn that the connection is gone; comes after the end, and raises nothing."""
 
-    # What the transport calls.
+    # Calls of the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the dialler's first message is waiting."""

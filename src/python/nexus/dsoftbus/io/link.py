@@ -85,7 +85,7 @@ class Link(Line):
         self._owner = owner
         self._pings = Pings()
 
-    # What the line says.
+    # Calls of the line.
 
     def _begun(self, source: str) -> None:
         self._owner.opened(self, source)

@@ -1,4 +1,4 @@
-"""What no call and no stream can be asked for: mistakes of the program, said at once."""
+"""Arguments that no call and no stream can have: mistakes of the program, said at once."""
 
 from __future__ import annotations
 
