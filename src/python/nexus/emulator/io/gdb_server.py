@@ -97,12 +97,17 @@ def _port(text: str) -> int:
 def _is_listening(path: Path) -> bool:
     """Whether a program has this socket.
 
-    It is not to notice: a debugger that comes and goes would let its guest run on.
+    The program must not notice: a debugger that comes and goes would let its guest run on.
+
+    Raises:
+        OSError: It cannot be found out, so the socket has to stay.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(str(path))
+        except ConnectionRefusedError:
+            return False
         except OSError as error:
-            # A socket that somebody has is of the wrong type, one left behind refuses.
-            return error.errno == errno.EPROTOTYPE
-    return True  # Somebody's socket of datagrams.
+            if error.errno != errno.EPROTOTYPE:  # It takes connections, not datagrams.
+                raise
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import socket
 from contextlib import closing
@@ -83,6 +84,22 @@ def test_a_socket_that_a_run_has_is_not_taken_from_it(tmp_path: Path) -> None:
             with server.accept() as connection:
                 connection.sendall(b"+")
                 assert debugger.recv(1) == b"+", "the first to come is the debugger"
+
+
+def test_a_socket_of_which_nothing_can_be_found_out_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(probe: socket.socket, where: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    where = tmp_path / "gdb"
+    with socket.socket(socket.AF_UNIX) as another:
+        another.bind(str(where))
+        another.listen()
+        monkeypatch.setattr(socket.socket, "connect", denied)  # Root is denied nothing.
+        with pytest.raises(ListenError, match="gdb: Permission denied"):
+            GdbServer(str(where))
+    assert where.is_socket()
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
