@@ -161,7 +161,7 @@ def test_there_may_be_32_files_with_names_of_55_bytes(ram: Ram) -> None:
         FwCfg({"n" * 56: b""}, ram)
 
 
-def test_who_shares_the_position_hears_of_each_selected_item(ram: Ram) -> None:
+def test_an_engine_that_shares_the_position_hears_of_each_selected_item(ram: Ram) -> None:
     device = FwCfg({"a": b"first"}, ram)
     device.read(0, 1)
     place = [0]

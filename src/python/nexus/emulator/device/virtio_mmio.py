@@ -199,7 +199,7 @@ class VirtioMmio:
         if value == 0:
             self._reset()
             return
-        # A driver need not accept VERSION_1: as on QEMU, a driver need not know the upper word.
+        # As on QEMU, a driver that does not know the upper word need not accept VERSION_1.
         is_new = value & STATUS_FEATURES_OK and not self._status & STATUS_FEATURES_OK
         if is_new and self._accepted & ~self._offered:
             value &= ~STATUS_FEATURES_OK  # The driver reads it back and gives up.

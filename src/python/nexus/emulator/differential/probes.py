@@ -1,7 +1,7 @@
 """Probes of the privileged architecture, drawn at random: each one question put to a machine.
 
-A probe is its text (see `frame`), a line that says what it asks, and which bits of the answer
-is not compared: see `known.py`.
+A probe is its text (see `frame`), a line that says what it asks, and the bits of the answer that
+are not compared: see `known.py`.
 """
 
 from __future__ import annotations

@@ -181,7 +181,13 @@ class Translations:
         code = Executable(bytes(self._body[middle:end]), self._processor)
         self._mapped.append(code)  # As long as machines may run it.
         return [
-            Found(it.slot, _SLOT.pack(code.address + it.code, it.operands), *it[3:])
+            Found(
+                it.slot,
+                _SLOT.pack(code.address + it.code, it.operands),
+                it.extents,
+                it.guarded,
+                it.is_spare,
+            )
             for it in _unpack_entries(self._body[place:middle])
         ]
 
