@@ -1,11 +1,13 @@
-"""Registers of memory protection that a guest rewrites: verdicts of the reference, no Python."""
+"""What kernels do at each change of a task: verdicts of the reference, and no Python."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
+from nexus.emulator.isa.cpu import parse_cpu
 from nexus.emulator.machine import Machine, MachineOptions
 from nexus.emulator.native.blob_support import native_blob
 from nexus.emulator.native.hart import NativeHart
@@ -57,11 +59,9 @@ def rewrites(seed: int, count: int) -> str:
 
 def machines(text: str) -> tuple[Machine, Machine]:
     """The same machine on the reference and on generated code."""
-    kernel = program(text)
-    native = MachineOptions(
-        kernel=kernel, ram_bytes=RAM_BYTES, engine="native", native_blob=native_blob()
-    )
-    return Machine(MachineOptions(kernel=kernel, ram_bytes=RAM_BYTES)), Machine(native)
+    reference = MachineOptions(kernel=program(text), ram_bytes=RAM_BYTES, cpu=parse_cpu("rv64gc"))
+    native = replace(reference, engine="native", native_blob=native_blob())
+    return Machine(reference), Machine(native)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -77,8 +77,35 @@ def test_verdicts_are_those_of_the_reference(seed: int) -> None:
     assert native.register(26) > 0, "nothing was ever refused"
 
 
-def test_python_takes_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel with tasks writes these registers at each change of a task."""
+_TASKS = """
+    li s1, 0x20020000
+    li s2, 0x1f1f
+again: csrw pmpaddr0, s1
+    csrw pmpaddr1, s1
+    csrw pmpcfg0, s2
+    csrw pmpcfg0, zero
+    addi s1, s1, 1
+"""
+_HANDLED = """
+    la t0, handler
+    csrw mtvec, t0
+    li s1, 0x6000
+    j again
+    .align 4
+handler: csrs mstatus, s1
+    csrr t0, mepc
+    add t0, t0, s2
+    csrw mepc, t0
+    mret
+"""
+_MISSING = _HANDLED + "again: li s2, 4\n csrr t1, 0x5c0\n"
+# The handler turns the unit on, and goes back to the instruction.
+_FLOAT_ON_DEMAND = _HANDLED + "again: csrc mstatus, s1\n fadd.d fa0, fa1, fa2\n"
+
+
+@pytest.mark.parametrize("body", [_TASKS, _MISSING, _FLOAT_ON_DEMAND])
+def test_python_takes_no_part(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """A kernel with tasks does this at each change of a task."""
     steps = []
     step = NativeHart._step
 
@@ -87,21 +114,8 @@ def test_python_takes_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
         step(hart)
 
     monkeypatch.setattr(NativeHart, "_step", counted)
-    _, native = machines(
-        """
-    li s0, 500
-    li s1, 0x20020000
-    li s2, 0x1f1f
-again: csrw pmpaddr0, s1
-    csrw pmpaddr1, s1
-    csrw pmpcfg0, s2
-    csrw pmpcfg0, zero
-    addi s1, s1, 1
-    addi s0, s0, -1
-    bnez s0, again
-stop: j stop
-"""
-    )
+    last = "addi s0, s0, -1\n bnez s0, again\n stop: j stop"
+    _, native = machines(f"li s0, 500\n{body}\n{last}")
     native.run(100_000)
     assert native.register(8) == 0
     assert len(steps) < 10
