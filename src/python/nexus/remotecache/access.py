@@ -230,8 +230,7 @@ class Register:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Grant]]:
         """Change the grants, one process at a time; a reader sees the old or the new file."""
-        lock = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
-        give_to_owner(lock, self.path.parent)
+        lock = open_lock(self.path.with_suffix(".lock"))
         with os.fdopen(lock, "w"):
             fcntl.flock(lock, fcntl.LOCK_EX)
             grants = dict(self.grants()) if self.path.exists() else {}
@@ -239,10 +238,21 @@ class Register:
             write_whole(self.path, render_register(grants.values()))
 
 
-def give_to_owner(descriptor: int, folder: Path) -> None:
-    """Let what root writes into a folder belong to the folder's owner.
+def open_lock(path: Path) -> int:
+    """Open a file to lock, and make it if it is not there; its descriptor."""
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    give_to_owner(made, path.parent)
+    return made
 
-    A server may run as a user of its own while root manages its tokens; it must read them.
+
+def give_to_owner(descriptor: int, folder: Path) -> None:
+    """Let a new file of root in a folder belong to the folder's owner.
+
+    A server may run as a user of its own while root manages its tokens; it must read them.  The
+    file must be one that this process made: that user could put a link to another's in its place.
     """
     if os.geteuid() == 0:
         owner = folder.stat()
@@ -252,7 +262,8 @@ def give_to_owner(descriptor: int, folder: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Replace a private file in one step."""
     fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fresh.unlink(missing_ok=True)  # Of one that was ended in the middle of this, or a link.
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     give_to_owner(descriptor, path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

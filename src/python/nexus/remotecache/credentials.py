@@ -56,6 +56,9 @@ COMMON_NAME_CHARACTERS_MAX: Final = 64
 # A client's holds the name, a colon, and a number of 16.
 CERTIFIED_NAME_CHARACTERS_MAX: Final = 47
 
+# Clients' certificates are files of their names, beside these of the authority and the server.
+OWN_NAMES: Final = ("ca", "server")
+
 # The name that all users of the same machine can use.
 LOCAL_NAME: Final = "localhost"
 
@@ -146,14 +149,14 @@ def grant(
     """Put a name into the register, and write its token.
 
     Raises:
-        AccessError: the name is not one, or has a token that is neither revoked nor expired.
+        AccessError: the name is not one, is ours, or has a token that holds still.
     """
     if NAME.fullmatch(name) is None:
         raise AccessError(f"{name!r} is not a name; expected {NAME_FORM}")
-    expires = datetime.now(UTC) + lifetime
-    entry = Grant(
-        number=secrets.token_hex(8), name=name, scopes=tuple(scopes), expires=stamp(expires)
-    )
+    if name in OWN_NAMES:
+        raise AccessError(f"{name!r} is a name of the server's own files; choose another name")
+    number, expires = secrets.token_hex(8), stamp(datetime.now(UTC) + lifetime)
+    entry = Grant(number=number, name=name, scopes=tuple(scopes), expires=expires)
     path = made.token(name)
     fresh = path.with_name(f"{path.name}.{entry.number}")
     try:

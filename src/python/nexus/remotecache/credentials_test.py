@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ssl
 import stat
+from argparse import Namespace
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +16,8 @@ import pytest
 from cryptography import x509
 
 from nexus.core.errors import UsageError
-from nexus.remotecache import certificates, credentials, serve_options
-from nexus.remotecache.access import AccessError
+from nexus.remotecache import certificates, credentials, manage, serve_options
+from nexus.remotecache.access import AccessError, Grant
 from nexus.remotecache.settings import AUDIENCE, READER, WRITER
 
 HOUR = timedelta(hours=1)
@@ -156,8 +157,45 @@ def test_what_root_grants_can_be_read_by_a_server_of_another_user(
     monkeypatch.setattr("os.fchown", give)
     entry, _ = credentials.grant(made, "ci", ["read"], lifetime=HOUR)
     owner = made.folder.stat()
-    names = [f"ci.token.{entry.number}", "tokens.lock", "tokens.json.new"]
+    # The lock was made, and given, with the first grant.
+    names = [f"ci.token.{entry.number}", "tokens.json.new"]
     assert given == [(name, owner.st_uid, owner.st_gid) for name in names]
+
+
+def test_what_root_writes_goes_through_no_link(tmp_path: Path) -> None:
+    """The server's user owns the folder, and must not get another's file with root's help."""
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    other = tmp_path / "other"
+    other.write_text("another user's")
+    (made.folder / "tokens.json.new").symlink_to(other)
+    credentials.grant(made, "ci", ["read"], lifetime=HOUR)
+    assert other.read_text() == "another user's"
+    assert not made.register.path.is_symlink()
+
+
+def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    (made.folder / "tokens.lock").unlink()
+    (made.folder / "tokens.lock").symlink_to(tmp_path / "other")
+    with pytest.raises(OSError, match="symbolic links"):
+        credentials.grant(made, "ci", ["read"], lifetime=HOUR)
+
+
+@pytest.mark.parametrize("name", credentials.OWN_NAMES)
+def test_names_of_the_server_s_own_files_are_not_granted(tmp_path: Path, name: str) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    with pytest.raises(AccessError, match="is a name of the server's own files"):
+        credentials.grant(made, name, ["read"], lifetime=HOUR)
+
+
+@pytest.mark.parametrize("name", credentials.OWN_NAMES)
+def test_revoking_a_name_leaves_the_server_s_own_files(tmp_path: Path, name: str) -> None:
+    made = credentials.create(tmp_path / "keys", lifetime=HOUR)
+    made.register.add(Grant(number="1", name=name, scopes=("read",), expires="2100-01-01T00:00Z"))
+    given = Namespace(folder=tmp_path, grant=None, revoke=name)
+    before = {path.name for path in made.folder.iterdir()}
+    assert manage.manage(given) == 0
+    assert {path.name for path in made.folder.iterdir()} == before
 
 
 def full(*_arguments: object, **_options: object) -> NoReturn:

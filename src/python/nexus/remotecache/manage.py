@@ -29,7 +29,9 @@ def manage(given: argparse.Namespace) -> int:
                 print(f"{entry.name}: certificate in {certificate}, key in {key}")
         elif given.revoke is not None:
             made.register.revoke(given.revoke, datetime.now(UTC))
-            for suffix in ("token", "crt", "key"):
+            # A register of an earlier version may have one of our own names.
+            is_own = given.revoke in credentials.OWN_NAMES
+            for suffix in ("token",) if is_own else ("token", "crt", "key"):
                 (made.folder / f"{given.revoke}.{suffix}").unlink(missing_ok=True)
             print(f"{given.revoke}: revoked")
         else:
