@@ -29,8 +29,11 @@ class Kind:
 SERVER: Final = Kind("server", "nexus-remote-cache", "format 2\n", ("keys", "store"))
 WORKER: Final = Kind("worker", "nexus-remote-cache-worker", "format 1\n", ("caches", "store"))
 
-# A file system of its own is not empty when it is new.
-OF_FILE_SYSTEMS: Final = "lost+found"
+# A program takes the lock of a folder before it marks the folder, and may be ended in between.
+LOCK: Final = "lock"
+
+# Entries that say nothing of an owner: a file system of its own is not empty when it is new.
+OF_NO_OWNER: Final = ("lost+found", LOCK)
 
 # A store listens in its folder, and gRPC reads the address of that as a URL, or as several.
 SPOIL_ADDRESSES: Final = "%#?,"
@@ -85,7 +88,7 @@ def refuse_others(folder: Path, kind: Kind) -> None:
         return
     if is_of(folder, SERVER):
         raise SettingError(f"--folder: {folder} is a server's; give the worker a folder of its own")
-    if any(entry.name != OF_FILE_SYSTEMS for entry in folder.iterdir()):
+    if any(entry.name not in OF_NO_OWNER for entry in folder.iterdir()):
         raise SettingError(
             f"--folder: {folder} holds something else; give an empty folder, or a new one"
         )
@@ -97,7 +100,7 @@ def lock(folder: Path, stack: ExitStack) -> None:
     Raises:
         SettingError: another program has it.
     """
-    file = stack.enter_context((folder / "lock").open("w"))
+    file = stack.enter_context((folder / LOCK).open("w"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
@@ -113,14 +116,15 @@ def mark(folder: Path, kind: Kind) -> None:
         SettingError: it is of another version.
     """
     path = folder / kind.mark
-    if not path.exists():
+    found = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    if not found:  # Or a mark that a full disk did not take.
         if (folder / "keys").exists() and not (folder / "keys" / "tokens.json").exists():
             raise SettingError(
                 f"--folder: {folder} is of an earlier version, whose keys know no scopes; delete "
                 f"{folder / 'keys'} for new ones (blobs and results stay)"
             )
         path.write_text(kind.text, encoding="ascii")
-    elif (found := path.read_text(encoding="utf-8", errors="replace")) != kind.text:
+    elif found != kind.text:
         raise SettingError(
             f"--folder: {folder} is a {kind.owner}'s of {found.strip()[:64]!r}; this version has "
             f"{kind.text.strip()!r}: use the version that made it, or another folder"

@@ -108,3 +108,13 @@ def test_a_path_that_no_address_can_have_is_refused(tmp_path: Path, kind: Kind, 
 @pytest.mark.parametrize("name", ["a b", "ä", "a;b"])
 def test_other_paths_are_taken(tmp_path: Path, kind: Kind, name: str) -> None:
     take(tmp_path / name, kind)
+
+
+@KINDS
+@pytest.mark.parametrize("count", [1, 2], ids=["lock", "lock and empty mark"])
+def test_a_folder_whose_taking_was_ended_in_the_middle_is_taken(
+    tmp_path: Path, kind: Kind, count: int
+) -> None:
+    for name in ("lock", kind.mark)[:count]:
+        (tmp_path / name).touch()
+    assert (take(tmp_path, kind) / kind.mark).read_text() == kind.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -65,6 +66,13 @@ class Health:
         room = os.statvfs(self.disk)
         return room.f_bavail * room.f_frsize
 
+    def known_free_bytes(self) -> float:
+        """The room on the disk, for a page that must be whole also where the folder is gone."""
+        try:
+            return self.free_bytes()
+        except OSError:
+            return math.nan
+
     def seconds_left(self) -> float:
         """How long the certificate that was loaded at the start is valid."""
         return (self.ends - datetime.now(UTC)).total_seconds()
@@ -73,7 +81,7 @@ class Health:
 def serve(metrics: Metrics, health: Health, address: str, port: int) -> WSGIServer:
     """Answer `/metrics` and `/health` from threads of its own; 503 and a reason when sick."""
     for name, text, measure in (
-        ("disk_free_bytes", "free on the disk of the store", health.free_bytes),
+        ("disk_free_bytes", "free on the disk of the store", health.known_free_bytes),
         ("healthy", "1 if `/health` says so", lambda: 0 if health.complaint() else 1),
         ("certificate_seconds", "until the server's certificate ends", health.seconds_left),
     ):
@@ -108,17 +116,21 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take a request if there is a place for it."""
-        if self.places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        if not self.places.acquire(blocking=False):
             self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # The system starts no thread now.
+            self.places.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer one, and end it when its time is over."""
         timer = threading.Timer(REQUEST_SECONDS_MAX, _end, (request,))
         timer.daemon = True
-        timer.start()
         try:
+            timer.start()
             super().process_request_thread(request, client_address)
         finally:
             timer.cancel()

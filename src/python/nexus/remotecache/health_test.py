@@ -111,6 +111,7 @@ def test_a_disk_on_which_the_store_takes_nothing_makes_it_sick(
 def test_a_folder_that_is_gone_makes_it_sick(place: Place, tmp_path: Path) -> None:
     place.health.disk = tmp_path / "gone"
     assert place.ask("health") == (503, "the folder of the store: No such file or directory\n")
+    assert "nexus_cache_healthy 0.0" in place.ask("metrics")[1]
 
 
 def test_a_certificate_that_expired_makes_it_sick(place: Place) -> None:
@@ -145,3 +146,19 @@ def test_more_clients_than_there_are_places_for_are_let_go(place: Place) -> None
         more.settimeout(PATIENCE_SECONDS)
         assert more.recv(1) == b""
         assert len(held) == health.REQUESTS_MAX
+
+
+def test_a_thread_that_does_not_start_takes_no_place(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_request: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    address = ("127.0.0.1", place.pages.server_port)
+    with monkeypatch.context() as patch:
+        patch.setattr("socketserver.ThreadingMixIn.process_request", refuse)
+        for _ in range(health.REQUESTS_MAX):
+            with socket.create_connection(address) as refused:
+                refused.settimeout(PATIENCE_SECONDS)
+                assert refused.recv(1) == b""
+    assert place.ask("health") == (200, "ok\n")
