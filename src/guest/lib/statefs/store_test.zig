@@ -62,6 +62,16 @@ test "kept over opening again; absent keys; limits" {
     try testing.expectEqual(@as(?[]const u8, null), try engine.get("/state/b"));
 }
 
+test "of a disk that cannot be read nothing is served, whatever an earlier one held" {
+    var disk: Disk = .{};
+    try engine.open(&disk, &pool, &items);
+    try engine.put("/state/a", "1");
+    disk.fails = true;
+    try testing.expectError(error.Io, engine.open(&disk, &pool, &items));
+    try testing.expectEqual(.no_device, engine.damage);
+    try testing.expectError(error.Integrity, engine.get("/state/a"));
+}
+
 test "a transaction is visible at once or never" {
     var disk: Disk = .{};
     try engine.open(&disk, &pool, &items);

@@ -71,6 +71,8 @@ def test_cut_ends() -> None:
         (Fault.PARTITION,),
         (),
     ]
+    # Frames are counted from 0.
+    assert [event.frame_number for event in link.faults] == [1, 2]
 
 
 def test_queue_is_bounded_and_overflow_is_recorded() -> None:
