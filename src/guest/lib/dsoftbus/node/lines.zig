@@ -146,11 +146,11 @@ pub const Lines = struct {
     }
 
     fn countOf(self: *const Lines, ip: [4]u8) usize {
-        var count: usize = 0;
+        var half_open: usize = 0;
         for (self.all[0..self.top]) |*line| {
-            if (line.isHalfOpen() and std.mem.eql(u8, &line.address.ip, &ip)) count += 1;
+            if (line.isHalfOpen() and std.mem.eql(u8, &line.address.ip, &ip)) half_open += 1;
         }
-        return count;
+        return half_open;
     }
 };
 
