@@ -19,7 +19,10 @@ fn configuredPeer() ![]const u8 {
     if (!std.mem.eql(u8, os.name(), "selftest-client")) return "";
     var records = os.records.iterate(try os.config(&section_buffer));
     while (try records.next()) |record| {
-        if (record.tag == tag_peer) return record.value;
+        if (record.tag != tag_peer) continue;
+        // No request could name it.
+        if (record.value.len > wire.front.peer_bytes_max) return error.Malformed;
+        return record.value;
     }
     return "";
 }
