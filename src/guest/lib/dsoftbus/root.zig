@@ -17,7 +17,8 @@
 //!     backoff     when to dial again
 //!     packagefs   the remote package file system: frames; packagefs_server: handles, answers
 //!     remote_state  what of a peer's request may reach the state store
-//!     transfer    a value above a frame's, on a stream of its own (transfer_head)
+//!     transfer    a value above a frame's, on a stream of its own (transfer_get,
+//!                 transfer_head, transfer_intake, transfer_put)
 //!     config      the section of the node configuration
 //!     mux         streams inside a session (mux_events, mux_frames, mux_places, mux_poll,
 //!                 mux_schedule, mux_stream); mux_ladder: proof

@@ -22,14 +22,21 @@
 //!     fn abort(self, txn: u64) void               no call waits for the answer
 //!     fn ended(self, head: Head, request: []const u8, end: End) void
 //!     fn malformed(self) void
+//!
+//! Circle: with transfer_intake.zig, transfer_put.zig and transfer_get.zig, which are methods of
+//! this type, parted by what the peer says and by which way a value goes. Their order is set here.
 
 const std = @import("std");
 const contract = @import("contract");
 const state = @import("wire").state;
 const remote_state = @import("remote_state.zig");
 const codec = @import("transfer_head.zig");
+const getting = @import("transfer_get.zig");
+const intake = @import("transfer_intake.zig");
+const putting = @import("transfer_put.zig");
 const Reason = @import("mux_frames.zig").Reason;
 pub const Head = codec.Head;
+pub const txnOf = putting.txnOf;
 
 /// As much as a peer may send before it is given credit: one step of a transaction.
 pub const chunk_bytes = @import("mux.zig").own.initial_credit;
@@ -106,7 +113,7 @@ pub const Transfer = struct {
         if (self.stage == .idle) return null;
         self.check();
         self.heard_ns = now_ns;
-        if (self.asked == .none) return self.take(host, bytes);
+        if (self.asked == .none) return intake.take(self, host, bytes);
         std.debug.assert(bytes.len <= self.waiting.len - self.waiting_len);
         @memcpy(self.waiting[self.waiting_len..][0..bytes.len], bytes);
         self.waiting_len += bytes.len;
@@ -124,7 +131,7 @@ pub const Transfer = struct {
         if (self.stage == .idle) return null;
         self.heard_ns = now_ns;
         self.is_peer_closed = true;
-        return if (self.asked == .none) self.takeEnd(host) else null;
+        return if (self.asked == .none) intake.takeEnd(self, host) else null;
     }
 
     /// The stream is over, for whatever reason.
@@ -134,7 +141,7 @@ pub const Transfer = struct {
             .commit => {},
             // What it begins is aborted when it is known, which is the host's to do too.
             .begin => host.ended(self.head, self.asRequested(), nobody),
-            else => self.fail(host, null),
+            else => putting.fail(self, host, null),
         };
         self.stage = .idle;
         self.asked = .none;
@@ -162,7 +169,7 @@ pub const Transfer = struct {
         self.said_start += count;
         var len = count;
         if (self.stage == .answering and self.head.op == .get and len < out.len) {
-            if (self.start == self.filled) self.readOn(host);
+            if (self.start == self.filled) getting.readOn(self, host);
             const part = @min(self.filled - self.start, out.len - len);
             @memcpy(out[len..][0..part], self.chunk[self.start..][0..part]);
             self.start += part;
@@ -193,265 +200,56 @@ pub const Transfer = struct {
         const status: state.Status = if (reply) |known| known.status else .io_error;
         switch (step) {
             .none => return null,
-            .begin => self.settleBegin(host, status, reply),
-            .chunk => if (status != .ok) self.fail(host, status),
+            .begin => putting.settleBegin(self, host, status, reply),
+            .chunk => if (status != .ok) putting.fail(self, host, status),
             // Whether it was made is not known yet: the host ends the put when it is.
             .commit => if (reply == null)
                 self.answer(.{ .op = .put, .status = status })
             else
-                self.settleCommit(host, status),
-            .read => self.settleRead(host, status, reply),
+                putting.settleCommit(self, host, status),
+            .read => getting.settleRead(self, host, status, reply),
         }
-        return self.resumeWith(host);
+        return intake.resumeWith(self, host);
     }
 
-    /// What has come while the store was asked.
-    fn resumeWith(self: *Transfer, host: anytype) ?Reason {
-        if (self.waiting_len != 0 and self.asked == .none) {
-            var bytes: [chunk_bytes]u8 = undefined;
-            const len = self.waiting_len;
-            @memcpy(bytes[0..len], self.waiting[0..len]);
-            self.waiting_len = 0;
-            if (self.take(host, bytes[0..len])) |reason| return reason;
-        }
-        const is_due = self.is_peer_closed and self.asked == .none and self.waiting_len == 0;
-        return if (is_due) self.takeEnd(host) else null;
-    }
+    // What its parts have in common
 
-    fn take(self: *Transfer, host: anytype, bytes: []const u8) ?Reason {
-        var rest = bytes;
-        while (rest.len != 0 and self.asked == .none) switch (self.stage) {
-            .idle => return null,
-            .head => {
-                const count = self.takeHead(rest);
-                self.done_with += count;
-                rest = rest[count..];
-                self.judge(host) catch {
-                    host.malformed();
-                    return self.end(.nonsense);
-                };
-            },
-            .value => {
-                const count = @min(
-                    rest.len,
-                    self.total - self.moved,
-                    self.chunk.len - self.filled,
-                );
-                if (count == 0) {
-                    self.abandon(host);
-                    return .nonsense;
-                }
-                self.takeValue(host, rest[0..count]);
-                self.done_with += count;
-                rest = rest[count..];
-            },
-            // A refused put's value may be on its way still; a get's peer has nothing to say.
-            .answering, .over => {
-                self.ignored += rest.len;
-                self.done_with += rest.len;
-                const is_put = self.head.op == .put and self.ignored <= state.value_bytes_max;
-                return if (is_put) null else self.end(.nonsense);
-            },
-        };
-        @memcpy(self.waiting[0..rest.len], rest);
-        self.waiting_len = rest.len;
-        return null;
-    }
-
-    fn takeEnd(self: *Transfer, host: anytype) ?Reason {
-        switch (self.stage) {
-            .idle, .answering => return null,
-            .over => return self.end(null),
-            .head => {
-                host.malformed();
-                return self.end(.nonsense);
-            },
-            .value => {
-                if (self.moved != self.total) {
-                    self.abandon(host);
-                    return .nonsense;
-                }
-                self.ask(host, .commit, .{ .op = .txn_commit, .txn = self.txn });
-                return null;
-            },
-        }
-    }
-
-    fn ask(self: *Transfer, host: anytype, step: Step, request: state.Request) void {
+    /// The machine stands still until `settle`.
+    pub fn ask(self: *Transfer, host: anytype, step: Step, request: state.Request) void {
         self.asked = step;
         host.ask(request);
     }
 
-    // The head
-
-    fn takeHead(self: *Transfer, bytes: []const u8) usize {
-        const wanted = if (self.request_len < codec.head_bytes)
-            codec.head_bytes
-        else
-            codec.head_bytes + @as(usize, self.head.key_len);
-        const count = @min(bytes.len, wanted - self.request_len);
-        @memcpy(self.request[self.request_len..][0..count], bytes[0..count]);
-        self.request_len += count;
-        return count;
-    }
-
-    /// As soon as there is enough of it.
-    fn judge(self: *Transfer, host: anytype) error{Malformed}!void {
-        if (self.request_len < codec.head_bytes) return;
-        if (self.request_len == codec.head_bytes) {
-            self.head = try codec.decode(self.request[0..codec.head_bytes]);
-        }
-        const is_long = self.head.key_len > remote_state.key_bytes_max;
-        const whole = codec.head_bytes + @as(usize, self.head.key_len);
-        if (!is_long and self.request_len < whole) return;
-        // A key that is too long is not awaited.
-        const own_key = if (is_long) null else self.key();
-        switch (host.admit(self.head, self.asRequested(), own_key)) {
-            .done => |reply| self.answer(reply),
-            .go => {
-                self.stage = if (self.head.op == .put) .value else .answering;
-                if (self.head.op == .put) {
-                    self.total = self.head.value_len;
-                    self.ask(host, .begin, .{ .op = .txn_begin });
-                } else self.askRead(host);
-            },
-        }
-    }
-
-    fn key(self: *const Transfer) []const u8 {
+    pub fn key(self: *const Transfer) []const u8 {
         return self.request[codec.head_bytes..self.request_len];
     }
 
-    fn asRequested(self: *const Transfer) []const u8 {
+    pub fn asRequested(self: *const Transfer) []const u8 {
         return self.request[0..self.request_len];
     }
 
-    // Put
-
-    fn settleBegin(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
-        if (status == .ok) {
-            if (txnOf(reply.?)) |txn| {
-                self.txn = txn;
-                return self.say(.{ .op = .put, .stage = .go_ahead });
-            }
-        }
-        const told: state.Status = if (status == .ok) .io_error else status;
-        host.ended(self.head, self.asRequested(), .{ .status = told, .reply = null });
-        self.answer(.{ .op = .put, .status = told });
-    }
-
-    fn takeValue(self: *Transfer, host: anytype, bytes: []const u8) void {
-        @memcpy(self.chunk[self.filled..][0..bytes.len], bytes);
-        self.filled += bytes.len;
-        self.moved += @intCast(bytes.len);
-        if (self.filled < self.chunk.len and self.moved < self.total) return;
-        const value = self.chunk[0..self.filled];
-        self.filled = 0;
-        self.ask(host, .chunk, .{
-            .op = .txn_put,
-            .txn = self.txn,
-            .key = self.key(),
-            .value = value,
-        });
-    }
-
-    fn settleCommit(self: *Transfer, host: anytype, status: state.Status) void {
-        if (status != .ok) host.abort(self.txn);
-        const taken = if (status == .ok) self.total else 0;
-        const reply: codec.Reply = .{ .op = .put, .status = status, .value_len = taken };
-        host.ended(self.head, self.asRequested(), .{ .status = status, .reply = reply });
-        self.answer(reply);
-    }
-
-    /// Nothing of it is kept; null: no peer waits for an answer.
-    fn fail(self: *Transfer, host: anytype, status: ?state.Status) void {
-        host.abort(self.txn);
-        host.ended(self.head, self.asRequested(), .{ .status = status, .reply = null });
-        if (status) |told| self.answer(.{ .op = .put, .status = told });
-    }
-
-    // Get
-
-    fn askRead(self: *Transfer, host: anytype) void {
-        self.ask(host, .read, .{
-            .op = .read,
-            .key = self.key(),
-            .offset = self.moved,
-            .length = chunk_bytes,
-        });
-    }
-
-    /// The next piece, if there is one.
-    fn readOn(self: *Transfer, host: anytype) void {
-        if (self.asked != .none or self.moved == self.total) return;
-        self.askRead(host);
-    }
-
-    fn settleRead(self: *Transfer, host: anytype, status: state.Status, reply: ?state.Reply) void {
-        const piece = if (reply) |known| state.pieceOf(known) else null;
-        const is_first = !self.is_begun;
-        self.is_begun = true;
-        const is_good = status == .ok and piece != null and
-            piece.?.bytes.len <= @min(chunk_bytes, piece.?.total);
-        const told: state.Status = if (status == .ok and !is_good) .io_error else status;
-        if (is_first) {
-            host.ended(self.head, self.asRequested(), .{ .status = told, .reply = null });
-            self.answer(.{
-                .op = .get,
-                .status = told,
-                .value_len = if (is_good) piece.?.total else 0,
-            });
-            if (!is_good) return;
-            self.total = piece.?.total;
-            self.version = piece.?.version;
-        } else {
-            const is_same = is_good and piece.?.version == self.version and
-                piece.?.total == self.total and piece.?.bytes.len != 0 and
-                piece.?.bytes.len <= self.total - self.moved;
-            if (!is_same) {
-                self.is_broken = true;
-                return;
-            }
-        }
-        const bytes = piece.?.bytes;
-        @memcpy(self.chunk[0..bytes.len], bytes);
-        self.start = 0;
-        self.filled = bytes.len;
-        self.moved += @intCast(bytes.len);
-    }
-
-    // The answer
-
-    fn restart(self: *Transfer, total: u32) void {
-        self.moved = 0;
-        self.total = total;
-        self.start = 0;
-        self.filled = 0;
-    }
-
-    fn answer(self: *Transfer, reply: codec.Reply) void {
+    /// How it ended. No byte of a value goes either way behind it, until a get has read one.
+    pub fn answer(self: *Transfer, reply: codec.Reply) void {
         self.stage = .answering;
-        self.restart(0);
+        self.moved = 0;
+        self.total = 0;
+        self.start = 0;
+        self.filled = 0;
         self.say(reply);
     }
 
-    fn say(self: *Transfer, reply: codec.Reply) void {
+    pub fn say(self: *Transfer, reply: codec.Reply) void {
         self.said[self.said_len..][0..codec.reply_bytes].* = codec.encodeReply(reply);
         self.said_len += codec.reply_bytes;
     }
 
-    fn end(self: *Transfer, reason: ?Reason) ?Reason {
+    /// The stream is over, and nothing is left to undo.
+    pub fn end(self: *Transfer, reason: ?Reason) ?Reason {
         self.stage = .idle;
         self.asked = .none;
         return reason;
     }
 };
-
-/// The transaction in the store's answer to a begin.
-pub fn txnOf(reply: state.Reply) ?u64 {
-    if (reply.status != .ok or reply.tail.len != 8) return null;
-    return std.mem.readInt(u64, reply.tail[0..8], .little);
-}
 
 test {
     _ = codec;
