@@ -83,6 +83,7 @@ test {
     _ = @import("node/identity_test.zig");
     _ = @import("node/moving_test.zig");
     _ = @import("node/moving_end_test.zig");
+    _ = @import("node/moving_unasked_test.zig");
     _ = @import("node/journal_test.zig");
     _ = @import("node/records_test.zig");
     _ = @import("node/rpc_test.zig");

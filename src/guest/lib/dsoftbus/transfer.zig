@@ -212,6 +212,14 @@ pub const Transfer = struct {
         return intake.resumeWith(self, host);
     }
 
+    /// The store could not be asked, so nothing of the step was done: a commit is in no doubt.
+    pub fn unasked(self: *Transfer, host: anytype) ?Reason {
+        if (self.asked != .commit) return self.settle(host, null);
+        self.asked = .none;
+        putting.fail(self, host, .io_error);
+        return intake.resumeWith(self, host);
+    }
+
     // What its parts have in common
 
     /// The machine stands still until `settle`.

@@ -42,10 +42,11 @@ pub fn take(node: anytype, line: *Line, event: mux_file.Event) void {
 pub fn abandon(node: anytype, line: *Line) void {
     const slot = &node.talks[line.bound.?].moving;
     var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
+    // What the store was never asked is ended here. The next stream asks for itself.
+    if (slot.is_unasked) _ = slot.machine.unasked(&host);
+    slot.is_unasked = false;
     slot.machine.abandon(&host);
     slot.id = 0;
-    // Of this stream: the next one asks for itself.
-    slot.is_unasked = false;
     for (node.calls.used()) |*call| {
         const is_ours = call.is_used and call.kind == .transfer and call.serial == line.serial;
         if (!is_ours) continue;
@@ -74,7 +75,7 @@ pub fn push(node: anytype, line: *Line) void {
     if (slot.is_unasked) {
         slot.is_unasked = false;
         var host: moving_host.Host(@TypeOf(node)) = .{ .node = node, .line = line };
-        go(node, line, slot.machine.settle(&host, null));
+        go(node, line, slot.machine.unasked(&host));
     }
     if (slot.id != 0) fill(node, line) catch {
         talk.mux.reset(slot.id, .unwanted);
@@ -126,9 +127,11 @@ pub fn finish(node: anytype, call: *Call, answer: ?[]u8) void {
         moving_host.abortAt(node, call.peer, call.txn);
     if (call.serial != 0) {
         // A commit that was not begun leaves its name free: the machine remembers nothing of it.
-        proceed(node, call, if (is_withdrawn) null else reply);
+        const told = if (is_withdrawn) null else reply;
+        proceed(node, call, told);
         call.serial = 0;
-        if (!is_withdrawn) return;
+        // Without an answer the machine does not end a commit: that is done here.
+        if (told != null or call.op != .txn_commit) return;
     }
     const status: ?state_frames.Status = if (reply) |known| known.status else null;
     switch (call.op) {

@@ -1,11 +1,10 @@
-//! Values on streams of their own that end in between: late answers, sessions that are over, stores
-//! that are full or gone, and credit.
+//! Values on streams of their own that end in between: late answers, sessions that are over, and
+//! credit.
 
 const std = @import("std");
 const testing = std.testing;
 const calls = @import("calls.zig");
 const gate = @import("gate.zig");
-const moving = @import("moving.zig");
 const transfer = @import("../transfer.zig");
 const codec = @import("../transfer_head.zig");
 const wire = @import("wire");
@@ -169,36 +168,6 @@ test "a transaction that begins without a waiter is aborted, with the time that 
     }
 }
 
-test "a store that cannot be asked, or has no place for it, fails what is asked" {
-    for (0..3) |what| {
-        try scene.init();
-        defer scene.deinit();
-        switch (what) {
-            0 => scene.world.edges[0].verdict.set(.statefsd, .full),
-            1 => scene.world.edges[0].verdict.set(.statefsd, .absent),
-            else => for (0..calls.service_max) |_| {
-                scene.node.calls.take(1, store_service).?.ticket = scene.node.nextTicket();
-            },
-        }
-        try scene.sendHead(.put, named, key, 2);
-        try scene.expectSaid(&.{failed});
-        try scene.expectRecords(1, 1, "statefs put reject status peer=node-b key=");
-        try testing.expectEqual(null, scene.asked());
-        const others: usize = if (what == 2) calls.service_max else 0;
-        try testing.expectEqual(others, scene.node.calls.count(null, null));
-        try scene.close();
-        try testing.expectEqual(0, scene.node.talks[0].moving.id);
-        // Nothing was made of it, so its name is free.
-        scene.world.edges[0].verdict.set(.statefsd, .sent);
-        if (what == 2) for (scene.node.calls.used()) |*call| {
-            call.is_used = false;
-        };
-        try scene.open();
-        try scene.answer(try scene.commit(named), .now, .ok, "");
-        try scene.expectSaid(&.{ go_ahead, taken });
-    }
-}
-
 test "what is not a head costs a token and the stream" {
     try scene.init();
     defer scene.deinit();
@@ -267,15 +236,4 @@ test "credit is given back for what was dealt with, and for nothing else" {
     try scene.close();
     try scene.answer(try scene.expectAsked(.txn_commit), .now, .ok, "");
     try scene.expectSaid(&.{ go_ahead, .{ .op = .put, .value_len = words.len } });
-}
-
-test "a step that a given-up transfer could not ask is not held against the next one" {
-    try scene.init();
-    defer scene.deinit();
-    try scene.sendHead(.put, named, key, 2);
-    _ = try scene.expectAsked(.txn_begin);
-    const slot = &scene.node.talks[0].moving;
-    slot.is_unasked = true; // the store had no room for the next step
-    moving.abandon(scene.node, scene.line);
-    try testing.expect(slot.id == 0 and !slot.is_unasked);
 }
