@@ -116,7 +116,7 @@ test "what it was asking for decides what is left to do when the stream ends" {
         try testing.expectEqual(case.ends, host.ends);
         const nobody: file.End = .{ .status = null, .reply = null };
         if (case.ends != 0) try testing.expectEqual(nobody, host.end);
-        // It is over once, and an answer that comes behind it is nobody's.
+        // It is over once, and an answer that comes behind it has no receiver.
         transfer.abandon(host);
         try testing.expectEqual(null, answer(.ok, seven));
         try testing.expectEqual(case.ends, host.ends);

@@ -1,4 +1,4 @@
-//! Neighbours, what waits for them, and what goes round: the instants of each question, who makes
+//! Neighbours, what waits for them, and what goes round: the instants of each question, which makes
 //! room in a full table, and a mailbox that is exactly full.
 
 const std = @import("std");

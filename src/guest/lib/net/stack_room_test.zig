@@ -38,7 +38,7 @@ test "what belongs to no connection is refused with the number that its sender e
     try testing.expectEqual(555, answer.seq);
     try testing.expectEqual(0, answer.ack);
     try testing.expectEqual(3, stack.drops.no_socket);
-    // A reset is answered by nobody, and port 0 is nobody's.
+    // A reset gets no answer, and port 0 has no owner.
     hear(7, 80, segmentOf(.{ .rst = true }, 100, 0), 0);
     hear(0, 80, segmentOf(syn, 100, 0), 0);
     try testing.expectEqual(null, try said(0));

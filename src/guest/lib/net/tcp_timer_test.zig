@@ -237,7 +237,7 @@ test "a FIN is taken when all before it has come, and once" {
     try expectDone(hear(.{ .seq = 6, .ack = 1, .flags = fin_ack }));
     try testing.expectEqual(irs +% 7, c.rcv_nxt);
     try testing.expectEqual(State.close_wait, c.state);
-    // Text behind it is of nobody.
+    // Text behind it belongs to no connection.
     try expectDone(hear(.{ .seq = 7, .ack = 1, .data = "late" }));
     try expectRead("");
 }

@@ -1,7 +1,7 @@
 //! What every service does the same way: take up work, serve it, log, ask policyd.
 //!
 //! Order of calls, so that no two services can wait for each other: samgrd and logd wait for
-//! nobody; what goes to them from here waits for no answer. policyd answers from its own table.
+//! no service; what goes to them from here waits for no answer. policyd answers from its own table.
 //! So a synchronous call to any of the three always ends, from every service.
 
 const std = @import("std");

@@ -67,7 +67,7 @@ test "each operation has a shape of its own, and a nonce in front of it" {
     };
 }
 
-test "fields that nobody sets are zero on the wire" {
+test "fields that are not set are zero on the wire" {
     const Row = struct { Op, []const u8 };
     for ([_]Row{
         .{ .list, "\x00\x00\x00\x00" },
@@ -130,7 +130,7 @@ test "a reply is one to its own operation and number; every other byte of its he
     for (0..13) |len| try testing.expectEqual(null, state.decodeReply(frame[0..len], .put, nonce));
     try testing.expectEqual(null, state.decodeReply(frame, .put, null));
     try testing.expectEqual(null, state.decodeReply(frame, .get, nonce));
-    // In version 1 five bytes are an answer to anybody, more of them to a caller without a number.
+    // In version 1 five bytes answer any caller, more of them a caller without a number.
     try testing.expectEqualStrings("", state.decodeReply("SF\x01\x81\x00", .put, nonce).?.tail);
     try testing.expectEqualStrings("x", state.decodeReply("SF\x01\x81\x00x", .put, null).?.tail);
     try testing.expectEqual(null, state.decodeReply("SF\x01\x81\x00x", .put, nonce));

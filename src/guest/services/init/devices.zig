@@ -12,7 +12,7 @@ const modern: u32 = 2;
 /// A register of a virtio-mmio device, in words: 0 written to it resets the device.
 const status_register = 0x070 / 4;
 
-/// A slot that is not there is another device, or none: nobody may have its registers.
+/// A slot that is not there is another device, or none: no service may have its registers.
 fn addressOf(slot: u32) u64 {
     std.debug.assert(slot < slots);
     return slots_base + slot * slot_bytes;

@@ -7,7 +7,7 @@ pub const File = struct { name: []const u8, key: u16, contents: []const u8 };
 
 /// What the device says that it is.
 pub var signature: []const u8 = "QEMU";
-/// Of its files.
+/// The names of its files.
 pub var files: []const File = &.{};
 /// How many files the directory claims to have, if not all of them.
 pub var claimed: ?u32 = null;

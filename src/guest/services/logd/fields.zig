@@ -1,5 +1,5 @@
-//! Fields of a record: lines `key=value`, written by its sender, which may be another than it says
-//! that is.
+//! Fields of a record: lines `key=value`. Its sender writes them, so they prove nothing about the
+//! sender.
 
 const std = @import("std");
 

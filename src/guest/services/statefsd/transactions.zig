@@ -11,7 +11,7 @@ const transaction_bytes = 72 * 1024;
 /// Less is not worth writing all that is live.
 const gain_bytes_min = 4096;
 
-/// The number of a new one, which is the caller's from now on.
+/// The number of a new transaction, which is the caller's from now on.
 pub fn begin(server: anytype, caller: Caller) statefs.Error!u64 {
     if (!server.owners.hasRoom(caller.peer())) return error.TxnLimit;
     try makeRoom(server);
@@ -20,8 +20,8 @@ pub fn begin(server: anytype, caller: Caller) statefs.Error!u64 {
     return txn;
 }
 
-/// For the longest value, if nothing is open yet (the store compacts only then): from now on the
-/// journal only grows.
+/// Make room for the longest value, if nothing is open yet (the store compacts only then): from now
+/// on the journal only grows.
 fn makeRoom(server: anytype) statefs.Error!void {
     const journal = &server.store.journal;
     const is_first = server.store.superblock == null;
@@ -51,7 +51,7 @@ pub fn end(server: anytype, txn: u64) void {
     };
 }
 
-/// Those that nobody went on with.
+/// Transactions without a request for too long.
 pub fn endAbandoned(server: anytype, gate: anytype) void {
     while (server.owners.takeIdle(server.now_ns)) |owner| {
         end(server, owner.txn);

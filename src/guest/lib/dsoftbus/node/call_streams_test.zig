@@ -213,7 +213,7 @@ test "a request is read when its answer has room, and what is cut at the end is 
     calls.finishServing(&mux, .frames);
     try carry();
     try testing.expectEqual(null, mux.find(id));
-    // Nobody waits for an answer any more.
+    // No call waits for an answer any more.
     try testing.expect(calls.answer(&mux, .frames, &words));
     try testing.expect(calls.hasLeft(&mux));
 }

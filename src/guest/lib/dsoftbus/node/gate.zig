@@ -209,7 +209,7 @@ pub fn deliver(node: anytype, line: *Line) bool {
     for (node.calls.used()) |*call| {
         if (!call.is_used or call.serial != line.serial or !call.is_answered) continue;
         if (call.kind == .transfer) continue;
-        std.debug.assert(call.copies != 0); // somebody waits, or it had no session
+        std.debug.assert(call.copies != 0); // a peer waits, or it had no session
         const bytes = encodeAnswer(node, call);
         while (call.copies != 0) : (call.copies -= 1) {
             if (!write(node, line, call.encoding, bytes)) return false;

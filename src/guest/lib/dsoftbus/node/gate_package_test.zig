@@ -210,7 +210,7 @@ test "a packagefsd that does not answer in time, is full, or is not there" {
     try testing.expect(response.payload[4] != 0);
     try expectRecords(0, 1);
     try testing.expectEqual(1, hand.node.calls.count(0, 3));
-    // A handle that came late would be of nobody.
+    // A handle that came late would have no owner.
     try answer(try packages.encodeStatReply(&answer_bytes, 5, .file));
     try testing.expectEqual(null, hand.heard());
     try testing.expectEqual(0, hand.node.calls.count(null, null));

@@ -238,7 +238,7 @@ test "nothing is heard of a store for half a minute: the record says so, and the
     hand.pass(1);
     try testing.expectEqual(0, hand.node.calls.count(null, null));
     try expectRecords("unknown", 1);
-    // What it says later is nobody's.
+    // What it says later has no receiver.
     try testing.expect(!hand.node.awaits(.statefsd, call.ticket));
     try testing.expectEqual(30_000 * ms, calls.give_up_ns);
     try testing.expectEqual(2000 * ms, calls.answer_ns_max);

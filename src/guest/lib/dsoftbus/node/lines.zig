@@ -45,7 +45,7 @@ pub const Line = struct {
     pub fn check(self: *const Line) void {
         switch (self.state) {
             .free => std.debug.assert(self.dialled == null and self.bound == null),
-            // Nobody is known to be there yet.
+            // No peer is known to be there yet.
             .connecting => std.debug.assert(self.dialled != null and self.bound == null),
             .open => if (self.bound) |peer| {
                 std.debug.assert(peer == self.dialled orelse peer);

@@ -1,5 +1,5 @@
 //! Places of connections: which line a question finds among others that are nearly the one, and
-//! who makes room.
+//! which makes room.
 
 const std = @import("std");
 const testing = std.testing;
@@ -55,7 +55,7 @@ test "there are 24 places: two for each of eight peers, and eight for strangers"
     try testing.expectEqual(0, lines.used().len);
 }
 
-test "a place that was never taken is free, leads nowhere and is nobody's" {
+test "a place that was never taken is free, leads nowhere and has no owner" {
     const fresh: Lines = .{};
     try testing.expectEqual(0, fresh.top);
     try testing.expectEqual(0, fresh.next_serial);

@@ -1,4 +1,4 @@
-//! Connections of a node by hand: how each ends, who makes room, and what a stranger may do.
+//! Connections of a node by hand: how each ends, which makes room, and what a stranger may do.
 
 const std = @import("std");
 const testing = std.testing;
@@ -222,7 +222,7 @@ test "frames of streams that make no sense end a session, under the label of the
     try testing.expectEqual(1, hand.printed("session lost peer=node-b"));
 }
 
-test "a call that a session leaves behind is nobody's, and its place is free when it is answered" {
+test "the answer to a call of a lost session has no receiver, and frees its place" {
     try hand.join(.{});
     try ask(1, resolve, 70, 300);
     const asked = hand.outside.takeAsk().?;

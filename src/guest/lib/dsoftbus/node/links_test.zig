@@ -159,7 +159,7 @@ test "the node asks a peer without streams once it has said a word, in a frame" 
     try testing.expectEqual(1, @as(u32, @truncate(asked.correlation)));
     try testing.expectEqual(hand.node.call_epoch, asked.correlation >> 32);
     try testing.expectEqual(1000, asked.deadline_ms);
-    // An answer under another number is nobody's.
+    // An answer under another number has no receiver.
     for ([_]u64{ asked.correlation + 1, asked.correlation }) |correlation| {
         try testing.expectEqual(0, hand.outside.answers);
         var out: [frames.response_head + frames.response_payload_max]u8 = undefined;

@@ -140,7 +140,7 @@ test "some lines are said once, that of a service whenever it has answered" {
         "remote statefs served\n",
     }) |line| try testing.expectEqual(1, hand.printed(line));
     try testing.expectEqual(2, hand.printed("remote proxy ok (peer=node-b service=logd)\n"));
-    // A node that permits nothing is not up for anybody.
+    // A node that permits nothing is not up for any peer.
     try hand.begin(.{});
     hand.node.config.rule_count = 0;
     hand.node.tellUp();
