@@ -156,7 +156,7 @@ def test_a_record_of_no_shape_is_our_mistake(record: Record) -> None:
         record.encode()
 
 
-# Of each operation: its number, the shortest and longest key, the shortest and longest value.
+# An operation, its number, its shortest and longest key, and its shortest and longest value.
 LENGTHS = (
     (Op.PUT, 1, 1, 255, 0, 65_536),
     (Op.DELETE, 2, 1, 255, 0, 0),
