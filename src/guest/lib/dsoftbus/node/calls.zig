@@ -59,11 +59,10 @@ pub const Call = struct {
     digest: ?replay.Digest = null,
     op: state_frames.Op = .sync,
     txn: u64 = 0,
-    /// For a request of the store: the peer's nonce, the place of its key, the length of its value.
+    /// For a request of the store: the peer's nonce and the place of its key.
     nonce: ?u64 = null,
     key_at: u16 = 0,
     key_len: u16 = 0,
-    value_len: u32 = 0,
     /// The record that is owed, as soon as it is known what it says.
     owes_record: bool = false,
     outcome: ?Outcome = null,
@@ -98,7 +97,6 @@ pub const Call = struct {
         self.nonce = null;
         self.key_at = 0;
         self.key_len = 0;
-        self.value_len = 0;
         self.owes_record = false;
         self.outcome = null;
         self.owes_abort = false;

@@ -19,7 +19,6 @@ pub fn begin(node: anytype, call: *Call) void {
         .accept => |accepted| {
             call.op = accepted.op;
             call.nonce = accepted.nonce;
-            call.value_len = @intCast(accepted.value.len);
             call.setKey(accepted.key);
             var ours = accepted;
             if (transactions.isRepetition(node, call, accepted)) {

@@ -74,6 +74,15 @@ fn expectRecords(put_text: []const u8, count: usize) !void {
     try testing.expectEqual(count, hand.recorded(whole));
 }
 
+var key_text: ["key=".len + 16]u8 = undefined;
+
+/// How a record names a key: by the first eight bytes of its SHA-256.
+fn keyOf(key: []const u8) []const u8 {
+    var digest: [32]u8 = undefined;
+    std.crypto.hash.sha2.Sha256.hash(key, &digest, .{});
+    return std.fmt.bufPrint(&key_text, "key={x}", .{digest[0..8]}) catch unreachable; // it fits
+}
+
 test "a change is asked under a number of the node's own, and answered under the peer's" {
     try hand.join(.{});
     try ask(named, 700, put);
@@ -285,6 +294,7 @@ test "what the peer may not ask of the store has one record with its reason" {
             try testing.expectEqual(case.status, reply.status);
             // The second time it is remembered.
             try expectRecords(case.text, 1);
+            try testing.expectEqual(1, hand.recorded(keyOf(case.request.key)));
         }
         try testing.expectEqual(null, asked());
     }
