@@ -83,7 +83,10 @@ class StreamTable:
             pipe.arrive(data)
 
     def happened(self, event: mux_events.Event) -> None:
-        """Tell the stream that it is about; one that is at fault is reset."""
+        """Tell the stream that it is about; one that is at fault is reset.
+
+        Data does not come here: `arrived` takes it.
+        """
         try:
             self._dispatch(event)
         except (LocalProtocolError, AssertionError) as exc:
@@ -112,10 +115,6 @@ class StreamTable:
 
     def _dispatch(self, event: mux_events.Event) -> None:
         match event:
-            case mux_events.Arrived(number, data):
-                pipe = self._pipes.get(number)
-                if pipe is not None:
-                    pipe.arrive(data)
             case mux_events.Opened(number, name):
                 self._serve(number, name)
             case mux_events.HalfClosed(number) if number in self._pipes:
